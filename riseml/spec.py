@@ -1,0 +1,99 @@
+"""The plan in the middle: what will run, in RiseML's words, engine-free.
+
+Everybody imports these values; they import nobody.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one job asks for: cores, bytes, whole GPUs."""
+
+    cpus: Decimal = Decimal(1)
+    mem: int = 512_000_000
+    gpus: int = 0
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How often a failed experiment is tried again, and after which causes."""
+
+    count: int = 0
+    on: tuple[str, ...] = ("error", "oom", "preempted", "node-lost")
+
+
+@dataclass(frozen=True)
+class Job:
+    """All jobs of one type: `count` containers that differ in their index only.
+
+    `run` and the values of `env` may hold `{{parameter}}` placeholders.
+    """
+
+    type: str
+    run: tuple[str, ...]
+    resources: Resources
+    count: int = 1
+    env: Mapping[str, str] = field(default_factory=dict)
+    daemon: bool = False
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One assignment of parameters; `sub` counts from 1 in the order of the grid. Values are the user's own text."""
+
+    sub: int
+    parameters: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ExperimentSet:
+    """Experiments that share their jobs and differ in parameters; a plain experiment is a set of one without a grid.
+
+    Durations are seconds. `config` is the text of the riseml.yml.
+    """
+
+    project: str
+    config: str
+    image: str
+    jobs: tuple[Job, ...]
+    experiments: tuple[Experiment, ...]
+    is_set: bool
+    install: tuple[str, ...] = ()
+    build_files: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    framework: str | None = None
+    tensorboard: bool = False
+    concurrency: int = 1
+    timeout: int | None = None
+    retries: Retries = Retries()
+    gang_timeout: int = 600
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Whose run it is and where its code comes from: what a compiled document knows beyond the plan.
+
+    `number` is None where no engine has given one (`riseml compile`). The code is `revision` of the store's
+    repository `<project>.git`, or of the Git remote `git_url`.
+    """
+
+    user: str
+    number: int | None = None
+    revision: str = ""
+    git_url: str | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """What compiling must know of the place where the Workflow will run."""
+
+    namespace: str | None = None
+    service_account: str = "riseml-job"
+    data_claim: str = "riseml-data"
+    output_claim: str = "riseml-output"
+    store_claim: str = "riseml-store"
+    git_image: str = "alpine/git:latest"
+    gpu_resource: str = "nvidia.com/gpu"
