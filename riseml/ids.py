@@ -1,8 +1,8 @@
 """Canonical ids: `[.user.]number[.sub][.type[.index]]`, the leading dot optional (`original.md` 3.2).
 
-    .paul   paul             a user
-    14   paul.14   14.3      an experiment, a set, an experiment of a set
-    14.train   14.3.worker.2 a job; `index` counts from 1 and is left out where a type has one job
+.paul   paul             a user
+14   paul.14   14.3      an experiment, a set, an experiment of a set
+14.train   14.3.worker.2 a job; `index` counts from 1 and is left out where a type has one job
 """
 
 import re
@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from riseml.errors import InvalidInputError
 
 _USER = r"[A-Za-z0-9][A-Za-z0-9_-]*"
-_PATTERN = re.compile(rf"(?:\.?(?P<user>{_USER})\.)??(?P<number>\d+)(?:\.(?P<sub>\d+))?"
-                      r"(?:\.(?P<type>[A-Za-z][A-Za-z-]*)(?:\.(?P<index>\d+))?)?")
+_PATTERN = re.compile(
+    rf"(?:\.?(?P<user>{_USER})\.)??(?P<number>\d+)(?:\.(?P<sub>\d+))?"
+    r"(?:\.(?P<type>[A-Za-z][A-Za-z-]*)(?:\.(?P<index>\d+))?)?"
+)
 _NAME = re.compile(rf"\.?(?P<user>(?=.*[A-Za-z_-]){_USER}|(?<=\.){_USER})")
 
 

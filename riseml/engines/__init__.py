@@ -1,0 +1,147 @@
+"""What runs Workflows: `argo` on a cluster, `local` as processes of this machine.
+
+The wire to every engine is Argo's own document: a Workflow in, the same with `.status` out, as plain JSON data. An
+engine keeps what it was given; it never changes the plan. One suite of contract tests runs against all of them.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from riseml.ids import Id
+from riseml.project import Snapshot
+from riseml.status import ExperimentStatus, SetStatus
+
+
+@dataclass(frozen=True)
+class Submission:
+    """One `riseml train`: the text of a valid riseml.yml, the name of its file, and the code that belongs to it.
+
+    `environment` is the submitting process's own: jobs of the local engine run in the user's environment.
+    """
+
+    config: str
+    file: str
+    project: str
+    revision: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Started:
+    """What a submission became: its number, the Workflow's name, and remarks for the user (once each)."""
+
+    number: int
+    name: str
+    is_set: bool
+    experiments: int
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Query:
+    """Which runs to list: unfinished ones, or with `all` of any state; the newest `last` (0: no limit) of them.
+
+    `user` None means the asking user; `experiments` fills in each set's experiments.
+    """
+
+    all: bool = False
+    last: int = 0
+    user: str | None = None
+    everyone: bool = False
+    project: str | None = None
+    experiments: bool = False
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Bytes that a job wrote, whole lines unless `partial`; `source` says where they were read (live, copy, archive)."""
+
+    job: str
+    data: bytes
+    partial: bool = False
+    source: str = "live"
+
+
+@dataclass(frozen=True)
+class Change:
+    """A job or experiment came into a state; `id` as in `status`, `job` empty for an experiment."""
+
+    id: str
+    state: str
+    time: datetime | None = None
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """Which lines: of `id` and all below it; the last `tail` of each job; not older than `since`."""
+
+    id: Id
+    follow: bool = True
+    tail: int | None = None
+    since: datetime | None = None
+
+
+class Engine(Protocol):
+    """What every engine can do. All errors are RiseMLError; `number` is the user's own run unless an Id says more."""
+
+    name: str
+    user: str
+
+    def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> Snapshot:
+        """Bring the code of `folder` to where jobs check it out; return its revision."""
+
+    def start(self, submission: Submission) -> Started:
+        """Plan, compile and submit; returns when the run is durable. Numbers are consecutive per user."""
+
+    def submit(self, document: dict[str, Any]) -> str:
+        """Run a compiled Workflow as it is; return its name.
+
+        Raises:
+            UnsupportedError: the engine cannot run it faithfully; nothing was started.
+        """
+
+    def get(self, run: Id) -> dict[str, Any]:
+        """Return the Workflow with its status.
+
+        Raises:
+            NotFoundError: no such run.
+        """
+
+    def list(self, query: Query) -> list[SetStatus]:
+        """Return runs, newest first, without jobs, and with experiments only where the query asks for them."""
+
+    def read(self, run: Id) -> SetStatus:
+        """Return one run in full: `status.read` of its document, live progress and results included."""
+
+    def latest(self, project: str | None = None) -> Id:
+        """Return the newest run of the user.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+
+    def logs(self, query: LogQuery) -> Iterator[Chunk | Change]:
+        """Replay what was written and, with `follow`, go on until everything asked for has ended.
+
+        Changes of state come between the lines as they happened; on replay the last known ones come first. Works
+        before a job starts, while it runs and after it is gone; yields chunks of many lines, never one call a line.
+        """
+
+    def changes(self, run: Id) -> Iterator[SetStatus | ExperimentStatus]:
+        """Yield the run's status now and after every change until it has ended: what `wait` and `-w` stand on."""
+
+    def stop(self, run: Id, *, force: bool = False) -> bool:
+        """Kill a run or, with `run.sub`, one of its experiments; False where it had ended already."""
+
+    def delete(self, run: Id) -> None:
+        """Forget an ended run: its record, its logs, its output.
+
+        Raises:
+            RiseMLError: it has not ended.
+        """
