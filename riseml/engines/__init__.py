@@ -57,7 +57,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Bytes that a job wrote, whole lines unless `partial`; `source` says where they were read (live, copy, archive)."""
+    """Bytes that a job wrote, whole lines unless `partial`; `source`: live, copy or archive."""
 
     job: str
     data: bytes
