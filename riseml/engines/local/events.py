@@ -1,0 +1,134 @@
+"""What the interpreter is told (events) and what it asks for in return (actions).
+
+    shell ── event ──▶ Run.apply ── actions ──▶ shell          nodes that changed: Run.dirty
+
+The shell answers every `Launch` with exactly one `PodEnded`, also for a pod that was stopped before it began.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+DEADLINE = "Pod was active on the node longer than the specified deadline"
+"""The message of a `PodEnded` whose pod was ended by its `Launch.deadline` (phase Failed)."""
+
+
+@dataclass(frozen=True, slots=True)
+class PodPending:
+    """The pod waits, for `message`: `Unschedulable: …`, `PodInitializing`, or nothing said."""
+
+    node: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PodStarted:
+    """The main container runs; a daemon is ready."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodProgressed:
+    """The job wrote `n/m` to its progress file."""
+
+    node: str
+    progress: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodEnded:
+    """All processes of the pod are gone.
+
+    `exit_code` is that of the container that decided, `container`; None where nobody knows it. `message` replaces the
+    usual `<container>: <reason> (exit code <n>)`, `phase` the usual Succeeded or Failed (Error: the platform's fault).
+    `outputs` holds the output parameters whose files were written.
+    """
+
+    node: str
+    exit_code: int | None
+    container: str = "main"
+    reason: str = "Error"  # as a container runtime says it: Error, OOMKilled
+    message: str = ""
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    phase: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LockGranted:
+    """All locks that the node asked for are its own."""
+
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class Annotated:
+    """An annotation of the Workflow has this value now."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """`spec.shutdown` was set: `Terminate`, or `Stop` (the same where no exit handlers exist)."""
+
+    strategy: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePods:
+    """The pods whose labels match are deleted: `key=value` terms joined by commas."""
+
+    selector: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """The time that `Run.next_tick` named has come."""
+
+
+Event = (
+    PodPending | PodStarted | PodProgressed | PodEnded | LockGranted | Annotated | Shutdown | DeletePods | Tick
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """Start the pod of `node`: `template` has every tag replaced; `deadline` is its running time in seconds."""
+
+    node: str
+    name: str  # of the pod
+    attempt: int
+    template: Mapping[str, Any]
+    volumes: tuple[Mapping[str, Any], ...] = ()  # spec.volumes, tags replaced
+    deadline: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """End the pod of `node`, after `grace` seconds by force; `reason` is shutdown, daemon, deleted or timeout."""
+
+    node: str
+    reason: str
+    grace: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Acquire:
+    """Answer with `LockGranted` once all `locks` are free; after a restart, `held` ones are the node's already."""
+
+    node: str
+    locks: tuple[str, ...]
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The node needs its locks no longer; it may still be waiting for them."""
+
+    node: str
+    locks: tuple[str, ...]
+
+
+Action = Launch | Stop | Acquire | Release
