@@ -1,4 +1,4 @@
-"""Labels and annotations that RiseML writes on Argo's objects: the only schema of our own."""
+"""Names that RiseML writes into Argo's objects, labels, annotations and parameters: the only schema of our own."""
 
 USER = "riseml.io/user"
 PROJECT = "riseml.io/project"
@@ -15,3 +15,9 @@ KILLED = "riseml.io/killed"  # `<cell or *>=<RFC 3339 time>` entries joined by c
 
 TITLE = "workflows.argoproj.io/title"
 DESCRIPTION = "workflows.argoproj.io/description"
+
+# Parameters of our own beside the user's, whose names never begin so: RISEML_* is no variable that a parameter may have.
+OWN = "riseml-"
+SUB_PARAMETER = "riseml-sub"  # the number of the experiment in its set, "1" for a single one
+IMAGE_PARAMETER = "riseml-image"  # what the build step made
+INDEX_PARAMETER = "riseml-index"  # of a job whose type has several

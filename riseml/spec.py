@@ -95,5 +95,6 @@ class Target:
     data_claim: str = "riseml-data"
     output_claim: str = "riseml-output"
     store_claim: str = "riseml-store"
+    secret: str = "riseml-secrets"  # noqa: S105 - the name of the Secret, not what it holds
     git_image: str = "alpine/git:latest"
     gpu_resource: str = "nvidia.com/gpu"
