@@ -1,0 +1,100 @@
+"""Tags: `{{inputs.parameters.lr}}` and what stands for it.
+
+As with Argo, a tag that nobody knows passes unchanged, and what a tag was replaced by is read again one level further
+down: a template is filled with the Workflow's and the node's own values first, then with its inputs.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+Lookup = Callable[[str], str | None]
+"""Returns what stands for a tag, None where nobody knows it."""
+
+_VARIABLE = re.compile(r"\$(?:\$|\(([A-Za-z_.-][A-Za-z0-9_.-]*)\))")
+
+
+def replace(text: str, lookup: Lookup) -> str:
+    """Return the text with every known tag replaced."""
+    if "{{" not in text:
+        return text
+    if text.startswith("{{") and text.find("}}") == len(text) - 2 and text.find("{{", 2) < 0:
+        value = lookup(text[2:-2].strip())
+        return text if value is None else value  # the very object: many nodes share one value
+    return "".join(_pieces(text, lookup))
+
+
+def _pieces(text: str, lookup: Lookup) -> Iterator[str]:
+    position = 0
+    while (start := text.find("{{", position)) >= 0 and (end := text.find("}}", start)) >= 0:
+        yield text[position:start]
+        tag, position = text[start + 2 : end], end + 2
+        value = lookup(tag.strip())
+        if value is None and (inner := tag.rfind("{{")) > 0 and (nested := lookup(tag[inner + 2 :])) is not None:
+            yield f"{{{{{tag[:inner]}{nested}"  # braces of somebody else's before a tag of ours
+        else:
+            yield f"{{{{{tag}}}}}" if value is None else value
+    yield text[position:]
+
+
+def fill(value: Any, lookup: Lookup) -> Any:
+    """Return JSON data with the tags in all its texts replaced, keys included; parts without tags are shared."""
+    if isinstance(value, str):
+        return replace(value, lookup)
+    if isinstance(value, Mapping):
+        return {replace(key, lookup): fill(item, lookup) for key, item in value.items()}
+    if isinstance(value, list):
+        return [fill(item, lookup) for item in value]
+    return value
+
+
+def tags(value: Any) -> Iterator[str]:
+    """Yield the tags in all texts of JSON data, stripped."""
+    if isinstance(value, str):
+        position = 0
+        while (start := value.find("{{", position)) >= 0 and (end := value.find("}}", start)) >= 0:
+            tag, position = value[start + 2 : end], end + 2
+            yield tag[tag.rfind("{{") + 2 :].strip() if "{{" in tag else tag.strip()
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from tags(key)
+            yield from tags(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from tags(item)
+
+
+def item_values(item: Any) -> dict[str, str]:
+    """Return what `{{item}}` and `{{item.key}}` mean for one entry of withItems.
+
+    Argo takes the values of a map as they stand in JSON, without the quotes: a backslash comes out doubled.
+    """
+    if isinstance(item, Mapping):
+        values = {f"item.{key}": written(value) for key, value in item.items()}
+        return {**values, "item": json.dumps(item, separators=(",", ":"), sort_keys=True, ensure_ascii=False)}
+    return {"item": item if isinstance(item, str) else written(item)}
+
+
+def item_name(task: str, index: int, item: Any) -> str:
+    """Return the name of the task that a withItems task becomes for one of its items."""
+    if isinstance(item, Mapping):
+        text = ",".join(sorted(f"{key}:{written(value)}" for key, value in item.items()))
+    else:
+        text = written(item)
+    return f"{task}({index}:{text.replace('(', '').replace(')', '')})"
+
+
+def written(value: Any) -> str:
+    """Return a value as JSON writes it, text without its quotes."""
+    text = json.dumps(value, ensure_ascii=False)
+    return text[1:-1] if isinstance(value, str) else text
+
+
+def expand(text: str, variables: Mapping[str, str]) -> str:
+    """Return the text of a container's args or env as Kubernetes hands it on: `$(NAME)` replaced, `$$` halved."""
+
+    def meant(match: re.Match[str]) -> str:
+        return "$" if match[1] is None else variables.get(match[1], match[0])
+
+    return _VARIABLE.sub(meant, text) if "$" in text else text
