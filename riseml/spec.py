@@ -73,6 +73,15 @@ class ExperimentSet:
 
 
 @dataclass(frozen=True)
+class Build:
+    """How install steps become an image: under which key, from which files, or which `image` has them already."""
+
+    key: str
+    files: tuple[str, ...] = ()
+    image: str | None = None
+
+
+@dataclass(frozen=True)
 class Origin:
     """Whose run it is and where its code comes from: what a compiled document knows beyond the plan.
 
@@ -84,6 +93,7 @@ class Origin:
     number: int | None = None
     revision: str = ""
     git_url: str | None = None
+    build: Build | None = None
 
 
 @dataclass(frozen=True)
