@@ -9,6 +9,8 @@ EXPERIMENT = "riseml.io/experiment"  # on pods: the number of the experiment in 
 TYPE = "riseml.io/type"
 INDEX = "riseml.io/index"
 
+FRAMEWORK = "riseml.io/framework"  # as riseml.yml names it; only where it does
+
 CONFIG = "riseml.io/config"  # the text of riseml.yml
 REVISION = "riseml.io/revision"  # commit of the snapshot
 KILLED = "riseml.io/killed"  # `<cell or *>=<RFC 3339 time>` entries joined by commas; there, and empty, from the start

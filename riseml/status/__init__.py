@@ -7,6 +7,9 @@
 Pure, and the same for documents of Argo and of the local engine.
 """
 
+from riseml.status.experiments import read_experiment
+from riseml.status.outline import Outline
+from riseml.status.reading import assemble, outline, read
 from riseml.status.values import TERMINAL, ExperimentStatus, JobStatus, SetStatus, State, set_state
 
 __all__ = [
@@ -22,5 +25,3 @@ __all__ = [
     "read_experiment",
     "set_state",
 ]
-
-from riseml.status.reading import Outline, assemble, outline, read, read_experiment

@@ -1,0 +1,155 @@
+"""From the nodes of one task to the status of a job."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from riseml.status import document as doc
+from riseml.status import reasons
+from riseml.status.document import Node
+from riseml.status.outline import Kills, PlannedJob
+from riseml.status.values import JobStatus, State
+
+_SUCCESSFUL = frozenset({"Succeeded", "Skipped", "Omitted"})
+_FINAL = _SUCCESSFUL | {"Failed", "Error"}
+_SHUTDOWN = ("shutdown with strategy", "Stopped with strategy")
+
+
+@dataclass
+class Attempts:
+    """The nodes of one task: its own, and one for each attempt where it may be retried."""
+
+    node: Node = field(default_factory=dict)
+    attempts: dict[int, Node] = field(default_factory=dict)
+
+    @property
+    def last(self) -> tuple[int, Node]:
+        """The last attempt, counted from 0, and its node."""
+        number = max(self.attempts, default=0)
+        return number, self.attempts.get(number, self.node)
+
+    @property
+    def retries(self) -> bool:
+        """Whether the task's own node is a group of attempts."""
+        return self.node.get("type") == "Retry" or bool(self.attempts)
+
+
+def by_task(prefix: str, nodes: Sequence[Node]) -> dict[str, Attempts]:
+    """Sort nodes whose names begin with `prefix` by the task they belong to; hooks and deeper nodes are left out."""
+    tasks: dict[str, Attempts] = {}
+    for node in nodes:
+        name = doc.text(node.get("name"))
+        if not name.startswith(prefix) or doc.mapping(node.get("nodeFlag")).get("hooked") is True:
+            continue
+        task, bracket, number = name[len(prefix) :].partition("(")
+        if "." in task or node.get("type") == "TaskGroup":
+            continue
+        found = tasks.setdefault(task, Attempts())
+        if not bracket:
+            found.node = node
+        elif number[:-1].isdecimal():
+            found.attempts[int(number[:-1])] = node
+    return tasks
+
+
+def ended_by_kill(node: Node, finished: datetime | None, kills: Kills, sub: str) -> bool:
+    """Tell whether what ended at `finished` had been killed before.
+
+    Argo's times are whole seconds, cut: what ended in the second of the kill ended by it, unless the time says more.
+    Where nobody wrote down a time (Argo's own commands), the way it ended must tell.
+    """
+    message = doc.text(node.get("message"))
+    if any(words in message for words in _SHUTDOWN):
+        return True
+    if not kills.asked(sub):
+        return False
+    time = kills.time(sub)
+    if time is not None and finished is not None:
+        return finished >= (time if finished.microsecond else time.replace(microsecond=0))
+    phase, code = doc.text(node.get("phase")), _exit_code(node)
+    if phase == "Succeeded":
+        return False
+    return code in reasons.SIGNALLED and reasons.failure(phase, message, code)[0] == "ERROR"
+
+
+def read_job(planned: PlannedJob, experiment: str, found: Attempts | None, kills: Kills, sub: str) -> JobStatus:
+    """Return the status of one job from the nodes of its task."""
+    index = "" if planned.index is None else f".{planned.index}"
+    job = JobStatus(f"{experiment}.{planned.type}{index}", planned.type, planned.index, resources=planned.resources)
+    if found is None or not (found.node or found.attempts):
+        return job
+    number, node = found.last
+    phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
+    # Argo does not say when a container began; its startedAt is when the node was made.
+    made = doc.moment(node.get("startedAt"))
+    started = doc.moment(node.get("runningAt")) or made
+    job = replace(
+        job,
+        created=doc.moment(found.node.get("startedAt")) or made,
+        attempt=number,
+        node_id=doc.text(node.get("id")),
+    )
+    if phase not in _FINAL:
+        return _unfinished(job, phase, message, started)
+    if found.retries and doc.text(found.node.get("phase")) not in _FINAL and phase not in _SUCCESSFUL:
+        return _between(replace(job, started=started), node)
+    return _ended(replace(job, started=started), found, kills, sub, planned.attempts)
+
+
+def _unfinished(job: JobStatus, phase: str, message: str, started: datetime | None) -> JobStatus:
+    """Return a job whose node has no final phase; phases that nobody knows yet count as waiting."""
+    if phase == "Running":
+        return replace(job, state=State.RUNNING, started=started, message=message)
+    word, starting = reasons.waiting(message)
+    return replace(job, state=State.STARTING if starting else State.PENDING, reason=word, message=message)
+
+
+def _between(job: JobStatus, node: Node) -> JobStatus:
+    """Return a job that waits for its next attempt."""
+    code = _exit_code(node)
+    _, said = reasons.failure(doc.text(node.get("phase")), doc.text(node.get("message")), code)
+    message = f"attempt {job.attempt + 1} failed: {said}".removesuffix(": ")
+    return replace(job, state=State.PENDING, reason="RETRY", message=message, exit_code=code)
+
+
+def _ended(job: JobStatus, found: Attempts, kills: Kills, sub: str, attempts: int) -> JobStatus:
+    _, node = found.last
+    phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
+    code, finished = _exit_code(node), doc.moment(node.get("finishedAt"))
+    job = replace(job, finished=finished, exit_code=code)
+    # A failed attempt that might have been followed by another one ended the job only when Argo gave up on it.
+    open_end = found.retries and phase not in _SUCCESSFUL and job.attempt + 1 < attempts
+    end = (doc.moment(found.node.get("finishedAt")) or finished) if open_end else finished
+    if phase in {"Skipped", "Omitted"} or ended_by_kill(node, end, kills, sub):
+        return replace(job, state=State.KILLED, reason="KILLED", message="" if phase != "Error" else message)
+    if phase == "Succeeded":
+        return replace(job, state=State.FINISHED, reason="COMPLETED", message=message)
+    word, said = reasons.failure(phase, message, code)
+    return replace(job, state=State.FAILED, reason=word, message=said)
+
+
+def _exit_code(node: Node) -> int | None:
+    code = doc.whole(doc.mapping(node.get("outputs")).get("exitCode"))
+    return reasons.exit_code(doc.text(node.get("message"))) if code is None else code
+
+
+def result(found: Attempts | None) -> Mapping[str, Any] | None:
+    """Return the last reported result of a job: a mapping; another JSON value is called `result`."""
+    if found is None:
+        return None
+    said = doc.parameters(found.last[1].get("outputs")).get("result", "")
+    value = doc.json_value(said)
+    if value is None:
+        return None
+    return value if isinstance(value, Mapping) else {"result": value}
+
+
+def progress(found: Attempts | None) -> tuple[int, int] | None:
+    """Return the `n/m` that a job has reported; Argo's own `0/1` and `1/1` say nothing."""
+    if found is None:
+        return None
+    done, slash, total = doc.text(found.last[1].get("progress")).partition("/")
+    if not slash or not (done.isdecimal() and total.isdecimal()) or int(total) <= 1:
+        return None
+    return int(done), int(total)
