@@ -1,0 +1,37 @@
+# `make demo` and `make test` need Python 3.11 or newer, git and a package index; everything else is set up here.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check goldens lock clean
+
+demo: $(READY)  ## train a grid of eight models on the digits, on this machine, and show the table
+	@examples/demo.sh "$(CURDIR)/$(BIN)/riseml"
+
+test: $(READY)  ## all tests that need neither a cluster nor a large download
+	$(BIN)/pytest
+
+check: $(READY)  ## what must hold beside the tests: lint, types, import directions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+goldens: $(READY)  ## write examples/*/workflow.yaml anew; look at the diff
+	$(BIN)/pytest tests/golden --regenerate
+
+lock: $(READY)  ## resolve the dependencies anew
+	$(BIN)/python -m pip install --quiet "uv>=0.9"
+	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit("riseml needs Python 3.11 or newer, this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+clean:  ## forget the virtual environment and all caches
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
