@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from riseml.ids import Id
-from riseml.project import Snapshot
 from riseml.status import ExperimentStatus, SetStatus
+
+if TYPE_CHECKING:  # only `train` takes snapshots
+    from riseml.project import Snapshot
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ class Engine(Protocol):
     name: str
     user: str
 
-    def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> Snapshot:
+    def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> "Snapshot":
         """Bring the code of `folder` to where jobs check it out; return its revision."""
 
     def start(self, submission: Submission) -> Started:

@@ -1,0 +1,1 @@
+"""The embedded engine: runs compiled Workflows as processes of this machine."""

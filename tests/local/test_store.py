@@ -1,0 +1,105 @@
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from riseml.engines.local.nodes import POD, RUNNING, Node
+from riseml.engines.local.store import SCHEMA, Store
+from riseml.errors import HomeError
+
+
+def add(store: Store, number: int, **columns: Any) -> None:
+    defaults = {"name": f"run-{number}", "user": "me", "project": "mnist", "is_set": 0, "concurrency": 1}
+    more = {"state": "CREATED", "counts": "{}", "created": 1.0, "document": "{}", "environment": "{}"}
+    with store.transaction():
+        store.add_run(number=number, **(defaults | more | columns))
+
+
+def test_numbers_are_consecutive_and_a_failed_submission_leaves_no_gap(tmp_path: Path) -> None:
+    store = Store(tmp_path, create=True)
+    with store.transaction():
+        assert store.next_number() == 1
+    with pytest.raises(RuntimeError), store.transaction():
+        store.next_number()
+        raise RuntimeError
+    with store.transaction():
+        assert store.next_number() == 2
+
+
+def test_a_number_is_never_given_out_again(tmp_path: Path) -> None:
+    store = Store(tmp_path, create=True)
+    with store.transaction():
+        number = store.next_number()
+    add(store, number)
+    with store.transaction():
+        store.delete_run(number)
+        assert store.next_number() == number + 1
+
+
+def test_nodes_come_back_as_they_were(tmp_path: Path) -> None:
+    store = Store(tmp_path, create=True)
+    node = Node("mnist-1-7", "mnist-1.set", POD, "train", RUNNING, started_at=1.5, inputs=(("lr", "1e-6"),))
+    with store.transaction():
+        store.put_nodes(1, [node])
+    (back,) = Store(tmp_path).nodes(1)
+    assert back.to_row() == node.to_row()
+
+
+def test_lists_are_newest_first_and_leave_out_what_has_ended(tmp_path: Path) -> None:
+    store = Store(tmp_path, create=True)
+    for number in range(1, 6):
+        add(store, number, ended=int(number % 2 == 0), project="a" if number < 4 else "b")
+    assert [row["number"] for row in store.runs(ended=False)] == [5, 3, 1]
+    assert [row["number"] for row in store.runs(ended=True, last=2)] == [5, 4]
+    assert [row["number"] for row in store.runs(ended=True, project="a")] == [3, 2, 1]
+    assert store.unfinished() == [1, 3, 5]
+    assert store.latest() == 5
+    assert store.latest("a") == 3
+    assert store.latest("c") is None
+
+
+def test_a_reader_of_a_home_without_runs_sees_none_and_makes_no_file(tmp_path: Path) -> None:
+    assert Store(tmp_path).runs(ended=True) == []
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_cannot_write(tmp_path: Path) -> None:
+    Store(tmp_path, create=True).close()
+    with pytest.raises(HomeError):
+        add(Store(tmp_path), 1)
+
+
+def test_a_home_of_another_schema_is_refused_by_readers_and_the_writer(tmp_path: Path) -> None:
+    Store(tmp_path, create=True).close()
+    with sqlite3.connect(tmp_path / "riseml.db") as db:
+        db.execute(f"PRAGMA user_version = {SCHEMA + 1}")
+    for create in (False, True):
+        with pytest.raises(HomeError, match="schema") as caught:
+            Store(tmp_path, create=create)
+        assert "RISEML_HOME" in caught.value.advice
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    (tmp_path / "riseml.db").write_bytes(b"not a database, certainly not one of the right length" * 99)
+    with pytest.raises(HomeError, match=r"riseml\.db"):
+        Store(tmp_path)
+
+
+def test_a_damaged_row_is_named_with_its_run(tmp_path: Path) -> None:
+    store = Store(tmp_path, create=True)
+    with store.transaction():
+        store.put_experiments(3, [(1, '{"state": "FIN')])
+    with pytest.raises(HomeError, match="run 3 is damaged") as caught:
+        store.experiments(3)
+    assert "riseml delete 3" in caught.value.advice
+
+
+def test_a_full_disk_is_said_and_nothing_half_written_stays(tmp_path: Path) -> None:
+    store = Store(tmp_path, create=True)
+    pages = store._db.execute("PRAGMA page_count").fetchone()[0]
+    store._db.execute(f"PRAGMA max_page_count = {pages + 2}")
+    with pytest.raises(HomeError, match="full") as caught:
+        add(store, 1, document="x" * 100_000)
+    assert "space" in caught.value.advice
+    assert store.runs(ended=True) == []
