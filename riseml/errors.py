@@ -6,7 +6,9 @@
     ├── UnreachableError        3   the cluster, or the local controller, does not answer
     │   └── NotAllowedError     3   it answers: not you
     ├── NotFoundError           4   no such experiment, job, project, file
+    ├── TimedOutError         124   what was waited for did not come in time
     ├── HomeError               1   the RiseML home cannot be used
+    ├── ProjectError            1   the project's folder cannot be read
     └── UnsupportedError        1   the engine cannot run this document
 
 The number is the exit status of the command line (`design.md` section 9).
@@ -33,6 +35,17 @@ class InvalidInputError(RiseMLError):
     exit_status = 2
 
 
+_EXCERPT = 120  # characters of a source line that are shown
+
+
+def _width(character: str) -> int:
+    if character.isascii():
+        return 1
+    from unicodedata import combining, east_asian_width  # noqa: PLC0415 - rarely needed, and in every start otherwise
+
+    return 0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1
+
+
 @dataclass(frozen=True)
 class Fault:
     """One thing wrong, or doubtful, in a riseml.yml.
@@ -52,9 +65,15 @@ class Fault:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         text = f"{place}: {self.severity}: {self.message}"
         if self.source.strip():
-            caret = "".join("\t" if c == "\t" else " " for c in self.source[: self.column - 1]) + "^"
-            text += f"\n    {self.source}\n    {caret}"
+            text += "".join(f"\n    {line}" for line in self._excerpt())
         return f"{text}\n    {self.advice}" if self.advice else text
+
+    def _excerpt(self) -> tuple[str, str]:
+        """Return what a terminal shows of the line, and the line below it with the caret."""
+        first = max(0, self.column - 1 - _EXCERPT // 2) if len(self.source) > _EXCERPT else 0
+        source = self.source[first : first + _EXCERPT]
+        before = source[: self.column - 1 - first]
+        return source, "".join("\t" if c == "\t" else " " * _width(c) for c in before) + "^"
 
 
 class ConfigError(InvalidInputError):
@@ -81,8 +100,18 @@ class NotFoundError(RiseMLError):
     exit_status = 4
 
 
+class TimedOutError(RiseMLError):
+    """What was waited for did not come in the time given."""
+
+    exit_status = 124
+
+
 class HomeError(RiseMLError):
     """The RiseML home (`RISEML_HOME`) cannot be read or written, or belongs to another version."""
+
+
+class ProjectError(RiseMLError):
+    """A file or folder of the project cannot be read, so that no snapshot would be what lies there."""
 
 
 class UnsupportedError(RiseMLError):

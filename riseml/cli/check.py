@@ -1,0 +1,51 @@
+"""`riseml check`."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from riseml.cli import options, output, text
+from riseml.client import CONFIG_FILE, Client
+from riseml.errors import Fault
+
+
+def command(
+    config_file: options.ConfigFile = CONFIG_FILE,
+    form: Annotated[
+        Literal["table", "json", "yaml"], typer.Option("-o", "--output", metavar="FORMAT", help="table, json or yaml.")
+    ] = "table",
+) -> int:
+    """Find every fault in a riseml.yml.
+
+    Exit status 2 where there are errors, 0 where there are none or only warnings.
+
+    Examples:
+      riseml check
+      riseml check -f riseml_big.yml -o json
+    """
+    faults = Client().check(config_file)
+    errors = sum(fault.severity == "error" for fault in faults)
+    if form != "table":
+        output.data([_record(fault) for fault in faults], form)
+    else:
+        output.lines(map(str, faults))
+        output.note(_summary(config_file, errors, len(faults) - errors))
+    return 2 if errors else 0
+
+
+def _summary(file: str, errors: int, warnings: int) -> str:
+    if errors:
+        return f"{file}: {text.plural(errors, 'error')}, {text.plural(warnings, 'warning')}."
+    return f"{file} is valid" + (f", with {text.plural(warnings, 'warning')}." if warnings else ".")
+
+
+def _record(fault: Fault) -> dict[str, object]:
+    return {
+        "file": fault.file,
+        "line": fault.line,
+        "column": fault.column,
+        "severity": fault.severity,
+        "message": fault.message,
+        "advice": fault.advice,
+        "source": fault.source,
+    }

@@ -1,0 +1,63 @@
+"""`riseml compile`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from riseml.cli import options, output
+from riseml.client import CONFIG_FILE, Client
+from riseml.errors import RiseMLError
+
+
+def command(
+    config_file: options.ConfigFile = CONFIG_FILE,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", show_default=False, help="Write there; .json, or just json: as JSON."
+        ),
+    ] = None,
+    git: Annotated[
+        str | None,
+        typer.Option(
+            "--git", metavar="URL", show_default=False, help="Take the code from a Git remote, URL[#REVISION]."
+        ),
+    ] = None,
+    number: Annotated[
+        int | None, typer.Option("--number", metavar="N", min=1, show_default=False, help="Number of the run.")
+    ] = None,
+    user: Annotated[str, typer.Option("--user", metavar="NAME", help="Whose run it is.")] = "me",
+) -> None:
+    """Print the Argo Workflow that a riseml.yml stands for.
+
+    The document stands for itself: `kubectl create -f` runs it. Without --number Argo chooses the name.
+
+    Examples:
+      riseml compile > workflow.yaml
+      riseml compile -o workflow.json --git https://example.org/me/toaster.git
+    """
+    from riseml import manifest
+
+    document = Client().compile(config_file, git=git, number=number, user=user)
+    as_json = target is not None and (target == "json" or target.endswith(".json"))
+    content = manifest.to_json(document) if as_json else manifest.to_yaml(document)
+    if not content.endswith("\n"):
+        content += "\n"
+    if target is None or target in {"-", "json", "yaml"}:
+        output.write(content)
+        return
+    _save(Path(target), content)
+    output.note(f"Wrote {target}.")
+
+
+def _save(path: Path, content: str) -> None:
+    """Write a file whole or not at all."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(content, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise RiseMLError(f"cannot write {path}: {error.strerror}", "Choose another file with -o.") from None

@@ -1,0 +1,39 @@
+"""`riseml init`."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from riseml import scaffold
+from riseml.cli import options, output
+from riseml.client import CONFIG_FILE
+
+
+def command(
+    config_file: options.ConfigFile = CONFIG_FILE,
+    project: Annotated[
+        str | None,
+        typer.Option("-n", "--project-name", metavar="NAME", show_default=False, help="Default: the folder's name."),
+    ] = None,
+    template: Annotated[
+        Literal["plain", "grid", "tensorflow"],
+        typer.Option("--framework", "--template", metavar="KIND", help="plain, grid (a set) or tensorflow."),
+    ] = "plain",
+) -> None:
+    """Write a riseml.yml to begin with.
+
+    Nothing is ever overwritten.
+
+    Examples:
+      riseml init
+      riseml init -n toaster-net --template grid
+    """
+    path = Path(config_file)
+    if project is None:
+        project, remark = scaffold.project_name(path.absolute().parent)
+        if remark:
+            output.note(remark)
+    scaffold.write(path, scaffold.text(template, project))
+    output.say(f"{config_file} successfully created")
+    output.note("Now fill in `run` and try `riseml check`, then `riseml train -l`.")

@@ -1,0 +1,42 @@
+"""`riseml prune`."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+import typer
+
+from riseml.cli import listing, options, output, terminal, text
+from riseml.client import Client
+
+
+def command(
+    older_than: Annotated[
+        str, typer.Option("--older-than", metavar="DURATION", help="What ended longer ago than this.")
+    ],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and delete nothing.")] = False,
+    yes: options.Yes = False,
+) -> None:
+    """Delete what ended long ago.
+
+    Record, logs and output of whole runs; asks on a terminal.
+
+    Examples:
+      riseml prune --older-than 14d --dry-run
+      riseml prune --older-than 30d -y
+    """
+    client = Client()
+    age = options.duration(older_than)
+    old = client.prune(age, dry_run=True)
+    if not old:
+        output.note(f"Nothing ended more than {older_than} ago.")
+        return
+    asking = not yes and output.can_ask()
+    if dry_run or asking:
+        output.lines(listing.lines(old, terminal.output(), datetime.now(UTC)))
+    if dry_run:
+        return
+    if asking and not output.ask(f"Delete {text.plural(len(old), 'run')} with logs and output?"):
+        output.note("Nothing was deleted.")
+        return
+    for name in client.delete(*(run.id for run in old)):
+        output.say(f"deleted {name}")

@@ -1,0 +1,91 @@
+"""`riseml train`, also `riseml submit`."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from riseml.cli import follow, options, outcome, output, text
+from riseml.client import CONFIG_FILE, Client, Run
+from riseml.status import ExperimentStatus, SetStatus
+
+if TYPE_CHECKING:
+    from riseml.project import Snapshot
+
+_MANY_FILES, _MANY_BYTES = 1_000, 50 << 20
+
+
+def command(
+    config_file: options.ConfigFile = CONFIG_FILE,
+    logs: Annotated[bool, typer.Option("-l", "--logs", help="Follow the log; the exit status is the outcome.")] = False,
+    form: Annotated[
+        Literal["table", "json", "yaml", "name"],
+        typer.Option("-o", "--output", metavar="FORMAT", help="table, json or name; with --dry-run also yaml."),
+    ] = "table",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and start nothing.")] = False,
+    no_gitignore: Annotated[
+        bool, typer.Option("--no-gitignore", help="Take files that .gitignore names, too.")
+    ] = False,
+) -> int:
+    """Start an experiment, or a set of them, in the background.
+
+    The code is everything beside the file, except what .risemlignore and .gitignore name. With -l the exit status is
+    0, 100 (failed) or 103 (killed); Ctrl-C leaves the run alone.
+
+    Examples:
+      riseml train -l
+      riseml train -f riseml_big.yml --dry-run
+    """
+    client = Client()
+    gitignore = False if no_gitignore else None
+    if dry_run:
+        from riseml.cli import preview
+
+        return preview.show(client, config_file, form, gitignore=gitignore)
+    run = client.train(config_file, gitignore=gitignore, on_sync=_synced)
+    for remark in (*map(str, run.warnings), *run.remarks):
+        output.note(remark)
+    _started(run, form, logs=logs)
+    return _follow(client, run) if logs else 0
+
+
+def _synced(snapshot: "Snapshot") -> None:
+    output.note(f"Syncing project ({text.size(snapshot.size)}, {text.plural(snapshot.files, 'file')})...done")
+    if snapshot.size >= _MANY_BYTES or snapshot.files >= _MANY_FILES:
+        output.note("Syncing is slow with so much: name what jobs do not need in a .risemlignore.")
+
+
+def _started(run: Run, form: str, *, logs: bool) -> None:
+    if form in {"json", "yaml"}:
+        output.data(_record(run), form)
+    elif form == "name":
+        output.say(run.id)
+    else:
+        what = f"Set {run.id} of {text.plural(run.experiments, 'experiment')}" if run.is_set else f"Experiment {run.id}"
+        (output.note if logs else output.say)(f"{what} started in background.")
+        if not logs:
+            output.note(f"`riseml logs {run.id}` shows its log, `riseml status {run.id}` its state.")
+
+
+def _record(run: Run) -> dict[str, object]:
+    return {
+        "id": run.id,
+        "name": run.name,
+        "project": run.project,
+        "type": "set" if run.is_set else "experiment",
+        "experiments": run.experiments,
+        "revision": run.snapshot.revision,
+        "files": run.snapshot.files,
+        "bytes": run.snapshot.size,
+    }
+
+
+def _follow(client: Client, run: Run) -> int:
+    try:
+        follow.show(client.logs(run.id), follow.job_names(client.status(run.id)))
+        status = client.status(run.id)
+    except KeyboardInterrupt:
+        follow.detach(run.id)
+        return 0
+    assert isinstance(status, SetStatus | ExperimentStatus)  # noqa: S101  the id is a run's
+    output.note(outcome.describe(status))
+    return outcome.exit_status([status])

@@ -1,0 +1,422 @@
+"""RiseML for programs: what the commands do, with the same names and typed results.
+
+    client = riseml.Client()
+    run = client.train("riseml.yml")
+    client.wait(run.id)
+    print(client.results(run.id, sort="accuracy").best)
+
+All errors are `riseml.errors.RiseMLError`. Ids are text as on the command line (`14`, `14.3`, `14.3.train`); an id that
+is None means the user's newest run.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riseml import ids
+from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submission
+from riseml.errors import ConfigError, Fault, InvalidInputError, NotFoundError, RiseMLError, TimedOutError
+from riseml.ids import Id
+from riseml.settings import Settings
+from riseml.settings import load as load_settings
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
+from riseml.ticking import ticking
+
+if TYPE_CHECKING:
+    from riseml.config import ExperimentConfig
+    from riseml.project import Snapshot
+    from riseml.results import Results
+    from riseml.spec import ExperimentSet
+
+CONFIG_FILE = "riseml.yml"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `train` started; `id` is what the other verbs take, `remarks` are for the user, once each."""
+
+    id: str
+    name: str
+    project: str
+    is_set: bool
+    experiments: int
+    snapshot: "Snapshot"
+    remarks: tuple[str, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What `kill` did; `stopped` is False where it had ended already, in `state`."""
+
+    id: str
+    is_set: bool
+    stopped: bool
+    state: State
+
+
+class Client:
+    """RiseML at one home, or on an engine of your own.
+
+    `home` is the directory of the local engine (None: RISEML_HOME, or ~/.riseml). Nothing is opened before the first
+    verb that needs an engine; `check`, `plan` and `compile` never do.
+    """
+
+    def __init__(self, home: str | Path | None = None, engine: Engine | None = None) -> None:
+        self._home = home
+        self._engine = engine
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings that hold for this user in the current folder."""
+        return load_settings({"home": self._home}, project=Path.cwd())
+
+    @property
+    def engine(self) -> Engine:
+        """What runs the experiments."""
+        if self._engine is None:
+            self._engine = open_engine(self.settings)
+        return self._engine
+
+    def whoami(self) -> str:
+        """Return the name of the user who asks."""
+        return self.engine.user
+
+    def train(
+        self,
+        path: str | Path = CONFIG_FILE,
+        *,
+        gitignore: bool | None = None,
+        on_sync: "Callable[[Snapshot], None] | None" = None,
+    ) -> Run:
+        """Start what a riseml.yml says, with the code beside it; return once the run is durable.
+
+        `gitignore` None means what the settings say; `on_sync` is called between snapshot and start.
+
+        Raises:
+            ConfigError: the file has faults; nothing was started.
+            UnsupportedError: the engine cannot run it faithfully; nothing was started.
+            HomeError: the code or the run cannot be stored.
+        """
+        config = self._load(path)
+        self._plan(config)
+        snapshot = self._snapshot(config, path, gitignore)
+        return self._start(config, path, snapshot, on_sync)
+
+    def plan(self, path: str | Path = CONFIG_FILE) -> "ExperimentSet":
+        """Return what `train` would run.
+
+        Raises:
+            ConfigError: the file has faults.
+        """
+        return self._plan(self._load(path))
+
+    def check(self, path: str | Path = CONFIG_FILE) -> tuple[Fault, ...]:
+        """Return every error and warning of a riseml.yml; a file without errors has warnings at most."""
+        try:
+            config = self._load(path)
+            self._plan(config)
+        except ConfigError as error:
+            return error.faults
+        return tuple(config.warnings)
+
+    def compile(
+        self,
+        path: str | Path = CONFIG_FILE,
+        *,
+        git: str | None = None,
+        number: int | None = None,
+        user: str = "me",
+    ) -> dict[str, Any]:
+        """Return the Argo Workflow of a riseml.yml as plain data, for any cluster.
+
+        Raises:
+            ConfigError: the file has faults.
+            InvalidInputError: the Workflow would be too large for a cluster.
+        """
+        from riseml.compiler import compile_workflow
+        from riseml.spec import Origin, Target
+
+        return compile_workflow(self.plan(path), Origin(user=user, number=number, git_url=git), Target())
+
+    def runs(
+        self,
+        *,
+        all: bool = False,
+        last: int = 0,
+        user: str | None = None,
+        everyone: bool = False,
+        project: str | None = None,
+        experiments: bool = False,
+    ) -> list[SetStatus]:
+        """Return runs, newest first: unfinished ones, or with `all` the `last` (0: no limit) of any state.
+
+        Raises:
+            NotAllowedError: other users' runs are not for you.
+        """
+        return self.engine.list(
+            Query(all=all, last=last, user=user, everyone=everyone, project=project, experiments=experiments)
+        )
+
+    def status(self, id: str | Id | None = None) -> SetStatus | ExperimentStatus | JobStatus:
+        """Return one run, experiment of a set, or job in full.
+
+        Raises:
+            InvalidInputError: the text is no id, or a user's.
+            NotFoundError: nothing has this id; the advice says what is there.
+        """
+        wanted = self._find(id)
+        return pick(self.read(wanted), wanted)
+
+    def read(self, id: str | Id | None = None) -> SetStatus:
+        """Return the whole run that an id belongs to.
+
+        Raises:
+            NotFoundError: no such run.
+        """
+        wanted = self._find(id)
+        return self.engine.read(Id(wanted.user, wanted.number))
+
+    def changes(
+        self,
+        id: str | Id | None = None,
+        *,
+        tick: float | None = None,
+    ) -> Iterator[SetStatus | ExperimentStatus | None]:
+        """Yield the status of a run or experiment now and after every change until it has ended.
+
+        With `tick`, None comes whenever nothing has changed for so many seconds.
+
+        Raises:
+            NotFoundError: nothing has this id.
+        """
+        changes = self.engine.changes(self._find(id).experiment)
+        yield from ticking(changes, tick) if tick is not None else changes
+
+    def logs(
+        self,
+        id: str | Id | None = None,
+        *,
+        follow: bool = True,
+        tail: int | None = None,
+        since: datetime | None = None,
+    ) -> Iterator[Chunk | Change]:
+        """Yield what the jobs of a run, experiment or job wrote, and their changes of state.
+
+        Raises:
+            NotFoundError: nothing has this id.
+        """
+        yield from self.engine.logs(LogQuery(id=self._find(id), follow=follow, tail=tail, since=since))
+
+    def kill(self, *names: str | Id, force: bool = False) -> list[Killed]:
+        """Stop runs or experiments of a set one after the other; without ids the newest run.
+
+        `force` also clears what does not answer.
+
+        Raises:
+            InvalidInputError: an id is not an experiment's; nothing was killed.
+            NotFoundError: an id is unknown, or there is nothing to kill; nothing was killed.
+        """
+        wanted = [self._experiment(name, "can only kill experiments") for name in names] or [self._newest_alive()]
+        before = [(each, self.status(each)) for each in wanted]
+        return [
+            Killed(status.id, _is_set(status), self.engine.stop(each, force=force), status.state)
+            for each, status in before
+        ]
+
+    def wait(self, *names: str | Id, timeout: timedelta | None = None) -> list[SetStatus | ExperimentStatus]:
+        """Return how runs or experiments ended, in the order asked for; without ids the newest run.
+
+        Raises:
+            InvalidInputError: an id is not an experiment's.
+            NotFoundError: an id is unknown.
+            TimedOutError: not all have ended in time; they go on.
+        """
+        wanted = [self._experiment(name, "can only wait for experiments") for name in names] or [self._find(None)]
+        end = None if timeout is None else time.monotonic() + timeout.total_seconds()
+        return [self._wait(each, end) for each in wanted]
+
+    def results(
+        self,
+        id: str | Id | None = None,
+        *,
+        sort: str | None = None,
+        largest: bool | None = None,
+        top: int | None = None,
+    ) -> "Results":
+        """Return the table over a set: see `riseml.results.tabulate`.
+
+        Raises:
+            NotFoundError: nothing has this id, or nothing is called `sort`.
+        """
+        from riseml.results import tabulate
+
+        wanted = self._find(id)
+        if wanted.kind != "experiment" or wanted.sub is not None:
+            raise InvalidInputError(f"{wanted} is no set", "Results compare the experiments of a set, such as 14.")
+        return tabulate(self.engine.read(wanted), sort=sort, largest=largest, top=top)
+
+    def delete(self, *names: str | Id) -> list[str]:
+        """Forget ended runs with their logs and output; return their ids.
+
+        Raises:
+            InvalidInputError: an id is not a whole run's; nothing was deleted.
+            NotFoundError: an id is unknown; nothing was deleted.
+            RiseMLError: a run has not ended; nothing was deleted.
+        """
+        found = self.deletable(*names)
+        for run in found:
+            self.engine.delete(ids.parse(run.id))
+        return [run.id for run in found]
+
+    def deletable(self, *names: str | Id) -> list[SetStatus]:
+        """Return the runs that `delete` would forget.
+
+        Raises:
+            InvalidInputError: an id is not a whole run's.
+            NotFoundError: an id is unknown.
+            RiseMLError: a run has not ended.
+        """
+        found = [self.engine.read(self._whole(name)) for name in dict.fromkeys(names)]
+        for run in found:
+            if not run.state.is_terminal:
+                raise RiseMLError(f"{run.id} has not ended (it is {run.state})", f"`riseml kill {run.id}` ends it.")
+        return found
+
+    def prune(self, older_than: timedelta, *, dry_run: bool = False) -> list[SetStatus]:
+        """Delete the runs that ended longer ago than `older_than`, oldest first; return them.
+
+        With `dry_run` nothing is deleted.
+        """
+        limit = datetime.now(UTC) - older_than
+        old = [run for run in self.runs(all=True) if run.state.is_terminal and (_ended(run) or limit) < limit]
+        old.reverse()
+        for run in old if not dry_run else ():
+            self.engine.delete(ids.parse(run.id))
+        return old
+
+    def _load(self, path: str | Path) -> "ExperimentConfig":
+        from riseml import config
+
+        return config.load(Path(path))
+
+    def _plan(self, config: "ExperimentConfig") -> "ExperimentSet":
+        from riseml.planner import plan
+
+        return plan(config)
+
+    def _snapshot(self, config: "ExperimentConfig", path: str | Path, gitignore: bool | None) -> "Snapshot":
+        folder = Path(path).absolute().parent
+        honoured = self.settings.gitignore if gitignore is None else gitignore
+        return self.engine.snapshot(config.project, folder, gitignore=honoured)
+
+    def _start(
+        self,
+        config: "ExperimentConfig",
+        path: str | Path,
+        snapshot: "Snapshot",
+        on_sync: "Callable[[Snapshot], None] | None",
+    ) -> Run:
+        if on_sync:
+            on_sync(snapshot)
+        started = self.engine.start(
+            Submission(config.text, Path(path).name, config.project, snapshot.revision, dict(os.environ))
+        )
+        return Run(
+            str(started.number),
+            started.name,
+            config.project,
+            started.is_set,
+            started.experiments,
+            snapshot,
+            started.remarks,
+            tuple(config.warnings),
+        )
+
+    def _find(self, name: str | Id | None) -> Id:
+        wanted = self.engine.latest() if name is None else ids.parse(name) if isinstance(name, str) else name
+        if wanted.kind == "user":
+            raise InvalidInputError(f"'{wanted}' does not identify any experiment or job", "Ids look like 14 or 14.3.")
+        return wanted
+
+    def _experiment(self, name: str | Id, complaint: str) -> Id:
+        wanted = ids.parse(name) if isinstance(name, str) else name
+        if wanted.kind != "experiment":
+            raise InvalidInputError(complaint, f"{wanted} is a {wanted.kind}; ids of experiments look like 14 or 14.3.")
+        return wanted
+
+    def _whole(self, name: str | Id) -> Id:
+        wanted = self._experiment(name, "can only delete whole runs")
+        if wanted.sub is not None:
+            whole = Id(wanted.user, wanted.number)
+            raise InvalidInputError("can only delete whole runs", f"{wanted} is part of set {whole}.")
+        return wanted
+
+    def _newest_alive(self) -> Id:
+        try:
+            newest = self.engine.latest()
+        except NotFoundError:
+            raise NotFoundError("no experiments to kill") from None
+        if self.engine.read(newest).state.is_terminal:
+            raise NotFoundError("no experiments to kill", f"The newest, {newest}, has ended.")
+        return newest
+
+    def _wait(self, wanted: Id, end: float | None) -> SetStatus | ExperimentStatus:
+        last: SetStatus | ExperimentStatus | None = None
+        for status in self._until(wanted, end):
+            last = status or last
+            if end is not None and time.monotonic() >= end and not (last and last.state.is_terminal):
+                state = last.state if last else "unknown"
+                raise TimedOutError(f"{wanted} has not ended in time (it is {state})", "It goes on in the background.")
+        if last is None:
+            raise NotFoundError(f"nothing is known of {wanted}")
+        return last
+
+    def _until(self, wanted: Id, end: float | None) -> Iterator[SetStatus | ExperimentStatus | None]:
+        if end is None:
+            return self.engine.changes(wanted)
+        return ticking(self.engine.changes(wanted), lambda: end - time.monotonic())
+
+
+def open_engine(settings: Settings) -> Engine:
+    """Return the engine that the settings name.
+
+    Raises:
+        HomeError: the home cannot be used.
+    """
+    from riseml.engines.local import LocalEngine
+
+    return LocalEngine(settings.home, settings.user)
+
+
+def pick(run: SetStatus, wanted: Id) -> SetStatus | ExperimentStatus | JobStatus:
+    """Return the part of a run that an id names.
+
+    Raises:
+        NotFoundError: the run has no such part; the advice lists its jobs.
+    """
+    experiment = next((each for each in run.experiments if wanted.sub is not None and each.sub == wanted.sub), None)
+    if wanted.sub is not None and experiment is None:
+        has = f"has {len(run.experiments)} experiments" if run.is_set else "is a single experiment"
+        raise NotFoundError(f"there is no experiment {wanted.experiment}", f"{Id(wanted.user, wanted.number)} {has}.")
+    if wanted.type is None:
+        return experiment or run
+    jobs = experiment.jobs if experiment else run.jobs + (() if run.is_set else run.experiments[0].jobs)
+    job = next((each for each in jobs if each.type == wanted.type and each.index == wanted.index), None)
+    if job is None:
+        advice = f"Jobs are {', '.join(each.id for each in jobs)}." if jobs else ""
+        raise NotFoundError(f"there is no job {wanted}", advice)
+    return job
+
+
+def _is_set(status: SetStatus | ExperimentStatus | JobStatus) -> bool:
+    return isinstance(status, SetStatus) and status.is_set
+
+
+def _ended(run: SetStatus) -> datetime | None:
+    return run.finished or run.created

@@ -1,0 +1,110 @@
+"""The riseml.yml that `riseml init` writes, and the name of its project."""
+
+import re
+from pathlib import Path
+
+from riseml.errors import InvalidInputError, RiseMLError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*[A-Za-z0-9]")
+_DEFAULT = "my-project"
+
+_PLAIN = """\
+project: {project}
+train:
+  image: python:3.12
+  # install:
+  #   - pip install -r requirements.txt
+  resources:
+    cpus: 1
+    mem: 512  # megabytes
+    gpus: 0
+  run:
+    - echo "the code is here:" && ls
+    - echo "results belong into $OUTPUT_DIR"
+"""
+_GRID = """\
+project: {project}
+train:
+  image: python:3.12
+  resources:
+    cpus: 1
+    mem: 512  # megabytes
+    gpus: 0
+  parameters:  # one experiment for each combination
+    lr: [0.1, 0.01]
+    epochs: [5, 10]
+  concurrency: 2  # at the same time
+  run:
+    - echo "learning rate {{{{lr}}}}, {{{{epochs}}}} epochs"
+"""
+_TENSORFLOW = """\
+project: {project}
+train:
+  framework: tensorflow
+  tensorflow:
+    version: 2.16.1
+    tensorboard: true
+  resources:
+    cpus: 1
+    mem: 2048  # megabytes
+    gpus: 0
+  run:
+    - python -c "import tensorflow; print(tensorflow.__version__)"
+"""
+TEMPLATES = {"plain": _PLAIN, "grid": _GRID, "tensorflow": _TENSORFLOW}
+
+
+def text(template: str, project: str) -> str:
+    """Return a riseml.yml.
+
+    Raises:
+        InvalidInputError: the name cannot be a project's; the advice proposes one.
+    """
+    if not _NAME.fullmatch(project):
+        raise InvalidInputError(
+            f"'{project}' cannot be the name of a project",
+            "A name has two or more letters, digits, '-' and '_', and begins and ends with a letter or digit. "
+            f"Try `riseml init -n {proposal(project)}`.",
+        )
+    return TEMPLATES[template].format(project=f"'{project}'" if _looks_like_another_type(project) else project)
+
+
+def project_name(folder: Path) -> tuple[str, str]:
+    """Return a name made from a folder's, and a remark where it had to differ."""
+    if _NAME.fullmatch(folder.name):
+        return folder.name, ""
+    name = proposal(folder.name)
+    return name, f"'{folder.name}' cannot be the name of a project; it is called {name}. Choose another one with -n."
+
+
+def proposal(name: str) -> str:
+    """Return the nearest valid name."""
+    from unicodedata import normalize  # noqa: PLC0415 - few names need it
+
+    plain = normalize("NFKD", name).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^A-Za-z0-9_-]+", "-", plain).strip("-_")
+    if len(words) == 1:
+        return f"{words}-project"
+    return words or _DEFAULT
+
+
+def write(path: Path, content: str) -> None:
+    """Write a new file.
+
+    Raises:
+        RiseMLError: it is there already, or cannot be written.
+    """
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.write(content)
+    except FileExistsError:
+        raise RiseMLError(f"{path} already exists", "Nothing was changed; choose another file with -f.") from None
+    except OSError as error:
+        raise RiseMLError(f"cannot write {path}: {error.strerror}") from None
+
+
+def _looks_like_another_type(name: str) -> bool:
+    """Whether YAML reads a bare name as a number, a truth or nothing."""
+    return bool(
+        re.fullmatch(r"[\d_]+|\d[\d_]*e\d+|0[xob][\da-fA-F_]+|true|false|null|yes|no|on|off", name, re.IGNORECASE)
+    )
