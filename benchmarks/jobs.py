@@ -1,0 +1,76 @@
+"""What the engine costs per cell: 500 cells of `true`, two at a time, against GNU parallel; and 2,000 against 200.
+
+Needs GNU parallel (Debian: parallel). Every cell has its own checkout of 20 files, record, log, exit status and
+committed state.
+"""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from measuring import environment, seconds, verdict
+
+from riseml.engines.local import wire
+
+RISEML = [sys.executable, "-m", "riseml"]
+
+
+def project(folder: Path, cells: int) -> Path:
+    folder.mkdir(parents=True)
+    for number in range(20):
+        (folder / f"module_{number}.py").write_text(f"VALUE = {number}\n" * 40)
+    (folder / "riseml.yml").write_text(
+        "project: jobs\ntrain:\n  image: busybox\n  resources: {cpus: 0.1, mem: 1}\n"
+        f"  parameters: {{n: {{range: {{min: 1, max: {cells}, step: 1}}}}}}\n  concurrency: 2\n  run: 'true'\n"
+    )
+    return folder
+
+
+def riseml(folder: Path, home: Path) -> float:
+    def whole() -> None:
+        options = {"cwd": folder, "env": environment(home), "check": True, "capture_output": True}
+        number = subprocess.run([*RISEML, "train", "-o", "name"], text=True, **options).stdout.strip()  # type: ignore[call-overload]
+        subprocess.run([*RISEML, "wait", number], **options)  # type: ignore[call-overload]
+
+    import time
+
+    begun = time.perf_counter()
+    whole()
+    return time.perf_counter() - begun
+
+
+def main() -> None:
+    work = Path(tempfile.mkdtemp())
+    home = work / "home"
+    try:
+        folders = {cells: project(work / str(cells), cells) for cells in (1, 200, 500, 2000)}
+        riseml(folders[1], home)  # the controller comes up, Hera is loaded
+        ours, theirs, ratios = [], [], []
+        for round_ in range(3):
+            log = work / f"log-{round_}"
+            items = [str(n) for n in range(500)]
+            theirs.append(
+                seconds(["parallel", "-j2", "--results", str(log), "--joblog", f"{log}.jobs", "true", ":::", *items])
+            )
+            ours.append(riseml(folders[500], home))
+            ratios.append(ours[-1] / theirs[-1])
+        print(f"parallel -j2 --results --joblog, 500 jobs  {median(theirs):7.2f} s")
+        print(f"riseml train && wait, 500 cells            {median(ours):7.2f} s  {median(ours) * 2:.2f} ms a cell")
+        verdict("500 cells against parallel", median(ratios), 5)
+        small = median(riseml(folders[200], home) for _ in range(3)) / 200
+        large = riseml(folders[2000], home) / 2000
+        print(f"per cell: {small * 1000:.2f} ms of 200, {large * 1000:.2f} ms of 2,000")
+        verdict("a cell of 2,000 against one of 200", large / small, 1.3)
+        pid = int((home / "controller.lock").read_text())
+        peak = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
+        verdict("controller after 2,000 cells, Hera loaded", int(peak.split()[1]) / 1024, 130, "MB")
+    finally:
+        wire.leave(home)
+        shutil.rmtree(work)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""Time whole processes fairly: interleaved rounds, ratios within a round, medians of both."""
+
+import os
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+Command = Sequence[str] | Callable[[], float]
+
+
+def seconds(command: Command, **options: object) -> float:
+    """Run a command once and return its wall time, or what it measured itself."""
+    if callable(command):
+        return command()
+    begun = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, **options)  # type: ignore[call-overload]
+    return time.perf_counter() - begun
+
+
+def compare(commands: Mapping[str, Command], *, base: str, rounds: int = 9) -> dict[str, float]:
+    """Print median times and ratios to `base`, and return the ratios."""
+    for command in commands.values():
+        seconds(command)
+    taken: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(rounds):
+        for name, command in commands.items():
+            taken[name].append(seconds(command))
+    ratios = {
+        name: median(one / other for one, other in zip(values, taken[base], strict=True))
+        for name, values in taken.items()
+    }
+    for name, values in taken.items():
+        print(f"{name:<44} {median(values) * 1000:>9.1f} ms   {ratios[name]:6.2f} × {base}")
+    return ratios
+
+
+def verdict(what: str, value: float, bar: float, unit: str = "×") -> None:
+    """Print how a figure stands against its bar."""
+    print(f"{'ok  ' if value <= bar else 'OVER'} {what}: {value:.2f} {unit}, bar {bar:g} {unit}")
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Return the environment for commands on a home of their own."""
+    return {**os.environ, "RISEML_HOME": str(home), "NO_COLOR": "1"}
