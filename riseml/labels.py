@@ -11,6 +11,9 @@ INDEX = "riseml.io/index"
 
 FRAMEWORK = "riseml.io/framework"  # as riseml.yml names it; only where it does
 
+SYSTEM_NODE = "riseml.io/system-node"  # "true" on nodes that experiments avoid
+BUILD_NODE = "riseml.io/build-node"  # "true" on nodes that builds prefer
+
 CONFIG = "riseml.io/config"  # the text of riseml.yml
 REVISION = "riseml.io/revision"  # commit of the snapshot
 KILLED = "riseml.io/killed"  # `<cell or *>=<RFC 3339 time>` entries joined by commas; there, and empty, from the start

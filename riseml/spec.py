@@ -107,4 +107,8 @@ class Target:
     store_claim: str = "riseml-store"
     secret: str = "riseml-secrets"  # noqa: S105 - the name of the Secret, not what it holds
     git_image: str = "alpine/git:latest"
+    build_image: str = "moby/buildkit:rootless"
+    buildkit: str = "tcp://buildkitd.riseml:1234"
+    buildkit_secret: str = "riseml-buildkit"  # noqa: S105 - holds ca.pem, cert.pem and key.pem
+    registry: str = "registry.riseml:5000"
     gpu_resource: str = "nvidia.com/gpu"

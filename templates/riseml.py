@@ -1,1 +1,127 @@
-pass
+"""What a job tells RiseML: results and progress. Nothing here ever raises, in a job or outside of one.
+
+    import riseml
+    riseml.report_result(accuracy=0.93, loss=0.21)
+    riseml.report_progress(3, 10)
+    riseml.experiment_id()  # "14.3", or None outside of an experiment
+
+One file for Python 2.7 and 3.4 or newer, with nothing but the standard library: it lies on PYTHONPATH of every job.
+"""
+
+from __future__ import print_function
+
+import json
+import math
+import os
+import sys
+
+__all__ = ["experiment_id", "report_progress", "report_result"]
+
+_reported = {}
+
+
+def experiment_id():
+    """Return the id of the experiment that this process works for, None outside of one."""
+    return os.environ.get("RISEML_EXPERIMENT") or None
+
+
+def report_result(**values):
+    """Report values by name; they join those of earlier calls, of which the latest of each name counts.
+
+    Numbers of numpy, torch and their like become plain ones, arrays lists, NaN and infinities their names.
+    """
+    try:
+        _report(values)
+    except Exception as error:  # noqa: BLE001 - a training never ends because of its report
+        _note("the result could not be reported: {0}".format(error))
+
+
+def report_progress(done, total):
+    """Report that `done` of `total` is done."""
+    try:
+        path = os.environ.get("ARGO_PROGRESS_FILE")
+        if path:
+            total = max(int(total), 1)
+            with open(path, "w") as file:
+                file.write("{0}/{1}\n".format(min(max(int(done), 0), total), total))
+        elif not experiment_id():
+            _note("{0} of {1} done (outside of an experiment: not reported)".format(done, total))
+    except Exception as error:  # noqa: BLE001
+        _note("the progress could not be reported: {0}".format(error))
+
+
+def _report(values):
+    path = os.environ.get("RESULT_FILE")
+    plain = dict((name, _plain(value)) for name, value in values.items())
+    if not path:
+        told = ", ".join("{0}={1}".format(name, json.dumps(plain[name])) for name in sorted(plain))
+        return _note("{0} (outside of an experiment: not reported)".format(told))
+    merged = _last(path)
+    _reported.update(plain)
+    merged.update(_reported)
+    return _append(path, json.dumps(merged, sort_keys=True))
+
+
+def _last(path):
+    """Return what the last line of the file reports: by this process, or by one before it or beside it."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(0, os.SEEK_END)
+            file.seek(-min(file.tell(), 65536), os.SEEK_END)
+            lines = file.read().decode("utf-8", "replace").split("\n")
+        last = json.loads([line for line in lines if line.strip()][-1])
+    except (IOError, IndexError, ValueError):
+        return {}
+    return last if isinstance(last, dict) else {}
+
+
+def _append(path, line):
+    """Write one line at once, so that jobs which share the file do not tear each other's."""
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        os.makedirs(folder)
+    target = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    try:
+        os.write(target, (line + "\n").encode("utf-8"))
+    finally:
+        os.close(target)
+
+
+def _plain(value):
+    """Return what JSON can say of a value."""
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    if isinstance(value, float):
+        return _number(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, dict):
+        return dict((str(name), _plain(item)) for name, item in value.items())
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    return _foreign(value)
+
+
+def _number(value):
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    return float(value)
+
+
+def _foreign(value):
+    for way in ("item", "tolist"):  # one number of numpy, torch, jax; an array of several has no `item`
+        try:
+            return _plain(getattr(value, way)())
+        except Exception:  # noqa: BLE001, S112, PERF203
+            continue
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return str(value)
+    return value
+
+
+def _note(text):
+    print("riseml: " + text, file=sys.stderr)

@@ -10,19 +10,23 @@ Hyperparameters travel as Argo parameters: `{{lr}}` in riseml.yml becomes `{{inp
 `riseml status` reads the values back. Compiling is pure: the same plan, origin and target give the same document.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
-from hera.workflows import DAG, Parameter, Task, Workflow, WorkflowsService
-from hera.workflows.models import PodGC, TTLStrategy
+from hera.workflows import DAG, Container, Parameter, Task, Workflow, WorkflowsService
+from hera.workflows.models import ExecutorConfig, Metadata, PodGC, TTLStrategy
 
-from riseml import labels
-from riseml.compiler import jobs
-from riseml.compiler.names import Names
+from riseml import labels, manifest
+from riseml.compiler import build, jobs, pod, quoting, tensorboard
+from riseml.compiler.names import Names, label
 from riseml.compiler.text import reference
-from riseml.spec import ExperimentSet, Origin, Target
+from riseml.spec import Experiment, ExperimentSet, Origin, Target
 
 _DAY = 86_400
-_UNSTARTED = rf"'{{{{workflow.annotations.{labels.KILLED}}}}}' !~ '(^|,)({{{{item.{labels.SUB_PARAMETER}}}}}|[*])='"
+_NO_MESH = {"sidecar.istio.io/inject": "false"}  # a mesh's sidecar never ends, and so would no job
+_ALIVE = f"'{{{{workflow.annotations.{labels.KILLED}}}}}' !~ '(^|,)({{{{item.{labels.SUB_PARAMETER}}}}}|[*])='"
+
+_NOWHERE = WorkflowsService(host="", token="", namespace="")  # else Hera looks into its global configuration for one
 
 
 def compile_workflow(plan: ExperimentSet, origin: Origin, target: Target) -> dict[str, Any]:
@@ -36,26 +40,60 @@ def compile_workflow(plan: ExperimentSet, origin: Origin, target: Target) -> dic
         labels=_labels(names),
         annotations=_annotations(names),
         service_account_name=target.service_account,
+        automount_service_account_token=False,
+        executor=ExecutorConfig(service_account_name=target.service_account),
         entrypoint="main",
-        templates=[_main(), _set(names), _experiment(names), *(jobs.job_template(job, names) for job in plan.jobs)],
-        volumes=jobs.volumes(names),
+        templates=list(_templates(names)),
+        volumes=pod.volumes(names),
+        affinity=pod.prefer(labels.SYSTEM_NODE, "NotIn"),
+        pod_metadata=Metadata(annotations=_NO_MESH, labels=_NO_MESH),
         pod_gc=PodGC(strategy="OnPodSuccess", delete_delay_duration="1h"),
         ttl_strategy=TTLStrategy(seconds_after_success=14 * _DAY, seconds_after_failure=30 * _DAY),
-        workflows_service=WorkflowsService(host="", token=""),
+        workflows_service=_NOWHERE,
     )
     document: dict[str, Any] = workflow.to_dict()
-    return document
+    return _completed(document, names)
 
 
-def _main() -> DAG:
-    return DAG(name="main", fail_fast=False, tasks=[Task(name="set", template="set")])
+def _templates(names: Names) -> Iterable[DAG | Container]:
+    yield _main(names)
+    yield _set(names)
+    yield _experiment(names)
+    yield from (jobs.template(job, names) for job in names.plan.jobs)
+    if names.builds:
+        yield build.template(names)
+    if _has_board(names):
+        yield tensorboard.daemon(names)
+
+
+def _main(names: Names) -> DAG:
+    image = "{{tasks.build.outputs.parameters.image}}"
+    arguments = [Parameter(name=name, value=image) for name in names.handed_down]
+    first = "build" if names.builds else None
+    tasks: list[Any] = [Task(name="set", template="set", arguments=arguments, depends=first)]
+    if names.builds:
+        tasks.insert(0, Task(name="build", template="build"))
+    if _has_board(names):
+        tasks.append(Task(name="tensorboard", template="tensorboard", arguments=arguments, depends=first))
+    return DAG(name="main", fail_fast=False, tasks=tasks)
 
 
 def _set(names: Names) -> DAG:
-    arguments = [Parameter(name=name, value=f"{{{{item.{name}}}}}") for name in names.inputs]
-    items = [{labels.SUB_PARAMETER: str(e.sub), **e.parameters} for e in names.plan.experiments]
-    cells = Task(name="experiment", template="experiment", arguments=arguments, with_items=items, when=_UNSTARTED)
-    return DAG(name="set", parallelism=names.plan.concurrency, fail_fast=False, tasks=[cells])
+    values = {name: reference(name) for name in names.handed_down}
+    arguments = [Parameter(name=n, value=values.get(n, f"{{{{item.{n}}}}}")) for n in names.inputs]
+    items = [_item(experiment, names.hard) for experiment in names.plan.experiments]
+    return DAG(
+        name="set",
+        inputs=[Parameter(name=name) for name in names.handed_down],
+        parallelism=names.plan.concurrency,
+        fail_fast=False,  # one failed experiment says nothing about the others
+        tasks=[Task(name="experiment", template="experiment", arguments=arguments, with_items=items, when=_ALIVE)],
+    )
+
+
+def _item(experiment: Experiment, hard: Iterable[str]) -> dict[str, str]:
+    quoted = {quoting.companion(name): manifest.quoted(experiment.parameters[name]) for name in hard}
+    return {labels.SUB_PARAMETER: str(experiment.sub), **experiment.parameters, **quoted}
 
 
 def _experiment(names: Names) -> DAG:
@@ -68,18 +106,36 @@ def _experiment(names: Names) -> DAG:
 
 
 def _labels(names: Names) -> dict[str, str]:
+    number, framework = names.origin.number, names.plan.framework
     return {
-        labels.USER: names.origin.user,
-        labels.PROJECT: names.plan.project,
-        **({} if names.origin.number is None else {labels.NUMBER: str(names.origin.number)}),
+        **({labels.USER: label(names.origin.user)} if names.origin.user else {}),
+        labels.PROJECT: label(names.plan.project),
+        **({} if number is None else {labels.NUMBER: str(number)}),
         labels.KIND: "set" if names.plan.is_set else "experiment",
+        **({labels.FRAMEWORK: framework} if framework else {}),
     }
 
 
 def _annotations(names: Names) -> dict[str, str]:
-    return {
-        labels.TITLE: f"{names.plan.project} {names.number}",
-        labels.CONFIG: names.plan.config,
+    plan, number = names.plan, names.origin.number
+    told = {
+        labels.TITLE: plan.project if number is None else f"{plan.project} {number}",
+        labels.CONFIG: plan.config,
         labels.REVISION: names.origin.revision,
         labels.KILLED: "",
     }
+    if plan.is_set:
+        told[labels.DESCRIPTION] = f"{len(plan.experiments)} experiments, {plan.concurrency} at a time"
+    return told
+
+
+def _has_board(names: Names) -> bool:
+    return names.plan.tensorboard and names.plan.is_set
+
+
+def _completed(document: dict[str, Any], names: Names) -> dict[str, Any]:
+    """Add what Argo 4.1 knows and Hera 7.1 does not."""
+    if _has_board(names):
+        board = next(each for each in document["spec"]["templates"] if each["name"] == "tensorboard")
+        board["pendingTimeout"] = tensorboard.PATIENCE
+    return document

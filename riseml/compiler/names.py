@@ -1,15 +1,15 @@
 """What the parts of one document call each other: derived from plan, origin and target, once."""
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
 from riseml import labels
+from riseml.compiler import quoting
 from riseml.compiler.text import reference
 from riseml.spec import ExperimentSet, Origin, Target
 
-HOST_LIMIT = 63  # a host name, and therefore the name of a Workflow
+_LIMIT = 63  # characters of a host name, and of a label's value
 _GENERATED = 5  # characters that Kubernetes appends to generateName
 
 
@@ -24,25 +24,50 @@ class Names:
     @cached_property
     def parameters(self) -> tuple[str, ...]:
         """The user's parameters, in their order."""
-        return tuple(self.plan.experiments[0].parameters) if self.plan.experiments else ()
+        return tuple(self.plan.experiments[0].parameters)
 
-    @cached_property
-    def inputs(self) -> tuple[str, ...]:
-        """The parameters that an experiment and its jobs take."""
-        built = (labels.IMAGE_PARAMETER,) if self.plan.install else ()
-        return (labels.SUB_PARAMETER, *built, *self.parameters)
+    @property
+    def builds(self) -> bool:
+        """Whether install steps have to run: there are some, and no image has them already."""
+        return bool(self.plan.install) and not (self.origin.build and self.origin.build.image)
 
     @property
     def image(self) -> str:
         """The image of the user's jobs."""
-        return reference(labels.IMAGE_PARAMETER) if self.plan.install else self.plan.image
+        if self.builds:
+            return reference(labels.IMAGE_PARAMETER)
+        return (self.origin.build and self.origin.build.image) or self.plan.image
+
+    @cached_property
+    def handed_down(self) -> tuple[str, ...]:
+        """The parameters that go unchanged from the set to its experiments."""
+        return (labels.IMAGE_PARAMETER,) if self.builds else ()
+
+    @cached_property
+    def forms(self) -> dict[str, str | None]:
+        """How each parameter is quoted in YAML; None where every item brings its own quoted text."""
+        experiments = self.plan.experiments
+        return {name: quoting.form(e.parameters[name] for e in experiments) for name in self.parameters}
+
+    @cached_property
+    def hard(self) -> tuple[str, ...]:
+        """The parameters with values that need quoting one by one."""
+        return tuple(name for name, form in self.forms.items() if form is None)
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """The parameters that an experiment and its jobs take."""
+        return (labels.SUB_PARAMETER, *self.handed_down, *self.parameters, *map(quoting.companion, self.hard))
 
     @cached_property
     def stem(self) -> str:
-        """The project's part of host names, so short that the longest of them is allowed."""
-        longest = self._longest_ending()
-        stem = re.sub("[^a-z0-9-]", "-", self.plan.project.lower())
-        return stem[: HOST_LIMIT - longest].strip("-") or "riseml"
+        """The project as Kubernetes allows it in names, so short that the longest host name still fits."""
+        number = "x" * _GENERATED if self.origin.number is None else str(self.origin.number)
+        sub = max(experiment.sub for experiment in self.plan.experiments)
+        jobs = (job.type if job.count == 1 else f"{job.type}-{job.count}" for job in self.plan.jobs)
+        longest = max(len(f"-{number}-{sub}-{job}") for job in jobs)
+        stem = re.sub("[^a-z0-9]+", "-", self.plan.project.lower())
+        return stem[: _LIMIT - longest].strip("-") or "riseml"
 
     @property
     def workflow(self) -> str | None:
@@ -60,20 +85,16 @@ class Names:
         return f"{self.number}.{reference(labels.SUB_PARAMETER)}" if self.plan.is_set else self.number
 
     @property
-    def set_path(self) -> str:
+    def run_path(self) -> str:
         """Where in the output volume the run has its folder."""
         return "/".join(filter(None, (self.origin.user, self.plan.project, self.number)))
 
     @property
     def output_path(self) -> str:
         """Where in the output volume an experiment has its folder."""
-        return f"{self.set_path}/{reference(labels.SUB_PARAMETER)}" if self.plan.is_set else self.set_path
-
-    def _longest_ending(self) -> int:
-        number = "x" * _GENERATED if self.origin.number is None else str(self.origin.number)
-        sub = max((e.sub for e in self.plan.experiments), default=1)
-        return max(len(f"-{number}-{sub}-{ending}") for ending in _endings(self.plan))
+        return f"{self.run_path}/{reference(labels.SUB_PARAMETER)}" if self.plan.is_set else self.run_path
 
 
-def _endings(plan: ExperimentSet) -> Iterable[str]:
-    return (job.type if job.count == 1 else f"{job.type}-{job.count}" for job in plan.jobs)
+def label(text: str) -> str:
+    """Return text as a label's value may be: cut, with nothing but letters and digits at its end."""
+    return text[:_LIMIT].rstrip("-_.")

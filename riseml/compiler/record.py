@@ -3,20 +3,57 @@
 The text is made here, with Argo's tags where an experiment's own values will stand.
 """
 
-import json
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
 
+from riseml import manifest
+from riseml.compiler import quoting
 from riseml.compiler.names import Names
 from riseml.compiler.text import literal, reference
+from riseml.spec import Job, Resources
+
+_MEGABYTE = 1_000_000
+_LIMIT = 100_000  # bytes: the kernel takes no variable of 128 KiB
 
 
 def configuration(names: Names) -> str:
     """Return the text of riseml-configuration.yml."""
+    whole = "".join(_text(names, names.plan.jobs))
+    return literal(whole if len(whole.encode()) < _LIMIT else "".join(_text(names, ()))).rstrip("\n")
+
+
+def _text(names: Names, jobs: tuple[Job, ...]) -> Iterable[str]:
     plan = names.plan
-    lines = [
-        f"project: {json.dumps(plan.project)}",
-        f"experiment: {json.dumps(names.experiment)}",
-        f"revision: {json.dumps(names.origin.revision)}",
-        "params:",
-        *(f"  {json.dumps(name)}: {reference(name)}" for name in names.parameters),
-    ]
-    return literal("\n".join(lines))
+    yield f"project: {manifest.scalar(plan.project)}\n"
+    yield f"experiment: '{names.experiment}'\n"
+    if names.origin.revision:
+        yield f"revision: {manifest.scalar(names.origin.revision)}\n"
+    yield manifest.to_yaml({"image": {"name": plan.image, "install": list(plan.install)}})
+    if plan.framework:
+        yield f"framework: {manifest.scalar(plan.framework)}\n"
+    if names.parameters:
+        yield "params:\n"
+    for name, form in names.forms.items():
+        value = form.format(reference(name)) if form else reference(quoting.companion(name))
+        yield f"  {manifest.scalar(name)}: {value}\n"
+    if len(jobs) == 1 and jobs[0].count == 1:
+        yield manifest.to_yaml(_job(jobs[0]))
+    elif jobs:
+        yield manifest.to_yaml({"jobs": {job.type: {"count": job.count, **_job(job)} for job in jobs}})
+
+
+def _job(job: Job) -> dict[str, Any]:
+    return {"resources": _resources(job.resources), "run": list(job.run)}
+
+
+def _resources(resources: Resources) -> dict[str, Any]:
+    return {
+        "cpus": _number(resources.cpus),
+        "mem": _number(Decimal(resources.mem) / _MEGABYTE),
+        "gpus": resources.gpus,
+    }
+
+
+def _number(value: Decimal) -> int | float:
+    return int(value) if value == int(value) else float(value)

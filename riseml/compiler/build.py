@@ -1,0 +1,86 @@
+"""The build step: install steps become an image, by a client of the cluster's BuildKit."""
+
+import json
+from decimal import Decimal
+
+from hera.workflows import Artifact, Container, Parameter, RawArtifact, SecretVolume, UserContainer
+from hera.workflows.models import Mutex, Synchronization, ValueFrom, VolumeMount
+
+from riseml import labels, templating
+from riseml.compiler import pod
+from riseml.compiler.names import Names
+from riseml.spec import Build, Resources
+
+CERTIFICATES = "/certificates"
+CONTEXT = f"{pod.RISEML}/context"
+DOCKERFILE = f"{pod.RISEML}/build/Dockerfile"
+IMAGE = f"{pod.RISEML}/image"
+RESOURCES = Resources(cpus=Decimal("0.5"), mem=512_000_000)
+_EVERYTHING = Build(key="", files=(".",))  # where nobody has looked which files the steps need
+
+
+def template(names: Names) -> Container:
+    """Return the template whose output `image` has the install steps done."""
+    build = names.origin.build or _EVERYTHING
+    remote = names.origin.git_url is not None
+    mounts = [
+        *([] if remote else [pod.store_mounts()[0]]),
+        VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path),
+        VolumeMount(name="riseml", mount_path=pod.RISEML),
+    ]
+    return Container(
+        name="build",
+        inputs=_artifacts(names),
+        labels={labels.TYPE: "build"},
+        affinity=pod.prefer(labels.BUILD_NODE, "In"),
+        synchronization=Synchronization(mutexes=[Mutex(name=f"riseml-build-{build.key}")]) if build.key else None,
+        init_containers=[] if remote else [_context(build, names)],
+        image=names.target.build_image,
+        command=["sh", "-c"],
+        args=pod.arguments([templating.read("build.sh")]),
+        env=pod.variables(_told(build, names)),
+        resources=pod.requirements(RESOURCES, names),
+        volumes=[_certificates(names)],
+        volume_mounts=mounts,
+        outputs=[Parameter(name="image", value_from=ValueFrom(path=IMAGE))],
+    )
+
+
+def _certificates(names: Names) -> SecretVolume:
+    secret = names.target.buildkit_secret
+    return SecretVolume(name="certificates", secret_name=secret, mount_path=CERTIFICATES, read_only=True)
+
+
+def _artifacts(names: Names) -> list[Artifact]:
+    dockerfile = templating.render("Dockerfile.j2", image=names.plan.image, install=names.plan.install)
+    return [RawArtifact(name="dockerfile", path=DOCKERFILE, data=dockerfile), *pod.fetched(names, CONTEXT)]
+
+
+def _told(build: Build, names: Names) -> dict[str, str]:
+    repository = f"{names.target.registry}/{names.origin.user or 'riseml'}/{names.stem}".lower()
+    return {
+        "OUTPUT_DIR": pod.OUTPUT,
+        "RISEML_DIR": pod.RISEML,
+        "RISEML_JOB": "build",
+        "RISEML_ATTEMPT": "0",
+        **pod.source(names),
+        "RISEML_BASE_IMAGE": names.plan.image,
+        "RISEML_INSTALL": json.dumps(names.plan.install, ensure_ascii=False),
+        "RISEML_BUILD_FILES": json.dumps(build.files, ensure_ascii=False),
+        "IMAGE_KEY": build.key,
+        "IMAGE_NAME": f"{repository}:{build.key or 'latest'}",
+        "BUILDKIT_HOST": names.target.buildkit,
+        "BUILDKIT_CERTIFICATES": CERTIFICATES,
+    }
+
+
+def _context(build: Build, names: Names) -> UserContainer:
+    """Return the init container that brings the files which install steps may see, and no others."""
+    return UserContainer(
+        name="context",
+        image=names.target.git_image,
+        command=["sh", "-c"],
+        args=[templating.read("context.sh"), "context", *build.files],
+        env=pod.variables({**pod.source(names), "RISEML_DIR": pod.RISEML}),
+        volume_mounts=pod.store_mounts(),
+    )

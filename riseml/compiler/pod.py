@@ -1,0 +1,125 @@
+"""What the pods of a document have in common: volumes, the way code comes to them, what Kubernetes is asked for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hera.workflows import (
+    Artifact,
+    EmptyDirVolume,
+    Env,
+    ExistingVolume,
+    GitArtifact,
+    RawArtifact,
+    UserContainer,
+)
+from hera.workflows.models import (
+    Affinity,
+    NodeAffinity,
+    NodeSelectorRequirement,
+    NodeSelectorTerm,
+    PreferredSchedulingTerm,
+    ResourceRequirements,
+    VolumeMount,
+)
+
+from riseml import quantities, templating
+from riseml.compiler.names import Names
+from riseml.spec import Resources
+
+CODE, DATA, OUTPUT, RISEML, STORE, SHM = "/code", "/data", "/output", "/riseml", "/store", "/dev/shm"  # noqa: S108
+LIBRARY = f"{RISEML}/lib/riseml.py"
+_STRONGEST = 100
+_WRITE_LIBRARY = """
+mkdir -p "$RISEML_DIR/lib"
+printf %s "$1" > "$RISEML_DIR/lib/riseml.py"
+"""
+# The lines run in bash where there is one. `$0` is the run script, which `sh` has read as an argument only.
+_BASH = """\
+command -v bash > /dev/null && exec bash -c "$0" riseml "$@"
+exec sh -c "$0" riseml "$@"
+"""
+
+
+def volumes(names: Names) -> list[ExistingVolume | EmptyDirVolume]:
+    """Return the volumes of all pods: claims, and folders that live as long as a pod."""
+    target = names.target
+    store = [] if names.origin.git_url else [ExistingVolume(name="store", claim_name=target.store_claim)]
+    code = [EmptyDirVolume(name="code")] if has_code_volume(names) else []
+    return [
+        ExistingVolume(name="data", claim_name=target.data_claim),
+        ExistingVolume(name="output", claim_name=target.output_claim),
+        *store,
+        *code,
+        EmptyDirVolume(name="riseml"),
+        EmptyDirVolume(name="shm", medium="Memory"),
+    ]
+
+
+def arguments(lines: Sequence[str]) -> list[str]:
+    """Return the `args` of a container whose command is `sh -c`: the run script, then each line as it is."""
+    return [_BASH, templating.read("run.sh"), *lines]
+
+
+def checkout(names: Names) -> UserContainer:
+    """Return the init container that brings the code, and the library that jobs import."""
+    code = [VolumeMount(name="code", mount_path=CODE)] if has_code_volume(names) else []
+    return UserContainer(
+        name="checkout",
+        image=names.target.git_image,
+        command=["sh", "-c"],
+        args=[templating.read("checkout.sh") + _WRITE_LIBRARY, "checkout", templating.read("riseml.py")],
+        env=variables({**source(names), "CODE_DIR": code_folder(names), "RISEML_DIR": RISEML}),
+        volume_mounts=[*store_mounts(), *code],
+    )
+
+
+def fetched(names: Names, folder: str) -> list[Artifact]:
+    """Return the artifacts that do what `checkout` does where the code comes from a Git remote."""
+    if names.origin.git_url is None:
+        return []
+    return [
+        GitArtifact(name="code", path=folder, repo=names.origin.git_url, revision=names.origin.revision or None),
+        RawArtifact(name="library", path=LIBRARY, data=templating.read("riseml.py")),
+    ]
+
+
+def code_folder(names: Names) -> str:
+    """Return where the checkout goes: beside /code where install steps have left files of theirs in there."""
+    return f"{RISEML}/code" if names.plan.install else CODE
+
+
+def has_code_volume(names: Names) -> bool:
+    """Whether /code is a volume: not where the image brings one of its own, nor where an artifact becomes one."""
+    return not names.plan.install and not names.origin.git_url
+
+
+def source(names: Names) -> dict[str, str]:
+    """Return the variables that say where the code is, as a Git repository sees it."""
+    return {"REPOSITORY": f"{STORE}/repos/{names.plan.project}.git", "REVISION": names.origin.revision}
+
+
+def store_mounts() -> list[VolumeMount]:
+    """Return what a container needs mounted that reads the store."""
+    return [
+        VolumeMount(name="store", mount_path=STORE, read_only=True),
+        VolumeMount(name="riseml", mount_path=RISEML),
+    ]
+
+
+def variables(values: Mapping[str, str]) -> list[Any]:
+    """Return environment variables."""
+    return [Env(name=name, value=value) for name, value in values.items()]
+
+
+def requirements(resources: Resources, names: Names) -> ResourceRequirements:
+    """Return guaranteed shares, without limits but for GPUs, which Kubernetes knows in no other form."""
+    requests = {"cpu": quantities.cores_text(resources.cpus), "memory": quantities.memory_text(resources.mem)}
+    limits = {names.target.gpu_resource: str(resources.gpus)} if resources.gpus else None
+    return ResourceRequirements.model_validate({"requests": requests, "limits": limits})
+
+
+def prefer(label: str, operator: str) -> Affinity:
+    """Return a wish for nodes: `operator` In for those whose `label` is true, NotIn for all others."""
+    wish = NodeSelectorRequirement(key=label, operator=operator, values=["true"])
+    term = PreferredSchedulingTerm(weight=_STRONGEST, preference=NodeSelectorTerm(match_expressions=[wish]))
+    return Affinity(node_affinity=NodeAffinity(preferred_during_scheduling_ignored_during_execution=[term]))
