@@ -4,10 +4,19 @@
 `riseml.report_progress(3, 10)` tell RiseML how it goes; they are the very code that every job finds on its path.
 """
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False  # as in `typing`, whose import no command should have to pay for
 if TYPE_CHECKING:
     from riseml.client import Client as Client
+
+    def report_result(**values: object) -> None:
+        """Report values by name; they join those of earlier calls."""
+
+    def report_progress(done: float, total: float) -> None:
+        """Report that `done` of `total` is done."""
+
+    def experiment_id() -> str | None:
+        """Return the id of the experiment that this process works for, None outside of one."""
+
 
 __version__ = "2.0.0.dev0"
 __all__ = ["Client", "experiment_id", "report_progress", "report_result"]
@@ -15,7 +24,7 @@ __all__ = ["Client", "experiment_id", "report_progress", "report_result"]
 _IN_JOBS = frozenset({"experiment_id", "report_progress", "report_result"})
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Find a public name when it is first used: what a process does not need, it does not load."""
     if name in _IN_JOBS:
         globals().update(_job_library())
@@ -28,10 +37,10 @@ def __getattr__(name: str) -> Any:
     return globals()[name]
 
 
-def _job_library() -> dict[str, Any]:
+def _job_library() -> dict[str, object]:
     from riseml import templating  # noqa: PLC0415
 
     path = templating.folder() / "riseml.py"
-    library: dict[str, Any] = {"__name__": "riseml"}
+    library: dict[str, object] = {"__name__": "riseml"}
     exec(compile(path.read_bytes(), str(path), "exec"), library)  # noqa: S102 - our own file, there for jobs
     return {name: library[name] for name in _IN_JOBS}
