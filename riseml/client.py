@@ -12,19 +12,19 @@ is None means the user's newest run.
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riseml import ids
+from riseml.answers import Killed, Run, pick
 from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submission
 from riseml.errors import ConfigError, Fault, InvalidInputError, NotFoundError, RiseMLError, TimedOutError
 from riseml.ids import Id
 from riseml.settings import Settings
 from riseml.settings import load as load_settings
-from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
+from riseml.status import ExperimentStatus, JobStatus, SetStatus
 from riseml.ticking import ticking
 
 if TYPE_CHECKING:
@@ -34,30 +34,6 @@ if TYPE_CHECKING:
     from riseml.spec import ExperimentSet
 
 CONFIG_FILE = "riseml.yml"
-
-
-@dataclass(frozen=True)
-class Run:
-    """What `train` started; `id` is what the other verbs take, `remarks` are for the user, once each."""
-
-    id: str
-    name: str
-    project: str
-    is_set: bool
-    experiments: int
-    snapshot: "Snapshot"
-    remarks: tuple[str, ...] = ()
-    warnings: tuple[Fault, ...] = ()
-
-
-@dataclass(frozen=True)
-class Killed:
-    """What `kill` did; `stopped` is False where it had ended already, in `state`."""
-
-    id: str
-    is_set: bool
-    stopped: bool
-    state: State
 
 
 class Client:
@@ -115,6 +91,18 @@ class Client:
             ConfigError: the file has faults.
         """
         return self._plan(self._load(path))
+
+    def measure(self, path: str | Path = CONFIG_FILE, *, gitignore: bool | None = None) -> tuple[int, int]:
+        """Return how many files, and bytes, `train` would keep as the code of a riseml.yml.
+
+        Raises:
+            ProjectError: a folder cannot be read.
+        """
+        from riseml.project.walk import SIZE, walk
+
+        honoured = self.settings.gitignore if gitignore is None else gitignore
+        tree = walk(os.fsencode(Path(path).absolute().parent), {}, gitignore=honoured)
+        return len(tree.pending), sum(key[SIZE] for _, _, key in tree.pending)
 
     def check(self, path: str | Path = CONFIG_FILE) -> tuple[Fault, ...]:
         """Return every error and warning of a riseml.yml; a file without errors has warnings at most."""
@@ -392,26 +380,6 @@ def open_engine(settings: Settings) -> Engine:
     from riseml.engines.local import LocalEngine
 
     return LocalEngine(settings.home, settings.user)
-
-
-def pick(run: SetStatus, wanted: Id) -> SetStatus | ExperimentStatus | JobStatus:
-    """Return the part of a run that an id names.
-
-    Raises:
-        NotFoundError: the run has no such part; the advice lists its jobs.
-    """
-    experiment = next((each for each in run.experiments if wanted.sub is not None and each.sub == wanted.sub), None)
-    if wanted.sub is not None and experiment is None:
-        has = f"has {len(run.experiments)} experiments" if run.is_set else "is a single experiment"
-        raise NotFoundError(f"there is no experiment {wanted.experiment}", f"{Id(wanted.user, wanted.number)} {has}.")
-    if wanted.type is None:
-        return experiment or run
-    jobs = experiment.jobs if experiment else run.jobs + (() if run.is_set else run.experiments[0].jobs)
-    job = next((each for each in jobs if each.type == wanted.type and each.index == wanted.index), None)
-    if job is None:
-        advice = f"Jobs are {', '.join(each.id for each in jobs)}." if jobs else ""
-        raise NotFoundError(f"there is no job {wanted}", advice)
-    return job
 
 
 def _is_set(status: SetStatus | ExperimentStatus | JobStatus) -> bool:

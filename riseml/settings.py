@@ -21,7 +21,7 @@ _TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no"
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds now; `origins` names where each setting came from, for those not left to their default."""
+    """What holds now, and who is logged in; `origins` names where settings came from that have not their default."""
 
     home: Path
     user: str
@@ -50,8 +50,7 @@ def load(
         for name, value in layer.items():
             if name not in origins:
                 values[name], origins[name] = _PARSERS[name](value, f"{name} in {source}"), source
-    values.setdefault("user", _login(environment))
-    return Settings(home=home, origins=origins, **values)
+    return Settings(home=home, user=_login(environment), origins=origins, **values)
 
 
 def _home(flags: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Path, str]:
@@ -141,12 +140,6 @@ def _engine(value: Any, place: str) -> str:
     return str(value)
 
 
-def _user(value: Any, place: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", str(value)):
-        raise InvalidInputError(f"{place}: '{value}' is no user", "A name has letters, digits, '-' and '_'.")
-    return str(value)
-
-
 def _truth(value: Any, place: str) -> bool:
     truth = value if isinstance(value, bool) else _TRUTH.get(str(value).lower())
     if truth is None:
@@ -154,4 +147,4 @@ def _truth(value: Any, place: str) -> bool:
     return truth
 
 
-_PARSERS: dict[str, Callable[[Any, str], Any]] = {"engine": _engine, "user": _user, "gitignore": _truth}
+_PARSERS: dict[str, Callable[[Any, str], Any]] = {"engine": _engine, "gitignore": _truth}

@@ -91,12 +91,16 @@ def _whole(parameter: Any, context: typer.Context, value: str | int) -> int:
 
 class _Option(TyperOption):
     def process_value(self, ctx: Any, value: Any) -> Any:
-        return _process(self, ctx, value)
+        value = _process(self, ctx, value)
+        return self.callback(ctx, self, value) if self.callback else value
 
 
 class _Argument(TyperArgument):
     def process_value(self, ctx: Any, value: Any) -> Any:
         return _process(self, ctx, value)
+
+    def display_type_rich(self, ctx: Any) -> None:
+        """Say nothing: the name of an argument says what it is."""
 
 
 class _Command(TyperCommand):
@@ -105,5 +109,9 @@ class _Command(TyperCommand):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.help = (self.help or "").replace("\n\nExample", "\n\n\b\nExample")  # \b: leave the lines as they are
-        for parameter in self.params:
+
+    def get_params(self, ctx: Any) -> Any:
+        parameters = super().get_params(ctx)
+        for parameter in parameters:
             parameter.__class__ = _Option if isinstance(parameter, TyperOption) else _Argument
+        return parameters

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from riseml.cli import options, output, text
+from riseml.cli import options, output
 from riseml.client import Client
 
 
 def command(
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", show_default=False)],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", show_default=False, help="Experiments or sets.")],
     yes: options.Yes = False,
 ) -> None:
     """Forget ended experiments: their record, logs and output.
@@ -29,4 +29,3 @@ def command(
             return
     for name in client.delete(*(run.id for run in found)):
         output.say(f"deleted {name}")
-    output.note(f"{text.plural(len(found), 'run')} deleted.")

@@ -14,17 +14,17 @@ def show(
     events: Iterable[Chunk | Change],
     names: Iterable[str] = (),
     *,
-    prefixed: bool = True,
+    only: str | None = None,
     grep: re.Pattern[bytes] | None = None,
 ) -> None:
-    """Print chunks and changes as they come."""
+    """Print chunks and changes as they come; with `only` this job's, as it wrote them."""
     sys.stdout.flush()
-    stream = Stream(sys.stdout.buffer, terminal.output(), names, prefixed=prefixed, grep=grep)
+    stream = Stream(sys.stdout.buffer, terminal.output(), names, prefixed=only is None, grep=grep)
     try:
         for event in events:
             if isinstance(event, Chunk):
                 stream.chunk(event)
-            else:
+            elif only in {None, event.id}:
                 stream.change(event)
     finally:
         stream.close()

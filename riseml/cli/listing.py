@@ -27,12 +27,12 @@ def columns(terminal: Terminal, *, long: bool = False, users: bool = False) -> l
     """Return the columns, as wide as the original's at least."""
     return [
         Column("ID", 6),
-        *([Column("USER", 6, shortest=6, drop=1)] if users else []),
-        Column("PROJECT", 14, shortest=8, drop=2),
+        *([Column("USER", 6, shortest=6, drop=2)] if users else []),
+        Column("PROJECT", 14, shortest=8, drop=3),
         Column("STATE", 10, styles=symbols.styles(terminal)),
-        Column("AGE", 11, drop=3),
-        Column("TYPE", 15, shortest=10, drop=4),
-        *([Column("PARAMS", 14, shortest=8, drop=5), Column("RESULT", 14, shortest=8)] if long else []),
+        Column("AGE", 11, drop=4),
+        Column("TYPE", 15, drop=5),
+        *([Column("PARAMS", 14, shortest=8, drop=1), Column("RESULT", 14, shortest=8)] if long else []),
     ]
 
 

@@ -1,13 +1,12 @@
 """`riseml logs`."""
 
 import re
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from riseml import ids
-from riseml.cli import follow, options
+from riseml.cli import clock, follow, options
 from riseml.client import Client
 from riseml.errors import InvalidInputError
 
@@ -41,11 +40,11 @@ def command(
     client = Client()
     wanted = ids.parse(id) if id is not None else client.engine.latest()
     pattern = _pattern(grep)
-    oldest = options.instant(since, datetime.now(UTC)) if since else None
-    names = follow.job_names(client.status(wanted))
+    oldest = options.instant(since, clock.now()) if since else None
+    names = list(follow.job_names(client.status(wanted)))
     try:
         events = client.logs(wanted, follow=follow_, tail=tail, since=oldest)
-        follow.show(events, names, prefixed=wanted.kind != "job", grep=pattern)
+        follow.show(events, names, only=names[0] if wanted.kind == "job" else None, grep=pattern)
     except KeyboardInterrupt:
         follow.detach(str(wanted.experiment))
 

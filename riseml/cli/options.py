@@ -9,8 +9,8 @@ import typer
 from riseml.errors import InvalidInputError
 
 ConfigFile = Annotated[str, typer.Option("-f", "--config-file", metavar="FILE", help="The file to use.")]
-OneId = Annotated[str | None, typer.Argument(metavar="[ID]", show_default=False, help="Without one: the newest.")]
-ManyIds = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", show_default=False)]
+OneId = Annotated[str | None, typer.Argument(metavar="ID", show_default=False, help="Without one: the newest.")]
+ManyIds = Annotated[list[str] | None, typer.Argument(metavar="ID", show_default=False, help="Experiments or sets.")]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
 NoHeaders = Annotated[bool, typer.Option("--no-headers", help="Leave the line of titles out.")]
 Reading = Annotated[

@@ -1,8 +1,6 @@
 """How a run ended: in words, and as an exit status."""
 
-from datetime import UTC, datetime
-
-from riseml.cli import text
+from riseml.cli import clock, text
 from riseml.status import ExperimentStatus, SetStatus, State
 
 EXIT_STATUS = {State.FINISHED: 0, State.FAILED: 100, State.KILLED: 103}
@@ -19,7 +17,7 @@ def describe(status: SetStatus | ExperimentStatus) -> str:
     """Return one sentence, and for what failed where to look."""
     is_set = isinstance(status, SetStatus) and status.is_set
     noun = "Set" if is_set else "Experiment"
-    lasted = text.duration(status.started, status.finished, datetime.now(UTC))
+    lasted = text.duration(status.started, status.finished, clock.now())
     sentence = f"{noun} {status.id} {status.state}" + ("" if lasted == "-" else f" after {lasted}")
     details = _counts(status) if isinstance(status, SetStatus) and status.is_set else _cause(status)
     return f"{sentence}{details}."

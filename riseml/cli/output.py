@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+_HUGE = float("inf")
+
 
 def say(text: str) -> None:
     """Write lines of data to stdout."""
@@ -37,11 +39,20 @@ def data(value: Any, form: str) -> None:
     if form == "json":
         import json
 
-        say(json.dumps(value, indent=2, ensure_ascii=False, default=str))
+        say(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str))
         return
     from riseml.manifest import to_yaml
 
     write(to_yaml(value))
+
+
+def _finite(value: Any) -> Any:
+    """Return data with null for the numbers that JSON has none for: NaN and the infinities."""
+    if isinstance(value, dict):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not -_HUGE < value < _HUGE else value
 
 
 def csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

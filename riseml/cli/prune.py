@@ -1,11 +1,10 @@
 """`riseml prune`."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from riseml.cli import listing, options, output, terminal, text
+from riseml.cli import clock, listing, options, output, terminal, text
 from riseml.client import Client
 
 
@@ -32,7 +31,7 @@ def command(
         return
     asking = not yes and output.can_ask()
     if dry_run or asking:
-        output.lines(listing.lines(old, terminal.output(), datetime.now(UTC)))
+        output.lines(listing.lines(old, terminal.output(), clock.now()))
     if dry_run:
         return
     if asking and not output.ask(f"Delete {text.plural(len(old), 'run')} with logs and output?"):

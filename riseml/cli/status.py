@@ -3,15 +3,14 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
 from riseml import ids
-from riseml.cli import detail, listing, live, options, output, records, terminal
-from riseml.cli.failure import did_you_mean
-from riseml.client import Client, pick
+from riseml.answers import pick
+from riseml.cli import clock, listing, options, output, terminal
+from riseml.client import Client
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
 from riseml.status import TERMINAL, ExperimentStatus, JobStatus, SetStatus, State
@@ -21,7 +20,7 @@ _TICK = 1.0  # seconds between two looks at ages and durations
 
 def command(
     id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", show_default=False, help="A run, experiment, job, or .USER.")
+        str | None, typer.Argument(metavar="ID", show_default=False, help="A run, experiment, job, or .USER.")
     ] = None,
     everything: Annotated[bool, typer.Option("-a", "--all", help="Ended ones, too.")] = False,
     last: Annotated[
@@ -102,10 +101,12 @@ class _Listing:
 def _list(query: _Listing, shape: _Shape, *, watch: bool) -> None:
     def lines(runs: list[SetStatus]) -> list[str]:
         return listing.lines(
-            runs, terminal.output(), datetime.now(UTC), long=shape.long, users=shape.users, headers=shape.headers
+            runs, terminal.output(), clock.now(), long=shape.long, users=shape.users, headers=shape.headers
         )
 
     if watch and shape.form in {"table", "wide"}:
+        from riseml.cli import live
+
         live.watch(query.again(), lines, lambda runs: [f"{run.id} {run.state}" for run in runs])
         return
     runs = query.look()
@@ -118,12 +119,16 @@ def _list(query: _Listing, shape: _Shape, *, watch: bool) -> None:
 
 
 def _one(client: Client, wanted: Id, shape: _Shape, *, watch: bool) -> None:
+    from riseml.cli import detail
+
     def lines(run: SetStatus) -> list[str]:
         return detail.lines(
-            run, pick(run, wanted), terminal.output(), datetime.now(UTC), wide=shape.long, headers=shape.headers
+            run, pick(run, wanted), terminal.output(), clock.now(), wide=shape.long, headers=shape.headers
         )
 
     if watch and shape.form in {"table", "wide"}:
+        from riseml.cli import live
+
         live.watch(_changing(client, wanted), lines, lambda run: list(_states(run, pick(run, wanted))))
         return
     run = client.read(wanted)
@@ -155,6 +160,8 @@ def _states(run: SetStatus, part: SetStatus | ExperimentStatus | JobStatus) -> I
 def _data(
     shape: _Shape, parts: list[tuple[SetStatus, SetStatus | ExperimentStatus | JobStatus]], *, listed: bool
 ) -> None:
+    from riseml.cli import records
+
     if shape.form == "name":
         output.lines(part.id for _, part in parts)
     elif shape.form == "csv":
@@ -170,5 +177,7 @@ def _state(word: str) -> State:
     try:
         return State(word.upper())
     except ValueError:
+        from riseml.cli.failure import did_you_mean
+
         advice = f"{did_you_mean(word.upper(), State)}States are {', '.join(State)}."
         raise InvalidInputError(f"there is no state '{word}'", advice) from None

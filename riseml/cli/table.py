@@ -1,7 +1,7 @@
 """Plain fitted columns: no borders, one blank between, shortened or dropped before a line would wrap; pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 from riseml.cli.terminal import Terminal
@@ -28,39 +28,48 @@ def render(
 ) -> list[str]:
     """Return the lines of a table."""
     cells = [[clean(cell) for cell in column] for column in zip(*rows, strict=True)] if rows else [[] for _ in columns]
-    natural = [
-        max(column.width, cells_wide(column.title) if headers else 0, *map(cells_wide, texts), 0)
+    content = [
+        max(cells_wide(column.title) if headers else 0, *map(cells_wide, texts), 0)
         for column, texts in zip(columns, cells, strict=True)
     ]
-    widths = fit([replace(column, width=width) for column, width in zip(columns, natural, strict=True)], terminal.width)
+    widths = fit(columns, content, terminal.width)
     shown = [index for index, width in enumerate(widths) if width]
     finished = [_column(columns[i], cells[i], widths[i], terminal, last=i == shown[-1]) for i in shown]
-    lines = [" ".join(line).rstrip() if not terminal.colour else " ".join(line) for line in zip(*finished, strict=True)]
+    lines = [" ".join(line).rstrip() for line in zip(*finished, strict=True)]
     if headers:
         title = " ".join(_pad(columns[i].title, widths[i], terminal, right=columns[i].right) for i in shown)
         lines.insert(0, terminal.paint(title.rstrip(), "bold"))
     return lines
 
 
-def fit(columns: Sequence[Column], width: int | None) -> list[int]:
-    """Return the widths (0: dropped) that bring columns of the given widths onto a line of `width`."""
-    widths = [column.width for column in columns]
-    if width is None:
-        return widths
-    while (excess := sum(widths) + sum(1 for w in widths if w) - 1 - width) > 0:
-        soft = [i for i, c in enumerate(columns) if c.shortest is not None and widths[i] > max(c.shortest, 1)]
-        if soft:
-            widest = max(soft, key=lambda i: widths[i])
-            others = [widths[i] for i in soft if i != widest]
-            floor = max(columns[widest].shortest or 1, min(max(others, default=0), widths[widest] - 1))
-            widths[widest] = max(floor, widths[widest] - excess)
-            continue
-        droppable = [i for i, c in enumerate(columns) if c.drop and widths[i]]
-        if not droppable:
-            break
-        dropped = max(droppable, key=lambda i: columns[i].drop)
-        widths = [0 if not w or i == dropped else columns[i].width for i, w in enumerate(widths)]
-    return widths
+def fit(columns: Sequence[Column], content: Sequence[int], limit: int | None) -> list[int]:
+    """Return the widths (0: dropped) that bring columns with such content onto a line of `limit` cells.
+
+    First blanks beyond the content go, then long cells are cut, then columns are dropped and it begins again.
+    """
+    shown = set(range(len(columns)))
+    while True:
+        widths = [max(column.width, content[i]) if i in shown else 0 for i, column in enumerate(columns)]
+        if limit is None:
+            return widths
+        room = limit - max(len(shown) - 1, 0)
+        _narrow(widths, {i: content[i] for i in shown}, room)
+        _narrow(widths, {i: c.shortest for i, c in enumerate(columns) if i in shown and c.shortest is not None}, room)
+        droppable = [i for i in shown if columns[i].drop]
+        if sum(widths) <= room or not droppable:
+            return widths
+        shown.remove(max(droppable, key=lambda i: columns[i].drop))
+
+
+def _narrow(widths: list[int], least: Mapping[int, int], room: int) -> None:
+    """Take from the widest of the columns named in `least`, down to what it says, until all fit the room."""
+    while (excess := sum(widths) - room) > 0:
+        soft = sorted((i for i, floor in least.items() if widths[i] > max(floor, 1)), key=lambda i: -widths[i])
+        if not soft:
+            return
+        widest, second = soft[0], widths[soft[1]] if len(soft) > 1 else 0
+        floor = max(least[widest], 1, min(second, widths[widest] - 1))
+        widths[widest] = max(floor, widths[widest] - excess)
 
 
 def shorten(text: str, width: int, *, unicode: bool = True) -> str:

@@ -4,14 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from riseml.answers import Run
 from riseml.cli import follow, options, outcome, output, text
-from riseml.client import CONFIG_FILE, Client, Run
+from riseml.client import CONFIG_FILE, Client
 from riseml.status import ExperimentStatus, SetStatus
 
 if TYPE_CHECKING:
     from riseml.project import Snapshot
-
-_MANY_FILES, _MANY_BYTES = 1_000, 50 << 20
 
 
 def command(
@@ -49,9 +48,11 @@ def command(
 
 
 def _synced(snapshot: "Snapshot") -> None:
-    output.note(f"Syncing project ({text.size(snapshot.size)}, {text.plural(snapshot.files, 'file')})...done")
-    if snapshot.size >= _MANY_BYTES or snapshot.files >= _MANY_FILES:
-        output.note("Syncing is slow with so much: name what jobs do not need in a .risemlignore.")
+    ignored = f", {snapshot.ignored} left out by .gitignore" if snapshot.ignored else ""
+    files = text.plural(snapshot.files, "file")
+    output.note(f"Syncing project ({text.size(snapshot.size)}, {files}{ignored})...done")
+    for warning in snapshot.warnings:
+        output.note(warning)
 
 
 def _started(run: Run, form: str, *, logs: bool) -> None:

@@ -27,6 +27,5 @@ def command(
     limit = options.duration(timeout) if timeout is not None else None
     ended = Client().wait(*(ids or ()), timeout=limit)
     for status in ended:
-        output.say(f"{status.id} {status.state}")
-        output.note(outcome.describe(status))
+        output.say(outcome.describe(status))
     return outcome.exit_status(ended)

@@ -98,6 +98,8 @@ class FakeEngine:
     events: list[Chunk | Change] = field(default_factory=list)
     later: list[SetStatus] = field(default_factory=list)  # what `changes` yields after the present
     remarks: tuple[str, ...] = ()
+    ignored: int = 0
+    warnings: tuple[str, ...] = ()
     interrupt: bool = False  # Ctrl-C after the events
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     name: str = "fake"
@@ -105,7 +107,7 @@ class FakeEngine:
 
     def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> Snapshot:
         self.calls.append(("snapshot", project, folder, gitignore))
-        return Snapshot(revision="0" * 40, files=3, size=2048)
+        return Snapshot("0" * 40, files=3, size=2048, ignored=self.ignored, warnings=self.warnings)
 
     def start(self, submission: Submission) -> Started:
         self.calls.append(("start", submission))

@@ -1,0 +1,55 @@
+"""What the client's verbs return, beside the status of runs, and how a part of a run is found by its id."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from riseml.errors import Fault, NotFoundError
+from riseml.ids import Id
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
+
+if TYPE_CHECKING:
+    from riseml.project import Snapshot
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `train` started; `id` is what the other verbs take, `remarks` are for the user, once each."""
+
+    id: str
+    name: str
+    project: str
+    is_set: bool
+    experiments: int
+    snapshot: "Snapshot"
+    remarks: tuple[str, ...] = ()
+    warnings: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True)
+class Killed:
+    """What `kill` did; `stopped` is False where it had ended already, in `state`."""
+
+    id: str
+    is_set: bool
+    stopped: bool
+    state: State
+
+
+def pick(run: SetStatus, wanted: Id) -> SetStatus | ExperimentStatus | JobStatus:
+    """Return the part of a run that an id names.
+
+    Raises:
+        NotFoundError: the run has no such part; the advice lists its jobs.
+    """
+    experiment = next((each for each in run.experiments if wanted.sub is not None and each.sub == wanted.sub), None)
+    if wanted.sub is not None and experiment is None:
+        has = f"has {len(run.experiments)} experiments" if run.is_set else "is a single experiment"
+        raise NotFoundError(f"there is no experiment {wanted.experiment}", f"{Id(wanted.user, wanted.number)} {has}.")
+    if wanted.type is None:
+        return experiment or run
+    jobs = experiment.jobs if experiment else run.jobs + (() if run.is_set else run.experiments[0].jobs)
+    job = next((each for each in jobs if each.type == wanted.type and each.index == wanted.index), None)
+    if job is None:
+        advice = f"Jobs are {', '.join(each.id for each in jobs)}." if jobs else ""
+        raise NotFoundError(f"there is no job {wanted}", advice)
+    return job
