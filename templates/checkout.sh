@@ -1,2 +1,63 @@
-git clone -q "$REPOSITORY" "$CODE_DIR"
-git -C "$CODE_DIR" checkout -q "$REVISION"
+# Write REVISION of the snapshots in REPOSITORY into CODE_DIR, as the project's folder was (riseml/project/compose.py).
+# Needs git and a POSIX shell; both paths are absolute. Whose REPOSITORY is and what it is set to does not matter: only
+# its objects are used, by a private repository in CODE_DIR/.git that is gone at the end. No snapshot holds a `.git`.
+set -eu
+
+riseml_checkout() {
+    code=${CODE_DIR:-/code} mask=$(umask) line='
+'
+    unset GIT_INDEX_FILE GIT_COMMON_DIR GIT_NAMESPACE GIT_CONFIG GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT GIT_PREFIX \
+        GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_ATTR_SOURCE GIT_REPLACE_REF_BASE GIT_GRAFT_FILE GIT_SHALLOW_FILE
+    [ -d "$REPOSITORY/objects" ] || riseml_refuse "there is no repository $REPOSITORY"
+    if [ -e "$code/.git" ] && ! [ -e "$code/.git/riseml" ]; then riseml_refuse "$code is a working copy of Git's"; fi
+    mkdir -p "$code/.git/riseml" "$code/.git/info" "$code/.git/objects" "$code/.git/refs"
+    echo "ref: refs/heads/riseml" > "$code/.git/HEAD"
+    echo "* -text -eol -crlf -ident !filter !working-tree-encoding" > "$code/.git/info/attributes"
+    message=$(riseml_git cat-file commit "$REVISION") || riseml_refuse "$REPOSITORY does not hold $REVISION"
+    case $message in *"${line}umask "*) usual=${message#*"${line}umask "} && umask "${usual%%"$line"*}" ;; esac
+    riseml_git read-tree --reset -u "$REVISION"
+    case $message in *"${line}move "* | *"${line}dir "* | *"${line}mode "*) printf '%s\n' "$message" | riseml_apply ;; esac
+    rm -rf "$code/.git"
+    umask "$mask"
+}
+
+riseml_refuse() {
+    echo "riseml: $1" >&2
+    exit 1
+}
+
+riseml_git() {
+    GIT_DIR=$code/.git GIT_WORK_TREE=$code GIT_OBJECT_DIRECTORY=$REPOSITORY/objects GIT_NO_REPLACE_OBJECTS=1 LC_ALL=C \
+        GIT_CONFIG_NOSYSTEM=1 GIT_CONFIG_GLOBAL=/dev/null GIT_ATTR_NOSYSTEM=1 HOME=/dev/null XDG_CONFIG_HOME=/dev/null \
+        git -c core.bare=false -c core.symlinks=true -c core.ignoreCase=false -c core.protectHFS=false \
+        -c core.protectNTFS=false -c core.bigFileThreshold=16m "$@"
+}
+
+# Do what the lines of a commit's message say, as many paths at a time as have the same to be done.
+riseml_apply() {
+    cd "$code"
+    act=
+    set --
+    while IFS=' ' read -r kind what path; do
+        case $path in *\\*) path=$(printf '%bx' "$path") && path=${path%x} ;; esac
+        case $kind in
+            move)
+                case $path in */*) what=${path%/*}/$what ;; esac
+                mv "./$what" "./$path"
+                continue
+                ;;
+            dir) next="mkdir -p" ;;
+            mode) next="chmod $what" ;;
+            *) continue ;;
+        esac
+        if [ "$act" != "$next" ] || [ $# -ge 200 ]; then
+            [ $# -eq 0 ] || $act "$@"
+            act=$next
+            set --
+        fi
+        set -- "$@" "./$path"
+    done
+    [ $# -eq 0 ] || $act "$@"
+}
+
+riseml_checkout
