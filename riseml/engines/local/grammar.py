@@ -10,6 +10,7 @@ Scope = Mapping[str, Any]
 """What names mean, under their dotted path: `tasks.worker-1.status`, `lastRetry.exitCode`, `build.Succeeded`."""
 
 Evaluate = Callable[[Scope], Any]
+MaybeType = type | None  # an alias: within a class that has a field called `type`, the name means the field
 
 
 class ExpressionError(Exception):
@@ -21,7 +22,7 @@ class Part:
     """A parsed piece: how to evaluate it, and its type where that is known (`str`, `float`, `bool`, `list`)."""
 
     evaluate: Evaluate
-    type: type | None = None
+    type: MaybeType = None
     constant: Any = None
 
 
