@@ -95,7 +95,10 @@ Event = (
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Start the pod of `node`: `template` has every tag replaced; `deadline` is its running time in seconds."""
+    """Start the pod of `node`: `template` has every tag replaced; `deadline` is its running time in seconds.
+
+    `started`, only after a restart: it began before, so it may be taken up again but must not be started twice.
+    """
 
     node: str
     name: str  # of the pod
@@ -103,6 +106,7 @@ class Launch:
     template: Mapping[str, Any]
     volumes: tuple[Mapping[str, Any], ...] = ()  # spec.volumes, tags replaced
     deadline: float | None = None
+    started: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Any
 Lookup = Callable[[str], str | None]
 """Returns what stands for a tag, None where nobody knows it."""
 
-_VARIABLE = re.compile(r"\$(?:\$|\(([A-Za-z_.-][A-Za-z0-9_.-]*)\))")
+_VARIABLE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
 
 def replace(text: str, lookup: Lookup) -> str:

@@ -1,0 +1,50 @@
+"""What the end of a pod makes of its node."""
+
+from typing import Final
+
+from riseml.engines.local.events import PodEnded
+from riseml.engines.local.nodes import ERROR, FAILED, SUCCEEDED, Node
+from riseml.engines.local.program import Template
+
+_ENDED_BY_SIGNAL: Final = frozenset({137, 143})  # KILL, TERM: what Argo takes for its own doing
+
+
+def record(node: Node, event: PodEnded, template: Template) -> None:
+    """Note exit code and outputs; a deleted pod leaves none."""
+    if node.deleted or not _is_main(event, template):
+        return
+    node.exit_code = event.exit_code
+    if event.exit_code is not None:
+        found = {output.name: event.outputs.get(output.name, output.default) for output in template.outputs}
+        node.outputs = tuple((name, value) for name, value in found.items() if value is not None)
+
+
+def verdict(node: Node, event: PodEnded, template: Template) -> tuple[str, str]:
+    """Return the phase and message of a node whose pod has ended."""
+    if node.deleted:
+        return ERROR, "pod deleted"
+    code = event.exit_code
+    if event.phase is not None or event.message:
+        return event.phase or FAILED, event.message or _said(event)
+    if code is None:
+        return FAILED, "pod failed: neither main nor wait container completed successfully"
+    if not _is_main(event, template):
+        if code in _ENDED_BY_SIGNAL:
+            return ERROR, "Pod failed before main container starts due to PodInitializing: "
+        return FAILED, _said(event)
+    if code:
+        return FAILED, _said(event)
+    if template.daemon:
+        return FAILED, ""  # a daemon is to run until it is ended
+    for output in template.outputs:
+        if output.default is None and output.name not in event.outputs:
+            return ERROR, f"wait: Error (exit code 64): open {output.path}: no such file or directory"
+    return SUCCEEDED, ""
+
+
+def _is_main(event: PodEnded, template: Template) -> bool:
+    return event.container in ("main", template.body["container"].get("name"))
+
+
+def _said(event: PodEnded) -> str:
+    return f"{event.container}: {event.reason} (exit code {event.exit_code})" if event.exit_code is not None else ""

@@ -1,0 +1,140 @@
+"""A run as Argo's API shows it."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from riseml.engines.local.ledger import Ledger
+from riseml.engines.local.nodes import (
+    OMITTED,
+    POD,
+    RUNNING,
+    SKIPPED,
+    SUCCEEDED,
+    UNSUCCESSFUL,
+    Node,
+)
+
+PROGRESS: Final = re.compile(r"\d{1,18}/\d{1,18}")
+"""`n/m`, as a job may report it."""
+
+_SEPARATOR: Final = re.compile(r"^(\[\d+\])?\.")
+_WORKFLOW_PHASES: Final = {SKIPPED: SUCCEEDED, OMITTED: SUCCEEDED}
+
+
+def status(run: Ledger, now: float) -> dict[str, Any]:  # noqa: ARG001 (the moment that the status is of)
+    """Return the `.status` of a run."""
+    root = run.find(run.name)
+    if root is None:
+        return {}
+    over = root.fulfilled and root.ended_at is not None
+    nodes = {key: shown(run, node) for key, node in run.nodes.items()}
+    for key, progress in _progress(run).items():
+        nodes[key]["progress"] = progress
+    stopped = run.strategy and root.phase in UNSUCCESSFUL
+    message = f"Stopped with strategy '{run.strategy}'" if stopped else root.message
+    running = any(run.nodes[pod].phase == RUNNING for pod in run.live)
+    return {
+        "phase": _WORKFLOW_PHASES.get(root.phase, root.phase) if over else RUNNING,
+        "startedAt": moment(root.started_at),
+        "finishedAt": moment(root.ended_at) if over else None,
+        **({"message": message} if message and over else {}),
+        "progress": _sum(_own_progress(node) for node in run.nodes.values() if node.type == POD),
+        "nodes": nodes,
+        "conditions": [
+            {"type": "PodRunning", "status": str(running)},
+            *([{"type": "Completed", "status": "True"}] if over else []),
+        ],
+    }
+
+
+def shown(run: Ledger, node: Node) -> dict[str, Any]:
+    """Return a node as `.status.nodes` holds it; the progress of nodes that are no pods needs the whole run."""
+    boundary = run.nodes.get(node.boundary)
+    data: dict[str, Any] = {
+        "id": node.id,
+        "name": node.name,
+        "displayName": _SEPARATOR.sub("", node.name.removeprefix(boundary.name)) if boundary else node.name,
+        "type": node.type,
+        "templateName": node.template,
+        "templateScope": f"local/{run.name}",
+        "phase": node.phase,
+        "startedAt": moment(node.started_at),
+        "finishedAt": moment(node.finished_at),
+    }
+    optional = {
+        "boundaryID": node.boundary,
+        "message": node.message,
+        "children": list(run.children.get(node.id, ())),
+        "daemoned": node.daemoned,
+        "nodeFlag": {name: True for name in ("hooked", "retried") if getattr(node, name)},
+        "inputs": _inputs(run, node),
+        "outputs": _outputs(run, node),
+        "progress": "/".join(map(str, _own_progress(node))) if node.type == POD else "",
+        "synchronizationStatus": {"waiting": node.waiting.partition("\n")[0]} if node.waiting else None,
+    }
+    data.update({name: value for name, value in optional.items() if value})
+    return data
+
+
+def moment(seconds: float | None) -> str | None:
+    """Write a time as RFC 3339, to the microsecond."""
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _inputs(run: Ledger, node: Node) -> dict[str, Any] | None:
+    if not node.inputs:
+        return None
+    declared: Mapping[str, str | None] = run.template(node).inputs
+    return {
+        "parameters": [
+            {"name": name, "value": value, **({} if declared.get(name) is None else {"default": declared[name]})}
+            for name, value in node.inputs
+        ]
+    }
+
+
+def _outputs(run: Ledger, node: Node) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    if node.outputs:
+        declared = {output.name: output for output in run.template(node).outputs}
+        data["parameters"] = []
+        for name, value in node.outputs:
+            source = {"path": declared[name].path}
+            if (default := declared[name].default) is not None:
+                source["default"] = default
+            data["parameters"].append({"name": name, "value": value, "valueFrom": source})
+    if node.exit_code is not None:
+        data["exitCode"] = str(node.exit_code)
+    return data
+
+
+def _own_progress(node: Node) -> tuple[int, int]:
+    done, _, total = (node.progress or "0/1").partition("/")
+    return (int(total) if node.phase == SUCCEEDED else int(done)), int(total)
+
+
+def _sum(each: Any) -> str:
+    pairs = list(each)
+    return f"{sum(done for done, _ in pairs)}/{sum(total for _, total in pairs)}"
+
+
+def _progress(run: Ledger) -> dict[str, str]:
+    """Return the progress of every node that is no pod: the sum over the pods below it."""
+    return {
+        key: _sum(_own_progress(run.nodes[pod]) for pod in _pods_below(run, key))
+        for key, node in run.nodes.items()
+        if node.type != POD
+    }
+
+
+def _pods_below(run: Ledger, key: str) -> list[str]:
+    seen: set[str] = set()
+    stack = [key]
+    while stack:
+        for child in run.children.get(stack.pop(), ()):
+            if child not in seen:
+                seen.add(child)
+                stack.append(child)
+    return [each for each in seen if run.nodes[each].type == POD]
