@@ -377,7 +377,7 @@ def open_engine(settings: Settings) -> Engine:
     Raises:
         HomeError: the home cannot be used.
     """
-    from riseml.engines.local import LocalEngine
+    from riseml.engines.local.engine import LocalEngine
 
     return LocalEngine(settings.home, settings.user)
 
