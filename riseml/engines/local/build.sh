@@ -1,0 +1,42 @@
+# Make the virtual environment of an image key, and run the install steps (the arguments) in it, each in a shell.
+# REPOSITORY REVISION  the code          RISEML_BUILD_FILES  the files that steps may see, one a line
+# ENV_DIR              where it goes     PYTHON              whose packages it sees
+set -eu
+image() { printf 'riseml-env:%s' "${ENV_DIR##*/}" > "$RISEML_DIR/image"; }
+
+if [ -f "$ENV_DIR/.complete" ]; then # another run has built it while this one waited
+    echo "environment ${ENV_DIR##*/} is there already"
+    image
+    exit 0
+fi
+
+echo "preparing environment ${ENV_DIR##*/}"
+rm -rf "$ENV_DIR"
+"$PYTHON" -m venv --system-site-packages "$ENV_DIR"
+if [ -n "${VIRTUAL_ENV:-}" ]; then # --system-site-packages looks past an active environment to the Python below it
+    "$PYTHON" -c 'import site; print(*site.getsitepackages(), sep="\n")' \
+        > "$("$ENV_DIR/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz-riseml-parent.pth"
+fi
+
+mkdir -p "$ENV_DIR/code" "$ENV_DIR/shims"
+for tool in apt apt-get apk yum dnf; do
+    printf '#!/bin/sh\necho "skipped: %s $*   (the local engine installs no system packages)"\n' "$tool" \
+        > "$ENV_DIR/shims/$tool"
+    chmod +x "$ENV_DIR/shims/$tool"
+done
+
+export GIT_DIR="$REPOSITORY" GIT_INDEX_FILE="$RISEML_DIR/build-index"
+git read-tree "$REVISION"
+[ -z "$RISEML_BUILD_FILES" ] || printf '%s\n' "$RISEML_BUILD_FILES" | git checkout-index -q --stdin --prefix="$ENV_DIR/code/"
+unset GIT_DIR GIT_INDEX_FILE
+
+cd "$ENV_DIR/code"
+export VIRTUAL_ENV="$ENV_DIR" PATH="$ENV_DIR/shims:$ENV_DIR/bin:$PATH" PIP_DISABLE_PIP_VERSION_CHECK=1
+shell=$(command -v bash || echo sh)
+for step; do
+    printf '==> %s\n' "$step"
+    "$shell" -ec "$step" || { status=$?; printf 'install step failed with status %s: %s\n' "$status" "$step"; exit "$status"; }
+done
+touch "$ENV_DIR/.complete"
+image
+echo "environment ${ENV_DIR##*/} is ready"

@@ -1,0 +1,223 @@
+"""The local engine as commands see it: reads the home's database, and asks its controller for every change."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riseml import status
+from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
+from riseml.engines.local import wire
+from riseml.engines.local.records import from_data
+from riseml.engines.local.store import Store
+from riseml.errors import HomeError, NotFoundError
+from riseml.ids import Id
+from riseml.status import ExperimentStatus, SetStatus, State
+
+if TYPE_CHECKING:
+    from riseml.project import Snapshot
+
+_BLINK = 0.05  # seconds between looks at the database while following
+_CHECK = 2.0  # seconds between looks whether the controller is still there
+
+
+class LocalEngine:
+    """Runs Workflows as processes of this machine; everything lies in `home`."""
+
+    name = "local"
+
+    def __init__(self, home: Path, user: str) -> None:
+        self.home, self.user = home, user
+        self._store: Store | None = None
+
+    # Write
+
+    def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> "Snapshot":
+        """Keep the code of `folder` in the home's repository of the project."""
+        from riseml.project import snapshot  # noqa: PLC0415 (only `train` needs it)
+
+        return snapshot(folder, self.home / "store" / "repos" / f"{project}.git", gitignore=gitignore)
+
+    def start(self, submission: Submission) -> Started:
+        """Hand a riseml.yml to the controller; it is on record when this returns."""
+        answer = self._ask(
+            "start",
+            config=submission.config,
+            file=submission.file,
+            revision=submission.revision,
+            environment=dict(submission.environment),
+            user=self.user,
+        )
+        return Started(**{**answer, "remarks": tuple(answer["remarks"])})
+
+    def submit(self, document: dict[str, Any]) -> str:
+        """Run a compiled Workflow as it is; return its name."""
+        name: str = self._ask("submit", document=document, environment=dict(os.environ))
+        return name
+
+    def stop(self, run: Id, *, force: bool = False) -> bool:
+        """Kill a run or one of its experiments; False where it had ended already."""
+        return bool(self._ask("stop", number=self._number(run), sub=run.sub, force=force))
+
+    def delete(self, run: Id) -> None:
+        """Forget an ended run: its record, its logs, its output."""
+        number = self._number(run)
+        row = self._row(number)
+        self._ask("delete", number=number)
+        _remove(self.home / "output" / row["user"] / row["project"] / str(number))
+
+    # Read
+
+    def folder(self, run: Id) -> Path:
+        """Return where a run's outputs lie."""
+        row = self._row(self._number(run))
+        return self.home / "output" / row["user"] / row["project"] / str(row["number"])
+
+    def secrets(self) -> tuple[bytes, ...]:
+        """Return the values that no log may show."""
+        try:
+            kept = json.loads((self.home / "secrets").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return ()
+        return tuple(value.encode() for value in kept.values() if value)
+
+    def get(self, run: Id) -> dict[str, Any]:
+        """Return the Workflow with its status."""
+        from riseml.engines.local.interpreter import Run  # noqa: PLC0415 (lists do not need it)
+
+        number = self._number(run)
+        row, store = self._row(number), self._read()
+        document: dict[str, Any] = store.decode(number, row["document"], "the document")
+        document["metadata"].setdefault("annotations", {})["riseml.io/killed"] = row["killed"]
+        if row["shutdown"]:
+            document["spec"]["shutdown"] = row["shutdown"]
+        replayed = Run.restore(document, document["metadata"]["uid"], store.nodes(number))
+        document["status"] = replayed.status(time.time())
+        return document
+
+    def read(self, run: Id) -> SetStatus:
+        """Return one run in full."""
+        return status.read(self.get(run))
+
+    def list(self, query: Query) -> list[SetStatus]:
+        """Return runs, newest first."""
+        if query.user not in (None, self.user):
+            return []
+        store = self._read()
+        rows = store.runs(ended=query.all, project=query.project, last=query.last)
+        return [self._summary(store, row, experiments=query.experiments) for row in rows]
+
+    def latest(self, project: str | None = None) -> Id:
+        """Return the newest run."""
+        number = self._read().latest(project)
+        if number is None:
+            raise NotFoundError("there are no experiments yet", "`riseml train` starts one.")
+        return Id(number=number)
+
+    def changes(self, run: Id) -> Iterator[SetStatus | ExperimentStatus]:
+        """Yield the run's status, or its experiment's, now and after every change until it has ended."""
+        for whole, fresh in self.glances(run, _BLINK):
+            if fresh:
+                shown = self._part(whole, run)
+                yield shown
+                if shown.state.is_terminal:
+                    return
+
+    def logs(self, query: LogQuery) -> Iterator[Chunk | Change]:
+        """Replay and follow what jobs wrote."""
+        from riseml.engines.local.logs import follow  # noqa: PLC0415 (only `logs` needs it)
+
+        return follow(self, query)
+
+    def glances(self, run: Id, pause: float) -> Iterator[tuple[SetStatus, bool]]:
+        """Yield the run again and again, `pause` seconds apart, and whether it may have changed since.
+
+        Reading a large set takes long, so it is read no more than a fifth of the time.
+        """
+        version, due, checked = -1, 0.0, time.monotonic()
+        whole: SetStatus | None = None
+        while True:
+            now = time.monotonic()
+            store = self._read(check=now - checked > _CHECK)
+            checked = now if now - checked > _CHECK else checked
+            fresh = now >= due and (current := store.version()) != version
+            if fresh:
+                version = current
+                whole = self._glance(run)
+                due = now + 5 * (time.monotonic() - now)
+            assert whole is not None  # noqa: S101 (the first version is never -1)
+            yield whole, fresh
+            time.sleep(pause)
+
+    def _glance(self, run: Id) -> SetStatus:
+        """Read a run for somebody who follows it: of a set only its experiments, as last known."""
+        row = self._row(self._number(run))
+        if not row["is_set"] or run.sub is not None or run.type is not None:
+            return self.read(run)
+        return self._summary(self._read(), row, experiments=True)
+
+    @staticmethod
+    def _part(whole: SetStatus, run: Id) -> SetStatus | ExperimentStatus:
+        if run.sub is None:
+            return whole
+        for experiment in whole.experiments:
+            if experiment.sub == run.sub or (experiment.sub is None and run.sub == 1):
+                return experiment
+        raise NotFoundError(f"there is no experiment {run}", f"`riseml status {run.number}` lists what there is.")
+
+    def _summary(self, store: Store, row: Any, *, experiments: bool) -> SetStatus:
+        number = row["number"]
+        return SetStatus(
+            id=str(number),
+            name=row["name"],
+            user=row["user"],
+            project=row["project"],
+            number=number,
+            is_set=bool(row["is_set"]),
+            state=State(row["state"]),
+            created=_time(row["created"]),
+            started=_time(row["started"]),
+            finished=_time(row["finished"]),
+            counts={State(name): count for name, count in json.loads(row["counts"]).items() if count},
+            concurrency=row["concurrency"] or None,
+            experiments=tuple(map(from_data, store.experiments(number))) if experiments else (),
+        )
+
+    def _row(self, number: int) -> Any:
+        row = self._read().run(number)
+        if row is None:
+            raise NotFoundError(f"there is no run {number}", "`riseml status -a` lists what there is.")
+        return row
+
+    def _number(self, run: Id) -> int:
+        if run.user not in (None, self.user) or run.number is None:
+            raise NotFoundError(f"there is no run {run} here", "The local engine holds your own runs only.")
+        return run.number
+
+    def _read(self, *, check: bool = False) -> Store:
+        """Return the database, once a controller looks after what has not ended: else it could tell old tales."""
+        if self._store is None or not self._store.exists:
+            if not self.home.exists():
+                return Store(self.home)
+            if not os.access(self.home, os.R_OK | os.X_OK):
+                raise HomeError(f"the RiseML home {self.home} cannot be read", "Choose another one with RISEML_HOME.")
+            self._store, check = Store(self.home), True
+        if check and self._store.unfinished():
+            wire.ensure(self.home)
+        return self._store
+
+    def _ask(self, act: str, **arguments: Any) -> Any:
+        return wire.call(self.home, act, **arguments)
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _remove(folder: Path) -> None:
+    import shutil  # noqa: PLC0415 (only `delete` needs it)
+
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,350 @@
+"""One run while it has not ended: between the interpreter, which decides, and the processes, which do.
+
+    Run.apply(event) ── actions ──▶ ActiveRun ── Launch, TERM, KILL ──▶ processes
+         ▲                              │
+         └── PodStarted, PodEnded ◀─────┘ pid files, pidfds, exit files
+
+A pod's folder is named after its node, and its `pid` and `exit` files are written before anybody is told. So what has
+happened is always on disk, and a node is launched only where its folder shows that it was not.
+"""
+
+import os
+import selectors
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riseml import labels
+from riseml.engines.local import events, launcher, processes
+from riseml.engines.local.interpreter import Run
+from riseml.engines.local.journal import Journal
+from riseml.engines.local.nodes import ERROR, FAILED
+from riseml.engines.local.pods import Pending, Pods, cell, resources
+from riseml.engines.local.store import Store
+from riseml.errors import RiseMLError
+
+if TYPE_CHECKING:
+    from riseml.engines.local.controller import Controller
+
+_LOST, _RESTARTED = "the job's supervisor was killed", "machine restarted"
+_RESULT = 2048  # bytes of an output parameter that are kept, as on the cluster
+
+
+@dataclass(slots=True)
+class Pod:
+    """A pod from its launch, or its wait for room, to the end of its last process."""
+
+    key: str
+    node: str
+    cell: str
+    labels: Mapping[str, str]
+    containers: tuple[tuple[str, ...], str]  # names: init ones, main
+    outputs: Mapping[str, tuple[Path, str | None]]
+    directory: Path
+    log: Path
+    pid: int = 0
+    stopping: bool = False
+    waits_for: str = ""
+    logged: int = -1
+    progress: str = ""
+    pidfd: int = -1
+    extra: int = 0  # init steps that are the engine's own
+
+
+class ActiveRun:
+    """A run that has not ended, and its pods."""
+
+    def __init__(self, controller: "Controller", number: int, run: Run, journal: Journal, pods: Pods) -> None:
+        self.controller, self.number, self.run, self.journal, self._pods = controller, number, run, journal, pods
+        self.place = controller.place
+        self.pods: dict[str, Pod] = {}
+        self._actions: dict[str, events.Launch] = {}  # launches that wait for room
+        self._queue: deque[events.Event] = deque()
+        self._finished: list[Path] = []
+        self._tick: float | None = None
+
+    @classmethod
+    def restore(cls, controller: "Controller", number: int) -> "ActiveRun":
+        """Take up a run that an earlier controller left.
+
+        Raises:
+            HomeError: its record is damaged.
+        """
+        row = controller.store.run(number)
+        assert row is not None  # noqa: S101 (its number was just read)
+        document = controller.store.decode(number, row["document"], "the document")
+        document["metadata"].setdefault("annotations", {})[labels.KILLED] = row["killed"]
+        try:
+            run = Run.restore(document, _uid(document), controller.store.nodes(number))
+            journal = controller.submitter.restored(document, number)
+            journal.known(run)
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise controller.store.damaged(number, repr(error)) from error
+        base = controller.store.decode(number, row["environment"], "the environment")
+        pods = Pods(controller.place, number, journal.archive.parent, base, controller.submitter.secrets())
+        active = cls(controller, number, run, journal, pods)
+        journal.killed, journal.shutdown = row["killed"], row["shutdown"]
+        active._act(run.resume(time.time()))
+        if row["shutdown"]:
+            active.tell(events.Shutdown(row["shutdown"]))
+        return active
+
+    def begin(self) -> None:
+        """Start a run that was just submitted."""
+        self._act(self.run.start(time.time()))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is over and on record."""
+        return self.run.ended and not self.pods and not self.dirty
+
+    @property
+    def dirty(self) -> bool:
+        """Whether something has changed since the last commit."""
+        return bool(self.run.dirty) or self.journal.dirty
+
+    def tell(self, event: events.Event) -> None:
+        """Queue an event for the interpreter."""
+        self._queue.append(event)
+
+    def work(self) -> None:
+        """Apply what was told, and do what the interpreter asks for, until it asks for nothing more."""
+        while self._queue:
+            self._act(self.run.apply(self._queue.popleft(), time.time()))
+        due = self.run.next_tick()
+        if due is not None and due != self._tick:
+            self._tick = due
+            self.controller.after(max(0.0, due - time.time()), self._ticked)
+
+    def _ticked(self) -> None:
+        self._tick = None
+        self.tell(events.Tick())
+
+    def _act(self, actions: Iterable[events.Action]) -> None:
+        for action in actions:
+            match action:
+                case events.Launch():
+                    self._launch(action)
+                case events.Stop():
+                    self._stop_pod(action.node, action.grace)
+                case events.Acquire():
+                    if self.controller.locks.acquire(self._key(action.node), action.locks, held=action.held):
+                        self.tell(events.LockGranted(action.node))
+                case events.Release():
+                    for key in self.controller.locks.release(self._key(action.node)):
+                        self.controller.owner(key).tell(events.LockGranted(key.split(":", 2)[2]))
+
+    # Launch
+
+    def _key(self, node: str) -> str:
+        return f"{self.controller.identity}:{self.number}:{node}"
+
+    def _launch(self, action: events.Launch) -> None:
+        """Take up a pod that runs already or has ended, else queue it for room on the machine."""
+        key, directory = self._key(action.node), self.place.job(self.number, action.node)
+        pod = Pod(
+            key,
+            action.node,
+            cell(action.template),
+            action.template.get("metadata", {}).get("labels", {}),
+            _containers(action.template),
+            {},
+            directory,
+            directory / "log",
+        )
+        self.pods[key] = pod
+        found = launcher.read_pid(directory)
+        if found is None and action.started:
+            self._lost(pod)
+            return
+        if found is None:
+            self._actions[key] = action
+            self.controller.admission.ask(key, resources(action.template))
+            return
+        try:
+            pending = self._pods.prepare(action, key, ())
+        except RiseMLError as error:
+            self._fail(pod, error)
+            return
+        pod.outputs, pod.log, pod.extra = pending.outputs, pending.log, pending.extra
+        self.controller.admission.hold(key, resources(action.template), _gpus(directory))
+        self._watch(pod, *found)
+
+    def launch(self, key: str, gpus: tuple[str, ...]) -> None:
+        """Start the processes of a pod that was admitted."""
+        pod, action = self.pods[key], self._actions.pop(key)
+        try:
+            pending = self._pods.prepare(action, key, gpus)
+            pod.outputs, pod.log, pod.extra = pending.outputs, pending.log, pending.extra
+            _make(pending, gpus)
+            pod.pid = self.controller.launcher.start(pending.launch)
+        except (RiseMLError, OSError) as error:
+            self._fail(pod, error)
+            return
+        self.tell(events.PodStarted(pod.node))
+        self._follow(pod)
+
+    def _watch(self, pod: Pod, pid: int, start: int, boot: str) -> None:
+        """Take up a pod that an earlier controller started."""
+        pod.pid = pid
+        self.tell(events.PodStarted(pod.node))
+        if processes.alive(pid, start, boot):
+            self._follow(pod)
+        else:
+            self._gone(pod, _LOST if boot == processes.boot_id() else _RESTARTED)
+
+    def _lost(self, pod: Pod) -> None:
+        """End a pod that had begun and whose folder is gone: nobody knows how it ended, and it may not run twice."""
+        self._forget(pod)
+        self.tell(events.PodEnded(pod.node, None, message="its folder is gone", phase=ERROR))
+
+    def _follow(self, pod: Pod) -> None:
+        """Hear of the end of a pod's supervisor."""
+        pidfd = processes.pidfd(pod.pid)
+        if pidfd is None:
+            self.controller.poll(lambda: processes.exists(pod.pid), lambda: self._gone(pod))
+            return
+        pod.pidfd = pidfd
+        self.controller.selector.register(pidfd, selectors.EVENT_READ, lambda: self._gone(pod))
+
+    def _fail(self, pod: Pod, error: Exception) -> None:
+        """End a pod that could not be started: the platform's fault, said in its message."""
+        self._forget(pod)
+        self.tell(events.PodEnded(pod.node, None, message=f"could not start: {error}", phase=ERROR))
+
+    # End
+
+    def _gone(self, pod: Pod, lost: str = "") -> None:
+        """Record the end of a pod once nothing of it is left."""
+        end = launcher.read_exit(pod.directory)
+        if (end is None or not end.swept) and lost != _RESTARTED:
+            processes.sweep(pod.key)
+        self._forget(pod)
+        if end is None:
+            self.tell(events.PodEnded(pod.node, None, message=lost or _LOST, phase=FAILED))
+            return
+        init, main = pod.containers
+        container = main if end.step == launcher.MAIN else ("code", *init)[end.step - pod.extra + 1]
+        self.tell(
+            events.PodEnded(
+                pod.node,
+                end.status,
+                container=container,
+                message=events.DEADLINE if end.deadline else "",
+                phase=FAILED if end.deadline else None,
+                outputs=dict(_read_outputs(pod.outputs)),
+            )
+        )
+
+    def _forget(self, pod: Pod) -> None:
+        if pod.pidfd >= 0:
+            self.controller.selector.unregister(pod.pidfd)
+            os.close(pod.pidfd)
+        self._sample(pod)
+        self.controller.admission.leave(pod.key)
+        self._actions.pop(pod.key, None)
+        del self.pods[pod.key]
+        self._finished.append(pod.directory)
+
+    # Stop
+
+    def stop(self, sub: int | None, *, force: bool) -> bool:
+        """Kill the run or one of its experiments; False where that has ended already."""
+        if sub is not None and self.journal.ended(sub):
+            return False
+        value = self.journal.kill("*" if sub is None else str(sub), time.time())
+        self.tell(events.Annotated(labels.KILLED, value))
+        if sub is None:
+            self.journal.shutdown = "Terminate"
+            self.tell(events.Shutdown("Terminate"))
+        self.work()
+        for pod in [pod for pod in self.pods.values() if sub is None or pod.cell == str(sub)]:
+            self._stop_pod(pod.node, 0.0 if force else None)
+        return True
+
+    def _stop_pod(self, node: str, grace: float | None = None) -> None:
+        pod = self.pods.get(self._key(node))
+        if pod is None:
+            return
+        if not pod.pid:
+            self._forget(pod)
+            self.tell(events.PodEnded(node, None, message="pod deleted", phase=ERROR))
+        elif grace == 0:
+            self._sweep(pod)
+        elif not pod.stopping:
+            pod.stopping = True
+            processes.terminate(pod.pid, pod.key)
+            self.controller.after(launcher.GRACE if grace is None else grace, lambda: self._sweep(pod))
+
+    def _sweep(self, pod: Pod) -> None:
+        if pod.key in self.pods:
+            processes.sweep(pod.key, {pod.pid}, since=pod.pid)
+
+    # Record
+
+    def pulse(self) -> None:
+        """Look at what running jobs have written since the last look."""
+        for pod in self.pods.values():
+            self._sample(pod)
+
+    def _sample(self, pod: Pod) -> None:
+        self.journal.sample(pod)
+        if pod.progress and (node := self.run.nodes.get(pod.node)) and node.progress != pod.progress:
+            self.tell(events.PodProgressed(pod.node, pod.progress))
+
+    def waits(self, key: str, reason: str) -> None:
+        """Say what a pod waits for."""
+        pod = self.pods[key]
+        if pod.waits_for != reason:
+            pod.waits_for = reason
+            self.tell(events.PodPending(pod.node, reason))
+
+    def write(self, store: Store) -> None:
+        """Write what changed; inside a transaction."""
+        self.journal.write(store, self.run)
+
+    def committed(self) -> None:
+        """Do what may only follow a commit: drop the folders of ended pods, and close an ended run."""
+        self.run.dirty.clear()
+        self.journal.dirty = False
+        if self._finished:
+            self.controller.discard(self._finished)
+            self._finished = []
+        if self.run.ended and not self.pods:
+            self.controller.discard([self.place.run(self.number)])
+
+
+def _uid(document: Mapping[str, Any]) -> str:
+    uid: str = document["metadata"]["uid"]
+    return uid
+
+
+def _containers(template: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    names = tuple(container["name"] for container in template.get("initContainers", ()))
+    return names, template["container"].get("name") or "main"
+
+
+def _make(pending: Pending, gpus: tuple[str, ...]) -> None:
+    for folder in pending.folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    if gpus:
+        (Path(pending.launch.directory) / "gpus").write_text(",".join(gpus), encoding="utf-8")
+
+
+def _gpus(directory: Path) -> tuple[str, ...]:
+    try:
+        return tuple((directory / "gpus").read_text(encoding="utf-8").split(","))
+    except OSError:
+        return ()
+
+
+def _read_outputs(outputs: Mapping[str, tuple[Path, str | None]]) -> Iterable[tuple[str, str]]:
+    for name, (path, _) in outputs.items():
+        try:
+            with path.open("rb") as file:
+                yield name, file.read(_RESULT).decode("utf-8", "replace").rstrip("\n")
+        except OSError:  # not written: the interpreter knows the default
+            continue

@@ -1,0 +1,173 @@
+"""From what a command sends to a run on record: load, plan, compile, refuse what this machine cannot honour, number.
+
+Everything is checked before anything is written; the number is given in the transaction that records the run, so
+numbers are consecutive however many commands come at once.
+"""
+
+import json
+import os
+import re
+import time
+import uuid
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from riseml import labels
+from riseml.engines.local import builds, support
+from riseml.engines.local.interpreter import Run
+from riseml.engines.local.journal import Journal
+from riseml.engines.local.pods import Pods, resources
+from riseml.engines.local.records import moment
+from riseml.engines.local.runs import ActiveRun
+from riseml.errors import HomeError, InvalidInputError, RiseMLError, UnsupportedError
+from riseml.spec import ExperimentSet, Origin, Target
+
+if TYPE_CHECKING:
+    from riseml.engines.local.controller import Controller
+
+_MOUNTED = re.compile(r"(?<![\w./-])/(?:code|data|output|riseml)(?![\w.-])")
+
+
+class Submitter:
+    """Takes submissions for one home."""
+
+    def __init__(self, controller: "Controller") -> None:
+        self._controller = controller
+        self._place = controller.place
+
+    def start(self, **submission: Any) -> dict[str, Any]:
+        """Run a riseml.yml (`config`, `file`, `revision`, `user`, `environment`); return the fields of `Started`."""
+        from riseml import config, planner  # noqa: PLC0415 (the first submission pays, not every start)
+
+        plan = planner.plan(config.load_text(submission["config"], submission["file"]).config)
+        environment = submission["environment"]
+        self._refuse(plan)
+        build = builds.build(plan, submission["revision"], self._place, environment) if plan.install else None
+        with self._controller.store.transaction():
+            number = self._controller.store.next_number()
+            origin = Origin(submission["user"], number, submission["revision"], build=build)
+            run = self._record(number, self._compiled(plan, origin), environment)
+        self._controller.runs[number] = run
+        run.begin()
+        name: str = run.run.name
+        return {
+            "number": number,
+            "name": name,
+            "is_set": plan.is_set,
+            "experiments": len(plan.experiments),
+            "remarks": self._remarks(plan),
+        }
+
+    def submit(self, document: dict[str, Any], environment: Mapping[str, str]) -> str:
+        """Run a compiled Workflow as it is; return its name."""
+        with self._controller.store.transaction():
+            number = self._controller.store.next_number()
+            run = self._record(number, document, environment)
+        self._controller.runs[number] = run
+        run.begin()
+        name: str = run.run.name
+        return name
+
+    def secrets(self) -> dict[str, str]:
+        """Return the values that `riseml secret set` keeps in this home."""
+        path = self._place.home / "secrets"
+        try:
+            kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError) as error:
+            raise HomeError(
+                f"{path} cannot be read: {error}", "Set its secrets again: `riseml secret set NAME`."
+            ) from error
+        return kept
+
+    def _compiled(self, plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
+        from riseml.compiler import compile_workflow  # noqa: PLC0415 (imports Hera)
+
+        return compile_workflow(plan, origin, Target())
+
+    def _record(self, number: int, document: dict[str, Any], environment: Mapping[str, str]) -> ActiveRun:
+        """Check a document, make it a run, and write it down."""
+        support.check(document)
+        metadata = document["metadata"]
+        metadata["uid"] = str(uuid.uuid4())
+        metadata["creationTimestamp"] = moment(time.time())
+        metadata.setdefault("name", f"{metadata.get('generateName', 'run-')}{number}")
+        metadata.setdefault("labels", {})[labels.NUMBER] = str(number)
+        metadata.setdefault("annotations", {}).setdefault(labels.KILLED, "")
+        if self._controller.store.named(metadata["name"]):
+            raise InvalidInputError(
+                f"there is a run named {metadata['name']} already", "Give the Workflow another name."
+            )
+        self._fits(document)
+        run = Run(document, metadata["uid"])
+        said = metadata["labels"]
+        user, project = said.get(labels.USER, "me"), said.get(labels.PROJECT, metadata["name"])
+        experiments, concurrency = _shape(document)
+        record = Journal(document, number, self._archive(user, project, number), experiments)
+        self._controller.store.add_run(
+            number=number,
+            name=metadata["name"],
+            user=user,
+            project=project,
+            is_set=int(said.get(labels.KIND) == "set"),
+            concurrency=concurrency,
+            state="CREATED",
+            counts=json.dumps({"CREATED": experiments}),
+            created=time.time(),
+            document=json.dumps(document),
+            environment=json.dumps(dict(environment)),
+        )
+        pods = Pods(self._place, number, record.archive.parent, environment, self.secrets())
+        return ActiveRun(self._controller, number, run, record, pods)
+
+    def restored(self, document: dict[str, Any], number: int) -> Journal:
+        """Return the journal of a run that an earlier controller recorded."""
+        said = document["metadata"]["labels"]
+        user, project = said.get(labels.USER, "me"), said.get(labels.PROJECT, document["metadata"]["name"])
+        return Journal(document, number, self._archive(user, project, number), _shape(document)[0])
+
+    def _archive(self, user: str, project: str, number: int) -> Any:
+        return self._place.home / "output" / user / project / str(number) / "run.json"
+
+    def _refuse(self, plan: ExperimentSet) -> None:
+        """Refuse what a job would need and this home does not have."""
+        if missing := [name for name in plan.secrets if name not in self.secrets()]:
+            raise InvalidInputError(
+                f"riseml.yml names secrets that are not set: {', '.join(missing)}",
+                f"Set them with `riseml secret set {missing[0]}`.",
+            )
+        if self._place.mounts:
+            return
+        for line in (line for job in plan.jobs for line in job.run):
+            if match := _MOUNTED.search(line):
+                raise UnsupportedError(
+                    f"this machine allows no mounts, and a run line names {match[0]}: {line}",
+                    "Write $OUTPUT_DIR, $DATA_DIR or a relative path instead; that works on a cluster, too.",
+                )
+
+    def _fits(self, document: Mapping[str, Any]) -> None:
+        for template in document["spec"]["templates"]:
+            if "container" not in template:
+                continue
+            if lacking := self._controller.admission.capacity.lacks(resources(template)):
+                raise RiseMLError(
+                    f"{template['name']} can never start here: {lacking}",
+                    "Ask for less under `resources`, or run on a cluster. RISEML_CPUS and RISEML_MEM overrule what "
+                    "the local engine believes this machine has; set them before its controller starts.",
+                )
+
+    def _remarks(self, plan: ExperimentSet) -> list[str]:
+        remarks = []
+        if "PATH" in os.environ and plan.image:
+            remarks.append(f"image {plan.image} is for the cluster: here jobs run in your own environment")
+        return remarks
+
+
+def _shape(document: Mapping[str, Any]) -> tuple[int, int]:
+    """Return how many experiments a document holds, and how many of them may run at once."""
+    for template in document["spec"]["templates"]:
+        for task in template.get("dag", {}).get("tasks", ()):
+            if task["name"] == "experiment":
+                return len(task.get("withItems", [None])), template.get("parallelism", 0)
+    return 1, 0

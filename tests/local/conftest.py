@@ -1,0 +1,107 @@
+"""A RiseML home of its own for each test, with an engine over it, and nothing left of it afterwards."""
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import dedent
+
+import psutil
+import pytest
+
+from riseml import config
+from riseml.engines import Chunk, LogQuery, Started, Submission
+from riseml.engines.local import wire
+from riseml.engines.local.engine import LocalEngine
+from riseml.ids import Id
+from riseml.status import ExperimentStatus, SetStatus
+
+PATIENCE = 60.0  # seconds; far beyond what anything here takes, so only a hang meets it
+
+
+@dataclass
+class Lab:
+    """A project folder and an engine."""
+
+    folder: Path
+    engine: LocalEngine
+
+    def write(self, files: dict[str, str]) -> None:
+        for name, text in files.items():
+            path = self.folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(dedent(text))
+
+    def train(self, text: str, **environment: str) -> Started:
+        """Start a riseml.yml given as text below `train:`."""
+        whole = "project: lab\ntrain:\n  image: busybox\n" + "".join(
+            f"  {line}\n" for line in dedent(text).strip().splitlines()
+        )
+        if "resources:" not in whole:
+            whole += "  resources: {cpus: 0.01, mem: 1}\n"
+        config.load_text(whole, "riseml.yml")
+        revision = self.engine.snapshot("lab", self.folder).revision
+        return self.engine.start(Submission(whole, "riseml.yml", "lab", revision, {**os.environ, **environment}))
+
+    def wait(self, run: Id | int) -> SetStatus | ExperimentStatus:
+        """Wait until a run or an experiment has ended."""
+        wanted = Id(number=run) if isinstance(run, int) else run
+        for status in self.engine.changes(wanted):
+            last = status
+        return last
+
+    def run(self, text: str, **environment: str) -> SetStatus:
+        """Run to the end and return all of it."""
+        number = self.train(text, **environment).number
+        self.wait(number)
+        return self.engine.read(Id(number=number))
+
+    def log(self, run: int | Id) -> str:
+        """Return all lines of a run."""
+        wanted = Id(number=run) if isinstance(run, int) else run
+        events = self.engine.logs(LogQuery(wanted, follow=False))
+        return b"".join(event.data for event in events if isinstance(event, Chunk)).decode()
+
+    def output(self, number: int, sub: int | None = None) -> Path:
+        folder = self.engine.folder(Id(number=number))
+        return folder / str(sub) if sub else folder
+
+    def until(self, happened, what: str = "") -> None:  # type: ignore[no-untyped-def]
+        """Wait for a condition."""
+        limit = time.monotonic() + PATIENCE
+        while not happened():
+            assert time.monotonic() < limit, f"did not happen: {what or happened}"
+            time.sleep(0.02)
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
+    home, folder = tmp_path / "home", tmp_path / "project"
+    folder.mkdir()
+    monkeypatch.setenv("RISEML_HOME", str(home))
+    monkeypatch.setenv("RISEML_CPUS", "4")
+    lab = Lab(folder, LocalEngine(home, "me"))
+    yield lab
+    if (home / "riseml.db").exists():
+        try:
+            for number in lab.engine._read().unfinished():
+                lab.engine.stop(Id(number=number), force=True)
+        finally:
+            wire.leave(home)
+    left = processes_of(home)
+    for process in left:
+        process.kill()
+    assert not left, f"left behind: {[' '.join(process.cmdline()) for process in left]}"
+
+
+def processes_of(home: Path) -> list[psutil.Process]:
+    """Return the processes that belong to a home: its controller, its launcher, its jobs."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid != os.getpid() and any(str(home) in word for word in process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found

@@ -1,0 +1,169 @@
+"""The local engine from a riseml.yml to its status, with real processes."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
+from riseml.ids import Id
+from riseml.status import State
+from tests.local.conftest import Lab
+
+
+def states(whole) -> list[State]:  # type: ignore[no-untyped-def]
+    return [experiment.state for experiment in whole.experiments]
+
+
+def test_one_experiment_from_file_to_status(lab: Lab) -> None:
+    lab.write({"hello.txt": "from the project\n"})
+    whole = lab.run("run: [cat hello.txt, 'echo $OUTPUT_DIR > $OUTPUT_DIR/where']")
+    assert whole.state is State.FINISHED
+    assert lab.log(1) == "from the project\n"
+    assert (lab.output(1) / "where").exists()
+    (job,) = whole.experiments[0].jobs
+    assert (job.id, job.state, job.exit_code) == ("1.train", State.FINISHED, 0)
+
+
+def test_a_failing_line_ends_the_job_with_its_status(lab: Lab) -> None:
+    whole = lab.run("run: [echo one, exit 3, echo two]")
+    assert (whole.state, whole.experiments[0].exit_code) == (State.FAILED, 3)
+    assert whole.experiments[0].guilty == "1.train"
+    assert lab.log(1) == "one\n"
+
+
+def test_a_grid_goes_on_when_one_cell_fails(lab: Lab) -> None:
+    whole = lab.run(
+        """
+        parameters: {n: [1, 2, 3, 4]}
+        concurrency: 2
+        run: test {{n}} != 2
+        """
+    )
+    assert whole.state is State.FAILED
+    assert states(whole) == [State.FINISHED, State.FAILED, State.FINISHED, State.FINISHED]
+    assert [e.parameters for e in whole.experiments] == [{"n": str(n)} for n in (1, 2, 3, 4)]
+
+
+def test_concurrency_is_kept(lab: Lab, tmp_path: Path) -> None:
+    lab.run(
+        f"""
+        parameters: {{n: [1, 2, 3, 4, 5, 6]}}
+        concurrency: 2
+        run: |
+          mkdir {tmp_path}/on-{{{{n}}}}
+          sleep 0.1
+          ls -d {tmp_path}/on-* | wc -l >> {tmp_path}/seen
+          rmdir {tmp_path}/on-{{{{n}}}}
+        """
+    )
+    seen = [int(line) for line in (tmp_path / "seen").read_text().split()]
+    assert len(seen) == 6
+    assert max(seen) == 2
+
+
+def test_parameters_reach_the_job_as_written(lab: Lab) -> None:
+    whole = lab.run(
+        """
+        parameters: {lr: [1e-6], text: ["a 'b' $(c) \\"d\\""]}
+        run: python3 -c "import os, json; print(json.dumps([os.environ['LR'], os.environ['TEXT']]))"
+        """
+    )
+    assert whole.state is State.FINISHED
+    assert json.loads(lab.log(1)) == ["1e-6", "a 'b' $(c) \"d\""]
+
+
+def test_each_run_sees_the_snapshot_of_its_start(lab: Lab) -> None:
+    lab.write({"value": "old\n"})
+    number = lab.train("run: [sleep 0.5, cat value]").number
+    lab.write({"value": "new\n"})
+    lab.wait(number)
+    assert lab.log(number) == "old\n"
+    assert (lab.run("run: cat value"), lab.log(2))[1] == "new\n"
+
+
+def test_results_and_progress_are_reported(lab: Lab) -> None:
+    whole = lab.run(
+        """
+        parameters: {n: [1, 2]}
+        run: python3 -c "import riseml; riseml.report_progress(3, 10); riseml.report_result(score={{n}} / 2, name='x')"
+        """
+    )
+    assert [e.result for e in whole.experiments] == [{"score": 0.5, "name": "x"}, {"score": 1.0, "name": "x"}]
+    assert whole.experiments[0].progress == (3, 10)
+
+
+def test_the_configuration_is_recorded_beside_the_output(lab: Lab) -> None:
+    lab.run("parameters: {n: [7]}\nrun: 'true'")
+    record = yaml.safe_load((lab.output(1, 1) / "riseml-configuration.yml").read_text())
+    assert record["project"] == "lab"
+    assert str(record["params"]["n"]) == "7"
+    archive = json.loads((lab.output(1) / "run.json").read_text())
+    assert archive["state"] == "FINISHED"
+    assert archive["experiments"][0]["exit_code"] == 0
+
+
+def test_timeout_ends_a_job_and_says_so(lab: Lab) -> None:
+    whole = lab.run("timeout: 1s\nrun: sleep 60")
+    assert whole.state is State.FAILED
+    assert "deadline" in whole.experiments[0].message
+
+
+def test_retries_until_it_succeeds(lab: Lab, tmp_path: Path) -> None:
+    whole = lab.run(f"retries: 2\nrun: 'echo attempt $RISEML_ATTEMPT; echo x >> {tmp_path}/n; test $(wc -l < {tmp_path}/n) = 3'")
+    assert whole.state is State.FINISHED
+    assert whole.experiments[0].jobs[0].attempt == 2
+    assert lab.log(1) == "attempt 0\nattempt 1\nattempt 2\n"
+
+
+def test_kill_of_a_run_and_the_checkpoint_it_still_writes(lab: Lab) -> None:
+    number = lab.train("run: |\n  trap 'sleep 0.5; echo saved; exit 0' TERM\n  echo ready\n  sleep 60 & wait").number
+    lab.until(lambda: "ready" in lab.log(number))
+    assert lab.engine.stop(Id(number=number))
+    assert lab.wait(number).state is State.KILLED
+    assert lab.log(number) == "ready\nsaved\n"
+    assert not lab.engine.stop(Id(number=number))
+
+
+def test_kill_of_one_cell_leaves_the_others(lab: Lab, tmp_path: Path) -> None:
+    number = lab.train(
+        f"""
+        parameters: {{n: [1, 2, 3]}}
+        concurrency: 2
+        run: |
+          echo begun
+          until test -e {tmp_path}/go; do sleep 0.05; done
+        """
+    ).number
+    lab.until(lambda: "begun" in lab.log(Id(number=number, sub=2)))
+    assert lab.engine.stop(Id(number=number, sub=2))
+    assert lab.engine.stop(Id(number=number, sub=3)) or True
+    assert lab.wait(Id(number=number, sub=2)).state is State.KILLED
+    (tmp_path / "go").touch()
+    lab.wait(number)
+    assert states(lab.engine.read(Id(number=number))) == [State.FINISHED, State.KILLED, State.KILLED]
+
+
+def test_what_can_never_fit_is_refused_before_it_starts(lab: Lab) -> None:
+    with pytest.raises(RiseMLError, match="cpus: 99 asked for, 4 on this machine"):
+        lab.train("resources: {cpus: 99, mem: 1}\nrun: 'true'")
+    assert lab.train("run: 'true'").number == 1
+
+
+def test_a_missing_secret_is_refused_and_a_set_one_is_masked(lab: Lab) -> None:
+    with pytest.raises(InvalidInputError, match="TOKEN"):
+        lab.train("secrets: [TOKEN]\nrun: echo $TOKEN")
+    (lab.engine.home / "secrets").write_text('{"TOKEN": "s3cr3t"}')
+    lab.run("secrets: [TOKEN]\nrun: 'echo token: $TOKEN'")
+    assert lab.log(1) == "token: ***\n"
+    assert "s3cr3t" not in json.dumps(lab.engine.get(Id(number=1)))
+
+
+def test_delete_forgets_a_run_and_never_its_number(lab: Lab) -> None:
+    lab.run("run: 'true'")
+    lab.engine.delete(Id(number=1))
+    assert not lab.output.__self__.engine.home.joinpath("output/me/lab/1").exists()
+    with pytest.raises(NotFoundError):
+        lab.engine.read(Id(number=1))
+    assert lab.train("run: 'true'").number == 2
