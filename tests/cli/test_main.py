@@ -1,0 +1,227 @@
+"""What happens around a command: the table, errors, interrupts, pipes, and what is not imported."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from riseml import cli
+from riseml.cli import app, live
+from riseml.engines import Change, Chunk
+from riseml.errors import (
+    ConfigError,
+    Fault,
+    HomeError,
+    InvalidInputError,
+    NotAllowedError,
+    NotFoundError,
+    UnreachableError,
+    UnsupportedError,
+)
+from riseml.status import State
+from tests.cli.conftest import Riseml
+from tests.cli.fake_engine import FakeEngine, single
+
+HEAVY = {"hera", "kubernetes", "jinja2", "pydantic", "rich", "asyncio", "psutil", "importlib.metadata"}
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_the_table_says_what_the_command_says(name: str) -> None:
+    command = import_module(f"riseml.cli.{cli.COMMANDS[name][0]}").command
+    assert (command.__doc__ or "").splitlines()[0] == cli.COMMANDS[name][1]
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_explains_itself(name: str, riseml: Riseml) -> None:
+    said = riseml(name, "--help")
+    assert said.status == 0
+    assert said.out.startswith(f"Usage: riseml {name}")
+    assert cli.COMMANDS[name][1] in " ".join(said.out.split())
+    assert said == riseml(name, "-h") == riseml("help", name)
+    command = app.build(name, import_module(f"riseml.cli.{cli.COMMANDS[name][0]}").command)
+    if command.params:
+        assert "Example" in said.out
+
+
+def _loaded(*words: str, home: Path) -> set[str]:
+    code = "import sys, riseml.__main__ as m; s = m.cli.main(sys.argv[1:]); print(*sys.modules, s, file=sys.stderr)"
+    environment = {**os.environ, "RISEML_HOME": str(home)}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, env=environment, check=True
+    )
+    *modules, status = done.stderr.split("\n")[-2].split()
+    assert status == "0", done.stderr
+    return set(modules)
+
+
+@pytest.mark.parametrize("line", ["--version", "--help", "status", "status -a -l", "train --help", "whoami"])
+def test_quick_commands_load_nothing_heavy(line: str, tmp_path: Path) -> None:
+    assert not _loaded(*line.split(), home=tmp_path / "none") & HEAVY
+
+
+@pytest.mark.parametrize("line", ["--version", "--help"])
+def test_what_the_table_answers_needs_no_typer(line: str, tmp_path: Path) -> None:
+    modules = _loaded(line, home=tmp_path / "none")
+    assert not modules & {"typer", "click", "json", "subprocess", "dataclasses", "riseml.errors"}
+    assert not (tmp_path / "none").exists()
+
+
+ERRORS = {
+    "input": (InvalidInputError("bad word", "Say it better."), 2, "riseml: error: bad word\nSay it better.\n"),
+    "config": (
+        ConfigError(
+            (Fault("riseml.yml", 3, 5, "unknown key 'trian'", source="    trian:", advice="Did you mean train?"),)
+        ),
+        2,
+        "riseml.yml:3:5: error: unknown key 'trian'\n        trian:\n        ^\n    Did you mean train?\n",
+    ),
+    "unreachable": (UnreachableError("no answer"), 3, "riseml: error: no answer\n"),
+    "not allowed": (NotAllowedError("not you"), 3, "riseml: error: not you\n"),
+    "not found": (NotFoundError("no run 9"), 4, "riseml: error: no run 9\n"),
+    "home": (HomeError("disk full", "Free some."), 1, "riseml: error: disk full\nFree some.\n"),
+    "unsupported": (UnsupportedError("no"), 1, "riseml: error: no\n"),
+    "system": (PermissionError(13, "Permission denied", "/x"), 1, "riseml: error: /x: Permission denied\n"),
+    "bug": (
+        ValueError("what\never"),
+        1,
+        "riseml: error: unexpected ValueError: what ever\nThis is a bug in RiseML; run it again with --debug to see where.\n",
+    ),
+    "odd text": (NotFoundError("no 'r\udce4k'"), 4, "riseml: error: no 'r?k'\n"),
+    "interrupt": (KeyboardInterrupt(), 130, "\nAborted.\n"),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_errors_end_in_one_place(
+    name: str, engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error, status, text = ERRORS[name]
+
+    def fail(query: object) -> None:
+        raise error
+
+    monkeypatch.setattr(engine, "list", fail)
+    said = riseml("status")
+    assert (said.status, said.out, said.err) == (status, "", text)
+
+
+@pytest.mark.parametrize(("words", "variable"), [(["--debug"], ""), ([], "1"), ([], "0")])
+def test_tracebacks_only_when_asked_for(
+    words: list[str], variable: str, engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RISEML_DEBUG", variable)
+    monkeypatch.setattr(engine, "list", lambda query: 1 / 0)
+    said = riseml("status", *words)
+    assert said.status == 1
+    assert ("Traceback" in said.err) == (bool(words) or variable == "1")
+    assert said.err.splitlines()[-2] == "riseml: error: unexpected ZeroDivisionError: division by zero"
+
+
+def test_no_color_may_stand_anywhere(riseml: Riseml, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "")
+    assert riseml("status", "--no-color").status == 0
+    assert os.environ["NO_COLOR"] == "1"
+
+
+def test_global_flags_after_two_dashes_are_words(riseml: Riseml) -> None:
+    assert riseml("status", "--", "--debug").err.startswith("riseml: error: '--debug' is not an id")
+
+
+def _pipe(line: str, home: Path) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "RISEML_HOME": str(home)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "riseml", *line.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+    )
+
+
+def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+    process = _pipe("--help", tmp_path)
+    assert process.stdout
+    process.stdout.close()
+    assert process.wait() == 141
+    assert process.stderr
+    with process.stderr:
+        assert process.stderr.read() == b""
+
+
+@pytest.mark.parametrize(("line", "name"), [("logs 16", "16"), ("logs 16.train", "16")])
+def test_an_interrupt_while_following_only_detaches(line: str, name: str, engine: FakeEngine, riseml: Riseml) -> None:
+    engine.runs, engine.events, engine.interrupt = [single(16)], [Chunk("16.train", b"half")], True
+    said = riseml(*line.split())
+    assert said.status == 0
+    assert said.out in {"16.train | half\n", "half\n"}
+    assert said.err == (
+        f"\nExperiment {name} continues in background: `riseml logs {name}` shows its log again, "
+        f"`riseml kill {name}` stops it.\n"
+    )
+    assert not [call for call in engine.calls if call[0] == "stop"]
+
+
+def test_watching_appends_changes_where_nothing_can_be_redrawn(engine: FakeEngine, riseml: Riseml) -> None:
+    engine.runs = [single(16, State.PENDING)]
+    engine.later = [single(16), single(16), single(16, State.FAILED)]
+    said = riseml("status", "16", "-w")
+    wanted = [f"{each} {state}" for state in ("PENDING", "RUNNING", "FAILED") for each in ("16", "16.train")]
+    assert (said.status, said.out.splitlines()) == (0, wanted)
+
+
+def test_a_watched_block_is_redrawn_in_place(
+    capfd: pytest.CaptureFixture[str], screen: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen(height=5, colour=False)  # type: ignore[operator]
+    views: Iterator[list[str] | None] = iter([["a", "b"], None, ["c"], list("defgh")])
+    live.watch(views, lambda view: view, lambda view: view)
+    back = "\x1b[2A\r\x1b[J"
+    wanted = f"a\nb\n{back}a\nb\n{back}c\n\x1b[1A\r\x1b[Jd\ne\nf\n... 2 more lines\n"
+    assert capfd.readouterr().out == wanted
+
+
+def test_an_interrupt_ends_a_watched_view(capfd: pytest.CaptureFixture[str]) -> None:
+    def views() -> Iterator[list[str]]:
+        yield ["a"]
+        raise KeyboardInterrupt
+
+    live.watch(views(), lambda view: view, lambda view: view)
+    assert capfd.readouterr().out == "a\n\n"
+
+
+SLOW = """
+import sys, time
+import riseml.client, riseml.cli
+from tests.cli.fake_engine import FakeEngine, single
+engine = FakeEngine(runs=[single(16)])
+def logs(query):
+    print("following", file=sys.stderr, flush=True)
+    time.sleep(60)
+    yield
+engine.logs = logs
+riseml.client.open_engine = lambda settings: engine
+sys.exit(riseml.cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGHUP, -signal.SIGHUP)])
+def test_signals_while_following(number: int, status: int) -> None:
+    root = Path(__file__).parents[2]
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, "logs"], stderr=subprocess.PIPE, text=True, cwd=root, start_new_session=True
+    )
+    assert process.stderr
+    with process.stderr:
+        assert process.stderr.readline() == "following\n"
+        time.sleep(0.05)
+        process.send_signal(number)
+        assert process.wait() == status
+        assert ("continues in background" in process.stderr.read()) == (status == 0)
+
+
+def test_states_of_other_jobs_are_not_of_this_one(engine: FakeEngine, riseml: Riseml) -> None:
+    engine.runs = [single(16)]
+    engine.events = [Change("16.train", "RUNNING"), Change("16", "RUNNING"), Chunk("16.train", b"x\n")]
+    assert riseml("logs", "16.train").out == "--> RUNNING\nx\n"

@@ -1,0 +1,124 @@
+"""Log lines on a screen and in a file: chunks in, bytes out."""
+
+import io
+import re
+
+import pytest
+
+from riseml.cli.stream import Stream
+from riseml.cli.terminal import Terminal
+from riseml.engines import Change, Chunk
+
+FILE = Terminal()
+PLAIN = Terminal(interactive=True, width=40)
+COLOUR = Terminal(interactive=True, colour=True, width=40)
+ERASE = b"\r\x1b[K"
+
+
+def shown(events: list[Chunk | Change | tuple[str, bytes]], terminal: Terminal = FILE, **options: object) -> bytes:
+    out = io.BytesIO()
+    stream = Stream(out, terminal, **options)  # type: ignore[arg-type]
+    for event in events:
+        if isinstance(event, Change):
+            stream.change(event)
+        else:
+            stream.chunk(event if isinstance(event, Chunk) else Chunk(*event))
+    stream.close()
+    return out.getvalue()
+
+
+TEXTS: dict[str, tuple[list[bytes], bytes]] = {
+    "lines": ([b"a\nb\n"], b"1 | a\n1 | b\n"),
+    "empty lines": ([b"\n\na\n"], b"1 | \n1 | \n1 | a\n"),
+    "a line in two chunks": ([b"on", b"e\ntwo\n"], b"1 | one\n1 | two\n"),
+    "no end": ([b"a\nb"], b"1 | a\n1 | b\n"),
+    "bytes that are no text": ([b"\xff\x00\n"], b"1 | \xff\x00\n"),
+    "windows line ends": ([b"a\r\nb\r\n"], b"1 | a\n1 | b\n"),
+    "a line end cut in half": ([b"a\r", b"\nb\n"], b"1 | a\n1 | b\n"),
+    "a bar shows its last state": ([b"1%\r50%\r", b"100%\n"], b"1 | 100%\n"),
+    "a bar that begins with the return": ([b"\r1%\r2%\rdone\n"], b"1 | done\n"),
+    "a bar without an end": ([b"1%\r2%\r"], b"1 | 2%\n"),
+    "only returns": ([b"\r\r\r\n"], b"1 | \n"),
+    "colours stay as they are": ([b"\x1b[31mred\n", b"still\x1b[0m\n"], b"1 | \x1b[31mred\n1 | still\x1b[0m\n"),
+    "nothing": ([b""], b""),
+}
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_in_a_file(name: str) -> None:
+    chunks, wanted = TEXTS[name]
+    assert shown([("1", data) for data in chunks]) == wanted
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_byte_by_byte_is_the_same(name: str) -> None:
+    chunks, wanted = TEXTS[name]
+    assert shown([("1", bytes([byte])) for data in chunks for byte in data]) == wanted
+
+
+def test_names_are_padded_to_the_longest_expected() -> None:
+    assert shown([("1.ps", b"a\n")], names=["1", "1.worker.2"]) == b"1.ps       | a\n"
+
+
+def test_without_prefix_lines_are_as_written() -> None:
+    assert shown([("1.train", b"a\n  b\r\n")], prefixed=False) == b"a\n  b\n"
+
+
+def test_jobs_do_not_mix_their_unfinished_lines() -> None:
+    events: list[Chunk | Change | tuple[str, bytes]] = [("1", b"half"), ("2", b"whole\n"), ("1", b" and half\n")]
+    assert shown(events) == b"2 | whole\n1 | half and half\n"
+
+
+def test_the_end_of_a_job_ends_its_line() -> None:
+    events = [Chunk("1", b"last words", partial=True), Change("1", "FAILED", reason="OOM", message="a\nb", exit_code=0)]
+    wanted = b"1 | last words\n1 | --> FAILED\n1 | Reason: OOM\n1 | Message: a b\n1 | Exit Code: 0\n"
+    assert shown([*events]) == wanted
+
+
+def test_grep_sees_lines_without_colours_and_shows_no_states() -> None:
+    events: list[Chunk | Change | tuple[str, bytes]] = [
+        ("1", b"a lo\x1b[1mss\x1b[0m\nother\n10%\rloss\n"),
+        Change("1", "RUNNING"),
+    ]
+    assert shown(events, grep=re.compile(b"^a loss|^loss")) == b"1 | a lo\x1b[1mss\x1b[0m\n1 | loss\n"
+
+
+def test_an_endless_line_is_broken_before_memory_ends() -> None:
+    piece = b"x" * 70_000
+    out = shown([("1", piece)] * 40)
+    assert out.replace(b"\n", b"").replace(b"1 | ", b"") == piece * 40
+    assert max(map(len, out.split(b"\n"))) < 1_200_000
+
+
+def test_on_a_terminal_a_bar_is_redrawn_below_the_lines() -> None:
+    events: list[Chunk | Change | tuple[str, bytes]] = [
+        ("1", b"10%\r"),
+        ("1", b"20%\r"),
+        ("2", b"a\n"),
+        ("1", b"100%\n"),
+    ]
+    wanted = [b"1 | 10%", b"1 | 20%", b"2 | a\n1 | 20%", b"1 | 100%\n"]
+    assert shown(events, PLAIN).split(ERASE) == wanted
+
+
+def test_on_a_terminal_an_unfinished_line_is_cut_to_the_width() -> None:
+    assert shown([("1", b"\x1b[32m" + b"x" * 100)], PLAIN).split(ERASE)[0] == b"1 | " + b"x" * 34 + "…".encode()
+
+
+def test_the_colour_of_a_job_goes_on_in_its_next_line_only() -> None:
+    out = shown([("1", b"\x1b[31mred\nstill\x1b[0m\nno more\n"), ("2", b"x\n")], COLOUR)
+    first, second = b"\x1b[36m1 |\x1b[0m ", b"\x1b[33m2 |\x1b[0m "
+    assert out == (
+        first
+        + b"\x1b[31mred\x1b[0m\n"
+        + first
+        + b"\x1b[31mstill\x1b[0m\x1b[0m\n"
+        + first
+        + b"no more\n"
+        + second
+        + b"x\n"
+    )
+
+
+def test_a_terminal_without_colours_gets_none_from_jobs_either() -> None:
+    assert shown([("1", b"\x1b[31mred\x1b[0m\n")], PLAIN) == b"1 | red\n"
