@@ -10,6 +10,8 @@ from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 if TYPE_CHECKING:
     from riseml.project import Snapshot
 
+_NAMED = 10  # jobs that an error lists at most
+
 
 @dataclass(frozen=True)
 class Run:
@@ -47,9 +49,14 @@ def pick(run: SetStatus, wanted: Id) -> SetStatus | ExperimentStatus | JobStatus
         raise NotFoundError(f"there is no experiment {wanted.experiment}", f"{Id(wanted.user, wanted.number)} {has}.")
     if wanted.type is None:
         return experiment or run
-    jobs = experiment.jobs if experiment else run.jobs + (() if run.is_set else run.experiments[0].jobs)
+    jobs = experiment.jobs if experiment else (*run.jobs, *(job for each in _single(run) for job in each.jobs))
     job = next((each for each in jobs if each.type == wanted.type and each.index == wanted.index), None)
     if job is None:
-        advice = f"Jobs are {', '.join(each.id for each in jobs)}." if jobs else ""
+        more = ", ..." if len(jobs) > _NAMED else ""
+        advice = f"Jobs are {', '.join(each.id for each in jobs[:_NAMED])}{more}." if jobs else ""
         raise NotFoundError(f"there is no job {wanted}", advice)
     return job
+
+
+def _single(run: SetStatus) -> tuple[ExperimentStatus, ...]:
+    return () if run.is_set else run.experiments

@@ -35,7 +35,7 @@ def tabulate(
 
     Rows come best first by `sort`, a metric or a parameter; else in the order of the grid. `largest` says what best
     means (None: by the metric's name, `loss` and its like are better when small). Experiments without a number there
-    come last; a text or NaN is no number. `top` keeps the first rows. Without `sort` the first metric finds the best.
+    come last, NaN is none. `top` keeps the first rows. Without `sort` the first metric finds the best.
 
     Raises:
         InvalidInputError: nothing is called `sort`, the advice lists what is; or `top` is not positive.

@@ -72,6 +72,7 @@ def test_what_the_table_answers_needs_no_typer(line: str, tmp_path: Path) -> Non
     assert not (tmp_path / "none").exists()
 
 
+BUG = "This is a bug in RiseML; run it again with --debug to see where.\n"
 ERRORS = {
     "input": (InvalidInputError("bad word", "Say it better."), 2, "riseml: error: bad word\nSay it better.\n"),
     "config": (
@@ -90,7 +91,7 @@ ERRORS = {
     "bug": (
         ValueError("what\never"),
         1,
-        "riseml: error: unexpected ValueError: what ever\nThis is a bug in RiseML; run it again with --debug to see where.\n",
+        "riseml: error: unexpected ValueError: what ever\n" + BUG,
     ),
     "odd text": (NotFoundError("no 'r\udce4k'"), 4, "riseml: error: no 'r?k'\n"),
     "interrupt": (KeyboardInterrupt(), 130, "\nAborted.\n"),

@@ -1,0 +1,90 @@
+"""The table over a set: order, the best, what is missing."""
+
+from typing import Any
+
+import pytest
+
+from riseml.errors import InvalidInputError
+from riseml.results import number, tabulate
+from riseml.status import ExperimentStatus, SetStatus
+
+
+def run(*results: dict[str, Any] | None) -> SetStatus:
+    cells = (
+        ExperimentStatus(f"7.{sub}", sub, parameters={"lr": f"1e-{sub}"}, result=result)
+        for sub, result in enumerate(results, 1)
+    )
+    return SetStatus("7", is_set=True, experiments=tuple(cells))
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("values", "sort", "largest", "order", "best"),
+    [
+        ([0.5, 0.9, 0.7], "acc", None, [2, 3, 1], 2),
+        ([0.5, 0.9, 0.7], "acc", False, [1, 3, 2], 1),
+        ([0.5, 0.9, 0.7], "loss", None, [1, 3, 2], 1),
+        ([0.5, 0.9, 0.7], "val_loss", None, [1, 3, 2], 1),
+        ([0.5, 0.9, 0.7], "glossy", None, [2, 3, 1], 2),
+        ([0.5, 0.9, 0.7], "loss", True, [2, 3, 1], 2),
+        ([NAN, None, 0.7, "high", 0.8], "acc", None, [5, 3, 1, 2, 4], 5),
+        ([0.5, 0.5, 0.5], "acc", None, [1, 2, 3], 1),
+        ([INF, -INF, 0], "acc", None, [1, 3, 2], 1),
+        (["0.5", "0.25"], "acc", None, [1, 2], 1),
+        ([True, False], "acc", False, [2, 1], 2),
+        ([NAN, None, "x"], "acc", None, [1, 2, 3], None),
+        ([[1], {"a": 1}, 10**400], "acc", None, [1, 2, 3], None),
+    ],
+)
+def test_order(values: list[Any], sort: str, largest: bool | None, order: list[int], best: int | None) -> None:
+    found = tabulate(
+        run(*({sort: value} if value is not None else None for value in values)), sort=sort, largest=largest
+    )
+    assert [row.sub for row in found.rows] == order
+    assert found.best == (f"7.{best}" if best else None)
+
+
+def test_without_sort_rows_stay_and_the_first_metric_finds_the_best() -> None:
+    found = tabulate(run({"acc": 0.1, "z": 5}, {"acc": 0.9}, None))
+    assert [row.sub for row in found.rows] == [1, 2, 3]
+    assert (found.metric, found.best, found.largest) == ("acc", "7.2", True)
+    assert (found.parameters, found.metrics) == (("lr",), ("acc", "z"))
+
+
+def test_a_parameter_orders_but_has_no_best() -> None:
+    found = tabulate(run({"acc": 1}, {"acc": 2}), sort="lr")
+    assert ([row.sub for row in found.rows], found.best) == ([2, 1], None)
+    assert [row.sub for row in tabulate(run({"acc": 1}, {"acc": 2}), sort="lr", largest=True).rows] == [1, 2]
+
+
+def test_a_result_may_be_named_as_a_parameter() -> None:
+    found = tabulate(run({"lr": 2}, {"lr": 9}), sort="lr")
+    assert [row.sub for row in found.rows] == [2, 1]
+
+
+def test_top_keeps_the_first_and_still_knows_the_best_of_all() -> None:
+    found = tabulate(run({"acc": 1}, {"acc": 3}, {"acc": 2}), top=1)
+    assert ([row.sub for row in found.rows], found.best) == ([1], "7.2")
+    with pytest.raises(InvalidInputError):
+        tabulate(run(), top=0)
+
+
+@pytest.mark.parametrize(
+    ("results", "advice"),
+    [
+        (({"acc": 1, "loss": 2}, None), "Reported so far: acc, loss. Parameters: lr."),
+        ((None,), "Nothing has been reported yet. Parameters: lr."),
+        ((), "Nothing has been reported yet."),
+    ],
+)
+def test_an_unknown_metric_lists_those_seen(results: tuple[Any, ...], advice: str) -> None:
+    with pytest.raises(InvalidInputError, match="no result or parameter is called 'f1'") as caught:
+        tabulate(run(*results), sort="f1")
+    assert caught.value.advice == advice
+
+
+def test_numbers() -> None:
+    assert number(" 1e-3 ") == 0.001
+    assert number(None) is number("") is number(NAN) is number([]) is None

@@ -1,0 +1,143 @@
+"""Where a setting comes from, and what is wrong with a settings file."""
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from riseml.errors import HomeError, InvalidInputError, RiseMLError
+from riseml.settings import load
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> tuple[Path, Path]:
+    """A home and a project folder."""
+    (tmp_path / "home").mkdir()
+    (tmp_path / "project" / ".riseml").mkdir(parents=True)
+    return tmp_path / "home", tmp_path / "project"
+
+
+def test_defaults(tmp_path: Path) -> None:
+    settings = load(environment={"RISEML_HOME": str(tmp_path), "LOGNAME": "paul"})
+    assert (settings.home, settings.engine, settings.gitignore, settings.user) == (tmp_path, "local", True, "paul")
+    assert settings.origins == {"home": "RISEML_HOME"}
+
+
+def test_the_home_is_below_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load(environment={}).home == tmp_path / ".riseml"
+    assert load({"home": None}, environment={"RISEML_HOME": ""}).home == tmp_path / ".riseml"
+    assert load({"home": "~/x"}, environment={"RISEML_HOME": "/other"}).home == tmp_path / "x"
+
+
+def test_a_relative_home_is_below_the_current_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load(environment={"RISEML_HOME": "here"}).home == tmp_path / "here"
+
+
+def test_what_is_nearer_wins(places: tuple[Path, Path]) -> None:
+    home, project = places
+    environment = {"RISEML_HOME": str(home)}
+    assert load(environment=environment, project=project).gitignore is True
+    (home / "config").write_text("gitignore: no\n")
+    settings = load(environment=environment, project=project)
+    assert (settings.gitignore, settings.origins["gitignore"]) == (False, str(home / "config"))
+    (project / ".riseml" / "config").write_text("gitignore: true\n")
+    settings = load(environment=environment, project=project)
+    assert (settings.gitignore, settings.origins["gitignore"]) == (True, str(project / ".riseml" / "config"))
+    environment["RISEML_GITIGNORE"] = "off"
+    settings = load(environment=environment, project=project)
+    assert (settings.gitignore, settings.origins["gitignore"]) == (False, "RISEML_GITIGNORE")
+    settings = load({"gitignore": True}, environment, project)
+    assert (settings.gitignore, settings.origins["gitignore"]) == (True, "the command line")
+
+
+def test_another_file_may_be_the_users(places: tuple[Path, Path], tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("gitignore: false")
+    environment = {"RISEML_HOME": str(places[0]), "RISEML_CONFIG": str(tmp_path / "mine")}
+    assert load(environment=environment).gitignore is False
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n\n",
+        "# nothing\n",
+        "gitignore:\n",
+        "current-context: default\ncontexts: []\nclusters: [{name: x}]\nusers: []\n",
+    ],
+)
+def test_files_that_say_nothing(text: str, places: tuple[Path, Path]) -> None:
+    (places[0] / "config").write_text(text)
+    assert load(environment={"RISEML_HOME": str(places[0])}).gitignore is True
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "advice"),
+    [
+        ("gitignor: true", "unknown setting 'gitignor'", "Did you mean gitignore?"),
+        ("7: true", "unknown setting '7'", "Settings are engine, gitignore."),
+        ("gitignore: maybe", "'maybe' is neither true nor false", "Write true or false."),
+        ("engine: slurm", "there is no engine 'slurm'", "The engine that exists is local."),
+        ("- a\n- b", "does not hold settings", "`name: value` lines"),
+        ("a: b: c", "config:1: ", "`name: value` lines"),
+        ("a: [", "config:2: ", "`name: value` lines"),
+        (b"\xff\xfe", "is not text", "`name: value` lines"),
+    ],
+)
+def test_faults_in_a_file(text: str | bytes, message: str, advice: str, places: tuple[Path, Path]) -> None:
+    file = places[0] / "config"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InvalidInputError) as caught:
+        load(environment={"RISEML_HOME": str(places[0])})
+    assert message in str(caught.value)
+    assert str(file) in str(caught.value)
+    assert advice in caught.value.advice
+
+
+def test_a_fault_in_a_variable_names_it(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="gitignore in RISEML_GITIGNORE: 'x' is neither"):
+        load(environment={"RISEML_HOME": str(tmp_path), "RISEML_GITIGNORE": "x"})
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_a_file_that_may_not_be_read(places: tuple[Path, Path]) -> None:
+    (places[0] / "config").write_text("gitignore: true")
+    (places[0] / "config").chmod(0)
+    with pytest.raises(HomeError, match="cannot read"):
+        load(environment={"RISEML_HOME": str(places[0])})
+
+
+def test_a_home_that_is_a_file_holds_no_settings(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert load(environment={"RISEML_HOME": str(tmp_path / "file")}).origins == {"home": "RISEML_HOME"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "user"),
+    [
+        ({"LOGNAME": "jane.doe", "USER": "x"}, "jane-doe"),
+        ({"USER": "DOMAIN\\jane"}, "DOMAIN-jane"),
+        ({"LOGNAME": "", "USER": "räk"}, "r-k"),
+        ({"LOGNAME": "..."}, f"user{os.getuid()}"),
+    ],
+)
+def test_who_is_logged_in(environment: dict[str, str], user: str) -> None:
+    assert load(environment=environment).user == user
+
+
+def test_without_variables_the_system_knows_who(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load(environment={}).user
+
+    def nobody(uid: int) -> None:
+        raise KeyError(uid)
+
+    monkeypatch.setattr(pwd, "getpwuid", nobody)
+    assert load(environment={}).user == f"user{os.getuid()}"
+
+
+def test_all_errors_are_for_users() -> None:
+    assert issubclass(HomeError, RiseMLError)
+    assert issubclass(InvalidInputError, RiseMLError)
