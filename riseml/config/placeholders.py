@@ -1,0 +1,109 @@
+"""`{{name}}` in commands: which ones are replaced, and what Argo, which reads `{{` too, would make of the rest.
+
+{{lr}}  {{ lr }}     a declared parameter: its value, as text and without quotes
+{{dropout}}          declared by nobody: stays as it is, with a warning
+{{workflow.name}}    Argo would replace it, and knows no escape: refused
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from yaml.nodes import ScalarNode
+
+from riseml.config.variables import variable_of
+from riseml.document import Document, excerpt
+
+_PLACEHOLDER = re.compile(r"\{\{( *)([A-Za-z0-9_-]+)( *)\}\}")
+_ARGO = r"(?:item|retries)$|(?:item|workflow|inputs|outputs|steps|tasks|pod|node|lastRetry|cronworkflow)\.|="
+_RISKY = {"'": "'", '"': r'["$`\\!]', "": r"[^\w@%+=:,./^-]"}  # what a shell reads, by the quotes around it
+_SHOWN = 24  # characters of a tag that are enough to find it in the file
+
+
+class Use(NamedTuple):
+    """One placeholder; `quote` is the sign that stands on both of its sides, if it is one."""
+
+    name: str
+    node: ScalarNode
+    text: str
+    quote: str
+
+
+def check_text(node: ScalarNode, declared: Collection[str], doc: Document) -> None:
+    """Note every `{{` in a command or variable that Argo would not leave alone."""
+    text, at = node.value, 0
+    while (start := text.find("{{", at)) >= 0:
+        end = text.find("}}", start)
+        tag = text[start + 2 : end].rpartition("{{")[2].strip()
+        message = advice = ""
+        if end < 0:
+            message, advice = "'{{' without '}}'", "Argo would look for its end; in a shell write '{''{' instead."
+        elif tag not in declared and re.match(_ARGO, tag):
+            message = f"Argo would replace '{{{{{excerpt(tag)}}}}}' before the shell sees it"
+            advice = "Argo has no escape for it; riseml sets $RISEML_EXPERIMENT, $EXPERIMENT_ID and $RISEML_ATTEMPT."
+        elif text.startswith("{", start + 2) and tag.lstrip("{ ") in declared:
+            message, advice = "'{{{' hides a placeholder from Argo", "Write a blank between '{' and '{{'."
+        if message:
+            doc.error(doc.find(node, text[start : start + _SHOWN].partition("\n")[0]), message, advice)
+        at = end + 2 if end >= 0 else len(text)
+
+
+def uses(node: ScalarNode) -> Iterator[Use]:
+    """Yield the placeholders of a text, whether a parameter declares them or not."""
+    text = node.value
+    for match in _PLACEHOLDER.finditer(text):
+        start, end = match.span()
+        sign = text[start - 1 : start]
+        yield Use(match[2], node, match[0], sign if sign and sign in "'\"" and text.startswith(sign, end) else "")
+
+
+def warn_undeclared(used: Iterable[Use], declared: Collection[str], doc: Document) -> None:
+    """Note placeholders that no parameter declares, and declared ones with blanks inside, once each."""
+    told = set()
+    for use in used:
+        is_declared = use.name in declared
+        if (is_declared and " " not in use.text) or use.name in told:
+            continue
+        told.add(use.name)
+        place = doc.find(use.node, use.text)
+        if is_declared:
+            advice = f"RiseML of 2018 left it as it is; {{{{{use.name}}}}} means the same everywhere."
+            doc.warn(place, f"'{use.text}' is replaced, in spite of its blanks", advice)
+        else:
+            doc.warn(place, f"no parameter '{use.name}' is declared: '{use.text}' stays as it is")
+
+
+def warn_values(parameters: Mapping[str, Sequence[str]], used: Iterable[Use], doc: Document) -> None:
+    """Note values that the shell would not take as one plain word where they are put into a command."""
+    told = set()
+    for use in used:
+        if use.name not in parameters or (use.name, use.quote) in told:
+            continue
+        told.add((use.name, use.quote))
+        if (value := _risky(parameters[use.name], use.quote)) is not None:
+            doc.warn(
+                doc.find(use.node, use.text),
+                f"the shell would not read the value '{excerpt(value)}' of '{use.name}' as one plain word",
+                f'Write "${variable_of(use.name)}" in place of {use.text}.',
+            )
+
+
+def _risky(values: Sequence[str], quote: str) -> str | None:
+    read_by_shell = re.compile(_RISKY[quote]).search
+    return next((value for value in values if read_by_shell(value) or not (value or quote)), None)
+
+
+def warn_unused(parameters: Mapping[str, ScalarNode], used: Iterable[Use], run: Iterable[str], doc: Document) -> None:
+    """Note parameters that no command names, neither as placeholder nor as variable."""
+    named = {use.name for use in used}
+    unnamed = {name: key for name, key in parameters.items() if name not in named}
+    words = {word for command in run for word in re.findall("[A-Z0-9_]+", command)} if unnamed else set()
+    for name, key in unnamed.items():
+        if (variable := variable_of(name)) not in words:
+            doc.warn(key, f"no command uses the parameter '{name}'", f"Write {{{{{name}}}}} or ${variable} in run.")
+
+
+def warn_install(nodes: Iterable[ScalarNode], declared: Collection[str], doc: Document) -> None:
+    """Note placeholders in install steps, which make one image for the whole set."""
+    for use in (use for node in nodes for use in uses(node) if use.name in declared):
+        doc.warn(doc.find(use.node, use.text), f"'{use.text}' is not replaced in install", "It is in run and env.")

@@ -1,0 +1,167 @@
+"""`train`: what to run, with what, and on how much."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from yaml.nodes import MappingNode, Node, ScalarNode
+
+from riseml import frameworks
+from riseml.amounts import RESOURCES, Duration
+from riseml.config import checks
+from riseml.config.parameters import Parameters
+from riseml.document import BOOL, FLOAT, INT, STR, Document, Entries
+from riseml.schema import Choice, Integer, Mapped, OneOrMany, Record, Schema, Shorthand, Text, Value
+from riseml.spec import Resources, Retries
+from riseml.wording import nearest, one_of
+
+_WORD = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_HOST = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:[.][A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?"
+_TAG = ":[0-9A-Za-z_][0-9A-Za-z_.-]{0,127}"
+_DIGEST = "@[A-Za-z0-9]+(?:[.+_-][A-Za-z0-9]+)*:[0-9a-fA-F]{32,}"
+_IMAGE = f"(?:(?:{_HOST}/)?{_WORD}(?:/{_WORD})*(?:{_TAG})?(?:{_DIGEST})?)?"
+_CAUSES = ("error", "oom", "preempted", "node-lost")
+_GANG_TIMEOUT = 600
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The section `train` with nothing left out: lists for shorthands, bytes, seconds, an image in any case.
+
+    `options` are those of the framework (of `frameworks/plain.py` without one). Values of parameters are texts as
+    written, ranges expanded; empty `parameters` mean a single experiment.
+    """
+
+    run: tuple[str, ...]
+    resources: Resources
+    image: str
+    options: Any
+    framework: str | None = None
+    install: tuple[str, ...] = ()
+    parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    concurrency: int = 1
+    env: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    timeout: int | None = None
+    retries: Retries = field(default_factory=Retries)
+    gang_timeout: int = _GANG_TIMEOUT
+    build_files: tuple[str, ...] = ()
+
+
+class _Name(Value[str]):
+    """The name of a framework, known or installed."""
+
+    kinds = (STR,)
+
+    def read(self, node: Node, name: str, doc: Document) -> str | None:
+        """Return the name."""
+        if isinstance(node, ScalarNode) and node.tag == STR and frameworks.exists(node.value):
+            return str(node.value)
+        known = frameworks.names()
+        self.what = one_of(known)
+        near = nearest(node.value, known) if isinstance(node, ScalarNode) else None
+        self.refuse(node, name, doc, f"Did you mean '{near}'?" if near else "Leave it out for anything else.")
+        return None
+
+    def schema(self) -> Schema:
+        """An enumeration."""
+        return {"enum": list(frameworks.names())}
+
+
+class _AsText(Text):
+    """Text, or a number or truth value taken as it is written."""
+
+    def read(self, node: Node, name: str, doc: Document) -> str | None:
+        """Return the text."""
+        if isinstance(node, ScalarNode) and node.tag in (INT, FLOAT, BOOL):
+            return str(node.value)
+        return super().read(node, name, doc)
+
+    def schema(self) -> Schema:
+        """Any scalar but null."""
+        return {"anyOf": [{"type": ["number", "boolean"]}, super().schema()]}
+
+
+_COMMANDS = OneOrMany(Text("text", lines=True))
+_VARIABLE = Text(
+    "letters, digits and '_', not beginning with a digit", "[A-Za-z_][A-Za-z0-9_]*", "Write for example WANDB_MODE."
+)
+_PATH = Text(
+    "a path below riseml.yml's folder",
+    r"(?![/~])(?!(?:.*/)?\.\.(?:/|$))(?!.*\{\{)[^\0-\x1f\x7f-\x9f\u2028\u2029]+",
+    "Write for example setup.py or requirements/base.txt.",
+)
+_RETRIES = Shorthand(
+    Integer(0),
+    Retries,
+    Record(
+        Retries,
+        {
+            "count": Integer(0).says("How many attempts after the first."),
+            "on": OneOrMany(Choice(*_CAUSES), unique=True).says("After which causes; all by default."),
+        },
+        required={"count": "Write for example count: 3."},
+    ),
+)
+_IMAGE_TEXT = Text("a Docker image", _IMAGE, "Write for example python:3.12; no placeholders, no capitals.", most=500)
+_KEYS: dict[str, Value[Any]] = {
+    "run": _COMMANDS.says("Commands, one after the other in one shell; the first that fails ends the job."),
+    "resources": RESOURCES.says("What each job is guaranteed."),
+    "image": _IMAGE_TEXT.says("Docker image; derived from the framework by default."),
+    "install": _COMMANDS.says("Commands that build on the image, once for equal images and files."),
+    "framework": _Name().says("What several jobs of an experiment are made with."),
+    "parameters": Parameters().says("Values, lists or ranges by name; all combinations are run."),
+    "concurrency": Integer(1).says("How many experiments of a set run at a time; 1 by default."),
+    "env": Mapped(_VARIABLE, _AsText(lines=True)).says("Environment variables of every job."),
+    "secrets": OneOrMany(_VARIABLE, unique=True).says("Variables whose values `riseml secret set` keeps."),
+    "timeout": Duration().says("Running time of one attempt of a job (90s, 10m, 1h30m, 2d); none by default."),
+    "retries": _RETRIES.says("Further attempts of a failed experiment; 0 by default."),
+    "gang_timeout": Duration().says("Time until all jobs of an experiment must have met; 10m by default."),
+    "build_files": OneOrMany(_PATH, unique=True).says("Files that install steps need and do not name."),
+}
+_HINTS = {
+    **dict.fromkeys(("command", "commands", "cmd", "script"), "Did you mean 'run'?"),
+    **dict.fromkeys(("environment", "variables"), "Did you mean 'env'?"),
+    **dict.fromkeys(("parallelism", "parallel", "max_parallel"), "Did you mean 'concurrency'?"),
+    "requirements": "Write install: pip install -r requirements.txt.",
+    "preemption": "Write retries: {count: 3, on: preempted}.",
+}
+
+
+class _Train(Record[TrainConfig]):
+    """The keys above, and one section for each framework."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return all keys."""
+        return (*self.keys, *frameworks.names())
+
+    def find(self, key: str) -> Value[Any] | None:
+        """Return what stands under a key; a framework's section is loaded when it is there."""
+        if key in self.keys or not frameworks.exists(key):
+            return self.keys.get(key)
+        return frameworks.find(key).SECTION.says(f"Options of framework: {key}.")
+
+
+def _make(**values: Any) -> TrainConfig:
+    options = checks.options_of(values)
+    values["image"] = values.get("image") or frameworks.find(values.get("framework")).image(
+        options, values["resources"]
+    )
+    return TrainConfig(**{key: value for key, value in values.items() if key in _KEYS}, options=options)
+
+
+def _check(values: Mapping[str, Any], entries: Entries, node: MappingNode, _name: str, doc: Document) -> None:
+    sections = [key for key in entries if key not in _KEYS and frameworks.exists(key)]
+    checks.check(values, entries, node, sections, doc)
+
+
+TRAIN = _Train(
+    _make,
+    _KEYS,
+    required={
+        "run": "Write for example run: python train.py.",
+        "resources": "Write for example resources: {cpus: 1, mem: 512}; mem counts megabytes.",
+    },
+    hints=_HINTS,
+    check=_check,
+)

@@ -1,0 +1,49 @@
+"""Horovod with any library: workers whose processes `horovodrun` starts from the first one."""
+
+from dataclasses import dataclass
+
+from riseml.amounts import WORKERS, Workers, are_several
+from riseml.frameworks import alone
+from riseml.schema import Boolean, Nullable, Record, Text
+from riseml.spec import Job, Resources
+
+
+@dataclass(frozen=True)
+class Options:
+    """The section `horovod`; `version` is the tag of the image."""
+
+    version: str | None = None
+    tensorboard: bool = False
+    workers: Workers | None = None
+
+
+SECTION = Record(
+    Options,
+    {
+        "version": Nullable(
+            Text("a version such as 0.28.1, or latest", "[0-9A-Za-z_][0-9A-Za-z_.-]*", "Write for example 0.28.1.")
+        ).says("Tag of the image horovod/horovod; latest by default."),
+        "tensorboard": Boolean().says("Whether TensorBoard shows the output; false by default."),
+        "workers": WORKERS.says("Workers, each on one node, and the processes of each."),
+    },
+)
+
+
+def variables(_options: Options) -> frozenset[str]:
+    """None that a parameter could have: Horovod's carry its name."""
+    return frozenset()
+
+
+def image(options: Options, _resources: Resources) -> str:
+    """Return the public image of the version; it serves CPUs and GPUs."""
+    return f"horovod/horovod:{options.version or 'latest'}"
+
+
+def doubts(_options: Options, _image: str) -> tuple[str, ...]:
+    """No doubts."""
+    return ()
+
+
+def distribute(job: Job, options: Options) -> tuple[Job, ...]:
+    """Return the job, or the workers."""
+    return alone(job, several=are_several(options.workers, job.resources), name="Horovod")

@@ -1,0 +1,34 @@
+"""No framework: the experiment is one job."""
+
+from dataclasses import dataclass
+
+from riseml.schema import Record
+from riseml.spec import Job, Resources
+
+
+@dataclass(frozen=True)
+class Options:
+    """Nothing to choose."""
+
+
+SECTION = Record(Options, {})
+
+
+def variables(_options: Options) -> frozenset[str]:
+    """No variables."""
+    return frozenset()
+
+
+def image(_options: Options, _resources: Resources) -> str | None:
+    """No image."""
+    return None
+
+
+def doubts(_options: Options, _image: str) -> tuple[str, ...]:
+    """No doubts."""
+    return ()
+
+
+def distribute(job: Job, _options: Options) -> tuple[Job, ...]:
+    """Return the job itself."""
+    return (job,)
