@@ -23,17 +23,18 @@ def verdict(node: Node, event: PodEnded, template: Template) -> tuple[str, str]:
     """Return the phase and message of a node whose pod has ended."""
     if node.deleted:
         return ERROR, "pod deleted"
-    code = event.exit_code
     if event.phase is not None or event.message:
         return event.phase or FAILED, event.message or _said(event)
-    if code is None:
+    if event.exit_code is None:
         return FAILED, "pod failed: neither main nor wait container completed successfully"
-    if not _is_main(event, template):
-        if code in _ENDED_BY_SIGNAL:
-            return ERROR, "Pod failed before main container starts due to PodInitializing: "
-        return FAILED, _said(event)
-    if code:
-        return FAILED, _said(event)
+    if event.exit_code:
+        if _is_main(event, template) or event.exit_code not in _ENDED_BY_SIGNAL:
+            return FAILED, _said(event)
+        return ERROR, "Pod failed before main container starts due to PodInitializing: "
+    return _succeeded(event, template)
+
+
+def _succeeded(event: PodEnded, template: Template) -> tuple[str, str]:
     if template.daemon:
         return FAILED, ""  # a daemon is to run until it is ended
     for output in template.outputs:

@@ -186,7 +186,7 @@ class _Expr(Grammar):
         return self._call(word) if self.take("(") else self._name(word)
 
     def _name(self, word: str) -> Part:
-        path = ".".join(re.findall(r"[A-Za-z_]\w*|(?<=[\"'])[^\"']*(?=[\"']\s*\])", word))
+        path = ".".join(match[1] or match[2] for match in _STEP.finditer(word))
         self.names.add(path)
 
         def evaluate(scope: Scope) -> str:
@@ -223,6 +223,9 @@ class _Expr(Grammar):
                 raise self.error("a list may hold constants only")
             values.append(part.constant)
         return Part(lambda _: values, list)
+
+
+_STEP: Final = re.compile(r"""(?:^|\.)(\w+)|\[\s*["']([^"']*)["']\s*\]""")
 
 
 def _whole(value: object) -> float:

@@ -5,9 +5,9 @@
     Run.restore(document, uid, nodes).resume(now)   goes on after a restart, from the kept nodes alone
     Run.status(now), Run.shown(node)                what Argo's API would show
 
-It is pure: no file, no clock, no process. The semantics are those of Argo 4.1, except where Argo leaves a run hanging or
-exceeds a limit: a retry group keeps its place in `parallelism` while it waits for another attempt, and a pod that was
-deleted before it ran is not made anew.
+It is pure: no file, no clock, no process. The semantics are those of Argo 4.1, except where Argo leaves a run hanging
+or exceeds a limit: a retry group keeps its place in `parallelism` while it waits for another attempt, a pod that was
+deleted before it ran is not made anew, and a daemon that was let go stays Succeeded however it ends.
 """
 
 import heapq
@@ -49,7 +49,7 @@ class Run(Execution):
     @property
     def root(self) -> Node | None:
         """The node of the entrypoint, once the run has started."""
-        return self.find(self.name)
+        return self.nodes.get(self.name)
 
     @property
     def ended(self) -> bool:
@@ -186,7 +186,7 @@ class Run(Execution):
             ending.record(node, event, template)
             self.mark(node, *ending.verdict(node, event, template))
         elif node.phase == FAILED and node.running_at is not None and self.strategy:
-            # A pod that was shut down while it ran shows how it really ended: a job may have saved its work and succeeded.
+            # What was shut down while it ran shows how it really ended: it may have saved its work and succeeded.
             ending.record(node, event, template)
             self.mark(node, *ending.verdict(node, event, template))
         if dag := self.frames.get(node.boundary):
@@ -216,7 +216,7 @@ class Run(Execution):
                 self.wake(frame)
 
     def _shut_down(self, strategy: str) -> None:
-        """End everything: pods are stopped, what waits will not run; a DAG is Failed whatever its tasks have come to."""
+        """End everything: pods are stopped, what waits will not run, a DAG fails whatever its tasks have come to."""
         if self.ended or self.strategy == strategy:
             return
         self.strategy = strategy

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from riseml.engines.local.calls import Calls
 from riseml.engines.local.ledger import Ledger
 from riseml.engines.local.nodes import (
+    COMPLETED,
+    DAG,
     OMITTED,
     POD,
     RUNNING,
@@ -23,7 +26,7 @@ _SEPARATOR: Final = re.compile(r"^(\[\d+\])?\.")
 _WORKFLOW_PHASES: Final = {SKIPPED: SUCCEEDED, OMITTED: SUCCEEDED}
 
 
-def status(run: Ledger, now: float) -> dict[str, Any]:  # noqa: ARG001 (the moment that the status is of)
+def status(run: Calls, now: float) -> dict[str, Any]:  # noqa: ARG001 (the moment that the status is of)
     """Return the `.status` of a run."""
     root = run.find(run.name)
     if root is None:
@@ -32,6 +35,9 @@ def status(run: Ledger, now: float) -> dict[str, Any]:  # noqa: ARG001 (the mome
     nodes = {key: shown(run, node) for key, node in run.nodes.items()}
     for key, progress in _progress(run).items():
         nodes[key]["progress"] = progress
+    for key, node in run.nodes.items():
+        if node.type == DAG and node.phase in COMPLETED:
+            nodes[key]["outboundNodes"] = list(dict.fromkeys(run.outbound(node)))
     stopped = run.strategy and root.phase in UNSUCCESSFUL
     message = f"Stopped with strategy '{run.strategy}'" if stopped else root.message
     running = any(run.nodes[pod].phase == RUNNING for pod in run.live)

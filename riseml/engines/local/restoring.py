@@ -11,27 +11,31 @@ from riseml.engines.local.nodes import DAG, FAILED, FINAL, POD, RETRY, SUCCEEDED
 def take_up(run: Ledger, nodes: Iterable[Node]) -> None:
     """Enter the nodes of a run, and rebuild the frames of what is not done."""
     for node in sorted(nodes, key=lambda node: node.sequence):
-        run.add(node)
-        if node.live:
-            run.live[node.id] = None
-        dag, owner = run.frames.get(node.boundary), _owner(run, node)
-        if isinstance(dag, DagFrame):
-            _enter(dag, node)
-        if isinstance(owner, RetryFrame):
-            owner.attempts.append(node)
-        elif isinstance(owner, GroupFrame):
-            owner.upcoming += 1
-            _count(owner, node)
-        if not node.fulfilled and not node.hooked:
-            run.owners[node.id] = owner
-            if frame := _frame(run, node, owner):
-                run.frames[node.id] = frame
+        _take_up(run, node)
     for frame in run.frames.values():
         if isinstance(frame, DagFrame):
             _catch_up(run, frame)
     root = run.find(run.name)
     if root is not None and root.fulfilled:
         run.strategy = run.document["spec"].get("shutdown", "")
+
+
+def _take_up(run: Ledger, node: Node) -> None:
+    run.add(node)
+    if node.live:
+        run.live[node.id] = None
+    dag, owner = run.frames.get(node.boundary), _owner(run, node)
+    if isinstance(dag, DagFrame):
+        _enter(dag, node)
+    if isinstance(owner, RetryFrame):
+        owner.attempts.append(node)
+    elif isinstance(owner, GroupFrame):
+        owner.upcoming += 1
+        _count(owner, node)
+    if not node.fulfilled and not node.hooked:
+        run.owners[node.id] = owner
+        if frame := _frame(run, node, owner):
+            run.frames[node.id] = frame
 
 
 def _owner(run: Ledger, node: Node) -> Frame | None:

@@ -1,4 +1,4 @@
-"""Which fields of a Workflow the local engine runs, level by level: an allow-list, so nothing is passed over in silence.
+"""Which fields of a Workflow the local engine runs, level by level: an allow-list, nothing is passed over silently.
 
 A rule looks at a value under its path and yields what is wrong with it, if anything. Fields that only say where or how
 long something may lie on a cluster (affinity, TTL, service accounts) mean nothing on one machine and are accepted.

@@ -103,39 +103,47 @@ def _template(path: str, template: Data, templates: Mapping[str, Data], shared: 
         yield from _flags(f"{path}.resource.flags", template["resource"]["flags"])
 
 
+_ONLY: Final = {
+    "container": (
+        "initContainers", "sidecars", "volumes", "daemon", "activeDeadlineSeconds", "timeout", "pendingTimeout",
+        "synchronization", "outputs", "podSpecPatch",
+    ),
+    "dag": ("parallelism", "failFast"),
+}  # fmt: skip
+
+
 def _combinations(path: str, template: Data, kind: str) -> Iterator[str]:
     """Yield fields that are fine alone, but mean nothing, or something else, together."""
-    only_pods = (
-        "initContainers",
-        "sidecars",
-        "volumes",
-        "daemon",
-        "activeDeadlineSeconds",
-        "timeout",
-        "pendingTimeout",
-    )
-    for field in (*only_pods, "synchronization", "outputs", "podSpecPatch"):
-        if template.get(field) and kind != "container":
-            yield f"{path}.{field}: the local engine knows it for containers only"
-    for field in ("parallelism", "failFast"):
-        if template.get(field) and kind != "dag":
-            yield f"{path}.{field}: it is for dag templates only"
+    for only, names in _ONLY.items():
+        for field in names:
+            if template.get(field) and kind != only:
+                yield f"{path}.{field}: the local engine knows it for {only} templates only"
     if template.get("inputs", {}).get("artifacts") and kind != "container":
-        yield f"{path}.inputs.artifacts: the local engine knows them for containers only"
-    if retry := template.get("retryStrategy"):
-        for field in ("daemon", "pendingTimeout"):
-            if template.get(field):
-                yield f"{path}.{field}: Argo does not honour it together with a retryStrategy"
-        if kind == "resource":
-            yield f"{path}.retryStrategy: a deletion is done once"
-        if retry.get("backoff", {}).get("maxDuration") and kind == "dag":
-            yield f"{path}.retryStrategy.backoff.maxDuration: the local engine knows it for containers only"
-    try:
-        patch = json.loads(replace(template.get("podSpecPatch") or "{}", lambda _: "x"))
-    except ValueError:
-        patch = None
-    if not isinstance(patch, Mapping) or patch.keys() - {"hostname", "subdomain"}:
+        yield f"{path}.inputs.artifacts: the local engine knows them for container templates only"
+    yield from _retry_combinations(path, template, kind)
+    if not _is_host(template.get("podSpecPatch") or "{}"):
         yield f"{path}.podSpecPatch: the local engine knows a JSON map of hostname and subdomain only"
+
+
+def _retry_combinations(path: str, template: Data, kind: str) -> Iterator[str]:
+    retry = template.get("retryStrategy")
+    if not retry:
+        return
+    for field in ("daemon", "pendingTimeout"):
+        if template.get(field):
+            yield f"{path}.{field}: Argo does not honour it together with a retryStrategy"
+    if kind == "resource":
+        yield f"{path}.retryStrategy: a deletion is done once"
+    if retry.get("backoff", {}).get("maxDuration") and kind == "dag":
+        yield f"{path}.retryStrategy.backoff.maxDuration: the local engine knows it for containers only"
+
+
+def _is_host(patch: str) -> bool:
+    try:
+        data = json.loads(replace(patch, lambda _: "x"))
+    except ValueError:
+        return False
+    return isinstance(data, Mapping) and not data.keys() - {"hostname", "subdomain"}
 
 
 def _mounts(path: str, template: Data) -> Iterator[str]:
@@ -275,7 +283,9 @@ def _task(
     except ExpressionError as error:
         yield f"{path}.when: {error}"
     for name, hook in task.get("hooks", {}).items():
-        yield from _hook(f"{path}.hooks[{name}]", name, hook, task, known, around)
+        if name == "exit":
+            yield f"{path}.hooks[{name}]: the local engine has no exit handlers"
+        yield from _hook(f"{path}.hooks[{name}]", hook, task, known, around)
 
 
 def _item_tags(items: Iterable[Any]) -> set[str]:
@@ -284,9 +294,7 @@ def _item_tags(items: Iterable[Any]) -> set[str]:
     return set.intersection(*each) | {"item"}
 
 
-def _hook(path: str, name: str, hook: Data, task: Data, known: frozenset[str], around: _Around) -> Iterator[str]:
-    if name == "exit":
-        yield f"{path}: the local engine has no exit handlers"
+def _hook(path: str, hook: Data, task: Data, known: frozenset[str], around: _Around) -> Iterator[str]:
     if "withItems" in task:
         yield f"{path}: the local engine knows hooks of single tasks only"
     seen = around.ancestors(task["name"]) | {task["name"]}

@@ -1,0 +1,233 @@
+"""A shell without processes: it drives a Run with scripted ends, in an order that depends on nothing but the script.
+
+    simulate(document, script) ─▶ the document with its status
+
+A script says how each pod ends: a function of `Job`, or a map from the end of a node's name to exit codes, one an
+attempt (`{"experiment(1:lr:0.1).train": [1, 0]}`, `{"train": [3]}`); what it does not name succeeds.
+"""
+
+import copy
+import heapq
+import itertools
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from riseml.engines.local.events import (
+    Acquire,
+    Action,
+    Annotated,
+    Event,
+    Launch,
+    LockGranted,
+    PodEnded,
+    PodStarted,
+    Release,
+    Shutdown,
+    Stop,
+    Tick,
+)
+from riseml.engines.local.interpreter import Run
+from riseml.engines.local.nodes import Node
+
+BEGINNING = 1_000_000.0
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A pod that a script decides about."""
+
+    name: str
+    attempt: int
+    template: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class End:
+    """How a pod ends: after `after` seconds of running, or never; `stopped` is its exit code when it is stopped."""
+
+    code: int | None = 0
+    after: float | None = 1.0
+    pending: float = 0.25
+    stopped: int | None = 143
+    container: str = "main"
+    reason: str = "Error"
+    message: str = ""
+    phase: str | None = None
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+    def event(self, node: str) -> PodEnded:
+        return PodEnded(node, self.code, self.container, self.reason, self.message, self.outputs, self.phase)
+
+
+FOREVER = End(after=None)
+Script = Callable[[Job], End] | Mapping[str, Sequence[int | End]]
+
+
+def simulate(document: Document, script: Script | None = None, at: Iterable[tuple[float, Event]] = ()) -> Document:
+    """Run a Workflow to its end; `at` are events from outside, at seconds from the beginning."""
+    simulator = Simulator(document, script or {}, at)
+    simulator.finish()
+    return simulator.result()
+
+
+class Simulator:
+    """A run and the pods that it has asked for."""
+
+    def __init__(
+        self,
+        document: Document,
+        script: Script,
+        at: Iterable[tuple[float, Event]] = (),
+        restarts: Collection[int] = (),
+    ) -> None:
+        self.document = copy.deepcopy(document)
+        self.script, self.restarts = script, restarts
+        self.run = Run(self.document, "uid")
+        self.now = BEGINNING
+        self.kept: dict[str, tuple[Any, ...]] = {}  # rows, as a database would have them
+        self.jobs: dict[str, tuple[End, int]] = {}  # pods that have not ended
+        self.launched: list[Launch] = []
+        self.stops: list[Stop] = []
+        self.holders: dict[str, str] = {}
+        self.waiting: dict[str, tuple[str, ...]] = {}
+        self.granted: list[str] = []
+        self.steps = 0
+        self.most_active = 0
+        self._order = itertools.count()
+        self._agenda: list[tuple[float, int, Event]] = []
+        for delay, event in at:
+            self._later(delay, event)
+
+    def finish(self, limit: int = 100_000) -> None:
+        """Run until nothing happens any more."""
+        self._act(self.run.start(self.now))
+        while self.step():
+            assert self.steps < limit, "the run does not end"
+
+    def step(self) -> bool:
+        """Let the next thing happen; False where nothing will."""
+        due = self.run.next_tick()
+        self._drop_stale()
+        if due is not None and (not self._agenda or due <= self._agenda[0][0]):
+            event: Event = Tick()
+            self.now = max(self.now, due)
+        elif self._agenda:
+            self.now, _, event = heapq.heappop(self._agenda)
+        else:
+            return False
+        self.steps += 1
+        self.apply(event)
+        if self.steps in self.restarts:
+            self.restart()
+        return True
+
+    def apply(self, event: Event) -> None:
+        if isinstance(event, PodEnded):
+            self.jobs.pop(event.node, None)
+        if isinstance(event, Shutdown):
+            self.document["spec"]["shutdown"] = event.strategy
+        if isinstance(event, Annotated):
+            self.document["metadata"].setdefault("annotations", {})[event.key] = event.value
+        self._act(self.run.apply(event, self.now))
+
+    def restart(self) -> None:
+        """Forget everything but what is kept and the pods themselves."""
+        self.run = Run.restore(self.document, "uid", [Node.from_row(row) for row in self.kept.values()])
+        self.holders, self.waiting, self.granted = {}, {}, []
+        self._act(self.run.resume(self.now), again=True)
+
+    def result(self) -> Document:
+        return {**copy.deepcopy(self.document), "status": self.run.status(self.now)}
+
+    def _drop_stale(self) -> None:
+        """Drop what was to happen to pods that are gone."""
+        while self._agenda and (node := getattr(self._agenda[0][2], "node", None)) and node not in self.jobs:
+            if node in self.waiting or node in self.granted:
+                break
+            heapq.heappop(self._agenda)
+
+    def _later(self, delay: float, event: Event) -> None:
+        heapq.heappush(self._agenda, (self.now + delay, next(self._order), event))
+
+    def _act(self, actions: Iterable[Action], *, again: bool = False) -> None:
+        for key in self.run.dirty:
+            self.kept[key] = self.run.nodes[key].to_row()
+        self.run.dirty.clear()
+        for action in actions:
+            match action:
+                case Launch():
+                    self._launch(action, again=again)
+                case Stop():
+                    self._stop(action)
+                case Acquire(node, locks, held):
+                    self._acquire(node, locks, held=held)
+                case Release(node, locks):
+                    self._release(node, locks)
+        self.most_active = max(self.most_active, len(self.jobs))
+
+    def _launch(self, action: Launch, *, again: bool) -> None:
+        if action.node in self.jobs:
+            assert again, f"{action.node} was launched twice"
+            return
+        assert not action.started, f"{action.node} had begun, and is gone"
+        self.launched.append(action)
+        job = Job(self.run.nodes[action.node].name, action.attempt, action.template)
+        end = self._end(job)
+        self.jobs[action.node] = end, len(self.launched)
+        self._later(end.pending, PodStarted(action.node))
+        if end.after is not None:
+            self._later(end.pending + end.after, end.event(action.node))
+
+    def _end(self, job: Job) -> End:
+        if callable(self.script):
+            return self.script(job)
+        name = job.name.removesuffix(f"({job.attempt})")
+        for key, ends in self.script.items():
+            if (name.endswith(key) or job.template["name"] == key) and job.attempt < len(ends):
+                end = ends[job.attempt]
+                return end if isinstance(end, End) else End(end)
+        return FOREVER if job.template.get("daemon") else End()
+
+    def _stop(self, action: Stop) -> None:
+        self.stops.append(action)
+        if action.node in self.jobs:
+            end, _ = self.jobs[action.node]
+            self._later(0.05, PodEnded(action.node, end.stopped))
+
+    def _acquire(self, node: str, locks: tuple[str, ...], *, held: bool) -> None:
+        if held:
+            self.holders.update(dict.fromkeys(locks, node))
+        else:
+            self.waiting[node] = locks
+            self._grant()
+
+    def _release(self, node: str, locks: tuple[str, ...]) -> None:
+        self.waiting.pop(node, None)
+        for lock in locks:
+            if self.holders.get(lock) == node:
+                del self.holders[lock]
+        self._grant()
+
+    def _grant(self) -> None:
+        for node, locks in list(self.waiting.items()):
+            if not any(lock in self.holders for lock in locks):
+                self.holders.update(dict.fromkeys(locks, node))
+                del self.waiting[node]
+                self.granted.append(node)
+                self._later(0.0, LockGranted(node))
+
+
+def phases(document: Document) -> dict[str, str]:
+    """Return the phase of every node, by its name without the Workflow's."""
+    name = document["metadata"]["name"]
+    nodes = document["status"]["nodes"].values()
+    return {node["name"].removeprefix(name).removeprefix("."): node["phase"] for node in nodes}
+
+
+def by_name(document: Document, name: str) -> dict[str, Any]:
+    """Return the node whose name, without the Workflow's, is `name`."""
+    whole = f"{document['metadata']['name']}.{name}".removesuffix(".")
+    (found,) = [node for node in document["status"]["nodes"].values() if node["name"] == whole]
+    return dict(found)

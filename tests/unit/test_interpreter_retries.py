@@ -1,0 +1,186 @@
+"""Further attempts: after which ends, how many, how soon."""
+
+from typing import Any
+
+import pytest
+
+from riseml.engines.local.decisions import spoken
+from riseml.engines.local.events import Shutdown
+from tests.unit import plans
+from tests.unit.simulator import End, Simulator, by_name, phases, simulate
+from tests.unit.workflows import arguments, dag, job, task, workflow
+
+F, S, E = "Failed", "Succeeded", "Error"
+LOST = End(None, message="machine restarted", phase=E)
+
+
+def one(codes: list[int | End], **strategy: Any) -> dict[str, Any]:
+    document = workflow(dag("main", task("a")), job(retryStrategy=strategy))
+    return simulate(document, {".a": codes})
+
+
+@pytest.mark.parametrize(
+    ("strategy", "codes", "attempts", "phase", "message"),
+    [
+        pytest.param({"limit": "2"}, [1, 1, 0], [F, F, S], S, None, id="the third succeeds"),
+        pytest.param({"limit": 1}, [1, 2, 0], [F, F], F, "No more retries left", id="a limit"),
+        pytest.param({"limit": "0"}, [1], [F], F, "No more retries left", id="no retries"),
+        pytest.param({"limit": 2, "retryPolicy": "OnError"}, [1], [F], F, "main: Error (exit code 1)", id="OnError"),
+        pytest.param({"limit": 2, "retryPolicy": "OnError"}, [LOST], [E, S], S, None, id="an error"),
+        pytest.param({"limit": 2, "retryPolicy": "OnFailure"}, [LOST], [E], E, "machine restarted", id="OnFailure"),
+        pytest.param({"limit": 2}, [LOST], [E], E, "machine restarted", id="OnFailure is usual"),
+        pytest.param(
+            {"limit": 2, "expression": "lastRetry.status == 'Error'"},
+            [LOST, LOST],
+            [E, E, S],
+            S,
+            None,
+            id="Always with one",
+        ),
+        pytest.param(
+            {"limit": 9, "expression": "asInt(lastRetry.exitCode) > 2"},
+            [3, 3, 2],
+            [F, F, F],
+            F,
+            "retryStrategy.expression evaluated to false",
+            id="an expression",
+        ),
+        pytest.param(
+            {"limit": 9, "expression": "lastRetry.exitCode == '-1' && lastRetry.message matches 'restarted'"},
+            [LOST, 1],
+            [E, F],
+            F,
+            "retryStrategy.expression evaluated to false",
+            id="a message",
+        ),
+        pytest.param({"expression": "asInt(retries) < 4"}, [1] * 9, [F] * 5, F, None, id="without a limit"),
+    ],
+)
+def test_attempts(
+    strategy: dict[str, Any], codes: list[int | End], attempts: list[str], phase: str, message: str | None
+) -> None:
+    done = one(codes, **strategy)
+    assert [phases(done)[f"a({number})"] for number in range(len(attempts))] == attempts
+    assert f"a({len(attempts)})" not in phases(done)
+    group = by_name(done, "a")
+    assert (group["type"], group["phase"]) == ("Retry", phase)
+    if message:
+        assert group["message"] == message
+    assert phases(done)[""] == phase
+
+
+def test_the_group_shows_what_its_last_attempt_left() -> None:
+    document = workflow(dag("main", task("a")), job(retryStrategy={"limit": 1}, outputs={"r": "x"}))
+    done = simulate(document, {".a": [5, End(outputs={"r": "y"})]})
+    assert by_name(done, "a")["outputs"]["exitCode"] == "0"
+    assert by_name(done, "a")["outputs"]["parameters"][0]["value"] == "y"
+    assert by_name(done, "a(0)")["nodeFlag"] == {"retried": True}
+    assert by_name(done, "a(0)")["displayName"] == "a(0)"
+
+
+def test_an_attempt_knows_its_number() -> None:
+    text = "{{retries}} {{lastRetry.exitCode}} {{lastRetry.status}} {{pod.name}}"
+    document = workflow(dag("main", task("a")), job(retryStrategy={"limit": 1}, container={"args": [text]}))
+    simulator = Simulator(document, {".a": [7]})
+    simulator.finish()
+    first, second = (launch.template["container"]["args"][0].rpartition(" ")[0] for launch in simulator.launched)
+    assert (first, second) == ("0 0 ", "1 7 Failed")
+    assert len({launch.name for launch in simulator.launched}) == 2
+
+
+def test_backoff_waits_longer_each_time() -> None:
+    strategy = {"limit": 3, "backoff": {"duration": "10s", "factor": 2, "cap": "30"}}
+    simulator = Simulator(workflow(dag("main", task("a")), job(retryStrategy=strategy)), {".a": [1, 1, 1, 1]})
+    messages = []
+    simulator._act(simulator.run.start(simulator.now))
+    while simulator.step():
+        message = by_name(simulator.result(), "a").get("message", "")
+        if message not in messages:
+            messages.append(message)
+    assert messages == [
+        "",
+        "Backoff for 10 seconds",
+        "Backoff for 20 seconds",
+        "Backoff for 30 seconds",
+        "No more retries left",
+    ]
+    starts = [node.started_at for node in simulator.run.nodes.values() if node.retried]
+    assert [round(b - a, 2) for a, b in zip(starts, starts[1:], strict=False)] == [11.25, 21.25, 31.25]
+
+
+@pytest.mark.parametrize(
+    ("limit", "message"),
+    [("5", "Backoff would exceed max duration limit"), ("1", "Max duration limit exceeded")],
+)
+def test_backoff_has_an_end(limit: str, message: str) -> None:
+    done = one([1, 1, 1], limit=5, backoff={"duration": "4", "maxDuration": limit})
+    assert by_name(done, "a")["message"] == message
+
+
+def test_attempts_of_a_whole_experiment() -> None:
+    inner = dag(
+        "inner",
+        task("x", arguments={"n": "{{retries}}"}),
+        task("y", depends="x", arguments={"n": "-"}),
+        retryStrategy={"limit": 1, "retryPolicy": "Always"},
+    )
+    document = workflow(dag("main", task("a", "inner")), inner, job(inputs=["n"]))
+    done = simulate(document, {"a(0).x": [0], "a(0).y": [1]})
+    assert phases(done) == {
+        "": S, "a": S, "a(0)": F, "a(0).x": S, "a(0).y": F, "a(1)": S, "a(1).x": S, "a(1).y": S,
+    }  # fmt: skip
+    assert by_name(done, "a(1).x")["inputs"]["parameters"] == [{"name": "n", "value": "1"}]
+    assert by_name(done, "a(1)")["type"] == "DAG"
+
+
+def test_what_was_killed_is_not_tried_again() -> None:
+    expression = "!('{{workflow.annotations.k}}' matches '(^|,)({{inputs.parameters.sub}}|[*])=')"
+    template = job(inputs=["sub"], retryStrategy={"limit": 3, "retryPolicy": "Always", "expression": expression})
+    document = workflow(
+        dag("main", task("a", arguments={"sub": "1"}), task("b", arguments={"sub": "2"})),
+        template,
+        annotations={"k": "2=x"},
+    )
+    done = simulate(document, {".a": [143], ".b": [143]})
+    assert phases(done) == {"": F, "a": S, "a(0)": F, "a(1)": S, "b": F, "b(0)": F}
+
+
+def test_no_attempt_follows_a_shutdown() -> None:
+    document = workflow(dag("main", task("a")), job(retryStrategy={"limit": 3, "backoff": {"duration": "100"}}))
+    for moment in (0.5, 20.0):
+        done = simulate(document, {".a": [1]}, [(moment, Shutdown("Terminate"))])
+        assert phases(done) == {"": F, "a": F, "a(0)": F}
+        assert by_name(done, "a")["message"] == "Stopped with strategy 'Terminate'"
+
+
+def test_the_compilers_own_rules_can_be_read() -> None:
+    from riseml.spec import Retries
+
+    document = plans.compiled(plans.single(retries=Retries(2, ("oom",))))
+    done = simulate(document, {".train": [137, 1]})
+    name = "set.experiment(0:riseml-sub:1).train"
+    assert [phases(done)[f"{name}{part}"] for part in ("", "(0)", "(1)")] == [F, F, F]
+    assert by_name(done, name)["message"] == "retryStrategy.expression evaluated to false"
+
+
+def test_arguments_reach_every_attempt() -> None:
+    document = workflow(dag("main", task("a", arguments={"p": "v"})), job(inputs=["p"], retryStrategy={"limit": 1}))
+    simulator = Simulator(document, {".a": [1]})
+    simulator.finish()
+    assert [launch.template["inputs"] for launch in simulator.launched] == [arguments({"p": "v"})] * 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "0 seconds"),
+        (1, "1 second"),
+        (59.9, "59 seconds"),
+        (60, "1 minute 0 seconds"),
+        (150, "2 minutes 30 seconds"),
+        (5400, "1 hour 30 minutes"),
+        (90_000, "1 day 1 hours"),
+    ],
+)
+def test_spoken(seconds: float, words: str) -> None:
+    assert spoken(seconds) == words
