@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from riseml.spec import Resources
@@ -10,6 +10,7 @@ from riseml.spec import Resources
 Node = Mapping[str, Any]
 
 _EMPTY: Mapping[str, Any] = {}
+_SANE = 30  # digits of a quantity that a machine could have
 _UNITS: dict[str, Decimal | int] = {
     "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60,
@@ -118,6 +119,6 @@ def quantity(value: Any) -> Decimal:
     unit = next((unit for unit in (written[-2:], written[-1:]) if unit in _UNITS), "")
     try:
         number = Decimal(written.removesuffix(unit)) * _UNITS.get(unit, 1)
-    except InvalidOperation:
+    except ArithmeticError:
         return Decimal(0)
-    return number if number.is_finite() else Decimal(0)
+    return number if number.is_finite() and number.adjusted() < _SANE else Decimal(0)

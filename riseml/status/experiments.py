@@ -39,7 +39,17 @@ def read_experiment(outline: Outline, position: int, nodes: Iterable[Node]) -> E
     jobs = [reading.read_job(job, blank.id, tasks.get(job.task), outline.kills, sub) for job in outline.planned]
     if attempt:
         jobs = [replace(job, attempt=attempt) for job in jobs]
-    return _told(_judge(outline, blank, cell, jobs, sub), [tasks.get(job.task) for job in outline.planned])
+    experiment = _judge(outline, blank, cell, jobs, sub)
+    found = [
+        (job, tasks[planned.task]) for job, planned in zip(jobs, outline.planned, strict=True) if planned.task in tasks
+    ]
+    began = (reading.began(task) for job, task in found if job.started)
+    return replace(
+        experiment,
+        started=min(filter(None, began), default=None),
+        result=next(filter(None, (reading.result(task) for _, task in found)), None),
+        progress=next(filter(None, (reading.progress(task) for _, task in found)), None),
+    )
 
 
 def _without_jobs(outline: Outline, blank: ExperimentStatus, cell: Node | None, sub: str) -> ExperimentStatus:
@@ -92,8 +102,8 @@ def _last_attempt(cell: Node, nodes: Sequence[Node]) -> tuple[str, int]:
     if cell.get("type") != "Retry":
         return name, 0
     rests = (doc.text(node.get("name"))[len(name) :] for node in nodes)
-    numbers = [int(rest[1:-1]) for rest in rests if rest[:1] == "(" and rest[-1:] == ")" and rest[1:-1].isdecimal()]
-    return (f"{name}({max(numbers)})", max(numbers)) if numbers else (name, 0)
+    last = max((doc.whole(rest[1:-1]) or 0 for rest in rests if rest[:1] == "(" and rest[-1:] == ")"), default=None)
+    return (name, 0) if last is None else (f"{name}({last})", last)
 
 
 def _judge(outline: Outline, blank: ExperimentStatus, cell: Node, jobs: list[JobStatus], sub: str) -> ExperimentStatus:
@@ -102,11 +112,10 @@ def _judge(outline: Outline, blank: ExperimentStatus, cell: Node, jobs: list[Job
     if outline.ended or doc.text(cell.get("phase")) in _FINAL:
         jobs = [_closed(outline, job, sub, daemon=job.id in daemons) for job in jobs]
     deciding = [job for job in jobs if job.id not in daemons] or jobs
-    experiment = replace(blank, started=min((job.started for job in jobs if job.started), default=None))
     if not deciding:
-        return _by_cell(outline, experiment, cell, sub)
+        return _by_cell(outline, blank, cell, sub)
     if any(not job.state.is_terminal for job in deciding):
-        return _going(experiment, deciding, jobs)
+        return _going(blank, deciding, jobs)
     ended = max((job.finished for job in deciding if job.finished), default=None)
     guilty = min((job for job in jobs if job.state == State.FAILED), key=_guilt, default=None)
     if guilty is None or all(job.state != State.FAILED for job in deciding):
@@ -116,7 +125,7 @@ def _judge(outline: Outline, blank: ExperimentStatus, cell: Node, jobs: list[Job
         last = guilty
     others = "KILLED" if guilty is None else "PEER"
     return replace(
-        experiment,
+        blank,
         state=last.state,
         reason=last.reason,
         message=last.message,
@@ -178,10 +187,3 @@ def _beside(job: JobStatus, last: JobStatus, others: str, ended: datetime | None
     if stopped or peer:
         return replace(job, state=State.KILLED, reason=others, message="", finished=finished)
     return job
-
-
-def _told(experiment: ExperimentStatus, found: Iterable[Attempts | None]) -> ExperimentStatus:
-    """Add what the jobs told of themselves: the first one's result and progress that is there."""
-    found = list(found)
-    result = next(filter(None, map(reading.result, found)), None)
-    return replace(experiment, result=result, progress=next(filter(None, map(reading.progress, found)), None))

@@ -48,8 +48,8 @@ def by_task(prefix: str, nodes: Sequence[Node]) -> dict[str, Attempts]:
         found = tasks.setdefault(task, Attempts())
         if not bracket:
             found.node = node
-        elif number[:-1].isdecimal():
-            found.attempts[int(number[:-1])] = node
+        elif (attempt := doc.whole(number[:-1])) is not None:
+            found.attempts[attempt] = node
     return tasks
 
 
@@ -81,12 +81,10 @@ def read_job(planned: PlannedJob, experiment: str, found: Attempts | None, kills
         return job
     number, node = found.last
     phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
-    # Argo does not say when a container began; its startedAt is when the node was made.
-    made = doc.moment(node.get("startedAt"))
-    started = doc.moment(node.get("runningAt")) or made
+    started = _started(node)
     job = replace(
         job,
-        created=doc.moment(found.node.get("startedAt")) or made,
+        created=doc.moment((found.node or node).get("startedAt")),
         attempt=number,
         node_id=doc.text(node.get("id")),
     )
@@ -134,10 +132,18 @@ def _exit_code(node: Node) -> int | None:
     return reasons.exit_code(doc.text(node.get("message"))) if code is None else code
 
 
-def result(found: Attempts | None) -> Mapping[str, Any] | None:
+def _started(node: Node) -> datetime | None:
+    """Return when a container began; Argo does not say more than when its node was made."""
+    return doc.moment(node.get("runningAt")) or doc.moment(node.get("startedAt"))
+
+
+def began(found: Attempts) -> datetime | None:
+    """Return when the first attempt of a job began."""
+    return _started(found.attempts[min(found.attempts)] if found.attempts else found.node)
+
+
+def result(found: Attempts) -> Mapping[str, Any] | None:
     """Return the last reported result of a job: a mapping; another JSON value is called `result`."""
-    if found is None:
-        return None
     said = doc.parameters(found.last[1].get("outputs")).get("result", "")
     value = doc.json_value(said)
     if value is None:
@@ -145,11 +151,7 @@ def result(found: Attempts | None) -> Mapping[str, Any] | None:
     return value if isinstance(value, Mapping) else {"result": value}
 
 
-def progress(found: Attempts | None) -> tuple[int, int] | None:
+def progress(found: Attempts) -> tuple[int, int] | None:
     """Return the `n/m` that a job has reported; Argo's own `0/1` and `1/1` say nothing."""
-    if found is None:
-        return None
-    done, slash, total = doc.text(found.last[1].get("progress")).partition("/")
-    if not slash or not (done.isdecimal() and total.isdecimal()) or int(total) <= 1:
-        return None
-    return int(done), int(total)
+    done, total = map(doc.whole, doc.text(found.last[1].get("progress")).partition("/")[::2])
+    return None if done is None or total is None or total <= 1 else (done, total)

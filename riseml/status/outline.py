@@ -91,8 +91,7 @@ class Outline:
     def position(self, node: Node) -> int | None:
         """Return which cell a node belongs to, None for the run's own nodes."""
         _, found, rest = doc.text(node.get("name")).partition(self.marker)
-        digits = rest[: rest.find(":")]
-        return int(digits) if found and digits.isdecimal() else None
+        return doc.whole(rest[: rest.find(":")]) if found else None
 
 
 def sketch(document: Mapping[str, Any]) -> Outline:
@@ -119,7 +118,7 @@ def sketch(document: Mapping[str, Any]) -> Outline:
         marker=f".{set_task}.{doc.text(cell.get('name'))}(",
         planned=_planned(tasks, templates),
         own=_planned([task for task in main if doc.text(task.get("name")) != set_task], templates),
-        kills=Kills(_entries(notes.get(labels.KILLED)), spec.get("shutdown") in {"Terminate", "Stop"}),
+        kills=Kills(_entries(notes.get(labels.KILLED)), doc.text(spec.get("shutdown")) in {"Terminate", "Stop"}),
         image=image,
         run=_run(templates, tasks),
         install=install,

@@ -50,7 +50,7 @@ _ENDED = (
     ("COMMAND", re.compile(r"StartError|ContainerCannotRun|executable file not found|failed to find name in PATH")),
     ("QUOTA", re.compile(r"exceeded quota")),
 )
-_EXIT_CODE = re.compile(r"\(exit code (\d+)\)")
+_EXIT_CODE = re.compile(r"\(exit code (\d{1,9})\)")
 _MAIN = re.compile(r"^main: (?:Error|Completed|Unknown) \(exit code \d+\)(?:: )?")
 _SIDECAR = re.compile(r"^(?!main: |wait: |init: |checkout: )[\w-]+: .*\(exit code \d+\)")
 _COMMAND = {126: "command not executable", 127: "command not found"}

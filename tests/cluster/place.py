@@ -1,0 +1,225 @@
+"""A namespace of a cluster where compiled documents can run: claims, a service account, and a store with one commit.
+
+The cluster is the one of KUBECONFIG. Its nodes must have the image `localhost/base:1` (python3 and git), and share a
+disk: the volumes are folders of the node.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.stream import stream
+
+from riseml import labels
+
+IMAGE = "localhost/base:1"
+PROJECT = "Recorded_Net"
+WORKFLOWS = ("argoproj.io", "v1alpha1")
+_FOLDER = "/var/lib/riseml-recordings"  # on the node
+_CLAIMS = ("riseml-data", "riseml-output", "riseml-store")
+_STORE = f"""
+set -e
+mkdir -p /store/repos /output/me && chmod 777 /output /output/me
+test -d /store/repos/{PROJECT}.git || git init -q --bare /store/repos/{PROJECT}.git
+cd "$(mktemp -d)" && git init -q . && echo 'print("hello")' > hello.py && git add hello.py
+export GIT_AUTHOR_DATE=2020-01-01T00:00:00Z GIT_COMMITTER_DATE=2020-01-01T00:00:00Z
+git -c user.name=me -c user.email=me@example.com commit -q -m code
+git push -q /store/repos/{PROJECT}.git HEAD:refs/heads/code
+git rev-parse HEAD
+"""
+
+
+class Place:
+    """The namespace; making one brings everything that is missing."""
+
+    def __init__(self, namespace: str = "riseml-recordings") -> None:
+        config.load_kube_config()
+        self.namespace = namespace
+        self.core = client.CoreV1Api()
+        self.rights = client.RbacAuthorizationV1Api()
+        self.objects = client.CustomObjectsApi()
+        self._prepare()
+        self.revision = self.run_in("store", "store", ["sh", "-c", _STORE]).split()[-1]
+
+    def _prepare(self) -> None:
+        ensure(self.core.create_namespace, {"metadata": {"name": self.namespace}})
+        self.limit_pods(None)
+        for claim in _CLAIMS:
+            self._claim(claim)
+        name = {"metadata": {"name": "riseml-job"}}
+        ensure(self.core.create_namespaced_service_account, self.namespace, name)
+        ensure(self.core.create_namespaced_secret, self.namespace, _token())
+        rules = [
+            {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]},
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch", "delete", "deletecollection"]},
+        ]
+        ensure(self.rights.create_namespaced_role, self.namespace, {**name, "rules": rules})
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "riseml-job"}
+        who = [{"kind": "ServiceAccount", "name": "riseml-job", "namespace": self.namespace}]
+        ensure(self.rights.create_namespaced_role_binding, self.namespace, {**name, "roleRef": role, "subjects": who})
+        ensure(self.core.create_namespaced_pod, self.namespace, _store_pod())
+        wait_until(lambda: self._phase("store") == "Running", 60, "the store")
+
+    def _claim(self, claim: str) -> None:
+        size = {"storage": "1Gi"}
+        modes = ["ReadWriteMany"]
+        volume = f"{self.namespace}-{claim}"
+        owner = {"namespace": self.namespace, "name": claim}
+        folder = {"path": f"{_FOLDER}/{self.namespace}/{claim}", "type": "DirectoryOrCreate"}
+        spec = {"capacity": size, "accessModes": modes, "claimRef": owner, "hostPath": folder, "storageClassName": ""}
+        ensure(self.core.create_persistent_volume, {"metadata": {"name": volume}, "spec": spec})
+        asked = {"accessModes": modes, "resources": {"requests": size}, "volumeName": volume, "storageClassName": ""}
+        ensure(
+            self.core.create_namespaced_persistent_volume_claim,
+            self.namespace,
+            {"metadata": {"name": claim}, "spec": asked},
+        )
+
+    def _phase(self, pod: str) -> str:
+        return str(self.core.read_namespaced_pod(pod, self.namespace).status.phase)
+
+    def run_in(self, pod: str, container: str, command: list[str]) -> str:
+        """Run a command in a pod and return what it wrote."""
+        connect = self.core.connect_get_namespaced_pod_exec
+        return str(stream(connect, pod, self.namespace, container=container, command=command, stdout=True, stderr=True))
+
+    def submit(self, document: Mapping[str, Any]) -> "Run":
+        """Run a document; one that has its name is replaced."""
+        name = document["metadata"]["name"]
+        self._delete(name)
+        self.objects.create_namespaced_custom_object(*WORKFLOWS, self.namespace, "workflows", document)
+        return Run(self, name)
+
+    def _delete(self, name: str) -> None:
+        run = Run(self, name)
+        if run.exists():
+            self.objects.delete_namespaced_custom_object(*WORKFLOWS, self.namespace, "workflows", name)
+            wait_until(lambda: not run.exists() and not run.pods(), 90, f"the end of the former {name}")
+
+    def limit_pods(self, count: int | None) -> None:
+        """Let a quota allow no more than `count` pods, or take it away."""
+        if count is None:
+            self.core.delete_collection_namespaced_resource_quota(self.namespace)
+            return
+        quota = {"metadata": {"name": "pods"}, "spec": {"hard": {"pods": str(count)}}}
+        ensure(self.core.create_namespaced_resource_quota, self.namespace, quota)
+        read = self.core.read_namespaced_resource_quota
+        wait_until(lambda: bool(read("pods", self.namespace).status.hard), 30, "the quota")
+
+
+class Run:
+    """One Workflow on the cluster, and what can be done to it."""
+
+    def __init__(self, place: Place, name: str) -> None:
+        self.place, self.name = place, name
+
+    def exists(self) -> bool:
+        """Whether the cluster has it."""
+        try:
+            self.document()
+        except ApiException as error:
+            if error.status == 404:
+                return False
+            raise
+        return True
+
+    def document(self) -> dict[str, Any]:
+        """Return the Workflow with its status."""
+        get = self.place.objects.get_namespaced_custom_object
+        return dict(get(*WORKFLOWS, self.place.namespace, "workflows", self.name))
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """Return the nodes of its status."""
+        return list(self.document().get("status", {}).get("nodes", {}).values())
+
+    def pods(self, sub: str | None = None) -> list[Any]:
+        """Return its pods, or those of one experiment."""
+        selector = f"workflows.argoproj.io/workflow={self.name}"
+        selector += f",{labels.EXPERIMENT}={sub}" if sub else ""
+        return list(self.place.core.list_namespaced_pod(self.place.namespace, label_selector=selector).items)
+
+    def until(self, done: Callable[["Run"], bool], seconds: float = 90, what: str = "") -> None:
+        """Wait until something holds for it."""
+        wait_until(lambda: done(self), seconds, f"{self.name} {what}")
+
+    def until_node(self, ending: str, *phases: str, message: str = "") -> None:
+        """Wait until the node whose name ends so has one of the phases, and a message that holds a text."""
+        self.until(
+            lambda run: any(
+                node["name"].endswith(ending) and node["phase"] in phases and message in node.get("message", "")
+                for node in run.nodes()
+            ),
+            what=f"{ending} {phases} {message}",
+        )
+
+    def until_ended(self, seconds: float = 180) -> None:
+        """Wait until Argo says that it has ended."""
+        self.until(lambda run: bool(run.document().get("status", {}).get("finishedAt")), seconds, "to end")
+
+    def mark_killed(self, *subs: str) -> None:
+        """Write down that experiments (`*`: all) are killed from now on."""
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        before = self.document()["metadata"]["annotations"][labels.KILLED]
+        entries = ",".join(filter(None, [before, *(f"{sub}={now}" for sub in subs)]))
+        self._patch({"metadata": {"annotations": {labels.KILLED: entries}}})
+
+    def terminate(self) -> None:
+        """Let Argo end all of it."""
+        self._patch({"spec": {"shutdown": "Terminate"}})
+
+    def signal(self, sub: str) -> None:
+        """End the main containers of one experiment's pods with SIGTERM."""
+        for pod in self.pods(sub):
+            if pod.status.phase == "Running":
+                self.place.run_in(pod.metadata.name, "main", ["/var/run/argo/argoexec", "kill", "15", "1"])
+
+    def delete_pods(self, sub: str) -> None:
+        """Delete the pods of one experiment."""
+        for pod in self.pods(sub):
+            self.place.core.delete_namespaced_pod(pod.metadata.name, self.place.namespace)
+
+    def _patch(self, body: dict[str, Any]) -> None:
+        patch = self.place.objects.patch_namespaced_custom_object
+        patch(*WORKFLOWS, self.place.namespace, "workflows", self.name, body)
+
+
+def ensure(create: Callable[..., Any], *arguments: Any) -> None:
+    """Create an object unless it is there."""
+    try:
+        create(*arguments)
+    except ApiException as error:
+        if error.status != 409:
+            raise
+
+
+def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
+    """Wait until something holds.
+
+    Raises:
+        TimeoutError: it did not in time.
+    """
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds:.0f} s for {what}")
+        time.sleep(0.5)
+
+
+def _token() -> dict[str, Any]:
+    """Return the Secret from which Argo takes the executor's token: jobs have none of their own."""
+    metadata = {
+        "name": "riseml-job.service-account-token",
+        "annotations": {"kubernetes.io/service-account.name": "riseml-job"},
+    }
+    return {"metadata": metadata, "type": "kubernetes.io/service-account-token"}
+
+
+def _store_pod() -> dict[str, Any]:
+    mounts = [{"name": "store", "mountPath": "/store"}, {"name": "output", "mountPath": "/output"}]
+    volumes = [{"name": n, "persistentVolumeClaim": {"claimName": f"riseml-{n}"}} for n in ("store", "output")]
+    container = {"name": "store", "image": IMAGE, "command": ["sleep", "infinity"], "volumeMounts": mounts}
+    spec = {"containers": [container], "volumes": volumes, "terminationGracePeriodSeconds": 0}
+    return {"metadata": {"name": "store"}, "spec": spec}

@@ -1,0 +1,125 @@
+"""Record what a real Argo makes of the scenarios: `python tests/cluster/record.py [NAME ...]`, cluster from KUBECONFIG.
+
+A recording holds the Workflow as it was at the end, its status at the moments that were noted before, the outcomes
+that `status.read` must give for each of them, and the final phase of every node in each repetition.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from place import Place
+from scenarios import SCENARIOS, Outcome, Scenario
+
+from riseml import status
+
+FOLDER = Path(__file__).parent.parent / "fixtures" / "argo"
+_LONG = 400  # characters of a script that are kept: neither status nor the interpreter looks further
+_UNTOLD = ("uid", "resourceVersion", "managedFields", "generation", "selfLink", "namespace")
+_TRACES = "workflows.argoproj.io/trace-id"
+
+
+def outcome(document: Mapping[str, Any]) -> Outcome:
+    """Return what `status.read` says of a document."""
+    run = status.read(document)
+    return Outcome(run.state.value, tuple(_line(experiment) for experiment in run.experiments))
+
+
+def _line(experiment: status.ExperimentStatus) -> str:
+    guilty = "" if experiment.guilty is None else experiment.guilty.removeprefix(experiment.id).lstrip(".")
+    if experiment.guilty and not experiment.guilty.startswith(f"{experiment.id}."):
+        guilty = experiment.guilty.rpartition(".")[2]
+    code = "" if experiment.exit_code is None else str(experiment.exit_code)
+    return " ".join(filter(None, (experiment.state.value, experiment.reason, code, guilty)))
+
+
+def sanitised(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a document without what belongs to one cluster only, and with long scripts cut."""
+    copy = json.loads(json.dumps(document))
+    metadata = copy["metadata"]
+    for key in _UNTOLD:
+        metadata.pop(key, None)
+    metadata.get("annotations", {}).pop(_TRACES, None)
+    for node in copy.get("status", {}).get("nodes", {}).values():
+        for key in ("hostNodeName", "podIP"):
+            node.pop(key, None)
+    return _cut(copy)
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _cut(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cut(item) for item in value]
+    if isinstance(value, str) and len(value) > _LONG:
+        return value[:_LONG] + f"\n# and {len(value) - _LONG} characters more"
+    return value
+
+
+def phases(document: Mapping[str, Any]) -> dict[str, str]:
+    """Return the phase of every node by its name below the Workflow's."""
+    name = document["metadata"]["name"]
+    nodes = document.get("status", {}).get("nodes", {}).values()
+    return {node["name"].removeprefix(name).lstrip("."): node["phase"] for node in nodes}
+
+
+def play(place: Place, scenario: Scenario, number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Run a scenario; return its document at the end, and what was noted on the way."""
+    notes: list[dict[str, Any]] = []
+    scenario.before(place)
+    run = place.submit(scenario.document(number, place.revision))
+
+    def note(moment: str, wanted: Outcome) -> None:
+        document = run.document()
+        told = {key: document[key] for key in ("metadata", "status")}
+        shutdown = document["spec"].get("shutdown")
+        notes.append({"moment": moment, "expect": _told(wanted), "shutdown": shutdown, **sanitised(told)})
+        _check(f"{run.name} {moment}", wanted, document)
+
+    scenario.act(place, run, note)
+    run.until_ended()
+    document = run.document()
+    _check(run.name, scenario.outcome, document)
+    return document, notes
+
+
+def _told(wanted: Outcome) -> dict[str, Any]:
+    return {"state": wanted.state, "experiments": list(wanted.experiments)}
+
+
+def _check(what: str, wanted: Outcome, document: Mapping[str, Any]) -> None:
+    found = outcome(document)
+    if found != wanted:
+        sys.stderr.write(f"{what}: wanted {wanted}\n{' ' * len(what)}   found {found}\n")
+
+
+def record(place: Place, name: str, number: int) -> None:
+    """Run a scenario as often as it wants and write its recording."""
+    scenario = SCENARIOS[name]
+    document, notes = play(place, scenario, number)
+    seen = [phases(document)]
+    seen += [phases(play(place, scenario, number + i)[0]) for i in range(1, scenario.repeats)]
+    recording = {
+        "scenario": name,
+        "expect": _told(scenario.outcome),
+        "notes": notes,
+        "phases": seen,
+        "document": sanitised(document),
+    }
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    (FOLDER / f"{name}.json").write_text(json.dumps(recording, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def main(names: list[str]) -> None:
+    """Record the named scenarios, or all."""
+    place = Place()
+    for i, name in enumerate(SCENARIOS):
+        if not names or name in names:
+            sys.stderr.write(f"{name}\n")
+            record(place, name, 10 * (i + 1))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,385 @@
+"""What is tried on a real Argo: documents, what is done to them, and the outcome in RiseML's words.
+
+An outcome names the state of the run and, for each experiment in order, `STATE [REASON] [exit code] [guilty job]`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from place import IMAGE, PROJECT, Place, Run
+
+from riseml import labels
+from riseml.compiler import compile_workflow
+from riseml.spec import Experiment, ExperimentSet, Job, Origin, Resources, Retries, Target
+
+Document = dict[str, Any]
+Note = Callable[[str, "Outcome"], None]
+
+TRAP = "import signal, sys, time; signal.signal(15, lambda *_: {}); print('up', flush=True); time.sleep(300)"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What `status.read` must say: the run's state, and a line for each experiment."""
+
+    state: str
+    experiments: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One document and its outcome; `before` does something to the place, `act` to the run, and may note outcomes.
+
+    `cells` is the number of experiments, each with `lr` 1e-1, 1e-2, …; 0 means a single one without a grid. Cheap
+    ones are recorded `repeats` times, to tell what is always so from what was so once.
+    """
+
+    outcome: Outcome
+    run: tuple[str, ...] = ("sleep 300",)
+    cells: int = 0
+    concurrency: int = 1
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    edit: Callable[[Document], None] = lambda document: None
+    before: Callable[[Place], None] = lambda place: None
+    act: Callable[[Place, Run, Note], None] = lambda place, run, note: None
+    repeats: int = 1
+
+    def document(self, number: int, revision: str) -> Document:
+        """Compile it."""
+        grid = [Experiment(i, {"lr": f"1e-{i}"}) for i in range(1, self.cells + 1)]
+        values: dict[str, Any] = {
+            "project": PROJECT,
+            "config": f"project: {PROJECT}\n",
+            "image": IMAGE,
+            "jobs": (Job("train", self.run, Resources(mem=64_000_000)),),
+            "experiments": tuple(grid or [Experiment(1, {})]),
+            "is_set": bool(grid),
+            "concurrency": self.concurrency,
+            **self.plan,
+        }
+        origin = Origin("me", number, revision)
+        document = cast("Document", compile_workflow(ExperimentSet(**values), origin, Target(git_image=IMAGE)))
+        self.edit(document)
+        return document
+
+
+def template(document: Document, name: str) -> Document:
+    """Return a template of a document."""
+    return cast("Document", next(t for t in document["spec"]["templates"] if t["name"] == name))
+
+
+def one(line: str) -> Outcome:
+    """Return the outcome of a run with one experiment."""
+    return Outcome(line.split(maxsplit=1)[0], (line,))
+
+
+def _python(code: str) -> str:
+    return f'exec python3 -c "{code}"'
+
+
+def _kill_run(place: Place, run: Run, note: Note) -> None:
+    run.until_node("sub:3).train", "Running")
+    run.until_node("sub:4).train", "Running")
+    note("running", Outcome("RUNNING", ("FINISHED COMPLETED 0", "FAILED ERROR 3 train", "RUNNING", "RUNNING",
+                                        "CREATED CONCURRENCY", "CREATED CONCURRENCY")))  # fmt: skip
+    run.mark_killed("*")
+    run.terminate()
+
+
+def _kill_gang(place: Place, run: Run, note: Note) -> None:
+    for task in ("worker-1", "worker-2", "ps-1"):
+        run.until_node(task, "Running")
+    run.mark_killed("*")
+    run.terminate()
+
+
+def _kill_cells(place: Place, run: Run, note: Note) -> None:
+    run.until_node("sub:1).train", "Running")
+    run.until_node("sub:2).train", "Running")
+    run.mark_killed("1", "3")
+    note("marked", Outcome("RUNNING", ("RUNNING", "RUNNING", "KILLED KILLED")))
+    run.signal("1")
+
+
+def _terminate(place: Place, run: Run, note: Note) -> None:
+    run.until_node(".train", "Running")
+    run.mark_killed("*")
+    run.terminate()
+
+
+def _signal(place: Place, run: Run, note: Note) -> None:
+    run.until_node(".train", "Running")
+    run.mark_killed("1")
+    run.signal("1")
+
+
+def _kill_retry(place: Place, run: Run, note: Note) -> None:
+    run.until_node(".train(1)", "Running")
+    note("second attempt", one("RUNNING"))
+    run.mark_killed("1")
+    run.signal("1")
+
+
+def _kill_waiting(state: str, message: str) -> Callable[[Place, Run, Note], None]:
+    def act(place: Place, run: Run, note: Note) -> None:
+        run.until_node(".train", "Pending", message=message)
+        note("waiting", one(state))
+        run.mark_killed("*")
+        run.terminate()
+
+    return act
+
+
+def _delete_pod(place: Place, run: Run, note: Note) -> None:
+    run.until_node(".train", "Running")
+    run.delete_pods("1")
+
+
+def _evict(place: Place, run: Run, note: Note) -> None:
+    run.until_node(".train", "Running")
+    for pod in run.pods():
+        name = pod.metadata.name
+        place.core.create_namespaced_pod_eviction(name, place.namespace, {"metadata": {"name": name}})
+
+
+def _watch_slot(place: Place, run: Run, note: Note) -> None:
+    run.until_node("sub:1).train", "Running")
+    note("first", Outcome("RUNNING", ("RUNNING", "CREATED CONCURRENCY", "CREATED CONCURRENCY")))
+
+
+def _lock(document: Document) -> None:
+    template(document, "train")["synchronization"] = {"mutexes": [{"name": "recorded"}]}
+
+
+def _hold_lock(place: Place) -> None:
+    document = SCENARIOS["mutex"].document(1, place.revision)
+    place.submit(document).until_node(".train", "Running")
+
+
+def _wait_for_lock(place: Place, run: Run, note: Note) -> None:
+    run.until_node(".train", "Pending", message="lock")
+    note("waiting", one("PENDING LOCK"))
+
+
+def _forbid_pods(place: Place) -> None:
+    place.limit_pods(1)
+
+
+def _quota(place: Place, run: Run, note: Note) -> None:
+    try:
+        run.until_node(".train", "Pending", message="quota")
+        note("waiting", one("PENDING QUOTA"))
+    finally:
+        place.limit_pods(None)
+
+
+def _mark_second(document: Document) -> None:
+    document["metadata"]["annotations"][labels.KILLED] = "2=2020-01-01T00:00:00Z"
+
+
+def _refuse(document: Document) -> None:
+    document["spec"]["entrypoint"] = "nothing"
+
+
+def _forget_revision(document: Document) -> None:
+    (checkout,) = template(document, "train")["initContainers"]
+    next(e for e in checkout["env"] if e["name"] == "REVISION")["value"] = "0" * 40
+
+
+def _limit_memory(document: Document) -> None:
+    template(document, "train")["container"]["resources"]["limits"] = {"memory": "64M"}
+
+
+def _add_sidecar(script: str) -> Callable[[Document], None]:
+    def edit(document: Document) -> None:
+        sidecar = {"name": "tensorboard", "image": IMAGE, "command": ["sh", "-c"], "args": [script]}
+        template(document, "train")["sidecars"] = [sidecar]
+
+    return edit
+
+
+def _add_build(script: str) -> Callable[[Document], None]:
+    """Put a build before the set, as with install steps, that only runs a script."""
+
+    def edit(document: Document) -> None:
+        build = {
+            "name": "build",
+            "container": {"image": IMAGE, "command": ["sh", "-c"], "args": [script],
+                          "env": [{"name": "RISEML_BASE_IMAGE", "value": IMAGE},
+                                  {"name": "RISEML_INSTALL", "value": '["pip install x"]'}]},
+            "outputs": {"parameters": [{"name": "image", "valueFrom": {"path": "/image", "default": ""}}]},
+        }  # fmt: skip
+        document["spec"]["templates"].append(build)
+        tasks = template(document, "main")["dag"]["tasks"]
+        tasks[0]["depends"] = "build"
+        tasks.insert(0, {"name": "build", "template": "build"})
+
+    return edit
+
+
+def _watch_build(place: Place, run: Run, note: Note) -> None:
+    run.until_node(".build", "Running")
+    note("building", Outcome("BUILDING", ("BUILDING", "BUILDING")))
+
+
+def _kill_build(place: Place, run: Run, note: Note) -> None:
+    run.until_node(".build", "Running")
+    run.mark_killed("*")
+    run.terminate()
+
+
+def _gang(ps: str, worker: str) -> Callable[[Document], None]:
+    """Make a gang of the experiment: two workers and a ps that is a daemon; who fails ends the others by a hook."""
+
+    def edit(document: Document) -> None:
+        templates = document["spec"]["templates"]
+        train = template(document, "train")
+        templates.remove(train)
+        experiment = template(document, "experiment")
+        (task,) = experiment["dag"]["tasks"]
+        own = task["arguments"]["parameters"]
+        tasks = []
+        for kind, count, script in (("ps", 1, ps), ("worker", 2, worker)):
+            templates.append(_member(train, kind, script))
+            for index in range(1, count + 1):
+                name = f"{kind}-{index}"
+                given = [*own, {"name": labels.INDEX_PARAMETER, "value": str(index)}]
+                tasks.append({**task, "name": name, "template": kind, "arguments": {"parameters": given},
+                              "hooks": {"failed": _hook(name, own)}})  # fmt: skip
+        experiment["dag"]["tasks"] = tasks
+        experiment["dag"]["failFast"] = False
+        templates.append(_ending(train))
+
+    return edit
+
+
+def _member(train: Document, kind: str, script: str) -> Document:
+    inputs = [*train["inputs"]["parameters"], {"name": labels.INDEX_PARAMETER}]
+    given = f"{{{{inputs.parameters.{labels.INDEX_PARAMETER}}}}}"
+    container = {**train["container"], "args": [*train["container"]["args"][:2], script]}
+    container["env"] = [e for e in container["env"] if e["name"] != "RISEML_JOB"]
+    container["env"] += [{"name": "RISEML_JOB", "value": f"{kind}.{given}"}, {"name": "INDEX", "value": given}]
+    tags = {**train["metadata"]["labels"], labels.TYPE: kind, labels.INDEX: given}
+    member = {**train, "name": kind, "container": container, "inputs": {"parameters": inputs}}
+    member["metadata"] = {"labels": tags}
+    return {**member, "daemon": True} if kind == "ps" else member
+
+
+def _hook(task: str, arguments: list[Document]) -> Document:
+    status = f'tasks["{task}"].status'
+    expression = f'{status} == "Failed" || {status} == "Error"'
+    return {"template": "end", "expression": expression, "arguments": {"parameters": arguments}}
+
+
+def _ending(train: Document) -> Document:
+    selector = (
+        f"workflows.argoproj.io/workflow={{{{workflow.name}}}},"
+        f"{labels.EXPERIMENT}={{{{inputs.parameters.{labels.SUB_PARAMETER}}}}}"
+    )
+    flags = ["pods", "--selector", selector, "--wait=false"]
+    return {"name": "end", "inputs": train["inputs"], "resource": {"action": "delete", "flags": flags}}
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "success": Scenario(
+        one("FINISHED COMPLETED 0"),
+        run=("cd /code && python3 hello.py", 'echo 3/10 > "$ARGO_PROGRESS_FILE"',
+             'echo "{\\"accuracy\\": 0.5}" >> "$RESULT_FILE"', 'echo "{\\"accuracy\\": 0.9}" >> "$RESULT_FILE"'),
+        repeats=5,
+    ),
+    "failure": Scenario(one("FAILED ERROR 3 train"), run=("echo before", "exit 3", "echo after"), repeats=5),
+    "one-of-four-fails": Scenario(
+        Outcome("FAILED", ("FINISHED COMPLETED 0", "FAILED ERROR 3 train", *["FINISHED COMPLETED 0"] * 2)),
+        run=('if [ "$LR" = 1e-2 ]; then exit 3; fi',), cells=4, concurrency=2, repeats=5,
+    ),
+    "parallelism-1": Scenario(
+        Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 3), run=("sleep 9",), cells=3, act=_watch_slot, repeats=5
+    ),
+    "parallelism-2": Scenario(
+        Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 4), run=("sleep 1",), cells=4, concurrency=2, repeats=5
+    ),
+    "kill-run": Scenario(
+        Outcome("FAILED", ("FINISHED COMPLETED 0", "FAILED ERROR 3 train", "KILLED KILLED 143", "KILLED KILLED 143",
+                           "KILLED KILLED", "KILLED KILLED")),
+        run=('case "$LR" in 1e-1) exit 0;; 1e-2) exit 3;; *) sleep 300;; esac',), cells=6, concurrency=2, act=_kill_run,
+    ),
+    "kill-cells": Scenario(
+        Outcome("KILLED", ("KILLED KILLED 143", "FINISHED COMPLETED 0", "KILLED KILLED")),
+        run=('if [ "$LR" = 1e-2 ]; then sleep 20; else sleep 300; fi',), cells=3, concurrency=2, act=_kill_cells,
+    ),
+    "kill-trapped": Scenario(
+        one("KILLED KILLED 0"), run=(_python(TRAP.format("sys.exit(0)")),), act=_terminate
+    ),
+    "kill-cell-trapped": Scenario(
+        one("KILLED KILLED 0"), run=(_python(TRAP.format("sys.exit(0)")),), act=_signal
+    ),
+    "retry-succeeds": Scenario(
+        one("FINISHED COMPLETED 0"), run=('[ "$RISEML_ATTEMPT" = 2 ]',), plan={"retries": Retries(3)}, repeats=5
+    ),
+    "retry-exhausted": Scenario(
+        one("FAILED ERROR 4 train"), run=("exit 4",), plan={"retries": Retries(2)}, repeats=5
+    ),
+    "retry-not-this-cause": Scenario(
+        one("FAILED ERROR 4 train"), run=("exit 4",), plan={"retries": Retries(2, ("oom",))}
+    ),
+    "retry-killed": Scenario(
+        one("KILLED KILLED 143"), run=('[ "$RISEML_ATTEMPT" != 0 ] || exit 4', "sleep 300"),
+        plan={"retries": Retries(3)}, act=_kill_retry,
+    ),
+    "timeout": Scenario(one("FAILED TIMEOUT 143 train"), plan={"timeout": 8}),
+    "timeout-checkpoint": Scenario(
+        one("FAILED TIMEOUT 0 train"), plan={"timeout": 8},
+        run=(_python(TRAP.format("(time.sleep(3), open('/output/checkpoint', 'w').write('x'), sys.exit(0))")),),
+    ),
+    "when-skipped": Scenario(
+        Outcome("KILLED", ("FINISHED COMPLETED 0", "KILLED KILLED", "FINISHED COMPLETED 0")),
+        run=("true",), cells=3, concurrency=2, edit=_mark_second, repeats=5,
+    ),
+    "mutex": Scenario(
+        one("FINISHED COMPLETED 0"), run=("sleep 12",), edit=_lock, before=_hold_lock, act=_wait_for_lock
+    ),
+    "sidecar": Scenario(one("FINISHED COMPLETED 0"), run=("sleep 2",), edit=_add_sidecar("sleep infinity")),
+    "sidecar-fails": Scenario(one("FAILED SIDECAR 0 train"), run=("sleep 6",), edit=_add_sidecar("exit 1")),
+    "command-not-found": Scenario(one("FAILED COMMAND 127 train"), run=("no-such-command --lr 1",)),
+    "no-shell": Scenario(one("FAILED COMMAND 64 train"), plan={"image": "localhost/pause:1"}),
+    "image-missing": Scenario(
+        one("KILLED KILLED"), plan={"image": "localhost/nothing:1"}, act=_kill_waiting("STARTING IMAGE", "mage")
+    ),
+    "secret-missing": Scenario(
+        one("KILLED KILLED"), plan={"secrets": ("TOKEN",)}, act=_kill_waiting("STARTING CONFIG", "secret")
+    ),
+    "unschedulable": Scenario(
+        one("KILLED KILLED"),
+        plan={"jobs": (Job("train", ("true",), Resources(cpus=1000)),)},  # type: ignore[arg-type]
+        act=_kill_waiting("PENDING UNSCHEDULABLE", "Unschedulable"),
+    ),
+    "quota": Scenario(one("FINISHED COMPLETED 0"), run=("true",), before=_forbid_pods, act=_quota),
+    "out-of-memory": Scenario(
+        one("FAILED OOM 137 train"), run=(_python("x = bytearray(10**9)"),), edit=_limit_memory
+    ),
+    "no-such-revision": Scenario(one("FAILED CHECKOUT train"), run=("true",), edit=_forget_revision),
+    "pod-deleted": Scenario(one("FAILED DELETED 143 train"), act=_delete_pod),
+    "evicted": Scenario(one("FAILED DELETED 143 train"), act=_evict),
+    "refused": Scenario(one("FAILED PLATFORM"), edit=_refuse),
+    "build": Scenario(
+        Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 2), run=("true",), cells=2, concurrency=2,
+        edit=_add_build("sleep 3; echo image > /image"), act=_watch_build,
+    ),
+    "build-fails": Scenario(
+        Outcome("FAILED", ("FAILED BUILD 7 build",) * 2), run=("true",), cells=2, concurrency=2,
+        edit=_add_build("exit 7"), repeats=5,
+    ),
+    "build-killed": Scenario(
+        Outcome("KILLED", ("KILLED KILLED",) * 2), cells=2, edit=_add_build("sleep 300"), act=_kill_build
+    ),
+    "daemon-ends-with-others": Scenario(
+        one("FINISHED COMPLETED 0"), edit=_gang("sleep 300", "sleep 8")
+    ),
+    "daemon-exits": Scenario(one("FAILED ERROR 5 ps"), edit=_gang("sleep 12; exit 5", "sleep 300")),
+    "worker-fails": Scenario(
+        one("FAILED ERROR 6 worker.2"),
+        edit=_gang("sleep 300", 'if [ "$INDEX" = 2 ]; then sleep 8; exit 6; fi; sleep 300'),
+    ),
+    "gang-killed": Scenario(one("KILLED KILLED 143"), edit=_gang("sleep 300", "sleep 300"), act=_kill_gang),
+}  # fmt: skip
