@@ -9,7 +9,12 @@ riseml_checkout() {
     unset GIT_INDEX_FILE GIT_COMMON_DIR GIT_NAMESPACE GIT_CONFIG GIT_CONFIG_PARAMETERS GIT_CONFIG_COUNT GIT_PREFIX \
         GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_ATTR_SOURCE GIT_REPLACE_REF_BASE GIT_GRAFT_FILE GIT_SHALLOW_FILE
     [ -d "$REPOSITORY/objects" ] || riseml_refuse "there is no repository $REPOSITORY"
-    if [ -e "$code/.git" ] && ! [ -e "$code/.git/riseml" ]; then riseml_refuse "$code is a working copy of Git's"; fi
+    if [ -e "$code/.git/riseml" ]; then
+        chmod -R u+rwx "$code" # an earlier try was cut short
+        rm -rf "$code"/* "$code"/.[!.]* "$code"/..?*
+    elif [ -e "$code/.git" ]; then
+        riseml_refuse "$code is a working copy of Git's"
+    fi
     mkdir -p "$code/.git/riseml" "$code/.git/info" "$code/.git/objects" "$code/.git/refs"
     echo "ref: refs/heads/riseml" > "$code/.git/HEAD"
     echo "* -text -eol -crlf -ident !filter !working-tree-encoding" > "$code/.git/info/attributes"

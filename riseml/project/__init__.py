@@ -9,19 +9,11 @@ of any bytes. Left out are `.git`, every `riseml*.yml`, what ignore files name (
 with a warning. Neither the user's repository nor Git's settings are used or touched, and no process is started.
 """
 
-import os
-import time
 from collections.abc import Iterable
+from os import PathLike
 from typing import NamedTuple
 
-from riseml.errors import ProjectError
-from riseml.project.checkout import checkout
-from riseml.project.remarks import remarks
-from riseml.project.seen import Seen
-from riseml.project.store import Place, Store, unusable
-from riseml.project.walk import SIZE, Tree, walk
-
-__all__ = ["Snapshot", "checkout", "snapshot"]
+Place = str | PathLike[str]
 
 
 class Snapshot(NamedTuple):
@@ -46,44 +38,28 @@ def snapshot(
         ProjectError: something in the folder cannot be read.
         HomeError: the repository cannot be written.
     """
-    top = os.fsencode(folder)
-    if not os.path.isdir(top):
-        raise ProjectError(f"{os.fspath(folder)} is not a folder", "A project is the folder that holds its riseml.yml.")
-    store = Store(repository)
-    try:
-        with store.locked():
-            return _snapshot(top, store, gitignore, message, _identities(without, store.path))
-    except OSError as error:
-        raise unusable(repository, error) from error
+    from riseml.project import recording  # noqa: PLC0415 - many commands know a Snapshot, and one takes it
+
+    return recording.record(folder, repository, gitignore=gitignore, message=message, without=without)
 
 
-def _snapshot(top: bytes, store: Store, gitignore: bool, message: str, without: frozenset[tuple[int, int]]) -> Snapshot:
-    seen = Seen(store, top)
-    tree = walk(top, seen.folders, gitignore=gitignore, without=without)
-    revision = seen.revision
-    if not revision or not tree.is_same():
-        revision = _record(store, tree, seen.revision, message)
-        seen.save(revision, tree.folders)
-    sizes = [key[SIZE] for found in tree.folders for key, _ in found.files.values()]
-    return Snapshot(revision, len(sizes), sum(sizes), tree.ignored, remarks(tree, len(sizes), sum(sizes)))
+def checkout(repository: Place, revision: str, folder: Place) -> None:
+    """Write a revision into `folder`, which is empty or made; by the same script as in a cluster's pod.
+
+    Raises:
+        HomeError: there is no such revision, the folder cannot be written, or Git is missing.
+    """
+    from riseml.project import restoring  # noqa: PLC0415
+
+    restoring.restore(repository, revision, folder)
 
 
-def _record(store: Store, tree: Tree, last: str, message: str) -> str:
-    """Write what is new, the objects first and the branch when all of them are there."""
-    from riseml.project import compose, content, objects  # noqa: PLC0415 - only when something has changed
+def prune(repository: Place, keep: Iterable[str]) -> None:
+    """Drop every revision but those in `keep`, and pack what stays; snapshots wait meanwhile.
 
-    with objects.adding(store, len(tree.pending), sum(key[SIZE] for _, _, key in tree.pending)) as new:
-        content.take(tree, new)
-        compose.write_trees(tree, new)
-        revision = compose.commit(tree, new)
-        if revision != last:
-            told = {"tip": store.tip(), "revision": revision, "message": message}
-            tip = compose.chain(tree, new, **told, now=int(time.time()))
-    if revision != last:
-        store.advance(tip)
-    return revision
+    Raises:
+        HomeError: the repository cannot be written, or Git is missing.
+    """
+    from riseml.project import pruning  # noqa: PLC0415
 
-
-def _identities(folders: Iterable[Place], repository: str) -> frozenset[tuple[int, int]]:
-    found = (os.stat(folder) for folder in (*folders, repository) if os.path.isdir(folder))
-    return frozenset((status.st_dev, status.st_ino) for status in found)
+    pruning.prune(repository, keep)

@@ -58,17 +58,18 @@ def _git_mode(mode: int) -> bytes:
 def commit(tree: Tree, objects: Objects) -> str:
     """Store the commit of what was found; return its id, the revision."""
     text = "RiseML snapshot\n\n" + "".join(f"{line}\n" for line in _lines(tree))
-    return objects.add(b"commit", _commit(tree.folders[0].tree.hex(), (), 0, text)).hex()
+    return objects.add(b"commit", commit_data(tree.folders[0].tree.hex(), (), 0, text)).hex()
 
 
 def chain(tree: Tree, objects: Objects, *, tip: str, revision: str, message: str, now: int) -> str:
     """Store the branch's next commit; return its id."""
     parents = (tip, revision) if tip else (revision,)
     text = message.replace("\0", " ").encode("utf-8", "replace").decode()
-    return objects.add(b"commit", _commit(tree.folders[0].tree.hex(), parents, now, f"{text}\n")).hex()
+    return objects.add(b"commit", commit_data(tree.folders[0].tree.hex(), parents, now, f"{text}\n")).hex()
 
 
-def _commit(tree: str, parents: tuple[str, ...], time: int, message: str) -> bytes:
+def commit_data(tree: str, parents: tuple[str, ...], time: int, message: str) -> bytes:
+    """Return the content of a commit."""
     lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
     lines += [f"{role} {_AUTHOR} {time} +0000" for role in ("author", "committer")]
     return "\n".join([*lines, "", message]).encode()

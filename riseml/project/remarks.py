@@ -9,6 +9,7 @@ _LARGE = 50 << 20
 _MANY = 1000
 _SHOWN = 3
 _MOST = 0.9  # of a folder: what holds so much of it is named in its stead
+_LEAST = 0.05  # of the project: less is not worth naming
 
 
 class _Part(NamedTuple):
@@ -41,7 +42,8 @@ def _advice(tree: Tree, *, by_size: bool) -> str:
         own = sum([key[SIZE] for key, _ in folder.files.values()]) if by_size else len(folder.files)
         totals[folder.path] = own + sum(totals[child.path] for child in folder.folders.values())
     largest = sorted(_parts(tree.folders[0], totals, by_size=by_size), reverse=True, key=lambda part: part.amount)
-    named = (_narrowed(part, totals, by_size=by_size) for part in largest[:_SHOWN])
+    worth = (part for part in largest[:_SHOWN] if part.amount >= _LEAST * totals[b""])
+    named = (_narrowed(part, totals, by_size=by_size) for part in worth)
     shown = (f"{os.fsdecode(part.path)} ({_size(part.amount) if by_size else part.amount})" for part in named)
     return f"name what jobs do not need in .risemlignore. The most of it: {', '.join(shown)}"
 

@@ -15,8 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from riseml.errors import HomeError
-
-Place = str | os.PathLike[str]
+from riseml.project import Place
 
 BRANCH = "refs/heads/riseml"
 

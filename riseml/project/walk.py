@@ -130,6 +130,6 @@ def _entries(tree: Tree, folder: Folder) -> list[os.DirEntry[bytes]]:
 def unreadable(path: bytes, error: OSError) -> NoReturn:
     """Raise the error about a part of the project that cannot be read."""
     raise ProjectError(
-        f"cannot read {os.fsdecode(path)}: {error.strerror}",
+        f"cannot read {os.fsdecode(path.rstrip(b'/'))}: {error.strerror}",
         "Make it readable, or name it in .risemlignore if jobs do not need it.",
     ) from error

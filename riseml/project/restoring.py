@@ -1,17 +1,15 @@
 """The way back: a revision as the folder that it was taken from."""
 
 import os
+import subprocess
 
+from riseml import templating
 from riseml.errors import HomeError
-from riseml.project.store import Place
+from riseml.project import Place
 
 
-def checkout(repository: Place, revision: str, folder: Place) -> None:
-    """Write a revision into `folder`, which is empty or made; by the same script as in a cluster's pod."""
-    import subprocess  # noqa: PLC0415 - a snapshot needs no process, and this module is loaded with it
-
-    from riseml import templating  # noqa: PLC0415
-
+def restore(repository: Place, revision: str, folder: Place) -> None:
+    """Check a revision out; see `riseml.project.checkout`."""
     told = {
         "PATH": os.environ.get("PATH", os.defpath),
         "REPOSITORY": os.path.abspath(repository),
