@@ -28,7 +28,7 @@ from riseml.status import ExperimentStatus, JobStatus, SetStatus
 from riseml.ticking import ticking
 
 if TYPE_CHECKING:
-    from riseml.config import ExperimentConfig
+    from riseml.config import Loaded
     from riseml.project import Snapshot
     from riseml.results import Results
     from riseml.spec import ExperimentSet
@@ -288,24 +288,24 @@ class Client:
             self.engine.delete(ids.parse(run.id))
         return old
 
-    def _load(self, path: str | Path) -> "ExperimentConfig":
+    def _load(self, path: str | Path) -> "Loaded":
         from riseml import config
 
         return config.load(Path(path))
 
-    def _plan(self, config: "ExperimentConfig") -> "ExperimentSet":
+    def _plan(self, config: "Loaded") -> "ExperimentSet":
         from riseml.planner import plan
 
         return plan(config)
 
-    def _snapshot(self, config: "ExperimentConfig", path: str | Path, gitignore: bool | None) -> "Snapshot":
+    def _snapshot(self, config: "Loaded", path: str | Path, gitignore: bool | None) -> "Snapshot":
         folder = Path(path).absolute().parent
         honoured = self.settings.gitignore if gitignore is None else gitignore
         return self.engine.snapshot(config.project, folder, gitignore=honoured)
 
     def _start(
         self,
-        config: "ExperimentConfig",
+        config: "Loaded",
         path: str | Path,
         snapshot: "Snapshot",
         on_sync: "Callable[[Snapshot], None] | None",

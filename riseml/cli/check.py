@@ -34,9 +34,11 @@ def command(
 
 
 def _summary(file: str, errors: int, warnings: int) -> str:
-    if errors:
-        return f"{file}: {text.plural(errors, 'error')}, {text.plural(warnings, 'warning')}."
-    return f"{file} is valid" + (f", with {text.plural(warnings, 'warning')}." if warnings else ".")
+    counted = [text.plural(errors, "error")] if errors else []
+    counted += [text.plural(warnings, "warning")] if warnings else []
+    return (
+        f"{file}{'' if errors else ' is valid'}{': ' if errors else ', with ' if warnings else ''}{', '.join(counted)}."
+    )
 
 
 def _record(fault: Fault) -> dict[str, object]:

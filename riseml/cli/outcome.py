@@ -1,5 +1,7 @@
 """How a run ended: in words, and as an exit status."""
 
+from collections.abc import Sequence
+
 from riseml.cli import clock, text
 from riseml.status import ExperimentStatus, SetStatus, State
 
@@ -7,7 +9,7 @@ EXIT_STATUS = {State.FINISHED: 0, State.FAILED: 100, State.KILLED: 103}
 _NAMED = 5  # failed experiments named at most
 
 
-def exit_status(statuses: list[SetStatus | ExperimentStatus]) -> int:
+def exit_status(statuses: Sequence[SetStatus | ExperimentStatus]) -> int:
     """Return 100 where any failed, else 103 where any was killed, else 0."""
     codes = [EXIT_STATUS.get(status.state, 0) for status in statuses]
     return 100 if 100 in codes else max(codes, default=0)  # noqa: PLR2004

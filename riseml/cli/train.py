@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from riseml.answers import Run
-from riseml.cli import follow, options, outcome, output, text
+from riseml.cli import options, output, text
 from riseml.client import CONFIG_FILE, Client
-from riseml.status import ExperimentStatus, SetStatus
 
 if TYPE_CHECKING:
     from riseml.project import Snapshot
@@ -62,9 +61,11 @@ def _started(run: Run, form: str, *, logs: bool) -> None:
         output.say(run.id)
     else:
         what = f"Set {run.id} of {text.plural(run.experiments, 'experiment')}" if run.is_set else f"Experiment {run.id}"
-        (output.note if logs else output.say)(f"{what} started in background.")
-        if not logs:
-            output.note(f"`riseml logs {run.id}` shows its log, `riseml status {run.id}` its state.")
+        if logs:
+            output.note(f"{what} started; Ctrl-C leaves it running in background.")
+            return
+        output.say(f"{what} started in background.")
+        output.note(f"`riseml logs {run.id}` shows its log, `riseml status {run.id}` its state.")
 
 
 def _record(run: Run) -> dict[str, object]:
@@ -81,12 +82,13 @@ def _record(run: Run) -> dict[str, object]:
 
 
 def _follow(client: Client, run: Run) -> int:
+    from riseml.cli import follow, outcome
+
     try:
-        follow.show(client.logs(run.id), follow.job_names(client.status(run.id)))
-        status = client.status(run.id)
+        follow.show(client.logs(run.id), follow.job_names(client.read(run.id)))
+        status = client.read(run.id)
     except KeyboardInterrupt:
         follow.detach(run.id)
         return 0
-    assert isinstance(status, SetStatus | ExperimentStatus)  # noqa: S101  the id is a run's
     output.note(outcome.describe(status))
     return outcome.exit_status([status])

@@ -97,6 +97,7 @@ class FakeEngine:
     runs: list[SetStatus] = field(default_factory=list)
     events: list[Chunk | Change] = field(default_factory=list)
     later: list[SetStatus] = field(default_factory=list)  # what `changes` yields after the present
+    becomes: SetStatus | None = None  # what `start` starts
     remarks: tuple[str, ...] = ()
     ignored: int = 0
     warnings: tuple[str, ...] = ()
@@ -111,7 +112,7 @@ class FakeEngine:
 
     def start(self, submission: Submission) -> Started:
         self.calls.append(("start", submission))
-        self.runs.insert(0, single(14))
+        self.runs.insert(0, self.becomes or single(14))
         return Started(14, "toaster-net-14", is_set=False, experiments=1, remarks=self.remarks)
 
     def submit(self, document: dict[str, Any]) -> str:

@@ -13,9 +13,10 @@ FILE = Terminal()
 PLAIN = Terminal(interactive=True, width=40)
 COLOUR = Terminal(interactive=True, colour=True, width=40)
 ERASE = b"\r\x1b[K"
+Events = list[Chunk | Change | tuple[str, bytes]]
 
 
-def shown(events: list[Chunk | Change | tuple[str, bytes]], terminal: Terminal = FILE, **options: object) -> bytes:
+def shown(events: Events, terminal: Terminal = FILE, **options: object) -> bytes:
     out = io.BytesIO()
     stream = Stream(out, terminal, **options)  # type: ignore[arg-type]
     for event in events:
@@ -65,18 +66,21 @@ def test_without_prefix_lines_are_as_written() -> None:
 
 
 def test_jobs_do_not_mix_their_unfinished_lines() -> None:
-    events: list[Chunk | Change | tuple[str, bytes]] = [("1", b"half"), ("2", b"whole\n"), ("1", b" and half\n")]
+    events: Events = [("1", b"half"), ("2", b"whole\n"), ("1", b" and half\n")]
     assert shown(events) == b"2 | whole\n1 | half and half\n"
 
 
 def test_the_end_of_a_job_ends_its_line() -> None:
-    events = [Chunk("1", b"last words", partial=True), Change("1", "FAILED", reason="OOM", message="a\nb", exit_code=0)]
+    events: Events = [
+        Chunk("1", b"last words", partial=True),
+        Change("1", "FAILED", reason="OOM", message="a\nb", exit_code=0),
+    ]
     wanted = b"1 | last words\n1 | --> FAILED\n1 | Reason: OOM\n1 | Message: a b\n1 | Exit Code: 0\n"
-    assert shown([*events]) == wanted
+    assert shown(events) == wanted
 
 
 def test_grep_sees_lines_without_colours_and_shows_no_states() -> None:
-    events: list[Chunk | Change | tuple[str, bytes]] = [
+    events: Events = [
         ("1", b"a lo\x1b[1mss\x1b[0m\nother\n10%\rloss\n"),
         Change("1", "RUNNING"),
     ]
@@ -91,7 +95,7 @@ def test_an_endless_line_is_broken_before_memory_ends() -> None:
 
 
 def test_on_a_terminal_a_bar_is_redrawn_below_the_lines() -> None:
-    events: list[Chunk | Change | tuple[str, bytes]] = [
+    events: Events = [
         ("1", b"10%\r"),
         ("1", b"20%\r"),
         ("2", b"a\n"),

@@ -1,0 +1,267 @@
+"""`riseml train`, and what comes before it: init, check, schema, compile."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from riseml.cli import output
+from riseml.engines import Change, Chunk
+from riseml.status import State
+from tests.cli.conftest import Riseml
+from tests.cli.fake_engine import FakeEngine, grid, single
+
+HEAD = "project: toaster-net\ntrain:\n  image: python:3.12\n  resources: {cpus: 1.5, mem: 512}\n"
+PLAIN = HEAD + "  run: [python fit.py, echo done]\n"
+GRID = HEAD + "  parameters: {lr: [1e-6, 0.10], opt: [adam, sgd]}\n  concurrency: 2\n  run: fit {{lr}} {{opt}}\n"
+SYNC = "Syncing project (2.0 KB, 3 files)...done\n"
+
+
+@pytest.fixture(autouse=True)
+def _project() -> None:
+    Path("riseml.yml").write_text(PLAIN)
+
+
+def test_train_in_background(engine: FakeEngine, riseml: Riseml) -> None:
+    engine.ignored, engine.warnings, engine.remarks = 2, ("big tree",), ("no limits here",)
+    said = riseml("train")
+    assert (said.status, said.out) == (0, "Experiment 14 started in background.\n")
+    assert said.err == (
+        "Syncing project (2.0 KB, 3 files, 2 left out by .gitignore)...done\nbig tree\nno limits here\n"
+        "`riseml logs 14` shows its log, `riseml status 14` its state.\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("form", "out"),
+    [
+        ("name", "14\n"),
+        (
+            "json",
+            json.dumps(
+                {
+                    "id": "14",
+                    "name": "toaster-net-14",
+                    "project": "toaster-net",
+                    "type": "experiment",
+                    "experiments": 1,
+                    "revision": "0" * 40,
+                    "files": 3,
+                    "bytes": 2048,
+                },
+                indent=2,
+            )
+            + "\n",
+        ),
+    ],
+)
+def test_train_for_scripts(form: str, out: str, riseml: Riseml) -> None:
+    said = riseml("submit", "-o", form)
+    assert (said.status, said.out, said.err) == (0, out, SYNC)
+
+
+def test_warnings_go_to_the_user(riseml: Riseml) -> None:
+    Path("riseml.yml").write_text(PLAIN.replace("echo done", "'echo {{lr}}'"))
+    said = riseml("train")
+    assert said.status == 0
+    assert "riseml.yml:5:" in said.err
+    assert "warning" in said.err
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "sentence"),
+    [
+        (State.FINISHED, 0, "Experiment 14 FINISHED after 1m 0s."),
+        (State.FAILED, 100, "Experiment 14 FAILED after 1m 0s (14.train, exit code 3)."),
+        (State.KILLED, 103, "Experiment 14 KILLED after 1m 0s."),
+    ],
+)
+def test_train_with_logs_ends_as_the_run_did(
+    state: State, status: int, sentence: str, engine: FakeEngine, riseml: Riseml
+) -> None:
+    failure = {"exit_code": 3, "guilty": "14.train"} if state is State.FAILED else {}
+    engine.becomes = single(14, state, **failure)
+    engine.events = [Chunk("14.train", b"epoch 1\n"), Change("14.train", str(state))]
+    said = riseml("train", "-l")
+    assert said.status == status
+    assert said.out == f"14.train | epoch 1\n14.train | --> {state}\n"
+    assert said.err == f"{SYNC}Experiment 14 started; Ctrl-C leaves it running in background.\n{sentence}\n"
+
+
+def test_an_interrupt_of_train_with_logs_only_detaches(engine: FakeEngine, riseml: Riseml) -> None:
+    engine.interrupt = True
+    said = riseml("train", "-l")
+    assert said.status == 0
+    assert "Experiment 14 continues in background: `riseml logs 14`" in said.err
+
+
+def test_the_outcome_of_a_set_names_what_failed(
+    engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine.runs = [grid(15, [State.FAILED] * 7 + [State.FINISHED])]
+    assert riseml("wait", "15").out == (
+        "Set 15 FAILED after 1h 0m 0s: 7 failed, 1 finished (15.1, 15.2, 15.3, 15.4, 15.5, ...).\n"
+    )
+
+
+def test_a_faulty_file_starts_nothing(engine: FakeEngine, riseml: Riseml) -> None:
+    Path("riseml.yml").write_text(PLAIN.replace("image", "imge"))
+    said = riseml("train", "-l")
+    assert (said.status, said.out, engine.calls) == (2, "", [])
+    assert said.err.startswith("riseml.yml:3:3: error: ")
+    assert "image" in said.err
+
+
+def test_no_file_says_how_to_get_one(riseml: Riseml) -> None:
+    Path("riseml.yml").unlink()
+    said = riseml("train")
+    assert said.status == 2
+    assert "riseml.yml: error: the file does not exist" in said.err
+    assert "riseml init" in said.err
+
+
+def test_gitignore_is_honoured_unless_told_otherwise(engine: FakeEngine, riseml: Riseml) -> None:
+    riseml("train")
+    riseml("train", "--no-gitignore")
+    assert [call[3] for call in engine.calls if call[0] == "snapshot"] == [True, False]
+
+
+def test_a_file_elsewhere_takes_the_code_beside_it(engine: FakeEngine, riseml: Riseml, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "riseml_big.yml").write_text(PLAIN)
+    assert riseml("train", "-f", "../other/riseml_big.yml").status == 0
+    assert engine.calls[0][2] == tmp_path / "toaster-net" / ".." / "other"
+    assert engine.calls[1][1].file == "riseml_big.yml"
+
+
+def test_a_dry_run_shows_the_plan_and_starts_nothing(engine: FakeEngine, riseml: Riseml) -> None:
+    Path("riseml.yml").write_text(GRID)
+    Path("fit.py").write_text("x" * 3000)
+    said = riseml("train", "--dry-run")
+    assert (said.status, said.err, engine.calls) == (0, "Nothing was started.\n", [])
+    assert said.out == (
+        "Project: toaster-net\nWould start: a set of 4 experiments, 2 at a time\nImage: python:3.12\n"
+        "Code: 2.9 KB, 1 file\n\n"
+        "JOB           COUNT  GPU    CPU    MEM    RUN\n"
+        "train         1      0      1.5    512    fit {{lr}} {{opt}}\n\n"
+        "SUB    lr     opt\n"
+        "1      1e-6   adam\n2      1e-6   sgd\n3      0.10   adam\n4      0.10   sgd\n"
+    )
+
+
+def test_a_dry_run_for_scripts_holds_all_cells(engine: FakeEngine, riseml: Riseml) -> None:
+    Path("riseml.yml").write_text(GRID.replace("[adam, sgd]", "{range: {min: 1, max: 30, step: 1}}"))
+    plan = json.loads(riseml("train", "--dry-run", "-o", "json").out)
+    assert len(plan["experiments"]) == 60
+    assert plan["experiments"][0] == {"sub": 1, "parameters": {"lr": "1e-6", "opt": "1"}}
+    assert (plan["type"], plan["concurrency"], plan["files"]) == ("set", 2, 0)
+    assert plan["jobs"][0]["resources"] == {"cpus": 1.5, "mem": 512_000_000, "gpus": 0}
+    assert "... and 40 more; `-o json` lists all" in riseml("train", "--dry-run").out
+    assert engine.calls == []
+
+
+def test_a_dry_run_as_yaml_is_the_document(engine: FakeEngine, riseml: Riseml) -> None:
+    document = yaml.safe_load(riseml("train", "--dry-run", "-o", "yaml").out)
+    assert (document["kind"], document["metadata"]["name"]) == ("Workflow", "toaster-net-1")
+    assert engine.calls == []
+
+
+def test_compile_to_stdout_and_to_files(riseml: Riseml) -> None:
+    printed = riseml("compile").out
+    document = yaml.safe_load(printed)
+    assert document["metadata"]["generateName"] == "toaster-net-"
+    said = riseml("compile", "-o", "workflow.yaml")
+    assert (said.out, said.err) == ("", "Wrote workflow.yaml.\n")
+    assert Path("workflow.yaml").read_text() == printed
+    riseml("compile", "-o", "workflow.json", "--number", "7", "--user", "paul")
+    assert json.loads(Path("workflow.json").read_text())["metadata"]["name"] == "toaster-net-7"
+    assert json.loads(riseml("compile", "-o", "json").out) == document
+    assert sorted(path.name for path in Path().iterdir()) == ["riseml.yml", "workflow.json", "workflow.yaml"]
+
+
+def test_compile_takes_the_code_from_git(riseml: Riseml) -> None:
+    assert "https://example.org/toaster.git" in riseml("compile", "--git", "https://example.org/toaster.git").out
+
+
+def test_compile_says_what_cannot_be_written(riseml: Riseml) -> None:
+    said = riseml("compile", "-o", "none/workflow.yaml")
+    assert said.status == 1
+    assert said.err.startswith("riseml: error: cannot write none/workflow.yaml: No such file")
+    assert riseml("compile", "-f", "none.yml").status == 2
+
+
+def test_check_tells_all_faults(riseml: Riseml) -> None:
+    assert riseml("check").err == "riseml.yml is valid.\n"
+    Path("riseml.yml").write_text(PLAIN.replace("image", "imge").replace("cpus", "cpu"))
+    said = riseml("check")
+    assert said.status == 2
+    assert "riseml.yml:3:3: error" in said.out
+    assert "riseml.yml:4:15: error" in said.out
+    assert said.err.endswith(" errors.\n")
+    faults = json.loads(riseml("check", "-o", "json").out)
+    assert {(3, 3, "error"), (4, 15, "error")} <= {(each["line"], each["column"], each["severity"]) for each in faults}
+    assert riseml("check", "-o", "json").status == 2
+
+
+def test_check_with_warnings_only_is_valid(riseml: Riseml) -> None:
+    Path("riseml.yml").write_text(PLAIN.replace("echo done", "'echo {{lr}}'"))
+    said = riseml("check")
+    assert (said.status, said.err) == (0, "riseml.yml is valid, with 1 warning.\n")
+    assert "warning" in said.out
+
+
+def test_schema_is_json(riseml: Riseml) -> None:
+    assert json.loads(riseml("schema").out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+
+
+@pytest.mark.parametrize("template", ["plain", "grid", "tensorflow"])
+def test_init_writes_what_check_accepts(template: str, riseml: Riseml) -> None:
+    Path("riseml.yml").unlink()
+    said = riseml("init", "--template", template)
+    assert (said.status, said.out) == (0, "riseml.yml successfully created\n")
+    assert Path("riseml.yml").read_text().startswith("project: toaster-net\n")
+    assert riseml("check").status == 0
+
+
+def test_init_overwrites_nothing(riseml: Riseml) -> None:
+    said = riseml("init")
+    assert said.status == 1
+    assert said.err.startswith("riseml: error: riseml.yml already exists\n")
+    assert Path("riseml.yml").read_text() == PLAIN
+
+
+def test_init_finds_a_name(riseml: Riseml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my.proj").mkdir()
+    monkeypatch.chdir(tmp_path / "my.proj")
+    said = riseml("init")
+    assert "'my.proj' cannot be the name of a project; it is called my-proj." in said.err
+    assert Path("riseml.yml").read_text().startswith("project: my-proj\n")
+    said = riseml("init", "-f", "b.yml", "-n", "x")
+    assert (said.status, Path("b.yml").exists()) == (2, False)
+    assert "`riseml init -n x-project`" in said.err
+
+
+@pytest.mark.parametrize(("answer", "deleted"), [(True, ["14"]), (False, [])])
+def test_delete_and_prune_ask_on_a_terminal(
+    answer: bool, deleted: list[str], engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions: list[str] = []
+
+    def ask(question: str) -> bool:
+        questions.append(question)
+        return answer
+
+    monkeypatch.setattr(output, "can_ask", lambda: True)
+    monkeypatch.setattr(output, "ask", ask)
+    for words in (["delete", "14"], ["prune", "--older-than", "1d"]):
+        engine.runs, engine.calls = [single(16), single(14, State.FAILED)], []
+        said = riseml(*words)
+        assert [call[1] for call in engine.calls if call[0] == "delete"] == deleted
+        assert ("Nothing was deleted." in said.err) == (not answer)
+    assert questions == [
+        "Delete 14 (toaster-net, FAILED) with logs and output?",
+        "Delete 1 run with logs and output?",
+    ]
+    assert riseml("delete", "14", "-y").status == (4 if answer else 0)
+    assert len(questions) == 2
