@@ -107,13 +107,15 @@ riseml_wait() {
   done
 }
 
-# What the lines left running ends with them; after a signal it gets the time that it needs.
+# What the lines left running ends with them: in its own time after a signal, else within two seconds.
 riseml_sweep() {
-  if [ -n "${riseml_signal-}" ]; then
-    while kill -0 "$riseml_pid"; do sleep 0.1 || sleep 1; done
-  else
-    kill -TERM "$riseml_pid"
-  fi
+  [ -n "${riseml_signal-}" ] || kill -TERM "$riseml_pid" || return
+  riseml_count=0
+  while kill -0 "$riseml_pid"; do
+    sleep 0.1 || sleep 1
+    riseml_count=$((riseml_count + 1))
+    [ -n "${riseml_signal-}" ] || [ "$riseml_count" -lt 20 ] || kill -KILL "$riseml_pid"
+  done
 }
 
 riseml_hand_over_result() {

@@ -36,7 +36,7 @@ def compile_workflow(plan: ExperimentSet, origin: Origin, target: Target) -> dic
         api_version="argoproj.io/v1alpha1",
         name=names.workflow,
         generate_name=None if names.workflow else f"{names.stem}-",
-        namespace=target.namespace,
+        namespace=target.namespace or "",  # None would mean the one of Hera's global configuration
         labels=_labels(names),
         annotations=_annotations(names),
         service_account_name=target.service_account,
@@ -134,7 +134,9 @@ def _has_board(names: Names) -> bool:
 
 
 def _completed(document: dict[str, Any], names: Names) -> dict[str, Any]:
-    """Add what Argo 4.1 knows and Hera 7.1 does not."""
+    """Add what Argo 4.1 knows and Hera 7.1 does not, and drop the empty namespace that Hera asks for."""
+    if not document["metadata"]["namespace"]:
+        del document["metadata"]["namespace"]
     if _has_board(names):
         board = next(each for each in document["spec"]["templates"] if each["name"] == "tensorboard")
         board["pendingTimeout"] = tensorboard.PATIENCE

@@ -34,7 +34,7 @@ def template(names: Names) -> Container:
         labels={labels.TYPE: "build"},
         affinity=pod.prefer(labels.BUILD_NODE, "In"),
         synchronization=Synchronization(mutexes=[Mutex(name=f"riseml-build-{build.key}")]) if build.key else None,
-        init_containers=[] if remote else [_context(build, names)],
+        init_containers=None if remote else [_context(build, names)],
         image=names.target.build_image,
         command=["sh", "-c"],
         args=pod.arguments([templating.read("build.sh")]),

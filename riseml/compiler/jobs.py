@@ -23,7 +23,7 @@ def template(job: Job, names: Names) -> Container:
             *pod.fetched(names, pod.code_folder(names)),
         ],
         labels={labels.EXPERIMENT: text.reference(labels.SUB_PARAMETER), labels.TYPE: job.type},
-        init_containers=[] if remote else [pod.checkout(names)],
+        init_containers=None if remote else [pod.checkout(names)],
         image=names.image,
         command=["sh", "-c"],
         args=pod.arguments([text.bind(line, names.parameters) for line in job.run]),

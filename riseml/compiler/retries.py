@@ -13,12 +13,13 @@ from riseml import labels
 from riseml.compiler.text import reference
 from riseml.spec import Retries
 
+_OVERDUE = "lastRetry.message matches 'specified deadline'"
 _CAUSES = {
-    "oom": "lastRetry.exitCode == '137' || lastRetry.message matches 'OOMKilled'",
-    "preempted": "lastRetry.exitCode == '143' || lastRetry.message matches "
+    "oom": f"lastRetry.exitCode == '137' && !({_OVERDUE}) || lastRetry.message matches 'OOMKilled'",
+    "preempted": f"lastRetry.exitCode == '143' && !({_OVERDUE}) || lastRetry.message matches "
     "'pod deleted|[Pp]reempt|[Ee]vict|low on resource|node shutdown|shutting down|DisruptionTarget'",
     "node-lost": "lastRetry.message matches "
-    "'pod deleted|NodeLost|node lost|unresponsive|unreachable|machine restarted'",
+    "'pod deleted|NodeLost|[Nn]ode lost|was lost|unresponsive|unreachable|machine restarted'",
 }
 _KILLED = f"'{{{{workflow.annotations.{labels.KILLED}}}}}' matches '(^|,)({reference(labels.SUB_PARAMETER)}|[*])='"
 

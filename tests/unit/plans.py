@@ -1,0 +1,67 @@
+"""Plans to compile, and what Argo and the kubelet make of the result."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from riseml.compiler import compile_workflow
+from riseml.spec import Experiment, ExperimentSet, Job, Origin, Resources, Target
+
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+ORIGIN = Origin("me", 14, REVISION)
+Document = dict[str, Any]
+
+
+def single(run: tuple[str, ...] = ("python fit.py",), **changes: Any) -> ExperimentSet:
+    """Return the plan of an experiment without a grid; what concerns its job is given as `job_…`."""
+    job = {name.removeprefix("job_"): changes.pop(name) for name in list(changes) if name.startswith("job_")}
+    values: dict[str, Any] = {
+        "project": "mnist",
+        "config": "project: mnist\n",
+        "image": "python:3.12",
+        "jobs": (Job("train", run, **{"resources": Resources(), **job}),),
+        "experiments": (Experiment(1, {}),),
+        "is_set": False,
+    }
+    return ExperimentSet(**{**values, **changes})
+
+
+def grid(*cells: Mapping[str, str], **changes: Any) -> ExperimentSet:
+    """Return the plan of a set with these parameters of its experiments."""
+    experiments = tuple(Experiment(sub, cell) for sub, cell in enumerate(cells, 1))
+    return single(**{"is_set": True, "experiments": experiments, **changes})
+
+
+def compiled(plan: ExperimentSet, origin: Origin = ORIGIN, target: Target | None = None) -> Document:
+    """Compile a plan for the usual place."""
+    return compile_workflow(plan, origin, target or Target())
+
+
+def template(document: Document, name: str) -> Document:
+    """Return a template by its name."""
+    found: Document = {each["name"]: each for each in document["spec"]["templates"]}[name]
+    return found
+
+
+def task(document: Document, name: str) -> Document:
+    """Return a task, of whatever DAG, by its name."""
+    tasks = [each for part in document["spec"]["templates"] for each in part.get("dag", {}).get("tasks", ())]
+    found: Document = {each["name"]: each for each in tasks}[name]
+    return found
+
+
+def env(container: Document) -> dict[str, Any]:
+    """Return the environment of a container as it stands in the document."""
+    return {each["name"]: each.get("value", each.get("valueFrom")) for each in container["env"]}
+
+
+def received(document: Document, position: int, text: str) -> str:
+    """Return what a job of the experiment at `position` gets to see of a text in its template."""
+    item = task(document, "experiment")["withItems"][position]
+    tagged = re.sub(r"\{\{inputs\.parameters\.([\w-]+)\}\}", lambda tag: item[tag[1]], text)
+    return tagged.replace("$$", "$")
+
+
+def lines(document: Document, position: int = 0) -> list[str]:
+    """Return the lines that the job of an experiment runs."""
+    return [received(document, position, arg) for arg in template(document, "train")["container"]["args"][2:]]

@@ -1,0 +1,404 @@
+"""The compiled document: its templates, names, labels, and what a job is told."""
+
+import ast
+import json
+import re
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hera.shared import global_config
+from hera.workflows.models import Workflow
+from plans import ORIGIN, REVISION, Document, compiled, env, grid, lines, received, single, task, template
+
+from riseml import labels, templating
+from riseml.compiler.text import literal
+from riseml.spec import Build, Job, Origin, Resources, Target
+
+ROOT = Path(__file__).parents[2]
+STEPS = ("pip install -r requirements.txt", "echo \"it's\" $HOME && touch 'a b'")
+BUILD = Build("0123456789abcdef01234567", ("requirements.txt",))
+PLANS = {
+    "single": (single(), ORIGIN),
+    "set": (grid({"lr": "1e-6"}, {"lr": "0.1"}, concurrency=2), ORIGIN),
+    "install": (single(install=STEPS), replace(ORIGIN, build=BUILD)),
+    "install, unknown files": (single(install=STEPS), ORIGIN),
+    "install, built": (single(install=STEPS), replace(ORIGIN, build=replace(BUILD, image="r/me/mnist@sha256:0"))),
+    "install, set": (grid({"lr": "1"}, {"lr": "2"}, install=STEPS), replace(ORIGIN, build=BUILD)),
+    "tensorboard": (single(framework="tensorflow", tensorboard=True), ORIGIN),
+    "tensorboard, set": (grid({"lr": "1"}, {"lr": "2"}, framework="tensorflow", tensorboard=True), ORIGIN),
+    "all": (
+        grid(
+            {"lr": "1", "sub": "a'b\"\n"},
+            {"lr": "2", "sub": ""},
+            install=STEPS,
+            framework="tensorflow",
+            tensorboard=True,
+            timeout=60,
+            retries=replace(single().retries, count=2),
+            secrets=("TOKEN",),
+        ),
+        replace(ORIGIN, build=BUILD),
+    ),
+    "no number": (grid({"lr": "1"}, {"lr": "2"}), Origin("me", None, REVISION)),
+    "git": (single(), Origin("", None, "main", git_url="https://example.org/mnist.git")),
+    "git, install": (single(install=STEPS), Origin("", None, "", git_url="https://example.org/mnist.git")),
+}
+documents = pytest.mark.parametrize("document", [compiled(*case) for case in PLANS.values()], ids=list(PLANS))
+
+
+@documents
+def test_every_field_is_one_that_argo_knows(document: Document) -> None:
+    known = Workflow.model_validate(document).model_dump(exclude_none=True, by_alias=True)
+    for part in document["spec"]["templates"]:
+        part.pop("pendingTimeout", None)  # of Argo 4.1; Hera 7.1 knows 4.0
+    assert known == document
+
+
+@documents
+def test_a_document_is_plain_json_data(document: Document) -> None:
+    assert json.loads(json.dumps(document)) == document
+
+
+@documents
+def test_every_tag_is_one_that_its_place_resolves(document: Document) -> None:
+    for part in document["spec"]["templates"]:
+        inputs = {each["name"] for each in part.get("inputs", {}).get("parameters", ())}
+        items = {
+            key for each in part.get("dag", {}).get("tasks", ()) for item in each.get("withItems", ()) for key in item
+        }
+        known = {f"inputs.parameters.{name}" for name in inputs} | {f"item.{name}" for name in items}
+        known |= {"workflow.name", f"workflow.annotations.{labels.KILLED}", "retries"}
+        known |= {"tasks.build.outputs.parameters.image"} if part["name"] == "main" else set()
+        assert set(re.findall(r"\{\{(.*?)\}\}", json.dumps(part))) <= known
+
+
+@documents
+def test_every_call_passes_the_inputs_of_its_template(document: Document) -> None:
+    for part in document["spec"]["templates"]:
+        for call in part.get("dag", {}).get("tasks", ()):
+            wanted = template(document, call["template"]).get("inputs", {}).get("parameters", ())
+            given = call.get("arguments", {}).get("parameters", ())
+            assert [each["name"] for each in given] == [each["name"] for each in wanted]
+
+
+@documents
+def test_every_mount_has_a_volume(document: Document) -> None:
+    for part in document["spec"]["templates"]:
+        volumes = {each["name"] for each in [*document["spec"]["volumes"], *part.get("volumes", ())]}
+        containers = [part.get("container", {}), *part.get("initContainers", ()), *part.get("sidecars", ())]
+        assert {m["name"] for each in containers for m in each.get("volumeMounts", ())} <= volumes
+
+
+@pytest.mark.parametrize("case", PLANS)
+def test_compiling_twice_gives_the_same_text(case: str) -> None:
+    assert json.dumps(compiled(*PLANS[case])) == json.dumps(compiled(*PLANS[case]))
+
+
+def test_heras_global_configuration_is_neither_read_nor_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = compiled(single())
+    settings = {"namespace": "theirs", "service_account_name": "theirs", "image": "theirs", "host": "https://theirs"}
+    for name, value in settings.items():
+        monkeypatch.setattr(global_config, name, value)
+    assert compiled(single()) == before
+    assert {name: getattr(global_config, name) for name in settings} == settings
+
+
+def test_nothing_else_produces_workflows() -> None:
+    for path in (ROOT / "riseml").rglob("*.py"):
+        if path.is_relative_to(ROOT / "riseml/compiler") or path.is_relative_to(ROOT / "riseml/engines/argo"):
+            continue
+        tree = ast.parse(path.read_text("utf-8"))
+        imports = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+        imports |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        assert not {name for name in imports if name.partition(".")[0] == "hera"}, path
+
+
+def test_a_namespace_is_written_only_where_the_place_has_one() -> None:
+    assert "namespace" not in compiled(single())["metadata"]
+    assert compiled(single(), target=Target(namespace="riseml-me"))["metadata"]["namespace"] == "riseml-me"
+
+
+def test_metadata() -> None:
+    metadata = compiled(grid({"lr": "1"}, {"lr": "2"}, framework="tensorflow", concurrency=2))["metadata"]
+    assert metadata["name"] == "mnist-14"
+    assert metadata["labels"] == {
+        "riseml.io/user": "me",
+        "riseml.io/project": "mnist",
+        "riseml.io/number": "14",
+        "riseml.io/kind": "set",
+        "riseml.io/framework": "tensorflow",
+    }
+    assert metadata["annotations"] == {
+        "workflows.argoproj.io/title": "mnist 14",
+        "workflows.argoproj.io/description": "2 experiments, 2 at a time",
+        "riseml.io/config": "project: mnist\n",
+        "riseml.io/revision": REVISION,
+        "riseml.io/killed": "",
+    }
+
+
+def test_without_a_number_kubernetes_makes_the_name() -> None:
+    document = compiled(*PLANS["no number"])
+    assert document["metadata"]["generateName"] == "mnist-"
+    assert "name" not in document["metadata"]
+    assert labels.NUMBER not in document["metadata"]["labels"]
+    train = template(document, "train")["container"]
+    (output,) = [mount["subPath"] for mount in train["volumeMounts"] if mount["name"] == "output"]
+    assert output == "me/mnist/{{workflow.name}}/{{inputs.parameters.riseml-sub}}"
+    assert env(train)["RISEML_EXPERIMENT"] == "{{workflow.name}}.{{inputs.parameters.riseml-sub}}"
+
+
+@pytest.mark.parametrize(
+    ("project", "number", "subs", "job", "name"),
+    [
+        ("MNIST_deep", 1, 1, Job("train", (), Resources()), "mnist-deep-1"),
+        ("a__b--c", 1, 1, Job("train", (), Resources()), "a-b-c-1"),
+        ("p" * 80, 7, 1, Job("train", (), Resources()), "p" * 53 + "-7"),
+        ("p" * 80, 1234, 500, Job("worker", (), Resources(), count=32), "p" * 44 + "-1234"),
+        ("p" * 52 + "_q", 7, 1, Job("train", (), Resources()), "p" * 52 + "-7"),
+    ],
+)
+def test_names_leave_room_for_the_longest_host_name(project: str, number: int, subs: int, job: Job, name: str) -> None:
+    plan = grid(*[{"a": "1"}] * subs, project=project, jobs=(job,))
+    document = compiled(plan, Origin("me", number))
+    assert document["metadata"]["name"] == name
+    ending = f"-{subs}-{job.type}" + (f"-{job.count}" if job.count > 1 else "")
+    assert len(name + ending) <= 63
+    assert len(document["metadata"]["labels"][labels.PROJECT]) <= 63
+
+
+def test_the_set_is_one_task_over_its_experiments() -> None:
+    document = compiled(grid({"depth": "3", "lr": "1e-6"}, {"depth": "4", "lr": "1e-6"}, concurrency=2))
+    whole = template(document, "set")
+    assert whole["parallelism"] == 2
+    assert whole["failFast"] is False
+    assert whole["dag"]["failFast"] is False
+    (cells,) = whole["dag"]["tasks"]
+    assert cells["withItems"] == [
+        {"riseml-sub": "1", "depth": "3", "lr": "1e-6"},
+        {"riseml-sub": "2", "depth": "4", "lr": "1e-6"},
+    ]
+    assert cells["when"] == "'{{workflow.annotations.riseml.io/killed}}' !~ '(^|,)({{item.riseml-sub}}|[*])='"
+
+
+@pytest.mark.parametrize("name", ["sub", "image", "index", "number", "experiment", "job", "code", "quoted-lr"])
+def test_a_parameter_may_be_called_as_what_is_ours(name: str) -> None:
+    document = compiled(
+        grid({name: "7"}, {name: "8"}, install=STEPS, jobs=(Job("train", (f"echo {{{{{name}}}}}",), Resources()),))
+    )
+    assert lines(document, 1) == ["echo 8"]
+    arguments = template(document, "experiment")["inputs"]["parameters"]
+    assert [each["name"] for each in arguments] == ["riseml-sub", "riseml-image", name]
+
+
+def test_a_job_sees_its_folders_and_its_configuration() -> None:
+    plan = grid({"lr-decay": "0.1"}, {"lr-decay": "0.2"}, job_env={"MODEL": "m-{{ lr-decay }}"})
+    train = template(compiled(plan), "train")["container"]
+    told = env(train)
+    assert {name: told[name] for name in told if name != "RISEML_CONFIGURATION"} == {
+        "PYTHONUNBUFFERED": "1",
+        "LR_DECAY": "{{inputs.parameters.lr-decay}}",
+        "MODEL": "m-{{inputs.parameters.lr-decay}}",
+        "OUTPUT_DIR": "/output",
+        "DATA_DIR": "/data",
+        "RISEML_DIR": "/riseml",
+        "RESULT_FILE": "/output/.riseml/results.jsonl",
+        "RISEML_EXPERIMENT": "14.{{inputs.parameters.riseml-sub}}",
+        "EXPERIMENT_ID": "14.{{inputs.parameters.riseml-sub}}",
+        "RISEML_JOB": "train",
+        "RISEML_ATTEMPT": "0",
+    }
+    assert train["workingDir"] == "/code"
+    assert {m["name"]: (m["mountPath"], m.get("subPath"), m.get("readOnly")) for m in train["volumeMounts"]} == {
+        "code": ("/code", None, None),
+        "data": ("/data", None, True),
+        "output": ("/output", "me/mnist/14/{{inputs.parameters.riseml-sub}}", None),
+        "riseml": ("/riseml", None, None),
+        "shm": ("/dev/shm", None, None),
+    }
+    metadata = template(compiled(plan), "train")["metadata"]
+    assert metadata["labels"] == {
+        "riseml.io/experiment": "{{inputs.parameters.riseml-sub}}",
+        "riseml.io/type": "train",
+    }
+
+
+def test_a_single_experiment_has_no_extra_number() -> None:
+    train = template(compiled(single()), "train")["container"]
+    assert env(train)["RISEML_EXPERIMENT"] == "14"
+    assert [m["subPath"] for m in train["volumeMounts"] if m["name"] == "output"] == ["me/mnist/14"]
+
+
+def test_the_user_decides_about_buffering() -> None:
+    train = template(compiled(single(job_env={"PYTHONUNBUFFERED": ""})), "train")["container"]
+    assert [each["value"] for each in train["env"] if each["name"] == "PYTHONUNBUFFERED"] == [""]
+
+
+def test_the_code_is_checked_out_from_the_store() -> None:
+    train = template(compiled(single()), "train")
+    (checkout,) = train["initContainers"]
+    assert env(checkout) == {
+        "REPOSITORY": "/store/repos/mnist.git",
+        "REVISION": REVISION,
+        "CODE_DIR": "/code",
+        "RISEML_DIR": "/riseml",
+    }
+    assert checkout["args"][0].startswith(templating.read("checkout.sh"))
+    assert checkout["args"][2] == templating.read("riseml.py")
+    assert {m["mountPath"]: m.get("readOnly") for m in checkout["volumeMounts"]} == {
+        "/store": True,
+        "/riseml": None,
+        "/code": None,
+    }
+
+
+def test_the_code_comes_from_a_git_remote_as_an_artifact() -> None:
+    document = compiled(*PLANS["git"])
+    train = template(document, "train")
+    code, library = train["inputs"]["artifacts"]
+    assert code == {
+        "name": "code",
+        "path": "/code",
+        "git": {"repo": "https://example.org/mnist.git", "revision": "main"},
+    }
+    assert library["path"] == "/riseml/lib/riseml.py"
+    assert library["raw"]["data"] == templating.read("riseml.py")
+    assert "initContainers" not in train
+    assert not {"store", "code"} & {volume["name"] for volume in document["spec"]["volumes"]}
+
+
+def test_install_steps_become_a_build() -> None:
+    document = compiled(*PLANS["install"])
+    build = template(document, "build")
+    told = env(build["container"])
+    assert json.loads(told["RISEML_INSTALL"]) == list(STEPS)
+    assert json.loads(told["RISEML_BUILD_FILES"]) == ["requirements.txt"]
+    assert told["RISEML_BASE_IMAGE"] == "python:3.12"
+    assert told["IMAGE_KEY"] == BUILD.key
+    assert build["synchronization"] == {"mutexes": [{"name": f"riseml-build-{BUILD.key}"}]}
+    assert build["initContainers"][0]["args"][1:] == ["context", "requirements.txt"]
+    (dockerfile,) = build["inputs"]["artifacts"]
+    first, *_, one, two = dockerfile["raw"]["data"].splitlines()
+    assert first == "FROM python:3.12"
+    assert [json.loads(line.removeprefix("RUN "))[-1] for line in (one, two)] == list(STEPS)
+    assert task(document, "set")["depends"] == "build"
+    assert task(document, "set")["arguments"]["parameters"] == [
+        {"name": "riseml-image", "value": "{{tasks.build.outputs.parameters.image}}"}
+    ]
+    train = template(document, "train")
+    assert train["container"]["image"] == "{{inputs.parameters.riseml-image}}"
+    assert env(train["initContainers"][0])["CODE_DIR"] == "/riseml/code"
+    assert "code" not in {mount["name"] for mount in train["container"]["volumeMounts"]}
+
+
+def test_a_known_image_needs_no_build() -> None:
+    document = compiled(*PLANS["install, built"])
+    assert [part["name"] for part in document["spec"]["templates"]] == ["main", "set", "experiment", "train"]
+    train = template(document, "train")
+    assert train["container"]["image"] == "r/me/mnist@sha256:0"
+    assert env(train["initContainers"][0])["CODE_DIR"] == "/riseml/code"
+
+
+def test_the_tensorboard_of_an_experiment_stands_beside_its_job() -> None:
+    (board,) = template(compiled(*PLANS["tensorboard"]), "train")["sidecars"]
+    assert board["image"] == "python:3.12"
+    assert env(board) == {"OUTPUT_DIR": "/output", "TENSORBOARD_ADDRESS": "0.0.0.0:6006"}
+    assert board["resources"] == {"requests": {"cpu": "200m", "memory": "256M"}}
+    assert [mount["subPath"] for mount in board["volumeMounts"]] == ["me/mnist/14"]
+
+
+def test_the_tensorboard_of_a_set_is_a_daemon_over_all_of_it() -> None:
+    document = compiled(*PLANS["tensorboard, set"])
+    board = template(document, "tensorboard")
+    assert board["daemon"] is True
+    assert board["pendingTimeout"] == "10m"
+    assert [mount["subPath"] for mount in board["container"]["volumeMounts"]] == ["me/mnist/14"]
+    assert [each["name"] for each in template(document, "main")["dag"]["tasks"]] == ["set", "tensorboard"]
+    assert "sidecars" not in template(document, "train")
+
+
+@pytest.mark.parametrize(
+    ("resources", "wanted"),
+    [
+        (Resources(), {"requests": {"cpu": "1", "memory": "512M"}}),
+        (Resources(cpus=Decimal("0.5"), mem=4 * 2**30), {"requests": {"cpu": "500m", "memory": "4Gi"}}),
+        (Resources(cpus=Decimal("1.25"), mem=10_000), {"requests": {"cpu": "1250m", "memory": "10000"}}),
+        (
+            Resources(cpus=Decimal(8), mem=40_000_000_000, gpus=2),
+            {"requests": {"cpu": "8", "memory": "40G"}, "limits": {"nvidia.com/gpu": "2"}},
+        ),
+    ],
+)
+def test_resources_are_requests_but_for_gpus(resources: Resources, wanted: dict[str, Any]) -> None:
+    assert template(compiled(single(job_resources=resources)), "train")["container"]["resources"] == wanted
+
+
+def test_a_timeout_is_of_one_attempt() -> None:
+    document = compiled(single(timeout=90))
+    assert template(document, "train")["activeDeadlineSeconds"] == 90
+    assert "activeDeadlineSeconds" not in document["spec"]
+
+
+def test_secrets_are_named_and_nothing_more() -> None:
+    document = compiled(single(secrets=("TOKEN",)), target=Target(secret="kept"))
+    assert env(template(document, "train")["container"])["TOKEN"] == {"secretKeyRef": {"name": "kept", "key": "TOKEN"}}
+
+
+def test_pods_hold_no_token_but_the_executors() -> None:
+    spec = compiled(single(), target=Target(service_account="runner"))["spec"]
+    assert spec["automountServiceAccountToken"] is False
+    assert spec["executor"] == {"serviceAccountName": "runner"}
+    assert spec["serviceAccountName"] == "runner"
+
+
+def test_what_is_left_of_a_run() -> None:
+    spec = compiled(single())["spec"]
+    assert spec["podGC"] == {"strategy": "OnPodSuccess", "deleteDelayDuration": "1h"}
+    assert spec["ttlStrategy"] == {"secondsAfterSuccess": 14 * 86400, "secondsAfterFailure": 30 * 86400}
+    assert spec["podMetadata"]["labels"] == spec["podMetadata"]["annotations"] == {"sidecar.istio.io/inject": "false"}
+
+
+def test_wishes_for_nodes_never_keep_a_pod_from_starting() -> None:
+    text = json.dumps(compiled(*PLANS["all"]))
+    assert "preferredDuringSchedulingIgnoredDuringExecution" in text
+    assert "requiredDuringScheduling" not in text
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'echo \'{"a": {"b": 1}}\'',
+        "echo ${{ matrix.os }} {{ jinja|filter }} {{undeclared}} {% raw %}",
+        "cat <<'EOF'\nEOF2\n  $$ $(nproc) $(OUTPUT_DIR) `date`\nEOF",
+        "echo $$$$ $$(HOME) a$",
+        "printf '%s' \\",
+        "echo \u00e4\u20ac\U0001f600 \t end",
+        "",
+    ],
+)
+def test_a_line_reaches_the_job_as_it_was_written(line: str) -> None:
+    assert lines(compiled(single((line,)))) == [line]
+    assert lines(compiled(grid({"lr": "1"}, jobs=(Job("train", (line + "{{lr}}",), Resources()),)))) == [line + "1"]
+
+
+def test_placeholders_are_replaced_as_text() -> None:
+    line = "fit {{lr}} {{ lr }}{{  lr}} '{{opt}}' {{LR}} {{lr }}}"
+    document = compiled(grid({"lr": "1e-6", "opt": 'it\'s "$x"'}, jobs=(Job("train", (line,), Resources()),)))
+    assert lines(document) == ["fit 1e-6 1e-61e-6 'it's \"$x\"' {{LR}} 1e-6}"]
+
+
+def test_values_of_the_environment_are_texts() -> None:
+    told = env(template(compiled(single(job_env={"A": "$(PATH) $$", "B": "$OUTPUT_DIR"})), "train")["container"])
+    document = compiled(single())
+    assert received(document, 0, told["A"]) == "$(PATH) $$"
+    assert told["B"] == "$OUTPUT_DIR"
+
+
+@pytest.mark.parametrize("name", ["run.sh", "checkout.sh", "riseml.py", "context.sh", "build.sh", "tensorboard.sh"])
+def test_scripts_hold_nothing_that_argo_or_the_kubelet_would_change(name: str) -> None:
+    text = templating.read(name)
+    assert literal(text) == text
+    assert "{{" not in text

@@ -1,0 +1,83 @@
+"""After which ends of an attempt there is another one, evaluated as Argo does."""
+
+import pytest
+from plans import compiled, single, template
+
+from riseml.engines.local.expressions import expression
+from riseml.spec import Retries
+
+ENDS = {  # what Argo says of an attempt: phase, exit code, message
+    "error": ("Failed", "1", "main: Error (exit code 1)"),
+    "timeout": ("Failed", "143", "Pod was active on the node longer than the specified deadline"),
+    "checkout": ("Failed", "-1", "checkout: Error (exit code 1)"),
+    "executor": ("Error", "-1", "wait: Error (exit code 64)"),
+    "oom": ("Failed", "137", "main: OOMKilled (exit code 137)"),
+    "killed by the kernel": ("Failed", "137", "main: Error (exit code 137)"),
+    "deleted": ("Error", "-1", "pod deleted"),
+    "evicted": ("Failed", "-1", "The node was low on resource: memory. Threshold quantity: 100Mi, available: 9Mi."),
+    "ended by SIGTERM": ("Failed", "143", "main: Error (exit code 143)"),
+    "shutdown": ("Failed", "-1", "Pod was terminated in response to imminent node shutdown."),
+    "preempted": ("Failed", "-1", "Preempted in order to admit critical pod"),
+    "unresponsive": ("Failed", "-1", "Node n1 which was running pod p1 is unresponsive"),
+    "restarted": ("Error", "-1", "machine restarted"),
+}
+OOM = {"oom", "killed by the kernel"}
+PREEMPTED = {"deleted", "evicted", "ended by SIGTERM", "shutdown", "preempted"}
+LOST = {"deleted", "unresponsive", "restarted"}
+ERROR = {"error", "timeout", "checkout", "executor"}
+
+
+def _again(on: tuple[str, ...], end: str, killed: str = "", sub: str = "3") -> bool:
+    strategy = template(compiled(single(retries=Retries(2, on))), "train")["retryStrategy"]
+    text = strategy["expression"].replace("{{workflow.annotations.riseml.io/killed}}", killed)
+    status, code, message = ENDS[end]
+    scope = {"lastRetry.status": status, "lastRetry.exitCode": code, "lastRetry.message": message}
+    return expression(text.replace("{{inputs.parameters.riseml-sub}}", sub))(scope)
+
+
+@pytest.mark.parametrize(
+    ("on", "ends"),
+    [
+        (Retries().on, set(ENDS)),
+        (("oom",), OOM),
+        (("preempted",), PREEMPTED),
+        (("node-lost",), LOST),
+        (("error",), ERROR),
+        (("error", "oom"), ERROR | OOM),
+        (("preempted", "node-lost"), PREEMPTED | LOST),
+        (("error", "preempted"), ERROR | PREEMPTED),
+        ((), set()),
+    ],
+)
+def test_causes(on: tuple[str, ...], ends: set[str]) -> None:
+    assert {end for end in ENDS if _again(on, end)} == ends
+
+
+@pytest.mark.parametrize(
+    ("killed", "again"),
+    [
+        ("", True),
+        ("3=2026-11-23T06:51:12Z", False),
+        ("*=2026-11-23T06:51:12Z", False),
+        ("1=2026-11-23T06:51:12Z,3=2026-11-23T06:51:12Z", False),
+        ("13=2026-11-23T06:51:12Z,33=2026-11-23T06:51:12Z", True),
+    ],
+)
+@pytest.mark.parametrize("on", [Retries().on, ("preempted",)])
+def test_what_was_killed_is_not_tried_again(killed: str, again: bool, on: tuple[str, ...]) -> None:
+    assert _again(on, "ended by SIGTERM", killed) is again
+
+
+def test_the_policy_is_written_and_the_limit_counts_further_attempts() -> None:
+    strategy = template(compiled(single(retries=Retries(3))), "train")["retryStrategy"]
+    assert strategy["limit"] == "3"
+    assert strategy["retryPolicy"] == "Always"
+
+
+def test_without_retries_a_failure_is_final() -> None:
+    assert "retryStrategy" not in template(compiled(single()), "train")
+
+
+def test_the_job_knows_its_attempt() -> None:
+    container = template(compiled(single(retries=Retries(1))), "train")["container"]
+    assert {"name": "RISEML_ATTEMPT", "value": "{{retries}}"} in container["env"]

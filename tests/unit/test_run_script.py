@@ -1,0 +1,330 @@
+"""The script that runs a job's lines, in the shells that images have."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from riseml import templating
+from riseml.compiler import pod
+
+SHELLS = {"bash": ["bash"], "dash": ["dash"], "busybox": ["busybox", "sh"]}
+FOUND = [name for name, command in SHELLS.items() if shutil.which(command[0])]
+NOBODY = 65534
+TRAINER = """
+import os, signal, sys, time
+seen = []
+def save(number, frame):
+    seen.append(number)
+    if len(seen) > 1:
+        return
+    time.sleep(0.3)
+    os.write(1, b"saved after %d\\n" % len(seen))
+    sys.exit(int(sys.argv[1]))
+signal.signal(signal.SIGTERM, save)
+os.write(1, b"up\\n")
+time.sleep(60)
+"""
+
+
+class Job:
+    """One job: its folders, and how it is run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.code, self.output, self.own = (folder / name for name in ("code", "output", "riseml"))
+        for each in (self.code, self.output, self.own):
+            each.mkdir()
+        self.results = self.output / ".riseml/results.jsonl"
+        self.log = self.output / ".riseml/logs/train.0.log"
+        self.env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("RISEML", "PYTHON"))},
+            "OUTPUT_DIR": str(self.output),
+            "RISEML_DIR": str(self.own),
+            "RESULT_FILE": str(self.results),
+            "RISEML_JOB": "train",
+            "RISEML_ATTEMPT": "0",
+            "RISEML_CONFIGURATION": "project: mnist\nrun: it's",
+        }
+
+    def start(self, *lines: str, shell: str | None = None, user: int | None = None) -> "subprocess.Popen[str]":
+        """Start the lines: in this shell, or as a container does, which takes bash where there is one."""
+        script = [*SHELLS[shell], "-c", templating.read("run.sh"), "riseml"] if shell else ["sh", "-c"]
+        return subprocess.Popen(
+            [*script, *(lines if shell else pod.arguments(lines))],
+            cwd=self.code,
+            env=self.env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+            user=user,
+        )
+
+    def run(self, *lines: str, shell: str | None = None, user: int | None = None) -> tuple[int, str]:
+        """Run the lines; return the exit status and what they wrote."""
+        with self.start(*lines, shell=shell, user=user) as process:
+            return process.wait(30), process.communicate()[0]
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Job:
+    return Job(tmp_path)
+
+
+@pytest.fixture
+def poor_job() -> Iterator[Job]:
+    """A job whose user may not write to the working directory."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    try:
+        job = Job(folder)
+        job.output.chmod(0o777)
+        job.own.chmod(0o777)
+        job.code.chmod(0o555)
+        yield job
+    finally:
+        shutil.rmtree(folder)
+
+
+shells = pytest.mark.parametrize("shell", FOUND)
+everywhere = pytest.mark.parametrize("logged", [False, True], ids=["teed", "logged"])
+
+
+@shells
+@everywhere
+def test_lines_follow_each_other_in_one_shell(job: Job, shell: str, logged: bool) -> None:
+    if logged:
+        job.env["RISEML_LOGGED"] = "1"
+    lines = (
+        "mkdir sub; cd sub",
+        "X=1",
+        "export Y=2",
+        'say() { echo "$1"; }',
+        'say "${PWD##*/} $X $(sh -c "echo \\$Y")"',
+    )
+    assert job.run(*lines, shell=shell) == (0, "sub 1 2\n")
+
+
+@shells
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("false", 1),
+        ("(exit 7)", 7),
+        ("sh -c 'exit 42'", 42),
+        ("true\nsh -c 'exit 3'\necho never", 3),
+        ("cd nowhere 2>/dev/null", None),
+        ("exit 5", 5),
+        ("true | sh -c 'exit 4'", 4),
+        ("fail() { sh -c 'exit 6'; echo never; }; fail", 6),
+        ("kill -9 $(sh -c 'echo $PPID') 2>/dev/null; sh -c 'kill -9 $$'", 137),
+        ("no-such-command-here 2>/dev/null", 127),
+        ("if then", None),
+    ],
+)
+def test_the_first_failing_line_ends_the_job_with_its_status(
+    job: Job, shell: str, line: str, status: int | None
+) -> None:
+    ended, said = job.run("echo before", line, "echo never", shell=shell)
+    assert said.startswith("before\n")
+    assert "never" not in said
+    assert ended == status if status is not None else ended != 0
+
+
+@shells
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("echo a \\", "a\n"),
+        ('echo a # a comment, it\'s "one"', "a\n"),
+        ("cat <<EOF\na $((1 + 1))\nEOF", "a 2\n"),
+        ("cat <<'RISEML'\n$x it's `no`\nRISEML\necho after", "$x it's `no`\nafter\n"),
+        ("echo 'EOF'; echo \"it's\"", "EOF\nit's\n"),
+        ("printf '%s\\n' a\\\\b '$HOME' \"\\$x\"", "a\\b\n$HOME\n$x\n"),
+        ("echo one |\n  tr a-z A-Z", "ONE\n"),
+        ("false || echo kept going", "kept going\n"),
+        ("if false; then echo no; fi", ""),
+        ("! true || echo no", "no\n"),
+        ("", ""),
+        ("   \n\t", ""),
+        ('echo "$#:$0"', "0:riseml\n"),
+        ("set -- a b; echo $#", "2\n"),
+        ("echo \u00e4\u20ac\U0001f600", "\u00e4\u20ac\U0001f600\n"),
+        ("echo out; echo err >&2", "out\nerr\n"),
+        ("env | grep -c ^riseml_ || echo none", "0\nnone\n"),
+    ],
+)
+def test_a_line_means_what_it_means_in_a_script(job: Job, shell: str, line: str, said: str) -> None:
+    assert job.run(line, "echo end", shell=shell) == (0, said + "end\n")
+
+
+@shells
+def test_exit_0_ends_the_job_early_and_well(job: Job, shell: str) -> None:
+    assert job.run("echo one", "exit 0", "echo two", shell=shell) == (0, "one\n")
+
+
+def test_lines_run_in_bash_where_there_is_one(job: Job) -> None:
+    if not shutil.which("bash"):
+        pytest.skip("no bash")
+    assert job.run('a=(x y); [[ ${a[1]} == y ]] && declare -A map=([k]=v) && echo "${map[k]}"', 'echo "${map[k]}"') == (
+        0,
+        "v\nv\n",
+    )
+
+
+def test_lines_run_in_sh_where_there_is_no_bash(job: Job, tmp_path: Path) -> None:
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for name in ("sh", "mkdir", "rm", "mkfifo", "tee", "wc", "date", "sleep", "tail", "id", "setsid"):
+        if found := shutil.which(name):
+            (tools / name).symlink_to(found)
+    job.env["PATH"] = str(tools)
+    assert job.run('echo "<${BASH_VERSION-}>"', "(exit 7)") == (7, "<>\n" if _plain_sh() else job.log.read_text())
+
+
+def _plain_sh() -> bool:
+    return "bash" not in Path("/bin/sh").resolve().name
+
+
+@shells
+def test_the_configuration_is_recorded_before_anything_runs(job: Job, shell: str) -> None:
+    status, said = job.run('cat "$OUTPUT_DIR/riseml-configuration.yml"', "false", shell=shell)
+    assert (status, said) == (1, "project: mnist\nrun: it's\n")
+
+
+@shells
+def test_what_is_written_is_kept_in_the_output_folder(job: Job, shell: str) -> None:
+    status, said = job.run("echo out", "echo err >&2", "(exit 3)", shell=shell)
+    assert (status, said) == (3, "out\nerr\n")
+    assert job.log.read_text() == said
+    times = [line.split() for line in job.log.with_name("train.0.log.times").read_text().splitlines()]
+    assert times[-1][1] == str(len(said))
+    assert all(int(time) > 1_700_000_000 for time, _ in times)
+
+
+@shells
+def test_another_attempt_has_a_log_of_its_own(job: Job, shell: str) -> None:
+    job.run("echo one", shell=shell)
+    job.env["RISEML_ATTEMPT"] = "1"
+    job.run("echo two", shell=shell)
+    assert job.log.read_text() == "one\n"
+    assert job.log.with_name("train.1.log").read_text() == "two\n"
+
+
+@shells
+def test_who_keeps_the_log_needs_no_copy(job: Job, shell: str) -> None:
+    job.env["RISEML_LOGGED"] = "1"
+    assert job.run("echo out", shell=shell) == (0, "out\n")
+    assert not job.log.exists()
+
+
+@shells
+@pytest.mark.parametrize("end", ["true", "(exit 4)"])
+def test_the_last_result_is_handed_over(job: Job, shell: str, end: str) -> None:
+    last = '{"loss": 1, "\u00e4": "%s\\n"}'
+    job.run(f"printf '%s\\n' '{{\"loss\": 2}}' '{last}' >> $RESULT_FILE", end, shell=shell)
+    assert (job.own / "result").read_text() == last
+
+
+@shells
+def test_a_result_that_is_too_long_for_argo_is_not_cut(job: Job, shell: str) -> None:
+    job.run(f"echo '{'x' * 3000}' >> $RESULT_FILE", shell=shell)
+    assert not (job.own / "result").exists()
+
+
+@shells
+def test_without_a_result_there_is_none(job: Job, shell: str) -> None:
+    assert job.run("true", shell=shell) == (0, "")
+    assert not (job.own / "result").exists()
+
+
+@shells
+@everywhere
+@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the script", "to its group"])
+def test_a_trainer_ends_in_its_own_time(job: Job, shell: str, logged: bool, send: Callable[..., None]) -> None:
+    if logged:
+        job.env["RISEML_LOGGED"] = "1"
+    (job.code / "fit.py").write_text(TRAINER)
+    for own, status in ((0, 143), (9, 9)):
+        process = job.start(f"{sys.executable} fit.py {own}", "echo never", shell=shell)
+        assert process.stdout
+        assert process.stdout.readline() == "up\n"
+        send(process.pid, signal.SIGTERM)
+        assert process.communicate(timeout=30)[0] == "saved after 1\n"
+        assert process.returncode == status
+    if not logged:
+        assert job.log.read_text() == "up\nsaved after 1\n" * 2
+
+
+@shells
+def test_a_signal_reaches_what_runs_in_the_background(job: Job, shell: str) -> None:
+    line = "(trap 'sleep 0.2; echo saved; exit' TERM; echo up; while :; do sleep 0.05; done) & wait"
+    process = job.start(line, "echo never", shell=shell)
+    assert process.stdout
+    assert process.stdout.readline() == "up\n"
+    process.terminate()
+    assert process.communicate(timeout=30)[0].endswith("saved\n")  # before it the shell may name what was ended
+    assert process.returncode == 143
+
+
+@shells
+@everywhere
+def test_what_a_line_leaves_running_ends_with_the_job(job: Job, shell: str, logged: bool) -> None:
+    if logged:
+        job.env["RISEML_LOGGED"] = "1"
+    assert job.run("sleep 300 & echo $! > pid", "echo done", shell=shell) == (0, "done\n")
+
+
+@shells
+def test_an_output_folder_that_cannot_be_written_is_named(job: Job, tmp_path: Path, shell: str) -> None:
+    job.env["OUTPUT_DIR"] = str(tmp_path / "nowhere")
+    status, said = job.run("echo never", shell=shell)
+    assert status == 73
+    assert f"riseml: cannot write to the output directory {tmp_path}/nowhere (as user {os.getuid()})" in said
+    assert "never" not in said
+
+
+@shells
+def test_a_log_that_cannot_be_kept_is_no_reason_to_fail(job: Job, shell: str) -> None:
+    (job.output / ".riseml").mkdir()
+    (job.output / ".riseml/logs").write_text("a file where the folder should be")
+    status, said = job.run("echo on it goes", shell=shell)
+    assert status == 0
+    assert said.endswith(f"riseml: there will be no copy of this log in {job.log.parent}\non it goes\n")
+
+
+@shells
+def test_the_code_comes_over_what_install_steps_have_left(job: Job, shell: str) -> None:
+    (job.code / "built").write_text("by a step")
+    (job.code / "fit.py").write_text("as it was when the image was built")
+    (job.own / "code/sub").mkdir(parents=True)
+    (job.own / "code/fit.py").write_text("print('new')")
+    (job.own / "code/sub/.hidden").write_text("there, too")
+    assert job.run("cat built fit.py sub/.hidden", shell=shell) == (0, "by a stepprint('new')there, too")
+
+
+@shells
+def test_code_runs_where_it_is_if_its_place_cannot_be_written(poor_job: Job, shell: str) -> None:
+    user = NOBODY if os.getuid() == 0 else None
+    (poor_job.own / "code").mkdir()
+    (poor_job.own / "code/fit.py").write_text("new")
+    status, said = poor_job.run("cat fit.py; pwd", shell=shell, user=user)
+    assert status == 0
+    note, rest = said.split("\n", 1)
+    assert note.endswith(f"cannot write to {poor_job.code}, so the code runs in {poor_job.own}/code")
+    assert rest == f"new{poor_job.own}/code\n"
+
+
+@shells
+@pytest.mark.parametrize(("before", "after"), [(None, "{}/lib"), ("/a:/b", "{}/lib:/a:/b")])
+def test_the_library_is_found_first(job: Job, shell: str, before: str | None, after: str) -> None:
+    if before:
+        job.env["PYTHONPATH"] = before
+    assert job.run('echo "$PYTHONPATH"', shell=shell) == (0, after.format(job.own) + "\n")
