@@ -5,14 +5,22 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local.events import Annotated, Launch
+from riseml.engines.local.events import (
+    Annotated,
+    Launch,
+    LockGranted,
+    PodEnded,
+    PodPending,
+    PodProgressed,
+    PodStarted,
+)
 from riseml.engines.local.interpreter import Run
 from riseml.engines.local.support import check
 from tests.unit import plans
 from tests.unit.simulator import BEGINNING, End, Simulator, by_name, phases, simulate
 from tests.unit.workflows import arguments, dag, job, task, workflow
 
-F, S, O, K, E = "Failed", "Succeeded", "Omitted", "Skipped", "Error"
+F, S, X, K, E = "Failed", "Succeeded", "Omitted", "Skipped", "Error"
 ABC = ("a", "b", "c")
 
 
@@ -26,11 +34,11 @@ ABC = ("a", "b", "c")
         pytest.param(
             [task("a"), task("b", depends="a"), task("c", depends="b")],
             {"a": [1]},
-            {"": F, "a": F, "b": O, "c": O},
+            {"": F, "a": F, "b": X, "c": X},
             id="omitted ones inherit the failure",
         ),
         pytest.param(
-            [task("a"), task("b", dependencies=["a"])], {"a": [1]}, {"": F, "a": F, "b": O}, id="dependencies"
+            [task("a"), task("b", dependencies=["a"])], {"a": [1]}, {"": F, "a": F, "b": X}, id="dependencies"
         ),
         pytest.param(
             [task("a"), task("b", depends="a.Failed")], {"a": [1]}, {"": S, "a": F, "b": S}, id="a failure answered for"
@@ -38,11 +46,11 @@ ABC = ("a", "b", "c")
         pytest.param(
             [task("a"), task("b", depends="a.Failed")],
             {},
-            {"": S, "a": S, "b": O},
+            {"": S, "a": S, "b": X},
             id="an omitted leaf inherits success",
         ),
         pytest.param(
-            [task("a"), task("b"), task("c", depends="a && b")], {"b": [1]}, {"": F, "a": S, "b": F, "c": O}, id="both"
+            [task("a"), task("b"), task("c", depends="a && b")], {"b": [1]}, {"": F, "a": S, "b": F, "c": X}, id="both"
         ),
         pytest.param(
             [task("a"), task("b"), task("c", depends="a || b.Succeeded")],
@@ -54,7 +62,7 @@ ABC = ("a", "b", "c")
             [task("a", when="1 == 2"), task("b", depends="a")], {}, {"": S, "a": K, "b": S}, id="skipped is good enough"
         ),
         pytest.param(
-            [task("a", when="1 == 2"), task("b", depends="a.Succeeded")], {}, {"": S, "a": K, "b": O}, id="or not"
+            [task("a", when="1 == 2"), task("b", depends="a.Succeeded")], {}, {"": S, "a": K, "b": X}, id="or not"
         ),
         pytest.param([task("a", when="x < 1")], {}, {"": E, "a": E}, id="a condition that makes no sense"),
     ],
@@ -230,9 +238,9 @@ def test_any_and_all_of_a_group() -> None:
         task("all", depends="g.AllFailed"),
         task("plain", depends="g"),
     )
-    assert phases(simulate(workflow(main, job()), {"g(1:b)": [1]})).items() >= {"any": S, "all": O, "plain": O}.items()
+    assert phases(simulate(workflow(main, job()), {"g(1:b)": [1]})).items() >= {"any": S, "all": X, "plain": X}.items()
     failed = phases(simulate(workflow(main, job()), {f"g({i}:{c})": [1] for i, c in enumerate(ABC)}))
-    assert failed.items() >= {"any": O, "all": S, "plain": O, "g": F}.items()
+    assert failed.items() >= {"any": X, "all": S, "plain": X, "g": F}.items()
 
 
 # Parameters
@@ -247,7 +255,8 @@ def launched(document: dict[str, Any], **script: list[int | End]) -> list[Launch
 
 def test_tags_are_replaced_where_they_mean_something() -> None:
     text = (
-        "{{workflow.name}} {{ workflow.uid }} {{workflow.labels.l}} {{workflow.annotations.x/y}} {{workflow.parameters.p}} "
+        "{{workflow.name}} {{ workflow.uid }} {{workflow.labels.l}} "
+        "{{workflow.annotations.x/y}} {{workflow.parameters.p}} "
         "{{inputs.parameters.a}} {{node.name}} {{pod.name}} {{retries}} {{somebody.elses}} {{ {{inputs.parameters.a}}"
     )
     template = job(inputs=["a"], container={"args": [text], "env": [{"name": "A", "value": "{{inputs.parameters.a}}"}]})
@@ -348,8 +357,6 @@ def test_a_container_may_be_the_entrypoint() -> None:
 def test_progress_adds_up() -> None:
     simulator = Simulator(workflow(dag("main", task("a"), task("b")), job()), {})
     simulator._act(simulator.run.start(BEGINNING))
-    from riseml.engines.local.events import PodProgressed
-
     first = simulator.launched[0].node
     for progress in ("3/10", "nonsense", "1" * 30 + "/2"):
         simulator.apply(PodProgressed(first, progress))
@@ -374,8 +381,6 @@ def test_two_names_with_one_hash_are_two_nodes() -> None:
 
 
 def test_events_about_unknown_pods_change_nothing() -> None:
-    from riseml.engines.local.events import LockGranted, PodEnded, PodPending, PodStarted
-
     run = Run(workflow(dag("main", task("a")), job()), "uid")
     (launch,) = run.start(BEGINNING)
     assert isinstance(launch, Launch)

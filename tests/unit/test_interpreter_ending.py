@@ -21,7 +21,7 @@ from tests.unit import plans
 from tests.unit.simulator import BEGINNING, FOREVER, End, Simulator, by_name, phases, simulate
 from tests.unit.workflows import dag, deletion, gang, job, task, workflow
 
-F, S, K, E, R, P, O = "Failed", "Succeeded", "Skipped", "Error", "Running", "Pending", "Omitted"
+F, S, K, E, R, P, X = "Failed", "Succeeded", "Skipped", "Error", "Running", "Pending", "Omitted"
 DAEMON = job("ps", daemon=True)
 TERMINATE = Shutdown("Terminate")
 
@@ -45,7 +45,7 @@ def test_a_daemon_of_an_inner_dag_ends_with_that() -> None:
     document = workflow(dag("main", task("a", "inner"), task("b", depends="a")), inner, job(), DAEMON)
     simulator = Simulator(document, {"a.x": [1]})
     simulator.finish()
-    assert phases(simulator.result()) == {"": F, "a": F, "a.ps": S, "a.x": F, "b": O}
+    assert phases(simulator.result()) == {"": F, "a": F, "a.ps": S, "a.x": F, "b": X}
     assert len(simulator.stops) == 1
 
 
@@ -65,7 +65,7 @@ def test_what_waits_for_a_daemon_starts_when_it_is_ready() -> None:
         task("c", dependencies=["ps"]),
     ]
     done = simulate(workflow(dag("main", *tasks), job(), DAEMON), {".ps": [End(None, pending=3.0, after=None)]})
-    assert phases(done) == {"": S, "ps": S, "a": S, "b": O, "c": S}
+    assert phases(done) == {"": S, "ps": S, "a": S, "b": X, "c": S}
     assert by_name(done, "a")["startedAt"].endswith(":43.000000Z")
 
 
@@ -199,9 +199,9 @@ def test_what_had_not_begun(strategy: str) -> None:
     simulator.finish()
     done = simulator.result()
     assert phases(done) == {
-        "": F, "a": F, "b": O,
-        "g": F, "g(0:p)": F, "g(0:p).x": F, "g(0:p).y": O,
-        "g(1:q)": F, "g(1:q).x": F, "g(1:q).y": O, "g(2:r)": F, "g(2:r).x": F, "g(2:r).y": O,
+        "": F, "a": F, "b": X,
+        "g": F, "g(0:p)": F, "g(0:p).x": F, "g(0:p).y": X,
+        "g(1:q)": F, "g(1:q).x": F, "g(1:q).y": X, "g(2:r)": F, "g(2:r).x": F, "g(2:r).y": X,
     }  # fmt: skip
     assert by_name(done, "g(2:r).x")["message"] == f"workflow shutdown with strategy: {strategy}"
     assert len(simulator.launched) == 2

@@ -1,11 +1,13 @@
 """Further attempts: after which ends, how many, how soon."""
 
+import itertools
 from typing import Any
 
 import pytest
 
 from riseml.engines.local.decisions import spoken
 from riseml.engines.local.events import Shutdown
+from riseml.spec import Retries
 from tests.unit import plans
 from tests.unit.simulator import End, Simulator, by_name, phases, simulate
 from tests.unit.workflows import arguments, dag, job, task, workflow
@@ -105,7 +107,7 @@ def test_backoff_waits_longer_each_time() -> None:
         "No more retries left",
     ]
     starts = [node.started_at for node in simulator.run.nodes.values() if node.retried]
-    assert [round(b - a, 2) for a, b in zip(starts, starts[1:], strict=False)] == [11.25, 21.25, 31.25]
+    assert [round(b - a, 2) for a, b in itertools.pairwise(starts)] == [11.25, 21.25, 31.25]
 
 
 @pytest.mark.parametrize(
@@ -154,8 +156,6 @@ def test_no_attempt_follows_a_shutdown() -> None:
 
 
 def test_the_compilers_own_rules_can_be_read() -> None:
-    from riseml.spec import Retries
-
     document = plans.compiled(plans.single(retries=Retries(2, ("oom",))))
     done = simulate(document, {".train": [137, 1]})
     name = "set.experiment(0:riseml-sub:1).train"

@@ -44,7 +44,7 @@ def with_parameters(template: Data) -> Data:
     """Write `inputs=["a"]` and `outputs={"r": default}` out as Argo has them."""
     if isinstance(template.get("inputs"), list):
         template["inputs"] = {"parameters": [{"name": name} for name in template["inputs"]]}
-    if isinstance(template.get("outputs"), dict) and "parameters" not in template["outputs"]:
+    if template.get("outputs") and "parameters" not in template["outputs"]:
         parameters = []
         for name, default in template["outputs"].items():
             source = {"path": f"/{name}", **({} if default is None else {"default": default})}

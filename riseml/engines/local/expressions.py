@@ -110,6 +110,12 @@ class _Condition(Grammar):
         **ORDER,
     }
 
+    def prefixed(self) -> Part:
+        """Parse a value with at most one `!` before it."""
+        if self.word == "!" and self.text[self.position :].lstrip().startswith("!"):
+            raise self.error("Argo cannot read two ! in a row")
+        return super().prefixed()
+
     def value(self, word: str) -> Part:
         if word[0] in "'\"":
             text = re.sub(r"\\(.)", r"\1", word[1:-1], flags=re.DOTALL)
@@ -149,6 +155,12 @@ def _constant(value: str | float | bool) -> Part:
     return Part(lambda _: value, type(value), value)
 
 
+def _among(value: Any, values: list[Any]) -> bool:
+    if not all(isinstance(each, type(value)) for each in values):
+        raise ExpressionError(f"{value!r} cannot be in {values!r}")
+    return value in values
+
+
 class _Expr(Grammar):
     """The part of the expr language that Argo's own documents use; all variables are text."""
 
@@ -166,7 +178,7 @@ class _Expr(Grammar):
         "startsWith": Comparison(str.startswith, (str,), (str,)),
         "endsWith": Comparison(str.endswith, (str,), (str,)),
         "matches": Comparison(search, (str,), (str,), pattern=True),
-        "in": Comparison(lambda value, values: value in values, SCALARS, (list,), alike=False),
+        "in": Comparison(_among, SCALARS, (list,), alike=False),
         **ORDER,
     }
 
@@ -232,12 +244,16 @@ def _whole(value: object) -> float:
     return float(int(value)) if isinstance(value, str | float) else float("nan")
 
 
+def _text(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 _FUNCTIONS: Final[Mapping[str, tuple[Callable[[Any], Any], type]]] = {
     "asInt": (_whole, float),
     "int": (_whole, float),
     "asFloat": (float, float),
     "float": (float, float),
-    "string": (str, str),
+    "string": (_text, str),
 }
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 

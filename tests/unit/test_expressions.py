@@ -1,0 +1,191 @@
+"""The languages of `when`, of hooks and retries, and of `depends`; the answers are Argo's own."""
+
+from typing import Any
+
+import pytest
+
+from riseml.engines.local.expressions import ExpressionError, condition, dependency, expression
+
+LAST = {
+    "lastRetry.exitCode": "3",
+    "lastRetry.status": "Failed",
+    "lastRetry.duration": "1.5",
+    "lastRetry.message": "main: Error (exit code 3)",
+    "tasks.worker-1.status": "Failed",
+    "tasks.a.status": "Succeeded",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("a == a", True),
+        ("a == 'a'", True),
+        ("\"a\" == 'a'", True),
+        ("a != b", True),
+        ("1 == 1.0", True),
+        ("'1' == 1", False),
+        ("'1' != 1", True),
+        ("0x10 == 16", True),
+        ("-1 < 1", True),
+        ("1.5 >= 1.5", True),
+        ("'b' > a", True),
+        ("true", True),
+        ("true == 'true'", False),
+        ("!(a == b)", True),
+        ("!true || 2 < 3", True),
+        ("a == b || a == c || a == a", True),
+        ("a == a && b == c", False),
+        ("a == b && b == b || c == c", True),
+        ("'' == ''", True),
+        ("'a b' == 'a b'", True),
+        ("Succeeded == 'Succeeded'", True),
+        ("grün == 'grün'", True),
+        ("'abc' =~ '^a.c$'", True),
+        ("'abc' !~ 'x'", True),
+        (r"'a*c' =~ '\\*'", True),
+        (r"'\a' == 'a'", True),
+        ("'it\" == 'it'", True),
+        ("'' !~ '(^|,)(3|[*])='", True),
+        ("'3=2026-01-01T00:00:00Z' !~ '(^|,)(3|[*])='", False),
+        ("'13=2026-01-01T00:00:00Z,4=x' !~ '(^|,)(3|[*])='", True),
+        ("'1=x,*=2026-01-01T00:00:00Z' !~ '(^|,)(3|[*])='", False),
+        ("'2026-01-02' > '2026-01-01T10:00:00Z'", True),
+        ("'2026-13-01' == '2026-13-01'", True),
+    ],
+)
+def test_condition(text: str, wanted: bool) -> None:
+    assert condition(text)({}) is wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "ends too early"),
+        ("a ==", "ends too early"),
+        ("a == b c", "unexpected 'c'"),
+        ("(a == b", "expected '\\)', not 'the end'"),
+        ("a", "neither true nor false"),
+        ("foo-bar == x", "unexpected '-'"),
+        ("a = b", "unexpected '='"),
+        ("a &&! b", "unexpected '&&!'"),
+        ("! !true", "two !"),
+        ("a == 1.2.3", "no number"),
+        ("x.y == 1", "needs quotes"),
+        ("a in ('a', 'b')", "unexpected 'in'"),
+        ("a + b == ab", "unexpected"),
+        ("a ? b : c", "unexpected"),
+        ("1 =~ '1'", "cannot take a number"),
+        ("true < false", "cannot take a truth value"),
+        ("a < 1", "cannot compare text with a number"),
+        ("'a' =~ '('", "pattern"),
+        ("'a' =~ '(?=x)'", "Argo's patterns"),
+        (r"'aa' =~ '(a)\\1'", "Argo's patterns"),
+        ("a == b == c", "two comparisons"),
+        ("'unclosed", "cannot read"),
+    ],
+)
+def test_no_condition(text: str, why: str) -> None:
+    with pytest.raises(ExpressionError, match=why):
+        condition(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ('tasks["worker-1"].status == "Failed"', True),
+        ("tasks['worker-1'].status == 'Error' || tasks.a.status == 'Error'", False),
+        ('tasks["a"]["status"] in ["Succeeded", "Skipped"]', True),
+        ("not (lastRetry.status in ['Error'])", True),
+        ("lastRetry.exitCode == '3' and lastRetry.status != 'Error'", True),
+        ("asInt(lastRetry.exitCode) > 2 && asFloat(lastRetry.duration) < 2", True),
+        ("int(lastRetry.exitCode) == 3", True),
+        ("string(3) == lastRetry.exitCode", True),
+        ("lastRetry.message contains 'exit code'", True),
+        ("lastRetry.message matches '[Ee]xit|OOM'", True),
+        ("lastRetry.message startsWith 'main' && lastRetry.message endsWith ')'", True),
+        ("!(lastRetry.status == 'Failed') || false", False),
+        (r"'a\'b' == 'a' || 'a\\b' matches 'a.b'", True),
+        ("2 >= 1.5e0 && -1 < 0", True),
+        ("true", True),
+    ],
+)
+def test_expression(text: str, wanted: bool) -> None:
+    assert expression(text)(LAST) is wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("lastRetry.exitCode", "neither true nor false"),
+        ("lastRetry.exitCode == 3", "cannot compare text with a number"),
+        ("lastRetry.exitCode + 1 == 4", "cannot read"),
+        ("lastRetry?.exitCode == '3'", "cannot read"),
+        ("a ?? b", "cannot read"),
+        ("sprig.int(a) == 1", "function sprig.int"),
+        ("any(tasks, {# == 1})", "function any"),
+        (r"'\d' == 'd'", "unknown escape"),
+        ("lastRetry.status in 'Failed'", "cannot take text"),
+        ("lastRetry.status in [lastRetry.status]", "constants"),
+        ("lastRetry.message matches '('", "pattern"),
+        ("not lastRetry.status == 'x'", "cannot take text"),
+        ("nil == nil", "cannot use 'nil'"),
+        ("true == ", "too early"),
+    ],
+)
+def test_no_expression(text: str, why: str) -> None:
+    with pytest.raises(ExpressionError, match=why):
+        expression(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "why"),
+    [
+        ("asInt(lastRetry.message) == 3", LAST, "asInt cannot take"),
+        ("lastRetry.status == 'x'", {}, "has no value"),
+        ("lastRetry.message matches lastRetry.status", {**LAST, "lastRetry.status": "("}, "pattern"),
+        ("'3' in [1, 2]", {}, "cannot be in"),
+    ],
+)
+def test_what_shows_only_when_it_is_evaluated(text: str, scope: dict[str, str], why: str) -> None:
+    with pytest.raises(ExpressionError, match=why):
+        expression(text)(scope)
+
+
+def test_names_of_an_expression() -> None:
+    parsed = expression('tasks["worker-1"].status == "Failed" || lastRetry.exitCode == "1"')
+    assert parsed.names == {"tasks.worker-1.status", "lastRetry.exitCode"}
+
+
+@pytest.mark.parametrize(
+    ("text", "scope", "wanted"),
+    [
+        ("a", {"a.Succeeded"}, True),
+        ("a", {"a.Skipped"}, True),
+        ("a", {"a.Daemoned"}, True),
+        ("a", {"a.Failed"}, False),
+        ("a && b-c.Failed", {"a.Succeeded", "b-c.Failed"}, True),
+        ("!a.Succeeded || (b && c.Omitted)", {"a.Succeeded", "b.Skipped", "c.Omitted"}, True),
+        ("a.AnySucceeded && !a.AllFailed", {"a.AnySucceeded"}, True),
+        ("a.Errored", set[str](), False),
+    ],
+)
+def test_dependency(text: str, scope: set[str], wanted: bool) -> None:
+    parsed = dependency(text)
+    meaning: dict[str, Any] = {name: name in scope for name in parsed.names}
+    assert parsed(meaning) is wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("a.Finished", "no result"),
+        ("a &", "cannot read"),
+        ("a b", "unexpected"),
+        ("a == b", "cannot read"),
+        ("()", "use '\\)'"),
+    ],
+)
+def test_no_dependency(text: str, why: str) -> None:
+    with pytest.raises(ExpressionError, match=why):
+        dependency(text)

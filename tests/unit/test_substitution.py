@@ -1,0 +1,81 @@
+"""Tags, items, and what Kubernetes replaces after Argo has."""
+
+from typing import Any
+
+import pytest
+
+from riseml.engines.local.substitution import expand, fill, item_name, item_values, replace, tags
+
+KNOWN = {"inputs.parameters.lr": "0.1", "workflow.name": "w", "item": "{{workflow.name}}", "empty": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("plain", "plain"),
+        ("{{inputs.parameters.lr}}", "0.1"),
+        ("{{ inputs.parameters.lr }}", "0.1"),
+        ("a{{workflow.name}}b{{workflow.name}}", "awbw"),
+        ("{{unknown}} {{ unknown }}", "{{unknown}} {{ unknown }}"),
+        ("{{empty}}", ""),
+        ("{{item}}", "{{workflow.name}}"),  # one level at a time
+        ("{{", "{{"),
+        ("}} {{workflow.name", "}} {{workflow.name"),
+        ("{% if x %}{{ x }}{% endif %} {{workflow.name}}", "{% if x %}{{ x }}{% endif %} w"),
+        ("{{ a {{workflow.name}} }}", "{{ a w }}"),
+        ("${{ matrix.os }} {{{{workflow.name}}}}", "${{ matrix.os }} {{{{workflow.name}}}}"),
+    ],
+)
+def test_replace(text: str, wanted: str) -> None:
+    assert replace(text, KNOWN.get) == wanted
+
+
+def test_fill_reaches_every_text_and_leaves_the_original() -> None:
+    data = {"a{{workflow.name}}": ["{{workflow.name}}", {"b": "{{inputs.parameters.lr}}"}, 1, None, True]}
+    assert fill(data, KNOWN.get) == {"aw": ["w", {"b": "0.1"}, 1, None, True]}
+    assert data["a{{workflow.name}}"][0] == "{{workflow.name}}"
+
+
+def test_tags() -> None:
+    data = {"{{k}}": ["x {{ a }}{{b}}", 3, "{{ c {{d}}", {"e": "{{"}]}
+    assert list(tags(data)) == ["k", "a", "b", "d"]
+
+
+@pytest.mark.parametrize(
+    ("item", "values"),
+    [
+        ("text", {"item": "text"}),
+        (7, {"item": "7"}),
+        (False, {"item": "false"}),
+        ({"b": "x", "a": 1}, {"item.b": "x", "item.a": "1", "item": '{"a":1,"b":"x"}'}),
+        ({"q": 'say "ä"\n'}, {"item.q": 'say \\"ä\\"\\n', "item": '{"q":"say \\"ä\\"\\n"}'}),
+    ],
+)
+def test_item_values(item: Any, values: dict[str, str]) -> None:
+    assert item_values(item) == values
+
+
+@pytest.mark.parametrize(
+    ("item", "name"),
+    [
+        ({"sub": "1", "lr": "1e-6"}, "t(3:lr:1e-6,sub:1)"),
+        ("f(x)", "t(3:fx)"),
+        (12, "t(3:12)"),
+        ({"a": "(", "B": "ü"}, "t(3:B:ü,a:)"),
+    ],
+)
+def test_item_name(item: Any, name: str) -> None:
+    assert item_name("t", 3, item) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("$(A) $(B)", "1 $(B)"),
+        ("$$(A) $$ $", "$(A) $ $"),
+        ("$A ${A} $(unclosed", "$A ${A} $(unclosed"),
+        ("$$$(A)", "$1"),
+    ],
+)
+def test_expand(text: str, wanted: str) -> None:
+    assert expand(text, {"A": "1"}) == wanted
