@@ -39,6 +39,7 @@ COMPLETE = "__complete"  # what the shell code of `riseml completion` calls
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status; the only place where errors end."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    _open_streams()
     debug = _take(words, "--debug") or os.environ.get("RISEML_DEBUG", "") not in {"", "0"}
     if _take(words, "--no-color"):
         os.environ["NO_COLOR"] = "1"
@@ -82,6 +83,13 @@ def run(name: str, words: list[str]) -> int:
     from riseml.cli import app
 
     return app.run(name, import_module(f"riseml.cli.{COMMANDS[name][0]}").command, words)
+
+
+def _open_streams() -> None:
+    """Give closed streams (`riseml status >&-`) somewhere to write to."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  as long as the process
 
 
 def _take(words: list[str], flag: str) -> bool:

@@ -14,15 +14,21 @@ def tell(error: BaseException, *, debug: bool) -> int:
     """Write an error to stderr and return its exit status; one that nobody expected is named as a bug."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
-    if isinstance(error, BrokenPipeError):
-        return _close_quietly()
-    if debug and not isinstance(error, KeyboardInterrupt):
-        import traceback
+    status = _tell(error, debug=debug)
+    _settle()
+    return status
 
-        traceback.print_exception(error)
+
+def _tell(error: BaseException, *, debug: bool) -> int:
+    if isinstance(error, BrokenPipeError):
+        return BROKEN_PIPE
     if isinstance(error, KeyboardInterrupt):
         _write("\nAborted.")
         return INTERRUPTED
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
     if isinstance(error, RiseMLError):
         _write(_describe(error))
         return error.exit_status
@@ -65,19 +71,23 @@ def _surprise(error: BaseException) -> str:
 
 
 def _write(text: str) -> None:
+    encoding = sys.stderr.encoding or "utf-8"
     try:
         sys.stdout.flush()
-        sys.stderr.write(text.encode(sys.stderr.encoding or "utf-8", "replace").decode(sys.stderr.encoding or "utf-8"))
-        sys.stderr.write("\n")
+    except (OSError, ValueError):
+        _settle()
+    try:
+        sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         return  # Nobody listens; the exit status says it.
 
 
-def _close_quietly() -> int:
-    """The reader of our output is gone (`riseml status | head`): end like any other filter."""
+def _settle() -> None:
+    """Let nothing more be said where nobody reads (`riseml status | head`), as any filter would."""
     try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.stdout.flush()
     except (OSError, ValueError):
-        return BROKEN_PIPE
-    return BROKEN_PIPE
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.close(nowhere)

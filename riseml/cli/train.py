@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from riseml.answers import Run
-from riseml.cli import options, output, text
+from riseml.cli import options, output, progress, text
 from riseml.client import CONFIG_FILE, Client
 
 if TYPE_CHECKING:
@@ -39,11 +39,26 @@ def command(
         from riseml.cli import preview
 
         return preview.show(client, config_file, form, gitignore=gitignore)
-    run = client.train(config_file, gitignore=gitignore, on_sync=_synced)
+    run = _train(client, config_file, gitignore)
     for remark in (*map(str, run.warnings), *run.remarks):
         output.note(remark)
     _started(run, form, logs=logs)
     return _follow(client, run) if logs else 0
+
+
+def _train(client: Client, file: str, gitignore: bool | None) -> Run:
+    notice = progress.Notice()
+
+    def synced(snapshot: "Snapshot") -> None:
+        notice.end()
+        _synced(snapshot)
+        notice.begin("Starting...")
+
+    notice.begin("Syncing project...")
+    try:
+        return client.train(file, gitignore=gitignore, on_sync=synced)
+    finally:
+        notice.end()
 
 
 def _synced(snapshot: "Snapshot") -> None:

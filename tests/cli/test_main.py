@@ -151,6 +151,33 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         assert process.stderr.read() == b""
 
 
+@pytest.mark.parametrize(
+    ("redirection", "status", "text"),
+    [
+        (">&-", 0, ""),
+        (">/dev/full", 1, "riseml: error: No space left on device\n"),
+        (">&- 2>&-", 0, ""),
+        ("2>/dev/full --nothing", 2, ""),
+        ("| true", 0, ""),
+    ],
+)
+def test_streams_that_take_nothing(redirection: str, status: int, text: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "RISEML_HOME": str(tmp_path / "none")}
+    line = f"{sys.executable} -m riseml --help {redirection}".replace("--help 2>/dev/full", "2>/dev/full")
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (status, text)
+
+
+def test_a_terminal_without_symbols_gets_blanks(tmp_path: Path) -> None:
+    environment = {**os.environ, "RISEML_HOME": str(tmp_path / "none"), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        [sys.executable, "-c", ASCII], capture_output=True, env=environment, check=True, cwd=Path(__file__).parents[2]
+    )
+    line = done.stdout.splitlines()[-1]
+    assert line.startswith(b"12     toaster-net      FINISHED 11 minutes  Experiment ")
+    assert line.endswith(b" n=r?k")
+
+
 @pytest.mark.parametrize(("line", "name"), [("logs 16", "16"), ("logs 16.train", "16")])
 def test_an_interrupt_while_following_only_detaches(line: str, name: str, engine: FakeEngine, riseml: Riseml) -> None:
     engine.runs, engine.events, engine.interrupt = [single(16)], [Chunk("16.train", b"half")], True
@@ -192,6 +219,17 @@ def test_an_interrupt_ends_a_watched_view(capfd: pytest.CaptureFixture[str]) -> 
     assert capfd.readouterr().out == "a\n\n"
 
 
+ASCII = """
+import sys
+import riseml.client, riseml.cli
+from riseml.cli import clock
+from riseml.status import State
+from tests.cli.fake_engine import NOW, FakeEngine, single
+clock.now = lambda: NOW
+engine = FakeEngine(runs=[single(12, State.FINISHED, result={"n": "r\xe4k"})])
+riseml.client.open_engine = lambda settings: engine
+sys.exit(riseml.cli.main(["status", "-a", "-l"]))
+"""
 SLOW = """
 import sys, time
 import riseml.client, riseml.cli
