@@ -138,7 +138,7 @@ def _judge(outline: Outline, blank: ExperimentStatus, cell: Node, jobs: list[Job
 
 def _closed(outline: Outline, job: JobStatus, sub: str, *, daemon: bool) -> JobStatus:
     """Return what became of a job when its experiment, or the run, had ended around it."""
-    if job.state.is_terminal:
+    if job.state.is_terminal or (job.reason == reasons.STOPPING and not outline.ended):
         return job
     if outline.kills.asked(sub):
         return replace(job, state=State.KILLED, reason="KILLED", message="", finished=outline.kills.time(sub))

@@ -59,17 +59,15 @@ def ended_by_kill(node: Node, finished: datetime | None, kills: Kills, sub: str)
     Argo's times are whole seconds, cut: what ended in the second of the kill ended by it, unless the time says more.
     Where nobody wrote down a time (Argo's own commands), the way it ended must tell.
     """
-    message = doc.text(node.get("message"))
-    if any(words in message for words in _SHUTDOWN):
-        return True
-    if not kills.asked(sub):
-        return False
+    phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
     time = kills.time(sub)
     if time is not None and finished is not None:
         return finished >= (time if finished.microsecond else time.replace(microsecond=0))
-    phase, code = doc.text(node.get("phase")), _exit_code(node)
-    if phase == "Succeeded":
+    if any(words in message for words in _SHUTDOWN):
+        return True
+    if phase == "Succeeded" or not kills.asked(sub):
         return False
+    code = _exit_code(node)
     return code in reasons.SIGNALLED and reasons.failure(phase, message, code)[0] == "ERROR"
 
 
@@ -88,6 +86,8 @@ def read_job(planned: PlannedJob, experiment: str, found: Attempts | None, kills
         attempt=number,
         node_id=doc.text(node.get("id")),
     )
+    if phase in _FINAL and node.get("type") == "Pod" and not node.get("finishedAt"):
+        return replace(job, state=State.RUNNING, reason=reasons.STOPPING, started=started, message=message)
     if phase not in _FINAL:
         return _unfinished(job, phase, message, started)
     if found.retries and doc.text(found.node.get("phase")) not in _FINAL and phase not in _SUCCESSFUL:

@@ -11,6 +11,7 @@
 | PREPARE | is given its image, volumes and code | `ContainerCreating`, `PodInitializing` |
 | IMAGE | waits for, or failed for want of, an image that cannot be pulled | `ErrImagePull`, `ImagePullBackOff` |
 | CONFIG | needs a Secret, claim or setting that is not there | `CreateContainerConfigError`, `FailedMount` |
+| STOPPING | was told to end and has not yet: it may be saving a checkpoint | a final phase without its time |
 | COMPLETED | ended with exit code 0 | |
 | ERROR | ended with another exit code | `main: Error (exit code 3)` |
 | COMMAND | named a command that is not there, or not executable | exit codes 126 and 127, `StartError` |
@@ -27,6 +28,8 @@
 """
 
 import re
+
+STOPPING = "STOPPING"
 
 WAITING = (
     ("LOCK", re.compile(r"Waiting for .* lock")),
