@@ -56,33 +56,41 @@ def _report(values):
     if not path:
         told = ", ".join("{0}={1}".format(name, json.dumps(plain[name])) for name in sorted(plain))
         return _note("{0} (outside of an experiment: not reported)".format(told))
-    merged = _last(path)
+    end = _end(path)
+    merged = _last(end)
     _reported.update(plain)
     merged.update(_reported)
-    return _append(path, json.dumps(merged, sort_keys=True))
+    torn = "\n" if end and not end.endswith("\n") else ""
+    return _append(path, torn + json.dumps(merged, sort_keys=True) + "\n")
 
 
-def _last(path):
-    """Return what the last line of the file reports: by this process, or by one before it or beside it."""
+def _end(path):
     try:
         with open(path, "rb") as file:
             file.seek(0, os.SEEK_END)
             file.seek(-min(file.tell(), 65536), os.SEEK_END)
-            lines = file.read().decode("utf-8", "replace").split("\n")
-        last = json.loads([line for line in lines if line.strip()][-1])
-    except (IOError, IndexError, ValueError):
+            return file.read().decode("utf-8", "replace")
+    except (IOError, OSError):
+        return ""
+
+
+def _last(text):
+    """Return what the last line reports: by this process, or by one before it or beside it."""
+    try:
+        last = json.loads([line for line in text.split("\n") if line.strip()][-1])
+    except (IndexError, ValueError):
         return {}
     return last if isinstance(last, dict) else {}
 
 
-def _append(path, line):
-    """Write one line at once, so that jobs which share the file do not tear each other's."""
+def _append(path, text):
+    """Write all at once, so that jobs which share the file do not tear each other's lines."""
     folder = os.path.dirname(path)
     if folder and not os.path.isdir(folder):
         os.makedirs(folder)
     target = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
-        os.write(target, (line + "\n").encode("utf-8"))
+        os.write(target, text.encode("utf-8"))
     finally:
         os.close(target)
 

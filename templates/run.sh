@@ -107,14 +107,14 @@ riseml_wait() {
   done
 }
 
-# What the lines left running ends with them: in its own time after a signal, else within two seconds.
+# What the lines left running ends with them: in its own time after a signal, else within half a second.
 riseml_sweep() {
   [ -n "${riseml_signal-}" ] || kill -TERM "$riseml_pid" || return
   riseml_count=0
   while kill -0 "$riseml_pid"; do
-    sleep 0.1 || sleep 1
+    [ -n "${riseml_signal-}" ] || [ "$riseml_count" -lt 5 ] || { kill -KILL "$riseml_pid"; return; }
     riseml_count=$((riseml_count + 1))
-    [ -n "${riseml_signal-}" ] || [ "$riseml_count" -lt 20 ] || kill -KILL "$riseml_pid"
+    sleep 0.1 || sleep 1
   done
 }
 

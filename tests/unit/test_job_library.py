@@ -1,0 +1,216 @@
+"""What jobs import: one file, for old and new Pythons, that never fails."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import riseml
+from riseml import templating
+
+PATH = templating.folder() / "riseml.py"
+
+
+class Scalar:
+    """A number of numpy's, torch's or jax's."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def item(self) -> Any:
+        return self.value
+
+
+class Array:
+    """An array of several numbers."""
+
+    def item(self) -> Any:
+        raise ValueError("can only convert an array of size 1")
+
+    def tolist(self) -> list[float]:
+        return [1.0, float("nan")]
+
+
+class Endless:
+    """A mock: it has every attribute, and each gives another one."""
+
+    def __getattr__(self, name: str) -> "Endless":
+        return self
+
+    def __call__(self) -> "Endless":
+        return self
+
+    def __repr__(self) -> str:
+        return "endless"
+
+
+@pytest.fixture
+def library() -> ModuleType:
+    """Load the file anew, as another process does."""
+    module = ModuleType("riseml")
+    exec(compile(PATH.read_bytes(), str(PATH), "exec"), module.__dict__)
+    return module
+
+
+@pytest.fixture
+def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    path = tmp_path / "deep/er/results.jsonl"
+    monkeypatch.setenv("RESULT_FILE", str(path))
+    monkeypatch.setenv("RISEML_EXPERIMENT", "14.3")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("RESULT_FILE", "RISEML_EXPERIMENT", "ARGO_PROGRESS_FILE"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_results_join_those_of_earlier_calls(library: ModuleType, results: Path) -> None:
+    library.report_result(accuracy=0.5, loss=2)
+    library.report_result(loss=1)
+    assert _lines(results) == [{"accuracy": 0.5, "loss": 2}, {"accuracy": 0.5, "loss": 1}]
+
+
+def test_results_join_those_of_other_processes(library: ModuleType, results: Path) -> None:
+    results.parent.mkdir(parents=True)
+    results.write_text('{"loss": 9, "accuracy": 0.1}\n{"from": "another one", "loss": 3}\n\n')
+    library.report_result(loss=1)
+    assert json.loads(results.read_text().splitlines()[-1]) == {"from": "another one", "loss": 1}
+
+
+@pytest.mark.parametrize("before", ["no json\n", "[1]\n", "\xff\n", '{"torn": ', ""])
+def test_what_others_wrote_wrongly_does_no_harm(library: ModuleType, results: Path, before: str) -> None:
+    results.parent.mkdir(parents=True)
+    results.write_bytes(before.encode("latin-1"))
+    library.report_result(loss=1)
+    assert json.loads(results.read_bytes().decode("latin-1").splitlines()[-1]) == {"loss": 1}
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (True, True),
+        (None, None),
+        (3, 3),
+        (10**30, 10**30),
+        (0.1, 0.1),
+        (float("nan"), "NaN"),
+        (float("inf"), "Infinity"),
+        (float("-inf"), "-Infinity"),
+        ("\u00e4\n", "\u00e4\n"),
+        (b"bytes", "bytes"),
+        ((1, 2), [1, 2]),
+        ({"a": {1: float("nan")}}, {"a": {"1": "NaN"}}),
+        (Scalar(0.25), 0.25),
+        (Scalar(float("nan")), "NaN"),
+        (Scalar(Scalar(2)), 2),
+        (Array(), [1.0, "NaN"]),
+        (Endless(), "endless"),
+        (1j, "1j"),
+        (Path("/a"), "/a"),
+    ],
+)
+def test_values_become_what_json_can_say(library: ModuleType, results: Path, value: Any, plain: Any) -> None:
+    library.report_result(value=value)
+    text = results.read_text()
+    assert json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON")) == {"value": plain}
+
+
+def test_numpy_and_its_like_are_plain_numbers(library: ModuleType, results: Path) -> None:
+    numpy = pytest.importorskip("numpy")
+    library.report_result(a=numpy.float32(0.5), b=numpy.int64(3), c=numpy.array([1, 2]), d=numpy.bool_(True))
+    assert _lines(results) == [{"a": 0.5, "b": 3, "c": [1, 2], "d": True}]
+
+
+def test_outside_of_a_job_there_is_a_note(library: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    library.report_result(loss=1, accuracy=0.5)
+    library.report_progress(3, 10)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "riseml: accuracy=0.5, loss=1 (outside of an experiment: not reported)\n"
+        "riseml: 3 of 10 done (outside of an experiment: not reported)\n"
+    )
+    assert library.experiment_id() is None
+
+
+def test_nothing_raises(library: ModuleType, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    library.report_result(loss=endless)
+    results.parent.mkdir(parents=True, exist_ok=True)
+    results.mkdir()
+    library.report_result(loss=1)
+    os.environ["ARGO_PROGRESS_FILE"] = str(results)
+    library.report_progress(1, 2)
+    library.report_progress("a", object())
+    assert capsys.readouterr().err.count("could not be reported") == 4
+
+
+def test_progress(library: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "progress"
+    monkeypatch.setenv("ARGO_PROGRESS_FILE", str(path))
+    for done, total, written in ((3, 10, "3/10"), (0, 0, "0/1"), (12, 10, "10/10"), (-1, 5, "0/5"), (2.9, 4.0, "2/4")):
+        library.report_progress(done, total)
+        assert path.read_text() == written + "\n"
+
+
+def test_without_a_progress_file_a_job_says_nothing(
+    library: ModuleType, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library.report_progress(1, 2)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_the_experiment_is_known(library: ModuleType, results: Path) -> None:
+    assert library.experiment_id() == "14.3"
+
+
+def test_jobs_that_share_the_file_do_not_tear_each_others_lines(results: Path) -> None:
+    code = (
+        "import riseml\nfor i in range(50): riseml.report_result(**{'name-%d' % __import__('os').getpid(): 'x' * 500})"
+    )
+    env = {**os.environ, "PYTHONPATH": str(PATH.parent)}
+    processes = [subprocess.Popen([sys.executable, "-c", code], env=env) for _ in range(4)]
+    assert [process.wait(60) for process in processes] == [0] * 4
+    lines = _lines(results)
+    assert len(lines) == 200
+    assert len({name for line in lines for name in line}) == 4
+
+
+def test_the_installed_package_offers_the_same(results: Path) -> None:
+    riseml.report_result(loss=1)
+    assert _lines(results) == [{"loss": 1}]
+    assert riseml.experiment_id() == "14.3"
+    assert callable(riseml.report_progress)
+    with pytest.raises(AttributeError, match="has no attribute 'report_results'"):
+        riseml.report_results  # noqa: B018
+
+
+def test_importing_the_package_loads_nothing_else() -> None:
+    code = "import sys; before = set(sys.modules); import riseml; print(*sorted(set(sys.modules) - before))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split() == ["riseml"]
+
+
+def test_the_file_is_python_2_as_well() -> None:
+    tree = ast.parse(PATH.read_text("utf-8"), feature_version=(3, 4))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            new = [node.args.kwonlyargs, node.args.posonlyargs, node.returns, *(a.annotation for a in node.args.args)]
+            assert not any(new)
+        assert not isinstance(node, ast.JoinedStr | ast.AnnAssign | ast.Starred | ast.Nonlocal | ast.AsyncFunctionDef)
+        if isinstance(node, ast.Raise):
+            assert node.cause is None
+    assert PATH.read_bytes().isascii()
