@@ -1,4 +1,4 @@
-"""What a user should know of a snapshot: that something was left out, or that there is a lot of it."""
+"""What a user should know of a snapshot: that something was left out, or that there is nothing, or a lot."""
 
 import os
 from typing import NamedTuple
@@ -23,6 +23,9 @@ class _Part(NamedTuple):
 def remarks(tree: Tree, files: int, size: int) -> tuple[str, ...]:
     """Return one line for each thing worth saying."""
     found = [_special(tree.special)] if tree.special else []
+    if not files:
+        why = f"; .gitignore leaves out {tree.ignored} files and folders" if tree.ignored else ""
+        found.append(f"The project has no files{why}.")
     if size >= _LARGE:
         found.append(f"The project is large ({_size(size)}): {_advice(tree, by_size=True)}")
     elif files >= _MANY:

@@ -234,8 +234,10 @@ def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
 
 def test_an_empty_project_has_a_revision(project: Project) -> None:
     taken = project.take()
-    assert (taken.files, taken.size, taken.warnings) == (0, 0, ())
+    assert (taken.files, taken.size, taken.warnings) == (0, 0, ("The project has no files.",))
     assert listing(project.restored(taken.revision)) == {}
+    write(project.folder, {".gitignore": "*", "a": ""})
+    assert project.take().warnings == ("The project has no files; .gitignore leaves out 2 files and folders.",)
 
 
 def test_the_home_inside_a_project_is_no_part_of_it(project: Project) -> None:
