@@ -29,10 +29,14 @@ An experiment, from its jobs; daemons (ps) decide nothing:
 A set, from its experiments: `set_state`. Its TensorBoard never counts and ends KILLED.
 """
 
-from riseml.status.experiments import read_experiment
-from riseml.status.outline import Outline
-from riseml.status.reading import assemble, outline, read
+from typing import TYPE_CHECKING
+
 from riseml.status.values import TERMINAL, ExperimentStatus, JobStatus, SetStatus, State, set_state
+
+if TYPE_CHECKING:
+    from riseml.status.experiments import read_experiment
+    from riseml.status.reading import assemble, outline, read
+    from riseml.status.sketch import Outline
 
 __all__ = [
     "TERMINAL",
@@ -47,3 +51,19 @@ __all__ = [
     "read_experiment",
     "set_state",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Find what reads documents when it is first used: a list of runs needs the values only."""
+    if name not in __all__:
+        raise AttributeError(f"module 'riseml.status' has no attribute '{name}'")
+    from riseml.status import experiments, reading, sketch  # noqa: PLC0415
+
+    globals().update(
+        Outline=sketch.Outline,
+        assemble=reading.assemble,
+        outline=reading.outline,
+        read=reading.read,
+        read_experiment=experiments.read_experiment,
+    )
+    return globals()[name]

@@ -12,7 +12,7 @@ from riseml.status import jobs as reading
 from riseml.status import reasons
 from riseml.status.document import Node
 from riseml.status.jobs import Attempts
-from riseml.status.outline import Outline, PlannedJob
+from riseml.status.sketch import Outline, PlannedJob
 from riseml.status.values import ExperimentStatus, JobStatus, State, set_state
 
 _SKIPPED = frozenset({"Skipped", "Omitted"})

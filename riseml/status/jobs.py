@@ -8,7 +8,7 @@ from typing import Any
 from riseml.status import document as doc
 from riseml.status import reasons
 from riseml.status.document import Node
-from riseml.status.outline import Kills, PlannedJob
+from riseml.status.sketch import Kills, PlannedJob
 from riseml.status.values import JobStatus, State
 
 _SUCCESSFUL = frozenset({"Succeeded", "Skipped", "Omitted"})

@@ -9,7 +9,7 @@ from riseml.status import document as doc
 from riseml.status.document import Node
 from riseml.status.experiments import read_experiment
 from riseml.status.jobs import by_task, read_job
-from riseml.status.outline import Outline, sketch
+from riseml.status.sketch import Outline, sketch
 from riseml.status.values import ExperimentStatus, JobStatus, SetStatus, State, count, set_state
 
 
