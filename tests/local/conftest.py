@@ -89,10 +89,13 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
                 lab.engine.stop(Id(number=number), force=True)
         finally:
             wire.leave(home)
-    left = processes_of(home)
+    limit = time.monotonic() + PATIENCE / 4
+    while (left := processes_of(home)) and time.monotonic() < limit:
+        time.sleep(0.02)
+    shown = [process.as_dict(["pid", "ppid", "cmdline", "status"]) for process in left]
     for process in left:
         process.kill()
-    assert not left, f"left behind: {[' '.join(process.cmdline()) for process in left]}"
+    assert not left, f"left behind: {shown}"
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
@@ -100,7 +103,8 @@ def processes_of(home: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            if process.pid != os.getpid() and any(str(home) in word for word in process.cmdline()):
+            words = [*process.cmdline(), process.environ().get("ARGO_PROGRESS_FILE", "")]
+            if process.pid != os.getpid() and any(str(home) in word for word in words):
                 found.append(process)
         except psutil.Error:
             continue

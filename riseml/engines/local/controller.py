@@ -20,12 +20,13 @@ import socket
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 from riseml import __version__
-from riseml.engines.local import wire
+from riseml.engines.local import processes, wire
 from riseml.engines.local.admission import Admission, machine
 from riseml.engines.local.launcher import Launcher
 from riseml.engines.local.locks import Locks
@@ -53,7 +54,7 @@ class Controller:
         self.admission = Admission(machine(os.environ))
         self.launcher = Launcher(home, lock, [sys.executable, "-m", __spec__.name if __spec__ else "", str(home)])
         self.selector = selectors.DefaultSelector()
-        self.identity = _identity(home)
+        self._identity = _identity(home)
         self.locks = Locks()
         self.runs: dict[int, ActiveRun] = {}
         self.submitter = Submitter(self)
@@ -74,11 +75,13 @@ class Controller:
         self.settle()
         self.after(_PULSE, self._pulse)
         print(f"controller {os.getpid()} serves {self.home}", flush=True)  # noqa: T201 (its log)
+        wire.ready({})
         while not self._idle():
             for key, _ in self.selector.select(self._patience()):
                 key.data()
             self._due()
             self.settle()
+        self.launcher.close()
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         """Do something later."""
@@ -113,6 +116,10 @@ class Controller:
             if waiting:
                 self._remover = subprocess.Popen(["rm", "-rf", "--", *waiting], stdin=subprocess.DEVNULL)
 
+    def key(self, number: int, node: str) -> str:
+        """Return what every process of a pod carries in its environment."""
+        return f"{self._identity}:{number}:{node}"
+
     def owner(self, key: str) -> ActiveRun:
         """Return the run that a pod belongs to."""
         return self.runs[int(key.split(":", 2)[1])]
@@ -140,8 +147,12 @@ class Controller:
     def _restore(self, number: int) -> None:
         try:
             self.runs[number] = ActiveRun.restore(self, number)
-        except RiseMLError as error:
-            print(error, flush=True)  # noqa: T201 (its log)
+        except Exception:  # noqa: BLE001 (one damaged run must not take the others with it)
+            traceback.print_exc()
+            self.runs.pop(number, None)
+            for folder in self.place.run(number).glob("*"):
+                processes.sweep(self.key(number, folder.name))
+            self.discard([self.place.run(number)])
             with self.store.transaction():
                 self.store.update_run(number, ended=1, state="FAILED", finished=time.time())
 
@@ -215,8 +226,6 @@ class Controller:
         except RiseMLError as error:
             return wire.failure(error)
         except Exception as error:  # noqa: BLE001 (a bug must not take the other runs with it)
-            import traceback  # noqa: PLC0415
-
             traceback.print_exc()
             advice = f"Other runs go on. The controller's log says more: {self.home}/controller.log"
             return wire.failure(RiseMLError(f"unexpected error in the local controller: {error!r}", advice))
@@ -285,8 +294,7 @@ def _locked(home: Path) -> int | None:
                 return None
             time.sleep(0.01)  # an earlier controller's launcher is on its way out
         else:
-            os.ftruncate(lock, 0)
-            os.write(lock, str(os.getpid()).encode())
+            os.pwrite(lock, f"{os.getpid():<10}\n".encode(), 0)  # in one piece, over an earlier one's
             return lock
     raise HomeError(f"{home / 'controller.lock'} is held by a process that does not answer", "End it, then try again.")
 
@@ -294,13 +302,17 @@ def _locked(home: Path) -> int | None:
 def main(home: Path) -> int:
     """Serve a home; the exit status is 0 also where another controller does already."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    if len(sys.argv) > 2:  # noqa: PLR2004 (a command waits: what is started from here must not keep it waiting)
+        os.set_inheritable(int(sys.argv[2]), False)
     try:
         lock = _locked(home)
         if lock is None:
+            wire.ready({})
             return 0
         Controller(home, lock).serve()
     except RiseMLError as error:
-        print(json.dumps(wire.failure(error)), flush=True)  # noqa: T201 (its log)
+        print(error, flush=True)  # noqa: T201 (its log)
+        wire.ready(wire.failure(error))
         return 1
     return 0
 

@@ -74,7 +74,7 @@ class LocalEngine:
     def folder(self, run: Id) -> Path:
         """Return where a run's outputs lie."""
         row = self._row(self._number(run))
-        return self.home / "output" / row["user"] / row["project"] / str(row["number"])
+        return self.home.joinpath("output", row["user"], row["project"], str(row["number"]))
 
     def secrets(self) -> tuple[bytes, ...]:
         """Return the values that no log may show."""

@@ -243,7 +243,8 @@ def python(environment: Mapping[str, str]) -> str:
 
 
 def _is_build(template: Mapping[str, Any]) -> bool:
-    return template.get("metadata", {}).get("labels", {}).get(labels.TYPE) == "build"
+    kind: str = template.get("metadata", {}).get("labels", {}).get(labels.TYPE, "")
+    return kind == "build"
 
 
 def _mounts(containers: Sequence[Mapping[str, Any]], volumes: Mapping[str, Path | None]) -> list[Mount]:

@@ -140,7 +140,7 @@ class ActiveRun:
     # Launch
 
     def _key(self, node: str) -> str:
-        return f"{self.controller.identity}:{self.number}:{node}"
+        return self.controller.key(self.number, node)
 
     def _launch(self, action: events.Launch) -> None:
         """Take up a pod that runs already or has ended, else queue it for room on the machine."""

@@ -39,7 +39,7 @@ class Submitter:
         """Run a riseml.yml (`config`, `file`, `revision`, `user`, `environment`); return the fields of `Started`."""
         from riseml import config, planner  # noqa: PLC0415 (the first submission pays, not every start)
 
-        plan = planner.plan(config.load_text(submission["config"], submission["file"]).config)
+        plan = planner.plan(config.load_text(submission["config"], submission["file"]))
         environment = submission["environment"]
         self._refuse(plan)
         build = builds.build(plan, submission["revision"], self._place, environment) if plan.install else None

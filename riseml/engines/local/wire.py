@@ -5,17 +5,19 @@ Reading needs no talk: commands read the database. Errors travel as their class,
 
 import json
 import os
+import select
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from riseml import __version__, errors
 from riseml.errors import HomeError, RiseMLError, UnreachableError
 
+_READY = 3  # the descriptor on which a controller says that it is ready
+_ARGUMENTS = 2  # of a controller that nobody waits for
 _LONGEST = 103  # bytes of a socket's path, macOS' limit; Linux allows 107
 PATIENCE = 30.0  # seconds that a controller may take to come up: adopting thousands of nodes needs some
 
@@ -44,11 +46,7 @@ def call(home: Path, act: str, **arguments: Any) -> Any:
             "the local controller went away before it answered",
             f"Look with `riseml status` whether it happened; its log is {home / 'controller.log'}.",
         )
-    answer = json.loads(line)
-    if said := answer.get("error"):
-        kind = getattr(errors, said["kind"], RiseMLError)
-        raise (RiseMLError if kind is errors.ConfigError else kind)(said["message"], said["advice"])
-    return answer["ok"]
+    return _said(json.loads(line))
 
 
 def answers(home: Path) -> bool:
@@ -72,8 +70,7 @@ def connection(home: Path) -> Iterator[socket.socket]:
     if channel is None:
         _prepare(home)
         log = home / "controller.log"
-        started = _spawn(home, log)
-        channel = _wait(home, started, log)
+        channel = _wait(home, _spawn(home, log), log)
     with channel:
         hello = json.loads(b"".join(_until_line(channel)) or b"{}")
         if hello.get("version") == __version__:
@@ -127,44 +124,55 @@ def _unusable(home: Path, error: OSError) -> HomeError:
     )
 
 
-def _spawn(home: Path, log: Path) -> Callable[[], int | None]:
-    """Start a controller of its own session; return what tells its exit status."""
-    import subprocess  # noqa: PLC0415 (only the first command of a while needs it)
-
+def _spawn(home: Path, log: Path) -> int:
+    """Start a controller that is nobody's child; return where it says that it is ready, or why it cannot be."""
+    ready, there = os.pipe()
+    run = [sys.executable, "-m", "riseml.engines.local.controller", str(home), str(_READY)]
     try:
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "riseml.engines.local.controller", str(home)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=home,
-                start_new_session=True,
-            )
+        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
+            dup = [(os.POSIX_SPAWN_DUP2, old, new) for old, new in ((output, 1), (output, 2), (there, _READY))]
+            shell = ["/bin/sh", "-c", 'cd "$1"; shift; "$@" &', "sh", str(home), *run]
+            os.waitpid(os.posix_spawn("/bin/sh", shell, os.environ, file_actions=[*actions, *dup], setsid=True), 0)
+        finally:
+            os.close(output)
+            os.close(there)
     except OSError as error:
+        os.close(ready)
         raise _unusable(home, error) from error
-    return process.poll
+    return ready
 
 
-def _wait(home: Path, ended: Callable[[], int | None], log: Path) -> socket.socket:
-    limit = time.monotonic() + PATIENCE
-    while time.monotonic() < limit:
-        if channel := _connected(home):
-            return channel
-        if ended() not in (None, 0):
-            raise HomeError(*_last_words(log))
-        time.sleep(0.005)
-    raise UnreachableError("the local controller does not come up", f"Its log is {log}.")
+def _wait(home: Path, ready: int, log: Path) -> socket.socket:
+    """Return a channel to a controller that was just started."""
+    with os.fdopen(ready, "rb") as pipe:
+        if not select.select([pipe], [], [], PATIENCE)[0]:
+            raise UnreachableError("the local controller does not come up", f"Its log is {log}.")
+        line = pipe.readline()
+    if not line:
+        raise UnreachableError("the local controller could not start", f"Its log is {log}.")
+    _said(json.loads(line))
+    channel = _connected(home)
+    if channel is None:
+        raise UnreachableError("the local controller went away as soon as it was there", f"Its log is {log}.")
+    return channel
 
 
-def _last_words(log: Path) -> tuple[str, str]:
-    """Return what a controller said as it gave up: its last line, `message` and `advice` as JSON."""
-    try:
-        last = log.read_bytes().splitlines()[-1]
-        said = json.loads(last)
-        return said["error"]["message"], said["error"]["advice"]
-    except (OSError, IndexError, ValueError, KeyError, TypeError):
-        return "the local controller could not start", f"Its log is {log}."
+def ready(reply: dict[str, Any]) -> None:
+    """Tell the command that started this controller, where there is one, how it went."""
+    if len(sys.argv) > _ARGUMENTS:
+        with suppress(OSError), os.fdopen(int(sys.argv[2]), "wb") as pipe:
+            pipe.write(encode(reply))
+        del sys.argv[2]
+
+
+def _said(answer: dict[str, Any]) -> Any:
+    """Return what an answer holds, or raise the error that it tells of."""
+    if said := answer.get("error"):
+        kind = getattr(errors, said["kind"], RiseMLError)
+        raise (RiseMLError if kind is errors.ConfigError else kind)(said["message"], said["advice"])
+    return answer.get("ok")
 
 
 def _until_line(channel: socket.socket) -> Iterator[bytes]:

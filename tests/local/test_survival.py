@@ -1,0 +1,162 @@
+"""What the home survives: killed controllers, restarted machines, many commands at once, full and foreign homes."""
+
+import contextlib
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psutil
+import pytest
+
+from riseml.engines.local import wire
+from riseml.engines.local.engine import LocalEngine
+from riseml.engines.local.processes import boot_id
+from riseml.errors import HomeError, RiseMLError
+from riseml.ids import Id
+from riseml.status import State
+from tests.local.conftest import Lab, processes_of
+
+
+def controller(home: Path) -> int:
+    return int((home / "controller.lock").read_text().split()[0])
+
+
+def kill_controller(home: Path) -> None:
+    """Kill the controller without a warning, and wait until it is gone."""
+    pid = controller(home)
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    while Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+        time.sleep(0.001)
+
+
+def test_a_set_ends_truly_however_often_its_controller_is_killed(lab: Lab, tmp_path: Path) -> None:
+    """Twenty kills at random moments: every cell runs exactly once, and ends with its true state and result."""
+    seed = random.Random(20)
+    number = lab.train(
+        f"""
+        parameters: {{n: {{range: {{min: 1, max: 40, step: 1}}}}}}
+        concurrency: 4
+        run: |
+          echo begun >> {tmp_path}/ran-{{{{n}}}}
+          python3 -S -c "import time; time.sleep({{{{n}}}} % 7 / 50)"
+          echo '{{"value": {{{{n}}}}}}' >> $RESULT_FILE
+          exit $(( {{{{n}}}} % 5 == 0 ))
+        """
+    ).number
+    for _ in range(20):
+        time.sleep(seed.uniform(0, 0.12))
+        kill_controller(lab.engine.home)
+        whole = lab.engine.read(Id(number=number))  # brings a new one up, and must not tell tales
+        for experiment in whole.experiments:
+            mark = tmp_path / f"ran-{experiment.sub}"
+            if experiment.state in (State.FINISHED, State.FAILED):
+                assert mark.exists()
+                assert (experiment.state is State.FAILED) == (experiment.sub % 5 == 0)  # type: ignore[operator]
+    whole = lab.wait(number)
+    whole = lab.engine.read(Id(number=number))
+    assert [e.state for e in whole.experiments] == [State.FAILED if n % 5 == 0 else State.FINISHED for n in range(1, 41)]
+    assert [e.result for e in whole.experiments] == [{"value": n} for n in range(1, 41)]
+    assert {n: (tmp_path / f"ran-{n}").read_text() for n in range(1, 41)} == dict.fromkeys(range(1, 41), "begun\n")
+
+
+def test_a_set_goes_on_by_itself_when_nobody_asks(lab: Lab, tmp_path: Path) -> None:
+    """The end of a job brings the controller back: no command is needed."""
+    lab.train(f"parameters: {{n: [1, 2, 3]}}\nrun: 'sleep 0.3; touch {tmp_path}/done-{{{{n}}}}'")
+    lab.until(lambda: len(processes_of(lab.engine.home)) > 2)
+    kill_controller(lab.engine.home)
+    lab.until(lambda: (tmp_path / "done-3").exists(), "the third cell")
+
+
+def test_the_machine_restarts_in_the_middle_of_a_set(lab: Lab, tmp_path: Path) -> None:
+    number = lab.train(
+        f"""
+        parameters: {{n: [1, 2, 3]}}
+        run: "if [ {{{{n}}}} = 1 ]; then touch {tmp_path}/on; sleep 600; fi"
+        """
+    ).number
+    lab.until((tmp_path / "on").exists)
+    home = lab.engine.home
+    while left := processes_of(home):
+        for process in left:
+            with contextlib.suppress(psutil.Error):
+                process.kill()
+    for pid in home.glob("runs/*/*/pid"):  # as if written before the machine's last start
+        pid.write_text(pid.read_text().replace(boot_id(), "0" * len(boot_id())))
+    lab.wait(number)
+    first, *others = lab.engine.read(Id(number=number)).experiments
+    assert first.state is State.FAILED
+    assert "machine restarted" in first.message
+    assert [e.state for e in others] == [State.FINISHED, State.FINISHED]
+
+
+def test_twenty_starts_at_once_have_twenty_consecutive_numbers(lab: Lab) -> None:
+    (lab.folder / "riseml.yml").write_text(
+        "project: lab\ntrain: {image: busybox, resources: {cpus: 0.01, mem: 1}, run: 'echo $RISEML_EXPERIMENT'}\n"
+    )
+
+    def train(_: int) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "riseml", "train", "-o", "json"],
+            cwd=lab.folder,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return str(json.loads(done.stdout)["id"])
+
+    with ThreadPoolExecutor(20) as pool:
+        ids = sorted(pool.map(train, range(20)), key=int)
+    assert ids == [str(n) for n in range(1, 21)]
+    for number in range(1, 21):
+        assert lab.wait(number).state is State.FINISHED
+        assert lab.log(number) == f"{number}\n"
+
+
+def test_a_home_that_cannot_be_written_is_said(lab: Lab, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    engine = LocalEngine(tmp_path / "file" / "home", "me")
+    with pytest.raises(HomeError) as caught:
+        engine.submit({})
+    assert "RISEML_HOME" in caught.value.advice
+
+
+def test_a_home_of_another_schema_is_refused(lab: Lab) -> None:
+    lab.run("run: 'true'")
+    wire.leave(lab.engine.home)
+    with sqlite3.connect(lab.engine.home / "riseml.db") as db:
+        db.execute("PRAGMA user_version = 99")
+    for act in (lambda: LocalEngine(lab.engine.home, "me").latest(), lambda: lab.train("run: 'true'")):
+        with pytest.raises(HomeError, match="schema 99"):
+            act()
+    with sqlite3.connect(lab.engine.home / "riseml.db") as db:
+        db.execute("PRAGMA user_version = 1")
+
+
+def test_a_damaged_run_harms_no_other(lab: Lab, tmp_path: Path) -> None:
+    bad = lab.train("run: sleep 600").number
+    good = lab.train(f"run: 'until test -e {tmp_path}/go; do sleep 0.05; done'").number
+    kill_controller(lab.engine.home)
+    with sqlite3.connect(lab.engine.home / "riseml.db") as db:
+        db.execute("UPDATE runs SET document = '{\"metadata\"' WHERE number = ?", (bad,))
+    with pytest.raises(RiseMLError, match=f"run {bad} is damaged"):
+        lab.engine.read(Id(number=bad))
+    (tmp_path / "go").touch()
+    assert lab.wait(good).state is State.FINISHED
+    lab.until(lambda: not any("sleep 600" in " ".join(p.cmdline()) for p in processes_of(lab.engine.home)))
+
+
+def test_the_controller_leaves_when_idle_and_comes_back(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RISEML_IDLE", "0.2")
+    lab.run("run: 'true'")
+    lab.until(lambda: not wire.answers(lab.engine.home))
+    assert lab.run("run: 'true'").state is State.FINISHED
