@@ -14,10 +14,10 @@ def say(text: str) -> None:
 
 def write(text: str) -> None:
     """Write to stdout, characters that it cannot show replaced."""
-    encoding = sys.stdout.encoding or "utf-8"
-    if text.isascii() or encoding.lower().replace("-", "") == "utf8":
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding) if _has_surrogates(text) else text)
-    else:
+    try:
+        sys.stdout.write(text)
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding
         sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
 
 
@@ -77,7 +77,3 @@ def ask(question: str) -> bool:
 def can_ask() -> bool:
     """Whether somebody sits there to answer."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _has_surrogates(text: str) -> bool:
-    return not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text)

@@ -34,7 +34,7 @@ def render(
     ]
     widths = fit(columns, content, terminal.width)
     shown = [index for index, width in enumerate(widths) if width]
-    finished = [_column(columns[i], cells[i], widths[i], terminal, last=i == shown[-1]) for i in shown]
+    finished = [_column(columns[i], cells[i], widths[i], terminal) for i in shown]
     lines = [" ".join(line).rstrip() for line in zip(*finished, strict=True)]
     if headers:
         title = " ".join(_pad(columns[i].title, widths[i], terminal, right=columns[i].right) for i in shown)
@@ -105,18 +105,18 @@ def _wide(text: str) -> int:
     return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def _column(column: Column, texts: Sequence[str], width: int, terminal: Terminal, *, last: bool) -> Iterable[str]:
+def _column(column: Column, texts: Sequence[str], width: int, terminal: Terminal) -> Iterable[str]:
     if terminal.colour and column.styles:
         return [
             terminal.paint(_pad(text, width, terminal, right=column.right), column.styles.get(text, ""))
             for text in texts
         ]
-    if last and not column.right:
-        return [shorten(text, width, unicode=terminal.unicode) for text in texts]
     return [_pad(text, width, terminal, right=column.right) for text in texts]
 
 
 def _pad(text: str, width: int, terminal: Terminal, *, right: bool) -> str:
+    if len(text) <= width and text.isascii():
+        return text.rjust(width) if right else text.ljust(width)
     text = shorten(text, width, unicode=terminal.unicode)
     blanks = " " * (width - cells_wide(text))
     return blanks + text if right else text + blanks
