@@ -4,15 +4,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from riseml import cli
-from riseml.cli import app, live
+from riseml.cli import app, live, progress
 from riseml.engines import Change, Chunk
 from riseml.errors import (
     ConfigError,
@@ -199,10 +200,8 @@ def test_watching_appends_changes_where_nothing_can_be_redrawn(engine: FakeEngin
     assert (said.status, said.out.splitlines()) == (0, wanted)
 
 
-def test_a_watched_block_is_redrawn_in_place(
-    capfd: pytest.CaptureFixture[str], screen: object, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    screen(height=5, colour=False)  # type: ignore[operator]
+def test_a_watched_block_is_redrawn_in_place(capfd: pytest.CaptureFixture[str], screen: Callable[..., None]) -> None:
+    screen(height=5, colour=False)
     views: Iterator[list[str] | None] = iter([["a", "b"], None, ["c"], list("defgh")])
     live.watch(views, lambda view: view, lambda view: view)
     back = "\x1b[2A\r\x1b[J"
@@ -264,3 +263,34 @@ def test_states_of_other_jobs_are_not_of_this_one(engine: FakeEngine, riseml: Ri
     engine.runs = [single(16)]
     engine.events = [Change("16.train", "RUNNING"), Change("16", "RUNNING"), Chunk("16.train", b"x\n")]
     assert riseml("logs", "16.train").out == "--> RUNNING\nx\n"
+
+
+def test_a_notice_comes_late_and_goes(
+    screen: Callable[..., None], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen()
+    shown = threading.Event()
+    show = progress.Notice._show
+
+    def telling(notice: progress.Notice, text: str) -> None:
+        show(notice, text)
+        shown.set()
+
+    monkeypatch.setattr(progress, "_BLINK", 3600)
+    monkeypatch.setattr(progress.Notice, "_show", telling)
+    notice = progress.Notice()
+    notice.begin("Never shown...")
+    notice.end()
+    monkeypatch.setattr(progress, "_BLINK", 0)
+    notice.begin("Syncing...")
+    assert shown.wait(60)
+    notice.end()
+    notice.end()
+    assert capfd.readouterr().err == "Syncing...\r\x1b[K"
+
+
+def test_no_notice_where_nothing_can_be_taken_back(capfd: pytest.CaptureFixture[str]) -> None:
+    notice = progress.Notice()
+    notice.begin("Syncing...")
+    notice.end()
+    assert capfd.readouterr().err == ""
