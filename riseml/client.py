@@ -45,19 +45,17 @@ class Client:
 
     def __init__(self, home: str | Path | None = None, engine: Engine | None = None) -> None:
         self._home = home
-        self._engine = engine
+        self._given = engine
 
     @cached_property
     def settings(self) -> Settings:
         """The settings that hold for this user in the current folder."""
         return load_settings({"home": self._home}, project=Path.cwd())
 
-    @property
+    @cached_property
     def engine(self) -> Engine:
         """What runs the experiments."""
-        if self._engine is None:
-            self._engine = open_engine(self.settings)
-        return self._engine
+        return self._given or open_engine(self.settings)
 
     def whoami(self) -> str:
         """Return the name of the user who asks."""
@@ -183,8 +181,8 @@ class Client:
         Raises:
             NotFoundError: nothing has this id.
         """
-        changes = self.engine.changes(self._find(id).experiment)
-        yield from ticking(changes, tick) if tick is not None else changes
+        wanted = self._find(id).experiment
+        yield from self.engine.changes(wanted) if tick is None else ticking(self._apart().changes(wanted), tick)
 
     def logs(
         self,
@@ -368,7 +366,11 @@ class Client:
     def _until(self, wanted: Id, end: float | None) -> Iterator[SetStatus | ExperimentStatus | None]:
         if end is None:
             return self.engine.changes(wanted)
-        return ticking(self.engine.changes(wanted), lambda: end - time.monotonic())
+        return ticking(self._apart().changes(wanted), lambda: end - time.monotonic())
+
+    def _apart(self) -> Engine:
+        """Return an engine for another thread: what the local one has opened belongs to this one."""
+        return self._given or open_engine(self.settings)
 
 
 def open_engine(settings: Settings) -> Engine:
