@@ -30,7 +30,11 @@ _NOWHERE = WorkflowsService(host="", token="", namespace="")  # else Hera looks 
 
 
 def compile_workflow(plan: ExperimentSet, origin: Origin, target: Target) -> dict[str, Any]:
-    """Return the Workflow that runs `plan` on `target`, as plain JSON data."""
+    """Return the Workflow that runs `plan` on `target`, as plain JSON data.
+
+    Raises:
+        InvalidInputError: a command is longer than any machine can run. What Argo cannot hold: `limits.check`.
+    """
     names = Names(plan, origin, target)
     workflow = Workflow(
         api_version="argoproj.io/v1alpha1",

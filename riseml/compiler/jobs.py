@@ -6,9 +6,11 @@ from hera.workflows.models import ValueFrom, VolumeMount
 from riseml import labels
 from riseml.compiler import pod, record, retries, tensorboard, text
 from riseml.compiler.names import Names
+from riseml.errors import InvalidInputError
 from riseml.spec import Job
 
 RESULT = f"{pod.RISEML}/result"
+_LONGEST = 128_000  # bytes: below the kernel's limit of an argument
 RESULT_FILE = f"{pod.OUTPUT}/.riseml/results.jsonl"
 
 
@@ -26,7 +28,7 @@ def template(job: Job, names: Names) -> Container:
         init_containers=None if remote else [pod.checkout(names)],
         image=names.image,
         command=["sh", "-c"],
-        args=pod.arguments([text.bind(line, names.parameters) for line in job.run]),
+        args=pod.arguments([_line(line, names) for line in job.run]),
         working_dir=pod.CODE,
         env=_environment(job, names),
         resources=pod.requirements(job.resources, names),
@@ -36,6 +38,16 @@ def template(job: Job, names: Names) -> Container:
         retry_strategy=retries.strategy(plan.retries),
         active_deadline_seconds=plan.timeout,
     )
+
+
+def _line(line: str, names: Names) -> str:
+    if len(line.encode()) > _LONGEST:
+        raise InvalidInputError(
+            f"a command of {len(line.encode())} bytes is longer than the {_LONGEST} that a process can be given: "
+            f"{line[:60]}…",
+            "Put it in a script of the project, and run that.",
+        )
+    return text.bind(line, names.parameters)
 
 
 def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:

@@ -1,0 +1,68 @@
+"""What Argo can hold: refused before it starts where it is too much."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from plans import ORIGIN, Document, compiled, grid, single
+
+from riseml.compiler import limits
+from riseml.errors import InvalidInputError, RiseMLError
+from riseml.spec import Origin, Retries
+
+RECORDED = Path(__file__).parents[1] / "fixtures/argo/parallelism-2.json"
+
+
+def _cells(count: int, **changes: object) -> Document:
+    return compiled(grid(*[{"batch": str(i % 100), "lr": f"1e-{i}"} for i in range(count)], **changes))
+
+
+@pytest.mark.parametrize("count", [1, 100, 1000])
+def test_what_fits_needs_no_word(count: int) -> None:
+    assert limits.check(_cells(count)) == ""
+
+
+def test_a_set_is_warned_about_at_half() -> None:
+    assert re.fullmatch(
+        r"2500 experiments fill \d\d% of what Argo can keep of one Workflow", limits.check(_cells(2500))
+    )
+
+
+def test_a_set_that_will_not_fit_is_refused_with_what_would() -> None:
+    with pytest.raises(RiseMLError, match=r"^5000 experiments are too many for one Workflow") as caught:
+        limits.check(_cells(5000))
+    fits = re.match(r"About (\d+) fit\.", caught.value.advice)
+    assert fits
+    assert limits.check(_cells(int(fits[1])))
+
+
+def test_attempts_take_their_place() -> None:
+    assert limits.estimate(_cells(100, retries=Retries(3))) > 1.5 * limits.estimate(_cells(100))
+
+
+def test_the_status_that_is_made_up_is_as_long_as_a_real_one() -> None:
+    document = json.loads(RECORDED.read_text("utf-8"))["document"]
+    real = [node for node in document["status"]["nodes"].values() if "experiment(" in node["name"]]
+    (cells,) = [each for each in document["spec"]["templates"] if each["name"] == "set"]
+    templates = {each["name"]: each for each in document["spec"]["templates"]}
+    made = [node for item in cells["dag"]["tasks"][0]["withItems"] for node in limits._nodes(item, document, templates)]
+    assert len(made) == len(real)
+    assert 0.9 < len(json.dumps(made)) / len(json.dumps(real)) < 1.6
+
+
+def test_a_document_without_a_name_is_measured_as_well() -> None:
+    document = compiled(grid({"lr": "1"}, {"lr": "2"}), Origin("me", None))
+    assert limits.estimate(document) > len(json.dumps(document["spec"]))
+
+
+def test_a_config_too_long_for_an_annotation_is_refused() -> None:
+    with pytest.raises(RiseMLError, match="too long for a cluster"):
+        limits.check(compiled(single(config="x" * 250_000)))
+
+
+def test_a_command_too_long_for_any_machine_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="a command of 140000 bytes") as caught:
+        compiled(single(("x" * 140_000,)), replace(ORIGIN, number=1))
+    assert "script" in caught.value.advice
