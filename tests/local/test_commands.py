@@ -1,0 +1,74 @@
+"""The command line on the local engine, from `train` to `delete`."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from riseml import cli
+from tests.local.conftest import Lab
+
+Command = Callable[[str], tuple[int, str, str]]
+CONFIG = """\
+project: lab
+train:
+  image: busybox
+  resources: {cpus: 0.01, mem: 64}
+  parameters: {n: [1, 2, 3]}
+  concurrency: 2
+  run:
+    - |
+      echo '{"acc": 0.{{n}}}' >> $RESULT_FILE
+    - echo "cell {{n}}"
+    - test {{n}} != 2
+"""
+SLOW = "project: lab\ntrain: {image: busybox, resources: {cpus: 0.01, mem: 64}, run: [echo up, sleep 600]}\n"
+
+
+@pytest.fixture
+def riseml(lab: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+    monkeypatch.chdir(lab.folder)
+    monkeypatch.setenv("LOGNAME", "me")
+
+    def run(line: str) -> tuple[int, str, str]:
+        status = cli.main(line.split())
+        out, err = capfd.readouterr()
+        return status, out, err
+
+    return run
+
+
+def test_a_set_from_train_to_delete(riseml: Command) -> None:
+    Path("riseml.yml").write_text(CONFIG)
+    status, out, err = riseml("train -l")
+    assert status == 100
+    assert {f"1.{n}.train | cell {n}" for n in (1, 2, 3)} <= set(out.splitlines())
+    assert err.splitlines()[-1].startswith("Set 1 FAILED after ")
+    assert err.splitlines()[-1].endswith(": 2 finished, 1 failed (1.2).")
+    assert riseml("wait 1.1 1.3")[0] == 0
+    assert riseml("wait --timeout 60s")[0] == 100
+    results = json.loads(riseml("results 1 --sort acc -o json")[1])
+    assert (results["best"], [row["id"] for row in results["experiments"]]) == ("1.3", ["1.3", "1.2", "1.1"])
+    assert riseml("logs 1.2.train -f")[1].splitlines()[0] == "cell 2"
+    assert riseml("logs 1 --grep 3$ --no-follow")[1] == "1.3.train | cell 3\n"
+    shown = json.loads(riseml("status 1 -o json")[1])
+    assert (shown["state"], shown["counts"]) == ("FAILED", {"FINISHED": 2, "FAILED": 1})
+    assert riseml("status -a -o name")[1] == "1\n"
+    assert riseml("delete 1 -y")[:2] == (0, "deleted 1\n")
+    assert riseml("status 1")[0] == 4
+
+
+def test_waiting_watching_and_killing(riseml: Command) -> None:
+    Path("riseml.yml").write_text(SLOW)
+    number = riseml("train -o name")[1].strip()
+    status, _, err = riseml("wait --timeout 0.1s")
+    assert status == 124
+    assert f"{number} has not ended in time" in err
+    assert riseml(f"delete {number} -y")[0] == 1
+    assert riseml("kill")[:2] == (0, f"killed experiment {number}\n")
+    status, out, _ = riseml(f"status {number} -w")
+    assert (status, out.splitlines()[-1].split()[1]) == (0, "KILLED")
+    assert riseml(f"wait {number} --timeout 60s")[0] == 103
+    assert riseml("kill")[0] == 4
+    assert riseml("prune --older-than 0s -y")[1] == f"deleted {number}\n"
