@@ -152,6 +152,8 @@ def test_templates(template: dict[str, Any], said: str) -> None:
         ([task("a b")], "a task's name is made of letters, digits and hyphens"),
         ([task("a", when="{{x}} == 'a")], "tasks[a].when: "),
         ([task("a", when="{{item}} == 1")], ""),
+        ([task("a", when="{{workflow.name}} > 2 && {{workflow.uid}}")], ""),
+        ([task("a", when="'{{workflow.name}}' > 2")], "cannot compare text with a number"),
         ([task("a", when="{{item.x}} == 1")], "{{item.x}} stands for nothing here"),
         ([task("a", "taker")], "tasks[a].arguments: template 'taker' needs 'p'"),
         ([task("a", "taker", arguments={"p": None})], "p]: value is missing"),
@@ -172,6 +174,7 @@ def test_templates(template: dict[str, Any], said: str) -> None:
         ([task("a", withItems=[0.5])], "tasks[a].withItems[0]: 0.5 is not text or a map"),
         ([task("a", withItems=[["x"]])], "withItems[0]: ['x'] is not text or a map"),
         ([task("a", withItems=[{"x": 1e-6}])], "withItems[0][x]: 1e-06 is not text"),
+        ([task("a", "daemon", withItems=["x"])], "tasks[a].withItems: the local engine runs single daemons only"),
         ([task("a", withParam="[]")], "tasks[a].withParam: the local engine expands withItems only"),
         ([task("a", continueOn={"failed": True})], "tasks[a].continueOn: "),
         ([task("a", onExit="x")], "tasks[a].onExit: the local engine has no exit handlers"),
@@ -204,7 +207,7 @@ def test_templates(template: dict[str, Any], said: str) -> None:
     ],
 )
 def test_tasks(tasks: list[dict[str, Any]], said: str) -> None:
-    document = workflow(dag("main", *tasks), job(), job("taker", inputs=["p"]), deletion())
+    document = workflow(dag("main", *tasks), job(), job("taker", inputs=["p"]), job("daemon", daemon=True), deletion())
     if said:
         assert said.replace("hooks][", "hooks[") in refused(document)
     else:

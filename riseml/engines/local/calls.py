@@ -12,6 +12,7 @@ from riseml.engines.local.frames import Arguments, DagFrame, Frame, Place, Retry
 from riseml.engines.local.ledger import Ledger
 from riseml.engines.local.nodes import (
     DAG,
+    DELETION,
     ERROR,
     FAILED,
     FINAL,
@@ -250,8 +251,8 @@ class Calls(Ledger):
     def delete_pods(self, selector: Mapping[str, str]) -> None:
         """End the pods that have these labels; their nodes will be Error."""
         for node in [self.nodes[pod] for pod in self.live]:
-            if not node.deleted and node.phase not in FINAL and selector.items() <= self.labels(node).items():
-                node.deleted = True
+            if not node.stopped_by and node.phase not in FINAL and selector.items() <= self.labels(node).items():
+                node.stopped_by = DELETION
                 self.dirty.add(node.id)
                 self.stop(node, "deleted")
 

@@ -11,7 +11,7 @@ _ENDED_BY_SIGNAL: Final = frozenset({137, 143})  # KILL, TERM: what Argo takes f
 
 def record(node: Node, event: PodEnded, template: Template) -> None:
     """Note exit code and outputs; a deleted pod leaves none."""
-    if node.deleted or not _is_main(event, template):
+    if node.stopped_by or not _is_main(event, template):
         return
     node.exit_code = event.exit_code
     if event.exit_code is not None:
@@ -21,7 +21,7 @@ def record(node: Node, event: PodEnded, template: Template) -> None:
 
 def verdict(node: Node, event: PodEnded, template: Template) -> tuple[str, str]:
     """Return the phase and message of a node whose pod has ended."""
-    if node.deleted:
+    if node.stopped_by:
         return ERROR, "pod deleted"
     if event.phase is not None or event.message:
         return event.phase or FAILED, event.message or _said(event)

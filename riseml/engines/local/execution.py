@@ -119,7 +119,8 @@ class Execution(Calls):
         def proceeds() -> bool:
             return not when or condition(when)({})
 
-        return may_start(task, frame.outcomes, proceeds, frame.active, frame.template.parallelism)
+        places = None if self.strategy else frame.template.parallelism  # what is shut down leaves its place at once
+        return may_start(task, frame.outcomes, proceeds, frame.active, places)
 
     def _prepare(self, frame: DagFrame, task: Task) -> tuple[str, Arguments]:
         """Return a task's `when` and arguments, all tags filled but those of an item."""

@@ -78,6 +78,9 @@ def dependency(text: str) -> Expression:
     return _parse(text, _Dependency)
 
 
+TAG: Final = "tag__of__argo"
+"""Stands for a tag while a document is checked: outside of quotes nobody knows yet what it will be."""
+
 RESULTS: Final = frozenset(
     {"Succeeded", "Failed", "Errored", "Skipped", "Omitted", "Daemoned", "AnySucceeded", "AllFailed"}
 )
@@ -126,6 +129,8 @@ class _Condition(Grammar):
             return _constant(-_number(self, self.next()))
         if word[0].isdigit() or word[0] == ".":
             return _constant(_number(self, word))
+        if word == TAG:
+            return _UNKNOWN
         if word[0].isalpha() and "." not in word and word.lower() != "in":
             return _constant(word)
         raise self.error(f"cannot use {word!r} here (text other than single words needs quotes)")
@@ -149,6 +154,13 @@ def _number(grammar: Grammar, word: str) -> float:
         return float(int(word, 16)) if word.startswith("0x") else float(word)
     except ValueError:
         raise grammar.error(f"{word!r} is no number") from None
+
+
+def _unknown(_: Scope) -> Any:
+    raise ExpressionError("a tag was not replaced")
+
+
+_UNKNOWN: Final = Part(_unknown)
 
 
 def _constant(value: str | float | bool) -> Part:
@@ -183,19 +195,24 @@ class _Expr(Grammar):
     }
 
     def value(self, word: str) -> Part:
+        if (constant := self._constant(word)) is not None:
+            return constant
+        if word == "[":
+            return self._list()
+        if not (word[0].isalpha() or word[0] == "_") or word in self.comparisons or word == "nil":
+            raise self.error(f"cannot use {word!r} here")
+        if word == TAG:
+            return _UNKNOWN
+        return self._call(word) if self.take("(") else self._name(word)
+
+    def _constant(self, word: str) -> Part | None:
         if word[0] in "'\"":
             return _constant(_unescape(self, word[1:-1]))
         if word in ("true", "false"):
             return _constant(word == "true")
         if word == "-" and self.word and self.word[0].isdigit():
             return _constant(-_number(self, self.next()))
-        if word[0].isdigit():
-            return _constant(_number(self, word))
-        if word == "[":
-            return self._list()
-        if not (word[0].isalpha() or word[0] == "_") or word in self.comparisons or word == "nil":
-            raise self.error(f"cannot use {word!r} here")
-        return self._call(word) if self.take("(") else self._name(word)
+        return _constant(_number(self, word)) if word[0].isdigit() else None
 
     def _name(self, word: str) -> Part:
         path = ".".join(match[1] or match[2] for match in _STEP.finditer(word))

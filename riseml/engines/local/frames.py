@@ -94,6 +94,11 @@ class DagFrame(Frame):
         if task := self.task_of(node):
             self.tasks[task.name] = node
 
+    def amend(self, child: Node) -> None:
+        """Note that a daemon, whose task was done when it became ready, has ended."""
+        if (task := self.task_of(child)) and task.name in self.outcomes:
+            self.outcomes[task.name] = Outcome(child.phase)
+
     def settled(self, child: Node, part: Frame | None) -> None:
         """Note what a task has come to, and which others may go on."""
         if task := self.task_of(child):
@@ -112,11 +117,11 @@ class DagFrame(Frame):
 class GroupFrame(Frame):
     """A withItems task in progress: `upcoming` is the first item without a node, `open` counts those not done."""
 
-    __slots__ = ("all_failed", "any_succeeded", "dag", "failure", "open", "prepared", "task", "upcoming", "version")
+    __slots__ = ("all_failed", "any_succeeded", "failure", "open", "prepared", "task", "upcoming", "version")
 
-    def __init__(self, node: Node, template: Template, dag: DagFrame, task: Task) -> None:
+    def __init__(self, node: Node, template: Template, dag: DagFrame | None, task: Task) -> None:
         super().__init__(node, template, dag)
-        self.dag, self.task = dag, task
+        self.task = task
         self.upcoming = self.open = 0
         self.any_succeeded, self.all_failed = False, True
         self.failure: tuple[int, str] = (-1, SUCCEEDED)  # of the last item that failed

@@ -77,14 +77,13 @@ class Run(Execution):
         self.now = now
         if not self.nodes:
             return self.start(now)
-        waiting = [node for key in self.owners if (node := self.nodes[key]) and self.template(node).mutexes]
-        for node in sorted(waiting, key=lambda node: bool(node.waiting)):
-            if not node.retried:
-                self.actions.append(Acquire(node.id, self.locks(node), held=not node.waiting))
+        for node in sorted((self.nodes[key] for key in self.owners), key=lambda node: bool(node.waiting)):
+            if locks := self.locks(node):
+                self.actions.append(Acquire(node.id, locks, held=not node.waiting))
         for node in [self.nodes[pod] for pod in self.live]:
             self.actions.append(self.order(node))
-            if node.phase in FINAL or node.deleted:
-                self.stop(node, "deleted" if node.deleted else "shutdown")
+            if node.phase in FINAL or node.stopped_by:
+                self.stop(node, "deleted" if node.stopped_by else "shutdown")
         for key in self.owners:
             self.watch(self.nodes[key])
         for frame in self.frames.values():
@@ -189,7 +188,8 @@ class Run(Execution):
             # What was shut down while it ran shows how it really ended: it may have saved its work and succeeded.
             ending.record(node, event, template)
             self.mark(node, *ending.verdict(node, event, template))
-        if dag := self.frames.get(node.boundary):
+        if isinstance(dag := self.frames.get(node.boundary), DagFrame):
+            dag.amend(node)
             self.wake(dag)
         self.settle(node)
 
@@ -217,11 +217,11 @@ class Run(Execution):
 
     def _shut_down(self, strategy: str) -> None:
         """End everything: pods are stopped, what waits will not run, a DAG fails whatever its tasks have come to."""
-        if self.ended or self.strategy == strategy:
+        root = self.root
+        if root is None or root.fulfilled or root.stopped_by:
             return
-        self.strategy = strategy
-        if (root := self.root) is None or root.fulfilled:
-            return
+        self.strategy = root.stopped_by = strategy
+        self.dirty.add(root.id)
         for node in [self.nodes[key] for key in self.owners]:
             if node.id in self.live and node.phase not in FINAL:
                 self.mark(node, FAILED, f"workflow shutdown with strategy:  {strategy}")

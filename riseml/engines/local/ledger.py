@@ -116,8 +116,8 @@ class Ledger:
             return
         if node.finished_at is None:
             node.finished_at = self.now
-        if self.template(node).mutexes and not node.retried:
-            self.actions.append(Release(node.id, self.locks(node)))
+        if locks := self.locks(node):
+            self.actions.append(Release(node.id, locks))
         part = self.frames.pop(node.id, None)
         owner = self.owners.pop(node.id)
         if owner is not None:
@@ -144,7 +144,9 @@ class Ledger:
         return node_values(self.name, node, last)
 
     def locks(self, node: Node) -> tuple[str, ...]:
-        """Return the names of the locks that a node needs, as Argo writes them."""
+        """Return the names of the locks that a node needs for itself, as Argo writes them."""
+        if node.retried or node.type not in (POD, RETRY) or not self.template(node).mutexes:
+            return ()
         look = lookup(self.known(node), self.values)
         own = self.values["workflow.namespace"]
         return tuple(

@@ -16,6 +16,8 @@ ERROR: Final = "Error"
 SKIPPED: Final = "Skipped"
 OMITTED: Final = "Omitted"
 
+DELETION: Final = "deletion"
+
 COMPLETED: Final = frozenset({SUCCEEDED, FAILED, ERROR})
 UNSUCCESSFUL: Final = frozenset({FAILED, ERROR})
 FINAL: Final = frozenset({SUCCEEDED, FAILED, ERROR, SKIPPED, OMITTED})
@@ -38,9 +40,9 @@ class Node:
     """
 
     __slots__ = (
-        "boundary", "daemoned", "deleted", "ended_at", "exit_code", "finished_at", "hooked", "id", "inputs", "launched",
+        "boundary", "daemoned", "ended_at", "exit_code", "finished_at", "hooked", "id", "inputs", "launched",
         "message", "name", "outputs", "parents", "phase", "progress", "retried", "running_at", "sequence", "started_at",
-        "template", "type", "waiting",
+        "stopped_by", "template", "type", "waiting",
     )  # fmt: skip
 
     id: str
@@ -62,7 +64,7 @@ class Node:
     waiting: str  # the lock it waits for, "" when none
     launched: bool
     daemoned: bool
-    deleted: bool  # its pod was deleted by a hook: it ends as Error whatever its exit code
+    stopped_by: str  # DELETION of its pod, or on the root the strategy of a shutdown; "" when by nobody
     hooked: bool
     retried: bool
     sequence: int
@@ -88,8 +90,8 @@ class Node:
         self.running_at = self.ended_at = self.exit_code = None
         self.finished_at = started_at if phase in FINAL else None
         self.outputs = ()
-        self.progress = self.waiting = ""
-        self.launched = self.daemoned = self.deleted = self.hooked = self.retried = False
+        self.progress = self.waiting = self.stopped_by = ""
+        self.launched = self.daemoned = self.hooked = self.retried = False
 
     @property
     def live(self) -> bool:
@@ -101,16 +103,17 @@ class Node:
         """Whether what depends on it may go on: it has its final phase, or is a daemon that is ready."""
         if self.daemoned:
             return self.phase != PENDING
-        # Argo waits for the executor's report before it believes the phase of a pod that was running.
-        return self.phase in FINAL and not (self.launched and self.ended_at is None and self.running_at is not None)
+        # Argo waits for the executor's report before it believes that a pod that was running has failed.
+        reported = self.running_at is None or not self.live
+        return self.phase in FINAL and (reported or self.phase not in UNSUCCESSFUL)
 
     def to_row(self) -> tuple[str | int | float | None, ...]:
         """Return the values of `COLUMNS`: text, numbers and nulls, as SQLite keeps them."""
         return (
             self.id, self.name, self.type, self.template, self.boundary, json.dumps(self.parents), self.phase,
             self.message, self.started_at, self.running_at, self.finished_at, self.ended_at, self.exit_code,
-            json.dumps(self.inputs), json.dumps(self.outputs), self.progress, self.waiting, int(self.launched),
-            int(self.daemoned), int(self.deleted), int(self.hooked), int(self.retried), self.sequence,
+            json.dumps(self.inputs), json.dumps(self.outputs), self.progress, self.waiting, self.stopped_by,
+            int(self.launched), int(self.daemoned), int(self.hooked), int(self.retried), self.sequence,
         )  # fmt: skip
 
     @classmethod
@@ -121,7 +124,7 @@ class Node:
             setattr(node, name, value)
         node.parents = tuple(json.loads(str(node.parents)))
         node.inputs, node.outputs = _pairs(str(node.inputs)), _pairs(str(node.outputs))
-        for name in ("launched", "daemoned", "deleted", "hooked", "retried"):
+        for name in ("launched", "daemoned", "hooked", "retried"):
             setattr(node, name, bool(getattr(node, name)))
         return node
 
@@ -137,7 +140,7 @@ COLUMNS: Final = {
     "id": "TEXT", "name": "TEXT", "type": "TEXT", "template": "TEXT", "boundary": "TEXT", "parents": "TEXT",
     "phase": "TEXT", "message": "TEXT", "started_at": "REAL", "running_at": "REAL", "finished_at": "REAL",
     "ended_at": "REAL", "exit_code": "INTEGER", "inputs": "TEXT", "outputs": "TEXT", "progress": "TEXT",
-    "waiting": "TEXT", "launched": "INTEGER", "daemoned": "INTEGER", "deleted": "INTEGER", "hooked": "INTEGER",
+    "waiting": "TEXT", "stopped_by": "TEXT", "launched": "INTEGER", "daemoned": "INTEGER", "hooked": "INTEGER",
     "retried": "INTEGER", "sequence": "INTEGER",
 }  # fmt: skip
 """Names and SQLite types of a row's values, in order."""

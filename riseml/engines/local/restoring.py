@@ -5,7 +5,18 @@ from collections.abc import Iterable
 from riseml.engines.local.decisions import Outcome
 from riseml.engines.local.frames import DagFrame, Frame, GroupFrame, RetryFrame
 from riseml.engines.local.ledger import ACTIVE, Ledger, takes_place
-from riseml.engines.local.nodes import DAG, FAILED, FINAL, POD, RETRY, SUCCEEDED, TASK_GROUP, UNSUCCESSFUL, Node
+from riseml.engines.local.nodes import (
+    DAG,
+    DELETION,
+    FAILED,
+    FINAL,
+    POD,
+    RETRY,
+    SUCCEEDED,
+    TASK_GROUP,
+    UNSUCCESSFUL,
+    Node,
+)
 
 
 def take_up(run: Ledger, nodes: Iterable[Node]) -> None:
@@ -16,8 +27,8 @@ def take_up(run: Ledger, nodes: Iterable[Node]) -> None:
         if isinstance(frame, DagFrame):
             _catch_up(run, frame)
     root = run.find(run.name)
-    if root is not None and root.fulfilled:
-        run.strategy = run.document["spec"].get("shutdown", "")
+    if root is not None and root.stopped_by != DELETION:
+        run.strategy = root.stopped_by
 
 
 def _take_up(run: Ledger, node: Node) -> None:
@@ -68,8 +79,11 @@ def _frame(run: Ledger, node: Node, owner: Frame | None) -> Frame | None:
         return RetryFrame(node, template, around, owner)
     if node.type == DAG and template.dag is not None:
         return DagFrame(node, template, template.dag, owner, run.known(node))
-    if node.type == TASK_GROUP and around is not None and (task := around.task_of(node)):
-        return GroupFrame(node, template, around, task)
+    if node.type == TASK_GROUP:
+        boundary = run.nodes[node.boundary]
+        tasks = run.template(boundary).dag
+        assert tasks is not None  # noqa: S101 (boundaries are DAGs)
+        return GroupFrame(node, template, around, tasks.tasks[node.name[len(boundary.name) + 1 :]])
     return None
 
 

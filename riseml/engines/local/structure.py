@@ -162,7 +162,7 @@ def _expression(path: str, text: str, names: Iterable[str]) -> Iterator[str]:
     if not text:
         return
     try:
-        unknown = expressions.expression(replace(text, lambda _: "x")).names - set(names)
+        unknown = expressions.expression(replace(text, lambda _: expressions.TAG)).names - set(names)
     except ExpressionError as error:
         yield f"{path}: {error}"
         return
@@ -271,6 +271,8 @@ def _task(
         yield f"{path}.template: there is no template {task['template']!r}"
     else:
         yield from _arguments(f"{path}.arguments", task.get("arguments", {}), template)
+        if items and template.get("daemon"):
+            yield f"{path}.withItems: the local engine runs single daemons only"
     before = around.ancestors(task["name"])
 
     def of_tasks(tag: str) -> bool:
@@ -279,7 +281,7 @@ def _task(
     said = {key: value for key, value in task.items() if key in ("arguments", "when")}
     yield from _tags(path, said, known | item, of_tasks)
     try:
-        expressions.condition(replace(task["when"], lambda _: "x")) if task.get("when") else None
+        expressions.condition(replace(task.get("when") or "true", lambda _: expressions.TAG))
     except ExpressionError as error:
         yield f"{path}.when: {error}"
     for name, hook in task.get("hooks", {}).items():

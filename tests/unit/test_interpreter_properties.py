@@ -1,0 +1,181 @@
+"""What holds for any Workflow, whatever its jobs do and whenever the controller dies."""
+
+import zlib
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from riseml.engines.local.events import Annotated, DeletePods, Event, Shutdown
+from riseml.engines.local.frames import DagFrame
+from riseml.engines.local.nodes import COLUMNS, DAG, FINAL, POD, RETRY, Node
+from riseml.engines.local.support import check
+from tests.unit.simulator import End, Job, Simulator
+from tests.unit.workflows import dag, deletion, gang, job, task, workflow
+
+KILL = "'{{workflow.annotations.k}}' !~ '(^|,)({{item}}|[*])='"
+RESULTS = (
+    "",
+    ".Succeeded",
+    ".Failed",
+    ".Skipped || {0}.Omitted",
+    ".Daemoned",
+    ".AnySucceeded",
+    ".AllFailed || {0}.Errored",
+)
+TEMPLATES = ("job", "retried", "locked", "daemon", "inner", "again")
+JOBS = (
+    job("job", metadata={"labels": {"x": "{{node.name}}"}}, outputs={"r": "usual"}),
+    job("retried", retryStrategy={"limit": 2, "retryPolicy": "Always", "backoff": {"duration": "3", "factor": 2}}),
+    job("locked", synchronization={"mutexes": [{"name": "m"}]}, pendingTimeout="20"),
+    job("daemon", daemon=True, pendingTimeout="5"),
+    dag(
+        "inner",
+        task("x"),
+        task("d", "daemon"),
+        task("y", depends="x || x.Failed", when="{{tasks.x.outputs.parameters.r}} != no"),
+    ),
+    dag("again", task("x"), task("y", "inner", depends="x"), retryStrategy={"limit": 1, "retryPolicy": "Always"}),
+)
+
+
+@st.composite
+def tasks(draw: st.DrawFn) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    for name in "abcdefg"[: draw(st.integers(1, 7))]:
+        needs = (
+            draw(st.lists(st.sampled_from([each["name"] for each in found]), max_size=2, unique=True)) if found else []
+        )
+        terms = [f"({need}{draw(st.sampled_from(RESULTS)).format(need)})" for need in needs]
+        body = task(name, draw(st.sampled_from(TEMPLATES)))
+        if terms:
+            body["depends"] = draw(st.sampled_from([" && ", " || "])).join(terms)
+        if body["template"] != "daemon" and draw(st.booleans()):
+            body["withItems"] = [str(number) for number in range(draw(st.integers(1, 5)))]
+            body["when"] = KILL
+        elif draw(st.integers(0, 5)) == 0:
+            body["when"] = draw(
+                st.sampled_from(["1 == 2", "'{{workflow.annotations.k}}' == ''", "{{workflow.name}} < 1"])
+            )
+        found.append(body)
+    return found
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    body = draw(tasks())
+    fields: dict[str, Any] = {"fail_fast": draw(st.sampled_from([None, True, False]))}
+    if not any(each["template"] == "daemon" for each in body):  # one would take a place for ever
+        fields["parallelism"] = draw(st.sampled_from([None, 1, 2, 3]))
+    return workflow(dag("main", *body, **fields), *JOBS, annotations={"k": ""})
+
+
+MOMENTS = st.integers(0, 60).map(lambda quarters: quarters / 4)
+EVENTS = st.lists(
+    st.tuples(
+        MOMENTS,
+        st.sampled_from(
+            [Annotated("k", "1="), Annotated("k", "*="), Shutdown("Terminate"), DeletePods("x=w.a"), Annotated("k", "")]
+        ),
+    ),
+    max_size=3,
+)
+
+
+def script(seed: int) -> Any:
+    """Return ends that depend on nothing but the seed and the pod's name."""
+
+    def end(pod: Job) -> End:
+        luck = zlib.crc32(f"{seed} {pod.name}".encode())
+        if pod.template.get("daemon") and luck % 4:
+            return End(after=None, pending=luck % 7)
+        ends = (
+            End(0),
+            End(0),
+            End(1),
+            End(143, container="checkout"),
+            End(None, message="machine restarted", phase="Error"),
+        )
+        chosen = ends[luck % 5]
+        return End(
+            chosen.code, after=luck % 11 / 2 + 0.1, pending=luck % 3 / 4 + 0.1, stopped=luck % 2 * 143,
+            container=chosen.container, message=chosen.message, phase=chosen.phase,
+        )  # fmt: skip
+
+    return end
+
+
+def play(document: dict[str, Any], seed: int, at: list[tuple[float, Event]], restarts: frozenset[int]) -> Simulator:
+    simulator = Simulator(document, script(seed), at, restarts)
+    simulator._act(simulator.run.start(simulator.now))
+    observe(simulator)
+    while simulator.step():
+        observe(simulator)
+    return simulator
+
+
+def observe(simulator: Simulator) -> None:
+    """Check what must hold at any moment."""
+    run = simulator.run
+    for node in run.nodes.values():
+        limit = run.template(node).parallelism if node.type == DAG else None
+        inside = [each for each in run.nodes.values() if each.boundary == node.id and not each.hooked]
+        pods = [each for each in inside if each.type in (POD, DAG) and each.phase in ("Pending", "Running")]
+        places = [
+            each for each in inside if each.type in (POD, DAG, RETRY) and not each.retried and each.phase not in FINAL
+        ]
+        assert limit is None or len(pods) <= limit
+        if isinstance(frame := run.frames.get(node.id), DagFrame):
+            assert frame.active == len(places)
+    assert set(run.live) == {node.id for node in run.nodes.values() if node.live}
+    assert set(run.frames) <= set(run.owners)
+    assert not run.dirty
+
+
+def finished(simulator: Simulator) -> None:
+    """Check what must hold in the end."""
+    run = simulator.run
+    assert run.ended
+    assert not run.live
+    assert not run.frames
+    assert not run.owners
+    assert not simulator.holders
+    assert {node.phase for node in run.nodes.values()} <= FINAL
+    assert all(node.finished_at is not None for node in run.nodes.values())
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(documents(), st.integers(0, 99), EVENTS, st.frozensets(st.integers(0, 60), max_size=6))
+def test_any_workflow_ends_and_restarts_change_nothing(
+    document: dict[str, Any], seed: int, at: list[tuple[float, Event]], restarts: frozenset[int]
+) -> None:
+    check(document)
+    alone = play(document, seed, at, frozenset())
+    finished(alone)
+    again = play(document, seed, at, restarts)
+    finished(again)
+    assert again.result()["status"] == alone.result()["status"]
+    assert [launch.name for launch in again.launched] == [launch.name for launch in alone.launched]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 5), st.integers(0, 99), EVENTS, st.frozensets(st.integers(0, 20), max_size=4))
+def test_any_gang_ends_together(size: int, seed: int, at: list[tuple[float, Event]], restarts: frozenset[int]) -> None:
+    document = gang(*(f"worker-{number}" for number in range(1, size + 1)))
+    document["metadata"]["annotations"]["k"] = ""
+    simulator = play(document, seed, at, restarts)
+    finished(simulator)
+    phases = {node.phase for node in simulator.run.nodes.values() if node.type == POD and not node.hooked}
+    assert phases == {"Succeeded"} or not phases <= {"Succeeded"}
+    assert simulator.result()["status"] == play(document, seed, at, frozenset()).result()["status"]
+
+
+def test_rows_keep_everything() -> None:
+    simulator = play(
+        workflow(dag("main", task("a", "retried"), task("b", "locked")), *JOBS, deletion()), 3, [], frozenset()
+    )
+    for node in simulator.run.nodes.values():
+        row = node.to_row()
+        assert len(row) == len(COLUMNS)
+        copy = Node.from_row(row)
+        assert all(getattr(copy, name) == getattr(node, name) for name in COLUMNS)
