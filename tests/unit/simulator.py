@@ -41,6 +41,7 @@ class Job:
     name: str
     attempt: int
     template: Mapping[str, Any]
+    at: float  # seconds from the beginning
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ class Simulator:
             return
         assert not action.started, f"{action.node} had begun, and is gone"
         self.launched.append(action)
-        job = Job(self.run.nodes[action.node].name, action.attempt, action.template)
+        job = Job(self.run.nodes[action.node].name, action.attempt, action.template, self.now - BEGINNING)
         end = self._end(job)
         self.jobs[action.node] = end, len(self.launched)
         self._later(end.pending, PodStarted(action.node))

@@ -10,13 +10,14 @@ _ENDED_BY_SIGNAL: Final = frozenset({137, 143})  # KILL, TERM: what Argo takes f
 
 
 def record(node: Node, event: PodEnded, template: Template) -> None:
-    """Note exit code and outputs; a deleted pod leaves none."""
-    if node.stopped_by or not _is_main(event, template):
+    """Note what the main container left: its exit code, unless the pod was deleted, and its outputs."""
+    code = 0 if _is_sidecar(event, template) else event.exit_code  # a sidecar counts where the main one succeeded
+    if code is None or not (_is_main(event, template) or _is_sidecar(event, template)):
         return
-    node.exit_code = event.exit_code
-    if event.exit_code is not None:
-        found = {output.name: event.outputs.get(output.name, output.default) for output in template.outputs}
-        node.outputs = tuple((name, value) for name, value in found.items() if value is not None)
+    if not node.stopped_by:
+        node.exit_code = code
+    found = {output.name: event.outputs.get(output.name, output.default) for output in template.outputs}
+    node.outputs = tuple((name, value) for name, value in found.items() if value is not None)
 
 
 def verdict(node: Node, event: PodEnded, template: Template) -> tuple[str, str]:
@@ -45,6 +46,10 @@ def _succeeded(event: PodEnded, template: Template) -> tuple[str, str]:
 
 def _is_main(event: PodEnded, template: Template) -> bool:
     return event.container in ("main", template.body["container"].get("name"))
+
+
+def _is_sidecar(event: PodEnded, template: Template) -> bool:
+    return any(event.container == sidecar["name"] for sidecar in template.body.get("sidecars", ()))
 
 
 def _said(event: PodEnded) -> str:

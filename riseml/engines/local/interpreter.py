@@ -187,7 +187,8 @@ class Run(Execution):
         elif node.phase == FAILED and node.running_at is not None and self.strategy:
             # What was shut down while it ran shows how it really ended: it may have saved its work and succeeded.
             ending.record(node, event, template)
-            self.mark(node, *ending.verdict(node, event, template))
+            phase, message = ending.verdict(node, event, template)
+            self.mark(node, phase, message or None)
         if isinstance(dag := self.frames.get(node.boundary), DagFrame):
             dag.amend(node)
             self.wake(dag)
