@@ -1,0 +1,37 @@
+"""Learn to read the 1,797 handwritten digits that come with scikit-learn."""
+
+import argparse
+import os
+import pathlib
+import pickle
+
+import riseml
+from sklearn.datasets import load_digits
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+from sklearn.neural_network import MLPClassifier
+
+EPOCHS = 40
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--hidden", type=int, required=True, help="neurons of the hidden layer")
+    arguments.add_argument("--lr", type=float, required=True, help="learning rate")
+    chosen = arguments.parse_args()
+
+    images, labels = load_digits(return_X_y=True)
+    seen, unseen, wanted, truth = train_test_split(images / 16, labels, test_size=0.25, random_state=0)
+    model = MLPClassifier(hidden_layer_sizes=(chosen.hidden,), learning_rate_init=chosen.lr, random_state=0)
+    for epoch in range(1, EPOCHS + 1):
+        model.partial_fit(seen, wanted, classes=range(10))
+        accuracy = model.score(unseen, truth)
+        loss = log_loss(truth, model.predict_proba(unseen), labels=range(10))
+        print(f"epoch {epoch:2}: accuracy {accuracy:.3f}, loss {loss:.3f}")
+        riseml.report_result(accuracy=round(accuracy, 4), loss=round(loss, 4))
+        riseml.report_progress(epoch, EPOCHS)
+    pathlib.Path(os.environ.get("OUTPUT_DIR", "."), "model.pickle").write_bytes(pickle.dumps(model))
+
+
+if __name__ == "__main__":
+    main()
