@@ -57,6 +57,24 @@ class Client:
         """What runs the experiments."""
         return self._given or open_engine(self.settings)
 
+    def secrets(self) -> list[str]:
+        """Return the names of the secrets that are set, never their values."""
+        return sorted(self.engine.secrets())
+
+    def set_secret(self, name: str, value: str) -> None:
+        """Keep a value for jobs that name it under `secrets`.
+
+        Raises:
+            InvalidInputError: the name cannot be one of an environment variable.
+        """
+        if not name.isidentifier() or not name.isascii():
+            raise InvalidInputError(f"'{name}' cannot be a variable", "Use letters, digits and _, no digit first.")
+        self.engine.set_secret(name, value)
+
+    def delete_secret(self, name: str) -> bool:
+        """Forget a secret; return whether it was there."""
+        return self.engine.set_secret(name, None)
+
     def whoami(self) -> str:
         """Return the name of the user who asks."""
         return self.engine.user

@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "check": ("check", "Find every fault in a riseml.yml.", WRITE),
     "schema": ("schema", "Print the JSON Schema of riseml.yml, for editors.", WRITE),
     "compile": ("compile", "Print the Argo Workflow that a riseml.yml stands for.", WRITE),
+    "secret": ("secret", "Keep values that jobs get as environment variables and nobody else sees.", KEEP),
     "delete": ("delete", "Forget ended experiments: their record, logs and output.", KEEP),
     "prune": ("prune", "Delete what ended long ago.", KEEP),
     "whoami": ("whoami", "Print who you are.", KEEP),

@@ -4,7 +4,7 @@ The wire to every engine is Argo's own document: a Workflow in, the same with `.
 engine keeps what it was given; it never changes the plan. One suite of contract tests runs against all of them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -140,6 +140,12 @@ class Engine(Protocol):
 
     def stop(self, run: Id, *, force: bool = False) -> bool:
         """Kill a run or, with `run.sub`, one of its experiments; False where it had ended already."""
+
+    def secrets(self) -> Iterable[str]:
+        """Return the names of the user's secrets."""
+
+    def set_secret(self, name: str, value: str | None) -> bool:
+        """Set a secret, or forget it where `value` is None; return whether it was there before."""
 
     def delete(self, run: Id) -> None:
         """Forget an ended run: its record, its logs, its output.

@@ -103,6 +103,7 @@ class FakeEngine:
     warnings: tuple[str, ...] = ()
     interrupt: bool = False  # Ctrl-C after the events
     calls: list[tuple[Any, ...]] = field(default_factory=list)
+    kept: dict[str, str] = field(default_factory=dict)  # secrets
     name: str = "fake"
     user: str = "paul"
 
@@ -157,6 +158,15 @@ class FakeEngine:
     def stop(self, run: Id, *, force: bool = False) -> bool:
         self.calls.append(("stop", str(run), force))
         return not self.read(run).state.is_terminal
+
+    def secrets(self) -> dict[str, str]:
+        return self.kept
+
+    def set_secret(self, name: str, value: str | None) -> bool:
+        known = self.kept.pop(name, None) is not None
+        if value is not None:
+            self.kept[name] = value
+        return known
 
     def delete(self, run: Id) -> None:
         self.calls.append(("delete", str(run)))

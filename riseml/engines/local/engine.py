@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riseml import status
+from riseml import status, vault
 from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
 from riseml.engines.local import wire
 from riseml.engines.local.records import from_data
@@ -76,13 +76,13 @@ class LocalEngine:
         row = self._row(self._number(run))
         return self.home.joinpath("output", row["user"], row["project"], str(row["number"]))
 
-    def secrets(self) -> tuple[bytes, ...]:
-        """Return the values that no log may show."""
-        try:
-            kept = json.loads((self.home / "secrets").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return ()
-        return tuple(value.encode() for value in kept.values() if value)
+    def secrets(self) -> dict[str, str]:
+        """Return the secrets of this home: names and values."""
+        return vault.read(self.home)
+
+    def set_secret(self, name: str, value: str | None) -> bool:
+        """Set a secret, or forget it where `value` is None; return whether it was there before."""
+        return vault.change(self.home, name, value)
 
     def get(self, run: Id) -> dict[str, Any]:
         """Return the Workflow with its status."""

@@ -72,7 +72,7 @@ class _Follower:
     """What has been told of one run so far."""
 
     def __init__(self, engine: "LocalEngine", query: LogQuery) -> None:
-        self._query, self._folder, self._secrets = query, engine.folder(query.id), engine.secrets()
+        self._query, self._folder, self._secrets = query, engine.folder(query.id), _hidden(engine)
         self._logs: dict[Path, _Log] = {}
         self._closed: set[Path] = set()
         self._states: dict[str, State] = {}
@@ -130,6 +130,11 @@ class _Follower:
         for secret in self._secrets:
             data = data.replace(secret, b"***")
         return Chunk(chunk.job, data, chunk.partial)
+
+
+def _hidden(engine: "LocalEngine") -> tuple[bytes, ...]:
+    """Return the values that no log may show, longest first: one may be part of another."""
+    return tuple(sorted((value.encode() for value in engine.secrets().values() if value), key=len, reverse=True))
 
 
 def follow(engine: "LocalEngine", query: LogQuery) -> Iterator[Chunk | Change]:

@@ -12,14 +12,14 @@ import uuid
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from riseml import labels
+from riseml import labels, vault
 from riseml.engines.local import builds, support
 from riseml.engines.local.interpreter import Run
 from riseml.engines.local.journal import Journal
 from riseml.engines.local.pods import Pods, resources
 from riseml.engines.local.records import moment
 from riseml.engines.local.runs import ActiveRun
-from riseml.errors import HomeError, InvalidInputError, RiseMLError, UnsupportedError
+from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.spec import ExperimentSet, Origin, Target
 
 if TYPE_CHECKING:
@@ -70,16 +70,7 @@ class Submitter:
 
     def secrets(self) -> dict[str, str]:
         """Return the values that `riseml secret set` keeps in this home."""
-        path = self._place.home / "secrets"
-        try:
-            kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return {}
-        except (OSError, ValueError) as error:
-            raise HomeError(
-                f"{path} cannot be read: {error}", "Set its secrets again: `riseml secret set NAME`."
-            ) from error
-        return kept
+        return vault.read(self._place.home)
 
     def _compiled(self, plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
         from riseml.compiler import compile_workflow  # noqa: PLC0415 (imports Hera)

@@ -1,0 +1,52 @@
+"""The secrets of a home: a file of mode 0600 that maps names of environment variables to values.
+
+Jobs that name a secret under `secrets` get it as a variable; nothing else ever shows a value.
+"""
+
+import json
+import os
+from pathlib import Path
+
+from riseml.errors import HomeError
+
+_FILE = "secrets"
+
+
+def read(home: Path) -> dict[str, str]:
+    """Return all secrets of a home.
+
+    Raises:
+        HomeError: the file cannot be read, or is damaged.
+    """
+    path = home / _FILE
+    try:
+        kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        advice = "Move the file away and set its secrets again: `riseml secret set NAME`."
+        raise HomeError(f"{path} cannot be read: {error}", advice) from error
+    return kept
+
+
+def change(home: Path, name: str, value: str | None) -> bool:
+    """Set a secret, or forget it where `value` is None; return whether it was there before.
+
+    Raises:
+        HomeError: the file cannot be read or written.
+    """
+    kept = read(home)
+    known = name in kept
+    kept.pop(name, None)
+    if value is not None:
+        kept[name] = value
+    part = home / f"{_FILE}.{os.getpid()}"
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            json.dump(kept, file)
+        part.replace(home / _FILE)
+    except OSError as error:
+        advice = "Make it writable for you, or choose another home with RISEML_HOME."
+        raise HomeError(f"{home / _FILE} cannot be written: {error.strerror}", advice) from error
+    return known

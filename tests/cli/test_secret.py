@@ -1,0 +1,62 @@
+"""`riseml secret`, and the file behind it."""
+
+import io
+import stat
+from pathlib import Path
+
+import pytest
+
+from riseml import vault
+from riseml.errors import HomeError
+from tests.cli.conftest import Riseml
+from tests.cli.fake_engine import FakeEngine
+
+
+def test_a_value_comes_from_standard_input_and_is_never_shown(
+    engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("s3cr3t\n"))
+    said = riseml("secret", "set", "TOKEN")
+    assert (said.status, said.out) == (0, "")
+    assert "s3cr3t" not in said.err
+    assert engine.kept == {"TOKEN": "s3cr3t"}
+    assert riseml("secret", "list").out == "TOKEN\n"
+    assert riseml("secret", "delete", "TOKEN").status == 0
+    assert engine.kept == {}
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "text"),
+    [
+        (("delete", "TOKEN"), 4, "there is no secret TOKEN"),
+        (("set",), 2, "riseml secret set needs a name"),
+        (("set", "9-lives"), 2, "'9-lives' cannot be a variable"),
+        (("show", "TOKEN"), 2, "show"),
+    ],
+)
+def test_what_cannot_be(
+    words: tuple[str, ...], status: int, text: str, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("x"))
+    said = riseml("secret", *words)
+    assert said.status == status
+    assert text in said.err
+
+
+def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    assert not vault.change(home, "A", "1")
+    assert vault.change(home, "A", "2")
+    vault.change(home, "B", "3")
+    assert stat.S_IMODE((home / "secrets").stat().st_mode) == 0o600
+    assert vault.read(home) == {"A": "2", "B": "3"}
+    assert vault.change(home, "A", None)
+    assert vault.read(home) == {"B": "3"}
+    assert [path.name for path in home.iterdir()] == ["secrets"]
+
+
+def test_a_damaged_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "secrets").write_text("{")
+    with pytest.raises(HomeError, match="secrets") as caught:
+        vault.read(tmp_path)
+    assert "riseml secret set" in caught.value.advice
