@@ -1,0 +1,91 @@
+"""Following a run from a terminal that goes away, or whose user has seen enough."""
+
+import os
+import pty
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from riseml.ids import Id
+from riseml.status import State
+from tests.local.conftest import Lab
+
+
+@pytest.fixture
+def followed(lab: Lab, tmp_path: Path):  # type: ignore[no-untyped-def]
+    """`riseml train -l` on a terminal of its own, at a moment when the job has spoken."""
+    (lab.folder / "riseml.yml").write_text(
+        "project: lab\ntrain:\n  image: busybox\n  resources: {cpus: 0.01, mem: 1}\n"
+        f"  run: 'echo I am here; until test -e {tmp_path}/go; do sleep 0.05; done; echo and done'\n"
+    )
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-c", _ON_A_TERMINAL],
+        cwd=lab.folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
+    screen = b""
+    while b"I am here" not in screen:
+        screen += os.read(ours, 4096)
+    yield process, ours
+    process.kill()
+    process.wait()
+
+
+_ON_A_TERMINAL = """
+import fcntl, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+from riseml.cli import main
+sys.exit(main(["train", "-l"]))
+"""
+
+
+def rest(terminal: int) -> str:
+    """Return what is still written to a terminal until its process ends."""
+    screen = b""
+    while True:
+        try:
+            data = os.read(terminal, 4096)
+        except OSError:
+            return screen.decode()
+        if not data:
+            return screen.decode()
+        screen += data
+
+
+def test_the_run_goes_on_when_its_terminal_is_closed(lab: Lab, tmp_path: Path, followed) -> None:  # type: ignore[no-untyped-def]
+    process, terminal = followed
+    os.close(terminal)  # the kernel sends SIGHUP to the session
+    process.wait()
+    (tmp_path / "go").touch()
+    assert lab.wait(1).state is State.FINISHED
+    assert lab.log(1) == "I am here\nand done\n"
+
+
+def test_ctrl_c_detaches_and_says_how_to_return(lab: Lab, tmp_path: Path, followed) -> None:  # type: ignore[no-untyped-def]
+    process, terminal = followed
+    os.write(terminal, b"\x03")
+    said = rest(terminal)
+    assert process.wait() == 0
+    os.close(terminal)
+    assert "riseml logs 1" in said
+    assert "riseml kill 1" in said
+    assert lab.engine.read(Id(number=1)).state is State.RUNNING
+    (tmp_path / "go").touch()
+    assert lab.wait(1).state is State.FINISHED
+
+
+def test_the_jobs_do_not_belong_to_the_terminals_session(lab: Lab, followed) -> None:  # type: ignore[no-untyped-def]
+    process, terminal = followed
+    os.killpg(process.pid, signal.SIGKILL)
+    os.close(terminal)
+    assert lab.engine.read(Id(number=1)).state is State.RUNNING
+    assert lab.engine.stop(Id(number=1))
+    assert lab.wait(1).state is State.KILLED
