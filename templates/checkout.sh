@@ -15,7 +15,7 @@ riseml_checkout() {
     elif [ -e "$code/.git" ]; then
         riseml_refuse "$code is a working copy of Git's"
     fi
-    mkdir -p "$code/.git/riseml" "$code/.git/info" "$code/.git/objects" "$code/.git/refs"
+    mkdir -p "$code/.git/riseml" "$code/.git/info" "$code/.git/refs"
     echo "ref: refs/heads/riseml" > "$code/.git/HEAD"
     echo "* -text -eol -crlf -ident !filter !working-tree-encoding" > "$code/.git/info/attributes"
     message=$(riseml_git cat-file commit "$REVISION") || riseml_refuse "$REPOSITORY does not hold $REVISION"
