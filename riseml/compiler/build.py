@@ -3,7 +3,7 @@
 import json
 from decimal import Decimal
 
-from hera.workflows import Artifact, Container, Parameter, RawArtifact, SecretVolume, UserContainer
+from hera.workflows import Artifact, Container, Parameter, RawArtifact, UserContainer
 from hera.workflows.models import Mutex, Synchronization, ValueFrom, VolumeMount
 
 from riseml import labels, templating
@@ -27,6 +27,7 @@ def template(names: Names) -> Container:
         *([] if remote else [pod.store_mounts()[0]]),
         VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path),
         VolumeMount(name="riseml", mount_path=pod.RISEML),
+        VolumeMount(name="certificates", mount_path=CERTIFICATES, read_only=True),
     ]
     return Container(
         name="build",
@@ -40,15 +41,9 @@ def template(names: Names) -> Container:
         args=pod.arguments([templating.read("build.sh")]),
         env=pod.variables(_told(build, names)),
         resources=pod.requirements(RESOURCES, names),
-        volumes=[_certificates(names)],
         volume_mounts=mounts,
         outputs=[Parameter(name="image", value_from=ValueFrom(path=IMAGE))],
     )
-
-
-def _certificates(names: Names) -> SecretVolume:
-    secret = names.target.buildkit_secret
-    return SecretVolume(name="certificates", secret_name=secret, mount_path=CERTIFICATES, read_only=True)
 
 
 def _artifacts(names: Names) -> list[Artifact]:

@@ -10,6 +10,7 @@ from hera.workflows import (
     ExistingVolume,
     GitArtifact,
     RawArtifact,
+    SecretVolume,
     UserContainer,
 )
 from hera.workflows.models import (
@@ -40,11 +41,13 @@ exec sh -c "$0" riseml "$@"
 """
 
 
-def volumes(names: Names) -> list[ExistingVolume | EmptyDirVolume]:
+def volumes(names: Names) -> list[Any]:
     """Return the volumes of all pods: claims, and folders that live as long as a pod."""
     target = names.target
     store = [] if names.origin.git_url else [ExistingVolume(name="store", claim_name=target.store_claim)]
     code = [EmptyDirVolume(name="code")] if has_code_volume(names) else []
+    secret = names.target.buildkit_secret
+    certificates = [SecretVolume(name="certificates", secret_name=secret)] if names.builds else []
     return [
         ExistingVolume(name="data", claim_name=target.data_claim),
         ExistingVolume(name="output", claim_name=target.output_claim),
@@ -52,6 +55,7 @@ def volumes(names: Names) -> list[ExistingVolume | EmptyDirVolume]:
         *code,
         EmptyDirVolume(name="riseml"),
         EmptyDirVolume(name="shm", medium="Memory"),
+        *certificates,
     ]
 
 
