@@ -317,6 +317,26 @@ def test_a_skipped_task_gives_its_default_or_leaves_the_argument_out() -> None:
     assert launch.template["inputs"]["parameters"] == [{"name": "r", "value": "default"}, {"name": "s", "value": "own"}]
 
 
+def test_a_skipped_task_without_a_default_is_an_error_of_who_needs_it() -> None:
+    main = dag(
+        "main",
+        task("x", "maker", when="1 == 2"),
+        task("t", depends="x", arguments={"a": "{{tasks.x.outputs.parameters.r}}"}),
+    )
+    done = simulate(workflow(main, job(inputs=["a"]), job("maker", outputs={"r": None})))
+    assert by_name(done, "t")["message"] == "inputs.parameters.a was not supplied"
+
+
+def test_a_skipped_task_without_a_default_is_an_error_of_who_needs_it() -> None:
+    main = dag(
+        "main",
+        task("x", "maker", when="1 == 2"),
+        task("t", depends="x", arguments={"a": "{{tasks.x.outputs.parameters.r}}"}),
+    )
+    done = simulate(workflow(main, job(inputs=["a"]), job("maker", outputs={"r": None})))
+    assert by_name(done, "t")["message"] == "inputs.parameters.a was not supplied"
+
+
 def test_an_output_that_never_came_is_an_error_of_who_wants_it() -> None:
     main = dag(
         "main",
@@ -328,6 +348,27 @@ def test_an_output_that_never_came_is_an_error_of_who_wants_it() -> None:
     assert (node["type"], node["phase"]) == ("Skipped", E)
     assert node["message"] == "failed to resolve {{tasks.x.outputs.parameters.r}}"
     assert phases(done)[""] == E
+
+
+def test_a_group_whose_arguments_never_came_is_an_error() -> None:
+    given = {"a": "{{tasks.x.outputs.parameters.r}} {{item}}"}
+    main = dag("main", task("x", "maker"), task("g", withItems=["p"], depends="x.Errored", arguments=given))
+    done = simulate(workflow(main, job(inputs=["a"]), job("maker", outputs={"r": None})))
+    assert by_name(done, "g")["message"] == "failed to resolve {{tasks.x.outputs.parameters.r}}"
+    assert phases(done) == {"": E, "x": E, "g": E}
+
+
+def test_a_task_knows_the_id_of_another() -> None:
+    main = dag("main", task("x"), task("t", "taker", depends="x", arguments={"a": "{{tasks.x.id}}"}))
+    _, launch = launched(workflow(main, job(), job("taker", inputs=["a"])))
+    assert launch.template["inputs"]["parameters"][0]["value"] == f"w-{_fnv1a('w.x')}"
+
+
+def test_a_run_that_has_not_started_has_no_status() -> None:
+    run = Run(workflow(job()), "uid")
+    assert run.status(BEGINNING) == {}
+    assert not run.ended
+    assert run.next_tick() is None
 
 
 def test_a_condition_sees_what_tasks_have_come_to() -> None:

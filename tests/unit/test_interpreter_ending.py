@@ -146,6 +146,16 @@ def test_a_deletion_may_be_a_task() -> None:
     assert phases(done) == {"": E, "a": E, "b": S, "e": S}
 
 
+def test_a_hook_that_cannot_be_evaluated_is_an_error_of_its_task() -> None:
+    document = gang("a", "b")
+    hook = document["spec"]["templates"][0]["dag"]["tasks"][0]["hooks"]["end"]
+    hook["expression"] = "asInt(tasks['a'].status) == 1"
+    done = simulate(document)
+    assert phases(done)["a"] == E
+    assert "asInt cannot take 'Running'" in by_name(done, "a")["message"]
+    assert phases(done)[""] == E
+
+
 # Shutdown
 
 
@@ -219,6 +229,18 @@ def test_a_gang_at_a_shutdown_deletes_nothing() -> None:
     assert {stop.reason for stop in simulator.stops} == {"shutdown"}
     assert phases(simulator.result()) | {"": F, "a": F, "b": F} == phases(simulator.result())
     assert phases(simulator.result())["a.hooks.end"] == F
+
+
+def test_a_shutdown_that_a_dead_controller_had_only_noted() -> None:
+    simulator = Simulator(workflow(dag("main", task("a")), job()), {".a": [FOREVER]})
+    simulator._act(simulator.run.start(simulator.now))
+    simulator.step()
+    simulator.document["spec"]["shutdown"] = "Terminate"
+    simulator.restart()
+    while simulator.step():
+        pass
+    assert phases(simulator.result()) == {"": F, "a": F}
+    assert simulator.result()["status"]["message"] == "Stopped with strategy 'Terminate'"
 
 
 def test_a_shutdown_after_the_end_changes_nothing() -> None:
@@ -309,6 +331,17 @@ def test_who_waits_for_a_lock_is_shut_down() -> None:
     assert by_name(done, "b")["message"] == "Stopped with strategy 'Terminate'"
     assert simulator.holders == {}
     assert len(simulator.launched) == 1
+
+
+def test_a_retry_group_that_would_lock_does_not_begin_at_a_shutdown() -> None:
+    template = {**LOCKED, "name": "locked", "retryStrategy": {"limit": 1}}
+    document = workflow(dag("main", task("g", "locked", withItems=["a", "b"]), parallelism=1), template)
+    simulator = Simulator(document, {}, [(0.5, TERMINATE)])
+    simulator.finish()
+    done = simulator.result()
+    assert by_name(done, "g(1:b)")["message"] == "Stopped with strategy 'Terminate'"
+    assert by_name(done, "g(1:b)")["phase"] == F
+    assert (simulator.holders, simulator.waiting) == ({}, {})
 
 
 def test_who_waits_for_a_lock_too_long_gives_up() -> None:

@@ -155,6 +155,12 @@ def test_no_attempt_follows_a_shutdown() -> None:
         assert by_name(done, "a")["message"] == "Stopped with strategy 'Terminate'"
 
 
+def test_an_expression_that_cannot_be_evaluated_is_an_error() -> None:
+    done = one([1], limit=1, expression="asInt(lastRetry.message) == 1")
+    assert (phases(done)["a"], phases(done)[""]) == (E, E)
+    assert "asInt cannot take 'main: Error (exit code 1)'" in by_name(done, "a")["message"]
+
+
 def test_the_compilers_own_rules_can_be_read() -> None:
     document = plans.compiled(plans.single(retries=Retries(2, ("oom",))))
     done = simulate(document, {".train": [137, 1]})

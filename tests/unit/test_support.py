@@ -118,6 +118,16 @@ CONTAINER = "spec.templates[job].container"
         ({"name": "job", "script": {"image": "i"}}, "spec.templates[job].script: "),
         ({"name": "job"}, "spec.templates[job]: a template is one of dag, container, resource, not none of them"),
         ({**job(), "dag": {"tasks": [task("b", "c")]}}, "not dag and container"),
+        (
+            deletion("job", "a=b", inputs={"artifacts": [{"name": "a", "path": "/a", "raw": {"data": "x"}}]}),
+            "inputs.artifacts: ",
+        ),
+        (deletion("job", "a=b", inputs=[], retryStrategy={"limit": 1}), "retryStrategy: a deletion is done once"),
+        (
+            dag("job", task("b", "job2"), retryStrategy={"backoff": {"duration": "1", "maxDuration": "2"}}),
+            "backoff.maxDuration: ",
+        ),
+        (job(metadata={"labels": ["x"]}), "spec.templates[job].metadata.labels: ['x'] is not a map"),
         (deletion("job", "a in (b)", inputs=[]), "spec.templates[job].resource.flags: the selector"),
         (
             {"name": "job", "resource": {"action": "create", "flags": ["pods"]}},
@@ -190,6 +200,14 @@ def test_templates(template: dict[str, Any], said: str) -> None:
         (
             [task("a", hooks={"h": {"template": "end", "expression": "true"}})],
             "hooks[h].arguments: template 'end' needs 'gang'",
+        ),
+        (
+            [task("a", withItems=["x"], hooks={"h": {"template": "end", "expression": "true"}})],
+            "hooks[h]: the local engine knows hooks of single tasks only",
+        ),
+        (
+            [task("a", withItems=["x"], hooks={"h": {"template": "end", "expression": "true"}})],
+            "hooks[h]: the local engine knows hooks of single tasks only",
         ),
         (
             [task("a", hooks={"h": {"template": "job", "expression": "true"}})],

@@ -101,7 +101,7 @@ class Grammar:
         part = self.prefixed()
         _require(self, "!", part, bool)
         evaluate = part.evaluate
-        return Part(lambda scope: not _boolean(evaluate(scope)), bool)
+        return Part(lambda scope: not evaluate(scope), bool)
 
     def operand(self) -> Part:
         """Parse a value or something in parentheses."""
@@ -131,14 +131,8 @@ def _logical(grammar: Grammar, symbol: str, left: Part, right: Part) -> Part:
         _require(grammar, symbol, part, bool)
     a, b = left.evaluate, right.evaluate
     if symbol == "||":
-        return Part(lambda scope: _boolean(a(scope)) or _boolean(b(scope)), bool)
-    return Part(lambda scope: _boolean(a(scope)) and _boolean(b(scope)), bool)
-
-
-def _boolean(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise ExpressionError(f"{value!r} is neither true nor false")
-    return value
+        return Part(lambda scope: a(scope) or b(scope), bool)
+    return Part(lambda scope: a(scope) and b(scope), bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,18 +155,7 @@ def _compared(grammar: Grammar, symbol: str, left: Part, right: Part) -> Part:
     if how.pattern and isinstance(right.constant, str):
         _regex(right.constant)
     a, b = left.evaluate, right.evaluate
-
-    def evaluate(scope: Scope) -> bool:
-        one, other = a(scope), b(scope)
-        if (
-            not isinstance(one, how.left)
-            or not isinstance(other, how.right)
-            or (how.alike and type(one) is not type(other))
-        ):
-            raise ExpressionError(f"{symbol} cannot compare {one!r} with {other!r}")
-        return how.compute(one, other)
-
-    return Part(evaluate, bool)
+    return Part(lambda scope: how.compute(a(scope), b(scope)), bool)
 
 
 def search(text: str, pattern: str) -> bool:

@@ -31,8 +31,7 @@ from riseml.engines.local.events import (
 )
 from riseml.engines.local.execution import Execution
 from riseml.engines.local.frames import DagFrame, Place
-from riseml.engines.local.nodes import ERROR, FAILED, FINAL, PENDING, RETRY, RUNNING, SKIPPED_TYPE, SUCCEEDED, Node
-from riseml.engines.local.scopes import UnresolvedError
+from riseml.engines.local.nodes import FAILED, FINAL, PENDING, RETRY, RUNNING, SUCCEEDED, Node
 from riseml.engines.local.selectors import parse
 
 
@@ -60,12 +59,7 @@ class Run(Execution):
     def start(self, now: float) -> list[Action]:
         """Begin: the entrypoint is called with the Workflow's arguments."""
         self.now = now
-        place = Place(self.name, None, None)
-        try:
-            node = self.call(place, self.program.entrypoint, self.program.arguments)
-        except UnresolvedError as fault:
-            node = self.make(place, SKIPPED_TYPE, self.program.entrypoint, ERROR, message=str(fault))
-        self.settle(node)
+        self.settle(self.call(Place(self.name, None, None), self.program.entrypoint, self.program.arguments))
         return self._done()
 
     def resume(self, now: float) -> list[Action]:
