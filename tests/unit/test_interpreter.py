@@ -327,16 +327,6 @@ def test_a_skipped_task_without_a_default_is_an_error_of_who_needs_it() -> None:
     assert by_name(done, "t")["message"] == "inputs.parameters.a was not supplied"
 
 
-def test_a_skipped_task_without_a_default_is_an_error_of_who_needs_it() -> None:
-    main = dag(
-        "main",
-        task("x", "maker", when="1 == 2"),
-        task("t", depends="x", arguments={"a": "{{tasks.x.outputs.parameters.r}}"}),
-    )
-    done = simulate(workflow(main, job(inputs=["a"]), job("maker", outputs={"r": None})))
-    assert by_name(done, "t")["message"] == "inputs.parameters.a was not supplied"
-
-
 def test_an_output_that_never_came_is_an_error_of_who_wants_it() -> None:
     main = dag(
         "main",

@@ -1,10 +1,10 @@
-"""Tags, items, and what Kubernetes replaces after Argo has."""
+"""Tags, and items."""
 
 from typing import Any
 
 import pytest
 
-from riseml.engines.local.substitution import expand, fill, item_name, item_values, replace, tags
+from riseml.engines.local.substitution import fill, item_name, item_values, replace, tags
 
 KNOWN = {"inputs.parameters.lr": "0.1", "workflow.name": "w", "item": "{{workflow.name}}", "empty": ""}
 
@@ -66,16 +66,3 @@ def test_item_values(item: Any, values: dict[str, str]) -> None:
 )
 def test_item_name(item: Any, name: str) -> None:
     assert item_name("t", 3, item) == name
-
-
-@pytest.mark.parametrize(
-    ("text", "wanted"),
-    [
-        ("$(A) $(B)", "1 $(B)"),
-        ("$$(A) $$ $", "$(A) $ $"),
-        ("$A ${A} $(unclosed", "$A ${A} $(unclosed"),
-        ("$$$(A)", "$1"),
-    ],
-)
-def test_expand(text: str, wanted: str) -> None:
-    assert expand(text, {"A": "1"}) == wanted

@@ -206,10 +206,6 @@ def test_templates(template: dict[str, Any], said: str) -> None:
             "hooks[h]: the local engine knows hooks of single tasks only",
         ),
         (
-            [task("a", withItems=["x"], hooks={"h": {"template": "end", "expression": "true"}})],
-            "hooks[h]: the local engine knows hooks of single tasks only",
-        ),
-        (
             [task("a", hooks={"h": {"template": "job", "expression": "true"}})],
             "hooks[h].template: the local engine runs deletions",
         ),

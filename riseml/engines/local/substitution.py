@@ -5,14 +5,11 @@ down: a template is filled with the Workflow's and the node's own values first, 
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Lookup = Callable[[str], str | None]
 """Returns what stands for a tag, None where nobody knows it."""
-
-_VARIABLE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
 
 def replace(text: str, lookup: Lookup) -> str:
@@ -89,12 +86,3 @@ def written(value: Any) -> str:
     """Return a value as JSON writes it, text without its quotes."""
     text = json.dumps(value, ensure_ascii=False)
     return text[1:-1] if isinstance(value, str) else text
-
-
-def expand(text: str, variables: Mapping[str, str]) -> str:
-    """Return the text of a container's args or env as Kubernetes hands it on: `$(NAME)` replaced, `$$` halved."""
-
-    def meant(match: re.Match[str]) -> str:
-        return "$" if match[1] is None else variables.get(match[1], match[0])
-
-    return _VARIABLE.sub(meant, text) if "$" in text else text
