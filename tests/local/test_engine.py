@@ -111,7 +111,9 @@ def test_timeout_ends_a_job_and_says_so(lab: Lab) -> None:
 
 
 def test_retries_until_it_succeeds(lab: Lab, tmp_path: Path) -> None:
-    whole = lab.run(f"retries: 2\nrun: 'echo attempt $RISEML_ATTEMPT; echo x >> {tmp_path}/n; test $(wc -l < {tmp_path}/n) = 3'")
+    whole = lab.run(
+        f"retries: 2\nrun: 'echo attempt $RISEML_ATTEMPT; echo x >> {tmp_path}/n; test $(wc -l < {tmp_path}/n) = 3'"
+    )
     assert whole.state is State.FINISHED
     assert whole.experiments[0].jobs[0].attempt == 2
     assert lab.log(1) == "attempt 0\nattempt 1\nattempt 2\n"
@@ -167,3 +169,68 @@ def test_delete_forgets_a_run_and_never_its_number(lab: Lab) -> None:
     with pytest.raises(NotFoundError):
         lab.engine.read(Id(number=1))
     assert lab.train("run: 'true'").number == 2
+
+
+def test_a_checkpoint_is_saved_when_time_is_over(lab: Lab) -> None:
+    whole = lab.run("timeout: 1s\nrun: |\n  trap 'sleep 2; echo saved; exit 0' TERM\n  echo ready\n  sleep 60 & wait")
+    assert (whole.state, whole.experiments[0].reason) == (State.FAILED, "TIMEOUT")
+    assert [line for line in lab.log(1).splitlines() if not line.startswith("riseml:")] == ["ready", "saved"]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"name": "../../escape"},
+        {"name": "ok", "labels": {"riseml.io/user": ".."}},
+        {"name": "ok", "labels": {"riseml.io/user": "me", "riseml.io/project": "a/b"}},
+        {"name": "ok", "labels": {"riseml.io/project": "x\n"}},
+    ],
+)
+def test_names_of_a_document_cannot_leave_their_folders(lab: Lab, metadata: dict[str, object]) -> None:
+    document = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": metadata,
+        "spec": {
+            "entrypoint": "main",
+            "templates": [{"name": "main", "container": {"image": "a", "command": ["true"]}}],
+        },
+    }
+    with pytest.raises(InvalidInputError, match="is no name"):
+        lab.engine.submit(document)
+
+
+def test_a_path_in_a_document_cannot_leave_its_volume(lab: Lab) -> None:
+    document = {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": "escape"},
+        "spec": {
+            "entrypoint": "main",
+            "volumes": [{"name": "output", "persistentVolumeClaim": {"claimName": "riseml-output"}}],
+            "templates": [
+                {
+                    "name": "main",
+                    "container": {
+                        "image": "busybox",
+                        "command": ["true"],
+                        "volumeMounts": [{"name": "output", "mountPath": "/output", "subPath": "../../outside"}],
+                    },
+                }
+            ],
+        },
+    }
+    assert lab.engine.submit(document) == "escape"
+    lab.wait(1)
+    (job,) = [n for n in lab.engine.get(Id(number=1))["status"]["nodes"].values() if n["type"] == "Pod"]
+    assert job["phase"] == "Error"
+    assert "leads out of its volume" in job["message"]
+    assert not (lab.engine.home.parent / "outside").exists()
+
+
+def test_shell_characters_in_a_value_reach_the_program_as_data(lab: Lab, tmp_path: Path) -> None:
+    value = f"; touch {tmp_path}/pwned; $(touch {tmp_path}/pwned) `touch {tmp_path}/pwned` * ~ | & < >"
+    whole = lab.run(f"parameters: {{text: ['{value}']}}\nrun: printf '%s\\n' \"$TEXT\"")
+    assert whole.state is State.FINISHED
+    assert lab.log(1) == f"{value}\n"
+    assert not (tmp_path / "pwned").exists()

@@ -39,7 +39,8 @@ class LocalEngine:
         """Keep the code of `folder` in the home's repository of the project."""
         from riseml.project import snapshot  # noqa: PLC0415 (only `train` needs it)
 
-        return snapshot(folder, self.home / "store" / "repos" / f"{project}.git", gitignore=gitignore)
+        repository = self.home / "store" / "repos" / f"{project}.git"
+        return snapshot(folder, repository, gitignore=gitignore, without=(self.home,))
 
     def start(self, submission: Submission) -> Started:
         """Hand a riseml.yml to the controller; it is on record when this returns."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _MOUNTED = re.compile(r"(?<![\w./-])/(?:code|data|output|riseml)(?![\w.-])")
 
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9-])?")
+
 
 class Submitter:
     """Takes submissions for one home."""
@@ -81,6 +83,7 @@ class Submitter:
         """Check a document, make it a run, and write it down."""
         support.check(document)
         metadata = document["metadata"]
+        _safe(metadata)
         metadata["uid"] = str(uuid.uuid4())
         metadata["creationTimestamp"] = moment(time.time())
         metadata.setdefault("name", f"{metadata.get('generateName', 'run-')}{number}")
@@ -153,6 +156,14 @@ class Submitter:
         if "PATH" in os.environ and plan.image:
             remarks.append(f"image {plan.image} is for the cluster: here jobs run in your own environment")
         return remarks
+
+
+def _safe(metadata: Mapping[str, Any]) -> None:
+    """Refuse names that Kubernetes would refuse: here they become paths, and none may lead out of its folder."""
+    said = metadata.get("labels", {})
+    for where, name in (*said.items(), ("metadata.name", metadata.get("name", metadata.get("generateName", "run-")))):
+        if not _NAME.fullmatch(str(name)):
+            raise InvalidInputError(f"{where}: {name!r} is no name", "Use letters, digits, '-', '_' and '.', at most 63.")
 
 
 def _shape(document: Mapping[str, Any]) -> tuple[int, int]:
