@@ -38,7 +38,7 @@ def script(document: dict[str, Any]) -> Callable[[Job], End]:
         message, code = node.get("message", ""), node.get("outputs", {}).get("exitCode")
         if message.startswith("workflow shutdown") and code is None:
             return End(pending=1_000)
-        if job.template.get("daemon") and node["phase"] == "Succeeded":
+        if job.template.get("daemon") and (node["phase"] == "Succeeded" or document["spec"].get("shutdown")):
             return FOREVER
         usual = message in ("", f"main: Error (exit code {code})") or message.startswith("workflow shutdown")
         return End(

@@ -17,7 +17,6 @@ from riseml.engines.local.frames import Arguments, DagFrame, Frame, GroupFrame, 
 from riseml.engines.local.nodes import (
     ERROR,
     FAILED,
-    FINAL,
     OMITTED,
     RUNNING,
     SKIPPED,
@@ -25,6 +24,7 @@ from riseml.engines.local.nodes import (
     SUCCEEDED,
     TASK_GROUP,
     Node,
+    completed,
 )
 from riseml.engines.local.program import Task
 from riseml.engines.local.scopes import lookup, resolve
@@ -72,17 +72,23 @@ class Execution(Calls):
                 break
         if self.strategy:
             self._finish_dag(frame, FAILED)
-        elif frame.done:
+        elif frame.done and not any(self.nodes[key].stopped_by and key in self.live for key in frame.daemons):
             self._finish_dag(frame, dag_phase(frame.dag, {name: node.phase for name, node in frame.tasks.items()}))
 
     def _finish_dag(self, frame: DagFrame, phase: str, message: str | None = None) -> None:
         self.mark(frame.node, phase, message)
         self.settle(frame.node)
         for daemon in map(self.nodes.__getitem__, frame.daemons):
-            if daemon.daemoned and daemon.phase not in FINAL:
-                daemon.daemoned = False
-                self.mark(daemon, SUCCEEDED)
-                self.stop(daemon, "daemon")
+            if daemon.daemoned:
+                self._let_go(daemon)
+
+    def _let_go(self, daemon: Node) -> None:
+        """End a daemon whose DAG is done; one that was deleted before is Succeeded, too."""
+        daemon.daemoned = False
+        daemon.progress = completed(daemon.progress)
+        self.mark(daemon, SUCCEEDED)
+        if daemon.id in self.live:
+            self.stop(daemon, "daemon")
 
     def _begin(self, frame: DagFrame, task: Task) -> bool:
         """Start a task whose needs are done; False where it, or an item of it, has no place."""

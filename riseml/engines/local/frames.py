@@ -97,7 +97,7 @@ class DagFrame(Frame):
     def amend(self, child: Node) -> None:
         """Note that a daemon, whose task was done when it became ready, has ended."""
         if (task := self.task_of(child)) and task.name in self.outcomes:
-            self.outcomes[task.name] = Outcome(child.phase)
+            self.outcomes[task.name] = Outcome(child.phase, child.daemoned)
 
     def settled(self, child: Node, part: Frame | None) -> None:
         """Note what a task has come to, and which others may go on."""

@@ -7,7 +7,7 @@
 
 It is pure: no file, no clock, no process. The semantics are those of Argo 4.1, except where Argo leaves a run hanging
 or exceeds a limit: a retry group keeps its place in `parallelism` while it waits for another attempt, a pod that was
-deleted before it ran is not made anew, and a daemon that was let go stays Succeeded however it ends.
+deleted before it ran is not made anew, and a daemon that was let go stays Succeeded however it ends, but at a shutdown.
 """
 
 import heapq
@@ -127,13 +127,9 @@ class Run(Execution):
     def _done(self) -> list[Action]:
         self.drain()
         root = self.root
-        # Daemons that were let go are Succeeded while they end; Argo does not wait for them either.
-        if (
-            root is not None
-            and root.fulfilled
-            and root.ended_at is None
-            and all(self.nodes[pod].phase == SUCCEEDED for pod in self.live)
-        ):
+        # Daemons that were let go are Succeeded while they end; Argo waits for them at a shutdown only.
+        let_go = not self.strategy and all(self.nodes[pod].phase == SUCCEEDED for pod in self.live)
+        if root is not None and root.fulfilled and root.ended_at is None and (let_go or not self.live):
             root.ended_at = self.now
             self.dirty.add(root.id)
         actions, self.actions = self.actions, []
@@ -175,10 +171,10 @@ class Run(Execution):
         node.ended_at = self.now
         self.dirty.add(node.id)
         if node.phase not in FINAL:
-            node.daemoned = False
+            node.daemoned = node.daemoned and bool(node.stopped_by)  # Argo forgets to note it of a deleted one
             ending.record(node, event, template)
             self.mark(node, *ending.verdict(node, event, template))
-        elif node.phase == FAILED and node.running_at is not None and self.strategy:
+        elif self.strategy and node.running_at is not None:
             # What was shut down while it ran shows how it really ended: it may have saved its work and succeeded.
             ending.record(node, event, template)
             phase, message = ending.verdict(node, event, template)

@@ -146,6 +146,12 @@ COLUMNS: Final = {
 """Names and SQLite types of a row's values, in order."""
 
 
+def completed(progress: str) -> str:
+    """Return the `n/m` of a job that is through."""
+    total = progress.partition("/")[2] or "1"
+    return f"{total}/{total}"
+
+
 def node_id(workflow: str, name: str) -> str:
     """Return the id that Argo gives to the node `name`: the workflow's name and the FNV-1a hash of the node's."""
     return workflow if name == workflow else f"{workflow}-{fnv1a(name)}"

@@ -17,6 +17,7 @@ from riseml.engines.local.nodes import (
     SUCCEEDED,
     UNSUCCESSFUL,
     Node,
+    completed,
 )
 
 PROGRESS: Final = re.compile(r"\d{1,18}/\d{1,18}")
@@ -117,8 +118,9 @@ def _outputs(run: Ledger, node: Node) -> dict[str, Any]:
 
 
 def _own_progress(node: Node) -> tuple[int, int]:
-    done, _, total = (node.progress or "0/1").partition("/")
-    return (int(total) if node.phase == SUCCEEDED else int(done)), int(total)
+    said = completed(node.progress) if node.phase == SUCCEEDED else node.progress or "0/1"
+    done, _, total = said.partition("/")
+    return int(done), int(total)
 
 
 def _sum(each: Any) -> str:

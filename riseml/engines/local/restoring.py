@@ -9,7 +9,6 @@ from riseml.engines.local.nodes import (
     DAG,
     DELETION,
     FAILED,
-    FINAL,
     POD,
     RETRY,
     SUCCEEDED,
@@ -61,7 +60,7 @@ def _enter(dag: DagFrame, node: Node) -> None:
     dag.enter(node)
     dag.active += node.phase in ACTIVE and takes_place(node)
     dag.failures += node.phase in UNSUCCESSFUL and node.type in (POD, DAG) and not node.hooked
-    if node.daemoned and node.phase not in FINAL:
+    if node.daemoned:
         dag.daemons.add(node.id)
 
 
