@@ -164,9 +164,10 @@ class Document:
         try:
             return _loader()(self.text).get_single_node()  # type: ignore[no-any-return]
         except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
+            mark = self._mark(error)
             place = Place(mark.line, mark.column) if mark else Place(0, 0)
-            self._refuse(place, *_explain(error, self._line(place.line), place.column))
+            unclosed = mark is not None and mark is error.context_mark
+            self._refuse(place, *_explain(error, self._line(place.line), place.column, unclosed=unclosed))
 
     def entries(self, node: MappingNode, name: str, key: Callable[[str], str] = str) -> Entries:
         """Return the values of a mapping by their keys, with merged (`<<`) ones; note keys given twice or no text.
@@ -191,6 +192,12 @@ class Document:
             entries.setdefault(same, entry)
         return entries
 
+    def _mark(self, error: MarkedYAMLError) -> Any:
+        """Return the point that helps most: where something begins, if its end is what was not found."""
+        mark = error.problem_mark
+        at_end = mark is None or not self.text[mark.index :].strip()
+        return (error.context_mark if at_end or _STRAY in str(error.problem) else None) or mark
+
     def _merged(self, value: Node, name: str, key: Callable[[str], str]) -> Entries:
         parts = value.value if isinstance(value, SequenceNode) else [value]
         merged: Entries = {}
@@ -206,7 +213,7 @@ class Document:
             message, advice = "a mapping is no key", "A value that begins with {{ must be in quotes."
         elif isinstance(node, ScalarNode):
             message = f"the key {excerpt(node.value) or 'null'}{within(name)} is no text"
-            advice = f'Put it in quotes: "{excerpt(node.value)}".'
+            advice = f'Put it in quotes: "{excerpt(node.value)}".' if node.value else ""
         else:
             message, advice = f"a list is no key{within(name)}", ""
         self.error(node, message, advice)
@@ -218,6 +225,8 @@ class Document:
 
     def _note(self, severity: str, place: Node | Place, message: str, advice: str) -> None:
         at = place.start_mark if isinstance(place, Node) else place
+        if at.line and at.line >= len(self._all_lines()):  # libyaml counts a line more than there are
+            at = self.place(len(self.text))
         source = self._line(at.line)
         self._faults[Fault(self.file, at.line + 1, at.column + 1, message, severity, source, advice)] = None
 
@@ -226,9 +235,13 @@ class Document:
         raise ConfigError(self.faults)
 
     def _line(self, number: int) -> str:
+        lines = self._all_lines()
+        return lines[number] if number < len(lines) else ""
+
+    def _all_lines(self) -> list[str]:
         if self._lines is None:
             self._lines = [printable(line) for line in re.split(_BREAK, self.text)]
-        return self._lines[number] if number < len(self._lines) else ""
+        return self._lines
 
 
 class _Resolver:
@@ -268,31 +281,39 @@ def _loader() -> Callable[[str], Any]:
     return type("_Loader", (_Resolver, CParser), {})
 
 
+_STRAY = "could not find expected ':'"
+_NO_TABS = "YAML takes blanks only for indentation."
 _ADVICE: Mapping[str, str] = {
-    "another document": "Remove the line '---' and what does not belong here.",
+    "key: value": "Is the indentation right? A list's lines begin with '- '.",
+    "second document": "Remove the line '---' and what does not belong here.",
     "mapping values": "Is the indentation right? A value that holds ': ' must be in quotes.",
-    "undefined alias": "'*' at the beginning of a value names an anchor; put the value in quotes.",
+    "alias": "'*' at the beginning of a value names an anchor; put the value in quotes.",
     "unknown escape": r"In double quotes '\' begins an escape; single quotes keep it.",
-    "end of stream": "Something is not closed before the end of the file.",
+    "not closed": "Its end is missing, or stands in another line than you think.",
+    "tab character": _NO_TABS,
     "expected ',' or": "A list or mapping in brackets is not closed before this, or a ',' is missing.",
     "nesting": "Nothing in a riseml.yml needs so many.",
 }
 
 
-def _explain(error: MarkedYAMLError, line: str, column: int) -> tuple[str, str]:
+def _explain(error: MarkedYAMLError, line: str, column: int, *, unclosed: bool) -> tuple[str, str]:
     """Say what a parser complained of in words that do not need the parser's own."""
-    problem = error.problem or error.context or "this is no YAML"
+    problem = str(error.problem)
     first = line[column : column + 1]
     if "another document" in problem:
         message = "a second document begins here"
+    elif _STRAY in problem:
+        message = "this is no 'key: value'"
+    elif unclosed:
+        message = "what begins here is not closed"
     elif "cannot start any token" in problem:
         message = "a tab indents this line" if first == "\t" else f"a value cannot begin with '{excerpt(first)}'"
     else:
-        message = problem.split(" (")[0]
-        if error.context and error.context_mark:
+        message = problem.partition(" (")[0]
+        if error.context_mark:
             message += f", {error.context} that begins in line {error.context_mark.line + 1}"
     if re.search(_BRACES_FIRST, line):
         return message, "A value that begins with {{ must be in quotes."
     if "cannot start any token" in problem:
-        return message, "YAML takes blanks only for indentation." if first == "\t" else "Put the value in quotes."
-    return message, next((advice for words, advice in _ADVICE.items() if words in problem), "")
+        return message, _NO_TABS if first == "\t" else "Put the value in quotes."
+    return message, next((advice for words, advice in _ADVICE.items() if words in message), "")

@@ -34,6 +34,7 @@ from riseml.wording import nearest, one_of, remedy, shown
 T = TypeVar("T")
 S = TypeVar("S")
 Schema = dict[str, Any]
+_SURE = 0.8  # likeness of words from which on a slip of the finger is likelier than a wrong place
 Check = Callable[[Mapping[str, Any], Entries, MappingNode, str, Document], None]
 
 LARGEST = 2**31 - 1  # of whole numbers; what Argo and Kubernetes count with
@@ -345,38 +346,40 @@ class Record(Value[T]):
             return None
         before = doc.errors
         values: dict[str, Any] = {}
+        meant = set()
         entries = doc.entries(node, name, underscored)
         for key, (key_node, value_node) in entries.items():
             if (value := self.find(key)) is None:
-                self.unknown(key_node, name, doc)
+                meant.add(self.unknown(key_node, name, doc))
             else:
                 values[key] = value.read(value_node, f"{name}.{key_node.value}" if name else key_node.value, doc)
         for key, example in self.required.items():
-            if key not in entries:
+            if key not in entries and key not in meant:
                 doc.error(node, f"'{key}' is missing{within(name)}", example)
         if self.check:
             self.check(values, entries, node, name, doc)
         return None if doc.errors > before else self.make(**values)
 
-    def unknown(self, key_node: ScalarNode, name: str, doc: Document) -> None:
-        """Note a key that nothing knows, with what was probably meant."""
-        key = str(key_node.value)
+    def unknown(self, key_node: ScalarNode, name: str, doc: Document) -> str | None:
+        """Note a key that nothing knows; return the known one that was probably meant."""
+        key = underscored(key_node.value)
         if self.lenient:
-            doc.warn(
-                key_node, f"'{excerpt(key)}'{within(name)} has no effect", f"Known here: {', '.join(self.names())}."
-            )
-            return
-        doc.error(key_node, f"unknown key '{excerpt(key)}'{within(name)}", self._meant(underscored(key), name, doc))
-
-    def _meant(self, key: str, name: str, doc: Document) -> str:
-        if key in self.hints:
-            return self.hints[key]
-        if near := nearest(key, self.names(), 0.8):
-            return f"Did you mean '{near}'?"
-        if (where := doc.belongs(key)) is not None and where != name:
-            return f"'{key}' belongs directly in {where}; is the indentation right?"
-        near = nearest(key, self.names(), 0.6)
-        return f"Did you mean '{near}'?" if near else f"Known here: {', '.join(self.names()) or 'nothing'}."
+            known = f"Known here: {', '.join(self.names())}."
+            doc.warn(key_node, f"'{excerpt(key_node.value)}'{within(name)} has no effect", known)
+            return None
+        near = nearest(key, self.names(), _SURE)
+        where = None if near else doc.belongs(key)
+        if not near and where in (None, name):
+            near, where = nearest(key, self.names()), None
+        doc.error(
+            key_node,
+            f"unknown key '{excerpt(key_node.value)}'{within(name)}",
+            self.hints.get(key)
+            or (f"Did you mean '{near}'?" if near else "")
+            or (f"'{excerpt(key)}' belongs directly in {where}; is the indentation right?" if where else "")
+            or f"Known here: {', '.join(self.names()) or 'nothing'}.",
+        )
+        return near
 
     def schema(self) -> Schema:
         """A closed object, each key in both spellings."""

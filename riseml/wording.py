@@ -30,10 +30,10 @@ def remedy(node: Node, kinds: Sequence[str], *, braces: bool = False) -> str:
     if node.tag == NULL:
         return "Give it a value, or remove the key."
     if node.tag == STR:
-        return _unquoted(text, kinds)
+        return "" if STR in kinds else _unquoted(text, kinds)
     if STR in kinds:
         return f'Put it in quotes: "{excerpt(text)}".'
-    if INT in kinds and (number := decimal_of(text)) is not None and number == int(number):
+    if INT in kinds and node.tag == FLOAT and (number := decimal_of(text)) is not None and number == int(number):
         return f"Write {int(number)}."
     return ""
 

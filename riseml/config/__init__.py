@@ -18,6 +18,8 @@ from riseml.document import Document, printable
 from riseml.errors import ConfigError, Fault
 from riseml.schema import Nullable, Record, Schema, Shorthand, Text, Value
 
+__all__ = ["FILE", "LARGEST", "ExperimentConfig", "Loaded", "TrainConfig", "json_schema", "load", "load_text"]
+
 LARGEST = 1_000_000  # bytes of a riseml.yml, which travels in every Workflow
 
 _PROJECT = Text(

@@ -25,7 +25,7 @@ _DEAD = ("service", "deploy")
 _OF_THE_DEAD = ("description", "input", "output", "image", "demo", "gpu")
 _ROLES = ("master", "worker", "ps")
 _OLD_WORKERS = 2  # the default of worker-count, which did not count the master
-_WORDS = ("yes", "no", "on", "off", "true", "false", "y", "n")
+_NO_PATHS = ("", "yes", "no", "on", "off", "true", "false", "y", "n")
 
 
 def modernise(root: Node, doc: Document) -> Node | None:
@@ -136,7 +136,7 @@ def _tensorflow(node: Node, roles: Pairs, doc: Document) -> Node:
         return node
     pairs = list(node.value)
     board = _value(pairs, "tensorboard")
-    if isinstance(board, ScalarNode) and board.tag == STR and board.value.lower() not in _WORDS:
+    if isinstance(board, ScalarNode) and board.tag == STR and board.value.lower() not in _NO_PATHS:
         doc.deprecate(board, "'tensorboard' is now true or false: it shows the whole output directory")
         _change(pairs, "tensorboard", lambda each: _like(each, BOOL, "true"))
     _distribute(pairs, roles, node, doc)

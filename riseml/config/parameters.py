@@ -7,7 +7,7 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.config.variables import doubt, is_reserved, variable_of
-from riseml.document import BOOL, FLOAT, INT, STR, Document, Entries, control_in, decimal_of, excerpt, kind_of
+from riseml.document import BOOL, FLOAT, INT, NULL, STR, Document, Entries, control_in, decimal_of, excerpt, kind_of
 from riseml.schema import Mapped, Record, Schema, Text, Value
 from riseml.search import grid
 from riseml.wording import shown
@@ -149,7 +149,7 @@ class Parameters(Value[dict[str, tuple[str, ...]]]):
 
     def read(self, node: Node, name: str, doc: Document) -> dict[str, tuple[str, ...]] | None:
         """Return the values by name."""
-        if not isinstance(node, MappingNode) and not node.value:
+        if node.tag == NULL or (isinstance(node, SequenceNode) and not node.value):
             return {}
         values = self._named.read(node, name, doc)
         if values is None or not isinstance(node, MappingNode):

@@ -1,0 +1,255 @@
+"""Whatever stands in a riseml.yml, it is loaded, or refused with places and words; and the schema agrees."""
+
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from riseml.config import load, load_text
+from riseml.errors import ConfigError, Fault, UnsupportedError
+from riseml.planner import plan
+from riseml.search import grid
+from tests.riseml_yml import BEYOND_SCHEMA, load_with_faults, schema_errors
+from tests.unit.test_config import ALL
+
+TEXTS = sorted({case.text for cases in ALL.values() for case in cases if len(case.text) < 2_000})
+PIECES = [
+    "\n", "  ", "\t", ": ", "- ", "{", "}", "[", "]", ",", "'", '"', "#", "&a ", "*a", "<<: *a", "!!int ",
+    "!x ", "|\n", ">-\n", "? ", "---\n", "...\n", "%YAML 1.2\n", "{{", "}}", "{{lr}}", "{{workflow.name}}",
+    "{{=", "null", "~", "true", "yes", "0x1F", "0o7", "1e-6", ".inf", "-.inf", ".nan", "1e999", "9" * 50, "-1",
+    "0", "''", "\\", "\x00", "\x1b[31m", "\x85", "\u2028", "\u202e", "\ufeff", "\ud800", "日本", "\U0001f600",
+    "project: ", "train:\n", "  run: ", "parameters: ", "range: ", "4Gi", "tensorflow: ", "distributed: ",
+    "resources: ", "image: ", "worker: ", "params: ", "deploy: ", "framework: ", "on: ",
+]  # fmt: skip
+QUICK = settings(
+    derandomize=True,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A known file after some slips: pieces put in, cut out, moved, lines swapped or indented otherwise."""
+    text = draw(st.sampled_from(TEXTS))
+    for _ in range(draw(st.integers(1, 4))):
+        at = draw(st.integers(0, len(text)))
+        to = min(len(text), at + draw(st.integers(0, 12)))
+        kind = draw(st.sampled_from(["insert", "cut", "double", "move", "swap", "indent", "splice"]))
+        if kind == "insert":
+            text = text[:at] + draw(st.sampled_from(PIECES)) + text[at:]
+        elif kind == "cut":
+            text = text[:at] + text[to:]
+        elif kind == "double":
+            text = text[:to] + text[at:]
+        elif kind == "move":
+            text = text[:at] + text[to:] + text[at:to]
+        elif kind == "splice":
+            text = text[:at] + draw(st.sampled_from(TEXTS))[at:]
+        else:
+            lines = text.split("\n")
+            line = draw(st.integers(0, len(lines) - 1))
+            other = draw(st.integers(0, len(lines) - 1))
+            if kind == "swap":
+                lines[line], lines[other] = lines[other], lines[line]
+            else:
+                lines[line] = " " * draw(st.integers(0, 6)) + lines[line].lstrip()
+            text = "\n".join(lines)
+    return text
+
+
+def check(text: str) -> None:
+    """Load a text and hold what was promised of the outcome."""
+    loaded, faults = load_with_faults(text)
+    assert any(fault.severity == "error" for fault in faults) == (loaded is None)
+    if loaded:
+        assert load_text(loaded.text) == loaded
+    if loaded and loaded.train and grid.size(loaded.train.parameters) < 1_000:
+        with suppress(UnsupportedError):  # jobs of several processes
+            assert len(plan(loaded).experiments) == grid.size(loaded.train.parameters)
+    assert list(faults) == sorted(faults, key=lambda fault: (fault.line, fault.column))
+    for fault in faults:
+        check_fault(fault, text.removeprefix("\ufeff"))
+
+
+def check_fault(fault: Fault, text: str) -> None:
+    """A fault has a place in the text, or none and a plain reason; it can be printed anywhere."""
+    assert fault.message
+    assert (fault.line >= 1) == (fault.column >= 1)
+    if fault.line:
+        assert fault.line <= text.count("\n") + text.count("\r") + sum(map(text.count, "\x85\u2028\u2029")) + 1
+        assert fault.column <= len(fault.source) + 1
+    shown = str(fault)
+    assert shown.encode()
+    assert all(character.isprintable() or character in "\t\n" or ord(character) >= 0xA0 for character in shown)
+    assert "Traceback" not in shown
+
+
+@given(mutated())
+@settings(QUICK, max_examples=1_200)
+def test_slips(text: str) -> None:
+    check(text)
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=30).map("".join))
+@settings(QUICK, max_examples=500)
+def test_nonsense(text: str) -> None:
+    check(text)
+
+
+@given(st.binary(max_size=60) | mutated().map(lambda text: text.encode("utf-8", "surrogatepass")))
+@settings(QUICK, max_examples=300, suppress_health_check=list(HealthCheck))
+def test_bytes(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "riseml.yml"
+    file.write_bytes(content)
+    text = content.decode("latin-1")
+    try:
+        faults = load(file).warnings
+    except ConfigError as error:
+        faults = error.faults
+    for fault in faults:
+        assert fault.file == str(file)
+        check_fault(fault, text)
+
+
+WORDS = st.sampled_from(["ab", "x", "adam", "python fit.py", "{{a}}", "A_B", "oom", "{{item}}"])
+NUMBERS = st.sampled_from([1, 2, 3, 0.5, 1.5, 1e-6, 64, 512, 2**20])
+ODD: st.SearchStrategy[Any] = st.sampled_from(
+    [
+        "",
+        "a.b",
+        "1",
+        "true",
+        "yes",
+        "500m",
+        "5m",
+        "4Gi",
+        "4GB",
+        "1h",
+        "0s",
+        "90",
+        "a b",
+        "../x",
+        "a\n",
+        "\x07",
+        "2d",
+        "path",
+    ]
+) | st.sampled_from([0, -1, 0.001, 1.0, 2**40, 1e300, True, False, None, [], {}, [[]], [1, "a"], [True], {"range": {}}])
+COUNT = st.integers(1, 3)
+
+
+def record(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """A mapping with some of the optional keys."""
+    return st.fixed_dictionaries(required, optional=optional)
+
+
+RESOURCES = record(
+    {},
+    cpus=st.sampled_from([1, 0.5, "0.5", "500m"]),
+    mem=st.sampled_from([512, 0.01, "4Gi", ".5G"]),
+    gpus=st.integers(0, 2),
+)
+WORKERS = COUNT | record({"count": COUNT}, processes=COUNT | st.none())
+ROLE = COUNT | record({}, count=COUNT, resources=RESOURCES)
+CHIEF = st.sampled_from(["master", "chief", None])
+DISTRIBUTED = record({}, ps=ROLE, worker=ROLE, master=record({}, resources=RESOURCES), chief=CHIEF)
+TENSORFLOW = record(
+    {},
+    version=st.sampled_from(["1.8.0", "latest", "1.5.0-gpu-py3", None]),
+    tensorboard=st.booleans(),
+    distributed=st.none() | DISTRIBUTED,
+    horovod=st.none() | st.just({}) | record({"workers": WORKERS}, version=st.just("0.11.3")),
+)
+RANGE = record({"min": NUMBERS, "max": NUMBERS, "step": NUMBERS}, log=st.booleans())
+VALUES = (
+    WORDS
+    | NUMBERS
+    | st.lists(NUMBERS, min_size=1, max_size=3)
+    | st.lists(st.just("x"), min_size=1)
+    | record({"range": RANGE})
+)
+NAMES = st.sampled_from(["a", "b-c", "b_c", "sub", "path"])
+TRAIN = record(
+    {
+        "image": st.sampled_from(["python", "python:3.12", "a/b@sha256:" + "0" * 64]),
+        "resources": RESOURCES,
+        "run": WORDS | st.lists(WORDS, max_size=3),
+    },
+    install=WORDS | st.lists(WORDS, max_size=2),
+    framework=st.sampled_from(["tensorflow", "pytorch", "jax", "mpi", "horovod"]),
+    tensorflow=TENSORFLOW,
+    pytorch=record({}, version=st.just("2.4.0"), workers=WORKERS, tensorboard=st.booleans()),
+    mpi=record({}, workers=WORKERS),
+    parameters=st.none() | st.dictionaries(NAMES, VALUES, max_size=3),
+    concurrency=COUNT,
+    env=st.dictionaries(st.sampled_from(["A", "B_C"]), WORDS | NUMBERS | st.booleans(), max_size=2),
+    secrets=st.lists(st.sampled_from(["KEY", "A"]), max_size=2, unique=True),
+    timeout=st.sampled_from([90, "1h", "1h30m", "2d"]),
+    retries=st.integers(0, 3) | record({"count": COUNT}, on=st.sampled_from(["oom", ["error", "oom"], []])),
+    gang_timeout=st.just("5m"),
+    build_files=st.sampled_from(["setup.py", ["a", "b/c"]]),
+)
+FILE = record({"project": st.sampled_from(["ab", "a_b-c", "12"]), "train": TRAIN})
+
+
+@st.composite
+def almost_right(draw: st.DrawFn) -> Any:
+    """A right file in which up to two values became odd ones, or keys came or went."""
+    data = deepcopy(draw(FILE))
+    for _ in range(draw(st.integers(0, 2))):
+        at, key = draw(st.sampled_from(list(places(data))))
+        kind = draw(st.sampled_from(["odd", "odd", "odd", "gone", "dashed", "more"]))
+        if kind == "odd":
+            at[key] = deepcopy(draw(ODD))
+        elif kind == "gone":
+            del at[key]
+        elif isinstance(at, dict):
+            at["unknown" if kind == "more" else key.replace("_", "-")] = at[key]
+        if not data:
+            break
+    return data
+
+
+def places(data: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield every container with each of its keys."""
+    for key in list(data) if isinstance(data, dict) else range(len(data)):
+        yield data, key
+        if isinstance(data[key], dict | list):
+            yield from places(data[key])
+
+
+@given(almost_right())
+@settings(QUICK, max_examples=1_000)
+def test_schema_and_loader_agree(data: Any) -> None:
+    text = json.dumps(data, ensure_ascii=False)
+    faults = load_with_faults(text)[1]
+    refused = [fault for fault in faults if fault.severity == "error"]
+    if errors := schema_errors(data):
+        assert refused or any(fault.severity == "note" for fault in faults), (text, errors)  # a note: of an old dialect
+    else:
+        unexplained = [str(fault) for fault in refused if not any(words in fault.message for words in BEYOND_SCHEMA)]
+        assert not unexplained, text
+    for fault in faults:
+        check_fault(fault, text)
+
+
+@given(st.dictionaries(st.text("abc-", min_size=1), st.lists(st.text(max_size=2), min_size=1, max_size=3), max_size=4))
+@settings(QUICK, max_examples=200)
+def test_a_grid_holds_every_combination_once_and_in_order(parameters: dict[str, list[str]]) -> None:
+    found = grid.trials(parameters)
+    assert len(found) == grid.size(parameters)
+    places = [
+        tuple(next(i for i, v in enumerate(parameters[n]) if v is t) for n, t in trial.items())
+        if all(len(set(map(id, values))) == len(values) for values in parameters.values())
+        else ()
+        for trial in found
+    ]
+    assert all(list(trial) == sorted(parameters) for trial in found)
+    assert places == sorted(places)

@@ -1,0 +1,83 @@
+"""riseml.yml as data, and what its JSON Schema says of it: shared by the table and the property tests."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+from jsonschema.validators import extend
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from riseml.config import Loaded, json_schema, load_text
+from riseml.document import BOOL, FLOAT, INT, NULL, Document
+from riseml.errors import ConfigError, Fault
+
+# What the loader refuses and a JSON Schema cannot say: parts of the messages.
+BEYOND_SCHEMA = (
+    "a whole number of at least",  # 1.0 is an integer to JSON Schema
+    "is missing in train",  # the image, when no framework has one
+    "has no image of its own",
+    "cannot have both 'distributed' and 'horovod'",
+    "duplicate key",  # of the same key with a dash and with an underscore
+    "is more than",  # the order of a range
+    "are the most",  # values of a range, experiments of a grid
+    "would both be $",
+    "is needed otherwise",  # reserved variables
+    "cannot be a parameter",
+    "cannot hold",  # two keys that want the same variable
+    "Argo would replace",
+    "'{{' without '}}'",
+    "hides a placeholder",
+    "holds the control character",  # in texts with a pattern of their own
+    "cores of at least 0.01",  # as text: 5m
+    "a number of megabytes of at least 0.01",  # as text: 1k
+    "a duration of at least 1s",  # 0s, and 1.0
+)
+
+
+def load_with_faults(text: str) -> tuple[Loaded | None, tuple[Fault, ...]]:
+    """Return what was loaded, if anything, and every fault."""
+    try:
+        loaded = load_text(text)
+    except ConfigError as error:
+        return None, error.faults
+    return loaded, loaded.warnings
+
+
+def data_of(text: str) -> Any:
+    """Return the text as JSON data, by YAML's core schema."""
+    root = Document("riseml.yml", text).root()
+    return None if root is None else _data(root)
+
+
+def _data(node: Node) -> Any:
+    if isinstance(node, MappingNode):
+        return {str(_data(key)): _data(value) for key, value in node.value}
+    if isinstance(node, SequenceNode):
+        return [_data(each) for each in node.value]
+    assert isinstance(node, ScalarNode)
+    text: str = node.value
+    if node.tag == INT:
+        return int(text, 0 if text[:2] in ("0x", "0o") else 10)
+    if node.tag == FLOAT:
+        return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+    return {NULL: None, BOOL: text.lower() == "true"}.get(node.tag, text)
+
+
+def schema_errors(data: Any) -> list[str]:
+    """Return what the JSON Schema has against the data."""
+    return [error.message for error in _validator().iter_errors(data)]
+
+
+@cache
+def _validator() -> Any:
+    validator = extend(Draft202012Validator, {"pattern": _pattern})  # type: ignore[no-untyped-call]
+    return validator(json_schema())
+
+
+def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+    """Take `$` as JSON Schema does: the end, not also before a last line feed as in Python."""
+    if isinstance(instance, str) and not re.search(pattern.removesuffix("$") + r"\Z", instance):
+        yield ValidationError(f"{instance!r} does not match {pattern!r}")

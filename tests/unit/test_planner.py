@@ -1,0 +1,112 @@
+"""From a config to what will run."""
+
+from decimal import Decimal
+
+import pytest
+
+from riseml.config import load_text
+from riseml.errors import InvalidInputError, UnsupportedError
+from riseml.planner import plan
+from riseml.spec import Experiment, ExperimentSet, Job, Resources, Retries
+
+ALL = """
+project: toaster-net
+train:
+  image: python:3.12
+  resources: {cpus: 2, mem: 4Gi, gpus: 1}
+  install: pip install x
+  build_files: setup.py
+  parameters: {lr: [1e-6, 0.10], depth: {range: {min: 2, max: 3, step: 1}}}
+  concurrency: 3
+  env: {MODE: "{{lr}}"}
+  secrets: [KEY]
+  timeout: 1h
+  retries: 2
+  gang_timeout: 5m
+  run: [prepare, "fit {{lr}} {{depth}}"]
+"""
+
+
+def test_everything() -> None:
+    config = load_text(ALL).config
+    assert plan(config) == ExperimentSet(
+        project="toaster-net",
+        config=ALL,
+        image="python:3.12",
+        jobs=(
+            Job(
+                "train", ("prepare", "fit {{lr}} {{depth}}"), Resources(Decimal(2), 4 * 2**30, 1), 1, {"MODE": "{{lr}}"}
+            ),
+        ),
+        experiments=(
+            Experiment(1, {"depth": "2", "lr": "1e-6"}),
+            Experiment(2, {"depth": "2", "lr": "0.10"}),
+            Experiment(3, {"depth": "3", "lr": "1e-6"}),
+            Experiment(4, {"depth": "3", "lr": "0.10"}),
+        ),
+        is_set=True,
+        install=("pip install x",),
+        build_files=("setup.py",),
+        secrets=("KEY",),
+        concurrency=3,
+        timeout=3600,
+        retries=Retries(2),
+        gang_timeout=300,
+    )
+
+
+@pytest.mark.parametrize("parameters", ["", "parameters: {}", "parameters:", "parameters: []"])
+def test_a_single_experiment(parameters: str) -> None:
+    found = plan(load_text(f"project: ab\ntrain:\n  image: x\n  resources: {{}}\n  run: y\n  {parameters}\n"))
+    assert found.experiments == (Experiment(1, {}),)
+    assert not found.is_set
+    assert not found.tensorboard
+
+
+def test_one_value_makes_a_set() -> None:
+    found = plan(load_text("project: ab\ntrain: {image: x, resources: {}, run: 'y {{a}}', parameters: {a: 1}}\n"))
+    assert found.is_set
+    assert found.experiments == (Experiment(1, {"a": "1"}),)
+
+
+def test_nothing_to_train() -> None:
+    with pytest.raises(InvalidInputError, match="nothing to train") as caught:
+        plan(load_text("project: ab\n"))
+    assert "run:" in caught.value.advice
+
+
+@pytest.mark.parametrize(
+    ("framework", "tensorboard"),
+    [
+        ("framework: tensorflow", True),
+        ("framework: tensorflow, tensorflow: {tensorboard: false}", False),
+        ("framework: tensorflow, tensorflow: {distributed: {}}", True),
+        ("framework: pytorch", False),
+        ("framework: pytorch, pytorch: {workers: 1, tensorboard: true}", True),
+        ("framework: jax, jax: {workers: {count: 1, processes: 1}}", False),
+        ("framework: mpi", False),
+        ("framework: horovod, horovod: {workers: 1}", False),
+    ],
+)
+def test_one_process_of_any_framework(framework: str, tensorboard: bool) -> None:
+    found = plan(load_text(f"project: ab\ntrain: {{image: x, resources: {{}}, run: y, {framework}}}\n"))
+    assert [(job.type, job.count) for job in found.jobs] == [("train", 1)]
+    assert found.tensorboard == tensorboard
+    assert found.framework == framework.partition(",")[0].removeprefix("framework: ")
+
+
+@pytest.mark.parametrize(
+    "framework",
+    [
+        "framework: tensorflow, tensorflow: {distributed: {ps: 1}}",
+        "framework: tensorflow, tensorflow: {horovod: {workers: 2}}",
+        "framework: pytorch, pytorch: {workers: 2}",
+        "framework: jax, jax: {workers: {count: 1, processes: 2}}",
+        "framework: mpi, mpi: {workers: 1}",
+        "framework: horovod, horovod: {workers: 2}",
+    ],
+)
+def test_several_processes_are_not_begun_by_mistake(framework: str) -> None:
+    config = load_text(f"project: ab\ntrain: {{image: x, resources: {{gpus: 2}}, run: y, {framework}}}\n")
+    with pytest.raises(UnsupportedError, match="several jobs"):
+        plan(config)
