@@ -3,55 +3,13 @@
 import re
 from pathlib import Path
 
+from riseml import templating
 from riseml.errors import InvalidInputError, RiseMLError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*[A-Za-z0-9]")
-_DEFAULT = "my-project"
+_DEFAULT = "my-project"  # also in the templates
 
-_PLAIN = """\
-project: {project}
-train:
-  image: python:3.12
-  # install:
-  #   - pip install -r requirements.txt
-  resources:
-    cpus: 1
-    mem: 512  # megabytes
-    gpus: 0
-  run:
-    - echo "the code is here:" && ls
-    - echo "results belong into $OUTPUT_DIR"
-"""
-_GRID = """\
-project: {project}
-train:
-  image: python:3.12
-  resources:
-    cpus: 1
-    mem: 512  # megabytes
-    gpus: 0
-  parameters:  # one experiment for each combination
-    lr: [0.1, 0.01]
-    epochs: [5, 10]
-  concurrency: 2  # at the same time
-  run:
-    - echo "learning rate {{{{lr}}}}, {{{{epochs}}}} epochs"
-"""
-_TENSORFLOW = """\
-project: {project}
-train:
-  framework: tensorflow
-  tensorflow:
-    version: 2.16.1
-    tensorboard: true
-  resources:
-    cpus: 1
-    mem: 2048  # megabytes
-    gpus: 0
-  run:
-    - python -c "import tensorflow; print(tensorflow.__version__)"
-"""
-TEMPLATES = {"plain": _PLAIN, "grid": _GRID, "tensorflow": _TENSORFLOW}
+TEMPLATES = ("plain", "grid", "sklearn", "tensorflow", "pytorch", "horovod", "mpi", "jax")
 
 
 def text(template: str, project: str) -> str:
@@ -66,7 +24,8 @@ def text(template: str, project: str) -> str:
             "A name has two or more letters, digits, '-' and '_', and begins and ends with a letter or digit. "
             f"Try `riseml init -n {proposal(project)}`.",
         )
-    return TEMPLATES[template].format(project=f"'{project}'" if _looks_like_another_type(project) else project)
+    name = f"'{project}'" if _looks_like_another_type(project) else project
+    return templating.read(f"init/{template}.yml").replace(f"project: {_DEFAULT}", f"project: {name}", 1)
 
 
 def project_name(folder: Path) -> tuple[str, str]:

@@ -17,8 +17,10 @@ def command(
         typer.Option("-n", "--project-name", metavar="NAME", show_default=False, help="Default: the folder's name."),
     ] = None,
     template: Annotated[
-        Literal["plain", "grid", "tensorflow"],
-        typer.Option("--framework", "--template", metavar="KIND", help="plain, grid (a set) or tensorflow."),
+        Literal["plain", "grid", "sklearn", "tensorflow", "pytorch", "horovod", "mpi", "jax"],
+        typer.Option(
+            "--framework", "--template", metavar="KIND", help="plain, grid or sklearn (sets), or a framework."
+        ),
     ] = "plain",
 ) -> None:
     """Write a riseml.yml to begin with.

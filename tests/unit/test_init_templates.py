@@ -1,0 +1,24 @@
+"""The files below templates/init: each valid as it stands, and each for the framework that it is named after."""
+
+import pytest
+
+from riseml import frameworks, scaffold, templating
+from riseml.config import load_text
+from riseml.search import grid
+
+FILES = sorted(path.stem for path in (templating.folder() / "init").iterdir())
+
+
+def test_init_offers_all_of_them() -> None:
+    assert sorted(scaffold.TEMPLATES) == FILES
+    assert set(frameworks.names()) < set(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_valid_as_it_stands(name: str) -> None:
+    loaded = load_text(templating.read(f"init/{name}.yml"))
+    assert loaded.train
+    assert not loaded.warnings
+    assert loaded.project == "my-project"
+    assert loaded.train.framework == (name if name in frameworks.names() else None)
+    assert (grid.size(loaded.train.parameters) > 1) == (name in ("grid", "sklearn"))
