@@ -1,10 +1,8 @@
-# Brings the files that install steps may see, which are the arguments (`.`: all), to $RISEML_DIR/context.
-set -eu
-export GIT_DIR="$REPOSITORY" GIT_INDEX_FILE="$RISEML_DIR/context-index"
+
+# Of the code in $CODE_DIR, leaves in $RISEML_DIR/context what install steps may see: the arguments (`.`: all of it).
 mkdir -p "$RISEML_DIR/context"
-git -c safe.directory='*' read-tree "$REVISION"
-if [ "${1-}" = . ]; then
-  git -c safe.directory='*' checkout-index -q -a --prefix="$RISEML_DIR/context/"
-elif [ $# -gt 0 ]; then
-  git -c safe.directory='*' checkout-index -q --prefix="$RISEML_DIR/context/" -- "$@"
-fi
+for file; do
+  mkdir -p "$RISEML_DIR/context/${file%"${file##*/}"}"
+  cp -RPp "$CODE_DIR/$file" "$RISEML_DIR/context/$file"
+done
+rm -rf "$CODE_DIR"

@@ -1,6 +1,7 @@
 """The build step: install steps become an image, by a client of the cluster's BuildKit."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 from hera.workflows import Artifact, Container, Parameter, RawArtifact, UserContainer
@@ -12,22 +13,24 @@ from riseml.compiler.names import Names
 from riseml.spec import Build, Resources
 
 CERTIFICATES = "/certificates"
+CHECKOUT = f"{pod.RISEML}/checkout"
 CONTEXT = f"{pod.RISEML}/context"
 DOCKERFILE = f"{pod.RISEML}/build/Dockerfile"
 IMAGE = f"{pod.RISEML}/image"
 RESOURCES = Resources(cpus=Decimal("0.5"), mem=512_000_000)
+_LONGEST_LIST = 50_000  # characters: an argument and a variable have to hold it
 _EVERYTHING = Build(key="", files=(".",))  # where nobody has looked which files the steps need
 
 
 def template(names: Names) -> Container:
     """Return the template whose output `image` has the install steps done."""
-    build = names.origin.build or _EVERYTHING
+    build = _sized(names.origin.build or _EVERYTHING)
     remote = names.origin.git_url is not None
     mounts = [
         *([] if remote else [pod.store_mounts()[0]]),
         VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path),
         VolumeMount(name="riseml", mount_path=pod.RISEML),
-        VolumeMount(name="certificates", mount_path=CERTIFICATES, read_only=True),
+        VolumeMount(name="certificates", mount_path=CERTIFICATES),
     ]
     return Container(
         name="build",
@@ -44,6 +47,10 @@ def template(names: Names) -> Container:
         volume_mounts=mounts,
         outputs=[Parameter(name="image", value_from=ValueFrom(path=IMAGE))],
     )
+
+
+def _sized(build: Build) -> Build:
+    return build if sum(map(len, build.files)) < _LONGEST_LIST else replace(build, files=_EVERYTHING.files)
 
 
 def _artifacts(names: Names) -> list[Artifact]:
@@ -75,7 +82,7 @@ def _context(build: Build, names: Names) -> UserContainer:
         name="context",
         image=names.target.git_image,
         command=["sh", "-c"],
-        args=[templating.read("context.sh"), "context", *build.files],
-        env=pod.variables({**pod.source(names), "RISEML_DIR": pod.RISEML}),
+        args=[templating.read("checkout.sh") + templating.read("context.sh"), "context", *build.files],
+        env=pod.variables({**pod.source(names), "CODE_DIR": CHECKOUT, "RISEML_DIR": pod.RISEML}),
         volume_mounts=pod.store_mounts(),
     )

@@ -1,6 +1,6 @@
 # Make the virtual environment of an image key, and run the install steps (the arguments) in it, each in a shell.
-# REPOSITORY REVISION  the code          RISEML_BUILD_FILES  the files that steps may see, one a line
-# ENV_DIR              where it goes     PYTHON              whose packages it sees
+# RISEML_DIR/context  the files that steps may see
+# ENV_DIR             where it goes     PYTHON  whose packages it sees
 set -eu
 image() { printf 'riseml-env:%s' "${ENV_DIR##*/}" > "$RISEML_DIR/image"; }
 
@@ -25,11 +25,7 @@ for tool in apt apt-get apk yum dnf; do
     chmod +x "$ENV_DIR/shims/$tool"
 done
 
-export GIT_DIR="$REPOSITORY" GIT_INDEX_FILE="$RISEML_DIR/build-index"
-git read-tree "$REVISION"
-[ -z "$RISEML_BUILD_FILES" ] || printf '%s\n' "$RISEML_BUILD_FILES" | git checkout-index -q --stdin --prefix="$ENV_DIR/code/"
-unset GIT_DIR GIT_INDEX_FILE
-
+cp -RPp "$RISEML_DIR/context/." "$ENV_DIR/code/"
 cd "$ENV_DIR/code"
 export VIRTUAL_ENV="$ENV_DIR" PATH="$ENV_DIR/shims:$ENV_DIR/bin:$PATH" PIP_DISABLE_PIP_VERSION_CHECK=1
 shell=$(command -v bash || echo sh)
