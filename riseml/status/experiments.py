@@ -23,11 +23,14 @@ def read_experiment(outline: Outline, position: int, nodes: Iterable[Node]) -> E
     """Read the cell at `position` of `withItems` (from 0) given only its nodes (the cell's own and all below it)."""
     nodes = [node for node in nodes if doc.text(node.get("name"))]
     sub = outline.sub(position)
-    item = outline.items[position] if 0 <= position < len(outline.items) else {}
     blank = ExperimentStatus(
         id=f"{outline.id}.{sub}" if outline.is_set else outline.id,
         sub=doc.whole(sub) if outline.is_set else None,
-        parameters={name: doc.text(value) for name, value in item.items() if not name.startswith(labels.OWN)},
+        parameters={
+            name: doc.text(value)
+            for name, value in outline.item(position).items()
+            if isinstance(name, str) and not name.startswith(labels.OWN)
+        },
         created=outline.created,
     )
     cell = min(nodes, key=lambda node: len(doc.text(node.get("name"))), default=None)
@@ -176,14 +179,15 @@ def _looks_ended(job: JobStatus) -> bool:
 
 
 def _beside(job: JobStatus, last: JobStatus, others: str, ended: datetime | None, *, daemon: bool) -> JobStatus:
-    """Return a job of an ended experiment that `last` decided: a daemon ended with it, a peer was ended by it."""
+    """Return a job of an ended experiment that `last` decided: a daemon ended with it, a peer was ended by it.
+
+    Argo's finishedAt of a daemon is when it became ready, and one that is ended late is Failed.
+    """
     if job.id == last.id:
         return job
-    stopped = daemon and job.state == State.FINISHED
-    finished = ended if stopped else job.finished
-    if last.state == State.FINISHED:
-        return replace(job, reason="STOPPED", exit_code=None, finished=finished) if stopped else job
+    if daemon and (job.state == State.FINISHED or _looks_ended(job) or (last.exit_code == 0 and job.exit_code == 0)):
+        stopped = State.FINISHED if last.state == State.FINISHED else State.KILLED
+        word = "STOPPED" if last.state == State.FINISHED else others
+        return replace(job, state=stopped, reason=word, message="", exit_code=None, finished=ended)
     peer = others == "PEER" and (_looks_ended(job) if job.state == State.FAILED else "pod deleted" in job.message)
-    if stopped or peer:
-        return replace(job, state=State.KILLED, reason=others, message="", finished=finished)
-    return job
+    return replace(job, state=State.KILLED, reason="PEER", message="") if peer else job

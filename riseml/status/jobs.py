@@ -1,9 +1,9 @@
 """From the nodes of one task to the status of a job."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from riseml.status import document as doc
 from riseml.status import reasons
@@ -11,8 +11,10 @@ from riseml.status.document import Node
 from riseml.status.sketch import Kills, PlannedJob
 from riseml.status.values import JobStatus, State
 
-_SUCCESSFUL = frozenset({"Succeeded", "Skipped", "Omitted"})
+_SKIPPED = frozenset({"Skipped", "Omitted"})
+_SUCCESSFUL = _SKIPPED | {"Succeeded"}
 _FINAL = _SUCCESSFUL | {"Failed", "Error"}
+_WAITING = frozenset({State.CREATED, State.PENDING, State.STARTING})
 _SHUTDOWN = ("shutdown with strategy", "Stopped with strategy")
 
 
@@ -71,60 +73,73 @@ def ended_by_kill(node: Node, finished: datetime | None, kills: Kills, sub: str)
     return code in reasons.SIGNALLED and reasons.failure(phase, message, code)[0] == "ERROR"
 
 
+class Outcome(NamedTuple):
+    """What became of a job so far."""
+
+    state: State
+    reason: str = ""
+    message: str = ""
+    exit_code: int | None = None
+    finished: datetime | None = None
+
+
 def read_job(planned: PlannedJob, experiment: str, found: Attempts | None, kills: Kills, sub: str) -> JobStatus:
     """Return the status of one job from the nodes of its task."""
-    index = "" if planned.index is None else f".{planned.index}"
-    job = JobStatus(f"{experiment}.{planned.type}{index}", planned.type, planned.index, resources=planned.resources)
+    name = f"{experiment}.{planned.type}" + ("" if planned.index is None else f".{planned.index}")
     if found is None or not (found.node or found.attempts):
-        return job
-    number, node = found.last
-    phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
-    started = _started(node)
-    job = replace(
-        job,
+        return JobStatus(name, planned.type, planned.index, resources=planned.resources)
+    attempt, node = found.last
+    outcome = _outcome(found, planned.attempts, kills, sub)
+    return JobStatus(
+        id=name,
+        type=planned.type,
+        index=planned.index,
+        state=outcome.state,
         created=doc.moment((found.node or node).get("startedAt")),
-        attempt=number,
+        started=None if outcome.state in _WAITING and outcome.reason != "RETRY" else _started(node),
+        finished=outcome.finished,
+        reason=outcome.reason,
+        message=outcome.message,
+        exit_code=outcome.exit_code,
+        attempt=attempt,
+        resources=planned.resources,
         node_id=doc.text(node.get("id")),
     )
-    if phase in _FINAL and node.get("type") == "Pod" and not node.get("finishedAt"):
-        return replace(job, state=State.RUNNING, reason=reasons.STOPPING, started=started, message=message)
-    if phase not in _FINAL:
-        return _unfinished(job, phase, message, started)
-    if found.retries and doc.text(found.node.get("phase")) not in _FINAL and phase not in _SUCCESSFUL:
-        return _between(replace(job, started=started), node)
-    return _ended(replace(job, started=started), found, kills, sub, planned.attempts)
 
 
-def _unfinished(job: JobStatus, phase: str, message: str, started: datetime | None) -> JobStatus:
-    """Return a job whose node has no final phase; phases that nobody knows yet count as waiting."""
-    if phase == "Running":
-        return replace(job, state=State.RUNNING, started=started, message=message)
-    word, starting = reasons.waiting(message)
-    return replace(job, state=State.STARTING if starting else State.PENDING, reason=word, message=message)
-
-
-def _between(job: JobStatus, node: Node) -> JobStatus:
-    """Return a job that waits for its next attempt."""
-    code = _exit_code(node)
-    _, said = reasons.failure(doc.text(node.get("phase")), doc.text(node.get("message")), code)
-    message = f"attempt {job.attempt + 1} failed: {said}".removesuffix(": ")
-    return replace(job, state=State.PENDING, reason="RETRY", message=message, exit_code=code)
-
-
-def _ended(job: JobStatus, found: Attempts, kills: Kills, sub: str, attempts: int) -> JobStatus:
-    _, node = found.last
+def _outcome(found: Attempts, attempts: int, kills: Kills, sub: str) -> Outcome:
+    attempt, node = found.last
     phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
-    code, finished = _exit_code(node), doc.moment(node.get("finishedAt"))
-    job = replace(job, finished=finished, exit_code=code)
+    if phase not in _FINAL:
+        return _unfinished(phase, message)
+    code = _exit_code(node)
+    open_end = found.retries and phase not in _SUCCESSFUL
+    if open_end and doc.text(found.node.get("phase")) not in _FINAL:
+        return _between(attempt, phase, message, code)
     # A failed attempt that might have been followed by another one ended the job only when Argo gave up on it.
-    open_end = found.retries and phase not in _SUCCESSFUL and job.attempt + 1 < attempts
+    open_end = open_end and attempt + 1 < attempts
+    finished = doc.moment(node.get("finishedAt"))
     end = (doc.moment(found.node.get("finishedAt")) or finished) if open_end else finished
-    if phase in {"Skipped", "Omitted"} or ended_by_kill(node, end, kills, sub):
-        return replace(job, state=State.KILLED, reason="KILLED", message="" if phase != "Error" else message)
+    if phase in _SKIPPED or ended_by_kill(node, end, kills, sub):
+        return Outcome(State.KILLED, "KILLED", message if phase == "Error" else "", code, finished)
     if phase == "Succeeded":
-        return replace(job, state=State.FINISHED, reason="COMPLETED", message=message)
+        return Outcome(State.FINISHED, "COMPLETED", message, code, finished)
     word, said = reasons.failure(phase, message, code)
-    return replace(job, state=State.FAILED, reason=word, message=said)
+    return Outcome(State.FAILED, word, said, code, finished)
+
+
+def _unfinished(phase: str, message: str) -> Outcome:
+    """Return what a node without a final phase says; phases that nobody knows yet count as waiting."""
+    if phase == "Running":
+        return Outcome(State.RUNNING, message=message)
+    word, starting = reasons.waiting(message)
+    return Outcome(State.STARTING if starting else State.PENDING, word, message)
+
+
+def _between(attempt: int, phase: str, message: str, code: int | None) -> Outcome:
+    """Return what is said of a job that waits for its next attempt."""
+    said = reasons.failure(phase, message, code)[1]
+    return Outcome(State.PENDING, "RETRY", f"attempt {attempt + 1} failed: {said}".removesuffix(": "), code)
 
 
 def _exit_code(node: Node) -> int | None:

@@ -56,7 +56,7 @@ class Outline:
     created: datetime | None
     phase: str
     message: str
-    items: Sequence[Mapping[str, Any]]
+    items: Sequence[Any]
     concurrency: int | None
     marker: str
     planned: tuple[PlannedJob, ...]
@@ -85,8 +85,11 @@ class Outline:
 
     def sub(self, position: int) -> str:
         """Return the number of the cell at `position`, as annotations and labels write it."""
-        item = self.items[position] if 0 <= position < len(self.items) else {}
-        return doc.text(item.get(labels.SUB_PARAMETER)) or str(position + 1)
+        return doc.text(self.item(position).get(labels.SUB_PARAMETER)) or str(position + 1)
+
+    def item(self, position: int) -> Mapping[str, Any]:
+        """Return what distinguishes the cell at `position`: the user's parameters and our own."""
+        return doc.mapping(self.items[position]) if 0 <= position < len(self.items) else {}
 
     def position(self, node: Node) -> int | None:
         """Return which cell a node belongs to, None for the run's own nodes."""
@@ -102,7 +105,7 @@ def sketch(document: Mapping[str, Any]) -> Outline:
     name, number = doc.text(metadata.get("name")), doc.text(tags.get(labels.NUMBER))
     main = _tasks(templates.get(doc.text(spec.get("entrypoint"))))
     set_task, set_template, cell = _cell(main, templates)
-    items = doc.mappings(cell.get("withItems"))
+    items = cell.get("withItems")
     tasks = _tasks(templates.get(doc.text(cell.get("template"))))
     image, install = _image(templates, tasks)
     return Outline(
@@ -113,7 +116,7 @@ def sketch(document: Mapping[str, Any]) -> Outline:
         created=doc.moment(metadata.get("creationTimestamp")),
         phase=doc.text(status.get("phase")),
         message=doc.text(status.get("message")),
-        items=items or [{}],
+        items=items if isinstance(items, list) and items else [{}],
         concurrency=doc.whole(set_template.get("parallelism")),
         marker=f".{set_task}.{doc.text(cell.get('name'))}(",
         planned=_planned(tasks, templates),
