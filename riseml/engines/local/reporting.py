@@ -59,6 +59,7 @@ def status(run: Calls, now: float) -> dict[str, Any]:  # noqa: ARG001 (the momen
 def shown(run: Ledger, node: Node) -> dict[str, Any]:
     """Return a node as `.status.nodes` holds it; the progress of nodes that are no pods needs the whole run."""
     boundary = run.nodes.get(node.boundary)
+    ending = node.phase in UNSUCCESSFUL and not node.fulfilled  # Argo says Failed at once; it still saves its work
     data: dict[str, Any] = {
         "id": node.id,
         "name": node.name,
@@ -66,7 +67,7 @@ def shown(run: Ledger, node: Node) -> dict[str, Any]:
         "type": node.type,
         "templateName": node.template,
         "templateScope": f"local/{run.name}",
-        "phase": node.phase,
+        "phase": RUNNING if ending else node.phase,
         "startedAt": moment(node.started_at),
         "finishedAt": moment(node.finished_at),
     }
