@@ -13,6 +13,7 @@ import pytest
 from riseml.engines.local import mounts
 
 NOBODY = 65534
+UNSHARE = ["unshare", "--user", "--mount"]  # what the system's own tool says
 USERS = [None, NOBODY] if os.geteuid() == 0 else [None]  # root reaches the way through a user namespace so, too
 
 
@@ -42,6 +43,8 @@ def inside(act: Callable[[], Any], user: int | None, directory: Path) -> Any:
                 os.setgroups([])
                 os.setgid(user)
                 os.setuid(user)
+                mounts.libc().prctl(4, 1, 0, 0, 0)  # dumpable again, as a process that never was another user's
+                mounts._probed.clear()
             try:
                 result = act()
             except OSError as error:
@@ -75,6 +78,9 @@ def template(wanted: list[mounts.Mount], place: Path) -> tuple[int, ...]:
 def refused(place: Path, user: int | None) -> bool:
     """Whether this machine does not let this user have mounts; then `enter` must say so."""
     answer = inside(mounts.supported, user, place)
+    if shutil.which("unshare"):
+        tool = inside(lambda: subprocess.run([*UNSHARE, "true"], stderr=-3, check=False).returncode == 0, user, place)
+        assert answer == tool
     if not answer:
         code, text = inside(lambda: mounts.enter(usual(place)), user, place / "job")
         assert code in (errno.EPERM, errno.EACCES, errno.ENOSPC, errno.EINVAL, errno.ENOSYS)

@@ -18,6 +18,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from io import BufferedReader
 
 from riseml.engines.local import mounts, processes
@@ -30,57 +31,119 @@ Request = tuple[int, str, bytes, bytes, tuple[bytes, ...], tuple[mounts.Mount, .
 LOCK, LOG = b"controller.lock", b"controller.log"
 NEVER = b"/dev/null"
 _RECENT = 2.0  # seconds: a controller that died so soon after a job's end may not have heard of it
+_RELEASE, _LOOKS = 0.1, 10  # seconds in which a dying controller lets go of its lock, looks in that time
 _ABOVE = 32  # descriptors below are for the job
 _SET_CHILD_SUBREAPER = 36
-_last_end = [-_RECENT]  # when a child ended, by the monotonic clock
+_CHILD = (signal.SIGCHLD,)
 
 
 def main() -> None:
     """Serve one controller; arguments are the descriptor of the home's lock, and the home for people to see."""
     os.setsid()
     lock, replies = _moved(int(sys.argv[1])), _moved(1)
+    os.set_blocking(replies, False)
     requests = os.fdopen(_moved(0), "rb")
     null = _moved(os.open(NEVER, os.O_RDWR))
     os.dup2(null, 0)
     os.dup2(null, 1)
-    _reset_signals()
     mounts.libc()  # loaded once, not in each child
     settings: Settings = marshal.load(requests)  # noqa: S302 (our own controller wrote it)
+    server = Server(replies, settings)
+    _reset_signals(server.reap)
     gc.disable()  # nothing here makes cycles, and a collection would write to pages that forks share
-    in_order = _serve(requests, replies, settings)
+    in_order = server.serve(requests)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.close(replies)
     os.close(lock)
-    _guard(settings, missed=not in_order and time.monotonic() - _last_end[0] < _RECENT)
+    _guard(settings, missed=not in_order and time.monotonic() - server.last_end < _RECENT)
 
 
-def _serve(requests: BufferedReader, replies: int, settings: Settings) -> bool:
-    """Start what the controller asks for until it is gone; return whether it left in order."""
-    templates = mounts.Templates()
-    while True:
+class Server:
+    """Starts jobs for one controller."""
+
+    def __init__(self, replies: int, settings: Settings) -> None:
+        self._replies, self._settings = replies, settings
+        self._templates = mounts.Templates()
+        self._pid = os.getpid()
+        self._jobs: dict[int, int] = {}  # pid ──▶ number
+        self.last_end = -_RECENT  # of a job, by the monotonic clock
+
+    def serve(self, requests: BufferedReader) -> bool:
+        """Start what the controller asks for until it is gone; return whether it left in order."""
+        while True:
+            try:
+                request: Request | None = marshal.load(requests)  # noqa: S302
+            except (EOFError, ValueError, TypeError):  # gone, perhaps in the middle of a request
+                return False
+            if request is None:
+                return True
+            self._start(request)
+
+    def reap(self, *_: object) -> None:
+        """Take note of ended jobs. One that was killed may not have come to its answer: a second one does no harm."""
         try:
-            request: Request | None = marshal.load(requests)  # noqa: S302
-        except (EOFError, ValueError, TypeError):  # gone, perhaps in the middle of a request
-            return False
-        if request is None:
-            return True
-        _start(request, replies, settings, templates)
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    return
+                number = self._jobs.pop(pid, None)
+                self.last_end = time.monotonic()
+                if number is not None and os.WIFSIGNALED(status):
+                    self._say(b"%d 0 it was killed as it started" % number)
+        except ChildProcessError:
+            return
 
+    def _start(self, request: Request) -> None:
+        """Fork a job. What can be done before is: a child's every step costs copies of the pages it touches."""
+        number, _, directory, steps, logs, private = request
+        files: list[int] = []
+        try:
+            files.append(_text(self._settings[3] + steps + self._settings[4], directory))
+            files.extend(_log(path) for path in logs)
+            template = self._templates.get(private, directory) if private else ()
+            signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD)  # it may end before its number is on record
+            pid = os.fork()
+            if not pid:
+                self._become(request, files, template)
+            self._jobs[pid] = number
+        except OSError as error:
+            self._say(b"%d 0 %s" % (number, _reason(error)))
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _CHILD)
+        for file in files:
+            os.close(file)
 
-def _start(request: Request, replies: int, settings: Settings, templates: mounts.Templates) -> None:
-    """Fork a job. What can be done before is: a child's every step costs copies of the pages it touches."""
-    number, _, directory, steps, logs, private = request
-    files: list[int] = []
-    try:
-        files.append(_text(settings[3] + steps + settings[4], directory))
-        files.extend(_log(path) for path in logs)
-        template = templates.get(private, directory) if private else ()
-        if os.fork() == 0:
-            _become(request, replies, settings, files, template)
-    except OSError as error:
-        _say(replies, b"%d 0 %s" % (number, _reason(error)))
-    for file in files:
-        os.close(file)
+    def _become(self, request: Request, files: list[int], template: tuple[int, ...]) -> None:
+        """Turn this process into the supervisor of a job; never returns. Its output goes nowhere."""
+        try:
+            number, key, directory, _, _, private = request
+            record = -1
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _CHILD)
+            os.setsid()
+            os.chdir(directory)
+            if private:
+                mounts.enter(private, template)
+            if processes.LINUX:
+                mounts.libc().prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+            record = _write_pid(self._settings[1])
+            self._say(b"%d %d" % (number, os.getpid()))
+            for place, file in enumerate((files[0], 1, 1, *files[1:])):
+                os.dup2(file, place)
+            words = ("sh", "-s", key, directory, str(self._pid))
+            os.execve("/bin/sh", words, _environment(key))  # noqa: S606
+        except BaseException as error:  # noqa: BLE001 (whatever it was: somebody hears of it)
+            if record < 0:
+                self._say(b"%d 0 %s" % (number, _reason(error)))
+            else:
+                os.write(files[1], b"riseml: the job could not be started: %s\n" % _reason(error))
+                os.write(record, b"126 -1\n")
+        finally:
+            os._exit(1)
+
+    def _say(self, line: bytes) -> None:
+        try:
+            os.write(self._replies, line + b"\n")
+        except OSError:  # the controller is gone; the pid file tells the next one
+            return
 
 
 def _guard(settings: Settings, *, missed: bool) -> None:
@@ -97,7 +160,11 @@ def _guard(settings: Settings, *, missed: bool) -> None:
 
 def _restart(settings: Settings) -> None:
     home, _, command, _, _ = settings
-    if not _absent(home):
+    for _ in range(_LOOKS):
+        if _absent(home):
+            break
+        time.sleep(_RELEASE / _LOOKS)
+    else:
         return
     child = os.fork()
     if child:
@@ -133,36 +200,7 @@ def _absent(home: bytes) -> bool:
     return True
 
 
-# In a child
-
-
-def _become(request: Request, replies: int, settings: Settings, files: list[int], template: tuple[int, ...]) -> None:
-    """Turn this process into the supervisor of a job; never returns. Its output goes nowhere, as this one's does."""
-    number, key, directory, _, _, private = request
-    try:
-        os.setsid()
-        os.chdir(directory)
-        if private:
-            mounts.enter(private, template)
-        if processes.LINUX:
-            mounts.libc().prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-        record = _write_pid(settings[1])
-    except BaseException as error:  # noqa: BLE001 (whatever it was: the controller hears of it)
-        _say(replies, b"%d 0 %s" % (number, _reason(error)))
-        os._exit(1)
-    _say(replies, b"%d %d" % (number, os.getpid()))
-    try:
-        for place, file in enumerate((files[0], 1, 1, *files[1:])):
-            os.dup2(file, place)
-        os.execve("/bin/sh", ("sh", "-s", key, directory), _environment(key))  # noqa: S606
-    except BaseException as error:  # noqa: BLE001
-        os.write(files[1], b"riseml: the job could not be started: %s\n" % _reason(error))
-        os.write(record, b"126 -1\n")
-    finally:
-        os._exit(1)
-
-
-def _reset_signals() -> None:
+def _reset_signals(reap: Callable[..., None]) -> None:
     """Give jobs the dispositions of a fresh process, whatever this one's ancestors ignored: exec resets a handler."""
     for number in range(1, signal.NSIG):
         if number not in (signal.SIGKILL, signal.SIGSTOP):
@@ -171,20 +209,13 @@ def _reset_signals() -> None:
             except (OSError, ValueError):  # kept by the C library
                 continue
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    signal.signal(signal.SIGCHLD, _reap)
+    signal.signal(signal.SIGCHLD, reap)
     signal.signal(signal.SIGPIPE, _ignore)
+    signal.signal(signal.SIGXFSZ, _ignore)
 
 
 def _ignore(*_: object) -> None:
-    """Take note of nothing; a write to nobody fails with an error of its own."""
-
-
-def _reap(*_: object) -> None:
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            _last_end[0] = time.monotonic()
-    except ChildProcessError:
-        return
+    """Do nothing: a write to nobody, or beyond the limit of a file's size, fails with an error of its own."""
 
 
 def _write_pid(boot: str) -> int:
@@ -197,7 +228,8 @@ def _write_pid(boot: str) -> int:
     start = processes.start_time(pid) if processes.LINUX else None
     file = os.open(b"pid", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        _write(file, b"%d %d %s %.6f\n" % (pid, start or time.time(), boot.encode(), time.time()))
+        now = os.fstat(file).st_mtime  # by the clock of file times, as the time of its end will be
+        _write(file, b"%d %d %s %.6f\n" % (pid, start or now, boot.encode(), now))
     except OSError:
         os.unlink(b"pid")
         raise
@@ -248,10 +280,3 @@ def _reason(error: BaseException) -> bytes:
     if isinstance(error, OSError) and error.filename is not None:
         text = f"{error.strerror}: {os.fsdecode(error.filename)}"
     return os.fsencode(text).replace(b"\n", b" ")[:1000]
-
-
-def _say(replies: int, line: bytes) -> None:
-    try:
-        os.write(replies, line + b"\n")
-    except OSError:  # the controller is gone; the pid file tells the next one
-        return

@@ -77,7 +77,7 @@ class Launcher:
 
     def __init__(self, home: Path, lock: int, restart: Sequence[str]) -> None:
         self._home, self._lock, self._restart = home, lock, tuple(restart)
-        self._count = 0
+        self._count, self._said = 0, b""
         self._spawn()
 
     def start(self, job: Launch) -> int:
@@ -110,22 +110,32 @@ class Launcher:
 
     def _asked(self, request: bytes) -> bytes:
         """Return the answer to a request, empty when the launcher is gone."""
-        view = memoryview(request)
+        view, reply = memoryview(request), b""
         try:
             while view:
                 view = view[os.write(self._requests, view) :]
         except BrokenPipeError:
             return b""
-        reply = b""
-        while not reply.endswith(b"\n"):
+        wanted = b"%d " % self._count
+        while not reply.startswith(wanted):  # others are late news of jobs that were killed
+            reply = self._line()
+            if not reply:
+                return b""
+        return reply.removeprefix(wanted)
+
+    def _line(self) -> bytes:
+        """Return the next line of answers, empty when the launcher is gone."""
+        while b"\n" not in self._said:
             data = os.read(self._replies, 4096)
             if not data:
                 return b""
-            reply += data
-        return reply.rstrip(b"\n").partition(b" ")[2]
+            self._said += data
+        line, _, self._said = self._said.partition(b"\n")
+        return line
 
     def _respawn(self) -> None:
         self.close()
+        self._said = b""
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
         self._spawn()

@@ -19,6 +19,7 @@ KEY = "RISEML_JOB_KEY"
 LINUX = sys.platform == "linux"
 _LOOKS = 3  # at a supervisor without children, before it is believed: it may be about to start one
 _PAUSE = 0.001  # seconds between looks
+_EXEC = 0.05  # seconds that a process may take from fork to exec
 _PATIENCE = 50  # looks at a process on its way through fork and exec
 _KERNEL_THREAD = 0x00200000
 
@@ -82,18 +83,21 @@ def sweep(key: str, spare: Collection[int] = (), *, since: int | None = None, li
     TERM, so that it starts nothing more. What cannot die (a hung network disk) is left after `limit` seconds.
     """
     spared, killed = {*spare, os.getpid()}, set[int]()
-    end = time.monotonic() + limit
+    began = time.monotonic()
     if since is not None:
         _halt(since, key)
         spared.add(since)
     looks = 0
     while looks < (_LOOKS if since is not None and not killed and _reaps(since, key) else 1):
-        victims = {pid for pid in _remaining(key, since) - spared if _kill(pid)}
+        remaining = _remaining(key, since) - spared
+        lasted = time.monotonic() - began
+        copies = {pid for pid in remaining if _is_copy(pid, since)} if lasted < _EXEC else set()
+        victims = {pid for pid in remaining - copies if _kill(pid)}
         killed |= victims
-        if time.monotonic() > end:
+        if lasted > limit:
             break
-        looks = 0 if victims else looks + 1
-        time.sleep(_PAUSE if victims else _PAUSE / 4)
+        looks = 0 if victims or copies else looks + 1
+        time.sleep(_PAUSE if victims or copies else _PAUSE / 4)
     return len(killed)
 
 
@@ -105,7 +109,8 @@ def terminate(pid: int, key: str) -> bool:
     for _ in range(_PATIENCE):
         if not exists(pid):
             return False
-        if _key(pid) == key and _catches_term(pid):
+        if _key(pid) == key and _handles_term(pid, b"SigCgt"):
+            _mark(pid)
             os.killpg(pid, signal.SIGTERM)
             return True
         time.sleep(_PAUSE)  # just forked: TERM would end it before it can take note
@@ -114,9 +119,19 @@ def terminate(pid: int, key: str) -> bool:
 
 def _halt(pid: int, key: str) -> None:
     """Let a supervisor start no further step, and wake it where the job has stopped its whole process group."""
-    if _key(pid) == key and _catches_term(pid):
+    if _key(pid) == key and _handles_term(pid, b"SigCgt"):
+        _mark(pid)
         os.kill(pid, signal.SIGTERM)
         os.kill(pid, signal.SIGCONT)
+
+
+def _mark(supervisor: int) -> None:
+    """Leave the note of supervise.sh that a step which misses TERM will see."""
+    try:
+        directory = f"/proc/{supervisor}/cwd" if LINUX else _psutil_directory(supervisor)
+        os.close(os.open(f"{directory}/stop", os.O_WRONLY | os.O_CREAT, 0o600))
+    except OSError:  # a full disk: only a step that begins at this moment will miss it
+        return
 
 
 def _remaining(key: str, supervisor: int | None) -> set[int]:
@@ -124,6 +139,20 @@ def _remaining(key: str, supervisor: int | None) -> set[int]:
     if supervisor is None or not _reaps(supervisor, key):
         return members(key)
     return {pid for pid in _children(supervisor) if _key(pid) in (key, None) and exists(pid)}
+
+
+def _is_copy(pid: int, supervisor: int | None) -> bool:
+    """Whether a process is a copy of the supervisor that will be something else: a step, or its own sweep.
+
+    Its timers, which stay copies, ignore TERM.
+    """
+    if supervisor is None or not LINUX:
+        return False
+    try:
+        same = _read(f"/proc/{pid}/cmdline") == _read(f"/proc/{supervisor}/cmdline")
+    except OSError:
+        return False
+    return same and not _handles_term(pid, b"SigIgn")
 
 
 def _reaps(pid: int, key: str) -> bool:
@@ -180,14 +209,15 @@ def _stat(pid: int) -> list[bytes] | None:
         return None
 
 
-def _catches_term(pid: int) -> bool:
+def _handles_term(pid: int, how: bytes) -> bool:
+    """Whether a process catches (`SigCgt`) or ignores (`SigIgn`) TERM."""
     if not LINUX:
         return True
     try:
-        caught = _read(f"/proc/{pid}/status").partition(b"\nSigCgt:")[2].split(None, 1)
+        mask = _read(f"/proc/{pid}/status").partition(b"\n%s:" % how)[2].split(None, 1)
     except OSError:
         return False
-    return bool(caught) and bool(int(caught[0], 16) >> (signal.SIGTERM - 1) & 1)
+    return bool(mask) and bool(int(mask[0], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def _read(path: str) -> bytes:
@@ -231,6 +261,15 @@ def _psutil_key(pid: int) -> str | None:
         return None if process is None else process.environ().get(KEY)
     except (psutil.Error, OSError):
         return None
+
+
+def _psutil_directory(pid: int) -> str:
+    import psutil  # noqa: PLC0415
+
+    try:
+        return psutil.Process(pid).cwd()
+    except psutil.Error as error:
+        raise OSError(str(error)) from error
 
 
 def _psutil_members(key: str) -> set[int]:

@@ -52,7 +52,7 @@ def main(
 def epilogue(restart: bytes, log: str) -> bytes:
     """Return the end: once the job is gone, a controller is started where the launcher is not there to do so."""
     start = b"%s </dev/null >>%s 2>&1 &\n" % (restart, quote(os.fsencode(log)))
-    return b'clean\nkill -0 "$PPID" && exit\n' + start
+    return b'clean\nkill -0 "$launcher" && exit\n' + start
 
 
 def seconds(value: float) -> str:

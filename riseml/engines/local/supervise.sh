@@ -7,9 +7,10 @@
 #              In one file, because a few bytes more fit on the fullest disk, and a file more costs most of a fork.
 #   main       made as the main command starts, where init steps come before it: its time is the start
 #   deadline   the main command ran longer than it may
+#   stop       whoever wants the job to end makes this before sending TERM
 #   swept      nothing of the job is left
 
-key=$1
+key=$1 launcher=$3 # $2 tells people the directory
 over= stopped= gone= sidecars= watchdog=
 children=/proc/$$/task/$$/children
 
@@ -20,8 +21,10 @@ trap 'stopped=130' INT
 trap 'stopped=143' TERM
 trap : QUIT PIPE ALRM USR1 USR2
 
-# enter DIRECTORY
+# enter DIRECTORY: the first act of a step, before its command. A TERM that came while this was a mere copy of the
+# supervisor is lost, so who sends one leaves the file `stop` before.
 enter() {
+  [ ! -e stop ] || exit 143
   cd -- "$1" 2>/dev/null || {
     printf 'riseml: the working directory %s does not exist or cannot be entered\n' "$1" >&2
     exit 127

@@ -1,0 +1,116 @@
+"""A home with a launcher, and jobs to start in it, for tests of both."""
+
+import fcntl
+import os
+import select
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from riseml.engines.local import launcher, processes
+from riseml.engines.local.launcher import Exit, Launch, Launcher, Step
+
+PATIENCE = 60.0  # seconds; only a hang takes so long
+ANY_BYTES = os.fsdecode(bytes(range(1, 256)))
+DAEMON = "(setsid setsid env -i sleep 1000 &);"  # two sessions away, and without its job's key
+
+
+@dataclass
+class Home:
+    """A home with a launcher, and the keys of all jobs that were started in it."""
+
+    folder: Path
+    lock: int
+    launcher: Launcher
+    keys: list[str] = field(default_factory=list)
+
+    def step(self, *argv: str, log: str | None = "log", cwd: Path | None = None, env: Mapping[str, str] = {}) -> Step:
+        path = str(self.folder / log) if log else None
+        return Step(argv, {"PATH": os.environ["PATH"], **env}, str(cwd or self.folder), path)
+
+    def sh(self, text: str, log: str | None = "log") -> Step:
+        return self.step("sh", "-c", text, log=log)
+
+    def job(self, main: Step | str, **options: Any) -> Launch:
+        """Describe a job that nobody has started yet."""
+        self.keys.append(f"test:{os.getpid()}:{self.folder}:{len(self.keys)}")
+        directory = self.folder / f"job {len(self.keys)}"
+        directory.mkdir()
+        return Launch(self.keys[-1], str(directory), self.sh(main) if isinstance(main, str) else main, **options)
+
+    def start(self, job: Launch) -> int:
+        pid = self.launcher.start(job)
+        found = launcher.read_pid(Path(job.directory))
+        assert found is not None
+        assert found[0] == pid
+        return pid
+
+    def run(self, main: Step | str, **options: Any) -> Exit:
+        """Start a job, wait for the end of its supervisor, and return how it ended: nothing is left of it then."""
+        job = self.job(main, **options)
+        self.start(job)
+        return self.end(job)
+
+    def end(self, job: Launch) -> Exit:
+        found = launcher.read_pid(Path(job.directory))
+        assert found is not None
+        gone(found[0])
+        ended = launcher.read_exit(Path(job.directory))
+        assert ended is not None
+        assert ended.swept
+        until(lambda: processes.members(job.key) == set())
+        return ended
+
+    def log(self, name: str = "log") -> str:
+        return (self.folder / name).read_bytes().decode("utf-8", "surrogateescape")
+
+    def says(self, text: str, name: str = "log") -> None:
+        until(lambda: (self.folder / name).exists() and text in self.log(name))
+
+
+def until(happened: Callable[[], bool]) -> None:
+    limit = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < limit
+        time.sleep(0.005)
+
+
+def gone(pid: int) -> None:
+    """Wait for the end of a process that is not a child of ours."""
+    descriptor = processes.pidfd(pid)
+    if descriptor is not None:
+        assert select.select([descriptor], [], [], PATIENCE)[0]
+        os.close(descriptor)
+    until(lambda: not processes.exists(pid))
+
+
+def opened(folder: Path) -> Home:
+    folder.mkdir()
+    lock = os.open(folder / "controller.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    restart = ["/bin/sh", "-c", f'echo "${{{processes.KEY}-none}}" >> restarted', "controller"]
+    return Home(folder, lock, Launcher(folder, lock, restart))
+
+
+@contextmanager
+def a_home(folder: Path) -> Iterator[Home]:
+    """Yield a home, and leave nothing of it: no job, no launcher."""
+    home = opened(folder)
+    try:
+        yield home
+    finally:
+        home.launcher.close()
+        for key in home.keys:
+            processes.sweep(key)
+        os.close(home.lock)
+        try:
+            os.waitpid(home.launcher.pid, 0)
+        except ChildProcessError:  # a test has waited for it
+            assert not processes.exists(home.launcher.pid)
+
+
+def children(pid: int) -> list[int]:
+    return list(processes._children(pid))
