@@ -95,43 +95,41 @@ class Execution(Calls):
         if task.items is not None:
             return self._begin_items(frame, task)
         place = Place(f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task))
-        node = self._start(place, task, frame, lambda: self._prepare(frame, task))
+        node = self._start(place, task, frame, lambda: self._when(frame, task), lambda: self._arguments(frame, task))
         if node is not None:
             self.settle(node)
         return node is not None
 
     def _start(
-        self, place: Place, task: Task, frame: DagFrame, prepare: Callable[[], tuple[str, Arguments]]
+        self, place: Place, task: Task, frame: DagFrame, when: Callable[[], str], arguments: Callable[[], Arguments]
     ) -> Node | None:
         """Make the node of a task, or of an item, as its conditions say; None where it has no place yet."""
-        when = ""
         try:
-            when, arguments = prepare()
-            verdict = self._verdict(frame, task, when)
+            verdict = self._verdict(frame, task, lambda: _holds(when()))
             if verdict is Verdict.START:
-                return self.call(place, task.template, arguments)
+                return self.call(place, task.template, arguments())
         except FAULTS as fault:
             return self._skip(place, task, ERROR, str(fault))
         if verdict is Verdict.OMIT:
             return self._skip(place, task, OMITTED, OMITTED_BECAUSE)
         if verdict is Verdict.SKIP:
-            return self._skip(place, task, SKIPPED, f"when '{when}' evaluated false")
+            return self._skip(place, task, SKIPPED, f"when '{when()}' evaluated false")
         return None
 
     def _skip(self, place: Place, task: Task, phase: str, message: str) -> Node:
         return self.make(place, SKIPPED_TYPE, task.template, phase, message=message)
 
-    def _verdict(self, frame: DagFrame, task: Task, when: str) -> Verdict:
-        def proceeds() -> bool:
-            return not when or condition(when)({})
-
+    def _verdict(self, frame: DagFrame, task: Task, proceeds: Callable[[], bool]) -> Verdict:
         places = None if self.strategy else frame.template.parallelism  # what is shut down leaves its place at once
         return may_start(task, frame.outcomes, proceeds, frame.active, places)
 
-    def _prepare(self, frame: DagFrame, task: Task) -> tuple[str, Arguments]:
-        """Return a task's `when` and arguments, all tags filled but those of an item."""
-        look = self.scope(frame)
-        return resolve(task.when, look), scopes.task_arguments(task.arguments, look, frame)
+    def _when(self, frame: DagFrame, task: Task) -> str:
+        """Return a task's `when`, all tags filled but those of an item."""
+        return resolve(task.when, self.scope(frame))
+
+    def _arguments(self, frame: DagFrame, task: Task) -> Arguments:
+        """Return a task's arguments, all tags filled but those of an item."""
+        return scopes.task_arguments(task.arguments, self.scope(frame), frame)
 
     # Items of one task
 
@@ -150,16 +148,17 @@ class Execution(Calls):
             return group
         place = Place(f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task))
         try:
-            self._prepare(frame, task)
-            omitted = self._verdict(frame, task, "") is Verdict.OMIT
+            omitted = self._verdict(frame, task, lambda: True) is Verdict.OMIT
+            prepared = None if omitted else (self._when(frame, task), self._arguments(frame, task))
         except FAULTS as fault:
             self.settle(self._skip(place, task, ERROR, str(fault)))
             return None
-        if omitted:
+        if prepared is None:
             self.settle(self._skip(place, task, OMITTED, OMITTED_BECAUSE))
             return None
         node = self.make(place, TASK_GROUP, task.template, RUNNING)
         group = self.frames[node.id] = GroupFrame(node, self.program.templates[task.template], frame, task)
+        group.prepared, group.version = prepared, self.version
         self.react(node, frame)
         return group
 
@@ -167,16 +166,17 @@ class Execution(Calls):
         """Start the next item of a group; False where it has no place."""
         task, item = group.task, group.item
         look = lookup(item_values(item), self.values)
+        if group.version != self.version:
+            group.prepared = self._when(frame, task), self._arguments(frame, task)
+            group.version = self.version
+        when, arguments = group.prepared
 
-        def prepare() -> tuple[str, Arguments]:
-            if group.version != self.version:
-                group.prepared, group.version = self._prepare(frame, task), self.version
-            when, arguments = group.prepared
-            filled = ((name, None if value is None else resolve(value, look)) for name, value in arguments)
-            return resolve(when, look), tuple(filled)
+        def filled() -> Arguments:
+            return tuple((name, None if value is None else resolve(value, look)) for name, value in arguments)
 
         name = f"{frame.node.name}.{item_name(task.name, group.upcoming, item)}"
-        node = self._start(Place(name, frame, group, (group.node.id,)), task, frame, prepare)
+        place = Place(name, frame, group, (group.node.id,))
+        node = self._start(place, task, frame, lambda: resolve(when, look), filled)
         if node is None:
             return False
         group.upcoming += 1
@@ -189,3 +189,7 @@ class Execution(Calls):
         if group.exhausted and not group.open:
             self.mark(group.node, group.failure[1])
             self.settle(group.node)
+
+
+def _holds(when: str) -> bool:
+    return not when or condition(when)({})

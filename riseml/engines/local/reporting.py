@@ -1,7 +1,6 @@
 """A run as Argo's API shows it."""
 
 import re
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,11 +13,15 @@ from riseml.engines.local.nodes import (
     POD,
     RUNNING,
     SKIPPED,
+    SKIPPED_TYPE,
     SUCCEEDED,
+    TASK_GROUP,
     UNSUCCESSFUL,
     Node,
     completed,
 )
+from riseml.engines.local.scopes import lookup
+from riseml.engines.local.substitution import fill
 
 PROGRESS: Final = re.compile(r"\d{1,18}/\d{1,18}")
 """`n/m`, as a job may report it."""
@@ -91,16 +94,19 @@ def moment(seconds: float | None) -> str | None:
     return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _inputs(run: Ledger, node: Node) -> dict[str, Any] | None:
-    if not node.inputs:
-        return None
-    declared: Mapping[str, str | None] = run.template(node).inputs
-    return {
-        "parameters": [
-            {"name": name, "value": value, **({} if declared.get(name) is None else {"default": declared[name]})}
-            for name, value in node.inputs
-        ]
-    }
+def _inputs(run: Ledger, node: Node) -> dict[str, Any]:
+    if node.type in (TASK_GROUP, SKIPPED_TYPE):
+        return {}
+    template = run.template(node)
+    parameters = [
+        {"name": name, "value": value, **({} if (default := template.inputs[name]) is None else {"default": default})}
+        for name, value in node.inputs
+    ]
+    artifacts = template.body.get("inputs", {}).get("artifacts")
+    if artifacts:
+        look = lookup(run.known(node), run.values)
+        artifacts = fill(fill(artifacts, look), look)
+    return {name: value for name, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
 
 
 def _outputs(run: Ledger, node: Node) -> dict[str, Any]:
