@@ -41,6 +41,7 @@ _UNPRINTABLE = "[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069
 _BRACES_FIRST = r"(?:^|[:-])\s*\{\{"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _SHOWN = 60
+_MOST_FAULTS = 500  # of one file; more are counted only
 _DIGITS = 40  # of a number; more cannot be meant
 _EXPONENT = 300
 
@@ -112,37 +113,43 @@ class Document:
         self.file = file
         self.text = text
         self.belongs = belongs  # the mapping that a misplaced key belongs in
-        self.errors = 0
         self._faults: dict[Fault, None] = {}
+        self._noted = {"error": 0, "warning": 0, "note": 0}
         self._lines: list[str] | None = None
+        self._merging = 0
         self._entries: dict[tuple[int, Callable[[str], str]], tuple[Node, Entries]] = {}
 
     @property
     def faults(self) -> tuple[Fault, ...]:
         """Everything wrong or doubtful, sorted by place."""
-        return tuple(sorted(self._faults, key=lambda fault: (fault.line, fault.column)))
+        faults = sorted(self._faults, key=lambda fault: (fault.line, fault.column))
+        for severity, count in self._noted.items():
+            if count > _MOST_FAULTS:
+                last, more = faults[-1], f"{count - _MOST_FAULTS:,} more like this are not told"
+                faults.append(Fault(self.file, last.line, last.column, more, severity))
+        return tuple(faults)
 
-    def error(self, place: Node | Place, message: str, advice: str = "") -> None:
-        """Note something that cannot be meant."""
-        self.errors += 1
-        self._note("error", place, message, advice)
+    @property
+    def is_full(self) -> bool:
+        """Whether further errors are counted only, and need no advice."""
+        return self._noted["error"] > _MOST_FAULTS
 
-    def warn(self, place: Node | Place, message: str, advice: str = "") -> None:
+    @property
+    def errors(self) -> int:
+        """The number of errors."""
+        return self._noted["error"]
+
+    def error(self, place: Node | Place, message: str, advice: str = "", *, at: str = "") -> None:
+        """Note something that cannot be meant; `at` is the part of a scalar that is wrong."""
+        self._note("error", place, message, advice, at)
+
+    def warn(self, place: Node | Place, message: str, advice: str = "", *, at: str = "") -> None:
         """Note something that is probably not meant."""
-        self._note("warning", place, message, advice)
+        self._note("warning", place, message, advice, at)
 
     def deprecate(self, place: Node | Place, message: str, advice: str = "") -> None:
         """Note something that is said in an old way."""
         self._note("note", place, message, advice)
-
-    def find(self, node: Node, text: str) -> Place:
-        """Return where a piece of text stands within a scalar, or the scalar's own place."""
-        start = node.start_mark
-        at = self.text.find(text, start.index, node.end_mark.index)
-        if at < 0:
-            return Place(start.line, start.column)
-        lines = re.split(_BREAK, self.text[start.index : at])
-        return Place(start.line + len(lines) - 1, len(lines[-1]) + (start.column if len(lines) == 1 else 0))
 
     def place(self, index: int) -> Place:
         """Return where a character of the text stands."""
@@ -199,13 +206,16 @@ class Document:
         return (error.context_mark if at_end or _STRAY in str(error.problem) else None) or mark
 
     def _merged(self, value: Node, name: str, key: Callable[[str], str]) -> Entries:
-        parts = value.value if isinstance(value, SequenceNode) else [value]
         merged: Entries = {}
-        for part in parts:
-            if isinstance(part, MappingNode):
+        self._merging += 1
+        for part in value.value if isinstance(value, SequenceNode) else [value]:
+            if self._merging > DEPTH:
+                self.error(part, f"more than {DEPTH} mappings are merged into each other")
+            elif isinstance(part, MappingNode):
                 merged = {**self.entries(part, name, key), **merged}
             else:
                 self.error(part, "'<<' merges mappings only", "Write for example <<: *name.")
+        self._merging -= 1
         return merged
 
     def _wrong_key(self, node: Node, name: str) -> None:
@@ -223,12 +233,23 @@ class Document:
         spelling = "" if second.value == first.value else f" as '{excerpt(first.value)}'"
         self.error(second, what, f"It is in line {first.start_mark.line + 1} already{spelling}.")
 
-    def _note(self, severity: str, place: Node | Place, message: str, advice: str) -> None:
-        at = place.start_mark if isinstance(place, Node) else place
+    def _note(self, severity: str, place: Node | Place, message: str, advice: str, part: str = "") -> None:
+        self._noted[severity] += 1
+        if self._noted[severity] > _MOST_FAULTS:
+            return
+        at = self._find(place, part) if isinstance(place, Node) else place
         if at.line and at.line >= len(self._all_lines()):  # libyaml counts a line more than there are
             at = self.place(len(self.text))
         source = self._line(at.line)
         self._faults[Fault(self.file, at.line + 1, at.column + 1, message, severity, source, advice)] = None
+
+    def _find(self, node: Node, part: str) -> Place:
+        start = node.start_mark
+        at = self.text.find(part, start.index, node.end_mark.index) if part else start.index
+        if at <= start.index:
+            return Place(start.line, start.column)
+        lines = re.split(_BREAK, self.text[start.index : at])
+        return Place(start.line + len(lines) - 1, len(lines[-1]) + (start.column if len(lines) == 1 else 0))
 
     def _refuse(self, place: Place, message: str, advice: str = "") -> NoReturn:
         self.error(place, message, advice)

@@ -7,7 +7,6 @@ The built-in ones are found without asking for entry points, which takes longer 
 """
 
 import os
-from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
 from types import ModuleType
@@ -67,7 +66,8 @@ def _built_in(kind: str) -> frozenset[str]:
     return frozenset(name for name in found if not name.startswith("_"))
 
 
-def _installed(kind: str) -> "Iterator[EntryPoint]":
+@cache
+def _installed(kind: str) -> "tuple[EntryPoint, ...]":
     from importlib.metadata import entry_points  # noqa: PLC0415 - takes as long as an interpreter's start
 
-    yield from entry_points(group=f"riseml.{kind}")
+    return tuple(entry_points(group=f"riseml.{kind}"))

@@ -308,8 +308,7 @@ class Mapped(Value[dict[str, T]]):
 class Record(Value[T]):
     """A mapping with known keys only, dashes in them being underscores, made into `make(**values)`.
 
-    `required` maps keys to an example of how to write them, `hints` unknown keys to advice of their own; a `lenient`
-    one takes unknown keys with a warning.
+    `required` maps keys to an example of how to write them, `hints` unknown keys to advice of their own.
     """
 
     what = "a mapping"
@@ -322,14 +321,12 @@ class Record(Value[T]):
         required: Mapping[str, str] | None = None,
         hints: Mapping[str, str] | None = None,
         check: Check | None = None,
-        lenient: bool = False,
     ) -> None:
         self.make = make
         self.keys = keys
         self.required = required or {}
         self.hints = hints or {}
         self.check = check
-        self.lenient = lenient
 
     def names(self) -> tuple[str, ...]:
         """Return the known keys."""
@@ -363,9 +360,8 @@ class Record(Value[T]):
     def unknown(self, key_node: ScalarNode, name: str, doc: Document) -> str | None:
         """Note a key that nothing knows; return the known one that was probably meant."""
         key = underscored(key_node.value)
-        if self.lenient:
-            known = f"Known here: {', '.join(self.names())}."
-            doc.warn(key_node, f"'{excerpt(key_node.value)}'{within(name)} has no effect", known)
+        if doc.is_full:
+            doc.error(key_node, "unknown key")
             return None
         near = nearest(key, self.names(), _SURE)
         where = None if near else doc.belongs(key)
@@ -389,8 +385,7 @@ class Record(Value[T]):
             for spelling in dict.fromkeys((key, key.replace("_", "-"))):
                 properties[spelling] = value.described() if value else {}
         required = {"required": list(self.required)} if self.required else {}
-        closed = {} if self.lenient else {"additionalProperties": False}
-        return {"type": "object", "properties": properties, **required, **closed}
+        return {"type": "object", "properties": properties, **required, "additionalProperties": False}
 
 
 def underscored(key: str) -> str:

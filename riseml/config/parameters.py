@@ -8,7 +8,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.config.variables import doubt, is_reserved, variable_of
 from riseml.document import BOOL, FLOAT, INT, NULL, STR, Document, Entries, control_in, decimal_of, excerpt, kind_of
-from riseml.schema import Mapped, Record, Schema, Text, Value
+from riseml.schema import Mapped, Record, Schema, T, Text, Value
 from riseml.search import grid
 from riseml.wording import shown
 
@@ -40,6 +40,8 @@ class _Values(Value[tuple[str, ...]]):
             self.refuse(node, name, doc)
             return None
         _check_value(node, name, doc)
+        if node.tag == STR and not node.style and _looks_like_list(node.value):
+            doc.warn(node, f"{name} is one text, not several values", f"For a list write [{excerpt(node.value)}].")
         return (node.value,)
 
     def schema(self) -> Schema:
@@ -68,6 +70,11 @@ def _list(node: SequenceNode, name: str, doc: Document) -> tuple[str, ...] | Non
         else:
             _check_value(each, name, doc)
     return tuple(each.value for each in node.value if isinstance(each, ScalarNode))
+
+
+def _looks_like_list(text: str) -> bool:
+    parts = text.split(",")
+    return len(parts) > 1 and all(kind_of(part.strip()) in _NUMBERS for part in parts)
 
 
 def _check_value(node: ScalarNode, name: str, doc: Document) -> None:
@@ -103,6 +110,19 @@ class _Number(Value[tuple[Decimal, str]]):
         return {"type": "number", **({"exclusiveMinimum": 0} if self.positive else {})}
 
 
+class _Lenient(Record[T]):
+    """A mapping with known keys where others are ignored, as they were in 2018."""
+
+    def unknown(self, key_node: ScalarNode, name: str, doc: Document) -> None:
+        """Note the key as having no effect."""
+        known = f"Known here: {', '.join(self.names())}."
+        doc.warn(key_node, f"'{excerpt(key_node.value)}' in {name} has no effect", known)
+
+    def schema(self) -> Schema:
+        """An open object."""
+        return {key: value for key, value in super().schema().items() if key != "additionalProperties"}
+
+
 def _check_span(values: Mapping[str, Any], _entries: Entries, node: MappingNode, name: str, doc: Document) -> None:
     bounds = [values[key][0] for key in _RANGE_KEYS if values.get(key)]
     if len(bounds) < len(_RANGE_KEYS):
@@ -129,14 +149,13 @@ def _many(count: int) -> str:
     return f"{count:,}" if count < grid.MOST**3 else "more than 10^15"
 
 
-_SPAN = Record(
+_SPAN = _Lenient(
     _spread,
     {"min": _Number(), "max": _Number(), "step": _Number(positive=True)},
     required=dict.fromkeys(_RANGE_KEYS, _RANGE_EXAMPLE),
     check=_check_span,
-    lenient=True,
 )
-_RANGE = Record(lambda **values: values["range"], {"range": _SPAN}, required={"range": _RANGE_EXAMPLE}, lenient=True)
+_RANGE = _Lenient(lambda **values: values["range"], {"range": _SPAN}, required={"range": _RANGE_EXAMPLE})
 
 
 class Parameters(Value[dict[str, tuple[str, ...]]]):

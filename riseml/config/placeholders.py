@@ -13,15 +13,17 @@ from yaml.nodes import ScalarNode
 
 from riseml.config.variables import variable_of
 from riseml.document import Document, excerpt
+from riseml.wording import nearest
 
 _PLACEHOLDER = re.compile(r"\{\{( *)([A-Za-z0-9_-]+)( *)\}\}")
 _ARGO = r"(?:item|retries)$|(?:item|workflow|inputs|outputs|steps|tasks|pod|node|lastRetry|cronworkflow)\.|="
 _RISKY = {"'": "'", '"': r'["$`\\!]', "": r"[^\w@%+=:,./^-]"}  # what a shell reads, by the quotes around it
+_ADVISED = 20  # undeclared placeholders for which the nearest name is looked up
 _SHOWN = 24  # characters of a tag that are enough to find it in the file
 
 
 class Use(NamedTuple):
-    """One placeholder; `quote` is the sign that stands on both of its sides, if it is one."""
+    """One placeholder; `quote` is the sign that stands on both of its sides, or a `$` before it."""
 
     name: str
     node: ScalarNode
@@ -44,7 +46,7 @@ def check_text(node: ScalarNode, declared: Collection[str], doc: Document) -> No
         elif text.startswith("{", start + 2) and tag.lstrip("{ ") in declared:
             message, advice = "'{{{' hides a placeholder from Argo", "Write a blank between '{' and '{{'."
         if message:
-            doc.error(doc.find(node, text[start : start + _SHOWN].partition("\n")[0]), message, advice)
+            doc.error(node, message, advice, at=text[start : start + _SHOWN].partition("\n")[0])
         at = end + 2 if end >= 0 else len(text)
 
 
@@ -54,7 +56,8 @@ def uses(node: ScalarNode) -> Iterator[Use]:
     for match in _PLACEHOLDER.finditer(text):
         start, end = match.span()
         sign = text[start - 1 : start]
-        yield Use(match[2], node, match[0], sign if sign and sign in "'\"" and text.startswith(sign, end) else "")
+        quoted = sign == "$" or (sign in ("'", '"') and text.startswith(sign, end))
+        yield Use(match[2], node, match[0], sign if quoted else "")
 
 
 def warn_undeclared(used: Iterable[Use], declared: Collection[str], doc: Document) -> None:
@@ -65,12 +68,13 @@ def warn_undeclared(used: Iterable[Use], declared: Collection[str], doc: Documen
         if (is_declared and " " not in use.text) or use.name in told:
             continue
         told.add(use.name)
-        place = doc.find(use.node, use.text)
         if is_declared:
             advice = f"RiseML of 2018 left it as it is; {{{{{use.name}}}}} means the same everywhere."
-            doc.warn(place, f"'{use.text}' is replaced, in spite of its blanks", advice)
+            doc.warn(use.node, f"'{use.text}' is replaced, in spite of its blanks", advice, at=use.text)
         else:
-            doc.warn(place, f"no parameter '{use.name}' is declared: '{use.text}' stays as it is")
+            near = nearest(use.name, tuple(declared)) if len(told) < _ADVISED else None
+            message = f"no parameter '{use.name}' is declared: '{use.text}' stays as it is"
+            doc.warn(use.node, message, f"Did you mean '{near}'?" if near else "", at=use.text)
 
 
 def warn_values(parameters: Mapping[str, Sequence[str]], used: Iterable[Use], doc: Document) -> None:
@@ -80,11 +84,16 @@ def warn_values(parameters: Mapping[str, Sequence[str]], used: Iterable[Use], do
         if use.name not in parameters or (use.name, use.quote) in told:
             continue
         told.add((use.name, use.quote))
-        if (value := _risky(parameters[use.name], use.quote)) is not None:
+        variable = variable_of(use.name)
+        if use.quote == "$":
+            message = f"'$' stays before the value of '{use.name}'"
+            doc.warn(use.node, message, f'Write {use.text} or "${variable}".', at=f"${use.text}")
+        elif (value := _risky(parameters[use.name], use.quote)) is not None:
             doc.warn(
-                doc.find(use.node, use.text),
+                use.node,
                 f"the shell would not read the value '{excerpt(value)}' of '{use.name}' as one plain word",
-                f'Write "${variable_of(use.name)}" in place of {use.text}.',
+                f'Write "${variable}" in place of {use.text}.',
+                at=use.text,
             )
 
 
@@ -100,10 +109,11 @@ def warn_unused(parameters: Mapping[str, ScalarNode], used: Iterable[Use], run: 
     words = {word for command in run for word in re.findall("[A-Z0-9_]+", command)} if unnamed else set()
     for name, key in unnamed.items():
         if (variable := variable_of(name)) not in words:
-            doc.warn(key, f"no command uses the parameter '{name}'", f"Write {{{{{name}}}}} or ${variable} in run.")
+            advice = f"Right if the program itself reads ${variable}; else write {{{{{name}}}}} in run."
+            doc.warn(key, f"no command uses the parameter '{name}'", advice)
 
 
 def warn_install(nodes: Iterable[ScalarNode], declared: Collection[str], doc: Document) -> None:
     """Note placeholders in install steps, which make one image for the whole set."""
     for use in (use for node in nodes for use in uses(node) if use.name in declared):
-        doc.warn(doc.find(use.node, use.text), f"'{use.text}' is not replaced in install", "It is in run and env.")
+        doc.warn(use.node, f"'{use.text}' is not replaced in install", "It is in run and env.", at=use.text)

@@ -328,6 +328,12 @@ PARAMETERS = [
     Case(
         "dollar in quotes", yml("parameters: {a: 'x$y'}", run="""run: 'fit "{{a}}"'"""), WARNING, "5:14", "plain word"
     ),
+    Case(
+        "dollar before", yml(PLACEHOLDER, run="run: x ${{lr}}"), WARNING, "5:10", "'$' stays before the value of 'lr'"
+    ),
+    Case("almost declared", yml(PLACEHOLDER, run="run: x {{lr}} {{lrs}}"), WARNING, "5:17", "no parameter 'lrs'"),
+    Case("numbers with commas", yml("parameters:", "  a: 0.1, 0.2", run="run: x $A"), WARNING, "7:8", "is one text"),
+    Case("numbers with commas in quotes", yml("parameters:", "  a: '0.1, 0.2'", run="run: x $A"), OK),
     Case("path as value", yml("parameters: {a: '/data/x-1.0_b,c=d:e+f%g@h^i'}", run="run: fit {{a}}"), OK),
 ]
 

@@ -38,7 +38,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     def put(module: str, code: str) -> None:
         (tmp_path / f"{module}.py").write_text(code)
         entry = EntryPoint("caffe", module, "riseml.frameworks")
-        monkeypatch.setattr(plugins, "_installed", lambda kind: iter([entry] if kind == "frameworks" else []))
+        monkeypatch.setattr(plugins, "_installed", lambda kind: (entry,) if kind == "frameworks" else ())
 
     monkeypatch.syspath_prepend(str(tmp_path))
     return put
