@@ -186,7 +186,7 @@ def test_between_the_shutdown_and_the_end_of_pods() -> None:
     simulator.step()
     simulator.apply(TERMINATE)
     now = simulator.result()
-    assert phases(now) == {"": F, "a": R}
+    assert phases(now) == {"": R, "a": R}
     assert by_name(now, "a")["message"] == "workflow shutdown with strategy:  Terminate"
     assert (now["status"]["phase"], now["status"]["finishedAt"]) == (R, None)
     assert not simulator.run.ended

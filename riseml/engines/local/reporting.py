@@ -61,8 +61,7 @@ def status(run: Calls, now: float) -> dict[str, Any]:  # noqa: ARG001 (the momen
 
 def shown(run: Ledger, node: Node) -> dict[str, Any]:
     """Return a node as `.status.nodes` holds it; the progress of nodes that are no pods needs the whole run."""
-    boundary = run.nodes.get(node.boundary)
-    ending = node.phase in UNSUCCESSFUL and not node.fulfilled  # Argo says Failed at once; it still saves its work
+    boundary, ending = run.nodes.get(node.boundary), _is_ending(run, node)
     data: dict[str, Any] = {
         "id": node.id,
         "name": node.name,
@@ -72,7 +71,7 @@ def shown(run: Ledger, node: Node) -> dict[str, Any]:
         "templateScope": f"local/{run.name}",
         "phase": RUNNING if ending else node.phase,
         "startedAt": moment(node.started_at),
-        "finishedAt": moment(node.finished_at),
+        "finishedAt": None if ending else moment(node.finished_at),
     }
     optional = {
         "boundaryID": node.boundary,
@@ -87,6 +86,26 @@ def shown(run: Ledger, node: Node) -> dict[str, Any]:
     }
     data.update({name: value for name, value in optional.items() if value})
     return data
+
+
+def _is_ending(run: Ledger, node: Node) -> bool:
+    """Tell whether something of a node that was shut down still runs: a job may be saving its work.
+
+    Argo calls it Failed at once, but takes long to say so; who waits here would not wait for the end.
+    """
+    if not run.strategy or node.phase not in UNSUCCESSFUL:
+        return False
+    return any(node.id in _around(run, pod) for pod in run.live if not run.nodes[pod].fulfilled)
+
+
+def _around(run: Ledger, key: str) -> set[str]:
+    """Return a node, and all groups and DAGs that it is in."""
+    found: set[str] = set()
+    while key:
+        node = run.nodes[key]
+        found.update((key, *node.parents[:1]))
+        key = node.boundary
+    return found
 
 
 def moment(seconds: float | None) -> str | None:
