@@ -38,6 +38,7 @@ def report_result(**values):
 
 def report_progress(done, total):
     """Report that `done` of `total` is done."""
+    _flush()
     try:
         path = os.environ.get("ARGO_PROGRESS_FILE")
         if path:
@@ -50,7 +51,16 @@ def report_progress(done, total):
         _note("the progress could not be reported: {0}".format(error))
 
 
+def _flush():
+    """Bring out what the program has printed so far: who reports, is watched, and Python keeps output back in a file."""
+    try:
+        sys.stdout.flush()
+    except Exception:  # noqa: BLE001 - a closed stream has nothing to bring out
+        pass
+
+
 def _report(values):
+    _flush()
     path = os.environ.get("RESULT_FILE")
     plain = dict((name, _plain(value)) for name, value in values.items())
     if not path:

@@ -19,7 +19,7 @@ from hera.workflows.models import ExecutorConfig, Metadata, PodGC, TTLStrategy
 from riseml import labels, manifest
 from riseml.compiler import build, jobs, pod, quoting, tensorboard
 from riseml.compiler.names import Names, label
-from riseml.compiler.text import reference
+from riseml.compiler.text import item, reference
 from riseml.spec import Experiment, ExperimentSet, Origin, Target
 
 _DAY = 86_400
@@ -84,8 +84,10 @@ def _main(names: Names) -> DAG:
 
 def _set(names: Names) -> DAG:
     values = {name: reference(name) for name in names.handed_down}
-    arguments = [Parameter(name=n, value=values.get(n, f"{{{{item.{n}}}}}")) for n in names.inputs]
     items = [_item(experiment, names.hard) for experiment in names.plan.experiments]
+    own = [name for name in names.inputs if name not in values]
+    values |= {name: item(name, (entry[name] for entry in items)) for name in own}
+    arguments = [Parameter(name=name, value=values[name]) for name in names.inputs]
     return DAG(
         name="set",
         inputs=[Parameter(name=name) for name in names.handed_down],

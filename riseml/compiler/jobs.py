@@ -47,14 +47,13 @@ def _line(line: str, names: Names) -> str:
             f"{line[:60]}…",
             "Put it in a script of the project, and run that.",
         )
-    return text.bind(line, names.parameters)
+    return text.bind(line, names.tags)
 
 
 def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
     told = {
-        "PYTHONUNBUFFERED": "1",
-        **{text.variable(name): text.reference(name) for name in names.parameters},
-        **{name: text.bind(value, names.parameters) for name, value in job.env.items()},
+        **{text.variable(name): tag for name, tag in names.tags.items()},
+        **{name: text.bind(value, names.tags) for name, value in job.env.items()},
         "OUTPUT_DIR": pod.OUTPUT,
         "DATA_DIR": pod.DATA,
         "RISEML_DIR": pod.RISEML,

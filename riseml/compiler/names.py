@@ -1,12 +1,13 @@
 """What the parts of one document call each other: derived from plan, origin and target, once."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
 from riseml import labels
 from riseml.compiler import quoting
-from riseml.compiler.text import reference
+from riseml.compiler.text import kept, reference
 from riseml.spec import ExperimentSet, Origin, Target
 
 _LIMIT = 63  # characters of a host name, and of a label's value
@@ -48,6 +49,15 @@ class Names:
         """How each parameter is quoted in YAML; None where every item brings its own quoted text."""
         experiments = self.plan.experiments
         return {name: quoting.form(e.parameters[name] for e in experiments) for name in self.parameters}
+
+    @cached_property
+    def tags(self) -> dict[str, str]:
+        """What stands for each parameter in what a job is given."""
+        return {name: kept(name, self.values(name)) for name in self.parameters}
+
+    def values(self, name: str) -> Iterator[str]:
+        """Yield the values of a parameter."""
+        return (experiment.parameters[name] for experiment in self.plan.experiments)
 
     @cached_property
     def hard(self) -> tuple[str, ...]:

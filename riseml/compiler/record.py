@@ -3,6 +3,7 @@
 The text is made here, with Argo's tags where an experiment's own values will stand.
 """
 
+import re
 from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
@@ -10,17 +11,23 @@ from typing import Any
 from riseml import manifest
 from riseml.compiler import quoting
 from riseml.compiler.names import Names
-from riseml.compiler.text import literal, reference
+from riseml.compiler.text import kept, literal
 from riseml.spec import Job, Resources
 
 _MEGABYTE = 1_000_000
+_PLACE = re.compile("\0([^\0]+)\0")  # where the tag of a parameter goes, once all other text is as it will be
 _LIMIT = 100_000  # bytes: the kernel takes no variable of 128 KiB
 
 
 def configuration(names: Names) -> str:
     """Return the text of riseml-configuration.yml."""
     whole = "".join(_text(names, names.plan.jobs))
-    return literal(whole if len(whole.encode()) < _LIMIT else "".join(_text(names, ()))).rstrip("\n")
+    text = literal(whole if len(whole.encode()) < _LIMIT else "".join(_text(names, ())))
+    return _PLACE.sub(lambda place: _tag(place[1], names), text).rstrip("\n")
+
+
+def _tag(name: str, names: Names) -> str:
+    return kept(quoting.companion(name), names.values(name)) if name in names.hard else names.tags[name]
 
 
 def _text(names: Names, jobs: tuple[Job, ...]) -> Iterable[str]:
@@ -35,8 +42,7 @@ def _text(names: Names, jobs: tuple[Job, ...]) -> Iterable[str]:
     if names.parameters:
         yield "params:\n"
     for name, form in names.forms.items():
-        value = form.format(reference(name)) if form else reference(quoting.companion(name))
-        yield f"  {manifest.scalar(name)}: {value}\n"
+        yield f"  {manifest.scalar(name)}: " + (form or "{}").format(f"\0{name}\0") + "\n"
     if len(jobs) == 1 and jobs[0].count == 1:
         yield manifest.to_yaml(_job(jobs[0]))
     elif jobs:

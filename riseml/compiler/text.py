@@ -7,8 +7,9 @@ $$                   $$$$                             $$
 $(OUTPUT_DIR)        $$(OUTPUT_DIR)                   $(OUTPUT_DIR)
 """
 
+import json
 import re
-from collections.abc import Collection
+from collections.abc import Iterable, Mapping
 
 _PLACEHOLDER = re.compile(r"\{\{ *([\w-]+) *\}\}")
 _EXPANDED = re.compile(r"\$\$+|\$(?=\([A-Z_][A-Z0-9_]*\))")
@@ -19,9 +20,23 @@ def reference(name: str) -> str:
     return f"{{{{inputs.parameters.{name}}}}}"
 
 
-def bind(text: str, names: Collection[str]) -> str:
-    """Turn placeholders of declared parameters into Argo's tags, and keep the rest as it is on its way to the job."""
-    return _PLACEHOLDER.sub(lambda tag: reference(tag[1]) if tag[1] in names else tag[0], literal(text))
+def bind(text: str, tags: Mapping[str, str]) -> str:
+    """Turn placeholders of declared parameters into their `tags`, and keep the rest as it is on its way to the job."""
+    return _PLACEHOLDER.sub(lambda tag: tags.get(tag[1], tag[0]), literal(text))
+
+
+def kept(name: str, values: Iterable[str]) -> str:
+    """Return the tag for an input parameter, its `$` doubled where the kubelet would expand one of its values."""
+    if any(_EXPANDED.search(value) for value in values):
+        return f"{{{{=replace(inputs.parameters['{name}'], '$', '$$')}}}}"
+    return reference(name)
+
+
+def item(name: str, values: Iterable[str]) -> str:
+    """Return the tag for a value of an item, which Argo gives as JSON writes it: read as JSON where that differs."""
+    if any(json.dumps(value, ensure_ascii=False) != f'"{value}"' for value in values):
+        return f"{{{{=fromJSON('\"' + item['{name}'] + '\"')}}}}"
+    return f"{{{{item.{name}}}}}"
 
 
 def literal(text: str) -> str:

@@ -2,7 +2,6 @@
 
 import ast
 import json
-import re
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -15,6 +14,7 @@ from plans import ORIGIN, REVISION, Document, compiled, env, grid, lines, receiv
 
 from riseml import labels, templating
 from riseml.compiler.text import literal
+from riseml.engines.local.substitution import inner, tags
 from riseml.spec import Build, Job, Origin, Resources, Target
 
 ROOT = Path(__file__).parents[2]
@@ -72,7 +72,7 @@ def test_every_tag_is_one_that_its_place_resolves(document: Document) -> None:
         known = {f"inputs.parameters.{name}" for name in inputs} | {f"item.{name}" for name in items}
         known |= {"workflow.name", f"workflow.annotations.{labels.KILLED}", "retries"}
         known |= {"tasks.build.outputs.parameters.image"} if part["name"] == "main" else set()
-        assert set(re.findall(r"\{\{(.*?)\}\}", json.dumps(part))) <= known
+        assert set(map(inner, tags(part))) <= known
 
 
 @documents
@@ -199,7 +199,6 @@ def test_a_job_sees_its_folders_and_its_configuration() -> None:
     train = template(compiled(plan), "train")["container"]
     told = env(train)
     assert {name: told[name] for name in told if name != "RISEML_CONFIGURATION"} == {
-        "PYTHONUNBUFFERED": "1",
         "LR_DECAY": "{{inputs.parameters.lr-decay}}",
         "MODEL": "m-{{inputs.parameters.lr-decay}}",
         "OUTPUT_DIR": "/output",

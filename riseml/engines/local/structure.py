@@ -13,7 +13,7 @@ from riseml.engines.local import expressions, selectors
 from riseml.engines.local.expressions import Expression, ExpressionError
 from riseml.engines.local.program import needs_of
 from riseml.engines.local.scopes import LAST_RETRY
-from riseml.engines.local.substitution import replace, tags
+from riseml.engines.local.substitution import inner, replace, tags
 
 Data = Mapping[str, Any]
 
@@ -67,9 +67,9 @@ def _workflow_tags(document: Data) -> frozenset[str]:
 def _tags(path: str, value: Any, known: Iterable[str], more: Callable[[str], bool] = lambda _: False) -> Iterator[str]:
     """Yield the tags in a value that Argo would not resolve, or that need more than replacing."""
     for tag in dict.fromkeys(tags(value)):
-        if tag.startswith("="):
+        if inner(tag).startswith("="):
             yield f"{path}: the local engine does not evaluate {{{{{tag}}}}}"
-        elif tag.startswith(_RESOLVED) and tag not in known and not more(tag):
+        elif inner(tag).startswith(_RESOLVED) and inner(tag) not in known and not more(inner(tag)):
             yield f"{path}: {{{{{tag}}}}} stands for nothing here"
 
 

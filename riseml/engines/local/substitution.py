@@ -5,11 +5,26 @@ down: a template is filled with the Workflow's and the node's own values first, 
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 Lookup = Callable[[str], str | None]
 """Returns what stands for a tag, None where nobody knows it."""
+
+_EXPRESSIONS: tuple[tuple[re.Pattern[str], str, Callable[[str], str]], ...] = (
+    (
+        re.compile(r"""=fromJSON\('"' \+ item\['([^']+)'\] \+ '"'\)"""),
+        "item.",
+        lambda value: str(json.loads(f'"{value}"')),
+    ),
+    (
+        re.compile(r"=replace\(inputs\.parameters\['([^']+)'\], '\$', '\$\$'\)"),
+        "inputs.parameters.",
+        lambda value: value.replace("$", "$$"),
+    ),
+)
+"""What the compiler writes where Argo would escape a value, or the kubelet expand it: pattern, tag, meaning."""
 
 
 def replace(text: str, lookup: Lookup) -> str:
@@ -17,7 +32,7 @@ def replace(text: str, lookup: Lookup) -> str:
     if "{{" not in text:
         return text
     if text.startswith("{{") and text.find("}}") == len(text) - 2 and text.find("{{", 2) < 0:
-        value = lookup(text[2:-2].strip())
+        value = _found(text[2:-2].strip(), lookup)
         return text if value is None else value  # the very object: many nodes share one value
     return "".join(_pieces(text, lookup))
 
@@ -27,12 +42,28 @@ def _pieces(text: str, lookup: Lookup) -> Iterator[str]:
     while (start := text.find("{{", position)) >= 0 and (end := text.find("}}", start)) >= 0:
         yield text[position:start]
         tag, position = text[start + 2 : end], end + 2
-        value = lookup(tag.strip())
+        value = _found(tag.strip(), lookup)
         if value is None and (inner := tag.rfind("{{")) > 0 and (nested := lookup(tag[inner + 2 :])) is not None:
             yield f"{{{{{tag[:inner]}{nested}"  # braces of somebody else's before a tag of ours
         else:
             yield f"{{{{{tag}}}}}" if value is None else value
     yield text[position:]
+
+
+def _found(tag: str, lookup: Lookup) -> str | None:
+    """Return what stands for a tag, or for one of the two expressions that keep a value as the user wrote it."""
+    if not tag.startswith("="):
+        return lookup(tag)
+    for pattern, inner, act in _EXPRESSIONS:
+        if (match := pattern.fullmatch(tag)) and (value := lookup(inner + match[1])) is not None:
+            return act(value)
+    return None
+
+
+def inner(tag: str) -> str:
+    """Return the plain tag in an expression that is understood here, else the tag itself."""
+    matches = ((pattern.fullmatch(tag), before) for pattern, before, _ in _EXPRESSIONS)
+    return next((before + match[1] for match, before in matches if match), tag)
 
 
 def fill(value: Any, lookup: Lookup) -> Any:
