@@ -2,7 +2,6 @@
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from riseml.engines.local.nodes import COMPLETED, ERROR, FAILED, OMITTED, SKIPPED, SUCCEEDED, UNSUCCESSFUL, Node
@@ -81,21 +80,18 @@ def dag_phase(dag: Dag, phases: Mapping[str, str]) -> str:
     return failures[0] if dag.fail_fast else failures[-1]
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(NamedTuple):
     """Start another attempt."""
 
 
-@dataclass(frozen=True, slots=True)
-class Later:
+class Later(NamedTuple):
     """Look again at `due`."""
 
     due: float
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """The retry group has this phase; `message` None keeps the one it has."""
 
     phase: str

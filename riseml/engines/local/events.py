@@ -6,38 +6,34 @@ The shell answers every `Launch` with exactly one `PodEnded`, also for a pod tha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 DEADLINE = "Pod was active on the node longer than the specified deadline"
 """The message of a `PodEnded` whose pod was ended by its `Launch.deadline` (phase Failed)."""
 
 
-@dataclass(frozen=True, slots=True)
-class PodPending:
+class PodPending(NamedTuple):
     """The pod waits, for `message`: `Unschedulable: …`, `PodInitializing`, or nothing said."""
 
     node: str
     message: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PodStarted:
+class PodStarted(NamedTuple):
     """The main container runs; a daemon is ready."""
 
     node: str
 
 
-@dataclass(frozen=True, slots=True)
-class PodProgressed:
+class PodProgressed(NamedTuple):
     """The job wrote `n/m` to its progress file."""
 
     node: str
     progress: str
 
 
-@dataclass(frozen=True, slots=True)
-class PodEnded:
+class PodEnded(NamedTuple):
     """All processes of the pod are gone.
 
     `exit_code` is that of the container that decided, `container`; None where nobody knows it. `message` replaces the
@@ -50,41 +46,36 @@ class PodEnded:
     container: str = "main"
     reason: str = "Error"  # as a container runtime says it: Error, OOMKilled
     message: str = ""
-    outputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = MappingProxyType({})
     phase: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class LockGranted:
+class LockGranted(NamedTuple):
     """All locks that the node asked for are its own."""
 
     node: str
 
 
-@dataclass(frozen=True, slots=True)
-class Annotated:
+class Annotated(NamedTuple):
     """An annotation of the Workflow has this value now."""
 
     key: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shutdown:
+class Shutdown(NamedTuple):
     """`spec.shutdown` was set: `Terminate`, or `Stop` (the same where no exit handlers exist)."""
 
     strategy: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeletePods:
+class DeletePods(NamedTuple):
     """The pods whose labels match are deleted: `key=value` terms joined by commas."""
 
     selector: str
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(NamedTuple):
     """The time that `Run.next_tick` named has come."""
 
 
@@ -93,8 +84,7 @@ Event = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
+class Launch(NamedTuple):
     """Start the pod of `node`: `template` has every tag replaced; `deadline` is its running time in seconds.
 
     `started`, only after a restart: it began before, so it may be taken up again but must not be started twice.
@@ -109,8 +99,7 @@ class Launch:
     started: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):
     """End the pod of `node`, after `grace` seconds by force; `reason` is shutdown, daemon, deleted or timeout."""
 
     node: str
@@ -118,8 +107,7 @@ class Stop:
     grace: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Acquire:
+class Acquire(NamedTuple):
     """Answer with `LockGranted` once all `locks` are free; after a restart, `held` ones are the node's already."""
 
     node: str
@@ -127,8 +115,7 @@ class Acquire:
     held: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Release:
+class Release(NamedTuple):
     """The node needs its locks no longer; it may still be waiting for them."""
 
     node: str

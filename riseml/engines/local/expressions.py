@@ -12,9 +12,8 @@ import operator
 import re
 from calendar import timegm
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 from riseml.engines.local.grammar import (
     ORDER,
@@ -31,13 +30,12 @@ from riseml.engines.local.grammar import (
 __all__ = ["RESULTS", "Expression", "ExpressionError", "Scope", "condition", "dependency", "expression"]
 
 
-@dataclass(frozen=True, slots=True)
-class Expression:
+class Expression(NamedTuple):
     """A parsed text that is true or false; `names` are the paths it reads."""
 
     text: str
     names: frozenset[str]
-    _evaluate: Evaluate
+    evaluate: Evaluate
 
     def __call__(self, scope: Scope) -> bool:
         """Evaluate with these meanings of names.
@@ -45,7 +43,7 @@ class Expression:
         Raises:
             ExpressionError: a name has no meaning, or a value is of the wrong kind.
         """
-        result = self._evaluate(scope)
+        result = self.evaluate(scope)
         if not isinstance(result, bool):
             raise ExpressionError(f"'{self.text}' is neither true nor false, but {result!r}")
         return result

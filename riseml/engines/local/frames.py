@@ -7,8 +7,7 @@ RetryFrame   the attempts of a template with a retryStrategy
 
 from bisect import insort
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from riseml.engines.local.decisions import Outcome
 from riseml.engines.local.nodes import FAILED, SUCCEEDED, UNSUCCESSFUL, Node
@@ -35,8 +34,7 @@ class Frame:
         return Outcome(self.node.phase)
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a node belongs: its name, the DAG around it, who waits for it, and the nodes that list it as a child."""
 
     name: str

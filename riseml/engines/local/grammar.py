@@ -3,8 +3,7 @@
 import operator
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, NamedTuple
 
 Scope = Mapping[str, Any]
 """What names mean, under their dotted path: `tasks.worker-1.status`, `lastRetry.exitCode`, `build.Succeeded`."""
@@ -17,8 +16,7 @@ class ExpressionError(Exception):
     """The text is no expression that the local engine understands, or it cannot be evaluated; says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A parsed piece: how to evaluate it, and its type where that is known (`str`, `float`, `bool`, `list`)."""
 
     evaluate: Evaluate
@@ -135,8 +133,7 @@ def _logical(grammar: Grammar, symbol: str, left: Part, right: Part) -> Part:
     return Part(lambda scope: a(scope) and b(scope), bool)
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(NamedTuple):
     """What a symbol computes, and the types that its sides may have; `alike`: both the same one."""
 
     compute: Callable[[Any, Any], bool]

@@ -8,8 +8,7 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from riseml.engines.local.expressions import Expression, dependency
 
@@ -21,8 +20,7 @@ _UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m":
 _DURATION: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(NamedTuple):
     """A template to run once `expression` is true of its task, each hook once."""
 
     name: str
@@ -31,8 +29,7 @@ class Hook:
     arguments: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(NamedTuple):
     """One task of a DAG; `position` is its place in the order in which Argo starts tasks."""
 
     name: str
@@ -46,8 +43,7 @@ class Task:
     position: int
 
 
-@dataclass(frozen=True, slots=True)
-class Dag:
+class Dag(NamedTuple):
     """The tasks of a DAG template, in the order in which Argo starts them; `targets` are those nobody depends on."""
 
     tasks: Mapping[str, Task]
@@ -57,8 +53,7 @@ class Dag:
     fail_fast: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(NamedTuple):
     """How long to wait before another attempt, in seconds."""
 
     duration: float
@@ -67,8 +62,7 @@ class Backoff:
     max_duration: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class RetryRule:
+class RetryRule(NamedTuple):
     """A retryStrategy; `limit` counts further attempts, None: without end. `expression` still holds its tags."""
 
     limit: int | None
@@ -77,8 +71,7 @@ class RetryRule:
     backoff: Backoff | None
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(NamedTuple):
     """An output parameter: the file it is read from, and what it is where there is none."""
 
     name: str
@@ -86,8 +79,7 @@ class Output:
     default: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Template:
+class Template(NamedTuple):
     """One template; `body` is its JSON data. Durations are seconds."""
 
     name: str
@@ -106,15 +98,14 @@ class Template:
     mutexes: tuple[tuple[str, str], ...] = ()  # namespace ("" for the Workflow's own) and name
 
 
-@dataclass(slots=True)
-class Program:
+class Program(NamedTuple):
     """The templates of a document, by name, and what all of them share."""
 
     entrypoint: str
     arguments: tuple[tuple[str, str], ...]
-    templates: dict[str, Template] = field(default_factory=dict)
-    volumes: Sequence[Mapping[str, Any]] = ()
-    pod_labels: Mapping[str, str] = field(default_factory=dict)
+    templates: dict[str, Template]
+    volumes: Sequence[Mapping[str, Any]]
+    pod_labels: Mapping[str, str]
 
     @classmethod
     def read(cls, spec: Mapping[str, Any]) -> "Program":
