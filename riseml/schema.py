@@ -339,7 +339,8 @@ class Record(Value[T]):
     def read(self, node: Node, name: str, doc: Document) -> T | None:
         """Return what the values make."""
         if not isinstance(node, MappingNode) or node.tag != MAP or doc.looks_like_placeholder(node):
-            self.refuse(node, name or "riseml.yml", doc)
+            advice = "Write its keys without '- ' before them." if isinstance(node, SequenceNode) else ""
+            self.refuse(node, name or "the file", doc, advice)
             return None
         before = doc.errors
         values: dict[str, Any] = {}

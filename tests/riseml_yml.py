@@ -37,6 +37,9 @@ BEYOND_SCHEMA = (
 )
 
 
+OLD = re.compile("has no effect any more|has no effect without tensorflow.distributed")  # warnings of old dialects
+
+
 def load_with_faults(text: str) -> tuple[Loaded | None, tuple[Fault, ...]]:
     """Return what was loaded, if anything, and every fault."""
     try:
@@ -69,6 +72,20 @@ def _data(node: Node) -> Any:
 def schema_errors(data: Any) -> list[str]:
     """Return what the JSON Schema has against the data."""
     return [error.message for error in _validator().iter_errors(data)]
+
+
+def disagreement(text: str, data: Any) -> str:
+    """Say where loader and schema differ about a file; an empty text where they do not.
+
+    A file of an old dialect is loaded with a note, and is none of today's to the schema.
+    """
+    faults = load_with_faults(text)[1]
+    refused = [fault.message for fault in faults if fault.severity == "error"]
+    if errors := schema_errors(data):
+        is_old = any(fault.severity == "note" or OLD.search(fault.message) for fault in faults)
+        return "" if refused or is_old else f"only the schema refuses it: {errors}"
+    unexplained = [message for message in refused if not any(words in message for words in BEYOND_SCHEMA)]
+    return f"only the loader refuses it: {unexplained}" if unexplained else ""
 
 
 @cache

@@ -159,6 +159,13 @@ def test_the_faults_of_a_wrong_file_are_told_up_to_500() -> None:
         ("train: {resources: {mem: 64 KB}}", "Write 64k (powers of 1000) or 64Ki (of 1024)."),
         ("train: {timeout: 5 min}", "Write for example 90s, 10m, 1h30m or 2d."),
         ("train: {run: *.py}", "'*' at the beginning of a value names an anchor; put the value in quotes."),
+        ("train:\n- run: x", "Write its keys without '- ' before them."),
+        ("train:\n  run: x\n image: x", "Keys that belong together begin in the same column."),
+        ("train:\n  run:\n  - x\n  y\n", "Is the indentation right?"),
+        ("train: {run: [a, b}", "is not closed before this"),
+        ("train: {run: @x}", "Put the value in quotes."),
+        ("train: {run: a\n", "Its end is missing"),
+        ("train: {parameters: {a: '1', path: 2}}", "Rename it."),
         ("train:\n\trun: x", "YAML takes blanks only for indentation."),
     ],
 )
