@@ -59,7 +59,8 @@ def first_of_riseml(work: Path, home: Path) -> float:
     mark = work / "mark"
     mark.unlink(missing_ok=True)
     begun = time.time()
-    subprocess.run([sys.executable, "-m", "riseml", "train"], cwd=work / "project", env=environment(home), check=True, capture_output=True)
+    train = [sys.executable, "-m", "riseml", "train"]
+    subprocess.run(train, cwd=work / "project", env=environment(home), check=True, capture_output=True)
     while not mark.exists() or not mark.read_text().strip():
         time.sleep(0.001)
     return float(mark.read_text()) - begun

@@ -5,13 +5,13 @@ committed state.
 """
 
 import shutil
-import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from statistics import median
 
-from measuring import environment, seconds, verdict
+from measuring import said, seconds, verdict
 
 from riseml.engines.local import wire
 
@@ -30,15 +30,10 @@ def project(folder: Path, cells: int) -> Path:
 
 
 def riseml(folder: Path, home: Path) -> float:
-    def whole() -> None:
-        options = {"cwd": folder, "env": environment(home), "check": True, "capture_output": True}
-        number = subprocess.run([*RISEML, "train", "-o", "name"], text=True, **options).stdout.strip()  # type: ignore[call-overload]
-        subprocess.run([*RISEML, "wait", number], **options)  # type: ignore[call-overload]
-
-    import time
-
+    """Return the wall time of `train` and `wait` of the project."""
     begun = time.perf_counter()
-    whole()
+    number = said([*RISEML, "train", "-o", "name"], folder, home)
+    said([*RISEML, "wait", number], folder, home)
     return time.perf_counter() - begun
 
 

@@ -32,11 +32,11 @@ def compare(commands: Mapping[str, Command], *, base: str, rounds: int = 9) -> d
         for name, values in taken.items()
     }
     for name, values in taken.items():
-        print(f"{name:<44} {median(values) * 1000:>9.1f} ms   {ratios[name]:6.2f} × {base}")
+        print(f"{name:<44} {median(values) * 1000:>9.1f} ms   {ratios[name]:6.2f} x {base}")
     return ratios
 
 
-def verdict(what: str, value: float, bar: float, unit: str = "×") -> None:
+def verdict(what: str, value: float, bar: float, unit: str = "x") -> None:
     """Print how a figure stands against its bar."""
     print(f"{'ok  ' if value <= bar else 'OVER'} {what}: {value:.2f} {unit}, bar {bar:g} {unit}")
 
@@ -44,3 +44,9 @@ def verdict(what: str, value: float, bar: float, unit: str = "×") -> None:
 def environment(home: Path) -> dict[str, str]:
     """Return the environment for commands on a home of their own."""
     return {**os.environ, "RISEML_HOME": str(home), "NO_COLOR": "1"}
+
+
+def said(command: Sequence[str], folder: Path, home: Path) -> str:
+    """Run a command in a folder, on a home, and return what it printed."""
+    done = subprocess.run(command, cwd=folder, env=environment(home), check=True, capture_output=True, text=True)
+    return done.stdout.strip()

@@ -21,7 +21,7 @@ KILLED = "riseml.io/killed"  # `<cell or *>=<RFC 3339 time>` entries joined by c
 TITLE = "workflows.argoproj.io/title"
 DESCRIPTION = "workflows.argoproj.io/description"
 
-# Parameters of our own beside the user's, whose names never begin so: RISEML_* is no variable that a parameter may have.
+# Parameters of our own beside the user's, whose names never begin so: RISEML_* is no variable of a parameter.
 OWN = "riseml-"
 SUB_PARAMETER = "riseml-sub"  # the number of the experiment in its set, "1" for a single one
 IMAGE_PARAMETER = "riseml-image"  # what the build step made

@@ -36,11 +36,11 @@ class Place:
     """The namespace; making one brings everything that is missing."""
 
     def __init__(self, namespace: str = "riseml-recordings") -> None:
-        config.load_kube_config()
+        config.load_kube_config()  # type: ignore[no-untyped-call]
         self.namespace = namespace
-        self.core = client.CoreV1Api()
-        self.rights = client.RbacAuthorizationV1Api()
-        self.objects = client.CustomObjectsApi()
+        self.core: Any = client.CoreV1Api()
+        self.rights: Any = client.RbacAuthorizationV1Api()
+        self.objects: Any = client.CustomObjectsApi()
         self._prepare()
         self.revision = self.run_in("store", "store", ["sh", "-c", _STORE]).split()[-1]
 
@@ -77,6 +77,12 @@ class Place:
             self.namespace,
             {"metadata": {"name": claim}, "spec": asked},
         )
+
+    def leave(self) -> None:
+        """Delete the namespace and its volumes; what lies in them on the node stays."""
+        self.core.delete_namespace(self.namespace)
+        for claim in _CLAIMS:
+            self.core.delete_persistent_volume(f"{self.namespace}-{claim}")
 
     def _phase(self, pod: str) -> str:
         return str(self.core.read_namespaced_pod(pod, self.namespace).status.phase)

@@ -6,15 +6,15 @@ that `status.read` must give for each of them, and the final phase of every node
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from place import Place
-from scenarios import SCENARIOS, Outcome, Scenario
-
 from riseml import status
+from tests.cluster.place import Place
+from tests.cluster.scenarios import SCENARIOS, Outcome, Scenario
 
+Complaint = Callable[[str, Outcome, Outcome], None]
 FOLDER = Path(__file__).parent.parent / "fixtures" / "argo"
 _LONG = 400  # characters of a script that are kept: neither status nor the interpreter looks further
 _UNTOLD = ("uid", "resourceVersion", "managedFields", "generation", "selfLink", "namespace")
@@ -24,20 +24,21 @@ _TRACES = "workflows.argoproj.io/trace-id"
 def outcome(document: Mapping[str, Any]) -> Outcome:
     """Return what `status.read` says of a document."""
     run = status.read(document)
-    return Outcome(run.state.value, tuple(_line(experiment) for experiment in run.experiments))
+    jobs = tuple(f"{job.type} {_line(job)}" for job in run.jobs)
+    return Outcome(run.state.value, tuple(map(_line, run.experiments)), jobs)
 
 
-def _line(experiment: status.ExperimentStatus) -> str:
-    guilty = "" if experiment.guilty is None else experiment.guilty.removeprefix(experiment.id).lstrip(".")
-    if experiment.guilty and not experiment.guilty.startswith(f"{experiment.id}."):
-        guilty = experiment.guilty.rpartition(".")[2]
-    code = "" if experiment.exit_code is None else str(experiment.exit_code)
-    return " ".join(filter(None, (experiment.state.value, experiment.reason, code, guilty)))
+def _line(told: status.ExperimentStatus | status.JobStatus) -> str:
+    code = "" if told.exit_code is None else str(told.exit_code)
+    guilty = (getattr(told, "guilty", None) or "").removeprefix(f"{told.id}.")
+    if guilty.startswith(told.id.partition(".")[0]):
+        guilty = guilty.rpartition(".")[2]  # a job of the run itself
+    return " ".join(filter(None, (told.state.value, told.reason, code, guilty)))
 
 
 def sanitised(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return a document without what belongs to one cluster only, and with long scripts cut."""
-    copy = json.loads(json.dumps(document))
+    copy: dict[str, Any] = _cut(json.loads(json.dumps(document)))
     metadata = copy["metadata"]
     for key in _UNTOLD:
         metadata.pop(key, None)
@@ -45,7 +46,7 @@ def sanitised(document: Mapping[str, Any]) -> dict[str, Any]:
     for node in copy.get("status", {}).get("nodes", {}).values():
         for key in ("hostNodeName", "podIP"):
             node.pop(key, None)
-    return _cut(copy)
+    return copy
 
 
 def _cut(value: Any) -> Any:
@@ -65,9 +66,21 @@ def phases(document: Mapping[str, Any]) -> dict[str, str]:
     return {node["name"].removeprefix(name).lstrip("."): node["phase"] for node in nodes}
 
 
-def play(place: Place, scenario: Scenario, number: int) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+def complain(what: str, wanted: Outcome, found: Outcome) -> None:
+    """Tell that an outcome is another one than was wanted."""
+    sys.stderr.write(f"{what}: wanted {wanted}\n{' ' * len(what)}   found {found}\n")
+
+
+def play(
+    place: Place, scenario: Scenario, number: int, complain: Complaint = complain
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Run a scenario; return its document at the end, and what was noted on the way."""
     notes: list[dict[str, Any]] = []
+
+    def check(what: str, wanted: Outcome, document: Mapping[str, Any]) -> None:
+        if (found := outcome(document)) != wanted:
+            complain(what, wanted, found)
+
     scenario.before(place)
     run = place.submit(scenario.document(number, place.revision))
 
@@ -76,23 +89,17 @@ def play(place: Place, scenario: Scenario, number: int) -> tuple[dict[str, Any],
         told = {key: document[key] for key in ("metadata", "status")}
         shutdown = document["spec"].get("shutdown")
         notes.append({"moment": moment, "expect": _told(wanted), "shutdown": shutdown, **sanitised(told)})
-        _check(f"{run.name} {moment}", wanted, document)
+        check(f"{run.name} {moment}", wanted, document)
 
     scenario.act(place, run, note)
     run.until_ended()
     document = run.document()
-    _check(run.name, scenario.outcome, document)
+    check(run.name, scenario.outcome, document)
     return document, notes
 
 
 def _told(wanted: Outcome) -> dict[str, Any]:
-    return {"state": wanted.state, "experiments": list(wanted.experiments)}
-
-
-def _check(what: str, wanted: Outcome, document: Mapping[str, Any]) -> None:
-    found = outcome(document)
-    if found != wanted:
-        sys.stderr.write(f"{what}: wanted {wanted}\n{' ' * len(what)}   found {found}\n")
+    return {"state": wanted.state, "experiments": list(wanted.experiments), "jobs": list(wanted.jobs)}
 
 
 def record(place: Place, name: str, number: int) -> None:

@@ -5,13 +5,13 @@ An outcome names the state of the run and, for each experiment in order, `STATE 
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, cast
-
-from place import IMAGE, PROJECT, Place, Run
 
 from riseml import labels
 from riseml.compiler import compile_workflow
-from riseml.spec import Experiment, ExperimentSet, Job, Origin, Resources, Retries, Target
+from riseml.spec import Build, Experiment, ExperimentSet, Job, Origin, Resources, Retries, Target
+from tests.cluster.place import IMAGE, PROJECT, Place, Run
 
 Document = dict[str, Any]
 Note = Callable[[str, "Outcome"], None]
@@ -21,10 +21,11 @@ TRAP = "import signal, sys, time; signal.signal(15, lambda *_: {}); print('up', 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `status.read` must say: the run's state, and a line for each experiment."""
+    """What `status.read` must say: the run's state, a line for each experiment, and for each job of the run itself."""
 
     state: str
     experiments: tuple[str, ...]
+    jobs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -52,16 +53,19 @@ class Scenario:
             "project": PROJECT,
             "config": f"project: {PROJECT}\n",
             "image": IMAGE,
-            "jobs": (Job("train", self.run, Resources(mem=64_000_000)),),
+            "jobs": (Job("train", self.run, Resources(Decimal("0.1"), 64_000_000)),),
             "experiments": tuple(grid or [Experiment(1, {})]),
             "is_set": bool(grid),
             "concurrency": self.concurrency,
             **self.plan,
         }
-        origin = Origin("me", number, revision)
-        document = cast("Document", compile_workflow(ExperimentSet(**values), origin, Target(git_image=IMAGE)))
+        origin = Origin("me", number, revision, build=Build(f"key-{number}", ("hello.py",)))
+        document = compile_workflow(ExperimentSet(**values), origin, Target(git_image=IMAGE, build_image=IMAGE))
         self.edit(document)
         return document
+
+
+_INSTALL = {"install": ("pip install x",)}
 
 
 def template(document: Document, name: str) -> Document:
@@ -199,28 +203,29 @@ def _add_sidecar(script: str) -> Callable[[Document], None]:
     return edit
 
 
-def _add_build(script: str) -> Callable[[Document], None]:
-    """Put a build before the set, as with install steps, that only runs a script."""
+def _build_by(script: str) -> Callable[[Document], None]:
+    """Let a script stand for the client of BuildKit, which this cluster need not have."""
 
     def edit(document: Document) -> None:
-        build = {
-            "name": "build",
-            "container": {"image": IMAGE, "command": ["sh", "-c"], "args": [script],
-                          "env": [{"name": "RISEML_BASE_IMAGE", "value": IMAGE},
-                                  {"name": "RISEML_INSTALL", "value": '["pip install x"]'}]},
-            "outputs": {"parameters": [{"name": "image", "valueFrom": {"path": "/image", "default": ""}}]},
-        }  # fmt: skip
-        document["spec"]["templates"].append(build)
-        tasks = template(document, "main")["dag"]["tasks"]
-        tasks[0]["depends"] = "build"
-        tasks.insert(0, {"name": "build", "template": "build"})
+        build = template(document, "build")
+        build["container"]["args"] = [script]
+        known = {volume["name"] for volume in document["spec"]["volumes"]} - {"certificates"}
+        mounts = build["container"]["volumeMounts"]
+        build["container"]["volumeMounts"] = [mount for mount in mounts if mount["name"] in known]
+        for field_ in ("volumes", "initContainers"):
+            build.pop(field_, None)
 
     return edit
 
 
 def _watch_build(place: Place, run: Run, note: Note) -> None:
     run.until_node(".build", "Running")
-    note("building", Outcome("BUILDING", ("BUILDING", "BUILDING")))
+    note("building", Outcome("BUILDING", ("BUILDING", "BUILDING"), ("build RUNNING",)))
+
+
+def _watch_tensorboard(place: Place, run: Run, note: Note) -> None:
+    run.until_node("sub:2).train", "Running")
+    note("second", Outcome("RUNNING", ("FINISHED COMPLETED 0", "RUNNING"), ("tensorboard RUNNING",)))
 
 
 def _kill_build(place: Place, run: Run, note: Note) -> None:
@@ -351,7 +356,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "unschedulable": Scenario(
         one("KILLED KILLED"),
-        plan={"jobs": (Job("train", ("true",), Resources(cpus=1000)),)},  # type: ignore[arg-type]
+        plan={"jobs": (Job("train", ("true",), Resources(Decimal(1000))),)},
         act=_kill_waiting("PENDING UNSCHEDULABLE", "Unschedulable"),
     ),
     "quota": Scenario(one("FINISHED COMPLETED 0"), run=("true",), before=_forbid_pods, act=_quota),
@@ -359,19 +364,28 @@ SCENARIOS: dict[str, Scenario] = {
         one("FAILED OOM 137 train"), run=(_python("x = bytearray(10**9)"),), edit=_limit_memory
     ),
     "no-such-revision": Scenario(one("FAILED CHECKOUT train"), run=("true",), edit=_forget_revision),
-    "pod-deleted": Scenario(one("FAILED DELETED 143 train"), act=_delete_pod),
-    "evicted": Scenario(one("FAILED DELETED 143 train"), act=_evict),
+    "pod-deleted": Scenario(one("FAILED DELETED train"), act=_delete_pod),
+    "evicted": Scenario(one("FAILED DELETED train"), act=_evict),
     "refused": Scenario(one("FAILED PLATFORM"), edit=_refuse),
     "build": Scenario(
-        Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 2), run=("true",), cells=2, concurrency=2,
-        edit=_add_build("sleep 3; echo image > /image"), act=_watch_build,
+        Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 2, ("build FINISHED COMPLETED 0",)),
+        run=("true",), cells=2, concurrency=2, plan=_INSTALL,
+        edit=_build_by(f"sleep 12; printf %s {IMAGE} > /riseml/image"), act=_watch_build,
     ),
     "build-fails": Scenario(
-        Outcome("FAILED", ("FAILED BUILD 7 build",) * 2), run=("true",), cells=2, concurrency=2,
-        edit=_add_build("exit 7"), repeats=5,
+        Outcome("FAILED", ("FAILED BUILD 7 build",) * 2, ("build FAILED ERROR 7",)),
+        run=("true",), cells=2, concurrency=2, plan=_INSTALL, edit=_build_by("exit 7"), repeats=5,
     ),
     "build-killed": Scenario(
-        Outcome("KILLED", ("KILLED KILLED",) * 2), cells=2, edit=_add_build("sleep 300"), act=_kill_build
+        Outcome("KILLED", ("KILLED KILLED",) * 2, ("build KILLED KILLED 143",)),
+        cells=2, plan=_INSTALL, edit=_build_by("exec sleep 300"), act=_kill_build,
+    ),
+    "tensorboard": Scenario(
+        Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 2, ("tensorboard KILLED KILLED",)),
+        run=("sleep 9",), cells=2, plan={"framework": "tensorflow", "tensorboard": True}, act=_watch_tensorboard,
+    ),
+    "tensorboard-beside": Scenario(
+        one("FINISHED COMPLETED 0"), run=("sleep 2",), plan={"framework": "tensorflow", "tensorboard": True}
     ),
     "daemon-ends-with-others": Scenario(
         one("FINISHED COMPLETED 0"), edit=_gang("sleep 300", "sleep 8")

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -67,7 +67,7 @@ class Lab:
         folder = self.engine.folder(Id(number=number))
         return folder / str(sub) if sub else folder
 
-    def until(self, happened, what: str = "") -> None:  # type: ignore[no-untyped-def]
+    def until(self, happened: Callable[[], object], what: str = "") -> None:
         """Wait for a condition."""
         limit = time.monotonic() + PATIENCE
         while not happened():

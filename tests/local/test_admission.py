@@ -1,3 +1,4 @@
+import random
 from decimal import Decimal
 
 import pytest
@@ -82,7 +83,9 @@ jobs = st.lists(
 
 
 @given(jobs, st.randoms(use_true_random=False))
-def test_never_more_than_the_machine_has_and_everything_runs_in_the_end(wanted: list[Resources], chance) -> None:  # type: ignore[no-untyped-def]
+def test_never_more_than_the_machine_has_and_all_runs_in_the_end(
+    wanted: list[Resources], chance: random.Random
+) -> None:
     admission = Admission(MACHINE)
     for number, request in enumerate(wanted):
         admission.ask(str(number), request)

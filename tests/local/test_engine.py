@@ -8,11 +8,11 @@ import yaml
 
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.ids import Id
-from riseml.status import State
+from riseml.status import SetStatus, State
 from tests.local.conftest import Lab
 
 
-def states(whole) -> list[State]:  # type: ignore[no-untyped-def]
+def states(whole: SetStatus) -> list[State]:
     return [experiment.state for experiment in whole.experiments]
 
 
@@ -165,7 +165,7 @@ def test_a_missing_secret_is_refused_and_a_set_one_is_masked(lab: Lab) -> None:
 def test_delete_forgets_a_run_and_never_its_number(lab: Lab) -> None:
     lab.run("run: 'true'")
     lab.engine.delete(Id(number=1))
-    assert not lab.output.__self__.engine.home.joinpath("output/me/lab/1").exists()
+    assert not (lab.engine.home / "output/me/lab/1").exists()
     with pytest.raises(NotFoundError):
         lab.engine.read(Id(number=1))
     assert lab.train("run: 'true'").number == 2

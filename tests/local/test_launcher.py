@@ -288,6 +288,35 @@ def test_another_launcher_that_dies_at_once_is_an_error(tmp_path: Path, monkeypa
     os.close(home.lock)
 
 
+def test_a_job_killed_before_it_can_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = f"""
+import os, sys
+sys.path.insert(0, {str(Path(launcher.__file__).parents[3])!r})
+from riseml.engines.local import forkserver
+forkserver._write_pid = lambda boot: os.kill(os.getpid(), 9)
+sys.argv.pop(1)
+forkserver.main()
+"""
+    monkeypatch.setattr(launcher, "_bare", lambda: (sys.executable, "-I", "-c", killed))
+    with a_home(tmp_path / "home") as home:
+        for _ in range(3):
+            with pytest.raises(RiseMLError, match="killed as it started"):
+                home.launcher.start(home.job("true"))
+
+
+def test_news_of_earlier_jobs_are_no_answer(home: Home) -> None:
+    """A supervisor that is killed later is told again, to whoever starts the next job."""
+    for status in (3, 4):
+        job = home.job(f"echo ready {status}; exec sleep 1000")
+        pid = home.start(job)
+        home.says(f"ready {status}")
+        os.kill(pid, signal.SIGKILL)
+        until(lambda: not processes.exists(pid))  # noqa: B023 (called at once)
+        assert launcher.read_exit(Path(job.directory)) is None
+        assert processes.sweep(job.key) == 1
+        assert home.run(f"exit {status}").status == status
+
+
 def test_the_shell_text_is_understood_by_the_shells_there_are(home: Home) -> None:
     """supervise.sh keeps to POSIX: whatever /bin/sh is, it can be read."""
     text = (Path(launcher.__file__).parent / "supervise.sh").read_text()

@@ -195,7 +195,9 @@ def test_nothing_leaks_to_the_host(place: Path) -> None:
     inside(lambda: mounts.enter(usual(place), namespaces), None, place / "job")
     for namespace in namespaces:
         os.close(namespace)
-    assert "riseml" not in Path("/proc/self/mountinfo").read_text()
+    table = Path("/proc/self/mountinfo").read_text()
+    assert "riseml-mounts" not in table
+    assert "riseml-old-root" not in table
     assert [Path(target).exists() for target in ("/code", "/data", "/output")] == before
     assert not Path(os.fsdecode(mounts._OLD)).exists()
 

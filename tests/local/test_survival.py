@@ -62,9 +62,10 @@ def test_a_set_ends_truly_however_often_its_controller_is_killed(lab: Lab, tmp_p
             if experiment.state in (State.FINISHED, State.FAILED):
                 assert mark.exists()
                 assert (experiment.state is State.FAILED) == (experiment.sub % 5 == 0)  # type: ignore[operator]
-    whole = lab.wait(number)
+    lab.wait(number)
     whole = lab.engine.read(Id(number=number))
-    assert [e.state for e in whole.experiments] == [State.FAILED if n % 5 == 0 else State.FINISHED for n in range(1, 41)]
+    wanted = [State.FAILED if n % 5 == 0 else State.FINISHED for n in range(1, 41)]
+    assert [e.state for e in whole.experiments] == wanted
     assert [e.result for e in whole.experiments] == [{"value": n} for n in range(1, 41)]
     assert {n: (tmp_path / f"ran-{n}").read_text() for n in range(1, 41)} == dict.fromkeys(range(1, 41), "begun\n")
 
@@ -74,7 +75,7 @@ def test_a_set_goes_on_by_itself_when_nobody_asks(lab: Lab, tmp_path: Path) -> N
     lab.train(f"parameters: {{n: [1, 2, 3]}}\nrun: 'sleep 0.3; touch {tmp_path}/done-{{{{n}}}}'")
     lab.until(lambda: len(processes_of(lab.engine.home)) > 2)
     kill_controller(lab.engine.home)
-    lab.until(lambda: (tmp_path / "done-3").exists(), "the third cell")
+    lab.until((tmp_path / "done-3").exists, "the third cell")
 
 
 def test_the_machine_restarts_in_the_middle_of_a_set(lab: Lab, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import pty
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from riseml.ids import Id
 from riseml.status import State
 from tests.local.conftest import Lab
 
+Followed = tuple[subprocess.Popen[bytes], int]
+
 
 @pytest.fixture
-def followed(lab: Lab, tmp_path: Path):  # type: ignore[no-untyped-def]
+def followed(lab: Lab, tmp_path: Path) -> Iterator[Followed]:
     """`riseml train -l` on a terminal of its own, at a moment when the job has spoken."""
     (lab.folder / "riseml.yml").write_text(
         "project: lab\ntrain:\n  image: busybox\n  resources: {cpus: 0.01, mem: 1}\n"
@@ -60,7 +63,7 @@ def rest(terminal: int) -> str:
         screen += data
 
 
-def test_the_run_goes_on_when_its_terminal_is_closed(lab: Lab, tmp_path: Path, followed) -> None:  # type: ignore[no-untyped-def]
+def test_the_run_goes_on_when_its_terminal_is_closed(lab: Lab, tmp_path: Path, followed: Followed) -> None:
     process, terminal = followed
     os.close(terminal)  # the kernel sends SIGHUP to the session
     process.wait()
@@ -69,7 +72,7 @@ def test_the_run_goes_on_when_its_terminal_is_closed(lab: Lab, tmp_path: Path, f
     assert lab.log(1) == "I am here\nand done\n"
 
 
-def test_ctrl_c_detaches_and_says_how_to_return(lab: Lab, tmp_path: Path, followed) -> None:  # type: ignore[no-untyped-def]
+def test_ctrl_c_detaches_and_says_how_to_return(lab: Lab, tmp_path: Path, followed: Followed) -> None:
     process, terminal = followed
     os.write(terminal, b"\x03")
     said = rest(terminal)
@@ -82,7 +85,7 @@ def test_ctrl_c_detaches_and_says_how_to_return(lab: Lab, tmp_path: Path, follow
     assert lab.wait(1).state is State.FINISHED
 
 
-def test_the_jobs_do_not_belong_to_the_terminals_session(lab: Lab, followed) -> None:  # type: ignore[no-untyped-def]
+def test_the_jobs_do_not_belong_to_the_terminals_session(lab: Lab, followed: Followed) -> None:
     process, terminal = followed
     os.killpg(process.pid, signal.SIGKILL)
     os.close(terminal)

@@ -37,12 +37,17 @@ def moments(name: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
 def told(document: Any) -> dict[str, Any]:
     """Return what `status.read` says, in the words of the recordings."""
     run = status.read(document)
-    return {"state": run.state.value, "experiments": [_line(experiment) for experiment in run.experiments]}
+    jobs = [f"{job.type} {_line(job)}" for job in run.jobs]
+    return {
+        "state": run.state.value,
+        "experiments": [_line(experiment) for experiment in run.experiments],
+        "jobs": jobs,
+    }
 
 
-def _line(experiment: status.ExperimentStatus) -> str:
-    code = "" if experiment.exit_code is None else str(experiment.exit_code)
-    guilty = experiment.guilty or ""
-    for prefix in (f"{experiment.id}.", f"{experiment.id.partition('.')[0]}."):
-        guilty = guilty.removeprefix(prefix)
-    return " ".join(filter(None, (experiment.state.value, experiment.reason, code, guilty)))
+def _line(told: status.ExperimentStatus | status.JobStatus) -> str:
+    code = "" if told.exit_code is None else str(told.exit_code)
+    guilty = (getattr(told, "guilty", None) or "").removeprefix(f"{told.id}.")
+    if guilty.startswith(told.id.partition(".")[0]):
+        guilty = guilty.rpartition(".")[2]  # a job of the run itself
+    return " ".join(filter(None, (told.state.value, told.reason, code, guilty)))

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from hera.shared import global_config
 from hera.workflows.models import Workflow
-from plans import ORIGIN, REVISION, Document, compiled, env, grid, lines, received, single, task, template
 
 from riseml import labels, templating
 from riseml.compiler.text import literal
 from riseml.engines.local.substitution import inner, tags
 from riseml.spec import Build, Job, Origin, Resources, Target
+from tests.unit.plans import ORIGIN, REVISION, Document, compiled, env, grid, lines, received, single, task, template
 
 ROOT = Path(__file__).parents[2]
 STEPS = ("pip install -r requirements.txt", "echo \"it's\" $HOME && touch 'a b'")

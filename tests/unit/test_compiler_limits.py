@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from plans import ORIGIN, Document, compiled, grid, single
 
 from riseml.compiler import limits
 from riseml.errors import InvalidInputError, RiseMLError
 from riseml.spec import Origin, Retries
+from tests.unit.plans import ORIGIN, Document, compiled, grid, single
 
 RECORDED = Path(__file__).parents[1] / "fixtures/argo/parallelism-2.json"
 

@@ -1,10 +1,10 @@
 """After which ends of an attempt there is another one, evaluated as Argo does."""
 
 import pytest
-from plans import compiled, single, template
 
 from riseml.engines.local.expressions import expression
 from riseml.spec import Retries
+from tests.unit.plans import compiled, single, template
 
 ENDS = {  # what Argo says of an attempt: phase, exit code, message
     "error": ("Failed", "1", "main: Error (exit code 1)"),

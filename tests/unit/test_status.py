@@ -14,11 +14,11 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from recordings import NAMES, document, moments, told
 
 from riseml import status
 from riseml.spec import Resources
 from riseml.status import State
+from tests.unit.recordings import NAMES, document, moments, told
 
 Document = dict[str, Any]
 MOMENTS = [(f"{name} {moment}", then, expect) for name in NAMES for moment, then, expect in moments(name)]
@@ -141,6 +141,66 @@ def test_terminated_without_an_annotation_is_told_by_how_it_ended() -> None:
     run = killed(made(ENDED, {"phase": "Failed", "code": 3}, items=3, phase="Failed"), "", shutdown="Terminate")
     states = [experiment.state for experiment in status.read(run).experiments]
     assert states == [State.KILLED, State.FAILED, State.KILLED]
+
+
+def jobs(document: Document) -> dict[str, str]:
+    """Return state and reason of each job of the only experiment, by type and index."""
+    experiment = first(document)
+    return {job.id.removeprefix(f"{experiment.id}."): f"{job.state.value} {job.reason}" for job in experiment.jobs}
+
+
+def test_whoever_failed_first_is_guilty_and_the_others_were_ended() -> None:
+    assert jobs(document("worker-fails")) == {
+        "ps": "KILLED PEER",
+        "worker.1": "KILLED PEER",
+        "worker.2": "FAILED ERROR",
+    }
+    assert jobs(document("daemon-exits")) == {
+        "ps": "FAILED ERROR",
+        "worker.1": "KILLED PEER",
+        "worker.2": "KILLED PEER",
+    }
+
+
+def test_a_peer_that_failed_by_itself_keeps_its_own_failure() -> None:
+    run = document("worker-fails")
+    for n in run["status"]["nodes"].values():
+        if n["name"].endswith(".worker-1"):
+            n.update(phase="Failed", message="main: Error (exit code 1)", outputs={"exitCode": "1"})
+    assert jobs(run)["worker.1"] == "FAILED ERROR"
+    assert (first(run).guilty or "").endswith(".worker.2")
+
+
+def test_a_ps_ends_with_the_others() -> None:
+    run = document("daemon-ends-with-others")
+    experiment = first(run)
+    ps = experiment.jobs[0]
+    assert (ps.type, ps.state, ps.reason, ps.exit_code) == ("ps", State.FINISHED, "STOPPED", None)
+    assert ps.finished == experiment.finished
+    for n in run["status"]["nodes"].values():
+        if n["name"].endswith(".ps-1"):
+            n.update(phase="Failed", message="main: Error (exit code 143)", outputs={"exitCode": "143"})
+    assert jobs(run)["ps"] == "FINISHED STOPPED"
+
+
+def test_a_ps_that_was_ready_long_before_a_kill_is_killed_with_the_others() -> None:
+    run = document("gang-killed")
+    for n in run["status"]["nodes"].values():
+        if n["name"].endswith(".ps-1"):
+            n["finishedAt"] = n["startedAt"]
+    assert set(jobs(run).values()) == {"KILLED KILLED"}
+
+
+def test_a_build_tells_the_base_image_and_what_is_installed() -> None:
+    found = status.read(document("build"))
+    assert (found.image, found.install) == ("localhost/base:1", ("pip install x",))
+    assert [job.id for job in found.jobs] == [f"{found.id}.build"]
+    failed = status.read(document("build-fails"))
+    assert failed.experiments[1].message == f"{failed.id}.build failed: exit code 7"
+
+
+def test_a_result_is_read_from_what_argo_took_over() -> None:
+    assert status.read(document("success")).result == {"accuracy": 0.9}
 
 
 REASONS = {  # phase, message and exit code of the job's node; state, word, and message where it is another one

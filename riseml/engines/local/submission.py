@@ -163,7 +163,7 @@ def _safe(metadata: Mapping[str, Any]) -> None:
     said = metadata.get("labels", {})
     for where, name in (*said.items(), ("metadata.name", metadata.get("name", metadata.get("generateName", "run-")))):
         if not _NAME.fullmatch(str(name)):
-            raise InvalidInputError(f"{where}: {name!r} is no name", "Use letters, digits, '-', '_' and '.', at most 63.")
+            raise InvalidInputError(f"{where}: {name!r} is no name", "Use letters, digits, - _ and ., at most 63.")
 
 
 def _shape(document: Mapping[str, Any]) -> tuple[int, int]:

@@ -1,0 +1,132 @@
+"""The interpreter against a real Argo: with the ends that were recorded, it comes to the same outcome and phases."""
+
+import copy
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from riseml import labels, status
+from riseml.engines.local.events import Annotated, DeletePods, PodEnded, Shutdown
+from riseml.status import State
+from tests.unit.recordings import NAMES, document, load, told
+from tests.unit.simulator import End, Job, Simulator
+
+NOT_LOCAL = {
+    "refused": "the interpreter's support check refuses it before anything starts",
+}
+DELETED = {"pod-deleted", "evicted"}  # somebody deleted the pod
+PLAYED = [name for name in NAMES if name not in NOT_LOCAL]
+
+
+@pytest.mark.parametrize("name", PLAYED)
+def test_the_outcome_is_the_same(name: str) -> None:
+    assert told(play(name)) == load(name)["expect"]
+
+
+@pytest.mark.parametrize("name", [name for name in PLAYED if len(load(name)["phases"]) >= 5])
+def test_phases_are_the_same_where_argo_agrees_with_itself(name: str) -> None:
+    seen = load(name)["phases"]
+    agreed = {node: phase for node, phase in seen[0].items() if all(other.get(node) == phase for other in seen)}
+    found = phases(play(name))
+    assert {node: found.get(node) for node in agreed} == agreed
+    assert set(found) == set().union(*seen)
+
+
+def phases(document: dict[str, Any]) -> dict[str, str]:
+    """Return the phase of every node by its name below the Workflow's."""
+    name = document["metadata"]["name"]
+    return {n["name"].removeprefix(name).lstrip("."): n["phase"] for n in document["status"]["nodes"].values()}
+
+
+def play(name: str) -> dict[str, Any]:
+    """Run the recorded document with the recorded ends of its pods, and what was done to it."""
+    recorded = document(name)
+    again, entries = _as_submitted(recorded)
+    pods = {n["name"]: n for n in recorded["status"]["nodes"].values() if n["type"] == "Pod"}
+    stopped = set(_stopped(recorded))
+    ends = {pod: _end(node, stopped=pod in stopped or name in DELETED) for pod, node in pods.items()}
+    simulator = Simulator(again, lambda job: _of(job, ends))
+    simulator._act(simulator.run.start(simulator.now))
+    acted = not (entries or name in DELETED)
+    while True:
+        if not acted and _quiet(simulator, ends):
+            acted = True
+            _intervene(simulator, recorded, entries, ends)
+        if not simulator.step():
+            break
+    assert acted, "what was done to the run was never due"
+    return simulator.result()
+
+
+def _as_submitted(recorded: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the document as it was submitted, and the kills that were written into it later."""
+    again = {key: copy.deepcopy(value) for key, value in recorded.items() if key != "status"}
+    again["spec"].pop("shutdown", None)
+    entries = again["metadata"]["annotations"][labels.KILLED]
+    if entries.rpartition("=")[2] < again["metadata"]["creationTimestamp"]:
+        return again, ""
+    again["metadata"]["annotations"][labels.KILLED] = ""
+    return again, entries
+
+
+def _stopped(recorded: dict[str, Any]) -> Iterator[str]:
+    """Yield the pods that did not end by themselves: killed, ended with a peer, or daemons."""
+    nodes = recorded["status"]["nodes"]
+    run = status.read(recorded)
+    for job in (*run.jobs, *(job for experiment in run.experiments for job in experiment.jobs)):
+        if job.node_id in nodes and (job.state == State.KILLED or job.reason == "STOPPED"):
+            yield nodes[job.node_id]["name"]
+
+
+def _end(node: dict[str, Any], *, stopped: bool) -> End:
+    """Return how a pod is to end."""
+    outputs = node.get("outputs", {})
+    code = int(outputs["exitCode"]) if "exitCode" in outputs else None
+    began = node["phase"] != "Pending" and not node.get("message", "").endswith("PodInitializing")
+    if stopped:
+        return End(after=None, stopped=code, pending=0.25 if began and code is not None else 1e9)
+    given = {p["name"]: p["value"] for p in outputs.get("parameters", ()) if p.get("value")}
+    seconds = max((_time(node["finishedAt"]) - _time(node["startedAt"])).total_seconds(), 0.5)
+    message = node.get("message", "")
+    if node["phase"] == "Succeeded" or message == f"main: Error (exit code {code})":
+        return End(code, after=seconds, outputs=given)
+    return End(code, after=seconds, message=message, phase=node["phase"], outputs=given)
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _of(job: Job, ends: dict[str, End]) -> End:
+    return ends[job.name]
+
+
+def _quiet(simulator: Simulator, ends: dict[str, End]) -> bool:
+    """Tell whether every pod that ends by itself before has ended, and the others have come as far as they did."""
+    nodes = {node.name: node for node in simulator.run.nodes.values()}
+    for name, end in ends.items():
+        node = nodes.get(name)
+        if node is None:
+            return False
+        if end.after is None and end.pending < 1e6 and node.phase != "Running":
+            return False
+    return True
+
+
+def _intervene(simulator: Simulator, recorded: dict[str, Any], entries: str, ends: dict[str, End]) -> None:
+    """Do to the run what was done to the recorded one."""
+    now = datetime.fromtimestamp(simulator.now, UTC).isoformat()
+    subs = [entry.partition("=")[0] for entry in entries.split(",") if entry]
+    if not subs:
+        simulator.apply(DeletePods(f"{labels.EXPERIMENT}=1"))
+        return
+    simulator.apply(Annotated(labels.KILLED, ",".join(f"{sub}={now}" for sub in subs)))
+    if shutdown := recorded["spec"].get("shutdown"):
+        simulator.apply(Shutdown(shutdown))
+        return
+    for key in list(simulator.jobs):
+        end, _ = simulator.jobs[key]
+        if end.after is None:
+            simulator._later(0.05, PodEnded(key, end.stopped))
