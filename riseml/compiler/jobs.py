@@ -6,6 +6,7 @@ from hera.workflows.models import ValueFrom, VolumeMount
 from riseml import labels
 from riseml.compiler import pod, record, retries, tensorboard, text
 from riseml.compiler.names import Names
+from riseml.config.variables import variable_of
 from riseml.errors import InvalidInputError
 from riseml.spec import Job
 
@@ -52,7 +53,7 @@ def _line(line: str, names: Names) -> str:
 
 def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
     told = {
-        **{text.variable(name): tag for name, tag in names.tags.items()},
+        **{variable_of(name): tag for name, tag in names.tags.items()},
         **{name: text.bind(value, names.tags) for name, value in job.env.items()},
         "OUTPUT_DIR": pod.OUTPUT,
         "DATA_DIR": pod.DATA,

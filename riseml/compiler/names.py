@@ -106,5 +106,5 @@ class Names:
 
 
 def label(text: str) -> str:
-    """Return text as a label's value may be: cut, with nothing but letters and digits at its end."""
-    return text[:_LIMIT].rstrip("-_.")
+    """Return text as a label's value may be: short, of few characters, with a letter or digit at both ends."""
+    return re.sub("[^A-Za-z0-9._-]", "-", text)[:_LIMIT].strip("-_.")

@@ -42,8 +42,3 @@ def item(name: str, values: Iterable[str]) -> str:
 def literal(text: str) -> str:
     """Double the `$` of `$(NAME)` and `$$`, which the kubelet expands in `args` and `env`: so it gives them back."""
     return _EXPANDED.sub(lambda dollars: dollars[0] * 2, text)
-
-
-def variable(parameter: str) -> str:
-    """Return the environment variable that carries a parameter."""
-    return re.sub(r"\W", "_", parameter.upper())

@@ -1,10 +1,11 @@
 """Plans to compile, and what Argo and the kubelet make of the result."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from riseml.compiler import compile_workflow
+from riseml.engines.local.pods import expand
+from riseml.engines.local.substitution import item_values, replace
 from riseml.spec import Experiment, ExperimentSet, Job, Origin, Resources, Target
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -57,9 +58,10 @@ def env(container: Document) -> dict[str, Any]:
 
 def received(document: Document, position: int, text: str) -> str:
     """Return what a job of the experiment at `position` gets to see of a text in its template."""
-    item = task(document, "experiment")["withItems"][position]
-    tagged = re.sub(r"\{\{inputs\.parameters\.([\w-]+)\}\}", lambda tag: item[tag[1]], text)
-    return tagged.replace("$$", "$")
+    item = item_values(task(document, "experiment")["withItems"][position])
+    arguments = task(document, "experiment")["arguments"]["parameters"]
+    inputs = {f"inputs.parameters.{each['name']}": replace(each["value"], item.get) for each in arguments}
+    return expand(replace(text, inputs.get), {"OUTPUT_DIR": "expanded", "HOME": "expanded"})
 
 
 def lines(document: Document, position: int = 0) -> list[str]:

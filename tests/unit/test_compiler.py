@@ -140,6 +140,13 @@ def test_metadata() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("user", "written"), [("paul", "paul"), ("DOMAIN\\paul", "DOMAIN-paul"), ("_x_", "x"), ("u" * 80, "u" * 63)]
+)
+def test_a_user_becomes_a_label(user: str, written: str) -> None:
+    assert compiled(single(), replace(ORIGIN, user=user))["metadata"]["labels"][labels.USER] == written
+
+
 def test_without_a_number_kubernetes_makes_the_name() -> None:
     document = compiled(*PLANS["no number"])
     assert document["metadata"]["generateName"] == "mnist-"
@@ -387,6 +394,16 @@ def test_placeholders_are_replaced_as_text() -> None:
     line = "fit {{lr}} {{ lr }}{{  lr}} '{{opt}}' {{LR}} {{lr }}}"
     document = compiled(grid({"lr": "1e-6", "opt": 'it\'s "$x"'}, jobs=(Job("train", (line,), Resources()),)))
     assert lines(document) == ["fit 1e-6 1e-61e-6 'it's \"$x\"' {{LR}} 1e-6}"]
+
+
+@pytest.mark.parametrize(
+    "value",
+    ['it\'s "both"', "two\nlines", "a\\b", "$$ $(HOME) $x", "$$(OUTPUT_DIR)", "<&>", "\u2028\u00e4", "{a: [b]}", ""],
+)
+def test_a_value_reaches_the_job_as_it_was_written(value: str) -> None:
+    document = compiled(grid({"v": "1"}, {"v": value}, jobs=(Job("train", ("run {{v}}",), Resources()),)))
+    assert lines(document, 1) == [f"run {value}"]
+    assert received(document, 1, env(template(document, "train")["container"])["V"]) == value
 
 
 def test_values_of_the_environment_are_texts() -> None:
