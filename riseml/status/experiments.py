@@ -175,7 +175,7 @@ def _guilt(job: JobStatus) -> tuple[bool, datetime]:
 
 
 def _looks_ended(job: JobStatus) -> bool:
-    return "pod deleted" in job.message or (job.reason == "ERROR" and job.exit_code in reasons.SIGNALLED)
+    return "pod deleted" in job.message or reasons.from_outside(job.reason, job.exit_code)
 
 
 def _beside(job: JobStatus, last: JobStatus, others: str, ended: datetime | None, *, daemon: bool) -> JobStatus:

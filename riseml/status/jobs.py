@@ -70,7 +70,7 @@ def ended_by_kill(node: Node, finished: datetime | None, kills: Kills, sub: str)
     if phase == "Succeeded" or not kills.asked(sub):
         return False
     code = _exit_code(node)
-    return code in reasons.SIGNALLED and reasons.failure(phase, message, code)[0] == "ERROR"
+    return reasons.from_outside(reasons.failure(phase, message, code)[0], code)
 
 
 class Outcome(NamedTuple):

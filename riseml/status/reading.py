@@ -6,6 +6,7 @@ from typing import Any
 
 from riseml import labels
 from riseml.status import document as doc
+from riseml.status import reasons
 from riseml.status.document import Node
 from riseml.status.experiments import read_experiment
 from riseml.status.jobs import by_task, read_job
@@ -44,7 +45,8 @@ def _with_own(plan: Outline, own: list[Node]) -> Outline:
 
 def _own(plan: Outline, job: JobStatus, *, daemon: bool) -> JobStatus:
     """Return a job of the run itself; a daemon was stopped with it, and what has not begun by then never will."""
-    if plan.ended and daemon and job.state in {State.RUNNING, State.FINISHED}:
+    failed = job.state == State.FAILED and not reasons.from_outside(job.reason, job.exit_code)
+    if plan.ended and daemon and job.node_id and not failed:
         return replace(job, state=State.KILLED, reason="KILLED", message="", exit_code=None, finished=plan.finished)
     if job.state.is_terminal or not (plan.ended or (plan.kills.asked("*") and not job.node_id)):
         return job

@@ -17,7 +17,7 @@
 | COMMAND | named a command that is not there, or not executable | exit codes 126 and 127, `StartError` |
 | OOM | needed more memory than it may use | `OOMKilled` |
 | TIMEOUT | ran longer than its `timeout` | `active on the node longer than …` |
-| CHECKOUT | did not get its code | `checkout: …` |
+| CHECKOUT | did not get its code, or a build its files | `checkout: …`, `context: …` |
 | SIDECAR | ended because a sidecar failed | `<name>: … (exit code 1)` |
 | EVICTED, PREEMPTED, NODE_LOST | was taken off its node; its node, or the machine, went away | the pod's message |
 | DELETED | lost its pod to somebody else | `pod deleted` |
@@ -49,13 +49,13 @@ _ENDED = (
     ("EVICTED", re.compile(r"[Ee]vict|low on resource|Usage of .* exceeds")),
     ("DELETED", re.compile(r"pod deleted")),
     ("IMAGE", re.compile(r"ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull")),
-    ("CHECKOUT", re.compile(r"^checkout: ")),
+    ("CHECKOUT", re.compile(r"^(?:checkout|context): ")),
     ("COMMAND", re.compile(r"StartError|ContainerCannotRun|executable file not found|failed to find name in PATH")),
     ("QUOTA", re.compile(r"exceeded quota")),
 )
-_EXIT_CODE = re.compile(r"\(exit code (\d{1,9})\)")
+_EXIT_CODE = re.compile(r"(?:main: )?\w+ \(exit code (\d{1,9})\)")
 _MAIN = re.compile(r"^main: (?:Error|Completed|Unknown) \(exit code \d+\)(?:: )?")
-_SIDECAR = re.compile(r"^(?!main: |wait: |init: |checkout: )[\w-]+: .*\(exit code \d+\)")
+_SIDECAR = re.compile(r"^(?!main: |wait: |init: )[\w-]+: .*\(exit code \d+\)")
 _COMMAND = {126: "command not executable", 127: "command not found"}
 _SIGNALS = {
     130: "interrupted",
@@ -69,6 +69,11 @@ SIGNALLED = frozenset({130, 137, 143})
 """Exit codes of a job that was ended from outside."""
 
 
+def from_outside(word: str, code: int | None) -> bool:
+    """Tell whether what failed looks as if somebody had ended it: by a signal, or by deleting its pod."""
+    return word == "DELETED" or (word == "ERROR" and code in SIGNALLED)
+
+
 def waiting(message: str) -> tuple[str, bool]:
     """Return the word for why a pending node waits, and whether it is starting already."""
     word = next((word for word, pattern in WAITING if pattern.search(message)), "")
@@ -76,8 +81,8 @@ def waiting(message: str) -> tuple[str, bool]:
 
 
 def exit_code(message: str) -> int | None:
-    """Return the exit code that a message tells."""
-    found = _EXIT_CODE.search(message)
+    """Return the job's exit code where a message tells it, not one of a container beside it."""
+    found = _EXIT_CODE.match(message)
     return int(found[1]) if found else None
 
 

@@ -1,4 +1,4 @@
-"""Record what a real Argo makes of the scenarios: `python tests/cluster/record.py [NAME ...]`, cluster from KUBECONFIG.
+"""Record what a real Argo makes of the scenarios: `python -m tests.cluster.record [NAME ...]`, cluster from KUBECONFIG.
 
 A recording holds the Workflow as it was at the end, its status at the moments that were noted before, the outcomes
 that `status.read` must give for each of them, and the final phase of every node in each repetition.
@@ -17,6 +17,7 @@ from tests.cluster.scenarios import SCENARIOS, Outcome, Scenario
 Complaint = Callable[[str, Outcome, Outcome], None]
 FOLDER = Path(__file__).parent.parent / "fixtures" / "argo"
 _LONG = 400  # characters of a script that are kept: neither status nor the interpreter looks further
+_WIDTH = 150
 _UNTOLD = ("uid", "resourceVersion", "managedFields", "generation", "selfLink", "namespace")
 _TRACES = "workflows.argoproj.io/trace-id"
 
@@ -116,7 +117,19 @@ def record(place: Place, name: str, number: int) -> None:
         "document": sanitised(document),
     }
     FOLDER.mkdir(parents=True, exist_ok=True)
-    (FOLDER / f"{name}.json").write_text(json.dumps(recording, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    (FOLDER / f"{name}.json").write_text(laid_out(recording) + "\n", encoding="utf-8")
+
+
+def laid_out(value: Any, margin: str = "") -> str:
+    """Return JSON with sorted keys in which whatever fits stands on one line."""
+    line = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    if len(margin) + len(line) <= _WIDTH or not isinstance(value, dict | list):
+        return line
+    inner = margin + " "
+    if isinstance(value, dict):
+        parts = [f"{inner}{json.dumps(key)}: {laid_out(value[key], inner)}" for key in sorted(value)]
+        return "{\n" + ",\n".join(parts) + f"\n{margin}}}"
+    return "[\n" + ",\n".join(inner + laid_out(item, inner) for item in value) + f"\n{margin}]"
 
 
 def main(names: list[str]) -> None:

@@ -11,8 +11,9 @@ from riseml import labels, status
 from riseml.engines.local.events import Annotated, DeletePods, PodEnded, Shutdown
 from riseml.status import State
 from tests.unit.recordings import NAMES, document, load, told
-from tests.unit.simulator import End, Job, Simulator
+from tests.unit.simulator import End, Simulator
 
+HOOK = End()
 NOT_LOCAL = {
     "refused": "the interpreter's support check refuses it before anything starts",
 }
@@ -44,10 +45,11 @@ def play(name: str) -> dict[str, Any]:
     """Run the recorded document with the recorded ends of its pods, and what was done to it."""
     recorded = document(name)
     again, entries = _as_submitted(recorded)
-    pods = {n["name"]: n for n in recorded["status"]["nodes"].values() if n["type"] == "Pod"}
+    nodes = recorded["status"]["nodes"].values()
+    pods = {n["name"]: n for n in nodes if n["type"] == "Pod" and not n.get("nodeFlag", {}).get("hooked")}
     stopped = set(_stopped(recorded))
     ends = {pod: _end(node, stopped=pod in stopped or name in DELETED) for pod, node in pods.items()}
-    simulator = Simulator(again, lambda job: _of(job, ends))
+    simulator = Simulator(again, lambda job: ends.get(job.name, HOOK))
     simulator._act(simulator.run.start(simulator.now))
     acted = not (entries or name in DELETED)
     while True:
@@ -84,9 +86,9 @@ def _end(node: dict[str, Any], *, stopped: bool) -> End:
     """Return how a pod is to end."""
     outputs = node.get("outputs", {})
     code = int(outputs["exitCode"]) if "exitCode" in outputs else None
-    began = node["phase"] != "Pending" and not node.get("message", "").endswith("PodInitializing")
-    if stopped:
-        return End(after=None, stopped=code, pending=0.25 if began and code is not None else 1e9)
+    if stopped:  # a daemon's exit code is not always recorded; a pod that never began has none
+        began = code is not None or node["phase"] == "Succeeded"
+        return End(after=None, stopped=143 if began and code is None else code, pending=0.25 if began else 1e9)
     given = {p["name"]: p["value"] for p in outputs.get("parameters", ()) if p.get("value")}
     seconds = max((_time(node["finishedAt"]) - _time(node["startedAt"])).total_seconds(), 0.5)
     message = node.get("message", "")
@@ -97,10 +99,6 @@ def _end(node: dict[str, Any], *, stopped: bool) -> End:
 
 def _time(text: str) -> datetime:
     return datetime.fromisoformat(text)
-
-
-def _of(job: Job, ends: dict[str, End]) -> End:
-    return ends[job.name]
 
 
 def _quiet(simulator: Simulator, ends: dict[str, End]) -> bool:
