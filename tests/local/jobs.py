@@ -15,6 +15,14 @@ from riseml.engines.local.launcher import Exit, Launch, Launcher, Step
 
 PATIENCE = 60.0  # seconds; only a hang takes so long
 ANY_BYTES = os.fsdecode(bytes(range(1, 256)))
+CHAIN = """import os, time
+end = time.time() + 60  # whatever happens, it does not go on for ever
+while time.time() < end:
+    if os.fork():
+        os._exit(0)
+    os.setsid()
+    time.sleep(0.02)
+"""
 DAEMON = "(setsid setsid env -i sleep 1000 &);"  # two sessions away, and without its job's key
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from riseml.engines.local import processes
-from tests.local.jobs import children, gone, until
+from tests.local.jobs import CHAIN, children, gone, until
 
 
 class Family:
@@ -142,9 +142,8 @@ def test_a_sweep_without_a_supervisor_finds_daemons(system: str, family: Family)
 
 def test_a_sweep_catches_what_flees(family: Family) -> None:
     """Each process of the chain lives for a moment only, in a session of its own."""
-    text = "import os\nwhile True:\n if os.fork(): os._exit(0)\n os.setsid()"
     for _ in range(3):
-        family.start(sys.executable, "-I", "-S", "-c", text, key=family.key)
+        family.start(sys.executable, "-I", "-S", "-c", CHAIN, key=family.key)
     limit = time.monotonic() + 60
     while True:
         processes.sweep(family.key, limit=10)

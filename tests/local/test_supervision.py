@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from riseml.engines.local import launcher, processes
-from tests.local.jobs import DAEMON, PATIENCE, Home, a_home, children, gone, opened, until
+from tests.local.jobs import CHAIN, DAEMON, PATIENCE, Home, a_home, children, gone, opened, until
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def home(tmp_path: Path) -> Iterator[Home]:
 
 
 SAVES = f"""exec {sys.executable} -S -c '
-import signal, time
+import os, signal, time
 def save(*_):
-    print("saving", flush=True)
+    os.write(1, b"saving\\n")
     time.sleep(0.6)
-    print("saved", flush=True)
-    raise SystemExit(7)
+    os.write(1, b"saved\\n")
+    os._exit(7)
 signal.signal(signal.SIGTERM, save)
-print("ready", flush=True)
+os.write(1, b"ready\\n")
 time.sleep(1000)'
 """
 
@@ -133,16 +133,9 @@ def test_a_job_that_stops_its_own_group_can_be_killed(home: Home) -> None:
     assert home.end(job).status == 137
 
 
-def test_a_fork_bomb_is_swept(home: Home) -> None:
-    chain = "import os\nwhile True:\n if os.fork(): os._exit(0)\n os.setsid()"
-    job = home.job(
-        home.step(
-            sys.executable,
-            "-S",
-            "-c",
-            f"import os\nif os.fork():\n import time\n print('ready', flush=True)\n time.sleep(1000)\n{chain}",
-        )
-    )
+def test_a_chain_of_fleeing_processes_is_swept(home: Home) -> None:
+    text = f"import os\nif os.fork():\n os.write(1, b'ready')\n os.execlp('sleep', 'sleep', '1000')\n{CHAIN}"
+    job = home.job(home.step(sys.executable, "-S", "-c", text))
     pid = home.start(job)
     home.says("ready")
     processes.sweep(job.key, since=pid, limit=PATIENCE)

@@ -34,7 +34,6 @@ _RECENT = 2.0  # seconds: a controller that died so soon after a job's end may n
 _RELEASE, _LOOKS = 0.1, 10  # seconds in which a dying controller lets go of its lock, looks in that time
 _ABOVE = 32  # descriptors below are for the job
 _SET_CHILD_SUBREAPER = 36
-_CHILD = (signal.SIGCHLD,)
 
 
 def main() -> None:
@@ -66,6 +65,7 @@ class Server:
         self._templates = mounts.Templates()
         self._pid = os.getpid()
         self._jobs: dict[int, int] = {}  # pid ──▶ number
+        self._newest = 0
         self.last_end = -_RECENT  # of a job, by the monotonic clock
 
     def serve(self, requests: BufferedReader) -> bool:
@@ -86,9 +86,9 @@ class Server:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if not pid:
                     return
-                number = self._jobs.pop(pid, None)
+                number = self._jobs.pop(pid, self._newest)  # or it ended before its pid was on record
                 self.last_end = time.monotonic()
-                if number is not None and os.WIFSIGNALED(status):
+                if os.WIFSIGNALED(status):
                     self._say(b"%d 0 it was killed as it started" % number)
         except ChildProcessError:
             return
@@ -101,14 +101,13 @@ class Server:
             files.append(_text(self._settings[3] + steps + self._settings[4], directory))
             files.extend(_log(path) for path in logs)
             template = self._templates.get(private, directory) if private else ()
-            signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD)  # it may end before its number is on record
+            self._newest = number
             pid = os.fork()
             if not pid:
                 self._become(request, files, template)
             self._jobs[pid] = number
         except OSError as error:
             self._say(b"%d 0 %s" % (number, _reason(error)))
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _CHILD)
         for file in files:
             os.close(file)
 
@@ -117,7 +116,6 @@ class Server:
         try:
             number, key, directory, _, _, private = request
             record = -1
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _CHILD)
             os.setsid()
             os.chdir(directory)
             if private:

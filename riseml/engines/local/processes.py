@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 KEY = "RISEML_JOB_KEY"
 LINUX = sys.platform == "linux"
-_LOOKS = 3  # at a supervisor without children, before it is believed: it may be about to start one
+_LOOKS = 3  # that find nothing, before it is believed: a supervisor may be about to start a step
 _PAUSE = 0.001  # seconds between looks
-_EXEC = 0.05  # seconds that a process may take from fork to exec
-_PATIENCE = 50  # looks at a process on its way through fork and exec
+_EXEC = 0.5  # seconds that a process may take from fork to exec
+_START = 1.0  # seconds that a supervisor may take from its pid file to its first step
+_PATIENCE = 50  # looks at processes that show no environment
 _KERNEL_THREAD = 0x00200000
 
 
@@ -85,19 +86,22 @@ def sweep(key: str, spare: Collection[int] = (), *, since: int | None = None, li
     spared, killed = {*spare, os.getpid()}, set[int]()
     began = time.monotonic()
     if since is not None:
-        _halt(since, key)
         spared.add(since)
+        if _ready(since, key):
+            _mark(since)
+            os.kill(since, signal.SIGTERM)  # to start no further step
+            os.kill(since, signal.SIGCONT)  # where the job has stopped its whole process group
     looks = 0
-    while looks < (_LOOKS if since is not None and not killed and _reaps(since, key) else 1):
+    while looks < _LOOKS:
         remaining = _remaining(key, since) - spared
         lasted = time.monotonic() - began
-        copies = {pid for pid in remaining if _is_copy(pid, since)} if lasted < _EXEC else set()
-        victims = {pid for pid in remaining - copies if _kill(pid)}
+        unsure = {pid for pid in remaining if _in_between(pid, since)} if lasted < _EXEC else set()
+        victims = {pid for pid in remaining - unsure if _key(pid) in (key, None) and _kill(pid)}
         killed |= victims
         if lasted > limit:
             break
-        looks = 0 if victims or copies else looks + 1
-        time.sleep(_PAUSE if victims or copies else _PAUSE / 4)
+        looks = 0 if victims or unsure else looks + 1
+        time.sleep(_PAUSE if victims or unsure else _PAUSE / 4)
     return len(killed)
 
 
@@ -106,23 +110,21 @@ def terminate(pid: int, key: str) -> bool:
 
     The supervisor itself only takes note.
     """
-    for _ in range(_PATIENCE):
-        if not exists(pid):
-            return False
-        if _key(pid) == key and _handles_term(pid, b"SigCgt"):
-            _mark(pid)
-            os.killpg(pid, signal.SIGTERM)
-            return True
-        time.sleep(_PAUSE)  # just forked: TERM would end it before it can take note
+    if not _ready(pid, key):
+        return False
+    _mark(pid)
+    os.killpg(pid, signal.SIGTERM)
+    return True
+
+
+def _ready(pid: int, key: str) -> bool:
+    """Whether a process is the supervisor of this job; one that was just forked is given the time to become it."""
+    end = time.monotonic() + _START
+    while exists(pid) and (found := _key(pid)) in (key, None) and time.monotonic() < end:
+        if found == key and _handles_term(pid, b"SigCgt"):
+            return True  # before that, TERM would end it with no record
+        time.sleep(_PAUSE)
     return False
-
-
-def _halt(pid: int, key: str) -> None:
-    """Let a supervisor start no further step, and wake it where the job has stopped its whole process group."""
-    if _key(pid) == key and _handles_term(pid, b"SigCgt"):
-        _mark(pid)
-        os.kill(pid, signal.SIGTERM)
-        os.kill(pid, signal.SIGCONT)
 
 
 def _mark(supervisor: int) -> None:
@@ -141,18 +143,19 @@ def _remaining(key: str, supervisor: int | None) -> set[int]:
     return {pid for pid in _children(supervisor) if _key(pid) in (key, None) and exists(pid)}
 
 
-def _is_copy(pid: int, supervisor: int | None) -> bool:
-    """Whether a process is a copy of the supervisor that will be something else: a step, or its own sweep.
+def _in_between(pid: int, supervisor: int | None) -> bool:
+    """Whether a process is on its way from fork to exec: it may be a step, but also the supervisor's own sweep.
 
-    Its timers, which stay copies, ignore TERM.
+    A copy of the supervisor is, but for its timers, which ignore TERM; what shows no command is in the middle of exec.
     """
     if supervisor is None or not LINUX:
         return False
     try:
-        same = _read(f"/proc/{pid}/cmdline") == _read(f"/proc/{supervisor}/cmdline")
+        command = _read(f"/proc/{pid}/cmdline")
+        same = command == _read(f"/proc/{supervisor}/cmdline")
     except OSError:
         return False
-    return same and not _handles_term(pid, b"SigIgn")
+    return not command or (same and not _handles_term(pid, b"SigIgn"))
 
 
 def _reaps(pid: int, key: str) -> bool:
