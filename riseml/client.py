@@ -136,17 +136,25 @@ class Client:
         git: str | None = None,
         number: int | None = None,
         user: str = "me",
+        on_warning: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """Return the Argo Workflow of a riseml.yml as plain data, for any cluster.
 
+        `git` is `URL` or `URL#REVISION`; `on_warning` hears of a Workflow that not every Argo could run.
+
         Raises:
             ConfigError: the file has faults.
-            InvalidInputError: the Workflow would be too large for a cluster.
+            RiseMLError: the Workflow would be too large for Kubernetes.
         """
-        from riseml.compiler import compile_workflow
+        from riseml.compiler import compile_workflow, limits
         from riseml.spec import Origin, Target
 
-        return compile_workflow(self.plan(path), Origin(user=user, number=number, git_url=git), Target())
+        url, _, revision = (git or "").partition("#")
+        origin = Origin(user=user, number=number, git_url=url or None, revision=revision)
+        document = compile_workflow(self.plan(path), origin, Target())
+        if (warning := limits.check_manifest(document)) and on_warning:
+            on_warning(warning)
+        return document
 
     def runs(
         self,

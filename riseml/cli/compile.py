@@ -40,7 +40,7 @@ def command(
     """
     from riseml import manifest
 
-    document = Client().compile(config_file, git=git, number=number, user=user)
+    document = Client().compile(config_file, git=git, number=number, user=user, on_warning=output.note)
     as_json = target is not None and (target == "json" or target.endswith(".json"))
     content = manifest.to_json(document) if as_json else manifest.to_yaml(document)
     if not content.endswith("\n"):

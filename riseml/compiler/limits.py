@@ -15,6 +15,7 @@ from riseml.errors import RiseMLError
 
 LIMIT = 1 << 20  # bytes: Argo's own, below that of etcd
 ANNOTATIONS = 256 << 10  # bytes: Kubernetes', all annotations of an object together
+REQUEST = 3 * 2**19  # bytes of a request that etcd takes by default
 _WARN, _REFUSE = 0.5, 0.9
 _SAMPLE = 400  # experiments whose status is made up; the others take as much
 _RESULT = 60  # characters of a reported result that no other experiment reports
@@ -111,3 +112,24 @@ def _noise(text: str, length: int) -> str:
 
 def _text(document: Document) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def check_manifest(document: Document) -> str:
+    """Return what the user should know about the size of a document that is only written down: nothing, or a warning.
+
+    A cluster whose Argo offloads node status to a database takes sets that `check` refuses; no cluster takes a
+    manifest that is itself too large.
+
+    Raises:
+        RiseMLError: the manifest is larger than Kubernetes takes.
+    """
+    size = len(_text(document))
+    if size > REQUEST * _REFUSE:
+        raise RiseMLError(
+            f"this Workflow is {size / 2**20:.1f} MiB long, and Kubernetes takes {REQUEST / 2**20:.1f} MiB",
+            "Split the set: give one parameter fewer values, once for each part.",
+        )
+    try:
+        return check(document)
+    except RiseMLError as error:
+        return f"{error}; only an Argo with node status offloading can run it"

@@ -66,3 +66,15 @@ def test_a_command_too_long_for_any_machine_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="a command of 140000 bytes") as caught:
         compiled(single(("x" * 140_000,)), replace(ORIGIN, number=1))
     assert "script" in caught.value.advice
+
+
+def test_a_document_that_is_only_written_down_may_need_offloading() -> None:
+    document = compiled(grid(*({"lr": str(n)} for n in range(9_000))))
+    assert "node status offloading" in limits.check_manifest(document)
+
+
+def test_a_manifest_larger_than_a_request_is_refused() -> None:
+    document = compiled(grid(*({"text": "x" * 300 + str(n)} for n in range(6_000))))
+    with pytest.raises(RiseMLError, match="MiB long") as caught:
+        limits.check_manifest(document)
+    assert "Split the set" in caught.value.advice

@@ -124,7 +124,7 @@ class Journal:
             return
         if 0 <= pod.logged < size:
             with open(f"{pod.log}.times", "a", encoding="ascii") as index:  # noqa: PTH123
-                index.write(f"{time.time():.3f} {pod.logged}\n")
+                index.write(f"{time.time():.0f} {size}\n")
         pod.logged = size
         try:
             pod.progress = (pod.directory / "progress").read_text(encoding="ascii", errors="replace").strip()[:64]

@@ -1,7 +1,7 @@
 """Replay and follow the logs of a run: files that jobs write themselves, read by position, never by the line.
 
-A log of one job is `<job>.<attempt>.log`; its attempts follow each other. Beside it `….times` holds `<time> <offset>`
-lines: what lies behind `offset` was written after the look before `time`.
+A log of one job is `<job>.<attempt>.log`; its attempts follow each other. Beside it `….times` holds lines of
+`<seconds since 1970> <bytes>`: by then the log was that long.
 """
 
 import re
@@ -184,12 +184,12 @@ def _offset(path: Path, since: datetime) -> int:
     """Return where in a log the lines begin that were written after `since`, as exactly as its index knows."""
     start = since.timestamp()
     try:
-        looks = [line.split() for line in path.with_name(f"{path.name}.times").read_text("ascii").splitlines()]
+        lines = path.with_name(f"{path.name}.times").read_text("ascii").splitlines()
     except FileNotFoundError:
-        looks = []
-    for moment, offset in (look for look in looks if len(look) == 2):  # noqa: PLR2004 (a torn last line)
-        if float(moment) >= start:
-            return int(offset)
+        lines = []
+    looks = [(float(moment), int(length)) for moment, _, length in (line.partition(" ") for line in lines) if length]
+    if looks:
+        return max((length for moment, length in looks if moment < start), default=0)
     status = path.stat()
     return status.st_size if status.st_mtime < start else 0
 
