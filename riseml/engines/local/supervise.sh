@@ -52,15 +52,20 @@ init() {
   [ "$2" = 0 ] || record "$2" "$1"
 }
 
+# nap SECONDS: also where `sleep` knows no fractions
+nap() {
+  sleep "$1" || sleep "${1%.*}"
+}
+
 # watch SECONDS
 watch() {
   (
     trap '' HUP INT TERM
-    sleep "$1"
+    nap "$1"
     true > deadline
     printf 'riseml: stopped after %s seconds, the timeout of this job\n' "$1" >&3
     kill -TERM 0
-    sleep "$grace"
+    nap "$grace"
     sweep || kill -KILL 0
   ) &
   watchdog=$!
@@ -81,7 +86,7 @@ dismiss() {
   kill -TERM $sidecars
   (
     trap '' HUP INT TERM
-    sleep "$grace"
+    nap "$grace"
     kill -KILL $sidecars
   ) &
   reaper=$!
