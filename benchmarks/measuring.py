@@ -42,8 +42,10 @@ def verdict(what: str, value: float, bar: float, unit: str = "x") -> None:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return the environment for commands on a home of their own."""
-    return {**os.environ, "RISEML_HOME": str(home), "NO_COLOR": "1"}
+    """Return the environment for commands on a home of their own, with Python as users have it."""
+    unusual = ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
+    usual = {name: value for name, value in os.environ.items() if name not in unusual}
+    return {**usual, "RISEML_HOME": str(home), "NO_COLOR": "1"}
 
 
 def said(command: Sequence[str], folder: Path, home: Path) -> str:

@@ -61,7 +61,9 @@ class Controller:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._replies: list[tuple[socket.socket, dict[str, Any]]] = []
-        self._busy_until = time.monotonic() + float(os.environ.get("RISEML_IDLE", IDLE))
+        self._busy_until = time.monotonic()  # where nobody waits for it and nothing is unfinished, it may go again
+        if wire.awaited():
+            self._stay()
         self._leaving = False
         self._discarded: list[str] = []
         self._remover: subprocess.Popen[bytes] | None = None
@@ -81,6 +83,8 @@ class Controller:
                 key.data()
             self._due()
             self.settle()
+        self.store.close()  # before the sockets are: who waits for the end finds the database complete
+
         self.launcher.close()
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
@@ -173,9 +177,12 @@ class Controller:
         self.discard(())
         self.after(_PULSE if self.runs else 60.0, self._pulse)
 
+    def _stay(self) -> None:
+        self._busy_until = time.monotonic() + float(os.environ.get("RISEML_IDLE", IDLE))
+
     def _idle(self) -> bool:
         if self.runs:
-            self._busy_until = time.monotonic() + float(os.environ.get("RISEML_IDLE", IDLE))
+            self._stay()
         return self._leaving or time.monotonic() > self._busy_until
 
     def _hear_signals(self) -> None:
@@ -215,7 +222,7 @@ class Controller:
             self.selector.unregister(channel)
             channel.close()
         elif received.endswith(b"\n"):
-            self._busy_until = time.monotonic() + float(os.environ.get("RISEML_IDLE", IDLE))
+            self._stay()
             self._replies.append((channel, self._answer(json.loads(received))))
             received.clear()
 
@@ -302,7 +309,7 @@ def _locked(home: Path) -> int | None:
 def main(home: Path) -> int:
     """Serve a home; the exit status is 0 also where another controller does already."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    if len(sys.argv) > 2:  # noqa: PLR2004 (a command waits: what is started from here must not keep it waiting)
+    if wire.awaited():  # what is started from here must not keep the command waiting
         os.set_inheritable(int(sys.argv[2]), False)
     try:
         lock = _locked(home)

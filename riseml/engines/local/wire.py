@@ -159,9 +159,14 @@ def _wait(home: Path, ready: int, log: Path) -> socket.socket:
     return channel
 
 
+def awaited() -> bool:
+    """Whether a command waits for this controller: not for one that the end of a job has started."""
+    return len(sys.argv) > _ARGUMENTS
+
+
 def ready(reply: dict[str, Any]) -> None:
     """Tell the command that started this controller, where there is one, how it went."""
-    if len(sys.argv) > _ARGUMENTS:
+    if awaited():
         with suppress(OSError), os.fdopen(int(sys.argv[2]), "wb") as pipe:
             pipe.write(encode(reply))
         del sys.argv[2]
