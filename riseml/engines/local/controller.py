@@ -31,7 +31,7 @@ from riseml.engines.local.admission import Admission, machine
 from riseml.engines.local.launcher import Launcher
 from riseml.engines.local.locks import Locks
 from riseml.engines.local.mounts import supported
-from riseml.engines.local.pods import Place
+from riseml.engines.local.pods import MOUNTED, Place
 from riseml.engines.local.runs import ActiveRun
 from riseml.engines.local.store import Store
 from riseml.engines.local.submission import Submitter
@@ -48,7 +48,7 @@ class Controller:
     def __init__(self, home: Path, lock: int) -> None:
         self.home = home
         self.store = Store(home, create=True)
-        self.place = Place(home, _data_folder(home), mounts=supported())
+        self.place = Place(home, _data_folder(home), mounts=_mounts(home))
         for folder in (self.place.data, home / "store", home / "output"):
             folder.mkdir(parents=True, exist_ok=True)
         self.admission = Admission(machine(os.environ))
@@ -280,6 +280,14 @@ def _identity(home: Path) -> str:
     """Return what parts the processes of this home from those of any other on the machine."""
     status = home.stat()
     return hashlib.sha256(f"{status.st_dev} {status.st_ino} {home.resolve()}".encode()).hexdigest()[:12]
+
+
+def _mounts(home: Path) -> bool:
+    """Whether jobs get real mounts: not where RISEML_MOUNTS=off, or where they would hide the home or this Python."""
+    if os.environ.get("RISEML_MOUNTS") == "off" or not supported():
+        return False
+    needed = {str(path) for path in (home, home.resolve(), Path(sys.executable).resolve(), Path(sys.prefix).resolve())}
+    return not any(path == target or path.startswith(f"{target}/") for path in needed for target in MOUNTED)
 
 
 def _data_folder(home: Path) -> Path:

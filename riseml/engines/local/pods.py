@@ -25,6 +25,7 @@ from riseml.spec import Resources
 ENVIRONMENT = "riseml-env:"  # an image that is a virtual environment of this home
 GRACE = 30.0  # seconds between SIGTERM and SIGKILL, Kubernetes' default
 CODE = "/code"
+MOUNTED = (CODE, "/data", "/output", "/riseml", "/store")  # where jobs see something else than the machine has
 _OURS = ("RISEML_", "ARGO_")
 _BUILD = Path(__file__).with_name("build.sh")
 _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")

@@ -134,7 +134,7 @@ def _spawn(home: Path, log: Path) -> int:
             actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
             dup = [(os.POSIX_SPAWN_DUP2, old, new) for old, new in ((output, 1), (output, 2), (there, _READY))]
             shell = ["/bin/sh", "-c", 'cd "$1"; shift; "$@" &', "sh", str(home), *run]
-            os.waitpid(os.posix_spawn("/bin/sh", shell, os.environ, file_actions=[*actions, *dup], setsid=True), 0)
+            os.waitpid(os.posix_spawn("/bin/sh", shell, _own(), file_actions=[*actions, *dup], setsid=True), 0)
         finally:
             os.close(output)
             os.close(there)
@@ -142,6 +142,11 @@ def _spawn(home: Path, log: Path) -> int:
         os.close(ready)
         raise _unusable(home, error) from error
     return ready
+
+
+def _own() -> dict[str, str]:
+    """Return the environment of a controller: one that a job starts (`riseml train` in a run) is no part of it."""
+    return {name: value for name, value in os.environ.items() if name != "RISEML_JOB_KEY"}
 
 
 def _wait(home: Path, ready: int, log: Path) -> socket.socket:
