@@ -212,8 +212,7 @@ def _build_by(script: str) -> Callable[[Document], None]:
         known = {volume["name"] for volume in document["spec"]["volumes"]} - {"certificates"}
         mounts = build["container"]["volumeMounts"]
         build["container"]["volumeMounts"] = [mount for mount in mounts if mount["name"] in known]
-        for field_ in ("volumes", "initContainers"):
-            build.pop(field_, None)
+        build.pop("volumes", None)
 
     return edit
 
