@@ -88,9 +88,9 @@ class _Follower:
                 ended.append(part)
             elif part.state is not State.CREATED:
                 yield _change(part)
+        self._find_own(whole)
         for experiment in (part for part in _experiments(whole, self._query.id) if part.state not in _UNBEGUN):
             self._find(whole, experiment)
-        self._find_own(whole)
         for part in ended:
             yield from self.lines(final=True, below=part.id)
             yield _change(part)
@@ -155,16 +155,15 @@ def follow(engine: "LocalEngine", query: LogQuery) -> Iterator[Chunk | Change]:
 
 
 def _parts(whole: SetStatus, wanted: Id) -> Iterator[SetStatus | ExperimentStatus | JobStatus]:
-    """Yield what of a run the id asks for, jobs before their experiment before the run."""
+    """Yield what of a run the id asks for: its own jobs (the build comes first), experiments after theirs, itself."""
+    own = wanted.sub is None or not whole.is_set
+    yield from (job for job in whole.jobs if own and _meant(job, wanted))
     for experiment in _experiments(whole, wanted):
-        jobs = experiment.jobs
-        yield from (job for job in jobs if _meant(job, wanted))
+        yield from (job for job in experiment.jobs if _meant(job, wanted))
         if wanted.type is None and whole.is_set:
             yield experiment
-    if wanted.sub is None or not whole.is_set:
-        yield from (job for job in whole.jobs if _meant(job, wanted))
-        if wanted.type is None:
-            yield whole
+    if own and wanted.type is None:
+        yield whole
 
 
 def _experiments(whole: SetStatus, wanted: Id) -> Iterable[ExperimentStatus]:

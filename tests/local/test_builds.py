@@ -1,0 +1,68 @@
+"""Install steps on this machine: once per key, in an environment of their own, with what they leave behind."""
+
+from pathlib import Path
+
+from riseml.ids import Id
+from riseml.status import State
+from tests.local.conftest import Lab
+
+INSTALL = """
+install:
+  - apt-get install -y libfoo
+  - |
+    printf '#!/bin/sh\\necho installed tool\\n' > $VIRTUAL_ENV/bin/mytool && chmod +x $VIRTUAL_ENV/bin/mytool
+  - cat requirements.txt; echo made > made.txt
+"""
+
+
+def kinds(lab: Lab, number: int) -> list[str]:
+    return [job.type for job in lab.engine.read(Id(number=number)).jobs]
+
+
+def test_a_build_runs_once_per_key_and_jobs_run_in_what_it_made(lab: Lab) -> None:
+    lab.write({"requirements.txt": "nothing\n", "code.py": "1\n"})
+    run = "run: [mytool, cat made.txt, ls, python3 -c 'import sys; print(sys.prefix)']"
+    first = lab.run(INSTALL + run)
+    assert first.state is State.FINISHED
+    assert [(job.id, job.state) for job in first.jobs] == [("1.build", State.FINISHED)]
+    log = lab.log(1)
+    assert "skipped: apt-get install -y libfoo" in log
+    assert "nothing" in log
+    assert "installed tool\nmade\ncode.py\nmade.txt\nrequirements.txt\n" in log
+    assert str(lab.engine.home / "envs") in log.splitlines()[-1]
+
+    lab.write({"code.py": "2\n"})
+    assert lab.run(INSTALL + run).state is State.FINISHED
+    assert kinds(lab, 2) == []  # an edit of the code builds nothing
+
+    lab.write({"requirements.txt": "something else\n"})
+    assert lab.run(INSTALL + run).state is State.FINISHED
+    assert kinds(lab, 3) == ["build"]
+
+
+def test_a_failing_step_fails_the_experiments_and_is_told(lab: Lab) -> None:
+    whole = lab.run("install: [echo one, 'echo two; exit 7', echo three]\nparameters: {n: [1, 2]}\nrun: 'true'")
+    assert whole.state is State.FAILED
+    assert [(e.state, e.guilty, e.exit_code) for e in whole.experiments] == [(State.FAILED, "1.build", 7)] * 2
+    log = lab.log(Id(number=1, type="build"))
+    assert "install step failed with status 7: echo two; exit 7" in log
+    assert "three" not in log.splitlines()
+    assert lab.run("install: [echo one, 'echo two; exit 7', echo three]\nrun: 'true'").state is State.FAILED
+
+
+def test_two_runs_of_one_key_build_once(lab: Lab, tmp_path: Path) -> None:
+    text = f"install: ['echo x >> {tmp_path}/built; sleep 0.5']\nrun: echo ran"
+    numbers = [lab.train(text).number for _ in range(2)]
+    assert [lab.wait(number).state for number in numbers] == [State.FINISHED] * 2
+    assert (tmp_path / "built").read_text() == "x\n"
+
+
+def test_a_build_can_be_killed_and_begins_anew(lab: Lab, tmp_path: Path) -> None:
+    text = f"install: 'touch {tmp_path}/on; test -e {tmp_path}/go || sleep 600'\nrun: echo ran"
+    number = lab.train(text).number
+    lab.until((tmp_path / "on").exists)
+    assert lab.engine.read(Id(number=number)).state is State.BUILDING
+    lab.engine.stop(Id(number=number), force=True)
+    assert lab.wait(number).state is State.KILLED
+    (tmp_path / "go").touch()
+    assert lab.run(text).state is State.FINISHED
