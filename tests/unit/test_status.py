@@ -1,26 +1,14 @@
 """What a document says in RiseML's words: recorded from a real Argo, and made up for what no cluster does on demand."""
 
-import base64
-import copy
-import gzip
-import json
-import random
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
 
 import pytest
 
 from riseml import status
-from riseml.spec import Resources
 from riseml.status import State
+from tests.unit.documents import Document, first, killed, made
 from tests.unit.recordings import NAMES, document, moments, told
 
-Document = dict[str, Any]
 MOMENTS = [(f"{name} {moment}", then, expect) for name in NAMES for moment, then, expect in moments(name)]
 
 
@@ -38,76 +26,6 @@ def test_one_cell_alone_reads_as_in_the_whole(then: Document) -> None:
         own = [node for node in nodes if outline.position(node) == position]
         assert status.read_experiment(outline, position, own) == experiment
     assert status.assemble(outline, whole.experiments) == whole
-
-
-def made(*cells: Document, items: int | None = None, template: Document | None = None, **status: Any) -> Document:
-    """Return the Workflow `net-14`; a cell is the phase of its job, or the fields of its nodes (see `_cell`)."""
-    count = max(len(cells), items or 0)
-    nodes = {"root": node("net-14", "DAG", "Running"), "set": node("net-14.set", "DAG", "Running")}
-    for i, cell in enumerate(cells):
-        nodes |= {n["name"]: n for n in _cell(i, cell)}
-    with_items = [{"riseml-sub": str(i + 1), "lr": f"1e-{i}"} for i in range(count)]
-    cell_task = {"name": "experiment", "template": "experiment", "withItems": with_items}
-    train = {"name": "train", "container": {"image": "python:3", "args": ["script", "riseml", "a"]}, **(template or {})}
-    templates = [
-        {"name": "main", "dag": {"tasks": [{"name": "set", "template": "set"}]}},
-        {"name": "set", "parallelism": 2, "dag": {"tasks": [cell_task]}},
-        {"name": "experiment", "dag": {"tasks": [{"name": "train", "template": "train"}]}},
-        train,
-    ]
-    names = {"user": "me", "project": "net", "number": "14", "kind": "set"}
-    metadata = {
-        "name": "net-14",
-        "creationTimestamp": "2026-01-01T00:00:00Z",
-        "labels": {f"riseml.io/{key}": value for key, value in names.items()},
-        "annotations": {"riseml.io/killed": ""},
-    }
-    return {
-        "metadata": metadata,
-        "spec": {"entrypoint": "main", "templates": templates},
-        "status": {"phase": "Running", "nodes": nodes, **status},
-    }
-
-
-def node(name: str, kind: str, phase: str, **fields: Any) -> Document:
-    """Return a node; one that has ended did so at 00:01:00."""
-    ended = {} if phase in {"Pending", "Running", ""} else {"finishedAt": "2026-01-01T00:01:00Z"}
-    return {
-        "id": name,
-        "name": name,
-        "type": kind,
-        "phase": phase,
-        "startedAt": "2026-01-01T00:00:10Z",
-        **ended,
-        **fields,
-    }
-
-
-def _cell(position: int, cell: Document) -> Iterator[Document]:
-    name = f"net-14.set.experiment({position}:lr:1e-{position},riseml-sub:{position + 1})"
-    phase = str(cell.get("phase", "Running"))
-    yield node(name, "DAG", phase if phase != "Pending" else "Running")
-    fields = {key: value for key, value in cell.items() if key not in {"phase", "code", "attempts"}}
-    if "code" in cell:
-        fields["outputs"] = {"exitCode": str(cell["code"])}
-    if "attempts" in cell:
-        yield node(f"{name}.train", "Retry", cell["phase"], **fields)
-        for i, (phase, code) in enumerate(cell["attempts"]):
-            yield node(f"{name}.train({i})", "Pod", phase, outputs={"exitCode": str(code)})
-    elif "phase" in cell:
-        yield node(f"{name}.train", "Pod", cell["phase"], **fields)
-
-
-def killed(document: Document, entries: str, **spec: Any) -> Document:
-    """Return the document with an annotation of kills."""
-    document["metadata"]["annotations"]["riseml.io/killed"] = entries
-    document["spec"].update(spec)
-    return document
-
-
-def first(document: Document) -> status.ExperimentStatus:
-    """Return the first experiment of a document."""
-    return status.read(document).experiments[0]
 
 
 ENDED = {"phase": "Failed", "message": "main: Error (exit code 143)", "code": 143}
@@ -311,147 +229,3 @@ COUNTS = {
 @pytest.mark.parametrize(("counts", "state"), COUNTS.values(), ids=COUNTS)
 def test_the_state_of_a_set(counts: dict[State, int], state: str) -> None:
     assert status.set_state(counts) == State(state)
-
-
-def test_a_document_that_no_engine_has_seen() -> None:
-    run = made(items=2)
-    del run["status"]
-    found = status.read(run)
-    assert (found.id, found.state, found.counts) == ("14", State.CREATED, {State.CREATED: 2})
-    assert [(e.id, e.sub, e.parameters, e.reason) for e in found.experiments] == [
-        ("14.1", 1, {"lr": "1e-0"}, ""),
-        ("14.2", 2, {"lr": "1e-1"}, ""),
-    ]
-    assert [job.id for job in found.experiments[1].jobs] == ["14.2.train"]
-
-
-def test_what_a_run_is_made_of() -> None:
-    container = {
-        "image": "python:3",
-        "args": ["script", "riseml", "fit --lr {{inputs.parameters.lr}}", "echo $$(date)"],
-        "resources": {"requests": {"cpu": "500m", "memory": "4Gi"}, "limits": {"nvidia.com/gpu": "2"}},
-    }
-    found = status.read(made({"phase": "Running"}, template={"container": container}))
-    assert (found.user, found.project, found.number, found.name) == ("me", "net", 14, "net-14")
-    assert (found.concurrency, found.image, found.run) == (2, "python:3", ("fit --lr {{lr}}", "echo $(date)"))
-    assert found.experiments[0].jobs[0].resources == Resources(Decimal("0.5"), 4 * 2**30, 2)
-
-
-def test_a_single_experiment_has_no_number_in_its_set() -> None:
-    run = made({"phase": "Succeeded", "outputs": {"parameters": [{"name": "result", "value": '{"a": 1}'}]}})
-    run["metadata"]["labels"]["riseml.io/kind"] = "experiment"
-    found = status.read(run)
-    (experiment,) = found.experiments
-    assert (found.is_set, experiment.id, experiment.sub, experiment.jobs[0].id) == (False, "14", None, "14.train")
-    assert found.result == {"a": 1}
-
-
-def test_a_document_without_a_number_is_called_by_its_name() -> None:
-    run = made(items=1)
-    del run["metadata"]["labels"]["riseml.io/number"]
-    assert status.read(run).id == "net-14"
-    del run["metadata"]["name"]
-    run["metadata"]["generateName"] = "net-"
-    assert status.read(run).id == "net"
-
-
-def test_compressed_nodes_are_read() -> None:
-    run = made({"phase": "Succeeded", "code": 0}, phase="Succeeded")
-    nodes = run["status"].pop("nodes")
-    run["status"]["compressedNodes"] = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
-    assert first(run).exit_code == 0
-    run["status"]["compressedNodes"] = "no gzip"
-    assert first(run).state == State.FINISHED
-
-
-@pytest.mark.parametrize(
-    ("phase", "state"), [("Succeeded", State.FINISHED), ("Failed", State.FAILED), ("Error", State.FAILED)]
-)
-def test_offloaded_nodes_leave_what_the_run_says(phase: str, state: State) -> None:
-    run = made(items=2, phase=phase, message="why")
-    run["status"]["nodes"] = {}
-    assert [experiment.state for experiment in status.read(run).experiments] == [state, state]
-
-
-def test_a_run_that_ended_around_a_job_says_so() -> None:
-    run = made({"phase": "Running"}, phase="Error", message="controller lost its mind")
-    experiment = first(run)
-    assert (experiment.state, experiment.reason) == (State.FAILED, "PLATFORM")
-    assert experiment.message == "controller lost its mind"
-
-
-NONSENSE: tuple[Any, ...] = (
-    None,
-    7,
-    -1.5,
-    True,
-    "",
-    "?",
-    [],
-    {},
-    [None],
-    {"": None},
-    ["a"],
-    {"name": "x"},
-    "2026-99-99T00:00:00Z",
-    "9" * 5000,
-    "1e999999999",
-)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_broken_document_never_fails(name: str) -> None:
-    chance = random.Random(name)
-    for _ in range(100):
-        broken = copy.deepcopy(document(name))
-        for _ in range(chance.randint(1, 6)):
-            _break(broken, chance)
-        found = status.read(broken)
-        assert found.state in State
-
-
-def _break(value: Any, chance: random.Random) -> None:
-    """Replace or remove something somewhere inside."""
-    while True:
-        keys = list(value) if isinstance(value, dict) else list(range(len(value)))
-        if not keys:
-            return
-        key = chance.choice(keys)
-        if isinstance(value[key], dict | list) and value[key] and chance.random() < 0.8:
-            value = value[key]
-        elif isinstance(value, dict) and chance.random() < 0.5:
-            del value[key]
-            return
-        else:
-            value[key] = chance.choice(NONSENSE)
-            return
-
-
-@pytest.mark.parametrize("value", [None, [], "x", 3, {}, {"metadata": 1, "spec": [], "status": ""}])
-def test_no_document_at_all(value: Any) -> None:
-    assert status.read(value).state in State
-
-
-def test_reading_needs_nothing_heavy() -> None:
-    code = "import sys, riseml.status; print(*sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy = {
-        "json",
-        "subprocess",
-        "asyncio",
-        "hera",
-        "kubernetes",
-        "pydantic",
-        "yaml",
-        "typer",
-        "rich",
-        "gzip",
-        "logging",
-    }
-    assert not heavy & set(found.stdout.split())
-
-
-def test_statuses_are_values() -> None:
-    run = status.read(made({"phase": "Running"}))
-    assert replace(run) == run
-    assert status.read(made({"phase": "Running"})) == run
