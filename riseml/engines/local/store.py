@@ -103,6 +103,10 @@ class Store:
         row = self._db.execute("UPDATE counters SET value = value + 1 WHERE name = 'number' RETURNING value").fetchone()
         return int(row[0])
 
+    def first(self, name: str) -> bool:
+        """Whether something happens for the first time in this home; inside a transaction."""
+        return self._db.execute("INSERT OR IGNORE INTO counters VALUES (?, 1)", (name,)).rowcount > 0
+
     def add_run(self, **columns: Any) -> None:
         """Insert one row of `runs`."""
         names = ", ".join(columns)

@@ -5,7 +5,6 @@ numbers are consecutive however many commands come at once.
 """
 
 import json
-import os
 import re
 import time
 import uuid
@@ -49,6 +48,7 @@ class Submitter:
             number = self._controller.store.next_number()
             origin = Origin(submission["user"], number, submission["revision"], build=build)
             run = self._record(number, self._compiled(plan, origin), environment)
+            remarks = self._remarks(plan)
         self._controller.runs[number] = run
         run.begin()
         name: str = run.run.name
@@ -57,7 +57,7 @@ class Submitter:
             "name": name,
             "is_set": plan.is_set,
             "experiments": len(plan.experiments),
-            "remarks": self._remarks(plan),
+            "remarks": remarks,
         }
 
     def submit(self, document: dict[str, Any], environment: Mapping[str, str]) -> str:
@@ -152,10 +152,10 @@ class Submitter:
                 )
 
     def _remarks(self, plan: ExperimentSet) -> list[str]:
-        remarks = []
-        if "PATH" in os.environ and plan.image:
-            remarks.append(f"image {plan.image} is for the cluster: here jobs run in your own environment")
-        return remarks
+        """Say, once for each image, what is not as on the cluster; inside a transaction."""
+        if self._controller.store.first(f"told of image {plan.image}"):
+            return [f"image {plan.image} is for the cluster: here jobs run in your own environment"]
+        return []
 
 
 def _safe(metadata: Mapping[str, Any]) -> None:
