@@ -56,7 +56,7 @@ def _cell(position: int, cell: Document) -> Iterator[Document]:
     phase = str(cell.get("phase", "Running"))
     yield node(name, "DAG", phase if phase != "Pending" else "Running")
     fields = {key: value for key, value in cell.items() if key not in {"phase", "code", "attempts"}}
-    if "code" in cell:
+    if cell.get("code") is not None:
         fields["outputs"] = {"exitCode": str(cell["code"])}
     if "attempts" in cell:
         yield node(f"{name}.train", "Retry", cell["phase"], **fields)

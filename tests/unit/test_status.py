@@ -6,7 +6,7 @@ import pytest
 
 from riseml import status
 from riseml.status import State
-from tests.unit.documents import Document, first, killed, made
+from tests.unit.documents import Document, first, killed, made, node
 from tests.unit.recordings import NAMES, document, moments, told
 
 MOMENTS = [(f"{name} {moment}", then, expect) for name in NAMES for moment, then, expect in moments(name)]
@@ -46,6 +46,8 @@ KILLS = {  # entries, the job's end, what it counts as
     "no time, its own failure": ("1=soon", {"code": 3}, State.FAILED),
     "no time, out of memory": ("1=soon", {"code": 137, "message": "OOMKilled (exit code 137)"}, State.FAILED),
     "no time, succeeded": ("1=soon", {"phase": "Succeeded", "code": 0}, State.FINISHED),
+    "twice": ("1=2026-01-01T00:00:59Z,1=2026-01-01T00:02:00Z", {}, State.KILLED),
+    "no time, pod deleted": ("1=soon", {"phase": "Error", "code": None, "message": "pod deleted"}, State.KILLED),
     "nonsense": (",,=,1", {}, State.FAILED),
 }  # fmt: skip
 
@@ -65,6 +67,51 @@ def jobs(document: Document) -> dict[str, str]:
     """Return state and reason of each job of the only experiment, by type and index."""
     experiment = first(document)
     return {job.id.removeprefix(f"{experiment.id}."): f"{job.state.value} {job.reason}" for job in experiment.jobs}
+
+
+def test_what_argo_says_it_shut_down_was_killed_even_where_nothing_else_says_so() -> None:
+    message = "workflow shutdown with strategy:  Terminate"
+    run = made({"phase": "Succeeded", "message": message, "code": 0}, {"phase": "Failed", "message": message})
+    assert [experiment.state for experiment in status.read(run).experiments] == [State.KILLED, State.KILLED]
+
+
+def test_who_was_deleted_is_not_guilty_even_where_it_seems_to_have_ended_first() -> None:
+    run = document("worker-fails")
+    for n in run["status"]["nodes"].values():
+        if n["name"].endswith(".worker-1"):
+            n["finishedAt"] = n["startedAt"]
+    assert (first(run).guilty or "").endswith(".worker.2")
+
+
+def test_a_run_that_waits_for_its_own_lock_is_pending() -> None:
+    message = "Waiting for ns/Mutex/x lock. Lock status: 0/1"
+    run = made(items=2, phase="Pending", message=message)
+    run["status"]["nodes"] = {}
+    found = status.read(run)
+    assert {(e.state, e.reason, e.message) for e in found.experiments} == {(State.PENDING, "LOCK", message)}
+
+
+def test_a_build_that_was_killed_before_it_began_never_will() -> None:
+    run = document("build")
+    run["metadata"]["annotations"]["riseml.io/killed"] = "*=2026-01-01T00:00:00Z"
+    del run["status"]
+    found = status.read(run)
+    assert [job.state for job in found.jobs] == [State.KILLED]
+    assert {experiment.state for experiment in found.experiments} == {State.KILLED}
+
+
+def test_of_a_gang_that_is_tried_again_the_last_attempt_counts() -> None:
+    run = made({"phase": "Running"})
+    cell = next(n for n in run["status"]["nodes"].values() if n["name"].endswith("riseml-sub:1)"))
+    name = cell["name"]
+    attempts = [("Failed", 4), ("Succeeded", 0)]
+    nodes = [node(name, "Retry", "Succeeded")]
+    for i, (phase, code) in enumerate(attempts):
+        nodes.append(node(f"{name}({i})", "DAG", phase))
+        nodes.append(node(f"{name}({i}).train", "Pod", phase, outputs={"exitCode": str(code)}))
+    run["status"]["nodes"] = {n["name"]: n for n in nodes}
+    (job,) = first(run).jobs
+    assert (job.state, job.attempt, job.exit_code) == (State.FINISHED, 1, 0)
 
 
 def test_whoever_failed_first_is_guilty_and_the_others_were_ended() -> None:
