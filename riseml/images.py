@@ -1,7 +1,7 @@
 """Which image install steps make: a key over everything that can change it, so that equal keys need no second build.
 
-    base image, install steps, requirements*.txt, every project file that a step names (a directory: all below it),
-    build_files ──key──▶ ImageKey            an edit elsewhere in the code never rebuilds
+base image, install steps, requirements*.txt, every project file that a step names (a directory: all below it),
+build_files ──key──▶ ImageKey            an edit elsewhere in the code never rebuilds
 """
 
 import hashlib
