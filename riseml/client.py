@@ -69,6 +69,8 @@ class Client:
         """
         if not name.isidentifier() or not name.isascii():
             raise InvalidInputError(f"'{name}' cannot be a variable", "Use letters, digits and _, no digit first.")
+        if not value:
+            raise InvalidInputError(f"the value of {name} is empty", f"`riseml secret delete {name}` forgets it.")
         self.engine.set_secret(name, value)
 
     def delete_secret(self, name: str) -> bool:

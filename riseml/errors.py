@@ -8,6 +8,7 @@
     ├── NotFoundError           4   no such experiment, job, project, file
     ├── TimedOutError         124   what was waited for did not come in time
     ├── HomeError               1   the RiseML home cannot be used
+    │   └── DamagedError        1   one record in it cannot be read
     ├── ProjectError            1   the project's folder cannot be read
     └── UnsupportedError        1   the engine cannot run this document
 
@@ -112,6 +113,10 @@ class HomeError(RiseMLError):
 
 class ProjectError(RiseMLError):
     """A file or folder of the project cannot be read, so that no snapshot would be what lies there."""
+
+
+class DamagedError(HomeError):
+    """One record in the home cannot be read; the others are not affected."""
 
 
 class UnsupportedError(RiseMLError):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from riseml.errors import HomeError
 
-_FILE = "secrets"
+_FILE, _PAST = "secrets", "secrets.past"
 
 
 def read(home: Path) -> dict[str, str]:
@@ -18,7 +18,10 @@ def read(home: Path) -> dict[str, str]:
     Raises:
         HomeError: the file cannot be read, or is damaged.
     """
-    path = home / _FILE
+    return _read(home / _FILE)
+
+
+def _read(path: Path) -> dict[str, str]:
     try:
         kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -29,6 +32,15 @@ def read(home: Path) -> dict[str, str]:
     return kept
 
 
+def hidden(home: Path) -> list[str]:
+    """Return the values that no log may show, those of the past too, longest first: one may be part of another.
+
+    Raises:
+        HomeError: a file cannot be read, or is damaged.
+    """
+    return sorted({*_read(home / _PAST), *read(home).values()} - {""}, key=len, reverse=True)
+
+
 def change(home: Path, name: str, value: str | None) -> bool:
     """Set a secret, or forget it where `value` is None; return whether it was there before.
 
@@ -36,17 +48,22 @@ def change(home: Path, name: str, value: str | None) -> bool:
         HomeError: the file cannot be read or written.
     """
     kept = read(home)
-    known = name in kept
-    kept.pop(name, None)
+    before = kept.pop(name, None)
     if value is not None:
         kept[name] = value
-    part = home / f"{_FILE}.{os.getpid()}"
+    if before is not None:  # a log of the past may show it
+        _write(home / _PAST, {**_read(home / _PAST), before: name})
+    _write(home / _FILE, kept)
+    return before is not None
+
+
+def _write(path: Path, values: dict[str, str]) -> None:
+    part = path.with_name(f"{path.name}.{os.getpid()}")
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(kept, file)
-        part.replace(home / _FILE)
+            json.dump(values, file)
+        part.replace(path)
     except OSError as error:
         advice = "Make it writable for you, or choose another home with RISEML_HOME."
-        raise HomeError(f"{home / _FILE} cannot be written: {error.strerror}", advice) from error
-    return known
+        raise HomeError(f"{path} cannot be written: {error.strerror}", advice) from error

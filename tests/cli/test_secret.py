@@ -30,6 +30,7 @@ def test_a_value_comes_from_standard_input_and_is_never_shown(
     [
         (("delete", "TOKEN"), 4, "there is no secret TOKEN"),
         (("set",), 2, "riseml secret set needs a name"),
+        (("set", "EMPTY"), 2, "the value of EMPTY is empty"),
         (("set", "9-lives"), 2, "'9-lives' cannot be a variable"),
         (("show", "TOKEN"), 2, "show"),
     ],
@@ -37,7 +38,7 @@ def test_a_value_comes_from_standard_input_and_is_never_shown(
 def test_what_cannot_be(
     words: tuple[str, ...], status: int, text: str, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sys.stdin", io.StringIO("x"))
+    monkeypatch.setattr("sys.stdin", io.StringIO("" if "EMPTY" in words else "x"))
     said = riseml("secret", *words)
     assert said.status == status
     assert text in said.err
@@ -52,7 +53,8 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     assert vault.read(home) == {"A": "2", "B": "3"}
     assert vault.change(home, "A", None)
     assert vault.read(home) == {"B": "3"}
-    assert [path.name for path in home.iterdir()] == ["secrets"]
+    assert set(vault.hidden(home)) == {"1", "2", "3"}  # logs of the past stay masked
+    assert sorted(path.name for path in home.iterdir()) == ["secrets", "secrets.past"]
 
 
 def test_a_damaged_file_is_said(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from riseml import vault
 from riseml.engines.local import wire
 from riseml.engines.local.engine import LocalEngine
 from riseml.engines.local.processes import boot_id
@@ -161,3 +162,52 @@ def test_the_controller_leaves_when_idle_and_comes_back(lab: Lab, monkeypatch: p
     lab.run("run: 'true'")
     lab.until(lambda: not wire.answers(lab.engine.home))
     assert lab.run("run: 'true'").state is State.FINISHED
+
+
+def test_a_job_taken_up_keeps_its_state_times_and_control(lab: Lab, tmp_path: Path) -> None:
+    """Its secret is gone, its controller was killed: it is followed all the same, and its times are its own."""
+    vault.change(lab.engine.home, "TOKEN", "s3cr3t")
+    number = lab.train(f"secrets: [TOKEN]\nrun: 'touch {tmp_path}/on; sleep 1; date +%s.%N > {tmp_path}/end'").number
+    lab.until((tmp_path / "on").exists)
+    vault.change(lab.engine.home, "TOKEN", None)
+    os.kill(controller(lab.engine.home), signal.SIGSTOP)
+    lab.until((tmp_path / "end").exists)
+    time.sleep(1.5)
+    kill_controller(lab.engine.home)
+    lab.wait(number)
+    (job,) = lab.engine.read(Id(number=number)).experiments[0].jobs
+    assert job.state is State.FINISHED
+    assert job.finished is not None
+    assert abs(job.finished.timestamp() - float((tmp_path / "end").read_text())) < 1
+
+
+def test_a_log_that_cannot_be_indexed_stops_nobody(lab: Lab, tmp_path: Path) -> None:
+    number = lab.train(
+        f"""
+        run:
+          - mkdir $OUTPUT_DIR/.riseml/logs/train.0.log.times
+          - touch {tmp_path}/on
+          - "until test -e {tmp_path}/go; do echo more; sleep 0.1; done"
+        """
+    ).number
+    lab.until((tmp_path / "on").exists)
+    first = controller(lab.engine.home)
+    time.sleep(2.5)
+    (tmp_path / "go").touch()
+    assert lab.wait(number).state is State.FINISHED
+    assert controller(lab.engine.home) == first
+
+
+def test_nonsense_on_the_socket_harms_nobody(lab: Lab) -> None:
+    number = lab.train("run: sleep 0.5").number
+    for nonsense in (b"[1]\n", b"{}\n", b"\xff\n", b'{"act": "start"}\n', b'{"act": "fly"}\n'):
+        with wire.connection(lab.engine.home) as channel:
+            channel.sendall(nonsense)
+            assert b"error" in channel.recv(1 << 16)
+    assert lab.wait(number).state is State.FINISHED
+
+
+def test_the_home_is_its_owners_alone(lab: Lab) -> None:
+    lab.engine.home.mkdir(mode=0o755)
+    lab.run("run: 'true'")
+    assert lab.engine.home.stat().st_mode & 0o077 == 0

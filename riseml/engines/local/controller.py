@@ -8,12 +8,14 @@ It waits for one of the three, tells the interpreter of the run concerned, does 
 then answers. It may be killed at any moment: jobs go on, and the next controller finds their exit statuses.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import heapq
 import itertools
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -35,10 +37,11 @@ from riseml.engines.local.pods import MOUNTED, Place
 from riseml.engines.local.runs import ActiveRun
 from riseml.engines.local.store import Store
 from riseml.engines.local.submission import Submitter
-from riseml.errors import HomeError, InvalidInputError, NotFoundError, RiseMLError
+from riseml.errors import DamagedError, HomeError, InvalidInputError, NotFoundError, RiseMLError
 
 IDLE = 600.0  # seconds without work or questions after which a controller leaves
 _POLL = 0.1  # seconds between looks at a process where the system cannot tell of its end
+_AGAIN = 30.0  # seconds until a run that could not be taken up is tried again
 _PULSE = 1.0  # seconds between looks at progress files and logs of running jobs
 
 
@@ -47,12 +50,16 @@ class Controller:
 
     def __init__(self, home: Path, lock: int) -> None:
         self.home = home
+        with contextlib.suppress(OSError):  # somebody else's home: the database says what is wrong
+            home.chmod(0o700)
         self.store = Store(home, create=True)
         self.place = Place(home, _data_folder(home), mounts=_mounts(home))
         for folder in (self.place.data, home / "store", home / "output"):
             folder.mkdir(parents=True, exist_ok=True)
         self.admission = Admission(machine(os.environ))
         self.launcher = Launcher(home, lock, [sys.executable, "-m", __spec__.name if __spec__ else "", str(home)])
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # after the launcher: jobs keep the usual limit
         self.selector = selectors.DefaultSelector()
         self._identity = _identity(home)
         self.locks = Locks()
@@ -80,9 +87,9 @@ class Controller:
         wire.ready({})
         while not self._idle():
             for key, _ in self.selector.select(self._patience()):
-                key.data()
+                self._safely(key.data)
             self._due()
-            self.settle()
+            self._safely(self.settle)
         self.store.close()  # before the sockets are: who waits for the end finds the database complete
 
         self.launcher.close()
@@ -149,16 +156,27 @@ class Controller:
             run.committed()
 
     def _restore(self, number: int) -> None:
+        """Take up a run; a damaged one is given up, and where anything else hinders, it is tried again later."""
         try:
             self.runs[number] = ActiveRun.restore(self, number)
-        except Exception:  # noqa: BLE001 (one damaged run must not take the others with it)
+        except DamagedError:
             traceback.print_exc()
-            self.runs.pop(number, None)
             for folder in self.place.run(number).glob("*"):
                 processes.sweep(self.key(number, folder.name))
             self.discard([self.place.run(number)])
             with self.store.transaction():
                 self.store.update_run(number, ended=1, state="FAILED", finished=time.time())
+        except Exception:  # noqa: BLE001 (the other runs go on)
+            traceback.print_exc()
+            self.after(_AGAIN, lambda: self._restore(number))
+
+    def _safely(self, act: Callable[[], None]) -> None:
+        """Do something whose failure must not take the other runs with it."""
+        try:
+            act()
+        except Exception:  # noqa: BLE001
+            traceback.print_exc()
+            time.sleep(_POLL)  # what goes wrong again at once shall not keep the machine busy
 
     # Time
 
@@ -169,7 +187,7 @@ class Controller:
     def _due(self) -> None:
         now = time.monotonic()
         while self._timers and self._timers[0][0] <= now:
-            heapq.heappop(self._timers)[2]()
+            self._safely(heapq.heappop(self._timers)[2])
 
     def _pulse(self) -> None:
         for run in self.runs.values():
@@ -223,13 +241,13 @@ class Controller:
             channel.close()
         elif received.endswith(b"\n"):
             self._stay()
-            self._replies.append((channel, self._answer(json.loads(received))))
+            self._replies.append((channel, self._answer(bytes(received))))
             received.clear()
 
-    def _answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        act = request.pop("act", "")
+    def _answer(self, line: bytes) -> dict[str, Any]:
         try:
-            return {"ok": self._handler(act)(**request)}
+            request = json.loads(line)
+            return {"ok": self._handler(request.pop("act"))(**request)}
         except RiseMLError as error:
             return wire.failure(error)
         except Exception as error:  # noqa: BLE001 (a bug must not take the other runs with it)

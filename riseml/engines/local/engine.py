@@ -106,7 +106,8 @@ class LocalEngine:
     def list(self, query: Query) -> list[SetStatus]:
         """Return runs, newest first."""
         if query.user not in (None, self.user):
-            return []
+            advice = f"This is {self.user}'s home. `riseml status --project {query.user}` lists a project's runs."
+            raise NotFoundError(f"there is no user {query.user} here", advice)
         store = self._read()
         rows = store.runs(ended=query.all, project=query.project, last=query.last)
         return [self._summary(store, row, experiments=query.experiments) for row in rows]

@@ -21,9 +21,10 @@ class PodPending(NamedTuple):
 
 
 class PodStarted(NamedTuple):
-    """The main container runs; a daemon is ready."""
+    """The main container runs, since `at` (None: now); a daemon is ready."""
 
     node: str
+    at: float | None = None
 
 
 class PodProgressed(NamedTuple):
@@ -38,7 +39,8 @@ class PodEnded(NamedTuple):
 
     `exit_code` is that of the container that decided, `container`; None where nobody knows it. `message` replaces the
     usual `<container>: <reason> (exit code <n>)`, `phase` the usual Succeeded or Failed (Error: the platform's fault).
-    `outputs` holds the output parameters whose files were written.
+    `outputs` holds the output parameters whose files were written. `at` is when it ended (None: now): the shell may
+    hear of it late.
     """
 
     node: str
@@ -48,6 +50,7 @@ class PodEnded(NamedTuple):
     message: str = ""
     outputs: Mapping[str, str] = MappingProxyType({})
     phase: str | None = None
+    at: float | None = None
 
 
 class LockGranted(NamedTuple):

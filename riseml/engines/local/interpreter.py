@@ -92,8 +92,8 @@ class Run(Execution):
         match event:
             case PodPending(node, message):
                 self._pending(node, message)
-            case PodStarted(node):
-                self._started(node)
+            case PodStarted(node, at):
+                self._started(node, at)
             case PodProgressed(node, progress):
                 self._progressed(node, progress)
             case PodEnded():
@@ -144,11 +144,11 @@ class Run(Execution):
             node.message = message
             self.dirty.add(key)
 
-    def _started(self, key: str) -> None:
+    def _started(self, key: str, at: float | None) -> None:
         node = self._of(key)
         if node is None or node.phase != PENDING:
             return
-        node.running_at = self.now
+        node.running_at = self._moment(node.started_at, at)
         self.mark(node, RUNNING, "")
         if self.template(node).daemon:
             node.daemoned = True
@@ -156,6 +156,10 @@ class Run(Execution):
             if isinstance(dag, DagFrame):
                 dag.daemons.add(key)
             self.settle(node)
+
+    def _moment(self, earliest: float, at: float | None) -> float:
+        """Return when something happened that the shell tells now: not before what it followed, and not to come."""
+        return self.now if at is None else min(max(at, earliest), self.now)
 
     def _progressed(self, key: str, progress: str) -> None:
         if (node := self._of(key)) and reporting.PROGRESS.fullmatch(progress) and node.progress != progress:
@@ -168,7 +172,9 @@ class Run(Execution):
             return
         template = self.template(node)
         del self.live[node.id]
-        node.ended_at = self.now
+        node.ended_at = self._moment(node.running_at or node.started_at, event.at)
+        if node.finished_at is None:
+            node.finished_at = node.ended_at
         self.dirty.add(node.id)
         if node.phase not in FINAL:
             node.daemoned = node.daemoned and bool(node.stopped_by)  # Argo forgets to note it of a deleted one

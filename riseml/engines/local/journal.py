@@ -9,6 +9,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -111,22 +112,19 @@ class Journal:
         whole = status.read({**self._annotated(), "status": run.status(time.time())})
         part = self.archive.with_name("run.json.part")
         try:
+            part.parent.mkdir(parents=True, exist_ok=True)
             part.write_text(json.dumps(asdict(whole), default=plain, indent=1), encoding="utf-8")
             part.replace(self.archive)
         except OSError as error:  # a full disk must not keep the run from ending; the database has it all
             print(f"{self.archive}: {error}", flush=True)  # noqa: T201 (the controller's log)
 
     def sample(self, pod: "Pod") -> None:
-        """Note how far a job's log has come by now, and what progress it says."""
-        try:
+        """Note how far a job's log has come by now, and what progress it says; what cannot be noted is left."""
+        with suppress(OSError):
             size = os.stat(pod.log).st_size  # noqa: PTH116 (half the cost of Path.stat, for every job)
-        except OSError:
-            return
-        if 0 <= pod.logged < size:
-            with open(f"{pod.log}.times", "a", encoding="ascii") as index:  # noqa: PTH123
-                index.write(f"{time.time():.0f} {size}\n")
-        pod.logged = size
-        try:
+            if 0 <= pod.logged < size:
+                with open(f"{pod.log}.times", "a", encoding="ascii") as index:  # noqa: PTH123
+                    index.write(f"{time.time():.0f} {size}\n")
+            pod.logged = size
+        with suppress(OSError):
             pod.progress = (pod.directory / "progress").read_text(encoding="ascii", errors="replace").strip()[:64]
-        except OSError:
-            return

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from riseml import vault
 from riseml.engines import Change, Chunk, LogQuery
 from riseml.errors import NotFoundError
 from riseml.ids import Id
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from riseml.engines.local.engine import LocalEngine
 
 _PIECE = 1 << 18  # bytes read at once
+_FAR = 1 << 24  # bytes from the end in which `tail` looks for lines
 _BLINK = 0.03  # seconds between looks at the files
 _PATIENCE = 0.3  # seconds after which a line without its end is shown: a prompt, or a progress bar
 _NAME = re.compile(r"(?P<job>.+)\.(?P<attempt>\d+)\.log")
@@ -72,7 +74,11 @@ class _Follower:
     """What has been told of one run so far."""
 
     def __init__(self, engine: "LocalEngine", query: LogQuery) -> None:
-        self._query, self._folder, self._secrets = query, engine.folder(query.id), _hidden(engine)
+        self._query, self._folder, self._secrets = (
+            query,
+            engine.folder(query.id),
+            [value.encode() for value in vault.hidden(engine.home)],
+        )
         self._logs: dict[Path, _Log] = {}
         self._closed: set[Path] = set()
         self._states: dict[str, State] = {}
@@ -132,11 +138,6 @@ class _Follower:
         return Chunk(chunk.job, data, chunk.partial)
 
 
-def _hidden(engine: "LocalEngine") -> tuple[bytes, ...]:
-    """Return the values that no log may show, longest first: one may be part of another."""
-    return tuple(sorted((value.encode() for value in engine.secrets().values() if value), key=len, reverse=True))
-
-
 def follow(engine: "LocalEngine", query: LogQuery) -> Iterator[Chunk | Change]:
     """Yield the lines and changes of state of a run, of one of its experiments, or of a job."""
     follower, found = _Follower(engine, query), False
@@ -194,15 +195,28 @@ def _offset(path: Path, since: datetime) -> int:
 
 
 def _tail(path: Path, lines: int) -> int:
-    """Return where the last `lines` lines of a log begin."""
+    """Return where the last `lines` lines of a log begin; of one without line ends only the last megabytes are seen."""
     with path.open("rb") as file:
-        position = file.seek(0, 2)
-        data = b""
-        while position and data.count(b"\n") <= lines:
+        end = position = file.seek(0, 2)
+        if not lines or not end:
+            return end
+        file.seek(end - 1)
+        wanted = lines + (file.read(1) == b"\n")
+        while position and end - position < _FAR:
             step = min(_PIECE, position)
             position -= step
             file.seek(position)
-            data = file.read(step) + data
-    wanted = lines + (data.endswith(b"\n"))
-    parts = data.rsplit(b"\n", wanted) if wanted else [data, b""]
-    return position + (len(parts[0]) + 1 if len(parts) > wanted else 0) if lines else position + len(data)
+            data = file.read(step)
+            found = data.count(b"\n")
+            if found >= wanted:
+                return position + _nth(data, found - wanted) + 1
+            wanted -= found
+    return position
+
+
+def _nth(data: bytes, number: int) -> int:
+    """Return where the line end with this number (from 0) is."""
+    place = -1
+    for _ in range(number + 1):
+        place = data.index(b"\n", place + 1)
+    return place

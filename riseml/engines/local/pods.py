@@ -9,7 +9,7 @@ claim riseml-output  <home>/output                            emptyDir          
 import json
 import re
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
@@ -90,18 +90,20 @@ class Pods:
     """Prepares the pods of one run; `folder` is where the run's own logs go."""
 
     def __init__(
-        self, place: Place, number: int, folder: Path, base: Mapping[str, str], secrets: Mapping[str, str]
+        self, place: Place, number: int, folder: Path, base: Mapping[str, str], secrets: Callable[[], Mapping[str, str]]
     ) -> None:
         self.place, self.number, self.folder, self.secrets = place, number, folder, secrets
+        self._begun = False
         self.base = {name: value for name, value in base.items() if not name.startswith(_OURS)}
 
-    def prepare(self, pod: Pod, key: str, gpus: Sequence[str]) -> Pending:
-        """Say which processes `pod` is; touches no file.
+    def prepare(self, pod: Pod, key: str, gpus: Sequence[str], *, begun: bool = False) -> Pending:
+        """Say which processes `pod` is; touches no file. One that has `begun` needs its secrets no more.
 
         Raises:
             RiseMLError: it would need something that this home does not have.
         """
         template, directory = pod.template, self.place.job(self.number, pod.node)
+        self._begun = begun
         container = template["container"]
         containers = [*template.get("initContainers", []), container, *template.get("sidecars", [])]
         mounts = _mounts(containers, dict(self._volumes(pod.volumes, directory)))
@@ -204,9 +206,10 @@ class Pods:
     def _value(self, entry: Mapping[str, Any], before: Mapping[str, str]) -> str:
         if source := entry.get("valueFrom"):
             name = source["secretKeyRef"]["key"]
-            if name not in self.secrets:
+            kept = {name: ""} if self._begun else self.secrets()
+            if name not in kept:
                 raise InvalidInputError(f"the secret {name} is not set", f"Set it with `riseml secret set {name}`.")
-            return self.secrets[name]
+            return kept[name]
         return expand(str(entry.get("value", "")), before)
 
     def _log(self, pod: Pod, mounts: Sequence[Mount]) -> Path:

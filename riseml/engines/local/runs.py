@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from riseml.engines.local.controller import Controller
 
 _LOST, _RESTARTED = "the job's supervisor was killed", "machine restarted"
+_COARSE = 0.005  # seconds by which the clock of files may lag: an end after a kill must not look like one before it
 _RESULT = 2048  # bytes of an output parameter that are kept, as on the cluster
 
 
@@ -84,13 +85,23 @@ class ActiveRun:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise controller.store.damaged(number, repr(error)) from error
         base = controller.store.decode(number, row["environment"], "the environment")
-        pods = Pods(controller.place, number, journal.archive.parent, base, controller.submitter.secrets())
+        pods = Pods(controller.place, number, journal.archive.parent, base, controller.submitter.secrets)
         active = cls(controller, number, run, journal, pods)
         journal.killed, journal.shutdown = row["killed"], row["shutdown"]
-        active._act(run.resume(time.time()))
+        try:
+            active._act(run.resume(time.time()))
+        except Exception:
+            active.let_go()
+            raise
         if row["shutdown"]:
             active.tell(events.Shutdown(row["shutdown"]))
         return active
+
+    def let_go(self) -> None:
+        """Stop looking after the pods: what of them runs goes on, to be taken up another time."""
+        for pod in list(self.pods.values()):
+            self._forget(pod)
+        self._finished.clear()
 
     def begin(self) -> None:
         """Start a run that was just submitted."""
@@ -164,11 +175,7 @@ class ActiveRun:
             self._actions[key] = action
             self.controller.admission.ask(key, resources(action.template))
             return
-        try:
-            pending = self._pods.prepare(action, key, ())
-        except RiseMLError as error:
-            self._fail(pod, error)
-            return
+        pending = self._pods.prepare(action, key, (), begun=True)
         pod.outputs, pod.log, pod.extra = pending.outputs, pending.log, pending.extra
         self.controller.admission.hold(key, resources(action.template), _gpus(directory))
         self._watch(pod, *found)
@@ -190,7 +197,7 @@ class ActiveRun:
     def _watch(self, pod: Pod, pid: int, start: int, boot: str) -> None:
         """Take up a pod that an earlier controller started."""
         pod.pid = pid
-        self.tell(events.PodStarted(pod.node))
+        self.tell(events.PodStarted(pod.node, launcher.read_started(pod.directory)))
         if processes.alive(pid, start, boot):
             self._follow(pod)
         else:
@@ -236,6 +243,7 @@ class ActiveRun:
                 message=events.DEADLINE if end.deadline else "",
                 phase=FAILED if end.deadline else None,
                 outputs=dict(_read_outputs(pod.outputs)),
+                at=None if pod.stopping else end.time + _COARSE,
             )
         )
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from riseml.engines.local.nodes import COLUMNS, Node
-from riseml.errors import HomeError
+from riseml.errors import DamagedError, HomeError
 
 SCHEMA = 1
 _NODE = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
@@ -166,7 +166,7 @@ class Store:
         """Return the nodes of a run as they were written, in the order of their making.
 
         Raises:
-            HomeError: a row is damaged.
+            DamagedError: a row is damaged.
         """
         rows = self._all("SELECT * FROM nodes WHERE run = ? ORDER BY sequence", number)
         try:
@@ -183,16 +183,16 @@ class Store:
         """Read a JSON column of a run.
 
         Raises:
-            HomeError: the text is damaged.
+            DamagedError: the text is damaged.
         """
         try:
             return json.loads(text)
         except (ValueError, TypeError) as error:
             raise self.damaged(number, f"{what} ({error})") from error
 
-    def damaged(self, number: int, what: str) -> HomeError:
+    def damaged(self, number: int, what: str) -> DamagedError:
         """Say that something of a run cannot be read."""
-        return HomeError(
+        return DamagedError(
             f"{self.path}: the record of run {number} is damaged: {what}",
             f"Other runs are not affected; `riseml delete {number}` removes this one.",
         )

@@ -112,7 +112,7 @@ class Submitter:
             document=json.dumps(document),
             environment=json.dumps(dict(environment)),
         )
-        pods = Pods(self._place, number, record.archive.parent, environment, self.secrets())
+        pods = Pods(self._place, number, record.archive.parent, environment, self.secrets)
         return ActiveRun(self._controller, number, run, record, pods)
 
     def restored(self, document: dict[str, Any], number: int) -> Journal:
