@@ -20,7 +20,15 @@ from typing import TYPE_CHECKING, Any
 from riseml import ids
 from riseml.answers import Killed, Run, pick
 from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submission
-from riseml.errors import ConfigError, Fault, InvalidInputError, NotFoundError, RiseMLError, TimedOutError
+from riseml.errors import (
+    ConfigError,
+    Fault,
+    InvalidInputError,
+    NotFoundError,
+    RiseMLError,
+    TimedOutError,
+    UnsupportedError,
+)
 from riseml.ids import Id
 from riseml.settings import Settings
 from riseml.settings import load as load_settings
@@ -129,6 +137,8 @@ class Client:
             self._plan(config)
         except ConfigError as error:
             return error.faults
+        except UnsupportedError as error:  # nothing is wrong with the file
+            return (*config.warnings, Fault(str(path), 0, 0, str(error), "warning", advice=error.advice))
         return tuple(config.warnings)
 
     def compile(
@@ -313,6 +323,10 @@ class Client:
         for run in old if not dry_run else ():
             self.engine.delete(ids.parse(run.id))
         return old
+
+    def tidy(self, unused_for: timedelta) -> int:
+        """Drop environments that no run has used for so long; they are built anew when needed. Return how many."""
+        return self.engine.tidy(time.time() - unused_for.total_seconds())
 
     def _load(self, path: str | Path) -> "Loaded":
         from riseml import config

@@ -8,6 +8,7 @@ from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
+_MOST = 10  # experiments whose message is told below a set
 _MESSAGE = 20  # a longer one is cut, as in the original
 
 
@@ -46,8 +47,8 @@ def _experiment(
         ("State", _state(part.state, terminal)),
         *_timing(part, now),
         ("Progress", f"{one.progress[0]}/{one.progress[1]}" if one.progress else None),
-        ("Reason", part.reason or None),
-        ("Message", part.message or None),
+        ("Reason", part.reason or one.reason or None),
+        ("Message", part.message or one.message or None),
         ("Image", run.image or None),
         ("Framework", run.framework or None),
         ("Run Commands", _commands(run)),
@@ -92,7 +93,16 @@ def _set(run: SetStatus, terminal: Terminal, now: datetime, *, wide: bool, heade
         for each in run.experiments
     ]
     table = render(columns, rows, terminal, headers=headers)
-    return [*_fields(entries), "", *table, *_jobs(run.jobs, terminal, now, wide=wide, headers=headers)]
+    jobs = _jobs(run.jobs, terminal, now, wide=wide, headers=headers)
+    return [*_fields(entries), "", *table, *_told(run.experiments), *jobs]
+
+
+def _told(experiments: Sequence[ExperimentStatus]) -> list[str]:
+    """Say in full what experiments wait for, or failed of; no column has room for it."""
+    said = [each for each in experiments if each.message and each.state is not State.FINISHED]
+    lines = [f"{each.id}: {clean(each.message)}" for each in said[:_MOST]]
+    more = [f"and {len(said) - _MOST} more, each in `riseml status ID`"] if len(said) > _MOST else []
+    return ["", *lines, *more] if lines else []
 
 
 def _job(run: SetStatus, job: JobStatus, terminal: Terminal, now: datetime) -> list[str]:

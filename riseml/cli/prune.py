@@ -17,7 +17,8 @@ def command(
 ) -> None:
     """Delete what ended long ago.
 
-    Record, logs and output of whole runs; asks on a terminal.
+    Record, logs and output of whole runs; asks on a terminal. Environments of
+    install steps that nothing has used since go, too.
 
     Examples:
       riseml prune --older-than 14d --dry-run
@@ -28,14 +29,15 @@ def command(
     old = client.prune(age, dry_run=True)
     if not old:
         output.note(f"Nothing ended more than {older_than} ago.")
-        return
     asking = not yes and output.can_ask()
-    if dry_run or asking:
+    if old and (dry_run or asking):
         output.lines(listing.lines(old, terminal.output(), clock.now()))
     if dry_run:
         return
-    if asking and not output.ask(f"Delete {text.plural(len(old), 'run')} with logs and output?"):
+    if old and asking and not output.ask(f"Delete {text.plural(len(old), 'run')} with logs and output?"):
         output.note("Nothing was deleted.")
         return
     for name in client.delete(*(run.id for run in old)):
         output.say(f"deleted {name}")
+    if unused := client.tidy(age):
+        output.note(f"Dropped {text.plural(unused, 'environment')} that nothing has used since.")

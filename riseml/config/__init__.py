@@ -99,6 +99,17 @@ def json_schema() -> Schema:
     }
 
 
+def _elsewhere(path: str | os.PathLike[str]) -> str:
+    """Say where a file of this name is, when its folder is a part of a project."""
+    from pathlib import Path  # noqa: PLC0415 - takes as long to load as a small file
+
+    wanted = Path(path).absolute()
+    for folder in wanted.parent.parents:
+        if (folder / wanted.name).is_file():
+            return f"There is one in {folder}: go there, or name it with -f."
+    return "`riseml init` writes one; -f names another."
+
+
 def _read(path: str | os.PathLike[str], file: str) -> str:
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - pathlib takes as long to load as a small file
@@ -109,7 +120,7 @@ def _read(path: str | os.PathLike[str], file: str) -> str:
         with open(path, "rb") as stream:  # noqa: PTH123
             data = stream.read(LARGEST + 1)
     except FileNotFoundError:
-        raise _refused(file, "the file does not exist", "`riseml init` writes one; -f names another.") from None
+        raise _refused(file, "the file does not exist", _elsewhere(path)) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _refused(file, f"the file cannot be read: {reason}") from None

@@ -147,6 +147,9 @@ class Engine(Protocol):
     def set_secret(self, name: str, value: str | None) -> bool:
         """Set a secret, or forget it where `value` is None; return whether it was there before."""
 
+    def tidy(self, before: float) -> int:
+        """Drop what no run has used since `before` (unix seconds) and can be made anew; return how many things."""
+
     def delete(self, run: Id) -> None:
         """Forget an ended run: its record, its logs, its output.
 

@@ -66,6 +66,6 @@ def alone(job: Job, *, several: bool, name: str) -> tuple[Job, ...]:
     if several:
         raise UnsupportedError(
             f"several jobs of {name} for one experiment cannot be run yet",
-            "`riseml check` accepts the file; run it with one worker for now.",
+            "The file is right; for now, run it with one worker.",
         )
     return (job,)

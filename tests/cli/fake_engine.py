@@ -168,6 +168,10 @@ class FakeEngine:
             self.kept[name] = value
         return known
 
+    def tidy(self, before: float) -> int:
+        self.calls.append(("tidy", before))
+        return 0
+
     def delete(self, run: Id) -> None:
         self.calls.append(("delete", str(run)))
         self.runs = [each for each in self.runs if each.number != run.number]

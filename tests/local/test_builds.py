@@ -1,5 +1,8 @@
 """Install steps on this machine: once per key, in an environment of their own, with what they leave behind."""
 
+import os
+import subprocess
+import time
 from pathlib import Path
 
 from riseml.ids import Id
@@ -66,3 +69,32 @@ def test_a_build_can_be_killed_and_begins_anew(lab: Lab, tmp_path: Path) -> None
     assert lab.wait(number).state is State.KILLED
     (tmp_path / "go").touch()
     assert lab.run(text).state is State.FINISHED
+
+
+def test_what_nothing_uses_any_more_is_tidied(lab: Lab) -> None:
+    lab.run("install: 'true'\nrun: 'true'")
+    lab.run("install: 'false'\nrun: 'true'")
+    envs = lab.engine.home / "envs"
+    assert len(list(envs.iterdir())) == 2
+    assert lab.engine.tidy(time.time() - 3600) == 0
+    assert lab.engine.tidy(time.time() + 1) == 2
+    assert list(envs.iterdir()) == []
+    assert lab.run("install: 'true'\nrun: 'true'").state is State.FINISHED
+
+
+def test_code_that_no_run_refers_to_is_dropped_and_the_rest_kept(lab: Lab) -> None:
+    revisions = []
+    for text in ("one", "two"):
+        lab.write({"code.txt": text})
+        revisions.append(lab.run("run: cat code.txt").revision)
+    lab.engine.delete(Id(number=1))
+    repository = lab.engine.home / "store/repos/lab.git"
+    os.utime(repository / "refs/heads/riseml", (1, 1))
+    lab.engine.tidy(0)
+    known = [
+        subprocess.run(["git", f"--git-dir={repository}", "cat-file", "-e", revision], check=False).returncode == 0
+        for revision in revisions
+    ]
+    assert known == [False, True]
+    lab.write({"code.txt": "one"})
+    assert lab.run("run: cat code.txt").state is State.FINISHED

@@ -7,6 +7,7 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 from collections.abc import Mapping
 from functools import cache
@@ -30,8 +31,22 @@ def build(plan: ExperimentSet, revision: str, place: Place, environment: Mapping
     """
     key = _key(plan, revision, place, environment)
     image = ENVIRONMENT + key.text
-    done = (place.home / "envs" / key.text / COMPLETE).exists()
+    complete = place.home / "envs" / key.text / COMPLETE
+    done = complete.exists()
+    if done:
+        complete.touch()  # used now: `tidy` goes by it
     return Build(key.text, key.files, image if done else None)
+
+
+def tidy(home: Path, before: float) -> int:
+    """Remove the environments that nothing has used since `before` (unix seconds), and broken ones; return how many."""
+    removed = 0
+    for folder in (home / "envs").glob("*"):
+        stamp = folder / COMPLETE
+        if (stamp if stamp.exists() else folder).stat().st_mtime < before:
+            shutil.rmtree(folder, ignore_errors=True)
+            removed += 1
+    return removed
 
 
 def _key(plan: ExperimentSet, revision: str, place: Place, environment: Mapping[str, str]) -> ImageKey:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from riseml import labels
 from riseml.engines.local.nodes import COLUMNS, Node
 from riseml.errors import DamagedError, HomeError
 
@@ -145,6 +146,11 @@ class Store:
         """Return the newest run's number."""
         row = self._one("SELECT max(number) FROM runs WHERE ? IS NULL OR project = ?", project, project)
         return row[0] if row else None
+
+    def revisions(self) -> list[str]:
+        """Return the revisions of the code that runs refer to."""
+        key = f'$.metadata.annotations."{labels.REVISION}"'
+        return [row[0] for row in self._all("SELECT json_extract(document, ?) FROM runs", key) if row[0]]
 
     def unfinished(self) -> list[int]:
         """Return the numbers of all runs that have not ended, oldest first."""

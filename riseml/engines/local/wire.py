@@ -19,6 +19,8 @@ from riseml.errors import HomeError, RiseMLError, UnreachableError
 _READY = 3  # the descriptor on which a controller says that it is ready
 _ARGUMENTS = 2  # of a controller that nobody waits for
 _LONGEST = 103  # bytes of a socket's path, macOS' limit; Linux allows 107
+_TRIES = 5  # a controller may be killed just when somebody calls
+_LONG = 600.0  # seconds that an answer may take: a first submission of thousands of experiments needs some
 PATIENCE = 30.0  # seconds that a controller may take to come up: adopting thousands of nodes needs some
 
 
@@ -66,20 +68,45 @@ def ensure(home: Path) -> None:
 @contextmanager
 def connection(home: Path) -> Iterator[socket.socket]:
     """Yield a channel to the controller, of this version of riseml."""
-    channel = _connected(home)
-    if channel is None:
-        _prepare(home)
-        log = home / "controller.log"
-        channel = _wait(home, _spawn(home, log), log)
-    with channel:
-        hello = json.loads(b"".join(_until_line(channel)) or b"{}")
-        if hello.get("version") == __version__:
-            yield channel
-            return
-        channel.sendall(encode({"act": "quit"}))  # its jobs go on, the next one adopts them
-        _until_closed(channel)
-    with connection(home) as newer:
-        yield newer
+    for _ in range(_TRIES):
+        channel = _connected(home)
+        if channel is None:
+            _prepare(home)
+            log = home / "controller.log"
+            channel = _wait(home, _spawn(home, log), log)
+        with channel:
+            if (version := _greeting(channel, home)) == __version__:
+                channel.settimeout(_LONG)
+                yield channel
+                return
+            if version:
+                with suppress(OSError):
+                    channel.sendall(encode({"act": "quit"}))  # its jobs go on, the next one adopts them
+                _until_closed(channel)
+    raise UnreachableError(
+        "the local controller goes away as soon as it is there", f"Its log is {home / 'controller.log'}."
+    )
+
+
+def _greeting(channel: socket.socket, home: Path) -> str:
+    """Return the version of the controller at the other end, empty where it went away meanwhile."""
+    channel.settimeout(PATIENCE)
+    data = b""
+    while not data.endswith(b"\n"):
+        try:
+            piece = channel.recv(1 << 12)
+        except TimeoutError:
+            raise UnreachableError(
+                "the local controller does not answer",
+                f"End it (its pid is in {home / 'controller.lock'}): jobs go on, and the next command starts another.",
+            ) from None
+        except OSError:
+            return ""
+        if not piece:
+            return ""
+        data += piece
+    version: str = json.loads(data)["version"]
+    return version
 
 
 @contextmanager
@@ -104,7 +131,6 @@ def _connected(home: Path) -> socket.socket | None:
     except OSError:
         channel.close()
         return None
-    channel.settimeout(600)
     return channel
 
 
