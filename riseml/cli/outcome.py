@@ -39,5 +39,5 @@ def _cause(status: SetStatus | ExperimentStatus) -> str:
     guilty = experiment.guilty if isinstance(experiment, ExperimentStatus) else None
     exit_code = experiment.exit_code if isinstance(experiment, ExperimentStatus) else None
     parts = [guilty or "", "" if exit_code is None else f"exit code {exit_code}", experiment.message or status.reason]
-    told = ", ".join(part.rstrip(".") for part in parts if part)
+    told = ", ".join(dict.fromkeys(part.rstrip(".") for part in parts if part))  # the code may be all there is to say
     return f" ({told})" if told else ""

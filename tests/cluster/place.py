@@ -90,7 +90,13 @@ class Place:
     def run_in(self, pod: str, container: str, command: list[str]) -> str:
         """Run a command in a pod and return what it wrote."""
         connect = self.core.connect_get_namespaced_pod_exec
-        return str(stream(connect, pod, self.namespace, container=container, command=command, stdout=True, stderr=True))
+        wanted = {"container": container, "command": command, "stdout": True, "stderr": True, "_preload_content": False}
+        channel: Any = stream(connect, pod, self.namespace, **wanted)
+        try:
+            channel.run_forever(timeout=60)
+            return str(channel.read_all())
+        finally:
+            channel.close()
 
     def submit(self, document: Mapping[str, Any]) -> "Run":
         """Run a document; one that has its name is replaced."""
