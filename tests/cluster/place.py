@@ -96,7 +96,7 @@ class Place:
             channel.run_forever(timeout=60)
             return str(channel.read_all())
         finally:
-            channel.close()
+            channel.sock.shutdown()  # `close` leaves the socket open when the other side was first
 
     def submit(self, document: Mapping[str, Any]) -> "Run":
         """Run a document; one that has its name is replaced."""
