@@ -75,10 +75,10 @@ def test_nested_gitignores_decide_for_what_lies_below(tmp_path: Path) -> None:
 
 def test_a_working_tree_around_the_project_counts(tmp_path: Path) -> None:
     git("init", "-q", at=tmp_path)
-    write(tmp_path, {".git/info/exclude": "*.tmp\n/work/mnist/out\n", ".gitignore": "*.bin\nmnist/x\n/work/*/y\n"})
-    write(tmp_path, {"work/.gitignore": "!b.bin\n/mnist/z\n"})
+    write(tmp_path, {".git/info/exclude": "*.tmp\n/sheds/mnist/out\n", ".gitignore": "*.bin\nmnist/x\n/sheds/*/y\n"})
+    write(tmp_path, {"sheds/.gitignore": "!b.bin\n/mnist/z\n"})
     mnist = write(
-        tmp_path / "work/mnist", dict.fromkeys(("a.bin", "b.bin", "c.tmp", "out/a", "x", "y", "z", "in/x"), "")
+        tmp_path / "sheds/mnist", dict.fromkeys(("a.bin", "b.bin", "c.tmp", "out/a", "x", "y", "z", "in/x"), "")
     )
     assert left(mnist) == "b.bin in/x x"
     assert left(mnist, gitignore=False) == "a.bin b.bin c.tmp in/x out/a x y z"
@@ -87,7 +87,7 @@ def test_a_working_tree_around_the_project_counts(tmp_path: Path) -> None:
 def test_a_working_tree_that_ignores_the_project_does_not_count(tmp_path: Path) -> None:
     git("init", "-q", at=tmp_path)
     write(tmp_path, {".gitignore": "*\n!.gitignore\n"})  # as for settings kept in one's home
-    assert left(write(tmp_path / "work/mnist", {"a": "", "b/c": ""})) == "a b/c"
+    assert left(write(tmp_path / "sheds/mnist", {"a": "", "b/c": ""})) == "a b/c"
 
 
 def test_working_trees_beside_a_repository_share_its_excludes(tmp_path: Path) -> None:
