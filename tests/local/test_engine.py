@@ -234,3 +234,17 @@ def test_shell_characters_in_a_value_reach_the_program_as_data(lab: Lab, tmp_pat
     assert whole.state is State.FINISHED
     assert lab.log(1) == f"{value}\n"
     assert not (tmp_path / "pwned").exists()
+
+
+def test_a_job_that_waited_for_room_has_lasted_only_since_it_began(lab: Lab) -> None:
+    whole = "resources: {cpus: 4, mem: 1}\n"
+    first = lab.train(whole + "run: sleep 1").number
+    second = lab.train(whole + "run: 'true'").number
+    waiting = lab.engine.read(Id(number=second))
+    assert waiting.state is State.PENDING
+    assert "cpus: 4 asked for, 0 free" in waiting.experiments[0].message
+    lab.wait(second)
+    before, after = (lab.engine.read(Id(number=number)).experiments[0].jobs[0] for number in (first, second))
+    assert after.started is not None
+    assert before.finished is not None
+    assert after.started >= before.finished

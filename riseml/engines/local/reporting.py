@@ -75,6 +75,7 @@ def shown(run: Ledger, node: Node) -> dict[str, Any]:
     }
     optional = {
         "boundaryID": node.boundary,
+        "runningAt": None if node.running_at is None else moment(node.running_at),  # ours: Argo does not say
         "message": node.message,
         "children": list(run.children.get(node.id, ())),
         "daemoned": node.daemoned,
