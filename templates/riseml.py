@@ -97,7 +97,10 @@ def _append(path, text):
     """Write all at once, so that jobs which share the file do not tear each other's lines."""
     folder = os.path.dirname(path)
     if folder and not os.path.isdir(folder):
-        os.makedirs(folder)
+        try:
+            os.makedirs(folder)
+        except OSError:  # another job has made it meanwhile; else opening the file says what is wrong
+            pass
     target = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         os.write(target, text.encode("utf-8"))

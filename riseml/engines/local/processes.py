@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 TYPE_CHECKING = False  # what type checkers know as true; typing itself is slow to load
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def sweep(key: str, spare: Collection[int] = (), *, since: int | None = None, li
         spared.add(since)
         if _ready(since, key):
             _mark(since)
-            os.kill(since, signal.SIGTERM)  # to start no further step
-            os.kill(since, signal.SIGCONT)  # where the job has stopped its whole process group
+            _signal(os.kill, since, signal.SIGTERM)  # to start no further step
+            _signal(os.kill, since, signal.SIGCONT)  # where the job has stopped its whole process group
     looks = 0
     while looks < _LOOKS:
         remaining = _remaining(key, since) - spared
@@ -113,7 +113,7 @@ def terminate(pid: int, key: str) -> bool:
     if not _ready(pid, key):
         return False
     _mark(pid)
-    os.killpg(pid, signal.SIGTERM)
+    _signal(os.killpg, pid, signal.SIGTERM)
     return True
 
 
@@ -174,8 +174,13 @@ def _children_file(pid: int) -> str:
 
 
 def _kill(pid: int) -> bool:
+    return _signal(os.kill, pid, signal.SIGKILL)
+
+
+def _signal(send: Callable[[int, int], None], pid: int, number: int) -> bool:
+    """Send a signal to what may end at this very moment; return whether it got it."""
     try:
-        os.kill(pid, signal.SIGKILL)
+        send(pid, number)
     except (ProcessLookupError, PermissionError):
         return False
     return True
