@@ -41,7 +41,6 @@ class Pod:
     key: str
     node: str
     cell: str
-    labels: Mapping[str, str]
     containers: tuple[tuple[str, ...], str]  # names: init ones, main
     outputs: Mapping[str, tuple[Path, str | None]]
     directory: Path
@@ -160,7 +159,6 @@ class ActiveRun:
             key,
             action.node,
             cell(action.template),
-            action.template.get("metadata", {}).get("labels", {}),
             _containers(action.template),
             {},
             directory,
