@@ -130,10 +130,9 @@ class Workers:
     count: int
     processes: int | None = None
 
-
-def are_several(workers: Workers | None, resources: Resources) -> bool:
-    """Whether workers with these resources each are more than one process."""
-    return workers is not None and workers.count * (workers.processes or max(1, resources.gpus)) > 1
+    def processes_with(self, resources: Resources) -> int:
+        """Return the processes of each worker that has these resources: as asked for, else one per GPU, else one."""
+        return self.processes or max(1, resources.gpus)
 
 
 WORKERS = Shorthand(

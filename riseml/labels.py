@@ -8,6 +8,10 @@ KIND = "riseml.io/kind"  # "experiment" or "set"
 EXPERIMENT = "riseml.io/experiment"  # on pods: the number of the experiment in its set, "1" for a single one
 TYPE = "riseml.io/type"
 INDEX = "riseml.io/index"
+ATTEMPT = "riseml.io/attempt"  # of an experiment whose jobs are tried again together
+WORKFLOW = "workflows.argoproj.io/workflow"  # Argo's own, on every pod
+
+GANG = "riseml.io/gang"  # "true" on pods that others reach by their host name, through the Service SUBDOMAIN
 
 FRAMEWORK = "riseml.io/framework"  # as riseml.yml names it; only where it does
 
@@ -25,4 +29,10 @@ DESCRIPTION = "workflows.argoproj.io/description"
 OWN = "riseml-"
 SUB_PARAMETER = "riseml-sub"  # the number of the experiment in its set, "1" for a single one
 IMAGE_PARAMETER = "riseml-image"  # what the build step made
-INDEX_PARAMETER = "riseml-index"  # of a job whose type has several
+INDEX_PARAMETER = "riseml-index"  # of a job whose type has several, from 1
+PLACE_PARAMETER = "riseml-place"  # the same, from 0
+ATTEMPT_PARAMETER = "riseml-attempt"  # of an experiment whose jobs are tried again together, from 0
+
+MISSING = "missing"  # the output of a job of several that has waited in vain for the others: which ones
+
+SUBDOMAIN = "riseml"  # the headless Service of a namespace, behind which the jobs of an experiment find each other

@@ -2,9 +2,9 @@
 
 from riseml import frameworks
 from riseml.config import ExperimentConfig
-from riseml.errors import InvalidInputError
+from riseml.errors import InvalidInputError, UnsupportedError
 from riseml.search import grid
-from riseml.spec import Experiment, ExperimentSet, Job
+from riseml.spec import Experiment, ExperimentSet, Job, Retries
 
 
 def plan(config: ExperimentConfig) -> ExperimentSet:
@@ -12,7 +12,7 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
 
     Raises:
         InvalidInputError: the file has nothing to train.
-        UnsupportedError: the framework cannot run these options.
+        UnsupportedError: what it asks for cannot be told apart on Argo.
     """
     train = config.train
     if train is None:
@@ -21,12 +21,13 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
             "Write for example train: {image: python:3.12, resources: {cpus: 1, mem: 512}, run: python train.py}.",
         )
     job = Job(type="train", run=train.run, resources=train.resources, env=train.env)
+    jobs = frameworks.find(train.framework).distribute(job, train.options, train.image)
     trials = grid.trials(train.parameters)
-    return ExperimentSet(
+    planned = ExperimentSet(
         project=config.project,
         config=config.text,
         image=train.image,
-        jobs=frameworks.find(train.framework).distribute(job, train.options),
+        jobs=jobs,
         experiments=tuple(Experiment(sub, parameters) for sub, parameters in enumerate(trials, 1)),
         is_set=bool(train.parameters),
         install=train.install,
@@ -39,3 +40,10 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
         retries=train.retries,
         gang_timeout=train.gang_timeout,
     )
+    if planned.is_gang and planned.retries.count and set(planned.retries.on) != set(Retries().on):
+        raise UnsupportedError(
+            "retries of an experiment of several jobs cannot choose causes: they are tried again together, and Argo "
+            "tells of an experiment only that it has failed",
+            f"Write retries: {planned.retries.count}.",
+        )
+    return planned

@@ -25,11 +25,25 @@ class Retries:
     on: tuple[str, ...] = ("error", "oom", "preempted", "node-lost")
 
 
+INDEX = "{{index}}"
+"""In what a framework tells a job: its number among those of its type, from 1."""
+
+PLACE = "{{place}}"
+"""In what a framework tells a job: its number among those of its type, from 0."""
+
+
+def host(type: str, index: int = 1) -> str:  # noqa: A002
+    """Return what stands, in what a framework tells a job, for the host name of a job of the same experiment."""
+    return f"{{{{host.{type}.{index}}}}}"
+
+
 @dataclass(frozen=True)
 class Job:
     """All jobs of one type: `count` containers that differ in their index only.
 
-    `run` and the values of `env` may hold `{{parameter}}` placeholders.
+    `run` and the values of `env` may hold `{{parameter}}` placeholders. `told` is what a framework tells the jobs
+    beside that: environment variables whose values may hold INDEX, PLACE and `host(…)`. `way` names how the lines are
+    run: a script `templates/<way>.sh`. A `daemon` serves the others and ends with them.
     """
 
     type: str
@@ -37,7 +51,16 @@ class Job:
     resources: Resources
     count: int = 1
     env: Mapping[str, str] = field(default_factory=dict)
+    told: Mapping[str, str] = field(default_factory=dict)
+    way: str = "session"
     daemon: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its jobs are called in an experiment: `master`, or `worker.1`, `worker.2` where there are several."""
+        if self.count == 1:
+            return (self.type,)
+        return tuple(f"{self.type}.{index}" for index in range(1, self.count + 1))
 
 
 @dataclass(frozen=True)
@@ -70,6 +93,11 @@ class ExperimentSet:
     timeout: int | None = None
     retries: Retries = Retries()
     gang_timeout: int = 600
+
+    @property
+    def is_gang(self) -> bool:
+        """Whether an experiment has several jobs, which need each other."""
+        return sum(job.count for job in self.jobs) > 1
 
 
 @dataclass(frozen=True)

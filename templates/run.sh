@@ -1,14 +1,6 @@
-# Runs the lines of one job, which are the arguments, one after the other in one shell. POSIX sh; in bash, and where
-# there is setsid, the lines are a process group of their own, so that a signal reaches each process exactly once.
-
-riseml_session='set -e
-trap '\''riseml_code=$?; [ "$riseml_code" != 0 ] || riseml_code=143; exit "$riseml_code"'\'' TERM
-trap '\''riseml_code=$?; [ "$riseml_code" != 0 ] || riseml_code=130; exit "$riseml_code"'\'' INT
-for riseml_line in "$@"; do
-  set --
-  eval "$riseml_line
-"
-done'
+# Runs the lines of one job, which are the arguments, by `$riseml_session` (session.sh or another way to run them). POSIX
+# sh; in bash, and where there is setsid, the lines are a process group of their own, so that a signal reaches each
+# process exactly once.
 
 riseml_give_up() {
   echo "riseml: $1 (as user $(id -u))" >&2
@@ -128,6 +120,7 @@ riseml_hand_over_result() {
 [ ! -d "$RISEML_DIR/code" ] || riseml_place_code
 export PYTHONPATH="$RISEML_DIR/lib${PYTHONPATH:+:$PYTHONPATH}"
 for riseml_name in TERM INT HUP; do trap "riseml_forward $riseml_name" "$riseml_name"; done
+[ -z "${RISEML_GANG-}" ] || riseml_meet
 if [ -n "${BASH_VERSION-}" ]; then
   set -m
   (eval "$riseml_session") & # not in a function: there `declare` would mean something else
@@ -143,6 +136,7 @@ fi
 [ -z "${riseml_signal-}" ] || riseml_forward "$riseml_signal"
 riseml_wait 2>/dev/null
 riseml_sweep 2>/dev/null
+[ -z "${RISEML_GANG-}" ] || riseml_part
 [ ! -s "${RESULT_FILE-}" ] || riseml_hand_over_result
 [ -z "${riseml_tee-}" ] || riseml_close_log
 exit "$riseml_code"

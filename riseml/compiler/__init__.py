@@ -3,7 +3,7 @@
     Workflow <project>-<number>
     └─ main           DAG: build (with install steps) ─▶ set; the tensorboard of a set is a daemon beside it
        └─ set         DAG, `concurrency` at a time: one item per experiment
-          └─ experiment   DAG: one task per job
+          └─ experiment   DAG: one task per job, all at once (gang.py has what several need)
              └─ <job>     container: one template per job type, shared by all experiments
 
 Hyperparameters travel as Argo parameters: `{{lr}}` in riseml.yml becomes `{{inputs.parameters.lr}}`, and
@@ -13,11 +13,11 @@ Hyperparameters travel as Argo parameters: `{{lr}}` in riseml.yml becomes `{{inp
 from collections.abc import Iterable
 from typing import Any
 
-from hera.workflows import DAG, Container, Parameter, Task, Workflow, WorkflowsService
+from hera.workflows import DAG, Container, Parameter, Resource, Task, Workflow, WorkflowsService
 from hera.workflows.models import ExecutorConfig, Metadata, PodGC, TTLStrategy
 
 from riseml import labels, manifest
-from riseml.compiler import build, jobs, pod, quoting, tensorboard
+from riseml.compiler import build, gang, jobs, pod, quoting, retries, tensorboard
 from riseml.compiler.names import Names, label
 from riseml.compiler.text import item, reference
 from riseml.spec import Experiment, ExperimentSet, Origin, Target
@@ -59,14 +59,16 @@ def compile_workflow(plan: ExperimentSet, origin: Origin, target: Target) -> dic
     return _completed(document, names)
 
 
-def _templates(names: Names) -> Iterable[DAG | Container]:
+def _templates(names: Names) -> Iterable[DAG | Container | Resource]:
     yield _main(names)
     yield _set(names)
     yield _experiment(names)
     yield from (jobs.template(job, names) for job in names.plan.jobs)
+    if names.is_gang:
+        yield gang.ending(names)
     if names.builds:
         yield build.template(names)
-    if _has_board(names):
+    if names.plan.tensorboard:
         yield tensorboard.daemon(names)
 
 
@@ -77,7 +79,7 @@ def _main(names: Names) -> DAG:
     tasks: list[Any] = [Task(name="set", template="set", arguments=arguments, depends=first)]
     if names.builds:
         tasks.insert(0, Task(name="build", template="build"))
-    if _has_board(names):
+    if names.plan.tensorboard:
         tasks.append(Task(name="tensorboard", template="tensorboard", arguments=arguments, depends=first))
     return DAG(name="main", fail_fast=False, tasks=tasks)
 
@@ -103,11 +105,14 @@ def _item(experiment: Experiment, hard: Iterable[str]) -> dict[str, str]:
 
 
 def _experiment(names: Names) -> DAG:
-    arguments = [Parameter(name=name, value=reference(name)) for name in names.inputs]
+    """Return the template of an experiment. Several jobs are tried again together: one alone would wait in vain."""
+    tasks: list[Any] = [task for job in names.plan.jobs for task in gang.tasks(job, names)]
     return DAG(
         name="experiment",
         inputs=[Parameter(name=name) for name in names.inputs],
-        tasks=[Task(name=job.type, template=job.type, arguments=arguments) for job in names.plan.jobs],
+        fail_fast=False if names.is_gang else None,  # who is left is ended by a hook, not waited for
+        retry_strategy=retries.strategy(names.plan.retries) if names.is_gang else None,
+        tasks=tasks,
     )
 
 
@@ -135,15 +140,14 @@ def _annotations(names: Names) -> dict[str, str]:
     return told
 
 
-def _has_board(names: Names) -> bool:
-    return names.plan.tensorboard and names.plan.is_set
-
-
 def _completed(document: dict[str, Any], names: Names) -> dict[str, Any]:
     """Add what Argo 4.1 knows and Hera 7.1 does not, and drop the empty namespace that Hera asks for."""
     if not document["metadata"]["namespace"]:
         del document["metadata"]["namespace"]
-    if _has_board(names):
-        board = next(each for each in document["spec"]["templates"] if each["name"] == "tensorboard")
-        board["pendingTimeout"] = tensorboard.PATIENCE
+    waits = {"tensorboard": tensorboard.PATIENCE} if names.plan.tensorboard else {}
+    if names.is_gang:
+        waits |= dict.fromkeys((job.type for job in names.plan.jobs), f"{names.plan.gang_timeout + gang.PATIENCE}s")
+    for template in document["spec"]["templates"]:
+        if template["name"] in waits:
+            template["pendingTimeout"] = waits[template["name"]]
     return document

@@ -1,16 +1,19 @@
 """The template of a job: one container, what it gets mounted, what it is told, and what it hands back."""
 
+from collections.abc import Iterator
+
 from hera.workflows import Container, Env, Parameter, SecretEnv
 from hera.workflows.models import ValueFrom, VolumeMount
 
 from riseml import labels
-from riseml.compiler import pod, record, retries, tensorboard, text
+from riseml.compiler import gang, pod, record, retries, text
 from riseml.compiler.names import Names
 from riseml.config.variables import variable_of
 from riseml.errors import InvalidInputError
 from riseml.spec import Job
 
 RESULT = f"{pod.RISEML}/result"
+MISSING = f"{pod.RISEML}/missing"
 _LONGEST = 128_000  # bytes: below the kernel's limit of an argument
 RESULT_FILE = f"{pod.OUTPUT}/.riseml/results.jsonl"
 
@@ -18,27 +21,44 @@ RESULT_FILE = f"{pod.OUTPUT}/.riseml/results.jsonl"
 def template(job: Job, names: Names) -> Container:
     """Return the template of all jobs of one type."""
     plan, remote = names.plan, names.origin.git_url is not None
-    board = plan.tensorboard and not plan.is_set
     return Container(
         name=job.type,
         inputs=[
-            *(Parameter(name=name) for name in names.inputs),
+            *(Parameter(name=each.name) for each in (*gang.shared(names), *gang.own(job, 1))),
             *pod.fetched(names, pod.code_folder(names)),
         ],
-        labels={labels.EXPERIMENT: text.reference(labels.SUB_PARAMETER), labels.TYPE: job.type},
+        labels=_labels(job, names),
+        daemon=job.daemon or None,
+        affinity=pod.together(names) if names.is_gang else None,
+        pod_spec_patch=gang.patch(job, names),
         init_containers=None if remote else [pod.checkout(names)],
         image=names.image,
         command=["sh", "-c"],
-        args=pod.arguments([_line(line, names) for line in job.run]),
+        args=pod.arguments([_line(line, names) for line in job.run], job.way, gang=names.is_gang),
         working_dir=pod.CODE,
         env=_environment(job, names),
         resources=pod.requirements(job.resources, names),
         volume_mounts=_mounts(names),
-        sidecars=[tensorboard.sidecar(names)] if board else None,
-        outputs=[Parameter(name="result", value_from=ValueFrom(path=RESULT, default=""))],
-        retry_strategy=retries.strategy(plan.retries),
+        outputs=[*_outputs(names)],
+        retry_strategy=None if names.is_gang else retries.strategy(plan.retries),
         active_deadline_seconds=plan.timeout,
     )
+
+
+def _labels(job: Job, names: Names) -> dict[str, str]:
+    return {
+        labels.EXPERIMENT: text.reference(labels.SUB_PARAMETER),
+        labels.TYPE: job.type,
+        **({labels.INDEX: text.reference(labels.INDEX_PARAMETER)} if job.count > 1 else {}),
+        **({labels.GANG: "true"} if names.meets else {}),
+        **({labels.ATTEMPT: names.attempt} if names.retried_whole else {}),
+    }
+
+
+def _outputs(names: Names) -> Iterator[Parameter]:
+    yield Parameter(name="result", value_from=ValueFrom(path=RESULT, default=""))
+    if names.is_gang:
+        yield Parameter(name=labels.MISSING, value_from=ValueFrom(path=MISSING, default=""))
 
 
 def _line(line: str, names: Names) -> str:
@@ -55,14 +75,15 @@ def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
     told = {
         **{variable_of(name): tag for name, tag in names.tags.items()},
         **{name: text.bind(value, names.tags) for name, value in job.env.items()},
+        **gang.told(job, names),
         "OUTPUT_DIR": pod.OUTPUT,
         "DATA_DIR": pod.DATA,
         "RISEML_DIR": pod.RISEML,
         "RESULT_FILE": RESULT_FILE,
         "RISEML_EXPERIMENT": names.experiment,
         "EXPERIMENT_ID": names.experiment,
-        "RISEML_JOB": job.type,
-        "RISEML_ATTEMPT": "{{retries}}" if names.plan.retries.count else "0",
+        "RISEML_JOB": gang.name(job),
+        "RISEML_ATTEMPT": names.attempt,
         "RISEML_CONFIGURATION": record.configuration(names),
     }
     kept = names.target.secret

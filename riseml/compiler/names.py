@@ -69,13 +69,46 @@ class Names:
         """The parameters that an experiment and its jobs take."""
         return (labels.SUB_PARAMETER, *self.handed_down, *self.parameters, *map(quoting.companion, self.hard))
 
+    def host(self, job: str) -> str:
+        """The host name of a job such as `worker.1`, and of its pod."""
+        workflow = self.workflow or "{{workflow.name}}"
+        attempt = f"-{self.attempt}" if self.retried_whole else ""  # the former ones may still be about
+        return f"{workflow}-{reference(labels.SUB_PARAMETER)}{attempt}-{job.replace('.', '-', 1)}"
+
+    def address(self, job: str) -> str:
+        """The name by which the other jobs of an experiment reach a job."""
+        return f"{self.host(job)}.{labels.SUBDOMAIN}"
+
+    @property
+    def is_gang(self) -> bool:
+        """Whether an experiment has several jobs."""
+        return self.plan.is_gang
+
+    @property
+    def retried_whole(self) -> bool:
+        """Whether all jobs of an experiment are tried again when one has failed."""
+        return self.is_gang and self.plan.retries.count > 0
+
+    @property
+    def attempt(self) -> str:
+        """Which attempt a job is part of, counted from 0."""
+        if not self.plan.retries.count:
+            return "0"
+        return reference(labels.ATTEMPT_PARAMETER) if self.is_gang else "{{retries}}"
+
+    @cached_property
+    def meets(self) -> bool:
+        """Whether the jobs of an experiment look for each other, or themselves, by name."""
+        return self.is_gang or any("{{host." in text for job in self.plan.jobs for text in job.told.values())
+
     @cached_property
     def stem(self) -> str:
         """The project as Kubernetes allows it in names, so short that the longest host name still fits."""
         number = "x" * _GENERATED if self.origin.number is None else str(self.origin.number)
         sub = max(experiment.sub for experiment in self.plan.experiments)
-        jobs = (job.type if job.count == 1 else f"{job.type}-{job.count}" for job in self.plan.jobs)
-        longest = max(len(f"-{number}-{sub}-{job}") for job in jobs)
+        jobs = (job.names[-1] for job in self.plan.jobs)
+        attempt = f"-{self.plan.retries.count}" if self.retried_whole else ""
+        longest = max(len(f"-{number}-{sub}{attempt}-{job}") for job in jobs)
         stem = re.sub("[^a-z0-9]+", "-", self.plan.project.lower())
         return stem[: _LIMIT - longest].strip("-") or "riseml"
 

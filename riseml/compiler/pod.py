@@ -1,6 +1,8 @@
 """What the pods of a document have in common: volumes, the way code comes to them, what Kubernetes is asked for."""
 
+import shlex
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from hera.workflows import (
@@ -15,16 +17,21 @@ from hera.workflows import (
 )
 from hera.workflows.models import (
     Affinity,
+    LabelSelector,
     NodeAffinity,
     NodeSelectorRequirement,
     NodeSelectorTerm,
+    PodAffinity,
+    PodAffinityTerm,
     PreferredSchedulingTerm,
     ResourceRequirements,
     VolumeMount,
+    WeightedPodAffinityTerm,
 )
 
-from riseml import quantities, templating
+from riseml import labels, quantities, templating
 from riseml.compiler.names import Names
+from riseml.compiler.text import reference
 from riseml.spec import Resources
 
 CODE, DATA, OUTPUT, RISEML, STORE, SHM = "/code", "/data", "/output", "/riseml", "/store", "/dev/shm"  # noqa: S108
@@ -34,6 +41,7 @@ _WRITE_LIBRARY = """
 mkdir -p "$RISEML_DIR/lib"
 printf %s "$1" > "$RISEML_DIR/lib/riseml.py"
 """
+_PARTS = {"processes": {"riseml_lines": "session.sh"}, "mpi": {"riseml_agent": "mpi_agent.py"}}
 # The lines run in bash where there is one. `$0` is the run script, which `sh` has read as an argument only.
 _BASH = """\
 command -v bash > /dev/null && exec bash -c "$0" riseml "$@"
@@ -59,9 +67,21 @@ def volumes(names: Names) -> list[Any]:
     ]
 
 
-def arguments(lines: Sequence[str]) -> list[str]:
+def arguments(lines: Sequence[str], way: str = "session", *, gang: bool = False) -> list[str]:
     """Return the `args` of a container whose command is `sh -c`: the run script, then each line as it is."""
-    return [_BASH, templating.read("run.sh"), *lines]
+    return [_BASH, script(way, gang=gang), *lines]
+
+
+@cache
+def script(way: str = "session", *, gang: bool = False) -> str:
+    """Return the run script: how the jobs of a gang meet, which way the lines run, and `run.sh` around both."""
+    parts = "".join(_assigned(name, templating.read(part)) for name, part in _PARTS.get(way, {}).items())
+    session = _assigned("riseml_session", parts + templating.read(f"{way}.sh"))
+    return (templating.read("gang.sh") if gang else "") + session + templating.read("run.sh")
+
+
+def _assigned(variable: str, text: str) -> str:
+    return f"{variable}={shlex.quote(text)}\n"
 
 
 def checkout(names: Names) -> UserContainer:
@@ -127,3 +147,17 @@ def prefer(label: str, operator: str) -> Affinity:
     wish = NodeSelectorRequirement(key=label, operator=operator, values=["true"])
     term = PreferredSchedulingTerm(weight=_STRONGEST, preference=NodeSelectorTerm(match_expressions=[wish]))
     return Affinity(node_affinity=NodeAffinity(preferred_during_scheduling_ignored_during_execution=[term]))
+
+
+def together(names: Names) -> Affinity:
+    """Return the wish of all jobs, and that for the node where others of the same experiment are."""
+    own = {
+        labels.WORKFLOW: names.workflow or "{{workflow.name}}",
+        labels.EXPERIMENT: reference(labels.SUB_PARAMETER),
+    }
+    peers = PodAffinityTerm(label_selector=LabelSelector(match_labels=own), topology_key="kubernetes.io/hostname")
+    wish = WeightedPodAffinityTerm(weight=_STRONGEST, pod_affinity_term=peers)
+    return Affinity(
+        node_affinity=prefer(labels.SYSTEM_NODE, "NotIn").node_affinity,
+        pod_affinity=PodAffinity(preferred_during_scheduling_ignored_during_execution=[wish]),
+    )

@@ -1,11 +1,12 @@
-"""TensorBoard over an output folder: beside the job of a single experiment, or once for a whole set.
+"""TensorBoard over a run's output folder: a daemon beside the set, so one for all its experiments.
 
-Its script never ends by itself: a sidecar that fails would fail the job, a daemon that ends the run.
+It is no sidecar of a job, also where there is only one: a sidecar's end decides over the job's (an OOM kill of it would
+fail the experiment), and its requests could keep the job from finding a node. Its script never ends by itself.
 """
 
 from decimal import Decimal
 
-from hera.workflows import Container, Parameter, UserContainer
+from hera.workflows import Container, Parameter
 from hera.workflows.models import ContainerPort, VolumeMount
 
 from riseml import labels, templating
@@ -18,22 +19,8 @@ RESOURCES = Resources(cpus=Decimal("0.2"), mem=256_000_000)
 PATIENCE = "10m"  # how long a run waits for a place for its TensorBoard, before it goes on without
 
 
-def sidecar(names: Names) -> UserContainer:
-    """Return the container beside the job of a single experiment; it ends with the job."""
-    return UserContainer(
-        name="tensorboard",
-        image=names.image,
-        command=["sh", "-c"],
-        args=[templating.read("tensorboard.sh"), "tensorboard"],
-        env=pod.variables(_told()),
-        ports=[ContainerPort(container_port=PORT)],
-        resources=pod.requirements(RESOURCES, names),
-        volume_mounts=[VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.output_path)],
-    )
-
-
 def daemon(names: Names) -> Container:
-    """Return the template of the one that shows all experiments of a set."""
+    """Return the template."""
     return Container(
         name="tensorboard",
         inputs=[Parameter(name=name) for name in names.handed_down],
@@ -42,12 +29,15 @@ def daemon(names: Names) -> Container:
         image=names.image,
         command=["sh", "-c"],
         args=[templating.read("tensorboard.sh"), "tensorboard"],
-        env=pod.variables({**_told(), "RISEML_JOB": "tensorboard", "RISEML_ATTEMPT": "0"}),
+        env=pod.variables(
+            {
+                "OUTPUT_DIR": pod.OUTPUT,
+                "TENSORBOARD_ADDRESS": f"0.0.0.0:{PORT}",
+                "RISEML_JOB": "tensorboard",
+                "RISEML_ATTEMPT": "0",
+            }
+        ),
         ports=[ContainerPort(container_port=PORT)],
         resources=pod.requirements(RESOURCES, names),
         volume_mounts=[VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path)],
     )
-
-
-def _told() -> dict[str, str]:
-    return {"OUTPUT_DIR": pod.OUTPUT, "TENSORBOARD_ADDRESS": f"0.0.0.0:{PORT}"}

@@ -7,7 +7,7 @@ says, reads its own section `train.jax` and needs no change anywhere else.
 from typing import Any, Protocol, cast
 
 from riseml import plugins
-from riseml.errors import RiseMLError, UnsupportedError
+from riseml.errors import RiseMLError
 from riseml.schema import Record
 from riseml.spec import Job, Resources
 
@@ -30,7 +30,7 @@ class Framework(Protocol):
     def doubts(self, options: Any, image: str) -> tuple[str, ...]:
         """Return what is probably not meant about these options with this image."""
 
-    def distribute(self, job: Job, options: Any) -> tuple[Job, ...]:
+    def distribute(self, job: Job, options: Any, image: str) -> tuple[Job, ...]:
         """Return the jobs that run instead of `job`, which is what an experiment without a framework would run."""
 
 
@@ -55,17 +55,3 @@ def find(name: str | None) -> Framework:
     if missing := [part for part in _PARTS if not hasattr(module, part)]:
         raise RiseMLError(f"the framework '{name}' lacks {', '.join(missing)}", f"See {__name__} for what it needs.")
     return cast("Framework", module)
-
-
-def alone(job: Job, *, several: bool, name: str) -> tuple[Job, ...]:
-    """Return the job alone, for options that ask for one process.
-
-    Raises:
-        UnsupportedError: they ask for several.
-    """
-    if several:
-        raise UnsupportedError(
-            f"several jobs of {name} for one experiment cannot be run yet",
-            "The file is right; for now, run it with one worker.",
-        )
-    return (job,)

@@ -1,9 +1,9 @@
-"""Horovod with any library: workers whose processes `horovodrun` starts from the first one."""
+"""Horovod with any library: workers whose processes are the ranks of one `mpirun`, as with `framework: mpi`."""
 
 from dataclasses import dataclass
 
-from riseml.amounts import WORKERS, Workers, are_several
-from riseml.frameworks import alone
+from riseml.amounts import WORKERS, Workers
+from riseml.frameworks import mpi
 from riseml.schema import Boolean, Nullable, Record, Text
 from riseml.spec import Job, Resources
 
@@ -44,6 +44,6 @@ def doubts(_options: Options, _image: str) -> tuple[str, ...]:
     return ()
 
 
-def distribute(job: Job, options: Options) -> tuple[Job, ...]:
+def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     """Return the job, or the workers."""
-    return alone(job, several=are_several(options.workers, job.resources), name="Horovod")
+    return mpi.ranks(job, options.workers)

@@ -1,11 +1,16 @@
-"""JAX: one job, or workers whose processes meet at the first one's coordinator."""
+"""JAX: one job, or workers whose processes meet at the first one's coordinator.
 
-from dataclasses import dataclass
+jax: {workers: 2}   ──▶   worker.1, worker.2, told JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID
+"""
 
-from riseml.amounts import WORKERS, Workers, are_several
-from riseml.frameworks import alone
+from dataclasses import dataclass, replace
+
+from riseml.amounts import WORKERS, Workers
 from riseml.schema import Boolean, Record
-from riseml.spec import Job, Resources
+from riseml.spec import PLACE, Job, Resources, host
+
+_PORT = 1234  # of the coordinator, as in JAX's documentation
+_EACH = "JAX_COORDINATOR_ADDRESS=$leader JAX_NUM_PROCESSES=$size JAX_PROCESS_ID=$rank"
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,17 @@ def doubts(_options: Options, _image: str) -> tuple[str, ...]:
     return ()
 
 
-def distribute(job: Job, options: Options) -> tuple[Job, ...]:
+def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     """Return the job, or the workers."""
-    return alone(job, several=are_several(options.workers, job.resources), name="JAX")
+    workers = options.workers
+    if workers is None:
+        return (job,)
+    type = "worker" if workers.count > 1 else job.type  # noqa: A001
+    told = {
+        "RISEML_EACH": _EACH,
+        "RISEML_LEADER": f"{host(type)}:{_PORT}",
+        "RISEML_NODES": str(workers.count),
+        "RISEML_NODE": PLACE,
+        "RISEML_PROCESSES": str(workers.processes_with(job.resources)),
+    }
+    return (replace(job, type=type, count=workers.count, way="processes", told=told),)

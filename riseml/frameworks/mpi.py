@@ -1,9 +1,11 @@
-"""MPI: workers whose processes `mpirun` starts from the first one."""
+"""MPI: workers whose processes `mpirun` starts from the first one, a line of `run` after the other.
 
-from dataclasses import dataclass
+mpi: {workers: {count: 2, processes: 4}}   ──▶   worker.1 (mpirun), worker.2 (waits for it): 8 processes for each line
+"""
 
-from riseml.amounts import WORKERS, Workers, are_several
-from riseml.frameworks import alone
+from dataclasses import dataclass, replace
+
+from riseml.amounts import WORKERS, Workers
 from riseml.schema import Record
 from riseml.spec import Job, Resources
 
@@ -32,6 +34,15 @@ def doubts(_options: Options, _image: str) -> tuple[str, ...]:
     return ()
 
 
-def distribute(job: Job, options: Options) -> tuple[Job, ...]:
+def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     """Return the job, or the workers."""
-    return alone(job, several=are_several(options.workers, job.resources), name="MPI")
+    return ranks(job, options.workers)
+
+
+def ranks(job: Job, workers: Workers | None) -> tuple[Job, ...]:
+    """Return the job where no workers are asked for; else workers whose processes are the ranks of one `mpirun`."""
+    if workers is None:
+        return (job,)
+    told = {"RISEML_PROCESSES": str(workers.processes_with(job.resources))}
+    type = "worker" if workers.count > 1 else job.type  # noqa: A001
+    return (replace(job, type=type, count=workers.count, way="mpi", told=told),)

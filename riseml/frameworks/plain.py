@@ -29,6 +29,6 @@ def doubts(_options: Options, _image: str) -> tuple[str, ...]:
     return ()
 
 
-def distribute(job: Job, _options: Options) -> tuple[Job, ...]:
+def distribute(job: Job, _options: Options, _image: str) -> tuple[Job, ...]:
     """Return the job itself."""
     return (job,)

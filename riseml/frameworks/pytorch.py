@@ -1,11 +1,28 @@
-"""PyTorch: one job, or workers whose processes torchrun's variables tell of each other (MASTER_ADDR, RANK, …)."""
+"""PyTorch: one job, or workers whose processes torchrun's variables tell of each other (MASTER_ADDR, RANK, …).
 
-from dataclasses import dataclass
+pytorch: {workers: {count: 3, processes: 2}}   ──▶   master (ranks 0 and 1), worker.1 (2, 3), worker.2 (4, 5)
+"""
 
-from riseml.amounts import WORKERS, Workers, are_several
-from riseml.frameworks import alone
+from dataclasses import dataclass, replace
+
+from riseml.amounts import WORKERS, Workers
 from riseml.schema import Boolean, Nullable, Record, Text
-from riseml.spec import Job, Resources
+from riseml.spec import INDEX, Job, Resources, host
+
+_PORT = 29500  # of the store on the master, torchrun's default
+_EACH = {  # as torch.distributed.run sets them for each process; templates/processes.sh knows the values
+    "MASTER_ADDR": "$leader_host",
+    "MASTER_PORT": "$leader_port",
+    "RANK": "$rank",
+    "WORLD_SIZE": "$size",
+    "LOCAL_RANK": "$local_rank",
+    "LOCAL_WORLD_SIZE": "$local_size",
+    "GROUP_RANK": "$node",
+    "GROUP_WORLD_SIZE": "$nodes",
+    "ROLE_RANK": "$rank",
+    "ROLE_WORLD_SIZE": "$size",
+    "ROLE_NAME": "default",
+}
 
 
 @dataclass(frozen=True)
@@ -35,7 +52,7 @@ SECTION = Record(
 
 def variables(options: Options) -> frozenset[str]:
     """What torchrun sets for workers."""
-    return frozenset({"MASTER_ADDR", "MASTER_PORT", "WORLD_SIZE", "RANK", "LOCAL_RANK"} if options.workers else ())
+    return frozenset(_EACH if options.workers else ())
 
 
 def image(options: Options, _resources: Resources) -> str:
@@ -48,6 +65,19 @@ def doubts(_options: Options, _image: str) -> tuple[str, ...]:
     return ()
 
 
-def distribute(job: Job, options: Options) -> tuple[Job, ...]:
-    """Return the job, or the workers."""
-    return alone(job, several=are_several(options.workers, job.resources), name="PyTorch")
+def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
+    """Return the job, or the master and the workers."""
+    workers = options.workers
+    if workers is None:
+        return (job,)
+    first = replace(job, type="master" if workers.count > 1 else job.type, way="processes")
+    told = {
+        "RISEML_EACH": " ".join(f"{name}={value}" for name, value in _EACH.items()),
+        "RISEML_LEADER": f"{host(first.type)}:{_PORT}",
+        "RISEML_NODES": str(workers.count),
+        "RISEML_PROCESSES": str(workers.processes_with(job.resources)),
+    }
+    master = replace(first, told={**told, "RISEML_NODE": "0"})
+    if workers.count == 1:
+        return (master,)
+    return (master, replace(first, type="worker", count=workers.count - 1, told={**told, "RISEML_NODE": INDEX}))

@@ -3,19 +3,24 @@
 tensorflow: {version: 1.5.0, distributed: {worker: 3, ps: 1}}   ──▶   master, worker.1, worker.2, ps.1
 """
 
+import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from riseml.amounts import RESOURCES, WORKERS, Workers
 from riseml.document import Document, Entries
-from riseml.frameworks import alone
+from riseml.frameworks import mpi
 from riseml.schema import Boolean, Choice, Integer, Nullable, Record, Shorthand, Text
-from riseml.spec import Job, Resources
+from riseml.spec import PLACE, Job, Resources, host
 
 _TAG = "[0-9A-Za-z_.-]"
 _FIRST_WITH_TENSORBOARD = (1, 4)
 _RELEASE = r"tensorflow/tensorflow:(\d+)\.(\d+)"
+_PORT = 2222  # as in the guides of TensorFlow
+_MAJOR = re.compile(
+    r"(?:tf|tensorflow[:_-]?v?)([12])(?![0-9])"
+)  # in an image's name: `…/tensorflow:1.5.0`, `…-tf1-py3`
 
 
 @dataclass(frozen=True)
@@ -133,9 +138,40 @@ def doubts(options: Options, image: str) -> tuple[str, ...]:
     return tuple(found)
 
 
-def distribute(job: Job, options: Options) -> tuple[Job, ...]:
+def distribute(job: Job, options: Options, image: str) -> tuple[Job, ...]:
     """Return the job, or the master, workers and parameter servers."""
-    return alone(job, several=bool(options.distributed or options.horovod), name="TensorFlow")
+    if options.horovod:
+        return mpi.ranks(job, options.horovod.workers)
+    if not options.distributed:
+        return (job,)
+    roles = options.distributed
+    jobs = (
+        _with(job, "master", roles.master, 1),
+        *([_with(job, "worker", roles.worker, roles.worker.count - 1)] if roles.worker.count > 1 else []),
+        replace(_with(job, "ps", roles.ps, roles.ps.count), daemon=True),
+    )
+    first = roles.chief or _first_task(options.version, image)
+    return tuple(replace(each, told={"TF_CONFIG": _config(each, jobs, first)}) for each in jobs)
+
+
+def _with(job: Job, type: str, role: Role, count: int) -> Job:  # noqa: A002
+    return replace(job, type=type, count=count, resources=role.resources or job.resources)
+
+
+def _first_task(version: str | None, image: str) -> str:
+    """Return what the release calls the task that leads: `master` until TensorFlow 2."""
+    major = re.match(r"(\d+)", version or "") or _MAJOR.search(image)
+    return "master" if major and major[1] == "1" else "chief"
+
+
+def _config(job: Job, jobs: tuple[Job, ...], first: str) -> str:
+    """Return TF_CONFIG: all jobs by type, and which of them this one is."""
+    types = {each.type: first if each.type == "master" else each.type for each in jobs}
+    cluster = {
+        types[each.type]: [f"{host(each.type, index)}:{_PORT}" for index in range(1, each.count + 1)] for each in jobs
+    }
+    text = json.dumps({"cluster": cluster, "task": {"type": types[job.type], "index": 0}})
+    return text if job.count == 1 else text.replace('"index": 0', f'"index": {PLACE}')
 
 
 def _any_gpus(options: Options, resources: Resources) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from riseml import labels
 from riseml.status import document as doc
 from riseml.status import reasons
 from riseml.status.document import Node
@@ -125,6 +126,8 @@ def _outcome(found: Attempts, attempts: int, kills: Kills, sub: str) -> Outcome:
     if phase == "Succeeded":
         return Outcome(State.FINISHED, "COMPLETED", message, code, finished)
     word, said = reasons.failure(phase, message, code)
+    if missing := doc.parameters(node.get("outputs")).get(labels.MISSING):
+        word, said = "GANG", missing
     return Outcome(State.FAILED, word, said, code, finished)
 
 

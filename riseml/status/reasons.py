@@ -17,6 +17,7 @@
 | COMMAND | named a command that is not there, or not executable | exit codes 126 and 127, `StartError` |
 | OOM | needed more memory than it may use | `OOMKilled` |
 | TIMEOUT | ran longer than its `timeout` | `active on the node longer than …` |
+| GANG | waited in vain for the other jobs of its experiment | the output `missing` |
 | CHECKOUT | did not get its code, or a build its files | `checkout: …`, `context: …` |
 | SIDECAR | ended because a sidecar failed | `<name>: … (exit code 1)` |
 | EVICTED, PREEMPTED, NODE_LOST | was taken off its node; its node, or the machine, went away | the pod's message |

@@ -54,12 +54,13 @@ class Place:
         ensure(self.core.create_namespaced_secret, self.namespace, _token())
         rules = [
             {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]},
-            {"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list", "watch", "delete", "deletecollection"]},
+            {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete"]},
         ]
         ensure(self.rights.create_namespaced_role, self.namespace, {**name, "rules": rules})
         role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "riseml-job"}
         who = [{"kind": "ServiceAccount", "name": "riseml-job", "namespace": self.namespace}]
         ensure(self.rights.create_namespaced_role_binding, self.namespace, {**name, "roleRef": role, "subjects": who})
+        ensure(self.core.create_namespaced_service, self.namespace, _service())
         ensure(self.core.create_namespaced_pod, self.namespace, _store_pod())
         wait_until(lambda: self._phase("store") == "Running", 60, "the store")
 
@@ -227,6 +228,11 @@ def _token() -> dict[str, Any]:
         "annotations": {"kubernetes.io/service-account.name": "riseml-job"},
     }
     return {"metadata": metadata, "type": "kubernetes.io/service-account-token"}
+
+
+def _service() -> dict[str, Any]:
+    spec = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": {labels.GANG: "true"}}
+    return {"metadata": {"name": labels.SUBDOMAIN}, "spec": spec}
 
 
 def _store_pod() -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import subprocess
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -12,14 +13,23 @@ from hera.shared import global_config
 from hera.workflows.models import Workflow
 
 from riseml import labels, templating
+from riseml.compiler import pod
 from riseml.compiler.text import literal
 from riseml.engines.local.substitution import inner, tags
-from riseml.spec import Build, Job, Origin, Resources, Target
+from riseml.spec import PLACE, Build, Experiment, Job, Origin, Resources, Retries, Target, host
 from tests.unit.plans import ORIGIN, REVISION, Document, compiled, env, grid, lines, received, single, task, template
 
 ROOT = Path(__file__).parents[2]
 STEPS = ("pip install -r requirements.txt", "echo \"it's\" $HOME && touch 'a b'")
 BUILD = Build("0123456789abcdef01234567", ("requirements.txt",))
+GANG = single(
+    jobs=(
+        Job("master", ("x",), Resources(), told={"TF_CONFIG": f"{host('worker', 2)}:2222 at {PLACE}"}),
+        Job("worker", ("x",), Resources(), count=2, told={"TF_CONFIG": f"{host('master')}:2222 at {PLACE}"}),
+        Job("ps", ("x",), Resources(), daemon=True),
+    ),
+    gang_timeout=300,
+)
 PLANS = {
     "single": (single(), ORIGIN),
     "set": (grid({"lr": "1e-6"}, {"lr": "0.1"}, concurrency=2), ORIGIN),
@@ -42,6 +52,11 @@ PLANS = {
         ),
         replace(ORIGIN, build=BUILD),
     ),
+    "gang": (GANG, ORIGIN),
+    "gang, set": (replace(GANG, experiments=tuple(Experiment(i, {"lr": "1"}) for i in (1, 2)), is_set=True), ORIGIN),
+    "gang, retries": (replace(GANG, retries=Retries(2)), ORIGIN),
+    "gang, no number": (GANG, Origin("me", None, REVISION)),
+    "processes of one job": (single(job_told={"RISEML_LEADER": f"{host('train')}:29500"}, job_way="processes"), ORIGIN),
     "no number": (grid({"lr": "1"}, {"lr": "2"}), Origin("me", None, REVISION)),
     "git": (single(), Origin("", None, "main", git_url="https://example.org/mnist.git")),
     "git, install": (single(install=STEPS), Origin("", None, "", git_url="https://example.org/mnist.git")),
@@ -70,7 +85,7 @@ def test_every_tag_is_one_that_its_place_resolves(document: Document) -> None:
             key for each in part.get("dag", {}).get("tasks", ()) for item in each.get("withItems", ()) for key in item
         }
         known = {f"inputs.parameters.{name}" for name in inputs} | {f"item.{name}" for name in items}
-        known |= {"workflow.name", f"workflow.annotations.{labels.KILLED}", "retries"}
+        known |= {"workflow.name", "workflow.uid", f"workflow.annotations.{labels.KILLED}", "retries"}
         known |= {"tasks.build.outputs.parameters.image"} if part["name"] == "main" else set()
         assert set(map(inner, tags(part))) <= known
 
@@ -308,19 +323,15 @@ def test_a_known_image_needs_no_build() -> None:
     assert env(train["initContainers"][0])["CODE_DIR"] == "/riseml/code"
 
 
-def test_the_tensorboard_of_an_experiment_stands_beside_its_job() -> None:
-    (board,) = template(compiled(*PLANS["tensorboard"]), "train")["sidecars"]
-    assert board["image"] == "python:3.12"
-    assert env(board) == {"OUTPUT_DIR": "/output", "TENSORBOARD_ADDRESS": "0.0.0.0:6006"}
-    assert board["resources"] == {"requests": {"cpu": "200m", "memory": "256M"}}
-    assert [mount["subPath"] for mount in board["volumeMounts"]] == ["me/mnist/14"]
-
-
-def test_the_tensorboard_of_a_set_is_a_daemon_over_all_of_it() -> None:
-    document = compiled(*PLANS["tensorboard, set"])
+@pytest.mark.parametrize("case", ["tensorboard", "tensorboard, set"])
+def test_a_tensorboard_is_a_daemon_over_the_whole_run(case: str) -> None:
+    document = compiled(*PLANS[case])
     board = template(document, "tensorboard")
     assert board["daemon"] is True
     assert board["pendingTimeout"] == "10m"
+    assert board["container"]["image"] == "python:3.12"
+    assert board["container"]["resources"] == {"requests": {"cpu": "200m", "memory": "256M"}}
+    assert env(board["container"])["TENSORBOARD_ADDRESS"] == "0.0.0.0:6006"
     assert [mount["subPath"] for mount in board["container"]["volumeMounts"]] == ["me/mnist/14"]
     assert [each["name"] for each in template(document, "main")["dag"]["tasks"]] == ["set", "tensorboard"]
     assert "sidecars" not in template(document, "train")
@@ -413,8 +424,88 @@ def test_values_of_the_environment_are_texts() -> None:
     assert told["B"] == "$OUTPUT_DIR"
 
 
-@pytest.mark.parametrize("name", ["run.sh", "checkout.sh", "riseml.py", "context.sh", "build.sh", "tensorboard.sh"])
+@pytest.mark.parametrize(
+    "name", [path.name for path in templating.folder().glob("*.[ps]*") if path.suffix in {".py", ".sh"}]
+)
 def test_scripts_hold_nothing_that_argo_or_the_kubelet_would_change(name: str) -> None:
     text = templating.read(name)
     assert literal(text) == text
     assert "{{" not in text
+
+
+def test_the_jobs_of_a_gang_have_names_that_all_know() -> None:
+    document = compiled(*PLANS["gang"])
+    assert [each["name"] for each in template(document, "experiment")["dag"]["tasks"]] == [
+        "master",
+        "worker-1",
+        "worker-2",
+        "ps",
+    ]
+    worker, master = template(document, "worker"), template(document, "master")
+    index, sub = ("{{inputs.parameters." + name + "}}" for name in (labels.INDEX_PARAMETER, labels.SUB_PARAMETER))
+    assert json.loads(worker["podSpecPatch"]) == {"hostname": f"mnist-14-{sub}-worker-{index}", "subdomain": "riseml"}
+    assert json.loads(master["podSpecPatch"])["hostname"] == f"mnist-14-{sub}-master"
+    told = env(worker["container"])
+    assert told["TF_CONFIG"] == f"mnist-14-{sub}-master.riseml:2222 at {{{{inputs.parameters.riseml-place}}}}"
+    assert env(master["container"])["TF_CONFIG"] == f"mnist-14-{sub}-worker-2.riseml:2222 at 0"
+    assert told["RISEML_GANG"] == " ".join(
+        f"{job}=mnist-14-{sub}-{job.replace('.', '-')}.riseml:2222" for job in ("master", "worker.1", "worker.2", "ps")
+    )
+    assert told["RISEML_JOB"] == f"worker.{index}"
+    assert worker["metadata"]["labels"][labels.GANG] == "true"
+
+
+def test_whoever_fails_ends_the_others() -> None:
+    document = compiled(*PLANS["gang"])
+    for each in template(document, "experiment")["dag"]["tasks"]:
+        (hook,) = each["hooks"].values()
+        assert f'tasks["{each["name"]}"].status == "Failed"' in hook["expression"]
+        assert hook["template"] == "end-peers"
+    ending = template(document, "end-peers")["resource"]
+    assert ending["action"] == "delete"
+    assert "riseml.io/experiment={{inputs.parameters.riseml-sub}}" in " ".join(ending["flags"])
+    assert template(document, "experiment")["dag"]["failFast"] is False
+
+
+def test_a_gang_is_tried_again_as_a_whole() -> None:
+    document = compiled(*PLANS["gang, retries"])
+    assert template(document, "experiment")["retryStrategy"]["limit"] == "2"
+    for name in ("master", "worker", "ps"):
+        job = template(document, name)
+        assert "retryStrategy" not in job
+        assert job["metadata"]["labels"][labels.ATTEMPT] == "{{inputs.parameters.riseml-attempt}}"
+        assert "-{{inputs.parameters.riseml-attempt}}-" in job["podSpecPatch"]
+    assert "riseml.io/attempt={{inputs.parameters.riseml-attempt}}" in str(template(document, "end-peers"))
+    given = task(document, "worker-2")["arguments"]["parameters"]
+    assert {"name": labels.ATTEMPT_PARAMETER, "value": "{{retries}}"} in given
+
+
+def test_a_gang_waits_for_its_places_together() -> None:
+    document = compiled(*PLANS["gang"])
+    for name in ("master", "worker", "ps"):
+        assert template(document, name)["pendingTimeout"] == "360s"
+        assert env(template(document, name)["container"])["RISEML_GANG_TIMEOUT"] == "300"
+
+
+def test_only_jobs_that_are_looked_for_have_a_host_name() -> None:
+    assert "podSpecPatch" not in template(compiled(*PLANS["single"]), "train")
+    alone = template(compiled(*PLANS["processes of one job"]), "train")
+    assert "podSpecPatch" in alone
+    assert "RISEML_GANG" not in env(alone["container"])
+
+
+def test_the_longest_host_name_fits() -> None:
+    plan = replace(GANG, project="p" * 80, retries=Retries(10), experiments=(Experiment(1000, {}),))
+    document = compiled(plan, Origin("me", 123456))
+    host_name = json.loads(template(document, "worker")["podSpecPatch"])["hostname"]
+    for tag, value in (("riseml-sub", "1000"), ("riseml-attempt", "10"), ("riseml-index", "2")):
+        host_name = host_name.replace(f"{{{{inputs.parameters.{tag}}}}}", value)
+    assert len(host_name) == 63
+
+
+@pytest.mark.parametrize("way", ["session", "processes", "mpi"])
+def test_the_run_script_runs_lines_in_each_way(way: str) -> None:
+    script = pod.script(way, gang=True)
+    assert script.endswith(templating.read("run.sh"))
+    assert script.startswith(templating.read("gang.sh"))
+    assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0

@@ -1,5 +1,6 @@
 """From a config to what will run."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -95,18 +96,103 @@ def test_one_process_of_any_framework(framework: str, tensorboard: bool) -> None
     assert found.framework == framework.partition(",")[0].removeprefix("framework: ")
 
 
+def jobs(train: str) -> dict[str, Job]:
+    """Return the jobs of an experiment by type."""
+    text = f"project: ab\ntrain: {{resources: {{cpus: 2}}, run: [one, two], {train}}}\n"
+    return {job.type: job for job in plan(load_text(text)).jobs}
+
+
+def test_tensorflow_is_a_master_workers_and_parameter_servers() -> None:
+    told = "distributed: {worker: 3, ps: {count: 2, resources: {cpus: 1}}, master: {resources: {cpus: 4}}}"
+    found = jobs(f"framework: tensorflow, tensorflow: {{version: 2.16.1, {told}}}")
+    assert [(job.type, job.count, int(job.resources.cpus), job.daemon) for job in found.values()] == [
+        ("master", 1, 4, False),
+        ("worker", 2, 2, False),
+        ("ps", 2, 1, True),
+    ]
+    assert {job.run for job in found.values()} == {("one", "two")}
+    text = found["worker"].told["TF_CONFIG"].replace("{{place}}", "1")
+    assert json.loads(text) == {
+        "cluster": {
+            "chief": ["{{host.master.1}}:2222"],
+            "worker": ["{{host.worker.1}}:2222", "{{host.worker.2}}:2222"],
+            "ps": ["{{host.ps.1}}:2222", "{{host.ps.2}}:2222"],
+        },
+        "task": {"type": "worker", "index": 1},
+    }
+    assert json.loads(found["master"].told["TF_CONFIG"])["task"] == {"type": "chief", "index": 0}
+
+
+def test_one_worker_is_the_master_alone() -> None:
+    found = jobs("framework: tensorflow, tensorflow: {distributed: {ps: 1}}")
+    assert list(found) == ["master", "ps"]
+    assert json.loads(found["ps"].told["TF_CONFIG"])["task"] == {"type": "ps", "index": 0}
+
+
 @pytest.mark.parametrize(
-    "framework",
+    ("options", "image", "leader"),
     [
-        "framework: tensorflow, tensorflow: {distributed: {ps: 1}}",
-        "framework: tensorflow, tensorflow: {horovod: {workers: 2}}",
-        "framework: pytorch, pytorch: {workers: 2}",
-        "framework: jax, jax: {workers: {count: 1, processes: 2}}",
-        "framework: mpi, mpi: {workers: 1}",
-        "framework: horovod, horovod: {workers: 2}",
+        ("version: 1.15.5", "", "master"),
+        ("version: 2.16.1", "", "chief"),
+        ("version: latest", "", "chief"),
+        ("", "", "chief"),
+        ("", "tensorflow/tensorflow:1.5.0-gpu", "master"),
+        ("", "tensorflow/tensorflow:2.4.1", "chief"),
+        ("", "nvcr.io/nvidia/tensorflow:23.03-tf1-py3", "master"),
+        ("", "nvcr.io/nvidia/tensorflow:23.03-tf2-py3", "chief"),
+        ("", "me/tensorflow-1.5:3", "master"),
+        ("", "python:1.5", "chief"),
+        ("", "tensorflow/tensorflow:12.0.0", "chief"),
+        ("version: 2.16.1", "tensorflow/tensorflow:1.5.0", "chief"),
+        ("version: 2.16.1, chief: master", "", "master"),
+        ("version: 1.5.0, chief: chief", "", "chief"),
     ],
 )
-def test_several_processes_are_not_begun_by_mistake(framework: str) -> None:
-    config = load_text(f"project: ab\ntrain: {{image: x, resources: {{gpus: 2}}, run: y, {framework}}}\n")
-    with pytest.raises(UnsupportedError, match="several jobs"):
-        plan(config)
+def test_the_task_that_leads_is_called_as_the_release_does(options: str, image: str, leader: str) -> None:
+    version, _, chief = options.partition(", ")
+    section = ", ".join(filter(None, (version, f"distributed: {{worker: 2{', ' * bool(chief)}{chief}}}")))
+    found = jobs(f"framework: tensorflow, tensorflow: {{{section}}}" + (f", image: '{image}'" if image else ""))
+    assert list(json.loads(found["ps"].told["TF_CONFIG"])["cluster"]) == [leader, "worker", "ps"]
+
+
+@pytest.mark.parametrize(
+    ("train", "wanted"),
+    [
+        ("framework: mpi, image: x, mpi: {workers: {count: 3, processes: 2}}", ("worker", 3, "2")),
+        ("framework: mpi, image: x, mpi: {workers: {count: 1, processes: 4}}", ("train", 1, "4")),
+        ("framework: horovod, horovod: {workers: 2}", ("worker", 2, "1")),
+        ("framework: tensorflow, tensorflow: {horovod: {workers: 2}}", ("worker", 2, "1")),
+        ("framework: horovod, horovod: {workers: 2}, resources: {gpus: 4}", ("worker", 2, "4")),
+        ("framework: horovod, horovod: {workers: {count: 2, processes: 1}}, resources: {gpus: 4}", ("worker", 2, "1")),
+    ],
+)
+def test_the_ranks_of_mpi(train: str, wanted: tuple[str, int, str]) -> None:
+    text = f"project: ab\ntrain: {{run: x, {train}" + ("}" if "resources" in train else ", resources: {}}")
+    (job,) = plan(load_text(text)).jobs
+    assert (job.type, job.count, job.told["RISEML_PROCESSES"]) == wanted
+    assert job.way == "mpi"
+
+
+def test_pytorch_has_a_master_with_the_first_ranks() -> None:
+    found = jobs("framework: pytorch, pytorch: {workers: {count: 3, processes: 2}}")
+    assert [(job.type, job.count) for job in found.values()] == [("master", 1), ("worker", 2)]
+    assert [job.told["RISEML_NODE"] for job in found.values()] == ["0", "{{index}}"]
+    assert {job.told["RISEML_LEADER"] for job in found.values()} == {"{{host.master.1}}:29500"}
+    assert {job.told["RISEML_PROCESSES"] for job in found.values()} == {"2"}
+
+
+def test_several_processes_of_one_worker_know_each_other_too() -> None:
+    (job,) = jobs("framework: pytorch, pytorch: {workers: {count: 1, processes: 2}}").values()
+    assert (job.type, job.told["RISEML_LEADER"]) == ("train", "{{host.train.1}}:29500")
+
+
+def test_jax_has_its_coordinator_on_the_first_worker() -> None:
+    (job,) = jobs("framework: jax, image: x, jax: {workers: 2}").values()
+    assert (job.type, job.count, job.told["RISEML_NODE"]) == ("worker", 2, "{{place}}")
+    assert job.told["RISEML_LEADER"] == "{{host.worker.1}}:1234"
+
+
+def test_retries_of_a_gang_cannot_choose_causes() -> None:
+    with pytest.raises(UnsupportedError, match="cannot choose causes"):
+        jobs("framework: jax, image: x, jax: {workers: 2}, retries: {count: 2, on: oom}")
+    assert jobs("framework: jax, image: x, jax: {workers: 2}, retries: 2")

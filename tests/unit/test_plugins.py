@@ -25,7 +25,7 @@ SECTION = Record(Options, {"solvers": Integer(1)})
 def variables(options): return frozenset({"CAFFE_SOLVER"})
 def image(options, resources): return "bvlc/caffe:cpu"
 def doubts(options, image): return ("caffe is old",)
-def distribute(job, options): return (replace(job, type="solver", count=options.solvers),)
+def distribute(job, options, image): return (replace(job, type="solver", count=options.solvers),)
 """
 
 Install = Callable[[str, str], None]

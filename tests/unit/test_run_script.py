@@ -54,7 +54,7 @@ class Job:
 
     def start(self, *lines: str, shell: str | None = None, user: int | None = None) -> "subprocess.Popen[str]":
         """Start the lines: in this shell, or as a container does, which takes bash where there is one."""
-        script = [*SHELLS[shell], "-c", templating.read("run.sh"), "riseml"] if shell else ["sh", "-c"]
+        script = [*SHELLS[shell], "-c", pod.script(), "riseml"] if shell else ["sh", "-c"]
         return subprocess.Popen(
             [*script, *(lines if shell else pod.arguments(lines))],
             cwd=self.code,

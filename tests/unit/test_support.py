@@ -135,7 +135,7 @@ CONTAINER = "spec.templates[job].container"
         ),
         (
             {"name": "job", "resource": {"action": "delete", "flags": ["nodes", "-l", "a=b"]}},
-            "is more than pods and one selector",
+            "is more than pods, one selector and a grace period",
         ),
         ({"name": "job", "resource": {"action": "delete", "flags": ["pods"], "manifest": "x"}}, "resource.manifest: "),
         (job(outputs={"parameters": [{"name": "r", "valueFrom": {"expression": "1"}}]}), "valueFrom.expression: "),

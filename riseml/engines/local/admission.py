@@ -1,4 +1,7 @@
-"""Which waiting jobs this machine has room for: requests against cores, memory and GPUs over all runs of the home."""
+"""Which waiting jobs this machine has room for: requests against cores, memory and GPUs over all runs of the home.
+
+The jobs of a gang get their places together or not at all: half a gang would hold its half for nothing.
+"""
 
 import os
 from collections.abc import Iterable, Mapping
@@ -35,11 +38,14 @@ class Admission:
 
     capacity: Capacity
     waiting: dict[str, Resources] = field(default_factory=dict)
+    gangs: dict[str, str] = field(default_factory=dict)  # of those that wait, where they have one
     running: dict[str, tuple[Resources, tuple[str, ...]]] = field(default_factory=dict)
 
-    def ask(self, key: str, request: Resources) -> None:
-        """Queue a job."""
+    def ask(self, key: str, request: Resources, gang: str = "") -> None:
+        """Queue a job; all that are queued with the same `gang` start at once."""
         self.waiting[key] = request
+        if gang:
+            self.gangs[key] = gang
 
     def hold(self, key: str, request: Resources, gpus: tuple[str, ...]) -> None:
         """Count a job that runs already (after a restart of the controller)."""
@@ -48,6 +54,7 @@ class Admission:
     def leave(self, key: str) -> None:
         """Take a job out, waiting or running."""
         self.waiting.pop(key, None)
+        self.gangs.pop(key, None)
         self.running.pop(key, None)
 
     def admit(self) -> Iterable[tuple[str, tuple[str, ...]]]:
@@ -57,20 +64,33 @@ class Admission:
         it, while jobs that need other things go on.
         """
         cpus, mem, gpus = self._free()
-        for key, request in list(self.waiting.items()):
-            fits = request.cpus <= cpus and request.mem <= mem and request.gpus <= len(gpus)
-            if fits:
-                chosen = gpus[: request.gpus]
-                del self.waiting[key]
-                self.running[key] = (request, chosen)
-                yield key, chosen
+        for keys in self._units():
+            request = total(self.waiting[key] for key in keys)
+            if request.cpus <= cpus and request.mem <= mem and request.gpus <= len(gpus):
+                rest = gpus
+                for key in keys:
+                    asked = self.waiting.pop(key)
+                    self.gangs.pop(key, None)
+                    self.running[key] = (asked, rest[: asked.gpus])
+                    yield key, rest[: asked.gpus]
+                    rest = rest[asked.gpus :]
             cpus, mem, gpus = cpus - request.cpus, mem - request.mem, gpus[request.gpus :]
             if cpus <= 0 or mem <= 0:
                 return
 
+    def _units(self) -> list[list[str]]:
+        """Return the waiting jobs in their order, those of a gang as one."""
+        if not self.gangs:
+            return [[key] for key in self.waiting]
+        units: dict[str, list[str]] = {}
+        for key in self.waiting:
+            gang = self.gangs.get(key)
+            units.setdefault(key if gang is None else f"\0{gang}", []).append(key)
+        return list(units.values())
+
     def reason(self, key: str) -> str:
         """Say what a waiting job lacks, in the words of Kubernetes' scheduler."""
-        request = self.waiting[key]
+        request = total(self.waiting[each] for each in self._peers(key))
         cpus, mem, gpus = self._free()
         lacking = [
             text
@@ -83,6 +103,11 @@ class Admission:
         ]
         return f"Unschedulable: {', '.join(lacking) or 'earlier jobs come first'}"
 
+    def _peers(self, key: str) -> Iterable[str]:
+        """Return the waiting jobs that start together with one."""
+        gang = self.gangs.get(key)
+        return (key,) if gang is None else [each for each, other in self.gangs.items() if other == gang]
+
     def _free(self) -> tuple[Decimal, int, tuple[str, ...]]:
         used = self.running.values()
         taken = {gpu for _, gpus in used for gpu in gpus}
@@ -91,6 +116,16 @@ class Admission:
             self.capacity.mem - sum(request.mem for request, _ in used),
             tuple(gpu for gpu in self.capacity.gpus if gpu not in taken),
         )
+
+
+def total(requests: Iterable[Resources]) -> Resources:
+    """Return what several jobs ask for together."""
+    several = list(requests)
+    return Resources(
+        sum((each.cpus for each in several), Decimal(0)),
+        sum(each.mem for each in several),
+        sum(each.gpus for each in several),
+    )
 
 
 def machine(settings: Mapping[str, str]) -> Capacity:

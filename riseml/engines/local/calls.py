@@ -199,9 +199,9 @@ class Calls(Ledger):
         self.actions.append(Acquire(node.id, locks))
         self.watch(node)
 
-    def stop(self, node: Node, reason: str) -> None:
+    def stop(self, node: Node, reason: str, grace: float = GRACE) -> None:
         """Ask for the end of a node's pod."""
-        self.actions.append(Stop(node.id, reason, GRACE))
+        self.actions.append(Stop(node.id, reason, grace))
 
     # Hooks and deletions
 
@@ -245,16 +245,17 @@ class Calls(Ledger):
         if not self.strategy:
             node.exit_code = 0
             look = self._look(node, template)
-            self.delete_pods(selectors.of_flags([resolve(flag, look) for flag in template.body["resource"]["flags"]]))
+            wanted = selectors.of_flags([resolve(flag, look) for flag in template.body["resource"]["flags"]])
+            self.delete_pods(wanted.selector, wanted.grace)
         return node
 
-    def delete_pods(self, selector: Mapping[str, str]) -> None:
+    def delete_pods(self, selector: Mapping[str, str], grace: float | None = None) -> None:
         """End the pods that have these labels; their nodes will be Error."""
         for node in [self.nodes[pod] for pod in self.live]:
             if not node.stopped_by and node.phase not in FINAL and selector.items() <= self.labels(node).items():
                 node.stopped_by = DELETION
                 self.dirty.add(node.id)
-                self.stop(node, "deleted")
+                self.stop(node, "deleted", GRACE if grace is None else grace)
 
     def labels(self, node: Node) -> dict[str, str]:
         """Return the labels of a node's pod."""

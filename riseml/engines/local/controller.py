@@ -29,6 +29,7 @@ from typing import Any
 
 from riseml import __version__
 from riseml.engines.local import processes, wire
+from riseml.engines.local.addresses import Ports
 from riseml.engines.local.admission import Admission, machine
 from riseml.engines.local.launcher import Launcher
 from riseml.engines.local.locks import Locks
@@ -63,6 +64,7 @@ class Controller:
         self.selector = selectors.DefaultSelector()
         self._identity = _identity(home)
         self.locks = Locks()
+        self.ports = Ports()
         self.runs: dict[int, ActiveRun] = {}
         self.submitter = Submitter(self)
         self._timers: list[tuple[float, int, Callable[[], None]]] = []

@@ -75,7 +75,9 @@ class Pending:
 
 
 def resources(template: Mapping[str, Any]) -> Resources:
-    """Return what the main container of a template asks for."""
+    """Return what the main container of a template asks for; TensorBoard takes nothing from the experiments here."""
+    if template.get("metadata", {}).get("labels", {}).get(labels.TYPE) == "tensorboard":
+        return Resources(Decimal(0), 0)
     wanted = template["container"].get("resources", {})
     requests, limits = wanted.get("requests", {}), wanted.get("limits", {})
     gpus = sum(int(value) for name, value in limits.items() if name.endswith("/gpu"))

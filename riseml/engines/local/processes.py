@@ -96,7 +96,7 @@ def sweep(key: str, spare: Collection[int] = (), *, since: int | None = None, li
         remaining = _remaining(key, since) - spared
         lasted = time.monotonic() - began
         unsure = {pid for pid in remaining if _in_between(pid, since)} if lasted < _EXEC else set()
-        victims = {pid for pid in remaining - unsure if _key(pid) in (key, None) and _kill(pid)}
+        victims = {pid for pid in remaining - unsure if key_of(pid) in (key, None) and _kill(pid)}
         killed |= victims
         if lasted > limit:
             break
@@ -120,7 +120,7 @@ def terminate(pid: int, key: str) -> bool:
 def _ready(pid: int, key: str) -> bool:
     """Whether a process is the supervisor of this job; one that was just forked is given the time to become it."""
     end = time.monotonic() + _START
-    while exists(pid) and (found := _key(pid)) in (key, None) and time.monotonic() < end:
+    while exists(pid) and (found := key_of(pid)) in (key, None) and time.monotonic() < end:
         if found == key and _handles_term(pid, b"SigCgt"):
             return True  # before that, TERM would end it with no record
         time.sleep(_PAUSE)
@@ -140,7 +140,7 @@ def _remaining(key: str, supervisor: int | None) -> set[int]:
     """Return what is left of a job; descendants that carry another job's key are not of it."""
     if supervisor is None or not _reaps(supervisor, key):
         return members(key)
-    return {pid for pid in _children(supervisor) if _key(pid) in (key, None) and exists(pid)}
+    return {pid for pid in _children(supervisor) if key_of(pid) in (key, None) and exists(pid)}
 
 
 def _in_between(pid: int, supervisor: int | None) -> bool:
@@ -159,7 +159,7 @@ def _in_between(pid: int, supervisor: int | None) -> bool:
 
 
 def _reaps(pid: int, key: str) -> bool:
-    return LINUX and _key(pid) == key and os.path.exists(_children_file(pid)) and exists(pid)
+    return LINUX and key_of(pid) == key and os.path.exists(_children_file(pid)) and exists(pid)
 
 
 def _children(pid: int) -> Iterator[int]:
@@ -186,7 +186,7 @@ def _signal(send: Callable[[int, int], None], pid: int, number: int) -> bool:
     return True
 
 
-def _key(pid: int) -> str | None:
+def key_of(pid: int) -> str | None:
     """Return the key in a process's environment, None where it has none or it cannot be seen."""
     if not LINUX:
         return _psutil_key(pid)

@@ -10,6 +10,7 @@ happened is always on disk, and a node is launched only where its folder shows t
 
 import os
 import selectors
+import shutil
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from riseml import labels
 from riseml.engines.local import events, launcher, processes
+from riseml.engines.local.gangs import Gangs, gang_of
 from riseml.engines.local.interpreter import Run
 from riseml.engines.local.journal import Journal
 from riseml.engines.local.nodes import ERROR, FAILED
@@ -29,6 +31,7 @@ from riseml.errors import RiseMLError
 if TYPE_CHECKING:
     from riseml.engines.local.controller import Controller
 
+_BRIEF = 5.0  # seconds that the peers have which are started again
 _LOST, _RESTARTED = "the job's supervisor was killed", "machine restarted"
 _COARSE = 0.005  # seconds by which the clock of files may lag: an end after a kill must not look like one before it
 _RESULT = 2048  # bytes of an output parameter that are kept, as on the cluster
@@ -45,8 +48,11 @@ class Pod:
     outputs: Mapping[str, tuple[Path, str | None]]
     directory: Path
     log: Path
+    action: events.Launch
+    gang: str
     pid: int = 0
     stopping: bool = False
+    again: bool = False  # it was stopped to be started once more
     waits_for: str = ""
     logged: int = -1
     progress: str = ""
@@ -61,7 +67,7 @@ class ActiveRun:
         self.controller, self.number, self.run, self.journal, self._pods = controller, number, run, journal, pods
         self.place = controller.place
         self.pods: dict[str, Pod] = {}
-        self._actions: dict[str, events.Launch] = {}  # launches that wait for room
+        self._gangs = Gangs(self.place.run(number), controller.ports)
         self._queue: deque[events.Event] = deque()
         self._finished: list[Path] = []
         self._tick: float | None = None
@@ -163,6 +169,8 @@ class ActiveRun:
             {},
             directory,
             directory / "log",
+            action,
+            gang_of(action.template, action.attempt),
         )
         self.pods[key] = pod
         found = launcher.read_pid(directory)
@@ -170,18 +178,24 @@ class ActiveRun:
             self._lost(pod)
             return
         if found is None:
-            self._actions[key] = action
-            self.controller.admission.ask(key, resources(action.template))
+            self._ask(pod)
             return
+        self._gangs.hold(pod.gang)
         pending = self._pods.prepare(action, key, (), begun=True)
         pod.outputs, pod.log, pod.extra = pending.outputs, pending.log, pending.extra
         self.controller.admission.hold(key, resources(action.template), _gpus(directory))
         self._watch(pod, *found)
 
+    def _ask(self, pod: Pod) -> None:
+        """Queue a pod for room; the jobs of an experiment get theirs together."""
+        gang = f"{self.number}.{pod.gang}" if pod.cell else ""
+        self.controller.admission.ask(pod.key, resources(pod.action.template), gang)
+
     def launch(self, key: str, gpus: tuple[str, ...]) -> None:
         """Start the processes of a pod that was admitted."""
-        pod, action = self.pods[key], self._actions.pop(key)
+        pod = self.pods[key]
         try:
+            action = pod.action._replace(template=self._gangs.placed(pod.gang, pod.action.template))
             pending = self._pods.prepare(action, key, gpus)
             pod.outputs, pod.log, pod.extra = pending.outputs, pending.log, pending.extra
             _make(pending, gpus)
@@ -227,7 +241,14 @@ class ActiveRun:
         end = launcher.read_exit(pod.directory)
         if (end is None or not end.swept) and lost != _RESTARTED:
             processes.sweep(pod.key)
+        stolen = self._stolen(pod, end)
+        if pod.again:
+            self._begin_again(pod)
+            return
         self._forget(pod)
+        if stolen:
+            self.tell(events.PodEnded(pod.node, end and end.status, message=stolen, phase=FAILED))
+            return
         if end is None:
             self.tell(events.PodEnded(pod.node, None, message=lost or _LOST, phase=FAILED))
             return
@@ -246,14 +267,52 @@ class ActiveRun:
         )
 
     def _forget(self, pod: Pod) -> None:
+        self._release(pod)
+        del self.pods[pod.key]
+        self._finished.append(pod.directory)
+        if not any(other.gang == pod.gang for other in self.pods.values()):
+            self._gangs.leave(pod.gang)
+
+    def _release(self, pod: Pod) -> None:
         if pod.pidfd >= 0:
             self.controller.selector.unregister(pod.pidfd)
             os.close(pod.pidfd)
+            pod.pidfd = -1
         self._sample(pod)
         self.controller.admission.leave(pod.key)
-        self._actions.pop(pod.key, None)
-        del self.pods[pod.key]
-        self._finished.append(pod.directory)
+
+    # A port that somebody else was faster to take
+
+    def _stolen(self, pod: Pod, end: launcher.Exit | None) -> str:
+        """Say so where a pod has failed because a port of its gang is somebody else's; the first time, begin again."""
+        if not pod.cell or pod.stopping or pod.again or end is None or not end.status or end.step != launcher.MAIN:
+            return ""
+        gang = [other for other in self.pods.values() if other.gang == pod.gang]
+        word = self._gangs.stolen(pod.gang, [other.key for other in gang])
+        if not word:
+            return ""
+        if not self._gangs.renew(pod.gang):
+            return f"another program listens at the port that stands for {word}, the second time"
+        for other in gang:
+            other.again = True
+            if other.pid and other is not pod:
+                self._stop_pod(other.node, _BRIEF)
+        return ""
+
+    def _begin_again(self, pod: Pod) -> None:
+        """Take the last traces of a stopped pod away, and queue its gang once all of them are gone."""
+        self._release(pod)
+        trash = pod.directory.with_name(f"{pod.directory.name}.gone")
+        pod.directory.rename(trash)
+        self._finished.append(trash)
+        pod.pid = 0
+        gang = [other for other in self.pods.values() if other.gang == pod.gang]
+        if any(other.pid for other in gang):
+            return
+        shutil.rmtree(pod.log.parent.with_name("gang"), ignore_errors=True)  # where they had met
+        for other in gang:
+            other.again = other.stopping = False
+            self._ask(other)
 
     # Stop
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 WORKFLOW: Final = "workflows.argoproj.io/workflow"
 """The label that Argo puts on every pod of a Workflow."""
@@ -22,22 +22,31 @@ def parse(selector: str) -> dict[str, str]:
     return {term[1]: term[2] for term in terms if term}
 
 
-def of_flags(flags: Sequence[str]) -> dict[str, str]:
-    """Read the flags of `kubectl delete`: `pods`, a selector, and what does not matter here.
+class Deletion(NamedTuple):
+    """Which pods `kubectl delete` ends, and how many seconds they have after SIGTERM (None: as many as ever)."""
+
+    selector: dict[str, str]
+    grace: float | None = None
+
+
+def of_flags(flags: Sequence[str]) -> Deletion:
+    """Read the flags of `kubectl delete`: `pods`, a selector, a grace period, and what does not matter here.
 
     Raises:
         ValueError: they say anything else.
     """
-    kinds, selectors = [], []
+    kinds, selectors, graces = [], [], []
     rest = iter(flags)
     for flag in rest:
         name, equals, value = flag.partition("=")
         if name in ("--selector", "-l"):
             selectors.append(value if equals else next(rest, ""))
+        elif name == "--grace-period" and value.isdecimal():
+            graces.append(float(value))
         elif name in ("--wait", "--ignore-not-found") or flag == "--now":
             continue
         else:
             kinds.append(flag)
     if kinds not in (["pod"], ["pods"]) or len(selectors) != 1:
-        raise ValueError(f"{' '.join(flags)!r} is more than pods and one selector")
-    return parse(selectors[0])
+        raise ValueError(f"{' '.join(flags)!r} is more than pods, one selector and a grace period")
+    return Deletion(parse(selectors[0]), next(iter(graces), None))

@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from riseml import labels, vault
 from riseml.engines.local import builds, support
+from riseml.engines.local.admission import total
 from riseml.engines.local.interpreter import Run
 from riseml.engines.local.journal import Journal
 from riseml.engines.local.pods import Pods, resources
 from riseml.engines.local.records import moment
 from riseml.engines.local.runs import ActiveRun
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
-from riseml.spec import ExperimentSet, Origin, Target
+from riseml.spec import ExperimentSet, Origin, Resources, Target
 
 if TYPE_CHECKING:
     from riseml.engines.local.controller import Controller
@@ -141,15 +142,22 @@ class Submitter:
                 )
 
     def _fits(self, document: Mapping[str, Any]) -> None:
-        for template in document["spec"]["templates"]:
-            if "container" not in template:
-                continue
-            if lacking := self._controller.admission.capacity.lacks(resources(template)):
-                raise RiseMLError(
-                    f"{template['name']} can never start here: {lacking}",
-                    "Ask for less under `resources`, or run on a cluster. RISEML_CPUS and RISEML_MEM overrule what "
-                    "the local engine believes this machine has; set them before its controller starts.",
-                )
+        templates = {each["name"]: each for each in document["spec"]["templates"]}
+        for name, template in templates.items():
+            if "container" in template:
+                self._fit(name, resources(template))
+            elif name == "experiment":
+                jobs = [templates[task["template"]] for task in template["dag"]["tasks"]]
+                asked = [resources(job) for job in jobs if "container" in job]
+                self._fit(f"an experiment of {len(asked)} jobs", total(asked))
+
+    def _fit(self, what: str, asked: Resources) -> None:
+        if lacking := self._controller.admission.capacity.lacks(asked):
+            raise RiseMLError(
+                f"{what} can never start here: {lacking}",
+                "Ask for less under `resources`, or run on a cluster. RISEML_CPUS and RISEML_MEM overrule what "
+                "the local engine believes this machine has; set them before its controller starts.",
+            )
 
     def _remarks(self, plan: ExperimentSet) -> list[str]:
         """Say, once for each image, what is not as on the cluster; inside a transaction."""

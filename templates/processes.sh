@@ -1,0 +1,43 @@
+# Runs the lines once in each of RISEML_PROCESSES processes, which RISEML_EACH tells who they are: assignments in terms of
+#   $rank $size              the process among those of all jobs
+#   $local_rank $local_size  the process among those of this job
+#   $node $nodes             the job
+#   $leader $leader_host $leader_port   where the first process of all listens
+# The first process that fails ends the others, and its exit status is the job's. ($riseml_lines is session.sh.)
+
+riseml_begin() {
+  node=$RISEML_NODE nodes=$RISEML_NODES local_rank=$1 local_size=$RISEML_PROCESSES
+  rank=$((node * local_size + local_rank)) size=$((nodes * local_size))
+  leader=$RISEML_LEADER leader_host=${RISEML_LEADER%:*} leader_port=${RISEML_LEADER##*:}
+  eval "export $RISEML_EACH"
+}
+
+riseml_ends=$RISEML_DIR/ends
+rm -f "$riseml_ends"
+mkfifo "$riseml_ends"
+exec 9<> "$riseml_ends"
+trap : TERM INT # each process ends in its own time, and says how
+riseml_started=0
+while [ "$riseml_started" -lt "$RISEML_PROCESSES" ]; do
+  (
+    trap : TERM INT
+    (
+      exec 9>&-
+      riseml_begin "$riseml_started"
+      eval "$riseml_lines"
+    )
+    echo "$riseml_started $?" >&9
+  ) &
+  riseml_started=$((riseml_started + 1))
+done
+riseml_status=0 riseml_ended=0
+while [ "$riseml_ended" -lt "$RISEML_PROCESSES" ]; do
+  read -r riseml_process riseml_code <&9 || continue
+  riseml_ended=$((riseml_ended + 1))
+  [ "$riseml_code" != 0 ] && [ "$riseml_status" = 0 ] || continue
+  riseml_status=$riseml_code
+  [ "$RISEML_PROCESSES" = 1 ] ||
+    echo "riseml: process $riseml_process of $RISEML_JOB has failed with exit status $riseml_code" >&2
+  kill -TERM 0
+done
+exit "$riseml_status"
