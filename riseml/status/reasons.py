@@ -17,6 +17,7 @@
 | COMMAND | named a command that is not there, or not executable | exit codes 126 and 127, `StartError` |
 | OOM | needed more memory than it may use | `OOMKilled` |
 | TIMEOUT | ran longer than its `timeout` | `active on the node longer than …` |
+| UNSCHEDULED | found no place in the time that it was given | `timeout`, of Argo's pendingTimeout |
 | GANG | waited in vain for the other jobs of its experiment | the output `missing` |
 | CHECKOUT | did not get its code, or a build its files | `checkout: …`, `context: …` |
 | SIDECAR | ended because a sidecar failed | `<name>: … (exit code 1)` |
@@ -44,6 +45,7 @@ _STARTING = frozenset({"IMAGE", "CONFIG", "PREPARE"})
 
 _ENDED = (
     ("OOM", re.compile(r"OOMKilled")),
+    ("UNSCHEDULED", re.compile(r"^timeout$")),
     ("TIMEOUT", re.compile(r"active on the node longer than|exceeded its deadline|exceeded workflow deadline")),
     ("NODE_LOST", re.compile(r"machine restarted|NodeLost|node lost|unresponsive|not ready|was lost", re.IGNORECASE)),
     ("PREEMPTED", re.compile(r"[Pp]reempt|imminent node shutdown")),

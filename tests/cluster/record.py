@@ -26,7 +26,9 @@ def outcome(document: Mapping[str, Any]) -> Outcome:
     """Return what `status.read` says of a document."""
     run = status.read(document)
     jobs = tuple(f"{job.type} {_line(job)}" for job in run.jobs)
-    return Outcome(run.state.value, tuple(map(_line, run.experiments)), jobs)
+    first = run.experiments[0].jobs
+    members = tuple(map(_line, first)) if len(first) > 1 else ()
+    return Outcome(run.state.value, tuple(map(_line, run.experiments)), jobs, members)
 
 
 def _line(told: status.ExperimentStatus | status.JobStatus) -> str:
@@ -100,7 +102,8 @@ def play(
 
 
 def _told(wanted: Outcome) -> dict[str, Any]:
-    return {"state": wanted.state, "experiments": list(wanted.experiments), "jobs": list(wanted.jobs)}
+    told = {"state": wanted.state, "experiments": list(wanted.experiments), "jobs": list(wanted.jobs)}
+    return {**told, "members": list(wanted.members)} if wanted.members else told
 
 
 def record(place: Place, name: str, number: int) -> None:

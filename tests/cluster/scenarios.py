@@ -3,6 +3,7 @@
 An outcome names the state of the run and, for each experiment in order, `STATE [REASON] [exit code] [guilty job]`.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -10,12 +11,32 @@ from typing import Any, cast
 
 from riseml import labels
 from riseml.compiler import compile_workflow
+from riseml.frameworks import tensorflow
 from riseml.spec import Build, Experiment, ExperimentSet, Job, Origin, Resources, Retries, Target
 from tests.cluster.place import IMAGE, PROJECT, Place, Run
 
 Document = dict[str, Any]
 Note = Callable[[str, "Outcome"], None]
 
+CONNECT = """
+import json, os, socket, time
+config = json.loads(os.environ['TF_CONFIG'])
+task = config['task']
+server = socket.create_server(('', int(config['cluster'][task['type']][task['index']].rpartition(':')[2])))
+end = time.time() + 60
+for address in sum(config['cluster'].values(), []):
+    host, _, port = address.rpartition(':')
+    while True:
+        try:
+            socket.create_connection((host, int(port)), timeout=5).close()
+            break
+        except OSError:
+            if time.time() > end:
+                raise SystemExit('no answer from ' + address)
+            time.sleep(0.2)
+    print('reached', address, flush=True)
+time.sleep(5)
+"""
 TRAP = "import signal, sys, time; signal.signal(15, lambda *_: {}); print('up', flush=True); time.sleep(300)"
 
 
@@ -26,6 +47,7 @@ class Outcome:
     state: str
     experiments: tuple[str, ...]
     jobs: tuple[str, ...] = ()
+    members: tuple[str, ...] = ()  # the jobs of the first experiment, where it has several
 
 
 @dataclass(frozen=True)
@@ -73,9 +95,9 @@ def template(document: Document, name: str) -> Document:
     return cast("Document", next(t for t in document["spec"]["templates"] if t["name"] == name))
 
 
-def one(line: str) -> Outcome:
+def one(line: str, *members: str) -> Outcome:
     """Return the outcome of a run with one experiment."""
-    return Outcome(line.split(maxsplit=1)[0], (line,))
+    return Outcome(line.split(maxsplit=1)[0], (line,), members=members)
 
 
 def _python(code: str) -> str:
@@ -91,11 +113,90 @@ def _kill_run(place: Place, run: Run, note: Note) -> None:
     run.terminate()
 
 
+def gang(worker: int = 3, ps: int = 1, **plan: Any) -> dict[str, Any]:
+    """Return what plans a distributed TensorFlow: a master, `worker` - 1 workers and parameter servers."""
+    options = tensorflow.Options(
+        version="2.16.1",
+        distributed=tensorflow.Distributed(worker=tensorflow.Role(worker), ps=tensorflow.Role(ps)),
+    )
+    job = Job("train", plan.pop("run", ()), Resources(Decimal("0.05"), 32_000_000))
+    return {"framework": "tensorflow", "jobs": tensorflow.distribute(job, options, IMAGE), **plan}
+
+
+def _meeting(then: str) -> tuple[str, ...]:
+    """Return lines by which every job reaches every other one at the addresses of TF_CONFIG, and what comes then."""
+    return (f'python3 -c "{CONNECT}"', then)
+
+
+def _by_job(**lines: str) -> str:
+    """Return a line that does something else in each job; `others` in the rest."""
+    cases = " ".join(f"{job.replace('_', '.')}) {line};;" for job, line in lines.items() if job != "others")
+    return f'case "$RISEML_JOB" in {cases} *) {lines.get("others", "sleep 300")};; esac'
+
+
+def _until_met(run: Run, *subs: str) -> None:
+    for sub in subs or ("1",):
+        for task in ("master", "worker-1", "worker-2", "ps"):
+            run.until_node(f"sub:{sub}).{task}", "Running")
+    run.until(lambda run: all(pod.status.phase == "Running" for pod in run.pods()), what="to run")
+    time.sleep(5)  # until the jobs have met
+
+
 def _kill_gang(place: Place, run: Run, note: Note) -> None:
-    for task in ("worker-1", "worker-2", "ps-1"):
-        run.until_node(task, "Running")
+    _until_met(run)
+    note("running", one("RUNNING", *["RUNNING"] * 4))
     run.mark_killed("*")
     run.terminate()
+
+
+def _kill_cell_of_gangs(place: Place, run: Run, note: Note) -> None:
+    _until_met(run, "1")
+    run.mark_killed("1")
+    run.signal("1")
+
+
+def _kill_9(job: str) -> Callable[[Place, Run, Note], None]:
+    """Kill the program of a job as the kernel does when memory is short."""
+
+    def act(place: Place, run: Run, note: Note) -> None:
+        _until_met(run)
+        (pod,) = [pod for pod in run.pods() if pod.spec.hostname.endswith(f"-1-{job}")]
+        sleepers = "for p in /proc/[0-9]*; do case $(cat $p/comm) in sleep) kill -9 ${p#/proc/};; esac; done"
+        place.run_in(pod.metadata.name, "main", ["sh", "-c", sleepers])
+
+    return act
+
+
+def _watch_grid(place: Place, run: Run, note: Note) -> None:
+    run.until_node("sub:1).master", "Running")
+    waits = "CREATED CONCURRENCY"
+    note("first", Outcome("RUNNING", ("RUNNING", waits, waits, waits), members=("RUNNING",) * 4))
+
+
+def _ask_too_much(document: Document) -> None:
+    template(document, "ps")["container"]["resources"]["requests"]["cpu"] = "1000"
+    template(document, "ps")["pendingTimeout"] = "40s"
+    for entry in template(document, "worker")["container"]["env"]:
+        if entry["name"] == "RISEML_GANG_TIMEOUT":
+            entry["value"] = "300"
+
+
+def _lose_name(document: Document) -> None:
+    """Let the master look for a host that nobody has."""
+    for entry in template(document, "master")["container"]["env"]:
+        if entry["name"] == "RISEML_GANG":
+            entry["value"] = entry["value"].replace("-ps.riseml", "-ps.nothing")
+
+
+def _board(patience: str = "10m", **changes: Any) -> Callable[[Document], None]:
+    """Change the container of TensorBoard, and how long a place for it is waited for."""
+
+    def edit(document: Document) -> None:
+        board = template(document, "tensorboard")
+        board["container"] |= changes
+        board["pendingTimeout"] = patience
+
+    return edit
 
 
 def _kill_cells(place: Place, run: Run, note: Note) -> None:
@@ -233,58 +334,6 @@ def _kill_build(place: Place, run: Run, note: Note) -> None:
     run.terminate()
 
 
-def _gang(ps: str, worker: str) -> Callable[[Document], None]:
-    """Make a gang of the experiment: two workers and a ps that is a daemon; who fails ends the others by a hook."""
-
-    def edit(document: Document) -> None:
-        templates = document["spec"]["templates"]
-        train = template(document, "train")
-        templates.remove(train)
-        experiment = template(document, "experiment")
-        (task,) = experiment["dag"]["tasks"]
-        own = task["arguments"]["parameters"]
-        tasks = []
-        for kind, count, script in (("ps", 1, ps), ("worker", 2, worker)):
-            templates.append(_member(train, kind, script))
-            for index in range(1, count + 1):
-                name = f"{kind}-{index}"
-                given = [*own, {"name": labels.INDEX_PARAMETER, "value": str(index)}]
-                tasks.append({**task, "name": name, "template": kind, "arguments": {"parameters": given},
-                              "hooks": {"failed": _hook(name, own)}})  # fmt: skip
-        experiment["dag"]["tasks"] = tasks
-        experiment["dag"]["failFast"] = False
-        templates.append(_ending(train))
-
-    return edit
-
-
-def _member(train: Document, kind: str, script: str) -> Document:
-    inputs = [*train["inputs"]["parameters"], {"name": labels.INDEX_PARAMETER}]
-    given = f"{{{{inputs.parameters.{labels.INDEX_PARAMETER}}}}}"
-    container = {**train["container"], "args": [*train["container"]["args"][:2], script]}
-    container["env"] = [e for e in container["env"] if e["name"] != "RISEML_JOB"]
-    container["env"] += [{"name": "RISEML_JOB", "value": f"{kind}.{given}"}, {"name": "INDEX", "value": given}]
-    tags = {**train["metadata"]["labels"], labels.TYPE: kind, labels.INDEX: given}
-    member = {**train, "name": kind, "container": container, "inputs": {"parameters": inputs}}
-    member["metadata"] = {"labels": tags}
-    return {**member, "daemon": True} if kind == "ps" else member
-
-
-def _hook(task: str, arguments: list[Document]) -> Document:
-    status = f'tasks["{task}"].status'
-    expression = f'{status} == "Failed" || {status} == "Error"'
-    return {"template": "end", "expression": expression, "arguments": {"parameters": arguments}}
-
-
-def _ending(train: Document) -> Document:
-    selector = (
-        f"workflows.argoproj.io/workflow={{{{workflow.name}}}},"
-        f"{labels.EXPERIMENT}={{{{inputs.parameters.{labels.SUB_PARAMETER}}}}}"
-    )
-    flags = ["pods", "--selector", selector, "--wait=false"]
-    return {"name": "end", "inputs": train["inputs"], "resource": {"action": "delete", "flags": flags}}
-
-
 SCENARIOS: dict[str, Scenario] = {
     "success": Scenario(
         one("FINISHED COMPLETED 0"),
@@ -383,16 +432,97 @@ SCENARIOS: dict[str, Scenario] = {
         Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 2, ("tensorboard KILLED KILLED",)),
         run=("sleep 9",), cells=2, plan={"framework": "tensorflow", "tensorboard": True}, act=_watch_tensorboard,
     ),
-    "tensorboard-beside": Scenario(
-        one("FINISHED COMPLETED 0"), run=("sleep 2",), plan={"framework": "tensorflow", "tensorboard": True}
+    "tensorboard-single": Scenario(
+        Outcome("FINISHED", ("FINISHED COMPLETED 0",), ("tensorboard KILLED KILLED",)),
+        run=("sleep 9",), plan={"framework": "tensorflow", "tensorboard": True},
     ),
-    "daemon-ends-with-others": Scenario(
-        one("FINISHED COMPLETED 0"), edit=_gang("sleep 300", "sleep 8")
+    "tensorboard-crashes": Scenario(
+        Outcome("FINISHED", ("FINISHED COMPLETED 0",), ("tensorboard FAILED ERROR 1",)),
+        run=("sleep 20",), plan={"framework": "tensorflow", "tensorboard": True}, edit=_board(args=["sleep 3; exit 1"]),
     ),
-    "daemon-exits": Scenario(one("FAILED ERROR 5 ps"), edit=_gang("sleep 12; exit 5", "sleep 300")),
+    "tensorboard-out-of-memory": Scenario(
+        Outcome("FINISHED", ("FINISHED COMPLETED 0",), ("tensorboard FAILED OOM 137",)),
+        run=("sleep 20",), plan={"framework": "tensorflow", "tensorboard": True},
+        edit=_board(args=[_python("import time; time.sleep(3); x = bytearray(10**9)")],
+                    resources={"requests": {"memory": "64M"}, "limits": {"memory": "64M"}}),
+    ),
+    "tensorboard-unscheduled": Scenario(
+        Outcome("FINISHED", ("FINISHED COMPLETED 0",), ("tensorboard FAILED UNSCHEDULED",)),
+        run=("sleep 5",), plan={"framework": "tensorflow", "tensorboard": True},
+        edit=_board("20s", resources={"requests": {"cpu": "1000"}}),
+    ),
+    "gang": Scenario(
+        one("FINISHED COMPLETED 0", *["FINISHED COMPLETED 0"] * 3, "FINISHED STOPPED"),
+        plan=gang(run=_meeting(_by_job(ps="sleep 300", others="sleep 3"))), repeats=5,
+    ),
+    "ps-fails": Scenario(
+        one("FAILED ERROR 5 ps", *["KILLED PEER"] * 3, "FAILED ERROR 5"),
+        plan=gang(run=_meeting(_by_job(ps="sleep 5; exit 5"))),
+    ),
+    "master-fails": Scenario(
+        one("FAILED ERROR 6 master", "FAILED ERROR 6", *["KILLED PEER"] * 3),
+        plan=gang(run=_meeting(_by_job(master="sleep 5; exit 6"))),
+    ),
     "worker-fails": Scenario(
-        one("FAILED ERROR 6 worker.2"),
-        edit=_gang("sleep 300", 'if [ "$INDEX" = 2 ]; then sleep 8; exit 6; fi; sleep 300'),
+        one("FAILED ERROR 7 worker.2", *["KILLED PEER"] * 2, "FAILED ERROR 7", "KILLED PEER"),
+        plan=gang(run=_meeting(_by_job(worker_2="sleep 5; exit 7"))), repeats=3,
     ),
-    "gang-killed": Scenario(one("KILLED KILLED 143"), edit=_gang("sleep 300", "sleep 300"), act=_kill_gang),
+    "peers-ignore-term": Scenario(
+        one("FAILED ERROR 7 worker.2", *["KILLED PEER"] * 2, "FAILED ERROR 7", "KILLED PEER"),
+        plan=gang(run=_meeting(_by_job(worker_2="exit 7", others="trap '' TERM; sleep 300"))),
+    ),
+    "ps-killed": Scenario(
+        one("FAILED ERROR 137 ps", *["KILLED PEER"] * 3, "FAILED ERROR 137"),
+        plan=gang(run=_meeting("sleep 300")), act=_kill_9("ps"),
+    ),
+    "worker-killed": Scenario(
+        one("FAILED ERROR 137 worker.1", "KILLED PEER", "FAILED ERROR 137", *["KILLED PEER"] * 2),
+        plan=gang(run=_meeting("sleep 300")), act=_kill_9("worker-1"),
+    ),
+    "master-killed": Scenario(
+        one("FAILED ERROR 137 master", "FAILED ERROR 137", *["KILLED PEER"] * 3),
+        plan=gang(run=_meeting("sleep 300")), act=_kill_9("master"),
+    ),
+    "port-taken": Scenario(
+        one("FAILED ERROR 1 worker.1", "KILLED PEER", "FAILED ERROR 1", *["KILLED PEER"] * 2),
+        plan=gang(run=(_by_job(worker_1="(python3 -m http.server 2222 &); sleep 2", others="true"),
+                       *_meeting("sleep 300"))),
+    ),
+    "gang-killed": Scenario(
+        one("KILLED KILLED 143", *["KILLED KILLED 143"] * 3, "KILLED KILLED"),
+        plan=gang(run=_meeting("sleep 300")), act=_kill_gang,
+    ),
+    "gang-cell-killed": Scenario(
+        Outcome("KILLED", ("KILLED KILLED 143", "FINISHED COMPLETED 0"),
+                members=(*["KILLED KILLED 143"] * 3, "KILLED KILLED")),
+        plan=gang(run=_meeting('case "$RISEML_JOB $LR" in *1e-1 | ps*) sleep 300;; esac')), cells=2,
+        act=_kill_cell_of_gangs,
+    ),
+    "gang-grid-1": Scenario(
+        Outcome("FAILED", ("FINISHED COMPLETED 0", "FAILED ERROR 3 worker.1", *["FINISHED COMPLETED 0"] * 2),
+                members=(*["FINISHED COMPLETED 0"] * 3, "FINISHED STOPPED")),
+        plan=gang(run=_meeting('case "$RISEML_JOB $LR" in "worker.1 1e-2") exit 3;; ps*) sleep 300;; esac')),
+        cells=4, act=_watch_grid,
+    ),
+    "gang-grid-2": Scenario(
+        Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 4, members=(*["FINISHED COMPLETED 0"] * 3, "FINISHED STOPPED")),
+        plan=gang(run=_meeting(_by_job(ps="sleep 300", others="true"))), cells=4, concurrency=2,
+    ),
+    "gang-released": Scenario(
+        one("FAILED GANG 75 master", "FAILED GANG 75", *["KILLED PEER"] * 2, "FAILED UNSCHEDULED"),
+        plan=gang(run=("sleep 300",), gang_timeout=15), edit=_ask_too_much,
+    ),
+    "gang-nameless": Scenario(
+        one("FAILED GANG 75 master", "FAILED GANG 75", *["KILLED PEER"] * 3),
+        plan=gang(run=("sleep 300",), gang_timeout=15), edit=_lose_name,
+    ),
+    "gang-retry-succeeds": Scenario(
+        one("FINISHED COMPLETED 0", *["FINISHED COMPLETED 0"] * 3, "FINISHED STOPPED"),
+        plan=gang(run=_meeting('case "$RISEML_JOB $RISEML_ATTEMPT" in "worker.1 0") exit 4;; worker.1*) ;; '
+                               'ps* | *0) sleep 300;; esac'), retries=Retries(2)),
+    ),
+    "gang-retry-exhausted": Scenario(
+        one("FAILED ERROR 9 ps", *["KILLED PEER"] * 3, "FAILED ERROR 9"),
+        plan=gang(run=_meeting(_by_job(ps="exit 9")), retries=Retries(1)),
+    ),
 }  # fmt: skip

@@ -47,6 +47,34 @@ def test_a_job_that_waits_for_gpus_lets_others_pass() -> None:
     assert admission.reason("gpu") == "Unschedulable: gpus: 1 asked for, 0 free"
 
 
+def test_a_gang_gets_its_places_together_or_not_at_all() -> None:
+    admission = Admission(MACHINE)
+    admission.hold("running", want("2.5"), ())
+    for key in ("worker", "ps"):
+        admission.ask(key, want("1"), "gang")
+    admission.ask("later", want("0.5"))
+    assert admitted(admission) == []
+    assert admission.reason("ps") == "Unschedulable: cpus: 2 asked for, 1.5 free"
+    admission.leave("running")
+    assert admitted(admission) == ["worker", "ps", "later"]
+
+
+def test_the_jobs_of_a_gang_share_the_gpus() -> None:
+    admission = Admission(MACHINE)
+    for key in ("a", "b"):
+        admission.ask(key, want(gpus=1), "gang")
+    assert dict(admission.admit()) == {"a": ("0",), "b": ("1",)}
+
+
+def test_who_leaves_a_gang_does_not_hold_up_the_others() -> None:
+    admission = Admission(MACHINE)
+    for key in ("a", "b"):
+        admission.ask(key, want("3"), "gang")
+    assert admitted(admission) == []
+    admission.leave("a")
+    assert admitted(admission) == ["b"]
+
+
 def test_gpus_are_never_given_twice() -> None:
     admission = Admission(MACHINE)
     for key in "abc":

@@ -38,10 +38,12 @@ def told(document: Any) -> dict[str, Any]:
     """Return what `status.read` says, in the words of the recordings."""
     run = status.read(document)
     jobs = [f"{job.type} {_line(job)}" for job in run.jobs]
+    first = run.experiments[0].jobs
     return {
         "state": run.state.value,
         "experiments": [_line(experiment) for experiment in run.experiments],
         "jobs": jobs,
+        **({"members": [_line(job) for job in first]} if len(first) > 1 else {}),
     }
 
 

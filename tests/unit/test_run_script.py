@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from riseml import templating
 from riseml.compiler import pod
 
 SHELLS = {"bash": ["bash"], "dash": ["dash"], "busybox": ["busybox", "sh"]}

@@ -115,16 +115,16 @@ def test_of_a_gang_that_is_tried_again_the_last_attempt_counts() -> None:
 
 
 def test_whoever_failed_first_is_guilty_and_the_others_were_ended() -> None:
-    assert jobs(document("worker-fails")) == {
-        "ps": "KILLED PEER",
-        "worker.1": "KILLED PEER",
-        "worker.2": "FAILED ERROR",
-    }
-    assert jobs(document("daemon-exits")) == {
-        "ps": "FAILED ERROR",
-        "worker.1": "KILLED PEER",
-        "worker.2": "KILLED PEER",
-    }
+    peers = dict.fromkeys(("master", "worker.1", "worker.2", "ps"), "KILLED PEER")
+    assert jobs(document("worker-fails")) == {**peers, "worker.2": "FAILED ERROR"}
+    assert jobs(document("ps-fails")) == {**peers, "ps": "FAILED ERROR"}
+
+
+def test_who_waited_in_vain_says_for_whom() -> None:
+    experiment = first(document("gang-released"))
+    assert experiment.message == "there was no sign of ps"
+    assert jobs(document("gang-released"))["ps"] == "FAILED UNSCHEDULED"
+    assert "nothing is known of the host recorded-net-" in first(document("gang-nameless")).message
 
 
 def test_a_peer_that_failed_by_itself_keeps_its_own_failure() -> None:
@@ -137,13 +137,13 @@ def test_a_peer_that_failed_by_itself_keeps_its_own_failure() -> None:
 
 
 def test_a_ps_ends_with_the_others() -> None:
-    run = document("daemon-ends-with-others")
+    run = document("gang")
     experiment = first(run)
-    ps = experiment.jobs[0]
+    ps = experiment.jobs[-1]
     assert (ps.type, ps.state, ps.reason, ps.exit_code) == ("ps", State.FINISHED, "STOPPED", None)
     assert ps.finished == experiment.finished
     for n in run["status"]["nodes"].values():
-        if n["name"].endswith(".ps-1"):
+        if n["name"].endswith(".ps"):
             n.update(phase="Failed", message="main: Error (exit code 143)", outputs={"exitCode": "143"})
     assert jobs(run)["ps"] == "FINISHED STOPPED"
 
@@ -151,7 +151,7 @@ def test_a_ps_ends_with_the_others() -> None:
 def test_a_ps_that_was_ready_long_before_a_kill_is_killed_with_the_others() -> None:
     run = document("gang-killed")
     for n in run["status"]["nodes"].values():
-        if n["name"].endswith(".ps-1"):
+        if n["name"].endswith(".ps"):
             n["finishedAt"] = n["startedAt"]
     assert set(jobs(run).values()) == {"KILLED KILLED"}
 

@@ -173,8 +173,8 @@ class Run(Execution):
         template = self.template(node)
         del self.live[node.id]
         node.ended_at = self._moment(node.running_at or node.started_at, event.at)
-        if node.finished_at is None:
-            node.finished_at = node.ended_at
+        if node.finished_at is None or (node.daemoned and not node.stopped_by and node.phase not in FINAL):
+            node.finished_at = node.ended_at  # of a daemon it was the time when it had become ready
         self.dirty.add(node.id)
         if node.phase not in FINAL:
             node.daemoned = node.daemoned and bool(node.stopped_by)  # Argo forgets to note it of a deleted one

@@ -1,0 +1,106 @@
+"""How the jobs of one experiment begin together, in the shells that images have."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from riseml.compiler import pod
+from tests.unit.test_run_script import SHELLS, shells
+
+TWO = "worker.1=127.0.0.1:1 worker.2=127.0.0.1:2"
+
+
+class Member:
+    """One job of a gang, without its container."""
+
+    def __init__(self, folder: Path, name: str, gang: str = TWO, timeout: str = "30") -> None:
+        self.output, self.own = folder / "output", folder / name
+        for each in (self.output, self.own):
+            each.mkdir(exist_ok=True)
+        self.meeting = self.output / ".riseml/gang/uid.0"
+        self.env = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("RISEML")},
+            "OUTPUT_DIR": str(self.output),
+            "RISEML_DIR": str(self.own),
+            "RISEML_JOB": name,
+            "RISEML_LOGGED": "1",
+            "RISEML_GANG": gang,
+            "RISEML_GANG_TIMEOUT": timeout,
+            "RISEML_MEETING": str(self.meeting),
+        }
+
+    def start(self, shell: str, *lines: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [*SHELLS[shell], "-c", pod.script(gang=True), "riseml", *lines],
+            env=self.env,
+            cwd=self.own,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+
+def end(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    """Return the exit status and what was written."""
+    text = process.communicate(timeout=60)[0]
+    return process.returncode, text
+
+
+@shells
+def test_nobody_begins_before_all_have_met(shell: str, tmp_path: Path) -> None:
+    first, second = (Member(tmp_path, f"worker.{index}") for index in (1, 2))
+    marker = tmp_path / "second is there"
+    waiting = first.start(shell, f"test -e '{marker}' && echo begun")
+    while not (first.meeting / "worker.1").exists():
+        assert waiting.poll() is None
+    marker.touch()
+    with second.start(shell, "echo begun, too") as other:
+        assert end(other) == (0, "begun, too\n")
+    with waiting:
+        assert end(waiting) == (0, "begun\n")
+
+
+@shells
+def test_who_waits_in_vain_says_for_whom(shell: str, tmp_path: Path) -> None:
+    member = Member(tmp_path, "worker.1", f"{TWO} ps=127.0.0.1:3", timeout="0")
+    with member.start(shell, "echo never") as process:
+        code, text = end(process)
+    assert code == 75
+    assert text == "riseml: worker.1 ends: after 0 seconds, the gang_timeout, there was no sign of worker.2 ps\n"
+    assert (member.own / "missing").read_text() == "there was no sign of worker.2 ps"
+
+
+@shells
+def test_a_host_that_nobody_knows_is_a_reason_to_end(shell: str, tmp_path: Path) -> None:
+    member = Member(tmp_path, "worker.1", "worker.1=no-such-host.invalid:1", timeout="0")
+    with member.start(shell, "echo never") as process:
+        code, text = end(process)
+    assert code == 75
+    assert "nothing is known of the host no-such-host.invalid" in text
+
+
+@shells
+def test_who_comes_when_it_is_over_ends_at_once(shell: str, tmp_path: Path) -> None:
+    early, late = Member(tmp_path, "worker.1", "worker.1=127.0.0.1:1"), Member(tmp_path, "worker.2", f"{TWO} ps=x:1")
+    with early.start(shell, "exit 7") as process:
+        assert end(process) == (7, "")
+    with late.start(shell, "echo never") as process:
+        code, text = end(process)
+    assert code == 143
+    assert text == "riseml: worker.2 ends: worker.1 has ended with status 7 before all jobs had met\n"
+
+
+@shells
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_who_waits_can_be_ended(shell: str, number: signal.Signals, tmp_path: Path) -> None:
+    member = Member(tmp_path, "worker.1")
+    with member.start(shell, "echo never") as process:
+        while not (member.meeting / "worker.1").exists():
+            assert process.poll() is None
+        process.send_signal(number)
+        assert end(process) == (143, "")
