@@ -35,7 +35,11 @@ for address in sum(config['cluster'].values(), []):
                 raise SystemExit('no answer from ' + address)
             time.sleep(0.2)
     print('reached', address, flush=True)
-time.sleep(5)
+reached = os.environ['RISEML_MEETING'] + '/reached'
+os.makedirs(reached, exist_ok=True)
+open(os.path.join(reached, os.environ['RISEML_JOB']), 'w').close()
+while len(os.listdir(reached)) < len(sum(config['cluster'].values(), [])):  # others may still have to reach this one
+    time.sleep(0.2)
 """
 TRAP = "import signal, sys, time; signal.signal(15, lambda *_: {}); print('up', flush=True); time.sleep(300)"
 
@@ -501,7 +505,7 @@ SCENARIOS: dict[str, Scenario] = {
     "gang-grid-1": Scenario(
         Outcome("FAILED", ("FINISHED COMPLETED 0", "FAILED ERROR 3 worker.1", *["FINISHED COMPLETED 0"] * 2),
                 members=(*["FINISHED COMPLETED 0"] * 3, "FINISHED STOPPED")),
-        plan=gang(run=_meeting('case "$RISEML_JOB $LR" in "worker.1 1e-2") exit 3;; ps*) sleep 300;; esac')),
+        plan=gang(run=_meeting('case "$RISEML_JOB $LR" in "worker.1 1e-2") exit 3;; ps*) sleep 300;; *) sleep 12;; esac')),
         cells=4, act=_watch_grid,
     ),
     "gang-grid-2": Scenario(
