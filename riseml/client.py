@@ -237,6 +237,32 @@ class Client:
         """
         yield from self.engine.logs(LogQuery(id=self._find(id), follow=follow, tail=tail, since=since))
 
+    def board(self, id: str | Id | None = None) -> str | None:
+        """Return where the TensorBoard of a run can be opened now, None where it does not run.
+
+        Raises:
+            NotFoundError: nothing has this id.
+        """
+        wanted = self._find(id)
+        whole = self.read(wanted)
+        pick(whole, wanted)
+        return whole.board
+
+    def output(self, id: str | Id | None = None) -> Path:
+        """Return the folder of this machine where a run, or an experiment, has left its output.
+
+        Raises:
+            NotFoundError: nothing has this id.
+            UnsupportedError: the engine keeps it elsewhere.
+        """
+        wanted = self._find(id)
+        pick(self.read(wanted), wanted)
+        folder = getattr(self.engine, "folder", None)
+        if folder is None:
+            raise UnsupportedError(f"the outputs of the engine {self.engine.name} are not on this machine")
+        found: Path = folder(wanted)
+        return found
+
     def kill(self, *names: str | Id, force: bool = False) -> list[Killed]:
         """Stop runs or experiments of a set one after the other; without ids the newest run.
 

@@ -30,14 +30,26 @@ while [ "$riseml_started" -lt "$RISEML_PROCESSES" ]; do
   ) &
   riseml_started=$((riseml_started + 1))
 done
+
+# Again and again: one that is just about to begin may miss a signal. What does not end in time is left to run.sh.
+riseml_end_others() {
+  trap '' TERM INT
+  for riseml_try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    kill -TERM 0
+    sleep 0.5 2> /dev/null || sleep 1
+  done
+  echo over 0 >&9
+}
+
 riseml_status=0 riseml_ended=0
 while [ "$riseml_ended" -lt "$RISEML_PROCESSES" ]; do
   read -r riseml_process riseml_code <&9 || continue
+  [ "$riseml_process" != over ] || break
   riseml_ended=$((riseml_ended + 1))
   [ "$riseml_code" != 0 ] && [ "$riseml_status" = 0 ] || continue
   riseml_status=$riseml_code
   [ "$RISEML_PROCESSES" = 1 ] ||
     echo "riseml: process $riseml_process of $RISEML_JOB has failed with exit status $riseml_code" >&2
-  kill -TERM 0
+  riseml_end_others &
 done
 exit "$riseml_status"

@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "wait": ("wait", "Wait until experiments have ended; the exit status says how.", START),
     "kill": ("kill", "Stop experiments or whole sets.", START),
     "results": ("results", "Compare the experiments of a set: parameters and reported results.", START),
+    "tensorboard": ("tensorboard", "Open the TensorBoard of a run, also after its end.", START),
     "init": ("init", "Write a riseml.yml to begin with.", WRITE),
     "check": ("check", "Find every fault in a riseml.yml.", WRITE),
     "schema": ("schema", "Print the JSON Schema of riseml.yml, for editors.", WRITE),

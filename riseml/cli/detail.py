@@ -51,6 +51,7 @@ def _experiment(
         ("Message", part.message or one.message or None),
         ("Image", run.image or None),
         ("Framework", run.framework or None),
+        ("Tensorboard", _board(run)),
         ("Run Commands", _commands(run)),
         ("Concurrency", concurrency),
         ("Parameters", text.pairs(one.parameters) or None),
@@ -72,6 +73,7 @@ def _set(run: SetStatus, terminal: Terminal, now: datetime, *, wide: bool, heade
         ("Message", run.message or None),
         ("Experiments", f"{len(run.experiments)}" + (f" ({counted})" if counted else "")),
         ("Concurrency", str(run.concurrency) if run.concurrency is not None else None),
+        ("Tensorboard", _board(run)),
     ]
     columns = [
         Column("EXP ID", 6),
@@ -156,6 +158,10 @@ def _row(job: JobStatus, terminal: Terminal, now: datetime, *, wide: bool) -> li
         "" if job.exit_code is None else str(job.exit_code),
         *((str(asked.gpus), f"{asked.cpus:.1f}", str(asked.mem // 1_000_000)) if asked else ("", "", "")),
     ]
+
+
+def _board(run: SetStatus) -> str | None:
+    return (run.board or "OFFLINE") if run.has_board else None
 
 
 def _state(state: State, terminal: Terminal) -> str:

@@ -15,6 +15,8 @@ from riseml.errors import InvalidInputError
 from riseml.ids import Id
 from riseml.status import TERMINAL, ExperimentStatus, JobStatus, SetStatus, State
 
+_SEVERAL = 2
+_LAST_WORDS = 10  # lines
 _TICK = 1.0  # seconds between two looks at ages and durations
 
 
@@ -133,9 +135,23 @@ def _one(client: Client, wanted: Id, shape: _Shape, *, watch: bool) -> None:
         return
     run = client.read(wanted)
     if shape.form in {"table", "wide"}:
-        output.lines(lines(run))
+        output.lines([*lines(run), *_last_words(client, pick(run, wanted))])
     else:
         _data(shape, [(run, pick(run, wanted))], listed=False)
+
+
+def _last_words(client: Client, part: SetStatus | ExperimentStatus | JobStatus) -> Iterator[str]:
+    """Yield what the job wrote last that has failed an experiment of several jobs: its end explains all others'."""
+    one = part.experiments[0] if isinstance(part, SetStatus) and not part.is_set and part.experiments else part
+    if not isinstance(one, ExperimentStatus) or not one.guilty or len(one.jobs) < _SEVERAL:
+        return
+    from riseml.cli.table import clean
+    from riseml.engines import Chunk
+
+    events = client.logs(one.guilty, follow=False, tail=_LAST_WORDS)
+    text = b"".join(event.data for event in events if isinstance(event, Chunk)).decode(errors="replace")
+    if text:
+        yield from ("", f"Last lines of {one.guilty}:", *(f"  {clean(line)}" for line in text.splitlines()))
 
 
 def _changing(client: Client, wanted: Id) -> Iterator[SetStatus | None]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
@@ -119,7 +119,7 @@ class Engine(Protocol):
         """Return runs, newest first, without jobs, and with experiments only where the query asks for them."""
 
     def read(self, run: Id) -> SetStatus:
-        """Return one run in full: `status.read` of its document, live progress and results included."""
+        """Return one run in full: `status.read` of its document, live progress, results and TensorBoard included."""
 
     def latest(self, project: str | None = None) -> Id:
         """Return the newest run of the user.
@@ -155,4 +155,30 @@ class Engine(Protocol):
 
         Raises:
             RiseMLError: it has not ended.
+        """
+
+
+@runtime_checkable
+class Boards(Protocol):
+    """What engines can do whose TensorBoards can be reached from here."""
+
+    def board(self, run: Id) -> str | None:
+        """Return where the TensorBoard of a run can be opened now, None where it does not run.
+
+        It may need some more seconds before it answers.
+
+        Raises:
+            NotFoundError: no such run.
+        """
+
+
+@runtime_checkable
+class Files(Protocol):
+    """What engines can do whose outputs lie on this machine."""
+
+    def folder(self, run: Id) -> Path:
+        """Return where the outputs of a run lie, or with `run.sub` those of one of its experiments.
+
+        Raises:
+            NotFoundError: no such run.
         """

@@ -42,7 +42,7 @@ def read_experiment(outline: Outline, position: int, nodes: Iterable[Node]) -> E
     jobs = [reading.read_job(job, blank.id, tasks.get(job.task), outline.kills, sub) for job in outline.planned]
     if attempt:
         jobs = [replace(job, attempt=attempt) for job in jobs]
-    experiment = _judge(outline, blank, cell, jobs, sub)
+    experiment = _between(outline, _judge(outline, blank, cell, jobs, sub), cell, attempt)
     found = [
         (job, tasks[planned.task]) for job, planned in zip(jobs, outline.planned, strict=True) if planned.task in tasks
     ]
@@ -107,6 +107,15 @@ def _last_attempt(cell: Node, nodes: Sequence[Node]) -> tuple[str, int]:
     rests = (doc.text(node.get("name"))[len(name) :] for node in nodes)
     last = max((doc.whole(rest[1:-1]) or 0 for rest in rests if rest[:1] == "(" and rest[-1:] == ")"), default=None)
     return (name, 0) if last is None else (f"{name}({last})", last)
+
+
+def _between(outline: Outline, experiment: ExperimentStatus, cell: Node, attempt: int) -> ExperimentStatus:
+    """Return what is said of an experiment that waits for its next attempt, all jobs of the last one having ended."""
+    over = outline.ended or cell.get("type") != "Retry" or doc.text(cell.get("phase")) in _FINAL
+    if over or experiment.state is not State.FAILED:
+        return experiment
+    said = f"attempt {attempt + 1} failed: {experiment.guilty}: {experiment.message or experiment.reason}"
+    return replace(experiment, state=State.PENDING, reason="RETRY", message=said, finished=None)
 
 
 def _judge(outline: Outline, blank: ExperimentStatus, cell: Node, jobs: list[JobStatus], sub: str) -> ExperimentStatus:

@@ -74,7 +74,8 @@ class SetStatus:
     """One run: a set, or a single experiment (`is_set` False, then `experiments` holds that one).
 
     `number` is None for a document that no engine has numbered; `jobs` are the run's own (build, tensorboard);
-    `concurrency` is None where nothing limits it.
+    `concurrency` is None where nothing limits it; `board` is where its TensorBoard can be opened now, as an engine that
+    runs it tells.
     """
 
     id: str
@@ -99,6 +100,12 @@ class SetStatus:
     config: str = ""
     experiments: tuple[ExperimentStatus, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
+    board: str | None = None
+
+    @property
+    def has_board(self) -> bool:
+        """Whether a TensorBoard belongs to it."""
+        return any(job.type == "tensorboard" for job in self.jobs)
 
     @property
     def result(self) -> Mapping[str, Any] | None:

@@ -446,8 +446,8 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "tensorboard-out-of-memory": Scenario(
         Outcome("FINISHED", ("FINISHED COMPLETED 0",), ("tensorboard FAILED OOM 137",)),
-        run=("sleep 20",), plan={"framework": "tensorflow", "tensorboard": True},
-        edit=_board(args=[_python("import time; time.sleep(3); x = bytearray(10**9)")],
+        run=("sleep 40",), plan={"framework": "tensorflow", "tensorboard": True},
+        edit=_board(args=[_python("import time; time.sleep(15); x = bytearray(10**9)")],
                     resources={"requests": {"memory": "64M"}, "limits": {"memory": "64M"}}),
     ),
     "tensorboard-unscheduled": Scenario(
@@ -505,7 +505,7 @@ SCENARIOS: dict[str, Scenario] = {
     "gang-grid-1": Scenario(
         Outcome("FAILED", ("FINISHED COMPLETED 0", "FAILED ERROR 3 worker.1", *["FINISHED COMPLETED 0"] * 2),
                 members=(*["FINISHED COMPLETED 0"] * 3, "FINISHED STOPPED")),
-        plan=gang(run=_meeting('case "$RISEML_JOB $LR" in "worker.1 1e-2") exit 3;; ps*) sleep 300;; *) sleep 12;; esac')),
+        plan=gang(run=_meeting('case "$RISEML_JOB $LR" in "worker.1 1e-2") exit 3;; ps*) sleep 300;; esac; sleep 12')),
         cells=4, act=_watch_grid,
     ),
     "gang-grid-2": Scenario(

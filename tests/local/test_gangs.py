@@ -182,6 +182,20 @@ def test_a_gang_is_killed_as_a_whole(gang: Lab) -> None:
     assert {state.split()[0] for state in states.values()} == {"KILLED"}
 
 
+def test_one_gang_of_a_grid_is_killed(gang: Lab) -> None:
+    gang.train(
+        f"{FRAMEWORK}\nparameters: {{n: [1, 2]}}\nconcurrency: 2\n"
+        "run: [python3 connect.py, 'case {{n}} in 1) exec sleep 1000;; esac']"
+    )
+    gang.wait(Id(number=1, sub=2))
+    gang.until(lambda: gang.log(Id(number=1, sub=1)).count("all reached") == len(ALL), "the meeting")
+    assert gang.engine.stop(Id(number=1, sub=1))
+    gang.wait(1)
+    first, second = gang.engine.read(Id(number=1)).experiments
+    assert (first.state, second.state) == (State.KILLED, State.FINISHED)
+    assert {job.state for job in first.jobs} == {State.KILLED}
+
+
 def test_a_gang_outlives_its_controller(gang: Lab) -> None:
     gang.train(meeting('touch "$OUTPUT_DIR/$RISEML_JOB"; while [ ! -e "$OUTPUT_DIR/go" ]; do sleep 0.05; done'))
     output = gang.output(1)

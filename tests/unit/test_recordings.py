@@ -16,6 +16,8 @@ from tests.unit.simulator import End, Simulator
 HOOK = End()
 NOT_LOCAL = {
     "refused": "the interpreter's support check refuses it before anything starts",
+    "gang-cell-killed": "its jobs are signalled one by one while the first one's hook deletes the rest",
+    "gang-released": "here a gang starts as a whole, so no part of one waits for the rest",
 }
 DELETED = {"pod-deleted", "evicted"}  # somebody deleted the pod
 PLAYED = [name for name in NAMES if name not in NOT_LOCAL]
@@ -23,7 +25,12 @@ PLAYED = [name for name in NAMES if name not in NOT_LOCAL]
 
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_outcome_is_the_same(name: str) -> None:
-    assert told(play(name)) == load(name)["expect"]
+    wanted, found = load(name)["expect"], told(play(name))
+    # Of a daemon that is killed Argo keeps no exit code.
+    assert [line.removesuffix(" 143") for line in found.pop("members", ())] == [
+        line.removesuffix(" 143") for line in wanted.pop("members", ())
+    ]
+    assert found == wanted
 
 
 @pytest.mark.parametrize("name", [name for name in PLAYED if len(load(name)["phases"]) >= 5])
@@ -92,6 +99,8 @@ def _end(node: dict[str, Any], *, stopped: bool) -> End:
     given = {p["name"]: p["value"] for p in outputs.get("parameters", ()) if p.get("value")}
     seconds = max((_time(node["finishedAt"]) - _time(node["startedAt"])).total_seconds(), 0.5)
     message = node.get("message", "")
+    if message == "timeout":  # it never began
+        return End(pending=1e9)
     if node["phase"] == "Succeeded" or message == f"main: Error (exit code {code})":
         return End(code, after=seconds, outputs=given)
     return End(code, after=seconds, message=message, phase=node["phase"], outputs=given)

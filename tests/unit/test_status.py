@@ -114,6 +114,21 @@ def test_of_a_gang_that_is_tried_again_the_last_attempt_counts() -> None:
     assert (job.state, job.attempt, job.exit_code) == (State.FINISHED, 1, 0)
 
 
+def test_a_gang_between_two_attempts_has_not_ended() -> None:
+    run = document("gang-retry-succeeds")
+    nodes = run["status"]["nodes"]
+    run["status"]["nodes"] = {key: node for key, node in nodes.items() if "riseml-sub:1)(1)" not in node["name"]}
+    for n in run["status"]["nodes"].values():
+        if n["type"] in ("Retry", "TaskGroup") or n["name"].count(".") < 2:
+            n["phase"] = "Running"
+    run["status"] = {**run["status"], "phase": "Running"}
+    experiment = first(run)
+    assert (experiment.state, experiment.reason) == (State.PENDING, "RETRY")
+    assert experiment.message == f"attempt 1 failed: {experiment.id}.worker.1: exit code 4"
+    run["status"]["phase"] = "Failed"
+    assert first(run).state is State.FAILED
+
+
 def test_whoever_failed_first_is_guilty_and_the_others_were_ended() -> None:
     peers = dict.fromkeys(("master", "worker.1", "worker.2", "ps"), "KILLED PEER")
     assert jobs(document("worker-fails")) == {**peers, "worker.2": "FAILED ERROR"}

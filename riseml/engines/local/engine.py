@@ -4,6 +4,7 @@ import json
 import os
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -87,9 +88,10 @@ class LocalEngine:
     # Read
 
     def folder(self, run: Id) -> Path:
-        """Return where a run's outputs lie."""
+        """Return where the outputs of a run lie, or with `run.sub` those of one of its experiments."""
         row = self._row(self._number(run))
-        return self.home.joinpath("output", row["user"], row["project"], str(row["number"]))
+        whole = self.home.joinpath("output", row["user"], row["project"], str(row["number"]))
+        return whole / str(run.sub) if run.sub is not None and row["is_set"] else whole
 
     def secrets(self) -> dict[str, str]:
         """Return the secrets of this home: names and values."""
@@ -115,7 +117,21 @@ class LocalEngine:
 
     def read(self, run: Id) -> SetStatus:
         """Return one run in full."""
-        return status.read(self.get(run))
+        whole = status.read(self.get(run))
+        return replace(whole, board=self.board(run)) if whole.has_board else whole
+
+    def board(self, run: Id) -> str | None:
+        """Return where the TensorBoard of a run can be opened now, None where it does not run."""
+        number = self._number(run)
+        phase = self._read().phase(number, "tensorboard")
+        if phase is None:
+            raise self._missing(number)
+        if phase != "Running":
+            return None
+        from riseml.engines.local import addresses, gangs  # noqa: PLC0415 (few runs have one)
+
+        known = addresses.read(gangs.file(self.home / "runs" / str(number), gangs.OWN))
+        return next((f"http://{address}" for address in known.values()), None)  # nothing else of a run itself listens
 
     def list(self, query: Query) -> list[SetStatus]:
         """Return runs, newest first."""
@@ -173,7 +189,7 @@ class LocalEngine:
         row = self._row(self._number(run))
         if not row["is_set"] or run.sub is not None or run.type is not None:
             return self.read(run)
-        return self._summary(self._read(), row, experiments=True)
+        return replace(self._summary(self._read(), row, experiments=True), board=self.board(run))
 
     @staticmethod
     def _part(whole: SetStatus, run: Id) -> SetStatus | ExperimentStatus:
@@ -205,8 +221,12 @@ class LocalEngine:
     def _row(self, number: int) -> Any:
         row = self._read().run(number)
         if row is None:
-            raise NotFoundError(f"there is no run {number}", "`riseml status -a` lists what there is.")
+            raise self._missing(number)
         return row
+
+    @staticmethod
+    def _missing(number: int) -> NotFoundError:
+        return NotFoundError(f"there is no run {number}", "`riseml status -a` lists what there is.")
 
     def _number(self, run: Id) -> int:
         if run.user not in (None, self.user) or run.number is None:

@@ -76,7 +76,7 @@ class _Follower:
     def __init__(self, engine: "LocalEngine", query: LogQuery) -> None:
         self._query, self._folder, self._secrets = (
             query,
-            engine.folder(query.id),
+            engine.folder(Id(query.id.user, query.id.number)),
             [value.encode() for value in vault.hidden(engine.home)],
         )
         self._logs: dict[Path, _Log] = {}

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from riseml import labels
-from riseml.engines.local.nodes import COLUMNS, Node
+from riseml.engines.local.nodes import COLUMNS, Node, node_id
 from riseml.errors import DamagedError, HomeError
 
 SCHEMA = 1
@@ -179,6 +179,15 @@ class Store:
             return [Node.from_row(tuple(row)[1:]) for row in rows]
         except (ValueError, TypeError) as error:
             raise self.damaged(number, f"a node ({error})") from error
+
+    def phase(self, number: int, task: str) -> str | None:
+        """Return the phase of a task beside a run's experiments; empty where it has none yet, None for no such run."""
+        run = self._one("SELECT name FROM runs WHERE number = ?", number)
+        if run is None:
+            return None
+        node = node_id(run["name"], f"{run['name']}.{task}")
+        row = self._one("SELECT phase FROM nodes WHERE run = ? AND id = ?", number, node)
+        return row["phase"] if row else ""
 
     def experiments(self, number: int) -> list[Any]:
         """Return the experiments of a run in order, as they were written."""
