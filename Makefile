@@ -4,13 +4,19 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check goldens lock clean
+PYTEST_FRAMEWORKS := -m frameworks -n 2 --dist worksteal tests/frameworks
+
+.PHONY: demo test test-frameworks check goldens lock clean
 
 demo: $(READY)  ## train a grid of eight models on the digits, on this machine, and show the table
 	@examples/demo.sh "$(CURDIR)/$(BIN)/riseml"
 
 test: $(READY)  ## all tests that need neither a cluster nor a large download
 	$(BIN)/pytest
+
+test-frameworks: $(READY)  ## each framework for real on the local engine; downloads some 600 MB once (it says what)
+	$(BIN)/python tests/frameworks/environments.py
+	$(BIN)/pytest $(PYTEST_FRAMEWORKS)
 
 check: $(READY)  ## what must hold beside the tests: lint, types, import directions
 	$(BIN)/ruff check .

@@ -15,7 +15,10 @@ _NAMED = 10  # jobs that an error lists at most
 
 @dataclass(frozen=True)
 class Run:
-    """What `train` started; `id` is what the other verbs take, `remarks` are for the user, once each."""
+    """What `train` started; `id` is what the other verbs take, `remarks` are for the user, once each.
+
+    `tensorboard` is the address of its TensorBoard, where that is known by now.
+    """
 
     id: str
     name: str
@@ -25,6 +28,7 @@ class Run:
     snapshot: "Snapshot"
     remarks: tuple[str, ...] = ()
     warnings: tuple[Fault, ...] = ()
+    tensorboard: str | None = None
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ is None means the user's newest run.
 import os
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from riseml import ids
 from riseml.answers import Killed, Run, pick
-from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submission
+from riseml.engines import Boards, Change, Chunk, Engine, Files, LogQuery, Query, Submission
 from riseml.errors import (
     ConfigError,
     Fault,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from riseml.project import Snapshot
     from riseml.results import Results
     from riseml.spec import ExperimentSet
+    from riseml.tensorboard import Board
 
 CONFIG_FILE = "riseml.yml"
 
@@ -106,9 +108,10 @@ class Client:
             HomeError: the code or the run cannot be stored.
         """
         config = self._load(path)
-        self._plan(config)
+        plan = self._plan(config)
         snapshot = self._snapshot(config, path, gitignore)
-        return self._start(config, path, snapshot, on_sync)
+        run = self._start(config, path, snapshot, on_sync)
+        return replace(run, tensorboard=self._board(ids.parse(run.id))) if plan.tensorboard else run
 
     def plan(self, path: str | Path = CONFIG_FILE) -> "ExperimentSet":
         """Return what `train` would run.
@@ -237,16 +240,25 @@ class Client:
         """
         yield from self.engine.logs(LogQuery(id=self._find(id), follow=follow, tail=tail, since=since))
 
-    def board(self, id: str | Id | None = None) -> str | None:
-        """Return where the TensorBoard of a run can be opened now, None where it does not run.
+    def tensorboard(
+        self, id: str | Id | None = None, *, port: int = 0, on_note: Callable[[str], None] | None = None
+    ) -> "Board":
+        """Return the TensorBoard of a run once it answers: the run's own, else one of this machine over its output.
+
+        Use it in a `with`: one that was started here ends with that. It listens at `port` (0: any free one), and shows
+        no more than an experiment where the id is one's. `on_note` hears what is waited for.
 
         Raises:
-            NotFoundError: nothing has this id.
+            NotFoundError: nothing has this id, or it has no output.
+            RiseMLError: there is no TensorBoard on this machine, or it has failed.
         """
+        from riseml import tensorboard
+
         wanted = self._find(id)
-        whole = self.read(wanted)
-        pick(whole, wanted)
-        return whole.board
+        pick(self.read(wanted), wanted)
+        tell = on_note or (lambda _: None)
+        own = tensorboard.own(lambda: self._board(wanted), str(Id(wanted.user, wanted.number)), tell)
+        return own or tensorboard.serve(self._folder(wanted), port, tell)
 
     def output(self, id: str | Id | None = None) -> Path:
         """Return the folder of this machine where a run, or an experiment, has left its output.
@@ -257,11 +269,7 @@ class Client:
         """
         wanted = self._find(id)
         pick(self.read(wanted), wanted)
-        folder = getattr(self.engine, "folder", None)
-        if folder is None:
-            raise UnsupportedError(f"the outputs of the engine {self.engine.name} are not on this machine")
-        found: Path = folder(wanted)
-        return found
+        return self._folder(wanted)
 
     def kill(self, *names: str | Id, force: bool = False) -> list[Killed]:
         """Stop runs or experiments of a set one after the other; without ids the newest run.
@@ -353,6 +361,14 @@ class Client:
     def tidy(self, unused_for: timedelta) -> int:
         """Drop environments that no run has used for so long; they are built anew when needed. Return how many."""
         return self.engine.tidy(time.time() - unused_for.total_seconds())
+
+    def _board(self, run: Id) -> str | None:
+        return self.engine.board(run) if isinstance(self.engine, Boards) else None
+
+    def _folder(self, wanted: Id) -> Path:
+        if not isinstance(self.engine, Files):
+            raise UnsupportedError(f"the outputs of the engine {self.engine.name} are not on this machine")
+        return self.engine.folder(wanted)
 
     def _load(self, path: str | Path) -> "Loaded":
         from riseml import config

@@ -76,7 +76,7 @@ def _paths(current: str) -> Iterator[tuple[str, str]]:
 
 def _ids(current: str, name: str) -> Iterator[tuple[str, str]]:
     client = Client()
-    if "." in current.lstrip(".") and name in {"status", "logs", "wait", "kill"}:
+    if "." in current.lstrip(".") and name in {"status", "logs", "wait", "kill", "tensorboard"}:
         run = client.read(current.lstrip(".").split(".")[0])
         yield from ((each.id, str(each.state)) for each in run.experiments)
         if name in {"status", "logs"}:

@@ -161,7 +161,7 @@ def _row(job: JobStatus, terminal: Terminal, now: datetime, *, wide: bool) -> li
 
 
 def _board(run: SetStatus) -> str | None:
-    return (run.board or "OFFLINE") if run.has_board else None
+    return run.board or ("OFFLINE" if run.has_board else None)
 
 
 def _state(state: State, terminal: Terminal) -> str:

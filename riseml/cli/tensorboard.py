@@ -1,121 +1,72 @@
 """`riseml tensorboard`."""
 
-import shutil
-import socket
-import subprocess
+import os
+import signal
 import sys
-import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from pathlib import Path
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
-from riseml.cli import options, output
+from riseml.cli import options, output, terminal
 from riseml.client import Client
-from riseml.errors import RiseMLError
 
-_HERE = "127.0.0.1"
-_PATIENCE = 90.0  # seconds that TensorBoard may take to begin; importing TensorFlow alone takes some
-_PAUSE = 0.3
+_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # elsewhere a browser would take the terminal
 
 
 def command(
     id: options.OneId = None,
     port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, help="Where to show an ended run; 0 for any free port.")
+        int, typer.Option("--port", metavar="N", min=0, help="Of one that is started here; 0: any free one.")
     ] = 0,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it, where this is a terminal.")] = True,
-) -> int:
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open it in a browser, on a terminal.")
+    ] = True,
+) -> None:
     """Open the TensorBoard of a run, also after its end.
 
-    While a run goes on, its own TensorBoard is opened. Afterwards the tensorboard of this machine shows the output
-    folder of the run, or of one of its experiments, until Ctrl-C. Without an id: the newest run.
+    While a run goes on, its own TensorBoard. Else the tensorboard of your own environment shows the output folder,
+    of 14.3 that of this experiment, until Ctrl-C.
 
     Examples:
-      riseml tensorboard 14
+      riseml tensorboard
       riseml tensorboard 14.3 --port 6006
     """
-    client = Client()
-    if url := client.board(id):
-        _await(url, lambda: client.board(id) == url)
-        _show(url, browser=browser)
-        return 0
-    return _serve(client.output(id), port or _free_port(), browser=browser)
-
-
-def _serve(folder: Path, port: int, *, browser: bool) -> int:
-    """Run a TensorBoard over a folder until Ctrl-C, or its own end."""
-    argv = [*_tensorboard(), "--logdir", str(folder), "--host", _HERE, "--port", str(port)]
-    url = f"http://{_HERE}:{port}/"
-    output.note(f"TensorBoard over {folder} begins; Ctrl-C ends it.")
-    with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL) as process:
-        try:
-            _await(url, lambda: process.poll() is None)
-            _show(url, browser=browser)
-            if process.wait():
-                raise RiseMLError(f"tensorboard has ended with status {process.returncode}", "It said why above.")
-        except KeyboardInterrupt:
-            return 0
-        finally:
-            process.terminate()
-    return 0
-
-
-def _tensorboard() -> list[str]:
-    """Return the command of the user's environment.
-
-    Raises:
-        RiseMLError: there is none.
-    """
-    if found := shutil.which("tensorboard"):
-        return [found]
-    for name in ("python3", "python"):
-        python = shutil.which(name)
-        if (
-            python
-            and not subprocess.run([python, "-c", "import tensorboard"], capture_output=True, check=False).returncode
-        ):
-            return [python, "-m", "tensorboard.main"]
-    raise RiseMLError("there is no tensorboard in your environment", "Install it: pip install tensorboard")
-
-
-def _await(url: str, goes_on: Callable[[], bool]) -> None:
-    """Wait until an address answers.
-
-    Raises:
-        RiseMLError: it does not, or has ended before.
-    """
-    limit = time.monotonic() + _PATIENCE
-    told = time.monotonic() + 2
-    while goes_on():
-        try:
-            urllib.request.urlopen(url, timeout=5).close()  # noqa: S310 (an address of this machine, by HTTP)
-        except urllib.error.HTTPError:
-            return  # somebody is there
-        except OSError:
-            if time.monotonic() > limit:
-                raise RiseMLError(f"nothing answers at {url}", "`riseml logs ID.tensorboard` may say why.") from None
-            if time.monotonic() > told:
-                output.note("TensorBoard is about to begin...")
-                told = limit
-            time.sleep(_PAUSE)
-        else:
+    with _in_order(), Client().tensorboard(id, port=port, on_note=output.note) as board:
+        output.say(board.url)
+        sys.stdout.flush()
+        if browser and terminal.output().interactive:
+            _open(board.url)
+        if board.is_own:
             return
-    raise RiseMLError("TensorBoard has ended before it answered", "`riseml logs ID.tensorboard` may say why.")
+        output.note("Ctrl-C ends it.")
+        try:
+            board.wait()
+        except KeyboardInterrupt:
+            output.note("")
 
 
-def _show(url: str, *, browser: bool) -> None:
-    output.lines([url])
-    if browser and sys.stdout.isatty():
+def _open(url: str) -> None:
+    if sys.platform == "darwin" or any(map(os.environ.get, _DISPLAYS)):
         import webbrowser
 
         webbrowser.open(url)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HERE, 0))
-        return int(probe.getsockname()[1])
+@contextmanager
+def _in_order() -> Iterator[None]:
+    """Leave as signals say, but not without what was started here."""
+    heard = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    for each in heard:
+        signal.signal(each, _leave)
+    try:
+        yield
+    finally:
+        for each in heard:
+            signal.signal(each, signal.SIG_DFL)
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    raise SystemExit(128 + number)

@@ -76,10 +76,15 @@ def _started(run: Run, form: str, *, logs: bool) -> None:
         output.say(run.id)
     else:
         what = f"Set {run.id} of {text.plural(run.experiments, 'experiment')}" if run.is_set else f"Experiment {run.id}"
+        board = f"TensorBoard: {run.tensorboard}" if run.tensorboard else ""
         if logs:
             output.note(f"{what} started; Ctrl-C leaves it running in background.")
+            if board:
+                output.note(board)
             return
         output.say(f"{what} started in background.")
+        if board:
+            output.say(board)
         output.note(f"`riseml logs {run.id}` shows its log, `riseml status {run.id}` its state.")
 
 
@@ -93,6 +98,7 @@ def _record(run: Run) -> dict[str, object]:
         "revision": run.snapshot.revision,
         "files": run.snapshot.files,
         "bytes": run.snapshot.size,
+        **({"tensorboard": run.tensorboard} if run.tensorboard else {}),
     }
 
 

@@ -45,7 +45,7 @@ def _with_own(plan: Outline, own: list[Node]) -> Outline:
 
 def _own(plan: Outline, job: JobStatus, *, daemon: bool) -> JobStatus:
     """Return a job of the run itself; a daemon was stopped with it, and what has not begun by then never will."""
-    failed = job.state == State.FAILED and not reasons.from_outside(job.reason, job.exit_code)
+    failed = job.state == State.FAILED and job.exit_code != 0 and not reasons.from_outside(job.reason, job.exit_code)
     if plan.ended and daemon and job.node_id and not failed:
         return replace(job, state=State.KILLED, reason="KILLED", message="", exit_code=None, finished=plan.finished)
     if job.state.is_terminal or not (plan.ended or (plan.kills.asked("*") and not job.node_id)):

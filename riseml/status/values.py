@@ -74,8 +74,8 @@ class SetStatus:
     """One run: a set, or a single experiment (`is_set` False, then `experiments` holds that one).
 
     `number` is None for a document that no engine has numbered; `jobs` are the run's own (build, tensorboard);
-    `concurrency` is None where nothing limits it; `board` is where its TensorBoard can be opened now, as an engine that
-    runs it tells.
+    `concurrency` is None where nothing limits it; `board` is where its TensorBoard can be opened now, which no document
+    says: it comes from the engine.
     """
 
     id: str

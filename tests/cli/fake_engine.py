@@ -104,6 +104,7 @@ class FakeEngine:
     interrupt: bool = False  # Ctrl-C after the events
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)  # secrets
+    outputs: Path = Path("/nowhere")  # where the output folders lie
     name: str = "fake"
     user: str = "paul"
 
@@ -158,6 +159,12 @@ class FakeEngine:
     def stop(self, run: Id, *, force: bool = False) -> bool:
         self.calls.append(("stop", str(run), force))
         return not self.read(run).state.is_terminal
+
+    def board(self, run: Id) -> str | None:
+        return self.read(run).board
+
+    def folder(self, run: Id) -> Path:
+        return self.outputs / str(run)
 
     def secrets(self) -> dict[str, str]:
         return self.kept

@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from riseml.engines import Change, Chunk
 from riseml.status import State
 from tests.cli.conftest import Riseml
-from tests.cli.fake_engine import FakeEngine, at, grid, single
+from tests.cli.fake_engine import FakeEngine, at, grid, job, single
 
 SCREENS = Path(__file__).parent / "screens"
 
@@ -106,10 +107,22 @@ CASES = [
     "whoami",
 ]
 
+WITH_BOARDS = [
+    replace(single(19), jobs=(job("19.tensorboard"),), board="http://127.0.0.1:24010"),
+    replace(grid(18, [State.FINISHED, State.RUNNING]), jobs=(job("18.tensorboard", State.PENDING),)),
+]
+BOARD_CASES = ["help tensorboard", "status 19", "status 18", "status 19 -o json", "status 18 -o yaml", "tensorboard 20"]
+
 
 @pytest.mark.parametrize("line", CASES)
 def test_screen(line: str, engine: FakeEngine, riseml: Riseml) -> None:
     engine.runs, engine.events = list(RUNS), list(EVENTS)
+    _compare(line, riseml)
+
+
+@pytest.mark.parametrize("line", BOARD_CASES)
+def test_screen_of_a_tensorboard(line: str, engine: FakeEngine, riseml: Riseml) -> None:
+    engine.runs = list(WITH_BOARDS)
     _compare(line, riseml)
 
 
@@ -163,5 +176,5 @@ def _file_name(line: str) -> str:
 
 
 def test_every_screen_file_is_of_a_test() -> None:
-    wanted = {f"{_file_name(line)}.txt" for line in CASES} | {f"terminal-{name}.txt" for name in TERMINALS}
+    wanted = {f"{_file_name(line)}.txt" for line in (*CASES, *BOARD_CASES)} | {f"terminal-{name}.txt" for name in TERMINALS}
     assert {file.name for file in SCREENS.iterdir()} == wanted

@@ -1,6 +1,7 @@
 """`riseml train`, and what comes before it: init, check, schema, compile."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,19 @@ def test_train_in_background(engine: FakeEngine, riseml: Riseml) -> None:
         "Syncing project (2.0 KB, 3 files, 2 left out by .gitignore)...done\nbig tree\nno limits here\n"
         "`riseml logs 14` shows its log, `riseml status 14` its state.\n"
     )
+
+
+def test_train_tells_of_its_tensorboard(engine: FakeEngine, riseml: Riseml) -> None:
+    Path("riseml.yml").write_text(PLAIN + "  framework: tensorflow\n")
+    engine.becomes = replace(single(14, State.FINISHED), board="http://127.0.0.1:24010")
+    line = "TensorBoard: http://127.0.0.1:24010\n"
+    assert riseml("train").out == f"Experiment 14 started in background.\n{line}"
+    assert json.loads(riseml("train", "-o", "json").out)["tensorboard"] == "http://127.0.0.1:24010"
+    said = riseml("train", "-l")
+    assert line not in said.out
+    assert line in said.err
+    engine.becomes = single(14)
+    assert "TensorBoard" not in riseml("train").out
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,23 @@ def test_a_job_that_waits_for_gpus_lets_others_pass() -> None:
     assert admission.reason("gpu") == "Unschedulable: gpus: 1 asked for, 0 free"
 
 
+def test_what_asks_for_nothing_starts_with_its_run() -> None:
+    nothing = want("0", mem=0)
+    admission = Admission(MACHINE)
+    admission.ask("1:board", nothing, run="1:")
+    admission.ask("1:a", want("4"), run="1:")
+    admission.ask("1:b", want("4"), run="1:")
+    admission.ask("2:board", nothing, run="2:")
+    admission.ask("2:a", want("4"), run="2:")
+    assert admitted(admission) == ["1:a", "1:board"]
+    assert admission.reason("2:board") == "Unschedulable: it starts with the first job of its run"
+    assert admission.reason("1:b") == "Unschedulable: cpus: 4 asked for, 0 free"
+    admission.leave("2:a")
+    assert admitted(admission) == ["2:board"]
+    admission.leave("1:a")
+    assert admitted(admission) == ["1:b"]
+
+
 def test_a_gang_gets_its_places_together_or_not_at_all() -> None:
     admission = Admission(MACHINE)
     admission.hold("running", want("2.5"), ())

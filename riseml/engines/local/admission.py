@@ -1,6 +1,7 @@
 """Which waiting jobs this machine has room for: requests against cores, memory and GPUs over all runs of the home.
 
-The jobs of a gang get their places together or not at all: half a gang would hold its half for nothing.
+The jobs of a gang get their places together or not at all: half a gang would hold its half for nothing. A job that asks
+for nothing, a TensorBoard, is in nobody's way; it starts with the first other job of its run, not hours before.
 """
 
 import os
@@ -32,6 +33,9 @@ class Capacity:
         return ""
 
 
+NOTHING = Resources(Decimal(0), 0)
+
+
 @dataclass
 class Admission:
     """The queue before the machine: first come, first served, and nobody overtakes at another's cost."""
@@ -39,13 +43,16 @@ class Admission:
     capacity: Capacity
     waiting: dict[str, Resources] = field(default_factory=dict)
     gangs: dict[str, str] = field(default_factory=dict)  # of those that wait, where they have one
+    beside: dict[str, str] = field(default_factory=dict)  # how the keys of its run begin, of what waits for these
     running: dict[str, tuple[Resources, tuple[str, ...]]] = field(default_factory=dict)
 
-    def ask(self, key: str, request: Resources, gang: str = "") -> None:
-        """Queue a job; all that are queued with the same `gang` start at once."""
+    def ask(self, key: str, request: Resources, gang: str = "", run: str = "") -> None:
+        """Queue a job; all with the same `gang` start at once, and `run` is how the keys of its run begin."""
         self.waiting[key] = request
         if gang:
             self.gangs[key] = gang
+        elif run and request == NOTHING:
+            self.beside[key] = run
 
     def hold(self, key: str, request: Resources, gpus: tuple[str, ...]) -> None:
         """Count a job that runs already (after a restart of the controller)."""
@@ -55,6 +62,7 @@ class Admission:
         """Take a job out, waiting or running."""
         self.waiting.pop(key, None)
         self.gangs.pop(key, None)
+        self.beside.pop(key, None)
         self.running.pop(key, None)
 
     def admit(self) -> Iterable[tuple[str, tuple[str, ...]]]:
@@ -63,6 +71,18 @@ class Admission:
         A job that does not fit yet reserves what is free of what it asks for, so a stream of small ones cannot starve
         it, while jobs that need other things go on.
         """
+        yield from self._with_room()
+        yield from self._with_their_run()
+
+    def _with_their_run(self) -> Iterable[tuple[str, tuple[str, ...]]]:
+        for key, run in list(self.beside.items()):
+            begun = any(other.startswith(run) for other in self.running)
+            if begun or not any(other.startswith(run) for other in self.waiting if other not in self.beside):
+                del self.beside[key]
+                self.running[key] = (self.waiting.pop(key), ())
+                yield key, ()
+
+    def _with_room(self) -> Iterable[tuple[str, tuple[str, ...]]]:
         cpus, mem, gpus = self._free()
         for keys in self._units():
             request = total(self.waiting[key] for key in keys)
@@ -81,15 +101,19 @@ class Admission:
     def _units(self) -> list[list[str]]:
         """Return the waiting jobs in their order, those of a gang as one."""
         if not self.gangs:
-            return [[key] for key in self.waiting]
+            return [[key] for key in self.waiting if key not in self.beside]
         units: dict[str, list[str]] = {}
         for key in self.waiting:
+            if key in self.beside:
+                continue
             gang = self.gangs.get(key)
             units.setdefault(key if gang is None else f"\0{gang}", []).append(key)
         return list(units.values())
 
     def reason(self, key: str) -> str:
         """Say what a waiting job lacks, in the words of Kubernetes' scheduler."""
+        if key in self.beside:
+            return "Unschedulable: it starts with the first job of its run"
         request = total(self.waiting[each] for each in self._peers(key))
         cpus, mem, gpus = self._free()
         lacking = [

@@ -277,13 +277,17 @@ class Controller:
             return False
         return run.stop(sub, force=force)
 
-    def _delete(self, number: int) -> None:
-        if number in self.runs:
+    def _delete(self, number: int) -> bool:
+        """Forget a run; False where it has ended, and its last processes, which had no part in that, are about to."""
+        if run := self.runs.get(number):
+            if run.run.ended:
+                return False
             raise RiseMLError(f"run {number} has not ended", f"`riseml kill {number}` first.")
         if self.store.run(number) is None:
             raise NotFoundError(f"there is no run {number}", "`riseml status -a` lists what there is.")
         with self.store.transaction():
             self.store.delete_run(number)
+        return True
 
     def _quit(self) -> None:
         self._leaving = True

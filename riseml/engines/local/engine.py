@@ -14,7 +14,7 @@ from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
 from riseml.engines.local import wire
 from riseml.engines.local.records import from_data
 from riseml.engines.local.store import Store
-from riseml.errors import HomeError, NotFoundError
+from riseml.errors import HomeError, NotFoundError, RiseMLError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus, State
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _BLINK = 0.05  # seconds between looks at the database while following
 _FRESH = 600.0  # seconds in which a snapshot may still be on its way to becoming a run
+_ENDING = 60.0  # seconds; twice what a job is given to end
 _CHECK = 2.0  # seconds between looks whether the controller is still there
 
 
@@ -69,7 +70,11 @@ class LocalEngine:
         """Forget an ended run: its record, its logs, its output."""
         number = self._number(run)
         row = self._row(number)
-        self._ask("delete", number=number)
+        limit = time.monotonic() + _ENDING
+        while not self._ask("delete", number=number):  # its TensorBoard is just about to end
+            if time.monotonic() > limit:
+                raise RiseMLError(f"a process of run {number} does not end", f"`riseml status {number}` may say more.")
+            time.sleep(_BLINK)
         _remove(self.home / "output" / row["user"] / row["project"] / str(number))
 
     def tidy(self, before: float) -> int:

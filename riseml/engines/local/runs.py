@@ -189,7 +189,7 @@ class ActiveRun:
     def _ask(self, pod: Pod) -> None:
         """Queue a pod for room; the jobs of an experiment get theirs together."""
         gang = f"{self.number}.{pod.gang}" if pod.cell else ""
-        self.controller.admission.ask(pod.key, resources(pod.action.template), gang)
+        self.controller.admission.ask(pod.key, resources(pod.action.template), gang, run=self._key(""))
 
     def launch(self, key: str, gpus: tuple[str, ...]) -> None:
         """Start the processes of a pod that was admitted."""

@@ -78,7 +78,10 @@ class Submitter:
     def _compiled(self, plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
         from riseml.compiler import compile_workflow  # noqa: PLC0415 (imports Hera)
 
-        return compile_workflow(plan, origin, Target())
+        document = compile_workflow(plan, origin, Target())
+        for template in document["spec"]["templates"]:
+            template.pop("pendingTimeout", None)  # room comes when earlier runs have ended, however long that takes
+        return document
 
     def _record(self, number: int, document: dict[str, Any], environment: Mapping[str, str]) -> ActiveRun:
         """Check a document, make it a run, and write it down."""

@@ -1,0 +1,187 @@
+"""`riseml tensorboard`: opening the one of a run, or showing what a run has left."""
+
+import http.server
+import os
+import signal
+import threading
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from riseml import tensorboard
+from riseml.status import State
+from tests.cli.conftest import Riseml
+from tests.cli.fake_engine import FakeEngine, grid, single
+from tests.local import boards
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_error(503)  # an answer is an answer
+
+    def log_message(self, format: str, *words: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+@contextmanager
+def serving(port: int = 0, pause: float = 0.0) -> Iterator[str]:
+    """Answer by HTTP, from `pause` seconds on; yield where."""
+    server = http.server.HTTPServer(("127.0.0.1", port), Answer, bind_and_activate=False)
+    server.server_bind()
+    timer = threading.Timer(pause, lambda: (server.server_activate(), server.serve_forever(0.01)))
+    timer.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        timer.join(pause)  # it may not have begun
+        server.shutdown()
+        timer.join()
+        server.server_close()
+
+
+@pytest.fixture
+def outputs(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where run 15 has left something, with a TensorBoard on the PATH."""
+    engine.runs = [replace(grid(15, [State.FINISHED, State.FAILED]))]
+    engine.outputs = tmp_path / "output"
+    (engine.outputs / "15").mkdir(parents=True)
+    (engine.outputs / "15.2").mkdir()
+    monkeypatch.setenv("PATH", boards.path_with(tmp_path / "bin", tensorboard=boards.SERVES))
+    return engine.outputs
+
+
+@pytest.fixture
+def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Press Ctrl-C as soon as a TensorBoard is waited for; a list of whether it answered then."""
+    found: list[bool] = []
+
+    def wait(board: tensorboard.Board) -> None:
+        found.append(tensorboard.answers(board.url))
+        os.kill(os.getpid(), signal.SIGINT)
+        signal.pause()
+
+    monkeypatch.setattr(tensorboard.Board, "wait", wait)
+    return found
+
+
+def test_the_one_of_a_run_is_opened(engine: FakeEngine, riseml: Riseml) -> None:
+    with serving() as url:
+        engine.runs = [replace(single(16), board=url), single(15)]
+        said = riseml("tensorboard")
+    assert (said.status, said.out, said.err) == (0, f"{url}\n", "")
+
+
+def test_one_that_is_about_to_begin_is_waited_for(engine: FakeEngine, riseml: Riseml) -> None:
+    with serving(pause=0.3) as url:
+        engine.runs = [replace(single(16), board=url)]
+        said = riseml("tensorboard", "16")
+    assert (said.status, said.out, said.err) == (0, f"{url}\n", f"TensorBoard is about to begin at {url} ...\n")
+
+
+def test_what_has_ended_is_shown_until_an_interrupt(outputs: Path, riseml: Riseml, interrupted: list[bool]) -> None:
+    for name in ("15", "15.2"):
+        said = riseml("tensorboard", name)
+        assert said.status == 0
+        assert said.out.startswith("http://127.0.0.1:")
+        assert said.err == f"Starting TensorBoard over {outputs / name} ...\nCtrl-C ends it.\n\n"
+        assert not tensorboard.answers(said.out.strip())
+    assert interrupted == [True, True]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_one_that_does_not_answer_gives_way(
+    outputs: Path, engine: FakeEngine, riseml: Riseml, interrupted: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as free:
+        pass
+    monkeypatch.setattr(tensorboard, "PATIENCE", 0.0)
+    engine.runs = [replace(engine.runs[0], board=free)]
+    said = riseml("tensorboard", "15")
+    assert said.status == 0
+    assert "It does not answer; `riseml logs 15.tensorboard` says why.\nStarting TensorBoard over " in said.err
+    assert interrupted == [True]
+
+
+def test_a_run_that_ends_meanwhile_is_shown_afterwards(
+    outputs: Path, engine: FakeEngine, riseml: Riseml, interrupted: list[bool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving() as free:
+        pass
+    told = iter([free, free, None, None])
+    monkeypatch.setattr(engine, "board", lambda run: next(told))
+    assert "It has ended.\nStarting TensorBoard over " in riseml("tensorboard", "15").err
+    assert interrupted == [True]
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [
+        (boards.FAILS, "tensorboard has ended with status 1\nno flag --port\n"),
+        (boards.DIES, "tensorboard has ended with status -9\n"),
+    ],
+)
+def test_one_that_fails_says_why(program: str, words: str, outputs: Path, riseml: Riseml, tmp_path: Path) -> None:
+    (tmp_path / "bin/tensorboard").write_text(program)
+    said = riseml("tensorboard")
+    assert (said.status, said.out) == (1, "")
+    assert said.err.endswith(f"riseml: error: {words}")
+
+
+def test_without_a_tensorboard_it_says_what_to_do(
+    outputs: Path, riseml: Riseml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path / "none"))
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    said = riseml("tensorboard")
+    assert said.status == 1
+    assert said.err.startswith(
+        "riseml: error: there is no tensorboard in your environment\nInstall it with `pip install "
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "error"),
+    [
+        (["99"], 4, "no experiment 99"),
+        (["15.7"], 4, "there is no experiment 15.7"),
+        (["15.1"], 4, "there is no output: "),
+        ([".paul"], 2, "'.paul' does not identify any experiment"),
+        (["15", "--port", "-1"], 2, "invalid value for '--port'"),
+    ],
+)
+def test_what_cannot_be_shown(words: list[str], status: int, error: str, outputs: Path, riseml: Riseml) -> None:
+    said = riseml("tensorboard", *words)
+    assert (said.status, said.out) == (status, "")
+    assert said.err.startswith(f"riseml: error: {error}")
+
+
+@pytest.mark.parametrize(
+    ("words", "display", "terminal", "opened"),
+    [([], ":0", True, True), (["--no-browser"], ":0", True, False), ([], "", True, False), ([], ":0", False, False)],
+)
+def test_a_browser_is_opened_where_there_can_be_one(
+    words: list[str],
+    display: str,
+    terminal: bool,
+    opened: bool,
+    engine: FakeEngine,
+    riseml: Riseml,
+    screen: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shown: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", shown.append)
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in ("WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DISPLAY", display)
+    if terminal:
+        screen()
+    with serving() as url:
+        engine.runs = [replace(single(16), board=url)]
+        assert riseml("tensorboard", *words).status == 0
+    assert shown == ([url] if opened else [])

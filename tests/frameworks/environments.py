@@ -1,0 +1,215 @@
+"""Virtual environments that hold real frameworks, for tests: made once, then kept.
+
+    python tests/frameworks/environments.py [tensorflow jax torch mpi horovod]
+
+makes those that are named (without names all but horovod, which takes minutes to compile) and prints their folders.
+They lie in $RISEML_FRAMEWORKS_CACHE, by default in ~/.cache/riseml-frameworks, each under a name that tells what it was
+made of, so a change in requirements/ makes a new one. What cannot be made is an error, and nothing is left of it.
+"""
+
+import fcntl
+import hashlib
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+REQUIREMENTS = Path(__file__).parent / "requirements"
+TRIALS = {  # what must run in each before anybody may have it
+    "tensorflow": "import tensorflow, tensorboard; tensorflow.distribute.ParameterServerStrategy",
+    "jax": "import jax; jax.numpy.ones(2).sum()",
+    "torch": "import torch.distributed as dist; assert dist.is_gloo_available()",
+    "mpi": "from mpi4py import MPI; assert MPI.COMM_WORLD.size == 1",
+    "horovod": "import horovod.tensorflow as hvd; hvd.init(); assert hvd.mpi_built()",
+}
+USUAL = tuple(name for name in TRIALS if name != "horovod")
+WANTED_PYTHON = {"torch": "3.11", "horovod": "3.11"}  # by Debian 12's PyTorch and by the last TensorFlow before Keras 3
+DOWNLOAD = re.compile(  # as pip and apt-get say it
+    r"(?:Downloading|Using cached) (\S+ \(.+\))|Need to get (.+) of archives"
+)
+HOROVOD = {  # what setup.py compiles
+    "HOROVOD_WITH_TENSORFLOW": "1",
+    "HOROVOD_WITHOUT_PYTORCH": "1",
+    "HOROVOD_WITHOUT_MXNET": "1",
+    "HOROVOD_WITH_MPI": "1",
+    "HOROVOD_WITHOUT_GLOO": "1",
+    "MAKEFLAGS": f"-j{os.cpu_count()}",
+}
+
+
+class CannotMakeError(Exception):
+    """Something that an environment needs is not to be had here; the text says what."""
+
+
+def prepare(name: str) -> Path:
+    """Return the folder of an environment, made now unless it is there. Others who want the same one wait.
+
+    Raises:
+        CannotMakeError: nothing is left of it then.
+    """
+    python = _python(name)
+    folder = _cache() / f"{name}-{_key(name, python)}"
+    ready = folder / ".ready"
+    if not ready.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder.with_suffix(".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.set_inheritable(lock.fileno(), True)  # whoever is killed keeps it until what it has started is gone, too
+            if not ready.exists():
+                _make_whole(name, python, folder)
+                ready.touch()
+    return folder
+
+
+def _make_whole(name: str, python: str, folder: Path) -> None:
+    if folder.exists():  # left by one that was killed
+        shutil.rmtree(folder)
+    started = time.monotonic()
+    _say(f"{name}: making {folder}")
+    try:
+        _make(name, python, folder)
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    _say(f"{name}: made in {time.monotonic() - started:.0f} seconds")
+
+
+def _make(name: str, python: str, folder: Path) -> None:
+    _run([python, "-m", "venv", str(folder)], "a virtual environment is needed (Debian: apt-get install python3-venv)")
+    _install(folder, ["--only-binary", ":all:", "-r", str(REQUIREMENTS / f"{name}.txt")])
+    if packages := _listed(f"{name}.deb.txt"):
+        _add_debian(folder, packages)
+    for package in _listed(f"{name}.build.txt"):
+        _need("g++", "make")
+        _say(f"  compiling {package}")
+        _install(folder, ["--no-cache-dir", "--no-build-isolation", "--no-binary", ":all:", package], **HOROVOD)
+    _run([str(folder / "bin" / "python"), "-c", TRIALS[name]], f"{name} has been installed, but does not work")
+
+
+def _install(folder: Path, what: Sequence[str], **environment: str) -> None:
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--no-deps", "--progress-bar", "off"]
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    _run([*pip, *what], "pip could not install all of it", PATH=path, **environment)
+
+
+def _add_debian(folder: Path, packages: Sequence[str]) -> None:
+    """Unpack packages, and those they need that the system lacks, into the environment. The system stays as it is."""
+    _need("apt-get", "dpkg-deb")
+    root = folder / "debian"
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        for place in ("lists/partial", "cache/archives/partial"):
+            Path(temporary, place).mkdir(parents=True)
+        apt = ["apt-get", "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"]
+        apt += ["-o", f"Dir::State::lists={temporary}/lists", "-o", f"Dir::Cache={temporary}/cache"]
+        _say(f"  {' '.join(packages)} of Debian")
+        _run([*apt, "update"], "apt-get could not read its lists")
+        wanted = ["install", "--yes", "--no-install-recommends", "--download-only", *packages]
+        _run([*apt, *wanted], f"only Debian 12 has {' '.join(packages)}")
+        if not any(Path(temporary).glob("cache/archives/*.deb")):
+            raise CannotMakeError(
+                f"{' '.join(packages)} is installed already: apt-get remove it, the tests unpack their own"
+            )
+        for archive in sorted(Path(temporary).glob("cache/archives/*.deb")):
+            _run(["dpkg-deb", "--extract", str(archive), str(root)], f"{archive.name} cannot be unpacked")
+    shutil.rmtree(root / "usr" / "share", ignore_errors=True)
+    libraries = root / "usr" / "lib" / str(sysconfig.get_config_var("MULTIARCH"))
+    paths = ":".join(str(path) for path in (libraries.parent, libraries, libraries / "blas", libraries / "lapack"))
+    modules = root / "usr" / "lib" / "python3" / "dist-packages"
+    for module in modules.glob("torch/*.so"):
+        patch = [str(folder / "bin" / "patchelf"), "--force-rpath", "--set-rpath", paths, str(module)]
+        _run(patch, f"{module} cannot be told where its libraries are")
+    for site in folder.glob("lib/python*/site-packages"):
+        (site / "debian.pth").write_text(f"{modules}\n")
+
+
+def _need(*tools: str) -> None:
+    """Have tools that Debian packages are named after, installing them where we may."""
+    missing = [tool for tool in tools if not shutil.which(tool)]
+    if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+        _run(["apt-get", "update"], "apt-get could not read its lists")
+        _run(["apt-get", "install", "--yes", "--no-install-recommends", *missing], "apt-get could not install it")
+        missing = [tool for tool in tools if not shutil.which(tool)]
+    if missing:
+        raise CannotMakeError(f"{' and '.join(missing)} needed (Debian: apt-get install {' '.join(missing)})")
+
+
+def _run(command: Sequence[str], trouble: str, **environment: str) -> None:
+    """Run a command and say what it downloads; the end of its output explains an error."""
+    added = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", **environment}
+    last: deque[str] = deque(maxlen=30)
+    with subprocess.Popen(
+        command,
+        env={**os.environ, **added},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        close_fds=False,
+    ) as process:
+        for line in process.stdout or ():
+            last.append(line)
+            if found := DOWNLOAD.search(line):
+                _say(f"  {found[1] or found[2]}")
+    if process.returncode:
+        raise CannotMakeError(f"{trouble}\n$ {shlex.join(command)}\n{''.join(last)}")
+
+
+def _python(name: str) -> str:
+    """Return the Python that the environment is made with: this one, unless it has to be another."""
+    version = WANTED_PYTHON.get(name)
+    if version in {None, f"{sys.version_info[0]}.{sys.version_info[1]}"}:
+        return sys.executable
+    for path in (shutil.which(f"python{version}"), f"/usr/bin/python{version}"):
+        if path and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
+            return path
+    raise CannotMakeError(f"{name} needs Python {version} (Debian 12: apt-get install python{version}-venv)")
+
+
+def _key(name: str, python: str) -> str:
+    told = subprocess.run(
+        [python, "-c", "import sys, sysconfig; print(sys.version, sysconfig.get_platform(), sys.base_prefix)"],
+        stdout=subprocess.PIPE,
+        check=True,
+    ).stdout
+    parts = [told, *(path.read_bytes() for path in sorted(REQUIREMENTS.glob(f"{name}.*txt")))]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
+
+
+def _listed(name: str) -> list[str]:
+    path = REQUIREMENTS / name
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(text + "\n")
+
+
+def _cache() -> Path:
+    usual = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "riseml-frameworks")
+    return Path(os.environ.get("RISEML_FRAMEWORKS_CACHE") or usual).expanduser().absolute()
+
+
+def main() -> int:
+    names = sys.argv[1:] or USUAL
+    if unknown := set(names) - set(TRIALS):
+        _say(f"error: there is no environment '{unknown.pop()}'; there are {', '.join(TRIALS)}")
+        return 2
+    for name in names:
+        try:
+            sys.stdout.write(f"{prepare(name)}\n")
+        except CannotMakeError as error:
+            _say(f"error: {name}: {error}")
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,190 @@
+"""Each framework for real, on the local engine: `make test-frameworks`."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from riseml.ids import Id
+from riseml.status import ExperimentStatus, State
+from tests.frameworks.environments import prepare
+from tests.local.conftest import Lab
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(150)]
+PROGRAMS = Path(__file__).parent / "programs"
+EXAMPLES = Path(__file__).parents[2] / "examples"
+DEBIAN_MPIRUN, DEBIAN_MPI = "/usr/bin/mpirun.openmpi", "/usr/lib/x86_64-linux-gnu/libmpi.so.40"
+
+
+class Case(NamedTuple):
+    """A program, what is written about it in riseml.yml, the jobs that it has, and what it must report."""
+
+    environment: str
+    train: str
+    programs: tuple[str, ...]
+    jobs: Mapping[str, str]
+    result: Mapping[str, Any]
+
+
+DONE, STOPPED = "FINISHED COMPLETED", "FINISHED STOPPED"
+CASES = {
+    "TensorFlow mirrors weights over 2 workers": Case(
+        "tensorflow",
+        "framework: tensorflow, tensorflow: {tensorboard: false, distributed: {worker: 2, ps: 1}}",
+        ("mirrored",),
+        {"master": DONE, "worker": DONE, "ps": STOPPED},
+        {"sum": 3.0, "workers": 2},
+    ),
+    "TensorFlow keeps weights on a parameter server": Case(
+        "tensorflow",
+        "framework: tensorflow, tensorflow: {tensorboard: false, distributed: {worker: 2, ps: 1}}",
+        ("parameter_server",),
+        {"master": DONE, "worker": DONE, "ps": STOPPED},
+        {"steps": 100, "workers": 1, "servers": 1},
+    ),
+    "JAX sums over 2 processes": Case(
+        "jax",
+        "framework: jax, jax: {workers: 2}",
+        ("jax_sum",),
+        {"worker.1": DONE, "worker.2": DONE},
+        {"sum": 3.0, "processes": 2},
+    ),
+    "PyTorch sums over 2 jobs": Case(
+        "torch",
+        "framework: pytorch, pytorch: {workers: 2}",
+        ("torch_sum",),
+        {"master": DONE, "worker": DONE},
+        {"sum": 3.0, "processes": 2},
+    ),
+    "PyTorch sums over 2 processes of 2 jobs": Case(
+        "torch",
+        "framework: pytorch, pytorch: {workers: {count: 2, processes: 2}}",
+        ("torch_sum",),
+        {"master": DONE, "worker": DONE},
+        {"sum": 10.0, "processes": 4},
+    ),
+    "MPI sums over 2 processes of 2 workers, and a line is a barrier": Case(
+        "mpi",
+        "framework: mpi, mpi: {workers: {count: 2, processes: 2}}",
+        ("mpi_sum", "mpi_barrier"),
+        {"worker.1": DONE, "worker.2": DONE},
+        {"sum": 10, "processes": 4, "ended": 4},
+    ),
+}
+
+
+def path_of(environment: str) -> str:
+    """Return a PATH on which the environment comes first."""
+    return f"{prepare(environment) / 'bin'}{os.pathsep}{os.environ['PATH']}"
+
+
+def copied(lab: Lab, *files: Path) -> None:
+    for file in files:
+        shutil.copy(file, lab.folder)
+
+
+def jobs_of(experiment: ExperimentStatus) -> dict[str, str]:
+    return {job.id.partition(".")[2]: f"{job.state} {job.reason}" for job in experiment.jobs}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_framework_for_real(name: str, lab: Lab) -> None:
+    case = CASES[name]
+    copied(lab, *(PROGRAMS / f"{program}.py" for program in case.programs))
+    lines = ", ".join(f"python {program}.py" for program in case.programs)
+    text = "\n".join(case.train.replace(", ", "\n", 1).splitlines())
+    whole = lab.run(f"{text}\nrun: [{lines}]", PATH=path_of(case.environment))
+    (experiment,) = whole.experiments
+    assert experiment.state is State.FINISHED, lab.log(1)
+    assert jobs_of(experiment) == case.jobs
+    assert {key: value for key, value in (experiment.result or {}).items() if key in case.result} == case.result
+
+
+def test_the_ranks_of_debians_open_mpi(lab: Lab, tmp_path: Path) -> None:
+    assert Path(DEBIAN_MPIRUN).exists(), "Debian's Open MPI is needed: apt-get install openmpi-bin"
+    copied(lab, PROGRAMS / "mpi_sum.py", PROGRAMS / "mpi_barrier.py")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "mpirun").write_text(f'#!/bin/sh\nexec {DEBIAN_MPIRUN} "$@"\n')
+    (tmp_path / "bin" / "mpirun").chmod(0o755)
+    text = "framework: mpi\nmpi: {workers: {count: 2, processes: 2}}\nrun: [python mpi_sum.py, python mpi_barrier.py]"
+    whole = lab.run(text, PATH=f"{tmp_path / 'bin'}:{path_of('mpi')}", MPI4PY_LIBMPI=DEBIAN_MPI)
+    (experiment,) = whole.experiments
+    assert experiment.state is State.FINISHED, lab.log(1)
+    result = dict(experiment.result or {})
+    assert (result["sum"], result["ended"]) == (10, 4)
+    assert "Open MPI v4" in result["library"]
+    for worker, ranks in (("worker.1", {0, 1}), ("worker.2", {2, 3})):  # each writes to the log of its own worker
+        text = lab.log(Id(number=1, type="worker", index=int(worker[-1])))
+        assert {int(rank) for rank in re.findall(r"process (\d) of 4: sum", text)} == ranks
+
+
+def test_the_rank_that_fails_is_told(lab: Lab) -> None:
+    text = """
+    framework: mpi
+    mpi: {workers: {count: 2, processes: 2}}
+    run: ['[ $OMPI_COMM_WORLD_RANK != 3 ] || exit 5; sleep 1000', touch $OUTPUT_DIR/never]
+    """
+    (experiment,) = lab.run(text, PATH=path_of("mpi")).experiments
+    assert (experiment.state, experiment.guilty, experiment.exit_code) == (State.FAILED, "1.worker.2", 5)
+    assert jobs_of(experiment)["worker.1"] == "KILLED PEER"
+    assert "process 3 of worker.2 has failed with exit status 5" in lab.log(1)
+    assert not (lab.output(1) / "never").exists()
+
+
+TOLD = """
+import json, os, sys
+names = json.loads(sys.argv[1])
+path = os.path.join(os.environ.get("OUTPUT_DIR", "."), "told." + os.environ["RANK"])
+with open(path, "w") as file:
+    json.dump({name: os.environ.get(name) for name in names}, file)
+"""
+
+
+def test_the_variables_are_those_of_torchrun(lab: Lab, tmp_path: Path) -> None:
+    """What torchrun itself sets for two nodes of two processes, but for what only its own agent needs."""
+    lab.write({"told.py": TOLD})
+    names = ["RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE"]
+    names += ["ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME"]
+    path, listed = path_of("torch"), str(names).replace("'", '"')
+    arguments = ["--nnodes", "2", "--nproc_per_node", "2", "--master_addr", "127.0.0.1", "--master_port", "29555"]
+    agents = [
+        subprocess.Popen(
+            ["python", "-m", "torch.distributed.run", *arguments, "--node_rank", str(node), "told.py", listed],
+            cwd=lab.folder,
+            env={**os.environ, "PATH": path, "OUTPUT_DIR": str(tmp_path)},
+            stderr=subprocess.DEVNULL,
+        )
+        for node in (0, 1)
+    ]
+    assert [agent.wait(120) for agent in agents] == [0, 0]
+    lab.write({"line.sh": f"python told.py '{listed}'\n"})
+    text = "framework: pytorch\npytorch: {workers: {count: 2, processes: 2}}\nrun: . ./line.sh"
+    assert lab.run(text, PATH=path).state is State.FINISHED, lab.log(1)
+    for rank in range(4):
+        name = f"told.{rank}"
+        assert (lab.output(1) / name).read_text() == (tmp_path / name).read_text()
+
+
+@pytest.mark.parametrize(
+    ("example", "environment"),
+    [
+        ("tensorflow", "tensorflow"),
+        ("tensorflow-distributed", "tensorflow"),
+        ("jax", "jax"),
+        ("pytorch", "torch"),
+        ("mpi", "mpi"),
+    ],
+)
+def test_an_example_runs(example: str, environment: str, lab: Lab) -> None:
+    folder = EXAMPLES / example
+    copied(lab, *(path for path in folder.iterdir() if path.suffix in {".py", ".txt"}))
+    config = (folder / "riseml.yml").read_text().partition("train:\n")[2]
+    kept = [line[2:] for line in config.splitlines() if not line.startswith(("  install:", "  image:"))]
+    whole = lab.run("\n".join(kept), PATH=path_of(environment))
+    assert whole.state is State.FINISHED, lab.log(1)
+    assert whole.result

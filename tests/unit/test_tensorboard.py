@@ -1,0 +1,108 @@
+"""A TensorBoard of this machine: found, started, and gone without a trace."""
+
+import subprocess
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from riseml import tensorboard
+from riseml.client import Client
+from riseml.engines import Engine
+from riseml.errors import RiseMLError, UnsupportedError
+from riseml.status import SetStatus, State
+from tests.cli.fake_engine import FakeEngine, single
+from tests.local import boards
+
+HAS_ONE = "#!/bin/sh\nexit 0\n"
+
+
+def silent(text: str) -> None:
+    """Hear of nothing."""
+
+
+@pytest.mark.parametrize(
+    ("programs", "found"),
+    [
+        ({"tensorboard": "", "python3": HAS_ONE}, ["tensorboard"]),
+        ({"python3": HAS_ONE}, ["python3", "-m", "tensorboard.main"]),
+        ({"python3": boards.WORTHLESS, "python": HAS_ONE}, ["python", "-m", "tensorboard.main"]),
+        ({"python3": boards.WORTHLESS}, ["mine", "-m", "tensorboard.main"]),
+    ],
+    ids=["on the PATH", "in python3", "in python", "in this one"],
+)
+def test_the_users_own(
+    programs: dict[str, str], found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boards.path_with(tmp_path / "bin", mine=HAS_ONE, **programs)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    monkeypatch.setattr("sys.executable", str(tmp_path / "bin/mine"))
+    assert tensorboard.command() == [str(tmp_path / "bin" / found[0]), *found[1:]]
+
+
+def test_a_folder_of_that_name_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tensorboard").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.path", ["", *__import__("sys").path])
+    with pytest.raises(RiseMLError, match="there is no tensorboard"):
+        tensorboard.command()
+
+
+@pytest.mark.parametrize("program", [boards.SERVES, boards.STUBBORN], ids=["serves", "ignores TERM"])
+def test_it_is_gone_afterwards(program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    child = program.replace(
+        "import http.server", "import subprocess; subprocess.Popen(['sleep', '1000'])\nimport http.server"
+    )
+    monkeypatch.setenv("PATH", boards.path_with(tmp_path / "bin", tensorboard=child))
+    monkeypatch.setattr(tensorboard, "_GRACE", 0.2)
+    with tensorboard.serve(tmp_path, 0, silent) as board:
+        assert tensorboard.answers(board.url)
+        assert not board.is_own
+        assert board._process is not None
+        group = board._process.pid
+        members = subprocess.run(["ps", "-o", "pid=", "--sid", "0", "-g", str(group)], check=False, capture_output=True)
+        assert members
+    assert not tensorboard.answers(board.url)
+
+
+def test_its_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", boards.path_with(tmp_path / "bin", tensorboard=boards.SERVES))
+    port = tensorboard._free_port()
+    with tensorboard.serve(tmp_path, port, silent) as board:
+        assert board.url == f"http://127.0.0.1:{port}"
+        with pytest.raises(RiseMLError, match="tensorboard has ended with status 1") as caught:
+            tensorboard.serve(tmp_path, port, silent)
+    assert "Address already in use" in caught.value.advice
+
+
+def test_one_that_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = boards.SERVES.replace("server.serve_forever()", "server.handle_request(); print('enough'); sys.exit(3)")
+    monkeypatch.setenv("PATH", boards.path_with(tmp_path / "bin", tensorboard=program))
+    with tensorboard.serve(tmp_path, 0, silent) as board, pytest.raises(RiseMLError) as caught:
+        board.wait()
+    assert (str(caught.value), caught.value.advice) == ("tensorboard has ended with status 3", "it serves\nenough")
+
+
+def test_a_runs_own_is_left_alone() -> None:
+    with tensorboard.Board("http://127.0.0.1:1") as board:
+        assert board.is_own
+        board.wait()
+
+
+class Elsewhere:
+    """An engine whose outputs and TensorBoards cannot be reached from here."""
+
+    name, user = "far", "paul"
+
+    def read(self, run: object) -> SetStatus:
+        return single(14, State.FINISHED)
+
+
+def test_what_only_some_engines_can_do(tmp_path: Path) -> None:
+    client = Client(engine=cast(Engine, Elsewhere()))
+    for act in (client.output, client.tensorboard):
+        with pytest.raises(UnsupportedError, match="the outputs of the engine far are not on this machine"):
+            act("14")
+    near = FakeEngine(runs=[single(14)], outputs=tmp_path)
+    assert Client(engine=near).output("14") == tmp_path / "14"
