@@ -70,12 +70,14 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     workers = options.workers
     if workers is None:
         return (job,)
+    processes = workers.processes_with(job.resources)
+    each = {**_EACH, **({"OMP_NUM_THREADS": "${OMP_NUM_THREADS:-1}"} if processes > 1 else {})}
     first = replace(job, type="master" if workers.count > 1 else job.type, way="processes")
     told = {
-        "RISEML_EACH": " ".join(f"{name}={value}" for name, value in _EACH.items()),
+        "RISEML_EACH": " ".join(f"{name}={value}" for name, value in each.items()),
         "RISEML_LEADER": f"{host(first.type)}:{_PORT}",
         "RISEML_NODES": str(workers.count),
-        "RISEML_PROCESSES": str(workers.processes_with(job.resources)),
+        "RISEML_PROCESSES": str(processes),
     }
     master = replace(first, told={**told, "RISEML_NODE": "0"})
     if workers.count == 1:

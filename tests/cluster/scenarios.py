@@ -3,6 +3,7 @@
 An outcome names the state of the run and, for each experiment in order, `STATE [REASON] [exit code] [guilty job]`.
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -10,11 +11,13 @@ from decimal import Decimal
 from typing import Any, cast
 
 from riseml import labels
+from riseml.amounts import Workers
 from riseml.compiler import compile_workflow
-from riseml.frameworks import tensorflow
+from riseml.frameworks import mpi, tensorflow
 from riseml.spec import Build, Experiment, ExperimentSet, Job, Origin, Resources, Retries, Target
 from tests.cluster.place import IMAGE, PROJECT, Place, Run
 
+MPI_IMAGE = os.environ.get("RISEML_TEST_MPI_IMAGE", "localhost/mpi:1")  # IMAGE with openmpi-bin and python3-mpi4py
 Document = dict[str, Any]
 Note = Callable[[str, "Outcome"], None]
 
@@ -40,6 +43,14 @@ os.makedirs(reached, exist_ok=True)
 open(os.path.join(reached, os.environ['RISEML_JOB']), 'w').close()
 while len(os.listdir(reached)) < len(sum(config['cluster'].values(), [])):  # others may still have to reach this one
     time.sleep(0.2)
+"""
+RANK_SUM = """
+import socket
+from mpi4py import MPI
+world = MPI.COMM_WORLD
+hosts = set(world.allgather(socket.gethostname()))
+assert world.allreduce(world.rank) == 6 and world.size == 4 and len(hosts) == 2, (world.size, hosts)
+print('sum', world.allreduce(world.rank), 'on', hosts)
 """
 TRAP = "import signal, sys, time; signal.signal(15, lambda *_: {}); print('up', flush=True); time.sleep(300)"
 
@@ -125,6 +136,12 @@ def gang(worker: int = 3, ps: int = 1, **plan: Any) -> dict[str, Any]:
     )
     job = Job("train", plan.pop("run", ()), Resources(Decimal("0.05"), 32_000_000))
     return {"framework": "tensorflow", "jobs": tensorflow.distribute(job, options, IMAGE), **plan}
+
+
+def ranks(*run: str) -> dict[str, Any]:
+    """Return what plans two workers of two processes each, in an image that has Open MPI and mpi4py."""
+    job = Job("train", run, Resources(Decimal("0.1"), 64_000_000))
+    return {"framework": "mpi", "image": MPI_IMAGE, "jobs": mpi.ranks(job, Workers(2, 2))}
 
 
 def _meeting(then: str) -> tuple[str, ...]:
@@ -519,6 +536,18 @@ SCENARIOS: dict[str, Scenario] = {
     "gang-nameless": Scenario(
         one("FAILED GANG 75 master", "FAILED GANG 75", *["KILLED PEER"] * 3),
         plan=gang(run=("sleep 300",), gang_timeout=15), edit=_lose_name,
+    ),
+    "mpi": Scenario(
+        one("FINISHED COMPLETED 0", *["FINISHED COMPLETED 0"] * 2),
+        plan=ranks(
+            f'exec python3 -c "{RANK_SUM}"',
+            'sleep 0.$OMPI_COMM_WORLD_RANK; touch "$OUTPUT_DIR/part-$OMPI_COMM_WORLD_RANK"',
+            '[ "$(ls "$OUTPUT_DIR" | grep -c part-)" = 4 ]',
+        ),
+    ),
+    "mpi-rank-fails": Scenario(
+        one("FAILED ERROR 5 worker.2", "KILLED PEER 143", "FAILED ERROR 5"),
+        plan=ranks('[ "$OMPI_COMM_WORLD_RANK" != 3 ] || exit 5; sleep 300', "false"),
     ),
     "gang-retry-succeeds": Scenario(
         one("FINISHED COMPLETED 0", *["FINISHED COMPLETED 0"] * 3, "FINISHED STOPPED"),

@@ -145,16 +145,43 @@ with open(path, "w") as file:
 """
 
 
+TORCHRUN = """
+# torchrun, but that its processes are started here: in PyTorch 1.13 their redirection does not know Python 3.11.
+import os, subprocess, sys
+import torch.distributed.elastic.agent.server.local_elastic_agent as agent
+from torch.distributed.run import main
+
+class Started:
+    def __init__(self, args, envs):
+        self.processes = {
+            rank: subprocess.Popen([sys.executable, *args[rank][1:]], env={**os.environ, **env})
+            for rank, env in envs.items()
+        }
+    def pids(self):
+        return {rank: process.pid for rank, process in self.processes.items()}
+    def wait(self, timeout):
+        self.return_values = {rank: process.wait() for rank, process in self.processes.items()}
+        return self
+    def is_failed(self):
+        return any(self.return_values.values())
+    def close(self, *_):
+        pass
+
+agent.start_processes = lambda name, entrypoint, args, envs, **_: Started(args, envs)
+main()
+"""
+
+
 def test_the_variables_are_those_of_torchrun(lab: Lab, tmp_path: Path) -> None:
     """What torchrun itself sets for two nodes of two processes, but for what only its own agent needs."""
-    lab.write({"told.py": TOLD})
+    lab.write({"told.py": TOLD, "torchrun.py": TORCHRUN})
     names = ["RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE"]
     names += ["ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME"]
     path, listed = path_of("torch"), str(names).replace("'", '"')
     arguments = ["--nnodes", "2", "--nproc_per_node", "2", "--master_addr", "127.0.0.1", "--master_port", "29555"]
     agents = [
         subprocess.Popen(
-            ["python", "-m", "torch.distributed.run", *arguments, "--node_rank", str(node), "told.py", listed],
+            ["python", "torchrun.py", *arguments, "--node_rank", str(node), "told.py", listed],
             cwd=lab.folder,
             env={**os.environ, "PATH": path, "OUTPUT_DIR": str(tmp_path)},
             stderr=subprocess.DEVNULL,
