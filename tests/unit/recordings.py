@@ -48,7 +48,8 @@ def told(document: Any) -> dict[str, Any]:
 
 
 def _line(told: status.ExperimentStatus | status.JobStatus) -> str:
-    code = "" if told.exit_code is None else str(told.exit_code)
+    # How a peer ended is chance: by itself, or because its pod was deleted.
+    code = "" if told.exit_code is None or told.reason == "PEER" else str(told.exit_code)
     guilty = (getattr(told, "guilty", None) or "").removeprefix(f"{told.id}.")
     if guilty.startswith(told.id.partition(".")[0]):
         guilty = guilty.rpartition(".")[2]  # a job of the run itself

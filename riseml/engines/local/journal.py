@@ -21,7 +21,7 @@ from riseml.engines.local.store import Store
 from riseml.status import State, set_state
 
 if TYPE_CHECKING:
-    from riseml.engines.local.runs import Pod
+    from riseml.engines.local.running import Pod
 
 _CELL = re.compile(r"\.experiment\((\d+):")  # in the names of all nodes of an experiment: its place in the grid
 _OUTSIDE = -1

@@ -14,7 +14,6 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +23,8 @@ from riseml.engines.local.gangs import Gangs, gang_of
 from riseml.engines.local.interpreter import Run
 from riseml.engines.local.journal import Journal
 from riseml.engines.local.nodes import ERROR, FAILED
-from riseml.engines.local.pods import Pending, Pods, cell, resources
+from riseml.engines.local.pods import Pods, cell, resources
+from riseml.engines.local.running import Pod, containers, gpus_of, make, read_outputs
 from riseml.engines.local.store import Store
 from riseml.errors import RiseMLError
 
@@ -34,30 +34,6 @@ if TYPE_CHECKING:
 _BRIEF = 5.0  # seconds that the peers have which are started again
 _LOST, _RESTARTED = "the job's supervisor was killed", "machine restarted"
 _COARSE = 0.005  # seconds by which the clock of files may lag: an end after a kill must not look like one before it
-_RESULT = 2048  # bytes of an output parameter that are kept, as on the cluster
-
-
-@dataclass(slots=True)
-class Pod:
-    """A pod from its launch, or its wait for room, to the end of its last process."""
-
-    key: str
-    node: str
-    cell: str
-    containers: tuple[tuple[str, ...], str]  # names: init ones, main
-    outputs: Mapping[str, tuple[Path, str | None]]
-    directory: Path
-    log: Path
-    action: events.Launch
-    gang: str
-    pid: int = 0
-    stopping: bool = False
-    again: bool = False  # it was stopped to be started once more
-    waits_for: str = ""
-    logged: int = -1
-    progress: str = ""
-    pidfd: int = -1
-    extra: int = 0  # init steps that are the engine's own
 
 
 class ActiveRun:
@@ -165,7 +141,7 @@ class ActiveRun:
             key,
             action.node,
             cell(action.template),
-            _containers(action.template),
+            containers(action.template),
             {},
             directory,
             directory / "log",
@@ -183,7 +159,7 @@ class ActiveRun:
         self._gangs.hold(pod.gang)
         pending = self._pods.prepare(action, key, (), begun=True)
         pod.outputs, pod.log, pod.extra = pending.outputs, pending.log, pending.extra
-        self.controller.admission.hold(key, resources(action.template), _gpus(directory))
+        self.controller.admission.hold(key, resources(action.template), gpus_of(directory))
         self._watch(pod, *found)
 
     def _ask(self, pod: Pod) -> None:
@@ -198,7 +174,7 @@ class ActiveRun:
             action = pod.action._replace(template=self._gangs.placed(pod.gang, pod.action.template))
             pending = self._pods.prepare(action, key, gpus)
             pod.outputs, pod.log, pod.extra = pending.outputs, pending.log, pending.extra
-            _make(pending, gpus)
+            make(pending, gpus)
             pod.pid = self.controller.launcher.start(pending.launch)
         except (RiseMLError, OSError) as error:
             self._fail(pod, error)
@@ -261,7 +237,7 @@ class ActiveRun:
                 container=container,
                 message=events.DEADLINE if end.deadline else "",
                 phase=FAILED if end.deadline else None,
-                outputs=dict(_read_outputs(pod.outputs)),
+                outputs=dict(read_outputs(pod.outputs)),
                 at=None if pod.stopping else end.time + _COARSE,
             )
         )
@@ -385,31 +361,3 @@ class ActiveRun:
 def _uid(document: Mapping[str, Any]) -> str:
     uid: str = document["metadata"]["uid"]
     return uid
-
-
-def _containers(template: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
-    names = tuple(container["name"] for container in template.get("initContainers", ()))
-    return names, template["container"].get("name") or "main"
-
-
-def _make(pending: Pending, gpus: tuple[str, ...]) -> None:
-    for folder in pending.folders:
-        folder.mkdir(parents=True, exist_ok=True)
-    if gpus:
-        (Path(pending.launch.directory) / "gpus").write_text(",".join(gpus), encoding="utf-8")
-
-
-def _gpus(directory: Path) -> tuple[str, ...]:
-    try:
-        return tuple((directory / "gpus").read_text(encoding="utf-8").split(","))
-    except OSError:
-        return ()
-
-
-def _read_outputs(outputs: Mapping[str, tuple[Path, str | None]]) -> Iterable[tuple[str, str]]:
-    for name, (path, _) in outputs.items():
-        try:
-            with path.open("rb") as file:
-                yield name, file.read(_RESULT).decode("utf-8", "replace").rstrip("\n")
-        except OSError:  # not written: the interpreter knows the default
-            continue
