@@ -126,13 +126,12 @@ def serve(folder: Path, port: int, tell: Callable[[str], None]) -> Board:
 
     Raises:
         NotFoundError: there is no such folder.
-        RiseMLError: there is no TensorBoard, or it has failed.
+        RiseMLError: there is no TensorBoard, the port is taken, or it has failed.
     """
     if not folder.is_dir():
         raise NotFoundError(f"there is no output: {folder} does not exist")
-    argv = command()
+    argv, port = command(), _free(port)
     tell(f"Starting TensorBoard over {folder} ...")
-    port = port or _free_port()
     url = f"http://{_HERE}:{port}"
     log = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the board)
     process = subprocess.Popen(
@@ -177,9 +176,15 @@ def _pythons() -> Iterator[str]:
     yield from dict.fromkeys([*found, sys.executable])
 
 
-def _free_port() -> int:
+def _free(port: int) -> int:
+    """Return a port at which nobody else can answer in place of what is started here."""
     with socket.socket() as probe:
-        probe.bind((_HERE, 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((_HERE, port))
+        except OSError as error:
+            advice = "Without a port, a free one is taken."
+            raise RiseMLError(f"port {port} cannot be used: {error.strerror}", advice) from None
         return int(probe.getsockname()[1])
 
 

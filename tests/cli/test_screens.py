@@ -176,5 +176,6 @@ def _file_name(line: str) -> str:
 
 
 def test_every_screen_file_is_of_a_test() -> None:
-    wanted = {f"{_file_name(line)}.txt" for line in (*CASES, *BOARD_CASES)} | {f"terminal-{name}.txt" for name in TERMINALS}
+    wanted = {f"{_file_name(line)}.txt" for line in (*CASES, *BOARD_CASES)}
+    wanted |= {f"terminal-{name}.txt" for name in TERMINALS}
     assert {file.name for file in SCREENS.iterdir()} == wanted

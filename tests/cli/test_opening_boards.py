@@ -32,7 +32,12 @@ def serving(port: int = 0, pause: float = 0.0) -> Iterator[str]:
     """Answer by HTTP, from `pause` seconds on; yield where."""
     server = http.server.HTTPServer(("127.0.0.1", port), Answer, bind_and_activate=False)
     server.server_bind()
-    timer = threading.Timer(pause, lambda: (server.server_activate(), server.serve_forever(0.01)))
+
+    def serve() -> None:
+        server.server_activate()
+        server.serve_forever(0.01)
+
+    timer = threading.Timer(pause, serve)
     timer.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -160,13 +165,14 @@ def test_what_cannot_be_shown(words: list[str], status: int, error: str, outputs
 
 
 @pytest.mark.parametrize(
-    ("words", "display", "terminal", "opened"),
-    [([], ":0", True, True), (["--no-browser"], ":0", True, False), ([], "", True, False), ([], ":0", False, False)],
+    ("words", "display", "width", "opened"),
+    [([], ":0", 80, True), (["--no-browser"], ":0", 80, False), ([], "", 80, False), ([], ":0", 0, False)],
+    ids=["", "not wanted", "no display", "no terminal"],
 )
-def test_a_browser_is_opened_where_there_can_be_one(
+def test_a_browser_is_opened_where_there_can_be_one(  # noqa: PLR0917 (fixtures)
     words: list[str],
     display: str,
-    terminal: bool,
+    width: int,
     opened: bool,
     engine: FakeEngine,
     riseml: Riseml,
@@ -179,8 +185,8 @@ def test_a_browser_is_opened_where_there_can_be_one(
     for name in ("WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DISPLAY", display)
-    if terminal:
-        screen()
+    if width:
+        screen(width)
     with serving() as url:
         engine.runs = [replace(single(16), board=url)]
         assert riseml("tensorboard", *words).status == 0

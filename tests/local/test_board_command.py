@@ -1,0 +1,39 @@
+"""`riseml tensorboard` of a run that has ended, as a process of its own that somebody ends."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from riseml import tensorboard
+from tests.local import boards
+from tests.local.conftest import Lab
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["INT", "TERM", "HUP"]
+)
+def test_nothing_is_left_when_it_is_ended(sent: signal.Signals, status: int, lab: Lab, tmp_path: Path) -> None:
+    lab.run("run: 'true'\nparameters: {n: [1, 2]}")
+    path = boards.path_with(tmp_path / "bin", tensorboard=boards.SERVES)
+    with subprocess.Popen(
+        [sys.executable, "-m", "riseml", "tensorboard", "1.2"],
+        env={**os.environ, "PATH": path, "LOGNAME": "me"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert tensorboard.answers(url)
+        (child,) = psutil.Process(process.pid).children()
+        assert child.cmdline()[-5:-3] == [str(lab.output(1, 2)), "--host"]
+        process.send_signal(sent)
+        rest = process.communicate(timeout=60)
+    assert process.returncode == status, rest
+    assert not child.is_running()
+    assert not tensorboard.answers(url)

@@ -1,0 +1,119 @@
+"""The script around TensorBoard, in the shells that images have."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from riseml import templating
+from tests.local import boards
+from tests.unit.test_run_script import SHELLS, shells
+
+Start = Callable[..., "subprocess.Popen[str]"]
+TELLS = '#!/bin/sh\necho "$@"\nps -o ni= -p $$\n'
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start the script with these programs before all others; nothing is left of it."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(shell: str, path: str = "", **programs: str) -> "subprocess.Popen[str]":
+        here = boards.path_with(tmp_path / "bin", **programs)
+        process = subprocess.Popen(
+            [*SHELLS[shell], "-c", templating.read("tensorboard.sh"), "tensorboard"],
+            env={"PATH": path or here, "OUTPUT_DIR": "/out put", "TENSORBOARD_ADDRESS": "127.0.0.1:6006"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+def lines(process: "subprocess.Popen[str]", count: int) -> list[str]:
+    assert process.stdout is not None
+    return [process.stdout.readline().rstrip("\n") for _ in range(count)]
+
+
+def end(process: "subprocess.Popen[str]") -> int:
+    assert process.poll() is None
+    process.terminate()
+    return process.wait(60)
+
+
+@shells
+def test_what_it_runs(shell: str, start: Start) -> None:
+    process = start(shell, tensorboard=TELLS)
+    told, nice, ended, again = lines(process, 4)
+    assert told == "--logdir /out put --host 127.0.0.1 --port 6006"
+    assert int(nice) > os.getpriority(os.PRIO_PROCESS, 0)
+    assert ended == "riseml: tensorboard has ended with status 0; the experiments go on"
+    assert again == "riseml: it begins again in 5 seconds"
+    assert end(process) == 0
+
+
+@shells
+def test_a_python_that_has_one(shell: str, start: Start) -> None:
+    process = start(shell, python3=boards.WORTHLESS, python='#!/bin/sh\n[ "$1" = -c ] || echo "$@"\n')
+    assert lines(process, 1) == ["-m tensorboard.main --logdir /out put --host 127.0.0.1 --port 6006"]
+    assert end(process) == 0
+
+
+@shells
+def test_none(shell: str, start: Start) -> None:
+    process = start(shell, python3=boards.WORTHLESS, python=boards.WORTHLESS)
+    assert lines(process, 1) == ["riseml: there is no tensorboard that works here; the experiments go on without it."]
+    assert end(process) == 0
+
+
+@shells
+def test_the_last_of_several_failures(shell: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = templating.read("tensorboard.sh").replace("in 5 30 120 ''", "in 0 0 0 ''")
+    monkeypatch.setattr(templating, "read", lambda name: text)
+    process = start(shell, tensorboard=boards.DIES)
+    told: list[str] = []
+    while not told or "too often" not in told[-1]:
+        told += lines(process, 1)
+    assert (
+        sum("status 137, killed: most likely for want of memory; the experiments go on" in line for line in told) == 4
+    )
+    assert told.count("riseml: it begins again in 0 seconds") == 3
+    assert end(process) == 0
+
+
+@shells
+def test_a_server_ends_with_it(shell: str, start: Start) -> None:
+    process = start(shell, tensorboard="#!/bin/sh\ntrap 'echo told; exit' TERM\necho up\nsleep 1000 & wait\n")
+    assert lines(process, 1) == ["up"]
+    assert end(process) == 0
+    assert lines(process, 1) == ["told"]
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash"])  # busybox has a sleep of its own
+def test_without_sleep_it_is_not_busy(shell: str, tmp_path: Path) -> None:
+    program = shutil.which(shell)
+    if program is None:
+        pytest.skip("not installed")
+    done = subprocess.run(
+        [program, "-c", templating.read("tensorboard.sh")],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert len(done.stderr.splitlines()) < 10
