@@ -3,7 +3,8 @@
     flag  >  RISEML_<NAME>  >  <project>/.riseml/config  >  <home>/config (RISEML_CONFIG)  >  default
 
 Both files hold `name: value` lines of YAML. The home itself (RISEML_HOME, default ~/.riseml) is where the user's file
-lies, so no file can say it. What clients of 2018 wrote there (contexts, clusters, users) is left alone.
+lies, so no file can say it. The user's file also holds contexts: the clusters that are known (riseml/cluster/contexts.py).
+Where one is in use, runs go there unless `engine` says local. What clients of 2018 wrote there is left alone.
 """
 
 import os
@@ -26,6 +27,8 @@ class Settings:
     home: Path
     user: str
     engine: str = "local"
+    context: str = ""  # the cluster in use, where the engine is argo
+    file: Path = Path()  # the user's file, where contexts stand
     gitignore: bool = True
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -50,7 +53,12 @@ def load(
         for name, value in layer.items():
             if name not in origins:
                 values[name], origins[name] = _PARSERS[name](value, f"{name} in {source}"), source
-    return Settings(home=home, user=_login(environment), origins=origins, **values)
+    file = _users(environment, home)
+    if "engine" not in values:
+        values["engine"] = "argo" if values.get("context") or _current(file) else "local"
+    if values["engine"] == "argo":
+        values["context"] = values.get("context") or _current(file)
+    return Settings(home=home, user=_login(environment), file=file, origins=origins, **values)
 
 
 def _home(flags: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Path, str]:
@@ -90,7 +98,30 @@ def _layers(
             yield f"RISEML_{name.upper()}", {name: value}
     if project is not None:
         yield from _file(project / ".riseml" / "config")
-    yield from _file(Path(environment.get("RISEML_CONFIG") or home / "config"))
+    yield from _file(_users(environment, home))
+
+
+def _users(environment: Mapping[str, str], home: Path) -> Path:
+    return Path(environment.get("RISEML_CONFIG") or home / "config")
+
+
+def _current(file: Path) -> str:
+    """Return the context that the user's file says is in use, if it is not one of 2018."""
+    if not file.exists():
+        return ""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""
+    content = _yaml(text, file) if "current-context" in text else {}
+    name = content.get("current-context")
+    entries = [*(content.get("clusters") or ()), *(content.get("users") or ())]
+    known = [each for each in entries if isinstance(each, dict) and each.get("name") == name]
+    return str(name) if any("server" in _body(each) or "kubeconfig" in _body(each) for each in known) else ""
+
+
+def _body(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    return next((each for each in entry.values() if isinstance(each, dict)), {})
 
 
 def _file(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -135,8 +166,12 @@ def _checked(content: Mapping[Any, Any], path: Path) -> dict[str, Any]:
 
 
 def _engine(value: Any, place: str) -> str:
-    if value != "local":
-        raise InvalidInputError(f"{place}: there is no engine '{value}'", "The engine that exists is local.")
+    if value not in {"local", "argo"}:
+        raise InvalidInputError(f"{place}: there is no engine '{value}'", "Engines are local and argo.")
+    return str(value)
+
+
+def _word(value: Any, _place: str) -> str:
     return str(value)
 
 
@@ -147,4 +182,4 @@ def _truth(value: Any, place: str) -> bool:
     return truth
 
 
-_PARSERS: dict[str, Callable[[Any, str], Any]] = {"engine": _engine, "gitignore": _truth}
+_PARSERS: dict[str, Callable[[Any, str], Any]] = {"engine": _engine, "gitignore": _truth, "context": _word}

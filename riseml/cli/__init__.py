@@ -81,10 +81,27 @@ def _help(words: list[str]) -> int:
 
 
 def run(name: str, words: list[str]) -> int:
-    """Run the command `name` of the table with its own arguments."""
+    """Run the command `name` of the table with its own arguments.
+
+    A module with COMMANDS is a group: its first argument chooses a function, `riseml user create`.
+    """
     from riseml.cli import app
 
-    return app.run(name, import_module(f"riseml.cli.{COMMANDS[name][0]}").command, words)
+    module = import_module(f"riseml.cli.{COMMANDS[name][0]}")
+    group = getattr(module, "COMMANDS", None)
+    if group is None:
+        return app.run(name, module.command, words)
+    first = words[0] if words else "--help"
+    if first in {"--help", "-h"}:
+        from riseml.cli import overview
+
+        sys.stdout.write(overview.group(name, module.__doc__ or "", group))
+        return 0
+    if first not in group:
+        from riseml.cli import failure
+
+        raise failure.unknown_subcommand(name, first, group)
+    return app.run(f"{name} {first}", group[first], words[1:])
 
 
 def _open_streams() -> None:

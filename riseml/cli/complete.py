@@ -34,7 +34,12 @@ def _offer(words: list[str]) -> Iterable[tuple[str, str]]:
     elif words[0] == "help":
         yield from ((name, summary) for name, (_, summary, _) in COMMANDS.items())
     elif words[0] in COMMANDS:
-        command = app.build(words[0], import_module(f"riseml.cli.{COMMANDS[words[0]][0]}").command)
+        module = import_module(f"riseml.cli.{COMMANDS[words[0]][0]}")
+        group = getattr(module, "COMMANDS", None)
+        if group and len(words) == 2:  # noqa: PLR2004
+            yield from ((name, (each.__doc__ or "").partition("\n")[0]) for name, each in group.items())
+            return
+        command = app.build(words[0], group[words[1]] if group else module.command)
         yield from _of_command(words[0], command, words[-2] if len(words) > 2 else "", words[-1])  # noqa: PLR2004
 
 

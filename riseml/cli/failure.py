@@ -45,6 +45,12 @@ def unknown_command(word: str, commands: Iterable[str]) -> RiseMLError:
     )
 
 
+def unknown_subcommand(group: str, word: str, known: Iterable[str]) -> RiseMLError:
+    """Return the error for a word that a group of commands does not know, with the nearest one."""
+    advice = f"{did_you_mean(word, known)}`riseml {group} --help` lists all commands."
+    return InvalidInputError(f"no command '{group} {word}'", advice)
+
+
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return the question for the nearest known word, with a blank after it, or an empty text."""
     from difflib import get_close_matches

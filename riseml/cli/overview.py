@@ -1,6 +1,7 @@
 """What `riseml` and `riseml --help` print."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 _HEAD = """\
 RiseML runs machine-learning experiments from one file, riseml.yml.
@@ -35,3 +36,13 @@ def text(commands: Mapping[str, tuple[str, str, str]]) -> str:
         for group, entries in lines.items()
     )
     return _HEAD + "".join(groups) + _FOOT
+
+
+def group(name: str, about: str, commands: Mapping[str, Callable[..., Any]]) -> str:
+    """Return the help of a group of commands, such as `riseml user`."""
+    width = max(map(len, commands)) + 2
+    rows = (f"  {word:{width}}{(each.__doc__ or '').partition(chr(10))[0]}\n" for word, each in commands.items())
+    return (
+        f"{about.strip()}\n\nUsage: riseml {name} COMMAND [ARGUMENTS]\n\nCommands:\n{''.join(rows)}"
+        f"\n`riseml {name} COMMAND --help` explains a command.\n"
+    )

@@ -79,9 +79,9 @@ def test_files_that_say_nothing(text: str, places: tuple[Path, Path]) -> None:
     ("text", "message", "advice"),
     [
         ("gitignor: true", "unknown setting 'gitignor'", "Did you mean gitignore?"),
-        ("7: true", "unknown setting '7'", "Settings are engine, gitignore."),
+        ("7: true", "unknown setting '7'", "Settings are engine, gitignore, context."),
         ("gitignore: maybe", "'maybe' is neither true nor false", "Write true or false."),
-        ("engine: slurm", "there is no engine 'slurm'", "The engine that exists is local."),
+        ("engine: slurm", "there is no engine 'slurm'", "Engines are local and argo."),
         ("- a\n- b", "does not hold settings", "`name: value` lines"),
         ("a: b: c", "config:1: ", "`name: value` lines"),
         ("a: [", "config:2: ", "`name: value` lines"),

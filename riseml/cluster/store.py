@@ -1,0 +1,67 @@
+"""A user's store: the pod that mounts the three claims, and does with their files what a user asks for.
+
+/store/repos/<project>.git    code of all runs       /data, /output    as in jobs, but whole
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+
+from riseml.cluster import STORE, execution
+from riseml.cluster.api import Api, path
+from riseml.errors import UnreachableError
+
+CONTAINER = "store"
+REPOSITORIES = "/store/repos"
+
+
+class StorePod:
+    """The running pod of a namespace's store."""
+
+    def __init__(self, api: Api, namespace: str) -> None:
+        self.api, self.namespace = api, namespace
+
+    @cached_property
+    def pod(self) -> str:
+        """The name of a pod that is ready.
+
+        Raises:
+            UnreachableError: there is none.
+        """
+        found = list(self.api.items(path("pods", self.namespace), labelSelector=f"app={STORE}"))
+        ready = [pod for pod in found if is_ready(pod)]
+        if ready:
+            return str(ready[0]["metadata"]["name"])
+        what = f"is {found[0]['status'].get('phase', 'not there')}" if found else "is not there"
+        raise UnreachableError(
+            f"the store of {self.namespace} {what}",
+            "`riseml doctor` says more; the administrator's `riseml user update` makes it anew.",
+        )
+
+    def run(
+        self,
+        command: Sequence[str],
+        *,
+        stdin: Iterable[bytes] | None = None,
+        on_output: Callable[[bytes], None] | None = None,
+    ) -> bytes:
+        """Run a command there; see `execution.run`."""
+        return execution.run(self.api, self.namespace, self.pod, CONTAINER, command, stdin=stdin, on_output=on_output)
+
+    def script(
+        self,
+        text: str,
+        *arguments: str,
+        stdin: Iterable[bytes] | None = None,
+        on_output: Callable[[bytes], None] | None = None,
+    ) -> bytes:
+        """Run a shell script there; its arguments are `$1` and so on."""
+        return self.run(["sh", "-ec", text, "riseml", *arguments], stdin=stdin, on_output=on_output)
+
+
+def is_ready(pod: dict[str, object]) -> bool:
+    """Whether a pod runs, is ready and is not on its way out."""
+    metadata, status = pod["metadata"], pod.get("status", {})
+    if not isinstance(metadata, dict) or not isinstance(status, dict) or metadata.get("deletionTimestamp"):
+        return False
+    conditions = {each["type"]: each["status"] for each in status.get("conditions", ())}
+    return conditions.get("Ready") == "True"
