@@ -3,7 +3,7 @@
     flag  >  RISEML_<NAME>  >  <project>/.riseml/config  >  <home>/config (RISEML_CONFIG)  >  default
 
 Both files hold `name: value` lines of YAML. The home itself (RISEML_HOME, default ~/.riseml) is where the user's file
-lies, so no file can say it. The user's file also holds contexts: the clusters that are known (riseml/cluster/contexts.py).
+lies, so no file can say it. The user's file also holds contexts: the clusters that are known (`cluster/contexts.py`).
 Where one is in use, runs go there unless `engine` says local. What clients of 2018 wrote there is left alone.
 """
 
