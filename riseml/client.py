@@ -462,7 +462,13 @@ def open_engine(settings: Settings) -> Engine:
 
     Raises:
         HomeError: the home cannot be used.
+        NotFoundError: there is no context of this name.
     """
+    if settings.engine == "argo":
+        from riseml.cluster import contexts
+        from riseml.engines.argo.engine import ArgoEngine
+
+        return ArgoEngine(contexts.load(settings.file).connection(settings.context or None), settings.home)
     from riseml.engines.local.engine import LocalEngine
 
     return LocalEngine(settings.home, settings.user)

@@ -9,11 +9,15 @@ EXPERIMENT = "riseml.io/experiment"  # on pods: the number of the experiment in 
 TYPE = "riseml.io/type"
 INDEX = "riseml.io/index"
 ATTEMPT = "riseml.io/attempt"  # of an experiment whose jobs are tried again together
+INSTANCE = "workflows.argoproj.io/controller-instanceid"  # Argo's own: which of several controllers runs it
 WORKFLOW = "workflows.argoproj.io/workflow"  # Argo's own, on every pod
 
-GANG = "riseml.io/gang"  # "true" on pods that others reach by their host name, through the Service SUBDOMAIN
+# "true" on pods that others reach by their host name, through the Service SUBDOMAIN; on Workflows: there are such
+GANG = "riseml.io/gang"
 
 FRAMEWORK = "riseml.io/framework"  # as riseml.yml names it; only where it does
+
+IMAGE_KEY = "riseml.io/image-key"  # of the image that a Workflow's install steps make
 
 SYSTEM_NODE = "riseml.io/system-node"  # "true" on nodes that experiments avoid
 BUILD_NODE = "riseml.io/build-node"  # "true" on nodes that builds prefer

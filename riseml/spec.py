@@ -139,4 +139,11 @@ class Target:
     buildkit: str = "tcp://buildkitd.riseml:1234"
     buildkit_secret: str = "riseml-buildkit"  # noqa: S105 - holds ca.pem, cert.pem and key.pem
     registry: str = "registry.riseml:5000"
+    pull_registry: str = ""  # by which name nodes know it, where that is another one
+    insecure_registry: bool = False  # plain HTTP
     gpu_resource: str = "nvidia.com/gpu"
+    node_selector: Mapping[str, str] = field(default_factory=dict)
+    build_node_selector: Mapping[str, str] = field(default_factory=dict)
+    tolerations: tuple[Mapping[str, str], ...] = ()
+    pull_secrets: tuple[str, ...] = ()
+    instance: str = ""  # the instance id of the Argo controller that is to run it

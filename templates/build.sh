@@ -4,6 +4,7 @@ buildctl --addr "$BUILDKIT_HOST" --tlscacert "$BUILDKIT_CERTIFICATES/ca.pem" \
   --tlscert "$BUILDKIT_CERTIFICATES/cert.pem" --tlskey "$BUILDKIT_CERTIFICATES/key.pem" \
   build --progress plain --frontend dockerfile.v0 \
   --local context="$RISEML_DIR/context" --local dockerfile="$RISEML_DIR/build" \
-  --output "type=image,name=$IMAGE_NAME,push=true" --metadata-file "$RISEML_DIR/metadata.json"
+  --output "type=image,name=$IMAGE_NAME,push=true${IMAGE_ATTRIBUTES-}" --metadata-file "$RISEML_DIR/metadata.json"
 digest=$(sed -n 's/.*"containerimage.digest": *"\([^"]*\)".*/\1/p' "$RISEML_DIR/metadata.json" | head -n 1)
-printf '%s@%s' "${IMAGE_NAME%:*}" "$digest" > "$RISEML_DIR/image"
+image=${IMAGE_NAME%:*}
+printf '%s@%s' "${IMAGE_PULL_NAME:-$image}" "$digest" > "$RISEML_DIR/image"

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from hera.workflows import DAG, Container, Parameter, Resource, Task, Workflow, WorkflowsService
-from hera.workflows.models import ExecutorConfig, Metadata, PodGC, TTLStrategy
+from hera.workflows.models import ExecutorConfig, LocalObjectReference, Metadata, PodGC, Toleration, TTLStrategy
 
 from riseml import labels, manifest
 from riseml.compiler import build, gang, jobs, pod, quoting, retries, tensorboard
@@ -50,6 +50,9 @@ def compile_workflow(plan: ExperimentSet, origin: Origin, target: Target) -> dic
         templates=list(_templates(names)),
         volumes=pod.volumes(names),
         affinity=pod.prefer(labels.SYSTEM_NODE, "NotIn"),
+        node_selector=dict(target.node_selector) or None,
+        tolerations=[Toleration.model_validate(each) for each in target.tolerations] or None,
+        image_pull_secrets=[LocalObjectReference(name=name) for name in target.pull_secrets] or None,
         pod_metadata=Metadata(annotations=_NO_MESH, labels=_NO_MESH),
         pod_gc=PodGC(strategy="OnPodSuccess", delete_delay_duration="1h"),
         ttl_strategy=TTLStrategy(seconds_after_success=14 * _DAY, seconds_after_failure=30 * _DAY),
@@ -124,6 +127,9 @@ def _labels(names: Names) -> dict[str, str]:
         **({} if number is None else {labels.NUMBER: str(number)}),
         labels.KIND: "set" if names.plan.is_set else "experiment",
         **({labels.FRAMEWORK: framework} if framework else {}),
+        **({labels.GANG: "true"} if names.is_gang else {}),
+        **({labels.IMAGE_KEY: names.origin.build.key} if names.builds and names.origin.build else {}),
+        **({labels.INSTANCE: names.target.instance} if names.target.instance else {}),
     }
 
 

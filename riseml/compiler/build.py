@@ -37,6 +37,7 @@ def template(names: Names) -> Container:
         inputs=_artifacts(names),
         labels={labels.TYPE: "build"},
         affinity=pod.prefer(labels.BUILD_NODE, "In"),
+        node_selector=dict(names.target.build_node_selector) or None,
         synchronization=Synchronization(mutexes=[Mutex(name=f"riseml-build-{build.key}")]) if build.key else None,
         init_containers=None if remote else [_context(build, names)],
         image=names.target.build_image,
@@ -59,7 +60,10 @@ def _artifacts(names: Names) -> list[Artifact]:
 
 
 def _told(build: Build, names: Names) -> dict[str, str]:
-    repository = f"{names.target.registry}/{names.origin.user or 'riseml'}/{names.stem}".lower()
+    target = names.target
+    repository = f"{names.origin.user or 'riseml'}/{names.stem}".lower()
+    pulled = {"IMAGE_PULL_NAME": f"{target.pull_registry}/{repository}"} if target.pull_registry else {}
+    insecure = {"IMAGE_ATTRIBUTES": ",registry.insecure=true"} if target.insecure_registry else {}
     return {
         "OUTPUT_DIR": pod.OUTPUT,
         "RISEML_DIR": pod.RISEML,
@@ -70,8 +74,10 @@ def _told(build: Build, names: Names) -> dict[str, str]:
         "RISEML_INSTALL": json.dumps(names.plan.install, ensure_ascii=False),
         "RISEML_BUILD_FILES": json.dumps(build.files, ensure_ascii=False),
         "IMAGE_KEY": build.key,
-        "IMAGE_NAME": f"{repository}:{build.key or 'latest'}",
-        "BUILDKIT_HOST": names.target.buildkit,
+        "IMAGE_NAME": f"{target.registry}/{repository}:{build.key or 'latest'}",
+        **pulled,
+        **insecure,
+        "BUILDKIT_HOST": target.buildkit,
         "BUILDKIT_CERTIFICATES": CERTIFICATES,
     }
 

@@ -4,15 +4,16 @@ The text is made here, with Argo's tags where an experiment's own values will st
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
-from riseml import manifest
+from riseml import labels, manifest
 from riseml.compiler import quoting
 from riseml.compiler.names import Names
-from riseml.compiler.text import kept, literal
-from riseml.spec import Job, Resources
+from riseml.compiler.text import kept, literal, reference
+from riseml.spec import ExperimentSet, Job, Origin, Resources, Target
 
 _MEGABYTE = 1_000_000
 _PLACE = re.compile("\0([^\0]+)\0")  # where the tag of a parameter goes, once all other text is as it will be
@@ -24,6 +25,24 @@ def configuration(names: Names) -> str:
     whole = "".join(_text(names, names.plan.jobs))
     text = literal(whole if len(whole.encode()) < _LIMIT else "".join(_text(names, ())))
     return _PLACE.sub(lambda place: _tag(place[1], names), text).rstrip("\n")
+
+
+def texts(plan: ExperimentSet, origin: Origin, target: Target) -> Iterator[tuple[str, str]]:
+    """Yield for each experiment its folder in the output volume, and what riseml-configuration.yml will say there."""
+    names = Names(plan, origin, target)
+    whole = "".join(_text(names, plan.jobs)).rstrip("\n")
+    own = reference(labels.SUB_PARAMETER)
+    for experiment in plan.experiments:
+        values = {
+            name: manifest.quoted(value) if name in names.hard else value
+            for name, value in experiment.parameters.items()
+        }
+        text = _PLACE.sub(partial(_value, values), whole.replace(own, str(experiment.sub)))
+        yield names.output_path.replace(own, str(experiment.sub)), f"{text}\n"
+
+
+def _value(values: Mapping[str, str], place: re.Match[str]) -> str:
+    return values[place[1]]
 
 
 def _tag(name: str, names: Names) -> str:

@@ -6,7 +6,7 @@ A log of one job is `<job>.<attempt>.log`; its attempts follow each other. Besid
 
 import re
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 
 from riseml import vault
 from riseml.engines import Change, Chunk, LogQuery
+from riseml.engines.parts import change, experiments, parts
 from riseml.errors import NotFoundError
 from riseml.ids import Id
-from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
+from riseml.status import ExperimentStatus, SetStatus, State
 
 if TYPE_CHECKING:
     from riseml.engines.local.engine import LocalEngine
@@ -86,20 +87,20 @@ class _Follower:
     def told(self, whole: SetStatus) -> Iterator[Chunk | Change]:
         """Yield what is new of a run, each job's last lines before its end."""
         ended = []
-        for part in _parts(whole, self._query.id):
+        for part in parts(whole, self._query.id):
             if self._states.get(part.id) == part.state:
                 continue
             self._states[part.id] = part.state
             if part.state.is_terminal:
                 ended.append(part)
             elif part.state is not State.CREATED:
-                yield _change(part)
+                yield change(part)
         self._find_own(whole)
-        for experiment in (part for part in _experiments(whole, self._query.id) if part.state not in _UNBEGUN):
+        for experiment in (part for part in experiments(whole, self._query.id) if part.state not in _UNBEGUN):
             self._find(whole, experiment)
         for part in ended:
             yield from self.lines(final=True, below=part.id)
-            yield _change(part)
+            yield change(part)
 
     def lines(self, *, final: bool = False, below: str = "") -> Iterator[Chunk]:
         """Yield new lines of the open logs; with `final` of those `below` an id, which then are closed."""
@@ -143,41 +144,16 @@ def follow(engine: "LocalEngine", query: LogQuery) -> Iterator[Chunk | Change]:
     follower, found = _Follower(engine, query), False
     for whole, fresh in engine.glances(query.id, _BLINK):
         if fresh:
-            found = found or any(_parts(whole, query.id))
+            found = found or any(parts(whole, query.id))
             if not found and (query.id.type is None or whole.state.is_terminal):
                 raise NotFoundError(
                     f"could not find {query.id}", f"`riseml status {query.id.number}` lists what there is."
                 )
             yield from follower.told(whole)
         yield from follower.lines()
-        if fresh and (not query.follow or all(part.state.is_terminal for part in _parts(whole, query.id))):
+        if fresh and (not query.follow or all(part.state.is_terminal for part in parts(whole, query.id))):
             yield from follower.lines(final=True)
             return
-
-
-def _parts(whole: SetStatus, wanted: Id) -> Iterator[SetStatus | ExperimentStatus | JobStatus]:
-    """Yield what of a run the id asks for: its own jobs (the build comes first), experiments after theirs, itself."""
-    own = wanted.sub is None or not whole.is_set
-    yield from (job for job in whole.jobs if own and _meant(job, wanted))
-    for experiment in _experiments(whole, wanted):
-        yield from (job for job in experiment.jobs if _meant(job, wanted))
-        if wanted.type is None and whole.is_set:
-            yield experiment
-    if own and wanted.type is None:
-        yield whole
-
-
-def _experiments(whole: SetStatus, wanted: Id) -> Iterable[ExperimentStatus]:
-    return (part for part in whole.experiments if wanted.sub is None or part.sub in (None, wanted.sub))
-
-
-def _meant(job: JobStatus, wanted: Id) -> bool:
-    return wanted.type is None or (job.type == wanted.type and wanted.index in (None, job.index))
-
-
-def _change(part: SetStatus | ExperimentStatus | JobStatus) -> Change:
-    code = None if isinstance(part, SetStatus) else part.exit_code
-    return Change(part.id, part.state, part.finished or part.started, part.reason, part.message, code)
 
 
 def _offset(path: Path, since: datetime) -> int:

@@ -1,0 +1,1 @@
+"""The Argo engine: Workflows of a user's namespace on a Kubernetes cluster."""

@@ -1,0 +1,229 @@
+"""The Argo engine as commands see it: a user's namespace, read through the Kubernetes API."""
+
+import base64
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riseml import labels, status
+from riseml.cluster import namespace_of
+from riseml.cluster.api import Api, Object, path
+from riseml.cluster.connection import Connection
+from riseml.cluster.store import StorePod
+from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
+from riseml.engines.argo import archive, listing, live, stopping
+from riseml.engines.argo.place import Place
+from riseml.errors import NotFoundError, RiseMLError, UnreachableError
+from riseml.ids import Id
+from riseml.status import ExperimentStatus, SetStatus
+
+if TYPE_CHECKING:
+    from riseml.project import Snapshot
+
+_SECRETS = "riseml-secrets"
+_WATCH = 240  # seconds that a watch may last
+_PAUSE = 1.0  # seconds before a broken watch is tried again
+_PATIENCE = 60.0  # seconds that the cluster may be away while something is followed
+
+
+class ArgoEngine:
+    """Runs Workflows in the namespace of a connection; `home` keeps the code before it is pushed."""
+
+    name = "argo"
+
+    def __init__(self, connection: Connection, home: Path) -> None:
+        self.api = Api(connection)
+        self.namespace, self.home = connection.namespace, home
+        self.user = connection.user
+        self.place = Place(self.api, self.namespace)
+        self.store = StorePod(self.api, self.namespace)
+
+    # Write
+
+    def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> "Snapshot":
+        """Keep the code of `folder` in the home's repository of the project, and push it to the user's store."""
+        from riseml.engines.argo import code  # noqa: PLC0415
+        from riseml.project import snapshot  # noqa: PLC0415
+
+        repository = self.home / "store" / "repos" / f"{project}.git"
+        taken = snapshot(folder, repository, gitignore=gitignore, without=(self.home,))
+        code.push(self.store, self.home, project, taken.revision)
+        return taken
+
+    def start(self, submission: Submission) -> Started:
+        """Plan, compile, number and submit a riseml.yml; the cluster has it when this returns."""
+        from riseml.engines.argo import submission as starting  # noqa: PLC0415 (imports Hera)
+
+        known = sorted(self.secrets())
+        return starting.start(submission, self.place, self.store, home=self.home, user=self.user, known=known)
+
+    def submit(self, document: dict[str, Any]) -> str:
+        """Run a compiled Workflow as it is; return its name."""
+        from riseml.engines.argo import submission as starting  # noqa: PLC0415 (imports Hera)
+
+        return str(starting.create(self.place, document)["metadata"]["name"])
+
+    def stop(self, run: Id, *, force: bool = False) -> bool:
+        """Kill a run or one of its experiments; False where it had ended already."""
+        return stopping.stop(self, run, force=force)
+
+    def delete(self, run: Id) -> None:
+        """Forget an ended run: its Workflow, its logs, its output."""
+        whole = self.read(run)
+        if not whole.state.is_terminal:
+            raise RiseMLError(f"{whole.id} has not ended (it is {whole.state})", f"`riseml kill {whole.id}` ends it.")
+        namespace = self.namespace_of(run)
+        archive.remove(self._store_in(namespace), whole)
+        if whole.name:
+            self.api.delete(path("workflows", namespace, whole.name), propagationPolicy="Background")
+
+    def tidy(self, before: float) -> int:
+        """Drop nothing: images and code of a cluster are kept until an administrator removes them."""
+        del before
+        return 0
+
+    def secrets(self) -> Iterable[str]:
+        """Return the names of the user's secrets."""
+        found = self.api.find(path("secrets", self.namespace, _SECRETS)) or {}
+        return list(found.get("data") or ())
+
+    def set_secret(self, name: str, value: str | None) -> bool:
+        """Set a secret, or forget it where `value` is None; return whether it was there before."""
+        there = name in self.secrets()
+        data = None if value is None else base64.b64encode(value.encode()).decode()
+        self.api.patch(path("secrets", self.namespace, _SECRETS), {"data": {name: data}})
+        return there
+
+    # Read
+
+    def get(self, run: Id) -> dict[str, Any]:
+        """Return the Workflow with its status."""
+        return self._document(run)
+
+    def read(self, run: Id) -> SetStatus:
+        """Return one run in full; one whose Workflow is gone as its archive has it."""
+        namespace = self.namespace_of(run)
+        try:
+            document = self._document(run)
+        except NotFoundError:
+            found = archive.read(self._store_in(namespace), run)
+            if found is None:
+                raise
+            return found
+        whole = status.read(document)
+        whole = live.completed(self.api, namespace, self._store_in(namespace), whole)
+        if whole.state.is_terminal:
+            archive.keep(self.api, namespace, self._store_in(namespace), document, whole)
+        return whole
+
+    def list(self, query: Query) -> list[SetStatus]:
+        """Return runs, newest first."""
+        return listing.runs(self, query)
+
+    def latest(self, project: str | None = None) -> Id:
+        """Return the newest run."""
+        chosen = f"{labels.NUMBER}" + (f",{labels.PROJECT}={project}" if project else "")
+        found = self.api.items(path("workflows", self.namespace), metadata=True, labelSelector=chosen)
+        number = max((int(each["metadata"]["labels"][labels.NUMBER]) for each in found), default=None)
+        if number is None:
+            raise NotFoundError("there are no experiments yet", "`riseml train` starts one.")
+        return Id(number=number)
+
+    def changes(self, run: Id) -> Iterator[SetStatus | ExperimentStatus]:
+        """Yield the run's status, or its experiment's, now and after every change until it has ended."""
+        last = None
+        for whole in self.looks(run):
+            shown = part(whole, run)
+            if shown != last:
+                last = shown
+                yield shown
+            if shown.state.is_terminal:
+                return
+
+    def looks(self, run: Id) -> Iterator[SetStatus]:
+        """Yield the run again whenever something has changed, also after the cluster was away for a while."""
+        away = 0.0
+        while True:
+            try:
+                document = self._document(run)
+                away = 0.0
+                yield self._told(document, run)
+                yield from self._watched(document, run)
+            except UnreachableError:
+                away = away or time.monotonic()
+                if time.monotonic() - away > _PATIENCE:
+                    raise
+                time.sleep(_PAUSE)
+            except NotFoundError:
+                yield self.read(run)  # it has ended, and its Workflow is gone
+                return
+
+    def logs(self, query: LogQuery) -> Iterator[Chunk | Change]:
+        """Replay and follow what jobs wrote."""
+        from riseml.engines.argo.logs import follow  # noqa: PLC0415
+
+        return follow(self, query)
+
+    # How it is done
+
+    def _watched(self, document: Object, run: Id) -> Iterator[SetStatus]:
+        metadata = document["metadata"]
+        for kind, changed in self.api.watch(
+            path("workflows", metadata["namespace"]),
+            version=metadata["resourceVersion"],
+            seconds=_WATCH,
+            fieldSelector=f"metadata.name={metadata['name']}",
+        ):
+            if kind == "DELETED":
+                raise NotFoundError(f"the Workflow {metadata['name']} was deleted")
+            if kind == "ERROR":
+                return  # too old: look anew
+            if kind in {"ADDED", "MODIFIED"}:
+                yield self._told(changed, run)
+
+    def _told(self, document: Object, run: Id) -> SetStatus:
+        whole = status.read(document)
+        namespace = document["metadata"]["namespace"]
+        if whole.state.is_terminal:
+            whole = live.completed(self.api, namespace, self._store_in(namespace), whole)
+            archive.keep(self.api, namespace, self._store_in(namespace), document, whole)
+        del run
+        return whole
+
+    def _document(self, run: Id) -> Object:
+        number, namespace = run.number, self.namespace_of(run)
+        if number is None:
+            raise NotFoundError(f"there is no run {run}")
+        chosen = f"{labels.NUMBER}={number}"
+        found = list(self.api.items(path("workflows", namespace), labelSelector=chosen))
+        if not found:
+            raise NotFoundError(f"there is no run {Id(run.user, number)}", "`riseml status -a` lists what there is.")
+        return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", **found[-1]}
+
+    def namespace_of(self, run: Id) -> str:
+        """Return the namespace that a run lies in."""
+        return self.namespace if run.user in (None, self.user) else namespace_of(run.user)
+
+    def store_of(self, run: Id) -> StorePod:
+        """Return the store of the user whose run it is."""
+        return self._store_in(self.namespace_of(run))
+
+    def _store_in(self, namespace: str) -> StorePod:
+        return self.store if namespace == self.namespace else StorePod(self.api, namespace)
+
+
+def part(whole: SetStatus, run: Id) -> SetStatus | ExperimentStatus:
+    """Return what of a run an id names: all of it, or one experiment."""
+    if run.sub is None:
+        return whole
+    for experiment in whole.experiments:
+        if experiment.sub == run.sub or (experiment.sub is None and run.sub == 1):
+            return experiment
+    raise NotFoundError(f"there is no experiment {run}", f"`riseml status {run.number}` lists what there is.")
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)

@@ -1,0 +1,105 @@
+"""Which image a plan's install steps make, and whether there is one: key ──▶ digest, kept in the user's own namespace.
+
+The ConfigMap `riseml-images` maps keys to `image@sha256:…`. Only its user can write there, so nobody else can put
+another image under a key. A build that has ended since is found by the label of its Workflow.
+"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+from riseml import labels
+from riseml.cluster.api import Api, path
+from riseml.cluster.execution import CommandError
+from riseml.cluster.store import StorePod
+from riseml.errors import RiseMLError
+from riseml.images import ImageKey, image_key
+from riseml.spec import Build, ExperimentSet
+
+KEPT = "riseml-images"
+_DIGEST = re.compile(r"(?P<registry>[^/]+)/(?P<name>.+)@(?P<digest>sha256:[0-9a-f]{64})")
+# Status 44: the registry says that it has none. Where nothing here can ask, the image is taken to be there.
+_ASK = """
+url=$1 kinds='application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json,
+application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json'
+kinds=$(echo $kinds)
+if command -v curl > /dev/null; then
+  said=$(curl -ksS -o /dev/null -w '%{http_code}' --max-time 10 -I -H "Accept: $kinds" "$url") || said=
+elif command -v wget > /dev/null; then
+  said=$(wget -T 10 -S -q -O /dev/null --header "Accept: $kinds" "$url" 2>&1) || :
+  said=$(printf %s "$said" | sed -n 's/.*HTTP\\/[0-9.]* \\([0-9]*\\).*/\\1/p')
+elif command -v python3 > /dev/null; then
+  said=$(python3 -c 'import sys, urllib.error as e, urllib.request as r
+try: print(r.urlopen(r.Request(sys.argv[1], headers={"Accept": sys.argv[2]}), timeout=10).status)
+except e.HTTPError as error: print(error.code)
+except OSError: pass' "$url" "$kinds")
+else
+  said=
+fi
+case $said in *404*) exit 44 ;; esac
+"""
+_ABSENT = 44
+
+
+def key(plan: ExperimentSet, home: Path, revision: str) -> ImageKey:
+    """Return the key of a plan's image for the code of a revision in the home's repository.
+
+    Raises:
+        RiseMLError: the code cannot be read.
+    """
+    repository = home / "store" / "repos" / f"{plan.project}.git"
+    command = ["git", f"--git-dir={repository}", "ls-tree", "-r", "-z", revision]
+    listed = subprocess.run(command, capture_output=True, check=False)
+    if listed.returncode:
+        detail = listed.stderr.decode(errors="replace").strip()
+        raise RiseMLError(f"the code of revision {revision[:12]} cannot be read: {detail}", "Start it again.")
+    lines = (line.partition("\t") for line in os.fsdecode(listed.stdout).split("\0") if line)
+    return image_key(plan, {name: " ".join(what.split()[::2]) for what, _, name in lines})
+
+
+class Images:
+    """The images of one user's namespace."""
+
+    def __init__(self, api: Api, namespace: str, store: StorePod) -> None:
+        self._api, self._namespace, self._store = api, namespace, store
+
+    def build(self, wanted: ImageKey, *, insecure: bool) -> Build:
+        """Return the build that a key needs: none where its image is known and the registry still has it."""
+        kept = (self._api.find(self._path) or {}).get("data") or {}
+        image = kept.get(wanted.text) or self._built(wanted.text)
+        if image and not self._is_there(image, insecure=insecure):
+            image = None
+        if image and image != kept.get(wanted.text):
+            self._api.patch(self._path, {"data": {wanted.text: image}})
+        return Build(wanted.text, wanted.files, image)
+
+    def _built(self, wanted: str) -> str | None:
+        """Return the image of a build that has ended since somebody last looked."""
+        found = self._api.items(
+            path("workflows", self._namespace), labelSelector=f"{labels.IMAGE_KEY}={wanted}", limit=5
+        )
+        for workflow in found:
+            for node in (workflow.get("status", {}).get("nodes") or {}).values():
+                if node.get("templateName") == "build" and node.get("phase") == "Succeeded":
+                    told = node.get("outputs", {}).get("parameters", ())
+                    image = next((each.get("value") for each in told if each["name"] == "image"), None)
+                    if image:
+                        return str(image)
+        return None
+
+    def _is_there(self, image: str, *, insecure: bool) -> bool:
+        match = _DIGEST.fullmatch(image)
+        if match is None:
+            return False
+        scheme = "http" if insecure else "https"
+        url = f"{scheme}://{match['registry']}/v2/{match['name']}/manifests/{match['digest']}"
+        try:
+            self._store.script(_ASK, url)
+        except CommandError as error:
+            return error.status != _ABSENT
+        return True
+
+    @property
+    def _path(self) -> str:
+        return path("configmaps", self._namespace, KEPT)

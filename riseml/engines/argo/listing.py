@@ -1,0 +1,115 @@
+"""Lists of runs: of what has ended only metadata travels, where that says all that a list shows.
+
+Argo writes a Workflow's phase into its labels. With an empty kill list, and jobs that do not end each other, the phase
+of the whole tells the state of the run; any other Workflow is read in full.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from riseml import labels, status
+from riseml.cluster import PREFIX, namespace_of
+from riseml.cluster.api import Api, Object, path
+from riseml.engines import Query
+from riseml.engines.argo import archive
+from riseml.errors import NotAllowedError, NotFoundError
+from riseml.status import SetStatus, State
+
+if TYPE_CHECKING:
+    from riseml.engines.argo.engine import ArgoEngine
+
+PHASE = "workflows.argoproj.io/phase"
+COMPLETED = "workflows.argoproj.io/completed"
+_STATES = {"Succeeded": State.FINISHED, "Failed": State.FAILED, "Error": State.FAILED}
+
+
+def runs(engine: "ArgoEngine", query: Query) -> list[SetStatus]:
+    """Return the runs that a query asks for, newest first."""
+    if query.everyone:
+        found = [run for namespace in users(engine.api) for run in _of(engine, namespace, query)]
+        found.sort(key=_age, reverse=True)
+        return found[: query.last] if query.last else found
+    if query.user in (None, engine.user):
+        return _of(engine, engine.namespace, query)
+    try:
+        return _of(engine, namespace_of(query.user or ""), query)
+    except NotFoundError:
+        raise NotFoundError(f"there is no user {query.user}") from None
+    except NotAllowedError:
+        raise NotAllowedError(f"{query.user}'s experiments are not for you", "Administrators may see them.") from None
+
+
+def users(api: Api) -> list[str]:
+    """Return the namespaces of all users.
+
+    Raises:
+        NotAllowedError: they are not for whoever asks.
+    """
+    found = api.items(path("namespaces"), metadata=True, labelSelector=labels.USER)
+    return [each["metadata"]["name"] for each in found if each["metadata"]["name"].startswith(PREFIX)]
+
+
+def _age(run: SetStatus) -> float:
+    return run.created.timestamp() if run.created else 0.0
+
+
+def _of(engine: "ArgoEngine", namespace: str, query: Query) -> list[SetStatus]:
+    chosen = [labels.NUMBER]
+    if query.project:
+        chosen.append(f"{labels.PROJECT}={query.project}")
+    at, selector = path("workflows", namespace), ",".join(chosen)
+    active = list(engine.api.items(at, labelSelector=f"{selector},{COMPLETED}!=true", limit=100))
+    found = [_read(each, query) for each in active]
+    if query.all:
+        found += list(_ended(engine, namespace, selector, query))
+    else:
+        found = [run for run in found if not run.state.is_terminal]
+    found.sort(key=lambda run: run.number or 0, reverse=True)
+    return found[: query.last] if query.last else found
+
+
+def _ended(engine: "ArgoEngine", namespace: str, selector: str, query: Query) -> Iterator[SetStatus]:
+    at = path("workflows", namespace)
+    ended = list(engine.api.items(at, metadata=True, labelSelector=f"{selector},{COMPLETED}=true"))
+    ended.sort(key=lambda each: int(each["metadata"]["labels"][labels.NUMBER]), reverse=True)
+    numbers = set()
+    for each in ended[: query.last] if query.last else ended:
+        told = None if query.experiments else _by_metadata(each)
+        if told is None:
+            whole = engine.api.find(path("workflows", namespace, each["metadata"]["name"]))
+            if whole is None:
+                continue
+            told = _read(whole, query)
+        numbers.add(told.number)
+        yield told
+    if not query.last or len(ended) < query.last:
+        store = engine.store if namespace == engine.namespace else None
+        if store is not None:
+            yield from (run for run in archive.runs(store, engine.user, query) if run.number not in numbers)
+
+
+def _read(document: Object, query: Query) -> SetStatus:
+    whole = status.read(document)
+    return replace(whole, jobs=(), experiments=whole.experiments if query.experiments else ())
+
+
+def _by_metadata(each: Object) -> SetStatus | None:
+    """Return an ended run by what its metadata says, None where that is not enough."""
+    metadata = each["metadata"]
+    tags, notes = metadata.get("labels", {}), metadata.get("annotations", {})
+    state = _STATES.get(tags.get(PHASE, ""))
+    is_gang = tags.get(labels.GANG) == "true"
+    if state is None or notes.get(labels.KILLED) or (is_gang and state is not State.FINISHED):
+        return None
+    return SetStatus(
+        id=tags[labels.NUMBER],
+        name=metadata["name"],
+        user=tags.get(labels.USER, ""),
+        project=tags.get(labels.PROJECT, ""),
+        number=int(tags[labels.NUMBER]),
+        is_set=tags.get(labels.KIND) == "set",
+        state=state,
+        created=datetime.fromisoformat(metadata["creationTimestamp"]),
+    )

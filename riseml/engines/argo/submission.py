@@ -1,0 +1,127 @@
+"""From a riseml.yml to a Workflow on the cluster; the run's number is taken once nothing more can be wrong with it."""
+
+import io
+import json
+import tarfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from riseml.cluster.api import ConflictError, Object, RefusedError, path
+from riseml.cluster.store import StorePod
+from riseml.compiler import compile_workflow, limits, record
+from riseml.engines import Started, Submission
+from riseml.engines.argo.images import Images, key
+from riseml.engines.argo.place import Place
+from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
+from riseml.spec import Build, ExperimentSet, Origin, Target
+
+RECORD = "riseml-configuration.yml"
+# Any user of the image may write there: Kubernetes itself would make a folder for root only.
+_UNPACK = 'umask 0; cd /output; for folder; do mkdir -p "$folder"; done; exec tar -xf -'
+
+
+def start(submission: Submission, place: Place, store: StorePod, *, home: Path, user: str, known: list[str]) -> Started:
+    """Plan, compile, number and submit; `known` are the names of the secrets that are set."""
+    from riseml import config, planner  # noqa: PLC0415
+
+    plan = planner.plan(config.load_text(submission.config, submission.file))
+    if missing := [name for name in plan.secrets if name not in known]:
+        raise InvalidInputError(
+            f"riseml.yml names secrets that are not set: {', '.join(missing)}",
+            f"Set them with `riseml secret set {missing[0]}`.",
+        )
+    target = place.target
+    build = _build(plan, submission.revision, place, store, home) if plan.install else None
+    origin, document, remark = _numbered(plan, submission.revision, build, place, user)
+    make_folders(store, plan, origin, target)
+    create(place, document)
+    remarks = [remark] if remark else []
+    return Started(origin.number or 0, document["metadata"]["name"], plan.is_set, len(plan.experiments), tuple(remarks))
+
+
+def _build(plan: ExperimentSet, revision: str, place: Place, store: StorePod, home: Path) -> Build:
+    images = Images(place.api, place.namespace, store)
+    return images.build(key(plan, home, revision), insecure=place.target.insecure_registry)
+
+
+def _numbered(
+    plan: ExperimentSet, revision: str, build: Build | None, place: Place, user: str
+) -> tuple[Origin, dict[str, Any], str]:
+    while True:
+        origin = Origin(user, place.number, revision, build=build)
+        document = compile_workflow(plan, origin, place.target)
+        remark = limits.check(document)
+        if place.take(place.number):
+            return origin, document, remark
+
+
+def make_folders(store: StorePod, plan: ExperimentSet, origin: Origin, target: Target) -> None:
+    """Make the output folders of a run, each with the record of its configuration."""
+    folders = list(record.texts(plan, origin, target))
+    run = str(Path(folders[0][0]).parent) if plan.is_set else folders[0][0]
+    store.script(_UNPACK, run, stdin=_packed(folders))
+
+
+def _packed(folders: list[tuple[str, str]]) -> Iterator[bytes]:
+    """Yield a tar archive of folders and records, a few hundred at a time."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        for folder, text in folders:
+            for name in (folder, f"{folder}/.riseml", f"{folder}/.riseml/logs"):
+                archive.addfile(_entry(name, 0o777, tarfile.DIRTYPE))
+            data = text.encode()
+            archive.addfile(_entry(f"{folder}/{RECORD}", 0o666, size=len(data)), io.BytesIO(data))
+    yield buffer.getvalue()
+
+
+def _entry(name: str, mode: int, kind: bytes = tarfile.REGTYPE, size: int = 0) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(name)
+    entry.mode, entry.type, entry.size, entry.mtime = mode, kind, size, int(time.time())
+    return entry
+
+
+def create(place: Place, document: dict[str, Any]) -> Object:
+    """Hand a Workflow to the cluster: to the Argo Server where there is one, else to the Kubernetes API.
+
+    Raises:
+        UnsupportedError: the cluster refuses it.
+    """
+    connection = place.api.connection
+    try:
+        if connection.argo:
+            return _through_server(document, place)
+        return place.api.create(path("workflows", place.namespace), document)
+    except ConflictError:
+        name = document["metadata"].get("name")
+        raise InvalidInputError(f"there is a Workflow {name} already", "Give it another name.") from None
+    except RefusedError as error:
+        raise UnsupportedError(f"the cluster refuses this Workflow: {error}", "`riseml doctor` may say why.") from None
+
+
+class _AsItIs:
+    """A request to create a Workflow, for Hera's client, whose own model drops what Argo 4.1 knows and it does not."""
+
+    def __init__(self, document: dict[str, Any]) -> None:
+        self._document = document
+
+    def json(self, **_: Any) -> str:
+        """Return the request's body."""
+        return json.dumps({"workflow": self._document})
+
+
+def _through_server(document: dict[str, Any], place: Place) -> Object:
+    """Submit with Hera's client, which speaks the Argo Server's API."""
+    from hera.exceptions import HeraException  # noqa: PLC0415
+    from hera.workflows import WorkflowsService  # noqa: PLC0415
+
+    connection = place.api.connection
+    service = WorkflowsService(host=connection.argo, token=f"Bearer {connection.token}", namespace=place.namespace)
+    request: Any = _AsItIs(document)
+    try:
+        made = service.create_workflow(request, namespace=place.namespace)
+    except HeraException as error:
+        raise RiseMLError(f"the Argo Server at {connection.argo} refuses this Workflow: {error}") from None
+    answer: Object = json.loads(made.json(by_alias=True))
+    return answer
