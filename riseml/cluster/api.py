@@ -123,7 +123,7 @@ class Api:
         query.setdefault("limit", PAGE)
         while True:
             page = self._ask("GET", at, query=query, headers={"Accept": accept})
-            yield from page.get("items", ())
+            yield from page.get("items") or ()
             following = page["metadata"].get("continue")
             if not following:
                 return

@@ -122,6 +122,8 @@ def _outcome(found: Attempts, attempts: int, kills: Kills, sub: str) -> Outcome:
     finished = doc.moment(node.get("finishedAt"))
     end = (doc.moment(found.node.get("finishedAt")) or finished) if open_end else finished
     if phase in _SKIPPED or ended_by_kill(node, end, kills, sub):
+        if finished is None and phase not in _SKIPPED and kills.asked(sub):
+            return Outcome(State.RUNNING, reasons.STOPPING)
         return Outcome(State.KILLED, "KILLED", message if phase == "Error" else "", code, finished)
     if phase == "Succeeded":
         return Outcome(State.FINISHED, "COMPLETED", message, code, finished)

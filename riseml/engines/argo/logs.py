@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _EXECUTOR = re.compile(rb"time=\S+ level=\w+ msg=.*argo=true")
 _EXIT = re.compile(rb"Error: exit status \d+\s*$")
+_EXTRA = 16  # lines of Argo's executor that may follow a job's own
 _PATIENCE = 0.3  # seconds after which a line without its end is shown: a prompt, or a progress bar
 _GLANCE = 1.0  # seconds between looks for new pods
 _DRAIN = 20.0  # seconds that a pod's log may take to end after its job has
@@ -60,6 +61,8 @@ class _Reader:
     since: float = field(default_factory=time.monotonic)
     is_open: bool = True
     is_over: bool = False  # Argo has said that the job has ended
+    last: int | None = None  # no more than so many lines are wanted, which are known once all are there
+    held: list[bytes] = field(default_factory=list)
 
     def lines(self, data: bytes) -> bytes:
         """Take what was read; return the whole lines of the job's own that are there now."""
@@ -126,13 +129,14 @@ class _Follower:
             if sum(reader.is_open for reader in self._readers.values()) >= _READERS:
                 continue
             self._told.add(job)
-            reader = self._readers[name] = _Reader(job, name)
+            last = self._query.tail if _has_ended(pod) else None
+            reader = self._readers[name] = _Reader(job, name, last=last)
             Thread(target=self._read, args=(reader,), daemon=True, name=f"riseml-log-{name}").start()
 
     def _read(self, reader: _Reader) -> None:
         query: dict[str, Any] = {"container": "main", "follow": str(self._query.follow).lower()}
         if self._query.tail is not None:
-            query["tailLines"] = self._query.tail
+            query["tailLines"] = self._query.tail + (_EXTRA if reader.last is not None else 0)
         if self._query.since is not None:
             query["sinceTime"] = self._query.since.strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
@@ -151,12 +155,18 @@ class _Follower:
 
     def read(self, reader: _Reader, data: bytes) -> Iterator[Chunk]:
         """Yield the whole lines that are there with what a pod wrote."""
-        if whole := reader.lines(data):
+        whole = reader.lines(data)
+        if reader.last is not None:
+            reader.held += whole.splitlines(keepends=True)
+            del reader.held[: max(0, len(reader.held) - reader.last)]
+        elif whole:
             yield Chunk(reader.job, self._masked(whole))
 
     def closed(self, reader: _Reader, whole: SetStatus | None, *, broken: bool) -> Iterator[Chunk]:
         """Yield the rest of a pod's log; of a broken one what its copy has beyond."""
         reader.is_open = False
+        if reader.held:
+            yield Chunk(reader.job, self._masked(b"".join(reader.held)))
         if reader.rest:
             yield Chunk(reader.job, self._masked(reader.rest))
         if broken and whole is not None and self._query.tail is None:
@@ -209,7 +219,8 @@ def follow(engine: "ArgoEngine", query: LogQuery) -> Iterator[Chunk | Change]:
 
 def _followed(engine: "ArgoEngine", query: LogQuery, follower: _Follower, whole: SetStatus) -> Iterator[Chunk | Change]:
     """Yield what comes through the queue until what was asked for is over, and told."""
-    patience = looked = time.monotonic()
+    looked = time.monotonic()
+    patience = looked + _DRAIN
     while True:
         over = not query.follow or _is_over(whole, query.id)
         if not over:
@@ -287,6 +298,11 @@ def _sub(experiment: ExperimentStatus) -> str:
 def _key(pod: Object) -> tuple[str, str, str]:
     tags = pod["metadata"].get("labels", {})
     return tags.get(labels.EXPERIMENT, ""), tags.get(labels.TYPE, ""), tags.get(labels.INDEX, "")
+
+
+def _has_ended(pod: Object) -> bool:
+    states = (c.get("state", {}) for c in pod["status"].get("containerStatuses", ()) if c["name"] == "main")
+    return any("terminated" in state for state in states)
 
 
 def _has_begun(pod: Object) -> bool:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from riseml import status, vault
 from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
 from riseml.engines.local import wire
-from riseml.engines.local.records import from_data
+from riseml.engines.local.records import from_data, reported
 from riseml.engines.local.store import Store
 from riseml.errors import HomeError, NotFoundError, RiseMLError
 from riseml.ids import Id
@@ -122,8 +122,20 @@ class LocalEngine:
 
     def read(self, run: Id) -> SetStatus:
         """Return one run in full."""
-        whole = status.read(self.get(run))
+        whole = self._with_results(status.read(self.get(run)))
         return replace(whole, board=self.board(run)) if whole.has_board else whole
+
+    def _with_results(self, whole: SetStatus) -> SetStatus:
+        """Return a run with what its running experiments have reported so far."""
+        known = tuple(
+            replace(each, result=reported(self._output(whole, each))) if each.state is State.RUNNING else each
+            for each in whole.experiments
+        )
+        return replace(whole, experiments=known)
+
+    def _output(self, whole: SetStatus, each: ExperimentStatus) -> Path:
+        folder = self.home.joinpath("output", whole.user, whole.project, str(whole.number))
+        return folder / str(each.sub) if whole.is_set else folder
 
     def board(self, run: Id) -> str | None:
         """Return where the TensorBoard of a run can be opened now, None where it does not run."""

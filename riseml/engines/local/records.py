@@ -3,9 +3,12 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from riseml.status import ExperimentStatus, State
+
+_LONGEST = 4096  # bytes of a result
 
 
 def moment(seconds: float) -> str:
@@ -24,6 +27,18 @@ def from_data(data: Mapping[str, Any]) -> ExperimentStatus:
     times = {name: datetime.fromisoformat(data[name]) for name in ("created", "started", "finished") if name in data}
     progress = {"progress": tuple(data["progress"])} if "progress" in data else {}
     return ExperimentStatus(**{**data, **times, **progress, "state": State(data["state"])})
+
+
+def reported(folder: Path) -> Mapping[str, Any] | None:
+    """Return the last result that a job has reported into its output folder so far."""
+    try:
+        with (folder / ".riseml" / "results.jsonl").open("rb") as file:
+            file.seek(max(0, file.seek(0, 2) - _LONGEST))
+            lines = file.read().splitlines()
+        value = json.loads(lines[-1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return value if isinstance(value, dict) else {"result": value}
 
 
 def plain(value: object) -> str:
