@@ -1,0 +1,144 @@
+"""The objects of one user's namespace: those of `argo/user`, with its name and what is settled for the cluster."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from riseml import labels
+from riseml.cluster import SETTINGS, namespace_of
+from riseml.cluster.api import Object
+from riseml.quantities import cores_text, memory_text
+
+EMAIL, ENABLED = "riseml.io/email", "riseml.io/enabled"
+"""Annotations of the namespace."""
+
+QUOTA = "riseml"
+POLICY = "policy.yaml"  # for the whole cluster
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Quota:
+    """How much the running jobs of a user may ask for together; None: as much as there is."""
+
+    cpus: Decimal | None = None
+    mem: int | None = None
+    gpus: int | None = None
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What is the same for all users of a cluster.
+
+    `image` has a shell and git. `sizes` are those of claims; claims are of `storage_class` (None: the cluster's usual
+    one), or bound to a volume made for each from `volumes`: the source of a PersistentVolume, in whose texts
+    `{namespace}` and `{claim}` are filled in. `target` holds fields of `Target` that are not as usual.
+    """
+
+    image: str = ""
+    storage_class: str | None = None
+    sizes: Mapping[str, str] = field(default_factory=dict)
+    volumes: Mapping[str, Any] | None = None
+    target: Mapping[str, Any] = field(default_factory=dict)
+    gpu_resource: str = "nvidia.com/gpu"
+
+
+def read(name: str) -> list[Object]:
+    """Return the documents of a file of `argo/user`."""
+    shipped = _PACKAGE / "argo"
+    folder = (shipped if shipped.is_dir() else _PACKAGE.parent / "argo") / "user"
+    return list(yaml.safe_load_all((folder / name).read_text("utf-8")))
+
+
+def namespace(user: str, email: str) -> list[Object]:
+    """Return the namespace itself, then what must be there before anything else is."""
+    first, *others = read("namespace.yaml")
+    metadata = first["metadata"]
+    metadata["name"] = namespace_of(user)
+    metadata["labels"][labels.USER] = user
+    metadata["annotations"] = {EMAIL: email, ENABLED: "true"}
+    return [first, *others]
+
+
+def settled(offer: Offer) -> list[Object]:
+    """Return the objects that are made as written here, again with each update."""
+    (store,) = read("store.yaml")
+    (container,) = store["spec"]["template"]["spec"]["containers"]
+    container["image"] = offer.image or container["image"]
+    if pull := offer.target.get("pull_secrets"):
+        store["spec"]["template"]["spec"]["imagePullSecrets"] = [{"name": name} for name in pull]
+    return [*read("accounts.yaml"), *read("rights.yaml"), *read("service.yaml"), store]
+
+
+def settings(user: str, offer: Offer) -> list[Object]:
+    """Return the objects that are made once and belong to the user then, the ConfigMap SETTINGS first."""
+    objects = read("settings.yaml")
+    (first,) = (each for each in objects if each["kind"] == "ConfigMap" and each["metadata"]["name"] == SETTINGS)
+    first["data"] |= {"user": user, "target": target(offer)}
+    return [first, *(each for each in objects if each is not first)]
+
+
+def target(offer: Offer) -> str:
+    """Return what the ConfigMap SETTINGS says of the cluster."""
+    return json.dumps(dict(offer.target), sort_keys=True)
+
+
+def claims(user: str, offer: Offer) -> Iterator[tuple[Object, Object | None]]:
+    """Yield each claim, and the volume that is made for it if there is a template for that."""
+    place = namespace_of(user)
+    for claim in read("claims.yaml"):
+        name, spec = claim["metadata"]["name"], claim["spec"]
+        size = {"storage": offer.sizes.get(name) or spec["resources"]["requests"]["storage"]}
+        spec["resources"]["requests"] = size
+        if offer.volumes is None:
+            if offer.storage_class is not None:
+                spec["storageClassName"] = offer.storage_class
+            yield claim, None
+            continue
+        volume = f"{place}-{name}"
+        spec |= {"storageClassName": "", "volumeName": volume}
+        yield (
+            claim,
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": volume, "labels": {labels.USER: user}},
+                "spec": {
+                    "capacity": size,
+                    "accessModes": spec["accessModes"],
+                    "claimRef": {"namespace": place, "name": name},
+                    "persistentVolumeReclaimPolicy": "Retain",
+                    "storageClassName": "",
+                    **_filled(offer.volumes, place, name),
+                },
+            },
+        )
+
+
+def quota(limits: Quota, gpu_resource: str) -> Object | None:
+    """Return the ResourceQuota of a user, None for no limit at all."""
+    hard = {}
+    if limits.cpus is not None:
+        hard["requests.cpu"] = cores_text(limits.cpus)
+    if limits.mem is not None:
+        hard["requests.memory"] = memory_text(limits.mem)
+    if limits.gpus is not None:
+        hard[f"requests.{gpu_resource}"] = str(limits.gpus)
+    if not hard:
+        return None
+    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": QUOTA}, "spec": {"hard": hard}}
+
+
+def _filled(template: Any, place: str, claim: str) -> Any:
+    if isinstance(template, Mapping):
+        return {key: _filled(value, place, claim) for key, value in template.items()}
+    if isinstance(template, list):
+        return [_filled(each, place, claim) for each in template]
+    if isinstance(template, str):
+        return template.replace("{namespace}", place).replace("{claim}", claim)
+    return template
