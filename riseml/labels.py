@@ -15,6 +15,9 @@ WORKFLOW = "workflows.argoproj.io/workflow"  # Argo's own, on every pod
 # "true" on pods that others reach by their host name, through the Service SUBDOMAIN; on Workflows: there are such
 GANG = "riseml.io/gang"
 
+# "2" on the second Workflow of a set that is too large for one; all have the same number
+SHARD = "riseml.io/shard"
+
 FRAMEWORK = "riseml.io/framework"  # as riseml.yml names it; only where it does
 
 IMAGE_KEY = "riseml.io/image-key"  # of the image that a Workflow's install steps make
@@ -40,3 +43,6 @@ ATTEMPT_PARAMETER = "riseml-attempt"  # of an experiment whose jobs are tried ag
 MISSING = "missing"  # the output of a job of several that has waited in vain for the others: which ones
 
 SUBDOMAIN = "riseml"  # the headless Service of a namespace, behind which the jobs of an experiment find each other
+
+# The key, in a user's ConfigMap `riseml`, of how many experiments a set in several Workflows may run at once.
+SLOTS = "slots-{number}"

@@ -110,6 +110,14 @@ class Build:
 
 
 @dataclass(frozen=True)
+class Shard:
+    """Which of `count` Workflows, from 1, holds a part of a set that is too large for one."""
+
+    index: int
+    count: int
+
+
+@dataclass(frozen=True)
 class Origin:
     """Whose run it is and where its code comes from: what a compiled document knows beyond the plan.
 
@@ -122,6 +130,7 @@ class Origin:
     revision: str = ""
     git_url: str | None = None
     build: Build | None = None
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True)

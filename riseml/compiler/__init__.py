@@ -14,7 +14,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from hera.workflows import DAG, Container, Parameter, Resource, Task, Workflow, WorkflowsService
-from hera.workflows.models import ExecutorConfig, LocalObjectReference, Metadata, PodGC, Toleration, TTLStrategy
+from hera.workflows.models import (
+    ConfigMapKeySelector,
+    ExecutorConfig,
+    LocalObjectReference,
+    Metadata,
+    PodGC,
+    SemaphoreRef,
+    Synchronization,
+    Toleration,
+    TTLStrategy,
+)
 
 from riseml import labels, manifest
 from riseml.compiler import build, gang, jobs, pod, quoting, retries, tensorboard
@@ -115,8 +125,17 @@ def _experiment(names: Names) -> DAG:
         inputs=[Parameter(name=name) for name in names.inputs],
         fail_fast=False if names.is_gang else None,  # who is left is ended by a hook, not waited for
         retry_strategy=retries.strategy(names.plan.retries) if names.is_gang else None,
+        synchronization=_shared_slots(names),
         tasks=tasks,
     )
+
+
+def _shared_slots(names: Names) -> Synchronization | None:
+    """Return what lets the shards of a set share its `concurrency`: a semaphore in the user's settings."""
+    if names.origin.shard is None:
+        return None
+    key = labels.SLOTS.format(number=names.origin.number)
+    return Synchronization(semaphores=[SemaphoreRef(config_map_key_ref=ConfigMapKeySelector(name="riseml", key=key))])
 
 
 def _labels(names: Names) -> dict[str, str]:
@@ -128,6 +147,7 @@ def _labels(names: Names) -> dict[str, str]:
         labels.KIND: "set" if names.plan.is_set else "experiment",
         **({labels.FRAMEWORK: framework} if framework else {}),
         **({labels.GANG: "true"} if names.is_gang else {}),
+        **({labels.SHARD: str(names.origin.shard.index)} if names.origin.shard else {}),
         **({labels.IMAGE_KEY: names.origin.build.key} if names.builds and names.origin.build else {}),
         **({labels.INSTANCE: names.target.instance} if names.target.instance else {}),
     }

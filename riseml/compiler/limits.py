@@ -33,11 +33,16 @@ def estimate(document: Document) -> int:
     return len(_text(document)) + len(compressed) * len(items) // len(sample)
 
 
-def check(document: Document) -> str:
-    """Return what the user should know about the size of a Workflow for Argo: nothing, or a warning.
+def share_of(document: Document) -> float:
+    """Return which share of what Argo can keep a Workflow will have filled at its end."""
+    return estimate(document) / LIMIT
+
+
+def check_annotations(document: Document) -> None:
+    """Refuse what Kubernetes would not keep beside a Workflow: the text of riseml.yml is there.
 
     Raises:
-        RiseMLError: it would not fit, with advice.
+        RiseMLError: it is too long.
     """
     notes = sum(len(f"{key}{value}".encode()) for key, value in document["metadata"].get("annotations", {}).items())
     if notes > ANNOTATIONS * _REFUSE:
@@ -45,7 +50,16 @@ def check(document: Document) -> str:
             f"riseml.yml is too long for a cluster: Kubernetes keeps up to {ANNOTATIONS // 1024} KiB beside a Workflow",
             "Move long commands and lists into files of the project.",
         )
-    share = estimate(document) / LIMIT
+
+
+def check(document: Document) -> str:
+    """Return what the user should know about the size of a Workflow for Argo: nothing, or a warning.
+
+    Raises:
+        RiseMLError: it would not fit, with advice.
+    """
+    check_annotations(document)
+    share = share_of(document)
     count = len(_items({template["name"]: template for template in document["spec"]["templates"]}))
     if share > _REFUSE:
         fits = int(count * _REFUSE / share) // 100 * 100

@@ -108,14 +108,18 @@ class Names:
         sub = max(experiment.sub for experiment in self.plan.experiments)
         jobs = (job.names[-1] for job in self.plan.jobs)
         attempt = f"-{self.plan.retries.count}" if self.retried_whole else ""
-        longest = max(len(f"-{number}-{sub}{attempt}-{job}") for job in jobs)
+        longest = max(len(f"-{number}{self._shard}-{sub}{attempt}-{job}") for job in jobs)
         stem = re.sub("[^a-z0-9]+", "-", self.plan.project.lower())
         return stem[: _LIMIT - longest].strip("-") or "riseml"
 
     @property
     def workflow(self) -> str | None:
         """The Workflow's name, None where Kubernetes is to make one."""
-        return None if self.origin.number is None else f"{self.stem}-{self.origin.number}"
+        return None if self.origin.number is None else f"{self.stem}-{self.origin.number}{self._shard}"
+
+    @property
+    def _shard(self) -> str:
+        return f"-s{self.origin.shard.index}" if self.origin.shard else ""
 
     @property
     def number(self) -> str:

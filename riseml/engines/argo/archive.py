@@ -5,7 +5,7 @@ go after some days (`ttlStrategy`). So a run that nobody has looked at is never 
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -39,23 +39,24 @@ for file in */"$2"/run.json; do [ ! -f "$file" ] || { cat "$file"; echo; }; done
 _REMOVE = 'cd /output; rm -rf -- "./$1"'
 
 
-def keep(api: Api, namespace: str, store: StorePod, document: Object, whole: SetStatus) -> None:
+def keep(api: Api, namespace: str, store: StorePod, documents: Sequence[Object], whole: SetStatus) -> None:
     """Archive an ended run once; where that is not possible now, the next reader does."""
-    metadata = document["metadata"]
-    if metadata.get("annotations", {}).get(ARCHIVED) or whole.number is None or not whole.user:
+    fresh = [each["metadata"] for each in documents if not each["metadata"].get("annotations", {}).get(ARCHIVED)]
+    if not fresh or whole.number is None or not whole.user:
         return
-    if not document.get("status", {}).get("finishedAt"):
+    if not all(each.get("status", {}).get("finishedAt") for each in documents):
         return  # Argo is still about to write
+    text = json.dumps(to_data(whole), default=_plain, ensure_ascii=False, separators=(",", ":"))
     moment = whole.finished or whole.created
+    body: dict[str, Any] = {
+        "metadata": {"annotations": {ARCHIVED: moment.isoformat() if moment else "yes"}},
+        "spec": {"ttlStrategy": TTL},
+    }
     try:
-        text = json.dumps(to_data(whole), default=_plain, ensure_ascii=False, separators=(",", ":"))
         store.script(_WRITE, _folder(whole), stdin=[text.encode()])
-        body: dict[str, Any] = {
-            "metadata": {"annotations": {ARCHIVED: moment.isoformat() if moment else "yes"}},
-            "spec": {"ttlStrategy": TTL},
-        }
-        api.patch(path("workflows", namespace, metadata["name"]), body)
-    except (RiseMLError, OSError):
+        for metadata in fresh:
+            api.patch(path("workflows", namespace, metadata["name"]), body)
+    except RiseMLError:
         return
 
 

@@ -13,7 +13,7 @@ from riseml.cluster.api import Api, Object, path
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
 from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
-from riseml.engines.argo import archive, listing, live, stopping
+from riseml.engines.argo import archive, listing, live, shards, stopping
 from riseml.engines.argo.place import Place
 from riseml.errors import NotFoundError, RiseMLError, UnreachableError
 from riseml.ids import Id
@@ -21,6 +21,8 @@ from riseml.status import ExperimentStatus, SetStatus
 
 if TYPE_CHECKING:
     from riseml.project import Snapshot
+
+list_ = list  # ArgoEngine has a method of this name
 
 _SECRETS = "riseml-secrets"
 _WATCH = 240  # seconds that a watch may last
@@ -74,10 +76,9 @@ class ArgoEngine:
         whole = self.read(run)
         if not whole.state.is_terminal:
             raise RiseMLError(f"{whole.id} has not ended (it is {whole.state})", f"`riseml kill {whole.id}` ends it.")
-        namespace = self.namespace_of(run)
-        archive.remove(self._store_in(namespace), whole)
-        if whole.name:
-            self.api.delete(path("workflows", namespace, whole.name), propagationPolicy="Background")
+        archive.remove(self.store_of(run), whole)
+        at = path("workflows", self.namespace_of(run))
+        self.api.delete(at, query={"labelSelector": f"{labels.NUMBER}={whole.number}"}, propagationPolicy="Background")
 
     def tidy(self, before: float) -> int:
         """Drop nothing: images and code of a cluster are kept until an administrator removes them."""
@@ -99,24 +100,33 @@ class ArgoEngine:
     # Read
 
     def get(self, run: Id) -> dict[str, Any]:
-        """Return the Workflow with its status."""
-        return self._document(run)
+        """Return the Workflow with its status, of a set in several the first."""
+        return self.documents(run)[0]
+
+    def documents(self, run: Id) -> list_[Object]:
+        """Return all Workflows of a run.
+
+        Raises:
+            NotFoundError: there are none, or none any more.
+        """
+        at = path("workflows", self.namespace_of(run))
+        found = list(self.api.items(at, labelSelector=f"{labels.NUMBER}={run.number}")) if run.number else []
+        if not found:
+            absent = f"there is no run {Id(run.user, run.number)}"
+            raise NotFoundError(absent, "`riseml status -a` lists what there is.")
+        kind = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}
+        return sorted(({**kind, **each} for each in found), key=shards.order)
 
     def read(self, run: Id) -> SetStatus:
         """Return one run in full; one whose Workflow is gone as its archive has it."""
-        namespace = self.namespace_of(run)
         try:
-            document = self._document(run)
+            documents = self.documents(run)
         except NotFoundError:
-            found = archive.read(self._store_in(namespace), run)
+            found = archive.read(self.store_of(run), run)
             if found is None:
                 raise
             return found
-        whole = status.read(document)
-        whole = live.completed(self.api, namespace, self._store_in(namespace), whole)
-        if whole.state.is_terminal:
-            archive.keep(self.api, namespace, self._store_in(namespace), document, whole)
-        return whole
+        return self._completed(documents, shards.merged([status.read(each) for each in documents]))
 
     def list(self, query: Query) -> list[SetStatus]:
         """Return runs, newest first."""
@@ -127,6 +137,9 @@ class ArgoEngine:
         chosen = f"{labels.NUMBER}" + (f",{labels.PROJECT}={project}" if project else "")
         found = self.api.items(path("workflows", self.namespace), metadata=True, labelSelector=chosen)
         number = max((int(each["metadata"]["labels"][labels.NUMBER]) for each in found), default=None)
+        if number is None:
+            kept = archive.runs(self.store, self.user, Query(project=project))
+            number = max((run.number for run in kept if run.number), default=None)
         if number is None:
             raise NotFoundError("there are no experiments yet", "`riseml train` starts one.")
         return Id(number=number)
@@ -147,10 +160,10 @@ class ArgoEngine:
         away = 0.0
         while True:
             try:
-                document = self._document(run)
+                documents = self.documents(run)
                 away = 0.0
-                yield self._told(document, run)
-                yield from self._watched(document, run)
+                yield self._followed(documents)
+                yield from self._watched(documents)
             except UnreachableError:
                 away = away or time.monotonic()
                 if time.monotonic() - away > _PATIENCE:
@@ -168,39 +181,42 @@ class ArgoEngine:
 
     # How it is done
 
-    def _watched(self, document: Object, run: Id) -> Iterator[SetStatus]:
-        metadata = document["metadata"]
+    def _watched(self, documents: list_[Object]) -> Iterator[SetStatus]:
+        """Yield the run after every change of one of its Workflows, until the watch ends."""
+        known = {each["metadata"]["name"]: each for each in documents}
+        first = documents[0]["metadata"]
         for kind, changed in self.api.watch(
-            path("workflows", metadata["namespace"]),
-            version=metadata["resourceVersion"],
+            path("workflows", first["namespace"]),
+            version=max((each["metadata"]["resourceVersion"] for each in documents), key=int),
             seconds=_WATCH,
-            fieldSelector=f"metadata.name={metadata['name']}",
+            labelSelector=f"{labels.NUMBER}={first['labels'][labels.NUMBER]}",
         ):
             if kind == "DELETED":
-                raise NotFoundError(f"the Workflow {metadata['name']} was deleted")
+                raise NotFoundError(f"the Workflow {changed['metadata']['name']} was deleted")
             if kind == "ERROR":
                 return  # too old: look anew
             if kind in {"ADDED", "MODIFIED"}:
-                yield self._told(changed, run)
+                known[changed["metadata"]["name"]] = changed
+                yield self._followed(sorted(known.values(), key=shards.order))
 
-    def _told(self, document: Object, run: Id) -> SetStatus:
-        whole = status.read(document)
-        namespace = document["metadata"]["namespace"]
+    def _followed(self, documents: list_[Object]) -> SetStatus:
+        """Return a run for somebody who follows it: what costs more to know only once it has ended."""
+        whole = shards.merged([status.read(each) for each in documents])
+        return self._completed(documents, whole) if whole.state.is_terminal else whole
+
+    def _completed(self, documents: list_[Object], whole: SetStatus) -> SetStatus:
+        namespace = documents[0]["metadata"]["namespace"]
+        store = self._store_in(namespace)
+        whole = live.completed(self.api, namespace, store, whole)
         if whole.state.is_terminal:
-            whole = live.completed(self.api, namespace, self._store_in(namespace), whole)
-            archive.keep(self.api, namespace, self._store_in(namespace), document, whole)
-        del run
+            archive.keep(self.api, namespace, store, documents, whole)
         return whole
 
-    def _document(self, run: Id) -> Object:
-        number, namespace = run.number, self.namespace_of(run)
-        if number is None:
-            raise NotFoundError(f"there is no run {run}")
-        chosen = f"{labels.NUMBER}={number}"
-        found = list(self.api.items(path("workflows", namespace), labelSelector=chosen))
-        if not found:
-            raise NotFoundError(f"there is no run {Id(run.user, number)}", "`riseml status -a` lists what there is.")
-        return {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow", **found[-1]}
+    def workflows(self, whole: SetStatus) -> list_[str]:
+        """Return the names of all Workflows of a run."""
+        count = max(len(whole.experiments), 1)
+        stem = whole.name.removesuffix("-s1")
+        return [whole.name] if stem == whole.name else [f"{stem}-s{n}" for n in range(1, min(count, shards.MOST) + 1)]
 
     def namespace_of(self, run: Id) -> str:
         """Return the namespace that a run lies in."""

@@ -4,7 +4,7 @@ Argo writes a Workflow's phase into its labels. With an empty kill list, and job
 of the whole tells the state of the run; any other Workflow is read in full.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from riseml import labels, status
 from riseml.cluster import PREFIX, namespace_of
 from riseml.cluster.api import Api, Object, path
 from riseml.engines import Query
-from riseml.engines.argo import archive
+from riseml.engines.argo import archive, shards
 from riseml.errors import NotAllowedError, NotFoundError
 from riseml.status import SetStatus, State
 
@@ -60,38 +60,57 @@ def _of(engine: "ArgoEngine", namespace: str, query: Query) -> list[SetStatus]:
     if query.project:
         chosen.append(f"{labels.PROJECT}={query.project}")
     at, selector = path("workflows", namespace), ",".join(chosen)
-    active = list(engine.api.items(at, labelSelector=f"{selector},{COMPLETED}!=true", limit=100))
-    found = [_read(each, query) for each in active]
+    active = _by_number(engine.api.items(at, labelSelector=f"{selector},{COMPLETED}!=true", limit=100))
+    found = [_read(_all_of(engine, at, each), query) for each in active]
     if query.all:
-        found += list(_ended(engine, namespace, selector, query))
+        found += list(_ended(engine, namespace, selector, query, {run.number for run in found}))
     else:
         found = [run for run in found if not run.state.is_terminal]
     found.sort(key=lambda run: run.number or 0, reverse=True)
     return found[: query.last] if query.last else found
 
 
-def _ended(engine: "ArgoEngine", namespace: str, selector: str, query: Query) -> Iterator[SetStatus]:
+def _by_number(found: Iterable[Object]) -> list[list[Object]]:
+    """Return Workflows by the run that they belong to."""
+    runs: dict[int, list[Object]] = {}
+    for each in found:
+        runs.setdefault(_number(each), []).append(each)
+    return list(runs.values())
+
+
+def _number(workflow: Object) -> int:
+    return int(workflow["metadata"]["labels"][labels.NUMBER])
+
+
+def _all_of(engine: "ArgoEngine", at: str, found: list[Object]) -> list[Object]:
+    """Return all Workflows of a run of which some have not ended."""
+    if labels.SHARD not in found[0]["metadata"]["labels"]:
+        return found
+    return list(engine.api.items(at, labelSelector=f"{labels.NUMBER}={_number(found[0])}"))
+
+
+def _ended(
+    engine: "ArgoEngine", namespace: str, selector: str, query: Query, skip: set[int | None]
+) -> Iterator[SetStatus]:
     at = path("workflows", namespace)
     ended = list(engine.api.items(at, metadata=True, labelSelector=f"{selector},{COMPLETED}=true"))
     ended.sort(key=lambda each: int(each["metadata"]["labels"][labels.NUMBER]), reverse=True)
-    numbers = set()
-    for each in ended[: query.last] if query.last else ended:
-        told = None if query.experiments else _by_metadata(each)
-        if told is None:
-            whole = engine.api.find(path("workflows", namespace, each["metadata"]["name"]))
-            if whole is None:
-                continue
-            told = _read(whole, query)
-        numbers.add(told.number)
-        yield told
+    numbers = set(skip)
+    for each in _by_number(ended)[: query.last or None]:
+        number = _number(each[0])
+        if number in numbers:
+            continue  # another Workflow of its set has not ended
+        numbers.add(number)
+        told = None if query.experiments or len(each) > 1 else _by_metadata(each[0])
+        yield told or _read(list(engine.api.items(at, labelSelector=f"{labels.NUMBER}={number}")), query)
     if not query.last or len(ended) < query.last:
         store = engine.store if namespace == engine.namespace else None
         if store is not None:
             yield from (run for run in archive.runs(store, engine.user, query) if run.number not in numbers)
 
 
-def _read(document: Object, query: Query) -> SetStatus:
-    whole = status.read(document)
+def _read(documents: list[Object], query: Query) -> SetStatus:
+    whole = shards.merged([status.read(each) for each in sorted(documents, key=shards.order)])
     return replace(whole, jobs=(), experiments=whole.experiments if query.experiments else ())
 
 

@@ -67,7 +67,7 @@ def _with_results(store: StorePod, whole: SetStatus) -> SetStatus:
 def _with_lost_nodes(api: Api, namespace: str, whole: SetStatus) -> SetStatus:
     """Say of running jobs whose node has stopped answering that it has: Argo does not know for minutes."""
     try:
-        pods = list(api.items(path("pods", namespace), labelSelector=f"{labels.WORKFLOW}={whole.name}"))
+        pods = list(api.items(path("pods", namespace), labelSelector=labels.WORKFLOW))
     except RiseMLError:
         return whole
     lost = {_key(pod): pod["spec"].get("nodeName", "?") for pod in pods if _is_lost(pod)}

@@ -270,7 +270,7 @@ def _is_over(whole: SetStatus, wanted: Id) -> bool:
 def _pods(engine: "ArgoEngine", whole: SetStatus, wanted: Id) -> list[Object]:
     if not whole.name:
         return []
-    chosen = f"{labels.WORKFLOW}={whole.name}"
+    chosen = f"{labels.WORKFLOW} in ({','.join(engine.workflows(whole))})"
     if wanted.sub is not None and whole.is_set:
         chosen += f",{labels.EXPERIMENT}={wanted.sub}"
     try:

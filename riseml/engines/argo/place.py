@@ -7,6 +7,7 @@ import json
 from dataclasses import fields
 from typing import Any
 
+from riseml import labels
 from riseml.cluster import SETTINGS
 from riseml.cluster.api import Api, ConflictError, Object, path
 from riseml.errors import NotFoundError, RiseMLError
@@ -59,6 +60,13 @@ class Place:
             self._settings = None
             return False
         return True
+
+    def set_slots(self, number: int, count: int | None) -> None:
+        """Let so many experiments of a set in several Workflows run at once; None: the set is gone."""
+        self.api.patch(
+            self._path, {"data": {labels.SLOTS.format(number=number): None if count is None else str(count)}}
+        )
+        self._settings = None
 
     @property
     def _path(self) -> str:

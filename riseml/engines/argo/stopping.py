@@ -1,13 +1,14 @@
 """Ending a run, or one of its experiments: written down first, then done, so that status can tell who ended what."""
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from riseml import labels, status
 from riseml.cluster import execution
 from riseml.cluster.api import Object, path
+from riseml.engines.argo import shards
 from riseml.errors import NotFoundError, RiseMLError, UnreachableError
 from riseml.ids import Id
-from riseml.status import TERMINAL
 
 if TYPE_CHECKING:
     from riseml.engines.argo.engine import ArgoEngine
@@ -21,26 +22,34 @@ def stop(engine: "ArgoEngine", run: Id, *, force: bool) -> bool:
     """Kill a run or one of its experiments; False where it had ended already and nothing of it is left."""
     from riseml.engines.argo.engine import now, part  # noqa: PLC0415
 
-    document = engine.get(run)
-    metadata = document["metadata"]
-    namespace, name = metadata["namespace"], metadata["name"]
-    whole = status.read(document)
-    state = part(whole, run).state
-    if state in TERMINAL and not force:
+    documents = engine.documents(run)
+    whole = shards.merged([status.read(each) for each in documents])
+    has_ended = part(whole, run).state.is_terminal
+    if has_ended and not force:
         return False
     sub = "*" if run.sub is None or not whole.is_set else str(run.sub)
-    if state not in TERMINAL:
-        moment = now().isoformat().replace("+00:00", "Z")
-        engine.api.update(path("workflows", namespace, name), lambda it: _marked(it, sub, moment))
-    if sub == "*":
-        engine.api.patch(path("workflows", namespace, name), {"spec": {"shutdown": "Terminate"}})
-    pods = list(_pods(engine, namespace, name, sub))
+    acted = False
+    for document in documents:
+        metadata = document["metadata"]
+        at = path("workflows", metadata["namespace"], metadata["name"])
+        if not has_ended:
+            moment = now().isoformat().replace("+00:00", "Z")
+            engine.api.update(at, partial(_marked, sub=sub, moment=moment))
+        if sub == "*":
+            engine.api.patch(at, {"spec": {"shutdown": "Terminate"}})
+        acted = _end_pods(engine, metadata["namespace"], metadata["name"], sub, force=force) or acted
+    return acted or not has_ended
+
+
+def _end_pods(engine: "ArgoEngine", namespace: str, name: str, sub: str, *, force: bool) -> bool:
+    """Let the pods of an experiment end, or with `force` all that are asked for; return whether there were any."""
+    pods = _pods(engine, namespace, name, sub)
     for pod in pods:
-        if sub != "*" and not force:
-            _end(engine, namespace, pod)
-        elif force:
+        if force:
             engine.api.delete(path("pods", namespace, pod["metadata"]["name"]), gracePeriodSeconds=0)
-    return state not in TERMINAL or bool(pods)
+        elif sub != "*":
+            _end(engine, namespace, pod)
+    return bool(pods)
 
 
 def _marked(document: Object, sub: str, moment: str) -> Object:

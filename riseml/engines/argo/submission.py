@@ -5,6 +5,7 @@ import json
 import tarfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from riseml.cluster.api import ConflictError, Object, RefusedError, path
 from riseml.cluster.store import StorePod
 from riseml.compiler import compile_workflow, limits, record
 from riseml.engines import Started, Submission
+from riseml.engines.argo import shards
 from riseml.engines.argo.images import Images, key
 from riseml.engines.argo.place import Place
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
@@ -34,11 +36,15 @@ def start(submission: Submission, place: Place, store: StorePod, *, home: Path, 
         )
     target = place.target
     build = _build(plan, submission.revision, place, store, home) if plan.install else None
-    origin, document, remark = _numbered(plan, submission.revision, build, place, user)
+    origin, documents = _numbered(plan, submission.revision, build, place, user)
     make_folders(store, plan, origin, target)
-    create(place, document)
-    remarks = [remark] if remark else []
-    return Started(origin.number or 0, document["metadata"]["name"], plan.is_set, len(plan.experiments), tuple(remarks))
+    if len(documents) > 1:
+        place.set_slots(origin.number or 0, plan.concurrency)
+    for document in documents:
+        create(place, document)
+    several = f"the set is kept in {len(documents)} Workflows: it is too large for one"
+    remarks = (several,) if len(documents) > 1 else ()
+    return Started(origin.number or 0, documents[0]["metadata"]["name"], plan.is_set, len(plan.experiments), remarks)
 
 
 def _build(plan: ExperimentSet, revision: str, place: Place, store: StorePod, home: Path) -> Build:
@@ -48,13 +54,18 @@ def _build(plan: ExperimentSet, revision: str, place: Place, store: StorePod, ho
 
 def _numbered(
     plan: ExperimentSet, revision: str, build: Build | None, place: Place, user: str
-) -> tuple[Origin, dict[str, Any], str]:
+) -> tuple[Origin, list[dict[str, Any]]]:
+    """Return the Workflows of a plan, whose number is theirs from now on."""
     while True:
         origin = Origin(user, place.number, revision, build=build)
         document = compile_workflow(plan, origin, place.target)
-        remark = limits.check(document)
+        limits.check_annotations(document)
+        parts = shards.split(plan, limits.share_of(document))
+        documents = [document]
+        if len(parts) > 1:
+            documents = [compile_workflow(part, replace(origin, shard=shard), place.target) for part, shard in parts]
         if place.take(place.number):
-            return origin, document, remark
+            return origin, documents
 
 
 def make_folders(store: StorePod, plan: ExperimentSet, origin: Origin, target: Target) -> None:
