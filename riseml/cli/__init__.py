@@ -32,6 +32,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "secret": ("secret", "Keep values that jobs get as environment variables and nobody else sees.", KEEP),
     "delete": ("delete", "Forget ended experiments: their record, logs and output.", KEEP),
     "prune": ("prune", "Delete what ended long ago.", KEEP),
+    "user": ("user", "Manage the users of a cluster, or log in to one.", KEEP),
+    "config": ("config", "Choose where runs go: this machine or a cluster.", KEEP),
     "whoami": ("whoami", "Print who you are.", KEEP),
     "completion": ("completion", "Print the shell code that completes commands, options and ids.", KEEP),
 }

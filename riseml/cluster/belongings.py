@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,23 +11,16 @@ import yaml
 from riseml import labels
 from riseml.cluster import SETTINGS, namespace_of
 from riseml.cluster.api import Object
-from riseml.quantities import cores_text, memory_text
+from riseml.errors import InvalidInputError
+from riseml.quantities import bytes_of, cores_of, cores_text, memory_text
 
 EMAIL, ENABLED = "riseml.io/email", "riseml.io/enabled"
 """Annotations of the namespace."""
 
 QUOTA = "riseml"
+_RESOURCES = {"cpus": "requests.cpu", "mem": "requests.memory"}
 POLICY = "policy.yaml"  # for the whole cluster
 _PACKAGE = Path(__file__).resolve().parent.parent
-
-
-@dataclass(frozen=True)
-class Quota:
-    """How much the running jobs of a user may ask for together; None: as much as there is."""
-
-    cpus: Decimal | None = None
-    mem: int | None = None
-    gpus: int | None = None
 
 
 @dataclass(frozen=True)
@@ -120,18 +112,36 @@ def claims(user: str, offer: Offer) -> Iterator[tuple[Object, Object | None]]:
         )
 
 
-def quota(limits: Quota, gpu_resource: str) -> Object | None:
-    """Return the ResourceQuota of a user, None for no limit at all."""
-    hard = {}
-    if limits.cpus is not None:
-        hard["requests.cpu"] = cores_text(limits.cpus)
-    if limits.mem is not None:
-        hard["requests.memory"] = memory_text(limits.mem)
-    if limits.gpus is not None:
-        hard[f"requests.{gpu_resource}"] = str(limits.gpus)
+def quota(limits: Mapping[str, str | None], before: Mapping[str, str], gpu_resource: str) -> Object | None:
+    """Return the ResourceQuota of a user who had `before`, None for no limit at all.
+
+    `limits` has cpus, mem and gpus, as riseml.yml writes them; None takes a limit away, and what is not named stays.
+
+    Raises:
+        InvalidInputError: an amount is none.
+    """
+    hard = dict(before)
+    for name, text in limits.items():
+        resource = _RESOURCES.get(name) or f"requests.{gpu_resource}"
+        if text is None:
+            hard.pop(resource, None)
+        else:
+            hard[resource] = _amount(name, text)
     if not hard:
         return None
     return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": QUOTA}, "spec": {"hard": hard}}
+
+
+def _amount(name: str, text: str) -> str:
+    try:
+        if name == "cpus":
+            return cores_text(cores_of(text))
+        if name == "mem":
+            return memory_text(bytes_of(f"{text}M" if text.isdecimal() else text))
+        return str(int(text))
+    except ValueError:
+        advice = "Write for example 4 or 500m cores, 512 (megabytes) or 64Gi of memory, 2 GPUs; `none` for no limit."
+        raise InvalidInputError(f"'{text}' is no amount of {name}", advice) from None
 
 
 def _filled(template: Any, place: str, claim: str) -> Any:

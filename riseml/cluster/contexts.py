@@ -10,6 +10,7 @@ Settings (`engine: local`) stand in the same file and are kept; so are entries t
 
 import base64
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,22 @@ class Contexts:
     def names(self) -> list[str]:
         """The names of all contexts."""
         return [str(each.get("name")) for each in self._list("contexts")]
+
+    @property
+    def kubeconfig(self) -> str:
+        """The kubeconfig that the context in use comes from, empty where it comes from an API key."""
+        chosen = self._entry("contexts", self.current, "context") or {}
+        user = self._entry("users", chosen.get("user"), "user") or {}
+        return str(user.get("kubeconfig") or "")
+
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """Yield name, user and cluster of each context; a kubeconfig stands for what is in it."""
+        for name in self.names:
+            chosen = self._entry("contexts", name, "context") or {}
+            cluster = self._entry("clusters", chosen.get("cluster"), "cluster") or {}
+            user = self._entry("users", chosen.get("user"), "user") or {}
+            who = _user(user, str(user.get("namespace") or ""))
+            yield name, who, str(cluster.get("server") or user.get("kubeconfig") or "")
 
     def connection(self, name: str | None = None) -> Connection:
         """Return how to reach the cluster of a context, None: of the one in use.

@@ -15,9 +15,12 @@ from typing import Any
 from riseml import labels
 from riseml.cluster import SETTINGS, USER_ACCOUNT, belongings, keys, namespace_of
 from riseml.cluster.api import Api, Object, path
-from riseml.cluster.belongings import EMAIL, ENABLED, QUOTA, Offer, Quota
+from riseml.cluster.belongings import EMAIL, ENABLED, QUOTA, Offer
 from riseml.cluster.connection import Connection
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError, TimedOutError
+
+Limits = Mapping[str, str | None]
+"""Of cpus, mem, gpus: what all running jobs of a user may ask for together; None for no limit."""
 
 TOKEN = f"{USER_ACCOUNT}.service-account-token"
 """The Secret that holds a user's token."""
@@ -73,7 +76,7 @@ class Users:
         self.api, self.offer = api, offer or Offer()
         self.server = server or api.connection.server
 
-    def create(self, name: str, email: str, limits: Quota | None = None) -> User:
+    def create(self, name: str, email: str, limits: Limits | None = None) -> User:
         """Make a user and return it with its key.
 
         Raises:
@@ -88,10 +91,10 @@ class Users:
             raise InvalidInputError(f"there is a user {name} already", advice)
         return self._make(name, email, limits)
 
-    def update(self, name: str, email: str | None = None, limits: Quota | None = None) -> User:
+    def update(self, name: str, email: str | None = None, limits: Limits | None = None) -> User:
         """Change a user, make whole what is missing in the namespace, let a disabled one in again with a new key.
 
-        `limits` None leaves the quota as it is; one without any limit takes it away.
+        Limits that are not named stay as they are.
         """
         found = self._namespace(name)
         name = found["metadata"]["labels"][labels.USER]
@@ -126,7 +129,7 @@ class Users:
 
     # How it is done
 
-    def _make(self, name: str, email: str, limits: Quota | None) -> User:
+    def _make(self, name: str, email: str, limits: Limits | None) -> User:
         place = namespace_of(name)
         for policy in belongings.read(belongings.POLICY):
             self._apply_policy(policy)
@@ -137,7 +140,7 @@ class Users:
                 self._provide(volume)
             self.api.ensure(path("persistentvolumeclaims", place), claim)
         self._settle(name)
-        if limits is not None:
+        if limits:
             self._limit(place, limits)
         for body in belongings.settled(self.offer):
             self.api.apply(body, place)
@@ -170,12 +173,14 @@ class Users:
         for body in others:
             self.api.ensure(path(f"{body['kind'].lower()}s", place), body)
 
-    def _limit(self, place: str, limits: Quota) -> None:
-        body = belongings.quota(limits, self.offer.gpu_resource)
-        if body is None:
-            self.api.delete(path("resourcequotas", place, QUOTA))
-        else:
+    def _limit(self, place: str, limits: Limits) -> None:
+        before = self.api.find(path("resourcequotas", place, QUOTA)) or {}
+        hard = before.get("spec", {}).get("hard", {})
+        body = belongings.quota(limits, hard, self.offer.gpu_resource)
+        if body is not None:
             self.api.apply(body, place)
+        elif before:
+            self.api.delete(path("resourcequotas", place, QUOTA))
 
     def _wait_for_token(self, place: str) -> None:
         end = time.monotonic() + _TOKEN_WAIT

@@ -32,13 +32,28 @@ from tests.cli.fake_engine import FakeEngine, single
 HEAVY = {"hera", "kubernetes", "jinja2", "pydantic", "rich", "asyncio", "psutil", "importlib.metadata"}
 
 
+GROUPS = {name for name in cli.COMMANDS if hasattr(import_module(f"riseml.cli.{cli.COMMANDS[name][0]}"), "COMMANDS")}
+
+
 @pytest.mark.parametrize("name", cli.COMMANDS)
 def test_the_table_says_what_the_command_says(name: str) -> None:
-    command = import_module(f"riseml.cli.{cli.COMMANDS[name][0]}").command
-    assert (command.__doc__ or "").splitlines()[0] == cli.COMMANDS[name][1]
+    module = import_module(f"riseml.cli.{cli.COMMANDS[name][0]}")
+    says = module if name in GROUPS else module.command
+    assert (says.__doc__ or "").splitlines()[0] == cli.COMMANDS[name][1]
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("name", sorted(GROUPS))
+def test_every_group_explains_itself_and_its_commands(name: str, riseml: Riseml) -> None:
+    said = riseml(name)
+    assert said.status == 0
+    assert said.out.startswith(cli.COMMANDS[name][1])
+    assert said == riseml(name, "--help") == riseml("help", name)
+    for word in import_module(f"riseml.cli.{cli.COMMANDS[name][0]}").COMMANDS:
+        assert f"\n  {word} " in said.out
+        assert riseml(name, word, "--help").out.startswith(f"Usage: riseml {name} {word}")
+
+
+@pytest.mark.parametrize("name", sorted(set(cli.COMMANDS) - GROUPS))
 def test_every_command_explains_itself(name: str, riseml: Riseml) -> None:
     said = riseml(name, "--help")
     assert said.status == 0
