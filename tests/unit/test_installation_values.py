@@ -1,0 +1,94 @@
+"""What an administrator may settle, and what users get of it."""
+
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from riseml.cluster import values
+from riseml.errors import InvalidInputError
+from riseml.spec import Target
+
+
+class Kept:
+    """A cluster that keeps one ConfigMap, or none."""
+
+    def __init__(self, body: dict[str, Any] | None = None) -> None:
+        self.body = body
+
+    def find(self, at: str) -> dict[str, Any] | None:
+        assert at == "/api/v1/namespaces/riseml/configmaps/riseml-values"
+        return self.body
+
+
+def test_nothing_given_is_as_usual() -> None:
+    usual = values.parse("")
+    assert usual["gpuResource"] == "nvidia.com/gpu"
+    assert usual.target() == {"pull_registry": "localhost:31500", "insecure_registry": True}
+    assert values.parse("# nothing but a comment\n") == usual
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("gpuResorce: x", "there is no key 'gpuResorce'; did you mean 'gpuResource'?"),
+        ("storage: {sizes: {output: 5Gi, outptu: 6Gi}}", "did you mean 'storage.sizes.output'?"),
+        ("registry: {deploy: 'yes'}", "'registry.deploy' must be true or false, not 'yes'"),
+        ("registry: {nodePort: true}", "'registry.nodePort' must be a whole number"),
+        ("registry: {address: null}", "'registry.address' must be text"),
+        ("tolerations: {}", "'tolerations' must be a list"),
+        ("[1]", "must be a mapping"),
+        ("a: [", "is no YAML"),
+    ],
+)
+def test_faults_are_told(text: str, fault: str) -> None:
+    with pytest.raises(InvalidInputError) as error:
+        values.parse(text)
+    assert fault in str(error.value)
+
+
+def test_all_faults_come_at_once() -> None:
+    with pytest.raises(InvalidInputError) as error:
+        values.parse("a: 1\nb: 2\n")
+    assert str(error.value).count("there is no key") == 2
+
+
+def test_targets_have_what_is_not_as_usual() -> None:
+    told = values.parse(
+        """
+        nodeSelectors: {training: {pool: gpu}, build: {pool: build}}
+        tolerations: [{key: gpu, operator: Exists}]
+        imagePullSecrets: [hub]
+        registry: {address: "reg.example:5000", pullAddress: "reg.example:5000", insecure: false}
+        buildkit: {address: "tcp://there:1"}
+        images: {git: mine/git:1}
+        argo: {instanceId: lab}
+        gpuResource: amd.com/gpu
+        """
+    ).target()
+    assert told == {
+        "git_image": "mine/git:1",
+        "buildkit": "tcp://there:1",
+        "registry": "reg.example:5000",
+        "gpu_resource": "amd.com/gpu",
+        "node_selector": {"pool": "gpu"},
+        "build_node_selector": {"pool": "build"},
+        "tolerations": [{"key": "gpu", "operator": "Exists"}],
+        "pull_secrets": ["hub"],
+        "instance": "lab",
+    }
+    assert set(told) <= {field.name for field in fields(Target)}
+
+
+def test_offer() -> None:
+    volumes = "{hostPath: {path: '/srv/{namespace}/{claim}'}}"
+    offer = values.parse(f"storage: {{volumes: {volumes}, sizes: {{output: 1Gi}}, storageClass: fast}}").offer()
+    assert offer.volumes == {"hostPath": {"path": "/srv/{namespace}/{claim}"}}
+    assert offer.sizes == {"riseml-data": "50Gi", "riseml-output": "1Gi", "riseml-store": "10Gi"}
+    assert offer.storage_class == "fast"
+
+
+def test_the_cluster_keeps_what_was_given() -> None:
+    given = values.parse("gpuResource: amd.com/gpu\nnodeSelectors: {training: {a: b}}\n")
+    assert values.read_values(Kept(values.kept(given))) == given  # type: ignore[arg-type]
+    assert values.read_values(Kept()) == values.parse("")  # type: ignore[arg-type]
