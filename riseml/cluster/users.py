@@ -1,6 +1,6 @@
 """Users: each is a namespace, and the token of an account in it that may do nothing anywhere else.
 
-    create ──▶ namespace, rights, claims, store ──▶ token ──▶ API key        disable: the token's Secret goes, jobs stay
+    create ──▶ namespace, rights, claims, store ──▶ token ──▶ API key        disable: the account goes, jobs stay
 
 E-mail and whether a user may come in are annotations of the namespace. All this is for administrators.
 """
@@ -106,6 +106,8 @@ class Users:
         found = self._namespace(name)
         place = found["metadata"]["name"]
         self.api.patch(path("namespaces", None, place), {"metadata": {"annotations": {ENABLED: "false"}}})
+        # The account, too: a token tells the account's uid and no more, so that the same one would come again.
+        self.api.delete(path("serviceaccounts", place, USER_ACCOUNT))
         self.api.delete(path("secrets", place, TOKEN))
         return self.display(name)
 
@@ -183,8 +185,15 @@ class Users:
             self.api.delete(path("resourcequotas", place, QUOTA))
 
     def _wait_for_token(self, place: str) -> None:
+        """Wait for the key; a Secret made while the cluster was still tidying up a former account's is made again."""
         end = time.monotonic() + _TOKEN_WAIT
-        while not self.api.get(path("secrets", place, TOKEN)).get("data", {}).get("token"):
+        while True:
+            found = self.api.find(path("secrets", place, TOKEN))
+            if found and found.get("data", {}).get("token"):
+                return
+            if found is None:
+                for body in belongings.read("accounts.yaml"):
+                    self.api.apply(body, place)
             if time.monotonic() > end:
                 raise TimedOutError(
                     f"the cluster made no token for {place}", "Does its controller manager run? Update the user later."

@@ -1,0 +1,106 @@
+"""Two users of a cluster, made as an administrator makes them, and what the API server answers to their tokens.
+
+The cluster is the one of KUBECONFIG: a control plane alone will do. All writing asked for here is `dryRun`: rights are
+looked at first, so the answer is the same, and nothing is harmed where they are too wide.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import urllib3
+
+from riseml.cluster import keys
+from riseml.cluster.api import Api, path
+from riseml.cluster.belongings import Offer
+from riseml.cluster.connection import Connection
+from riseml.cluster.users import User, Users
+
+FOLDER = {"hostPath": {"path": "/var/lib/riseml-recordings/{namespace}/{claim}", "type": "DirectoryOrCreate"}}
+OFFER = Offer(image="localhost/base:1", volumes=FOLDER, target={"git_image": "localhost/base:1"})
+DRY = {"dryRun": "All"}
+
+_DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_MERGE, _JSON = "application/merge-patch+json", "application/json"
+
+
+def define_argo(api: Api) -> None:
+    """Let a cluster without Argo know the kinds whose rights are tried."""
+    for plural, kind in (("workflows", "Workflow"), ("workflowtaskresults", "WorkflowTaskResult")):
+        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+        version = {"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+        body = {
+            "apiVersion": "apiextensions.k8s.io/v1",
+            "kind": "CustomResourceDefinition",
+            "metadata": {"name": f"{plural}.argoproj.io"},
+            "spec": {
+                "group": "argoproj.io",
+                "names": {"plural": plural, "kind": kind},
+                "scope": "Namespaced",
+                "versions": [version],
+            },
+        }
+        api.ensure(_DEFINITIONS, body)
+
+
+def leave(api: Api, user: User) -> None:
+    """Delete a user's namespace and volumes."""
+    for claim in ("riseml-data", "riseml-output", "riseml-store"):
+        api.delete(path("persistentvolumes", None, f"{user.namespace}-{claim}"))
+    api.delete(path("namespaces", None, user.namespace))
+
+
+def make(users: Users, name: str) -> User:
+    """Make a user, or make one whole that an earlier test has left."""
+    found = users.api.find(path("namespaces", None, f"riseml-{name}"))
+    return users.update(name) if found else users.create(name, f"{name}@example.com")
+
+
+class Caller:
+    """Somebody with a token, and the statuses that requests get."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection, self._api = connection, Api(connection)
+        self._pool = urllib3.PoolManager(ssl_context=self._api.tls, retries=False, timeout=20.0)
+
+    def ask(
+        self,
+        method: str,
+        at: str,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> tuple[int, str]:
+        """Return status and message."""
+        kind = _MERGE if method == "PATCH" else _JSON
+        told = {**self._api.headers, "Content-Type": kind, **(headers or {})}
+        data = None if body is None else json.dumps(body).encode()
+        response = self._pool.request(method, self.connection.server + at, body=data, headers=told)
+        try:
+            message = str(json.loads(response.data).get("message", ""))
+        except ValueError:
+            message = response.data[:200].decode(errors="replace")
+        return response.status, message
+
+    def may(self, verb: str, at: str, name: str, subresource: str = "", body: Mapping[str, Any] | None = None) -> bool:
+        """Whether a verb gets past the question of rights; `at` is the list."""
+        one = f"{at}/{name}" + (f"/{subresource}" if subresource else "")
+        dry = "?dryRun=All"
+        method, where = {
+            "get": ("GET", one),
+            "list": ("GET", f"{at}?limit=1"),
+            "watch": ("GET", f"{at}?watch=1&timeoutSeconds=1&resourceVersion=0"),
+            "create": ("POST", (one if subresource else at) + dry),
+            "patch": ("PATCH", one + dry),
+            "update": ("PUT", one + dry),
+            "delete": ("DELETE", one + dry),
+            "deletecollection": ("DELETE", at + dry),
+        }[verb]
+        status, message = self.ask(method, where, body if body is not None else {} if method != "GET" else None)
+        assert status != 401, message
+        return not (status == 403 and "cannot " in message)
+
+
+def caller(user: User, server: str = "") -> Caller:
+    """Return a user with the key."""
+    found = keys.decode(user.key)
+    return Caller(found if not server else Connection(server, found.authority, found.token, namespace=found.namespace))
