@@ -169,9 +169,10 @@ def _asked() -> str:
 def _users(kubeconfig: str | None, server: str = "") -> "Users":
     from riseml.cluster import administration
     from riseml.cluster.users import Users
+    from riseml.cluster.values import read_values
 
     api = administration.connect(settings.load().file, kubeconfig)
-    return Users(api, server=server)
+    return Users(api, read_values(api).offer(), server=server)
 
 
 def _given(gpus: str | None, cpus: str | None, mem: str | None) -> "Limits":
