@@ -34,6 +34,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "prune": ("prune", "Delete what ended long ago.", KEEP),
     "user": ("user", "Manage the users of a cluster, or log in to one.", KEEP),
     "config": ("config", "Choose where runs go: this machine or a cluster.", KEEP),
+    "system": ("system", "Install RiseML on a cluster, and look whether all is well there.", KEEP),
     "whoami": ("whoami", "Print who you are.", KEEP),
     "completion": ("completion", "Print the shell code that completes commands, options and ids.", KEEP),
 }
