@@ -83,7 +83,7 @@ ALLOWED = {
     ("deployments", "*"): {"get", "list"},
 }
 JOB_ALLOWED = {("workflowtaskresults", "*"): {"create", "patch"}, ("pods", "*"): {"list", "delete"}}
-WORKFLOW = {
+WORKFLOW: dict[str, Any] = {
     "apiVersion": "argoproj.io/v1alpha1",
     "kind": "Workflow",
     "metadata": {"name": "tried"},
@@ -273,11 +273,25 @@ ALLOWED_PODS = {
 }
 
 
+_LOCK = {"mutexes": [{"name": "image", "namespace": "riseml-isolation-bob"}]}
+REFUSED_WORKFLOWS: dict[str, dict[str, Any]] = {
+    "lock elsewhere": {"synchronization": _LOCK},
+    "lock elsewhere in a template": {"templates": [{"name": "main"}, {"name": "b", "synchronization": _LOCK}]},
+    "semaphore elsewhere": {"synchronization": {"semaphores": [{"namespace": "kube-system"}]}},
+    "claim of its own": {"volumeClaimTemplates": [{"metadata": {"name": "a"}, "spec": {"volumeName": "foreign"}}]},
+}
+ALLOWED_WORKFLOWS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "lock": {"templates": [{"name": "main", "synchronization": {"mutexes": [{"name": "image"}]}}]},
+}
+
+
 @pytest.fixture(scope="module")
 def policed(two: Residents) -> Residents:
     """The same once the server has taken up the policy, some seconds after it was made."""
     end = time.monotonic() + 30
-    while _answer(two, REFUSED["API key as a variable"]) == "" and time.monotonic() < end:
+    lock = REFUSED_WORKFLOWS["lock elsewhere"]
+    while (not _answer(two, _variable(_KEY)) or _submission(two, lock)[0] == 201) and time.monotonic() < end:
         time.sleep(0.3)
     return two
 
@@ -300,6 +314,30 @@ def test_pods_that_reach_out_are_refused(what: str, policed: Residents) -> None:
 @pytest.mark.parametrize("what", ALLOWED_PODS)
 def test_pods_of_jobs_are_not_in_the_way(what: str, policed: Residents) -> None:
     assert _answer(policed, ALLOWED_PODS[what]) == ""
+
+
+def _submission(two: Residents, spec: dict[str, Any]) -> tuple[int, str]:
+    at = path("workflows", two.ann.connection.namespace)
+    return two.ann.ask("POST", f"{at}?dryRun=All", {**WORKFLOW, "spec": {**WORKFLOW["spec"], **spec}})
+
+
+@pytest.mark.parametrize("what", REFUSED_WORKFLOWS)
+def test_workflows_that_let_argo_reach_out_are_refused(what: str, policed: Residents) -> None:
+    status, message = _submission(policed, REFUSED_WORKFLOWS[what])
+    assert status == 422
+    assert "riseml-user-workflows" in message
+
+
+@pytest.mark.parametrize("what", ALLOWED_WORKFLOWS)
+def test_workflows_of_jobs_are_not_in_the_way(what: str, policed: Residents) -> None:
+    assert _submission(policed, ALLOWED_WORKFLOWS[what])[0] == 201
+
+
+def test_the_executors_token_is_good_for_nothing_that_users_may_not_do_but_results() -> None:
+    beyond = {kind: verbs - ALLOWED.get(kind, set()) for kind, verbs in JOB_ALLOWED.items()}
+    assert {kind: verbs for kind, verbs in beyond.items() if verbs} == {
+        ("workflowtaskresults", "*"): {"create", "patch"}
+    }
 
 
 def test_a_disabled_key_is_refused_within_15_seconds_and_a_new_one_let_in(two: Residents, worker_id: str) -> None:

@@ -1,0 +1,105 @@
+"""Workflows that try to reach out of a user's namespace, submitted with a user's token to a real Argo."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from riseml.cluster import keys
+from riseml.cluster.api import Api, path
+from riseml.cluster.connection import from_kubeconfig
+from riseml.cluster.users import Users
+from tests.cluster import residents
+from tests.cluster.residents import OFFER
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(120)]
+
+_TOKEN = "riseml-job.service-account-token"
+_KEY = "riseml-user.service-account-token"
+
+
+def _patched(**spec: Any) -> dict[str, Any]:
+    return {"podSpecPatch": json.dumps(spec)}
+
+
+def _mounted(source: dict[str, Any]) -> dict[str, Any]:
+    volume = {"name": "foreign", **source}
+    container = {"image": "localhost/base:1", "command": ["ls", "/foreign"]}
+    mounts = [{"name": "foreign", "mountPath": "/foreign"}]
+    return {"volumes": [volume], "templates": [{"name": "main", "container": {**container, "volumeMounts": mounts}}]}
+
+
+TRIED = {
+    "folder of the node": _mounted({"hostPath": {"path": "/"}}),
+    "nfs": _mounted({"nfs": {"server": "10.0.0.1", "path": "/"}}),
+    "executor's token": _mounted({"secret": {"secretName": _TOKEN}}),
+    "API key": _mounted({"secret": {"secretName": _KEY}}),
+    "privileged by patch": _patched(containers=[{"name": "main", "securityContext": {"privileged": True}}]),
+    "network of the node by patch": _patched(hostNetwork=True),
+    "executor's token by patch": _patched(
+        containers=[{"name": "main", "volumeMounts": [{"name": "exec-sa-token", "mountPath": "/foreign"}]}]
+    ),
+    "account of the user": {"serviceAccountName": "riseml-user", "automountServiceAccountToken": True},
+    "token of the job's account": _patched(automountServiceAccountToken=True),
+    "priority of the system": _patched(priorityClassName="system-node-critical"),
+    "request of Argo's agent": {
+        "templates": [{"name": "main", "http": {"url": "https://kubernetes.default.svc/", "insecureSkipVerify": True}}]
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def api(worker_id: str) -> Iterator[Api]:
+    users = Users(Api(from_kubeconfig()), OFFER)
+    user = residents.make(users, f"breakouts-{worker_id}")
+    time.sleep(5)  # until the server has taken up a policy that was not there before
+    yield Api(keys.decode(user.key))
+    residents.leave(users.api, user)
+
+
+def _workflow(name: str, **spec: Any) -> dict[str, Any]:
+    main = {"name": "main", "container": {"image": "localhost/base:1", "command": ["true"]}}
+    whole = {
+        "entrypoint": "main",
+        "serviceAccountName": "riseml-job",
+        "automountServiceAccountToken": False,
+        "executor": {"serviceAccountName": "riseml-job"},
+        "templates": [main],
+        **spec,
+    }
+    return {
+        "apiVersion": "argoproj.io/v1alpha1",
+        "kind": "Workflow",
+        "metadata": {"name": name},
+        "spec": {key: value for key, value in whole.items() if value is not None},
+    }
+
+
+def _end(api: Api, document: dict[str, Any]) -> tuple[str, str]:
+    """Submit, wait for the end, and return phase and messages."""
+    place = path("workflows", api.connection.namespace)
+    name = api.create(place, document)["metadata"]["name"]
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        status = api.get(f"{place}/{name}").get("status", {})
+        if status.get("phase") in {"Succeeded", "Failed", "Error"}:
+            break
+        time.sleep(0.5)
+    nodes = status.get("nodes", {}).values()
+    return str(status.get("phase")), " ".join([status.get("message", ""), *(n.get("message", "") for n in nodes)])
+
+
+@pytest.mark.parametrize("what", TRIED)
+def test_no_pod_starts(what: str, api: Api) -> None:
+    name = f"tried-{list(TRIED).index(what)}"
+    phase, message = _end(api, _workflow(name, **TRIED[what]))
+    assert phase == "Error" or "forbidden" in message, (phase, message)
+    assert "forbidden" in message or "denied" in message
+    pods = api.items(path("pods", api.connection.namespace), labelSelector=f"workflows.argoproj.io/workflow={name}")
+    assert list(pods) == []
+
+
+def test_what_asks_for_nothing_runs(api: Api) -> None:
+    assert _end(api, _workflow("honest"))[0] == "Succeeded"
