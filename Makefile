@@ -5,8 +5,9 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 PYTEST_FRAMEWORKS := -m frameworks -n 2 --dist worksteal tests/frameworks
+PYTEST_CONTROL_PLANE := -m control_plane -n 1 tests/cluster
 
-.PHONY: demo test test-frameworks check goldens lock clean
+.PHONY: demo test test-frameworks test-control-plane check goldens lock clean
 
 demo: $(READY)  ## train a grid of eight models on the digits, on this machine, and show the table
 	@examples/demo.sh "$(CURDIR)/$(BIN)/riseml"
@@ -17,6 +18,9 @@ test: $(READY)  ## all tests that need neither a cluster nor a large download
 test-frameworks: $(READY)  ## each framework for real on the local engine; downloads some 600 MB once (it says what)
 	$(BIN)/python tests/frameworks/environments.py
 	$(BIN)/pytest $(PYTEST_FRAMEWORKS)
+
+test-control-plane: $(READY)  ## users kept apart by a real Kubernetes API server; needs Go, builds it once in some 7 minutes
+	$(BIN)/python tests/cluster/control_plane.py $(BIN)/pytest $(PYTEST_CONTROL_PLANE)
 
 check: $(READY)  ## what must hold beside the tests: lint, types, import directions
 	$(BIN)/ruff check .
