@@ -38,7 +38,7 @@ def build() -> Path:
     for tool in TOOLS:
         if not (folder / tool).exists():
             part = folder / f"{tool}.part"
-            command = ["go", "build", "-o", str(part), f"k8s.io/kubernetes/cmd/{tool}"]
+            command = ["go", "build", "-buildvcs=false", "-o", str(part), f"k8s.io/kubernetes/cmd/{tool}"]
             subprocess.run(command, check=True, cwd=MODULE)
             part.replace(folder / tool)
     return folder
