@@ -138,10 +138,12 @@ def _amount(name: str, text: str) -> str:
             return cores_text(cores_of(text))
         if name == "mem":
             return memory_text(bytes_of(f"{text}M" if text.isdecimal() else text))
-        return str(int(text))
+        if text.isdecimal():
+            return str(int(text))
     except ValueError:
-        advice = "Write for example 4 or 500m cores, 512 (megabytes) or 64Gi of memory, 2 GPUs; `none` for no limit."
-        raise InvalidInputError(f"'{text}' is no amount of {name}", advice) from None
+        pass
+    advice = "Write for example 4 or 500m cores, 512 (megabytes) or 64Gi of memory, 2 GPUs; `none` for no limit."
+    raise InvalidInputError(f"'{text}' is no amount of {name}", advice)
 
 
 def _filled(template: Any, place: str, claim: str) -> Any:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from riseml import labels
-from riseml.cluster import SETTINGS, USER_ACCOUNT, belongings, keys, namespace_of
+from riseml.cluster import SETTINGS, USER_ACCOUNT, belongings, certificates, keys, namespace_of
 from riseml.cluster.api import Api, Object, path
 from riseml.cluster.belongings import EMAIL, ENABLED, QUOTA, Offer
 from riseml.cluster.connection import Connection
@@ -85,6 +85,8 @@ class Users:
         name, email = checked_name(name), checked_email(email)
         existing = self.api.find(path("namespaces", None, namespace_of(name)))
         if existing is not None:
+            if "deletionTimestamp" in existing["metadata"]:
+                raise InvalidInputError(f"{namespace_of(name)} is being deleted", "Try again when it is gone.")
             advice = f"`riseml user update --username {name} --email {email}` changes it, and makes it whole."
             if labels.USER not in existing["metadata"].get("labels", {}):
                 advice = f"The namespace {namespace_of(name)} is not a user's: choose another name."
@@ -144,6 +146,8 @@ class Users:
         self._settle(name)
         if limits:
             self._limit(place, limits)
+        if (certificate := certificates.copy_for_user(self.api)) is not None:
+            self.api.apply(certificate, place)
         for body in belongings.settled(self.offer):
             self.api.apply(body, place)
         self._wait_for_token(place)

@@ -5,6 +5,7 @@ looked at first, so the answer is the same, and nothing is harmed where they are
 """
 
 import json
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -51,8 +52,11 @@ def leave(api: Api, user: User) -> None:
 
 
 def make(users: Users, name: str) -> User:
-    """Make a user, or make one whole that an earlier test has left."""
-    found = users.api.find(path("namespaces", None, f"riseml-{name}"))
+    """Make a user, or make one whole that an earlier test has left; one that is going is waited for."""
+    at = path("namespaces", None, f"riseml-{name}")
+    end = time.monotonic() + 90
+    while (found := users.api.find(at)) and "deletionTimestamp" in found["metadata"] and time.monotonic() < end:
+        time.sleep(0.5)
     return users.update(name) if found else users.create(name, f"{name}@example.com")
 
 
