@@ -86,8 +86,8 @@ def shipped() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "argo"
 
 
-def parse(text: str, name: str = _KEY) -> Values:
-    """Return the values that a YAML text gives.
+def parse(text: str, name: str = _KEY, *, lenient: bool = False) -> Values:
+    """Return the values that a YAML text gives; `lenient`: leave out keys that this version does not have.
 
     Raises:
         InvalidInputError: it has faults; all of them are told.
@@ -100,7 +100,10 @@ def parse(text: str, name: str = _KEY) -> Values:
     if not isinstance(given, dict):
         raise InvalidInputError(f"{name} must be a mapping", "argo/values.yml shows all keys.")
     faults: list[str] = []
-    settings = _merged(_usual(), given, "", faults)
+    unknown: list[str] = []
+    settings = _merged(_usual(), given, "", faults, unknown)
+    if not lenient:
+        faults += unknown
     if faults:
         raise InvalidInputError("\n".join(f"{name}: {fault}" for fault in faults), "argo/values.yml shows all keys.")
     return Values(settings, given)
@@ -121,7 +124,7 @@ def load(file: str | Path) -> Values:
 def read_values(api: Api) -> Values:
     """Return the values that the cluster keeps; the usual ones where RiseML is not installed."""
     found = api.find(path("configmaps", SYSTEM, VALUES)) or {}
-    return parse(found.get("data", {}).get(_KEY, ""), f"the ConfigMap {VALUES}")
+    return parse(found.get("data", {}).get(_KEY, ""), f"the ConfigMap {VALUES}", lenient=True)
 
 
 def kept(values: Values) -> dict[str, Any]:
@@ -136,13 +139,15 @@ def _usual() -> dict[str, Any]:
     return usual
 
 
-def _merged(usual: Mapping[str, Any], given: Mapping[str, Any], above: str, faults: list[str]) -> dict[str, Any]:
+def _merged(
+    usual: Mapping[str, Any], given: Mapping[str, Any], above: str, faults: list[str], unknown: list[str]
+) -> dict[str, Any]:
     result = dict(usual)
     for key, value in given.items():
         whole = f"{above}{key}"
         if key not in usual:
             near = nearest(str(key), list(usual))
-            faults.append(f"there is no key '{whole}'" + (f"; did you mean '{above}{near}'?" if near else ""))
+            unknown.append(f"there is no key '{whole}'" + (f"; did you mean '{above}{near}'?" if near else ""))
             continue
         kind = _OPTIONAL.get(whole) or type(usual[key])
         if value is None and whole in _OPTIONAL:
@@ -150,7 +155,7 @@ def _merged(usual: Mapping[str, Any], given: Mapping[str, Any], above: str, faul
         elif type(value) is not kind:
             faults.append(f"'{whole}' must be {_KINDS[kind]}, not {value!r}")
         elif kind is dict and whole not in _FREE:
-            result[key] = _merged(usual[key], value, f"{whole}.", faults)
+            result[key] = _merged(usual[key], value, f"{whole}.", faults, unknown)
         else:
             result[key] = value
     return result

@@ -92,3 +92,9 @@ def test_the_cluster_keeps_what_was_given() -> None:
     given = values.parse("gpuResource: amd.com/gpu\nnodeSelectors: {training: {a: b}}\n")
     assert values.read_values(Kept(values.kept(given))) == given  # type: ignore[arg-type]
     assert values.read_values(Kept()) == values.parse("")  # type: ignore[arg-type]
+
+
+def test_what_a_newer_version_has_kept_is_no_fault() -> None:
+    body = values.kept(values.parse("gpuResource: amd.com/gpu\n"))
+    body["data"]["values.yml"] += "later: {a: 1}\nregistry: {later: 1}\n"
+    assert values.read_values(Kept(body)).target()["gpu_resource"] == "amd.com/gpu"  # type: ignore[arg-type]
