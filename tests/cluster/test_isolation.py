@@ -14,6 +14,7 @@ import pytest
 from riseml.cluster.api import Api, RefusedError, path
 from riseml.cluster.connection import Connection, from_kubeconfig
 from riseml.cluster.users import Users
+from riseml.errors import InvalidInputError
 from tests.cluster import residents
 from tests.cluster.residents import OFFER, Caller, caller
 
@@ -338,6 +339,22 @@ def test_the_executors_token_is_good_for_nothing_that_users_may_not_do_but_resul
     assert {kind: verbs for kind, verbs in beyond.items() if verbs} == {
         ("workflowtaskresults", "*"): {"create", "patch"}
     }
+
+
+def test_an_update_keeps_the_counter_of_runs_and_limits_that_are_not_named(two: Residents) -> None:
+    name, place = two.ann.connection.user, two.ann.connection.namespace
+    two.ann.ask("PATCH", path("configmaps", place, "riseml"), {"data": {"number": "7"}})
+    two.users.update(name, limits={"gpus": "2", "cpus": "4"})
+    changed = two.users.update(name, "new@example.com", {"gpus": None})
+    assert (changed.email, changed.limits) == ("new@example.com", {"requests.cpu": "4"})
+    assert two.api.get(path("configmaps", place, "riseml"))["data"]["number"] == "7"
+    assert two.users.update(name, limits={"cpus": None}).limits == {}
+
+
+def test_there_is_one_user_of_a_name_in_upper_or_lower_case(two: Residents) -> None:
+    with pytest.raises(InvalidInputError, match="already"):
+        two.users.create(two.ann.connection.user.upper(), "other@example.com")
+    assert two.ann.connection.user in {user.name for user in two.users.list()}
 
 
 def test_a_disabled_key_is_refused_within_15_seconds_and_a_new_one_let_in(two: Residents, worker_id: str) -> None:
