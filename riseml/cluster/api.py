@@ -21,6 +21,9 @@ from riseml.errors import NotAllowedError, NotFoundError, RiseMLError, Unreachab
 Object = dict[str, Any]
 
 MANAGER = "riseml"  # who server-side apply says has set a field
+CACHED = "0"
+"""The resourceVersion of lists that the API server answers from memory: they may be a few milliseconds old."""
+
 PAGE = 500  # objects of a list that come at once
 _CONNECT, _READ = 5.0, 60.0  # seconds
 _TRIES = 2  # of a connection that breaks before anything was answered
@@ -120,7 +123,7 @@ class Api:
     def items(self, at: str, *, metadata: bool = False, **query: Any) -> Iterator[Object]:
         """Yield the objects of a list, a page at a time; with `metadata` no more of each than that."""
         accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1" if metadata else "application/json"
-        query.setdefault("limit", PAGE)
+        query.setdefault("limit", 0 if query.get("resourceVersion") == CACHED else PAGE)
         while True:
             page = self._ask("GET", at, query=query, headers={"Accept": accept})
             yield from page.get("items") or ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from riseml import labels, status
 from riseml.cluster import namespace_of
-from riseml.cluster.api import Api, Object, path
+from riseml.cluster.api import CACHED, Api, Object, path
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
 from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
@@ -110,7 +110,10 @@ class ArgoEngine:
             NotFoundError: there are none, or none any more.
         """
         at = path("workflows", self.namespace_of(run))
-        found = list(self.api.items(at, labelSelector=f"{labels.NUMBER}={run.number}")) if run.number else []
+        chosen = f"{labels.NUMBER}={run.number}"
+        found = list(self.api.items(at, labelSelector=chosen, resourceVersion=CACHED)) if run.number else []
+        if not found and run.number:
+            found = list(self.api.items(at, labelSelector=chosen))  # it may be a moment old
         if not found:
             absent = f"there is no run {Id(run.user, run.number)}"
             raise NotFoundError(absent, "`riseml status -a` lists what there is.")
@@ -135,8 +138,7 @@ class ArgoEngine:
     def latest(self, project: str | None = None) -> Id:
         """Return the newest run."""
         chosen = f"{labels.NUMBER}" + (f",{labels.PROJECT}={project}" if project else "")
-        found = self.api.items(path("workflows", self.namespace), metadata=True, labelSelector=chosen)
-        number = max((int(each["metadata"]["labels"][labels.NUMBER]) for each in found), default=None)
+        number = max(map(listing.number_of, listing.known(self, self.namespace, chosen)), default=None)
         if number is None:
             kept = archive.runs(self.store, self.user, Query(project=project))
             number = max((run.number for run in kept if run.number), default=None)

@@ -61,6 +61,10 @@ class Place:
             return False
         return True
 
+    def forget(self) -> None:
+        """Look anew at the next question."""
+        self._settings = None
+
     def set_slots(self, number: int, count: int | None) -> None:
         """Let so many experiments of a set in several Workflows run at once; None: the set is gone."""
         self.api.patch(
