@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measuring import compare, seconds, verdict
+from measuring import Command, compare, seconds, verdict
 
 from riseml import labels
 from riseml.cluster.api import Api, path
@@ -125,7 +125,11 @@ def training(engine: ArgoEngine, home: Path, folder: Path) -> None:
         return took + seconds(["argo", "submit", "-n", engine.namespace, str(document)])
 
     hera = [sys.executable, "-c", "import hera.workflows"]
-    commands = {"argo submit + git push": by_hand, "import hera": hera, "riseml train": train}
+    commands: dict[str, Command] = {
+        "argo submit + git push": by_hand,
+        "import hera": hera,
+        "riseml train": train,
+    }
     ratios = compare(commands, base="argo submit + git push", rounds=7)
     verdict("riseml train", ratios["riseml train"], 1.5 + ratios["import hera"], "x (argo submit + git push)")
 

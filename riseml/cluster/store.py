@@ -3,14 +3,19 @@
 /store/repos/<project>.git    code of all runs       /data, /output    as in jobs, but whole
 """
 
+import time
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
+from typing import Any
 
 from riseml.cluster import STORE, execution
 from riseml.cluster.api import Api, path
 from riseml.errors import UnreachableError
 
 CONTAINER = "store"
+_PATIENCE, _PAUSE = 90.0, 0.5  # seconds: claims may take half a minute to be bound
+_YOUNG = timedelta(minutes=3)
 REPOSITORIES = "/store/repos"
 
 
@@ -22,15 +27,20 @@ class StorePod:
 
     @cached_property
     def pod(self) -> str:
-        """The name of a pod that is ready.
+        """The name of a pod that is ready; one that was made just now is waited for.
 
         Raises:
             UnreachableError: there is none.
         """
-        found = list(self.api.items(path("pods", self.namespace), labelSelector=f"app={STORE}"))
-        ready = [pod for pod in found if is_ready(pod)]
-        if ready:
-            return str(ready[0]["metadata"]["name"])
+        end = time.monotonic() + _PATIENCE
+        while True:
+            found = list(self.api.items(path("pods", self.namespace), labelSelector=f"app={STORE}"))
+            ready = [pod for pod in found if is_ready(pod)]
+            if ready:
+                return str(ready[0]["metadata"]["name"])
+            if not any(map(_is_young, found)) or time.monotonic() > end:
+                break
+            time.sleep(_PAUSE)
         what = f"is {found[0]['status'].get('phase', 'not there')}" if found else "is not there"
         raise UnreachableError(
             f"the store of {self.namespace} {what}",
@@ -56,6 +66,11 @@ class StorePod:
     ) -> bytes:
         """Run a shell script there; its arguments are `$1` and so on."""
         return self.run(["sh", "-ec", text, "riseml", *arguments], stdin=stdin, on_output=on_output)
+
+
+def _is_young(pod: dict[str, Any]) -> bool:
+    made = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    return datetime.now(UTC) - made < _YOUNG
 
 
 def is_ready(pod: dict[str, object]) -> bool:

@@ -23,14 +23,15 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280), pytest.mark.xdist_g
 
 REGISTRY, IMAGE, USER = "10.244.0.1:5000", "localhost/buildkit:1", "system-test"
 PLACE = f"riseml-{USER}"
-VALUES = parse(f"""
+TEXT = f"""
 storage:
   volumes: {{hostPath: {{path: "/var/lib/riseml-volumes/{{namespace}}/{{claim}}", type: DirectoryOrCreate}}}}
   sizes: {{data: 1Gi, output: 1Gi, store: 1Gi}}
 images: {{git: "localhost/base:1", build: "{IMAGE}"}}
 registry: {{deploy: false, address: "{REGISTRY}", pullAddress: "{REGISTRY}", insecure: true}}
 buildkit: {{image: "{IMAGE}", rootless: false, command: [buildkitd]}}
-""")
+"""
+VALUES = parse(TEXT)
 _BUILD = """
 mkdir -p /tmp/riseml/build /tmp/riseml/context
 printf 'FROM {base}\\nRUN echo built at {now} > /built\\n' > /tmp/riseml/build/Dockerfile

@@ -15,7 +15,7 @@ from riseml.cluster.store import StorePod
 from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
 from riseml.engines.argo import archive, listing, live, shards, stopping
 from riseml.engines.argo.place import Place
-from riseml.errors import NotFoundError, RiseMLError, UnreachableError
+from riseml.errors import NotAllowedError, NotFoundError, RiseMLError, UnreachableError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
 
@@ -109,11 +109,13 @@ class ArgoEngine:
         Raises:
             NotFoundError: there are none, or none any more.
         """
-        at = path("workflows", self.namespace_of(run))
-        chosen = f"{labels.NUMBER}={run.number}"
-        found = list(self.api.items(at, labelSelector=chosen, resourceVersion=CACHED)) if run.number else []
-        if not found and run.number:
-            found = list(self.api.items(at, labelSelector=chosen))  # it may be a moment old
+        at, chosen = path("workflows", self.namespace_of(run)), f"{labels.NUMBER}={run.number}"
+        try:
+            found = list(self.api.items(at, labelSelector=chosen, resourceVersion=CACHED)) if run.number else []
+            if not found and run.number:
+                found = list(self.api.items(at, labelSelector=chosen))  # it may be a moment old
+        except NotAllowedError:
+            raise NotAllowedError(f"{run.user}'s experiments are not for you", "Administrators may see them.") from None
         if not found:
             absent = f"there is no run {Id(run.user, run.number)}"
             raise NotFoundError(absent, "`riseml status -a` lists what there is.")

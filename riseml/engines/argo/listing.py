@@ -47,7 +47,10 @@ def users(api: Api) -> list[str]:
     Raises:
         NotAllowedError: they are not for whoever asks.
     """
-    found = api.items(path("namespaces"), metadata=True, labelSelector=labels.USER)
+    try:
+        found = list(api.items(path("namespaces"), metadata=True, labelSelector=labels.USER))
+    except NotAllowedError:
+        raise NotAllowedError("other users' experiments are not for you", "Administrators may see them.") from None
     return [each["metadata"]["name"] for each in found if each["metadata"]["name"].startswith(PREFIX)]
 
 
