@@ -267,9 +267,9 @@ def test_lists_show_what_runs_and_with_all_what_has_ended(bench: Bench) -> None:
     second = bench.train("run: sleep 60").number
     assert second in bench.listed()
     assert first not in bench.listed()
-    everything = bench.listed(all=True)
+    everything = bench.listed(all=True, project=bench.project)
     assert everything.index(second) < everything.index(first or 0)
-    assert bench.listed(all=True, last=1) == everything[:1]
+    assert bench.listed(all=True, last=1, project=bench.project) == everything[:1]
     bench.engine.stop(Id(number=second))
     bench.wait(second)
     assert second not in bench.listed()

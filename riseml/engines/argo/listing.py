@@ -63,7 +63,7 @@ def _of(engine: "ArgoEngine", namespace: str, query: Query) -> list[SetStatus]:
     if query.project:
         chosen.append(f"{labels.PROJECT}={query.project}")
     runs = _by_number(known(engine, namespace, ",".join(chosen)))
-    ended = [each for each in runs if all(COMPLETED in one["metadata"]["labels"] for one in each)]
+    ended = [each for each in runs if all(map(_is_completed, each))]
     found = [_read(_full(engine, each), query) for each in runs if each not in ended]
     if query.all:
         found += list(_ended(engine, namespace, ended, query))
@@ -79,6 +79,10 @@ def _by_number(found: Iterable[Object]) -> list[list[Object]]:
     for each in found:
         runs.setdefault(number_of(each), []).append(each)
     return list(runs.values())
+
+
+def _is_completed(workflow: Object) -> bool:
+    return bool(workflow["metadata"]["labels"].get(COMPLETED) == "true")
 
 
 def number_of(workflow: Object) -> int:

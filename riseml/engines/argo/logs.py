@@ -91,6 +91,7 @@ class _Follower:
         self._readers: dict[str, _Reader] = {}
         self._told: set[str] = set()  # ids of jobs whose log was told, or is being told
         self._states: dict[str, State] = {}
+        self._pods: list[Object] = []  # as they were last seen
         self._secrets = self._hidden()
 
     def _hidden(self) -> list[bytes]:
@@ -105,7 +106,8 @@ class _Follower:
 
     def looked(self, whole: SetStatus, pods: list[Object]) -> Iterator[Chunk | Change]:
         """Yield what a look at the run tells: changes of state, a job's after its last lines."""
-        self._open(whole, pods)
+        self._pods = pods or self._pods
+        self._open(whole, self._pods)
         for part in parts(whole, self._query.id):
             if self._states.get(part.id) == part.state:
                 continue
@@ -126,8 +128,9 @@ class _Follower:
             name, job = pod["metadata"]["name"], ids.get(_key(pod))
             if job is None or name in self._readers or not _has_begun(pod):
                 continue
-            if sum(reader.is_open for reader in self._readers.values()) >= _READERS:
-                continue
+            opened = [reader.job for reader in self._readers.values() if reader.is_open]
+            if len(opened) >= _READERS or job in opened:
+                continue  # attempts of one job follow each other
             self._told.add(job)
             last = self._query.tail if _has_ended(pod) else None
             reader = self._readers[name] = _Reader(job, name, last=last)
@@ -169,7 +172,7 @@ class _Follower:
             yield Chunk(reader.job, self._masked(b"".join(reader.held)))
         if reader.rest:
             yield Chunk(reader.job, self._masked(reader.rest))
-        if broken and whole is not None and self._query.tail is None:
+        if broken and whole is not None and (self._query.tail is None or not reader.told):
             job = next((job for _, job in _jobs(whole, self._query.id) if job.id == reader.job), None)
             if job is not None:
                 yield from self._copied(whole, job, reader.told)
