@@ -236,8 +236,11 @@ tensorflow: {distributed: {worker: 2, ps: 1}, tensorboard: false}
 """
 
 
+SERVES = "test $RISEML_JOB != ps || sleep 600"  # a server that ended by itself would have failed
+
+
 def test_jobs_of_an_experiment_know_each_other(bench: Bench) -> None:
-    whole = bench.run(GANG + "run: echo $TF_CONFIG")
+    whole = bench.run(GANG + f"run: [echo $TF_CONFIG, {SERVES}]")
     assert whole.state is State.FINISHED
     assert sorted(each.type for each in whole.experiments[0].jobs) == ["master", "ps", "worker"]
     told = json.loads(bench.log(Id(number=whole.number, type="master")))
@@ -329,7 +332,7 @@ def test_the_last_lines(bench: Bench) -> None:
 
 
 def test_one_jobs_log(bench: Bench) -> None:
-    whole = bench.run(GANG + "run: echo I am $RISEML_JOB")
+    whole = bench.run(GANG + f"run: [echo I am $RISEML_JOB, {SERVES}]")
     assert bench.log(Id(number=whole.number, type="ps")) == "I am ps\n"
     assert sorted(bench.log(whole.number or 0).splitlines()) == ["I am master", "I am ps", "I am worker"]
 
