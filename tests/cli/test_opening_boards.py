@@ -34,9 +34,12 @@ def serving(port: int = 0, pause: float = 0.0) -> Iterator[str]:
     server.server_bind()
 
     def serve() -> None:
-        server.server_activate()
+        if pause:
+            server.server_activate()
         server.serve_forever(0.01)
 
+    if not pause:
+        server.server_activate()  # not in the other thread, which may come late
     timer = threading.Timer(pause, serve)
     timer.start()
     try:

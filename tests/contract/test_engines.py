@@ -236,7 +236,7 @@ tensorflow: {distributed: {worker: 2, ps: 1}, tensorboard: false}
 """
 
 
-SERVES = "test $RISEML_JOB != ps || sleep 600"  # a server that ended by itself would have failed
+SERVES = "test $RISEML_JOB = ps && sleep 600 || sleep 2"  # a server that ended by itself would have failed
 
 
 def test_jobs_of_an_experiment_know_each_other(bench: Bench) -> None:
