@@ -257,6 +257,8 @@ class Client:
         wanted = self._find(id)
         pick(self.read(wanted), wanted)
         tell = on_note or (lambda _: None)
+        if isinstance(self.engine, tensorboard.Elsewhere):
+            return tensorboard.elsewhere(self.engine, wanted, port, tell)
         own = tensorboard.own(lambda: self._board(wanted), str(Id(wanted.user, wanted.number)), tell)
         return own or tensorboard.serve(self._folder(wanted), port, tell)
 

@@ -12,55 +12,121 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Protocol, Self, runtime_checkable
 from urllib.parse import urlsplit
 
 from riseml.errors import NotFoundError, RiseMLError
+from riseml.ids import Id
 
 PATIENCE = 60.0  # seconds that a run's own may take before it answers: importing TensorFlow takes some
 _HERE = "127.0.0.1"
 _PAUSE = 0.1  # seconds between two questions
+_REFRESH = 10.0  # seconds between two looks for new events of a run elsewhere
 _GRACE = 5.0  # seconds between TERM and KILL
 _LAST_WORDS = 10  # lines
 _TOLD = 4096  # bytes at the end of its output in which they are looked for
 _HAS_IT = "import importlib.util as i, sys; sys.exit(i.find_spec('tensorboard.main') is None)"
 
 
-class Board:
-    """A TensorBoard that answers at `url`. One that was started here ends with `close`, a run's own is left alone."""
+class Server(Protocol):
+    """What stands behind a TensorBoard that was opened from here."""
 
-    def __init__(self, url: str, process: "subprocess.Popen[bytes] | None" = None, log: BinaryIO | None = None) -> None:
-        self.url = url
-        self._process, self._log = process, log
+    def wait(self) -> None:
+        """Return once it has ended; it may raise how it failed."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+@runtime_checkable
+class Elsewhere(Protocol):
+    """What engines can do whose jobs run on other machines."""
+
+    def open_board(self, run: Id, port: int, tell: Callable[[str], None]) -> "Door | None":
+        """Return a way to the TensorBoard of a run through a port of this machine, None where it runs none.
+
+        One that is about to begin is waited for.
+
+        Raises:
+            NotFoundError: no such run.
+        """
+
+    def fetch_events(self, run: Id, folder: Path) -> bool:
+        """Bring what TensorBoard reads of a run, or with `run.sub` of one experiment; False where there is nothing.
+
+        What `folder` has already does not travel again.
+        """
+
+
+class Door(Server, Protocol):
+    """A port of this machine behind which another's answers."""
+
+    url: str
+
+    def is_open(self) -> bool:
+        """Whether somebody may answer behind it."""
+
+
+class Board:
+    """A TensorBoard that answers at `url`. What was opened from here ends with `close`, a run's own is left alone."""
+
+    def __init__(self, url: str, server: Server | None = None) -> None:
+        self.url, self._server = url, server
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the run's own, which nobody here has started."""
-        return self._process is None
+        """Whether it is the run's own and needs nothing of us to be reached."""
+        return self._server is None
 
     def wait(self) -> None:
-        """Return once one that was started here has ended.
+        """Return once one that was opened here has ended.
 
         Raises:
             RiseMLError: it has failed; the advice is what it wrote last.
         """
-        if self._process is not None and self._process.wait():
+        if self._server is not None:
+            self._server.wait()
+
+    def close(self) -> None:
+        """End one that was opened here, and all that belongs to it."""
+        if self._server is not None:
+            self._server.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+class _Process:
+    """A TensorBoard of this machine."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", log: BinaryIO) -> None:
+        self._process, self._log = process, log
+
+    def wait(self) -> None:
+        """Return once it has ended; raise how it failed."""
+        if self._process.wait():
             raise self.failure()
 
     def failure(self) -> RiseMLError:
         """Return the error that says how it ended."""
-        status = self._process.returncode if self._process is not None else None
-        return RiseMLError(f"tensorboard has ended with status {status}", _last_words(self._log))
+        return RiseMLError(f"tensorboard has ended with status {self._process.returncode}", _last_words(self._log))
+
+    def goes_on(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
 
     def close(self) -> None:
-        """End one that was started here, and all that it has started."""
-        if self._process is None:
-            return
+        """End it and all that it has started."""
         try:
             self._signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
@@ -68,19 +134,37 @@ class Board:
         finally:
             self._signal(signal.SIGKILL)
             self._process.wait()
-            if self._log is not None:
-                self._log.close()
+            self._log.close()
 
     def _signal(self, number: int) -> None:
-        assert self._process is not None  # noqa: S101 (one that was started here)
         with suppress(ProcessLookupError, PermissionError):  # macOS: of a group that has ended
             os.killpg(self._process.pid, number)
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()
+class _Mirror:
+    """A TensorBoard of this machine over files that a thread keeps bringing from elsewhere."""
+
+    def __init__(self, board: Board, folder: "tempfile.TemporaryDirectory[str]", fetch: Callable[[], object]) -> None:
+        self._board, self._folder, self._fetch = board, folder, fetch
+        self._closed = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Return once it has ended; raise how it failed."""
+        self._board.wait()
+
+    def close(self) -> None:
+        """End it, and drop the files."""
+        self._closed.set()
+        self._board.close()
+        self._thread.join(_GRACE)
+        self._folder.cleanup()
+
+    def _follow(self) -> None:
+        while not self._closed.wait(_REFRESH):
+            with suppress(RiseMLError, OSError):  # the cluster may be away for a while
+                self._fetch()
 
 
 def answers(url: str) -> bool:
@@ -121,8 +205,10 @@ def own(find: Callable[[], str | None], run: str, tell: Callable[[str], None]) -
     return Board(url)
 
 
-def serve(folder: Path, port: int, tell: Callable[[str], None]) -> Board:
+def serve(folder: Path, port: int, tell: Callable[[str], None], what: str = "") -> Board:
     """Start the user's TensorBoard over a folder, and return once it answers; `port` 0 is any free one.
+
+    `what` the folder is told as, if not by its path.
 
     Raises:
         NotFoundError: there is no such folder.
@@ -131,7 +217,7 @@ def serve(folder: Path, port: int, tell: Callable[[str], None]) -> Board:
     if not folder.is_dir():
         raise NotFoundError(f"there is no output: {folder} does not exist")
     argv, port = command(), _free(port)
-    tell(f"Starting TensorBoard over {folder} ...")
+    tell(f"Starting TensorBoard over {what or folder} ...")
     url = f"http://{_HERE}:{port}"
     log = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the board)
     process = subprocess.Popen(
@@ -141,17 +227,42 @@ def serve(folder: Path, port: int, tell: Callable[[str], None]) -> Board:
         stderr=subprocess.STDOUT,
         process_group=0,  # Ctrl-C is for us
     )
-    board = Board(url, process, log)
+    server = _Process(process, log)
     try:
-        begun = await_answer(url, lambda: process.poll() is None)
-        failure = None if begun else board.failure()
+        begun = await_answer(url, server.goes_on)
+        failure = None if begun else server.failure()
     except BaseException:
-        board.close()
+        server.close()
         raise
     if failure:
-        board.close()
+        server.close()
         raise failure
-    return board
+    return Board(url, server)
+
+
+def elsewhere(engine: Elsewhere, run: Id, port: int, tell: Callable[[str], None]) -> Board:
+    """Return the TensorBoard of a run on other machines: its own, else one of this machine over a copy of its events.
+
+    Raises:
+        NotFoundError: no such run, or it has left nothing that TensorBoard could show.
+        RiseMLError: there is no TensorBoard here, the port is taken, or it has failed.
+    """
+    if door := engine.open_board(run, port, tell):
+        if await_answer(door.url, door.is_open, PATIENCE):
+            return Board(door.url, door)
+        door.close()
+        tell("The TensorBoard of the run does not answer.")
+    folder = tempfile.TemporaryDirectory(prefix="riseml-events-")
+    fetch = partial(engine.fetch_events, run, Path(folder.name))
+    try:
+        board = serve(Path(folder.name), port, tell, f"a copy of what {run} has written") if fetch() else None
+    except BaseException:
+        folder.cleanup()
+        raise
+    if board is None:
+        folder.cleanup()
+        raise NotFoundError(f"{run} has written nothing for TensorBoard", "Jobs write its events below $OUTPUT_DIR.")
+    return Board(board.url, _Mirror(board, folder, fetch))
 
 
 def command() -> list[str]:
@@ -188,9 +299,7 @@ def _free(port: int) -> int:
         return int(probe.getsockname()[1])
 
 
-def _last_words(log: BinaryIO | None) -> str:
-    if log is None:
-        return ""
+def _last_words(log: BinaryIO) -> str:
     log.seek(max(log.seek(0, os.SEEK_END) - _TOLD, 0))
     lines = log.read().decode(errors="replace").splitlines()
     return "\n".join(line for line in lines[-_LAST_WORDS:] if line.strip())

@@ -161,7 +161,10 @@ def _row(job: JobStatus, terminal: Terminal, now: datetime, *, wide: bool) -> li
 
 
 def _board(run: SetStatus) -> str | None:
-    return run.board or ("OFFLINE" if run.has_board else None)
+    job = next((job for job in run.jobs if job.type == "tensorboard"), None)
+    if run.board or job is None:
+        return run.board
+    return f"`riseml tensorboard {run.id}` opens it" if job.state is State.RUNNING else "OFFLINE"
 
 
 def _state(state: State, terminal: Terminal) -> str:

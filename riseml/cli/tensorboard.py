@@ -27,8 +27,8 @@ def command(
 ) -> None:
     """Open the TensorBoard of a run, also after its end.
 
-    While a run goes on, its own TensorBoard. Else the tensorboard of your own environment shows the output folder,
-    of 14.3 that of this experiment, until Ctrl-C.
+    While a run goes on, its own TensorBoard. Else the tensorboard of your own environment shows the output folder, of
+    14.3 that of this experiment, until Ctrl-C; of a run on a cluster a copy of its events, which is kept fresh.
 
     Examples:
       riseml tensorboard

@@ -7,6 +7,7 @@ Only v5 can say that standard input has ended; for v4 a command must know how mu
 import json
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -20,6 +21,7 @@ _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255
 _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
 _PIECE = 1 << 18  # bytes of standard input that one message holds
 _CONNECT = 10.0  # seconds
+_PAUSES = (0.1, 0.4)  # seconds before a further try: of many connections at once, some break in their TLS handshake
 
 
 class CommandError(RiseMLError):
@@ -48,11 +50,8 @@ class Session:
         query += [("command", word) for word in command]
         query += [("stdin", "true")] if stdin else []
         query += [("tty", "true")] if tty else [("stderr", "true")]
-        url = (
-            api.connection.server.replace("http", "ws", 1) + path("pods", namespace, pod) + f"/exec?{urlencode(query)}"
-        )
         self.status: int | None = None
-        self._socket = _open(api, url, pod)
+        self._socket = connect(api, address(api, namespace, pod, "exec", query), pod, _PROTOCOLS)
 
     @property
     def can_end_input(self) -> bool:
@@ -178,23 +177,44 @@ class _Feeder:
             raise self.failure
 
 
-def _open(api: Api, url: str, pod: str) -> Any:
+def connect(api: Api, url: str, pod: str, protocols: Sequence[str]) -> Any:
+    """Return a WebSocket to a subresource of a pod.
+
+    Raises:
+        NotFoundError: there is no such pod.
+        NotAllowedError: it is not for this user.
+        UnreachableError: nobody answers.
+    """
+    for pause in (*_PAUSES, None):
+        try:
+            return _connected(api, url, protocols)
+        except websocket.WebSocketBadStatusException as error:
+            body = error.resp_body or b""
+            told = refusal(error.status_code, body if isinstance(body, bytes) else body.encode(), api.connection)
+            if isinstance(told, NotFoundError):
+                raise NotFoundError(f"there is no pod {pod} to talk to") from None
+            raise told from None
+        except (OSError, websocket.WebSocketException) as error:
+            if pause is None or not isinstance(error, ssl.SSLError | ConnectionRefusedError):  # it may have begun
+                raise UnreachableError(f"the cluster at {api.connection.server} does not answer ({error})") from None
+            time.sleep(pause)
+    raise AssertionError
+
+
+def _connected(api: Api, url: str, protocols: Sequence[str]) -> Any:
     headers = [f"{name}: {value}" for name, value in api.headers.items()]
     tls = {"context": api.tls} if url.startswith("wss") else {"cert_reqs": ssl.CERT_REQUIRED}
-    try:
-        socket = websocket.create_connection(
-            url, header=headers, sslopt=tls, subprotocols=_PROTOCOLS, timeout=_CONNECT, enable_multithread=True
-        )
-    except websocket.WebSocketBadStatusException as error:
-        body = error.resp_body or b""
-        told = refusal(error.status_code, body if isinstance(body, bytes) else body.encode(), api.connection)
-        if isinstance(told, NotFoundError):
-            raise NotFoundError(f"there is no pod {pod} to run a command in") from None
-        raise told from None
-    except (OSError, websocket.WebSocketException) as error:
-        raise UnreachableError(f"the cluster at {api.connection.server} does not answer ({error})") from None
+    socket = websocket.create_connection(
+        url, header=headers, sslopt=tls, subprotocols=protocols, timeout=_CONNECT, enable_multithread=True
+    )
     socket.settimeout(None)
     return socket
+
+
+def address(api: Api, namespace: str, pod: str, subresource: str, query: Sequence[tuple[str, str]]) -> str:
+    """Return the URL at which a pod's subresource takes a WebSocket."""
+    server = api.connection.server.replace("http", "ws", 1)
+    return f"{server}{path('pods', namespace, pod)}/{subresource}?{urlencode(query)}"
 
 
 def _status(data: bytes) -> int:

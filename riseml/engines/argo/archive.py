@@ -14,6 +14,7 @@ from riseml.cluster.api import Api, Object, path
 from riseml.cluster.execution import CommandError
 from riseml.cluster.store import StorePod
 from riseml.engines import Query
+from riseml.engines.argo.live import run_folder
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError
 from riseml.ids import Id
 from riseml.spec import Resources
@@ -53,7 +54,7 @@ def keep(api: Api, namespace: str, store: StorePod, documents: Sequence[Object],
         "spec": {"ttlStrategy": TTL},
     }
     try:
-        store.script(_WRITE, _folder(whole), stdin=[text.encode()])
+        store.script(_WRITE, run_folder(whole), stdin=[text.encode()])
         for metadata in fresh:
             api.patch(path("workflows", namespace, metadata["name"]), body)
     except RiseMLError:
@@ -76,11 +77,7 @@ def runs(store: StorePod, user: str, query: Query) -> Iterator[SetStatus]:
 def remove(store: StorePod, whole: SetStatus) -> None:
     """Delete everything that a run has left in the output volume."""
     if whole.user and whole.number is not None:
-        store.script(_REMOVE, _folder(whole))
-
-
-def _folder(whole: SetStatus) -> str:
-    return f"{whole.user}/{whole.project}/{whole.number}"
+        store.script(_REMOVE, run_folder(whole))
 
 
 def _records(store: StorePod, script: str, *arguments: str) -> Iterator[SetStatus]:

@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +20,7 @@ from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
 
 if TYPE_CHECKING:
+    from riseml.cluster.forwarding import Forwarding
     from riseml.project import Snapshot
 
 list_ = list  # ArgoEngine has a method of this name
@@ -182,6 +183,21 @@ class ArgoEngine:
         from riseml.engines.argo.logs import follow  # noqa: PLC0415
 
         return follow(self, query)
+
+    def open_board(self, run: Id, port: int, tell: Callable[[str], None]) -> "Forwarding | None":
+        """Return a way to the TensorBoard of a run through a port of this machine, None where it runs none."""
+        from riseml.engines.argo import boards  # noqa: PLC0415
+
+        return boards.way(self, run, port, tell)
+
+    def fetch_events(self, run: Id, folder: Path) -> bool:
+        """Bring what TensorBoard reads of a run or experiment; False where there is nothing."""
+        from riseml.engines.argo import boards  # noqa: PLC0415
+
+        whole = self.read(Id(run.user, run.number))
+        shown = part(whole, run)
+        place = live.folder(whole, shown) if isinstance(shown, ExperimentStatus) else live.run_folder(whole)
+        return boards.fetch(self.store_of(run), place, folder)
 
     # How it is done
 

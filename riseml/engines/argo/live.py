@@ -25,8 +25,13 @@ _LOST = "the node {node} does not answer; if it stays away, Kubernetes takes the
 
 def folder(whole: SetStatus, experiment: ExperimentStatus) -> str:
     """Return where in the output volume an experiment has its folder."""
-    run = f"{whole.user}/{whole.project}/{whole.number}"
+    run = run_folder(whole)
     return f"{run}/{experiment.sub}" if whole.is_set else run
+
+
+def run_folder(whole: SetStatus) -> str:
+    """Return where in the output volume a run has its folder."""
+    return f"{whole.user}/{whole.project}/{whole.number}"
 
 
 def completed(api: Api, namespace: str, store: StorePod, whole: SetStatus) -> SetStatus:

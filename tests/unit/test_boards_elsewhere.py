@@ -1,0 +1,160 @@
+"""TensorBoard of runs on other machines, opened from here."""
+
+import os
+import subprocess
+import urllib.request
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from riseml import tensorboard
+from riseml.cluster.store import StorePod
+from riseml.engines.argo import boards
+from riseml.errors import NotFoundError, RiseMLError
+from riseml.ids import Id
+from tests.local.boards import SERVES, path_with
+from tests.local.jobs import until
+
+RUN = Id(number=14)
+
+
+class Shell:
+    """A store whose scripts run here, over a folder in place of /output."""
+
+    def __init__(self, output: Path) -> None:
+        self.output, self.sent = output, 0
+
+    def script(
+        self,
+        text: str,
+        *arguments: str,
+        stdin: Iterable[bytes] | None = None,
+        on_output: Callable[[bytes], None] | None = None,
+    ) -> bytes:
+        """Run a script as StorePod does."""
+        argv = ["sh", "-ec", text.replace("/output", str(self.output)), "riseml", *arguments]
+        told = subprocess.run(argv, input=b"".join(stdin or ()), stdout=subprocess.PIPE, check=True).stdout
+        if on_output:
+            self.sent += len(told)
+            on_output(told)
+        return told
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Shell:
+    (tmp_path / "output/me/mnist/14/1/train logs").mkdir(parents=True)
+    return Shell(tmp_path / "output")
+
+
+def fetch(store: Shell, folder: Path, place: str = "me/mnist/14") -> bool:
+    return boards.fetch(cast(StorePod, store), place, folder)
+
+
+def test_only_what_was_added_travels(store: Shell, tmp_path: Path) -> None:
+    here, run = tmp_path / "here", store.output / "me/mnist/14"
+    first, second = run / "1/train logs/events.out.tfevents.1", run / "2.tfevents"
+    first.write_bytes(os.urandom(5000) + b"\n")
+    (run / "model.pt").write_bytes(b"no event")
+    assert fetch(store, here)
+    assert store.sent == 5001
+    with first.open("ab") as file:
+        file.write(b"more\n\0")
+    second.write_bytes(b"other")
+    assert fetch(store, here)
+    assert store.sent == 5001 + 6 + 5
+    assert fetch(store, here)
+    assert store.sent == 5012
+    assert (here / "1/train logs/events.out.tfevents.1").read_bytes() == first.read_bytes()
+    assert [each.name for each in here.rglob("*") if each.is_file()] == ["2.tfevents", "events.out.tfevents.1"]
+
+
+def test_what_became_shorter_meanwhile_is_not_mixed_with_others(
+    store: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = store.output / "me/mnist/14"
+    (run / "a.tfevents").write_bytes(b"12345")
+    (run / "b.tfevents").write_bytes(b"67890")
+    monkeypatch.setattr(boards, "_SEND", f': > "/output/$1/a.tfevents"; {boards._SEND}')
+    assert fetch(store, tmp_path / "here")
+    assert not (tmp_path / "here").exists()
+
+
+def test_a_run_that_has_written_no_events(store: Shell, tmp_path: Path) -> None:
+    assert not fetch(store, tmp_path)
+    assert not fetch(store, tmp_path, "me/mnist/15")
+
+
+class Cluster:
+    """An engine elsewhere: `door` leads to a TensorBoard, `events` is what a run has written by now."""
+
+    def __init__(self, events: bytes = b"", door: Any = None) -> None:
+        self.events, self.door = events, door
+        self.folder = Path()
+
+    def open_board(self, run: Id, port: int, tell: Callable[[str], None]) -> Any:
+        assert run == RUN
+        return self.door
+
+    def fetch_events(self, run: Id, folder: Path) -> bool:
+        self.folder = folder
+        (folder / "a.tfevents").write_bytes(self.events)
+        return bool(self.events)
+
+
+class Door:
+    """A way to a TensorBoard; nobody answers behind it."""
+
+    url = "http://127.0.0.1:1"
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def is_open(self) -> bool:
+        return False
+
+    def wait(self) -> None:
+        raise AssertionError
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def look(board: tensorboard.Board) -> bytes:
+    with urllib.request.urlopen(board.url, timeout=10) as answer:
+        return bytes(answer.read())
+
+
+def test_a_copy_is_shown_and_kept_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", path_with(tmp_path / "bin", tensorboard=SERVES))
+    monkeypatch.setattr(tensorboard, "_REFRESH", 0.01)
+    door, told = Door(), list[str]()
+    cluster = Cluster(b"one", door)
+    with tensorboard.elsewhere(cluster, RUN, 0, told.append) as board:
+        assert door.closed
+        assert told == [
+            "The TensorBoard of the run does not answer.",
+            "Starting TensorBoard over a copy of what 14 has written ...",
+        ]
+        assert look(board)
+        cluster.events = b"two"
+        until(lambda: (cluster.folder / "a.tfevents").read_bytes() == b"two")
+    assert not cluster.folder.exists()
+    assert not tensorboard.answers(board.url)
+
+
+def test_nothing_to_show() -> None:
+    cluster = Cluster()
+    with pytest.raises(NotFoundError, match="14 has written nothing for TensorBoard"):
+        tensorboard.elsewhere(cluster, RUN, 0, lambda _: None)
+    assert not cluster.folder.exists()
+
+
+def test_no_tensorboard_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    cluster = Cluster(b"one")
+    with pytest.raises(RiseMLError, match="there is no tensorboard"):
+        tensorboard.elsewhere(cluster, RUN, 0, lambda _: None)
+    assert not cluster.folder.exists()
