@@ -52,6 +52,7 @@ def _experiment(
         ("Image", run.image or None),
         ("Framework", run.framework or None),
         ("Tensorboard", _board(run)),
+        ("Argo", run.page),
         ("Run Commands", _commands(run)),
         ("Concurrency", concurrency),
         ("Parameters", text.pairs(one.parameters) or None),
@@ -74,6 +75,7 @@ def _set(run: SetStatus, terminal: Terminal, now: datetime, *, wide: bool, heade
         ("Experiments", f"{len(run.experiments)}" + (f" ({counted})" if counted else "")),
         ("Concurrency", str(run.concurrency) if run.concurrency is not None else None),
         ("Tensorboard", _board(run)),
+        ("Argo", run.page),
     ]
     columns = [
         Column("EXP ID", 6),

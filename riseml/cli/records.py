@@ -40,6 +40,7 @@ def _run(run: SetStatus, *, listed: bool) -> dict[str, Any]:
         "result": _values(run.result),
         "jobs": [_job(job) for job in run.jobs],
         **({"tensorboard": run.board} if run.has_board else {}),
+        **({"page": run.page} if run.page else {}),
     }
 
 

@@ -124,7 +124,7 @@ def login(
         str | None, typer.Option("--api-key", metavar="KEY", help="As the administrator gave it.")
     ] = None,
     api_host: Annotated[str, typer.Option("--api-host", metavar="URL", help="Instead of what the key says.")] = "",
-    argo_server: Annotated[str, typer.Option("--argo-server", metavar="URL", help="An Argo Server, for its UI.")] = "",
+    argo_server: Annotated[str, typer.Option("--argo-server", metavar="URL", help="If not the cluster's.")] = "",
     kubeconfig: Annotated[str | None, typer.Option("--kubeconfig", metavar="FILE", help="Instead of a key.")] = None,
     context: Annotated[str | None, typer.Option("--context", help="The kubeconfig's, if not its current one.")] = None,
     namespace: Annotated[str | None, typer.Option("--namespace", help="The user's, if not the context's.")] = None,
@@ -145,12 +145,12 @@ def login(
         raise InvalidInputError("an API key and a kubeconfig exclude each other", "Give one of them.")
     file = settings.load().file
     if kubeconfig or context:
-        entry = access.by_kubeconfig(kubeconfig, context, namespace, argo=argo_server)
+        entry = access.by_kubeconfig(kubeconfig, context, namespace)
     else:
-        entry = access.by_key(api_key if api_key is not None else _asked(), server=api_host, argo=argo_server)
-    user = access.verify(entry)
+        entry = access.by_key(api_key if api_key is not None else _asked(), server=api_host)
+    entry = access.verified(entry, argo=argo_server)
     chosen = access.remember(file, entry, name)
-    output.say(f"you are: {user} on {entry.connection.server}")
+    output.say(f"you are: {entry.connection.user} on {entry.connection.server}")
     output.note(f"Runs go there from now on (context {chosen}); `riseml config use local` goes back to this machine.")
     if settings.load().engine == "local":
         output.note(f"But `engine: local` is set ({settings.load().origins.get('engine')}), and wins.")

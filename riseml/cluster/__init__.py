@@ -20,6 +20,9 @@ STORE = "riseml-store"
 SETTINGS = "riseml"
 """The ConfigMap of a user's namespace: the counter of runs, what `Target` must know, which images are built."""
 
+ARGO_SERVER = "argo-server"
+"""Its entry for the URL of an Argo Server."""
+
 USER_ACCOUNT, JOB_ACCOUNT = "riseml-user", "riseml-job"
 """The service accounts of a user's namespace: the user's own, and that of Argo's executor."""
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from riseml.cluster import SETTINGS, contexts, keys
+from riseml.cluster import ARGO_SERVER, SETTINGS, contexts, keys
 from riseml.cluster.api import Api, path
 from riseml.cluster.connection import Connection, from_kubeconfig
 from riseml.errors import InvalidInputError, NotFoundError
+
+_HERE = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Entry:
     name: str
 
 
-def by_key(key: str, *, server: str = "", argo: str = "") -> Entry:
+def by_key(key: str, *, server: str = "") -> Entry:
     """Return what an API key stands for; `server` is where the cluster answers from here, if not as the key says.
 
     Raises:
@@ -41,10 +43,10 @@ def by_key(key: str, *, server: str = "", argo: str = "") -> Entry:
         cluster["certificate-authority-data"] = base64.b64encode(found.authority.encode()).decode()
     user = {"name": found.user, "api-key": found.token, "namespace": found.namespace}
     name = f"{found.user}@{urlsplit(found.server).hostname}"
-    return Entry(replace(found, argo=argo), user, _with_argo(cluster, argo), name)
+    return Entry(found, user, cluster, name)
 
 
-def by_kubeconfig(file: str | None, context: str | None, namespace: str | None, *, argo: str = "") -> Entry:
+def by_kubeconfig(file: str | None, context: str | None, namespace: str | None) -> Entry:
     """Return what a kubeconfig says; the user is the one whose namespace it names.
 
     Raises:
@@ -54,17 +56,19 @@ def by_kubeconfig(file: str | None, context: str | None, namespace: str | None, 
     found = from_kubeconfig(chosen, context)
     place = namespace or found.namespace
     user = {"kubeconfig": chosen or _usual(), "context": found.name, "namespace": place}
-    connection = replace(found, namespace=place, user=place.removeprefix("riseml-"), argo=argo)
-    return Entry(connection, user, _with_argo({}, argo), found.name)
+    return Entry(replace(found, namespace=place, user=place.removeprefix("riseml-")), user, {}, found.name)
 
 
-def verify(entry: Entry) -> str:
-    """Ask the cluster as this user; return the user's name as the namespace has it.
+def verified(entry: Entry, *, argo: str = "") -> Entry:
+    """Ask the cluster as this user; return the entry with the user's name, and the Argo Server, as the cluster says.
+
+    `argo` is an Argo Server's URL instead of that.
 
     Raises:
         NotAllowedError: it does not accept the key.
         UnreachableError: it does not answer.
         NotFoundError: the namespace is no user's.
+        InvalidInputError: the Argo Server would get the key in the clear.
     """
     connection = entry.connection
     found = Api(connection).find(path("configmaps", connection.namespace, SETTINGS))
@@ -73,7 +77,17 @@ def verify(entry: Entry) -> str:
             f"the namespace {connection.namespace} is no user's of RiseML",
             "Name a user's with --namespace; an administrator makes one with `riseml user create`.",
         )
-    return str(found.get("data", {}).get("user") or connection.user)
+    told = found.get("data", {})
+    server = argo.rstrip("/") or str(told.get(ARGO_SERVER) or "")
+    parts = urlsplit(server)
+    if server and parts.scheme != "https" and parts.hostname not in _HERE:
+        raise InvalidInputError(
+            f"the Argo Server {server} does not begin with https://", "RiseML sends a key over TLS only."
+        )
+    connection = replace(connection, user=str(told.get("user") or connection.user), argo=server)
+    return replace(
+        entry, connection=connection, cluster={**entry.cluster, **({"argo-server": server} if server else {})}
+    )
 
 
 def remember(file: Path, entry: Entry, name: str = "") -> str:
@@ -90,10 +104,6 @@ def remember(file: Path, entry: Entry, name: str = "") -> str:
     known.put(name, entry.cluster, entry.user)
     known.save()
     return name
-
-
-def _with_argo(cluster: dict[str, Any], argo: str) -> dict[str, Any]:
-    return {**cluster, "argo-server": argo.rstrip("/")} if argo else cluster
 
 
 def _usual() -> str:

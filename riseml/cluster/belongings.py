@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from riseml import labels
-from riseml.cluster import SETTINGS, namespace_of
+from riseml.cluster import ARGO_SERVER, SETTINGS, namespace_of
 from riseml.cluster.api import Object
 from riseml.errors import InvalidInputError
 from riseml.quantities import bytes_of, cores_of, cores_text, memory_text
@@ -29,7 +29,8 @@ class Offer:
 
     `image` has a shell and git. `sizes` are those of claims; claims are of `storage_class` (None: the cluster's usual
     one), or bound to a volume made for each from `volumes`: the source of a PersistentVolume, in whose texts
-    `{namespace}` and `{claim}` are filled in. `target` holds fields of `Target` that are not as usual.
+    `{namespace}` and `{claim}` are filled in. `target` holds fields of `Target` that are not as usual; `argo_server` is
+    the URL of an Argo Server for all users, empty for none.
     """
 
     image: str = ""
@@ -38,6 +39,7 @@ class Offer:
     volumes: Mapping[str, Any] | None = None
     target: Mapping[str, Any] = field(default_factory=dict)
     gpu_resource: str = "nvidia.com/gpu"
+    argo_server: str = ""
 
 
 def read(name: str) -> list[Object]:
@@ -71,13 +73,14 @@ def settings(user: str, offer: Offer) -> list[Object]:
     """Return the objects that are made once and belong to the user then, the ConfigMap SETTINGS first."""
     objects = read("settings.yaml")
     (first,) = (each for each in objects if each["kind"] == "ConfigMap" and each["metadata"]["name"] == SETTINGS)
-    first["data"] |= {"user": user, "target": target(offer)}
+    first["data"] |= told(user, offer)
     return [first, *(each for each in objects if each is not first)]
 
 
-def target(offer: Offer) -> str:
-    """Return what the ConfigMap SETTINGS says of the cluster."""
-    return json.dumps(dict(offer.target), sort_keys=True)
+def told(user: str, offer: Offer) -> dict[str, str]:
+    """Return what the ConfigMap SETTINGS says of its user and of the cluster."""
+    target = json.dumps(dict(offer.target), sort_keys=True)
+    return {"user": user, "target": target, ARGO_SERVER: offer.argo_server}
 
 
 def claims(user: str, offer: Offer) -> Iterator[tuple[Object, Object | None]]:

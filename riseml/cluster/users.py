@@ -174,7 +174,7 @@ class Users:
         first, *others = belongings.settings(name, self.offer)
         place = namespace_of(name)
         if not self.api.ensure(path("configmaps", place), first):
-            data = {"user": name, "target": belongings.target(self.offer)}
+            data = belongings.told(name, self.offer)
             self.api.patch(path("configmaps", place, SETTINGS), {"data": data})
         for body in others:
             self.api.ensure(path(f"{body['kind'].lower()}s", place), body)

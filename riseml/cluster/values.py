@@ -73,6 +73,7 @@ class Values:
             volumes=storage["volumes"],
             target=self.target(),
             gpu_resource=self["gpuResource"],
+            argo_server=self["argo"]["server"].rstrip("/"),
         )
 
     def text(self) -> str:

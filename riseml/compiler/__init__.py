@@ -28,6 +28,7 @@ from hera.workflows.models import (
 
 from riseml import labels, manifest
 from riseml.compiler import build, gang, jobs, pod, quoting, retries, tensorboard
+from riseml.compiler.description import describe
 from riseml.compiler.names import Names, label
 from riseml.compiler.text import item, reference
 from riseml.spec import Experiment, ExperimentSet, Origin, Target
@@ -161,8 +162,8 @@ def _annotations(names: Names) -> dict[str, str]:
         labels.REVISION: names.origin.revision,
         labels.KILLED: "",
     }
-    if plan.is_set:
-        told[labels.DESCRIPTION] = f"{len(plan.experiments)} experiments, {plan.concurrency} at a time"
+    if description := describe(plan):
+        told[labels.DESCRIPTION] = description
     return told
 
 

@@ -74,8 +74,8 @@ class SetStatus:
     """One run: a set, or a single experiment (`is_set` False, then `experiments` holds that one).
 
     `number` is None for a document that no engine has numbered; `jobs` are the run's own (build, tensorboard);
-    `concurrency` is None where nothing limits it; `board` is where its TensorBoard can be opened now, which no document
-    says: it comes from the engine.
+    `concurrency` is None where nothing limits it. Two addresses, which no document says, come from the engine: `board`,
+    where its TensorBoard can be opened now, and `page`, its own in Argo's UI.
     """
 
     id: str
@@ -101,6 +101,7 @@ class SetStatus:
     experiments: tuple[ExperimentStatus, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
     board: str | None = None
+    page: str | None = None
 
     @property
     def has_board(self) -> bool:

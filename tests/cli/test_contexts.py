@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from riseml.cluster import access, contexts, keys
+from riseml.cluster import contexts, keys
+from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
 from tests.cli.conftest import Riseml
 
@@ -15,17 +16,28 @@ PAUL = Connection("https://lab.example.com:6443", "CERTIFICATE", "eyJ.abc.def", 
 
 @pytest.fixture
 def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(access, "verify", lambda entry: entry.connection.user)
+    """The file that a login writes; the cluster that it asks knows of an Argo Server."""
+    told = {"data": {"user": "paul", "argo-server": "https://argo.example.com"}}
+    monkeypatch.setattr(Api, "find", lambda self, at: told)
     return tmp_path / "home" / "config"
 
 
 def test_a_login_is_a_context_that_is_in_use(settings_file: Path, riseml: Riseml) -> None:
-    said = riseml("user", "login", "--api-key", keys.encode(PAUL), "--argo-server", "https://argo.example.com/")
+    said = riseml("user", "login", "--api-key", keys.encode(PAUL))
     assert (said.status, said.out) == (0, "you are: paul on https://lab.example.com:6443\n")
     assert stat.S_IMODE(settings_file.stat().st_mode) == 0o600
     found = contexts.load(settings_file).connection()
     assert (found.token, found.authority, found.namespace) == ("eyJ.abc.def", "CERTIFICATE", "riseml-paul")
     assert (found.argo, found.name) == ("https://argo.example.com", "paul@lab.example.com")
+
+
+def test_another_argo_server_than_the_clusters(settings_file: Path, riseml: Riseml) -> None:
+    login = ("user", "login", "--api-key", keys.encode(PAUL), "--argo-server")
+    said = riseml(*login, "http://argo.example.com")
+    assert (said.status, said.out) == (2, "")
+    assert "the Argo Server http://argo.example.com does not begin with https://" in said.err
+    assert riseml(*login, "http://localhost:2746/").status == 0
+    assert contexts.load(settings_file).connection().argo == "http://localhost:2746"
 
 
 def test_the_key_may_come_from_standard_input(

@@ -1,6 +1,7 @@
-"""`riseml tensorboard`: opening the one of a run, or showing what a run has left."""
+"""Where a run is seen in a browser: `riseml tensorboard` opens it, or shows what it has left; its page at Argo."""
 
 import http.server
+import json
 import os
 import signal
 import threading
@@ -81,6 +82,14 @@ def test_the_one_of_a_run_is_opened(engine: FakeEngine, riseml: Riseml) -> None:
         engine.runs = [replace(single(16), board=url), single(15)]
         said = riseml("tensorboard")
     assert (said.status, said.out, said.err) == (0, f"{url}\n", "")
+
+
+def test_where_a_run_is_seen(engine: FakeEngine, riseml: Riseml) -> None:
+    page = "https://argo.example.com/workflows/riseml-paul/mnist-16"
+    engine.runs = [replace(single(16), page=page), single(15)]
+    assert f"\nArgo: {page}\n" in riseml("status", "16").out
+    assert json.loads(riseml("status", "16", "-o", "json").out)["page"] == page
+    assert "Argo:" not in riseml("status", "15").out
 
 
 def test_one_that_is_about_to_begin_is_waited_for(engine: FakeEngine, riseml: Riseml) -> None:

@@ -16,7 +16,7 @@ from riseml import labels, templating
 from riseml.compiler import pod
 from riseml.compiler.text import literal
 from riseml.engines.local.substitution import inner, tags
-from riseml.spec import PLACE, Build, Experiment, Job, Origin, Resources, Retries, Target, host
+from riseml.spec import PLACE, Build, Experiment, ExperimentSet, Job, Origin, Resources, Retries, Target, host
 from tests.unit.plans import ORIGIN, REVISION, Document, compiled, env, grid, lines, received, single, task, template
 
 ROOT = Path(__file__).parents[2]
@@ -148,7 +148,7 @@ def test_metadata() -> None:
     }
     assert metadata["annotations"] == {
         "workflows.argoproj.io/title": "mnist 14",
-        "workflows.argoproj.io/description": "2 experiments, 2 at a time",
+        "workflows.argoproj.io/description": "2 experiments, 2 at a time: lr `1 | 2`",
         "riseml.io/config": "project: mnist\n",
         "riseml.io/revision": REVISION,
         "riseml.io/killed": "",
@@ -509,3 +509,27 @@ def test_the_run_script_runs_lines_in_each_way(way: str) -> None:
     assert script.endswith(templating.read("run.sh"))
     assert script.startswith(templating.read("gang.sh"))
     assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("plan", "described"),
+    [
+        (single(), None),
+        (single(experiments=(Experiment(1, {"lr": "1e-6", "depth": "3"}),)), "lr `1e-6`, depth `3`"),
+        (
+            grid({"lr": "0.1", "note": "a"}, {"lr": "0.10", "note": "a"}, concurrency=2),
+            "2 experiments, 2 at a time: lr `0.1 | 0.10`, note `a`",
+        ),
+        (
+            grid(*({"n": str(n)} for n in range(20))),
+            "20 experiments, 1 at a time: n `0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | …`",
+        ),
+        (single(experiments=(Experiment(1, {"x": "a `b`\n*c*"}),)), "x `a 'b' *c*`"),
+        (single(experiments=(Experiment(1, {"x": "y" * 1000}),)), f"x `{'y' * 400}…`"),
+    ],
+    ids=["no parameters", "one experiment", "a set", "many values", "markup", "long"],
+)
+def test_what_argos_page_says_of_a_run(plan: ExperimentSet, described: str | None) -> None:
+    annotations = compiled(plan)["metadata"]["annotations"]
+    assert annotations["workflows.argoproj.io/title"] == "mnist 14"
+    assert annotations.get("workflows.argoproj.io/description") == described

@@ -3,6 +3,7 @@
 import base64
 import time
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -132,7 +133,8 @@ class ArgoEngine:
             if found is None:
                 raise
             return found
-        return self._completed(documents, shards.merged([status.read(each) for each in documents]))
+        whole = self._completed(documents, shards.merged([status.read(each) for each in documents]))
+        return replace(whole, page=self._page(documents[0]["metadata"]))
 
     def list(self, query: Query) -> list[SetStatus]:
         """Return runs, newest first."""
@@ -200,6 +202,11 @@ class ArgoEngine:
         return boards.fetch(self.store_of(run), place, folder)
 
     # How it is done
+
+    def _page(self, workflow: Object) -> str | None:
+        """Return where a browser sees a Workflow, None where no Argo Server is known."""
+        server = self.api.connection.argo
+        return f"{server}/workflows/{workflow['namespace']}/{workflow['name']}" if server else None
 
     def _watched(self, documents: list_[Object]) -> Iterator[SetStatus]:
         """Yield the run after every change of one of its Workflows, until the watch ends."""

@@ -16,10 +16,12 @@ from riseml.engines import Started, Submission
 from riseml.engines.argo import shards
 from riseml.engines.argo.images import Images, key
 from riseml.engines.argo.place import Place
-from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
+from riseml.errors import InvalidInputError, NotAllowedError, UnreachableError, UnsupportedError
 from riseml.spec import Build, ExperimentSet, Origin, Target
 
 RECORD = "riseml-configuration.yml"
+_ACCESS = "It must let clients in with their own tokens: `--auth-mode client`."
+_AWAY = "Log in anew where it has moved; without `argo-server` in the settings file runs go to the Kubernetes API."
 # Any user of the image may write there: Kubernetes itself would make a folder for root only.
 _UNPACK = 'umask 0; cd /output; for folder; do mkdir -p "$folder"; done; exec tar -xf -'
 
@@ -101,7 +103,7 @@ def create(place: Place, document: dict[str, Any]) -> Object:
     """
     connection = place.api.connection
     try:
-        if connection.argo:
+        if connection.argo and connection.token:  # an Argo Server knows no client certificates
             return _through_server(document, place)
         return place.api.create(path("workflows", place.namespace), document)
     except ConflictError:
@@ -124,15 +126,23 @@ class _AsItIs:
 
 def _through_server(document: dict[str, Any], place: Place) -> Object:
     """Submit with Hera's client, which speaks the Argo Server's API."""
-    from hera.exceptions import HeraException  # noqa: PLC0415
+    from hera.exceptions import AlreadyExists, Forbidden, HeraException, Unauthorized  # noqa: PLC0415
     from hera.workflows import WorkflowsService  # noqa: PLC0415
+    from requests import RequestException  # noqa: PLC0415 (Hera's own way to the network)
 
     connection = place.api.connection
-    service = WorkflowsService(host=connection.argo, token=f"Bearer {connection.token}", namespace=place.namespace)
+    server = f"the Argo Server at {connection.argo}"
+    host = f"{connection.argo}/"  # with a slash, for servers below a path
+    service = WorkflowsService(host=host, token=f"Bearer {connection.token}", namespace=place.namespace)
     request: Any = _AsItIs(document)
     try:
         made = service.create_workflow(request, namespace=place.namespace)
+    except AlreadyExists as error:
+        raise ConflictError(str(error)) from None
+    except (Unauthorized, Forbidden) as error:
+        raise NotAllowedError(f"{server} does not accept this: {error}", _ACCESS) from None
     except HeraException as error:
-        raise RiseMLError(f"the Argo Server at {connection.argo} refuses this Workflow: {error}") from None
-    answer: Object = json.loads(made.json(by_alias=True))
-    return answer
+        raise RefusedError(str(error)) from None
+    except (RequestException, ValueError) as error:  # ValueError: what answers there is no Argo Server
+        raise UnreachableError(f"{server} does not answer ({type(error).__name__})", _AWAY) from None
+    return dict(made.model_dump(mode="json", by_alias=True, exclude_none=True))

@@ -1,0 +1,103 @@
+"""Submission to an Argo Server: what it is sent, and what its answers mean."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, cast
+
+import pytest
+
+from riseml.cluster.api import Api
+from riseml.cluster.connection import Connection
+from riseml.engines.argo import submission
+from riseml.engines.argo.place import Place
+from riseml.errors import InvalidInputError, NotAllowedError, RiseMLError, UnreachableError, UnsupportedError
+from tests.unit.plans import compiled, grid
+
+NAMESPACE = "riseml-paul"
+
+
+class Server(ThreadingHTTPServer):
+    """An Argo Server that answers all requests alike."""
+
+    def __init__(self, status: int, answer: bytes) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.status, self.answer = status, answer
+        self.requests: list[tuple[str, str, Any]] = []
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Remembers what it was asked."""
+
+    def do_POST(self) -> None:
+        server = cast(Server, self.server)
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        server.requests.append((self.path, self.headers["Authorization"], body))
+        self.send_response(server.status)
+        self.end_headers()
+        self.wfile.write(server.answer or json.dumps(body["workflow"]).encode())
+
+    def log_message(self, *args: Any) -> None:
+        """Be silent."""
+
+
+@pytest.fixture
+def served() -> Iterator[list[Server]]:
+    servers = list[Server]()
+    yield servers
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def serve(served: list[Server], status: int = 200, answer: bytes = b"") -> Server:
+    server = Server(status, answer)
+    served.append(server)
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    return server
+
+
+def place(port: int, below: str = "", **more: Any) -> Place:
+    argo = f"http://127.0.0.1:{port}{below}"
+    connection = Connection("https://127.0.0.1:1", token="secret", namespace=NAMESPACE, argo=argo, **more)
+    return Place(Api(connection), NAMESPACE)
+
+
+@pytest.mark.parametrize("below", ["", "/argo"])
+def test_the_document_arrives_as_it_is(served: list[Server], below: str) -> None:
+    document = compiled(grid({"lr": "1e-6"}, {"lr": "0.10"}))
+    document["spec"]["unheardOf"] = ["1e-6"]  # Hera's models know it not
+    server = serve(served)
+    made = submission.create(place(server.server_port, below), document)
+    assert made["metadata"]["name"] == document["metadata"]["name"]
+    wanted = (f"{below}/api/v1/workflows/{NAMESPACE}", "Bearer secret", {"workflow": document})
+    assert server.requests == [wanted]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "error", "words"),
+    [
+        (409, b'{"message": "already exists"}', InvalidInputError, "there is a Workflow"),
+        (403, b'{"message": "not yours"}', NotAllowedError, "does not accept this.*not yours"),
+        (401, b'{"message": "token not valid"}', NotAllowedError, "token not valid"),
+        (400, b'{"message": "templates.main is wrong"}', UnsupportedError, "templates.main is wrong"),
+        (500, b'{"message": "exceeded quota"}', UnsupportedError, "exceeded quota"),
+        (502, b"<html>bad gateway</html>", UnsupportedError, "bad gateway"),
+        (200, b"<html>a page of somebody else</html>", UnreachableError, "does not answer"),
+    ],
+)
+def test_what_it_answers(
+    served: list[Server], status: int, answer: bytes, error: type[RiseMLError], words: str
+) -> None:
+    server = serve(served, status, answer)
+    with pytest.raises(error, match=words):
+        submission.create(place(server.server_port), compiled(grid({"lr": "1e-6"}, {"lr": "0.10"})))
+
+
+def test_nobody_there(served: list[Server]) -> None:
+    server = serve(served)
+    server.server_close()
+    with pytest.raises(UnreachableError, match="does not answer") as caught:
+        submission.create(place(server.server_port), compiled(grid({"lr": "1e-6"}, {"lr": "0.10"})))
+    assert "argo-server" in caught.value.advice
