@@ -10,10 +10,13 @@ One file for Python 2.7 and 3.4 or newer, with nothing but the standard library:
 
 from __future__ import print_function
 
+import errno
+import fcntl
 import json
 import math
 import os
 import sys
+import time
 
 __all__ = ["experiment_id", "report_progress", "report_result"]
 
@@ -66,22 +69,45 @@ def _report(values):
     if not path:
         told = ", ".join("{0}={1}".format(name, json.dumps(plain[name])) for name in sorted(plain))
         return _note("{0} (outside of an experiment: not reported)".format(told))
-    end = _end(path)
-    merged = _last(end)
-    _reported.update(plain)
-    merged.update(_reported)
-    torn = "\n" if end and not end.endswith("\n") else ""
-    return _append(path, torn + json.dumps(merged, sort_keys=True) + "\n")
-
-
-def _end(path):
+    target = _open(path)
     try:
-        with open(path, "rb") as file:
-            file.seek(0, os.SEEK_END)
-            file.seek(-min(file.tell(), 65536), os.SEEK_END)
-            return file.read().decode("utf-8", "replace")
-    except (IOError, OSError):
-        return ""
+        _lock(target)
+        end = _end(target)
+        merged = _last(end)
+        _reported.update(plain)
+        merged.update(_reported)
+        torn = "\n" if end and not end.endswith("\n") else ""
+        os.write(target, (torn + json.dumps(merged, sort_keys=True) + "\n").encode("utf-8"))
+    finally:
+        os.close(target)
+
+
+def _open(path):
+    folder = os.path.dirname(path)
+    if folder and not os.path.isdir(folder):
+        try:
+            os.makedirs(folder)
+        except OSError:  # another job has made it meanwhile; else opening the file says what is wrong
+            pass
+    return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+
+
+def _lock(target):
+    """Let jobs that share the file report one after the other, where its volume can do that, or a second is over."""
+    for _ in range(100):
+        try:
+            return fcntl.flock(target, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (IOError, OSError) as error:
+            if error.errno not in (errno.EAGAIN, errno.EACCES):
+                return None
+            time.sleep(0.01)
+    return None
+
+
+def _end(target):
+    size = os.lseek(target, 0, os.SEEK_END)
+    os.lseek(target, -min(size, 65536), os.SEEK_END)
+    return os.read(target, 65536).decode("utf-8", "replace")
 
 
 def _last(text):
@@ -91,21 +117,6 @@ def _last(text):
     except (IndexError, ValueError):
         return {}
     return last if isinstance(last, dict) else {}
-
-
-def _append(path, text):
-    """Write all at once, so that jobs which share the file do not tear each other's lines."""
-    folder = os.path.dirname(path)
-    if folder and not os.path.isdir(folder):
-        try:
-            os.makedirs(folder)
-        except OSError:  # another job has made it meanwhile; else opening the file says what is wrong
-            pass
-    target = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
-    try:
-        os.write(target, text.encode("utf-8"))
-    finally:
-        os.close(target)
 
 
 def _plain(value):
