@@ -11,6 +11,7 @@
 | PREPARE | is given its image, volumes and code | `ContainerCreating`, `PodInitializing` |
 | IMAGE | waits for, or failed for want of, an image that cannot be pulled | `ErrImagePull`, `ImagePullBackOff` |
 | CONFIG | needs a Secret, claim or setting that is not there | `CreateContainerConfigError`, `FailedMount` |
+| CONTROLLER | waits for Argo's controller, which does not see it | no status for long, or only the pod has ended |
 | STOPPING | was told to end and has not yet: it may be saving a checkpoint | a final phase without its time |
 | COMPLETED | ended with exit code 0 | |
 | ERROR | ended with another exit code | `main: Error (exit code 3)` |
@@ -32,6 +33,7 @@
 import re
 
 STOPPING = "STOPPING"
+CONTROLLER = "CONTROLLER"
 
 WAITING = (
     ("LOCK", re.compile(r"Waiting for .* lock")),

@@ -19,15 +19,15 @@ _TARGET = {"git_image": IMAGE}
 _VOLUMES = ("store", "output", "data")
 
 
-def engine(home: Path) -> ArgoEngine:
-    """Return an engine over the namespace, which is made when it is first needed."""
-    return ArgoEngine(_connection(), home)
+def engine(home: Path, namespace: str = NAMESPACE) -> ArgoEngine:
+    """Return an engine over a namespace, which is made when it is first needed."""
+    return ArgoEngine(_connection(namespace), home)
 
 
 @cache
-def _connection() -> Connection:
-    connection = replace(from_kubeconfig(), namespace=NAMESPACE, user="contract")
-    Place(NAMESPACE)
+def _connection(namespace: str) -> Connection:
+    connection = replace(from_kubeconfig(), namespace=namespace, user=namespace.removeprefix("riseml-"))
+    Place(namespace)
     api = Api(connection)
     settings = {"number": "0", "target": json.dumps(_TARGET)}
     for kind, name, body in (
@@ -36,9 +36,9 @@ def _connection() -> Connection:
         ("Secret", "riseml-secrets", {}),
     ):
         whole = {"apiVersion": "v1", "kind": kind, "metadata": {"name": name}, **body}
-        api.ensure(path(f"{kind.lower()}s", NAMESPACE), whole)
-    api.ensure(path("deployments", NAMESPACE), _store())
-    pods = path("pods", NAMESPACE)
+        api.ensure(path(f"{kind.lower()}s", namespace), whole)
+    api.ensure(path("deployments", namespace), _store())
+    pods = path("pods", namespace)
     wait_until(lambda: any(map(is_ready, api.items(pods, labelSelector=f"app={STORE}"))), 60, "the store")
     return connection
 

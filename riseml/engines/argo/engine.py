@@ -14,11 +14,11 @@ from riseml.cluster.api import CACHED, Api, Object, path
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
 from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
-from riseml.engines.argo import archive, listing, live, shards, stopping
+from riseml.engines.argo import archive, listing, live, pods, shards, stopping
 from riseml.engines.argo.place import Place
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError, UnreachableError
 from riseml.ids import Id
-from riseml.status import ExperimentStatus, SetStatus
+from riseml.status import ExperimentStatus, SetStatus, State
 
 if TYPE_CHECKING:
     from riseml.cluster.forwarding import Forwarding
@@ -28,6 +28,7 @@ list_ = list  # ArgoEngine has a method of this name
 
 _SECRETS = "riseml-secrets"
 _WATCH = 240  # seconds that a watch may last
+_SHORT = 25  # seconds, while nothing runs: what keeps a job from starting is told by no change of the Workflow
 _PAUSE = 1.0  # seconds before a broken watch is tried again
 _PATIENCE = 60.0  # seconds that the cluster may be away while something is followed
 
@@ -169,8 +170,9 @@ class ArgoEngine:
             try:
                 documents = self.documents(run)
                 away = 0.0
-                yield self._followed(documents)
-                yield from self._watched(documents)
+                whole = self._followed(documents)
+                yield whole
+                yield from self._watched(documents, _WATCH if whole.state is State.RUNNING else _SHORT)
             except UnreachableError:
                 away = away or time.monotonic()
                 if time.monotonic() - away > _PATIENCE:
@@ -208,14 +210,14 @@ class ArgoEngine:
         server = self.api.connection.argo
         return f"{server}/workflows/{workflow['namespace']}/{workflow['name']}" if server else None
 
-    def _watched(self, documents: list_[Object]) -> Iterator[SetStatus]:
+    def _watched(self, documents: list_[Object], seconds: int) -> Iterator[SetStatus]:
         """Yield the run after every change of one of its Workflows, until the watch ends."""
         known = {each["metadata"]["name"]: each for each in documents}
         first = documents[0]["metadata"]
         for kind, changed in self.api.watch(
             path("workflows", first["namespace"]),
             version=max((each["metadata"]["resourceVersion"] for each in documents), key=int),
-            seconds=_WATCH,
+            seconds=seconds,
             labelSelector=f"{labels.NUMBER}={first['labels'][labels.NUMBER]}",
         ):
             if kind == "DELETED":
@@ -229,12 +231,17 @@ class ArgoEngine:
     def _followed(self, documents: list_[Object]) -> SetStatus:
         """Return a run for somebody who follows it: what costs more to know only once it has ended."""
         whole = shards.merged([status.read(each) for each in documents])
-        return self._completed(documents, whole) if whole.state.is_terminal else whole
+        if whole.state.is_terminal:
+            return self._completed(documents, whole)
+        return (
+            whole if whole.state is State.RUNNING else pods.explained(self.api, self.namespace, documents, whole, now())
+        )
 
     def _completed(self, documents: list_[Object], whole: SetStatus) -> SetStatus:
         namespace = documents[0]["metadata"]["namespace"]
         store = self._store_in(namespace)
-        whole = live.completed(self.api, namespace, store, whole)
+        whole = live.with_results(store, whole)
+        whole = pods.explained(self.api, namespace, documents, whole, now())
         if whole.state.is_terminal:
             archive.keep(self.api, namespace, store, documents, whole)
         return whole
