@@ -35,6 +35,7 @@ from riseml.settings import Settings
 from riseml.settings import load as load_settings
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 from riseml.ticking import ticking
+from riseml.volumes import VolumeVerbs
 
 if TYPE_CHECKING:
     from riseml.config import Loaded
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 CONFIG_FILE = "riseml.yml"
 
 
-class Client:
+class Client(VolumeVerbs):
     """RiseML at one home, or on an engine of your own.
 
     `home` is the directory of the local engine (None: RISEML_HOME, or ~/.riseml). Nothing is opened before the first
@@ -366,6 +367,14 @@ class Client:
 
     def _board(self, run: Id) -> str | None:
         return self.engine.board(run) if isinstance(self.engine, Boards) else None
+
+    def _project(self) -> str:
+        if not Path(CONFIG_FILE).exists():
+            raise InvalidInputError(
+                f"output://~ is the folder of a project, and no {CONFIG_FILE} is here",
+                "Go to the project's folder, or write output://USER/PROJECT.",
+            )
+        return self._load(CONFIG_FILE).project
 
     def _folder(self, wanted: Id) -> Path:
         if not isinstance(self.engine, Files):

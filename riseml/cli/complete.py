@@ -64,7 +64,7 @@ def _values(kind: object, metavar: str, current: str, name: str = "") -> Iterato
     inner = get_args(kind)[0] if get_origin(kind) is list else kind
     if choices := get_args(inner):
         yield from ((str(choice), "") for choice in choices)
-    elif "FILE" in metavar:
+    elif "FILE" in metavar or "SRC" in metavar:
         yield from _paths(current)
     elif "ID" in metavar:
         yield from _ids(current, name)

@@ -29,6 +29,11 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def shown(name: str) -> str:
+    """Return the name of a file as text that can be printed: bytes that are no UTF-8 in hexadecimal."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
 def lines(texts: Iterable[str]) -> None:
     """Print lines of data."""
     write("".join(f"{text}\n" for text in texts))

@@ -8,7 +8,7 @@ import json
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -119,7 +119,24 @@ def run(
     stdin: Iterable[bytes] | None = None,
     on_output: Callable[[bytes], None] | None = None,
 ) -> bytes:
-    """Run a command to its end, feed it with `stdin`, and return what it wrote; `on_output` gets that bit by bit.
+    """Run a command to its end and return what it wrote; `on_output` gets that bit by bit. See `stream`."""
+    written = bytearray()
+    take = on_output or written.extend
+    for data in stream(api, namespace, pod, container, command, stdin=stdin):
+        take(data)
+    return bytes(written)
+
+
+def stream(
+    api: Api,
+    namespace: str,
+    pod: str,
+    container: str,
+    command: Sequence[str],
+    *,
+    stdin: Iterable[bytes] | None = None,
+) -> Iterator[bytes]:
+    """Run a command, feed it with `stdin`, and yield what it writes; who does not ask for more lets it wait.
 
     Raises:
         CommandError: its exit status is not 0.
@@ -127,16 +144,14 @@ def run(
     """
     session = Session(api, namespace, pod, container, command, stdin=stdin is not None)
     feeder = _Feeder(session, stdin) if stdin is not None else None
-    written, complained = bytearray(), bytearray()
+    complained = bytearray()
     try:
         while (received := session.receive()) is not None:
             channel, data = received
             if channel == _STDERR:
                 complained += data
-            elif on_output:
-                on_output(data)
             else:
-                written += data
+                yield data
     except UnreachableError:
         if feeder and feeder.failure:
             raise feeder.failure from None
@@ -147,7 +162,6 @@ def run(
         feeder.finish()
     if session.status:
         raise CommandError(session.status, complained.decode(errors="replace"))
-    return bytes(written)
 
 
 class _Feeder:

@@ -4,7 +4,7 @@
 """
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -65,7 +65,16 @@ class StorePod:
         on_output: Callable[[bytes], None] | None = None,
     ) -> bytes:
         """Run a shell script there; its arguments are `$1` and so on."""
-        return self.run(["sh", "-ec", text, "riseml", *arguments], stdin=stdin, on_output=on_output)
+        return self.run(_shell(text, arguments), stdin=stdin, on_output=on_output)
+
+    def stream(self, text: str, *arguments: str, stdin: Iterable[bytes] | None = None) -> Iterator[bytes]:
+        """Run a shell script there, and yield what it writes."""
+        words = _shell(text, arguments)
+        return execution.stream(self.api, self.namespace, self.pod, CONTAINER, words, stdin=stdin)
+
+
+def _shell(text: str, arguments: Sequence[str]) -> list[str]:
+    return ["sh", "-ec", text, "riseml", *arguments]
 
 
 def _is_young(pod: dict[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from riseml.status import ExperimentStatus, SetStatus
 
 if TYPE_CHECKING:  # only `train` takes snapshots
     from riseml.project import Snapshot
+    from riseml.storage.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,14 @@ class Boards(Protocol):
         Raises:
             NotFoundError: no such run.
         """
+
+
+@runtime_checkable
+class Volumes(Protocol):
+    """What engines can do whose volumes can be seen from here."""
+
+    def volume(self, name: str) -> "Volume":
+        """Return the volume `data` or `output`."""
 
 
 @runtime_checkable

@@ -13,6 +13,7 @@ from riseml.ids import Id
 from riseml.project import Snapshot
 from riseml.spec import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, set_state
+from riseml.storage.folder import Folder
 
 NOW = datetime(2018, 1, 31, 12, 0, 0, tzinfo=UTC)
 
@@ -105,6 +106,7 @@ class FakeEngine:
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     kept: dict[str, str] = field(default_factory=dict)  # secrets
     outputs: Path = Path("/nowhere")  # where the output folders lie
+    volumes: Path = Path("/nowhere")  # where the volumes lie, each under its name
     name: str = "fake"
     user: str = "paul"
 
@@ -159,6 +161,9 @@ class FakeEngine:
     def stop(self, run: Id, *, force: bool = False) -> bool:
         self.calls.append(("stop", str(run), force))
         return not self.read(run).state.is_terminal
+
+    def volume(self, name: str) -> Folder:
+        return Folder(self.volumes / name)
 
     def board(self, run: Id) -> str | None:
         return self.read(run).board

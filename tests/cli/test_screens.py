@@ -104,6 +104,16 @@ CASES = [
     "prune",
     "prune --older-than 1d --dry-run",
     "prune --older-than soon",
+    "help ls",
+    "help cp",
+    "help rm",
+    "ls",
+    "ls s3://bucket",
+    "ls here",
+    "ls output://~",
+    "cp one",
+    "cp nothing output://~/",
+    "rm output://",
     "whoami",
 ]
 

@@ -1,9 +1,8 @@
 """TensorBoard of runs on other machines, opened from here."""
 
 import os
-import subprocess
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,30 +15,9 @@ from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
 from tests.local.boards import SERVES, path_with
 from tests.local.jobs import until
+from tests.unit.shell_store import Shell
 
 RUN = Id(number=14)
-
-
-class Shell:
-    """A store whose scripts run here, over a folder in place of /output."""
-
-    def __init__(self, output: Path) -> None:
-        self.output, self.sent = output, 0
-
-    def script(
-        self,
-        text: str,
-        *arguments: str,
-        stdin: Iterable[bytes] | None = None,
-        on_output: Callable[[bytes], None] | None = None,
-    ) -> bytes:
-        """Run a script as StorePod does."""
-        argv = ["sh", "-ec", text.replace("/output", str(self.output)), "riseml", *arguments]
-        told = subprocess.run(argv, input=b"".join(stdin or ()), stdout=subprocess.PIPE, check=True).stdout
-        if on_output:
-            self.sent += len(told)
-            on_output(told)
-        return told
 
 
 @pytest.fixture

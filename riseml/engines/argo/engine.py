@@ -22,6 +22,7 @@ from riseml.status import ExperimentStatus, SetStatus, State
 
 if TYPE_CHECKING:
     from riseml.cluster.forwarding import Forwarding
+    from riseml.engines.argo.volume import StoreVolume
     from riseml.project import Snapshot
 
 list_ = list  # ArgoEngine has a method of this name
@@ -193,6 +194,12 @@ class ArgoEngine:
         from riseml.engines.argo import boards  # noqa: PLC0415
 
         return boards.way(self, run, port, tell)
+
+    def volume(self, name: str) -> "StoreVolume":
+        """Return what jobs see as `/data` or `/output`: all of it."""
+        from riseml.engines.argo.volume import StoreVolume  # noqa: PLC0415
+
+        return StoreVolume(self.store, f"/{name}")
 
     def fetch_events(self, run: Id, folder: Path) -> bool:
         """Bring what TensorBoard reads of a run or experiment; False where there is nothing."""

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from riseml import __version__
-from riseml.engines.local import processes, wire
+from riseml.engines.local import folders, processes, wire
 from riseml.engines.local.addresses import Ports
 from riseml.engines.local.admission import Admission, machine
 from riseml.engines.local.launcher import Launcher
@@ -54,7 +54,7 @@ class Controller:
         with contextlib.suppress(OSError):  # somebody else's home: the database says what is wrong
             home.chmod(0o700)
         self.store = Store(home, create=True)
-        self.place = Place(home, _data_folder(home), mounts=_mounts(home))
+        self.place = Place(home, folders.data(home), mounts=_mounts(home))
         for folder in (self.place.data, home / "store", home / "output"):
             folder.mkdir(parents=True, exist_ok=True)
         self.admission = Admission(machine(os.environ))
@@ -312,13 +312,6 @@ def _mounts(home: Path) -> bool:
         return False
     needed = {str(path) for path in (home, home.resolve(), Path(sys.executable).resolve(), Path(sys.prefix).resolve())}
     return not any(path == target or path.startswith(f"{target}/") for path in needed for target in MOUNTED)
-
-
-def _data_folder(home: Path) -> Path:
-    """Return what jobs see as /data: RISEML_DATA, else the machine's own /data, else a folder of the home."""
-    if named := os.environ.get("RISEML_DATA"):
-        return Path(named)
-    return Path("/data") if Path("/data").is_dir() else home / "data"
 
 
 def _locked(home: Path) -> int | None:

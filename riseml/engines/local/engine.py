@@ -20,6 +20,7 @@ from riseml.status import ExperimentStatus, SetStatus, State
 
 if TYPE_CHECKING:
     from riseml.project import Snapshot
+    from riseml.storage.folder import Folder
 
 _BLINK = 0.05  # seconds between looks at the database while following
 _FRESH = 600.0  # seconds in which a snapshot may still be on its way to becoming a run
@@ -97,6 +98,15 @@ class LocalEngine:
         row = self._row(self._number(run))
         whole = self.home.joinpath("output", row["user"], row["project"], str(row["number"]))
         return whole / str(run.sub) if run.sub is not None and row["is_set"] else whole
+
+    def volume(self, name: str) -> "Folder":
+        """Return the folder that jobs see as `/data` or `/output`: all of it."""
+        from riseml.engines.local import folders  # noqa: PLC0415
+        from riseml.storage.folder import Folder  # noqa: PLC0415
+
+        place = folders.data(self.home) if name == "data" else folders.output(self.home)
+        place.mkdir(parents=True, exist_ok=True)
+        return Folder(place)
 
     def secrets(self) -> dict[str, str]:
         """Return the secrets of this home: names and values."""

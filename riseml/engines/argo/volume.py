@@ -1,0 +1,181 @@
+"""A volume of a user's store: shell scripts in its pod, which needs no more than busybox has.
+
+Each script gets the paths as lines on its standard input, and answers a line for each, so that a thousand files are one
+question. A path with characters that a line cannot hold is written in octal, after the word `e`.
+"""
+
+import re
+import tarfile
+from collections.abc import Iterator, Sequence
+
+from riseml.cluster.execution import CommandError
+from riseml.cluster.store import StorePod
+from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
+from riseml.storage.folder import Rest
+from riseml.storage.volume import Entry, Piece, Written, part_of
+
+_OUTSIDE = 9  # exit status of a script that was led out of the volume
+_PLAIN = re.compile(rb"[^\x00-\x20\\\x7f](?:[^\x00-\x1f\\\x7f]*[^\x00-\x20\\\x7f])?")
+_FIELDS = 3  # size, time and mode, as stat tells them
+
+# $1: the volume's folder. Each line: a number, another, p or e, the path; the word `end` after the last.
+_EACH = """cd "$1"; umask 0; root=$(pwd -P)
+inside() {
+  case $(readlink -f "$1")/ in "$root"/*) ;; *) echo "$1 leads out of its volume by a link" >&2; exit 9; esac
+}
+while read -r a b k n && [ "$a" != end ]; do
+  [ "$k" != e ] || { n=$(printf '%b.' "$n"); n=${n%.}; }
+  BODY
+done
+"""
+_BODIES = {
+    "look": """if [ -e "$n" ]; then inside "$n"; stat -L -c '%s %Y %f' "$n"; else echo; fi""",
+    "stat": """if [ -e "$n" ]; then stat -L -c '%s %Y %f' "$n"; else echo; fi""",
+    "digest": """if [ ! -f "$n" ]; then echo; elif [ "$a" = -1 ]; then sha256sum < "$n"
+  else head -c "$a" "$n" | sha256sum; fi""",
+    "read": """if [ "$a" = 1 ]; then head -c "$b" "$n"; else tail -c "+$a" "$n" | head -c "$b"; fi""",
+    "make": """mkdir -p "$n"; inside "$n\"""",
+    "finish": """part=${n%/*}/.${n##*/}.riseml-part
+  if [ "$(sha256sum < "$part" | head -c 64)" = "$b" ]; then touch -d "@$a" "$part" || :; mv -f "$part" "$n"; echo ok
+  else rm -f "$part"; echo no; fi""",
+    "remove": """inside "$n"; rm -rf "$n\"""",
+}
+_FIND = """cd "$1"; root=$(pwd -P); cd "$2"
+case $(pwd -P)/ in "$root"/*) ;; *) echo "$2 leads out of its volume by a link" >&2; exit 9; esac
+"""
+_WALK = f"{_FIND}find . -type f -exec stat -c '%s %Y %f %n//' {{}} +"
+_LIST = f"{_FIND}find . -mindepth 1 -maxdepth 1 -exec stat -c '%s %Y %f %n//' {{}} +"  # no path holds `//`
+_EXTRACT = 'cd "$1"; umask 0; exec tar -xf -'
+_APPEND = 'cd "$1"; head -c "$2" >> "$3"'
+
+
+class StoreVolume:
+    """The files below a folder of the store's pod."""
+
+    def __init__(self, store: StorePod, root: str) -> None:
+        self.store, self.root = store, root
+
+    def look(self, path: str) -> Entry | None:
+        """Return what is at a path, None where nothing is."""
+        return self._entries("look", [path])[0]
+
+    def stat(self, paths: Sequence[str]) -> list[Entry | None]:
+        """Return what is at these paths, None where nothing is."""
+        return self._entries("stat", paths)
+
+    def inside(self, folder: str) -> list[Entry]:
+        """Return what lies directly in a folder."""
+        return self._found(_LIST, folder)
+
+    def walk(self, folder: str) -> list[Entry]:
+        """Return all files below a folder; links are none."""
+        return self._found(_WALK, folder)
+
+    def digests(self, beginnings: Sequence[tuple[str, int]]) -> list[str]:
+        """Return the SHA-256 of the first so many bytes of files, empty where there is no such file."""
+        told = self._each("digest", [(size, 0, path) for path, size in beginnings])
+        return [line.split(" ")[0] for line in told]
+
+    def read(self, pieces: Sequence[Piece]) -> Iterator[bytes]:
+        """Yield the bytes of the pieces, one after the other."""
+        lines = [(piece.start + 1, piece.size, piece.path) for piece in pieces]
+        try:
+            yield from self.store.stream(_script("read"), self.root, stdin=[_packed(lines)])
+        except CommandError as error:
+            raise _meaning(error) from None
+
+    def write(self, entries: Sequence[Entry], data: Iterator[bytes]) -> None:
+        """Write new parts for the final paths of `entries`."""
+        folders = dict.fromkeys(entry.path.rpartition("/")[0] or "." for entry in entries)
+        self._each("make", [(0, 0, folder) for folder in folders])
+        self._run(_EXTRACT, stdin=_archive(entries, data))
+
+    def append(self, path: str, size: int, data: Iterator[bytes]) -> None:
+        """Add so many bytes to the part of a final path."""
+        self._run(_APPEND, str(size), f"./{part_of(path)}", stdin=data)
+
+    def finish(self, files: Sequence[Written]) -> list[bool]:
+        """Give parts that have their digest their final names; drop the others."""
+        lines = [(int(file.modified), file.digest or "-", file.path) for file in files]
+        return [line == "ok" for line in self._each("finish", lines)]
+
+    def remove(self, path: str) -> None:
+        """Delete a file, or a folder with all that is in it."""
+        self._each("remove", [(0, 0, path)])
+
+    def _entries(self, name: str, paths: Sequence[str]) -> list[Entry | None]:
+        told = self._each(name, [(0, 0, path) for path in paths])
+        return [_entry(line, path) for line, path in zip(told, paths, strict=True)]
+
+    def _found(self, script: str, folder: str) -> list[Entry]:
+        told = self._run(script, f"./{folder}").decode(errors="surrogateescape")
+        found = []
+        for record in told.split("//\n")[:-1]:
+            *fields, name = record.split(" ", _FIELDS)
+            path = name.removeprefix("./")
+            if entry := _entry(" ".join(fields), f"{folder}/{path}" if folder else path):
+                found.append(entry)
+        return sorted(found)
+
+    def _each(self, name: str, lines: Sequence[tuple[int, int | str, str]]) -> list[str]:
+        if not lines:
+            return []
+        told = self._run(_script(name), stdin=iter([_packed(lines)])).decode()
+        return told.split("\n")[:-1]
+
+    def _run(self, script: str, *arguments: str, stdin: Iterator[bytes] | None = None) -> bytes:
+        try:
+            return self.store.script(script, self.root, *arguments, stdin=stdin)
+        except CommandError as error:
+            raise _meaning(error) from None
+
+
+def _meaning(error: CommandError) -> RiseMLError:
+    """Return what a script's failure means to the user."""
+    text = str(error).removeprefix("sh: ").removeprefix("riseml: ")
+    if error.status == _OUTSIDE:
+        return InvalidInputError(text, "Name what lies in the volume.")
+    if "Read-only file system" in text:
+        return RiseMLError(text, "The volume is for reading only; its administrator can write there.")
+    if "No such file" in text or "can't cd" in text:
+        return NotFoundError(text)
+    return RiseMLError(f"the store says: {text}")
+
+
+def _script(name: str) -> str:
+    return _EACH.replace("BODY", _BODIES[name])
+
+
+def _packed(lines: Sequence[tuple[int, int | str, str]]) -> bytes:
+    return b"".join(_line(*line) for line in lines) + b"end\n"
+
+
+def _line(first: int, second: int | str, path: str) -> bytes:
+    name = b"./" + path.encode(errors="surrogateescape")
+    kind = b"p" if _PLAIN.fullmatch(name) else b"e"
+    if kind == b"e":
+        name = b"".join(b"\\0%03o" % byte for byte in name)
+    return b"%d %s %s %s\n" % (first, str(second).encode(), kind, name)
+
+
+def _entry(fields: str, path: str) -> Entry | None:
+    if not fields:
+        return None
+    size, modified, mode = fields.split(" ")
+    return Entry(path, int(size), float(modified), int(mode, 16))
+
+
+def _archive(entries: Sequence[Entry], data: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield a tar archive of parts; one that became shorter is filled up, which its digest will tell."""
+    rest = Rest(data)
+    for entry in entries:
+        info = tarfile.TarInfo(part_of(entry.path))
+        info.size, info.mtime = entry.size, int(entry.modified)
+        info.mode = 0o777 if entry.mode & 0o111 else 0o666  # any user of an image may change it, as with jobs' output
+        yield info.tobuf(tarfile.PAX_FORMAT, errors="surrogateescape")
+        passed = 0
+        for piece in rest.pieces(entry.size):
+            passed += len(piece)
+            yield piece
+        yield bytes(entry.size - passed + -entry.size % tarfile.BLOCKSIZE)
+    yield bytes(tarfile.BLOCKSIZE * 2)

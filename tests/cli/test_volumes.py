@@ -1,0 +1,124 @@
+"""`riseml ls`, `cp` and `rm`."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from riseml.cli import output
+from riseml.storage import copying
+from riseml.storage.folder import Folder
+from tests.cli.conftest import Riseml
+from tests.cli.fake_engine import FakeEngine
+
+TIME = 1_500_000_000
+
+
+@pytest.fixture
+def volumes(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The volumes of the engine, and a project that has left something there."""
+    monkeypatch.setenv("TZ", "UTC")
+    engine.volumes = tmp_path / "volumes"
+    (engine.volumes / "data").mkdir(parents=True)
+    for name in ("14/model.pt", "14/.riseml/logs/train.0.log", "15/1/b\nc"):
+        file = engine.volumes / "output/paul/toaster-net" / name
+        file.parent.mkdir(parents=True)
+        file.write_text("12345", "utf-8")
+        os.utime(file, (TIME, TIME))
+    for folder in ("", "14", "14/.riseml", "15"):
+        os.utime(engine.volumes / "output/paul/toaster-net" / folder, (TIME, TIME))
+    Path("riseml.yml").write_text("project: toaster-net\n", "utf-8")
+    return engine.volumes
+
+
+def test_listing(volumes: Path, riseml: Riseml) -> None:
+    rows = "MODIFIED                       SIZE NAME\n"
+    time = "2017-07-14 02:40:00 "
+    assert riseml("ls", "output://~").out == f"{rows}{time}            DIR 14/\n{time}            DIR 15/\n"
+    assert riseml("ls", "output://~/14").out == f"{rows}{time}              5 model.pt\n"
+    assert riseml("ls", "-a", "output://~/14").out.splitlines()[1] == f"{time}            DIR .riseml/"
+    assert riseml("ls", "output://paul/toaster-net/14/model.pt", "-o", "name").out == "model.pt\n"
+    assert riseml("ls", "output://~/15/1", "--no-headers").out == f"{time}              5 b c\n"
+    assert riseml("ls", "output://~/14", "-o", "csv").out == f"MODIFIED,SIZE,NAME\n{time.strip()},5,model.pt\n"
+    assert json.loads(riseml("ls", "output://~/14", "-o", "json").out) == [
+        {"name": "model.pt", "type": "file", "size": 5, "modified": "2017-07-14T02:40:00Z"}
+    ]
+    said = riseml("ls", "output://~/16")
+    assert (said.status, said.out) == (4, "")
+    assert said.err == (
+        "riseml: error: path output://paul/toaster-net/16 does not exist\n"
+        "`riseml ls output://paul/toaster-net` shows what there is.\n"
+    )
+
+
+def test_copying(volumes: Path, riseml: Riseml) -> None:
+    said = riseml("cp", "output://~/14", "mine")
+    assert (said.status, said.out) == (0, "")
+    assert said.err == "Copying output://paul/toaster-net/14/model.pt to mine\nCopied 1 file, 5 B.\n"
+    assert riseml("cp", "output://~/14", ".").err.endswith("to ./model.pt\nCopied 1 file, 5 B.\n")
+    assert riseml("cp", "mine", "model.pt", "data://sets").status == 0
+    assert sorted(each.name for each in (volumes / "data/sets").iterdir()) == ["mine", "model.pt"]
+    again = riseml("cp", "mine", "model.pt", "data://sets")
+    assert again.err == "Copied 0 files, 0 B; 2 files left alone, they were there already.\n"
+    assert riseml("cp", "data://sets", "output://~/kept/").status == 0
+    assert (volumes / "output/paul/toaster-net/kept/model.pt").read_text("utf-8") == "12345"
+
+
+def test_a_copy_that_is_cut_off_says_how_to_go_on(
+    volumes: Path, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Folder, entries: object, data: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Folder, "write", interrupted)
+    said = riseml("cp", "output://~/14", "mine")
+    assert said.status == 130
+    assert said.err == "The same command goes on where it stopped.\n\nAborted.\n"
+
+
+def test_bars_on_a_terminal(
+    volumes: Path, riseml: Riseml, screen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen()
+    passed = list[copying.Copied]()
+    usual = copying.copy
+
+    def copy(*arguments: object) -> None:
+        passed.append(arguments[3])  # type: ignore[arg-type]
+        usual(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(copying, "copy", copy)
+    said = riseml("cp", "output://~/14", "output://~/15", "mine")
+    assert said.status == 0
+    assert said.err.endswith("Copied 2 files, 10 B.\n")
+    assert "Copying" not in said.err
+    assert passed[0].bytes == 10
+
+
+@pytest.mark.parametrize("answer", [True, False])
+def test_rm_asks_on_a_terminal(volumes: Path, riseml: Riseml, monkeypatch: pytest.MonkeyPatch, *, answer: bool) -> None:
+    questions = list[str]()
+    monkeypatch.setattr(output, "can_ask", lambda: True)
+    monkeypatch.setattr(output, "ask", lambda question: questions.append(question) or answer)  # type: ignore[func-returns-value]
+    said = riseml("rm", "output://~/14", "output://~/15/1/b\nc")
+    place = volumes / "output/paul/toaster-net"
+    assert questions == ["Delete output://paul/toaster-net/14 (2 files, 10 B), output://paul/toaster-net/15/1/b c?"]
+    assert (place / "14").exists() == (not answer)
+    assert ("Nothing was deleted." in said.err) == (not answer)
+    assert said.out.startswith("deleted output://paul/toaster-net/14 (2 files, 10 B)\n") == answer
+
+
+def test_rm_deletes_nothing_where_one_is_not_there(volumes: Path, riseml: Riseml) -> None:
+    said = riseml("rm", "output://~/14", "output://~/16", "-y")
+    assert (said.status, said.out) == (4, "")
+    assert (volumes / "output/paul/toaster-net/14/model.pt").exists()
+
+
+def test_the_project_is_needed_for_its_folder(volumes: Path, riseml: Riseml) -> None:
+    Path("riseml.yml").unlink()
+    said = riseml("ls", "output://~")
+    assert said.status == 2
+    assert "output://~ is the folder of a project, and no riseml.yml is here" in said.err
+    assert riseml("ls", "output://paul").status == 0

@@ -1,0 +1,77 @@
+"""What every engine's volumes must do, as a client uses them."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import pytest
+
+from riseml.client import Client
+from riseml.errors import InvalidInputError, NotFoundError
+from riseml.status import State
+from riseml.storage.copying import Copied
+from tests.contract.bench import Bench
+
+
+@pytest.fixture
+def client(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """A client in the project's folder."""
+    monkeypatch.chdir(bench.folder)
+    Path("riseml.yml").write_text(f"project: {bench.project}\n", "utf-8")
+    return Client(engine=bench.engine)
+
+
+def test_the_output_of_a_job_is_listed_and_copied(bench: Bench, client: Client) -> None:
+    make = "cd $OUTPUT_DIR; mkdir deep; head -c 3000000 /dev/urandom > deep/model; sha256sum deep/model"
+    number = bench.run(f"run: {make}").number or 0
+    assert [entry.name for entry in client.ls(f"output://~/{number}") if entry.is_folder] == ["deep"]
+    assert ".riseml" in [entry.name for entry in client.ls(f"output://~/{number}", hidden=True)]
+    (model,) = client.ls(f"output://~/{number}/deep")
+    assert (model.name, model.size) == ("model", 3_000_000)
+    client.cp([f"output://~/{number}/deep/model"], "mine")
+    assert hashlib.sha256(Path("mine").read_bytes()).hexdigest() == bench.log(number).split()[0]
+
+
+def test_jobs_find_what_was_copied_to_data(bench: Bench, client: Client) -> None:
+    folder = f"contract-{os.getpid()}"
+    Path("set").mkdir()
+    Path("set/a b").write_text("one\n", "utf-8")
+    Path("set/-n").write_text("two\n", "utf-8")
+    report = client.cp(["set"], f"data://{folder}")
+    assert (report.files, report.bytes) == (2, 8)
+    assert client.cp(["set"], f"data://{folder}").files == 0
+    whole = bench.run(f'run: [cat "$DATA_DIR/{folder}/a b", "cat -- $DATA_DIR/{folder}/-n"]')
+    assert whole.state is State.FINISHED
+    assert bench.log(whole.number or 0) == "one\ntwo\n"
+    client.rm(f"data://{folder}")
+    with pytest.raises(NotFoundError):
+        client.ls(f"data://{folder}")
+
+
+def test_a_part_of_an_earlier_copy_goes_on(bench: Bench, client: Client) -> None:
+    data = os.urandom(2_000_000)
+    Path("big").write_bytes(data)
+    client.cp(["big"], "output://~/kept/whole")
+    client.cp(["output://~/kept/whole"], "back")
+    assert Path("back").read_bytes() == data
+    Path(".there.riseml-part").write_bytes(data[:1_500_000])
+    passed = list[int]()
+    client.cp(["output://~/kept/whole"], "there", Copied(on_bytes=passed.append))
+    assert Path("there").read_bytes() == data
+    assert passed[0] == 1_500_000
+    assert sum(passed) == 2_000_000
+    assert not Path(".there.riseml-part").exists()
+    client.rm("output://~/kept")
+    with pytest.raises(NotFoundError):
+        client.ls("output://~/kept")
+
+
+def test_volumes_are_never_left(bench: Bench, client: Client) -> None:
+    for uri in ("output://..", "data://a/../../b", "output://~/../../.."):
+        with pytest.raises(InvalidInputError):
+            client.ls(uri)
+        with pytest.raises(InvalidInputError):
+            client.rm(uri)
+    for uri in ("data://", "output://"):
+        with pytest.raises(InvalidInputError, match="is all of a volume"):
+            client.rm(uri)

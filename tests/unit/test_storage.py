@@ -1,0 +1,347 @@
+"""Files of volumes: what a user names, what is copied, and that a copy can be cut off anywhere."""
+
+import os
+from collections.abc import Iterator, Sequence
+from itertools import count, product
+from pathlib import Path
+from typing import cast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from riseml.cluster.store import StorePod
+from riseml.engines.argo.volume import StoreVolume
+from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
+from riseml.storage import copying, planning
+from riseml.storage.copying import Copied
+from riseml.storage.folder import Folder
+from riseml.storage.uris import Place, parse
+from riseml.storage.volume import Entry, Piece, Volume, part_of
+from tests.unit.shell_store import Shell
+
+NAMES = ["plain", " blanks ", "-dash", "new\nline", "tab\t", "quote'\"$`;", "ünï", "\udcff\udcfe", "b\\134", "*", "%s"]
+
+
+def open_volume(kind: str, root: Path) -> Volume:
+    root.mkdir(exist_ok=True)
+    if kind == "folder":
+        return Folder(root)
+    return StoreVolume(cast(StorePod, Shell(root)), str(root))
+
+
+@pytest.fixture(params=["folder", "store"])
+def volume(request: pytest.FixtureRequest, tmp_path: Path) -> Volume:
+    return open_volume(request.param, tmp_path / "volume")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "volume"
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {str(each.relative_to(root)): each.read_bytes() for each in root.rglob("*") if each.is_file()}
+
+
+def write(root: Path, named: dict[str, bytes]) -> None:
+    for name, data in named.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+
+
+def copy(source: Volume, target: Volume, *sources: str, to: str) -> Copied:
+    """Copy between two volumes, `data` and `output`."""
+    report = Copied()
+    volumes = {"data": source, "output": target}
+    places = [Place("data", each) for each in sources]
+    for batch in planning.plan(volumes.__getitem__, places, Place("output", to.rstrip("/"), to.endswith("/"))):
+        copying.copy(volumes[batch.volume], target, batch.items, report)
+    return report
+
+
+# What a user names
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("data://", Place("data", "")),
+        ("data://a//b/./c", Place("data", "a/b/c")),
+        ("output://~", Place("output", "paul/mnist")),
+        ("output://~/14/3/", Place("output", "paul/mnist/14/3", is_folder=True)),
+        ("output://a/~", Place("output", "a/~")),
+        ("data://~", Place("data", "~")),
+        ("~/here", Place("", "~/here")),
+        ("../up/", Place("", "../up/", is_folder=True)),
+        ("C:/x", Place("", "C:/x")),
+    ],
+)
+def test_uris(text: str, place: Place) -> None:
+    assert parse(text, lambda: "paul/mnist") == place
+
+
+@pytest.mark.parametrize("text", ["s3://bucket", "output://../x", "data://a/../../b", "output://~/.."])
+def test_uris_that_lead_nowhere(text: str) -> None:
+    with pytest.raises(InvalidInputError):
+        parse(text, lambda: "paul/mnist")
+
+
+# Both kinds of volume do the same
+
+
+def test_names_of_all_kinds_come_back_as_they_were(volume: Volume, root: Path, tmp_path: Path) -> None:
+    before = {"/".join(both): os.urandom(size) for size, both in enumerate(product(NAMES, NAMES))}
+    write(tmp_path / "mine", before)
+    mine, back = Folder(tmp_path / "mine"), open_volume("folder", tmp_path / "back")
+    report = copy(mine, volume, "", to="there")
+    assert report.files == len(before)
+    assert report.bytes == sum(map(len, before.values()))
+    assert files(root / "there") == before
+    assert sorted(entry.name for entry in volume.inside("there")) == sorted(NAMES)
+    assert {entry.path for entry in volume.walk("there")} == {f"there/{name}" for name in before}
+    copy(volume, back, "there", to="again")
+    assert files(tmp_path / "back/again") == before
+
+
+def test_what_is_there(volume: Volume, root: Path) -> None:
+    write(root, {"a/b": b"12345"})
+    os.utime(root / "a/b", (1_000_000, 1_000_000))
+    (root / "a/b").chmod(0o755)
+    found = volume.look("a/b")
+    assert found == Entry("a/b", 5, 1_000_000.0, 0o100755)
+    assert volume.look("a/c") is None
+    assert volume.look("a/b/c") is None
+    whole = volume.look("")
+    assert whole is not None
+    assert whole.is_folder
+    assert volume.stat(["a", "nothing", "a/b"])[1:] == [None, found]
+    assert volume.digests([("nothing", -1), ("a", -1)]) == ["", ""]
+    assert volume.digests([("a/b", 2)]) != volume.digests([("a/b", -1)])
+    with pytest.raises(NotFoundError):
+        volume.inside("nothing")
+
+
+def test_times_and_programs_stay_what_they_are(volume: Volume, root: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"mine/program": b"#!/bin/sh\n", "mine/text": b""})
+    (tmp_path / "mine/program").chmod(0o744)
+    os.utime(tmp_path / "mine/program", (1_000_000, 1_000_000))
+    copy(Folder(tmp_path / "mine"), volume, "", to="there")
+    found = (root / "there/program").stat()
+    assert found.st_mtime == 1_000_000
+    assert found.st_mode & 0o111 == 0o111
+    assert (root / "there/text").stat().st_mode & 0o111 == 0
+
+
+def test_links_are_left_out_and_lead_nowhere(volume: Volume, root: Path, tmp_path: Path) -> None:
+    write(tmp_path, {"secret/key": b"secret"})
+    write(root, {"a/file": b"1"})
+    (root / "a/out").symlink_to(tmp_path / "secret")
+    (root / "a/key").symlink_to(tmp_path / "secret/key")
+    (root / "in").symlink_to("a")
+    assert [entry.path for entry in volume.walk("a")] == ["a/file"]
+    assert volume.look("in/file") is not None
+    for act in (
+        lambda: volume.look("a/out/key"),
+        lambda: volume.look("a/key"),
+        lambda: volume.walk("a/out"),
+        lambda: volume.inside("a/out"),
+        lambda: volume.remove("a/out/key"),
+        lambda: copy(Folder(root / "a"), volume, "file", to="a/out/new"),
+    ):
+        with pytest.raises(InvalidInputError, match="leads out of its volume"):
+            act()
+    assert files(tmp_path / "secret") == {"key": b"secret"}
+
+
+def test_removing(volume: Volume, root: Path) -> None:
+    write(root, {"a/b/c": b"1", "a/ d\n": b"2", "e": b"3"})
+    volume.remove("a")
+    volume.remove("e")
+    assert list(root.iterdir()) == []
+
+
+# What is copied where
+
+
+@pytest.mark.parametrize(
+    ("sources", "to", "expected"),
+    [
+        (["one/x"], "new", {"u/new"}),
+        (["one/x"], "new/", {"u/new/x"}),
+        (["one/x"], "there", {"u/there/x"}),
+        (["one"], "new", {"u/new"}),
+        (["two"], "new", {"u/new/y", "u/new/deep/z"}),
+        (["one/x", "two/y"], "new", {"u/new/x", "u/new/y"}),
+        (["one", "two"], "new", {"u/new/x", "u/new/y", "u/new/deep/z"}),
+        (["run"], "new", {"u/new"}),
+        (["run/.riseml/logs"], "new", {"u/new"}),
+    ],
+)
+def test_where_files_go(volume: Volume, tmp_path: Path, sources: list[str], to: str, expected: set[str]) -> None:
+    root = tmp_path / "volume"
+    mine = {"one/x": b"x", "two/y": b"y", "two/deep/z": b"z", "run/model": b"m", "run/.riseml/logs/a": b"l"}
+    write(tmp_path / "mine", {**mine, "run/.model.riseml-part": b"half"})
+    write(root, {"u/there/old": b"old"})
+    copy(Folder(tmp_path / "mine"), volume, *sources, to=f"u/{to}")
+    assert set(files(root)) == {*expected, "u/there/old"}
+
+
+@pytest.mark.parametrize(
+    ("sources", "to", "words"),
+    [
+        (["a/x", "b/x"], "u/new", "a/x and data://b/x would both become output://u/new/x"),
+        (["a", "b/x"], "u/file", "u/file is a file"),
+        (["a/x"], "new", "names no folder"),
+        (["a"], "", "names no folder"),
+        (["nothing"], "u/new", "path data://nothing does not exist"),
+    ],
+)
+def test_what_cannot_be_meant_copies_nothing(
+    volume: Volume, tmp_path: Path, sources: list[str], to: str, words: str
+) -> None:
+    root = tmp_path / "volume"
+    write(tmp_path / "mine", {"a/x": b"1", "a/y": b"1", "b/x": b"2"})
+    write(root, {"u/file": b"old"})
+    with pytest.raises(RiseMLError, match=words):
+        copy(Folder(tmp_path / "mine"), volume, *sources, to=to)
+    assert files(root) == {"u/file": b"old"}
+
+
+def test_a_file_is_not_copied_onto_itself(volume: Volume, root: Path) -> None:
+    write(root, {"u/file": b"old"})
+    with pytest.raises(InvalidInputError, match="onto itself"):
+        planning.plan(lambda _: volume, [Place("output", "u/file")], Place("output", "u", is_folder=True))
+
+
+# Cut off
+
+
+class CutError(Exception):
+    """The connection breaks."""
+
+
+class Breaking(Folder):
+    """A volume that breaks after so many bytes."""
+
+    def __init__(self, root: Path, after: int) -> None:
+        super().__init__(root)
+        self._left = after
+
+    def read(self, pieces: Sequence[Piece]) -> Iterator[bytes]:
+        """Yield a few bytes at a time, so that it may break anywhere."""
+        for piece in super().read(pieces):
+            for position in range(0, len(piece), 7):
+                if self._left <= 0:
+                    raise CutError
+                self._left -= 7
+                yield piece[position : position + 7]
+
+
+class Counting(Folder):
+    """A volume that counts what is read of it."""
+
+    def __init__(self, root: Path, passed: list[int]) -> None:
+        super().__init__(root)
+        self._passed = passed
+
+    def read(self, pieces: Sequence[Piece]) -> Iterator[bytes]:
+        """Count, and read."""
+        self._passed += [piece.size for piece in pieces]
+        return super().read(pieces)
+
+
+class Changing(Folder):
+    """A volume whose file `a` changes when it is read for the first time."""
+
+    def __init__(self, root: Path, change: bytes) -> None:
+        super().__init__(root)
+        self._change: bytes | None = change
+
+    def read(self, pieces: Sequence[Piece]) -> Iterator[bytes]:
+        """Change, and read."""
+        if self._change is not None and self.root:
+            (self.root / "a").write_bytes(self._change)
+            self._change = None
+        return super().read(pieces)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(sizes=st.lists(st.integers(0, 90), min_size=1, max_size=5), after=st.integers(0, 200))
+def test_a_copy_that_was_cut_off_goes_on(
+    tmp_path_factory: pytest.TempPathFactory, sizes: list[int], after: int
+) -> None:
+    place = tmp_path_factory.mktemp("copy")
+    before = {f"f{number}": os.urandom(size) for number, size in enumerate(sizes)}
+    write(place / "mine", before)
+    target = open_volume("folder", place / "volume")
+    for tries in count(1):
+        assert tries < 100
+        source = Breaking(place / "mine", after + 20 * tries)
+        try:
+            copy(source, target, "", to="u/")
+        except CutError:
+            done = {name: data for name, data in files(place / "volume/u").items() if "part" not in name}
+            assert done.items() <= before.items()  # nothing has its name before it is whole
+            continue
+        break
+    assert files(place / "volume/u") == before
+
+
+def test_a_part_goes_on_and_a_wrong_one_does_not(volume: Volume, root: Path, tmp_path: Path) -> None:
+    data = {name: os.urandom(100_000) for name in ("right", "wrong", "long", "whole", "empty")}
+    write(tmp_path / "mine", data)
+    parts = {"right": data["right"][:60_000], "wrong": b"x" * 50_000, "long": data["long"] + b"!", "empty": b""}
+    write(root / "u", {part_of(name): part for name, part in {**parts, "whole": data["whole"]}.items()})
+    passed = list[int]()
+    report = copy(Counting(tmp_path / "mine", passed), volume, "", to="u/")
+    assert files(root / "u") == data
+    assert report.files == 5
+    assert sum(passed) == 40_000 + 3 * 100_000
+
+
+def test_what_is_there_already_is_left_alone(volume: Volume, root: Path, tmp_path: Path) -> None:
+    write(tmp_path / "mine", {"same": b"12345", "other": b"12345", "longer": b"123456"})
+    write(root, {"u/same": b"12345", "u/other": b"54321", "u/longer": b"12345"})
+    before = (root / "u/same").stat().st_mtime_ns
+    report = copy(Folder(tmp_path / "mine"), volume, "", to="u/")
+    assert [item.target for item in report.kept] == ["u/same"]
+    assert report.files == 2
+    assert (root / "u/same").stat().st_mtime_ns == before
+    assert files(root / "u") == files(tmp_path / "mine")
+
+
+@pytest.mark.parametrize("change", [b"1", b"1234567890"])
+def test_a_file_that_changes_meanwhile_is_not_taken_for_whole(
+    volume: Volume, root: Path, tmp_path: Path, change: bytes
+) -> None:
+    write(tmp_path / "mine", {"a": b"12345", "b": b"steady"})
+    mine = Changing(tmp_path / "mine", change)
+    with pytest.raises(RiseMLError, match=r"^a changed while it was copied"):
+        copy(mine, volume, "", to="u/")
+    assert "a" not in files(root / "u")
+    copy(mine, volume, "", to="u/")
+    assert files(root / "u") == {"a": change, "b": b"steady"}
+
+
+def test_what_bars_are_told_adds_up(volume: Volume, tmp_path: Path) -> None:
+    write(tmp_path / "mine", {"a": b"1" * 100, "b": b"", "c": b"3" * 1000})
+    told, passed = list[str](), list[int]()
+    report = Copied(on_file=lambda item: told.append(item.name), on_bytes=passed.append)
+    mine = {"data": Folder(tmp_path / "mine"), "output": volume}
+    (batch,) = planning.plan(mine.__getitem__, [Place("data", "")], Place("output", "u", is_folder=True))
+    copying.copy(mine["data"], volume, batch.items, report)
+    assert told == [f"data://{name} to output://u/{name}" for name in "abc"]
+    assert sum(passed) == 1100
+    copying.copy(mine["data"], volume, batch.items, report)
+    assert sum(passed) == 2200
+
+
+def test_a_volume_for_reading_only_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    volume = open_volume("store", tmp_path / "volume")
+    script = "echo 'sh: can not create x: Read-only file system' >&2; exit 1"
+    monkeypatch.setattr("riseml.engines.argo.volume._EXTRACT", script)
+    write(tmp_path / "mine", {"a": b"1"})
+    with pytest.raises(RiseMLError, match="Read-only file system") as caught:
+        copy(Folder(tmp_path / "mine"), volume, "a", to="u/a")
+    assert "its administrator can write there" in caught.value.advice
