@@ -37,6 +37,10 @@ _READ = """
 cd "/output/$1" 2> /dev/null || exit 0
 for file in */"$2"/run.json; do [ ! -f "$file" ] || { cat "$file"; echo; }; done
 """
+_NUMBERS = """
+cd "/output/$1" 2> /dev/null || exit 0
+for folder in */[0-9]*/; do echo "$folder"; done
+"""
 _REMOVE = 'cd /output; rm -rf -- "./$1"'
 
 
@@ -72,6 +76,12 @@ def runs(store: StorePod, user: str, query: Query) -> Iterator[SetStatus]:
     for run in _records(store, _FIND, user):
         if query.project in (None, run.project):
             yield run
+
+
+def last_number(store: StorePod, user: str) -> int:
+    """Return the greatest number of a run that has left something in the output volume, 0 for none."""
+    parts = [line.split("/") for line in store.script(_NUMBERS, user).decode(errors="replace").splitlines()]
+    return max((int(part[1]) for part in parts if len(part) == 3 and part[1].isdecimal()), default=0)  # noqa: PLR2004
 
 
 def remove(store: StorePod, whole: SetStatus) -> None:

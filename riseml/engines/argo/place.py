@@ -23,6 +23,7 @@ class Place:
     def __init__(self, api: Api, namespace: str) -> None:
         self.api, self.namespace = api, namespace
         self._settings: Object | None = None
+        self._before = 0
 
     @property
     def settings(self) -> Object:
@@ -46,7 +47,11 @@ class Place:
     @property
     def number(self) -> int:
         """The number that the next run will have, unless somebody is faster."""
-        return int(self.settings.get("data", {}).get("number") or 0) + 1
+        return max(int(self.settings.get("data", {}).get("number") or 0), self._before) + 1
+
+    def begin_after(self, number: int) -> None:
+        """Let no run have this number or a smaller one."""
+        self._before = number
 
     def take(self, number: int) -> bool:
         """Take a number for a run; False where somebody was faster: then `number` is another one."""

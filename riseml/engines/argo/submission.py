@@ -13,7 +13,7 @@ from riseml.cluster.api import ConflictError, Object, RefusedError, path
 from riseml.cluster.store import StorePod
 from riseml.compiler import compile_workflow, limits, record
 from riseml.engines import Started, Submission
-from riseml.engines.argo import shards
+from riseml.engines.argo import archive, shards
 from riseml.engines.argo.images import Images, key
 from riseml.engines.argo.place import Place
 from riseml.errors import InvalidInputError, NotAllowedError, UnreachableError, UnsupportedError
@@ -38,6 +38,8 @@ def start(submission: Submission, place: Place, store: StorePod, *, home: Path, 
         )
     target = place.target
     build = _build(plan, submission.revision, place, store, home) if plan.install else None
+    if place.number == 1:  # the volume may have outlived an earlier user of this name, and no number is used twice
+        place.begin_after(archive.last_number(store, user))
     origin, documents = _numbered(plan, submission.revision, build, place, user)
     make_folders(store, plan, origin, target)
     if len(documents) > 1:

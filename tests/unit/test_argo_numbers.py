@@ -1,0 +1,57 @@
+"""Numbers of runs on a cluster, also where a volume has outlived its user."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from riseml.cluster.api import Api, ConflictError
+from riseml.cluster.store import StorePod
+from riseml.engines.argo import archive
+from riseml.engines.argo.place import Place
+from tests.unit.shell_store import Shell
+
+
+@pytest.mark.parametrize(
+    ("folders", "last"),
+    [
+        ([], 0),
+        (["me/mnist/2", "me/mnist/11/3", "me/other/9", "you/mnist/99"], 11),
+        (["me/mnist/7.old", "me/mnist/x8", "me/12", "me/mnist/0x9"], 0),
+    ],
+)
+def test_the_last_number_that_has_left_something(tmp_path: Path, folders: list[str], last: int) -> None:
+    for folder in folders:
+        (tmp_path / folder).mkdir(parents=True)
+    assert archive.last_number(cast(StorePod, Shell(tmp_path)), "me") == last
+
+
+class Counter:
+    """The ConfigMap of a namespace."""
+
+    def __init__(self, number: int) -> None:
+        self.number, self.version = number, 1
+
+    def get(self, at: str) -> dict[str, Any]:
+        return {"metadata": {"resourceVersion": str(self.version)}, "data": {"number": str(self.number)}}
+
+    def patch(self, at: str, body: dict[str, Any]) -> dict[str, Any]:
+        if body["metadata"]["resourceVersion"] != str(self.version):
+            raise ConflictError("somebody was faster")
+        self.number, self.version = int(body["data"]["number"]), self.version + 1
+        return self.get(at)
+
+
+def test_numbers_go_on_after_what_is_there() -> None:
+    counter = Counter(0)
+    place = Place(cast(Api, counter), "riseml-me")
+    assert place.number == 1
+    place.begin_after(11)
+    assert place.number == 12
+    assert place.take(12)
+    assert (counter.number, place.number) == (12, 13)
+    other = Place(cast(Api, counter), "riseml-me")
+    assert other.number == 13
+    assert place.take(13)
+    assert not other.take(13)
+    assert other.number == 14
