@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from riseml import ids
 from riseml.answers import Killed, Run, pick
-from riseml.engines import Boards, Change, Chunk, Engine, Files, LogQuery, Query, Submission
+from riseml.engines import Boards, Change, Chunk, Engine, Files, LogQuery, Query, Submission, Witnesses
 from riseml.errors import (
     ConfigError,
     Fault,
@@ -38,6 +38,7 @@ from riseml.ticking import ticking
 from riseml.volumes import VolumeVerbs
 
 if TYPE_CHECKING:
+    from riseml.causes import Cause
     from riseml.config import Loaded
     from riseml.project import Snapshot
     from riseml.results import Results
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from riseml.tensorboard import Board
 
 CONFIG_FILE = "riseml.yml"
+_EXPLAINED, _LAST_LINES = 5, 20  # jobs whose logs are looked at for `why`, and how much of them
 
 
 class Client(VolumeVerbs):
@@ -240,6 +242,28 @@ class Client(VolumeVerbs):
             NotFoundError: nothing has this id.
         """
         yield from self.engine.logs(LogQuery(id=self._find(id), follow=follow, tail=tail, since=since))
+
+    def why(self, id: str | Id | None = None) -> "list[Cause]":
+        """Return why a run, experiment or job waits, or how it came to its end, and what helps.
+
+        Raises:
+            NotFoundError: nothing has this id.
+        """
+        from riseml.causes import Evidence, explain, guilty
+
+        wanted = self._find(id)
+        if isinstance(self.engine, Witnesses):
+            evidence = self.engine.evidence(wanted)
+        else:
+            whole = self.read(wanted)
+            evidence = Evidence(whole, pick(whole, wanted), self.engine.name)
+        logs = {name: self._last_lines(name) for name in guilty(evidence.part)[:_EXPLAINED]}
+        return explain(replace(evidence, logs=logs))
+
+    def _last_lines(self, job: str) -> list[str]:
+        query = LogQuery(id=ids.parse(job), follow=False, tail=_LAST_LINES)
+        told = b"".join(each.data for each in self.engine.logs(query) if isinstance(each, Chunk))
+        return told.decode(errors="replace").splitlines()[-_LAST_LINES:]
 
     def tensorboard(
         self, id: str | Id | None = None, *, port: int = 0, on_note: Callable[[str], None] | None = None

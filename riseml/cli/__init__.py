@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "wait": ("wait", "Wait until experiments have ended; the exit status says how.", START),
     "kill": ("kill", "Stop experiments or whole sets.", START),
     "results": ("results", "Compare the experiments of a set: parameters and reported results.", START),
+    "why": ("why", "Say why an experiment waits or has failed, and what helps.", START),
     "tensorboard": ("tensorboard", "Open the TensorBoard of a run, also after its end.", START),
     "ls": ("ls", "List files that jobs see as /data and /output.", START),
     "cp": ("cp", "Copy files to and from what jobs see as /data and /output.", START),

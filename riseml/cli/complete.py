@@ -81,10 +81,10 @@ def _paths(current: str) -> Iterator[tuple[str, str]]:
 
 def _ids(current: str, name: str) -> Iterator[tuple[str, str]]:
     client = Client()
-    if "." in current.lstrip(".") and name in {"status", "logs", "wait", "kill", "tensorboard"}:
+    if "." in current.lstrip(".") and name in {"status", "logs", "wait", "kill", "tensorboard", "why"}:
         run = client.read(current.lstrip(".").split(".")[0])
         yield from ((each.id, str(each.state)) for each in run.experiments)
-        if name in {"status", "logs"}:
+        if name in {"status", "logs", "why"}:
             yield from ((job.id, str(job.state)) for job in run.jobs)
             yield from ((job.id, str(job.state)) for each in run.experiments for job in each.jobs)
         return

@@ -14,6 +14,7 @@ from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
 
 if TYPE_CHECKING:  # only `train` takes snapshots
+    from riseml.causes.evidence import Evidence
     from riseml.project import Snapshot
     from riseml.storage.volume import Volume
 
@@ -170,6 +171,18 @@ class Boards(Protocol):
 
         Raises:
             NotFoundError: no such run.
+        """
+
+
+@runtime_checkable
+class Witnesses(Protocol):
+    """What engines can do that see more around a run than its status says."""
+
+    def evidence(self, run: Id) -> "Evidence":
+        """Return what explains the state of a run, or of the part that the id names; without logs.
+
+        Raises:
+            NotFoundError: nothing has this id.
         """
 
 

@@ -32,7 +32,7 @@ def _runs(engine: FakeEngine) -> None:
         (["st"], ["status"]),
         (["com"], ["compile", "completion"]),
         (["--v"], ["--version"]),
-        (["help", "wh"], ["whoami"]),
+        (["help", "who"], ["whoami"]),
         (["trains", ""], []),
         (["status", "1"], ["16", "15"]),
         (["status", "15."], ["15.1", "15.2", "15.1.train", "15.2.train"]),

@@ -21,6 +21,7 @@ from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus, State
 
 if TYPE_CHECKING:
+    from riseml.causes.evidence import Evidence
     from riseml.cluster.forwarding import Forwarding
     from riseml.engines.argo.volume import StoreVolume
     from riseml.project import Snapshot
@@ -194,6 +195,18 @@ class ArgoEngine:
         from riseml.engines.argo import boards  # noqa: PLC0415
 
         return boards.way(self, run, port, tell)
+
+    def evidence(self, run: Id) -> "Evidence":
+        """Return what explains the state of a run, or of a part of it; without logs."""
+        from riseml.answers import pick  # noqa: PLC0415
+        from riseml.engines.argo.evidence import gather  # noqa: PLC0415
+
+        whole = self.read(Id(run.user, run.number))
+        try:
+            documents = self.documents(run)
+        except NotFoundError:
+            documents = []  # its archive is all there is
+        return gather(self.api, self.namespace_of(run), documents, whole, pick(whole, run))
 
     def volume(self, name: str) -> "StoreVolume":
         """Return what jobs see as `/data` or `/output`: all of it."""

@@ -1,0 +1,59 @@
+"""`riseml why`."""
+
+from typing import TYPE_CHECKING
+
+from riseml.cli import options, output, symbols, terminal
+from riseml.cli.table import clean
+from riseml.client import Client
+
+if TYPE_CHECKING:
+    from riseml.causes import Cause
+    from riseml.cli.terminal import Terminal
+
+_NAMED = 6  # ids on one line
+
+
+def command(id: options.OneId = None, form: options.Reading = "table") -> None:
+    """Say why an experiment waits or has failed, and what helps.
+
+    With the words of Kubernetes, or the last lines of the log, that say so.
+
+    Examples:
+      riseml why
+      riseml why 14.3
+    """
+    causes = Client().why(id)
+    if form in {"json", "yaml"}:
+        output.data([_record(cause) for cause in causes], form)
+        return
+    if form == "name":
+        output.lines(cause.kind for cause in causes)
+        return
+    if form == "csv":
+        output.csv(
+            ["ID", "STATE", "CAUSE", "WHAT"], [[each, str(c.state), c.kind, c.what] for c in causes for each in c.ids]
+        )
+        return
+    shown = terminal.output()
+    output.write("\n".join(_text(cause, shown) for cause in causes))
+
+
+def _text(cause: "Cause", shown: "Terminal") -> str:
+    """Return the lines about one cause: what it is, what says so, what helps."""
+    state = shown.paint(symbols.state(cause.state, shown).strip(), symbols.COLOURS[cause.state])
+    more = f" and {len(cause.ids) - _NAMED} more" if len(cause.ids) > _NAMED else ""
+    lines = [f"{', '.join(cause.ids[:_NAMED])}{more} {state}: {clean(cause.what)}"]
+    lines += [f"  | {clean(line)}" for line in cause.evidence]
+    lines += [f"  {'→' if shown.unicode else '->'} {clean(line)}" for line in cause.fix]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _record(cause: "Cause") -> dict[str, object]:
+    return {
+        "ids": list(cause.ids),
+        "state": str(cause.state),
+        "cause": cause.kind,
+        "what": cause.what,
+        "evidence": list(cause.evidence),
+        "fix": list(cause.fix),
+    }

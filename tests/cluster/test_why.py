@@ -1,0 +1,312 @@
+"""`riseml why` in every situation that a cluster can be brought into, on the cluster of KUBECONFIG.
+
+With RECORD=1 what the cluster said is written to tests/fixtures/why, which `tests/unit/test_why.py` reads.
+"""
+
+import json
+import os
+import re
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from riseml import labels
+from riseml.causes import Cause
+from riseml.client import Client
+from riseml.cluster.api import path
+from riseml.ids import Id
+from tests.cluster.place import IMAGE
+from tests.cluster.test_durability import NAMESPACE, argo, limits, on_node, there
+from tests.contract import cluster
+from tests.contract.bench import Bench
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300), pytest.mark.xdist_group("durability")]
+
+RECORDS = Path(__file__).parent.parent / "fixtures" / "why"
+_SLEEP = "run: [echo begun, sleep 1000]"
+SMALL = {  # as in every user's namespace: what asks for nothing counts little
+    "apiVersion": "v1",
+    "kind": "LimitRange",
+    "metadata": {"name": "small"},
+    "spec": {"limits": [{"type": "Container", "defaultRequest": {"cpu": "1m", "memory": "1M"}}]},
+}
+Surroundings = Callable[[Bench], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What is trained where, what happens then, and how it must be explained: the kind of cause, and a word of it."""
+
+    kind: str
+    words: str
+    text: str = _SLEEP
+    within: Surroundings = lambda _: nullcontext()
+    then: Callable[[Bench, int], object] = lambda *_: None
+    id: str = "{number}"
+    image: str = IMAGE
+
+
+def quota(**hard: str) -> Surroundings:
+    spec = {"hard": {name.replace("__", "/").replace("_", "."): amount for name, amount in hard.items()}}
+    body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "riseml"}, "spec": spec}
+
+    @contextmanager
+    def hold(bench: Bench) -> Iterator[None]:
+        at = path("resourcequotas", NAMESPACE, "riseml")
+        with there(bench, "limitranges", SMALL), there(bench, "resourcequotas", body):
+            bench.until(lambda: "hard" in argo(bench).api.get(at).get("status", {}), "the quota")
+            yield
+
+    return hold
+
+
+@contextmanager
+def used_up(bench: Bench) -> Iterator[None]:
+    """Another run has what the quota allows."""
+    alive = [pod["status"].get("phase") for pod in argo(bench).api.items(path("pods", NAMESPACE))]
+    with quota(pods=str(sum(phase in {"Running", "Pending"} for phase in alive) + 1))(bench):
+        other = bench.train(_SLEEP).number
+        bench.until_logged(other, "begun")
+        yield
+        clear(bench, other)
+
+
+def target(**fields: object) -> Surroundings:
+    """Settle something for the namespace while a run is submitted."""
+
+    @contextmanager
+    def hold(bench: Bench) -> Iterator[None]:
+        api, at = argo(bench).api, path("configmaps", NAMESPACE, "riseml")
+        usual = api.get(at)["data"]["target"]
+        api.patch(at, {"data": {"target": json.dumps({**json.loads(usual), **fields})}})
+        bench.engine = cluster.engine(bench.folder, NAMESPACE)
+        try:
+            yield
+        finally:
+            api.patch(at, {"data": {"target": usual}})
+
+    return hold
+
+
+def limited(**amounts: str) -> Surroundings:
+    return lambda bench: there(bench, "limitranges", limits(**amounts))
+
+
+@contextmanager
+def no_rights(bench: Bench) -> Iterator[None]:
+    api, at = argo(bench).api, path("rolebindings", NAMESPACE, "riseml-job")
+    binding = api.get(at)
+    api.delete(at)
+    try:
+        yield
+    finally:
+        kept = {key: binding[key] for key in ("apiVersion", "kind", "roleRef", "subjects")}
+        api.ensure(path("rolebindings", NAMESPACE), {**kept, "metadata": {"name": "riseml-job"}})
+
+
+@contextmanager
+def unmountable(bench: Bench) -> Iterator[None]:
+    argo(bench).store.script("true")
+    with on_node(bench, f"cd /node/{NAMESPACE} && mv riseml-data kept && : > riseml-data"):
+        try:
+            yield
+        finally:
+            with on_node(bench, f"cd /node/{NAMESPACE} && rm riseml-data && mv kept riseml-data"):
+                pass
+
+
+@contextmanager
+def secret_that_goes(bench: Bench) -> Iterator[None]:
+    """A secret is set when a run is submitted, and gone when its pod is made: a quota holds that back for a moment."""
+    bench.engine.set_secret("TOKEN", "hush-hush")
+    with quota(pods="0")(bench):
+        yield
+    bench.engine.set_secret("TOKEN", None)
+
+
+def deletes_secret(bench: Bench, number: int) -> None:
+    bench.engine.set_secret("TOKEN", None)
+    argo(bench).api.delete(path("resourcequotas", NAMESPACE, "riseml"))
+
+
+def logged(text: str) -> Callable[[Bench, int], None]:
+    return lambda bench, number: bench.until_logged(number, text)
+
+
+def runs(bench: Bench, number: int) -> str:
+    """Wait until Argo knows that the only job runs, and return its pod."""
+    bench.until(lambda: bench.engine.read(Id(number=number)).state == "RUNNING", "it runs")
+    (pod,) = argo(bench).api.items(path("pods", NAMESPACE), labelSelector=f"{labels.WORKFLOW}=why-{number}")
+    return path("pods", NAMESPACE, pod["metadata"]["name"])
+
+
+def evict(bench: Bench, number: int) -> None:
+    pod = runs(bench, number)
+    state = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+
+    def seen() -> bool:
+        argo(bench).api.patch(f"{pod}/status", {"status": state})
+        return bench.engine.read(Id(number=number)).state.is_terminal
+
+    bench.until(seen, "the eviction")
+
+
+def delete_pod(bench: Bench, number: int) -> None:
+    argo(bench).api.delete(runs(bench, number))
+
+
+def kill(bench: Bench, number: int) -> None:
+    runs(bench, number)
+    bench.engine.stop(Id(number=number))
+
+
+DISTRIBUTED = """
+framework: tensorflow
+tensorflow: {distributed: {worker: 2, ps: 1}, tensorboard: false}
+run: 'test $RISEML_JOB = worker && { echo "no such column"; exit 4; } || sleep 1000'
+"""
+FILL = 'python3 -c "kept = [bytes(range(256)) * 40000 for _ in range(100)]"'
+SITUATIONS = {
+    "quota": Situation("QUOTA", "it needs 1 pod, and the quota is used up", within=used_up),
+    "quota-of-none": Situation("QUOTA", "allows no more than 0 at all", within=quota(pods="0")),
+    "quota-too-small": Situation(
+        "QUOTA",
+        "the quota allows no more than 1 at all",
+        text=f"resources: {{cpus: 2, mem: 64}}\n{_SLEEP}",
+        within=quota(requests_cpu="1", requests_memory="1Gi"),
+    ),
+    "no-cpus": Situation(
+        "UNSCHEDULABLE", "1 node without enough free cpus", text=f"resources: {{cpus: 1000, mem: 64}}\n{_SLEEP}"
+    ),
+    "no-memory": Situation(
+        "UNSCHEDULABLE", "1 node without enough free mem", text=f"resources: {{cpus: 0.1, mem: 9Ti}}\n{_SLEEP}"
+    ),
+    "no-gpus": Situation(
+        "UNSCHEDULABLE", "without enough free gpus", text=f"resources: {{cpus: 0.1, mem: 64, gpus: 1}}\n{_SLEEP}"
+    ),
+    "no-such-node": Situation(
+        "UNSCHEDULABLE",
+        "not among those that the cluster's settings choose",
+        within=target(node_selector={"disk": "ssd"}),
+    ),
+    "no-image": Situation("IMAGE", "registry", image="localhost/no-such-image:1"),
+    "no-such-tag": Situation("IMAGE", "there is no image", image="10.244.0.1:5000/base:no-such-tag"),
+    "no-registry": Situation("IMAGE", "cannot reach the registry", image="10.244.0.1:1/base:1"),
+    "no-secret": Situation(
+        "SECRET",
+        "the secret TOKEN is not set",
+        text=f"secrets: [TOKEN]\n{_SLEEP}",
+        within=secret_that_goes,
+        then=deletes_secret,
+    ),
+    "no-mount": Situation("CLAIM", "a volume cannot be mounted", within=unmountable),
+    "no-controller": Situation("CONTROLLER", "no Argo controller", within=target(instance="nobodys")),
+    "no-rights": Situation("RIGHTS", "executor lacks rights", text="run: [echo begun, sleep 1]", within=no_rights),
+    "concurrency": Situation(
+        "CONCURRENCY",
+        "its set runs 1 experiment at a time, now {number}.1",
+        text=f"parameters: {{n: [1, 2]}}\n{_SLEEP}",
+        then=logged("begun"),
+        id="{number}.2",
+    ),
+    "runs": Situation("RUNNING", "it runs", then=runs),
+    "fails": Situation("ERROR", "a line of `run` ended with exit code 3", text="run: [echo no such column, exit 3]"),
+    "no-command": Situation("COMMAND", "a command of `run` is not there", text="run: nosuch --x"),
+    "out-of-memory": Situation(
+        "OOM",
+        "more than the 100Mi that its container may use",
+        text=f"run: [echo begun, '{FILL}']",
+        within=limited(memory="100Mi"),
+    ),
+    "timeout": Situation("TIMEOUT", "it ran longer than its `timeout`", text=f"timeout: 5s\n{_SLEEP}"),
+    "evicted": Situation("EVICTED", "taken off its node", then=evict),
+    "deleted": Situation("DELETED", "somebody deleted its pod", then=delete_pod),
+    "killed": Situation("KILLED", "killed it", then=kill),
+    "worker-fails": Situation("ERROR", "ended with exit code 4", text=DISTRIBUTED),
+    "peer": Situation("PEER", "because {number}.worker had failed", text=DISTRIBUTED, id="{number}.master"),
+}
+
+
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_why(name: str, tmp_path: Path) -> None:
+    situation = SITUATIONS[name]
+    folder = tmp_path / "project"
+    folder.mkdir()
+    bench = Bench(cluster.engine(tmp_path / "home", NAMESPACE), folder, situation.image, 120.0, project="why")
+    with situation.within(bench):
+        number = bench.train(situation.text).number
+        try:
+            situation.then(bench, number)
+            found = until_explained(bench, situation, number)
+            if os.environ.get("RECORD"):
+                record(bench, name, situation, number, found)
+        finally:
+            clear(bench, number)
+
+
+def until_explained(bench: Bench, situation: Situation, number: int) -> list[Cause]:
+    client, wanted = Client(engine=bench.engine), situation.id.format(number=number)
+    end = time.monotonic() + 90
+    while True:
+        found = client.why(wanted)
+        if any(each.kind == situation.kind and situation.words.format(number=number) in each.what for each in found):
+            return found
+        assert time.monotonic() < end, found
+        time.sleep(1)
+
+
+def clear(bench: Bench, number: int) -> None:
+    chosen = {"labelSelector": f"{labels.NUMBER}={number}"}
+    argo(bench).api.delete(path("workflows", NAMESPACE), query=chosen, propagationPolicy="Background")
+
+
+def record(bench: Bench, name: str, situation: Situation, number: int, found: list[Cause]) -> None:
+    """Write what the cluster says, without what is this machine's own."""
+    engine = argo(bench)
+    evidence = engine.evidence(Id(number=number))
+    names = {pod["metadata"]["name"] for pod in evidence.pods}
+    own = [each for each in evidence.events if each.get("involvedObject", {}).get("name") in names]
+    client = Client(engine=bench.engine)
+    logs = {each: client._last_lines(each) for cause in found for each in cause.ids if cause.state == "FAILED"}
+    told = {
+        "id": situation.id.format(number=number),
+        "now": datetime.now(UTC).isoformat(),
+        "documents": [_trimmed(each) for each in engine.documents(Id(number=number))],
+        "pods": [_trimmed(pod) for pod in evidence.pods],
+        "events": [_trimmed(each) for each in own],
+        "quotas": [_trimmed(each) for each in evidence.quotas],
+        "claims": [_trimmed(each) for each in evidence.claims],
+        "logs": logs,
+        "expect": {"kind": situation.kind, "words": situation.words.format(number=number)},
+    }
+    text = json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False)
+    nodes = {pod["spec"].get("nodeName") for pod in evidence.pods} - {None}
+    for node in nodes:
+        text = text.replace(f'"{node}"', '"node-1"')
+    text = re.sub(r"10\.244\.0\.\d+:(\d+)", r"registry.example:\1", text)
+    text = re.sub(r"\b\d+\.\d+\.\d+\.\d+\b", "192.0.2.1", text)
+    RECORDS.mkdir(exist_ok=True)
+    (RECORDS / f"{name}.json").write_text(text + "\n", "utf-8")
+
+
+def _trimmed(told: Mapping[str, Any]) -> Any:
+    """Return an object without what nobody reads: the bookkeeping of the API server, and long templates."""
+    body = json.loads(json.dumps(told))
+    for field in ("managedFields", "uid", "resourceVersion", "generation", "ownerReferences"):
+        body.get("metadata", {}).pop(field, None)
+    if "involvedObject" in body:
+        body["involvedObject"] = {"name": body["involvedObject"]["name"], "kind": "Pod"}
+    spec = body.get("spec", {})
+    for container in (*spec.get("containers", ()), *spec.get("initContainers", ())):
+        for field in ("args", "command", "env", "envFrom", "volumeMounts"):
+            container.pop(field, None)
+    spec.pop("volumes", None)
+    spec.pop("tolerations", None)
+    body.get("status", {}).pop("storedTemplates", None)
+    return body
