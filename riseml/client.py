@@ -40,6 +40,7 @@ from riseml.volumes import VolumeVerbs
 if TYPE_CHECKING:
     from riseml.causes import Cause
     from riseml.config import Loaded
+    from riseml.doctor import Finding
     from riseml.project import Snapshot
     from riseml.results import Results
     from riseml.spec import ExperimentSet
@@ -259,6 +260,26 @@ class Client(VolumeVerbs):
             evidence = Evidence(whole, pick(whole, wanted), self.engine.name)
         logs = {name: self._last_lines(name) for name in guilty(evidence.part)[:_EXPLAINED]}
         return explain(replace(evidence, logs=logs))
+
+    def doctor(self) -> "Iterator[Finding]":
+        """Look whether all that runs need is there, here or on the cluster in use; what is wrong is no error here.
+
+        Raises:
+            NotFoundError: there is no context of the name that the settings say.
+        """
+        from riseml import doctor
+        from riseml.doctor import machine
+
+        checks = machine.general(self.settings)
+        if self.settings.engine != "argo":
+            return doctor.run([*checks, *machine.local(self.settings)])
+        from riseml.cluster import contexts
+        from riseml.cluster.api import Api
+        from riseml.doctor import cluster
+
+        connection = contexts.load(self.settings.file).connection(self.settings.context or None)
+        place = cluster.Place(Api(connection), connection.namespace, connection.user)
+        return doctor.run([*checks, *cluster.everything(place)])
 
     def _last_lines(self, job: str) -> list[str]:
         query = LogQuery(id=ids.parse(job), follow=False, tail=_LAST_LINES)

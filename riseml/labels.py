@@ -11,6 +11,7 @@ INDEX = "riseml.io/index"
 ATTEMPT = "riseml.io/attempt"  # of an experiment whose jobs are tried again together
 INSTANCE = "workflows.argoproj.io/controller-instanceid"  # Argo's own: which of several controllers runs it
 WORKFLOW = "workflows.argoproj.io/workflow"  # Argo's own, on every pod
+PHASE = "workflows.argoproj.io/phase"  # Argo's own, on every Workflow that its controller has seen
 
 # "true" on pods that others reach by their host name, through the Service SUBDOMAIN; on Workflows: there are such
 GANG = "riseml.io/gang"

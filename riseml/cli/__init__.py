@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "user": ("user", "Manage the users of a cluster, or log in to one.", KEEP),
     "config": ("config", "Choose where runs go: this machine or a cluster.", KEEP),
     "system": ("system", "Install RiseML on a cluster, and look whether all is well there.", KEEP),
+    "doctor": ("doctor", "Look whether all that runs need is there, and say what to do where it is not.", KEEP),
     "whoami": ("whoami", "Print who you are.", KEEP),
     "completion": ("completion", "Print the shell code that completes commands, options and ids.", KEEP),
 }

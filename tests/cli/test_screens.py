@@ -105,6 +105,7 @@ CASES = [
     "prune --older-than 1d --dry-run",
     "prune --older-than soon",
     "help why",
+    "help doctor",
     "why 14",
     "why 15",
     "why 15.2 -o json",

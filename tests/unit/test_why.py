@@ -1,4 +1,4 @@
-"""Explanations of what a cluster said (`tests/cluster/test_why.py` records it), and of what none says on demand."""
+"""Explanations of what a cluster said, as `test_situations.py` records it, and of what none says on demand."""
 
 import json
 from datetime import datetime

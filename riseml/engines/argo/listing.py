@@ -20,7 +20,6 @@ from riseml.status import SetStatus, State
 if TYPE_CHECKING:
     from riseml.engines.argo.engine import ArgoEngine
 
-PHASE = "workflows.argoproj.io/phase"
 COMPLETED = "workflows.argoproj.io/completed"
 _STATES = {"Succeeded": State.FINISHED, "Failed": State.FAILED, "Error": State.FAILED}
 
@@ -130,7 +129,7 @@ def _by_metadata(each: Object) -> SetStatus | None:
     """Return an ended run by what its metadata says, None where that is not enough."""
     metadata = each["metadata"]
     tags, notes = metadata.get("labels", {}), metadata.get("annotations", {})
-    state = _STATES.get(tags.get(PHASE, ""))
+    state = _STATES.get(tags.get(labels.PHASE, ""))
     is_gang = tags.get(labels.GANG) == "true"
     if state is None or notes.get(labels.KILLED) or (is_gang and state is not State.FINISHED):
         return None

@@ -12,6 +12,7 @@ from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, reasons
 
 _NODE = "workflows.argoproj.io/node-id"  # Argo's annotation of each pod
 _PATIENCE = timedelta(seconds=20)  # a controller that is well takes less, also with some hundred runs at once
+_ACTIVE = (State.PENDING, State.STARTING, State.RUNNING)
 _LONGEST = 400  # characters of an event's text
 
 _LOST = "the node {node} does not answer; if it stays away, Kubernetes takes the pod off it after some minutes"
@@ -34,7 +35,7 @@ def explained(api: Api, namespace: str, documents: Sequence[Object], whole: SetS
     if not documents[0].get("status", {}).get("phase"):
         late = _UNTAKEN.format(seconds=int(waits.total_seconds()))
         return replace(whole, reason=reasons.CONTROLLER, message=late) if waits > _PATIENCE else whole
-    active = {job.node_id: job for job in _jobs(whole) if job.state in (State.STARTING, State.RUNNING)}
+    active = {job.node_id: job for job in _jobs(whole) if job.node_id and job.state in _ACTIVE}
     if not active:
         return whole
     try:
@@ -62,7 +63,7 @@ def _told(
     for node, pod in by_node.items():
         if node in starting and starting[node] in warnings:
             yield node, _warned(active[node], warnings[starting[node]])
-        elif node in active and active[node].state is State.RUNNING:
+        elif node in active:
             yield from ((node, told) for told in _run_down(pod, now))
 
 
@@ -83,7 +84,7 @@ def _warned(job: JobStatus, event: Object) -> Told:
 
 
 def _run_down(pod: Object, now: datetime) -> Iterator[Told]:
-    """Yield what is wrong with a pod whose job is said to run."""
+    """Yield what is wrong with a pod whose job is said to run, or to wait."""
     state = pod["status"]
     if _is_lost(state):
         yield Told("NODE_LOST", _LOST.format(node=pod["spec"].get("nodeName", "?")))

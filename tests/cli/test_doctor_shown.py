@@ -1,0 +1,60 @@
+"""`riseml doctor`: what it shows of findings, and its exit status."""
+
+import json
+
+import pytest
+
+from riseml.client import Client
+from riseml.doctor import FAILED, OK, SKIPPED, WARNING, Finding
+from tests.cli.conftest import Riseml
+
+FINDINGS = [
+    Finding("Python", OK, "3.12"),
+    Finding("The API server answers", OK, "Kubernetes 1.33"),
+    Finding("Room in the quota", WARNING, "used up: requests.cpu 8 of 8", "New jobs wait."),
+    Finding("The store's pod", FAILED, "there is none", "An administrator makes it anew."),
+    Finding("Nodes, and their GPUs", SKIPPED, "only administrators may look"),
+]
+SHOWN = """\
+✓ Python                                       3.12
+✓ The API server answers                       Kubernetes 1.33
+! Room in the quota                            used up: requests.cpu 8 of 8
+  → New jobs wait.
+✗ The store's pod                              there is none
+  → An administrator makes it anew.
+"""
+
+
+@pytest.fixture(autouse=True)
+def _found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Client, "doctor", lambda self: iter(FINDINGS))
+
+
+def test_what_is_shown(riseml: Riseml) -> None:
+    said = riseml("doctor")
+    assert said.out == SHOWN
+    assert said.err == "5 checks, 1 failed, 1 not tried (`-o wide` says why).\n"
+    assert said.status == 1
+    assert riseml("doctor", "-o", "wide").out.endswith(
+        "- Nodes, and their GPUs                        only administrators may look\n"
+    )
+    assert riseml("doctor", "-o", "name").out == "The store's pod\n"
+    assert json.loads(riseml("doctor", "-o", "json").out)[3] == {
+        "check": "The store's pod",
+        "result": "failed",
+        "found": "there is none",
+        "fix": "An administrator makes it anew.",
+    }
+
+
+@pytest.mark.parametrize(
+    ("findings", "status"),
+    [
+        (FINDINGS[:3], 0),
+        (FINDINGS, 1),
+        ([Finding("The API server answers", FAILED, "it is away")], 3),
+    ],
+)
+def test_the_exit_status(findings: list[Finding], status: int, riseml: Riseml, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Client, "doctor", lambda self: iter(findings))
+    assert riseml("doctor").status == status
