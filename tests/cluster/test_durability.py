@@ -19,6 +19,7 @@ import pytest
 
 from riseml import labels
 from riseml.cluster.api import Object, path
+from riseml.engines import Chunk, LogQuery
 from riseml.engines.argo.engine import ArgoEngine
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
@@ -273,9 +274,15 @@ def test_the_controller_is_away_and_comes_back(bench: Bench) -> None:
 @disturbs
 def test_the_api_server_is_away_and_comes_back(bench: Bench, tmp_path: Path) -> None:
     number = counting(bench, 40)
-    followed: list[str] = []
-    follower = threading.Thread(target=lambda: followed.append(bench.log(number, follow=True)))
+    followed = list[bytes]()
+
+    def follow() -> None:
+        told = bench.engine.logs(LogQuery(Id(number=number)))
+        followed.extend(each.data for each in told if isinstance(each, Chunk))
+
+    follower = threading.Thread(target=follow)
     follower.start()
+    bench.until(lambda: followed, "the follower to begin")
     with without("apiserver"):
         said = riseml(tmp_path, "status", str(number))
         assert said.returncode == 3
@@ -285,7 +292,7 @@ def test_the_api_server_is_away_and_comes_back(bench: Bench, tmp_path: Path) -> 
         time.sleep(8)
     bench.until(lambda: not away(bench), "the API server")
     follower.join(240)
-    assert followed == [counted(40)]
+    assert b"".join(followed).decode() == counted(40)
     assert bench.wait(number).state is State.FINISHED
     assert bench.log(number) == counted(40)
 

@@ -63,6 +63,13 @@ class _Reader:
     is_over: bool = False  # Argo has said that the job has ended
     last: int | None = None  # no more than so many lines are wanted, which are known once all are there
     held: list[bytes] = field(default_factory=list)
+    broken: float | None = None  # when its connection broke, until it is read again
+    skip: int = 0  # bytes that were told before
+
+    def begin_again(self) -> None:
+        """Read the log anew, and skip what was told of it."""
+        self.skip, self.told, self.rest, self.is_over, self.broken = self.told + self.skip, 0, b"", False, None
+        self.held.clear()
 
     def lines(self, data: bytes) -> bytes:
         """Take what was read; return the whole lines of the job's own that are there now."""
@@ -71,8 +78,18 @@ class _Reader:
         own = whole + end
         if b"argo=true" in own or self.is_over:
             own = b"".join(line for line in own.splitlines(keepends=True) if self._is_own(line))
+        return self._fresh(own)
+
+    def unfinished(self) -> bytes:
+        """Return the line that has no end yet, as far as it is there."""
+        rest, self.rest = self.rest, b""
+        return self._fresh(rest)
+
+    def _fresh(self, own: bytes) -> bytes:
+        fresh = own[self.skip :]
+        self.skip -= len(own) - len(fresh)
         self.told += len(own)
-        return own
+        return fresh
 
     def _is_own(self, line: bytes) -> bool:
         """Whether the job has written a line, and not Argo's executor around it."""
@@ -134,7 +151,24 @@ class _Follower:
             self._told.add(job)
             last = self._query.tail if _has_ended(pod) else None
             reader = self._readers[name] = _Reader(job, name, last=last)
-            Thread(target=self._read, args=(reader,), daemon=True, name=f"riseml-log-{name}").start()
+            self._start(reader)
+
+    def _start(self, reader: _Reader) -> None:
+        Thread(target=self._read, args=(reader,), daemon=True, name=f"riseml-log-{reader.pod}").start()
+
+    def broke(self, reader: _Reader, error: Exception) -> bool:
+        """Whether a log whose connection broke is read again in a moment: not where its pod is gone."""
+        if isinstance(error, NotFoundError) or not self._query.follow or self._query.tail or self._query.since:
+            return False
+        reader.broken = time.monotonic()
+        return True
+
+    def go_on(self) -> None:
+        """Read logs again whose connection broke a moment ago."""
+        for reader in self._readers.values():
+            if reader.broken is not None and time.monotonic() - reader.broken > _GLANCE:
+                reader.begin_again()
+                self._start(reader)
 
     def _read(self, reader: _Reader) -> None:
         query: dict[str, Any] = {"container": "main", "follow": str(self._query.follow).lower()}
@@ -170,8 +204,8 @@ class _Follower:
         reader.is_open = False
         if reader.held:
             yield Chunk(reader.job, self._masked(b"".join(reader.held)))
-        if reader.rest:
-            yield Chunk(reader.job, self._masked(reader.rest))
+        if rest := reader.unfinished():
+            yield Chunk(reader.job, self._masked(rest))
         if broken and whole is not None and (self._query.tail is None or not reader.told):
             job = next((job for _, job in _jobs(whole, self._query.id) if job.id == reader.job), None)
             if job is not None:
@@ -180,8 +214,8 @@ class _Follower:
     def unfinished(self) -> Iterator[Chunk]:
         """Yield lines that have had no end for a while."""
         for reader in self._readers.values():
-            if reader.rest and time.monotonic() - reader.since > _PATIENCE:
-                rest, reader.rest = reader.rest, b""
+            waits = reader.rest and time.monotonic() - reader.since > _PATIENCE
+            if waits and (rest := reader.unfinished()):
                 yield Chunk(reader.job, self._masked(rest), partial=True)
 
     def _copied(self, whole: SetStatus, job: JobStatus, start: int = 0) -> Iterator[Chunk]:
@@ -235,6 +269,7 @@ def _followed(engine: "ArgoEngine", query: LogQuery, follower: _Follower, whole:
             kind, what, data = follower.queue.get(timeout=_PATIENCE)
         except Empty:
             yield from follower.unfinished()
+            follower.go_on()
             if not over and time.monotonic() - looked > _GLANCE:
                 looked = time.monotonic()
                 yield from follower.looked(whole, _pods(engine, whole, query.id))
@@ -246,6 +281,8 @@ def _followed(engine: "ArgoEngine", query: LogQuery, follower: _Follower, whole:
             yield from follower.looked(whole, _pods(engine, whole, query.id))
         elif kind == "error":
             raise what
+        elif kind == "broken" and not over and follower.broke(what, data):
+            continue
         else:
             yield from follower.closed(what, whole, broken=kind == "broken")
             yield from follower.looked(whole, [])
