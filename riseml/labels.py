@@ -41,6 +41,7 @@ INDEX_PARAMETER = "riseml-index"  # of a job whose type has several, from 1
 PLACE_PARAMETER = "riseml-place"  # the same, from 0
 ATTEMPT_PARAMETER = "riseml-attempt"  # of an experiment whose jobs are tried again together, from 0
 
+FAILED_STEP = "failed"  # the output of a build that has failed: the step, or what BuildKit says
 MISSING = "missing"  # the output of a job of several that has waited in vain for the others: which ones
 
 SUBDOMAIN = "riseml"  # the headless Service of a namespace, behind which the jobs of an experiment find each other

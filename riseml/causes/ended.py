@@ -11,6 +11,7 @@ _LINES = 6  # of a log
 _AGAIN = "`retries: {{count: 2, on: [{word}]}}` in riseml.yml starts such experiments again."
 _RIGHTS = re.compile(r"workflowtaskresults|is forbidden: User \"system:serviceaccount:\S+\" cannot")
 _POLICY = re.compile(r"violates PodSecurity|ValidatingAdmissionPolicy|admission webhook .* denied")
+_FRAME = re.compile(r"\s*(\d+ \||-{3,}$|Dockerfile:|error: failed to solve)")  # what BuildKit draws around a failure
 _SIGNALS = {
     134: "it aborted itself (a failed assertion, or memory that was freed twice)",
     137: "it was ended by SIGKILL, often for want of memory",
@@ -25,7 +26,8 @@ def error(evidence: Evidence, subject: Subject) -> Cause:
     what = _SIGNALS.get(subject.exit_code or 0) or f"a line of `run` ended with exit code {subject.exit_code}"
     more = f"`riseml logs {subject.job or subject.id}` has the whole log." if subject.exit_code is not None else ""
     if subject.id.endswith(".build"):
-        what = f"the image could not be built: exit code {subject.exit_code}"
+        what = f"the image could not be built: {subject.message}"
+        lines = tuple(line for line in evidence.log(subject.job) if not _FRAME.match(line))[-_LINES:]
     return cause(subject, what, [*_unless_code(subject), *lines], *filter(None, [more]))
 
 

@@ -17,6 +17,7 @@ CHECKOUT = f"{pod.RISEML}/checkout"
 CONTEXT = f"{pod.RISEML}/context"
 DOCKERFILE = f"{pod.RISEML}/build/Dockerfile"
 IMAGE = f"{pod.RISEML}/image"
+FAILED = f"{pod.RISEML}/failed"
 RESOURCES = Resources(cpus=Decimal("0.5"), mem=512_000_000)
 _LONGEST_LIST = 50_000  # characters: an argument and a variable have to hold it
 _EVERYTHING = Build(key="", files=(".",))  # where nobody has looked which files the steps need
@@ -46,7 +47,10 @@ def template(names: Names) -> Container:
         env=pod.variables(_told(build, names)),
         resources=pod.requirements(RESOURCES, names),
         volume_mounts=mounts,
-        outputs=[Parameter(name="image", value_from=ValueFrom(path=IMAGE))],
+        outputs=[
+            Parameter(name="image", value_from=ValueFrom(path=IMAGE, default="")),
+            Parameter(name=labels.FAILED_STEP, value_from=ValueFrom(path=FAILED, default="")),
+        ],
     )
 
 

@@ -128,8 +128,11 @@ def _outcome(found: Attempts, attempts: int, kills: Kills, sub: str) -> Outcome:
     if phase == "Succeeded":
         return Outcome(State.FINISHED, "COMPLETED", message, code, finished)
     word, said = reasons.failure(phase, message, code)
-    if missing := doc.parameters(node.get("outputs")).get(labels.MISSING):
+    told = doc.parameters(node.get("outputs"))
+    if missing := told.get(labels.MISSING):
         word, said = "GANG", missing
+    elif step := told.get(labels.FAILED_STEP):
+        said = step
     return Outcome(State.FAILED, word, said, code, finished)
 
 

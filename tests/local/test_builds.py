@@ -48,7 +48,8 @@ def test_a_failing_step_fails_the_experiments_and_is_told(lab: Lab) -> None:
     assert whole.state is State.FAILED
     assert [(e.state, e.guilty, e.exit_code) for e in whole.experiments] == [(State.FAILED, "1.build", 7)] * 2
     log = lab.log(Id(number=1, type="build"))
-    assert "install step failed with status 7: echo two; exit 7" in log
+    assert "install step failed with exit code 7: echo two; exit 7" in log
+    assert whole.jobs[0].message == "install step failed with exit code 7: echo two; exit 7"
     assert "three" not in log.splitlines()
     assert lab.run("install: [echo one, 'echo two; exit 7', echo three]\nrun: 'true'").state is State.FAILED
 

@@ -31,7 +31,13 @@ export VIRTUAL_ENV="$ENV_DIR" PATH="$ENV_DIR/shims:$ENV_DIR/bin:$PATH" PIP_DISAB
 shell=$(command -v bash || echo sh)
 for step; do
     printf '==> %s\n' "$step"
-    "$shell" -ec "$step" || { status=$?; printf 'install step failed with status %s: %s\n' "$status" "$step"; exit "$status"; }
+    "$shell" -ec "$step" || {
+        status=$?
+        printf 'install step failed with exit code %s: %s' "$status" "$step" | tr '\n' ' ' > "$RISEML_DIR/failed"
+        cat "$RISEML_DIR/failed"
+        echo
+        exit "$status"
+    }
 done
 touch "$ENV_DIR/.complete"
 image
