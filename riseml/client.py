@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 from riseml import ids
 from riseml.answers import Killed, Run, pick
-from riseml.engines import Boards, Change, Chunk, Engine, Files, LogQuery, Query, Submission, Witnesses
+from riseml.building import BuildVerbs
+from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submission
 from riseml.errors import (
     ConfigError,
     Fault,
@@ -31,6 +32,7 @@ from riseml.errors import (
     UnsupportedError,
 )
 from riseml.ids import Id
+from riseml.insight import InsightVerbs
 from riseml.settings import Settings
 from riseml.settings import load as load_settings
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
@@ -38,19 +40,15 @@ from riseml.ticking import ticking
 from riseml.volumes import VolumeVerbs
 
 if TYPE_CHECKING:
-    from riseml.causes import Cause
     from riseml.config import Loaded
-    from riseml.doctor import Finding
     from riseml.project import Snapshot
     from riseml.results import Results
     from riseml.spec import ExperimentSet
-    from riseml.tensorboard import Board
 
 CONFIG_FILE = "riseml.yml"
-_EXPLAINED, _LAST_LINES = 5, 20  # jobs whose logs are looked at for `why`, and how much of them
 
 
-class Client(VolumeVerbs):
+class Client(InsightVerbs, BuildVerbs, VolumeVerbs):
     """RiseML at one home, or on an engine of your own.
 
     `home` is the directory of the local engine (None: RISEML_HOME, or ~/.riseml). Nothing is opened before the first
@@ -244,81 +242,6 @@ class Client(VolumeVerbs):
         """
         yield from self.engine.logs(LogQuery(id=self._find(id), follow=follow, tail=tail, since=since))
 
-    def why(self, id: str | Id | None = None) -> "list[Cause]":
-        """Return why a run, experiment or job waits, or how it came to its end, and what helps.
-
-        Raises:
-            NotFoundError: nothing has this id.
-        """
-        from riseml.causes import Evidence, explain, guilty
-
-        wanted = self._find(id)
-        if isinstance(self.engine, Witnesses):
-            evidence = self.engine.evidence(wanted)
-        else:
-            whole = self.read(wanted)
-            evidence = Evidence(whole, pick(whole, wanted), self.engine.name)
-        logs = {name: self._last_lines(name) for name in guilty(evidence.part)[:_EXPLAINED]}
-        return explain(replace(evidence, logs=logs))
-
-    def doctor(self) -> "Iterator[Finding]":
-        """Look whether all that runs need is there, here or on the cluster in use; what is wrong is no error here.
-
-        Raises:
-            NotFoundError: there is no context of the name that the settings say.
-        """
-        from riseml import doctor
-        from riseml.doctor import machine
-
-        checks = machine.general(self.settings)
-        if self.settings.engine != "argo":
-            return doctor.run([*checks, *machine.local(self.settings)])
-        from riseml.cluster import contexts
-        from riseml.cluster.api import Api
-        from riseml.doctor import cluster
-
-        connection = contexts.load(self.settings.file).connection(self.settings.context or None)
-        place = cluster.Place(Api(connection), connection.namespace, connection.user)
-        return doctor.run([*checks, *cluster.everything(place)])
-
-    def _last_lines(self, job: str) -> list[str]:
-        query = LogQuery(id=ids.parse(job), follow=False, tail=_LAST_LINES)
-        told = b"".join(each.data for each in self.engine.logs(query) if isinstance(each, Chunk))
-        return told.decode(errors="replace").splitlines()[-_LAST_LINES:]
-
-    def tensorboard(
-        self, id: str | Id | None = None, *, port: int = 0, on_note: Callable[[str], None] | None = None
-    ) -> "Board":
-        """Return the TensorBoard of a run once it answers: the run's own, else one of this machine over its output.
-
-        Use it in a `with`: one that was started here ends with that. It listens at `port` (0: any free one), and shows
-        no more than an experiment where the id is one's. `on_note` hears what is waited for.
-
-        Raises:
-            NotFoundError: nothing has this id, or it has no output.
-            RiseMLError: there is no TensorBoard on this machine, or it has failed.
-        """
-        from riseml import tensorboard
-
-        wanted = self._find(id)
-        pick(self.read(wanted), wanted)
-        tell = on_note or (lambda _: None)
-        if isinstance(self.engine, tensorboard.Elsewhere):
-            return tensorboard.elsewhere(self.engine, wanted, port, tell)
-        own = tensorboard.own(lambda: self._board(wanted), str(Id(wanted.user, wanted.number)), tell)
-        return own or tensorboard.serve(self._folder(wanted), port, tell)
-
-    def output(self, id: str | Id | None = None) -> Path:
-        """Return the folder of this machine where a run, or an experiment, has left its output.
-
-        Raises:
-            NotFoundError: nothing has this id.
-            UnsupportedError: the engine keeps it elsewhere.
-        """
-        wanted = self._find(id)
-        pick(self.read(wanted), wanted)
-        return self._folder(wanted)
-
     def kill(self, *names: str | Id, force: bool = False) -> list[Killed]:
         """Stop runs or experiments of a set one after the other; without ids the newest run.
 
@@ -410,9 +333,6 @@ class Client(VolumeVerbs):
         """Drop environments that no run has used for so long; they are built anew when needed. Return how many."""
         return self.engine.tidy(time.time() - unused_for.total_seconds())
 
-    def _board(self, run: Id) -> str | None:
-        return self.engine.board(run) if isinstance(self.engine, Boards) else None
-
     def _project(self) -> str:
         if not Path(CONFIG_FILE).exists():
             raise InvalidInputError(
@@ -420,11 +340,6 @@ class Client(VolumeVerbs):
                 "Go to the project's folder, or write output://USER/PROJECT.",
             )
         return self._load(CONFIG_FILE).project
-
-    def _folder(self, wanted: Id) -> Path:
-        if not isinstance(self.engine, Files):
-            raise UnsupportedError(f"the outputs of the engine {self.engine.name} are not on this machine")
-        return self.engine.folder(wanted)
 
     def _load(self, path: str | Path) -> "Loaded":
         from riseml import config

@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "cp": ("cp", "Copy files to and from what jobs see as /data and /output.", START),
     "rm": ("rm", "Delete files that jobs see as /data and /output.", START),
     "init": ("init", "Write a riseml.yml to begin with.", WRITE),
+    "build": ("build", "Have the install steps done before they are needed, or say what they depend on.", WRITE),
     "check": ("check", "Find every fault in a riseml.yml.", WRITE),
     "schema": ("schema", "Print the JSON Schema of riseml.yml, for editors.", WRITE),
     "compile": ("compile", "Print the Argo Workflow that a riseml.yml stands for.", WRITE),

@@ -15,7 +15,9 @@ from riseml.status import ExperimentStatus, SetStatus
 
 if TYPE_CHECKING:  # only `train` takes snapshots
     from riseml.causes.evidence import Evidence
+    from riseml.images import ImageKey
     from riseml.project import Snapshot
+    from riseml.spec import ExperimentSet
     from riseml.storage.volume import Volume
 
 
@@ -183,6 +185,20 @@ class Witnesses(Protocol):
 
         Raises:
             NotFoundError: nothing has this id.
+        """
+
+
+@runtime_checkable
+class Images(Protocol):
+    """What engines can do that run install steps once for all runs that need the same."""
+
+    def image(
+        self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str]
+    ) -> "tuple[ImageKey, str | None]":
+        """Return the key of a plan's image for the code of a revision, and the image, if it is there.
+
+        Raises:
+            ProjectError: the code cannot be read here.
         """
 
 

@@ -104,6 +104,7 @@ CASES = [
     "prune",
     "prune --older-than 1d --dry-run",
     "prune --older-than soon",
+    "help build",
     "help why",
     "help doctor",
     "why 14",

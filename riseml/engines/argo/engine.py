@@ -2,7 +2,7 @@
 
 import base64
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from riseml.causes.evidence import Evidence
     from riseml.cluster.forwarding import Forwarding
     from riseml.engines.argo.volume import StoreVolume
+    from riseml.images import ImageKey
     from riseml.project import Snapshot
+    from riseml.spec import ExperimentSet
 
 list_ = list  # ArgoEngine has a method of this name
 
@@ -195,6 +197,17 @@ class ArgoEngine:
         from riseml.engines.argo import boards  # noqa: PLC0415
 
         return boards.way(self, run, port, tell)
+
+    def image(
+        self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str]
+    ) -> "tuple[ImageKey, str | None]":
+        """Return the key of a plan's image, and the image that the registry has for it."""
+        from riseml.engines.argo import images  # noqa: PLC0415
+
+        del environment
+        key = images.key(plan, self.home, revision)
+        known = images.Images(self.api, self.namespace, self.store)
+        return key, known.build(key, insecure=self.place.target.insecure_registry).image
 
     def evidence(self, run: Id) -> "Evidence":
         """Return what explains the state of a run, or of a part of it; without logs."""

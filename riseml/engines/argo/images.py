@@ -4,17 +4,15 @@ The ConfigMap `riseml-images` maps keys to `image@sha256:…`. Only its user can
 another image under a key. A build that has ended since is found by the label of its Workflow.
 """
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 from riseml import labels
 from riseml.cluster.api import Api, path
 from riseml.cluster.execution import CommandError
 from riseml.cluster.store import StorePod
-from riseml.errors import RiseMLError
 from riseml.images import ImageKey, image_key
+from riseml.project.listing import contents
 from riseml.spec import Build, ExperimentSet
 
 KEPT = "riseml-images"
@@ -46,16 +44,9 @@ def key(plan: ExperimentSet, home: Path, revision: str) -> ImageKey:
     """Return the key of a plan's image for the code of a revision in the home's repository.
 
     Raises:
-        RiseMLError: the code cannot be read.
+        ProjectError: the code cannot be read.
     """
-    repository = home / "store" / "repos" / f"{plan.project}.git"
-    command = ["git", f"--git-dir={repository}", "ls-tree", "-r", "-z", revision]
-    listed = subprocess.run(command, capture_output=True, check=False)
-    if listed.returncode:
-        detail = listed.stderr.decode(errors="replace").strip()
-        raise RiseMLError(f"the code of revision {revision[:12]} cannot be read: {detail}", "Start it again.")
-    lines = (line.partition("\t") for line in os.fsdecode(listed.stdout).split("\0") if line)
-    return image_key(plan, {name: " ".join(what.split()[::2]) for what, _, name in lines})
+    return image_key(plan, contents(home, plan.project, revision))
 
 
 class Images:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from riseml.engines.local import pods
 from riseml.engines.local.pods import ENVIRONMENT, Place
-from riseml.errors import RiseMLError
 from riseml.images import ImageKey, image_key
+from riseml.project.listing import contents
 from riseml.spec import Build, ExperimentSet
 
 COMPLETE = ".complete"
@@ -29,7 +29,7 @@ def build(plan: ExperimentSet, revision: str, place: Place, environment: Mapping
     Raises:
         RiseMLError: there is no Python that could make an environment.
     """
-    key = _key(plan, revision, place, environment)
+    key = image_of(plan, revision, place, environment)
     image = ENVIRONMENT + key.text
     complete = place.home / "envs" / key.text / COMPLETE
     done = complete.exists()
@@ -49,8 +49,9 @@ def tidy(home: Path, before: float) -> int:
     return removed
 
 
-def _key(plan: ExperimentSet, revision: str, place: Place, environment: Mapping[str, str]) -> ImageKey:
-    files = _files(place.home / "store" / "repos" / f"{plan.project}.git", revision)
+def image_of(plan: ExperimentSet, revision: str, place: Place, environment: Mapping[str, str]) -> ImageKey:
+    """Return the key of a plan's environment."""
+    files = contents(place.home, plan.project, revision)
     python = pods.python(environment)
     return image_key(plan, files, salt=_identity(python, os.stat(python).st_mtime_ns))  # noqa: PTH116
 
@@ -59,16 +60,3 @@ def _key(plan: ExperimentSet, revision: str, place: Place, environment: Mapping[
 def _identity(python: str, _changed: int) -> str:
     said = subprocess.run([python, "-c", _IDENTITY], capture_output=True, check=False)
     return hashlib.sha256(said.stdout or python.encode()).hexdigest()[:16]
-
-
-def _files(repository: Path, revision: str) -> dict[str, str]:
-    listed = subprocess.run(
-        ["git", f"--git-dir={repository}", "ls-tree", "-r", "-z", revision], capture_output=True, check=False
-    )
-    if listed.returncode:
-        raise RiseMLError(
-            f"the code of revision {revision[:12]} cannot be read: {listed.stderr.decode(errors='replace').strip()}",
-            "Start it again: `riseml train` stores the folder anew.",
-        )
-    lines = (line.partition("\t") for line in os.fsdecode(listed.stdout).split("\0") if line)
-    return {path: " ".join(what.split()[::2]) for what, _, path in lines}

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +19,9 @@ from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus, State
 
 if TYPE_CHECKING:
+    from riseml.images import ImageKey
     from riseml.project import Snapshot
+    from riseml.spec import ExperimentSet
     from riseml.storage.folder import Folder
 
 _BLINK = 0.05  # seconds between looks at the database while following
@@ -98,6 +100,17 @@ class LocalEngine:
         row = self._row(self._number(run))
         whole = self.home.joinpath("output", row["user"], row["project"], str(row["number"]))
         return whole / str(run.sub) if run.sub is not None and row["is_set"] else whole
+
+    def image(
+        self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str]
+    ) -> "tuple[ImageKey, str | None]":
+        """Return the key of a plan's environment, and the environment, if it is complete."""
+        from riseml.engines.local import builds, folders  # noqa: PLC0415
+        from riseml.engines.local.pods import Place  # noqa: PLC0415
+
+        place = Place(self.home, folders.data(self.home), mounts=False)
+        key = builds.image_of(plan, revision, place, environment)
+        return key, builds.build(plan, revision, place, environment).image
 
     def volume(self, name: str) -> "Folder":
         """Return the folder that jobs see as `/data` or `/output`: all of it."""
