@@ -99,10 +99,12 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs):
         *,
         gitignore: bool | None = None,
         on_sync: "Callable[[Snapshot], None] | None" = None,
+        node: str = "",
     ) -> Run:
         """Start what a riseml.yml says, with the code beside it; return once the run is durable.
 
-        `gitignore` None means what the settings say; `on_sync` is called between snapshot and start.
+        `gitignore` None means what the settings say; `on_sync` is called between snapshot and start. `node` is the
+        host name of the only node of a cluster that jobs may run on.
 
         Raises:
             ConfigError: the file has faults; nothing was started.
@@ -112,7 +114,9 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs):
         config = self._load(path)
         plan = self._plan(config)
         snapshot = self._snapshot(config, path, gitignore)
-        run = self._start(config, path, snapshot, on_sync)
+        if on_sync:
+            on_sync(snapshot)
+        run = self._start(config, path, snapshot, node)
         return replace(run, tensorboard=self._board(ids.parse(run.id))) if plan.tensorboard else run
 
     def plan(self, path: str | Path = CONFIG_FILE) -> "ExperimentSet":
@@ -361,12 +365,10 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs):
         config: "Loaded",
         path: str | Path,
         snapshot: "Snapshot",
-        on_sync: "Callable[[Snapshot], None] | None",
+        node: str,
     ) -> Run:
-        if on_sync:
-            on_sync(snapshot)
         started = self.engine.start(
-            Submission(config.text, Path(path).name, config.project, snapshot.revision, dict(os.environ))
+            Submission(config.text, Path(path).name, config.project, snapshot.revision, dict(os.environ), node)
         )
         return Run(
             str(started.number),

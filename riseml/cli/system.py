@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from riseml import settings
-from riseml.cli import options, output, table, terminal
+from riseml.cli import options, output, table, terminal, text
 from riseml.errors import InvalidInputError, TimedOutError
 
 if TYPE_CHECKING:
@@ -164,8 +164,6 @@ def smoke_test(
     from riseml import manifest, templating
     from riseml.client import Client
 
-    if nodename is not None:
-        raise InvalidInputError("--nodename is not supported yet", "Cordon the other nodes, or set nodeSelectors.")
     try:
         cpus = float(Decimal(request_cpus))
     except InvalidOperation:
@@ -185,8 +183,9 @@ def smoke_test(
         folder = Path(name)
         (folder / "smoke_test.py").write_text(templating.read("smoke_test.py"), "utf-8")
         (folder / "riseml.yml").write_text(manifest.to_yaml({"project": "smoke-test", "train": job}), "utf-8")
-        run = Client().train(folder / "riseml.yml")
-    output.note(f"{num_jobs} experiments, {num_cpus} cores, {mem} MB, {rounds} rounds of 20 s, {image}")
+        run = Client().train(folder / "riseml.yml", node=nodename or "")
+    load = f"{text.plural(num_cpus, 'core')}, {mem} MB, {text.plural(rounds, 'round')} of 20 s"
+    output.note(f"{text.plural(num_jobs, 'experiment')}, {load}, {image}" + (f", on {nodename}" if nodename else ""))
     output.say(run.id)
     output.note(f"Follow it with `riseml logs {run.id}`.")
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:  # only `train` takes snapshots
 class Submission:
     """One `riseml train`: the text of a valid riseml.yml, the name of its file, and the code that belongs to it.
 
-    `environment` is the submitting process's own: jobs of the local engine run in the user's environment.
+    `environment` is the submitting process's own: jobs of the local engine run in the user's environment. `node` is the
+    host name of the only node that jobs may run on, empty for any.
     """
 
     config: str
@@ -33,6 +34,7 @@ class Submission:
     project: str
     revision: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    node: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 
 from riseml.building import CHANGED, GONE, NEW, SAME
 from riseml.client import Client
-from riseml.errors import InvalidInputError
+from riseml.errors import InvalidInputError, UnsupportedError
 from riseml.ids import Id
 from riseml.status import State
 from tests.local.conftest import Lab
@@ -74,3 +74,8 @@ def test_a_run_after_a_build_builds_nothing(lab: Lab, client: Client) -> None:
     run = client.train("riseml.yml")
     client.wait(run.id)
     assert lab.engine.read(Id(number=int(run.id))).jobs == ()
+
+
+def test_there_are_no_nodes_to_choose_from(client: Client) -> None:
+    with pytest.raises(UnsupportedError, match="no nodes"):
+        client.train("riseml.yml", node="gpu-3")

@@ -30,10 +30,13 @@ class Counter:
     """The ConfigMap of a namespace."""
 
     def __init__(self, number: int) -> None:
-        self.number, self.version = number, 1
+        self.number, self.version, self.target = number, 1, "{}"
 
     def get(self, at: str) -> dict[str, Any]:
-        return {"metadata": {"resourceVersion": str(self.version)}, "data": {"number": str(self.number)}}
+        return {
+            "metadata": {"resourceVersion": str(self.version)},
+            "data": {"number": str(self.number), "target": self.target},
+        }
 
     def patch(self, at: str, body: dict[str, Any]) -> dict[str, Any]:
         if body["metadata"]["resourceVersion"] != str(self.version):
@@ -55,3 +58,12 @@ def test_numbers_go_on_after_what_is_there() -> None:
     assert place.take(13)
     assert not other.take(13)
     assert other.number == 14
+
+
+def test_jobs_may_be_kept_to_one_node() -> None:
+    counter = Counter(0)
+    counter.target = '{"node_selector": {"disk": "ssd"}}'
+    place = Place(cast(Api, counter), "riseml-me")
+    assert place.target.node_selector == {"disk": "ssd"}
+    place.node = "gpu-3"
+    assert place.target.node_selector == {"disk": "ssd", "kubernetes.io/hostname": "gpu-3"}

@@ -15,6 +15,7 @@ from riseml.spec import Target
 
 _KNOWN = {field.name for field in fields(Target)}
 _LISTS = ("pull_secrets", "tolerations")
+_HOST = "kubernetes.io/hostname"  # every node has this label
 
 
 class Place:
@@ -24,6 +25,8 @@ class Place:
         self.api, self.namespace = api, namespace
         self._settings: Object | None = None
         self._before = 0
+        self.node = ""
+        """The host name of the only node that jobs may run on, empty for any."""
 
     @property
     def settings(self) -> Object:
@@ -42,6 +45,8 @@ class Place:
         told = json.loads(self.settings.get("data", {}).get("target") or "{}")
         known: dict[str, Any] = {key: value for key, value in told.items() if key in _KNOWN}
         known |= {key: tuple(known[key]) for key in _LISTS if key in known}
+        if self.node:
+            known["node_selector"] = {**known.get("node_selector", {}), _HOST: self.node}
         return Target(**{**known, "namespace": self.namespace})
 
     @property

@@ -36,6 +36,7 @@ def start(submission: Submission, place: Place, store: StorePod, *, home: Path, 
             f"riseml.yml names secrets that are not set: {', '.join(missing)}",
             f"Set them with `riseml secret set {missing[0]}`.",
         )
+    place.node = submission.node
     target = place.target
     build = _build(plan, submission.revision, place, store, home) if plan.install else None
     if place.number == 1:  # the volume may have outlived an earlier user of this name, and no number is used twice

@@ -14,7 +14,7 @@ from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
 from riseml.engines.local import wire
 from riseml.engines.local.records import from_data, reported
 from riseml.engines.local.store import Store
-from riseml.errors import HomeError, NotFoundError, RiseMLError
+from riseml.errors import HomeError, NotFoundError, RiseMLError, UnsupportedError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus, State
 
@@ -50,6 +50,8 @@ class LocalEngine:
 
     def start(self, submission: Submission) -> Started:
         """Hand a riseml.yml to the controller; it is on record when this returns."""
+        if submission.node:
+            raise UnsupportedError("this machine has no nodes to choose from", "`riseml config use` names a cluster.")
         answer = self._ask(
             "start",
             config=submission.config,
