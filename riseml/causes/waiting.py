@@ -74,7 +74,8 @@ def unschedulable(evidence: Evidence, subject: Subject) -> Cause:
     tally = _TALLY.search(text)
     items = [_node_words(item) for item in tally["items"].split(", ")] if tally else []
     what = f"no node takes it: {'; '.join(items)}" if items else "no node takes it"
-    return cause(subject, what, [text, *evidence.warnings(subject.node)], *_room(subject, text))
+    more = [each for each in evidence.warnings(subject.node) if text not in each]  # the scheduler says it twice
+    return cause(subject, what, [text, *more], *_room(subject, text))
 
 
 def _node_words(item: str) -> str:
