@@ -13,6 +13,7 @@ from riseml.compiler.names import Names
 from riseml.spec import Build, Resources
 
 CERTIFICATES = "/certificates"
+LOGIN = "/login"  # to registries of base images: buildctl hands it on
 CHECKOUT = f"{pod.RISEML}/checkout"
 CONTEXT = f"{pod.RISEML}/context"
 DOCKERFILE = f"{pod.RISEML}/build/Dockerfile"
@@ -32,6 +33,7 @@ def template(names: Names) -> Container:
         VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path),
         VolumeMount(name="riseml", mount_path=pod.RISEML),
         VolumeMount(name="certificates", mount_path=CERTIFICATES),
+        *([VolumeMount(name="login", mount_path=LOGIN)] if names.target.pull_secrets else []),
     ]
     return Container(
         name="build",
@@ -83,6 +85,7 @@ def _told(build: Build, names: Names) -> dict[str, str]:
         **insecure,
         "BUILDKIT_HOST": target.buildkit,
         "BUILDKIT_CERTIFICATES": CERTIFICATES,
+        **({"DOCKER_CONFIG": LOGIN} if target.pull_secrets else {}),
     }
 
 

@@ -17,6 +17,7 @@ from hera.workflows import (
 )
 from hera.workflows.models import (
     Affinity,
+    KeyToPath,
     LabelSelector,
     NodeAffinity,
     NodeSelectorRequirement,
@@ -55,7 +56,11 @@ def volumes(names: Names) -> list[Any]:
     store = [] if names.origin.git_url else [ExistingVolume(name="store", claim_name=target.store_claim)]
     code = [EmptyDirVolume(name="code")] if has_code_volume(names) else []
     secret = names.target.buildkit_secret
-    certificates = [SecretVolume(name="certificates", secret_name=secret)] if names.builds else []
+    secrets = [SecretVolume(name="certificates", secret_name=secret)] if names.builds else []
+    if names.builds and target.pull_secrets:  # optional: as for nodes, what is not there is done without
+        items = [KeyToPath(key=".dockerconfigjson", path="config.json")]
+        login = SecretVolume(name="login", secret_name=target.pull_secrets[0], optional=True, items=items)
+        secrets.append(login)
     return [
         ExistingVolume(name="data", claim_name=target.data_claim),
         ExistingVolume(name="output", claim_name=target.output_claim),
@@ -63,7 +68,7 @@ def volumes(names: Names) -> list[Any]:
         *code,
         EmptyDirVolume(name="riseml"),
         EmptyDirVolume(name="shm", medium="Memory"),
-        *certificates,
+        *secrets,
     ]
 
 

@@ -533,3 +533,20 @@ def test_what_argos_page_says_of_a_run(plan: ExperimentSet, described: str | Non
     annotations = compiled(plan)["metadata"]["annotations"]
     assert annotations["workflows.argoproj.io/title"] == "mnist 14"
     assert annotations.get("workflows.argoproj.io/description") == described
+
+
+def test_builds_log_in_to_the_registry_of_a_private_base_image() -> None:
+    plan = single(install=("pip install x",))
+    target = Target(pull_secrets=("lab", "other"))
+    document = compiled(plan, target=target)
+    build = template(document, "build")["container"]
+    assert {"name": "login", "mountPath": "/login"} in build["volumeMounts"]
+    assert {"name": "DOCKER_CONFIG", "value": "/login"} in build["env"]
+    (volume,) = (each for each in document["spec"]["volumes"] if each["name"] == "login")
+    items = [{"key": ".dockerconfigjson", "path": "config.json"}]
+    assert volume["secret"] == {"secretName": "lab", "optional": True, "items": items}
+    train = template(document, "train")["container"]
+    assert "login" not in json.dumps(train)  # jobs get their images from the node, which logs in itself
+    assert [each["name"] for each in document["spec"]["imagePullSecrets"]] == ["lab", "other"]
+    assert "login" not in json.dumps(compiled(plan))
+    assert "login" not in json.dumps(compiled(single(), target=target)["spec"]["volumes"])
