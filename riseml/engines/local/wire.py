@@ -233,6 +233,6 @@ def leave(home: Path) -> None:
     """Ask the controller of a home to go, where one runs; its jobs go on until somebody asks for them again."""
     channel = _connected(home)
     if channel is not None:
-        with channel:
+        with channel, suppress(ConnectionError):  # it may be about to go by itself
             channel.sendall(encode({"act": "quit"}))
             _until_closed(channel)
