@@ -23,6 +23,7 @@ from riseml.cluster.api import path
 from riseml.ids import Id
 from tests.cluster.place import IMAGE
 from tests.cluster.test_durability import NAMESPACE, argo, limits, on_node, there
+from tests.cluster.test_system import REGISTRY
 from tests.contract import cluster
 from tests.contract.bench import Bench
 
@@ -196,8 +197,8 @@ SITUATIONS = {
         within=target(node_selector={"disk": "ssd"}),
     ),
     "no-image": Situation("IMAGE", "registry", image="localhost/no-such-image:1"),
-    "no-such-tag": Situation("IMAGE", "there is no image", image="10.244.0.1:5000/base:no-such-tag"),
-    "no-registry": Situation("IMAGE", "cannot reach the registry", image="10.244.0.1:1/base:1"),
+    "no-such-tag": Situation("IMAGE", "there is no image", image=f"{REGISTRY}/base:no-such-tag"),
+    "no-registry": Situation("IMAGE", "cannot reach the registry", image=f"{REGISTRY.partition(':')[0]}:1/base:1"),
     "no-secret": Situation(
         "SECRET",
         "the secret TOKEN is not set",
@@ -289,7 +290,7 @@ def record(bench: Bench, name: str, situation: Situation, number: int, found: li
     nodes = {pod["spec"].get("nodeName") for pod in evidence.pods} - {None}
     for node in nodes:
         text = text.replace(f'"{node}"', '"node-1"')
-    text = re.sub(r"10\.244\.0\.\d+:(\d+)", r"registry.example:\1", text)
+    text = re.sub(rf"{re.escape(REGISTRY.partition(':')[0])}:(\d+)", r"registry.example:\1", text)
     text = re.sub(r"\b\d+\.\d+\.\d+\.\d+\b", "192.0.2.1", text)
     RECORDS.mkdir(exist_ok=True)
     (RECORDS / f"{name}.json").write_text(text + "\n", "utf-8")
