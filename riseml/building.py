@@ -65,11 +65,11 @@ class BuildVerbs:
         config = self._load(path)
         plan = self._installing(config)
         engine = self._images()
-        key, image = engine.image(plan, self._snapshot(config, path, None).revision, dict(os.environ))
+        key = engine.image_key(plan, self._snapshot(config, path, None).revision, os.environ)
         before, known = self._before(engine, config.project)
         parts = [Part(name, value, _change(name, value, known)) for name, value in key.parts.items()]
         gone = [Part(name, value, GONE) for name, value in known.items() if name not in key.parts]
-        return Explanation(key.text, (*parts, *gone), image, before)
+        return Explanation(key.text, (*parts, *gone), engine.image(key), before)
 
     def build(self, path: str | Path) -> Started:
         """Start an experiment that does nothing but to have the image of a riseml.yml built.
@@ -113,7 +113,7 @@ class BuildVerbs:
             plan = planner.plan(config.load_text(last.config, "riseml.yml"))
             if not plan.install:
                 return last.id, {}
-            return last.id, dict(engine.image(plan, last.revision, dict(os.environ))[0].parts)
+            return last.id, dict(engine.image_key(plan, last.revision, os.environ).parts)
         except RiseMLError:
             return "", {}
 

@@ -1,6 +1,7 @@
 """Amounts as Kubernetes writes them: `500m` cores, `512M` and `4Gi` bytes."""
 
 import re
+from contextlib import suppress
 from decimal import Decimal
 
 _UNITS = {
@@ -32,6 +33,14 @@ def cores_of(text: str) -> Decimal:
     if unit not in ("", "m"):
         raise ValueError(text)
     return number / 1000 if unit else number
+
+
+def amount_of(text: str) -> Decimal | None:
+    """Read an amount of whatever a quota counts: cores, bytes, or a number of things; None where it is none."""
+    for read in (cores_of, bytes_of):
+        with suppress(ValueError, ArithmeticError):
+            return Decimal(read(text))
+    return None
 
 
 def memory_text(amount: int) -> str:

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self, runtime_checkable
@@ -58,10 +57,13 @@ class Elsewhere(Protocol):
             NotFoundError: no such run.
         """
 
-    def fetch_events(self, run: Id, folder: Path) -> bool:
-        """Bring what TensorBoard reads of a run, or with `run.sub` of one experiment; False where there is nothing.
+    def events(self, run: Id, folder: Path) -> Callable[[], bool]:
+        """Return what brings to `folder` what TensorBoard reads of a run, or with `run.sub` of one experiment.
 
-        What `folder` has already does not travel again.
+        It is called again and again, returns False where there is nothing, and does not bring what is there already.
+
+        Raises:
+            NotFoundError: no such run.
         """
 
 
@@ -253,8 +255,8 @@ def elsewhere(engine: Elsewhere, run: Id, port: int, tell: Callable[[str], None]
         door.close()
         tell("The TensorBoard of the run does not answer.")
     folder = tempfile.TemporaryDirectory(prefix="riseml-events-")
-    fetch = partial(engine.fetch_events, run, Path(folder.name))
     try:
+        fetch = engine.events(run, Path(folder.name))
         board = serve(Path(folder.name), port, tell, f"a copy of what {run} has written") if fetch() else None
     except BaseException:
         folder.cleanup()

@@ -8,7 +8,6 @@ from riseml.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
     from riseml.storage.copying import Copied
-    from riseml.storage.planning import Batch
     from riseml.storage.uris import Place
     from riseml.storage.volume import Entry, Volume
 
@@ -46,9 +45,10 @@ class VolumeVerbs:
             RiseMLError: it was cut off; the same copy goes on where this has stopped.
         """
         from riseml.storage.copying import Copied, copy
+        from riseml.storage.planning import plan
 
         report, place = report or Copied(), self._place(target)
-        batches = self._planned(sources, target)
+        batches = plan(self._volume, [self._place(source) for source in sources], place)
         report.begin(sum(item.source.size for batch in batches for item in batch.items))
         for batch in batches:
             copy(self._volume(batch.volume), self._volume(place.volume), batch.items, report)
@@ -61,14 +61,9 @@ class VolumeVerbs:
             InvalidInputError: it is all of a volume, or no URI of one.
             NotFoundError: there is no such path.
         """
-        from riseml.storage import planning
-
         for uri in uris:
-            place = self._remote(uri)
-            if not place.path:
-                raise InvalidInputError(f"{place} is all of a volume", "You need to add a path.")
+            place, entry = self._removed(uri)
             volume = self._volume(place.volume)
-            entry = planning.look(volume, place)
             files = volume.walk(place.path) if entry.is_folder else [entry]
             yield place, entry, len(files), sum(each.size for each in files)
 
@@ -79,13 +74,16 @@ class VolumeVerbs:
             InvalidInputError: one is all of a volume, or no URI of one.
             NotFoundError: one is not there.
         """
-        for place, *_ in list(self.removable(*uris)):
+        for place, _ in [self._removed(uri) for uri in uris]:
             self._volume(place.volume).remove(place.path)
 
-    def _planned(self, sources: Sequence[str], target: str) -> "list[Batch]":
+    def _removed(self, uri: str) -> "tuple[Place, Entry]":
         from riseml.storage import planning
 
-        return planning.plan(self._volume, [self._place(source) for source in sources], self._place(target))
+        place = self._remote(uri)
+        if not place.path:
+            raise InvalidInputError(f"{place} is all of a volume", "You need to add a path.")
+        return place, planning.look(self._volume(place.volume), place)
 
     def _place(self, text: str) -> "Place":
         from riseml.storage.uris import parse

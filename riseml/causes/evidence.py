@@ -16,8 +16,8 @@ _MOST = 8  # quoted lines of one source
 class Evidence:
     """A run, the part of it that was asked for, and what its engine can see around it.
 
-    The rest is Kubernetes' own data: the run's Workflows and pods, the events about them, the quotas and claims of the
-    namespace; empty on other engines, and where the user may not look. `logs` are the last lines of jobs.
+    The rest is Kubernetes' own data: the run's Workflows and pods, the events about them, the claims of the namespace;
+    empty on other engines, and where the user may not look. `logs` are the last lines of jobs.
     """
 
     run: SetStatus
@@ -26,7 +26,6 @@ class Evidence:
     documents: Sequence[Object] = ()
     pods: Sequence[Object] = ()
     events: Sequence[Object] = ()
-    quotas: Sequence[Object] = ()
     claims: Sequence[Object] = ()
     logs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
@@ -34,6 +33,11 @@ class Evidence:
     def is_local(self) -> bool:
         """Whether jobs are processes of this machine."""
         return self.engine == "local"
+
+    @property
+    def anew(self) -> str:
+        """What helps where something of the namespace is missing."""
+        return f"An administrator makes it anew: `riseml user update --username {self.run.user}`."
 
     def pod_of(self, node: str) -> Object | None:
         """Return the pod of a node of the Workflow."""

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 
 from riseml.causes.evidence import Cause, Evidence, Object, Subject, cause, simply, waiting_containers
-from riseml.quantities import bytes_of, cores_of
+from riseml.quantities import amount_of
 from riseml.spec import Resources
 from riseml.status import State
 
@@ -47,7 +46,7 @@ def quota(evidence: Evidence, subject: Subject) -> Cause:
     asked, used, hard = (_amounts(found[name]) for name in ("asked", "used", "hard"))
     short = ", ".join(f"{_plain(name)} ({used.get(name, '?')} of {hard.get(name, '?')} in use)" for name in asked)
     need = ", ".join(_counted(amount, _plain(name)) for name, amount in asked.items())
-    over = [name for name, amount in asked.items() if _number(amount) > _number(hard.get(name, "")) >= 0]
+    over = [name for name, amount in asked.items() if _exceeds(amount, hard.get(name, ""))]
     if over:
         what = f"it asks for {need}, and the quota allows no more than {', '.join(hard[name] for name in over)} at all"
         return cause(
@@ -139,8 +138,8 @@ def config(evidence: Evidence, subject: Subject) -> Cause:
         command = f"`riseml secret set {key['key']}` sets it; the job begins by itself then."
         return cause(subject, f"the secret {key['key']} is not set", lines, command, kind="SECRET")
     if secret := _SECRET.search(text):
-        advice = "An administrator makes it anew: `riseml user update --username " + evidence.run.user + "`."
-        return cause(subject, f"the namespace has no Secret {secret['name']}", lines, advice, kind="SECRET")
+        what = f"the namespace has no Secret {secret['name']}"
+        return cause(subject, what, lines, evidence.anew, kind="SECRET")
     if claim := _CLAIM.search(text):
         return _no_claim(evidence, subject, claim["name"], claim["what"], text)
     if "FailedMount" in text or "FailedAttachVolume" in text or "MountVolume" in text:
@@ -157,8 +156,7 @@ def config(evidence: Evidence, subject: Subject) -> Cause:
 
 def _no_claim(evidence: Evidence, subject: Subject, name: str, what: str, text: str) -> Cause:
     told = "is being deleted" if "deleted" in what else "is not there"
-    advice = f"An administrator makes it anew: `riseml user update --username {evidence.run.user}`."
-    return cause(subject, f"the claim {name} {told}", [text, *_claims(evidence)], advice, kind="CLAIM")
+    return cause(subject, f"the claim {name} {told}", [text, *_claims(evidence)], evidence.anew, kind="CLAIM")
 
 
 def _claims(evidence: Evidence) -> list[str]:
@@ -229,17 +227,6 @@ def retry(evidence: Evidence, subject: Subject) -> Cause:
     )
 
 
-def stopping(evidence: Evidence, subject: Subject) -> Cause:
-    """It was killed and saves a checkpoint."""
-    del evidence
-    return cause(
-        subject,
-        "it was told to end, and has not yet: it may be saving a checkpoint",
-        [subject.message],
-        "After 30 seconds it is ended; `riseml kill --force` clears what does not answer.",
-    )
-
-
 def node_lost(evidence: Evidence, subject: Subject) -> Cause:
     """The node does not answer."""
     if evidence.is_local:
@@ -265,6 +252,11 @@ def _amounts(text: str) -> dict[str, str]:
     return dict(pair.partition("=")[::2] for pair in text.split(",") if "=" in pair)
 
 
+def _exceeds(amount: str, hard: str) -> bool:
+    asked, most = amount_of(amount), amount_of(hard)
+    return asked is not None and most is not None and asked > most
+
+
 def _counted(amount: str, noun: str) -> str:
     return f"{amount} {noun.removesuffix('s') if amount == '1' else noun}"
 
@@ -272,13 +264,6 @@ def _counted(amount: str, noun: str) -> str:
 def _plain(name: str) -> str:
     short = name.removeprefix("requests.").removeprefix("limits.")
     return {"cpu": "cpus", "memory": "mem", "count/pods": "pods"}.get(short, "gpus" if "gpu" in short else short)
-
-
-def _number(text: str) -> float:
-    for read in (cores_of, bytes_of):
-        with suppress(ValueError, ArithmeticError):
-            return float(read(text))
-    return -1.0
 
 
 def _asked(resources: Resources | None) -> str:
@@ -303,6 +288,9 @@ WORDS: Mapping[str, Callable[[Evidence, Subject], Cause]] = {
         "`riseml doctor` looks for it; an administrator looks at the Deployment workflow-controller.",
     ),
     "RETRY": retry,
-    "STOPPING": stopping,
+    "STOPPING": simply(
+        "it was told to end, and has not yet: it may be saving a checkpoint",
+        "After 30 seconds it is ended; `riseml kill --force` clears what does not answer.",
+    ),
     "NODE_LOST": node_lost,
 }

@@ -31,18 +31,11 @@ def command(
     if explain:
         _explain(client.explain(config_file), form)
         return 0
-    from riseml.cli import follow, outcome
+    from riseml.cli import follow
 
     run = str(client.build(config_file).number)
     output.note(f"Experiment {run} started; Ctrl-C leaves it running in background.")
-    try:
-        follow.show(client.logs(run), follow.job_names(client.read(run)))
-        status = client.read(run)
-    except KeyboardInterrupt:
-        follow.detach(run)
-        return 0
-    output.note(outcome.describe(status))
-    return outcome.exit_status([status])
+    return follow.to_its_end(client, run)
 
 
 def _explain(found: "Explanation", form: str) -> None:

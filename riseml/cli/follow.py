@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from riseml.cli import output, terminal
 from riseml.cli.stream import Stream
+from riseml.client import Client
 from riseml.engines import Change, Chunk
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
@@ -28,6 +29,20 @@ def show(
                 stream.change(event)
     finally:
         stream.close()
+
+
+def to_its_end(client: Client, name: str) -> int:
+    """Show the log of a run that was just started, and its outcome; return the exit status that says the same."""
+    from riseml.cli import outcome
+
+    try:
+        show(client.logs(name), job_names(client.read(name)))
+        status = client.read(name)
+    except KeyboardInterrupt:
+        detach(name)
+        return 0
+    output.note(outcome.describe(status))
+    return outcome.exit_status([status])
 
 
 def detach(name: str) -> None:

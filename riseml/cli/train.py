@@ -43,7 +43,11 @@ def command(
     for remark in (*map(str, run.warnings), *run.remarks):
         output.note(remark)
     _started(run, form, logs=logs)
-    return _follow(client, run) if logs else 0
+    if not logs:
+        return 0
+    from riseml.cli import follow
+
+    return follow.to_its_end(client, run.id)
 
 
 def _train(client: Client, file: str, gitignore: bool | None) -> Run:
@@ -100,16 +104,3 @@ def _record(run: Run) -> dict[str, object]:
         "bytes": run.snapshot.size,
         **({"tensorboard": run.tensorboard} if run.tensorboard else {}),
     }
-
-
-def _follow(client: Client, run: Run) -> int:
-    from riseml.cli import follow, outcome
-
-    try:
-        follow.show(client.logs(run.id), follow.job_names(client.read(run.id)))
-        status = client.read(run.id)
-    except KeyboardInterrupt:
-        follow.detach(run.id)
-        return 0
-    output.note(outcome.describe(status))
-    return outcome.exit_status([status])

@@ -194,14 +194,15 @@ class Witnesses(Protocol):
 class Images(Protocol):
     """What engines can do that run install steps once for all runs that need the same."""
 
-    def image(
-        self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str]
-    ) -> "tuple[ImageKey, str | None]":
-        """Return the key of a plan's image for the code of a revision, and the image, if it is there.
+    def image_key(self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str]) -> "ImageKey":
+        """Return the key of a plan's image for the code of a revision.
 
         Raises:
             ProjectError: the code cannot be read here.
         """
+
+    def image(self, key: "ImageKey") -> str | None:
+        """Return the image of a key, if it is there."""
 
 
 @runtime_checkable

@@ -3,12 +3,13 @@
 import hashlib
 import os
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
-from riseml.storage.volume import WHOLE, Entry, Piece, Written, part_of
+from riseml.storage.volume import WHOLE, Entry, Piece, Written, below, part_of
 
 _PIECE = 1 << 20  # bytes
 
@@ -31,7 +32,7 @@ class Folder:
         """Return what lies directly in a folder."""
         at = self._at(folder)
         with _told(at):
-            found = [_entry(each, _below(folder, each.name)) for each in at.iterdir()]
+            found = [_entry(each, below(folder, each.name)) for each in at.iterdir()]
         return [entry for entry in found if entry]
 
     def walk(self, folder: str) -> list[Entry]:
@@ -42,8 +43,8 @@ class Folder:
             folders.sort()
             for name in sorted(names):
                 file = Path(place, name)
-                entry = None if file.is_symlink() else _entry(file, _below(folder, os.path.relpath(file, at)))
-                if entry is not None and file.is_file():
+                entry = None if file.is_symlink() else _entry(file, below(folder, os.path.relpath(file, at)))
+                if entry is not None and stat.S_ISREG(entry.mode):
                     found.append(entry)
         return found
 
@@ -136,10 +137,6 @@ def _entry(at: Path, path: str) -> Entry | None:
     except OSError as error:
         raise RiseMLError(f"{at}: {error.strerror}") from None
     return Entry(path, found.st_size, found.st_mtime, found.st_mode)
-
-
-def _below(folder: str, name: str) -> str:
-    return f"{folder.rstrip('/')}/{name}" if folder else name
 
 
 def _digest(at: Path, size: int) -> str:

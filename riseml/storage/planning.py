@@ -7,7 +7,7 @@ from typing import NamedTuple
 from riseml.errors import InvalidInputError, NotFoundError
 from riseml.storage.copying import Item
 from riseml.storage.uris import Place
-from riseml.storage.volume import HIDDEN, PART, Entry, Volume
+from riseml.storage.volume import HIDDEN, PART, Entry, Volume, below
 
 _PART_END = PART.partition("{name}")[2]
 
@@ -65,7 +65,7 @@ def plan(open_volume: Open, sources: Sequence[Place], target: Place) -> list[Bat
         )
 
     def goes(name: str) -> str:
-        return _below(target.path, name) if folder else target.path
+        return below(target.path, name) if folder else target.path
 
     def item(place: Place, entry: Entry, name: str) -> Item:
         both = f"{Place(place.volume, entry.path)} to {Place(target.volume, goes(name))}"
@@ -89,10 +89,6 @@ def _files(volume: Volume, place: Place) -> list[tuple[Entry, str]]:
 def _is_ours(path: PurePosixPath) -> bool:
     """Whether a file is RiseML's own: logs and results below `.riseml`, and what is not whole yet."""
     return HIDDEN in path.parts or path.name.endswith(_PART_END)
-
-
-def _below(folder: str, name: str) -> str:
-    return f"{folder}{name}" if not folder or folder.endswith("/") else f"{folder}/{name}"
 
 
 def _check(batches: Sequence[Batch], target: Place) -> None:

@@ -50,6 +50,11 @@ class Written(NamedTuple):
     mode: int
 
 
+def below(folder: str, name: str) -> str:
+    """Return the path of what is called `name` in a folder; the empty one is all of a volume, or where the user is."""
+    return f"{folder}{name}" if not folder or folder.endswith("/") else f"{folder}/{name}"
+
+
 def part_of(path: str) -> str:
     """Return what a file is called until it is whole."""
     folder, slash, name = path.rpartition("/")

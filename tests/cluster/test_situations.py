@@ -281,7 +281,6 @@ def record(bench: Bench, name: str, situation: Situation, number: int, found: li
         "documents": [_trimmed(each) for each in engine.documents(Id(number=number))],
         "pods": [_trimmed(pod) for pod in evidence.pods],
         "events": [_trimmed(each) for each in own],
-        "quotas": [_trimmed(each) for each in evidence.quotas],
         "claims": [_trimmed(each) for each in evidence.claims],
         "logs": logs,
         "expect": {"kind": situation.kind, "words": situation.words.format(number=number)},

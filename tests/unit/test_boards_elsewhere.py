@@ -65,20 +65,23 @@ def test_a_run_that_has_written_no_events(store: Shell, tmp_path: Path) -> None:
 
 
 class Cluster:
-    """An engine elsewhere: `door` leads to a TensorBoard, `events` is what a run has written by now."""
+    """An engine elsewhere: `door` leads to a TensorBoard, `written` is what a run has written by now."""
 
     def __init__(self, events: bytes = b"", door: Any = None) -> None:
-        self.events, self.door = events, door
+        self.written, self.door = events, door
         self.folder = Path()
 
     def open_board(self, run: Id, port: int, tell: Callable[[str], None]) -> Any:
         assert run == RUN
         return self.door
 
-    def fetch_events(self, run: Id, folder: Path) -> bool:
+    def events(self, run: Id, folder: Path) -> Callable[[], bool]:
         self.folder = folder
-        (folder / "a.tfevents").write_bytes(self.events)
-        return bool(self.events)
+        return self.fetch
+
+    def fetch(self) -> bool:
+        (self.folder / "a.tfevents").write_bytes(self.written)
+        return bool(self.written)
 
 
 class Door:
@@ -116,7 +119,7 @@ def test_a_copy_is_shown_and_kept_fresh(tmp_path: Path, monkeypatch: pytest.Monk
             "Starting TensorBoard over a copy of what 14 has written ...",
         ]
         assert look(board)
-        cluster.events = b"two"
+        cluster.written = b"two"
         until(lambda: (cluster.folder / "a.tfevents").read_bytes() == b"two")
     assert not cluster.folder.exists()
     assert not tensorboard.answers(board.url)

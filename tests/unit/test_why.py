@@ -31,7 +31,7 @@ class Recorded:
 def evidence(told: dict[str, Any]) -> Evidence:
     documents, now = told["documents"], datetime.fromisoformat(told["now"])
     whole = pods.explained(cast(Api, Recorded(told)), "riseml-me", documents, status.read(documents[0]), now)
-    around = {name: told[name] for name in ("pods", "events", "quotas", "claims")}
+    around = {name: told[name] for name in ("pods", "events", "claims")}
     return Evidence(whole, pick(whole, ids.parse(told["id"])), documents=documents, logs=told["logs"], **around)
 
 

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,15 +132,7 @@ class ArgoEngine:
 
     def read(self, run: Id) -> SetStatus:
         """Return one run in full; one whose Workflow is gone as its archive has it."""
-        try:
-            documents = self.documents(run)
-        except NotFoundError:
-            found = archive.read(self.store_of(run), run)
-            if found is None:
-                raise
-            return found
-        whole = self._completed(documents, shards.merged([status.read(each) for each in documents]))
-        return replace(whole, page=self._page(documents[0]["metadata"]))
+        return self._seen(run)[0]
 
     def list(self, query: Query) -> list[SetStatus]:
         """Return runs, newest first."""
@@ -198,27 +191,26 @@ class ArgoEngine:
 
         return boards.way(self, run, port, tell)
 
-    def image(
-        self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str]
-    ) -> "tuple[ImageKey, str | None]":
-        """Return the key of a plan's image, and the image that the registry has for it."""
+    def image_key(self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str]) -> "ImageKey":
+        """Return the key of a plan's image."""
         from riseml.engines.argo import images  # noqa: PLC0415
 
         del environment
-        key = images.key(plan, self.home, revision)
+        return images.key(plan, self.home, revision)
+
+    def image(self, key: "ImageKey") -> str | None:
+        """Return the image that the registry has for a key."""
+        from riseml.engines.argo import images  # noqa: PLC0415
+
         known = images.Images(self.api, self.namespace, self.store)
-        return key, known.build(key, insecure=self.place.target.insecure_registry).image
+        return known.build(key, insecure=self.place.target.insecure_registry).image
 
     def evidence(self, run: Id) -> "Evidence":
         """Return what explains the state of a run, or of a part of it; without logs."""
         from riseml.answers import pick  # noqa: PLC0415
         from riseml.engines.argo.evidence import gather  # noqa: PLC0415
 
-        whole = self.read(Id(run.user, run.number))
-        try:
-            documents = self.documents(run)
-        except NotFoundError:
-            documents = []  # its archive is all there is
+        whole, documents = self._seen(run)
         return gather(self.api, self.namespace_of(run), documents, whole, pick(whole, run))
 
     def volume(self, name: str) -> "StoreVolume":
@@ -227,16 +219,28 @@ class ArgoEngine:
 
         return StoreVolume(self.store, f"/{name}")
 
-    def fetch_events(self, run: Id, folder: Path) -> bool:
-        """Bring what TensorBoard reads of a run or experiment; False where there is nothing."""
+    def events(self, run: Id, folder: Path) -> Callable[[], bool]:
+        """Return what brings to `folder` what TensorBoard reads of a run or experiment."""
         from riseml.engines.argo import boards  # noqa: PLC0415
 
         whole = self.read(Id(run.user, run.number))
         shown = part(whole, run)
         place = live.folder(whole, shown) if isinstance(shown, ExperimentStatus) else live.run_folder(whole)
-        return boards.fetch(self.store_of(run), place, folder)
+        return partial(boards.fetch, self.store_of(run), place, folder)
 
     # How it is done
+
+    def _seen(self, run: Id) -> tuple[SetStatus, list_[Object]]:
+        """Return one run in full, and its Workflows: none where the archive is all there is."""
+        try:
+            documents = self.documents(run)
+        except NotFoundError:
+            found = archive.read(self.store_of(run), run)
+            if found is None:
+                raise
+            return found, []
+        whole = self._completed(documents, shards.merged([status.read(each) for each in documents]))
+        return replace(whole, page=self._page(documents[0]["metadata"])), documents
 
     def _page(self, workflow: Object) -> str | None:
         """Return where a browser sees a Workflow, None where no Argo Server is known."""

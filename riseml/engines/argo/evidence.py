@@ -1,4 +1,4 @@
-"""What the cluster knows around a run: its pods, events about them, quotas and claims of the namespace."""
+"""What the cluster knows around a run: its pods, events about them, and claims of the namespace."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,6 @@ def gather(
         documents=documents,
         pods=pods,
         events=_items(api, namespace, "events", fieldSelector="type=Warning") if pods else [],
-        quotas=_items(api, namespace, "resourcequotas"),
         claims=_items(api, namespace, "persistentvolumeclaims"),
     )
 

@@ -222,8 +222,7 @@ class _Follower:
         """Yield what the output volume has of a job's log."""
         self._told.add(job.id)
         experiment = next((each for each in whole.experiments if job in each.jobs), None)
-        run = f"{whole.user}/{whole.project}/{whole.number}"
-        folder = live.folder(whole, experiment) if experiment else run
+        folder = live.folder(whole, experiment) if experiment else live.run_folder(whole)
         name = f"{job.type}.{job.index}" if job.index else job.type
         tail = "" if self._query.tail is None else str(self._query.tail)
         since = "" if self._query.since is None else str(int(self._query.since.timestamp()))

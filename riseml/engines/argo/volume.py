@@ -12,7 +12,7 @@ from riseml.cluster.execution import CommandError
 from riseml.cluster.store import StorePod
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.storage.folder import Rest
-from riseml.storage.volume import Entry, Piece, Written, part_of
+from riseml.storage.volume import Entry, Piece, Written, below, part_of
 
 _OUTSIDE = 9  # exit status of a script that was led out of the volume
 _PLAIN = re.compile(rb"[^\x00-\x20\\\x7f](?:[^\x00-\x1f\\\x7f]*[^\x00-\x20\\\x7f])?")
@@ -112,8 +112,7 @@ class StoreVolume:
         found = []
         for record in told.split("//\n")[:-1]:
             *fields, name = record.split(" ", _FIELDS)
-            path = name.removeprefix("./")
-            if entry := _entry(" ".join(fields), f"{folder}/{path}" if folder else path):
+            if entry := _entry(" ".join(fields), below(folder, name.removeprefix("./"))):
                 found.append(entry)
         return sorted(found)
 

@@ -29,13 +29,17 @@ def build(plan: ExperimentSet, revision: str, place: Place, environment: Mapping
     Raises:
         RiseMLError: there is no Python that could make an environment.
     """
-    key = image_of(plan, revision, place, environment)
-    image = ENVIRONMENT + key.text
-    complete = place.home / "envs" / key.text / COMPLETE
-    done = complete.exists()
-    if done:
-        complete.touch()  # used now: `tidy` goes by it
-    return Build(key.text, key.files, image if done else None)
+    key = image_key_of(plan, revision, place.home, environment)
+    return Build(key.text, key.files, complete(key, place.home))
+
+
+def complete(key: ImageKey, home: Path) -> str | None:
+    """Return the image that stands for the environment of a key, None where that is not complete."""
+    stamp = home / "envs" / key.text / COMPLETE
+    if not stamp.exists():
+        return None
+    stamp.touch()  # used now: `tidy` goes by it
+    return ENVIRONMENT + key.text
 
 
 def tidy(home: Path, before: float) -> int:
@@ -49,9 +53,9 @@ def tidy(home: Path, before: float) -> int:
     return removed
 
 
-def image_of(plan: ExperimentSet, revision: str, place: Place, environment: Mapping[str, str]) -> ImageKey:
+def image_key_of(plan: ExperimentSet, revision: str, home: Path, environment: Mapping[str, str]) -> ImageKey:
     """Return the key of a plan's environment."""
-    files = contents(place.home, plan.project, revision)
+    files = contents(home, plan.project, revision)
     python = pods.python(environment)
     return image_key(plan, files, salt=_identity(python, os.stat(python).st_mtime_ns))  # noqa: PTH116
 

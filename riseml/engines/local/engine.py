@@ -103,16 +103,17 @@ class LocalEngine:
         whole = self.home.joinpath("output", row["user"], row["project"], str(row["number"]))
         return whole / str(run.sub) if run.sub is not None and row["is_set"] else whole
 
-    def image(
-        self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str]
-    ) -> "tuple[ImageKey, str | None]":
-        """Return the key of a plan's environment, and the environment, if it is complete."""
-        from riseml.engines.local import builds, folders  # noqa: PLC0415
-        from riseml.engines.local.pods import Place  # noqa: PLC0415
+    def image_key(self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str]) -> "ImageKey":
+        """Return the key of a plan's environment."""
+        from riseml.engines.local import builds  # noqa: PLC0415
 
-        place = Place(self.home, folders.data(self.home), mounts=False)
-        key = builds.image_of(plan, revision, place, environment)
-        return key, builds.build(plan, revision, place, environment).image
+        return builds.image_key_of(plan, revision, self.home, environment)
+
+    def image(self, key: "ImageKey") -> str | None:
+        """Return the environment of a key, if it is complete."""
+        from riseml.engines.local import builds  # noqa: PLC0415
+
+        return builds.complete(key, self.home)
 
     def volume(self, name: str) -> "Folder":
         """Return the folder that jobs see as `/data` or `/output`: all of it."""
