@@ -73,10 +73,11 @@ class InsightVerbs:
         from riseml.cluster import contexts
         from riseml.cluster.api import Api
         from riseml.doctor import cluster
+        from riseml.doctor.site import Site
 
         connection = contexts.load(self.settings.file).connection(self.settings.context or None)
-        place = cluster.Place(Api(connection), connection.namespace, connection.user)
-        return doctor.run([*checks, *cluster.everything(place)])
+        site = Site(Api(connection), connection.namespace, connection.user)
+        return doctor.run([*checks, *cluster.everything(site)])
 
     def tensorboard(
         self, id: str | Id | None = None, *, port: int = 0, on_note: Callable[[str], None] | None = None

@@ -14,8 +14,9 @@ from riseml.cluster import belongings
 from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
-from riseml.doctor import FAILED, OK, SKIPPED, WARNING, Finding, cluster, machine, run
+from riseml.doctor import FAILED, OK, SKIPPED, WARNING, Finding, cluster, machine, run, shared
 from riseml.doctor.findings import Check, Outcome, failed, ok
+from riseml.doctor.site import Site
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError, UnreachableError
 from riseml.settings import Settings, load
 
@@ -56,7 +57,7 @@ class Cluster:
         }
         for body in belongings.read(belongings.POLICY):
             if body["kind"] == "ValidatingAdmissionPolicy":
-                self.objects[cluster._policy(body)] = {}
+                self.objects[shared._policy(body)] = {}
 
     def get(self, at: str, **query: Any) -> Any:
         found = self.objects.get(at, NotFoundError(f"{at} is not there"))
@@ -98,15 +99,15 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Cluster:
             return b"git version 2.39.5\n"
         if text.startswith("df"):
             return b"Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/x 10 4 6 40% /data\n"
-        return b"200"
+        return b"HTTP/1.1 200 OK\r\n"
 
     monkeypatch.setattr(StorePod, "script", script)
     return Cluster()
 
 
 def findings(there: Cluster) -> dict[str, Finding]:
-    place = cluster.Place(cast(Api, there), "riseml-paul", "paul", NOW)
-    return {finding.title: finding for finding in run(cluster.everything(place))}
+    site = Site(cast(Api, there), "riseml-paul", "paul", NOW)
+    return {finding.title: finding for finding in run(cluster.everything(site))}
 
 
 def test_all_is_well(there: Cluster) -> None:
@@ -239,7 +240,10 @@ def test_a_clock_that_is_wrong(there: Cluster) -> None:
     assert findings(there)["This machine's clock"].result == WARNING
 
 
-@pytest.mark.parametrize(("said", "result"), [(b"401", OK), (b"cannot", SKIPPED), (b"", WARNING), (b"503", WARNING)])
+@pytest.mark.parametrize(
+    ("said", "result"),
+    [(b"HTTP/1.1 401 Unauthorized", OK), (b"cannot", SKIPPED), (b"", WARNING), (b"HTTP/2 503", WARNING)],
+)
 def test_the_registry(there: Cluster, monkeypatch: pytest.MonkeyPatch, said: bytes, result: str) -> None:
     monkeypatch.setattr(StorePod, "script", lambda self, text, *arguments: said)
     assert findings(there)["The registry for built images"].result == result

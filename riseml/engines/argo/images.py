@@ -8,8 +8,8 @@ import re
 from pathlib import Path
 
 from riseml import labels
+from riseml.cluster import registry
 from riseml.cluster.api import Api, path
-from riseml.cluster.execution import CommandError
 from riseml.cluster.store import StorePod
 from riseml.images import ImageKey, image_key
 from riseml.project.listing import contents
@@ -17,27 +17,7 @@ from riseml.spec import Build, ExperimentSet
 
 KEPT = "riseml-images"
 _DIGEST = re.compile(r"(?P<registry>[^/]+)/(?P<name>.+)@(?P<digest>sha256:[0-9a-f]{64})")
-# Status 44: the registry says that it has none. Where nothing here can ask, the image is taken to be there.
-_ASK = """
-url=$1 kinds='application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json,
-application/vnd.oci.image.index.v1+json, application/vnd.docker.distribution.manifest.list.v2+json'
-kinds=$(echo $kinds)
-if command -v curl > /dev/null; then
-  said=$(curl -ksS -o /dev/null -w '%{http_code}' --max-time 10 -I -H "Accept: $kinds" "$url") || said=
-elif command -v wget > /dev/null; then
-  said=$(wget -T 10 -S -q -O /dev/null --header "Accept: $kinds" "$url" 2>&1) || :
-  said=$(printf %s "$said" | sed -n 's/.*HTTP\\/[0-9.]* \\([0-9]*\\).*/\\1/p')
-elif command -v python3 > /dev/null; then
-  said=$(python3 -c 'import sys, urllib.error as e, urllib.request as r
-try: print(r.urlopen(r.Request(sys.argv[1], headers={"Accept": sys.argv[2]}), timeout=10).status)
-except e.HTTPError as error: print(error.code)
-except OSError: pass' "$url" "$kinds")
-else
-  said=
-fi
-case $said in *404*) exit 44 ;; esac
-"""
-_ABSENT = 44
+_NOT_THERE = 404  # HTTP status
 
 
 def key(plan: ExperimentSet, home: Path, revision: str) -> ImageKey:
@@ -83,13 +63,10 @@ class Images:
         match = _DIGEST.fullmatch(image)
         if match is None:
             return False
-        scheme = "http" if insecure else "https"
-        url = f"{scheme}://{match['registry']}/v2/{match['name']}/manifests/{match['digest']}"
-        try:
-            self._store.script(_ASK, url)
-        except CommandError as error:
-            return error.status != _ABSENT
-        return True
+        what = f"{match['name']}/manifests/{match['digest']}"
+        # Where nothing here can ask, or nobody answers, it is taken to be there.
+        answer = registry.ask(self._store, registry.url(match["registry"], what, insecure=insecure))
+        return answer.status != _NOT_THERE
 
     @property
     def _path(self) -> str:

@@ -92,5 +92,5 @@ class Place:
         except NotFoundError:
             raise RiseMLError(
                 f"the namespace {self.namespace} is not a RiseML user's: it has no ConfigMap {SETTINGS}",
-                "An administrator makes one with `riseml user create`.",
+                "`riseml user login` as a user; an administrator makes one with `riseml user create`.",
             ) from None

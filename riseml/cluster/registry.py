@@ -1,0 +1,60 @@
+"""Questions to a registry of images, asked from a user's store: it sees the registry that the cluster sees."""
+
+import re
+from dataclasses import dataclass
+
+from riseml.cluster.store import StorePod
+
+MANIFESTS = ", ".join(
+    f"application/vnd.{kind}+json"
+    for kind in (
+        "oci.image.index.v1",
+        "docker.distribution.manifest.list.v2",
+        "oci.image.manifest.v1",
+        "docker.distribution.manifest.v2",
+    )
+)
+# What a store's image can ask with: all write the head of the answer, BusyBox' wget of a refusal its first line only.
+_ASK = """
+if command -v curl > /dev/null; then curl -ksSI --max-time 10 -H "Accept: $2" "$1" 2>&1 || :
+elif command -v wget > /dev/null; then wget -T 10 -S -q -O /dev/null --header "Accept: $2" "$1" 2>&1 || :
+elif command -v python3 > /dev/null; then python3 -c 'import sys, urllib.error as e, urllib.request as r
+try: said = r.urlopen(r.Request(sys.argv[1], headers={"Accept": sys.argv[2]}, method="HEAD"), timeout=10)
+except e.HTTPError as error: said = error
+except OSError: sys.exit()
+print("HTTP/1.1", said.status)
+print(said.headers)' "$1" "$2"
+else echo cannot; fi
+"""
+_STATUS = re.compile(r"HTTP/[0-9.]+ (\d{3})")
+_DIGEST = re.compile(r"^\s*docker-content-digest: *(sha256:[0-9a-f]{64})\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a registry has said: the HTTP status, 0 for nothing at all, and the digest of what was asked for, if told.
+
+    `asked` is False where nothing in the store can ask by HTTP.
+    """
+
+    status: int = 0
+    digest: str = ""
+    asked: bool = True
+
+
+def url(registry: str, what: str = "", *, insecure: bool) -> str:
+    """Return the address of something in a registry; `what` is such as `me/mnist/manifests/latest`."""
+    return f"{'http' if insecure else 'https'}://{registry}/v2/{what}"
+
+
+def ask(store: StorePod, address: str) -> Answer:
+    """Ask whether something is there.
+
+    Raises:
+        UnreachableError: there is no store.
+    """
+    said = store.script(_ASK, address, MANIFESTS).decode(errors="replace")
+    if said.strip() == "cannot":
+        return Answer(asked=False)
+    statuses, digest = _STATUS.findall(said), _DIGEST.search(said)
+    return Answer(int(statuses[-1]) if statuses else 0, digest[1] if digest else "")

@@ -1,0 +1,91 @@
+"""Checks of what all users of a cluster share; most of it only administrators may look at."""
+
+from riseml.cluster import SYSTEM, belongings, installation
+from riseml.cluster.api import Object, path
+from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
+from riseml.doctor.site import ADMIN, Site
+from riseml.errors import NotAllowedError, NotFoundError
+
+_ARGO = (4, 0)
+
+
+def everything(site: Site) -> list[Check]:
+    """Return the checks; without Argo's kinds of objects those of a namespace are in vain."""
+    return checks(site, _system, _policies, _nodes, _version, _argo, gates=[_argo])
+
+
+def _system(site: Site) -> Outcome:
+    """What all users share."""
+    try:
+        there = site.api.find(path("namespaces", None, SYSTEM))
+        late = installation.not_ready(site.api) if there is not None else []
+    except NotAllowedError:
+        return skipped(ADMIN)
+    if there is None:
+        return failed(f"there is no namespace {SYSTEM}", "`riseml system install` makes it.")
+    if late:
+        return failed(f"not ready: {', '.join(late)}", f"`kubectl -n {SYSTEM} describe pods` says why.")
+    return ok(f"the Deployments of {SYSTEM} are ready")
+
+
+def _policies(site: Site) -> Outcome:
+    """The rules for users' pods and Workflows."""
+    bodies = [each for each in belongings.read(belongings.POLICY) if each["kind"] == "ValidatingAdmissionPolicy"]
+    try:
+        missing = [each["metadata"]["name"] for each in bodies if site.api.find(_policy(each)) is None]
+    except NotAllowedError:
+        return skipped(ADMIN)
+    if missing:
+        return failed(
+            f"missing: {', '.join(missing)}", "`riseml system upgrade` puts them back; users are not kept apart."
+        )
+    return ok(f"{len(bodies)} are there")
+
+
+def _policy(body: Object) -> str:
+    return f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{body['metadata']['name']}"
+
+
+def _nodes(site: Site) -> Outcome:
+    """Nodes, and their GPUs."""
+    resource = site.known.gpu_resource
+    try:
+        nodes = list(site.api.items(path("nodes")))
+    except NotAllowedError:
+        return skipped(ADMIN)
+    ready = [each for each in nodes if _condition(each, "Ready") == "True" and not each["spec"].get("unschedulable")]
+    if not ready:
+        return failed("no node is ready", "`kubectl get nodes` shows them.")
+    gpus = sum(int(each["status"].get("allocatable", {}).get(resource, 0)) for each in ready)
+    found = f"{len(ready)} of {len(nodes)} ready, {gpus} of {resource}"
+    if len(ready) < len(nodes):
+        return warning(found, "`kubectl get nodes` shows which are not.")
+    return ok(found)
+
+
+def _condition(node: Object, kind: str) -> str:
+    return next((str(each["status"]) for each in node["status"].get("conditions", ()) if each["type"] == kind), "")
+
+
+def _version(site: Site) -> Outcome:
+    """The version of Argo."""
+    from riseml.cluster.overview import versions  # noqa: PLC0415
+
+    try:
+        found = versions(site.api).argo
+    except NotAllowedError:
+        return skipped(ADMIN)
+    if not found:
+        return skipped("its controller is no Deployment that tells")
+    if tuple(map(int, found.split(".")[:2])) < _ARGO:
+        return warning(f"Argo {found}", "RiseML is tried with 4.1.")
+    return ok(f"Argo {found}")
+
+
+def _argo(site: Site) -> Outcome:
+    """Argo's kinds of objects."""
+    try:
+        site.items("workflows", metadata=True, limit=1)
+    except NotFoundError:
+        return failed("the cluster knows no Workflows", "An administrator installs Argo Workflows 4.1, with its CRDs.")
+    return ok("the cluster knows Workflows")
