@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riseml.engines import Engine, Images, Started, Submission
+from riseml.engines import Images, Started, Submission
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
+from riseml.verbs import Verbs
 
 if TYPE_CHECKING:
     from riseml.config import Loaded
-    from riseml.project import Snapshot
     from riseml.spec import ExperimentSet
 
 SAME, CHANGED, NEW, GONE = "same", "changed", "new", "gone"
@@ -38,22 +38,8 @@ class Explanation:
     before: str
 
 
-class BuildVerbs:
+class BuildVerbs(Verbs):
     """What a client can do with images."""
-
-    @property
-    def engine(self) -> Engine:
-        """What runs the experiments, and has the images."""
-        raise NotImplementedError
-
-    def _load(self, path: str | Path) -> "Loaded":
-        raise NotImplementedError
-
-    def _plan(self, config: "Loaded") -> "ExperimentSet":
-        raise NotImplementedError
-
-    def _snapshot(self, config: "Loaded", path: str | Path, gitignore: bool | None) -> "Snapshot":
-        raise NotImplementedError
 
     def explain(self, path: str | Path) -> Explanation:
         """Return what the install steps of a riseml.yml depend on, and which of that has changed since the last run.

@@ -13,7 +13,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,6 @@ from riseml.errors import (
     Fault,
     InvalidInputError,
     NotFoundError,
-    RiseMLError,
     TimedOutError,
     UnsupportedError,
 )
@@ -37,6 +36,8 @@ from riseml.settings import Settings
 from riseml.settings import load as load_settings
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 from riseml.ticking import ticking
+from riseml.tidying import TidyVerbs
+from riseml.verbs import CONFIG_FILE
 from riseml.volumes import VolumeVerbs
 
 if TYPE_CHECKING:
@@ -45,10 +46,8 @@ if TYPE_CHECKING:
     from riseml.results import Results
     from riseml.spec import ExperimentSet
 
-CONFIG_FILE = "riseml.yml"
 
-
-class Client(InsightVerbs, BuildVerbs, VolumeVerbs):
+class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
     """RiseML at one home, or on an engine of your own.
 
     `home` is the directory of the local engine (None: RISEML_HOME, or ~/.riseml). Nothing is opened before the first
@@ -206,15 +205,6 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs):
         wanted = self._find(id)
         return pick(self.read(wanted), wanted)
 
-    def read(self, id: str | Id | None = None) -> SetStatus:
-        """Return the whole run that an id belongs to.
-
-        Raises:
-            NotFoundError: no such run.
-        """
-        wanted = self._find(id)
-        return self.engine.read(Id(wanted.user, wanted.number))
-
     def changes(
         self,
         id: str | Id | None = None,
@@ -294,72 +284,6 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs):
             raise InvalidInputError(f"{wanted} is no set", "Results compare the experiments of a set, such as 14.")
         return tabulate(self.engine.read(wanted), sort=sort, largest=largest, top=top)
 
-    def delete(self, *names: str | Id) -> list[str]:
-        """Forget ended runs with their logs and output; return their ids.
-
-        Raises:
-            InvalidInputError: an id is not a whole run's; nothing was deleted.
-            NotFoundError: an id is unknown; nothing was deleted.
-            RiseMLError: a run has not ended; nothing was deleted.
-        """
-        found = self.deletable(*names)
-        for run in found:
-            self.engine.delete(ids.parse(run.id))
-        return [run.id for run in found]
-
-    def deletable(self, *names: str | Id) -> list[SetStatus]:
-        """Return the runs that `delete` would forget.
-
-        Raises:
-            InvalidInputError: an id is not a whole run's.
-            NotFoundError: an id is unknown.
-            RiseMLError: a run has not ended.
-        """
-        found = [self.engine.read(self._whole(name)) for name in dict.fromkeys(names)]
-        for run in found:
-            if not run.state.is_terminal:
-                raise RiseMLError(f"{run.id} has not ended (it is {run.state})", f"`riseml kill {run.id}` ends it.")
-        return found
-
-    def prune(self, older_than: timedelta, *, dry_run: bool = False) -> list[SetStatus]:
-        """Delete the runs that ended longer ago than `older_than`, oldest first; return them.
-
-        With `dry_run` nothing is deleted.
-        """
-        limit = datetime.now(UTC) - older_than
-        old = [run for run in self.runs(all=True) if run.state.is_terminal and (_ended(run) or limit) < limit]
-        old.reverse()
-        for run in old if not dry_run else ():
-            self.engine.delete(ids.parse(run.id))
-        return old
-
-    def tidy(self, unused_for: timedelta) -> int:
-        """Drop environments that no run has used for so long; they are built anew when needed. Return how many."""
-        return self.engine.tidy(time.time() - unused_for.total_seconds())
-
-    def _project(self) -> str:
-        if not Path(CONFIG_FILE).exists():
-            raise InvalidInputError(
-                f"output://~ is the folder of a project, and no {CONFIG_FILE} is here",
-                "Go to the project's folder, or write output://USER/PROJECT.",
-            )
-        return self._load(CONFIG_FILE).project
-
-    def _load(self, path: str | Path) -> "Loaded":
-        from riseml import config
-
-        return config.load(Path(path))
-
-    def _plan(self, config: "Loaded") -> "ExperimentSet":
-        from riseml.planner import plan
-
-        return plan(config)
-
-    def _snapshot(self, config: "Loaded", path: str | Path, gitignore: bool | None) -> "Snapshot":
-        folder = Path(path).absolute().parent
-        honoured = self.settings.gitignore if gitignore is None else gitignore
-        return self.engine.snapshot(config.project, folder, gitignore=honoured)
-
     def _start(
         self,
         config: "Loaded",
@@ -380,25 +304,6 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs):
             started.remarks,
             tuple(config.warnings),
         )
-
-    def _find(self, name: str | Id | None) -> Id:
-        wanted = self.engine.latest() if name is None else ids.parse(name) if isinstance(name, str) else name
-        if wanted.kind == "user":
-            raise InvalidInputError(f"'{wanted}' does not identify any experiment or job", "Ids look like 14 or 14.3.")
-        return wanted
-
-    def _experiment(self, name: str | Id, complaint: str) -> Id:
-        wanted = ids.parse(name) if isinstance(name, str) else name
-        if wanted.kind != "experiment":
-            raise InvalidInputError(complaint, f"{wanted} is a {wanted.kind}; ids of experiments look like 14 or 14.3.")
-        return wanted
-
-    def _whole(self, name: str | Id) -> Id:
-        wanted = self._experiment(name, "can only delete whole runs")
-        if wanted.sub is not None:
-            whole = Id(wanted.user, wanted.number)
-            raise InvalidInputError("can only delete whole runs", f"{wanted} is part of set {whole}.")
-        return wanted
 
     def _newest_alive(self) -> Id:
         try:
@@ -449,7 +354,3 @@ def open_engine(settings: Settings) -> Engine:
 
 def _is_set(status: SetStatus | ExperimentStatus | JobStatus) -> bool:
     return isinstance(status, SetStatus) and status.is_set
-
-
-def _ended(run: SetStatus) -> datetime | None:
-    return run.finished or run.created

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 from riseml import ids
 from riseml.answers import pick
-from riseml.engines import Boards, Chunk, Engine, Files, LogQuery, Witnesses
+from riseml.engines import Boards, Chunk, Files, LogQuery, Witnesses
 from riseml.errors import UnsupportedError
 from riseml.ids import Id
-from riseml.settings import Settings
-from riseml.status import SetStatus
+from riseml.verbs import Verbs
 
 if TYPE_CHECKING:
     from riseml.causes import Cause
@@ -21,25 +20,8 @@ if TYPE_CHECKING:
 _EXPLAINED, _LAST_LINES = 5, 20  # jobs whose logs are looked at for `why`, and how much of them
 
 
-class InsightVerbs:
+class InsightVerbs(Verbs):
     """What a client can do to show more of a run, or of its surroundings, than its status."""
-
-    @property
-    def engine(self) -> Engine:
-        """What runs the experiments."""
-        raise NotImplementedError
-
-    @property
-    def settings(self) -> Settings:
-        """The settings that hold."""
-        raise NotImplementedError
-
-    def _find(self, name: str | Id | None) -> Id:
-        raise NotImplementedError
-
-    def read(self, id: str | Id | None = None) -> SetStatus:
-        """Return the whole run that an id belongs to."""
-        raise NotImplementedError
 
     def why(self, id: str | Id | None = None) -> "list[Cause]":
         """Return why a run, experiment or job waits, or how it came to its end, and what helps.

@@ -44,6 +44,8 @@ ATTEMPT_PARAMETER = "riseml-attempt"  # of an experiment whose jobs are tried ag
 FAILED_STEP = "failed"  # the output of a build that has failed: the step, or what BuildKit says
 MISSING = "missing"  # the output of a job of several that has waited in vain for the others: which ones
 
+BOARD_PORT = 6006  # at which TensorBoard listens in its pod
+
 SUBDOMAIN = "riseml"  # the headless Service of a namespace, behind which the jobs of an experiment find each other
 
 # The key, in a user's ConfigMap `riseml`, of how many experiments a set in several Workflows may run at once.

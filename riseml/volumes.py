@@ -1,10 +1,12 @@
 """The verbs of `riseml.Client` that are about files in volumes, not about runs."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riseml.engines import Engine, Volumes
+from riseml.engines import Volumes
 from riseml.errors import InvalidInputError, UnsupportedError
+from riseml.verbs import CONFIG_FILE, Verbs
 
 if TYPE_CHECKING:
     from riseml.storage.copying import Copied
@@ -12,17 +14,8 @@ if TYPE_CHECKING:
     from riseml.storage.volume import Entry, Volume
 
 
-class VolumeVerbs:
+class VolumeVerbs(Verbs):
     """What a client can do with `data://…` and `output://…`; `output://~` is `<user>/<project>`."""
-
-    @property
-    def engine(self) -> Engine:
-        """What runs the experiments, and has the volumes."""
-        raise NotImplementedError
-
-    def _project(self) -> str:
-        """Return the name of the project in the current folder."""
-        raise NotImplementedError
 
     def ls(self, uri: str, *, hidden: bool = False) -> "list[Entry]":
         """Return what is in a folder, folders first, or the file itself; `hidden`: also what RiseML keeps there.
@@ -104,3 +97,11 @@ class VolumeVerbs:
         if not isinstance(self.engine, Volumes):
             raise UnsupportedError(f"the engine {self.engine.name} has no volumes that can be seen from here")
         return self.engine.volume(name)
+
+    def _project(self) -> str:
+        if not Path(CONFIG_FILE).exists():
+            raise InvalidInputError(
+                f"output://~ is the folder of a project, and no {CONFIG_FILE} is here",
+                "Go to the project's folder, or write output://USER/PROJECT.",
+            )
+        return self._load(CONFIG_FILE).project

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riseml.cli import options, output, table, terminal
-from riseml.client import CONFIG_FILE, Client
+from riseml.client import Client
+from riseml.verbs import CONFIG_FILE
 
 if TYPE_CHECKING:
     from riseml.building import Explanation

@@ -5,8 +5,9 @@ from typing import Annotated, Literal
 import typer
 
 from riseml.cli import options, output, text
-from riseml.client import CONFIG_FILE, Client
+from riseml.client import Client
 from riseml.errors import Fault
+from riseml.verbs import CONFIG_FILE
 
 
 def command(

@@ -7,8 +7,9 @@ from typing import Annotated
 import typer
 
 from riseml.cli import options, output
-from riseml.client import CONFIG_FILE, Client
+from riseml.client import Client
 from riseml.errors import RiseMLError
+from riseml.verbs import CONFIG_FILE
 
 
 def command(

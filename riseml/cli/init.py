@@ -7,7 +7,7 @@ import typer
 
 from riseml import scaffold
 from riseml.cli import options, output
-from riseml.client import CONFIG_FILE
+from riseml.verbs import CONFIG_FILE
 
 
 def command(

@@ -6,7 +6,8 @@ import typer
 
 from riseml.answers import Run
 from riseml.cli import options, output, progress, text
-from riseml.client import CONFIG_FILE, Client
+from riseml.client import Client
+from riseml.verbs import CONFIG_FILE
 
 if TYPE_CHECKING:
     from riseml.project import Snapshot

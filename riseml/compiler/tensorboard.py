@@ -14,7 +14,6 @@ from riseml.compiler import pod
 from riseml.compiler.names import Names
 from riseml.spec import Resources
 
-PORT = 6006
 RESOURCES = Resources(cpus=Decimal("0.2"), mem=256_000_000)
 PATIENCE = "10m"  # how long a run waits for a place for its TensorBoard, before it goes on without
 
@@ -32,12 +31,12 @@ def daemon(names: Names) -> Container:
         env=pod.variables(
             {
                 "OUTPUT_DIR": pod.OUTPUT,
-                "TENSORBOARD_ADDRESS": f"0.0.0.0:{PORT}",
+                "TENSORBOARD_ADDRESS": f"0.0.0.0:{labels.BOARD_PORT}",
                 "RISEML_JOB": "tensorboard",
                 "RISEML_ATTEMPT": "0",
             }
         ),
-        ports=[ContainerPort(container_port=PORT)],
+        ports=[ContainerPort(container_port=labels.BOARD_PORT)],
         resources=pod.requirements(RESOURCES, names),
         volume_mounts=[VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path)],
     )

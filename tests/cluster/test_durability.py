@@ -155,17 +155,18 @@ def test_the_quota_is_exceeded_for_a_while(bench: Bench) -> None:
 def test_a_volume_that_cannot_be_mounted_for_a_while(bench: Bench) -> None:
     """Its folder on the node is something else for a while."""
     argo(bench).store.script("true")  # it has mounted all before
-    with on_node(bench, f"cd /node/{NAMESPACE} && mv riseml-data kept && : > riseml-data"):
+    on_node(bench, f"cd /node/{NAMESPACE} && mv riseml-data kept && : > riseml-data")
+    try:
         number = bench.train("run: echo done").number
         said = shown(bench, number, State.STARTING, "CONFIG")
         assert "FailedMount" in said.message
-        with on_node(bench, f"cd /node/{NAMESPACE} && rm riseml-data && mv kept riseml-data"):
-            bench.wait(number)
+    finally:
+        on_node(bench, f"cd /node/{NAMESPACE} && rm riseml-data && mv kept riseml-data")
+    bench.wait(number)
     assert bench.log(number) == "done\n"
 
 
-@contextmanager
-def on_node(bench: Bench, script: str) -> Iterator[None]:
+def on_node(bench: Bench, script: str) -> None:
     """Run a script over the folder of all volumes on the node, in a pod of its own."""
     api, pods = argo(bench).api, path("pods", NAMESPACE)
     mounts = [{"name": "node", "mountPath": "/node"}]
@@ -177,7 +178,6 @@ def on_node(bench: Bench, script: str) -> Iterator[None]:
     try:
         wait_until(lambda: api.get(at)["status"]["phase"] in {"Succeeded", "Failed"}, 60, "the end of the pod")
         assert api.get(at)["status"]["phase"] == "Succeeded"
-        yield
     finally:
         api.delete(at)
 

@@ -114,12 +114,11 @@ def no_rights(bench: Bench) -> Iterator[None]:
 @contextmanager
 def unmountable(bench: Bench) -> Iterator[None]:
     argo(bench).store.script("true")
-    with on_node(bench, f"cd /node/{NAMESPACE} && mv riseml-data kept && : > riseml-data"):
-        try:
-            yield
-        finally:
-            with on_node(bench, f"cd /node/{NAMESPACE} && rm riseml-data && mv kept riseml-data"):
-                pass
+    on_node(bench, f"cd /node/{NAMESPACE} && mv riseml-data kept && : > riseml-data")
+    try:
+        yield
+    finally:
+        on_node(bench, f"cd /node/{NAMESPACE} && rm riseml-data && mv kept riseml-data")
 
 
 @contextmanager

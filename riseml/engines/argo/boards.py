@@ -15,7 +15,6 @@ from riseml.status import SetStatus, State
 if TYPE_CHECKING:
     from riseml.engines.argo.engine import ArgoEngine
 
-PORT = 6006  # riseml.compiler.tensorboard says the same, and imports Hera
 _IN_MEMORY = 1 << 24  # bytes
 _LIST = """cd "/output/$1" 2>/dev/null || exit 0
 find . -type f -name '*tfevents*' -exec stat -c '%s %n' {} +
@@ -51,7 +50,7 @@ def _way(engine: "ArgoEngine", run: Id, whole: SetStatus, port: int) -> Forwardi
     names = ",".join(engine.workflows(whole))
     chosen = f"{labels.WORKFLOW} in ({names}),{labels.TYPE}=tensorboard"
     pods = list(engine.api.items(path("pods", namespace), labelSelector=chosen, fieldSelector="status.phase=Running"))
-    return Forwarding(engine.api, namespace, pods[-1]["metadata"]["name"], PORT, port) if pods else None
+    return Forwarding(engine.api, namespace, pods[-1]["metadata"]["name"], labels.BOARD_PORT, port) if pods else None
 
 
 def fetch(store: StorePod, place: str, folder: Path) -> bool:
