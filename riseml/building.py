@@ -99,7 +99,8 @@ class BuildVerbs(Verbs):
             plan = planner.plan(config.load_text(last.config, "riseml.yml"))
             if not plan.install:
                 return last.id, {}
-            return last.id, dict(engine.image_key(plan, last.revision, os.environ).parts)
+            base = last.base_image or plan.image
+            return last.id, dict(engine.image_key(plan, last.revision, os.environ, base).parts)
         except RiseMLError:
             return "", {}
 

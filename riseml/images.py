@@ -14,6 +14,7 @@ from pathlib import PurePosixPath
 
 from riseml.spec import ExperimentSet
 
+BASE = "image"  # the part of a key that names the base image
 _WORD = re.compile(r"[^\s'\"=;&|<>()`]+")
 
 
@@ -26,14 +27,15 @@ class ImageKey:
     files: tuple[str, ...]
 
 
-def image_key(plan: ExperimentSet, files: Mapping[str, str], *, salt: str = "") -> ImageKey:
+def image_key(plan: ExperimentSet, files: Mapping[str, str], *, base: str = "", salt: str = "") -> ImageKey:
     """Return the key of the plan's image; `files` maps each path of the code to a digest of mode and content.
 
-    `salt` stands for what else the place adds, such as the Python that a virtual environment belongs to.
+    `base` is the base image with its digest, where that is known; `salt` stands for what else the place adds, such as
+    the Python that a virtual environment belongs to.
     """
     needed = tuple(sorted(_needed(plan, files)))
     parts = {
-        "image": plan.image,
+        BASE: base or plan.image,
         **{f"install {n}": step for n, step in enumerate(plan.install, 1)},
         **{path: files[path] for path in needed},
         **({"place": salt} if salt else {}),

@@ -28,6 +28,7 @@ BUILD_NODE = "riseml.io/build-node"  # "true" on nodes that builds prefer
 
 CONFIG = "riseml.io/config"  # the text of riseml.yml
 REVISION = "riseml.io/revision"  # commit of the snapshot
+BASE_IMAGE = "riseml.io/base-image"  # what install steps start from, with its digest; only where that is known
 KILLED = "riseml.io/killed"  # `<cell or *>=<RFC 3339 time>` entries joined by commas; there, and empty, from the start
 
 TITLE = "workflows.argoproj.io/title"

@@ -102,11 +102,15 @@ class ExperimentSet:
 
 @dataclass(frozen=True)
 class Build:
-    """How install steps become an image: under which key, from which files, or which `image` has them already."""
+    """How install steps become an image: under which key, from which files, or which `image` has them already.
+
+    `base` is the image that they start from, with its digest; empty where that is the one that riseml.yml names.
+    """
 
     key: str
     files: tuple[str, ...] = ()
     image: str | None = None
+    base: str = ""
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def _run(run: SetStatus, *, listed: bool) -> dict[str, Any]:
         "reason": run.reason,
         "message": run.message,
         "image": run.image,
+        **({"base_image": run.base_image} if run.base_image else {}),
         "framework": run.framework,
         "run": list(run.run),
         "install": list(run.install),

@@ -1,4 +1,7 @@
-"""Questions to a registry of images, asked from a user's store: it sees the registry that the cluster sees."""
+"""Questions to a registry of images (the OCI distribution API), asked from here, or from a user's store.
+
+A store sees the registry that the cluster sees; this machine can get the token that public registries ask for.
+"""
 
 import re
 from dataclasses import dataclass
@@ -26,7 +29,11 @@ print("HTTP/1.1", said.status)
 print(said.headers)' "$1" "$2"
 else echo cannot; fi
 """
+_HUB, _HUB_API = "docker.io", "index.docker.io"  # where an image is whose name has no registry
+_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_CONNECT, _READ = 2.0, 5.0  # seconds
 _STATUS = re.compile(r"HTTP/[0-9.]+ (\d{3})")
+_EXACT = re.compile(r"sha256:[0-9a-f]{64}")
 _DIGEST = re.compile(r"^\s*docker-content-digest: *(sha256:[0-9a-f]{64})\s*$", re.IGNORECASE | re.MULTILINE)
 
 
@@ -58,3 +65,39 @@ def ask(store: StorePod, address: str) -> Answer:
         return Answer(asked=False)
     statuses, digest = _STATUS.findall(said), _DIGEST.search(said)
     return Answer(int(statuses[-1]) if statuses else 0, digest[1] if digest else "")
+
+
+def manifest(image: str) -> tuple[str, str]:
+    """Return the registry of an image, and how its manifest is called there.
+
+    Docker's rules: the first part of the name is a registry if it has a dot or a colon, or is `localhost`.
+    """
+    name, _, digest = image.partition("@")
+    first, slash, rest = name.partition("/")
+    has_registry = bool(slash) and (bool({".", ":"} & set(first)) or first == "localhost")
+    registry, path = (first, rest) if has_registry else (_HUB, name)
+    if registry == _HUB:
+        registry, path = _HUB_API, path if "/" in path else f"library/{path}"
+    path, _, tag = path.partition(":")
+    return registry, f"{path}/manifests/{digest or tag or 'latest'}"
+
+
+def digest_from_here(address: str) -> str:
+    """Return the digest of a manifest, asked by this machine with no more rights than anyone has; empty if not told."""
+    import requests  # noqa: PLC0415
+
+    headers = {"Accept": MANIFESTS}
+    with requests.Session() as session:
+        try:
+            said = session.head(address, headers=headers, timeout=(_CONNECT, _READ), allow_redirects=True)
+            challenge = said.headers.get("WWW-Authenticate", "")
+            if said.status_code == requests.codes.unauthorized and challenge.startswith("Bearer "):
+                asked = dict(_CHALLENGE.findall(challenge))
+                realm = asked.pop("realm")
+                told = session.get(realm, params=asked, timeout=(_CONNECT, _READ)).json()
+                headers["Authorization"] = f"Bearer {told.get('token') or told['access_token']}"
+                said = session.head(address, headers=headers, timeout=(_CONNECT, _READ), allow_redirects=True)
+        except (requests.RequestException, ValueError, KeyError):  # what answers there is no registry
+            return ""
+    found = _EXACT.fullmatch(said.headers.get("Docker-Content-Digest", ""))
+    return found[0] if found and said.ok else ""

@@ -162,6 +162,8 @@ def _annotations(names: Names) -> dict[str, str]:
         labels.REVISION: names.origin.revision,
         labels.KILLED: "",
     }
+    if names.base != plan.image:
+        told[labels.BASE_IMAGE] = names.base
     if description := describe(plan):
         told[labels.DESCRIPTION] = description
     return told

@@ -61,7 +61,7 @@ def _sized(build: Build) -> Build:
 
 
 def _artifacts(names: Names) -> list[Artifact]:
-    dockerfile = templating.render("Dockerfile.j2", image=names.plan.image, install=names.plan.install)
+    dockerfile = templating.render("Dockerfile.j2", image=names.base, install=names.plan.install)
     return [RawArtifact(name="dockerfile", path=DOCKERFILE, data=dockerfile), *pod.fetched(names, CONTEXT)]
 
 

@@ -80,6 +80,11 @@ class Names:
         return f"{self.host(job)}.{labels.SUBDOMAIN}"
 
     @property
+    def base(self) -> str:
+        """The image that install steps start from, with its digest where that is known."""
+        return (self.origin.build.base if self.origin.build else "") or self.plan.image
+
+    @property
     def is_gang(self) -> bool:
         """Whether an experiment has several jobs."""
         return self.plan.is_gang

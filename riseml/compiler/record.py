@@ -55,7 +55,8 @@ def _text(names: Names, jobs: tuple[Job, ...]) -> Iterable[str]:
     yield f"experiment: '{names.experiment}'\n"
     if names.origin.revision:
         yield f"revision: {manifest.scalar(names.origin.revision)}\n"
-    yield manifest.to_yaml({"image": {"name": plan.image, "install": list(plan.install)}})
+    base = {"base": names.base} if names.base != plan.image else {}
+    yield manifest.to_yaml({"image": {"name": plan.image, **base, "install": list(plan.install)}})
     if plan.framework:
         yield f"framework: {manifest.scalar(plan.framework)}\n"
     if names.parameters:

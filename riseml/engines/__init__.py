@@ -194,8 +194,12 @@ class Witnesses(Protocol):
 class Images(Protocol):
     """What engines can do that run install steps once for all runs that need the same."""
 
-    def image_key(self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str]) -> "ImageKey":
+    def image_key(
+        self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str], base: str | None = None
+    ) -> "ImageKey":
         """Return the key of a plan's image for the code of a revision.
+
+        `base` is the image that install steps start from, None for the plan's as it is now.
 
         Raises:
             ProjectError: the code cannot be read here.

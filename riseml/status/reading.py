@@ -76,6 +76,7 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
         counts=counts,
         concurrency=outline.concurrency,
         image=outline.image,
+        base_image=doc.text(notes.get(labels.BASE_IMAGE)),
         framework=doc.text(tags.get(labels.FRAMEWORK)),
         run=outline.run,
         install=outline.install,

@@ -74,7 +74,8 @@ class SetStatus:
     """One run: a set, or a single experiment (`is_set` False, then `experiments` holds that one).
 
     `number` is None for a document that no engine has numbered; `jobs` are the run's own (build, tensorboard);
-    `concurrency` is None where nothing limits it. Two addresses, which no document says, come from the engine: `board`,
+    `concurrency` is None where nothing limits it. `base_image` is what install steps start from, with its digest, empty
+    where that is not known. Two addresses, which no document says, come from the engine: `board`,
     where its TensorBoard can be opened now, and `page`, its own in Argo's UI.
     """
 
@@ -93,6 +94,7 @@ class SetStatus:
     counts: Mapping[State, int] = field(default_factory=dict)
     concurrency: int | None = None
     image: str = ""
+    base_image: str = ""
     framework: str = ""
     run: tuple[str, ...] = ()
     install: tuple[str, ...] = ()

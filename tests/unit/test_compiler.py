@@ -12,7 +12,7 @@ import pytest
 from hera.shared import global_config
 from hera.workflows.models import Workflow
 
-from riseml import labels, templating
+from riseml import labels, status, templating
 from riseml.compiler import pod
 from riseml.compiler.text import literal
 from riseml.engines.local.substitution import inner, tags
@@ -313,6 +313,18 @@ def test_install_steps_become_a_build() -> None:
     assert train["container"]["image"] == "{{inputs.parameters.riseml-image}}"
     assert env(train["initContainers"][0])["CODE_DIR"] == "/riseml/code"
     assert "code" not in {mount["name"] for mount in train["container"]["volumeMounts"]}
+
+
+def test_a_base_image_with_its_digest_is_what_is_built_on() -> None:
+    plan, origin = PLANS["install"]
+    base = f"python:3.12@sha256:{'1' * 64}"
+    document = compiled(plan, replace(origin, build=replace(BUILD, base=base)))
+    build = template(document, "build")
+    (dockerfile,) = build["inputs"]["artifacts"]
+    assert dockerfile["raw"]["data"].startswith(f"FROM {base}\n")
+    assert document["metadata"]["annotations"]["riseml.io/base-image"] == base
+    found = status.read(document)
+    assert (found.image, found.base_image) == ("python:3.12", base)
 
 
 def test_a_known_image_needs_no_build() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import cast
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -62,17 +63,35 @@ def test_what_programs_write_is_understood(said: str, answer: Answer) -> None:
     assert ask(Store(said)) == answer
 
 
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+
 @pytest.fixture
 def address() -> Iterator[str]:
-    """A registry of one image."""
+    """A registry of one open image, and of one for which anyone gets a token, as at Docker Hub."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
-            there = self.path == "/v2/me/mnist/manifests/latest" and "oci.image.index" in self.headers["Accept"]
-            self.send_response(200 if there else 404)
-            if there:
+            name = self.path.removeprefix("/v2/").removesuffix("/manifests/latest")
+            told = self.headers.get("Authorization") == "Bearer let-me-in"
+            status = {"me/mnist": 200, "library/python": 200 if told else 401, "me/private": 401}.get(name, 404)
+            self.send_response(status)
+            if status == 401:
+                realm = f"http://{self.headers['Host']}/token"
+                scope = f"repository:{name}:pull"
+                self.send_header("WWW-Authenticate", f'Bearer realm="{realm}",service="hub",scope="{scope}"')
+            if status == 200 and "oci.image.index" in self.headers["Accept"]:
                 self.send_header("Docker-Content-Digest", DIGEST)
             self.end_headers()
+
+        def do_GET(self) -> None:
+            asked = parse_qs(urlsplit(self.path).query)
+            may = asked == {"service": ["hub"], "scope": ["repository:library/python:pull"]}
+            self.send_response(200 if may else 403)
+            self.end_headers()
+            self.wfile.write(b'{"token": "let-me-in"}' if may else b"{}")
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
             del format, args
@@ -92,6 +111,32 @@ def test_a_store_that_has_only_python_asks_with_that(address: str, tmp_path: Pat
     assert ask(store, registry.url(address, known, insecure=True)) == Answer(200, DIGEST)
     assert ask(store, registry.url(address, unknown, insecure=True)) == Answer(404)
     assert ask(store, registry.url("127.0.0.1:1", insecure=True)) == Answer()
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"), [("me/mnist", DIGEST), ("library/python", DIGEST), ("me/private", ""), ("me/other", "")]
+)
+def test_what_anyone_may_know_is_asked_from_here(address: str, name: str, digest: str) -> None:
+    assert registry.digest_from_here(registry.url(address, f"{name}/manifests/latest", insecure=True)) == digest
+
+
+def test_a_registry_that_cannot_be_reached_from_here() -> None:
+    assert registry.digest_from_here(registry.url("127.0.0.1:1", "x/manifests/1", insecure=True)) == ""
+
+
+@pytest.mark.parametrize(
+    ("image", "where"),
+    [
+        ("python", ("index.docker.io", "library/python/manifests/latest")),
+        ("python:3.12", ("index.docker.io", "library/python/manifests/3.12")),
+        ("docker.io/me/mnist", ("index.docker.io", "me/mnist/manifests/latest")),
+        ("localhost/base:1", ("localhost", "base/manifests/1")),
+        ("r:5000/a/b/c:1", ("r:5000", "a/b/c/manifests/1")),
+        (f"r.example/a:1@{DIGEST}", ("r.example", f"a/manifests/{DIGEST}")),
+    ],
+)
+def test_where_an_image_is(image: str, where: tuple[str, str]) -> None:
+    assert registry.manifest(image) == where
 
 
 def test_a_store_that_has_nothing_says_so(tmp_path: Path) -> None:

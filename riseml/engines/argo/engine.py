@@ -24,6 +24,7 @@ from riseml.status import ExperimentStatus, SetStatus, State
 if TYPE_CHECKING:
     from riseml.causes.evidence import Evidence
     from riseml.cluster.forwarding import Forwarding
+    from riseml.engines.argo.images import Images
     from riseml.engines.argo.volume import StoreVolume
     from riseml.images import ImageKey
     from riseml.project import Snapshot
@@ -191,19 +192,16 @@ class ArgoEngine:
 
         return boards.way(self, run, port, tell)
 
-    def image_key(self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str]) -> "ImageKey":
+    def image_key(
+        self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str], base: str | None = None
+    ) -> "ImageKey":
         """Return the key of a plan's image."""
-        from riseml.engines.argo import images  # noqa: PLC0415
-
         del environment
-        return images.key(plan, self.home, revision)
+        return self._images().key(plan, self.home, revision, base)
 
     def image(self, key: "ImageKey") -> str | None:
         """Return the image that the registry has for a key."""
-        from riseml.engines.argo import images  # noqa: PLC0415
-
-        known = images.Images(self.api, self.namespace, self.store)
-        return known.build(key, insecure=self.place.target.insecure_registry).image
+        return self._images().build(key).image
 
     def evidence(self, run: Id) -> "Evidence":
         """Return what explains the state of a run, or of a part of it; without logs."""
@@ -229,6 +227,11 @@ class ArgoEngine:
         return partial(boards.fetch, self.store_of(run), place, folder)
 
     # How it is done
+
+    def _images(self) -> "Images":
+        from riseml.engines.argo.images import Images  # noqa: PLC0415
+
+        return Images(self.api, self.namespace, self.store, self.place.target)
 
     def _seen(self, run: Id) -> tuple[SetStatus, list_[Object]]:
         """Return one run in full, and its Workflows: none where the archive is all there is."""

@@ -2,48 +2,86 @@
 
 The ConfigMap `riseml-images` maps keys to `image@sha256:…`. Only its user can write there, so nobody else can put
 another image under a key. A build that has ended since is found by the label of its Workflow.
+
+It also maps `base-<digest of a name>` to what the tag of a base image was when its registry last told: where that does
+not answer, this goes on to count, and no image is built anew for want of an answer.
 """
 
+import hashlib
+import json
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from riseml import labels
 from riseml.cluster import registry
 from riseml.cluster.api import Api, path
 from riseml.cluster.store import StorePod
-from riseml.images import ImageKey, image_key
+from riseml.images import BASE, ImageKey, image_key
 from riseml.project.listing import contents
-from riseml.spec import Build, ExperimentSet
+from riseml.spec import Build, ExperimentSet, Target
 
 KEPT = "riseml-images"
 _DIGEST = re.compile(r"(?P<registry>[^/]+)/(?P<name>.+)@(?P<digest>sha256:[0-9a-f]{64})")
 _NOT_THERE = 404  # HTTP status
-
-
-def key(plan: ExperimentSet, home: Path, revision: str) -> ImageKey:
-    """Return the key of a plan's image for the code of a revision in the home's repository.
-
-    Raises:
-        ProjectError: the code cannot be read.
-    """
-    return image_key(plan, contents(home, plan.project, revision))
+_SILENCE = timedelta(hours=1)  # how long a registry that did not answer is not asked again: that takes seconds
 
 
 class Images:
     """The images of one user's namespace."""
 
-    def __init__(self, api: Api, namespace: str, store: StorePod) -> None:
-        self._api, self._namespace, self._store = api, namespace, store
+    def __init__(self, api: Api, namespace: str, store: StorePod, target: Target) -> None:
+        self._api, self._store, self._target = api, store, target
+        self._namespace, self._path = namespace, path("configmaps", namespace, KEPT)
+        self._known: Mapping[str, str] | None = None
 
-    def build(self, wanted: ImageKey, *, insecure: bool) -> Build:
+    def key(self, plan: ExperimentSet, home: Path, revision: str, base: str | None = None) -> ImageKey:
+        """Return the key of a plan's image for the code of a revision in the home's repository.
+
+        `base` is the image that install steps start from; None for what the registry says of the plan's now.
+
+        Raises:
+            ProjectError: the code cannot be read.
+        """
+        files = contents(home, plan.project, revision)
+        return image_key(plan, files, base=self.base(plan.image) if base is None else base)
+
+    def build(self, wanted: ImageKey) -> Build:
         """Return the build that a key needs: none where its image is known and the registry still has it."""
-        kept = (self._api.find(self._path) or {}).get("data") or {}
-        image = kept.get(wanted.text) or self._built(wanted.text)
-        if image and not self._is_there(image, insecure=insecure):
+        kept = self._kept.get(wanted.text)
+        image = kept or self._built(wanted.text)
+        if image and not self._is_there(image):
             image = None
-        if image and image != kept.get(wanted.text):
-            self._api.patch(self._path, {"data": {wanted.text: image}})
-        return Build(wanted.text, wanted.files, image)
+        if image and image != kept:
+            self._keep(wanted.text, image)
+        return Build(wanted.text, wanted.files, image, wanted.parts[BASE])
+
+    def base(self, image: str) -> str:
+        """Return an image with the digest that its tag has now, or had when its registry last answered; else as it is.
+
+        A registry with a login is not asked: users cannot read the Secret for it.
+        """
+        if "@" in image:
+            return image
+        key = f"base-{hashlib.sha256(image.encode()).hexdigest()[:24]}"
+        before: Mapping[str, str] = json.loads(self._kept.get(key) or "{}")
+        digest, now = before.get("digest", ""), datetime.now(UTC)
+        silent = before.get("silent")
+        if silent is None or now - datetime.fromisoformat(silent) > _SILENCE:
+            told = self._ask(image)
+            after = {"image": image, "digest": told or digest, **({} if told else {"silent": now.isoformat()})}
+            if after != before:
+                self._keep(key, json.dumps(after))
+            digest = told or digest
+        return f"{image}@{digest}" if digest else image
+
+    def _ask(self, image: str) -> str:
+        """Return the digest of an image's tag; empty where nobody tells."""
+        where, what = registry.manifest(image)
+        own = where == self._target.registry
+        address = registry.url(where, what, insecure=own and self._target.insecure_registry)
+        return ("" if own else registry.digest_from_here(address)) or registry.ask(self._store, address).digest
 
     def _built(self, wanted: str) -> str | None:
         """Return the image of a build that has ended since somebody last looked."""
@@ -59,15 +97,20 @@ class Images:
                         return str(image)
         return None
 
-    def _is_there(self, image: str, *, insecure: bool) -> bool:
+    def _is_there(self, image: str) -> bool:
         match = _DIGEST.fullmatch(image)
         if match is None:
             return False
         what = f"{match['name']}/manifests/{match['digest']}"
+        address = registry.url(match["registry"], what, insecure=self._target.insecure_registry)
         # Where nothing here can ask, or nobody answers, it is taken to be there.
-        answer = registry.ask(self._store, registry.url(match["registry"], what, insecure=insecure))
-        return answer.status != _NOT_THERE
+        return registry.ask(self._store, address).status != _NOT_THERE
 
     @property
-    def _path(self) -> str:
-        return path("configmaps", self._namespace, KEPT)
+    def _kept(self) -> Mapping[str, str]:
+        if self._known is None:
+            self._known = (self._api.find(self._path) or {}).get("data") or {}
+        return self._known
+
+    def _keep(self, key: str, value: str) -> None:
+        self._api.patch(self._path, {"data": {key: value}})

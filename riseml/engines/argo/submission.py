@@ -14,7 +14,7 @@ from riseml.cluster.store import StorePod
 from riseml.compiler import compile_workflow, limits, record
 from riseml.engines import Started, Submission
 from riseml.engines.argo import archive, shards
-from riseml.engines.argo.images import Images, key
+from riseml.engines.argo.images import Images
 from riseml.engines.argo.place import Place
 from riseml.errors import InvalidInputError, NotAllowedError, UnreachableError, UnsupportedError
 from riseml.spec import Build, ExperimentSet, Origin, Target
@@ -38,7 +38,10 @@ def start(submission: Submission, place: Place, store: StorePod, *, home: Path, 
         )
     place.node = submission.node
     target = place.target
-    build = _build(plan, submission.revision, place, store, home) if plan.install else None
+    build = None
+    if plan.install:
+        images = Images(place.api, place.namespace, store, target)
+        build = images.build(images.key(plan, home, submission.revision))
     if place.number == 1:  # the volume may have outlived an earlier user of this name, and no number is used twice
         place.begin_after(archive.last_number(store, user))
     origin, documents = _numbered(plan, submission.revision, build, place, user)
@@ -50,11 +53,6 @@ def start(submission: Submission, place: Place, store: StorePod, *, home: Path, 
     several = f"the set is kept in {len(documents)} Workflows: it is too large for one"
     remarks = (several,) if len(documents) > 1 else ()
     return Started(origin.number or 0, documents[0]["metadata"]["name"], plan.is_set, len(plan.experiments), remarks)
-
-
-def _build(plan: ExperimentSet, revision: str, place: Place, store: StorePod, home: Path) -> Build:
-    images = Images(place.api, place.namespace, store)
-    return images.build(key(plan, home, revision), insecure=place.target.insecure_registry)
 
 
 def _numbered(

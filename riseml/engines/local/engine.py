@@ -103,8 +103,11 @@ class LocalEngine:
         whole = self.home.joinpath("output", row["user"], row["project"], str(row["number"]))
         return whole / str(run.sub) if run.sub is not None and row["is_set"] else whole
 
-    def image_key(self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str]) -> "ImageKey":
+    def image_key(
+        self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str], base: str | None = None
+    ) -> "ImageKey":
         """Return the key of a plan's environment."""
+        del base  # it is a Python of this machine
         from riseml.engines.local import builds  # noqa: PLC0415
 
         return builds.image_key_of(plan, revision, self.home, environment)
