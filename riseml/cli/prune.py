@@ -17,8 +17,9 @@ def command(
 ) -> None:
     """Delete what ended long ago.
 
-    Record, logs and output of whole runs; asks on a terminal. Environments of
-    install steps that nothing has used since go, too.
+    Record, logs and output of whole runs; asks on a terminal. Environments and
+    images of install steps that nothing has used since, and code that no run
+    is of, go, too, unless something runs.
 
     Examples:
       riseml prune --older-than 14d --dry-run
@@ -40,4 +41,5 @@ def command(
     for name in client.delete(*(run.id for run in old)):
         output.say(f"deleted {name}")
     if unused := client.tidy(age):
-        output.note(f"Dropped {text.plural(unused, 'environment')} that nothing has used since.")
+        what = "image" if client.engine.name == "argo" else "environment"
+        output.note(f"Dropped {text.plural(unused, what)} that nothing has used since.")

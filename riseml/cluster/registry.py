@@ -17,20 +17,27 @@ MANIFESTS = ", ".join(
         "docker.distribution.manifest.v2",
     )
 )
-# What a store's image can ask with: all write the head of the answer, BusyBox' wget of a refusal its first line only.
+# What a store's image can ask with: all write the head of the answer, BusyBox' wget of a refusal its first line only,
+# and of DELETE nothing at all.
 _ASK = """
-if command -v curl > /dev/null; then curl -ksSI --max-time 10 -H "Accept: $2" "$1" 2>&1 || :
-elif command -v wget > /dev/null; then wget -T 10 -S -q -O /dev/null --header "Accept: $2" "$1" 2>&1 || :
+if command -v curl > /dev/null; then
+  case $3 in HEAD) how=-I ;; *) how="-X $3" ;; esac
+  curl -ksS $how -D - -o /dev/null --max-time 10 -H "Accept: $2" "$1" 2>&1 || :
+elif command -v wget > /dev/null; then
+  case $3 in HEAD) how= ;; *) how=--method=$3 ;; esac
+  wget -T 10 -S -q -O /dev/null $how --header "Accept: $2" "$1" 2>&1 || :
 elif command -v python3 > /dev/null; then python3 -c 'import sys, urllib.error as e, urllib.request as r
-try: said = r.urlopen(r.Request(sys.argv[1], headers={"Accept": sys.argv[2]}, method="HEAD"), timeout=10)
+asked = r.Request(sys.argv[1], headers={"Accept": sys.argv[2]}, method=sys.argv[3])
+try: said = r.urlopen(asked, timeout=10)
 except e.HTTPError as error: said = error
 except OSError: sys.exit()
 print("HTTP/1.1", said.status)
-print(said.headers)' "$1" "$2"
+print(said.headers)' "$@"
 else echo cannot; fi
 """
 _HUB, _HUB_API = "docker.io", "index.docker.io"  # where an image is whose name has no registry
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
+_GONE = (200, 202, 404)  # HTTP statuses after DELETE
 _CONNECT, _READ = 2.0, 5.0  # seconds
 _STATUS = re.compile(r"HTTP/[0-9.]+ (\d{3})")
 _EXACT = re.compile(r"sha256:[0-9a-f]{64}")
@@ -60,7 +67,20 @@ def ask(store: StorePod, address: str) -> Answer:
     Raises:
         UnreachableError: there is no store.
     """
-    said = store.script(_ASK, address, MANIFESTS).decode(errors="replace")
+    return _said(store, address, "HEAD")
+
+
+def forget(store: StorePod, address: str) -> bool:
+    """Delete a manifest; return whether it is gone. Its layers go when the registry collects its garbage.
+
+    Raises:
+        UnreachableError: there is no store.
+    """
+    return _said(store, address, "DELETE").status in _GONE
+
+
+def _said(store: StorePod, address: str, method: str) -> Answer:
+    said = store.script(_ASK, address, MANIFESTS, method).decode(errors="replace")
     if said.strip() == "cannot":
         return Answer(asked=False)
     statuses, digest = _STATUS.findall(said), _DIGEST.search(said)

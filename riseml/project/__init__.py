@@ -63,3 +63,14 @@ def prune(repository: Place, keep: Iterable[str]) -> None:
     from riseml.project import pruning  # noqa: PLC0415
 
     pruning.prune(repository, keep)
+
+
+def tidy(home: Place, keep: Iterable[str]) -> None:
+    """Prune all of a home's repositories but those in which somebody may just be about to start a run.
+
+    Raises:
+        HomeError: a repository cannot be written, or Git is missing.
+    """
+    from riseml.project import pruning  # noqa: PLC0415
+
+    pruning.tidy(home, keep)

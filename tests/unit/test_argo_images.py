@@ -1,7 +1,7 @@
 """Images of a user on a cluster: what the tag of a base image counts as, and whether a key's image is still there."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, cast
 
 import pytest
@@ -16,7 +16,20 @@ from riseml.spec import Target
 
 ONE, TWO = (f"sha256:{digit * 64}" for digit in "12")
 BUILT = f"registry.riseml:5000/me/mnist@{ONE}"
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TODAY = "2026-03-01"
 KEY = ImageKey("k", {"image": f"python:3.12@{ONE}"}, ("requirements.txt",))
+
+
+class Clock(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return NOW
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("riseml.engines.argo.images.datetime", Clock)
 
 
 class Namespace:
@@ -33,7 +46,7 @@ class Namespace:
 
     def patch(self, at: str, body: Any) -> None:
         self.patches += 1
-        self.data |= body["data"]
+        self.data = {key: value for key, value in (self.data | body["data"]).items() if value is not None}
 
     def items(self, at: str, **query: Any) -> list[Any]:
         assert query["labelSelector"] == "riseml.io/image-key=k"
@@ -46,6 +59,8 @@ class Registries:
     def __init__(self) -> None:
         self.here = self.store = ""
         self.status = 200
+        self.forgotten: list[str] = []
+        self.forgets = True
         self.asked: list[str] = []
 
     def from_here(self, address: str) -> str:
@@ -56,12 +71,17 @@ class Registries:
         self.asked.append(f"store {address}")
         return Answer(self.status, self.store)
 
+    def forget(self, store: StorePod, address: str) -> bool:
+        self.forgotten.append(address)
+        return self.forgets
+
 
 @pytest.fixture
 def registries(monkeypatch: pytest.MonkeyPatch) -> Registries:
     made = Registries()
     monkeypatch.setattr(registry, "digest_from_here", made.from_here)
     monkeypatch.setattr(registry, "ask", made.from_store)
+    monkeypatch.setattr(registry, "forget", made.forget)
     return made
 
 
@@ -116,7 +136,7 @@ def test_silence_changes_no_key_and_costs_its_time_once_an_hour(namespace: Names
     registries.here = TWO
     assert images(namespace).base("python:3.12") == f"python:3.12@{ONE}"
     (name, text), *_ = namespace.data.items()
-    earlier = datetime.now(UTC) - timedelta(minutes=61)
+    earlier = NOW - timedelta(minutes=61)
     namespace.data[name] = json.dumps({**json.loads(text), "silent": earlier.isoformat()})
     assert images(namespace).base("python:3.12") == f"python:3.12@{TWO}"
 
@@ -142,9 +162,12 @@ def test_a_key_that_nobody_has_built(namespace: Namespace, registries: Registrie
 def test_a_build_that_has_ended_since_is_kept(namespace: Namespace, registries: Registries) -> None:
     namespace.workflows = [built(""), built(BUILT)]
     assert images(namespace).build(KEY).image == BUILT
-    assert namespace.data == {"k": BUILT}
+    assert namespace.data == {"k": f"{BUILT} {TODAY}"}
     assert images(namespace).build(KEY).image == BUILT
     assert namespace.patches == 1
+    namespace.data["k"] = f"{BUILT} 2026-01-01"
+    assert images(namespace).build(KEY).image == BUILT
+    assert namespace.data == {"k": f"{BUILT} {TODAY}"}
     assert registries.asked[0] == f"store https://registry.riseml:5000/v2/me/mnist/manifests/{ONE}"
 
 
@@ -159,3 +182,22 @@ def test_an_image_that_the_registry_has_lost(
 def test_what_is_no_digest_is_not_run(namespace: Namespace, registries: Registries) -> None:
     namespace.data["k"] = "registry.riseml:5000/me/mnist:latest"
     assert images(namespace).build(KEY).image is None
+
+
+def test_images_that_nothing_has_used_for_long_go(namespace: Namespace, registries: Registries) -> None:
+    newer, older, oldest = (f"registry.riseml:5000/me/mnist@sha256:{digit * 64}" for digit in "345")
+    base = json.dumps({"image": "python", "digest": ONE})
+    kept = {"used": f"{newer} 2026-03-01", "base-1": base}
+    namespace.data = {**kept, "a": f"{older} 2026-02-28", "b": oldest, "c": f"{newer} 2025-12-31"}
+    assert images(namespace).tidy(NOW.timestamp()) == 3
+    assert namespace.data == kept
+    name = "https://registry.riseml:5000/v2/me/mnist/manifests/sha256:"
+    assert registries.forgotten == [f"{name}{'4' * 64}", f"{name}{'5' * 64}"]
+
+
+def test_an_image_that_the_registry_does_not_forget_stays_known(namespace: Namespace, registries: Registries) -> None:
+    registries.forgets = False
+    namespace.data = {"a": f"{BUILT} 2026-02-28", "broken": "latest"}
+    assert images(namespace).tidy(NOW.timestamp()) == 1
+    assert namespace.data == {"a": f"{BUILT} 2026-02-28"}
+    assert images(namespace).tidy(NOW.timestamp()) == 0

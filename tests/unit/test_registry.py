@@ -86,6 +86,11 @@ def address() -> Iterator[str]:
                 self.send_header("Docker-Content-Digest", DIGEST)
             self.end_headers()
 
+        def do_DELETE(self) -> None:
+            status = {"/v2/me/mnist/manifests/latest": 202, "/v2/me/kept/manifests/latest": 405}.get(self.path, 404)
+            self.send_response(status)
+            self.end_headers()
+
         def do_GET(self) -> None:
             asked = parse_qs(urlsplit(self.path).query)
             may = asked == {"service": ["hub"], "scope": ["repository:library/python:pull"]}
@@ -111,6 +116,13 @@ def test_a_store_that_has_only_python_asks_with_that(address: str, tmp_path: Pat
     assert ask(store, registry.url(address, known, insecure=True)) == Answer(200, DIGEST)
     assert ask(store, registry.url(address, unknown, insecure=True)) == Answer(404)
     assert ask(store, registry.url("127.0.0.1:1", insecure=True)) == Answer()
+
+
+@pytest.mark.parametrize(("name", "gone"), [("mnist", True), ("other", True), ("kept", False)])
+def test_a_manifest_is_forgotten(address: str, tmp_path: Path, name: str, gone: bool) -> None:
+    (tmp_path / "python3").symlink_to(sys.executable)
+    there = registry.url(address, f"me/{name}/manifests/latest", insecure=True)
+    assert registry.forget(cast(StorePod, Store(programs=tmp_path)), there) is gone
 
 
 @pytest.mark.parametrize(

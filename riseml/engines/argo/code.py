@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from riseml.cluster import pipe
@@ -12,7 +13,28 @@ from riseml.cluster.execution import CommandError
 from riseml.cluster.store import CONTAINER, REPOSITORIES, StorePod
 from riseml.errors import RiseMLError, UnreachableError
 
-_HAS = 'git --git-dir="$1" cat-file -e "$2^{commit}" 2> /dev/null'
+# Whoever asks is about to start a run of it: `prune` goes by these stamps.
+_HAS = """
+git --git-dir="$1" cat-file -e "$2^{commit}" 2> /dev/null
+mkdir -p "$1/riseml"; : > "$1/riseml/used-$2"
+"""
+_PROJECTS = "cd \"$1\" 2> /dev/null || exit 0; find . -maxdepth 1 -name '*.git' -print0"
+# Each revision that stays gets a reference of its own in place of the machines' branches: these begin anew, and only
+# what differs from one of the references travels. What came within the last hour may be somebody's who pushes now.
+_PRUNE = r"""
+cd "$1"; export GIT_DIR=.
+find riseml -name 'used-*' -mmin +60 -exec rm -f {} + 2> /dev/null || :
+{ cat; ls riseml 2> /dev/null | sed -n 's|^used-||p'; } | sort -u | sed 's|$|^{commit}|' |
+  git cat-file --batch-check='%(objectname) %(objecttype)' | sed -n 's|^\(.*\) commit$|refs/keep/\1|p' > riseml-keep
+{
+  sed 's|.*/\(.*\)|update & \1|' riseml-keep
+  git for-each-ref --format='%(refname)' | grep -vxFf riseml-keep | sed 's|^|delete |'
+} > riseml-refs
+git update-ref --stdin < riseml-refs
+rm -f riseml-keep riseml-refs
+git repack -A -d -q --unpack-unreachable=1.hour.ago
+git prune --expire=1.hour.ago
+"""
 _RECEIVE = (
     'test -e "$1/HEAD" || git init -q --bare "$1"; '
     'exec git -c receive.denyDeletes=false -c gc.auto=0 -c receive.autogc=false receive-pack "$1"'
@@ -35,6 +57,13 @@ def push(store: StorePod, home: Path, project: str, revision: str) -> None:
         if _has(store, place, revision):
             return
     raise UnreachableError(f"the code could not be pushed to the cluster: {said}", "`riseml doctor` may say more.")
+
+
+def prune(store: StorePod, revisions: Iterable[str]) -> None:
+    """Drop all code from the store but these revisions, and what was brought there within the last hour."""
+    kept = "".join(f"{each}\n" for each in revisions).encode()
+    for project in store.script(_PROJECTS, REPOSITORIES).decode().split("\0")[:-1]:
+        store.script(_PRUNE, f"{REPOSITORIES}/{project}", stdin=[kept])
 
 
 def _has(store: StorePod, place: str, revision: str) -> bool:

@@ -90,9 +90,23 @@ class ArgoEngine:
         self.api.delete(at, query={"labelSelector": f"{labels.NUMBER}={whole.number}"}, propagationPolicy="Background")
 
     def tidy(self, before: float) -> int:
-        """Drop nothing: images and code of a cluster are kept until an administrator removes them."""
-        del before
-        return 0
+        """Drop images unused since `before` (unix seconds), and code that no run refers to; return how many images.
+
+        Nothing while something runs: it may be about to use what looks unused.
+        """
+        from riseml.engines.argo import code  # noqa: PLC0415 (only `prune` needs it)
+        from riseml.engines.local.store import Store  # noqa: PLC0415
+        from riseml.project import tidy  # noqa: PLC0415
+
+        if self.list(Query()):
+            return 0
+        found = listing.known(self, self.namespace, labels.NUMBER)
+        kept = {str(each["metadata"].get("annotations", {}).get(labels.REVISION, "")) for each in found}
+        kept |= {run.revision for run in archive.runs(self.store, self.user, Query())}
+        kept.discard("")  # of Workflows that have no code
+        code.prune(self.store, kept)
+        tidy(self.home, kept.union(Store(self.home).revisions()))  # or the next push would bring all of it again
+        return self._images().tidy(before)
 
     def secrets(self) -> Iterable[str]:
         """Return the names of the user's secrets."""

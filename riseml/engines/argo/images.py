@@ -1,7 +1,7 @@
 """Which image a plan's install steps make, and whether there is one: key ──▶ digest, kept in the user's own namespace.
 
-The ConfigMap `riseml-images` maps keys to `image@sha256:…`. Only its user can write there, so nobody else can put
-another image under a key. A build that has ended since is found by the label of its Workflow.
+The ConfigMap `riseml-images` maps keys to `image@sha256:… <day of last use>`. Only its user can write there, so nobody
+else can put another image under a key. A build that has ended since is found by the label of its Workflow.
 
 It also maps `base-<digest of a name>` to what the tag of a base image was when its registry last told: where that does
 not answer, this goes on to count, and no image is built anew for want of an answer.
@@ -23,7 +23,8 @@ from riseml.project.listing import contents
 from riseml.spec import Build, ExperimentSet, Target
 
 KEPT = "riseml-images"
-_DIGEST = re.compile(r"(?P<registry>[^/]+)/(?P<name>.+)@(?P<digest>sha256:[0-9a-f]{64})")
+_BASE = "base-"
+_DIGEST = re.compile(r"[^/]+/.+@sha256:[0-9a-f]{64}")
 _NOT_THERE = 404  # HTTP status
 _SILENCE = timedelta(hours=1)  # how long a registry that did not answer is not asked again: that takes seconds
 
@@ -49,13 +50,27 @@ class Images:
 
     def build(self, wanted: ImageKey) -> Build:
         """Return the build that a key needs: none where its image is known and the registry still has it."""
-        kept = self._kept.get(wanted.text)
-        image = kept or self._built(wanted.text)
+        kept = self._kept.get(wanted.text, "")
+        image = kept.partition(" ")[0] or self._built(wanted.text)
         if image and not self._is_there(image):
             image = None
-        if image and image != kept:
-            self._keep(wanted.text, image)
+        if image and (used := f"{image} {datetime.now(UTC).date()}") != kept:
+            self._keep(wanted.text, used)
         return Build(wanted.text, wanted.files, image, wanted.parts[BASE])
+
+    def tidy(self, before: float) -> int:
+        """Have the registry forget images that were last used before a time (unix seconds); return how many.
+
+        One that cannot be deleted there stays known.
+        """
+        limit = datetime.fromtimestamp(before, UTC).date().isoformat()
+        found = {key: value.split(" ") for key, value in self._kept.items() if not key.startswith(_BASE)}
+        old = {key: image for key, (image, *used) in found.items() if not used or used[0] < limit}
+        needed = {image for key, (image, *_) in found.items() if key not in old}
+        gone = [key for key, image in old.items() if image in needed or self._forget(image)]
+        if gone:
+            self._api.patch(self._path, {"data": dict.fromkeys(gone)})
+        return len(gone)
 
     def base(self, image: str) -> str:
         """Return an image with the digest that its tag has now, or had when its registry last answered; else as it is.
@@ -64,7 +79,7 @@ class Images:
         """
         if "@" in image:
             return image
-        key = f"base-{hashlib.sha256(image.encode()).hexdigest()[:24]}"
+        key = f"{_BASE}{hashlib.sha256(image.encode()).hexdigest()[:24]}"
         before: Mapping[str, str] = json.loads(self._kept.get(key) or "{}")
         digest, now = before.get("digest", ""), datetime.now(UTC)
         silent = before.get("silent")
@@ -98,13 +113,21 @@ class Images:
         return None
 
     def _is_there(self, image: str) -> bool:
-        match = _DIGEST.fullmatch(image)
-        if match is None:
-            return False
-        what = f"{match['name']}/manifests/{match['digest']}"
-        address = registry.url(match["registry"], what, insecure=self._target.insecure_registry)
+        address = self._address(image)
         # Where nothing here can ask, or nobody answers, it is taken to be there.
-        return registry.ask(self._store, address).status != _NOT_THERE
+        return bool(address) and registry.ask(self._store, address).status != _NOT_THERE
+
+    def _forget(self, image: str) -> bool:
+        address = self._address(image)
+        return not address or registry.forget(self._store, address)
+
+    def _address(self, image: str) -> str:
+        """Return where the registry has a built image; empty for what is no such image."""
+        if not _DIGEST.fullmatch(image):
+            return ""
+        where, _, name = image.partition("/")
+        name, _, digest = name.partition("@")
+        return registry.url(where, f"{name}/manifests/{digest}", insecure=self._target.insecure_registry)
 
     @property
     def _kept(self) -> Mapping[str, str]:

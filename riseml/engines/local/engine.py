@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from riseml.storage.folder import Folder
 
 _BLINK = 0.05  # seconds between looks at the database while following
-_FRESH = 600.0  # seconds in which a snapshot may still be on its way to becoming a run
 _ENDING = 60.0  # seconds; twice what a job is given to end
 _CHECK = 2.0  # seconds between looks whether the controller is still there
 
@@ -85,14 +84,11 @@ class LocalEngine:
     def tidy(self, before: float) -> int:
         """Drop environments unused since `before` (unix seconds), and code that no run refers to; return how many."""
         from riseml.engines.local import builds  # noqa: PLC0415 (only `prune` needs it)
-        from riseml.project import prune  # noqa: PLC0415
+        from riseml.project import tidy  # noqa: PLC0415
 
         if self._read().unfinished():
             return 0  # one of them may be about to use what looks unused
-        kept = self._read().revisions()
-        for branch in (self.home / "store" / "repos").glob("*.git/refs/heads/riseml"):
-            if time.time() - branch.stat().st_mtime > _FRESH:  # else somebody may be just about to start it
-                prune(branch.parents[2], kept)
+        tidy(self.home, self._read().revisions())
         return builds.tidy(self.home, before)
 
     # Read
