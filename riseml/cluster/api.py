@@ -201,10 +201,9 @@ class Api:
                 continue
 
     def delete(self, at: str, **options: Any) -> bool:
-        """Delete an object, or with a selector in `query` a list; return whether there was one."""
-        query = options.pop("query", {})
+        """Delete an object; return whether there was one."""
         try:
-            self._ask("DELETE", at, query=query, body={"apiVersion": "v1", "kind": "DeleteOptions", **options})
+            self._ask("DELETE", at, body={"apiVersion": "v1", "kind": "DeleteOptions", **options})
         except NotFoundError:
             return False
         return True

@@ -1,4 +1,4 @@
-"""docs/cluster.md, typed on the cluster of KUBECONFIG, whose nodes have the images that `test_system.py` names.
+"""docs/cluster.md, typed on the cluster of KUBECONFIG, whose nodes have the images that `installed.py` names.
 
 Users paul and ida, and what is installed, are removed at the end; and before, where an earlier try was cut short.
 """
@@ -17,13 +17,13 @@ import pytest
 from riseml.cluster import namespace_of
 from riseml.cluster.api import Api, path
 from riseml.cluster.connection import from_kubeconfig
-from tests.cluster import test_system
+from tests.cluster import installed
 from tests.cluster.place import wait_until
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.xdist_group("system")]
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "cluster.md"
-IMAGE = os.environ.get("RISEML_TEST_BASE_IMAGE", f"{test_system.REGISTRY}/base:1")
+IMAGE = os.environ.get("RISEML_TEST_BASE_IMAGE", f"{installed.REGISTRY}/base:1")
 _BLOCK = re.compile(r"```(console|yaml|python)\n(.*?)```", re.DOTALL)
 _PROMPT = re.compile(r"(\w+)\$ (.*)")
 _USERS = ("paul", "ida")
@@ -68,7 +68,7 @@ def desk(tmp_path: Path) -> Iterator[Path]:
     for who in ("admin", *_USERS):
         (tmp_path / who / ".riseml").mkdir(parents=True)
     own = f"/var/lib/riseml-volumes/session-{os.getpid()}/"  # what users of an earlier try have left is not theirs
-    (tmp_path / "admin" / "values.yml").write_text(test_system.TEXT.replace("/var/lib/riseml-volumes/", own))
+    (tmp_path / "admin" / "values.yml").write_text(installed.TEXT.replace("/var/lib/riseml-volumes/", own))
     yield tmp_path
     _clear()
 

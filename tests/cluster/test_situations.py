@@ -21,9 +21,9 @@ from riseml.causes import Cause
 from riseml.client import Client
 from riseml.cluster.api import path
 from riseml.ids import Id
+from tests.cluster.installed import REGISTRY
 from tests.cluster.place import IMAGE
 from tests.cluster.test_durability import NAMESPACE, argo, limits, on_node, there
-from tests.cluster.test_system import REGISTRY
 from tests.contract import cluster
 from tests.contract.bench import Bench
 

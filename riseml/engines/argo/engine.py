@@ -87,7 +87,8 @@ class ArgoEngine:
             raise RiseMLError(f"{whole.id} has not ended (it is {whole.state})", f"`riseml kill {whole.id}` ends it.")
         archive.remove(self.store_of(run), whole)
         at = path("workflows", self.namespace_of(run))
-        self.api.delete(at, query={"labelSelector": f"{labels.NUMBER}={whole.number}"}, propagationPolicy="Background")
+        for each in list(self.api.items(at, metadata=True, labelSelector=f"{labels.NUMBER}={whole.number}")):
+            self.api.delete(f"{at}/{each['metadata']['name']}", propagationPolicy="Background")
 
     def tidy(self, before: float) -> int:
         """Drop images unused since `before` (unix seconds), and code that no run refers to; return how many images.

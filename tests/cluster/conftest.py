@@ -1,0 +1,60 @@
+"""The system as an administrator installs it, and a user, for tests on the cluster of KUBECONFIG."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from riseml.cluster import certificates, installation
+from riseml.cluster.api import Api, path
+from riseml.cluster.connection import from_kubeconfig
+from riseml.cluster.users import User, Users
+from riseml.cluster.values import Values, read_values
+from tests.cluster.installed import PLACE, USER, VALUES
+from tests.cluster.place import wait_until
+
+
+@pytest.fixture(scope="module")
+def api() -> Api:
+    return Api(from_kubeconfig())
+
+
+@pytest.fixture(scope="module")
+def values(api: Api) -> Values:
+    now = datetime.now(UTC)
+    installation.apply(api, VALUES, installation.plan(api, VALUES, now), now)
+    wait_until(lambda: not installation.not_ready(api), 120, "BuildKit")
+    return read_values(api)
+
+
+@pytest.fixture(scope="module")
+def administrator(api: Api, values: Values) -> Iterator[Api]:
+    """Somebody with the ClusterRole `riseml-admin` and nothing else."""
+    name = {"name": "riseml-system-test"}
+    account = {"kind": "ServiceAccount", **name, "namespace": "default"}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "riseml-admin"}
+    version = "rbac.authorization.k8s.io/v1"
+    accounts, bindings = path("serviceaccounts", "default"), path("clusterrolebindings")
+    api.ensure(accounts, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name})
+    api.ensure(
+        bindings,
+        {"apiVersion": version, "kind": "ClusterRoleBinding", "metadata": name, "roleRef": role, "subjects": [account]},
+    )
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
+    token = api.create(f"{accounts}/{name['name']}/token", request)["status"]["token"]
+    yield Api(replace(api.connection, token=token, certificate=None))
+    api.delete(f"{bindings}/{name['name']}")
+    api.delete(f"{accounts}/{name['name']}")
+
+
+@pytest.fixture(scope="module")
+def user(administrator: Api, values: Values) -> Iterator[User]:
+    users = Users(administrator, values.offer())
+    made = users.create(USER, "test@example.com")
+    certificates.distribute(administrator)
+    yield made
+    administrator.delete(path("namespaces", None, PLACE))
+    for claim in ("data", "output", "store"):
+        administrator.delete(path("persistentvolumes", None, f"{PLACE}-riseml-{claim}"))
+    wait_until(lambda: administrator.find(path("namespaces", None, PLACE)) is None, 90, "the namespace to go")
