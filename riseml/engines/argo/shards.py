@@ -13,9 +13,13 @@ from riseml import labels
 from riseml.cluster.api import Object
 from riseml.errors import RiseMLError
 from riseml.spec import ExperimentSet, Shard
-from riseml.status import SetStatus, State, set_state
+from riseml.status import JobStatus, SetStatus, State, set_state
 
 FILL = 0.8  # of what Argo can keep: the estimate is not exact
+_TELLING = (
+    State.FAILED, State.RUNNING, State.STARTING, State.PENDING, State.BUILDING, State.CREATED, State.KILLED,
+    State.FINISHED,
+)  # fmt: skip
 MOST = 32  # Workflows of one set
 
 
@@ -62,6 +66,10 @@ def merged(parts: Sequence[SetStatus]) -> SetStatus:
     )
 
 
-def _jobs(parts: Sequence[SetStatus]) -> tuple:  # type: ignore[type-arg]
-    """Return the jobs of the run itself: those of the shard where each has come furthest."""
-    return parts[0].jobs
+def _jobs(parts: Sequence[SetStatus]) -> tuple[JobStatus, ...]:
+    """Return the jobs of the run itself, each as in the shard that tells most: where it has failed, or goes on."""
+    found: dict[str, JobStatus] = {}
+    for job in (job for part in parts for job in part.jobs):
+        if job.id not in found or _TELLING.index(job.state) < _TELLING.index(found[job.id].state):
+            found[job.id] = job
+    return tuple(found.values())
