@@ -65,9 +65,9 @@ def shown(bench: Bench, number: int, state: State, reason: str, seconds: float =
 
 
 @contextmanager
-def there(bench: Bench, kind: str, body: Object) -> Iterator[None]:
+def there(kind: str, body: Object) -> Iterator[None]:
     """Have an object in the namespace for a while."""
-    api, at = argo(bench).api, path(kind, NAMESPACE)
+    api, at = cluster.administrator(), path(kind, NAMESPACE)
     name = body["metadata"]["name"]
     api.ensure(at, body)
     try:
@@ -87,7 +87,7 @@ def limits(**amounts: str) -> Object:
 
 def test_out_of_memory(bench: Bench) -> None:
     bench.write({"fill.py": "kept = [bytes(range(256)) * 40_000 for _ in range(100)]\n"})
-    with there(bench, "limitranges", limits(memory="100Mi")):
+    with there("limitranges", limits(memory="100Mi")):
         number = bench.train("run: [echo begun, python3 fill.py]").number
         said = shown(bench, number, State.FAILED, "OOM", 60)
     assert said.exit_code == 137
@@ -102,7 +102,7 @@ def running(bench: Bench) -> tuple[int, str]:
     number = bench.train("run: [echo begun, sleep 1000]").number
     bench.until_logged(number, "begun")
     bench.until(lambda: job(bench, number).state is State.RUNNING, "it runs")
-    (pod,) = argo(bench).api.items(path("pods", NAMESPACE), labelSelector=f"{labels.WORKFLOW}=durable-{number}")
+    (pod,) = cluster.administrator().items(path("pods", NAMESPACE), labelSelector=f"{labels.WORKFLOW}=durable-{number}")
     return number, path("pods", NAMESPACE, pod["metadata"]["name"])
 
 
@@ -112,7 +112,7 @@ def test_evicted_for_want_of_memory_on_the_node(bench: Bench) -> None:
     state = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
 
     def seen() -> bool:
-        argo(bench).api.patch(f"{pod}/status", {"status": state})
+        cluster.administrator().patch(f"{pod}/status", {"status": state})
         return job(bench, number).state.is_terminal
 
     wait_until(seen, SHOWN, "the eviction")
@@ -124,7 +124,7 @@ def test_evicted_for_want_of_memory_on_the_node(bench: Bench) -> None:
 def test_evicted_by_an_administrator(bench: Bench) -> None:
     number, pod = running(bench)
     name = {"name": pod.rpartition("/")[2], "namespace": NAMESPACE}
-    argo(bench).api.create(f"{pod}/eviction", {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": name})
+    cluster.administrator().create(f"{pod}/eviction", {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": name})
     shown(bench, number, State.FAILED, "DELETED")
     assert bench.log(number).startswith("begun\n")
 
@@ -143,9 +143,9 @@ def test_an_image_that_does_not_exist(bench: Bench) -> None:
 
 def test_the_quota_is_exceeded_for_a_while(bench: Bench) -> None:
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
-    with there(bench, "resourcequotas", quota):
+    with there("resourcequotas", quota):
         at = path("resourcequotas", NAMESPACE, "none")
-        wait_until(lambda: "hard" in argo(bench).api.get(at).get("status", {}), 30, "the quota")
+        wait_until(lambda: "hard" in cluster.administrator().get(at).get("status", {}), 30, "the quota")
         number = bench.train("run: echo done").number
         assert "exceeded quota: none" in shown(bench, number, State.PENDING, "QUOTA").message
     bench.wait(number)
@@ -155,26 +155,26 @@ def test_the_quota_is_exceeded_for_a_while(bench: Bench) -> None:
 def test_a_volume_that_cannot_be_mounted_for_a_while(bench: Bench) -> None:
     """Its folder on the node is something else for a while."""
     argo(bench).store.script("true")  # it has mounted all before
-    on_node(bench, f"cd /node/{NAMESPACE} && mv riseml-data kept && : > riseml-data")
+    on_node(f"cd /node/{NAMESPACE} && mv riseml-data kept && : > riseml-data")
     try:
         number = bench.train("run: echo done").number
         said = shown(bench, number, State.STARTING, "CONFIG")
         assert "FailedMount" in said.message
     finally:
-        on_node(bench, f"cd /node/{NAMESPACE} && rm riseml-data && mv kept riseml-data")
+        on_node(f"cd /node/{NAMESPACE} && rm riseml-data && mv kept riseml-data")
     bench.wait(number)
     assert bench.log(number) == "done\n"
 
 
-def on_node(bench: Bench, script: str) -> None:
-    """Run a script over the folder of all volumes on the node, in a pod of its own."""
-    api, pods = argo(bench).api, path("pods", NAMESPACE)
+def on_node(script: str) -> None:
+    """Run a script over the folder of all volumes on the node, in a pod of its own, where no rules for users hold."""
+    api, pods = cluster.administrator(), path("pods", "default")
     mounts = [{"name": "node", "mountPath": "/node"}]
     container = {"name": "main", "image": IMAGE, "command": ["sh", "-ec", script], "volumeMounts": mounts}
     volume = {"name": "node", "hostPath": {"path": "/var/lib/riseml-recordings"}}
     spec = {"containers": [container], "volumes": [volume], "restartPolicy": "Never"}
     made = api.create(pods, {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "on-node-"}, "spec": spec})
-    at = path("pods", NAMESPACE, made["metadata"]["name"])
+    at = path("pods", "default", made["metadata"]["name"])
     try:
         wait_until(lambda: api.get(at)["status"]["phase"] in {"Succeeded", "Failed"}, 60, "the end of the pod")
         assert api.get(at)["status"]["phase"] == "Succeeded"
@@ -183,7 +183,7 @@ def on_node(bench: Bench, script: str) -> None:
 
 
 def test_missing_rights_of_the_executor(bench: Bench) -> None:
-    api, at = argo(bench).api, path("rolebindings", NAMESPACE, "riseml-job")
+    api, at = cluster.administrator(), path("rolebindings", NAMESPACE, "riseml-job")
     binding = api.get(at)
     api.delete(at)
     try:
@@ -199,7 +199,7 @@ def test_missing_rights_of_the_executor(bench: Bench) -> None:
 
 def test_no_controller(bench: Bench) -> None:
     """None watches Workflows of this instance id."""
-    api, at = argo(bench).api, path("configmaps", NAMESPACE, "riseml")
+    api, at = cluster.administrator(), path("configmaps", NAMESPACE, "riseml")
     usual = api.get(at)["data"]["target"]
     api.patch(at, {"data": {"target": json.dumps({**json.loads(usual), "instance": "nobodys"})}})
     try:
@@ -216,7 +216,14 @@ def test_no_controller(bench: Bench) -> None:
     for followed in bench.engine.changes(Id(number=number)):
         if "no Argo controller" in followed.message:  # who follows it hears of that, too
             break
-    api.delete(path("workflows", NAMESPACE), query={"labelSelector": f"{labels.NUMBER}={number}"})
+    clear(bench, number)
+
+
+def clear(bench: Bench, number: int) -> None:
+    """Delete the Workflows of a run, whatever its state."""
+    for each in argo(bench).documents(Id(number=number)):
+        at = path("workflows", NAMESPACE, each["metadata"]["name"])
+        argo(bench).api.delete(at, propagationPolicy="Background")
 
 
 # What happens to parts of the cluster

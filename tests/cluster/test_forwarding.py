@@ -30,11 +30,17 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> ArgoEngine:
 @pytest.fixture
 def pod(engine: ArgoEngine) -> Iterator[str]:
     container = {"name": "main", "image": IMAGE, "command": ["sh", "-c", f"mkdir /tmp/s; cd /tmp/s; {SERVE}"]}
-    spec = {"containers": [container], "restartPolicy": "Never", "terminationGracePeriodSeconds": 0}
+    spec = {
+        "containers": [container],
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 0,
+        "automountServiceAccountToken": False,
+    }
     pods = path("pods", engine.namespace)
     engine.api.delete(f"{pods}/{NAME}")
     wait_until(lambda: engine.api.find(f"{pods}/{NAME}") is None, 60, "the former pod's end")
-    engine.api.create(pods, {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME}, "spec": spec})
+    body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME}, "spec": spec}
+    cluster.administrator().create(pods, body)
     wait_until(lambda: engine.api.get(f"{pods}/{NAME}")["status"].get("phase") == "Running", 60, "the pod")
     yield NAME
     engine.api.delete(f"{pods}/{NAME}")

@@ -222,11 +222,14 @@ def _pod(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]
 
 
 def _mounting(source: dict[str, Any], **container: Any) -> dict[str, Any]:
-    mounts = [{"name": "foreign", "mountPath": "/foreign"}]
-    return _pod({"volumeMounts": mounts, **container}, volumes=[{"name": "foreign", **source}])
+    return _pod({"volumeMounts": _MOUNTS, **container}, volumes=[{"name": "foreign", **source}])
 
 
 _KEY, _TOKEN = "riseml-user.service-account-token", "riseml-job.service-account-token"
+_EXECUTOR = {"secret": {"secretName": _TOKEN}}
+_EMISSARY = ["/var/run/argo/argoexec", "emissary", "--loglevel", "info", "--"]
+_DELETE = [*_EMISSARY, "argoexec", "resource", "delete", "--loglevel", "info"]
+_MOUNTS = [{"name": "foreign", "mountPath": "/foreign"}]
 
 
 def _variable(secret: str) -> dict[str, Any]:
@@ -252,15 +255,24 @@ REFUSED = {
     "mounted token": _pod(automountServiceAccountToken=True),
     "token by projection": _mounting({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}),
     "API key as a volume": _mounting({"secret": {"secretName": _KEY}}),
-    "executor's token as a volume": _mounting({"secret": {"secretName": _TOKEN}}),
+    "executor's token as a volume": _mounting(_EXECUTOR),
     "API key by projection": _mounting({"projected": {"sources": [{"secret": {"name": _KEY}}]}}),
     "executor's token by projection": _mounting({"projected": {"sources": [{"secret": {"name": _TOKEN}}]}}),
     "API key as a variable": _variable(_KEY),
     "executor's token as a variable": _variable(_TOKEN),
     "executor's token as variables": _pod({"envFrom": [{"secretRef": {"name": _TOKEN}}]}),
+    "executor's token to make something": _mounting(
+        _EXECUTOR, command=[*_EMISSARY, "argoexec", "resource", "create", "-v"]
+    ),
+    "executor's token beside an executor": _pod(
+        volumes=[{"name": "foreign", **_EXECUTOR}],
+        containers=[
+            {"name": name, "image": "a", "command": _DELETE, "volumeMounts": _MOUNTS} for name in ("main", "wait")
+        ],
+    ),
     "executor's token in an init container": _pod(
         initContainers=[{"name": "a", "image": "a", "volumeMounts": [{"name": "t", "mountPath": "/t"}]}],
-        volumes=[{"name": "t", "secret": {"secretName": _TOKEN}}],
+        volumes=[{"name": "t", **_EXECUTOR}],
     ),
     "priority of the system": _pod(priorityClassName="system-node-critical"),
 }
@@ -269,7 +281,8 @@ ALLOWED_PODS = {
     "plain": _pod(),
     "claim": _mounting(_CLAIM),
     "secret of the user": _variable("riseml-secrets"),
-    "executor": _mounting({"secret": {"secretName": _TOKEN}}, name="wait"),
+    "executor": _mounting(_EXECUTOR, name="wait"),
+    "executor that deletes pods": _mounting(_EXECUTOR, command=_DELETE),
     "memory": _mounting({"emptyDir": {"medium": "Memory"}}),
 }
 

@@ -23,7 +23,7 @@ from riseml.cluster.api import path
 from riseml.ids import Id
 from tests.cluster.installed import REGISTRY
 from tests.cluster.place import IMAGE
-from tests.cluster.test_durability import NAMESPACE, argo, limits, on_node, there
+from tests.cluster.test_durability import NAMESPACE, argo, clear, limits, on_node, there
 from tests.contract import cluster
 from tests.contract.bench import Bench
 
@@ -31,12 +31,6 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300), pytest.mark.xdist_g
 
 RECORDS = Path(__file__).parent.parent / "fixtures" / "why"
 _SLEEP = "run: [echo begun, sleep 1000]"
-SMALL = {  # as in every user's namespace: what asks for nothing counts little
-    "apiVersion": "v1",
-    "kind": "LimitRange",
-    "metadata": {"name": "small"},
-    "spec": {"limits": [{"type": "Container", "defaultRequest": {"cpu": "1m", "memory": "1M"}}]},
-}
 Surroundings = Callable[[Bench], AbstractContextManager[None]]
 
 
@@ -60,8 +54,8 @@ def quota(**hard: str) -> Surroundings:
     @contextmanager
     def hold(bench: Bench) -> Iterator[None]:
         at = path("resourcequotas", NAMESPACE, "riseml")
-        with there(bench, "limitranges", SMALL), there(bench, "resourcequotas", body):
-            bench.until(lambda: "hard" in argo(bench).api.get(at).get("status", {}), "the quota")
+        with there("resourcequotas", body):
+            bench.until(lambda: "hard" in cluster.administrator().get(at).get("status", {}), "the quota")
             yield
 
     return hold
@@ -70,7 +64,7 @@ def quota(**hard: str) -> Surroundings:
 @contextmanager
 def used_up(bench: Bench) -> Iterator[None]:
     """Another run has what the quota allows."""
-    alive = [pod["status"].get("phase") for pod in argo(bench).api.items(path("pods", NAMESPACE))]
+    alive = [pod["status"].get("phase") for pod in cluster.administrator().items(path("pods", NAMESPACE))]
     with quota(pods=str(sum(phase in {"Running", "Pending"} for phase in alive) + 1))(bench):
         other = bench.train(_SLEEP).number
         bench.until_logged(other, "begun")
@@ -83,7 +77,7 @@ def target(**fields: object) -> Surroundings:
 
     @contextmanager
     def hold(bench: Bench) -> Iterator[None]:
-        api, at = argo(bench).api, path("configmaps", NAMESPACE, "riseml")
+        api, at = cluster.administrator(), path("configmaps", NAMESPACE, "riseml")
         usual = api.get(at)["data"]["target"]
         api.patch(at, {"data": {"target": json.dumps({**json.loads(usual), **fields})}})
         bench.engine = cluster.engine(bench.folder, NAMESPACE)
@@ -96,12 +90,12 @@ def target(**fields: object) -> Surroundings:
 
 
 def limited(**amounts: str) -> Surroundings:
-    return lambda bench: there(bench, "limitranges", limits(**amounts))
+    return lambda bench: there("limitranges", limits(**amounts))
 
 
 @contextmanager
 def no_rights(bench: Bench) -> Iterator[None]:
-    api, at = argo(bench).api, path("rolebindings", NAMESPACE, "riseml-job")
+    api, at = cluster.administrator(), path("rolebindings", NAMESPACE, "riseml-job")
     binding = api.get(at)
     api.delete(at)
     try:
@@ -114,11 +108,11 @@ def no_rights(bench: Bench) -> Iterator[None]:
 @contextmanager
 def unmountable(bench: Bench) -> Iterator[None]:
     argo(bench).store.script("true")
-    on_node(bench, f"cd /node/{NAMESPACE} && mv riseml-data kept && : > riseml-data")
+    on_node(f"cd /node/{NAMESPACE} && mv riseml-data kept && : > riseml-data")
     try:
         yield
     finally:
-        on_node(bench, f"cd /node/{NAMESPACE} && rm riseml-data && mv kept riseml-data")
+        on_node(f"cd /node/{NAMESPACE} && rm riseml-data && mv kept riseml-data")
 
 
 @contextmanager
@@ -132,7 +126,7 @@ def secret_that_goes(bench: Bench) -> Iterator[None]:
 
 def deletes_secret(bench: Bench, number: int) -> None:
     bench.engine.set_secret("TOKEN", None)
-    argo(bench).api.delete(path("resourcequotas", NAMESPACE, "riseml"))
+    cluster.administrator().delete(path("resourcequotas", NAMESPACE, "riseml"))
 
 
 def logged(text: str) -> Callable[[Bench, int], None]:
@@ -142,7 +136,7 @@ def logged(text: str) -> Callable[[Bench, int], None]:
 def runs(bench: Bench, number: int) -> str:
     """Wait until Argo knows that the only job runs, and return its pod."""
     bench.until(lambda: bench.engine.read(Id(number=number)).state == "RUNNING", "it runs")
-    (pod,) = argo(bench).api.items(path("pods", NAMESPACE), labelSelector=f"{labels.WORKFLOW}=why-{number}")
+    (pod,) = cluster.administrator().items(path("pods", NAMESPACE), labelSelector=f"{labels.WORKFLOW}=why-{number}")
     return path("pods", NAMESPACE, pod["metadata"]["name"])
 
 
@@ -151,14 +145,14 @@ def evict(bench: Bench, number: int) -> None:
     state = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
 
     def seen() -> bool:
-        argo(bench).api.patch(f"{pod}/status", {"status": state})
+        cluster.administrator().patch(f"{pod}/status", {"status": state})
         return bench.engine.read(Id(number=number)).state.is_terminal
 
     bench.until(seen, "the eviction")
 
 
 def delete_pod(bench: Bench, number: int) -> None:
-    argo(bench).api.delete(runs(bench, number))
+    cluster.administrator().delete(runs(bench, number))
 
 
 def kill(bench: Bench, number: int) -> None:
@@ -259,11 +253,6 @@ def until_explained(bench: Bench, situation: Situation, number: int) -> list[Cau
             return found
         assert time.monotonic() < end, found
         time.sleep(1)
-
-
-def clear(bench: Bench, number: int) -> None:
-    chosen = {"labelSelector": f"{labels.NUMBER}={number}"}
-    argo(bench).api.delete(path("workflows", NAMESPACE), query=chosen, propagationPolicy="Background")
 
 
 def record(bench: Bench, name: str, situation: Situation, number: int, found: list[Cause]) -> None:
