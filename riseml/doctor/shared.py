@@ -32,14 +32,22 @@ def _policies(site: Site) -> Outcome:
     """The rules for users' pods and Workflows."""
     bodies = [each for each in belongings.read(belongings.POLICY) if each["kind"] == "ValidatingAdmissionPolicy"]
     try:
-        missing = [each["metadata"]["name"] for each in bodies if site.api.find(_policy(each)) is None]
+        there = {each["metadata"]["name"]: site.api.find(_policy(each)) for each in bodies}
     except NotAllowedError:
         return skipped(ADMIN)
-    if missing:
-        return failed(
-            f"missing: {', '.join(missing)}", "`riseml system upgrade` puts them back; users are not kept apart."
-        )
+    if missing := [name for name, found in there.items() if found is None]:
+        fix = "`riseml system upgrade` puts them back; users are not kept apart."
+        return failed(f"missing: {', '.join(missing)}", fix)
+    if others := [
+        each["metadata"]["name"] for each in bodies if _rules(each) != _rules(there[each["metadata"]["name"]])
+    ]:
+        fix = "`riseml system upgrade` brings them in line; until then jobs may be refused, or be too free."
+        return warning(f"not those of this version: {', '.join(others)}", fix)
     return ok(f"{len(bodies)} are there")
+
+
+def _rules(policy: Object | None) -> list[str]:
+    return [str(each["expression"]) for each in (policy or {}).get("spec", {}).get("validations", ())]
 
 
 def _policy(body: Object) -> str:

@@ -57,7 +57,7 @@ class Cluster:
         }
         for body in belongings.read(belongings.POLICY):
             if body["kind"] == "ValidatingAdmissionPolicy":
-                self.objects[shared._policy(body)] = {}
+                self.objects[shared._policy(body)] = body
 
     def get(self, at: str, **query: Any) -> Any:
         found = self.objects.get(at, NotFoundError(f"{at} is not there"))
@@ -186,6 +186,13 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/riseml/deployments"
         ("/api/v1/namespaces/riseml", None, "What all users share", FAILED, "no namespace riseml"),
         (DEPLOYMENTS, [{"metadata": {"name": "buildkitd"}}], "What all users share", FAILED, "not ready: buildkitd"),
         (POLICY, None, "The rules for users' pods and Workflows", FAILED, "missing: riseml-user-pods"),
+        (
+            POLICY,
+            {"spec": {}},
+            "The rules for users' pods and Workflows",
+            WARNING,
+            "not those of this version: riseml-user-",
+        ),
         (OWN, {"metadata": {}}, "Pod Security of the namespace", FAILED, "the level enforced is none"),
         ("/api/v1/nodes", CLOSED, "Nodes, and their GPUs", FAILED, "no node is ready"),
         (
