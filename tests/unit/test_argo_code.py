@@ -8,6 +8,7 @@ from typing import cast
 
 import pytest
 
+from riseml.cluster.execution import CommandError
 from riseml.cluster.store import StorePod
 from riseml.engines.argo import code
 from riseml.errors import UnreachableError
@@ -117,6 +118,14 @@ def test_a_push_after_that_brings_what_is_missing(desk: Desk, tmp_path: Path, ti
     assert desk.size() - before < LARGE / 2  # its large file is there, with the revision that was kept
     assert desk.restored(newest, tmp_path / "newest") == "newest"
     assert desk.restored(kept, tmp_path / "kept") == "kept"
+
+
+def test_half_a_list_prunes_nothing(desk: Desk) -> None:
+    kept = desk.push("kept")
+    desk.age()
+    with pytest.raises(CommandError):
+        desk.store.script(code._PRUNE, str(desk.there), stdin=[b"1" * 40 + b"\n"])
+    assert desk.has(kept)
 
 
 def test_a_store_without_code(desk: Desk) -> None:

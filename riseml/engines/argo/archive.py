@@ -78,6 +78,15 @@ def runs(store: StorePod, user: str, query: Query) -> Iterator[SetStatus]:
             yield run
 
 
+def revisions(store: StorePod, user: str) -> set[str]:
+    """Return the revisions of the code of all runs that the archive has.
+
+    Raises:
+        RiseMLError: the archive cannot be read.
+    """
+    return {run.revision for run in _parsed(store.script(_FIND, user))} - {""}
+
+
 def last_number(store: StorePod, user: str) -> int:
     """Return the greatest number of a run that has left something in the output volume, 0 for none."""
     parts = [line.split("/") for line in store.script(_NUMBERS, user).decode(errors="replace").splitlines()]
@@ -95,6 +104,10 @@ def _records(store: StorePod, script: str, *arguments: str) -> Iterator[SetStatu
         told = store.script(script, *arguments)
     except (CommandError, NotFoundError, NotAllowedError):
         return
+    yield from _parsed(told)
+
+
+def _parsed(told: bytes) -> Iterator[SetStatus]:
     for line in told.splitlines():
         try:
             yield from_data(json.loads(line))

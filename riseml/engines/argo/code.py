@@ -22,16 +22,20 @@ _PROJECTS = "cd \"$1\" 2> /dev/null || exit 0; find . -maxdepth 1 -name '*.git' 
 # Each revision that stays gets a reference of its own in place of the machines' branches: these begin anew, and only
 # what differs from one of the references travels. What came within the last hour may be somebody's who pushes now.
 _PRUNE = r"""
-cd "$1"; export GIT_DIR=.
+cd "$1"; export GIT_DIR=.; files=$(mktemp -d); trap 'rm -rf "$files"' EXIT
 find riseml -name 'used-*' -mmin +60 -exec rm -f {} + 2> /dev/null || :
-{ cat; ls riseml 2> /dev/null | sed -n 's|^used-||p'; } | sort -u | sed 's|$|^{commit}|' |
-  git cat-file --batch-check='%(objectname) %(objecttype)' | sed -n 's|^\(.*\) commit$|refs/keep/\1|p' > riseml-keep
+cat > "$files/told"
+[ "$(tail -n 1 "$files/told")" = end ]  # else the connection broke in the middle of the list
+ls riseml 2> /dev/null | sed -n 's|^used-||p' >> "$files/told"
+sort -u "$files/told" | sed 's|$|^{commit}|' > "$files/wanted"
+git cat-file --batch-check='%(objectname) %(objecttype)' < "$files/wanted" > "$files/found"
+sed -n 's|^\(.*\) commit$|refs/keep/\1|p' "$files/found" > "$files/kept"
+git for-each-ref --format='%(refname)' > "$files/there"
 {
-  sed 's|.*/\(.*\)|update & \1|' riseml-keep
-  git for-each-ref --format='%(refname)' | grep -vxFf riseml-keep | sed 's|^|delete |'
-} > riseml-refs
-git update-ref --stdin < riseml-refs
-rm -f riseml-keep riseml-refs
+  sed 's|.*/\(.*\)|update & \1|' "$files/kept"
+  grep -vxFf "$files/kept" "$files/there" | sed 's|^|delete |'
+} > "$files/changes"
+git update-ref --stdin < "$files/changes"
 git repack -A -d -q --unpack-unreachable=1.hour.ago
 git prune --expire=1.hour.ago
 """
@@ -61,7 +65,7 @@ def push(store: StorePod, home: Path, project: str, revision: str) -> None:
 
 def prune(store: StorePod, revisions: Iterable[str]) -> None:
     """Drop all code from the store but these revisions, and what was brought there within the last hour."""
-    kept = "".join(f"{each}\n" for each in revisions).encode()
+    kept = "".join(f"{each}\n" for each in [*revisions, "end"]).encode()
     for project in store.script(_PROJECTS, REPOSITORIES).decode().split("\0")[:-1]:
         store.script(_PRUNE, f"{REPOSITORIES}/{project}", stdin=[kept])
 

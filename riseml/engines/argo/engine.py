@@ -103,7 +103,7 @@ class ArgoEngine:
             return 0
         found = listing.known(self, self.namespace, labels.NUMBER)
         kept = {str(each["metadata"].get("annotations", {}).get(labels.REVISION, "")) for each in found}
-        kept |= {run.revision for run in archive.runs(self.store, self.user, Query())}
+        kept |= archive.revisions(self.store, self.user)
         kept.discard("")  # of Workflows that have no code
         code.prune(self.store, kept)
         tidy(self.home, kept.union(Store(self.home).revisions()))  # or the next push would bring all of it again
