@@ -4,6 +4,7 @@ Its nodes have `localhost/base:1` and `localhost/buildkit:1`; the second has bui
 Images go to the registry 10.244.0.1:5000 (plain HTTP), which has `base:1`, too. What is installed stays.
 """
 
+import os
 import time
 
 from riseml import templating
@@ -12,7 +13,7 @@ from riseml.cluster.api import Api, Object, path
 from riseml.cluster.values import parse
 from tests.cluster.place import wait_until
 
-REGISTRY, IMAGE, USER = "10.244.0.1:5000", "localhost/buildkit:1", "system-test"
+REGISTRY, IMAGE, USER = "10.244.0.1:5000", "localhost/buildkit:1", f"system-test-{os.getpid()}"
 PLACE = f"riseml-{USER}"
 TEXT = f"""
 storage:

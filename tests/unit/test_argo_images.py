@@ -126,7 +126,7 @@ def test_a_digest_needs_no_question(namespace: Namespace, registries: Registries
     assert not registries.asked
 
 
-def test_silence_changes_no_key_and_costs_its_time_once_an_hour(namespace: Namespace, registries: Registries) -> None:
+def test_silence_changes_no_key_and_costs_its_time_now_and_then(namespace: Namespace, registries: Registries) -> None:
     registries.here = ONE
     images(namespace).base("python:3.12")
     registries.here = ""
@@ -136,7 +136,7 @@ def test_silence_changes_no_key_and_costs_its_time_once_an_hour(namespace: Names
     registries.here = TWO
     assert images(namespace).base("python:3.12") == f"python:3.12@{ONE}"
     (name, text), *_ = namespace.data.items()
-    earlier = NOW - timedelta(minutes=61)
+    earlier = NOW - timedelta(minutes=6)
     namespace.data[name] = json.dumps({**json.loads(text), "silent": earlier.isoformat()})
     assert images(namespace).base("python:3.12") == f"python:3.12@{TWO}"
 
@@ -145,6 +145,12 @@ def test_a_tag_of_which_nobody_tells_is_its_name(namespace: Namespace, registrie
     assert images(namespace).base("localhost/base:1") == "localhost/base:1"
     assert images(namespace).base("localhost/base:1") == "localhost/base:1"
     assert len(registries.asked) == 2
+    (name, text), *_ = namespace.data.items()
+    for minutes, asked in ((59, 2), (61, 4)):
+        earlier = NOW - timedelta(minutes=minutes)
+        namespace.data[name] = json.dumps({**json.loads(text), "silent": earlier.isoformat()})
+        images(namespace).base("localhost/base:1")
+        assert len(registries.asked) == asked
 
 
 def built(image: str) -> Any:

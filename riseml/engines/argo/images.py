@@ -26,7 +26,8 @@ KEPT = "riseml-images"
 _BASE = "base-"
 _DIGEST = re.compile(r"[^/]+/.+@sha256:[0-9a-f]{64}")
 _NOT_THERE = 404  # HTTP status
-_SILENCE = timedelta(hours=1)  # how long a registry that did not answer is not asked again: that takes seconds
+# How long a registry that did not answer is not asked again, as that takes seconds: one that has never, and one that has.
+_SILENCE, _HICCUP = timedelta(hours=1), timedelta(minutes=5)
 
 
 class Images:
@@ -83,7 +84,7 @@ class Images:
         before: Mapping[str, str] = json.loads(self._kept.get(key) or "{}")
         digest, now = before.get("digest", ""), datetime.now(UTC)
         silent = before.get("silent")
-        if silent is None or now - datetime.fromisoformat(silent) > _SILENCE:
+        if silent is None or now - datetime.fromisoformat(silent) > (_HICCUP if digest else _SILENCE):
             told = self._ask(image)
             after = {"image": image, "digest": told or digest, **({} if told else {"silent": now.isoformat()})}
             if after != before:
