@@ -26,7 +26,7 @@ KEPT = "riseml-images"
 _BASE = "base-"
 _DIGEST = re.compile(r"[^/]+/.+@sha256:[0-9a-f]{64}")
 _NOT_THERE = 404  # HTTP status
-# How long a registry that did not answer is not asked again, as that takes seconds: one that has never, and one that has.
+# How long a registry that did not answer is not asked again: one that has never, and one that has. It takes seconds.
 _SILENCE, _HICCUP = timedelta(hours=1), timedelta(minutes=5)
 
 
