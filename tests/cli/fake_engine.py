@@ -101,6 +101,7 @@ class FakeEngine:
     becomes: SetStatus | None = None  # what `start` starts
     remarks: tuple[str, ...] = ()
     ignored: int = 0
+    unused: int = 0  # what `tidy` drops
     warnings: tuple[str, ...] = ()
     interrupt: bool = False  # Ctrl-C after the events
     calls: list[tuple[Any, ...]] = field(default_factory=list)
@@ -182,7 +183,7 @@ class FakeEngine:
 
     def tidy(self, before: float) -> int:
         self.calls.append(("tidy", before))
-        return 0
+        return self.unused
 
     def delete(self, run: Id) -> None:
         self.calls.append(("delete", str(run)))

@@ -279,3 +279,19 @@ def test_delete_and_prune_ask_on_a_terminal(
     ]
     assert riseml("delete", "14", "-y").status == (4 if answer else 0)
     assert len(questions) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "unused", "told"),
+    [
+        ("local", 1, "Dropped 1 environment that nothing has used since.\n"),
+        ("argo", 2, "Dropped 2 images that nothing has used since.\n"),
+        ("argo", 0, ""),
+    ],
+)
+def test_prune_tells_what_else_has_gone(name: str, unused: int, told: str, engine: FakeEngine, riseml: Riseml) -> None:
+    engine.name, engine.unused, engine.runs = name, unused, []
+    assert riseml("prune", "--older-than", "1d").err == f"Nothing ended more than 1d ago.\n{told}"
+    engine.calls.clear()
+    assert riseml("prune", "--older-than", "1d", "--dry-run").err == "Nothing ended more than 1d ago.\n"
+    assert {call[0] for call in engine.calls} == {"list"}
