@@ -166,7 +166,7 @@ def _store(site: Site) -> Outcome:
 
 def _git(site: Site) -> Outcome:
     """Git and a shell in the store."""
-    store = site.store()
+    store = site.store
     if store is None:
         return skipped("the store is not ready")
     return ok(store.script("git --version").decode().strip().removeprefix("git version "))
@@ -190,7 +190,7 @@ def _claims(site: Site) -> Outcome:
 
 def _space(site: Site) -> Outcome:
     """Room in the volumes."""
-    store = site.store()
+    store = site.store
     if store is None:
         return skipped("the store is not ready")
     lines = store.script("df -P /data /output /store").decode().splitlines()[1:]
@@ -243,7 +243,7 @@ def _quota(site: Site) -> Outcome:
 
 def _registry(site: Site) -> Outcome:
     """The registry for built images."""
-    store, address = site.store(), site.target.registry
+    store, address = site.store, site.target.registry
     if store is None:
         return skipped("the store is not ready")
     answer = registry.ask(store, registry.url(address, insecure=site.target.insecure_registry))

@@ -1,7 +1,7 @@
 """Checks of what all users of a cluster share; most of it only administrators may look at."""
 
 from riseml.cluster import SYSTEM, belongings, installation
-from riseml.cluster.api import Object, path
+from riseml.cluster.api import Object, path, path_of
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
 from riseml.doctor.site import ADMIN, Site
 from riseml.errors import NotAllowedError, NotFoundError
@@ -30,28 +30,22 @@ def _system(site: Site) -> Outcome:
 
 def _policies(site: Site) -> Outcome:
     """The rules for users' pods and Workflows."""
-    bodies = [each for each in belongings.read(belongings.POLICY) if each["kind"] == "ValidatingAdmissionPolicy"]
+    wanted = [each for each in belongings.read(belongings.POLICY) if each["kind"] == "ValidatingAdmissionPolicy"]
     try:
-        there = {each["metadata"]["name"]: site.api.find(_policy(each)) for each in bodies}
+        there = {each["metadata"]["name"]: (each, site.api.find(path_of(each))) for each in wanted}
     except NotAllowedError:
         return skipped(ADMIN)
-    if missing := [name for name, found in there.items() if found is None]:
+    if missing := [name for name, (_, found) in there.items() if found is None]:
         fix = "`riseml system upgrade` puts them back; users are not kept apart."
         return failed(f"missing: {', '.join(missing)}", fix)
-    if others := [
-        each["metadata"]["name"] for each in bodies if _rules(each) != _rules(there[each["metadata"]["name"]])
-    ]:
+    if others := [name for name, (each, found) in there.items() if found is not None and _rules(found) != _rules(each)]:
         fix = "`riseml system upgrade` brings them in line; until then jobs may be refused, or be too free."
         return warning(f"not those of this version: {', '.join(others)}", fix)
-    return ok(f"{len(bodies)} are there")
+    return ok(f"{len(wanted)} are there")
 
 
-def _rules(policy: Object | None) -> list[str]:
-    return [str(each["expression"]) for each in (policy or {}).get("spec", {}).get("validations", ())]
-
-
-def _policy(body: Object) -> str:
-    return f"/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/{body['metadata']['name']}"
+def _rules(policy: Object) -> list[str]:
+    return [str(each["expression"]) for each in policy.get("spec", {}).get("validations", ())]
 
 
 def _nodes(site: Site) -> Outcome:

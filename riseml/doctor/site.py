@@ -1,6 +1,7 @@
 """What checks of a cluster look at: a cluster, and a user's namespace in it."""
 
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from riseml.cluster import STORE
@@ -37,7 +38,8 @@ class Site(Place):
         """Return the objects of a kind in the namespace."""
         return list(self.api.items(path(kind, self.namespace), **query))
 
+    @cached_property
     def store(self) -> StorePod | None:
-        """Return the store, None where its pod is not ready."""
+        """The store, None where its pod is not ready."""
         pods = self.items("pods", labelSelector=f"app={STORE}")
         return StorePod(self.api, self.namespace) if any(map(is_ready, pods)) else None

@@ -11,7 +11,10 @@ with a warning. Neither the user's repository nor Git's settings are used or tou
 
 from collections.abc import Iterable
 from os import PathLike
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:  # it takes 10 ms to load
+    from pathlib import Path
 
 Place = str | PathLike[str]
 
@@ -65,7 +68,17 @@ def prune(repository: Place, keep: Iterable[str]) -> None:
     pruning.prune(repository, keep)
 
 
-def tidy(home: Place, keep: Iterable[str]) -> None:
+def repositories(home: "Path") -> "Path":
+    """Return the folder of all of RiseML's own repositories in a home."""
+    return home / "store" / "repos"
+
+
+def repository_of(project: str, home: "Path") -> "Path":
+    """Return where a home keeps the code of a project."""
+    return repositories(home) / f"{project}.git"
+
+
+def tidy(home: "Path", keep: Iterable[str]) -> None:
     """Prune all of a home's repositories but those in which somebody may just be about to start a run.
 
     Raises:

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from riseml.errors import ProjectError
+from riseml.project import repository_of
 
 
 def contents(home: Path, project: str, revision: str) -> dict[str, str]:
@@ -13,8 +14,7 @@ def contents(home: Path, project: str, revision: str) -> dict[str, str]:
     Raises:
         ProjectError: the home does not have it.
     """
-    repository = home / "store" / "repos" / f"{project}.git"
-    command = ["git", f"--git-dir={repository}", "ls-tree", "-r", "-z", revision]
+    command = ["git", f"--git-dir={repository_of(project, home)}", "ls-tree", "-r", "-z", revision]
     listed = subprocess.run(command, capture_output=True, check=False)
     if listed.returncode:
         detail = listed.stderr.decode(errors="replace").strip()

@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from riseml.errors import HomeError
-from riseml.project import Place, compose
+from riseml.project import Place, compose, repositories
 from riseml.project.objects import Loose
 from riseml.project.store import Store, unusable
 
 _FRESH = 600.0  # seconds in which a snapshot may still be on its way to becoming a run
 
 
-def tidy(home: Place, keep: Iterable[str]) -> None:
+def tidy(home: Path, keep: Iterable[str]) -> None:
     """Prune all of a home's repositories; see `riseml.project.tidy`."""
     kept = list(keep)
-    for branch in Path(home, "store", "repos").glob("*.git/refs/heads/riseml"):
+    for branch in repositories(home).glob("*.git/refs/heads/riseml"):
         if time.time() - branch.stat().st_mtime > _FRESH:
             prune(branch.parents[2], kept)
 

@@ -11,6 +11,7 @@ from riseml.cluster.api import Api, path
 from riseml.cluster.connection import from_kubeconfig
 from riseml.cluster.users import User, Users
 from riseml.cluster.values import Values, read_values
+from tests.cluster import residents
 from tests.cluster.installed import PLACE, USER, VALUES
 from tests.cluster.place import wait_until
 
@@ -54,7 +55,5 @@ def user(administrator: Api, values: Values) -> Iterator[User]:
     made = users.create(USER, "test@example.com")
     certificates.distribute(administrator)
     yield made
-    administrator.delete(path("namespaces", None, PLACE))
-    for claim in ("data", "output", "store"):
-        administrator.delete(path("persistentvolumes", None, f"{PLACE}-riseml-{claim}"))
-    wait_until(lambda: administrator.find(path("namespaces", None, PLACE)) is None, 90, "the namespace to go")
+    residents.leave(administrator, PLACE)
+    residents.wait_until_gone(administrator, PLACE)

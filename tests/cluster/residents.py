@@ -16,6 +16,7 @@ from riseml.cluster.api import Api, path
 from riseml.cluster.belongings import Offer
 from riseml.cluster.connection import Connection
 from riseml.cluster.users import User, Users
+from tests.cluster.place import wait_until
 
 FOLDER = {"hostPath": {"path": "/var/lib/riseml-recordings/{namespace}/{claim}", "type": "DirectoryOrCreate"}}
 OFFER = Offer(image="localhost/base:1", volumes=FOLDER, target={"git_image": "localhost/base:1"})
@@ -44,11 +45,16 @@ def define_argo(api: Api) -> None:
         api.ensure(_DEFINITIONS, body)
 
 
-def leave(api: Api, user: User) -> None:
+def leave(api: Api, namespace: str) -> None:
     """Delete a user's namespace and volumes."""
     for claim in ("riseml-data", "riseml-output", "riseml-store"):
-        api.delete(path("persistentvolumes", None, f"{user.namespace}-{claim}"))
-    api.delete(path("namespaces", None, user.namespace))
+        api.delete(path("persistentvolumes", None, f"{namespace}-{claim}"))
+    api.delete(path("namespaces", None, namespace))
+
+
+def wait_until_gone(api: Api, namespace: str) -> None:
+    """Wait until a namespace is gone; another user of this name could not be made before."""
+    wait_until(lambda: api.find(path("namespaces", None, namespace)) is None, 120, f"{namespace} to go")
 
 
 def make(users: Users, name: str) -> User:

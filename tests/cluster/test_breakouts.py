@@ -56,7 +56,7 @@ def api(worker_id: str) -> Iterator[Api]:
     user = residents.make(users, f"breakouts-{worker_id}")
     time.sleep(5)  # until the server has taken up a policy that was not there before
     yield Api(keys.decode(user.key))
-    residents.leave(users.api, user)
+    residents.leave(users.api, user.namespace)
 
 
 def _workflow(name: str, **spec: Any) -> dict[str, Any]:

@@ -113,7 +113,7 @@ def two(worker_id: str) -> Iterator[Residents]:
     made = [residents.make(users, f"isolation-{name}-{worker_id}") for name in ("ann", "bob")]
     yield Residents(users, *map(caller, made))
     for user in made:
-        residents.leave(api, user)
+        residents.leave(api, user.namespace)
 
 
 def _places(two: Residents) -> list[str]:
@@ -388,4 +388,4 @@ def test_a_disabled_key_is_refused_within_15_seconds_and_a_new_one_let_in(two: R
         assert caller(again).ask("GET", home)[0] == 200
         assert eve.ask("GET", home)[0] == 401
     finally:
-        residents.leave(two.api, user)
+        residents.leave(two.api, user.namespace)

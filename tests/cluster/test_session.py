@@ -15,10 +15,9 @@ from pathlib import Path
 import pytest
 
 from riseml.cluster import namespace_of
-from riseml.cluster.api import Api, path
+from riseml.cluster.api import Api
 from riseml.cluster.connection import from_kubeconfig
-from tests.cluster import installed
-from tests.cluster.place import wait_until
+from tests.cluster import installed, residents
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.xdist_group("system")]
 
@@ -76,11 +75,9 @@ def desk(tmp_path: Path) -> Iterator[Path]:
 def _clear() -> None:
     api = Api(from_kubeconfig())
     for user in _USERS:
-        for claim in ("data", "output", "store"):
-            api.delete(path("persistentvolumes", None, f"{namespace_of(user)}-riseml-{claim}"))
-        api.delete(path("namespaces", None, namespace_of(user)))
+        residents.leave(api, namespace_of(user))
     for user in _USERS:
-        wait_until(lambda user=user: api.find(path("namespaces", None, namespace_of(user))) is None, 120, user)  # type: ignore[misc]
+        residents.wait_until_gone(api, namespace_of(user))
 
 
 def environment(desk: Path, who: str) -> dict[str, str]:

@@ -11,10 +11,10 @@ from typing import Any, cast
 import pytest
 
 from riseml.cluster import belongings
-from riseml.cluster.api import Api
+from riseml.cluster.api import Api, path_of
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
-from riseml.doctor import FAILED, OK, SKIPPED, WARNING, Finding, cluster, machine, run, shared
+from riseml.doctor import FAILED, OK, SKIPPED, WARNING, Finding, cluster, machine, run
 from riseml.doctor.findings import Check, Outcome, failed, ok
 from riseml.doctor.site import Site
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError, UnreachableError
@@ -57,7 +57,7 @@ class Cluster:
         }
         for body in belongings.read(belongings.POLICY):
             if body["kind"] == "ValidatingAdmissionPolicy":
-                self.objects[shared._policy(body)] = body
+                self.objects[path_of(body)] = body
 
     def get(self, at: str, **query: Any) -> Any:
         found = self.objects.get(at, NotFoundError(f"{at} is not there"))

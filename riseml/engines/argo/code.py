@@ -12,6 +12,7 @@ from riseml.cluster import pipe
 from riseml.cluster.execution import CommandError
 from riseml.cluster.store import CONTAINER, REPOSITORIES, StorePod
 from riseml.errors import RiseMLError, UnreachableError
+from riseml.project import repository_of
 
 # Whoever asks is about to start a run of it: `prune` goes by these stamps.
 _HAS = """
@@ -57,7 +58,7 @@ def push(store: StorePod, home: Path, project: str, revision: str) -> None:
         return
     said = ""
     for _ in range(_TRIES):
-        said = _push(store, home / "store" / "repos" / f"{project}.git", place)
+        said = _push(store, repository_of(project, home), place)
         if _has(store, place, revision):
             return
     raise UnreachableError(f"the code could not be pushed to the cluster: {said}", "`riseml doctor` may say more.")

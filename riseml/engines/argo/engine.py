@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from riseml import labels, status
 from riseml.cluster import namespace_of
-from riseml.cluster.api import CACHED, Api, Object, path
+from riseml.cluster.api import CACHED, Api, Object, path, path_of
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
 from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
@@ -56,10 +56,9 @@ class ArgoEngine:
     def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> "Snapshot":
         """Keep the code of `folder` in the home's repository of the project, and push it to the user's store."""
         from riseml.engines.argo import code  # noqa: PLC0415
-        from riseml.project import snapshot  # noqa: PLC0415
+        from riseml.project import repository_of, snapshot  # noqa: PLC0415
 
-        repository = self.home / "store" / "repos" / f"{project}.git"
-        taken = snapshot(folder, repository, gitignore=gitignore, without=(self.home,))
+        taken = snapshot(folder, repository_of(project, self.home), gitignore=gitignore, without=(self.home,))
         code.push(self.store, self.home, project, taken.revision)
         return taken
 
@@ -82,13 +81,12 @@ class ArgoEngine:
 
     def delete(self, run: Id) -> None:
         """Forget an ended run: its Workflow, its logs, its output."""
-        whole = self.read(run)
+        whole, documents = self._seen(run)
         if not whole.state.is_terminal:
             raise RiseMLError(f"{whole.id} has not ended (it is {whole.state})", f"`riseml kill {whole.id}` ends it.")
         archive.remove(self.store_of(run), whole)
-        at = path("workflows", self.namespace_of(run))
-        for each in list(self.api.items(at, metadata=True, labelSelector=f"{labels.NUMBER}={whole.number}")):
-            self.api.delete(f"{at}/{each['metadata']['name']}", propagationPolicy="Background")
+        for each in documents:
+            self.api.delete(path_of(each), propagationPolicy="Background")
 
     def tidy(self, before: float) -> int:
         """Drop images unused since `before` (unix seconds), and code that no run refers to; return how many images.

@@ -12,6 +12,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 
 from riseml import labels
@@ -36,7 +37,6 @@ class Images:
     def __init__(self, api: Api, namespace: str, store: StorePod, target: Target) -> None:
         self._api, self._store, self._target = api, store, target
         self._namespace, self._path = namespace, path("configmaps", namespace, KEPT)
-        self._known: Mapping[str, str] | None = None
 
     def key(self, plan: ExperimentSet, home: Path, revision: str, base: str | None = None) -> ImageKey:
         """Return the key of a plan's image for the code of a revision in the home's repository.
@@ -126,15 +126,12 @@ class Images:
         """Return where the registry has a built image; empty for what is no such image."""
         if not _DIGEST.fullmatch(image):
             return ""
-        where, _, name = image.partition("/")
-        name, _, digest = name.partition("@")
-        return registry.url(where, f"{name}/manifests/{digest}", insecure=self._target.insecure_registry)
+        where, what = registry.manifest(image)
+        return registry.url(where, what, insecure=self._target.insecure_registry)
 
-    @property
+    @cached_property
     def _kept(self) -> Mapping[str, str]:
-        if self._known is None:
-            self._known = (self._api.find(self._path) or {}).get("data") or {}
-        return self._known
+        return (self._api.find(self._path) or {}).get("data") or {}
 
     def _keep(self, key: str, value: str) -> None:
         self._api.patch(self._path, {"data": {key: value}})

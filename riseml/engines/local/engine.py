@@ -42,10 +42,9 @@ class LocalEngine:
 
     def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> "Snapshot":
         """Keep the code of `folder` in the home's repository of the project."""
-        from riseml.project import snapshot  # noqa: PLC0415 (only `train` needs it)
+        from riseml.project import repository_of, snapshot  # noqa: PLC0415 (only `train` needs it)
 
-        repository = self.home / "store" / "repos" / f"{project}.git"
-        return snapshot(folder, repository, gitignore=gitignore, without=(self.home,))
+        return snapshot(folder, repository_of(project, self.home), gitignore=gitignore, without=(self.home,))
 
     def start(self, submission: Submission) -> Started:
         """Hand a riseml.yml to the controller; it is on record when this returns."""
