@@ -14,7 +14,7 @@ _NAMED = 10  # jobs that an error lists at most
 
 
 @dataclass(frozen=True)
-class Run:
+class RunHandle:
     """What `train` started; `id` is what the other verbs take, `remarks` are for the user, once each.
 
     `tensorboard` is the address of its TensorBoard, where that is known by now.

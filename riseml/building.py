@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riseml.engines import Images, Started, Submission
+from riseml.engines import Images, Submission, Submitted
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.verbs import Verbs
 
@@ -57,7 +57,7 @@ class BuildVerbs(Verbs):
         gone = [Part(name, value, GONE) for name, value in known.items() if name not in key.parts]
         return Explanation(key.text, (*parts, *gone), engine.image(key), before)
 
-    def build(self, path: str | Path) -> Started:
+    def build(self, path: str | Path) -> Submitted:
         """Start an experiment that does nothing but to have the image of a riseml.yml built.
 
         Raises:

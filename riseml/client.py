@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riseml import ids
-from riseml.answers import Killed, Run, pick
+from riseml.answers import Killed, RunHandle, pick
 from riseml.building import BuildVerbs
 from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submission
 from riseml.errors import (
@@ -99,7 +99,7 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         gitignore: bool | None = None,
         on_sync: "Callable[[Snapshot], None] | None" = None,
         node: str = "",
-    ) -> Run:
+    ) -> RunHandle:
         """Start what a riseml.yml says, with the code beside it; return once the run is durable.
 
         `gitignore` None means what the settings say; `on_sync` is called between snapshot and start. `node` is the
@@ -290,11 +290,11 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         path: str | Path,
         snapshot: "Snapshot",
         node: str,
-    ) -> Run:
+    ) -> RunHandle:
         started = self.engine.start(
             Submission(config.text, Path(path).name, config.project, snapshot.revision, dict(os.environ), node)
         )
-        return Run(
+        return RunHandle(
             str(started.number),
             started.name,
             config.project,

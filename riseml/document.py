@@ -98,7 +98,7 @@ def within(name: str) -> str:
     return f" in {name}" if name else ""
 
 
-class Place:
+class Position:
     """A point of the text; line and column count from 0, as PyYAML's marks do."""
 
     def __init__(self, line: int, column: int) -> None:
@@ -139,22 +139,22 @@ class Document:
         """The number of errors."""
         return self._noted["error"]
 
-    def error(self, place: Node | Place, message: str, advice: str = "", *, at: str = "") -> None:
+    def error(self, place: Node | Position, message: str, advice: str = "", *, at: str = "") -> None:
         """Note something that cannot be meant; `at` is the part of a scalar that is wrong."""
         self._note("error", place, message, advice, at)
 
-    def warn(self, place: Node | Place, message: str, advice: str = "", *, at: str = "") -> None:
+    def warn(self, place: Node | Position, message: str, advice: str = "", *, at: str = "") -> None:
         """Note something that is probably not meant."""
         self._note("warning", place, message, advice, at)
 
-    def deprecate(self, place: Node | Place, message: str, advice: str = "") -> None:
+    def deprecate(self, place: Node | Position, message: str, advice: str = "") -> None:
         """Note something that is said in an old way."""
         self._note("note", place, message, advice)
 
-    def place(self, index: int) -> Place:
+    def place(self, index: int) -> Position:
         """Return where a character of the text stands."""
         lines = re.split(_BREAK, self.text[:index])
-        return Place(len(lines) - 1, len(lines[-1]))
+        return Position(len(lines) - 1, len(lines[-1]))
 
     def looks_like_placeholder(self, node: Node) -> bool:
         """Whether a flow mapping is what the user meant as `{{name}}`."""
@@ -172,7 +172,7 @@ class Document:
             return _loader()(self.text).get_single_node()  # type: ignore[no-any-return]
         except MarkedYAMLError as error:
             mark = self._mark(error)
-            place = Place(mark.line, mark.column) if mark else Place(0, 0)
+            place = Position(mark.line, mark.column) if mark else Position(0, 0)
             unclosed = mark is not None and mark is error.context_mark
             self._refuse(place, *_explain(error, self._line(place.line), place.column, unclosed=unclosed))
 
@@ -233,7 +233,7 @@ class Document:
         spelling = "" if second.value == first.value else f" as '{excerpt(first.value)}'"
         self.error(second, what, f"It is in line {first.start_mark.line + 1} already{spelling}.")
 
-    def _note(self, severity: str, place: Node | Place, message: str, advice: str, part: str = "") -> None:
+    def _note(self, severity: str, place: Node | Position, message: str, advice: str, part: str = "") -> None:
         self._noted[severity] += 1
         if self._noted[severity] > _MOST_FAULTS:
             return
@@ -243,15 +243,15 @@ class Document:
         source = self._line(at.line)
         self._faults[Fault(self.file, at.line + 1, at.column + 1, message, severity, source, advice)] = None
 
-    def _find(self, node: Node, part: str) -> Place:
+    def _find(self, node: Node, part: str) -> Position:
         start = node.start_mark
         at = self.text.find(part, start.index, node.end_mark.index) if part else start.index
         if at <= start.index:
-            return Place(start.line, start.column)
+            return Position(start.line, start.column)
         lines = re.split(_BREAK, self.text[start.index : at])
-        return Place(start.line + len(lines) - 1, len(lines[-1]) + (start.column if len(lines) == 1 else 0))
+        return Position(start.line + len(lines) - 1, len(lines[-1]) + (start.column if len(lines) == 1 else 0))
 
-    def _refuse(self, place: Place, message: str, advice: str = "") -> NoReturn:
+    def _refuse(self, place: Position, message: str, advice: str = "") -> NoReturn:
         self.error(place, message, advice)
         raise ConfigError(self.faults)
 

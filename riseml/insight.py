@@ -55,10 +55,10 @@ class InsightVerbs(Verbs):
         from riseml.cluster import contexts
         from riseml.cluster.api import Api
         from riseml.doctor import cluster
-        from riseml.doctor.site import Site
+        from riseml.doctor.site import CheckContext
 
         connection = contexts.load(self.settings.file).connection(self.settings.context or None)
-        site = Site(Api(connection), connection.namespace, connection.user)
+        site = CheckContext(Api(connection), connection.namespace, connection.user)
         return doctor.run([*checks, *cluster.everything(site)])
 
     def tensorboard(

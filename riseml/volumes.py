@@ -10,7 +10,7 @@ from riseml.verbs import CONFIG_FILE, Verbs
 
 if TYPE_CHECKING:
     from riseml.storage.copying import Copied
-    from riseml.storage.uris import Place
+    from riseml.storage.uris import Location
     from riseml.storage.volume import Entry, Volume
 
 
@@ -47,7 +47,7 @@ class VolumeVerbs(Verbs):
             copy(self._volume(batch.volume), self._volume(place.volume), batch.items, report)
         return report
 
-    def removable(self, *uris: str) -> "Iterator[tuple[Place, Entry, int, int]]":
+    def removable(self, *uris: str) -> "Iterator[tuple[Location, Entry, int, int]]":
         """Yield what `rm` would delete: the place, what is there, and how many files and bytes that are.
 
         Raises:
@@ -70,7 +70,7 @@ class VolumeVerbs(Verbs):
         for place, _ in [self._removed(uri) for uri in uris]:
             self._volume(place.volume).remove(place.path)
 
-    def _removed(self, uri: str) -> "tuple[Place, Entry]":
+    def _removed(self, uri: str) -> "tuple[Location, Entry]":
         from riseml.storage import planning
 
         place = self._remote(uri)
@@ -78,12 +78,12 @@ class VolumeVerbs(Verbs):
             raise InvalidInputError(f"{place} is all of a volume", "You need to add a path.")
         return place, planning.look(self._volume(place.volume), place)
 
-    def _place(self, text: str) -> "Place":
+    def _place(self, text: str) -> "Location":
         from riseml.storage.uris import parse
 
         return parse(text, lambda: f"{self.engine.user}/{self._project()}")
 
-    def _remote(self, uri: str) -> "Place":
+    def _remote(self, uri: str) -> "Location":
         place = self._place(uri)
         if not place.volume:
             raise InvalidInputError(f"{uri} is on this machine", "Volumes are data:// and output://.")

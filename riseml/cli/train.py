@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from riseml.answers import Run
+from riseml.answers import RunHandle
 from riseml.cli import options, output, progress, text
 from riseml.client import Client
 from riseml.verbs import CONFIG_FILE
@@ -51,7 +51,7 @@ def command(
     return follow.to_its_end(client, run.id)
 
 
-def _train(client: Client, file: str, gitignore: bool | None) -> Run:
+def _train(client: Client, file: str, gitignore: bool | None) -> RunHandle:
     notice = progress.Notice()
 
     def synced(snapshot: "Snapshot") -> None:
@@ -74,7 +74,7 @@ def _synced(snapshot: "Snapshot") -> None:
         output.note(warning)
 
 
-def _started(run: Run, form: str, *, logs: bool) -> None:
+def _started(run: RunHandle, form: str, *, logs: bool) -> None:
     if form in {"json", "yaml"}:
         output.data(_record(run), form)
     elif form == "name":
@@ -93,7 +93,7 @@ def _started(run: Run, form: str, *, logs: bool) -> None:
         output.note(f"`riseml logs {run.id}` shows its log, `riseml status {run.id}` its state.")
 
 
-def _record(run: Run) -> dict[str, object]:
+def _record(run: RunHandle) -> dict[str, object]:
     return {
         "id": run.id,
         "name": run.name,

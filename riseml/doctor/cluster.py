@@ -5,25 +5,25 @@ from email.utils import parsedate_to_datetime
 
 from riseml.doctor import namespace, shared
 from riseml.doctor.findings import Check, Outcome, checks, ok, skipped, warning
-from riseml.doctor.site import Site
+from riseml.doctor.site import CheckContext
 from riseml.errors import NotFoundError
 
 _SKEW = timedelta(seconds=30)  # Argo's times and ours are compared
 
 
-def everything(site: Site) -> list[Check]:
+def everything(site: CheckContext) -> list[Check]:
     """Return the checks of the way to a cluster, of what administrators may see, and of the user's namespace."""
     way = checks(site, _server, _key, _clock, gates=[_server, _key])
     return [*way, *shared.everything(site), *namespace.everything(site)]
 
 
-def _server(site: Site) -> Outcome:
+def _server(site: CheckContext) -> Outcome:
     """The API server answers."""
     told = site.api.get("/version")
     return ok(f"Kubernetes {str(told.get('gitVersion', '?')).removeprefix('v')} at {site.api.connection.server}")
 
 
-def _key(site: Site) -> Outcome:
+def _key(site: CheckContext) -> Outcome:
     """The key is accepted."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
@@ -33,7 +33,7 @@ def _key(site: Site) -> Outcome:
     return ok(f"as {told['status']['userInfo'].get('username', '?')}")
 
 
-def _clock(site: Site) -> Outcome:
+def _clock(site: CheckContext) -> Outcome:
     """This machine's clock."""
     response = site.api.open("/version")
     date = response.headers.get("Date")

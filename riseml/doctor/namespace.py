@@ -9,7 +9,7 @@ from riseml.cluster import JOB_ACCOUNT, SETTINGS, STORE, registry
 from riseml.cluster.api import path
 from riseml.cluster.store import is_ready
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
-from riseml.doctor.site import ADMIN, Site
+from riseml.doctor.site import ADMIN, CheckContext
 from riseml.errors import NotAllowedError
 from riseml.quantities import amount_of
 
@@ -27,7 +27,7 @@ _NEEDED = (  # verb, resource, group, subresource: what commands do
 )
 
 
-def everything(site: Site) -> list[Check]:
+def everything(site: CheckContext) -> list[Check]:
     """Return the checks; where the namespace is no user's, the others are in vain."""
     return checks(
         site, _namespace, _rights, _controller, _argo_server, _executor, _security, _pull_secrets, _store, _git,
@@ -35,7 +35,7 @@ def everything(site: Site) -> list[Check]:
     )  # fmt: skip
 
 
-def _namespace(site: Site) -> Outcome:
+def _namespace(site: CheckContext) -> Outcome:
     """The namespace is a user's."""
     try:
         told = site.settings["data"]
@@ -45,7 +45,7 @@ def _namespace(site: Site) -> Outcome:
     return ok(f"{site.namespace}, of {told.get('user', '?')}; {told.get('number', 0)} runs so far")
 
 
-def _rights(site: Site) -> Outcome:
+def _rights(site: CheckContext) -> Outcome:
     """Your rights there."""
     missing = [
         f"{verb} {resource}{'/' + sub if sub else ''}"
@@ -55,7 +55,7 @@ def _rights(site: Site) -> Outcome:
     return failed(f"not allowed: {', '.join(missing)}", site.anew) if missing else ok("all that commands need")
 
 
-def _controller(site: Site) -> Outcome:
+def _controller(site: CheckContext) -> Outcome:
     """Argo's controller looks after the namespace."""
     found = [each["metadata"] for each in site.items("workflows", metadata=True)]
     newest = sorted(found, key=lambda each: str(each["creationTimestamp"]))[-5:]
@@ -70,11 +70,11 @@ def _controller(site: Site) -> Outcome:
     return ok(f"it has taken up {taken[-1]['name']}") if taken else skipped("there is no run by which to tell")
 
 
-def _age(site: Site, metadata: Mapping[str, Any]) -> timedelta:
+def _age(site: CheckContext, metadata: Mapping[str, Any]) -> timedelta:
     return site.now - datetime.fromisoformat(metadata["creationTimestamp"])
 
 
-def _argo_server(site: Site) -> Outcome:
+def _argo_server(site: CheckContext) -> Outcome:
     """The Argo Server."""
     import urllib3  # noqa: PLC0415
 
@@ -93,7 +93,7 @@ def _argo_server(site: Site) -> Outcome:
     return ok(url)
 
 
-def _executor(site: Site) -> Outcome:
+def _executor(site: CheckContext) -> Outcome:
     """The rights of Argo's executor."""
     attributes = {
         "namespace": site.namespace,
@@ -116,7 +116,7 @@ def _executor(site: Site) -> Outcome:
     return ok(f"{JOB_ACCOUNT} may write results of tasks")
 
 
-def _security(site: Site) -> Outcome:
+def _security(site: CheckContext) -> Outcome:
     """Pod Security of the namespace."""
     try:
         found = site.api.get(path("namespaces", None, site.namespace))
@@ -128,7 +128,7 @@ def _security(site: Site) -> Outcome:
     return ok(f"the level enforced is {level}")
 
 
-def _pull_secrets(site: Site) -> Outcome:
+def _pull_secrets(site: CheckContext) -> Outcome:
     """Secrets for private registries."""
     names = site.target.pull_secrets
     if not names:
@@ -145,7 +145,7 @@ def _pull_secrets(site: Site) -> Outcome:
     return ok(", ".join(names))
 
 
-def _store(site: Site) -> Outcome:
+def _store(site: CheckContext) -> Outcome:
     """The store's pod."""
     pods = site.items("pods", labelSelector=f"app={STORE}")
     if any(map(is_ready, pods)):
@@ -164,7 +164,7 @@ def _store(site: Site) -> Outcome:
     return failed(why, "`kubectl describe pod` says more; " + site.anew)
 
 
-def _git(site: Site) -> Outcome:
+def _git(site: CheckContext) -> Outcome:
     """Git and a shell in the store."""
     store = site.store
     if store is None:
@@ -172,7 +172,7 @@ def _git(site: Site) -> Outcome:
     return ok(store.script("git --version").decode().strip().removeprefix("git version "))
 
 
-def _claims(site: Site) -> Outcome:
+def _claims(site: CheckContext) -> Outcome:
     """The claims for data, output and code."""
     target = site.target
     wanted = (target.data_claim, target.output_claim, target.store_claim)
@@ -188,7 +188,7 @@ def _claims(site: Site) -> Outcome:
     return ok("all three are bound")
 
 
-def _space(site: Site) -> Outcome:
+def _space(site: CheckContext) -> Outcome:
     """Room in the volumes."""
     store = site.store
     if store is None:
@@ -203,7 +203,7 @@ def _space(site: Site) -> Outcome:
     return ok(f"in use: {told}")
 
 
-def _service(site: Site) -> Outcome:
+def _service(site: CheckContext) -> Outcome:
     """The Service by which jobs find each other."""
     found = site.api.find(path("services", site.namespace, "riseml"))
     if found is None:
@@ -213,7 +213,7 @@ def _service(site: Site) -> Outcome:
     return ok("it is there")
 
 
-def _secrets(site: Site) -> Outcome:
+def _secrets(site: CheckContext) -> Outcome:
     """The Secret that `riseml secret` writes."""
     found = site.api.find(path("secrets", site.namespace, site.target.secret))
     return (
@@ -223,7 +223,7 @@ def _secrets(site: Site) -> Outcome:
     )
 
 
-def _quota(site: Site) -> Outcome:
+def _quota(site: CheckContext) -> Outcome:
     """Room in the quota."""
     full, told = [], []
     for each in site.items("resourcequotas"):
@@ -241,7 +241,7 @@ def _quota(site: Site) -> Outcome:
     return ok(", ".join(told) or "there is none")
 
 
-def _registry(site: Site) -> Outcome:
+def _registry(site: CheckContext) -> Outcome:
     """The registry for built images."""
     store, address = site.store, site.target.registry
     if store is None:

@@ -3,18 +3,18 @@
 from riseml.cluster import SYSTEM, belongings, installation
 from riseml.cluster.api import Object, path, path_of
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
-from riseml.doctor.site import ADMIN, Site
+from riseml.doctor.site import ADMIN, CheckContext
 from riseml.errors import NotAllowedError, NotFoundError
 
 _ARGO = (4, 0)
 
 
-def everything(site: Site) -> list[Check]:
+def everything(site: CheckContext) -> list[Check]:
     """Return the checks; without Argo's kinds of objects those of a namespace are in vain."""
     return checks(site, _system, _policies, _nodes, _version, _argo, gates=[_argo])
 
 
-def _system(site: Site) -> Outcome:
+def _system(site: CheckContext) -> Outcome:
     """What all users share."""
     try:
         there = site.api.find(path("namespaces", None, SYSTEM))
@@ -28,7 +28,7 @@ def _system(site: Site) -> Outcome:
     return ok(f"the Deployments of {SYSTEM} are ready")
 
 
-def _policies(site: Site) -> Outcome:
+def _policies(site: CheckContext) -> Outcome:
     """The rules for users' pods and Workflows."""
     wanted = [each for each in belongings.read(belongings.POLICY) if each["kind"] == "ValidatingAdmissionPolicy"]
     try:
@@ -48,7 +48,7 @@ def _rules(policy: Object) -> list[str]:
     return [str(each["expression"]) for each in policy.get("spec", {}).get("validations", ())]
 
 
-def _nodes(site: Site) -> Outcome:
+def _nodes(site: CheckContext) -> Outcome:
     """Nodes, and their GPUs."""
     resource = site.known.gpu_resource
     try:
@@ -69,7 +69,7 @@ def _condition(node: Object, kind: str) -> str:
     return next((str(each["status"]) for each in node["status"].get("conditions", ()) if each["type"] == kind), "")
 
 
-def _version(site: Site) -> Outcome:
+def _version(site: CheckContext) -> Outcome:
     """The version of Argo."""
     from riseml.cluster.overview import versions  # noqa: PLC0415
 
@@ -84,7 +84,7 @@ def _version(site: Site) -> Outcome:
     return ok(f"Argo {found}")
 
 
-def _argo(site: Site) -> Outcome:
+def _argo(site: CheckContext) -> Outcome:
     """Argo's kinds of objects."""
     try:
         site.items("workflows", metadata=True, limit=1)

@@ -7,14 +7,14 @@ from typing import Any
 from riseml.cluster import STORE
 from riseml.cluster.api import Api, Object, path
 from riseml.cluster.store import StorePod, is_ready
-from riseml.engines.argo.place import Place
+from riseml.engines.argo.place import UserNamespace
 from riseml.errors import RiseMLError
 from riseml.spec import Target
 
 ADMIN = "only administrators may look"
 
 
-class Site(Place):
+class CheckContext(UserNamespace):
     """A user's namespace with its surroundings, at one time."""
 
     def __init__(self, api: Api, namespace: str, user: str, now: datetime | None = None) -> None:

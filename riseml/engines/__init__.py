@@ -38,7 +38,7 @@ class Submission:
 
 
 @dataclass(frozen=True)
-class Started:
+class Submitted:
     """What a submission became: its number, the Workflow's name, and remarks for the user (once each)."""
 
     number: int
@@ -104,7 +104,7 @@ class Engine(Protocol):
     def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> "Snapshot":
         """Bring the code of `folder` to where jobs check it out; return its revision."""
 
-    def start(self, submission: Submission) -> Started:
+    def start(self, submission: Submission) -> Submitted:
         """Plan, compile and submit; returns when the run is durable. Numbers are consecutive per user."""
 
     def submit(self, document: dict[str, Any]) -> str:

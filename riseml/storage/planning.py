@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from riseml.errors import InvalidInputError, NotFoundError
 from riseml.storage.copying import Item
-from riseml.storage.uris import Place
+from riseml.storage.uris import Location
 from riseml.storage.volume import HIDDEN, PART, Entry, Volume, below
 
 _PART_END = PART.partition("{name}")[2]
@@ -22,7 +22,7 @@ class Batch(NamedTuple):
     items: list[Item]
 
 
-def look(volume: Volume, place: Place) -> Entry:
+def look(volume: Volume, place: Location) -> Entry:
     """Return what a user has named.
 
     Raises:
@@ -31,12 +31,12 @@ def look(volume: Volume, place: Place) -> Entry:
     found = volume.look(place.path)
     if found is None:
         above = place.path.rpartition("/")[0]
-        advice = f"`riseml ls {Place(place.volume, above)}` shows what there is." if place.volume else ""
+        advice = f"`riseml ls {Location(place.volume, above)}` shows what there is." if place.volume else ""
         raise NotFoundError(f"path {place} does not exist", advice)
     return found
 
 
-def listing(volume: Volume, place: Place, *, hidden: bool = False) -> list[Entry]:
+def listing(volume: Volume, place: Location, *, hidden: bool = False) -> list[Entry]:
     """Return what is in a folder, folders first, or the file itself."""
     named = look(volume, place)
     found = volume.inside(place.path) if named.is_folder else [named]
@@ -44,7 +44,7 @@ def listing(volume: Volume, place: Place, *, hidden: bool = False) -> list[Entry
     return sorted(shown, key=lambda entry: (not entry.is_folder, entry.name))
 
 
-def plan(open_volume: Open, sources: Sequence[Place], target: Place) -> list[Batch]:
+def plan(open_volume: Open, sources: Sequence[Location], target: Location) -> list[Batch]:
     """Return what to copy where: of a folder all that is in it, to below the target.
 
     One file that comes of it all goes under the target's own name, unless that is a folder or ends with a slash.
@@ -67,8 +67,8 @@ def plan(open_volume: Open, sources: Sequence[Place], target: Place) -> list[Bat
     def goes(name: str) -> str:
         return below(target.path, name) if folder else target.path
 
-    def item(place: Place, entry: Entry, name: str) -> Item:
-        both = f"{Place(place.volume, entry.path)} to {Place(target.volume, goes(name))}"
+    def item(place: Location, entry: Entry, name: str) -> Item:
+        both = f"{Location(place.volume, entry.path)} to {Location(target.volume, goes(name))}"
         return Item(entry, goes(name), both)
 
     batches = [Batch(place.volume, [item(place, *each) for each in files]) for place, files in found]
@@ -76,7 +76,7 @@ def plan(open_volume: Open, sources: Sequence[Place], target: Place) -> list[Bat
     return batches
 
 
-def _files(volume: Volume, place: Place) -> list[tuple[Entry, str]]:
+def _files(volume: Volume, place: Location) -> list[tuple[Entry, str]]:
     """Return files, and what each is called below the target."""
     named = look(volume, place)
     if not named.is_folder:
@@ -91,18 +91,20 @@ def _is_ours(path: PurePosixPath) -> bool:
     return HIDDEN in path.parts or path.name.endswith(_PART_END)
 
 
-def _check(batches: Sequence[Batch], target: Place) -> None:
-    taken: dict[str, Place] = {}
+def _check(batches: Sequence[Batch], target: Location) -> None:
+    taken: dict[str, Location] = {}
     for source, item in _each(batches):
         if item.target in taken:
             both = f"{taken[item.target]} and {source}"
-            raise InvalidInputError(f"{both} would both become {Place(target.volume, item.target)}", "Copy them apart.")
-        if source == Place(target.volume, item.target):
+            raise InvalidInputError(
+                f"{both} would both become {Location(target.volume, item.target)}", "Copy them apart."
+            )
+        if source == Location(target.volume, item.target):
             raise InvalidInputError(f"{source} would be copied onto itself", "Give it another place.")
         taken[item.target] = source
 
 
-def _each(batches: Sequence[Batch]) -> Iterator[tuple[Place, Item]]:
+def _each(batches: Sequence[Batch]) -> Iterator[tuple[Location, Item]]:
     for batch in batches:
         for item in batch.items:
-            yield Place(batch.volume, item.source.path), item
+            yield Location(batch.volume, item.source.path), item

@@ -10,7 +10,7 @@ VOLUMES = ("data", "output")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
-class Place(NamedTuple):
+class Location(NamedTuple):
     """A path in a volume (`data`, `output`, or empty for this machine); the empty path is all of the volume.
 
     `is_folder`: it was written with a slash at its end.
@@ -24,7 +24,7 @@ class Place(NamedTuple):
         return f"{self.volume}://{self.path}" if self.volume else self.path
 
 
-def parse(text: str, project: Callable[[], str]) -> Place:
+def parse(text: str, project: Callable[[], str]) -> Location:
     """Return the place that a user names; `project` tells what `output://~` stands for, `<user>/<project>`.
 
     Raises:
@@ -32,7 +32,7 @@ def parse(text: str, project: Callable[[], str]) -> Place:
     """
     found = _SCHEME.fullmatch(text)
     if found is None:
-        return Place("", text, text.endswith("/"))
+        return Location("", text, text.endswith("/"))
     volume, path = found.groups()
     if volume not in VOLUMES:
         known = " and ".join(f"{each}://" for each in VOLUMES)
@@ -42,4 +42,4 @@ def parse(text: str, project: Callable[[], str]) -> Place:
         raise InvalidInputError(f"{text} leads out of its volume", "Write the path without `..`.")
     if volume == "output" and parts[:1] == ["~"]:
         parts[:1] = [project()]
-    return Place(volume, "/".join(parts), path.endswith("/"))
+    return Location(volume, "/".join(parts), path.endswith("/"))

@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
+from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
 from riseml.errors import NotFoundError
 from riseml.ids import Id
 from riseml.project import Snapshot
@@ -115,10 +115,10 @@ class FakeEngine:
         self.calls.append(("snapshot", project, folder, gitignore))
         return Snapshot("0" * 40, files=3, size=2048, ignored=self.ignored, warnings=self.warnings)
 
-    def start(self, submission: Submission) -> Started:
+    def start(self, submission: Submission) -> Submitted:
         self.calls.append(("start", submission))
         self.runs.insert(0, self.becomes or single(14))
-        return Started(14, "toaster-net-14", is_set=False, experiments=1, remarks=self.remarks)
+        return Submitted(14, "toaster-net-14", is_set=False, experiments=1, remarks=self.remarks)
 
     def submit(self, document: dict[str, Any]) -> str:
         raise NotImplementedError

@@ -7,7 +7,7 @@ from pathlib import Path
 from textwrap import dedent
 
 from riseml import config
-from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Started, Submission
+from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submission, Submitted
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
 
@@ -29,7 +29,7 @@ class Bench:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(dedent(text))
 
-    def train(self, text: str) -> Started:
+    def train(self, text: str) -> Submitted:
         """Start a riseml.yml given as text below `train:`."""
         whole = f"project: {self.project}\ntrain:\n  image: {self.image}\n" + "".join(
             f"  {line}\n" for line in dedent(text).strip().splitlines()

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from riseml import config
-from riseml.engines import Chunk, LogQuery, Started, Submission
+from riseml.engines import Chunk, LogQuery, Submission, Submitted
 from riseml.engines.local import wire
 from riseml.engines.local.engine import LocalEngine
 from riseml.ids import Id
@@ -33,7 +33,7 @@ class Lab:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(dedent(text))
 
-    def train(self, text: str, **environment: str) -> Started:
+    def train(self, text: str, **environment: str) -> Submitted:
         """Start a riseml.yml given as text below `train:`."""
         whole = "project: lab\ntrain:\n  image: busybox\n" + "".join(
             f"  {line}\n" for line in dedent(text).strip().splitlines()

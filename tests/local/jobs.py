@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from riseml.engines.local import launcher, processes
-from riseml.engines.local.launcher import Exit, Launch, Launcher, Step
+from riseml.engines.local.launcher import Exit, Launcher, ProcessSpec, Step
 
 PATIENCE = 60.0  # seconds; only a hang takes so long
 ANY_BYTES = os.fsdecode(bytes(range(1, 256)))
@@ -42,14 +42,14 @@ class Home:
     def sh(self, text: str, log: str | None = "log") -> Step:
         return self.step("sh", "-c", text, log=log)
 
-    def job(self, main: Step | str, **options: Any) -> Launch:
+    def job(self, main: Step | str, **options: Any) -> ProcessSpec:
         """Describe a job that nobody has started yet."""
         self.keys.append(f"test:{os.getpid()}:{self.folder}:{len(self.keys)}")
         directory = self.folder / f"job {len(self.keys)}"
         directory.mkdir()
-        return Launch(self.keys[-1], str(directory), self.sh(main) if isinstance(main, str) else main, **options)
+        return ProcessSpec(self.keys[-1], str(directory), self.sh(main) if isinstance(main, str) else main, **options)
 
-    def start(self, job: Launch) -> int:
+    def start(self, job: ProcessSpec) -> int:
         pid = self.launcher.start(job)
         found = launcher.read_pid(Path(job.directory))
         assert found is not None
@@ -62,7 +62,7 @@ class Home:
         self.start(job)
         return self.end(job)
 
-    def end(self, job: Launch) -> Exit:
+    def end(self, job: ProcessSpec) -> Exit:
         found = launcher.read_pid(Path(job.directory))
         assert found is not None
         gone(found[0])

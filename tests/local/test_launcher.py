@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from riseml.engines.local import launcher, mounts, processes
-from riseml.engines.local.launcher import Launch, Mount, Step
+from riseml.engines.local.launcher import Mount, ProcessSpec, Step
 from riseml.errors import RiseMLError
 from tests.local.jobs import ANY_BYTES, Home, a_home, opened, until
 
@@ -106,7 +106,7 @@ def test_directories_may_have_any_name(home: Home, name: str) -> None:
     directory = home.folder / name / name
     directory.mkdir()
     home.keys.append(f"test:{os.getpid()}:odd")
-    job = Launch(home.keys[-1], str(directory), step)
+    job = ProcessSpec(home.keys[-1], str(directory), step)
     home.start(job)
     assert home.end(job).status == 0
     assert home.log(f"{name}/log") == f"{home.folder / name}\n{name}"
@@ -245,7 +245,7 @@ def test_reasons_come_as_errors_and_nothing_runs(home: Home) -> None:
         (home.job(Step(("true",), {}, "/", str(missing / "log"))), str(missing / "log")),
         (home.job(Step(("true",), {}, "/", str(home.folder))), str(home.folder)),
         (home.job(fine, init=(Step(("true",), {}, "/", str(plain / "log")),)), "Not a directory"),
-        (Launch(home.keys[0], str(missing), fine), str(missing)),
+        (ProcessSpec(home.keys[0], str(missing), fine), str(missing)),
         (started, "File exists: pid"),
         (home.job(fine, mounts=(Mount(str(missing), "/code"),)), str(missing) if mounts.supported() else ""),
         (home.job(fine, sidecars=tuple(home.sh("true", f"log{n}") for n in range(9))), "10 logs"),

@@ -1,4 +1,4 @@
-"""A shell without processes: it drives a Run with scripted ends, in an order that depends on nothing but the script.
+"""A shell without processes: it drives a WorkflowRun with scripted ends, in a deterministic order.
 
     simulate(document, script) ─▶ the document with its status
 
@@ -18,16 +18,16 @@ from riseml.engines.local.events import (
     Action,
     Annotated,
     Event,
-    Launch,
     LockGranted,
     PodEnded,
     PodStarted,
     Release,
     Shutdown,
+    StartPod,
     Stop,
     Tick,
 )
-from riseml.engines.local.interpreter import Run
+from riseml.engines.local.interpreter import WorkflowRun
 from riseml.engines.local.nodes import Node
 
 BEGINNING = 1_000_000.0
@@ -85,11 +85,11 @@ class Simulator:
     ) -> None:
         self.document = copy.deepcopy(document)
         self.script, self.restarts = script, restarts
-        self.run = Run(self.document, "uid")
+        self.run = WorkflowRun(self.document, "uid")
         self.now = BEGINNING
         self.kept: dict[str, tuple[Any, ...]] = {}  # rows, as a database would have them
         self.jobs: dict[str, tuple[End, int]] = {}  # pods that have not ended
-        self.launched: list[Launch] = []
+        self.launched: list[StartPod] = []
         self.stops: list[Stop] = []
         self.holders: dict[str, str] = {}
         self.waiting: dict[str, tuple[str, ...]] = {}
@@ -135,7 +135,7 @@ class Simulator:
 
     def restart(self) -> None:
         """Forget everything but what is kept and the pods themselves."""
-        self.run = Run.restore(self.document, "uid", [Node.from_row(row) for row in self.kept.values()])
+        self.run = WorkflowRun.restore(self.document, "uid", [Node.from_row(row) for row in self.kept.values()])
         self.holders, self.waiting, self.granted = {}, {}, []
         self._act(self.run.resume(self.now), again=True)
 
@@ -158,7 +158,7 @@ class Simulator:
         self.run.dirty.clear()
         for action in actions:
             match action:
-                case Launch():
+                case StartPod():
                     self._launch(action, again=again)
                 case Stop():
                     self._stop(action)
@@ -168,7 +168,7 @@ class Simulator:
                     self._release(node, locks)
         self.most_active = max(self.most_active, len(self.jobs))
 
-    def _launch(self, action: Launch, *, again: bool) -> None:
+    def _launch(self, action: StartPod, *, again: bool) -> None:
         if action.node in self.jobs:
             assert again, f"{action.node} was launched twice"
             return

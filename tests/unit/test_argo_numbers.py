@@ -8,7 +8,7 @@ import pytest
 from riseml.cluster.api import Api, ConflictError
 from riseml.cluster.store import StorePod
 from riseml.engines.argo import archive
-from riseml.engines.argo.place import Place
+from riseml.engines.argo.place import UserNamespace
 from tests.unit.shell_store import Shell
 
 
@@ -47,13 +47,13 @@ class Counter:
 
 def test_numbers_go_on_after_what_is_there() -> None:
     counter = Counter(0)
-    place = Place(cast(Api, counter), "riseml-me")
+    place = UserNamespace(cast(Api, counter), "riseml-me")
     assert place.number == 1
     place.begin_after(11)
     assert place.number == 12
     assert place.take(12)
     assert (counter.number, place.number) == (12, 13)
-    other = Place(cast(Api, counter), "riseml-me")
+    other = UserNamespace(cast(Api, counter), "riseml-me")
     assert other.number == 13
     assert place.take(13)
     assert not other.take(13)
@@ -63,7 +63,7 @@ def test_numbers_go_on_after_what_is_there() -> None:
 def test_jobs_may_be_kept_to_one_node() -> None:
     counter = Counter(0)
     counter.target = '{"node_selector": {"disk": "ssd"}}'
-    place = Place(cast(Api, counter), "riseml-me")
+    place = UserNamespace(cast(Api, counter), "riseml-me")
     assert place.target.node_selector == {"disk": "ssd"}
     place.node = "gpu-3"
     assert place.target.node_selector == {"disk": "ssd", "kubernetes.io/hostname": "gpu-3"}

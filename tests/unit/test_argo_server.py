@@ -11,7 +11,7 @@ import pytest
 from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
 from riseml.engines.argo import submission
-from riseml.engines.argo.place import Place
+from riseml.engines.argo.place import UserNamespace
 from riseml.errors import InvalidInputError, NotAllowedError, RiseMLError, UnreachableError, UnsupportedError
 from tests.unit.plans import compiled, grid
 
@@ -58,10 +58,10 @@ def serve(served: list[Server], status: int = 200, answer: bytes = b"") -> Serve
     return server
 
 
-def place(port: int, below: str = "", **more: Any) -> Place:
+def place(port: int, below: str = "", **more: Any) -> UserNamespace:
     argo = f"http://127.0.0.1:{port}{below}"
     connection = Connection("https://127.0.0.1:1", token="secret", namespace=NAMESPACE, argo=argo, **more)
-    return Place(Api(connection), NAMESPACE)
+    return UserNamespace(Api(connection), NAMESPACE)
 
 
 @pytest.mark.parametrize("below", ["", "/argo"])

@@ -16,7 +16,7 @@ from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
 from riseml.doctor import FAILED, OK, SKIPPED, WARNING, Finding, cluster, machine, run
 from riseml.doctor.findings import Check, Outcome, failed, ok
-from riseml.doctor.site import Site
+from riseml.doctor.site import CheckContext
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError, UnreachableError
 from riseml.settings import Settings, load
 
@@ -106,7 +106,7 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Cluster:
 
 
 def findings(there: Cluster) -> dict[str, Finding]:
-    site = Site(cast(Api, there), "riseml-paul", "paul", NOW)
+    site = CheckContext(cast(Api, there), "riseml-paul", "paul", NOW)
     return {finding.title: finding for finding in run(cluster.everything(site))}
 
 

@@ -7,14 +7,14 @@ import pytest
 
 from riseml.engines.local.events import (
     Annotated,
-    Launch,
     LockGranted,
     PodEnded,
     PodPending,
     PodProgressed,
     PodStarted,
+    StartPod,
 )
-from riseml.engines.local.interpreter import Run
+from riseml.engines.local.interpreter import WorkflowRun
 from riseml.engines.local.support import check
 from tests.unit import plans
 from tests.unit.simulator import BEGINNING, End, Simulator, by_name, phases, simulate
@@ -167,8 +167,8 @@ def test_no_more_than_concurrency_at_a_time(concurrency: int) -> None:
 
 def test_items_beyond_the_limit_have_no_node_yet() -> None:
     document = plans.compiled(plans.grid(*({"lr": str(i)} for i in range(10_000)), concurrency=2))
-    run = Run(document, "uid")
-    assert len([action for action in run.start(BEGINNING) if isinstance(action, Launch)]) == 2
+    run = WorkflowRun(document, "uid")
+    assert len([action for action in run.start(BEGINNING) if isinstance(action, StartPod)]) == 2
     assert len(run.nodes) == 3 + 2 * 2
 
 
@@ -246,7 +246,7 @@ def test_any_and_all_of_a_group() -> None:
 # Parameters
 
 
-def launched(document: dict[str, Any], **script: list[int | End]) -> list[Launch]:
+def launched(document: dict[str, Any], **script: list[int | End]) -> list[StartPod]:
     check(document)
     simulator = Simulator(document, {f".{name}": ends for name, ends in script.items()})
     simulator.finish()
@@ -355,7 +355,7 @@ def test_a_task_knows_the_id_of_another() -> None:
 
 
 def test_a_run_that_has_not_started_has_no_status() -> None:
-    run = Run(workflow(job()), "uid")
+    run = WorkflowRun(workflow(job()), "uid")
     assert run.status(BEGINNING) == {}
     assert not run.ended
     assert run.next_tick() is None
@@ -412,9 +412,9 @@ def test_two_names_with_one_hash_are_two_nodes() -> None:
 
 
 def test_events_about_unknown_pods_change_nothing() -> None:
-    run = Run(workflow(dag("main", task("a")), job()), "uid")
+    run = WorkflowRun(workflow(dag("main", task("a")), job()), "uid")
     (launch,) = run.start(BEGINNING)
-    assert isinstance(launch, Launch)
+    assert isinstance(launch, StartPod)
     run.dirty.clear()
     for event in (PodPending("x"), PodStarted("x"), PodEnded("x", 0), LockGranted("x"), LockGranted(launch.node)):
         assert run.apply(event, BEGINNING) == []

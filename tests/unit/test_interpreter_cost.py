@@ -2,8 +2,8 @@
 
 import tracemalloc
 
-from riseml.engines.local.events import Launch, PodEnded, PodStarted
-from riseml.engines.local.interpreter import Run
+from riseml.engines.local.events import PodEnded, PodStarted, StartPod
+from riseml.engines.local.interpreter import WorkflowRun
 from riseml.engines.local.nodes import Node
 from tests.unit import plans
 from tests.unit.simulator import BEGINNING
@@ -11,17 +11,17 @@ from tests.unit.simulator import BEGINNING
 MEGABYTE = 1_000_000
 
 
-def finished(cells: int) -> Run:
+def finished(cells: int) -> WorkflowRun:
     """Run a set to its end, watching at each event how much the interpreter has in hand."""
     values = ({"lr": f"{number}e-5", "momentum": "0.9", "batch-size": "32"} for number in range(cells))
-    run = Run(plans.compiled(plans.grid(*values, concurrency=2)), "uid")
-    waiting = [action.node for action in run.start(BEGINNING) if isinstance(action, Launch)]
+    run = WorkflowRun(plans.compiled(plans.grid(*values, concurrency=2)), "uid")
+    waiting = [action.node for action in run.start(BEGINNING) if isinstance(action, StartPod)]
     now = BEGINNING
     while waiting:
         node = waiting.pop(0)
         for event in (PodStarted(node), PodEnded(node, 0, outputs={"result": f'{{"accuracy": {now}}}'})):
             now += 1
-            waiting += [action.node for action in run.apply(event, now) if isinstance(action, Launch)]
+            waiting += [action.node for action in run.apply(event, now) if isinstance(action, StartPod)]
             assert len(run.dirty) <= 8
             assert len(run.frames) <= 6
             assert len(run.owners) <= 8
@@ -46,7 +46,7 @@ def test_finished_experiments_are_small() -> None:
 
 def test_a_restored_run_is_as_small() -> None:
     run = finished(200)
-    restored = Run.restore(run.document, "uid", [Node.from_row(node.to_row()) for node in run.nodes.values()])
+    restored = WorkflowRun.restore(run.document, "uid", [Node.from_row(node.to_row()) for node in run.nodes.values()])
     assert not restored.frames
     assert not restored.owners
     assert restored.ended

@@ -8,15 +8,15 @@ from riseml.engines.local.events import (
     Acquire,
     Annotated,
     DeletePods,
-    Launch,
     LockGranted,
     PodEnded,
     PodPending,
     Release,
     Shutdown,
+    StartPod,
     Tick,
 )
-from riseml.engines.local.interpreter import Run
+from riseml.engines.local.interpreter import WorkflowRun
 from tests.unit import plans
 from tests.unit.simulator import BEGINNING, FOREVER, End, Simulator, by_name, phases, simulate
 from tests.unit.workflows import dag, deletion, gang, job, task, workflow
@@ -262,17 +262,17 @@ def test_a_pod_that_ended_while_it_was_being_shut_down() -> None:
 
 
 def test_a_deadline_is_the_shells_to_keep() -> None:
-    run = Run(
+    run = WorkflowRun(
         workflow(dag("main", task("a"), task("b", "t")), job(activeDeadlineSeconds="90"), job("t", timeout="2m")), "u"
     )
-    deadlines = [action.deadline for action in run.start(BEGINNING) if isinstance(action, Launch)]
+    deadlines = [action.deadline for action in run.start(BEGINNING) if isinstance(action, StartPod)]
     assert deadlines == [90.0, 120.0]
 
 
 def test_pending_for_too_long() -> None:
-    run = Run(workflow(dag("main", task("a")), job(timeout="60")), "u")
+    run = WorkflowRun(workflow(dag("main", task("a")), job(timeout="60")), "u")
     (launch,) = run.start(BEGINNING)
-    assert isinstance(launch, Launch)
+    assert isinstance(launch, StartPod)
     assert run.next_tick() == BEGINNING + 60
     run.apply(PodPending(launch.node, "Unschedulable: no room"), BEGINNING + 1)
     assert run.shown(launch.node)["message"] == "Unschedulable: no room"
@@ -295,14 +295,14 @@ LOCKED = job(synchronization={"mutexes": [{"name": "build-{{workflow.labels.l}}"
 
 
 def test_a_lock_is_waited_for_and_given_back() -> None:
-    run = Run(workflow(dag("main", task("a")), LOCKED), "u")
+    run = WorkflowRun(workflow(dag("main", task("a")), LOCKED), "u")
     (wish,) = run.start(BEGINNING)
     assert wish == Acquire(run.find("w.a").id, ("ns/Mutex/build-label",))  # type: ignore[union-attr]
     shown = run.shown(wish.node)
     assert shown["message"] == "Waiting for ns/Mutex/build-label lock. Lock status: 0/1"
     assert shown["synchronizationStatus"] == {"waiting": "ns/Mutex/build-label"}
     (launch,) = run.apply(LockGranted(wish.node), BEGINNING + 1)
-    assert isinstance(launch, Launch)
+    assert isinstance(launch, StartPod)
     assert "synchronizationStatus" not in run.shown(wish.node)
     assert "message" not in run.shown(wish.node)
     assert run.apply(PodEnded(wish.node, 0), BEGINNING + 2) == [Release(wish.node, ("ns/Mutex/build-label",))]

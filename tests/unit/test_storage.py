@@ -16,7 +16,7 @@ from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.storage import copying, planning
 from riseml.storage.copying import Copied
 from riseml.storage.folder import Folder
-from riseml.storage.uris import Place, parse
+from riseml.storage.uris import Location, parse
 from riseml.storage.volume import Entry, Piece, Volume, part_of
 from tests.unit.shell_store import Shell
 
@@ -54,8 +54,8 @@ def copy(source: Volume, target: Volume, *sources: str, to: str) -> Copied:
     """Copy between two volumes, `data` and `output`."""
     report = Copied()
     volumes = {"data": source, "output": target}
-    places = [Place("data", each) for each in sources]
-    for batch in planning.plan(volumes.__getitem__, places, Place("output", to.rstrip("/"), to.endswith("/"))):
+    places = [Location("data", each) for each in sources]
+    for batch in planning.plan(volumes.__getitem__, places, Location("output", to.rstrip("/"), to.endswith("/"))):
         copying.copy(volumes[batch.volume], target, batch.items, report)
     return report
 
@@ -66,18 +66,18 @@ def copy(source: Volume, target: Volume, *sources: str, to: str) -> Copied:
 @pytest.mark.parametrize(
     ("text", "place"),
     [
-        ("data://", Place("data", "")),
-        ("data://a//b/./c", Place("data", "a/b/c")),
-        ("output://~", Place("output", "paul/mnist")),
-        ("output://~/14/3/", Place("output", "paul/mnist/14/3", is_folder=True)),
-        ("output://a/~", Place("output", "a/~")),
-        ("data://~", Place("data", "~")),
-        ("~/here", Place("", "~/here")),
-        ("../up/", Place("", "../up/", is_folder=True)),
-        ("C:/x", Place("", "C:/x")),
+        ("data://", Location("data", "")),
+        ("data://a//b/./c", Location("data", "a/b/c")),
+        ("output://~", Location("output", "paul/mnist")),
+        ("output://~/14/3/", Location("output", "paul/mnist/14/3", is_folder=True)),
+        ("output://a/~", Location("output", "a/~")),
+        ("data://~", Location("data", "~")),
+        ("~/here", Location("", "~/here")),
+        ("../up/", Location("", "../up/", is_folder=True)),
+        ("C:/x", Location("", "C:/x")),
     ],
 )
-def test_uris(text: str, place: Place) -> None:
+def test_uris(text: str, place: Location) -> None:
     assert parse(text, lambda: "paul/mnist") == place
 
 
@@ -211,7 +211,7 @@ def test_what_cannot_be_meant_copies_nothing(
 def test_a_file_is_not_copied_onto_itself(volume: Volume, root: Path) -> None:
     write(root, {"u/file": b"old"})
     with pytest.raises(InvalidInputError, match="onto itself"):
-        planning.plan(lambda _: volume, [Place("output", "u/file")], Place("output", "u", is_folder=True))
+        planning.plan(lambda _: volume, [Location("output", "u/file")], Location("output", "u", is_folder=True))
 
 
 # Cut off
@@ -329,7 +329,7 @@ def test_what_bars_are_told_adds_up(volume: Volume, tmp_path: Path) -> None:
     told, passed = list[str](), list[int]()
     report = Copied(on_file=lambda item: told.append(item.name), on_bytes=passed.append)
     mine = {"data": Folder(tmp_path / "mine"), "output": volume}
-    (batch,) = planning.plan(mine.__getitem__, [Place("data", "")], Place("output", "u", is_folder=True))
+    (batch,) = planning.plan(mine.__getitem__, [Location("data", "")], Location("output", "u", is_folder=True))
     copying.copy(mine["data"], volume, batch.items, report)
     assert told == [f"data://{name} to output://u/{name}" for name in "abc"]
     assert sum(passed) == 1100

@@ -14,9 +14,9 @@ from riseml.cluster import namespace_of
 from riseml.cluster.api import CACHED, Api, Object, path, path_of
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
-from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
+from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
 from riseml.engines.argo import archive, listing, live, pods, shards, stopping
-from riseml.engines.argo.place import Place
+from riseml.engines.argo.place import UserNamespace
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError, UnreachableError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus, State
@@ -48,7 +48,7 @@ class ArgoEngine:
         self.api = Api(connection)
         self.namespace, self.home = connection.namespace, home
         self.user = connection.user
-        self.place = Place(self.api, self.namespace)
+        self.place = UserNamespace(self.api, self.namespace)
         self.store = StorePod(self.api, self.namespace)
 
     # Write
@@ -62,7 +62,7 @@ class ArgoEngine:
         code.push(self.store, self.home, project, taken.revision)
         return taken
 
-    def start(self, submission: Submission) -> Started:
+    def start(self, submission: Submission) -> Submitted:
         """Plan, compile, number and submit a riseml.yml; the cluster has it when this returns."""
         from riseml.engines.argo import submission as starting  # noqa: PLC0415 (imports Hera)
 

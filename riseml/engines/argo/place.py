@@ -18,7 +18,7 @@ _LISTS = ("pull_secrets", "tolerations")
 _HOST = "kubernetes.io/hostname"  # every node has this label
 
 
-class Place:
+class UserNamespace:
     """One namespace, as it was at the first look."""
 
     def __init__(self, api: Api, namespace: str) -> None:

@@ -12,10 +12,10 @@ from typing import Any
 from riseml.cluster.api import ConflictError, Object, RefusedError, path
 from riseml.cluster.store import StorePod
 from riseml.compiler import compile_workflow, limits, record
-from riseml.engines import Started, Submission
+from riseml.engines import Submission, Submitted
 from riseml.engines.argo import archive, shards
 from riseml.engines.argo.images import Images
-from riseml.engines.argo.place import Place
+from riseml.engines.argo.place import UserNamespace
 from riseml.errors import InvalidInputError, NotAllowedError, UnreachableError, UnsupportedError
 from riseml.spec import Build, ExperimentSet, Origin, Target
 
@@ -26,7 +26,9 @@ _AWAY = "Log in anew where it has moved; without `argo-server` in the settings f
 _UNPACK = 'umask 0; cd /output; for folder; do mkdir -p "$folder"; done; exec tar -xf -'
 
 
-def start(submission: Submission, place: Place, store: StorePod, *, home: Path, user: str, known: list[str]) -> Started:
+def start(
+    submission: Submission, place: UserNamespace, store: StorePod, *, home: Path, user: str, known: list[str]
+) -> Submitted:
     """Plan, compile, number and submit; `known` are the names of the secrets that are set."""
     from riseml import config, planner  # noqa: PLC0415
 
@@ -52,11 +54,11 @@ def start(submission: Submission, place: Place, store: StorePod, *, home: Path, 
         create(place, document)
     several = f"the set is kept in {len(documents)} Workflows: it is too large for one"
     remarks = (several,) if len(documents) > 1 else ()
-    return Started(origin.number or 0, documents[0]["metadata"]["name"], plan.is_set, len(plan.experiments), remarks)
+    return Submitted(origin.number or 0, documents[0]["metadata"]["name"], plan.is_set, len(plan.experiments), remarks)
 
 
 def _numbered(
-    plan: ExperimentSet, revision: str, build: Build | None, place: Place, user: str
+    plan: ExperimentSet, revision: str, build: Build | None, place: UserNamespace, user: str
 ) -> tuple[Origin, list[dict[str, Any]]]:
     """Return the Workflows of a plan, whose number is theirs from now on."""
     while True:
@@ -96,7 +98,7 @@ def _entry(name: str, mode: int, kind: bytes = tarfile.REGTYPE, size: int = 0) -
     return entry
 
 
-def create(place: Place, document: dict[str, Any]) -> Object:
+def create(place: UserNamespace, document: dict[str, Any]) -> Object:
     """Hand a Workflow to the cluster: to the Argo Server where there is one, else to the Kubernetes API.
 
     Raises:
@@ -125,7 +127,7 @@ class _AsItIs:
         return json.dumps({"workflow": self._document})
 
 
-def _through_server(document: dict[str, Any], place: Place) -> Object:
+def _through_server(document: dict[str, Any], place: UserNamespace) -> Object:
     """Submit with Hera's client, which speaks the Argo Server's API."""
     from hera.exceptions import AlreadyExists, Forbidden, HeraException, Unauthorized  # noqa: PLC0415
     from hera.workflows import WorkflowsService  # noqa: PLC0415

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from riseml.engines.local import pods
-from riseml.engines.local.pods import ENVIRONMENT, Place
+from riseml.engines.local.pods import ENVIRONMENT, HomeLayout
 from riseml.images import ImageKey, image_key
 from riseml.project.listing import contents
 from riseml.spec import Build, ExperimentSet
@@ -23,7 +23,7 @@ COMPLETE = ".complete"
 _IDENTITY = "import sys; print(sys.version, sys.base_prefix, sys.prefix)"
 
 
-def build(plan: ExperimentSet, revision: str, place: Place, environment: Mapping[str, str]) -> Build:
+def build(plan: ExperimentSet, revision: str, place: HomeLayout, environment: Mapping[str, str]) -> Build:
     """Say which build a plan needs here: none where its environment is complete.
 
     Raises:

@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from riseml.engines.local import scopes, selectors
 from riseml.engines.local.decisions import Again, Ended, Later, may_retry
-from riseml.engines.local.events import Acquire, Launch, Stop
+from riseml.engines.local.events import Acquire, StartPod, Stop
 from riseml.engines.local.expressions import ExpressionError, expression
-from riseml.engines.local.frames import Arguments, DagFrame, Frame, Place, RetryFrame
+from riseml.engines.local.frames import Arguments, CallSite, DagFrame, Frame, RetryFrame
 from riseml.engines.local.ledger import Ledger
 from riseml.engines.local.nodes import (
     DAG,
@@ -48,7 +48,7 @@ class Calls(Ledger):
 
     # A template: a retry group, a DAG, a pod, or a deletion
 
-    def call(self, place: Place, template_name: str, arguments: Arguments) -> Node:
+    def call(self, place: CallSite, template_name: str, arguments: Arguments) -> Node:
         """Run a template; who gets the node settles it.
 
         Raises:
@@ -82,7 +82,7 @@ class Calls(Ledger):
         """What Argo says of a node that a shutdown keeps from going on."""
         return f"Stopped with strategy '{self.strategy}'"
 
-    def _attempt(self, place: Place, template: Template, inputs: Pairs, *, retried: bool = False) -> Node:
+    def _attempt(self, place: CallSite, template: Template, inputs: Pairs, *, retried: bool = False) -> Node:
         """Run a template once."""
         if template.kind == DELETE_KIND:
             return self.delete(place, template, inputs)
@@ -108,7 +108,7 @@ class Calls(Ledger):
         while not node.waiting and (not frame.attempts or frame.attempts[-1].fulfilled):
             if frame.attempts and not self._again(frame, rule):
                 return
-            place = Place(f"{node.name}({len(frame.attempts)})", frame.dag, frame, (node.id,))
+            place = CallSite(f"{node.name}({len(frame.attempts)})", frame.dag, frame, (node.id,))
             attempt = self._attempt(place, frame.template, node.inputs, retried=True)
             frame.attempts.append(attempt)
             self.settle(attempt)
@@ -159,7 +159,7 @@ class Calls(Ledger):
             if limit is not None and not node.retried and node.phase == PENDING:
                 heapq.heappush(self.timers, (node.started_at + limit, node.id))
 
-    def order(self, node: Node) -> Launch:
+    def order(self, node: Node) -> StartPod:
         """Return the order to launch the pod of a node, every tag replaced."""
         template = self.template(node)
         look = self._look(node, template)
@@ -167,7 +167,7 @@ class Calls(Ledger):
         if node.inputs:
             body["inputs"]["parameters"] = [{"name": name, "value": value} for name, value in node.inputs]
         volumes = tuple(fill(volume, lookup(self.values)) for volume in self.program.volumes)
-        return Launch(
+        return StartPod(
             node.id,
             pod_name(self.name, node.name, node.template),
             scopes.attempt_of(node),
@@ -215,7 +215,7 @@ class Calls(Ledger):
                     arguments = scopes.task_arguments(hook.arguments, self.scope(dag), dag)
                     template = self.program.templates[hook.template]
                     inputs = scopes.inputs(template, dict(arguments), lookup(self.values))
-                    self.delete(Place(name, dag, None, (node.id,)), template, inputs)
+                    self.delete(CallSite(name, dag, None, (node.id,)), template, inputs)
             except FAULTS as fault:
                 if node.phase != ERROR:
                     self.mark(node, ERROR, str(fault))
@@ -235,7 +235,7 @@ class Calls(Ledger):
 
         return look
 
-    def delete(self, place: Place, template: Template, inputs: Pairs) -> Node:
+    def delete(self, place: CallSite, template: Template, inputs: Pairs) -> Node:
         """Run a template that deletes pods; without an owner it is a hook. It is done at once."""
         phase, message = SUCCEEDED, ""
         if self.strategy:

@@ -34,7 +34,7 @@ from riseml.engines.local.admission import Admission, machine
 from riseml.engines.local.launcher import Launcher
 from riseml.engines.local.locks import Locks
 from riseml.engines.local.mounts import supported
-from riseml.engines.local.pods import MOUNTED, Place
+from riseml.engines.local.pods import MOUNTED, HomeLayout
 from riseml.engines.local.runs import ActiveRun
 from riseml.engines.local.store import Store
 from riseml.engines.local.submission import Submitter
@@ -54,7 +54,7 @@ class Controller:
         with contextlib.suppress(OSError):  # somebody else's home: the database says what is wrong
             home.chmod(0o700)
         self.store = Store(home, create=True)
-        self.place = Place(home, folders.data(home), mounts=_mounts(home))
+        self.place = HomeLayout(home, folders.data(home), mounts=_mounts(home))
         for folder in (self.place.data, home / "store", home / "output"):
             folder.mkdir(parents=True, exist_ok=True)
         self.admission = Admission(machine(os.environ))

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riseml import status, vault
-from riseml.engines import Change, Chunk, LogQuery, Query, Started, Submission
+from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
 from riseml.engines.local import wire
 from riseml.engines.local.records import from_data, reported
 from riseml.engines.local.store import Store
@@ -46,7 +46,7 @@ class LocalEngine:
 
         return snapshot(folder, repository_of(project, self.home), gitignore=gitignore, without=(self.home,))
 
-    def start(self, submission: Submission) -> Started:
+    def start(self, submission: Submission) -> Submitted:
         """Hand a riseml.yml to the controller; it is on record when this returns."""
         if submission.node:
             raise UnsupportedError("this machine has no nodes to choose from", "`riseml config use` names a cluster.")
@@ -58,7 +58,7 @@ class LocalEngine:
             environment=dict(submission.environment),
             user=self.user,
         )
-        return Started(**{**answer, "remarks": tuple(answer["remarks"])})
+        return Submitted(**{**answer, "remarks": tuple(answer["remarks"])})
 
     def submit(self, document: dict[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name."""
@@ -132,7 +132,7 @@ class LocalEngine:
 
     def get(self, run: Id) -> dict[str, Any]:
         """Return the Workflow with its status."""
-        from riseml.engines.local.interpreter import Run  # noqa: PLC0415 (lists do not need it)
+        from riseml.engines.local.interpreter import WorkflowRun  # noqa: PLC0415 (lists do not need it)
 
         number = self._number(run)
         row, store = self._row(number), self._read()
@@ -140,7 +140,7 @@ class LocalEngine:
         document["metadata"].setdefault("annotations", {})["riseml.io/killed"] = row["killed"]
         if row["shutdown"]:
             document["spec"]["shutdown"] = row["shutdown"]
-        replayed = Run.restore(document, document["metadata"]["uid"], store.nodes(number))
+        replayed = WorkflowRun.restore(document, document["metadata"]["uid"], store.nodes(number))
         document["status"] = replayed.status(time.time())
         return document
 

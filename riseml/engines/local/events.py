@@ -2,7 +2,7 @@
 
     shell ── event ──▶ Run.apply ── actions ──▶ shell          nodes that changed: Run.dirty
 
-The shell answers every `Launch` with exactly one `PodEnded`, also for a pod that was stopped before it began.
+The shell answers every `StartPod` with exactly one `PodEnded`, also for a pod that was stopped before it began.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 DEADLINE = "Pod was active on the node longer than the specified deadline"
-"""The message of a `PodEnded` whose pod was ended by its `Launch.deadline` (phase Failed)."""
+"""The message of a `PodEnded` whose pod was ended by its `StartPod.deadline` (phase Failed)."""
 
 
 class PodPending(NamedTuple):
@@ -87,7 +87,7 @@ Event = (
 )  # fmt: skip
 
 
-class Launch(NamedTuple):
+class StartPod(NamedTuple):
     """Start the pod of `node`: `template` has every tag replaced; `deadline` is its running time in seconds.
 
     `started`, only after a restart: it began before, so it may be taken up again but must not be started twice.
@@ -125,4 +125,4 @@ class Release(NamedTuple):
     locks: tuple[str, ...]
 
 
-Action = Launch | Stop | Acquire | Release
+Action = StartPod | Stop | Acquire | Release

@@ -13,7 +13,7 @@ from riseml.engines.local import scopes
 from riseml.engines.local.calls import FAULTS, Calls
 from riseml.engines.local.decisions import OMITTED_BECAUSE, Verdict, dag_phase, may_start
 from riseml.engines.local.expressions import condition
-from riseml.engines.local.frames import Arguments, DagFrame, Frame, GroupFrame, Place
+from riseml.engines.local.frames import Arguments, CallSite, DagFrame, Frame, GroupFrame
 from riseml.engines.local.nodes import (
     ERROR,
     FAILED,
@@ -94,14 +94,14 @@ class Execution(Calls):
         """Start a task whose needs are done; False where it, or an item of it, has no place."""
         if task.items is not None:
             return self._begin_items(frame, task)
-        place = Place(f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task))
+        place = CallSite(f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task))
         node = self._start(place, task, frame, lambda: self._when(frame, task), lambda: self._arguments(frame, task))
         if node is not None:
             self.settle(node)
         return node is not None
 
     def _start(
-        self, place: Place, task: Task, frame: DagFrame, when: Callable[[], str], arguments: Callable[[], Arguments]
+        self, place: CallSite, task: Task, frame: DagFrame, when: Callable[[], str], arguments: Callable[[], Arguments]
     ) -> Node | None:
         """Make the node of a task, or of an item, as its conditions say; None where it has no place yet."""
         try:
@@ -116,7 +116,7 @@ class Execution(Calls):
             return self._skip(place, task, SKIPPED, f"when '{when()}' evaluated false")
         return None
 
-    def _skip(self, place: Place, task: Task, phase: str, message: str) -> Node:
+    def _skip(self, place: CallSite, task: Task, phase: str, message: str) -> Node:
         return self.make(place, SKIPPED_TYPE, task.template, phase, message=message)
 
     def _verdict(self, frame: DagFrame, task: Task, proceeds: Callable[[], bool]) -> Verdict:
@@ -146,7 +146,7 @@ class Execution(Calls):
             group = self.frames[node.id]
             assert isinstance(group, GroupFrame)  # noqa: S101 (its type says so)
             return group
-        place = Place(f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task))
+        place = CallSite(f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task))
         try:
             omitted = self._verdict(frame, task, lambda: True) is Verdict.OMIT
             prepared = None if omitted else (self._when(frame, task), self._arguments(frame, task))
@@ -175,7 +175,7 @@ class Execution(Calls):
             return tuple((name, None if value is None else resolve(value, look)) for name, value in arguments)
 
         name = f"{frame.node.name}.{item_name(task.name, group.upcoming, item)}"
-        place = Place(name, frame, group, (group.node.id,))
+        place = CallSite(name, frame, group, (group.node.id,))
         node = self._start(place, task, frame, lambda: resolve(when, look), filled)
         if node is None:
             return False

@@ -34,7 +34,7 @@ class Frame:
         return Outcome(self.node.phase)
 
 
-class Place(NamedTuple):
+class CallSite(NamedTuple):
     """Where a node belongs: its name, the DAG around it, who waits for it, and the nodes that list it as a child."""
 
     name: str

@@ -1,9 +1,9 @@
 """The interpreter of the local engine: a Workflow in, orders to the shell out, and a `.status` as Argo would give it.
 
-    Run(document, uid).start(now) ─▶ actions        the shell launches pods, and tells what becomes of them
-    Run.apply(event, now)         ─▶ actions        nodes that changed are in `dirty`, for the shell to keep
-    Run.restore(document, uid, nodes).resume(now)   goes on after a restart, from the kept nodes alone
-    Run.status(now), Run.shown(node)                what Argo's API would show
+    WorkflowRun(document, uid).start(now) ─▶ actions        the shell launches pods, and tells what becomes of them
+    WorkflowRun.apply(event, now)         ─▶ actions        nodes that changed are in `dirty`, for the shell to keep
+    WorkflowRun.restore(document, uid, nodes).resume(now)   goes on after a restart, from the kept nodes alone
+    WorkflowRun.status(now), WorkflowRun.shown(node)                what Argo's API would show
 
 It is pure: no file, no clock, no process. The semantics are those of Argo 4.1, except where Argo leaves a run hanging
 or exceeds a limit: a retry group keeps its place in `parallelism` while it waits for another attempt, a pod that was
@@ -30,16 +30,16 @@ from riseml.engines.local.events import (
     Tick,
 )
 from riseml.engines.local.execution import Execution
-from riseml.engines.local.frames import DagFrame, Place
+from riseml.engines.local.frames import CallSite, DagFrame
 from riseml.engines.local.nodes import FAILED, FINAL, PENDING, RETRY, RUNNING, SUCCEEDED, Node
 from riseml.engines.local.selectors import parse
 
 
-class Run(Execution):
+class WorkflowRun(Execution):
     """One Workflow and how far it has come. `support.check` must have accepted the document."""
 
     @classmethod
-    def restore(cls, document: Mapping[str, Any], uid: str, nodes: Iterable[Node]) -> "Run":
+    def restore(cls, document: Mapping[str, Any], uid: str, nodes: Iterable[Node]) -> "WorkflowRun":
         """Return the run whose nodes were kept after some event; `document` holds the annotations of now."""
         run = cls(document, uid)
         restoring.take_up(run, nodes)
@@ -59,7 +59,7 @@ class Run(Execution):
     def start(self, now: float) -> list[Action]:
         """Begin: the entrypoint is called with the Workflow's arguments."""
         self.now = now
-        self.settle(self.call(Place(self.name, None, None), self.program.entrypoint, self.program.arguments))
+        self.settle(self.call(CallSite(self.name, None, None), self.program.entrypoint, self.program.arguments))
         return self._done()
 
     def resume(self, now: float) -> list[Action]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riseml import labels, status
-from riseml.engines.local.interpreter import Run
+from riseml.engines.local.interpreter import WorkflowRun
 from riseml.engines.local.records import moment, plain, to_json
 from riseml.engines.local.store import Store
 from riseml.status import State, set_state
@@ -41,7 +41,7 @@ class Journal:
         self._started: float | None = None
         self._outline: status.Outline | None = None  # None: to be read again, and every experiment with it
 
-    def known(self, run: Run) -> None:
+    def known(self, run: WorkflowRun) -> None:
         """Take up the nodes of a run that an earlier controller left."""
         for node in run.nodes:
             self._place(run, node)
@@ -58,7 +58,7 @@ class Journal:
         state = self._states[sub - 1] if 0 < sub <= len(self._states) else None
         return state is not None and state.is_terminal
 
-    def write(self, store: Store, run: Run) -> None:
+    def write(self, store: Store, run: WorkflowRun) -> None:
         """Write the nodes that changed and all that follows from them; inside a transaction."""
         store.put_nodes(self.number, [run.nodes[node] for node in run.dirty])
         touched = {self._place(run, node) for node in run.dirty}
@@ -80,7 +80,7 @@ class Journal:
             store.update_run(self.number, ended=1, finished=time.time(), environment="{}")
             self._archive(run)
 
-    def _read(self, run: Run, positions: Iterable[int]) -> Iterable[tuple[int, str]]:
+    def _read(self, run: WorkflowRun, positions: Iterable[int]) -> Iterable[tuple[int, str]]:
         """Yield the rows of these experiments as they are now, and count their states."""
         assert self._outline is not None  # noqa: S101 (read just before)
         for position in positions:
@@ -94,7 +94,7 @@ class Journal:
                 self._started = experiment.started.timestamp()
             yield position + 1, to_json(experiment)
 
-    def _place(self, run: Run, node: str) -> int:
+    def _place(self, run: WorkflowRun, node: str) -> int:
         match = _CELL.search(run.nodes[node].name)
         place = int(match[1]) if match else _OUTSIDE
         if node not in self._seen:
@@ -107,7 +107,7 @@ class Journal:
         annotations = {**metadata.get("annotations", {}), labels.KILLED: self.killed}
         return {**self.document, "metadata": {**metadata, "annotations": annotations}}
 
-    def _archive(self, run: Run) -> None:
+    def _archive(self, run: WorkflowRun) -> None:
         """Leave the outcome beside the outputs, where it outlives this home's database."""
         whole = status.read({**self._annotated(), "status": run.status(time.time())})
         part = self.archive.with_name("run.json.part")

@@ -1,6 +1,6 @@
 """Start jobs so that they outlive terminal, command and controller.
 
-    Launcher.start(Launch) ──▶ forkserver ──▶ supervisor (sh) ──▶ init steps, sidecars, main command
+    Launcher.start(ProcessSpec) ──▶ forkserver ──▶ supervisor (sh) ──▶ init steps, sidecars, main command
                                                   └── <directory>/pid, exit ──▶ read_pid, read_exit
 
 The job's directory tells everything that a later controller must know.
@@ -42,7 +42,7 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Launch:
+class ProcessSpec:
     """A job: init steps one after the other, then `main` with the sidecars beside it.
 
     `directory` exists and is the job's alone. `deadline` is in seconds of the main command's running time; `grace` lies
@@ -80,7 +80,7 @@ class Launcher:
         self._count, self._said = 0, b""
         self._spawn()
 
-    def start(self, job: Launch) -> int:
+    def start(self, job: ProcessSpec) -> int:
         """Start a job and return its supervisor's pid; the job's pid file is written by then.
 
         Raises:
@@ -207,7 +207,7 @@ def _record(directory: Path) -> tuple[list[bytes], float]:
         return [], 0.0
 
 
-def _written(job: Launch) -> tuple[bytes, tuple[bytes, ...], tuple[tuple[bytes, bytes, bool], ...]]:
+def _written(job: ProcessSpec) -> tuple[bytes, tuple[bytes, ...], tuple[tuple[bytes, bytes, bool], ...]]:
     """Return what the launcher needs: steps as shell text, paths of logs, mounts."""
     steps = (job.main, *job.init, *job.sidecars)
     logs = {log: index for index, log in enumerate(dict.fromkeys(step.log or _NEVER for step in steps))}

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from riseml.engines.local.events import Action, Release
-from riseml.engines.local.frames import DagFrame, Frame, Place
+from riseml.engines.local.frames import CallSite, DagFrame, Frame
 from riseml.engines.local.nodes import (
     DAG,
     PENDING,
@@ -57,7 +57,7 @@ class Ledger:
 
     def make(
         self,
-        place: Place,
+        place: CallSite,
         kind: str,
         template: str,
         phase: str,

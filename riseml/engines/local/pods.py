@@ -1,6 +1,6 @@
 """From a pod of a compiled Workflow to processes of this machine.
 
-template, volumes ──prepare──▶ launcher.Launch        what the cluster would mount is bound, or mapped by environment
+template, volumes ──prepare──▶ launcher.ProcessSpec   what the cluster would mount is bound, or mapped by environment
 
 claim riseml-data    the user's data folder, read-only        claim riseml-store   <home>/store, read-only
 claim riseml-output  <home>/output                            emptyDir             a folder of the job, gone with it
@@ -16,8 +16,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from riseml import labels
-from riseml.engines.local.events import Launch as Pod
-from riseml.engines.local.launcher import Launch, Mount, Step
+from riseml.engines.local.events import StartPod as Pod
+from riseml.engines.local.launcher import Mount, ProcessSpec, Step
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.quantities import bytes_of, cores_of
 from riseml.spec import Resources
@@ -32,7 +32,7 @@ _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
 
 
 @dataclass(frozen=True)
-class Place:
+class HomeLayout:
     """Where this home keeps things, and what this machine allows."""
 
     home: Path
@@ -67,7 +67,7 @@ class Place:
 class Pending:
     """A pod that is ready to start: what the launcher needs, and where its results will lie."""
 
-    launch: Launch
+    launch: ProcessSpec
     log: Path
     outputs: Mapping[str, tuple[Path, str | None]]
     folders: tuple[Path, ...]
@@ -92,7 +92,12 @@ class Pods:
     """Prepares the pods of one run; `folder` is where the run's own logs go."""
 
     def __init__(
-        self, place: Place, number: int, folder: Path, base: Mapping[str, str], secrets: Callable[[], Mapping[str, str]]
+        self,
+        place: HomeLayout,
+        number: int,
+        folder: Path,
+        base: Mapping[str, str],
+        secrets: Callable[[], Mapping[str, str]],
     ) -> None:
         self.place, self.number, self.folder, self.secrets = place, number, folder, secrets
         self._begun = False
@@ -125,7 +130,7 @@ class Pods:
         main = steps[before]
         if _is_build(template):
             main = replace(main, argv=self._build(container), env={**main.env, **self._build_environment(container)})
-        launch = Launch(
+        launch = ProcessSpec(
             key=key,
             directory=str(directory),
             init=(*self._copied(venv, directory, main, log), *steps[:before]),

@@ -22,7 +22,7 @@ class Pod:
     outputs: Mapping[str, tuple[Path, str | None]]
     directory: Path
     log: Path
-    action: events.Launch
+    action: events.StartPod
     gang: str
     pid: int = 0
     stopping: bool = False

@@ -1,6 +1,6 @@
 """One run while it has not ended: between the interpreter, which decides, and the processes, which do.
 
-    Run.apply(event) ── actions ──▶ ActiveRun ── Launch, TERM, KILL ──▶ processes
+    WorkflowRun.apply(event) ── actions ──▶ ActiveRun ── ProcessSpec, TERM, KILL ──▶ processes
          ▲                              │
          └── PodStarted, PodEnded ◀─────┘ pid files, pidfds, exit files
 
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from riseml import labels
 from riseml.engines.local import events, launcher, processes
 from riseml.engines.local.gangs import Gangs, gang_of
-from riseml.engines.local.interpreter import Run
+from riseml.engines.local.interpreter import WorkflowRun
 from riseml.engines.local.journal import Journal
 from riseml.engines.local.nodes import ERROR, FAILED
 from riseml.engines.local.pods import Pods, cell, resources
@@ -39,7 +39,7 @@ _COARSE = 0.005  # seconds by which the clock of files may lag: an end after a k
 class ActiveRun:
     """A run that has not ended, and its pods."""
 
-    def __init__(self, controller: "Controller", number: int, run: Run, journal: Journal, pods: Pods) -> None:
+    def __init__(self, controller: "Controller", number: int, run: WorkflowRun, journal: Journal, pods: Pods) -> None:
         self.controller, self.number, self.run, self.journal, self._pods = controller, number, run, journal, pods
         self.place = controller.place
         self.pods: dict[str, Pod] = {}
@@ -60,7 +60,7 @@ class ActiveRun:
         document = controller.store.decode(number, row["document"], "the document")
         document["metadata"].setdefault("annotations", {})[labels.KILLED] = row["killed"]
         try:
-            run = Run.restore(document, _uid(document), controller.store.nodes(number))
+            run = WorkflowRun.restore(document, _uid(document), controller.store.nodes(number))
             journal = controller.submitter.restored(document, number)
             journal.known(run)
         except (KeyError, TypeError, ValueError, IndexError) as error:
@@ -118,7 +118,7 @@ class ActiveRun:
     def _act(self, actions: Iterable[events.Action]) -> None:
         for action in actions:
             match action:
-                case events.Launch():
+                case events.StartPod():
                     self._launch(action)
                 case events.Stop():
                     self._stop_pod(action.node, action.grace)
@@ -134,7 +134,7 @@ class ActiveRun:
     def _key(self, node: str) -> str:
         return self.controller.key(self.number, node)
 
-    def _launch(self, action: events.Launch) -> None:
+    def _launch(self, action: events.StartPod) -> None:
         """Take up a pod that runs already or has ended, else queue it for room on the machine."""
         key, directory = self._key(action.node), self.place.job(self.number, action.node)
         pod = Pod(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from riseml import labels, vault
 from riseml.engines.local import builds, support
 from riseml.engines.local.admission import total
-from riseml.engines.local.interpreter import Run
+from riseml.engines.local.interpreter import WorkflowRun
 from riseml.engines.local.journal import Journal
 from riseml.engines.local.pods import Pods, resources
 from riseml.engines.local.records import moment
@@ -98,7 +98,7 @@ class Submitter:
                 f"there is a run named {metadata['name']} already", "Give the Workflow another name."
             )
         self._fits(document)
-        run = Run(document, metadata["uid"])
+        run = WorkflowRun(document, metadata["uid"])
         said = metadata["labels"]
         user, project = said.get(labels.USER, "me"), said.get(labels.PROJECT, metadata["name"])
         experiments, concurrency = _shape(document)
