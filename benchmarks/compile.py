@@ -17,7 +17,7 @@ from measuring import compare, seconds, verdict
 from riseml import manifest, planner
 from riseml.compiler import compile_workflow, pod
 from riseml.config import load_text
-from riseml.spec import Origin, Target
+from riseml.plan import Origin, Target
 
 PROCESS_BAR = 1.5  # seconds for 10,000 experiments, imports and all
 SCRIPT_BAR = 3.0  # milliseconds over `sh -c true`

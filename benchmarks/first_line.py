@@ -12,7 +12,7 @@ from pathlib import Path
 
 from measuring import compare, environment, verdict
 
-from riseml.engines.local import wire
+from riseml.engines.local import protocol
 
 FLOW = """
 from metaflow import FlowSpec, step
@@ -86,7 +86,7 @@ def main() -> None:
         )
         verdict("first line against metaflow", ratios["riseml train: first line"], 0.5)
     finally:
-        wire.leave(home)
+        protocol.leave(home)
         shutil.rmtree(work)
 
 

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from riseml.engines.local.records import to_json
+from riseml.engines.local.serialize import to_json
 from riseml.engines.local.store import Store
 from riseml.status import ExperimentStatus, State
 

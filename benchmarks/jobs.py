@@ -13,7 +13,7 @@ from statistics import median
 
 from measuring import said, seconds, verdict
 
-from riseml.engines.local import wire
+from riseml.engines.local import protocol
 
 RISEML = [sys.executable, "-m", "riseml"]
 
@@ -63,7 +63,7 @@ def main() -> None:
         peak = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
         verdict("controller after 2,000 cells, Hera loaded", int(peak.split()[1]) / 1024, 130, "MB")
     finally:
-        wire.leave(home)
+        protocol.leave(home)
         shutil.rmtree(work)
 
 

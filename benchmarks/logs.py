@@ -11,7 +11,7 @@ from pathlib import Path
 
 from measuring import compare, environment, said, verdict
 
-from riseml.engines.local import wire
+from riseml.engines.local import protocol
 
 RISEML = [sys.executable, "-m", "riseml"]
 JOBS = {
@@ -55,7 +55,7 @@ def main() -> None:
             )
             verdict(f"1,000,000 lines by {name}", ratios[f"{name}: job of riseml"], 1.3)
     finally:
-        wire.leave(home)
+        protocol.leave(home)
         shutil.rmtree(work)
 
 

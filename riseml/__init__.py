@@ -6,7 +6,7 @@
 
 TYPE_CHECKING = False  # as in `typing`, whose import no command should have to pay for
 if TYPE_CHECKING:
-    from riseml.client import Client as Client
+    from riseml.client.client import Client as Client
 
     def report_result(**values: object) -> None:
         """Report values by name; they join those of earlier calls."""
@@ -29,7 +29,7 @@ def __getattr__(name: str) -> object:
     if name in _IN_JOBS:
         globals().update(_job_library())
     elif name == "Client":
-        from riseml.client import Client  # noqa: PLC0415
+        from riseml.client.client import Client  # noqa: PLC0415
 
         globals()[name] = Client
     else:

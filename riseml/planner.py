@@ -3,8 +3,8 @@
 from riseml import frameworks
 from riseml.config import ExperimentConfig
 from riseml.errors import InvalidInputError, UnsupportedError
+from riseml.plan import Experiment, ExperimentSet, Job, Retries
 from riseml.search import grid
-from riseml.spec import Experiment, ExperimentSet, Job, Retries
 
 
 def plan(config: ExperimentConfig) -> ExperimentSet:

@@ -11,8 +11,8 @@ from jsonschema.validators import extend
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.config import Loaded, json_schema, load_text
-from riseml.document import BOOL, FLOAT, INT, NULL, Document
 from riseml.errors import ConfigError, Fault
+from riseml.schema.yaml_document import BOOL, FLOAT, INT, NULL, Document
 
 # What the loader refuses and a JSON Schema cannot say: parts of the messages.
 BEYOND_SCHEMA = (

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riseml.cli import options, output, table, terminal
-from riseml.client import Client
-from riseml.verbs import CONFIG_FILE
+from riseml.client.client import Client
+from riseml.client.context import CONFIG_FILE
 
 if TYPE_CHECKING:
-    from riseml.building import Explanation
+    from riseml.client.images import Explanation
 
 _TITLES = ("CHANGE", "PART", "VALUE")
 

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import typer
 
 from riseml.cli import options, output, text
-from riseml.client import Client
+from riseml.client.client import Client
+from riseml.client.context import CONFIG_FILE
 from riseml.errors import Fault
-from riseml.verbs import CONFIG_FILE
 
 
 def command(

@@ -7,9 +7,9 @@ from typing import Annotated
 import typer
 
 from riseml.cli import options, output
-from riseml.client import Client
+from riseml.client.client import Client
+from riseml.client.context import CONFIG_FILE
 from riseml.errors import RiseMLError
-from riseml.verbs import CONFIG_FILE
 
 
 def command(

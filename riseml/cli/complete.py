@@ -9,7 +9,7 @@ from typing import get_args, get_origin
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from riseml.cli import COMMANDS, app
-from riseml.client import Client
+from riseml.client.client import Client
 from riseml.status import SetStatus
 
 _NEWEST = 50  # runs offered

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riseml.cli import output, table, terminal, text
-from riseml.client import Client
+from riseml.client.client import Client
 
 if TYPE_CHECKING:
-    from riseml.storage.copying import Copied, Item
+    from riseml.storage.transfer import Copied, Item
 
 Sources = Annotated[list[str], typer.Argument(metavar="SRC", show_default=False, help="Paths, data://…, output://….")]
 Target = Annotated[str, typer.Argument(metavar="DEST", show_default=False, help="The same: where to.")]
@@ -28,7 +28,7 @@ def command(sources: Sources, target: Target) -> None:
       riseml cp output://~/14/3/model.pt .
       riseml cp output://~/14 results/14
     """
-    from riseml.storage.copying import Copied
+    from riseml.storage.transfer import Copied
 
     report = Copied()
     with _bars(report, target) if terminal.of(sys.stderr).interactive else _lines(report):

@@ -6,7 +6,7 @@ import typer
 
 from riseml.cli import options, output, terminal
 from riseml.cli.table import clean
-from riseml.client import Client
+from riseml.client.client import Client
 
 if TYPE_CHECKING:
     from riseml.cli.terminal import Terminal

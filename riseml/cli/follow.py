@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from riseml.cli import output, terminal
 from riseml.cli.stream import Stream
-from riseml.client import Client
+from riseml.client.client import Client
 from riseml.engines import Change, Chunk
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 

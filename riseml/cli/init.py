@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from riseml import scaffold
 from riseml.cli import options, output
-from riseml.verbs import CONFIG_FILE
+from riseml.client.context import CONFIG_FILE
+from riseml.config import scaffold
 
 
 def command(

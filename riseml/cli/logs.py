@@ -7,7 +7,7 @@ import typer
 
 from riseml import ids
 from riseml.cli import clock, follow, options
-from riseml.client import Client
+from riseml.client.client import Client
 from riseml.errors import InvalidInputError
 
 

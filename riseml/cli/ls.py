@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from riseml.cli import options, output, table, terminal, text
-from riseml.client import Client
+from riseml.client.client import Client
 
 if TYPE_CHECKING:
     from riseml.storage.volume import Entry

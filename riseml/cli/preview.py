@@ -4,8 +4,8 @@ from typing import Any
 
 from riseml.cli import output, terminal, text
 from riseml.cli.table import Column, render
-from riseml.client import Client
-from riseml.spec import ExperimentSet, Job
+from riseml.client.client import Client
+from riseml.plan import ExperimentSet, Job
 
 _CELLS = 20  # experiments listed at most, unless as JSON
 

@@ -7,8 +7,8 @@ import typer
 from riseml.cli import options, output, symbols, terminal, text
 from riseml.cli.table import Column, render
 from riseml.cli.terminal import Terminal
-from riseml.client import Client
-from riseml.results import Results
+from riseml.client.client import Client
+from riseml.client.results import Results
 from riseml.status import ExperimentStatus
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from riseml.cli import options, output, table, text
-from riseml.client import Client
+from riseml.client.client import Client
 
 
 def command(

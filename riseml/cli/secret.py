@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from riseml.cli import output
-from riseml.client import Client
+from riseml.client.client import Client
 from riseml.errors import InvalidInputError, NotFoundError
 
 Act = Annotated[Literal["set", "list", "delete"], typer.Argument(help="What to do.", show_default=False)]

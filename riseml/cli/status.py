@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from riseml import ids
-from riseml.answers import pick
 from riseml.cli import clock, listing, options, output, terminal
-from riseml.client import Client
+from riseml.client.client import Client
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
 from riseml.status import TERMINAL, ExperimentStatus, JobStatus, SetStatus, State
+from riseml.status.select import pick
 
 _SEVERAL = 2
 _LAST_WORDS = 10  # lines

@@ -162,7 +162,7 @@ def smoke_test(
     from pathlib import Path
 
     from riseml import manifest, templating
-    from riseml.client import Client
+    from riseml.client.client import Client
 
     try:
         cpus = float(Decimal(request_cpus))

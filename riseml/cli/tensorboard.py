@@ -11,7 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from riseml.cli import options, output, terminal
-from riseml.client import Client
+from riseml.client.client import Client
 
 _DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # elsewhere a browser would take the terminal
 

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from riseml.answers import RunHandle
 from riseml.cli import options, output, progress, text
-from riseml.client import Client
-from riseml.verbs import CONFIG_FILE
+from riseml.client.client import Client
+from riseml.client.context import CONFIG_FILE
+from riseml.client.types import RunHandle
 
 if TYPE_CHECKING:
     from riseml.project import Snapshot

@@ -1,7 +1,7 @@
 """`riseml whoami`."""
 
 from riseml.cli import output
-from riseml.client import Client
+from riseml.client.client import Client
 
 
 def command() -> None:

@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING
 
 from riseml.cli import options, output, symbols, terminal
 from riseml.cli.table import clean
-from riseml.client import Client
+from riseml.client.client import Client
 
 if TYPE_CHECKING:
-    from riseml.causes import Cause
     from riseml.cli.terminal import Terminal
+    from riseml.diagnosis import Cause
 
 _NAMED = 6  # ids on one line
 

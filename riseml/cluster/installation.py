@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from riseml import labels
-from riseml.cluster import SYSTEM, belongings, certificates
+from riseml.cluster import SYSTEM, certificates, namespace_objects
 from riseml.cluster.api import Api, Object, path, path_of
 from riseml.cluster.values import Values, kept, shipped
 from riseml.errors import InvalidInputError, NotFoundError
@@ -50,7 +50,7 @@ def objects(values: Values) -> list[Object]:
     for file in _FILES:
         if file not in _PARTS or values[_PARTS[file]]["deploy"]:
             found += (_adapted(body, values) for body in _read(file))
-    found += [_marked(kept(values)), *belongings.read(belongings.POLICY)]
+    found += [_marked(kept(values)), *namespace_objects.read(namespace_objects.POLICY)]
     if values["argo"]["configure"]:
         found.append(argo_settings(values))
     return found
@@ -121,7 +121,7 @@ def removable(api: Api, *, users: bool) -> list[Object]:
     if users:
         found += ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}} for place in places)
     if users or not places:
-        found += belongings.read(belongings.POLICY)
+        found += namespace_objects.read(namespace_objects.POLICY)
     found += (body for body in _read("rights.yaml") if "namespace" not in body["metadata"])
     found += _read("namespace.yaml")  # takes everything in it along
     return [body for body in found if api.find(path_of(body)) is not None]

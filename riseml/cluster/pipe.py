@@ -11,7 +11,7 @@ import threading
 
 from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
-from riseml.cluster.execution import Session
+from riseml.cluster.pod_exec import Session
 from riseml.errors import RiseMLError
 
 VARIABLE = "RISEML_CONNECTION"

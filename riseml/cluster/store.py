@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
-from riseml.cluster import STORE, execution
+from riseml.cluster import STORE, pod_exec
 from riseml.cluster.api import Api, path
 from riseml.errors import UnreachableError
 
@@ -55,7 +55,7 @@ class StorePod:
         on_output: Callable[[bytes], None] | None = None,
     ) -> bytes:
         """Run a command there; see `execution.run`."""
-        return execution.run(self.api, self.namespace, self.pod, CONTAINER, command, stdin=stdin, on_output=on_output)
+        return pod_exec.run(self.api, self.namespace, self.pod, CONTAINER, command, stdin=stdin, on_output=on_output)
 
     def script(
         self,
@@ -70,7 +70,7 @@ class StorePod:
     def stream(self, text: str, *arguments: str, stdin: Iterable[bytes] | None = None) -> Iterator[bytes]:
         """Run a shell script there, and yield what it writes."""
         words = _shell(text, arguments)
-        return execution.stream(self.api, self.namespace, self.pod, CONTAINER, words, stdin=stdin)
+        return pod_exec.stream(self.api, self.namespace, self.pod, CONTAINER, words, stdin=stdin)
 
 
 def _shell(text: str, arguments: Sequence[str]) -> list[str]:

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from riseml import labels
-from riseml.cluster import SETTINGS, USER_ACCOUNT, belongings, certificates, keys, namespace_of
+from riseml.cluster import SETTINGS, USER_ACCOUNT, certificates, keys, namespace_objects, namespace_of
 from riseml.cluster.api import Api, Object, path
-from riseml.cluster.belongings import EMAIL, ENABLED, QUOTA, Offer
 from riseml.cluster.connection import Connection
+from riseml.cluster.namespace_objects import EMAIL, ENABLED, QUOTA, Offer
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError, TimedOutError
 
 Limits = Mapping[str, str | None]
@@ -135,11 +135,11 @@ class Users:
 
     def _make(self, name: str, email: str, limits: Limits | None) -> User:
         place = namespace_of(name)
-        for policy in belongings.read(belongings.POLICY):
+        for policy in namespace_objects.read(namespace_objects.POLICY):
             self._apply_policy(policy)
-        for body in belongings.namespace(name, email):
+        for body in namespace_objects.namespace(name, email):
             self.api.apply(body, place)
-        for claim, volume in belongings.claims(name, self.offer):
+        for claim, volume in namespace_objects.claims(name, self.offer):
             if volume is not None:
                 self._provide(volume)
             self.api.ensure(path("persistentvolumeclaims", place), claim)
@@ -148,7 +148,7 @@ class Users:
             self._limit(place, limits)
         if (certificate := certificates.copy_for_user(self.api)) is not None:
             self.api.apply(certificate, place)
-        for body in belongings.settled(self.offer):
+        for body in namespace_objects.settled(self.offer):
             self.api.apply(body, place)
         self._wait_for_token(place)
         return self.display(name)
@@ -171,10 +171,10 @@ class Users:
             self.api.patch(at, {"spec": {"claimRef": {"uid": None, "resourceVersion": None}}})
 
     def _settle(self, name: str) -> None:
-        first, *others = belongings.settings(name, self.offer)
+        first, *others = namespace_objects.settings(name, self.offer)
         place = namespace_of(name)
         if not self.api.ensure(path("configmaps", place), first):
-            data = belongings.told(name, self.offer)
+            data = namespace_objects.told(name, self.offer)
             self.api.patch(path("configmaps", place, SETTINGS), {"data": data})
         for body in others:
             self.api.ensure(path(f"{body['kind'].lower()}s", place), body)
@@ -182,7 +182,7 @@ class Users:
     def _limit(self, place: str, limits: Limits) -> None:
         before = self.api.find(path("resourcequotas", place, QUOTA)) or {}
         hard = before.get("spec", {}).get("hard", {})
-        body = belongings.quota(limits, hard, self.offer.gpu_resource)
+        body = namespace_objects.quota(limits, hard, self.offer.gpu_resource)
         if body is not None:
             self.api.apply(body, place)
         elif before:
@@ -196,7 +196,7 @@ class Users:
             if found and found.get("data", {}).get("token"):
                 return
             if found is None:
-                for body in belongings.read("accounts.yaml"):
+                for body in namespace_objects.read("accounts.yaml"):
                     self.api.apply(body, place)
             if time.monotonic() > end:
                 raise TimedOutError(

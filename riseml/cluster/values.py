@@ -15,10 +15,10 @@ import yaml
 
 from riseml.cluster import SYSTEM
 from riseml.cluster.api import Api, path
-from riseml.cluster.belongings import Offer
+from riseml.cluster.namespace_objects import Offer
 from riseml.errors import InvalidInputError
-from riseml.spec import Target
-from riseml.wording import nearest
+from riseml.plan import Target
+from riseml.schema.messages import nearest
 
 VALUES = "riseml-values"
 """The ConfigMap of the namespace SYSTEM that keeps them."""

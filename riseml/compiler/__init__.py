@@ -27,11 +27,11 @@ from hera.workflows.models import (
 )
 
 from riseml import labels, manifest
-from riseml.compiler import build, gang, jobs, pod, quoting, retries, tensorboard
+from riseml.compiler import build, gang, jobs, pod, quotes, retries, tensorboard
 from riseml.compiler.description import describe
 from riseml.compiler.names import Names, label
 from riseml.compiler.text import item, reference
-from riseml.spec import Experiment, ExperimentSet, Origin, Target
+from riseml.plan import Experiment, ExperimentSet, Origin, Target
 
 _DAY = 86_400
 _NO_MESH = {"sidecar.istio.io/inject": "false"}  # a mesh's sidecar never ends, and so would no job
@@ -114,7 +114,7 @@ def _set(names: Names) -> DAG:
 
 
 def _item(experiment: Experiment, hard: Iterable[str]) -> dict[str, str]:
-    quoted = {quoting.companion(name): manifest.quoted(experiment.parameters[name]) for name in hard}
+    quoted = {quotes.companion(name): manifest.quoted(experiment.parameters[name]) for name in hard}
     return {labels.SUB_PARAMETER: str(experiment.sub), **experiment.parameters, **quoted}
 
 

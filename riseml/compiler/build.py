@@ -10,7 +10,7 @@ from hera.workflows.models import Mutex, Synchronization, ValueFrom, VolumeMount
 from riseml import labels, templating
 from riseml.compiler import pod
 from riseml.compiler.names import Names
-from riseml.spec import Build, Resources
+from riseml.plan import Build, Resources
 
 CERTIFICATES = "/certificates"
 LOGIN = "/login"  # to registries of base images: buildctl hands it on

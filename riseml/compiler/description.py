@@ -1,6 +1,6 @@
 """What Argo's UI says of a run below its title: how many experiments, and the values of the parameters, as Markdown."""
 
-from riseml.spec import ExperimentSet
+from riseml.plan import ExperimentSet
 
 _MOST = 8  # values of one parameter that are named
 _LONGEST = 400  # characters

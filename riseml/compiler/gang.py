@@ -15,11 +15,11 @@ from collections.abc import Iterable
 from hera.workflows import Parameter, Resource, Task
 from hera.workflows.models import LifecycleHook
 
-from riseml import labels, spec
+from riseml import labels, plan
 from riseml.compiler import pod
 from riseml.compiler.names import Names
 from riseml.compiler.text import reference
-from riseml.spec import Job
+from riseml.plan import Job
 
 PORT = 2222  # at which the launch agent of MPI listens
 END = "end-peers"
@@ -108,6 +108,6 @@ def _hook(task: str, arguments: list[Parameter]) -> LifecycleHook:
 def _bound(text: str, job: Job, names: Names) -> str:
     called = {f"{each.type}.{index}": name for each in names.plan.jobs for index, name in enumerate(each.names, 1)}
     several = job.count > 1
-    text = text.replace(spec.PLACE, reference(labels.PLACE_PARAMETER) if several else "0")
-    text = text.replace(spec.INDEX, reference(labels.INDEX_PARAMETER) if several else "1")
+    text = text.replace(plan.PLACE, reference(labels.PLACE_PARAMETER) if several else "0")
+    text = text.replace(plan.INDEX, reference(labels.INDEX_PARAMETER) if several else "1")
     return _HOST.sub(lambda tag: names.address(called[f"{tag[1]}.{tag[2]}"]), text)

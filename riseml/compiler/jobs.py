@@ -10,7 +10,7 @@ from riseml.compiler import gang, pod, record, retries, text
 from riseml.compiler.names import Names
 from riseml.config.variables import variable_of
 from riseml.errors import InvalidInputError
-from riseml.spec import Job
+from riseml.plan import Job
 
 RESULT = f"{pod.RISEML}/result"
 MISSING = f"{pod.RISEML}/missing"

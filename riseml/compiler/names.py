@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from riseml import labels
-from riseml.compiler import quoting
+from riseml.compiler import quotes
 from riseml.compiler.text import kept, reference
-from riseml.spec import ExperimentSet, Origin, Target
+from riseml.plan import ExperimentSet, Origin, Target
 
 _LIMIT = 63  # characters of a host name, and of a label's value
 _GENERATED = 5  # characters that Kubernetes appends to generateName
@@ -48,7 +48,7 @@ class Names:
     def forms(self) -> dict[str, str | None]:
         """How each parameter is quoted in YAML; None where every item brings its own quoted text."""
         experiments = self.plan.experiments
-        return {name: quoting.form(e.parameters[name] for e in experiments) for name in self.parameters}
+        return {name: quotes.form(e.parameters[name] for e in experiments) for name in self.parameters}
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -67,7 +67,7 @@ class Names:
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The parameters that an experiment and its jobs take."""
-        return (labels.SUB_PARAMETER, *self.handed_down, *self.parameters, *map(quoting.companion, self.hard))
+        return (labels.SUB_PARAMETER, *self.handed_down, *self.parameters, *map(quotes.companion, self.hard))
 
     def host(self, job: str) -> str:
         """The host name of a job such as `worker.1`, and of its pod."""

@@ -33,7 +33,7 @@ from hera.workflows.models import (
 from riseml import labels, quantities, templating
 from riseml.compiler.names import Names
 from riseml.compiler.text import reference
-from riseml.spec import Resources
+from riseml.plan import Resources
 
 CODE, DATA, OUTPUT, RISEML, STORE, SHM = "/code", "/data", "/output", "/riseml", "/store", "/dev/shm"  # noqa: S108
 LIBRARY = f"{RISEML}/lib/riseml.py"

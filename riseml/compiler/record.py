@@ -10,10 +10,10 @@ from functools import partial
 from typing import Any
 
 from riseml import labels, manifest
-from riseml.compiler import quoting
+from riseml.compiler import quotes
 from riseml.compiler.names import Names
 from riseml.compiler.text import kept, literal, reference
-from riseml.spec import ExperimentSet, Job, Origin, Resources, Target
+from riseml.plan import ExperimentSet, Job, Origin, Resources, Target
 
 _MEGABYTE = 1_000_000
 _PLACE = re.compile("\0([^\0]+)\0")  # where the tag of a parameter goes, once all other text is as it will be
@@ -46,7 +46,7 @@ def _value(values: Mapping[str, str], place: re.Match[str]) -> str:
 
 
 def _tag(name: str, names: Names) -> str:
-    return kept(quoting.companion(name), names.values(name)) if name in names.hard else names.tags[name]
+    return kept(quotes.companion(name), names.values(name)) if name in names.hard else names.tags[name]
 
 
 def _text(names: Names, jobs: tuple[Job, ...]) -> Iterable[str]:

@@ -11,7 +11,7 @@ from hera.workflows import RetryStrategy
 
 from riseml import labels
 from riseml.compiler.text import reference
-from riseml.spec import Retries
+from riseml.plan import Retries
 
 _OVERDUE = "lastRetry.message matches 'specified deadline'"
 _CAUSES = {

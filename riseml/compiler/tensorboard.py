@@ -12,7 +12,7 @@ from hera.workflows.models import ContainerPort, VolumeMount
 from riseml import labels, templating
 from riseml.compiler import pod
 from riseml.compiler.names import Names
-from riseml.spec import Resources
+from riseml.plan import Resources
 
 RESOURCES = Resources(cpus=Decimal("0.2"), mem=256_000_000)
 PATIENCE = "10m"  # how long a run waits for a place for its TensorBoard, before it goes on without

@@ -14,9 +14,9 @@ from typing import Any
 
 from riseml.config.legacy import modernise
 from riseml.config.train import TRAIN, TrainConfig
-from riseml.document import Document, printable
 from riseml.errors import ConfigError, Fault
-from riseml.schema import Nullable, Record, Schema, Shorthand, Text, Value
+from riseml.schema.fields import Nullable, Record, Schema, Shorthand, Text, Value
+from riseml.schema.yaml_document import Document, printable
 
 __all__ = ["FILE", "LARGEST", "ExperimentConfig", "Loaded", "TrainConfig", "json_schema", "load", "load_text"]
 

@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from riseml.document import BOOL, INT, MAP, STR, Document, decimal_of
-from riseml.schema import underscored
+from riseml.schema.fields import underscored
+from riseml.schema.yaml_document import BOOL, INT, MAP, STR, Document, decimal_of
 
 Pairs = list[tuple[Node, Node]]
 

@@ -7,10 +7,22 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.config.variables import doubt, is_reserved, variable_of
-from riseml.document import BOOL, FLOAT, INT, NULL, STR, Document, Entries, control_in, decimal_of, excerpt, kind_of
-from riseml.schema import Mapped, Record, Schema, T, Text, Value
+from riseml.schema.fields import Mapped, Record, Schema, T, Text, Value
+from riseml.schema.messages import shown
+from riseml.schema.yaml_document import (
+    BOOL,
+    FLOAT,
+    INT,
+    NULL,
+    STR,
+    Document,
+    Entries,
+    control_in,
+    decimal_of,
+    excerpt,
+    kind_of,
+)
 from riseml.search import grid
-from riseml.wording import shown
 
 _NUMBERS = (INT, FLOAT)
 _SCALARS = (STR, INT, FLOAT, BOOL)

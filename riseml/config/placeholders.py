@@ -12,8 +12,8 @@ from typing import NamedTuple
 from yaml.nodes import ScalarNode
 
 from riseml.config.variables import variable_of
-from riseml.document import Document, excerpt
-from riseml.wording import nearest
+from riseml.schema.messages import nearest
+from riseml.schema.yaml_document import Document, excerpt
 
 _PLACEHOLDER = re.compile(r"\{\{( *)([A-Za-z0-9_-]+)( *)\}\}")
 _ARGO = r"(?:item|retries)$|(?:item|workflow|inputs|outputs|steps|tasks|pod|node|lastRetry|cronworkflow)\.|="

@@ -7,13 +7,13 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from riseml import frameworks
-from riseml.amounts import RESOURCES, Duration
 from riseml.config import checks
 from riseml.config.parameters import Parameters
-from riseml.document import BOOL, FLOAT, INT, STR, Document, Entries
-from riseml.schema import Choice, Integer, Mapped, OneOrMany, Record, Schema, Shorthand, Text, Value
-from riseml.spec import Resources, Retries
-from riseml.wording import nearest, one_of
+from riseml.plan import Resources, Retries
+from riseml.schema.fields import Choice, Integer, Mapped, OneOrMany, Record, Schema, Shorthand, Text, Value
+from riseml.schema.messages import nearest, one_of
+from riseml.schema.resources import RESOURCES, Duration
+from riseml.schema.yaml_document import BOOL, FLOAT, INT, STR, Document, Entries
 
 _WORD = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:[.][A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?"

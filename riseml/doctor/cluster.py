@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from riseml.doctor import namespace, shared
+from riseml.doctor.check_context import CheckContext
 from riseml.doctor.findings import Check, Outcome, checks, ok, skipped, warning
-from riseml.doctor.site import CheckContext
 from riseml.errors import NotFoundError
 
 _SKEW = timedelta(seconds=30)  # Argo's times and ours are compared

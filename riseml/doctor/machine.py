@@ -88,13 +88,13 @@ def _project(_: Settings) -> Outcome:
 
 def _controller(settings: Settings) -> Outcome:
     """The local controller."""
-    from riseml.engines.local import wire  # noqa: PLC0415
+    from riseml.engines.local import protocol  # noqa: PLC0415
 
     log = settings.home / "controller.log"
-    if not wire.answers(settings.home):
+    if not protocol.answers(settings.home):
         return ok("it does not run; it starts when a run needs it")
     try:
-        with wire.connection(settings.home):
+        with protocol.connection(settings.home):
             return ok("it runs and answers")
     except RiseMLError as error:
         return failed(str(error), error.advice or f"Its log says more: {log}")
@@ -102,7 +102,7 @@ def _controller(settings: Settings) -> Outcome:
 
 def _mounts(_: Settings) -> Outcome:
     """/code, /data and /output in jobs."""
-    from riseml.engines.local.mounts import supported  # noqa: PLC0415
+    from riseml.engines.local.jobs.mounts import supported  # noqa: PLC0415
 
     if os.environ.get("RISEML_MOUNTS") == "off":
         return warning("RISEML_MOUNTS=off: jobs must take OUTPUT_DIR and DATA_DIR", "Unset it to have real ones.")
@@ -114,7 +114,7 @@ def _mounts(_: Settings) -> Outcome:
 
 def _capacity(settings: Settings) -> Outcome:
     """What jobs may use together."""
-    from riseml.engines.local.admission import machine  # noqa: PLC0415
+    from riseml.engines.local.controller.machine import machine  # noqa: PLC0415
 
     del settings
     found = machine(os.environ)
@@ -123,9 +123,9 @@ def _capacity(settings: Settings) -> Outcome:
 
 def _data(settings: Settings) -> Outcome:
     """The folder behind /data."""
-    from riseml.engines.local import folders  # noqa: PLC0415
+    from riseml.engines.local import home  # noqa: PLC0415
 
-    at = folders.data(settings.home)
+    at = home.data_folder(settings.home)
     if at.exists() and not os.access(at, os.R_OK | os.X_OK):
         return failed(f"{at} cannot be read", "Make it readable for you, or let RISEML_DATA name another folder.")
     return ok(str(at))

@@ -8,8 +8,8 @@ from riseml import labels
 from riseml.cluster import JOB_ACCOUNT, SETTINGS, STORE, registry
 from riseml.cluster.api import path
 from riseml.cluster.store import is_ready
+from riseml.doctor.check_context import ADMIN, CheckContext
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
-from riseml.doctor.site import ADMIN, CheckContext
 from riseml.errors import NotAllowedError
 from riseml.quantities import amount_of
 

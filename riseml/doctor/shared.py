@@ -1,9 +1,9 @@
 """Checks of what all users of a cluster share; most of it only administrators may look at."""
 
-from riseml.cluster import SYSTEM, belongings, installation
+from riseml.cluster import SYSTEM, installation, namespace_objects
 from riseml.cluster.api import Object, path, path_of
+from riseml.doctor.check_context import ADMIN, CheckContext
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
-from riseml.doctor.site import ADMIN, CheckContext
 from riseml.errors import NotAllowedError, NotFoundError
 
 _ARGO = (4, 0)
@@ -30,7 +30,9 @@ def _system(site: CheckContext) -> Outcome:
 
 def _policies(site: CheckContext) -> Outcome:
     """The rules for users' pods and Workflows."""
-    wanted = [each for each in belongings.read(belongings.POLICY) if each["kind"] == "ValidatingAdmissionPolicy"]
+    wanted = [
+        each for each in namespace_objects.read(namespace_objects.POLICY) if each["kind"] == "ValidatingAdmissionPolicy"
+    ]
     try:
         there = {each["metadata"]["name"]: (each, site.api.find(path_of(each))) for each in wanted}
     except NotAllowedError:

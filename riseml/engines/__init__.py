@@ -14,10 +14,10 @@ from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
 
 if TYPE_CHECKING:  # only `train` takes snapshots
-    from riseml.causes.evidence import Evidence
-    from riseml.images import ImageKey
+    from riseml.diagnosis.evidence import Evidence
+    from riseml.plan import ExperimentSet
     from riseml.project import Snapshot
-    from riseml.spec import ExperimentSet
+    from riseml.project.image_key import ImageKey
     from riseml.storage.volume import Volume
 
 

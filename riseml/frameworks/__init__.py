@@ -8,8 +8,8 @@ from typing import Any, Protocol, cast
 
 from riseml import plugins
 from riseml.errors import RiseMLError
-from riseml.schema import Record
-from riseml.spec import Job, Resources
+from riseml.plan import Job, Resources
+from riseml.schema.fields import Record
 
 PLAIN = "plain"  # the file of experiments that name no framework
 _KIND = "frameworks"

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from riseml.amounts import WORKERS, Workers
 from riseml.frameworks import mpi
-from riseml.schema import Boolean, Nullable, Record, Text
-from riseml.spec import Job, Resources
+from riseml.plan import Job, Resources
+from riseml.schema.fields import Boolean, Nullable, Record, Text
+from riseml.schema.resources import WORKERS, Workers
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ jax: {workers: 2}   ──▶   worker.1, worker.2, told JAX_COORDINATOR_ADDRESS
 
 from dataclasses import dataclass, replace
 
-from riseml.amounts import WORKERS, Workers
-from riseml.schema import Boolean, Record
-from riseml.spec import PLACE, Job, Resources, host
+from riseml.plan import PLACE, Job, Resources, host
+from riseml.schema.fields import Boolean, Record
+from riseml.schema.resources import WORKERS, Workers
 
 _PORT = 1234  # of the coordinator, as in JAX's documentation
 _EACH = "JAX_COORDINATOR_ADDRESS=$leader JAX_NUM_PROCESSES=$size JAX_PROCESS_ID=$rank"

@@ -5,9 +5,9 @@ mpi: {workers: {count: 2, processes: 4}}   ──▶   worker.1 (mpirun), worker
 
 from dataclasses import dataclass, replace
 
-from riseml.amounts import WORKERS, Workers
-from riseml.schema import Record
-from riseml.spec import Job, Resources
+from riseml.plan import Job, Resources
+from riseml.schema.fields import Record
+from riseml.schema.resources import WORKERS, Workers
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from riseml.schema import Record
-from riseml.spec import Job, Resources
+from riseml.plan import Job, Resources
+from riseml.schema.fields import Record
 
 
 @dataclass(frozen=True)

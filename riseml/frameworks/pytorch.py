@@ -5,9 +5,9 @@ pytorch: {workers: {count: 3, processes: 2}}   ──▶   master (ranks 0 and 1
 
 from dataclasses import dataclass, replace
 
-from riseml.amounts import WORKERS, Workers
-from riseml.schema import Boolean, Nullable, Record, Text
-from riseml.spec import INDEX, Job, Resources, host
+from riseml.plan import INDEX, Job, Resources, host
+from riseml.schema.fields import Boolean, Nullable, Record, Text
+from riseml.schema.resources import WORKERS, Workers
 
 _PORT = 29500  # of the store on the master, torchrun's default
 _EACH = {  # as torch.distributed.run sets them for each process; templates/processes.sh knows the values

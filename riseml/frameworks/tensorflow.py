@@ -8,11 +8,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from riseml.amounts import RESOURCES, WORKERS, Workers
-from riseml.document import Document, Entries
 from riseml.frameworks import mpi
-from riseml.schema import Boolean, Choice, Integer, Nullable, Record, Shorthand, Text
-from riseml.spec import PLACE, Job, Resources, host
+from riseml.plan import PLACE, Job, Resources, host
+from riseml.schema.fields import Boolean, Choice, Integer, Nullable, Record, Shorthand, Text
+from riseml.schema.resources import RESOURCES, WORKERS, Workers
+from riseml.schema.yaml_document import Document, Entries
 
 _TAG = "[0-9A-Za-z_.-]"
 _FIRST_WITH_TENSORBOARD = (1, 4)

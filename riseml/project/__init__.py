@@ -41,9 +41,9 @@ def snapshot(
         ProjectError: something in the folder cannot be read.
         HomeError: the repository cannot be written.
     """
-    from riseml.project import recording  # noqa: PLC0415 - many commands know a Snapshot, and one takes it
+    from riseml.project import record  # noqa: PLC0415 - many commands know a Snapshot, and one takes it
 
-    return recording.record(folder, repository, gitignore=gitignore, message=message, without=without)
+    return record.record(folder, repository, gitignore=gitignore, message=message, without=without)
 
 
 def checkout(repository: Place, revision: str, folder: Place) -> None:
@@ -52,9 +52,9 @@ def checkout(repository: Place, revision: str, folder: Place) -> None:
     Raises:
         HomeError: there is no such revision, the folder cannot be written, or Git is missing.
     """
-    from riseml.project import restoring  # noqa: PLC0415
+    from riseml.project import restore  # noqa: PLC0415
 
-    restoring.restore(repository, revision, folder)
+    restore.restore(repository, revision, folder)
 
 
 def prune(repository: Place, keep: Iterable[str]) -> None:
@@ -63,9 +63,9 @@ def prune(repository: Place, keep: Iterable[str]) -> None:
     Raises:
         HomeError: the repository cannot be written, or Git is missing.
     """
-    from riseml.project import pruning  # noqa: PLC0415
+    from riseml.project import cleanup  # noqa: PLC0415
 
-    pruning.prune(repository, keep)
+    cleanup.prune(repository, keep)
 
 
 def repositories(home: "Path") -> "Path":
@@ -84,6 +84,6 @@ def tidy(home: "Path", keep: Iterable[str]) -> None:
     Raises:
         HomeError: a repository cannot be written, or Git is missing.
     """
-    from riseml.project import pruning  # noqa: PLC0415
+    from riseml.project import cleanup  # noqa: PLC0415
 
-    pruning.tidy(home, keep)
+    cleanup.tidy(home, keep)

@@ -1,6 +1,6 @@
 """Read an Argo document back as RiseML's words.
 
-    document ─────outline────▶ Outline ─┐                    what all its cells share
+    document ───read_outline──▶ Outline ─┐                    what all its cells share
     nodes of one cell ──────────────────┴─read_experiment──▶ ExperimentStatus
     document ──────read──────▶ SetStatus                     all of it at once
 
@@ -35,8 +35,8 @@ from riseml.status.values import TERMINAL, ExperimentStatus, JobStatus, SetStatu
 
 if TYPE_CHECKING:
     from riseml.status.experiments import read_experiment
-    from riseml.status.reading import assemble, outline, read
-    from riseml.status.sketch import Outline
+    from riseml.status.outline import Outline
+    from riseml.status.reader import assemble, read, read_outline
 
 __all__ = [
     "TERMINAL",
@@ -46,9 +46,9 @@ __all__ = [
     "SetStatus",
     "State",
     "assemble",
-    "outline",
     "read",
     "read_experiment",
+    "read_outline",
     "set_state",
 ]
 
@@ -57,13 +57,13 @@ def __getattr__(name: str) -> object:
     """Find what reads documents when it is first used: a list of runs needs the values only."""
     if name not in __all__:
         raise AttributeError(f"module 'riseml.status' has no attribute '{name}'")
-    from riseml.status import experiments, reading, sketch  # noqa: PLC0415
+    from riseml.status import experiments, outline, reader  # noqa: PLC0415
 
     globals().update(
-        Outline=sketch.Outline,
-        assemble=reading.assemble,
-        outline=reading.outline,
-        read=reading.read,
+        Outline=outline.Outline,
+        assemble=reader.assemble,
+        read_outline=reader.read_outline,
+        read=reader.read,
         read_experiment=experiments.read_experiment,
     )
     return globals()[name]

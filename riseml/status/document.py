@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from riseml.spec import Resources
+from riseml.plan import Resources
 
 Node = Mapping[str, Any]
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from riseml import labels
-from riseml.spec import Resources
+from riseml.plan import Resources
 from riseml.status import document as doc
 from riseml.status import jobs as reading
 from riseml.status import reasons
 from riseml.status.document import Node
 from riseml.status.jobs import Attempts
-from riseml.status.sketch import Outline, PlannedJob
+from riseml.status.outline import Outline, PlannedJob
 from riseml.status.values import ExperimentStatus, JobStatus, State, set_state
 
 _SKIPPED = frozenset({"Skipped", "Omitted"})

@@ -9,7 +9,7 @@ from riseml import labels
 from riseml.status import document as doc
 from riseml.status import reasons
 from riseml.status.document import Node
-from riseml.status.sketch import Kills, PlannedJob
+from riseml.status.outline import Kills, PlannedJob
 from riseml.status.values import JobStatus, State
 
 _SKIPPED = frozenset({"Skipped", "Omitted"})

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from riseml.spec import Resources
+from riseml.plan import Resources
 
 
 class State(StrEnum):

@@ -10,8 +10,8 @@ from typing import Any
 from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
 from riseml.errors import NotFoundError
 from riseml.ids import Id
+from riseml.plan import Resources
 from riseml.project import Snapshot
-from riseml.spec import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, set_state
 from riseml.storage.folder import Folder
 

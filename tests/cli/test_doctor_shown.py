@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from riseml.client import Client
+from riseml.client.client import Client
 from riseml.doctor import FAILED, OK, SKIPPED, WARNING, Finding
 from tests.cli.conftest import Riseml
 

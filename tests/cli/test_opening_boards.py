@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from riseml import tensorboard
+from riseml.client import tensorboard
 from riseml.status import State
 from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine, grid, single

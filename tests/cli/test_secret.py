@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from riseml import vault
+from riseml.engines.local import secrets
 from riseml.errors import HomeError
 from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine
@@ -46,19 +46,19 @@ def test_what_cannot_be(
 
 def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    assert not vault.change(home, "A", "1")
-    assert vault.change(home, "A", "2")
-    vault.change(home, "B", "3")
+    assert not secrets.change(home, "A", "1")
+    assert secrets.change(home, "A", "2")
+    secrets.change(home, "B", "3")
     assert stat.S_IMODE((home / "secrets").stat().st_mode) == 0o600
-    assert vault.read(home) == {"A": "2", "B": "3"}
-    assert vault.change(home, "A", None)
-    assert vault.read(home) == {"B": "3"}
-    assert set(vault.hidden(home)) == {"1", "2", "3"}  # logs of the past stay masked
+    assert secrets.read(home) == {"A": "2", "B": "3"}
+    assert secrets.change(home, "A", None)
+    assert secrets.read(home) == {"B": "3"}
+    assert set(secrets.hidden(home)) == {"1", "2", "3"}  # logs of the past stay masked
     assert sorted(path.name for path in home.iterdir()) == ["secrets", "secrets.past"]
 
 
 def test_a_damaged_file_is_said(tmp_path: Path) -> None:
     (tmp_path / "secrets").write_text("{")
     with pytest.raises(HomeError, match="secrets") as caught:
-        vault.read(tmp_path)
+        secrets.read(tmp_path)
     assert "riseml secret set" in caught.value.advice

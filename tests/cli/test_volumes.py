@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from riseml.cli import output
-from riseml.storage import copying
+from riseml.storage import transfer
 from riseml.storage.folder import Folder
 from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine
@@ -82,14 +82,14 @@ def test_bars_on_a_terminal(
     volumes: Path, riseml: Riseml, screen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     screen()
-    passed = list[copying.Copied]()
-    usual = copying.copy
+    passed = list[transfer.Copied]()
+    usual = transfer.copy
 
     def copy(*arguments: object) -> None:
         passed.append(arguments[3])  # type: ignore[arg-type]
         usual(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(copying, "copy", copy)
+    monkeypatch.setattr(transfer, "copy", copy)
     said = riseml("cp", "output://~/14", "output://~/15", "mine")
     assert said.status == 0
     assert said.err.endswith("Copied 2 files, 10 B.\n")

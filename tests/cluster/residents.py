@@ -13,8 +13,8 @@ import urllib3
 
 from riseml.cluster import keys
 from riseml.cluster.api import Api, path
-from riseml.cluster.belongings import Offer
 from riseml.cluster.connection import Connection
+from riseml.cluster.namespace_objects import Offer
 from riseml.cluster.users import User, Users
 from tests.cluster.place import wait_until
 

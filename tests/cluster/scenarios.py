@@ -11,10 +11,10 @@ from decimal import Decimal
 from typing import Any, cast
 
 from riseml import labels
-from riseml.amounts import Workers
 from riseml.compiler import compile_workflow
 from riseml.frameworks import mpi, tensorflow
-from riseml.spec import Build, Experiment, ExperimentSet, Job, Origin, Resources, Retries, Target
+from riseml.plan import Build, Experiment, ExperimentSet, Job, Origin, Resources, Retries, Target
+from riseml.schema.resources import Workers
 from tests.cluster.place import IMAGE, PROJECT, Place, Run
 
 MPI_IMAGE = os.environ.get("RISEML_TEST_MPI_IMAGE", "localhost/mpi:1")  # IMAGE with openmpi-bin and python3-mpi4py

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from riseml.cluster.api import path
-from riseml.cluster.forwarding import Forwarding
-from riseml.engines.argo import boards
+from riseml.cluster.port_forward import Forwarding
+from riseml.engines.argo import tensorboard
 from riseml.engines.argo.engine import ArgoEngine
 from tests.cluster.place import IMAGE, wait_until
 from tests.contract import cluster
@@ -76,7 +76,7 @@ def test_many_connections_at_once_and_the_end_of_the_pod(engine: ArgoEngine, pod
 
 def test_what_a_run_has_written_for_tensorboard(engine: ArgoEngine, tmp_path: Path) -> None:
     engine.store.script('mkdir -p "/output/contract/boards/1/2"; printf one > "/output/contract/boards/1/2/a.tfevents"')
-    assert boards.fetch(engine.store, "contract/boards/1", tmp_path)
+    assert tensorboard.fetch(engine.store, "contract/boards/1", tmp_path)
     engine.store.script("printf ' two' >> /output/contract/boards/1/2/a.tfevents")
-    assert boards.fetch(engine.store, "contract/boards/1", tmp_path)
+    assert tensorboard.fetch(engine.store, "contract/boards/1", tmp_path)
     assert (tmp_path / "2/a.tfevents").read_bytes() == b"one two"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from riseml import ids
-from riseml.building import CHANGED, SAME
 from riseml.cli.records import record
-from riseml.client import Client
+from riseml.client.client import Client
+from riseml.client.images import CHANGED, SAME
 from riseml.cluster import keys, registry
 from riseml.cluster.api import Api, path
 from riseml.cluster.users import User

@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 from riseml import labels
-from riseml.causes import Cause
-from riseml.client import Client
+from riseml.client.client import Client
 from riseml.cluster.api import path
+from riseml.diagnosis import Cause
 from riseml.ids import Id
 from tests.cluster.installed import REGISTRY
 from tests.cluster.place import IMAGE

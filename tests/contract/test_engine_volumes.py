@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from riseml.client import Client
+from riseml.client.client import Client
 from riseml.errors import InvalidInputError, NotFoundError
 from riseml.status import State
-from riseml.storage.copying import Copied
+from riseml.storage.transfer import Copied
 from tests.contract.bench import Bench
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from riseml.client import Client
+from riseml.client.client import Client
 from riseml.ids import Id
 from riseml.status import State
 from tests.frameworks.environments import prepare

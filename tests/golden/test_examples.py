@@ -12,8 +12,8 @@ import yaml
 from riseml import config, manifest, planner
 from riseml.compiler import compile_workflow
 from riseml.compiler.limits import check
-from riseml.images import image_key
-from riseml.spec import Build, ExperimentSet, Origin, Target
+from riseml.plan import Build, ExperimentSet, Origin, Target
+from riseml.project.image_key import image_key
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 REVISION = "0123456789abcdef0123456789abcdef01234567"  # of a snapshot that nobody has to make

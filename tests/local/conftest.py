@@ -12,7 +12,7 @@ import pytest
 
 from riseml import config
 from riseml.engines import Chunk, LogQuery, Submission, Submitted
-from riseml.engines.local import wire
+from riseml.engines.local import protocol
 from riseml.engines.local.engine import LocalEngine
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
@@ -88,10 +88,10 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
             for number in lab.engine._read().unfinished():
                 lab.engine.stop(Id(number=number), force=True)
         finally:
-            wire.leave(home)
+            protocol.leave(home)
     limit = time.monotonic() + PATIENCE / 4
     while (left := processes_of(home)) and time.monotonic() < limit:
-        wire.leave(home)  # the end of a job may have started another controller
+        protocol.leave(home)  # the end of a job may have started another controller
         time.sleep(0.02)
     shown = [process.as_dict(["pid", "ppid", "cmdline", "status"]) for process in left]
     for process in left:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from riseml.engines.local import launcher, processes
-from riseml.engines.local.launcher import Exit, Launcher, ProcessSpec, Step
+from riseml.engines.local.jobs import launcher, processes
+from riseml.engines.local.jobs.launcher import Exit, Launcher, ProcessSpec, Step
 
 PATIENCE = 60.0  # seconds; only a hang takes so long
 ANY_BYTES = os.fsdecode(bytes(range(1, 256)))

@@ -5,7 +5,7 @@ import socket
 from pathlib import Path
 from typing import Any
 
-from riseml.engines.local.addresses import HERE, Addresses, Ports, is_free, read
+from riseml.engines.local.controller.ports import HERE, Addresses, Ports, is_free, read
 
 PATCH = json.dumps({"hostname": "mnist-1-1-worker-1", "subdomain": "riseml"})
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from riseml.engines.local.admission import Admission, Capacity, machine
-from riseml.spec import Resources
+from riseml.engines.local.controller.machine import Admission, Capacity, machine
+from riseml.plan import Resources
 
 MACHINE = Capacity(Decimal(4), 8_000_000_000, ("0", "1"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from riseml import tensorboard
+from riseml.client import tensorboard
 from tests.local import boards
 from tests.local.conftest import Lab
 

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
-from riseml.client import Client
+from riseml.client.client import Client
 from riseml.engines import Boards, Chunk, Files, LogQuery
-from riseml.engines.local import wire
+from riseml.engines.local import protocol
 from riseml.errors import NotFoundError
 from riseml.ids import Id
 from riseml.status import JobStatus, State
@@ -145,8 +145,8 @@ def test_it_outlives_its_controller_at_the_same_address(show: Show) -> None:
     show.train()
     show.says("it serves")
     before = show.engine.board(RUN)
-    wire.leave(show.engine.home)
-    wire.ensure(show.engine.home)
+    protocol.leave(show.engine.home)
+    protocol.ensure(show.engine.home)
     assert show.engine.board(RUN) == before
     assert get(before)
     show.go()

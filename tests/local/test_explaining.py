@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from riseml.building import CHANGED, GONE, NEW, SAME
-from riseml.client import Client
+from riseml.client.client import Client
+from riseml.client.images import CHANGED, GONE, NEW, SAME
 from riseml.errors import InvalidInputError, UnsupportedError
 from riseml.ids import Id
 from riseml.status import State

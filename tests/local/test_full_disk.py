@@ -18,8 +18,8 @@ rm "$RISEML_HOME/filler"
 step=after; run train -l; run status -a
 "$PYTHON" -c "
 from pathlib import Path
-from riseml.engines.local import wire
-wire.leave(Path('$RISEML_HOME'))"
+from riseml.engines.local import protocol
+protocol.leave(Path('$RISEML_HOME'))"
 """
 
 

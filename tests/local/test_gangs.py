@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from riseml.engines.local import wire
+from riseml.engines.local import protocol
 from riseml.errors import RiseMLError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus, State
@@ -201,7 +201,7 @@ def test_a_gang_outlives_its_controller(gang: Lab) -> None:
     gang.train(meeting('touch "$OUTPUT_DIR/$RISEML_JOB"; while [ ! -e "$OUTPUT_DIR/go" ]; do sleep 0.05; done'))
     output = gang.output(1)
     gang.until(lambda: len(list(output.glob("[mw]*"))) == 3, "the jobs")
-    wire.leave(gang.engine.home)
+    protocol.leave(gang.engine.home)
     (output / "go").touch()
     whole = gang.wait(1)
     assert whole.state is State.FINISHED

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local import launcher, mounts, processes
-from riseml.engines.local.launcher import Mount, ProcessSpec, Step
+from riseml.engines.local.jobs import launcher, mounts, processes
+from riseml.engines.local.jobs.launcher import Mount, ProcessSpec, Step
 from riseml.errors import RiseMLError
 from tests.local.jobs import ANY_BYTES, Home, a_home, opened, until
 
@@ -291,8 +291,8 @@ def test_another_launcher_that_dies_at_once_is_an_error(tmp_path: Path, monkeypa
 def test_a_job_killed_before_it_can_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     killed = f"""
 import os, sys
-sys.path.insert(0, {str(Path(launcher.__file__).parents[3])!r})
-from riseml.engines.local import forkserver
+sys.path.insert(0, {str(Path(launcher.__file__).parents[4])!r})
+from riseml.engines.local.jobs import forkserver
 forkserver._write_pid = lambda boot: os.kill(os.getpid(), 9)
 sys.argv.pop(1)
 forkserver.main()

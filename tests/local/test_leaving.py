@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from riseml.engines.local import wire
+from riseml.engines.local import protocol
 
 
 def test_one_that_goes_by_itself_at_that_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     here, there = socket.socketpair()
     there.close()
-    monkeypatch.setattr(wire, "_connected", lambda home: here)
-    wire.leave(tmp_path)
+    monkeypatch.setattr(protocol, "_connected", lambda home: here)
+    protocol.leave(tmp_path)
     assert here.fileno() == -1

@@ -1,4 +1,4 @@
-from riseml.engines.local.locks import Locks
+from riseml.engines.local.controller.mutexes import Locks
 
 
 def test_one_holder_at_a_time_and_the_queue_in_order() -> None:

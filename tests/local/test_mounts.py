@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local import mounts
+from riseml.engines.local.jobs import mounts
 
 NOBODY = 65534
 UNSHARE = ["unshare", "--user", "--mount"]  # what the system's own tool says

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from riseml.engines.local import processes
+from riseml.engines.local.jobs import processes
 from tests.local.jobs import CHAIN, children, gone, until
 
 
@@ -256,7 +256,7 @@ def test_the_small_processes_load_little(tmp_path: Path) -> None:
     text = (
         "import sys\nsys.argv = ['bare.py', 'processes', 'no such key', '999999999']\n"
         "try:\n    exec(open(sys.argv[0]).read())\nexcept SystemExit:\n    pass\n"
-        "import riseml.engines.local.forkserver\nprint(*sys.modules)"
+        "import riseml.engines.local.jobs.forkserver\nprint(*sys.modules)"
     )
     (tmp_path / "bare.py").write_text("")
     folder = Path(processes.__file__).parent
@@ -267,5 +267,5 @@ def test_the_small_processes_load_little(tmp_path: Path) -> None:
         text=True,
         check=True,
     ).stdout.split()
-    assert "riseml.engines.local.forkserver" in shown
+    assert "riseml.engines.local.jobs.forkserver" in shown
     assert not {"typing", "pathlib", "subprocess", "psutil", "json", "re", "dataclasses", "asyncio"} & set(shown)

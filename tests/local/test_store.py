@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local.nodes import POD, RUNNING, Node
+from riseml.engines.local.interpreter.node import POD, RUNNING, Node
 from riseml.engines.local.store import SCHEMA, Store
 from riseml.errors import HomeError
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from riseml.engines.local import launcher, processes
+from riseml.engines.local.jobs import launcher, processes
 from tests.local.jobs import CHAIN, DAEMON, PATIENCE, Home, a_home, children, gone, opened, until
 
 
@@ -259,7 +259,7 @@ def test_a_controller_started_from_inside_a_job_belongs_to_none(
 KILLED_CONTROLLER = """
 import fcntl, os, signal, sys
 from pathlib import Path
-from riseml.engines.local.launcher import Launch, Launcher, Step
+from riseml.engines.local.jobs.launcher import Launcher, ProcessSpec, Step
 home = Path(sys.argv[1])
 lock = os.open(home / "controller.lock", os.O_RDWR | os.O_CREAT)
 fcntl.flock(lock, fcntl.LOCK_EX)
@@ -267,7 +267,7 @@ launcher = Launcher(home, lock, ["/bin/true"])
 for number in range(30):
     (home / str(number)).mkdir()
     step = Step(("sleep", "1000"), {"PATH": os.environ["PATH"]}, "/", None)
-    launch = Launch(f"{home}:{number}", str(home / str(number)), step)
+    launch = ProcessSpec(f"{home}:{number}", str(home / str(number)), step)
     launcher._asked = lambda request: os.write(launcher._requests, request) and b"1"
     launcher.start(launch)
 print("sent", flush=True)

@@ -15,10 +15,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from riseml import vault
-from riseml.engines.local import wire
+from riseml.engines.local import protocol, secrets
 from riseml.engines.local.engine import LocalEngine
-from riseml.engines.local.processes import boot_id
+from riseml.engines.local.jobs.processes import boot_id
 from riseml.errors import HomeError, RiseMLError
 from riseml.ids import Id
 from riseml.status import State
@@ -134,7 +133,7 @@ def test_a_home_that_cannot_be_written_is_said(lab: Lab, tmp_path: Path) -> None
 
 def test_a_home_of_another_schema_is_refused(lab: Lab) -> None:
     lab.run("run: 'true'")
-    wire.leave(lab.engine.home)
+    protocol.leave(lab.engine.home)
     with sqlite3.connect(lab.engine.home / "riseml.db") as db:
         db.execute("PRAGMA user_version = 99")
     for act in (lambda: LocalEngine(lab.engine.home, "me").latest(), lambda: lab.train("run: 'true'")):
@@ -160,16 +159,16 @@ def test_a_damaged_run_harms_no_other(lab: Lab, tmp_path: Path) -> None:
 def test_the_controller_leaves_when_idle_and_comes_back(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RISEML_IDLE", "0.2")
     lab.run("run: 'true'")
-    lab.until(lambda: not wire.answers(lab.engine.home))
+    lab.until(lambda: not protocol.answers(lab.engine.home))
     assert lab.run("run: 'true'").state is State.FINISHED
 
 
 def test_a_job_taken_up_keeps_its_state_times_and_control(lab: Lab, tmp_path: Path) -> None:
     """Its secret is gone, its controller was killed: it is followed all the same, and its times are its own."""
-    vault.change(lab.engine.home, "TOKEN", "s3cr3t")
+    secrets.change(lab.engine.home, "TOKEN", "s3cr3t")
     number = lab.train(f"secrets: [TOKEN]\nrun: 'touch {tmp_path}/on; sleep 1; date +%s.%N > {tmp_path}/end'").number
     lab.until((tmp_path / "on").exists)
-    vault.change(lab.engine.home, "TOKEN", None)
+    secrets.change(lab.engine.home, "TOKEN", None)
     os.kill(controller(lab.engine.home), signal.SIGSTOP)
     lab.until((tmp_path / "end").exists)
     time.sleep(1.5)
@@ -201,7 +200,7 @@ def test_a_log_that_cannot_be_indexed_stops_nobody(lab: Lab, tmp_path: Path) -> 
 def test_nonsense_on_the_socket_harms_nobody(lab: Lab) -> None:
     number = lab.train("run: sleep 0.5").number
     for nonsense in (b"[1]\n", b"{}\n", b"\xff\n", b'{"act": "start"}\n', b'{"act": "fly"}\n'):
-        with wire.connection(lab.engine.home) as channel:
+        with protocol.connection(lab.engine.home) as channel:
             channel.sendall(nonsense)
             assert b"error" in channel.recv(1 << 16)
     assert lab.wait(number).state is State.FINISHED

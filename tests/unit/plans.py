@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from riseml.compiler import compile_workflow
-from riseml.engines.local.pods import expand
-from riseml.engines.local.substitution import item_values, replace
-from riseml.spec import Experiment, ExperimentSet, Job, Origin, Resources, Target
+from riseml.engines.local.interpreter.tags import item_values, replace
+from riseml.engines.local.jobs.pod_to_process import expand
+from riseml.plan import Experiment, ExperimentSet, Job, Origin, Resources, Target
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 ORIGIN = Origin("me", 14, REVISION)

@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from riseml.cluster.execution import CommandError
+from riseml.cluster.pod_exec import CommandError
 
 
 class Shell:

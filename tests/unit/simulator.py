@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from riseml.engines.local.events import (
+from riseml.engines.local.interpreter.events import (
     Acquire,
     Action,
     Annotated,
@@ -27,8 +27,8 @@ from riseml.engines.local.events import (
     Stop,
     Tick,
 )
-from riseml.engines.local.interpreter import WorkflowRun
-from riseml.engines.local.nodes import Node
+from riseml.engines.local.interpreter.node import Node
+from riseml.engines.local.interpreter.run import WorkflowRun
 
 BEGINNING = 1_000_000.0
 Document = dict[str, Any]

@@ -8,7 +8,7 @@ from typing import cast
 
 import pytest
 
-from riseml.cluster.execution import CommandError
+from riseml.cluster.pod_exec import CommandError
 from riseml.cluster.store import StorePod
 from riseml.engines.argo import code
 from riseml.errors import UnreachableError

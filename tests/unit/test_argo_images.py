@@ -11,8 +11,8 @@ from riseml.cluster.api import Api
 from riseml.cluster.registry import Answer
 from riseml.cluster.store import StorePod
 from riseml.engines.argo.images import Images
-from riseml.images import ImageKey
-from riseml.spec import Target
+from riseml.plan import Target
+from riseml.project.image_key import ImageKey
 
 ONE, TWO = (f"sha256:{digit * 64}" for digit in "12")
 BUILT = f"registry.riseml:5000/me/mnist@{ONE}"

@@ -8,7 +8,7 @@ import pytest
 from riseml.cluster.api import Api, ConflictError
 from riseml.cluster.store import StorePod
 from riseml.engines.argo import archive
-from riseml.engines.argo.place import UserNamespace
+from riseml.engines.argo.user_namespace import UserNamespace
 from tests.unit.shell_store import Shell
 
 

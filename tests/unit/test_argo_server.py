@@ -10,8 +10,8 @@ import pytest
 
 from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
-from riseml.engines.argo import submission
-from riseml.engines.argo.place import UserNamespace
+from riseml.engines.argo import submit
+from riseml.engines.argo.user_namespace import UserNamespace
 from riseml.errors import InvalidInputError, NotAllowedError, RiseMLError, UnreachableError, UnsupportedError
 from tests.unit.plans import compiled, grid
 
@@ -69,7 +69,7 @@ def test_the_document_arrives_as_it_is(served: list[Server], below: str) -> None
     document = compiled(grid({"lr": "1e-6"}, {"lr": "0.10"}))
     document["spec"]["unheardOf"] = ["1e-6"]  # Hera's models know it not
     server = serve(served)
-    made = submission.create(place(server.server_port, below), document)
+    made = submit.create(place(server.server_port, below), document)
     assert made["metadata"]["name"] == document["metadata"]["name"]
     wanted = (f"{below}/api/v1/workflows/{NAMESPACE}", "Bearer secret", {"workflow": document})
     assert server.requests == [wanted]
@@ -92,12 +92,12 @@ def test_what_it_answers(
 ) -> None:
     server = serve(served, status, answer)
     with pytest.raises(error, match=words):
-        submission.create(place(server.server_port), compiled(grid({"lr": "1e-6"}, {"lr": "0.10"})))
+        submit.create(place(server.server_port), compiled(grid({"lr": "1e-6"}, {"lr": "0.10"})))
 
 
 def test_nobody_there(served: list[Server]) -> None:
     server = serve(served)
     server.server_close()
     with pytest.raises(UnreachableError, match="does not answer") as caught:
-        submission.create(place(server.server_port), compiled(grid({"lr": "1e-6"}, {"lr": "0.10"})))
+        submit.create(place(server.server_port), compiled(grid({"lr": "1e-6"}, {"lr": "0.10"})))
     assert "argo-server" in caught.value.advice

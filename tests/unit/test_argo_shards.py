@@ -12,7 +12,7 @@ from riseml import labels, status
 from riseml.compiler import limits
 from riseml.engines.argo import shards
 from riseml.errors import RiseMLError
-from riseml.spec import Build, ExperimentSet, Shard
+from riseml.plan import Build, ExperimentSet, Shard
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, set_state
 from tests.unit.plans import ORIGIN, Document, compiled, grid, template
 

@@ -6,8 +6,8 @@ from typing import cast
 import psutil
 import pytest
 
-from riseml import tensorboard
-from riseml.client import Client
+from riseml.client import tensorboard
+from riseml.client.client import Client
 from riseml.engines import Engine
 from riseml.errors import RiseMLError, UnsupportedError
 from riseml.status import SetStatus, State

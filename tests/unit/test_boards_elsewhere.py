@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
-from riseml import tensorboard
+from riseml.client import tensorboard
 from riseml.cluster.store import StorePod
-from riseml.engines.argo import boards
+from riseml.engines.argo import tensorboard as argo_tensorboard
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
 from tests.local.boards import SERVES, path_with
@@ -27,7 +27,7 @@ def store(tmp_path: Path) -> Shell:
 
 
 def fetch(store: Shell, folder: Path, place: str = "me/mnist/14") -> bool:
-    return boards.fetch(cast(StorePod, store), place, folder)
+    return argo_tensorboard.fetch(cast(StorePod, store), place, folder)
 
 
 def test_only_what_was_added_travels(store: Shell, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_what_became_shorter_meanwhile_is_not_mixed_with_others(
     run = store.output / "me/mnist/14"
     (run / "a.tfevents").write_bytes(b"12345")
     (run / "b.tfevents").write_bytes(b"67890")
-    monkeypatch.setattr(boards, "_SEND", f': > "/output/$1/a.tfevents"; {boards._SEND}')
+    monkeypatch.setattr(argo_tensorboard, "_SEND", f': > "/output/$1/a.tfevents"; {argo_tensorboard._SEND}')
     assert fetch(store, tmp_path / "here")
     assert not (tmp_path / "here").exists()
 

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from riseml import ids
-from riseml.answers import pick
-from riseml.client import Client
+from riseml.client.client import Client
+from riseml.client.timeouts import ticking
 from riseml.engines import Change, Chunk, LogQuery, Query, Submission
 from riseml.errors import ConfigError, InvalidInputError, NotFoundError, RiseMLError, TimedOutError
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
-from riseml.ticking import ticking
+from riseml.status.select import pick
 from tests.cli.fake_engine import FakeEngine, grid, single
 
 CONFIG = "project: toaster-net\ntrain:\n  image: busybox\n  resources: {cpus: 1, mem: 64}\n  run: 'true'\n"

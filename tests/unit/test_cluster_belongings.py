@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from riseml.cluster import belongings
-from riseml.cluster.belongings import Offer
+from riseml.cluster import namespace_objects
+from riseml.cluster.namespace_objects import Offer
 from riseml.errors import InvalidInputError
 
 GPU = "nvidia.com/gpu"
 
 
 def _hard(limits: dict[str, str | None], before: dict[str, str] | None = None) -> Any:
-    found = belongings.quota(limits, before or {}, GPU)
+    found = namespace_objects.quota(limits, before or {}, GPU)
     return found and found["spec"]["hard"]
 
 
@@ -47,7 +47,7 @@ def test_what_is_no_amount_is_refused(wrong: dict[str, str | None]) -> None:
 
 def test_each_claim_gets_its_own_volume_from_a_template() -> None:
     offer = Offer(volumes={"nfs": {"server": "10.0.0.5", "path": "/export/{namespace}/{claim}"}})
-    made = {claim["metadata"]["name"]: volume for claim, volume in belongings.claims("paul", offer)}
+    made = {claim["metadata"]["name"]: volume for claim, volume in namespace_objects.claims("paul", offer)}
     assert list(made) == ["riseml-data", "riseml-output", "riseml-store"]
     volume = made["riseml-data"]
     assert volume is not None
@@ -57,19 +57,19 @@ def test_each_claim_gets_its_own_volume_from_a_template() -> None:
 
 def test_claims_are_of_the_class_and_the_size_that_are_settled() -> None:
     offer = Offer(storage_class="fast", sizes={"riseml-data": "1Ti"})
-    claims = [claim["spec"] for claim, volume in belongings.claims("paul", offer) if volume is None]
+    claims = [claim["spec"] for claim, volume in namespace_objects.claims("paul", offer) if volume is None]
     assert [spec["storageClassName"] for spec in claims] == ["fast"] * 3
     assert claims[0]["resources"]["requests"]["storage"] == "1Ti"
-    assert "storageClassName" not in next(iter(belongings.claims("paul", Offer())))[0]["spec"]
+    assert "storageClassName" not in next(iter(namespace_objects.claims("paul", Offer())))[0]["spec"]
 
 
 def test_the_namespace_enforces_pod_security_and_names_its_user() -> None:
-    space = belongings.namespace("paul", "paul@example.com")[0]["metadata"]
+    space = namespace_objects.namespace("paul", "paul@example.com")[0]["metadata"]
     assert space["name"] == "riseml-paul"
     assert space["labels"] == {"riseml.io/user": "paul", "pod-security.kubernetes.io/enforce": "baseline"}
 
 
 def test_the_settings_say_whose_they_are_and_what_the_cluster_is_like() -> None:
-    first = belongings.settings("paul", Offer(target={"registry": "registry:5000"}))[0]["data"]
+    first = namespace_objects.settings("paul", Offer(target={"registry": "registry:5000"}))[0]["data"]
     assert (first["user"], first["number"]) == ("paul", "0")
     assert json.loads(first["target"]) == {"registry": "registry:5000"}

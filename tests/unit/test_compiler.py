@@ -15,8 +15,8 @@ from hera.workflows.models import Workflow
 from riseml import labels, status, templating
 from riseml.compiler import pod
 from riseml.compiler.text import literal
-from riseml.engines.local.substitution import inner, tags
-from riseml.spec import PLACE, Build, Experiment, ExperimentSet, Job, Origin, Resources, Retries, Target, host
+from riseml.engines.local.interpreter.tags import inner, tags
+from riseml.plan import PLACE, Build, Experiment, ExperimentSet, Job, Origin, Resources, Retries, Target, host
 from tests.unit.plans import ORIGIN, REVISION, Document, compiled, env, grid, lines, received, single, task, template
 
 ROOT = Path(__file__).parents[2]

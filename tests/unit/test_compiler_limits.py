@@ -9,7 +9,7 @@ import pytest
 
 from riseml.compiler import limits
 from riseml.errors import InvalidInputError, RiseMLError
-from riseml.spec import Origin, Retries
+from riseml.plan import Origin, Retries
 from tests.unit.plans import ORIGIN, Document, compiled, grid, single
 
 RECORDED = Path(__file__).parents[1] / "fixtures/argo/parallelism-2.json"

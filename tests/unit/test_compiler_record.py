@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from riseml.document import BOOL, NULL, Document, decimal_of
 from riseml.errors import InvalidInputError
-from riseml.spec import ExperimentSet, Job, Resources
+from riseml.plan import ExperimentSet, Job, Resources
+from riseml.schema.yaml_document import BOOL, NULL, Document, decimal_of
 from tests.unit.plans import ORIGIN, REVISION, compiled, env, grid, received, single, task, template
 
 RUN = ("python fit.py --lr {{lr}}", "cat <<EOF\n$(HOME) it's\nEOF")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from riseml.engines.local.expressions import expression
-from riseml.spec import Retries
+from riseml.engines.local.interpreter.expressions import expression
+from riseml.plan import Retries
 from tests.unit.plans import compiled, single, template
 
 ENDS = {  # what Argo says of an attempt: phase, exit code, message

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from riseml import document
 from riseml.config import LARGEST, load, load_text
 from riseml.errors import ConfigError, Fault
+from riseml.schema import yaml_document
 from tests.privileges import nobody
 
 GOOD = "project: ab\ntrain: {image: python, resources: {}, run: 'x'}\n"
@@ -106,7 +106,7 @@ def test_a_fault_points_into_its_line() -> None:
 )
 def test_the_caret_stands_below_the_fault(line: str, shown: str, caret: str) -> None:
     fault = load_faults(f"project: {{{line}}}".replace("project: {", "{project: ab, train: {}, ") + "\n")[0]
-    assert str(Fault("f", 1, len(line), "m", source=document.printable(line))).split("\n")[1:] == [shown, caret]
+    assert str(Fault("f", 1, len(line), "m", source=yaml_document.printable(line))).split("\n")[1:] == [shown, caret]
     assert fault.severity == "error"
 
 
@@ -206,7 +206,7 @@ def test_without_libyaml_it_is_the_same(text: str, monkeypatch: pytest.MonkeyPat
             return [(fault.line, fault.column) for fault in error.faults]
 
     in_c = outcome()
-    monkeypatch.setattr(document, "_loader", lambda: document._PureLoader)
+    monkeypatch.setattr(yaml_document, "_loader", lambda: yaml_document._PureLoader)
     assert outcome() == in_c
 
 

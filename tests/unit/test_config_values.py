@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from riseml.amounts import Workers
 from riseml.config import TrainConfig, load_text
 from riseml.frameworks import tensorflow
 from riseml.frameworks.tensorflow import Distributed, Horovod, Role
-from riseml.spec import Resources, Retries
+from riseml.plan import Resources, Retries
+from riseml.schema.resources import Workers
 
 
 def train(

@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import pytest
 
-from riseml.cluster import belongings
+from riseml.cluster import namespace_objects
 from riseml.cluster.api import Api, path_of
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
 from riseml.doctor import FAILED, OK, SKIPPED, WARNING, Finding, cluster, machine, run
+from riseml.doctor.check_context import CheckContext
 from riseml.doctor.findings import Check, Outcome, failed, ok
-from riseml.doctor.site import CheckContext
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError, UnreachableError
 from riseml.settings import Settings, load
 
@@ -55,7 +55,7 @@ class Cluster:
             "/apis/apps/v1/deployments": [_controller("quay.io/argoproj/workflow-controller:v4.1.2")],
             "/api/v1/nodes": [node],
         }
-        for body in belongings.read(belongings.POLICY):
+        for body in namespace_objects.read(namespace_objects.POLICY):
             if body["kind"] == "ValidatingAdmissionPolicy":
                 self.objects[path_of(body)] = body
 

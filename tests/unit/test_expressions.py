@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local.expressions import ExpressionError, condition, dependency, expression
+from riseml.engines.local.interpreter.expressions import ExpressionError, condition, dependency, expression
 
 LAST = {
     "lastRetry.exitCode": "3",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from riseml import frameworks, scaffold, templating
-from riseml.config import load_text
+from riseml import frameworks, templating
+from riseml.config import load_text, scaffold
 from riseml.search import grid
 
 FILES = sorted(path.stem for path in (templating.folder() / "init").iterdir())

@@ -7,7 +7,7 @@ import pytest
 
 from riseml.cluster import values
 from riseml.errors import InvalidInputError
-from riseml.spec import Target
+from riseml.plan import Target
 
 
 class Kept:

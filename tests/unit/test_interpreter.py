@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local.events import (
+from riseml.engines.local.interpreter.events import (
     Annotated,
     LockGranted,
     PodEnded,
@@ -14,8 +14,8 @@ from riseml.engines.local.events import (
     PodStarted,
     StartPod,
 )
-from riseml.engines.local.interpreter import WorkflowRun
-from riseml.engines.local.support import check
+from riseml.engines.local.interpreter.run import WorkflowRun
+from riseml.engines.local.interpreter.validate import check
 from tests.unit import plans
 from tests.unit.simulator import BEGINNING, End, Simulator, by_name, phases, simulate
 from tests.unit.workflows import arguments, dag, job, task, workflow

@@ -2,9 +2,9 @@
 
 import tracemalloc
 
-from riseml.engines.local.events import PodEnded, PodStarted, StartPod
-from riseml.engines.local.interpreter import WorkflowRun
-from riseml.engines.local.nodes import Node
+from riseml.engines.local.interpreter.events import PodEnded, PodStarted, StartPod
+from riseml.engines.local.interpreter.node import Node
+from riseml.engines.local.interpreter.run import WorkflowRun
 from tests.unit import plans
 from tests.unit.simulator import BEGINNING
 

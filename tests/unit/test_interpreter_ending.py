@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local.events import (
+from riseml.engines.local.interpreter.events import (
     Acquire,
     Annotated,
     DeletePods,
@@ -16,7 +16,7 @@ from riseml.engines.local.events import (
     StartPod,
     Tick,
 )
-from riseml.engines.local.interpreter import WorkflowRun
+from riseml.engines.local.interpreter.run import WorkflowRun
 from tests.unit import plans
 from tests.unit.simulator import BEGINNING, FOREVER, End, Simulator, by_name, phases, simulate
 from tests.unit.workflows import dag, deletion, gang, job, task, workflow

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from riseml.engines.local.events import Annotated, DeletePods, Event, Shutdown
-from riseml.engines.local.frames import DagFrame
-from riseml.engines.local.nodes import COLUMNS, DAG, FINAL, POD, RETRY, Node
-from riseml.engines.local.support import check
+from riseml.engines.local.interpreter.events import Annotated, DeletePods, Event, Shutdown
+from riseml.engines.local.interpreter.node import COLUMNS, DAG, FINAL, POD, RETRY, Node
+from riseml.engines.local.interpreter.progress import DagFrame
+from riseml.engines.local.interpreter.validate import check
 from tests.unit.simulator import End, Job, Simulator
 from tests.unit.workflows import dag, deletion, gang, job, task, workflow
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from riseml import labels
-from riseml.engines.local.events import Annotated, Event, Shutdown
-from riseml.engines.local.support import check
+from riseml.engines.local.interpreter.events import Annotated, Event, Shutdown
+from riseml.engines.local.interpreter.validate import check
 from riseml.errors import UnsupportedError
 from tests.unit.simulator import FOREVER, End, Job, phases, simulate
 from tests.unit.test_recordings import NOT_LOCAL

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local.decisions import spoken
-from riseml.engines.local.events import Shutdown
-from riseml.spec import Retries
+from riseml.engines.local.interpreter.events import Shutdown
+from riseml.engines.local.interpreter.rules import spoken
+from riseml.plan import Retries
 from tests.unit import plans
 from tests.unit.simulator import End, Simulator, by_name, phases, simulate
 from tests.unit.workflows import arguments, dag, job, task, workflow

@@ -7,8 +7,8 @@ import pytest
 
 from riseml.config import load_text
 from riseml.errors import InvalidInputError, UnsupportedError
+from riseml.plan import Experiment, ExperimentSet, Job, Resources, Retries
 from riseml.planner import plan
-from riseml.spec import Experiment, ExperimentSet, Job, Resources, Retries
 
 ALL = """
 project: toaster-net

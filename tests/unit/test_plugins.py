@@ -14,7 +14,7 @@ from riseml.planner import plan
 
 CAFFE = """
 from dataclasses import dataclass, replace
-from riseml.schema import Integer, Record
+from riseml.schema.fields import Integer, Record
 
 @dataclass(frozen=True)
 class Options:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from riseml.errors import HomeError, ProjectError
-from riseml.project import Snapshot, checkout, content, remarks, snapshot, walk
+from riseml.project import Snapshot, checkout, content, snapshot, walk, warnings
 from riseml.project.objects import Objects
 from tests.folders import git, listing, write
 
@@ -257,16 +257,16 @@ def test_large_projects_are_told_what_makes_them_so(project: Project, monkeypatc
     )
     for number in range(20):
         write(project.folder, {f"cache/{number}": ""})
-    monkeypatch.setattr(remarks, "_MANY", 24)
+    monkeypatch.setattr(warnings, "_MANY", 24)
     (warning,) = project.take().warnings
     assert ".risemlignore" in warning
     assert "many files (24)" in warning
     assert warning.endswith(": cache/ (20), data/raw/ (2)")
-    monkeypatch.setattr(remarks, "_LARGE", 80_000)
+    monkeypatch.setattr(warnings, "_LARGE", 80_000)
     (warning,) = project.take().warnings
     assert warning.endswith(": data/raw/a.csv (0.1 MB)")
-    monkeypatch.setattr(remarks, "_LARGE", 1 << 30)
-    monkeypatch.setattr(remarks, "_MANY", 25)
+    monkeypatch.setattr(warnings, "_LARGE", 1 << 30)
+    monkeypatch.setattr(warnings, "_MANY", 25)
     assert project.take().warnings == ()
 
 

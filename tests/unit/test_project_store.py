@@ -10,7 +10,7 @@ from textwrap import dedent
 import pytest
 
 from riseml.errors import HomeError
-from riseml.project import checkout, objects, prune, seen, snapshot
+from riseml.project import checkout, objects, prune, snapshot, stat_cache
 from riseml.project.store import Store
 from tests.folders import git, listing, write
 
@@ -123,7 +123,7 @@ def test_folders_of_one_project_are_remembered_apart_and_not_for_ever(folder: Pa
     first = snapshot(folder, store).revision
     taken = {snapshot(other, store).revision for other in others}
     assert (len(taken), snapshot(folder, store).revision) == (10, first)
-    assert len(list(store.glob("riseml/seen-*"))) == seen._KEPT
+    assert len(list(store.glob("riseml/seen-*"))) == stat_cache._KEPT
 
 
 def test_what_a_power_cut_emptied_is_written_again(folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,7 +131,7 @@ def test_what_a_power_cut_emptied_is_written_again(folder: Path, store: Path, mo
     for path in store.glob("objects/??/*"):
         path.chmod(0o600)
         path.write_bytes(b"")
-    monkeypatch.setattr(seen, "_boot", lambda: b"another")
+    monkeypatch.setattr(stat_cache, "_boot", lambda: b"another")
     assert snapshot(folder, store).revision == first
     assert same(store, first, folder)
     assert git("fsck", "--strict", at=store) == ""
@@ -143,7 +143,7 @@ def test_what_a_power_cut_emptied_is_written_again(folder: Path, store: Path, mo
 KILLED = """
     import os, signal, sys
     from pathlib import Path
-    from riseml.project import compose, content, objects, recording, snapshot
+    from riseml.project import compose, content, objects, record, snapshot
 
     folder, store = Path(sys.argv[1]), Path(sys.argv[2])
     objects._FEW = int(sys.argv[3])

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from riseml import labels, status
-from riseml.engines.local.events import Annotated, DeletePods, PodEnded, Shutdown
+from riseml.engines.local.interpreter.events import Annotated, DeletePods, PodEnded, Shutdown
 from riseml.status import State
 from tests.unit.recordings import NAMES, document, load, told
 from tests.unit.simulator import End, Simulator

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from riseml.client.results import number, tabulate
 from riseml.errors import InvalidInputError
-from riseml.results import number, tabulate
 from riseml.status import ExperimentStatus, SetStatus
 
 

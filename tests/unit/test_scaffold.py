@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from riseml import config, scaffold
+from riseml import config
+from riseml.config import scaffold
 from riseml.errors import InvalidInputError, RiseMLError
 
 

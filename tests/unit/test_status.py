@@ -20,7 +20,7 @@ def test_recorded(then: Document, expect: Document) -> None:
 @pytest.mark.parametrize("then", [m[1] for m in MOMENTS], ids=[m[0] for m in MOMENTS])
 def test_one_cell_alone_reads_as_in_the_whole(then: Document) -> None:
     whole = status.read(then)
-    outline = status.outline(then)
+    outline = status.read_outline(then)
     nodes = list(then.get("status", {}).get("nodes", {}).values())
     for position, experiment in enumerate(whole.experiments):
         own = [node for node in nodes if outline.position(node) == position]

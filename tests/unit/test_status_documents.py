@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from riseml import status
-from riseml.spec import Resources
+from riseml.plan import Resources
 from riseml.status import State
 from tests.unit.documents import first, made
 from tests.unit.recordings import NAMES, document

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from riseml.cluster.store import StorePod
 from riseml.engines.argo.volume import StoreVolume
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
-from riseml.storage import copying, planning
-from riseml.storage.copying import Copied
+from riseml.storage import copy_plan, transfer
 from riseml.storage.folder import Folder
+from riseml.storage.transfer import Copied
 from riseml.storage.uris import Location, parse
 from riseml.storage.volume import Entry, Piece, Volume, part_of
 from tests.unit.shell_store import Shell
@@ -55,8 +55,8 @@ def copy(source: Volume, target: Volume, *sources: str, to: str) -> Copied:
     report = Copied()
     volumes = {"data": source, "output": target}
     places = [Location("data", each) for each in sources]
-    for batch in planning.plan(volumes.__getitem__, places, Location("output", to.rstrip("/"), to.endswith("/"))):
-        copying.copy(volumes[batch.volume], target, batch.items, report)
+    for batch in copy_plan.plan(volumes.__getitem__, places, Location("output", to.rstrip("/"), to.endswith("/"))):
+        transfer.copy(volumes[batch.volume], target, batch.items, report)
     return report
 
 
@@ -211,7 +211,7 @@ def test_what_cannot_be_meant_copies_nothing(
 def test_a_file_is_not_copied_onto_itself(volume: Volume, root: Path) -> None:
     write(root, {"u/file": b"old"})
     with pytest.raises(InvalidInputError, match="onto itself"):
-        planning.plan(lambda _: volume, [Location("output", "u/file")], Location("output", "u", is_folder=True))
+        copy_plan.plan(lambda _: volume, [Location("output", "u/file")], Location("output", "u", is_folder=True))
 
 
 # Cut off
@@ -329,11 +329,11 @@ def test_what_bars_are_told_adds_up(volume: Volume, tmp_path: Path) -> None:
     told, passed = list[str](), list[int]()
     report = Copied(on_file=lambda item: told.append(item.name), on_bytes=passed.append)
     mine = {"data": Folder(tmp_path / "mine"), "output": volume}
-    (batch,) = planning.plan(mine.__getitem__, [Location("data", "")], Location("output", "u", is_folder=True))
-    copying.copy(mine["data"], volume, batch.items, report)
+    (batch,) = copy_plan.plan(mine.__getitem__, [Location("data", "")], Location("output", "u", is_folder=True))
+    transfer.copy(mine["data"], volume, batch.items, report)
     assert told == [f"data://{name} to output://u/{name}" for name in "abc"]
     assert sum(passed) == 1100
-    copying.copy(mine["data"], volume, batch.items, report)
+    transfer.copy(mine["data"], volume, batch.items, report)
     assert sum(passed) == 2200
 
 

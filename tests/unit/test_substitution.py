@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local.substitution import fill, item_name, item_values, replace, tags
+from riseml.engines.local.interpreter.tags import fill, item_name, item_values, replace, tags
 
 KNOWN = {"inputs.parameters.lr": "0.1", "workflow.name": "w", "item": "{{workflow.name}}", "empty": ""}
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local.support import check
+from riseml.engines.local.interpreter.validate import check
 from riseml.errors import UnsupportedError
-from riseml.spec import Retries
+from riseml.plan import Retries
 from tests.unit import plans
 from tests.unit.workflows import arguments, dag, deletion, gang, job, task, workflow
 

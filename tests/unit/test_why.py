@@ -8,12 +8,12 @@ from typing import Any, cast
 import pytest
 
 from riseml import ids, status
-from riseml.answers import pick
-from riseml.causes import Cause, Evidence, explain, guilty
 from riseml.cluster.api import Api
+from riseml.diagnosis import Cause, Evidence, explain, guilty
 from riseml.engines.argo import pods
-from riseml.spec import Resources
+from riseml.plan import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
+from riseml.status.select import pick
 
 RECORDS = sorted((Path(__file__).parent.parent / "fixtures" / "why").glob("*.json"))
 

@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from riseml.cluster.api import Api, Object, path
-from riseml.cluster.execution import CommandError
+from riseml.cluster.pod_exec import CommandError
 from riseml.cluster.store import StorePod
 from riseml.engines import Query
-from riseml.engines.argo.live import run_folder
+from riseml.engines.argo.live_results import run_folder
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError
 from riseml.ids import Id
-from riseml.spec import Resources
+from riseml.plan import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
 ARCHIVED = "riseml.io/archived"  # annotation: when run.json was written

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from riseml.cluster import pipe
-from riseml.cluster.execution import CommandError
+from riseml.cluster.pod_exec import CommandError
 from riseml.cluster.store import CONTAINER, REPOSITORIES, StorePod
 from riseml.errors import RiseMLError, UnreachableError
 from riseml.project import repository_of

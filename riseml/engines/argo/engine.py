@@ -15,20 +15,20 @@ from riseml.cluster.api import CACHED, Api, Object, path, path_of
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
 from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
-from riseml.engines.argo import archive, listing, live, pods, shards, stopping
-from riseml.engines.argo.place import UserNamespace
+from riseml.engines.argo import archive, listing, live_results, pods, shards, stop
+from riseml.engines.argo.user_namespace import UserNamespace
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError, UnreachableError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus, State
 
 if TYPE_CHECKING:
-    from riseml.causes.evidence import Evidence
-    from riseml.cluster.forwarding import Forwarding
+    from riseml.cluster.port_forward import Forwarding
+    from riseml.diagnosis.evidence import Evidence
     from riseml.engines.argo.images import Images
     from riseml.engines.argo.volume import StoreVolume
-    from riseml.images import ImageKey
+    from riseml.plan import ExperimentSet
     from riseml.project import Snapshot
-    from riseml.spec import ExperimentSet
+    from riseml.project.image_key import ImageKey
 
 list_ = list  # ArgoEngine has a method of this name
 
@@ -64,20 +64,20 @@ class ArgoEngine:
 
     def start(self, submission: Submission) -> Submitted:
         """Plan, compile, number and submit a riseml.yml; the cluster has it when this returns."""
-        from riseml.engines.argo import submission as starting  # noqa: PLC0415 (imports Hera)
+        from riseml.engines.argo import submit as starting  # noqa: PLC0415 (imports Hera)
 
         known = sorted(self.secrets())
         return starting.start(submission, self.place, self.store, home=self.home, user=self.user, known=known)
 
     def submit(self, document: dict[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name."""
-        from riseml.engines.argo import submission as starting  # noqa: PLC0415 (imports Hera)
+        from riseml.engines.argo import submit as starting  # noqa: PLC0415 (imports Hera)
 
         return str(starting.create(self.place, document)["metadata"]["name"])
 
     def stop(self, run: Id, *, force: bool = False) -> bool:
         """Kill a run or one of its experiments; False where it had ended already."""
-        return stopping.stop(self, run, force=force)
+        return stop.stop(self, run, force=force)
 
     def delete(self, run: Id) -> None:
         """Forget an ended run: its Workflow, its logs, its output."""
@@ -201,9 +201,9 @@ class ArgoEngine:
 
     def open_board(self, run: Id, port: int, tell: Callable[[str], None]) -> "Forwarding | None":
         """Return a way to the TensorBoard of a run through a port of this machine, None where it runs none."""
-        from riseml.engines.argo import boards  # noqa: PLC0415
+        from riseml.engines.argo import tensorboard  # noqa: PLC0415
 
-        return boards.way(self, run, port, tell)
+        return tensorboard.way(self, run, port, tell)
 
     def image_key(
         self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str], base: str | None = None
@@ -218,8 +218,8 @@ class ArgoEngine:
 
     def evidence(self, run: Id) -> "Evidence":
         """Return what explains the state of a run, or of a part of it; without logs."""
-        from riseml.answers import pick  # noqa: PLC0415
         from riseml.engines.argo.evidence import gather  # noqa: PLC0415
+        from riseml.status.select import pick  # noqa: PLC0415
 
         whole, documents = self._seen(run)
         return gather(self.api, self.namespace_of(run), documents, whole, pick(whole, run))
@@ -232,12 +232,14 @@ class ArgoEngine:
 
     def events(self, run: Id, folder: Path) -> Callable[[], bool]:
         """Return what brings to `folder` what TensorBoard reads of a run or experiment."""
-        from riseml.engines.argo import boards  # noqa: PLC0415
+        from riseml.engines.argo import tensorboard  # noqa: PLC0415
 
         whole = self.read(Id(run.user, run.number))
         shown = part(whole, run)
-        place = live.folder(whole, shown) if isinstance(shown, ExperimentStatus) else live.run_folder(whole)
-        return partial(boards.fetch, self.store_of(run), place, folder)
+        place = (
+            live_results.folder(whole, shown) if isinstance(shown, ExperimentStatus) else live_results.run_folder(whole)
+        )
+        return partial(tensorboard.fetch, self.store_of(run), place, folder)
 
     # How it is done
 
@@ -293,7 +295,7 @@ class ArgoEngine:
     def _completed(self, documents: list_[Object], whole: SetStatus) -> SetStatus:
         namespace = documents[0]["metadata"]["namespace"]
         store = self._store_in(namespace)
-        whole = live.with_results(store, whole)
+        whole = live_results.with_results(store, whole)
         whole = pods.explained(self.api, namespace, documents, whole, now())
         if whole.state.is_terminal:
             archive.keep(self.api, namespace, store, documents, whole)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from riseml import labels
-from riseml.causes.evidence import Evidence
 from riseml.cluster.api import Api, Object, path
+from riseml.diagnosis.evidence import Evidence
 from riseml.errors import RiseMLError
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 

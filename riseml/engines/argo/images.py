@@ -19,9 +19,9 @@ from riseml import labels
 from riseml.cluster import registry
 from riseml.cluster.api import Api, path
 from riseml.cluster.store import StorePod
-from riseml.images import BASE, ImageKey, image_key
-from riseml.project.listing import contents
-from riseml.spec import Build, ExperimentSet, Target
+from riseml.plan import Build, ExperimentSet, Target
+from riseml.project.image_key import BASE, ImageKey, image_key
+from riseml.project.revision_files import contents
 
 KEPT = "riseml-images"
 _BASE = "base-"

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 from riseml import labels
 from riseml.cluster.api import Object, path
 from riseml.engines import Change, Chunk, LogQuery
-from riseml.engines.argo import live
-from riseml.engines.parts import change, experiments, is_meant, parts
+from riseml.engines.argo import live_results
+from riseml.engines.selection import change, experiments, is_meant, parts
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
@@ -222,7 +222,7 @@ class _Follower:
         """Yield what the output volume has of a job's log."""
         self._told.add(job.id)
         experiment = next((each for each in whole.experiments if job in each.jobs), None)
-        folder = live.folder(whole, experiment) if experiment else live.run_folder(whole)
+        folder = live_results.folder(whole, experiment) if experiment else live_results.run_folder(whole)
         name = f"{job.type}.{job.index}" if job.index else job.type
         tail = "" if self._query.tail is None else str(self._query.tail)
         since = "" if self._query.since is None else str(int(self._query.since.timestamp()))

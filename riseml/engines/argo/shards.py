@@ -12,7 +12,7 @@ from dataclasses import replace
 from riseml import labels
 from riseml.cluster.api import Object
 from riseml.errors import RiseMLError
-from riseml.spec import ExperimentSet, Shard
+from riseml.plan import ExperimentSet, Shard
 from riseml.status import JobStatus, SetStatus, State, set_state
 
 FILL = 0.8  # of what Argo can keep: the estimate is not exact

@@ -8,7 +8,7 @@ import re
 import tarfile
 from collections.abc import Iterator, Sequence
 
-from riseml.cluster.execution import CommandError
+from riseml.cluster.pod_exec import CommandError
 from riseml.cluster.store import StorePod
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.storage.folder import Rest

@@ -9,19 +9,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riseml import status, vault
+from riseml import status
 from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
-from riseml.engines.local import wire
-from riseml.engines.local.records import from_data, reported
+from riseml.engines.local import protocol, secrets
+from riseml.engines.local.serialize import from_data, reported
 from riseml.engines.local.store import Store
 from riseml.errors import HomeError, NotFoundError, RiseMLError, UnsupportedError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus, State
 
 if TYPE_CHECKING:
-    from riseml.images import ImageKey
+    from riseml.plan import ExperimentSet
     from riseml.project import Snapshot
-    from riseml.spec import ExperimentSet
+    from riseml.project.image_key import ImageKey
     from riseml.storage.folder import Folder
 
 _BLINK = 0.05  # seconds between looks at the database while following
@@ -82,13 +82,13 @@ class LocalEngine:
 
     def tidy(self, before: float) -> int:
         """Drop environments unused since `before` (unix seconds), and code that no run refers to; return how many."""
-        from riseml.engines.local import builds  # noqa: PLC0415 (only `prune` needs it)
+        from riseml.engines.local.controller import environments  # noqa: PLC0415 (only `prune` needs it)
         from riseml.project import tidy  # noqa: PLC0415
 
         if self._read().unfinished():
             return 0  # one of them may be about to use what looks unused
         tidy(self.home, self._read().revisions())
-        return builds.tidy(self.home, before)
+        return environments.tidy(self.home, before)
 
     # Read
 
@@ -103,36 +103,36 @@ class LocalEngine:
     ) -> "ImageKey":
         """Return the key of a plan's environment."""
         del base  # it is a Python of this machine
-        from riseml.engines.local import builds  # noqa: PLC0415
+        from riseml.engines.local.controller import environments  # noqa: PLC0415
 
-        return builds.image_key_of(plan, revision, self.home, environment)
+        return environments.image_key_of(plan, revision, self.home, environment)
 
     def image(self, key: "ImageKey") -> str | None:
         """Return the environment of a key, if it is complete."""
-        from riseml.engines.local import builds  # noqa: PLC0415
+        from riseml.engines.local.controller import environments  # noqa: PLC0415
 
-        return builds.complete(key, self.home)
+        return environments.complete(key, self.home)
 
     def volume(self, name: str) -> "Folder":
         """Return the folder that jobs see as `/data` or `/output`: all of it."""
-        from riseml.engines.local import folders  # noqa: PLC0415
+        from riseml.engines.local import home  # noqa: PLC0415
         from riseml.storage.folder import Folder  # noqa: PLC0415
 
-        place = folders.data(self.home) if name == "data" else folders.output(self.home)
+        place = home.data_folder(self.home) if name == "data" else home.output_folder(self.home)
         place.mkdir(parents=True, exist_ok=True)
         return Folder(place)
 
     def secrets(self) -> dict[str, str]:
         """Return the secrets of this home: names and values."""
-        return vault.read(self.home)
+        return secrets.read(self.home)
 
     def set_secret(self, name: str, value: str | None) -> bool:
         """Set a secret, or forget it where `value` is None; return whether it was there before."""
-        return vault.change(self.home, name, value)
+        return secrets.change(self.home, name, value)
 
     def get(self, run: Id) -> dict[str, Any]:
         """Return the Workflow with its status."""
-        from riseml.engines.local.interpreter import WorkflowRun  # noqa: PLC0415 (lists do not need it)
+        from riseml.engines.local.interpreter.run import WorkflowRun  # noqa: PLC0415 (lists do not need it)
 
         number = self._number(run)
         row, store = self._row(number), self._read()
@@ -169,9 +169,9 @@ class LocalEngine:
             raise self._missing(number)
         if phase != "Running":
             return None
-        from riseml.engines.local import addresses, gangs  # noqa: PLC0415 (few runs have one)
+        from riseml.engines.local.controller import gangs, ports  # noqa: PLC0415 (few runs have one)
 
-        known = addresses.read(gangs.file(self.home / "runs" / str(number), gangs.OWN))
+        known = ports.read(gangs.file(self.home / "runs" / str(number), gangs.OWN))
         return next((f"http://{address}" for address in known.values()), None)  # nothing else of a run itself listens
 
     def list(self, query: Query) -> list[SetStatus]:
@@ -283,11 +283,11 @@ class LocalEngine:
                 raise HomeError(f"the RiseML home {self.home} cannot be read", "Choose another one with RISEML_HOME.")
             self._store, check = Store(self.home), True
         if check and self._store.unfinished():
-            wire.ensure(self.home)
+            protocol.ensure(self.home)
         return self._store
 
     def _ask(self, act: str, **arguments: Any) -> Any:
-        return wire.call(self.home, act, **arguments)
+        return protocol.call(self.home, act, **arguments)
 
 
 def _time(seconds: float | None) -> datetime | None:

@@ -12,9 +12,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riseml import vault
 from riseml.engines import Change, Chunk, LogQuery
-from riseml.engines.parts import change, experiments, parts
+from riseml.engines.local import secrets
+from riseml.engines.selection import change, experiments, parts
 from riseml.errors import NotFoundError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus, State
@@ -78,7 +78,7 @@ class _Follower:
         self._query, self._folder, self._secrets = (
             query,
             engine.folder(Id(query.id.user, query.id.number)),
-            [value.encode() for value in vault.hidden(engine.home)],
+            [value.encode() for value in secrets.hidden(engine.home)],
         )
         self._logs: dict[Path, _Log] = {}
         self._closed: set[Path] = set()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from riseml import labels
-from riseml.engines.local.nodes import COLUMNS, Node, node_id
+from riseml.engines.local.interpreter.node import COLUMNS, Node, node_id
 from riseml.errors import DamagedError, HomeError
 
 SCHEMA = 1

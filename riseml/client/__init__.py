@@ -1,0 +1,1 @@
+"""Python API: `riseml.Client` and the types it returns."""

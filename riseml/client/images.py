@@ -1,0 +1,111 @@
+"""The verbs of `riseml.Client` that are about images, not about runs."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from riseml.client.context import Verbs
+from riseml.engines import Images, Submission, Submitted
+from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
+
+if TYPE_CHECKING:
+    from riseml.config import Loaded
+    from riseml.plan import ExperimentSet
+
+SAME, CHANGED, NEW, GONE = "same", "changed", "new", "gone"
+
+
+@dataclass(frozen=True)
+class Part:
+    """Something that the image depends on: what people call it, its text or digest, and how it compares to before."""
+
+    name: str
+    value: str
+    change: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What the image of a riseml.yml is made of, under which key, and where it is, if it is there.
+
+    `before` is the id of the run that the parts are compared to, empty where there is none that can be read.
+    """
+
+    key: str
+    parts: tuple[Part, ...]
+    image: str | None
+    before: str
+
+
+class BuildVerbs(Verbs):
+    """What a client can do with images."""
+
+    def explain(self, path: str | Path) -> Explanation:
+        """Return what the install steps of a riseml.yml depend on, and which of that has changed since the last run.
+
+        Raises:
+            ConfigError: the file has faults.
+            InvalidInputError: it has no install steps.
+        """
+        config = self._load(path)
+        plan = self._installing(config)
+        engine = self._images()
+        key = engine.image_key(plan, self._snapshot(config, path, None).revision, os.environ)
+        before, known = self._before(engine, config.project)
+        parts = [Part(name, value, _change(name, value, known)) for name, value in key.parts.items()]
+        gone = [Part(name, value, GONE) for name, value in known.items() if name not in key.parts]
+        return Explanation(key.text, (*parts, *gone), engine.image(key), before)
+
+    def build(self, path: str | Path) -> Submitted:
+        """Start an experiment that does nothing but to have the image of a riseml.yml built.
+
+        Raises:
+            ConfigError: the file has faults.
+            InvalidInputError: it has no install steps.
+        """
+        from riseml.manifest import to_yaml
+
+        config = self._load(path)
+        plan = self._installing(config)
+        train = {
+            "image": plan.image,
+            "install": list(plan.install),
+            **({"build_files": list(plan.build_files)} if plan.build_files else {}),
+            "resources": {"cpus": "100m", "mem": 64, "gpus": 0},
+            "run": "true",
+        }
+        text = to_yaml({"project": config.project, "train": train})
+        revision = self._snapshot(config, path, None).revision
+        return self.engine.start(Submission(text, Path(path).name, config.project, revision, dict(os.environ)))
+
+    def _installing(self, config: "Loaded") -> "ExperimentSet":
+        plan = self._plan(config)
+        if not plan.install:
+            raise InvalidInputError("there is nothing to build: riseml.yml has no `install`", f"Jobs run {plan.image}.")
+        return plan
+
+    def _images(self) -> Images:
+        if not isinstance(self.engine, Images):
+            raise UnsupportedError(f"the engine {self.engine.name} builds no images")
+        return self.engine
+
+    def _before(self, engine: Images, project: str) -> tuple[str, dict[str, str]]:
+        """Return the last run of the project, and the parts of its image."""
+        from riseml import config, planner
+
+        try:
+            last = self.engine.read(self.engine.latest(project))
+            plan = planner.plan(config.load_text(last.config, "riseml.yml"))
+            if not plan.install:
+                return last.id, {}
+            base = last.base_image or plan.image
+            return last.id, dict(engine.image_key(plan, last.revision, os.environ, base).parts)
+        except RiseMLError:
+            return "", {}
+
+
+def _change(name: str, value: str, known: dict[str, str]) -> str:
+    if name not in known:
+        return NEW
+    return SAME if known[name] == value else CHANGED

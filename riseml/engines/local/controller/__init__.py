@@ -1,0 +1,1 @@
+"""Controller daemon of one home: accepts submissions, starts and stops jobs, and commits every change."""

@@ -1,0 +1,1 @@
+"""Pure interpreter of Argo Workflows: events in, actions and a `.status` out; no file, clock or process."""

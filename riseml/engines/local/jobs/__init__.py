@@ -1,0 +1,1 @@
+"""Processes of jobs: started, isolated, supervised and stopped on this machine."""
