@@ -50,19 +50,37 @@ class Counting(Api):
 def fill(engine: ArgoEngine) -> None:
     """Make finished Workflows out of a real one, as many as are missing."""
     at = path("workflows", engine.namespace)
-    there = {each["metadata"]["name"] for each in engine.api.items(at, metadata=True, labelSelector="made-up")}
+    there = {
+        each["metadata"]["name"]
+        for each in engine.api.items(at, metadata=True, labelSelector="made-up")
+    }
     model = next(
         each
-        for each in engine.api.items(at, labelSelector="workflows.argoproj.io/phase=Succeeded,riseml.io/kind=set")
-        if "made-up" not in each["metadata"]["labels"] and not each["metadata"]["annotations"][labels.KILLED]
+        for each in engine.api.items(
+            at, labelSelector="workflows.argoproj.io/phase=Succeeded,riseml.io/kind=set"
+        )
+        if "made-up" not in each["metadata"]["labels"]
+        and not each["metadata"]["annotations"][labels.KILLED]
     )
     for number in range(FIRST, FIRST + FINISHED):
         if f"made-up-{number}" in there:
             continue
-        tags = {**model["metadata"]["labels"], "riseml.io/number": str(number), "made-up": "yes"}
+        tags = {
+            **model["metadata"]["labels"],
+            "riseml.io/number": str(number),
+            "made-up": "yes",
+        }
         notes = {**model["metadata"]["annotations"], "riseml.io/archived": "yes"}
         metadata = {"name": f"made-up-{number}", "labels": tags, "annotations": notes}
-        engine.api.create(at, {**model, "kind": "Workflow", "apiVersion": "argoproj.io/v1alpha1", "metadata": metadata})
+        engine.api.create(
+            at,
+            {
+                **model,
+                "kind": "Workflow",
+                "apiVersion": "argoproj.io/v1alpha1",
+                "metadata": metadata,
+            },
+        )
 
 
 def listing(engine: ArgoEngine, home: Path) -> None:
@@ -72,8 +90,13 @@ def listing(engine: ArgoEngine, home: Path) -> None:
     engine.api = engine.store.api = counting
     runs = engine.list(Query(all=True))
     received = counting.received
-    full = sum(len(json.dumps(each)) for each in engine.api.items(path("workflows", engine.namespace)))
-    print(f"{len(runs)} runs: {received:,} bytes came for the list (metadata), full documents are {full:,}")
+    full = sum(
+        len(json.dumps(each))
+        for each in engine.api.items(path("workflows", engine.namespace))
+    )
+    print(
+        f"{len(runs)} runs: {received:,} bytes came for the list (metadata), full documents are {full:,}"
+    )
     environment = {**os.environ, "RISEML_HOME": str(home)}
     kubectl = ["kubectl", "get", "workflows", "-n", engine.namespace]
 
@@ -103,23 +126,48 @@ def training(engine: ArgoEngine, home: Path, folder: Path) -> None:
 
     def train() -> float:
         change()
-        return seconds([_RISEML, "train"], cwd=folder, env=environment, stderr=subprocess.DEVNULL)
+        return seconds(
+            [_RISEML, "train"], cwd=folder, env=environment, stderr=subprocess.DEVNULL
+        )
 
     train()
     document = folder.parent / "workflow.json"
     newest = engine.get(engine.latest("cost"))
-    newest["metadata"] = {"generateName": "cost-", "annotations": newest["metadata"]["annotations"]}
-    document.write_text(json.dumps({key: newest[key] for key in ("apiVersion", "kind", "metadata", "spec")}))
+    newest["metadata"] = {
+        "generateName": "cost-",
+        "annotations": newest["metadata"]["annotations"],
+    }
+    document.write_text(
+        json.dumps(
+            {key: newest[key] for key in ("apiVersion", "kind", "metadata", "spec")}
+        )
+    )
     repository = home / "store" / "repos" / "cost.git"
     place, pod = f"{REPOSITORIES}/cost.git", StorePod(engine.api, engine.namespace).pod
     remote = f"ext::kubectl exec -i -n {engine.namespace} {pod} -- %S {place}"
-    push = ["git", f"--git-dir={repository}", "-c", "protocol.ext.allow=always", "push", "-q", remote]
+    push = [
+        "git",
+        f"--git-dir={repository}",
+        "-c",
+        "protocol.ext.allow=always",
+        "push",
+        "-q",
+        remote,
+    ]
 
     def by_hand() -> float:
         change()
         tree = ["git", f"--git-dir={repository}", f"--work-tree={folder}"]
         subprocess.run([*tree, "add", "-A"], check=True)
-        told = ["-c", "user.name=me", "-c", "user.email=me@example.com", "commit", "-qm", "code"]
+        told = [
+            "-c",
+            "user.name=me",
+            "-c",
+            "user.email=me@example.com",
+            "commit",
+            "-qm",
+            "code",
+        ]
         subprocess.run([*tree, *told], check=True)
         took = seconds([*push, "HEAD:refs/heads/by-hand", "--force"])
         return took + seconds(["argo", "submit", "-n", engine.namespace, str(document)])
@@ -131,7 +179,12 @@ def training(engine: ArgoEngine, home: Path, folder: Path) -> None:
         "riseml train": train,
     }
     ratios = compare(commands, base="argo submit + git push", rounds=7)
-    verdict("riseml train", ratios["riseml train"], 1.5 + ratios["import hera"], "x (argo submit + git push)")
+    verdict(
+        "riseml train",
+        ratios["riseml train"],
+        1.5 + ratios["import hera"],
+        "x (argo submit + git push)",
+    )
 
 
 def main() -> None:
@@ -142,10 +195,16 @@ def main() -> None:
         folder.mkdir()
         engine = cluster.engine(home)
         kubeconfig = os.environ["KUBECONFIG"]
-        user = {"name": engine.user, "kubeconfig": kubeconfig, "namespace": engine.namespace}
+        user = {
+            "name": engine.user,
+            "kubeconfig": kubeconfig,
+            "namespace": engine.namespace,
+        }
         contexts = {
             "current-context": "bench",
-            "contexts": [{"name": "bench", "context": {"cluster": "bench", "user": "bench"}}],
+            "contexts": [
+                {"name": "bench", "context": {"cluster": "bench", "user": "bench"}}
+            ],
             "clusters": [{"name": "bench", "cluster": {}}],
             "users": [{"name": "bench", "user": user}],
         }

@@ -51,18 +51,32 @@ def within(cells: int) -> None:
     times.append(time.perf_counter())
     manifest.to_yaml(document)
     times.append(time.perf_counter())
-    build, as_json, as_yaml = (1000 * (after - before) for before, after in pairwise(times))
+    build, as_json, as_yaml = (
+        1000 * (after - before) for before, after in pairwise(times)
+    )
     size = len(text) / 1000
-    print(f"{cells:>6} cells  compile {build:8.1f} ms   json {as_json:6.1f}   yaml {as_yaml:7.1f}   {size:8.1f} kB")
+    print(
+        f"{cells:>6} cells  compile {build:8.1f} ms   json {as_json:6.1f}   yaml {as_yaml:7.1f}   {size:8.1f} kB"
+    )
 
 
 def script(work: Path) -> dict[str, list[str]]:
     """Return `sh -c true` and the same as a job's line, for a process whose log somebody else keeps."""
     (work / ".riseml").mkdir()
     results = str(work / ".riseml/results.jsonl")
-    os.environ.update(OUTPUT_DIR=str(work), RISEML_DIR=str(work), RESULT_FILE=results, RISEML_JOB="train")
-    os.environ.update(RISEML_ATTEMPT="0", RISEML_LOGGED="1", RISEML_CONFIGURATION="project: grid")
-    return {"sh -c true": ["sh", "-c", "true"], "run script: true": ["sh", "-c", *pod.arguments(["true"])]}
+    os.environ.update(
+        OUTPUT_DIR=str(work),
+        RISEML_DIR=str(work),
+        RESULT_FILE=results,
+        RISEML_JOB="train",
+    )
+    os.environ.update(
+        RISEML_ATTEMPT="0", RISEML_LOGGED="1", RISEML_CONFIGURATION="project: grid"
+    )
+    return {
+        "sh -c true": ["sh", "-c", "true"],
+        "run script: true": ["sh", "-c", *pod.arguments(["true"])],
+    }
 
 
 def main() -> None:
@@ -81,13 +95,21 @@ def main() -> None:
             file.write_text(grid(cells))
             commands[f"{cells} cells"] = [sys.executable, "-c", COMPILE, str(file)]
         ratios = compare(commands, base="import hera.workflows", rounds=5)
-        print(f"10,000 cells: {ratios['10000 cells'] / ratios['python -c pass']:.0f} times python -c pass")
+        print(
+            f"10,000 cells: {ratios['10000 cells'] / ratios['python -c pass']:.0f} times python -c pass"
+        )
         begun = time.perf_counter()
         subprocess.run(commands["10000 cells"], check=True, stdout=subprocess.DEVNULL)
-        verdict("10,000 cells, whole process", time.perf_counter() - begun, PROCESS_BAR, "s")
+        verdict(
+            "10,000 cells, whole process", time.perf_counter() - begun, PROCESS_BAR, "s"
+        )
     with tempfile.TemporaryDirectory() as name:
         shell, job = script(Path(name)).values()
-        compare({"sh -c true": shell, "run script: true": job}, base="sh -c true", rounds=200)
+        compare(
+            {"sh -c true": shell, "run script: true": job},
+            base="sh -c true",
+            rounds=200,
+        )
         more = median(seconds(job) - seconds(shell) for _ in range(200))
         verdict("run script beyond sh -c true", 1000 * more, SCRIPT_BAR, "ms")
 

@@ -44,7 +44,12 @@ def first_of_metaflow(python: Path, work: Path) -> float:
     begun = time.perf_counter()
     env = {**environment(work), "METAFLOW_HOME": str(work), "USERNAME": "me"}
     with subprocess.Popen(
-        [python, "flow.py", "run"], cwd=work, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [python, "flow.py", "run"],
+        cwd=work,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     ) as process:
         assert process.stdout
         for line in process.stdout:
@@ -60,7 +65,13 @@ def first_of_riseml(work: Path, home: Path) -> float:
     mark.unlink(missing_ok=True)
     begun = time.time()
     train = [sys.executable, "-m", "riseml", "train"]
-    subprocess.run(train, cwd=work / "project", env=environment(home), check=True, capture_output=True)
+    subprocess.run(
+        train,
+        cwd=work / "project",
+        env=environment(home),
+        check=True,
+        capture_output=True,
+    )
     while not mark.exists() or not mark.read_text().strip():
         time.sleep(0.001)
     return float(mark.read_text()) - begun

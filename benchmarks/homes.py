@@ -14,7 +14,9 @@ def home(folder: Path, count: int, *, ended: bool) -> Path:
     """Make a home with `count` runs of one experiment each."""
     folder.mkdir(mode=0o700, parents=True)
     store = Store(folder, create=True)
-    document = json.dumps({"metadata": {"uid": "0"}, "spec": {"templates": ["x" * 200] * 15}})
+    document = json.dumps(
+        {"metadata": {"uid": "0"}, "spec": {"templates": ["x" * 200] * 15}}
+    )
     state = State.FINISHED if ended else State.CREATED
     with store.transaction():
         for number in range(1, count + 1):
@@ -36,7 +38,9 @@ def home(folder: Path, count: int, *, ended: bool) -> Path:
                 document=document,
                 environment="{}",
             )
-            one = ExperimentStatus(str(number), None, State.FINISHED, result={"accuracy": 1 / number})
+            one = ExperimentStatus(
+                str(number), None, State.FINISHED, result={"accuracy": 1 / number}
+            )
             store.put_experiments(number, [(1, to_json(one))])
     store.close()
     return folder

@@ -41,27 +41,52 @@ def main() -> None:
     work = Path(tempfile.mkdtemp())
     home = work / "home"
     try:
-        folders = {cells: project(work / str(cells), cells) for cells in (1, 200, 500, 2000)}
+        folders = {
+            cells: project(work / str(cells), cells) for cells in (1, 200, 500, 2000)
+        }
         riseml(folders[1], home)  # the controller comes up, Hera is loaded
         ours, theirs, ratios = [], [], []
         for round_ in range(3):
             log = work / f"log-{round_}"
             items = [str(n) for n in range(500)]
             theirs.append(
-                seconds(["parallel", "-j2", "--results", str(log), "--joblog", f"{log}.jobs", "true", ":::", *items])
+                seconds(
+                    [
+                        "parallel",
+                        "-j2",
+                        "--results",
+                        str(log),
+                        "--joblog",
+                        f"{log}.jobs",
+                        "true",
+                        ":::",
+                        *items,
+                    ]
+                )
             )
             ours.append(riseml(folders[500], home))
             ratios.append(ours[-1] / theirs[-1])
         print(f"parallel -j2 --results --joblog, 500 jobs  {median(theirs):7.2f} s")
-        print(f"riseml train && wait, 500 cells            {median(ours):7.2f} s  {median(ours) * 2:.2f} ms a cell")
+        print(
+            f"riseml train && wait, 500 cells            {median(ours):7.2f} s  {median(ours) * 2:.2f} ms a cell"
+        )
         verdict("500 cells against parallel", median(ratios), 5)
         small = median(riseml(folders[200], home) for _ in range(3)) / 200
         large = riseml(folders[2000], home) / 2000
         print(f"per cell: {small * 1000:.2f} ms of 200, {large * 1000:.2f} ms of 2,000")
         verdict("a cell of 2,000 against one of 200", large / small, 1.3)
         pid = int((home / "controller.lock").read_text())
-        peak = next(line for line in Path(f"/proc/{pid}/status").read_text().splitlines() if line.startswith("VmRSS"))
-        verdict("controller after 2,000 cells, Hera loaded", int(peak.split()[1]) / 1024, 130, "MB")
+        peak = next(
+            line
+            for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+            if line.startswith("VmRSS")
+        )
+        verdict(
+            "controller after 2,000 cells, Hera loaded",
+            int(peak.split()[1]) / 1024,
+            130,
+            "MB",
+        )
     finally:
         protocol.leave(home)
         shutil.rmtree(work)

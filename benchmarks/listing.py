@@ -12,11 +12,19 @@ from measuring import compare, environment, verdict
 def main() -> None:
     work = Path(tempfile.mkdtemp())
     try:
-        few, many = home(work / "few", 10, ended=True), home(work / "many", 10_000, ended=True)
+        few, many = (
+            home(work / "few", 10, ended=True),
+            home(work / "many", 10_000, ended=True),
+        )
         status = [sys.executable, "-m", "riseml", "status", "-a"]
 
         def at(folder: Path, *words: str) -> list[str]:
-            return ["env", *(f"{name}={value}" for name, value in environment(folder).items()), *status, *words]
+            return [
+                "env",
+                *(f"{name}={value}" for name, value in environment(folder).items()),
+                *status,
+                *words,
+            ]
 
         ratios = compare(
             {

@@ -23,7 +23,10 @@ JOBS = {
 def shell(work: Path) -> float:
     begun = time.perf_counter()
     subprocess.run(
-        ["sh", "-c", f"{sys.executable} job.py > {work}/out"], cwd=work / "project", env=environment(work), check=True
+        ["sh", "-c", f"{sys.executable} job.py > {work}/out"],
+        cwd=work / "project",
+        env=environment(work),
+        check=True,
     )
     return time.perf_counter() - begun
 
@@ -34,7 +37,9 @@ def riseml(work: Path, home: Path) -> float:
     said([*RISEML, "wait", number], work / "project", home)
     (record,) = home.glob(f"output/*/logs/{number}/run.json")
     (job,) = json.loads(record.read_text())["experiments"][0]["jobs"]
-    begun, ended = (datetime.fromisoformat(job[moment]) for moment in ("started", "finished"))
+    begun, ended = (
+        datetime.fromisoformat(job[moment]) for moment in ("started", "finished")
+    )
     return (ended - begun).total_seconds()
 
 
@@ -49,7 +54,10 @@ def main() -> None:
         for name, code in JOBS.items():
             (work / "project/job.py").write_text(code)
             ratios = compare(
-                {f"{name}: > file": lambda: shell(work), f"{name}: job of riseml": lambda: riseml(work, home)},
+                {
+                    f"{name}: > file": lambda: shell(work),
+                    f"{name}: job of riseml": lambda: riseml(work, home),
+                },
                 base=f"{name}: > file",
                 rounds=7,
             )

@@ -19,7 +19,9 @@ def seconds(command: Command, **options: object) -> float:
     return time.perf_counter() - begun
 
 
-def compare(commands: Mapping[str, Command], *, base: str, rounds: int = 9) -> dict[str, float]:
+def compare(
+    commands: Mapping[str, Command], *, base: str, rounds: int = 9
+) -> dict[str, float]:
     """Print median times and ratios to `base`, and return the ratios."""
     for command in commands.values():
         seconds(command)
@@ -28,17 +30,23 @@ def compare(commands: Mapping[str, Command], *, base: str, rounds: int = 9) -> d
         for name, command in commands.items():
             taken[name].append(seconds(command))
     ratios = {
-        name: median(one / other for one, other in zip(values, taken[base], strict=True))
+        name: median(
+            one / other for one, other in zip(values, taken[base], strict=True)
+        )
         for name, values in taken.items()
     }
     for name, values in taken.items():
-        print(f"{name:<44} {median(values) * 1000:>9.1f} ms   {ratios[name]:6.2f} x {base}")
+        print(
+            f"{name:<44} {median(values) * 1000:>9.1f} ms   {ratios[name]:6.2f} x {base}"
+        )
     return ratios
 
 
 def verdict(what: str, value: float, bar: float, unit: str = "x") -> None:
     """Print how a figure stands against its bar."""
-    print(f"{'ok  ' if value <= bar else 'OVER'} {what}: {value:.2f} {unit}, bar {bar:g} {unit}")
+    print(
+        f"{'ok  ' if value <= bar else 'OVER'} {what}: {value:.2f} {unit}, bar {bar:g} {unit}"
+    )
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -50,5 +58,12 @@ def environment(home: Path) -> dict[str, str]:
 
 def said(command: Sequence[str], folder: Path, home: Path) -> str:
     """Run a command in a folder, on a home, and return what it printed."""
-    done = subprocess.run(command, cwd=folder, env=environment(home), check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(home),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     return done.stdout.strip()

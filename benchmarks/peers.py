@@ -10,7 +10,13 @@ from datetime import UTC, datetime
 from tests.cluster.place import Place, Run, wait_until
 from tests.cluster.scenarios import SCENARIOS
 
-NAMES = ("master-fails", "worker-fails", "ps-fails", "peers-ignore-term", "mpi-rank-fails")
+NAMES = (
+    "master-fails",
+    "worker-fails",
+    "ps-fails",
+    "peers-ignore-term",
+    "mpi-rank-fails",
+)
 BAR = 30.0
 
 
@@ -20,7 +26,9 @@ def failed_at(run: Run) -> datetime | None:
         container.state.terminated.finished_at
         for pod in run.pods()
         for container in pod.status.container_statuses or ()
-        if container.name == "main" and container.state.terminated and container.state.terminated.exit_code
+        if container.name == "main"
+        and container.state.terminated
+        and container.state.terminated.exit_code
     ]
     return min(ends, default=None)
 
@@ -32,7 +40,13 @@ def measure(place: Place, name: str, number: int) -> float:
     while began is None:
         began = failed_at(run)
         time.sleep(0.2)
-    wait_until(lambda: all(pod.status.phase not in ("Running", "Pending") for pod in run.pods("1")), 120, "the peers")
+    wait_until(
+        lambda: all(
+            pod.status.phase not in ("Running", "Pending") for pod in run.pods("1")
+        ),
+        120,
+        "the peers",
+    )
     return (datetime.now(UTC) - began).total_seconds()
 
 
@@ -41,7 +55,10 @@ def main() -> None:
     place = Place("riseml-peers")
     for index, name in enumerate(NAMES):
         seconds = sorted(measure(place, name, 2000 + 10 * index + i) for i in range(3))
-        print(f"{name:20} {seconds[1]:5.1f} s (median of 3, at most {seconds[-1]:.1f}; bar {BAR:.0f})", flush=True)
+        print(
+            f"{name:20} {seconds[1]:5.1f} s (median of 3, at most {seconds[-1]:.1f}; bar {BAR:.0f})",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

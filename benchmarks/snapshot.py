@@ -17,20 +17,28 @@ from measuring import compare, verdict
 
 from riseml.project import checkout, snapshot
 
-GIT = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull, "PATH": os.environ["PATH"]}
+GIT = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "PATH": os.environ["PATH"],
+}
 
 
 def grow(folder: Path, files: int, size: int) -> Path:
     """Make files of half noise, half text, in folders of twenty."""
     rng = random.Random(0)
     for number in range(files):
-        path = folder / f"d{number // 200:02}" / f"e{number // 20 % 10}" / f"{number}.py"
+        path = (
+            folder / f"d{number // 200:02}" / f"e{number // 20 % 10}" / f"{number}.py"
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(rng.randbytes(size // 2) + b"a line of text\n" * (size // 30))
     return folder
 
 
-def timed(work: Callable[[], object], before: Callable[[], object] = lambda: None) -> Callable[[], float]:
+def timed(
+    work: Callable[[], object], before: Callable[[], object] = lambda: None
+) -> Callable[[], float]:
     """Return what measures `work`, `before` not counted."""
 
     def measure() -> float:
@@ -46,13 +54,19 @@ def git_tree(repository: Path, tree: Path) -> None:
     """Do what Git needs for a tree object of what lies in a folder."""
     command = ["git", f"--git-dir={repository}", f"--work-tree={tree}"]
     subprocess.run([*command, "add", "-A"], check=True, env=GIT)
-    subprocess.run([*command, "write-tree"], check=True, env=GIT, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [*command, "write-tree"], check=True, env=GIT, stdout=subprocess.DEVNULL
+    )
 
 
 def git_store(repository: Path) -> Path:
     shutil.rmtree(repository, ignore_errors=True)
     subprocess.run(["git", "init", "-q", "--bare", repository], check=True, env=GIT)
-    subprocess.run(["git", f"--git-dir={repository}", "config", "core.bare", "false"], check=True, env=GIT)
+    subprocess.run(
+        ["git", f"--git-dir={repository}", "config", "core.bare", "false"],
+        check=True,
+        env=GIT,
+    )
     return repository
 
 
@@ -61,10 +75,12 @@ def first(work: Path, tree: Path) -> dict[str, float]:
     return compare(
         {
             "git add -A, git write-tree": timed(
-                lambda: git_tree(work / "cold.git", tree), before=lambda: git_store(work / "cold.git")
+                lambda: git_tree(work / "cold.git", tree),
+                before=lambda: git_store(work / "cold.git"),
             ),
             "snapshot": timed(
-                lambda: snapshot(tree, work / "cold"), before=lambda: shutil.rmtree(work / "cold", ignore_errors=True)
+                lambda: snapshot(tree, work / "cold"),
+                before=lambda: shutil.rmtree(work / "cold", ignore_errors=True),
             ),
         },
         base="git add -A, git write-tree",
@@ -74,7 +90,10 @@ def first(work: Path, tree: Path) -> dict[str, float]:
 
 def again(work: Path, tree: Path, files: str) -> dict[str, float]:
     print(f"Again, {files}")
-    repository, store = git_store(work / f"{tree.name}.git"), work / f"{tree.name}.store"
+    repository, store = (
+        git_store(work / f"{tree.name}.git"),
+        work / f"{tree.name}.store",
+    )
     changed = next(tree.rglob("*.py"))
 
     def edit() -> None:
@@ -83,7 +102,9 @@ def again(work: Path, tree: Path, files: str) -> dict[str, float]:
 
     return compare(
         {
-            "git add -A, git write-tree": timed(lambda: git_tree(repository, tree), before=edit),
+            "git add -A, git write-tree": timed(
+                lambda: git_tree(repository, tree), before=edit
+            ),
             "snapshot": timed(lambda: snapshot(tree, store), before=edit),
             "snapshot, nothing changed": timed(lambda: snapshot(tree, store)),
             "python -c pass": [sys.executable, "-c", "pass"],
@@ -105,7 +126,8 @@ def back(work: Path, tree: Path) -> None:
         {
             "git --version": ["git", "--version"],
             "checkout": timed(
-                lambda: checkout(store, revision, code), before=lambda: shutil.rmtree(code, ignore_errors=True)
+                lambda: checkout(store, revision, code),
+                before=lambda: shutil.rmtree(code, ignore_errors=True),
             ),
         },
         base="git --version",

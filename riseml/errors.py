@@ -44,7 +44,9 @@ def _width(character: str) -> int:
         return 1
     from unicodedata import combining, east_asian_width  # noqa: PLC0415 - rarely needed, and in every start otherwise
 
-    return 0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1
+    return (
+        0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1
+    )
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,16 @@ class Fault:
 
     def _excerpt(self) -> tuple[str, str]:
         """Return what a terminal shows of the line, and the line below it with the caret."""
-        first = max(0, self.column - 1 - _EXCERPT // 2) if len(self.source) > _EXCERPT else 0
+        first = (
+            max(0, self.column - 1 - _EXCERPT // 2)
+            if len(self.source) > _EXCERPT
+            else 0
+        )
         source = self.source[first : first + _EXCERPT]
         before = source[: self.column - 1 - first]
-        return source, "".join("\t" if c == "\t" else " " * _width(c) for c in before) + "^"
+        return source, "".join(
+            "\t" if c == "\t" else " " * _width(c) for c in before
+        ) + "^"
 
 
 class ConfigError(InvalidInputError):

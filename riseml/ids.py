@@ -41,7 +41,11 @@ class Id:
         return Id(self.user, self.number, self.sub)
 
     def __str__(self) -> str:
-        parts = [str(part) for part in (self.number, self.sub, self.type, self.index) if part is not None]
+        parts = [
+            str(part)
+            for part in (self.number, self.sub, self.type, self.index)
+            if part is not None
+        ]
         return ".".join(([f".{self.user}"] if self.user else []) + parts)
 
 
@@ -53,7 +57,10 @@ def parse(text: str) -> Id:
     """
     if match := _PATTERN.fullmatch(text):
         user, kind = match["user"], match["type"]
-        number, sub, index = (int(match[name]) if match[name] else None for name in ("number", "sub", "index"))
+        number, sub, index = (
+            int(match[name]) if match[name] else None
+            for name in ("number", "sub", "index")
+        )
         if 0 not in (number, sub, index):
             return Id(user, number, sub, kind, index)
     elif match := _NAME.fullmatch(text):

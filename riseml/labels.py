@@ -36,13 +36,19 @@ DESCRIPTION = "workflows.argoproj.io/description"
 
 # Parameters of our own beside the user's, whose names never begin so: RISEML_* is no variable of a parameter.
 OWN = "riseml-"
-SUB_PARAMETER = "riseml-sub"  # the number of the experiment in its set, "1" for a single one
+SUB_PARAMETER = (
+    "riseml-sub"  # the number of the experiment in its set, "1" for a single one
+)
 IMAGE_PARAMETER = "riseml-image"  # what the build step made
 INDEX_PARAMETER = "riseml-index"  # of a job whose type has several, from 1
 PLACE_PARAMETER = "riseml-place"  # the same, from 0
-ATTEMPT_PARAMETER = "riseml-attempt"  # of an experiment whose jobs are tried again together, from 0
+ATTEMPT_PARAMETER = (
+    "riseml-attempt"  # of an experiment whose jobs are tried again together, from 0
+)
 
-FAILED_STEP = "failed"  # the output of a build that has failed: the step, or what BuildKit says
+FAILED_STEP = (
+    "failed"  # the output of a build that has failed: the step, or what BuildKit says
+)
 MISSING = "missing"  # the output of a job of several that has waited in vain for the others: which ones
 
 BOARD_PORT = 6006  # at which TensorBoard listens in its pod

@@ -28,7 +28,9 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
         config=config.text,
         image=train.image,
         jobs=jobs,
-        experiments=tuple(Experiment(sub, parameters) for sub, parameters in enumerate(trials, 1)),
+        experiments=tuple(
+            Experiment(sub, parameters) for sub, parameters in enumerate(trials, 1)
+        ),
         is_set=bool(train.parameters),
         install=train.install,
         build_files=train.build_files,
@@ -40,7 +42,11 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
         retries=train.retries,
         gang_timeout=train.gang_timeout,
     )
-    if planned.is_gang and planned.retries.count and set(planned.retries.on) != set(Retries().on):
+    if (
+        planned.is_gang
+        and planned.retries.count
+        and set(planned.retries.on) != set(Retries().on)
+    ):
         raise UnsupportedError(
             "retries of an experiment of several jobs cannot choose causes: they are tried again together, and Argo "
             "tells of an experiment only that it has failed",

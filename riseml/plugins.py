@@ -20,12 +20,16 @@ if TYPE_CHECKING:
 
 def names(kind: str) -> tuple[str, ...]:
     """Return the names of all parts of one kind, sorted."""
-    return tuple(sorted({*_built_in(kind), *(entry.name for entry in _installed(kind))}))
+    return tuple(
+        sorted({*_built_in(kind), *(entry.name for entry in _installed(kind))})
+    )
 
 
 def exists(kind: str, name: str) -> bool:
     """Whether there is a part of this name."""
-    return name in _built_in(kind) or any(entry.name == name for entry in _installed(kind))
+    return name in _built_in(kind) or any(
+        entry.name == name for entry in _installed(kind)
+    )
 
 
 def load(kind: str, name: str) -> ModuleType:
@@ -40,7 +44,9 @@ def load(kind: str, name: str) -> ModuleType:
     for entry in _installed(kind):
         if entry.name == name:
             return _load_foreign(entry)
-    raise InvalidInputError(f"no {kind} named '{name}'", f"There are {', '.join(names(kind))}.")
+    raise InvalidInputError(
+        f"no {kind} named '{name}'", f"There are {', '.join(names(kind))}."
+    )
 
 
 def _load_foreign(entry: "EntryPoint") -> ModuleType:
@@ -53,7 +59,9 @@ def _load_foreign(entry: "EntryPoint") -> ModuleType:
             "Repair or remove that package.",
         ) from error
     if not isinstance(module, ModuleType):
-        raise RiseMLError(f"'{entry.name}' of the package {package} is no module", "Tell its authors.")
+        raise RiseMLError(
+            f"'{entry.name}' of the package {package} is no module", "Tell its authors."
+        )
     return module
 
 
@@ -62,7 +70,11 @@ def _built_in(kind: str) -> frozenset[str]:
     found: set[str] = set()
     for folder in import_module(f"riseml.{kind}").__path__:
         with os.scandir(folder) as files:
-            found.update(each.name.removesuffix(".py") for each in files if each.name.endswith(".py") or each.is_dir())
+            found.update(
+                each.name.removesuffix(".py")
+                for each in files
+                if each.name.endswith(".py") or each.is_dir()
+            )
     return frozenset(name for name in found if not name.startswith("_"))
 
 

@@ -53,7 +53,9 @@ def memory_text(amount: int) -> str:
 
 def cores_text(amount: Decimal) -> str:
     """Write cores: `2`, or thousandths where they are no whole number."""
-    return str(int(amount)) if amount == int(amount) else f"{-int(-(amount * 1000) // 1)}m"
+    return (
+        str(int(amount)) if amount == int(amount) else f"{-int(-(amount * 1000) // 1)}m"
+    )
 
 
 def _split(text: str) -> tuple[Decimal, str]:

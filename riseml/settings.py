@@ -17,7 +17,16 @@ from typing import Any
 from riseml.errors import HomeError, InvalidInputError
 
 _FOREIGN = frozenset({"current-context", "contexts", "clusters", "users"})
-_TRUTH = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_TRUTH = {
+    "true": True,
+    "yes": True,
+    "on": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "off": False,
+    "0": False,
+}
 
 
 @dataclass(frozen=True)
@@ -52,13 +61,20 @@ def load(
     for source, layer in _layers(given, environment, home, project):
         for name, value in layer.items():
             if name not in origins:
-                values[name], origins[name] = _PARSERS[name](value, f"{name} in {source}"), source
+                values[name], origins[name] = (
+                    _PARSERS[name](value, f"{name} in {source}"),
+                    source,
+                )
     file = _users(environment, home)
     if "engine" not in values:
-        values["engine"] = "argo" if values.get("context") or _current(file) else "local"
+        values["engine"] = (
+            "argo" if values.get("context") or _current(file) else "local"
+        )
     if values["engine"] == "argo":
         values["context"] = values.get("context") or _current(file)
-    return Settings(home=home, user=_login(environment), file=file, origins=origins, **values)
+    return Settings(
+        home=home, user=_login(environment), file=file, origins=origins, **values
+    )
 
 
 def _home(flags: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Path, str]:
@@ -69,7 +85,10 @@ def _home(flags: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Pat
     try:
         return Path.home() / ".riseml", ""
     except RuntimeError:
-        raise HomeError("this user has no home directory", "Set RISEML_HOME to a directory of yours.") from None
+        raise HomeError(
+            "this user has no home directory",
+            "Set RISEML_HOME to a directory of yours.",
+        ) from None
 
 
 def _login(environment: Mapping[str, str]) -> str:
@@ -90,9 +109,15 @@ def _name(login: str) -> str:
 
 
 def _layers(
-    flags: Mapping[str, Any], environment: Mapping[str, str], home: Path, project: Path | None
+    flags: Mapping[str, Any],
+    environment: Mapping[str, str],
+    home: Path,
+    project: Path | None,
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield "the command line", {name: value for name, value in flags.items() if name in _PARSERS}
+    yield (
+        "the command line",
+        {name: value for name, value in flags.items() if name in _PARSERS},
+    )
     for name in _PARSERS:
         if value := environment.get(f"RISEML_{name.upper()}"):
             yield f"RISEML_{name.upper()}", {name: value}
@@ -116,8 +141,14 @@ def _current(file: Path) -> str:
     content = _yaml(text, file) if "current-context" in text else {}
     name = content.get("current-context")
     entries = [*(content.get("clusters") or ()), *(content.get("users") or ())]
-    known = [each for each in entries if isinstance(each, dict) and each.get("name") == name]
-    return str(name) if any("server" in _body(each) or "kubeconfig" in _body(each) for each in known) else ""
+    known = [
+        each for each in entries if isinstance(each, dict) and each.get("name") == name
+    ]
+    return (
+        str(name)
+        if any("server" in _body(each) or "kubeconfig" in _body(each) for each in known)
+        else ""
+    )
 
 
 def _body(entry: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -130,9 +161,14 @@ def _file(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return
     except UnicodeDecodeError:
-        raise InvalidInputError(f"{path} is not text", "A settings file holds `name: value` lines.") from None
+        raise InvalidInputError(
+            f"{path} is not text", "A settings file holds `name: value` lines."
+        ) from None
     except OSError as error:
-        raise HomeError(f"cannot read {path}: {error.strerror}", "Make it readable, or move it away.") from None
+        raise HomeError(
+            f"cannot read {path}: {error.strerror}",
+            "Make it readable, or move it away.",
+        ) from None
     if text.strip():
         yield str(path), _checked(_yaml(text, path), path)
 
@@ -146,11 +182,16 @@ def _yaml(text: str, path: Path) -> dict[Any, Any]:
         place = getattr(error, "problem_mark", None)
         line = f":{place.line + 1}" if place else ""
         problem = getattr(error, "problem", None) or "not YAML"
-        raise InvalidInputError(f"{path}{line}: {problem}", "A settings file holds `name: value` lines.") from None
+        raise InvalidInputError(
+            f"{path}{line}: {problem}", "A settings file holds `name: value` lines."
+        ) from None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise InvalidInputError(f"{path} does not hold settings", "A settings file holds `name: value` lines.")
+        raise InvalidInputError(
+            f"{path} does not hold settings",
+            "A settings file holds `name: value` lines.",
+        )
     return content
 
 
@@ -160,14 +201,24 @@ def _checked(content: Mapping[Any, Any], path: Path) -> dict[str, Any]:
             from difflib import get_close_matches  # noqa: PLC0415 - few users have such a file
 
             near = get_close_matches(str(name), _PARSERS, n=1)
-            advice = f"Did you mean {near[0]}?" if near else f"Settings are {', '.join(_PARSERS)}."
+            advice = (
+                f"Did you mean {near[0]}?"
+                if near
+                else f"Settings are {', '.join(_PARSERS)}."
+            )
             raise InvalidInputError(f"{path}: unknown setting '{name}'", advice)
-    return {name: value for name, value in content.items() if name in _PARSERS and value is not None}
+    return {
+        name: value
+        for name, value in content.items()
+        if name in _PARSERS and value is not None
+    }
 
 
 def _engine(value: Any, place: str) -> str:
     if value not in {"local", "argo"}:
-        raise InvalidInputError(f"{place}: there is no engine '{value}'", "Engines are local and argo.")
+        raise InvalidInputError(
+            f"{place}: there is no engine '{value}'", "Engines are local and argo."
+        )
     return str(value)
 
 
@@ -178,8 +229,14 @@ def _word(value: Any, _place: str) -> str:
 def _truth(value: Any, place: str) -> bool:
     truth = value if isinstance(value, bool) else _TRUTH.get(str(value).lower())
     if truth is None:
-        raise InvalidInputError(f"{place}: '{value}' is neither true nor false", "Write true or false.")
+        raise InvalidInputError(
+            f"{place}: '{value}' is neither true nor false", "Write true or false."
+        )
     return truth
 
 
-_PARSERS: dict[str, Callable[[Any, str], Any]] = {"engine": _engine, "gitignore": _truth, "context": _word}
+_PARSERS: dict[str, Callable[[Any, str], Any]] = {
+    "engine": _engine,
+    "gitignore": _truth,
+    "context": _word,
+}

@@ -37,7 +37,9 @@ BEYOND_SCHEMA = (
 )
 
 
-OLD = re.compile("has no effect any more|has no effect without tensorflow.distributed")  # warnings of old dialects
+OLD = re.compile(
+    "has no effect any more|has no effect without tensorflow.distributed"
+)  # warnings of old dialects
 
 
 def load_with_faults(text: str) -> tuple[Loaded | None, tuple[Fault, ...]]:
@@ -82,9 +84,15 @@ def disagreement(text: str, data: Any) -> str:
     faults = load_with_faults(text)[1]
     refused = [fault.message for fault in faults if fault.severity == "error"]
     if errors := schema_errors(data):
-        is_old = any(fault.severity == "note" or OLD.search(fault.message) for fault in faults)
+        is_old = any(
+            fault.severity == "note" or OLD.search(fault.message) for fault in faults
+        )
         return "" if refused or is_old else f"only the schema refuses it: {errors}"
-    unexplained = [message for message in refused if not any(words in message for words in BEYOND_SCHEMA)]
+    unexplained = [
+        message
+        for message in refused
+        if not any(words in message for words in BEYOND_SCHEMA)
+    ]
     return f"only the loader refuses it: {unexplained}" if unexplained else ""
 
 
@@ -94,7 +102,11 @@ def _validator() -> Any:
     return validator(json_schema())
 
 
-def _pattern(_validator: Any, pattern: str, instance: Any, _schema: Any) -> Iterator[ValidationError]:
+def _pattern(
+    _validator: Any, pattern: str, instance: Any, _schema: Any
+) -> Iterator[ValidationError]:
     """Take `$` as JSON Schema does: the end, not also before a last line feed as in Python."""
-    if isinstance(instance, str) and not re.search(pattern.removesuffix("$") + r"\Z", instance):
+    if isinstance(instance, str) and not re.search(
+        pattern.removesuffix("$") + r"\Z", instance
+    ):
         yield ValidationError(f"{instance!r} does not match {pattern!r}")

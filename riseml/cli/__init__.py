@@ -17,32 +17,84 @@ START, WRITE, KEEP = "Run and follow", "Write and check", "Tidy and look around"
 
 # What the user types: (module in riseml.cli, its first docstring line, group in the help).
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "train": ("train", "Start an experiment, or a set of them, in the background.", START),
-    "submit": ("train", "Start an experiment, or a set of them, in the background.", START),
-    "status": ("status", "Show what runs, or one experiment, set or job in detail.", START),
+    "train": (
+        "train",
+        "Start an experiment, or a set of them, in the background.",
+        START,
+    ),
+    "submit": (
+        "train",
+        "Start an experiment, or a set of them, in the background.",
+        START,
+    ),
+    "status": (
+        "status",
+        "Show what runs, or one experiment, set or job in detail.",
+        START,
+    ),
     "logs": ("logs", "Show what jobs have written, and follow them.", START),
-    "wait": ("wait", "Wait until experiments have ended; the exit status says how.", START),
+    "wait": (
+        "wait",
+        "Wait until experiments have ended; the exit status says how.",
+        START,
+    ),
     "kill": ("kill", "Stop experiments or whole sets.", START),
-    "results": ("results", "Compare the experiments of a set: parameters and reported results.", START),
+    "results": (
+        "results",
+        "Compare the experiments of a set: parameters and reported results.",
+        START,
+    ),
     "why": ("why", "Say why an experiment waits or has failed, and what helps.", START),
-    "tensorboard": ("tensorboard", "Open the TensorBoard of a run, also after its end.", START),
+    "tensorboard": (
+        "tensorboard",
+        "Open the TensorBoard of a run, also after its end.",
+        START,
+    ),
     "ls": ("ls", "List files that jobs see as /data and /output.", START),
     "cp": ("cp", "Copy files to and from what jobs see as /data and /output.", START),
     "rm": ("rm", "Delete files that jobs see as /data and /output.", START),
     "init": ("init", "Write a riseml.yml to begin with.", WRITE),
-    "build": ("build", "Have the install steps done before they are needed, or say what they depend on.", WRITE),
+    "build": (
+        "build",
+        "Have the install steps done before they are needed, or say what they depend on.",
+        WRITE,
+    ),
     "check": ("check", "Find every fault in a riseml.yml.", WRITE),
     "schema": ("schema", "Print the JSON Schema of riseml.yml, for editors.", WRITE),
-    "compile": ("compile", "Print the Argo Workflow that a riseml.yml stands for.", WRITE),
-    "secret": ("secret", "Keep values that jobs get as environment variables and nobody else sees.", KEEP),
-    "delete": ("delete", "Forget ended experiments: their record, logs and output.", KEEP),
+    "compile": (
+        "compile",
+        "Print the Argo Workflow that a riseml.yml stands for.",
+        WRITE,
+    ),
+    "secret": (
+        "secret",
+        "Keep values that jobs get as environment variables and nobody else sees.",
+        KEEP,
+    ),
+    "delete": (
+        "delete",
+        "Forget ended experiments: their record, logs and output.",
+        KEEP,
+    ),
     "prune": ("prune", "Delete what ended long ago.", KEEP),
     "user": ("user", "Manage the users of a cluster, or log in to one.", KEEP),
     "config": ("config", "Choose where runs go: this machine or a cluster.", KEEP),
-    "system": ("system", "Install RiseML on a cluster, and look whether all is well there.", KEEP),
-    "doctor": ("doctor", "Look whether all that runs need is there, and say what to do where it is not.", KEEP),
+    "system": (
+        "system",
+        "Install RiseML on a cluster, and look whether all is well there.",
+        KEEP,
+    ),
+    "doctor": (
+        "doctor",
+        "Look whether all that runs need is there, and say what to do where it is not.",
+        KEEP,
+    ),
     "whoami": ("whoami", "Print who you are.", KEEP),
-    "completion": ("completion", "Print the shell code that completes commands, options and ids.", KEEP),
+    "completion": (
+        "completion",
+        "Print the shell code that completes commands, options and ids.",
+        KEEP,
+    ),
 }
 COMPLETE = "__complete"  # what the shell code of `riseml completion` calls
 
@@ -51,7 +103,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line and return its exit status; the only place where errors end."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     _open_streams()
-    debug = _take(words, "--debug") or os.environ.get("RISEML_DEBUG", "") not in {"", "0"}
+    debug = _take(words, "--debug") or os.environ.get("RISEML_DEBUG", "") not in {
+        "",
+        "0",
+    }
     if _take(words, "--no-color"):
         os.environ["NO_COLOR"] = "1"
     try:

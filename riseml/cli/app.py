@@ -17,8 +17,12 @@ from riseml.errors import InvalidInputError
 
 def build(name: str, function: Callable[..., Any]) -> TyperCommand:
     """Return the command that `function` describes."""
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
-    app.command(name, cls=_Command, context_settings={"help_option_names": ["-h", "--help"]})(function)
+    app = typer.Typer(
+        add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+    app.command(
+        name, cls=_Command, context_settings={"help_option_names": ["-h", "--help"]}
+    )(function)
     command = typer.main.get_command(app)
     assert isinstance(command, TyperCommand)  # noqa: S101  a Typer of one command is that command
     return command
@@ -40,21 +44,32 @@ def run(name: str, function: Callable[..., Any], words: list[str]) -> int:
         raise _usage(name, command, error) from None
 
 
-def _usage(name: str, command: TyperCommand, error: typer.TyperException) -> InvalidInputError:
+def _usage(
+    name: str, command: TyperCommand, error: typer.TyperException
+) -> InvalidInputError:
     option = getattr(error, "option_name", "")
     help_hint = f"`riseml {name} --help` shows how it is used."
     if not hasattr(error, "possibilities"):
         message = error.format_message().rstrip(".")
         return InvalidInputError(message[:1].lower() + message[1:], help_hint)
-    known = [text for parameter in command.params for text in (*parameter.opts, *parameter.secondary_opts)]
-    return InvalidInputError(f"`riseml {name}` has no option {option}", did_you_mean(option, known) + help_hint)
+    known = [
+        text
+        for parameter in command.params
+        for text in (*parameter.opts, *parameter.secondary_opts)
+    ]
+    return InvalidInputError(
+        f"`riseml {name}` has no option {option}",
+        did_you_mean(option, known) + help_hint,
+    )
 
 
 def _process(parameter: Any, context: typer.Context, value: Any) -> Any:
     kind = parameter.type_descriptor.annotation
     if value is None or value in ((), []):
         if parameter.required:
-            raise typer.TyperException(f"{context.command_path} needs {parameter.get_error_hint()}")
+            raise typer.TyperException(
+                f"{context.command_path} needs {parameter.get_error_hint()}"
+            )
         return None
     if parameter.multiple or parameter.nargs == -1:
         inner = get_args(kind)[0] if get_origin(kind) is list else kind
@@ -83,9 +98,13 @@ def _whole(parameter: Any, context: typer.Context, value: str | int) -> int:
     try:
         number = int(value)
     except ValueError:
-        raise typer.BadParameter(f"'{value}' is no whole number", ctx=context, param=parameter) from None
+        raise typer.BadParameter(
+            f"'{value}' is no whole number", ctx=context, param=parameter
+        ) from None
     if least is not None and number < least:
-        raise typer.BadParameter(f"{number} is less than {least}", ctx=context, param=parameter)
+        raise typer.BadParameter(
+            f"{number} is less than {least}", ctx=context, param=parameter
+        )
     return number
 
 
@@ -108,10 +127,14 @@ class _Command(TyperCommand):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.help = (self.help or "").replace("\n\nExample", "\n\n\b\nExample")  # \b: leave the lines as they are
+        self.help = (self.help or "").replace(
+            "\n\nExample", "\n\n\b\nExample"
+        )  # \b: leave the lines as they are
 
     def get_params(self, ctx: Any) -> Any:
         parameters = super().get_params(ctx)
         for parameter in parameters:
-            parameter.__class__ = _Option if isinstance(parameter, TyperOption) else _Argument
+            parameter.__class__ = (
+                _Option if isinstance(parameter, TyperOption) else _Argument
+            )
         return parameters

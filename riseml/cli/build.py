@@ -16,7 +16,9 @@ _TITLES = ("CHANGE", "PART", "VALUE")
 
 def command(
     config_file: options.ConfigFile = CONFIG_FILE,
-    explain: Annotated[bool, typer.Option("--explain", help="Only say what the image depends on.")] = False,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Only say what the image depends on.")
+    ] = False,
     form: options.Reading = "table",
 ) -> int:
     """Have the install steps done before they are needed, or say what they depend on.
@@ -41,8 +43,19 @@ def command(
 
 def _explain(found: "Explanation", form: str) -> None:
     if form in {"json", "yaml"}:
-        parts = [{"part": part.name, "value": part.value, "change": part.change} for part in found.parts]
-        output.data({"key": found.key, "image": found.image, "before": found.before or None, "parts": parts}, form)
+        parts = [
+            {"part": part.name, "value": part.value, "change": part.change}
+            for part in found.parts
+        ]
+        output.data(
+            {
+                "key": found.key,
+                "image": found.image,
+                "before": found.before or None,
+                "parts": parts,
+            },
+            form,
+        )
         return
     if form == "name":
         output.say(found.key)
@@ -51,8 +64,20 @@ def _explain(found: "Explanation", form: str) -> None:
     if form == "csv":
         output.csv(_TITLES, rows)
         return
-    columns = [table.Column(_TITLES[0], 7), table.Column(_TITLES[1], 9), table.Column(_TITLES[2], 20, shortest=20)]
+    columns = [
+        table.Column(_TITLES[0], 7),
+        table.Column(_TITLES[1], 9),
+        table.Column(_TITLES[2], 20, shortest=20),
+    ]
     output.lines(table.render(columns, rows, terminal.output()))
-    since = f"compared to run {found.before}" if found.before else "there is no earlier run to compare with"
-    there = f"is there: {found.image}" if found.image else "is not there; the next run builds it"
+    since = (
+        f"compared to run {found.before}"
+        if found.before
+        else "there is no earlier run to compare with"
+    )
+    there = (
+        f"is there: {found.image}"
+        if found.image
+        else "is not there; the next run builds it"
+    )
     output.note(f"The image of key {found.key} {there} ({since}).")

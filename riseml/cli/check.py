@@ -13,7 +13,8 @@ from riseml.errors import Fault
 def command(
     config_file: options.ConfigFile = CONFIG_FILE,
     form: Annotated[
-        Literal["table", "json", "yaml"], typer.Option("-o", "--output", metavar="FORMAT", help="table, json or yaml.")
+        Literal["table", "json", "yaml"],
+        typer.Option("-o", "--output", metavar="FORMAT", help="table, json or yaml."),
     ] = "table",
 ) -> int:
     """Find every fault in a riseml.yml.
@@ -37,9 +38,11 @@ def command(
 def _summary(file: str, errors: int, warnings: int) -> str:
     counted = [text.plural(errors, "error")] if errors else []
     counted += [text.plural(warnings, "warning")] if warnings else []
-    return (
-        f"{file}{'' if errors else ' is valid'}{': ' if errors else ', with ' if warnings else ''}{', '.join(counted)}."
-    )
+    if errors:
+        return f"{file}: {', '.join(counted)}."
+    if warnings:
+        return f"{file} is valid, with {', '.join(counted)}."
+    return f"{file} is valid."
 
 
 def _record(fault: Fault) -> dict[str, object]:

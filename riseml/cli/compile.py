@@ -17,19 +17,35 @@ def command(
     target: Annotated[
         str | None,
         typer.Option(
-            "-o", "--output", metavar="FILE", show_default=False, help="Write there; .json, or just json: as JSON."
+            "-o",
+            "--output",
+            metavar="FILE",
+            show_default=False,
+            help="Write there; .json, or just json: as JSON.",
         ),
     ] = None,
     git: Annotated[
         str | None,
         typer.Option(
-            "--git", metavar="URL", show_default=False, help="Take the code from a Git remote, URL[#REVISION]."
+            "--git",
+            metavar="URL",
+            show_default=False,
+            help="Take the code from a Git remote, URL[#REVISION].",
         ),
     ] = None,
     number: Annotated[
-        int | None, typer.Option("--number", metavar="N", min=1, show_default=False, help="Number of the run.")
+        int | None,
+        typer.Option(
+            "--number",
+            metavar="N",
+            min=1,
+            show_default=False,
+            help="Number of the run.",
+        ),
     ] = None,
-    user: Annotated[str, typer.Option("--user", metavar="NAME", help="Whose run it is.")] = "me",
+    user: Annotated[
+        str, typer.Option("--user", metavar="NAME", help="Whose run it is.")
+    ] = "me",
 ) -> None:
     """Print the Argo Workflow that a riseml.yml stands for.
 
@@ -41,7 +57,9 @@ def command(
     """
     from riseml import manifest
 
-    document = Client().compile(config_file, git=git, number=number, user=user, on_warning=output.note)
+    document = Client().compile(
+        config_file, git=git, number=number, user=user, on_warning=output.note
+    )
     as_json = target is not None and (target == "json" or target.endswith(".json"))
     content = manifest.to_json(document) if as_json else manifest.to_yaml(document)
     if not content.endswith("\n"):
@@ -61,4 +79,6 @@ def _save(path: Path, content: str) -> None:
         beside.replace(path)
     except OSError as error:
         beside.unlink(missing_ok=True)
-        raise RiseMLError(f"cannot write {path}: {error.strerror}", "Choose another file with -o.") from None
+        raise RiseMLError(
+            f"cannot write {path}: {error.strerror}", "Choose another file with -o."
+        ) from None

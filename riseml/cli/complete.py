@@ -19,7 +19,9 @@ def complete(words: list[str]) -> int:
     """Print what the last word may become; never an error, the user is in the middle of a line."""
     try:
         lines = [
-            f"{word}\t{remark}" if remark else word for word, remark in _offer(words) if word.startswith(words[-1])
+            f"{word}\t{remark}" if remark else word
+            for word, remark in _offer(words)
+            if word.startswith(words[-1])
         ]
     except Exception:  # noqa: BLE001  whatever is wrong, the command itself will say it
         return 0
@@ -37,30 +39,53 @@ def _offer(words: list[str]) -> Iterable[tuple[str, str]]:
         module = import_module(f"riseml.cli.{COMMANDS[words[0]][0]}")
         group = getattr(module, "COMMANDS", None)
         if group and len(words) == 2:  # noqa: PLR2004
-            yield from ((name, (each.__doc__ or "").partition("\n")[0]) for name, each in group.items())
+            yield from (
+                (name, (each.__doc__ or "").partition("\n")[0])
+                for name, each in group.items()
+            )
             return
         command = app.build(words[0], group[words[1]] if group else module.command)
-        yield from _of_command(words[0], command, words[-2] if len(words) > 2 else "", words[-1])  # noqa: PLR2004
+        previous = words[-2] if words[1:-1] else ""
+        yield from _of_command(words[0], command, previous, words[-1])
 
 
-def _of_command(name: str, command: TyperCommand, before: str, current: str) -> Iterator[tuple[str, str]]:
+def _of_command(
+    name: str, command: TyperCommand, before: str, current: str
+) -> Iterator[tuple[str, str]]:
     option = next(
-        (p for p in command.params if isinstance(p, TyperOption) and before in p.opts and not p.is_flag), None
+        (
+            p
+            for p in command.params
+            if isinstance(p, TyperOption) and before in p.opts and not p.is_flag
+        ),
+        None,
     )
     if option is not None:
-        yield from _values(option.type_descriptor.annotation, option.metavar or "", current)
+        yield from _values(
+            option.type_descriptor.annotation, option.metavar or "", current
+        )
     elif current.startswith("-"):
         for parameter in command.params:
             if isinstance(parameter, TyperOption):
-                yield from ((text, parameter.help or "") for text in (*parameter.opts, *parameter.secondary_opts))
+                yield from (
+                    (text, parameter.help or "")
+                    for text in (*parameter.opts, *parameter.secondary_opts)
+                )
         yield from (("--help", ""), ("--debug", ""), ("--no-color", ""))
     else:
         for parameter in command.params:
             if isinstance(parameter, TyperArgument):
-                yield from _values(parameter.type_descriptor.annotation, parameter.metavar or "", current, name)
+                yield from _values(
+                    parameter.type_descriptor.annotation,
+                    parameter.metavar or "",
+                    current,
+                    name,
+                )
 
 
-def _values(kind: object, metavar: str, current: str, name: str = "") -> Iterator[tuple[str, str]]:
+def _values(
+    kind: object, metavar: str, current: str, name: str = ""
+) -> Iterator[tuple[str, str]]:
     inner = get_args(kind)[0] if get_origin(kind) is list else kind
     if choices := get_args(inner):
         yield from ((str(choice), "") for choice in choices)
@@ -72,7 +97,9 @@ def _values(kind: object, metavar: str, current: str, name: str = "") -> Iterato
 
 def _paths(current: str) -> Iterator[tuple[str, str]]:
     folder, _, _ = current.rpartition("/")
-    for path in sorted(Path(folder or ("/" if current.startswith("/") else ".")).iterdir()):
+    for path in sorted(
+        Path(folder or ("/" if current.startswith("/") else ".")).iterdir()
+    ):
         yield (
             f"{current[: len(current) - len(current.rpartition('/')[2])]}{path.name}{'/' if path.is_dir() else ''}",
             "",
@@ -81,12 +108,23 @@ def _paths(current: str) -> Iterator[tuple[str, str]]:
 
 def _ids(current: str, name: str) -> Iterator[tuple[str, str]]:
     client = Client()
-    if "." in current.lstrip(".") and name in {"status", "logs", "wait", "kill", "tensorboard", "why"}:
+    if "." in current.lstrip(".") and name in {
+        "status",
+        "logs",
+        "wait",
+        "kill",
+        "tensorboard",
+        "why",
+    }:
         run = client.read(current.lstrip(".").split(".")[0])
         yield from ((each.id, str(each.state)) for each in run.experiments)
         if name in {"status", "logs", "why"}:
             yield from ((job.id, str(job.state)) for job in run.jobs)
-            yield from ((job.id, str(job.state)) for each in run.experiments for job in each.jobs)
+            yield from (
+                (job.id, str(job.state))
+                for each in run.experiments
+                for job in each.jobs
+            )
         return
     for run in client.runs(all=True, last=_NEWEST):
         if _fits(run, name):

@@ -8,7 +8,12 @@ from riseml import settings
 from riseml.cli import options, output, table, terminal
 
 
-def use(name: Annotated[str, typer.Argument(metavar="NAME|local", show_default=False, help="The context.")]) -> None:
+def use(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME|local", show_default=False, help="The context."),
+    ],
+) -> None:
     """Run on the cluster of a context from now on, or on this machine.
 
     Examples:
@@ -27,16 +32,27 @@ def use(name: Annotated[str, typer.Argument(metavar="NAME|local", show_default=F
         output.note(f"That is what {origin} says, whatever is chosen here.")
 
 
-def list_(form: options.Reading = "table", no_headers: options.NoHeaders = False) -> None:
+def list_(
+    form: options.Reading = "table", no_headers: options.NoHeaders = False
+) -> None:
     """Show all contexts; a star marks the one in use."""
     from riseml.cluster import contexts
 
     known, now = contexts.load(settings.load().file), settings.load()
     current = now.context if now.engine == "argo" else contexts.LOCAL
-    rows = [[contexts.LOCAL, now.user, "this machine"], *(list(row) for row in known.rows())]
+    rows = [
+        [contexts.LOCAL, now.user, "this machine"],
+        *(list(row) for row in known.rows()),
+    ]
     if form in {"json", "yaml"}:
         titles = ("name", "user", "server")
-        output.data([{**dict(zip(titles, row, strict=True)), "current": row[0] == current} for row in rows], form)
+        output.data(
+            [
+                {**dict(zip(titles, row, strict=True)), "current": row[0] == current}
+                for row in rows
+            ],
+            form,
+        )
         return
     if form == "name":
         output.lines(row[0] for row in rows)
@@ -46,18 +62,33 @@ def list_(form: options.Reading = "table", no_headers: options.NoHeaders = False
         output.csv(["CURRENT", "NAME", "USER", "CLUSTER"], marked)
         return
     columns = [table.Column(title) for title in ("", "NAME", "USER", "CLUSTER")]
-    output.lines(table.render(columns, marked, terminal.output(), headers=not no_headers))
+    output.lines(
+        table.render(columns, marked, terminal.output(), headers=not no_headers)
+    )
 
 
 def show(form: options.Reading = "table") -> None:
     """Show the settings that hold here, and where each comes from; keys are never shown."""
     now = settings.load()
-    values: dict[str, Any] = {"engine": now.engine, "context": now.context, "home": now.home, "file": now.file}
+    values: dict[str, Any] = {
+        "engine": now.engine,
+        "context": now.context,
+        "home": now.home,
+        "file": now.file,
+    }
     values |= {"user": now.user, "gitignore": now.gitignore}
     if form in {"json", "yaml"}:
-        output.data({name: value if isinstance(value, bool) else str(value) for name, value in values.items()}, form)
+        output.data(
+            {
+                name: value if isinstance(value, bool) else str(value)
+                for name, value in values.items()
+            },
+            form,
+        )
         return
-    rows = [[name, str(value), now.origins.get(name, "")] for name, value in values.items()]
+    rows = [
+        [name, str(value), now.origins.get(name, "")] for name, value in values.items()
+    ]
     columns = [table.Column(title) for title in ("NAME", "VALUE", "FROM")]
     output.lines(table.render(columns, rows, terminal.output()))
 

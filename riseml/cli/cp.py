@@ -12,8 +12,15 @@ from riseml.client.client import Client
 if TYPE_CHECKING:
     from riseml.storage.transfer import Copied, Item
 
-Sources = Annotated[list[str], typer.Argument(metavar="SRC", show_default=False, help="Paths, data://…, output://….")]
-Target = Annotated[str, typer.Argument(metavar="DEST", show_default=False, help="The same: where to.")]
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SRC", show_default=False, help="Paths, data://…, output://…."
+    ),
+]
+Target = Annotated[
+    str, typer.Argument(metavar="DEST", show_default=False, help="The same: where to.")
+]
 
 
 def command(sources: Sources, target: Target) -> None:
@@ -31,15 +38,23 @@ def command(sources: Sources, target: Target) -> None:
     from riseml.storage.transfer import Copied
 
     report = Copied()
-    with _bars(report, target) if terminal.of(sys.stderr).interactive else _lines(report):
+    with (
+        _bars(report, target) if terminal.of(sys.stderr).interactive else _lines(report)
+    ):
         try:
             Client().cp(sources, target, report)
         except BaseException:
             if report.began:
                 output.note("The same command goes on where it stopped.")
             raise
-    kept = f"; {text.plural(len(report.kept), 'file')} left alone, they were there already" if report.kept else ""
-    output.note(f"Copied {text.plural(report.files, 'file')}, {text.size(report.bytes)}{kept}.")
+    kept = (
+        f"; {text.plural(len(report.kept), 'file')} left alone, they were there already"
+        if report.kept
+        else ""
+    )
+    output.note(
+        f"Copied {text.plural(report.files, 'file')}, {text.size(report.bytes)}{kept}."
+    )
 
 
 def _lines(report: "Copied") -> "AbstractContextManager[None]":
@@ -51,7 +66,14 @@ def _lines(report: "Copied") -> "AbstractContextManager[None]":
 def _bars(report: "Copied", target: str) -> "AbstractContextManager[Any]":
     """Show how far all of it is, and which file is on its way."""
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
 
     shown = Progress(
         TextColumn("{task.description}", markup=False),

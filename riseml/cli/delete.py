@@ -9,7 +9,10 @@ from riseml.client.client import Client
 
 
 def command(
-    ids: Annotated[list[str], typer.Argument(metavar="ID", show_default=False, help="Experiments or sets.")],
+    ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID", show_default=False, help="Experiments or sets."),
+    ],
     yes: options.Yes = False,
 ) -> None:
     """Forget ended experiments: their record, logs and output.

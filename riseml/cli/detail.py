@@ -38,8 +38,14 @@ def _experiment(
     wide: bool,
     headers: bool,
 ) -> list[str]:
-    one = part if isinstance(part, ExperimentStatus) else next(iter(run.experiments), ExperimentStatus(run.id))
-    concurrency = str(run.concurrency) if run.concurrency is not None and not run.is_set else None
+    one = (
+        part
+        if isinstance(part, ExperimentStatus)
+        else next(iter(run.experiments), ExperimentStatus(run.id))
+    )
+    concurrency = (
+        str(run.concurrency) if run.concurrency is not None and not run.is_set else None
+    )
     entries = [
         ("ID", part.id),
         ("Type", "Experiment"),
@@ -59,11 +65,18 @@ def _experiment(
         ("Result", text.pairs(one.result) or None),
     ]
     own = () if isinstance(part, ExperimentStatus) else run.jobs
-    return [*_fields(entries), *_jobs((*own, *one.jobs), terminal, now, wide=wide, headers=headers)]
+    return [
+        *_fields(entries),
+        *_jobs((*own, *one.jobs), terminal, now, wide=wide, headers=headers),
+    ]
 
 
-def _set(run: SetStatus, terminal: Terminal, now: datetime, *, wide: bool, headers: bool) -> list[str]:
-    counted = ", ".join(f"{count} {state.lower()}" for state, count in run.counts.items() if count)
+def _set(
+    run: SetStatus, terminal: Terminal, now: datetime, *, wide: bool, headers: bool
+) -> list[str]:
+    counted = ", ".join(
+        f"{count} {state.lower()}" for state, count in run.counts.items() if count
+    )
     entries = [
         ("ID", run.id),
         ("Type", "Set"),
@@ -72,7 +85,10 @@ def _set(run: SetStatus, terminal: Terminal, now: datetime, *, wide: bool, heade
         *_timing(run, now),
         ("Reason", run.reason or None),
         ("Message", run.message or None),
-        ("Experiments", f"{len(run.experiments)}" + (f" ({counted})" if counted else "")),
+        (
+            "Experiments",
+            f"{len(run.experiments)}" + (f" ({counted})" if counted else ""),
+        ),
         ("Concurrency", str(run.concurrency) if run.concurrency is not None else None),
         ("Tensorboard", _board(run)),
         ("Argo", run.page),
@@ -103,13 +119,23 @@ def _set(run: SetStatus, terminal: Terminal, now: datetime, *, wide: bool, heade
 
 def _told(experiments: Sequence[ExperimentStatus]) -> list[str]:
     """Say in full what experiments wait for, or failed of; no column has room for it."""
-    said = [each for each in experiments if each.message and each.state is not State.FINISHED]
+    said = [
+        each
+        for each in experiments
+        if each.message and each.state is not State.FINISHED
+    ]
     lines = [f"{each.id}: {clean(each.message)}" for each in said[:_MOST]]
-    more = [f"and {len(said) - _MOST} more, each in `riseml status ID`"] if len(said) > _MOST else []
+    more = (
+        [f"and {len(said) - _MOST} more, each in `riseml status ID`"]
+        if len(said) > _MOST
+        else []
+    )
     return ["", *lines, *more] if lines else []
 
 
-def _job(run: SetStatus, job: JobStatus, terminal: Terminal, now: datetime) -> list[str]:
+def _job(
+    run: SetStatus, job: JobStatus, terminal: Terminal, now: datetime
+) -> list[str]:
     resources = job.resources
     entries = [
         ("ID", job.id),
@@ -123,13 +149,27 @@ def _job(run: SetStatus, job: JobStatus, terminal: Terminal, now: datetime) -> l
         ("Requested cpus", f"{resources.cpus:.1f}" if resources else None),
         ("Requested mem", f"{resources.mem // 1_000_000}" if resources else None),
         ("Requested gpus", str(resources.gpus) if resources else None),
-        ("Run Commands", _commands(run) if job.type not in {"build", "tensorboard"} else None),
+        (
+            "Run Commands",
+            _commands(run) if job.type not in {"build", "tensorboard"} else None,
+        ),
     ]
-    ending = [f"FAILED: {clean(job.reason or job.message)}"] if job.state is State.FAILED and job.reason else []
+    ending = (
+        [f"FAILED: {clean(job.reason or job.message)}"]
+        if job.state is State.FAILED and job.reason
+        else []
+    )
     return [*_fields(entries), *ending]
 
 
-def _jobs(jobs: Sequence[JobStatus], terminal: Terminal, now: datetime, *, wide: bool, headers: bool) -> list[str]:
+def _jobs(
+    jobs: Sequence[JobStatus],
+    terminal: Terminal,
+    now: datetime,
+    *,
+    wide: bool,
+    headers: bool,
+) -> list[str]:
     if not jobs:
         return []
     columns = [
@@ -144,11 +184,23 @@ def _jobs(jobs: Sequence[JobStatus], terminal: Terminal, now: datetime, *, wide:
         Column("CPU", 6, drop=7),
         Column("MEM", 6, drop=6),
     ]
-    return ["", *render(columns, [_row(job, terminal, now, wide=wide) for job in jobs], terminal, headers=headers)]
+    return [
+        "",
+        *render(
+            columns,
+            [_row(job, terminal, now, wide=wide) for job in jobs],
+            terminal,
+            headers=headers,
+        ),
+    ]
 
 
 def _row(job: JobStatus, terminal: Terminal, now: datetime, *, wide: bool) -> list[str]:
-    message = job.message if wide or len(job.message) <= _MESSAGE else job.message[: _MESSAGE - 3] + "..."
+    message = (
+        job.message
+        if wide or len(job.message) <= _MESSAGE
+        else job.message[: _MESSAGE - 3] + "..."
+    )
     asked = job.resources
     return [
         job.id,
@@ -158,7 +210,11 @@ def _row(job: JobStatus, terminal: Terminal, now: datetime, *, wide: bool) -> li
         job.reason,
         message,
         "" if job.exit_code is None else str(job.exit_code),
-        *((str(asked.gpus), f"{asked.cpus:.1f}", str(asked.mem // 1_000_000)) if asked else ("", "", "")),
+        *(
+            (str(asked.gpus), f"{asked.cpus:.1f}", str(asked.mem // 1_000_000))
+            if asked
+            else ("", "", "")
+        ),
     ]
 
 
@@ -166,18 +222,30 @@ def _board(run: SetStatus) -> str | None:
     job = next((job for job in run.jobs if job.type == "tensorboard"), None)
     if run.board or job is None:
         return run.board
-    return f"`riseml tensorboard {run.id}` opens it" if job.state is State.RUNNING else "OFFLINE"
+    return (
+        f"`riseml tensorboard {run.id}` opens it"
+        if job.state is State.RUNNING
+        else "OFFLINE"
+    )
 
 
 def _state(state: State, terminal: Terminal) -> str:
-    return terminal.paint(symbols.state(state, terminal).strip(), symbols.COLOURS[state])
+    return terminal.paint(
+        symbols.state(state, terminal).strip(), symbols.COLOURS[state]
+    )
 
 
-def _timing(part: SetStatus | ExperimentStatus | JobStatus, now: datetime) -> Iterable[tuple[str, str | None]]:
+def _timing(
+    part: SetStatus | ExperimentStatus | JobStatus, now: datetime
+) -> Iterable[tuple[str, str | None]]:
     if part.started is None:
         return ()
     lasted = text.duration(part.started, part.finished, now)
-    return (("Started", text.moment(part.started)), ("Finished", text.moment(part.finished)), ("Duration", lasted))
+    return (
+        ("Started", text.moment(part.started)),
+        ("Finished", text.moment(part.finished)),
+        ("Duration", lasted),
+    )
 
 
 def _commands(run: SetStatus) -> str | None:
@@ -185,4 +253,8 @@ def _commands(run: SetStatus) -> str | None:
 
 
 def _fields(entries: Iterable[tuple[str, str | None]]) -> list[str]:
-    return [f"{name}: {value if name == 'State' else clean(value)}" for name, value in entries if value is not None]
+    return [
+        f"{name}: {value if name == 'State' else clean(value)}"
+        for name, value in entries
+        if value is not None
+    ]

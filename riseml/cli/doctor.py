@@ -38,18 +38,37 @@ def command(form: options.Reading = "table") -> None:
         if form == "wide" or (form == "table" and finding.result != "skipped"):
             output.write(_text(finding, shown))
     if form in {"json", "yaml"}:
-        output.data([{"check": f.title, "result": f.result, "found": f.found, "fix": f.fix} for f in findings], form)
+        output.data(
+            [
+                {"check": f.title, "result": f.result, "found": f.found, "fix": f.fix}
+                for f in findings
+            ],
+            form,
+        )
     elif form == "name":
-        output.lines(finding.title for finding in findings if finding.result == "failed")
+        output.lines(
+            finding.title for finding in findings if finding.result == "failed"
+        )
     elif form == "csv":
-        output.csv(["CHECK", "RESULT", "FOUND", "FIX"], [[f.title, f.result, f.found, f.fix] for f in findings])
+        output.csv(
+            ["CHECK", "RESULT", "FOUND", "FIX"],
+            [[f.title, f.result, f.found, f.fix] for f in findings],
+        )
     failed = [finding for finding in findings if finding.result == "failed"]
     if form in {"table", "wide"}:
         skipped = sum(finding.result == "skipped" for finding in findings)
-        untried = f", {skipped} not tried (`-o wide` says why)" if skipped and form == "table" else ""
+        untried = (
+            f", {skipped} not tried (`-o wide` says why)"
+            if skipped and form == "table"
+            else ""
+        )
         output.note(f"{len(findings)} checks, {len(failed) or 'none'} failed{untried}.")
     if failed:
-        raise typer.Exit(3 if any(finding.title == "The API server answers" for finding in failed) else 1)
+        raise typer.Exit(
+            3
+            if any(finding.title == "The API server answers" for finding in failed)
+            else 1
+        )
 
 
 def _text(finding: "Finding", shown: "Terminal") -> str:
@@ -57,4 +76,8 @@ def _text(finding: "Finding", shown: "Terminal") -> str:
     sign, plain, colour = _SIGNS[finding.result]
     mark = shown.paint(sign if shown.unicode else plain, colour)
     text = f"{mark} {finding.title.ljust(_WIDTH)} {clean(finding.found)}\n"
-    return text + (f"  {'→' if shown.unicode else '->'} {clean(finding.fix)}\n" if finding.fix else "")
+    return text + (
+        f"  {'→' if shown.unicode else '->'} {clean(finding.fix)}\n"
+        if finding.fix
+        else ""
+    )

@@ -39,9 +39,12 @@ def _tell(error: BaseException, *, debug: bool) -> int:
 def unknown_command(word: str, commands: Iterable[str]) -> RiseMLError:
     """Return the error for a first word that is no command, with the nearest one."""
     if word.startswith("-"):
-        return InvalidInputError(f"no option {word}", "`riseml --help` lists commands and options.")
+        return InvalidInputError(
+            f"no option {word}", "`riseml --help` lists commands and options."
+        )
     return InvalidInputError(
-        f"no command '{word}'", did_you_mean(word, commands) + "`riseml --help` lists all commands."
+        f"no command '{word}'",
+        did_you_mean(word, commands) + "`riseml --help` lists all commands.",
     )
 
 

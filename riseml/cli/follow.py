@@ -20,7 +20,9 @@ def show(
 ) -> None:
     """Print chunks and changes as they come; with `only` this job's, as it wrote them."""
     sys.stdout.flush()
-    stream = Stream(sys.stdout.buffer, terminal.output(), names, prefixed=only is None, grep=grep)
+    stream = Stream(
+        sys.stdout.buffer, terminal.output(), names, prefixed=only is None, grep=grep
+    )
     try:
         for event in events:
             if isinstance(event, Chunk):

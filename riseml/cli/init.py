@@ -14,12 +14,23 @@ def command(
     config_file: options.ConfigFile = CONFIG_FILE,
     project: Annotated[
         str | None,
-        typer.Option("-n", "--project-name", metavar="NAME", show_default=False, help="Default: the folder's name."),
+        typer.Option(
+            "-n",
+            "--project-name",
+            metavar="NAME",
+            show_default=False,
+            help="Default: the folder's name.",
+        ),
     ] = None,
     template: Annotated[
-        Literal["plain", "grid", "sklearn", "tensorflow", "pytorch", "horovod", "mpi", "jax"],
+        Literal[
+            "plain", "grid", "sklearn", "tensorflow", "pytorch", "horovod", "mpi", "jax"
+        ],
         typer.Option(
-            "--framework", "--template", metavar="KIND", help="plain, grid or sklearn (sets), or a framework."
+            "--framework",
+            "--template",
+            metavar="KIND",
+            help="plain, grid or sklearn (sets), or a framework.",
         ),
     ] = "plain",
 ) -> None:

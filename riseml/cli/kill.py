@@ -10,7 +10,9 @@ from riseml.client.client import Client
 
 def command(
     ids: options.ManyIds = None,
-    force: Annotated[bool, typer.Option("-f", "--force", help="Also clear what does not answer.")] = False,
+    force: Annotated[
+        bool, typer.Option("-f", "--force", help="Also clear what does not answer.")
+    ] = False,
 ) -> None:
     """Stop experiments or whole sets.
 
@@ -22,6 +24,8 @@ def command(
     """
     for killed in Client().kill(*(ids or ()), force=force):
         if killed.stopped:
-            output.say(f"killed {'series' if killed.is_set else 'experiment'} {killed.id}")
+            output.say(
+                f"killed {'series' if killed.is_set else 'experiment'} {killed.id}"
+            )
         else:
             output.note(f"experiment {killed.id} has ended already: {killed.state}")

@@ -20,10 +20,14 @@ def lines(
 ) -> list[str]:
     """Return the lines of the table."""
     table = rows(runs, terminal, now, long=long, users=users)
-    return render(columns(terminal, long=long, users=users), table, terminal, headers=headers)
+    return render(
+        columns(terminal, long=long, users=users), table, terminal, headers=headers
+    )
 
 
-def columns(terminal: Terminal, *, long: bool = False, users: bool = False) -> list[Column]:
+def columns(
+    terminal: Terminal, *, long: bool = False, users: bool = False
+) -> list[Column]:
     """Return the columns, as wide as the original's at least."""
     return [
         Column("ID", 6),
@@ -32,39 +36,71 @@ def columns(terminal: Terminal, *, long: bool = False, users: bool = False) -> l
         Column("STATE", 10, styles=symbols.styles(terminal)),
         Column("AGE", 11, drop=4),
         Column("TYPE", 15, drop=5),
-        *([Column("PARAMS", 14, shortest=8, drop=1), Column("RESULT", 14, shortest=8)] if long else []),
+        *(
+            [Column("PARAMS", 14, shortest=8, drop=1), Column("RESULT", 14, shortest=8)]
+            if long
+            else []
+        ),
     ]
 
 
 def rows(
-    runs: Iterable[SetStatus], terminal: Terminal, now: datetime, *, long: bool = False, users: bool = False
+    runs: Iterable[SetStatus],
+    terminal: Terminal,
+    now: datetime,
+    *,
+    long: bool = False,
+    users: bool = False,
 ) -> list[list[str]]:
     """Return the cells: a row for each run, and with `long` one for each experiment of a set."""
     table = []
     for run in runs:
-        row = [run.id, run.project, symbols.state(run.state, terminal), text.age(run.created, now)]
+        row = [
+            run.id,
+            run.project,
+            symbols.state(run.state, terminal),
+            text.age(run.created, now),
+        ]
         row.append("Set" if run.is_set else "Experiment")
         if users:
             row.insert(1, run.user)
         if long:
             single = run.experiments[0] if run.experiments and not run.is_set else None
-            row += [text.pairs(single.parameters) if single else "", text.pairs(run.result)]
+            row += [
+                text.pairs(single.parameters) if single else "",
+                text.pairs(run.result),
+            ]
         table.append(row)
         if long and run.is_set:
             table += _below(run, terminal, now, users=users)
     return table
 
 
-def _below(run: SetStatus, terminal: Terminal, now: datetime, *, users: bool) -> list[list[str]]:
+def _below(
+    run: SetStatus, terminal: Terminal, now: datetime, *, users: bool
+) -> list[list[str]]:
     last = len(run.experiments) - 1
     return [
-        _experiment(run, each, symbols.branch(terminal, last=position == last), terminal, now, users=users)
+        _experiment(
+            run,
+            each,
+            symbols.branch(terminal, last=position == last),
+            terminal,
+            now,
+            users=users,
+        )
         for position, each in enumerate(run.experiments)
     ]
 
 
 def _experiment(
-    run: SetStatus, each: ExperimentStatus, branch: str, terminal: Terminal, now: datetime, *, users: bool
+    run: SetStatus,
+    each: ExperimentStatus,
+    branch: str,
+    terminal: Terminal,
+    now: datetime,
+    *,
+    users: bool,
 ) -> list[str]:
     row = [
         f"{branch}{each.id}",

@@ -10,7 +10,9 @@ T = TypeVar("T")
 
 
 def watch(
-    views: Iterable[T | None], lines: Callable[[T], Sequence[str]], changes: Callable[[T], Sequence[str]]
+    views: Iterable[T | None],
+    lines: Callable[[T], Sequence[str]],
+    changes: Callable[[T], Sequence[str]],
 ) -> None:
     """Show every view as it comes; None means that only time has passed.
 
@@ -46,7 +48,9 @@ class Screen:
         """Replace the block; what does not fit the height is counted instead of shown."""
         room = max(terminal.output().height - 2, 1)
         hidden = len(lines) - room
-        block = [*lines[:room], f"... {hidden} more lines"] if hidden > 0 else list(lines)
+        block = (
+            [*lines[:room], f"... {hidden} more lines"] if hidden > 0 else list(lines)
+        )
         home = f"\x1b[{self._shown}A\r\x1b[J" if self._shown else ""
         output.write(home + "".join(f"{line}\n" for line in block))
         sys.stdout.flush()

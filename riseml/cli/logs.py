@@ -14,18 +14,35 @@ from riseml.errors import InvalidInputError
 def command(
     id: options.OneId = None,
     follow_: Annotated[
-        bool, typer.Option("-f", "--follow/--no-follow", help="Go on until everything has ended.")
+        bool,
+        typer.Option(
+            "-f", "--follow/--no-follow", help="Go on until everything has ended."
+        ),
     ] = True,
     tail: Annotated[
-        int | None, typer.Option("--tail", metavar="N", min=0, show_default=False, help="The last N lines of each job.")
+        int | None,
+        typer.Option(
+            "--tail",
+            metavar="N",
+            min=0,
+            show_default=False,
+            help="The last N lines of each job.",
+        ),
     ] = None,
     since: Annotated[
         str | None,
-        typer.Option("--since", metavar="TIME", help="Not older than 10m, 2h, 1d, or an instant.", show_default=False),
+        typer.Option(
+            "--since",
+            metavar="TIME",
+            help="Not older than 10m, 2h, 1d, or an instant.",
+            show_default=False,
+        ),
     ] = None,
     grep: Annotated[
         str | None,
-        typer.Option("--grep", metavar="REGEX", help="Only lines that match.", show_default=False),
+        typer.Option(
+            "--grep", metavar="REGEX", help="Only lines that match.", show_default=False
+        ),
     ] = None,
 ) -> None:
     """Show what jobs have written, and follow them.
@@ -44,7 +61,9 @@ def command(
     names = list(follow.job_names(client.status(wanted)))
     try:
         events = client.logs(wanted, follow=follow_, tail=tail, since=oldest)
-        follow.show(events, names, only=names[0] if wanted.kind == "job" else None, grep=pattern)
+        follow.show(
+            events, names, only=names[0] if wanted.kind == "job" else None, grep=pattern
+        )
     except KeyboardInterrupt:
         follow.detach(str(wanted.experiment))
 

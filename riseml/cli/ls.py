@@ -13,12 +13,20 @@ if TYPE_CHECKING:
 
 _VOLUMES = ["data://", "output://"]
 
-Uri = Annotated[str | None, typer.Argument(metavar="URI", show_default=False, help="data://… or output://…")]
+Uri = Annotated[
+    str | None,
+    typer.Argument(metavar="URI", show_default=False, help="data://… or output://…"),
+]
 
 
 def command(
     uri: Uri = None,
-    hidden: Annotated[bool, typer.Option("-a", "--all", help="Also what RiseML keeps there: logs, results.")] = False,
+    hidden: Annotated[
+        bool,
+        typer.Option(
+            "-a", "--all", help="Also what RiseML keeps there: logs, results."
+        ),
+    ] = False,
     form: options.Reading = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:
@@ -32,9 +40,15 @@ def command(
     """
     entries = Client().ls(uri, hidden=hidden) if uri is not None else []
     if form in {"json", "yaml"}:
-        output.data([_record(entry) for entry in entries] if uri is not None else _VOLUMES, form)
+        output.data(
+            [_record(entry) for entry in entries] if uri is not None else _VOLUMES, form
+        )
         return
-    shown = [_row(entry) for entry in entries] if uri is not None else [["", "STORAGE", name] for name in _VOLUMES]
+    shown = (
+        [_row(entry) for entry in entries]
+        if uri is not None
+        else [["", "STORAGE", name] for name in _VOLUMES]
+    )
     if form == "name":
         output.lines(row[-1] for row in shown)
         return
@@ -42,12 +56,22 @@ def command(
     if form == "csv":
         output.csv(titles, shown)
         return
-    columns = [table.Column(titles[0], 20), table.Column(titles[1], 14, right=True), table.Column(titles[2])]
-    output.lines(table.render(columns, shown, terminal.output(), headers=not no_headers))
+    columns = [
+        table.Column(titles[0], 20),
+        table.Column(titles[1], 14, right=True),
+        table.Column(titles[2]),
+    ]
+    output.lines(
+        table.render(columns, shown, terminal.output(), headers=not no_headers)
+    )
 
 
 def _row(entry: "Entry") -> list[str]:
-    modified = datetime.fromtimestamp(entry.modified).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    modified = (
+        datetime.fromtimestamp(entry.modified)
+        .astimezone()
+        .strftime("%Y-%m-%d %H:%M:%S")
+    )
     name = f"{entry.name}/" if entry.is_folder else entry.name
     return [modified, "DIR" if entry.is_folder else str(entry.size), output.shown(name)]
 

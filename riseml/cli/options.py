@@ -8,14 +8,26 @@ import typer
 
 from riseml.errors import InvalidInputError
 
-ConfigFile = Annotated[str, typer.Option("-f", "--config-file", metavar="FILE", help="The file to use.")]
-OneId = Annotated[str | None, typer.Argument(metavar="ID", show_default=False, help="Without one: the newest.")]
-ManyIds = Annotated[list[str] | None, typer.Argument(metavar="ID", show_default=False, help="Experiments or sets.")]
+ConfigFile = Annotated[
+    str, typer.Option("-f", "--config-file", metavar="FILE", help="The file to use.")
+]
+OneId = Annotated[
+    str | None,
+    typer.Argument(metavar="ID", show_default=False, help="Without one: the newest."),
+]
+ManyIds = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="ID", show_default=False, help="Experiments or sets."),
+]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
-NoHeaders = Annotated[bool, typer.Option("--no-headers", help="Leave the line of titles out.")]
+NoHeaders = Annotated[
+    bool, typer.Option("--no-headers", help="Leave the line of titles out.")
+]
 Reading = Annotated[
     Literal["table", "wide", "json", "yaml", "csv", "name"],
-    typer.Option("-o", "--output", metavar="FORMAT", help="table, wide, json, yaml, csv or name."),
+    typer.Option(
+        "-o", "--output", metavar="FORMAT", help="table, wide, json, yaml, csv or name."
+    ),
 ]
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
@@ -32,13 +44,20 @@ def duration(text: str) -> timedelta:
     if re.fullmatch(r"\d+(?:\.\d+)?", text):
         seconds = float(text)
     elif _DURATION.fullmatch(text):
-        seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+        seconds = sum(
+            float(number) * _UNITS[unit] for number, unit in _PART.findall(text)
+        )
     else:
-        raise InvalidInputError(f"'{text}' is no duration", "Write a number with a unit: 90s, 10m, 1h30m, 14d.")
+        raise InvalidInputError(
+            f"'{text}' is no duration",
+            "Write a number with a unit: 90s, 10m, 1h30m, 14d.",
+        )
     try:
         return timedelta(seconds=seconds)
     except OverflowError:
-        raise InvalidInputError(f"'{text}' is too long", "Write a number with a unit: 90s, 10m, 1h30m, 14d.") from None
+        raise InvalidInputError(
+            f"'{text}' is too long", "Write a number with a unit: 90s, 10m, 1h30m, 14d."
+        ) from None
 
 
 def instant(text: str, now: datetime) -> datetime:

@@ -32,7 +32,11 @@ def text(commands: Mapping[str, tuple[str, str, str]]) -> str:
         lines.setdefault(group, {})[module] = summary
     width = max(len(", ".join(words)) for words in names.values()) + 2
     groups = (
-        f"\n{group}:\n" + "".join(f"  {', '.join(names[key]):{width}}{summary}\n" for key, summary in entries.items())
+        f"\n{group}:\n"
+        + "".join(
+            f"  {', '.join(names[key]):{width}}{summary}\n"
+            for key, summary in entries.items()
+        )
         for group, entries in lines.items()
     )
     return _HEAD + "".join(groups) + _FOOT
@@ -41,7 +45,10 @@ def text(commands: Mapping[str, tuple[str, str, str]]) -> str:
 def group(name: str, about: str, commands: Mapping[str, Callable[..., Any]]) -> str:
     """Return the help of a group of commands, such as `riseml user`."""
     width = max(map(len, commands)) + 2
-    rows = (f"  {word:{width}}{(each.__doc__ or '').partition(chr(10))[0]}\n" for word, each in commands.items())
+    rows = (
+        f"  {word:{width}}{(each.__doc__ or '').partition(chr(10))[0]}\n"
+        for word, each in commands.items()
+    )
     return (
         f"{about.strip()}\n\nUsage: riseml {name} COMMAND [ARGUMENTS]\n\nCommands:\n{''.join(rows)}"
         f"\n`riseml {name} COMMAND --help` explains a command.\n"

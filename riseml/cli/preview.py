@@ -33,14 +33,26 @@ def _lines(plan: ExperimentSet, files: int, size: int) -> list[str]:
     screen = terminal.output()
     count = len(plan.experiments)
     what = (
-        f"a set of {text.plural(count, 'experiment')}, {plan.concurrency} at a time" if plan.is_set else "an experiment"
+        f"a set of {text.plural(count, 'experiment')}, {plan.concurrency} at a time"
+        if plan.is_set
+        else "an experiment"
     )
     head = [f"Project: {plan.project}", f"Would start: {what}", f"Image: {plan.image}"]
     if plan.install:
-        head.append(f"Install: {text.plural(len(plan.install), 'step')}, before anything runs")
+        head.append(
+            f"Install: {text.plural(len(plan.install), 'step')}, before anything runs"
+        )
     head.append(f"Code: {text.size(size)}, {text.plural(files, 'file')}")
-    columns = [Column("JOB", 13), Column("COUNT", 6), Column("GPU", 6), Column("CPU", 6), Column("MEM", 6)]
-    jobs = render([*columns, Column("RUN", shortest=10)], [_job(job) for job in plan.jobs], screen)
+    columns = [
+        Column("JOB", 13),
+        Column("COUNT", 6),
+        Column("GPU", 6),
+        Column("CPU", 6),
+        Column("MEM", 6),
+    ]
+    jobs = render(
+        [*columns, Column("RUN", shortest=10)], [_job(job) for job in plan.jobs], screen
+    )
     return [*head, "", *jobs, *(_cells(plan) if plan.is_set else ())]
 
 
@@ -51,8 +63,13 @@ def _job(job: Job) -> list[str]:
 
 
 def _cells(plan: ExperimentSet) -> list[str]:
-    names = sorted({name for experiment in plan.experiments for name in experiment.parameters})
-    rows = [[str(each.sub), *(each.parameters.get(name, "") for name in names)] for each in plan.experiments[:_CELLS]]
+    names = sorted(
+        {name for experiment in plan.experiments for name in experiment.parameters}
+    )
+    rows = [
+        [str(each.sub), *(each.parameters.get(name, "") for name in names)]
+        for each in plan.experiments[:_CELLS]
+    ]
     columns = [Column("SUB", 6), *(Column(name, 6, shortest=6) for name in names)]
     hidden = len(plan.experiments) - len(rows)
     more = [f"... and {hidden} more; `-o json` lists all"] if hidden else []
@@ -81,5 +98,8 @@ def _record(plan: ExperimentSet, files: int, size: int) -> dict[str, Any]:
             }
             for job in plan.jobs
         ],
-        "experiments": [{"sub": each.sub, "parameters": dict(each.parameters)} for each in plan.experiments],
+        "experiments": [
+            {"sub": each.sub, "parameters": dict(each.parameters)}
+            for each in plan.experiments
+        ],
     }

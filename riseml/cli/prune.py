@@ -10,9 +10,14 @@ from riseml.client.client import Client
 
 def command(
     older_than: Annotated[
-        str, typer.Option("--older-than", metavar="DURATION", help="What ended longer ago than this.")
+        str,
+        typer.Option(
+            "--older-than", metavar="DURATION", help="What ended longer ago than this."
+        ),
     ],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and delete nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would go, and delete nothing.")
+    ] = False,
     yes: options.Yes = False,
 ) -> None:
     """Delete what ended long ago.
@@ -35,7 +40,13 @@ def command(
         output.lines(listing.lines(old, terminal.output(), clock.now()))
     if dry_run:
         return
-    if old and asking and not output.ask(f"Delete {text.plural(len(old), 'run')} with logs and output?"):
+    if (
+        old
+        and asking
+        and not output.ask(
+            f"Delete {text.plural(len(old), 'run')} with logs and output?"
+        )
+    ):
         output.note("Nothing was deleted.")
         return
     for name in client.delete(*(run.id for run in old)):

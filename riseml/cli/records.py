@@ -7,11 +7,17 @@ from riseml.cli.text import moment, pairs
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
 
-def record(status: SetStatus | ExperimentStatus | JobStatus, *, listed: bool = False) -> dict[str, Any]:
+def record(
+    status: SetStatus | ExperimentStatus | JobStatus, *, listed: bool = False
+) -> dict[str, Any]:
     """Return a run, experiment or job; `listed` leaves out what a list of runs does not know."""
     if isinstance(status, JobStatus):
         return _job(status)
-    return _experiment(status) if isinstance(status, ExperimentStatus) else _run(status, listed=listed)
+    return (
+        _experiment(status)
+        if isinstance(status, ExperimentStatus)
+        else _run(status, listed=listed)
+    )
 
 
 def _run(run: SetStatus, *, listed: bool) -> dict[str, Any]:
@@ -72,7 +78,9 @@ def _job(job: JobStatus) -> dict[str, Any]:
         "reason": job.reason,
         "message": job.message,
         "exit_code": job.exit_code,
-        "resources": {"cpus": float(asked.cpus), "mem": asked.mem, "gpus": asked.gpus} if asked else None,
+        "resources": {"cpus": float(asked.cpus), "mem": asked.mem, "gpus": asked.gpus}
+        if asked
+        else None,
     }
 
 
@@ -91,14 +99,27 @@ def _values(result: Mapping[str, Any] | None) -> dict[str, Any] | None:
 TITLES = ("id", "user", "project", "type", "state", "created", "started", "finished")
 
 
-def flat(run: SetStatus, part: SetStatus | ExperimentStatus | JobStatus, *, long: bool = False) -> list[list[str]]:
+def flat(
+    run: SetStatus,
+    part: SetStatus | ExperimentStatus | JobStatus,
+    *,
+    long: bool = False,
+) -> list[list[str]]:
     """Return CSV rows below TITLES: one for `part`, and with `long` parameters and result, and one per experiment."""
     row = [part.id, run.user, run.project, _kind(part), str(part.state)]
     row += [moment(time) or "" for time in (part.created, part.started, part.finished)]
     if not long:
         return [row]
-    one = part.experiments[0] if isinstance(part, SetStatus) and not part.is_set and part.experiments else part
-    row += [pairs(one.parameters), pairs(one.result)] if isinstance(one, ExperimentStatus) else ["", ""]
+    one = (
+        part.experiments[0]
+        if isinstance(part, SetStatus) and not part.is_set and part.experiments
+        else part
+    )
+    row += (
+        [pairs(one.parameters), pairs(one.result)]
+        if isinstance(one, ExperimentStatus)
+        else ["", ""]
+    )
     below = part.experiments if isinstance(part, SetStatus) and part.is_set else ()
     return [row, *(row for each in below for row in flat(run, each, long=True))]
 

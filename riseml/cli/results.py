@@ -15,18 +15,40 @@ from riseml.status import ExperimentStatus
 def command(
     id: options.OneId = None,
     sort: Annotated[
-        str | None, typer.Option("--sort", metavar="NAME", show_default=False, help="Best first by this result.")
+        str | None,
+        typer.Option(
+            "--sort",
+            metavar="NAME",
+            show_default=False,
+            help="Best first by this result.",
+        ),
     ] = None,
     largest: Annotated[
         bool | None,
-        typer.Option("--max/--min", show_default=False, help="Whether a large or a small value is best."),
+        typer.Option(
+            "--max/--min",
+            show_default=False,
+            help="Whether a large or a small value is best.",
+        ),
     ] = None,
     top: Annotated[
-        int | None, typer.Option("--top", metavar="N", min=1, show_default=False, help="Only the first N rows.")
+        int | None,
+        typer.Option(
+            "--top",
+            metavar="N",
+            min=1,
+            show_default=False,
+            help="Only the first N rows.",
+        ),
     ] = None,
     form: Annotated[
         Literal["table", "wide", "json", "yaml", "csv", "name"],
-        typer.Option("-o", "--output", metavar="FORMAT", help="table, wide, json, yaml, csv or name."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FORMAT",
+            help="table, wide, json, yaml, csv or name.",
+        ),
     ] = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:
@@ -44,16 +66,26 @@ def command(
         output.data(_record(found), form)
     elif form == "csv":
         titles = ["id", "state", *found.parameters, *found.metrics]
-        output.csv(titles, ([row.id, str(row.state), *_values(row, found, exact=True)] for row in found.rows))
+        output.csv(
+            titles,
+            (
+                [row.id, str(row.state), *_values(row, found, exact=True)]
+                for row in found.rows
+            ),
+        )
     elif form == "name":
         output.lines(row.id for row in found.rows)
     else:
         output.lines(_lines(found, terminal.output(), headers=not no_headers))
         if found.best is not None:
             direction = "larger" if found.largest else "smaller"
-            output.note(f"{_mark(terminal.output())} best by {found.metric}: {direction} is better.")
+            output.note(
+                f"{_mark(terminal.output())} best by {found.metric}: {direction} is better."
+            )
         elif not found.metrics:
-            output.note("No results yet: jobs report them by `riseml.report_result(accuracy=0.9)`.")
+            output.note(
+                "No results yet: jobs report them by `riseml.report_result(accuracy=0.9)`."
+            )
 
 
 def _lines(found: Results, screen: Terminal, *, headers: bool) -> list[str]:
@@ -86,7 +118,9 @@ def _values(row: ExperimentStatus, found: Results, *, exact: bool) -> list[str]:
     given = [row.parameters.get(name, "") for name in found.parameters]
     missing = "" if exact else "-"
     show = text.exact if exact else text.value
-    return given + [show(result[name]) if name in result else missing for name in found.metrics]
+    return given + [
+        show(result[name]) if name in result else missing for name in found.metrics
+    ]
 
 
 def _record(found: Results) -> dict[str, object]:

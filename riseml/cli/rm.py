@@ -9,7 +9,12 @@ from riseml.client.client import Client
 
 
 def command(
-    uris: Annotated[list[str], typer.Argument(metavar="URI", show_default=False, help="data://… or output://…")],
+    uris: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="URI", show_default=False, help="data://… or output://…"
+        ),
+    ],
     yes: options.Yes = False,
 ) -> None:
     """Delete files that jobs see as /data and /output.
@@ -23,10 +28,22 @@ def command(
     """
     client = Client()
     found = [
-        (str(place), _shown(place) + (f" ({text.plural(files, 'file')}, {text.size(size)})" if entry.is_folder else ""))
+        (
+            str(place),
+            _shown(place)
+            + (
+                f" ({text.plural(files, 'file')}, {text.size(size)})"
+                if entry.is_folder
+                else ""
+            ),
+        )
         for place, entry, files, size in client.removable(*uris)
     ]
-    if not yes and output.can_ask() and not output.ask(f"Delete {', '.join(said for _, said in found)}?"):
+    if (
+        not yes
+        and output.can_ask()
+        and not output.ask(f"Delete {', '.join(said for _, said in found)}?")
+    ):
         output.note("Nothing was deleted.")
         return
     for name, said in found:

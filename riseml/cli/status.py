@@ -22,20 +22,46 @@ _TICK = 1.0  # seconds between two looks at ages and durations
 
 def command(
     id: Annotated[
-        str | None, typer.Argument(metavar="ID", show_default=False, help="A run, experiment, job, or .USER.")
+        str | None,
+        typer.Argument(
+            metavar="ID", show_default=False, help="A run, experiment, job, or .USER."
+        ),
     ] = None,
-    everything: Annotated[bool, typer.Option("-a", "--all", help="Ended ones, too.")] = False,
+    everything: Annotated[
+        bool, typer.Option("-a", "--all", help="Ended ones, too.")
+    ] = False,
     last: Annotated[
-        int, typer.Option("-n", "--num-last", metavar="N", min=0, help="With -a: the newest N, 0 for all.")
+        int,
+        typer.Option(
+            "-n",
+            "--num-last",
+            metavar="N",
+            min=0,
+            help="With -a: the newest N, 0 for all.",
+        ),
     ] = 10,
-    long: Annotated[bool, typer.Option("-l", "--long", help="Parameters, results, experiments of sets.")] = False,
-    everyone: Annotated[bool, typer.Option("-u", "--all-users", help="Of all users.")] = False,
-    watch: Annotated[bool, typer.Option("-w", "--watch", help="Go on showing it; Ctrl-C ends the view.")] = False,
+    long: Annotated[
+        bool,
+        typer.Option("-l", "--long", help="Parameters, results, experiments of sets."),
+    ] = False,
+    everyone: Annotated[
+        bool, typer.Option("-u", "--all-users", help="Of all users.")
+    ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option("-w", "--watch", help="Go on showing it; Ctrl-C ends the view."),
+    ] = False,
     states: Annotated[
-        list[str] | None, typer.Option("--state", metavar="STATE", help="Only this state; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--state", metavar="STATE", help="Only this state; may be repeated."
+        ),
     ] = None,
     project: Annotated[
-        str | None, typer.Option("--project", metavar="NAME", show_default=False, help="Only this project.")
+        str | None,
+        typer.Option(
+            "--project", metavar="NAME", show_default=False, help="Only this project."
+        ),
     ] = None,
     form: options.Reading = "table",
     no_headers: options.NoHeaders = False,
@@ -54,7 +80,16 @@ def command(
         return
     chosen = frozenset(map(_state, states or ()))
     ended = everything or bool(chosen & TERMINAL)
-    query = _Listing(Client(), ended, last, wanted.user if wanted else None, everyone, project, shape.long, chosen)
+    query = _Listing(
+        Client(),
+        ended,
+        last,
+        wanted.user if wanted else None,
+        everyone,
+        project,
+        shape.long,
+        chosen,
+    )
     _list(query, shape, watch=watch)
 
 
@@ -103,13 +138,20 @@ class _Listing:
 def _list(query: _Listing, shape: _Shape, *, watch: bool) -> None:
     def lines(runs: list[SetStatus]) -> list[str]:
         return listing.lines(
-            runs, terminal.output(), clock.now(), long=shape.long, users=shape.users, headers=shape.headers
+            runs,
+            terminal.output(),
+            clock.now(),
+            long=shape.long,
+            users=shape.users,
+            headers=shape.headers,
         )
 
     if watch and shape.form in {"table", "wide"}:
         from riseml.cli import live
 
-        live.watch(query.again(), lines, lambda runs: [f"{run.id} {run.state}" for run in runs])
+        live.watch(
+            query.again(), lines, lambda runs: [f"{run.id} {run.state}" for run in runs]
+        )
         return
     runs = query.look()
     if shape.form not in {"table", "wide"}:
@@ -117,7 +159,11 @@ def _list(query: _Listing, shape: _Shape, *, watch: bool) -> None:
     elif runs:
         output.lines(lines(runs))
     else:
-        output.note("No experiments." if query.all else "Nothing is running. `riseml status -a` shows what has ended.")
+        output.note(
+            "No experiments."
+            if query.all
+            else "Nothing is running. `riseml status -a` shows what has ended."
+        )
 
 
 def _one(client: Client, wanted: Id, shape: _Shape, *, watch: bool) -> None:
@@ -125,13 +171,22 @@ def _one(client: Client, wanted: Id, shape: _Shape, *, watch: bool) -> None:
 
     def lines(run: SetStatus) -> list[str]:
         return detail.lines(
-            run, pick(run, wanted), terminal.output(), clock.now(), wide=shape.long, headers=shape.headers
+            run,
+            pick(run, wanted),
+            terminal.output(),
+            clock.now(),
+            wide=shape.long,
+            headers=shape.headers,
         )
 
     if watch and shape.form in {"table", "wide"}:
         from riseml.cli import live
 
-        live.watch(_changing(client, wanted), lines, lambda run: list(_states(run, pick(run, wanted))))
+        live.watch(
+            _changing(client, wanted),
+            lines,
+            lambda run: list(_states(run, pick(run, wanted))),
+        )
         return
     run = client.read(wanted)
     if shape.form in {"table", "wide"}:
@@ -140,18 +195,34 @@ def _one(client: Client, wanted: Id, shape: _Shape, *, watch: bool) -> None:
         _data(shape, [(run, pick(run, wanted))], listed=False)
 
 
-def _last_words(client: Client, part: SetStatus | ExperimentStatus | JobStatus) -> Iterator[str]:
+def _last_words(
+    client: Client, part: SetStatus | ExperimentStatus | JobStatus
+) -> Iterator[str]:
     """Yield what the job wrote last that has failed an experiment of several jobs: its end explains all others'."""
-    one = part.experiments[0] if isinstance(part, SetStatus) and not part.is_set and part.experiments else part
-    if not isinstance(one, ExperimentStatus) or not one.guilty or len(one.jobs) < _SEVERAL:
+    one = (
+        part.experiments[0]
+        if isinstance(part, SetStatus) and not part.is_set and part.experiments
+        else part
+    )
+    if (
+        not isinstance(one, ExperimentStatus)
+        or not one.guilty
+        or len(one.jobs) < _SEVERAL
+    ):
         return
     from riseml.cli.table import clean
     from riseml.engines import Chunk
 
     events = client.logs(one.guilty, follow=False, tail=_LAST_WORDS)
-    text = b"".join(event.data for event in events if isinstance(event, Chunk)).decode(errors="replace")
+    text = b"".join(event.data for event in events if isinstance(event, Chunk)).decode(
+        errors="replace"
+    )
     if text:
-        yield from ("", f"Last lines of {one.guilty}:", *(f"  {clean(line)}" for line in text.splitlines()))
+        yield from (
+            "",
+            f"Last lines of {one.guilty}:",
+            *(f"  {clean(line)}" for line in text.splitlines()),
+        )
 
 
 def _changing(client: Client, wanted: Id) -> Iterator[SetStatus | None]:
@@ -163,26 +234,42 @@ def _changing(client: Client, wanted: Id) -> Iterator[SetStatus | None]:
             yield client.read(wanted)
 
 
-def _states(run: SetStatus, part: SetStatus | ExperimentStatus | JobStatus) -> Iterator[str]:
+def _states(
+    run: SetStatus, part: SetStatus | ExperimentStatus | JobStatus
+) -> Iterator[str]:
     """Yield `ID STATE` of everything shown."""
     yield f"{part.id} {part.state}"
     if isinstance(part, SetStatus) and part.is_set:
         yield from (f"{each.id} {each.state}" for each in part.experiments)
     elif not isinstance(part, JobStatus):
-        one = part.experiments[0] if isinstance(part, SetStatus) and part.experiments else part
+        one = (
+            part.experiments[0]
+            if isinstance(part, SetStatus) and part.experiments
+            else part
+        )
         yield from (f"{job.id} {job.state}" for job in (*run.jobs, *one.jobs))
 
 
 def _data(
-    shape: _Shape, parts: list[tuple[SetStatus, SetStatus | ExperimentStatus | JobStatus]], *, listed: bool
+    shape: _Shape,
+    parts: list[tuple[SetStatus, SetStatus | ExperimentStatus | JobStatus]],
+    *,
+    listed: bool,
 ) -> None:
     from riseml.cli import records
 
     if shape.form == "name":
         output.lines(part.id for _, part in parts)
     elif shape.form == "csv":
-        titles = [*records.TITLES, *(("parameters", "result") if shape.long or not listed else ())]
-        rows = [row for run, part in parts for row in records.flat(run, part, long=shape.long or not listed)]
+        titles = [
+            *records.TITLES,
+            *(("parameters", "result") if shape.long or not listed else ()),
+        ]
+        rows = [
+            row
+            for run, part in parts
+            for row in records.flat(run, part, long=shape.long or not listed)
+        ]
         output.csv(titles, rows)
     else:
         plain = [records.record(part, listed=listed) for _, part in parts]

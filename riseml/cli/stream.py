@@ -16,7 +16,9 @@ from riseml.cli.table import cells_wide, clean, shorten
 from riseml.cli.terminal import Terminal
 from riseml.engines import Change, Chunk
 
-_LONGEST_LINE = 1 << 20  # bytes without a line end are kept so long, then shown as a line
+_LONGEST_LINE = (
+    1 << 20
+)  # bytes without a line end are kept so long, then shown as a line
 _PALETTE = (
     "36",
     "33",
@@ -35,7 +37,9 @@ _PALETTE = (
     "38;5;180",
 )
 _SGR = re.compile(rb"\x1b\[[0-9;:]*m")
-_ESCAPE = re.compile(rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])")
+_ESCAPE = re.compile(
+    rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])"
+)
 _RESET = b"\x1b[0m"
 _ERASE = b"\r\x1b[K"
 STATE_COLOURS = {
@@ -103,7 +107,9 @@ class Stream:
         if change.state in {"FINISHED", "FAILED", "KILLED"}:
             self._end_line(writer)
         if self._grep is None:
-            self._out.write(b"".join(writer.prefix + line + b"\n" for line in self._state(change)))
+            self._out.write(
+                b"".join(writer.prefix + line + b"\n" for line in self._state(change))
+            )
         self._redraw(None)
         self._out.flush()
 
@@ -118,15 +124,27 @@ class Stream:
         if name not in self._writers:
             colour = _PALETTE[len(self._writers) % len(_PALETTE)]
             self._width = max(self._width, len(name))
-            prefix = self._terminal.paint(f"{name:{self._width}} |", colour) + " " if self._prefixed else ""
+            prefix = (
+                self._terminal.paint(f"{name:{self._width}} |", colour) + " "
+                if self._prefixed
+                else ""
+            )
             self._writers[name] = _Writer(prefix.encode())
         return self._writers[name]
 
     def _lines(self, writer: _Writer, data: bytes) -> None:
-        plain = b"\r" not in data and not writer.colour and (b"\x1b" not in data or not self._terminal.interactive)
+        plain = (
+            b"\r" not in data
+            and not writer.colour
+            and (b"\x1b" not in data or not self._terminal.interactive)
+        )
         if plain and self._grep is None:
             prefix = writer.prefix
-            self._out.write(prefix + data[:-1].replace(b"\n", b"\n" + prefix) + b"\n" if prefix else data)
+            self._out.write(
+                prefix + data[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
+                if prefix
+                else data
+            )
             return
         for line in data[:-1].split(b"\n"):
             self._line(writer, line)
@@ -136,7 +154,11 @@ class Stream:
         if self._grep is not None and not self._grep.search(_ESCAPE.sub(b"", text)):
             return
         if self._terminal.interactive:
-            text = self._coloured(writer, text) if self._terminal.colour else _SGR.sub(b"", text)
+            text = (
+                self._coloured(writer, text)
+                if self._terminal.colour
+                else _SGR.sub(b"", text)
+            )
         self._out.write(writer.prefix + text + b"\n")
 
     def _coloured(self, writer: _Writer, text: bytes) -> bytes:
@@ -166,16 +188,36 @@ class Stream:
         if self._open is None or not self._open.rest:
             self._open = None
             return
-        text = clean(_ESCAPE.sub(b"", self._open.rest.removesuffix(b"\r")).decode("utf-8", "replace"))
-        room = (self._terminal.width or 80) - 1 - cells_wide(_ESCAPE.sub(b"", self._open.prefix).decode())
+        text = clean(
+            _ESCAPE.sub(b"", self._open.rest.removesuffix(b"\r")).decode(
+                "utf-8", "replace"
+            )
+        )
+        room = (
+            (self._terminal.width or 80)
+            - 1
+            - cells_wide(_ESCAPE.sub(b"", self._open.prefix).decode())
+        )
         shown = shorten(text, max(room, 1), unicode=self._terminal.unicode)
         self._out.write(self._open.prefix + shown.encode("utf-8", "replace"))
 
     def _state(self, change: Change) -> list[bytes]:
         exit_code = "" if change.exit_code is None else str(change.exit_code)
-        details = (("Reason", change.reason), ("Message", change.message), ("Exit Code", exit_code))
-        arrow = self._terminal.paint(f"--> {change.state}", STATE_COLOURS.get(change.state, ""))
-        return [line.encode() for line in (arrow, *(f"{name}: {clean(text)}" for name, text in details if text))]
+        details = (
+            ("Reason", change.reason),
+            ("Message", change.message),
+            ("Exit Code", exit_code),
+        )
+        arrow = self._terminal.paint(
+            f"--> {change.state}", STATE_COLOURS.get(change.state, "")
+        )
+        return [
+            line.encode()
+            for line in (
+                arrow,
+                *(f"{name}: {clean(text)}" for name, text in details if text),
+            )
+        ]
 
 
 def _collapse(line: bytes) -> bytes:

@@ -18,14 +18,29 @@ if TYPE_CHECKING:
     from riseml.cluster.overview import Node
     from riseml.cluster.values import Values
 
-Kubeconfig = Annotated[str | None, typer.Option("--kubeconfig", metavar="FILE", help="Instead of KUBECONFIG.")]
-Context = Annotated[str | None, typer.Option("--context", help="The kubeconfig's, if not its current one.")]
-ValuesFile = Annotated[str | None, typer.Option("-f", "--values", metavar="FILE", help="As argo/values.yml shows.")]
+Kubeconfig = Annotated[
+    str | None,
+    typer.Option("--kubeconfig", metavar="FILE", help="Instead of KUBECONFIG."),
+]
+Context = Annotated[
+    str | None,
+    typer.Option("--context", help="The kubeconfig's, if not its current one."),
+]
+ValuesFile = Annotated[
+    str | None,
+    typer.Option("-f", "--values", metavar="FILE", help="As argo/values.yml shows."),
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Change nothing.")]
 Form = Annotated[
-    Literal["text", "yaml", "json"], typer.Option("-o", "--output", metavar="FORMAT", help="Of --dry-run.")
+    Literal["text", "yaml", "json"],
+    typer.Option("-o", "--output", metavar="FORMAT", help="Of --dry-run."),
 ]
-Wait = Annotated[str, typer.Option("--wait", metavar="TIME", help="For what was installed to serve; 0: not at all.")]
+Wait = Annotated[
+    str,
+    typer.Option(
+        "--wait", metavar="TIME", help="For what was installed to serve; 0: not at all."
+    ),
+]
 
 _SIGNS = {"created": "+", "changed": "~", "removed": "-", "unchanged": " "}
 _GIB = 1 << 30
@@ -72,13 +87,18 @@ def upgrade(
 
     api = _connect(kubeconfig, context)
     if api.find(path("namespaces", None, SYSTEM)) is None:
-        raise InvalidInputError("RiseML is not installed on this cluster", "Install it with `riseml system install`.")
+        raise InvalidInputError(
+            "RiseML is not installed on this cluster",
+            "Install it with `riseml system install`.",
+        )
     _install(api, _values(api, values), yes=yes, dry_run=dry_run, form=form, wait=wait)
 
 
 def uninstall(
     yes: options.Yes = False,
-    users: Annotated[bool, typer.Option("--users", help="Remove all users' namespaces, too.")] = False,
+    users: Annotated[
+        bool, typer.Option("--users", help="Remove all users' namespaces, too.")
+    ] = False,
     dry_run: DryRun = False,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
@@ -96,7 +116,9 @@ def uninstall(
     stay = [] if users else installation.users_there(api)
     if stay:
         output.note(f"These stay, and the policy over their pods: {', '.join(stay)}.")
-    output.note("Volumes with the reclaim policy Retain stay, and what Argo's ConfigMap says.")
+    output.note(
+        "Volumes with the reclaim policy Retain stay, and what Argo's ConfigMap says."
+    )
     if dry_run or not _agreed("Remove this with all that is in it?", yes=yes):
         return
     installation.remove(api, bodies)
@@ -104,8 +126,15 @@ def uninstall(
 
 
 def info(
-    long: Annotated[bool, typer.Option("-l", "--long", help="Nodes with the versions on them, nothing else.")] = False,
-    gpus: Annotated[bool, typer.Option("-g", "--gpus", help="The GPUs of the nodes, nothing else.")] = False,
+    long: Annotated[
+        bool,
+        typer.Option(
+            "-l", "--long", help="Nodes with the versions on them, nothing else."
+        ),
+    ] = False,
+    gpus: Annotated[
+        bool, typer.Option("-g", "--gpus", help="The GPUs of the nodes, nothing else.")
+    ] = False,
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
@@ -120,15 +149,25 @@ def info(
     api = _connect(kubeconfig, context)
     found = overview.nodes(api, read_values(api)["gpuResource"])
     if gpus and not long:
-        _table(["NODE", "DRIVER", "NAME", "ID", "MEM"], [row for node in found for row in _gpu_rows(node)])
+        _table(
+            ["NODE", "DRIVER", "NAME", "ID", "MEM"],
+            [row for node in found for row in _gpu_rows(node)],
+        )
         return
     if not long:
         told = overview.versions(api)
-        output.say(f"RiseML version: {riseml.__version__}\nCluster: {api.connection.server} ({told.cluster})")
-        output.say(f"Kubernetes version: {told.kubernetes or '-'} (built {told.built or '-'})")
+        output.say(
+            f"RiseML version: {riseml.__version__}\nCluster: {api.connection.server} ({told.cluster})"
+        )
+        output.say(
+            f"Kubernetes version: {told.kubernetes or '-'} (built {told.built or '-'})"
+        )
         output.say(f"Argo version: {told.argo or '-'}\n")
     more = ["NVIDIA DRIVER", "KUBELET VERSION", "RUNTIME VERSION"] if long else []
-    rows = [_amounts(node) + [node.driver or "-", node.kubelet, node.runtime][: len(more)] for node in found]
+    rows = [
+        _amounts(node) + [node.driver or "-", node.kubelet, node.runtime][: len(more)]
+        for node in found
+    ]
     total = [
         "Total",
         f"{sum(node.cpus for node in found):g}",
@@ -136,19 +175,41 @@ def info(
         str(sum(node.gpus for node in found)),
         _gib(sum(node.gpu_mem for node in found)),
     ]
-    _table(["NODE", "CPU", "MEM", "GPU", "GPU MEM", *more], [*rows, total + [""] * len(more)], total=True)
+    _table(
+        ["NODE", "CPU", "MEM", "GPU", "GPU MEM", *more],
+        [*rows, total + [""] * len(more)],
+        total=True,
+    )
 
 
 def smoke_test(
-    nodename: Annotated[str | None, typer.Option("--nodename", metavar="HOST", help="Run there only.")] = None,
-    num_jobs: Annotated[int, typer.Option("--num-jobs", min=1, help="How many experiments.")] = 1,
-    num_cpus: Annotated[int, typer.Option("--num-cpus", min=1, help="Cores that each keeps busy.")] = 1,
-    request_cpus: Annotated[str, typer.Option("--request-cpus", help="Cores that each asks for.")] = "0.1",
-    request_mem: Annotated[int, typer.Option("--request-mem", min=4, help="Megabytes that each asks for.")] = 128,
-    mem: Annotated[int, typer.Option("--mem", min=1, help="Megabytes that each fills.")] = 1024,
-    force_build_steps: Annotated[bool, typer.Option("--force-build-steps", help="Build an image, uncached.")] = False,
-    image: Annotated[str, typer.Option("--image", help="With python3 in it.")] = "python:3.12-slim",
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="How often, 20 seconds each.")] = 15,
+    nodename: Annotated[
+        str | None, typer.Option("--nodename", metavar="HOST", help="Run there only.")
+    ] = None,
+    num_jobs: Annotated[
+        int, typer.Option("--num-jobs", min=1, help="How many experiments.")
+    ] = 1,
+    num_cpus: Annotated[
+        int, typer.Option("--num-cpus", min=1, help="Cores that each keeps busy.")
+    ] = 1,
+    request_cpus: Annotated[
+        str, typer.Option("--request-cpus", help="Cores that each asks for.")
+    ] = "0.1",
+    request_mem: Annotated[
+        int, typer.Option("--request-mem", min=4, help="Megabytes that each asks for.")
+    ] = 128,
+    mem: Annotated[
+        int, typer.Option("--mem", min=1, help="Megabytes that each fills.")
+    ] = 1024,
+    force_build_steps: Annotated[
+        bool, typer.Option("--force-build-steps", help="Build an image, uncached.")
+    ] = False,
+    image: Annotated[
+        str, typer.Option("--image", help="With python3 in it.")
+    ] = "python:3.12-slim",
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, help="How often, 20 seconds each.")
+    ] = 15,
 ) -> None:
     """Start experiments that put load on the cluster, as yourself; it does not wait for them.
 
@@ -171,26 +232,41 @@ def smoke_test(
     job: dict[str, Any] = {
         "image": image,
         "resources": {"cpus": cpus, "mem": request_mem},
-        "env": {"ROUNDS": str(rounds), "SECONDS": "20", "CPUS": str(num_cpus), "MEM": str(mem)},
+        "env": {
+            "ROUNDS": str(rounds),
+            "SECONDS": "20",
+            "CPUS": str(num_cpus),
+            "MEM": str(mem),
+        },
         "run": "python3 smoke_test.py",
     }
     if num_jobs > 1:
-        job |= {"parameters": {"job": list(range(1, num_jobs + 1))}, "concurrency": num_jobs}
+        job |= {
+            "parameters": {"job": list(range(1, num_jobs + 1))},
+            "concurrency": num_jobs,
+        }
         job["run"] += " # {{job}}"
     if force_build_steps:
         job["install"] = f"echo {uuid.uuid4()} > /smoke-test"
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "smoke_test.py").write_text(templating.read("smoke_test.py"), "utf-8")
-        (folder / "riseml.yml").write_text(manifest.to_yaml({"project": "smoke-test", "train": job}), "utf-8")
+        (folder / "riseml.yml").write_text(
+            manifest.to_yaml({"project": "smoke-test", "train": job}), "utf-8"
+        )
         run = Client().train(folder / "riseml.yml", node=nodename or "")
     load = f"{text.plural(num_cpus, 'core')}, {mem} MB, {text.plural(rounds, 'round')} of 20 s"
-    output.note(f"{text.plural(num_jobs, 'experiment')}, {load}, {image}" + (f", on {nodename}" if nodename else ""))
+    output.note(
+        f"{text.plural(num_jobs, 'experiment')}, {load}, {image}"
+        + (f", on {nodename}" if nodename else "")
+    )
     output.say(run.id)
     output.note(f"Follow it with `riseml logs {run.id}`.")
 
 
-def _install(api: "Api", values: "Values", *, yes: bool, dry_run: bool, form: str, wait: str) -> None:
+def _install(
+    api: "Api", values: "Values", *, yes: bool, dry_run: bool, form: str, wait: str
+) -> None:
     from datetime import UTC, datetime
 
     from riseml.cluster import installation
@@ -222,7 +298,11 @@ def _install(api: "Api", values: "Values", *, yes: bool, dry_run: bool, form: st
 
 
 def _told(step: "Step") -> str:
-    fields = f" ({', '.join(step.fields[:5])}{', …' if len(step.fields) > 5 else ''})" if step.fields else ""  # noqa: PLR2004
+    fields = (
+        f" ({', '.join(step.fields[:5])}{', …' if len(step.fields) > 5 else ''})"  # noqa: PLR2004
+        if step.fields
+        else ""
+    )
     return f"{_SIGNS[step.outcome]} {step.name} {step.outcome}{fields}"
 
 
@@ -260,7 +340,9 @@ def _agreed(question: str, *, yes: bool) -> bool:
     if yes:
         return True
     if not output.can_ask():
-        raise InvalidInputError("this changes the cluster, and nobody is there to agree", "Say -y to go on.")
+        raise InvalidInputError(
+            "this changes the cluster, and nobody is there to agree", "Say -y to go on."
+        )
     if output.ask(question):
         return True
     output.note("Nothing was changed.")
@@ -268,14 +350,21 @@ def _agreed(question: str, *, yes: bool) -> bool:
 
 
 def _amounts(node: "Node") -> list[str]:
-    return [node.name, f"{node.cpus:g}", _gib(node.mem), str(node.gpus), _gib(node.gpu_mem)]
+    return [
+        node.name,
+        f"{node.cpus:g}",
+        _gib(node.mem),
+        str(node.gpus),
+        _gib(node.gpu_mem),
+    ]
 
 
 def _gpu_rows(node: "Node") -> list[list[str]]:
     each = _gib(node.gpu_mem // node.gpus) if node.gpus else ""
     first = [node.name, node.driver or "-"]
     return [
-        [*(first if number == 0 else ["", ""]), node.gpu_name or "-", str(number), each] for number in range(node.gpus)
+        [*(first if number == 0 else ["", ""]), node.gpu_name or "-", str(number), each]
+        for number in range(node.gpus)
     ]
 
 
@@ -284,7 +373,10 @@ def _gib(amount: int) -> str:
 
 
 def _table(titles: list[str], rows: list[list[str]], *, total: bool = False) -> None:
-    columns = [table.Column(title, right=title in {"CPU", "MEM", "GPU", "GPU MEM"}) for title in titles]
+    columns = [
+        table.Column(title, right=title in {"CPU", "MEM", "GPU", "GPU MEM"})
+        for title in titles
+    ]
     shown = replace(terminal.output(), width=None)
     lines = table.render(columns, rows, shown)
     if total:
@@ -292,4 +384,10 @@ def _table(titles: list[str], rows: list[list[str]], *, total: bool = False) -> 
     output.lines(lines)
 
 
-COMMANDS = {"install": install, "uninstall": uninstall, "upgrade": upgrade, "info": info, "test": smoke_test}
+COMMANDS = {
+    "install": install,
+    "uninstall": uninstall,
+    "upgrade": upgrade,
+    "info": info,
+    "test": smoke_test,
+}

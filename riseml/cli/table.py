@@ -24,10 +24,18 @@ class Column:
 
 
 def render(
-    columns: Sequence[Column], rows: Sequence[Sequence[str]], terminal: Terminal, *, headers: bool = True
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    terminal: Terminal,
+    *,
+    headers: bool = True,
 ) -> list[str]:
     """Return the lines of a table."""
-    cells = [[clean(cell) for cell in column] for column in zip(*rows, strict=True)] if rows else [[] for _ in columns]
+    cells = (
+        [[clean(cell) for cell in column] for column in zip(*rows, strict=True)]
+        if rows
+        else [[] for _ in columns]
+    )
     content = [
         max(cells_wide(column.title) if headers else 0, *map(cells_wide, texts), 0)
         for column, texts in zip(columns, cells, strict=True)
@@ -37,24 +45,40 @@ def render(
     finished = [_column(columns[i], cells[i], widths[i], terminal) for i in shown]
     lines = [" ".join(line).rstrip() for line in zip(*finished, strict=True)]
     if headers:
-        title = " ".join(_pad(columns[i].title, widths[i], terminal, right=columns[i].right) for i in shown)
+        title = " ".join(
+            _pad(columns[i].title, widths[i], terminal, right=columns[i].right)
+            for i in shown
+        )
         lines.insert(0, terminal.paint(title.rstrip(), "bold"))
     return lines
 
 
-def fit(columns: Sequence[Column], content: Sequence[int], limit: int | None) -> list[int]:
+def fit(
+    columns: Sequence[Column], content: Sequence[int], limit: int | None
+) -> list[int]:
     """Return the widths (0: dropped) that bring columns with such content onto a line of `limit` cells.
 
     First blanks beyond the content go, then long cells are cut, then columns are dropped and it begins again.
     """
     shown = set(range(len(columns)))
     while True:
-        widths = [max(column.width, content[i]) if i in shown else 0 for i, column in enumerate(columns)]
+        widths = [
+            max(column.width, content[i]) if i in shown else 0
+            for i, column in enumerate(columns)
+        ]
         if limit is None:
             return widths
         room = limit - max(len(shown) - 1, 0)
         _narrow(widths, {i: content[i] for i in shown}, room)
-        _narrow(widths, {i: c.shortest for i, c in enumerate(columns) if i in shown and c.shortest is not None}, room)
+        _narrow(
+            widths,
+            {
+                i: c.shortest
+                for i, c in enumerate(columns)
+                if i in shown and c.shortest is not None
+            },
+            room,
+        )
         droppable = [i for i in shown if columns[i].drop]
         if sum(widths) <= room or not droppable:
             return widths
@@ -64,7 +88,10 @@ def fit(columns: Sequence[Column], content: Sequence[int], limit: int | None) ->
 def _narrow(widths: list[int], least: Mapping[int, int], room: int) -> None:
     """Take from the widest of the columns named in `least`, down to what it says, until all fit the room."""
     while (excess := sum(widths) - room) > 0:
-        soft = sorted((i for i, floor in least.items() if widths[i] > max(floor, 1)), key=lambda i: -widths[i])
+        soft = sorted(
+            (i for i, floor in least.items() if widths[i] > max(floor, 1)),
+            key=lambda i: -widths[i],
+        )
         if not soft:
             return
         widest, second = soft[0], widths[soft[1]] if len(soft) > 1 else 0
@@ -102,13 +129,20 @@ def clean(text: str) -> str:
 def _wide(text: str) -> int:
     from unicodedata import combining, east_asian_width
 
-    return sum(0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text)
+    return sum(
+        0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text
+    )
 
 
-def _column(column: Column, texts: Sequence[str], width: int, terminal: Terminal) -> Iterable[str]:
+def _column(
+    column: Column, texts: Sequence[str], width: int, terminal: Terminal
+) -> Iterable[str]:
     if terminal.colour and column.styles:
         return [
-            terminal.paint(_pad(text, width, terminal, right=column.right), column.styles.get(text, ""))
+            terminal.paint(
+                _pad(text, width, terminal, right=column.right),
+                column.styles.get(text, ""),
+            )
             for text in texts
         ]
     return [_pad(text, width, terminal, right=column.right) for text in texts]

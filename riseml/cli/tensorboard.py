@@ -13,16 +13,29 @@ import typer
 from riseml.cli import options, output, terminal
 from riseml.client.client import Client
 
-_DISPLAYS = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")  # elsewhere a browser would take the terminal
+_DISPLAYS = (
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "BROWSER",
+)  # elsewhere a browser would take the terminal
 
 
 def command(
     id: options.OneId = None,
     port: Annotated[
-        int, typer.Option("--port", metavar="N", min=0, help="Of one that is started here; 0: any free one.")
+        int,
+        typer.Option(
+            "--port",
+            metavar="N",
+            min=0,
+            help="Of one that is started here; 0: any free one.",
+        ),
     ] = 0,
     browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", help="Open it in a browser, on a terminal.")
+        bool,
+        typer.Option(
+            "--browser/--no-browser", help="Open it in a browser, on a terminal."
+        ),
     ] = True,
 ) -> None:
     """Open the TensorBoard of a run, also after its end.
@@ -58,7 +71,11 @@ def _open(url: str) -> None:
 @contextmanager
 def _in_order() -> Iterator[None]:
     """Leave as signals say, but not without what was started here."""
-    heard = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    heard = [
+        each
+        for each in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(each) is signal.SIG_DFL
+    ]
     for each in heard:
         signal.signal(each, _leave)
     try:

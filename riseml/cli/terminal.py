@@ -5,7 +5,15 @@ import sys
 from dataclasses import dataclass
 from typing import TextIO
 
-COLOURS = {"red": "31", "green": "32", "yellow": "33", "blue": "34", "magenta": "35", "cyan": "36", "bold": "1"}
+COLOURS = {
+    "red": "31",
+    "green": "32",
+    "yellow": "33",
+    "blue": "34",
+    "magenta": "35",
+    "cyan": "36",
+    "bold": "1",
+}
 
 
 @dataclass(frozen=True)
@@ -20,7 +28,11 @@ class Terminal:
 
     def paint(self, text: str, style: str) -> str:
         """Return `text` in a style of COLOURS or an SGR number, where colours are shown."""
-        return f"\x1b[{COLOURS.get(style, style)}m{text}\x1b[0m" if self.colour and style and text else text
+        return (
+            f"\x1b[{COLOURS.get(style, style)}m{text}\x1b[0m"
+            if self.colour and style and text
+            else text
+        )
 
 
 def of(stream: TextIO) -> Terminal:
@@ -55,4 +67,6 @@ def _size(stream: TextIO) -> tuple[int | None, int]:
     except (OSError, ValueError):
         size = os.terminal_size((80, 24))
     columns = os.environ.get("COLUMNS", "")
-    return (int(columns) if columns.isdecimal() and int(columns) else size.columns or 80), size.lines or 24
+    return (
+        int(columns) if columns.isdecimal() and int(columns) else size.columns or 80
+    ), size.lines or 24

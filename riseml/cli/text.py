@@ -58,7 +58,11 @@ def exact(item: Any) -> str:
 
 def pairs(items: Mapping[str, Any] | None) -> str:
     """Return `a=1, b=x`, sorted by name."""
-    return ", ".join(f"{name}={value(items[name])}" for name in sorted(items)) if items else ""
+    return (
+        ", ".join(f"{name}={value(items[name])}" for name in sorted(items))
+        if items
+        else ""
+    )
 
 
 def size(count: int) -> str:

@@ -15,14 +15,27 @@ if TYPE_CHECKING:
 
 def command(
     config_file: options.ConfigFile = CONFIG_FILE,
-    logs: Annotated[bool, typer.Option("-l", "--logs", help="Follow the log; the exit status is the outcome.")] = False,
+    logs: Annotated[
+        bool,
+        typer.Option(
+            "-l", "--logs", help="Follow the log; the exit status is the outcome."
+        ),
+    ] = False,
     form: Annotated[
         Literal["table", "json", "yaml", "name"],
-        typer.Option("-o", "--output", metavar="FORMAT", help="table, json or name; with --dry-run also yaml."),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FORMAT",
+            help="table, json or name; with --dry-run also yaml.",
+        ),
     ] = "table",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would run, and start nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would run, and start nothing.")
+    ] = False,
     no_gitignore: Annotated[
-        bool, typer.Option("--no-gitignore", help="Take files that .gitignore names, too.")
+        bool,
+        typer.Option("--no-gitignore", help="Take files that .gitignore names, too."),
     ] = False,
 ) -> int:
     """Start an experiment, or a set of them, in the background.
@@ -69,7 +82,9 @@ def _train(client: Client, file: str, gitignore: bool | None) -> RunHandle:
 def _synced(snapshot: "Snapshot") -> None:
     ignored = f", {snapshot.ignored} left out by .gitignore" if snapshot.ignored else ""
     files = text.plural(snapshot.files, "file")
-    output.note(f"Syncing project ({text.size(snapshot.size)}, {files}{ignored})...done")
+    output.note(
+        f"Syncing project ({text.size(snapshot.size)}, {files}{ignored})...done"
+    )
     for warning in snapshot.warnings:
         output.note(warning)
 
@@ -80,7 +95,11 @@ def _started(run: RunHandle, form: str, *, logs: bool) -> None:
     elif form == "name":
         output.say(run.id)
     else:
-        what = f"Set {run.id} of {text.plural(run.experiments, 'experiment')}" if run.is_set else f"Experiment {run.id}"
+        what = (
+            f"Set {run.id} of {text.plural(run.experiments, 'experiment')}"
+            if run.is_set
+            else f"Experiment {run.id}"
+        )
         board = f"TensorBoard: {run.tensorboard}" if run.tensorboard else ""
         if logs:
             output.note(f"{what} started; Ctrl-C leaves it running in background.")
@@ -90,7 +109,9 @@ def _started(run: RunHandle, form: str, *, logs: bool) -> None:
         output.say(f"{what} started in background.")
         if board:
             output.say(board)
-        output.note(f"`riseml logs {run.id}` shows its log, `riseml status {run.id}` its state.")
+        output.note(
+            f"`riseml logs {run.id}` shows its log, `riseml status {run.id}` its state."
+        )
 
 
 def _record(run: RunHandle) -> dict[str, object]:

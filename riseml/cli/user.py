@@ -14,13 +14,40 @@ from riseml.errors import InvalidInputError
 if TYPE_CHECKING:
     from riseml.cluster.users import Limits, User, Users
 
-Username = Annotated[str, typer.Option("--username", metavar="NAME", help="The user's name.")]
-Name = Annotated[str, typer.Argument(metavar="NAME", show_default=False, help="The user's name.")]
-Gpus = Annotated[str | None, typer.Option("--gpus", metavar="NUMBER", help="GPUs of all running jobs together.")]
-Cpus = Annotated[str | None, typer.Option("--cpus", metavar="NUMBER", help="Cores of all running jobs together.")]
-Mem = Annotated[str | None, typer.Option("--mem", metavar="AMOUNT", help="Memory of all running jobs together.")]
-Kubeconfig = Annotated[str | None, typer.Option("--kubeconfig", metavar="FILE", help="Instead of KUBECONFIG.")]
-Host = Annotated[str, typer.Option("--api-host", metavar="URL", help="Where users reach the cluster, if not as you.")]
+Username = Annotated[
+    str, typer.Option("--username", metavar="NAME", help="The user's name.")
+]
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", show_default=False, help="The user's name.")
+]
+Gpus = Annotated[
+    str | None,
+    typer.Option("--gpus", metavar="NUMBER", help="GPUs of all running jobs together."),
+]
+Cpus = Annotated[
+    str | None,
+    typer.Option(
+        "--cpus", metavar="NUMBER", help="Cores of all running jobs together."
+    ),
+]
+Mem = Annotated[
+    str | None,
+    typer.Option(
+        "--mem", metavar="AMOUNT", help="Memory of all running jobs together."
+    ),
+]
+Kubeconfig = Annotated[
+    str | None,
+    typer.Option("--kubeconfig", metavar="FILE", help="Instead of KUBECONFIG."),
+]
+Host = Annotated[
+    str,
+    typer.Option(
+        "--api-host",
+        metavar="URL",
+        help="Where users reach the cluster, if not as you.",
+    ),
+]
 
 _NO_LIMIT = "none"
 
@@ -50,7 +77,9 @@ def create(
 
 def update(
     username: Username,
-    email: Annotated[str | None, typer.Option("--email", help="A new e-mail address.")] = None,
+    email: Annotated[
+        str | None, typer.Option("--email", help="A new e-mail address.")
+    ] = None,
     gpus: Gpus = None,
     cpus: Cpus = None,
     mem: Mem = None,
@@ -74,14 +103,20 @@ def update(
         output.say(f"API key: {user.key}")
 
 
-def disable(name: Name, yes: options.Yes = False, kubeconfig: Kubeconfig = None) -> None:
+def disable(
+    name: Name, yes: options.Yes = False, kubeconfig: Kubeconfig = None
+) -> None:
     """Refuse a user's key; what runs goes on, and nothing is deleted.
 
     `riseml user update` lets the user in again, with a new key.
     """
     users = _users(kubeconfig)
     user = users.display(name)
-    if not yes and output.can_ask() and not output.ask(f"Disable {user.name} ({user.email})?"):
+    if (
+        not yes
+        and output.can_ask()
+        and not output.ask(f"Disable {user.name} ({user.email})?")
+    ):
         output.note("Nothing was changed.")
         return
     users.disable(name)
@@ -89,7 +124,9 @@ def disable(name: Name, yes: options.Yes = False, kubeconfig: Kubeconfig = None)
 
 
 def list_(
-    form: options.Reading = "table", no_headers: options.NoHeaders = False, kubeconfig: Kubeconfig = None
+    form: options.Reading = "table",
+    no_headers: options.NoHeaders = False,
+    kubeconfig: Kubeconfig = None,
 ) -> None:
     """Show all users."""
     found = _users(kubeconfig).list()
@@ -99,10 +136,16 @@ def list_(
     if form == "name":
         output.lines(user.name for user in found)
         return
-    titles, rows = ["Username", "Email", "Enabled"], [[user.name, user.email, str(user.enabled)] for user in found]
+    titles, rows = (
+        ["Username", "Email", "Enabled"],
+        [[user.name, user.email, str(user.enabled)] for user in found],
+    )
     if form == "wide":
         titles += ["Namespace", "Quota"]
-        rows = [[*row, user.namespace, _quota(user)] for row, user in zip(rows, found, strict=True)]
+        rows = [
+            [*row, user.namespace, _quota(user)]
+            for row, user in zip(rows, found, strict=True)
+        ]
     if form == "csv":
         output.csv(titles, rows)
         return
@@ -110,7 +153,12 @@ def list_(
     output.lines(table.render(columns, rows, terminal.output(), headers=not no_headers))
 
 
-def display(name: Name, form: options.Reading = "table", api_host: Host = "", kubeconfig: Kubeconfig = None) -> None:
+def display(
+    name: Name,
+    form: options.Reading = "table",
+    api_host: Host = "",
+    kubeconfig: Kubeconfig = None,
+) -> None:
     """Show one user with its key."""
     user = _users(kubeconfig, api_host).display(name)
     if form in {"json", "yaml"}:
@@ -121,14 +169,34 @@ def display(name: Name, form: options.Reading = "table", api_host: Host = "", ku
 
 def login(
     api_key: Annotated[
-        str | None, typer.Option("--api-key", metavar="KEY", help="As the administrator gave it.")
+        str | None,
+        typer.Option("--api-key", metavar="KEY", help="As the administrator gave it."),
     ] = None,
-    api_host: Annotated[str, typer.Option("--api-host", metavar="URL", help="Instead of what the key says.")] = "",
-    argo_server: Annotated[str, typer.Option("--argo-server", metavar="URL", help="If not the cluster's.")] = "",
-    kubeconfig: Annotated[str | None, typer.Option("--kubeconfig", metavar="FILE", help="Instead of a key.")] = None,
-    context: Annotated[str | None, typer.Option("--context", help="The kubeconfig's, if not its current one.")] = None,
-    namespace: Annotated[str | None, typer.Option("--namespace", help="The user's, if not the context's.")] = None,
-    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What to call it in `riseml config`.")] = "",
+    api_host: Annotated[
+        str,
+        typer.Option("--api-host", metavar="URL", help="Instead of what the key says."),
+    ] = "",
+    argo_server: Annotated[
+        str, typer.Option("--argo-server", metavar="URL", help="If not the cluster's.")
+    ] = "",
+    kubeconfig: Annotated[
+        str | None,
+        typer.Option("--kubeconfig", metavar="FILE", help="Instead of a key."),
+    ] = None,
+    context: Annotated[
+        str | None,
+        typer.Option("--context", help="The kubeconfig's, if not its current one."),
+    ] = None,
+    namespace: Annotated[
+        str | None,
+        typer.Option("--namespace", help="The user's, if not the context's."),
+    ] = None,
+    name: Annotated[
+        str,
+        typer.Option(
+            "--name", metavar="NAME", help="What to call it in `riseml config`."
+        ),
+    ] = "",
 ) -> None:
     """Run on a cluster from now on.
 
@@ -142,18 +210,26 @@ def login(
     from riseml.cluster import access
 
     if api_key is not None and (kubeconfig or context):
-        raise InvalidInputError("an API key and a kubeconfig exclude each other", "Give one of them.")
+        raise InvalidInputError(
+            "an API key and a kubeconfig exclude each other", "Give one of them."
+        )
     file = settings.load().file
     if kubeconfig or context:
         entry = access.by_kubeconfig(kubeconfig, context, namespace)
     else:
-        entry = access.by_key(api_key if api_key is not None else _asked(), server=api_host)
+        entry = access.by_key(
+            api_key if api_key is not None else _asked(), server=api_host
+        )
     entry = access.verified(entry, argo=argo_server)
     chosen = access.remember(file, entry, name)
     output.say(f"you are: {entry.connection.user} on {entry.connection.server}")
-    output.note(f"Runs go there from now on (context {chosen}); `riseml config use local` goes back to this machine.")
+    output.note(
+        f"Runs go there from now on (context {chosen}); `riseml config use local` goes back to this machine."
+    )
     if settings.load().engine == "local":
-        output.note(f"But `engine: local` is set ({settings.load().origins.get('engine')}), and wins.")
+        output.note(
+            f"But `engine: local` is set ({settings.load().origins.get('engine')}), and wins."
+        )
 
 
 def _asked() -> str:
@@ -178,19 +254,28 @@ def _users(kubeconfig: str | None, server: str = "") -> "Users":
 def _given(gpus: str | None, cpus: str | None, mem: str | None) -> "Limits":
     """Return the limits that the options name."""
     told = {"gpus": gpus, "cpus": cpus, "mem": mem}
-    return {name: None if text == _NO_LIMIT else text for name, text in told.items() if text is not None}
+    return {
+        name: None if text == _NO_LIMIT else text
+        for name, text in told.items()
+        if text is not None
+    }
 
 
 def _show(user: "User") -> None:
     output.say(f"Username: {user.name}\nEmail: {user.email}")
-    output.say(f"API key: {user.key}" if user.key else "API key: none, the user is disabled")
+    output.say(
+        f"API key: {user.key}" if user.key else "API key: none, the user is disabled"
+    )
     if user.limits:
         output.say(f"Quota: {_quota(user)}")
 
 
 def _quota(user: "User") -> str:
     """Return used and granted amounts: `requests.cpu 1/4`."""
-    parts = (f"{name} {user.used.get(name, '0')}/{most}" for name, most in sorted(user.limits.items()))
+    parts = (
+        f"{name} {user.used.get(name, '0')}/{most}"
+        for name, most in sorted(user.limits.items())
+    )
     return ", ".join(part.removeprefix("requests.") for part in parts)
 
 

@@ -12,7 +12,12 @@ def command(
     ids: options.ManyIds = None,
     timeout: Annotated[
         str | None,
-        typer.Option("--timeout", metavar="DURATION", help="Give up after 90s, 10m, 1h.", show_default=False),
+        typer.Option(
+            "--timeout",
+            metavar="DURATION",
+            help="Give up after 90s, 10m, 1h.",
+            show_default=False,
+        ),
     ] = None,
 ) -> int:
     """Wait until experiments have ended; the exit status says how.

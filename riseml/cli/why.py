@@ -31,7 +31,8 @@ def command(id: options.OneId = None, form: options.Reading = "table") -> None:
         return
     if form == "csv":
         output.csv(
-            ["ID", "STATE", "CAUSE", "WHAT"], [[each, str(c.state), c.kind, c.what] for c in causes for each in c.ids]
+            ["ID", "STATE", "CAUSE", "WHAT"],
+            [[each, str(c.state), c.kind, c.what] for c in causes for each in c.ids],
         )
         return
     shown = terminal.output()
@@ -40,7 +41,9 @@ def command(id: options.OneId = None, form: options.Reading = "table") -> None:
 
 def _text(cause: "Cause", shown: "Terminal") -> str:
     """Return the lines about one cause: what it is, what says so, what helps."""
-    state = shown.paint(symbols.state(cause.state, shown).strip(), symbols.COLOURS[cause.state])
+    state = shown.paint(
+        symbols.state(cause.state, shown).strip(), symbols.COLOURS[cause.state]
+    )
     more = f" and {len(cause.ids) - _NAMED} more" if len(cause.ids) > _NAMED else ""
     lines = [f"{', '.join(cause.ids[:_NAMED])}{more} {state}: {clean(cause.what)}"]
     lines += [f"  | {clean(line)}" for line in cause.evidence]

@@ -38,7 +38,10 @@ class TidyVerbs(Verbs):
         found = [self.engine.read(self._whole(name)) for name in dict.fromkeys(names)]
         for run in found:
             if not run.state.is_terminal:
-                raise RiseMLError(f"{run.id} has not ended (it is {run.state})", f"`riseml kill {run.id}` ends it.")
+                raise RiseMLError(
+                    f"{run.id} has not ended (it is {run.state})",
+                    f"`riseml kill {run.id}` ends it.",
+                )
         return found
 
     def prune(self, older_than: timedelta, *, dry_run: bool = False) -> list[SetStatus]:
@@ -48,7 +51,9 @@ class TidyVerbs(Verbs):
         """
         limit = datetime.now(UTC) - older_than
         old = [
-            run for run in self.engine.list(Query(all=True)) if run.state.is_terminal and (_ended(run) or limit) < limit
+            run
+            for run in self.engine.list(Query(all=True))
+            if run.state.is_terminal and (_ended(run) or limit) < limit
         ]
         old.reverse()
         for run in old if not dry_run else ():
@@ -63,7 +68,9 @@ class TidyVerbs(Verbs):
         wanted = self._experiment(name, "can only delete whole runs")
         if wanted.sub is not None:
             whole = Id(wanted.user, wanted.number)
-            raise InvalidInputError("can only delete whole runs", f"{wanted} is part of set {whole}.")
+            raise InvalidInputError(
+                "can only delete whole runs", f"{wanted} is part of set {whole}."
+            )
         return wanted
 
 

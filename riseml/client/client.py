@@ -55,7 +55,9 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
     verb that needs an engine; `check`, `plan` and `compile` never do.
     """
 
-    def __init__(self, home: str | Path | None = None, engine: Engine | None = None) -> None:
+    def __init__(
+        self, home: str | Path | None = None, engine: Engine | None = None
+    ) -> None:
         self._home = home
         self._given = engine
 
@@ -80,9 +82,15 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
             InvalidInputError: the name cannot be one of an environment variable.
         """
         if not name.isidentifier() or not name.isascii():
-            raise InvalidInputError(f"'{name}' cannot be a variable", "Use letters, digits and _, no digit first.")
+            raise InvalidInputError(
+                f"'{name}' cannot be a variable",
+                "Use letters, digits and _, no digit first.",
+            )
         if not value:
-            raise InvalidInputError(f"the value of {name} is empty", f"`riseml secret delete {name}` forgets it.")
+            raise InvalidInputError(
+                f"the value of {name} is empty",
+                f"`riseml secret delete {name}` forgets it.",
+            )
         self.engine.set_secret(name, value)
 
     def delete_secret(self, name: str) -> bool:
@@ -117,7 +125,11 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         if on_sync:
             on_sync(snapshot)
         run = self._start(config, path, snapshot, node)
-        return replace(run, tensorboard=self._board(ids.parse(run.id))) if plan.tensorboard else run
+        return (
+            replace(run, tensorboard=self._board(ids.parse(run.id)))
+            if plan.tensorboard
+            else run
+        )
 
     def plan(self, path: str | Path = CONFIG_FILE) -> "ExperimentSet":
         """Return what `train` would run.
@@ -127,7 +139,9 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         """
         return self._plan(self._load(path))
 
-    def measure(self, path: str | Path = CONFIG_FILE, *, gitignore: bool | None = None) -> tuple[int, int]:
+    def measure(
+        self, path: str | Path = CONFIG_FILE, *, gitignore: bool | None = None
+    ) -> tuple[int, int]:
         """Return how many files, and bytes, `train` would keep as the code of a riseml.yml.
 
         Raises:
@@ -147,7 +161,10 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         except ConfigError as error:
             return error.faults
         except UnsupportedError as error:  # nothing is wrong with the file
-            return (*config.warnings, Fault(str(path), 0, 0, str(error), "warning", advice=error.advice))
+            return (
+                *config.warnings,
+                Fault(str(path), 0, 0, str(error), "warning", advice=error.advice),
+            )
         return tuple(config.warnings)
 
     def compile(
@@ -171,7 +188,9 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         from riseml.plan import Origin, Target
 
         url, _, revision = (git or "").partition("#")
-        origin = Origin(user=user, number=number, git_url=url or None, revision=revision)
+        origin = Origin(
+            user=user, number=number, git_url=url or None, revision=revision
+        )
         document = compile_workflow(self.plan(path), origin, Target())
         if (warning := limits.check_manifest(document)) and on_warning:
             on_warning(warning)
@@ -193,10 +212,19 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
             NotAllowedError: other users' runs are not for you.
         """
         return self.engine.list(
-            Query(all=all, last=last, user=user, everyone=everyone, project=project, experiments=experiments)
+            Query(
+                all=all,
+                last=last,
+                user=user,
+                everyone=everyone,
+                project=project,
+                experiments=experiments,
+            )
         )
 
-    def status(self, id: str | Id | None = None) -> SetStatus | ExperimentStatus | JobStatus:
+    def status(
+        self, id: str | Id | None = None
+    ) -> SetStatus | ExperimentStatus | JobStatus:
         """Return one run, experiment of a set, or job in full.
 
         Raises:
@@ -220,7 +248,11 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
             NotFoundError: nothing has this id.
         """
         wanted = self._find(id).experiment
-        yield from self.engine.changes(wanted) if tick is None else ticking(self._apart().changes(wanted), tick)
+        yield from (
+            self.engine.changes(wanted)
+            if tick is None
+            else ticking(self._apart().changes(wanted), tick)
+        )
 
     def logs(
         self,
@@ -235,7 +267,9 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         Raises:
             NotFoundError: nothing has this id.
         """
-        yield from self.engine.logs(LogQuery(id=self._find(id), follow=follow, tail=tail, since=since))
+        yield from self.engine.logs(
+            LogQuery(id=self._find(id), follow=follow, tail=tail, since=since)
+        )
 
     def kill(self, *names: str | Id, force: bool = False) -> list[Killed]:
         """Stop runs or experiments of a set one after the other; without ids the newest run.
@@ -246,14 +280,23 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
             InvalidInputError: an id is not an experiment's; nothing was killed.
             NotFoundError: an id is unknown, or there is nothing to kill; nothing was killed.
         """
-        wanted = [self._experiment(name, "can only kill experiments") for name in names] or [self._newest_alive()]
+        wanted = [
+            self._experiment(name, "can only kill experiments") for name in names
+        ] or [self._newest_alive()]
         before = [(each, self.status(each)) for each in wanted]
         return [
-            Killed(status.id, _is_set(status), self.engine.stop(each, force=force), status.state)
+            Killed(
+                status.id,
+                _is_set(status),
+                self.engine.stop(each, force=force),
+                status.state,
+            )
             for each, status in before
         ]
 
-    def wait(self, *names: str | Id, timeout: timedelta | None = None) -> list[SetStatus | ExperimentStatus]:
+    def wait(
+        self, *names: str | Id, timeout: timedelta | None = None
+    ) -> list[SetStatus | ExperimentStatus]:
         """Return how runs or experiments ended, in the order asked for; without ids the newest run.
 
         Raises:
@@ -261,7 +304,9 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
             NotFoundError: an id is unknown.
             TimedOutError: not all have ended in time; they go on.
         """
-        wanted = [self._experiment(name, "can only wait for experiments") for name in names] or [self._find(None)]
+        wanted = [
+            self._experiment(name, "can only wait for experiments") for name in names
+        ] or [self._find(None)]
         end = None if timeout is None else time.monotonic() + timeout.total_seconds()
         return [self._wait(each, end) for each in wanted]
 
@@ -282,7 +327,10 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
 
         wanted = self._find(id)
         if wanted.kind != "experiment" or wanted.sub is not None:
-            raise InvalidInputError(f"{wanted} is no set", "Results compare the experiments of a set, such as 14.")
+            raise InvalidInputError(
+                f"{wanted} is no set",
+                "Results compare the experiments of a set, such as 14.",
+            )
         return tabulate(self.engine.read(wanted), sort=sort, largest=largest, top=top)
 
     def _start(
@@ -293,7 +341,14 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         node: str,
     ) -> RunHandle:
         started = self.engine.start(
-            Submission(config.text, Path(path).name, config.project, snapshot.revision, dict(os.environ), node)
+            Submission(
+                config.text,
+                Path(path).name,
+                config.project,
+                snapshot.revision,
+                dict(os.environ),
+                node,
+            )
         )
         return RunHandle(
             str(started.number),
@@ -312,21 +367,32 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         except NotFoundError:
             raise NotFoundError("no experiments to kill") from None
         if self.engine.read(newest).state.is_terminal:
-            raise NotFoundError("no experiments to kill", f"The newest, {newest}, has ended.")
+            raise NotFoundError(
+                "no experiments to kill", f"The newest, {newest}, has ended."
+            )
         return newest
 
     def _wait(self, wanted: Id, end: float | None) -> SetStatus | ExperimentStatus:
         last: SetStatus | ExperimentStatus | None = None
         for status in self._until(wanted, end):
             last = status or last
-            if end is not None and time.monotonic() >= end and not (last and last.state.is_terminal):
+            if (
+                end is not None
+                and time.monotonic() >= end
+                and not (last and last.state.is_terminal)
+            ):
                 state = last.state if last else "unknown"
-                raise TimedOutError(f"{wanted} has not ended in time (it is {state})", "It goes on in the background.")
+                raise TimedOutError(
+                    f"{wanted} has not ended in time (it is {state})",
+                    "It goes on in the background.",
+                )
         if last is None:
             raise NotFoundError(f"nothing is known of {wanted}")
         return last
 
-    def _until(self, wanted: Id, end: float | None) -> Iterator[SetStatus | ExperimentStatus | None]:
+    def _until(
+        self, wanted: Id, end: float | None
+    ) -> Iterator[SetStatus | ExperimentStatus | None]:
         if end is None:
             return self.engine.changes(wanted)
         return ticking(self._apart().changes(wanted), lambda: end - time.monotonic())
@@ -347,7 +413,10 @@ def open_engine(settings: Settings) -> Engine:
         from riseml.cluster import contexts
         from riseml.engines.argo.engine import ArgoEngine
 
-        return ArgoEngine(contexts.load(settings.file).connection(settings.context or None), settings.home)
+        return ArgoEngine(
+            contexts.load(settings.file).connection(settings.context or None),
+            settings.home,
+        )
     from riseml.engines.local.engine import LocalEngine
 
     return LocalEngine(settings.home, settings.user)

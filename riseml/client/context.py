@@ -50,19 +50,33 @@ class Verbs:
 
         return plan(config)
 
-    def _snapshot(self, config: "Loaded", path: str | Path, gitignore: bool | None) -> "Snapshot":
+    def _snapshot(
+        self, config: "Loaded", path: str | Path, gitignore: bool | None
+    ) -> "Snapshot":
         folder = Path(path).absolute().parent
         honoured = self.settings.gitignore if gitignore is None else gitignore
         return self.engine.snapshot(config.project, folder, gitignore=honoured)
 
     def _find(self, name: str | Id | None) -> Id:
-        wanted = self.engine.latest() if name is None else ids.parse(name) if isinstance(name, str) else name
+        wanted = (
+            self.engine.latest()
+            if name is None
+            else ids.parse(name)
+            if isinstance(name, str)
+            else name
+        )
         if wanted.kind == "user":
-            raise InvalidInputError(f"'{wanted}' does not identify any experiment or job", "Ids look like 14 or 14.3.")
+            raise InvalidInputError(
+                f"'{wanted}' does not identify any experiment or job",
+                "Ids look like 14 or 14.3.",
+            )
         return wanted
 
     def _experiment(self, name: str | Id, complaint: str) -> Id:
         wanted = ids.parse(name) if isinstance(name, str) else name
         if wanted.kind != "experiment":
-            raise InvalidInputError(complaint, f"{wanted} is a {wanted.kind}; ids of experiments look like 14 or 14.3.")
+            raise InvalidInputError(
+                complaint,
+                f"{wanted} is a {wanted.kind}; ids of experiments look like 14 or 14.3.",
+            )
         return wanted

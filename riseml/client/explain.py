@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from riseml.diagnosis import Cause
     from riseml.doctor import Finding
 
-_EXPLAINED, _LAST_LINES = 5, 20  # jobs whose logs are looked at for `why`, and how much of them
+_EXPLAINED, _LAST_LINES = (
+    5,
+    20,
+)  # jobs whose logs are looked at for `why`, and how much of them
 
 
 class InsightVerbs(Verbs):
@@ -37,7 +40,9 @@ class InsightVerbs(Verbs):
         else:
             whole = self.read(wanted)
             evidence = Evidence(whole, pick(whole, wanted), self.engine.name)
-        logs = {name: self._last_lines(name) for name in guilty(evidence.part)[:_EXPLAINED]}
+        logs = {
+            name: self._last_lines(name) for name in guilty(evidence.part)[:_EXPLAINED]
+        }
         return explain(replace(evidence, logs=logs))
 
     def doctor(self) -> "Iterator[Finding]":
@@ -57,12 +62,18 @@ class InsightVerbs(Verbs):
         from riseml.doctor import cluster
         from riseml.doctor.check_context import CheckContext
 
-        connection = contexts.load(self.settings.file).connection(self.settings.context or None)
+        connection = contexts.load(self.settings.file).connection(
+            self.settings.context or None
+        )
         site = CheckContext(Api(connection), connection.namespace, connection.user)
         return doctor.run([*checks, *cluster.everything(site)])
 
     def tensorboard(
-        self, id: str | Id | None = None, *, port: int = 0, on_note: Callable[[str], None] | None = None
+        self,
+        id: str | Id | None = None,
+        *,
+        port: int = 0,
+        on_note: Callable[[str], None] | None = None,
     ) -> "Board":
         """Return the TensorBoard of a run once it answers: the run's own, else one of this machine over its output.
 
@@ -80,7 +91,9 @@ class InsightVerbs(Verbs):
         tell = on_note or (lambda _: None)
         if isinstance(self.engine, tensorboard.Elsewhere):
             return tensorboard.elsewhere(self.engine, wanted, port, tell)
-        own = tensorboard.own(lambda: self._board(wanted), str(Id(wanted.user, wanted.number)), tell)
+        own = tensorboard.own(
+            lambda: self._board(wanted), str(Id(wanted.user, wanted.number)), tell
+        )
         return own or tensorboard.serve(self._folder(wanted), port, tell)
 
     def output(self, id: str | Id | None = None) -> Path:
@@ -96,7 +109,9 @@ class InsightVerbs(Verbs):
 
     def _last_lines(self, job: str) -> list[str]:
         query = LogQuery(id=ids.parse(job), follow=False, tail=_LAST_LINES)
-        told = b"".join(each.data for each in self.engine.logs(query) if isinstance(each, Chunk))
+        told = b"".join(
+            each.data for each in self.engine.logs(query) if isinstance(each, Chunk)
+        )
         return told.decode(errors="replace").splitlines()[-_LAST_LINES:]
 
     def _board(self, run: Id) -> str | None:
@@ -104,5 +119,7 @@ class InsightVerbs(Verbs):
 
     def _folder(self, wanted: Id) -> Path:
         if not isinstance(self.engine, Files):
-            raise UnsupportedError(f"the outputs of the engine {self.engine.name} are not on this machine")
+            raise UnsupportedError(
+                f"the outputs of the engine {self.engine.name} are not on this machine"
+            )
         return self.engine.folder(wanted)

@@ -29,7 +29,9 @@ class VolumeVerbs(Verbs):
         place = self._remote(uri)
         return copy_plan.listing(self._volume(place.volume), place, hidden=hidden)
 
-    def cp(self, sources: Sequence[str], target: str, report: "Copied | None" = None) -> "Copied":
+    def cp(
+        self, sources: Sequence[str], target: str, report: "Copied | None" = None
+    ) -> "Copied":
         """Copy files, of folders all that is in them; return what was copied, and what was there already.
 
         Raises:
@@ -44,7 +46,12 @@ class VolumeVerbs(Verbs):
         batches = plan(self._volume, [self._place(source) for source in sources], place)
         report.begin(sum(item.source.size for batch in batches for item in batch.items))
         for batch in batches:
-            copy(self._volume(batch.volume), self._volume(place.volume), batch.items, report)
+            copy(
+                self._volume(batch.volume),
+                self._volume(place.volume),
+                batch.items,
+                report,
+            )
         return report
 
     def removable(self, *uris: str) -> "Iterator[tuple[Location, Entry, int, int]]":
@@ -75,7 +82,9 @@ class VolumeVerbs(Verbs):
 
         place = self._remote(uri)
         if not place.path:
-            raise InvalidInputError(f"{place} is all of a volume", "You need to add a path.")
+            raise InvalidInputError(
+                f"{place} is all of a volume", "You need to add a path."
+            )
         return place, copy_plan.look(self._volume(place.volume), place)
 
     def _place(self, text: str) -> "Location":
@@ -86,7 +95,9 @@ class VolumeVerbs(Verbs):
     def _remote(self, uri: str) -> "Location":
         place = self._place(uri)
         if not place.volume:
-            raise InvalidInputError(f"{uri} is on this machine", "Volumes are data:// and output://.")
+            raise InvalidInputError(
+                f"{uri} is on this machine", "Volumes are data:// and output://."
+            )
         return place
 
     def _volume(self, name: str) -> "Volume":
@@ -95,7 +106,9 @@ class VolumeVerbs(Verbs):
 
             return Folder()
         if not isinstance(self.engine, Volumes):
-            raise UnsupportedError(f"the engine {self.engine.name} has no volumes that can be seen from here")
+            raise UnsupportedError(
+                f"the engine {self.engine.name} has no volumes that can be seen from here"
+            )
         return self.engine.volume(name)
 
     def _project(self) -> str:

@@ -51,10 +51,19 @@ class BuildVerbs(Verbs):
         config = self._load(path)
         plan = self._installing(config)
         engine = self._images()
-        key = engine.image_key(plan, self._snapshot(config, path, None).revision, os.environ)
+        key = engine.image_key(
+            plan, self._snapshot(config, path, None).revision, os.environ
+        )
         before, known = self._before(engine, config.project)
-        parts = [Part(name, value, _change(name, value, known)) for name, value in key.parts.items()]
-        gone = [Part(name, value, GONE) for name, value in known.items() if name not in key.parts]
+        parts = [
+            Part(name, value, _change(name, value, known))
+            for name, value in key.parts.items()
+        ]
+        gone = [
+            Part(name, value, GONE)
+            for name, value in known.items()
+            if name not in key.parts
+        ]
         return Explanation(key.text, (*parts, *gone), engine.image(key), before)
 
     def build(self, path: str | Path) -> Submitted:
@@ -77,12 +86,19 @@ class BuildVerbs(Verbs):
         }
         text = to_yaml({"project": config.project, "train": train})
         revision = self._snapshot(config, path, None).revision
-        return self.engine.start(Submission(text, Path(path).name, config.project, revision, dict(os.environ)))
+        return self.engine.start(
+            Submission(
+                text, Path(path).name, config.project, revision, dict(os.environ)
+            )
+        )
 
     def _installing(self, config: "Loaded") -> "ExperimentSet":
         plan = self._plan(config)
         if not plan.install:
-            raise InvalidInputError("there is nothing to build: riseml.yml has no `install`", f"Jobs run {plan.image}.")
+            raise InvalidInputError(
+                "there is nothing to build: riseml.yml has no `install`",
+                f"Jobs run {plan.image}.",
+            )
         return plan
 
     def _images(self) -> Images:
@@ -100,7 +116,9 @@ class BuildVerbs(Verbs):
             if not plan.install:
                 return last.id, {}
             base = last.base_image or plan.image
-            return last.id, dict(engine.image_key(plan, last.revision, os.environ, base).parts)
+            return last.id, dict(
+                engine.image_key(plan, last.revision, os.environ, base).parts
+            )
         except RiseMLError:
             return "", {}
 

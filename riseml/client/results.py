@@ -9,7 +9,19 @@ from riseml.errors import InvalidInputError
 from riseml.status import ExperimentStatus, SetStatus
 
 # Without --max or --min: what is reported under such a name is better when it is small.
-_SMALLER_IS_BETTER = ("loss", "error", "err", "cost", "perplexity", "ppl", "rmse", "mse", "mae", "time", "seconds")
+_SMALLER_IS_BETTER = (
+    "loss",
+    "error",
+    "err",
+    "cost",
+    "perplexity",
+    "ppl",
+    "rmse",
+    "mse",
+    "mae",
+    "time",
+    "seconds",
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +41,11 @@ class Results:
 
 
 def tabulate(
-    run: SetStatus, *, sort: str | None = None, largest: bool | None = None, top: int | None = None
+    run: SetStatus,
+    *,
+    sort: str | None = None,
+    largest: bool | None = None,
+    top: int | None = None,
 ) -> Results:
     """Return the results of a run.
 
@@ -45,12 +61,28 @@ def tabulate(
     parameters = _names(experiment.parameters for experiment in run.experiments)
     metrics = _names(experiment.result or {} for experiment in run.experiments)
     if sort is not None and sort not in metrics and sort not in parameters:
-        raise InvalidInputError(f"no result or parameter is called '{sort}'", _seen(metrics, parameters))
+        raise InvalidInputError(
+            f"no result or parameter is called '{sort}'", _seen(metrics, parameters)
+        )
     metric = sort or next(iter(metrics), None)
-    descending = metric in metrics and _is_larger_better(metric or "") if largest is None else largest
-    rows = sorted(run.experiments, key=lambda row: _rank(row, sort, descending)) if sort else list(run.experiments)
-    best = _best(run, metric, descending) if metric in metrics and metric is not None else None
-    return Results(run.id, parameters, metrics, tuple(rows[:top]), metric, descending, best)
+    descending = (
+        metric in metrics and _is_larger_better(metric or "")
+        if largest is None
+        else largest
+    )
+    rows = (
+        sorted(run.experiments, key=lambda row: _rank(row, sort, descending))
+        if sort
+        else list(run.experiments)
+    )
+    best = (
+        _best(run, metric, descending)
+        if metric in metrics and metric is not None
+        else None
+    )
+    return Results(
+        run.id, parameters, metrics, tuple(rows[:top]), metric, descending, best
+    )
 
 
 def number(value: Any) -> float | None:
@@ -92,5 +124,11 @@ def _is_larger_better(name: str) -> bool:
 
 
 def _seen(metrics: tuple[str, ...], parameters: tuple[str, ...]) -> str:
-    reported = f"Reported so far: {', '.join(metrics)}." if metrics else "Nothing has been reported yet."
-    return f"{reported} Parameters: {', '.join(parameters)}." if parameters else reported
+    reported = (
+        f"Reported so far: {', '.join(metrics)}."
+        if metrics
+        else "Nothing has been reported yet."
+    )
+    return (
+        f"{reported} Parameters: {', '.join(parameters)}." if parameters else reported
+    )

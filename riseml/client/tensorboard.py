@@ -31,7 +31,9 @@ _REFRESH = 10.0  # seconds between two looks for new events of a run elsewhere
 _GRACE = 5.0  # seconds between TERM and KILL
 _LAST_WORDS = 10  # lines
 _TOLD = 4096  # bytes at the end of its output in which they are looked for
-_HAS_IT = "import importlib.util as i, sys; sys.exit(i.find_spec('tensorboard.main') is None)"
+_HAS_IT = (
+    "import importlib.util as i, sys; sys.exit(i.find_spec('tensorboard.main') is None)"
+)
 
 
 class Server(Protocol):
@@ -48,7 +50,9 @@ class Server(Protocol):
 class Elsewhere(Protocol):
     """What engines can do whose jobs run on other machines."""
 
-    def open_board(self, run: Id, port: int, tell: Callable[[str], None]) -> "Door | None":
+    def open_board(
+        self, run: Id, port: int, tell: Callable[[str], None]
+    ) -> "Door | None":
         """Return a way to the TensorBoard of a run through a port of this machine, None where it runs none.
 
         One that is about to begin is waited for.
@@ -104,7 +108,12 @@ class Board:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -121,7 +130,10 @@ class _Process:
 
     def failure(self) -> RiseMLError:
         """Return the error that says how it ended."""
-        return RiseMLError(f"tensorboard has ended with status {self._process.returncode}", _last_words(self._log))
+        return RiseMLError(
+            f"tensorboard has ended with status {self._process.returncode}",
+            _last_words(self._log),
+        )
 
     def goes_on(self) -> bool:
         """Whether it has not ended."""
@@ -139,14 +151,21 @@ class _Process:
             self._log.close()
 
     def _signal(self, number: int) -> None:
-        with suppress(ProcessLookupError, PermissionError):  # macOS: of a group that has ended
+        with suppress(
+            ProcessLookupError, PermissionError
+        ):  # macOS: of a group that has ended
             os.killpg(self._process.pid, number)
 
 
 class _Mirror:
     """A TensorBoard of this machine over files that a thread keeps bringing from elsewhere."""
 
-    def __init__(self, board: Board, folder: "tempfile.TemporaryDirectory[str]", fetch: Callable[[], object]) -> None:
+    def __init__(
+        self,
+        board: Board,
+        folder: "tempfile.TemporaryDirectory[str]",
+        fetch: Callable[[], object],
+    ) -> None:
         self._board, self._folder, self._fetch = board, folder, fetch
         self._closed = threading.Event()
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -172,7 +191,9 @@ class _Mirror:
 def answers(url: str) -> bool:
     """Whether somebody answers there by HTTP, whatever it is; proxies are none of our business here."""
     parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_GRACE)
+    connection = http.client.HTTPConnection(
+        parts.hostname or "", parts.port, timeout=_GRACE
+    )
     try:
         connection.request("GET", parts.path or "/")
         connection.getresponse()
@@ -183,7 +204,9 @@ def answers(url: str) -> bool:
     return True
 
 
-def await_answer(url: str, goes_on: Callable[[], bool], patience: float | None = None) -> bool:
+def await_answer(
+    url: str, goes_on: Callable[[], bool], patience: float | None = None
+) -> bool:
     """Wait until an address answers; False where its server is gone before, or `patience` seconds are over."""
     limit = None if patience is None else time.monotonic() + patience
     while not answers(url):
@@ -193,7 +216,9 @@ def await_answer(url: str, goes_on: Callable[[], bool], patience: float | None =
     return True
 
 
-def own(find: Callable[[], str | None], run: str, tell: Callable[[str], None]) -> Board | None:
+def own(
+    find: Callable[[], str | None], run: str, tell: Callable[[str], None]
+) -> Board | None:
     """Return the TensorBoard that a run has where `find` says, once it answers; None where there is none that does."""
     url = find()
     if url is None:
@@ -202,12 +227,18 @@ def own(find: Callable[[], str | None], run: str, tell: Callable[[str], None]) -
         tell(f"TensorBoard is about to begin at {url} ...")
         if not await_answer(url, lambda: find() == url, PATIENCE):
             gone = find() != url
-            tell("It has ended." if gone else f"It does not answer; `riseml logs {run}.tensorboard` says why.")
+            tell(
+                "It has ended."
+                if gone
+                else f"It does not answer; `riseml logs {run}.tensorboard` says why."
+            )
             return None
     return Board(url)
 
 
-def serve(folder: Path, port: int, tell: Callable[[str], None], what: str = "") -> Board:
+def serve(
+    folder: Path, port: int, tell: Callable[[str], None], what: str = ""
+) -> Board:
     """Start the user's TensorBoard over a folder, and return once it answers; `port` 0 is any free one.
 
     `what` the folder is told as, if not by its path.
@@ -242,7 +273,9 @@ def serve(folder: Path, port: int, tell: Callable[[str], None], what: str = "") 
     return Board(url, server)
 
 
-def elsewhere(engine: Elsewhere, run: Id, port: int, tell: Callable[[str], None]) -> Board:
+def elsewhere(
+    engine: Elsewhere, run: Id, port: int, tell: Callable[[str], None]
+) -> Board:
     """Return the TensorBoard of a run on other machines: its own, else one of this machine over a copy of its events.
 
     Raises:
@@ -257,13 +290,20 @@ def elsewhere(engine: Elsewhere, run: Id, port: int, tell: Callable[[str], None]
     folder = tempfile.TemporaryDirectory(prefix="riseml-events-")
     try:
         fetch = engine.events(run, Path(folder.name))
-        board = serve(Path(folder.name), port, tell, f"a copy of what {run} has written") if fetch() else None
+        board = (
+            serve(Path(folder.name), port, tell, f"a copy of what {run} has written")
+            if fetch()
+            else None
+        )
     except BaseException:
         folder.cleanup()
         raise
     if board is None:
         folder.cleanup()
-        raise NotFoundError(f"{run} has written nothing for TensorBoard", "Jobs write its events below $OUTPUT_DIR.")
+        raise NotFoundError(
+            f"{run} has written nothing for TensorBoard",
+            "Jobs write its events below $OUTPUT_DIR.",
+        )
     return Board(board.url, _Mirror(board, folder, fetch))
 
 
@@ -276,7 +316,12 @@ def command() -> list[str]:
     if found := shutil.which("tensorboard"):
         return [found]
     for python in _pythons():
-        if subprocess.run([python, "-c", _HAS_IT], capture_output=True, check=False).returncode == 0:
+        if (
+            subprocess.run(
+                [python, "-c", _HAS_IT], capture_output=True, check=False
+            ).returncode
+            == 0
+        ):
             return [python, "-m", "tensorboard.main"]
     raise RiseMLError(
         "there is no tensorboard in your environment",
@@ -297,7 +342,9 @@ def _free(port: int) -> int:
             probe.bind((_HERE, port))
         except OSError as error:
             advice = "Without a port, a free one is taken."
-            raise RiseMLError(f"port {port} cannot be used: {error.strerror}", advice) from None
+            raise RiseMLError(
+                f"port {port} cannot be used: {error.strerror}", advice
+            ) from None
         return int(probe.getsockname()[1])
 
 

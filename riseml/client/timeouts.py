@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def ticking(items: Iterator[T], seconds: float | Callable[[], float]) -> Iterator[T | None]:
+def ticking(
+    items: Iterator[T], seconds: float | Callable[[], float]
+) -> Iterator[T | None]:
     """Yield what `items` yields, and None whenever nothing has come for `seconds` (a function is asked each time).
 
     The iterator is read by a thread of its own, which does not keep the process alive. Its errors come out here.
@@ -15,10 +17,14 @@ def ticking(items: Iterator[T], seconds: float | Callable[[], float]) -> Iterato
     from threading import Thread
 
     queue: SimpleQueue[tuple[str, Any]] = SimpleQueue()
-    Thread(target=_pump, args=(items, queue.put), daemon=True, name="riseml-ticking").start()
+    Thread(
+        target=_pump, args=(items, queue.put), daemon=True, name="riseml-ticking"
+    ).start()
     while True:
         try:
-            kind, item = queue.get(timeout=max(seconds() if callable(seconds) else seconds, 0.0))
+            kind, item = queue.get(
+                timeout=max(seconds() if callable(seconds) else seconds, 0.0)
+            )
         except Empty:
             yield None
             continue

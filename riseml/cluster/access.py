@@ -33,20 +33,28 @@ def by_key(key: str, *, server: str = "") -> Entry:
     """
     found = keys.decode(key)
     if server:
-        found = replace(found, server=(server if "://" in server else f"https://{server}").rstrip("/"))
+        found = replace(
+            found,
+            server=(server if "://" in server else f"https://{server}").rstrip("/"),
+        )
     if urlsplit(found.server).scheme != "https":
         raise InvalidInputError(
-            f"{found.server} does not begin with https://", "RiseML sends a key over TLS only; leave http:// away."
+            f"{found.server} does not begin with https://",
+            "RiseML sends a key over TLS only; leave http:// away.",
         )
     cluster = {"server": found.server}
     if found.authority:
-        cluster["certificate-authority-data"] = base64.b64encode(found.authority.encode()).decode()
+        cluster["certificate-authority-data"] = base64.b64encode(
+            found.authority.encode()
+        ).decode()
     user = {"name": found.user, "api-key": found.token, "namespace": found.namespace}
     name = f"{found.user}@{urlsplit(found.server).hostname}"
     return Entry(found, user, cluster, name)
 
 
-def by_kubeconfig(file: str | None, context: str | None, namespace: str | None) -> Entry:
+def by_kubeconfig(
+    file: str | None, context: str | None, namespace: str | None
+) -> Entry:
     """Return what a kubeconfig says; the user is the one whose namespace it names.
 
     Raises:
@@ -56,7 +64,12 @@ def by_kubeconfig(file: str | None, context: str | None, namespace: str | None) 
     found = from_kubeconfig(chosen, context)
     place = namespace or found.namespace
     user = {"kubeconfig": chosen or _usual(), "context": found.name, "namespace": place}
-    return Entry(replace(found, namespace=place, user=place.removeprefix("riseml-")), user, {}, found.name)
+    return Entry(
+        replace(found, namespace=place, user=place.removeprefix("riseml-")),
+        user,
+        {},
+        found.name,
+    )
 
 
 def verified(entry: Entry, *, argo: str = "") -> Entry:
@@ -82,11 +95,16 @@ def verified(entry: Entry, *, argo: str = "") -> Entry:
     parts = urlsplit(server)
     if server and parts.scheme != "https" and parts.hostname not in _HERE:
         raise InvalidInputError(
-            f"the Argo Server {server} does not begin with https://", "RiseML sends a key over TLS only."
+            f"the Argo Server {server} does not begin with https://",
+            "RiseML sends a key over TLS only.",
         )
-    connection = replace(connection, user=str(told.get("user") or connection.user), argo=server)
+    connection = replace(
+        connection, user=str(told.get("user") or connection.user), argo=server
+    )
     return replace(
-        entry, connection=connection, cluster={**entry.cluster, **({"argo-server": server} if server else {})}
+        entry,
+        connection=connection,
+        cluster={**entry.cluster, **({"argo-server": server} if server else {})},
     )
 
 
@@ -99,7 +117,9 @@ def remember(file: Path, entry: Entry, name: str = "") -> str:
     """
     name = name or entry.name
     if name == contexts.LOCAL:
-        raise InvalidInputError(f"'{name}' means this machine", "Give the context another name with --name.")
+        raise InvalidInputError(
+            f"'{name}' means this machine", "Give the context another name with --name."
+        )
     known = contexts.load(file)
     known.put(name, entry.cluster, entry.user)
     known.save()
@@ -108,6 +128,10 @@ def remember(file: Path, entry: Entry, name: str = "") -> str:
 
 def _usual() -> str:
     """Return the kubeconfig that everybody takes: the first of KUBECONFIG that is there."""
-    files = [Path(each) for each in os.environ.get("KUBECONFIG", "").split(os.pathsep) if each]
+    files = [
+        Path(each)
+        for each in os.environ.get("KUBECONFIG", "").split(os.pathsep)
+        if each
+    ]
     files.append(Path("~/.kube/config").expanduser())
     return str(next((each for each in files if each.exists()), files[0]).absolute())

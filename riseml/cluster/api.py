@@ -54,12 +54,18 @@ class RefusedError(RiseMLError):
 
 
 _MEANING: Mapping[int, type[RiseMLError]] = {404: NotFoundError, 409: ConflictError}
-_POLICIES = ("exceeded quota", "violates PodSecurity", "denied")  # in a 403 that is no question of rights
+_POLICIES = (
+    "exceeded quota",
+    "violates PodSecurity",
+    "denied",
+)  # in a 403 that is no question of rights
 
 
 def path(plural: str, namespace: str | None = None, name: str | None = None) -> str:
     """Return the path of a kind's objects, in one namespace or (None) in all, or of the one called `name`."""
-    group = _CLUSTER.get(plural) or next(group for group, (_, kinds) in _GROUPS.items() if plural in kinds)
+    group = _CLUSTER.get(plural) or next(
+        group for group, (_, kinds) in _GROUPS.items() if plural in kinds
+    )
     place = f"/namespaces/{namespace}" if namespace else ""
     return f"{group}{place}/{plural}" + (f"/{name}" if name else "")
 
@@ -67,7 +73,9 @@ def path(plural: str, namespace: str | None = None, name: str | None = None) -> 
 def path_of(body: Mapping[str, Any], namespace: str | None = None) -> str:
     """Return the path of the object that `body` describes; `namespace` is where it goes if it does not say."""
     kind, version = body["kind"], body["apiVersion"]
-    plural = kind.lower() + ("ies" if kind.endswith("y") else "es" if kind.endswith("s") else "s")
+    plural = kind.lower() + (
+        "ies" if kind.endswith("y") else "es" if kind.endswith("s") else "s"
+    )
     plural = plural.replace("yies", "ies")
     group = f"/api/{version}" if "/" not in version else f"/apis/{version}"
     place = body["metadata"].get("namespace", namespace)
@@ -89,7 +97,9 @@ class Api:
     def tls(self) -> ssl.SSLContext:
         """What the server's certificate is checked with, always."""
         context = ssl.create_default_context(cadata=self.connection.authority or None)
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # clusters' own authorities leave out what RFC 5280 wants
+        context.verify_flags &= (
+            ~ssl.VERIFY_X509_STRICT
+        )  # clusters' own authorities leave out what RFC 5280 wants
         if self.connection.certificate:
             context.load_cert_chain(*self.connection.certificate)
         return context
@@ -104,7 +114,15 @@ class Api:
 
     @cached_property
     def _pool(self) -> urllib3.PoolManager:
-        retries = Retry(total=None, connect=_TRIES, read=False, status=0, other=0, redirect=0, backoff_factor=0.2)
+        retries = Retry(
+            total=None,
+            connect=_TRIES,
+            read=False,
+            status=0,
+            other=0,
+            redirect=0,
+            backoff_factor=0.2,
+        )
         return urllib3.PoolManager(ssl_context=self.tls, maxsize=16, retries=retries)
 
     # Read
@@ -120,9 +138,15 @@ class Api:
         except NotFoundError:
             return None
 
-    def items(self, at: str, *, metadata: bool = False, **query: Any) -> Iterator[Object]:
+    def items(
+        self, at: str, *, metadata: bool = False, **query: Any
+    ) -> Iterator[Object]:
         """Yield the objects of a list, a page at a time; with `metadata` no more of each than that."""
-        accept = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1" if metadata else "application/json"
+        accept = (
+            "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+            if metadata
+            else "application/json"
+        )
         query.setdefault("limit", 0 if query.get("resourceVersion") == CACHED else PAGE)
         while True:
             page = self._ask("GET", at, query=query, headers={"Accept": accept})
@@ -132,13 +156,19 @@ class Api:
                 return
             query["continue"] = following
 
-    def watch(self, at: str, *, version: str = "", seconds: int = 300, **query: Any) -> Iterator[tuple[str, Object]]:
+    def watch(
+        self, at: str, *, version: str = "", seconds: int = 300, **query: Any
+    ) -> Iterator[tuple[str, Object]]:
         """Yield (`ADDED`, `MODIFIED`, `DELETED`, `BOOKMARK`, `ERROR`; object) from a version on, at most so long.
 
         Raises:
             UnreachableError: the connection broke; whoever watches goes on with a new look.
         """
-        query |= {"watch": "true", "timeoutSeconds": seconds, "allowWatchBookmarks": "true"}
+        query |= {
+            "watch": "true",
+            "timeoutSeconds": seconds,
+            "allowWatchBookmarks": "true",
+        }
         if version:
             query["resourceVersion"] = version
         response = self.open(at, timeout=seconds + _READ, **query)
@@ -171,13 +201,21 @@ class Api:
             return False
         return True
 
-    def apply(self, body: Mapping[str, Any], namespace: str | None = None, *, dry_run: bool = False) -> Object:
+    def apply(
+        self,
+        body: Mapping[str, Any],
+        namespace: str | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> Object:
         """Make the object as `body` says and keep what others have set in it (server-side apply)."""
         query: dict[str, Any] = {"fieldManager": MANAGER, "force": "true"}
         if dry_run:
             query["dryRun"] = "All"
         kind = {"Content-Type": "application/apply-patch+yaml"}  # JSON is YAML
-        return self._ask("PATCH", path_of(body, namespace), body=body, query=query, headers=kind)
+        return self._ask(
+            "PATCH", path_of(body, namespace), body=body, query=query, headers=kind
+        )
 
     def patch(self, at: str, body: Mapping[str, Any]) -> Object:
         """Merge `body` into an object; None takes a field away.
@@ -187,14 +225,22 @@ class Api:
         Raises:
             ConflictError: the object has another resourceVersion by now.
         """
-        return self._ask("PATCH", at, body=body, headers={"Content-Type": "application/merge-patch+json"})
+        return self._ask(
+            "PATCH",
+            at,
+            body=body,
+            headers={"Content-Type": "application/merge-patch+json"},
+        )
 
     def update(self, at: str, change: Callable[[Object], Mapping[str, Any]]) -> Object:
         """Patch an object by what `change` makes of it as it is, again if somebody else was faster."""
         while True:
             before = self.get(at)
             body = dict(change(before))
-            body["metadata"] = {**body.get("metadata", {}), "resourceVersion": before["metadata"]["resourceVersion"]}
+            body["metadata"] = {
+                **body.get("metadata", {}),
+                "resourceVersion": before["metadata"]["resourceVersion"],
+            }
             try:
                 return self.patch(at, body)
             except ConflictError:
@@ -203,14 +249,31 @@ class Api:
     def delete(self, at: str, **options: Any) -> bool:
         """Delete an object; return whether there was one."""
         try:
-            self._ask("DELETE", at, body={"apiVersion": "v1", "kind": "DeleteOptions", **options})
+            self._ask(
+                "DELETE",
+                at,
+                body={"apiVersion": "v1", "kind": "DeleteOptions", **options},
+            )
         except NotFoundError:
             return False
         return True
 
-    def may(self, verb: str, resource: str, namespace: str, *, group: str = "", subresource: str = "") -> bool:
+    def may(
+        self,
+        verb: str,
+        resource: str,
+        namespace: str,
+        *,
+        group: str = "",
+        subresource: str = "",
+    ) -> bool:
         """Whether whoever asks may do something (SelfSubjectAccessReview)."""
-        wanted = {"verb": verb, "resource": resource, "namespace": namespace, "group": group}
+        wanted = {
+            "verb": verb,
+            "resource": resource,
+            "namespace": namespace,
+            "group": group,
+        }
         if subresource:
             wanted["subresource"] = subresource
         body = {
@@ -218,7 +281,9 @@ class Api:
             "kind": "SelfSubjectAccessReview",
             "spec": {"resourceAttributes": wanted},
         }
-        answer = self.create("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body)
+        answer = self.create(
+            "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews", body
+        )
         return bool(answer["status"].get("allowed"))
 
     # How it is done
@@ -247,24 +312,44 @@ class Api:
         told.update(headers or {})
         limit = Timeout(connect=_CONNECT, read=timeout)
         try:
-            response = self._pool.request(method, url, body=data, headers=told, timeout=limit, preload_content=preload)
+            response = self._pool.request(
+                method,
+                url,
+                body=data,
+                headers=told,
+                timeout=limit,
+                preload_content=preload,
+            )
         except HTTPError as error:
             raise self._unreachable(error) from None
         if response.status >= 400:  # noqa: PLR2004
-            raise refusal(response.status, response.read() if not preload else response.data, self.connection)
+            raise refusal(
+                response.status,
+                response.read() if not preload else response.data,
+                self.connection,
+            )
         return response
 
     def _unreachable(self, error: HTTPError) -> UnreachableError:
-        cause: BaseException = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+        cause: BaseException = (
+            error.reason if isinstance(error, MaxRetryError) and error.reason else error
+        )
         where = self.connection.server
         if isinstance(cause, SSLError):
             return UnreachableError(
                 f"the cluster at {where} is not the one of this key: {cause}",
                 "Ask your administrator for a new API key, and use it with `riseml user login`.",
             )
-        words = "refuses connections" if isinstance(cause, NewConnectionError) else "does not answer"
+        words = (
+            "refuses connections"
+            if isinstance(cause, NewConnectionError)
+            else "does not answer"
+        )
         detail = str(cause).rpartition(": ")[2]
-        return UnreachableError(f"the cluster at {where} {words} ({detail})", "Is the network up? Try again later.")
+        return UnreachableError(
+            f"the cluster at {where} {words} ({detail})",
+            "Is the network up? Try again later.",
+        )
 
 
 def refusal(status: int, data: bytes, connection: Connection) -> RiseMLError:
@@ -279,11 +364,15 @@ def refusal(status: int, data: bytes, connection: Connection) -> RiseMLError:
             "It may have been withdrawn: ask your administrator, and use the new one with `riseml user login`.",
         )
     if status == 403 and not any(words in message for words in _POLICIES):  # noqa: PLR2004
-        return NotAllowedError(f"not allowed: {message}", "Your administrator can say what you may do.")
+        return NotAllowedError(
+            f"not allowed: {message}", "Your administrator can say what you may do."
+        )
     if status in _MEANING:
         return _MEANING[status](message or f"the cluster answers {status}")
     if status in {429, 500, 502, 503, 504}:
-        return UnreachableError(f"the cluster at {connection.server} cannot answer now: {message or status}")
+        return UnreachableError(
+            f"the cluster at {connection.server} cannot answer now: {message or status}"
+        )
     return RefusedError(message or f"the cluster answers {status}")
 
 
@@ -292,6 +381,8 @@ def _pieces(response: Any) -> Iterator[bytes]:
     try:
         yield from response.stream(1 << 16, decode_content=True)
     except (HTTPError, OSError) as error:
-        raise UnreachableError(f"the connection to the cluster broke: {error}") from None
+        raise UnreachableError(
+            f"the connection to the cluster broke: {error}"
+        ) from None
     finally:
         response.close()

@@ -25,7 +25,9 @@ class Connection:
     name: str = ""  # the context's
 
 
-def from_kubeconfig(path: str | Path | None = None, context: str | None = None) -> Connection:
+def from_kubeconfig(
+    path: str | Path | None = None, context: str | None = None
+) -> Connection:
     """Return the connection of a kubeconfig's context; None: KUBECONFIG or ~/.kube/config, and its current one.
 
     Raises:
@@ -42,14 +44,23 @@ def from_kubeconfig(path: str | Path | None = None, context: str | None = None) 
         text = str(error).strip()
         if "exec" in text:
             raise UnreachableError(
-                f"the kubeconfig's login has failed: {text}", "Log in to the cluster anew."
+                f"the kubeconfig's login has failed: {text}",
+                "Log in to the cluster anew.",
             ) from None
         advice = "Let KUBECONFIG name a kubeconfig, or use `riseml user login` with an API key."
         raise InvalidInputError(f"no usable kubeconfig: {text}", advice) from None
     chosen = next((each for each in known if each["name"] == context), active)
-    authority = Path(settings.ssl_ca_cert).read_text("utf-8") if settings.ssl_ca_cert else ""
-    token = str(settings.api_key.get("authorization") or "").removeprefix("Bearer ").strip()
-    pair = (settings.cert_file, settings.key_file) if settings.cert_file and settings.key_file else None
+    authority = (
+        Path(settings.ssl_ca_cert).read_text("utf-8") if settings.ssl_ca_cert else ""
+    )
+    token = (
+        str(settings.api_key.get("authorization") or "").removeprefix("Bearer ").strip()
+    )
+    pair = (
+        (settings.cert_file, settings.key_file)
+        if settings.cert_file and settings.key_file
+        else None
+    )
     if not settings.verify_ssl:
         raise InvalidInputError(
             f"the kubeconfig's context {chosen['name']} does without TLS verification",

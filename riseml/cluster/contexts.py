@@ -69,7 +69,8 @@ class Contexts:
         if chosen is None:
             known = ", ".join(self.names) or "none yet"
             raise NotFoundError(
-                f"there is no context '{name}'", f"Contexts are: {known}. `riseml user login` adds one."
+                f"there is no context '{name}'",
+                f"Contexts are: {known}. `riseml user login` adds one.",
             )
         cluster = self._entry("clusters", chosen.get("cluster"), "cluster") or {}
         user = self._entry("users", chosen.get("user"), "user") or {}
@@ -78,15 +79,25 @@ class Contexts:
             found = from_kubeconfig(user["kubeconfig"], user.get("context"))
             namespace = str(user.get("namespace") or found.namespace)
             return Connection(
-                **{**vars(found), "namespace": namespace, "user": _user(user, namespace), "argo": argo, "name": name}
+                **{
+                    **vars(found),
+                    "namespace": namespace,
+                    "user": _user(user, namespace),
+                    "argo": argo,
+                    "name": name,
+                }
             )
         if not cluster.get("server") or not user.get("api-key"):
             raise InvalidInputError(
                 f"the context '{name}' in {self.path} does not name a server and a key",
                 "It may be of RiseML 1. `riseml user login` writes a new one.",
             )
-        authority = base64.b64decode(cluster.get("certificate-authority-data") or "").decode()
-        namespace = str(user.get("namespace") or f"riseml-{user.get('name', '')}".lower())
+        authority = base64.b64decode(
+            cluster.get("certificate-authority-data") or ""
+        ).decode()
+        namespace = str(
+            user.get("namespace") or f"riseml-{user.get('name', '')}".lower()
+        )
         return Connection(
             server=str(cluster["server"]).rstrip("/"),
             authority=authority,
@@ -105,7 +116,9 @@ class Contexts:
             ("clusters", "cluster", cluster),
             ("users", "user", user),
         ):
-            self.content[kind] = [each for each in self._list(kind) if each.get("name") != name]
+            self.content[kind] = [
+                each for each in self._list(kind) if each.get("name") != name
+            ]
             self.content[kind].append({"name": name, key: value})
         self.content["current-context"] = name
 
@@ -117,7 +130,9 @@ class Contexts:
         """
         if name != LOCAL and name not in self.names:
             known = ", ".join([LOCAL, *self.names])
-            raise NotFoundError(f"there is no context '{name}'", f"Contexts are: {known}.")
+            raise NotFoundError(
+                f"there is no context '{name}'", f"Contexts are: {known}."
+            )
         self.content["current-context"] = "" if name == LOCAL else name
 
     def save(self) -> None:
@@ -129,26 +144,42 @@ class Contexts:
         part = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            with os.fdopen(
+                os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+                "w",
+                encoding="utf-8",
+            ) as file:
                 yaml.safe_dump(self.content, file, sort_keys=False, allow_unicode=True)
             part.replace(self.path)
         except OSError as error:
             advice = "Make it writable for you, or let RISEML_CONFIG name another file."
-            raise HomeError(f"{self.path} cannot be written: {error.strerror}", advice) from error
+            raise HomeError(
+                f"{self.path} cannot be written: {error.strerror}", advice
+            ) from error
 
     def _list(self, kind: str) -> list[dict[str, Any]]:
         found = self.content.get(kind)
-        return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+        return (
+            [each for each in found if isinstance(each, dict)]
+            if isinstance(found, list)
+            else []
+        )
 
     def _entry(self, kind: str, name: Any, key: str) -> dict[str, Any] | None:
-        entry = next((each.get(key) for each in self._list(kind) if each.get("name") == name), None)
+        entry = next(
+            (each.get(key) for each in self._list(kind) if each.get("name") == name),
+            None,
+        )
         return entry if isinstance(entry, dict) else None
 
 
 def load(path: Path) -> Contexts:
     """Return the contexts of a settings file, none where it is not there; `settings.load` finds what is wrong in it."""
     try:
-        content = yaml.load(path.read_text("utf-8"), getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 safe
+        content = yaml.load(
+            path.read_text("utf-8"),
+            getattr(yaml, "CSafeLoader", yaml.SafeLoader),  # noqa: S506 safe
+        )
     except (OSError, ValueError, yaml.YAMLError):
         content = None
     return Contexts(path, content if isinstance(content, dict) else {})

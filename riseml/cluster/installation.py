@@ -25,7 +25,9 @@ _PARTS = {
     "buildkit.yaml": "buildkit",
     "registry.yaml": "registry",
 }  # file: the section of the values that says `deploy`
-_OWN = frozenset({"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid"})
+_OWN = frozenset(
+    {"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid"}
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,11 @@ def objects(values: Values) -> list[Object]:
 def argo_settings(values: Values) -> Object:
     """Return what Argo's controller must be told, as its ConfigMap says it."""
     argo = values["argo"]
-    told = {key: yaml.safe_dump(argo[key]) for key in ("executor", "nodeEvents", "workflowEvents") if argo[key]}
+    told = {
+        key: yaml.safe_dump(argo[key])
+        for key in ("executor", "nodeEvents", "workflowEvents")
+        if argo[key]
+    }
     if argo["instanceId"]:
         told["instanceID"] = argo["instanceId"]
     metadata = {"name": argo["configMap"], "namespace": argo["namespace"]}
@@ -77,9 +83,19 @@ def plan(api: Api, values: Values, now: datetime) -> list[Step]:
     steps = [_step(api, body) for body in wanted]
     if values["buildkit"]["deploy"] and certificates.are_due(api, now):
         for name in (certificates.SERVER, certificates.CLIENT):
-            body = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": SYSTEM}}
+            body = {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": name, "namespace": SYSTEM},
+            }
             is_there = api.find(path("secrets", SYSTEM, name)) is not None
-            steps.append(Step(body, "changed" if is_there else "created", ("data",) if is_there else ()))
+            steps.append(
+                Step(
+                    body,
+                    "changed" if is_there else "created",
+                    ("data",) if is_there else (),
+                )
+            )
     return [*steps, *_superfluous(api, wanted)]
 
 
@@ -90,10 +106,14 @@ def apply(api: Api, values: Values, steps: Sequence[Step], now: datetime) -> Non
             api.delete(path_of(step.body), propagationPolicy="Background")
         elif step.outcome != "unchanged" and step.body["kind"] != "Secret":
             api.apply(step.body)
-        if step.body["kind"] == "Namespace" and any(each.body["kind"] == "Secret" for each in steps):
+        if step.body["kind"] == "Namespace" and any(
+            each.body["kind"] == "Secret" for each in steps
+        ):
             for body in certificates.secrets(now):  # before the pod that mounts them
                 api.apply(_marked(body))
-            api.delete(path("pods", SYSTEM), query={"labelSelector": "app=buildkitd"})  # has read the former ones
+            api.delete(
+                path("pods", SYSTEM), query={"labelSelector": "app=buildkitd"}
+            )  # has read the former ones
     if values["buildkit"]["deploy"]:
         certificates.distribute(api)
 
@@ -101,13 +121,20 @@ def apply(api: Api, values: Values, steps: Sequence[Step], now: datetime) -> Non
 def not_ready(api: Api) -> list[str]:
     """Return the names of Deployments of the system that do not serve."""
     found = api.items(path("deployments", SYSTEM))
-    return [each["metadata"]["name"] for each in found if not each.get("status", {}).get("availableReplicas")]
+    return [
+        each["metadata"]["name"]
+        for each in found
+        if not each.get("status", {}).get("availableReplicas")
+    ]
 
 
 def users_there(api: Api) -> list[str]:
     """Return the namespaces of users."""
     return [
-        each["metadata"]["name"] for each in api.items(path("namespaces"), metadata=True, labelSelector=labels.USER)
+        each["metadata"]["name"]
+        for each in api.items(
+            path("namespaces"), metadata=True, labelSelector=labels.USER
+        )
     ]
 
 
@@ -119,10 +146,15 @@ def removable(api: Api, *, users: bool) -> list[Object]:
     places = users_there(api)
     found: list[Object] = []
     if users:
-        found += ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}} for place in places)
+        found += (
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}}
+            for place in places
+        )
     if users or not places:
         found += namespace_objects.read(namespace_objects.POLICY)
-    found += (body for body in _read("rights.yaml") if "namespace" not in body["metadata"])
+    found += (
+        body for body in _read("rights.yaml") if "namespace" not in body["metadata"]
+    )
     found += _read("namespace.yaml")  # takes everything in it along
     return [body for body in found if api.find(path_of(body)) is not None]
 
@@ -140,7 +172,13 @@ def _read(file: str) -> list[Object]:
 
 def _marked(body: Object) -> Object:
     metadata = body["metadata"]
-    return {**body, "metadata": {**metadata, "labels": {**metadata.get("labels", {}), PART: "riseml"}}}
+    return {
+        **body,
+        "metadata": {
+            **metadata,
+            "labels": {**metadata.get("labels", {}), PART: "riseml"},
+        },
+    }
 
 
 def _adapted(body: Object, values: Values) -> Object:
@@ -153,11 +191,15 @@ def _adapted(body: Object, values: Values) -> Object:
         settled = {"nodeSelector": selector, "tolerations": values["tolerations"]}
         pod |= {key: value for key, value in settled.items() if value}
         if values["imagePullSecrets"]:
-            pod["imagePullSecrets"] = [{"name": each} for each in values["imagePullSecrets"]]
+            pod["imagePullSecrets"] = [
+                {"name": each} for each in values["imagePullSecrets"]
+            ]
         if name == "buildkitd":
             _adapt_buildkit(pod, section)
             digest = hashlib.sha256(_configuration(values).encode()).hexdigest()[:16]
-            body["spec"]["template"]["metadata"]["annotations"]["riseml.io/configuration"] = digest  # restarts it
+            body["spec"]["template"]["metadata"]["annotations"][
+                "riseml.io/configuration"
+            ] = digest  # restarts it
     elif kind == "ConfigMap":
         body["data"]["buildkitd.toml"] = _configuration(values)
     elif kind == "PersistentVolumeClaim":
@@ -171,7 +213,11 @@ def _adapted(body: Object, values: Values) -> Object:
 
 def _configuration(values: Values) -> str:
     registry = values["registry"]
-    return f'[registry."{registry["address"]}"]\n  http = true\n' if registry["insecure"] else ""
+    return (
+        f'[registry."{registry["address"]}"]\n  http = true\n'
+        if registry["insecure"]
+        else ""
+    )
 
 
 def _adapt_buildkit(pod: Object, section: Mapping[str, Any]) -> None:
@@ -179,7 +225,9 @@ def _adapt_buildkit(pod: Object, section: Mapping[str, Any]) -> None:
     if not section["rootless"]:
         container["securityContext"] = {"privileged": True}
         container["args"].remove("--oci-worker-no-process-sandbox")
-        (cache,) = (each for each in container["volumeMounts"] if each["name"] == "cache")
+        (cache,) = (
+            each for each in container["volumeMounts"] if each["name"] == "cache"
+        )
         cache["mountPath"] = "/var/lib/buildkit"
     container["args"] += section["arguments"]
     if section["command"]:
@@ -216,7 +264,11 @@ def differences(before: Any, after: Any, at: str = "") -> Iterator[str]:
         for key in sorted({*before, *after}):
             if not (at in {"", "metadata."} and key in _OWN | {"status"}):
                 yield from differences(before.get(key), after.get(key), f"{at}{key}.")
-    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+    elif (
+        isinstance(before, list)
+        and isinstance(after, list)
+        and len(before) == len(after)
+    ):
         for index, pair in enumerate(zip(before, after, strict=True)):
             yield from differences(*pair, f"{at}{index}.")
     elif before != after:

@@ -42,7 +42,9 @@ def decode(key: str) -> Connection:
         raise InvalidInputError("that is no API key of RiseML 2", advice)
     try:
         text = text.removeprefix(_MARK)
-        packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+        packed = base64.b64decode(
+            text + "=" * (-len(text) % 4), altchars=b"-_", validate=True
+        )
         reader = zlib.decompressobj()
         told = json.loads(reader.decompress(packed, _LARGEST))
         return Connection(
@@ -53,4 +55,6 @@ def decode(key: str) -> Connection:
             user=str(told["user"]),
         )
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError):
-        raise InvalidInputError("the API key is not whole", "Copy all of it, from `riseml1.` to its end.") from None
+        raise InvalidInputError(
+            "the API key is not whole", "Copy all of it, from `riseml1.` to its end."
+        ) from None

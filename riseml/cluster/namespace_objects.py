@@ -65,14 +65,20 @@ def settled(offer: Offer) -> list[Object]:
     (container,) = store["spec"]["template"]["spec"]["containers"]
     container["image"] = offer.image or container["image"]
     if pull := offer.target.get("pull_secrets"):
-        store["spec"]["template"]["spec"]["imagePullSecrets"] = [{"name": name} for name in pull]
+        store["spec"]["template"]["spec"]["imagePullSecrets"] = [
+            {"name": name} for name in pull
+        ]
     return [*read("accounts.yaml"), *read("rights.yaml"), *read("service.yaml"), store]
 
 
 def settings(user: str, offer: Offer) -> list[Object]:
     """Return the objects that are made once and belong to the user then, the ConfigMap SETTINGS first."""
     objects = read("settings.yaml")
-    (first,) = (each for each in objects if each["kind"] == "ConfigMap" and each["metadata"]["name"] == SETTINGS)
+    (first,) = (
+        each
+        for each in objects
+        if each["kind"] == "ConfigMap" and each["metadata"]["name"] == SETTINGS
+    )
     first["data"] |= told(user, offer)
     return [first, *(each for each in objects if each is not first)]
 
@@ -88,7 +94,9 @@ def claims(user: str, offer: Offer) -> Iterator[tuple[Object, Object | None]]:
     place = namespace_of(user)
     for claim in read("claims.yaml"):
         name, spec = claim["metadata"]["name"], claim["spec"]
-        size = {"storage": offer.sizes.get(name) or spec["resources"]["requests"]["storage"]}
+        size = {
+            "storage": offer.sizes.get(name) or spec["resources"]["requests"]["storage"]
+        }
         spec["resources"]["requests"] = size
         if offer.volumes is None:
             if offer.storage_class is not None:
@@ -115,7 +123,9 @@ def claims(user: str, offer: Offer) -> Iterator[tuple[Object, Object | None]]:
         )
 
 
-def quota(limits: Mapping[str, str | None], before: Mapping[str, str], gpu_resource: str) -> Object | None:
+def quota(
+    limits: Mapping[str, str | None], before: Mapping[str, str], gpu_resource: str
+) -> Object | None:
     """Return the ResourceQuota of a user who had `before`, None for no limit at all.
 
     `limits` has cpus, mem and gpus, as riseml.yml writes them; None takes a limit away, and what is not named stays.
@@ -132,7 +142,12 @@ def quota(limits: Mapping[str, str | None], before: Mapping[str, str], gpu_resou
             hard[resource] = _amount(name, text)
     if not hard:
         return None
-    return {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": QUOTA}, "spec": {"hard": hard}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": QUOTA},
+        "spec": {"hard": hard},
+    }
 
 
 def _amount(name: str, text: str) -> str:

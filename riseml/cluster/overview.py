@@ -40,8 +40,14 @@ class Versions:
 
 def nodes(api: Api, gpu_resource: str) -> list[Node]:
     """Return the schedulable nodes by name."""
-    found = (each for each in api.items(path("nodes")) if not each.get("spec", {}).get("unschedulable"))
-    return sorted((node(each, gpu_resource) for each in found), key=lambda each: each.name)
+    found = (
+        each
+        for each in api.items(path("nodes"))
+        if not each.get("spec", {}).get("unschedulable")
+    )
+    return sorted(
+        (node(each, gpu_resource) for each in found), key=lambda each: each.name
+    )
 
 
 def node(found: Object, gpu_resource: str) -> Node:
@@ -51,7 +57,15 @@ def node(found: Object, gpu_resource: str) -> Node:
     told: Mapping[str, str] = found["metadata"].get("labels", {})
     gpus = int(room.get(gpu_resource, 0))
     each = int(told.get(f"{_NVIDIA}gpu.memory", 0)) * _MIB
-    old = ".".join(filter(None, (told.get(f"{_NVIDIA}cuda.driver.{part}") for part in ("major", "minor", "rev"))))
+    old = ".".join(
+        filter(
+            None,
+            (
+                told.get(f"{_NVIDIA}cuda.driver.{part}")
+                for part in ("major", "minor", "rev")
+            ),
+        )
+    )
     info = status.get("nodeInfo", {})
     return Node(
         name=found["metadata"]["name"],
@@ -69,7 +83,9 @@ def node(found: Object, gpu_resource: str) -> Node:
 def versions(api: Api) -> Versions:
     """Return the versions of the API server and of the Argo that runs there."""
     told = api.get("/version")
-    cluster = api.find(path("namespaces", None, "kube-system")) or {"metadata": {"uid": ""}}
+    cluster = api.find(path("namespaces", None, "kube-system")) or {
+        "metadata": {"uid": ""}
+    }
     return Versions(
         kubernetes=told.get("gitVersion", "").removeprefix("v"),
         built=told.get("buildDate", ""),
@@ -82,8 +98,16 @@ def _argo(api: Api) -> str:
     """Return the version in the name of the controller's image."""
     try:
         found = api.items("/apis/apps/v1/deployments")
-        images = [c["image"] for each in found for c in each["spec"]["template"]["spec"]["containers"]]
+        images = [
+            c["image"]
+            for each in found
+            for c in each["spec"]["template"]["spec"]["containers"]
+        ]
     except NotAllowedError:
         return ""
-    named = [image.partition("@")[0].rpartition(":")[2] for image in images if "workflow-controller:" in image]
+    named = [
+        image.partition("@")[0].rpartition(":")[2]
+        for image in images
+        if "workflow-controller:" in image
+    ]
     return named[0].removeprefix("v") if named else ""

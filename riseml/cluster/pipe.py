@@ -29,7 +29,9 @@ def main(arguments: list[str]) -> int:
     told["certificate"] = tuple(told["certificate"]) if told["certificate"] else None
     namespace, pod, container, *command = arguments
     try:
-        session = Session(Api(Connection(**told)), namespace, pod, container, command, stdin=True)
+        session = Session(
+            Api(Connection(**told)), namespace, pod, container, command, stdin=True
+        )
         threading.Thread(target=_feed, args=(session,), daemon=True).start()
         while (received := session.receive()) is not None:
             _write(*received)

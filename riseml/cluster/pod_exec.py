@@ -21,14 +21,21 @@ _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255
 _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
 _PIECE = 1 << 18  # bytes of standard input that one message holds
 _CONNECT = 10.0  # seconds
-_PAUSES = (0.1, 0.4)  # seconds before a further try: of many connections at once, some break in their TLS handshake
+_PAUSES = (
+    0.1,
+    0.4,
+)  # seconds before a further try: of many connections at once, some break in their TLS handshake
 
 
 class CommandError(RiseMLError):
     """A command in a pod has failed: `status` is its exit status, `output` what it wrote to standard error."""
 
     def __init__(self, status: int, output: str, advice: str = "") -> None:
-        super().__init__(output.strip().rpartition("\n")[2] or f"a command in the cluster ended with {status}", advice)
+        super().__init__(
+            output.strip().rpartition("\n")[2]
+            or f"a command in the cluster ended with {status}",
+            advice,
+        )
         self.status, self.output = status, output
 
 
@@ -51,7 +58,9 @@ class Session:
         query += [("stdin", "true")] if stdin else []
         query += [("tty", "true")] if tty else [("stderr", "true")]
         self.status: int | None = None
-        self._socket = connect(api, address(api, namespace, pod, "exec", query), pod, _PROTOCOLS)
+        self._socket = connect(
+            api, address(api, namespace, pod, "exec", query), pod, _PROTOCOLS
+        )
 
     @property
     def can_end_input(self) -> bool:
@@ -70,7 +79,9 @@ class Session:
 
     def resize(self, width: int, height: int) -> None:
         """Tell a command with a terminal how large it is."""
-        self._write(bytes([_RESIZE]) + json.dumps({"Width": width, "Height": height}).encode())
+        self._write(
+            bytes([_RESIZE]) + json.dumps({"Width": width, "Height": height}).encode()
+        )
 
     def receive(self) -> tuple[int, bytes] | None:
         """Return what the command wrote next and where (1: stdout, 2: stderr); None once it has ended.
@@ -84,10 +95,14 @@ class Session:
             except websocket.WebSocketConnectionClosedException:
                 kind, message = websocket.ABNF.OPCODE_CLOSE, b""
             except (OSError, websocket.WebSocketException) as error:
-                raise UnreachableError(f"the connection to the cluster broke: {error}") from None
+                raise UnreachableError(
+                    f"the connection to the cluster broke: {error}"
+                ) from None
             if kind == websocket.ABNF.OPCODE_CLOSE:
                 if self.status is None:
-                    raise UnreachableError("the connection to the cluster broke in the middle of a command")
+                    raise UnreachableError(
+                        "the connection to the cluster broke in the middle of a command"
+                    )
                 return None
             if not message:
                 continue
@@ -106,7 +121,9 @@ class Session:
         try:
             self._socket.send_binary(message)
         except (OSError, websocket.WebSocketException) as error:
-            raise UnreachableError(f"the connection to the cluster broke: {error}") from None
+            raise UnreachableError(
+                f"the connection to the cluster broke: {error}"
+            ) from None
 
 
 def run(
@@ -204,28 +221,51 @@ def connect(api: Api, url: str, pod: str, protocols: Sequence[str]) -> Any:
             return _connected(api, url, protocols)
         except websocket.WebSocketBadStatusException as error:
             body = error.resp_body or b""
-            told = refusal(error.status_code, body if isinstance(body, bytes) else body.encode(), api.connection)
+            told = refusal(
+                error.status_code,
+                body if isinstance(body, bytes) else body.encode(),
+                api.connection,
+            )
             if isinstance(told, NotFoundError):
                 raise NotFoundError(f"there is no pod {pod} to talk to") from None
             raise told from None
         except (OSError, websocket.WebSocketException) as error:
-            if pause is None or not isinstance(error, ssl.SSLError | ConnectionRefusedError):  # it may have begun
-                raise UnreachableError(f"the cluster at {api.connection.server} does not answer ({error})") from None
+            if pause is None or not isinstance(
+                error, ssl.SSLError | ConnectionRefusedError
+            ):  # it may have begun
+                raise UnreachableError(
+                    f"the cluster at {api.connection.server} does not answer ({error})"
+                ) from None
             time.sleep(pause)
     raise AssertionError
 
 
 def _connected(api: Api, url: str, protocols: Sequence[str]) -> Any:
     headers = [f"{name}: {value}" for name, value in api.headers.items()]
-    tls = {"context": api.tls} if url.startswith("wss") else {"cert_reqs": ssl.CERT_REQUIRED}
+    tls = (
+        {"context": api.tls}
+        if url.startswith("wss")
+        else {"cert_reqs": ssl.CERT_REQUIRED}
+    )
     socket = websocket.create_connection(
-        url, header=headers, sslopt=tls, subprotocols=protocols, timeout=_CONNECT, enable_multithread=True
+        url,
+        header=headers,
+        sslopt=tls,
+        subprotocols=protocols,
+        timeout=_CONNECT,
+        enable_multithread=True,
     )
     socket.settimeout(None)
     return socket
 
 
-def address(api: Api, namespace: str, pod: str, subresource: str, query: Sequence[tuple[str, str]]) -> str:
+def address(
+    api: Api,
+    namespace: str,
+    pod: str,
+    subresource: str,
+    query: Sequence[tuple[str, str]],
+) -> str:
     """Return the URL at which a pod's subresource takes a WebSocket."""
     server = api.connection.server.replace("http", "ws", 1)
     return f"{server}{path('pods', namespace, pod)}/{subresource}?{urlencode(query)}"
@@ -237,7 +277,12 @@ def _status(data: bytes) -> int:
     if told.get("status") == "Success":
         return 0
     causes = told.get("details", {}).get("causes", ())
-    code = next((cause["message"] for cause in causes if cause.get("reason") == "ExitCode"), None)
+    code = next(
+        (cause["message"] for cause in causes if cause.get("reason") == "ExitCode"),
+        None,
+    )
     if code is None:
-        raise UnreachableError(f"a command in the cluster could not run: {told.get('message', '')}")
+        raise UnreachableError(
+            f"a command in the cluster could not run: {told.get('message', '')}"
+        )
     return int(code)

@@ -29,14 +29,23 @@ class Forwarding:
         RiseMLError: the port of this machine cannot be used.
     """
 
-    def __init__(self, api: Api, namespace: str, pod: str, target: int, port: int = 0) -> None:
-        self._api, self._namespace, self._pod, self._target = api, namespace, pod, target
+    def __init__(
+        self, api: Api, namespace: str, pod: str, target: int, port: int = 0
+    ) -> None:
+        self._api, self._namespace, self._pod, self._target = (
+            api,
+            namespace,
+            pod,
+            target,
+        )
         self._closed = threading.Event()
         try:
             self._listener = socket.create_server((_HERE, port))
         except OSError as error:
             advice = "Without a port, a free one is taken."
-            raise RiseMLError(f"port {port} cannot be used: {error.strerror}", advice) from None
+            raise RiseMLError(
+                f"port {port} cannot be used: {error.strerror}", advice
+            ) from None
         self.url = f"http://{_HERE}:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
@@ -69,7 +78,13 @@ class Forwarding:
 
     def _forward(self, client: socket.socket) -> None:
         """Move one connection's bytes in both directions until one side has ended."""
-        url = address(self._api, self._namespace, self._pod, "portforward", [("ports", str(self._target))])
+        url = address(
+            self._api,
+            self._namespace,
+            self._pod,
+            "portforward",
+            [("ports", str(self._target))],
+        )
         with client:
             try:
                 there = connect(self._api, url, self._pod, _PROTOCOLS)

@@ -35,13 +35,19 @@ print("HTTP/1.1", said.status)
 print(said.headers)' "$@"
 else echo cannot; fi
 """
-_HUB, _HUB_API = "docker.io", "index.docker.io"  # where an image is whose name has no registry
+_HUB, _HUB_API = (
+    "docker.io",
+    "index.docker.io",
+)  # where an image is whose name has no registry
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 _GONE = (200, 202, 404)  # HTTP statuses after DELETE
 _CONNECT, _READ = 2.0, 5.0  # seconds
 _STATUS = re.compile(r"HTTP/[0-9.]+ (\d{3})")
 _EXACT = re.compile(r"sha256:[0-9a-f]{64}")
-_DIGEST = re.compile(r"^\s*docker-content-digest: *(sha256:[0-9a-f]{64})\s*$", re.IGNORECASE | re.MULTILINE)
+_DIGEST = re.compile(
+    r"^\s*docker-content-digest: *(sha256:[0-9a-f]{64})\s*$",
+    re.IGNORECASE | re.MULTILINE,
+)
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,9 @@ def manifest(image: str) -> tuple[str, str]:
     """
     name, _, digest = image.partition("@")
     first, slash, rest = name.partition("/")
-    has_registry = bool(slash) and (bool({".", ":"} & set(first)) or first == "localhost")
+    has_registry = bool(slash) and (
+        bool({".", ":"} & set(first)) or first == "localhost"
+    )
     registry, path = (first, rest) if has_registry else (_HUB, name)
     if registry == _HUB:
         registry, path = _HUB_API, path if "/" in path else f"library/{path}"
@@ -109,15 +117,35 @@ def digest_from_here(address: str) -> str:
     headers = {"Accept": MANIFESTS}
     with requests.Session() as session:
         try:
-            said = session.head(address, headers=headers, timeout=(_CONNECT, _READ), allow_redirects=True)
+            said = session.head(
+                address,
+                headers=headers,
+                timeout=(_CONNECT, _READ),
+                allow_redirects=True,
+            )
             challenge = said.headers.get("WWW-Authenticate", "")
-            if said.status_code == requests.codes.unauthorized and challenge.startswith("Bearer "):
+            if said.status_code == requests.codes.unauthorized and challenge.startswith(
+                "Bearer "
+            ):
                 asked = dict(_CHALLENGE.findall(challenge))
                 realm = asked.pop("realm")
-                told = session.get(realm, params=asked, timeout=(_CONNECT, _READ)).json()
-                headers["Authorization"] = f"Bearer {told.get('token') or told['access_token']}"
-                said = session.head(address, headers=headers, timeout=(_CONNECT, _READ), allow_redirects=True)
-        except (requests.RequestException, ValueError, KeyError):  # what answers there is no registry
+                told = session.get(
+                    realm, params=asked, timeout=(_CONNECT, _READ)
+                ).json()
+                headers["Authorization"] = (
+                    f"Bearer {told.get('token') or told['access_token']}"
+                )
+                said = session.head(
+                    address,
+                    headers=headers,
+                    timeout=(_CONNECT, _READ),
+                    allow_redirects=True,
+                )
+        except (
+            requests.RequestException,
+            ValueError,
+            KeyError,
+        ):  # what answers there is no registry
             return ""
     found = _EXACT.fullmatch(said.headers.get("Docker-Content-Digest", ""))
     return found[0] if found and said.ok else ""

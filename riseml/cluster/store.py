@@ -34,14 +34,22 @@ class StorePod:
         """
         end = time.monotonic() + _PATIENCE
         while True:
-            found = list(self.api.items(path("pods", self.namespace), labelSelector=f"app={STORE}"))
+            found = list(
+                self.api.items(
+                    path("pods", self.namespace), labelSelector=f"app={STORE}"
+                )
+            )
             ready = [pod for pod in found if is_ready(pod)]
             if ready:
                 return str(ready[0]["metadata"]["name"])
             if not any(map(_is_young, found)) or time.monotonic() > end:
                 break
             time.sleep(_PAUSE)
-        what = f"is {found[0]['status'].get('phase', 'not there')}" if found else "is not there"
+        what = (
+            f"is {found[0]['status'].get('phase', 'not there')}"
+            if found
+            else "is not there"
+        )
         raise UnreachableError(
             f"the store of {self.namespace} {what}",
             "`riseml doctor` says more; the administrator's `riseml user update` makes it anew.",
@@ -55,7 +63,15 @@ class StorePod:
         on_output: Callable[[bytes], None] | None = None,
     ) -> bytes:
         """Run a command there; see `execution.run`."""
-        return pod_exec.run(self.api, self.namespace, self.pod, CONTAINER, command, stdin=stdin, on_output=on_output)
+        return pod_exec.run(
+            self.api,
+            self.namespace,
+            self.pod,
+            CONTAINER,
+            command,
+            stdin=stdin,
+            on_output=on_output,
+        )
 
     def script(
         self,
@@ -67,10 +83,14 @@ class StorePod:
         """Run a shell script there; its arguments are `$1` and so on."""
         return self.run(_shell(text, arguments), stdin=stdin, on_output=on_output)
 
-    def stream(self, text: str, *arguments: str, stdin: Iterable[bytes] | None = None) -> Iterator[bytes]:
+    def stream(
+        self, text: str, *arguments: str, stdin: Iterable[bytes] | None = None
+    ) -> Iterator[bytes]:
         """Run a shell script there, and yield what it writes."""
         words = _shell(text, arguments)
-        return pod_exec.stream(self.api, self.namespace, self.pod, CONTAINER, words, stdin=stdin)
+        return pod_exec.stream(
+            self.api, self.namespace, self.pod, CONTAINER, words, stdin=stdin
+        )
 
 
 def _shell(text: str, arguments: Sequence[str]) -> list[str]:
@@ -85,7 +105,11 @@ def _is_young(pod: dict[str, Any]) -> bool:
 def is_ready(pod: dict[str, object]) -> bool:
     """Whether a pod runs, is ready and is not on its way out."""
     metadata, status = pod["metadata"], pod.get("status", {})
-    if not isinstance(metadata, dict) or not isinstance(status, dict) or metadata.get("deletionTimestamp"):
+    if (
+        not isinstance(metadata, dict)
+        or not isinstance(status, dict)
+        or metadata.get("deletionTimestamp")
+    ):
         return False
     conditions = {each["type"]: each["status"] for each in status.get("conditions", ())}
     return conditions.get("Ready") == "True"

@@ -13,7 +13,14 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from riseml import labels
-from riseml.cluster import SETTINGS, USER_ACCOUNT, certificates, keys, namespace_objects, namespace_of
+from riseml.cluster import (
+    SETTINGS,
+    USER_ACCOUNT,
+    certificates,
+    keys,
+    namespace_objects,
+    namespace_of,
+)
 from riseml.cluster.api import Api, Object, path
 from riseml.cluster.connection import Connection
 from riseml.cluster.namespace_objects import EMAIL, ENABLED, QUOTA, Offer
@@ -65,14 +72,18 @@ def checked_email(email: str) -> str:
         InvalidInputError: it is none.
     """
     if "@" not in email.strip("@") or email != email.strip():
-        raise InvalidInputError(f"'{email}' is no e-mail address", "Write for example paul@example.com.")
+        raise InvalidInputError(
+            f"'{email}' is no e-mail address", "Write for example paul@example.com."
+        )
     return email
 
 
 class Users:
     """The users of a cluster, for its administrator; `server` is where users reach it, if not as the administrator."""
 
-    def __init__(self, api: Api, offer: Offer | None = None, *, server: str = "") -> None:
+    def __init__(
+        self, api: Api, offer: Offer | None = None, *, server: str = ""
+    ) -> None:
         self.api, self.offer = api, offer or Offer()
         self.server = server or api.connection.server
 
@@ -86,28 +97,40 @@ class Users:
         existing = self.api.find(path("namespaces", None, namespace_of(name)))
         if existing is not None:
             if "deletionTimestamp" in existing["metadata"]:
-                raise InvalidInputError(f"{namespace_of(name)} is being deleted", "Try again when it is gone.")
+                raise InvalidInputError(
+                    f"{namespace_of(name)} is being deleted",
+                    "Try again when it is gone.",
+                )
             advice = f"`riseml user update --username {name} --email {email}` changes it, and makes it whole."
             if labels.USER not in existing["metadata"].get("labels", {}):
                 advice = f"The namespace {namespace_of(name)} is not a user's: choose another name."
             raise InvalidInputError(f"there is a user {name} already", advice)
         return self._make(name, email, limits)
 
-    def update(self, name: str, email: str | None = None, limits: Limits | None = None) -> User:
+    def update(
+        self, name: str, email: str | None = None, limits: Limits | None = None
+    ) -> User:
         """Change a user, make whole what is missing in the namespace, let a disabled one in again with a new key.
 
         Limits that are not named stay as they are.
         """
         found = self._namespace(name)
         name = found["metadata"]["labels"][labels.USER]
-        email = found["metadata"].get("annotations", {}).get(EMAIL, "") if email is None else checked_email(email)
+        email = (
+            found["metadata"].get("annotations", {}).get(EMAIL, "")
+            if email is None
+            else checked_email(email)
+        )
         return self._make(name, email, limits)
 
     def disable(self, name: str) -> User:
         """Refuse a user's key from now on (clusters remember it for some seconds); what runs goes on."""
         found = self._namespace(name)
         place = found["metadata"]["name"]
-        self.api.patch(path("namespaces", None, place), {"metadata": {"annotations": {ENABLED: "false"}}})
+        self.api.patch(
+            path("namespaces", None, place),
+            {"metadata": {"annotations": {ENABLED: "false"}}},
+        )
         # The account, too: a token tells the account's uid and no more, so that the same one would come again.
         self.api.delete(path("serviceaccounts", place, USER_ACCOUNT))
         self.api.delete(path("secrets", place, TOKEN))
@@ -115,8 +138,13 @@ class Users:
 
     def list(self) -> list[User]:
         """Return all users by name, without their keys."""
-        quotas = {each["metadata"]["namespace"]: each for each in self.api.items(path("resourcequotas"))}
-        found = self.api.items(path("namespaces"), metadata=True, labelSelector=labels.USER)
+        quotas = {
+            each["metadata"]["namespace"]: each
+            for each in self.api.items(path("resourcequotas"))
+        }
+        found = self.api.items(
+            path("namespaces"), metadata=True, labelSelector=labels.USER
+        )
         users = (_user(each, quotas.get(each["metadata"]["name"])) for each in found)
         return sorted(users, key=lambda user: user.name)
 
@@ -168,7 +196,9 @@ class Users:
         if self.api.ensure(path("persistentvolumes"), volume):
             return
         if self.api.get(at).get("status", {}).get("phase") == "Released":
-            self.api.patch(at, {"spec": {"claimRef": {"uid": None, "resourceVersion": None}}})
+            self.api.patch(
+                at, {"spec": {"claimRef": {"uid": None, "resourceVersion": None}}}
+            )
 
     def _settle(self, name: str) -> None:
         first, *others = namespace_objects.settings(name, self.offer)
@@ -200,7 +230,8 @@ class Users:
                     self.api.apply(body, place)
             if time.monotonic() > end:
                 raise TimedOutError(
-                    f"the cluster made no token for {place}", "Does its controller manager run? Update the user later."
+                    f"the cluster made no token for {place}",
+                    "Does its controller manager run? Update the user later.",
                 )
             time.sleep(0.1)
 
@@ -210,12 +241,20 @@ class Users:
         if not token:
             return ""
         authority = self.api.connection.authority
-        return keys.encode(Connection(self.server, authority, token, namespace=user.namespace, user=user.name))
+        return keys.encode(
+            Connection(
+                self.server, authority, token, namespace=user.namespace, user=user.name
+            )
+        )
 
     def _namespace(self, name: str) -> Object:
-        found = self.api.find(path("namespaces", None, namespace_of(checked_name(name))))
+        found = self.api.find(
+            path("namespaces", None, namespace_of(checked_name(name)))
+        )
         if found is None or labels.USER not in found["metadata"].get("labels", {}):
-            raise NotFoundError(f"there is no user {name}", "`riseml user list` names all.")
+            raise NotFoundError(
+                f"there is no user {name}", "`riseml user list` names all."
+            )
         return found
 
 

@@ -29,8 +29,18 @@ _FREE = frozenset({
     "storage.volumes", "nodeSelectors.training", "nodeSelectors.build", "nodeSelectors.system", "argo.executor",
     "argo.nodeEvents", "argo.workflowEvents",
 })  # fmt: skip  # mappings whose keys are Kubernetes', not ours
-_KINDS = {bool: "true or false", int: "a whole number", str: "text", list: "a list", dict: "a mapping"}
-_OPTIONAL = {"storage.storageClass": str, "storage.volumes": dict, "registry.storageClass": str}
+_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    str: "text",
+    list: "a list",
+    dict: "a mapping",
+}
+_OPTIONAL = {
+    "storage.storageClass": str,
+    "storage.volumes": dict,
+    "registry.storageClass": str,
+}
 
 
 @dataclass(frozen=True)
@@ -45,13 +55,19 @@ class Values:
 
     def target(self) -> dict[str, Any]:
         """Return the fields of `Target` that are not as usual, as JSON can say them."""
-        registry, build, selectors = self["registry"], self["buildkit"], self["nodeSelectors"]
+        registry, build, selectors = (
+            self["registry"],
+            self["buildkit"],
+            self["nodeSelectors"],
+        )
         told: dict[str, Any] = {
             "git_image": self["images"]["git"],
             "build_image": self["images"]["build"],
             "buildkit": build["address"],
             "registry": registry["address"],
-            "pull_registry": "" if registry["pullAddress"] == registry["address"] else registry["pullAddress"],
+            "pull_registry": ""
+            if registry["pullAddress"] == registry["address"]
+            else registry["pullAddress"],
             "insecure_registry": registry["insecure"],
             "gpu_resource": self["gpuResource"],
             "node_selector": selectors["training"],
@@ -61,7 +77,11 @@ class Values:
             "instance": self["argo"]["instanceId"],
         }
         usual = Target()
-        return {name: value for name, value in told.items() if _plain(getattr(usual, name)) != value}
+        return {
+            name: value
+            for name, value in told.items()
+            if _plain(getattr(usual, name)) != value
+        }
 
     def offer(self) -> Offer:
         """Return what `user create` makes a user's namespace from."""
@@ -78,7 +98,9 @@ class Values:
 
     def text(self) -> str:
         """Return the given ones as YAML."""
-        return str(yaml.safe_dump(dict(self.given), sort_keys=False)) if self.given else ""
+        return (
+            str(yaml.safe_dump(dict(self.given), sort_keys=False)) if self.given else ""
+        )
 
 
 def shipped() -> Path:
@@ -99,14 +121,19 @@ def parse(text: str, name: str = _KEY, *, lenient: bool = False) -> Values:
         raise InvalidInputError(f"{name} is no YAML: {error}") from None
     given = {} if given is None else given
     if not isinstance(given, dict):
-        raise InvalidInputError(f"{name} must be a mapping", "argo/values.yml shows all keys.")
+        raise InvalidInputError(
+            f"{name} must be a mapping", "argo/values.yml shows all keys."
+        )
     faults: list[str] = []
     unknown: list[str] = []
     settings = _merged(_usual(), given, "", faults, unknown)
     if not lenient:
         faults += unknown
     if faults:
-        raise InvalidInputError("\n".join(f"{name}: {fault}" for fault in faults), "argo/values.yml shows all keys.")
+        raise InvalidInputError(
+            "\n".join(f"{name}: {fault}" for fault in faults),
+            "argo/values.yml shows all keys.",
+        )
     return Values(settings, given)
 
 
@@ -125,13 +152,20 @@ def load(file: str | Path) -> Values:
 def read_values(api: Api) -> Values:
     """Return the values that the cluster keeps; the usual ones where RiseML is not installed."""
     found = api.find(path("configmaps", SYSTEM, VALUES)) or {}
-    return parse(found.get("data", {}).get(_KEY, ""), f"the ConfigMap {VALUES}", lenient=True)
+    return parse(
+        found.get("data", {}).get(_KEY, ""), f"the ConfigMap {VALUES}", lenient=True
+    )
 
 
 def kept(values: Values) -> dict[str, Any]:
     """Return the ConfigMap that keeps values."""
     metadata = {"name": VALUES, "namespace": SYSTEM}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {_KEY: values.text()}}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": metadata,
+        "data": {_KEY: values.text()},
+    }
 
 
 @cache
@@ -141,14 +175,21 @@ def _usual() -> dict[str, Any]:
 
 
 def _merged(
-    usual: Mapping[str, Any], given: Mapping[str, Any], above: str, faults: list[str], unknown: list[str]
+    usual: Mapping[str, Any],
+    given: Mapping[str, Any],
+    above: str,
+    faults: list[str],
+    unknown: list[str],
 ) -> dict[str, Any]:
     result = dict(usual)
     for key, value in given.items():
         whole = f"{above}{key}"
         if key not in usual:
             near = nearest(str(key), list(usual))
-            unknown.append(f"there is no key '{whole}'" + (f"; did you mean '{above}{near}'?" if near else ""))
+            unknown.append(
+                f"there is no key '{whole}'"
+                + (f"; did you mean '{above}{near}'?" if near else "")
+            )
             continue
         kind = _OPTIONAL.get(whole) or type(usual[key])
         if value is None and whole in _OPTIONAL:

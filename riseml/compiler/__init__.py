@@ -13,7 +13,15 @@ Hyperparameters travel as Argo parameters: `{{lr}}` in riseml.yml becomes `{{inp
 from collections.abc import Iterable
 from typing import Any
 
-from hera.workflows import DAG, Container, Parameter, Resource, Task, Workflow, WorkflowsService
+from hera.workflows import (
+    DAG,
+    Container,
+    Parameter,
+    Resource,
+    Task,
+    Workflow,
+    WorkflowsService,
+)
 from hera.workflows.models import (
     ConfigMapKeySelector,
     ExecutorConfig,
@@ -34,13 +42,19 @@ from riseml.compiler.text import item, reference
 from riseml.plan import Experiment, ExperimentSet, Origin, Target
 
 _DAY = 86_400
-_NO_MESH = {"sidecar.istio.io/inject": "false"}  # a mesh's sidecar never ends, and so would no job
+_NO_MESH = {
+    "sidecar.istio.io/inject": "false"
+}  # a mesh's sidecar never ends, and so would no job
 _ALIVE = f"'{{{{workflow.annotations.{labels.KILLED}}}}}' !~ '(^|,)({{{{item.{labels.SUB_PARAMETER}}}}}|[*])='"
 
-_NOWHERE = WorkflowsService(host="", token="", namespace="")  # else Hera looks into its global configuration for one
+_NOWHERE = WorkflowsService(
+    host="", token="", namespace=""
+)  # else Hera looks into its global configuration for one
 
 
-def compile_workflow(plan: ExperimentSet, origin: Origin, target: Target) -> dict[str, Any]:
+def compile_workflow(
+    plan: ExperimentSet, origin: Origin, target: Target
+) -> dict[str, Any]:
     """Return the Workflow that runs `plan` on `target`, as plain JSON data.
 
     Raises:
@@ -51,7 +65,8 @@ def compile_workflow(plan: ExperimentSet, origin: Origin, target: Target) -> dic
         api_version="argoproj.io/v1alpha1",
         name=names.workflow,
         generate_name=None if names.workflow else f"{names.stem}-",
-        namespace=target.namespace or "",  # None would mean the one of Hera's global configuration
+        namespace=target.namespace
+        or "",  # None would mean the one of Hera's global configuration
         labels=_labels(names),
         annotations=_annotations(names),
         service_account_name=target.service_account,
@@ -62,11 +77,17 @@ def compile_workflow(plan: ExperimentSet, origin: Origin, target: Target) -> dic
         volumes=pod.volumes(names),
         affinity=pod.prefer(labels.SYSTEM_NODE, "NotIn"),
         node_selector=dict(target.node_selector) or None,
-        tolerations=[Toleration.model_validate(each) for each in target.tolerations] or None,
-        image_pull_secrets=[LocalObjectReference(name=name) for name in target.pull_secrets] or None,
+        tolerations=[Toleration.model_validate(each) for each in target.tolerations]
+        or None,
+        image_pull_secrets=[
+            LocalObjectReference(name=name) for name in target.pull_secrets
+        ]
+        or None,
         pod_metadata=Metadata(annotations=_NO_MESH, labels=_NO_MESH),
         pod_gc=PodGC(strategy="OnPodSuccess", delete_delay_duration="1h"),
-        ttl_strategy=TTLStrategy(seconds_after_success=14 * _DAY, seconds_after_failure=30 * _DAY),
+        ttl_strategy=TTLStrategy(
+            seconds_after_success=14 * _DAY, seconds_after_failure=30 * _DAY
+        ),
         workflows_service=_NOWHERE,
     )
     document: dict[str, Any] = workflow.to_dict()
@@ -90,11 +111,20 @@ def _main(names: Names) -> DAG:
     image = "{{tasks.build.outputs.parameters.image}}"
     arguments = [Parameter(name=name, value=image) for name in names.handed_down]
     first = "build" if names.builds else None
-    tasks: list[Any] = [Task(name="set", template="set", arguments=arguments, depends=first)]
+    tasks: list[Any] = [
+        Task(name="set", template="set", arguments=arguments, depends=first)
+    ]
     if names.builds:
         tasks.insert(0, Task(name="build", template="build"))
     if names.plan.tensorboard:
-        tasks.append(Task(name="tensorboard", template="tensorboard", arguments=arguments, depends=first))
+        tasks.append(
+            Task(
+                name="tensorboard",
+                template="tensorboard",
+                arguments=arguments,
+                depends=first,
+            )
+        )
     return DAG(name="main", fail_fast=False, tasks=tasks)
 
 
@@ -109,22 +139,41 @@ def _set(names: Names) -> DAG:
         inputs=[Parameter(name=name) for name in names.handed_down],
         parallelism=names.plan.concurrency,
         fail_fast=False,  # one failed experiment says nothing about the others
-        tasks=[Task(name="experiment", template="experiment", arguments=arguments, with_items=items, when=_ALIVE)],
+        tasks=[
+            Task(
+                name="experiment",
+                template="experiment",
+                arguments=arguments,
+                with_items=items,
+                when=_ALIVE,
+            )
+        ],
     )
 
 
 def _item(experiment: Experiment, hard: Iterable[str]) -> dict[str, str]:
-    quoted = {quotes.companion(name): manifest.quoted(experiment.parameters[name]) for name in hard}
-    return {labels.SUB_PARAMETER: str(experiment.sub), **experiment.parameters, **quoted}
+    quoted = {
+        quotes.companion(name): manifest.quoted(experiment.parameters[name])
+        for name in hard
+    }
+    return {
+        labels.SUB_PARAMETER: str(experiment.sub),
+        **experiment.parameters,
+        **quoted,
+    }
 
 
 def _experiment(names: Names) -> DAG:
     """Return the template of an experiment. Several jobs are tried again together: one alone would wait in vain."""
-    tasks: list[Any] = [task for job in names.plan.jobs for task in gang.tasks(job, names)]
+    tasks: list[Any] = [
+        task for job in names.plan.jobs for task in gang.tasks(job, names)
+    ]
     return DAG(
         name="experiment",
         inputs=[Parameter(name=name) for name in names.inputs],
-        fail_fast=False if names.is_gang else None,  # who is left is ended by a hook, not waited for
+        fail_fast=False
+        if names.is_gang
+        else None,  # who is left is ended by a hook, not waited for
         retry_strategy=retries.strategy(names.plan.retries) if names.is_gang else None,
         synchronization=_shared_slots(names),
         tasks=tasks,
@@ -136,7 +185,13 @@ def _shared_slots(names: Names) -> Synchronization | None:
     if names.origin.shard is None:
         return None
     key = labels.SLOTS.format(number=names.origin.number)
-    return Synchronization(semaphores=[SemaphoreRef(config_map_key_ref=ConfigMapKeySelector(name="riseml", key=key))])
+    return Synchronization(
+        semaphores=[
+            SemaphoreRef(
+                config_map_key_ref=ConfigMapKeySelector(name="riseml", key=key)
+            )
+        ]
+    )
 
 
 def _labels(names: Names) -> dict[str, str]:
@@ -149,7 +204,11 @@ def _labels(names: Names) -> dict[str, str]:
         **({labels.FRAMEWORK: framework} if framework else {}),
         **({labels.GANG: "true"} if names.is_gang else {}),
         **({labels.SHARD: str(names.origin.shard.index)} if names.origin.shard else {}),
-        **({labels.IMAGE_KEY: names.origin.build.key} if names.builds and names.origin.build else {}),
+        **(
+            {labels.IMAGE_KEY: names.origin.build.key}
+            if names.builds and names.origin.build
+            else {}
+        ),
         **({labels.INSTANCE: names.target.instance} if names.target.instance else {}),
     }
 
@@ -175,7 +234,10 @@ def _completed(document: dict[str, Any], names: Names) -> dict[str, Any]:
         del document["metadata"]["namespace"]
     waits = {"tensorboard": tensorboard.PATIENCE} if names.plan.tensorboard else {}
     if names.is_gang:
-        waits |= dict.fromkeys((job.type for job in names.plan.jobs), f"{names.plan.gang_timeout + gang.PATIENCE}s")
+        waits |= dict.fromkeys(
+            (job.type for job in names.plan.jobs),
+            f"{names.plan.gang_timeout + gang.PATIENCE}s",
+        )
     for template in document["spec"]["templates"]:
         if template["name"] in waits:
             template["pendingTimeout"] = waits[template["name"]]

@@ -21,7 +21,9 @@ IMAGE = f"{pod.RISEML}/image"
 FAILED = f"{pod.RISEML}/failed"
 RESOURCES = Resources(cpus=Decimal("0.5"), mem=512_000_000)
 _LONGEST_LIST = 50_000  # characters: an argument and a variable have to hold it
-_EVERYTHING = Build(key="", files=(".",))  # where nobody has looked which files the steps need
+_EVERYTHING = Build(
+    key="", files=(".",)
+)  # where nobody has looked which files the steps need
 
 
 def template(names: Names) -> Container:
@@ -33,7 +35,11 @@ def template(names: Names) -> Container:
         VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path),
         VolumeMount(name="riseml", mount_path=pod.RISEML),
         VolumeMount(name="certificates", mount_path=CERTIFICATES),
-        *([VolumeMount(name="login", mount_path=LOGIN)] if names.target.pull_secrets else []),
+        *(
+            [VolumeMount(name="login", mount_path=LOGIN)]
+            if names.target.pull_secrets
+            else []
+        ),
     ]
     return Container(
         name="build",
@@ -41,7 +47,11 @@ def template(names: Names) -> Container:
         labels={labels.TYPE: "build"},
         affinity=pod.prefer(labels.BUILD_NODE, "In"),
         node_selector=dict(names.target.build_node_selector) or None,
-        synchronization=Synchronization(mutexes=[Mutex(name=f"riseml-build-{build.key}")]) if build.key else None,
+        synchronization=Synchronization(
+            mutexes=[Mutex(name=f"riseml-build-{build.key}")]
+        )
+        if build.key
+        else None,
         init_containers=None if remote else [_context(build, names)],
         image=names.target.build_image,
         command=["sh", "-c"],
@@ -51,25 +61,44 @@ def template(names: Names) -> Container:
         volume_mounts=mounts,
         outputs=[
             Parameter(name="image", value_from=ValueFrom(path=IMAGE, default="")),
-            Parameter(name=labels.FAILED_STEP, value_from=ValueFrom(path=FAILED, default="")),
+            Parameter(
+                name=labels.FAILED_STEP, value_from=ValueFrom(path=FAILED, default="")
+            ),
         ],
     )
 
 
 def _sized(build: Build) -> Build:
-    return build if sum(map(len, build.files)) < _LONGEST_LIST else replace(build, files=_EVERYTHING.files)
+    return (
+        build
+        if sum(map(len, build.files)) < _LONGEST_LIST
+        else replace(build, files=_EVERYTHING.files)
+    )
 
 
 def _artifacts(names: Names) -> list[Artifact]:
-    dockerfile = templating.render("Dockerfile.j2", image=names.base, install=names.plan.install)
-    return [RawArtifact(name="dockerfile", path=DOCKERFILE, data=dockerfile), *pod.fetched(names, CONTEXT)]
+    dockerfile = templating.render(
+        "Dockerfile.j2", image=names.base, install=names.plan.install
+    )
+    return [
+        RawArtifact(name="dockerfile", path=DOCKERFILE, data=dockerfile),
+        *pod.fetched(names, CONTEXT),
+    ]
 
 
 def _told(build: Build, names: Names) -> dict[str, str]:
     target = names.target
     repository = f"{names.origin.user or 'riseml'}/{names.stem}".lower()
-    pulled = {"IMAGE_PULL_NAME": f"{target.pull_registry}/{repository}"} if target.pull_registry else {}
-    insecure = {"IMAGE_ATTRIBUTES": ",registry.insecure=true"} if target.insecure_registry else {}
+    pulled = (
+        {"IMAGE_PULL_NAME": f"{target.pull_registry}/{repository}"}
+        if target.pull_registry
+        else {}
+    )
+    insecure = (
+        {"IMAGE_ATTRIBUTES": ",registry.insecure=true"}
+        if target.insecure_registry
+        else {}
+    )
     return {
         "OUTPUT_DIR": pod.OUTPUT,
         "RISEML_DIR": pod.RISEML,
@@ -95,7 +124,13 @@ def _context(build: Build, names: Names) -> UserContainer:
         name="context",
         image=names.target.git_image,
         command=["sh", "-c"],
-        args=[templating.read("checkout.sh") + templating.read("context.sh"), "context", *build.files],
-        env=pod.variables({**pod.source(names), "CODE_DIR": CHECKOUT, "RISEML_DIR": pod.RISEML}),
+        args=[
+            templating.read("checkout.sh") + templating.read("context.sh"),
+            "context",
+            *build.files,
+        ],
+        env=pod.variables(
+            {**pod.source(names), "CODE_DIR": CHECKOUT, "RISEML_DIR": pod.RISEML}
+        ),
         volume_mounts=pod.store_mounts(),
     )

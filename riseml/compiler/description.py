@@ -12,7 +12,11 @@ def describe(plan: ExperimentSet) -> str:
         f"{name} {_code(_several(dict.fromkeys(each.parameters[name] for each in plan.experiments)))}"
         for name in plan.experiments[0].parameters
     ]
-    count = [f"{len(plan.experiments)} experiments, {plan.concurrency} at a time"] if plan.is_set else []
+    count = (
+        [f"{len(plan.experiments)} experiments, {plan.concurrency} at a time"]
+        if plan.is_set
+        else []
+    )
     return ": ".join([*count, *([", ".join(parameters)] if parameters else [])])
 
 

@@ -35,36 +35,58 @@ def told(job: Job, names: Names) -> dict[str, str]:
         "RISEML_GANG_TIMEOUT": str(names.plan.gang_timeout),
         "RISEML_MEETING": f"{pod.OUTPUT}/.riseml/gang/{{{{workflow.uid}}}}.{names.attempt}",
     }
-    return {**{name: _bound(text, job, names) for name, text in job.told.items()}, **(ours if names.is_gang else {})}
+    return {
+        **{name: _bound(text, job, names) for name, text in job.told.items()},
+        **(ours if names.is_gang else {}),
+    }
 
 
 def members(names: Names) -> str:
     """Return all jobs of an experiment as `job=host:port` words."""
-    return " ".join(f"{name}={names.address(name)}:{PORT}" for job in names.plan.jobs for name in job.names)
+    return " ".join(
+        f"{name}={names.address(name)}:{PORT}"
+        for job in names.plan.jobs
+        for name in job.names
+    )
 
 
 def name(job: Job) -> str:
     """Return what a job of this type is called, with its number where there are several."""
-    return f"{job.type}.{reference(labels.INDEX_PARAMETER)}" if job.count > 1 else job.type
+    return (
+        f"{job.type}.{reference(labels.INDEX_PARAMETER)}" if job.count > 1 else job.type
+    )
 
 
 def patch(job: Job, names: Names) -> str | None:
     """Return the `podSpecPatch` that gives a pod the host name of its job; None where nobody looks for it."""
     if not names.meets:
         return None
-    return json.dumps({"hostname": names.host(name(job)), "subdomain": labels.SUBDOMAIN})
+    return json.dumps(
+        {"hostname": names.host(name(job)), "subdomain": labels.SUBDOMAIN}
+    )
 
 
 def shared(names: Names) -> list[Parameter]:
     """Return what an experiment hands to each of its jobs: all that it was given, and which attempt it is."""
-    attempt = [Parameter(name=labels.ATTEMPT_PARAMETER, value="{{retries}}")] if names.retried_whole else []
-    return [*(Parameter(name=name, value=reference(name)) for name in names.inputs), *attempt]
+    attempt = (
+        [Parameter(name=labels.ATTEMPT_PARAMETER, value="{{retries}}")]
+        if names.retried_whole
+        else []
+    )
+    return [
+        *(Parameter(name=name, value=reference(name)) for name in names.inputs),
+        *attempt,
+    ]
 
 
 def own(job: Job, index: int) -> list[Parameter]:
     """Return what tells a job from the others of its type; `index` counts from 1."""
     values = {labels.INDEX_PARAMETER: index, labels.PLACE_PARAMETER: index - 1}
-    return [Parameter(name=name, value=value) for name, value in values.items()] if job.count > 1 else []
+    return (
+        [Parameter(name=name, value=value) for name, value in values.items()]
+        if job.count > 1
+        else []
+    )
 
 
 def tasks(job: Job, names: Names) -> Iterable[Task]:
@@ -82,7 +104,10 @@ def tasks(job: Job, names: Names) -> Iterable[Task]:
 
 def ending(names: Names) -> Resource:
     """Return the template that ends the jobs of an experiment: those that are left when one has failed."""
-    peers = {labels.WORKFLOW: "{{workflow.name}}", labels.EXPERIMENT: reference(labels.SUB_PARAMETER)}
+    peers = {
+        labels.WORKFLOW: "{{workflow.name}}",
+        labels.EXPERIMENT: reference(labels.SUB_PARAMETER),
+    }
     if names.retried_whole:  # a hook may come when the next attempt has begun
         peers[labels.ATTEMPT] = names.attempt
     selector = ",".join(f"{key}={value}" for key, value in peers.items())
@@ -90,7 +115,13 @@ def ending(names: Names) -> Resource:
         name=END,
         inputs=[Parameter(name=each.name) for each in shared(names)],
         action="delete",
-        flags=["pods", "--selector", selector, f"--grace-period={GRACE}", "--wait=false"],
+        flags=[
+            "pods",
+            "--selector",
+            selector,
+            f"--grace-period={GRACE}",
+            "--wait=false",
+        ],
     )
 
 
@@ -100,14 +131,26 @@ def _hook(task: str, arguments: list[Parameter]) -> LifecycleHook:
         {
             "template": END,
             "expression": f'{status} == "Failed" || {status} == "Error"',
-            "arguments": {"parameters": [{"name": each.name, "value": each.value} for each in arguments]},
+            "arguments": {
+                "parameters": [
+                    {"name": each.name, "value": each.value} for each in arguments
+                ]
+            },
         }
     )
 
 
 def _bound(text: str, job: Job, names: Names) -> str:
-    called = {f"{each.type}.{index}": name for each in names.plan.jobs for index, name in enumerate(each.names, 1)}
+    called = {
+        f"{each.type}.{index}": name
+        for each in names.plan.jobs
+        for index, name in enumerate(each.names, 1)
+    }
     several = job.count > 1
-    text = text.replace(plan.PLACE, reference(labels.PLACE_PARAMETER) if several else "0")
-    text = text.replace(plan.INDEX, reference(labels.INDEX_PARAMETER) if several else "1")
+    text = text.replace(
+        plan.PLACE, reference(labels.PLACE_PARAMETER) if several else "0"
+    )
+    text = text.replace(
+        plan.INDEX, reference(labels.INDEX_PARAMETER) if several else "1"
+    )
     return _HOST.sub(lambda tag: names.address(called[f"{tag[1]}.{tag[2]}"]), text)

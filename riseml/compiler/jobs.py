@@ -24,7 +24,10 @@ def template(job: Job, names: Names) -> Container:
     return Container(
         name=job.type,
         inputs=[
-            *(Parameter(name=each.name) for each in (*gang.shared(names), *gang.own(job, 1))),
+            *(
+                Parameter(name=each.name)
+                for each in (*gang.shared(names), *gang.own(job, 1))
+            ),
             *pod.fetched(names, pod.code_folder(names)),
         ],
         labels=_labels(job, names),
@@ -34,7 +37,9 @@ def template(job: Job, names: Names) -> Container:
         init_containers=None if remote else [pod.checkout(names)],
         image=names.image,
         command=["sh", "-c"],
-        args=pod.arguments([_line(line, names) for line in job.run], job.way, gang=names.is_gang),
+        args=pod.arguments(
+            [_line(line, names) for line in job.run], job.way, gang=names.is_gang
+        ),
         working_dir=pod.CODE,
         env=_environment(job, names),
         resources=pod.requirements(job.resources, names),
@@ -49,7 +54,11 @@ def _labels(job: Job, names: Names) -> dict[str, str]:
     return {
         labels.EXPERIMENT: text.reference(labels.SUB_PARAMETER),
         labels.TYPE: job.type,
-        **({labels.INDEX: text.reference(labels.INDEX_PARAMETER)} if job.count > 1 else {}),
+        **(
+            {labels.INDEX: text.reference(labels.INDEX_PARAMETER)}
+            if job.count > 1
+            else {}
+        ),
         **({labels.GANG: "true"} if names.meets else {}),
         **({labels.ATTEMPT: names.attempt} if names.retried_whole else {}),
     }
@@ -58,7 +67,9 @@ def _labels(job: Job, names: Names) -> dict[str, str]:
 def _outputs(names: Names) -> Iterator[Parameter]:
     yield Parameter(name="result", value_from=ValueFrom(path=RESULT, default=""))
     if names.is_gang:
-        yield Parameter(name=labels.MISSING, value_from=ValueFrom(path=MISSING, default=""))
+        yield Parameter(
+            name=labels.MISSING, value_from=ValueFrom(path=MISSING, default="")
+        )
 
 
 def _line(line: str, names: Names) -> str:
@@ -87,11 +98,21 @@ def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
         "RISEML_CONFIGURATION": record.configuration(names),
     }
     kept = names.target.secret
-    return [*pod.variables(told), *(SecretEnv(name=n, secret_name=kept, secret_key=n) for n in names.plan.secrets)]
+    return [
+        *pod.variables(told),
+        *(
+            SecretEnv(name=n, secret_name=kept, secret_key=n)
+            for n in names.plan.secrets
+        ),
+    ]
 
 
 def _mounts(names: Names) -> list[VolumeMount]:
-    code = [VolumeMount(name="code", mount_path=pod.CODE)] if pod.has_code_volume(names) else []
+    code = (
+        [VolumeMount(name="code", mount_path=pod.CODE)]
+        if pod.has_code_volume(names)
+        else []
+    )
     return [
         *code,
         VolumeMount(name="data", mount_path=pod.DATA, read_only=True),

@@ -25,10 +25,14 @@ Document = Mapping[str, Any]
 
 def estimate(document: Document) -> int:
     """Return how many bytes Argo will have to hold when all experiments have ended."""
-    templates = {template["name"]: template for template in document["spec"]["templates"]}
+    templates = {
+        template["name"]: template for template in document["spec"]["templates"]
+    }
     items = _items(templates)
     sample = items[:: max(1, len(items) // _SAMPLE)]
-    nodes = json.dumps([node for item in sample for node in _nodes(item, document, templates)])
+    nodes = json.dumps(
+        [node for item in sample for node in _nodes(item, document, templates)]
+    )
     compressed = base64.b64encode(gzip.compress(nodes.encode(), mtime=0))
     return len(_text(document)) + len(compressed) * len(items) // len(sample)
 
@@ -44,7 +48,10 @@ def check_annotations(document: Document) -> None:
     Raises:
         RiseMLError: it is too long.
     """
-    notes = sum(len(f"{key}{value}".encode()) for key, value in document["metadata"].get("annotations", {}).items())
+    notes = sum(
+        len(f"{key}{value}".encode())
+        for key, value in document["metadata"].get("annotations", {}).items()
+    )
     if notes > ANNOTATIONS * _REFUSE:
         raise RiseMLError(
             f"riseml.yml is too long for a cluster: Kubernetes keeps up to {ANNOTATIONS // 1024} KiB beside a Workflow",
@@ -60,7 +67,11 @@ def check(document: Document) -> str:
     """
     check_annotations(document)
     share = share_of(document)
-    count = len(_items({template["name"]: template for template in document["spec"]["templates"]}))
+    count = len(
+        _items(
+            {template["name"]: template for template in document["spec"]["templates"]}
+        )
+    )
     if share > _REFUSE:
         fits = int(count * _REFUSE / share) // 100 * 100
         raise RiseMLError(
@@ -74,13 +85,22 @@ def check(document: Document) -> str:
 
 
 def _items(templates: Mapping[str, Any]) -> list[Any]:
-    tasks = [task for template in templates.values() for task in template.get("dag", {}).get("tasks", ())]
+    tasks = [
+        task
+        for template in templates.values()
+        for task in template.get("dag", {}).get("tasks", ())
+    ]
     return next((task["withItems"] for task in tasks if task.get("withItems")), [{}])
 
 
-def _nodes(item: Document, document: Document, templates: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _nodes(
+    item: Document, document: Document, templates: Mapping[str, Any]
+) -> Iterator[dict[str, Any]]:
     """Yield the nodes of one experiment as they will be: what differs from one to the next is made up."""
-    name = document["metadata"].get("name") or f"{document['metadata']['generateName']}xxxxx"
+    name = (
+        document["metadata"].get("name")
+        or f"{document['metadata']['generateName']}xxxxx"
+    )
     values = ",".join(f"{key}:{item[key]}" for key in sorted(item))
     cell = f"{name}.set.experiment({values})"
     inputs = [{"name": key, "value": value} for key, value in item.items()]
@@ -88,15 +108,30 @@ def _nodes(item: Document, document: Document, templates: Mapping[str, Any]) -> 
     for task in templates["experiment"]["dag"]["tasks"]:
         template = templates[task["template"]]
         attempts = int(template.get("retryStrategy", {}).get("limit", 0)) + 1
-        for attempt in range(attempts if attempts == 1 else attempts + 1):  # several have a node in common
+        for attempt in range(
+            attempts if attempts == 1 else attempts + 1
+        ):  # several have a node in common
             path = f"{cell}.{task['name']}({attempt})"
-            result = {"name": "result", "value": _noise(path, _RESULT), "valueFrom": {"default": ""}}
+            result = {
+                "name": "result",
+                "value": _noise(path, _RESULT),
+                "valueFrom": {"default": ""},
+            }
             outputs = {"exitCode": "0", "parameters": [result]}
-            yield _node(name, path, inputs, {"templateName": template["name"], "type": "Pod", "outputs": outputs})
+            yield _node(
+                name,
+                path,
+                inputs,
+                {"templateName": template["name"], "type": "Pod", "outputs": outputs},
+            )
 
 
-def _node(workflow: str, path: str, inputs: list[dict[str, str]], more: Document) -> dict[str, Any]:
-    own, other, third = (f"{workflow}-{_digits(path + salt)}" for salt in ("", "parent", "child"))
+def _node(
+    workflow: str, path: str, inputs: list[dict[str, str]], more: Document
+) -> dict[str, Any]:
+    own, other, third = (
+        f"{workflow}-{_digits(path + salt)}" for salt in ("", "parent", "child")
+    )
     return {
         "id": own,
         "name": path,
@@ -117,7 +152,9 @@ def _node(workflow: str, path: str, inputs: list[dict[str, str]], more: Document
 
 
 def _digits(text: str) -> str:
-    return str(int(hashlib.blake2s(text.encode(), digest_size=5).hexdigest(), 16)).zfill(10)[:10]
+    return str(
+        int(hashlib.blake2s(text.encode(), digest_size=5).hexdigest(), 16)
+    ).zfill(10)[:10]
 
 
 def _noise(text: str, length: int) -> str:

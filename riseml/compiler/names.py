@@ -30,7 +30,9 @@ class Names:
     @property
     def builds(self) -> bool:
         """Whether install steps have to run: there are some, and no image has them already."""
-        return bool(self.plan.install) and not (self.origin.build and self.origin.build.image)
+        return bool(self.plan.install) and not (
+            self.origin.build and self.origin.build.image
+        )
 
     @property
     def image(self) -> str:
@@ -48,7 +50,10 @@ class Names:
     def forms(self) -> dict[str, str | None]:
         """How each parameter is quoted in YAML; None where every item brings its own quoted text."""
         experiments = self.plan.experiments
-        return {name: quotes.form(e.parameters[name] for e in experiments) for name in self.parameters}
+        return {
+            name: quotes.form(e.parameters[name] for e in experiments)
+            for name in self.parameters
+        }
 
     @cached_property
     def tags(self) -> dict[str, str]:
@@ -67,12 +72,19 @@ class Names:
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The parameters that an experiment and its jobs take."""
-        return (labels.SUB_PARAMETER, *self.handed_down, *self.parameters, *map(quotes.companion, self.hard))
+        return (
+            labels.SUB_PARAMETER,
+            *self.handed_down,
+            *self.parameters,
+            *map(quotes.companion, self.hard),
+        )
 
     def host(self, job: str) -> str:
         """The host name of a job such as `worker.1`, and of its pod."""
         workflow = self.workflow or "{{workflow.name}}"
-        attempt = f"-{self.attempt}" if self.retried_whole else ""  # the former ones may still be about
+        attempt = (
+            f"-{self.attempt}" if self.retried_whole else ""
+        )  # the former ones may still be about
         return f"{workflow}-{reference(labels.SUB_PARAMETER)}{attempt}-{job.replace('.', '-', 1)}"
 
     def address(self, job: str) -> str:
@@ -104,23 +116,33 @@ class Names:
     @cached_property
     def meets(self) -> bool:
         """Whether the jobs of an experiment look for each other, or themselves, by name."""
-        return self.is_gang or any("{{host." in text for job in self.plan.jobs for text in job.told.values())
+        return self.is_gang or any(
+            "{{host." in text for job in self.plan.jobs for text in job.told.values()
+        )
 
     @cached_property
     def stem(self) -> str:
         """The project as Kubernetes allows it in names, so short that the longest host name still fits."""
-        number = "x" * _GENERATED if self.origin.number is None else str(self.origin.number)
+        number = (
+            "x" * _GENERATED if self.origin.number is None else str(self.origin.number)
+        )
         sub = max(experiment.sub for experiment in self.plan.experiments)
         jobs = (job.names[-1] for job in self.plan.jobs)
         attempt = f"-{self.plan.retries.count}" if self.retried_whole else ""
-        longest = max(len(f"-{number}{self._shard}-{sub}{attempt}-{job}") for job in jobs)
+        longest = max(
+            len(f"-{number}{self._shard}-{sub}{attempt}-{job}") for job in jobs
+        )
         stem = re.sub("[^a-z0-9]+", "-", self.plan.project.lower())
         return stem[: _LIMIT - longest].strip("-") or "riseml"
 
     @property
     def workflow(self) -> str | None:
         """The Workflow's name, None where Kubernetes is to make one."""
-        return None if self.origin.number is None else f"{self.stem}-{self.origin.number}{self._shard}"
+        return (
+            None
+            if self.origin.number is None
+            else f"{self.stem}-{self.origin.number}{self._shard}"
+        )
 
     @property
     def _shard(self) -> str:
@@ -129,22 +151,36 @@ class Names:
     @property
     def number(self) -> str:
         """The run's number, or what stands for it in a document without one."""
-        return "{{workflow.name}}" if self.origin.number is None else str(self.origin.number)
+        return (
+            "{{workflow.name}}"
+            if self.origin.number is None
+            else str(self.origin.number)
+        )
 
     @property
     def experiment(self) -> str:
         """The canonical id of an experiment, without the user."""
-        return f"{self.number}.{reference(labels.SUB_PARAMETER)}" if self.plan.is_set else self.number
+        return (
+            f"{self.number}.{reference(labels.SUB_PARAMETER)}"
+            if self.plan.is_set
+            else self.number
+        )
 
     @property
     def run_path(self) -> str:
         """Where in the output volume the run has its folder."""
-        return "/".join(filter(None, (self.origin.user, self.plan.project, self.number)))
+        return "/".join(
+            filter(None, (self.origin.user, self.plan.project, self.number))
+        )
 
     @property
     def output_path(self) -> str:
         """Where in the output volume an experiment has its folder."""
-        return f"{self.run_path}/{reference(labels.SUB_PARAMETER)}" if self.plan.is_set else self.run_path
+        return (
+            f"{self.run_path}/{reference(labels.SUB_PARAMETER)}"
+            if self.plan.is_set
+            else self.run_path
+        )
 
 
 def label(text: str) -> str:

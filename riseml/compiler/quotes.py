@@ -31,7 +31,10 @@ def form(values: Iterable[str]) -> str | None:
     distinct = set(values)
     for value in distinct:
         _check(value)
-    return next((text for pattern, text in _FORMS if all(map(pattern.fullmatch, distinct))), None)
+    return next(
+        (text for pattern, text in _FORMS if all(map(pattern.fullmatch, distinct))),
+        None,
+    )
 
 
 def companion(name: str) -> str:

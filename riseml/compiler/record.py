@@ -16,7 +16,9 @@ from riseml.compiler.text import kept, literal, reference
 from riseml.plan import ExperimentSet, Job, Origin, Resources, Target
 
 _MEGABYTE = 1_000_000
-_PLACE = re.compile("\0([^\0]+)\0")  # where the tag of a parameter goes, once all other text is as it will be
+_PLACE = re.compile(
+    "\0([^\0]+)\0"
+)  # where the tag of a parameter goes, once all other text is as it will be
 _LIMIT = 100_000  # bytes: the kernel takes no variable of 128 KiB
 
 
@@ -27,7 +29,9 @@ def configuration(names: Names) -> str:
     return _PLACE.sub(lambda place: _tag(place[1], names), text).rstrip("\n")
 
 
-def texts(plan: ExperimentSet, origin: Origin, target: Target) -> Iterator[tuple[str, str]]:
+def texts(
+    plan: ExperimentSet, origin: Origin, target: Target
+) -> Iterator[tuple[str, str]]:
     """Yield for each experiment its folder in the output volume, and what riseml-configuration.yml will say there."""
     names = Names(plan, origin, target)
     whole = "".join(_text(names, plan.jobs)).rstrip("\n")
@@ -37,7 +41,9 @@ def texts(plan: ExperimentSet, origin: Origin, target: Target) -> Iterator[tuple
             name: manifest.quoted(value) if name in names.hard else value
             for name, value in experiment.parameters.items()
         }
-        text = _PLACE.sub(partial(_value, values), whole.replace(own, str(experiment.sub)))
+        text = _PLACE.sub(
+            partial(_value, values), whole.replace(own, str(experiment.sub))
+        )
         yield names.output_path.replace(own, str(experiment.sub)), f"{text}\n"
 
 
@@ -46,7 +52,11 @@ def _value(values: Mapping[str, str], place: re.Match[str]) -> str:
 
 
 def _tag(name: str, names: Names) -> str:
-    return kept(quotes.companion(name), names.values(name)) if name in names.hard else names.tags[name]
+    return (
+        kept(quotes.companion(name), names.values(name))
+        if name in names.hard
+        else names.tags[name]
+    )
 
 
 def _text(names: Names, jobs: tuple[Job, ...]) -> Iterable[str]:
@@ -56,17 +66,23 @@ def _text(names: Names, jobs: tuple[Job, ...]) -> Iterable[str]:
     if names.origin.revision:
         yield f"revision: {manifest.scalar(names.origin.revision)}\n"
     base = {"base": names.base} if names.base != plan.image else {}
-    yield manifest.to_yaml({"image": {"name": plan.image, **base, "install": list(plan.install)}})
+    yield manifest.to_yaml(
+        {"image": {"name": plan.image, **base, "install": list(plan.install)}}
+    )
     if plan.framework:
         yield f"framework: {manifest.scalar(plan.framework)}\n"
     if names.parameters:
         yield "params:\n"
     for name, form in names.forms.items():
-        yield f"  {manifest.scalar(name)}: " + (form or "{}").format(f"\0{name}\0") + "\n"
+        yield (
+            f"  {manifest.scalar(name)}: " + (form or "{}").format(f"\0{name}\0") + "\n"
+        )
     if len(jobs) == 1 and jobs[0].count == 1:
         yield manifest.to_yaml(_job(jobs[0]))
     elif jobs:
-        yield manifest.to_yaml({"jobs": {job.type: {"count": job.count, **_job(job)} for job in jobs}})
+        yield manifest.to_yaml(
+            {"jobs": {job.type: {"count": job.count, **_job(job)} for job in jobs}}
+        )
 
 
 def _job(job: Job) -> dict[str, Any]:

@@ -28,13 +28,17 @@ def strategy(retries: Retries) -> RetryStrategy | None:
     """Return Argo's strategy, None where a failure is final. What was killed on purpose is never tried again."""
     if not retries.count:
         return None
-    return RetryStrategy(limit=str(retries.count), retry_policy="Always", expression=_expression(retries))
+    return RetryStrategy(
+        limit=str(retries.count), retry_policy="Always", expression=_expression(retries)
+    )
 
 
 def _expression(retries: Retries) -> str:
     wanted = [f"({test})" for cause, test in _CAUSES.items() if cause in retries.on]
     if "error" in retries.on:
-        others = [f"({test})" for cause, test in _CAUSES.items() if cause not in retries.on]
+        others = [
+            f"({test})" for cause, test in _CAUSES.items() if cause not in retries.on
+        ]
         if not others:
             return f"!({_KILLED})"
         wanted.append(f"!({' || '.join(others)})")

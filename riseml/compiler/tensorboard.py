@@ -38,5 +38,7 @@ def daemon(names: Names) -> Container:
         ),
         ports=[ContainerPort(container_port=labels.BOARD_PORT)],
         resources=pod.requirements(RESOURCES, names),
-        volume_mounts=[VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path)],
+        volume_mounts=[
+            VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path)
+        ],
     )

@@ -18,7 +18,16 @@ from riseml.errors import ConfigError, Fault
 from riseml.schema.fields import Nullable, Record, Schema, Shorthand, Text, Value
 from riseml.schema.yaml_document import Document, printable
 
-__all__ = ["FILE", "LARGEST", "ExperimentConfig", "Loaded", "TrainConfig", "json_schema", "load", "load_text"]
+__all__ = [
+    "FILE",
+    "LARGEST",
+    "ExperimentConfig",
+    "Loaded",
+    "TrainConfig",
+    "json_schema",
+    "load",
+    "load_text",
+]
 
 LARGEST = 1_000_000  # bytes of a riseml.yml, which travels in every Workflow
 
@@ -54,7 +63,9 @@ class Loaded(ExperimentConfig):
 FILE = Record(
     dict[str, Any],
     {
-        "project": _PROJECT.says("Name of the project: experiments, code and output belong to it."),
+        "project": _PROJECT.says(
+            "Name of the project: experiments, code and output belong to it."
+        ),
         "train": TRAIN.says("What to run."),
     },
     required={"project": "Write for example project: mnist."},
@@ -114,9 +125,17 @@ def _read(path: str | os.PathLike[str], file: str) -> str:
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116 - pathlib takes as long to load as a small file
         if stat.S_ISDIR(mode):
-            raise _refused(file, "this is a directory", "Name the file in it, such as -f DIRECTORY/riseml.yml.")
+            raise _refused(
+                file,
+                "this is a directory",
+                "Name the file in it, such as -f DIRECTORY/riseml.yml.",
+            )
         if not stat.S_ISREG(mode):
-            raise _refused(file, "this is no regular file", "The code beside it is what runs, so it must have a place.")
+            raise _refused(
+                file,
+                "this is no regular file",
+                "The code beside it is what runs, so it must have a place.",
+            )
         with open(path, "rb") as stream:  # noqa: PTH123
             data = stream.read(LARGEST + 1)
     except FileNotFoundError:
@@ -133,13 +152,21 @@ def _decode(data: bytes, file: str) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise _refused(file, "the file is in UTF-16", "Save it as UTF-8.")
     if b"\0" in data:
-        raise _refused(file, "the file holds NUL bytes", "Is it a riseml.yml? Save it as UTF-8 text.")
+        raise _refused(
+            file,
+            "the file holds NUL bytes",
+            "Is it a riseml.yml? Save it as UTF-8 text.",
+        )
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         doc = Document(file, data.decode("latin-1"))
         before = data[: error.start].decode()
-        doc.error(doc.place(len(before)), f"the byte 0x{data[error.start]:02X} is not UTF-8", "Save the file as UTF-8.")
+        doc.error(
+            doc.place(len(before)),
+            f"the byte 0x{data[error.start]:02X} is not UTF-8",
+            "Save the file as UTF-8.",
+        )
         raise ConfigError(doc.faults) from None
 
 

@@ -31,9 +31,14 @@ _NAME = Text(
     "[A-Za-z_][A-Za-z0-9_-]*",
     "It becomes a variable of the environment, and {{name}} in commands.",
 )
-_TEXT = {"type": "string", "pattern": r"^(?!.*\{\{)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$"}
+_TEXT = {
+    "type": "string",
+    "pattern": r"^(?!.*\{\{)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$",
+}
 _RANGE_KEYS = ("min", "max", "step")
-_RANGE_EXAMPLE = "Write for example {range: {min: 1, max: 5, step: 1}}; max is the last value."
+_RANGE_EXAMPLE = (
+    "Write for example {range: {min: 1, max: 5, step: 1}}; max is the last value."
+)
 
 
 class _Values(Value[tuple[str, ...]]):
@@ -53,14 +58,26 @@ class _Values(Value[tuple[str, ...]]):
             return None
         _check_value(node, name, doc)
         if node.tag == STR and not node.style and _looks_like_list(node.value):
-            doc.warn(node, f"{name} is one text, not several values", f"For a list write [{excerpt(node.value)}].")
+            doc.warn(
+                node,
+                f"{name} is one text, not several values",
+                f"For a list write [{excerpt(node.value)}].",
+            )
         return (node.value,)
 
     def schema(self) -> Schema:
         """All forms."""
         numbers = {"type": "array", "items": {"type": "number"}, "minItems": 1}
         texts = {"type": "array", "items": _TEXT, "minItems": 1}
-        return {"anyOf": [{"type": ["number", "boolean"]}, _TEXT, numbers, texts, _RANGE.schema()]}
+        return {
+            "anyOf": [
+                {"type": ["number", "boolean"]},
+                _TEXT,
+                numbers,
+                texts,
+                _RANGE.schema(),
+            ]
+        }
 
 
 def _list(node: SequenceNode, name: str, doc: Document) -> tuple[str, ...] | None:
@@ -70,8 +87,16 @@ def _list(node: SequenceNode, name: str, doc: Document) -> tuple[str, ...] | Non
     first = node.value[0]
     for each in node.value:
         if not isinstance(each, ScalarNode) or each.tag not in (STR, INT, FLOAT):
-            advice = f'As text it can be: "{excerpt(each.value)}".' if each.tag == BOOL else ""
-            doc.error(each, f"a value of {name} must be a number or text, not {shown(each)}", advice)
+            advice = (
+                f'As text it can be: "{excerpt(each.value)}".'
+                if each.tag == BOOL
+                else ""
+            )
+            doc.error(
+                each,
+                f"a value of {name} must be a number or text, not {shown(each)}",
+                advice,
+            )
         elif first.tag in (STR, INT, FLOAT) and (first.tag == STR) != (each.tag == STR):
             doc.error(
                 each,
@@ -92,12 +117,24 @@ def _looks_like_list(text: str) -> bool:
 def _check_value(node: ScalarNode, name: str, doc: Document) -> None:
     text = node.value
     if "{{" in text:
-        doc.error(node, f"a value of {name} holds '{{{{'", "Argo would read it; write the value without.")
+        doc.error(
+            node,
+            f"a value of {name} holds '{{{{'",
+            "Argo would read it; write the value without.",
+        )
     elif odd := control_in(text):
-        doc.error(node, f"a value of {name} holds the control character U+{ord(odd):04X}", "Remove it.")
+        doc.error(
+            node,
+            f"a value of {name} holds the control character U+{ord(odd):04X}",
+            "Remove it.",
+        )
     elif node.tag == FLOAT and text[-1] in "fFnN":
         plain = text.lower().replace(".", "")
-        doc.warn(node, f"{name} gets the text '{text}', as written", f'Most programs read "{plain}", in quotes.')
+        doc.warn(
+            node,
+            f"{name} gets the text '{text}', as written",
+            f'Most programs read "{plain}", in quotes.',
+        )
 
 
 class _Number(Value[tuple[Decimal, str]]):
@@ -111,7 +148,11 @@ class _Number(Value[tuple[Decimal, str]]):
 
     def read(self, node: Node, name: str, doc: Document) -> tuple[Decimal, str] | None:
         """Return the number and its text."""
-        number = decimal_of(node.value) if isinstance(node, ScalarNode) and node.tag in _NUMBERS else None
+        number = (
+            decimal_of(node.value)
+            if isinstance(node, ScalarNode) and node.tag in _NUMBERS
+            else None
+        )
         if number is None or (self.positive and number <= 0):
             self.refuse(node, name, doc, _RANGE_EXAMPLE)
             return None
@@ -128,27 +169,49 @@ class _Lenient(Record[T]):
     def unknown(self, key_node: ScalarNode, name: str, doc: Document) -> None:
         """Note the key as having no effect."""
         known = f"Known here: {', '.join(self.names())}."
-        doc.warn(key_node, f"'{excerpt(key_node.value)}' in {name} has no effect", known)
+        doc.warn(
+            key_node, f"'{excerpt(key_node.value)}' in {name} has no effect", known
+        )
 
     def schema(self) -> Schema:
         """An open object."""
-        return {key: value for key, value in super().schema().items() if key != "additionalProperties"}
+        return {
+            key: value
+            for key, value in super().schema().items()
+            if key != "additionalProperties"
+        }
 
 
-def _check_span(values: Mapping[str, Any], _entries: Entries, node: MappingNode, name: str, doc: Document) -> None:
+def _check_span(
+    values: Mapping[str, Any],
+    _entries: Entries,
+    node: MappingNode,
+    name: str,
+    doc: Document,
+) -> None:
     bounds = [values[key][0] for key in _RANGE_KEYS if values.get(key)]
     if len(bounds) < len(_RANGE_KEYS):
         return
     first, last, step = bounds
     if first > last:
-        doc.error(node, f"{name}.min is more than {name}.max", "Ranges count upwards from min to max.")
+        doc.error(
+            node,
+            f"{name}.min is more than {name}.max",
+            "Ranges count upwards from min to max.",
+        )
     elif (count := grid.steps(first, last, step)) > grid.MOST:
-        doc.error(node, f"{name} has {_many(count)} values; {grid.MOST:,} are the most", "Take a larger step.")
+        doc.error(
+            node,
+            f"{name} has {_many(count)} values; {grid.MOST:,} are the most",
+            "Take a larger step.",
+        )
 
 
 def _spread(**bounds: tuple[Decimal, str]) -> tuple[str, ...]:
     first, last, step = (bounds[key][0] for key in _RANGE_KEYS)
-    return tuple(grid.spread(first, last, step, _form(bounds["min"][1], bounds["step"][1])))
+    return tuple(
+        grid.spread(first, last, step, _form(bounds["min"][1], bounds["step"][1]))
+    )
 
 
 def _form(*texts: str) -> str:
@@ -167,7 +230,11 @@ _SPAN = _Lenient(
     required=dict.fromkeys(_RANGE_KEYS, _RANGE_EXAMPLE),
     check=_check_span,
 )
-_RANGE = _Lenient(lambda **values: values["range"], {"range": _SPAN}, required={"range": _RANGE_EXAMPLE})
+_RANGE = _Lenient(
+    lambda **values: values["range"],
+    {"range": _SPAN},
+    required={"range": _RANGE_EXAMPLE},
+)
 
 
 class Parameters(Value[dict[str, tuple[str, ...]]]):
@@ -178,7 +245,9 @@ class Parameters(Value[dict[str, tuple[str, ...]]]):
     def __init__(self) -> None:
         self._named = Mapped(_NAME, _Values())
 
-    def read(self, node: Node, name: str, doc: Document) -> dict[str, tuple[str, ...]] | None:
+    def read(
+        self, node: Node, name: str, doc: Document
+    ) -> dict[str, tuple[str, ...]] | None:
         """Return the values by name."""
         if node.tag == NULL or (isinstance(node, SequenceNode) and not node.value):
             return {}
@@ -198,7 +267,13 @@ class Parameters(Value[dict[str, tuple[str, ...]]]):
 
     def schema(self) -> Schema:
         """The mapping, or nothing."""
-        return {"anyOf": [{"type": "null"}, {"type": "array", "maxItems": 0}, self._named.schema()]}
+        return {
+            "anyOf": [
+                {"type": "null"},
+                {"type": "array", "maxItems": 0},
+                self._named.schema(),
+            ]
+        }
 
 
 def _check_names(keys: Mapping[str, ScalarNode], doc: Document) -> None:
@@ -208,9 +283,19 @@ def _check_names(keys: Mapping[str, ScalarNode], doc: Document) -> None:
         shown_key = excerpt(key)
         if is_reserved(variable):
             doc.error(
-                node, f"a parameter cannot be called '{shown_key}': ${variable} is needed otherwise", "Rename it."
+                node,
+                f"a parameter cannot be called '{shown_key}': ${variable} is needed otherwise",
+                "Rename it.",
             )
         elif (other := taken.setdefault(variable, key)) != key:
-            doc.error(node, f"'{excerpt(other)}' and '{shown_key}' would both be ${variable}", "Rename one of them.")
+            doc.error(
+                node,
+                f"'{excerpt(other)}' and '{shown_key}' would both be ${variable}",
+                "Rename one of them.",
+            )
         elif reason := doubt(variable):
-            doc.warn(node, f"{reason}, not only that of '{shown_key}'", f"Use {{{{{shown_key}}}}} in commands.")
+            doc.warn(
+                node,
+                f"{reason}, not only that of '{shown_key}'",
+                f"Use {{{{{shown_key}}}}} in commands.",
+            )

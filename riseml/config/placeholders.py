@@ -17,7 +17,11 @@ from riseml.schema.yaml_document import Document, excerpt
 
 _PLACEHOLDER = re.compile(r"\{\{( *)([A-Za-z0-9_-]+)( *)\}\}")
 _ARGO = r"(?:item|retries)$|(?:item|workflow|inputs|outputs|steps|tasks|pod|node|lastRetry|cronworkflow)\.|="
-_RISKY = {"'": "'", '"': r'["$`\\!]', "": r"[^\w@%+=:,./^-]"}  # what a shell reads, by the quotes around it
+_RISKY = {
+    "'": "'",
+    '"': r'["$`\\!]',
+    "": r"[^\w@%+=:,./^-]",
+}  # what a shell reads, by the quotes around it
 _ADVISED = 20  # undeclared placeholders for which the nearest name is looked up
 _SHOWN = 24  # characters of a tag that are enough to find it in the file
 
@@ -39,14 +43,27 @@ def check_text(node: ScalarNode, declared: Collection[str], doc: Document) -> No
         tag = text[start + 2 : end].rpartition("{{")[2].strip()
         message = advice = ""
         if end < 0:
-            message, advice = "'{{' without '}}'", "Argo would look for its end; in a shell write '{''{' instead."
+            message, advice = (
+                "'{{' without '}}'",
+                "Argo would look for its end; in a shell write '{''{' instead.",
+            )
         elif tag not in declared and re.match(_ARGO, tag):
-            message = f"Argo would replace '{{{{{excerpt(tag)}}}}}' before the shell sees it"
+            message = (
+                f"Argo would replace '{{{{{excerpt(tag)}}}}}' before the shell sees it"
+            )
             advice = "Argo has no escape for it; riseml sets $RISEML_EXPERIMENT, $EXPERIMENT_ID and $RISEML_ATTEMPT."
         elif text.startswith("{", start + 2) and tag.lstrip("{ ") in declared:
-            message, advice = "'{{{' hides a placeholder from Argo", "Write a blank between '{' and '{{'."
+            message, advice = (
+                "'{{{' hides a placeholder from Argo",
+                "Write a blank between '{' and '{{'.",
+            )
         if message:
-            doc.error(node, message, advice, at=text[start : start + _SHOWN].partition("\n")[0])
+            doc.error(
+                node,
+                message,
+                advice,
+                at=text[start : start + _SHOWN].partition("\n")[0],
+            )
         at = end + 2 if end >= 0 else len(text)
 
 
@@ -60,7 +77,9 @@ def uses(node: ScalarNode) -> Iterator[Use]:
         yield Use(match[2], node, match[0], sign if quoted else "")
 
 
-def warn_undeclared(used: Iterable[Use], declared: Collection[str], doc: Document) -> None:
+def warn_undeclared(
+    used: Iterable[Use], declared: Collection[str], doc: Document
+) -> None:
     """Note placeholders that no parameter declares, and declared ones with blanks inside, once each."""
     told = set()
     for use in used:
@@ -70,14 +89,28 @@ def warn_undeclared(used: Iterable[Use], declared: Collection[str], doc: Documen
         told.add(use.name)
         if is_declared:
             advice = f"RiseML of 2018 left it as it is; {{{{{use.name}}}}} means the same everywhere."
-            doc.warn(use.node, f"'{use.text}' is replaced, in spite of its blanks", advice, at=use.text)
+            doc.warn(
+                use.node,
+                f"'{use.text}' is replaced, in spite of its blanks",
+                advice,
+                at=use.text,
+            )
         else:
             near = nearest(use.name, tuple(declared)) if len(told) < _ADVISED else None
-            message = f"no parameter '{use.name}' is declared: '{use.text}' stays as it is"
-            doc.warn(use.node, message, f"Did you mean '{near}'?" if near else "", at=use.text)
+            message = (
+                f"no parameter '{use.name}' is declared: '{use.text}' stays as it is"
+            )
+            doc.warn(
+                use.node,
+                message,
+                f"Did you mean '{near}'?" if near else "",
+                at=use.text,
+            )
 
 
-def warn_values(parameters: Mapping[str, Sequence[str]], used: Iterable[Use], doc: Document) -> None:
+def warn_values(
+    parameters: Mapping[str, Sequence[str]], used: Iterable[Use], doc: Document
+) -> None:
     """Note values that the shell would not take as one plain word where they are put into a command."""
     told = set()
     for use in used:
@@ -87,7 +120,12 @@ def warn_values(parameters: Mapping[str, Sequence[str]], used: Iterable[Use], do
         variable = variable_of(use.name)
         if use.quote == "$":
             message = f"'$' stays before the value of '{use.name}'"
-            doc.warn(use.node, message, f'Write {use.text} or "${variable}".', at=f"${use.text}")
+            doc.warn(
+                use.node,
+                message,
+                f'Write {use.text} or "${variable}".',
+                at=f"${use.text}",
+            )
         elif (value := _risky(parameters[use.name], use.quote)) is not None:
             doc.warn(
                 use.node,
@@ -99,21 +137,40 @@ def warn_values(parameters: Mapping[str, Sequence[str]], used: Iterable[Use], do
 
 def _risky(values: Sequence[str], quote: str) -> str | None:
     read_by_shell = re.compile(_RISKY[quote]).search
-    return next((value for value in values if read_by_shell(value) or not (value or quote)), None)
+    return next(
+        (value for value in values if read_by_shell(value) or not (value or quote)),
+        None,
+    )
 
 
-def warn_unused(parameters: Mapping[str, ScalarNode], used: Iterable[Use], run: Iterable[str], doc: Document) -> None:
+def warn_unused(
+    parameters: Mapping[str, ScalarNode],
+    used: Iterable[Use],
+    run: Iterable[str],
+    doc: Document,
+) -> None:
     """Note parameters that no command names, neither as placeholder nor as variable."""
     named = {use.name for use in used}
     unnamed = {name: key for name, key in parameters.items() if name not in named}
-    words = {word for command in run for word in re.findall("[A-Z0-9_]+", command)} if unnamed else set()
+    words = (
+        {word for command in run for word in re.findall("[A-Z0-9_]+", command)}
+        if unnamed
+        else set()
+    )
     for name, key in unnamed.items():
         if (variable := variable_of(name)) not in words:
             advice = f"Right if the program itself reads ${variable}; else write {{{{{name}}}}} in run."
             doc.warn(key, f"no command uses the parameter '{name}'", advice)
 
 
-def warn_install(nodes: Iterable[ScalarNode], declared: Collection[str], doc: Document) -> None:
+def warn_install(
+    nodes: Iterable[ScalarNode], declared: Collection[str], doc: Document
+) -> None:
     """Note placeholders in install steps, which make one image for the whole set."""
     for use in (use for node in nodes for use in uses(node) if use.name in declared):
-        doc.warn(use.node, f"'{use.text}' is not replaced in install", "It is in run and env.", at=use.text)
+        doc.warn(
+            use.node,
+            f"'{use.text}' is not replaced in install",
+            "It is in run and env.",
+            at=use.text,
+        )

@@ -9,7 +9,16 @@ from riseml.errors import InvalidInputError, RiseMLError
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*[A-Za-z0-9]")
 _DEFAULT = "my-project"  # also in the templates
 
-TEMPLATES = ("plain", "grid", "sklearn", "tensorflow", "pytorch", "horovod", "mpi", "jax")
+TEMPLATES = (
+    "plain",
+    "grid",
+    "sklearn",
+    "tensorflow",
+    "pytorch",
+    "horovod",
+    "mpi",
+    "jax",
+)
 
 
 def text(template: str, project: str) -> str:
@@ -25,7 +34,9 @@ def text(template: str, project: str) -> str:
             f"Try `riseml init -n {proposal(project)}`.",
         )
     name = f"'{project}'" if _looks_like_another_type(project) else project
-    return templating.read(f"init/{template}.yml").replace(f"project: {_DEFAULT}", f"project: {name}", 1)
+    return templating.read(f"init/{template}.yml").replace(
+        f"project: {_DEFAULT}", f"project: {name}", 1
+    )
 
 
 def project_name(folder: Path) -> tuple[str, str]:
@@ -33,7 +44,10 @@ def project_name(folder: Path) -> tuple[str, str]:
     if _NAME.fullmatch(folder.name):
         return folder.name, ""
     name = proposal(folder.name)
-    return name, f"'{folder.name}' cannot be the name of a project; it is called {name}. Choose another one with -n."
+    return (
+        name,
+        f"'{folder.name}' cannot be the name of a project; it is called {name}. Choose another one with -n.",
+    )
 
 
 def proposal(name: str) -> str:
@@ -57,7 +71,10 @@ def write(path: Path, content: str) -> None:
         with path.open("x", encoding="utf-8") as file:
             file.write(content)
     except FileExistsError:
-        raise RiseMLError(f"{path} already exists", "Nothing was changed; choose another file with -f.") from None
+        raise RiseMLError(
+            f"{path} already exists",
+            "Nothing was changed; choose another file with -f.",
+        ) from None
     except OSError as error:
         raise RiseMLError(f"cannot write {path}: {error.strerror}") from None
 
@@ -65,5 +82,9 @@ def write(path: Path, content: str) -> None:
 def _looks_like_another_type(name: str) -> bool:
     """Whether YAML reads a bare name as a number, a truth or nothing."""
     return bool(
-        re.fullmatch(r"[\d_]+|\d[\d_]*e\d+|0[xob][\da-fA-F_]+|true|false|null|yes|no|on|off", name, re.IGNORECASE)
+        re.fullmatch(
+            r"[\d_]+|\d[\d_]*e\d+|0[xob][\da-fA-F_]+|true|false|null|yes|no|on|off",
+            name,
+            re.IGNORECASE,
+        )
     )

@@ -10,7 +10,17 @@ from riseml import frameworks
 from riseml.config import checks
 from riseml.config.parameters import Parameters
 from riseml.plan import Resources, Retries
-from riseml.schema.fields import Choice, Integer, Mapped, OneOrMany, Record, Schema, Shorthand, Text, Value
+from riseml.schema.fields import (
+    Choice,
+    Integer,
+    Mapped,
+    OneOrMany,
+    Record,
+    Schema,
+    Shorthand,
+    Text,
+    Value,
+)
 from riseml.schema.messages import nearest, one_of
 from riseml.schema.resources import RESOURCES, Duration
 from riseml.schema.yaml_document import BOOL, FLOAT, INT, STR, Document, Entries
@@ -55,12 +65,21 @@ class _Name(Value[str]):
 
     def read(self, node: Node, name: str, doc: Document) -> str | None:
         """Return the name."""
-        if isinstance(node, ScalarNode) and node.tag == STR and frameworks.exists(node.value):
+        if (
+            isinstance(node, ScalarNode)
+            and node.tag == STR
+            and frameworks.exists(node.value)
+        ):
             return str(node.value)
         known = frameworks.names()
         self.what = one_of(known)
         near = nearest(node.value, known) if isinstance(node, ScalarNode) else None
-        self.refuse(node, name, doc, f"Did you mean '{near}'?" if near else "Leave it out for anything else.")
+        self.refuse(
+            node,
+            name,
+            doc,
+            f"Did you mean '{near}'?" if near else "Leave it out for anything else.",
+        )
         return None
 
     def schema(self) -> Schema:
@@ -84,7 +103,9 @@ class _AsText(Text):
 
 _COMMANDS = OneOrMany(Text("text", lines=True))
 _VARIABLE = Text(
-    "letters, digits and '_', not beginning with a digit", "[A-Za-z_][A-Za-z0-9_]*", "Write for example WANDB_MODE."
+    "letters, digits and '_', not beginning with a digit",
+    "[A-Za-z_][A-Za-z0-9_]*",
+    "Write for example WANDB_MODE.",
 )
 _PATH = Text(
     "a path below riseml.yml's folder",
@@ -98,31 +119,58 @@ _RETRIES = Shorthand(
         Retries,
         {
             "count": Integer(0).says("How many attempts after the first."),
-            "on": OneOrMany(Choice(*_CAUSES), unique=True).says("After which causes; all by default."),
+            "on": OneOrMany(Choice(*_CAUSES), unique=True).says(
+                "After which causes; all by default."
+            ),
         },
         required={"count": "Write for example count: 3."},
     ),
 )
-_IMAGE_TEXT = Text("a Docker image", _IMAGE, "Write for example python:3.12; no placeholders, no capitals.", most=500)
+_IMAGE_TEXT = Text(
+    "a Docker image",
+    _IMAGE,
+    "Write for example python:3.12; no placeholders, no capitals.",
+    most=500,
+)
 _KEYS: dict[str, Value[Any]] = {
-    "run": _COMMANDS.says("Commands, one after the other in one shell; the first that fails ends the job."),
+    "run": _COMMANDS.says(
+        "Commands, one after the other in one shell; the first that fails ends the job."
+    ),
     "resources": RESOURCES.says("What each job is guaranteed."),
     "image": _IMAGE_TEXT.says("Docker image; derived from the framework by default."),
-    "install": _COMMANDS.says("Commands that build on the image, once for equal images and files."),
+    "install": _COMMANDS.says(
+        "Commands that build on the image, once for equal images and files."
+    ),
     "framework": _Name().says("What several jobs of an experiment are made with."),
-    "parameters": Parameters().says("Values, lists or ranges by name; all combinations are run."),
-    "concurrency": Integer(1).says("How many experiments of a set run at a time; 1 by default."),
-    "env": Mapped(_VARIABLE, _AsText(lines=True)).says("Environment variables of every job."),
-    "secrets": OneOrMany(_VARIABLE, unique=True).says("Variables whose values `riseml secret set` keeps."),
-    "timeout": Duration().says("Running time of one attempt of a job (90s, 10m, 1h30m, 2d); none by default."),
+    "parameters": Parameters().says(
+        "Values, lists or ranges by name; all combinations are run."
+    ),
+    "concurrency": Integer(1).says(
+        "How many experiments of a set run at a time; 1 by default."
+    ),
+    "env": Mapped(_VARIABLE, _AsText(lines=True)).says(
+        "Environment variables of every job."
+    ),
+    "secrets": OneOrMany(_VARIABLE, unique=True).says(
+        "Variables whose values `riseml secret set` keeps."
+    ),
+    "timeout": Duration().says(
+        "Running time of one attempt of a job (90s, 10m, 1h30m, 2d); none by default."
+    ),
     "retries": _RETRIES.says("Further attempts of a failed experiment; 0 by default."),
-    "gang_timeout": Duration().says("Time until all jobs of an experiment must have met; 10m by default."),
-    "build_files": OneOrMany(_PATH, unique=True).says("Files that install steps need and do not name."),
+    "gang_timeout": Duration().says(
+        "Time until all jobs of an experiment must have met; 10m by default."
+    ),
+    "build_files": OneOrMany(_PATH, unique=True).says(
+        "Files that install steps need and do not name."
+    ),
 }
 _HINTS = {
     **dict.fromkeys(("command", "commands", "cmd", "script"), "Did you mean 'run'?"),
     **dict.fromkeys(("environment", "variables"), "Did you mean 'env'?"),
-    **dict.fromkeys(("parallelism", "parallel", "max_parallel"), "Did you mean 'concurrency'?"),
+    **dict.fromkeys(
+        ("parallelism", "parallel", "max_parallel"), "Did you mean 'concurrency'?"
+    ),
     "requirements": "Write install: pip install -r requirements.txt.",
     "preemption": "Write retries: {count: 3, on: preempted}.",
 }
@@ -144,13 +192,21 @@ class _Train(Record[TrainConfig]):
 
 def _make(**values: Any) -> TrainConfig:
     options = checks.options_of(values)
-    values["image"] = values.get("image") or frameworks.find(values.get("framework")).image(
-        options, values["resources"]
+    values["image"] = values.get("image") or frameworks.find(
+        values.get("framework")
+    ).image(options, values["resources"])
+    return TrainConfig(
+        **{key: value for key, value in values.items() if key in _KEYS}, options=options
     )
-    return TrainConfig(**{key: value for key, value in values.items() if key in _KEYS}, options=options)
 
 
-def _check(values: Mapping[str, Any], entries: Entries, node: MappingNode, _name: str, doc: Document) -> None:
+def _check(
+    values: Mapping[str, Any],
+    entries: Entries,
+    node: MappingNode,
+    _name: str,
+    doc: Document,
+) -> None:
     sections = [key for key in entries if key not in _KEYS and frameworks.exists(key)]
     checks.check(values, entries, node, sections, doc)
 

@@ -1,16 +1,54 @@
 """Environment variables: which one a parameter becomes, and which names are taken."""
 
-OURS = frozenset({"OUTPUT_DIR", "DATA_DIR", "RESULT_FILE", "EXPERIMENT_ID", "CUDA_VISIBLE_DEVICES"})
+OURS = frozenset(
+    {"OUTPUT_DIR", "DATA_DIR", "RESULT_FILE", "EXPERIMENT_ID", "CUDA_VISIBLE_DEVICES"}
+)
 OUR_PREFIXES = ("RISEML_", "ARGO_")
 
-_SYSTEM = frozenset({"PATH", "HOME", "SHELL", "PWD", "OLDPWD", "IFS", "CDPATH", "TMPDIR", "HOSTNAME", "PS4", "_"})
-_SYSTEM_PREFIXES = ("LD_", "DYLD_", "PYTHON", "BASH", "SHELLOPTS", "KUBERNETES_", "NVIDIA_")
+_SYSTEM = frozenset(
+    {
+        "PATH",
+        "HOME",
+        "SHELL",
+        "PWD",
+        "OLDPWD",
+        "IFS",
+        "CDPATH",
+        "TMPDIR",
+        "HOSTNAME",
+        "PS4",
+        "_",
+    }
+)
+_SYSTEM_PREFIXES = (
+    "LD_",
+    "DYLD_",
+    "PYTHON",
+    "BASH",
+    "SHELLOPTS",
+    "KUBERNETES_",
+    "NVIDIA_",
+)
 _TENSORFLOW = "TF_CONFIG"
 _SHELL_SETS = frozenset(
-    {"RANDOM", "SRANDOM", "LINENO", "SECONDS", "OPTIND", "OPTERR", "HISTCMD", "PPID", "UID", "EUID", "SHLVL"}
+    {
+        "RANDOM",
+        "SRANDOM",
+        "LINENO",
+        "SECONDS",
+        "OPTIND",
+        "OPTERR",
+        "HISTCMD",
+        "PPID",
+        "UID",
+        "EUID",
+        "SHLVL",
+    }
     | {"EPOCHSECONDS", "EPOCHREALTIME"}
 )
-_READ_BY_OTHERS = frozenset({"LANG", "LANGUAGE", "TZ", "TERM", "USER", "LOGNAME", "COLUMNS", "LINES", "DISPLAY"})
+_READ_BY_OTHERS = frozenset(
+    {"LANG", "LANGUAGE", "TZ", "TERM", "USER", "LOGNAME", "COLUMNS", "LINES", "DISPLAY"}
+)
 
 
 def variable_of(parameter: str) -> str:
@@ -25,7 +63,12 @@ def is_ours(variable: str) -> bool:
 
 def is_reserved(variable: str) -> bool:
     """Whether a parameter in it would break the job: the system or RiseML needs it."""
-    return is_ours(variable) or variable in _SYSTEM or variable == _TENSORFLOW or variable.startswith(_SYSTEM_PREFIXES)
+    return (
+        is_ours(variable)
+        or variable in _SYSTEM
+        or variable == _TENSORFLOW
+        or variable.startswith(_SYSTEM_PREFIXES)
+    )
 
 
 def doubt(variable: str) -> str | None:

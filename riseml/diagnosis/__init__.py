@@ -26,7 +26,11 @@ def explain(evidence: Evidence) -> list[Cause]:
     elif whole.reason == "CONTROLLER":
         subjects = [Subject.of_run(whole)]
     else:
-        experiments = [evidence.part] if isinstance(evidence.part, ExperimentStatus) else whole.experiments
+        experiments = (
+            [evidence.part]
+            if isinstance(evidence.part, ExperimentStatus)
+            else whole.experiments
+        )
         subjects = list(_subjects(whole, experiments))
     return _together(_explain(evidence, subject) for subject in subjects)
 
@@ -39,24 +43,52 @@ def guilty(part: SetStatus | ExperimentStatus | JobStatus) -> list[str]:
     found: dict[str, str] = {}
     for experiment in experiments:
         if experiment.guilty:
-            found.setdefault(f"{experiment.reason} {experiment.exit_code}", experiment.guilty)
+            found.setdefault(
+                f"{experiment.reason} {experiment.exit_code}", experiment.guilty
+            )
     return list(found.values())
 
 
-def _subjects(whole: SetStatus, experiments: Iterable[ExperimentStatus]) -> Iterator[Subject]:
+def _subjects(
+    whole: SetStatus, experiments: Iterable[ExperimentStatus]
+) -> Iterator[Subject]:
     """Yield what has to be explained of experiments: the job that decides, or the experiment where none does."""
     own = {job.id: job for job in whole.jobs}
     for experiment in experiments:
         jobs = {job.id: job for job in experiment.jobs}
         deciding = jobs.get(experiment.guilty or "") or own.get(experiment.guilty or "")
-        if deciding is None and experiment.state in (State.PENDING, State.STARTING, State.BUILDING):
+        if deciding is None and experiment.state in (
+            State.PENDING,
+            State.STARTING,
+            State.BUILDING,
+        ):
             states = (experiment.state, State.PENDING, State.STARTING)
-            candidates = own.values() if experiment.state is State.BUILDING else jobs.values()
-            deciding = next((job for state in states for job in candidates if job.state is state and job.reason), None)
+            candidates = (
+                own.values() if experiment.state is State.BUILDING else jobs.values()
+            )
+            deciding = next(
+                (
+                    job
+                    for state in states
+                    for job in candidates
+                    if job.state is state and job.reason
+                ),
+                None,
+            )
         if deciding is None:
-            troubled = (job for job in jobs.values() if job.state is experiment.state and job.reason)
-            deciding = next(troubled, None) if experiment.state is State.RUNNING else None
-        yield Subject.of_job(deciding, experiment) if deciding else Subject.of_experiment(experiment)
+            troubled = (
+                job
+                for job in jobs.values()
+                if job.state is experiment.state and job.reason
+            )
+            deciding = (
+                next(troubled, None) if experiment.state is State.RUNNING else None
+            )
+        yield (
+            Subject.of_job(deciding, experiment)
+            if deciding
+            else Subject.of_experiment(experiment)
+        )
 
 
 def _experiment_of(whole: SetStatus, job: JobStatus) -> ExperimentStatus | None:

@@ -8,10 +8,18 @@ from riseml.plan import Resources
 from riseml.status import State
 
 _LINES = 6  # of a log
-_AGAIN = "`retries: {{count: 2, on: [{word}]}}` in riseml.yml starts such experiments again."
-_RIGHTS = re.compile(r"workflowtaskresults|is forbidden: User \"system:serviceaccount:\S+\" cannot")
-_POLICY = re.compile(r"violates PodSecurity|ValidatingAdmissionPolicy|admission webhook .* denied")
-_FRAME = re.compile(r"\s*(\d+ \||-{3,}$|Dockerfile:|error: failed to solve)")  # what BuildKit draws around a failure
+_AGAIN = (
+    "`retries: {{count: 2, on: [{word}]}}` in riseml.yml starts such experiments again."
+)
+_RIGHTS = re.compile(
+    r"workflowtaskresults|is forbidden: User \"system:serviceaccount:\S+\" cannot"
+)
+_POLICY = re.compile(
+    r"violates PodSecurity|ValidatingAdmissionPolicy|admission webhook .* denied"
+)
+_FRAME = re.compile(
+    r"\s*(\d+ \||-{3,}$|Dockerfile:|error: failed to solve)"
+)  # what BuildKit draws around a failure
 _SIGNALS = {
     134: "it aborted itself (a failed assertion, or memory that was freed twice)",
     137: "it was ended by SIGKILL, often for want of memory",
@@ -23,11 +31,20 @@ _SIGNALS = {
 def error(evidence: Evidence, subject: Subject) -> Cause:
     """A line of `run` failed."""
     lines = evidence.log(subject.job)[-_LINES:]
-    what = _SIGNALS.get(subject.exit_code or 0) or f"a line of `run` ended with exit code {subject.exit_code}"
-    more = f"`riseml logs {subject.job or subject.id}` has the whole log." if subject.exit_code is not None else ""
+    what = (
+        _SIGNALS.get(subject.exit_code or 0)
+        or f"a line of `run` ended with exit code {subject.exit_code}"
+    )
+    more = (
+        f"`riseml logs {subject.job or subject.id}` has the whole log."
+        if subject.exit_code is not None
+        else ""
+    )
     if subject.id.endswith(".build"):
         what = f"the image could not be built: {subject.message}"
-        lines = tuple(line for line in evidence.log(subject.job) if not _FRAME.match(line))[-_LINES:]
+        lines = tuple(
+            line for line in evidence.log(subject.job) if not _FRAME.match(line)
+        )[-_LINES:]
     return cause(subject, what, [*_unless_code(subject), *lines], *filter(None, [more]))
 
 
@@ -38,17 +55,32 @@ def _unless_code(subject: Subject) -> list[str]:
 def command(evidence: Evidence, subject: Subject) -> Cause:
     """A command is not there."""
     lines = evidence.log(subject.job)[-_LINES:]
-    what = "a command of `run` is not executable" if subject.exit_code == 126 else "a command of `run` is not there"  # noqa: PLR2004
-    where = "this machine's PATH" if evidence.is_local else f"the image {evidence.run.image}"
+    what = (
+        "a command of `run` is not executable"
+        if subject.exit_code == 126  # noqa: PLR2004
+        else "a command of `run` is not there"
+    )
+    where = (
+        "this machine's PATH"
+        if evidence.is_local
+        else f"the image {evidence.run.image}"
+    )
     return cause(
-        subject, what, [*lines, subject.message], f"Look for it in {where}, or add it with `install` in riseml.yml."
+        subject,
+        what,
+        [*lines, subject.message],
+        f"Look for it in {where}, or add it with `install` in riseml.yml.",
     )
 
 
 def out_of_memory(evidence: Evidence, subject: Subject) -> Cause:
     """It needed more memory than there was."""
     limit = _limit(evidence.pod_of(subject.node))
-    allowed = f"more than the {limit} that its container may use" if limit else "more than its node had"
+    allowed = (
+        f"more than the {limit} that its container may use"
+        if limit
+        else "more than its node had"
+    )
     asked = f"It asks for {_mem(subject.resources)}; " if subject.resources else ""
     return cause(
         subject,
@@ -116,7 +148,14 @@ def platform(evidence: Evidence, subject: Subject) -> Cause:
     if _RIGHTS.search(subject.message):
         advice = f"An administrator gives them back: `riseml user update --username {evidence.run.user}`."
         what = "Argo's executor lacks rights in the namespace"
-        return cause(subject, what, [subject.message], advice, "`riseml doctor` shows which.", kind="RIGHTS")
+        return cause(
+            subject,
+            what,
+            [subject.message],
+            advice,
+            "`riseml doctor` shows which.",
+            kind="RIGHTS",
+        )
     if _POLICY.search(subject.message):
         what = "the cluster's rules for pods refuse it"
         advice = "An administrator sees which rule in the text above; RiseML's own pods keep to the level `baseline`."
@@ -144,7 +183,9 @@ def anything(evidence: Evidence, subject: Subject) -> Cause:
     """Return what is known of an end that has no word."""
     if subject.state is State.FAILED:
         return platform(evidence, subject)
-    return WORDS["KILLED" if subject.state is State.KILLED else "COMPLETED"](evidence, subject)
+    return WORDS["KILLED" if subject.state is State.KILLED else "COMPLETED"](
+        evidence, subject
+    )
 
 
 WORDS: Mapping[str, Callable[[Evidence, Subject], Cause]] = {
@@ -154,10 +195,19 @@ WORDS: Mapping[str, Callable[[Evidence, Subject], Cause]] = {
     "TIMEOUT": timeout,
     "UNSCHEDULED": unscheduled,
     "GANG": gang,
-    "CHECKOUT": simply("it did not get its code from the store", "`riseml doctor` looks at the store; train again."),
-    "SIDECAR": simply("a container beside it failed, not the job", "Train again; `riseml doctor` looks around."),
+    "CHECKOUT": simply(
+        "it did not get its code from the store",
+        "`riseml doctor` looks at the store; train again.",
+    ),
+    "SIDECAR": simply(
+        "a container beside it failed, not the job",
+        "Train again; `riseml doctor` looks around.",
+    ),
     "EVICTED": evicted,
-    "PREEMPTED": simply("it had to give way to something more important", _AGAIN.format(word="preempted")),
+    "PREEMPTED": simply(
+        "it had to give way to something more important",
+        _AGAIN.format(word="preempted"),
+    ),
     "DELETED": simply(
         "somebody deleted its pod: an administrator, or the cluster when a node was emptied",
         _AGAIN.format(word="preempted"),

@@ -42,14 +42,28 @@ class Evidence:
     def pod_of(self, node: str) -> Object | None:
         """Return the pod of a node of the Workflow."""
         known = "workflows.argoproj.io/node-id"
-        return next((pod for pod in self.pods if pod["metadata"].get("annotations", {}).get(known) == node), None)
+        return next(
+            (
+                pod
+                for pod in self.pods
+                if pod["metadata"].get("annotations", {}).get(known) == node
+            ),
+            None,
+        )
 
     def warnings(self, node: str) -> list[str]:
         """Return the warnings about the pod of a node, the newest first, none twice."""
         pod = self.pod_of(node)
         name = pod["metadata"]["name"] if pod else ""
-        about = [each for each in self.events if each.get("type") == "Warning" and _about(each) == name != ""]
-        texts = [f"{each.get('reason', '')}: {_line(each.get('message'))}" for each in sorted(about, key=_time)]
+        about = [
+            each
+            for each in self.events
+            if each.get("type") == "Warning" and _about(each) == name != ""
+        ]
+        texts = [
+            f"{each.get('reason', '')}: {_line(each.get('message'))}"
+            for each in sorted(about, key=_time)
+        ]
         return list(dict.fromkeys(reversed(texts)))[:_MOST]
 
     def log(self, job: str) -> tuple[str, ...]:
@@ -75,13 +89,23 @@ class Subject:
     def of_job(cls, job: JobStatus, experiment: ExperimentStatus | None) -> Self:
         """Return a job, seen as part of its experiment."""
         return cls(
-            job.id, job.state, job.reason, job.message, job.exit_code, job.node_id, job.resources, job.id, experiment
+            job.id,
+            job.state,
+            job.reason,
+            job.message,
+            job.exit_code,
+            job.node_id,
+            job.resources,
+            job.id,
+            experiment,
         )
 
     @classmethod
     def of_experiment(cls, one: ExperimentStatus) -> Self:
         """Return an experiment."""
-        return cls(one.id, one.state, one.reason, one.message, one.exit_code, experiment=one)
+        return cls(
+            one.id, one.state, one.reason, one.message, one.exit_code, experiment=one
+        )
 
     @classmethod
     def of_run(cls, whole: SetStatus) -> Self:
@@ -109,10 +133,21 @@ class Cause:
         return replace(self, ids=self.ids + ids)
 
 
-def cause(subject: Subject, what: str, evidence: Sequence[str] = (), *fix: str, kind: str = "") -> Cause:
+def cause(
+    subject: Subject, what: str, evidence: Sequence[str] = (), *fix: str, kind: str = ""
+) -> Cause:
     """Return the cause for a subject; no line of evidence twice, and no empty one."""
-    lines = tuple(dict.fromkeys(_line(line) for line in evidence if line and line.strip()))
-    return Cause(kind or subject.reason or str(subject.state), (subject.id,), subject.state, what, lines, fix)
+    lines = tuple(
+        dict.fromkeys(_line(line) for line in evidence if line and line.strip())
+    )
+    return Cause(
+        kind or subject.reason or str(subject.state),
+        (subject.id,),
+        subject.state,
+        what,
+        lines,
+        fix,
+    )
 
 
 def simply(what: str, *fix: str) -> Callable[[Evidence, Subject], Cause]:
@@ -127,7 +162,10 @@ def simply(what: str, *fix: str) -> Callable[[Evidence, Subject], Cause]:
 def waiting_containers(pod: Object | None) -> Iterator[str]:
     """Yield what containers of a pod that have not begun say of it."""
     status = pod["status"] if pod else {}
-    for each in (*status.get("initContainerStatuses", ()), *status.get("containerStatuses", ())):
+    for each in (
+        *status.get("initContainerStatuses", ()),
+        *status.get("containerStatuses", ()),
+    ):
         told = each.get("state", {}).get("waiting", {})
         if told.get("message"):
             yield f"{told.get('reason', '')}: {_line(told['message'])}"

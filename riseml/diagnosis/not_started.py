@@ -3,7 +3,15 @@
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from riseml.diagnosis.evidence import Cause, Evidence, Object, Subject, cause, simply, waiting_containers
+from riseml.diagnosis.evidence import (
+    Cause,
+    Evidence,
+    Object,
+    Subject,
+    cause,
+    simply,
+    waiting_containers,
+)
 from riseml.plan import Resources
 from riseml.quantities import amount_of
 from riseml.status import State
@@ -12,15 +20,25 @@ _NAMED = 5  # experiments that are named at most
 _QUOTA = re.compile(
     r"exceeded quota: (?P<name>[\w.-]+), requested: (?P<asked>.*?), used: (?P<used>.*?), limited: (?P<hard>.*)"
 )
-_TALLY = re.compile(r"\d+/\d+ nodes are available: (?P<items>.*?)(?:\. (?:preemption|no new claims)|\.?$)")
+_TALLY = re.compile(
+    r"\d+/\d+ nodes are available: (?P<items>.*?)(?:\. (?:preemption|no new claims)|\.?$)"
+)
 _ITEM = re.compile(r"(?P<count>\d+) (?P<what>.*)")
 _SECRET = re.compile(r'secret "(?P<name>[^"]+)" not found')
 _KEY = re.compile(r"couldn't find key (?P<key>\S+) in Secret")
-_CLAIM = re.compile(r'persistentvolumeclaim "(?P<name>[^"]+)" (?P<what>not found|is being deleted)')
-_NO_IMAGE = re.compile(r"not found|manifest unknown|NotFound|InvalidImageName|couldn't parse image", re.IGNORECASE)
-_NO_ACCESS = re.compile(r"unauthorized|denied|authentication required|no basic auth|401|403", re.IGNORECASE)
+_CLAIM = re.compile(
+    r'persistentvolumeclaim "(?P<name>[^"]+)" (?P<what>not found|is being deleted)'
+)
+_NO_IMAGE = re.compile(
+    r"not found|manifest unknown|NotFound|InvalidImageName|couldn't parse image",
+    re.IGNORECASE,
+)
+_NO_ACCESS = re.compile(
+    r"unauthorized|denied|authentication required|no basic auth|401|403", re.IGNORECASE
+)
 _NO_REGISTRY = re.compile(
-    r"no such host|connection refused|i/o timeout|server gave HTTP response|deadline exceeded|x509", re.IGNORECASE
+    r"no such host|connection refused|i/o timeout|server gave HTTP response|deadline exceeded|x509",
+    re.IGNORECASE,
 )
 _NODES = {  # the first that fits
     "volume": "that cannot reach a volume of the namespace",
@@ -28,7 +46,12 @@ _NODES = {  # the first that fits
     "selector": "not among those that the cluster's settings choose",
     "unschedulable": "closed by an administrator",
 }
-_INSUFFICIENT = {"cpu": "cpus", "memory": "mem", "ephemeral-storage": "disk space", "pods": "places for pods"}
+_INSUFFICIENT = {
+    "cpu": "cpus",
+    "memory": "mem",
+    "ephemeral-storage": "disk space",
+    "pods": "places for pods",
+}
 
 
 _FREE = "It begins by itself when others of your runs have ended; `riseml status` lists them."
@@ -42,18 +65,33 @@ def quota(evidence: Evidence, subject: Subject) -> Cause:
     """The namespace's quota has no room."""
     found = _QUOTA.search(subject.message)
     if found is None:
-        return cause(subject, "it waits for room in the quota", [subject.message], _FREE)
+        return cause(
+            subject, "it waits for room in the quota", [subject.message], _FREE
+        )
     asked, used, hard = (_amounts(found[name]) for name in ("asked", "used", "hard"))
-    short = ", ".join(f"{_plain(name)} ({used.get(name, '?')} of {hard.get(name, '?')} in use)" for name in asked)
+    short = ", ".join(
+        f"{_plain(name)} ({used.get(name, '?')} of {hard.get(name, '?')} in use)"
+        for name in asked
+    )
     need = ", ".join(_counted(amount, _plain(name)) for name, amount in asked.items())
-    over = [name for name, amount in asked.items() if _exceeds(amount, hard.get(name, ""))]
+    over = [
+        name for name, amount in asked.items() if _exceeds(amount, hard.get(name, ""))
+    ]
     if over:
         what = f"it asks for {need}, and the quota allows no more than {', '.join(hard[name] for name in over)} at all"
         return cause(
-            subject, what, [subject.message], "Ask for less under `resources` in riseml.yml.", _raised(evidence)
+            subject,
+            what,
+            [subject.message],
+            "Ask for less under `resources` in riseml.yml.",
+            _raised(evidence),
         )
     return cause(
-        subject, f"it needs {need}, and the quota is used up: {short}", [subject.message], _FREE, _raised(evidence)
+        subject,
+        f"it needs {need}, and the quota is used up: {short}",
+        [subject.message],
+        _FREE,
+        _raised(evidence),
     )
 
 
@@ -64,7 +102,9 @@ def unschedulable(evidence: Evidence, subject: Subject) -> Cause:
         asked = _asked(subject.resources)
         return cause(
             subject,
-            f"this machine has no room for {asked} now" if asked else "this machine has no room now",
+            f"this machine has no room for {asked} now"
+            if asked
+            else "this machine has no room now",
             [text],
             "It begins by itself when other jobs have ended; `riseml status` lists them.",
         )
@@ -73,7 +113,9 @@ def unschedulable(evidence: Evidence, subject: Subject) -> Cause:
     tally = _TALLY.search(text)
     items = [_node_words(item) for item in tally["items"].split(", ")] if tally else []
     what = f"no node takes it: {'; '.join(items)}" if items else "no node takes it"
-    more = [each for each in evidence.warnings(subject.node) if text not in each]  # the scheduler says it twice
+    more = [
+        each for each in evidence.warnings(subject.node) if text not in each
+    ]  # the scheduler says it twice
     return cause(subject, what, [text, *more], *_room(subject, text))
 
 
@@ -81,7 +123,10 @@ def _node_words(item: str) -> str:
     found = _ITEM.fullmatch(item.strip())
     if found is None:
         return item.strip()
-    what, nodes = found["what"], f"{found['count']} node{'' if found['count'] == '1' else 's'}"
+    what, nodes = (
+        found["what"],
+        f"{found['count']} node{'' if found['count'] == '1' else 's'}",
+    )
     if what.startswith("Insufficient "):
         name = what.removeprefix("Insufficient ")
         return f"{nodes} without enough free {_INSUFFICIENT.get(name, 'gpus' if 'gpu' in name else name)}"
@@ -103,9 +148,15 @@ def _room(subject: Subject, text: str) -> Iterator[str]:
 
 def image(evidence: Evidence, subject: Subject) -> Cause:
     """The image does not come."""
-    lines = [*waiting_containers(evidence.pod_of(subject.node)), *evidence.warnings(subject.node), subject.message]
+    lines = [
+        *waiting_containers(evidence.pod_of(subject.node)),
+        *evidence.warnings(subject.node),
+        subject.message,
+    ]
     text, name = " ".join(lines), evidence.run.image
-    if _NO_ACCESS.search(text) and not re.search(r"manifest unknown|InvalidImageName", text):
+    if _NO_ACCESS.search(text) and not re.search(
+        r"manifest unknown|InvalidImageName", text
+    ):
         return cause(
             subject,
             f"the registry does not give out the image {name}: it does not exist, or needs a login",
@@ -127,16 +178,33 @@ def image(evidence: Evidence, subject: Subject) -> Cause:
             lines,
             "Correct `image` in riseml.yml, kill this run, and train again.",
         )
-    return cause(subject, f"the image {name} has not come yet", lines, "It is tried again and again.")
+    return cause(
+        subject,
+        f"the image {name} has not come yet",
+        lines,
+        "It is tried again and again.",
+    )
 
 
 def config(evidence: Evidence, subject: Subject) -> Cause:
     """A Secret, a claim or a volume is missing."""
-    lines = [*waiting_containers(evidence.pod_of(subject.node)), *evidence.warnings(subject.node), subject.message]
+    lines = [
+        *waiting_containers(evidence.pod_of(subject.node)),
+        *evidence.warnings(subject.node),
+        subject.message,
+    ]
     text = " ".join(lines)
     if key := _KEY.search(text):
-        command = f"`riseml secret set {key['key']}` sets it; the job begins by itself then."
-        return cause(subject, f"the secret {key['key']} is not set", lines, command, kind="SECRET")
+        command = (
+            f"`riseml secret set {key['key']}` sets it; the job begins by itself then."
+        )
+        return cause(
+            subject,
+            f"the secret {key['key']} is not set",
+            lines,
+            command,
+            kind="SECRET",
+        )
     if secret := _SECRET.search(text):
         what = f"the namespace has no Secret {secret['name']}"
         return cause(subject, what, lines, evidence.anew, kind="SECRET")
@@ -151,17 +219,33 @@ def config(evidence: Evidence, subject: Subject) -> Cause:
             "`riseml doctor` looks at the claims.",
             kind="CLAIM",
         )
-    return cause(subject, "something that the job needs is not there", lines, "`riseml doctor` looks for it.")
+    return cause(
+        subject,
+        "something that the job needs is not there",
+        lines,
+        "`riseml doctor` looks for it.",
+    )
 
 
-def _no_claim(evidence: Evidence, subject: Subject, name: str, what: str, text: str) -> Cause:
+def _no_claim(
+    evidence: Evidence, subject: Subject, name: str, what: str, text: str
+) -> Cause:
     told = "is being deleted" if "deleted" in what else "is not there"
-    return cause(subject, f"the claim {name} {told}", [text, *_claims(evidence)], evidence.anew, kind="CLAIM")
+    return cause(
+        subject,
+        f"the claim {name} {told}",
+        [text, *_claims(evidence)],
+        evidence.anew,
+        kind="CLAIM",
+    )
 
 
 def _claims(evidence: Evidence) -> list[str]:
     """Return what claims that are not bound say."""
-    phases = [(each["metadata"]["name"], each.get("status", {}).get("phase", "")) for each in evidence.claims]
+    phases = [
+        (each["metadata"]["name"], each.get("status", {}).get("phase", ""))
+        for each in evidence.claims
+    ]
     return [f"claim {name}: {phase}" for name, phase in phases if phase != "Bound"]
 
 
@@ -178,11 +262,17 @@ def prepare(evidence: Evidence, subject: Subject) -> Cause:
 def concurrency(evidence: Evidence, subject: Subject) -> Cause:
     """Others of its set have the slots."""
     running = [
-        each.id for each in evidence.run.experiments if each.state is not State.CREATED and not each.state.is_terminal
+        each.id
+        for each in evidence.run.experiments
+        if each.state is not State.CREATED and not each.state.is_terminal
     ]
-    named = ", ".join(running[:_NAMED]) + (f" and {len(running) - _NAMED} more" if len(running) > _NAMED else "")
+    named = ", ".join(running[:_NAMED]) + (
+        f" and {len(running) - _NAMED} more" if len(running) > _NAMED else ""
+    )
     limit = evidence.run.concurrency or 1
-    what = f"its set runs {limit} experiment{'' if limit == 1 else 's'} at a time" + (f", now {named}" if named else "")
+    what = f"its set runs {limit} experiment{'' if limit == 1 else 's'} at a time" + (
+        f", now {named}" if named else ""
+    )
     return cause(
         subject,
         what,
@@ -193,16 +283,29 @@ def concurrency(evidence: Evidence, subject: Subject) -> Cause:
 
 def lock(evidence: Evidence, subject: Subject) -> Cause:
     """Somebody else builds the same image, or has the lock."""
-    holders = [holder for document in evidence.documents for holder in _holders(document)]
+    holders = [
+        holder for document in evidence.documents for holder in _holders(document)
+    ]
     builds = "riseml-build" in subject.message or "build" in subject.id
-    what = "the same image is being built for another run" if builds else "it waits for a lock"
+    what = (
+        "the same image is being built for another run"
+        if builds
+        else "it waits for a lock"
+    )
     more = [f"held by {holder}" for holder in holders]
-    return cause(subject, what, [subject.message, *more], "It goes on by itself when that has ended.")
+    return cause(
+        subject,
+        what,
+        [subject.message, *more],
+        "It goes on by itself when that has ended.",
+    )
 
 
 def _holders(document: Object) -> Iterator[str]:
     told = document.get("status", {}).get("synchronization", {}).get("mutex", {})
-    yield from (str(each["holder"]) for each in told.get("waiting", ()) if each.get("holder"))
+    yield from (
+        str(each["holder"]) for each in told.get("waiting", ()) if each.get("holder")
+    )
 
 
 def build(evidence: Evidence, subject: Subject) -> Cause:
@@ -230,10 +333,21 @@ def retry(evidence: Evidence, subject: Subject) -> Cause:
 def node_lost(evidence: Evidence, subject: Subject) -> Cause:
     """The node does not answer."""
     if evidence.is_local:
-        return cause(subject, "the machine was restarted while it ran", [subject.message], _AGAIN)
+        return cause(
+            subject, "the machine was restarted while it ran", [subject.message], _AGAIN
+        )
     going = not subject.state.is_terminal
-    now = "If the node comes back, the job goes on; `riseml kill --force` gives it up." if going else _AGAIN
-    return cause(subject, "its node does not answer" if going else "its node went away", [subject.message], now)
+    now = (
+        "If the node comes back, the job goes on; `riseml kill --force` gives it up."
+        if going
+        else _AGAIN
+    )
+    return cause(
+        subject,
+        "its node does not answer" if going else "its node went away",
+        [subject.message],
+        now,
+    )
 
 
 _AGAIN = "`retries: {count: 2, on: [node-lost, preempted]}` in riseml.yml starts such experiments again."
@@ -244,7 +358,11 @@ def goes_on(evidence: Evidence, subject: Subject) -> Cause:
     if subject.state is State.RUNNING:
         progress = subject.experiment.progress if subject.experiment else None
         far = f", {progress[0]} of {progress[1]} done" if progress else ""
-        return cause(subject, f"it runs{far}; nothing holds it up", [subject.message, *evidence.log(subject.job)[-3:]])
+        return cause(
+            subject,
+            f"it runs{far}; nothing holds it up",
+            [subject.message, *evidence.log(subject.job)[-3:]],
+        )
     return cause(subject, "it is about to begin", [subject.message])
 
 
@@ -263,7 +381,9 @@ def _counted(amount: str, noun: str) -> str:
 
 def _plain(name: str) -> str:
     short = name.removeprefix("requests.").removeprefix("limits.")
-    return {"cpu": "cpus", "memory": "mem", "count/pods": "pods"}.get(short, "gpus" if "gpu" in short else short)
+    return {"cpu": "cpus", "memory": "mem", "count/pods": "pods"}.get(
+        short, "gpus" if "gpu" in short else short
+    )
 
 
 def _asked(resources: Resources | None) -> str:

@@ -17,7 +17,9 @@ ADMIN = "only administrators may look"
 class CheckContext(UserNamespace):
     """A user's namespace with its surroundings, at one time."""
 
-    def __init__(self, api: Api, namespace: str, user: str, now: datetime | None = None) -> None:
+    def __init__(
+        self, api: Api, namespace: str, user: str, now: datetime | None = None
+    ) -> None:
         super().__init__(api, namespace)
         self.user, self.now = user, now or datetime.now(UTC)
 

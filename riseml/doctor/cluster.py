@@ -20,14 +20,18 @@ def everything(site: CheckContext) -> list[Check]:
 def _server(site: CheckContext) -> Outcome:
     """The API server answers."""
     told = site.api.get("/version")
-    return ok(f"Kubernetes {str(told.get('gitVersion', '?')).removeprefix('v')} at {site.api.connection.server}")
+    return ok(
+        f"Kubernetes {str(told.get('gitVersion', '?')).removeprefix('v')} at {site.api.connection.server}"
+    )
 
 
 def _key(site: CheckContext) -> Outcome:
     """The key is accepted."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
-        told = site.api.create("/apis/authentication.k8s.io/v1/selfsubjectreviews", body)
+        told = site.api.create(
+            "/apis/authentication.k8s.io/v1/selfsubjectreviews", body
+        )
     except NotFoundError:  # before Kubernetes 1.28
         return ok("it is")
     return ok(f"as {told['status']['userInfo'].get('username', '?')}")
@@ -43,5 +47,8 @@ def _clock(site: CheckContext) -> Outcome:
     apart = abs(datetime.now(UTC) - parsedate_to_datetime(date))
     if apart > _SKEW:
         seconds = int(apart.total_seconds())
-        return warning(f"it is {seconds} seconds apart from the cluster's", "Let NTP set it: ages and kills go by it.")
+        return warning(
+            f"it is {seconds} seconds apart from the cluster's",
+            "Let NTP set it: ages and kills go by it.",
+        )
     return ok("as the cluster's")

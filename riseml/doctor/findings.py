@@ -40,7 +40,10 @@ class Check:
             return Finding(self.title, FAILED, str(error), error.advice)
         except Exception as error:  # noqa: BLE001 - one check must not end the others
             return Finding(
-                self.title, FAILED, f"the check itself failed: {error!r}", "This is a bug; please report it."
+                self.title,
+                FAILED,
+                f"the check itself failed: {error!r}",
+                "This is a bug; please report it.",
             )
 
 
@@ -65,10 +68,14 @@ def skipped(why: str) -> Outcome:
 
 
 def checks(
-    where: Any, *functions: Callable[[Any], Outcome], gates: Sequence[Callable[[Any], Outcome]] = ()
+    where: Any,
+    *functions: Callable[[Any], Outcome],
+    gates: Sequence[Callable[[Any], Outcome]] = (),
 ) -> list[Check]:
     """Return functions of one argument as checks; the first line of each one's docstring is its title."""
-    return [Check(_title(each), partial(each, where), each in gates) for each in functions]
+    return [
+        Check(_title(each), partial(each, where), each in gates) for each in functions
+    ]
 
 
 def _title(function: Callable[[Any], Outcome]) -> str:

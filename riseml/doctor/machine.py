@@ -34,17 +34,29 @@ def _git(_: Settings) -> Outcome:
     """git, which keeps the code of runs."""
     found = shutil.which("git")
     if found is None:
-        return failed("there is no git on your PATH", "Install git, for example with `apt install git`.")
-    said = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout.strip()
+        return failed(
+            "there is no git on your PATH",
+            "Install git, for example with `apt install git`.",
+        )
+    said = subprocess.run(
+        [found, "--version"], capture_output=True, text=True, check=False
+    ).stdout.strip()
     version = re.search(r"(\d+)\.(\d+)", said)
     if version is None or tuple(map(int, version.groups())) < _GIT:
-        return failed(said or "git says no version", f"Install git {'.'.join(map(str, _GIT))} or newer.")
+        return failed(
+            said or "git says no version",
+            f"Install git {'.'.join(map(str, _GIT))} or newer.",
+        )
     return ok(said.removeprefix("git version "))
 
 
 def _settings(settings: Settings) -> Outcome:
     """Settings."""
-    where = f"the cluster of {settings.context}" if settings.engine == "argo" else "this machine"
+    where = (
+        f"the cluster of {settings.context}"
+        if settings.engine == "argo"
+        else "this machine"
+    )
     there = "" if settings.file.exists() else " (not there: all is as usual)"
     return ok(f"runs go to {where}; {settings.file}{there}")
 
@@ -55,7 +67,10 @@ def _home(settings: Settings) -> Outcome:
     while not at.exists() and at != at.parent:
         at = at.parent
     if not os.access(at, os.W_OK):
-        return failed(f"{at} cannot be written", "Make it writable for you, or let RISEML_HOME name another folder.")
+        return failed(
+            f"{at} cannot be written",
+            "Make it writable for you, or let RISEML_HOME name another folder.",
+        )
     return ok(str(settings.home))
 
 
@@ -82,7 +97,10 @@ def _project(_: Settings) -> Outcome:
         planner.plan(loaded)
     except ConfigError as error:
         faults = [fault for fault in error.faults if fault.severity == "error"]
-        return failed(f"{len(faults)} faults, the first: {faults[0].message}", "`riseml check` shows all of them.")
+        return failed(
+            f"{len(faults)} faults, the first: {faults[0].message}",
+            "`riseml check` shows all of them.",
+        )
     return ok(f"project {loaded.project}")
 
 
@@ -105,7 +123,10 @@ def _mounts(_: Settings) -> Outcome:
     from riseml.engines.local.jobs.mounts import supported  # noqa: PLC0415
 
     if os.environ.get("RISEML_MOUNTS") == "off":
-        return warning("RISEML_MOUNTS=off: jobs must take OUTPUT_DIR and DATA_DIR", "Unset it to have real ones.")
+        return warning(
+            "RISEML_MOUNTS=off: jobs must take OUTPUT_DIR and DATA_DIR",
+            "Unset it to have real ones.",
+        )
     if supported():
         return ok("as on a cluster, by mount namespaces")
     fix = "Let programs use $OUTPUT_DIR and $DATA_DIR; on Linux, user namespaces make real ones possible."
@@ -127,5 +148,8 @@ def _data(settings: Settings) -> Outcome:
 
     at = home.data_folder(settings.home)
     if at.exists() and not os.access(at, os.R_OK | os.X_OK):
-        return failed(f"{at} cannot be read", "Make it readable for you, or let RISEML_DATA name another folder.")
+        return failed(
+            f"{at} cannot be read",
+            "Make it readable for you, or let RISEML_DATA name another folder.",
+        )
     return ok(str(at))

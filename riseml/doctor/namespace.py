@@ -41,8 +41,12 @@ def _namespace(site: CheckContext) -> Outcome:
         told = site.settings["data"]
         site.target  # noqa: B018 - it must be JSON
     except ValueError:
-        return failed(f"the ConfigMap {SETTINGS} of {site.namespace} cannot be read", site.anew)
-    return ok(f"{site.namespace}, of {told.get('user', '?')}; {told.get('number', 0)} runs so far")
+        return failed(
+            f"the ConfigMap {SETTINGS} of {site.namespace} cannot be read", site.anew
+        )
+    return ok(
+        f"{site.namespace}, of {told.get('user', '?')}; {told.get('number', 0)} runs so far"
+    )
 
 
 def _rights(site: CheckContext) -> Outcome:
@@ -50,24 +54,43 @@ def _rights(site: CheckContext) -> Outcome:
     missing = [
         f"{verb} {resource}{'/' + sub if sub else ''}"
         for verb, resource, group, sub in _NEEDED
-        if not site.api.may(verb, resource, site.namespace, group=group, subresource=sub)
+        if not site.api.may(
+            verb, resource, site.namespace, group=group, subresource=sub
+        )
     ]
-    return failed(f"not allowed: {', '.join(missing)}", site.anew) if missing else ok("all that commands need")
+    return (
+        failed(f"not allowed: {', '.join(missing)}", site.anew)
+        if missing
+        else ok("all that commands need")
+    )
 
 
 def _controller(site: CheckContext) -> Outcome:
     """Argo's controller looks after the namespace."""
     found = [each["metadata"] for each in site.items("workflows", metadata=True)]
     newest = sorted(found, key=lambda each: str(each["creationTimestamp"]))[-5:]
-    late = [each for each in newest if labels.PHASE not in each.get("labels", {}) and _age(site, each) > _SOON]
+    late = [
+        each
+        for each in newest
+        if labels.PHASE not in each.get("labels", {}) and _age(site, each) > _SOON
+    ]
     if late:
-        hint = f" with the instance id {site.target.instance}" if site.target.instance else ""
+        hint = (
+            f" with the instance id {site.target.instance}"
+            if site.target.instance
+            else ""
+        )
         fix = f"An administrator looks whether workflow-controller runs, and watches {site.namespace}{hint}."
         return failed(
-            f"{late[-1]['name']} was not taken up for {int(_age(site, late[-1]).total_seconds())} seconds", fix
+            f"{late[-1]['name']} was not taken up for {int(_age(site, late[-1]).total_seconds())} seconds",
+            fix,
         )
     taken = [each for each in newest if labels.PHASE in each.get("labels", {})]
-    return ok(f"it has taken up {taken[-1]['name']}") if taken else skipped("there is no run by which to tell")
+    return (
+        ok(f"it has taken up {taken[-1]['name']}")
+        if taken
+        else skipped("there is no run by which to tell")
+    )
 
 
 def _age(site: CheckContext, metadata: Mapping[str, Any]) -> timedelta:
@@ -85,11 +108,19 @@ def _argo_server(site: CheckContext) -> Outcome:
         return skipped(f"{url} knows tokens only, and this login is a certificate")
     try:
         headers = {"Authorization": f"Bearer {token}"}
-        status = urllib3.request("GET", f"{url}/api/v1/version", headers=headers, timeout=10, retries=False).status
+        status = urllib3.request(
+            "GET", f"{url}/api/v1/version", headers=headers, timeout=10, retries=False
+        ).status
     except urllib3.exceptions.HTTPError as error:
-        return failed(f"{url} does not answer ({type(error).__name__})", "Log in anew if it has moved.")
+        return failed(
+            f"{url} does not answer ({type(error).__name__})",
+            "Log in anew if it has moved.",
+        )
     if status != 200:  # noqa: PLR2004
-        return failed(f"{url} answers {status}", "It must let clients in with their own tokens: `--auth-mode client`.")
+        return failed(
+            f"{url} answers {status}",
+            "It must let clients in with their own tokens: `--auth-mode client`.",
+        )
     return ok(url)
 
 
@@ -108,7 +139,9 @@ def _executor(site: CheckContext) -> Outcome:
         "spec": {"user": who, "resourceAttributes": attributes},
     }
     try:
-        told = site.api.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", body)
+        told = site.api.create(
+            "/apis/authorization.k8s.io/v1/subjectaccessreviews", body
+        )
     except NotAllowedError:
         return skipped(ADMIN)
     if not told["status"].get("allowed"):
@@ -122,7 +155,9 @@ def _security(site: CheckContext) -> Outcome:
         found = site.api.get(path("namespaces", None, site.namespace))
     except NotAllowedError:
         return skipped(ADMIN)
-    level = found["metadata"].get("labels", {}).get("pod-security.kubernetes.io/enforce")
+    level = (
+        found["metadata"].get("labels", {}).get("pod-security.kubernetes.io/enforce")
+    )
     if level not in {"baseline", "restricted"}:
         return failed(f"the level enforced is {level or 'none'}", site.anew)
     return ok(f"the level enforced is {level}")
@@ -134,7 +169,11 @@ def _pull_secrets(site: CheckContext) -> Outcome:
     if not names:
         return ok("none is named")
     try:
-        missing = [name for name in names if site.api.find(path("secrets", site.namespace, name)) is None]
+        missing = [
+            name
+            for name in names
+            if site.api.find(path("secrets", site.namespace, name)) is None
+        ]
     except NotAllowedError:
         return skipped(ADMIN)
     if missing:
@@ -158,9 +197,14 @@ def _store(site: CheckContext) -> Outcome:
         if (told := each.get("state", {}).get("waiting"))
     ]
     conditions = [
-        str(each["message"]) for each in pods[0].get("status", {}).get("conditions", ()) if each.get("message")
+        str(each["message"])
+        for each in pods[0].get("status", {}).get("conditions", ())
+        if each.get("message")
     ]
-    why = next(iter([*waits, *conditions]), pods[0].get("status", {}).get("phase", "it is not ready"))
+    why = next(
+        iter([*waits, *conditions]),
+        pods[0].get("status", {}).get("phase", "it is not ready"),
+    )
     return failed(why, "`kubectl describe pod` says more; " + site.anew)
 
 
@@ -169,7 +213,9 @@ def _git(site: CheckContext) -> Outcome:
     store = site.store
     if store is None:
         return skipped("the store is not ready")
-    return ok(store.script("git --version").decode().strip().removeprefix("git version "))
+    return ok(
+        store.script("git --version").decode().strip().removeprefix("git version ")
+    )
 
 
 def _claims(site: CheckContext) -> Outcome:
@@ -182,7 +228,9 @@ def _claims(site: CheckContext) -> Outcome:
     }
     if missing := [name for name in wanted if name not in phases]:
         return failed(f"there is no {', '.join(missing)}", site.anew)
-    if unbound := [f"{name} is {phases[name]}" for name in wanted if phases[name] != "Bound"]:
+    if unbound := [
+        f"{name} is {phases[name]}" for name in wanted if phases[name] != "Bound"
+    ]:
         fix = "An administrator looks at `storage` in values.yml: the class must be there, and give ReadWriteMany."
         return failed(", ".join(unbound), fix)
     return ok("all three are bound")
@@ -195,11 +243,16 @@ def _space(site: CheckContext) -> Outcome:
         return skipped("the store is not ready")
     lines = store.script("df -P /data /output /store").decode().splitlines()[1:]
     used = {
-        line.split()[-1]: int(line.split()[-2].rstrip("%")) for line in lines if line.split()[-2].rstrip("%").isdigit()
+        line.split()[-1]: int(line.split()[-2].rstrip("%"))
+        for line in lines
+        if line.split()[-2].rstrip("%").isdigit()
     }
     told = ", ".join(f"{name} {share}%" for name, share in used.items())
     if any(share >= _FULL for share in used.values()):
-        return warning(f"in use: {told}", "`riseml prune --older-than 14d` and `riseml rm` make room.")
+        return warning(
+            f"in use: {told}",
+            "`riseml prune --older-than 14d` and `riseml rm` make room.",
+        )
     return ok(f"in use: {told}")
 
 
@@ -208,8 +261,12 @@ def _service(site: CheckContext) -> Outcome:
     found = site.api.find(path("services", site.namespace, "riseml"))
     if found is None:
         return failed("there is no Service riseml", site.anew)
-    if found["spec"].get("clusterIP") != "None" or not found["spec"].get("publishNotReadyAddresses"):
-        return failed("the Service riseml is not headless, or hides jobs that begin", site.anew)
+    if found["spec"].get("clusterIP") != "None" or not found["spec"].get(
+        "publishNotReadyAddresses"
+    ):
+        return failed(
+            "the Service riseml is not headless, or hides jobs that begin", site.anew
+        )
     return ok("it is there")
 
 
@@ -246,12 +303,15 @@ def _registry(site: CheckContext) -> Outcome:
     store, address = site.store, site.target.registry
     if store is None:
         return skipped("the store is not ready")
-    answer = registry.ask(store, registry.url(address, insecure=site.target.insecure_registry))
+    answer = registry.ask(
+        store, registry.url(address, insecure=site.target.insecure_registry)
+    )
     if not answer.asked:
         return skipped("nothing in the store's image can ask by HTTP")
     if answer.status not in _ALIVE:
         said = f" but {answer.status}" if answer.status else ""
         return warning(
-            f"{address} does not answer the store{said}", f"Runs with install steps cannot build. {_UPGRADE}"
+            f"{address} does not answer the store{said}",
+            f"Runs with install steps cannot build. {_UPGRADE}",
         )
     return ok(address)

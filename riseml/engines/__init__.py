@@ -101,7 +101,9 @@ class Engine(Protocol):
     name: str
     user: str
 
-    def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> "Snapshot":
+    def snapshot(
+        self, project: str, folder: Path, *, gitignore: bool = True
+    ) -> "Snapshot":
         """Bring the code of `folder` to where jobs check it out; return its revision."""
 
     def start(self, submission: Submission) -> Submitted:
@@ -195,7 +197,11 @@ class Images(Protocol):
     """What engines can do that run install steps once for all runs that need the same."""
 
     def image_key(
-        self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str], base: str | None = None
+        self,
+        plan: "ExperimentSet",
+        revision: str,
+        environment: Mapping[str, str],
+        base: str | None = None,
     ) -> "ImageKey":
         """Return the key of a plan's image for the code of a revision.
 

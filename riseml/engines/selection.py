@@ -7,7 +7,9 @@ from riseml.ids import Id
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
 
-def parts(whole: SetStatus, wanted: Id) -> Iterator[SetStatus | ExperimentStatus | JobStatus]:
+def parts(
+    whole: SetStatus, wanted: Id
+) -> Iterator[SetStatus | ExperimentStatus | JobStatus]:
     """Yield what of a run the id asks for: its own jobs (the build comes first), experiments after theirs, itself."""
     own = wanted.sub is None or not whole.is_set
     yield from (job for job in whole.jobs if own and is_meant(job, wanted))
@@ -21,15 +23,28 @@ def parts(whole: SetStatus, wanted: Id) -> Iterator[SetStatus | ExperimentStatus
 
 def experiments(whole: SetStatus, wanted: Id) -> Iterable[ExperimentStatus]:
     """Return the experiments that an id asks for."""
-    return (part for part in whole.experiments if wanted.sub is None or part.sub in (None, wanted.sub))
+    return (
+        part
+        for part in whole.experiments
+        if wanted.sub is None or part.sub in (None, wanted.sub)
+    )
 
 
 def is_meant(job: JobStatus, wanted: Id) -> bool:
     """Whether an id asks for a job of its experiment, or of its run."""
-    return wanted.type is None or (job.type == wanted.type and wanted.index in (None, job.index))
+    return wanted.type is None or (
+        job.type == wanted.type and wanted.index in (None, job.index)
+    )
 
 
 def change(part: SetStatus | ExperimentStatus | JobStatus) -> Change:
     """Return the change of state that the status of something tells."""
     code = None if isinstance(part, SetStatus) else part.exit_code
-    return Change(part.id, part.state, part.finished or part.started, part.reason, part.message, code)
+    return Change(
+        part.id,
+        part.state,
+        part.finished or part.started,
+        part.reason,
+        part.message,
+        code,
+    )

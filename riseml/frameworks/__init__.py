@@ -53,5 +53,8 @@ def find(name: str | None) -> Framework:
     """
     module = plugins.load(_KIND, name or PLAIN)
     if missing := [part for part in _PARTS if not hasattr(module, part)]:
-        raise RiseMLError(f"the framework '{name}' lacks {', '.join(missing)}", f"See {__name__} for what it needs.")
+        raise RiseMLError(
+            f"the framework '{name}' lacks {', '.join(missing)}",
+            f"See {__name__} for what it needs.",
+        )
     return cast("Framework", module)

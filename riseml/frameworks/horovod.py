@@ -21,10 +21,18 @@ SECTION = Record(
     Options,
     {
         "version": Nullable(
-            Text("a version such as 0.28.1, or latest", "[0-9A-Za-z_][0-9A-Za-z_.-]*", "Write for example 0.28.1.")
+            Text(
+                "a version such as 0.28.1, or latest",
+                "[0-9A-Za-z_][0-9A-Za-z_.-]*",
+                "Write for example 0.28.1.",
+            )
         ).says("Tag of the image horovod/horovod; latest by default."),
-        "tensorboard": Boolean().says("Whether TensorBoard shows the output; false by default."),
-        "workers": WORKERS.says("Workers, each on one node, and the processes of each."),
+        "tensorboard": Boolean().says(
+            "Whether TensorBoard shows the output; false by default."
+        ),
+        "workers": WORKERS.says(
+            "Workers, each on one node, and the processes of each."
+        ),
     },
 )
 

@@ -24,15 +24,23 @@ class Options:
 SECTION = Record(
     Options,
     {
-        "tensorboard": Boolean().says("Whether TensorBoard shows the output; false by default."),
-        "workers": WORKERS.says("Workers, each on one node, and the processes of each."),
+        "tensorboard": Boolean().says(
+            "Whether TensorBoard shows the output; false by default."
+        ),
+        "workers": WORKERS.says(
+            "Workers, each on one node, and the processes of each."
+        ),
     },
 )
 
 
 def variables(options: Options) -> frozenset[str]:
     """What jax.distributed is told by workers."""
-    return frozenset({"JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"} if options.workers else ())
+    return frozenset(
+        {"JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"}
+        if options.workers
+        else ()
+    )
 
 
 def image(_options: Options, _resources: Resources) -> None:

@@ -17,7 +17,10 @@ class Options:
     workers: Workers | None = None
 
 
-SECTION = Record(Options, {"workers": WORKERS.says("Workers, each on one node, and the processes of each.")})
+SECTION = Record(
+    Options,
+    {"workers": WORKERS.says("Workers, each on one node, and the processes of each.")},
+)
 
 
 def variables(_options: Options) -> frozenset[str]:

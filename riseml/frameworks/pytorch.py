@@ -44,8 +44,12 @@ SECTION = Record(
                 "Write for example 2.4.0-cuda12.4-cudnn9-runtime.",
             )
         ).says("Tag of the image pytorch/pytorch; latest by default."),
-        "tensorboard": Boolean().says("Whether TensorBoard shows the output; false by default."),
-        "workers": WORKERS.says("Workers, each on one node, and the processes of each."),
+        "tensorboard": Boolean().says(
+            "Whether TensorBoard shows the output; false by default."
+        ),
+        "workers": WORKERS.says(
+            "Workers, each on one node, and the processes of each."
+        ),
     },
 )
 
@@ -71,8 +75,13 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     if workers is None:
         return (job,)
     processes = workers.processes_with(job.resources)
-    each = {**_EACH, **({"OMP_NUM_THREADS": "${OMP_NUM_THREADS:-1}"} if processes > 1 else {})}
-    first = replace(job, type="master" if workers.count > 1 else job.type, way="processes")
+    each = {
+        **_EACH,
+        **({"OMP_NUM_THREADS": "${OMP_NUM_THREADS:-1}"} if processes > 1 else {}),
+    }
+    first = replace(
+        job, type="master" if workers.count > 1 else job.type, way="processes"
+    )
     told = {
         "RISEML_EACH": " ".join(f"{name}={value}" for name, value in each.items()),
         "RISEML_LEADER": f"{host(first.type)}:{_PORT}",
@@ -82,4 +91,12 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     master = replace(first, told={**told, "RISEML_NODE": "0"})
     if workers.count == 1:
         return (master,)
-    return (master, replace(first, type="worker", count=workers.count - 1, told={**told, "RISEML_NODE": INDEX}))
+    return (
+        master,
+        replace(
+            first,
+            type="worker",
+            count=workers.count - 1,
+            told={**told, "RISEML_NODE": INDEX},
+        ),
+    )

@@ -10,7 +10,15 @@ from dataclasses import dataclass, replace
 
 from riseml.frameworks import mpi
 from riseml.plan import PLACE, Job, Resources, host
-from riseml.schema.fields import Boolean, Choice, Integer, Nullable, Record, Shorthand, Text
+from riseml.schema.fields import (
+    Boolean,
+    Choice,
+    Integer,
+    Nullable,
+    Record,
+    Shorthand,
+    Text,
+)
 from riseml.schema.resources import RESOURCES, WORKERS, Workers
 from riseml.schema.yaml_document import Document, Entries
 
@@ -59,7 +67,13 @@ class Options:
     horovod: Horovod | None = None
 
 
-def _exclusive(values: Mapping[str, object], entries: Entries, _node: object, name: str, doc: Document) -> None:
+def _exclusive(
+    values: Mapping[str, object],
+    entries: Entries,
+    _node: object,
+    name: str,
+    doc: Document,
+) -> None:
     if values.get("distributed") and values.get("horovod"):
         doc.error(
             entries["horovod"][0],
@@ -73,7 +87,9 @@ _MASTER = Record(
     {"resources": RESOURCES.says("Instead of train.resources.")},
     hints={"count": "There is one master; 'worker' counts it."},
 )
-_COUNTED = Record(Role, {"count": Integer(1).says("How many; 1 by default."), "resources": RESOURCES})
+_COUNTED = Record(
+    Role, {"count": Integer(1).says("How many; 1 by default."), "resources": RESOURCES}
+)
 _ROLE = Shorthand(Integer(1), Role, _COUNTED)
 _DISTRIBUTED = Record(
     Distributed,
@@ -81,7 +97,9 @@ _DISTRIBUTED = Record(
         "ps": _ROLE.says("Parameter servers."),
         "worker": _ROLE.says("Workers, the master being one of them."),
         "master": _MASTER,
-        "chief": Nullable(Choice("master", "chief")).says("Key of the first task in TF_CONFIG; by version by default."),
+        "chief": Nullable(Choice("master", "chief")).says(
+            "Key of the first task in TF_CONFIG; by version by default."
+        ),
     },
     hints={
         "type": "For Horovod write horovod: {workers: 2} in place of distributed.",
@@ -103,8 +121,12 @@ SECTION = Record(
                 "Write all three numbers, such as 1.5.0; '-gpu' comes by itself when there are GPUs.",
             )
         ).says("Tag of the image tensorflow/tensorflow; latest by default."),
-        "tensorboard": Boolean().says("Whether TensorBoard shows the output; true by default."),
-        "distributed": Nullable(_DISTRIBUTED, empty=True).says("Jobs that TF_CONFIG tells of each other."),
+        "tensorboard": Boolean().says(
+            "Whether TensorBoard shows the output; true by default."
+        ),
+        "distributed": Nullable(_DISTRIBUTED, empty=True).says(
+            "Jobs that TF_CONFIG tells of each other."
+        ),
         "horovod": Nullable(_HOROVOD, empty=True).says("Workers that Horovod joins."),
     },
     check=_exclusive,
@@ -131,10 +153,18 @@ def doubts(options: Options, image: str) -> tuple[str, ...]:
     """TensorBoard needs TensorFlow 1.4; the images of Horovod are of 2018."""
     found = []
     release = re.match(_RELEASE, image)
-    if options.tensorboard and release and (int(release[1]), int(release[2])) < _FIRST_WITH_TENSORBOARD:
-        found.append("TensorBoard does not work with TensorFlow before 1.4; set tensorboard: false")
+    if (
+        options.tensorboard
+        and release
+        and (int(release[1]), int(release[2])) < _FIRST_WITH_TENSORBOARD
+    ):
+        found.append(
+            "TensorBoard does not work with TensorFlow before 1.4; set tensorboard: false"
+        )
     if options.horovod and image.startswith("riseml/"):
-        found.append(f"the image {image} is of 2018 and may be gone; set image, for example to horovod/horovod:latest")
+        found.append(
+            f"the image {image} is of 2018 and may be gone; set image, for example to horovod/horovod:latest"
+        )
     return tuple(found)
 
 
@@ -147,15 +177,23 @@ def distribute(job: Job, options: Options, image: str) -> tuple[Job, ...]:
     roles = options.distributed
     jobs = (
         _with(job, "master", roles.master, 1),
-        *([_with(job, "worker", roles.worker, roles.worker.count - 1)] if roles.worker.count > 1 else []),
+        *(
+            [_with(job, "worker", roles.worker, roles.worker.count - 1)]
+            if roles.worker.count > 1
+            else []
+        ),
         replace(_with(job, "ps", roles.ps, roles.ps.count), daemon=True),
     )
     first = roles.chief or _first_task(options.version, image)
-    return tuple(replace(each, told={"TF_CONFIG": _config(each, jobs, first)}) for each in jobs)
+    return tuple(
+        replace(each, told={"TF_CONFIG": _config(each, jobs, first)}) for each in jobs
+    )
 
 
 def _with(job: Job, type: str, role: Role, count: int) -> Job:  # noqa: A002
-    return replace(job, type=type, count=count, resources=role.resources or job.resources)
+    return replace(
+        job, type=type, count=count, resources=role.resources or job.resources
+    )
 
 
 def _first_task(version: str | None, image: str) -> str:
@@ -168,14 +206,24 @@ def _config(job: Job, jobs: tuple[Job, ...], first: str) -> str:
     """Return TF_CONFIG: all jobs by type, and which of them this one is."""
     types = {each.type: first if each.type == "master" else each.type for each in jobs}
     cluster = {
-        types[each.type]: [f"{host(each.type, index)}:{_PORT}" for index in range(1, each.count + 1)] for each in jobs
+        types[each.type]: [
+            f"{host(each.type, index)}:{_PORT}" for index in range(1, each.count + 1)
+        ]
+        for each in jobs
     }
-    text = json.dumps({"cluster": cluster, "task": {"type": types[job.type], "index": 0}})
+    text = json.dumps(
+        {"cluster": cluster, "task": {"type": types[job.type], "index": 0}}
+    )
     return text if job.count == 1 else text.replace('"index": 0', f'"index": {PLACE}')
 
 
 def _any_gpus(options: Options, resources: Resources) -> bool:
     roles = (
-        (options.distributed.ps, options.distributed.worker, options.distributed.master) if options.distributed else ()
+        (options.distributed.ps, options.distributed.worker, options.distributed.master)
+        if options.distributed
+        else ()
     )
-    return any(each.gpus > 0 for each in (resources, *(role.resources for role in roles if role.resources)))
+    return any(
+        each.gpus > 0
+        for each in (resources, *(role.resources for role in roles if role.resources))
+    )

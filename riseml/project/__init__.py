@@ -30,7 +30,12 @@ class Snapshot(NamedTuple):
 
 
 def snapshot(
-    folder: Place, repository: Place, *, gitignore: bool = True, message: str = "", without: Iterable[Place] = ()
+    folder: Place,
+    repository: Place,
+    *,
+    gitignore: bool = True,
+    message: str = "",
+    without: Iterable[Place] = (),
 ) -> Snapshot:
     """Keep what lies in `folder` in RiseML's own repository, made on first use.
 
@@ -43,7 +48,9 @@ def snapshot(
     """
     from riseml.project import record  # noqa: PLC0415 - many commands know a Snapshot, and one takes it
 
-    return record.record(folder, repository, gitignore=gitignore, message=message, without=without)
+    return record.record(
+        folder, repository, gitignore=gitignore, message=message, without=without
+    )
 
 
 def checkout(repository: Place, revision: str, folder: Place) -> None:

@@ -37,10 +37,19 @@ def _prune(store: Store, keep: list[str]) -> None:
         for entry in entries:
             if entry.name.startswith("seen-"):
                 os.unlink(entry.path)  # it may name objects that go now
-    known = _git(store, "cat-file", "--batch-check=%(objectname) %(objecttype)", told="".join(f"{r}\n" for r in keep))
-    kept = tuple(line.split(" ")[0] for line in known.splitlines() if line.endswith(" commit"))
+    known = _git(
+        store,
+        "cat-file",
+        "--batch-check=%(objectname) %(objecttype)",
+        told="".join(f"{r}\n" for r in keep),
+    )
+    kept = tuple(
+        line.split(" ")[0] for line in known.splitlines() if line.endswith(" commit")
+    )
     new = Loose(store)
-    tip = compose.commit_data(new.add(b"tree", b"").hex(), kept, int(time.time()), "Keep what runs need\n")
+    tip = compose.commit_data(
+        new.add(b"tree", b"").hex(), kept, int(time.time()), "Keep what runs need\n"
+    )
     store.advance(new.add(b"commit", tip).hex())
     _git(store, "-c", "repack.writeBitmaps=false", "repack", "-a", "-d", "-q")
     _git(store, "prune", "--expire=now")
@@ -56,12 +65,18 @@ def _git(store: Store, *arguments: str, told: str = "") -> str:
     }
     try:
         done = subprocess.run(
-            ["git", *arguments], env=environment, input=told, capture_output=True, text=True, check=True
+            ["git", *arguments],
+            env=environment,
+            input=told,
+            capture_output=True,
+            text=True,
+            check=True,
         )
     except FileNotFoundError as error:
         raise HomeError("there is no `git` to prune with", "Install Git.") from error
     except subprocess.CalledProcessError as error:
         raise HomeError(
-            f"cannot prune {store.path}: {error.stderr.strip()}", f"`git -C {store.path} fsck` says more."
+            f"cannot prune {store.path}: {error.stderr.strip()}",
+            f"`git -C {store.path} fsck` says more.",
         ) from error
     return done.stdout

@@ -21,7 +21,11 @@ from riseml.project.objects import Objects
 from riseml.project.walk import MODE, Folder, Tree
 
 _AUTHOR = "RiseML <riseml@localhost>"
-_PLAIN = bytes(b for b in range(256) if chr(b).isascii() and (chr(b).isalnum() or chr(b) in "_-./+,@%=:~"))
+_PLAIN = bytes(
+    b
+    for b in range(256)
+    if chr(b).isascii() and (chr(b).isalnum() or chr(b) in "_-./+,@%=:~")
+)
 _USUAL_MASKS = (0o022, 0o002, 0o027, 0o007, 0o077)
 
 
@@ -29,19 +33,29 @@ def write_trees(tree: Tree, objects: Objects) -> None:
     """Store the trees of all folders; one that holds nothing gets none."""
     for folder in reversed(tree.folders):
         kept = folder.before[3]
-        same = folder.is_same and all(child.tree == child.before[3] for child in folder.folders.values())
+        same = folder.is_same and all(
+            child.tree == child.before[3] for child in folder.folders.values()
+        )
         folder.tree = kept if same and kept else _write_tree(folder, objects)
 
 
 def _write_tree(folder: Folder, objects: Objects) -> bytes:
-    entries = [(_stored(name, key[MODE]), _git_mode(key[MODE]), blob) for name, (key, blob) in folder.files.items()]
+    entries = [
+        (_stored(name, key[MODE]), _git_mode(key[MODE]), blob)
+        for name, (key, blob) in folder.files.items()
+    ]
     entries += [
         (_stored(name, stat.S_IFDIR) + b"/", b"40000", child.tree)
         for name, child in folder.folders.items()
         if child.tree
     ]
     entries.sort()
-    content = b"".join([b"%b %b\0%b" % (mode, name.removesuffix(b"/"), child) for name, mode, child in entries])
+    content = b"".join(
+        [
+            b"%b %b\0%b" % (mode, name.removesuffix(b"/"), child)
+            for name, mode, child in entries
+        ]
+    )
     return objects.add(b"tree", content) if entries or not folder.path else b""
 
 
@@ -58,14 +72,20 @@ def _git_mode(mode: int) -> bytes:
 def commit(tree: Tree, objects: Objects) -> str:
     """Store the commit of what was found; return its id, the revision."""
     text = "RiseML snapshot\n\n" + "".join(f"{line}\n" for line in _lines(tree))
-    return objects.add(b"commit", commit_data(tree.folders[0].tree.hex(), (), 0, text)).hex()
+    return objects.add(
+        b"commit", commit_data(tree.folders[0].tree.hex(), (), 0, text)
+    ).hex()
 
 
-def chain(tree: Tree, objects: Objects, *, tip: str, revision: str, message: str, now: int) -> str:
+def chain(
+    tree: Tree, objects: Objects, *, tip: str, revision: str, message: str, now: int
+) -> str:
     """Store the branch's next commit; return its id."""
     parents = (tip, revision) if tip else (revision,)
     text = message.replace("\0", " ").encode("utf-8", "replace").decode()
-    return objects.add(b"commit", commit_data(tree.folders[0].tree.hex(), parents, now, f"{text}\n")).hex()
+    return objects.add(
+        b"commit", commit_data(tree.folders[0].tree.hex(), parents, now, f"{text}\n")
+    ).hex()
 
 
 def commit_data(tree: str, parents: tuple[str, ...], time: int, message: str) -> bytes:
@@ -76,25 +96,45 @@ def commit_data(tree: str, parents: tuple[str, ...], time: int, message: str) ->
 
 
 def _lines(tree: Tree) -> Iterator[str]:
-    counts = Counter([key[MODE] for folder in tree.folders for key, _ in folder.files.values()])
+    counts = Counter(
+        [key[MODE] for folder in tree.folders for key, _ in folder.files.values()]
+    )
     counts.update(stat.S_IFDIR | folder.mode for folder in tree.folders[1:])
     mask = _mask(counts)
     odd = {mode for mode in counts if not _is_usual(mode, mask)}
     yield f"umask {mask:04o}"
     for folder in tree.folders:
         yield from _moves(folder)
-    empty = (folder for folder in tree.folders[1:] if not folder.tree and not folder.folders)
-    yield from (f"dir {folder.mode:04o} {_escaped(folder.path[:-1])}" for folder in empty)
+    empty = (
+        folder for folder in tree.folders[1:] if not folder.tree and not folder.folders
+    )
+    yield from (
+        f"dir {folder.mode:04o} {_escaped(folder.path[:-1])}" for folder in empty
+    )
     if odd:
-        yield from (f"mode {mode:04o} {_escaped(path)}" for mode, path in _odd_files(tree, odd))
-        folders = (folder for folder in reversed(tree.folders[1:]) if stat.S_IFDIR | folder.mode in odd)
-        yield from (f"mode {folder.mode:04o} {_escaped(folder.path[:-1])}" for folder in folders)
+        yield from (
+            f"mode {mode:04o} {_escaped(path)}" for mode, path in _odd_files(tree, odd)
+        )
+        folders = (
+            folder
+            for folder in reversed(tree.folders[1:])
+            if stat.S_IFDIR | folder.mode in odd
+        )
+        yield from (
+            f"mode {folder.mode:04o} {_escaped(folder.path[:-1])}" for folder in folders
+        )
 
 
 def _moves(folder: Folder) -> Iterator[str]:
-    found = [(name, folder.files[name][0][MODE]) for name in folder.files if name[:4] in names.SUSPECT]
+    found = [
+        (name, folder.files[name][0][MODE])
+        for name in folder.files
+        if name[:4] in names.SUSPECT
+    ]
     found += [
-        (name, stat.S_IFDIR) for name, child in folder.folders.items() if name[:4] in names.SUSPECT and child.tree
+        (name, stat.S_IFDIR)
+        for name, child in folder.folders.items()
+        if name[:4] in names.SUSPECT and child.tree
     ]
     for name, mode in sorted(found):
         if (stored := names.stored(name, mode)) != name:
@@ -103,15 +143,31 @@ def _moves(folder: Folder) -> Iterator[str]:
 
 def _odd_files(tree: Tree, odd: set[int]) -> list[tuple[int, bytes]]:
     """Return permissions and paths of the files whose mode is among the odd ones, equal permissions together."""
-    found = ((key[MODE], f.path + name) for f in tree.folders for name, (key, _) in f.files.items() if key[MODE] in odd)
+    found = (
+        (key[MODE], f.path + name)
+        for f in tree.folders
+        for name, (key, _) in f.files.items()
+        if key[MODE] in odd
+    )
     return sorted((stat.S_IMODE(mode), path) for mode, path in found)
 
 
 def _mask(counts: Counter[int]) -> int:
     """Return the umask that gives the most entries their mode."""
-    found = (~mode & (0o777 if mode & stat.S_IXUSR else 0o666) for mode in counts if not stat.S_ISLNK(mode))
-    masks = dict.fromkeys((*_USUAL_MASKS, *sorted(mask for mask in found if not mask & stat.S_IRWXU)))
-    return max(masks, key=lambda mask: sum(count for mode, count in counts.items() if _is_usual(mode, mask)))
+    found = (
+        ~mode & (0o777 if mode & stat.S_IXUSR else 0o666)
+        for mode in counts
+        if not stat.S_ISLNK(mode)
+    )
+    masks = dict.fromkeys(
+        (*_USUAL_MASKS, *sorted(mask for mask in found if not mask & stat.S_IRWXU))
+    )
+    return max(
+        masks,
+        key=lambda mask: sum(
+            count for mode, count in counts.items() if _is_usual(mode, mask)
+        ),
+    )
 
 
 def _is_usual(mode: int, mask: int) -> bool:

@@ -13,12 +13,30 @@ from functools import partial
 
 from riseml.errors import ProjectError
 from riseml.project.objects import Objects
-from riseml.project.walk import CTIME, FILES, INODE, MODE, MTIME, SIZE, File, Key, Tree, key_of, unreadable
+from riseml.project.walk import (
+    CTIME,
+    FILES,
+    INODE,
+    MODE,
+    MTIME,
+    SIZE,
+    File,
+    Key,
+    Tree,
+    key_of,
+    unreadable,
+)
 
 _COARSE = 2_000_000_000  # nanoseconds: the coarsest times of a file system in use
 _ATTEMPTS = 5
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_CHANGED = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EINVAL, errno.ENXIO}  # gone, or of another kind by now
+_CHANGED = {
+    errno.ENOENT,
+    errno.ENOTDIR,
+    errno.ELOOP,
+    errno.EINVAL,
+    errno.ENXIO,
+}  # gone, or of another kind by now
 
 
 def take(tree: Tree, objects: Objects) -> None:
@@ -31,14 +49,23 @@ def take(tree: Tree, objects: Objects) -> None:
         else:
             file = _read(tree.top + folder.path + name, key, objects)
         if file is not None:
-            folder.files[name] = file if file[0][CTIME] < recent else (_unsure(file[0]), file[1])
+            folder.files[name] = (
+                file if file[0][CTIME] < recent else (_unsure(file[0]), file[1])
+            )
 
 
 def _is_untouched(before: Key, now: Key) -> bool:
     """Return whether the content must be as before although something else is not."""
     same_kind = stat.S_IFMT(before[MODE]) == stat.S_IFMT(now[MODE])
-    same_times = before[INODE] == now[INODE] and before[SIZE : MTIME + 1] == now[SIZE : MTIME + 1]
-    return same_kind and same_times and (before[CTIME] == now[CTIME] or before[:SIZE] != now[:SIZE])
+    same_times = (
+        before[INODE] == now[INODE]
+        and before[SIZE : MTIME + 1] == now[SIZE : MTIME + 1]
+    )
+    return (
+        same_kind
+        and same_times
+        and (before[CTIME] == now[CTIME] or before[:SIZE] != now[:SIZE])
+    )
 
 
 def _unsure(key: Key) -> Key:
@@ -64,16 +91,22 @@ def _read(path: bytes, key: Key, objects: Objects) -> File | None:
     return _unsure(key), blob
 
 
-def _attempt(path: bytes, key: Key, objects: Objects) -> tuple[bytes | None, Key | None]:
+def _attempt(
+    path: bytes, key: Key, objects: Objects
+) -> tuple[bytes | None, Key | None]:
     """Return the blob, where there was as much to read as `key` says, and what lstat says after reading."""
     try:
         opened = os.readlink(path) if stat.S_ISLNK(key[MODE]) else os.open(path, _OPEN)
     except OSError as error:
-        return None, _status(path) if error.errno in _CHANGED else unreadable(path, error)
+        return None, _status(path) if error.errno in _CHANGED else unreadable(
+            path, error
+        )
     if isinstance(opened, bytes):
         return objects.add(b"blob", opened), _status(path)
     try:
-        return objects.add_file(partial(_some, path, opened), key[SIZE]), key_of(os.fstat(opened))
+        return objects.add_file(partial(_some, path, opened), key[SIZE]), key_of(
+            os.fstat(opened)
+        )
     finally:
         os.close(opened)
 

@@ -64,7 +64,10 @@ def _stars(pattern: bytes, at: int) -> tuple[bytes, int]:
     end = at
     while pattern[end : end + 1] == b"*":
         end += 1
-    between = (at == 0 or pattern[at - 1] == _SLASH) and pattern[end : end + 1] in {b"", b"/"}
+    between = (at == 0 or pattern[at - 1] == _SLASH) and pattern[end : end + 1] in {
+        b"",
+        b"/",
+    }
     if end - at == 1 or not between:
         return b"[^/]*", end
     return (b".*", end) if end == len(pattern) else (b"(?:.*/)?", end + 1)
@@ -88,11 +91,17 @@ def _bracket(pattern: bytes, at: int) -> tuple[bytes, int] | None:
     return (b"[%b]" % spelt if chosen else b"(?!)"), at + 1
 
 
-def _member(pattern: bytes, at: int, previous: int, members: set[int]) -> tuple[int, int] | None:
+def _member(
+    pattern: bytes, at: int, previous: int, members: set[int]
+) -> tuple[int, int] | None:
     """Add what stands at `at` to the class; return what a following `-` would count from, and the next place."""
     if pattern[at : at + 2] == b"[:":
         return _named(pattern, at, members)
-    is_range = previous and pattern[at : at + 1] == b"-" and pattern[at + 1 : at + 2] not in {b"", b"]"}
+    is_range = (
+        previous
+        and pattern[at : at + 1] == b"-"
+        and pattern[at + 1 : at + 2] not in {b"", b"]"}
+    )
     at += bool(is_range)
     at += pattern[at : at + 1] == b"\\"
     if at >= len(pattern):

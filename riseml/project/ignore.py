@@ -40,18 +40,35 @@ class Rules:
     def verdict(self, path: bytes, name: bytes, is_folder: bool) -> bool | None:
         """Return whether a path, relative to the file's folder, stays out or (False) is kept; None: no line says."""
         best = -1
-        for numbers in (self._names.get(name), self._endings.get(name[name.rfind(b".") :])):
+        for numbers in (
+            self._names.get(name),
+            self._endings.get(name[name.rfind(b".") :]),
+        ):
             for number in numbers or ():
                 if number > best and (is_folder or not self.lines[number].is_folder):
                     best = number
-        for group in self._groups[is_folder] if is_folder in self._groups else self._compiled(is_folder):
+        for group in (
+            self._groups[is_folder]
+            if is_folder in self._groups
+            else self._compiled(is_folder)
+        ):
             best = max(best, group.last(name if group.is_name else path))
         return None if best < 0 else not self.lines[best].is_kept
 
     def _compiled(self, is_folder: bool) -> "list[_Group]":
-        found = {number for numbers in (*self._names.values(), *self._endings.values()) for number in numbers}
-        rest = [(number, line) for number, line in enumerate(self.lines) if number not in found]
-        told = [(number, line) for number, line in rest if is_folder or not line.is_folder]
+        found = {
+            number
+            for numbers in (*self._names.values(), *self._endings.values())
+            for number in numbers
+        }
+        rest = [
+            (number, line)
+            for number, line in enumerate(self.lines)
+            if number not in found
+        ]
+        told = [
+            (number, line) for number, line in rest if is_folder or not line.is_folder
+        ]
         groups = [_Group(told, is_name=is_name) for is_name in (False, True)]
         self._groups[is_folder] = [group for group in groups if group.numbers]
         return self._groups[is_folder]
@@ -61,25 +78,44 @@ class _Line:
     """One line: its pattern without the marks around it, empty where it says nothing."""
 
     def __init__(self, line: bytes) -> None:
-        text = b"" if line.startswith(b"#") else _trimmed(line.partition(b"\0")[0].removesuffix(b"\r"))
+        text = (
+            b""
+            if line.startswith(b"#")
+            else _trimmed(line.partition(b"\0")[0].removesuffix(b"\r"))
+        )
         self.is_kept = text.startswith(b"!")
         text = text[self.is_kept :]
         self.is_folder = text.endswith(b"/")
         text = text[: len(text) - self.is_folder]
         self.is_name = b"/" not in text
         self.pattern = text.removeprefix(b"/")
-        self.is_ending = text.startswith(b"*.") and text.count(b".") == 1 and self.is_name and globs.is_plain(text[1:])
+        self.is_ending = (
+            text.startswith(b"*.")
+            and text.count(b".") == 1
+            and self.is_name
+            and globs.is_plain(text[1:])
+        )
 
 
 class _Group:
     """Patterns as one expression, the latest line first; those without a slash are about names, others about paths."""
 
     def __init__(self, lines: list[tuple[int, _Line]], *, is_name: bool) -> None:
-        told = [(number, globs.translate(line.pattern)) for number, line in lines if line.is_name == is_name]
-        alternatives = [(number, pattern) for number, pattern in reversed(told) if pattern is not None]
+        told = [
+            (number, globs.translate(line.pattern))
+            for number, line in lines
+            if line.is_name == is_name
+        ]
+        alternatives = [
+            (number, pattern)
+            for number, pattern in reversed(told)
+            if pattern is not None
+        ]
         self.is_name = is_name
         self.numbers = [number for number, _ in alternatives]
-        self._match = re.compile(b"|".join(b"(%b)" % pattern for _, pattern in alternatives), re.DOTALL).fullmatch
+        self._match = re.compile(
+            b"|".join(b"(%b)" % pattern for _, pattern in alternatives), re.DOTALL
+        ).fullmatch
 
     def last(self, text: bytes) -> int:
         """Return the number of the last line that matches, or -1."""
@@ -91,7 +127,9 @@ Chain = tuple[tuple[Rules, int, bytes], ...]
 """Rules, the last ones going first, each with what makes a path relative to its folder: what to cut, and a prefix."""
 
 
-def excluded_by(chain: Chain, path: bytes, name: bytes, is_folder: bool) -> Rules | None:
+def excluded_by(
+    chain: Chain, path: bytes, name: bytes, is_folder: bool
+) -> Rules | None:
     """Return the ignore file that leaves a path of the project out, or None."""
     for rules, cut, prefix in reversed(chain):
         verdict = rules.verdict(prefix + path[cut:], name, is_folder)
@@ -123,11 +161,27 @@ def enclosing(folder: bytes) -> Chain:
     steps = os.path.relpath(folder, top).split(b"/") if folder != top else []
     found = [(0, Rules(_lines(os.path.join(_private(top), b"info", b"exclude"))))]
     for depth, step in enumerate(steps):
-        found.append((depth, Rules(_lines(os.path.join(top, *steps[:depth], b".gitignore"), os.O_NOFOLLOW))))
-        verdicts = (rules.verdict(b"/".join(steps[start : depth + 1]), step, True) for start, rules in reversed(found))
+        found.append(
+            (
+                depth,
+                Rules(
+                    _lines(
+                        os.path.join(top, *steps[:depth], b".gitignore"), os.O_NOFOLLOW
+                    )
+                ),
+            )
+        )
+        verdicts = (
+            rules.verdict(b"/".join(steps[start : depth + 1]), step, True)
+            for start, rules in reversed(found)
+        )
         if next((verdict for verdict in verdicts if verdict is not None), False):
             return ()
-    return tuple((rules, 0, b"".join(step + b"/" for step in steps[start:])) for start, rules in found if rules.lines)
+    return tuple(
+        (rules, 0, b"".join(step + b"/" for step in steps[start:]))
+        for start, rules in found
+        if rules.lines
+    )
 
 
 def _top(folder: bytes) -> bytes | None:
@@ -159,7 +213,8 @@ def _lines(path: bytes, flags: int = 0) -> list[bytes]:
         if error.errno in _ABSENT:
             return []
         raise ProjectError(
-            f"cannot read {os.fsdecode(path)}: {error.strerror}", "Make it readable: it says what stays out."
+            f"cannot read {os.fsdecode(path)}: {error.strerror}",
+            "Make it readable: it says what stays out.",
         ) from error
     return text.removeprefix(b"\xef\xbb\xbf").split(b"\n") if text else []
 
@@ -174,7 +229,9 @@ def _trimmed(line: bytes) -> bytes:
 def _from_rsync(lines: list[bytes]) -> Iterator[bytes]:
     """Yield rsync's rules as lines of a .gitignore, in rsync's order."""
     if b"!" in lines:
-        lines = lines[len(lines) - lines[::-1].index(b"!") :]  # a lone `!` forgets the rules before it
+        lines = lines[
+            len(lines) - lines[::-1].index(b"!") :
+        ]  # a lone `!` forgets the rules before it
     for line in lines:
         rule = line.removesuffix(b"\r")
         if not rule.strip() or rule.startswith((b"#", b";")):

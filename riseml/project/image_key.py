@@ -27,7 +27,9 @@ class ImageKey:
     files: tuple[str, ...]
 
 
-def image_key(plan: ExperimentSet, files: Mapping[str, str], *, base: str = "", salt: str = "") -> ImageKey:
+def image_key(
+    plan: ExperimentSet, files: Mapping[str, str], *, base: str = "", salt: str = ""
+) -> ImageKey:
     """Return the key of the plan's image; `files` maps each path of the code to a digest of mode and content.
 
     `base` is the base image with its digest, where that is known; `salt` stands for what else the place adds, such as
@@ -47,7 +49,9 @@ def image_key(plan: ExperimentSet, files: Mapping[str, str], *, base: str = "", 
 def _needed(plan: ExperimentSet, files: Mapping[str, str]) -> Iterable[str]:
     """Yield the files that the build sees."""
     yield from (path for path in files if fnmatchcase(path, "requirements*.txt"))
-    named = {word for step in plan.install for word in _WORD.findall(step)} | set(plan.build_files)
+    named = {word for step in plan.install for word in _WORD.findall(step)} | set(
+        plan.build_files
+    )
     for word in named:
         path = str(PurePosixPath(word))
         if path == ".":

@@ -7,7 +7,17 @@ another name, beginning with `riseml~`, which a `move` line of the commit's mess
 import stat
 
 MARK = b"riseml~"
-SUSPECT = frozenset({b"rise", *(b"." + a + b + c for a in (b"g", b"G") for b in (b"i", b"I") for c in (b"t", b"T"))})
+SUSPECT = frozenset(
+    {
+        b"rise",
+        *(
+            b"." + a + b + c
+            for a in (b"g", b"G")
+            for b in (b"i", b"I")
+            for c in (b"t", b"T")
+        ),
+    }
+)
 """The first four bytes of every name that the functions below treat specially; callers look here first."""
 
 
@@ -19,7 +29,11 @@ def is_hidden(name: bytes) -> bool:
 def stored(name: bytes, mode: int) -> bytes:
     """Return the name under which Git keeps an entry."""
     folded = name.lower()
-    refused = folded == b".git" or (folded == b".gitmodules" and not stat.S_ISREG(mode)) or name.startswith(MARK)
+    refused = (
+        folded == b".git"
+        or (folded == b".gitmodules" and not stat.S_ISREG(mode))
+        or name.startswith(MARK)
+    )
     if not refused:
         return name
     from hashlib import sha1  # noqa: PLC0415 - hardly any project has such a name

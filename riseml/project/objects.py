@@ -38,7 +38,11 @@ class Objects(Protocol):
 @contextmanager
 def adding(store: Store, files: int, size: int) -> Iterator[Objects]:
     """Give what suits so many new files of so many bytes together; when the block ends well, they are visible."""
-    new: Loose | Pack = Loose(store) if files <= _FEW and size <= IN_MEMORY else Pack(store, 1 if size < _SWIFT else 0)
+    new: Loose | Pack = (
+        Loose(store)
+        if files <= _FEW and size <= IN_MEMORY
+        else Pack(store, 1 if size < _SWIFT else 0)
+    )
     try:
         yield new
         new.finish()
@@ -91,9 +95,13 @@ class Pack:
     def __init__(self, store: Store, level: int) -> None:
         self._store, self._level = store, level
         self._there = _packed(store)
-        self._entries: dict[bytes, tuple[int, int]] = {}  # id: checksum and place of the entry
+        self._entries: dict[
+            bytes, tuple[int, int]
+        ] = {}  # id: checksum and place of the entry
         self._path = store.unfinished("pack")
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444)
+        descriptor = os.open(
+            self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444
+        )
         self._file = open(descriptor, "w+b", _STEP)  # noqa: SIM115 - `adding` ends it
         self._end = self._file.write(b"PACK" + _word(2) + _word(0))
 
@@ -114,14 +122,20 @@ class Pack:
         return self.add(b"blob", data) if len(data) == size else None
 
     def _add_stream(self, read: Read, size: int) -> bytes | None:
-        digest, squeezed = sha1(header(b"blob", size), usedforsecurity=False), zlib.compressobj(self._level)
+        digest, squeezed = (
+            sha1(header(b"blob", size), usedforsecurity=False),
+            zlib.compressobj(self._level),
+        )
         entry, left = _entry(b"blob", size), size
         checksum, length = zlib.crc32(entry), self._file.write(entry)
         while left and (data := read(min(left, _STEP))):
             left -= len(data)
             digest.update(data)
             part = squeezed.compress(data) + (b"" if left else squeezed.flush())
-            checksum, length = zlib.crc32(part, checksum), length + self._file.write(part)
+            checksum, length = (
+                zlib.crc32(part, checksum),
+                length + self._file.write(part),
+            )
         if left or self._has(digest.digest()):
             self._file.seek(self._end)
             self._file.truncate()
@@ -130,7 +144,9 @@ class Pack:
         return None if left else digest.digest()
 
     def _has(self, name: bytes) -> bool:
-        return name in self._entries or name in self._there or self._store.has_loose(name)
+        return (
+            name in self._entries or name in self._there or self._store.has_loose(name)
+        )
 
     def _note(self, name: bytes, checksum: int, length: int) -> None:
         self._entries[name] = (checksum, self._end)
@@ -152,7 +168,9 @@ class Pack:
         os.fsync(self._file.fileno())
         self._file.close()
         name = f"objects/pack/pack-{digest.hexdigest()}"
-        index = self._store.make(_index(self._entries, digest.digest()), 0o444, lasting=True)
+        index = self._store.make(
+            _index(self._entries, digest.digest()), 0o444, lasting=True
+        )
         self._store.rename(self._path, f"{name}.pack")
         self._store.rename(index, f"{name}.idx")
 
@@ -185,8 +203,15 @@ def _index(entries: dict[bytes, tuple[int, int]], pack: bytes) -> bytes:
     far = [place for name in names if (place := entries[name][1]) >= 1 << 31]
     ranks = {place: 1 << 31 | rank for rank, place in enumerate(far)}
     places = (ranks.get(place, place) for place in (entries[name][1] for name in names))
-    content = b"\377tOc" + _words((2, *fanout)) + b"".join(names) + _words(entries[name][0] for name in names)
-    content += _words(places) + b"".join(place.to_bytes(8, "big") for place in far) + pack
+    content = (
+        b"\377tOc"
+        + _words((2, *fanout))
+        + b"".join(names)
+        + _words(entries[name][0] for name in names)
+    )
+    content += (
+        _words(places) + b"".join(place.to_bytes(8, "big") for place in far) + pack
+    )
     return content + sha1(content, usedforsecurity=False).digest()
 
 
@@ -198,7 +223,9 @@ def _packed(store: Store) -> set[bytes]:
             with open(os.path.join(folder, name), "rb") as file:
                 index = file.read()
             count = int.from_bytes(index[1028:1032], "big")
-            found.update(index[at : at + 20] for at in range(1032, 1032 + 20 * count, 20))
+            found.update(
+                index[at : at + 20] for at in range(1032, 1032 + 20 * count, 20)
+            )
     return found
 
 

@@ -14,20 +14,38 @@ from riseml.project.warnings import remarks
 Identity = tuple[int, int]  # device and inode
 
 
-def record(folder: Place, repository: Place, *, gitignore: bool, message: str, without: Iterable[Place]) -> Snapshot:
+def record(
+    folder: Place,
+    repository: Place,
+    *,
+    gitignore: bool,
+    message: str,
+    without: Iterable[Place],
+) -> Snapshot:
     """Take a snapshot; see `riseml.project.snapshot`."""
     top = os.fsencode(folder)
     if not os.path.isdir(top):
-        raise ProjectError(f"{os.fspath(folder)} is not a folder", "A project is the folder that holds its riseml.yml.")
+        raise ProjectError(
+            f"{os.fspath(folder)} is not a folder",
+            "A project is the folder that holds its riseml.yml.",
+        )
     store = Store(repository)
     try:
         with store.locked():
-            return _record(top, store, gitignore, message, _identities((*without, store.path)))
+            return _record(
+                top, store, gitignore, message, _identities((*without, store.path))
+            )
     except OSError as error:
         raise unusable(repository, error) from error
 
 
-def _record(top: bytes, store: Store, gitignore: bool, message: str, without: frozenset[Identity]) -> Snapshot:
+def _record(
+    top: bytes,
+    store: Store,
+    gitignore: bool,
+    message: str,
+    without: frozenset[Identity],
+) -> Snapshot:
     seen = Seen(store, top)
     tree = walk(top, seen.folders, gitignore=gitignore, without=without)
     revision = seen.revision
@@ -35,14 +53,22 @@ def _record(top: bytes, store: Store, gitignore: bool, message: str, without: fr
         revision = _write(store, tree, seen.revision, message)
         seen.save(revision, tree.folders)
     sizes = [key[SIZE] for found in tree.folders for key, _ in found.files.values()]
-    return Snapshot(revision, len(sizes), sum(sizes), tree.ignored, remarks(tree, len(sizes), sum(sizes)))
+    return Snapshot(
+        revision,
+        len(sizes),
+        sum(sizes),
+        tree.ignored,
+        remarks(tree, len(sizes), sum(sizes)),
+    )
 
 
 def _write(store: Store, tree: Tree, last: str, message: str) -> str:
     """Write what is new, the objects first and the branch when all of them are there."""
     from riseml.project import compose, content, objects  # noqa: PLC0415 - only when something has changed
 
-    with objects.adding(store, len(tree.pending), sum(key[SIZE] for _, _, key in tree.pending)) as new:
+    with objects.adding(
+        store, len(tree.pending), sum(key[SIZE] for _, _, key in tree.pending)
+    ) as new:
         content.take(tree, new)
         compose.write_trees(tree, new)
         revision = compose.commit(tree, new)

@@ -17,7 +17,13 @@ def restore(repository: Place, revision: str, folder: Place) -> None:
         "CODE_DIR": os.path.abspath(folder),
     }
     script = os.path.join(templating.folder(), "checkout.sh")
-    done = subprocess.run(["sh", script], env=told, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, check=False)
+    done = subprocess.run(
+        ["sh", script],
+        env=told,
+        stdin=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
     if done.returncode:
         raise HomeError(
             f"cannot check out {revision} of {os.fspath(repository)}: {done.stderr.decode('utf-8', 'replace').strip()}",

@@ -14,7 +14,14 @@ def contents(home: Path, project: str, revision: str) -> dict[str, str]:
     Raises:
         ProjectError: the home does not have it.
     """
-    command = ["git", f"--git-dir={repository_of(project, home)}", "ls-tree", "-r", "-z", revision]
+    command = [
+        "git",
+        f"--git-dir={repository_of(project, home)}",
+        "ls-tree",
+        "-r",
+        "-z",
+        revision,
+    ]
     listed = subprocess.run(command, capture_output=True, check=False)
     if listed.returncode:
         detail = listed.stderr.decode(errors="replace").strip()
@@ -22,5 +29,7 @@ def contents(home: Path, project: str, revision: str) -> dict[str, str]:
             f"the code of revision {revision[:12]} cannot be read: {detail}",
             "Start it again: `riseml train` stores the folder anew.",
         )
-    lines = (line.partition("\t") for line in os.fsdecode(listed.stdout).split("\0") if line)
+    lines = (
+        line.partition("\t") for line in os.fsdecode(listed.stdout).split("\0") if line
+    )
     return {path: " ".join(what.split()[::2]) for what, _, path in lines}

@@ -20,7 +20,9 @@ class Seen:
 
     def __init__(self, store: Store, folder: bytes) -> None:
         self._store, self._folder = store, os.path.realpath(folder)
-        self._name = f"riseml/seen-{zlib.crc32(self._folder):08x}-{sys.hexversion >> 16:x}"
+        self._name = (
+            f"riseml/seen-{zlib.crc32(self._folder):08x}-{sys.hexversion >> 16:x}"
+        )
         self.revision = ""
         self.folders: dict[bytes, Known] = {}
         self._is_new = True
@@ -50,13 +52,19 @@ class Seen:
     def save(self, revision: str, folders: list[Folder]) -> None:
         """Keep what is to be known next time."""
         listed = [(f.path, (f.mode, f.files, list(f.folders), f.tree)) for f in folders]
-        self._store.write(self._name, marshal.dumps((self._folder, _boot(), revision, listed)), 0o600)
+        self._store.write(
+            self._name, marshal.dumps((self._folder, _boot(), revision, listed)), 0o600
+        )
         if self._is_new:
             self._forget_others()
 
     def _forget_others(self) -> None:
         with os.scandir(self._store.private) as entries:
-            found = sorted((e.stat().st_mtime_ns, e.path) for e in entries if e.name.startswith("seen-"))
+            found = sorted(
+                (e.stat().st_mtime_ns, e.path)
+                for e in entries
+                if e.name.startswith("seen-")
+            )
         for _, path in found[:-_KEPT]:
             os.unlink(path)
 

@@ -39,7 +39,11 @@ class Store:
     def locked(self) -> Iterator[None]:
         """Hold the lock, waiting for whoever holds it; it ends with its process. No other call makes sense without."""
         os.makedirs(self.private, exist_ok=True)
-        descriptor = os.open(os.path.join(self.private, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(
+            os.path.join(self.private, "lock"),
+            os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
+            0o600,
+        )
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if not os.path.exists(os.path.join(self.path, "HEAD")):
@@ -68,7 +72,9 @@ class Store:
     def make(self, data: bytes, mode: int, *, lasting: bool = False) -> str:
         """Return the path of a new unfinished file; a `lasting` one outlives a power cut."""
         path = self.unfinished("file")
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+        descriptor = os.open(
+            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode
+        )
         try:
             left = memoryview(data)
             while left:
@@ -114,9 +120,16 @@ class Store:
     def tip(self) -> str:
         """Return the commit that the branch names, empty where there is none."""
         for file, suffix in ((BRANCH, ""), ("packed-refs", f" {BRANCH}")):
-            with suppress(OSError, ValueError), open(os.path.join(self.path, file), encoding="utf-8") as lines:
-                found = [line[:40] for line in map(str.rstrip, lines) if line[40:] == suffix]
-                return next((name for name in found if self.is_whole(bytes.fromhex(name))), "")
+            with (
+                suppress(OSError, ValueError),
+                open(os.path.join(self.path, file), encoding="utf-8") as lines,
+            ):
+                found = [
+                    line[:40] for line in map(str.rstrip, lines) if line[40:] == suffix
+                ]
+                return next(
+                    (name for name in found if self.is_whole(bytes.fromhex(name))), ""
+                )
         return ""
 
 
@@ -130,4 +143,7 @@ def unusable(repository: Place, error: OSError) -> HomeError:
         if full
         else "Make it a folder that you may write, or let RISEML_HOME name another one."
     )
-    return HomeError(f"cannot keep the project's code in {os.fspath(repository)}: {error.strerror}", advice)
+    return HomeError(
+        f"cannot keep the project's code in {os.fspath(repository)}: {error.strerror}",
+        advice,
+    )

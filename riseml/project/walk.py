@@ -53,14 +53,29 @@ class Tree:
 
     def is_same(self) -> bool:
         """Return whether nothing at all has changed since the last snapshot."""
-        return len(self.folders) == len(self.known) and not self.pending and all(f.is_same for f in self.folders)
+        return (
+            len(self.folders) == len(self.known)
+            and not self.pending
+            and all(f.is_same for f in self.folders)
+        )
 
 
-def walk(top: bytes, known: dict[bytes, Known], *, gitignore: bool, without: Collection[tuple[int, int]] = ()) -> Tree:
+def walk(
+    top: bytes,
+    known: dict[bytes, Known],
+    *,
+    gitignore: bool,
+    without: Collection[tuple[int, int]] = (),
+) -> Tree:
     """Return what lies below `top`; `without` are devices and inodes of folders that are not part of the project."""
     tree = Tree(top, known)
     own = ignore.own(top)
-    stack = [(Folder(b"", 0, known.get(b"", UNKNOWN)), ignore.enclosing(top) if gitignore else ())]
+    stack = [
+        (
+            Folder(b"", 0, known.get(b"", UNKNOWN)),
+            ignore.enclosing(top) if gitignore else (),
+        )
+    ]
     while stack:
         folder, rules = stack.pop()
         entries = _entries(tree, folder)
@@ -94,10 +109,16 @@ def _visit(
         except OSError as error:
             unreadable(tree.top + path + name, error)
         kind = stat.S_IFMT(status.st_mode)
-        if rules and (by := ignore.excluded_by(rules, path + name, name, kind == stat.S_IFDIR)):
+        if rules and (
+            by := ignore.excluded_by(rules, path + name, name, kind == stat.S_IFDIR)
+        ):
             tree.ignored += by.is_git
         elif kind in FILES:
-            key = (*status[:7], status.st_mtime_ns, status.st_ctime_ns)  # key_of, in the one loop where calls count
+            key = (
+                *status[:7],
+                status.st_mtime_ns,
+                status.st_ctime_ns,
+            )  # key_of, in the one loop where calls count
             known = before.get(name)
             if known is not None and known[0] == key:
                 files[name] = known
@@ -107,8 +128,14 @@ def _visit(
             tree.special.append(path + name)
         elif (status.st_dev, status.st_ino) not in without:
             place = path + name + b"/"
-            folder.folders[name] = Folder(place, stat.S_IMODE(status.st_mode), tree.known.get(place, UNKNOWN))
-    return pending < len(tree.pending) or len(files) < len(before) or folder.mode != folder.before[0]
+            folder.folders[name] = Folder(
+                place, stat.S_IMODE(status.st_mode), tree.known.get(place, UNKNOWN)
+            )
+    return (
+        pending < len(tree.pending)
+        or len(files) < len(before)
+        or folder.mode != folder.before[0]
+    )
 
 
 def key_of(status: os.stat_result) -> Key:

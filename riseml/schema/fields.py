@@ -63,11 +63,17 @@ class Value(Generic[T]):
 
     def described(self) -> Schema:
         """Return the schema with its sentence for editors."""
-        return {"description": self.about, **self.schema()} if self.about else self.schema()
+        return (
+            {"description": self.about, **self.schema()}
+            if self.about
+            else self.schema()
+        )
 
     def refuse(self, node: Node, name: str, doc: Document, advice: str = "") -> None:
         """Note that the node is nothing of this kind, with what would be right."""
-        advice = remedy(node, self.kinds, braces=doc.looks_like_placeholder(node)) or advice
+        advice = (
+            remedy(node, self.kinds, braces=doc.looks_like_placeholder(node)) or advice
+        )
         doc.error(node, f"{name} must be {self.what}, not {shown(node)}", advice)
 
 
@@ -101,13 +107,22 @@ class Text(Value[str]):
             return None
         text: str = node.value
         if odd := control_in(text, lines=self.lines):
-            doc.error(node, f"{name} holds the control character U+{ord(odd):04X}", "Remove it.")
+            doc.error(
+                node,
+                f"{name} holds the control character U+{ord(odd):04X}",
+                "Remove it.",
+            )
             return None
         if self.most is not None and len(text) > self.most:
-            doc.error(node, f"{name} must have at most {self.most} characters, not {len(text)}")
+            doc.error(
+                node,
+                f"{name} must have at most {self.most} characters, not {len(text)}",
+            )
             return None
         if not self._matches(text):
-            doc.error(node, f"{name} must be {self.what}, not '{excerpt(text)}'", self.advice)
+            doc.error(
+                node, f"{name} must be {self.what}, not '{excerpt(text)}'", self.advice
+            )
             return None
         return text
 
@@ -125,7 +140,9 @@ class Text(Value[str]):
         """A pattern says both what must and what must not be there."""
         characters = CONTROL_BUT_LINES if self.lines else CONTROL
         control = "".join(c if c == "-" else f"\\u{ord(c):04x}" for c in characters)
-        pattern = f"^[^{control}]*$" if self.pattern is None else f"^(?:{self.pattern})$"
+        pattern = (
+            f"^[^{control}]*$" if self.pattern is None else f"^(?:{self.pattern})$"
+        )
         most = {} if self.most is None else {"maxLength": self.most}
         return {"type": "string", "pattern": pattern, **most}
 
@@ -139,7 +156,11 @@ class Choice(Text):
 
     def read(self, node: Node, name: str, doc: Document) -> str | None:
         """Return the word."""
-        if isinstance(node, ScalarNode) and node.tag == STR and node.value in self.words:
+        if (
+            isinstance(node, ScalarNode)
+            and node.tag == STR
+            and node.value in self.words
+        ):
             return str(node.value)
         near = nearest(node.value, self.words) if isinstance(node, ScalarNode) else None
         self.refuse(node, name, doc, f"Did you mean '{near}'?" if near else "")
@@ -206,13 +227,18 @@ class Nullable(Value[T]):
 
     def read(self, node: Node, name: str, doc: Document) -> T | None:
         """Return the value or None."""
-        if node.tag == NULL or (self.empty and isinstance(node, MappingNode) and not node.value):
+        if node.tag == NULL or (
+            self.empty and isinstance(node, MappingNode) and not node.value
+        ):
             return None
         return self.value.read(node, name, doc)
 
     def schema(self) -> Schema:
         """The value or null."""
-        nothing = [{"type": "null"}, *([{"type": "object", "maxProperties": 0}] if self.empty else [])]
+        nothing = [
+            {"type": "null"},
+            *([{"type": "object", "maxProperties": 0}] if self.empty else []),
+        ]
         return {"anyOf": [*nothing, self.value.schema()]}
 
 
@@ -227,13 +253,16 @@ class OneOrMany(Value[tuple[T, ...]]):
 
     def read(self, node: Node, name: str, doc: Document) -> tuple[T, ...] | None:
         """Return all values."""
-        if isinstance(node, MappingNode) or (isinstance(node, ScalarNode) and node.tag not in self.kinds):
+        if isinstance(node, MappingNode) or (
+            isinstance(node, ScalarNode) and node.tag not in self.kinds
+        ):
             self.refuse(node, name, doc)
             return None
         nodes = node.value if isinstance(node, SequenceNode) else [node]
         read = self.value.read
         values = [
-            read(each, f"entry {n} of {name}" if each is not node else name, doc) for n, each in enumerate(nodes, 1)
+            read(each, f"entry {n} of {name}" if each is not node else name, doc)
+            for n, each in enumerate(nodes, 1)
         ]
         if self.unique:
             self._once(nodes, name, doc)
@@ -243,19 +272,32 @@ class OneOrMany(Value[tuple[T, ...]]):
         seen = set()
         for node in nodes:
             if isinstance(node, ScalarNode) and node.value in seen:
-                doc.error(node, f"'{excerpt(node.value)}' is twice in {name}", "Remove one.")
+                doc.error(
+                    node, f"'{excerpt(node.value)}' is twice in {name}", "Remove one."
+                )
             seen.add(str(node.value))
 
     def schema(self) -> Schema:
         """Both forms."""
         one = self.value.schema()
-        return {"anyOf": [one, {"type": "array", "items": one, **({"uniqueItems": True} if self.unique else {})}]}
+        return {
+            "anyOf": [
+                one,
+                {
+                    "type": "array",
+                    "items": one,
+                    **({"uniqueItems": True} if self.unique else {}),
+                },
+            ]
+        }
 
 
 class Shorthand(Value[T]):
     """A mapping, or a short form of it that `expand` makes the same."""
 
-    def __init__(self, short: Value[S], expand: Callable[[S], T], full: Value[T]) -> None:
+    def __init__(
+        self, short: Value[S], expand: Callable[[S], T], full: Value[T]
+    ) -> None:
         self.short = short
         self.full = full
         self.expand = expand
@@ -288,7 +330,11 @@ class Mapped(Value[dict[str, T]]):
 
     def read(self, node: Node, name: str, doc: Document) -> dict[str, T] | None:
         """Return the values by their keys as written."""
-        if not isinstance(node, MappingNode) or node.tag != MAP or doc.looks_like_placeholder(node):
+        if (
+            not isinstance(node, MappingNode)
+            or node.tag != MAP
+            or doc.looks_like_placeholder(node)
+        ):
             self.refuse(node, name, doc)
             return None
         values = {}
@@ -302,7 +348,11 @@ class Mapped(Value[dict[str, T]]):
     def schema(self) -> Schema:
         """Any key of the right form."""
         names = self.key.schema()
-        return {"type": "object", "propertyNames": names, "additionalProperties": self.value.schema()}
+        return {
+            "type": "object",
+            "propertyNames": names,
+            "additionalProperties": self.value.schema(),
+        }
 
 
 class Record(Value[T]):
@@ -338,8 +388,16 @@ class Record(Value[T]):
 
     def read(self, node: Node, name: str, doc: Document) -> T | None:
         """Return what the values make."""
-        if not isinstance(node, MappingNode) or node.tag != MAP or doc.looks_like_placeholder(node):
-            advice = "Write its keys without '- ' before them." if isinstance(node, SequenceNode) else ""
+        if (
+            not isinstance(node, MappingNode)
+            or node.tag != MAP
+            or doc.looks_like_placeholder(node)
+        ):
+            advice = (
+                "Write its keys without '- ' before them."
+                if isinstance(node, SequenceNode)
+                else ""
+            )
             self.refuse(node, name or "the file", doc, advice)
             return None
         before = doc.errors
@@ -350,7 +408,11 @@ class Record(Value[T]):
             if (value := self.find(key)) is None:
                 meant.add(self.unknown(key_node, name, doc))
             else:
-                values[key] = value.read(value_node, f"{name}.{key_node.value}" if name else key_node.value, doc)
+                values[key] = value.read(
+                    value_node,
+                    f"{name}.{key_node.value}" if name else key_node.value,
+                    doc,
+                )
         for key, example in self.required.items():
             if key not in entries and key not in meant:
                 doc.error(node, f"'{key}' is missing{within(name)}", example)
@@ -373,7 +435,11 @@ class Record(Value[T]):
             f"unknown key '{excerpt(key_node.value)}'{within(name)}",
             self.hints.get(key)
             or (f"Did you mean '{near}'?" if near else "")
-            or (f"'{excerpt(key)}' belongs directly in {where}; is the indentation right?" if where else "")
+            or (
+                f"'{excerpt(key)}' belongs directly in {where}; is the indentation right?"
+                if where
+                else ""
+            )
             or f"Known here: {', '.join(self.names()) or 'nothing'}.",
         )
         return near
@@ -386,7 +452,12 @@ class Record(Value[T]):
             for spelling in dict.fromkeys((key, key.replace("_", "-"))):
                 properties[spelling] = value.described() if value else {}
         required = {"required": list(self.required)} if self.required else {}
-        return {"type": "object", "properties": properties, **required, "additionalProperties": False}
+        return {
+            "type": "object",
+            "properties": properties,
+            **required,
+            "additionalProperties": False,
+        }
 
 
 def underscored(key: str) -> str:

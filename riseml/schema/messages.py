@@ -4,10 +4,26 @@ from collections.abc import Sequence
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from riseml.schema.yaml_document import BOOL, FLOAT, INT, NULL, STR, decimal_of, excerpt, kind_of
+from riseml.schema.yaml_document import (
+    BOOL,
+    FLOAT,
+    INT,
+    NULL,
+    STR,
+    decimal_of,
+    excerpt,
+    kind_of,
+)
 
 QUOTE_BRACES = "A value that begins with {{ must be in quotes."
-_YES_NO = {"yes": "true", "y": "true", "on": "true", "no": "false", "n": "false", "off": "false"}
+_YES_NO = {
+    "yes": "true",
+    "y": "true",
+    "on": "true",
+    "no": "false",
+    "n": "false",
+    "off": "false",
+}
 _COMPARED = 40  # characters of a word that are compared with known ones
 
 
@@ -18,8 +34,15 @@ def shown(node: Node) -> str:
     if isinstance(node, SequenceNode):
         return "a list"
     text = excerpt(node.value)
-    named = {NULL: text or "nothing", BOOL: text, INT: f"the number {text}", FLOAT: f"the number {text}"}
-    return named.get(node.tag) or (f"'{text}'" if node.tag == STR else f"a value with the tag {excerpt(node.tag)}")
+    named = {
+        NULL: text or "nothing",
+        BOOL: text,
+        INT: f"the number {text}",
+        FLOAT: f"the number {text}",
+    }
+    return named.get(node.tag) or (
+        f"'{text}'" if node.tag == STR else f"a value with the tag {excerpt(node.tag)}"
+    )
 
 
 def remedy(node: Node, kinds: Sequence[str], *, braces: bool = False) -> str:
@@ -33,7 +56,12 @@ def remedy(node: Node, kinds: Sequence[str], *, braces: bool = False) -> str:
         return "" if STR in kinds else _unquoted(text, kinds)
     if STR in kinds:
         return f'Put it in quotes: "{excerpt(text)}".'
-    if INT in kinds and node.tag == FLOAT and (number := decimal_of(text)) is not None and number == int(number):
+    if (
+        INT in kinds
+        and node.tag == FLOAT
+        and (number := decimal_of(text)) is not None
+        and number == int(number)
+    ):
         return f"Write {int(number)}."
     return ""
 
@@ -42,7 +70,9 @@ def _unquoted(text: str, kinds: Sequence[str]) -> str:
     bare = text.replace("_", "").strip().lower()
     if BOOL in kinds and bare in _YES_NO:
         return f"Write {_YES_NO[bare]}."
-    return f"Write it without quotes: {bare}." if bare and kind_of(bare) in kinds else ""
+    return (
+        f"Write it without quotes: {bare}." if bare and kind_of(bare) in kinds else ""
+    )
 
 
 def one_of(words: Sequence[str]) -> str:

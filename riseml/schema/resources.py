@@ -8,7 +8,15 @@ from yaml.nodes import Node, ScalarNode
 
 from riseml.plan import Resources
 from riseml.quantities import bytes_of, cores_of
-from riseml.schema.fields import LARGEST, Integer, Nullable, Record, Schema, Shorthand, Value
+from riseml.schema.fields import (
+    LARGEST,
+    Integer,
+    Nullable,
+    Record,
+    Schema,
+    Shorthand,
+    Value,
+)
 from riseml.schema.yaml_document import FLOAT, INT, STR, Document, decimal_of
 
 LEAST = Decimal("0.01")  # of cores and megabytes, as in 2018
@@ -31,7 +39,11 @@ class Cores(Value[Decimal]):
     def read(self, node: Node, name: str, doc: Document) -> Decimal | None:
         """Return the number of cores."""
         cores = _number(node)
-        if isinstance(node, ScalarNode) and node.tag == STR and re.fullmatch(_CORES, node.value):
+        if (
+            isinstance(node, ScalarNode)
+            and node.tag == STR
+            and re.fullmatch(_CORES, node.value)
+        ):
             cores = cores_of(node.value)
         if cores is None or not LEAST <= cores <= LARGEST:
             self.refuse(node, name, doc, "Write for example 2, 0.5 or 500m.")
@@ -55,7 +67,11 @@ class Memory(Value[int]):
         number = _number(node)
         if number is not None:
             amount = int((number * MEGABYTE).to_integral_value(ROUND_CEILING))
-        elif isinstance(node, ScalarNode) and node.tag == STR and re.fullmatch(_MEMORY, node.value):
+        elif (
+            isinstance(node, ScalarNode)
+            and node.tag == STR
+            and re.fullmatch(_MEMORY, node.value)
+        ):
             amount = bytes_of(node.value)
         else:
             amount = 0
@@ -63,25 +79,39 @@ class Memory(Value[int]):
             self.refuse(node, name, doc, _memory_advice(node))
             return None
         if number is not None and number < _DOUBTFUL_MEGABYTES:
-            doc.warn(node, f"{name} is only {node.value} megabytes", f"For gigabytes write {number}G or {number}Gi.")
+            doc.warn(
+                node,
+                f"{name} is only {node.value} megabytes",
+                f"For gigabytes write {number}G or {number}Gi.",
+            )
         return amount
 
     def schema(self) -> Schema:
         """A number, or text."""
-        number = {"type": "number", "minimum": float(LEAST), "maximum": _MOST_BYTES // MEGABYTE}
+        number = {
+            "type": "number",
+            "minimum": float(LEAST),
+            "maximum": _MOST_BYTES // MEGABYTE,
+        }
         return {"anyOf": [number, {"type": "string", "pattern": f"^(?:{_MEMORY})$"}]}
 
 
 def _memory_advice(node: Node) -> str:
     text = node.value if isinstance(node, ScalarNode) else ""
-    if node.tag == STR and (match := re.fullmatch(_MISSPELT, text.strip(), re.IGNORECASE)):
+    if node.tag == STR and (
+        match := re.fullmatch(_MISSPELT, text.strip(), re.IGNORECASE)
+    ):
         number, unit = match[1], match[2].upper().replace("K", "k")
         return f"Write {number}{unit} (powers of 1000) or {number}{unit.upper()}i (of 1024)."
     return "Write for example 512 (megabytes), 2G or 4Gi."
 
 
 def _number(node: Node) -> Decimal | None:
-    return decimal_of(node.value) if isinstance(node, ScalarNode) and node.tag in (INT, FLOAT) else None
+    return (
+        decimal_of(node.value)
+        if isinstance(node, ScalarNode) and node.tag in (INT, FLOAT)
+        else None
+    )
 
 
 class Duration(Value[int]):
@@ -96,7 +126,9 @@ class Duration(Value[int]):
         number = decimal_of(text) if node.tag == INT else None
         seconds = int(number) if number is not None else 0
         if node.tag == STR and (match := re.fullmatch(_DURATION, text)):
-            seconds = sum(int(part[:-1]) * _SECONDS[part[-1]] for part in match.groups() if part)
+            seconds = sum(
+                int(part[:-1]) * _SECONDS[part[-1]] for part in match.groups() if part
+            )
         if not 1 <= seconds <= LARGEST:
             self.refuse(node, name, doc, "Write for example 90s, 10m, 1h30m or 2d.")
             return None
@@ -112,12 +144,18 @@ RESOURCES = Record(
     Resources,
     {
         "cpus": Cores().says("Cores that each job is guaranteed; 1 by default."),
-        "mem": Memory().says("Memory that each job is guaranteed: megabytes, or with a unit (4Gi); 512 by default."),
+        "mem": Memory().says(
+            "Memory that each job is guaranteed: megabytes, or with a unit (4Gi); 512 by default."
+        ),
         "gpus": Integer(0).says("Whole GPUs of each job; 0 by default."),
     },
     hints={
         key: f"It is called '{name}' here."
-        for name, keys in {"cpus": ("cpu", "cores"), "mem": ("memory", "ram"), "gpus": ("gpu",)}.items()
+        for name, keys in {
+            "cpus": ("cpu", "cores"),
+            "mem": ("memory", "ram"),
+            "gpus": ("gpu",),
+        }.items()
         for key in keys
     },
 )
@@ -142,7 +180,9 @@ WORKERS = Shorthand(
         Workers,
         {
             "count": Integer(1).says("How many workers, each on one node."),
-            "processes": Nullable(Integer(1)).says("Processes of each worker; one per GPU by default."),
+            "processes": Nullable(Integer(1)).says(
+                "Processes of each worker; one per GPU by default."
+            ),
         },
         required={"count": "Write for example count: 2."},
     ),

@@ -19,9 +19,12 @@ from yaml.scanner import Scanner
 from riseml.errors import ConfigError, Fault
 
 STR, INT, FLOAT, BOOL, NULL, SEQ, MAP = (
-    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "seq", "map")
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("str", "int", "float", "bool", "null", "seq", "map")
 )
-CONTROL = "\0-\x1f\x7f-\x9f\u2028\u2029"  # characters within a class of a regular expression
+CONTROL = (
+    "\0-\x1f\x7f-\x9f\u2028\u2029"  # characters within a class of a regular expression
+)
 CONTROL_BUT_LINES = "\0-\x08\x0b-\x1f\x7f-\x9f"
 DEPTH = 100  # levels that nobody means; deeper ones would overflow the stack of the C parser
 
@@ -37,7 +40,9 @@ _FLOAT = re.compile(
 _BREAK = "\r\n|[\n\r\x85\u2028\u2029]"  # line ends as YAML counts them
 _FORBIDDEN_ASCII = "[^\t\n\r -~]"
 _FORBIDDEN = "[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
-_UNPRINTABLE = "[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+_UNPRINTABLE = (
+    "[\0-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _BRACES_FIRST = r"(?:^|[:-])\s*\{\{"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _SHOWN = 60
@@ -109,7 +114,12 @@ class Position:
 class Document:
     """A riseml.yml being read: where every fault is noted, so that all are told at once."""
 
-    def __init__(self, file: str, text: str, belongs: Callable[[str], str | None] = lambda _key: None) -> None:
+    def __init__(
+        self,
+        file: str,
+        text: str,
+        belongs: Callable[[str], str | None] = lambda _key: None,
+    ) -> None:
         self.file = file
         self.text = text
         self.belongs = belongs  # the mapping that a misplaced key belongs in
@@ -125,7 +135,10 @@ class Document:
         faults = sorted(self._faults, key=lambda fault: (fault.line, fault.column))
         for severity, count in self._noted.items():
             if count > _MOST_FAULTS:
-                last, more = faults[-1], f"{count - _MOST_FAULTS:,} more like this are not told"
+                last, more = (
+                    faults[-1],
+                    f"{count - _MOST_FAULTS:,} more like this are not told",
+                )
                 faults.append(Fault(self.file, last.line, last.column, more, severity))
         return tuple(faults)
 
@@ -139,11 +152,15 @@ class Document:
         """The number of errors."""
         return self._noted["error"]
 
-    def error(self, place: Node | Position, message: str, advice: str = "", *, at: str = "") -> None:
+    def error(
+        self, place: Node | Position, message: str, advice: str = "", *, at: str = ""
+    ) -> None:
         """Note something that cannot be meant; `at` is the part of a scalar that is wrong."""
         self._note("error", place, message, advice, at)
 
-    def warn(self, place: Node | Position, message: str, advice: str = "", *, at: str = "") -> None:
+    def warn(
+        self, place: Node | Position, message: str, advice: str = "", *, at: str = ""
+    ) -> None:
         """Note something that is probably not meant."""
         self._note("warning", place, message, advice, at)
 
@@ -166,17 +183,29 @@ class Document:
         Raises:
             ConfigError: it is no YAML, or holds more than one document.
         """
-        if odd := re.search(_FORBIDDEN_ASCII if self.text.isascii() else _FORBIDDEN, self.text):
-            self._refuse(self.place(odd.start()), f"the character U+{ord(odd[0]):04X} is not allowed in YAML")
+        if odd := re.search(
+            _FORBIDDEN_ASCII if self.text.isascii() else _FORBIDDEN, self.text
+        ):
+            self._refuse(
+                self.place(odd.start()),
+                f"the character U+{ord(odd[0]):04X} is not allowed in YAML",
+            )
         try:
             return _loader()(self.text).get_single_node()  # type: ignore[no-any-return]
         except MarkedYAMLError as error:
             mark = self._mark(error)
             place = Position(mark.line, mark.column) if mark else Position(0, 0)
             unclosed = mark is not None and mark is error.context_mark
-            self._refuse(place, *_explain(error, self._line(place.line), place.column, unclosed=unclosed))
+            self._refuse(
+                place,
+                *_explain(
+                    error, self._line(place.line), place.column, unclosed=unclosed
+                ),
+            )
 
-    def entries(self, node: MappingNode, name: str, key: Callable[[str], str] = str) -> Entries:
+    def entries(
+        self, node: MappingNode, name: str, key: Callable[[str], str] = str
+    ) -> Entries:
         """Return the values of a mapping by their keys, with merged (`<<`) ones; note keys given twice or no text.
 
         `key` says which spellings of a key are the same.
@@ -185,7 +214,10 @@ class Document:
             return known[1]
         entries: Entries = {}
         merged: Entries = {}
-        self._entries[id(node), key] = node, entries  # before it is full: a mapping may be merged into itself
+        self._entries[id(node), key] = (
+            node,
+            entries,
+        )  # before it is full: a mapping may be merged into itself
         for key_node, value in node.value:
             if not isinstance(key_node, ScalarNode) or key_node.tag != STR:
                 self._wrong_key(key_node, name)
@@ -203,26 +235,37 @@ class Document:
         """Return the point that helps most: where something begins, if its end is what was not found."""
         mark = error.problem_mark
         at_end = mark is None or not self.text[mark.index :].strip()
-        return (error.context_mark if at_end or _STRAY in str(error.problem) else None) or mark
+        return (
+            error.context_mark if at_end or _STRAY in str(error.problem) else None
+        ) or mark
 
     def _merged(self, value: Node, name: str, key: Callable[[str], str]) -> Entries:
         merged: Entries = {}
         self._merging += 1
         for part in value.value if isinstance(value, SequenceNode) else [value]:
             if self._merging > DEPTH:
-                self.error(part, f"more than {DEPTH} mappings are merged into each other")
+                self.error(
+                    part, f"more than {DEPTH} mappings are merged into each other"
+                )
             elif isinstance(part, MappingNode):
                 merged = {**self.entries(part, name, key), **merged}
             else:
-                self.error(part, "'<<' merges mappings only", "Write for example <<: *name.")
+                self.error(
+                    part, "'<<' merges mappings only", "Write for example <<: *name."
+                )
         self._merging -= 1
         return merged
 
     def _wrong_key(self, node: Node, name: str) -> None:
         if self.looks_like_placeholder(node) or isinstance(node, MappingNode):
-            message, advice = "a mapping is no key", "A value that begins with {{ must be in quotes."
+            message, advice = (
+                "a mapping is no key",
+                "A value that begins with {{ must be in quotes.",
+            )
         elif isinstance(node, ScalarNode):
-            message = f"the key {excerpt(node.value) or 'null'}{within(name)} is no text"
+            message = (
+                f"the key {excerpt(node.value) or 'null'}{within(name)} is no text"
+            )
             advice = f'Put it in quotes: "{excerpt(node.value)}".' if node.value else ""
         else:
             message, advice = f"a list is no key{within(name)}", ""
@@ -230,26 +273,52 @@ class Document:
 
     def _twice(self, second: ScalarNode, first: ScalarNode, name: str) -> None:
         what = f"duplicate key '{excerpt(second.value)}'{within(name)}"
-        spelling = "" if second.value == first.value else f" as '{excerpt(first.value)}'"
-        self.error(second, what, f"It is in line {first.start_mark.line + 1} already{spelling}.")
+        spelling = (
+            "" if second.value == first.value else f" as '{excerpt(first.value)}'"
+        )
+        self.error(
+            second,
+            what,
+            f"It is in line {first.start_mark.line + 1} already{spelling}.",
+        )
 
-    def _note(self, severity: str, place: Node | Position, message: str, advice: str, part: str = "") -> None:
+    def _note(
+        self,
+        severity: str,
+        place: Node | Position,
+        message: str,
+        advice: str,
+        part: str = "",
+    ) -> None:
         self._noted[severity] += 1
         if self._noted[severity] > _MOST_FAULTS:
             return
         at = self._find(place, part) if isinstance(place, Node) else place
-        if at.line and at.line >= len(self._all_lines()):  # libyaml counts a line more than there are
+        if at.line and at.line >= len(
+            self._all_lines()
+        ):  # libyaml counts a line more than there are
             at = self.place(len(self.text))
         source = self._line(at.line)
-        self._faults[Fault(self.file, at.line + 1, at.column + 1, message, severity, source, advice)] = None
+        self._faults[
+            Fault(
+                self.file, at.line + 1, at.column + 1, message, severity, source, advice
+            )
+        ] = None
 
     def _find(self, node: Node, part: str) -> Position:
         start = node.start_mark
-        at = self.text.find(part, start.index, node.end_mark.index) if part else start.index
+        at = (
+            self.text.find(part, start.index, node.end_mark.index)
+            if part
+            else start.index
+        )
         if at <= start.index:
             return Position(start.line, start.column)
         lines = re.split(_BREAK, self.text[start.index : at])
-        return Position(start.line + len(lines) - 1, len(lines[-1]) + (start.column if len(lines) == 1 else 0))
+        return Position(
+            start.line + len(lines) - 1,
+            len(lines[-1]) + (start.column if len(lines) == 1 else 0),
+        )
 
     def _refuse(self, place: Position, message: str, advice: str = "") -> NoReturn:
         self.error(place, message, advice)
@@ -278,7 +347,10 @@ class _Resolver:
     def descend_resolver(self, parent: Node | None, _index: Any) -> None:
         self.depth += 1
         if self.depth > DEPTH and parent is not None:
-            raise MarkedYAMLError(problem=f"more than {DEPTH} levels of nesting", problem_mark=parent.start_mark)
+            raise MarkedYAMLError(
+                problem=f"more than {DEPTH} levels of nesting",
+                problem_mark=parent.start_mark,
+            )
 
     def ascend_resolver(self) -> None:
         self.depth -= 1
@@ -320,7 +392,9 @@ _ADVICE: Mapping[str, str] = {
 }
 
 
-def _explain(error: MarkedYAMLError, line: str, column: int, *, unclosed: bool) -> tuple[str, str]:
+def _explain(
+    error: MarkedYAMLError, line: str, column: int, *, unclosed: bool
+) -> tuple[str, str]:
     """Say what a parser complained of in words that do not need the parser's own."""
     problem = str(error.problem)
     first = line[column : column + 1]
@@ -331,13 +405,21 @@ def _explain(error: MarkedYAMLError, line: str, column: int, *, unclosed: bool) 
     elif unclosed:
         message = "what begins here is not closed"
     elif "cannot start any token" in problem:
-        message = "a tab indents this line" if first == "\t" else f"a value cannot begin with '{excerpt(first)}'"
+        message = (
+            "a tab indents this line"
+            if first == "\t"
+            else f"a value cannot begin with '{excerpt(first)}'"
+        )
     else:
         message = problem.partition(" (")[0]
         if error.context_mark:
-            message += f", {error.context} that begins in line {error.context_mark.line + 1}"
+            message += (
+                f", {error.context} that begins in line {error.context_mark.line + 1}"
+            )
     if re.search(_BRACES_FIRST, line):
         return message, "A value that begins with {{ must be in quotes."
     if "cannot start any token" in problem:
         return message, _NO_TABS if first == "\t" else "Put the value in quotes."
-    return message, next((advice for words, advice in _ADVICE.items() if words in message), "")
+    return message, next(
+        (advice for words, advice in _ADVICE.items() if words in message), ""
+    )

@@ -12,7 +12,9 @@ from math import prod
 
 MOST = 100_000  # experiments of one set
 
-_EXACT = Context(prec=1000)  # digits; numbers between 1e-300 and 1e300 keep all of theirs
+_EXACT = Context(
+    prec=1000
+)  # digits; numbers between 1e-300 and 1e300 keep all of theirs
 _FLOAT_DIGITS = 15  # that a float keeps for sure
 
 
@@ -24,7 +26,10 @@ def size(parameters: Mapping[str, Sequence[str]]) -> int:
 def trials(parameters: Mapping[str, Sequence[str]]) -> list[dict[str, str]]:
     """Return all combinations, each as name → value."""
     names = sorted(parameters)
-    return [dict(zip(names, values, strict=True)) for values in product(*(parameters[name] for name in names))]
+    return [
+        dict(zip(names, values, strict=True))
+        for values in product(*(parameters[name] for name in names))
+    ]
 
 
 def steps(first: Decimal, last: Decimal, step: Decimal) -> int:

@@ -31,7 +31,14 @@ A set, from its experiments: `set_state`. Its TensorBoard never counts and ends 
 
 from typing import TYPE_CHECKING
 
-from riseml.status.values import TERMINAL, ExperimentStatus, JobStatus, SetStatus, State, set_state
+from riseml.status.values import (
+    TERMINAL,
+    ExperimentStatus,
+    JobStatus,
+    SetStatus,
+    State,
+    set_state,
+)
 
 if TYPE_CHECKING:
     from riseml.status.experiments import read_experiment

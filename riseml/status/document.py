@@ -24,7 +24,11 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 def mappings(value: Any) -> list[Mapping[str, Any]]:
     """Return the mappings of a list."""
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+    return (
+        [item for item in value if isinstance(item, Mapping)]
+        if isinstance(value, list)
+        else []
+    )
 
 
 def inner(value: Any, *path: str) -> Mapping[str, Any]:
@@ -38,7 +42,11 @@ def text(value: Any) -> str:
     """Return text, or a number's text; anything else as empty."""
     if isinstance(value, str):
         return value
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
+    return (
+        str(value)
+        if isinstance(value, int | float) and not isinstance(value, bool)
+        else ""
+    )
 
 
 def whole(value: Any) -> int | None:
@@ -78,7 +86,10 @@ def json_value(value: Any) -> Any:
 
 def parameters(value: Any) -> dict[str, str]:
     """Return the name and value of each parameter of `inputs` or `outputs`."""
-    return {text(p.get("name")): text(p.get("value")) for p in mappings(mapping(value).get("parameters"))}
+    return {
+        text(p.get("name")): text(p.get("value"))
+        for p in mappings(mapping(value).get("parameters"))
+    }
 
 
 def named(value: Any) -> dict[str, Mapping[str, Any]]:
@@ -101,16 +112,27 @@ def _decompressed(value: Any) -> Mapping[str, Any]:
     import zlib  # noqa: PLC0415
 
     try:
-        return mapping(json_value(gzip.decompress(base64.b64decode(value)).decode(errors="replace")))
+        return mapping(
+            json_value(
+                gzip.decompress(base64.b64decode(value)).decode(errors="replace")
+            )
+        )
     except (ValueError, OSError, EOFError, zlib.error):
         return _EMPTY
 
 
 def resources(container: Mapping[str, Any]) -> Resources:
     """Return what a container asks for; what it does not say is 0."""
-    asked = {**inner(container, "resources", "limits"), **inner(container, "resources", "requests")}
+    asked = {
+        **inner(container, "resources", "limits"),
+        **inner(container, "resources", "requests"),
+    }
     gpus = sum(int(quantity(asked[key])) for key in asked if key.endswith("/gpu"))
-    return Resources(cpus=quantity(asked.get("cpu")), mem=int(quantity(asked.get("memory"))), gpus=gpus)
+    return Resources(
+        cpus=quantity(asked.get("cpu")),
+        mem=int(quantity(asked.get("memory"))),
+        gpus=gpus,
+    )
 
 
 def quantity(value: Any) -> Decimal:

@@ -43,7 +43,10 @@ def by_task(prefix: str, nodes: Sequence[Node]) -> dict[str, Attempts]:
     tasks: dict[str, Attempts] = {}
     for node in nodes:
         name = doc.text(node.get("name"))
-        if not name.startswith(prefix) or doc.mapping(node.get("nodeFlag")).get("hooked") is True:
+        if (
+            not name.startswith(prefix)
+            or doc.mapping(node.get("nodeFlag")).get("hooked") is True
+        ):
             continue
         task, bracket, number = name[len(prefix) :].partition("(")
         if "." in task or node.get("type") == "TaskGroup":
@@ -56,7 +59,9 @@ def by_task(prefix: str, nodes: Sequence[Node]) -> dict[str, Attempts]:
     return tasks
 
 
-def ended_by_kill(node: Node, finished: datetime | None, kills: Kills, sub: str) -> bool:
+def ended_by_kill(
+    node: Node, finished: datetime | None, kills: Kills, sub: str
+) -> bool:
     """Tell whether what ended at `finished` had been killed before.
 
     Argo's times are whole seconds, cut: what ended in the second of the kill ended by it, unless the time says more.
@@ -65,7 +70,9 @@ def ended_by_kill(node: Node, finished: datetime | None, kills: Kills, sub: str)
     phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
     time = kills.time(sub)
     if time is not None and finished is not None:
-        return finished >= (time if finished.microsecond else time.replace(microsecond=0))
+        return finished >= (
+            time if finished.microsecond else time.replace(microsecond=0)
+        )
     if any(words in message for words in _SHUTDOWN):
         return True
     if phase == "Succeeded" or not kills.asked(sub):
@@ -84,9 +91,13 @@ class Outcome(NamedTuple):
     finished: datetime | None = None
 
 
-def read_job(planned: PlannedJob, experiment: str, found: Attempts | None, kills: Kills, sub: str) -> JobStatus:
+def read_job(
+    planned: PlannedJob, experiment: str, found: Attempts | None, kills: Kills, sub: str
+) -> JobStatus:
     """Return the status of one job from the nodes of its task."""
-    name = f"{experiment}.{planned.type}" + ("" if planned.index is None else f".{planned.index}")
+    name = f"{experiment}.{planned.type}" + (
+        "" if planned.index is None else f".{planned.index}"
+    )
     if found is None or not (found.node or found.attempts):
         return JobStatus(name, planned.type, planned.index, resources=planned.resources)
     attempt, node = found.last
@@ -97,7 +108,9 @@ def read_job(planned: PlannedJob, experiment: str, found: Attempts | None, kills
         index=planned.index,
         state=outcome.state,
         created=doc.moment((found.node or node).get("startedAt")),
-        started=None if outcome.state in _WAITING and outcome.reason != "RETRY" else _started(node),
+        started=None
+        if outcome.state in _WAITING and outcome.reason != "RETRY"
+        else _started(node),
         finished=outcome.finished,
         reason=outcome.reason,
         message=outcome.message,
@@ -120,11 +133,15 @@ def _outcome(found: Attempts, attempts: int, kills: Kills, sub: str) -> Outcome:
     # A failed attempt that might have been followed by another one ended the job only when Argo gave up on it.
     open_end = open_end and attempt + 1 < attempts
     finished = doc.moment(node.get("finishedAt"))
-    end = (doc.moment(found.node.get("finishedAt")) or finished) if open_end else finished
+    end = (
+        (doc.moment(found.node.get("finishedAt")) or finished) if open_end else finished
+    )
     if phase in _SKIPPED or ended_by_kill(node, end, kills, sub):
         if finished is None and phase not in _SKIPPED and kills.asked(sub):
             return Outcome(State.RUNNING, reasons.STOPPING)
-        return Outcome(State.KILLED, "KILLED", message if phase == "Error" else "", code, finished)
+        return Outcome(
+            State.KILLED, "KILLED", message if phase == "Error" else "", code, finished
+        )
     if phase == "Succeeded":
         return Outcome(State.FINISHED, "COMPLETED", message, code, finished)
     word, said = reasons.failure(phase, message, code)
@@ -147,7 +164,12 @@ def _unfinished(phase: str, message: str) -> Outcome:
 def _between(attempt: int, phase: str, message: str, code: int | None) -> Outcome:
     """Return what is said of a job that waits for its next attempt."""
     said = reasons.failure(phase, message, code)[1]
-    return Outcome(State.PENDING, "RETRY", f"attempt {attempt + 1} failed: {said}".removesuffix(": "), code)
+    return Outcome(
+        State.PENDING,
+        "RETRY",
+        f"attempt {attempt + 1} failed: {said}".removesuffix(": "),
+        code,
+    )
 
 
 def _exit_code(node: Node) -> int | None:
@@ -162,7 +184,9 @@ def _started(node: Node) -> datetime | None:
 
 def began(found: Attempts) -> datetime | None:
     """Return when the first attempt of a job began."""
-    return _started(found.attempts[min(found.attempts)] if found.attempts else found.node)
+    return _started(
+        found.attempts[min(found.attempts)] if found.attempts else found.node
+    )
 
 
 def result(found: Attempts) -> Mapping[str, Any] | None:
@@ -176,5 +200,7 @@ def result(found: Attempts) -> Mapping[str, Any] | None:
 
 def progress(found: Attempts) -> tuple[int, int] | None:
     """Return the `n/m` that a job has reported; Argo's own `0/1` and `1/1` say nothing."""
-    done, total = map(doc.whole, doc.text(found.last[1].get("progress")).partition("/")[::2])
+    done, total = map(
+        doc.whole, doc.text(found.last[1].get("progress")).partition("/")[::2]
+    )
     return None if done is None or total is None or total <= 1 else (done, total)

@@ -30,7 +30,9 @@ class Kills:
 
     def time(self, sub: str) -> datetime | None:
         """Return when that was asked first."""
-        return min(filter(None, (self.entries.get(sub), self.entries.get("*"))), default=None)
+        return min(
+            filter(None, (self.entries.get(sub), self.entries.get("*"))), default=None
+        )
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,15 @@ class Outline:
 
     def sub(self, position: int) -> str:
         """Return the number of the cell at `position`, as annotations and labels write it."""
-        return doc.text(self.item(position).get(labels.SUB_PARAMETER)) or str(position + 1)
+        return doc.text(self.item(position).get(labels.SUB_PARAMETER)) or str(
+            position + 1
+        )
 
     def item(self, position: int) -> Mapping[str, Any]:
         """Return what distinguishes the cell at `position`: the user's parameters and our own."""
-        return doc.mapping(self.items[position]) if 0 <= position < len(self.items) else {}
+        return (
+            doc.mapping(self.items[position]) if 0 <= position < len(self.items) else {}
+        )
 
     def position(self, node: Node) -> int | None:
         """Return which cell a node belongs to, None for the run's own nodes."""
@@ -99,8 +105,13 @@ class Outline:
 
 def sketch(document: Mapping[str, Any]) -> Outline:
     """Read all of an outline that stands in metadata and spec, and the run's phase."""
-    metadata, spec, status = (doc.mapping(document.get(key)) for key in ("metadata", "spec", "status"))
-    tags, notes = doc.mapping(metadata.get("labels")), doc.mapping(metadata.get("annotations"))
+    metadata, spec, status = (
+        doc.mapping(document.get(key)) for key in ("metadata", "spec", "status")
+    )
+    tags, notes = (
+        doc.mapping(metadata.get("labels")),
+        doc.mapping(metadata.get("annotations")),
+    )
     templates = doc.named(spec.get("templates"))
     name, number = doc.text(metadata.get("name")), doc.text(tags.get(labels.NUMBER))
     main = _tasks(templates.get(doc.text(spec.get("entrypoint"))))
@@ -120,8 +131,13 @@ def sketch(document: Mapping[str, Any]) -> Outline:
         concurrency=doc.whole(set_template.get("parallelism")),
         marker=f".{set_task}.{doc.text(cell.get('name'))}(",
         planned=_planned(tasks, templates),
-        own=_planned([task for task in main if doc.text(task.get("name")) != set_task], templates),
-        kills=Kills(_entries(notes.get(labels.KILLED)), doc.text(spec.get("shutdown")) in {"Terminate", "Stop"}),
+        own=_planned(
+            [task for task in main if doc.text(task.get("name")) != set_task], templates
+        ),
+        kills=Kills(
+            _entries(notes.get(labels.KILLED)),
+            doc.text(spec.get("shutdown")) in {"Terminate", "Stop"},
+        ),
         image=image,
         run=_run(templates, tasks),
         install=install,
@@ -142,7 +158,9 @@ def _cell(main: list[Node], templates: Mapping[str, Node]) -> tuple[str, Node, N
     return "set", {}, {"name": "experiment"}
 
 
-def _planned(tasks: list[Node], templates: Mapping[str, Node]) -> tuple[PlannedJob, ...]:
+def _planned(
+    tasks: list[Node], templates: Mapping[str, Node]
+) -> tuple[PlannedJob, ...]:
     types = [doc.text(task.get("template")) for task in tasks]
     return tuple(
         _job(task, kind, templates.get(kind, {}), alone=types.count(kind) == 1)
@@ -156,18 +174,27 @@ def _job(task: Node, kind: str, template: Node, *, alone: bool) -> PlannedJob:
     return PlannedJob(
         task=name,
         type=kind,
-        index=None if alone else doc.whole(doc.parameters(task.get("arguments")).get(labels.INDEX_PARAMETER)),
+        index=None
+        if alone
+        else doc.whole(
+            doc.parameters(task.get("arguments")).get(labels.INDEX_PARAMETER)
+        ),
         resources=doc.resources(doc.mapping(template.get("container"))),
         daemon=template.get("daemon") is True,
         attempts=(limit or 0) + 1,
     )
 
 
-def _image(templates: Mapping[str, Node], tasks: list[Node]) -> tuple[str, tuple[str, ...]]:
+def _image(
+    templates: Mapping[str, Node], tasks: list[Node]
+) -> tuple[str, tuple[str, ...]]:
     """Return the image that riseml.yml names and the steps that are installed on it."""
     build = doc.named(doc.inner(templates.get("build"), "container").get("env"))
     if build:
-        base, steps = (build.get(name, {}).get("value") for name in ("RISEML_BASE_IMAGE", "RISEML_INSTALL"))
+        base, steps = (
+            build.get(name, {}).get("value")
+            for name in ("RISEML_BASE_IMAGE", "RISEML_INSTALL")
+        )
         return doc.text(base), doc.texts(steps)
     first = templates.get(doc.text(tasks[0].get("template"))) if tasks else None
     return doc.text(doc.inner(first, "container").get("image")), ()
@@ -177,7 +204,11 @@ def _run(templates: Mapping[str, Node], tasks: list[Node]) -> tuple[str, ...]:
     """Return the user's own lines of the first job: the arguments that follow the script and its name."""
     first = templates.get(doc.text(tasks[0].get("template"))) if tasks else None
     args = doc.inner(first, "container").get("args")
-    lines = [line for line in args[2:] if isinstance(line, str)] if isinstance(args, list) else []
+    lines = (
+        [line for line in args[2:] if isinstance(line, str)]
+        if isinstance(args, list)
+        else []
+    )
     return tuple(_TAG.sub(r"{{\1}}", line).replace("$$", "$") for line in lines)
 
 

@@ -11,7 +11,14 @@ from riseml.status.document import Node
 from riseml.status.experiments import read_experiment
 from riseml.status.jobs import by_task, read_job
 from riseml.status.outline import Outline, sketch
-from riseml.status.values import ExperimentStatus, JobStatus, SetStatus, State, count, set_state
+from riseml.status.values import (
+    ExperimentStatus,
+    JobStatus,
+    SetStatus,
+    State,
+    count,
+    set_state,
+)
 
 
 def read(document: Mapping[str, Any]) -> SetStatus:
@@ -24,10 +31,15 @@ def read(document: Mapping[str, Any]) -> SetStatus:
         position = plan.position(node)
         (own if position is None else cells.setdefault(position, [])).append(node)
     plan = _with_own(plan, own)
-    return assemble(plan, [read_experiment(plan, i, cells.get(i, ())) for i in range(len(plan.items))])
+    return assemble(
+        plan,
+        [read_experiment(plan, i, cells.get(i, ())) for i in range(len(plan.items))],
+    )
 
 
-def read_outline(document: Mapping[str, Any], own: Iterable[Node] | None = None) -> Outline:
+def read_outline(
+    document: Mapping[str, Any], own: Iterable[Node] | None = None
+) -> Outline:
     """Read what all cells share; `own` are the nodes outside the cells (None: found among `status.nodes`)."""
     plan = sketch(doc.mapping(document))
     if own is None:
@@ -38,17 +50,35 @@ def read_outline(document: Mapping[str, Any], own: Iterable[Node] | None = None)
 def _with_own(plan: Outline, own: list[Node]) -> Outline:
     tasks = by_task(f"{plan.name}.", own)
     jobs = [
-        _own(plan, read_job(job, plan.id, tasks.get(job.task), plan.kills, "*"), daemon=job.daemon) for job in plan.own
+        _own(
+            plan,
+            read_job(job, plan.id, tasks.get(job.task), plan.kills, "*"),
+            daemon=job.daemon,
+        )
+        for job in plan.own
     ]
     return replace(plan, jobs=tuple(jobs), begun=bool(own))
 
 
 def _own(plan: Outline, job: JobStatus, *, daemon: bool) -> JobStatus:
     """Return a job of the run itself; a daemon was stopped with it, and what has not begun by then never will."""
-    failed = job.state == State.FAILED and job.exit_code != 0 and not reasons.from_outside(job.reason, job.exit_code)
+    failed = (
+        job.state == State.FAILED
+        and job.exit_code != 0
+        and not reasons.from_outside(job.reason, job.exit_code)
+    )
     if plan.ended and daemon and job.node_id and not failed:
-        return replace(job, state=State.KILLED, reason="KILLED", message="", exit_code=None, finished=plan.finished)
-    if job.state.is_terminal or not (plan.ended or (plan.kills.asked("*") and not job.node_id)):
+        return replace(
+            job,
+            state=State.KILLED,
+            reason="KILLED",
+            message="",
+            exit_code=None,
+            finished=plan.finished,
+        )
+    if job.state.is_terminal or not (
+        plan.ended or (plan.kills.asked("*") and not job.node_id)
+    ):
         return job
     return replace(job, state=State.KILLED, reason="KILLED", message=plan.message)
 
@@ -58,7 +88,10 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
     experiments = tuple(experiments)
     document, counts = outline.document, count(experiments)
     metadata = doc.mapping(document.get("metadata"))
-    tags, notes = doc.mapping(metadata.get("labels")), doc.mapping(metadata.get("annotations"))
+    tags, notes = (
+        doc.mapping(metadata.get("labels")),
+        doc.mapping(metadata.get("annotations")),
+    )
     state = set_state(counts)
     ends = (experiment.finished for experiment in experiments if experiment.finished)
     return SetStatus(
@@ -70,7 +103,10 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
         is_set=outline.is_set,
         state=state,
         created=outline.created,
-        started=min((experiment.started for experiment in experiments if experiment.started), default=None),
+        started=min(
+            (experiment.started for experiment in experiments if experiment.started),
+            default=None,
+        ),
         finished=max(ends, default=outline.finished) if state.is_terminal else None,
         message=outline.message,
         counts=counts,

@@ -39,23 +39,52 @@ WAITING = (
     ("LOCK", re.compile(r"Waiting for .* lock")),
     ("QUOTA", re.compile(r"exceeded quota")),
     ("UNSCHEDULABLE", re.compile(r"Unschedulable")),
-    ("IMAGE", re.compile(r"ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull|RegistryUnavailable")),
+    (
+        "IMAGE",
+        re.compile(
+            r"ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull|RegistryUnavailable"
+        ),
+    ),
     ("CONFIG", re.compile(r"CreateContainerConfigError|FailedMount")),
-    ("PREPARE", re.compile(r"ContainerCreating|PodInitializing|Init:|CreateContainerError|RunContainerError")),
+    (
+        "PREPARE",
+        re.compile(
+            r"ContainerCreating|PodInitializing|Init:|CreateContainerError|RunContainerError"
+        ),
+    ),
 )
 _STARTING = frozenset({"IMAGE", "CONFIG", "PREPARE"})
 
 _ENDED = (
     ("OOM", re.compile(r"OOMKilled")),
     ("UNSCHEDULED", re.compile(r"^timeout$")),
-    ("TIMEOUT", re.compile(r"active on the node longer than|exceeded its deadline|exceeded workflow deadline")),
-    ("NODE_LOST", re.compile(r"machine restarted|NodeLost|node lost|unresponsive|not ready|was lost", re.IGNORECASE)),
+    (
+        "TIMEOUT",
+        re.compile(
+            r"active on the node longer than|exceeded its deadline|exceeded workflow deadline"
+        ),
+    ),
+    (
+        "NODE_LOST",
+        re.compile(
+            r"machine restarted|NodeLost|node lost|unresponsive|not ready|was lost",
+            re.IGNORECASE,
+        ),
+    ),
     ("PREEMPTED", re.compile(r"[Pp]reempt|imminent node shutdown")),
     ("EVICTED", re.compile(r"[Ee]vict|low on resource|Usage of .* exceeds")),
     ("DELETED", re.compile(r"pod deleted")),
-    ("IMAGE", re.compile(r"ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull")),
+    (
+        "IMAGE",
+        re.compile(r"ErrImagePull|ImagePullBackOff|InvalidImageName|ErrImageNeverPull"),
+    ),
     ("CHECKOUT", re.compile(r"^(?:checkout|context): ")),
-    ("COMMAND", re.compile(r"StartError|ContainerCannotRun|executable file not found|failed to find name in PATH")),
+    (
+        "COMMAND",
+        re.compile(
+            r"StartError|ContainerCannotRun|executable file not found|failed to find name in PATH"
+        ),
+    ),
     ("QUOTA", re.compile(r"exceeded quota")),
 )
 _EXIT_CODE = re.compile(r"(?:main: )?\w+ \(exit code (\d{1,9})\)")

@@ -13,17 +13,46 @@ def pick(run: SetStatus, wanted: Id) -> SetStatus | ExperimentStatus | JobStatus
     Raises:
         NotFoundError: the run has no such part; the advice lists its jobs.
     """
-    experiment = next((each for each in run.experiments if wanted.sub is not None and each.sub == wanted.sub), None)
+    experiment = next(
+        (
+            each
+            for each in run.experiments
+            if wanted.sub is not None and each.sub == wanted.sub
+        ),
+        None,
+    )
     if wanted.sub is not None and experiment is None:
-        has = f"has {len(run.experiments)} experiments" if run.is_set else "is a single experiment"
-        raise NotFoundError(f"there is no experiment {wanted.experiment}", f"{Id(wanted.user, wanted.number)} {has}.")
+        has = (
+            f"has {len(run.experiments)} experiments"
+            if run.is_set
+            else "is a single experiment"
+        )
+        raise NotFoundError(
+            f"there is no experiment {wanted.experiment}",
+            f"{Id(wanted.user, wanted.number)} {has}.",
+        )
     if wanted.type is None:
         return experiment or run
-    jobs = experiment.jobs if experiment else (*run.jobs, *(job for each in _single(run) for job in each.jobs))
-    job = next((each for each in jobs if each.type == wanted.type and each.index == wanted.index), None)
+    jobs = (
+        experiment.jobs
+        if experiment
+        else (*run.jobs, *(job for each in _single(run) for job in each.jobs))
+    )
+    job = next(
+        (
+            each
+            for each in jobs
+            if each.type == wanted.type and each.index == wanted.index
+        ),
+        None,
+    )
     if job is None:
         more = ", ..." if len(jobs) > _NAMED else ""
-        advice = f"Jobs are {', '.join(each.id for each in jobs[:_NAMED])}{more}." if jobs else ""
+        advice = (
+            f"Jobs are {', '.join(each.id for each in jobs[:_NAMED])}{more}."
+            if jobs
+            else ""
+        )
         raise NotFoundError(f"there is no job {wanted}", advice)
     return job
 

@@ -113,7 +113,9 @@ class SetStatus:
     @property
     def result(self) -> Mapping[str, Any] | None:
         """The result of a single experiment."""
-        return None if self.is_set or not self.experiments else self.experiments[0].result
+        return (
+            None if self.is_set or not self.experiments else self.experiments[0].result
+        )
 
 
 _ACTIVE = (State.RUNNING, State.STARTING, State.PENDING, State.BUILDING, State.CREATED)
@@ -126,7 +128,11 @@ def set_state(counts: Mapping[State, int]) -> State:
     Afterwards FAILED if any failed, else KILLED if any was killed, else FINISHED.
     """
     active = next((state for state in _ACTIVE if counts.get(state)), None)
-    ended = [state for state in (State.FAILED, State.KILLED, State.FINISHED) if counts.get(state)]
+    ended = [
+        state
+        for state in (State.FAILED, State.KILLED, State.FINISHED)
+        if counts.get(state)
+    ]
     if active is None:
         return ended[0] if ended else State.CREATED
     return State.RUNNING if ended else active

@@ -31,7 +31,11 @@ def look(volume: Volume, place: Location) -> Entry:
     found = volume.look(place.path)
     if found is None:
         above = place.path.rpartition("/")[0]
-        advice = f"`riseml ls {Location(place.volume, above)}` shows what there is." if place.volume else ""
+        advice = (
+            f"`riseml ls {Location(place.volume, above)}` shows what there is."
+            if place.volume
+            else ""
+        )
         raise NotFoundError(f"path {place} does not exist", advice)
     return found
 
@@ -40,11 +44,15 @@ def listing(volume: Volume, place: Location, *, hidden: bool = False) -> list[En
     """Return what is in a folder, folders first, or the file itself."""
     named = look(volume, place)
     found = volume.inside(place.path) if named.is_folder else [named]
-    shown = [entry for entry in found if hidden or not _is_ours(PurePosixPath(entry.name))]
+    shown = [
+        entry for entry in found if hidden or not _is_ours(PurePosixPath(entry.name))
+    ]
     return sorted(shown, key=lambda entry: (not entry.is_folder, entry.name))
 
 
-def plan(open_volume: Open, sources: Sequence[Location], target: Location) -> list[Batch]:
+def plan(
+    open_volume: Open, sources: Sequence[Location], target: Location
+) -> list[Batch]:
     """Return what to copy where: of a folder all that is in it, to below the target.
 
     One file that comes of it all goes under the target's own name, unless that is a folder or ends with a slash.
@@ -58,10 +66,13 @@ def plan(open_volume: Open, sources: Sequence[Location], target: Location) -> li
     single = sum(len(files) for _, files in found) == 1
     folder = not single or target.is_folder or (there is not None and there.is_folder)
     if folder and there is not None and not there.is_folder:
-        raise InvalidInputError(f"{target} is a file", "Several files need a folder to go to.")
+        raise InvalidInputError(
+            f"{target} is a file", "Several files need a folder to go to."
+        )
     if target.volume and (not target.path or (not folder and "/" not in target.path)):
         raise InvalidInputError(
-            f"{target} names no folder", f"Copy to a folder of the volume: {target.volume}://FOLDER/…"
+            f"{target} names no folder",
+            f"Copy to a folder of the volume: {target.volume}://FOLDER/…",
         )
 
     def goes(name: str) -> str:
@@ -71,7 +82,10 @@ def plan(open_volume: Open, sources: Sequence[Location], target: Location) -> li
         both = f"{Location(place.volume, entry.path)} to {Location(target.volume, goes(name))}"
         return Item(entry, goes(name), both)
 
-    batches = [Batch(place.volume, [item(place, *each) for each in files]) for place, files in found]
+    batches = [
+        Batch(place.volume, [item(place, *each) for each in files])
+        for place, files in found
+    ]
     _check(batches, target)
     return batches
 
@@ -82,7 +96,10 @@ def _files(volume: Volume, place: Location) -> list[tuple[Entry, str]]:
     if not named.is_folder:
         return [(named, named.name)]
     stem = place.path.rstrip("/")
-    files = [(entry, entry.path[len(stem) :].lstrip("/") if stem else entry.path) for entry in volume.walk(place.path)]
+    files = [
+        (entry, entry.path[len(stem) :].lstrip("/") if stem else entry.path)
+        for entry in volume.walk(place.path)
+    ]
     return [(entry, name) for entry, name in files if not _is_ours(PurePosixPath(name))]
 
 
@@ -97,10 +114,13 @@ def _check(batches: Sequence[Batch], target: Location) -> None:
         if item.target in taken:
             both = f"{taken[item.target]} and {source}"
             raise InvalidInputError(
-                f"{both} would both become {Location(target.volume, item.target)}", "Copy them apart."
+                f"{both} would both become {Location(target.volume, item.target)}",
+                "Copy them apart.",
             )
         if source == Location(target.volume, item.target):
-            raise InvalidInputError(f"{source} would be copied onto itself", "Give it another place.")
+            raise InvalidInputError(
+                f"{source} would be copied onto itself", "Give it another place."
+            )
         taken[item.target] = source
 
 

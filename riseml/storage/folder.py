@@ -43,7 +43,11 @@ class Folder:
             folders.sort()
             for name in sorted(names):
                 file = Path(place, name)
-                entry = None if file.is_symlink() else _entry(file, below(folder, os.path.relpath(file, at)))
+                entry = (
+                    None
+                    if file.is_symlink()
+                    else _entry(file, below(folder, os.path.relpath(file, at)))
+                )
                 if entry is not None and stat.S_ISREG(entry.mode):
                     found.append(entry)
         return found
@@ -63,7 +67,9 @@ class Folder:
                     left -= len(data)
                     yield data
             if left:
-                yield bytes(left)  # it has become shorter, which its digest will tell; the next one begins in its place
+                yield bytes(
+                    left
+                )  # it has become shorter, which its digest will tell; the next one begins in its place
 
     def write(self, entries: Sequence[Entry], data: Iterator[bytes]) -> None:
         """Write new parts for the final paths of `entries`."""
@@ -111,7 +117,10 @@ class Folder:
             return Path(path)
         at = self.root / path
         if not at.resolve().is_relative_to(self.root.resolve()):
-            raise InvalidInputError(f"{path} leads out of its volume by a link", "Name what lies in the volume.")
+            raise InvalidInputError(
+                f"{path} leads out of its volume by a link",
+                "Name what lies in the volume.",
+            )
         return at
 
 

@@ -11,7 +11,10 @@ from typing import NamedTuple
 from riseml.errors import RiseMLError
 from riseml.storage.volume import WHOLE, Entry, Piece, Volume, Written, part_of
 
-_FILES, _BYTES = 500, 1 << 28  # of one batch, after which what it has copied is finished
+_FILES, _BYTES = (
+    500,
+    1 << 28,
+)  # of one batch, after which what it has copied is finished
 
 
 class Item(NamedTuple):
@@ -52,13 +55,17 @@ def copy(source: Volume, target: Volume, items: Sequence[Item], report: Copied) 
             report.on_file(item)
             start = begun[item]
             report.on_bytes(start)
-            data = source.read([Piece(item.source.path, start, item.source.size - start)])
+            data = source.read(
+                [Piece(item.source.path, start, item.source.size - start)]
+            )
             target.append(item.target, item.source.size - start, _counted(data, report))
         fresh = [item for item in missing if item not in begun]
         if fresh:
             pieces = [Piece(item.source.path, 0, item.source.size) for item in fresh]
             named = _named(_counted(source.read(pieces), report), fresh, report)
-            target.write([item.source._replace(path=item.target) for item in fresh], named)
+            target.write(
+                [item.source._replace(path=item.target) for item in fresh], named
+            )
         _finish(source, target, missing, report)
 
 
@@ -74,7 +81,9 @@ def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
         yield batch
 
 
-def _missing(source: Volume, target: Volume, items: Sequence[Item], report: Copied) -> list[Item]:
+def _missing(
+    source: Volume, target: Volume, items: Sequence[Item], report: Copied
+) -> list[Item]:
     """Return the items that are not there yet, byte for byte."""
     there = target.stat([item.target for item in items])
     alike = [
@@ -84,7 +93,11 @@ def _missing(source: Volume, target: Volume, items: Sequence[Item], report: Copi
     ]
     ours = source.digests([(item.source.path, WHOLE) for item in alike])
     theirs = target.digests([(item.target, WHOLE) for item in alike])
-    kept = {item for item, our, their in zip(alike, ours, theirs, strict=True) if our == their}
+    kept = {
+        item
+        for item, our, their in zip(alike, ours, theirs, strict=True)
+        if our == their
+    }
     for item in kept:
         report.on_bytes(item.source.size)
     report.kept += [item for item in items if item in kept]
@@ -99,13 +112,21 @@ def _begun(source: Volume, target: Volume, items: Sequence[Item]) -> dict[Item, 
         for item, part in zip(items, parts, strict=True)
         if part and not part.is_folder and 0 < part.size <= item.source.size
     }
-    ours = source.digests([(item.source.path, part.size) for item, part in found.items()])
+    ours = source.digests(
+        [(item.source.path, part.size) for item, part in found.items()]
+    )
     theirs = target.digests([(part.path, WHOLE) for part in found.values()])
     same = [our == their for our, their in zip(ours, theirs, strict=True)]
-    return {item: part.size for (item, part), is_same in zip(found.items(), same, strict=True) if is_same}
+    return {
+        item: part.size
+        for (item, part), is_same in zip(found.items(), same, strict=True)
+        if is_same
+    }
 
 
-def _finish(source: Volume, target: Volume, items: Sequence[Item], report: Copied) -> None:
+def _finish(
+    source: Volume, target: Volume, items: Sequence[Item], report: Copied
+) -> None:
     digests = source.digests([(item.source.path, WHOLE) for item in items])
     done = target.finish(
         [
@@ -117,9 +138,16 @@ def _finish(source: Volume, target: Volume, items: Sequence[Item], report: Copie
         if whole:
             report.files += 1
             report.bytes += item.source.size
-    if changed := [item.source.path for item, whole in zip(items, done, strict=True) if not whole]:
-        names = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")  # noqa: PLR2004
-        raise RiseMLError(f"{names} changed while it was copied", "Copy again: what is there already is left alone.")
+    if changed := [
+        item.source.path for item, whole in zip(items, done, strict=True) if not whole
+    ]:
+        names = ", ".join(changed[:3]) + (
+            f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004
+        )
+        raise RiseMLError(
+            f"{names} changed while it was copied",
+            "Copy again: what is there already is left alone.",
+        )
 
 
 def _counted(data: Iterator[bytes], report: Copied) -> Iterator[bytes]:
@@ -128,7 +156,9 @@ def _counted(data: Iterator[bytes], report: Copied) -> Iterator[bytes]:
         yield piece
 
 
-def _named(data: Iterator[bytes], items: Sequence[Item], report: Copied) -> Iterator[bytes]:
+def _named(
+    data: Iterator[bytes], items: Sequence[Item], report: Copied
+) -> Iterator[bytes]:
     """Tell of each file when its first byte comes, or its turn where it has none."""
     files, left = iter(items), 0
     for piece in data:

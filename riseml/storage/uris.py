@@ -36,10 +36,15 @@ def parse(text: str, project: Callable[[], str]) -> Location:
     volume, path = found.groups()
     if volume not in VOLUMES:
         known = " and ".join(f"{each}://" for each in VOLUMES)
-        raise InvalidInputError(f"cannot handle data uri {text}", f"There are {known}; a path without is one of yours.")
+        raise InvalidInputError(
+            f"cannot handle data uri {text}",
+            f"There are {known}; a path without is one of yours.",
+        )
     parts = [part for part in path.split("/") if part not in ("", ".")]
     if ".." in parts:
-        raise InvalidInputError(f"{text} leads out of its volume", "Write the path without `..`.")
+        raise InvalidInputError(
+            f"{text} leads out of its volume", "Write the path without `..`."
+        )
     if volume == "output" and parts[:1] == ["~"]:
         parts[:1] = [project()]
     return Location(volume, "/".join(parts), path.endswith("/"))

@@ -52,7 +52,9 @@ class Written(NamedTuple):
 
 def below(folder: str, name: str) -> str:
     """Return the path of what is called `name` in a folder; the empty one is all of a volume, or where the user is."""
-    return f"{folder}{name}" if not folder or folder.endswith("/") else f"{folder}/{name}"
+    return (
+        f"{folder}{name}" if not folder or folder.endswith("/") else f"{folder}/{name}"
+    )
 
 
 def part_of(path: str) -> str:

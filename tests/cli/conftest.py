@@ -26,7 +26,14 @@ Riseml = Callable[..., Said]
 
 @pytest.fixture(autouse=True)
 def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("NO_COLOR", "COLUMNS", "RISEML_DEBUG", "RISEML_CONFIG", "RISEML_ENGINE", "RISEML_GITIGNORE"):
+    for name in (
+        "NO_COLOR",
+        "COLUMNS",
+        "RISEML_DEBUG",
+        "RISEML_CONFIG",
+        "RISEML_ENGINE",
+        "RISEML_GITIGNORE",
+    ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("RISEML_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LOGNAME", "paul")
@@ -60,8 +67,12 @@ def riseml(engine: FakeEngine, capfd: pytest.CaptureFixture[str]) -> Riseml:
 def screen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Let stdout and stderr look like a terminal of these abilities."""
 
-    def be(width: int = 80, *, colour: bool = True, unicode: bool = True, height: int = 24) -> None:
-        shown = Terminal(interactive=True, colour=colour, unicode=unicode, width=width, height=height)
+    def be(
+        width: int = 80, *, colour: bool = True, unicode: bool = True, height: int = 24
+    ) -> None:
+        shown = Terminal(
+            interactive=True, colour=colour, unicode=unicode, width=width, height=height
+        )
         monkeypatch.setattr(terminal, "of", lambda stream: shown)
 
     return be

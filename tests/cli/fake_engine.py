@@ -29,7 +29,9 @@ def job(identifier: str, state: State = State.RUNNING, **values: Any) -> JobStat
     index = int(words[-1]) if not words[-2].isdecimal() else None
     kind = words[-2] if index is not None else words[-1]
     asked = Resources(cpus=Decimal("1.5"), mem=512_000_000, gpus=0)
-    return JobStatus(id=identifier, type=kind, index=index, state=state, resources=asked, **values)
+    return JobStatus(
+        id=identifier, type=kind, index=index, state=state, resources=asked, **values
+    )
 
 
 def single(number: int, state: State = State.RUNNING, **values: Any) -> SetStatus:
@@ -37,7 +39,11 @@ def single(number: int, state: State = State.RUNNING, **values: Any) -> SetStatu
     name = str(number)
     started = None if state in {State.CREATED, State.PENDING} else at(minutes=10)
     finished = at(minutes=9) if state.is_terminal else None
-    times: dict[str, Any] = {"created": at(minutes=11), "started": started, "finished": finished}
+    times: dict[str, Any] = {
+        "created": at(minutes=11),
+        "started": started,
+        "finished": finished,
+    }
     jobs = (job(f"{name}.train", state, started=started, finished=finished),)
     one = ExperimentStatus(name, None, state, jobs=jobs, **times, **values)
     return SetStatus(
@@ -55,7 +61,11 @@ def single(number: int, state: State = State.RUNNING, **values: Any) -> SetStatu
     )
 
 
-def grid(number: int, states: list[State], results: Mapping[int, Mapping[str, Any]] | None = None) -> SetStatus:
+def grid(
+    number: int,
+    states: list[State],
+    results: Mapping[int, Mapping[str, Any]] | None = None,
+) -> SetStatus:
     """Return a set with one experiment for each state, over the parameter lr."""
     name = str(number)
     cells = tuple(
@@ -97,7 +107,9 @@ class FakeEngine:
 
     runs: list[SetStatus] = field(default_factory=list)
     events: list[Chunk | Change] = field(default_factory=list)
-    later: list[SetStatus] = field(default_factory=list)  # what `changes` yields after the present
+    later: list[SetStatus] = field(
+        default_factory=list
+    )  # what `changes` yields after the present
     becomes: SetStatus | None = None  # what `start` starts
     remarks: tuple[str, ...] = ()
     ignored: int = 0
@@ -111,14 +123,20 @@ class FakeEngine:
     name: str = "fake"
     user: str = "paul"
 
-    def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> Snapshot:
+    def snapshot(
+        self, project: str, folder: Path, *, gitignore: bool = True
+    ) -> Snapshot:
         self.calls.append(("snapshot", project, folder, gitignore))
-        return Snapshot("0" * 40, files=3, size=2048, ignored=self.ignored, warnings=self.warnings)
+        return Snapshot(
+            "0" * 40, files=3, size=2048, ignored=self.ignored, warnings=self.warnings
+        )
 
     def start(self, submission: Submission) -> Submitted:
         self.calls.append(("start", submission))
         self.runs.insert(0, self.becomes or single(14))
-        return Submitted(14, "toaster-net-14", is_set=False, experiments=1, remarks=self.remarks)
+        return Submitted(
+            14, "toaster-net-14", is_set=False, experiments=1, remarks=self.remarks
+        )
 
     def submit(self, document: dict[str, Any]) -> str:
         raise NotImplementedError
@@ -142,7 +160,9 @@ class FakeEngine:
 
     def latest(self, project: str | None = None) -> Id:
         if not self.runs:
-            raise NotFoundError("there are no experiments yet", "`riseml train` starts one.")
+            raise NotFoundError(
+                "there are no experiments yet", "`riseml train` starts one."
+            )
         return Id(number=self.runs[0].number)
 
     def logs(self, query: LogQuery) -> Iterator[Chunk | Change]:
@@ -154,7 +174,9 @@ class FakeEngine:
 
     def changes(self, run: Id) -> Iterator[SetStatus | ExperimentStatus]:
         for each in [self.read(run), *self.later]:
-            self.runs = [each if old.number == each.number else old for old in self.runs]
+            self.runs = [
+                each if old.number == each.number else old for old in self.runs
+            ]
             yield each if run.sub is None else each.experiments[run.sub - 1]
             if each.state.is_terminal:
                 return

@@ -23,7 +23,11 @@ def offered(riseml: Riseml, *words: str) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def _runs(engine: FakeEngine) -> None:
-    engine.runs = [single(16), grid(15, [State.FINISHED, State.RUNNING]), single(9, State.FAILED)]
+    engine.runs = [
+        single(16),
+        grid(15, [State.FINISHED, State.RUNNING]),
+        single(9, State.FAILED),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -39,7 +43,10 @@ def _runs(engine: FakeEngine) -> None:
         (["status", "15.2.t"], ["15.2.train"]),
         (["tensorboard", ""], ["16", "15", "9"]),
         (["tensorboard", "15."], ["15.1", "15.2"]),
-        (["tensorboard", "--"], ["--port", "--browser", "--no-browser", "--help", "--debug", "--no-color"]),
+        (
+            ["tensorboard", "--"],
+            ["--port", "--browser", "--no-browser", "--help", "--debug", "--no-color"],
+        ),
         (["logs", ""], ["16", "15", "9"]),
         (["kill", ""], ["16", "15"]),
         (["kill", "16", ""], ["16", "15"]),
@@ -97,14 +104,22 @@ def path(tmp_path: Path) -> str:
 
 @pytest.mark.parametrize(
     ("typed", "wanted"),
-    [(["riseml", "sta"], "status"), (["riseml", "status", "--st"], "--state"), (["riseml", "x", ""], "")],
+    [
+        (["riseml", "sta"], "status"),
+        (["riseml", "status", "--st"], "--state"),
+        (["riseml", "x", ""], ""),
+    ],
 )
 def test_bash(typed: list[str], wanted: str, riseml: Riseml, path: str) -> None:
     words = " ".join(f"'{word}'" for word in typed)
     ask = f'COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; _riseml; echo "${{COMPREPLY[*]}}"'
     code = f"{riseml('completion', 'bash').out}\n{ask}"
     done = subprocess.run(
-        ["bash", "-c", code], capture_output=True, text=True, env={**os.environ, "PATH": path}, check=True
+        ["bash", "-c", code],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PATH": path},
+        check=True,
     )
     assert (done.stdout, done.stderr) == (f"{wanted}\n", "")
 

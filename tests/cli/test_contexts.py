@@ -11,7 +11,13 @@ from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
 from tests.cli.conftest import Riseml
 
-PAUL = Connection("https://lab.example.com:6443", "CERTIFICATE", "eyJ.abc.def", namespace="riseml-paul", user="paul")
+PAUL = Connection(
+    "https://lab.example.com:6443",
+    "CERTIFICATE",
+    "eyJ.abc.def",
+    namespace="riseml-paul",
+    user="paul",
+)
 
 
 @pytest.fixture
@@ -22,20 +28,37 @@ def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "home" / "config"
 
 
-def test_a_login_is_a_context_that_is_in_use(settings_file: Path, riseml: Riseml) -> None:
+def test_a_login_is_a_context_that_is_in_use(
+    settings_file: Path, riseml: Riseml
+) -> None:
     said = riseml("user", "login", "--api-key", keys.encode(PAUL))
-    assert (said.status, said.out) == (0, "you are: paul on https://lab.example.com:6443\n")
+    assert (said.status, said.out) == (
+        0,
+        "you are: paul on https://lab.example.com:6443\n",
+    )
     assert stat.S_IMODE(settings_file.stat().st_mode) == 0o600
     found = contexts.load(settings_file).connection()
-    assert (found.token, found.authority, found.namespace) == ("eyJ.abc.def", "CERTIFICATE", "riseml-paul")
-    assert (found.argo, found.name) == ("https://argo.example.com", "paul@lab.example.com")
+    assert (found.token, found.authority, found.namespace) == (
+        "eyJ.abc.def",
+        "CERTIFICATE",
+        "riseml-paul",
+    )
+    assert (found.argo, found.name) == (
+        "https://argo.example.com",
+        "paul@lab.example.com",
+    )
 
 
-def test_another_argo_server_than_the_clusters(settings_file: Path, riseml: Riseml) -> None:
+def test_another_argo_server_than_the_clusters(
+    settings_file: Path, riseml: Riseml
+) -> None:
     login = ("user", "login", "--api-key", keys.encode(PAUL), "--argo-server")
     said = riseml(*login, "http://argo.example.com")
     assert (said.status, said.out) == (2, "")
-    assert "the Argo Server http://argo.example.com does not begin with https://" in said.err
+    assert (
+        "the Argo Server http://argo.example.com does not begin with https://"
+        in said.err
+    )
     assert riseml(*login, "http://localhost:2746/").status == 0
     assert contexts.load(settings_file).connection().argo == "http://localhost:2746"
 
@@ -48,7 +71,9 @@ def test_the_key_may_come_from_standard_input(
     assert contexts.load(settings_file).current == "paul@lab.example.com"
 
 
-def test_contexts_are_listed_and_chosen_and_show_no_key(settings_file: Path, riseml: Riseml) -> None:
+def test_contexts_are_listed_and_chosen_and_show_no_key(
+    settings_file: Path, riseml: Riseml
+) -> None:
     riseml("user", "login", "--api-key", keys.encode(PAUL))
     assert riseml("config", "list", "-o", "name").out == "local\npaul@lab.example.com\n"
     assert riseml("config", "use", "local").status == 0
@@ -61,12 +86,21 @@ def test_contexts_are_listed_and_chosen_and_show_no_key(settings_file: Path, ris
     assert "eyJ" not in shown
 
 
-def test_a_setting_that_wins_over_the_choice_is_named(settings_file: Path, riseml: Riseml) -> None:
+def test_a_setting_that_wins_over_the_choice_is_named(
+    settings_file: Path, riseml: Riseml
+) -> None:
     settings_file.parent.mkdir(exist_ok=True)
     settings_file.write_text("engine: local\n", "utf-8")
     said = riseml("user", "login", "--api-key", keys.encode(PAUL))
     assert "`engine: local` is set" in said.err
 
 
-def test_a_key_and_a_kubeconfig_exclude_each_other(settings_file: Path, riseml: Riseml) -> None:
-    assert riseml("user", "login", "--api-key", keys.encode(PAUL), "--kubeconfig", "x").status == 2
+def test_a_key_and_a_kubeconfig_exclude_each_other(
+    settings_file: Path, riseml: Riseml
+) -> None:
+    assert (
+        riseml(
+            "user", "login", "--api-key", keys.encode(PAUL), "--kubeconfig", "x"
+        ).status
+        == 2
+    )

@@ -11,8 +11,12 @@ from tests.cli.conftest import Riseml
 FINDINGS = [
     Finding("Python", OK, "3.12"),
     Finding("The API server answers", OK, "Kubernetes 1.33"),
-    Finding("Room in the quota", WARNING, "used up: requests.cpu 8 of 8", "New jobs wait."),
-    Finding("The store's pod", FAILED, "there is none", "An administrator makes it anew."),
+    Finding(
+        "Room in the quota", WARNING, "used up: requests.cpu 8 of 8", "New jobs wait."
+    ),
+    Finding(
+        "The store's pod", FAILED, "there is none", "An administrator makes it anew."
+    ),
     Finding("Nodes, and their GPUs", SKIPPED, "only administrators may look"),
 ]
 SHOWN = """\
@@ -55,6 +59,11 @@ def test_what_is_shown(riseml: Riseml) -> None:
         ([Finding("The API server answers", FAILED, "it is away")], 3),
     ],
 )
-def test_the_exit_status(findings: list[Finding], status: int, riseml: Riseml, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exit_status(
+    findings: list[Finding],
+    status: int,
+    riseml: Riseml,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(Client, "doctor", lambda self: iter(findings))
     assert riseml("doctor").status == status

@@ -29,10 +29,23 @@ from riseml.status import State
 from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine, single
 
-HEAVY = {"hera", "kubernetes", "jinja2", "pydantic", "rich", "asyncio", "psutil", "importlib.metadata"}
+HEAVY = {
+    "hera",
+    "kubernetes",
+    "jinja2",
+    "pydantic",
+    "rich",
+    "asyncio",
+    "psutil",
+    "importlib.metadata",
+}
 
 
-GROUPS = {name for name in cli.COMMANDS if hasattr(import_module(f"riseml.cli.{cli.COMMANDS[name][0]}"), "COMMANDS")}
+GROUPS = {
+    name
+    for name in cli.COMMANDS
+    if hasattr(import_module(f"riseml.cli.{cli.COMMANDS[name][0]}"), "COMMANDS")
+}
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
@@ -43,14 +56,18 @@ def test_the_table_says_what_the_command_says(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(GROUPS))
-def test_every_group_explains_itself_and_its_commands(name: str, riseml: Riseml) -> None:
+def test_every_group_explains_itself_and_its_commands(
+    name: str, riseml: Riseml
+) -> None:
     said = riseml(name)
     assert said.status == 0
     assert said.out.startswith(cli.COMMANDS[name][1])
     assert said == riseml(name, "--help") == riseml("help", name)
     for word in import_module(f"riseml.cli.{cli.COMMANDS[name][0]}").COMMANDS:
         assert f"\n  {word} " in said.out
-        assert riseml(name, word, "--help").out.startswith(f"Usage: riseml {name} {word}")
+        assert riseml(name, word, "--help").out.startswith(
+            f"Usage: riseml {name} {word}"
+        )
 
 
 @pytest.mark.parametrize("name", sorted(set(cli.COMMANDS) - GROUPS))
@@ -60,7 +77,9 @@ def test_every_command_explains_itself(name: str, riseml: Riseml) -> None:
     assert said.out.startswith(f"Usage: riseml {name}")
     assert cli.COMMANDS[name][1] in " ".join(said.out.split())
     assert said == riseml(name, "-h") == riseml("help", name)
-    command = app.build(name, import_module(f"riseml.cli.{cli.COMMANDS[name][0]}").command)
+    command = app.build(
+        name, import_module(f"riseml.cli.{cli.COMMANDS[name][0]}").command
+    )
     if command.params:
         assert "Example" in said.out
 
@@ -69,14 +88,20 @@ def _loaded(*words: str, home: Path) -> set[str]:
     code = "import sys, riseml.__main__ as m; s = m.cli.main(sys.argv[1:]); print(*sys.modules, s, file=sys.stderr)"
     environment = {**os.environ, "RISEML_HOME": str(home)}
     done = subprocess.run(
-        [sys.executable, "-c", code, *words], capture_output=True, text=True, env=environment, check=True
+        [sys.executable, "-c", code, *words],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=True,
     )
     *modules, status = done.stderr.split("\n")[-2].split()
     assert status == "0", done.stderr
     return set(modules)
 
 
-@pytest.mark.parametrize("line", ["--version", "--help", "status", "status -a -l", "train --help", "whoami"])
+@pytest.mark.parametrize(
+    "line", ["--version", "--help", "status", "status -a -l", "train --help", "whoami"]
+)
 def test_quick_commands_load_nothing_heavy(line: str, tmp_path: Path) -> None:
     assert not _loaded(*line.split(), home=tmp_path / "none") & HEAVY
 
@@ -84,16 +109,36 @@ def test_quick_commands_load_nothing_heavy(line: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ["--version", "--help"])
 def test_what_the_table_answers_needs_no_typer(line: str, tmp_path: Path) -> None:
     modules = _loaded(line, home=tmp_path / "none")
-    assert not modules & {"typer", "click", "json", "subprocess", "dataclasses", "riseml.errors"}
+    assert not modules & {
+        "typer",
+        "click",
+        "json",
+        "subprocess",
+        "dataclasses",
+        "riseml.errors",
+    }
     assert not (tmp_path / "none").exists()
 
 
 BUG = "This is a bug in RiseML; run it again with --debug to see where.\n"
 ERRORS = {
-    "input": (InvalidInputError("bad word", "Say it better."), 2, "riseml: error: bad word\nSay it better.\n"),
+    "input": (
+        InvalidInputError("bad word", "Say it better."),
+        2,
+        "riseml: error: bad word\nSay it better.\n",
+    ),
     "config": (
         ConfigError(
-            (Fault("riseml.yml", 3, 5, "unknown key 'trian'", source="    trian:", advice="Did you mean train?"),)
+            (
+                Fault(
+                    "riseml.yml",
+                    3,
+                    5,
+                    "unknown key 'trian'",
+                    source="    trian:",
+                    advice="Did you mean train?",
+                ),
+            )
         ),
         2,
         "riseml.yml:3:5: error: unknown key 'trian'\n        trian:\n        ^\n    Did you mean train?\n",
@@ -101,9 +146,17 @@ ERRORS = {
     "unreachable": (UnreachableError("no answer"), 3, "riseml: error: no answer\n"),
     "not allowed": (NotAllowedError("not you"), 3, "riseml: error: not you\n"),
     "not found": (NotFoundError("no run 9"), 4, "riseml: error: no run 9\n"),
-    "home": (HomeError("disk full", "Free some."), 1, "riseml: error: disk full\nFree some.\n"),
+    "home": (
+        HomeError("disk full", "Free some."),
+        1,
+        "riseml: error: disk full\nFree some.\n",
+    ),
     "unsupported": (UnsupportedError("no"), 1, "riseml: error: no\n"),
-    "system": (PermissionError(13, "Permission denied", "/x"), 1, "riseml: error: /x: Permission denied\n"),
+    "system": (
+        PermissionError(13, "Permission denied", "/x"),
+        1,
+        "riseml: error: /x: Permission denied\n",
+    ),
     "bug": (
         ValueError("what\never"),
         1,
@@ -128,32 +181,48 @@ def test_errors_end_in_one_place(
     assert (said.status, said.out, said.err) == (status, "", text)
 
 
-@pytest.mark.parametrize(("words", "variable"), [(["--debug"], ""), ([], "1"), ([], "0")])
+@pytest.mark.parametrize(
+    ("words", "variable"), [(["--debug"], ""), ([], "1"), ([], "0")]
+)
 def test_tracebacks_only_when_asked_for(
-    words: list[str], variable: str, engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+    words: list[str],
+    variable: str,
+    engine: FakeEngine,
+    riseml: Riseml,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("RISEML_DEBUG", variable)
     monkeypatch.setattr(engine, "list", lambda query: 1 / 0)
     said = riseml("status", *words)
     assert said.status == 1
     assert ("Traceback" in said.err) == (bool(words) or variable == "1")
-    assert said.err.splitlines()[-2] == "riseml: error: unexpected ZeroDivisionError: division by zero"
+    assert (
+        said.err.splitlines()[-2]
+        == "riseml: error: unexpected ZeroDivisionError: division by zero"
+    )
 
 
-def test_no_color_may_stand_anywhere(riseml: Riseml, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_color_may_stand_anywhere(
+    riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NO_COLOR", "")
     assert riseml("status", "--no-color").status == 0
     assert os.environ["NO_COLOR"] == "1"
 
 
 def test_global_flags_after_two_dashes_are_words(riseml: Riseml) -> None:
-    assert riseml("status", "--", "--debug").err.startswith("riseml: error: '--debug' is not an id")
+    assert riseml("status", "--", "--debug").err.startswith(
+        "riseml: error: '--debug' is not an id"
+    )
 
 
 def _pipe(line: str, home: Path) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "RISEML_HOME": str(home)}
     return subprocess.Popen(
-        [sys.executable, "-m", "riseml", *line.split()], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment
+        [sys.executable, "-m", "riseml", *line.split()],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=environment,
     )
 
 
@@ -177,17 +246,31 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         ("| true", 0, ""),
     ],
 )
-def test_streams_that_take_nothing(redirection: str, status: int, text: str, tmp_path: Path) -> None:
+def test_streams_that_take_nothing(
+    redirection: str, status: int, text: str, tmp_path: Path
+) -> None:
     environment = {**os.environ, "RISEML_HOME": str(tmp_path / "none")}
-    line = f"{sys.executable} -m riseml --help {redirection}".replace("--help 2>/dev/full", "2>/dev/full")
-    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, env=environment, check=False)
+    line = f"{sys.executable} -m riseml --help {redirection}".replace(
+        "--help 2>/dev/full", "2>/dev/full"
+    )
+    done = subprocess.run(
+        ["sh", "-c", line], capture_output=True, text=True, env=environment, check=False
+    )
     assert (done.returncode, done.stderr) == (status, text)
 
 
 def test_a_terminal_without_symbols_gets_blanks(tmp_path: Path) -> None:
-    environment = {**os.environ, "RISEML_HOME": str(tmp_path / "none"), "PYTHONIOENCODING": "ascii"}
+    environment = {
+        **os.environ,
+        "RISEML_HOME": str(tmp_path / "none"),
+        "PYTHONIOENCODING": "ascii",
+    }
     done = subprocess.run(
-        [sys.executable, "-c", ASCII], capture_output=True, env=environment, check=True, cwd=Path(__file__).parents[2]
+        [sys.executable, "-c", ASCII],
+        capture_output=True,
+        env=environment,
+        check=True,
+        cwd=Path(__file__).parents[2],
     )
     line = done.stdout.splitlines()[-1]
     assert line.startswith(b"12     toaster-net      FINISHED 11 minutes  Experiment ")
@@ -195,8 +278,14 @@ def test_a_terminal_without_symbols_gets_blanks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("line", "name"), [("logs 16", "16"), ("logs 16.train", "16")])
-def test_an_interrupt_while_following_only_detaches(line: str, name: str, engine: FakeEngine, riseml: Riseml) -> None:
-    engine.runs, engine.events, engine.interrupt = [single(16)], [Chunk("16.train", b"half")], True
+def test_an_interrupt_while_following_only_detaches(
+    line: str, name: str, engine: FakeEngine, riseml: Riseml
+) -> None:
+    engine.runs, engine.events, engine.interrupt = (
+        [single(16)],
+        [Chunk("16.train", b"half")],
+        True,
+    )
     said = riseml(*line.split())
     assert said.status == 0
     assert said.out in {"16.train | half\n", "half\n"}
@@ -207,15 +296,23 @@ def test_an_interrupt_while_following_only_detaches(line: str, name: str, engine
     assert not [call for call in engine.calls if call[0] == "stop"]
 
 
-def test_watching_appends_changes_where_nothing_can_be_redrawn(engine: FakeEngine, riseml: Riseml) -> None:
+def test_watching_appends_changes_where_nothing_can_be_redrawn(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
     engine.runs = [single(16, State.PENDING)]
     engine.later = [single(16), single(16), single(16, State.FAILED)]
     said = riseml("status", "16", "-w")
-    wanted = [f"{each} {state}" for state in ("PENDING", "RUNNING", "FAILED") for each in ("16", "16.train")]
+    wanted = [
+        f"{each} {state}"
+        for state in ("PENDING", "RUNNING", "FAILED")
+        for each in ("16", "16.train")
+    ]
     assert (said.status, said.out.splitlines()) == (0, wanted)
 
 
-def test_a_watched_block_is_redrawn_in_place(capfd: pytest.CaptureFixture[str], screen: Callable[..., None]) -> None:
+def test_a_watched_block_is_redrawn_in_place(
+    capfd: pytest.CaptureFixture[str], screen: Callable[..., None]
+) -> None:
     screen(height=5, colour=False)
     views: Iterator[list[str] | None] = iter([["a", "b"], None, ["c"], list("defgh")])
     live.watch(views, lambda view: view, lambda view: view)
@@ -259,11 +356,17 @@ sys.exit(riseml.cli.main(sys.argv[1:]))
 """
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 0), (signal.SIGHUP, -signal.SIGHUP)])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 0), (signal.SIGHUP, -signal.SIGHUP)]
+)
 def test_signals_while_following(number: int, status: int) -> None:
     root = Path(__file__).parents[2]
     process = subprocess.Popen(
-        [sys.executable, "-c", SLOW, "logs"], stderr=subprocess.PIPE, text=True, cwd=root, start_new_session=True
+        [sys.executable, "-c", SLOW, "logs"],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=root,
+        start_new_session=True,
     )
     assert process.stderr
     with process.stderr:
@@ -274,14 +377,22 @@ def test_signals_while_following(number: int, status: int) -> None:
         assert ("continues in background" in process.stderr.read()) == (status == 0)
 
 
-def test_states_of_other_jobs_are_not_of_this_one(engine: FakeEngine, riseml: Riseml) -> None:
+def test_states_of_other_jobs_are_not_of_this_one(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
     engine.runs = [single(16)]
-    engine.events = [Change("16.train", "RUNNING"), Change("16", "RUNNING"), Chunk("16.train", b"x\n")]
+    engine.events = [
+        Change("16.train", "RUNNING"),
+        Change("16", "RUNNING"),
+        Chunk("16.train", b"x\n"),
+    ]
     assert riseml("logs", "16.train").out == "--> RUNNING\nx\n"
 
 
 def test_a_notice_comes_late_and_goes(
-    screen: Callable[..., None], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    screen: Callable[..., None],
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     screen()
     shown = threading.Event()
@@ -304,7 +415,9 @@ def test_a_notice_comes_late_and_goes(
     assert capfd.readouterr().err == "Syncing...\r\x1b[K"
 
 
-def test_no_notice_where_nothing_can_be_taken_back(capfd: pytest.CaptureFixture[str]) -> None:
+def test_no_notice_where_nothing_can_be_taken_back(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
     notice = progress.Notice()
     notice.begin("Syncing...")
     notice.end()

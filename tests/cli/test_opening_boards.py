@@ -31,7 +31,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
 @contextmanager
 def serving(port: int = 0, pause: float = 0.0) -> Iterator[str]:
     """Answer by HTTP, from `pause` seconds on; yield where."""
-    server = http.server.HTTPServer(("127.0.0.1", port), Answer, bind_and_activate=False)
+    server = http.server.HTTPServer(
+        ("127.0.0.1", port), Answer, bind_and_activate=False
+    )
     server.server_bind()
 
     def serve() -> None:
@@ -53,13 +55,17 @@ def serving(port: int = 0, pause: float = 0.0) -> Iterator[str]:
 
 
 @pytest.fixture
-def outputs(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def outputs(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """Where run 15 has left something, with a TensorBoard on the PATH."""
     engine.runs = [replace(grid(15, [State.FINISHED, State.FAILED]))]
     engine.outputs = tmp_path / "output"
     (engine.outputs / "15").mkdir(parents=True)
     (engine.outputs / "15.2").mkdir()
-    monkeypatch.setenv("PATH", boards.path_with(tmp_path / "bin", tensorboard=boards.SERVES))
+    monkeypatch.setenv(
+        "PATH", boards.path_with(tmp_path / "bin", tensorboard=boards.SERVES)
+    )
     return engine.outputs
 
 
@@ -92,26 +98,41 @@ def test_where_a_run_is_seen(engine: FakeEngine, riseml: Riseml) -> None:
     assert "Argo:" not in riseml("status", "15").out
 
 
-def test_one_that_is_about_to_begin_is_waited_for(engine: FakeEngine, riseml: Riseml) -> None:
+def test_one_that_is_about_to_begin_is_waited_for(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
     with serving(pause=0.3) as url:
         engine.runs = [replace(single(16), board=url)]
         said = riseml("tensorboard", "16")
-    assert (said.status, said.out, said.err) == (0, f"{url}\n", f"TensorBoard is about to begin at {url} ...\n")
+    assert (said.status, said.out, said.err) == (
+        0,
+        f"{url}\n",
+        f"TensorBoard is about to begin at {url} ...\n",
+    )
 
 
-def test_what_has_ended_is_shown_until_an_interrupt(outputs: Path, riseml: Riseml, interrupted: list[bool]) -> None:
+def test_what_has_ended_is_shown_until_an_interrupt(
+    outputs: Path, riseml: Riseml, interrupted: list[bool]
+) -> None:
     for name in ("15", "15.2"):
         said = riseml("tensorboard", name)
         assert said.status == 0
         assert said.out.startswith("http://127.0.0.1:")
-        assert said.err == f"Starting TensorBoard over {outputs / name} ...\nCtrl-C ends it.\n\n"
+        assert (
+            said.err
+            == f"Starting TensorBoard over {outputs / name} ...\nCtrl-C ends it.\n\n"
+        )
         assert not tensorboard.answers(said.out.strip())
     assert interrupted == [True, True]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_one_that_does_not_answer_gives_way(
-    outputs: Path, engine: FakeEngine, riseml: Riseml, interrupted: list[bool], monkeypatch: pytest.MonkeyPatch
+    outputs: Path,
+    engine: FakeEngine,
+    riseml: Riseml,
+    interrupted: list[bool],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with serving() as free:
         pass
@@ -119,18 +140,27 @@ def test_one_that_does_not_answer_gives_way(
     engine.runs = [replace(engine.runs[0], board=free)]
     said = riseml("tensorboard", "15")
     assert said.status == 0
-    assert "It does not answer; `riseml logs 15.tensorboard` says why.\nStarting TensorBoard over " in said.err
+    assert (
+        "It does not answer; `riseml logs 15.tensorboard` says why.\nStarting TensorBoard over "
+        in said.err
+    )
     assert interrupted == [True]
 
 
 def test_a_run_that_ends_meanwhile_is_shown_afterwards(
-    outputs: Path, engine: FakeEngine, riseml: Riseml, interrupted: list[bool], monkeypatch: pytest.MonkeyPatch
+    outputs: Path,
+    engine: FakeEngine,
+    riseml: Riseml,
+    interrupted: list[bool],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with serving() as free:
         pass
     told = iter([free, free, None, None])
     monkeypatch.setattr(engine, "board", lambda run: next(told))
-    assert "It has ended.\nStarting TensorBoard over " in riseml("tensorboard", "15").err
+    assert (
+        "It has ended.\nStarting TensorBoard over " in riseml("tensorboard", "15").err
+    )
     assert interrupted == [True]
 
 
@@ -141,7 +171,9 @@ def test_a_run_that_ends_meanwhile_is_shown_afterwards(
         (boards.DIES, "tensorboard has ended with status -9\n"),
     ],
 )
-def test_one_that_fails_says_why(program: str, words: str, outputs: Path, riseml: Riseml, tmp_path: Path) -> None:
+def test_one_that_fails_says_why(
+    program: str, words: str, outputs: Path, riseml: Riseml, tmp_path: Path
+) -> None:
     (tmp_path / "bin/tensorboard").write_text(program)
     said = riseml("tensorboard")
     assert (said.status, said.out) == (1, "")
@@ -170,7 +202,9 @@ def test_without_a_tensorboard_it_says_what_to_do(
         (["15", "--port", "-1"], 2, "invalid value for '--port'"),
     ],
 )
-def test_what_cannot_be_shown(words: list[str], status: int, error: str, outputs: Path, riseml: Riseml) -> None:
+def test_what_cannot_be_shown(
+    words: list[str], status: int, error: str, outputs: Path, riseml: Riseml
+) -> None:
     said = riseml("tensorboard", *words)
     assert (said.status, said.out) == (status, "")
     assert said.err.startswith(f"riseml: error: {error}")
@@ -178,7 +212,12 @@ def test_what_cannot_be_shown(words: list[str], status: int, error: str, outputs
 
 @pytest.mark.parametrize(
     ("words", "display", "width", "opened"),
-    [([], ":0", 80, True), (["--no-browser"], ":0", 80, False), ([], "", 80, False), ([], ":0", 0, False)],
+    [
+        ([], ":0", 80, True),
+        (["--no-browser"], ":0", 80, False),
+        ([], "", 80, False),
+        ([], ":0", 0, False),
+    ],
     ids=["", "not wanted", "no display", "no terminal"],
 )
 def test_a_browser_is_opened_where_there_can_be_one(  # noqa: PLR0917 (fixtures)

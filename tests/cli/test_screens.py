@@ -21,7 +21,10 @@ RUNS = [
     grid(
         15,
         [State.FINISHED, State.RUNNING, State.FAILED, State.CREATED],
-        {1: {"acc": 0.91234567, "loss": 1.25e-7}, 2: {"acc": 0.95, "loss": float("nan")}},
+        {
+            1: {"acc": 0.91234567, "loss": 1.25e-7},
+            2: {"acc": 0.95, "loss": float("nan")},
+        },
     ),
     single(14, State.FAILED, exit_code=3, guilty="14.train"),
     single(13, State.KILLED),
@@ -29,7 +32,9 @@ RUNS = [
     grid(11, [State.FINISHED, State.KILLED]),
 ]
 EVENTS: list[Chunk | Change] = [
-    Change("16.train", "PENDING", at(minutes=10), "Unschedulable", "no place for 2 cpus"),
+    Change(
+        "16.train", "PENDING", at(minutes=10), "Unschedulable", "no place for 2 cpus"
+    ),
     Chunk("16.train", b"hello\nepoch 1 10%\repoch 1 100%\nwin\r\n"),
     Chunk("16.train", b"epoch 2 5%\r", partial=True),
     Chunk("16.train", b"epoch 2 90%\r", partial=True),
@@ -126,9 +131,19 @@ CASES = [
 
 WITH_BOARDS = [
     replace(single(19), jobs=(job("19.tensorboard"),), board="http://127.0.0.1:24010"),
-    replace(grid(18, [State.FINISHED, State.RUNNING]), jobs=(job("18.tensorboard", State.PENDING),)),
+    replace(
+        grid(18, [State.FINISHED, State.RUNNING]),
+        jobs=(job("18.tensorboard", State.PENDING),),
+    ),
 ]
-BOARD_CASES = ["help tensorboard", "status 19", "status 18", "status 19 -o json", "status 18 -o yaml", "tensorboard 20"]
+BOARD_CASES = [
+    "help tensorboard",
+    "status 19",
+    "status 18",
+    "status 19 -o json",
+    "status 18 -o yaml",
+    "tensorboard 20",
+]
 
 
 @pytest.mark.parametrize("line", CASES)
@@ -157,7 +172,9 @@ TERMINALS: dict[str, tuple[str, dict[str, object]]] = {
 
 
 @pytest.mark.parametrize("name", TERMINALS)
-def test_screen_of_a_terminal(name: str, engine: FakeEngine, riseml: Riseml, screen: Callable[..., None]) -> None:
+def test_screen_of_a_terminal(
+    name: str, engine: FakeEngine, riseml: Riseml, screen: Callable[..., None]
+) -> None:
     engine.runs, engine.events = list(RUNS), list(EVENTS)
     line, abilities = TERMINALS[name]
     screen(**abilities)
@@ -166,11 +183,21 @@ def test_screen_of_a_terminal(name: str, engine: FakeEngine, riseml: Riseml, scr
 
 def test_no_runs_at_all(engine: FakeEngine, riseml: Riseml) -> None:
     for line, status, out, err in [
-        ("status", 0, "", "Nothing is running. `riseml status -a` shows what has ended.\n"),
+        (
+            "status",
+            0,
+            "",
+            "Nothing is running. `riseml status -a` shows what has ended.\n",
+        ),
         ("status -a", 0, "", "No experiments.\n"),
         ("status -o json", 0, "[]\n", ""),
         ("kill", 4, "", "riseml: error: no experiments to kill\n"),
-        ("logs", 4, "", "riseml: error: there are no experiments yet\n`riseml train` starts one.\n"),
+        (
+            "logs",
+            4,
+            "",
+            "riseml: error: there are no experiments yet\n`riseml train` starts one.\n",
+        ),
         ("prune --older-than 1d", 0, "", "Nothing ended more than 1d ago.\n"),
     ]:
         said = riseml(*line.split())
@@ -180,7 +207,10 @@ def test_no_runs_at_all(engine: FakeEngine, riseml: Riseml) -> None:
 def _compare(line: str, riseml: Riseml, name: str = "") -> None:
     said = riseml(*shlex.split(line.replace("(", "'('")))
     text = f"$ riseml {line}\n{said.out}"
-    text += "".join(f"2> {error}\n" for error in said.err.splitlines()) + f"[exit {said.status}]\n"
+    text += (
+        "".join(f"2> {error}\n" for error in said.err.splitlines())
+        + f"[exit {said.status}]\n"
+    )
     file = SCREENS / f"{name or _file_name(line)}.txt"
     if os.environ.get("REGENERATE"):
         file.parent.mkdir(exist_ok=True)

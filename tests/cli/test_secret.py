@@ -36,7 +36,11 @@ def test_a_value_comes_from_standard_input_and_is_never_shown(
     ],
 )
 def test_what_cannot_be(
-    words: tuple[str, ...], status: int, text: str, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+    words: tuple[str, ...],
+    status: int,
+    text: str,
+    riseml: Riseml,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("" if "EMPTY" in words else "x"))
     said = riseml("secret", *words)

@@ -40,7 +40,10 @@ TEXTS: dict[str, tuple[list[bytes], bytes]] = {
     "a bar that begins with the return": ([b"\r1%\r2%\rdone\n"], b"1 | done\n"),
     "a bar without an end": ([b"1%\r2%\r"], b"1 | 2%\n"),
     "only returns": ([b"\r\r\r\n"], b"1 | \n"),
-    "colours stay as they are": ([b"\x1b[31mred\n", b"still\x1b[0m\n"], b"1 | \x1b[31mred\n1 | still\x1b[0m\n"),
+    "colours stay as they are": (
+        [b"\x1b[31mred\n", b"still\x1b[0m\n"],
+        b"1 | \x1b[31mred\n1 | still\x1b[0m\n",
+    ),
     "nothing": ([b""], b""),
 }
 
@@ -84,7 +87,10 @@ def test_grep_sees_lines_without_colours_and_shows_no_states() -> None:
         ("1", b"a lo\x1b[1mss\x1b[0m\nother\n10%\rloss\n"),
         Change("1", "RUNNING"),
     ]
-    assert shown(events, grep=re.compile(b"^a loss|^loss")) == b"1 | a lo\x1b[1mss\x1b[0m\n1 | loss\n"
+    assert (
+        shown(events, grep=re.compile(b"^a loss|^loss"))
+        == b"1 | a lo\x1b[1mss\x1b[0m\n1 | loss\n"
+    )
 
 
 def test_an_endless_line_is_broken_before_memory_ends() -> None:
@@ -106,7 +112,10 @@ def test_on_a_terminal_a_bar_is_redrawn_below_the_lines() -> None:
 
 
 def test_on_a_terminal_an_unfinished_line_is_cut_to_the_width() -> None:
-    assert shown([("1", b"\x1b[32m" + b"x" * 100)], PLAIN).split(ERASE)[0] == b"1 | " + b"x" * 34 + "…".encode()
+    assert (
+        shown([("1", b"\x1b[32m" + b"x" * 100)], PLAIN).split(ERASE)[0]
+        == b"1 | " + b"x" * 34 + "…".encode()
+    )
 
 
 def test_the_colour_of_a_job_goes_on_in_its_next_line_only() -> None:

@@ -5,7 +5,12 @@ import pytest
 from riseml.cli.table import Column, cells_wide, clean, fit, render, shorten
 from riseml.cli.terminal import Terminal
 
-COLUMNS = [Column("ID", 4), Column("NAME", 12, shortest=5, drop=1), Column("STATE"), Column("NOTE", shortest=4)]
+COLUMNS = [
+    Column("ID", 4),
+    Column("NAME", 12, shortest=5, drop=1),
+    Column("STATE"),
+    Column("NOTE", shortest=4),
+]
 
 
 @pytest.mark.parametrize(
@@ -55,7 +60,10 @@ def test_control_characters_cannot_move_the_cursor() -> None:
 
 
 def test_lines_never_exceed_the_width() -> None:
-    rows = [["1", "a long name indeed", "RUNNING", "what\never 日本語 " * 5], ["1000", "x", "FAILED", ""]]
+    rows = [
+        ["1", "a long name indeed", "RUNNING", "what\never 日本語 " * 5],
+        ["1000", "x", "FAILED", ""],
+    ]
     for width in range(18, 120):
         lines = render(COLUMNS, rows, Terminal(interactive=True, width=width))
         assert max(map(cells_wide, lines)) <= width
@@ -63,7 +71,11 @@ def test_lines_never_exceed_the_width() -> None:
 
 def test_styles_do_not_count_as_width() -> None:
     columns = [Column("S", 5, styles={"ok": "green"}), Column("N", right=True)]
-    lines = render(columns, [["ok", "5"], ["no", "12"]], Terminal(interactive=True, colour=True, width=80))
+    lines = render(
+        columns,
+        [["ok", "5"], ["no", "12"]],
+        Terminal(interactive=True, colour=True, width=80),
+    )
     assert lines == ["\x1b[1mS      N\x1b[0m", "\x1b[32mok   \x1b[0m  5", "no    12"]
 
 

@@ -34,7 +34,11 @@ def test_ages_and_durations(seconds: float, age: str, span: str) -> None:
 
 
 def test_what_never_began_has_neither() -> None:
-    assert (text.age(None, NOW), text.duration(None, None, NOW), text.moment(None)) == ("-", "-", None)
+    assert (text.age(None, NOW), text.duration(None, None, NOW), text.moment(None)) == (
+        "-",
+        "-",
+        None,
+    )
 
 
 @pytest.mark.parametrize(
@@ -62,20 +66,37 @@ def test_pairs_are_sorted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "shown"), [(0, "0 B"), (1023, "1023 B"), (1024, "1.0 KB"), (5 << 20, "5.0 MB"), (3 << 29, "1.5 GB")]
+    ("count", "shown"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KB"),
+        (5 << 20, "5.0 MB"),
+        (3 << 29, "1.5 GB"),
+    ],
 )
 def test_sizes(count: int, shown: str) -> None:
     assert text.size(count) == shown
 
 
 @pytest.mark.parametrize(
-    ("word", "seconds"), [("90", 90), ("1.5", 1.5), ("90s", 90), ("1h30m", 5400), ("14d", 14 * 86_400), ("0s", 0)]
+    ("word", "seconds"),
+    [
+        ("90", 90),
+        ("1.5", 1.5),
+        ("90s", 90),
+        ("1h30m", 5400),
+        ("14d", 14 * 86_400),
+        ("0s", 0),
+    ],
 )
 def test_durations_as_written(word: str, seconds: float) -> None:
     assert options.duration(word) == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("word", ["", "soon", "-5s", "5 m", "5y", "9999999999999d", "1e5", "²"])
+@pytest.mark.parametrize(
+    "word", ["", "soon", "-5s", "5 m", "5y", "9999999999999d", "1e5", "²"]
+)
 def test_what_is_no_duration(word: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         options.duration(word)
@@ -84,7 +105,9 @@ def test_what_is_no_duration(word: str) -> None:
 
 def test_points_in_time() -> None:
     assert options.instant("10m", NOW) == NOW - timedelta(minutes=10)
-    assert options.instant("2018-01-31T10:20:30Z", NOW) == datetime(2018, 1, 31, 10, 20, 30, tzinfo=UTC)
+    assert options.instant("2018-01-31T10:20:30Z", NOW) == datetime(
+        2018, 1, 31, 10, 20, 30, tzinfo=UTC
+    )
     assert options.instant("2018-01-31", NOW).tzinfo is UTC
     assert options.instant("20", NOW) == NOW - timedelta(seconds=20)
     for word in ("", "yesterday", "99999999d", "2018-13-01"):

@@ -15,7 +15,10 @@ from tests.cli.fake_engine import FakeEngine, grid, single
 
 HEAD = "project: toaster-net\ntrain:\n  image: python:3.12\n  resources: {cpus: 1.5, mem: 512}\n"
 PLAIN = HEAD + "  run: [python fit.py, echo done]\n"
-GRID = HEAD + "  parameters: {lr: [1e-6, 0.10], opt: [adam, sgd]}\n  concurrency: 2\n  run: fit {{lr}} {{opt}}\n"
+GRID = (
+    HEAD
+    + "  parameters: {lr: [1e-6, 0.10], opt: [adam, sgd]}\n  concurrency: 2\n  run: fit {{lr}} {{opt}}\n"
+)
 SYNC = "Syncing project (2.0 KB, 3 files)...done\n"
 
 
@@ -25,7 +28,11 @@ def _project() -> None:
 
 
 def test_train_in_background(engine: FakeEngine, riseml: Riseml) -> None:
-    engine.ignored, engine.warnings, engine.remarks = 2, ("big tree",), ("no limits here",)
+    engine.ignored, engine.warnings, engine.remarks = (
+        2,
+        ("big tree",),
+        ("no limits here",),
+    )
     said = riseml("train")
     assert (said.status, said.out) == (0, "Experiment 14 started in background.\n")
     assert said.err == (
@@ -39,7 +46,10 @@ def test_train_tells_of_its_tensorboard(engine: FakeEngine, riseml: Riseml) -> N
     engine.becomes = replace(single(14, State.FINISHED), board="http://127.0.0.1:24010")
     line = "TensorBoard: http://127.0.0.1:24010\n"
     assert riseml("train").out == f"Experiment 14 started in background.\n{line}"
-    assert json.loads(riseml("train", "-o", "json").out)["tensorboard"] == "http://127.0.0.1:24010"
+    assert (
+        json.loads(riseml("train", "-o", "json").out)["tensorboard"]
+        == "http://127.0.0.1:24010"
+    )
     said = riseml("train", "-l")
     assert line not in said.out
     assert line in said.err
@@ -87,7 +97,11 @@ def test_warnings_go_to_the_user(riseml: Riseml) -> None:
     ("state", "status", "sentence"),
     [
         (State.FINISHED, 0, "Experiment 14 FINISHED after 1m 0s."),
-        (State.FAILED, 100, "Experiment 14 FAILED after 1m 0s (14.train, exit code 3)."),
+        (
+            State.FAILED,
+            100,
+            "Experiment 14 FAILED after 1m 0s (14.train, exit code 3).",
+        ),
         (State.KILLED, 103, "Experiment 14 KILLED after 1m 0s."),
     ],
 )
@@ -100,10 +114,15 @@ def test_train_with_logs_ends_as_the_run_did(
     said = riseml("train", "-l")
     assert said.status == status
     assert said.out == f"14.train | epoch 1\n14.train | --> {state}\n"
-    assert said.err == f"{SYNC}Experiment 14 started; Ctrl-C leaves it running in background.\n{sentence}\n"
+    assert (
+        said.err
+        == f"{SYNC}Experiment 14 started; Ctrl-C leaves it running in background.\n{sentence}\n"
+    )
 
 
-def test_an_interrupt_of_train_with_logs_only_detaches(engine: FakeEngine, riseml: Riseml) -> None:
+def test_an_interrupt_of_train_with_logs_only_detaches(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
     engine.interrupt = True
     said = riseml("train", "-l")
     assert said.status == 0
@@ -135,13 +154,17 @@ def test_no_file_says_how_to_get_one(riseml: Riseml) -> None:
     assert "riseml init" in said.err
 
 
-def test_gitignore_is_honoured_unless_told_otherwise(engine: FakeEngine, riseml: Riseml) -> None:
+def test_gitignore_is_honoured_unless_told_otherwise(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
     riseml("train")
     riseml("train", "--no-gitignore")
     assert [call[3] for call in engine.calls if call[0] == "snapshot"] == [True, False]
 
 
-def test_a_file_elsewhere_takes_the_code_beside_it(engine: FakeEngine, riseml: Riseml, tmp_path: Path) -> None:
+def test_a_file_elsewhere_takes_the_code_beside_it(
+    engine: FakeEngine, riseml: Riseml, tmp_path: Path
+) -> None:
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "riseml_big.yml").write_text(PLAIN)
     assert riseml("train", "-f", "../other/riseml_big.yml").status == 0
@@ -149,7 +172,9 @@ def test_a_file_elsewhere_takes_the_code_beside_it(engine: FakeEngine, riseml: R
     assert engine.calls[1][1].file == "riseml_big.yml"
 
 
-def test_a_dry_run_shows_the_plan_and_starts_nothing(engine: FakeEngine, riseml: Riseml) -> None:
+def test_a_dry_run_shows_the_plan_and_starts_nothing(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
     Path("riseml.yml").write_text(GRID)
     Path("fit.py").write_text("x" * 3000)
     said = riseml("train", "--dry-run")
@@ -164,11 +189,18 @@ def test_a_dry_run_shows_the_plan_and_starts_nothing(engine: FakeEngine, riseml:
     )
 
 
-def test_a_dry_run_for_scripts_holds_all_cells(engine: FakeEngine, riseml: Riseml) -> None:
-    Path("riseml.yml").write_text(GRID.replace("[adam, sgd]", "{range: {min: 1, max: 30, step: 1}}"))
+def test_a_dry_run_for_scripts_holds_all_cells(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
+    Path("riseml.yml").write_text(
+        GRID.replace("[adam, sgd]", "{range: {min: 1, max: 30, step: 1}}")
+    )
     plan = json.loads(riseml("train", "--dry-run", "-o", "json").out)
     assert len(plan["experiments"]) == 60
-    assert plan["experiments"][0] == {"sub": 1, "parameters": {"lr": "1e-6", "opt": "1"}}
+    assert plan["experiments"][0] == {
+        "sub": 1,
+        "parameters": {"lr": "1e-6", "opt": "1"},
+    }
     assert (plan["type"], plan["concurrency"], plan["files"]) == ("set", 2, 0)
     assert plan["jobs"][0]["resources"] == {"cpus": 1.5, "mem": 512_000_000, "gpus": 0}
     assert "... and 40 more; `-o json` lists all" in riseml("train", "--dry-run").out
@@ -177,7 +209,10 @@ def test_a_dry_run_for_scripts_holds_all_cells(engine: FakeEngine, riseml: Risem
 
 def test_a_dry_run_as_yaml_is_the_document(engine: FakeEngine, riseml: Riseml) -> None:
     document = yaml.safe_load(riseml("train", "--dry-run", "-o", "yaml").out)
-    assert (document["kind"], document["metadata"]["name"]) == ("Workflow", "toaster-net-1")
+    assert (document["kind"], document["metadata"]["name"]) == (
+        "Workflow",
+        "toaster-net-1",
+    )
     assert engine.calls == []
 
 
@@ -189,19 +224,31 @@ def test_compile_to_stdout_and_to_files(riseml: Riseml) -> None:
     assert (said.out, said.err) == ("", "Wrote workflow.yaml.\n")
     assert Path("workflow.yaml").read_text() == printed
     riseml("compile", "-o", "workflow.json", "--number", "7", "--user", "paul")
-    assert json.loads(Path("workflow.json").read_text())["metadata"]["name"] == "toaster-net-7"
+    assert (
+        json.loads(Path("workflow.json").read_text())["metadata"]["name"]
+        == "toaster-net-7"
+    )
     assert json.loads(riseml("compile", "-o", "json").out) == document
-    assert sorted(path.name for path in Path().iterdir()) == ["riseml.yml", "workflow.json", "workflow.yaml"]
+    assert sorted(path.name for path in Path().iterdir()) == [
+        "riseml.yml",
+        "workflow.json",
+        "workflow.yaml",
+    ]
 
 
 def test_compile_takes_the_code_from_git(riseml: Riseml) -> None:
-    assert "https://example.org/toaster.git" in riseml("compile", "--git", "https://example.org/toaster.git").out
+    assert (
+        "https://example.org/toaster.git"
+        in riseml("compile", "--git", "https://example.org/toaster.git").out
+    )
 
 
 def test_compile_says_what_cannot_be_written(riseml: Riseml) -> None:
     said = riseml("compile", "-o", "none/workflow.yaml")
     assert said.status == 1
-    assert said.err.startswith("riseml: error: cannot write none/workflow.yaml: No such file")
+    assert said.err.startswith(
+        "riseml: error: cannot write none/workflow.yaml: No such file"
+    )
     assert riseml("compile", "-f", "none.yml").status == 2
 
 
@@ -214,7 +261,9 @@ def test_check_tells_all_faults(riseml: Riseml) -> None:
     assert "riseml.yml:4:15: error" in said.out
     assert said.err.endswith(" errors.\n")
     faults = json.loads(riseml("check", "-o", "json").out)
-    assert {(3, 3, "error"), (4, 15, "error")} <= {(each["line"], each["column"], each["severity"]) for each in faults}
+    assert {(3, 3, "error"), (4, 15, "error")} <= {
+        (each["line"], each["column"], each["severity"]) for each in faults
+    }
     assert riseml("check", "-o", "json").status == 2
 
 
@@ -226,7 +275,10 @@ def test_check_with_warnings_only_is_valid(riseml: Riseml) -> None:
 
 
 def test_schema_is_json(riseml: Riseml) -> None:
-    assert json.loads(riseml("schema").out)["$schema"] == "https://json-schema.org/draft/2020-12/schema"
+    assert (
+        json.loads(riseml("schema").out)["$schema"]
+        == "https://json-schema.org/draft/2020-12/schema"
+    )
 
 
 @pytest.mark.parametrize("template", ["plain", "grid", "tensorflow"])
@@ -245,11 +297,15 @@ def test_init_overwrites_nothing(riseml: Riseml) -> None:
     assert Path("riseml.yml").read_text() == PLAIN
 
 
-def test_init_finds_a_name(riseml: Riseml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_init_finds_a_name(
+    riseml: Riseml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "my.proj").mkdir()
     monkeypatch.chdir(tmp_path / "my.proj")
     said = riseml("init")
-    assert "'my.proj' cannot be the name of a project; it is called my-proj." in said.err
+    assert (
+        "'my.proj' cannot be the name of a project; it is called my-proj." in said.err
+    )
     assert Path("riseml.yml").read_text().startswith("project: my-proj\n")
     said = riseml("init", "-f", "b.yml", "-n", "x")
     assert (said.status, Path("b.yml").exists()) == (2, False)
@@ -258,7 +314,11 @@ def test_init_finds_a_name(riseml: Riseml, tmp_path: Path, monkeypatch: pytest.M
 
 @pytest.mark.parametrize(("answer", "deleted"), [(True, ["14"]), (False, [])])
 def test_delete_and_prune_ask_on_a_terminal(
-    answer: bool, deleted: list[str], engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+    answer: bool,
+    deleted: list[str],
+    engine: FakeEngine,
+    riseml: Riseml,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     questions: list[str] = []
 
@@ -289,9 +349,17 @@ def test_delete_and_prune_ask_on_a_terminal(
         ("argo", 0, ""),
     ],
 )
-def test_prune_tells_what_else_has_gone(name: str, unused: int, told: str, engine: FakeEngine, riseml: Riseml) -> None:
+def test_prune_tells_what_else_has_gone(
+    name: str, unused: int, told: str, engine: FakeEngine, riseml: Riseml
+) -> None:
     engine.name, engine.unused, engine.runs = name, unused, []
-    assert riseml("prune", "--older-than", "1d").err == f"Nothing ended more than 1d ago.\n{told}"
+    assert (
+        riseml("prune", "--older-than", "1d").err
+        == f"Nothing ended more than 1d ago.\n{told}"
+    )
     engine.calls.clear()
-    assert riseml("prune", "--older-than", "1d", "--dry-run").err == "Nothing ended more than 1d ago.\n"
+    assert (
+        riseml("prune", "--older-than", "1d", "--dry-run").err
+        == "Nothing ended more than 1d ago.\n"
+    )
     assert {call[0] for call in engine.calls} == {"list"}

@@ -17,7 +17,9 @@ TIME = 1_500_000_000
 
 
 @pytest.fixture
-def volumes(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def volumes(
+    engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """The volumes of the engine, and a project that has left something there."""
     monkeypatch.setenv("TZ", "UTC")
     engine.volumes = tmp_path / "volumes"
@@ -36,14 +38,36 @@ def volumes(engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_listing(volumes: Path, riseml: Riseml) -> None:
     rows = "MODIFIED                       SIZE NAME\n"
     time = "2017-07-14 02:40:00 "
-    assert riseml("ls", "output://~").out == f"{rows}{time}            DIR 14/\n{time}            DIR 15/\n"
-    assert riseml("ls", "output://~/14").out == f"{rows}{time}              5 model.pt\n"
-    assert riseml("ls", "-a", "output://~/14").out.splitlines()[1] == f"{time}            DIR .riseml/"
-    assert riseml("ls", "output://paul/toaster-net/14/model.pt", "-o", "name").out == "model.pt\n"
-    assert riseml("ls", "output://~/15/1", "--no-headers").out == f"{time}              5 b c\n"
-    assert riseml("ls", "output://~/14", "-o", "csv").out == f"MODIFIED,SIZE,NAME\n{time.strip()},5,model.pt\n"
+    assert (
+        riseml("ls", "output://~").out
+        == f"{rows}{time}            DIR 14/\n{time}            DIR 15/\n"
+    )
+    assert (
+        riseml("ls", "output://~/14").out == f"{rows}{time}              5 model.pt\n"
+    )
+    assert (
+        riseml("ls", "-a", "output://~/14").out.splitlines()[1]
+        == f"{time}            DIR .riseml/"
+    )
+    assert (
+        riseml("ls", "output://paul/toaster-net/14/model.pt", "-o", "name").out
+        == "model.pt\n"
+    )
+    assert (
+        riseml("ls", "output://~/15/1", "--no-headers").out
+        == f"{time}              5 b c\n"
+    )
+    assert (
+        riseml("ls", "output://~/14", "-o", "csv").out
+        == f"MODIFIED,SIZE,NAME\n{time.strip()},5,model.pt\n"
+    )
     assert json.loads(riseml("ls", "output://~/14", "-o", "json").out) == [
-        {"name": "model.pt", "type": "file", "size": 5, "modified": "2017-07-14T02:40:00Z"}
+        {
+            "name": "model.pt",
+            "type": "file",
+            "size": 5,
+            "modified": "2017-07-14T02:40:00Z",
+        }
     ]
     said = riseml("ls", "output://~/16")
     assert (said.status, said.out) == (4, "")
@@ -56,14 +80,27 @@ def test_listing(volumes: Path, riseml: Riseml) -> None:
 def test_copying(volumes: Path, riseml: Riseml) -> None:
     said = riseml("cp", "output://~/14", "mine")
     assert (said.status, said.out) == (0, "")
-    assert said.err == "Copying output://paul/toaster-net/14/model.pt to mine\nCopied 1 file, 5 B.\n"
-    assert riseml("cp", "output://~/14", ".").err.endswith("to ./model.pt\nCopied 1 file, 5 B.\n")
+    assert (
+        said.err
+        == "Copying output://paul/toaster-net/14/model.pt to mine\nCopied 1 file, 5 B.\n"
+    )
+    assert riseml("cp", "output://~/14", ".").err.endswith(
+        "to ./model.pt\nCopied 1 file, 5 B.\n"
+    )
     assert riseml("cp", "mine", "model.pt", "data://sets").status == 0
-    assert sorted(each.name for each in (volumes / "data/sets").iterdir()) == ["mine", "model.pt"]
+    assert sorted(each.name for each in (volumes / "data/sets").iterdir()) == [
+        "mine",
+        "model.pt",
+    ]
     again = riseml("cp", "mine", "model.pt", "data://sets")
-    assert again.err == "Copied 0 files, 0 B; 2 files left alone, they were there already.\n"
+    assert (
+        again.err
+        == "Copied 0 files, 0 B; 2 files left alone, they were there already.\n"
+    )
     assert riseml("cp", "data://sets", "output://~/kept/").status == 0
-    assert (volumes / "output/paul/toaster-net/kept/model.pt").read_text("utf-8") == "12345"
+    assert (volumes / "output/paul/toaster-net/kept/model.pt").read_text(
+        "utf-8"
+    ) == "12345"
 
 
 def test_a_copy_that_is_cut_off_says_how_to_go_on(
@@ -79,7 +116,10 @@ def test_a_copy_that_is_cut_off_says_how_to_go_on(
 
 
 def test_bars_on_a_terminal(
-    volumes: Path, riseml: Riseml, screen: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    volumes: Path,
+    riseml: Riseml,
+    screen: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     screen()
     passed = list[transfer.Copied]()
@@ -98,19 +138,33 @@ def test_bars_on_a_terminal(
 
 
 @pytest.mark.parametrize("answer", [True, False])
-def test_rm_asks_on_a_terminal(volumes: Path, riseml: Riseml, monkeypatch: pytest.MonkeyPatch, *, answer: bool) -> None:
+def test_rm_asks_on_a_terminal(
+    volumes: Path, riseml: Riseml, monkeypatch: pytest.MonkeyPatch, *, answer: bool
+) -> None:
     questions = list[str]()
     monkeypatch.setattr(output, "can_ask", lambda: True)
-    monkeypatch.setattr(output, "ask", lambda question: questions.append(question) or answer)  # type: ignore[func-returns-value]
+
+    def ask(question: str) -> str:
+        questions.append(question)
+        return answer
+
+    monkeypatch.setattr(output, "ask", ask)
     said = riseml("rm", "output://~/14", "output://~/15/1/b\nc")
     place = volumes / "output/paul/toaster-net"
-    assert questions == ["Delete output://paul/toaster-net/14 (2 files, 10 B), output://paul/toaster-net/15/1/b c?"]
+    assert questions == [
+        "Delete output://paul/toaster-net/14 (2 files, 10 B), output://paul/toaster-net/15/1/b c?"
+    ]
     assert (place / "14").exists() == (not answer)
     assert ("Nothing was deleted." in said.err) == (not answer)
-    assert said.out.startswith("deleted output://paul/toaster-net/14 (2 files, 10 B)\n") == answer
+    assert (
+        said.out.startswith("deleted output://paul/toaster-net/14 (2 files, 10 B)\n")
+        == answer
+    )
 
 
-def test_rm_deletes_nothing_where_one_is_not_there(volumes: Path, riseml: Riseml) -> None:
+def test_rm_deletes_nothing_where_one_is_not_there(
+    volumes: Path, riseml: Riseml
+) -> None:
     said = riseml("rm", "output://~/14", "output://~/16", "-y")
     assert (said.status, said.out) == (4, "")
     assert (volumes / "output/paul/toaster-net/14/model.pt").exists()
@@ -120,5 +174,7 @@ def test_the_project_is_needed_for_its_folder(volumes: Path, riseml: Riseml) -> 
     Path("riseml.yml").unlink()
     said = riseml("ls", "output://~")
     assert said.status == 2
-    assert "output://~ is the folder of a project, and no riseml.yml is here" in said.err
+    assert (
+        "output://~ is the folder of a project, and no riseml.yml is here" in said.err
+    )
     assert riseml("ls", "output://paul").status == 0

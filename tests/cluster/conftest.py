@@ -34,15 +34,31 @@ def administrator(api: Api, values: Values) -> Iterator[Api]:
     """Somebody with the ClusterRole `riseml-admin` and nothing else."""
     name = {"name": "riseml-system-test"}
     account = {"kind": "ServiceAccount", **name, "namespace": "default"}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "riseml-admin"}
+    role = {
+        "apiGroup": "rbac.authorization.k8s.io",
+        "kind": "ClusterRole",
+        "name": "riseml-admin",
+    }
     version = "rbac.authorization.k8s.io/v1"
     accounts, bindings = path("serviceaccounts", "default"), path("clusterrolebindings")
-    api.ensure(accounts, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name})
+    api.ensure(
+        accounts, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": name}
+    )
     api.ensure(
         bindings,
-        {"apiVersion": version, "kind": "ClusterRoleBinding", "metadata": name, "roleRef": role, "subjects": [account]},
+        {
+            "apiVersion": version,
+            "kind": "ClusterRoleBinding",
+            "metadata": name,
+            "roleRef": role,
+            "subjects": [account],
+        },
     )
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
+    request = {
+        "apiVersion": "authentication.k8s.io/v1",
+        "kind": "TokenRequest",
+        "spec": {"expirationSeconds": 600},
+    }
     token = api.create(f"{accounts}/{name['name']}/token", request)["status"]["token"]
     yield Api(replace(api.connection, token=token, certificate=None))
     api.delete(f"{bindings}/{name['name']}")

@@ -31,14 +31,23 @@ def build() -> Path:
     if missing:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         subprocess.run(["apt-get", "update", "-qq"], check=True)
-        subprocess.run(["apt-get", "install", "-y", "-qq", *missing], check=True, env=environment)
+        subprocess.run(
+            ["apt-get", "install", "-y", "-qq", *missing], check=True, env=environment
+        )
     version = sha256((MODULE / "go.mod").read_bytes()).hexdigest()[:12]
     folder = CACHE / version
     folder.mkdir(parents=True, exist_ok=True)
     for tool in TOOLS:
         if not (folder / tool).exists():
             part = folder / f"{tool}.part"
-            command = ["go", "build", "-buildvcs=false", "-o", str(part), f"k8s.io/kubernetes/cmd/{tool}"]
+            command = [
+                "go",
+                "build",
+                "-buildvcs=false",
+                "-o",
+                str(part),
+                f"k8s.io/kubernetes/cmd/{tool}",
+            ]
             subprocess.run(command, check=True, cwd=MODULE)
             part.replace(folder / tool)
     return folder
@@ -109,18 +118,32 @@ class _Starter:
 
     def __call__(self, name: str, *command: str) -> None:
         log = self._running.enter_context((self._home / f"{name}.log").open("wb"))
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+        )
         self._processes[name] = process
         self._running.callback(_end, process)
 
     def wait(self, what: str, is_ready: Callable[[], bool]) -> None:
         end = time.monotonic() + _READY
         while not is_ready():
-            gone = next((name for name, process in self._processes.items() if process.poll() is not None), None)
+            gone = next(
+                (
+                    name
+                    for name, process in self._processes.items()
+                    if process.poll() is not None
+                ),
+                None,
+            )
             if gone or time.monotonic() > end:
                 for log in self._home.glob("*.log"):
-                    sys.stderr.write(f"--- {log.name}\n{log.read_text(errors='replace')[-2000:]}\n")
-                sys.exit(f"{what} did not come up" + (f": {gone} has ended" if gone else f" in {_READY:.0f} s"))
+                    sys.stderr.write(
+                        f"--- {log.name}\n{log.read_text(errors='replace')[-2000:]}\n"
+                    )
+                sys.exit(
+                    f"{what} did not come up"
+                    + (f": {gone} has ended" if gone else f" in {_READY:.0f} s")
+                )
             time.sleep(0.3)
 
 
@@ -145,21 +168,31 @@ def _ports(count: int) -> list[int]:
 def _certificates(home: Path) -> None:
     """Make an authority and what it signs: the server, an administrator, the controllers."""
     _openssl(
-        home, "req -x509 -newkey rsa:2048 -nodes -days 30 -keyout ca.key -out ca.crt -subj /CN=riseml-control-plane"
+        home,
+        "req -x509 -newkey rsa:2048 -nodes -days 30 -keyout ca.key -out ca.crt -subj /CN=riseml-control-plane",
     )
     for name, subject in (
         ("server", "/CN=kube-apiserver"),
         ("admin", "/O=system:masters/CN=admin"),
         ("manager", "/CN=system:kube-controller-manager"),
     ):
-        (home / f"{name}.ext").write_text("subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n")
-        _openssl(home, f"req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj {subject}")
-        signed = f"-CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile {name}.ext"
+        (home / f"{name}.ext").write_text(
+            "subjectAltName=IP:127.0.0.1\nextendedKeyUsage=serverAuth,clientAuth\n"
+        )
+        _openssl(
+            home,
+            f"req -newkey rsa:2048 -nodes -keyout {name}.key -out {name}.csr -subj {subject}",
+        )
+        signed = (
+            f"-CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile {name}.ext"
+        )
         _openssl(home, f"x509 -req -in {name}.csr -out {name}.crt {signed}")
 
 
 def _openssl(home: Path, arguments: str) -> None:
-    subprocess.run(["openssl", *arguments.split()], check=True, cwd=home, capture_output=True)
+    subprocess.run(
+        ["openssl", *arguments.split()], check=True, cwd=home, capture_output=True
+    )
 
 
 def _kubeconfig(home: Path, name: str, server: str) -> None:
@@ -194,7 +227,9 @@ def main(command: Sequence[str]) -> int:
         tempfile.TemporaryDirectory(prefix="riseml-control-plane-") as home,
         control_plane(tools, Path(home)) as kubeconfig,
     ):
-        return subprocess.run(command, check=False, env={**os.environ, "KUBECONFIG": str(kubeconfig)}).returncode
+        return subprocess.run(
+            command, check=False, env={**os.environ, "KUBECONFIG": str(kubeconfig)}
+        ).returncode
 
 
 if __name__ == "__main__":

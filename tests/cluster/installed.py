@@ -13,7 +13,11 @@ from riseml.cluster.api import Api, Object, path
 from riseml.cluster.values import parse
 from tests.cluster.place import wait_until
 
-REGISTRY, IMAGE, USER = "10.244.0.1:5000", "localhost/buildkit:1", f"system-test-{os.getpid()}"
+REGISTRY, IMAGE, USER = (
+    "10.244.0.1:5000",
+    "localhost/buildkit:1",
+    f"system-test-{os.getpid()}",
+)
 PLACE = f"riseml-{USER}"
 TEXT = f"""
 storage:
@@ -34,7 +38,9 @@ cat /tmp/riseml/image
 
 def build(api: Api, name: str, image: str) -> str:
     """Build an image of a moment with the certificate of the user, in a pod of this name; return its digest."""
-    script = _BUILD.format(base=f"{REGISTRY}/base:1", now=time.time(), script=templating.read("build.sh"))
+    script = _BUILD.format(
+        base=f"{REGISTRY}/base:1", now=time.time(), script=templating.read("build.sh")
+    )
     phase, log = run(api, name, script, image)
     assert phase == "Succeeded", log
     built = log.splitlines()[-1]
@@ -47,7 +53,11 @@ def run(api: Api, name: str, script: str, image: str = "") -> tuple[str, str]:
     pods = path("pods", PLACE)
     api.create(pods, pod(name, script, image))
     ended = ("Succeeded", "Failed")
-    wait_until(lambda: api.get(f"{pods}/{name}")["status"]["phase"] in ended, 120, f"the pod {name}")
+    wait_until(
+        lambda: api.get(f"{pods}/{name}")["status"]["phase"] in ended,
+        120,
+        f"the pod {name}",
+    )
     log: bytes = api.open(f"{pods}/{name}/log").read()
     return api.get(f"{pods}/{name}")["status"]["phase"], log.decode()
 

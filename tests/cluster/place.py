@@ -53,13 +53,33 @@ class Place:
         ensure(self.core.create_namespaced_service_account, self.namespace, name)
         ensure(self.core.create_namespaced_secret, self.namespace, _token())
         rules = [
-            {"apiGroups": ["argoproj.io"], "resources": ["workflowtaskresults"], "verbs": ["create", "patch"]},
+            {
+                "apiGroups": ["argoproj.io"],
+                "resources": ["workflowtaskresults"],
+                "verbs": ["create", "patch"],
+            },
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete"]},
         ]
-        ensure(self.rights.create_namespaced_role, self.namespace, {**name, "rules": rules})
-        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "riseml-job"}
-        who = [{"kind": "ServiceAccount", "name": "riseml-job", "namespace": self.namespace}]
-        ensure(self.rights.create_namespaced_role_binding, self.namespace, {**name, "roleRef": role, "subjects": who})
+        ensure(
+            self.rights.create_namespaced_role, self.namespace, {**name, "rules": rules}
+        )
+        role = {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "Role",
+            "name": "riseml-job",
+        }
+        who = [
+            {
+                "kind": "ServiceAccount",
+                "name": "riseml-job",
+                "namespace": self.namespace,
+            }
+        ]
+        ensure(
+            self.rights.create_namespaced_role_binding,
+            self.namespace,
+            {**name, "roleRef": role, "subjects": who},
+        )
         ensure(self.core.create_namespaced_service, self.namespace, _service())
         ensure(self.core.create_namespaced_pod, self.namespace, _store_pod())
         wait_until(lambda: self._phase("store") == "Running", 60, "the store")
@@ -69,10 +89,27 @@ class Place:
         modes = ["ReadWriteMany"]
         volume = f"{self.namespace}-{claim}"
         owner = {"namespace": self.namespace, "name": claim}
-        folder = {"path": f"{_FOLDER}/{self.namespace}/{claim}", "type": "DirectoryOrCreate"}
-        spec = {"capacity": size, "accessModes": modes, "claimRef": owner, "hostPath": folder, "storageClassName": ""}
-        ensure(self.core.create_persistent_volume, {"metadata": {"name": volume}, "spec": spec})
-        asked = {"accessModes": modes, "resources": {"requests": size}, "volumeName": volume, "storageClassName": ""}
+        folder = {
+            "path": f"{_FOLDER}/{self.namespace}/{claim}",
+            "type": "DirectoryOrCreate",
+        }
+        spec = {
+            "capacity": size,
+            "accessModes": modes,
+            "claimRef": owner,
+            "hostPath": folder,
+            "storageClassName": "",
+        }
+        ensure(
+            self.core.create_persistent_volume,
+            {"metadata": {"name": volume}, "spec": spec},
+        )
+        asked = {
+            "accessModes": modes,
+            "resources": {"requests": size},
+            "volumeName": volume,
+            "storageClassName": "",
+        }
         ensure(
             self.core.create_namespaced_persistent_volume_claim,
             self.namespace,
@@ -91,7 +128,13 @@ class Place:
     def run_in(self, pod: str, container: str, command: list[str]) -> str:
         """Run a command in a pod and return what it wrote."""
         connect = self.core.connect_get_namespaced_pod_exec
-        wanted = {"container": container, "command": command, "stdout": True, "stderr": True, "_preload_content": False}
+        wanted = {
+            "container": container,
+            "command": command,
+            "stdout": True,
+            "stderr": True,
+            "_preload_content": False,
+        }
         channel: Any = stream(connect, pod, self.namespace, **wanted)
         try:
             channel.run_forever(timeout=60)
@@ -103,14 +146,22 @@ class Place:
         """Run a document; one that has its name is replaced."""
         name = document["metadata"]["name"]
         self._delete(name)
-        self.objects.create_namespaced_custom_object(*WORKFLOWS, self.namespace, "workflows", document)
+        self.objects.create_namespaced_custom_object(
+            *WORKFLOWS, self.namespace, "workflows", document
+        )
         return Run(self, name)
 
     def _delete(self, name: str) -> None:
         run = Run(self, name)
         if run.exists():
-            self.objects.delete_namespaced_custom_object(*WORKFLOWS, self.namespace, "workflows", name)
-            wait_until(lambda: not run.exists() and not run.pods(), 90, f"the end of the former {name}")
+            self.objects.delete_namespaced_custom_object(
+                *WORKFLOWS, self.namespace, "workflows", name
+            )
+            wait_until(
+                lambda: not run.exists() and not run.pods(),
+                90,
+                f"the end of the former {name}",
+            )
 
     def limit_pods(self, count: int | None) -> None:
         """Let a quota allow no more than `count` pods, or take it away."""
@@ -120,7 +171,9 @@ class Place:
         quota = {"metadata": {"name": "pods"}, "spec": {"hard": {"pods": str(count)}}}
         ensure(self.core.create_namespaced_resource_quota, self.namespace, quota)
         read = self.core.read_namespaced_resource_quota
-        wait_until(lambda: bool(read("pods", self.namespace).status.hard), 30, "the quota")
+        wait_until(
+            lambda: bool(read("pods", self.namespace).status.hard), 30, "the quota"
+        )
 
 
 class Run:
@@ -152,9 +205,15 @@ class Run:
         """Return its pods, or those of one experiment."""
         selector = f"workflows.argoproj.io/workflow={self.name}"
         selector += f",{labels.EXPERIMENT}={sub}" if sub else ""
-        return list(self.place.core.list_namespaced_pod(self.place.namespace, label_selector=selector).items)
+        return list(
+            self.place.core.list_namespaced_pod(
+                self.place.namespace, label_selector=selector
+            ).items
+        )
 
-    def until(self, done: Callable[["Run"], bool], seconds: float = 90, what: str = "") -> None:
+    def until(
+        self, done: Callable[["Run"], bool], seconds: float = 90, what: str = ""
+    ) -> None:
         """Wait until something holds for it."""
         wait_until(lambda: done(self), seconds, f"{self.name} {what}")
 
@@ -162,7 +221,9 @@ class Run:
         """Wait until the node whose name ends so has one of the phases, and a message that holds a text."""
         self.until(
             lambda run: any(
-                node["name"].endswith(ending) and node["phase"] in phases and message in node.get("message", "")
+                node["name"].endswith(ending)
+                and node["phase"] in phases
+                and message in node.get("message", "")
                 for node in run.nodes()
             ),
             what=f"{ending} {phases} {message}",
@@ -170,7 +231,11 @@ class Run:
 
     def until_ended(self, seconds: float = 180) -> None:
         """Wait until Argo says that it has ended."""
-        self.until(lambda run: bool(run.document().get("status", {}).get("finishedAt")), seconds, "to end")
+        self.until(
+            lambda run: bool(run.document().get("status", {}).get("finishedAt")),
+            seconds,
+            "to end",
+        )
 
     def mark_killed(self, *subs: str) -> None:
         """Write down that experiments (`*`: all) are killed from now on."""
@@ -187,12 +252,18 @@ class Run:
         """End the main containers of one experiment's pods with SIGTERM."""
         for pod in self.pods(sub):
             if pod.status.phase == "Running":
-                self.place.run_in(pod.metadata.name, "main", ["/var/run/argo/argoexec", "kill", "15", "1"])
+                self.place.run_in(
+                    pod.metadata.name,
+                    "main",
+                    ["/var/run/argo/argoexec", "kill", "15", "1"],
+                )
 
     def delete_pods(self, sub: str) -> None:
         """Delete the pods of one experiment."""
         for pod in self.pods(sub):
-            self.place.core.delete_namespaced_pod(pod.metadata.name, self.place.namespace)
+            self.place.core.delete_namespaced_pod(
+                pod.metadata.name, self.place.namespace
+            )
 
     def _patch(self, body: dict[str, Any]) -> None:
         patch = self.place.objects.patch_namespaced_custom_object
@@ -231,13 +302,32 @@ def _token() -> dict[str, Any]:
 
 
 def _service() -> dict[str, Any]:
-    spec = {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": {labels.GANG: "true"}}
+    spec = {
+        "clusterIP": "None",
+        "publishNotReadyAddresses": True,
+        "selector": {labels.GANG: "true"},
+    }
     return {"metadata": {"name": labels.SUBDOMAIN}, "spec": spec}
 
 
 def _store_pod() -> dict[str, Any]:
-    mounts = [{"name": "store", "mountPath": "/store"}, {"name": "output", "mountPath": "/output"}]
-    volumes = [{"name": n, "persistentVolumeClaim": {"claimName": f"riseml-{n}"}} for n in ("store", "output")]
-    container = {"name": "store", "image": IMAGE, "command": ["sleep", "infinity"], "volumeMounts": mounts}
-    spec = {"containers": [container], "volumes": volumes, "terminationGracePeriodSeconds": 0}
+    mounts = [
+        {"name": "store", "mountPath": "/store"},
+        {"name": "output", "mountPath": "/output"},
+    ]
+    volumes = [
+        {"name": n, "persistentVolumeClaim": {"claimName": f"riseml-{n}"}}
+        for n in ("store", "output")
+    ]
+    container = {
+        "name": "store",
+        "image": IMAGE,
+        "command": ["sleep", "infinity"],
+        "volumeMounts": mounts,
+    }
+    spec = {
+        "containers": [container],
+        "volumes": volumes,
+        "terminationGracePeriodSeconds": 0,
+    }
     return {"metadata": {"name": "store"}, "spec": spec}

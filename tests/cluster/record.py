@@ -18,7 +18,14 @@ Complaint = Callable[[str, Outcome, Outcome], None]
 FOLDER = Path(__file__).parent.parent / "fixtures" / "argo"
 _LONG = 400  # characters of a script that are kept: neither status nor the interpreter looks further
 _WIDTH = 150
-_UNTOLD = ("uid", "resourceVersion", "managedFields", "generation", "selfLink", "namespace")
+_UNTOLD = (
+    "uid",
+    "resourceVersion",
+    "managedFields",
+    "generation",
+    "selfLink",
+    "namespace",
+)
 _TRACES = "workflows.argoproj.io/trace-id"
 
 
@@ -33,7 +40,9 @@ def outcome(document: Mapping[str, Any]) -> Outcome:
 
 def _line(told: status.ExperimentStatus | status.JobStatus) -> str:
     # How a peer ended is chance: by itself, or because its pod was deleted.
-    code = "" if told.exit_code is None or told.reason == "PEER" else str(told.exit_code)
+    code = (
+        "" if told.exit_code is None or told.reason == "PEER" else str(told.exit_code)
+    )
     guilty = (getattr(told, "guilty", None) or "").removeprefix(f"{told.id}.")
     if guilty.startswith(told.id.partition(".")[0]):
         guilty = guilty.rpartition(".")[2]  # a job of the run itself
@@ -67,7 +76,9 @@ def phases(document: Mapping[str, Any]) -> dict[str, str]:
     """Return the phase of every node by its name below the Workflow's."""
     name = document["metadata"]["name"]
     nodes = document.get("status", {}).get("nodes", {}).values()
-    return {node["name"].removeprefix(name).lstrip("."): node["phase"] for node in nodes}
+    return {
+        node["name"].removeprefix(name).lstrip("."): node["phase"] for node in nodes
+    }
 
 
 def complain(what: str, wanted: Outcome, found: Outcome) -> None:
@@ -92,7 +103,14 @@ def play(
         document = run.document()
         told = {key: document[key] for key in ("metadata", "status")}
         shutdown = document["spec"].get("shutdown")
-        notes.append({"moment": moment, "expect": _told(wanted), "shutdown": shutdown, **sanitised(told)})
+        notes.append(
+            {
+                "moment": moment,
+                "expect": _told(wanted),
+                "shutdown": shutdown,
+                **sanitised(told),
+            }
+        )
         check(f"{run.name} {moment}", wanted, document)
 
     scenario.act(place, run, note)
@@ -103,7 +121,11 @@ def play(
 
 
 def _told(wanted: Outcome) -> dict[str, Any]:
-    told = {"state": wanted.state, "experiments": list(wanted.experiments), "jobs": list(wanted.jobs)}
+    told = {
+        "state": wanted.state,
+        "experiments": list(wanted.experiments),
+        "jobs": list(wanted.jobs),
+    }
     return {**told, "members": list(wanted.members)} if wanted.members else told
 
 
@@ -112,7 +134,9 @@ def record(place: Place, name: str, number: int) -> None:
     scenario = SCENARIOS[name]
     document, notes = play(place, scenario, number)
     seen = [phases(document)]
-    seen += [phases(play(place, scenario, number + i)[0]) for i in range(1, scenario.repeats)]
+    seen += [
+        phases(play(place, scenario, number + i)[0]) for i in range(1, scenario.repeats)
+    ]
     recording = {
         "scenario": name,
         "expect": _told(scenario.outcome),
@@ -131,9 +155,16 @@ def laid_out(value: Any, margin: str = "") -> str:
         return line
     inner = margin + " "
     if isinstance(value, dict):
-        parts = [f"{inner}{json.dumps(key)}: {laid_out(value[key], inner)}" for key in sorted(value)]
+        parts = [
+            f"{inner}{json.dumps(key)}: {laid_out(value[key], inner)}"
+            for key in sorted(value)
+        ]
         return "{\n" + ",\n".join(parts) + f"\n{margin}}}"
-    return "[\n" + ",\n".join(inner + laid_out(item, inner) for item in value) + f"\n{margin}]"
+    return (
+        "[\n"
+        + ",\n".join(inner + laid_out(item, inner) for item in value)
+        + f"\n{margin}]"
+    )
 
 
 def main(names: list[str]) -> None:

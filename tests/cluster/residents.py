@@ -18,8 +18,15 @@ from riseml.cluster.namespace_objects import Offer
 from riseml.cluster.users import User, Users
 from tests.cluster.place import wait_until
 
-FOLDER = {"hostPath": {"path": "/var/lib/riseml-recordings/{namespace}/{claim}", "type": "DirectoryOrCreate"}}
-OFFER = Offer(image="localhost/base:1", volumes=FOLDER, target={"git_image": "localhost/base:1"})
+FOLDER = {
+    "hostPath": {
+        "path": "/var/lib/riseml-recordings/{namespace}/{claim}",
+        "type": "DirectoryOrCreate",
+    }
+}
+OFFER = Offer(
+    image="localhost/base:1", volumes=FOLDER, target={"git_image": "localhost/base:1"}
+)
 DRY = {"dryRun": "All"}
 
 _DEFINITIONS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
@@ -28,9 +35,17 @@ _MERGE, _JSON = "application/merge-patch+json", "application/json"
 
 def define_argo(api: Api) -> None:
     """Let a cluster without Argo know the kinds whose rights are tried."""
-    for plural, kind in (("workflows", "Workflow"), ("workflowtaskresults", "WorkflowTaskResult")):
+    for plural, kind in (
+        ("workflows", "Workflow"),
+        ("workflowtaskresults", "WorkflowTaskResult"),
+    ):
         schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-        version = {"name": "v1alpha1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+        version = {
+            "name": "v1alpha1",
+            "served": True,
+            "storage": True,
+            "schema": {"openAPIV3Schema": schema},
+        }
         body = {
             "apiVersion": "apiextensions.k8s.io/v1",
             "kind": "CustomResourceDefinition",
@@ -54,14 +69,22 @@ def leave(api: Api, namespace: str) -> None:
 
 def wait_until_gone(api: Api, namespace: str) -> None:
     """Wait until a namespace is gone; another user of this name could not be made before."""
-    wait_until(lambda: api.find(path("namespaces", None, namespace)) is None, 120, f"{namespace} to go")
+    wait_until(
+        lambda: api.find(path("namespaces", None, namespace)) is None,
+        120,
+        f"{namespace} to go",
+    )
 
 
 def make(users: Users, name: str) -> User:
     """Make a user, or make one whole that an earlier test has left; one that is going is waited for."""
     at = path("namespaces", None, f"riseml-{name}")
     end = time.monotonic() + 90
-    while (found := users.api.find(at)) and "deletionTimestamp" in found["metadata"] and time.monotonic() < end:
+    while (
+        (found := users.api.find(at))
+        and "deletionTimestamp" in found["metadata"]
+        and time.monotonic() < end
+    ):
         time.sleep(0.5)
     return users.update(name) if found else users.create(name, f"{name}@example.com")
 
@@ -71,7 +94,9 @@ class Caller:
 
     def __init__(self, connection: Connection) -> None:
         self.connection, self._api = connection, Api(connection)
-        self._pool = urllib3.PoolManager(ssl_context=self._api.tls, retries=False, timeout=20.0)
+        self._pool = urllib3.PoolManager(
+            ssl_context=self._api.tls, retries=False, timeout=20.0
+        )
 
     def ask(
         self,
@@ -84,14 +109,23 @@ class Caller:
         kind = _MERGE if method == "PATCH" else _JSON
         told = {**self._api.headers, "Content-Type": kind, **(headers or {})}
         data = None if body is None else json.dumps(body).encode()
-        response = self._pool.request(method, self.connection.server + at, body=data, headers=told)
+        response = self._pool.request(
+            method, self.connection.server + at, body=data, headers=told
+        )
         try:
             message = str(json.loads(response.data).get("message", ""))
         except ValueError:
             message = response.data[:200].decode(errors="replace")
         return response.status, message
 
-    def may(self, verb: str, at: str, name: str, subresource: str = "", body: Mapping[str, Any] | None = None) -> bool:
+    def may(
+        self,
+        verb: str,
+        at: str,
+        name: str,
+        subresource: str = "",
+        body: Mapping[str, Any] | None = None,
+    ) -> bool:
         """Whether a verb gets past the question of rights; `at` is the list."""
         one = f"{at}/{name}" + (f"/{subresource}" if subresource else "")
         dry = "?dryRun=All"
@@ -105,7 +139,9 @@ class Caller:
             "delete": ("DELETE", one + dry),
             "deletecollection": ("DELETE", at + dry),
         }[verb]
-        status, message = self.ask(method, where, body if body is not None else {} if method != "GET" else None)
+        status, message = self.ask(
+            method, where, body if body is not None else {} if method != "GET" else None
+        )
         assert status != 401, message
         return not (status == 403 and "cannot " in message)
 
@@ -113,4 +149,8 @@ class Caller:
 def caller(user: User, server: str = "") -> Caller:
     """Return a user with the key."""
     found = keys.decode(user.key)
-    return Caller(found if not server else Connection(server, found.authority, found.token, namespace=found.namespace))
+    return Caller(
+        found
+        if not server
+        else Connection(server, found.authority, found.token, namespace=found.namespace)
+    )

@@ -13,11 +13,22 @@ from typing import Any, cast
 from riseml import labels
 from riseml.compiler import compile_workflow
 from riseml.frameworks import mpi, tensorflow
-from riseml.plan import Build, Experiment, ExperimentSet, Job, Origin, Resources, Retries, Target
+from riseml.plan import (
+    Build,
+    Experiment,
+    ExperimentSet,
+    Job,
+    Origin,
+    Resources,
+    Retries,
+    Target,
+)
 from riseml.schema.resources import Workers
 from tests.cluster.place import IMAGE, PROJECT, Place, Run
 
-MPI_IMAGE = os.environ.get("RISEML_TEST_MPI_IMAGE", "localhost/mpi:1")  # IMAGE with openmpi-bin and python3-mpi4py
+MPI_IMAGE = os.environ.get(
+    "RISEML_TEST_MPI_IMAGE", "localhost/mpi:1"
+)  # IMAGE with openmpi-bin and python3-mpi4py
 Document = dict[str, Any]
 Note = Callable[[str, "Outcome"], None]
 
@@ -62,7 +73,9 @@ class Outcome:
     state: str
     experiments: tuple[str, ...]
     jobs: tuple[str, ...] = ()
-    members: tuple[str, ...] = ()  # the jobs of the first experiment, where it has several
+    members: tuple[
+        str, ...
+    ] = ()  # the jobs of the first experiment, where it has several
 
 
 @dataclass(frozen=True)
@@ -96,8 +109,12 @@ class Scenario:
             "concurrency": self.concurrency,
             **self.plan,
         }
-        origin = Origin("me", number, revision, build=Build(f"key-{number}", ("hello.py",)))
-        document = compile_workflow(ExperimentSet(**values), origin, Target(git_image=IMAGE, build_image=IMAGE))
+        origin = Origin(
+            "me", number, revision, build=Build(f"key-{number}", ("hello.py",))
+        )
+        document = compile_workflow(
+            ExperimentSet(**values), origin, Target(git_image=IMAGE, build_image=IMAGE)
+        )
         self.edit(document)
         return document
 
@@ -107,7 +124,9 @@ _INSTALL = {"install": ("pip install x",)}
 
 def template(document: Document, name: str) -> Document:
     """Return a template of a document."""
-    return cast("Document", next(t for t in document["spec"]["templates"] if t["name"] == name))
+    return cast(
+        "Document", next(t for t in document["spec"]["templates"] if t["name"] == name)
+    )
 
 
 def one(line: str, *members: str) -> Outcome:
@@ -132,16 +151,26 @@ def gang(worker: int = 3, ps: int = 1, **plan: Any) -> dict[str, Any]:
     """Return what plans a distributed TensorFlow: a master, `worker` - 1 workers and parameter servers."""
     options = tensorflow.Options(
         version="2.16.1",
-        distributed=tensorflow.Distributed(worker=tensorflow.Role(worker), ps=tensorflow.Role(ps)),
+        distributed=tensorflow.Distributed(
+            worker=tensorflow.Role(worker), ps=tensorflow.Role(ps)
+        ),
     )
     job = Job("train", plan.pop("run", ()), Resources(Decimal("0.05"), 32_000_000))
-    return {"framework": "tensorflow", "jobs": tensorflow.distribute(job, options, IMAGE), **plan}
+    return {
+        "framework": "tensorflow",
+        "jobs": tensorflow.distribute(job, options, IMAGE),
+        **plan,
+    }
 
 
 def ranks(*run: str) -> dict[str, Any]:
     """Return what plans two workers of two processes each, in an image that has Open MPI and mpi4py."""
     job = Job("train", run, Resources(Decimal("0.1"), 64_000_000))
-    return {"framework": "mpi", "image": MPI_IMAGE, "jobs": mpi.ranks(job, Workers(2, 2))}
+    return {
+        "framework": "mpi",
+        "image": MPI_IMAGE,
+        "jobs": mpi.ranks(job, Workers(2, 2)),
+    }
 
 
 def _meeting(then: str) -> tuple[str, ...]:
@@ -151,7 +180,11 @@ def _meeting(then: str) -> tuple[str, ...]:
 
 def _by_job(**lines: str) -> str:
     """Return a line that does something else in each job; `others` in the rest."""
-    cases = " ".join(f"{job.replace('_', '.')}) {line};;" for job, line in lines.items() if job != "others")
+    cases = " ".join(
+        f"{job.replace('_', '.')}) {line};;"
+        for job, line in lines.items()
+        if job != "others"
+    )
     return f'case "$RISEML_JOB" in {cases} *) {lines.get("others", "sleep 300")};; esac'
 
 
@@ -159,7 +192,10 @@ def _until_met(run: Run, *subs: str) -> None:
     for sub in subs or ("1",):
         for task in ("master", "worker-1", "worker-2", "ps"):
             run.until_node(f"sub:{sub}).{task}", "Running")
-    run.until(lambda run: all(pod.status.phase == "Running" for pod in run.pods()), what="to run")
+    run.until(
+        lambda run: all(pod.status.phase == "Running" for pod in run.pods()),
+        what="to run",
+    )
     time.sleep(5)  # until the jobs have met
 
 
@@ -191,7 +227,10 @@ def _kill_9(job: str) -> Callable[[Place, Run, Note], None]:
 def _watch_grid(place: Place, run: Run, note: Note) -> None:
     run.until_node("sub:1).master", "Running")
     waits = "CREATED CONCURRENCY"
-    note("first", Outcome("RUNNING", ("RUNNING", waits, waits, waits), members=("RUNNING",) * 4))
+    note(
+        "first",
+        Outcome("RUNNING", ("RUNNING", waits, waits, waits), members=("RUNNING",) * 4),
+    )
 
 
 def _ask_too_much(document: Document) -> None:
@@ -266,12 +305,17 @@ def _evict(place: Place, run: Run, note: Note) -> None:
     run.until_node(".train", "Running")
     for pod in run.pods():
         name = pod.metadata.name
-        place.core.create_namespaced_pod_eviction(name, place.namespace, {"metadata": {"name": name}})
+        place.core.create_namespaced_pod_eviction(
+            name, place.namespace, {"metadata": {"name": name}}
+        )
 
 
 def _watch_slot(place: Place, run: Run, note: Note) -> None:
     run.until_node("sub:1).train", "Running")
-    note("first", Outcome("RUNNING", ("RUNNING", "CREATED CONCURRENCY", "CREATED CONCURRENCY")))
+    note(
+        "first",
+        Outcome("RUNNING", ("RUNNING", "CREATED CONCURRENCY", "CREATED CONCURRENCY")),
+    )
 
 
 def _lock(document: Document) -> None:
@@ -319,7 +363,12 @@ def _limit_memory(document: Document) -> None:
 
 def _add_sidecar(script: str) -> Callable[[Document], None]:
     def edit(document: Document) -> None:
-        sidecar = {"name": "tensorboard", "image": IMAGE, "command": ["sh", "-c"], "args": [script]}
+        sidecar = {
+            "name": "tensorboard",
+            "image": IMAGE,
+            "command": ["sh", "-c"],
+            "args": [script],
+        }
         template(document, "train")["sidecars"] = [sidecar]
 
     return edit
@@ -331,9 +380,13 @@ def _build_by(script: str) -> Callable[[Document], None]:
     def edit(document: Document) -> None:
         build = template(document, "build")
         build["container"]["args"] = [script]
-        known = {volume["name"] for volume in document["spec"]["volumes"]} - {"certificates"}
+        known = {volume["name"] for volume in document["spec"]["volumes"]} - {
+            "certificates"
+        }
         mounts = build["container"]["volumeMounts"]
-        build["container"]["volumeMounts"] = [mount for mount in mounts if mount["name"] in known]
+        build["container"]["volumeMounts"] = [
+            mount for mount in mounts if mount["name"] in known
+        ]
         build.pop("volumes", None)
 
     return edit
@@ -346,7 +399,12 @@ def _watch_build(place: Place, run: Run, note: Note) -> None:
 
 def _watch_tensorboard(place: Place, run: Run, note: Note) -> None:
     run.until_node("sub:2).train", "Running")
-    note("second", Outcome("RUNNING", ("FINISHED COMPLETED 0", "RUNNING"), ("tensorboard RUNNING",)))
+    note(
+        "second",
+        Outcome(
+            "RUNNING", ("FINISHED COMPLETED 0", "RUNNING"), ("tensorboard RUNNING",)
+        ),
+    )
 
 
 def _kill_build(place: Place, run: Run, note: Note) -> None:

@@ -28,7 +28,12 @@ def _mounted(source: dict[str, Any]) -> dict[str, Any]:
     volume = {"name": "foreign", **source}
     container = {"image": "localhost/base:1", "command": ["ls", "/foreign"]}
     mounts = [{"name": "foreign", "mountPath": "/foreign"}]
-    return {"volumes": [volume], "templates": [{"name": "main", "container": {**container, "volumeMounts": mounts}}]}
+    return {
+        "volumes": [volume],
+        "templates": [
+            {"name": "main", "container": {**container, "volumeMounts": mounts}}
+        ],
+    }
 
 
 TRIED = {
@@ -36,16 +41,34 @@ TRIED = {
     "nfs": _mounted({"nfs": {"server": "10.0.0.1", "path": "/"}}),
     "executor's token": _mounted({"secret": {"secretName": _TOKEN}}),
     "API key": _mounted({"secret": {"secretName": _KEY}}),
-    "privileged by patch": _patched(containers=[{"name": "main", "securityContext": {"privileged": True}}]),
+    "privileged by patch": _patched(
+        containers=[{"name": "main", "securityContext": {"privileged": True}}]
+    ),
     "network of the node by patch": _patched(hostNetwork=True),
     "executor's token by patch": _patched(
-        containers=[{"name": "main", "volumeMounts": [{"name": "exec-sa-token", "mountPath": "/foreign"}]}]
+        containers=[
+            {
+                "name": "main",
+                "volumeMounts": [{"name": "exec-sa-token", "mountPath": "/foreign"}],
+            }
+        ]
     ),
-    "account of the user": {"serviceAccountName": "riseml-user", "automountServiceAccountToken": True},
+    "account of the user": {
+        "serviceAccountName": "riseml-user",
+        "automountServiceAccountToken": True,
+    },
     "token of the job's account": _patched(automountServiceAccountToken=True),
     "priority of the system": _patched(priorityClassName="system-node-critical"),
     "request of Argo's agent": {
-        "templates": [{"name": "main", "http": {"url": "https://kubernetes.default.svc/", "insecureSkipVerify": True}}]
+        "templates": [
+            {
+                "name": "main",
+                "http": {
+                    "url": "https://kubernetes.default.svc/",
+                    "insecureSkipVerify": True,
+                },
+            }
+        ]
     },
 }
 
@@ -60,7 +83,10 @@ def api(worker_id: str) -> Iterator[Api]:
 
 
 def _workflow(name: str, **spec: Any) -> dict[str, Any]:
-    main = {"name": "main", "container": {"image": "localhost/base:1", "command": ["true"]}}
+    main = {
+        "name": "main",
+        "container": {"image": "localhost/base:1", "command": ["true"]},
+    }
     whole = {
         "entrypoint": "main",
         "serviceAccountName": "riseml-job",
@@ -88,7 +114,9 @@ def _end(api: Api, document: dict[str, Any]) -> tuple[str, str]:
             break
         time.sleep(0.5)
     nodes = status.get("nodes", {}).values()
-    return str(status.get("phase")), " ".join([status.get("message", ""), *(n.get("message", "") for n in nodes)])
+    return str(status.get("phase")), " ".join(
+        [status.get("message", ""), *(n.get("message", "") for n in nodes)]
+    )
 
 
 @pytest.mark.parametrize("what", TRIED)
@@ -97,7 +125,10 @@ def test_no_pod_starts(what: str, api: Api) -> None:
     phase, message = _end(api, _workflow(name, **TRIED[what]))
     assert phase == "Error" or "forbidden" in message, (phase, message)
     assert "forbidden" in message or "denied" in message
-    pods = api.items(path("pods", api.connection.namespace), labelSelector=f"workflows.argoproj.io/workflow={name}")
+    pods = api.items(
+        path("pods", api.connection.namespace),
+        labelSelector=f"workflows.argoproj.io/workflow={name}",
+    )
     assert list(pods) == []
 
 

@@ -28,19 +28,31 @@ from tests.cluster.place import IMAGE, wait_until
 from tests.contract import cluster
 from tests.contract.bench import Bench
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(500), pytest.mark.xdist_group("durability")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(500),
+    pytest.mark.xdist_group("durability"),
+]
 
 NAMESPACE = "riseml-durable"
 SHOWN = 30.0  # seconds after which state and reason must be shown
 PART = os.environ.get("RISEML_TEST_PART", "")
-disturbs = pytest.mark.skipif(not PART, reason="RISEML_TEST_PART names nothing that stops parts of the cluster")
+disturbs = pytest.mark.skipif(
+    not PART, reason="RISEML_TEST_PART names nothing that stops parts of the cluster"
+)
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Bench:
     folder = tmp_path / "project"
     folder.mkdir()
-    return Bench(cluster.engine(tmp_path / "home", NAMESPACE), folder, IMAGE, 240.0, project="durable")
+    return Bench(
+        cluster.engine(tmp_path / "home", NAMESPACE),
+        folder,
+        IMAGE,
+        240.0,
+        project="durable",
+    )
 
 
 def argo(bench: Bench) -> ArgoEngine:
@@ -53,7 +65,9 @@ def job(bench: Bench, number: int) -> JobStatus:
     return next(each for each in whole.experiments[0].jobs if each.type == "train")
 
 
-def shown(bench: Bench, number: int, state: State, reason: str, seconds: float = SHOWN) -> JobStatus:
+def shown(
+    bench: Bench, number: int, state: State, reason: str, seconds: float = SHOWN
+) -> JobStatus:
     """Return the job once its state and reason are these, which must be in time."""
     said = job(bench, number)
     end = time.monotonic() + seconds
@@ -78,15 +92,30 @@ def there(kind: str, body: Object) -> Iterator[None]:
 
 def limits(**amounts: str) -> Object:
     """Return what containers may have that ask for nothing."""
-    spec = {"limits": [{"type": "Container", "default": amounts, "defaultRequest": dict.fromkeys(amounts, "0")}]}
-    return {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}, "spec": spec}
+    spec = {
+        "limits": [
+            {
+                "type": "Container",
+                "default": amounts,
+                "defaultRequest": dict.fromkeys(amounts, "0"),
+            }
+        ]
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "LimitRange",
+        "metadata": {"name": "small"},
+        "spec": spec,
+    }
 
 
 # What happens to one pod
 
 
 def test_out_of_memory(bench: Bench) -> None:
-    bench.write({"fill.py": "kept = [bytes(range(256)) * 40_000 for _ in range(100)]\n"})
+    bench.write(
+        {"fill.py": "kept = [bytes(range(256)) * 40_000 for _ in range(100)]\n"}
+    )
     with there("limitranges", limits(memory="100Mi")):
         number = bench.train("run: [echo begun, python3 fill.py]").number
         said = shown(bench, number, State.FAILED, "OOM", 60)
@@ -102,14 +131,20 @@ def running(bench: Bench) -> tuple[int, str]:
     number = bench.train("run: [echo begun, sleep 1000]").number
     bench.until_logged(number, "begun")
     bench.until(lambda: job(bench, number).state is State.RUNNING, "it runs")
-    (pod,) = cluster.administrator().items(path("pods", NAMESPACE), labelSelector=f"{labels.WORKFLOW}=durable-{number}")
+    (pod,) = cluster.administrator().items(
+        path("pods", NAMESPACE), labelSelector=f"{labels.WORKFLOW}=durable-{number}"
+    )
     return number, path("pods", NAMESPACE, pod["metadata"]["name"])
 
 
 def test_evicted_for_want_of_memory_on_the_node(bench: Bench) -> None:
     """The pod has the status that a kubelet gives it then until Argo has seen it: no test can bring a node that far."""
     number, pod = running(bench)
-    state = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+    state = {
+        "phase": "Failed",
+        "reason": "Evicted",
+        "message": "The node was low on resource: memory.",
+    }
 
     def seen() -> bool:
         cluster.administrator().patch(f"{pod}/status", {"status": state})
@@ -124,7 +159,10 @@ def test_evicted_for_want_of_memory_on_the_node(bench: Bench) -> None:
 def test_evicted_by_an_administrator(bench: Bench) -> None:
     number, pod = running(bench)
     name = {"name": pod.rpartition("/")[2], "namespace": NAMESPACE}
-    cluster.administrator().create(f"{pod}/eviction", {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": name})
+    cluster.administrator().create(
+        f"{pod}/eviction",
+        {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": name},
+    )
     shown(bench, number, State.FAILED, "DELETED")
     assert bench.log(number).startswith("begun\n")
 
@@ -142,12 +180,24 @@ def test_an_image_that_does_not_exist(bench: Bench) -> None:
 
 
 def test_the_quota_is_exceeded_for_a_while(bench: Bench) -> None:
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}}
+    quota = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "none"},
+        "spec": {"hard": {"pods": "0"}},
+    }
     with there("resourcequotas", quota):
         at = path("resourcequotas", NAMESPACE, "none")
-        wait_until(lambda: "hard" in cluster.administrator().get(at).get("status", {}), 30, "the quota")
+        wait_until(
+            lambda: "hard" in cluster.administrator().get(at).get("status", {}),
+            30,
+            "the quota",
+        )
         number = bench.train("run: echo done").number
-        assert "exceeded quota: none" in shown(bench, number, State.PENDING, "QUOTA").message
+        assert (
+            "exceeded quota: none"
+            in shown(bench, number, State.PENDING, "QUOTA").message
+        )
     bench.wait(number)
     assert bench.log(number) == "done\n"
 
@@ -170,13 +220,30 @@ def on_node(script: str) -> None:
     """Run a script over the folder of all volumes on the node, in a pod of its own, where no rules for users hold."""
     api, pods = cluster.administrator(), path("pods", "default")
     mounts = [{"name": "node", "mountPath": "/node"}]
-    container = {"name": "main", "image": IMAGE, "command": ["sh", "-ec", script], "volumeMounts": mounts}
+    container = {
+        "name": "main",
+        "image": IMAGE,
+        "command": ["sh", "-ec", script],
+        "volumeMounts": mounts,
+    }
     volume = {"name": "node", "hostPath": {"path": "/var/lib/riseml-recordings"}}
     spec = {"containers": [container], "volumes": [volume], "restartPolicy": "Never"}
-    made = api.create(pods, {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "on-node-"}, "spec": spec})
+    made = api.create(
+        pods,
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"generateName": "on-node-"},
+            "spec": spec,
+        },
+    )
     at = path("pods", "default", made["metadata"]["name"])
     try:
-        wait_until(lambda: api.get(at)["status"]["phase"] in {"Succeeded", "Failed"}, 60, "the end of the pod")
+        wait_until(
+            lambda: api.get(at)["status"]["phase"] in {"Succeeded", "Failed"},
+            60,
+            "the end of the pod",
+        )
         assert api.get(at)["status"]["phase"] == "Succeeded"
     finally:
         api.delete(at)
@@ -190,8 +257,13 @@ def test_missing_rights_of_the_executor(bench: Bench) -> None:
         number = bench.train("run: [echo begun, sleep 1]").number
         said = shown(bench, number, State.FAILED, "PLATFORM", 60)
     finally:
-        kept = {key: binding[key] for key in ("apiVersion", "kind", "roleRef", "subjects")}
-        api.ensure(path("rolebindings", NAMESPACE), {**kept, "metadata": {"name": "riseml-job"}})
+        kept = {
+            key: binding[key] for key in ("apiVersion", "kind", "roleRef", "subjects")
+        }
+        api.ensure(
+            path("rolebindings", NAMESPACE),
+            {**kept, "metadata": {"name": "riseml-job"}},
+        )
     assert "workflowtaskresults" in said.message
     assert bench.log(number) == "begun\n"
     assert bench.run("run: echo done").state is State.FINISHED
@@ -201,9 +273,18 @@ def test_no_controller(bench: Bench) -> None:
     """None watches Workflows of this instance id."""
     api, at = cluster.administrator(), path("configmaps", NAMESPACE, "riseml")
     usual = api.get(at)["data"]["target"]
-    api.patch(at, {"data": {"target": json.dumps({**json.loads(usual), "instance": "nobodys"})}})
+    api.patch(
+        at,
+        {"data": {"target": json.dumps({**json.loads(usual), "instance": "nobodys"})}},
+    )
     try:
-        bench = Bench(cluster.engine(bench.folder, NAMESPACE), bench.folder, IMAGE, 240.0, project="durable")
+        bench = Bench(
+            cluster.engine(bench.folder, NAMESPACE),
+            bench.folder,
+            IMAGE,
+            240.0,
+            project="durable",
+        )
         number = bench.train("run: echo never").number
     finally:
         api.patch(at, {"data": {"target": usual}})
@@ -214,7 +295,9 @@ def test_no_controller(bench: Bench) -> None:
     wait_until(lambda: said().reason == "CONTROLLER", SHOWN, "the reason")
     assert "no Argo controller has taken it up" in said().message
     for followed in bench.engine.changes(Id(number=number)):
-        if "no Argo controller" in followed.message:  # who follows it hears of that, too
+        if (
+            "no Argo controller" in followed.message
+        ):  # who follows it hears of that, too
             break
     clear(bench, number)
 
@@ -230,7 +313,9 @@ def clear(bench: Bench, number: int) -> None:
 
 
 def part(what: str, name: str) -> None:
-    subprocess.run([PART, what, name], check=True, timeout=300, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        [PART, what, name], check=True, timeout=300, stdout=subprocess.DEVNULL
+    )
 
 
 @contextmanager
@@ -245,7 +330,9 @@ def without(name: str) -> Iterator[None]:
 
 def counting(bench: Bench, seconds: int) -> int:
     """Start a run that writes a line each second, and wait until it runs."""
-    number = bench.train(f"run: for i in $(seq {seconds}); do echo $i; sleep 1; done").number
+    number = bench.train(
+        f"run: for i in $(seq {seconds}); do echo $i; sleep 1; done"
+    ).number
     bench.until_logged(number, "1\n")
     return number
 
@@ -270,7 +357,9 @@ def test_the_controller_is_away_and_comes_back(bench: Bench) -> None:
     bench.until(lambda: job(bench, number).state is State.RUNNING, "Argo to see it run")
     with without("controller"):
         bench.until(lambda: bench.log(number) == counted(30), "the end of its work")
-        said = shown(bench, number, State.RUNNING, "CONTROLLER", SHOWN + 20)  # it counts from its pod's end
+        said = shown(
+            bench, number, State.RUNNING, "CONTROLLER", SHOWN + 20
+        )  # it counts from its pod's end
         assert "Argo's controller has not noticed" in said.message
         other = bench.train("run: echo later").number
     assert bench.wait(number).state is State.FINISHED
@@ -316,8 +405,14 @@ def riseml(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     }
     settings.write_text(json.dumps(content), "utf-8")
     command = [str(Path(sys.executable).with_name("riseml")), *arguments]
-    env = {**os.environ, "RISEML_CONFIG": str(settings), "RISEML_HOME": str(folder / "home")}
-    return subprocess.run(command, capture_output=True, text=True, env=env, timeout=60, check=False)
+    env = {
+        **os.environ,
+        "RISEML_CONFIG": str(settings),
+        "RISEML_HOME": str(folder / "home"),
+    }
+    return subprocess.run(
+        command, capture_output=True, text=True, env=env, timeout=60, check=False
+    )
 
 
 @disturbs

@@ -29,7 +29,11 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> ArgoEngine:
 
 @pytest.fixture
 def pod(engine: ArgoEngine) -> Iterator[str]:
-    container = {"name": "main", "image": IMAGE, "command": ["sh", "-c", f"mkdir /tmp/s; cd /tmp/s; {SERVE}"]}
+    container = {
+        "name": "main",
+        "image": IMAGE,
+        "command": ["sh", "-c", f"mkdir /tmp/s; cd /tmp/s; {SERVE}"],
+    }
     spec = {
         "containers": [container],
         "restartPolicy": "Never",
@@ -38,10 +42,16 @@ def pod(engine: ArgoEngine) -> Iterator[str]:
     }
     pods = path("pods", engine.namespace)
     engine.api.delete(f"{pods}/{NAME}")
-    wait_until(lambda: engine.api.find(f"{pods}/{NAME}") is None, 60, "the former pod's end")
+    wait_until(
+        lambda: engine.api.find(f"{pods}/{NAME}") is None, 60, "the former pod's end"
+    )
     body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": NAME}, "spec": spec}
     cluster.administrator().create(pods, body)
-    wait_until(lambda: engine.api.get(f"{pods}/{NAME}")["status"].get("phase") == "Running", 60, "the pod")
+    wait_until(
+        lambda: engine.api.get(f"{pods}/{NAME}")["status"].get("phase") == "Running",
+        60,
+        "the pod",
+    )
     yield NAME
     engine.api.delete(f"{pods}/{NAME}")
 
@@ -51,7 +61,9 @@ def get(url: str) -> bytes:
         return bytes(answer.read())
 
 
-def test_many_connections_at_once_and_the_end_of_the_pod(engine: ArgoEngine, pod: str) -> None:
+def test_many_connections_at_once_and_the_end_of_the_pod(
+    engine: ArgoEngine, pod: str
+) -> None:
     forwarding = Forwarding(engine.api, engine.namespace, pod, 6006)
 
     def begun() -> bool:
@@ -62,8 +74,13 @@ def test_many_connections_at_once_and_the_end_of_the_pod(engine: ArgoEngine, pod
 
     wait_until(begun, 60, "an answer")
     with ThreadPoolExecutor(8) as pool:
-        found = {hashlib.sha256(each).hexdigest() for each in pool.map(get, [f"{forwarding.url}/big"] * 16)}
-    logged = b"".join(engine.api.open(f"{path('pods', engine.namespace, pod)}/log").stream()).decode()
+        found = {
+            hashlib.sha256(each).hexdigest()
+            for each in pool.map(get, [f"{forwarding.url}/big"] * 16)
+        }
+    logged = b"".join(
+        engine.api.open(f"{path('pods', engine.namespace, pod)}/log").stream()
+    ).decode()
     assert found == {logged.split()[0]}
     assert forwarding.is_open()
     engine.api.delete(path("pods", engine.namespace, pod))
@@ -74,8 +91,12 @@ def test_many_connections_at_once_and_the_end_of_the_pod(engine: ArgoEngine, pod
         get(forwarding.url)
 
 
-def test_what_a_run_has_written_for_tensorboard(engine: ArgoEngine, tmp_path: Path) -> None:
-    engine.store.script('mkdir -p "/output/contract/boards/1/2"; printf one > "/output/contract/boards/1/2/a.tfevents"')
+def test_what_a_run_has_written_for_tensorboard(
+    engine: ArgoEngine, tmp_path: Path
+) -> None:
+    engine.store.script(
+        'mkdir -p "/output/contract/boards/1/2"; printf one > "/output/contract/boards/1/2/a.tfevents"'
+    )
     assert tensorboard.fetch(engine.store, "contract/boards/1", tmp_path)
     engine.store.script("printf ' two' >> /output/contract/boards/1/2/a.tfevents")
     assert tensorboard.fetch(engine.store, "contract/boards/1", tmp_path)

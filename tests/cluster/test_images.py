@@ -21,7 +21,11 @@ from riseml.status import SetStatus, State
 from tests.cluster.installed import PLACE, REGISTRY, USER, build
 from tests.contract.bench import Bench
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280), pytest.mark.xdist_group("system")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(280),
+    pytest.mark.xdist_group("system"),
+]
 
 MOVING = f"{REGISTRY}/{USER}/moving:1"
 
@@ -59,7 +63,10 @@ def test_a_base_image_that_has_moved_is_built_on_anew(bench: Bench, api: Api) ->
     assert {part.change for part in client.explain("riseml.yml").parts} == {SAME}
     second = build(api, "move-2", MOVING)
     parts = {part.name: part for part in client.explain("riseml.yml").parts}
-    assert (parts["image"].change, parts["image"].value) == (CHANGED, f"{MOVING}@{second}")
+    assert (parts["image"].change, parts["image"].value) == (
+        CHANGED,
+        f"{MOVING}@{second}",
+    )
     moved = bench.run(text)
     assert builds(moved)
     assert moved.base_image == f"{MOVING}@{second}"
@@ -71,7 +78,13 @@ def test_runs_started_at_once_share_one_build(bench: Bench) -> None:
     numbers = [bench.train(text).number for _ in range(3)]
     assert {bench.wait(number).state for number in numbers} == {State.FINISHED}
     assert len({bench.log(job(number, "train")) for number in numbers}) == 1
-    assert sum(f"has run in {os.getpid()} 42" in bench.log(job(number, "build")) for number in numbers) == 1
+    assert (
+        sum(
+            f"has run in {os.getpid()} 42" in bench.log(job(number, "build"))
+            for number in numbers
+        )
+        == 1
+    )
 
 
 def test_what_is_pruned_is_built_anew(bench: Bench, place: ArgoEngine) -> None:
@@ -95,47 +108,80 @@ def test_what_is_pruned_is_built_anew(bench: Bench, place: ArgoEngine) -> None:
 
     third = bench.run(text)
     assert builds(third)
-    assert bench.log(job(third.number, "train")) == bench.log(job(second.number, "train"))
+    assert bench.log(job(third.number, "train")) == bench.log(
+        job(second.number, "train")
+    )
 
 
 def known(place: ArgoEngine) -> dict[str, str]:
     """Return the images that the namespace knows, with the day of their last use."""
     data = place.api.get(path("configmaps", PLACE, "riseml-images")).get("data") or {}
-    return dict(value.split(" ") for key, value in data.items() if not key.startswith("base-"))
+    return dict(
+        value.split(" ") for key, value in data.items() if not key.startswith("base-")
+    )
 
 
 def has(place: ArgoEngine, image: str) -> bool:
     name, _, digest = image.partition("/")[2].partition("@")
-    return registry.ask(place.store, registry.url(REGISTRY, f"{name}/manifests/{digest}", insecure=True)).status == 200
+    return (
+        registry.ask(
+            place.store,
+            registry.url(REGISTRY, f"{name}/manifests/{digest}", insecure=True),
+        ).status
+        == 200
+    )
 
 
 def reads(place: ArgoEngine, run: SetStatus) -> bool:
     """Whether the store has the code of a run."""
-    told = place.store.script('git --git-dir=/store/repos/lab.git cat-file -t "$1" || :', run.revision)
+    told = place.store.script(
+        'git --git-dir=/store/repos/lab.git cat-file -t "$1" || :', run.revision
+    )
     return told == b"commit\n"
 
 
 SECRET = "n0b0dy-may-see-this"
 
 
-def test_a_secret_is_seen_by_nobody_but_the_job(bench: Bench, place: ArgoEngine, api: Api) -> None:
+def test_a_secret_is_seen_by_nobody_but_the_job(
+    bench: Bench, place: ArgoEngine, api: Api
+) -> None:
     place.set_secret("TOKEN", SECRET)
     secrets = "secrets: [TOKEN]\n"
-    fine = bench.train(secrets + "install: echo built\nrun: 'echo TOKEN has ${#TOKEN} letters'").number
+    fine = bench.train(
+        secrets + "install: echo built\nrun: 'echo TOKEN has ${#TOKEN} letters'"
+    ).number
     bad = bench.train(secrets + "retries: 1\nrun: 'test -z $TOKEN'").number
     slow = bench.train(secrets + "run: sleep 60").number
     bench.until(lambda: bench.engine.read(Id(number=slow)).state is State.RUNNING)
-    assert (bench.wait(fine).state, bench.wait(bad).state) == (State.FINISHED, State.FAILED)
+    assert (bench.wait(fine).state, bench.wait(bad).state) == (
+        State.FINISHED,
+        State.FAILED,
+    )
     place.stop(Id(number=slow))
     bench.wait(slow)
 
     client = Client(engine=place)
-    shown = [json.dumps(record(client.read(str(number)))) for number in (fine, bad, slow)]
-    shown += [repr(cause) for number in (fine, bad, slow) for cause in client.why(str(number))]
+    shown = [
+        json.dumps(record(client.read(str(number)))) for number in (fine, bad, slow)
+    ]
+    shown += [
+        repr(cause) for number in (fine, bad, slow) for cause in client.why(str(number))
+    ]
     shown += [bench.log(number) for number in (fine, bad, slow)]
     shown += [bench.log(job(fine, "build")), "\n".join(place.secrets())]
-    kinds = ("workflows", "pods", "events", "configmaps", "workflowtaskresults", "deployments", "serviceaccounts")
-    shown += [json.dumps(each) for kind in kinds for each in api.items(path(kind, PLACE))]
+    kinds = (
+        "workflows",
+        "pods",
+        "events",
+        "configmaps",
+        "workflowtaskresults",
+        "deployments",
+        "serviceaccounts",
+    )
+    shown += [
+        json.dumps(each) for kind in kinds for each in api.items(path(kind, PLACE))
+    ]
     assert any("TOKEN" in each for each in shown)
     forms = (SECRET, base64.b64encode(SECRET.encode()).decode())
     assert "TOKEN has 19 letters" in bench.log(job(fine, "train"))

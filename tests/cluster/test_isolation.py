@@ -20,7 +20,16 @@ from tests.cluster.residents import OFFER, Caller, caller
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.timeout(200)]
 
-VERBS = ("get", "list", "watch", "create", "patch", "update", "delete", "deletecollection")
+VERBS = (
+    "get",
+    "list",
+    "watch",
+    "create",
+    "patch",
+    "update",
+    "delete",
+    "deletecollection",
+)
 CORE, ARGO = "/api/v1", "/apis/argoproj.io/v1alpha1"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
@@ -83,7 +92,10 @@ ALLOWED = {
     ("services", "*"): {"get", "list"},
     ("deployments", "*"): {"get", "list"},
 }
-JOB_ALLOWED = {("workflowtaskresults", "*"): {"create", "patch"}, ("pods", "*"): {"list", "delete"}}
+JOB_ALLOWED = {
+    ("workflowtaskresults", "*"): {"create", "patch"},
+    ("pods", "*"): {"list", "delete"},
+}
 WORKFLOW: dict[str, Any] = {
     "apiVersion": "argoproj.io/v1alpha1",
     "kind": "Workflow",
@@ -110,34 +122,62 @@ def two(worker_id: str) -> Iterator[Residents]:
     api = Api(from_kubeconfig())
     residents.define_argo(api)
     users = Users(api, OFFER)
-    made = [residents.make(users, f"isolation-{name}-{worker_id}") for name in ("ann", "bob")]
+    made = [
+        residents.make(users, f"isolation-{name}-{worker_id}")
+        for name in ("ann", "bob")
+    ]
     yield Residents(users, *map(caller, made))
     for user in made:
         residents.leave(api, user.namespace)
 
 
 def _places(two: Residents) -> list[str]:
-    return [two.bob.connection.namespace, "riseml", "argo", "kube-system", "kube-public", "default"]
+    return [
+        two.bob.connection.namespace,
+        "riseml",
+        "argo",
+        "kube-system",
+        "kube-public",
+        "default",
+    ]
 
 
 def _job(two: Residents) -> Caller:
     """Return the account of the executor, with its token."""
     ann = two.ann.connection
-    secret = two.api.get(path("secrets", ann.namespace, "riseml-job.service-account-token"))
+    secret = two.api.get(
+        path("secrets", ann.namespace, "riseml-job.service-account-token")
+    )
     token = base64.b64decode(secret["data"]["token"]).decode()
     return Caller(Connection(ann.server, ann.authority, token, namespace=ann.namespace))
 
 
-def _wrong(who: Caller, namespace: str, allowed: dict[tuple[str, str], set[str]]) -> Iterator[str]:
+def _wrong(
+    who: Caller, namespace: str, allowed: dict[tuple[str, str], set[str]]
+) -> Iterator[str]:
     """Yield where the API server decides otherwise than `allowed`."""
     for group, plural, sub, name in PLACED:
-        kind = f"{plural}/{sub}" if sub else plural if "events.k8s.io" not in group else "events of the other group"
-        fitting = [verbs for (what, which), verbs in allowed.items() if what == kind and which in {"*", name}]
+        kind = (
+            f"{plural}/{sub}"
+            if sub
+            else plural
+            if "events.k8s.io" not in group
+            else "events of the other group"
+        )
+        fitting = [
+            verbs
+            for (what, which), verbs in allowed.items()
+            if what == kind and which in {"*", name}
+        ]
         for verb in VERBS:
             if sub and verb in {"list", "watch", "deletecollection"}:
                 continue
-            body: dict[str, Any] | None = WORKFLOW if (verb, plural) == ("create", "workflows") else None
-            may = who.may(verb, f"{group}/namespaces/{namespace}/{plural}", name, sub, body)
+            body: dict[str, Any] | None = (
+                WORKFLOW if (verb, plural) == ("create", "workflows") else None
+            )
+            may = who.may(
+                verb, f"{group}/namespaces/{namespace}/{plural}", name, sub, body
+            )
             if may is not any(verb in verbs for verbs in fitting):
                 yield f"{verb} {kind} {name} in {namespace}: {'allowed' if may else 'refused'}"
 
@@ -147,10 +187,14 @@ def test_at_home_exactly_what_users_need_is_allowed(two: Residents) -> None:
 
 
 def test_nothing_is_allowed_anywhere_else(two: Residents) -> None:
-    assert [fault for place in _places(two) for fault in _wrong(two.ann, place, {})] == []
+    assert [
+        fault for place in _places(two) for fault in _wrong(two.ann, place, {})
+    ] == []
 
 
-def test_the_executor_may_report_and_end_pods_at_home_and_nothing_else(two: Residents) -> None:
+def test_the_executor_may_report_and_end_pods_at_home_and_nothing_else(
+    two: Residents,
+) -> None:
     job = _job(two)
     assert list(_wrong(job, job.connection.namespace, JOB_ALLOWED)) == []
     assert list(_wrong(job, two.bob.connection.namespace, {})) == []
@@ -160,7 +204,11 @@ def test_the_executor_may_report_and_end_pods_at_home_and_nothing_else(two: Resi
 def test_nothing_of_the_whole_cluster_is_allowed(who: str, two: Residents) -> None:
     asking = two.ann if who == "user" else _job(two)
     verbs = [(verb, group, plural) for group, plural in GLOBAL for verb in VERBS]
-    allowed = [(verb, plural) for verb, group, plural in verbs if asking.may(verb, f"{group}/{plural}", "some")]
+    allowed = [
+        (verb, plural)
+        for verb, group, plural in verbs
+        if asking.may(verb, f"{group}/{plural}", "some")
+    ]
     assert allowed == []
 
 
@@ -168,7 +216,10 @@ def test_nothing_of_the_whole_cluster_is_allowed(who: str, two: Residents) -> No
 def test_the_server_knows_of_no_further_right(who: str, two: Residents) -> None:
     """What holds for everybody (discovery, reviews of oneself) aside, the rules are those tried above, for any kind."""
     asking = two.ann if who == "user" else _job(two)
-    home = {f"{kind} {name}": verbs for (kind, name), verbs in (ALLOWED if who == "user" else JOB_ALLOWED).items()}
+    home = {
+        f"{kind} {name}": verbs
+        for (kind, name), verbs in (ALLOWED if who == "user" else JOB_ALLOWED).items()
+    }
     assert _rules(asking, asking.connection.namespace) == home
     assert _rules(asking, two.bob.connection.namespace) == {}
     assert _rules(asking, "kube-system") == {}
@@ -180,10 +231,14 @@ def _rules(who: Caller, namespace: str) -> dict[str, set[str]]:
         "kind": "SelfSubjectRulesReview",
         "spec": {"namespace": namespace},
     }
-    review = Api(who.connection).create("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body)
+    review = Api(who.connection).create(
+        "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body
+    )
     found: dict[str, set[str]] = {}
     for rule in review["status"]["resourceRules"]:
-        if not {"authorization.k8s.io", "authentication.k8s.io"} & set(rule["apiGroups"]):
+        if not {"authorization.k8s.io", "authentication.k8s.io"} & set(
+            rule["apiGroups"]
+        ):
             for kind in rule["resources"]:
                 for name in rule.get("resourceNames") or ["*"]:
                     found.setdefault(f"{kind} {name}", set()).update(rule["verbs"])
@@ -198,7 +253,9 @@ def _rules(who: Caller, namespace: str) -> dict[str, set[str]]:
         {"Impersonate-User": "admin", "Impersonate-Group": "system:masters"},
     ],
 )
-def test_nobody_can_act_as_somebody_else(headers: dict[str, str], two: Residents) -> None:
+def test_nobody_can_act_as_somebody_else(
+    headers: dict[str, str], two: Residents
+) -> None:
     home = path("configmaps", two.ann.connection.namespace, "riseml")
     assert two.ann.ask("GET", home)[0] == 200
     assert two.ann.ask("GET", home, headers=headers)[0] == 403
@@ -206,8 +263,16 @@ def test_nobody_can_act_as_somebody_else(headers: dict[str, str], two: Residents
 
 def test_nothing_is_told_to_who_has_no_key(two: Residents) -> None:
     nobody = Caller(Connection(two.ann.connection.server, two.ann.connection.authority))
-    wrong = Caller(Connection(two.ann.connection.server, two.ann.connection.authority, "eyJ.abc.def"))
-    for at in (path("pods", two.ann.connection.namespace), path("secrets"), path("nodes")):
+    wrong = Caller(
+        Connection(
+            two.ann.connection.server, two.ann.connection.authority, "eyJ.abc.def"
+        )
+    )
+    for at in (
+        path("pods", two.ann.connection.namespace),
+        path("secrets"),
+        path("nodes"),
+    ):
         assert nobody.ask("GET", at)[0] in {401, 403}
         assert wrong.ask("GET", at)[0] == 401
 
@@ -217,12 +282,24 @@ def test_nothing_is_told_to_who_has_no_key(two: Residents) -> None:
 
 def _pod(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
     main = {"name": "main", "image": "localhost/base:1", **(container or {})}
-    spec = {"containers": [main], "serviceAccountName": "riseml-job", "automountServiceAccountToken": False, **spec}
-    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "tried"}, "spec": spec}
+    spec = {
+        "containers": [main],
+        "serviceAccountName": "riseml-job",
+        "automountServiceAccountToken": False,
+        **spec,
+    }
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "tried"},
+        "spec": spec,
+    }
 
 
 def _mounting(source: dict[str, Any], **container: Any) -> dict[str, Any]:
-    return _pod({"volumeMounts": _MOUNTS, **container}, volumes=[{"name": "foreign", **source}])
+    return _pod(
+        {"volumeMounts": _MOUNTS, **container}, volumes=[{"name": "foreign", **source}]
+    )
 
 
 _KEY, _TOKEN = "riseml-user.service-account-token", "riseml-job.service-account-token"
@@ -233,7 +310,16 @@ _MOUNTS = [{"name": "foreign", "mountPath": "/foreign"}]
 
 
 def _variable(secret: str) -> dict[str, Any]:
-    return _pod({"env": [{"name": "KEY", "valueFrom": {"secretKeyRef": {"name": secret, "key": "token"}}}]})
+    return _pod(
+        {
+            "env": [
+                {
+                    "name": "KEY",
+                    "valueFrom": {"secretKeyRef": {"name": secret, "key": "token"}},
+                }
+            ]
+        }
+    )
 
 
 REFUSED = {
@@ -245,33 +331,58 @@ REFUSED = {
     "port of the node": _pod({"ports": [{"containerPort": 80, "hostPort": 80}]}),
     "capability": _pod({"securityContext": {"capabilities": {"add": ["SYS_ADMIN"]}}}),
     "privileged init container": _pod(
-        initContainers=[{"name": "a", "image": "a", "securityContext": {"privileged": True}}]
+        initContainers=[
+            {"name": "a", "image": "a", "securityContext": {"privileged": True}}
+        ]
     ),
     "no seccomp": _pod({"securityContext": {"seccompProfile": {"type": "Unconfined"}}}),
     "nfs": _mounting({"nfs": {"server": "10.0.0.1", "path": "/"}}),
-    "iscsi": _mounting({"iscsi": {"targetPortal": "10.0.0.1", "iqn": "iqn.2001-04.com.example:a", "lun": 0}}),
+    "iscsi": _mounting(
+        {
+            "iscsi": {
+                "targetPortal": "10.0.0.1",
+                "iqn": "iqn.2001-04.com.example:a",
+                "lun": 0,
+            }
+        }
+    ),
     "csi": _mounting({"csi": {"driver": "nfs.csi.k8s.io"}}),
     "the user's account": _pod(serviceAccountName="riseml-user"),
     "mounted token": _pod(automountServiceAccountToken=True),
-    "token by projection": _mounting({"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}),
+    "token by projection": _mounting(
+        {"projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}
+    ),
     "API key as a volume": _mounting({"secret": {"secretName": _KEY}}),
     "executor's token as a volume": _mounting(_EXECUTOR),
-    "API key by projection": _mounting({"projected": {"sources": [{"secret": {"name": _KEY}}]}}),
-    "executor's token by projection": _mounting({"projected": {"sources": [{"secret": {"name": _TOKEN}}]}}),
+    "API key by projection": _mounting(
+        {"projected": {"sources": [{"secret": {"name": _KEY}}]}}
+    ),
+    "executor's token by projection": _mounting(
+        {"projected": {"sources": [{"secret": {"name": _TOKEN}}]}}
+    ),
     "API key as a variable": _variable(_KEY),
     "executor's token as a variable": _variable(_TOKEN),
-    "executor's token as variables": _pod({"envFrom": [{"secretRef": {"name": _TOKEN}}]}),
+    "executor's token as variables": _pod(
+        {"envFrom": [{"secretRef": {"name": _TOKEN}}]}
+    ),
     "executor's token to make something": _mounting(
         _EXECUTOR, command=[*_EMISSARY, "argoexec", "resource", "create", "-v"]
     ),
     "executor's token beside an executor": _pod(
         volumes=[{"name": "foreign", **_EXECUTOR}],
         containers=[
-            {"name": name, "image": "a", "command": _DELETE, "volumeMounts": _MOUNTS} for name in ("main", "wait")
+            {"name": name, "image": "a", "command": _DELETE, "volumeMounts": _MOUNTS}
+            for name in ("main", "wait")
         ],
     ),
     "executor's token in an init container": _pod(
-        initContainers=[{"name": "a", "image": "a", "volumeMounts": [{"name": "t", "mountPath": "/t"}]}],
+        initContainers=[
+            {
+                "name": "a",
+                "image": "a",
+                "volumeMounts": [{"name": "t", "mountPath": "/t"}],
+            }
+        ],
         volumes=[{"name": "t", **_EXECUTOR}],
     ),
     "priority of the system": _pod(priorityClassName="system-node-critical"),
@@ -290,13 +401,25 @@ ALLOWED_PODS = {
 _LOCK = {"mutexes": [{"name": "image", "namespace": "riseml-isolation-bob"}]}
 REFUSED_WORKFLOWS: dict[str, dict[str, Any]] = {
     "lock elsewhere": {"synchronization": _LOCK},
-    "lock elsewhere in a template": {"templates": [{"name": "main"}, {"name": "b", "synchronization": _LOCK}]},
-    "semaphore elsewhere": {"synchronization": {"semaphores": [{"namespace": "kube-system"}]}},
-    "claim of its own": {"volumeClaimTemplates": [{"metadata": {"name": "a"}, "spec": {"volumeName": "foreign"}}]},
+    "lock elsewhere in a template": {
+        "templates": [{"name": "main"}, {"name": "b", "synchronization": _LOCK}]
+    },
+    "semaphore elsewhere": {
+        "synchronization": {"semaphores": [{"namespace": "kube-system"}]}
+    },
+    "claim of its own": {
+        "volumeClaimTemplates": [
+            {"metadata": {"name": "a"}, "spec": {"volumeName": "foreign"}}
+        ]
+    },
 }
 ALLOWED_WORKFLOWS: dict[str, dict[str, Any]] = {
     "plain": {},
-    "lock": {"templates": [{"name": "main", "synchronization": {"mutexes": [{"name": "image"}]}}]},
+    "lock": {
+        "templates": [
+            {"name": "main", "synchronization": {"mutexes": [{"name": "image"}]}}
+        ]
+    },
 }
 
 
@@ -305,7 +428,9 @@ def policed(two: Residents) -> Residents:
     """The same once the server has taken up the policy, some seconds after it was made."""
     end = time.monotonic() + 30
     lock = REFUSED_WORKFLOWS["lock elsewhere"]
-    while (not _answer(two, _variable(_KEY)) or _submission(two, lock)[0] == 201) and time.monotonic() < end:
+    while (
+        not _answer(two, _variable(_KEY)) or _submission(two, lock)[0] == 201
+    ) and time.monotonic() < end:
         time.sleep(0.3)
     return two
 
@@ -332,11 +457,15 @@ def test_pods_of_jobs_are_not_in_the_way(what: str, policed: Residents) -> None:
 
 def _submission(two: Residents, spec: dict[str, Any]) -> tuple[int, str]:
     at = path("workflows", two.ann.connection.namespace)
-    return two.ann.ask("POST", f"{at}?dryRun=All", {**WORKFLOW, "spec": {**WORKFLOW["spec"], **spec}})
+    return two.ann.ask(
+        "POST", f"{at}?dryRun=All", {**WORKFLOW, "spec": {**WORKFLOW["spec"], **spec}}
+    )
 
 
 @pytest.mark.parametrize("what", REFUSED_WORKFLOWS)
-def test_workflows_that_let_argo_reach_out_are_refused(what: str, policed: Residents) -> None:
+def test_workflows_that_let_argo_reach_out_are_refused(
+    what: str, policed: Residents
+) -> None:
     status, message = _submission(policed, REFUSED_WORKFLOWS[what])
     assert status == 422
     assert "riseml-user-workflows" in message
@@ -347,14 +476,20 @@ def test_workflows_of_jobs_are_not_in_the_way(what: str, policed: Residents) -> 
     assert _submission(policed, ALLOWED_WORKFLOWS[what])[0] == 201
 
 
-def test_the_executors_token_is_good_for_nothing_that_users_may_not_do_but_results() -> None:
-    beyond = {kind: verbs - ALLOWED.get(kind, set()) for kind, verbs in JOB_ALLOWED.items()}
+def test_the_executors_token_is_good_for_nothing_that_users_may_not_do_but_results() -> (
+    None
+):
+    beyond = {
+        kind: verbs - ALLOWED.get(kind, set()) for kind, verbs in JOB_ALLOWED.items()
+    }
     assert {kind: verbs for kind, verbs in beyond.items() if verbs} == {
         ("workflowtaskresults", "*"): {"create", "patch"}
     }
 
 
-def test_an_update_keeps_the_counter_of_runs_and_limits_that_are_not_named(two: Residents) -> None:
+def test_an_update_keeps_the_counter_of_runs_and_limits_that_are_not_named(
+    two: Residents,
+) -> None:
     name, place = two.ann.connection.user, two.ann.connection.namespace
     two.ann.ask("PATCH", path("configmaps", place, "riseml"), {"data": {"number": "7"}})
     two.users.update(name, limits={"gpus": "2", "cpus": "4"})
@@ -370,7 +505,9 @@ def test_there_is_one_user_of_a_name_in_upper_or_lower_case(two: Residents) -> N
     assert two.ann.connection.user in {user.name for user in two.users.list()}
 
 
-def test_a_disabled_key_is_refused_within_15_seconds_and_a_new_one_let_in(two: Residents, worker_id: str) -> None:
+def test_a_disabled_key_is_refused_within_15_seconds_and_a_new_one_let_in(
+    two: Residents, worker_id: str
+) -> None:
     user = residents.make(two.users, f"isolation-eve-{worker_id}")
     try:
         eve, home = caller(user), path("configmaps", user.namespace, "riseml")

@@ -24,6 +24,8 @@ def place(worker_id: str) -> Iterator[Place]:
 def test_argo_and_status_agree(name: str, place: Place) -> None:
     number = 10 * (1 + list(SCENARIOS).index(name))
     wrong: list[tuple[str, Outcome, Outcome]] = []
-    document, _ = play(place, SCENARIOS[name], number, lambda *fault: wrong.append(fault))
+    document, _ = play(
+        place, SCENARIOS[name], number, lambda *fault: wrong.append(fault)
+    )
     assert not wrong
     assert outcome(document) == SCENARIOS[name].outcome

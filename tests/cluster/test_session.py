@@ -19,7 +19,11 @@ from riseml.cluster.api import Api
 from riseml.cluster.connection import from_kubeconfig
 from tests.cluster import installed, residents
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900), pytest.mark.xdist_group("system")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(900),
+    pytest.mark.xdist_group("system"),
+]
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "cluster.md"
 IMAGE = os.environ.get("RISEML_TEST_BASE_IMAGE", f"{installed.REGISTRY}/base:1")
@@ -38,12 +42,17 @@ class Typed:
 
     @property
     def pattern(self) -> str:
-        lines = (r"(?:.*\n)*?" if line == "…" else _words(line) + r"\n" for line in self.shown)
+        lines = (
+            r"(?:.*\n)*?" if line == "…" else _words(line) + r"\n"
+            for line in self.shown
+        )
         return "".join(lines)
 
 
 def _words(line: str) -> str:
-    return r"\s*" + r"[^\n]*?".join(re.escape(part.strip()) + r"\s*" for part in line.split("…"))
+    return r"\s*" + r"[^\n]*?".join(
+        re.escape(part.strip()) + r"\s*" for part in line.split("…")
+    )
 
 
 def steps() -> Iterator[Typed | tuple[str, str]]:
@@ -54,7 +63,9 @@ def steps() -> Iterator[Typed | tuple[str, str]]:
             yield name.removeprefix("# "), rest.replace("python:3.12-slim", IMAGE)
             continue
         lines = text.splitlines()
-        starts = [i for i, line in enumerate(lines) if _PROMPT.fullmatch(line)] + [len(lines)]
+        starts = [i for i, line in enumerate(lines) if _PROMPT.fullmatch(line)] + [
+            len(lines)
+        ]
         for start, end in pairwise(starts):
             match = _PROMPT.fullmatch(lines[start])
             assert match
@@ -67,7 +78,9 @@ def desk(tmp_path: Path) -> Iterator[Path]:
     for who in ("admin", *_USERS):
         (tmp_path / who / ".riseml").mkdir(parents=True)
     own = f"/var/lib/riseml-volumes/session-{os.getpid()}/"  # what users of an earlier try have left is not theirs
-    (tmp_path / "admin" / "values.yml").write_text(installed.TEXT.replace("/var/lib/riseml-volumes/", own))
+    (tmp_path / "admin" / "values.yml").write_text(
+        installed.TEXT.replace("/var/lib/riseml-volumes/", own)
+    )
     yield tmp_path
     _clear()
 
@@ -81,11 +94,21 @@ def _clear() -> None:
 
 
 def environment(desk: Path, who: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("RISEML_")}
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("RISEML_")
+    }
     if who != "admin":
         kept.pop("KUBECONFIG", None)
     paths = os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])
-    return {**kept, "PATH": paths, "RISEML_HOME": str(desk / who / ".riseml"), "NO_COLOR": "1", "COLUMNS": "120"}
+    return {
+        **kept,
+        "PATH": paths,
+        "RISEML_HOME": str(desk / who / ".riseml"),
+        "NO_COLOR": "1",
+        "COLUMNS": "120",
+    }
 
 
 def test_the_session(desk: Path) -> None:
@@ -100,5 +123,7 @@ def test_the_session(desk: Path) -> None:
         )  # fmt: skip
         shown = "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
         sys.stdout.write(f"{step.who}$ {step.command}\n{shown}")
-        assert re.fullmatch(step.pattern, shown), f"{step.who}$ {step.command}\n{shown}\nis not\n{step.pattern}"
+        assert re.fullmatch(step.pattern, shown), (
+            f"{step.who}$ {step.command}\n{shown}\nis not\n{step.pattern}"
+        )
         assert "Traceback" not in shown

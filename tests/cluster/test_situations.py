@@ -27,7 +27,11 @@ from tests.cluster.test_durability import NAMESPACE, argo, clear, limits, on_nod
 from tests.contract import cluster
 from tests.contract.bench import Bench
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300), pytest.mark.xdist_group("durability")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(300),
+    pytest.mark.xdist_group("durability"),
+]
 
 RECORDS = Path(__file__).parent.parent / "fixtures" / "why"
 _SLEEP = "run: [echo begun, sleep 1000]"
@@ -48,14 +52,27 @@ class Situation:
 
 
 def quota(**hard: str) -> Surroundings:
-    spec = {"hard": {name.replace("__", "/").replace("_", "."): amount for name, amount in hard.items()}}
-    body = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "riseml"}, "spec": spec}
+    spec = {
+        "hard": {
+            name.replace("__", "/").replace("_", "."): amount
+            for name, amount in hard.items()
+        }
+    }
+    body = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "riseml"},
+        "spec": spec,
+    }
 
     @contextmanager
     def hold(bench: Bench) -> Iterator[None]:
         at = path("resourcequotas", NAMESPACE, "riseml")
         with there("resourcequotas", body):
-            bench.until(lambda: "hard" in cluster.administrator().get(at).get("status", {}), "the quota")
+            bench.until(
+                lambda: "hard" in cluster.administrator().get(at).get("status", {}),
+                "the quota",
+            )
             yield
 
     return hold
@@ -64,8 +81,13 @@ def quota(**hard: str) -> Surroundings:
 @contextmanager
 def used_up(bench: Bench) -> Iterator[None]:
     """Another run has what the quota allows."""
-    alive = [pod["status"].get("phase") for pod in cluster.administrator().items(path("pods", NAMESPACE))]
-    with quota(pods=str(sum(phase in {"Running", "Pending"} for phase in alive) + 1))(bench):
+    alive = [
+        pod["status"].get("phase")
+        for pod in cluster.administrator().items(path("pods", NAMESPACE))
+    ]
+    with quota(pods=str(sum(phase in {"Running", "Pending"} for phase in alive) + 1))(
+        bench
+    ):
         other = bench.train(_SLEEP).number
         bench.until_logged(other, "begun")
         yield
@@ -101,8 +123,13 @@ def no_rights(bench: Bench) -> Iterator[None]:
     try:
         yield
     finally:
-        kept = {key: binding[key] for key in ("apiVersion", "kind", "roleRef", "subjects")}
-        api.ensure(path("rolebindings", NAMESPACE), {**kept, "metadata": {"name": "riseml-job"}})
+        kept = {
+            key: binding[key] for key in ("apiVersion", "kind", "roleRef", "subjects")
+        }
+        api.ensure(
+            path("rolebindings", NAMESPACE),
+            {**kept, "metadata": {"name": "riseml-job"}},
+        )
 
 
 @contextmanager
@@ -135,14 +162,22 @@ def logged(text: str) -> Callable[[Bench, int], None]:
 
 def runs(bench: Bench, number: int) -> str:
     """Wait until Argo knows that the only job runs, and return its pod."""
-    bench.until(lambda: bench.engine.read(Id(number=number)).state == "RUNNING", "it runs")
-    (pod,) = cluster.administrator().items(path("pods", NAMESPACE), labelSelector=f"{labels.WORKFLOW}=why-{number}")
+    bench.until(
+        lambda: bench.engine.read(Id(number=number)).state == "RUNNING", "it runs"
+    )
+    (pod,) = cluster.administrator().items(
+        path("pods", NAMESPACE), labelSelector=f"{labels.WORKFLOW}=why-{number}"
+    )
     return path("pods", NAMESPACE, pod["metadata"]["name"])
 
 
 def evict(bench: Bench, number: int) -> None:
     pod = runs(bench, number)
-    state = {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}
+    state = {
+        "phase": "Failed",
+        "reason": "Evicted",
+        "message": "The node was low on resource: memory.",
+    }
 
     def seen() -> bool:
         cluster.administrator().patch(f"{pod}/status", {"status": state})
@@ -167,8 +202,12 @@ run: 'test $RISEML_JOB = worker && { echo "no such column"; exit 4; } || sleep 1
 """
 FILL = 'python3 -c "kept = [bytes(range(256)) * 40000 for _ in range(100)]"'
 SITUATIONS = {
-    "quota": Situation("QUOTA", "it needs 1 pod, and the quota is used up", within=used_up),
-    "quota-of-none": Situation("QUOTA", "allows no more than 0 at all", within=quota(pods="0")),
+    "quota": Situation(
+        "QUOTA", "it needs 1 pod, and the quota is used up", within=used_up
+    ),
+    "quota-of-none": Situation(
+        "QUOTA", "allows no more than 0 at all", within=quota(pods="0")
+    ),
     "quota-too-small": Situation(
         "QUOTA",
         "the quota allows no more than 1 at all",
@@ -176,13 +215,19 @@ SITUATIONS = {
         within=quota(requests_cpu="1", requests_memory="1Gi"),
     ),
     "no-cpus": Situation(
-        "UNSCHEDULABLE", "1 node without enough free cpus", text=f"resources: {{cpus: 1000, mem: 64}}\n{_SLEEP}"
+        "UNSCHEDULABLE",
+        "1 node without enough free cpus",
+        text=f"resources: {{cpus: 1000, mem: 64}}\n{_SLEEP}",
     ),
     "no-memory": Situation(
-        "UNSCHEDULABLE", "1 node without enough free mem", text=f"resources: {{cpus: 0.1, mem: 9Ti}}\n{_SLEEP}"
+        "UNSCHEDULABLE",
+        "1 node without enough free mem",
+        text=f"resources: {{cpus: 0.1, mem: 9Ti}}\n{_SLEEP}",
     ),
     "no-gpus": Situation(
-        "UNSCHEDULABLE", "without enough free gpus", text=f"resources: {{cpus: 0.1, mem: 64, gpus: 1}}\n{_SLEEP}"
+        "UNSCHEDULABLE",
+        "without enough free gpus",
+        text=f"resources: {{cpus: 0.1, mem: 64, gpus: 1}}\n{_SLEEP}",
     ),
     "no-such-node": Situation(
         "UNSCHEDULABLE",
@@ -190,8 +235,14 @@ SITUATIONS = {
         within=target(node_selector={"disk": "ssd"}),
     ),
     "no-image": Situation("IMAGE", "registry", image="localhost/no-such-image:1"),
-    "no-such-tag": Situation("IMAGE", "there is no image", image=f"{REGISTRY}/base:no-such-tag"),
-    "no-registry": Situation("IMAGE", "cannot reach the registry", image=f"{REGISTRY.partition(':')[0]}:1/base:1"),
+    "no-such-tag": Situation(
+        "IMAGE", "there is no image", image=f"{REGISTRY}/base:no-such-tag"
+    ),
+    "no-registry": Situation(
+        "IMAGE",
+        "cannot reach the registry",
+        image=f"{REGISTRY.partition(':')[0]}:1/base:1",
+    ),
     "no-secret": Situation(
         "SECRET",
         "the secret TOKEN is not set",
@@ -200,8 +251,15 @@ SITUATIONS = {
         then=deletes_secret,
     ),
     "no-mount": Situation("CLAIM", "a volume cannot be mounted", within=unmountable),
-    "no-controller": Situation("CONTROLLER", "no Argo controller", within=target(instance="nobodys")),
-    "no-rights": Situation("RIGHTS", "executor lacks rights", text="run: [echo begun, sleep 1]", within=no_rights),
+    "no-controller": Situation(
+        "CONTROLLER", "no Argo controller", within=target(instance="nobodys")
+    ),
+    "no-rights": Situation(
+        "RIGHTS",
+        "executor lacks rights",
+        text="run: [echo begun, sleep 1]",
+        within=no_rights,
+    ),
     "concurrency": Situation(
         "CONCURRENCY",
         "its set runs 1 experiment at a time, now {number}.1",
@@ -210,20 +268,33 @@ SITUATIONS = {
         id="{number}.2",
     ),
     "runs": Situation("RUNNING", "it runs", then=runs),
-    "fails": Situation("ERROR", "a line of `run` ended with exit code 3", text="run: [echo no such column, exit 3]"),
-    "no-command": Situation("COMMAND", "a command of `run` is not there", text="run: nosuch --x"),
+    "fails": Situation(
+        "ERROR",
+        "a line of `run` ended with exit code 3",
+        text="run: [echo no such column, exit 3]",
+    ),
+    "no-command": Situation(
+        "COMMAND", "a command of `run` is not there", text="run: nosuch --x"
+    ),
     "out-of-memory": Situation(
         "OOM",
         "more than the 100Mi that its container may use",
         text=f"run: [echo begun, '{FILL}']",
         within=limited(memory="100Mi"),
     ),
-    "timeout": Situation("TIMEOUT", "it ran longer than its `timeout`", text=f"timeout: 5s\n{_SLEEP}"),
+    "timeout": Situation(
+        "TIMEOUT", "it ran longer than its `timeout`", text=f"timeout: 5s\n{_SLEEP}"
+    ),
     "evicted": Situation("EVICTED", "taken off its node", then=evict),
     "deleted": Situation("DELETED", "somebody deleted its pod", then=delete_pod),
     "killed": Situation("KILLED", "killed it", then=kill),
     "worker-fails": Situation("ERROR", "ended with exit code 4", text=DISTRIBUTED),
-    "peer": Situation("PEER", "because {number}.worker had failed", text=DISTRIBUTED, id="{number}.master"),
+    "peer": Situation(
+        "PEER",
+        "because {number}.worker had failed",
+        text=DISTRIBUTED,
+        id="{number}.master",
+    ),
 }
 
 
@@ -232,7 +303,13 @@ def test_why(name: str, tmp_path: Path) -> None:
     situation = SITUATIONS[name]
     folder = tmp_path / "project"
     folder.mkdir()
-    bench = Bench(cluster.engine(tmp_path / "home", NAMESPACE), folder, situation.image, 120.0, project="why")
+    bench = Bench(
+        cluster.engine(tmp_path / "home", NAMESPACE),
+        folder,
+        situation.image,
+        120.0,
+        project="why",
+    )
     with situation.within(bench):
         number = bench.train(situation.text).number
         try:
@@ -249,20 +326,35 @@ def until_explained(bench: Bench, situation: Situation, number: int) -> list[Cau
     end = time.monotonic() + 90
     while True:
         found = client.why(wanted)
-        if any(each.kind == situation.kind and situation.words.format(number=number) in each.what for each in found):
+        if any(
+            each.kind == situation.kind
+            and situation.words.format(number=number) in each.what
+            for each in found
+        ):
             return found
         assert time.monotonic() < end, found
         time.sleep(1)
 
 
-def record(bench: Bench, name: str, situation: Situation, number: int, found: list[Cause]) -> None:
+def record(
+    bench: Bench, name: str, situation: Situation, number: int, found: list[Cause]
+) -> None:
     """Write what the cluster says, without what is this machine's own."""
     engine = argo(bench)
     evidence = engine.evidence(Id(number=number))
     names = {pod["metadata"]["name"] for pod in evidence.pods}
-    own = [each for each in evidence.events if each.get("involvedObject", {}).get("name") in names]
+    own = [
+        each
+        for each in evidence.events
+        if each.get("involvedObject", {}).get("name") in names
+    ]
     client = Client(engine=bench.engine)
-    logs = {each: client._last_lines(each) for cause in found for each in cause.ids if cause.state == "FAILED"}
+    logs = {
+        each: client._last_lines(each)
+        for cause in found
+        for each in cause.ids
+        if cause.state == "FAILED"
+    }
     told = {
         "id": situation.id.format(number=number),
         "now": datetime.now(UTC).isoformat(),
@@ -271,13 +363,18 @@ def record(bench: Bench, name: str, situation: Situation, number: int, found: li
         "events": [_trimmed(each) for each in own],
         "claims": [_trimmed(each) for each in evidence.claims],
         "logs": logs,
-        "expect": {"kind": situation.kind, "words": situation.words.format(number=number)},
+        "expect": {
+            "kind": situation.kind,
+            "words": situation.words.format(number=number),
+        },
     }
     text = json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False)
     nodes = {pod["spec"].get("nodeName") for pod in evidence.pods} - {None}
     for node in nodes:
         text = text.replace(f'"{node}"', '"node-1"')
-    text = re.sub(rf"{re.escape(REGISTRY.partition(':')[0])}:(\d+)", r"registry.example:\1", text)
+    text = re.sub(
+        rf"{re.escape(REGISTRY.partition(':')[0])}:(\d+)", r"registry.example:\1", text
+    )
     text = re.sub(r"\b\d+\.\d+\.\d+\.\d+\b", "192.0.2.1", text)
     RECORDS.mkdir(exist_ok=True)
     (RECORDS / f"{name}.json").write_text(text + "\n", "utf-8")
@@ -286,7 +383,13 @@ def record(bench: Bench, name: str, situation: Situation, number: int, found: li
 def _trimmed(told: Mapping[str, Any]) -> Any:
     """Return an object without what nobody reads: the bookkeeping of the API server, and long templates."""
     body = json.loads(json.dumps(told))
-    for field in ("managedFields", "uid", "resourceVersion", "generation", "ownerReferences"):
+    for field in (
+        "managedFields",
+        "uid",
+        "resourceVersion",
+        "generation",
+        "ownerReferences",
+    ):
         body.get("metadata", {}).pop(field, None)
     if "involvedObject" in body:
         body["involvedObject"] = {"name": body["involvedObject"]["name"], "kind": "Pod"}

@@ -10,13 +10,19 @@ from riseml.cluster.users import User
 from riseml.cluster.values import Values
 from tests.cluster.installed import REGISTRY, USER, VALUES, build, run
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(280), pytest.mark.xdist_group("system")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(280),
+    pytest.mark.xdist_group("system"),
+]
 
 
 def test_a_second_time_changes_nothing(api: Api, values: Values) -> None:
     assert values == VALUES
     assert {
-        step.name for step in installation.plan(api, values, datetime.now(UTC)) if step.outcome != "unchanged"
+        step.name
+        for step in installation.plan(api, values, datetime.now(UTC))
+        if step.outcome != "unchanged"
     } == set()
 
 

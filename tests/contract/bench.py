@@ -38,7 +38,9 @@ class Bench:
             whole += "  resources: {cpus: 0.02, mem: 64}\n"
         config.load_text(whole, "riseml.yml")
         revision = self.engine.snapshot(self.project, self.folder).revision
-        return self.engine.start(Submission(whole, "riseml.yml", self.project, revision, self.environment))
+        return self.engine.start(
+            Submission(whole, "riseml.yml", self.project, revision, self.environment)
+        )
 
     def wait(self, run: Id | int) -> SetStatus | ExperimentStatus:
         """Wait until a run or an experiment has ended."""
@@ -52,13 +54,19 @@ class Bench:
         self.wait(number)
         return self.engine.read(Id(number=number))
 
-    def events(self, run: Id | int, *, follow: bool = False, tail: int | None = None) -> list[Chunk | Change]:
+    def events(
+        self, run: Id | int, *, follow: bool = False, tail: int | None = None
+    ) -> list[Chunk | Change]:
         return list(self.engine.logs(LogQuery(self.id(run), follow=follow, tail=tail)))
 
-    def log(self, run: Id | int, *, follow: bool = False, tail: int | None = None) -> str:
+    def log(
+        self, run: Id | int, *, follow: bool = False, tail: int | None = None
+    ) -> str:
         """Return all lines of a run, an experiment or a job."""
         told = self.events(run, follow=follow, tail=tail)
-        return b"".join(event.data for event in told if isinstance(event, Chunk)).decode()
+        return b"".join(
+            event.data for event in told if isinstance(event, Chunk)
+        ).decode()
 
     def until_logged(self, run: Id | int, text: str) -> None:
         self.until(lambda: text in self.log(run), f"{text} in the log of {run}")

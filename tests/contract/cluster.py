@@ -38,5 +38,9 @@ def _connection(namespace: str) -> Connection:
     except InvalidInputError:  # another process has been faster
         made = users.update(name)
     pods = path("pods", namespace)
-    wait_until(lambda: any(map(is_ready, api.items(pods, labelSelector=f"app={STORE}"))), 90, "the store")
+    wait_until(
+        lambda: any(map(is_ready, api.items(pods, labelSelector=f"app={STORE}"))),
+        90,
+        "the store",
+    )
     return keys.decode(made.key)

@@ -12,14 +12,27 @@ from tests.local.conftest import Lab, lab
 __all__ = ["lab"]
 
 
-@pytest.fixture(params=["local", pytest.param("argo", marks=[pytest.mark.cluster, pytest.mark.timeout(400)])])
+@pytest.fixture(
+    params=[
+        "local",
+        pytest.param("argo", marks=[pytest.mark.cluster, pytest.mark.timeout(400)]),
+    ]
+)
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     if request.param == "local":
         lab: Lab = request.getfixturevalue("lab")
-        yield Bench(lab.engine, lab.folder, "busybox", 60.0, environment=dict(os.environ))
+        yield Bench(
+            lab.engine, lab.folder, "busybox", 60.0, environment=dict(os.environ)
+        )
         return
     from tests.contract import cluster  # noqa: PLC0415 - needs one
 
     folder = tmp_path / "project"
     folder.mkdir()
-    yield Bench(cluster.engine(tmp_path / "home"), folder, cluster.IMAGE, 180.0, project=f"lab-{os.getpid()}")
+    yield Bench(
+        cluster.engine(tmp_path / "home"),
+        folder,
+        cluster.IMAGE,
+        180.0,
+        project=f"lab-{os.getpid()}",
+    )

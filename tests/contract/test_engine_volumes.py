@@ -24,12 +24,19 @@ def client(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Client:
 def test_the_output_of_a_job_is_listed_and_copied(bench: Bench, client: Client) -> None:
     make = "cd $OUTPUT_DIR; mkdir deep; head -c 3000000 /dev/urandom > deep/model; sha256sum deep/model"
     number = bench.run(f"run: {make}").number or 0
-    assert [entry.name for entry in client.ls(f"output://~/{number}") if entry.is_folder] == ["deep"]
-    assert ".riseml" in [entry.name for entry in client.ls(f"output://~/{number}", hidden=True)]
+    assert [
+        entry.name for entry in client.ls(f"output://~/{number}") if entry.is_folder
+    ] == ["deep"]
+    assert ".riseml" in [
+        entry.name for entry in client.ls(f"output://~/{number}", hidden=True)
+    ]
     (model,) = client.ls(f"output://~/{number}/deep")
     assert (model.name, model.size) == ("model", 3_000_000)
     client.cp([f"output://~/{number}/deep/model"], "mine")
-    assert hashlib.sha256(Path("mine").read_bytes()).hexdigest() == bench.log(number).split()[0]
+    assert (
+        hashlib.sha256(Path("mine").read_bytes()).hexdigest()
+        == bench.log(number).split()[0]
+    )
 
 
 def test_jobs_find_what_was_copied_to_data(bench: Bench, client: Client) -> None:
@@ -40,7 +47,9 @@ def test_jobs_find_what_was_copied_to_data(bench: Bench, client: Client) -> None
     report = client.cp(["set"], f"data://{folder}")
     assert (report.files, report.bytes) == (2, 8)
     assert client.cp(["set"], f"data://{folder}").files == 0
-    whole = bench.run(f'run: [cat "$DATA_DIR/{folder}/a b", "cat -- $DATA_DIR/{folder}/-n"]')
+    whole = bench.run(
+        f'run: [cat "$DATA_DIR/{folder}/a b", "cat -- $DATA_DIR/{folder}/-n"]'
+    )
     assert whole.state is State.FINISHED
     assert bench.log(whole.number or 0) == "one\ntwo\n"
     client.rm(f"data://{folder}")

@@ -31,7 +31,10 @@ TRIALS = {  # what must run in each before anybody may have it
     "horovod": "import horovod.tensorflow as hvd; hvd.init(); assert hvd.mpi_built()",
 }
 USUAL = tuple(name for name in TRIALS if name != "horovod")
-WANTED_PYTHON = {"torch": "3.11", "horovod": "3.11"}  # by Debian 12's PyTorch and by the last TensorFlow before Keras 3
+WANTED_PYTHON = {
+    "torch": "3.11",
+    "horovod": "3.11",
+}  # by Debian 12's PyTorch and by the last TensorFlow before Keras 3
 DOWNLOAD = re.compile(  # as pip and apt-get say it
     r"(?:Downloading|Using cached) (\S+ \(.+\))|Need to get (.+) of archives"
 )
@@ -62,7 +65,9 @@ def prepare(name: str) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with folder.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            os.set_inheritable(lock.fileno(), True)  # whoever is killed keeps it until what it has started is gone, too
+            os.set_inheritable(
+                lock.fileno(), True
+            )  # whoever is killed keeps it until what it has started is gone, too
             if not ready.exists():
                 _make_whole(name, python, folder)
                 ready.touch()
@@ -83,19 +88,39 @@ def _make_whole(name: str, python: str, folder: Path) -> None:
 
 
 def _make(name: str, python: str, folder: Path) -> None:
-    _run([python, "-m", "venv", str(folder)], "a virtual environment is needed (Debian: apt-get install python3-venv)")
-    _install(folder, ["--only-binary", ":all:", "-r", str(REQUIREMENTS / f"{name}.txt")])
+    _run(
+        [python, "-m", "venv", str(folder)],
+        "a virtual environment is needed (Debian: apt-get install python3-venv)",
+    )
+    _install(
+        folder, ["--only-binary", ":all:", "-r", str(REQUIREMENTS / f"{name}.txt")]
+    )
     if packages := _listed(f"{name}.deb.txt"):
         _add_debian(folder, packages)
     for package in _listed(f"{name}.build.txt"):
         _need("g++", "make")
         _say(f"  compiling {package}")
-        _install(folder, ["--no-cache-dir", "--no-build-isolation", "--no-binary", ":all:", package], **HOROVOD)
-    _run([str(folder / "bin" / "python"), "-c", TRIALS[name]], f"{name} has been installed, but does not work")
+        _install(
+            folder,
+            ["--no-cache-dir", "--no-build-isolation", "--no-binary", ":all:", package],
+            **HOROVOD,
+        )
+    _run(
+        [str(folder / "bin" / "python"), "-c", TRIALS[name]],
+        f"{name} has been installed, but does not work",
+    )
 
 
 def _install(folder: Path, what: Sequence[str], **environment: str) -> None:
-    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--no-deps", "--progress-bar", "off"]
+    pip = [
+        str(folder / "bin" / "python"),
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        "--progress-bar",
+        "off",
+    ]
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     _run([*pip, *what], "pip could not install all of it", PATH=path, **environment)
 
@@ -108,23 +133,51 @@ def _add_debian(folder: Path, packages: Sequence[str]) -> None:
         for place in ("lists/partial", "cache/archives/partial"):
             Path(temporary, place).mkdir(parents=True)
         apt = ["apt-get", "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"]
-        apt += ["-o", f"Dir::State::lists={temporary}/lists", "-o", f"Dir::Cache={temporary}/cache"]
+        apt += [
+            "-o",
+            f"Dir::State::lists={temporary}/lists",
+            "-o",
+            f"Dir::Cache={temporary}/cache",
+        ]
         _say(f"  {' '.join(packages)} of Debian")
         _run([*apt, "update"], "apt-get could not read its lists")
-        wanted = ["install", "--yes", "--no-install-recommends", "--download-only", *packages]
+        wanted = [
+            "install",
+            "--yes",
+            "--no-install-recommends",
+            "--download-only",
+            *packages,
+        ]
         _run([*apt, *wanted], f"only Debian 12 has {' '.join(packages)}")
         if not any(Path(temporary).glob("cache/archives/*.deb")):
             raise CannotMakeError(
                 f"{' '.join(packages)} is installed already: apt-get remove it, the tests unpack their own"
             )
         for archive in sorted(Path(temporary).glob("cache/archives/*.deb")):
-            _run(["dpkg-deb", "--extract", str(archive), str(root)], f"{archive.name} cannot be unpacked")
+            _run(
+                ["dpkg-deb", "--extract", str(archive), str(root)],
+                f"{archive.name} cannot be unpacked",
+            )
     shutil.rmtree(root / "usr" / "share", ignore_errors=True)
     libraries = root / "usr" / "lib" / str(sysconfig.get_config_var("MULTIARCH"))
-    paths = ":".join(str(path) for path in (libraries.parent, libraries, libraries / "blas", libraries / "lapack"))
+    paths = ":".join(
+        str(path)
+        for path in (
+            libraries.parent,
+            libraries,
+            libraries / "blas",
+            libraries / "lapack",
+        )
+    )
     modules = root / "usr" / "lib" / "python3" / "dist-packages"
     for module in modules.glob("torch/*.so"):
-        patch = [str(folder / "bin" / "patchelf"), "--force-rpath", "--set-rpath", paths, str(module)]
+        patch = [
+            str(folder / "bin" / "patchelf"),
+            "--force-rpath",
+            "--set-rpath",
+            paths,
+            str(module),
+        ]
         _run(patch, f"{module} cannot be told where its libraries are")
     for site in folder.glob("lib/python*/site-packages"):
         (site / "debian.pth").write_text(f"{modules}\n")
@@ -135,10 +188,15 @@ def _need(*tools: str) -> None:
     missing = [tool for tool in tools if not shutil.which(tool)]
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         _run(["apt-get", "update"], "apt-get could not read its lists")
-        _run(["apt-get", "install", "--yes", "--no-install-recommends", *missing], "apt-get could not install it")
+        _run(
+            ["apt-get", "install", "--yes", "--no-install-recommends", *missing],
+            "apt-get could not install it",
+        )
         missing = [tool for tool in tools if not shutil.which(tool)]
     if missing:
-        raise CannotMakeError(f"{' and '.join(missing)} needed (Debian: apt-get install {' '.join(missing)})")
+        raise CannotMakeError(
+            f"{' and '.join(missing)} needed (Debian: apt-get install {' '.join(missing)})"
+        )
 
 
 def _run(command: Sequence[str], trouble: str, **environment: str) -> None:
@@ -167,18 +225,33 @@ def _python(name: str) -> str:
     if version in {None, f"{sys.version_info[0]}.{sys.version_info[1]}"}:
         return sys.executable
     for path in (shutil.which(f"python{version}"), f"/usr/bin/python{version}"):
-        if path and subprocess.run([path, "-c", ""], capture_output=True, check=False).returncode == 0:
+        if (
+            path
+            and subprocess.run(
+                [path, "-c", ""], capture_output=True, check=False
+            ).returncode
+            == 0
+        ):
             return path
-    raise CannotMakeError(f"{name} needs Python {version} (Debian 12: apt-get install python{version}-venv)")
+    raise CannotMakeError(
+        f"{name} needs Python {version} (Debian 12: apt-get install python{version}-venv)"
+    )
 
 
 def _key(name: str, python: str) -> str:
     told = subprocess.run(
-        [python, "-c", "import sys, sysconfig; print(sys.version, sysconfig.get_platform(), sys.base_prefix)"],
+        [
+            python,
+            "-c",
+            "import sys, sysconfig; print(sys.version, sysconfig.get_platform(), sys.base_prefix)",
+        ],
         stdout=subprocess.PIPE,
         check=True,
     ).stdout
-    parts = [told, *(path.read_bytes() for path in sorted(REQUIREMENTS.glob(f"{name}.*txt")))]
+    parts = [
+        told,
+        *(path.read_bytes() for path in sorted(REQUIREMENTS.glob(f"{name}.*txt"))),
+    ]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]
 
 
@@ -194,13 +267,17 @@ def _say(text: str) -> None:
 
 def _cache() -> Path:
     usual = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "riseml-frameworks")
-    return Path(os.environ.get("RISEML_FRAMEWORKS_CACHE") or usual).expanduser().absolute()
+    return (
+        Path(os.environ.get("RISEML_FRAMEWORKS_CACHE") or usual).expanduser().absolute()
+    )
 
 
 def main() -> int:
     names = sys.argv[1:] or USUAL
     if unknown := set(names) - set(TRIALS):
-        _say(f"error: there is no environment '{unknown.pop()}'; there are {', '.join(TRIALS)}")
+        _say(
+            f"error: there is no environment '{unknown.pop()}'; there are {', '.join(TRIALS)}"
+        )
         return 2
     for name in names:
         try:

@@ -18,7 +18,10 @@ from tests.local.conftest import Lab
 pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(150)]
 PROGRAMS = Path(__file__).parent / "programs"
 EXAMPLES = Path(__file__).parents[2] / "examples"
-DEBIAN_MPIRUN, DEBIAN_MPI = "/usr/bin/mpirun.openmpi", "/usr/lib/x86_64-linux-gnu/libmpi.so.40"
+DEBIAN_MPIRUN, DEBIAN_MPI = (
+    "/usr/bin/mpirun.openmpi",
+    "/usr/lib/x86_64-linux-gnu/libmpi.so.40",
+)
 
 
 class Case(NamedTuple):
@@ -89,7 +92,9 @@ def copied(lab: Lab, *files: Path) -> None:
 
 
 def jobs_of(experiment: ExperimentStatus) -> dict[str, str]:
-    return {job.id.partition(".")[2]: f"{job.state} {job.reason}" for job in experiment.jobs}
+    return {
+        job.id.partition(".")[2]: f"{job.state} {job.reason}" for job in experiment.jobs
+    }
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -102,25 +107,38 @@ def test_a_framework_for_real(name: str, lab: Lab) -> None:
     (experiment,) = whole.experiments
     assert experiment.state is State.FINISHED, lab.log(1)
     assert jobs_of(experiment) == case.jobs
-    assert {key: value for key, value in (experiment.result or {}).items() if key in case.result} == case.result
+    assert {
+        key: value
+        for key, value in (experiment.result or {}).items()
+        if key in case.result
+    } == case.result
 
 
 def test_the_ranks_of_debians_open_mpi(lab: Lab, tmp_path: Path) -> None:
-    assert Path(DEBIAN_MPIRUN).exists(), "Debian's Open MPI is needed: apt-get install openmpi-bin"
+    assert Path(DEBIAN_MPIRUN).exists(), (
+        "Debian's Open MPI is needed: apt-get install openmpi-bin"
+    )
     copied(lab, PROGRAMS / "mpi_sum.py", PROGRAMS / "mpi_barrier.py")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "mpirun").write_text(f'#!/bin/sh\nexec {DEBIAN_MPIRUN} "$@"\n')
     (tmp_path / "bin" / "mpirun").chmod(0o755)
     text = "framework: mpi\nmpi: {workers: {count: 2, processes: 2}}\nrun: [python mpi_sum.py, python mpi_barrier.py]"
-    whole = lab.run(text, PATH=f"{tmp_path / 'bin'}:{path_of('mpi')}", MPI4PY_LIBMPI=DEBIAN_MPI)
+    whole = lab.run(
+        text, PATH=f"{tmp_path / 'bin'}:{path_of('mpi')}", MPI4PY_LIBMPI=DEBIAN_MPI
+    )
     (experiment,) = whole.experiments
     assert experiment.state is State.FINISHED, lab.log(1)
     result = dict(experiment.result or {})
     assert (result["sum"], result["ended"]) == (10, 4)
     assert "Open MPI v4" in result["library"]
-    for worker, ranks in (("worker.1", {0, 1}), ("worker.2", {2, 3})):  # each writes to the log of its own worker
+    for worker, ranks in (
+        ("worker.1", {0, 1}),
+        ("worker.2", {2, 3}),
+    ):  # each writes to the log of its own worker
         text = lab.log(Id(number=1, type="worker", index=int(worker[-1])))
-        assert {int(rank) for rank in re.findall(r"process (\d) of 4: sum", text)} == ranks
+        assert {
+            int(rank) for rank in re.findall(r"process (\d) of 4: sum", text)
+        } == ranks
 
 
 def test_the_rank_that_fails_is_told(lab: Lab) -> None:
@@ -130,7 +148,11 @@ def test_the_rank_that_fails_is_told(lab: Lab) -> None:
     run: ['[ $OMPI_COMM_WORLD_RANK != 3 ] || exit 5; sleep 1000', touch $OUTPUT_DIR/never]
     """
     (experiment,) = lab.run(text, PATH=path_of("mpi")).experiments
-    assert (experiment.state, experiment.guilty, experiment.exit_code) == (State.FAILED, "1.worker.2", 5)
+    assert (experiment.state, experiment.guilty, experiment.exit_code) == (
+        State.FAILED,
+        "1.worker.2",
+        5,
+    )
     assert jobs_of(experiment)["worker.1"] == "KILLED PEER"
     assert "process 3 of worker.2 has failed with exit status 5" in lab.log(1)
     assert not (lab.output(1) / "never").exists()
@@ -175,13 +197,37 @@ main()
 def test_the_variables_are_those_of_torchrun(lab: Lab, tmp_path: Path) -> None:
     """What torchrun itself sets for two nodes of two processes, but for what only its own agent needs."""
     lab.write({"told.py": TOLD, "torchrun.py": TORCHRUN})
-    names = ["RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK", "GROUP_WORLD_SIZE"]
+    names = [
+        "RANK",
+        "WORLD_SIZE",
+        "LOCAL_RANK",
+        "LOCAL_WORLD_SIZE",
+        "GROUP_RANK",
+        "GROUP_WORLD_SIZE",
+    ]
     names += ["ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME"]
     path, listed = path_of("torch"), str(names).replace("'", '"')
-    arguments = ["--nnodes", "2", "--nproc_per_node", "2", "--master_addr", "127.0.0.1", "--master_port", "29555"]
+    arguments = [
+        "--nnodes",
+        "2",
+        "--nproc_per_node",
+        "2",
+        "--master_addr",
+        "127.0.0.1",
+        "--master_port",
+        "29555",
+    ]
     agents = [
         subprocess.Popen(
-            ["python", "torchrun.py", *arguments, "--node_rank", str(node), "told.py", listed],
+            [
+                "python",
+                "torchrun.py",
+                *arguments,
+                "--node_rank",
+                str(node),
+                "told.py",
+                listed,
+            ],
             cwd=lab.folder,
             env={**os.environ, "PATH": path, "OUTPUT_DIR": str(tmp_path)},
             stderr=subprocess.DEVNULL,
@@ -211,7 +257,11 @@ def test_an_example_runs(example: str, environment: str, lab: Lab) -> None:
     folder = EXAMPLES / example
     copied(lab, *(path for path in folder.iterdir() if path.suffix in {".py", ".txt"}))
     config = (folder / "riseml.yml").read_text().partition("train:\n")[2]
-    kept = [line[2:] for line in config.splitlines() if not line.startswith(("  install:", "  image:"))]
+    kept = [
+        line[2:]
+        for line in config.splitlines()
+        if not line.startswith(("  install:", "  image:"))
+    ]
     whole = lab.run("\n".join(kept), PATH=path_of(environment))
     assert whole.state is State.FINISHED, lab.log(1)
     assert whole.result

@@ -38,7 +38,10 @@ def data(url: str, path: str) -> Any:
 
 def scalars(url: str, run: str) -> list[tuple[int, float]]:
     """Return steps and values that TensorBoard shows of a run."""
-    return [(step, value) for _, step, value in data(url, f"scalars?run={run}&tag=loss") or ()]
+    return [
+        (step, value)
+        for _, step, value in data(url, f"scalars?run={run}&tag=loss") or ()
+    ]
 
 
 def falling(first: float) -> list[tuple[int, Any]]:
@@ -48,7 +51,9 @@ def falling(first: float) -> list[tuple[int, Any]]:
 
 @pytest.fixture(autouse=True)
 def _path(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{prepare('tensorflow') / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setenv(
+        "PATH", f"{prepare('tensorflow') / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    )
 
 
 def test_scalars_of_a_set(lab: Lab, tmp_path: Path) -> None:
@@ -58,7 +63,10 @@ def test_scalars_of_a_set(lab: Lab, tmp_path: Path) -> None:
     with client.tensorboard("1") as board:
         assert board.is_own
         assert board.url == client.read("1").board
-        lab.until(lambda: set(data(board.url, "tags") or ()) == {"1", "2"}, "the scalars of both")
+        lab.until(
+            lambda: set(data(board.url, "tags") or ()) == {"1", "2"},
+            "the scalars of both",
+        )
         lab.until(lambda: scalars(board.url, "1") == falling(4), "all of the first")
         lab.until(lambda: scalars(board.url, "2") == falling(8), "all of the second")
     (tmp_path / "go").touch()
@@ -66,10 +74,19 @@ def test_scalars_of_a_set(lab: Lab, tmp_path: Path) -> None:
     assert client.read("1").board is None
     with client.tensorboard("1") as board:
         assert not board.is_own
-        lab.until(lambda: set(data(board.url, "tags") or ()) == {"1", "2"}, "the scalars of both afterwards")
-        assert (scalars(board.url, "1"), scalars(board.url, "2")) == (falling(4), falling(8))
+        lab.until(
+            lambda: set(data(board.url, "tags") or ()) == {"1", "2"},
+            "the scalars of both afterwards",
+        )
+        assert (scalars(board.url, "1"), scalars(board.url, "2")) == (
+            falling(4),
+            falling(8),
+        )
     with client.tensorboard("1.2") as board:
-        lab.until(lambda: set(data(board.url, "tags") or ()) == {"."}, "the scalars of the second alone")
+        lab.until(
+            lambda: set(data(board.url, "tags") or ()) == {"."},
+            "the scalars of the second alone",
+        )
         assert scalars(board.url, ".") == falling(8)
     assert data(board.url, "tags") is None
     (job,) = client.read("1").jobs

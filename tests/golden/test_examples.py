@@ -16,9 +16,13 @@ from riseml.plan import Build, ExperimentSet, Origin, Target
 from riseml.project.image_key import image_key
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-REVISION = "0123456789abcdef0123456789abcdef01234567"  # of a snapshot that nobody has to make
+REVISION = (
+    "0123456789abcdef0123456789abcdef01234567"  # of a snapshot that nobody has to make
+)
 
-examples = pytest.mark.parametrize("folder", sorted(path.parent for path in EXAMPLES.glob("*/riseml.yml")), ids=str)
+examples = pytest.mark.parametrize(
+    "folder", sorted(path.parent for path in EXAMPLES.glob("*/riseml.yml")), ids=str
+)
 
 
 def _plan(folder: Path) -> ExperimentSet:
@@ -26,8 +30,15 @@ def _plan(folder: Path) -> ExperimentSet:
 
 
 def _build(plan: ExperimentSet, folder: Path) -> Build | None:
-    paths = (path for path in folder.rglob("*") if path.is_file() and path.suffix not in {".yml", ".yaml", ".pyc"})
-    files = {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    paths = (
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and path.suffix not in {".yml", ".yaml", ".pyc"}
+    )
+    files = {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in paths
+    }
     key = image_key(plan, files)
     return Build(key.text, key.files) if plan.install else None
 
@@ -35,7 +46,9 @@ def _build(plan: ExperimentSet, folder: Path) -> Build | None:
 @examples
 def test_an_example_compiles_to_its_golden(folder: Path, regenerate: bool) -> None:
     plan = _plan(folder)
-    document = compile_workflow(plan, Origin("me", 1, REVISION, build=_build(plan, folder)), Target())
+    document = compile_workflow(
+        plan, Origin("me", 1, REVISION, build=_build(plan, folder)), Target()
+    )
     golden = folder / "workflow.yaml"
     if regenerate:
         golden.write_text(manifest.to_yaml(document), "utf-8")

@@ -20,7 +20,11 @@ server = http.server.HTTPServer((told["--host"], int(told["--port"])), Answer)
 print("it serves", flush=True)
 server.serve_forever()
 """
-STUBBORN = SERVES.replace("import http", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nimport http", 1)
+STUBBORN = SERVES.replace(
+    "import http",
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\nimport http",
+    1,
+)
 FAILS = "#!/bin/sh\necho no flag --port >&2\nexit 1\n"
 DIES = "#!/bin/sh\nkill -9 $$\n"
 WORTHLESS = "#!/bin/sh\nexit 1\n"  # a Python that has no TensorBoard
@@ -29,7 +33,9 @@ WORTHLESS = "#!/bin/sh\nexit 1\n"  # a Python that has no TensorBoard
 def path_without() -> str:
     """Return the PATH without folders that have a TensorBoard."""
     folders = os.environ["PATH"].split(os.pathsep)
-    return os.pathsep.join(each for each in folders if not Path(each, "tensorboard").exists())
+    return os.pathsep.join(
+        each for each in folders if not Path(each, "tensorboard").exists()
+    )
 
 
 def path_with(folder: Path, **programs: str) -> str:

@@ -42,7 +42,11 @@ class Lab:
             whole += "  resources: {cpus: 0.01, mem: 1}\n"
         config.load_text(whole, "riseml.yml")
         revision = self.engine.snapshot("lab", self.folder).revision
-        return self.engine.start(Submission(whole, "riseml.yml", "lab", revision, {**os.environ, **environment}))
+        return self.engine.start(
+            Submission(
+                whole, "riseml.yml", "lab", revision, {**os.environ, **environment}
+            )
+        )
 
     def wait(self, run: Id | int) -> SetStatus | ExperimentStatus:
         """Wait until a run or an experiment has ended."""
@@ -61,7 +65,9 @@ class Lab:
         """Return all lines of a run."""
         wanted = Id(number=run) if isinstance(run, int) else run
         events = self.engine.logs(LogQuery(wanted, follow=False))
-        return b"".join(event.data for event in events if isinstance(event, Chunk)).decode()
+        return b"".join(
+            event.data for event in events if isinstance(event, Chunk)
+        ).decode()
 
     def output(self, number: int, sub: int | None = None) -> Path:
         folder = self.engine.folder(Id(number=number))
@@ -104,7 +110,10 @@ def processes_of(home: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            words = [*process.cmdline(), process.environ().get("ARGO_PROGRESS_FILE", "")]
+            words = [
+                *process.cmdline(),
+                process.environ().get("ARGO_PROGRESS_FILE", ""),
+            ]
             if process.pid != os.getpid() and any(str(home) in word for word in words):
                 found.append(process)
         except psutil.Error:

@@ -35,9 +35,17 @@ class Home:
     launcher: Launcher
     keys: list[str] = field(default_factory=list)
 
-    def step(self, *argv: str, log: str | None = "log", cwd: Path | None = None, env: Mapping[str, str] = {}) -> Step:
+    def step(
+        self,
+        *argv: str,
+        log: str | None = "log",
+        cwd: Path | None = None,
+        env: Mapping[str, str] = {},
+    ) -> Step:
         path = str(self.folder / log) if log else None
-        return Step(argv, {"PATH": os.environ["PATH"], **env}, str(cwd or self.folder), path)
+        return Step(
+            argv, {"PATH": os.environ["PATH"], **env}, str(cwd or self.folder), path
+        )
 
     def sh(self, text: str, log: str | None = "log") -> Step:
         return self.step("sh", "-c", text, log=log)
@@ -47,7 +55,12 @@ class Home:
         self.keys.append(f"test:{os.getpid()}:{self.folder}:{len(self.keys)}")
         directory = self.folder / f"job {len(self.keys)}"
         directory.mkdir()
-        return ProcessSpec(self.keys[-1], str(directory), self.sh(main) if isinstance(main, str) else main, **options)
+        return ProcessSpec(
+            self.keys[-1],
+            str(directory),
+            self.sh(main) if isinstance(main, str) else main,
+            **options,
+        )
 
     def start(self, job: ProcessSpec) -> int:
         pid = self.launcher.start(job)
@@ -99,7 +112,12 @@ def opened(folder: Path) -> Home:
     folder.mkdir()
     lock = os.open(folder / "controller.lock", os.O_RDWR | os.O_CREAT)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    restart = ["/bin/sh", "-c", f'echo "${{{processes.KEY}-none}}" >> restarted', "controller"]
+    restart = [
+        "/bin/sh",
+        "-c",
+        f'echo "${{{processes.KEY}-none}}" >> restarted',
+        "controller",
+    ]
     return Home(folder, lock, Launcher(folder, lock, restart))
 
 

@@ -10,8 +10,12 @@ from riseml.engines.local.controller.ports import HERE, Addresses, Ports, is_fre
 PATCH = json.dumps({"hostname": "mnist-1-1-worker-1", "subdomain": "riseml"})
 
 
-def template(*values: str, patch: str | None = PATCH, listens: int | None = None) -> dict[str, Any]:
-    container: dict[str, Any] = {"env": [{"name": f"V{i}", "value": value} for i, value in enumerate(values)]}
+def template(
+    *values: str, patch: str | None = PATCH, listens: int | None = None
+) -> dict[str, Any]:
+    container: dict[str, Any] = {
+        "env": [{"name": f"V{i}", "value": value} for i, value in enumerate(values)]
+    }
     if listens:
         container["ports"] = [{"containerPort": listens}]
     return {"container": container, **({"podSpecPatch": patch} if patch else {})}
@@ -24,7 +28,9 @@ def test_all_of_a_gang_read_the_same(tmp_path: Path) -> None:
     first.cover(template(config))
     found = json.loads(first.map(config, template()))
     assert found["worker"] != found["ps"]
-    assert all(word.startswith(f"{HERE}:") for words in found.values() for word in words)
+    assert all(
+        word.startswith(f"{HERE}:") for words in found.values() for word in words
+    )
     again = Addresses(file, ports)
     again.cover(template(config))
     assert json.loads(again.map(config, template())) == found
@@ -38,7 +44,14 @@ def test_a_host_alone_is_this_machine(tmp_path: Path) -> None:
 
 def test_other_words_stay(tmp_path: Path) -> None:
     addresses = Addresses(tmp_path / "addresses.json", Ports())
-    for text in ("http://host:80", "x.riseml.io:2222", "0.0.0.0:6006", "a.riseml:22:33", "10.0.0.1:2222", "ariseml:1"):
+    for text in (
+        "http://host:80",
+        "x.riseml.io:2222",
+        "0.0.0.0:6006",
+        "a.riseml:22:33",
+        "10.0.0.1:2222",
+        "ariseml:1",
+    ):
         addresses.cover(template(text))
         assert addresses.map(text, template(text)) == text
     assert not (tmp_path / "addresses.json").exists()

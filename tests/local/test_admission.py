@@ -56,7 +56,10 @@ def test_what_asks_for_nothing_starts_with_its_run() -> None:
     admission.ask("2:board", nothing, run="2:")
     admission.ask("2:a", want("4"), run="2:")
     assert admitted(admission) == ["1:a", "1:board"]
-    assert admission.reason("2:board") == "Unschedulable: it starts with the first job of its run"
+    assert (
+        admission.reason("2:board")
+        == "Unschedulable: it starts with the first job of its run"
+    )
     assert admission.reason("1:b") == "Unschedulable: cpus: 4 asked for, 0 free"
     admission.leave("2:a")
     assert admitted(admission) == ["2:board"]
@@ -115,15 +118,21 @@ def test_what_can_never_fit_is_said(request_: Resources, lacks: str) -> None:
 
 
 def test_the_environment_overrules_what_the_machine_says() -> None:
-    assert machine({"RISEML_CPUS": "2.5", "RISEML_MEM": "1000", "RISEML_GPUS": "3,5"}) == Capacity(
-        Decimal("2.5"), 1_000_000_000, ("3", "5")
-    )
+    assert machine(
+        {"RISEML_CPUS": "2.5", "RISEML_MEM": "1000", "RISEML_GPUS": "3,5"}
+    ) == Capacity(Decimal("2.5"), 1_000_000_000, ("3", "5"))
     assert machine({"CUDA_VISIBLE_DEVICES": "1"}).gpus == ("1",)
     assert machine({"CUDA_VISIBLE_DEVICES": "-1"}).gpus == ()
 
 
 jobs = st.lists(
-    st.builds(want, st.sampled_from(["0.5", "1", "2", "4"]), st.integers(1, 8000), st.integers(0, 2)), max_size=12
+    st.builds(
+        want,
+        st.sampled_from(["0.5", "1", "2", "4"]),
+        st.integers(1, 8000),
+        st.integers(0, 2),
+    ),
+    max_size=12,
 )
 
 

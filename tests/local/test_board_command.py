@@ -15,9 +15,13 @@ from tests.local.conftest import Lab
 
 
 @pytest.mark.parametrize(
-    ("sent", "status"), [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)], ids=["INT", "TERM", "HUP"]
+    ("sent", "status"),
+    [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["INT", "TERM", "HUP"],
 )
-def test_nothing_is_left_when_it_is_ended(sent: signal.Signals, status: int, lab: Lab, tmp_path: Path) -> None:
+def test_nothing_is_left_when_it_is_ended(
+    sent: signal.Signals, status: int, lab: Lab, tmp_path: Path
+) -> None:
     lab.run("run: 'true'\nparameters: {n: [1, 2]}")
     path = boards.path_with(tmp_path / "bin", tensorboard=boards.SERVES)
     with subprocess.Popen(

@@ -48,15 +48,23 @@ class Show:
         return job
 
     def log(self) -> str:
-        events = self.engine.logs(LogQuery(Id(number=1, type="tensorboard"), follow=False))
-        return b"".join(event.data for event in events if isinstance(event, Chunk)).decode()
+        events = self.engine.logs(
+            LogQuery(Id(number=1, type="tensorboard"), follow=False)
+        )
+        return b"".join(
+            event.data for event in events if isinstance(event, Chunk)
+        ).decode()
 
     def says(self, text: str) -> None:
         self.lab.until(lambda: text in self.log(), text)
 
     def processes(self) -> list[psutil.Process]:
         """Return the processes of the TensorBoard job, its supervisor first."""
-        program = next(each for each in processes_of(self.engine.home) if "--logdir" in each.cmdline())
+        program = next(
+            each
+            for each in processes_of(self.engine.home)
+            if "--logdir" in each.cmdline()
+        )
         supervisor = psutil.Process(os.getsid(program.pid))
         return [supervisor, *supervisor.children(recursive=True)]
 
@@ -95,7 +103,11 @@ def test_one_for_all_experiments_while_they_run(show: Show) -> None:
     show.lab.until(lambda: show.job.state.is_terminal, "its end")
     assert (show.job.state, show.job.reason) == (State.KILLED, "KILLED")
     whole = show.engine.read(RUN)
-    assert (whole.state, whole.counts, whole.board) == (State.FINISHED, {State.FINISHED: 2}, None)
+    assert (whole.state, whole.counts, whole.board) == (
+        State.FINISHED,
+        {State.FINISHED: 2},
+        None,
+    )
     assert show.engine.board(RUN) is None
 
 
@@ -107,10 +119,17 @@ def test_an_engine_knows_of_no_other_boards(show: Show) -> None:
         show.engine.board(Id(number=2))
 
 
-def test_a_train_knows_its_address_at_once(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
-    text = "project: lab\ntrain:\n  image: busybox\n  resources: {cpus: 0.01, mem: 1}" + UNTIL_GO.replace("\n", "\n  ")
+def test_a_train_knows_its_address_at_once(
+    show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (
+        "project: lab\ntrain:\n  image: busybox\n  resources: {cpus: 0.01, mem: 1}"
+        + UNTIL_GO.replace("\n", "\n  ")
+    )
     (show.lab.folder / "riseml.yml").write_text(text)
-    monkeypatch.setenv("PATH", boards.path_with(show.folder / "bin", tensorboard=boards.SERVES))
+    monkeypatch.setenv(
+        "PATH", boards.path_with(show.folder / "bin", tensorboard=boards.SERVES)
+    )
     monkeypatch.setenv("GO", str(show.folder / "go"))
     run = Client(engine=show.engine).train(show.lab.folder / "riseml.yml")
     assert run.tensorboard is not None
@@ -121,11 +140,20 @@ def test_a_train_knows_its_address_at_once(show: Show, monkeypatch: pytest.Monke
 def test_it_begins_with_its_run_and_takes_no_room_from_it(show: Show) -> None:
     show.train(UNTIL_GO + "resources: {cpus: 4, mem: 1}")
     show.says("it serves")
-    show.lab.train(UNTIL_GO + "resources: {cpus: 4, mem: 1}", GO=str(show.folder / "go"))
+    show.lab.train(
+        UNTIL_GO + "resources: {cpus: 4, mem: 1}", GO=str(show.folder / "go")
+    )
     second = Id(number=2)
-    show.lab.until(lambda: show.engine.read(second).experiments[0].reason == "UNSCHEDULABLE", "the wait")
+    show.lab.until(
+        lambda: show.engine.read(second).experiments[0].reason == "UNSCHEDULABLE",
+        "the wait",
+    )
     (job,) = show.engine.read(second).jobs
-    assert (job.state, job.reason, show.engine.board(second)) == (State.PENDING, "UNSCHEDULABLE", None)
+    assert (job.state, job.reason, show.engine.board(second)) == (
+        State.PENDING,
+        "UNSCHEDULABLE",
+        None,
+    )
     show.go()
     assert show.lab.wait(2).state is State.FINISHED
 
@@ -156,30 +184,48 @@ def test_it_outlives_its_controller_at_the_same_address(show: Show) -> None:
 @pytest.mark.parametrize(
     ("board", "said"),
     [
-        (boards.FAILS, "no flag --port\nriseml: tensorboard has ended with status 1; the experiments go on\n"),
-        (boards.DIES, "riseml: tensorboard has ended with status 137, killed: most likely for want of memory;"),
-        ("#!/bin/sh\nnobody-has-this\n", "riseml: Add 'pip install tensorboard' to the image or to install"),
+        (
+            boards.FAILS,
+            "no flag --port\nriseml: tensorboard has ended with status 1; the experiments go on\n",
+        ),
+        (
+            boards.DIES,
+            "riseml: tensorboard has ended with status 137, killed: most likely for want of memory;",
+        ),
+        (
+            "#!/bin/sh\nnobody-has-this\n",
+            "riseml: Add 'pip install tensorboard' to the image or to install",
+        ),
         (boards.STUBBORN, "it serves"),
     ],
     ids=["fails", "killed", "cannot run", "ignores TERM"],
 )
 @pytest.mark.parametrize("text", [UNTIL_GO, SET], ids=["one", "set"])
-def test_whatever_it_does_harms_nobody(text: str, board: str, said: str, show: Show) -> None:
+def test_whatever_it_does_harms_nobody(
+    text: str, board: str, said: str, show: Show
+) -> None:
     show.train(text, board)
     show.says(said)
-    assert (show.job.state, show.engine.read(RUN).state) == (State.RUNNING, State.RUNNING)
+    assert (show.job.state, show.engine.read(RUN).state) == (
+        State.RUNNING,
+        State.RUNNING,
+    )
     show.go()
     assert show.lab.wait(1).state is State.FINISHED
     show.lab.until(lambda: not show.engine._read().unfinished(), "its end")
     assert show.job.state is State.KILLED
-    assert {each.state for each in show.engine.read(RUN).experiments} == {State.FINISHED}
+    assert {each.state for each in show.engine.read(RUN).experiments} == {
+        State.FINISHED
+    }
 
 
 def test_it_is_told_where_none_is(show: Show) -> None:
     python = {"python3": boards.WORTHLESS, "python": boards.WORTHLESS}
     path = boards.path_with(show.folder / "bin", **python)
     show.lab.train(UNTIL_GO, PATH=path, GO=str(show.folder / "go"))
-    show.says("riseml: there is no tensorboard that works here; the experiments go on without it.")
+    show.says(
+        "riseml: there is no tensorboard that works here; the experiments go on without it."
+    )
     show.go()
     assert show.lab.wait(1).state is State.FINISHED
 
@@ -208,7 +254,9 @@ def test_one_that_is_killed_with_its_supervisor(show: Show) -> None:
 
 
 def test_one_that_can_never_start(show: Show) -> None:
-    (show.engine.home / "output/me/lab/1/.riseml/logs/tensorboard.0.log").mkdir(parents=True)
+    (show.engine.home / "output/me/lab/1/.riseml/logs/tensorboard.0.log").mkdir(
+        parents=True
+    )
     show.train()
     show.lab.until(lambda: show.job.state.is_terminal, "the end of the job")
     assert show.engine.board(RUN) is None

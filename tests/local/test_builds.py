@@ -44,14 +44,26 @@ def test_a_build_runs_once_per_key_and_jobs_run_in_what_it_made(lab: Lab) -> Non
 
 
 def test_a_failing_step_fails_the_experiments_and_is_told(lab: Lab) -> None:
-    whole = lab.run("install: [echo one, 'echo two; exit 7', echo three]\nparameters: {n: [1, 2]}\nrun: 'true'")
+    whole = lab.run(
+        "install: [echo one, 'echo two; exit 7', echo three]\nparameters: {n: [1, 2]}\nrun: 'true'"
+    )
     assert whole.state is State.FAILED
-    assert [(e.state, e.guilty, e.exit_code) for e in whole.experiments] == [(State.FAILED, "1.build", 7)] * 2
+    assert [(e.state, e.guilty, e.exit_code) for e in whole.experiments] == [
+        (State.FAILED, "1.build", 7)
+    ] * 2
     log = lab.log(Id(number=1, type="build"))
     assert "install step failed with exit code 7: echo two; exit 7" in log
-    assert whole.jobs[0].message == "install step failed with exit code 7: echo two; exit 7"
+    assert (
+        whole.jobs[0].message
+        == "install step failed with exit code 7: echo two; exit 7"
+    )
     assert "three" not in log.splitlines()
-    assert lab.run("install: [echo one, 'echo two; exit 7', echo three]\nrun: 'true'").state is State.FAILED
+    assert (
+        lab.run(
+            "install: [echo one, 'echo two; exit 7', echo three]\nrun: 'true'"
+        ).state
+        is State.FAILED
+    )
 
 
 def test_two_runs_of_one_key_build_once(lab: Lab, tmp_path: Path) -> None:
@@ -93,7 +105,10 @@ def test_code_that_no_run_refers_to_is_dropped_and_the_rest_kept(lab: Lab) -> No
     os.utime(repository / "refs/heads/riseml", (1, 1))
     lab.engine.tidy(0)
     known = [
-        subprocess.run(["git", f"--git-dir={repository}", "cat-file", "-e", revision], check=False).returncode == 0
+        subprocess.run(
+            ["git", f"--git-dir={repository}", "cat-file", "-e", revision], check=False
+        ).returncode
+        == 0
         for revision in revisions
     ]
     assert known == [False, True]

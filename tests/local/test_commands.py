@@ -27,7 +27,9 @@ SLOW = "project: lab\ntrain: {image: busybox, resources: {cpus: 0.01, mem: 64}, 
 
 
 @pytest.fixture
-def riseml(lab: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Command:
+def riseml(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Command:
     monkeypatch.chdir(lab.folder)
     monkeypatch.setenv("LOGNAME", "me")
 
@@ -49,7 +51,10 @@ def test_a_set_from_train_to_delete(riseml: Command) -> None:
     assert riseml("wait 1.1 1.3")[0] == 0
     assert riseml("wait --timeout 60s")[0] == 100
     results = json.loads(riseml("results 1 --sort acc -o json")[1])
-    assert (results["best"], [row["id"] for row in results["experiments"]]) == ("1.3", ["1.3", "1.2", "1.1"])
+    assert (results["best"], [row["id"] for row in results["experiments"]]) == (
+        "1.3",
+        ["1.3", "1.2", "1.1"],
+    )
     assert riseml("logs 1.2.train -f")[1].splitlines()[0] == "cell 2"
     assert riseml("logs 1 --grep 3$ --no-follow")[1] == "1.3.train | cell 3\n"
     shown = json.loads(riseml("status 1 -o json")[1])

@@ -42,8 +42,15 @@ def test_a_grid_goes_on_when_one_cell_fails(lab: Lab) -> None:
         """
     )
     assert whole.state is State.FAILED
-    assert states(whole) == [State.FINISHED, State.FAILED, State.FINISHED, State.FINISHED]
-    assert [e.parameters for e in whole.experiments] == [{"n": str(n)} for n in (1, 2, 3, 4)]
+    assert states(whole) == [
+        State.FINISHED,
+        State.FAILED,
+        State.FINISHED,
+        State.FINISHED,
+    ]
+    assert [e.parameters for e in whole.experiments] == [
+        {"n": str(n)} for n in (1, 2, 3, 4)
+    ]
 
 
 def test_concurrency_is_kept(lab: Lab, tmp_path: Path) -> None:
@@ -90,8 +97,14 @@ def test_results_and_progress_are_reported(lab: Lab) -> None:
         run: python3 -c "import riseml; riseml.report_progress(3, 10); riseml.report_result(score={{n}} / 2, name='x')"
         """
     )
-    assert [e.result for e in whole.experiments] == [{"score": 0.5, "name": "x"}, {"score": 1.0, "name": "x"}]
-    assert whole.experiments[0].progress == (10, 10)  # as Argo counts what has succeeded
+    assert [e.result for e in whole.experiments] == [
+        {"score": 0.5, "name": "x"},
+        {"score": 1.0, "name": "x"},
+    ]
+    assert whole.experiments[0].progress == (
+        10,
+        10,
+    )  # as Argo counts what has succeeded
 
 
 def test_the_configuration_is_recorded_beside_the_output(lab: Lab) -> None:
@@ -120,7 +133,9 @@ def test_retries_until_it_succeeds(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_kill_of_a_run_and_the_checkpoint_it_still_writes(lab: Lab) -> None:
-    number = lab.train("run: |\n  trap 'sleep 0.5; echo saved; exit 0' TERM\n  echo ready\n  sleep 60 & wait").number
+    number = lab.train(
+        "run: |\n  trap 'sleep 0.5; echo saved; exit 0' TERM\n  echo ready\n  sleep 60 & wait"
+    ).number
     lab.until(lambda: "ready" in lab.log(number))
     assert lab.engine.stop(Id(number=number))
     assert lab.wait(number).state is State.KILLED
@@ -144,7 +159,11 @@ def test_kill_of_one_cell_leaves_the_others(lab: Lab, tmp_path: Path) -> None:
     assert lab.wait(Id(number=number, sub=2)).state is State.KILLED
     (tmp_path / "go").touch()
     lab.wait(number)
-    assert states(lab.engine.read(Id(number=number))) == [State.FINISHED, State.KILLED, State.KILLED]
+    assert states(lab.engine.read(Id(number=number))) == [
+        State.FINISHED,
+        State.KILLED,
+        State.KILLED,
+    ]
 
 
 def test_what_can_never_fit_is_refused_before_it_starts(lab: Lab) -> None:
@@ -172,9 +191,13 @@ def test_delete_forgets_a_run_and_never_its_number(lab: Lab) -> None:
 
 
 def test_a_checkpoint_is_saved_when_time_is_over(lab: Lab) -> None:
-    whole = lab.run("timeout: 1s\nrun: |\n  trap 'sleep 2; echo saved; exit 0' TERM\n  echo ready\n  sleep 60 & wait")
+    whole = lab.run(
+        "timeout: 1s\nrun: |\n  trap 'sleep 2; echo saved; exit 0' TERM\n  echo ready\n  sleep 60 & wait"
+    )
     assert (whole.state, whole.experiments[0].reason) == (State.FAILED, "TIMEOUT")
-    assert [line for line in lab.log(1).splitlines() if not line.startswith("riseml:")] == ["ready", "saved"]
+    assert [
+        line for line in lab.log(1).splitlines() if not line.startswith("riseml:")
+    ] == ["ready", "saved"]
 
 
 @pytest.mark.parametrize(
@@ -186,14 +209,18 @@ def test_a_checkpoint_is_saved_when_time_is_over(lab: Lab) -> None:
         {"name": "ok", "labels": {"riseml.io/project": "x\n"}},
     ],
 )
-def test_names_of_a_document_cannot_leave_their_folders(lab: Lab, metadata: dict[str, object]) -> None:
+def test_names_of_a_document_cannot_leave_their_folders(
+    lab: Lab, metadata: dict[str, object]
+) -> None:
     document = {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
         "metadata": metadata,
         "spec": {
             "entrypoint": "main",
-            "templates": [{"name": "main", "container": {"image": "a", "command": ["true"]}}],
+            "templates": [
+                {"name": "main", "container": {"image": "a", "command": ["true"]}}
+            ],
         },
     }
     with pytest.raises(InvalidInputError, match="is no name"):
@@ -207,14 +234,25 @@ def test_a_path_in_a_document_cannot_leave_its_volume(lab: Lab) -> None:
         "metadata": {"name": "escape"},
         "spec": {
             "entrypoint": "main",
-            "volumes": [{"name": "output", "persistentVolumeClaim": {"claimName": "riseml-output"}}],
+            "volumes": [
+                {
+                    "name": "output",
+                    "persistentVolumeClaim": {"claimName": "riseml-output"},
+                }
+            ],
             "templates": [
                 {
                     "name": "main",
                     "container": {
                         "image": "busybox",
                         "command": ["true"],
-                        "volumeMounts": [{"name": "output", "mountPath": "/output", "subPath": "../../outside"}],
+                        "volumeMounts": [
+                            {
+                                "name": "output",
+                                "mountPath": "/output",
+                                "subPath": "../../outside",
+                            }
+                        ],
                     },
                 }
             ],
@@ -222,13 +260,19 @@ def test_a_path_in_a_document_cannot_leave_its_volume(lab: Lab) -> None:
     }
     assert lab.engine.submit(document) == "escape"
     lab.wait(1)
-    (job,) = [n for n in lab.engine.get(Id(number=1))["status"]["nodes"].values() if n["type"] == "Pod"]
+    (job,) = [
+        n
+        for n in lab.engine.get(Id(number=1))["status"]["nodes"].values()
+        if n["type"] == "Pod"
+    ]
     assert job["phase"] == "Error"
     assert "leads out of its volume" in job["message"]
     assert not (lab.engine.home.parent / "outside").exists()
 
 
-def test_shell_characters_in_a_value_reach_the_program_as_data(lab: Lab, tmp_path: Path) -> None:
+def test_shell_characters_in_a_value_reach_the_program_as_data(
+    lab: Lab, tmp_path: Path
+) -> None:
     value = f"; touch {tmp_path}/pwned; $(touch {tmp_path}/pwned) `touch {tmp_path}/pwned` * ~ | & < >"
     whole = lab.run(f"parameters: {{text: ['{value}']}}\nrun: printf '%s\\n' \"$TEXT\"")
     assert whole.state is State.FINISHED
@@ -244,7 +288,10 @@ def test_a_job_that_waited_for_room_has_lasted_only_since_it_began(lab: Lab) -> 
     assert waiting.state is State.PENDING
     assert "cpus: 4 asked for, 0 free" in waiting.experiments[0].message
     lab.wait(second)
-    before, after = (lab.engine.read(Id(number=number)).experiments[0].jobs[0] for number in (first, second))
+    before, after = (
+        lab.engine.read(Id(number=number)).experiments[0].jobs[0]
+        for number in (first, second)
+    )
     assert after.started is not None
     assert before.finished is not None
     assert after.started >= before.finished

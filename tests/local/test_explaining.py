@@ -36,12 +36,20 @@ def test_what_changed_since_the_last_run(lab: Lab, client: Client) -> None:
     first = client.explain("riseml.yml")
     assert (first.before, first.image) == ("", None)
     assert {part.change for part in first.parts} == {NEW}
-    assert [part.name for part in first.parts] == ["image", "install 1", "install 2", "requirements.txt", "place"]
+    assert [part.name for part in first.parts] == [
+        "image",
+        "install 1",
+        "install 2",
+        "requirements.txt",
+        "place",
+    ]
 
     number = client.build("riseml.yml").number
     whole = client.wait(str(number))[0]
     assert whole.state is State.FINISHED
-    assert [job.id for job in lab.engine.read(Id(number=number)).jobs] == [f"{number}.build"]
+    assert [job.id for job in lab.engine.read(Id(number=number)).jobs] == [
+        f"{number}.build"
+    ]
     then = client.explain("riseml.yml")
     assert then.image is not None
     assert then.image.endswith(then.key)
@@ -63,7 +71,9 @@ def test_what_changed_since_the_last_run(lab: Lab, client: Client) -> None:
 
 
 def test_nothing_to_build(lab: Lab, client: Client) -> None:
-    Path("riseml.yml").write_text(FILE.replace("  install: [echo one, cat requirements.txt]\n", ""), "utf-8")
+    Path("riseml.yml").write_text(
+        FILE.replace("  install: [echo one, cat requirements.txt]\n", ""), "utf-8"
+    )
     for verb in (client.explain, client.build):
         with pytest.raises(InvalidInputError, match="there is nothing to build"):
             verb("riseml.yml")

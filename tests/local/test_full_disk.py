@@ -31,12 +31,32 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
     (project / "riseml.yml").write_text(
         "project: lab\ntrain: {image: busybox, resources: {cpus: 0.1, mem: 64}, run: echo it works}\n"
     )
-    environment = {**os.environ, "RISEML_HOME": str(home), "PYTHON": sys.executable, "OUT": str(out)}
-    namespace = ["unshare", "--mount"] if os.getuid() == 0 else ["unshare", "--mount", "--map-root-user"]
-    done = subprocess.run([*namespace, "sh", "-c", _ON_A_SMALL_DISK], cwd=project, env=environment, check=False)
+    environment = {
+        **os.environ,
+        "RISEML_HOME": str(home),
+        "PYTHON": sys.executable,
+        "OUT": str(out),
+    }
+    namespace = (
+        ["unshare", "--mount"]
+        if os.getuid() == 0
+        else ["unshare", "--mount", "--map-root-user"]
+    )
+    done = subprocess.run(
+        [*namespace, "sh", "-c", _ON_A_SMALL_DISK],
+        cwd=project,
+        env=environment,
+        check=False,
+    )
     assert done.returncode == 0
     statuses = (out / "statuses").read_text().splitlines()
-    assert statuses == ["before train 0", "full train 1", "full status 0", "after train 0", "after status 0"]
+    assert statuses == [
+        "before train 0",
+        "full train 1",
+        "full status 0",
+        "after train 0",
+        "after status 0",
+    ]
     said = (out / "train.full").read_text()
     assert "Traceback" not in said
     assert "space" in said

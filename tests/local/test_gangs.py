@@ -72,7 +72,9 @@ def program(lab: Lab, job: str) -> psutil.Process:
         running = []
         for process in processes_of(lab.engine.home):
             try:
-                if process.environ().get("RISEML_JOB") == job and process.cmdline()[-1] in ("1000", "connect.py"):
+                if process.environ().get("RISEML_JOB") == job and process.cmdline()[
+                    -1
+                ] in ("1000", "connect.py"):
                     running.append(process)
             except psutil.Error:
                 continue
@@ -85,18 +87,32 @@ def program(lab: Lab, job: str) -> psutil.Process:
 def test_all_jobs_reach_each_other_and_the_servers_end_with_the_rest(gang: Lab) -> None:
     whole = gang.run(meeting())
     assert whole.state is State.FINISHED
-    assert by_id(whole) == dict.fromkeys(ALL, "FINISHED COMPLETED") | {"1.ps": "FINISHED STOPPED"}
-    assert Counter(re.findall("all reached (.*)", gang.log(1))) == Counter(["chief 0", "worker 0", "worker 1", "ps 0"])
+    assert by_id(whole) == dict.fromkeys(ALL, "FINISHED COMPLETED") | {
+        "1.ps": "FINISHED STOPPED"
+    }
+    assert Counter(re.findall("all reached (.*)", gang.log(1))) == Counter(
+        ["chief 0", "worker 0", "worker 1", "ps 0"]
+    )
     # a run has ended with its last worker; its servers' processes, which have no part in that, follow
-    gang.until(lambda: not list((gang.engine.home / "runs").glob("*/addresses*")), "the ports to be given back")
+    gang.until(
+        lambda: not list((gang.engine.home / "runs").glob("*/addresses*")),
+        "the ports to be given back",
+    )
 
 
 def test_a_gang_beside_another_has_its_own_addresses(gang: Lab) -> None:
     text = f"{FRAMEWORK}\nparameters: {{n: [1, 2]}}\nconcurrency: 2\nrun: ['echo \"$TF_CONFIG\"', python3 connect.py]"
     whole = gang.run(text, RISEML_CPUS="4")
     assert [each.state for each in whole.experiments] == [State.FINISHED] * 2
-    configs = [json.loads(line) for line in gang.log(1).splitlines() if line.startswith("{")]
-    words = {word for config in configs for words in config["cluster"].values() for word in words}
+    configs = [
+        json.loads(line) for line in gang.log(1).splitlines() if line.startswith("{")
+    ]
+    words = {
+        word
+        for config in configs
+        for words in config["cluster"].values()
+        for word in words
+    }
     assert len(words) == 2 * len(ALL)
     assert all(word.startswith("127.0.0.1:") for word in words)
 
@@ -107,8 +123,14 @@ def test_who_fails_ends_the_others_and_is_named(gang: Lab, job: str, code: int) 
     cases = f'case "$RISEML_JOB" in {job}) exit {code};; *) sleep 1000;; esac'
     whole = gang.run(f"{FRAMEWORK}\nrun: [python3 connect.py, 'sleep 0.5; {cases}']")
     (experiment,) = whole.experiments
-    assert (experiment.state, experiment.guilty, experiment.exit_code) == (State.FAILED, f"1.{job}", code)
-    assert by_id(whole) == dict.fromkeys(ALL, "KILLED PEER") | {f"1.{job}": "FAILED ERROR"}
+    assert (experiment.state, experiment.guilty, experiment.exit_code) == (
+        State.FAILED,
+        f"1.{job}",
+        code,
+    )
+    assert by_id(whole) == dict.fromkeys(ALL, "KILLED PEER") | {
+        f"1.{job}": "FAILED ERROR"
+    }
 
 
 @pytest.mark.parametrize("job", ["master", "worker.1", "ps"])
@@ -117,13 +139,21 @@ def test_a_killed_program_fails_the_gang(gang: Lab, job: str) -> None:
     program(gang, job).kill()
     gang.wait(1)
     (experiment,) = gang.engine.read(Id(number=1)).experiments
-    assert (experiment.state, experiment.guilty, experiment.exit_code) == (State.FAILED, f"1.{job}", 137)
+    assert (experiment.state, experiment.guilty, experiment.exit_code) == (
+        State.FAILED,
+        f"1.{job}",
+        137,
+    )
 
 
 def test_a_killed_supervisor_fails_the_gang(gang: Lab) -> None:
     gang.train(meeting("exec sleep 1000"))
     supervisor = program(gang, "worker.2")
-    while supervisor.parent() and (supervisor.parent() or supervisor).environ().get("RISEML_JOB") == "worker.2":
+    while (
+        supervisor.parent()
+        and (supervisor.parent() or supervisor).environ().get("RISEML_JOB")
+        == "worker.2"
+    ):
         supervisor = supervisor.parent() or supervisor
     (supervisor.parent() or supervisor).send_signal(signal.SIGKILL)
     gang.wait(1)
@@ -150,7 +180,9 @@ def test_concurrency_counts_experiments(gang: Lab, tmp_path: Path) -> None:
 def test_a_gang_is_tried_again_as_a_whole(gang: Lab) -> None:
     cases = 'case "$RISEML_JOB $RISEML_ATTEMPT" in "worker.1 0") exit 4;; *0) sleep 1000;; esac'
     gang.write({"again.sh": cases})
-    whole = gang.run(f"{FRAMEWORK}\nretries: 1\nrun: [python3 connect.py, . ./again.sh]")
+    whole = gang.run(
+        f"{FRAMEWORK}\nretries: 1\nrun: [python3 connect.py, . ./again.sh]"
+    )
     (experiment,) = whole.experiments
     assert experiment.state is State.FINISHED
     assert {job.id: job.attempt for job in experiment.jobs} == dict.fromkeys(ALL, 1)
@@ -159,9 +191,14 @@ def test_a_gang_is_tried_again_as_a_whole(gang: Lab) -> None:
 
 def test_a_gang_starts_together_or_not_at_all(gang: Lab) -> None:
     gang.train("resources: {cpus: 2.5, mem: 1}\nrun: sleep 1000")
-    gang.train(f"{FRAMEWORK}\nresources: {{cpus: 0.5, mem: 1}}\nrun: python3 connect.py")
+    gang.train(
+        f"{FRAMEWORK}\nresources: {{cpus: 0.5, mem: 1}}\nrun: python3 connect.py"
+    )
     second = Id(number=2)
-    gang.until(lambda: gang.engine.read(second).experiments[0].reason == "UNSCHEDULABLE", "the wait")
+    gang.until(
+        lambda: gang.engine.read(second).experiments[0].reason == "UNSCHEDULABLE",
+        "the wait",
+    )
     (experiment,) = gang.engine.read(second).experiments
     assert {job.state for job in experiment.jobs} == {State.PENDING}
     assert experiment.message == "Unschedulable: cpus: 2.0 asked for, 1.5 free"
@@ -170,7 +207,10 @@ def test_a_gang_starts_together_or_not_at_all(gang: Lab) -> None:
 
 
 def test_a_gang_that_never_fits_is_refused(gang: Lab) -> None:
-    with pytest.raises(RiseMLError, match="an experiment of 4 jobs can never start here: cpus: 8 asked for, 4 on this"):
+    with pytest.raises(
+        RiseMLError,
+        match="an experiment of 4 jobs can never start here: cpus: 8 asked for, 4 on this",
+    ):
         gang.train(f"{FRAMEWORK}\nresources: {{cpus: 2, mem: 1}}\nrun: x")
 
 
@@ -189,7 +229,10 @@ def test_one_gang_of_a_grid_is_killed(gang: Lab) -> None:
         "run: [python3 connect.py, 'case {{n}} in 1) exec sleep 1000;; esac']"
     )
     gang.wait(Id(number=1, sub=2))
-    gang.until(lambda: gang.log(Id(number=1, sub=1)).count("all reached") == len(ALL), "the meeting")
+    gang.until(
+        lambda: gang.log(Id(number=1, sub=1)).count("all reached") == len(ALL),
+        "the meeting",
+    )
     assert gang.engine.stop(Id(number=1, sub=1))
     gang.wait(1)
     first, second = gang.engine.read(Id(number=1)).experiments
@@ -198,7 +241,11 @@ def test_one_gang_of_a_grid_is_killed(gang: Lab) -> None:
 
 
 def test_a_gang_outlives_its_controller(gang: Lab) -> None:
-    gang.train(meeting('touch "$OUTPUT_DIR/$RISEML_JOB"; while [ ! -e "$OUTPUT_DIR/go" ]; do sleep 0.05; done'))
+    gang.train(
+        meeting(
+            'touch "$OUTPUT_DIR/$RISEML_JOB"; while [ ! -e "$OUTPUT_DIR/go" ]; do sleep 0.05; done'
+        )
+    )
     output = gang.output(1)
     gang.until(lambda: len(list(output.glob("[mw]*"))) == 3, "the jobs")
     protocol.leave(gang.engine.home)
@@ -210,14 +257,18 @@ def test_a_gang_outlives_its_controller(gang: Lab) -> None:
 
 def _addresses(lab: Lab) -> dict[str, str]:
     files = (lab.engine.home / "runs" / "1").glob("addresses.1.0.json")
-    found: dict[str, str] = next((json.loads(file.read_text() or "{}") for file in files), {})
+    found: dict[str, str] = next(
+        (json.loads(file.read_text() or "{}") for file in files), {}
+    )
     return found
 
 
 def _occupy(lab: Lab, word: str, before: str = "") -> socket.socket:
     """Listen at the port that a gang was given for a word, once that is another one than before."""
     lab.until(lambda: _addresses(lab).get(word, before) != before, "addresses")
-    return socket.create_server(("127.0.0.1", int(_addresses(lab)[word].rpartition(":")[2])))
+    return socket.create_server(
+        ("127.0.0.1", int(_addresses(lab)[word].rpartition(":")[2]))
+    )
 
 
 WORD = "lab-1-1-worker-2.riseml:2222"
@@ -239,8 +290,15 @@ def test_a_port_that_is_lost_twice_fails_the_gang(gang: Lab) -> None:
         with _occupy(gang, WORD, f"127.0.0.1:{port}"):
             gang.wait(1)
     (experiment,) = gang.engine.read(Id(number=1)).experiments
-    assert (experiment.state, experiment.guilty, experiment.exit_code) == (State.FAILED, "1.worker.2", 1)
-    assert experiment.message == f"another program listens at the port that stands for {WORD}, the second time"
+    assert (experiment.state, experiment.guilty, experiment.exit_code) == (
+        State.FAILED,
+        "1.worker.2",
+        1,
+    )
+    assert (
+        experiment.message
+        == f"another program listens at the port that stands for {WORD}, the second time"
+    )
 
 
 RANKS = """
@@ -266,7 +324,13 @@ def test_processes_of_pytorch_know_who_they_are(lab: Lab) -> None:
         "2 4 0 2 1 127.0.0.1",
         "3 4 1 2 1 127.0.0.1",
     ]
-    assert len(set(re.findall(r"\d+ 127.0.0.1$", lab.log(1), re.MULTILINE)) & set(lab.log(1).splitlines())) == 1
+    assert (
+        len(
+            set(re.findall(r"\d+ 127.0.0.1$", lab.log(1), re.MULTILINE))
+            & set(lab.log(1).splitlines())
+        )
+        == 1
+    )
 
 
 def test_the_first_process_that_fails_ends_the_job(lab: Lab) -> None:
@@ -292,7 +356,9 @@ def test_processes_of_jax_know_their_coordinator(lab: Lab) -> None:
         """
     )
     assert [job.id for job in whole.experiments[0].jobs] == ["1.worker.1", "1.worker.2"]
-    told = sorted(re.findall(r"at 127.0.0.1:(\d+), (.*)", lab.log(1)), key=lambda each: each[1])
+    told = sorted(
+        re.findall(r"at 127.0.0.1:(\d+), (.*)", lab.log(1)), key=lambda each: each[1]
+    )
     assert [who for _, who in told] == ["0 of 2", "1 of 2"]
     assert len({port for port, _ in told}) == 1
     assert os.environ.get("JAX_COORDINATOR_ADDRESS") is None

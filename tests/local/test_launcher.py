@@ -34,7 +34,9 @@ def seen(home: Home, step: Step) -> Any:
     return eval(home.log())
 
 
-def python(home: Home, expression: str, *argv: str, env: Mapping[str, str] = {}) -> Step:
+def python(
+    home: Home, expression: str, *argv: str, env: Mapping[str, str] = {}
+) -> Step:
     text = f"import os, signal, sys\nprint({expression})"
     return home.step(sys.executable, "-I", "-S", "-c", text, *argv, env=env)
 
@@ -43,25 +45,66 @@ def python(home: Home, expression: str, *argv: str, env: Mapping[str, str] = {})
     "env",
     [
         {},
-        {"QUOTES": 'it\'s "here" `pwd` $HOME \\', "LINES": "one\n\ntwo\n", "EMPTY": "", "SPACE": " a  b\t"},
+        {
+            "QUOTES": 'it\'s "here" `pwd` $HOME \\',
+            "LINES": "one\n\ntwo\n",
+            "EMPTY": "",
+            "SPACE": " a  b\t",
+        },
         {"BYTES": ANY_BYTES, "LATIN": "caf\udce9", "LAMBDA": "λ"},
-        {"lr-decay": "0.1 'x'", "a.b": "1", "BASH_FUNC_module%%": "() { :; }", "λ": "1", "1A": "2"},
-        {"UID": "7", "IFS": ":", "PPID": "x", "OPTIND": "z", "RANDOM": "4", "SHLVL": "9", "LD_LIBRARY_PATH": "/none"},
-        {"PS4": "+", "ENV": "/nowhere", "CDPATH": "/usr", "PATH": "/none", "over": "1", "stopped": "143", "key": "k"},
+        {
+            "lr-decay": "0.1 'x'",
+            "a.b": "1",
+            "BASH_FUNC_module%%": "() { :; }",
+            "λ": "1",
+            "1A": "2",
+        },
+        {
+            "UID": "7",
+            "IFS": ":",
+            "PPID": "x",
+            "OPTIND": "z",
+            "RANDOM": "4",
+            "SHLVL": "9",
+            "LD_LIBRARY_PATH": "/none",
+        },
+        {
+            "PS4": "+",
+            "ENV": "/nowhere",
+            "CDPATH": "/usr",
+            "PATH": "/none",
+            "over": "1",
+            "stopped": "143",
+            "key": "k",
+        },
         {f"V{n}": "x" * 100 for n in range(1000)},
     ],
     ids=lambda env: " ".join(list(env)[:4]),
 )
-def test_the_environment_is_exactly_what_was_given(home: Home, env: Mapping[str, str]) -> None:
+def test_the_environment_is_exactly_what_was_given(
+    home: Home, env: Mapping[str, str]
+) -> None:
     wanted = {"PATH": os.environ["PATH"], **env, "PWD": str(home.folder)}
     entries = [os.fsencode(f"{name}={value}") for name, value in wanted.items()]
-    found = seen(home, python(home, "open('/proc/self/environ', 'rb').read().split(b'\\0')[:-1]", env=env))
-    assert sorted(found) == sorted([*entries, f"{processes.KEY}={home.keys[0]}".encode()])
+    found = seen(
+        home,
+        python(
+            home, "open('/proc/self/environ', 'rb').read().split(b'\\0')[:-1]", env=env
+        ),
+    )
+    assert sorted(found) == sorted(
+        [*entries, f"{processes.KEY}={home.keys[0]}".encode()]
+    )
 
 
 def test_variables_of_the_callers_place_are_said_anew(home: Home) -> None:
     found = seen(
-        home, python(home, "dict(os.environ)", env={"PWD": "/elsewhere", "OLDPWD": "/before", "_": "/bin/caller"})
+        home,
+        python(
+            home,
+            "dict(os.environ)",
+            env={"PWD": "/elsewhere", "OLDPWD": "/before", "_": "/bin/caller"},
+        ),
     )
     assert found["PWD"] == str(home.folder)
     assert "OLDPWD" not in found
@@ -69,13 +112,29 @@ def test_variables_of_the_callers_place_are_said_anew(home: Home) -> None:
 
 
 def test_arguments_arrive_whatever_bytes_they_hold(home: Home) -> None:
-    argv = (ANY_BYTES, "", " ", "a\nb", "--", "$x", "'", "*", "caf\udce9", "x" * 100_000)
-    found = seen(home, python(home, "[os.fsencode(word) for word in sys.argv[1:]]", *argv))
+    argv = (
+        ANY_BYTES,
+        "",
+        " ",
+        "a\nb",
+        "--",
+        "$x",
+        "'",
+        "*",
+        "caf\udce9",
+        "x" * 100_000,
+    )
+    found = seen(
+        home, python(home, "[os.fsencode(word) for word in sys.argv[1:]]", *argv)
+    )
     assert found == [os.fsencode(word) for word in argv]
 
 
 def test_a_job_starts_as_a_fresh_process(home: Home, tmp_path: Path) -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN), signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    before = (
+        signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        signal.signal(signal.SIGTERM, signal.SIG_IGN),
+    )
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1, signal.SIGTERM])
     try:
         fresh = opened(tmp_path / "under nohup")
@@ -83,18 +142,31 @@ def test_a_job_starts_as_a_fresh_process(home: Home, tmp_path: Path) -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGUSR1, signal.SIGTERM])
         signal.signal(signal.SIGHUP, before[0])
         signal.signal(signal.SIGTERM, before[1])
-    fresh.run("cat /proc/self/status; ls /proc/self/fd; readlink /proc/self/fd/0 /proc/self/fd/1")
+    fresh.run(
+        "cat /proc/self/status; ls /proc/self/fd; readlink /proc/self/fd/0 /proc/self/fd/1"
+    )
     fresh.launcher.close()
     os.waitpid(fresh.launcher.pid, 0)
     os.close(fresh.lock)
     lines = fresh.log().splitlines()
-    masks = [int(line.split("\t")[1], 16) for line in lines if line.startswith(("SigIgn", "SigBlk", "SigCgt"))]
-    assert [mask & 0x7FFFFFFF for mask in masks] == [0, 0, 0]  # 32 and 33 are the C library's own
+    masks = [
+        int(line.split("\t")[1], 16)
+        for line in lines
+        if line.startswith(("SigIgn", "SigBlk", "SigCgt"))
+    ]
+    assert [mask & 0x7FFFFFFF for mask in masks] == [
+        0,
+        0,
+        0,
+    ]  # 32 and 33 are the C library's own
     assert lines[-6:-2] == ["0", "1", "2", "3"]  # 3 is the directory that `ls` reads
     assert lines[-2:] == ["/dev/null", str(fresh.folder / "log")]
 
 
-@pytest.mark.parametrize("name", ["it's", 'two "words"', "$(touch bad)", "line\nbreak", "caf\udce9", "-n", "λ\\x"])
+@pytest.mark.parametrize(
+    "name",
+    ["it's", 'two "words"', "$(touch bad)", "line\nbreak", "caf\udce9", "-n", "λ\\x"],
+)
 def test_directories_may_have_any_name(home: Home, name: str) -> None:
     (home.folder / name).mkdir()
     step = Step(
@@ -114,7 +186,14 @@ def test_directories_may_have_any_name(home: Home, name: str) -> None:
 
 def test_logs_are_appended_to_and_may_be_many_or_none(home: Home) -> None:
     (home.folder / "log").write_text("before\n")
-    job = home.job("echo main", init=(home.sh("echo one", "one"), home.sh("echo two >&2", None), home.sh("echo three")))
+    job = home.job(
+        "echo main",
+        init=(
+            home.sh("echo one", "one"),
+            home.sh("echo two >&2", None),
+            home.sh("echo three"),
+        ),
+    )
     home.start(job)
     assert home.end(job).status == 0
     assert home.log() == "before\nthree\nmain\n"
@@ -125,9 +204,17 @@ def test_a_job_sees_its_mounts(home: Home) -> None:
     for name in ("code", "data", "output"):
         (home.folder / name).mkdir()
         (home.folder / name / "here").write_text(f"{name}\n")
-    bound = tuple(Mount(str(home.folder / name), f"/{name}", name == "data") for name in ("code", "data", "output"))
+    bound = tuple(
+        Mount(str(home.folder / name), f"/{name}", name == "data")
+        for name in ("code", "data", "output")
+    )
     job = home.job(
-        home.step("sh", "-c", "cat here; cat /data/here; echo x > /output/new; echo x > /data/new", cwd=Path("/code")),
+        home.step(
+            "sh",
+            "-c",
+            "cat here; cat /data/here; echo x > /output/new; echo x > /data/new",
+            cwd=Path("/code"),
+        ),
         mounts=bound,
     )
     if not mounts.supported():
@@ -169,7 +256,12 @@ def test_the_status_is_the_main_commands(home: Home, text: str, status: int) -> 
         (("no-such-command",), None, 127, "no-such-command: not found"),
         (("/etc/passwd",), None, 126, "Permission denied"),
         (("/",), None, 126, "/"),
-        (("true",), Path("/no/such/place"), 127, "the working directory /no/such/place does not exist"),
+        (
+            ("true",),
+            Path("/no/such/place"),
+            127,
+            "the working directory /no/such/place does not exist",
+        ),
         (("true", "x" * 200_000), None, 126, "Argument list too long"),
     ],
 )
@@ -182,20 +274,30 @@ def test_what_cannot_be_run_says_why_in_the_log(
 
 
 @pytest.mark.parametrize(("fails", "status"), [(0, 5), (1, 137), (2, 127)])
-def test_an_init_step_that_fails_ends_the_job(home: Home, fails: int, status: int) -> None:
-    end = {5: home.sh("exit 5"), 137: home.sh("kill -9 $$"), 127: home.step("no-such-command")}[status]
+def test_an_init_step_that_fails_ends_the_job(
+    home: Home, fails: int, status: int
+) -> None:
+    end = {
+        5: home.sh("exit 5"),
+        137: home.sh("kill -9 $$"),
+        127: home.step("no-such-command"),
+    }[status]
     init = [home.sh(f"echo init {index}") for index in range(3)]
     init[fails] = end
     job = home.job("echo main", init=tuple(init))
     home.start(job)
     ended = home.end(job)
     assert (ended.status, ended.step) == (status, fails)
-    assert [line for line in home.log().splitlines() if line.startswith("init")] == [f"init {n}" for n in range(fails)]
+    assert [line for line in home.log().splitlines() if line.startswith("init")] == [
+        f"init {n}" for n in range(fails)
+    ]
     assert "main" not in home.log().splitlines()
 
 
 def test_the_main_command_starts_after_the_last_init_step(home: Home) -> None:
-    job = home.job("sleep 1000", init=(home.sh("until [ -e go ]; do sleep 0.01; done"),))
+    job = home.job(
+        "sleep 1000", init=(home.sh("until [ -e go ]; do sleep 0.01; done"),)
+    )
     pid = home.start(job)
     directory = Path(job.directory)
     early = launcher.read_started(directory)
@@ -209,7 +311,9 @@ def test_the_main_command_starts_after_the_last_init_step(home: Home) -> None:
     assert home.end(job).status in (137, 143)
 
 
-def test_before_and_while_a_job_runs_there_is_no_end_to_read(home: Home, tmp_path: Path) -> None:
+def test_before_and_while_a_job_runs_there_is_no_end_to_read(
+    home: Home, tmp_path: Path
+) -> None:
     assert launcher.read_pid(tmp_path) is None
     assert launcher.read_exit(tmp_path) is None
     assert launcher.read_started(tmp_path) is None
@@ -242,13 +346,27 @@ def test_reasons_come_as_errors_and_nothing_runs(home: Home) -> None:
     home.start(started)
     home.end(started)
     cases = [
-        (home.job(Step(("true",), {}, "/", str(missing / "log"))), str(missing / "log")),
+        (
+            home.job(Step(("true",), {}, "/", str(missing / "log"))),
+            str(missing / "log"),
+        ),
         (home.job(Step(("true",), {}, "/", str(home.folder))), str(home.folder)),
-        (home.job(fine, init=(Step(("true",), {}, "/", str(plain / "log")),)), "Not a directory"),
+        (
+            home.job(fine, init=(Step(("true",), {}, "/", str(plain / "log")),)),
+            "Not a directory",
+        ),
         (ProcessSpec(home.keys[0], str(missing), fine), str(missing)),
         (started, "File exists: pid"),
-        (home.job(fine, mounts=(Mount(str(missing), "/code"),)), str(missing) if mounts.supported() else ""),
-        (home.job(fine, sidecars=tuple(home.sh("true", f"log{n}") for n in range(9))), "10 logs"),
+        (
+            home.job(fine, mounts=(Mount(str(missing), "/code"),)),
+            str(missing) if mounts.supported() else "",
+        ),
+        (
+            home.job(
+                fine, sidecars=tuple(home.sh("true", f"log{n}") for n in range(9))
+            ),
+            "10 logs",
+        ),
         (home.job(home.step("a\0b")), "NUL"),
         (home.job(home.step("true", env={"X": "a\0b"})), "NUL"),
     ]
@@ -276,7 +394,9 @@ def test_a_full_disk_is_an_error_and_no_job(tmp_path: Path) -> None:
     os.close(home.lock)
 
 
-def test_another_launcher_that_dies_at_once_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_launcher_that_dies_at_once_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = opened(tmp_path / "home")
     monkeypatch.setattr(launcher, "_bare", lambda: (sys.executable, "-c", "pass", "-S"))
     os.kill(home.launcher.pid, signal.SIGKILL)
@@ -288,7 +408,9 @@ def test_another_launcher_that_dies_at_once_is_an_error(tmp_path: Path, monkeypa
     os.close(home.lock)
 
 
-def test_a_job_killed_before_it_can_answer_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_killed_before_it_can_answer_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     killed = f"""
 import os, sys
 sys.path.insert(0, {str(Path(launcher.__file__).parents[4])!r})
@@ -322,7 +444,9 @@ def test_the_shell_text_is_understood_by_the_shells_there_are(home: Home) -> Non
     text = (Path(launcher.__file__).parent / "supervise.sh").read_text()
     for shell in (["sh"], ["dash"], ["bash", "--posix"], ["busybox", "sh"]):
         try:
-            read = subprocess.run([*shell, "-n"], input=text, capture_output=True, text=True, check=False)
+            read = subprocess.run(
+                [*shell, "-n"], input=text, capture_output=True, text=True, check=False
+            )
         except FileNotFoundError:
             continue
         assert (read.returncode, read.stderr) == (0, ""), shell

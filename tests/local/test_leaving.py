@@ -8,7 +8,9 @@ import pytest
 from riseml.engines.local import protocol
 
 
-def test_one_that_goes_by_itself_at_that_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_goes_by_itself_at_that_moment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     here, there = socket.socketpair()
     there.close()
     monkeypatch.setattr(protocol, "_connected", lambda home: here)

@@ -15,16 +15,27 @@ from tests.local.conftest import Lab
 
 
 @given(st.text(st.sampled_from("ab\n"), max_size=40), st.integers(0, 12))
-def test_the_last_lines(tmp_path_factory: pytest.TempPathFactory, text: str, count: int) -> None:
+def test_the_last_lines(
+    tmp_path_factory: pytest.TempPathFactory, text: str, count: int
+) -> None:
     path = tmp_path_factory.getbasetemp() / "log"
     path.write_text(text)
-    assert text[_tail(path, count) :] == "".join(text.splitlines(keepends=True)[-count:] if count else [])
+    assert text[_tail(path, count) :] == "".join(
+        text.splitlines(keepends=True)[-count:] if count else []
+    )
 
 
-@pytest.mark.parametrize(("since", "offset"), [(50, 0), (100, 0), (101, 10), (150.5, 10), (201, 30), (999, 30)])
-def test_lines_not_older_than_a_moment(tmp_path: Path, since: float, offset: int) -> None:
+@pytest.mark.parametrize(
+    ("since", "offset"),
+    [(50, 0), (100, 0), (101, 10), (150.5, 10), (201, 30), (999, 30)],
+)
+def test_lines_not_older_than_a_moment(
+    tmp_path: Path, since: float, offset: int
+) -> None:
     (tmp_path / "log").write_bytes(b"x" * 30)
-    (tmp_path / "log.times").write_text("100 10\n200 30\n210")  # the last look was cut short
+    (tmp_path / "log.times").write_text(
+        "100 10\n200 30\n210"
+    )  # the last look was cut short
     assert _offset(tmp_path / "log", datetime.fromtimestamp(since, UTC)) == offset
 
 
@@ -37,15 +48,30 @@ def test_a_log_without_an_index_is_as_old_as_its_file(tmp_path: Path) -> None:
 
 def test_tail_of_each_job_and_one_jobs_log(lab: Lab) -> None:
     lab.run("parameters: {n: [1, 2]}\nrun: seq {{n}}00 {{n}}04")
-    told = [e for e in lab.engine.logs(LogQuery(Id(number=1), follow=False, tail=2)) if isinstance(e, Chunk)]
-    assert {event.job: event.data for event in told} == {"1.1.train": b"103\n104\n", "1.2.train": b"203\n204\n"}
-    (only,) = (e for e in lab.engine.logs(LogQuery(Id(None, 1, 2, "train"))) if isinstance(e, Chunk))
+    told = [
+        e
+        for e in lab.engine.logs(LogQuery(Id(number=1), follow=False, tail=2))
+        if isinstance(e, Chunk)
+    ]
+    assert {event.job: event.data for event in told} == {
+        "1.1.train": b"103\n104\n",
+        "1.2.train": b"203\n204\n",
+    }
+    (only,) = (
+        e
+        for e in lab.engine.logs(LogQuery(Id(None, 1, 2, "train")))
+        if isinstance(e, Chunk)
+    )
     assert only.job == "1.2.train"
 
 
 def test_a_million_lines_come_in_few_pieces(lab: Lab) -> None:
     lab.run("run: seq 1000000")
-    told = [event.data for event in lab.engine.logs(LogQuery(Id(number=1))) if isinstance(event, Chunk)]
+    told = [
+        event.data
+        for event in lab.engine.logs(LogQuery(Id(number=1)))
+        if isinstance(event, Chunk)
+    ]
     assert b"".join(told) == b"".join(b"%d\n" % n for n in range(1, 1_000_001))
     assert len(told) < 100
     assert all(data.endswith(b"\n") for data in told)

@@ -14,7 +14,9 @@ from riseml.engines.local.jobs import mounts
 
 NOBODY = 65534
 UNSHARE = ["unshare", "--user", "--mount"]  # what the system's own tool says
-USERS = [None, NOBODY] if os.geteuid() == 0 else [None]  # root reaches the way through a user namespace so, too
+USERS = (
+    [None, NOBODY] if os.geteuid() == 0 else [None]
+)  # root reaches the way through a user namespace so, too
 
 
 @pytest.fixture
@@ -43,7 +45,9 @@ def inside(act: Callable[[], Any], user: int | None, directory: Path) -> Any:
                 os.setgroups([])
                 os.setgid(user)
                 os.setuid(user)
-                mounts.libc().prctl(4, 1, 0, 0, 0)  # dumpable again, as a process that never was another user's
+                mounts.libc().prctl(
+                    4, 1, 0, 0, 0
+                )  # dumpable again, as a process that never was another user's
                 mounts._probed.clear()
             try:
                 result = act()
@@ -79,24 +83,46 @@ def refused(place: Path, user: int | None) -> bool:
     """Whether this machine does not let this user have mounts; then `enter` must say so."""
     answer = inside(mounts.supported, user, place)
     if shutil.which("unshare"):
-        tool = inside(lambda: subprocess.run([*UNSHARE, "true"], stderr=-3, check=False).returncode == 0, user, place)
+        tool = inside(
+            lambda: (
+                subprocess.run([*UNSHARE, "true"], stderr=-3, check=False).returncode
+                == 0
+            ),
+            user,
+            place,
+        )
         assert answer == tool
     if not answer:
         code, text = inside(lambda: mounts.enter(usual(place)), user, place / "job")
-        assert code in (errno.EPERM, errno.EACCES, errno.ENOSPC, errno.EINVAL, errno.ENOSYS)
+        assert code in (
+            errno.EPERM,
+            errno.EACCES,
+            errno.ENOSPC,
+            errno.EINVAL,
+            errno.ENOSYS,
+        )
         assert text
     return not answer
 
 
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("ready", [False, True], ids=["built", "from a template"])
-def test_a_job_sees_its_mounts_and_all_else_as_before(place: Path, user: int | None, ready: bool) -> None:
+def test_a_job_sees_its_mounts_and_all_else_as_before(
+    place: Path, user: int | None, ready: bool
+) -> None:
     if refused(place, user):
         return
 
     def act() -> dict[str, Any]:
-        hosts = {name: (os.lstat(f"/{name}").st_dev, os.lstat(f"/{name}").st_ino) for name in ("tmp", "home", "dev")}
-        links = {str(path): str(path.readlink()) for path in Path("/").iterdir() if path.is_symlink()}
+        hosts = {
+            name: (os.lstat(f"/{name}").st_dev, os.lstat(f"/{name}").st_ino)
+            for name in ("tmp", "home", "dev")
+        }
+        links = {
+            str(path): str(path.readlink())
+            for path in Path("/").iterdir()
+            if path.is_symlink()
+        }
         before = set(names("/"))
         mounts.enter(usual(place), template(usual(place), place) if ready else ())
         Path("/output/model").write_text("weights")
@@ -109,7 +135,11 @@ def test_a_job_sees_its_mounts_and_all_else_as_before(place: Path, user: int | N
             "cwd": str(Path.cwd()),
             "new": sorted(set(names("/")) - before),
             "missing": sorted(before - set(names("/"))),
-            "hosts": hosts == {name: (os.lstat(f"/{name}").st_dev, os.lstat(f"/{name}").st_ino) for name in hosts},
+            "hosts": hosts
+            == {
+                name: (os.lstat(f"/{name}").st_dev, os.lstat(f"/{name}").st_ino)
+                for name in hosts
+            },
             "links": links == {path: str(Path(path).readlink()) for path in links},
             "proc": Path("/proc/self").readlink() == Path(str(os.getpid())),
             "dev": Path("/dev/null").read_bytes() == b"",
@@ -134,7 +164,9 @@ def test_a_job_sees_its_mounts_and_all_else_as_before(place: Path, user: int | N
 
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("ready", [False, True], ids=["built", "from a template"])
-def test_data_is_read_only_with_what_is_mounted_below_it(place: Path, user: int | None, ready: bool) -> None:
+def test_data_is_read_only_with_what_is_mounted_below_it(
+    place: Path, user: int | None, ready: bool
+) -> None:
     if refused(place, user):
         return
 
@@ -154,12 +186,16 @@ def test_data_is_read_only_with_what_is_mounted_below_it(place: Path, user: int 
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_submounts_of_a_source_come_along_and_are_read_only(place: Path, user: int | None) -> None:
+def test_submounts_of_a_source_come_along_and_are_read_only(
+    place: Path, user: int | None
+) -> None:
     if refused(place, user):
         return
 
     def act() -> Any:
-        below: list[mounts.Mount] = [(b"/dev", b"/data", True)]  # has submounts nearly everywhere
+        below: list[mounts.Mount] = [
+            (b"/dev", b"/data", True)
+        ]  # has submounts nearly everywhere
         submounts = [place for place in mounts._below(b"/dev") if place != b"/dev"]
         mounts.enter(below)
         seen = mounts._below(b"/data")
@@ -181,7 +217,9 @@ def test_a_kernel_without_mount_setattr_protects_one_mount_after_the_other(
 
     def act() -> Any:
         mounts.enter([(b"/dev", b"/data", True), *usual(place)[2:]])
-        return all(os.statvfs(place).f_flag & os.ST_RDONLY for place in mounts._below(b"/data"))
+        return all(
+            os.statvfs(place).f_flag & os.ST_RDONLY for place in mounts._below(b"/data")
+        )
 
     assert inside(act, user, place / "job")
 
@@ -202,13 +240,17 @@ def test_nothing_leaks_to_the_host(place: Path) -> None:
     assert not Path(os.fsdecode(mounts._OLD)).exists()
 
 
-def test_a_working_directory_that_a_mount_hides_can_still_be_written(place: Path) -> None:
+def test_a_working_directory_that_a_mount_hides_can_still_be_written(
+    place: Path,
+) -> None:
     if refused(place, None):
         return
     top = Path("/", *place.parts[1:2])  # /tmp: where the job's own directory lies
 
     def act() -> Any:
-        wanted: list[mounts.Mount] = [(os.fsencode(place / "data"), os.fsencode(top), True)]
+        wanted: list[mounts.Mount] = [
+            (os.fsencode(place / "data"), os.fsencode(top), True)
+        ]
         mounts.enter(wanted, template(wanted, place))
         Path("status").write_text("0")
         return names(top)
@@ -217,14 +259,18 @@ def test_a_working_directory_that_a_mount_hides_can_still_be_written(place: Path
     assert (place / "job" / "status").read_text() == "0"
 
 
-def test_a_source_reached_through_links_is_found_although_targets_hide_them(place: Path) -> None:
+def test_a_source_reached_through_links_is_found_although_targets_hide_them(
+    place: Path,
+) -> None:
     if refused(place, None):
         return
     top = Path("/", *place.parts[1:2])
     (place / "link").symlink_to(place / "data")
 
     def act() -> Any:
-        wanted: list[mounts.Mount] = [(os.fsencode(place / "link"), os.fsencode(top), False)]
+        wanted: list[mounts.Mount] = [
+            (os.fsencode(place / "link"), os.fsencode(top), False)
+        ]
         mounts.enter(wanted, template(wanted, place))
         return names(top)
 
@@ -249,9 +295,19 @@ def test_targets_below_the_root(place: Path) -> None:
         )
         Path("/data/cache/written").write_text("")
         here = names(place / "here")
-        return [names("/scratch/of/mine"), here, Path("/single").read_text(), names("/data")]
+        return [
+            names("/scratch/of/mine"),
+            here,
+            Path("/single").read_text(),
+            names("/data"),
+        ]
 
-    assert inside(act, None, place / "job") == [["train.py"], ["train.py"], "print()", ["cache", "file"]]
+    assert inside(act, None, place / "job") == [
+        ["train.py"],
+        ["train.py"],
+        "print()",
+        ["cache", "file"],
+    ]
     assert (place / "output" / "written").exists()
     assert not Path("/scratch").exists()
 
@@ -266,7 +322,9 @@ def test_targets_below_the_root(place: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("ready", [False, True], ids=["built", "from a template"])
-def test_what_cannot_be_mounted_is_said(place: Path, source: bytes, target: bytes, code: int, ready: bool) -> None:
+def test_what_cannot_be_mounted_is_said(
+    place: Path, source: bytes, target: bytes, code: int, ready: bool
+) -> None:
     if refused(place, None):
         return
     wanted: list[mounts.Mount] = [(source, target, False)]
@@ -276,11 +334,16 @@ def test_what_cannot_be_mounted_is_said(place: Path, source: bytes, target: byte
 
     answer = inside(act, None, place / "job")
     assert answer[0] == code
-    assert os.fsdecode(source if code == errno.ENOENT and target == b"/code" else target) in answer[1]
+    assert (
+        os.fsdecode(source if code == errno.ENOENT and target == b"/code" else target)
+        in answer[1]
+    )
     assert not Path("/usr/no").exists()
 
 
-def test_a_template_is_made_again_when_the_root_changes(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_template_is_made_again_when_the_root_changes(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if refused(place, None):
         return
     made = []
@@ -300,7 +363,9 @@ def test_a_template_is_made_again_when_the_root_changes(place: Path, monkeypatch
 
 
 @pytest.mark.parametrize("system", ["darwin", "win32"])
-def test_other_systems_have_no_mounts(system: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_systems_have_no_mounts(
+    system: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(mounts, "_probed", [])
     monkeypatch.setattr("sys.platform", system)
     assert mounts.supported() is False

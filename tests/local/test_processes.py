@@ -22,9 +22,17 @@ class Family:
         self.key = f"test:{os.getpid()}:{time.monotonic_ns()}"
         self._all: list[subprocess.Popen[bytes]] = []
 
-    def start(self, *argv: str, key: str | None = None, **env: str) -> subprocess.Popen[bytes]:
-        environment = {"PATH": os.environ["PATH"], **({} if key is None else {processes.KEY: key}), **env}
-        process = subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, start_new_session=True)
+    def start(
+        self, *argv: str, key: str | None = None, **env: str
+    ) -> subprocess.Popen[bytes]:
+        environment = {
+            "PATH": os.environ["PATH"],
+            **({} if key is None else {processes.KEY: key}),
+            **env,
+        }
+        process = subprocess.Popen(
+            argv, env=environment, stdout=subprocess.PIPE, start_new_session=True
+        )
         self._all.append(process)
         return process
 
@@ -33,7 +41,9 @@ class Family:
 
     def wait(self, pid: int) -> int:
         """Return how a process ended."""
-        return next(process for process in self._all if process.pid == pid).wait(timeout=60)
+        return next(process for process in self._all if process.pid == pid).wait(
+            timeout=60
+        )
 
     def end(self) -> None:
         for process in self._all:
@@ -131,9 +141,16 @@ def test_a_key_may_hold_any_character(family: Family) -> None:
     assert processes.sweep(key) == 1
 
 
-def test_a_sweep_without_a_supervisor_finds_daemons(system: str, family: Family) -> None:
+def test_a_sweep_without_a_supervisor_finds_daemons(
+    system: str, family: Family
+) -> None:
     """Two sessions away and adopted by init: the key is still there."""
-    parent = family.start("sh", "-c", "(setsid setsid sleep 1000 &); sleep 1000 & exec sleep 1000", key=family.key)
+    parent = family.start(
+        "sh",
+        "-c",
+        "(setsid setsid sleep 1000 &); sleep 1000 & exec sleep 1000",
+        key=family.key,
+    )
     until(lambda: len(processes.members(family.key)) == 3)
     assert processes.sweep(family.key, {parent.pid}) == 2
     assert processes.members(family.key) == {parent.pid}
@@ -153,7 +170,9 @@ def test_a_sweep_catches_what_flees(family: Family) -> None:
         assert time.monotonic() < limit
 
 
-def test_a_process_that_may_not_be_killed_is_left(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_that_may_not_be_killed_is_left(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pid = family.sleeper(family.key)
     until(started(family, pid))
 
@@ -166,16 +185,22 @@ def test_a_process_that_may_not_be_killed_is_left(family: Family, monkeypatch: p
     assert processes.exists(pid)
 
 
-def test_what_cannot_die_is_left_after_the_limit(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_die_is_left_after_the_limit(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pid = family.sleeper(family.key)
     until(started(family, pid))
     with monkeypatch.context() as patch:
-        patch.setattr(os, "kill", lambda pid, number: None)  # as to a process that hangs in the kernel
+        patch.setattr(
+            os, "kill", lambda pid, number: None
+        )  # as to a process that hangs in the kernel
         assert processes.sweep(family.key, limit=0.05) == 1
     assert processes.exists(pid)
 
 
-def test_an_environment_that_cannot_be_seen_is_no_member(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_environment_that_cannot_be_seen_is_no_member(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pid = family.sleeper(family.key)
     until(started(family, pid))
     assert processes._environment(2**22 + 1) is None
@@ -186,7 +211,9 @@ def test_an_environment_that_cannot_be_seen_is_no_member(family: Family, monkeyp
     assert processes.exists(pid)
 
 
-def test_a_process_in_the_middle_of_exec_is_looked_at_again(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_process_in_the_middle_of_exec_is_looked_at_again(
+    family: Family, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pid = family.sleeper(family.key)
     until(started(family, pid))
     looks: list[int] = []
@@ -212,7 +239,9 @@ def test_a_kernel_thread_or_zombie_is_not_waited_for(family: Family) -> None:
     assert processes.members(family.key) == set()
 
 
-def test_terminating_what_is_gone_or_somebody_elses_does_nothing(system: str, family: Family) -> None:
+def test_terminating_what_is_gone_or_somebody_elses_does_nothing(
+    system: str, family: Family
+) -> None:
     other = family.sleeper("another:job")
     until(started(family, other))
     assert not processes.terminate(other, family.key)
@@ -223,7 +252,9 @@ def test_terminating_what_is_gone_or_somebody_elses_does_nothing(system: str, fa
     assert not processes.terminate(ended, family.key)
 
 
-def test_terminating_reaches_the_whole_process_group(system: str, family: Family, tmp_path: Path) -> None:
+def test_terminating_reaches_the_whole_process_group(
+    system: str, family: Family, tmp_path: Path
+) -> None:
     text = "trap 'ended=1' TERM; echo ready; sleep 1000; exit 3"
     process = subprocess.Popen(
         ["sh", "-c", text],
@@ -246,7 +277,10 @@ def test_the_sweep_of_a_supervisor_is_a_program(family: Family) -> None:
     pid = family.sleeper(family.key)
     until(started(family, pid))
     bare = Path(processes.__file__).with_name("bare.py")
-    done = subprocess.run([sys.executable, "-I", "-S", bare, "processes", family.key, "999999999"], check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", bare, "processes", family.key, "999999999"],
+        check=False,
+    )
     assert done.returncode == 0
     assert family.wait(pid) == -signal.SIGKILL
 
@@ -261,11 +295,26 @@ def test_the_small_processes_load_little(tmp_path: Path) -> None:
     (tmp_path / "bare.py").write_text("")
     folder = Path(processes.__file__).parent
     shown = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", f"__file__ = {str(folder / 'bare.py')!r}\n{text}"],
+        [
+            sys.executable,
+            "-I",
+            "-S",
+            "-c",
+            f"__file__ = {str(folder / 'bare.py')!r}\n{text}",
+        ],
         cwd=folder,
         capture_output=True,
         text=True,
         check=True,
     ).stdout.split()
     assert "riseml.engines.local.jobs.forkserver" in shown
-    assert not {"typing", "pathlib", "subprocess", "psutil", "json", "re", "dataclasses", "asyncio"} & set(shown)
+    assert not {
+        "typing",
+        "pathlib",
+        "subprocess",
+        "psutil",
+        "json",
+        "re",
+        "dataclasses",
+        "asyncio",
+    } & set(shown)

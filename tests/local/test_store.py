@@ -11,13 +11,27 @@ from riseml.errors import HomeError
 
 
 def add(store: Store, number: int, **columns: Any) -> None:
-    defaults = {"name": f"run-{number}", "user": "me", "project": "mnist", "is_set": 0, "concurrency": 1}
-    more = {"state": "CREATED", "counts": "{}", "created": 1.0, "document": "{}", "environment": "{}"}
+    defaults = {
+        "name": f"run-{number}",
+        "user": "me",
+        "project": "mnist",
+        "is_set": 0,
+        "concurrency": 1,
+    }
+    more = {
+        "state": "CREATED",
+        "counts": "{}",
+        "created": 1.0,
+        "document": "{}",
+        "environment": "{}",
+    }
     with store.transaction():
         store.add_run(number=number, **(defaults | more | columns))
 
 
-def test_numbers_are_consecutive_and_a_failed_submission_leaves_no_gap(tmp_path: Path) -> None:
+def test_numbers_are_consecutive_and_a_failed_submission_leaves_no_gap(
+    tmp_path: Path,
+) -> None:
     store = Store(tmp_path, create=True)
     with store.transaction():
         assert store.next_number() == 1
@@ -40,7 +54,15 @@ def test_a_number_is_never_given_out_again(tmp_path: Path) -> None:
 
 def test_nodes_come_back_as_they_were(tmp_path: Path) -> None:
     store = Store(tmp_path, create=True)
-    node = Node("mnist-1-7", "mnist-1.set", POD, "train", RUNNING, started_at=1.5, inputs=(("lr", "1e-6"),))
+    node = Node(
+        "mnist-1-7",
+        "mnist-1.set",
+        POD,
+        "train",
+        RUNNING,
+        started_at=1.5,
+        inputs=(("lr", "1e-6"),),
+    )
     with store.transaction():
         store.put_nodes(1, [node])
     (back,) = Store(tmp_path).nodes(1)
@@ -50,7 +72,12 @@ def test_nodes_come_back_as_they_were(tmp_path: Path) -> None:
 def test_lists_are_newest_first_and_leave_out_what_has_ended(tmp_path: Path) -> None:
     store = Store(tmp_path, create=True)
     for number in range(1, 6):
-        add(store, number, ended=int(number % 2 == 0), project="a" if number < 4 else "b")
+        add(
+            store,
+            number,
+            ended=int(number % 2 == 0),
+            project="a" if number < 4 else "b",
+        )
     assert [row["number"] for row in store.runs(ended=False)] == [5, 3, 1]
     assert [row["number"] for row in store.runs(ended=True, last=2)] == [5, 4]
     assert [row["number"] for row in store.runs(ended=True, project="a")] == [3, 2, 1]
@@ -60,7 +87,9 @@ def test_lists_are_newest_first_and_leave_out_what_has_ended(tmp_path: Path) -> 
     assert store.latest("c") is None
 
 
-def test_a_reader_of_a_home_without_runs_sees_none_and_makes_no_file(tmp_path: Path) -> None:
+def test_a_reader_of_a_home_without_runs_sees_none_and_makes_no_file(
+    tmp_path: Path,
+) -> None:
     assert Store(tmp_path).runs(ended=True) == []
     assert list(tmp_path.iterdir()) == []
 
@@ -71,7 +100,9 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
         add(Store(tmp_path), 1)
 
 
-def test_a_home_of_another_schema_is_refused_by_readers_and_the_writer(tmp_path: Path) -> None:
+def test_a_home_of_another_schema_is_refused_by_readers_and_the_writer(
+    tmp_path: Path,
+) -> None:
     Store(tmp_path, create=True).close()
     with sqlite3.connect(tmp_path / "riseml.db") as db:
         db.execute(f"PRAGMA user_version = {SCHEMA + 1}")
@@ -82,7 +113,9 @@ def test_a_home_of_another_schema_is_refused_by_readers_and_the_writer(tmp_path:
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
-    (tmp_path / "riseml.db").write_bytes(b"not a database, certainly not one of the right length" * 99)
+    (tmp_path / "riseml.db").write_bytes(
+        b"not a database, certainly not one of the right length" * 99
+    )
     with pytest.raises(HomeError, match=r"riseml\.db"):
         Store(tmp_path)
 

@@ -11,7 +11,17 @@ from pathlib import Path
 import pytest
 
 from riseml.engines.local.jobs import launcher, processes
-from tests.local.jobs import CHAIN, DAEMON, PATIENCE, Home, a_home, children, gone, opened, until
+from tests.local.jobs import (
+    CHAIN,
+    DAEMON,
+    PATIENCE,
+    Home,
+    a_home,
+    children,
+    gone,
+    opened,
+    until,
+)
 
 
 @pytest.fixture
@@ -36,7 +46,9 @@ time.sleep(1000)'
 """
 
 
-def test_a_terminated_job_gets_the_time_to_save_and_its_last_words_are_kept(home: Home) -> None:
+def test_a_terminated_job_gets_the_time_to_save_and_its_last_words_are_kept(
+    home: Home,
+) -> None:
     job = home.job(SAVES)
     pid = home.start(job)
     home.says("ready")
@@ -45,8 +57,12 @@ def test_a_terminated_job_gets_the_time_to_save_and_its_last_words_are_kept(home
     assert home.log() == "ready\nsaving\nsaved\n"
 
 
-@pytest.mark.parametrize("name", ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "PIPE", "ALRM"])
-def test_a_signal_to_the_whole_group_leaves_the_supervisor(home: Home, name: str) -> None:
+@pytest.mark.parametrize(
+    "name", ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "PIPE", "ALRM"]
+)
+def test_a_signal_to_the_whole_group_leaves_the_supervisor(
+    home: Home, name: str
+) -> None:
     number = signal.Signals[f"SIG{name}"]
     job = home.job("echo ready; exec sleep 1000")
     pid = home.start(job)
@@ -56,9 +72,15 @@ def test_a_signal_to_the_whole_group_leaves_the_supervisor(home: Home, name: str
 
 
 @pytest.mark.parametrize("while_in", ["init", "main"])
-def test_a_job_that_ignores_term_is_swept_with_all_it_has_started(home: Home, while_in: str) -> None:
+def test_a_job_that_ignores_term_is_swept_with_all_it_has_started(
+    home: Home, while_in: str
+) -> None:
     stubborn = f"trap '' TERM; {DAEMON} sleep 1001 & (sleep 1002 &); echo ready; while :; do sleep 0.05; done"
-    job = home.job(stubborn) if while_in == "main" else home.job("echo main", init=(home.sh(stubborn),))
+    job = (
+        home.job(stubborn)
+        if while_in == "main"
+        else home.job("echo main", init=(home.sh(stubborn),))
+    )
     pid = home.start(job)
     home.says("ready")
     assert processes.terminate(pid, job.key)
@@ -66,13 +88,18 @@ def test_a_job_that_ignores_term_is_swept_with_all_it_has_started(home: Home, wh
     family = children(pid)
     assert processes.sweep(job.key, {pid}, since=pid) >= 4
     ended = home.end(job)
-    assert (ended.status, ended.step) == (137, launcher.MAIN if while_in == "main" else 0)
+    assert (ended.status, ended.step) == (
+        137,
+        launcher.MAIN if while_in == "main" else 0,
+    )
     assert not any(processes.exists(member) for member in family)
     assert "main" not in home.log().split()
 
 
 def test_a_job_terminated_as_it_starts_runs_nothing_more(home: Home) -> None:
-    job = home.job("touch ran; sleep 1000", init=(home.sh("trap '' TERM; echo ready; sleep 0.3"),))
+    job = home.job(
+        "touch ran; sleep 1000", init=(home.sh("trap '' TERM; echo ready; sleep 0.3"),)
+    )
     pid = home.start(job)
     home.says("ready")
     processes.terminate(pid, job.key)
@@ -90,15 +117,22 @@ def test_terminating_right_after_the_start_is_never_lost(home: Home) -> None:
 def test_at_its_deadline_a_job_may_save_and_its_last_words_are_kept(home: Home) -> None:
     ended = home.run(SAVES, deadline=0.3, grace=30.0)
     assert (ended.status, ended.deadline) == (7, True)
-    assert home.log() == "ready\nriseml: stopped after 0.3 seconds, the timeout of this job\nsaving\nsaved\n"
+    assert (
+        home.log()
+        == "ready\nriseml: stopped after 0.3 seconds, the timeout of this job\nsaving\nsaved\n"
+    )
 
 
 def test_after_the_grace_period_all_of_a_job_is_killed(home: Home) -> None:
-    ended = home.run(f"trap '' TERM; {DAEMON} while :; do sleep 0.05; done", deadline=0.2, grace=0.2)
+    ended = home.run(
+        f"trap '' TERM; {DAEMON} while :; do sleep 0.05; done", deadline=0.2, grace=0.2
+    )
     assert (ended.status, ended.deadline) == (137, True)
 
 
-def test_the_deadline_is_the_main_commands_and_costs_nothing_when_met(home: Home) -> None:
+def test_the_deadline_is_the_main_commands_and_costs_nothing_when_met(
+    home: Home,
+) -> None:
     ended = home.run("exit 4", init=(home.sh("sleep 0.5"),), deadline=0.4)
     assert (ended.status, ended.deadline) == (4, False)
     assert home.run("true", deadline=86400.0).status == 0
@@ -145,8 +179,13 @@ def test_a_chain_of_fleeing_processes_is_swept(home: Home) -> None:
 
 
 def test_a_sidecar_ends_with_the_main_command(home: Home) -> None:
-    sidecar = home.sh("trap 'echo bye; exit 0' TERM; echo up; touch up; while :; do sleep 0.02; done", "sidecar")
-    ended = home.run("until [ -e up ]; do sleep 0.01; done; echo main; exit 3", sidecars=(sidecar,))
+    sidecar = home.sh(
+        "trap 'echo bye; exit 0' TERM; echo up; touch up; while :; do sleep 0.02; done",
+        "sidecar",
+    )
+    ended = home.run(
+        "until [ -e up ]; do sleep 0.01; done; echo main; exit 3", sidecars=(sidecar,)
+    )
     assert ended.status == 3
     assert home.log() == "main\n"
     assert home.log("sidecar") == "up\nbye\n"
@@ -154,19 +193,28 @@ def test_a_sidecar_ends_with_the_main_command(home: Home) -> None:
 
 def test_a_stubborn_sidecar_is_killed_after_the_grace_period(home: Home) -> None:
     sidecar = home.sh("trap '' TERM; touch up; while :; do sleep 0.02; done", None)
-    ended = home.run("until [ -e up ]; do sleep 0.01; done", sidecars=(sidecar, sidecar), grace=0.2)
+    ended = home.run(
+        "until [ -e up ]; do sleep 0.01; done", sidecars=(sidecar, sidecar), grace=0.2
+    )
     assert ended.status == 0
 
 
 def test_a_sidecar_that_fails_does_not_matter(home: Home) -> None:
-    assert home.run("sleep 0.1; exit 2", sidecars=(home.step("no-such-command", log="sidecar"),)).status == 2
+    assert (
+        home.run(
+            "sleep 0.1; exit 2", sidecars=(home.step("no-such-command", log="sidecar"),)
+        ).status
+        == 2
+    )
     assert "not found" in home.log("sidecar")
 
 
 # Who outlives whom
 
 
-def test_jobs_survive_a_killed_launcher_and_bring_the_controller_back(home: Home) -> None:
+def test_jobs_survive_a_killed_launcher_and_bring_the_controller_back(
+    home: Home,
+) -> None:
     job = home.job("until [ -e go ]; do sleep 0.01; done; exit 6")
     home.start(job)
     os.kill(home.launcher.pid, signal.SIGKILL)
@@ -277,7 +325,11 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_who_gets_the_lock_knows_of_every_job_that_runs(tmp_path: Path) -> None:
     """A controller is killed with launches under way: the next one finds a pid file for each, or it never runs."""
-    subprocess.run([sys.executable, "-c", KILLED_CONTROLLER, str(tmp_path)], stdout=subprocess.PIPE, check=False)
+    subprocess.run(
+        [sys.executable, "-c", KILLED_CONTROLLER, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        check=False,
+    )
     lock = os.open(tmp_path / "controller.lock", os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
     found = {number: launcher.read_pid(tmp_path / str(number)) for number in range(30)}

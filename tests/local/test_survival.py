@@ -35,11 +35,16 @@ def kill_controller(home: Path) -> None:
         os.kill(pid, signal.SIGKILL)
     except ProcessLookupError:
         return
-    while Path(f"/proc/{pid}/stat").exists() and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z":
+    while (
+        Path(f"/proc/{pid}/stat").exists()
+        and Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    ):
         time.sleep(0.001)
 
 
-def test_a_set_ends_truly_however_often_its_controller_is_killed(lab: Lab, tmp_path: Path) -> None:
+def test_a_set_ends_truly_however_often_its_controller_is_killed(
+    lab: Lab, tmp_path: Path
+) -> None:
     """Twenty kills at random moments: every cell runs exactly once, and ends with its true state and result."""
     seed = random.Random(20)
     number = lab.train(
@@ -56,7 +61,9 @@ def test_a_set_ends_truly_however_often_its_controller_is_killed(lab: Lab, tmp_p
     for _ in range(20):
         time.sleep(seed.uniform(0, 0.12))
         kill_controller(lab.engine.home)
-        whole = lab.engine.read(Id(number=number))  # brings a new one up, and must not tell tales
+        whole = lab.engine.read(
+            Id(number=number)
+        )  # brings a new one up, and must not tell tales
         for experiment in whole.experiments:
             mark = tmp_path / f"ran-{experiment.sub}"
             if experiment.state in (State.FINISHED, State.FAILED):
@@ -67,12 +74,16 @@ def test_a_set_ends_truly_however_often_its_controller_is_killed(lab: Lab, tmp_p
     wanted = [State.FAILED if n % 5 == 0 else State.FINISHED for n in range(1, 41)]
     assert [e.state for e in whole.experiments] == wanted
     assert [e.result for e in whole.experiments] == [{"value": n} for n in range(1, 41)]
-    assert {n: (tmp_path / f"ran-{n}").read_text() for n in range(1, 41)} == dict.fromkeys(range(1, 41), "begun\n")
+    assert {
+        n: (tmp_path / f"ran-{n}").read_text() for n in range(1, 41)
+    } == dict.fromkeys(range(1, 41), "begun\n")
 
 
 def test_a_set_goes_on_by_itself_when_nobody_asks(lab: Lab, tmp_path: Path) -> None:
     """The end of a job brings the controller back: no command is needed."""
-    lab.train(f"parameters: {{n: [1, 2, 3]}}\nrun: 'sleep 0.3; touch {tmp_path}/done-{{{{n}}}}'")
+    lab.train(
+        f"parameters: {{n: [1, 2, 3]}}\nrun: 'sleep 0.3; touch {tmp_path}/done-{{{{n}}}}'"
+    )
     lab.until(lambda: len(processes_of(lab.engine.home)) > 2)
     kill_controller(lab.engine.home)
     lab.until((tmp_path / "done-3").exists, "the third cell")
@@ -91,7 +102,9 @@ def test_the_machine_restarts_in_the_middle_of_a_set(lab: Lab, tmp_path: Path) -
         for process in left:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-    for pid in home.glob("runs/*/*/pid"):  # as if written before the machine's last start
+    for pid in home.glob(
+        "runs/*/*/pid"
+    ):  # as if written before the machine's last start
         pid.write_text(pid.read_text().replace(boot_id(), "0" * len(boot_id())))
     lab.wait(number)
     first, *others = lab.engine.read(Id(number=number)).experiments
@@ -136,7 +149,10 @@ def test_a_home_of_another_schema_is_refused(lab: Lab) -> None:
     protocol.leave(lab.engine.home)
     with sqlite3.connect(lab.engine.home / "riseml.db") as db:
         db.execute("PRAGMA user_version = 99")
-    for act in (lambda: LocalEngine(lab.engine.home, "me").latest(), lambda: lab.train("run: 'true'")):
+    for act in (
+        lambda: LocalEngine(lab.engine.home, "me").latest(),
+        lambda: lab.train("run: 'true'"),
+    ):
         with pytest.raises(HomeError, match="schema 99"):
             act()
     with sqlite3.connect(lab.engine.home / "riseml.db") as db:
@@ -148,25 +164,40 @@ def test_a_damaged_run_harms_no_other(lab: Lab, tmp_path: Path) -> None:
     good = lab.train(f"run: 'until test -e {tmp_path}/go; do sleep 0.05; done'").number
     kill_controller(lab.engine.home)
     with sqlite3.connect(lab.engine.home / "riseml.db") as db:
-        db.execute("UPDATE runs SET document = '{\"metadata\"' WHERE number = ?", (bad,))
+        db.execute(
+            "UPDATE runs SET document = '{\"metadata\"' WHERE number = ?", (bad,)
+        )
     with pytest.raises(RiseMLError, match=f"run {bad} is damaged"):
         lab.engine.read(Id(number=bad))
     (tmp_path / "go").touch()
     assert lab.wait(good).state is State.FINISHED
-    lab.until(lambda: not any("sleep 600" in " ".join(p.cmdline()) for p in processes_of(lab.engine.home)))
+    lab.until(
+        lambda: (
+            not any(
+                "sleep 600" in " ".join(p.cmdline())
+                for p in processes_of(lab.engine.home)
+            )
+        )
+    )
 
 
-def test_the_controller_leaves_when_idle_and_comes_back(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_controller_leaves_when_idle_and_comes_back(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("RISEML_IDLE", "0.2")
     lab.run("run: 'true'")
     lab.until(lambda: not protocol.answers(lab.engine.home))
     assert lab.run("run: 'true'").state is State.FINISHED
 
 
-def test_a_job_taken_up_keeps_its_state_times_and_control(lab: Lab, tmp_path: Path) -> None:
+def test_a_job_taken_up_keeps_its_state_times_and_control(
+    lab: Lab, tmp_path: Path
+) -> None:
     """Its secret is gone, its controller was killed: it is followed all the same, and its times are its own."""
     secrets.change(lab.engine.home, "TOKEN", "s3cr3t")
-    number = lab.train(f"secrets: [TOKEN]\nrun: 'touch {tmp_path}/on; sleep 1; date +%s.%N > {tmp_path}/end'").number
+    number = lab.train(
+        f"secrets: [TOKEN]\nrun: 'touch {tmp_path}/on; sleep 1; date +%s.%N > {tmp_path}/end'"
+    ).number
     lab.until((tmp_path / "on").exists)
     secrets.change(lab.engine.home, "TOKEN", None)
     os.kill(controller(lab.engine.home), signal.SIGSTOP)
@@ -199,7 +230,13 @@ def test_a_log_that_cannot_be_indexed_stops_nobody(lab: Lab, tmp_path: Path) -> 
 
 def test_nonsense_on_the_socket_harms_nobody(lab: Lab) -> None:
     number = lab.train("run: sleep 0.5").number
-    for nonsense in (b"[1]\n", b"{}\n", b"\xff\n", b'{"act": "start"}\n', b'{"act": "fly"}\n'):
+    for nonsense in (
+        b"[1]\n",
+        b"{}\n",
+        b"\xff\n",
+        b'{"act": "start"}\n',
+        b'{"act": "fly"}\n',
+    ):
         with protocol.connection(lab.engine.home) as channel:
             channel.sendall(nonsense)
             assert b"error" in channel.recv(1 << 16)

@@ -63,7 +63,9 @@ def rest(terminal: int) -> str:
         screen += data
 
 
-def test_the_run_goes_on_when_its_terminal_is_closed(lab: Lab, tmp_path: Path, followed: Followed) -> None:
+def test_the_run_goes_on_when_its_terminal_is_closed(
+    lab: Lab, tmp_path: Path, followed: Followed
+) -> None:
     process, terminal = followed
     os.close(terminal)  # the kernel sends SIGHUP to the session
     process.wait()
@@ -72,7 +74,9 @@ def test_the_run_goes_on_when_its_terminal_is_closed(lab: Lab, tmp_path: Path, f
     assert lab.log(1) == "I am here\nand done\n"
 
 
-def test_ctrl_c_detaches_and_says_how_to_return(lab: Lab, tmp_path: Path, followed: Followed) -> None:
+def test_ctrl_c_detaches_and_says_how_to_return(
+    lab: Lab, tmp_path: Path, followed: Followed
+) -> None:
     process, terminal = followed
     os.write(terminal, b"\x03")
     said = rest(terminal)
@@ -85,7 +89,9 @@ def test_ctrl_c_detaches_and_says_how_to_return(lab: Lab, tmp_path: Path, follow
     assert lab.wait(1).state is State.FINISHED
 
 
-def test_the_jobs_do_not_belong_to_the_terminals_session(lab: Lab, followed: Followed) -> None:
+def test_the_jobs_do_not_belong_to_the_terminals_session(
+    lab: Lab, followed: Followed
+) -> None:
     process, terminal = followed
     os.killpg(process.pid, signal.SIGKILL)
     os.close(terminal)

@@ -15,7 +15,9 @@ def _unmounted(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setenv("RISEML_DATA", str(tmp_path / "data"))
 
 
-def test_code_data_output_results_and_library_are_there(lab: Lab, tmp_path: Path) -> None:
+def test_code_data_output_results_and_library_are_there(
+    lab: Lab, tmp_path: Path
+) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/set").write_text("data")
     lab.write({"code.txt": "code\n"})
@@ -38,13 +40,24 @@ def test_experiments_of_a_set_do_not_share_their_output(lab: Lab) -> None:
     assert [(lab.output(1, n) / "n").read_text() for n in (1, 2)] == ["1\n", "2\n"]
 
 
-@pytest.mark.parametrize("line", ["cat /data/set", "cp x /output", "cd /code && ls", "python fit.py --out=/output/x"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "cat /data/set",
+        "cp x /output",
+        "cd /code && ls",
+        "python fit.py --out=/output/x",
+    ],
+)
 def test_a_line_that_names_a_mount_is_refused_with_advice(lab: Lab, line: str) -> None:
     with pytest.raises(UnsupportedError, match="allows no mounts") as caught:
         lab.train(f"run: '{line}'")
     assert "$OUTPUT_DIR" in caught.value.advice
 
 
-@pytest.mark.parametrize("line", ["ls ./data/set", "echo /database", "echo my/output", "echo https://x.org/data"])
+@pytest.mark.parametrize(
+    "line",
+    ["ls ./data/set", "echo /database", "echo my/output", "echo https://x.org/data"],
+)
 def test_other_paths_are_not_meant(lab: Lab, line: str) -> None:
     assert lab.train(f"run: '{line}'").number == 1

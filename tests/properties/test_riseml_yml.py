@@ -17,7 +17,9 @@ from riseml.search import grid
 from tests.riseml_yml import disagreement, load_with_faults
 from tests.unit.test_config import ALL
 
-TEXTS = sorted({case.text for cases in ALL.values() for case in cases if len(case.text) < 2_000})
+TEXTS = sorted(
+    {case.text for cases in ALL.values() for case in cases if len(case.text) < 2_000}
+)
 PIECES = [
     "\n", "  ", "\t", ": ", "- ", "{", "}", "[", "]", ",", "'", '"', "#", "&a ", "*a", "<<: *a", "!!int ",
     "!x ", "|\n", ">-\n", "? ", "---\n", "...\n", "%YAML 1.2\n", "{{", "}}", "{{lr}}", "{{workflow.name}}",
@@ -41,7 +43,11 @@ def mutated(draw: st.DrawFn) -> str:
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(text)))
         to = min(len(text), at + draw(st.integers(0, 12)))
-        kind = draw(st.sampled_from(["insert", "cut", "double", "move", "swap", "indent", "splice"]))
+        kind = draw(
+            st.sampled_from(
+                ["insert", "cut", "double", "move", "swap", "indent", "splice"]
+            )
+        )
         if kind == "insert":
             text = text[:at] + draw(st.sampled_from(PIECES)) + text[at:]
         elif kind == "cut":
@@ -83,11 +89,20 @@ def check_fault(fault: Fault, text: str) -> None:
     assert fault.message
     assert (fault.line >= 1) == (fault.column >= 1)
     if fault.line:
-        assert fault.line <= text.count("\n") + text.count("\r") + sum(map(text.count, "\x85\u2028\u2029")) + 1
+        assert (
+            fault.line
+            <= text.count("\n")
+            + text.count("\r")
+            + sum(map(text.count, "\x85\u2028\u2029"))
+            + 1
+        )
         assert fault.column <= len(fault.source) + 1
     shown = str(fault)
     assert shown.encode()
-    assert all(character.isprintable() or character in "\t\n" or ord(character) >= 0xA0 for character in shown)
+    assert all(
+        character.isprintable() or character in "\t\n" or ord(character) >= 0xA0
+        for character in shown
+    )
     assert "Traceback" not in shown
 
 
@@ -97,13 +112,18 @@ def test_slips(text: str) -> None:
     check(text)
 
 
-@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=30).map("".join))
+@given(
+    st.lists(st.sampled_from(PIECES) | st.text(max_size=4), max_size=30).map("".join)
+)
 @settings(QUICK, max_examples=500)
 def test_nonsense(text: str) -> None:
     check(text)
 
 
-@given(st.binary(max_size=60) | mutated().map(lambda text: text.encode("utf-8", "surrogatepass")))
+@given(
+    st.binary(max_size=60)
+    | mutated().map(lambda text: text.encode("utf-8", "surrogatepass"))
+)
 @settings(QUICK, max_examples=300, suppress_health_check=list(HealthCheck))
 def test_bytes(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "riseml.yml"
@@ -118,7 +138,9 @@ def test_bytes(tmp_path: Path, content: bytes) -> None:
         check_fault(fault, text)
 
 
-WORDS = st.sampled_from(["ab", "x", "adam", "python fit.py", "{{a}}", "A_B", "oom", "{{item}}"])
+WORDS = st.sampled_from(
+    ["ab", "x", "adam", "python fit.py", "{{a}}", "A_B", "oom", "{{item}}"]
+)
 NUMBERS = st.sampled_from([1, 2, 3, 0.5, 1.5, 1e-6, 64, 512, 2**20])
 ODD: st.SearchStrategy[Any] = st.sampled_from(
     [
@@ -141,11 +163,31 @@ ODD: st.SearchStrategy[Any] = st.sampled_from(
         "2d",
         "path",
     ]
-) | st.sampled_from([0, -1, 0.001, 1.0, 2**40, 1e300, True, False, None, [], {}, [[]], [1, "a"], [True], {"range": {}}])
+) | st.sampled_from(
+    [
+        0,
+        -1,
+        0.001,
+        1.0,
+        2**40,
+        1e300,
+        True,
+        False,
+        None,
+        [],
+        {},
+        [[]],
+        [1, "a"],
+        [True],
+        {"range": {}},
+    ]
+)
 COUNT = st.integers(1, 3)
 
 
-def record(required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+def record(
+    required: dict[str, st.SearchStrategy[Any]], **optional: st.SearchStrategy[Any]
+) -> st.SearchStrategy[Any]:
     """A mapping with some of the optional keys."""
     return st.fixed_dictionaries(required, optional=optional)
 
@@ -159,13 +201,17 @@ RESOURCES = record(
 WORKERS = COUNT | record({"count": COUNT}, processes=COUNT | st.none())
 ROLE = COUNT | record({}, count=COUNT, resources=RESOURCES)
 CHIEF = st.sampled_from(["master", "chief", None])
-DISTRIBUTED = record({}, ps=ROLE, worker=ROLE, master=record({}, resources=RESOURCES), chief=CHIEF)
+DISTRIBUTED = record(
+    {}, ps=ROLE, worker=ROLE, master=record({}, resources=RESOURCES), chief=CHIEF
+)
 TENSORFLOW = record(
     {},
     version=st.sampled_from(["1.8.0", "latest", "1.5.0-gpu-py3", None]),
     tensorboard=st.booleans(),
     distributed=st.none() | DISTRIBUTED,
-    horovod=st.none() | st.just({}) | record({"workers": WORKERS}, version=st.just("0.11.3")),
+    horovod=st.none()
+    | st.just({})
+    | record({"workers": WORKERS}, version=st.just("0.11.3")),
 )
 RANGE = record({"min": NUMBERS, "max": NUMBERS, "step": NUMBERS}, log=st.booleans())
 VALUES = (
@@ -185,14 +231,19 @@ TRAIN = record(
     install=WORDS | st.lists(WORDS, max_size=2),
     framework=st.sampled_from(["tensorflow", "pytorch", "jax", "mpi", "horovod"]),
     tensorflow=TENSORFLOW,
-    pytorch=record({}, version=st.just("2.4.0"), workers=WORKERS, tensorboard=st.booleans()),
+    pytorch=record(
+        {}, version=st.just("2.4.0"), workers=WORKERS, tensorboard=st.booleans()
+    ),
     mpi=record({}, workers=WORKERS),
     parameters=st.none() | st.dictionaries(NAMES, VALUES, max_size=3),
     concurrency=COUNT,
-    env=st.dictionaries(st.sampled_from(["A", "B_C"]), WORDS | NUMBERS | st.booleans(), max_size=2),
+    env=st.dictionaries(
+        st.sampled_from(["A", "B_C"]), WORDS | NUMBERS | st.booleans(), max_size=2
+    ),
     secrets=st.lists(st.sampled_from(["KEY", "A"]), max_size=2, unique=True),
     timeout=st.sampled_from([90, "1h", "1h30m", "2d"]),
-    retries=st.integers(0, 3) | record({"count": COUNT}, on=st.sampled_from(["oom", ["error", "oom"], []])),
+    retries=st.integers(0, 3)
+    | record({"count": COUNT}, on=st.sampled_from(["oom", ["error", "oom"], []])),
     gang_timeout=st.just("5m"),
     build_files=st.sampled_from(["setup.py", ["a", "b/c"]]),
 )
@@ -235,14 +286,27 @@ def test_schema_and_loader_agree(data: Any) -> None:
         check_fault(fault, text)
 
 
-@given(st.dictionaries(st.text("abc-", min_size=1), st.lists(st.text(max_size=2), min_size=1, max_size=3), max_size=4))
+@given(
+    st.dictionaries(
+        st.text("abc-", min_size=1),
+        st.lists(st.text(max_size=2), min_size=1, max_size=3),
+        max_size=4,
+    )
+)
 @settings(QUICK, max_examples=200)
-def test_a_grid_holds_every_combination_once_and_in_order(parameters: dict[str, list[str]]) -> None:
+def test_a_grid_holds_every_combination_once_and_in_order(
+    parameters: dict[str, list[str]],
+) -> None:
     found = grid.trials(parameters)
     assert len(found) == grid.size(parameters)
     places = [
-        tuple(next(i for i, v in enumerate(parameters[n]) if v is t) for n, t in trial.items())
-        if all(len(set(map(id, values))) == len(values) for values in parameters.values())
+        tuple(
+            next(i for i, v in enumerate(parameters[n]) if v is t)
+            for n, t in trial.items()
+        )
+        if all(
+            len(set(map(id, values))) == len(values) for values in parameters.values()
+        )
         else ()
         for trial in found
     ]

@@ -22,15 +22,33 @@ ODD = (
     b"riseml-2.yml", b"riseml~", b"-rf", b" ", b"a b", b" a", b"a ", b"\n", b"a\nb\n", b"\t", b'"', b"'", b"\\", b"\\n",
     b"$HOME", b"`id`", b"*", b"?", b"[a]", b"~", b"\xff", b"\x01", "ä".encode(), "a\u0308".encode(), b"A", b"a", b"con",
 )  # fmt: skip
-plain = st.binary(min_size=1, max_size=6).filter(lambda name: not {0, ord("/")} & set(name) and name.strip(b"."))
+plain = st.binary(min_size=1, max_size=6).filter(
+    lambda name: not {0, ord("/")} & set(name) and name.strip(b".")
+)
 names = st.sampled_from(ODD) | plain
 contents = (
-    st.sampled_from((b"", b"a\r\nb\r\n", b"$Id$\n", b"\0" * 9, b"* text eol=crlf ident\n* filter=x\n")) | st.binary()
+    st.sampled_from(
+        (
+            b"",
+            b"a\r\nb\r\n",
+            b"$Id$\n",
+            b"\0" * 9,
+            b"* text eol=crlf ident\n* filter=x\n",
+        )
+    )
+    | st.binary()
 )
-links = st.tuples(st.just(stat.S_IFLNK), st.sampled_from((b"a", b"../..", b"/nowhere", b"/etc", b".", b"\xff\n", b" ")))
-files = st.tuples(st.sampled_from((0o644, 0o755, 0o600, 0o444, 0o664, 0o4711, 0o777, 0o500)), contents)
+links = st.tuples(
+    st.just(stat.S_IFLNK),
+    st.sampled_from((b"a", b"../..", b"/nowhere", b"/etc", b".", b"\xff\n", b" ")),
+)
+files = st.tuples(
+    st.sampled_from((0o644, 0o755, 0o600, 0o444, 0o664, 0o4711, 0o777, 0o500)), contents
+)
 leaves = files | links
-modes = st.sampled_from((0o755, 0o700, 0o775, 0o555, 0o1777)).map(lambda mode: stat.S_IFDIR | mode)
+modes = st.sampled_from((0o755, 0o700, 0o775, 0o555, 0o1777)).map(
+    lambda mode: stat.S_IFDIR | mode
+)
 trees = st.recursive(
     st.dictionaries(names, leaves, max_size=5),
     lambda below: st.dictionaries(names, leaves | st.tuples(modes, below), max_size=4),
@@ -77,28 +95,69 @@ def _build(folder: bytes, tree: Tree) -> None:
 
 def _kept(content: Content) -> Content:
     def is_hidden(name: bytes) -> bool:
-        return name == b".git" or (name.startswith(b"riseml") and name.endswith(b".yml"))
+        return name == b".git" or (
+            name.startswith(b"riseml") and name.endswith(b".yml")
+        )
 
-    return {path: entry for path, entry in content.items() if not any(map(is_hidden, path.split(b"/")))}
+    return {
+        path: entry
+        for path, entry in content.items()
+        if not any(map(is_hidden, path.split(b"/")))
+    }
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(trees, min_size=1, max_size=3))
-@example([{b"a": (0o644, b"x")}, {b"a": (stat.S_IFDIR | 0o755, {b"a": (0o644, b"x")})}, {b"a": (stat.S_IFLNK, b".")}])
-@example([{b".GIT": (stat.S_IFDIR | 0o555, {b".GIT": (0o644, b"x"), b" ": (stat.S_IFDIR | 0o700, {})})}])
-@example([{b".gitmodules": (stat.S_IFDIR | 0o755, {b"a": (stat.S_IFLNK, b".")}), b".Gitmodules": (stat.S_IFLNK, b"a")}])
+@example(
+    [
+        {b"a": (0o644, b"x")},
+        {b"a": (stat.S_IFDIR | 0o755, {b"a": (0o644, b"x")})},
+        {b"a": (stat.S_IFLNK, b".")},
+    ]
+)
+@example(
+    [
+        {
+            b".GIT": (
+                stat.S_IFDIR | 0o555,
+                {b".GIT": (0o644, b"x"), b" ": (stat.S_IFDIR | 0o700, {})},
+            )
+        }
+    ]
+)
+@example(
+    [
+        {
+            b".gitmodules": (stat.S_IFDIR | 0o755, {b"a": (stat.S_IFLNK, b".")}),
+            b".Gitmodules": (stat.S_IFLNK, b"a"),
+        }
+    ]
+)
 def test_every_revision_is_what_lay_there(place: Path, states: list[Tree]) -> None:
     folder, store = place / "project", _clear(place / "store.git")
     taken: list[tuple[str, Content]] = []
     for state in states:
         _build(os.fsencode(_clear(folder)), state)
-        taken.append((snapshot(folder, store, gitignore=False).revision, _kept(listing(folder))))
+        taken.append(
+            (snapshot(folder, store, gitignore=False).revision, _kept(listing(folder)))
+        )
     for revision, content in taken:
         checkout(store, revision, _clear(place / "code"))
         assert listing(place / "code") == content
         assert {revision} == {other for other, same in taken if same == content}
-    odd = ("hasDotgit", "gitmodulesParse", "gitmodulesBlob", "gitmodulesSymlink", "gitattributesBlob")
-    git(*(word for name in odd for word in ("-c", f"fsck.{name}=ignore")), "fsck", "--strict", at=store)
+    odd = (
+        "hasDotgit",
+        "gitmodulesParse",
+        "gitmodulesBlob",
+        "gitmodulesSymlink",
+        "gitattributesBlob",
+    )
+    git(
+        *(word for name in odd for word in ("-c", f"fsck.{name}=ignore")),
+        "fsck",
+        "--strict",
+        at=store,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -128,12 +187,26 @@ lines = st.lists(st.lists(pieces, min_size=1, max_size=6).map("".join), max_size
 @given(top=lines, below=lines, excluded=lines)
 @example(top=["**/d/**", "!**/d/a"], below=[], excluded=[])
 @example(top=["/*", "!/d", "/d/*", "!/d/a.x"], below=["a.x", "!ab"], excluded=["b"])
-@example(top=["a\\ ", " a ", "\\!a", "\\#b", "a\r", "*.x/", "!b.x/", "d/"], below=[], excluded=[])
-def test_gitignore_leaves_out_what_git_does(clone: Path, top: list[str], below: list[str], excluded: list[str]) -> None:
+@example(
+    top=["a\\ ", " a ", "\\!a", "\\#b", "a\r", "*.x/", "!b.x/", "d/"],
+    below=[],
+    excluded=[],
+)
+def test_gitignore_leaves_out_what_git_does(
+    clone: Path, top: list[str], below: list[str], excluded: list[str]
+) -> None:
     (clone / ".gitignore").write_text("\n".join(top))
     (clone / "d/.gitignore").write_text("\n".join(below))
     (clone / ".git/info/exclude").write_text("\n".join(excluded))
     tree = walk(os.fsencode(clone), {}, gitignore=True)
     found = {folder.path + name for folder, name, _ in tree.pending}
-    listed = git("-c", "core.excludesFile=", "ls-files", "-z", "--others", "--exclude-standard", at=clone).split("\0")
+    listed = git(
+        "-c",
+        "core.excludesFile=",
+        "ls-files",
+        "-z",
+        "--others",
+        "--exclude-standard",
+        at=clone,
+    ).split("\0")
     assert found == {os.fsencode(path) for path in listed if path}

@@ -15,7 +15,11 @@ Document = dict[str, Any]
 
 def single(run: tuple[str, ...] = ("python fit.py",), **changes: Any) -> ExperimentSet:
     """Return the plan of an experiment without a grid; what concerns its job is given as `job_…`."""
-    job = {name.removeprefix("job_"): changes.pop(name) for name in list(changes) if name.startswith("job_")}
+    job = {
+        name.removeprefix("job_"): changes.pop(name)
+        for name in list(changes)
+        if name.startswith("job_")
+    }
     values: dict[str, Any] = {
         "project": "mnist",
         "config": "project: mnist\n",
@@ -33,37 +37,56 @@ def grid(*cells: Mapping[str, str], **changes: Any) -> ExperimentSet:
     return single(**{"is_set": True, "experiments": experiments, **changes})
 
 
-def compiled(plan: ExperimentSet, origin: Origin = ORIGIN, target: Target | None = None) -> Document:
+def compiled(
+    plan: ExperimentSet, origin: Origin = ORIGIN, target: Target | None = None
+) -> Document:
     """Compile a plan for the usual place."""
     return compile_workflow(plan, origin, target or Target())
 
 
 def template(document: Document, name: str) -> Document:
     """Return a template by its name."""
-    found: Document = {each["name"]: each for each in document["spec"]["templates"]}[name]
+    found: Document = {each["name"]: each for each in document["spec"]["templates"]}[
+        name
+    ]
     return found
 
 
 def task(document: Document, name: str) -> Document:
     """Return a task, of whatever DAG, by its name."""
-    tasks = [each for part in document["spec"]["templates"] for each in part.get("dag", {}).get("tasks", ())]
+    tasks = [
+        each
+        for part in document["spec"]["templates"]
+        for each in part.get("dag", {}).get("tasks", ())
+    ]
     found: Document = {each["name"]: each for each in tasks}[name]
     return found
 
 
 def env(container: Document) -> dict[str, Any]:
     """Return the environment of a container as it stands in the document."""
-    return {each["name"]: each.get("value", each.get("valueFrom")) for each in container["env"]}
+    return {
+        each["name"]: each.get("value", each.get("valueFrom"))
+        for each in container["env"]
+    }
 
 
 def received(document: Document, position: int, text: str) -> str:
     """Return what a job of the experiment at `position` gets to see of a text in its template."""
     item = item_values(task(document, "experiment")["withItems"][position])
     arguments = task(document, "experiment")["arguments"]["parameters"]
-    inputs = {f"inputs.parameters.{each['name']}": replace(each["value"], item.get) for each in arguments}
-    return expand(replace(text, inputs.get), {"OUTPUT_DIR": "expanded", "HOME": "expanded"})
+    inputs = {
+        f"inputs.parameters.{each['name']}": replace(each["value"], item.get)
+        for each in arguments
+    }
+    return expand(
+        replace(text, inputs.get), {"OUTPUT_DIR": "expanded", "HOME": "expanded"}
+    )
 
 
 def lines(document: Document, position: int = 0) -> list[str]:
     """Return the lines that the job of an experiment runs."""
-    return [received(document, position, arg) for arg in template(document, "train")["container"]["args"][2:]]
+    return [
+        received(document, position, arg)
+        for arg in template(document, "train")["container"]["args"][2:]
+    ]

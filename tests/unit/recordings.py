@@ -12,7 +12,9 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
 
 def load(name: str) -> dict[str, Any]:
     """Return a recording."""
-    recording: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text(encoding="utf-8"))
+    recording: dict[str, Any] = json.loads(
+        (FOLDER / f"{name}.json").read_text(encoding="utf-8")
+    )
     return recording
 
 
@@ -29,7 +31,12 @@ def moments(name: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
     found = []
     for note in recording["notes"]:
         spec = {**final["spec"], "shutdown": note["shutdown"]}
-        then = {**final, "metadata": note["metadata"], "status": note["status"], "spec": spec}
+        then = {
+            **final,
+            "metadata": note["metadata"],
+            "status": note["status"],
+            "spec": spec,
+        }
         found.append((note["moment"], then, note["expect"]))
     return [*found, ("end", final, recording["expect"])]
 
@@ -49,7 +56,9 @@ def told(document: Any) -> dict[str, Any]:
 
 def _line(told: status.ExperimentStatus | status.JobStatus) -> str:
     # How a peer ended is chance: by itself, or because its pod was deleted.
-    code = "" if told.exit_code is None or told.reason == "PEER" else str(told.exit_code)
+    code = (
+        "" if told.exit_code is None or told.reason == "PEER" else str(told.exit_code)
+    )
     guilty = (getattr(told, "guilty", None) or "").removeprefix(f"{told.id}.")
     if guilty.startswith(told.id.partition(".")[0]):
         guilty = guilty.rpartition(".")[2]  # a job of the run itself

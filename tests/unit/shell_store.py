@@ -27,10 +27,23 @@ class Shell:
             on_output(told)
         return told
 
-    def stream(self, text: str, *arguments: str, stdin: Iterable[bytes] | None = None) -> Iterator[bytes]:
+    def stream(
+        self, text: str, *arguments: str, stdin: Iterable[bytes] | None = None
+    ) -> Iterator[bytes]:
         """Run a script and yield what it writes."""
-        argv = ["sh", "-ec", text.replace("/output", str(self.output)), "riseml", *arguments]
-        done = subprocess.run(argv, input=b"".join(stdin or ()), capture_output=True, check=False)
-        yield from (done.stdout[start : start + 1000] for start in range(0, len(done.stdout), 1000))
+        argv = [
+            "sh",
+            "-ec",
+            text.replace("/output", str(self.output)),
+            "riseml",
+            *arguments,
+        ]
+        done = subprocess.run(
+            argv, input=b"".join(stdin or ()), capture_output=True, check=False
+        )
+        yield from (
+            done.stdout[start : start + 1000]
+            for start in range(0, len(done.stdout), 1000)
+        )
         if done.returncode:
             raise CommandError(done.returncode, done.stderr.decode(errors="replace"))

@@ -59,14 +59,26 @@ class End:
     outputs: Mapping[str, str] = field(default_factory=dict)
 
     def event(self, node: str) -> PodEnded:
-        return PodEnded(node, self.code, self.container, self.reason, self.message, self.outputs, self.phase)
+        return PodEnded(
+            node,
+            self.code,
+            self.container,
+            self.reason,
+            self.message,
+            self.outputs,
+            self.phase,
+        )
 
 
 FOREVER = End(after=None)
 Script = Callable[[Job], End] | Mapping[str, Sequence[int | End]]
 
 
-def simulate(document: Document, script: Script | None = None, at: Iterable[tuple[float, Event]] = ()) -> Document:
+def simulate(
+    document: Document,
+    script: Script | None = None,
+    at: Iterable[tuple[float, Event]] = (),
+) -> Document:
     """Run a Workflow to its end; `at` are events from outside, at seconds from the beginning."""
     simulator = Simulator(document, script or {}, at)
     simulator.finish()
@@ -87,7 +99,9 @@ class Simulator:
         self.script, self.restarts = script, restarts
         self.run = WorkflowRun(self.document, "uid")
         self.now = BEGINNING
-        self.kept: dict[str, tuple[Any, ...]] = {}  # rows, as a database would have them
+        self.kept: dict[
+            str, tuple[Any, ...]
+        ] = {}  # rows, as a database would have them
         self.jobs: dict[str, tuple[End, int]] = {}  # pods that have not ended
         self.launched: list[StartPod] = []
         self.stops: list[Stop] = []
@@ -130,12 +144,16 @@ class Simulator:
         if isinstance(event, Shutdown):
             self.document["spec"]["shutdown"] = event.strategy
         if isinstance(event, Annotated):
-            self.document["metadata"].setdefault("annotations", {})[event.key] = event.value
+            self.document["metadata"].setdefault("annotations", {})[event.key] = (
+                event.value
+            )
         self._act(self.run.apply(event, self.now))
 
     def restart(self) -> None:
         """Forget everything but what is kept and the pods themselves."""
-        self.run = WorkflowRun.restore(self.document, "uid", [Node.from_row(row) for row in self.kept.values()])
+        self.run = WorkflowRun.restore(
+            self.document, "uid", [Node.from_row(row) for row in self.kept.values()]
+        )
         self.holders, self.waiting, self.granted = {}, {}, []
         self._act(self.run.resume(self.now), again=True)
 
@@ -144,7 +162,11 @@ class Simulator:
 
     def _drop_stale(self) -> None:
         """Drop what was to happen to pods that are gone."""
-        while self._agenda and (node := getattr(self._agenda[0][2], "node", None)) and node not in self.jobs:
+        while (
+            self._agenda
+            and (node := getattr(self._agenda[0][2], "node", None))
+            and node not in self.jobs
+        ):
             if node in self.waiting or node in self.granted:
                 break
             heapq.heappop(self._agenda)
@@ -174,7 +196,12 @@ class Simulator:
             return
         assert not action.started, f"{action.node} had begun, and is gone"
         self.launched.append(action)
-        job = Job(self.run.nodes[action.node].name, action.attempt, action.template, self.now - BEGINNING)
+        job = Job(
+            self.run.nodes[action.node].name,
+            action.attempt,
+            action.template,
+            self.now - BEGINNING,
+        )
         end = self._end(job)
         self.jobs[action.node] = end, len(self.launched)
         self._later(end.pending, PodStarted(action.node))
@@ -186,7 +213,9 @@ class Simulator:
             return self.script(job)
         name = job.name.removesuffix(f"({job.attempt})")
         for key, ends in self.script.items():
-            if (name.endswith(key) or job.template["name"] == key) and job.attempt < len(ends):
+            if (
+                name.endswith(key) or job.template["name"] == key
+            ) and job.attempt < len(ends):
                 end = ends[job.attempt]
                 return end if isinstance(end, End) else End(end)
         return FOREVER if job.template.get("daemon") else End()
@@ -224,11 +253,16 @@ def phases(document: Document) -> dict[str, str]:
     """Return the phase of every node, by its name without the Workflow's."""
     name = document["metadata"]["name"]
     nodes = document["status"]["nodes"].values()
-    return {node["name"].removeprefix(name).removeprefix("."): node["phase"] for node in nodes}
+    return {
+        node["name"].removeprefix(name).removeprefix("."): node["phase"]
+        for node in nodes
+    }
 
 
 def by_name(document: Document, name: str) -> dict[str, Any]:
     """Return the node whose name, without the Workflow's, is `name`."""
     whole = f"{document['metadata']['name']}.{name}".removesuffix(".")
-    (found,) = [node for node in document["status"]["nodes"].values() if node["name"] == whole]
+    (found,) = [
+        node for node in document["status"]["nodes"].values() if node["name"] == whole
+    ]
     return dict(found)

@@ -22,12 +22,19 @@ class Desk:
     """A home with the code of a project, and a store on this machine."""
 
     def __init__(self, folder: Path) -> None:
-        self.home, self.project, self.repositories = folder / "home", folder / "mnist", folder / "store"
+        self.home, self.project, self.repositories = (
+            folder / "home",
+            folder / "mnist",
+            folder / "store",
+        )
         self.repositories.mkdir()
         self.project.mkdir()
         (self.project / "large").write_bytes(os.urandom(LARGE))
         self.store = cast(StorePod, Shell(folder))
-        self.own, self.there = self.home / "store/repos/mnist.git", self.repositories / "mnist.git"
+        self.own, self.there = (
+            self.home / "store/repos/mnist.git",
+            self.repositories / "mnist.git",
+        )
 
     def revision(self, text: str) -> str:
         """Take a snapshot of the project with this as its code."""
@@ -39,7 +46,13 @@ class Desk:
         made = self.revision(text)
         if not self.there.exists():
             git("init", "-q", "--bare", str(self.there))
-        git("push", "-q", str(self.there), "+refs/heads/riseml:refs/heads/laptop", at=self.own)
+        git(
+            "push",
+            "-q",
+            str(self.there),
+            "+refs/heads/riseml:refs/heads/laptop",
+            at=self.own,
+        )
         code.push(self.store, self.home, "mnist", made)
         return made
 
@@ -58,12 +71,18 @@ class Desk:
         return (folder / "train.py").read_text("utf-8")
 
     def size(self) -> int:
-        return sum(Path(folder, name).stat().st_size for folder, _, files in os.walk(self.there) for name in files)
+        return sum(
+            Path(folder, name).stat().st_size
+            for folder, _, files in os.walk(self.there)
+            for name in files
+        )
 
 
 def git(*words: str, at: Path | None = None, check: bool = True) -> int:
     where = [f"--git-dir={at}"] if at else []
-    return subprocess.run(["git", *where, *words], check=check, stderr=subprocess.DEVNULL).returncode
+    return subprocess.run(
+        ["git", *where, *words], check=check, stderr=subprocess.DEVNULL
+    ).returncode
 
 
 @pytest.fixture
@@ -90,7 +109,9 @@ def test_only_what_runs_are_of_is_kept(desk: Desk, tmp_path: Path) -> None:
 def test_what_somebody_is_about_to_start_is_kept(desk: Desk) -> None:
     old, new = desk.push("old"), desk.push("new")
     desk.age()
-    code.push(desk.store, desk.home, "mnist", old)  # a folder as it was before: nothing travels
+    code.push(
+        desk.store, desk.home, "mnist", old
+    )  # a folder as it was before: nothing travels
     code.prune(desk.store, [])
     assert (desk.has(old), desk.has(new)) == (True, False)
 
@@ -99,13 +120,21 @@ def test_what_comes_just_now_is_kept(desk: Desk) -> None:
     desk.push("first")
     desk.age()
     late = desk.revision("late")
-    git("push", "-q", str(desk.there), "+refs/heads/riseml:refs/heads/laptop", at=desk.own)
+    git(
+        "push",
+        "-q",
+        str(desk.there),
+        "+refs/heads/riseml:refs/heads/laptop",
+        at=desk.own,
+    )
     code.prune(desk.store, [])
     assert desk.has(late)
 
 
 @pytest.mark.parametrize("tidied", [True, False])
-def test_a_push_after_that_brings_what_is_missing(desk: Desk, tmp_path: Path, tidied: bool) -> None:
+def test_a_push_after_that_brings_what_is_missing(
+    desk: Desk, tmp_path: Path, tidied: bool
+) -> None:
     kept = desk.push("kept")
     desk.push("gone")
     desk.age()
@@ -115,7 +144,9 @@ def test_a_push_after_that_brings_what_is_missing(desk: Desk, tmp_path: Path, ti
         tidy(desk.home, [kept])
     before = desk.size()
     newest = desk.push("newest")
-    assert desk.size() - before < LARGE / 2  # its large file is there, with the revision that was kept
+    assert (
+        desk.size() - before < LARGE / 2
+    )  # its large file is there, with the revision that was kept
     assert desk.restored(newest, tmp_path / "newest") == "newest"
     assert desk.restored(kept, tmp_path / "kept") == "kept"
 
@@ -137,5 +168,8 @@ def test_a_store_without_code(desk: Desk) -> None:
 def test_code_that_does_not_arrive(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     told: Callable[..., str] = lambda *_: "the connection broke"  # noqa: E731
     monkeypatch.setattr(code, "_push", told)
-    with pytest.raises(UnreachableError, match="could not be pushed to the cluster: the connection broke"):
+    with pytest.raises(
+        UnreachableError,
+        match="could not be pushed to the cluster: the connection broke",
+    ):
         code.push(desk.store, desk.home, "mnist", "1" * 40)

@@ -13,7 +13,9 @@ LOG = b"".join(b"line %d\n" % number for number in range(20)) + b"no end"
     sizes=st.lists(st.integers(1, 40), min_size=1, max_size=10),
     glance=st.booleans(),
 )
-def test_nothing_is_told_twice_or_lost(breaks: list[int], sizes: list[int], *, glance: bool) -> None:
+def test_nothing_is_told_twice_or_lost(
+    breaks: list[int], sizes: list[int], *, glance: bool
+) -> None:
     reader, told = _Reader("14.train", "pod"), b""
     for number, end in enumerate([*breaks, len(LOG)]):
         if number:

@@ -20,7 +20,9 @@ from tests.unit.shell_store import Shell
         (["me/mnist/7.old", "me/mnist/x8", "me/12", "me/mnist/0x9"], 0),
     ],
 )
-def test_the_last_number_that_has_left_something(tmp_path: Path, folders: list[str], last: int) -> None:
+def test_the_last_number_that_has_left_something(
+    tmp_path: Path, folders: list[str], last: int
+) -> None:
     for folder in folders:
         (tmp_path / folder).mkdir(parents=True)
     assert archive.last_number(cast(StorePod, Shell(tmp_path)), "me") == last
@@ -66,4 +68,7 @@ def test_jobs_may_be_kept_to_one_node() -> None:
     place = UserNamespace(cast(Api, counter), "riseml-me")
     assert place.target.node_selector == {"disk": "ssd"}
     place.node = "gpu-3"
-    assert place.target.node_selector == {"disk": "ssd", "kubernetes.io/hostname": "gpu-3"}
+    assert place.target.node_selector == {
+        "disk": "ssd",
+        "kubernetes.io/hostname": "gpu-3",
+    }

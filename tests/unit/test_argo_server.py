@@ -12,7 +12,13 @@ from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
 from riseml.engines.argo import submit
 from riseml.engines.argo.user_namespace import UserNamespace
-from riseml.errors import InvalidInputError, NotAllowedError, RiseMLError, UnreachableError, UnsupportedError
+from riseml.errors import (
+    InvalidInputError,
+    NotAllowedError,
+    RiseMLError,
+    UnreachableError,
+    UnsupportedError,
+)
 from tests.unit.plans import compiled, grid
 
 NAMESPACE = "riseml-paul"
@@ -54,13 +60,17 @@ def served() -> Iterator[list[Server]]:
 def serve(served: list[Server], status: int = 200, answer: bytes = b"") -> Server:
     server = Server(status, answer)
     served.append(server)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+    threading.Thread(
+        target=server.serve_forever, kwargs={"poll_interval": 0.01}
+    ).start()
     return server
 
 
 def place(port: int, below: str = "", **more: Any) -> UserNamespace:
     argo = f"http://127.0.0.1:{port}{below}"
-    connection = Connection("https://127.0.0.1:1", token="secret", namespace=NAMESPACE, argo=argo, **more)
+    connection = Connection(
+        "https://127.0.0.1:1", token="secret", namespace=NAMESPACE, argo=argo, **more
+    )
     return UserNamespace(Api(connection), NAMESPACE)
 
 
@@ -71,33 +81,65 @@ def test_the_document_arrives_as_it_is(served: list[Server], below: str) -> None
     server = serve(served)
     made = submit.create(place(server.server_port, below), document)
     assert made["metadata"]["name"] == document["metadata"]["name"]
-    wanted = (f"{below}/api/v1/workflows/{NAMESPACE}", "Bearer secret", {"workflow": document})
+    wanted = (
+        f"{below}/api/v1/workflows/{NAMESPACE}",
+        "Bearer secret",
+        {"workflow": document},
+    )
     assert server.requests == [wanted]
 
 
 @pytest.mark.parametrize(
     ("status", "answer", "error", "words"),
     [
-        (409, b'{"message": "already exists"}', InvalidInputError, "there is a Workflow"),
-        (403, b'{"message": "not yours"}', NotAllowedError, "does not accept this.*not yours"),
+        (
+            409,
+            b'{"message": "already exists"}',
+            InvalidInputError,
+            "there is a Workflow",
+        ),
+        (
+            403,
+            b'{"message": "not yours"}',
+            NotAllowedError,
+            "does not accept this.*not yours",
+        ),
         (401, b'{"message": "token not valid"}', NotAllowedError, "token not valid"),
-        (400, b'{"message": "templates.main is wrong"}', UnsupportedError, "templates.main is wrong"),
+        (
+            400,
+            b'{"message": "templates.main is wrong"}',
+            UnsupportedError,
+            "templates.main is wrong",
+        ),
         (500, b'{"message": "exceeded quota"}', UnsupportedError, "exceeded quota"),
         (502, b"<html>bad gateway</html>", UnsupportedError, "bad gateway"),
-        (200, b"<html>a page of somebody else</html>", UnreachableError, "does not answer"),
+        (
+            200,
+            b"<html>a page of somebody else</html>",
+            UnreachableError,
+            "does not answer",
+        ),
     ],
 )
 def test_what_it_answers(
-    served: list[Server], status: int, answer: bytes, error: type[RiseMLError], words: str
+    served: list[Server],
+    status: int,
+    answer: bytes,
+    error: type[RiseMLError],
+    words: str,
 ) -> None:
     server = serve(served, status, answer)
     with pytest.raises(error, match=words):
-        submit.create(place(server.server_port), compiled(grid({"lr": "1e-6"}, {"lr": "0.10"})))
+        submit.create(
+            place(server.server_port), compiled(grid({"lr": "1e-6"}, {"lr": "0.10"}))
+        )
 
 
 def test_nobody_there(served: list[Server]) -> None:
     server = serve(served)
     server.server_close()
     with pytest.raises(UnreachableError, match="does not answer") as caught:
-        submit.create(place(server.server_port), compiled(grid({"lr": "1e-6"}, {"lr": "0.10"})))
+        submit.create(
+            place(server.server_port), compiled(grid({"lr": "1e-6"}, {"lr": "0.10"}))
+        )
     assert "argo-server" in caught.value.advice

@@ -26,13 +26,19 @@ def silent(text: str) -> None:
     [
         ({"tensorboard": "", "python3": HAS_ONE}, ["tensorboard"]),
         ({"python3": HAS_ONE}, ["python3", "-m", "tensorboard.main"]),
-        ({"python3": boards.WORTHLESS, "python": HAS_ONE}, ["python", "-m", "tensorboard.main"]),
+        (
+            {"python3": boards.WORTHLESS, "python": HAS_ONE},
+            ["python", "-m", "tensorboard.main"],
+        ),
         ({"python3": boards.WORTHLESS}, ["mine", "-m", "tensorboard.main"]),
     ],
     ids=["on the PATH", "in python3", "in python", "in this one"],
 )
 def test_the_users_own(
-    programs: dict[str, str], found: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    programs: dict[str, str],
+    found: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     boards.path_with(tmp_path / "bin", mine=HAS_ONE, **programs)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
@@ -40,7 +46,9 @@ def test_the_users_own(
     assert tensorboard.command() == [str(tmp_path / "bin" / found[0]), *found[1:]]
 
 
-def test_a_folder_of_that_name_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_of_that_name_is_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "tensorboard").mkdir()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "")
@@ -49,17 +57,26 @@ def test_a_folder_of_that_name_is_none(tmp_path: Path, monkeypatch: pytest.Monke
         tensorboard.command()
 
 
-@pytest.mark.parametrize("program", [boards.SERVES, boards.STUBBORN], ids=["serves", "ignores TERM"])
-def test_it_is_gone_afterwards(program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "program", [boards.SERVES, boards.STUBBORN], ids=["serves", "ignores TERM"]
+)
+def test_it_is_gone_afterwards(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     child = program.replace(
-        "import http.server", "import subprocess; subprocess.Popen(['sleep', '1000'])\nimport http.server"
+        "import http.server",
+        "import subprocess; subprocess.Popen(['sleep', '1000'])\nimport http.server",
     )
     monkeypatch.setenv("PATH", boards.path_with(tmp_path / "bin", tensorboard=child))
     monkeypatch.setattr(tensorboard, "_GRACE", 0.2)
     with tensorboard.serve(tmp_path, 0, silent) as board:
         assert tensorboard.answers(board.url)
         assert not board.is_own
-        parent = next(each for each in psutil.Process().children() if "sleep" in str(each.children()))
+        parent = next(
+            each
+            for each in psutil.Process().children()
+            if "sleep" in str(each.children())
+        )
         processes = [parent, *parent.children()]
     assert len(processes) == 2
     assert psutil.wait_procs(processes, timeout=60)[1] == []
@@ -67,20 +84,35 @@ def test_it_is_gone_afterwards(program: str, tmp_path: Path, monkeypatch: pytest
 
 
 def test_its_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", boards.path_with(tmp_path / "bin", tensorboard=boards.SERVES))
+    monkeypatch.setenv(
+        "PATH", boards.path_with(tmp_path / "bin", tensorboard=boards.SERVES)
+    )
     port = tensorboard._free(0)
     with tensorboard.serve(tmp_path, port, silent) as board:
         assert board.url == f"http://127.0.0.1:{port}"
-        with pytest.raises(RiseMLError, match=f"port {port} cannot be used: Address already in use"):
+        with pytest.raises(
+            RiseMLError, match=f"port {port} cannot be used: Address already in use"
+        ):
             tensorboard.serve(tmp_path, port, silent)
 
 
-def test_one_that_ends_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    program = boards.SERVES.replace("server.serve_forever()", "server.handle_request(); print('enough'); sys.exit(3)")
+def test_one_that_ends_by_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = boards.SERVES.replace(
+        "server.serve_forever()",
+        "server.handle_request(); print('enough'); sys.exit(3)",
+    )
     monkeypatch.setenv("PATH", boards.path_with(tmp_path / "bin", tensorboard=program))
-    with tensorboard.serve(tmp_path, 0, silent) as board, pytest.raises(RiseMLError) as caught:
+    with (
+        tensorboard.serve(tmp_path, 0, silent) as board,
+        pytest.raises(RiseMLError) as caught,
+    ):
         board.wait()
-    assert (str(caught.value), caught.value.advice) == ("tensorboard has ended with status 3", "it serves\nenough")
+    assert (str(caught.value), caught.value.advice) == (
+        "tensorboard has ended with status 3",
+        "it serves\nenough",
+    )
 
 
 def test_a_runs_own_is_left_alone() -> None:
@@ -101,7 +133,10 @@ class Elsewhere:
 def test_what_only_some_engines_can_do(tmp_path: Path) -> None:
     client = Client(engine=cast(Engine, Elsewhere()))
     for act in (client.output, client.tensorboard):
-        with pytest.raises(UnsupportedError, match="the outputs of the engine far are not on this machine"):
+        with pytest.raises(
+            UnsupportedError,
+            match="the outputs of the engine far are not on this machine",
+        ):
             act("14")
     near = FakeEngine(runs=[single(14)], outputs=tmp_path)
     assert Client(engine=near).output("14") == tmp_path / "14"

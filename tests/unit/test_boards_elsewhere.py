@@ -44,8 +44,13 @@ def test_only_what_was_added_travels(store: Shell, tmp_path: Path) -> None:
     assert store.sent == 5001 + 6 + 5
     assert fetch(store, here)
     assert store.sent == 5012
-    assert (here / "1/train logs/events.out.tfevents.1").read_bytes() == first.read_bytes()
-    assert [each.name for each in here.rglob("*") if each.is_file()] == ["2.tfevents", "events.out.tfevents.1"]
+    assert (
+        here / "1/train logs/events.out.tfevents.1"
+    ).read_bytes() == first.read_bytes()
+    assert [each.name for each in here.rglob("*") if each.is_file()] == [
+        "2.tfevents",
+        "events.out.tfevents.1",
+    ]
 
 
 def test_what_became_shorter_meanwhile_is_not_mixed_with_others(
@@ -54,7 +59,11 @@ def test_what_became_shorter_meanwhile_is_not_mixed_with_others(
     run = store.output / "me/mnist/14"
     (run / "a.tfevents").write_bytes(b"12345")
     (run / "b.tfevents").write_bytes(b"67890")
-    monkeypatch.setattr(argo_tensorboard, "_SEND", f': > "/output/$1/a.tfevents"; {argo_tensorboard._SEND}')
+    monkeypatch.setattr(
+        argo_tensorboard,
+        "_SEND",
+        f': > "/output/$1/a.tfevents"; {argo_tensorboard._SEND}',
+    )
     assert fetch(store, tmp_path / "here")
     assert not (tmp_path / "here").exists()
 
@@ -107,7 +116,9 @@ def look(board: tensorboard.Board) -> bytes:
         return bytes(answer.read())
 
 
-def test_a_copy_is_shown_and_kept_fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_is_shown_and_kept_fresh(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", path_with(tmp_path / "bin", tensorboard=SERVES))
     monkeypatch.setattr(tensorboard, "_REFRESH", 0.01)
     door, told = Door(), list[str]()

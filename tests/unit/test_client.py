@@ -11,7 +11,13 @@ from riseml import ids
 from riseml.client.client import Client
 from riseml.client.timeouts import ticking
 from riseml.engines import Change, Chunk, LogQuery, Query, Submission
-from riseml.errors import ConfigError, InvalidInputError, NotFoundError, RiseMLError, TimedOutError
+from riseml.errors import (
+    ConfigError,
+    InvalidInputError,
+    NotFoundError,
+    RiseMLError,
+    TimedOutError,
+)
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 from riseml.status.select import pick
 from tests.cli.fake_engine import FakeEngine, grid, single
@@ -42,17 +48,30 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_train_hands_over_the_text_and_the_code(client: Client, engine: FakeEngine, project: Path) -> None:
+def test_train_hands_over_the_text_and_the_code(
+    client: Client, engine: FakeEngine, project: Path
+) -> None:
     engine.remarks = ("memory is not limited",)
     synced: list[int] = []
-    run = client.train(project / "riseml.yml", on_sync=lambda snapshot: synced.append(snapshot.files))
-    assert (run.id, run.project, run.is_set, run.experiments) == ("14", "toaster-net", False, 1)
+    run = client.train(
+        project / "riseml.yml", on_sync=lambda snapshot: synced.append(snapshot.files)
+    )
+    assert (run.id, run.project, run.is_set, run.experiments) == (
+        "14",
+        "toaster-net",
+        False,
+        1,
+    )
     assert run.remarks == ("memory is not limited",)
     assert synced == [3]
     (_, name, folder, gitignore), (_, submission) = engine.calls
     assert (name, folder, gitignore) == ("toaster-net", project, True)
     assert isinstance(submission, Submission)
-    assert (submission.config, submission.file, submission.revision) == (CONFIG, "riseml.yml", "0" * 40)
+    assert (submission.config, submission.file, submission.revision) == (
+        CONFIG,
+        "riseml.yml",
+        "0" * 40,
+    )
     assert submission.environment["RISEML_HOME"] == str(project / "home")
 
 
@@ -65,8 +84,12 @@ def test_gitignore_is_a_setting_and_an_argument(
     assert [call[3] for call in engine.calls if call[0] == "snapshot"] == [False, True]
 
 
-def test_a_faulty_file_starts_nothing(client: Client, engine: FakeEngine, project: Path) -> None:
-    (project / "riseml.yml").write_text(CONFIG.replace("image", "imge") + "  concurrency: 0\n")
+def test_a_faulty_file_starts_nothing(
+    client: Client, engine: FakeEngine, project: Path
+) -> None:
+    (project / "riseml.yml").write_text(
+        CONFIG.replace("image", "imge") + "  concurrency: 0\n"
+    )
     with pytest.raises(ConfigError) as caught:
         client.train(project / "riseml.yml")
     assert len(caught.value.faults) > 1
@@ -75,7 +98,11 @@ def test_a_faulty_file_starts_nothing(client: Client, engine: FakeEngine, projec
 
 
 def test_check_of_a_good_file_has_no_errors(client: Client, project: Path) -> None:
-    assert not [fault for fault in client.check(project / "riseml.yml") if fault.severity == "error"]
+    assert not [
+        fault
+        for fault in client.check(project / "riseml.yml")
+        if fault.severity == "error"
+    ]
 
 
 def test_measure_counts_what_would_travel(client: Client, project: Path) -> None:
@@ -97,7 +124,9 @@ def test_measure_counts_what_would_travel(client: Client, project: Path) -> None
         ("16.train", JobStatus, "16.train"),
     ],
 )
-def test_status_of_what_an_id_names(name: str | None, kind: type, found: str, client: Client) -> None:
+def test_status_of_what_an_id_names(
+    name: str | None, kind: type, found: str, client: Client
+) -> None:
     status = client.status(name)
     assert isinstance(status, kind)
     assert status.id == found
@@ -116,7 +145,9 @@ def test_status_of_what_an_id_names(name: str | None, kind: type, found: str, cl
         ("1..2", InvalidInputError, "Ids look like"),
     ],
 )
-def test_status_of_nothing(name: str, error: type[RiseMLError], advice: str, client: Client) -> None:
+def test_status_of_nothing(
+    name: str, error: type[RiseMLError], advice: str, client: Client
+) -> None:
     with pytest.raises(error) as caught:
         client.status(name)
     assert advice in caught.value.advice
@@ -128,7 +159,10 @@ def test_a_run_without_experiments_has_no_jobs_to_pick() -> None:
 
 
 def test_runs_asks_the_engine(client: Client, engine: FakeEngine) -> None:
-    assert [run.id for run in client.runs(all=True, last=2, project="toaster-net")] == ["16", "15"]
+    assert [run.id for run in client.runs(all=True, last=2, project="toaster-net")] == [
+        "16",
+        "15",
+    ]
     assert engine.calls == [("list", Query(all=True, last=2, project="toaster-net"))]
 
 
@@ -145,11 +179,20 @@ def test_kill_tells_what_stopped(client: Client, engine: FakeEngine) -> None:
         ("14", False, False, State.FAILED),
         ("15.2", False, True, State.RUNNING),
     ]
-    assert engine.calls == [("stop", "15", True), ("stop", "14", True), ("stop", "15.2", True)]
+    assert engine.calls == [
+        ("stop", "15", True),
+        ("stop", "14", True),
+        ("stop", "15.2", True),
+    ]
 
 
-@pytest.mark.parametrize("names", [("15", "15.2.train"), ("15", ".paul"), ("15", "99"), ("15", "15.9"), ("15", "?")])
-def test_kill_stops_nothing_where_one_id_is_wrong(names: tuple[str, ...], client: Client, engine: FakeEngine) -> None:
+@pytest.mark.parametrize(
+    "names",
+    [("15", "15.2.train"), ("15", ".paul"), ("15", "99"), ("15", "15.9"), ("15", "?")],
+)
+def test_kill_stops_nothing_where_one_id_is_wrong(
+    names: tuple[str, ...], client: Client, engine: FakeEngine
+) -> None:
     with pytest.raises(RiseMLError):
         client.kill(*names)
     assert engine.calls == []
@@ -167,11 +210,18 @@ def test_kill_without_ids_means_the_newest(client: Client, engine: FakeEngine) -
 
 def test_wait_returns_how_all_ended(client: Client, engine: FakeEngine) -> None:
     engine.later = [single(16, State.FINISHED)]
-    assert [each.state for each in client.wait("14", "16")] == [State.FAILED, State.FINISHED]
-    assert [each.state for each in client.wait("15.1", timeout=timedelta(seconds=60))] == [State.FINISHED]
+    assert [each.state for each in client.wait("14", "16")] == [
+        State.FAILED,
+        State.FINISHED,
+    ]
+    assert [
+        each.state for each in client.wait("15.1", timeout=timedelta(seconds=60))
+    ] == [State.FINISHED]
 
 
-def test_wait_gives_up_in_time(client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_wait_gives_up_in_time(
+    client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     over = threading.Event()
 
     def changes(run: object) -> Iterator[SetStatus]:
@@ -179,7 +229,9 @@ def test_wait_gives_up_in_time(client: Client, engine: FakeEngine, monkeypatch: 
         over.wait(60)
 
     monkeypatch.setattr(engine, "changes", changes)
-    with pytest.raises(TimedOutError, match=r"16 has not ended in time \(it is RUNNING\)"):
+    with pytest.raises(
+        TimedOutError, match=r"16 has not ended in time \(it is RUNNING\)"
+    ):
         client.wait(timeout=timedelta(0))
     over.set()
     assert TimedOutError.exit_status == 124
@@ -227,19 +279,34 @@ def test_delete_checks_all_before_it_begins(client: Client, engine: FakeEngine) 
 
 def test_prune_takes_what_ended_long_ago(client: Client, engine: FakeEngine) -> None:
     now = datetime.now(UTC)
-    times = {"finished": now - timedelta(days=1)}
-    young = SetStatus("20", number=20, state=State.FINISHED, created=now - timedelta(days=30), **times)  # type: ignore[arg-type]
-    early = SetStatus("19", number=19, state=State.KILLED, created=now - timedelta(days=30))
+    young = SetStatus(
+        "20",
+        number=20,
+        state=State.FINISHED,
+        created=now - timedelta(days=30),
+        finished=now - timedelta(days=1),
+    )
+    early = SetStatus(
+        "19", number=19, state=State.KILLED, created=now - timedelta(days=30)
+    )
     odd = SetStatus("18", number=18, state=State.FAILED)
     engine.runs = [young, early, odd, *engine.runs]
-    assert [run.id for run in client.prune(timedelta(days=14), dry_run=True)] == ["14", "19"]
+    assert [run.id for run in client.prune(timedelta(days=14), dry_run=True)] == [
+        "14",
+        "19",
+    ]
     assert [call for call in engine.calls if call[0] == "delete"] == []
     assert [run.id for run in client.prune(timedelta(days=14))] == ["14", "19"]
-    assert [call for call in engine.calls if call[0] == "delete"] == [("delete", "14"), ("delete", "19")]
+    assert [call for call in engine.calls if call[0] == "delete"] == [
+        ("delete", "14"),
+        ("delete", "19"),
+    ]
     assert [run.id for run in client.runs(all=True)] == ["20", "18", "16", "15"]
 
 
-def test_changes_with_a_tick(client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_changes_with_a_tick(
+    client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     go = threading.Event()
 
     def changes(run: object) -> Iterator[SetStatus]:

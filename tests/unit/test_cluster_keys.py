@@ -7,7 +7,13 @@ from riseml.cluster.connection import Connection
 from riseml.cluster.users import checked_email, checked_name
 from riseml.errors import InvalidInputError
 
-PAUL = Connection("https://lab.example.com:6443", "CERTIFICATE", "eyJ.abc.def", namespace="riseml-paul", user="paul")
+PAUL = Connection(
+    "https://lab.example.com:6443",
+    "CERTIFICATE",
+    "eyJ.abc.def",
+    namespace="riseml-paul",
+    user="paul",
+)
 
 
 def test_a_key_holds_all_that_a_login_needs() -> None:
@@ -22,7 +28,15 @@ def test_a_key_may_be_broken_into_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["", "riseml1.", "riseml1.%%%", "deadbeef", "riseml1.eJw", f"{keys.encode(PAUL)[:-9]}"]
+    "wrong",
+    [
+        "",
+        "riseml1.",
+        "riseml1.%%%",
+        "deadbeef",
+        "riseml1.eJw",
+        f"{keys.encode(PAUL)[:-9]}",
+    ],
 )
 def test_what_is_no_whole_key_is_refused(wrong: str) -> None:
     with pytest.raises(InvalidInputError):
@@ -31,12 +45,18 @@ def test_what_is_no_whole_key_is_refused(wrong: str) -> None:
 
 def test_another_server_is_asked_over_tls_only() -> None:
     key = keys.encode(PAUL)
-    assert access.by_key(key, server="gate.example.com:8443").connection.server == "https://gate.example.com:8443"
+    assert (
+        access.by_key(key, server="gate.example.com:8443").connection.server
+        == "https://gate.example.com:8443"
+    )
     with pytest.raises(InvalidInputError, match="https"):
         access.by_key(key, server="http://gate.example.com")
 
 
-@pytest.mark.parametrize("name", ["x", "-ab", "ab-", "a.b", "a b", "", "ä1", "a" * 41, "system", "Local", "a\n"])
+@pytest.mark.parametrize(
+    "name",
+    ["x", "-ab", "ab-", "a.b", "a b", "", "ä1", "a" * 41, "system", "Local", "a\n"],
+)
 def test_names_that_nobody_can_have(name: str) -> None:
     with pytest.raises(InvalidInputError):
         checked_name(name)
@@ -46,7 +66,9 @@ def test_names_are_kept_in_lower_case() -> None:
     assert checked_name("Paul-2") == "paul-2"
 
 
-@pytest.mark.parametrize("email", ["paul", "@", "paul@", "@example.com", " paul@example.com"])
+@pytest.mark.parametrize(
+    "email", ["paul", "@", "paul@", "@example.com", " paul@example.com"]
+)
 def test_what_is_no_address_is_refused(email: str) -> None:
     with pytest.raises(InvalidInputError):
         checked_email(email)

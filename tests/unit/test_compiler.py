@@ -16,16 +16,50 @@ from riseml import labels, status, templating
 from riseml.compiler import pod
 from riseml.compiler.text import literal
 from riseml.engines.local.interpreter.tags import inner, tags
-from riseml.plan import PLACE, Build, Experiment, ExperimentSet, Job, Origin, Resources, Retries, Target, host
-from tests.unit.plans import ORIGIN, REVISION, Document, compiled, env, grid, lines, received, single, task, template
+from riseml.plan import (
+    PLACE,
+    Build,
+    Experiment,
+    ExperimentSet,
+    Job,
+    Origin,
+    Resources,
+    Retries,
+    Target,
+    host,
+)
+from tests.unit.plans import (
+    ORIGIN,
+    REVISION,
+    Document,
+    compiled,
+    env,
+    grid,
+    lines,
+    received,
+    single,
+    task,
+    template,
+)
 
 ROOT = Path(__file__).parents[2]
 STEPS = ("pip install -r requirements.txt", "echo \"it's\" $HOME && touch 'a b'")
 BUILD = Build("0123456789abcdef01234567", ("requirements.txt",))
 GANG = single(
     jobs=(
-        Job("master", ("x",), Resources(), told={"TF_CONFIG": f"{host('worker', 2)}:2222 at {PLACE}"}),
-        Job("worker", ("x",), Resources(), count=2, told={"TF_CONFIG": f"{host('master')}:2222 at {PLACE}"}),
+        Job(
+            "master",
+            ("x",),
+            Resources(),
+            told={"TF_CONFIG": f"{host('worker', 2)}:2222 at {PLACE}"},
+        ),
+        Job(
+            "worker",
+            ("x",),
+            Resources(),
+            count=2,
+            told={"TF_CONFIG": f"{host('master')}:2222 at {PLACE}"},
+        ),
         Job("ps", ("x",), Resources(), daemon=True),
     ),
     gang_timeout=300,
@@ -35,10 +69,19 @@ PLANS = {
     "set": (grid({"lr": "1e-6"}, {"lr": "0.1"}, concurrency=2), ORIGIN),
     "install": (single(install=STEPS), replace(ORIGIN, build=BUILD)),
     "install, unknown files": (single(install=STEPS), ORIGIN),
-    "install, built": (single(install=STEPS), replace(ORIGIN, build=replace(BUILD, image="r/me/mnist@sha256:0"))),
-    "install, set": (grid({"lr": "1"}, {"lr": "2"}, install=STEPS), replace(ORIGIN, build=BUILD)),
+    "install, built": (
+        single(install=STEPS),
+        replace(ORIGIN, build=replace(BUILD, image="r/me/mnist@sha256:0")),
+    ),
+    "install, set": (
+        grid({"lr": "1"}, {"lr": "2"}, install=STEPS),
+        replace(ORIGIN, build=BUILD),
+    ),
     "tensorboard": (single(framework="tensorflow", tensorboard=True), ORIGIN),
-    "tensorboard, set": (grid({"lr": "1"}, {"lr": "2"}, framework="tensorflow", tensorboard=True), ORIGIN),
+    "tensorboard, set": (
+        grid({"lr": "1"}, {"lr": "2"}, framework="tensorflow", tensorboard=True),
+        ORIGIN,
+    ),
     "all": (
         grid(
             {"lr": "1", "sub": "a'b\"\n"},
@@ -53,20 +96,42 @@ PLANS = {
         replace(ORIGIN, build=BUILD),
     ),
     "gang": (GANG, ORIGIN),
-    "gang, set": (replace(GANG, experiments=tuple(Experiment(i, {"lr": "1"}) for i in (1, 2)), is_set=True), ORIGIN),
+    "gang, set": (
+        replace(
+            GANG,
+            experiments=tuple(Experiment(i, {"lr": "1"}) for i in (1, 2)),
+            is_set=True,
+        ),
+        ORIGIN,
+    ),
     "gang, retries": (replace(GANG, retries=Retries(2)), ORIGIN),
     "gang, no number": (GANG, Origin("me", None, REVISION)),
-    "processes of one job": (single(job_told={"RISEML_LEADER": f"{host('train')}:29500"}, job_way="processes"), ORIGIN),
+    "processes of one job": (
+        single(
+            job_told={"RISEML_LEADER": f"{host('train')}:29500"}, job_way="processes"
+        ),
+        ORIGIN,
+    ),
     "no number": (grid({"lr": "1"}, {"lr": "2"}), Origin("me", None, REVISION)),
-    "git": (single(), Origin("", None, "main", git_url="https://example.org/mnist.git")),
-    "git, install": (single(install=STEPS), Origin("", None, "", git_url="https://example.org/mnist.git")),
+    "git": (
+        single(),
+        Origin("", None, "main", git_url="https://example.org/mnist.git"),
+    ),
+    "git, install": (
+        single(install=STEPS),
+        Origin("", None, "", git_url="https://example.org/mnist.git"),
+    ),
 }
-documents = pytest.mark.parametrize("document", [compiled(*case) for case in PLANS.values()], ids=list(PLANS))
+documents = pytest.mark.parametrize(
+    "document", [compiled(*case) for case in PLANS.values()], ids=list(PLANS)
+)
 
 
 @documents
 def test_every_field_is_one_that_argo_knows(document: Document) -> None:
-    known = Workflow.model_validate(document).model_dump(exclude_none=True, by_alias=True)
+    known = Workflow.model_validate(document).model_dump(
+        exclude_none=True, by_alias=True
+    )
     for part in document["spec"]["templates"]:
         part.pop("pendingTimeout", None)  # of Argo 4.1; Hera 7.1 knows 4.0
     assert known == document
@@ -82,11 +147,25 @@ def test_every_tag_is_one_that_its_place_resolves(document: Document) -> None:
     for part in document["spec"]["templates"]:
         inputs = {each["name"] for each in part.get("inputs", {}).get("parameters", ())}
         items = {
-            key for each in part.get("dag", {}).get("tasks", ()) for item in each.get("withItems", ()) for key in item
+            key
+            for each in part.get("dag", {}).get("tasks", ())
+            for item in each.get("withItems", ())
+            for key in item
         }
-        known = {f"inputs.parameters.{name}" for name in inputs} | {f"item.{name}" for name in items}
-        known |= {"workflow.name", "workflow.uid", f"workflow.annotations.{labels.KILLED}", "retries"}
-        known |= {"tasks.build.outputs.parameters.image"} if part["name"] == "main" else set()
+        known = {f"inputs.parameters.{name}" for name in inputs} | {
+            f"item.{name}" for name in items
+        }
+        known |= {
+            "workflow.name",
+            "workflow.uid",
+            f"workflow.annotations.{labels.KILLED}",
+            "retries",
+        }
+        known |= (
+            {"tasks.build.outputs.parameters.image"}
+            if part["name"] == "main"
+            else set()
+        )
         assert set(map(inner, tags(part))) <= known
 
 
@@ -94,7 +173,11 @@ def test_every_tag_is_one_that_its_place_resolves(document: Document) -> None:
 def test_every_call_passes_the_inputs_of_its_template(document: Document) -> None:
     for part in document["spec"]["templates"]:
         for call in part.get("dag", {}).get("tasks", ()):
-            wanted = template(document, call["template"]).get("inputs", {}).get("parameters", ())
+            wanted = (
+                template(document, call["template"])
+                .get("inputs", {})
+                .get("parameters", ())
+            )
             given = call.get("arguments", {}).get("parameters", ())
             assert [each["name"] for each in given] == [each["name"] for each in wanted]
 
@@ -102,9 +185,18 @@ def test_every_call_passes_the_inputs_of_its_template(document: Document) -> Non
 @documents
 def test_every_mount_has_a_volume(document: Document) -> None:
     for part in document["spec"]["templates"]:
-        volumes = {each["name"] for each in [*document["spec"]["volumes"], *part.get("volumes", ())]}
-        containers = [part.get("container", {}), *part.get("initContainers", ()), *part.get("sidecars", ())]
-        assert {m["name"] for each in containers for m in each.get("volumeMounts", ())} <= volumes
+        volumes = {
+            each["name"]
+            for each in [*document["spec"]["volumes"], *part.get("volumes", ())]
+        }
+        containers = [
+            part.get("container", {}),
+            *part.get("initContainers", ()),
+            *part.get("sidecars", ()),
+        ]
+        assert {
+            m["name"] for each in containers for m in each.get("volumeMounts", ())
+        } <= volumes
 
 
 @pytest.mark.parametrize("case", PLANS)
@@ -112,9 +204,16 @@ def test_compiling_twice_gives_the_same_text(case: str) -> None:
     assert json.dumps(compiled(*PLANS[case])) == json.dumps(compiled(*PLANS[case]))
 
 
-def test_heras_global_configuration_is_neither_read_nor_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_heras_global_configuration_is_neither_read_nor_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     before = compiled(single())
-    settings = {"namespace": "theirs", "service_account_name": "theirs", "image": "theirs", "host": "https://theirs"}
+    settings = {
+        "namespace": "theirs",
+        "service_account_name": "theirs",
+        "image": "theirs",
+        "host": "https://theirs",
+    }
     for name, value in settings.items():
         monkeypatch.setattr(global_config, name, value)
     assert compiled(single()) == before
@@ -123,21 +222,39 @@ def test_heras_global_configuration_is_neither_read_nor_changed(monkeypatch: pyt
 
 def test_nothing_else_produces_workflows() -> None:
     for path in (ROOT / "riseml").rglob("*.py"):
-        if path.is_relative_to(ROOT / "riseml/compiler") or path.is_relative_to(ROOT / "riseml/engines/argo"):
+        if path.is_relative_to(ROOT / "riseml/compiler") or path.is_relative_to(
+            ROOT / "riseml/engines/argo"
+        ):
             continue
         tree = ast.parse(path.read_text("utf-8"))
-        imports = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
-        imports |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+        imports = {
+            alias.name
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
+        imports |= {
+            node.module or ""
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom)
+        }
         assert not {name for name in imports if name.partition(".")[0] == "hera"}, path
 
 
 def test_a_namespace_is_written_only_where_the_place_has_one() -> None:
     assert "namespace" not in compiled(single())["metadata"]
-    assert compiled(single(), target=Target(namespace="riseml-me"))["metadata"]["namespace"] == "riseml-me"
+    assert (
+        compiled(single(), target=Target(namespace="riseml-me"))["metadata"][
+            "namespace"
+        ]
+        == "riseml-me"
+    )
 
 
 def test_metadata() -> None:
-    metadata = compiled(grid({"lr": "1"}, {"lr": "2"}, framework="tensorflow", concurrency=2))["metadata"]
+    metadata = compiled(
+        grid({"lr": "1"}, {"lr": "2"}, framework="tensorflow", concurrency=2)
+    )["metadata"]
     assert metadata["name"] == "mnist-14"
     assert metadata["labels"] == {
         "riseml.io/user": "me",
@@ -156,10 +273,21 @@ def test_metadata() -> None:
 
 
 @pytest.mark.parametrize(
-    ("user", "written"), [("paul", "paul"), ("DOMAIN\\paul", "DOMAIN-paul"), ("_x_", "x"), ("u" * 80, "u" * 63)]
+    ("user", "written"),
+    [
+        ("paul", "paul"),
+        ("DOMAIN\\paul", "DOMAIN-paul"),
+        ("_x_", "x"),
+        ("u" * 80, "u" * 63),
+    ],
 )
 def test_a_user_becomes_a_label(user: str, written: str) -> None:
-    assert compiled(single(), replace(ORIGIN, user=user))["metadata"]["labels"][labels.USER] == written
+    assert (
+        compiled(single(), replace(ORIGIN, user=user))["metadata"]["labels"][
+            labels.USER
+        ]
+        == written
+    )
 
 
 def test_without_a_number_kubernetes_makes_the_name() -> None:
@@ -168,9 +296,14 @@ def test_without_a_number_kubernetes_makes_the_name() -> None:
     assert "name" not in document["metadata"]
     assert labels.NUMBER not in document["metadata"]["labels"]
     train = template(document, "train")["container"]
-    (output,) = [mount["subPath"] for mount in train["volumeMounts"] if mount["name"] == "output"]
+    (output,) = [
+        mount["subPath"] for mount in train["volumeMounts"] if mount["name"] == "output"
+    ]
     assert output == "me/mnist/{{workflow.name}}/{{inputs.parameters.riseml-sub}}"
-    assert env(train)["RISEML_EXPERIMENT"] == "{{workflow.name}}.{{inputs.parameters.riseml-sub}}"
+    assert (
+        env(train)["RISEML_EXPERIMENT"]
+        == "{{workflow.name}}.{{inputs.parameters.riseml-sub}}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -179,11 +312,19 @@ def test_without_a_number_kubernetes_makes_the_name() -> None:
         ("MNIST_deep", 1, 1, Job("train", (), Resources()), "mnist-deep-1"),
         ("a__b--c", 1, 1, Job("train", (), Resources()), "a-b-c-1"),
         ("p" * 80, 7, 1, Job("train", (), Resources()), "p" * 53 + "-7"),
-        ("p" * 80, 1234, 500, Job("worker", (), Resources(), count=32), "p" * 44 + "-1234"),
+        (
+            "p" * 80,
+            1234,
+            500,
+            Job("worker", (), Resources(), count=32),
+            "p" * 44 + "-1234",
+        ),
         ("p" * 52 + "_q", 7, 1, Job("train", (), Resources()), "p" * 52 + "-7"),
     ],
 )
-def test_names_leave_room_for_the_longest_host_name(project: str, number: int, subs: int, job: Job, name: str) -> None:
+def test_names_leave_room_for_the_longest_host_name(
+    project: str, number: int, subs: int, job: Job, name: str
+) -> None:
     plan = grid(*[{"a": "1"}] * subs, project=project, jobs=(job,))
     document = compiled(plan, Origin("me", number))
     assert document["metadata"]["name"] == name
@@ -193,7 +334,9 @@ def test_names_leave_room_for_the_longest_host_name(project: str, number: int, s
 
 
 def test_the_set_is_one_task_over_its_experiments() -> None:
-    document = compiled(grid({"depth": "3", "lr": "1e-6"}, {"depth": "4", "lr": "1e-6"}, concurrency=2))
+    document = compiled(
+        grid({"depth": "3", "lr": "1e-6"}, {"depth": "4", "lr": "1e-6"}, concurrency=2)
+    )
     whole = template(document, "set")
     assert whole["parallelism"] == 2
     assert whole["failFast"] is False
@@ -203,13 +346,24 @@ def test_the_set_is_one_task_over_its_experiments() -> None:
         {"riseml-sub": "1", "depth": "3", "lr": "1e-6"},
         {"riseml-sub": "2", "depth": "4", "lr": "1e-6"},
     ]
-    assert cells["when"] == "'{{workflow.annotations.riseml.io/killed}}' !~ '(^|,)({{item.riseml-sub}}|[*])='"
+    assert (
+        cells["when"]
+        == "'{{workflow.annotations.riseml.io/killed}}' !~ '(^|,)({{item.riseml-sub}}|[*])='"
+    )
 
 
-@pytest.mark.parametrize("name", ["sub", "image", "index", "number", "experiment", "job", "code", "quoted-lr"])
+@pytest.mark.parametrize(
+    "name",
+    ["sub", "image", "index", "number", "experiment", "job", "code", "quoted-lr"],
+)
 def test_a_parameter_may_be_called_as_what_is_ours(name: str) -> None:
     document = compiled(
-        grid({name: "7"}, {name: "8"}, install=STEPS, jobs=(Job("train", (f"echo {{{{{name}}}}}",), Resources()),))
+        grid(
+            {name: "7"},
+            {name: "8"},
+            install=STEPS,
+            jobs=(Job("train", (f"echo {{{{{name}}}}}",), Resources()),),
+        )
     )
     assert lines(document, 1) == ["echo 8"]
     arguments = template(document, "experiment")["inputs"]["parameters"]
@@ -217,7 +371,9 @@ def test_a_parameter_may_be_called_as_what_is_ours(name: str) -> None:
 
 
 def test_a_job_sees_its_folders_and_its_configuration() -> None:
-    plan = grid({"lr-decay": "0.1"}, {"lr-decay": "0.2"}, job_env={"MODEL": "m-{{ lr-decay }}"})
+    plan = grid(
+        {"lr-decay": "0.1"}, {"lr-decay": "0.2"}, job_env={"MODEL": "m-{{ lr-decay }}"}
+    )
     train = template(compiled(plan), "train")["container"]
     told = env(train)
     assert {name: told[name] for name in told if name != "RISEML_CONFIGURATION"} == {
@@ -233,7 +389,10 @@ def test_a_job_sees_its_folders_and_its_configuration() -> None:
         "RISEML_ATTEMPT": "0",
     }
     assert train["workingDir"] == "/code"
-    assert {m["name"]: (m["mountPath"], m.get("subPath"), m.get("readOnly")) for m in train["volumeMounts"]} == {
+    assert {
+        m["name"]: (m["mountPath"], m.get("subPath"), m.get("readOnly"))
+        for m in train["volumeMounts"]
+    } == {
         "code": ("/code", None, None),
         "data": ("/data", None, True),
         "output": ("/output", "me/mnist/14/{{inputs.parameters.riseml-sub}}", None),
@@ -250,12 +409,18 @@ def test_a_job_sees_its_folders_and_its_configuration() -> None:
 def test_a_single_experiment_has_no_extra_number() -> None:
     train = template(compiled(single()), "train")["container"]
     assert env(train)["RISEML_EXPERIMENT"] == "14"
-    assert [m["subPath"] for m in train["volumeMounts"] if m["name"] == "output"] == ["me/mnist/14"]
+    assert [m["subPath"] for m in train["volumeMounts"] if m["name"] == "output"] == [
+        "me/mnist/14"
+    ]
 
 
 def test_the_user_decides_about_buffering() -> None:
-    train = template(compiled(single(job_env={"PYTHONUNBUFFERED": ""})), "train")["container"]
-    assert [each["value"] for each in train["env"] if each["name"] == "PYTHONUNBUFFERED"] == [""]
+    train = template(compiled(single(job_env={"PYTHONUNBUFFERED": ""})), "train")[
+        "container"
+    ]
+    assert [
+        each["value"] for each in train["env"] if each["name"] == "PYTHONUNBUFFERED"
+    ] == [""]
 
 
 def test_the_code_is_checked_out_from_the_store() -> None:
@@ -288,7 +453,9 @@ def test_the_code_comes_from_a_git_remote_as_an_artifact() -> None:
     assert library["path"] == "/riseml/lib/riseml.py"
     assert library["raw"]["data"] == templating.read("riseml.py")
     assert "initContainers" not in train
-    assert not {"store", "code"} & {volume["name"] for volume in document["spec"]["volumes"]}
+    assert not {"store", "code"} & {
+        volume["name"] for volume in document["spec"]["volumes"]
+    }
 
 
 def test_install_steps_become_a_build() -> None:
@@ -299,12 +466,16 @@ def test_install_steps_become_a_build() -> None:
     assert json.loads(told["RISEML_BUILD_FILES"]) == ["requirements.txt"]
     assert told["RISEML_BASE_IMAGE"] == "python:3.12"
     assert told["IMAGE_KEY"] == BUILD.key
-    assert build["synchronization"] == {"mutexes": [{"name": f"riseml-build-{BUILD.key}"}]}
+    assert build["synchronization"] == {
+        "mutexes": [{"name": f"riseml-build-{BUILD.key}"}]
+    }
     assert build["initContainers"][0]["args"][1:] == ["context", "requirements.txt"]
     (dockerfile,) = build["inputs"]["artifacts"]
     first, *_, one, two = dockerfile["raw"]["data"].splitlines()
     assert first == "FROM python:3.12"
-    assert [json.loads(line.removeprefix("RUN "))[-1] for line in (one, two)] == list(STEPS)
+    assert [json.loads(line.removeprefix("RUN "))[-1] for line in (one, two)] == list(
+        STEPS
+    )
     assert task(document, "set")["depends"] == "build"
     assert task(document, "set")["arguments"]["parameters"] == [
         {"name": "riseml-image", "value": "{{tasks.build.outputs.parameters.image}}"}
@@ -329,7 +500,12 @@ def test_a_base_image_with_its_digest_is_what_is_built_on() -> None:
 
 def test_a_known_image_needs_no_build() -> None:
     document = compiled(*PLANS["install, built"])
-    assert [part["name"] for part in document["spec"]["templates"]] == ["main", "set", "experiment", "train"]
+    assert [part["name"] for part in document["spec"]["templates"]] == [
+        "main",
+        "set",
+        "experiment",
+        "train",
+    ]
     train = template(document, "train")
     assert train["container"]["image"] == "r/me/mnist@sha256:0"
     assert env(train["initContainers"][0])["CODE_DIR"] == "/riseml/code"
@@ -342,10 +518,17 @@ def test_a_tensorboard_is_a_daemon_over_the_whole_run(case: str) -> None:
     assert board["daemon"] is True
     assert board["pendingTimeout"] == "10m"
     assert board["container"]["image"] == "python:3.12"
-    assert board["container"]["resources"] == {"requests": {"cpu": "200m", "memory": "256M"}}
+    assert board["container"]["resources"] == {
+        "requests": {"cpu": "200m", "memory": "256M"}
+    }
     assert env(board["container"])["TENSORBOARD_ADDRESS"] == "0.0.0.0:6006"
-    assert [mount["subPath"] for mount in board["container"]["volumeMounts"]] == ["me/mnist/14"]
-    assert [each["name"] for each in template(document, "main")["dag"]["tasks"]] == ["set", "tensorboard"]
+    assert [mount["subPath"] for mount in board["container"]["volumeMounts"]] == [
+        "me/mnist/14"
+    ]
+    assert [each["name"] for each in template(document, "main")["dag"]["tasks"]] == [
+        "set",
+        "tensorboard",
+    ]
     assert "sidecars" not in template(document, "train")
 
 
@@ -353,16 +536,32 @@ def test_a_tensorboard_is_a_daemon_over_the_whole_run(case: str) -> None:
     ("resources", "wanted"),
     [
         (Resources(), {"requests": {"cpu": "1", "memory": "512M"}}),
-        (Resources(cpus=Decimal("0.5"), mem=4 * 2**30), {"requests": {"cpu": "500m", "memory": "4Gi"}}),
-        (Resources(cpus=Decimal("1.25"), mem=10_000), {"requests": {"cpu": "1250m", "memory": "10000"}}),
+        (
+            Resources(cpus=Decimal("0.5"), mem=4 * 2**30),
+            {"requests": {"cpu": "500m", "memory": "4Gi"}},
+        ),
+        (
+            Resources(cpus=Decimal("1.25"), mem=10_000),
+            {"requests": {"cpu": "1250m", "memory": "10000"}},
+        ),
         (
             Resources(cpus=Decimal(8), mem=40_000_000_000, gpus=2),
-            {"requests": {"cpu": "8", "memory": "40G"}, "limits": {"nvidia.com/gpu": "2"}},
+            {
+                "requests": {"cpu": "8", "memory": "40G"},
+                "limits": {"nvidia.com/gpu": "2"},
+            },
         ),
     ],
 )
-def test_resources_are_requests_but_for_gpus(resources: Resources, wanted: dict[str, Any]) -> None:
-    assert template(compiled(single(job_resources=resources)), "train")["container"]["resources"] == wanted
+def test_resources_are_requests_but_for_gpus(
+    resources: Resources, wanted: dict[str, Any]
+) -> None:
+    assert (
+        template(compiled(single(job_resources=resources)), "train")["container"][
+            "resources"
+        ]
+        == wanted
+    )
 
 
 def test_a_timeout_is_of_one_attempt() -> None:
@@ -373,7 +572,9 @@ def test_a_timeout_is_of_one_attempt() -> None:
 
 def test_secrets_are_named_and_nothing_more() -> None:
     document = compiled(single(secrets=("TOKEN",)), target=Target(secret="kept"))
-    assert env(template(document, "train")["container"])["TOKEN"] == {"secretKeyRef": {"name": "kept", "key": "TOKEN"}}
+    assert env(template(document, "train")["container"])["TOKEN"] == {
+        "secretKeyRef": {"name": "kept", "key": "TOKEN"}
+    }
 
 
 def test_pods_hold_no_token_but_the_executors() -> None:
@@ -386,8 +587,15 @@ def test_pods_hold_no_token_but_the_executors() -> None:
 def test_what_is_left_of_a_run() -> None:
     spec = compiled(single())["spec"]
     assert spec["podGC"] == {"strategy": "OnPodSuccess", "deleteDelayDuration": "1h"}
-    assert spec["ttlStrategy"] == {"secondsAfterSuccess": 14 * 86400, "secondsAfterFailure": 30 * 86400}
-    assert spec["podMetadata"]["labels"] == spec["podMetadata"]["annotations"] == {"sidecar.istio.io/inject": "false"}
+    assert spec["ttlStrategy"] == {
+        "secondsAfterSuccess": 14 * 86400,
+        "secondsAfterFailure": 30 * 86400,
+    }
+    assert (
+        spec["podMetadata"]["labels"]
+        == spec["podMetadata"]["annotations"]
+        == {"sidecar.istio.io/inject": "false"}
+    )
 
 
 def test_wishes_for_nodes_never_keep_a_pod_from_starting() -> None:
@@ -410,34 +618,69 @@ def test_wishes_for_nodes_never_keep_a_pod_from_starting() -> None:
 )
 def test_a_line_reaches_the_job_as_it_was_written(line: str) -> None:
     assert lines(compiled(single((line,)))) == [line]
-    assert lines(compiled(grid({"lr": "1"}, jobs=(Job("train", (line + "{{lr}}",), Resources()),)))) == [line + "1"]
+    assert lines(
+        compiled(
+            grid({"lr": "1"}, jobs=(Job("train", (line + "{{lr}}",), Resources()),))
+        )
+    ) == [line + "1"]
 
 
 def test_placeholders_are_replaced_as_text() -> None:
     line = "fit {{lr}} {{ lr }}{{  lr}} '{{opt}}' {{LR}} {{lr }}}"
-    document = compiled(grid({"lr": "1e-6", "opt": 'it\'s "$x"'}, jobs=(Job("train", (line,), Resources()),)))
+    document = compiled(
+        grid(
+            {"lr": "1e-6", "opt": 'it\'s "$x"'},
+            jobs=(Job("train", (line,), Resources()),),
+        )
+    )
     assert lines(document) == ["fit 1e-6 1e-61e-6 'it's \"$x\"' {{LR}} 1e-6}"]
 
 
 @pytest.mark.parametrize(
     "value",
-    ['it\'s "both"', "two\nlines", "a\\b", "$$ $(HOME) $x", "$$(OUTPUT_DIR)", "<&>", "\u2028\u00e4", "{a: [b]}", ""],
+    [
+        'it\'s "both"',
+        "two\nlines",
+        "a\\b",
+        "$$ $(HOME) $x",
+        "$$(OUTPUT_DIR)",
+        "<&>",
+        "\u2028\u00e4",
+        "{a: [b]}",
+        "",
+    ],
 )
 def test_a_value_reaches_the_job_as_it_was_written(value: str) -> None:
-    document = compiled(grid({"v": "1"}, {"v": value}, jobs=(Job("train", ("run {{v}}",), Resources()),)))
+    document = compiled(
+        grid(
+            {"v": "1"}, {"v": value}, jobs=(Job("train", ("run {{v}}",), Resources()),)
+        )
+    )
     assert lines(document, 1) == [f"run {value}"]
-    assert received(document, 1, env(template(document, "train")["container"])["V"]) == value
+    assert (
+        received(document, 1, env(template(document, "train")["container"])["V"])
+        == value
+    )
 
 
 def test_values_of_the_environment_are_texts() -> None:
-    told = env(template(compiled(single(job_env={"A": "$(PATH) $$", "B": "$OUTPUT_DIR"})), "train")["container"])
+    told = env(
+        template(
+            compiled(single(job_env={"A": "$(PATH) $$", "B": "$OUTPUT_DIR"})), "train"
+        )["container"]
+    )
     document = compiled(single())
     assert received(document, 0, told["A"]) == "$(PATH) $$"
     assert told["B"] == "$OUTPUT_DIR"
 
 
 @pytest.mark.parametrize(
-    "name", [path.name for path in templating.folder().glob("*.[ps]*") if path.suffix in {".py", ".sh"}]
+    "name",
+    [
+        path.name
+        for path in templating.folder().glob("*.[ps]*")
+        if path.suffix in {".py", ".sh"}
+    ],
 )
 def test_scripts_hold_nothing_that_argo_or_the_kubelet_would_change(name: str) -> None:
     text = templating.read(name)
@@ -447,21 +690,36 @@ def test_scripts_hold_nothing_that_argo_or_the_kubelet_would_change(name: str) -
 
 def test_the_jobs_of_a_gang_have_names_that_all_know() -> None:
     document = compiled(*PLANS["gang"])
-    assert [each["name"] for each in template(document, "experiment")["dag"]["tasks"]] == [
+    assert [
+        each["name"] for each in template(document, "experiment")["dag"]["tasks"]
+    ] == [
         "master",
         "worker-1",
         "worker-2",
         "ps",
     ]
     worker, master = template(document, "worker"), template(document, "master")
-    index, sub = ("{{inputs.parameters." + name + "}}" for name in (labels.INDEX_PARAMETER, labels.SUB_PARAMETER))
-    assert json.loads(worker["podSpecPatch"]) == {"hostname": f"mnist-14-{sub}-worker-{index}", "subdomain": "riseml"}
+    index, sub = (
+        "{{inputs.parameters." + name + "}}"
+        for name in (labels.INDEX_PARAMETER, labels.SUB_PARAMETER)
+    )
+    assert json.loads(worker["podSpecPatch"]) == {
+        "hostname": f"mnist-14-{sub}-worker-{index}",
+        "subdomain": "riseml",
+    }
     assert json.loads(master["podSpecPatch"])["hostname"] == f"mnist-14-{sub}-master"
     told = env(worker["container"])
-    assert told["TF_CONFIG"] == f"mnist-14-{sub}-master.riseml:2222 at {{{{inputs.parameters.riseml-place}}}}"
-    assert env(master["container"])["TF_CONFIG"] == f"mnist-14-{sub}-worker-2.riseml:2222 at 0"
+    assert (
+        told["TF_CONFIG"]
+        == f"mnist-14-{sub}-master.riseml:2222 at {{{{inputs.parameters.riseml-place}}}}"
+    )
+    assert (
+        env(master["container"])["TF_CONFIG"]
+        == f"mnist-14-{sub}-worker-2.riseml:2222 at 0"
+    )
     assert told["RISEML_GANG"] == " ".join(
-        f"{job}=mnist-14-{sub}-{job.replace('.', '-')}.riseml:2222" for job in ("master", "worker.1", "worker.2", "ps")
+        f"{job}=mnist-14-{sub}-{job.replace('.', '-')}.riseml:2222"
+        for job in ("master", "worker.1", "worker.2", "ps")
     )
     assert told["RISEML_JOB"] == f"worker.{index}"
     assert worker["metadata"]["labels"][labels.GANG] == "true"
@@ -475,7 +733,9 @@ def test_whoever_fails_ends_the_others() -> None:
         assert hook["template"] == "end-peers"
     ending = template(document, "end-peers")["resource"]
     assert ending["action"] == "delete"
-    assert "riseml.io/experiment={{inputs.parameters.riseml-sub}}" in " ".join(ending["flags"])
+    assert "riseml.io/experiment={{inputs.parameters.riseml-sub}}" in " ".join(
+        ending["flags"]
+    )
     assert template(document, "experiment")["dag"]["failFast"] is False
 
 
@@ -485,9 +745,14 @@ def test_a_gang_is_tried_again_as_a_whole() -> None:
     for name in ("master", "worker", "ps"):
         job = template(document, name)
         assert "retryStrategy" not in job
-        assert job["metadata"]["labels"][labels.ATTEMPT] == "{{inputs.parameters.riseml-attempt}}"
+        assert (
+            job["metadata"]["labels"][labels.ATTEMPT]
+            == "{{inputs.parameters.riseml-attempt}}"
+        )
         assert "-{{inputs.parameters.riseml-attempt}}-" in job["podSpecPatch"]
-    assert "riseml.io/attempt={{inputs.parameters.riseml-attempt}}" in str(template(document, "end-peers"))
+    assert "riseml.io/attempt={{inputs.parameters.riseml-attempt}}" in str(
+        template(document, "end-peers")
+    )
     given = task(document, "worker-2")["arguments"]["parameters"]
     assert {"name": labels.ATTEMPT_PARAMETER, "value": "{{retries}}"} in given
 
@@ -496,7 +761,9 @@ def test_a_gang_waits_for_its_places_together() -> None:
     document = compiled(*PLANS["gang"])
     for name in ("master", "worker", "ps"):
         assert template(document, name)["pendingTimeout"] == "360s"
-        assert env(template(document, name)["container"])["RISEML_GANG_TIMEOUT"] == "300"
+        assert (
+            env(template(document, name)["container"])["RISEML_GANG_TIMEOUT"] == "300"
+        )
 
 
 def test_only_jobs_that_are_looked_for_have_a_host_name() -> None:
@@ -507,10 +774,16 @@ def test_only_jobs_that_are_looked_for_have_a_host_name() -> None:
 
 
 def test_the_longest_host_name_fits() -> None:
-    plan = replace(GANG, project="p" * 80, retries=Retries(10), experiments=(Experiment(1000, {}),))
+    plan = replace(
+        GANG, project="p" * 80, retries=Retries(10), experiments=(Experiment(1000, {}),)
+    )
     document = compiled(plan, Origin("me", 123456))
     host_name = json.loads(template(document, "worker")["podSpecPatch"])["hostname"]
-    for tag, value in (("riseml-sub", "1000"), ("riseml-attempt", "10"), ("riseml-index", "2")):
+    for tag, value in (
+        ("riseml-sub", "1000"),
+        ("riseml-attempt", "10"),
+        ("riseml-index", "2"),
+    ):
         host_name = host_name.replace(f"{{{{inputs.parameters.{tag}}}}}", value)
     assert len(host_name) == 63
 
@@ -527,9 +800,14 @@ def test_the_run_script_runs_lines_in_each_way(way: str) -> None:
     ("plan", "described"),
     [
         (single(), None),
-        (single(experiments=(Experiment(1, {"lr": "1e-6", "depth": "3"}),)), "lr `1e-6`, depth `3`"),
         (
-            grid({"lr": "0.1", "note": "a"}, {"lr": "0.10", "note": "a"}, concurrency=2),
+            single(experiments=(Experiment(1, {"lr": "1e-6", "depth": "3"}),)),
+            "lr `1e-6`, depth `3`",
+        ),
+        (
+            grid(
+                {"lr": "0.1", "note": "a"}, {"lr": "0.10", "note": "a"}, concurrency=2
+            ),
             "2 experiments, 2 at a time: lr `0.1 | 0.10`, note `a`",
         ),
         (
@@ -541,7 +819,9 @@ def test_the_run_script_runs_lines_in_each_way(way: str) -> None:
     ],
     ids=["no parameters", "one experiment", "a set", "many values", "markup", "long"],
 )
-def test_what_argos_page_says_of_a_run(plan: ExperimentSet, described: str | None) -> None:
+def test_what_argos_page_says_of_a_run(
+    plan: ExperimentSet, described: str | None
+) -> None:
     annotations = compiled(plan)["metadata"]["annotations"]
     assert annotations["workflows.argoproj.io/title"] == "mnist 14"
     assert annotations.get("workflows.argoproj.io/description") == described
@@ -554,11 +834,20 @@ def test_builds_log_in_to_the_registry_of_a_private_base_image() -> None:
     build = template(document, "build")["container"]
     assert {"name": "login", "mountPath": "/login"} in build["volumeMounts"]
     assert {"name": "DOCKER_CONFIG", "value": "/login"} in build["env"]
-    (volume,) = (each for each in document["spec"]["volumes"] if each["name"] == "login")
+    (volume,) = (
+        each for each in document["spec"]["volumes"] if each["name"] == "login"
+    )
     items = [{"key": ".dockerconfigjson", "path": "config.json"}]
     assert volume["secret"] == {"secretName": "lab", "optional": True, "items": items}
     train = template(document, "train")["container"]
-    assert "login" not in json.dumps(train)  # jobs get their images from the node, which logs in itself
-    assert [each["name"] for each in document["spec"]["imagePullSecrets"]] == ["lab", "other"]
+    assert "login" not in json.dumps(
+        train
+    )  # jobs get their images from the node, which logs in itself
+    assert [each["name"] for each in document["spec"]["imagePullSecrets"]] == [
+        "lab",
+        "other",
+    ]
     assert "login" not in json.dumps(compiled(plan))
-    assert "login" not in json.dumps(compiled(single(), target=target)["spec"]["volumes"])
+    assert "login" not in json.dumps(
+        compiled(single(), target=target)["spec"]["volumes"]
+    )

@@ -16,7 +16,11 @@ RECORDED = Path(__file__).parents[1] / "fixtures/argo/parallelism-2.json"
 
 
 def _cells(count: int, **changes: object) -> Document:
-    return compiled(grid(*[{"batch": str(i % 100), "lr": f"1e-{i}"} for i in range(count)], **changes))
+    return compiled(
+        grid(
+            *[{"batch": str(i % 100), "lr": f"1e-{i}"} for i in range(count)], **changes
+        )
+    )
 
 
 @pytest.mark.parametrize("count", [1, 100, 1000])
@@ -26,12 +30,15 @@ def test_what_fits_needs_no_word(count: int) -> None:
 
 def test_a_set_is_warned_about_at_half() -> None:
     assert re.fullmatch(
-        r"2500 experiments fill \d\d% of what Argo can keep of one Workflow", limits.check(_cells(2500))
+        r"2500 experiments fill \d\d% of what Argo can keep of one Workflow",
+        limits.check(_cells(2500)),
     )
 
 
 def test_a_set_that_will_not_fit_is_refused_with_what_would() -> None:
-    with pytest.raises(RiseMLError, match=r"^5000 experiments are too many for one Workflow") as caught:
+    with pytest.raises(
+        RiseMLError, match=r"^5000 experiments are too many for one Workflow"
+    ) as caught:
         limits.check(_cells(5000))
     fits = re.match(r"About (\d+) fit\.", caught.value.advice)
     assert fits
@@ -39,15 +46,25 @@ def test_a_set_that_will_not_fit_is_refused_with_what_would() -> None:
 
 
 def test_attempts_take_their_place() -> None:
-    assert limits.estimate(_cells(100, retries=Retries(3))) > 1.5 * limits.estimate(_cells(100))
+    assert limits.estimate(_cells(100, retries=Retries(3))) > 1.5 * limits.estimate(
+        _cells(100)
+    )
 
 
 def test_the_status_that_is_made_up_is_as_long_as_a_real_one() -> None:
     document = json.loads(RECORDED.read_text("utf-8"))["document"]
-    real = [node for node in document["status"]["nodes"].values() if "experiment(" in node["name"]]
+    real = [
+        node
+        for node in document["status"]["nodes"].values()
+        if "experiment(" in node["name"]
+    ]
     (cells,) = [each for each in document["spec"]["templates"] if each["name"] == "set"]
     templates = {each["name"]: each for each in document["spec"]["templates"]}
-    made = [node for item in cells["dag"]["tasks"][0]["withItems"] for node in limits._nodes(item, document, templates)]
+    made = [
+        node
+        for item in cells["dag"]["tasks"][0]["withItems"]
+        for node in limits._nodes(item, document, templates)
+    ]
     assert len(made) == len(real)
     assert 0.9 < len(json.dumps(made)) / len(json.dumps(real)) < 1.6
 

@@ -11,7 +11,17 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from riseml.errors import InvalidInputError
 from riseml.plan import ExperimentSet, Job, Resources
 from riseml.schema.yaml_document import BOOL, NULL, Document, decimal_of
-from tests.unit.plans import ORIGIN, REVISION, compiled, env, grid, received, single, task, template
+from tests.unit.plans import (
+    ORIGIN,
+    REVISION,
+    compiled,
+    env,
+    grid,
+    received,
+    single,
+    task,
+    template,
+)
 
 RUN = ("python fit.py --lr {{lr}}", "cat <<EOF\n$(HOME) it's\nEOF")
 
@@ -19,7 +29,9 @@ RUN = ("python fit.py --lr {{lr}}", "cat <<EOF\n$(HOME) it's\nEOF")
 def _record(plan: ExperimentSet, position: int = 0) -> dict[str, Any]:
     document = compiled(plan)
     text = env(template(document, "train")["container"])["RISEML_CONFIGURATION"]
-    root = Document("riseml-configuration.yml", received(document, position, text) + "\n").root()
+    root = Document(
+        "riseml-configuration.yml", received(document, position, text) + "\n"
+    ).root()
     loaded: dict[str, Any] = _value(root)
     return loaded
 
@@ -36,7 +48,9 @@ def _value(node: Node | None) -> Any:
 
 def test_the_whole_record() -> None:
     resources = Resources(cpus=Decimal("0.5"), mem=512_000_000)
-    plan = single(RUN, framework="tensorflow", install=("pip install x",), job_resources=resources)
+    plan = single(
+        RUN, framework="tensorflow", install=("pip install x",), job_resources=resources
+    )
     assert _record(plan) == {
         "project": "mnist",
         "experiment": "14",
@@ -49,18 +63,29 @@ def test_the_whole_record() -> None:
 
 
 def test_an_experiment_of_a_set_records_its_own_values() -> None:
-    record = _record(grid({"depth": "3", "lr": "1e-6"}, {"depth": "4", "lr": "1.0e-6"}, concurrency=2), 1)
+    record = _record(
+        grid(
+            {"depth": "3", "lr": "1e-6"}, {"depth": "4", "lr": "1.0e-6"}, concurrency=2
+        ),
+        1,
+    )
     assert record["experiment"] == "14.2"
     assert record["params"] == {"depth": "4", "lr": "1.0e-6"}
 
 
 def test_jobs_of_several_types_are_told_apart() -> None:
-    jobs = (Job("master", RUN, Resources()), Job("worker", RUN, Resources(gpus=1), count=3))
+    jobs = (
+        Job("master", RUN, Resources()),
+        Job("worker", RUN, Resources(gpus=1), count=3),
+    )
     plan = single(jobs=jobs)
     document = compiled(plan)
     text = env(template(document, "master")["container"])["RISEML_CONFIGURATION"]
     record = _value(Document("", received(document, 0, text)).root())
-    assert {kind: job["count"] for kind, job in record["jobs"].items()} == {"master": "1", "worker": "3"}
+    assert {kind: job["count"] for kind, job in record["jobs"].items()} == {
+        "master": "1",
+        "worker": "3",
+    }
     assert record["jobs"]["worker"]["resources"]["gpus"] == "1"
 
 
@@ -85,16 +110,19 @@ def test_quoting_suits_all_values_of_a_parameter(values: list[str], line: str) -
     assert "riseml-quoted-lr" not in task(document, "experiment")["withItems"][0]
 
 
-@pytest.mark.parametrize("value", ['it\'s "both"', "two\nlines", "tab\t", "it's \\", "\u00e4\u2028\x85\U0001f600"])
+@pytest.mark.parametrize(
+    "value",
+    ['it\'s "both"', "two\nlines", "tab\t", "it's \\", "\u00e4\u2028\x85\U0001f600"],
+)
 def test_hard_values_carry_their_quoted_text(value: str) -> None:
     plan = grid({"lr": value}, {"lr": "1"})
     assert [_record(plan, n)["params"]["lr"] for n in (0, 1)] == [value, "1"]
     assert "riseml-quoted-lr" in task(compiled(plan), "experiment")["withItems"][0]
 
 
-texts = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn", "Co", "Cf"]), max_size=12).filter(
-    lambda text: "{{" not in text
-)
+texts = st.text(
+    st.characters(exclude_categories=["Cs", "Cc", "Cn", "Co", "Cf"]), max_size=12
+).filter(lambda text: "{{" not in text)
 
 
 @pytest.mark.parametrize("value", ["bell\a", "delete\x7f", "private \U000f0000"])
@@ -103,9 +131,15 @@ def test_characters_that_argo_breaks_are_refused(value: str) -> None:
         compiled(grid({"text": value}))
 
 
-@given(st.lists(texts, min_size=1, max_size=3), st.from_regex(r"[A-Za-z][\w-]{0,6}", fullmatch=True))
+@given(
+    st.lists(texts, min_size=1, max_size=3),
+    st.from_regex(r"[A-Za-z][\w-]{0,6}", fullmatch=True),
+)
 def test_any_values_of_any_parameter(values: list[str], name: str) -> None:
-    plan = grid(*[{name: value} for value in values], jobs=(Job("train", (f"echo {{{{{name}}}}}",), Resources()),))
+    plan = grid(
+        *[{name: value} for value in values],
+        jobs=(Job("train", (f"echo {{{{{name}}}}}",), Resources()),),
+    )
     for position, value in enumerate(values):
         assert _record(plan, position)["params"] == {name: value}
 

@@ -8,17 +8,33 @@ from tests.unit.plans import compiled, single, template
 
 ENDS = {  # what Argo says of an attempt: phase, exit code, message
     "error": ("Failed", "1", "main: Error (exit code 1)"),
-    "timeout": ("Failed", "143", "Pod was active on the node longer than the specified deadline"),
+    "timeout": (
+        "Failed",
+        "143",
+        "Pod was active on the node longer than the specified deadline",
+    ),
     "checkout": ("Failed", "-1", "checkout: Error (exit code 1)"),
     "executor": ("Error", "-1", "wait: Error (exit code 64)"),
     "oom": ("Failed", "137", "main: OOMKilled (exit code 137)"),
     "killed by the kernel": ("Failed", "137", "main: Error (exit code 137)"),
     "deleted": ("Error", "-1", "pod deleted"),
-    "evicted": ("Failed", "-1", "The node was low on resource: memory. Threshold quantity: 100Mi, available: 9Mi."),
+    "evicted": (
+        "Failed",
+        "-1",
+        "The node was low on resource: memory. Threshold quantity: 100Mi, available: 9Mi.",
+    ),
     "ended by SIGTERM": ("Failed", "143", "main: Error (exit code 143)"),
-    "shutdown": ("Failed", "-1", "Pod was terminated in response to imminent node shutdown."),
+    "shutdown": (
+        "Failed",
+        "-1",
+        "Pod was terminated in response to imminent node shutdown.",
+    ),
     "preempted": ("Failed", "-1", "Preempted in order to admit critical pod"),
-    "unresponsive": ("Failed", "-1", "Node n1 which was running pod p1 is unresponsive"),
+    "unresponsive": (
+        "Failed",
+        "-1",
+        "Node n1 which was running pod p1 is unresponsive",
+    ),
     "restarted": ("Error", "-1", "machine restarted"),
 }
 OOM = {"oom", "killed by the kernel"}
@@ -28,10 +44,18 @@ ERROR = {"error", "timeout", "checkout", "executor"}
 
 
 def _again(on: tuple[str, ...], end: str, killed: str = "", sub: str = "3") -> bool:
-    strategy = template(compiled(single(retries=Retries(2, on))), "train")["retryStrategy"]
-    text = strategy["expression"].replace("{{workflow.annotations.riseml.io/killed}}", killed)
+    strategy = template(compiled(single(retries=Retries(2, on))), "train")[
+        "retryStrategy"
+    ]
+    text = strategy["expression"].replace(
+        "{{workflow.annotations.riseml.io/killed}}", killed
+    )
     status, code, message = ENDS[end]
-    scope = {"lastRetry.status": status, "lastRetry.exitCode": code, "lastRetry.message": message}
+    scope = {
+        "lastRetry.status": status,
+        "lastRetry.exitCode": code,
+        "lastRetry.message": message,
+    }
     return expression(text.replace("{{inputs.parameters.riseml-sub}}", sub))(scope)
 
 
@@ -64,7 +88,9 @@ def test_causes(on: tuple[str, ...], ends: set[str]) -> None:
     ],
 )
 @pytest.mark.parametrize("on", [Retries().on, ("preempted",)])
-def test_what_was_killed_is_not_tried_again(killed: str, again: bool, on: tuple[str, ...]) -> None:
+def test_what_was_killed_is_not_tried_again(
+    killed: str, again: bool, on: tuple[str, ...]
+) -> None:
     assert _again(on, "ended by SIGTERM", killed) is again
 
 

@@ -27,12 +27,24 @@ def yml(
     run: str = "run: python fit.py",
 ) -> str:
     """A file with project, train, image, resources and run in the lines 1 to 5; the rest follows from line 6."""
-    return "\n".join([project, "train:", *(f"  {line}" for line in (image, resources, run, *extra) if line), ""])
+    return "\n".join(
+        [
+            project,
+            "train:",
+            *(f"  {line}" for line in (image, resources, run, *extra) if line),
+            "",
+        ]
+    )
 
 
 def tensorflow(*lines: str, **parts: str) -> str:
     """The same with framework and tensorflow in the lines 6 and 7, and `lines` from line 8."""
-    return yml("framework: tensorflow", "tensorflow:", *(f"  {line}" for line in lines), **parts)
+    return yml(
+        "framework: tensorflow",
+        "tensorflow:",
+        *(f"  {line}" for line in lines),
+        **parts,
+    )
 
 
 PLACEHOLDER = "parameters: {lr: [0.1, 0.2]}"
@@ -43,71 +55,242 @@ CHECKLIST = [
     Case("run as list", yml(run="run: [echo a, echo b]"), OK),
     Case("install as text", yml("install: pip install x"), OK),
     Case("install as list", yml("install: [apt-get update, pip install x]"), OK),
-    Case("cpus with a leading dot", yml(resources="resources: {cpus: .5, mem: 512}"), OK),
-    Case("1e-6 is a number", yml("parameters: {lr: [1e-6, 1e-5]}", run="run: fit {{lr}}"), OK),
+    Case(
+        "cpus with a leading dot", yml(resources="resources: {cpus: .5, mem: 512}"), OK
+    ),
+    Case(
+        "1e-6 is a number",
+        yml("parameters: {lr: [1e-6, 1e-5]}", run="run: fit {{lr}}"),
+        OK,
+    ),
     Case("whitespace-only lines", yml(run="run: python fit.py\n   \n      \n"), OK),
     Case("list without indentation", yml(run="run:\n  - echo a\n  - echo b"), OK),
     Case("CRLF", yml().replace("\n", "\r\n"), OK),
     Case("BOM", "\ufeff" + yml(), OK),
     Case("no final newline", yml().rstrip(), OK),
     Case(
-        "folded command with line breaks", yml(run="run:\n  - >-\n    python fit.py\n      --epochs 3\n    --lr 1"), OK
+        "folded command with line breaks",
+        yml(run="run:\n  - >-\n    python fit.py\n      --epochs 3\n    --lr 1"),
+        OK,
     ),
-    Case("placeholder beside braces", yml(PLACEHOLDER, run="""run: 'fit -c "{x: {y: 1}}" {{lr}} {a}'"""), OK),
+    Case(
+        "placeholder beside braces",
+        yml(PLACEHOLDER, run="""run: 'fit -c "{x: {y: 1}}" {{lr}} {a}'"""),
+        OK,
+    ),
     Case("framework and image", yml("framework: tensorflow"), OK),
     Case("framework without section", yml("framework: tensorflow", image=""), OK),
     Case("version 1.5.0-gpu-py3", tensorflow("version: 1.5.0-gpu-py3", image=""), OK),
     Case("concurrency without parameters", yml("concurrency: 3"), OK),
     Case("resources without gpus", yml(resources="resources: {cpus: 1, mem: 512}"), OK),
-    Case("parameter with one value", yml("parameters: {optimizer: adam}", run="run: fit {{optimizer}}"), OK),
+    Case(
+        "parameter with one value",
+        yml("parameters: {optimizer: adam}", run="run: fit {{optimizer}}"),
+        OK,
+    ),
     # Accept with a deprecation note
     Case(
-        "image: {name, install}", yml(image="image: {name: alpine, install: [apk add x]}"), NOTE, "3:3", "'install: …'"
+        "image: {name, install}",
+        yml(image="image: {name: alpine, install: [apk add x]}"),
+        NOTE,
+        "3:3",
+        "'install: …'",
     ),
-    Case("distributed: false", tensorflow("distributed: false"), NOTE, "8:5", "no longer needed"),
-    Case("params", yml("params: {lr: 1}", run="run: fit {{lr}}"), NOTE, "6:3", "'params' is now 'parameters'"),
-    Case("concurrent-experiments", yml("concurrent-experiments: 2"), NOTE, "6:3", "now 'concurrency'"),
-    Case("hyperparams", yml("hyperparams: {max-parallel-experiments: 2}"), NOTE, "6:3", "is now 'concurrency'"),
-    Case("worker-count", tensorflow("distributed: true", "worker-count: 2", "ps-count: 1"), NOTE, "8:5", "worker: 3"),
-    Case("tensorboard as path", tensorflow("tensorboard: ./logs"), NOTE, "8:18", "now true or false"),
+    Case(
+        "distributed: false",
+        tensorflow("distributed: false"),
+        NOTE,
+        "8:5",
+        "no longer needed",
+    ),
+    Case(
+        "params",
+        yml("params: {lr: 1}", run="run: fit {{lr}}"),
+        NOTE,
+        "6:3",
+        "'params' is now 'parameters'",
+    ),
+    Case(
+        "concurrent-experiments",
+        yml("concurrent-experiments: 2"),
+        NOTE,
+        "6:3",
+        "now 'concurrency'",
+    ),
+    Case(
+        "hyperparams",
+        yml("hyperparams: {max-parallel-experiments: 2}"),
+        NOTE,
+        "6:3",
+        "is now 'concurrency'",
+    ),
+    Case(
+        "worker-count",
+        tensorflow("distributed: true", "worker-count: 2", "ps-count: 1"),
+        NOTE,
+        "8:5",
+        "worker: 3",
+    ),
+    Case(
+        "tensorboard as path",
+        tensorflow("tensorboard: ./logs"),
+        NOTE,
+        "8:18",
+        "now true or false",
+    ),
     Case(
         "resources by job type",
-        tensorflow("distributed: true", resources="resources: {worker: {cpus: 1}, ps: {cpus: 2}}"),
+        tensorflow(
+            "distributed: true",
+            resources="resources: {worker: {cpus: 1}, ps: {cpus: 2}}",
+        ),
         NOTE,
         "4:3",
         "now stand in tensorflow.distributed",
     ),
-    Case("repository", yml(project="repository: toaster-net"), NOTE, "1:1", "'repository' is now 'project'"),
+    Case(
+        "repository",
+        yml(project="repository: toaster-net"),
+        NOTE,
+        "1:1",
+        "'repository' is now 'project'",
+    ),
     # Warn
-    Case("undeclared placeholder", yml(run="run: fit {{dropout}}"), WARNING, "5:12", "no parameter 'dropout'"),
-    Case("unused parameter", yml("parameters: {lr: 1}"), WARNING, "6:16", "no command uses the parameter 'lr'"),
-    Case("blanks in a placeholder", yml(PLACEHOLDER, run="run: fit {{ lr }}"), WARNING, "5:12", "is replaced"),
-    Case("mem in gigabytes", yml(resources="resources: {cpus: 1, mem: 4}"), WARNING, "4:29", "only 4 megabytes"),
+    Case(
+        "undeclared placeholder",
+        yml(run="run: fit {{dropout}}"),
+        WARNING,
+        "5:12",
+        "no parameter 'dropout'",
+    ),
+    Case(
+        "unused parameter",
+        yml("parameters: {lr: 1}"),
+        WARNING,
+        "6:16",
+        "no command uses the parameter 'lr'",
+    ),
+    Case(
+        "blanks in a placeholder",
+        yml(PLACEHOLDER, run="run: fit {{ lr }}"),
+        WARNING,
+        "5:12",
+        "is replaced",
+    ),
+    Case(
+        "mem in gigabytes",
+        yml(resources="resources: {cpus: 1, mem: 4}"),
+        WARNING,
+        "4:29",
+        "only 4 megabytes",
+    ),
     Case(
         "GPU and a CPU image",
-        yml(image="image: tensorflow/tensorflow:1.8.0", resources="resources: {gpus: 1}"),
+        yml(
+            image="image: tensorflow/tensorflow:1.8.0", resources="resources: {gpus: 1}"
+        ),
         WARNING,
         "3:10",
         "made for CPUs",
     ),
-    Case("old TensorBoard", tensorflow("version: 1.3.0", image=""), WARNING, "5:14", "before 1.4"),
+    Case(
+        "old TensorBoard",
+        tensorflow("version: 1.3.0", image=""),
+        WARNING,
+        "5:14",
+        "before 1.4",
+    ),
     # Clear error
     Case("no project", yml(project="# none"), ERROR, "2:1", "'project' is missing"),
-    Case("train empty", "project: toaster-net\ntrain:\n", ERROR, "2:7", "train must be a mapping, not nothing"),
-    Case("one-letter project", yml(project="project: x"), ERROR, "1:10", "at least two"),
+    Case(
+        "train empty",
+        "project: toaster-net\ntrain:\n",
+        ERROR,
+        "2:7",
+        "train must be a mapping, not nothing",
+    ),
+    Case(
+        "one-letter project", yml(project="project: x"), ERROR, "1:10", "at least two"
+    ),
     Case("dotted project", yml(project="project: a.b"), ERROR, "1:10", "not 'a.b'"),
-    Case("numeric project", yml(project="project: 12"), ERROR, "1:10", "not the number 12"),
-    Case("version 1.5", tensorflow("version: 1.5", image=""), ERROR, "7:14", "such as 1.5.0"),
-    Case("empty parameter list", yml("parameters: {lr: []}"), ERROR, "6:20", "has no values"),
-    Case("mixed list", yml("parameters: {lr: [1, a]}"), ERROR, "6:24", "mixes numbers and texts"),
-    Case("list of booleans", yml("parameters: {lr: [true]}"), ERROR, "6:21", "a number or text, not true"),
-    Case("step 0", yml("parameters: {a: {range: {min: 1, max: 2, step: 0}}}"), ERROR, "6:50", "above 0"),
-    Case("negative step", yml("parameters: {a: {range: {min: 2, max: 1, step: -1}}}"), ERROR, "6:50", "above 0"),
-    Case("min over max", yml("parameters: {a: {range: {min: 2, max: 1, step: 1}}}"), ERROR, "6:27", "is more than"),
+    Case(
+        "numeric project",
+        yml(project="project: 12"),
+        ERROR,
+        "1:10",
+        "not the number 12",
+    ),
+    Case(
+        "version 1.5",
+        tensorflow("version: 1.5", image=""),
+        ERROR,
+        "7:14",
+        "such as 1.5.0",
+    ),
+    Case(
+        "empty parameter list",
+        yml("parameters: {lr: []}"),
+        ERROR,
+        "6:20",
+        "has no values",
+    ),
+    Case(
+        "mixed list",
+        yml("parameters: {lr: [1, a]}"),
+        ERROR,
+        "6:24",
+        "mixes numbers and texts",
+    ),
+    Case(
+        "list of booleans",
+        yml("parameters: {lr: [true]}"),
+        ERROR,
+        "6:21",
+        "a number or text, not true",
+    ),
+    Case(
+        "step 0",
+        yml("parameters: {a: {range: {min: 1, max: 2, step: 0}}}"),
+        ERROR,
+        "6:50",
+        "above 0",
+    ),
+    Case(
+        "negative step",
+        yml("parameters: {a: {range: {min: 2, max: 1, step: -1}}}"),
+        ERROR,
+        "6:50",
+        "above 0",
+    ),
+    Case(
+        "min over max",
+        yml("parameters: {a: {range: {min: 2, max: 1, step: 1}}}"),
+        ERROR,
+        "6:27",
+        "is more than",
+    ),
     Case("integer key", yml("parameters: {1: 2}"), ERROR, "6:16", "the key 1"),
-    Case("equal variables", yml("parameters: {a-b: 2, a_b: 2}"), ERROR, "6:24", "would both be $A_B"),
-    Case("unknown key in distributed", tensorflow("distributed: {workers: 2}"), ERROR, "8:19", "unknown key 'workers'"),
-    Case("unknown key in horovod", tensorflow("horovod: {worker: 2}"), ERROR, "8:15", "unknown key 'worker'"),
+    Case(
+        "equal variables",
+        yml("parameters: {a-b: 2, a_b: 2}"),
+        ERROR,
+        "6:24",
+        "would both be $A_B",
+    ),
+    Case(
+        "unknown key in distributed",
+        tensorflow("distributed: {workers: 2}"),
+        ERROR,
+        "8:19",
+        "unknown key 'workers'",
+    ),
+    Case(
+        "unknown key in horovod",
+        tensorflow("horovod: {worker: 2}"),
+        ERROR,
+        "8:15",
+        "unknown key 'worker'",
+    ),
     Case(
         "horovod and distributed",
         tensorflow("distributed: {ps: 1}", "horovod: {workers: 2}"),
@@ -116,17 +299,53 @@ CHECKLIST = [
         "cannot have both",
     ),
     Case(
-        "horovod without count", tensorflow("horovod: {workers: {processes: 2}}"), ERROR, "8:24", "'count' is missing"
+        "horovod without count",
+        tensorflow("horovod: {workers: {processes: 2}}"),
+        ERROR,
+        "8:24",
+        "'count' is missing",
     ),
-    Case("horovod without workers", tensorflow("horovod: {version: 1.0.0}"), ERROR, "8:14", "'workers' is missing"),
+    Case(
+        "horovod without workers",
+        tensorflow("horovod: {version: 1.0.0}"),
+        ERROR,
+        "8:14",
+        "'workers' is missing",
+    ),
     Case("YAML syntax", yml("env: {a: b"), ERROR, "6:8", "is not closed"),
     Case("duplicate key", yml("run: x"), ERROR, "6:3", "duplicate key 'run' in train"),
     Case("two documents", yml() + "---\na: 1\n", ERROR, "6:1", "second document"),
-    Case("deploy", "project: ab\ndeploy: {image: x, run: y}\n", ERROR, "2:1", "'deploy' deployed a model"),
-    Case("service", "description: x\nservice: {commands: [x]}\n", ERROR, "2:1", "'service' served a model"),
-    Case("other framework", yml("framework: caffe"), ERROR, "6:14", "must be horovod, jax, mpi, pytorch or tensorflow"),
-    Case("workers: 0", tensorflow("horovod: {workers: 0}"), ERROR, "8:24", "at least 1"),
-    Case("concurrency: 0", yml("concurrency: 0"), ERROR, "6:16", "at least 1, not the number 0"),
+    Case(
+        "deploy",
+        "project: ab\ndeploy: {image: x, run: y}\n",
+        ERROR,
+        "2:1",
+        "'deploy' deployed a model",
+    ),
+    Case(
+        "service",
+        "description: x\nservice: {commands: [x]}\n",
+        ERROR,
+        "2:1",
+        "'service' served a model",
+    ),
+    Case(
+        "other framework",
+        yml("framework: caffe"),
+        ERROR,
+        "6:14",
+        "must be horovod, jax, mpi, pytorch or tensorflow",
+    ),
+    Case(
+        "workers: 0", tensorflow("horovod: {workers: 0}"), ERROR, "8:24", "at least 1"
+    ),
+    Case(
+        "concurrency: 0",
+        yml("concurrency: 0"),
+        ERROR,
+        "6:16",
+        "at least 1, not the number 0",
+    ),
     # The checklist refuses these quantities; the design understands them
     Case("cpus: 500m", yml(resources="resources: {cpus: 500m, mem: 512}"), OK),
     Case("mem: 4Gi", yml(resources="resources: {cpus: 1, mem: 4Gi}"), OK),
@@ -141,51 +360,149 @@ TEXT = [
     Case("tab", "project: ab\ntrain:\n\trun: x\n", ERROR, "3:1", "a tab indents"),
     Case("control character", "project: ab\x07\n", ERROR, "1:12", "U+0007"),
     Case("lone surrogate", "project: \ud800\n", ERROR, "1:10", "U+D800"),
-    Case("escape in double quotes", 'project: "a\\q"\n', ERROR, "1:12", "unknown escape"),
+    Case(
+        "escape in double quotes", 'project: "a\\q"\n', ERROR, "1:12", "unknown escape"
+    ),
     Case("at sign", "project: @x\n", ERROR, "1:10", "cannot begin with '@'"),
     Case("unclosed quote", "project: 'x\n", ERROR, "1:10", "is not closed"),
     Case("undefined alias", "project: *x\n", ERROR, "1:10", "undefined alias"),
-    Case("colon in value", yml(run="run: echo a: b"), ERROR, "5:14", "mapping values are not allowed"),
-    Case("placeholder first, then text", yml(run="run: {{lr}} x"), ERROR, "5:15", "did not find expected key"),
-    Case("placeholder alone", yml(run="run: {{lr}}"), ERROR, "5:8", "must be text, or a list of such, not a mapping"),
-    Case("unknown tag", yml(run="run: !ruby x"), ERROR, "5:8", "a value with the tag !ruby"),
-    Case("python tag", yml(run="run: !!python/name:os.system x"), ERROR, "5:8", "python/name:os.system"),
+    Case(
+        "colon in value",
+        yml(run="run: echo a: b"),
+        ERROR,
+        "5:14",
+        "mapping values are not allowed",
+    ),
+    Case(
+        "placeholder first, then text",
+        yml(run="run: {{lr}} x"),
+        ERROR,
+        "5:15",
+        "did not find expected key",
+    ),
+    Case(
+        "placeholder alone",
+        yml(run="run: {{lr}}"),
+        ERROR,
+        "5:8",
+        "must be text, or a list of such, not a mapping",
+    ),
+    Case(
+        "unknown tag",
+        yml(run="run: !ruby x"),
+        ERROR,
+        "5:8",
+        "a value with the tag !ruby",
+    ),
+    Case(
+        "python tag",
+        yml(run="run: !!python/name:os.system x"),
+        ERROR,
+        "5:8",
+        "python/name:os.system",
+    ),
     Case("explicit text", yml("env: {A: !!str 1}"), OK),
     Case("lying tag", yml("concurrency: !!int x"), ERROR, "6:16", "out of range: x"),
-    Case("self-reference", yml("env: &a {A: *a}"), ERROR, "6:8", "env.A must be text, not a mapping"),
+    Case(
+        "self-reference",
+        yml("env: &a {A: *a}"),
+        ERROR,
+        "6:8",
+        "env.A must be text, not a mapping",
+    ),
     Case("self-merge", yml("env: &a {A: b, <<: *a}"), OK),
     Case("merge of a scalar", yml("<<: 3"), ERROR, "6:7", "merges mappings only"),
-    Case("huge integer", yml(f"concurrency: {'9' * 5000}"), ERROR, "6:16", "out of range"),
-    Case("deep nesting", yml(run=f"run: {'[' * 5000}{']' * 5000}"), ERROR, "5:105", "levels of nesting"),
+    Case(
+        "huge integer", yml(f"concurrency: {'9' * 5000}"), ERROR, "6:16", "out of range"
+    ),
+    Case(
+        "deep nesting",
+        yml(run=f"run: {'[' * 5000}{']' * 5000}"),
+        ERROR,
+        "5:105",
+        "levels of nesting",
+    ),
     Case("null key", yml("? \n  : x"), ERROR, "6:4", "the key null"),
     Case("list as key", yml("? [a]\n  : x"), ERROR, "6:5", "a list is no key"),
     Case("quoted key twice", yml('"run": x'), ERROR, "6:3", "duplicate key 'run'"),
     Case(
-        "dash and underscore", yml("gang-timeout: 1m", "gang_timeout: 1m"), ERROR, "7:3", "duplicate key 'gang_timeout'"
+        "dash and underscore",
+        yml("gang-timeout: 1m", "gang_timeout: 1m"),
+        ERROR,
+        "7:3",
+        "duplicate key 'gang_timeout'",
     ),
 ]
 
 TRAIN = [
     Case("project alone", "project: ab\n", OK),
-    Case("project of 64 characters", f"project: {'a' * 64}\n", ERROR, "1:10", "at most 63"),
+    Case(
+        "project of 64 characters",
+        f"project: {'a' * 64}\n",
+        ERROR,
+        "1:10",
+        "at most 63",
+    ),
     Case("project with line break", 'project: "ab\\n"\n', ERROR, "1:10", "U+000A"),
-    Case("unknown key", yml("resorces: {}"), ERROR, "6:3", "unknown key 'resorces' in train"),
+    Case(
+        "unknown key",
+        yml("resorces: {}"),
+        ERROR,
+        "6:3",
+        "unknown key 'resorces' in train",
+    ),
     Case("no run", yml(run=""), ERROR, "3:3", "'run' is missing in train"),
-    Case("no resources", yml(resources=""), ERROR, "3:3", "'resources' is missing in train"),
+    Case(
+        "no resources",
+        yml(resources=""),
+        ERROR,
+        "3:3",
+        "'resources' is missing in train",
+    ),
     Case("no image", yml(image=""), ERROR, "3:3", "'image' is missing in train"),
     Case("empty image", yml(image='image: ""'), ERROR, "3:3", "'image' is missing"),
     Case("empty image, framework", yml("framework: tensorflow", image='image: ""'), OK),
-    Case("framework without an image", yml("framework: mpi", image=""), ERROR, "5:14", "no image of its own"),
-    Case("image in capitals", yml(image="image: Python:3"), ERROR, "3:10", "must be a Docker image"),
-    Case("image with placeholder", yml(PLACEHOLDER, image="image: 'x:{{lr}}'"), ERROR, "3:10", "a Docker image"),
-    Case("image with registry and digest", yml(image=f"image: reg.io:5000/a/b__c:1@sha256:{'a' * 64}"), OK),
+    Case(
+        "framework without an image",
+        yml("framework: mpi", image=""),
+        ERROR,
+        "5:14",
+        "no image of its own",
+    ),
+    Case(
+        "image in capitals",
+        yml(image="image: Python:3"),
+        ERROR,
+        "3:10",
+        "must be a Docker image",
+    ),
+    Case(
+        "image with placeholder",
+        yml(PLACEHOLDER, image="image: 'x:{{lr}}'"),
+        ERROR,
+        "3:10",
+        "a Docker image",
+    ),
+    Case(
+        "image with registry and digest",
+        yml(image=f"image: reg.io:5000/a/b__c:1@sha256:{'a' * 64}"),
+        OK,
+    ),
     Case("run: true", yml(run="run: true"), ERROR, "5:8", "not true"),
     Case("run: []", yml(run="run: []"), WARNING, "5:8", "no command"),
     Case("run: ''", yml(run="run: ''"), WARNING, "5:8", "no command"),
     Case("run: null", yml(run="run:"), ERROR, "5:7", "not nothing"),
-    Case("run nested", yml(run="run: [[a]]"), ERROR, "5:9", "entry 1 of train.run must be text, not a list"),
+    Case(
+        "run nested",
+        yml(run="run: [[a]]"),
+        ERROR,
+        "5:9",
+        "entry 1 of train.run must be text, not a list",
+    ),
     Case("run with NUL", yml(run='run: "a\\0b"'), ERROR, "5:8", "U+0000"),
-    Case("run with lone surrogate", yml(run='run: "a\\uD800"'), ERROR, "5:12", "Unicode"),
+    Case(
+        "run with lone surrogate", yml(run='run: "a\\uD800"'), ERROR, "5:12", "Unicode"
+    ),
     Case("trailing backslash", yml(run="run: |\n    echo \\\n      b \\\n"), OK),
     Case("install: null", yml("install:"), ERROR, "6:11", "not nothing"),
     Case(
@@ -195,87 +512,297 @@ TRAIN = [
         "7:28",
         "not replaced in install",
     ),
-    Case("section without framework", yml("tensorflow: {}"), WARNING, "6:3", "no effect without framework: tensorflow"),
-    Case("section of another framework", yml("framework: jax", "pytorch: {}"), WARNING, "7:3", "no effect"),
-    Case("bad section without framework", yml("pytorch: {x: 1}"), ERROR, "6:13", "unknown key 'x' in train.pytorch"),
-    Case("plain is no framework", yml("framework: plain"), ERROR, "6:14", "not 'plain'"),
+    Case(
+        "section without framework",
+        yml("tensorflow: {}"),
+        WARNING,
+        "6:3",
+        "no effect without framework: tensorflow",
+    ),
+    Case(
+        "section of another framework",
+        yml("framework: jax", "pytorch: {}"),
+        WARNING,
+        "7:3",
+        "no effect",
+    ),
+    Case(
+        "bad section without framework",
+        yml("pytorch: {x: 1}"),
+        ERROR,
+        "6:13",
+        "unknown key 'x' in train.pytorch",
+    ),
+    Case(
+        "plain is no framework", yml("framework: plain"), ERROR, "6:14", "not 'plain'"
+    ),
     Case("resources: {}", yml(resources="resources: {}"), OK),
-    Case("resources: null", yml(resources="resources:"), ERROR, "4:13", "must be a mapping, not nothing"),
-    Case("cpus: 0", yml(resources="resources: {cpus: 0}"), ERROR, "4:21", "at least 0.01"),
-    Case("cpus: 5m", yml(resources="resources: {cpus: 5m}"), ERROR, "4:21", "at least 0.01"),
-    Case("cpus: true", yml(resources="resources: {cpus: true}"), ERROR, "4:21", "not true"),
-    Case("mem: 4GB", yml(resources="resources: {mem: 4GB}"), ERROR, "4:20", "not '4GB'"),
-    Case("mem: 512m", yml(resources="resources: {mem: 512m}"), ERROR, "4:20", "not '512m'"),
-    Case("mem: '512'", yml(resources="resources: {mem: '512'}"), ERROR, "4:20", "not '512'"),
-    Case("mem: .inf", yml(resources="resources: {mem: .inf}"), ERROR, "4:20", "not the number .inf"),
-    Case("mem: 1e999999999", yml(resources="resources: {mem: 1e999999999}"), ERROR, "4:20", "must be a number"),
-    Case("gpus: 1.0", yml(resources="resources: {gpus: 1.0}"), ERROR, "4:21", "not the number 1.0"),
-    Case("gpus: -1", yml(resources="resources: {gpus: -1}"), ERROR, "4:21", "at least 0"),
-    Case("gpus: '1'", yml(resources="resources: {gpus: '1'}"), ERROR, "4:21", "not '1'"),
-    Case("concurrency: 1.0", yml("concurrency: 1.0"), ERROR, "6:16", "not the number 1.0"),
+    Case(
+        "resources: null",
+        yml(resources="resources:"),
+        ERROR,
+        "4:13",
+        "must be a mapping, not nothing",
+    ),
+    Case(
+        "cpus: 0", yml(resources="resources: {cpus: 0}"), ERROR, "4:21", "at least 0.01"
+    ),
+    Case(
+        "cpus: 5m",
+        yml(resources="resources: {cpus: 5m}"),
+        ERROR,
+        "4:21",
+        "at least 0.01",
+    ),
+    Case(
+        "cpus: true",
+        yml(resources="resources: {cpus: true}"),
+        ERROR,
+        "4:21",
+        "not true",
+    ),
+    Case(
+        "mem: 4GB", yml(resources="resources: {mem: 4GB}"), ERROR, "4:20", "not '4GB'"
+    ),
+    Case(
+        "mem: 512m",
+        yml(resources="resources: {mem: 512m}"),
+        ERROR,
+        "4:20",
+        "not '512m'",
+    ),
+    Case(
+        "mem: '512'",
+        yml(resources="resources: {mem: '512'}"),
+        ERROR,
+        "4:20",
+        "not '512'",
+    ),
+    Case(
+        "mem: .inf",
+        yml(resources="resources: {mem: .inf}"),
+        ERROR,
+        "4:20",
+        "not the number .inf",
+    ),
+    Case(
+        "mem: 1e999999999",
+        yml(resources="resources: {mem: 1e999999999}"),
+        ERROR,
+        "4:20",
+        "must be a number",
+    ),
+    Case(
+        "gpus: 1.0",
+        yml(resources="resources: {gpus: 1.0}"),
+        ERROR,
+        "4:21",
+        "not the number 1.0",
+    ),
+    Case(
+        "gpus: -1", yml(resources="resources: {gpus: -1}"), ERROR, "4:21", "at least 0"
+    ),
+    Case(
+        "gpus: '1'", yml(resources="resources: {gpus: '1'}"), ERROR, "4:21", "not '1'"
+    ),
+    Case(
+        "concurrency: 1.0", yml("concurrency: 1.0"), ERROR, "6:16", "not the number 1.0"
+    ),
     Case("concurrency: 0x10", yml("concurrency: 0x10"), OK),
     Case("env", yml("env: {A: b, N: 4, T: true, E: '', L: \"a\\nb\"}"), OK),
-    Case("env: null value", yml("env: {A: }"), ERROR, "6:12", "must be text, not nothing"),
+    Case(
+        "env: null value", yml("env: {A: }"), ERROR, "6:12", "must be text, not nothing"
+    ),
     Case("env: bad name", yml("env: {a-b: 1}"), ERROR, "6:9", "the name 'a-b'"),
     Case("env: of RiseML", yml("env: {OUTPUT_DIR: x}"), ERROR, "6:9", "RiseML sets it"),
     Case("env: of the system", yml("env: {PATH: x, PYTHONPATH: y}"), OK),
-    Case("env: of a parameter", yml(PLACEHOLDER, "env: {LR: x}", run="run: x {{lr}}"), ERROR, "7:9", "parameter 'lr'"),
+    Case(
+        "env: of a parameter",
+        yml(PLACEHOLDER, "env: {LR: x}", run="run: x {{lr}}"),
+        ERROR,
+        "7:9",
+        "parameter 'lr'",
+    ),
     Case("env with placeholder", yml(PLACEHOLDER, "env: {RATE: '{{lr}}'}"), OK),
-    Case("env with Argo's tag", yml("env: {X: '{{workflow.name}}'}"), ERROR, "6:13", "Argo would replace"),
+    Case(
+        "env with Argo's tag",
+        yml("env: {X: '{{workflow.name}}'}"),
+        ERROR,
+        "6:13",
+        "Argo would replace",
+    ),
     Case("secrets", yml("secrets: [WANDB_API_KEY]"), OK),
     Case("secrets twice", yml("secrets: [A, A]"), ERROR, "6:16", "'A' is twice"),
-    Case("secret in env", yml("env: {A: x}", "secrets: [A]"), ERROR, "7:13", "env sets it"),
+    Case(
+        "secret in env",
+        yml("env: {A: x}", "secrets: [A]"),
+        ERROR,
+        "7:13",
+        "env sets it",
+    ),
     Case("timeout", yml("timeout: 1h30m"), OK),
     Case("timeout in seconds", yml("timeout: 90"), OK),
-    Case("timeout in words", yml("timeout: 10 minutes"), ERROR, "6:12", "must be a duration"),
+    Case(
+        "timeout in words",
+        yml("timeout: 10 minutes"),
+        ERROR,
+        "6:12",
+        "must be a duration",
+    ),
     Case("timeout: 0", yml("timeout: 0"), ERROR, "6:12", "at least 1s"),
     Case("timeout: 0s", yml("timeout: 0s"), ERROR, "6:12", "at least 1s"),
     Case("retries", yml("retries: {count: 2, on: [oom, node-lost]}"), OK),
     Case("retries on one", yml("retries: {count: 2, on: oom}"), OK),
-    Case("retries without count", yml("retries: {on: oom}"), ERROR, "6:12", "'count' is missing in train.retries"),
-    Case("retries on nonsense", yml("retries: {count: 2, on: [oomm]}"), ERROR, "6:28", "not 'oomm'"),
+    Case(
+        "retries without count",
+        yml("retries: {on: oom}"),
+        ERROR,
+        "6:12",
+        "'count' is missing in train.retries",
+    ),
+    Case(
+        "retries on nonsense",
+        yml("retries: {count: 2, on: [oomm]}"),
+        ERROR,
+        "6:28",
+        "not 'oomm'",
+    ),
     Case("gang_timeout", yml("gang-timeout: 5m"), OK),
     Case("build_files", yml("build_files: [setup.py, a/b..c]"), OK),
-    Case("build_files outside", yml("build_files: [../setup.py]"), ERROR, "6:17", "below riseml.yml's folder"),
-    Case("build_files absolute", yml("build_files: /etc/passwd"), ERROR, "6:16", "below riseml.yml's folder"),
-    Case("tensorboard: yes", tensorflow("tensorboard: yes"), ERROR, "8:18", "true or false, not 'yes'"),
-    Case("tensorboard: 'true'", tensorflow("tensorboard: 'true'"), ERROR, "8:18", "true or false"),
-    Case("version: latest-gpu", tensorflow("version: latest-gpu"), ERROR, "8:14", "not 'latest-gpu'"),
+    Case(
+        "build_files outside",
+        yml("build_files: [../setup.py]"),
+        ERROR,
+        "6:17",
+        "below riseml.yml's folder",
+    ),
+    Case(
+        "build_files absolute",
+        yml("build_files: /etc/passwd"),
+        ERROR,
+        "6:16",
+        "below riseml.yml's folder",
+    ),
+    Case(
+        "tensorboard: yes",
+        tensorflow("tensorboard: yes"),
+        ERROR,
+        "8:18",
+        "true or false, not 'yes'",
+    ),
+    Case(
+        "tensorboard: 'true'",
+        tensorflow("tensorboard: 'true'"),
+        ERROR,
+        "8:18",
+        "true or false",
+    ),
+    Case(
+        "version: latest-gpu",
+        tensorflow("version: latest-gpu"),
+        ERROR,
+        "8:14",
+        "not 'latest-gpu'",
+    ),
     Case("version: null", tensorflow("version: null"), OK),
     Case("distributed: {}", tensorflow("distributed: {}", "horovod: {}"), OK),
     Case("ps: 0", tensorflow("distributed: {ps: 0}"), ERROR, "8:23", "at least 1"),
-    Case("master with count", tensorflow("distributed: {master: {count: 1}}"), ERROR, "8:28", "unknown key 'count'"),
+    Case(
+        "master with count",
+        tensorflow("distributed: {master: {count: 1}}"),
+        ERROR,
+        "8:28",
+        "unknown key 'count'",
+    ),
     Case("chief", tensorflow("distributed: {chief: chief}"), OK),
-    Case("chief of no kind", tensorflow("distributed: {chief: boss}"), ERROR, "8:26", "master or chief, not 'boss'"),
-    Case("old horovod", tensorflow("distributed: {type: horovod, worker: 2}"), ERROR, "8:19", "unknown key 'type'"),
-    Case("horovod image of 2018", tensorflow("horovod: {workers: 2}", image=""), WARNING, "5:14", "is of 2018"),
-    Case("pytorch", yml("framework: pytorch", "pytorch: {version: 2.4.0, workers: {count: 2, processes: 4}}"), OK),
+    Case(
+        "chief of no kind",
+        tensorflow("distributed: {chief: boss}"),
+        ERROR,
+        "8:26",
+        "master or chief, not 'boss'",
+    ),
+    Case(
+        "old horovod",
+        tensorflow("distributed: {type: horovod, worker: 2}"),
+        ERROR,
+        "8:19",
+        "unknown key 'type'",
+    ),
+    Case(
+        "horovod image of 2018",
+        tensorflow("horovod: {workers: 2}", image=""),
+        WARNING,
+        "5:14",
+        "is of 2018",
+    ),
+    Case(
+        "pytorch",
+        yml(
+            "framework: pytorch",
+            "pytorch: {version: 2.4.0, workers: {count: 2, processes: 4}}",
+        ),
+        OK,
+    ),
     Case("jax", yml("framework: jax", "jax: {workers: 2, tensorboard: true}"), OK),
-    Case("mpi", yml("framework: mpi", "mpi: {workers: {count: 2, processes: null}}"), OK),
-    Case("horovod", yml("framework: horovod", "horovod: {version: 0.28.1, workers: 2}", image=""), OK),
+    Case(
+        "mpi", yml("framework: mpi", "mpi: {workers: {count: 2, processes: null}}"), OK
+    ),
+    Case(
+        "horovod",
+        yml("framework: horovod", "horovod: {version: 0.28.1, workers: 2}", image=""),
+        OK,
+    ),
 ]
 
 PARAMETERS = [
     Case("{}", yml("parameters: {}"), OK),
     Case("nothing", yml("parameters:"), OK),
     Case("null", yml("parameters: null"), OK),
-    Case("empty text", yml("parameters: ''"), ERROR, "6:15", "must be a mapping, not ''"),
+    Case(
+        "empty text", yml("parameters: ''"), ERROR, "6:15", "must be a mapping, not ''"
+    ),
     Case("[]", yml("parameters: []"), OK),
     Case("text", yml("parameters: x"), ERROR, "6:15", "must be a mapping, not 'x'"),
     Case("null value", yml("parameters: {a: }"), ERROR, "6:19", "not nothing"),
     Case("nested list", yml("parameters: {a: [[1]]}"), ERROR, "6:20", "not a list"),
-    Case("mapping", yml("parameters: {a: {min: 1, max: 2}}"), ERROR, "6:19", "'range' is missing"),
-    Case("range without step", yml("parameters: {a: {range: {min: 1, max: 2}}}"), ERROR, "6:27", "'step' is missing"),
-    Case("range with text", yml("parameters: {a: {range: {min: x, max: 2, step: 1}}}"), ERROR, "6:33", "not 'x'"),
+    Case(
+        "mapping",
+        yml("parameters: {a: {min: 1, max: 2}}"),
+        ERROR,
+        "6:19",
+        "'range' is missing",
+    ),
+    Case(
+        "range without step",
+        yml("parameters: {a: {range: {min: 1, max: 2}}}"),
+        ERROR,
+        "6:27",
+        "'step' is missing",
+    ),
+    Case(
+        "range with text",
+        yml("parameters: {a: {range: {min: x, max: 2, step: 1}}}"),
+        ERROR,
+        "6:33",
+        "not 'x'",
+    ),
     Case(
         "range with more",
-        yml("parameters: {a: {range: {min: 1, max: 2, step: 1, log: true}}}", run="run: x $A"),
+        yml(
+            "parameters: {a: {range: {min: 1, max: 2, step: 1, log: true}}}",
+            run="run: x $A",
+        ),
         WARNING,
         "6:53",
         "'log' in train.parameters.a.range has no effect",
     ),
     Case(
-        "range too long", yml("parameters: {a: {range: {min: 0, max: 1e9, step: 1}}}"), ERROR, "6:27", "1,000,000,001"
+        "range too long",
+        yml("parameters: {a: {range: {min: 0, max: 1e9, step: 1}}}"),
+        ERROR,
+        "6:27",
+        "1,000,000,001",
     ),
     Case(
         "range much too long",
@@ -291,7 +818,9 @@ PARAMETERS = [
         "6:15",
         "make 160,000 experiments",
     ),
-    Case("blank in a name", yml("parameters: {a b: 1}"), ERROR, "6:16", "the name 'a b'"),
+    Case(
+        "blank in a name", yml("parameters: {a b: 1}"), ERROR, "6:16", "the name 'a b'"
+    ),
     Case("digit first", yml("parameters: {2d: 1}"), ERROR, "6:16", "the name '2d'"),
     Case("umlaut", yml("parameters: {größe: 1}"), ERROR, "6:16", "the name 'größe'"),
     Case(
@@ -302,11 +831,23 @@ PARAMETERS = [
         ),
         OK,
     ),
-    Case("path", yml("parameters: {path: 1}"), ERROR, "6:16", "$PATH is needed otherwise"),
-    Case("output-dir", yml("parameters: {output-dir: 1}"), ERROR, "6:16", "$OUTPUT_DIR"),
-    Case("ld-library", yml("parameters: {ld-library-path: 1}"), ERROR, "6:16", "$LD_LIBRARY_PATH"),
+    Case(
+        "path", yml("parameters: {path: 1}"), ERROR, "6:16", "$PATH is needed otherwise"
+    ),
+    Case(
+        "output-dir", yml("parameters: {output-dir: 1}"), ERROR, "6:16", "$OUTPUT_DIR"
+    ),
+    Case(
+        "ld-library",
+        yml("parameters: {ld-library-path: 1}"),
+        ERROR,
+        "6:16",
+        "$LD_LIBRARY_PATH",
+    ),
     Case("tf-config", yml("parameters: {tf-config: 1}"), ERROR, "6:16", "$TF_CONFIG"),
-    Case("riseml-sub", yml("parameters: {riseml-sub: 1}"), ERROR, "6:16", "$RISEML_SUB"),
+    Case(
+        "riseml-sub", yml("parameters: {riseml-sub: 1}"), ERROR, "6:16", "$RISEML_SUB"
+    ),
     Case(
         "rank of torchrun",
         yml("framework: pytorch", "pytorch: {workers: 2}", "parameters: {rank: 1}"),
@@ -314,44 +855,174 @@ PARAMETERS = [
         "8:16",
         "pytorch sets $RANK",
     ),
-    Case("random", yml("parameters: {random: 1}", run="run: x {{random}}"), WARNING, "6:16", "value of its own"),
-    Case("lang", yml("parameters: {lang: de}", run="run: x {{lang}}"), WARNING, "6:16", "other programs read $LANG"),
-    Case("braces in a value", yml("parameters: {a: 'x{{b}}'}"), ERROR, "6:19", "holds '{{'"),
-    Case("line break in a value", yml('parameters: {a: "x\\ny"}'), ERROR, "6:19", "U+000A"),
-    Case("escape in a value", yml('parameters: {a: ["x\\ey"]}'), ERROR, "6:20", "U+001B"),
-    Case("infinity", yml("parameters: {a: [1.0, .inf]}", run="run: x $A"), WARNING, "6:25", "gets the text '.inf'"),
-    Case("used as variable", yml("parameters: {lr-decay: 1}", run="run: fit ${LR_DECAY:-1}"), OK),
-    Case("blank in a value", yml("parameters: {a: 'x y'}", run="run: fit {{a}}"), WARNING, "5:12", "'x y' of 'a'"),
-    Case("empty value", yml("parameters: {a: ''}", run="run: fit {{a}}"), WARNING, "5:12", "as one plain word"),
-    Case("command in a value", yml("parameters: {a: $(rm -r x)}", run="run: fit {{a}}"), WARNING, "5:12", "plain word"),
-    Case("blank in quotes", yml("parameters: {a: 'x y'}", run="""run: 'fit "{{a}}"'"""), OK),
     Case(
-        "dollar in quotes", yml("parameters: {a: 'x$y'}", run="""run: 'fit "{{a}}"'"""), WARNING, "5:14", "plain word"
+        "random",
+        yml("parameters: {random: 1}", run="run: x {{random}}"),
+        WARNING,
+        "6:16",
+        "value of its own",
     ),
     Case(
-        "dollar before", yml(PLACEHOLDER, run="run: x ${{lr}}"), WARNING, "5:10", "'$' stays before the value of 'lr'"
+        "lang",
+        yml("parameters: {lang: de}", run="run: x {{lang}}"),
+        WARNING,
+        "6:16",
+        "other programs read $LANG",
     ),
-    Case("almost declared", yml(PLACEHOLDER, run="run: x {{lr}} {{lrs}}"), WARNING, "5:17", "no parameter 'lrs'"),
-    Case("numbers with commas", yml("parameters:", "  a: 0.1, 0.2", run="run: x $A"), WARNING, "7:8", "is one text"),
-    Case("numbers with commas in quotes", yml("parameters:", "  a: '0.1, 0.2'", run="run: x $A"), OK),
-    Case("path as value", yml("parameters: {a: '/data/x-1.0_b,c=d:e+f%g@h^i'}", run="run: fit {{a}}"), OK),
+    Case(
+        "braces in a value",
+        yml("parameters: {a: 'x{{b}}'}"),
+        ERROR,
+        "6:19",
+        "holds '{{'",
+    ),
+    Case(
+        "line break in a value",
+        yml('parameters: {a: "x\\ny"}'),
+        ERROR,
+        "6:19",
+        "U+000A",
+    ),
+    Case(
+        "escape in a value", yml('parameters: {a: ["x\\ey"]}'), ERROR, "6:20", "U+001B"
+    ),
+    Case(
+        "infinity",
+        yml("parameters: {a: [1.0, .inf]}", run="run: x $A"),
+        WARNING,
+        "6:25",
+        "gets the text '.inf'",
+    ),
+    Case(
+        "used as variable",
+        yml("parameters: {lr-decay: 1}", run="run: fit ${LR_DECAY:-1}"),
+        OK,
+    ),
+    Case(
+        "blank in a value",
+        yml("parameters: {a: 'x y'}", run="run: fit {{a}}"),
+        WARNING,
+        "5:12",
+        "'x y' of 'a'",
+    ),
+    Case(
+        "empty value",
+        yml("parameters: {a: ''}", run="run: fit {{a}}"),
+        WARNING,
+        "5:12",
+        "as one plain word",
+    ),
+    Case(
+        "command in a value",
+        yml("parameters: {a: $(rm -r x)}", run="run: fit {{a}}"),
+        WARNING,
+        "5:12",
+        "plain word",
+    ),
+    Case(
+        "blank in quotes",
+        yml("parameters: {a: 'x y'}", run="""run: 'fit "{{a}}"'"""),
+        OK,
+    ),
+    Case(
+        "dollar in quotes",
+        yml("parameters: {a: 'x$y'}", run="""run: 'fit "{{a}}"'"""),
+        WARNING,
+        "5:14",
+        "plain word",
+    ),
+    Case(
+        "dollar before",
+        yml(PLACEHOLDER, run="run: x ${{lr}}"),
+        WARNING,
+        "5:10",
+        "'$' stays before the value of 'lr'",
+    ),
+    Case(
+        "almost declared",
+        yml(PLACEHOLDER, run="run: x {{lr}} {{lrs}}"),
+        WARNING,
+        "5:17",
+        "no parameter 'lrs'",
+    ),
+    Case(
+        "numbers with commas",
+        yml("parameters:", "  a: 0.1, 0.2", run="run: x $A"),
+        WARNING,
+        "7:8",
+        "is one text",
+    ),
+    Case(
+        "numbers with commas in quotes",
+        yml("parameters:", "  a: '0.1, 0.2'", run="run: x $A"),
+        OK,
+    ),
+    Case(
+        "path as value",
+        yml("parameters: {a: '/data/x-1.0_b,c=d:e+f%g@h^i'}", run="run: fit {{a}}"),
+        OK,
+    ),
 ]
 
 TAGS = [
     Case(
-        "workflow.name", yml(run="run: echo {{workflow.name}}"), ERROR, "5:13", "Argo would replace '{{workflow.name}}'"
+        "workflow.name",
+        yml(run="run: echo {{workflow.name}}"),
+        ERROR,
+        "5:13",
+        "Argo would replace '{{workflow.name}}'",
     ),
-    Case("with blanks", yml(run="run: echo {{ inputs.parameters.x }}"), ERROR, "5:13", "Argo would replace"),
+    Case(
+        "with blanks",
+        yml(run="run: echo {{ inputs.parameters.x }}"),
+        ERROR,
+        "5:13",
+        "Argo would replace",
+    ),
     Case("item", yml(run="run: echo {{item}}"), ERROR, "5:13", "'{{item}}'"),
     Case("retries", yml(run="run: echo {{retries}}"), ERROR, "5:13", "'{{retries}}'"),
-    Case("pod.name", yml(run="run: echo {{pod.name}}"), ERROR, "5:13", "'{{pod.name}}'"),
+    Case(
+        "pod.name", yml(run="run: echo {{pod.name}}"), ERROR, "5:13", "'{{pod.name}}'"
+    ),
     Case("expression", yml(run="run: 'echo {{=1+1}}'"), ERROR, "5:14", "'{{=1+1}}'"),
-    Case("in install", yml("install: echo {{tasks.a.outputs.result}}"), ERROR, "6:17", "tasks.a"),
-    Case("not the first", yml(run="run: 'echo {{a b}} {{steps.x}}'"), ERROR, "5:22", "'{{steps.x}}'"),
-    Case("nested", yml(run="run: 'echo {{a {{workflow.uid}} b}}'"), ERROR, "5:14", "'{{workflow.uid}}'"),
-    Case("in a block", yml(run="run: |\n    echo a\n    echo {{workflow.uid}}"), ERROR, "7:10", "'{{workflow.uid}}'"),
-    Case("not closed", yml(run="run: \"echo '{{'\""), ERROR, "5:15", "'{{' without '}}'"),
-    Case("three braces", yml(PLACEHOLDER, run="run: 'x {{{lr}}}'"), ERROR, "5:11", "hides a placeholder"),
+    Case(
+        "in install",
+        yml("install: echo {{tasks.a.outputs.result}}"),
+        ERROR,
+        "6:17",
+        "tasks.a",
+    ),
+    Case(
+        "not the first",
+        yml(run="run: 'echo {{a b}} {{steps.x}}'"),
+        ERROR,
+        "5:22",
+        "'{{steps.x}}'",
+    ),
+    Case(
+        "nested",
+        yml(run="run: 'echo {{a {{workflow.uid}} b}}'"),
+        ERROR,
+        "5:14",
+        "'{{workflow.uid}}'",
+    ),
+    Case(
+        "in a block",
+        yml(run="run: |\n    echo a\n    echo {{workflow.uid}}"),
+        ERROR,
+        "7:10",
+        "'{{workflow.uid}}'",
+    ),
+    Case(
+        "not closed", yml(run="run: \"echo '{{'\""), ERROR, "5:15", "'{{' without '}}'"
+    ),
+    Case(
+        "three braces",
+        yml(PLACEHOLDER, run="run: 'x {{{lr}}}'"),
+        ERROR,
+        "5:11",
+        "hides a placeholder",
+    ),
     Case("three braces, blank", yml(PLACEHOLDER, run="run: 'x { {{lr}}}'"), OK),
     Case("Jinja", yml(run="run: \"echo '{{ x.y | upper }}' {% if a %}\""), OK),
     Case("GitHub", yml(run="run: echo '${{ matrix.os }}'"), OK),
@@ -376,25 +1047,103 @@ train:
         "1:1",
         "'repository'",
     ),
-    Case("2017-05", "repository: ab\ntrain: {image: python, run: x, gpus: 1}\n", NOTE, "2:32", "'gpus' beside 'run'"),
-    Case("basic framework", yml("framework: riseml_basic"), NOTE, "6:14", "no longer needed"),
+    Case(
+        "2017-05",
+        "repository: ab\ntrain: {image: python, run: x, gpus: 1}\n",
+        NOTE,
+        "2:32",
+        "'gpus' beside 'run'",
+    ),
+    Case(
+        "basic framework",
+        yml("framework: riseml_basic"),
+        NOTE,
+        "6:14",
+        "no longer needed",
+    ),
     Case("inputs", yml("inputs: [x]"), WARNING, "6:3", "has no effect any more"),
-    Case("both spellings", yml("params: {}", "parameters: {}"), ERROR, "7:3", "duplicate key 'parameters'"),
-    Case("unknown hyperparam", yml("hyperparams: {x: 1}"), ERROR, "6:17", "train.hyperparams"),
-    Case("unknown key in image", yml(image="image: {name: python, tag: x}"), ERROR, "3:25", "unknown key 'tag'"),
-    Case("image as a mapping", yml(image="image: {tag: x}"), ERROR, "3:10", "must be a Docker image"),
-    Case("counts without distributed", tensorflow("worker-count: 2"), WARNING, "8:5", "no effect"),
-    Case("bad count", tensorflow("distributed: true", "worker-count: x"), ERROR, "9:19", "not 'x'"),
-    Case("roles without tensorflow", yml(resources="resources: {ps: {cpus: 1}}"), ERROR, "4:15", "by job type"),
-    Case("train and deploy", yml() + "deploy: {image: x, run: y}\n", ERROR, "6:1", "'deploy'"),
-    Case("deploy of 2017", "deploy:\n  image: x\n  gpu: yes\ninput: x\n", ERROR, "1:1", "'deploy'"),
-    Case("preemption", yml("preemption: yes"), ERROR, "6:3", "unknown key 'preemption'"),
+    Case(
+        "both spellings",
+        yml("params: {}", "parameters: {}"),
+        ERROR,
+        "7:3",
+        "duplicate key 'parameters'",
+    ),
+    Case(
+        "unknown hyperparam",
+        yml("hyperparams: {x: 1}"),
+        ERROR,
+        "6:17",
+        "train.hyperparams",
+    ),
+    Case(
+        "unknown key in image",
+        yml(image="image: {name: python, tag: x}"),
+        ERROR,
+        "3:25",
+        "unknown key 'tag'",
+    ),
+    Case(
+        "image as a mapping",
+        yml(image="image: {tag: x}"),
+        ERROR,
+        "3:10",
+        "must be a Docker image",
+    ),
+    Case(
+        "counts without distributed",
+        tensorflow("worker-count: 2"),
+        WARNING,
+        "8:5",
+        "no effect",
+    ),
+    Case(
+        "bad count",
+        tensorflow("distributed: true", "worker-count: x"),
+        ERROR,
+        "9:19",
+        "not 'x'",
+    ),
+    Case(
+        "roles without tensorflow",
+        yml(resources="resources: {ps: {cpus: 1}}"),
+        ERROR,
+        "4:15",
+        "by job type",
+    ),
+    Case(
+        "train and deploy",
+        yml() + "deploy: {image: x, run: y}\n",
+        ERROR,
+        "6:1",
+        "'deploy'",
+    ),
+    Case(
+        "deploy of 2017",
+        "deploy:\n  image: x\n  gpu: yes\ninput: x\n",
+        ERROR,
+        "1:1",
+        "'deploy'",
+    ),
+    Case(
+        "preemption", yml("preemption: yes"), ERROR, "6:3", "unknown key 'preemption'"
+    ),
 ]
 
-ALL = {"checklist": CHECKLIST, "text": TEXT, "train": TRAIN, "parameters": PARAMETERS, "tags": TAGS, "legacy": LEGACY}
+ALL = {
+    "checklist": CHECKLIST,
+    "text": TEXT,
+    "train": TRAIN,
+    "parameters": PARAMETERS,
+    "tags": TAGS,
+    "legacy": LEGACY,
+}
 
 
-@pytest.mark.parametrize("case", [pytest.param(c, id=f"{n}-{c.name}") for n, group in ALL.items() for c in group])
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(c, id=f"{n}-{c.name}") for n, group in ALL.items() for c in group],
+)
 def test_outcome(case: Case) -> None:
     loaded, faults = load_with_faults(case.text)
     told = "\n".join(map(str, faults))
@@ -403,10 +1152,13 @@ def test_outcome(case: Case) -> None:
         assert not faults, told
     else:
         found = [
-            fault for fault in faults if f"{fault.line}:{fault.column}" == case.place and case.words in fault.message
+            fault
+            for fault in faults
+            if f"{fault.line}:{fault.column}" == case.place
+            and case.words in fault.message
         ]
         assert [fault.severity for fault in found] == [case.outcome], told
-        assert len([fault for fault in faults if fault.severity == "error"]) <= 1 + (case.name == "self-reference"), (
-            told
-        )
+        assert len([fault for fault in faults if fault.severity == "error"]) <= 1 + (
+            case.name == "self-reference"
+        ), told
     assert list(faults) == sorted(faults, key=lambda fault: (fault.line, fault.column))

@@ -76,7 +76,16 @@ def test_unreadable(tmp_path: Path) -> None:
         assert "Permission denied" in refused(file).message
 
 
-@pytest.mark.parametrize("name", ["ri se.yml", "größe.yml", os.fsdecode(b"\xff.yml"), "a\nb\x1b[31m.yml", "$(x).yml"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ri se.yml",
+        "größe.yml",
+        os.fsdecode(b"\xff.yml"),
+        "a\nb\x1b[31m.yml",
+        "$(x).yml",
+    ],
+)
 def test_odd_file_names(tmp_path: Path, name: str) -> None:
     file = tmp_path / name
     file.write_text("project: x\n")
@@ -90,7 +99,9 @@ def test_odd_file_names(tmp_path: Path, name: str) -> None:
 
 def test_a_fault_points_into_its_line() -> None:
     with pytest.raises(ConfigError) as caught:
-        load_text("project: ab\ntrain:\n  run: x\n  resorces: {}\n  image: python\n", "my.yml")
+        load_text(
+            "project: ab\ntrain:\n  run: x\n  resorces: {}\n  image: python\n", "my.yml"
+        )
     assert str(caught.value) == (
         "my.yml:4:3: error: unknown key 'resorces' in train\n      resorces: {}\n      ^\n    Did you mean 'resources'?"
     )
@@ -105,8 +116,12 @@ def test_a_fault_points_into_its_line() -> None:
     ],
 )
 def test_the_caret_stands_below_the_fault(line: str, shown: str, caret: str) -> None:
-    fault = load_faults(f"project: {{{line}}}".replace("project: {", "{project: ab, train: {}, ") + "\n")[0]
-    assert str(Fault("f", 1, len(line), "m", source=yaml_document.printable(line))).split("\n")[1:] == [shown, caret]
+    fault = load_faults(
+        f"project: {{{line}}}".replace("project: {", "{project: ab, train: {}, ") + "\n"
+    )[0]
+    assert str(
+        Fault("f", 1, len(line), "m", source=yaml_document.printable(line))
+    ).split("\n")[1:] == [shown, caret]
     assert fault.severity == "error"
 
 
@@ -118,8 +133,12 @@ def load_faults(text: str) -> tuple[Fault, ...]:
 
 def test_long_lines_are_cut_around_the_fault() -> None:
     values = ", ".join(["1"] * 5_000)
-    fault = load_faults(f"project: ab\ntrain: {{image: python, resources: {{}}, run: x, env: [{values}]}}\n")[0]
-    run = load_faults(f"project: ab\ntrain: {{image: python, resources: {{}}, run: [{values}]}}\n")
+    fault = load_faults(
+        f"project: ab\ntrain: {{image: python, resources: {{}}, run: x, env: [{values}]}}\n"
+    )[0]
+    run = load_faults(
+        f"project: ab\ntrain: {{image: python, resources: {{}}, run: [{values}]}}\n"
+    )
     assert fault.column == 52
     assert len(str(ConfigError(run))) < 500 * 400
     for line, caret in (str(each).split("\n")[1:3] for each in run[:-1:50]):
@@ -138,30 +157,60 @@ def test_the_faults_of_a_wrong_file_are_told_up_to_500() -> None:
     [
         ("train: {resources: {cpu: 1}}", "It is called 'cpus' here."),
         ("train: {resources: {gpuss: 1}}", "Did you mean 'gpus'?"),
-        ("train: {cpus: 1}", "'cpus' belongs directly in train.resources; is the indentation right?"),
-        ("train: {resources: {run: x}}", "'run' belongs directly in train; is the indentation right?"),
+        (
+            "train: {cpus: 1}",
+            "'cpus' belongs directly in train.resources; is the indentation right?",
+        ),
+        (
+            "train: {resources: {run: x}}",
+            "'run' belongs directly in train; is the indentation right?",
+        ),
         ("image: x", "'image' belongs directly in train; is the indentation right?"),
-        ("framework: x", "'framework' belongs directly in train; is the indentation right?"),
+        (
+            "framework: x",
+            "'framework' belongs directly in train; is the indentation right?",
+        ),
         ("xyzzy: x", "Known here: project, train."),
-        ("train: {tensorflow: {distributed: {workers: 1}}}", "Did you mean 'worker'? With Horovod"),
-        ("train: {tensorflow: {distributed: {type: horovod}}}", "For Horovod write horovod: {workers: 2}"),
+        (
+            "train: {tensorflow: {distributed: {workers: 1}}}",
+            "Did you mean 'worker'? With Horovod",
+        ),
+        (
+            "train: {tensorflow: {distributed: {type: horovod}}}",
+            "For Horovod write horovod: {workers: 2}",
+        ),
         ("train: {command: x}", "Did you mean 'run'?"),
         ("train: {concurrency: 1.0}", "Write 1."),
         ("train: {concurrency: '4'}", "Write it without quotes: 4."),
         ("train: {concurrency: 1_000}", "Write it without quotes: 1000."),
         ("train: {tensorflow: {tensorboard: Yes}}", "Write true."),
         ("train: {tensorflow: {tensorboard: off}}", "Write false."),
-        ("train: {tensorflow: {version: 1.8}}", "Write all three numbers, such as 1.5.0"),
+        (
+            "train: {tensorflow: {version: 1.8}}",
+            "Write all three numbers, such as 1.5.0",
+        ),
         ("train: {framework: tensorfow}", "Did you mean 'tensorflow'?"),
         ("train: {image: 12}", 'Put it in quotes: "12".'),
         ("train: {run: {{x}}}", "A value that begins with {{ must be in quotes."),
         ("train: {retries: {count: 1, on: preemption}}", "Did you mean 'preempted'?"),
-        ("train: {resources: {mem: 4gb}}", "Write 4G (powers of 1000) or 4Gi (of 1024)."),
-        ("train: {resources: {mem: 64 KB}}", "Write 64k (powers of 1000) or 64Ki (of 1024)."),
+        (
+            "train: {resources: {mem: 4gb}}",
+            "Write 4G (powers of 1000) or 4Gi (of 1024).",
+        ),
+        (
+            "train: {resources: {mem: 64 KB}}",
+            "Write 64k (powers of 1000) or 64Ki (of 1024).",
+        ),
         ("train: {timeout: 5 min}", "Write for example 90s, 10m, 1h30m or 2d."),
-        ("train: {run: *.py}", "'*' at the beginning of a value names an anchor; put the value in quotes."),
+        (
+            "train: {run: *.py}",
+            "'*' at the beginning of a value names an anchor; put the value in quotes.",
+        ),
         ("train:\n- run: x", "Write its keys without '- ' before them."),
-        ("train:\n  run: x\n image: x", "Keys that belong together begin in the same column."),
+        (
+            "train:\n  run: x\n image: x",
+            "Keys that belong together begin in the same column.",
+        ),
         ("train:\n  run:\n  - x\n  y\n", "Is the indentation right?"),
         ("train: {run: [a, b}", "is not closed before this"),
         ("train: {run: @x}", "Put the value in quotes."),
@@ -171,34 +220,64 @@ def test_the_faults_of_a_wrong_file_are_told_up_to_500() -> None:
     ],
 )
 def test_advice(text: str, advice: str) -> None:
-    assert advice in " | ".join(fault.advice for fault in load_faults(f"project: ab\n{text}\n"))
+    assert advice in " | ".join(
+        fault.advice for fault in load_faults(f"project: ab\n{text}\n")
+    )
 
 
 def test_a_bomb_of_aliases_is_quick() -> None:
     lines = ["a0: &a0 {x: y}"] + [
-        f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}], k{n}: 1}}" for n in range(1, 40)
+        f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 9)}], k{n}: 1}}"
+        for n in range(1, 40)
     ]
-    bomb = "project: ab\ntrain:\n  env:\n" + "".join(f"    {line}\n" for line in lines) + "  parameters: *a39\n"
+    bomb = (
+        "project: ab\ntrain:\n  env:\n"
+        + "".join(f"    {line}\n" for line in lines)
+        + "  parameters: *a39\n"
+    )
     assert load_faults(bomb)
-    lists = ["- &b0 [x]"] + [f"- &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 40)]
-    assert len(load_faults("project: ab\ntrain:\n  run:\n" + "".join(f"    {line}\n" for line in lists))) < 200
+    lists = ["- &b0 [x]"] + [
+        f"- &b{n} [{', '.join([f'*b{n - 1}'] * 9)}]" for n in range(1, 40)
+    ]
+    assert (
+        len(
+            load_faults(
+                "project: ab\ntrain:\n  run:\n"
+                + "".join(f"    {line}\n" for line in lists)
+            )
+        )
+        < 200
+    )
 
 
 @pytest.mark.parametrize("length", [150, 5_000])
 def test_a_long_chain_of_merges_is_refused(length: int) -> None:
-    links = "".join(f"    A{n}: &a{n} {{K{n}: x, <<: *a{n - 1}}}\n" for n in range(1, length))
+    links = "".join(
+        f"    A{n}: &a{n} {{K{n}: x, <<: *a{n - 1}}}\n" for n in range(1, length)
+    )
     head = "project: ab\ntrain:\n  image: x\n  resources: {}\n  run: y\n  env: &a\n    B: &a0 {}\n"
     faults = load_faults(f"{head}{links}    <<: *a{length - 1}\n")
-    assert any("more than 100 mappings are merged into each other" in fault.message for fault in faults)
+    assert any(
+        "more than 100 mappings are merged into each other" in fault.message
+        for fault in faults
+    )
 
 
 @pytest.mark.parametrize("opening", ["[", "{a: ", "- ", "? "])
 def test_nesting_does_not_overflow(opening: str) -> None:
-    assert "nesting" in load_faults("project: ab\ntrain:\n  " + opening * 100_000)[0].message
+    assert (
+        "nesting"
+        in load_faults("project: ab\ntrain:\n  " + opening * 100_000)[0].message
+    )
 
 
-@pytest.mark.parametrize("text", [GOOD, "a: [1\nb: 2", "a: b: c", "a: 'x", "a: *x", "---\na\n---\nb", "[" * 500])
-def test_without_libyaml_it_is_the_same(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [GOOD, "a: [1\nb: 2", "a: b: c", "a: 'x", "a: *x", "---\na\n---\nb", "[" * 500],
+)
+def test_without_libyaml_it_is_the_same(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def outcome() -> object:
         try:
             return load_text(text)

@@ -11,7 +11,14 @@ from tests.riseml_yml import data_of, disagreement, schema_errors
 from tests.unit.test_config import ALL, ERROR
 
 # No YAML, or none that JSON could say.
-NO_DATA = ("YAML syntax", "two documents", "duplicate key", "infinity", "mem: .inf", "run with lone surrogate")
+NO_DATA = (
+    "YAML syntax",
+    "two documents",
+    "duplicate key",
+    "infinity",
+    "mem: .inf",
+    "run with lone surrogate",
+)
 CASES = [
     pytest.param(case.text, id=f"{group}-{case.name}")
     for group, cases in ALL.items()
@@ -27,8 +34,14 @@ def test_agreement(text: str) -> None:
 
 @pytest.mark.parametrize("group", ["checklist", "train", "parameters"])
 def test_the_schema_refuses_most_of_what_is_wrong(group: str) -> None:
-    wrong = [case for case in ALL[group] if case.outcome == ERROR and case.name not in NO_DATA]
-    assert sum(bool(schema_errors(data_of(case.text))) for case in wrong) > len(wrong) / 2
+    wrong = [
+        case
+        for case in ALL[group]
+        if case.outcome == ERROR and case.name not in NO_DATA
+    ]
+    assert (
+        sum(bool(schema_errors(data_of(case.text))) for case in wrong) > len(wrong) / 2
+    )
 
 
 def test_it_is_a_schema_and_data() -> None:
@@ -40,6 +53,12 @@ def test_it_is_a_schema_and_data() -> None:
 
 def test_every_key_has_a_description() -> None:
     train = json_schema()["properties"]["train"]["properties"]
-    assert {key for key, value in train.items() if not value.get("description")} == set()
-    assert set(train) >= {"gang_timeout", "gang-timeout", *(set(plugins.names("frameworks")) - {"plain"})}
+    assert {
+        key for key, value in train.items() if not value.get("description")
+    } == set()
+    assert set(train) >= {
+        "gang_timeout",
+        "gang-timeout",
+        *(set(plugins.names("frameworks")) - {"plain"}),
+    }
     assert "plain" not in train

@@ -13,9 +13,20 @@ from riseml.schema.resources import Workers
 
 
 def train(
-    *lines: str, image: str = "image: python", run: str = "run: x", resources: str = "resources: {}"
+    *lines: str,
+    image: str = "image: python",
+    run: str = "run: x",
+    resources: str = "resources: {}",
 ) -> TrainConfig:
-    loaded = load_text("\n".join(["project: ab", "train:", *(f"  {line}" for line in (image, run, resources, *lines))]))
+    loaded = load_text(
+        "\n".join(
+            [
+                "project: ab",
+                "train:",
+                *(f"  {line}" for line in (image, run, resources, *lines)),
+            ]
+        )
+    )
     assert loaded.train
     return loaded.train
 
@@ -79,11 +90,15 @@ def test_values(line: str, attribute: str, value: Any) -> None:
 
 def test_run_keeps_line_breaks() -> None:
     assert train(run="run: |\n    a \\\n    b\n").run == ("a \\\nb\n",)
-    assert train(run="run:\n    - >-\n      a\n        --b\n      c").run == ("a\n  --b\nc",)
+    assert train(run="run:\n    - >-\n      a\n        --b\n      c").run == (
+        "a\n  --b\nc",
+    )
 
 
 def test_defaults() -> None:
-    assert train() == TrainConfig(("x",), Resources(), "python", options=train().options)
+    assert train() == TrainConfig(
+        ("x",), Resources(), "python", options=train().options
+    )
 
 
 @pytest.mark.parametrize(
@@ -98,19 +113,43 @@ def test_defaults() -> None:
         ("{version: 1.5.0-gpu-py3}", 1, "tensorflow/tensorflow:1.5.0-gpu-py3"),
         ("{version: 1.5.0-py3}", 1, "tensorflow/tensorflow:1.5.0-gpu-py3"),
         ("{version: null}", 0, "tensorflow/tensorflow:latest"),
-        ("{version: 1.5.0, horovod: {workers: 2}}", 0, "riseml/tensorflow:1.5.0-horovod-latest"),
-        ("{version: 1.5.0, horovod: {workers: 2, version: 0.11.3}}", 1, "riseml/tensorflow:1.5.0-horovod-0.11.3-gpu"),
-        ("{distributed: {ps: {resources: {gpus: 1}}}}", 0, "tensorflow/tensorflow:latest-gpu"),
-        ("{distributed: {ps: {resources: {cpus: 1}}}}", 0, "tensorflow/tensorflow:latest"),
-        ("{distributed: {master: {resources: {gpus: 1}}}}", 0, "tensorflow/tensorflow:latest-gpu"),
+        (
+            "{version: 1.5.0, horovod: {workers: 2}}",
+            0,
+            "riseml/tensorflow:1.5.0-horovod-latest",
+        ),
+        (
+            "{version: 1.5.0, horovod: {workers: 2, version: 0.11.3}}",
+            1,
+            "riseml/tensorflow:1.5.0-horovod-0.11.3-gpu",
+        ),
+        (
+            "{distributed: {ps: {resources: {gpus: 1}}}}",
+            0,
+            "tensorflow/tensorflow:latest-gpu",
+        ),
+        (
+            "{distributed: {ps: {resources: {cpus: 1}}}}",
+            0,
+            "tensorflow/tensorflow:latest",
+        ),
+        (
+            "{distributed: {master: {resources: {gpus: 1}}}}",
+            0,
+            "tensorflow/tensorflow:latest-gpu",
+        ),
         ("{distributed: {}}", 1, "tensorflow/tensorflow:latest-gpu"),
     ],
 )
 def test_image_of_tensorflow(section: str, gpus: int, image: str) -> None:
     lines = ("framework: tensorflow", f"tensorflow: {section}")
-    assert train(*lines, image="", resources=f"resources: {{gpus: {gpus}}}").image == image
+    assert (
+        train(*lines, image="", resources=f"resources: {{gpus: {gpus}}}").image == image
+    )
     assert train(*lines, image="image: mine").image == "mine"
-    assert train("framework: tensorflow", image="", resources="resources: {cpus: 1}").image.endswith(":latest")
+    assert train(
+        "framework: tensorflow", image="", resources="resources: {cpus: 1}"
+    ).image.endswith(":latest")
 
 
 @pytest.mark.parametrize(
@@ -145,7 +184,9 @@ def test_options(section: str, options: tensorflow.Options) -> None:
 
 def test_without_a_section_options_are_the_defaults() -> None:
     assert train("framework: tensorflow").options == tensorflow.Options()
-    assert train("tensorflow: {tensorboard: false}").options != tensorflow.Options(tensorboard=False)
+    assert train("tensorflow: {tensorboard: false}").options != tensorflow.Options(
+        tensorboard=False
+    )
 
 
 def test_old_dialect_means_the_same() -> None:

@@ -28,31 +28,59 @@ class Cluster:
     """An API server; what is in `objects` is there, by path, or an error that asking for it raises."""
 
     def __init__(self) -> None:
-        self.connection = Connection("https://k8s", token="t", namespace="riseml-paul", user="paul")
+        self.connection = Connection(
+            "https://k8s", token="t", namespace="riseml-paul", user="paul"
+        )
         self.denied = set[str]()
         self.date = format_datetime(datetime.now(UTC))
-        own, system = "/api/v1/namespaces/riseml-paul", "/apis/apps/v1/namespaces/riseml"
+        own, system = (
+            "/api/v1/namespaces/riseml-paul",
+            "/apis/apps/v1/namespaces/riseml",
+        )
         running = {"metadata": {"name": "mnist-14", "creationTimestamp": "2025-12-31T23:00:00Z",
                                 "labels": {"workflows.argoproj.io/phase": "Running"}}}  # fmt: skip
         claims = [
             {"metadata": {"name": f"riseml-{name}"}, "status": {"phase": "Bound"}}
             for name in ("data", "output", "store")
         ]
-        node = {"metadata": {"name": "n"}, "spec": {}, "status": {**READY, "allocatable": {"nvidia.com/gpu": "2"}}}
+        node = {
+            "metadata": {"name": "n"},
+            "spec": {},
+            "status": {**READY, "allocatable": {"nvidia.com/gpu": "2"}},
+        }
         self.objects: dict[str, Any] = {
             "/version": {"gitVersion": "v1.33.0"},
             "/api/v1/namespaces/riseml": {},
             "/api/v1/namespaces/kube-system": {"metadata": {"uid": "u"}},
-            own: {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "baseline"}}},
-            f"{own}/configmaps/riseml": {"data": {"user": "paul", "number": "14", "target": "{}"}},
-            f"{own}/services/riseml": {"spec": {"clusterIP": "None", "publishNotReadyAddresses": True}},
+            own: {
+                "metadata": {
+                    "labels": {"pod-security.kubernetes.io/enforce": "baseline"}
+                }
+            },
+            f"{own}/configmaps/riseml": {
+                "data": {"user": "paul", "number": "14", "target": "{}"}
+            },
+            f"{own}/services/riseml": {
+                "spec": {"clusterIP": "None", "publishNotReadyAddresses": True}
+            },
             f"{own}/secrets/riseml-secrets": {"data": {"TOKEN": "x"}},
             f"{own}/pods": [{"metadata": {"name": "store"}, "status": READY}],
             f"{own}/persistentvolumeclaims": claims,
-            f"{own}/resourcequotas": [{"status": {"hard": {"requests.cpu": "8"}, "used": {"requests.cpu": "500m"}}}],
+            f"{own}/resourcequotas": [
+                {
+                    "status": {
+                        "hard": {"requests.cpu": "8"},
+                        "used": {"requests.cpu": "500m"},
+                    }
+                }
+            ],
             "/apis/argoproj.io/v1alpha1/namespaces/riseml-paul/workflows": [running],
-            f"{system}/deployments": [{"metadata": {"name": "buildkitd"}, "status": {"availableReplicas": 1}}],
-            "/apis/apps/v1/deployments": [_controller("quay.io/argoproj/workflow-controller:v4.1.2")],
+            f"{system}/deployments": [
+                {"metadata": {"name": "buildkitd"}, "status": {"availableReplicas": 1}}
+            ],
+            "/apis/apps/v1/deployments": [
+                _controller("quay.io/argoproj/workflow-controller:v4.1.2")
+            ],
             "/api/v1/nodes": [node],
         }
         for body in namespace_objects.read(namespace_objects.POLICY):
@@ -80,7 +108,12 @@ class Cluster:
     def create(self, at: str, body: Any) -> Any:
         if at in self.objects:
             return self.get(at)
-        return {"status": {"userInfo": {"username": "paul"}, "allowed": "executor" not in self.denied}}
+        return {
+            "status": {
+                "userInfo": {"username": "paul"},
+                "allowed": "executor" not in self.denied,
+            }
+        }
 
     def open(self, at: str) -> Any:
         return SimpleNamespace(headers={"Date": self.date}, close=lambda: None)
@@ -112,14 +145,22 @@ def findings(there: Cluster) -> dict[str, Finding]:
 
 def test_all_is_well(there: Cluster) -> None:
     found = findings(there)
-    assert {title: each.result for title, each in found.items() if each.result != OK} == {"The Argo Server": SKIPPED}
+    assert {
+        title: each.result for title, each in found.items() if each.result != OK
+    } == {"The Argo Server": SKIPPED}
     assert len(found) >= 20
     assert not any(each.fix for each in found.values())
 
 
 OWN = "/api/v1/namespaces/riseml-paul"
 WORKFLOWS = "/apis/argoproj.io/v1alpha1/namespaces/riseml-paul/workflows"
-LATE = {"metadata": {"name": "mnist-15", "creationTimestamp": "2025-12-31T23:59:00Z", "labels": {}}}
+LATE = {
+    "metadata": {
+        "name": "mnist-15",
+        "creationTimestamp": "2025-12-31T23:59:00Z",
+        "labels": {},
+    }
+}
 FULL = [
     {
         "status": {
@@ -133,25 +174,42 @@ PENDING = [
         "metadata": {"name": "store"},
         "status": {
             "phase": "Pending",
-            "conditions": [{"type": "PodScheduled", "status": "False", "message": "no node"}],
+            "conditions": [
+                {"type": "PodScheduled", "status": "False", "message": "no node"}
+            ],
         },
     }
 ]
 PULLING = [{"metadata": {"name": "store"}, "status": {"containerStatuses": [
     {"state": {"waiting": {"reason": "ImagePullBackOff", "message": "not found"}}}]}}]  # fmt: skip
 UNBOUND = [
-    {"metadata": {"name": f"riseml-{name}"}, "status": {"phase": "Pending"}} for name in ("data", "output", "store")
+    {"metadata": {"name": f"riseml-{name}"}, "status": {"phase": "Pending"}}
+    for name in ("data", "output", "store")
 ]
 CLOSED = [{"metadata": {"name": "n"}, "spec": {"unschedulable": True}, "status": READY}]
-POLICY = "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/riseml-user-pods"
+POLICY = (
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies/riseml-user-pods"
+)
 DEPLOYMENTS = "/apis/apps/v1/namespaces/riseml/deployments"
 
 
 @pytest.mark.parametrize(
     ("path", "value", "title", "result", "words"),
     [
-        (f"{OWN}/configmaps/riseml", None, "The namespace is a user's", FAILED, "has no ConfigMap riseml"),
-        (f"{OWN}/configmaps/riseml", {"data": {"target": "{"}}, "The namespace is a user's", FAILED, "cannot be read"),
+        (
+            f"{OWN}/configmaps/riseml",
+            None,
+            "The namespace is a user's",
+            FAILED,
+            "has no ConfigMap riseml",
+        ),
+        (
+            f"{OWN}/configmaps/riseml",
+            {"data": {"target": "{"}},
+            "The namespace is a user's",
+            FAILED,
+            "cannot be read",
+        ),
         (WORKFLOWS, None, "Argo's kinds of objects", FAILED, "knows no Workflows"),
         (
             WORKFLOWS,
@@ -160,10 +218,22 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/riseml/deployments"
             FAILED,
             "mnist-15 was not taken up for 60 seconds",
         ),
-        (WORKFLOWS, [], "Argo's controller looks after the namespace", SKIPPED, "no run by which to tell"),
+        (
+            WORKFLOWS,
+            [],
+            "Argo's controller looks after the namespace",
+            SKIPPED,
+            "no run by which to tell",
+        ),
         (f"{OWN}/pods", [], "The store's pod", FAILED, "there is none"),
         (f"{OWN}/pods", PENDING, "The store's pod", FAILED, "no node"),
-        (f"{OWN}/pods", PULLING, "The store's pod", FAILED, "ImagePullBackOff: not found"),
+        (
+            f"{OWN}/pods",
+            PULLING,
+            "The store's pod",
+            FAILED,
+            "ImagePullBackOff: not found",
+        ),
         (
             f"{OWN}/persistentvolumeclaims",
             [],
@@ -178,14 +248,56 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/riseml/deployments"
             FAILED,
             "riseml-store is Pending",
         ),
-        (f"{OWN}/services/riseml", None, "The Service by which jobs find each other", FAILED, "there is no Service"),
-        (f"{OWN}/services/riseml", {"spec": {}}, "The Service by which jobs find each other", FAILED, "not headless"),
-        (f"{OWN}/secrets/riseml-secrets", None, "The Secret that `riseml secret` writes", FAILED, "there is no Secret"),
-        (f"{OWN}/resourcequotas", FULL, "Room in the quota", WARNING, "used up: requests.cpu 8 of 8"),
+        (
+            f"{OWN}/services/riseml",
+            None,
+            "The Service by which jobs find each other",
+            FAILED,
+            "there is no Service",
+        ),
+        (
+            f"{OWN}/services/riseml",
+            {"spec": {}},
+            "The Service by which jobs find each other",
+            FAILED,
+            "not headless",
+        ),
+        (
+            f"{OWN}/secrets/riseml-secrets",
+            None,
+            "The Secret that `riseml secret` writes",
+            FAILED,
+            "there is no Secret",
+        ),
+        (
+            f"{OWN}/resourcequotas",
+            FULL,
+            "Room in the quota",
+            WARNING,
+            "used up: requests.cpu 8 of 8",
+        ),
         (f"{OWN}/resourcequotas", [], "Room in the quota", OK, "there is none"),
-        ("/api/v1/namespaces/riseml", None, "What all users share", FAILED, "no namespace riseml"),
-        (DEPLOYMENTS, [{"metadata": {"name": "buildkitd"}}], "What all users share", FAILED, "not ready: buildkitd"),
-        (POLICY, None, "The rules for users' pods and Workflows", FAILED, "missing: riseml-user-pods"),
+        (
+            "/api/v1/namespaces/riseml",
+            None,
+            "What all users share",
+            FAILED,
+            "no namespace riseml",
+        ),
+        (
+            DEPLOYMENTS,
+            [{"metadata": {"name": "buildkitd"}}],
+            "What all users share",
+            FAILED,
+            "not ready: buildkitd",
+        ),
+        (
+            POLICY,
+            None,
+            "The rules for users' pods and Workflows",
+            FAILED,
+            "missing: riseml-user-pods",
+        ),
         (
             POLICY,
             {"spec": {}},
@@ -193,7 +305,13 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/riseml/deployments"
             WARNING,
             "not those of this version: riseml-user-",
         ),
-        (OWN, {"metadata": {}}, "Pod Security of the namespace", FAILED, "the level enforced is none"),
+        (
+            OWN,
+            {"metadata": {}},
+            "Pod Security of the namespace",
+            FAILED,
+            "the level enforced is none",
+        ),
         ("/api/v1/nodes", CLOSED, "Nodes, and their GPUs", FAILED, "no node is ready"),
         (
             "/apis/apps/v1/deployments",
@@ -202,16 +320,26 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/riseml/deployments"
             WARNING,
             "Argo 3.6.1",
         ),
-        ("/apis/apps/v1/deployments", [], "The version of Argo", SKIPPED, "no Deployment"),
+        (
+            "/apis/apps/v1/deployments",
+            [],
+            "The version of Argo",
+            SKIPPED,
+            "no Deployment",
+        ),
     ],
 )
-def test_what_is_not_well(there: Cluster, path: str, value: Any, title: str, result: str, words: str) -> None:  # noqa: PLR0917
+def test_what_is_not_well(  # noqa: PLR0917
+    there: Cluster, path: str, value: Any, title: str, result: str, words: str
+) -> None:
     if value is None:
         del there.objects[path]
     else:
         there.objects[path] = value
     found = findings(there)
-    assert (found[title].result, words in found[title].found) == (result, True), found[title]
+    assert (found[title].result, words in found[title].found) == (result, True), found[
+        title
+    ]
     assert bool(found[title].fix) == (result in {FAILED, WARNING})
 
 
@@ -222,15 +350,22 @@ def test_what_is_not_well(there: Cluster, path: str, value: Any, title: str, res
         (POLICY, ["The rules for users' pods and Workflows"]),
         ("/api/v1/nodes", ["Nodes, and their GPUs"]),
         (OWN, ["Pod Security of the namespace"]),
-        ("/apis/authorization.k8s.io/v1/subjectaccessreviews", ["The rights of Argo's executor"]),
+        (
+            "/apis/authorization.k8s.io/v1/subjectaccessreviews",
+            ["The rights of Argo's executor"],
+        ),
         ("/api/v1/namespaces/kube-system", ["The version of Argo"]),
     ],
 )
-def test_what_only_administrators_see_is_left_out_for_others(there: Cluster, path: str, titles: list[str]) -> None:
+def test_what_only_administrators_see_is_left_out_for_others(
+    there: Cluster, path: str, titles: list[str]
+) -> None:
     there.objects[path] = NotAllowedError("not allowed")
     found = findings(there)
     assert [
-        title for title, each in found.items() if each.result == SKIPPED and "administrators" in each.found
+        title
+        for title, each in found.items()
+        if each.result == SKIPPED and "administrators" in each.found
     ] == titles
     assert not [each for each in found.values() if each.result == FAILED]
 
@@ -249,15 +384,24 @@ def test_a_clock_that_is_wrong(there: Cluster) -> None:
 
 @pytest.mark.parametrize(
     ("said", "result"),
-    [(b"HTTP/1.1 401 Unauthorized", OK), (b"cannot", SKIPPED), (b"", WARNING), (b"HTTP/2 503", WARNING)],
+    [
+        (b"HTTP/1.1 401 Unauthorized", OK),
+        (b"cannot", SKIPPED),
+        (b"", WARNING),
+        (b"HTTP/2 503", WARNING),
+    ],
 )
-def test_the_registry(there: Cluster, monkeypatch: pytest.MonkeyPatch, said: bytes, result: str) -> None:
+def test_the_registry(
+    there: Cluster, monkeypatch: pytest.MonkeyPatch, said: bytes, result: str
+) -> None:
     monkeypatch.setattr(StorePod, "script", lambda self, text, *arguments: said)
     assert findings(there)["The registry for built images"].result == result
 
 
 def test_nothing_is_tried_behind_a_closed_gate(there: Cluster) -> None:
-    there.objects["/version"] = UnreachableError("the cluster at https://k8s does not answer", "Is the network up?")
+    there.objects["/version"] = UnreachableError(
+        "the cluster at https://k8s does not answer", "Is the network up?"
+    )
     first, *others = findings(there).values()
     assert (first.result, first.fix) == (FAILED, "Is the network up?")
     assert {each.result for each in others} == {SKIPPED}
@@ -297,7 +441,10 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 
 
 def of_machine(settings: Settings) -> dict[str, Finding]:
-    return {each.title: each for each in run([*machine.general(settings), *machine.local(settings)])}
+    return {
+        each.title: each
+        for each in run([*machine.general(settings), *machine.local(settings)])
+    }
 
 
 def test_this_machine_is_well(home: Settings) -> None:
@@ -323,7 +470,9 @@ def _old_git(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _faults(_: pytest.MonkeyPatch) -> None:
-    Path("riseml.yml").write_text("project: mnist\ntrain: {run: [], imge: x}\n", "utf-8")
+    Path("riseml.yml").write_text(
+        "project: mnist\ntrain: {run: [], imge: x}\n", "utf-8"
+    )
 
 
 def _full(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -341,12 +490,24 @@ def _unmounted(monkeypatch: pytest.MonkeyPatch) -> None:
         (_old_git, "git, which keeps the code of runs", (FAILED, "git version 2.7.4")),
         (_faults, "riseml.yml of the current folder", (FAILED, "faults, the first")),
         (_full, "Room on the home's disk", (WARNING, "5 MB are free")),
-        (_unmounted, "/code, /data and /output in jobs", (WARNING, "RISEML_MOUNTS=off")),
+        (
+            _unmounted,
+            "/code, /data and /output in jobs",
+            (WARNING, "RISEML_MOUNTS=off"),
+        ),
     ],
 )
 def test_what_is_not_well_here(
-    home: Settings, monkeypatch: pytest.MonkeyPatch, harm: Harm, title: str, expected: tuple[str, str]
+    home: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    harm: Harm,
+    title: str,
+    expected: tuple[str, str],
 ) -> None:
     harm(monkeypatch)
     found = of_machine(home)[title]
-    assert (found.result, expected[1] in found.found, bool(found.fix)) == (expected[0], True, True), found
+    assert (found.result, expected[1] in found.found, bool(found.fix)) == (
+        expected[0],
+        True,
+        True,
+    ), found

@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local.interpreter.expressions import ExpressionError, condition, dependency, expression
+from riseml.engines.local.interpreter.expressions import (
+    ExpressionError,
+    condition,
+    dependency,
+    expression,
+)
 
 LAST = {
     "lastRetry.exitCode": "3",
@@ -143,17 +148,25 @@ def test_no_expression(text: str, why: str) -> None:
     [
         ("asInt(lastRetry.message) == 3", LAST, "asInt cannot take"),
         ("lastRetry.status == 'x'", {}, "has no value"),
-        ("lastRetry.message matches lastRetry.status", {**LAST, "lastRetry.status": "("}, "pattern"),
+        (
+            "lastRetry.message matches lastRetry.status",
+            {**LAST, "lastRetry.status": "("},
+            "pattern",
+        ),
         ("'3' in [1, 2]", {}, "cannot be in"),
     ],
 )
-def test_what_shows_only_when_it_is_evaluated(text: str, scope: dict[str, str], why: str) -> None:
+def test_what_shows_only_when_it_is_evaluated(
+    text: str, scope: dict[str, str], why: str
+) -> None:
     with pytest.raises(ExpressionError, match=why):
         expression(text)(scope)
 
 
 def test_names_of_an_expression() -> None:
-    parsed = expression('tasks["worker-1"].status == "Failed" || lastRetry.exitCode == "1"')
+    parsed = expression(
+        'tasks["worker-1"].status == "Failed" || lastRetry.exitCode == "1"'
+    )
     assert parsed.names == {"tasks.worker-1.status", "lastRetry.exitCode"}
 
 
@@ -165,7 +178,11 @@ def test_names_of_an_expression() -> None:
         ("a", {"a.Daemoned"}, True),
         ("a", {"a.Failed"}, False),
         ("a && b-c.Failed", {"a.Succeeded", "b-c.Failed"}, True),
-        ("!a.Succeeded || (b && c.Omitted)", {"a.Succeeded", "b.Skipped", "c.Omitted"}, True),
+        (
+            "!a.Succeeded || (b && c.Omitted)",
+            {"a.Succeeded", "b.Skipped", "c.Omitted"},
+            True,
+        ),
         ("a.AnySucceeded && !a.AllFailed", {"a.AnySucceeded"}, True),
         ("a.Errored", set[str](), False),
     ],

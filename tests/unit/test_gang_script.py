@@ -16,13 +16,19 @@ TWO = "worker.1=127.0.0.1:1 worker.2=127.0.0.1:2"
 class Member:
     """One job of a gang, without its container."""
 
-    def __init__(self, folder: Path, name: str, gang: str = TWO, timeout: str = "30") -> None:
+    def __init__(
+        self, folder: Path, name: str, gang: str = TWO, timeout: str = "30"
+    ) -> None:
         self.output, self.own = folder / "output", folder / name
         for each in (self.output, self.own):
             each.mkdir(exist_ok=True)
         self.meeting = self.output / ".riseml/gang/uid.0"
         self.env = {
-            **{key: value for key, value in os.environ.items() if not key.startswith("RISEML")},
+            **{
+                key: value
+                for key, value in os.environ.items()
+                if not key.startswith("RISEML")
+            },
             "OUTPUT_DIR": str(self.output),
             "RISEML_DIR": str(self.own),
             "RISEML_JOB": name,
@@ -71,13 +77,20 @@ def test_who_waits_in_vain_says_for_whom(shell: str, tmp_path: Path) -> None:
     with member.start(shell, "echo never") as process:
         code, text = end(process)
     assert code == 75
-    assert text == "riseml: worker.1 ends: after 0 seconds, the gang_timeout, there was no sign of worker.2 ps\n"
+    assert (
+        text
+        == "riseml: worker.1 ends: after 0 seconds, the gang_timeout, there was no sign of worker.2 ps\n"
+    )
     assert (member.own / "missing").read_text() == "there was no sign of worker.2 ps"
 
 
 @shells
-def test_a_host_that_nobody_knows_is_a_reason_to_end(shell: str, tmp_path: Path) -> None:
-    member = Member(tmp_path, "worker.1", "worker.1=no-such-host.invalid:1", timeout="0")
+def test_a_host_that_nobody_knows_is_a_reason_to_end(
+    shell: str, tmp_path: Path
+) -> None:
+    member = Member(
+        tmp_path, "worker.1", "worker.1=no-such-host.invalid:1", timeout="0"
+    )
     with member.start(shell, "echo never") as process:
         code, text = end(process)
     assert code == 75
@@ -86,18 +99,26 @@ def test_a_host_that_nobody_knows_is_a_reason_to_end(shell: str, tmp_path: Path)
 
 @shells
 def test_who_comes_when_it_is_over_ends_at_once(shell: str, tmp_path: Path) -> None:
-    early, late = Member(tmp_path, "worker.1", "worker.1=127.0.0.1:1"), Member(tmp_path, "worker.2", f"{TWO} ps=x:1")
+    early, late = (
+        Member(tmp_path, "worker.1", "worker.1=127.0.0.1:1"),
+        Member(tmp_path, "worker.2", f"{TWO} ps=x:1"),
+    )
     with early.start(shell, "exit 7") as process:
         assert end(process) == (7, "")
     with late.start(shell, "echo never") as process:
         code, text = end(process)
     assert code == 143
-    assert text == "riseml: worker.2 ends: worker.1 has ended with status 7 before all jobs had met\n"
+    assert (
+        text
+        == "riseml: worker.2 ends: worker.1 has ended with status 7 before all jobs had met\n"
+    )
 
 
 @shells
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_who_waits_can_be_ended(shell: str, number: signal.Signals, tmp_path: Path) -> None:
+def test_who_waits_can_be_ended(
+    shell: str, number: signal.Signals, tmp_path: Path
+) -> None:
     member = Member(tmp_path, "worker.1")
     with member.start(shell, "echo never") as process:
         while not (member.meeting / "worker.1").exists():

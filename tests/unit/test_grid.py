@@ -8,7 +8,9 @@ from riseml.search.grid import size, spread, steps, trials
 
 
 def test_last_name_varies_fastest() -> None:
-    found = trials({"lr-decay": ("0.5", "0.9"), "epochs": ("10", "20"), "lr": ("1e-6",)})
+    found = trials(
+        {"lr-decay": ("0.5", "0.9"), "epochs": ("10", "20"), "lr": ("1e-6",)}
+    )
     assert [list(each) for each in found] == [["epochs", "lr", "lr-decay"]] * 4
     assert [tuple(each.values()) for each in found] == [
         ("10", "1e-6", "0.5"), ("10", "1e-6", "0.9"), ("20", "1e-6", "0.5"), ("20", "1e-6", "0.9"),

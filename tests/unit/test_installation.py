@@ -15,7 +15,12 @@ from riseml.errors import InvalidInputError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CERTIFICATES = [
-    {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": "riseml"}, "data": {}}
+    {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": "riseml"},
+        "data": {},
+    }
     for name in (certificates.SERVER, certificates.CLIENT)
 ]
 
@@ -32,10 +37,18 @@ class Cluster:
     def items(self, at: str, **query: Any) -> Iterator[dict[str, Any]]:
         for where, body in self.objects.items():
             key = query.get("labelSelector")
-            if where.rpartition("/")[0] == at and (not key or key in body["metadata"].get("labels", {})):
+            if where.rpartition("/")[0] == at and (
+                not key or key in body["metadata"].get("labels", {})
+            ):
                 yield body
 
-    def apply(self, body: dict[str, Any], namespace: str | None = None, *, dry_run: bool = False) -> dict[str, Any]:
+    def apply(
+        self,
+        body: dict[str, Any],
+        namespace: str | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
         at = path_of(body, namespace)
         before = self.objects.get(at, {})
         after = {**before, **deepcopy(body)}
@@ -51,7 +64,11 @@ class Cluster:
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Any:
     def secrets(now: datetime) -> list[dict[str, Any]]:
         told = {certificates.EXPIRES: "2036-01-01T00:00:00+00:00"}
-        return [{**each, "metadata": {**each["metadata"], "annotations": told}} for each in CERTIFICATES]  # type: ignore[dict-item]
+        made = []
+        for each in CERTIFICATES:
+            metadata: Any = each["metadata"]
+            made.append({**each, "metadata": {**metadata, "annotations": told}})
+        return made
 
     monkeypatch.setattr(certificates, "secrets", secrets)
     return Cluster()
@@ -75,7 +92,11 @@ def test_the_second_time_changes_nothing(cluster: Any) -> None:
 def test_changes_are_named(cluster: Any) -> None:
     install(cluster, "")
     values = parse("registry: {nodePort: 32000}")
-    changed = [step for step in installation.plan(cluster, values, NOW) if step.outcome != "unchanged"]
+    changed = [
+        step
+        for step in installation.plan(cluster, values, NOW)
+        if step.outcome != "unchanged"
+    ]
     assert [(step.name, step.fields) for step in changed] == [
         ("Service riseml/registry", ("spec.ports.0.nodePort",)),
         ("ConfigMap riseml/riseml-values", ("data.values.yml",)),
@@ -89,7 +110,10 @@ def test_what_is_not_wanted_any_more_goes_but_claims_stay(cluster: Any) -> None:
         "Deployment riseml/registry",
         "Service riseml/registry",
     }
-    assert "/api/v1/namespaces/riseml/persistentvolumeclaims/riseml-registry" in cluster.objects
+    assert (
+        "/api/v1/namespaces/riseml/persistentvolumeclaims/riseml-registry"
+        in cluster.objects
+    )
 
 
 def test_certificates_are_renewed_before_they_expire(cluster: Any) -> None:
@@ -101,11 +125,19 @@ def test_certificates_are_renewed_before_they_expire(cluster: Any) -> None:
 def test_users_get_the_client_certificate(cluster: Any) -> None:
     user = {"metadata": {"name": "riseml-ida", "labels": {"riseml.io/user": "ida"}}}
     cluster.objects["/api/v1/namespaces/riseml-ida"] = user
-    going = {"metadata": {"name": "riseml-bob", "labels": {"riseml.io/user": "bob"}, "deletionTimestamp": "now"}}
+    going = {
+        "metadata": {
+            "name": "riseml-bob",
+            "labels": {"riseml.io/user": "bob"},
+            "deletionTimestamp": "now",
+        }
+    }
     cluster.objects["/api/v1/namespaces/riseml-bob"] = going
     install(cluster, "")
     assert "/api/v1/namespaces/riseml-ida/secrets/riseml-buildkit" in cluster.objects
-    assert "/api/v1/namespaces/riseml-bob/secrets/riseml-buildkit" not in cluster.objects
+    assert (
+        "/api/v1/namespaces/riseml-bob/secrets/riseml-buildkit" not in cluster.objects
+    )
     assert "/api/v1/namespaces/riseml-ida/secrets/buildkitd" not in cluster.objects
 
 
@@ -116,7 +148,9 @@ def test_uninstalling_keeps_users_and_their_policy(cluster: Any) -> None:
     kinds = [each["kind"] for each in installation.removable(cluster, users=False)]
     assert kinds == ["ClusterRole", "ClusterRoleBinding", "Namespace"]
     everything = installation.removable(cluster, users=True)
-    assert [each["metadata"]["name"] for each in everything if each["kind"] == "Namespace"] == ["riseml-ida", "riseml"]
+    assert [
+        each["metadata"]["name"] for each in everything if each["kind"] == "Namespace"
+    ] == ["riseml-ida", "riseml"]
     assert "ValidatingAdmissionPolicy" in {each["kind"] for each in everything}
 
 
@@ -143,18 +177,35 @@ def test_values_reach_the_pods() -> None:
         registry: {storageClass: fast, size: 5Gi}
         """
     )
-    found = {(each["kind"], each["metadata"]["name"]): each for each in installation.objects(values)}
+    found = {
+        (each["kind"], each["metadata"]["name"]): each
+        for each in installation.objects(values)
+    }
     pod = found["Deployment", "buildkitd"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert container["securityContext"] == {"privileged": True}
-    assert (container["image"], container["command"], container["args"][-1]) == ("mine:1", ["buildkitd"], "--debug")
-    assert (pod["nodeSelector"], pod["imagePullSecrets"]) == ({"pool": "build"}, [{"name": "hub"}])
-    assert found["Deployment", "registry"]["spec"]["template"]["spec"]["nodeSelector"] == {"pool": "system"}
-    assert found["PersistentVolumeClaim", "riseml-registry"]["spec"]["storageClassName"] == "fast"
+    assert (container["image"], container["command"], container["args"][-1]) == (
+        "mine:1",
+        ["buildkitd"],
+        "--debug",
+    )
+    assert (pod["nodeSelector"], pod["imagePullSecrets"]) == (
+        {"pool": "build"},
+        [{"name": "hub"}],
+    )
+    assert found["Deployment", "registry"]["spec"]["template"]["spec"][
+        "nodeSelector"
+    ] == {"pool": "system"}
+    assert (
+        found["PersistentVolumeClaim", "riseml-registry"]["spec"]["storageClassName"]
+        == "fast"
+    )
 
 
 def test_kustomize_has_the_same_files() -> None:
-    kustomization = yaml.safe_load((shipped() / "system" / "kustomization.yaml").read_text("utf-8"))
+    kustomization = yaml.safe_load(
+        (shipped() / "system" / "kustomization.yaml").read_text("utf-8")
+    )
     assert tuple(kustomization["resources"]) == installation._FILES
 
 
@@ -166,10 +217,20 @@ def test_nodes() -> None:
     }
     status = {
         "allocatable": {"cpu": "3500m", "memory": "1Gi", "nvidia.com/gpu": "2"},
-        "nodeInfo": {"kubeletVersion": "v1.33.0", "containerRuntimeVersion": "containerd://2"},
+        "nodeInfo": {
+            "kubeletVersion": "v1.33.0",
+            "containerRuntimeVersion": "containerd://2",
+        },
     }
-    node = overview.node({"metadata": {"name": "a", "labels": told}, "status": status}, "nvidia.com/gpu")
-    assert (str(node.cpus), node.mem, node.gpus, node.gpu_mem >> 20) == ("3.5", 1 << 30, 2, 22882)
+    node = overview.node(
+        {"metadata": {"name": "a", "labels": told}, "status": status}, "nvidia.com/gpu"
+    )
+    assert (str(node.cpus), node.mem, node.gpus, node.gpu_mem >> 20) == (
+        "3.5",
+        1 << 30,
+        2,
+        22882,
+    )
     assert (node.gpu_name, node.driver, node.kubelet) == ("Tesla-K80", "535", "1.33.0")
     bare = overview.node({"metadata": {"name": "b"}, "status": {}}, "nvidia.com/gpu")
     assert (bare.gpus, bare.driver) == (0, "")

@@ -24,7 +24,10 @@ class Kept:
 def test_nothing_given_is_as_usual() -> None:
     usual = values.parse("")
     assert usual["gpuResource"] == "nvidia.com/gpu"
-    assert usual.target() == {"pull_registry": "localhost:31500", "insecure_registry": True}
+    assert usual.target() == {
+        "pull_registry": "localhost:31500",
+        "insecure_registry": True,
+    }
     assert values.parse("# nothing but a comment\n") == usual
 
 
@@ -32,8 +35,14 @@ def test_nothing_given_is_as_usual() -> None:
     ("text", "fault"),
     [
         ("gpuResorce: x", "there is no key 'gpuResorce'; did you mean 'gpuResource'?"),
-        ("storage: {sizes: {output: 5Gi, outptu: 6Gi}}", "did you mean 'storage.sizes.output'?"),
-        ("registry: {deploy: 'yes'}", "'registry.deploy' must be true or false, not 'yes'"),
+        (
+            "storage: {sizes: {output: 5Gi, outptu: 6Gi}}",
+            "did you mean 'storage.sizes.output'?",
+        ),
+        (
+            "registry: {deploy: 'yes'}",
+            "'registry.deploy' must be true or false, not 'yes'",
+        ),
         ("registry: {nodePort: true}", "'registry.nodePort' must be a whole number"),
         ("registry: {address: null}", "'registry.address' must be text"),
         ("tolerations: {}", "'tolerations' must be a list"),
@@ -82,14 +91,22 @@ def test_targets_have_what_is_not_as_usual() -> None:
 
 def test_offer() -> None:
     volumes = "{hostPath: {path: '/srv/{namespace}/{claim}'}}"
-    offer = values.parse(f"storage: {{volumes: {volumes}, sizes: {{output: 1Gi}}, storageClass: fast}}").offer()
+    offer = values.parse(
+        f"storage: {{volumes: {volumes}, sizes: {{output: 1Gi}}, storageClass: fast}}"
+    ).offer()
     assert offer.volumes == {"hostPath": {"path": "/srv/{namespace}/{claim}"}}
-    assert offer.sizes == {"riseml-data": "50Gi", "riseml-output": "1Gi", "riseml-store": "10Gi"}
+    assert offer.sizes == {
+        "riseml-data": "50Gi",
+        "riseml-output": "1Gi",
+        "riseml-store": "10Gi",
+    }
     assert offer.storage_class == "fast"
 
 
 def test_the_cluster_keeps_what_was_given() -> None:
-    given = values.parse("gpuResource: amd.com/gpu\nnodeSelectors: {training: {a: b}}\n")
+    given = values.parse(
+        "gpuResource: amd.com/gpu\nnodeSelectors: {training: {a: b}}\n"
+    )
     assert values.read_values(Kept(values.kept(given))) == given  # type: ignore[arg-type]
     assert values.read_values(Kept()) == values.parse("")  # type: ignore[arg-type]
 

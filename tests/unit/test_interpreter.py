@@ -27,9 +27,14 @@ ABC = ("a", "b", "c")
 @pytest.mark.parametrize(
     ("tasks", "codes", "wanted"),
     [
-        pytest.param([task("a"), task("b")], {}, {"": S, "a": S, "b": S}, id="two tasks"),
         pytest.param(
-            [task("a"), task("b")], {"a": [1]}, {"": F, "a": F, "b": S}, id="failFast stops nothing that runs"
+            [task("a"), task("b")], {}, {"": S, "a": S, "b": S}, id="two tasks"
+        ),
+        pytest.param(
+            [task("a"), task("b")],
+            {"a": [1]},
+            {"": F, "a": F, "b": S},
+            id="failFast stops nothing that runs",
         ),
         pytest.param(
             [task("a"), task("b", depends="a"), task("c", depends="b")],
@@ -38,10 +43,16 @@ ABC = ("a", "b", "c")
             id="omitted ones inherit the failure",
         ),
         pytest.param(
-            [task("a"), task("b", dependencies=["a"])], {"a": [1]}, {"": F, "a": F, "b": X}, id="dependencies"
+            [task("a"), task("b", dependencies=["a"])],
+            {"a": [1]},
+            {"": F, "a": F, "b": X},
+            id="dependencies",
         ),
         pytest.param(
-            [task("a"), task("b", depends="a.Failed")], {"a": [1]}, {"": S, "a": F, "b": S}, id="a failure answered for"
+            [task("a"), task("b", depends="a.Failed")],
+            {"a": [1]},
+            {"": S, "a": F, "b": S},
+            id="a failure answered for",
         ),
         pytest.param(
             [task("a"), task("b", depends="a.Failed")],
@@ -50,7 +61,10 @@ ABC = ("a", "b", "c")
             id="an omitted leaf inherits success",
         ),
         pytest.param(
-            [task("a"), task("b"), task("c", depends="a && b")], {"b": [1]}, {"": F, "a": S, "b": F, "c": X}, id="both"
+            [task("a"), task("b"), task("c", depends="a && b")],
+            {"b": [1]},
+            {"": F, "a": S, "b": F, "c": X},
+            id="both",
         ),
         pytest.param(
             [task("a"), task("b"), task("c", depends="a || b.Succeeded")],
@@ -59,23 +73,44 @@ ABC = ("a", "b", "c")
             id="either, once both are done",
         ),
         pytest.param(
-            [task("a", when="1 == 2"), task("b", depends="a")], {}, {"": S, "a": K, "b": S}, id="skipped is good enough"
+            [task("a", when="1 == 2"), task("b", depends="a")],
+            {},
+            {"": S, "a": K, "b": S},
+            id="skipped is good enough",
         ),
         pytest.param(
-            [task("a", when="1 == 2"), task("b", depends="a.Succeeded")], {}, {"": S, "a": K, "b": X}, id="or not"
+            [task("a", when="1 == 2"), task("b", depends="a.Succeeded")],
+            {},
+            {"": S, "a": K, "b": X},
+            id="or not",
         ),
-        pytest.param([task("a", when="x < 1")], {}, {"": E, "a": E}, id="a condition that makes no sense"),
+        pytest.param(
+            [task("a", when="x < 1")],
+            {},
+            {"": E, "a": E},
+            id="a condition that makes no sense",
+        ),
     ],
 )
-def test_dag(tasks: list[dict[str, Any]], codes: dict[str, list[int]], wanted: dict[str, str]) -> None:
+def test_dag(
+    tasks: list[dict[str, Any]], codes: dict[str, list[int]], wanted: dict[str, str]
+) -> None:
     document = workflow(dag("main", *tasks), job())
-    assert phases(simulate(document, {f".{name}": ends for name, ends in codes.items()})) == wanted
+    assert (
+        phases(simulate(document, {f".{name}": ends for name, ends in codes.items()}))
+        == wanted
+    )
 
 
 @pytest.mark.parametrize(("fail_fast", "wanted"), [(None, F), (True, F), (False, E)])
-def test_fail_fast_of_a_dag_decides_which_failure_counts(fail_fast: bool | None, wanted: str) -> None:
+def test_fail_fast_of_a_dag_decides_which_failure_counts(
+    fail_fast: bool | None, wanted: str
+) -> None:
     document = workflow(dag("main", task("a"), task("b"), fail_fast=fail_fast), job())
-    done = simulate(document, {".a": [1], ".b": [End(None, message="machine restarted", phase="Error")]})
+    done = simulate(
+        document,
+        {".a": [1], ".b": [End(None, message="machine restarted", phase="Error")]},
+    )
     assert phases(done) == {"": wanted, "a": F, "b": E}
 
 
@@ -83,7 +118,10 @@ def test_fail_fast_of_a_template_starts_nothing_after_a_failure() -> None:
     template = dag("main", task("a"), task("b"), task("c", depends="b"), failFast=True)
     done = simulate(workflow(template, job()), {".a": [1], ".b": [End(after=3)]})
     assert phases(done) == {"": F, "a": F, "b": S}
-    assert by_name(done, "")["message"] == "template has failed or errored children and failFast enabled"
+    assert (
+        by_name(done, "")["message"]
+        == "template has failed or errored children and failFast enabled"
+    )
 
 
 def test_names_are_argos() -> None:
@@ -92,9 +130,16 @@ def test_names_are_argos() -> None:
     assert node["id"] == f"mnist-14-{_fnv1a(node['name'])}"
     assert node["displayName"] == "train"
     assert node["templateScope"] == "local/mnist-14"
-    assert by_name(done, "set.experiment(1:lr:2,riseml-sub:2)")["displayName"] == "experiment(1:lr:2,riseml-sub:2)"
+    assert (
+        by_name(done, "set.experiment(1:lr:2,riseml-sub:2)")["displayName"]
+        == "experiment(1:lr:2,riseml-sub:2)"
+    )
     assert by_name(done, "")["id"] == "mnist-14"
-    assert {node["type"] for node in done["status"]["nodes"].values()} == {"DAG", "TaskGroup", "Pod"}
+    assert {node["type"] for node in done["status"]["nodes"].values()} == {
+        "DAG",
+        "TaskGroup",
+        "Pod",
+    }
 
 
 def _fnv1a(text: str) -> int:
@@ -106,12 +151,20 @@ def _fnv1a(text: str) -> int:
 
 def test_edges_follow_the_last_nodes_of_what_is_needed() -> None:
     inner = dag("inner", task("x"), task("y", depends="x"))
-    main = dag("main", task("a", "inner"), task("g", withItems=["p", "q"], depends="a"), task("z", depends="g"))
+    main = dag(
+        "main",
+        task("a", "inner"),
+        task("g", withItems=["p", "q"], depends="a"),
+        task("z", depends="g"),
+    )
     done = simulate(workflow(main, inner, job()))
 
     def below(name: str) -> list[str]:
         nodes = done["status"]["nodes"]
-        return [nodes[key]["name"].removeprefix("w.") for key in by_name(done, name).get("children", ())]
+        return [
+            nodes[key]["name"].removeprefix("w.")
+            for key in by_name(done, name).get("children", ())
+        ]
 
     assert below("") == ["a"]
     assert below("a") == ["a.x"]
@@ -121,7 +174,10 @@ def test_edges_follow_the_last_nodes_of_what_is_needed() -> None:
 
 
 def test_a_whole_message_and_the_times_of_a_failure() -> None:
-    done = simulate(workflow(dag("main", task("a")), job()), {".a": [End(3, after=2.5, pending=0.125)]})
+    done = simulate(
+        workflow(dag("main", task("a")), job()),
+        {".a": [End(3, after=2.5, pending=0.125)]},
+    )
     node = by_name(done, "a")
     assert node["message"] == "main: Error (exit code 3)"
     assert node["outputs"] == {"exitCode": "3"}
@@ -143,14 +199,32 @@ def test_a_whole_message_and_the_times_of_a_failure() -> None:
             "Pod failed before main container starts due to PodInitializing: ",
             None,
         ),
-        (End(None, message="machine restarted", phase="Error"), E, "machine restarted", None),
+        (
+            End(None, message="machine restarted", phase="Error"),
+            E,
+            "machine restarted",
+            None,
+        ),
         (End(137, message="too long", phase="Failed"), F, "too long", "137"),
-        (End(None), F, "pod failed: neither main nor wait container completed successfully", None),
+        (
+            End(None),
+            F,
+            "pod failed: neither main nor wait container completed successfully",
+            None,
+        ),
     ],
 )
-def test_how_a_pod_ends(end: End, phase: str, message: str, exit_code: str | None) -> None:
-    node = by_name(simulate(workflow(dag("main", task("a")), job()), {".a": [end]}), "a")
-    assert (node["phase"], node["message"], node.get("outputs", {}).get("exitCode")) == (phase, message, exit_code)
+def test_how_a_pod_ends(
+    end: End, phase: str, message: str, exit_code: str | None
+) -> None:
+    node = by_name(
+        simulate(workflow(dag("main", task("a")), job()), {".a": [end]}), "a"
+    )
+    assert (
+        node["phase"],
+        node["message"],
+        node.get("outputs", {}).get("exitCode"),
+    ) == (phase, message, exit_code)
 
 
 # Items and places
@@ -159,21 +233,34 @@ def test_how_a_pod_ends(end: End, phase: str, message: str, exit_code: str | Non
 @pytest.mark.parametrize("concurrency", [1, 2, 5])
 def test_no_more_than_concurrency_at_a_time(concurrency: int) -> None:
     cells = [{"lr": str(i)} for i in range(12)]
-    simulator = Simulator(plans.compiled(plans.grid(*cells, concurrency=concurrency)), {})
+    simulator = Simulator(
+        plans.compiled(plans.grid(*cells, concurrency=concurrency)), {}
+    )
     simulator.finish()
     assert simulator.most_active == concurrency
     assert len(simulator.launched) == len(cells)
 
 
 def test_items_beyond_the_limit_have_no_node_yet() -> None:
-    document = plans.compiled(plans.grid(*({"lr": str(i)} for i in range(10_000)), concurrency=2))
+    document = plans.compiled(
+        plans.grid(*({"lr": str(i)} for i in range(10_000)), concurrency=2)
+    )
     run = WorkflowRun(document, "uid")
-    assert len([action for action in run.start(BEGINNING) if isinstance(action, StartPod)]) == 2
+    assert (
+        len([action for action in run.start(BEGINNING) if isinstance(action, StartPod)])
+        == 2
+    )
     assert len(run.nodes) == 3 + 2 * 2
 
 
 def test_a_retry_keeps_its_place() -> None:
-    retried = job(retryStrategy={"limit": 2, "retryPolicy": "Always", "backoff": {"duration": "60"}})
+    retried = job(
+        retryStrategy={
+            "limit": 2,
+            "retryPolicy": "Always",
+            "backoff": {"duration": "60"},
+        }
+    )
     main = dag("main", task("t", withItems=["a", "b", "c"]), parallelism=1)
     simulator = Simulator(workflow(main, retried), {"a)": [1, 1, 0]})
     simulator.finish()
@@ -183,10 +270,17 @@ def test_a_retry_keeps_its_place() -> None:
 
 def test_one_failing_item_ends_no_other() -> None:
     cells = [{"lr": str(i)} for i in range(4)]
-    done = simulate(plans.compiled(plans.grid(*cells, concurrency=2)), {"lr:1,riseml-sub:2).train": [1]})
-    each = [phases(done)[f"set.experiment({i}:lr:{i},riseml-sub:{i + 1})"] for i in range(4)]
+    done = simulate(
+        plans.compiled(plans.grid(*cells, concurrency=2)),
+        {"lr:1,riseml-sub:2).train": [1]},
+    )
+    each = [
+        phases(done)[f"set.experiment({i}:lr:{i},riseml-sub:{i + 1})"] for i in range(4)
+    ]
     assert each == [S, F, S, S]
-    assert phases(done)["set.experiment"] == phases(done)["set"] == phases(done)[""] == F
+    assert (
+        phases(done)["set.experiment"] == phases(done)["set"] == phases(done)[""] == F
+    )
 
 
 def test_a_killed_cell_that_has_not_started_is_skipped_with_the_reason() -> None:
@@ -196,16 +290,25 @@ def test_a_killed_cell_that_has_not_started_is_skipped_with_the_reason() -> None
     done = simulate(document, {}, [(0.5, killed)])
     node = by_name(done, "set.experiment(2:lr:2,riseml-sub:3)")
     assert (node["type"], node["phase"]) == ("Skipped", K)
-    assert node["message"] == "when ''3=2026-01-01T00:00:00Z' !~ '(^|,)(3|[*])='' evaluated false"
+    assert (
+        node["message"]
+        == "when ''3=2026-01-01T00:00:00Z' !~ '(^|,)(3|[*])='' evaluated false"
+    )
     assert phases(done)["set.experiment"] == S
 
 
 def test_killing_all_skips_what_waits_for_a_place_at_once() -> None:
-    document = plans.compiled(plans.grid(*({"lr": str(i)} for i in range(4)), concurrency=1))
+    document = plans.compiled(
+        plans.grid(*({"lr": str(i)} for i in range(4)), concurrency=1)
+    )
     simulator = Simulator(document, {})
     simulator._act(simulator.run.start(BEGINNING))
     simulator.apply(Annotated("riseml.io/killed", "*=2026-01-01T00:00:00Z"))
-    assert sorted(phases(simulator.result()).values()) == ["Pending", *["Running"] * 4, *[K] * 3]
+    assert sorted(phases(simulator.result()).values()) == [
+        "Pending",
+        *["Running"] * 4,
+        *[K] * 3,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -221,13 +324,21 @@ def test_killing_all_skips_what_waits_for_a_place_at_once() -> None:
 def test_items_that_are_no_maps(item: Any, name: str, value: str) -> None:
     main = dag("main", task("t", withItems=[item], arguments={"a": "{{item}}"}))
     done = simulate(workflow(main, job(inputs=["a"])))
-    assert by_name(done, name)["inputs"]["parameters"] == [{"name": "a", "value": value}]
+    assert by_name(done, name)["inputs"]["parameters"] == [
+        {"name": "a", "value": value}
+    ]
 
 
 def test_values_of_maps_come_as_json_writes_them() -> None:
-    main = dag("main", task("t", withItems=[{"b": 'a\\"\n', "a": 1}], arguments={"a": "{{item.b}}"}))
+    main = dag(
+        "main",
+        task("t", withItems=[{"b": 'a\\"\n', "a": 1}], arguments={"a": "{{item.b}}"}),
+    )
     done = simulate(workflow(main, job(inputs=["a"])))
-    assert by_name(done, 't(0:a:1,b:a\\\\\\"\\n)')["inputs"]["parameters"][0]["value"] == 'a\\\\\\"\\n'
+    assert (
+        by_name(done, 't(0:a:1,b:a\\\\\\"\\n)')["inputs"]["parameters"][0]["value"]
+        == 'a\\\\\\"\\n'
+    )
 
 
 def test_any_and_all_of_a_group() -> None:
@@ -238,8 +349,13 @@ def test_any_and_all_of_a_group() -> None:
         task("all", depends="g.AllFailed"),
         task("plain", depends="g"),
     )
-    assert phases(simulate(workflow(main, job()), {"g(1:b)": [1]})).items() >= {"any": S, "all": X, "plain": X}.items()
-    failed = phases(simulate(workflow(main, job()), {f"g({i}:{c})": [1] for i, c in enumerate(ABC)}))
+    assert (
+        phases(simulate(workflow(main, job()), {"g(1:b)": [1]})).items()
+        >= {"any": S, "all": X, "plain": X}.items()
+    )
+    failed = phases(
+        simulate(workflow(main, job()), {f"g({i}:{c})": [1] for i, c in enumerate(ABC)})
+    )
     assert failed.items() >= {"any": X, "all": S, "plain": X, "g": F}.items()
 
 
@@ -259,7 +375,13 @@ def test_tags_are_replaced_where_they_mean_something() -> None:
         "{{workflow.annotations.x/y}} {{workflow.parameters.p}} "
         "{{inputs.parameters.a}} {{node.name}} {{pod.name}} {{retries}} {{somebody.elses}} {{ {{inputs.parameters.a}}"
     )
-    template = job(inputs=["a"], container={"args": [text], "env": [{"name": "A", "value": "{{inputs.parameters.a}}"}]})
+    template = job(
+        inputs=["a"],
+        container={
+            "args": [text],
+            "env": [{"name": "A", "value": "{{inputs.parameters.a}}"}],
+        },
+    )
     document = workflow(
         dag("main", task("t", arguments={"a": "{{workflow.name}}!"})),
         template,
@@ -275,9 +397,18 @@ def test_tags_are_replaced_where_they_mean_something() -> None:
 
 
 def test_the_output_of_a_task_is_the_input_of_another() -> None:
-    inner = dag("inner", task("y", arguments={"a": "{{inputs.parameters.a}}"}), inputs=["a"])
+    inner = dag(
+        "inner", task("y", arguments={"a": "{{inputs.parameters.a}}"}), inputs=["a"]
+    )
     main = dag(
-        "main", task("x", "maker"), task("t", "inner", depends="x", arguments={"a": "{{tasks.x.outputs.parameters.r}}"})
+        "main",
+        task("x", "maker"),
+        task(
+            "t",
+            "inner",
+            depends="x",
+            arguments={"a": "{{tasks.x.outputs.parameters.r}}"},
+        ),
     )
     document = workflow(
         main,
@@ -291,9 +422,15 @@ def test_the_output_of_a_task_is_the_input_of_another() -> None:
 
 @pytest.mark.parametrize(
     ("ends", "phase", "value"),
-    [([End(outputs={"r": "said"})], S, "said"), ([End()], S, "usual"), ([End(2)], F, "usual")],
+    [
+        ([End(outputs={"r": "said"})], S, "said"),
+        ([End()], S, "usual"),
+        ([End(2)], F, "usual"),
+    ],
 )
-def test_outputs_are_read_also_of_a_job_that_failed(ends: list[End], phase: str, value: str) -> None:
+def test_outputs_are_read_also_of_a_job_that_failed(
+    ends: list[End], phase: str, value: str
+) -> None:
     document = workflow(dag("main", task("a")), job(outputs={"r": "usual"}))
     node = by_name(simulate(document, {".a": ends}), "a")
     assert node["phase"] == phase
@@ -303,18 +440,33 @@ def test_outputs_are_read_also_of_a_job_that_failed(ends: list[End], phase: str,
 
 
 def test_an_output_that_is_missing_is_an_error() -> None:
-    node = by_name(simulate(workflow(dag("main", task("a")), job(outputs={"r": None}))), "a")
-    assert (node["phase"], node["message"]) == (E, "wait: Error (exit code 64): open /r: no such file or directory")
+    node = by_name(
+        simulate(workflow(dag("main", task("a")), job(outputs={"r": None}))), "a"
+    )
+    assert (node["phase"], node["message"]) == (
+        E,
+        "wait: Error (exit code 64): open /r: no such file or directory",
+    )
 
 
 def test_a_skipped_task_gives_its_default_or_leaves_the_argument_out() -> None:
     maker = job("maker", outputs={"r": "default", "s": None})
     taker = job(inputs=["r"])
     taker["inputs"]["parameters"].append({"name": "s", "default": "own"})
-    given = {"r": "{{tasks.x.outputs.parameters.r}}", "s": "{{tasks.x.outputs.parameters.s}}"}
-    main = dag("main", task("x", "maker", when="1 == 2"), task("t", depends="x", arguments=given))
+    given = {
+        "r": "{{tasks.x.outputs.parameters.r}}",
+        "s": "{{tasks.x.outputs.parameters.s}}",
+    }
+    main = dag(
+        "main",
+        task("x", "maker", when="1 == 2"),
+        task("t", depends="x", arguments=given),
+    )
     (launch,) = launched(workflow(main, taker, maker))
-    assert launch.template["inputs"]["parameters"] == [{"name": "r", "value": "default"}, {"name": "s", "value": "own"}]
+    assert launch.template["inputs"]["parameters"] == [
+        {"name": "r", "value": "default"},
+        {"name": "s", "value": "own"},
+    ]
 
 
 def test_a_skipped_task_without_a_default_is_an_error_of_who_needs_it() -> None:
@@ -323,7 +475,9 @@ def test_a_skipped_task_without_a_default_is_an_error_of_who_needs_it() -> None:
         task("x", "maker", when="1 == 2"),
         task("t", depends="x", arguments={"a": "{{tasks.x.outputs.parameters.r}}"}),
     )
-    done = simulate(workflow(main, job(inputs=["a"]), job("maker", outputs={"r": None})))
+    done = simulate(
+        workflow(main, job(inputs=["a"]), job("maker", outputs={"r": None}))
+    )
     assert by_name(done, "t")["message"] == "inputs.parameters.a was not supplied"
 
 
@@ -331,9 +485,15 @@ def test_an_output_that_never_came_is_an_error_of_who_wants_it() -> None:
     main = dag(
         "main",
         task("x", "maker"),
-        task("t", depends="x.Errored", arguments={"a": "{{tasks.x.outputs.parameters.r}}"}),
+        task(
+            "t",
+            depends="x.Errored",
+            arguments={"a": "{{tasks.x.outputs.parameters.r}}"},
+        ),
     )
-    done = simulate(workflow(main, job(inputs=["a"]), job("maker", outputs={"r": None})))
+    done = simulate(
+        workflow(main, job(inputs=["a"]), job("maker", outputs={"r": None}))
+    )
     node = by_name(done, "t")
     assert (node["type"], node["phase"]) == ("Skipped", E)
     assert node["message"] == "failed to resolve {{tasks.x.outputs.parameters.r}}"
@@ -342,14 +502,27 @@ def test_an_output_that_never_came_is_an_error_of_who_wants_it() -> None:
 
 def test_a_group_whose_arguments_never_came_is_an_error() -> None:
     given = {"a": "{{tasks.x.outputs.parameters.r}} {{item}}"}
-    main = dag("main", task("x", "maker"), task("g", withItems=["p"], depends="x.Errored", arguments=given))
-    done = simulate(workflow(main, job(inputs=["a"]), job("maker", outputs={"r": None})))
-    assert by_name(done, "g")["message"] == "failed to resolve {{tasks.x.outputs.parameters.r}}"
+    main = dag(
+        "main",
+        task("x", "maker"),
+        task("g", withItems=["p"], depends="x.Errored", arguments=given),
+    )
+    done = simulate(
+        workflow(main, job(inputs=["a"]), job("maker", outputs={"r": None}))
+    )
+    assert (
+        by_name(done, "g")["message"]
+        == "failed to resolve {{tasks.x.outputs.parameters.r}}"
+    )
     assert phases(done) == {"": E, "x": E, "g": E}
 
 
 def test_a_task_knows_the_id_of_another() -> None:
-    main = dag("main", task("x"), task("t", "taker", depends="x", arguments={"a": "{{tasks.x.id}}"}))
+    main = dag(
+        "main",
+        task("x"),
+        task("t", "taker", depends="x", arguments={"a": "{{tasks.x.id}}"}),
+    )
     _, launch = launched(workflow(main, job(), job("taker", inputs=["a"])))
     assert launch.template["inputs"]["parameters"][0]["value"] == f"w-{_fnv1a('w.x')}"
 
@@ -365,15 +538,30 @@ def test_a_condition_sees_what_tasks_have_come_to() -> None:
     main = dag(
         "main",
         task("x"),
-        task("t", depends="x || x.Failed", when="{{tasks.x.status}} == Failed && {{tasks.x.exitCode}} > 2"),
+        task(
+            "t",
+            depends="x || x.Failed",
+            when="{{tasks.x.status}} == Failed && {{tasks.x.exitCode}} > 2",
+        ),
     )
     assert phases(simulate(workflow(main, job()), {".x": [3]}))["t"] == S
     assert phases(simulate(workflow(main, job()), {".x": [1]}))["t"] == K
 
 
 def test_raw_artifacts_and_volumes_are_filled() -> None:
-    template = job(inputs={"artifacts": [{"name": "d", "path": "/d", "raw": {"data": "FROM {{workflow.name}}"}}]})
-    volumes = [{"name": "v", "persistentVolumeClaim": {"claimName": "data-{{workflow.labels.l}}"}}]
+    template = job(
+        inputs={
+            "artifacts": [
+                {"name": "d", "path": "/d", "raw": {"data": "FROM {{workflow.name}}"}}
+            ]
+        }
+    )
+    volumes = [
+        {
+            "name": "v",
+            "persistentVolumeClaim": {"claimName": "data-{{workflow.labels.l}}"},
+        }
+    ]
     (launch,) = launched(workflow(dag("main", task("t")), template, volumes=volumes))
     assert launch.template["inputs"]["artifacts"][0]["raw"]["data"] == "FROM w"
     assert launch.volumes[0]["persistentVolumeClaim"]["claimName"] == "data-label"
@@ -381,7 +569,10 @@ def test_raw_artifacts_and_volumes_are_filled() -> None:
 
 def test_a_container_may_be_the_entrypoint() -> None:
     done = simulate(workflow(job()), {"w": [4]})
-    assert (done["status"]["phase"], done["status"]["message"]) == (F, "main: Error (exit code 4)")
+    assert (done["status"]["phase"], done["status"]["message"]) == (
+        F,
+        "main: Error (exit code 4)",
+    )
     assert list(done["status"]["nodes"]) == ["w"]
 
 
@@ -399,7 +590,9 @@ def test_progress_adds_up() -> None:
 
 
 def test_the_same_workflow_gives_the_same_document() -> None:
-    document = plans.compiled(plans.grid(*({"lr": str(i)} for i in range(5)), concurrency=2))
+    document = plans.compiled(
+        plans.grid(*({"lr": str(i)} for i in range(5)), concurrency=2)
+    )
     assert simulate(document) == simulate(document)
 
 
@@ -416,7 +609,13 @@ def test_events_about_unknown_pods_change_nothing() -> None:
     (launch,) = run.start(BEGINNING)
     assert isinstance(launch, StartPod)
     run.dirty.clear()
-    for event in (PodPending("x"), PodStarted("x"), PodEnded("x", 0), LockGranted("x"), LockGranted(launch.node)):
+    for event in (
+        PodPending("x"),
+        PodStarted("x"),
+        PodEnded("x", 0),
+        LockGranted("x"),
+        LockGranted(launch.node),
+    ):
         assert run.apply(event, BEGINNING) == []
     assert not run.dirty
     run.apply(PodEnded(launch.node, 0), BEGINNING)

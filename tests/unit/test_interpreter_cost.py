@@ -13,15 +13,27 @@ MEGABYTE = 1_000_000
 
 def finished(cells: int) -> WorkflowRun:
     """Run a set to its end, watching at each event how much the interpreter has in hand."""
-    values = ({"lr": f"{number}e-5", "momentum": "0.9", "batch-size": "32"} for number in range(cells))
+    values = (
+        {"lr": f"{number}e-5", "momentum": "0.9", "batch-size": "32"}
+        for number in range(cells)
+    )
     run = WorkflowRun(plans.compiled(plans.grid(*values, concurrency=2)), "uid")
-    waiting = [action.node for action in run.start(BEGINNING) if isinstance(action, StartPod)]
+    waiting = [
+        action.node for action in run.start(BEGINNING) if isinstance(action, StartPod)
+    ]
     now = BEGINNING
     while waiting:
         node = waiting.pop(0)
-        for event in (PodStarted(node), PodEnded(node, 0, outputs={"result": f'{{"accuracy": {now}}}'})):
+        for event in (
+            PodStarted(node),
+            PodEnded(node, 0, outputs={"result": f'{{"accuracy": {now}}}'}),
+        ):
             now += 1
-            waiting += [action.node for action in run.apply(event, now) if isinstance(action, StartPod)]
+            waiting += [
+                action.node
+                for action in run.apply(event, now)
+                if isinstance(action, StartPod)
+            ]
             assert len(run.dirty) <= 8
             assert len(run.frames) <= 6
             assert len(run.owners) <= 8
@@ -46,7 +58,11 @@ def test_finished_experiments_are_small() -> None:
 
 def test_a_restored_run_is_as_small() -> None:
     run = finished(200)
-    restored = WorkflowRun.restore(run.document, "uid", [Node.from_row(node.to_row()) for node in run.nodes.values()])
+    restored = WorkflowRun.restore(
+        run.document,
+        "uid",
+        [Node.from_row(node.to_row()) for node in run.nodes.values()],
+    )
     assert not restored.frames
     assert not restored.owners
     assert restored.ended

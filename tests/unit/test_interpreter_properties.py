@@ -6,7 +6,12 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from riseml.engines.local.interpreter.events import Annotated, DeletePods, Event, Shutdown
+from riseml.engines.local.interpreter.events import (
+    Annotated,
+    DeletePods,
+    Event,
+    Shutdown,
+)
 from riseml.engines.local.interpreter.node import COLUMNS, DAG, FINAL, POD, RETRY, Node
 from riseml.engines.local.interpreter.progress import DagFrame
 from riseml.engines.local.interpreter.validate import check
@@ -26,16 +31,30 @@ RESULTS = (
 TEMPLATES = ("job", "retried", "locked", "daemon", "inner", "again")
 JOBS = (
     job("job", metadata={"labels": {"x": "{{node.name}}"}}, outputs={"r": "usual"}),
-    job("retried", retryStrategy={"limit": 2, "retryPolicy": "Always", "backoff": {"duration": "3", "factor": 2}}),
+    job(
+        "retried",
+        retryStrategy={
+            "limit": 2,
+            "retryPolicy": "Always",
+            "backoff": {"duration": "3", "factor": 2},
+        },
+    ),
     job("locked", synchronization={"mutexes": [{"name": "m"}]}, pendingTimeout="20"),
     job("daemon", daemon=True, pendingTimeout="5"),
     dag(
         "inner",
         task("x"),
         task("d", "daemon"),
-        task("y", depends="x || x.Failed", when="{{tasks.x.outputs.parameters.r}} != no"),
+        task(
+            "y", depends="x || x.Failed", when="{{tasks.x.outputs.parameters.r}} != no"
+        ),
     ),
-    dag("again", task("x"), task("y", "inner", depends="x"), retryStrategy={"limit": 1, "retryPolicy": "Always"}),
+    dag(
+        "again",
+        task("x"),
+        task("y", "inner", depends="x"),
+        retryStrategy={"limit": 1, "retryPolicy": "Always"},
+    ),
 )
 
 
@@ -44,18 +63,36 @@ def tasks(draw: st.DrawFn) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for name in "abcdefg"[: draw(st.integers(1, 7))]:
         needs = (
-            draw(st.lists(st.sampled_from([each["name"] for each in found]), max_size=2, unique=True)) if found else []
+            draw(
+                st.lists(
+                    st.sampled_from([each["name"] for each in found]),
+                    max_size=2,
+                    unique=True,
+                )
+            )
+            if found
+            else []
         )
-        terms = [f"({need}{draw(st.sampled_from(RESULTS)).format(need)})" for need in needs]
+        terms = [
+            f"({need}{draw(st.sampled_from(RESULTS)).format(need)})" for need in needs
+        ]
         body = task(name, draw(st.sampled_from(TEMPLATES)))
         if terms:
             body["depends"] = draw(st.sampled_from([" && ", " || "])).join(terms)
         if body["template"] != "daemon" and draw(st.booleans()):
-            body["withItems"] = [str(number) for number in range(draw(st.integers(1, 5)))]
+            body["withItems"] = [
+                str(number) for number in range(draw(st.integers(1, 5)))
+            ]
             body["when"] = KILL
         elif draw(st.integers(0, 5)) == 0:
             body["when"] = draw(
-                st.sampled_from(["1 == 2", "'{{workflow.annotations.k}}' == ''", "{{workflow.name}} < 1"])
+                st.sampled_from(
+                    [
+                        "1 == 2",
+                        "'{{workflow.annotations.k}}' == ''",
+                        "{{workflow.name}} < 1",
+                    ]
+                )
             )
         found.append(body)
     return found
@@ -65,7 +102,9 @@ def tasks(draw: st.DrawFn) -> list[dict[str, Any]]:
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     body = draw(tasks())
     fields: dict[str, Any] = {"fail_fast": draw(st.sampled_from([None, True, False]))}
-    if not any(each["template"] == "daemon" for each in body):  # one would take a place for ever
+    if not any(
+        each["template"] == "daemon" for each in body
+    ):  # one would take a place for ever
         fields["parallelism"] = draw(st.sampled_from([None, 1, 2, 3]))
     return workflow(dag("main", *body, **fields), *JOBS, annotations={"k": ""})
 
@@ -75,7 +114,13 @@ EVENTS = st.lists(
     st.tuples(
         MOMENTS,
         st.sampled_from(
-            [Annotated("k", "1="), Annotated("k", "*="), Shutdown("Terminate"), DeletePods("x=w.a"), Annotated("k", "")]
+            [
+                Annotated("k", "1="),
+                Annotated("k", "*="),
+                Shutdown("Terminate"),
+                DeletePods("x=w.a"),
+                Annotated("k", ""),
+            ]
         ),
     ),
     max_size=3,
@@ -105,7 +150,12 @@ def script(seed: int) -> Any:
     return end
 
 
-def play(document: dict[str, Any], seed: int, at: list[tuple[float, Event]], restarts: frozenset[int]) -> Simulator:
+def play(
+    document: dict[str, Any],
+    seed: int,
+    at: list[tuple[float, Event]],
+    restarts: frozenset[int],
+) -> Simulator:
     simulator = Simulator(document, script(seed), at, restarts)
     simulator._act(simulator.run.start(simulator.now))
     observe(simulator)
@@ -119,10 +169,22 @@ def observe(simulator: Simulator) -> None:
     run = simulator.run
     for node in run.nodes.values():
         limit = run.template(node).parallelism if node.type == DAG else None
-        inside = [each for each in run.nodes.values() if each.boundary == node.id and not each.hooked]
-        pods = [each for each in inside if each.type in (POD, DAG) and each.phase in ("Pending", "Running")]
+        inside = [
+            each
+            for each in run.nodes.values()
+            if each.boundary == node.id and not each.hooked
+        ]
+        pods = [
+            each
+            for each in inside
+            if each.type in (POD, DAG) and each.phase in ("Pending", "Running")
+        ]
         places = [
-            each for each in inside if each.type in (POD, DAG, RETRY) and not each.retried and each.phase not in FINAL
+            each
+            for each in inside
+            if each.type in (POD, DAG, RETRY)
+            and not each.retried
+            and each.phase not in FINAL
         ]
         assert limit is None or len(pods) <= limit
         if isinstance(frame := run.frames.get(node.id), DagFrame):
@@ -144,10 +206,22 @@ def finished(simulator: Simulator) -> None:
     assert all(node.finished_at is not None for node in run.nodes.values())
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(documents(), st.integers(0, 99), EVENTS, st.frozensets(st.integers(0, 60), max_size=6))
+@settings(
+    max_examples=120,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+@given(
+    documents(),
+    st.integers(0, 99),
+    EVENTS,
+    st.frozensets(st.integers(0, 60), max_size=6),
+)
 def test_any_workflow_ends_and_restarts_change_nothing(
-    document: dict[str, Any], seed: int, at: list[tuple[float, Event]], restarts: frozenset[int]
+    document: dict[str, Any],
+    seed: int,
+    at: list[tuple[float, Event]],
+    restarts: frozenset[int],
 ) -> None:
     check(document)
     alone = play(document, seed, at, frozenset())
@@ -155,27 +229,52 @@ def test_any_workflow_ends_and_restarts_change_nothing(
     again = play(document, seed, at, restarts)
     finished(again)
     assert again.result()["status"] == alone.result()["status"]
-    assert [launch.name for launch in again.launched] == [launch.name for launch in alone.launched]
+    assert [launch.name for launch in again.launched] == [
+        launch.name for launch in alone.launched
+    ]
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(1, 5), st.integers(0, 99), EVENTS, st.frozensets(st.integers(0, 20), max_size=4))
-def test_any_gang_ends_together(size: int, seed: int, at: list[tuple[float, Event]], restarts: frozenset[int]) -> None:
+@given(
+    st.integers(1, 5),
+    st.integers(0, 99),
+    EVENTS,
+    st.frozensets(st.integers(0, 20), max_size=4),
+)
+def test_any_gang_ends_together(
+    size: int, seed: int, at: list[tuple[float, Event]], restarts: frozenset[int]
+) -> None:
     ps = job("ps", daemon=True, metadata={"labels": {"gang": "1"}})
     document = gang("ps", *(f"worker-{number}" for number in range(1, size + 1)), ps=ps)
     document["metadata"]["annotations"]["k"] = ""
     simulator = play(document, seed, at, restarts)
     finished(simulator)
-    workers = [node for node in simulator.run.nodes.values() if node.template.startswith("worker") and not node.hooked]
+    workers = [
+        node
+        for node in simulator.run.nodes.values()
+        if node.template.startswith("worker") and not node.hooked
+    ]
     assert len(workers) == size
     failed = [node for node in workers if node.phase != "Succeeded"]
-    assert not failed or simulator.run.root is None or simulator.run.root.phase != "Succeeded"
-    assert simulator.result()["status"] == play(document, seed, at, frozenset()).result()["status"]
+    assert (
+        not failed
+        or simulator.run.root is None
+        or simulator.run.root.phase != "Succeeded"
+    )
+    assert (
+        simulator.result()["status"]
+        == play(document, seed, at, frozenset()).result()["status"]
+    )
 
 
 def test_rows_keep_everything() -> None:
     simulator = play(
-        workflow(dag("main", task("a", "retried"), task("b", "locked")), *JOBS, deletion()), 3, [], frozenset()
+        workflow(
+            dag("main", task("a", "retried"), task("b", "locked")), *JOBS, deletion()
+        ),
+        3,
+        [],
+        frozenset(),
     )
     for node in simulator.run.nodes.values():
         row = node.to_row()

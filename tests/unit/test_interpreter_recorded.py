@@ -17,7 +17,16 @@ from tests.unit.test_recordings import NOT_LOCAL
 
 ALL = sorted((Path(__file__).parents[1] / "fixtures" / "argo").glob("*.json"))
 RECORDINGS = [path for path in ALL if path.stem not in NOT_LOCAL]
-EDGES = ("id", "name", "displayName", "type", "templateName", "templateScope", "boundaryID", "inputs")
+EDGES = (
+    "id",
+    "name",
+    "displayName",
+    "type",
+    "templateName",
+    "templateScope",
+    "boundaryID",
+    "inputs",
+)
 
 
 def recorded(path: Path) -> dict[str, Any]:
@@ -34,7 +43,9 @@ def let_go(document: dict[str, Any]) -> set[str]:
 
     The local engine calls them Succeeded, however late they end.
     """
-    daemons = {each["name"] for each in document["spec"]["templates"] if each.get("daemon")}
+    daemons = {
+        each["name"] for each in document["spec"]["templates"] if each.get("daemon")
+    }
     nodes = document["status"]["nodes"]
     return {
         key
@@ -49,22 +60,35 @@ def script(document: dict[str, Any]) -> Callable[[Job], End]:
     """Let every pod end as the recorded one did, and when."""
     start = seconds(document["status"]["startedAt"])
     ended_late = let_go(document)
-    pods = {node["name"]: node for node in document["status"]["nodes"].values() if node["type"] == "Pod"}
+    pods = {
+        node["name"]: node
+        for node in document["status"]["nodes"].values()
+        if node["type"] == "Pod"
+    }
 
     def end(job: Job) -> End:
         node = pods[job.name]
         message, code = node.get("message", ""), node.get("outputs", {}).get("exitCode")
-        if (message.startswith("workflow shutdown") and code is None) or message == "timeout":
+        if (
+            message.startswith("workflow shutdown") and code is None
+        ) or message == "timeout":
             return End(pending=1_000)
         if node["id"] in ended_late:
             return FOREVER
-        if job.template.get("daemon") and (node["phase"] == "Succeeded" or document["spec"].get("shutdown")):
+        if job.template.get("daemon") and (
+            node["phase"] == "Succeeded" or document["spec"].get("shutdown")
+        ):
             return FOREVER
-        usual = message in ("", f"main: Error (exit code {code})") or message.startswith("workflow shutdown")
+        usual = message in (
+            "",
+            f"main: Error (exit code {code})",
+        ) or message.startswith("workflow shutdown")
         return End(
             None if code is None else int(code),
             stopped=None if code is None else int(code),
-            after=max(0.5, seconds(node["finishedAt"]) + 0.9 - start - job.at),  # recorded times are whole seconds
+            after=max(
+                0.5, seconds(node["finishedAt"]) + 0.9 - start - job.at
+            ),  # recorded times are whole seconds
             outputs={
                 each["name"]: each["value"]  # a build that failed has written none
                 for each in node.get("outputs", {}).get("parameters", ())
@@ -82,26 +106,43 @@ def events(document: dict[str, Any]) -> list[tuple[float, Event]]:
     start = seconds(document["status"]["startedAt"])
     found: list[tuple[float, Event]] = []
     told = ""
-    for entry in filter(None, document["metadata"]["annotations"].get(labels.KILLED, "").split(",")):
+    for entry in filter(
+        None, document["metadata"]["annotations"].get(labels.KILLED, "").split(",")
+    ):
         what, _, time = entry.partition("=")
         told = f"{told},{entry}" if told else entry
         moment = seconds(time) - start
         found.append((moment, Annotated(labels.KILLED, told)))
         if what == "*":
-            found.append((moment, Shutdown(document["spec"].get("shutdown") or "Terminate")))
+            found.append(
+                (moment, Shutdown(document["spec"].get("shutdown") or "Terminate"))
+            )
     return found
 
 
 def played(recording: dict[str, Any]) -> dict[str, Any]:
     document = recording["document"]
     happened = events(document)
-    early = [event.value for moment, event in happened if moment < 0 and isinstance(event, Annotated)]
+    early = [
+        event.value
+        for moment, event in happened
+        if moment < 0 and isinstance(event, Annotated)
+    ]
     fresh = {key: value for key, value in document.items() if key != "status"}
-    annotations = {**document["metadata"]["annotations"], labels.KILLED: "".join(early[-1:])}
+    annotations = {
+        **document["metadata"]["annotations"],
+        labels.KILLED: "".join(early[-1:]),
+    }
     fresh["metadata"] = {**document["metadata"], "annotations": annotations}
-    fresh["spec"] = {key: value for key, value in document["spec"].items() if key != "shutdown"}
+    fresh["spec"] = {
+        key: value for key, value in document["spec"].items() if key != "shutdown"
+    }
     check(fresh)
-    return simulate(fresh, script(document), [(moment, event) for moment, event in happened if moment >= 0])
+    return simulate(
+        fresh,
+        script(document),
+        [(moment, event) for moment, event in happened if moment >= 0],
+    )
 
 
 @pytest.fixture(params=RECORDINGS, ids=lambda path: path.stem)
@@ -118,7 +159,11 @@ def test_phases(recording: dict[str, Any]) -> None:
     }
     document = recording["document"]
     for key in let_go(document):
-        del agreed[document["status"]["nodes"][key]["name"].removeprefix(f"{document['metadata']['name']}.")]
+        del agreed[
+            document["status"]["nodes"][key]["name"].removeprefix(
+                f"{document['metadata']['name']}."
+            )
+        ]
     assert phases(played(recording)).items() >= agreed.items()
 
 
@@ -128,10 +173,14 @@ def test_nodes(recording: dict[str, Any]) -> None:
     got = played(recording)["status"]["nodes"]
     assert got.keys() == wanted.keys()
     for key, node in wanted.items():
-        assert {name: got[key].get(name) for name in EDGES} == {name: node.get(name) for name in EDGES}
+        assert {name: got[key].get(name) for name in EDGES} == {
+            name: node.get(name) for name in EDGES
+        }
         assert set(got[key].get("children", ())) == set(node.get("children", ()))
         if key not in let_go(recording["document"]):
-            assert got[key].get("outputs", {}).get("exitCode") == node.get("outputs", {}).get("exitCode")
+            assert got[key].get("outputs", {}).get("exitCode") == node.get(
+                "outputs", {}
+            ).get("exitCode")
 
 
 def test_messages(recording: dict[str, Any]) -> None:
@@ -147,6 +196,8 @@ def test_messages(recording: dict[str, Any]) -> None:
 
 
 def test_what_argo_refuses_is_refused() -> None:
-    document = recorded(next(path for path in ALL if path.stem == "refused"))["document"]
+    document = recorded(next(path for path in ALL if path.stem == "refused"))[
+        "document"
+    ]
     with pytest.raises(UnsupportedError, match="there is no template 'nothing'"):
         check({key: value for key, value in document.items() if key != "status"})

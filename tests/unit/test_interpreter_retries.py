@@ -24,13 +24,42 @@ def one(codes: list[int | End], **strategy: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("strategy", "codes", "attempts", "phase", "message"),
     [
-        pytest.param({"limit": "2"}, [1, 1, 0], [F, F, S], S, None, id="the third succeeds"),
-        pytest.param({"limit": 1}, [1, 2, 0], [F, F], F, "No more retries left", id="a limit"),
-        pytest.param({"limit": "0"}, [1], [F], F, "No more retries left", id="no retries"),
-        pytest.param({"limit": 2, "retryPolicy": "OnError"}, [1], [F], F, "main: Error (exit code 1)", id="OnError"),
-        pytest.param({"limit": 2, "retryPolicy": "OnError"}, [LOST], [E, S], S, None, id="an error"),
-        pytest.param({"limit": 2, "retryPolicy": "OnFailure"}, [LOST], [E], E, "machine restarted", id="OnFailure"),
-        pytest.param({"limit": 2}, [LOST], [E], E, "machine restarted", id="OnFailure is usual"),
+        pytest.param(
+            {"limit": "2"}, [1, 1, 0], [F, F, S], S, None, id="the third succeeds"
+        ),
+        pytest.param(
+            {"limit": 1}, [1, 2, 0], [F, F], F, "No more retries left", id="a limit"
+        ),
+        pytest.param(
+            {"limit": "0"}, [1], [F], F, "No more retries left", id="no retries"
+        ),
+        pytest.param(
+            {"limit": 2, "retryPolicy": "OnError"},
+            [1],
+            [F],
+            F,
+            "main: Error (exit code 1)",
+            id="OnError",
+        ),
+        pytest.param(
+            {"limit": 2, "retryPolicy": "OnError"},
+            [LOST],
+            [E, S],
+            S,
+            None,
+            id="an error",
+        ),
+        pytest.param(
+            {"limit": 2, "retryPolicy": "OnFailure"},
+            [LOST],
+            [E],
+            E,
+            "machine restarted",
+            id="OnFailure",
+        ),
+        pytest.param(
+            {"limit": 2}, [LOST], [E], E, "machine restarted", id="OnFailure is usual"
+        ),
         pytest.param(
             {"limit": 2, "expression": "lastRetry.status == 'Error'"},
             [LOST, LOST],
@@ -48,18 +77,32 @@ def one(codes: list[int | End], **strategy: Any) -> dict[str, Any]:
             id="an expression",
         ),
         pytest.param(
-            {"limit": 9, "expression": "lastRetry.exitCode == '-1' && lastRetry.message matches 'restarted'"},
+            {
+                "limit": 9,
+                "expression": "lastRetry.exitCode == '-1' && lastRetry.message matches 'restarted'",
+            },
             [LOST, 1],
             [E, F],
             F,
             "retryStrategy.expression evaluated to false",
             id="a message",
         ),
-        pytest.param({"expression": "asInt(retries) < 4"}, [1] * 9, [F] * 5, F, None, id="without a limit"),
+        pytest.param(
+            {"expression": "asInt(retries) < 4"},
+            [1] * 9,
+            [F] * 5,
+            F,
+            None,
+            id="without a limit",
+        ),
     ],
 )
 def test_attempts(
-    strategy: dict[str, Any], codes: list[int | End], attempts: list[str], phase: str, message: str | None
+    strategy: dict[str, Any],
+    codes: list[int | End],
+    attempts: list[str],
+    phase: str,
+    message: str | None,
 ) -> None:
     done = one(codes, **strategy)
     assert [phases(done)[f"a({number})"] for number in range(len(attempts))] == attempts
@@ -72,7 +115,9 @@ def test_attempts(
 
 
 def test_the_group_shows_what_its_last_attempt_left() -> None:
-    document = workflow(dag("main", task("a")), job(retryStrategy={"limit": 1}, outputs={"r": "x"}))
+    document = workflow(
+        dag("main", task("a")), job(retryStrategy={"limit": 1}, outputs={"r": "x"})
+    )
     done = simulate(document, {".a": [5, End(outputs={"r": "y"})]})
     assert by_name(done, "a")["outputs"]["exitCode"] == "0"
     assert by_name(done, "a")["outputs"]["parameters"][0]["value"] == "y"
@@ -82,17 +127,26 @@ def test_the_group_shows_what_its_last_attempt_left() -> None:
 
 def test_an_attempt_knows_its_number() -> None:
     text = "{{retries}} {{lastRetry.exitCode}} {{lastRetry.status}} {{pod.name}}"
-    document = workflow(dag("main", task("a")), job(retryStrategy={"limit": 1}, container={"args": [text]}))
+    document = workflow(
+        dag("main", task("a")),
+        job(retryStrategy={"limit": 1}, container={"args": [text]}),
+    )
     simulator = Simulator(document, {".a": [7]})
     simulator.finish()
-    first, second = (launch.template["container"]["args"][0].rpartition(" ")[0] for launch in simulator.launched)
+    first, second = (
+        launch.template["container"]["args"][0].rpartition(" ")[0]
+        for launch in simulator.launched
+    )
     assert (first, second) == ("0 0 ", "1 7 Failed")
     assert len({launch.name for launch in simulator.launched}) == 2
 
 
 def test_backoff_waits_longer_each_time() -> None:
     strategy = {"limit": 3, "backoff": {"duration": "10s", "factor": 2, "cap": "30"}}
-    simulator = Simulator(workflow(dag("main", task("a")), job(retryStrategy=strategy)), {".a": [1, 1, 1, 1]})
+    simulator = Simulator(
+        workflow(dag("main", task("a")), job(retryStrategy=strategy)),
+        {".a": [1, 1, 1, 1]},
+    )
     messages = []
     simulator._act(simulator.run.start(simulator.now))
     while simulator.step():
@@ -107,12 +161,19 @@ def test_backoff_waits_longer_each_time() -> None:
         "No more retries left",
     ]
     starts = [node.started_at for node in simulator.run.nodes.values() if node.retried]
-    assert [round(b - a, 2) for a, b in itertools.pairwise(starts)] == [11.25, 21.25, 31.25]
+    assert [round(b - a, 2) for a, b in itertools.pairwise(starts)] == [
+        11.25,
+        21.25,
+        31.25,
+    ]
 
 
 @pytest.mark.parametrize(
     ("limit", "message"),
-    [("5", "Backoff would exceed max duration limit"), ("1", "Max duration limit exceeded")],
+    [
+        ("5", "Backoff would exceed max duration limit"),
+        ("1", "Max duration limit exceeded"),
+    ],
 )
 def test_backoff_has_an_end(limit: str, message: str) -> None:
     done = one([1, 1, 1], limit=5, backoff={"duration": "4", "maxDuration": limit})
@@ -131,15 +192,22 @@ def test_attempts_of_a_whole_experiment() -> None:
     assert phases(done) == {
         "": S, "a": S, "a(0)": F, "a(0).x": S, "a(0).y": F, "a(1)": S, "a(1).x": S, "a(1).y": S,
     }  # fmt: skip
-    assert by_name(done, "a(1).x")["inputs"]["parameters"] == [{"name": "n", "value": "1"}]
+    assert by_name(done, "a(1).x")["inputs"]["parameters"] == [
+        {"name": "n", "value": "1"}
+    ]
     assert by_name(done, "a(1)")["type"] == "DAG"
 
 
 def test_what_was_killed_is_not_tried_again() -> None:
     expression = "!('{{workflow.annotations.k}}' matches '(^|,)({{inputs.parameters.sub}}|[*])=')"
-    template = job(inputs=["sub"], retryStrategy={"limit": 3, "retryPolicy": "Always", "expression": expression})
+    template = job(
+        inputs=["sub"],
+        retryStrategy={"limit": 3, "retryPolicy": "Always", "expression": expression},
+    )
     document = workflow(
-        dag("main", task("a", arguments={"sub": "1"}), task("b", arguments={"sub": "2"})),
+        dag(
+            "main", task("a", arguments={"sub": "1"}), task("b", arguments={"sub": "2"})
+        ),
         template,
         annotations={"k": "2=x"},
     )
@@ -148,7 +216,10 @@ def test_what_was_killed_is_not_tried_again() -> None:
 
 
 def test_no_attempt_follows_a_shutdown() -> None:
-    document = workflow(dag("main", task("a")), job(retryStrategy={"limit": 3, "backoff": {"duration": "100"}}))
+    document = workflow(
+        dag("main", task("a")),
+        job(retryStrategy={"limit": 3, "backoff": {"duration": "100"}}),
+    )
     for moment in (0.5, 20.0):
         done = simulate(document, {".a": [1]}, [(moment, Shutdown("Terminate"))])
         assert phases(done) == {"": F, "a": F, "a(0)": F}
@@ -158,7 +229,9 @@ def test_no_attempt_follows_a_shutdown() -> None:
 def test_an_expression_that_cannot_be_evaluated_is_an_error() -> None:
     done = one([1], limit=1, expression="asInt(lastRetry.message) == 1")
     assert (phases(done)["a"], phases(done)[""]) == (E, E)
-    assert "asInt cannot take 'main: Error (exit code 1)'" in by_name(done, "a")["message"]
+    assert (
+        "asInt cannot take 'main: Error (exit code 1)'" in by_name(done, "a")["message"]
+    )
 
 
 def test_the_compilers_own_rules_can_be_read() -> None:
@@ -166,14 +239,21 @@ def test_the_compilers_own_rules_can_be_read() -> None:
     done = simulate(document, {".train": [137, 1]})
     name = "set.experiment(0:riseml-sub:1).train"
     assert [phases(done)[f"{name}{part}"] for part in ("", "(0)", "(1)")] == [F, F, F]
-    assert by_name(done, name)["message"] == "retryStrategy.expression evaluated to false"
+    assert (
+        by_name(done, name)["message"] == "retryStrategy.expression evaluated to false"
+    )
 
 
 def test_arguments_reach_every_attempt() -> None:
-    document = workflow(dag("main", task("a", arguments={"p": "v"})), job(inputs=["p"], retryStrategy={"limit": 1}))
+    document = workflow(
+        dag("main", task("a", arguments={"p": "v"})),
+        job(inputs=["p"], retryStrategy={"limit": 1}),
+    )
     simulator = Simulator(document, {".a": [1]})
     simulator.finish()
-    assert [launch.template["inputs"] for launch in simulator.launched] == [arguments({"p": "v"})] * 2
+    assert [launch.template["inputs"] for launch in simulator.launched] == [
+        arguments({"p": "v"})
+    ] * 2
 
 
 @pytest.mark.parametrize(

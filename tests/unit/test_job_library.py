@@ -76,25 +76,41 @@ def _lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
 
 
-def test_results_join_those_of_earlier_calls(library: ModuleType, results: Path) -> None:
+def test_results_join_those_of_earlier_calls(
+    library: ModuleType, results: Path
+) -> None:
     library.report_result(accuracy=0.5, loss=2)
     library.report_result(loss=1)
-    assert _lines(results) == [{"accuracy": 0.5, "loss": 2}, {"accuracy": 0.5, "loss": 1}]
+    assert _lines(results) == [
+        {"accuracy": 0.5, "loss": 2},
+        {"accuracy": 0.5, "loss": 1},
+    ]
 
 
-def test_results_join_those_of_other_processes(library: ModuleType, results: Path) -> None:
+def test_results_join_those_of_other_processes(
+    library: ModuleType, results: Path
+) -> None:
     results.parent.mkdir(parents=True)
-    results.write_text('{"loss": 9, "accuracy": 0.1}\n{"from": "another one", "loss": 3}\n\n')
+    results.write_text(
+        '{"loss": 9, "accuracy": 0.1}\n{"from": "another one", "loss": 3}\n\n'
+    )
     library.report_result(loss=1)
-    assert json.loads(results.read_text().splitlines()[-1]) == {"from": "another one", "loss": 1}
+    assert json.loads(results.read_text().splitlines()[-1]) == {
+        "from": "another one",
+        "loss": 1,
+    }
 
 
 @pytest.mark.parametrize("before", ["no json\n", "[1]\n", "\xff\n", '{"torn": ', ""])
-def test_what_others_wrote_wrongly_does_no_harm(library: ModuleType, results: Path, before: str) -> None:
+def test_what_others_wrote_wrongly_does_no_harm(
+    library: ModuleType, results: Path, before: str
+) -> None:
     results.parent.mkdir(parents=True)
     results.write_bytes(before.encode("latin-1"))
     library.report_result(loss=1)
-    assert json.loads(results.read_bytes().decode("latin-1").splitlines()[-1]) == {"loss": 1}
+    assert json.loads(results.read_bytes().decode("latin-1").splitlines()[-1]) == {
+        "loss": 1
+    }
 
 
 @pytest.mark.parametrize(
@@ -121,13 +137,19 @@ def test_what_others_wrote_wrongly_does_no_harm(library: ModuleType, results: Pa
         (Path("/a"), "/a"),
     ],
 )
-def test_values_become_what_json_can_say(library: ModuleType, results: Path, value: Any, plain: Any) -> None:
+def test_values_become_what_json_can_say(
+    library: ModuleType, results: Path, value: Any, plain: Any
+) -> None:
     library.report_result(value=value)
     text = results.read_text()
-    assert json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON")) == {"value": plain}
+    assert json.loads(
+        text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON")
+    ) == {"value": plain}
 
 
-def test_numpy_and_its_like_are_plain_numbers(library: ModuleType, results: Path) -> None:
+def test_numpy_and_its_like_are_plain_numbers(
+    library: ModuleType, results: Path
+) -> None:
     class Scalar:
         """As numpy, torch and their like make them: no number, but it says which one it is."""
 
@@ -148,7 +170,9 @@ def test_numpy_and_its_like_are_plain_numbers(library: ModuleType, results: Path
     assert _lines(results) == [{"a": 0.5, "b": 3, "c": [1, 2], "d": True}]
 
 
-def test_outside_of_a_job_there_is_a_note(library: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+def test_outside_of_a_job_there_is_a_note(
+    library: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
     library.report_result(loss=1, accuracy=0.5)
     library.report_progress(3, 10)
     out, err = capsys.readouterr()
@@ -160,7 +184,9 @@ def test_outside_of_a_job_there_is_a_note(library: ModuleType, capsys: pytest.Ca
     assert library.experiment_id() is None
 
 
-def test_nothing_raises(library: ModuleType, results: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nothing_raises(
+    library: ModuleType, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     endless: list[Any] = []
     endless.append(endless)
     library.report_result(loss=endless)
@@ -173,10 +199,18 @@ def test_nothing_raises(library: ModuleType, results: Path, capsys: pytest.Captu
     assert capsys.readouterr().err.count("could not be reported") == 4
 
 
-def test_progress(library: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress(
+    library: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "progress"
     monkeypatch.setenv("ARGO_PROGRESS_FILE", str(path))
-    for done, total, written in ((3, 10, "3/10"), (0, 0, "0/1"), (12, 10, "10/10"), (-1, 5, "0/5"), (2.9, 4.0, "2/4")):
+    for done, total, written in (
+        (3, 10, "3/10"),
+        (0, 0, "0/1"),
+        (12, 10, "10/10"),
+        (-1, 5, "0/5"),
+        (2.9, 4.0, "2/4"),
+    ):
         library.report_progress(done, total)
         assert path.read_text() == written + "\n"
 
@@ -193,11 +227,14 @@ def test_the_experiment_is_known(library: ModuleType, results: Path) -> None:
 
 
 def test_jobs_that_share_the_file_do_not_tear_each_others_lines(results: Path) -> None:
-    code = (
-        "import riseml\nfor i in range(50): riseml.report_result(**{'name-%d' % __import__('os').getpid(): 'x' * 500})"
+    report = (
+        "riseml.report_result(**{'name-%d' % __import__('os').getpid(): 'x' * 500})"
     )
+    code = f"import riseml\nfor i in range(50): {report}"
     env = {**os.environ, "PYTHONPATH": str(PATH.parent)}
-    processes = [subprocess.Popen([sys.executable, "-c", code], env=env) for _ in range(4)]
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], env=env) for _ in range(4)
+    ]
     assert [process.wait(60) for process in processes] == [0] * 4
     lines = _lines(results)
     assert len(lines) == 200
@@ -215,7 +252,9 @@ def test_the_installed_package_offers_the_same(results: Path) -> None:
 
 def test_importing_the_package_loads_nothing_else() -> None:
     code = "import sys; before = set(sys.modules); import riseml; print(*sorted(set(sys.modules) - before))"
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    said = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
     assert said.split() == ["riseml"]
 
 
@@ -223,9 +262,21 @@ def test_the_file_is_python_2_as_well() -> None:
     tree = ast.parse(PATH.read_text("utf-8"), feature_version=(3, 4))
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
-            new = [node.args.kwonlyargs, node.args.posonlyargs, node.returns, *(a.annotation for a in node.args.args)]
+            new = [
+                node.args.kwonlyargs,
+                node.args.posonlyargs,
+                node.returns,
+                *(a.annotation for a in node.args.args),
+            ]
             assert not any(new)
-        assert not isinstance(node, ast.JoinedStr | ast.AnnAssign | ast.Starred | ast.Nonlocal | ast.AsyncFunctionDef)
+        assert not isinstance(
+            node,
+            ast.JoinedStr
+            | ast.AnnAssign
+            | ast.Starred
+            | ast.Nonlocal
+            | ast.AsyncFunctionDef,
+        )
         if isinstance(node, ast.Raise):
             assert node.cause is None
     assert PATH.read_bytes().isascii()

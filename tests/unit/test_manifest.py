@@ -17,7 +17,19 @@ AMBIGUOUS = [
     "&a", "*a", "@a", "`a", "%a", "|", ">", "{a}", "[a]", "{{lr}}", "'a'", '"a"', "a'b", " a", "a ", "a:", ":a",
     "---", "...", "?", "? a", "-", "500m", "4Gi", "1h", "0", "00", "1e1000", "infinity", "t", "F",
 ]  # fmt: skip
-BLOCKS = ["a\nb\n", "a\nb", "a\n\n\nb\n\n", "\na", "  a\n b", "a \nb", "\ta\n", "#a\nb", "a:\n- b", "---\n...\n", "\n"]
+BLOCKS = [
+    "a\nb\n",
+    "a\nb",
+    "a\n\n\nb\n\n",
+    "\na",
+    "  a\n b",
+    "a \nb",
+    "\ta\n",
+    "#a\nb",
+    "a:\n- b",
+    "---\n...\n",
+    "\n",
+]
 ODD = [
     "\r",
     "a\r\nb",
@@ -46,18 +58,32 @@ def test_what_could_be_read_as_something_else_is_quoted(text: str) -> None:
     assert manifest.to_yaml([text]) == f"- '{doubled}'\n"
 
 
-@pytest.mark.parametrize("text", ["python fit.py --lr 0.1", "/code", "riseml.io/killed", "a=b,c", "alpine/git:latest"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "python fit.py --lr 0.1",
+        "/code",
+        "riseml.io/killed",
+        "a=b,c",
+        "alpine/git:latest",
+    ],
+)
 def test_plain_words_are_plain(text: str) -> None:
     assert manifest.to_yaml({text: text}) == f"{text}: {text}\n"
     assert manifest.scalar(text) == text
 
 
 def test_scripts_are_blocks() -> None:
-    assert manifest.to_yaml({"args": ["set -e\n  echo 'a'\n"]}) == "args:\n- |\n  set -e\n    echo 'a'\n"
+    assert (
+        manifest.to_yaml({"args": ["set -e\n  echo 'a'\n"]})
+        == "args:\n- |\n  set -e\n    echo 'a'\n"
+    )
 
 
 def test_names_come_first_and_lists_last() -> None:
-    text = manifest.to_yaml({"b": [1], "a": {"z": 1, "name": "me"}, "c": 1, "kind": "Workflow"})
+    text = manifest.to_yaml(
+        {"b": [1], "a": {"z": 1, "name": "me"}, "c": 1, "kind": "Workflow"}
+    )
     assert text == "kind: Workflow\nc: 1\nb:\n- 1\na:\n  name: me\n  z: 1\n"
 
 

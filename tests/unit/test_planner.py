@@ -36,7 +36,11 @@ def test_everything() -> None:
         image="python:3.12",
         jobs=(
             Job(
-                "train", ("prepare", "fit {{lr}} {{depth}}"), Resources(Decimal(2), 4 * 2**30, 1), 1, {"MODE": "{{lr}}"}
+                "train",
+                ("prepare", "fit {{lr}} {{depth}}"),
+                Resources(Decimal(2), 4 * 2**30, 1),
+                1,
+                {"MODE": "{{lr}}"},
             ),
         ),
         experiments=(
@@ -56,16 +60,26 @@ def test_everything() -> None:
     )
 
 
-@pytest.mark.parametrize("parameters", ["", "parameters: {}", "parameters:", "parameters: []"])
+@pytest.mark.parametrize(
+    "parameters", ["", "parameters: {}", "parameters:", "parameters: []"]
+)
 def test_a_single_experiment(parameters: str) -> None:
-    found = plan(load_text(f"project: ab\ntrain:\n  image: x\n  resources: {{}}\n  run: y\n  {parameters}\n"))
+    found = plan(
+        load_text(
+            f"project: ab\ntrain:\n  image: x\n  resources: {{}}\n  run: y\n  {parameters}\n"
+        )
+    )
     assert found.experiments == (Experiment(1, {}),)
     assert not found.is_set
     assert not found.tensorboard
 
 
 def test_one_value_makes_a_set() -> None:
-    found = plan(load_text("project: ab\ntrain: {image: x, resources: {}, run: 'y {{a}}', parameters: {a: 1}}\n"))
+    found = plan(
+        load_text(
+            "project: ab\ntrain: {image: x, resources: {}, run: 'y {{a}}', parameters: {a: 1}}\n"
+        )
+    )
     assert found.is_set
     assert found.experiments == (Experiment(1, {"a": "1"}),)
 
@@ -90,7 +104,11 @@ def test_nothing_to_train() -> None:
     ],
 )
 def test_one_process_of_any_framework(framework: str, tensorboard: bool) -> None:
-    found = plan(load_text(f"project: ab\ntrain: {{image: x, resources: {{}}, run: y, {framework}}}\n"))
+    found = plan(
+        load_text(
+            f"project: ab\ntrain: {{image: x, resources: {{}}, run: y, {framework}}}\n"
+        )
+    )
     assert [(job.type, job.count) for job in found.jobs] == [("train", 1)]
     assert found.tensorboard == tensorboard
     assert found.framework == framework.partition(",")[0].removeprefix("framework: ")
@@ -105,7 +123,10 @@ def jobs(train: str) -> dict[str, Job]:
 def test_tensorflow_is_a_master_workers_and_parameter_servers() -> None:
     told = "distributed: {worker: 3, ps: {count: 2, resources: {cpus: 1}}, master: {resources: {cpus: 4}}}"
     found = jobs(f"framework: tensorflow, tensorflow: {{version: 2.16.1, {told}}}")
-    assert [(job.type, job.count, int(job.resources.cpus), job.daemon) for job in found.values()] == [
+    assert [
+        (job.type, job.count, int(job.resources.cpus), job.daemon)
+        for job in found.values()
+    ] == [
         ("master", 1, 4, False),
         ("worker", 2, 2, False),
         ("ps", 2, 1, True),
@@ -120,13 +141,19 @@ def test_tensorflow_is_a_master_workers_and_parameter_servers() -> None:
         },
         "task": {"type": "worker", "index": 1},
     }
-    assert json.loads(found["master"].told["TF_CONFIG"])["task"] == {"type": "chief", "index": 0}
+    assert json.loads(found["master"].told["TF_CONFIG"])["task"] == {
+        "type": "chief",
+        "index": 0,
+    }
 
 
 def test_one_worker_is_the_master_alone() -> None:
     found = jobs("framework: tensorflow, tensorflow: {distributed: {ps: 1}}")
     assert list(found) == ["master", "ps"]
-    assert json.loads(found["ps"].told["TF_CONFIG"])["task"] == {"type": "ps", "index": 0}
+    assert json.loads(found["ps"].told["TF_CONFIG"])["task"] == {
+        "type": "ps",
+        "index": 0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -148,26 +175,56 @@ def test_one_worker_is_the_master_alone() -> None:
         ("version: 1.5.0, chief: chief", "", "chief"),
     ],
 )
-def test_the_task_that_leads_is_called_as_the_release_does(options: str, image: str, leader: str) -> None:
+def test_the_task_that_leads_is_called_as_the_release_does(
+    options: str, image: str, leader: str
+) -> None:
     version, _, chief = options.partition(", ")
-    section = ", ".join(filter(None, (version, f"distributed: {{worker: 2{', ' * bool(chief)}{chief}}}")))
-    found = jobs(f"framework: tensorflow, tensorflow: {{{section}}}" + (f", image: '{image}'" if image else ""))
-    assert list(json.loads(found["ps"].told["TF_CONFIG"])["cluster"]) == [leader, "worker", "ps"]
+    section = ", ".join(
+        filter(
+            None, (version, f"distributed: {{worker: 2{', ' * bool(chief)}{chief}}}")
+        )
+    )
+    found = jobs(
+        f"framework: tensorflow, tensorflow: {{{section}}}"
+        + (f", image: '{image}'" if image else "")
+    )
+    assert list(json.loads(found["ps"].told["TF_CONFIG"])["cluster"]) == [
+        leader,
+        "worker",
+        "ps",
+    ]
 
 
 @pytest.mark.parametrize(
     ("train", "wanted"),
     [
-        ("framework: mpi, image: x, mpi: {workers: {count: 3, processes: 2}}", ("worker", 3, "2")),
-        ("framework: mpi, image: x, mpi: {workers: {count: 1, processes: 4}}", ("train", 1, "4")),
+        (
+            "framework: mpi, image: x, mpi: {workers: {count: 3, processes: 2}}",
+            ("worker", 3, "2"),
+        ),
+        (
+            "framework: mpi, image: x, mpi: {workers: {count: 1, processes: 4}}",
+            ("train", 1, "4"),
+        ),
         ("framework: horovod, horovod: {workers: 2}", ("worker", 2, "1")),
-        ("framework: tensorflow, tensorflow: {horovod: {workers: 2}}", ("worker", 2, "1")),
-        ("framework: horovod, horovod: {workers: 2}, resources: {gpus: 4}", ("worker", 2, "4")),
-        ("framework: horovod, horovod: {workers: {count: 2, processes: 1}}, resources: {gpus: 4}", ("worker", 2, "1")),
+        (
+            "framework: tensorflow, tensorflow: {horovod: {workers: 2}}",
+            ("worker", 2, "1"),
+        ),
+        (
+            "framework: horovod, horovod: {workers: 2}, resources: {gpus: 4}",
+            ("worker", 2, "4"),
+        ),
+        (
+            "framework: horovod, horovod: {workers: {count: 2, processes: 1}}, resources: {gpus: 4}",
+            ("worker", 2, "1"),
+        ),
     ],
 )
 def test_the_ranks_of_mpi(train: str, wanted: tuple[str, int, str]) -> None:
-    text = f"project: ab\ntrain: {{run: x, {train}" + ("}" if "resources" in train else ", resources: {}}")
+    text = f"project: ab\ntrain: {{run: x, {train}" + (
+        "}" if "resources" in train else ", resources: {}}"
+    )
     (job,) = plan(load_text(text)).jobs
     assert (job.type, job.count, job.told["RISEML_PROCESSES"]) == wanted
     assert job.way == "mpi"
@@ -175,14 +232,21 @@ def test_the_ranks_of_mpi(train: str, wanted: tuple[str, int, str]) -> None:
 
 def test_pytorch_has_a_master_with_the_first_ranks() -> None:
     found = jobs("framework: pytorch, pytorch: {workers: {count: 3, processes: 2}}")
-    assert [(job.type, job.count) for job in found.values()] == [("master", 1), ("worker", 2)]
+    assert [(job.type, job.count) for job in found.values()] == [
+        ("master", 1),
+        ("worker", 2),
+    ]
     assert [job.told["RISEML_NODE"] for job in found.values()] == ["0", "{{index}}"]
-    assert {job.told["RISEML_LEADER"] for job in found.values()} == {"{{host.master.1}}:29500"}
+    assert {job.told["RISEML_LEADER"] for job in found.values()} == {
+        "{{host.master.1}}:29500"
+    }
     assert {job.told["RISEML_PROCESSES"] for job in found.values()} == {"2"}
 
 
 def test_several_processes_of_one_worker_know_each_other_too() -> None:
-    (job,) = jobs("framework: pytorch, pytorch: {workers: {count: 1, processes: 2}}").values()
+    (job,) = jobs(
+        "framework: pytorch, pytorch: {workers: {count: 1, processes: 2}}"
+    ).values()
     assert (job.type, job.told["RISEML_LEADER"]) == ("train", "{{host.train.1}}:29500")
 
 
@@ -194,5 +258,7 @@ def test_jax_has_its_coordinator_on_the_first_worker() -> None:
 
 def test_retries_of_a_gang_cannot_choose_causes() -> None:
     with pytest.raises(UnsupportedError, match="cannot choose causes"):
-        jobs("framework: jax, image: x, jax: {workers: 2}, retries: {count: 2, on: oom}")
+        jobs(
+            "framework: jax, image: x, jax: {workers: 2}, retries: {count: 2, on: oom}"
+        )
     assert jobs("framework: jax, image: x, jax: {workers: 2}, retries: 2")

@@ -38,7 +38,9 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
     def put(module: str, code: str) -> None:
         (tmp_path / f"{module}.py").write_text(code)
         entry = EntryPoint("caffe", module, "riseml.frameworks")
-        monkeypatch.setattr(plugins, "_installed", lambda kind: (entry,) if kind == "frameworks" else ())
+        monkeypatch.setattr(
+            plugins, "_installed", lambda kind: (entry,) if kind == "frameworks" else ()
+        )
 
     monkeypatch.syspath_prepend(str(tmp_path))
     return put
@@ -52,10 +54,21 @@ def test_a_framework_of_another_package(install: Install) -> None:
     found = plan(loaded)
     assert found.image == "bvlc/caffe:cpu"
     assert [(job.type, job.count) for job in found.jobs] == [("solver", 3)]
-    assert json_schema()["properties"]["train"]["properties"]["caffe"]["properties"]["solvers"]["minimum"] == 1
-    with pytest.raises(ConfigError, match=r"unknown key 'solver' in train.caffe[\s\S]*Did you mean 'solvers'"):
+    assert (
+        json_schema()["properties"]["train"]["properties"]["caffe"]["properties"][
+            "solvers"
+        ]["minimum"]
+        == 1
+    )
+    with pytest.raises(
+        ConfigError,
+        match=r"unknown key 'solver' in train.caffe[\s\S]*Did you mean 'solvers'",
+    ):
         load_text(text.replace("solvers", "solver"))
-    with pytest.raises(ConfigError, match=r"'caffe-solver' cannot be a parameter: caffe sets \$CAFFE_SOLVER"):
+    with pytest.raises(
+        ConfigError,
+        match=r"'caffe-solver' cannot be a parameter: caffe sets \$CAFFE_SOLVER",
+    ):
         load_text(text.replace("run: x", "run: x, parameters: {caffe-solver: 1}"))
     with pytest.raises(ConfigError, match="must be caffe, horovod"):
         load_text(text.replace("framework: caffe", "framework: torch"))
@@ -73,7 +86,9 @@ def test_a_framework_of_another_package(install: Install) -> None:
 def test_a_broken_package_is_named(install: Install, code: str, words: str) -> None:
     install("their_broken", code)
     with pytest.raises(RiseMLError, match=words):
-        load_text("project: ab\ntrain: {framework: caffe, image: x, resources: {}, run: x}\n")
+        load_text(
+            "project: ab\ntrain: {framework: caffe, image: x, resources: {}, run: x}\n"
+        )
     sys.modules.pop("their_broken", None)
 
 
@@ -85,6 +100,8 @@ def test_names() -> None:
         plugins.load("search", "x")
 
 
-@pytest.mark.parametrize("name", ["__init__", "__pycache__", "plain", "", "../config", "tensorflow.py"])
+@pytest.mark.parametrize(
+    "name", ["__init__", "__pycache__", "plain", "", "../config", "tensorflow.py"]
+)
 def test_only_frameworks_are_frameworks(name: str) -> None:
     assert not frameworks.exists(name)

@@ -68,16 +68,31 @@ def open_project() -> Iterator[Project]:
         project = Project(Path(place))
         project.store.parent.mkdir(parents=True)
         write(project.folder, {"train.py": "x", "data/set.csv": "1"})
-        snapshot(project.folder, project.place / "other.git")  # loads all code, which another user may not read
+        snapshot(
+            project.folder, project.place / "other.git"
+        )  # loads all code, which another user may not read
         for path in (project.folder, project.store.parent):
             os.chmod(path, 0o777)
         yield project
-        for path in (project.folder / "data", project.store.parent, project.folder / "data/set.csv"):
+        for path in (
+            project.folder / "data",
+            project.store.parent,
+            project.folder / "data/set.csv",
+        ):
             os.chmod(path, 0o777)
 
 
 def test_a_revision_keeps_what_lay_there_when_it_was_taken(project: Project) -> None:
-    write(project.folder, {"train.py": "one", "old.py": "x", "swap": "file", "lib/a.py": "a", "Name.py": ""})
+    write(
+        project.folder,
+        {
+            "train.py": "one",
+            "old.py": "x",
+            "swap": "file",
+            "lib/a.py": "a",
+            "Name.py": "",
+        },
+    )
     (project.folder / "link").symlink_to("train.py")
     first, before = project.take(), listing(project.folder)
     (project.folder / "old.py").unlink()
@@ -93,7 +108,9 @@ def test_a_revision_keeps_what_lay_there_when_it_was_taken(project: Project) -> 
     assert listing(project.restored(second.revision)) == after
 
 
-def test_the_same_content_has_the_same_revision(project: Project, tmp_path: Path) -> None:
+def test_the_same_content_has_the_same_revision(
+    project: Project, tmp_path: Path
+) -> None:
     write(project.folder, {"train.py": "one", "empty/": ""})
     first = project.take()
     assert project.take() == first
@@ -102,11 +119,18 @@ def test_the_same_content_has_the_same_revision(project: Project, tmp_path: Path
     write(project.folder, {"train.py": "one"})
     assert project.take().revision == first.revision
     copy = write(tmp_path / "elsewhere", {"train.py": "one", "empty/": ""})
-    assert snapshot(copy, tmp_path / "other.git", message="for another run").revision == first.revision
+    assert (
+        snapshot(copy, tmp_path / "other.git", message="for another run").revision
+        == first.revision
+    )
 
 
-@pytest.mark.parametrize("change", ["chmod", "empty folder", "mode of a folder", "link"])
-def test_what_a_tree_of_git_cannot_hold_makes_a_revision(project: Project, change: str) -> None:
+@pytest.mark.parametrize(
+    "change", ["chmod", "empty folder", "mode of a folder", "link"]
+)
+def test_what_a_tree_of_git_cannot_hold_makes_a_revision(
+    project: Project, change: str
+) -> None:
     write(project.folder, {"a": "x", "lib/b": "y", "lib/c": "y"})
     first = project.take().revision
     if change == "chmod":
@@ -122,10 +146,18 @@ def test_what_a_tree_of_git_cannot_hold_makes_a_revision(project: Project, chang
     assert listing(project.restored(second)) == listing(project.folder)
 
 
-def test_git_is_left_out_at_any_depth_and_what_it_holds_is_not(project: Project) -> None:
+def test_git_is_left_out_at_any_depth_and_what_it_holds_is_not(
+    project: Project,
+) -> None:
     git("init", "-q", "clone", at=project.folder)
     write(
-        project.folder, {"clone/in.py": "x", "tree/.git": "gitdir: /elsewhere\n", "tree/b.py": "", "bare.git/HEAD": ""}
+        project.folder,
+        {
+            "clone/in.py": "x",
+            "tree/.git": "gitdir: /elsewhere\n",
+            "tree/b.py": "",
+            "bare.git/HEAD": "",
+        },
     )
     git("init", "-q", at=project.folder)
     git("add", "tree/b.py", at=project.folder)
@@ -137,7 +169,13 @@ def test_git_is_left_out_at_any_depth_and_what_it_holds_is_not(project: Project)
 def test_configurations_are_left_out_at_any_depth(project: Project) -> None:
     write(
         project.folder,
-        {"riseml.yml": "", "lib/riseml-2.yml": "", "lib/my-riseml.yml": "", "riseml.yaml": "", "a.yml": ""},
+        {
+            "riseml.yml": "",
+            "lib/riseml-2.yml": "",
+            "lib/my-riseml.yml": "",
+            "riseml.yaml": "",
+            "a.yml": "",
+        },
     )
     first = project.take()
     assert project.paths() == {"lib/my-riseml.yml", "riseml.yaml", "a.yml"}
@@ -153,19 +191,45 @@ def test_a_file_that_is_ignored_later_is_gone(project: Project) -> None:
 
 
 def test_gitignore_counts_unless_it_is_told_not_to(project: Project) -> None:
-    write(project.folder, {".gitignore": "*.ckpt\n/out/\n", "a.ckpt": "", "out/b": "", "out/c": "", "lib/out/d": ""})
+    write(
+        project.folder,
+        {
+            ".gitignore": "*.ckpt\n/out/\n",
+            "a.ckpt": "",
+            "out/b": "",
+            "out/c": "",
+            "lib/out/d": "",
+        },
+    )
     assert project.paths() == {".gitignore", "lib/out/d"}
     assert project.take().ignored == 2
-    assert project.paths(gitignore=False) == {".gitignore", "a.ckpt", "out/b", "out/c", "lib/out/d"}
+    assert project.paths(gitignore=False) == {
+        ".gitignore",
+        "a.ckpt",
+        "out/b",
+        "out/c",
+        "lib/out/d",
+    }
 
 
-def test_neither_the_users_git_nor_its_environment_counts(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    hooks = write(project.place / "user", {"ignore": "*\n", "attributes": "* text eol=crlf filter=shout\n"})
+def test_neither_the_users_git_nor_its_environment_counts(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hooks = write(
+        project.place / "user",
+        {"ignore": "*\n", "attributes": "* text eol=crlf filter=shout\n"},
+    )
     (hooks / ".gitconfig").write_text(
         f"[core]\n\tautocrlf = true\n\texcludesFile = {hooks}/ignore\n\tattributesFile = {hooks}/attributes\n"
         '[filter "shout"]\n\tclean = tr a-z A-Z\n\tsmudge = tr a-z A-Z\n\trequired = true\n'
     )
-    for name in ("GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_WORK_TREE", "GIT_CONFIG_PARAMETERS"):
+    for name in (
+        "GIT_DIR",
+        "GIT_INDEX_FILE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_WORK_TREE",
+        "GIT_CONFIG_PARAMETERS",
+    ):
         monkeypatch.setenv(name, "/nowhere")
     monkeypatch.setenv("HOME", str(hooks))
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", f"{hooks}/.gitconfig")
@@ -181,7 +245,9 @@ def test_neither_the_users_git_nor_its_environment_counts(project: Project, monk
     assert listing(project.restored()) == listing(project.folder)
 
 
-def test_special_files_are_left_out_with_a_warning(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_special_files_are_left_out_with_a_warning(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(project.folder, {"a": "", "lib/b": ""})
     os.mkfifo(project.folder / "lib/pipe")
     monkeypatch.chdir(project.folder)
@@ -196,7 +262,10 @@ def test_special_files_are_left_out_with_a_warning(project: Project, monkeypatch
 def test_what_cannot_be_read_is_named(open_project: Project, name: str) -> None:
     path = open_project.folder / name
     path.chmod(0)
-    with as_nobody(path), pytest.raises(ProjectError, match=f"{path}: Permission denied") as caught:
+    with (
+        as_nobody(path),
+        pytest.raises(ProjectError, match=f"{path}: Permission denied") as caught,
+    ):
         open_project.take()
     assert ".risemlignore" in caught.value.advice
     (open_project.folder / ".risemlignore").write_text("data\n")
@@ -204,15 +273,23 @@ def test_what_cannot_be_read_is_named(open_project: Project, name: str) -> None:
         assert open_project.take().files == 2
 
 
-def test_a_store_that_cannot_be_written_is_an_error_of_the_home(open_project: Project) -> None:
+def test_a_store_that_cannot_be_written_is_an_error_of_the_home(
+    open_project: Project,
+) -> None:
     open_project.store.parent.chmod(0o555)
-    with as_nobody(), pytest.raises(HomeError, match=r"mnist\.git: Permission denied") as caught:
+    with (
+        as_nobody(),
+        pytest.raises(HomeError, match=r"mnist\.git: Permission denied") as caught,
+    ):
         open_project.take()
     assert "RISEML_HOME" in caught.value.advice
 
 
 def test_a_full_disk_is_an_error_and_harms_nothing(project: Project) -> None:
-    write(project.folder, {"a": os.urandom(1 << 18), **{f"lib/{n}": f"{n}" for n in range(300)}})
+    write(
+        project.folder,
+        {"a": os.urandom(1 << 18), **{f"lib/{n}": f"{n}" for n in range(300)}},
+    )
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, hard))
     try:
@@ -229,31 +306,49 @@ def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ProjectError, match="nowhere is not a folder"):
         snapshot(tmp_path / "nowhere", tmp_path / "store.git")
     with pytest.raises(HomeError, match="cannot keep"):
-        snapshot(write(tmp_path / "p", {"a": ""}), write(tmp_path, {"file": ""}) / "file")
+        snapshot(
+            write(tmp_path / "p", {"a": ""}), write(tmp_path, {"file": ""}) / "file"
+        )
 
 
 def test_an_empty_project_has_a_revision(project: Project) -> None:
     taken = project.take()
-    assert (taken.files, taken.size, taken.warnings) == (0, 0, ("The project has no files.",))
+    assert (taken.files, taken.size, taken.warnings) == (
+        0,
+        0,
+        ("The project has no files.",),
+    )
     assert listing(project.restored(taken.revision)) == {}
     write(project.folder, {".gitignore": "*", "a": ""})
-    assert project.take().warnings == ("The project has no files; .gitignore leaves out 2 files and folders.",)
+    assert project.take().warnings == (
+        "The project has no files; .gitignore leaves out 2 files and folders.",
+    )
 
 
 def test_the_home_inside_a_project_is_no_part_of_it(project: Project) -> None:
     write(project.folder, {"a": "", ".riseml/riseml.db": "state", ".riseml/other": "x"})
     store = project.folder / ".riseml/repos/mnist.git"
-    taken = [snapshot(project.folder, store, without=[project.folder / ".riseml"]) for _ in range(2)]
+    taken = [
+        snapshot(project.folder, store, without=[project.folder / ".riseml"])
+        for _ in range(2)
+    ]
     assert (taken[0].files, taken[0]) == (1, taken[1])
     other = write(project.place / "other", {"b": ""})
     taken = [snapshot(other, other / "store.git") for _ in range(2)]
     assert (taken[0].files, taken[0]) == (1, taken[1])
 
 
-def test_large_projects_are_told_what_makes_them_so(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_projects_are_told_what_makes_them_so(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(
         project.folder,
-        {"train.py": "x" * 3000, "data/raw/a.csv": "y" * 90_000, "data/raw/b.csv": "y", "lib/c": "z" * 9},
+        {
+            "train.py": "x" * 3000,
+            "data/raw/a.csv": "y" * 90_000,
+            "data/raw/b.csv": "y",
+            "lib/c": "z" * 9,
+        },
     )
     for number in range(20):
         write(project.folder, {f"cache/{number}": ""})
@@ -270,7 +365,9 @@ def test_large_projects_are_told_what_makes_them_so(project: Project, monkeypatc
     assert project.take().warnings == ()
 
 
-def test_an_edit_that_hides_its_time_is_seen(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_edit_that_hides_its_time_is_seen(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(content, "_COARSE", 0)
     path = write(project.folder, {"config": "lr: 0.1"}) / "config"
     os.utime(path, ns=(10**18, 10**18))
@@ -307,7 +404,9 @@ def test_what_changed_just_before_is_read_again(
     assert read == ["config", "config", "config"]
 
 
-def test_only_what_may_have_changed_is_read(project: Project, read: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_what_may_have_changed_is_read(
+    project: Project, read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(content, "_COARSE", -(10**18))
     write(project.folder, {"a": "a", "lib/b": "b", "lib/c": "c"})
     first = project.take().revision
@@ -321,7 +420,9 @@ def test_only_what_may_have_changed_is_read(project: Project, read: list[str], m
     assert (project.take().revision, read) == (second, ["c"])
 
 
-def test_a_file_that_changes_while_it_is_read_is_read_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_changes_while_it_is_read_is_read_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(project.folder, {"log": "one", "late": "x"}) / "log"
     original, texts = content._some, ["two", "three", "3"]
 
@@ -335,7 +436,9 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(project: Project, mo
     assert (project.restored() / "log").read_text() == "3"
 
 
-def test_a_file_that_never_rests_is_kept_as_far_as_it_was(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_never_rests_is_kept_as_far_as_it_was(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = write(project.folder, {"log": "."}) / "log"
     original = content._some
 
@@ -354,7 +457,9 @@ def test_a_file_that_never_rests_is_kept_as_far_as_it_was(project: Project, monk
 
 
 @pytest.mark.parametrize("becomes", ["nothing", "folder", "link", "pipe"])
-def test_what_goes_away_meanwhile_is_not_there(project: Project, monkeypatch: pytest.MonkeyPatch, becomes: str) -> None:
+def test_what_goes_away_meanwhile_is_not_there(
+    project: Project, monkeypatch: pytest.MonkeyPatch, becomes: str
+) -> None:
     path = write(project.folder, {"a": "a", "b": "b", "lib/c": "c"}) / "b"
     original = content.take
 
@@ -374,7 +479,9 @@ def test_what_goes_away_meanwhile_is_not_there(project: Project, monkeypatch: py
     assert restored.get(b"b") == ((stat.S_IFLNK, b"a") if becomes == "link" else None)
 
 
-def test_folders_that_go_away_meanwhile_are_empty(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folders_that_go_away_meanwhile_are_empty(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(project.folder, {"a": "", "lib/c": "c"})
     original = walk._entries
 

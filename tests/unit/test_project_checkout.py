@@ -13,7 +13,11 @@ from riseml.errors import HomeError
 from riseml.project import checkout, snapshot
 from tests.folders import git, listing, write
 
-SHELLS = [shell for shell in ("sh", "dash", "bash --posix", "busybox sh") if shutil.which(shell.split()[0])]
+SHELLS = [
+    shell
+    for shell in ("sh", "dash", "bash --posix", "busybox sh")
+    if shutil.which(shell.split()[0])
+]
 
 
 @pytest.fixture
@@ -21,23 +25,53 @@ def store(tmp_path: Path) -> Path:
     return tmp_path / "store.git"
 
 
-def run(store: Path, revision: str, code: Path, *, shell: str = "sh", after: str = "", **told: str) -> str:
+def run(
+    store: Path,
+    revision: str,
+    code: Path,
+    *,
+    shell: str = "sh",
+    after: str = "",
+    **told: str,
+) -> str:
     """Run the script as a pod's init container does; return what it and what follows it print."""
-    environment = {"PATH": os.environ["PATH"], "REPOSITORY": str(store), "REVISION": revision, "CODE_DIR": str(code)}
-    command = [*shell.split(), "-c", templating.read("checkout.sh") + after, "checkout", "first argument"]
-    done = subprocess.run(command, env={**environment, **told}, capture_output=True, text=True, check=False)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "REPOSITORY": str(store),
+        "REVISION": revision,
+        "CODE_DIR": str(code),
+    }
+    command = [
+        *shell.split(),
+        "-c",
+        templating.read("checkout.sh") + after,
+        "checkout",
+        "first argument",
+    ]
+    done = subprocess.run(
+        command,
+        env={**environment, **told},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_every_shell_gives_the_same(tmp_path: Path, store: Path, shell: str) -> None:
-    folder = write(tmp_path / "project", {"a": "1", "lib/run.sh": "x", "lib/ odd\n-name\\ ": "y", "lib/.GIT/.Git": "z"})
+    folder = write(
+        tmp_path / "project",
+        {"a": "1", "lib/run.sh": "x", "lib/ odd\n-name\\ ": "y", "lib/.GIT/.Git": "z"},
+    )
     (folder / "lib/\n").mkdir()
     (folder / "lib/run.sh").chmod(0o711)
     (folder / "lib/ odd\n-name\\ ").chmod(0o600)
     for number in range(450):
-        write(folder, {f"lib/many/{number}": ""}).joinpath(f"lib/many/{number}").chmod(0o640)
+        write(folder, {f"lib/many/{number}": ""}).joinpath(f"lib/many/{number}").chmod(
+            0o640
+        )
         (folder / f"lib/empty/{number}").mkdir(parents=True)
     (folder / "lib").chmod(0o500)
     (folder / "-link").symlink_to("\\n")
@@ -45,19 +79,29 @@ def test_every_shell_gives_the_same(tmp_path: Path, store: Path, shell: str) -> 
     assert listing(tmp_path / "code") == listing(folder)
 
 
-def test_what_follows_the_script_runs_as_if_it_were_not_there(tmp_path: Path, store: Path) -> None:
+def test_what_follows_the_script_runs_as_if_it_were_not_there(
+    tmp_path: Path, store: Path
+) -> None:
     folder = write(tmp_path / "project", {"a": "", "b/": ""})
     (folder / "a").chmod(0o600)
     revision = snapshot(folder, store).revision
     follows = '\necho "$#: $1, $(umask), $PWD"'
     wanted = subprocess.run(
-        ["sh", "-c", follows, "checkout", "first argument"], capture_output=True, text=True, check=True
+        ["sh", "-c", follows, "checkout", "first argument"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert run(store, revision, tmp_path / "code", after=follows) == wanted.stdout
 
 
-def test_a_store_that_belongs_to_somebody_else_and_is_set_up_strangely(tmp_path: Path, store: Path) -> None:
-    folder = write(tmp_path / "project", {"a": "x\n", "b/.gitattributes": "* text eol=crlf\n", "b/c": "y\n"})
+def test_a_store_that_belongs_to_somebody_else_and_is_set_up_strangely(
+    tmp_path: Path, store: Path
+) -> None:
+    folder = write(
+        tmp_path / "project",
+        {"a": "x\n", "b/.gitattributes": "* text eol=crlf\n", "b/c": "y\n"},
+    )
     revision = snapshot(folder, store).revision
     with (store / "config").open("a") as file:
         file.write(
@@ -85,10 +129,19 @@ def test_a_store_that_belongs_to_somebody_else_and_is_set_up_strangely(tmp_path:
 
 def test_a_revision_that_was_pushed_elsewhere(tmp_path: Path, store: Path) -> None:
     folder = write(tmp_path / "project", {"a": "x", "b/": ""})
-    revisions = [snapshot(folder, store).revision, snapshot(write(folder, {"a": "y"}), store).revision]
+    revisions = [
+        snapshot(folder, store).revision,
+        snapshot(write(folder, {"a": "y"}), store).revision,
+    ]
     git("init", "-q", "--bare", "far.git", at=tmp_path)
     for revision in revisions:
-        git("push", "-q", tmp_path / "far.git", f"{revision}:refs/riseml/{revision}", at=store)
+        git(
+            "push",
+            "-q",
+            tmp_path / "far.git",
+            f"{revision}:refs/riseml/{revision}",
+            at=store,
+        )
     run(tmp_path / "far.git", revisions[1], tmp_path / "code")
     assert listing(tmp_path / "code") == listing(folder)
 
@@ -96,7 +149,16 @@ def test_a_revision_that_was_pushed_elsewhere(tmp_path: Path, store: Path) -> No
 def test_a_try_that_was_cut_short_is_taken_up(tmp_path: Path, store: Path) -> None:
     folder = write(tmp_path / "project", {"a": "whole", "b/c": "d"})
     revision = snapshot(folder, store).revision
-    code = write(tmp_path / "code", {"a": "wh", "b/c": "", ".git/riseml/": "", ".git/index.lock": "", ".git/HEAD": ""})
+    code = write(
+        tmp_path / "code",
+        {
+            "a": "wh",
+            "b/c": "",
+            ".git/riseml/": "",
+            ".git/index.lock": "",
+            ".git/HEAD": "",
+        },
+    )
     (code / "b").chmod(0o500)
     run(store, revision, tmp_path / "code")
     assert listing(tmp_path / "code") == listing(folder)
@@ -112,17 +174,28 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("message", "changes"), FAULTS.values(), ids=FAULTS)
-def test_faults_are_said_and_harm_nothing(tmp_path: Path, store: Path, message: str, changes: dict[str, str]) -> None:
+def test_faults_are_said_and_harm_nothing(
+    tmp_path: Path, store: Path, message: str, changes: dict[str, str]
+) -> None:
     project = write(tmp_path / "project", {"a": ""})
     git("init", "-q", at=project)
     before = listing(write(tmp_path, {"file": ""}) / "project")
-    told = {"repository": "store.git", "revision": snapshot(project, store).revision, "folder": "code", **changes}
+    told = {
+        "repository": "store.git",
+        "revision": snapshot(project, store).revision,
+        "folder": "code",
+        **changes,
+    }
     with pytest.raises(HomeError, match=message):
-        checkout(tmp_path / told["repository"], told["revision"], tmp_path / told["folder"])
+        checkout(
+            tmp_path / told["repository"], told["revision"], tmp_path / told["folder"]
+        )
     assert listing(project) == before
 
 
-def test_without_git_the_advice_is_to_install_it(tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_the_advice_is_to_install_it(
+    tmp_path: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     revision = snapshot(write(tmp_path / "project", {"a": ""}), store).revision
     tools = write(tmp_path / "bin", {})
     tools.mkdir()

@@ -17,7 +17,10 @@ from tests.folders import git, listing, write
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    return write(tmp_path / "project", {"train.py": "one", "lib/a": "a", "lib/b": "a", "empty/": ""})
+    return write(
+        tmp_path / "project",
+        {"train.py": "one", "lib/a": "a", "lib/b": "a", "empty/": ""},
+    )
 
 
 @pytest.fixture
@@ -41,12 +44,22 @@ def program(text: str, *arguments: str | Path) -> str:
 
 
 @pytest.mark.parametrize("few", [-1, 1000], ids=["pack", "loose"])
-def test_git_finds_nothing_wrong(folder: Path, store: Path, few: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_git_finds_nothing_wrong(
+    folder: Path, store: Path, few: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(objects, "_FEW", few)
     monkeypatch.setattr(objects, "IN_MEMORY", 1000 if few < 0 else 1 << 20)
     monkeypatch.setattr(objects, "_STEP", 300)
     text = os.urandom(5000)
-    write(folder, {"data/big": text, "data/copy": text, "data/none": "", **{f"data/{n}": "x" * n for n in range(300)}})
+    write(
+        folder,
+        {
+            "data/big": text,
+            "data/copy": text,
+            "data/none": "",
+            **{f"data/{n}": "x" * n for n in range(300)},
+        },
+    )
     first = snapshot(folder, store).revision
     assert same(store, first, folder)
     write(folder, {"data/big": text[:-1] + b"!", "data/300": text})
@@ -57,7 +70,9 @@ def test_git_finds_nothing_wrong(folder: Path, store: Path, few: int, monkeypatc
     assert ("\ncount: 0" if few < 0 else "\npacks: 0") in f"\n{counts}"
 
 
-def test_a_second_pack_holds_only_what_is_new(folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_pack_holds_only_what_is_new(
+    folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(objects, "_FEW", -1)
     monkeypatch.setattr(objects, "IN_MEMORY", 1000)
     write(folder, {"big": os.urandom(100_000)})
@@ -65,24 +80,37 @@ def test_a_second_pack_holds_only_what_is_new(folder: Path, store: Path, monkeyp
     copy = write(folder.parent / "copy", {"new": "x"})
     subprocess.run(["cp", "-a", f"{folder}/.", copy], check=True)
     second = snapshot(copy, store).revision
-    assert sorted(path.stat().st_size > 50_000 for path in store.glob("objects/pack/*.pack")) == [False, True]
+    assert sorted(
+        path.stat().st_size > 50_000 for path in store.glob("objects/pack/*.pack")
+    ) == [False, True]
     assert (same(store, first, folder), same(store, second, copy)) == (True, True)
 
 
 def test_far_places_in_a_pack_are_as_git_reads_them(tmp_path: Path) -> None:
     names = [bytes([number]) * 20 for number in (7, 0, 255)]
     places = dict(zip(names, (12, 1 << 33, (1 << 31) + 5), strict=True))
-    index = objects._index({name: (3, place) for name, place in places.items()}, b"p" * 20)
+    index = objects._index(
+        {name: (3, place) for name, place in places.items()}, b"p" * 20
+    )
     command = ["git", "show-index"]
-    shown = subprocess.run(command, input=index, capture_output=True, check=True, cwd=tmp_path).stdout.decode()
-    assert {bytes.fromhex(line.split()[1]): int(line.split()[0]) for line in shown.splitlines()} == places
+    shown = subprocess.run(
+        command, input=index, capture_output=True, check=True, cwd=tmp_path
+    ).stdout.decode()
+    assert {
+        bytes.fromhex(line.split()[1]): int(line.split()[0])
+        for line in shown.splitlines()
+    } == places
 
 
-def test_the_branch_keeps_every_revision_and_says_what_it_was_for(folder: Path, store: Path) -> None:
+def test_the_branch_keeps_every_revision_and_says_what_it_was_for(
+    folder: Path, store: Path
+) -> None:
     taken = []
     for number in range(3):
         write(folder, {"train.py": f"{number}"})
-        taken.append(snapshot(folder, store, message=f"mnist.{number}\n\n\0ä\udc80").revision)
+        taken.append(
+            snapshot(folder, store, message=f"mnist.{number}\n\n\0ä\udc80").revision
+        )
     snapshot(folder, store, message="nothing new")
     said = git("log", "--first-parent", "--format=%s", "riseml", at=store).splitlines()
     assert said == ["mnist.2", "mnist.1", "mnist.0", "RiseML snapshot"]
@@ -104,7 +132,10 @@ def test_prune_keeps_what_is_asked_for(folder: Path, store: Path) -> None:
     with pytest.raises(HomeError, match="does not hold"):
         same(store, taken[0], folder)
     write(folder, {"train.py": "1"})
-    assert (snapshot(folder, store).revision, same(store, taken[1], folder)) == (taken[1], True)
+    assert (snapshot(folder, store).revision, same(store, taken[1], folder)) == (
+        taken[1],
+        True,
+    )
     prune(store, [])
     assert same(store, snapshot(folder, store).revision, folder)
     assert git("fsck", "--strict", at=store) == ""
@@ -113,20 +144,33 @@ def test_prune_keeps_what_is_asked_for(folder: Path, store: Path) -> None:
 def test_what_was_seen_may_be_lost_or_broken(folder: Path, store: Path) -> None:
     first = snapshot(folder, store)
     (place,) = store.glob("riseml/seen-*")
-    for text in (b"", b"\0" * 99, b"i\x01\0\0\0", b"(\1\0\0\0N", place.read_bytes()[:-9]):
+    for text in (
+        b"",
+        b"\0" * 99,
+        b"i\x01\0\0\0",
+        b"(\1\0\0\0N",
+        place.read_bytes()[:-9],
+    ):
         place.write_bytes(text)
         assert snapshot(folder, store) == first
 
 
-def test_folders_of_one_project_are_remembered_apart_and_not_for_ever(folder: Path, store: Path) -> None:
-    others = [write(folder.parent / f"copy {number}", {"a": f"{number}"}) for number in range(10)]
+def test_folders_of_one_project_are_remembered_apart_and_not_for_ever(
+    folder: Path, store: Path
+) -> None:
+    others = [
+        write(folder.parent / f"copy {number}", {"a": f"{number}"})
+        for number in range(10)
+    ]
     first = snapshot(folder, store).revision
     taken = {snapshot(other, store).revision for other in others}
     assert (len(taken), snapshot(folder, store).revision) == (10, first)
     assert len(list(store.glob("riseml/seen-*"))) == stat_cache._KEPT
 
 
-def test_what_a_power_cut_emptied_is_written_again(folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_power_cut_emptied_is_written_again(
+    folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = snapshot(folder, store).revision
     for path in store.glob("objects/??/*"):
         path.chmod(0o600)
@@ -178,13 +222,24 @@ KILLED = """
 
 
 @pytest.mark.parametrize("few", [-1, 1000], ids=["pack", "loose"])
-def test_a_kill_at_any_moment_loses_nothing(folder: Path, store: Path, few: int) -> None:
-    taken = dict(line.split() for line in program(KILLED, folder, store, str(few)).splitlines())
+def test_a_kill_at_any_moment_loses_nothing(
+    folder: Path, store: Path, few: int
+) -> None:
+    taken = dict(
+        line.split() for line in program(KILLED, folder, store, str(few)).splitlines()
+    )
     assert len(taken) > 20
     for number, revision in taken.items():
-        assert git("cat-file", "blob", f"{revision}:train.py", at=store) == f"version {number}"
-    assert git("fsck", "--strict", "--no-dangling", at=store) == ""  # a commit that no branch took up is no harm
-    assert len(git("rev-list", "--first-parent", "riseml", at=store).split()) >= len(taken)
+        assert (
+            git("cat-file", "blob", f"{revision}:train.py", at=store)
+            == f"version {number}"
+        )
+    assert (
+        git("fsck", "--strict", "--no-dangling", at=store) == ""
+    )  # a commit that no branch took up is no harm
+    assert len(git("rev-list", "--first-parent", "riseml", at=store).split()) >= len(
+        taken
+    )
     assert same(store, revision, folder)
 
 
@@ -211,8 +266,13 @@ CROWD = """
 
 
 def test_twenty_at_once_all_succeed(folder: Path, store: Path) -> None:
-    others = [write(folder.parent / f"copy{number}", {"a": f"{number}", "b": "b"}) for number in range(4)]
-    printed = [line.split() for line in program(CROWD, store, folder, *others).splitlines()]
+    others = [
+        write(folder.parent / f"copy{number}", {"a": f"{number}", "b": "b"})
+        for number in range(4)
+    ]
+    printed = [
+        line.split() for line in program(CROWD, store, folder, *others).splitlines()
+    ]
     assert len(printed) == 20
     assert len(set(map(tuple, printed))) == 5
     for place, revision in {tuple(line) for line in printed}:
@@ -237,7 +297,9 @@ def test_the_lock_ends_with_its_holder(folder: Path, store: Path) -> None:
     assert same(store, snapshot(folder, store).revision, folder)
 
 
-def test_writing_in_a_store_costs_no_process(folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_writing_in_a_store_costs_no_process(
+    folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     first = snapshot(folder, store).revision
     write(folder, {"train.py": "two"})

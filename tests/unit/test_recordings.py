@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 
 from riseml import labels, status
-from riseml.engines.local.interpreter.events import Annotated, DeletePods, PodEnded, Shutdown
+from riseml.engines.local.interpreter.events import (
+    Annotated,
+    DeletePods,
+    PodEnded,
+    Shutdown,
+)
 from riseml.status import State
 from tests.unit.recordings import NAMES, document, load, told
 from tests.unit.simulator import End, Simulator
@@ -33,10 +38,16 @@ def test_the_outcome_is_the_same(name: str) -> None:
     assert found == wanted
 
 
-@pytest.mark.parametrize("name", [name for name in PLAYED if len(load(name)["phases"]) >= 5])
+@pytest.mark.parametrize(
+    "name", [name for name in PLAYED if len(load(name)["phases"]) >= 5]
+)
 def test_phases_are_the_same_where_argo_agrees_with_itself(name: str) -> None:
     seen = load(name)["phases"]
-    agreed = {node: phase for node, phase in seen[0].items() if all(other.get(node) == phase for other in seen)}
+    agreed = {
+        node: phase
+        for node, phase in seen[0].items()
+        if all(other.get(node) == phase for other in seen)
+    }
     found = phases(play(name))
     assert {node: found.get(node) for node in agreed} == agreed
     assert set(found) == set().union(*seen)
@@ -45,7 +56,10 @@ def test_phases_are_the_same_where_argo_agrees_with_itself(name: str) -> None:
 def phases(document: dict[str, Any]) -> dict[str, str]:
     """Return the phase of every node by its name below the Workflow's."""
     name = document["metadata"]["name"]
-    return {n["name"].removeprefix(name).lstrip("."): n["phase"] for n in document["status"]["nodes"].values()}
+    return {
+        n["name"].removeprefix(name).lstrip("."): n["phase"]
+        for n in document["status"]["nodes"].values()
+    }
 
 
 def play(name: str) -> dict[str, Any]:
@@ -53,9 +67,16 @@ def play(name: str) -> dict[str, Any]:
     recorded = document(name)
     again, entries = _as_submitted(recorded)
     nodes = recorded["status"]["nodes"].values()
-    pods = {n["name"]: n for n in nodes if n["type"] == "Pod" and not n.get("nodeFlag", {}).get("hooked")}
+    pods = {
+        n["name"]: n
+        for n in nodes
+        if n["type"] == "Pod" and not n.get("nodeFlag", {}).get("hooked")
+    }
     stopped = set(_stopped(recorded))
-    ends = {pod: _end(node, stopped=pod in stopped or name in DELETED) for pod, node in pods.items()}
+    ends = {
+        pod: _end(node, stopped=pod in stopped or name in DELETED)
+        for pod, node in pods.items()
+    }
     simulator = Simulator(again, lambda job: ends.get(job.name, HOOK))
     simulator._act(simulator.run.start(simulator.now))
     acted = not (entries or name in DELETED)
@@ -71,7 +92,9 @@ def play(name: str) -> dict[str, Any]:
 
 def _as_submitted(recorded: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Return the document as it was submitted, and the kills that were written into it later."""
-    again = {key: copy.deepcopy(value) for key, value in recorded.items() if key != "status"}
+    again = {
+        key: copy.deepcopy(value) for key, value in recorded.items() if key != "status"
+    }
     again["spec"].pop("shutdown", None)
     entries = again["metadata"]["annotations"][labels.KILLED]
     if entries.rpartition("=")[2] < again["metadata"]["creationTimestamp"]:
@@ -84,8 +107,13 @@ def _stopped(recorded: dict[str, Any]) -> Iterator[str]:
     """Yield the pods that did not end by themselves: killed, ended with a peer, or daemons."""
     nodes = recorded["status"]["nodes"]
     run = status.read(recorded)
-    for job in (*run.jobs, *(job for experiment in run.experiments for job in experiment.jobs)):
-        if job.node_id in nodes and (job.state == State.KILLED or job.reason == "STOPPED"):
+    for job in (
+        *run.jobs,
+        *(job for experiment in run.experiments for job in experiment.jobs),
+    ):
+        if job.node_id in nodes and (
+            job.state == State.KILLED or job.reason == "STOPPED"
+        ):
             yield nodes[job.node_id]["name"]
 
 
@@ -93,11 +121,21 @@ def _end(node: dict[str, Any], *, stopped: bool) -> End:
     """Return how a pod is to end."""
     outputs = node.get("outputs", {})
     code = int(outputs["exitCode"]) if "exitCode" in outputs else None
-    if stopped:  # a daemon's exit code is not always recorded; a pod that never began has none
+    if (
+        stopped
+    ):  # a daemon's exit code is not always recorded; a pod that never began has none
         began = code is not None or node["phase"] == "Succeeded"
-        return End(after=None, stopped=143 if began and code is None else code, pending=0.25 if began else 1e9)
-    given = {p["name"]: p["value"] for p in outputs.get("parameters", ()) if p.get("value")}
-    seconds = max((_time(node["finishedAt"]) - _time(node["startedAt"])).total_seconds(), 0.5)
+        return End(
+            after=None,
+            stopped=143 if began and code is None else code,
+            pending=0.25 if began else 1e9,
+        )
+    given = {
+        p["name"]: p["value"] for p in outputs.get("parameters", ()) if p.get("value")
+    }
+    seconds = max(
+        (_time(node["finishedAt"]) - _time(node["startedAt"])).total_seconds(), 0.5
+    )
     message = node.get("message", "")
     if message == "timeout":  # it never began
         return End(pending=1e9)
@@ -122,7 +160,9 @@ def _quiet(simulator: Simulator, ends: dict[str, End]) -> bool:
     return True
 
 
-def _intervene(simulator: Simulator, recorded: dict[str, Any], entries: str, ends: dict[str, End]) -> None:
+def _intervene(
+    simulator: Simulator, recorded: dict[str, Any], entries: str, ends: dict[str, End]
+) -> None:
     """Do to the run what was done to the recorded one."""
     now = datetime.fromtimestamp(simulator.now, UTC).isoformat()
     subs = [entry.partition("=")[0] for entry in entries.split(",") if entry]

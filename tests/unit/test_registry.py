@@ -18,10 +18,15 @@ from riseml.cluster.store import StorePod
 DIGEST = f"sha256:{'a1' * 32}"
 CURL = f"HTTP/1.1 200 OK\r\nContent-Length: 528\r\nDocker-Content-Digest: {DIGEST}\r\nEtag: x\r\n\r\n"
 REDIRECTED = (
-    f"HTTP/1.1 307 Temporary Redirect\r\nLocation: x\r\n\r\nHTTP/2 200 \r\ndocker-content-digest: {DIGEST}\r\n\r\n"
+    "HTTP/1.1 307 Temporary Redirect\r\nLocation: x\r\n\r\n"
+    f"HTTP/2 200 \r\ndocker-content-digest: {DIGEST}\r\n\r\n"
 )
-GNU = "  HTTP/1.1 404 Not Found\n  Content-Type: application/json\n  Content-Length: 96\n"
-BUSYBOX = "  HTTP/1.1 404 Not Found\nwget: server returned error: HTTP/1.1 404 Not Found\n"
+GNU = (
+    "  HTTP/1.1 404 Not Found\n  Content-Type: application/json\n  Content-Length: 96\n"
+)
+BUSYBOX = (
+    "  HTTP/1.1 404 Not Found\nwget: server returned error: HTTP/1.1 404 Not Found\n"
+)
 
 
 class Store:
@@ -76,24 +81,37 @@ def address() -> Iterator[str]:
         def do_HEAD(self) -> None:
             name = self.path.removeprefix("/v2/").removesuffix("/manifests/latest")
             told = self.headers.get("Authorization") == "Bearer let-me-in"
-            status = {"me/mnist": 200, "library/python": 200 if told else 401, "me/private": 401}.get(name, 404)
+            status = {
+                "me/mnist": 200,
+                "library/python": 200 if told else 401,
+                "me/private": 401,
+            }.get(name, 404)
             self.send_response(status)
             if status == 401:
                 realm = f"http://{self.headers['Host']}/token"
                 scope = f"repository:{name}:pull"
-                self.send_header("WWW-Authenticate", f'Bearer realm="{realm}",service="hub",scope="{scope}"')
+                self.send_header(
+                    "WWW-Authenticate",
+                    f'Bearer realm="{realm}",service="hub",scope="{scope}"',
+                )
             if status == 200 and "oci.image.index" in self.headers["Accept"]:
                 self.send_header("Docker-Content-Digest", DIGEST)
             self.end_headers()
 
         def do_DELETE(self) -> None:
-            status = {"/v2/me/mnist/manifests/latest": 202, "/v2/me/kept/manifests/latest": 405}.get(self.path, 404)
+            status = {
+                "/v2/me/mnist/manifests/latest": 202,
+                "/v2/me/kept/manifests/latest": 405,
+            }.get(self.path, 404)
             self.send_response(status)
             self.end_headers()
 
         def do_GET(self) -> None:
             asked = parse_qs(urlsplit(self.path).query)
-            may = asked == {"service": ["hub"], "scope": ["repository:library/python:pull"]}
+            may = asked == {
+                "service": ["hub"],
+                "scope": ["repository:library/python:pull"],
+            }
             self.send_response(200 if may else 403)
             self.end_headers()
             self.wfile.write(b'{"token": "let-me-in"}' if may else b"{}")
@@ -109,31 +127,57 @@ def address() -> Iterator[str]:
         thread.join()
 
 
-def test_a_store_that_has_only_python_asks_with_that(address: str, tmp_path: Path) -> None:
+def test_a_store_that_has_only_python_asks_with_that(
+    address: str, tmp_path: Path
+) -> None:
     (tmp_path / "python3").symlink_to(sys.executable)
     store = Store(programs=tmp_path)
     known, unknown = "me/mnist/manifests/latest", "me/mnist/manifests/older"
-    assert ask(store, registry.url(address, known, insecure=True)) == Answer(200, DIGEST)
+    assert ask(store, registry.url(address, known, insecure=True)) == Answer(
+        200, DIGEST
+    )
     assert ask(store, registry.url(address, unknown, insecure=True)) == Answer(404)
     assert ask(store, registry.url("127.0.0.1:1", insecure=True)) == Answer()
 
 
-@pytest.mark.parametrize(("name", "gone"), [("mnist", True), ("other", True), ("kept", False)])
-def test_a_manifest_is_forgotten(address: str, tmp_path: Path, name: str, gone: bool) -> None:
+@pytest.mark.parametrize(
+    ("name", "gone"), [("mnist", True), ("other", True), ("kept", False)]
+)
+def test_a_manifest_is_forgotten(
+    address: str, tmp_path: Path, name: str, gone: bool
+) -> None:
     (tmp_path / "python3").symlink_to(sys.executable)
     there = registry.url(address, f"me/{name}/manifests/latest", insecure=True)
     assert registry.forget(cast(StorePod, Store(programs=tmp_path)), there) is gone
 
 
 @pytest.mark.parametrize(
-    ("name", "digest"), [("me/mnist", DIGEST), ("library/python", DIGEST), ("me/private", ""), ("me/other", "")]
+    ("name", "digest"),
+    [
+        ("me/mnist", DIGEST),
+        ("library/python", DIGEST),
+        ("me/private", ""),
+        ("me/other", ""),
+    ],
 )
-def test_what_anyone_may_know_is_asked_from_here(address: str, name: str, digest: str) -> None:
-    assert registry.digest_from_here(registry.url(address, f"{name}/manifests/latest", insecure=True)) == digest
+def test_what_anyone_may_know_is_asked_from_here(
+    address: str, name: str, digest: str
+) -> None:
+    assert (
+        registry.digest_from_here(
+            registry.url(address, f"{name}/manifests/latest", insecure=True)
+        )
+        == digest
+    )
 
 
 def test_a_registry_that_cannot_be_reached_from_here() -> None:
-    assert registry.digest_from_here(registry.url("127.0.0.1:1", "x/manifests/1", insecure=True)) == ""
+    assert (
+        registry.digest_from_here(
+            registry.url("127.0.0.1:1", "x/manifests/1", insecure=True)
+        )
+        == ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -157,4 +201,7 @@ def test_a_store_that_has_nothing_says_so(tmp_path: Path) -> None:
 
 def test_addresses() -> None:
     assert registry.url("r:5000", insecure=True) == "http://r:5000/v2/"
-    assert registry.url("r", "a/b/manifests/1", insecure=False) == "https://r/v2/a/b/manifests/1"
+    assert (
+        registry.url("r", "a/b/manifests/1", insecure=False)
+        == "https://r/v2/a/b/manifests/1"
+    )

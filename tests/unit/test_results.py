@@ -38,9 +38,17 @@ NAN, INF = float("nan"), float("inf")
         ([[1], {"a": 1}, 10**400], "acc", None, [1, 2, 3], None),
     ],
 )
-def test_order(values: list[Any], sort: str, largest: bool | None, order: list[int], best: int | None) -> None:
+def test_order(
+    values: list[Any],
+    sort: str,
+    largest: bool | None,
+    order: list[int],
+    best: int | None,
+) -> None:
     found = tabulate(
-        run(*({sort: value} if value is not None else None for value in values)), sort=sort, largest=largest
+        run(*({sort: value} if value is not None else None for value in values)),
+        sort=sort,
+        largest=largest,
     )
     assert [row.sub for row in found.rows] == order
     assert found.best == (f"7.{best}" if best else None)
@@ -56,7 +64,10 @@ def test_without_sort_rows_stay_and_the_first_metric_finds_the_best() -> None:
 def test_a_parameter_orders_but_has_no_best() -> None:
     found = tabulate(run({"acc": 1}, {"acc": 2}), sort="lr")
     assert ([row.sub for row in found.rows], found.best) == ([2, 1], None)
-    assert [row.sub for row in tabulate(run({"acc": 1}, {"acc": 2}), sort="lr", largest=True).rows] == [1, 2]
+    assert [
+        row.sub
+        for row in tabulate(run({"acc": 1}, {"acc": 2}), sort="lr", largest=True).rows
+    ] == [1, 2]
 
 
 def test_a_result_may_be_named_as_a_parameter() -> None:
@@ -79,8 +90,12 @@ def test_top_keeps_the_first_and_still_knows_the_best_of_all() -> None:
         ((), "Nothing has been reported yet."),
     ],
 )
-def test_an_unknown_metric_lists_those_seen(results: tuple[Any, ...], advice: str) -> None:
-    with pytest.raises(InvalidInputError, match="no result or parameter is called 'f1'") as caught:
+def test_an_unknown_metric_lists_those_seen(
+    results: tuple[Any, ...], advice: str
+) -> None:
+    with pytest.raises(
+        InvalidInputError, match="no result or parameter is called 'f1'"
+    ) as caught:
         tabulate(run(*results), sort="f1")
     assert caught.value.advice == advice
 

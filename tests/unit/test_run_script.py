@@ -36,13 +36,19 @@ class Job:
     """One job: its folders, and how it is run."""
 
     def __init__(self, folder: Path) -> None:
-        self.code, self.output, self.own = (folder / name for name in ("code", "output", "riseml"))
+        self.code, self.output, self.own = (
+            folder / name for name in ("code", "output", "riseml")
+        )
         for each in (self.code, self.output, self.own):
             each.mkdir()
         self.results = self.output / ".riseml/results.jsonl"
         self.log = self.output / ".riseml/logs/train.0.log"
         self.env = {
-            **{name: value for name, value in os.environ.items() if not name.startswith(("RISEML", "PYTHON"))},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("RISEML", "PYTHON"))
+            },
             "OUTPUT_DIR": str(self.output),
             "RISEML_DIR": str(self.own),
             "RESULT_FILE": str(self.results),
@@ -51,9 +57,13 @@ class Job:
             "RISEML_CONFIGURATION": "project: mnist\nrun: it's",
         }
 
-    def start(self, *lines: str, shell: str | None = None, user: int | None = None) -> "subprocess.Popen[str]":
+    def start(
+        self, *lines: str, shell: str | None = None, user: int | None = None
+    ) -> "subprocess.Popen[str]":
         """Start the lines: in this shell, or as a container does, which takes bash where there is one."""
-        script = [*SHELLS[shell], "-c", pod.script(), "riseml"] if shell else ["sh", "-c"]
+        script = (
+            [*SHELLS[shell], "-c", pod.script(), "riseml"] if shell else ["sh", "-c"]
+        )
         return subprocess.Popen(
             [*script, *(lines if shell else pod.arguments(lines))],
             cwd=self.code,
@@ -66,7 +76,9 @@ class Job:
             user=user,
         )
 
-    def run(self, *lines: str, shell: str | None = None, user: int | None = None) -> tuple[int, str]:
+    def run(
+        self, *lines: str, shell: str | None = None, user: int | None = None
+    ) -> tuple[int, str]:
         """Run the lines; return the exit status and what they wrote."""
         with self.start(*lines, shell=shell, user=user) as process:
             return process.wait(30), process.communicate()[0]
@@ -98,7 +110,9 @@ everywhere = pytest.mark.parametrize("logged", [False, True], ids=["teed", "logg
 
 @shells
 @everywhere
-def test_lines_follow_each_other_in_one_shell(job: Job, shell: str, logged: bool) -> None:
+def test_lines_follow_each_other_in_one_shell(
+    job: Job, shell: str, logged: bool
+) -> None:
     if logged:
         job.env["RISEML_LOGGED"] = "1"
     lines = (
@@ -160,7 +174,9 @@ def test_the_first_failing_line_ends_the_job_with_its_status(
         ("env | grep -c ^riseml_ || echo none", "0\nnone\n"),
     ],
 )
-def test_a_line_means_what_it_means_in_a_script(job: Job, shell: str, line: str, said: str) -> None:
+def test_a_line_means_what_it_means_in_a_script(
+    job: Job, shell: str, line: str, said: str
+) -> None:
     assert job.run(line, "echo end", shell=shell) == (0, said + "end\n")
 
 
@@ -172,7 +188,10 @@ def test_exit_0_ends_the_job_early_and_well(job: Job, shell: str) -> None:
 def test_lines_run_in_bash_where_there_is_one(job: Job) -> None:
     if not shutil.which("bash"):
         pytest.skip("no bash")
-    assert job.run('a=(x y); [[ ${a[1]} == y ]] && declare -A map=([k]=v) && echo "${map[k]}"', 'echo "${map[k]}"') == (
+    assert job.run(
+        'a=(x y); [[ ${a[1]} == y ]] && declare -A map=([k]=v) && echo "${map[k]}"',
+        'echo "${map[k]}"',
+    ) == (
         0,
         "v\nv\n",
     )
@@ -181,11 +200,26 @@ def test_lines_run_in_bash_where_there_is_one(job: Job) -> None:
 def test_lines_run_in_sh_where_there_is_no_bash(job: Job, tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
-    for name in ("sh", "mkdir", "rm", "mkfifo", "tee", "wc", "date", "sleep", "tail", "id", "setsid"):
+    for name in (
+        "sh",
+        "mkdir",
+        "rm",
+        "mkfifo",
+        "tee",
+        "wc",
+        "date",
+        "sleep",
+        "tail",
+        "id",
+        "setsid",
+    ):
         if found := shutil.which(name):
             (tools / name).symlink_to(found)
     job.env["PATH"] = str(tools)
-    assert job.run('echo "<${BASH_VERSION-}>"', "(exit 7)") == (7, "<>\n" if _plain_sh() else job.log.read_text())
+    assert job.run('echo "<${BASH_VERSION-}>"', "(exit 7)") == (
+        7,
+        "<>\n" if _plain_sh() else job.log.read_text(),
+    )
 
 
 def _plain_sh() -> bool:
@@ -193,8 +227,12 @@ def _plain_sh() -> bool:
 
 
 @shells
-def test_the_configuration_is_recorded_before_anything_runs(job: Job, shell: str) -> None:
-    status, said = job.run('cat "$OUTPUT_DIR/riseml-configuration.yml"', "false", shell=shell)
+def test_the_configuration_is_recorded_before_anything_runs(
+    job: Job, shell: str
+) -> None:
+    status, said = job.run(
+        'cat "$OUTPUT_DIR/riseml-configuration.yml"', "false", shell=shell
+    )
     assert (status, said) == (1, "project: mnist\nrun: it's\n")
 
 
@@ -203,7 +241,10 @@ def test_what_is_written_is_kept_in_the_output_folder(job: Job, shell: str) -> N
     status, said = job.run("echo out", "echo err >&2", "(exit 3)", shell=shell)
     assert (status, said) == (3, "out\nerr\n")
     assert job.log.read_text() == said
-    times = [line.split() for line in job.log.with_name("train.0.log.times").read_text().splitlines()]
+    times = [
+        line.split()
+        for line in job.log.with_name("train.0.log.times").read_text().splitlines()
+    ]
     assert times[-1][1] == str(len(said))
     assert all(int(time) > 1_700_000_000 for time, _ in times)
 
@@ -228,7 +269,9 @@ def test_who_keeps_the_log_needs_no_copy(job: Job, shell: str) -> None:
 @pytest.mark.parametrize("end", ["true", "(exit 4)"])
 def test_the_last_result_is_handed_over(job: Job, shell: str, end: str) -> None:
     last = '{"loss": 1, "\u00e4": "%s\\n"}'
-    job.run(f"printf '%s\\n' '{{\"loss\": 2}}' '{last}' >> $RESULT_FILE", end, shell=shell)
+    job.run(
+        f"printf '%s\\n' '{{\"loss\": 2}}' '{last}' >> $RESULT_FILE", end, shell=shell
+    )
     assert (job.own / "result").read_text() == last
 
 
@@ -246,8 +289,12 @@ def test_without_a_result_there_is_none(job: Job, shell: str) -> None:
 
 @shells
 @everywhere
-@pytest.mark.parametrize("send", [os.kill, os.killpg], ids=["to the script", "to its group"])
-def test_a_trainer_ends_in_its_own_time(job: Job, shell: str, logged: bool, send: Callable[..., None]) -> None:
+@pytest.mark.parametrize(
+    "send", [os.kill, os.killpg], ids=["to the script", "to its group"]
+)
+def test_a_trainer_ends_in_its_own_time(
+    job: Job, shell: str, logged: bool, send: Callable[..., None]
+) -> None:
     if logged:
         job.env["RISEML_LOGGED"] = "1"
     (job.code / "fit.py").write_text(TRAINER)
@@ -269,24 +316,36 @@ def test_a_signal_reaches_what_runs_in_the_background(job: Job, shell: str) -> N
     assert process.stdout
     assert process.stdout.readline() == "up\n"
     process.terminate()
-    assert process.communicate(timeout=30)[0].endswith("saved\n")  # before it the shell may name what was ended
+    assert process.communicate(timeout=30)[0].endswith(
+        "saved\n"
+    )  # before it the shell may name what was ended
     assert process.returncode == 143
 
 
 @shells
 @everywhere
-def test_what_a_line_leaves_running_ends_with_the_job(job: Job, shell: str, logged: bool) -> None:
+def test_what_a_line_leaves_running_ends_with_the_job(
+    job: Job, shell: str, logged: bool
+) -> None:
     if logged:
         job.env["RISEML_LOGGED"] = "1"
-    assert job.run("sleep 300 & echo $! > pid", "echo done", shell=shell) == (0, "done\n")
+    assert job.run("sleep 300 & echo $! > pid", "echo done", shell=shell) == (
+        0,
+        "done\n",
+    )
 
 
 @shells
-def test_an_output_folder_that_cannot_be_written_is_named(job: Job, tmp_path: Path, shell: str) -> None:
+def test_an_output_folder_that_cannot_be_written_is_named(
+    job: Job, tmp_path: Path, shell: str
+) -> None:
     job.env["OUTPUT_DIR"] = str(tmp_path / "nowhere")
     status, said = job.run("echo never", shell=shell)
     assert status == 73
-    assert f"riseml: cannot write to the output directory {tmp_path}/nowhere (as user {os.getuid()})" in said
+    assert (
+        f"riseml: cannot write to the output directory {tmp_path}/nowhere (as user {os.getuid()})"
+        in said
+    )
     assert "never" not in said
 
 
@@ -296,7 +355,9 @@ def test_a_log_that_cannot_be_kept_is_no_reason_to_fail(job: Job, shell: str) ->
     (job.output / ".riseml/logs").write_text("a file where the folder should be")
     status, said = job.run("echo on it goes", shell=shell)
     assert status == 0
-    assert said.endswith(f"riseml: there will be no copy of this log in {job.log.parent}\non it goes\n")
+    assert said.endswith(
+        f"riseml: there will be no copy of this log in {job.log.parent}\non it goes\n"
+    )
 
 
 @shells
@@ -306,24 +367,38 @@ def test_the_code_comes_over_what_install_steps_have_left(job: Job, shell: str) 
     (job.own / "code/sub").mkdir(parents=True)
     (job.own / "code/fit.py").write_text("print('new')")
     (job.own / "code/sub/.hidden").write_text("there, too")
-    assert job.run("cat built fit.py sub/.hidden", shell=shell) == (0, "by a stepprint('new')there, too")
+    assert job.run("cat built fit.py sub/.hidden", shell=shell) == (
+        0,
+        "by a stepprint('new')there, too",
+    )
 
 
 @shells
-def test_code_runs_where_it_is_if_its_place_cannot_be_written(poor_job: Job, shell: str) -> None:
+def test_code_runs_where_it_is_if_its_place_cannot_be_written(
+    poor_job: Job, shell: str
+) -> None:
     user = NOBODY if os.getuid() == 0 else None
     (poor_job.own / "code").mkdir()
     (poor_job.own / "code/fit.py").write_text("new")
     status, said = poor_job.run("cat fit.py; pwd", shell=shell, user=user)
     assert status == 0
     note, rest = said.split("\n", 1)
-    assert note.endswith(f"cannot write to {poor_job.code}, so the code runs in {poor_job.own}/code")
+    assert note.endswith(
+        f"cannot write to {poor_job.code}, so the code runs in {poor_job.own}/code"
+    )
     assert rest == f"new{poor_job.own}/code\n"
 
 
 @shells
-@pytest.mark.parametrize(("before", "after"), [(None, "{}/lib"), ("/a:/b", "{}/lib:/a:/b")])
-def test_the_library_is_found_first(job: Job, shell: str, before: str | None, after: str) -> None:
+@pytest.mark.parametrize(
+    ("before", "after"), [(None, "{}/lib"), ("/a:/b", "{}/lib:/a:/b")]
+)
+def test_the_library_is_found_first(
+    job: Job, shell: str, before: str | None, after: str
+) -> None:
     if before:
         job.env["PYTHONPATH"] = before
-    assert job.run('echo "$PYTHONPATH"', shell=shell) == (0, after.format(job.own) + "\n")
+    assert job.run('echo "$PYTHONPATH"', shell=shell) == (
+        0,
+        after.format(job.own) + "\n",
+    )

@@ -10,7 +10,9 @@ from riseml.errors import InvalidInputError, RiseMLError
 
 
 @pytest.mark.parametrize("template", scaffold.TEMPLATES)
-@pytest.mark.parametrize("project", ["toaster-net", "12", "no", "1e5", "Null", "0x1f", "a_b"])
+@pytest.mark.parametrize(
+    "project", ["toaster-net", "12", "no", "1e5", "Null", "0x1f", "a_b"]
+)
 def test_every_template_is_valid_for_every_name(template: str, project: str) -> None:
     loaded = config.load_text(scaffold.text(template, project))
     assert loaded.project == project
@@ -33,13 +35,17 @@ def test_every_template_is_valid_for_every_name(template: str, project: str) -> 
     ],
 )
 def test_a_name_from_a_folder(folder: str, project: str) -> None:
-    name, remark = scaffold.project_name(Path("/home") / folder if folder else Path("/"))
+    name, remark = scaffold.project_name(
+        Path("/home") / folder if folder else Path("/")
+    )
     assert name == project
     assert bool(remark) == (folder != project)
     scaffold.text("plain", name)
 
 
-@pytest.mark.parametrize("name", ["x", "my.proj", "-a", "a-", "", "a b", "a\nb", "project: x", "ü" * 3])
+@pytest.mark.parametrize(
+    "name", ["x", "my.proj", "-a", "a-", "", "a b", "a\nb", "project: x", "ü" * 3]
+)
 def test_a_bad_name_comes_back_with_a_good_one(name: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         scaffold.text("plain", name)

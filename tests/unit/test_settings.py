@@ -21,18 +21,33 @@ def places(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_defaults(tmp_path: Path) -> None:
     settings = load(environment={"RISEML_HOME": str(tmp_path), "LOGNAME": "paul"})
-    assert (settings.home, settings.engine, settings.gitignore, settings.user) == (tmp_path, "local", True, "paul")
+    assert (settings.home, settings.engine, settings.gitignore, settings.user) == (
+        tmp_path,
+        "local",
+        True,
+        "paul",
+    )
     assert settings.origins == {"home": "RISEML_HOME"}
 
 
-def test_the_home_is_below_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_home_is_below_the_users(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     assert load(environment={}).home == tmp_path / ".riseml"
-    assert load({"home": None}, environment={"RISEML_HOME": ""}).home == tmp_path / ".riseml"
-    assert load({"home": "~/x"}, environment={"RISEML_HOME": "/other"}).home == tmp_path / "x"
+    assert (
+        load({"home": None}, environment={"RISEML_HOME": ""}).home
+        == tmp_path / ".riseml"
+    )
+    assert (
+        load({"home": "~/x"}, environment={"RISEML_HOME": "/other"}).home
+        == tmp_path / "x"
+    )
 
 
-def test_a_relative_home_is_below_the_current_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_relative_home_is_below_the_current_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.chdir(tmp_path)
     assert load(environment={"RISEML_HOME": "here"}).home == tmp_path / "here"
 
@@ -43,20 +58,37 @@ def test_what_is_nearer_wins(places: tuple[Path, Path]) -> None:
     assert load(environment=environment, project=project).gitignore is True
     (home / "config").write_text("gitignore: no\n")
     settings = load(environment=environment, project=project)
-    assert (settings.gitignore, settings.origins["gitignore"]) == (False, str(home / "config"))
+    assert (settings.gitignore, settings.origins["gitignore"]) == (
+        False,
+        str(home / "config"),
+    )
     (project / ".riseml" / "config").write_text("gitignore: true\n")
     settings = load(environment=environment, project=project)
-    assert (settings.gitignore, settings.origins["gitignore"]) == (True, str(project / ".riseml" / "config"))
+    assert (settings.gitignore, settings.origins["gitignore"]) == (
+        True,
+        str(project / ".riseml" / "config"),
+    )
     environment["RISEML_GITIGNORE"] = "off"
     settings = load(environment=environment, project=project)
-    assert (settings.gitignore, settings.origins["gitignore"]) == (False, "RISEML_GITIGNORE")
+    assert (settings.gitignore, settings.origins["gitignore"]) == (
+        False,
+        "RISEML_GITIGNORE",
+    )
     settings = load({"gitignore": True}, environment, project)
-    assert (settings.gitignore, settings.origins["gitignore"]) == (True, "the command line")
+    assert (settings.gitignore, settings.origins["gitignore"]) == (
+        True,
+        "the command line",
+    )
 
 
-def test_another_file_may_be_the_users(places: tuple[Path, Path], tmp_path: Path) -> None:
+def test_another_file_may_be_the_users(
+    places: tuple[Path, Path], tmp_path: Path
+) -> None:
     (tmp_path / "mine").write_text("gitignore: false")
-    environment = {"RISEML_HOME": str(places[0]), "RISEML_CONFIG": str(tmp_path / "mine")}
+    environment = {
+        "RISEML_HOME": str(places[0]),
+        "RISEML_CONFIG": str(tmp_path / "mine"),
+    }
     assert load(environment=environment).gitignore is False
 
 
@@ -80,7 +112,11 @@ def test_files_that_say_nothing(text: str, places: tuple[Path, Path]) -> None:
     [
         ("gitignor: true", "unknown setting 'gitignor'", "Did you mean gitignore?"),
         ("7: true", "unknown setting '7'", "Settings are engine, gitignore, context."),
-        ("gitignore: maybe", "'maybe' is neither true nor false", "Write true or false."),
+        (
+            "gitignore: maybe",
+            "'maybe' is neither true nor false",
+            "Write true or false.",
+        ),
         ("engine: slurm", "there is no engine 'slurm'", "Engines are local and argo."),
         ("- a\n- b", "does not hold settings", "`name: value` lines"),
         ("a: b: c", "config:1: ", "`name: value` lines"),
@@ -88,7 +124,9 @@ def test_files_that_say_nothing(text: str, places: tuple[Path, Path]) -> None:
         (b"\xff\xfe", "is not text", "`name: value` lines"),
     ],
 )
-def test_faults_in_a_file(text: str | bytes, message: str, advice: str, places: tuple[Path, Path]) -> None:
+def test_faults_in_a_file(
+    text: str | bytes, message: str, advice: str, places: tuple[Path, Path]
+) -> None:
     file = places[0] / "config"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InvalidInputError) as caught:
@@ -99,7 +137,9 @@ def test_faults_in_a_file(text: str | bytes, message: str, advice: str, places: 
 
 
 def test_a_fault_in_a_variable_names_it(tmp_path: Path) -> None:
-    with pytest.raises(InvalidInputError, match="gitignore in RISEML_GITIGNORE: 'x' is neither"):
+    with pytest.raises(
+        InvalidInputError, match="gitignore in RISEML_GITIGNORE: 'x' is neither"
+    ):
         load(environment={"RISEML_HOME": str(tmp_path), "RISEML_GITIGNORE": "x"})
 
 
@@ -112,7 +152,9 @@ def test_a_file_that_may_not_be_read(places: tuple[Path, Path]) -> None:
 
 def test_a_home_that_is_a_file_holds_no_settings(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert load(environment={"RISEML_HOME": str(tmp_path / "file")}).origins == {"home": "RISEML_HOME"}
+    assert load(environment={"RISEML_HOME": str(tmp_path / "file")}).origins == {
+        "home": "RISEML_HOME"
+    }
 
 
 @pytest.mark.parametrize(
@@ -128,7 +170,9 @@ def test_who_is_logged_in(environment: dict[str, str], user: str) -> None:
     assert load(environment=environment).user == user
 
 
-def test_without_variables_the_system_knows_who(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_variables_the_system_knows_who(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     assert load(environment={}).user
 
     def nobody(uid: int) -> None:

@@ -9,10 +9,16 @@ from riseml.status import State
 from tests.unit.documents import Document, first, killed, made, node
 from tests.unit.recordings import NAMES, document, moments, told
 
-MOMENTS = [(f"{name} {moment}", then, expect) for name in NAMES for moment, then, expect in moments(name)]
+MOMENTS = [
+    (f"{name} {moment}", then, expect)
+    for name in NAMES
+    for moment, then, expect in moments(name)
+]
 
 
-@pytest.mark.parametrize(("then", "expect"), [m[1:] for m in MOMENTS], ids=[m[0] for m in MOMENTS])
+@pytest.mark.parametrize(
+    ("then", "expect"), [m[1:] for m in MOMENTS], ids=[m[0] for m in MOMENTS]
+)
 def test_recorded(then: Document, expect: Document) -> None:
     assert told(then) == expect
 
@@ -53,12 +59,18 @@ KILLS = {  # entries, the job's end, what it counts as
 
 
 @pytest.mark.parametrize(("entries", "fields", "state"), KILLS.values(), ids=KILLS)
-def test_a_kill_counts_from_its_time_on(entries: str, fields: Document, state: State) -> None:
+def test_a_kill_counts_from_its_time_on(
+    entries: str, fields: Document, state: State
+) -> None:
     assert first(killed(made({**ENDED, **fields}), entries)).state == state
 
 
 def test_terminated_without_an_annotation_is_told_by_how_it_ended() -> None:
-    run = killed(made(ENDED, {"phase": "Failed", "code": 3}, items=3, phase="Failed"), "", shutdown="Terminate")
+    run = killed(
+        made(ENDED, {"phase": "Failed", "code": 3}, items=3, phase="Failed"),
+        "",
+        shutdown="Terminate",
+    )
     states = [experiment.state for experiment in status.read(run).experiments]
     assert states == [State.KILLED, State.FAILED, State.KILLED]
 
@@ -66,16 +78,29 @@ def test_terminated_without_an_annotation_is_told_by_how_it_ended() -> None:
 def jobs(document: Document) -> dict[str, str]:
     """Return state and reason of each job of the only experiment, by type and index."""
     experiment = first(document)
-    return {job.id.removeprefix(f"{experiment.id}."): f"{job.state.value} {job.reason}" for job in experiment.jobs}
+    return {
+        job.id.removeprefix(f"{experiment.id}."): f"{job.state.value} {job.reason}"
+        for job in experiment.jobs
+    }
 
 
-def test_what_argo_says_it_shut_down_was_killed_even_where_nothing_else_says_so() -> None:
+def test_what_argo_says_it_shut_down_was_killed_even_where_nothing_else_says_so() -> (
+    None
+):
     message = "workflow shutdown with strategy:  Terminate"
-    run = made({"phase": "Succeeded", "message": message, "code": 0}, {"phase": "Failed", "message": message})
-    assert [experiment.state for experiment in status.read(run).experiments] == [State.KILLED, State.KILLED]
+    run = made(
+        {"phase": "Succeeded", "message": message, "code": 0},
+        {"phase": "Failed", "message": message},
+    )
+    assert [experiment.state for experiment in status.read(run).experiments] == [
+        State.KILLED,
+        State.KILLED,
+    ]
 
 
-def test_who_was_deleted_is_not_guilty_even_where_it_seems_to_have_ended_first() -> None:
+def test_who_was_deleted_is_not_guilty_even_where_it_seems_to_have_ended_first() -> (
+    None
+):
     run = document("worker-fails")
     for n in run["status"]["nodes"].values():
         if n["name"].endswith(".worker-1"):
@@ -88,7 +113,9 @@ def test_a_run_that_waits_for_its_own_lock_is_pending() -> None:
     run = made(items=2, phase="Pending", message=message)
     run["status"]["nodes"] = {}
     found = status.read(run)
-    assert {(e.state, e.reason, e.message) for e in found.experiments} == {(State.PENDING, "LOCK", message)}
+    assert {(e.state, e.reason, e.message) for e in found.experiments} == {
+        (State.PENDING, "LOCK", message)
+    }
 
 
 def test_a_build_that_was_killed_before_it_began_never_will() -> None:
@@ -102,13 +129,19 @@ def test_a_build_that_was_killed_before_it_began_never_will() -> None:
 
 def test_of_a_gang_that_is_tried_again_the_last_attempt_counts() -> None:
     run = made({"phase": "Running"})
-    cell = next(n for n in run["status"]["nodes"].values() if n["name"].endswith("riseml-sub:1)"))
+    cell = next(
+        n
+        for n in run["status"]["nodes"].values()
+        if n["name"].endswith("riseml-sub:1)")
+    )
     name = cell["name"]
     attempts = [("Failed", 4), ("Succeeded", 0)]
     nodes = [node(name, "Retry", "Succeeded")]
     for i, (phase, code) in enumerate(attempts):
         nodes.append(node(f"{name}({i})", "DAG", phase))
-        nodes.append(node(f"{name}({i}).train", "Pod", phase, outputs={"exitCode": str(code)}))
+        nodes.append(
+            node(f"{name}({i}).train", "Pod", phase, outputs={"exitCode": str(code)})
+        )
     run["status"]["nodes"] = {n["name"]: n for n in nodes}
     (job,) = first(run).jobs
     assert (job.state, job.attempt, job.exit_code) == (State.FINISHED, 1, 0)
@@ -117,14 +150,20 @@ def test_of_a_gang_that_is_tried_again_the_last_attempt_counts() -> None:
 def test_a_gang_between_two_attempts_has_not_ended() -> None:
     run = document("gang-retry-succeeds")
     nodes = run["status"]["nodes"]
-    run["status"]["nodes"] = {key: node for key, node in nodes.items() if "riseml-sub:1)(1)" not in node["name"]}
+    run["status"]["nodes"] = {
+        key: node
+        for key, node in nodes.items()
+        if "riseml-sub:1)(1)" not in node["name"]
+    }
     for n in run["status"]["nodes"].values():
         if n["type"] in ("Retry", "TaskGroup") or n["name"].count(".") < 2:
             n["phase"] = "Running"
     run["status"] = {**run["status"], "phase": "Running"}
     experiment = first(run)
     assert (experiment.state, experiment.reason) == (State.PENDING, "RETRY")
-    assert experiment.message == f"attempt 1 failed: {experiment.id}.worker.1: exit code 4"
+    assert (
+        experiment.message == f"attempt 1 failed: {experiment.id}.worker.1: exit code 4"
+    )
     run["status"]["phase"] = "Failed"
     assert first(run).state is State.FAILED
 
@@ -139,14 +178,21 @@ def test_who_waited_in_vain_says_for_whom() -> None:
     experiment = first(document("gang-released"))
     assert experiment.message == "there was no sign of ps"
     assert jobs(document("gang-released"))["ps"] == "FAILED UNSCHEDULED"
-    assert "nothing is known of the host recorded-net-" in first(document("gang-nameless")).message
+    assert (
+        "nothing is known of the host recorded-net-"
+        in first(document("gang-nameless")).message
+    )
 
 
 def test_a_peer_that_failed_by_itself_keeps_its_own_failure() -> None:
     run = document("worker-fails")
     for n in run["status"]["nodes"].values():
         if n["name"].endswith(".worker-1"):
-            n.update(phase="Failed", message="main: Error (exit code 1)", outputs={"exitCode": "1"})
+            n.update(
+                phase="Failed",
+                message="main: Error (exit code 1)",
+                outputs={"exitCode": "1"},
+            )
     assert jobs(run)["worker.1"] == "FAILED ERROR"
     assert (first(run).guilty or "").endswith(".worker.2")
 
@@ -155,11 +201,20 @@ def test_a_ps_ends_with_the_others() -> None:
     run = document("gang")
     experiment = first(run)
     ps = experiment.jobs[-1]
-    assert (ps.type, ps.state, ps.reason, ps.exit_code) == ("ps", State.FINISHED, "STOPPED", None)
+    assert (ps.type, ps.state, ps.reason, ps.exit_code) == (
+        "ps",
+        State.FINISHED,
+        "STOPPED",
+        None,
+    )
     assert ps.finished == experiment.finished
     for n in run["status"]["nodes"].values():
         if n["name"].endswith(".ps"):
-            n.update(phase="Failed", message="main: Error (exit code 143)", outputs={"exitCode": "143"})
+            n.update(
+                phase="Failed",
+                message="main: Error (exit code 143)",
+                outputs={"exitCode": "143"},
+            )
     assert jobs(run)["ps"] == "FINISHED STOPPED"
 
 
@@ -185,16 +240,52 @@ def test_a_result_is_read_from_what_argo_took_over() -> None:
 
 REASONS = {  # phase, message and exit code of the job's node; state, word, and message where it is another one
     "created": ("Pending", "", None, "PENDING", ""),
-    "no place": ("Pending", "Unschedulable: 0/1 nodes", None, "PENDING UNSCHEDULABLE", None),
-    "no quota": ("Pending", "pods x is forbidden: exceeded quota: q", None, "PENDING QUOTA", None),
-    "locked": ("Pending", "Waiting for ns/Mutex/x lock. Lock status: 0/1", None, "PENDING LOCK", None),
+    "no place": (
+        "Pending",
+        "Unschedulable: 0/1 nodes",
+        None,
+        "PENDING UNSCHEDULABLE",
+        None,
+    ),
+    "no quota": (
+        "Pending",
+        "pods x is forbidden: exceeded quota: q",
+        None,
+        "PENDING QUOTA",
+        None,
+    ),
+    "locked": (
+        "Pending",
+        "Waiting for ns/Mutex/x lock. Lock status: 0/1",
+        None,
+        "PENDING LOCK",
+        None,
+    ),
     "creating": ("Pending", "ContainerCreating", None, "STARTING PREPARE", None),
-    "pulling": ("Pending", "ImagePullBackOff: Back-off pulling", None, "STARTING IMAGE", None),
+    "pulling": (
+        "Pending",
+        "ImagePullBackOff: Back-off pulling",
+        None,
+        "STARTING IMAGE",
+        None,
+    ),
     "of a later Argo": ("Hovering", "?", None, "PENDING", None),
     "running": ("Running", "", None, "RUNNING", ""),
     "error": ("Failed", "main: Error (exit code 3)", 3, "FAILED ERROR", "exit code 3"),
-    "error, code in words": ("Failed", "main: Error (exit code 3)", None, "FAILED ERROR", "exit code 3"),
-    "error that says more": ("Failed", "main: Error (exit code 3): no disk", 3, "FAILED ERROR", "no disk"),
+    "error, code in words": (
+        "Failed",
+        "main: Error (exit code 3)",
+        None,
+        "FAILED ERROR",
+        "exit code 3",
+    ),
+    "error that says more": (
+        "Failed",
+        "main: Error (exit code 3): no disk",
+        3,
+        "FAILED ERROR",
+        "no disk",
+    ),
     "no such command": (
         "Failed",
         "main: Error (exit code 127)",
@@ -204,7 +295,13 @@ REASONS = {  # phase, message and exit code of the job's node; state, word, and 
     ),
     "out of memory": ("Failed", "OOMKilled (exit code 137)", 137, "FAILED OOM", None),
     "node lost": ("Error", "machine restarted", None, "FAILED NODE_LOST", None),
-    "evicted": ("Failed", "The node was low on resource: memory.", None, "FAILED EVICTED", None),
+    "evicted": (
+        "Failed",
+        "The node was low on resource: memory.",
+        None,
+        "FAILED EVICTED",
+        None,
+    ),
     "preempted": (
         "Failed",
         "Pod was terminated in response to imminent node shutdown.",
@@ -218,9 +315,17 @@ REASONS = {  # phase, message and exit code of the job's node; state, word, and 
 }
 
 
-@pytest.mark.parametrize(("phase", "message", "code", "line", "told"), REASONS.values(), ids=REASONS)
-def test_a_job_says_why(phase: str, message: str, code: int | None, line: str, told: str | None) -> None:
-    cell = {"phase": phase, "message": message, **({} if code is None else {"code": code})}
+@pytest.mark.parametrize(
+    ("phase", "message", "code", "line", "told"), REASONS.values(), ids=REASONS
+)
+def test_a_job_says_why(
+    phase: str, message: str, code: int | None, line: str, told: str | None
+) -> None:
+    cell = {
+        "phase": phase,
+        "message": message,
+        **({} if code is None else {"code": code}),
+    }
     (job,) = first(made(cell)).jobs
     assert f"{job.state.value} {job.reason}".strip() == line
     assert job.message == (message if told is None else told)
@@ -228,17 +333,35 @@ def test_a_job_says_why(phase: str, message: str, code: int | None, line: str, t
 
 def test_between_attempts_a_job_waits_and_tells_the_last_failure() -> None:
     strategy = {"retryStrategy": {"limit": "2"}}
-    experiment = first(made({"phase": "Running", "attempts": [("Failed", 4), ("Failed", 5)]}, template=strategy))
+    experiment = first(
+        made(
+            {"phase": "Running", "attempts": [("Failed", 4), ("Failed", 5)]},
+            template=strategy,
+        )
+    )
     (job,) = experiment.jobs
-    assert (job.state, job.reason, job.attempt, job.exit_code) == (State.PENDING, "RETRY", 1, 5)
+    assert (job.state, job.reason, job.attempt, job.exit_code) == (
+        State.PENDING,
+        "RETRY",
+        1,
+        5,
+    )
     assert job.message == "attempt 2 failed: exit code 5"
     assert experiment.state == State.PENDING
 
 
 @pytest.mark.parametrize(("attempts", "state"), [(1, State.KILLED), (3, State.FAILED)])
-def test_a_kill_between_attempts_ends_what_could_have_gone_on(attempts: int, state: State) -> None:
-    cell = {"phase": "Failed", "attempts": [("Failed", 4)] * attempts, "finishedAt": "2026-01-01T00:02:00Z"}
-    run = killed(made(cell, template={"retryStrategy": {"limit": "2"}}), "1=2026-01-01T00:01:30Z")
+def test_a_kill_between_attempts_ends_what_could_have_gone_on(
+    attempts: int, state: State
+) -> None:
+    cell = {
+        "phase": "Failed",
+        "attempts": [("Failed", 4)] * attempts,
+        "finishedAt": "2026-01-01T00:02:00Z",
+    }
+    run = killed(
+        made(cell, template={"retryStrategy": {"limit": "2"}}), "1=2026-01-01T00:01:30Z"
+    )
     assert first(run).state == state
 
 
@@ -252,9 +375,9 @@ def test_an_experiment_started_with_its_first_attempt() -> None:
 
 
 def test_when_a_container_began_is_believed_where_an_engine_says_it() -> None:
-    assert first(made({"phase": "Running", "runningAt": "2026-01-01T00:00:30.5Z"})).started == datetime(
-        2026, 1, 1, 0, 0, 30, 500_000, UTC
-    )
+    assert first(
+        made({"phase": "Running", "runningAt": "2026-01-01T00:00:30.5Z"})
+    ).started == datetime(2026, 1, 1, 0, 0, 30, 500_000, UTC)
 
 
 @pytest.mark.parametrize(
@@ -267,7 +390,8 @@ def test_results_are_what_the_job_reported_last(said: str, result: object) -> No
 
 
 @pytest.mark.parametrize(
-    ("said", "progress"), [("3/10", (3, 10)), ("0/1", None), ("1/1", None), ("x/y", None), ("", None)]
+    ("said", "progress"),
+    [("3/10", (3, 10)), ("0/1", None), ("1/1", None), ("x/y", None), ("", None)],
 )
 def test_progress_is_what_the_job_wrote(said: str, progress: object) -> None:
     assert first(made({"phase": "Running", "progress": said})).progress == progress

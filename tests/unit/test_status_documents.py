@@ -24,7 +24,11 @@ def test_a_document_that_no_engine_has_seen() -> None:
     run = made(items=2)
     del run["status"]
     found = status.read(run)
-    assert (found.id, found.state, found.counts) == ("14", State.CREATED, {State.CREATED: 2})
+    assert (found.id, found.state, found.counts) == (
+        "14",
+        State.CREATED,
+        {State.CREATED: 2},
+    )
     assert [(e.id, e.sub, e.parameters, e.reason) for e in found.experiments] == [
         ("14.1", 1, {"lr": "1e-0"}, ""),
         ("14.2", 2, {"lr": "1e-1"}, ""),
@@ -35,21 +39,50 @@ def test_a_document_that_no_engine_has_seen() -> None:
 def test_what_a_run_is_made_of() -> None:
     container = {
         "image": "python:3",
-        "args": ["script", "riseml", "fit --lr {{inputs.parameters.lr}}", "echo $$(date)"],
-        "resources": {"requests": {"cpu": "500m", "memory": "4Gi"}, "limits": {"nvidia.com/gpu": "2"}},
+        "args": [
+            "script",
+            "riseml",
+            "fit --lr {{inputs.parameters.lr}}",
+            "echo $$(date)",
+        ],
+        "resources": {
+            "requests": {"cpu": "500m", "memory": "4Gi"},
+            "limits": {"nvidia.com/gpu": "2"},
+        },
     }
     found = status.read(made({"phase": "Running"}, template={"container": container}))
-    assert (found.user, found.project, found.number, found.name) == ("me", "net", 14, "net-14")
-    assert (found.concurrency, found.image, found.run) == (2, "python:3", ("fit --lr {{lr}}", "echo $(date)"))
-    assert found.experiments[0].jobs[0].resources == Resources(Decimal("0.5"), 4 * 2**30, 2)
+    assert (found.user, found.project, found.number, found.name) == (
+        "me",
+        "net",
+        14,
+        "net-14",
+    )
+    assert (found.concurrency, found.image, found.run) == (
+        2,
+        "python:3",
+        ("fit --lr {{lr}}", "echo $(date)"),
+    )
+    assert found.experiments[0].jobs[0].resources == Resources(
+        Decimal("0.5"), 4 * 2**30, 2
+    )
 
 
 def test_a_single_experiment_has_no_number_in_its_set() -> None:
-    run = made({"phase": "Succeeded", "outputs": {"parameters": [{"name": "result", "value": '{"a": 1}'}]}})
+    run = made(
+        {
+            "phase": "Succeeded",
+            "outputs": {"parameters": [{"name": "result", "value": '{"a": 1}'}]},
+        }
+    )
     run["metadata"]["labels"]["riseml.io/kind"] = "experiment"
     found = status.read(run)
     (experiment,) = found.experiments
-    assert (found.is_set, experiment.id, experiment.sub, experiment.jobs[0].id) == (False, "14", None, "14.train")
+    assert (found.is_set, experiment.id, experiment.sub, experiment.jobs[0].id) == (
+        False,
+        "14",
+        None,
+        "14.train",
+    )
     assert found.result == {"a": 1}
 
 
@@ -65,19 +98,25 @@ def test_a_document_without_a_number_is_called_by_its_name() -> None:
 def test_compressed_nodes_are_read() -> None:
     run = made({"phase": "Succeeded", "code": 0}, phase="Succeeded")
     nodes = run["status"].pop("nodes")
-    run["status"]["compressedNodes"] = base64.b64encode(gzip.compress(json.dumps(nodes).encode())).decode()
+    run["status"]["compressedNodes"] = base64.b64encode(
+        gzip.compress(json.dumps(nodes).encode())
+    ).decode()
     assert first(run).exit_code == 0
     run["status"]["compressedNodes"] = "no gzip"
     assert first(run).state == State.FINISHED
 
 
 @pytest.mark.parametrize(
-    ("phase", "state"), [("Succeeded", State.FINISHED), ("Failed", State.FAILED), ("Error", State.FAILED)]
+    ("phase", "state"),
+    [("Succeeded", State.FINISHED), ("Failed", State.FAILED), ("Error", State.FAILED)],
 )
 def test_offloaded_nodes_leave_what_the_run_says(phase: str, state: State) -> None:
     run = made(items=2, phase=phase, message="why")
     run["status"]["nodes"] = {}
-    assert [experiment.state for experiment in status.read(run).experiments] == [state, state]
+    assert [experiment.state for experiment in status.read(run).experiments] == [
+        state,
+        state,
+    ]
 
 
 def test_a_run_that_ended_around_a_job_says_so() -> None:
@@ -134,14 +173,18 @@ def _break(value: Any, chance: random.Random) -> None:
             return
 
 
-@pytest.mark.parametrize("value", [None, [], "x", 3, {}, {"metadata": 1, "spec": [], "status": ""}])
+@pytest.mark.parametrize(
+    "value", [None, [], "x", 3, {}, {"metadata": 1, "spec": [], "status": ""}]
+)
 def test_no_document_at_all(value: Any) -> None:
     assert status.read(value).state in State
 
 
 def test_reading_needs_nothing_heavy() -> None:
     code = "import sys, riseml.status; print(*sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     heavy = {
         "json",
         "subprocess",

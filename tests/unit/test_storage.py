@@ -20,7 +20,19 @@ from riseml.storage.uris import Location, parse
 from riseml.storage.volume import Entry, Piece, Volume, part_of
 from tests.unit.shell_store import Shell
 
-NAMES = ["plain", " blanks ", "-dash", "new\nline", "tab\t", "quote'\"$`;", "ünï", "\udcff\udcfe", "b\\134", "*", "%s"]
+NAMES = [
+    "plain",
+    " blanks ",
+    "-dash",
+    "new\nline",
+    "tab\t",
+    "quote'\"$`;",
+    "ünï",
+    "\udcff\udcfe",
+    "b\\134",
+    "*",
+    "%s",
+]
 
 
 def open_volume(kind: str, root: Path) -> Volume:
@@ -41,7 +53,11 @@ def root(tmp_path: Path) -> Path:
 
 
 def files(root: Path) -> dict[str, bytes]:
-    return {str(each.relative_to(root)): each.read_bytes() for each in root.rglob("*") if each.is_file()}
+    return {
+        str(each.relative_to(root)): each.read_bytes()
+        for each in root.rglob("*")
+        if each.is_file()
+    }
 
 
 def write(root: Path, named: dict[str, bytes]) -> None:
@@ -55,7 +71,11 @@ def copy(source: Volume, target: Volume, *sources: str, to: str) -> Copied:
     report = Copied()
     volumes = {"data": source, "output": target}
     places = [Location("data", each) for each in sources]
-    for batch in copy_plan.plan(volumes.__getitem__, places, Location("output", to.rstrip("/"), to.endswith("/"))):
+    for batch in copy_plan.plan(
+        volumes.__getitem__,
+        places,
+        Location("output", to.rstrip("/"), to.endswith("/")),
+    ):
         transfer.copy(volumes[batch.volume], target, batch.items, report)
     return report
 
@@ -81,7 +101,9 @@ def test_uris(text: str, place: Location) -> None:
     assert parse(text, lambda: "paul/mnist") == place
 
 
-@pytest.mark.parametrize("text", ["s3://bucket", "output://../x", "data://a/../../b", "output://~/.."])
+@pytest.mark.parametrize(
+    "text", ["s3://bucket", "output://../x", "data://a/../../b", "output://~/.."]
+)
 def test_uris_that_lead_nowhere(text: str) -> None:
     with pytest.raises(InvalidInputError):
         parse(text, lambda: "paul/mnist")
@@ -90,8 +112,13 @@ def test_uris_that_lead_nowhere(text: str) -> None:
 # Both kinds of volume do the same
 
 
-def test_names_of_all_kinds_come_back_as_they_were(volume: Volume, root: Path, tmp_path: Path) -> None:
-    before = {"/".join(both): os.urandom(size) for size, both in enumerate(product(NAMES, NAMES))}
+def test_names_of_all_kinds_come_back_as_they_were(
+    volume: Volume, root: Path, tmp_path: Path
+) -> None:
+    before = {
+        "/".join(both): os.urandom(size)
+        for size, both in enumerate(product(NAMES, NAMES))
+    }
     write(tmp_path / "mine", before)
     mine, back = Folder(tmp_path / "mine"), open_volume("folder", tmp_path / "back")
     report = copy(mine, volume, "", to="there")
@@ -99,7 +126,9 @@ def test_names_of_all_kinds_come_back_as_they_were(volume: Volume, root: Path, t
     assert report.bytes == sum(map(len, before.values()))
     assert files(root / "there") == before
     assert sorted(entry.name for entry in volume.inside("there")) == sorted(NAMES)
-    assert {entry.path for entry in volume.walk("there")} == {f"there/{name}" for name in before}
+    assert {entry.path for entry in volume.walk("there")} == {
+        f"there/{name}" for name in before
+    }
     copy(volume, back, "there", to="again")
     assert files(tmp_path / "back/again") == before
 
@@ -122,7 +151,9 @@ def test_what_is_there(volume: Volume, root: Path) -> None:
         volume.inside("nothing")
 
 
-def test_times_and_programs_stay_what_they_are(volume: Volume, root: Path, tmp_path: Path) -> None:
+def test_times_and_programs_stay_what_they_are(
+    volume: Volume, root: Path, tmp_path: Path
+) -> None:
     write(tmp_path, {"mine/program": b"#!/bin/sh\n", "mine/text": b""})
     (tmp_path / "mine/program").chmod(0o744)
     os.utime(tmp_path / "mine/program", (1_000_000, 1_000_000))
@@ -133,7 +164,9 @@ def test_times_and_programs_stay_what_they_are(volume: Volume, root: Path, tmp_p
     assert (root / "there/text").stat().st_mode & 0o111 == 0
 
 
-def test_links_are_left_out_and_lead_nowhere(volume: Volume, root: Path, tmp_path: Path) -> None:
+def test_links_are_left_out_and_lead_nowhere(
+    volume: Volume, root: Path, tmp_path: Path
+) -> None:
     write(tmp_path, {"secret/key": b"secret"})
     write(root, {"a/file": b"1"})
     (root / "a/out").symlink_to(tmp_path / "secret")
@@ -178,9 +211,17 @@ def test_removing(volume: Volume, root: Path) -> None:
         (["run/.riseml/logs"], "new", {"u/new"}),
     ],
 )
-def test_where_files_go(volume: Volume, tmp_path: Path, sources: list[str], to: str, expected: set[str]) -> None:
+def test_where_files_go(
+    volume: Volume, tmp_path: Path, sources: list[str], to: str, expected: set[str]
+) -> None:
     root = tmp_path / "volume"
-    mine = {"one/x": b"x", "two/y": b"y", "two/deep/z": b"z", "run/model": b"m", "run/.riseml/logs/a": b"l"}
+    mine = {
+        "one/x": b"x",
+        "two/y": b"y",
+        "two/deep/z": b"z",
+        "run/model": b"m",
+        "run/.riseml/logs/a": b"l",
+    }
     write(tmp_path / "mine", {**mine, "run/.model.riseml-part": b"half"})
     write(root, {"u/there/old": b"old"})
     copy(Folder(tmp_path / "mine"), volume, *sources, to=f"u/{to}")
@@ -190,7 +231,11 @@ def test_where_files_go(volume: Volume, tmp_path: Path, sources: list[str], to: 
 @pytest.mark.parametrize(
     ("sources", "to", "words"),
     [
-        (["a/x", "b/x"], "u/new", "a/x and data://b/x would both become output://u/new/x"),
+        (
+            ["a/x", "b/x"],
+            "u/new",
+            "a/x and data://b/x would both become output://u/new/x",
+        ),
         (["a", "b/x"], "u/file", "u/file is a file"),
         (["a/x"], "new", "names no folder"),
         (["a"], "", "names no folder"),
@@ -211,7 +256,11 @@ def test_what_cannot_be_meant_copies_nothing(
 def test_a_file_is_not_copied_onto_itself(volume: Volume, root: Path) -> None:
     write(root, {"u/file": b"old"})
     with pytest.raises(InvalidInputError, match="onto itself"):
-        copy_plan.plan(lambda _: volume, [Location("output", "u/file")], Location("output", "u", is_folder=True))
+        copy_plan.plan(
+            lambda _: volume,
+            [Location("output", "u/file")],
+            Location("output", "u", is_folder=True),
+        )
 
 
 # Cut off
@@ -266,8 +315,15 @@ class Changing(Folder):
         return super().read(pieces)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(sizes=st.lists(st.integers(0, 90), min_size=1, max_size=5), after=st.integers(0, 200))
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    sizes=st.lists(st.integers(0, 90), min_size=1, max_size=5),
+    after=st.integers(0, 200),
+)
 def test_a_copy_that_was_cut_off_goes_on(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], after: int
 ) -> None:
@@ -281,18 +337,40 @@ def test_a_copy_that_was_cut_off_goes_on(
         try:
             copy(source, target, "", to="u/")
         except CutError:
-            done = {name: data for name, data in files(place / "volume/u").items() if "part" not in name}
-            assert done.items() <= before.items()  # nothing has its name before it is whole
+            done = {
+                name: data
+                for name, data in files(place / "volume/u").items()
+                if "part" not in name
+            }
+            assert (
+                done.items() <= before.items()
+            )  # nothing has its name before it is whole
             continue
         break
     assert files(place / "volume/u") == before
 
 
-def test_a_part_goes_on_and_a_wrong_one_does_not(volume: Volume, root: Path, tmp_path: Path) -> None:
-    data = {name: os.urandom(100_000) for name in ("right", "wrong", "long", "whole", "empty")}
+def test_a_part_goes_on_and_a_wrong_one_does_not(
+    volume: Volume, root: Path, tmp_path: Path
+) -> None:
+    data = {
+        name: os.urandom(100_000)
+        for name in ("right", "wrong", "long", "whole", "empty")
+    }
     write(tmp_path / "mine", data)
-    parts = {"right": data["right"][:60_000], "wrong": b"x" * 50_000, "long": data["long"] + b"!", "empty": b""}
-    write(root / "u", {part_of(name): part for name, part in {**parts, "whole": data["whole"]}.items()})
+    parts = {
+        "right": data["right"][:60_000],
+        "wrong": b"x" * 50_000,
+        "long": data["long"] + b"!",
+        "empty": b"",
+    }
+    write(
+        root / "u",
+        {
+            part_of(name): part
+            for name, part in {**parts, "whole": data["whole"]}.items()
+        },
+    )
     passed = list[int]()
     report = copy(Counting(tmp_path / "mine", passed), volume, "", to="u/")
     assert files(root / "u") == data
@@ -300,7 +378,9 @@ def test_a_part_goes_on_and_a_wrong_one_does_not(volume: Volume, root: Path, tmp
     assert sum(passed) == 40_000 + 3 * 100_000
 
 
-def test_what_is_there_already_is_left_alone(volume: Volume, root: Path, tmp_path: Path) -> None:
+def test_what_is_there_already_is_left_alone(
+    volume: Volume, root: Path, tmp_path: Path
+) -> None:
     write(tmp_path / "mine", {"same": b"12345", "other": b"12345", "longer": b"123456"})
     write(root, {"u/same": b"12345", "u/other": b"54321", "u/longer": b"12345"})
     before = (root / "u/same").stat().st_mtime_ns
@@ -329,7 +409,11 @@ def test_what_bars_are_told_adds_up(volume: Volume, tmp_path: Path) -> None:
     told, passed = list[str](), list[int]()
     report = Copied(on_file=lambda item: told.append(item.name), on_bytes=passed.append)
     mine = {"data": Folder(tmp_path / "mine"), "output": volume}
-    (batch,) = copy_plan.plan(mine.__getitem__, [Location("data", "")], Location("output", "u", is_folder=True))
+    (batch,) = copy_plan.plan(
+        mine.__getitem__,
+        [Location("data", "")],
+        Location("output", "u", is_folder=True),
+    )
     transfer.copy(mine["data"], volume, batch.items, report)
     assert told == [f"data://{name} to output://u/{name}" for name in "abc"]
     assert sum(passed) == 1100
@@ -337,7 +421,9 @@ def test_what_bars_are_told_adds_up(volume: Volume, tmp_path: Path) -> None:
     assert sum(passed) == 2200
 
 
-def test_a_volume_for_reading_only_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_volume_for_reading_only_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     volume = open_volume("store", tmp_path / "volume")
     script = "echo 'sh: can not create x: Read-only file system' >&2; exit 1"
     monkeypatch.setattr("riseml.engines.argo.volume._EXTRACT", script)

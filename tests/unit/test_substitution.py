@@ -4,9 +4,20 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local.interpreter.tags import fill, item_name, item_values, replace, tags
+from riseml.engines.local.interpreter.tags import (
+    fill,
+    item_name,
+    item_values,
+    replace,
+    tags,
+)
 
-KNOWN = {"inputs.parameters.lr": "0.1", "workflow.name": "w", "item": "{{workflow.name}}", "empty": ""}
+KNOWN = {
+    "inputs.parameters.lr": "0.1",
+    "workflow.name": "w",
+    "item": "{{workflow.name}}",
+    "empty": "",
+}
 
 
 @pytest.mark.parametrize(
@@ -21,9 +32,15 @@ KNOWN = {"inputs.parameters.lr": "0.1", "workflow.name": "w", "item": "{{workflo
         ("{{item}}", "{{workflow.name}}"),  # one level at a time
         ("{{", "{{"),
         ("}} {{workflow.name", "}} {{workflow.name"),
-        ("{% if x %}{{ x }}{% endif %} {{workflow.name}}", "{% if x %}{{ x }}{% endif %} w"),
+        (
+            "{% if x %}{{ x }}{% endif %} {{workflow.name}}",
+            "{% if x %}{{ x }}{% endif %} w",
+        ),
         ("{{ a {{workflow.name}} }}", "{{ a w }}"),
-        ("${{ matrix.os }} {{{{workflow.name}}}}", "${{ matrix.os }} {{{{workflow.name}}}}"),
+        (
+            "${{ matrix.os }} {{{{workflow.name}}}}",
+            "${{ matrix.os }} {{{{workflow.name}}}}",
+        ),
     ],
 )
 def test_replace(text: str, wanted: str) -> None:
@@ -31,7 +48,15 @@ def test_replace(text: str, wanted: str) -> None:
 
 
 def test_fill_reaches_every_text_and_leaves_the_original() -> None:
-    data = {"a{{workflow.name}}": ["{{workflow.name}}", {"b": "{{inputs.parameters.lr}}"}, 1, None, True]}
+    data = {
+        "a{{workflow.name}}": [
+            "{{workflow.name}}",
+            {"b": "{{inputs.parameters.lr}}"},
+            1,
+            None,
+            True,
+        ]
+    }
     assert fill(data, KNOWN.get) == {"aw": ["w", {"b": "0.1"}, 1, None, True]}
     assert data["a{{workflow.name}}"][0] == "{{workflow.name}}"
 
@@ -48,7 +73,10 @@ def test_tags() -> None:
         (7, {"item": "7"}),
         (False, {"item": "false"}),
         ({"b": "x", "a": 1}, {"item.b": "x", "item.a": "1", "item": '{"a":1,"b":"x"}'}),
-        ({"q": 'say "ä"\n'}, {"item.q": 'say \\"ä\\"\\n', "item": '{"q":"say \\"ä\\"\\n"}'}),
+        (
+            {"q": 'say "ä"\n'},
+            {"item.q": 'say \\"ä\\"\\n', "item": '{"q":"say \\"ä\\"\\n"}'},
+        ),
     ],
 )
 def test_item_values(item: Any, values: dict[str, str]) -> None:

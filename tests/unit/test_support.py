@@ -23,11 +23,26 @@ def refused(document: dict[str, Any]) -> str:
     "document",
     [
         pytest.param(plans.compiled(plans.single()), id="single"),
-        pytest.param(plans.compiled(plans.grid({"lr": "0.1"}, {"lr": "1e-6"}, concurrency=2)), id="set"),
-        pytest.param(plans.compiled(plans.single(install=("pip install x",))), id="build"),
-        pytest.param(plans.compiled(plans.grid({"lr": "0.1"}, tensorboard=True)), id="tensorboard of a set"),
-        pytest.param(plans.compiled(plans.single(tensorboard=True)), id="tensorboard of one"),
-        pytest.param(plans.compiled(plans.single(retries=Retries(2), timeout=60, secrets=("KEY",))), id="retries"),
+        pytest.param(
+            plans.compiled(plans.grid({"lr": "0.1"}, {"lr": "1e-6"}, concurrency=2)),
+            id="set",
+        ),
+        pytest.param(
+            plans.compiled(plans.single(install=("pip install x",))), id="build"
+        ),
+        pytest.param(
+            plans.compiled(plans.grid({"lr": "0.1"}, tensorboard=True)),
+            id="tensorboard of a set",
+        ),
+        pytest.param(
+            plans.compiled(plans.single(tensorboard=True)), id="tensorboard of one"
+        ),
+        pytest.param(
+            plans.compiled(
+                plans.single(retries=Retries(2), timeout=60, secrets=("KEY",))
+            ),
+            id="retries",
+        ),
         pytest.param(gang("a", "b"), id="gang"),
     ],
 )
@@ -42,12 +57,19 @@ def test_what_an_api_server_adds_is_accepted() -> None:
     document = workflow(
         dag("main", task("a"), inputs={}, outputs={}, metadata={}),
         job(
-            container={"name": "", "resources": {}, "ports": [{"containerPort": 1}]}, inputs={}, outputs={}, metadata={}
+            container={"name": "", "resources": {}, "ports": [{"containerPort": 1}]},
+            inputs={},
+            outputs={},
+            metadata={},
         ),
         arguments={},
         priority=None,
     )
-    document["metadata"] |= {"uid": "u", "creationTimestamp": "2026-01-01T00:00:00Z", "managedFields": [{"x": 1}]}
+    document["metadata"] |= {
+        "uid": "u",
+        "creationTimestamp": "2026-01-01T00:00:00Z",
+        "managedFields": [{"x": 1}],
+    }
     check(document)
 
 
@@ -61,16 +83,37 @@ CONTAINER = "spec.templates[job].container"
             job(container={"livenessProbe": {"x": 1}}),
             f"{CONTAINER}.livenessProbe: the local engine does not run liveness probes",
         ),
-        (job(container={"securityContext": {"runAsUser": 1}}), f"{CONTAINER}.securityContext: "),
-        (job(container={"tty": True}), f"{CONTAINER}.tty: the local engine does not know this field"),
-        (job(container={"command": "sh"}), f"{CONTAINER}.command: 'sh' is not a list of texts"),
-        (job(container={"command": []}), ""),
-        (job(container={"env": [{"name": "A", "value": 1}]}), f"{CONTAINER}.env[A].value: 1 is not text"),
         (
-            job(container={"env": [{"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}]}),
+            job(container={"securityContext": {"runAsUser": 1}}),
+            f"{CONTAINER}.securityContext: ",
+        ),
+        (
+            job(container={"tty": True}),
+            f"{CONTAINER}.tty: the local engine does not know this field",
+        ),
+        (
+            job(container={"command": "sh"}),
+            f"{CONTAINER}.command: 'sh' is not a list of texts",
+        ),
+        (job(container={"command": []}), ""),
+        (
+            job(container={"env": [{"name": "A", "value": 1}]}),
+            f"{CONTAINER}.env[A].value: 1 is not text",
+        ),
+        (
+            job(
+                container={
+                    "env": [
+                        {"name": "A", "valueFrom": {"fieldRef": {"fieldPath": "x"}}}
+                    ]
+                }
+            ),
             f"{CONTAINER}.env[A].valueFrom.fieldRef: ",
         ),
-        (job(container={"volumeMounts": [{"name": "v"}]}), f"{CONTAINER}.volumeMounts[v]: mountPath is missing"),
+        (
+            job(container={"volumeMounts": [{"name": "v"}]}),
+            f"{CONTAINER}.volumeMounts[v]: mountPath is missing",
+        ),
         (
             job(volumes=[{"name": "v", "hostPath": {"path": "/"}}]),
             "spec.templates[job].volumes[v].hostPath: the local engine mounts only",
@@ -79,34 +122,80 @@ CONTAINER = "spec.templates[job].container"
             job(volumes=[{"name": "v", "emptyDir": {"medium": "HugePages"}}]),
             "medium: the local engine knows '' and 'Memory'",
         ),
-        (job(inputs={"artifacts": [{"name": "a", "path": "/a", "git": {"repo": "r"}}]}), "inputs.artifacts[a].git: "),
-        (job(inputs={"artifacts": [{"name": "a", "path": "/a"}]}), "inputs.artifacts[a]: raw is missing"),
-        (job(retryStrategy={"retryPolicy": "OnTransientError"}), "retryPolicy: the local engine knows 'Always'"),
+        (
+            job(
+                inputs={
+                    "artifacts": [{"name": "a", "path": "/a", "git": {"repo": "r"}}]
+                }
+            ),
+            "inputs.artifacts[a].git: ",
+        ),
+        (
+            job(inputs={"artifacts": [{"name": "a", "path": "/a"}]}),
+            "inputs.artifacts[a]: raw is missing",
+        ),
+        (
+            job(retryStrategy={"retryPolicy": "OnTransientError"}),
+            "retryPolicy: the local engine knows 'Always'",
+        ),
         (job(retryStrategy={"limit": "{{x}}"}), "limit: '{{x}}' is no whole number"),
-        (job(retryStrategy={"backoff": {"duration": "1 day"}}), "backoff.duration: '1 day' is no duration"),
+        (
+            job(retryStrategy={"backoff": {"duration": "1 day"}}),
+            "backoff.duration: '1 day' is no duration",
+        ),
         (job(retryStrategy={"backoff": {"factor": 2}}), "backoff: duration is missing"),
         (job(retryStrategy={"affinity": {"x": 1}}), "retryStrategy.affinity: "),
-        (job(retryStrategy={"expression": "lastRetry.exitCode > 1"}), "cannot compare text with a number"),
+        (
+            job(retryStrategy={"expression": "lastRetry.exitCode > 1"}),
+            "cannot compare text with a number",
+        ),
         (
             job(retryStrategy={"expression": "lastRetry.foo == '1'"}),
             "retryStrategy.expression: 'lastRetry.foo' has no value here",
         ),
-        (job(retryStrategy={"limit": 1}, daemon=True), "spec.templates[job].daemon: Argo does not honour it"),
-        (job(retryStrategy={"limit": 1}, pendingTimeout="1m"), "spec.templates[job].pendingTimeout: Argo does not"),
-        (job(activeDeadlineSeconds="x"), "activeDeadlineSeconds: 'x' is no whole number"),
+        (
+            job(retryStrategy={"limit": 1}, daemon=True),
+            "spec.templates[job].daemon: Argo does not honour it",
+        ),
+        (
+            job(retryStrategy={"limit": 1}, pendingTimeout="1m"),
+            "spec.templates[job].pendingTimeout: Argo does not",
+        ),
+        (
+            job(activeDeadlineSeconds="x"),
+            "activeDeadlineSeconds: 'x' is no whole number",
+        ),
         (
             job(synchronization={"semaphores": [{"name": "x"}]}),
             "synchronization.semaphores: the local engine has mutexes only",
         ),
-        (job(memoize={"key": "x"}), "spec.templates[job].memoize: the local engine does not memoize"),
-        (job(parallelism=2), "spec.templates[job].parallelism: the local engine knows it for dag templates only"),
+        (
+            job(memoize={"key": "x"}),
+            "spec.templates[job].memoize: the local engine does not memoize",
+        ),
+        (
+            job(parallelism=2),
+            "spec.templates[job].parallelism: the local engine knows it for dag templates only",
+        ),
         (job(daemon="yes"), "spec.templates[job].daemon: 'yes' is not true or false"),
         (job(podSpecPatch='{"containers": []}'), "spec.templates[job].podSpecPatch: "),
         (job(podSpecPatch="{"), "spec.templates[job].podSpecPatch: "),
-        (job(container={"args": ["{{=1 + 1}}"]}), "spec.templates[job]: the local engine does not evaluate {{=1 + 1}}"),
-        (job(container={"args": ["{{inputs.parameters.x}}"]}), "{{inputs.parameters.x}} stands for nothing here"),
-        (job(container={"args": ["{{workflow.status}}"]}), "{{workflow.status}} stands for nothing here"),
-        (job(container={"args": ["{{workflow.annotations.x}}"]}), "{{workflow.annotations.x}} stands for nothing"),
+        (
+            job(container={"args": ["{{=1 + 1}}"]}),
+            "spec.templates[job]: the local engine does not evaluate {{=1 + 1}}",
+        ),
+        (
+            job(container={"args": ["{{inputs.parameters.x}}"]}),
+            "{{inputs.parameters.x}} stands for nothing here",
+        ),
+        (
+            job(container={"args": ["{{workflow.status}}"]}),
+            "{{workflow.status}} stands for nothing here",
+        ),
+        (
+            job(container={"args": ["{{workflow.annotations.x}}"]}),
+            "{{workflow.annotations.x}} stands for nothing",
+        ),
         (
             job(sidecars=[{"name": "main", "image": "i", "command": ["x"]}]),
             "spec.templates[job][main]: the name is there 2 times",
@@ -116,29 +205,67 @@ CONTAINER = "spec.templates[job].container"
             "spec.templates[job].steps: the local engine runs dag templates only",
         ),
         ({"name": "job", "script": {"image": "i"}}, "spec.templates[job].script: "),
-        ({"name": "job"}, "spec.templates[job]: a template is one of dag, container, resource, not none of them"),
+        (
+            {"name": "job"},
+            "spec.templates[job]: a template is one of dag, container, resource, not none of them",
+        ),
         ({**job(), "dag": {"tasks": [task("b", "c")]}}, "not dag and container"),
         (
-            deletion("job", "a=b", inputs={"artifacts": [{"name": "a", "path": "/a", "raw": {"data": "x"}}]}),
+            deletion(
+                "job",
+                "a=b",
+                inputs={
+                    "artifacts": [{"name": "a", "path": "/a", "raw": {"data": "x"}}]
+                },
+            ),
             "inputs.artifacts: ",
         ),
-        (deletion("job", "a=b", inputs=[], retryStrategy={"limit": 1}), "retryStrategy: a deletion is done once"),
         (
-            dag("job", task("b", "job2"), retryStrategy={"backoff": {"duration": "1", "maxDuration": "2"}}),
+            deletion("job", "a=b", inputs=[], retryStrategy={"limit": 1}),
+            "retryStrategy: a deletion is done once",
+        ),
+        (
+            dag(
+                "job",
+                task("b", "job2"),
+                retryStrategy={"backoff": {"duration": "1", "maxDuration": "2"}},
+            ),
             "backoff.maxDuration: ",
         ),
-        (job(metadata={"labels": ["x"]}), "spec.templates[job].metadata.labels: ['x'] is not a map"),
-        (deletion("job", "a in (b)", inputs=[]), "spec.templates[job].resource.flags: the selector"),
+        (
+            job(metadata={"labels": ["x"]}),
+            "spec.templates[job].metadata.labels: ['x'] is not a map",
+        ),
+        (
+            deletion("job", "a in (b)", inputs=[]),
+            "spec.templates[job].resource.flags: the selector",
+        ),
         (
             {"name": "job", "resource": {"action": "create", "flags": ["pods"]}},
             "resource.action: the local engine knows 'delete'",
         ),
         (
-            {"name": "job", "resource": {"action": "delete", "flags": ["nodes", "-l", "a=b"]}},
+            {
+                "name": "job",
+                "resource": {"action": "delete", "flags": ["nodes", "-l", "a=b"]},
+            },
             "is more than pods, one selector and a grace period",
         ),
-        ({"name": "job", "resource": {"action": "delete", "flags": ["pods"], "manifest": "x"}}, "resource.manifest: "),
-        (job(outputs={"parameters": [{"name": "r", "valueFrom": {"expression": "1"}}]}), "valueFrom.expression: "),
+        (
+            {
+                "name": "job",
+                "resource": {"action": "delete", "flags": ["pods"], "manifest": "x"},
+            },
+            "resource.manifest: ",
+        ),
+        (
+            job(
+                outputs={
+                    "parameters": [{"name": "r", "valueFrom": {"expression": "1"}}]
+                }
+            ),
+            "valueFrom.expression: ",
+        ),
     ],
 )
 def test_templates(template: dict[str, Any], said: str) -> None:
@@ -152,42 +279,88 @@ def test_templates(template: dict[str, Any], said: str) -> None:
 @pytest.mark.parametrize(
     ("tasks", "said"),
     [
-        ([task("a", "nope")], "spec.templates[main].dag.tasks[a].template: there is no template 'nope'"),
-        ([task("a"), task("a")], "spec.templates[main].dag.tasks[a]: the name is there 2 times"),
+        (
+            [task("a", "nope")],
+            "spec.templates[main].dag.tasks[a].template: there is no template 'nope'",
+        ),
+        (
+            [task("a"), task("a")],
+            "spec.templates[main].dag.tasks[a]: the name is there 2 times",
+        ),
         ([task("a", depends="b")], "tasks[a].depends: there is no task 'b'"),
         ([task("a", depends="b"), task("b", depends="a")], "tasks: a needs b needs a"),
         ([task("a", depends="a")], "tasks: a needs a"),
         ([task("a"), task("b", depends="a.Done")], "Done is no result of a task"),
-        ([task("a"), task("b", depends="a", dependencies=["a"])], "there are dependencies as well"),
+        (
+            [task("a"), task("b", depends="a", dependencies=["a"])],
+            "there are dependencies as well",
+        ),
         ([task("a b")], "a task's name is made of letters, digits and hyphens"),
         ([task("a", when="{{x}} == 'a")], "tasks[a].when: "),
         ([task("a", when="{{item}} == 1")], ""),
         ([task("a", when="{{workflow.name}} > 2 && {{workflow.uid}}")], ""),
-        ([task("a", when="'{{workflow.name}}' > 2")], "cannot compare text with a number"),
+        (
+            [task("a", when="'{{workflow.name}}' > 2")],
+            "cannot compare text with a number",
+        ),
         ([task("a", when="{{item.x}} == 1")], "{{item.x}} stands for nothing here"),
         ([task("a", "taker")], "tasks[a].arguments: template 'taker' needs 'p'"),
         ([task("a", "taker", arguments={"p": None})], "p]: value is missing"),
-        ([task("a", "taker", arguments={"p": "{{item.x}}"}, withItems=[{"x": "1"}, {"y": "1"}])], "{{item.x}} stands"),
+        (
+            [
+                task(
+                    "a",
+                    "taker",
+                    arguments={"p": "{{item.x}}"},
+                    withItems=[{"x": "1"}, {"y": "1"}],
+                )
+            ],
+            "{{item.x}} stands",
+        ),
         (
             [task("a", "taker", arguments={"p": "{{tasks.b.status}}"}), task("b")],
             "{{tasks.b.status}} stands for nothing",
         ),
         (
-            [task("a", "taker", arguments={"p": "{{tasks.b.status}}"}, depends="c"), task("b"), task("c", depends="b")],
+            [
+                task("a", "taker", arguments={"p": "{{tasks.b.status}}"}, depends="c"),
+                task("b"),
+                task("c", depends="b"),
+            ],
             "",
         ),
         (
-            [task("a", "taker", arguments={"p": "{{tasks.b.outputs.parameters.r}}"}, depends="b"), task("b")],
+            [
+                task(
+                    "a",
+                    "taker",
+                    arguments={"p": "{{tasks.b.outputs.parameters.r}}"},
+                    depends="b",
+                ),
+                task("b"),
+            ],
             "{{tasks.b.outputs.parameters.r}} stands for nothing",
         ),
         ([task("a", withItems=[])], "tasks[a].withItems: [] is not a list of items"),
-        ([task("a", withItems=[0.5])], "tasks[a].withItems[0]: 0.5 is not text or a map"),
+        (
+            [task("a", withItems=[0.5])],
+            "tasks[a].withItems[0]: 0.5 is not text or a map",
+        ),
         ([task("a", withItems=[["x"]])], "withItems[0]: ['x'] is not text or a map"),
         ([task("a", withItems=[{"x": 1e-6}])], "withItems[0][x]: 1e-06 is not text"),
-        ([task("a", "daemon", withItems=["x"])], "tasks[a].withItems: the local engine runs single daemons only"),
-        ([task("a", withParam="[]")], "tasks[a].withParam: the local engine expands withItems only"),
+        (
+            [task("a", "daemon", withItems=["x"])],
+            "tasks[a].withItems: the local engine runs single daemons only",
+        ),
+        (
+            [task("a", withParam="[]")],
+            "tasks[a].withParam: the local engine expands withItems only",
+        ),
         ([task("a", continueOn={"failed": True})], "tasks[a].continueOn: "),
-        ([task("a", onExit="x")], "tasks[a].onExit: the local engine has no exit handlers"),
+        (
+            [task("a", onExit="x")],
+            "tasks[a].onExit: the local engine has no exit handlers",
+        ),
         (
             [task("a", inline={"container": {"image": "x"}})],
             "tasks[a].inline: the local engine runs named templates only",
@@ -196,13 +369,22 @@ def test_templates(template: dict[str, Any], said: str) -> None:
             [task("a", hooks={"exit": {"template": "end", "expression": "true"}})],
             "hooks[exit]: the local engine has no exit",
         ),
-        ([task("a", hooks={"h": {"template": "end"}})], "hooks][h]: expression is missing"),
+        (
+            [task("a", hooks={"h": {"template": "end"}})],
+            "hooks][h]: expression is missing",
+        ),
         (
             [task("a", hooks={"h": {"template": "end", "expression": "true"}})],
             "hooks[h].arguments: template 'end' needs 'gang'",
         ),
         (
-            [task("a", withItems=["x"], hooks={"h": {"template": "end", "expression": "true"}})],
+            [
+                task(
+                    "a",
+                    withItems=["x"],
+                    hooks={"h": {"template": "end", "expression": "true"}},
+                )
+            ],
             "hooks[h]: the local engine knows hooks of single tasks only",
         ),
         (
@@ -214,14 +396,31 @@ def test_templates(template: dict[str, Any], said: str) -> None:
             "hooks[h].template: there is no template 'no'",
         ),
         (
-            [task("a", hooks={"h": {"template": "end", "expression": "tasks['b'].status == 'x'"}}), task("b")],
+            [
+                task(
+                    "a",
+                    hooks={
+                        "h": {
+                            "template": "end",
+                            "expression": "tasks['b'].status == 'x'",
+                        }
+                    },
+                ),
+                task("b"),
+            ],
             "hooks[h].expression: 'tasks.b.status' has no value here",
         ),
         ([task("a", "main")], "spec.templates: main calls main"),
     ],
 )
 def test_tasks(tasks: list[dict[str, Any]], said: str) -> None:
-    document = workflow(dag("main", *tasks), job(), job("taker", inputs=["p"]), job("daemon", daemon=True), deletion())
+    document = workflow(
+        dag("main", *tasks),
+        job(),
+        job("taker", inputs=["p"]),
+        job("daemon", daemon=True),
+        deletion(),
+    )
     if said:
         assert said.replace("hooks][", "hooks[") in refused(document)
     else:
@@ -232,20 +431,36 @@ def test_tasks(tasks: list[dict[str, Any]], said: str) -> None:
     ("changes", "said"),
     [
         ({"entrypoint": "nope"}, "spec.entrypoint: there is no template 'nope'"),
-        ({"parallelism": 2}, "spec.parallelism: the local engine does not know this field"),
+        (
+            {"parallelism": 2},
+            "spec.parallelism: the local engine does not know this field",
+        ),
         ({"onExit": "x"}, "spec.onExit: the local engine has no exit handlers"),
         ({"hooks": {"running": {}}}, "spec.hooks: "),
         ({"activeDeadlineSeconds": 5}, "spec.activeDeadlineSeconds: "),
-        ({"volumeClaimTemplates": [{}]}, "spec.volumeClaimTemplates: the local engine makes no claims"),
+        (
+            {"volumeClaimTemplates": [{}]},
+            "spec.volumeClaimTemplates: the local engine makes no claims",
+        ),
         (
             {"workflowTemplateRef": {"name": "x"}},
             "spec.workflowTemplateRef: the local engine runs Workflows that are complete",
         ),
-        ({"templates": [job(), job()], "entrypoint": "job"}, "spec.templates[job]: the name is there 2 times"),
-        ({"arguments": arguments({"p": ["x"]})}, "spec.arguments.parameters[p].value: ['x'] is not a value"),
+        (
+            {"templates": [job(), job()], "entrypoint": "job"},
+            "spec.templates[job]: the name is there 2 times",
+        ),
+        (
+            {"arguments": arguments({"p": ["x"]})},
+            "spec.arguments.parameters[p].value: ['x'] is not a value",
+        ),
         ({"shutdown": "Maybe"}, "spec.shutdown: "),
         (
-            {"volumes": [{"name": "v", "emptyDir": {"sizeLimit": "{{workflow.labels.x}}"}}]},
+            {
+                "volumes": [
+                    {"name": "v", "emptyDir": {"sizeLimit": "{{workflow.labels.x}}"}}
+                ]
+            },
             "spec.volumes[v]: {{workflow.labels.x}}",
         ),
         ({"templates": {}}, "spec.templates: {} is not a list"),
@@ -265,7 +480,10 @@ def test_spec(changes: dict[str, Any], said: str) -> None:
             {"kind": "CronWorkflow", "metadata": {"name": "x"}, "spec": {}},
             "kind: the local engine knows 'Workflow', not 'CronWorkflow'",
         ),
-        (workflow(job(), name=""), "metadata.name: the local engine runs named Workflows only"),
+        (
+            workflow(job(), name=""),
+            "metadata.name: the local engine runs named Workflows only",
+        ),
         ({"metadata": [], "spec": []}, "spec: [] is not a map"),
     ],
 )
@@ -287,13 +505,21 @@ def test_hooks_need_places() -> None:
 
 
 def test_everything_wrong_is_told_at_once_but_not_endlessly() -> None:
-    document = workflow(dag("main", task("a")), job(tty=1, container={"tty": True}, suspend={"x": 1}), onExit="x")
+    document = workflow(
+        dag("main", task("a")),
+        job(tty=1, container={"tty": True}, suspend={"x": 1}),
+        onExit="x",
+    )
     assert len(refused(document).splitlines()) == 4
-    many = workflow(dag("main", *(task(f"t{i}", onExit="x") for i in range(100))), job())
+    many = workflow(
+        dag("main", *(task(f"t{i}", onExit="x") for i in range(100))), job()
+    )
     assert refused(many).splitlines()[-1] == "and 80 more"
 
 
 def test_a_circle_is_found_in_a_long_chain() -> None:
     tasks = [task(f"t{i}", depends=f"t{i + 1}") for i in range(3000)]
     check(workflow(dag("main", *tasks, task("t3000")), job()))
-    assert "t0 needs t1" in refused(workflow(dag("main", *tasks, task("t3000", depends="t0")), job()))
+    assert "t0 needs t1" in refused(
+        workflow(dag("main", *tasks, task("t3000", depends="t0")), job())
+    )

@@ -27,7 +27,11 @@ def start(tmp_path: Path) -> Iterator[Start]:
         here = boards.path_with(tmp_path / "bin", **programs)
         process = subprocess.Popen(
             [*SHELLS[shell], "-c", templating.read("tensorboard.sh"), "tensorboard"],
-            env={"PATH": path or here, "OUTPUT_DIR": "/out put", "TENSORBOARD_ADDRESS": "127.0.0.1:6006"},
+            env={
+                "PATH": path or here,
+                "OUTPUT_DIR": "/out put",
+                "TENSORBOARD_ADDRESS": "127.0.0.1:6006",
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -68,20 +72,30 @@ def test_what_it_runs(shell: str, start: Start) -> None:
 
 @shells
 def test_a_python_that_has_one(shell: str, start: Start) -> None:
-    process = start(shell, python3=boards.WORTHLESS, python='#!/bin/sh\n[ "$1" = -c ] || echo "$@"\n')
-    assert lines(process, 1) == ["-m tensorboard.main --logdir /out put --host 127.0.0.1 --port 6006"]
+    process = start(
+        shell,
+        python3=boards.WORTHLESS,
+        python='#!/bin/sh\n[ "$1" = -c ] || echo "$@"\n',
+    )
+    assert lines(process, 1) == [
+        "-m tensorboard.main --logdir /out put --host 127.0.0.1 --port 6006"
+    ]
     assert end(process) == 0
 
 
 @shells
 def test_none(shell: str, start: Start) -> None:
     process = start(shell, python3=boards.WORTHLESS, python=boards.WORTHLESS)
-    assert lines(process, 1) == ["riseml: there is no tensorboard that works here; the experiments go on without it."]
+    assert lines(process, 1) == [
+        "riseml: there is no tensorboard that works here; the experiments go on without it."
+    ]
     assert end(process) == 0
 
 
 @shells
-def test_the_last_of_several_failures(shell: str, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_of_several_failures(
+    shell: str, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = templating.read("tensorboard.sh").replace("in 5 30 120 ''", "in 0 0 0 ''")
     monkeypatch.setattr(templating, "read", lambda name: text)
     process = start(shell, tensorboard=boards.DIES)
@@ -89,7 +103,12 @@ def test_the_last_of_several_failures(shell: str, start: Start, monkeypatch: pyt
     while not told or "too often" not in told[-1]:
         told += lines(process, 1)
     assert (
-        sum("status 137, killed: most likely for want of memory; the experiments go on" in line for line in told) == 4
+        sum(
+            "status 137, killed: most likely for want of memory; the experiments go on"
+            in line
+            for line in told
+        )
+        == 4
     )
     assert told.count("riseml: it begins again in 0 seconds") == 3
     assert end(process) == 0
@@ -97,7 +116,10 @@ def test_the_last_of_several_failures(shell: str, start: Start, monkeypatch: pyt
 
 @shells
 def test_a_server_ends_with_it(shell: str, start: Start) -> None:
-    process = start(shell, tensorboard="#!/bin/sh\ntrap 'echo told; exit' TERM\necho up\nsleep 1000 & wait\n")
+    process = start(
+        shell,
+        tensorboard="#!/bin/sh\ntrap 'echo told; exit' TERM\necho up\nsleep 1000 & wait\n",
+    )
     assert lines(process, 1) == ["up"]
     assert end(process) == 0
     assert lines(process, 1) == ["told"]

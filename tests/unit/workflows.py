@@ -5,13 +5,24 @@ from typing import Any
 Data = dict[str, Any]
 
 
-def workflow(*templates: Data, name: str = "w", annotations: Data | None = None, **spec: Any) -> Data:
+def workflow(
+    *templates: Data, name: str = "w", annotations: Data | None = None, **spec: Any
+) -> Data:
     """Return a Workflow whose entrypoint is its first template."""
     return {
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
-        "metadata": {"name": name, "namespace": "ns", "labels": {"l": "label"}, "annotations": annotations or {}},
-        "spec": {"entrypoint": templates[0]["name"], "templates": list(templates), **spec},
+        "metadata": {
+            "name": name,
+            "namespace": "ns",
+            "labels": {"l": "label"},
+            "annotations": annotations or {},
+        },
+        "spec": {
+            "entrypoint": templates[0]["name"],
+            "templates": list(templates),
+            **spec,
+        },
     }
 
 
@@ -25,7 +36,12 @@ def dag(name: str, *tasks: Data, fail_fast: bool | None = None, **fields: Any) -
 
 def job(name: str = "job", **fields: Any) -> Data:
     """Return a container template."""
-    container = {"image": "i", "command": ["sh", "-c"], "args": ["true"], **fields.pop("container", {})}
+    container = {
+        "image": "i",
+        "command": ["sh", "-c"],
+        "args": ["true"],
+        **fields.pop("container", {}),
+    }
     return with_parameters({"name": name, "container": container, **fields})
 
 
@@ -37,27 +53,46 @@ def task(name: str, template: str = "job", **fields: Any) -> Data:
 
 
 def arguments(values: Data) -> Data:
-    return {"parameters": [{"name": name, "value": value} for name, value in values.items()]}
+    return {
+        "parameters": [{"name": name, "value": value} for name, value in values.items()]
+    }
 
 
 def with_parameters(template: Data) -> Data:
     """Write `inputs=["a"]` and `outputs={"r": default}` out as Argo has them."""
     if isinstance(template.get("inputs"), list):
-        template["inputs"] = {"parameters": [{"name": name} for name in template["inputs"]]}
+        template["inputs"] = {
+            "parameters": [{"name": name} for name in template["inputs"]]
+        }
     if template.get("outputs") and "parameters" not in template["outputs"]:
         parameters = []
         for name, default in template["outputs"].items():
-            source = {"path": f"/{name}", **({} if default is None else {"default": default})}
+            source = {
+                "path": f"/{name}",
+                **({} if default is None else {"default": default}),
+            }
             parameters.append({"name": name, "valueFrom": source})
         template["outputs"] = {"parameters": parameters}
     return template
 
 
-def deletion(name: str = "end", selector: str = "gang={{inputs.parameters.gang}}", **fields: Any) -> Data:
+def deletion(
+    name: str = "end", selector: str = "gang={{inputs.parameters.gang}}", **fields: Any
+) -> Data:
     """Return a template that deletes pods."""
-    flags = ["pods", "--selector", f"workflows.argoproj.io/workflow={{{{workflow.name}}}},{selector}", "--wait=false"]
+    flags = [
+        "pods",
+        "--selector",
+        f"workflows.argoproj.io/workflow={{{{workflow.name}}}},{selector}",
+        "--wait=false",
+    ]
     return with_parameters(
-        {"name": name, "resource": {"action": "delete", "flags": flags}, "inputs": ["gang"], **fields}
+        {
+            "name": name,
+            "resource": {"action": "delete", "flags": flags},
+            "inputs": ["gang"],
+            **fields,
+        }
     )
 
 
@@ -77,5 +112,7 @@ def gang(*members: str, **templates: Any) -> Data:
         )
         for member in members
     ]
-    jobs = [templates.get(m) or job(m, metadata={"labels": {"gang": "1"}}) for m in members]
+    jobs = [
+        templates.get(m) or job(m, metadata={"labels": {"gang": "1"}}) for m in members
+    ]
     return workflow(dag("main", *tasks), *jobs, deletion())

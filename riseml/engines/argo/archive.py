@@ -44,17 +44,31 @@ for folder in */[0-9]*/; do echo "$folder"; done
 _REMOVE = 'cd /output; rm -rf -- "./$1"'
 
 
-def keep(api: Api, namespace: str, store: StorePod, documents: Sequence[Object], whole: SetStatus) -> None:
+def keep(
+    api: Api,
+    namespace: str,
+    store: StorePod,
+    documents: Sequence[Object],
+    whole: SetStatus,
+) -> None:
     """Archive an ended run once; where that is not possible now, the next reader does."""
-    fresh = [each["metadata"] for each in documents if not each["metadata"].get("annotations", {}).get(ARCHIVED)]
+    fresh = [
+        each["metadata"]
+        for each in documents
+        if not each["metadata"].get("annotations", {}).get(ARCHIVED)
+    ]
     if not fresh or whole.number is None or not whole.user:
         return
     if not all(each.get("status", {}).get("finishedAt") for each in documents):
         return  # Argo is still about to write
-    text = json.dumps(to_data(whole), default=_plain, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(
+        to_data(whole), default=_plain, ensure_ascii=False, separators=(",", ":")
+    )
     moment = whole.finished or whole.created
     body: dict[str, Any] = {
-        "metadata": {"annotations": {ARCHIVED: moment.isoformat() if moment else "yes"}},
+        "metadata": {
+            "annotations": {ARCHIVED: moment.isoformat() if moment else "yes"}
+        },
         "spec": {"ttlStrategy": TTL},
     }
     try:
@@ -89,8 +103,14 @@ def revisions(store: StorePod, user: str) -> set[str]:
 
 def last_number(store: StorePod, user: str) -> int:
     """Return the greatest number of a run that has left something in the output volume, 0 for none."""
-    parts = [line.split("/") for line in store.script(_NUMBERS, user).decode(errors="replace").splitlines()]
-    return max((int(part[1]) for part in parts if len(part) == 3 and part[1].isdecimal()), default=0)  # noqa: PLR2004
+    parts = [
+        line.split("/")
+        for line in store.script(_NUMBERS, user).decode(errors="replace").splitlines()
+    ]
+    return max(
+        (int(part[1]) for part in parts if len(part) == 3 and part[1].isdecimal()),  # noqa: PLR2004
+        default=0,
+    )
 
 
 def remove(store: StorePod, whole: SetStatus) -> None:
@@ -122,7 +142,9 @@ def to_data(whole: SetStatus) -> dict[str, Any]:
 
 def from_data(data: Mapping[str, Any]) -> SetStatus:
     """Return the run that data describes; what this version does not know is left out."""
-    told = _timed({name: data[name] for name in SetStatus.__dataclass_fields__ if name in data})
+    told = _timed(
+        {name: data[name] for name in SetStatus.__dataclass_fields__ if name in data}
+    )
     told["counts"] = {State(name): count for name, count in data["counts"].items()}
     told["experiments"] = tuple(map(_experiment, data["experiments"]))
     told["jobs"] = tuple(map(_job, data["jobs"]))
@@ -131,18 +153,28 @@ def from_data(data: Mapping[str, Any]) -> SetStatus:
 
 
 def _experiment(data: Mapping[str, Any]) -> ExperimentStatus:
-    told = _timed({name: data[name] for name in ExperimentStatus.__dataclass_fields__ if name in data})
+    told = _timed(
+        {
+            name: data[name]
+            for name in ExperimentStatus.__dataclass_fields__
+            if name in data
+        }
+    )
     told["progress"] = tuple(data["progress"]) if data.get("progress") else None
     told["jobs"] = tuple(map(_job, data["jobs"]))
     return ExperimentStatus(**told)
 
 
 def _job(data: Mapping[str, Any]) -> JobStatus:
-    told = _timed({name: data[name] for name in JobStatus.__dataclass_fields__ if name in data})
+    told = _timed(
+        {name: data[name] for name in JobStatus.__dataclass_fields__ if name in data}
+    )
     if asked := data.get("resources"):
         from decimal import Decimal  # noqa: PLC0415
 
-        told["resources"] = Resources(Decimal(asked["cpus"]), int(asked["mem"]), int(asked["gpus"]))
+        told["resources"] = Resources(
+            Decimal(asked["cpus"]), int(asked["mem"]), int(asked["gpus"])
+        )
     return JobStatus(**told)
 
 

@@ -61,7 +61,10 @@ def push(store: StorePod, home: Path, project: str, revision: str) -> None:
         said = _push(store, repository_of(project, home), place)
         if _has(store, place, revision):
             return
-    raise UnreachableError(f"the code could not be pushed to the cluster: {said}", "`riseml doctor` may say more.")
+    raise UnreachableError(
+        f"the code could not be pushed to the cluster: {said}",
+        "`riseml doctor` may say more.",
+    )
 
 
 def prune(store: StorePod, revisions: Iterable[str]) -> None:
@@ -95,14 +98,36 @@ def _push(store: StorePod, repository: Path, place: str) -> str:
         _RECEIVE,
         "riseml",
     ]
-    remote = "ext::" + " ".join(word.replace("%", "%%").replace(" ", "% ") for word in [*words, place])
+    remote = "ext::" + " ".join(
+        word.replace("%", "%%").replace(" ", "% ") for word in [*words, place]
+    )
     branch = hashlib.sha256(f"{platform.node()}:{repository}".encode()).hexdigest()[:16]
-    command = ["git", f"--git-dir={repository}", "-c", "protocol.ext.allow=always", "push", "--quiet", remote]
+    command = [
+        "git",
+        f"--git-dir={repository}",
+        "-c",
+        "protocol.ext.allow=always",
+        "push",
+        "--quiet",
+        remote,
+    ]
     command.append(f"+refs/heads/riseml:refs/heads/{branch}")
-    environment = {**os.environ, **pipe.environment(store.api.connection), "GIT_CONFIG_NOSYSTEM": "1", "LC_ALL": "C"}
-    environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    environment = {
+        **os.environ,
+        **pipe.environment(store.api.connection),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "LC_ALL": "C",
+    }
+    environment |= {
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+    }
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            command, env=environment, capture_output=True, text=True, check=False
+        )
     except FileNotFoundError:
-        raise RiseMLError("there is no `git` to bring the code to the cluster with", "Install Git.") from None
+        raise RiseMLError(
+            "there is no `git` to bring the code to the cluster with", "Install Git."
+        ) from None
     return done.stderr.strip()

@@ -53,12 +53,19 @@ class ArgoEngine:
 
     # Write
 
-    def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> "Snapshot":
+    def snapshot(
+        self, project: str, folder: Path, *, gitignore: bool = True
+    ) -> "Snapshot":
         """Keep the code of `folder` in the home's repository of the project, and push it to the user's store."""
         from riseml.engines.argo import code  # noqa: PLC0415
         from riseml.project import repository_of, snapshot  # noqa: PLC0415
 
-        taken = snapshot(folder, repository_of(project, self.home), gitignore=gitignore, without=(self.home,))
+        taken = snapshot(
+            folder,
+            repository_of(project, self.home),
+            gitignore=gitignore,
+            without=(self.home,),
+        )
         code.push(self.store, self.home, project, taken.revision)
         return taken
 
@@ -67,7 +74,14 @@ class ArgoEngine:
         from riseml.engines.argo import submit as starting  # noqa: PLC0415 (imports Hera)
 
         known = sorted(self.secrets())
-        return starting.start(submission, self.place, self.store, home=self.home, user=self.user, known=known)
+        return starting.start(
+            submission,
+            self.place,
+            self.store,
+            home=self.home,
+            user=self.user,
+            known=known,
+        )
 
     def submit(self, document: dict[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name."""
@@ -83,7 +97,10 @@ class ArgoEngine:
         """Forget an ended run: its Workflow, its logs, its output."""
         whole, documents = self._seen(run)
         if not whole.state.is_terminal:
-            raise RiseMLError(f"{whole.id} has not ended (it is {whole.state})", f"`riseml kill {whole.id}` ends it.")
+            raise RiseMLError(
+                f"{whole.id} has not ended (it is {whole.state})",
+                f"`riseml kill {whole.id}` ends it.",
+            )
         archive.remove(self.store_of(run), whole)
         for each in documents:
             self.api.delete(path_of(each), propagationPolicy="Background")
@@ -100,11 +117,16 @@ class ArgoEngine:
         if self.list(Query()):
             return 0
         found = listing.known(self, self.namespace, labels.NUMBER)
-        kept = {str(each["metadata"].get("annotations", {}).get(labels.REVISION, "")) for each in found}
+        kept = {
+            str(each["metadata"].get("annotations", {}).get(labels.REVISION, ""))
+            for each in found
+        }
         kept |= archive.revisions(self.store, self.user)
         kept.discard("")  # of Workflows that have no code
         code.prune(self.store, kept)
-        tidy(self.home, kept.union(Store(self.home).revisions()))  # or the next push would bring all of it again
+        tidy(
+            self.home, kept.union(Store(self.home).revisions())
+        )  # or the next push would bring all of it again
         return self._images().tidy(before)
 
     def secrets(self) -> Iterable[str]:
@@ -116,7 +138,9 @@ class ArgoEngine:
         """Set a secret, or forget it where `value` is None; return whether it was there before."""
         there = name in self.secrets()
         data = None if value is None else base64.b64encode(value.encode()).decode()
-        self.api.patch(path("secrets", self.namespace, _SECRETS), {"data": {name: data}})
+        self.api.patch(
+            path("secrets", self.namespace, _SECRETS), {"data": {name: data}}
+        )
         return there
 
     # Read
@@ -131,13 +155,25 @@ class ArgoEngine:
         Raises:
             NotFoundError: there are none, or none any more.
         """
-        at, chosen = path("workflows", self.namespace_of(run)), f"{labels.NUMBER}={run.number}"
+        at, chosen = (
+            path("workflows", self.namespace_of(run)),
+            f"{labels.NUMBER}={run.number}",
+        )
         try:
-            found = list(self.api.items(at, labelSelector=chosen, resourceVersion=CACHED)) if run.number else []
+            found = (
+                list(self.api.items(at, labelSelector=chosen, resourceVersion=CACHED))
+                if run.number
+                else []
+            )
             if not found and run.number:
-                found = list(self.api.items(at, labelSelector=chosen))  # it may be a moment old
+                found = list(
+                    self.api.items(at, labelSelector=chosen)
+                )  # it may be a moment old
         except NotAllowedError:
-            raise NotAllowedError(f"{run.user}'s experiments are not for you", "Administrators may see them.") from None
+            raise NotAllowedError(
+                f"{run.user}'s experiments are not for you",
+                "Administrators may see them.",
+            ) from None
         if not found:
             absent = f"there is no run {Id(run.user, run.number)}"
             raise NotFoundError(absent, "`riseml status -a` lists what there is.")
@@ -154,13 +190,20 @@ class ArgoEngine:
 
     def latest(self, project: str | None = None) -> Id:
         """Return the newest run."""
-        chosen = f"{labels.NUMBER}" + (f",{labels.PROJECT}={project}" if project else "")
-        number = max(map(listing.number_of, listing.known(self, self.namespace, chosen)), default=None)
+        chosen = f"{labels.NUMBER}" + (
+            f",{labels.PROJECT}={project}" if project else ""
+        )
+        number = max(
+            map(listing.number_of, listing.known(self, self.namespace, chosen)),
+            default=None,
+        )
         if number is None:
             kept = archive.runs(self.store, self.user, Query(project=project))
             number = max((run.number for run in kept if run.number), default=None)
         if number is None:
-            raise NotFoundError("there are no experiments yet", "`riseml train` starts one.")
+            raise NotFoundError(
+                "there are no experiments yet", "`riseml train` starts one."
+            )
         return Id(number=number)
 
     def changes(self, run: Id) -> Iterator[SetStatus | ExperimentStatus]:
@@ -183,7 +226,9 @@ class ArgoEngine:
                 away = 0.0
                 whole = self._followed(documents)
                 yield whole
-                yield from self._watched(documents, _WATCH if whole.state is State.RUNNING else _SHORT)
+                yield from self._watched(
+                    documents, _WATCH if whole.state is State.RUNNING else _SHORT
+                )
             except UnreachableError:
                 away = away or time.monotonic()
                 if time.monotonic() - away > _PATIENCE:
@@ -199,14 +244,20 @@ class ArgoEngine:
 
         return follow(self, query)
 
-    def open_board(self, run: Id, port: int, tell: Callable[[str], None]) -> "Forwarding | None":
+    def open_board(
+        self, run: Id, port: int, tell: Callable[[str], None]
+    ) -> "Forwarding | None":
         """Return a way to the TensorBoard of a run through a port of this machine, None where it runs none."""
         from riseml.engines.argo import tensorboard  # noqa: PLC0415
 
         return tensorboard.way(self, run, port, tell)
 
     def image_key(
-        self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str], base: str | None = None
+        self,
+        plan: "ExperimentSet",
+        revision: str,
+        environment: Mapping[str, str],
+        base: str | None = None,
     ) -> "ImageKey":
         """Return the key of a plan's image."""
         del environment
@@ -222,7 +273,9 @@ class ArgoEngine:
         from riseml.status.select import pick  # noqa: PLC0415
 
         whole, documents = self._seen(run)
-        return gather(self.api, self.namespace_of(run), documents, whole, pick(whole, run))
+        return gather(
+            self.api, self.namespace_of(run), documents, whole, pick(whole, run)
+        )
 
     def volume(self, name: str) -> "StoreVolume":
         """Return what jobs see as `/data` or `/output`: all of it."""
@@ -237,7 +290,9 @@ class ArgoEngine:
         whole = self.read(Id(run.user, run.number))
         shown = part(whole, run)
         place = (
-            live_results.folder(whole, shown) if isinstance(shown, ExperimentStatus) else live_results.run_folder(whole)
+            live_results.folder(whole, shown)
+            if isinstance(shown, ExperimentStatus)
+            else live_results.run_folder(whole)
         )
         return partial(tensorboard.fetch, self.store_of(run), place, folder)
 
@@ -257,13 +312,19 @@ class ArgoEngine:
             if found is None:
                 raise
             return found, []
-        whole = self._completed(documents, shards.merged([status.read(each) for each in documents]))
+        whole = self._completed(
+            documents, shards.merged([status.read(each) for each in documents])
+        )
         return replace(whole, page=self._page(documents[0]["metadata"])), documents
 
     def _page(self, workflow: Object) -> str | None:
         """Return where a browser sees a Workflow, None where no Argo Server is known."""
         server = self.api.connection.argo
-        return f"{server}/workflows/{workflow['namespace']}/{workflow['name']}" if server else None
+        return (
+            f"{server}/workflows/{workflow['namespace']}/{workflow['name']}"
+            if server
+            else None
+        )
 
     def _watched(self, documents: list_[Object], seconds: int) -> Iterator[SetStatus]:
         """Yield the run after every change of one of its Workflows, until the watch ends."""
@@ -271,12 +332,16 @@ class ArgoEngine:
         first = documents[0]["metadata"]
         for kind, changed in self.api.watch(
             path("workflows", first["namespace"]),
-            version=max((each["metadata"]["resourceVersion"] for each in documents), key=int),
+            version=max(
+                (each["metadata"]["resourceVersion"] for each in documents), key=int
+            ),
             seconds=seconds,
             labelSelector=f"{labels.NUMBER}={first['labels'][labels.NUMBER]}",
         ):
             if kind == "DELETED":
-                raise NotFoundError(f"the Workflow {changed['metadata']['name']} was deleted")
+                raise NotFoundError(
+                    f"the Workflow {changed['metadata']['name']} was deleted"
+                )
             if kind == "ERROR":
                 return  # too old: look anew
             if kind in {"ADDED", "MODIFIED"}:
@@ -289,7 +354,9 @@ class ArgoEngine:
         if whole.state.is_terminal:
             return self._completed(documents, whole)
         return (
-            whole if whole.state is State.RUNNING else pods.explained(self.api, self.namespace, documents, whole, now())
+            whole
+            if whole.state is State.RUNNING
+            else pods.explained(self.api, self.namespace, documents, whole, now())
         )
 
     def _completed(self, documents: list_[Object], whole: SetStatus) -> SetStatus:
@@ -305,18 +372,26 @@ class ArgoEngine:
         """Return the names of all Workflows of a run."""
         count = max(len(whole.experiments), 1)
         stem = whole.name.removesuffix("-s1")
-        return [whole.name] if stem == whole.name else [f"{stem}-s{n}" for n in range(1, min(count, shards.MOST) + 1)]
+        return (
+            [whole.name]
+            if stem == whole.name
+            else [f"{stem}-s{n}" for n in range(1, min(count, shards.MOST) + 1)]
+        )
 
     def namespace_of(self, run: Id) -> str:
         """Return the namespace that a run lies in."""
-        return self.namespace if run.user in (None, self.user) else namespace_of(run.user)
+        return (
+            self.namespace if run.user in (None, self.user) else namespace_of(run.user)
+        )
 
     def store_of(self, run: Id) -> StorePod:
         """Return the store of the user whose run it is."""
         return self._store_in(self.namespace_of(run))
 
     def _store_in(self, namespace: str) -> StorePod:
-        return self.store if namespace == self.namespace else StorePod(self.api, namespace)
+        return (
+            self.store if namespace == self.namespace else StorePod(self.api, namespace)
+        )
 
 
 def part(whole: SetStatus, run: Id) -> SetStatus | ExperimentStatus:
@@ -326,7 +401,10 @@ def part(whole: SetStatus, run: Id) -> SetStatus | ExperimentStatus:
     for experiment in whole.experiments:
         if experiment.sub == run.sub or (experiment.sub is None and run.sub == 1):
             return experiment
-    raise NotFoundError(f"there is no experiment {run}", f"`riseml status {run.number}` lists what there is.")
+    raise NotFoundError(
+        f"there is no experiment {run}",
+        f"`riseml status {run.number}` lists what there is.",
+    )
 
 
 def now() -> datetime:

@@ -19,13 +19,19 @@ def gather(
 ) -> Evidence:
     """Return it; what the user may not see is left out."""
     names = ",".join(each["metadata"]["name"] for each in documents)
-    pods = _items(api, namespace, "pods", labelSelector=f"{labels.WORKFLOW} in ({names})") if documents else []
+    pods = (
+        _items(api, namespace, "pods", labelSelector=f"{labels.WORKFLOW} in ({names})")
+        if documents
+        else []
+    )
     return Evidence(
         run=whole,
         part=part,
         documents=documents,
         pods=pods,
-        events=_items(api, namespace, "events", fieldSelector="type=Warning") if pods else [],
+        events=_items(api, namespace, "events", fieldSelector="type=Warning")
+        if pods
+        else [],
         claims=_items(api, namespace, "persistentvolumeclaims"),
     )
 

@@ -34,11 +34,15 @@ _SILENCE, _HICCUP = timedelta(hours=1), timedelta(minutes=5)
 class Images:
     """The images of one user's namespace."""
 
-    def __init__(self, api: Api, namespace: str, store: StorePod, target: Target) -> None:
+    def __init__(
+        self, api: Api, namespace: str, store: StorePod, target: Target
+    ) -> None:
         self._api, self._store, self._target = api, store, target
         self._namespace, self._path = namespace, path("configmaps", namespace, KEPT)
 
-    def key(self, plan: ExperimentSet, home: Path, revision: str, base: str | None = None) -> ImageKey:
+    def key(
+        self, plan: ExperimentSet, home: Path, revision: str, base: str | None = None
+    ) -> ImageKey:
         """Return the key of a plan's image for the code of a revision in the home's repository.
 
         `base` is the image that install steps start from; None for what the registry says of the plan's now.
@@ -47,7 +51,9 @@ class Images:
             ProjectError: the code cannot be read.
         """
         files = contents(home, plan.project, revision)
-        return image_key(plan, files, base=self.base(plan.image) if base is None else base)
+        return image_key(
+            plan, files, base=self.base(plan.image) if base is None else base
+        )
 
     def build(self, wanted: ImageKey) -> Build:
         """Return the build that a key needs: none where its image is known and the registry still has it."""
@@ -65,10 +71,20 @@ class Images:
         One that cannot be deleted there stays known.
         """
         limit = datetime.fromtimestamp(before, UTC).date().isoformat()
-        found = {key: value.split(" ") for key, value in self._kept.items() if not key.startswith(_BASE)}
-        old = {key: image for key, (image, *used) in found.items() if not used or used[0] < limit}
+        found = {
+            key: value.split(" ")
+            for key, value in self._kept.items()
+            if not key.startswith(_BASE)
+        }
+        old = {
+            key: image
+            for key, (image, *used) in found.items()
+            if not used or used[0] < limit
+        }
         needed = {image for key, (image, *_) in found.items() if key not in old}
-        gone = [key for key, image in old.items() if image in needed or self._forget(image)]
+        gone = [
+            key for key, image in old.items() if image in needed or self._forget(image)
+        ]
         if gone:
             self._api.patch(self._path, {"data": dict.fromkeys(gone)})
         return len(gone)
@@ -84,9 +100,15 @@ class Images:
         before: Mapping[str, str] = json.loads(self._kept.get(key) or "{}")
         digest, now = before.get("digest", ""), datetime.now(UTC)
         silent = before.get("silent")
-        if silent is None or now - datetime.fromisoformat(silent) > (_HICCUP if digest else _SILENCE):
+        if silent is None or now - datetime.fromisoformat(silent) > (
+            _HICCUP if digest else _SILENCE
+        ):
             told = self._ask(image)
-            after = {"image": image, "digest": told or digest, **({} if told else {"silent": now.isoformat()})}
+            after = {
+                "image": image,
+                "digest": told or digest,
+                **({} if told else {"silent": now.isoformat()}),
+            }
             if after != before:
                 self._keep(key, json.dumps(after))
             digest = told or digest
@@ -96,19 +118,31 @@ class Images:
         """Return the digest of an image's tag; empty where nobody tells."""
         where, what = registry.manifest(image)
         own = where == self._target.registry
-        address = registry.url(where, what, insecure=own and self._target.insecure_registry)
-        return ("" if own else registry.digest_from_here(address)) or registry.ask(self._store, address).digest
+        address = registry.url(
+            where, what, insecure=own and self._target.insecure_registry
+        )
+        return ("" if own else registry.digest_from_here(address)) or registry.ask(
+            self._store, address
+        ).digest
 
     def _built(self, wanted: str) -> str | None:
         """Return the image of a build that has ended since somebody last looked."""
         found = self._api.items(
-            path("workflows", self._namespace), labelSelector=f"{labels.IMAGE_KEY}={wanted}", limit=5
+            path("workflows", self._namespace),
+            labelSelector=f"{labels.IMAGE_KEY}={wanted}",
+            limit=5,
         )
         for workflow in found:
             for node in (workflow.get("status", {}).get("nodes") or {}).values():
-                if node.get("templateName") == "build" and node.get("phase") == "Succeeded":
+                if (
+                    node.get("templateName") == "build"
+                    and node.get("phase") == "Succeeded"
+                ):
                     told = node.get("outputs", {}).get("parameters", ())
-                    image = next((each.get("value") for each in told if each["name"] == "image"), None)
+                    image = next(
+                        (each.get("value") for each in told if each["name"] == "image"),
+                        None,
+                    )
                     if image:
                         return str(image)
         return None

@@ -27,7 +27,11 @@ _STATES = {"Succeeded": State.FINISHED, "Failed": State.FAILED, "Error": State.F
 def runs(engine: "ArgoEngine", query: Query) -> list[SetStatus]:
     """Return the runs that a query asks for, newest first."""
     if query.everyone:
-        found = [run for namespace in users(engine.api) for run in _of(engine, namespace, query)]
+        found = [
+            run
+            for namespace in users(engine.api)
+            for run in _of(engine, namespace, query)
+        ]
         found.sort(key=_age, reverse=True)
         return found[: query.last] if query.last else found
     if query.user in (None, engine.user):
@@ -37,7 +41,10 @@ def runs(engine: "ArgoEngine", query: Query) -> list[SetStatus]:
     except NotFoundError:
         raise NotFoundError(f"there is no user {query.user}") from None
     except NotAllowedError:
-        raise NotAllowedError(f"{query.user}'s experiments are not for you", "Administrators may see them.") from None
+        raise NotAllowedError(
+            f"{query.user}'s experiments are not for you",
+            "Administrators may see them.",
+        ) from None
 
 
 def users(api: Api) -> list[str]:
@@ -47,10 +54,18 @@ def users(api: Api) -> list[str]:
         NotAllowedError: they are not for whoever asks.
     """
     try:
-        found = list(api.items(path("namespaces"), metadata=True, labelSelector=labels.USER))
+        found = list(
+            api.items(path("namespaces"), metadata=True, labelSelector=labels.USER)
+        )
     except NotAllowedError:
-        raise NotAllowedError("other users' experiments are not for you", "Administrators may see them.") from None
-    return [each["metadata"]["name"] for each in found if each["metadata"]["name"].startswith(PREFIX)]
+        raise NotAllowedError(
+            "other users' experiments are not for you", "Administrators may see them."
+        ) from None
+    return [
+        each["metadata"]["name"]
+        for each in found
+        if each["metadata"]["name"].startswith(PREFIX)
+    ]
 
 
 def _age(run: SetStatus) -> float:
@@ -95,7 +110,11 @@ def known(engine: "ArgoEngine", namespace: str, selector: str) -> list[Object]:
     Reading all of them from the cluster's database takes seconds where there are a thousand.
     """
     at = path("workflows", namespace)
-    quick = list(engine.api.items(at, metadata=True, labelSelector=selector, resourceVersion=CACHED))
+    quick = list(
+        engine.api.items(
+            at, metadata=True, labelSelector=selector, resourceVersion=CACHED
+        )
+    )
     newest = engine.place.number - 1 if namespace == engine.namespace else 0
     engine.place.forget()
     if max(map(number_of, quick), default=0) >= newest or selector != labels.NUMBER:
@@ -110,19 +129,29 @@ def _full(engine: "ArgoEngine", found: list[Object]) -> list[Object]:
     return list(engine.api.items(at, labelSelector=chosen, resourceVersion=CACHED))
 
 
-def _ended(engine: "ArgoEngine", namespace: str, ended: list[list[Object]], query: Query) -> Iterator[SetStatus]:
+def _ended(
+    engine: "ArgoEngine", namespace: str, ended: list[list[Object]], query: Query
+) -> Iterator[SetStatus]:
     ended = sorted(ended, key=lambda each: number_of(each[0]), reverse=True)
     for each in ended[: query.last or None]:
         told = None if query.experiments or len(each) > 1 else _by_metadata(each[0])
         yield told or _read(_full(engine, each), query)
     if (not query.last or len(ended) < query.last) and namespace == engine.namespace:
         numbers = {number_of(each[0]) for each in ended}
-        yield from (run for run in archive.runs(engine.store, engine.user, query) if run.number not in numbers)
+        yield from (
+            run
+            for run in archive.runs(engine.store, engine.user, query)
+            if run.number not in numbers
+        )
 
 
 def _read(documents: list[Object], query: Query) -> SetStatus:
-    whole = shards.merged([status.read(each) for each in sorted(documents, key=shards.order)])
-    return replace(whole, jobs=(), experiments=whole.experiments if query.experiments else ())
+    whole = shards.merged(
+        [status.read(each) for each in sorted(documents, key=shards.order)]
+    )
+    return replace(
+        whole, jobs=(), experiments=whole.experiments if query.experiments else ()
+    )
 
 
 def _by_metadata(each: Object) -> SetStatus | None:
@@ -131,7 +160,11 @@ def _by_metadata(each: Object) -> SetStatus | None:
     tags, notes = metadata.get("labels", {}), metadata.get("annotations", {})
     state = _STATES.get(tags.get(labels.PHASE, ""))
     is_gang = tags.get(labels.GANG) == "true"
-    if state is None or notes.get(labels.KILLED) or (is_gang and state is not State.FINISHED):
+    if (
+        state is None
+        or notes.get(labels.KILLED)
+        or (is_gang and state is not State.FINISHED)
+    ):
         return None
     return SetStatus(
         id=tags[labels.NUMBER],

@@ -52,8 +52,11 @@ def with_results(store: StorePod, whole: SetStatus) -> SetStatus:
         except ValueError:
             continue
         if place in wanted:
-            found[wanted[place]] = value if isinstance(value, dict) else {"result": value}
+            found[wanted[place]] = (
+                value if isinstance(value, dict) else {"result": value}
+            )
     experiments = tuple(
-        replace(each, result=found[each.id]) if each.id in found else each for each in whole.experiments
+        replace(each, result=found[each.id]) if each.id in found else each
+        for each in whole.experiments
     )
     return replace(whole, experiments=experiments)

@@ -61,14 +61,22 @@ class _Reader:
     since: float = field(default_factory=time.monotonic)
     is_open: bool = True
     is_over: bool = False  # Argo has said that the job has ended
-    last: int | None = None  # no more than so many lines are wanted, which are known once all are there
+    last: int | None = (
+        None  # no more than so many lines are wanted, which are known once all are there
+    )
     held: list[bytes] = field(default_factory=list)
     broken: float | None = None  # when its connection broke, until it is read again
     skip: int = 0  # bytes that were told before
 
     def begin_again(self) -> None:
         """Read the log anew, and skip what was told of it."""
-        self.skip, self.told, self.rest, self.is_over, self.broken = self.told + self.skip, 0, b"", False, None
+        self.skip, self.told, self.rest, self.is_over, self.broken = (
+            self.told + self.skip,
+            0,
+            b"",
+            False,
+            None,
+        )
         self.held.clear()
 
     def lines(self, data: bytes) -> bytes:
@@ -77,7 +85,9 @@ class _Reader:
         whole, end, self.rest = (self.rest + data).rpartition(b"\n")
         own = whole + end
         if b"argo=true" in own or self.is_over:
-            own = b"".join(line for line in own.splitlines(keepends=True) if self._is_own(line))
+            own = b"".join(
+                line for line in own.splitlines(keepends=True) if self._is_own(line)
+            )
         return self._fresh(own)
 
     def unfinished(self) -> bytes:
@@ -112,8 +122,15 @@ class _Follower:
         self._secrets = self._hidden()
 
     def _hidden(self) -> list[bytes]:
-        found = self._engine.api.find(path("secrets", self._engine.namespace, "riseml-secrets")) or {}
-        values = (base64.b64decode(value) for value in (found.get("data") or {}).values())
+        found = (
+            self._engine.api.find(
+                path("secrets", self._engine.namespace, "riseml-secrets")
+            )
+            or {}
+        )
+        values = (
+            base64.b64decode(value) for value in (found.get("data") or {}).values()
+        )
         return sorted(filter(None, values), key=len, reverse=True)
 
     @property
@@ -131,17 +148,26 @@ class _Follower:
             if part.state.is_terminal and self._waits_for(part.id):
                 continue
             self._states[part.id] = part.state
-            if isinstance(part, JobStatus) and part.state.is_terminal and part.id not in self._told:
+            if (
+                isinstance(part, JobStatus)
+                and part.state.is_terminal
+                and part.id not in self._told
+            ):
                 yield from self._copied(whole, part)
             if part.state is not State.CREATED:
                 yield change(part)
 
     def _waits_for(self, id: str) -> bool:  # noqa: A002
-        return any(r.is_open and f"{r.job}.".startswith(f"{id}.") for r in self._readers.values())
+        return any(
+            r.is_open and f"{r.job}.".startswith(f"{id}.")
+            for r in self._readers.values()
+        )
 
     def _open(self, whole: SetStatus, pods: list[Object]) -> None:
         ids = {key: job.id for key, job in _jobs(whole, self._query.id)}
-        for pod in sorted(pods, key=lambda each: str(each["metadata"]["creationTimestamp"])):
+        for pod in sorted(
+            pods, key=lambda each: str(each["metadata"]["creationTimestamp"])
+        ):
             name, job = pod["metadata"]["name"], ids.get(_key(pod))
             if job is None or name in self._readers or not _has_begun(pod):
                 continue
@@ -154,11 +180,21 @@ class _Follower:
             self._start(reader)
 
     def _start(self, reader: _Reader) -> None:
-        Thread(target=self._read, args=(reader,), daemon=True, name=f"riseml-log-{reader.pod}").start()
+        Thread(
+            target=self._read,
+            args=(reader,),
+            daemon=True,
+            name=f"riseml-log-{reader.pod}",
+        ).start()
 
     def broke(self, reader: _Reader, error: Exception) -> bool:
         """Whether a log whose connection broke is read again in a moment: not where its pod is gone."""
-        if isinstance(error, NotFoundError) or not self._query.follow or self._query.tail or self._query.since:
+        if (
+            isinstance(error, NotFoundError)
+            or not self._query.follow
+            or self._query.tail
+            or self._query.since
+        ):
             return False
         reader.broken = time.monotonic()
         return True
@@ -171,9 +207,14 @@ class _Follower:
                 self._start(reader)
 
     def _read(self, reader: _Reader) -> None:
-        query: dict[str, Any] = {"container": "main", "follow": str(self._query.follow).lower()}
+        query: dict[str, Any] = {
+            "container": "main",
+            "follow": str(self._query.follow).lower(),
+        }
         if self._query.tail is not None:
-            query["tailLines"] = self._query.tail + (_EXTRA if reader.last is not None else 0)
+            query["tailLines"] = self._query.tail + (
+                _EXTRA if reader.last is not None else 0
+            )
         if self._query.since is not None:
             query["sinceTime"] = self._query.since.strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
@@ -199,15 +240,28 @@ class _Follower:
         elif whole:
             yield Chunk(reader.job, self._masked(whole))
 
-    def closed(self, reader: _Reader, whole: SetStatus | None, *, broken: bool) -> Iterator[Chunk]:
+    def closed(
+        self, reader: _Reader, whole: SetStatus | None, *, broken: bool
+    ) -> Iterator[Chunk]:
         """Yield the rest of a pod's log; of a broken one what its copy has beyond."""
         reader.is_open = False
         if reader.held:
             yield Chunk(reader.job, self._masked(b"".join(reader.held)))
         if rest := reader.unfinished():
             yield Chunk(reader.job, self._masked(rest))
-        if broken and whole is not None and (self._query.tail is None or not reader.told):
-            job = next((job for _, job in _jobs(whole, self._query.id) if job.id == reader.job), None)
+        if (
+            broken
+            and whole is not None
+            and (self._query.tail is None or not reader.told)
+        ):
+            job = next(
+                (
+                    job
+                    for _, job in _jobs(whole, self._query.id)
+                    if job.id == reader.job
+                ),
+                None,
+            )
             if job is not None:
                 yield from self._copied(whole, job, reader.told)
 
@@ -218,14 +272,24 @@ class _Follower:
             if waits and (rest := reader.unfinished()):
                 yield Chunk(reader.job, self._masked(rest), partial=True)
 
-    def _copied(self, whole: SetStatus, job: JobStatus, start: int = 0) -> Iterator[Chunk]:
+    def _copied(
+        self, whole: SetStatus, job: JobStatus, start: int = 0
+    ) -> Iterator[Chunk]:
         """Yield what the output volume has of a job's log."""
         self._told.add(job.id)
-        experiment = next((each for each in whole.experiments if job in each.jobs), None)
-        folder = live_results.folder(whole, experiment) if experiment else live_results.run_folder(whole)
+        experiment = next(
+            (each for each in whole.experiments if job in each.jobs), None
+        )
+        folder = (
+            live_results.folder(whole, experiment)
+            if experiment
+            else live_results.run_folder(whole)
+        )
         name = f"{job.type}.{job.index}" if job.index else job.type
         tail = "" if self._query.tail is None else str(self._query.tail)
-        since = "" if self._query.since is None else str(int(self._query.since.timestamp()))
+        since = (
+            "" if self._query.since is None else str(int(self._query.since.timestamp()))
+        )
         store = self._engine.store_of(self._query.id)
         try:
             data = store.script(_COPY, folder, name, str(start), tail, since)
@@ -248,12 +312,19 @@ def follow(engine: "ArgoEngine", query: LogQuery) -> Iterator[Chunk | Change]:
         raise NotFoundError(f"could not find {query.id}", advice)
     follower = _Follower(engine, query)
     if query.follow and not _is_over(first, query.id):
-        Thread(target=_look, args=(engine, query.id, follower.queue), daemon=True, name="riseml-looks").start()
+        Thread(
+            target=_look,
+            args=(engine, query.id, follower.queue),
+            daemon=True,
+            name="riseml-looks",
+        ).start()
     yield from follower.looked(first, _pods(engine, first, query.id))
     yield from _followed(engine, query, follower, first)
 
 
-def _followed(engine: "ArgoEngine", query: LogQuery, follower: _Follower, whole: SetStatus) -> Iterator[Chunk | Change]:
+def _followed(
+    engine: "ArgoEngine", query: LogQuery, follower: _Follower, whole: SetStatus
+) -> Iterator[Chunk | Change]:
     """Yield what comes through the queue until what was asked for is over, and told."""
     looked = time.monotonic()
     patience = looked + _DRAIN
@@ -287,7 +358,9 @@ def _followed(engine: "ArgoEngine", query: LogQuery, follower: _Follower, whole:
             yield from follower.looked(whole, [])
 
 
-def _look(engine: "ArgoEngine", run: Id, queue: "SimpleQueue[tuple[str, Any, Any]]") -> None:
+def _look(
+    engine: "ArgoEngine", run: Id, queue: "SimpleQueue[tuple[str, Any, Any]]"
+) -> None:
     try:
         for whole in engine.looks(run):
             queue.put(("look", whole, None))
@@ -300,7 +373,10 @@ def _look(engine: "ArgoEngine", run: Id, queue: "SimpleQueue[tuple[str, Any, Any
 def _is_over(whole: SetStatus, wanted: Id) -> bool:
     """Whether what was asked for has ended; a TensorBoard that ends later is not waited for."""
     if wanted.type is not None:
-        return all(part.state.is_terminal for part in parts(whole, wanted)) or whole.state.is_terminal
+        return (
+            all(part.state.is_terminal for part in parts(whole, wanted))
+            or whole.state.is_terminal
+        )
     if wanted.sub is not None:
         return all(each.state.is_terminal for each in experiments(whole, wanted))
     return whole.state.is_terminal
@@ -313,12 +389,18 @@ def _pods(engine: "ArgoEngine", whole: SetStatus, wanted: Id) -> list[Object]:
     if wanted.sub is not None and whole.is_set:
         chosen += f",{labels.EXPERIMENT}={wanted.sub}"
     try:
-        return list(engine.api.items(path("pods", engine.namespace_of(wanted)), labelSelector=chosen))
+        return list(
+            engine.api.items(
+                path("pods", engine.namespace_of(wanted)), labelSelector=chosen
+            )
+        )
     except RiseMLError:
         return []
 
 
-def _jobs(whole: SetStatus, wanted: Id) -> Iterator[tuple[tuple[str, str, str], JobStatus]]:
+def _jobs(
+    whole: SetStatus, wanted: Id
+) -> Iterator[tuple[tuple[str, str, str], JobStatus]]:
     """Yield the jobs that are asked for, with what the labels of their pods say."""
     own = wanted.sub is None or not whole.is_set
     for job in whole.jobs if own else ():
@@ -336,14 +418,26 @@ def _sub(experiment: ExperimentStatus) -> str:
 
 def _key(pod: Object) -> tuple[str, str, str]:
     tags = pod["metadata"].get("labels", {})
-    return tags.get(labels.EXPERIMENT, ""), tags.get(labels.TYPE, ""), tags.get(labels.INDEX, "")
+    return (
+        tags.get(labels.EXPERIMENT, ""),
+        tags.get(labels.TYPE, ""),
+        tags.get(labels.INDEX, ""),
+    )
 
 
 def _has_ended(pod: Object) -> bool:
-    states = (c.get("state", {}) for c in pod["status"].get("containerStatuses", ()) if c["name"] == "main")
+    states = (
+        c.get("state", {})
+        for c in pod["status"].get("containerStatuses", ())
+        if c["name"] == "main"
+    )
     return any("terminated" in state for state in states)
 
 
 def _has_begun(pod: Object) -> bool:
-    states = (c.get("state", {}) for c in pod["status"].get("containerStatuses", ()) if c["name"] == "main")
+    states = (
+        c.get("state", {})
+        for c in pod["status"].get("containerStatuses", ())
+        if c["name"] == "main"
+    )
     return any("running" in state or "terminated" in state for state in states)

@@ -11,7 +11,9 @@ from riseml.errors import RiseMLError
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, reasons
 
 _NODE = "workflows.argoproj.io/node-id"  # Argo's annotation of each pod
-_PATIENCE = timedelta(seconds=20)  # a controller that is well takes less, also with some hundred runs at once
+_PATIENCE = timedelta(
+    seconds=20
+)  # a controller that is well takes less, also with some hundred runs at once
 _ACTIVE = (State.PENDING, State.STARTING, State.RUNNING)
 _LONGEST = 400  # characters of an event's text
 
@@ -27,15 +29,27 @@ class Told(NamedTuple):
     message: str
 
 
-def explained(api: Api, namespace: str, documents: Sequence[Object], whole: SetStatus, now: datetime) -> SetStatus:
+def explained(
+    api: Api,
+    namespace: str,
+    documents: Sequence[Object],
+    whole: SetStatus,
+    now: datetime,
+) -> SetStatus:
     """Return a run that says of its jobs what their pods tell; unchanged where these cannot be asked."""
     if whole.state.is_terminal:
         return whole
     waits = now - datetime.fromisoformat(documents[0]["metadata"]["creationTimestamp"])
     if not documents[0].get("status", {}).get("phase"):
         late = _UNTAKEN.format(seconds=int(waits.total_seconds()))
-        return replace(whole, reason=reasons.CONTROLLER, message=late) if waits > _PATIENCE else whole
-    active = {job.node_id: job for job in _jobs(whole) if job.node_id and job.state in _ACTIVE}
+        return (
+            replace(whole, reason=reasons.CONTROLLER, message=late)
+            if waits > _PATIENCE
+            else whole
+        )
+    active = {
+        job.node_id: job for job in _jobs(whole) if job.node_id and job.state in _ACTIVE
+    }
     if not active:
         return whole
     try:
@@ -52,13 +66,29 @@ def _jobs(whole: SetStatus) -> Iterator[JobStatus]:
 
 
 def _told(
-    api: Api, namespace: str, documents: Sequence[Object], active: Mapping[str, JobStatus], now: datetime
+    api: Api,
+    namespace: str,
+    documents: Sequence[Object],
+    active: Mapping[str, JobStatus],
+    now: datetime,
 ) -> Iterator[tuple[str, Told]]:
     names = ",".join(each["metadata"]["name"] for each in documents)
-    pods = list(api.items(path("pods", namespace), labelSelector=f"{labels.WORKFLOW} in ({names})"))
-    by_node = {pod["metadata"].get("annotations", {}).get(_NODE, ""): pod for pod in pods}
-    starting = {node: pod["metadata"]["name"] for node, pod in by_node.items() if node in active}
-    starting = {node: name for node, name in starting.items() if active[node].reason == "PREPARE"}  # else Argo knows
+    pods = list(
+        api.items(
+            path("pods", namespace), labelSelector=f"{labels.WORKFLOW} in ({names})"
+        )
+    )
+    by_node = {
+        pod["metadata"].get("annotations", {}).get(_NODE, ""): pod for pod in pods
+    }
+    starting = {
+        node: pod["metadata"]["name"] for node, pod in by_node.items() if node in active
+    }
+    starting = {
+        node: name
+        for node, name in starting.items()
+        if active[node].reason == "PREPARE"
+    }  # else Argo knows
     warnings = _warnings(api, namespace) if starting else {}
     for node, pod in by_node.items():
         if node in starting and starting[node] in warnings:
@@ -69,12 +99,21 @@ def _told(
 
 def _warnings(api: Api, namespace: str) -> dict[str, Object]:
     """Return the last warning about each pod."""
-    found = api.items(path("events", namespace), fieldSelector="type=Warning,involvedObject.kind=Pod")
-    return {event["involvedObject"]["name"]: event for event in sorted(found, key=_time)}
+    found = api.items(
+        path("events", namespace), fieldSelector="type=Warning,involvedObject.kind=Pod"
+    )
+    return {
+        event["involvedObject"]["name"]: event for event in sorted(found, key=_time)
+    }
 
 
 def _time(event: Object) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or event.get("firstTimestamp") or "")
+    return str(
+        event.get("lastTimestamp")
+        or event.get("eventTime")
+        or event.get("firstTimestamp")
+        or ""
+    )
 
 
 def _warned(job: JobStatus, event: Object) -> Told:
@@ -91,9 +130,14 @@ def _run_down(pod: Object, now: datetime) -> Iterator[Told]:
     if state.get("phase") in {"Succeeded", "Failed"}:
         ended = [each["state"]["terminated"].get("finishedAt") for each in state.get("containerStatuses", ())
                  if "terminated" in each.get("state", {})]  # fmt: skip
-        last = max((datetime.fromisoformat(each) for each in ended if each), default=now)
+        last = max(
+            (datetime.fromisoformat(each) for each in ended if each), default=now
+        )
         if now - last > _PATIENCE:
-            yield Told(reasons.CONTROLLER, _UNNOTICED.format(seconds=int((now - last).total_seconds())))
+            yield Told(
+                reasons.CONTROLLER,
+                _UNNOTICED.format(seconds=int((now - last).total_seconds())),
+            )
 
 
 def _is_lost(state: Object) -> bool:
@@ -102,19 +146,36 @@ def _is_lost(state: Object) -> bool:
         return False
     if state.get("reason") == "NodeLost":
         return True
-    ready = next((each["status"] for each in state.get("conditions", ()) if each["type"] == "Ready"), "")
+    ready = next(
+        (
+            each["status"]
+            for each in state.get("conditions", ())
+            if each["type"] == "Ready"
+        ),
+        "",
+    )
     containers = state.get("containerStatuses", ())
-    own = all("running" in each.get("state", {}) and each.get("ready") for each in containers)
+    own = all(
+        "running" in each.get("state", {}) and each.get("ready") for each in containers
+    )
     return ready != "True" and bool(containers) and own
 
 
 def _with(whole: SetStatus, told: Mapping[str, Told]) -> SetStatus:
     experiments = tuple(_experiment(each, told) for each in whole.experiments)
-    return replace(whole, experiments=experiments, jobs=tuple(_job(job, told) for job in whole.jobs))
+    return replace(
+        whole,
+        experiments=experiments,
+        jobs=tuple(_job(job, told) for job in whole.jobs),
+    )
 
 
-def _experiment(experiment: ExperimentStatus, told: Mapping[str, Told]) -> ExperimentStatus:
-    first = next((told[job.node_id] for job in experiment.jobs if job.node_id in told), None)
+def _experiment(
+    experiment: ExperimentStatus, told: Mapping[str, Told]
+) -> ExperimentStatus:
+    first = next(
+        (told[job.node_id] for job in experiment.jobs if job.node_id in told), None
+    )
     if first is None:
         return experiment
     jobs = tuple(_job(job, told) for job in experiment.jobs)

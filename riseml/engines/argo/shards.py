@@ -23,7 +23,9 @@ _TELLING = (
 MOST = 32  # Workflows of one set
 
 
-def split(plan: ExperimentSet, share: float) -> list[tuple[ExperimentSet, Shard | None]]:
+def split(
+    plan: ExperimentSet, share: float
+) -> list[tuple[ExperimentSet, Shard | None]]:
     """Return the parts of a set that fills `share` of what one Workflow may.
 
     Raises:
@@ -38,8 +40,14 @@ def split(plan: ExperimentSet, share: float) -> list[tuple[ExperimentSet, Shard 
     if count == 1:
         return [(plan, None)]
     size = math.ceil(len(plan.experiments) / count)
-    parts = [plan.experiments[start : start + size] for start in range(0, len(plan.experiments), size)]
-    return [(replace(plan, experiments=part), Shard(index, len(parts))) for index, part in enumerate(parts, start=1)]
+    parts = [
+        plan.experiments[start : start + size]
+        for start in range(0, len(plan.experiments), size)
+    ]
+    return [
+        (replace(plan, experiments=part), Shard(index, len(parts)))
+        for index, part in enumerate(parts, start=1)
+    ]
 
 
 def order(document: Object) -> int:
@@ -60,7 +68,9 @@ def merged(parts: Sequence[SetStatus]) -> SetStatus:
         state=state,
         counts=dict(counts),
         started=min((part.started for part in parts if part.started), default=None),
-        finished=max((part.finished for part in parts if part.finished), default=None) if state.is_terminal else None,
+        finished=max((part.finished for part in parts if part.finished), default=None)
+        if state.is_terminal
+        else None,
         experiments=tuple(each for part in parts for each in part.experiments),
         jobs=_jobs(parts),
     )
@@ -70,6 +80,8 @@ def _jobs(parts: Sequence[SetStatus]) -> tuple[JobStatus, ...]:
     """Return the jobs of the run itself, each as in the shard that tells most: where it has failed, or goes on."""
     found: dict[str, JobStatus] = {}
     for job in (job for part in parts for job in part.jobs):
-        if job.id not in found or _TELLING.index(job.state) < _TELLING.index(found[job.id].state):
+        if job.id not in found or _TELLING.index(job.state) < _TELLING.index(
+            found[job.id].state
+        ):
             found[job.id] = job
     return tuple(found.values())

@@ -37,16 +37,23 @@ def stop(engine: "ArgoEngine", run: Id, *, force: bool) -> bool:
             engine.api.update(at, partial(_marked, sub=sub, moment=moment))
         if sub == "*":
             engine.api.patch(at, {"spec": {"shutdown": "Terminate"}})
-        acted = _end_pods(engine, metadata["namespace"], metadata["name"], sub, force=force) or acted
+        acted = (
+            _end_pods(engine, metadata["namespace"], metadata["name"], sub, force=force)
+            or acted
+        )
     return acted or not has_ended
 
 
-def _end_pods(engine: "ArgoEngine", namespace: str, name: str, sub: str, *, force: bool) -> bool:
+def _end_pods(
+    engine: "ArgoEngine", namespace: str, name: str, sub: str, *, force: bool
+) -> bool:
     """Let the pods of an experiment end, or with `force` all that are asked for; return whether there were any."""
     pods = _pods(engine, namespace, name, sub)
     for pod in pods:
         if force:
-            engine.api.delete(path("pods", namespace, pod["metadata"]["name"]), gracePeriodSeconds=0)
+            engine.api.delete(
+                path("pods", namespace, pod["metadata"]["name"]), gracePeriodSeconds=0
+            )
         elif sub != "*":
             _end(engine, namespace, pod)
     return bool(pods)
@@ -59,7 +66,9 @@ def _marked(document: Object, sub: str, moment: str) -> Object:
 
 
 def _pods(engine: "ArgoEngine", namespace: str, name: str, sub: str) -> list[Object]:
-    chosen = f"{labels.WORKFLOW}={name}" + ("" if sub == "*" else f",{labels.EXPERIMENT}={sub}")
+    chosen = f"{labels.WORKFLOW}={name}" + (
+        "" if sub == "*" else f",{labels.EXPERIMENT}={sub}"
+    )
     found = engine.api.items(path("pods", namespace), labelSelector=chosen)
     return [pod for pod in found if pod["status"].get("phase") not in _ENDED]
 
@@ -76,6 +85,7 @@ def _end(engine: "ArgoEngine", namespace: str, pod: Object) -> None:
         )
         if running and pod["status"].get("phase") == "Running":
             raise RiseMLError(
-                f"the job in {name} cannot be reached to be ended", "`riseml kill --force` deletes its pod."
+                f"the job in {name} cannot be reached to be ended",
+                "`riseml kill --force` deletes its pod.",
             ) from None
         engine.api.delete(path("pods", namespace, name))

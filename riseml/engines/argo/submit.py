@@ -16,7 +16,12 @@ from riseml.engines import Submission, Submitted
 from riseml.engines.argo import archive, shards
 from riseml.engines.argo.images import Images
 from riseml.engines.argo.user_namespace import UserNamespace
-from riseml.errors import InvalidInputError, NotAllowedError, UnreachableError, UnsupportedError
+from riseml.errors import (
+    InvalidInputError,
+    NotAllowedError,
+    UnreachableError,
+    UnsupportedError,
+)
 from riseml.plan import Build, ExperimentSet, Origin, Target
 
 RECORD = "riseml-configuration.yml"
@@ -27,7 +32,13 @@ _UNPACK = 'umask 0; cd /output; for folder; do mkdir -p "$folder"; done; exec ta
 
 
 def start(
-    submission: Submission, place: UserNamespace, store: StorePod, *, home: Path, user: str, known: list[str]
+    submission: Submission,
+    place: UserNamespace,
+    store: StorePod,
+    *,
+    home: Path,
+    user: str,
+    known: list[str],
 ) -> Submitted:
     """Plan, compile, number and submit; `known` are the names of the secrets that are set."""
     from riseml import config, planner  # noqa: PLC0415
@@ -44,7 +55,9 @@ def start(
     if plan.install:
         images = Images(place.api, place.namespace, store, target)
         build = images.build(images.key(plan, home, submission.revision))
-    if place.number == 1:  # the volume may have outlived an earlier user of this name, and no number is used twice
+    if (
+        place.number == 1
+    ):  # the volume may have outlived an earlier user of this name, and no number is used twice
         place.begin_after(archive.last_number(store, user))
     origin, documents = _numbered(plan, submission.revision, build, place, user)
     make_folders(store, plan, origin, target)
@@ -54,11 +67,21 @@ def start(
         create(place, document)
     several = f"the set is kept in {len(documents)} Workflows: it is too large for one"
     remarks = (several,) if len(documents) > 1 else ()
-    return Submitted(origin.number or 0, documents[0]["metadata"]["name"], plan.is_set, len(plan.experiments), remarks)
+    return Submitted(
+        origin.number or 0,
+        documents[0]["metadata"]["name"],
+        plan.is_set,
+        len(plan.experiments),
+        remarks,
+    )
 
 
 def _numbered(
-    plan: ExperimentSet, revision: str, build: Build | None, place: UserNamespace, user: str
+    plan: ExperimentSet,
+    revision: str,
+    build: Build | None,
+    place: UserNamespace,
+    user: str,
 ) -> tuple[Origin, list[dict[str, Any]]]:
     """Return the Workflows of a plan, whose number is theirs from now on."""
     while True:
@@ -68,12 +91,17 @@ def _numbered(
         parts = shards.split(plan, limits.share_of(document))
         documents = [document]
         if len(parts) > 1:
-            documents = [compile_workflow(part, replace(origin, shard=shard), place.target) for part, shard in parts]
+            documents = [
+                compile_workflow(part, replace(origin, shard=shard), place.target)
+                for part, shard in parts
+            ]
         if place.take(place.number):
             return origin, documents
 
 
-def make_folders(store: StorePod, plan: ExperimentSet, origin: Origin, target: Target) -> None:
+def make_folders(
+    store: StorePod, plan: ExperimentSet, origin: Origin, target: Target
+) -> None:
     """Make the output folders of a run, each with the record of its configuration."""
     folders = list(record.texts(plan, origin, target))
     run = str(Path(folders[0][0]).parent) if plan.is_set else folders[0][0]
@@ -88,11 +116,15 @@ def _packed(folders: list[tuple[str, str]]) -> Iterator[bytes]:
             for name in (folder, f"{folder}/.riseml", f"{folder}/.riseml/logs"):
                 archive.addfile(_entry(name, 0o777, tarfile.DIRTYPE))
             data = text.encode()
-            archive.addfile(_entry(f"{folder}/{RECORD}", 0o666, size=len(data)), io.BytesIO(data))
+            archive.addfile(
+                _entry(f"{folder}/{RECORD}", 0o666, size=len(data)), io.BytesIO(data)
+            )
     yield buffer.getvalue()
 
 
-def _entry(name: str, mode: int, kind: bytes = tarfile.REGTYPE, size: int = 0) -> tarfile.TarInfo:
+def _entry(
+    name: str, mode: int, kind: bytes = tarfile.REGTYPE, size: int = 0
+) -> tarfile.TarInfo:
     entry = tarfile.TarInfo(name)
     entry.mode, entry.type, entry.size, entry.mtime = mode, kind, size, int(time.time())
     return entry
@@ -106,14 +138,21 @@ def create(place: UserNamespace, document: dict[str, Any]) -> Object:
     """
     connection = place.api.connection
     try:
-        if connection.argo and connection.token:  # an Argo Server knows no client certificates
+        if (
+            connection.argo and connection.token
+        ):  # an Argo Server knows no client certificates
             return _through_server(document, place)
         return place.api.create(path("workflows", place.namespace), document)
     except ConflictError:
         name = document["metadata"].get("name")
-        raise InvalidInputError(f"there is a Workflow {name} already", "Give it another name.") from None
+        raise InvalidInputError(
+            f"there is a Workflow {name} already", "Give it another name."
+        ) from None
     except RefusedError as error:
-        raise UnsupportedError(f"the cluster refuses this Workflow: {error}", "`riseml doctor` may say why.") from None
+        raise UnsupportedError(
+            f"the cluster refuses this Workflow: {error}",
+            "`riseml doctor` may say why.",
+        ) from None
 
 
 class _AsItIs:
@@ -136,16 +175,25 @@ def _through_server(document: dict[str, Any], place: UserNamespace) -> Object:
     connection = place.api.connection
     server = f"the Argo Server at {connection.argo}"
     host = f"{connection.argo}/"  # with a slash, for servers below a path
-    service = WorkflowsService(host=host, token=f"Bearer {connection.token}", namespace=place.namespace)
+    service = WorkflowsService(
+        host=host, token=f"Bearer {connection.token}", namespace=place.namespace
+    )
     request: Any = _AsItIs(document)
     try:
         made = service.create_workflow(request, namespace=place.namespace)
     except AlreadyExists as error:
         raise ConflictError(str(error)) from None
     except (Unauthorized, Forbidden) as error:
-        raise NotAllowedError(f"{server} does not accept this: {error}", _ACCESS) from None
+        raise NotAllowedError(
+            f"{server} does not accept this: {error}", _ACCESS
+        ) from None
     except HeraException as error:
         raise RefusedError(str(error)) from None
-    except (RequestException, ValueError) as error:  # ValueError: what answers there is no Argo Server
-        raise UnreachableError(f"{server} does not answer ({type(error).__name__})", _AWAY) from None
+    except (
+        RequestException,
+        ValueError,
+    ) as error:  # ValueError: what answers there is no Argo Server
+        raise UnreachableError(
+            f"{server} does not answer ({type(error).__name__})", _AWAY
+        ) from None
     return dict(made.model_dump(mode="json", by_alias=True, exclude_none=True))

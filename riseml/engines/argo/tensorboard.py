@@ -30,11 +30,15 @@ class _Piece(NamedTuple):
     size: int
 
 
-def way(engine: "ArgoEngine", run: Id, port: int, tell: Callable[[str], None]) -> Forwarding | None:
+def way(
+    engine: "ArgoEngine", run: Id, port: int, tell: Callable[[str], None]
+) -> Forwarding | None:
     """Return a way to the TensorBoard of a run once its pod runs; None where the run has none, or none any more."""
     told = False
     for whole in engine.looks(Id(run.user, run.number)):
-        state = next((job.state for job in whole.jobs if job.type == "tensorboard"), None)
+        state = next(
+            (job.state for job in whole.jobs if job.type == "tensorboard"), None
+        )
         if state is None or state.is_terminal or whole.state.is_terminal:
             return None
         if state is State.RUNNING:
@@ -45,25 +49,56 @@ def way(engine: "ArgoEngine", run: Id, port: int, tell: Callable[[str], None]) -
     return None
 
 
-def _way(engine: "ArgoEngine", run: Id, whole: SetStatus, port: int) -> Forwarding | None:
+def _way(
+    engine: "ArgoEngine", run: Id, whole: SetStatus, port: int
+) -> Forwarding | None:
     namespace = engine.namespace_of(run)
     names = ",".join(engine.workflows(whole))
     chosen = f"{labels.WORKFLOW} in ({names}),{labels.TYPE}=tensorboard"
-    pods = list(engine.api.items(path("pods", namespace), labelSelector=chosen, fieldSelector="status.phase=Running"))
-    return Forwarding(engine.api, namespace, pods[-1]["metadata"]["name"], labels.BOARD_PORT, port) if pods else None
+    pods = list(
+        engine.api.items(
+            path("pods", namespace),
+            labelSelector=chosen,
+            fieldSelector="status.phase=Running",
+        )
+    )
+    return (
+        Forwarding(
+            engine.api, namespace, pods[-1]["metadata"]["name"], labels.BOARD_PORT, port
+        )
+        if pods
+        else None
+    )
 
 
 def fetch(store: StorePod, place: str, folder: Path) -> bool:
     """Bring what has been added to the event files below `place` of the output volume; whether there are any."""
-    there = [line.partition(" ") for line in store.script(_LIST, place).decode(errors="replace").splitlines()]
+    there = [
+        line.partition(" ")
+        for line in store.script(_LIST, place).decode(errors="replace").splitlines()
+    ]
     files = {name: int(size) for size, _, name in there if size.isdigit()}
     missing = [_Piece(name, _size(folder / name), size) for name, size in files.items()]
-    missing = [each for each in missing if each.start < each.size and _is_inside(folder, each.name)]
+    missing = [
+        each
+        for each in missing
+        if each.start < each.size and _is_inside(folder, each.name)
+    ]
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as received:
         if missing:
-            asked = "".join(f"{each.start + 1} {each.size - each.start} {each.name}\n" for each in missing)
-            store.script(_SEND, place, stdin=[f"{asked}end\n".encode()], on_output=lambda data: _keep(received, data))
-        if received.tell() == sum(each.size - each.start for each in missing):  # else a file was cut: next time
+            asked = "".join(
+                f"{each.start + 1} {each.size - each.start} {each.name}\n"
+                for each in missing
+            )
+            store.script(
+                _SEND,
+                place,
+                stdin=[f"{asked}end\n".encode()],
+                on_output=lambda data: _keep(received, data),
+            )
+        if received.tell() == sum(
+            each.size - each.start for each in missing
+        ):  # else a file was cut: next time
             received.seek(0)
             _add(received, missing, folder)
     return bool(files)

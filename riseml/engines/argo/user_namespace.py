@@ -43,16 +43,23 @@ class UserNamespace:
     def target(self) -> Target:
         """What compiling must know of the cluster; what this version does not know is left out."""
         told = json.loads(self.settings.get("data", {}).get("target") or "{}")
-        known: dict[str, Any] = {key: value for key, value in told.items() if key in _KNOWN}
+        known: dict[str, Any] = {
+            key: value for key, value in told.items() if key in _KNOWN
+        }
         known |= {key: tuple(known[key]) for key in _LISTS if key in known}
         if self.node:
-            known["node_selector"] = {**known.get("node_selector", {}), _HOST: self.node}
+            known["node_selector"] = {
+                **known.get("node_selector", {}),
+                _HOST: self.node,
+            }
         return Target(**{**known, "namespace": self.namespace})
 
     @property
     def number(self) -> int:
         """The number that the next run will have, unless somebody is faster."""
-        return max(int(self.settings.get("data", {}).get("number") or 0), self._before) + 1
+        return (
+            max(int(self.settings.get("data", {}).get("number") or 0), self._before) + 1
+        )
 
     def begin_after(self, number: int) -> None:
         """Let no run have this number or a smaller one."""
@@ -61,7 +68,9 @@ class UserNamespace:
     def take(self, number: int) -> bool:
         """Take a number for a run; False where somebody was faster: then `number` is another one."""
         body = {
-            "metadata": {"resourceVersion": self.settings["metadata"]["resourceVersion"]},
+            "metadata": {
+                "resourceVersion": self.settings["metadata"]["resourceVersion"]
+            },
             "data": {"number": str(number)},
         }
         try:
@@ -78,7 +87,14 @@ class UserNamespace:
     def set_slots(self, number: int, count: int | None) -> None:
         """Let so many experiments of a set in several Workflows run at once; None: the set is gone."""
         self.api.patch(
-            self._path, {"data": {labels.SLOTS.format(number=number): None if count is None else str(count)}}
+            self._path,
+            {
+                "data": {
+                    labels.SLOTS.format(number=number): None
+                    if count is None
+                    else str(count)
+                }
+            },
         )
         self._settings = None
 

@@ -80,13 +80,17 @@ class StoreVolume:
         """Yield the bytes of the pieces, one after the other."""
         lines = [(piece.start + 1, piece.size, piece.path) for piece in pieces]
         try:
-            yield from self.store.stream(_script("read"), self.root, stdin=[_packed(lines)])
+            yield from self.store.stream(
+                _script("read"), self.root, stdin=[_packed(lines)]
+            )
         except CommandError as error:
             raise _meaning(error) from None
 
     def write(self, entries: Sequence[Entry], data: Iterator[bytes]) -> None:
         """Write new parts for the final paths of `entries`."""
-        folders = dict.fromkeys(entry.path.rpartition("/")[0] or "." for entry in entries)
+        folders = dict.fromkeys(
+            entry.path.rpartition("/")[0] or "." for entry in entries
+        )
         self._each("make", [(0, 0, folder) for folder in folders])
         self._run(_EXTRACT, stdin=_archive(entries, data))
 
@@ -112,17 +116,23 @@ class StoreVolume:
         found = []
         for record in told.split("//\n")[:-1]:
             *fields, name = record.split(" ", _FIELDS)
-            if entry := _entry(" ".join(fields), below(folder, name.removeprefix("./"))):
+            if entry := _entry(
+                " ".join(fields), below(folder, name.removeprefix("./"))
+            ):
                 found.append(entry)
         return sorted(found)
 
-    def _each(self, name: str, lines: Sequence[tuple[int, int | str, str]]) -> list[str]:
+    def _each(
+        self, name: str, lines: Sequence[tuple[int, int | str, str]]
+    ) -> list[str]:
         if not lines:
             return []
         told = self._run(_script(name), stdin=iter([_packed(lines)])).decode()
         return told.split("\n")[:-1]
 
-    def _run(self, script: str, *arguments: str, stdin: Iterator[bytes] | None = None) -> bytes:
+    def _run(
+        self, script: str, *arguments: str, stdin: Iterator[bytes] | None = None
+    ) -> bytes:
         try:
             return self.store.script(script, self.root, *arguments, stdin=stdin)
         except CommandError as error:
@@ -135,7 +145,9 @@ def _meaning(error: CommandError) -> RiseMLError:
     if error.status == _OUTSIDE:
         return InvalidInputError(text, "Name what lies in the volume.")
     if "Read-only file system" in text:
-        return RiseMLError(text, "The volume is for reading only; its administrator can write there.")
+        return RiseMLError(
+            text, "The volume is for reading only; its administrator can write there."
+        )
     if "No such file" in text or "can't cd" in text:
         return NotFoundError(text)
     return RiseMLError(f"the store says: {text}")
@@ -170,7 +182,9 @@ def _archive(entries: Sequence[Entry], data: Iterator[bytes]) -> Iterator[bytes]
     for entry in entries:
         info = tarfile.TarInfo(part_of(entry.path))
         info.size, info.mtime = entry.size, int(entry.modified)
-        info.mode = 0o777 if entry.mode & 0o111 else 0o666  # any user of an image may change it, as with jobs' output
+        info.mode = (
+            0o777 if entry.mode & 0o111 else 0o666
+        )  # any user of an image may change it, as with jobs' output
         yield info.tobuf(tarfile.PAX_FORMAT, errors="surrogateescape")
         passed = 0
         for piece in rest.pieces(entry.size):

@@ -40,16 +40,26 @@ class LocalEngine:
 
     # Write
 
-    def snapshot(self, project: str, folder: Path, *, gitignore: bool = True) -> "Snapshot":
+    def snapshot(
+        self, project: str, folder: Path, *, gitignore: bool = True
+    ) -> "Snapshot":
         """Keep the code of `folder` in the home's repository of the project."""
         from riseml.project import repository_of, snapshot  # noqa: PLC0415 (only `train` needs it)
 
-        return snapshot(folder, repository_of(project, self.home), gitignore=gitignore, without=(self.home,))
+        return snapshot(
+            folder,
+            repository_of(project, self.home),
+            gitignore=gitignore,
+            without=(self.home,),
+        )
 
     def start(self, submission: Submission) -> Submitted:
         """Hand a riseml.yml to the controller; it is on record when this returns."""
         if submission.node:
-            raise UnsupportedError("this machine has no nodes to choose from", "`riseml config use` names a cluster.")
+            raise UnsupportedError(
+                "this machine has no nodes to choose from",
+                "`riseml config use` names a cluster.",
+            )
         answer = self._ask(
             "start",
             config=submission.config,
@@ -67,16 +77,23 @@ class LocalEngine:
 
     def stop(self, run: Id, *, force: bool = False) -> bool:
         """Kill a run or one of its experiments; False where it had ended already."""
-        return bool(self._ask("stop", number=self._number(run), sub=run.sub, force=force))
+        return bool(
+            self._ask("stop", number=self._number(run), sub=run.sub, force=force)
+        )
 
     def delete(self, run: Id) -> None:
         """Forget an ended run: its record, its logs, its output."""
         number = self._number(run)
         row = self._row(number)
         limit = time.monotonic() + _ENDING
-        while not self._ask("delete", number=number):  # its TensorBoard is just about to end
+        while not self._ask(
+            "delete", number=number
+        ):  # its TensorBoard is just about to end
             if time.monotonic() > limit:
-                raise RiseMLError(f"a process of run {number} does not end", f"`riseml status {number}` may say more.")
+                raise RiseMLError(
+                    f"a process of run {number} does not end",
+                    f"`riseml status {number}` may say more.",
+                )
             time.sleep(_BLINK)
         _remove(self.home / "output" / row["user"] / row["project"] / str(number))
 
@@ -95,11 +112,17 @@ class LocalEngine:
     def folder(self, run: Id) -> Path:
         """Return where the outputs of a run lie, or with `run.sub` those of one of its experiments."""
         row = self._row(self._number(run))
-        whole = self.home.joinpath("output", row["user"], row["project"], str(row["number"]))
+        whole = self.home.joinpath(
+            "output", row["user"], row["project"], str(row["number"])
+        )
         return whole / str(run.sub) if run.sub is not None and row["is_set"] else whole
 
     def image_key(
-        self, plan: "ExperimentSet", revision: str, environment: Mapping[str, str], base: str | None = None
+        self,
+        plan: "ExperimentSet",
+        revision: str,
+        environment: Mapping[str, str],
+        base: str | None = None,
     ) -> "ImageKey":
         """Return the key of a plan's environment."""
         del base  # it is a Python of this machine
@@ -118,7 +141,11 @@ class LocalEngine:
         from riseml.engines.local import home  # noqa: PLC0415
         from riseml.storage.folder import Folder  # noqa: PLC0415
 
-        place = home.data_folder(self.home) if name == "data" else home.output_folder(self.home)
+        place = (
+            home.data_folder(self.home)
+            if name == "data"
+            else home.output_folder(self.home)
+        )
         place.mkdir(parents=True, exist_ok=True)
         return Folder(place)
 
@@ -137,10 +164,14 @@ class LocalEngine:
         number = self._number(run)
         row, store = self._row(number), self._read()
         document: dict[str, Any] = store.decode(number, row["document"], "the document")
-        document["metadata"].setdefault("annotations", {})["riseml.io/killed"] = row["killed"]
+        document["metadata"].setdefault("annotations", {})["riseml.io/killed"] = row[
+            "killed"
+        ]
         if row["shutdown"]:
             document["spec"]["shutdown"] = row["shutdown"]
-        replayed = WorkflowRun.restore(document, document["metadata"]["uid"], store.nodes(number))
+        replayed = WorkflowRun.restore(
+            document, document["metadata"]["uid"], store.nodes(number)
+        )
         document["status"] = replayed.status(time.time())
         return document
 
@@ -152,13 +183,17 @@ class LocalEngine:
     def _with_results(self, whole: SetStatus) -> SetStatus:
         """Return a run with what its running experiments have reported so far."""
         known = tuple(
-            replace(each, result=reported(self._output(whole, each))) if each.state is State.RUNNING else each
+            replace(each, result=reported(self._output(whole, each)))
+            if each.state is State.RUNNING
+            else each
             for each in whole.experiments
         )
         return replace(whole, experiments=known)
 
     def _output(self, whole: SetStatus, each: ExperimentStatus) -> Path:
-        folder = self.home.joinpath("output", whole.user, whole.project, str(whole.number))
+        folder = self.home.joinpath(
+            "output", whole.user, whole.project, str(whole.number)
+        )
         return folder / str(each.sub) if whole.is_set else folder
 
     def board(self, run: Id) -> str | None:
@@ -172,7 +207,9 @@ class LocalEngine:
         from riseml.engines.local.controller import gangs, ports  # noqa: PLC0415 (few runs have one)
 
         known = ports.read(gangs.file(self.home / "runs" / str(number), gangs.OWN))
-        return next((f"http://{address}" for address in known.values()), None)  # nothing else of a run itself listens
+        return next(
+            (f"http://{address}" for address in known.values()), None
+        )  # nothing else of a run itself listens
 
     def list(self, query: Query) -> list[SetStatus]:
         """Return runs, newest first."""
@@ -181,13 +218,17 @@ class LocalEngine:
             raise NotFoundError(f"there is no user {query.user} here", advice)
         store = self._read()
         rows = store.runs(ended=query.all, project=query.project, last=query.last)
-        return [self._summary(store, row, experiments=query.experiments) for row in rows]
+        return [
+            self._summary(store, row, experiments=query.experiments) for row in rows
+        ]
 
     def latest(self, project: str | None = None) -> Id:
         """Return the newest run."""
         number = self._read().latest(project)
         if number is None:
-            raise NotFoundError("there are no experiments yet", "`riseml train` starts one.")
+            raise NotFoundError(
+                "there are no experiments yet", "`riseml train` starts one."
+            )
         return Id(number=number)
 
     def changes(self, run: Id) -> Iterator[SetStatus | ExperimentStatus]:
@@ -230,7 +271,9 @@ class LocalEngine:
         row = self._row(self._number(run))
         if not row["is_set"] or run.sub is not None or run.type is not None:
             return self.read(run)
-        return replace(self._summary(self._read(), row, experiments=True), board=self.board(run))
+        return replace(
+            self._summary(self._read(), row, experiments=True), board=self.board(run)
+        )
 
     @staticmethod
     def _part(whole: SetStatus, run: Id) -> SetStatus | ExperimentStatus:
@@ -239,7 +282,10 @@ class LocalEngine:
         for experiment in whole.experiments:
             if experiment.sub == run.sub or (experiment.sub is None and run.sub == 1):
                 return experiment
-        raise NotFoundError(f"there is no experiment {run}", f"`riseml status {run.number}` lists what there is.")
+        raise NotFoundError(
+            f"there is no experiment {run}",
+            f"`riseml status {run.number}` lists what there is.",
+        )
 
     def _summary(self, store: Store, row: Any, *, experiments: bool) -> SetStatus:
         number = row["number"]
@@ -254,9 +300,15 @@ class LocalEngine:
             created=_time(row["created"]),
             started=_time(row["started"]),
             finished=_time(row["finished"]),
-            counts={State(name): count for name, count in json.loads(row["counts"]).items() if count},
+            counts={
+                State(name): count
+                for name, count in json.loads(row["counts"]).items()
+                if count
+            },
             concurrency=row["concurrency"] or None,
-            experiments=tuple(map(from_data, store.experiments(number))) if experiments else (),
+            experiments=tuple(map(from_data, store.experiments(number)))
+            if experiments
+            else (),
         )
 
     def _row(self, number: int) -> Any:
@@ -267,11 +319,16 @@ class LocalEngine:
 
     @staticmethod
     def _missing(number: int) -> NotFoundError:
-        return NotFoundError(f"there is no run {number}", "`riseml status -a` lists what there is.")
+        return NotFoundError(
+            f"there is no run {number}", "`riseml status -a` lists what there is."
+        )
 
     def _number(self, run: Id) -> int:
         if run.user not in (None, self.user) or run.number is None:
-            raise NotFoundError(f"there is no run {run} here", "The local engine holds your own runs only.")
+            raise NotFoundError(
+                f"there is no run {run} here",
+                "The local engine holds your own runs only.",
+            )
         return run.number
 
     def _read(self, *, check: bool = False) -> Store:
@@ -280,7 +337,10 @@ class LocalEngine:
             if not self.home.exists():
                 return Store(self.home)
             if not os.access(self.home, os.R_OK | os.X_OK):
-                raise HomeError(f"the RiseML home {self.home} cannot be read", "Choose another one with RISEML_HOME.")
+                raise HomeError(
+                    f"the RiseML home {self.home} cannot be read",
+                    "Choose another one with RISEML_HOME.",
+                )
             self._store, check = Store(self.home), True
         if check and self._store.unfinished():
             protocol.ensure(self.home)

@@ -36,9 +36,15 @@ class HomeLayout:
         Raises:
             UnsupportedError: no folder stands for this claim.
         """
-        folders = {"riseml-data": self.data, "riseml-output": self.home / "output", "riseml-store": self.home / "store"}
+        folders = {
+            "riseml-data": self.data,
+            "riseml-output": self.home / "output",
+            "riseml-store": self.home / "store",
+        }
         if name not in folders:
-            raise UnsupportedError(f"no folder of this machine stands for the claim {name}")
+            raise UnsupportedError(
+                f"no folder of this machine stands for the claim {name}"
+            )
         return folders[name]
 
     def run(self, number: int) -> Path:
@@ -51,4 +57,8 @@ class HomeLayout:
 
     def environment(self, image: str) -> Path | None:
         """Return the virtual environment that an image means here, None for any other image."""
-        return self.home / "envs" / image.removeprefix(ENVIRONMENT) if image.startswith(ENVIRONMENT) else None
+        return (
+            self.home / "envs" / image.removeprefix(ENVIRONMENT)
+            if image.startswith(ENVIRONMENT)
+            else None
+        )

@@ -45,7 +45,11 @@ class _Log:
             with self.path.open("rb") as file:
                 file.seek(self.position)
                 while data := file.read(_PIECE):
-                    end = len(data) if len(data) == _PIECE and b"\n" not in data else data.rfind(b"\n") + 1
+                    end = (
+                        len(data)
+                        if len(data) == _PIECE and b"\n" not in data
+                        else data.rfind(b"\n") + 1
+                    )
                     if end:
                         yield self._told(data[:end])
                     rest = data[end:]
@@ -96,7 +100,11 @@ class _Follower:
             elif part.state is not State.CREATED:
                 yield change(part)
         self._find_own(whole)
-        for experiment in (part for part in experiments(whole, self._query.id) if part.state not in _UNBEGUN):
+        for experiment in (
+            part
+            for part in experiments(whole, self._query.id)
+            if part.state not in _UNBEGUN
+        ):
             self._find(whole, experiment)
         for part in ended:
             yield from self.lines(final=True, below=part.id)
@@ -127,7 +135,9 @@ class _Follower:
             match = _NAME.fullmatch(path.name)
             if match is None or path in self._logs or path in self._closed:
                 continue
-            if wanted.type and match["job"] != ".".join(map(str, filter(None, (wanted.type, wanted.index)))):
+            if wanted.type and match["job"] != ".".join(
+                map(str, filter(None, (wanted.type, wanted.index)))
+            ):
                 continue
             log = self._logs[path] = _Log(f"{owner}.{match['job']}", path)
             log.skip(self._query)
@@ -147,11 +157,15 @@ def follow(engine: "LocalEngine", query: LogQuery) -> Iterator[Chunk | Change]:
             found = found or any(parts(whole, query.id))
             if not found and (query.id.type is None or whole.state.is_terminal):
                 raise NotFoundError(
-                    f"could not find {query.id}", f"`riseml status {query.id.number}` lists what there is."
+                    f"could not find {query.id}",
+                    f"`riseml status {query.id.number}` lists what there is.",
                 )
             yield from follower.told(whole)
         yield from follower.lines()
-        if fresh and (not query.follow or all(part.state.is_terminal for part in parts(whole, query.id))):
+        if fresh and (
+            not query.follow
+            or all(part.state.is_terminal for part in parts(whole, query.id))
+        ):
             yield from follower.lines(final=True)
             return
 
@@ -163,7 +177,11 @@ def _offset(path: Path, since: datetime) -> int:
         lines = path.with_name(f"{path.name}.times").read_text("ascii").splitlines()
     except FileNotFoundError:
         lines = []
-    looks = [(float(moment), int(length)) for moment, _, length in (line.partition(" ") for line in lines) if length]
+    looks = [
+        (float(moment), int(length))
+        for moment, _, length in (line.partition(" ") for line in lines)
+        if length
+    ]
     if looks:
         return max((length for moment, length in looks if moment < start), default=0)
     status = path.stat()

@@ -34,7 +34,13 @@ def encode(reply: dict[str, Any]) -> bytes:
 
 def failure(error: RiseMLError) -> dict[str, Any]:
     """Write an error as a reply."""
-    return {"error": {"kind": type(error).__name__, "message": str(error), "advice": error.advice}}
+    return {
+        "error": {
+            "kind": type(error).__name__,
+            "message": str(error),
+            "advice": error.advice,
+        }
+    }
 
 
 def call(home: Path, act: str, **arguments: Any) -> Any:
@@ -84,10 +90,13 @@ def connection(home: Path) -> Iterator[socket.socket]:
                 return
             if version:
                 with suppress(OSError):
-                    channel.sendall(encode({"act": "quit"}))  # its jobs go on, the next one adopts them
+                    channel.sendall(
+                        encode({"act": "quit"})
+                    )  # its jobs go on, the next one adopts them
                 _until_closed(channel)
     raise UnreachableError(
-        "the local controller goes away as soon as it is there", f"Its log is {home / 'controller.log'}."
+        "the local controller goes away as soon as it is there",
+        f"Its log is {home / 'controller.log'}.",
     )
 
 
@@ -161,9 +170,17 @@ def _spawn(home: Path, log: Path) -> int:
         output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
             actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
-            dup = [(os.POSIX_SPAWN_DUP2, old, new) for old, new in ((output, 1), (output, 2), (there, _READY))]
+            dup = [
+                (os.POSIX_SPAWN_DUP2, old, new)
+                for old, new in ((output, 1), (output, 2), (there, _READY))
+            ]
             shell = ["/bin/sh", "-c", 'cd "$1"; shift; "$@" &', "sh", str(home), *run]
-            os.waitpid(os.posix_spawn("/bin/sh", shell, _own(), file_actions=[*actions, *dup], setsid=True), 0)
+            os.waitpid(
+                os.posix_spawn(
+                    "/bin/sh", shell, _own(), file_actions=[*actions, *dup], setsid=True
+                ),
+                0,
+            )
         finally:
             os.close(output)
             os.close(there)
@@ -175,21 +192,30 @@ def _spawn(home: Path, log: Path) -> int:
 
 def _own() -> dict[str, str]:
     """Return the environment of a controller: one that a job starts (`riseml train` in a run) is no part of it."""
-    return {name: value for name, value in os.environ.items() if name != "RISEML_JOB_KEY"}
+    return {
+        name: value for name, value in os.environ.items() if name != "RISEML_JOB_KEY"
+    }
 
 
 def _wait(home: Path, ready: int, log: Path) -> socket.socket:
     """Return a channel to a controller that was just started."""
     with os.fdopen(ready, "rb") as pipe:
         if not select.select([pipe], [], [], PATIENCE)[0]:
-            raise UnreachableError("the local controller does not come up", f"Its log is {log}.")
+            raise UnreachableError(
+                "the local controller does not come up", f"Its log is {log}."
+            )
         line = pipe.readline()
     if not line:
-        raise UnreachableError("the local controller could not start", f"Its log is {log}.")
+        raise UnreachableError(
+            "the local controller could not start", f"Its log is {log}."
+        )
     _said(json.loads(line))
     channel = _connected(home)
     if channel is None:
-        raise UnreachableError("the local controller went away as soon as it was there", f"Its log is {log}.")
+        raise UnreachableError(
+            "the local controller went away as soon as it was there",
+            f"Its log is {log}.",
+        )
     return channel
 
 
@@ -210,7 +236,9 @@ def _said(answer: dict[str, Any]) -> Any:
     """Return what an answer holds, or raise the error that it tells of."""
     if said := answer.get("error"):
         kind = getattr(errors, said["kind"], RiseMLError)
-        raise (RiseMLError if kind is errors.ConfigError else kind)(said["message"], said["advice"])
+        raise (RiseMLError if kind is errors.ConfigError else kind)(
+            said["message"], said["advice"]
+        )
     return answer.get("ok")
 
 

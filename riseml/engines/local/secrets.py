@@ -27,7 +27,9 @@ def _read(path: Path) -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        advice = "Move the file away and set its secrets again: `riseml secret set NAME`."
+        advice = (
+            "Move the file away and set its secrets again: `riseml secret set NAME`."
+        )
         raise HomeError(f"{path} cannot be read: {error}", advice) from error
     return kept
 
@@ -38,7 +40,9 @@ def hidden(home: Path) -> list[str]:
     Raises:
         HomeError: a file cannot be read, or is damaged.
     """
-    return sorted({*_read(home / _PAST), *read(home).values()} - {""}, key=len, reverse=True)
+    return sorted(
+        {*_read(home / _PAST), *read(home).values()} - {""}, key=len, reverse=True
+    )
 
 
 def change(home: Path, name: str, value: str | None) -> bool:
@@ -61,9 +65,15 @@ def _write(path: Path, values: dict[str, str]) -> None:
     part = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(
+            os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
+            "w",
+            encoding="utf-8",
+        ) as file:
             json.dump(values, file)
         part.replace(path)
     except OSError as error:
         advice = "Make it writable for you, or choose another home with RISEML_HOME."
-        raise HomeError(f"{path} cannot be written: {error.strerror}", advice) from error
+        raise HomeError(
+            f"{path} cannot be written: {error.strerror}", advice
+        ) from error

@@ -18,15 +18,25 @@ def moment(seconds: float) -> str:
 
 def to_json(experiment: ExperimentStatus) -> str:
     """Write an experiment, without its jobs, as the database keeps it."""
-    data = {name: value for name, value in vars(experiment).items() if value not in (None, "", ()) and name != "jobs"}
+    data = {
+        name: value
+        for name, value in vars(experiment).items()
+        if value not in (None, "", ()) and name != "jobs"
+    }
     return json.dumps(data, default=plain)
 
 
 def from_data(data: Mapping[str, Any]) -> ExperimentStatus:
     """Read what `to_json` wrote."""
-    times = {name: datetime.fromisoformat(data[name]) for name in ("created", "started", "finished") if name in data}
+    times = {
+        name: datetime.fromisoformat(data[name])
+        for name in ("created", "started", "finished")
+        if name in data
+    }
     progress = {"progress": tuple(data["progress"])} if "progress" in data else {}
-    return ExperimentStatus(**{**data, **times, **progress, "state": State(data["state"])})
+    return ExperimentStatus(
+        **{**data, **times, **progress, "state": State(data["state"])}
+    )
 
 
 def reported(folder: Path) -> Mapping[str, Any] | None:

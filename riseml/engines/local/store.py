@@ -44,7 +44,11 @@ class Store:
         self.path = home / "riseml.db"
         self.exists = create or self.path.exists()
         with self._named("opened"):
-            self._db = sqlite3.connect(self.path if self.exists else ":memory:", isolation_level=None, timeout=10)
+            self._db = sqlite3.connect(
+                self.path if self.exists else ":memory:",
+                isolation_level=None,
+                timeout=10,
+            )
             self._db.row_factory = sqlite3.Row
             self._prepare(create=create)
 
@@ -57,7 +61,9 @@ class Store:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             if version == 0:
-                self._db.executescript(f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version={SCHEMA};COMMIT;")
+                self._db.executescript(
+                    f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version={SCHEMA};COMMIT;"
+                )
                 version = SCHEMA
         else:
             self._db.execute("PRAGMA query_only=1")
@@ -72,7 +78,9 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise HomeError(f"{self.path} cannot be {act}: {error}", _advice(str(error))) from error
+            raise HomeError(
+                f"{self.path} cannot be {act}: {error}", _advice(str(error))
+            ) from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -101,23 +109,33 @@ class Store:
 
     def next_number(self) -> int:
         """Count the next run of this home; inside a transaction, so a failed submission leaves no gap."""
-        row = self._db.execute("UPDATE counters SET value = value + 1 WHERE name = 'number' RETURNING value").fetchone()
+        row = self._db.execute(
+            "UPDATE counters SET value = value + 1 WHERE name = 'number' RETURNING value"
+        ).fetchone()
         return int(row[0])
 
     def first(self, name: str) -> bool:
         """Whether something happens for the first time in this home; inside a transaction."""
-        return self._db.execute("INSERT OR IGNORE INTO counters VALUES (?, 1)", (name,)).rowcount > 0
+        return (
+            self._db.execute(
+                "INSERT OR IGNORE INTO counters VALUES (?, 1)", (name,)
+            ).rowcount
+            > 0
+        )
 
     def add_run(self, **columns: Any) -> None:
         """Insert one row of `runs`."""
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
-        self._db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", tuple(columns.values()))  # noqa: S608 (our names)
+        # The names are this module's own, never a user's.
+        insert = f"INSERT INTO runs ({names}) VALUES ({marks})"  # noqa: S608
+        self._db.execute(insert, tuple(columns.values()))
 
     def update_run(self, number: int, **columns: Any) -> None:
         """Change columns of one run."""
         sets = ", ".join(f"{name} = ?" for name in columns)
-        self._db.execute(f"UPDATE runs SET {sets} WHERE number = ?", (*columns.values(), number))  # noqa: S608
+        update = f"UPDATE runs SET {sets} WHERE number = ?"  # noqa: S608
+        self._db.execute(update, (*columns.values(), number))
 
     def put_nodes(self, number: int, nodes: Iterable[Node]) -> None:
         """Write nodes as they are now."""
@@ -127,11 +145,18 @@ class Store:
 
     def put_experiments(self, number: int, rows: Iterable[tuple[int, str]]) -> None:
         """Write experiments: pairs of sub and JSON."""
-        self._db.executemany("INSERT OR REPLACE INTO experiments VALUES (?, ?, ?)", ((number, *row) for row in rows))
+        self._db.executemany(
+            "INSERT OR REPLACE INTO experiments VALUES (?, ?, ?)",
+            ((number, *row) for row in rows),
+        )
 
     def delete_run(self, number: int) -> None:
         """Forget a run; its number is not given out again."""
-        for table, column in (("nodes", "run"), ("experiments", "run"), ("runs", "number")):
+        for table, column in (
+            ("nodes", "run"),
+            ("experiments", "run"),
+            ("runs", "number"),
+        ):
             self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (number,))  # noqa: S608 (our names)
 
     def run(self, number: int) -> sqlite3.Row | None:
@@ -144,19 +169,34 @@ class Store:
 
     def latest(self, project: str | None = None) -> int | None:
         """Return the newest run's number."""
-        row = self._one("SELECT max(number) FROM runs WHERE ? IS NULL OR project = ?", project, project)
+        row = self._one(
+            "SELECT max(number) FROM runs WHERE ? IS NULL OR project = ?",
+            project,
+            project,
+        )
         return row[0] if row else None
 
     def revisions(self) -> list[str]:
         """Return the revisions of the code that runs refer to."""
         key = f'$.metadata.annotations."{labels.REVISION}"'
-        return [row[0] for row in self._all("SELECT json_extract(document, ?) FROM runs", key) if row[0]]
+        return [
+            row[0]
+            for row in self._all("SELECT json_extract(document, ?) FROM runs", key)
+            if row[0]
+        ]
 
     def unfinished(self) -> list[int]:
         """Return the numbers of all runs that have not ended, oldest first."""
-        return [row[0] for row in self._all("SELECT number FROM runs WHERE NOT ended ORDER BY number")]
+        return [
+            row[0]
+            for row in self._all(
+                "SELECT number FROM runs WHERE NOT ended ORDER BY number"
+            )
+        ]
 
-    def runs(self, *, ended: bool, project: str | None = None, last: int = 0) -> list[sqlite3.Row]:
+    def runs(
+        self, *, ended: bool, project: str | None = None, last: int = 0
+    ) -> list[sqlite3.Row]:
         """Return runs, newest first, without their documents; `ended` adds those that have ended."""
         columns = "number, name, user, project, is_set, concurrency, state, counts, created, started, finished"
         where = "TRUE" if ended else "NOT ended"
@@ -186,13 +226,19 @@ class Store:
         if run is None:
             return None
         node = node_id(run["name"], f"{run['name']}.{task}")
-        row = self._one("SELECT phase FROM nodes WHERE run = ? AND id = ?", number, node)
+        row = self._one(
+            "SELECT phase FROM nodes WHERE run = ? AND id = ?", number, node
+        )
         return row["phase"] if row else ""
 
     def experiments(self, number: int) -> list[Any]:
         """Return the experiments of a run in order, as they were written."""
-        rows = self._all("SELECT sub, data FROM experiments WHERE run = ? ORDER BY sub", number)
-        return [self.decode(number, row["data"], f"experiment {row['sub']}") for row in rows]
+        rows = self._all(
+            "SELECT sub, data FROM experiments WHERE run = ? ORDER BY sub", number
+        )
+        return [
+            self.decode(number, row["data"], f"experiment {row['sub']}") for row in rows
+        ]
 
     def decode(self, number: int, text: str, what: str) -> Any:
         """Read a JSON column of a run.
@@ -228,5 +274,7 @@ def _advice(error: str) -> str:
     if "malformed" in error or "not a database" in error:
         return "Move the file away to start anew (outputs and logs stay), or restore it from a backup."
     if "unable to open" in error or "readonly" in error:
-        return "Make the folder writable for you, or choose another one with RISEML_HOME."
+        return (
+            "Make the folder writable for you, or choose another one with RISEML_HOME."
+        )
     return "Try again; if it stays so, RISEML_HOME chooses another home."

@@ -12,7 +12,11 @@ import riseml
 
 rank, size = int(os.environ["JAX_PROCESS_ID"]), int(os.environ["JAX_NUM_PROCESSES"])
 jax.distributed.initialize(
-    os.environ["JAX_COORDINATOR_ADDRESS"], size, rank, cluster_detection_method="deactivate", initialization_timeout=60
+    os.environ["JAX_COORDINATOR_ADDRESS"],
+    size,
+    rank,
+    cluster_detection_method="deactivate",
+    initialization_timeout=60,
 )
 assert (jax.process_index(), jax.process_count()) == (rank, size)
 assert len(jax.devices()) == size * len(jax.local_devices())

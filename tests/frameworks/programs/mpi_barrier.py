@@ -12,9 +12,12 @@ import riseml
 
 began = time.time()
 world = MPI.COMM_WORLD
-ended = [float(part.read_text()) for part in Path(os.environ["OUTPUT_DIR"]).glob("part-*")]
+ended = [
+    float(part.read_text()) for part in Path(os.environ["OUTPUT_DIR"]).glob("part-*")
+]
 print(
-    f"process {world.rank} of {world.size}: {len(ended)} had ended, the last {began - max(ended):.2f} s ago", flush=True
+    f"process {world.rank} of {world.size}: {len(ended)} had ended, the last {began - max(ended):.2f} s ago",
+    flush=True,
 )
 assert len(ended) == world.size
 assert max(ended) <= began

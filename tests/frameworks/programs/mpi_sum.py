@@ -16,6 +16,11 @@ nodes = world.allgather(world.Split_type(MPI.COMM_TYPE_SHARED).rank)
 print(f"process {world.rank} of {world.size}: sum {total}", flush=True)
 assert total == world.size * (world.size + 1) / 2
 if world.rank == 0:
-    riseml.report_result(sum=total, processes=world.size, library=MPI.Get_library_version().split(",")[0], nodes=nodes)
+    riseml.report_result(
+        sum=total,
+        processes=world.size,
+        library=MPI.Get_library_version().split(",")[0],
+        nodes=nodes,
+    )
 time.sleep(2 * world.rank / max(world.size - 1, 1))
 Path(os.environ["OUTPUT_DIR"], f"part-{world.rank}").write_text(f"{time.time()}\n")

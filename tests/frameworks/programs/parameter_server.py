@@ -38,13 +38,19 @@ def step(number: tf.Tensor) -> tf.Tensor:
     return loss
 
 
-losses = [coordinator.schedule(step, args=(tf.constant(number),)) for number in range(STEPS)]
+losses = [
+    coordinator.schedule(step, args=(tf.constant(number),)) for number in range(STEPS)
+]
 coordinator.join()
 loss = float(losses[-1].fetch())
 spec = cluster.cluster_spec().as_dict()
-print(f"chief of {spec}: {int(steps)} steps, weights on {weights.device}, loss {loss:.9f}")
+print(
+    f"chief of {spec}: {int(steps)} steps, weights on {weights.device}, loss {loss:.9f}"
+)
 assert "/job:ps/" in weights.device
 assert int(steps) == STEPS
 assert loss < 1e-6
-riseml.report_result(steps=int(steps), loss=loss, workers=len(spec["worker"]), servers=len(spec["ps"]))
+riseml.report_result(
+    steps=int(steps), loss=loss, workers=len(spec["worker"]), servers=len(spec["ps"])
+)
 DONE.touch()

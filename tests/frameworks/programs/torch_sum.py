@@ -11,9 +11,14 @@ import riseml
 
 dist.init_process_group("gloo")
 rank, size = dist.get_rank(), dist.get_world_size()
-told = {name: int(os.environ[name]) for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK")}
+told = {
+    name: int(os.environ[name])
+    for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK")
+}
 assert (told["RANK"], told["WORLD_SIZE"]) == (rank, size)
-assert told["RANK"] == told["GROUP_RANK"] * told["LOCAL_WORLD_SIZE"] + told["LOCAL_RANK"]
+assert (
+    told["RANK"] == told["GROUP_RANK"] * told["LOCAL_WORLD_SIZE"] + told["LOCAL_RANK"]
+)
 
 total = torch.tensor([rank + 1.0])
 dist.all_reduce(total)

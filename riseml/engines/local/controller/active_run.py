@@ -40,8 +40,21 @@ _COARSE = 0.005  # seconds by which the clock of files may lag: an end after a k
 class ActiveRun:
     """A run that has not ended, and its pods."""
 
-    def __init__(self, controller: "Controller", number: int, run: WorkflowRun, journal: Journal, pods: Pods) -> None:
-        self.controller, self.number, self.run, self.journal, self._pods = controller, number, run, journal, pods
+    def __init__(
+        self,
+        controller: "Controller",
+        number: int,
+        run: WorkflowRun,
+        journal: Journal,
+        pods: Pods,
+    ) -> None:
+        self.controller, self.number, self.run, self.journal, self._pods = (
+            controller,
+            number,
+            run,
+            journal,
+            pods,
+        )
         self.place = controller.place
         self.pods: dict[str, Pod] = {}
         self._gangs = Gangs(self.place.run(number), controller.ports)
@@ -59,15 +72,25 @@ class ActiveRun:
         row = controller.store.run(number)
         assert row is not None  # noqa: S101 (its number was just read)
         document = controller.store.decode(number, row["document"], "the document")
-        document["metadata"].setdefault("annotations", {})[labels.KILLED] = row["killed"]
+        document["metadata"].setdefault("annotations", {})[labels.KILLED] = row[
+            "killed"
+        ]
         try:
-            run = WorkflowRun.restore(document, _uid(document), controller.store.nodes(number))
+            run = WorkflowRun.restore(
+                document, _uid(document), controller.store.nodes(number)
+            )
             journal = controller.submitter.restored(document, number)
             journal.known(run)
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise controller.store.damaged(number, repr(error)) from error
         base = controller.store.decode(number, row["environment"], "the environment")
-        pods = Pods(controller.place, number, journal.archive.parent, base, controller.submitter.secrets)
+        pods = Pods(
+            controller.place,
+            number,
+            journal.archive.parent,
+            base,
+            controller.submitter.secrets,
+        )
         active = cls(controller, number, run, journal, pods)
         journal.killed, journal.shutdown = row["killed"], row["shutdown"]
         try:
@@ -124,11 +147,15 @@ class ActiveRun:
                 case events.Stop():
                     self._stop_pod(action.node, action.grace)
                 case events.Acquire():
-                    if self.controller.locks.acquire(self._key(action.node), action.locks, held=action.held):
+                    if self.controller.locks.acquire(
+                        self._key(action.node), action.locks, held=action.held
+                    ):
                         self.tell(events.LockGranted(action.node))
                 case events.Release():
                     for key in self.controller.locks.release(self._key(action.node)):
-                        self.controller.owner(key).tell(events.LockGranted(key.split(":", 2)[2]))
+                        self.controller.owner(key).tell(
+                            events.LockGranted(key.split(":", 2)[2])
+                        )
 
     # Launch
 
@@ -137,7 +164,10 @@ class ActiveRun:
 
     def _launch(self, action: events.StartPod) -> None:
         """Take up a pod that runs already or has ended, else queue it for room on the machine."""
-        key, directory = self._key(action.node), self.place.job(self.number, action.node)
+        key, directory = (
+            self._key(action.node),
+            self.place.job(self.number, action.node),
+        )
         pod = Pod(
             key,
             action.node,
@@ -160,21 +190,31 @@ class ActiveRun:
         self._gangs.hold(pod.gang)
         pending = self._pods.prepare(action, key, (), begun=True)
         pod.outputs, pod.log, pod.extra = pending.outputs, pending.log, pending.extra
-        self.controller.admission.hold(key, resources(action.template), gpus_of(directory))
+        self.controller.admission.hold(
+            key, resources(action.template), gpus_of(directory)
+        )
         self._watch(pod, *found)
 
     def _ask(self, pod: Pod) -> None:
         """Queue a pod for room; the jobs of an experiment get theirs together."""
         gang = f"{self.number}.{pod.gang}" if pod.cell else ""
-        self.controller.admission.ask(pod.key, resources(pod.action.template), gang, run=self._key(""))
+        self.controller.admission.ask(
+            pod.key, resources(pod.action.template), gang, run=self._key("")
+        )
 
     def launch(self, key: str, gpus: tuple[str, ...]) -> None:
         """Start the processes of a pod that was admitted."""
         pod = self.pods[key]
         try:
-            action = pod.action._replace(template=self._gangs.placed(pod.gang, pod.action.template))
+            action = pod.action._replace(
+                template=self._gangs.placed(pod.gang, pod.action.template)
+            )
             pending = self._pods.prepare(action, key, gpus)
-            pod.outputs, pod.log, pod.extra = pending.outputs, pending.log, pending.extra
+            pod.outputs, pod.log, pod.extra = (
+                pending.outputs,
+                pending.log,
+                pending.extra,
+            )
             make(pending, gpus)
             pod.pid = self.controller.launcher.start(pending.launch)
         except (RiseMLError, OSError) as error:
@@ -195,21 +235,31 @@ class ActiveRun:
     def _lost(self, pod: Pod) -> None:
         """End a pod that had begun and whose folder is gone: nobody knows how it ended, and it may not run twice."""
         self._forget(pod)
-        self.tell(events.PodEnded(pod.node, None, message="its folder is gone", phase=ERROR))
+        self.tell(
+            events.PodEnded(pod.node, None, message="its folder is gone", phase=ERROR)
+        )
 
     def _follow(self, pod: Pod) -> None:
         """Hear of the end of a pod's supervisor."""
         pidfd = processes.pidfd(pod.pid)
         if pidfd is None:
-            self.controller.poll(lambda: processes.exists(pod.pid), lambda: self._gone(pod))
+            self.controller.poll(
+                lambda: processes.exists(pod.pid), lambda: self._gone(pod)
+            )
             return
         pod.pidfd = pidfd
-        self.controller.selector.register(pidfd, selectors.EVENT_READ, lambda: self._gone(pod))
+        self.controller.selector.register(
+            pidfd, selectors.EVENT_READ, lambda: self._gone(pod)
+        )
 
     def _fail(self, pod: Pod, error: Exception) -> None:
         """End a pod that could not be started: the platform's fault, said in its message."""
         self._forget(pod)
-        self.tell(events.PodEnded(pod.node, None, message=f"could not start: {error}", phase=ERROR))
+        self.tell(
+            events.PodEnded(
+                pod.node, None, message=f"could not start: {error}", phase=ERROR
+            )
+        )
 
     # End
 
@@ -224,13 +274,23 @@ class ActiveRun:
             return
         self._forget(pod)
         if stolen:
-            self.tell(events.PodEnded(pod.node, end and end.status, message=stolen, phase=FAILED))
+            self.tell(
+                events.PodEnded(
+                    pod.node, end and end.status, message=stolen, phase=FAILED
+                )
+            )
             return
         if end is None:
-            self.tell(events.PodEnded(pod.node, None, message=lost or _LOST, phase=FAILED))
+            self.tell(
+                events.PodEnded(pod.node, None, message=lost or _LOST, phase=FAILED)
+            )
             return
         init, main = pod.containers
-        container = main if end.step == launcher.MAIN else ("code", *init)[end.step - pod.extra + 1]
+        container = (
+            main
+            if end.step == launcher.MAIN
+            else ("code", *init)[end.step - pod.extra + 1]
+        )
         self.tell(
             events.PodEnded(
                 pod.node,
@@ -262,7 +322,14 @@ class ActiveRun:
 
     def _stolen(self, pod: Pod, end: launcher.Exit | None) -> str:
         """Say so where a pod has failed because a port of its gang is somebody else's; the first time, begin again."""
-        if not pod.cell or pod.stopping or pod.again or end is None or not end.status or end.step != launcher.MAIN:
+        if (
+            not pod.cell
+            or pod.stopping
+            or pod.again
+            or end is None
+            or not end.status
+            or end.step != launcher.MAIN
+        ):
             return ""
         gang = [other for other in self.pods.values() if other.gang == pod.gang]
         word = self._gangs.stolen(pod.gang, [other.key for other in gang])
@@ -286,7 +353,9 @@ class ActiveRun:
         gang = [other for other in self.pods.values() if other.gang == pod.gang]
         if any(other.pid for other in gang):
             return
-        shutil.rmtree(pod.log.parent.with_name("gang"), ignore_errors=True)  # where they had met
+        shutil.rmtree(
+            pod.log.parent.with_name("gang"), ignore_errors=True
+        )  # where they had met
         for other in gang:
             other.again = other.stopping = False
             self._ask(other)
@@ -303,7 +372,9 @@ class ActiveRun:
             self.journal.shutdown = "Terminate"
             self.tell(events.Shutdown("Terminate"))
         self.work()
-        for pod in [pod for pod in self.pods.values() if sub is None or pod.cell == str(sub)]:
+        for pod in [
+            pod for pod in self.pods.values() if sub is None or pod.cell == str(sub)
+        ]:
             self._stop_pod(pod.node, 0.0 if force else None)
         return True
 
@@ -319,7 +390,9 @@ class ActiveRun:
         elif not pod.stopping:
             pod.stopping = True
             processes.terminate(pod.pid, pod.key)
-            self.controller.after(launcher.GRACE if grace is None else grace, lambda: self._sweep(pod))
+            self.controller.after(
+                launcher.GRACE if grace is None else grace, lambda: self._sweep(pod)
+            )
 
     def _sweep(self, pod: Pod) -> None:
         if pod.key in self.pods:
@@ -334,7 +407,11 @@ class ActiveRun:
 
     def _sample(self, pod: Pod) -> None:
         self.journal.sample(pod)
-        if pod.progress and (node := self.run.nodes.get(pod.node)) and node.progress != pod.progress:
+        if (
+            pod.progress
+            and (node := self.run.nodes.get(pod.node))
+            and node.progress != pod.progress
+        ):
             self.tell(events.PodProgressed(pod.node, pod.progress))
 
     def waits(self, key: str, reason: str) -> None:

@@ -23,7 +23,12 @@ COMPLETE = ".complete"
 _IDENTITY = "import sys; print(sys.version, sys.base_prefix, sys.prefix)"
 
 
-def build(plan: ExperimentSet, revision: str, place: HomeLayout, environment: Mapping[str, str]) -> Build:
+def build(
+    plan: ExperimentSet,
+    revision: str,
+    place: HomeLayout,
+    environment: Mapping[str, str],
+) -> Build:
     """Say which build a plan needs here: none where its environment is complete.
 
     Raises:
@@ -53,7 +58,9 @@ def tidy(home: Path, before: float) -> int:
     return removed
 
 
-def image_key_of(plan: ExperimentSet, revision: str, home: Path, environment: Mapping[str, str]) -> ImageKey:
+def image_key_of(
+    plan: ExperimentSet, revision: str, home: Path, environment: Mapping[str, str]
+) -> ImageKey:
     """Return the key of a plan's environment."""
     files = contents(home, plan.project, revision)
     python = pod_to_process.python(environment)

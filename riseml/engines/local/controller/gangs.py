@@ -35,7 +35,9 @@ class Gangs:
         addresses.cover(template)
         container = template["container"]
         env = [
-            {**entry, "value": addresses.map(entry["value"], template)} if entry.get("value") else entry
+            {**entry, "value": addresses.map(entry["value"], template)}
+            if entry.get("value")
+            else entry
             for entry in container.get("env", ())
         ]
         return {**template, "container": {**container, "env": env}}
@@ -52,9 +54,18 @@ class Gangs:
     def stolen(self, gang: str, keys: Collection[str]) -> str:
         """Return the word of the gang at whose port a process listens that has none of these keys; empty for none."""
         known = self._of(gang).known
-        ports = {int(address.rpartition(":")[2]): word for word, address in known.items()}
+        ports = {
+            int(address.rpartition(":")[2]): word for word, address in known.items()
+        }
         listening = _listeners() if ports else {}
-        return next((ports[port] for port, pid in listening.items() if port in ports and _owner(pid) not in keys), "")
+        return next(
+            (
+                ports[port]
+                for port, pid in listening.items()
+                if port in ports and _owner(pid) not in keys
+            ),
+            "",
+        )
 
     def renew(self, gang: str) -> bool:
         """Let the gang have other ports; False where it has had that already."""
@@ -78,7 +89,10 @@ def file(folder: Path, gang: str) -> Path:
 def gang_of(template: Mapping[str, Any], attempt: int) -> str:
     """Return the gang of a pod: its experiment, and which attempt of that it is."""
     sub = template.get("metadata", {}).get("labels", {}).get(labels.EXPERIMENT)
-    said = {entry["name"]: entry.get("value") for entry in template["container"].get("env", ())}
+    said = {
+        entry["name"]: entry.get("value")
+        for entry in template["container"].get("env", ())
+    }
     return f"{sub}.{said.get('RISEML_ATTEMPT') or attempt}" if sub else OWN
 
 
@@ -89,7 +103,9 @@ def _listeners() -> dict[int, int]:
     with contextlib.suppress(psutil.Error):
         connections = psutil.net_connections("tcp")
         return {
-            each.laddr.port: each.pid or 0 for each in connections if each.laddr and each.status == psutil.CONN_LISTEN
+            each.laddr.port: each.pid or 0
+            for each in connections
+            if each.laddr and each.status == psutil.CONN_LISTEN
         }
     return {}
 

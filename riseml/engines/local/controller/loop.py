@@ -40,10 +40,18 @@ from riseml.engines.local.jobs.launcher import Launcher
 from riseml.engines.local.jobs.mounts import supported
 from riseml.engines.local.jobs.pod_to_process import MOUNTED
 from riseml.engines.local.store import Store
-from riseml.errors import DamagedError, HomeError, InvalidInputError, NotFoundError, RiseMLError
+from riseml.errors import (
+    DamagedError,
+    HomeError,
+    InvalidInputError,
+    NotFoundError,
+    RiseMLError,
+)
 
 IDLE = 600.0  # seconds without work or questions after which a controller leaves
-_POLL = 0.1  # seconds between looks at a process where the system cannot tell of its end
+_POLL = (
+    0.1  # seconds between looks at a process where the system cannot tell of its end
+)
 _AGAIN = 30.0  # seconds until a run that could not be taken up is tried again
 _PULSE = 1.0  # seconds between looks at progress files and logs of running jobs
 
@@ -53,7 +61,9 @@ class Controller:
 
     def __init__(self, home: Path, lock: int) -> None:
         self.home = home
-        with contextlib.suppress(OSError):  # somebody else's home: the database says what is wrong
+        with contextlib.suppress(
+            OSError
+        ):  # somebody else's home: the database says what is wrong
             home.chmod(0o700)
         self.store = Store(home, create=True)
         self.place = HomeLayout(home, data_folder(home), mounts=_mounts(home))
@@ -62,7 +72,9 @@ class Controller:
         self.admission = Admission(machine(os.environ))
         self.launcher = Launcher(home, lock, [*protocol.CONTROLLER, str(home)])
         _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # after the launcher: jobs keep the usual limit
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (most, most)
+        )  # after the launcher: jobs keep the usual limit
         self.selector = selectors.DefaultSelector()
         self._identity = _identity(home)
         self.locks = Locks()
@@ -72,7 +84,9 @@ class Controller:
         self._timers: list[tuple[float, int, Callable[[], None]]] = []
         self._order = itertools.count()
         self._replies: list[tuple[socket.socket, dict[str, Any]]] = []
-        self._busy_until = time.monotonic()  # where nobody waits for it and nothing is unfinished, it may go again
+        self._busy_until = (
+            time.monotonic()
+        )  # where nobody waits for it and nothing is unfinished, it may go again
         if protocol.awaited():
             self._stay()
         self._leaving = False
@@ -100,7 +114,9 @@ class Controller:
 
     def after(self, seconds: float, act: Callable[[], None]) -> None:
         """Do something later."""
-        heapq.heappush(self._timers, (time.monotonic() + seconds, next(self._order), act))
+        heapq.heappush(
+            self._timers, (time.monotonic() + seconds, next(self._order), act)
+        )
 
     def settle(self) -> None:
         """Start what may start, commit what changed, then answer."""
@@ -109,7 +125,9 @@ class Controller:
         self._admit()
         try:
             self._commit()
-        except HomeError as error:  # a full disk: nothing is announced until it can be kept
+        except (
+            HomeError
+        ) as error:  # a full disk: nothing is announced until it can be kept
             print(error, flush=True)  # noqa: T201 (its log)
             self.after(_PULSE, lambda: None)
             return
@@ -129,7 +147,9 @@ class Controller:
         if self._remover is None or self._remover.poll() is not None:
             waiting, self._discarded = self._discarded, []
             if waiting:
-                self._remover = subprocess.Popen(["rm", "-rf", "--", *waiting], stdin=subprocess.DEVNULL)
+                self._remover = subprocess.Popen(
+                    ["rm", "-rf", "--", *waiting], stdin=subprocess.DEVNULL
+                )
 
     def key(self, number: int, node: str) -> str:
         """Return what every process of a pod carries in its environment."""
@@ -169,7 +189,9 @@ class Controller:
                 processes.sweep(self.key(number, folder.name))
             self.discard([self.place.run(number)])
             with self.store.transaction():
-                self.store.update_run(number, ended=1, state="FAILED", finished=time.time())
+                self.store.update_run(
+                    number, ended=1, state="FAILED", finished=time.time()
+                )
         except Exception:  # noqa: BLE001 (the other runs go on)
             traceback.print_exc()
             self.after(_AGAIN, lambda: self._restore(number))
@@ -180,13 +202,19 @@ class Controller:
             act()
         except Exception:  # noqa: BLE001
             traceback.print_exc()
-            time.sleep(_POLL)  # what goes wrong again at once shall not keep the machine busy
+            time.sleep(
+                _POLL
+            )  # what goes wrong again at once shall not keep the machine busy
 
     # Time
 
     def _patience(self) -> float:
         times = [self._timers[0][0]] if self._timers else []
-        return max(0.0, min([*times, self._busy_until]) - time.monotonic()) if times else 1.0
+        return (
+            max(0.0, min([*times, self._busy_until]) - time.monotonic())
+            if times
+            else 1.0
+        )
 
     def _due(self) -> None:
         now = time.monotonic()
@@ -225,14 +253,18 @@ class Controller:
             listener.bind(path)
         listener.listen(128)
         listener.setblocking(False)
-        self.selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
+        self.selector.register(
+            listener, selectors.EVENT_READ, lambda: self._accept(listener)
+        )
 
     def _accept(self, listener: socket.socket) -> None:
         channel, _ = listener.accept()
         channel.settimeout(10)
         _send(channel, {"version": __version__})
         received = bytearray()
-        self.selector.register(channel, selectors.EVENT_READ, lambda: self._receive(channel, received))
+        self.selector.register(
+            channel, selectors.EVENT_READ, lambda: self._receive(channel, received)
+        )
 
     def _receive(self, channel: socket.socket, received: bytearray) -> None:
         try:
@@ -257,7 +289,11 @@ class Controller:
         except Exception as error:  # noqa: BLE001 (a bug must not take the other runs with it)
             traceback.print_exc()
             advice = f"Other runs go on. The controller's log says more: {self.home}/controller.log"
-            return protocol.failure(RiseMLError(f"unexpected error in the local controller: {error!r}", advice))
+            return protocol.failure(
+                RiseMLError(
+                    f"unexpected error in the local controller: {error!r}", advice
+                )
+            )
 
     def _handler(self, act: str) -> Callable[..., Any]:
         handlers: dict[str, Callable[..., Any]] = {
@@ -268,14 +304,22 @@ class Controller:
             "quit": self._quit,
         }
         if act not in handlers:
-            raise InvalidInputError(f"the controller does not know '{act}'", "Run one version of riseml only.")
+            raise InvalidInputError(
+                f"the controller does not know '{act}'",
+                "Run one version of riseml only.",
+            )
         return handlers[act]
 
-    def _stop(self, number: int, sub: int | None = None, *, force: bool = False) -> bool:
+    def _stop(
+        self, number: int, sub: int | None = None, *, force: bool = False
+    ) -> bool:
         run = self.runs.get(number)
         if run is None:
             if self.store.run(number) is None:
-                raise NotFoundError(f"there is no run {number}", "`riseml status -a` lists what there is.")
+                raise NotFoundError(
+                    f"there is no run {number}",
+                    "`riseml status -a` lists what there is.",
+                )
             return False
         return run.stop(sub, force=force)
 
@@ -284,9 +328,13 @@ class Controller:
         if run := self.runs.get(number):
             if run.run.ended:
                 return False
-            raise RiseMLError(f"run {number} has not ended", f"`riseml kill {number}` first.")
+            raise RiseMLError(
+                f"run {number} has not ended", f"`riseml kill {number}` first."
+            )
         if self.store.run(number) is None:
-            raise NotFoundError(f"there is no run {number}", "`riseml status -a` lists what there is.")
+            raise NotFoundError(
+                f"there is no run {number}", "`riseml status -a` lists what there is."
+            )
         with self.store.transaction():
             self.store.delete_run(number)
         return True
@@ -305,20 +353,36 @@ def _send(channel: socket.socket, reply: dict[str, Any]) -> None:
 def _identity(home: Path) -> str:
     """Return what parts the processes of this home from those of any other on the machine."""
     status = home.stat()
-    return hashlib.sha256(f"{status.st_dev} {status.st_ino} {home.resolve()}".encode()).hexdigest()[:12]
+    return hashlib.sha256(
+        f"{status.st_dev} {status.st_ino} {home.resolve()}".encode()
+    ).hexdigest()[:12]
 
 
 def _mounts(home: Path) -> bool:
     """Whether jobs get real mounts: not where RISEML_MOUNTS=off, or where they would hide the home or this Python."""
     if os.environ.get("RISEML_MOUNTS") == "off" or not supported():
         return False
-    needed = {str(path) for path in (home, home.resolve(), Path(sys.executable).resolve(), Path(sys.prefix).resolve())}
-    return not any(path == target or path.startswith(f"{target}/") for path in needed for target in MOUNTED)
+    needed = {
+        str(path)
+        for path in (
+            home,
+            home.resolve(),
+            Path(sys.executable).resolve(),
+            Path(sys.prefix).resolve(),
+        )
+    }
+    return not any(
+        path == target or path.startswith(f"{target}/")
+        for path in needed
+        for target in MOUNTED
+    )
 
 
 def _locked(home: Path) -> int | None:
     """Take the home's lock; None where another controller has come up meanwhile."""
-    lock = os.open(home / "controller.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    lock = os.open(
+        home / "controller.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600
+    )
     limit = time.monotonic() + protocol.PATIENCE
     while time.monotonic() < limit:
         try:
@@ -328,15 +392,22 @@ def _locked(home: Path) -> int | None:
                 return None
             time.sleep(0.01)  # an earlier controller's launcher is on its way out
         else:
-            os.pwrite(lock, f"{os.getpid():<10}\n".encode(), 0)  # in one piece, over an earlier one's
+            os.pwrite(
+                lock, f"{os.getpid():<10}\n".encode(), 0
+            )  # in one piece, over an earlier one's
             return lock
-    raise HomeError(f"{home / 'controller.lock'} is held by a process that does not answer", "End it, then try again.")
+    raise HomeError(
+        f"{home / 'controller.lock'} is held by a process that does not answer",
+        "End it, then try again.",
+    )
 
 
 def main(home: Path) -> int:
     """Serve a home; the exit status is 0 also where another controller does already."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    if protocol.awaited():  # what is started from here must not keep the command waiting
+    if (
+        protocol.awaited()
+    ):  # what is started from here must not keep the command waiting
         os.set_inheritable(int(sys.argv[2]), False)
     try:
         lock = _locked(home)

@@ -42,8 +42,12 @@ class Admission:
 
     capacity: Capacity
     waiting: dict[str, Resources] = field(default_factory=dict)
-    gangs: dict[str, str] = field(default_factory=dict)  # of those that wait, where they have one
-    beside: dict[str, str] = field(default_factory=dict)  # how the keys of its run begin, of what waits for these
+    gangs: dict[str, str] = field(
+        default_factory=dict
+    )  # of those that wait, where they have one
+    beside: dict[str, str] = field(
+        default_factory=dict
+    )  # how the keys of its run begin, of what waits for these
     running: dict[str, tuple[Resources, tuple[str, ...]]] = field(default_factory=dict)
 
     def ask(self, key: str, request: Resources, gang: str = "", run: str = "") -> None:
@@ -77,7 +81,11 @@ class Admission:
     def _with_their_run(self) -> Iterable[tuple[str, tuple[str, ...]]]:
         for key, run in list(self.beside.items()):
             begun = any(other.startswith(run) for other in self.running)
-            if begun or not any(other.startswith(run) for other in self.waiting if other not in self.beside):
+            if begun or not any(
+                other.startswith(run)
+                for other in self.waiting
+                if other not in self.beside
+            ):
                 del self.beside[key]
                 self.running[key] = (self.waiting.pop(key), ())
                 yield key, ()
@@ -86,7 +94,11 @@ class Admission:
         cpus, mem, gpus = self._free()
         for keys in self._units():
             request = total(self.waiting[key] for key in keys)
-            if request.cpus <= cpus and request.mem <= mem and request.gpus <= len(gpus):
+            if (
+                request.cpus <= cpus
+                and request.mem <= mem
+                and request.gpus <= len(gpus)
+            ):
                 rest = gpus
                 for key in keys:
                     asked = self.waiting.pop(key)
@@ -94,7 +106,11 @@ class Admission:
                     self.running[key] = (asked, rest[: asked.gpus])
                     yield key, rest[: asked.gpus]
                     rest = rest[asked.gpus :]
-            cpus, mem, gpus = cpus - request.cpus, mem - request.mem, gpus[request.gpus :]
+            cpus, mem, gpus = (
+                cpus - request.cpus,
+                mem - request.mem,
+                gpus[request.gpus :],
+            )
             if cpus <= 0 or mem <= 0:
                 return
 
@@ -119,9 +135,18 @@ class Admission:
         lacking = [
             text
             for short, text in (
-                (request.cpus > cpus, f"cpus: {request.cpus} asked for, {max(cpus, Decimal(0))} free"),
-                (request.mem > mem, f"mem: {request.mem // 10**6} asked for, {max(mem, 0) // 10**6} free"),
-                (request.gpus > len(gpus), f"gpus: {request.gpus} asked for, {len(gpus)} free"),
+                (
+                    request.cpus > cpus,
+                    f"cpus: {request.cpus} asked for, {max(cpus, Decimal(0))} free",
+                ),
+                (
+                    request.mem > mem,
+                    f"mem: {request.mem // 10**6} asked for, {max(mem, 0) // 10**6} free",
+                ),
+                (
+                    request.gpus > len(gpus),
+                    f"gpus: {request.gpus} asked for, {len(gpus)} free",
+                ),
             )
             if short
         ]
@@ -130,7 +155,11 @@ class Admission:
     def _peers(self, key: str) -> Iterable[str]:
         """Return the waiting jobs that start together with one."""
         gang = self.gangs.get(key)
-        return (key,) if gang is None else [each for each, other in self.gangs.items() if other == gang]
+        return (
+            (key,)
+            if gang is None
+            else [each for each, other in self.gangs.items() if other == gang]
+        )
 
     def _free(self) -> tuple[Decimal, int, tuple[str, ...]]:
         used = self.running.values()
@@ -155,9 +184,15 @@ def total(requests: Iterable[Resources]) -> Resources:
 def machine(settings: Mapping[str, str]) -> Capacity:
     """Measure this machine; RISEML_CPUS, RISEML_MEM (megabytes) and RISEML_GPUS (names, joined by commas) overrule."""
     cpus = settings.get("RISEML_CPUS") or _cores()
-    mem = int(float(settings["RISEML_MEM"]) * 1_000_000) if settings.get("RISEML_MEM") else _memory()
+    mem = (
+        int(float(settings["RISEML_MEM"]) * 1_000_000)
+        if settings.get("RISEML_MEM")
+        else _memory()
+    )
     names = settings.get("RISEML_GPUS")
-    gpus = tuple(filter(None, names.split(","))) if names is not None else _gpus(settings)
+    gpus = (
+        tuple(filter(None, names.split(","))) if names is not None else _gpus(settings)
+    )
     return Capacity(Decimal(cpus), mem, gpus)
 
 
@@ -169,7 +204,10 @@ def _cores() -> int:
 
 def _memory() -> int:
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+    for limit in (
+        "/sys/fs/cgroup/memory.max",
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+    ):
         try:
             return min(total, int(Path(limit).read_text(encoding="ascii")))
         except (OSError, ValueError):  # no such file, or "max"
@@ -182,5 +220,9 @@ def _gpus(settings: Mapping[str, str]) -> tuple[str, ...]:
     visible = settings.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return tuple(name for name in visible.split(",") if name and name != "-1")
-    cards = sorted(Path("/proc/driver/nvidia/gpus").glob("*")) if Path("/proc/driver/nvidia/gpus").is_dir() else []
+    cards = (
+        sorted(Path("/proc/driver/nvidia/gpus").glob("*"))
+        if Path("/proc/driver/nvidia/gpus").is_dir()
+        else []
+    )
     return tuple(str(index) for index in range(len(cards)))

@@ -22,7 +22,9 @@ class Locks:
     def release(self, key: str) -> Iterator[str]:
         """Give back what a pod has or waits for, and yield the pods that have their locks now."""
         self._waiting.pop(key, None)
-        self._holders = {lock: holder for lock, holder in self._holders.items() if holder != key}
+        self._holders = {
+            lock: holder for lock, holder in self._holders.items() if holder != key
+        }
         for waiting, locks in list(self._waiting.items()):
             if self._free(locks):
                 del self._waiting[waiting]

@@ -18,7 +18,10 @@ from typing import Any
 from riseml.errors import RiseMLError
 
 HERE = "127.0.0.1"
-_FIRST, _LAST = 20_000, 32_000  # below the ports that systems take for outgoing connections
+_FIRST, _LAST = (
+    20_000,
+    32_000,
+)  # below the ports that systems take for outgoing connections
 _TRIES = 500
 
 
@@ -43,7 +46,10 @@ class Ports:
                 self._taken.add(port)
                 found.append(port)
         if len(found) < count:
-            raise RiseMLError(f"no free port was found on {HERE}", f"Ports {_FIRST} to {_LAST} were tried.")
+            raise RiseMLError(
+                f"no free port was found on {HERE}",
+                f"Ports {_FIRST} to {_LAST} were tried.",
+            )
         return found
 
     def hold(self, ports: Iterable[int]) -> None:
@@ -69,20 +75,37 @@ class Addresses:
         Raises:
             RiseMLError: there are no free ports.
         """
-        values = [entry.get("value", "") for entry in template["container"].get("env", ())]
+        values = [
+            entry.get("value", "") for entry in template["container"].get("env", ())
+        ]
         pattern = _pattern(template)
-        found = [match[0] for value in values for match in pattern.finditer(value)] if pattern else []
-        missing = [word for word in dict.fromkeys(found) if word not in self.known and ":" in word]
+        found = (
+            [match[0] for value in values for match in pattern.finditer(value)]
+            if pattern
+            else []
+        )
+        missing = [
+            word
+            for word in dict.fromkeys(found)
+            if word not in self.known and ":" in word
+        ]
         if missing:
             chosen = self._ports.take(len(missing))
-            self.known |= {word: f"{HERE}:{port}" for word, port in zip(missing, chosen, strict=True)}
+            self.known |= {
+                word: f"{HERE}:{port}"
+                for word, port in zip(missing, chosen, strict=True)
+            }
             self._file.parent.mkdir(parents=True, exist_ok=True)
             self._file.write_text(json.dumps(self.known), encoding="ascii")
 
     def map(self, text: str, template: Mapping[str, Any]) -> str:
         """Return text with all words of the template replaced; a host alone is this machine."""
         pattern = _pattern(template)
-        return pattern.sub(lambda match: self.known.get(match[0], HERE), text) if pattern else text
+        return (
+            pattern.sub(lambda match: self.known.get(match[0], HERE), text)
+            if pattern
+            else text
+        )
 
     def renew(self) -> None:
         """Forget all: the next `cover` chooses anew."""
@@ -119,9 +142,15 @@ def _pattern(template: Mapping[str, Any]) -> re.Pattern[str] | None:
     """Return what finds the words that name a pod of the template's subdomain, or a port at which it listens."""
     patch = template.get("podSpecPatch")
     subdomain = json.loads(patch).get("subdomain") if patch else None
-    listens = [str(port["containerPort"]) for port in template["container"].get("ports", ())]
+    listens = [
+        str(port["containerPort"]) for port in template["container"].get("ports", ())
+    ]
     words = _words(subdomain, listens)
-    return re.compile(rf"(?<![\w.:-])(?:{'|'.join(words)})(?![\w.:-])", re.ASCII) if words else None
+    return (
+        re.compile(rf"(?<![\w.:-])(?:{'|'.join(words)})(?![\w.:-])", re.ASCII)
+        if words
+        else None
+    )
 
 
 def _words(subdomain: str | None, listens: Sequence[str]) -> list[str]:

@@ -23,14 +23,18 @@ from riseml.status import State, set_state
 if TYPE_CHECKING:
     from riseml.engines.local.jobs.pod import Pod
 
-_CELL = re.compile(r"\.experiment\((\d+):")  # in the names of all nodes of an experiment: its place in the grid
+_CELL = re.compile(
+    r"\.experiment\((\d+):"
+)  # in the names of all nodes of an experiment: its place in the grid
 _OUTSIDE = -1
 
 
 class Journal:
     """The record of one run; experiments are known by their place in the grid, from 0."""
 
-    def __init__(self, document: Mapping[str, Any], number: int, archive: Path, experiments: int) -> None:
+    def __init__(
+        self, document: Mapping[str, Any], number: int, archive: Path, experiments: int
+    ) -> None:
         self.document, self.number, self.archive = document, number, archive
         self.killed = self.shutdown = ""
         self.dirty = True
@@ -39,7 +43,9 @@ class Journal:
         self._states: list[State | None] = [None] * experiments
         self._counts: Counter[State] = Counter()
         self._started: float | None = None
-        self._outline: status.Outline | None = None  # None: to be read again, and every experiment with it
+        self._outline: status.Outline | None = (
+            None  # None: to be read again, and every experiment with it
+        )
 
     def known(self, run: WorkflowRun) -> None:
         """Take up the nodes of a run that an earlier controller left."""
@@ -77,10 +83,14 @@ class Journal:
             shutdown=self.shutdown,
         )
         if run.ended:
-            store.update_run(self.number, ended=1, finished=time.time(), environment="{}")
+            store.update_run(
+                self.number, ended=1, finished=time.time(), environment="{}"
+            )
             self._archive(run)
 
-    def _read(self, run: WorkflowRun, positions: Iterable[int]) -> Iterable[tuple[int, str]]:
+    def _read(
+        self, run: WorkflowRun, positions: Iterable[int]
+    ) -> Iterable[tuple[int, str]]:
         """Yield the rows of these experiments as they are now, and count their states."""
         assert self._outline is not None  # noqa: S101 (read just before)
         for position in positions:
@@ -113,7 +123,9 @@ class Journal:
         part = self.archive.with_name("run.json.part")
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(asdict(whole), default=plain, indent=1), encoding="utf-8")
+            part.write_text(
+                json.dumps(asdict(whole), default=plain, indent=1), encoding="utf-8"
+            )
             part.replace(self.archive)
         except OSError as error:  # a full disk must not keep the run from ending; the database has it all
             print(f"{self.archive}: {error}", flush=True)  # noqa: T201 (the controller's log)
@@ -127,4 +139,8 @@ class Journal:
                     index.write(f"{time.time():.0f} {size}\n")
             pod.logged = size
         with suppress(OSError):
-            pod.progress = (pod.directory / "progress").read_text(encoding="ascii", errors="replace").strip()[:64]
+            pod.progress = (
+                (pod.directory / "progress")
+                .read_text(encoding="ascii", errors="replace")
+                .strip()[:64]
+            )

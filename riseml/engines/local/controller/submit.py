@@ -46,10 +46,16 @@ class Submitter:
         plan = planner.plan(config.load_text(submission["config"], submission["file"]))
         environment = submission["environment"]
         self._refuse(plan)
-        build = environments.build(plan, submission["revision"], self._place, environment) if plan.install else None
+        build = (
+            environments.build(plan, submission["revision"], self._place, environment)
+            if plan.install
+            else None
+        )
         with self._controller.store.transaction():
             number = self._controller.store.next_number()
-            origin = Origin(submission["user"], number, submission["revision"], build=build)
+            origin = Origin(
+                submission["user"], number, submission["revision"], build=build
+            )
             run = self._record(number, self._compiled(plan, origin), environment)
             remarks = self._remarks(plan)
         self._controller.runs[number] = run
@@ -82,10 +88,14 @@ class Submitter:
 
         document = compile_workflow(plan, origin, Target())
         for template in document["spec"]["templates"]:
-            template.pop("pendingTimeout", None)  # room comes when earlier runs have ended, however long that takes
+            template.pop(
+                "pendingTimeout", None
+            )  # room comes when earlier runs have ended, however long that takes
         return document
 
-    def _record(self, number: int, document: dict[str, Any], environment: Mapping[str, str]) -> ActiveRun:
+    def _record(
+        self, number: int, document: dict[str, Any], environment: Mapping[str, str]
+    ) -> ActiveRun:
         """Check a document, make it a run, and write it down."""
         validate.check(document)
         metadata = document["metadata"]
@@ -97,14 +107,20 @@ class Submitter:
         metadata.setdefault("annotations", {}).setdefault(labels.KILLED, "")
         if self._controller.store.named(metadata["name"]):
             raise InvalidInputError(
-                f"there is a run named {metadata['name']} already", "Give the Workflow another name."
+                f"there is a run named {metadata['name']} already",
+                "Give the Workflow another name.",
             )
         self._fits(document)
         run = WorkflowRun(document, metadata["uid"])
         said = metadata["labels"]
-        user, project = said.get(labels.USER, "me"), said.get(labels.PROJECT, metadata["name"])
+        user, project = (
+            said.get(labels.USER, "me"),
+            said.get(labels.PROJECT, metadata["name"]),
+        )
         experiments, concurrency = _shape(document)
-        record = Journal(document, number, self._archive(user, project, number), experiments)
+        record = Journal(
+            document, number, self._archive(user, project, number), experiments
+        )
         self._controller.store.add_run(
             number=number,
             name=metadata["name"],
@@ -118,14 +134,21 @@ class Submitter:
             document=json.dumps(document),
             environment=json.dumps(dict(environment)),
         )
-        pods = Pods(self._place, number, record.archive.parent, environment, self.secrets)
+        pods = Pods(
+            self._place, number, record.archive.parent, environment, self.secrets
+        )
         return ActiveRun(self._controller, number, run, record, pods)
 
     def restored(self, document: dict[str, Any], number: int) -> Journal:
         """Return the journal of a run that an earlier controller recorded."""
         said = document["metadata"]["labels"]
-        user, project = said.get(labels.USER, "me"), said.get(labels.PROJECT, document["metadata"]["name"])
-        return Journal(document, number, self._archive(user, project, number), _shape(document)[0])
+        user, project = (
+            said.get(labels.USER, "me"),
+            said.get(labels.PROJECT, document["metadata"]["name"]),
+        )
+        return Journal(
+            document, number, self._archive(user, project, number), _shape(document)[0]
+        )
 
     def _archive(self, user: str, project: str, number: int) -> Any:
         return self._place.home / "output" / user / project / str(number) / "run.json"
@@ -152,7 +175,9 @@ class Submitter:
             if "container" in template:
                 self._fit(name, resources(template))
             elif name == "experiment":
-                jobs = [templates[task["template"]] for task in template["dag"]["tasks"]]
+                jobs = [
+                    templates[task["template"]] for task in template["dag"]["tasks"]
+                ]
                 asked = [resources(job) for job in jobs if "container" in job]
                 self._fit(f"an experiment of {len(asked)} jobs", total(asked))
 
@@ -167,16 +192,24 @@ class Submitter:
     def _remarks(self, plan: ExperimentSet) -> list[str]:
         """Say, once for each image, what is not as on the cluster; inside a transaction."""
         if self._controller.store.first(f"told of image {plan.image}"):
-            return [f"image {plan.image} is for the cluster: here jobs run in your own environment"]
+            return [
+                f"image {plan.image} is for the cluster: here jobs run in your own environment"
+            ]
         return []
 
 
 def _safe(metadata: Mapping[str, Any]) -> None:
     """Refuse names that Kubernetes would refuse: here they become paths, and none may lead out of its folder."""
     said = metadata.get("labels", {})
-    for where, name in (*said.items(), ("metadata.name", metadata.get("name", metadata.get("generateName", "run-")))):
+    for where, name in (
+        *said.items(),
+        ("metadata.name", metadata.get("name", metadata.get("generateName", "run-"))),
+    ):
         if not _NAME.fullmatch(str(name)):
-            raise InvalidInputError(f"{where}: {name!r} is no name", "Use letters, digits, - _ and ., at most 63.")
+            raise InvalidInputError(
+                f"{where}: {name!r} is no name",
+                "Use letters, digits, - _ and ., at most 63.",
+            )
 
 
 def _shape(document: Mapping[str, Any]) -> tuple[int, int]:
@@ -184,5 +217,7 @@ def _shape(document: Mapping[str, Any]) -> tuple[int, int]:
     for template in document["spec"]["templates"]:
         for task in template.get("dag", {}).get("tasks", ()):
             if task["name"] == "experiment":
-                return len(task.get("withItems", [None])), template.get("parallelism", 0)
+                return len(task.get("withItems", [None])), template.get(
+                    "parallelism", 0
+                )
     return 1, 0

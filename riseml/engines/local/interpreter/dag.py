@@ -23,9 +23,20 @@ from riseml.engines.local.interpreter.node import (
     Node,
     completed,
 )
-from riseml.engines.local.interpreter.progress import Arguments, CallSite, DagFrame, Frame, GroupFrame
+from riseml.engines.local.interpreter.progress import (
+    Arguments,
+    CallSite,
+    DagFrame,
+    Frame,
+    GroupFrame,
+)
 from riseml.engines.local.interpreter.retries_and_pods import FAULTS, Calls
-from riseml.engines.local.interpreter.rules import OMITTED_BECAUSE, Verdict, dag_phase, may_start
+from riseml.engines.local.interpreter.rules import (
+    OMITTED_BECAUSE,
+    Verdict,
+    dag_phase,
+    may_start,
+)
 from riseml.engines.local.interpreter.tags import item_name, item_values
 from riseml.engines.local.interpreter.templates import Task
 from riseml.engines.local.interpreter.variables import lookup, resolve
@@ -72,10 +83,19 @@ class Execution(Calls):
                 break
         if self.strategy:
             self._finish_dag(frame, FAILED)
-        elif frame.done and not any(self.nodes[key].stopped_by and key in self.live for key in frame.daemons):
-            self._finish_dag(frame, dag_phase(frame.dag, {name: node.phase for name, node in frame.tasks.items()}))
+        elif frame.done and not any(
+            self.nodes[key].stopped_by and key in self.live for key in frame.daemons
+        ):
+            self._finish_dag(
+                frame,
+                dag_phase(
+                    frame.dag, {name: node.phase for name, node in frame.tasks.items()}
+                ),
+            )
 
-    def _finish_dag(self, frame: DagFrame, phase: str, message: str | None = None) -> None:
+    def _finish_dag(
+        self, frame: DagFrame, phase: str, message: str | None = None
+    ) -> None:
         self.mark(frame.node, phase, message)
         self.settle(frame.node)
         for daemon in map(self.nodes.__getitem__, frame.daemons):
@@ -94,14 +114,27 @@ class Execution(Calls):
         """Start a task whose needs are done; False where it, or an item of it, has no place."""
         if task.items is not None:
             return self._begin_items(frame, task)
-        place = CallSite(f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task))
-        node = self._start(place, task, frame, lambda: self._when(frame, task), lambda: self._arguments(frame, task))
+        place = CallSite(
+            f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task)
+        )
+        node = self._start(
+            place,
+            task,
+            frame,
+            lambda: self._when(frame, task),
+            lambda: self._arguments(frame, task),
+        )
         if node is not None:
             self.settle(node)
         return node is not None
 
     def _start(
-        self, place: CallSite, task: Task, frame: DagFrame, when: Callable[[], str], arguments: Callable[[], Arguments]
+        self,
+        place: CallSite,
+        task: Task,
+        frame: DagFrame,
+        when: Callable[[], str],
+        arguments: Callable[[], Arguments],
     ) -> Node | None:
         """Make the node of a task, or of an item, as its conditions say; None where it has no place yet."""
         try:
@@ -119,8 +152,12 @@ class Execution(Calls):
     def _skip(self, place: CallSite, task: Task, phase: str, message: str) -> Node:
         return self.make(place, SKIPPED_TYPE, task.template, phase, message=message)
 
-    def _verdict(self, frame: DagFrame, task: Task, proceeds: Callable[[], bool]) -> Verdict:
-        places = None if self.strategy else frame.template.parallelism  # what is shut down leaves its place at once
+    def _verdict(
+        self, frame: DagFrame, task: Task, proceeds: Callable[[], bool]
+    ) -> Verdict:
+        places = (
+            None if self.strategy else frame.template.parallelism
+        )  # what is shut down leaves its place at once
         return may_start(task, frame.outcomes, proceeds, frame.active, places)
 
     def _when(self, frame: DagFrame, task: Task) -> str:
@@ -146,10 +183,16 @@ class Execution(Calls):
             group = self.frames[node.id]
             assert isinstance(group, GroupFrame)  # noqa: S101 (its type says so)
             return group
-        place = CallSite(f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task))
+        place = CallSite(
+            f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task)
+        )
         try:
             omitted = self._verdict(frame, task, lambda: True) is Verdict.OMIT
-            prepared = None if omitted else (self._when(frame, task), self._arguments(frame, task))
+            prepared = (
+                None
+                if omitted
+                else (self._when(frame, task), self._arguments(frame, task))
+            )
         except FAULTS as fault:
             self.settle(self._skip(place, task, ERROR, str(fault)))
             return None
@@ -157,7 +200,9 @@ class Execution(Calls):
             self.settle(self._skip(place, task, OMITTED, OMITTED_BECAUSE))
             return None
         node = self.make(place, TASK_GROUP, task.template, RUNNING)
-        group = self.frames[node.id] = GroupFrame(node, self.program.templates[task.template], frame, task)
+        group = self.frames[node.id] = GroupFrame(
+            node, self.program.templates[task.template], frame, task
+        )
         group.prepared, group.version = prepared, self.version
         self.react(node, frame)
         return group
@@ -172,7 +217,10 @@ class Execution(Calls):
         when, arguments = group.prepared
 
         def filled() -> Arguments:
-            return tuple((name, None if value is None else resolve(value, look)) for name, value in arguments)
+            return tuple(
+                (name, None if value is None else resolve(value, look))
+                for name, value in arguments
+            )
 
         name = f"{frame.node.name}.{item_name(task.name, group.upcoming, item)}"
         place = CallSite(name, frame, group, (group.node.id,))

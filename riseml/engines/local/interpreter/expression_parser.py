@@ -9,7 +9,9 @@ Scope = Mapping[str, Any]
 """What names mean, under their dotted path: `tasks.worker-1.status`, `lastRetry.exitCode`, `build.Succeeded`."""
 
 Evaluate = Callable[[Scope], Any]
-MaybeType = type | None  # an alias: within a class that has a field called `type`, the name means the field
+MaybeType = (
+    type | None
+)  # an alias: within a class that has a field called `type`, the name means the field
 
 
 class ExpressionError(Exception):
@@ -121,7 +123,12 @@ def _require(grammar: Grammar, symbol: str, part: Part, *types: type) -> None:
         raise grammar.error(f"{symbol} cannot take {_ARTICLES[part.type]}")
 
 
-_ARTICLES: Final = {str: "text", float: "a number", bool: "a truth value", list: "a list"}
+_ARTICLES: Final = {
+    str: "text",
+    float: "a number",
+    bool: "a truth value",
+    list: "a list",
+}
 
 
 def _logical(grammar: Grammar, symbol: str, left: Part, right: Part) -> Part:
@@ -148,7 +155,9 @@ def _compared(grammar: Grammar, symbol: str, left: Part, right: Part) -> Part:
     _require(grammar, symbol, left, *how.left)
     _require(grammar, symbol, right, *how.right)
     if how.alike and left.type and right.type and left.type is not right.type:
-        raise grammar.error(f"{symbol} cannot compare {_ARTICLES[left.type]} with {_ARTICLES[right.type]}")
+        raise grammar.error(
+            f"{symbol} cannot compare {_ARTICLES[left.type]} with {_ARTICLES[right.type]}"
+        )
     if how.pattern and isinstance(right.constant, str):
         _regex(right.constant)
     a, b = left.evaluate, right.evaluate
@@ -167,16 +176,25 @@ def _regex(pattern: str) -> re.Pattern[str]:
         ExpressionError: it is none.
     """
     if _ONLY_PYTHON.search(pattern):
-        raise ExpressionError(f"the pattern '{pattern}' has what Argo's patterns do not have")
+        raise ExpressionError(
+            f"the pattern '{pattern}' has what Argo's patterns do not have"
+        )
     try:
         return re.compile(pattern.replace(r"\z", r"\Z"), re.ASCII)
     except re.error as error:
         raise ExpressionError(f"the pattern '{pattern}' is wrong: {error}") from None
 
 
-_ONLY_PYTHON: Final = re.compile(r"\(\?[^:imsP]|\(\?P[=>]|(?<!\\)(?:\\\\)*\\[1-9Z]|[*+?}]\+|\\[pPQC]")
+_ONLY_PYTHON: Final = re.compile(
+    r"\(\?[^:imsP]|\(\?P[=>]|(?<!\\)(?:\\\\)*\\[1-9Z]|[*+?}]\+|\\[pPQC]"
+)
 SCALARS: Final = (str, float, bool)
 ORDER: Final = {
     symbol: Comparison(compute, (str, float), (str, float))
-    for symbol, compute in {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}.items()
+    for symbol, compute in {
+        "<": operator.lt,
+        "<=": operator.le,
+        ">": operator.gt,
+        ">=": operator.ge,
+    }.items()
 }

@@ -27,7 +27,15 @@ from riseml.engines.local.interpreter.expression_parser import (
     search,
 )
 
-__all__ = ["RESULTS", "Expression", "ExpressionError", "Scope", "condition", "dependency", "expression"]
+__all__ = [
+    "RESULTS",
+    "Expression",
+    "ExpressionError",
+    "Scope",
+    "condition",
+    "dependency",
+    "expression",
+]
 
 
 class Expression(NamedTuple):
@@ -45,7 +53,9 @@ class Expression(NamedTuple):
         """
         result = self.evaluate(scope)
         if not isinstance(result, bool):
-            raise ExpressionError(f"'{self.text}' is neither true nor false, but {result!r}")
+            raise ExpressionError(
+                f"'{self.text}' is neither true nor false, but {result!r}"
+            )
         return result
 
 
@@ -80,7 +90,16 @@ TAG: Final = "tag__of__argo"
 """Stands for a tag while a document is checked: outside of quotes nobody knows yet what it will be."""
 
 RESULTS: Final = frozenset(
-    {"Succeeded", "Failed", "Errored", "Skipped", "Omitted", "Daemoned", "AnySucceeded", "AllFailed"}
+    {
+        "Succeeded",
+        "Failed",
+        "Errored",
+        "Skipped",
+        "Omitted",
+        "Daemoned",
+        "AnySucceeded",
+        "AllFailed",
+    }
 )
 """What `depends` may ask of a task."""
 
@@ -104,10 +123,19 @@ class _Condition(Grammar):
         re.VERBOSE | re.DOTALL,
     )
     comparisons: ClassVar = {
-        "==": Comparison(lambda a, b: type(a) is type(b) and a == b, SCALARS, SCALARS, alike=False),
-        "!=": Comparison(lambda a, b: type(a) is not type(b) or a != b, SCALARS, SCALARS, alike=False),
+        "==": Comparison(
+            lambda a, b: type(a) is type(b) and a == b, SCALARS, SCALARS, alike=False
+        ),
+        "!=": Comparison(
+            lambda a, b: type(a) is not type(b) or a != b, SCALARS, SCALARS, alike=False
+        ),
         "=~": Comparison(search, (str,), (str,), pattern=True),
-        "!~": Comparison(lambda text, pattern: not search(text, pattern), (str,), (str,), pattern=True),
+        "!~": Comparison(
+            lambda text, pattern: not search(text, pattern),
+            (str,),
+            (str,),
+            pattern=True,
+        ),
         **ORDER,
     }
 
@@ -131,10 +159,14 @@ class _Condition(Grammar):
             return _UNKNOWN
         if word[0].isalpha() and "." not in word and word.lower() != "in":
             return _constant(word)
-        raise self.error(f"cannot use {word!r} here (text other than single words needs quotes)")
+        raise self.error(
+            f"cannot use {word!r} here (text other than single words needs quotes)"
+        )
 
 
-_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?")
+_DATE: Final = re.compile(
+    r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?"
+)
 
 
 def _moment(text: str) -> float | None:
@@ -197,7 +229,11 @@ class _Expr(Grammar):
             return constant
         if word == "[":
             return self._list()
-        if not (word[0].isalpha() or word[0] == "_") or word in self.comparisons or word == "nil":
+        if (
+            not (word[0].isalpha() or word[0] == "_")
+            or word in self.comparisons
+            or word == "nil"
+        ):
             raise self.error(f"cannot use {word!r} here")
         if word == TAG:
             return _UNKNOWN
@@ -236,7 +272,9 @@ class _Expr(Grammar):
             try:
                 return convert(value)
             except ValueError:
-                raise ExpressionError(f"'{self.text}': {function} cannot take {value!r}") from None
+                raise ExpressionError(
+                    f"'{self.text}': {function} cannot take {value!r}"
+                ) from None
 
         return Part(call, result)
 
@@ -285,7 +323,10 @@ def _unescape(grammar: Grammar, text: str) -> str:
 class _Dependency(Grammar):
     """What `depends` may say of other tasks; the scope holds a truth value for every `task.Result`."""
 
-    tokens = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*(?:\.[A-Z][a-zA-Z]+)? | && | [|]{2} | [!()]", re.VERBOSE)
+    tokens = re.compile(
+        r"[a-zA-Z0-9][-a-zA-Z0-9]*(?:\.[A-Z][a-zA-Z]+)? | && | [|]{2} | [!()]",
+        re.VERBOSE,
+    )
 
     def value(self, word: str) -> Part:
         if not word[0].isalnum():
@@ -293,6 +334,9 @@ class _Dependency(Grammar):
         task, _, result = word.partition(".")
         if result and result not in RESULTS:
             raise self.error(f"{result} is no result of a task")
-        paths = [f"{task}.{name}" for name in ([result] if result else ("Succeeded", "Skipped", "Daemoned"))]
+        paths = [
+            f"{task}.{name}"
+            for name in ([result] if result else ("Succeeded", "Skipped", "Daemoned"))
+        ]
         self.names.update(paths)
         return Part(lambda scope: any(scope[path] for path in paths), bool)

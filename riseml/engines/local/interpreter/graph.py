@@ -5,13 +5,31 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from riseml.engines.local.interpreter.events import Action, Release
-from riseml.engines.local.interpreter.node import DAG, PENDING, POD, RETRY, RUNNING, UNSUCCESSFUL, Node, Pairs, node_id
+from riseml.engines.local.interpreter.node import (
+    DAG,
+    PENDING,
+    POD,
+    RETRY,
+    RUNNING,
+    UNSUCCESSFUL,
+    Node,
+    Pairs,
+    node_id,
+)
 from riseml.engines.local.interpreter.progress import CallSite, DagFrame, Frame
 from riseml.engines.local.interpreter.templates import Program, Template
-from riseml.engines.local.interpreter.variables import attempt_of, lookup, node_values, resolve, workflow_values
+from riseml.engines.local.interpreter.variables import (
+    attempt_of,
+    lookup,
+    node_values,
+    resolve,
+    workflow_values,
+)
 
 ACTIVE: Final = frozenset({PENDING, RUNNING})
-_PLACES: Final = frozenset({POD, DAG, RETRY})  # types that count for a template's parallelism
+_PLACES: Final = frozenset(
+    {POD, DAG, RETRY}
+)  # types that count for a template's parallelism
 
 
 class Ledger:
@@ -59,7 +77,9 @@ class Ledger:
     ) -> Node:
         """Make a node, and note who waits for its end."""
         key, dag = node_id(self.name, place.name), place.dag
-        while key in self.nodes:  # two names with one hash: one in twenty sets of 10,000 experiments has such
+        while (
+            key in self.nodes
+        ):  # two names with one hash: one in twenty sets of 10,000 experiments has such
             key += "-x"
         boundary = dag.node.id if dag else ""
         if dag and dag.node.inputs == inputs:
@@ -130,12 +150,20 @@ class Ledger:
     def known(self, node: Node) -> dict[str, str]:
         """Return what a node's own tags mean."""
         attempt = attempt_of(node)
-        last = self.find(f"{node.name[: node.name.rindex('(')]}({attempt - 1})") if attempt else None
+        last = (
+            self.find(f"{node.name[: node.name.rindex('(')]}({attempt - 1})")
+            if attempt
+            else None
+        )
         return node_values(self.name, node, last)
 
     def locks(self, node: Node) -> tuple[str, ...]:
         """Return the names of the locks that a node needs for itself, as Argo writes them."""
-        if node.retried or node.type not in (POD, RETRY) or not self.template(node).mutexes:
+        if (
+            node.retried
+            or node.type not in (POD, RETRY)
+            or not self.template(node).mutexes
+        ):
             return ()
         look = lookup(self.known(node), self.values)
         own = self.values["workflow.namespace"]

@@ -7,7 +7,9 @@ from typing import Final, NamedTuple
 WORKFLOW: Final = "workflows.argoproj.io/workflow"
 """The label that Argo puts on every pod of a Workflow."""
 
-_TERM: Final = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._/-]*)\s*==?\s*([A-Za-z0-9._-]*)\s*")
+_TERM: Final = re.compile(
+    r"\s*([A-Za-z0-9][A-Za-z0-9._/-]*)\s*==?\s*([A-Za-z0-9._-]*)\s*"
+)
 
 
 def parse(selector: str) -> dict[str, str]:
@@ -18,7 +20,9 @@ def parse(selector: str) -> dict[str, str]:
     """
     terms = [_TERM.fullmatch(term) for term in selector.split(",")]
     if not all(terms):
-        raise ValueError(f"the selector {selector!r} is more than key=value terms joined by commas")
+        raise ValueError(
+            f"the selector {selector!r} is more than key=value terms joined by commas"
+        )
     return {term[1]: term[2] for term in terms if term}
 
 
@@ -48,5 +52,7 @@ def of_flags(flags: Sequence[str]) -> Deletion:
         else:
             kinds.append(flag)
     if kinds not in (["pod"], ["pods"]) or len(selectors) != 1:
-        raise ValueError(f"{' '.join(flags)!r} is more than pods, one selector and a grace period")
+        raise ValueError(
+            f"{' '.join(flags)!r} is more than pods, one selector and a grace period"
+        )
     return Deletion(parse(selectors[0]), next(iter(graces), None))

@@ -84,8 +84,19 @@ class Node:
         inputs: Pairs = (),
         sequence: int = 0,
     ) -> None:
-        self.id, self.name, self.type, self.template, self.phase = id, name, type, template, phase
-        self.boundary, self.parents, self.message, self.inputs = boundary, tuple(parents), message, inputs
+        self.id, self.name, self.type, self.template, self.phase = (
+            id,
+            name,
+            type,
+            template,
+            phase,
+        )
+        self.boundary, self.parents, self.message, self.inputs = (
+            boundary,
+            tuple(parents),
+            message,
+            inputs,
+        )
         self.started_at, self.sequence = started_at, sequence
         self.running_at = self.ended_at = self.exit_code = None
         self.finished_at = started_at if phase in FINAL else None
@@ -159,7 +170,11 @@ def node_id(workflow: str, name: str) -> str:
 
 def pod_name(workflow: str, name: str, template: str) -> str:
     """Return the name that Argo gives to the pod of the node `name`."""
-    return workflow if name == workflow else f"{workflow}-{template}"[:242] + f"-{fnv1a(name)}"
+    return (
+        workflow
+        if name == workflow
+        else f"{workflow}-{template}"[:242] + f"-{fnv1a(name)}"
+    )
 
 
 def fnv1a(text: str) -> int:

@@ -66,7 +66,14 @@ class DagFrame(Frame):
         "tasks",
     )
 
-    def __init__(self, node: Node, template: Template, dag: Dag, owner: Frame | None, known: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        node: Node,
+        template: Template,
+        dag: Dag,
+        owner: Frame | None,
+        known: Mapping[str, str],
+    ) -> None:
         super().__init__(node, template, owner)
         self.dag, self.known = dag, known
         self.tasks: dict[str, Node] = {}
@@ -100,7 +107,9 @@ class DagFrame(Frame):
     def settled(self, child: Node, part: Frame | None) -> None:
         """Note what a task has come to, and which others may go on."""
         if task := self.task_of(child):
-            self.note(task, part.outcome if part else Outcome(child.phase, child.daemoned))
+            self.note(
+                task, part.outcome if part else Outcome(child.phase, child.daemoned)
+            )
 
     def note(self, task: Task, outcome: Outcome) -> None:
         """Note what `task` has come to, and which others may go on."""
@@ -115,9 +124,20 @@ class DagFrame(Frame):
 class GroupFrame(Frame):
     """A withItems task in progress: `upcoming` is the first item without a node, `open` counts those not done."""
 
-    __slots__ = ("all_failed", "any_succeeded", "failure", "open", "prepared", "task", "upcoming", "version")
+    __slots__ = (
+        "all_failed",
+        "any_succeeded",
+        "failure",
+        "open",
+        "prepared",
+        "task",
+        "upcoming",
+        "version",
+    )
 
-    def __init__(self, node: Node, template: Template, dag: DagFrame | None, task: Task) -> None:
+    def __init__(
+        self, node: Node, template: Template, dag: DagFrame | None, task: Task
+    ) -> None:
         super().__init__(node, template, dag)
         self.task = task
         self.upcoming = self.open = 0
@@ -135,7 +155,11 @@ class GroupFrame(Frame):
     @property
     def outcome(self) -> Outcome:
         """What the items have come to."""
-        return Outcome(self.node.phase, any_succeeded=self.any_succeeded, all_failed=self.all_failed)
+        return Outcome(
+            self.node.phase,
+            any_succeeded=self.any_succeeded,
+            all_failed=self.all_failed,
+        )
 
     def settled(self, child: Node, part: Frame | None) -> None:  # noqa: ARG002
         """Note what an item has come to."""
@@ -165,7 +189,9 @@ class RetryFrame(Frame):
 
     __slots__ = ("attempts", "dag")
 
-    def __init__(self, node: Node, template: Template, dag: DagFrame | None, owner: Frame | None) -> None:
+    def __init__(
+        self, node: Node, template: Template, dag: DagFrame | None, owner: Frame | None
+    ) -> None:
         super().__init__(node, template, owner)
         self.dag = dag
         self.attempts: list[Node] = []

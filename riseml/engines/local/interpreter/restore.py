@@ -14,7 +14,12 @@ from riseml.engines.local.interpreter.node import (
     UNSUCCESSFUL,
     Node,
 )
-from riseml.engines.local.interpreter.progress import DagFrame, Frame, GroupFrame, RetryFrame
+from riseml.engines.local.interpreter.progress import (
+    DagFrame,
+    Frame,
+    GroupFrame,
+    RetryFrame,
+)
 from riseml.engines.local.interpreter.rules import Outcome
 
 
@@ -53,13 +58,19 @@ def _owner(run: Ledger, node: Node) -> Frame | None:
     if node.hooked:
         return None
     above = run.frames.get(node.parents[0]) if node.parents else None
-    return above if node.retried or isinstance(above, GroupFrame) else run.frames.get(node.boundary)
+    return (
+        above
+        if node.retried or isinstance(above, GroupFrame)
+        else run.frames.get(node.boundary)
+    )
 
 
 def _enter(dag: DagFrame, node: Node) -> None:
     dag.enter(node)
     dag.active += node.phase in ACTIVE and takes_place(node)
-    dag.failures += node.phase in UNSUCCESSFUL and node.type in (POD, DAG) and not node.hooked
+    dag.failures += (
+        node.phase in UNSUCCESSFUL and node.type in (POD, DAG) and not node.hooked
+    )
     if node.daemoned:
         dag.daemons.add(node.id)
 
@@ -82,7 +93,9 @@ def _frame(run: Ledger, node: Node, owner: Frame | None) -> Frame | None:
         boundary = run.nodes[node.boundary]
         tasks = run.template(boundary).dag
         assert tasks is not None  # noqa: S101 (boundaries are DAGs)
-        return GroupFrame(node, template, around, tasks.tasks[node.name[len(boundary.name) + 1 :]])
+        return GroupFrame(
+            node, template, around, tasks.tasks[node.name[len(boundary.name) + 1 :]]
+        )
     return None
 
 
@@ -91,14 +104,24 @@ def _catch_up(run: Ledger, frame: DagFrame) -> None:
     for name, node in frame.tasks.items():
         if node.fulfilled:
             frame.note(frame.dag.tasks[name], _outcome(run, node))
-    frame.ready = [place for place in frame.ready if _open(run, frame, frame.dag.order[place].name)]
+    frame.ready = [
+        place for place in frame.ready if _open(run, frame, frame.dag.order[place].name)
+    ]
 
 
 def _outcome(run: Ledger, node: Node) -> Outcome:
     if node.type != TASK_GROUP:
         return Outcome(node.phase, node.daemoned)
-    phases = [run.nodes[child].phase for child in run.children.get(node.id, ()) if not run.nodes[child].hooked]
-    return Outcome(node.phase, any_succeeded=SUCCEEDED in phases, all_failed=all(phase == FAILED for phase in phases))
+    phases = [
+        run.nodes[child].phase
+        for child in run.children.get(node.id, ())
+        if not run.nodes[child].hooked
+    ]
+    return Outcome(
+        node.phase,
+        any_succeeded=SUCCEEDED in phases,
+        all_failed=all(phase == FAILED for phase in phases),
+    )
 
 
 def _open(run: Ledger, frame: DagFrame, task: str) -> bool:

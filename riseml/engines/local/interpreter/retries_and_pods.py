@@ -24,10 +24,22 @@ from riseml.engines.local.interpreter.node import (
     Pairs,
     pod_name,
 )
-from riseml.engines.local.interpreter.progress import Arguments, CallSite, DagFrame, Frame, RetryFrame
+from riseml.engines.local.interpreter.progress import (
+    Arguments,
+    CallSite,
+    DagFrame,
+    Frame,
+    RetryFrame,
+)
 from riseml.engines.local.interpreter.rules import Again, Ended, Later, may_retry
 from riseml.engines.local.interpreter.tags import Lookup, fill
-from riseml.engines.local.interpreter.templates import DELETE_KIND, Hook, RetryRule, Task, Template
+from riseml.engines.local.interpreter.templates import (
+    DELETE_KIND,
+    Hook,
+    RetryRule,
+    Task,
+    Template,
+)
 from riseml.engines.local.interpreter.variables import UnresolvedError, lookup, resolve
 
 GRACE: Final = 30.0  # seconds, as pods have without a word of theirs
@@ -58,8 +70,16 @@ class Calls(Ledger):
         inputs = variables.inputs(template, dict(arguments), lookup(self.values))
         if template.retry is None:
             return self._attempt(place, template, inputs)
-        node = self.make(place, RETRY, template.name, PENDING if template.mutexes else RUNNING, inputs=inputs)
-        frame = self.frames[node.id] = RetryFrame(node, template, place.dag, place.owner)
+        node = self.make(
+            place,
+            RETRY,
+            template.name,
+            PENDING if template.mutexes else RUNNING,
+            inputs=inputs,
+        )
+        frame = self.frames[node.id] = RetryFrame(
+            node, template, place.dag, place.owner
+        )
         if not template.mutexes:
             self._go_on(frame)
         elif self.strategy:
@@ -82,16 +102,29 @@ class Calls(Ledger):
         """What Argo says of a node that a shutdown keeps from going on."""
         return f"Stopped with strategy '{self.strategy}'"
 
-    def _attempt(self, place: CallSite, template: Template, inputs: Pairs, *, retried: bool = False) -> Node:
+    def _attempt(
+        self,
+        place: CallSite,
+        template: Template,
+        inputs: Pairs,
+        *,
+        retried: bool = False,
+    ) -> Node:
         """Run a template once."""
         if template.kind == DELETE_KIND:
             return self.delete(place, template, inputs)
         if template.dag is not None:
-            node = self.make(place, DAG, template.name, RUNNING, inputs=inputs, retried=retried)
-            frame = self.frames[node.id] = DagFrame(node, template, template.dag, place.owner, self.known(node))
+            node = self.make(
+                place, DAG, template.name, RUNNING, inputs=inputs, retried=retried
+            )
+            frame = self.frames[node.id] = DagFrame(
+                node, template, template.dag, place.owner, self.known(node)
+            )
             self._go_on(frame)
             return node
-        node = self.make(place, POD, template.name, PENDING, inputs=inputs, retried=retried)
+        node = self.make(
+            place, POD, template.name, PENDING, inputs=inputs, retried=retried
+        )
         if self.strategy:
             self.mark(node, FAILED, f"workflow shutdown with strategy: {self.strategy}")
         elif template.mutexes and not retried:
@@ -108,7 +141,9 @@ class Calls(Ledger):
         while not node.waiting and (not frame.attempts or frame.attempts[-1].fulfilled):
             if frame.attempts and not self._again(frame, rule):
                 return
-            place = CallSite(f"{node.name}({len(frame.attempts)})", frame.dag, frame, (node.id,))
+            place = CallSite(
+                f"{node.name}({len(frame.attempts)})", frame.dag, frame, (node.id,)
+            )
             attempt = self._attempt(place, frame.template, node.inputs, retried=True)
             frame.attempts.append(attempt)
             self.settle(attempt)
@@ -118,14 +153,27 @@ class Calls(Ledger):
         node, last = frame.node, frame.attempts[-1]
 
         def wanted() -> bool:
-            known = {**self.known(last), **variables.retry_values(last), "retries": str(len(frame.attempts) - 1)}
-            return expression(resolve(rule.expression, lookup(known, self.values)))(known)
+            known = {
+                **self.known(last),
+                **variables.retry_values(last),
+                "retries": str(len(frame.attempts) - 1),
+            }
+            return expression(resolve(rule.expression, lookup(known, self.values)))(
+                known
+            )
 
         if self.strategy:
             verdict: Again | Later | Ended = Ended(FAILED, self.stopped)
         else:
             try:
-                verdict = may_retry(rule, frame.attempts[0], last, wanted, attempts=len(frame.attempts), now=self.now)
+                verdict = may_retry(
+                    rule,
+                    frame.attempts[0],
+                    last,
+                    wanted,
+                    attempts=len(frame.attempts),
+                    now=self.now,
+                )
             except ExpressionError as fault:
                 verdict = Ended(ERROR, str(fault))
         match verdict:
@@ -165,8 +213,12 @@ class Calls(Ledger):
         look = self._look(node, template)
         body = fill(fill(template.body, look), look)
         if node.inputs:
-            body["inputs"]["parameters"] = [{"name": name, "value": value} for name, value in node.inputs]
-        volumes = tuple(fill(volume, lookup(self.values)) for volume in self.program.volumes)
+            body["inputs"]["parameters"] = [
+                {"name": name, "value": value} for name, value in node.inputs
+            ]
+        volumes = tuple(
+            fill(volume, lookup(self.values)) for volume in self.program.volumes
+        )
         return StartPod(
             node.id,
             pod_name(self.name, node.name, node.template),
@@ -178,7 +230,10 @@ class Calls(Ledger):
         )
 
     def _look(self, node: Node, template: Template) -> Lookup:
-        paths = {f"outputs.parameters.{output.name}.path": output.path for output in template.outputs}
+        paths = {
+            f"outputs.parameters.{output.name}.path": output.path
+            for output in template.outputs
+        }
         return lookup(self.known(node), paths, self.values)
 
     def _deadline(self, node: Node, template: Template) -> float | None:
@@ -207,14 +262,22 @@ class Calls(Ledger):
 
     def react(self, node: Node, dag: DagFrame) -> None:
         """Run the hooks of a task whose expressions have become true."""
-        task = None if node.hooked or node.retried or node.phase == PENDING else dag.task_of(node)
+        task = (
+            None
+            if node.hooked or node.retried or node.phase == PENDING
+            else dag.task_of(node)
+        )
         for hook in task.hooks if task else ():
             name = f"{node.name}.hooks.{hook.name}"
             try:
                 if self.find(name) is None and self._fires(hook, dag):
-                    arguments = variables.task_arguments(hook.arguments, self.scope(dag), dag)
+                    arguments = variables.task_arguments(
+                        hook.arguments, self.scope(dag), dag
+                    )
                     template = self.program.templates[hook.template]
-                    inputs = variables.inputs(template, dict(arguments), lookup(self.values))
+                    inputs = variables.inputs(
+                        template, dict(arguments), lookup(self.values)
+                    )
                     self.delete(CallSite(name, dag, None, (node.id,)), template, inputs)
             except FAULTS as fault:
                 if node.phase != ERROR:
@@ -223,7 +286,9 @@ class Calls(Ledger):
     def _fires(self, hook: Hook, dag: DagFrame) -> bool:
         look = self.scope(dag)
         parsed = expression(resolve(hook.expression, look))
-        return parsed({name: value for name in parsed.names if (value := look(name)) is not None})
+        return parsed(
+            {name: value for name in parsed.names if (value := look(name)) is not None}
+        )
 
     def scope(self, dag: DagFrame) -> Lookup:
         """Return the meaning of tags in the tasks of a DAG."""
@@ -231,7 +296,11 @@ class Calls(Ledger):
 
         def look(tag: str) -> str | None:
             value = own(tag)
-            return variables.task_value(tag, dag, self.program.templates) if value is None else value
+            return (
+                variables.task_value(tag, dag, self.program.templates)
+                if value is None
+                else value
+            )
 
         return look
 
@@ -241,18 +310,34 @@ class Calls(Ledger):
         if self.strategy:
             phase, message = FAILED, f"workflow shutdown with strategy: {self.strategy}"
         hooked = place.owner is None and place.dag is not None
-        node = self.make(place, POD, template.name, phase, inputs=inputs, message=message, hooked=hooked)
+        node = self.make(
+            place,
+            POD,
+            template.name,
+            phase,
+            inputs=inputs,
+            message=message,
+            hooked=hooked,
+        )
         if not self.strategy:
             node.exit_code = 0
             look = self._look(node, template)
-            wanted = label_selectors.of_flags([resolve(flag, look) for flag in template.body["resource"]["flags"]])
+            wanted = label_selectors.of_flags(
+                [resolve(flag, look) for flag in template.body["resource"]["flags"]]
+            )
             self.delete_pods(wanted.selector, wanted.grace)
         return node
 
-    def delete_pods(self, selector: Mapping[str, str], grace: float | None = None) -> None:
+    def delete_pods(
+        self, selector: Mapping[str, str], grace: float | None = None
+    ) -> None:
         """End the pods that have these labels; their nodes will be Error."""
         for node in [self.nodes[pod] for pod in self.live]:
-            if not node.stopped_by and node.phase not in FINAL and selector.items() <= self.labels(node).items():
+            if (
+                not node.stopped_by
+                and node.phase not in FINAL
+                and selector.items() <= self.labels(node).items()
+            ):
                 node.stopped_by = DELETION
                 self.dirty.add(node.id)
                 self.stop(node, "deleted", GRACE if grace is None else grace)
@@ -261,7 +346,9 @@ class Calls(Ledger):
         """Return the labels of a node's pod."""
         template = self.template(node)
         look = self._look(node, template)
-        own = fill(fill(template.body.get("metadata", {}).get("labels", {}), look), look)
+        own = fill(
+            fill(template.body.get("metadata", {}).get("labels", {}), look), look
+        )
         shared = fill(self.program.pod_labels, lookup(self.values))
         return {**shared, **own, label_selectors.WORKFLOW: self.name}
 
@@ -288,6 +375,8 @@ class Calls(Ledger):
         if not task.needs:
             return (frame.node.id,)
         if task.name not in frame.parents:
-            keys = (key for need in task.needs for key in self.outbound(frame.tasks[need]))
+            keys = (
+                key for need in task.needs for key in self.outbound(frame.tasks[need])
+            )
             frame.parents[task.name] = tuple(dict.fromkeys(keys))
         return frame.parents[task.name]

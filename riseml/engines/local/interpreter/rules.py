@@ -52,7 +52,11 @@ class Verdict(enum.Enum):
 
 
 def may_start(
-    task: Task, outcomes: Mapping[str, Outcome], proceeds: Callable[[], bool], active: int, parallelism: int | None
+    task: Task,
+    outcomes: Mapping[str, Outcome],
+    proceeds: Callable[[], bool],
+    active: int,
+    parallelism: int | None,
 ) -> Verdict:
     """Tell what becomes now of a task, or of one of its items, that has no node yet.
 
@@ -61,7 +65,9 @@ def may_start(
     """
     if any(need not in outcomes for need in task.needs):
         return Verdict.WAIT
-    if task.depends and not task.depends({k: v for need in task.needs for k, v in outcomes[need].asked(need).items()}):
+    if task.depends and not task.depends(
+        {k: v for need in task.needs for k, v in outcomes[need].asked(need).items()}
+    ):
         return Verdict.OMIT
     if not proceeds():
         return Verdict.SKIP
@@ -83,7 +89,9 @@ def dag_phase(dag: Dag, phases: Mapping[str, str]) -> str:
             before = [branch[need] for need in task.needs]
             phase = next((each for each in before if each in UNSUCCESSFUL), SUCCEEDED)
         branch[task.name] = phase
-    failures = [branch[target] for target in dag.targets if branch[target] in UNSUCCESSFUL]
+    failures = [
+        branch[target] for target in dag.targets if branch[target] in UNSUCCESSFUL
+    ]
     if not failures:
         return SUCCEEDED
     return failures[0] if dag.fail_fast else failures[-1]
@@ -108,7 +116,13 @@ class Ended(NamedTuple):
 
 
 def may_retry(
-    rule: RetryRule, first: Node, last: Node, expression: Callable[[], bool], *, attempts: int, now: float
+    rule: RetryRule,
+    first: Node,
+    last: Node,
+    expression: Callable[[], bool],
+    *,
+    attempts: int,
+    now: float,
 ) -> Again | Later | Ended:
     """Tell what follows the end of the attempt `last`; the order of the questions is Argo's.
 
@@ -116,7 +130,9 @@ def may_retry(
     """
     if last.phase not in UNSUCCESSFUL:
         return Ended(SUCCEEDED)
-    if rule.backoff and (waiting := _backoff(rule, rule.backoff, first, last, attempts=attempts, now=now)):
+    if rule.backoff and (
+        waiting := _backoff(rule, rule.backoff, first, last, attempts=attempts, now=now)
+    ):
         return waiting
     if last.phase not in _RETRIED[rule.policy]:
         return Ended(last.phase, last.message)
@@ -132,12 +148,24 @@ POLICIES = frozenset(_RETRIED)
 
 
 def _backoff(
-    rule: RetryRule, backoff: Backoff, first: Node, last: Node, *, attempts: int, now: float
+    rule: RetryRule,
+    backoff: Backoff,
+    first: Node,
+    last: Node,
+    *,
+    attempts: int,
+    now: float,
 ) -> Later | Ended | None:
-    limit = None if backoff.max_duration is None else first.started_at + backoff.max_duration
+    limit = (
+        None
+        if backoff.max_duration is None
+        else first.started_at + backoff.max_duration
+    )
     if limit is not None and now > limit:
         return Ended(last.phase, "Max duration limit exceeded")
-    wait = backoff.duration * (float(backoff.factor) ** min(attempts - 1, 64) if backoff.factor > 0 else 1)
+    wait = backoff.duration * (
+        float(backoff.factor) ** min(attempts - 1, 64) if backoff.factor > 0 else 1
+    )
     if backoff.cap is not None:
         wait = min(wait, backoff.cap)
     due = (last.started_at if last.finished_at is None else last.finished_at) + wait

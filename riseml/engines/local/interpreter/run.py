@@ -31,7 +31,15 @@ from riseml.engines.local.interpreter.events import (
     Tick,
 )
 from riseml.engines.local.interpreter.label_selectors import parse
-from riseml.engines.local.interpreter.node import FAILED, FINAL, PENDING, RETRY, RUNNING, SUCCEEDED, Node
+from riseml.engines.local.interpreter.node import (
+    FAILED,
+    FINAL,
+    PENDING,
+    RETRY,
+    RUNNING,
+    SUCCEEDED,
+    Node,
+)
 from riseml.engines.local.interpreter.progress import CallSite, DagFrame
 
 
@@ -39,7 +47,9 @@ class WorkflowRun(Execution):
     """One Workflow and how far it has come. `support.check` must have accepted the document."""
 
     @classmethod
-    def restore(cls, document: Mapping[str, Any], uid: str, nodes: Iterable[Node]) -> "WorkflowRun":
+    def restore(
+        cls, document: Mapping[str, Any], uid: str, nodes: Iterable[Node]
+    ) -> "WorkflowRun":
         """Return the run whose nodes were kept after some event; `document` holds the annotations of now."""
         run = cls(document, uid)
         restore.take_up(run, nodes)
@@ -59,7 +69,13 @@ class WorkflowRun(Execution):
     def start(self, now: float) -> list[Action]:
         """Begin: the entrypoint is called with the Workflow's arguments."""
         self.now = now
-        self.settle(self.call(CallSite(self.name, None, None), self.program.entrypoint, self.program.arguments))
+        self.settle(
+            self.call(
+                CallSite(self.name, None, None),
+                self.program.entrypoint,
+                self.program.arguments,
+            )
+        )
         return self._done()
 
     def resume(self, now: float) -> list[Action]:
@@ -71,7 +87,10 @@ class WorkflowRun(Execution):
         self.now = now
         if not self.nodes:
             return self.start(now)
-        for node in sorted((self.nodes[key] for key in self.owners), key=lambda node: bool(node.waiting)):
+        for node in sorted(
+            (self.nodes[key] for key in self.owners),
+            key=lambda node: bool(node.waiting),
+        ):
             if locks := self.locks(node):
                 self.actions.append(Acquire(node.id, locks, held=not node.waiting))
         for node in [self.nodes[pod] for pod in self.live]:
@@ -128,8 +147,15 @@ class WorkflowRun(Execution):
         self.drain()
         root = self.root
         # Daemons that were let go are Succeeded while they end; Argo waits for them at a shutdown only.
-        let_go = not self.strategy and all(self.nodes[pod].phase == SUCCEEDED for pod in self.live)
-        if root is not None and root.fulfilled and root.ended_at is None and (let_go or not self.live):
+        let_go = not self.strategy and all(
+            self.nodes[pod].phase == SUCCEEDED for pod in self.live
+        )
+        if (
+            root is not None
+            and root.fulfilled
+            and root.ended_at is None
+            and (let_go or not self.live)
+        ):
             root.ended_at = self.now
             self.dirty.add(root.id)
         actions, self.actions = self.actions, []
@@ -140,7 +166,11 @@ class WorkflowRun(Execution):
         return self.nodes[key] if key in self.live else None
 
     def _pending(self, key: str, message: str) -> None:
-        if (node := self._of(key)) and node.phase == PENDING and node.message != message:
+        if (
+            (node := self._of(key))
+            and node.phase == PENDING
+            and node.message != message
+        ):
             node.message = message
             self.dirty.add(key)
 
@@ -162,7 +192,11 @@ class WorkflowRun(Execution):
         return self.now if at is None else min(max(at, earliest), self.now)
 
     def _progressed(self, key: str, progress: str) -> None:
-        if (node := self._of(key)) and status.PROGRESS.fullmatch(progress) and node.progress != progress:
+        if (
+            (node := self._of(key))
+            and status.PROGRESS.fullmatch(progress)
+            and node.progress != progress
+        ):
             node.progress = progress
             self.dirty.add(key)
 
@@ -173,11 +207,17 @@ class WorkflowRun(Execution):
         template = self.template(node)
         del self.live[node.id]
         node.ended_at = self._moment(node.running_at or node.started_at, event.at)
-        if node.finished_at is None or (node.daemoned and not node.stopped_by and node.phase not in FINAL):
-            node.finished_at = node.ended_at  # of a daemon it was the time when it had become ready
+        if node.finished_at is None or (
+            node.daemoned and not node.stopped_by and node.phase not in FINAL
+        ):
+            node.finished_at = (
+                node.ended_at
+            )  # of a daemon it was the time when it had become ready
         self.dirty.add(node.id)
         if node.phase not in FINAL:
-            node.daemoned = node.daemoned and bool(node.stopped_by)  # Argo forgets to note it of a deleted one
+            node.daemoned = node.daemoned and bool(
+                node.stopped_by
+            )  # Argo forgets to note it of a deleted one
             pod_outcome.record(node, event, template)
             self.mark(node, *pod_outcome.verdict(node, event, template))
         elif self.strategy and node.running_at is not None:
@@ -226,7 +266,9 @@ class WorkflowRun(Execution):
             elif node.waiting:
                 self.mark(node, FAILED, self.stopped)
             self.settle(node)
-        for frame in sorted(self.frames.values(), key=lambda frame: -frame.node.sequence):
+        for frame in sorted(
+            self.frames.values(), key=lambda frame: -frame.node.sequence
+        ):
             if frame.node.id in self.frames:
                 self.advance(frame)
 

@@ -50,7 +50,9 @@ def status(run: Calls, now: float) -> dict[str, Any]:  # noqa: ARG001 (the momen
         "startedAt": moment(root.started_at),
         "finishedAt": moment(root.ended_at) if over else None,
         **({"message": message} if message and over else {}),
-        "progress": _sum(_own_progress(node) for node in run.nodes.values() if node.type == POD),
+        "progress": _sum(
+            _own_progress(node) for node in run.nodes.values() if node.type == POD
+        ),
         "nodes": nodes,
         "conditions": [
             {"type": "PodRunning", "status": str(running)},
@@ -65,7 +67,9 @@ def shown(run: Ledger, node: Node) -> dict[str, Any]:
     data: dict[str, Any] = {
         "id": node.id,
         "name": node.name,
-        "displayName": _SEPARATOR.sub("", node.name.removeprefix(boundary.name)) if boundary else node.name,
+        "displayName": _SEPARATOR.sub("", node.name.removeprefix(boundary.name))
+        if boundary
+        else node.name,
         "type": node.type,
         "templateName": node.template,
         "templateScope": f"local/{run.name}",
@@ -75,15 +79,21 @@ def shown(run: Ledger, node: Node) -> dict[str, Any]:
     }
     optional = {
         "boundaryID": node.boundary,
-        "runningAt": None if node.running_at is None else moment(node.running_at),  # ours: Argo does not say
+        "runningAt": None
+        if node.running_at is None
+        else moment(node.running_at),  # ours: Argo does not say
         "message": node.message,
         "children": list(run.children.get(node.id, ())),
         "daemoned": node.daemoned,
-        "nodeFlag": {name: True for name in ("hooked", "retried") if getattr(node, name)},
+        "nodeFlag": {
+            name: True for name in ("hooked", "retried") if getattr(node, name)
+        },
         "inputs": _inputs(run, node),
         "outputs": _outputs(run, node),
         "progress": "/".join(map(str, _own_progress(node))) if node.type == POD else "",
-        "synchronizationStatus": {"waiting": node.waiting.partition("\n")[0]} if node.waiting else None,
+        "synchronizationStatus": {"waiting": node.waiting.partition("\n")[0]}
+        if node.waiting
+        else None,
     }
     data.update({name: value for name, value in optional.items() if value})
     return data
@@ -96,7 +106,9 @@ def _is_ending(run: Ledger, node: Node) -> bool:
     """
     if not run.strategy or node.phase not in UNSUCCESSFUL:
         return False
-    return any(node.id in _around(run, pod) for pod in run.live if not run.nodes[pod].fulfilled)
+    return any(
+        node.id in _around(run, pod) for pod in run.live if not run.nodes[pod].fulfilled
+    )
 
 
 def _around(run: Ledger, key: str) -> set[str]:
@@ -111,7 +123,11 @@ def _around(run: Ledger, key: str) -> set[str]:
 
 def moment(seconds: float | None) -> str | None:
     """Write a time as RFC 3339, to the microsecond."""
-    return None if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return (
+        None
+        if seconds is None
+        else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    )
 
 
 def _inputs(run: Ledger, node: Node) -> dict[str, Any]:
@@ -119,14 +135,26 @@ def _inputs(run: Ledger, node: Node) -> dict[str, Any]:
         return {}
     template = run.template(node)
     parameters = [
-        {"name": name, "value": value, **({} if (default := template.inputs[name]) is None else {"default": default})}
+        {
+            "name": name,
+            "value": value,
+            **(
+                {}
+                if (default := template.inputs[name]) is None
+                else {"default": default}
+            ),
+        }
         for name, value in node.inputs
     ]
     artifacts = template.body.get("inputs", {}).get("artifacts")
     if artifacts:
         look = lookup(run.known(node), run.values)
         artifacts = fill(fill(artifacts, look), look)
-    return {name: value for name, value in (("parameters", parameters), ("artifacts", artifacts)) if value}
+    return {
+        name: value
+        for name, value in (("parameters", parameters), ("artifacts", artifacts))
+        if value
+    }
 
 
 def _outputs(run: Ledger, node: Node) -> dict[str, Any]:
@@ -138,14 +166,18 @@ def _outputs(run: Ledger, node: Node) -> dict[str, Any]:
             source = {"path": declared[name].path}
             if (default := declared[name].default) is not None:
                 source["default"] = default
-            data["parameters"].append({"name": name, "value": value, "valueFrom": source})
+            data["parameters"].append(
+                {"name": name, "value": value, "valueFrom": source}
+            )
     if node.exit_code is not None:
         data["exitCode"] = str(node.exit_code)
     return data
 
 
 def _own_progress(node: Node) -> tuple[int, int]:
-    said = completed(node.progress) if node.phase == SUCCEEDED else node.progress or "0/1"
+    said = (
+        completed(node.progress) if node.phase == SUCCEEDED else node.progress or "0/1"
+    )
     done, _, total = said.partition("/")
     return int(done), int(total)
 

@@ -31,19 +31,31 @@ def replace(text: str, lookup: Lookup) -> str:
     """Return the text with every known tag replaced."""
     if "{{" not in text:
         return text
-    if text.startswith("{{") and text.find("}}") == len(text) - 2 and text.find("{{", 2) < 0:
+    if (
+        text.startswith("{{")
+        and text.find("}}") == len(text) - 2
+        and text.find("{{", 2) < 0
+    ):
         value = _found(text[2:-2].strip(), lookup)
-        return text if value is None else value  # the very object: many nodes share one value
+        return (
+            text if value is None else value
+        )  # the very object: many nodes share one value
     return "".join(_pieces(text, lookup))
 
 
 def _pieces(text: str, lookup: Lookup) -> Iterator[str]:
     position = 0
-    while (start := text.find("{{", position)) >= 0 and (end := text.find("}}", start)) >= 0:
+    while (start := text.find("{{", position)) >= 0 and (
+        end := text.find("}}", start)
+    ) >= 0:
         yield text[position:start]
         tag, position = text[start + 2 : end], end + 2
         value = _found(tag.strip(), lookup)
-        if value is None and (inner := tag.rfind("{{")) > 0 and (nested := lookup(tag[inner + 2 :])) is not None:
+        if (
+            value is None
+            and (inner := tag.rfind("{{")) > 0
+            and (nested := lookup(tag[inner + 2 :])) is not None
+        ):
             yield f"{{{{{tag[:inner]}{nested}"  # braces of somebody else's before a tag of ours
         else:
             yield f"{{{{{tag}}}}}" if value is None else value
@@ -55,7 +67,9 @@ def _found(tag: str, lookup: Lookup) -> str | None:
     if not tag.startswith("="):
         return lookup(tag)
     for pattern, inner, act in _EXPRESSIONS:
-        if (match := pattern.fullmatch(tag)) and (value := lookup(inner + match[1])) is not None:
+        if (match := pattern.fullmatch(tag)) and (
+            value := lookup(inner + match[1])
+        ) is not None:
             return act(value)
     return None
 
@@ -81,7 +95,9 @@ def tags(value: Any) -> Iterator[str]:
     """Yield the tags in all texts of JSON data, stripped."""
     if isinstance(value, str):
         position = 0
-        while (start := value.find("{{", position)) >= 0 and (end := value.find("}}", start)) >= 0:
+        while (start := value.find("{{", position)) >= 0 and (
+            end := value.find("}}", start)
+        ) >= 0:
             tag, position = value[start + 2 : end], end + 2
             yield tag[tag.rfind("{{") + 2 :].strip() if "{{" in tag else tag.strip()
     elif isinstance(value, Mapping):
@@ -100,14 +116,21 @@ def item_values(item: Any) -> dict[str, str]:
     """
     if isinstance(item, Mapping):
         values = {f"item.{key}": written(value) for key, value in item.items()}
-        return {**values, "item": json.dumps(item, separators=(",", ":"), sort_keys=True, ensure_ascii=False)}
+        return {
+            **values,
+            "item": json.dumps(
+                item, separators=(",", ":"), sort_keys=True, ensure_ascii=False
+            ),
+        }
     return {"item": item if isinstance(item, str) else written(item)}
 
 
 def item_name(task: str, index: int, item: Any) -> str:
     """Return the name of the task that a withItems task becomes for one of its items."""
     if isinstance(item, Mapping):
-        text = ",".join(sorted(f"{key}:{written(value)}" for key, value in item.items()))
+        text = ",".join(
+            sorted(f"{key}:{written(value)}" for key, value in item.items())
+        )
     else:
         text = written(item)
     return f"{task}({index}:{text.replace('(', '').replace(')', '')})"

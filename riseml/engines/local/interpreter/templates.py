@@ -16,7 +16,15 @@ DAG_KIND: Final = "dag"
 POD_KIND: Final = "container"
 DELETE_KIND: Final = "resource"
 
-_UNITS: Final = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_UNITS: Final = {
+    "ns": 1e-9,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 
 
@@ -95,7 +103,9 @@ class Template(NamedTuple):
     deadline: float | None = None
     timeout: float | None = None
     pending_timeout: float | None = None
-    mutexes: tuple[tuple[str, str], ...] = ()  # namespace ("" for the Workflow's own) and name
+    mutexes: tuple[
+        tuple[str, str], ...
+    ] = ()  # namespace ("" for the Workflow's own) and name
 
 
 class Program(NamedTuple):
@@ -121,12 +131,21 @@ class Program(NamedTuple):
 
 def parameters(arguments: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
     """Return names and values of `arguments`, values as text."""
-    return tuple((each["name"], text(each["value"])) for each in (arguments or {}).get("parameters", ()))
+    return tuple(
+        (each["name"], text(each["value"]))
+        for each in (arguments or {}).get("parameters", ())
+    )
 
 
 def text(value: Any) -> str:
     """Return a parameter's value as Argo does: numbers and truth values may stand there without quotes."""
-    return value if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else str(value)
+    return (
+        value
+        if isinstance(value, str)
+        else str(value).lower()
+        if isinstance(value, bool)
+        else str(value)
+    )
 
 
 def seconds(duration: Any) -> float:
@@ -162,7 +181,8 @@ def _template(body: Mapping[str, Any]) -> Template:
         timeout=_optional(body.get("timeout")),
         pending_timeout=_optional(body.get("pendingTimeout")),
         mutexes=tuple(
-            (lock.get("namespace", ""), lock["name"]) for lock in body.get("synchronization", {}).get("mutexes", ())
+            (lock.get("namespace", ""), lock["name"])
+            for lock in body.get("synchronization", {}).get("mutexes", ())
         ),
     )
 
@@ -174,7 +194,11 @@ def _default(parameter: Mapping[str, Any]) -> str | None:
 
 def _output(parameter: Mapping[str, Any]) -> Output:
     source = parameter["valueFrom"]
-    return Output(parameter["name"], source["path"], None if source.get("default") is None else text(source["default"]))
+    return Output(
+        parameter["name"],
+        source["path"],
+        None if source.get("default") is None else text(source["default"]),
+    )
 
 
 def _optional(duration: Any) -> float | None:
@@ -186,7 +210,8 @@ def _retry(strategy: Mapping[str, Any]) -> RetryRule:
     return RetryRule(
         None if limit is None else int(limit),
         # Argo's own rule: an expression alone is to decide alone.
-        strategy.get("retryPolicy") or ("Always" if strategy.get("expression") else "OnFailure"),
+        strategy.get("retryPolicy")
+        or ("Always" if strategy.get("expression") else "OnFailure"),
         strategy.get("expression", ""),
         Backoff(
             seconds(wait["duration"]),
@@ -224,7 +249,11 @@ def read_dag(body: Mapping[str, Any]) -> Dag:
 
 def needs_of(depends: Expression | None) -> tuple[str, ...]:
     """Return the tasks that an expression of `depends` names, sorted."""
-    return tuple(sorted({name.partition(".")[0] for name in depends.names})) if depends else ()
+    return (
+        tuple(sorted({name.partition(".")[0] for name in depends.names}))
+        if depends
+        else ()
+    )
 
 
 def _depends(task: Mapping[str, Any]) -> Expression | None:
@@ -232,7 +261,9 @@ def _depends(task: Mapping[str, Any]) -> Expression | None:
     return dependency(said) if said else None
 
 
-def _order(targets: Iterable[str], needs: Mapping[str, tuple[str, ...]]) -> Iterable[str]:
+def _order(
+    targets: Iterable[str], needs: Mapping[str, tuple[str, ...]]
+) -> Iterable[str]:
     """Yield all tasks, each after those it needs: targets by name, as Argo visits them."""
     seen: set[str] = set()
     for target in targets:
@@ -249,9 +280,19 @@ def _order(targets: Iterable[str], needs: Mapping[str, tuple[str, ...]]) -> Iter
                     yield name
 
 
-def _task(body: Mapping[str, Any], needs: tuple[str, ...], depends: Expression | None, position: int) -> Task:
+def _task(
+    body: Mapping[str, Any],
+    needs: tuple[str, ...],
+    depends: Expression | None,
+    position: int,
+) -> Task:
     hooks = tuple(
-        Hook(name, hook["expression"], hook["template"], parameters(hook.get("arguments")))
+        Hook(
+            name,
+            hook["expression"],
+            hook["template"],
+            parameters(hook.get("arguments")),
+        )
         for name, hook in body.get("hooks", {}).items()
     )
     return Task(

@@ -16,7 +16,15 @@ def check(document: Mapping[str, Any]) -> None:
         UnsupportedError: it has fields or values that the engine does not know, or parts that do not fit together;
             each is named by its path.
     """
-    found = list(validate_fields.faults(document)) or list(validate_references.faults(document))
+    found = list(validate_fields.faults(document)) or list(
+        validate_references.faults(document)
+    )
     if found:
-        told = found if len(found) <= _MOST else [*found[:_MOST], f"and {len(found) - _MOST} more"]
-        raise UnsupportedError("\n".join(told), "The cluster may run it: `riseml train --engine argo`.")
+        told = (
+            found
+            if len(found) <= _MOST
+            else [*found[:_MOST], f"and {len(found) - _MOST} more"]
+        )
+        raise UnsupportedError(
+            "\n".join(told), "The cluster may run it: `riseml train --engine argo`."
+        )

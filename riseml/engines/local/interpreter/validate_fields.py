@@ -53,7 +53,9 @@ def _anything(path: str, value: Any) -> Iterator[str]:  # noqa: ARG001
 
 def _is(expected: type | tuple[type, ...], name: str) -> Rule:
     def check(path: str, value: Any) -> Iterator[str]:
-        if not isinstance(value, expected) or (isinstance(value, bool) and bool not in _types(expected)):
+        if not isinstance(value, expected) or (
+            isinstance(value, bool) and bool not in _types(expected)
+        ):
             yield f"{path}: {value!r} is not {name}"
 
     return check
@@ -90,7 +92,11 @@ def _one_of(*values: object) -> Rule:
 
 
 def _texts(path: str, value: Any) -> Iterator[str]:
-    if not isinstance(value, Sequence) or isinstance(value, str) or not all(isinstance(each, str) for each in value):
+    if (
+        not isinstance(value, Sequence)
+        or isinstance(value, str)
+        or not all(isinstance(each, str) for each in value)
+    ):
         yield f"{path}: {value!r} is not a list of texts"
 
 
@@ -149,21 +155,40 @@ def _items(path: str, value: Any) -> Iterator[str]:
 
 
 _ARGUMENTS: Final = _fields(
-    {"parameters": _each(_fields({"name": _TEXT, "value": _VALUE, "description": _TEXT}, needed=("name",)))}
+    {
+        "parameters": _each(
+            _fields(
+                {"name": _TEXT, "value": _VALUE, "description": _TEXT}, needed=("name",)
+            )
+        )
+    }
 )
-_SECRET: Final = _fields({"name": _TEXT, "key": _TEXT, "optional": _FLAG}, needed=("name", "key"))
+_SECRET: Final = _fields(
+    {"name": _TEXT, "key": _TEXT, "optional": _FLAG}, needed=("name", "key")
+)
 _ENV: Final = _fields(
-    {"name": _TEXT, "value": _TEXT, "valueFrom": _fields({"secretKeyRef": _SECRET})}, needed=("name",)
+    {"name": _TEXT, "value": _TEXT, "valueFrom": _fields({"secretKeyRef": _SECRET})},
+    needed=("name",),
 )
 _MOUNT: Final = _fields(
-    {"name": _TEXT, "mountPath": _TEXT, "subPath": _TEXT, "readOnly": _FLAG}, needed=("name", "mountPath")
+    {"name": _TEXT, "mountPath": _TEXT, "subPath": _TEXT, "readOnly": _FLAG},
+    needed=("name", "mountPath"),
 )
 _VOLUME: Final = _fields(
     {
         "name": _TEXT,
-        "persistentVolumeClaim": _fields({"claimName": _TEXT, "readOnly": _FLAG}, needed=("claimName",)),
+        "persistentVolumeClaim": _fields(
+            {"claimName": _TEXT, "readOnly": _FLAG}, needed=("claimName",)
+        ),
         "emptyDir": _fields({"medium": _one_of("", "Memory"), "sizeLimit": _VALUE}),
-        "secret": _fields({"secretName": _TEXT, "optional": _FLAG, "items": _anything, "defaultMode": _WHOLE}),
+        "secret": _fields(
+            {
+                "secretName": _TEXT,
+                "optional": _FLAG,
+                "items": _anything,
+                "defaultMode": _WHOLE,
+            }
+        ),
     },
     needed=("name",),
 )
@@ -183,9 +208,17 @@ _CONTAINER_RULES: Final[Mapping[str, Rule]] = {
 _CONTAINER: Final = _fields(_CONTAINER_RULES, needed=("image", "command"))
 _BESIDE: Final = _fields(_CONTAINER_RULES, needed=("name", "image", "command"))
 _METADATA: Final = _fields({"labels": _map_of(_TEXT), "annotations": _map_of(_TEXT)})
-_INPUT: Final = _fields({"name": _TEXT, "value": _VALUE, "default": _VALUE, "description": _TEXT}, needed=("name",))
+_INPUT: Final = _fields(
+    {"name": _TEXT, "value": _VALUE, "default": _VALUE, "description": _TEXT},
+    needed=("name",),
+)
 _ARTIFACT: Final = _fields(
-    {"name": _TEXT, "path": _TEXT, "mode": _WHOLE, "raw": _fields({"data": _TEXT}, needed=("data",))},
+    {
+        "name": _TEXT,
+        "path": _TEXT,
+        "mode": _WHOLE,
+        "raw": _fields({"data": _TEXT}, needed=("data",)),
+    },
     needed=("name", "path", "raw"),
 )
 _OUTPUT: Final = _fields(
@@ -202,12 +235,19 @@ _RETRY: Final = _fields(
         "retryPolicy": _one_of(*sorted(POLICIES)),
         "expression": _TEXT,
         "backoff": _fields(
-            {"duration": _duration, "factor": _number, "maxDuration": _duration, "cap": _duration}, needed=("duration",)
+            {
+                "duration": _duration,
+                "factor": _number,
+                "maxDuration": _duration,
+                "cap": _duration,
+            },
+            needed=("duration",),
         ),
     }
 )
 _HOOK: Final = _fields(
-    {"template": _TEXT, "expression": _TEXT, "arguments": _ARGUMENTS}, needed=("template", "expression")
+    {"template": _TEXT, "expression": _TEXT, "arguments": _ARGUMENTS},
+    needed=("template", "expression"),
 )
 _TASK: Final = _fields(
     {
@@ -230,7 +270,9 @@ _TEMPLATE: Final = _fields(
         "metadata": _METADATA,
         "dag": _fields({"tasks": _each(_TASK), "failFast": _FLAG}, needed=("tasks",)),
         "container": _CONTAINER,
-        "resource": _fields({"action": _one_of("delete"), "flags": _texts}, needed=("action", "flags")),
+        "resource": _fields(
+            {"action": _one_of("delete"), "flags": _texts}, needed=("action", "flags")
+        ),
         "initContainers": _each(_BESIDE),
         "sidecars": _each(_BESIDE),
         "volumes": _each(_VOLUME),
@@ -242,11 +284,23 @@ _TEMPLATE: Final = _fields(
         "timeout": _duration,
         "pendingTimeout": _duration,
         "synchronization": _fields(
-            {"mutexes": _each(_fields({"name": _TEXT, "namespace": _TEXT}, needed=("name",)))}, needed=("mutexes",)
+            {
+                "mutexes": _each(
+                    _fields({"name": _TEXT, "namespace": _TEXT}, needed=("name",))
+                )
+            },
+            needed=("mutexes",),
         ),
         "podSpecPatch": _TEXT,  # names a host, which every job of this machine shares
         **dict.fromkeys(
-            ("affinity", "nodeSelector", "tolerations", "priorityClassName", "serviceAccountName", "executor"),
+            (
+                "affinity",
+                "nodeSelector",
+                "tolerations",
+                "priorityClassName",
+                "serviceAccountName",
+                "executor",
+            ),
             _anything,
         ),
         "automountServiceAccountToken": _FLAG,

@@ -17,7 +17,15 @@ from riseml.engines.local.interpreter.variables import LAST_RETRY
 
 Data = Mapping[str, Any]
 
-_RESOLVED: Final = ("item.", "steps.", "inputs.", "outputs.", "pod.", "workflow.", "tasks.")
+_RESOLVED: Final = (
+    "item.",
+    "steps.",
+    "inputs.",
+    "outputs.",
+    "pod.",
+    "workflow.",
+    "tasks.",
+)
 """Tags that begin so are Argo's; any other tag is somebody else's text and passes."""
 
 _NAME: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
@@ -57,26 +65,42 @@ def _workflow_tags(document: Data) -> frozenset[str]:
     kinds = {
         "labels": metadata.get("labels") or {},
         "annotations": metadata.get("annotations") or {},
-        "parameters": {each["name"]: None for each in spec.get("arguments", {}).get("parameters", ())},
+        "parameters": {
+            each["name"]: None
+            for each in spec.get("arguments", {}).get("parameters", ())
+        },
     }
-    named = {f"workflow.{kind}.{name}" for kind, names in kinds.items() for name in names}
+    named = {
+        f"workflow.{kind}.{name}" for kind, names in kinds.items() for name in names
+    }
     plain = {"name", "namespace", "uid", "mainEntrypoint", "serviceAccountName"}
     return frozenset(named | {f"workflow.{name}" for name in plain})
 
 
-def _tags(path: str, value: Any, known: Iterable[str], more: Callable[[str], bool] = lambda _: False) -> Iterator[str]:
+def _tags(
+    path: str,
+    value: Any,
+    known: Iterable[str],
+    more: Callable[[str], bool] = lambda _: False,
+) -> Iterator[str]:
     """Yield the tags in a value that Argo would not resolve, or that need more than replacing."""
     for tag in dict.fromkeys(tags(value)):
         if inner(tag).startswith("="):
             yield f"{path}: the local engine does not evaluate {{{{{tag}}}}}"
-        elif inner(tag).startswith(_RESOLVED) and inner(tag) not in known and not more(inner(tag)):
+        elif (
+            inner(tag).startswith(_RESOLVED)
+            and inner(tag) not in known
+            and not more(inner(tag))
+        ):
             yield f"{path}: {{{{{tag}}}}} stands for nothing here"
 
 
 # One template
 
 
-def _template(path: str, template: Data, templates: Mapping[str, Data], shared: frozenset[str]) -> Iterator[str]:
+def _template(
+    path: str, template: Data, templates: Mapping[str, Data], shared: frozenset[str]
+) -> Iterator[str]:
     kinds = [kind for kind in _KINDS if template.get(kind)]
     if len(kinds) != 1:
         yield f"{path}: a template is one of {', '.join(_KINDS)}, not {' and '.join(kinds) or 'none of them'}"
@@ -86,15 +110,26 @@ def _template(path: str, template: Data, templates: Mapping[str, Data], shared: 
     outputs = template.get("outputs", {}).get("parameters", ())
     yield from _twice(f"{path}.inputs.parameters", [each["name"] for each in inputs])
     yield from _twice(f"{path}.outputs.parameters", [each["name"] for each in outputs])
-    known = shared | {f"inputs.parameters.{each['name']}" for each in inputs} | {"node.name", "pod.name"}
-    known |= {f"inputs.artifacts.{each['name']}.path" for each in template.get("inputs", {}).get("artifacts", ())}
+    known = (
+        shared
+        | {f"inputs.parameters.{each['name']}" for each in inputs}
+        | {"node.name", "pod.name"}
+    )
+    known |= {
+        f"inputs.artifacts.{each['name']}.path"
+        for each in template.get("inputs", {}).get("artifacts", ())
+    }
     known |= {f"outputs.parameters.{each['name']}.path" for each in outputs}
     if retry := template.get("retryStrategy"):
         yield from _expression(
-            f"{path}.retryStrategy.expression", retry.get("expression", ""), {*LAST_RETRY, "retries"}
+            f"{path}.retryStrategy.expression",
+            retry.get("expression", ""),
+            {*LAST_RETRY, "retries"},
         )
     if kinds[0] == "dag":
-        yield from _tags(path, {key: value for key, value in template.items() if key != "dag"}, known)
+        yield from _tags(
+            path, {key: value for key, value in template.items() if key != "dag"}, known
+        )
         yield from _dag(f"{path}.dag", template, templates, known)
     else:
         yield from _tags(path, template, known)
@@ -162,7 +197,9 @@ def _expression(path: str, text: str, names: Iterable[str]) -> Iterator[str]:
     if not text:
         return
     try:
-        unknown = expressions.expression(replace(text, lambda _: expressions.TAG)).names - set(names)
+        unknown = expressions.expression(
+            replace(text, lambda _: expressions.TAG)
+        ).names - set(names)
     except ExpressionError as error:
         yield f"{path}: {error}"
         return
@@ -173,9 +210,13 @@ def _expression(path: str, text: str, names: Iterable[str]) -> Iterator[str]:
 # The tasks of a DAG
 
 
-def _dag(path: str, template: Data, templates: Mapping[str, Data], known: frozenset[str]) -> Iterator[str]:
+def _dag(
+    path: str, template: Data, templates: Mapping[str, Data], known: frozenset[str]
+) -> Iterator[str]:
     tasks = {task["name"]: task for task in template["dag"]["tasks"]}
-    yield from _twice(f"{path}.tasks", [task["name"] for task in template["dag"]["tasks"]])
+    yield from _twice(
+        f"{path}.tasks", [task["name"] for task in template["dag"]["tasks"]]
+    )
     needs: dict[str, tuple[str, ...]] = {}
     for name, task in tasks.items():
         below = f"{path}.tasks[{name}]"
@@ -195,7 +236,13 @@ def _dag(path: str, template: Data, templates: Mapping[str, Data], known: frozen
         yield f"{path}.tasks: {' needs '.join(circle)}"
         return
     for name, task in tasks.items():
-        yield from _task(f"{path}.tasks[{name}]", task, templates, known, _Around(tasks, templates, needs))
+        yield from _task(
+            f"{path}.tasks[{name}]",
+            task,
+            templates,
+            known,
+            _Around(tasks, templates, needs),
+        )
     yield from _fail_fast(path, template, templates)
 
 
@@ -235,7 +282,10 @@ class _Around:
     """The DAG that a task is in, as far as its tags may look."""
 
     def __init__(
-        self, tasks: Mapping[str, Data], templates: Mapping[str, Data], needs: Mapping[str, Iterable[str]]
+        self,
+        tasks: Mapping[str, Data],
+        templates: Mapping[str, Data],
+        needs: Mapping[str, Iterable[str]],
     ) -> None:
         self.tasks, self.templates, self.needs = tasks, templates, needs
 
@@ -254,15 +304,24 @@ class _Around:
         name, _, what = tag.removeprefix("tasks.").partition(".")
         if name not in tasks or not tag.startswith("tasks."):
             return False
-        if what.startswith("outputs.parameters.") and "withItems" not in self.tasks[name]:
+        if (
+            what.startswith("outputs.parameters.")
+            and "withItems" not in self.tasks[name]
+        ):
             template = self.templates.get(self.tasks[name]["template"], {})
             outputs = template.get("outputs", {}).get("parameters", ())
-            return what.removeprefix("outputs.parameters.") in [each["name"] for each in outputs]
+            return what.removeprefix("outputs.parameters.") in [
+                each["name"] for each in outputs
+            ]
         return what in _TASK_VALUES
 
 
 def _task(
-    path: str, task: Data, templates: Mapping[str, Data], known: frozenset[str], around: _Around
+    path: str,
+    task: Data,
+    templates: Mapping[str, Data],
+    known: frozenset[str],
+    around: _Around,
 ) -> Iterator[str]:
     items = task.get("withItems")
     item = _item_tags(items) if items else set()
@@ -281,7 +340,9 @@ def _task(
     said = {key: value for key, value in task.items() if key in ("arguments", "when")}
     yield from _tags(path, said, known | item, of_tasks)
     try:
-        expressions.condition(replace(task.get("when") or "true", lambda _: expressions.TAG))
+        expressions.condition(
+            replace(task.get("when") or "true", lambda _: expressions.TAG)
+        )
     except ExpressionError as error:
         yield f"{path}.when: {error}"
     for name, hook in task.get("hooks", {}).items():
@@ -292,11 +353,16 @@ def _task(
 
 def _item_tags(items: Iterable[Any]) -> set[str]:
     """Return the tags that every item has."""
-    each = [{f"item.{key}" for key in item} if isinstance(item, Mapping) else set() for item in items]
+    each = [
+        {f"item.{key}" for key in item} if isinstance(item, Mapping) else set()
+        for item in items
+    ]
     return set.intersection(*each) | {"item"}
 
 
-def _hook(path: str, hook: Data, task: Data, known: frozenset[str], around: _Around) -> Iterator[str]:
+def _hook(
+    path: str, hook: Data, task: Data, known: frozenset[str], around: _Around
+) -> Iterator[str]:
     if "withItems" in task:
         yield f"{path}: the local engine knows hooks of single tasks only"
     seen = around.ancestors(task["name"]) | {task["name"]}
@@ -312,7 +378,9 @@ def _hook(path: str, hook: Data, task: Data, known: frozenset[str], around: _Aro
     yield from _arguments(f"{path}.arguments", hook.get("arguments", {}), template)
 
 
-def _fail_fast(path: str, template: Data, templates: Mapping[str, Data]) -> Iterator[str]:
+def _fail_fast(
+    path: str, template: Data, templates: Mapping[str, Data]
+) -> Iterator[str]:
     for task in template["dag"]["tasks"]:
         if template.get("failFast") and "dag" in templates.get(task["template"], {}):
             yield f"{path}.tasks[{task['name']}]: with the template's failFast, Argo would leave its pods to themselves"
@@ -336,7 +404,11 @@ def _arguments(path: str, arguments: Data, template: Data) -> Iterator[str]:
 
 def _recursion(templates: Mapping[str, Data], entrypoint: str) -> Iterator[str]:
     calls = {
-        name: tuple(task["template"] for task in body.get("dag", {}).get("tasks", ()) if task["template"] in templates)
+        name: tuple(
+            task["template"]
+            for task in body.get("dag", {}).get("tasks", ())
+            if task["template"] in templates
+        )
         for name, body in templates.items()
     }
     if circle := _circle(calls, [entrypoint, *templates]):

@@ -3,12 +3,23 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from riseml.engines.local.interpreter.node import OMITTED, SKIPPED, Node, Pairs, pod_name
+from riseml.engines.local.interpreter.node import (
+    OMITTED,
+    SKIPPED,
+    Node,
+    Pairs,
+    pod_name,
+)
 from riseml.engines.local.interpreter.progress import DagFrame
 from riseml.engines.local.interpreter.tags import Lookup, replace
 from riseml.engines.local.interpreter.templates import Template, text
 
-LAST_RETRY = ("lastRetry.exitCode", "lastRetry.status", "lastRetry.duration", "lastRetry.message")
+LAST_RETRY = (
+    "lastRetry.exitCode",
+    "lastRetry.status",
+    "lastRetry.duration",
+    "lastRetry.message",
+)
 
 
 class UnresolvedError(Exception):
@@ -36,7 +47,10 @@ def workflow_values(document: Mapping[str, Any], uid: str) -> dict[str, str]:
     """Return the meaning of all `workflow.` tags."""
     metadata, spec = document["metadata"], document["spec"]
     named = {
-        "parameters": {each["name"]: text(each["value"]) for each in spec.get("arguments", {}).get("parameters", ())},
+        "parameters": {
+            each["name"]: text(each["value"])
+            for each in spec.get("arguments", {}).get("parameters", ())
+        },
         "labels": metadata.get("labels") or {},
         "annotations": metadata.get("annotations") or {},
     }
@@ -46,17 +60,31 @@ def workflow_values(document: Mapping[str, Any], uid: str) -> dict[str, str]:
         "workflow.uid": uid,
         "workflow.mainEntrypoint": spec["entrypoint"],
         "workflow.serviceAccountName": spec.get("serviceAccountName", ""),
-        **{f"workflow.{kind}.{name}": value for kind, values in named.items() for name, value in values.items()},
+        **{
+            f"workflow.{kind}.{name}": value
+            for kind, values in named.items()
+            for name, value in values.items()
+        },
     }
 
 
 def node_values(workflow: str, node: Node, last: Node | None) -> dict[str, str]:
     """Return what a node's own tags mean; `last` is the attempt before it."""
-    values = {"node.name": node.name, "pod.name": pod_name(workflow, node.name, node.template)}
+    values = {
+        "node.name": node.name,
+        "pod.name": pod_name(workflow, node.name, node.template),
+    }
     if node.retried:
         values["retries"] = str(attempt_of(node))
-        values.update(retry_values(last) if last else dict(zip(LAST_RETRY, ("0", "", "0", ""), strict=True)))
-    return {**values, **{f"inputs.parameters.{name}": value for name, value in node.inputs}}
+        values.update(
+            retry_values(last)
+            if last
+            else dict(zip(LAST_RETRY, ("0", "", "0", ""), strict=True))
+        )
+    return {
+        **values,
+        **{f"inputs.parameters.{name}": value for name, value in node.inputs},
+    }
 
 
 def attempt_of(node: Node) -> int:
@@ -67,11 +95,18 @@ def attempt_of(node: Node) -> int:
 def retry_values(last: Node) -> dict[str, str]:
     """Return what is known of the last attempt."""
     duration = 0.0 if last.finished_at is None else last.finished_at - last.started_at
-    said = ("-1" if last.exit_code is None else str(last.exit_code), last.phase, f"{duration:g}", last.message)
+    said = (
+        "-1" if last.exit_code is None else str(last.exit_code),
+        last.phase,
+        f"{duration:g}",
+        last.message,
+    )
     return dict(zip(LAST_RETRY, said, strict=True))
 
 
-def task_value(tag: str, frame: DagFrame, templates: Mapping[str, Template]) -> str | None:
+def task_value(
+    tag: str, frame: DagFrame, templates: Mapping[str, Template]
+) -> str | None:
     """Return what a `tasks.` tag means in a DAG; any other tag is nobody's.
 
     Raises:
@@ -93,7 +128,11 @@ def task_value(tag: str, frame: DagFrame, templates: Mapping[str, Template]) -> 
             if output == wanted:
                 return value
         for declared in templates[node.template].outputs:
-            if declared.name == wanted and declared.default is not None and is_absent(node):
+            if (
+                declared.name == wanted
+                and declared.default is not None
+                and is_absent(node)
+            ):
                 return declared.default
     raise UnresolvedError(f"failed to resolve {{{{{tag}}}}}")
 
@@ -112,7 +151,9 @@ def task_arguments(
         try:
             return resolve(said, look)
         except UnresolvedError:
-            node = frame.tasks.get(said.strip("{} ").removeprefix("tasks.").partition(".")[0])
+            node = frame.tasks.get(
+                said.strip("{} ").removeprefix("tasks.").partition(".")[0]
+            )
             if (
                 said.startswith("{{tasks.")
                 and said.find("}}") == len(said) - 2
@@ -125,7 +166,9 @@ def task_arguments(
     return tuple((name, value(said)) for name, said in arguments)
 
 
-def inputs(template: Template, arguments: Mapping[str, str | None], look: Lookup) -> Pairs:
+def inputs(
+    template: Template, arguments: Mapping[str, str | None], look: Lookup
+) -> Pairs:
     """Return the inputs of a template that is called with these arguments.
 
     Raises:
@@ -139,4 +182,6 @@ def inputs(template: Template, arguments: Mapping[str, str | None], look: Lookup
             raise UnresolvedError(f"inputs.parameters.{name} was not supplied")
         return replace(said, look)
 
-    return tuple((name, value(name, default)) for name, default in template.inputs.items())
+    return tuple(
+        (name, value(name, default)) for name, default in template.inputs.items()
+    )

@@ -11,7 +11,12 @@ from importlib import import_module
 def main() -> None:
     """Run `main()` of the module that the first argument names."""
     place = os.path.dirname(os.path.abspath(__file__))
-    for name in ("riseml.engines.local.jobs", "riseml.engines.local", "riseml.engines", "riseml"):
+    for name in (
+        "riseml.engines.local.jobs",
+        "riseml.engines.local",
+        "riseml.engines",
+        "riseml",
+    ):
         package = sys.modules[name] = type(sys)(name)
         package.__path__ = [place]
         place = os.path.dirname(place)

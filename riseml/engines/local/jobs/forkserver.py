@@ -31,7 +31,10 @@ Request = tuple[int, str, bytes, bytes, tuple[bytes, ...], tuple[mounts.Mount, .
 LOCK, LOG = b"controller.lock", b"controller.log"
 NEVER = b"/dev/null"
 _RECENT = 2.0  # seconds: a controller that died so soon after a job's end may not have heard of it
-_RELEASE, _LOOKS = 0.1, 10  # seconds in which a dying controller lets go of its lock, looks in that time
+_RELEASE, _LOOKS = (
+    0.1,
+    10,
+)  # seconds in which a dying controller lets go of its lock, looks in that time
 _ABOVE = 32  # descriptors below are for the job
 _SET_CHILD_SUBREAPER = 36
 
@@ -54,7 +57,9 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.close(replies)
     os.close(lock)
-    _guard(settings, missed=not in_order and time.monotonic() - server.last_end < _RECENT)
+    _guard(
+        settings, missed=not in_order and time.monotonic() - server.last_end < _RECENT
+    )
 
 
 class Server:
@@ -73,7 +78,11 @@ class Server:
         while True:
             try:
                 request: Request | None = marshal.load(requests)  # noqa: S302
-            except (EOFError, ValueError, TypeError):  # gone, perhaps in the middle of a request
+            except (
+                EOFError,
+                ValueError,
+                TypeError,
+            ):  # gone, perhaps in the middle of a request
                 return False
             if request is None:
                 return True
@@ -86,7 +95,9 @@ class Server:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if not pid:
                     return
-                number = self._jobs.pop(pid, self._newest)  # or it ended before its pid was on record
+                number = self._jobs.pop(
+                    pid, self._newest
+                )  # or it ended before its pid was on record
                 self.last_end = time.monotonic()
                 if os.WIFSIGNALED(status):
                     self._say(b"%d 0 it was killed as it started" % number)
@@ -98,7 +109,9 @@ class Server:
         number, _, directory, steps, logs, private = request
         files: list[int] = []
         try:
-            files.append(_text(self._settings[3] + steps + self._settings[4], directory))
+            files.append(
+                _text(self._settings[3] + steps + self._settings[4], directory)
+            )
             files.extend(_log(path) for path in logs)
             template = self._templates.get(private, directory) if private else ()
             self._newest = number
@@ -111,7 +124,9 @@ class Server:
         for file in files:
             os.close(file)
 
-    def _become(self, request: Request, files: list[int], template: tuple[int, ...]) -> None:
+    def _become(
+        self, request: Request, files: list[int], template: tuple[int, ...]
+    ) -> None:
         """Turn this process into the supervisor of a job; never returns. Its output goes nowhere."""
         try:
             number, key, directory, _, _, private = request
@@ -132,7 +147,10 @@ class Server:
             if record < 0:
                 self._say(b"%d 0 %s" % (number, _reason(error)))
             else:
-                os.write(files[1], b"riseml: the job could not be started: %s\n" % _reason(error))
+                os.write(
+                    files[1],
+                    b"riseml: the job could not be started: %s\n" % _reason(error),
+                )
                 os.write(record, b"126 -1\n")
         finally:
             os._exit(1)
@@ -172,11 +190,15 @@ def _restart(settings: Settings) -> None:
         os.setsid()
         if os.fork():
             os._exit(0)
-        log = os.open(os.path.join(home, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = os.open(
+            os.path.join(home, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
+        )
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.chdir(home)
-        if processes.KEY in os.environ:  # it was started from inside a job, and belongs to none
+        if (
+            processes.KEY in os.environ
+        ):  # it was started from inside a job, and belongs to none
             os.environ[processes.KEY] = ""
         os.execv(command[0], command)  # noqa: S606 (no shell is wanted)
     finally:
@@ -226,7 +248,9 @@ def _write_pid(boot: str) -> int:
     start = processes.start_time(pid) if processes.LINUX else None
     file = os.open(b"pid", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        now = os.fstat(file).st_mtime  # by the clock of file times, as the time of its end will be
+        now = os.fstat(
+            file
+        ).st_mtime  # by the clock of file times, as the time of its end will be
         _write(file, b"%d %d %s %.6f\n" % (pid, start or now, boot.encode(), now))
     except OSError:
         os.unlink(b"pid")
@@ -236,7 +260,14 @@ def _write_pid(boot: str) -> int:
 
 def _log(path: bytes) -> int:
     """Open a log; not what would block, like a pipe nobody reads."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    flags = (
+        os.O_WRONLY
+        | os.O_CREAT
+        | os.O_APPEND
+        | os.O_NONBLOCK
+        | os.O_NOCTTY
+        | os.O_CLOEXEC
+    )
     log = _moved(os.open(path, flags, 0o666))
     os.set_blocking(log, True)
     return log
@@ -257,7 +288,10 @@ def _text(text: bytes, directory: bytes) -> int:
 
 def _environment(key: str) -> dict[str, str]:
     kept = ("PATH", "LD_LIBRARY_PATH")  # to find `sleep`, and a Python that needs it
-    return {processes.KEY: key, **{name: os.environ[name] for name in kept if name in os.environ}}
+    return {
+        processes.KEY: key,
+        **{name: os.environ[name] for name in kept if name in os.environ},
+    }
 
 
 def _write(file: int, data: bytes) -> None:

@@ -87,15 +87,21 @@ class Launcher:
             RiseMLError: it could not be started, and nothing of it runs.
         """
         self._count += 1
-        request = marshal.dumps((self._count, job.key, os.fsencode(job.directory), *_written(job)))
+        request = marshal.dumps(
+            (self._count, job.key, os.fsencode(job.directory), *_written(job))
+        )
         for _ in range(2):
             if reply := self._asked(request):
                 break
-            if found := read_pid(Path(job.directory)):  # the launcher was killed, but did this before
+            if found := read_pid(
+                Path(job.directory)
+            ):  # the launcher was killed, but did this before
                 return found[0]
             self._respawn()
         else:
-            raise RiseMLError(f"the job {job.key} could not be started: its launcher was killed")
+            raise RiseMLError(
+                f"the job {job.key} could not be started: its launcher was killed"
+            )
         pid, _, reason = reply.partition(b" ")
         if pid == b"0":
             raise RiseMLError(os.fsdecode(reason))
@@ -117,7 +123,9 @@ class Launcher:
         except BrokenPipeError:
             return b""
         wanted = b"%d " % self._count
-        while not reply.startswith(wanted):  # others are late news of jobs that were killed
+        while not reply.startswith(
+            wanted
+        ):  # others are late news of jobs that were killed
             reply = self._line()
             if not reply:
                 return b""
@@ -149,7 +157,10 @@ class Launcher:
                 sys.executable,
                 [*_bare(), "forkserver", str(self._lock), str(self._home)],
                 os.environ,
-                file_actions=[(os.POSIX_SPAWN_DUP2, there, 0), (os.POSIX_SPAWN_DUP2, here, 1)],
+                file_actions=[
+                    (os.POSIX_SPAWN_DUP2, there, 0),
+                    (os.POSIX_SPAWN_DUP2, here, 1),
+                ],
             )
         finally:
             os.set_inheritable(self._lock, False)
@@ -158,15 +169,24 @@ class Launcher:
         os.write(self._requests, marshal.dumps(self._settings()))
 
     def _settings(self) -> forkserver.Settings:
-        own = {**os.environ, processes.KEY: ""} if processes.KEY in os.environ else os.environ
+        own = (
+            {**os.environ, processes.KEY: ""}
+            if processes.KEY in os.environ
+            else os.environ
+        )
         restart = supervise.command(self._restart, own, str(self._home))
         python, *options = _bare()
         return (
             os.fsencode(self._home),
             processes.boot_id(),
             self._restart,
-            supervise.prologue(python=python, options=" ".join(options[:-1]), bare=options[-1]),
-            supervise.epilogue(restart, os.path.join(self._home, os.fsdecode(forkserver.LOG))),  # noqa: PTH118
+            supervise.prologue(
+                python=python, options=" ".join(options[:-1]), bare=options[-1]
+            ),
+            supervise.epilogue(
+                restart,
+                os.path.join(self._home, os.fsdecode(forkserver.LOG)),  # noqa: PTH118
+            ),
         )
 
 
@@ -207,25 +227,44 @@ def _record(directory: Path) -> tuple[list[bytes], float]:
         return [], 0.0
 
 
-def _written(job: ProcessSpec) -> tuple[bytes, tuple[bytes, ...], tuple[tuple[bytes, bytes, bool], ...]]:
+def _written(
+    job: ProcessSpec,
+) -> tuple[bytes, tuple[bytes, ...], tuple[tuple[bytes, bytes, bool], ...]]:
     """Return what the launcher needs: steps as shell text, paths of logs, mounts."""
     steps = (job.main, *job.init, *job.sidecars)
-    logs = {log: index for index, log in enumerate(dict.fromkeys(step.log or _NEVER for step in steps))}
+    logs = {
+        log: index
+        for index, log in enumerate(dict.fromkeys(step.log or _NEVER for step in steps))
+    }
     supervise.check_logs(len(logs))
 
     def text(step: Step) -> tuple[bytes, int]:
-        return supervise.command(step.argv, {**step.env, processes.KEY: job.key}, step.cwd), logs[step.log or _NEVER]
+        return supervise.command(
+            step.argv, {**step.env, processes.KEY: job.key}, step.cwd
+        ), logs[step.log or _NEVER]
 
     parts = [supervise.assign(grace=supervise.seconds(job.grace))]
-    parts += [supervise.init(index, *text(step), len(logs)) for index, step in enumerate(job.init)]
+    parts += [
+        supervise.init(index, *text(step), len(logs))
+        for index, step in enumerate(job.init)
+    ]
     sidecars = [text(step) for step in job.sidecars]
     main, _ = text(job.main)
-    parts.append(supervise.main(main, len(logs), sidecars, job.deadline, mark=bool(job.init)))
-    mounts = tuple((os.fsencode(mount.source), os.fsencode(mount.target), mount.read_only) for mount in job.mounts)
+    parts.append(
+        supervise.main(main, len(logs), sidecars, job.deadline, mark=bool(job.init))
+    )
+    mounts = tuple(
+        (os.fsencode(mount.source), os.fsencode(mount.target), mount.read_only)
+        for mount in job.mounts
+    )
     return b"".join(parts), tuple(map(os.fsencode, logs)), mounts
 
 
 def _bare() -> tuple[str, ...]:
     """Return the command that runs a module of this package in a small process; elsewhere than on Linux with psutil."""
     file = str(Path(__file__).with_name("bare.py"))
-    return (sys.executable, "-I", "-S", file) if processes.LINUX else (sys.executable, "-I", file)
+    return (
+        (sys.executable, "-I", "-S", file)
+        if processes.LINUX
+        else (sys.executable, "-I", file)
+    )

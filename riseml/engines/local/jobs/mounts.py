@@ -20,9 +20,24 @@ Mount = tuple[bytes, bytes, bool]
 
 _OLD = b"/.riseml-old-root"
 _NEWNS, _NEWUSER = 0x20000, 0x10000000
-_RDONLY, _NOSUID, _NODEV, _REMOUNT, _BIND, _REC, _SLAVE = 1, 2, 4, 32, 4096, 16384, 1 << 19
+_RDONLY, _NOSUID, _NODEV, _REMOUNT, _BIND, _REC, _SLAVE = (
+    1,
+    2,
+    4,
+    32,
+    4096,
+    16384,
+    1 << 19,
+)
 _DETACH = 2
-_KEPT = {2: _NOSUID, 4: _NODEV, 8: 8, 1024: 1024, 2048: 2048, 4096: 1 << 21}  # statvfs' bits ──▶ those of mount
+_KEPT = {
+    2: _NOSUID,
+    4: _NODEV,
+    8: 8,
+    1024: 1024,
+    2048: 2048,
+    4096: 1 << 21,
+}  # statvfs' bits ──▶ those of mount
 _SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE = 442, -100, 0x8000
 _probed: list[bool] = []
 _loaded: list[ctypes.CDLL] = []
@@ -59,7 +74,10 @@ class Templates:
         self._root = 0
         self._table = select.poll()
         if sys.platform == "linux":  # where a change of the table is an event
-            self._table.register(os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC), select.POLLPRI)
+            self._table.register(
+                os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC),
+                select.POLLPRI,
+            )
 
     def get(self, mounts: Sequence[Mount], scratch: bytes) -> tuple[int, ...]:
         """Return the namespaces of a template for `enter`; () where there can be none."""
@@ -71,7 +89,10 @@ class Templates:
             self._made.clear()
         targets = frozenset(target for _, target, _ in mounts)
         if targets not in self._made:
-            simple = all(target.count(b"/") == 1 and target[:1] == b"/" != target for target in targets)
+            simple = all(
+                target.count(b"/") == 1 and target[:1] == b"/" != target
+                for target in targets
+            )
             self._made[targets] = _template(targets, scratch) if simple else ()
         return self._made[targets]
 
@@ -80,13 +101,19 @@ def _build(mounts: Sequence[Mount], scratch: bytes) -> None:
     """Enter a new root with everything that belongs there; `scratch` is any directory."""
     for _, target, _ in mounts:
         if target == b"/" or not target.startswith(b"/"):
-            raise OSError(errno.EINVAL, "a job cannot have a mount there", os.fsdecode(target))
+            raise OSError(
+                errno.EINVAL, "a job cannot have a mount there", os.fsdecode(target)
+            )
     _unshare()
-    wanted = [(_opened(source), os.path.normpath(target), ro) for source, target, ro in mounts]
+    wanted = [
+        (_opened(source), os.path.normpath(target), ro) for source, target, ro in mounts
+    ]
     hidden = {target for _, target, _ in wanted if target.count(b"/") == 1}
     _pivot(scratch)
     _populate(hidden)
-    for source, target, read_only in sorted(wanted, key=lambda mount: mount[1].count(b"/")):
+    for source, target, read_only in sorted(
+        wanted, key=lambda mount: mount[1].count(b"/")
+    ):
         top = _top(target)
         _bind(source, target, ours=top in hidden or not os.path.lexists(_OLD + top))
         if read_only:
@@ -161,7 +188,12 @@ def _probe() -> bool:
                 os.chdir(folder)
                 break
         enter([(os.getcwdb(), b"/riseml-probe", True)])
-        os._exit(0 if os.path.isdir("/riseml-probe") and not os.access("/riseml-probe", os.W_OK) else 1)
+        os._exit(
+            0
+            if os.path.isdir("/riseml-probe")
+            and not os.access("/riseml-probe", os.W_OK)
+            else 1
+        )
     finally:
         os._exit(1)
 
@@ -172,7 +204,11 @@ def _unshare() -> None:
     if libc().unshare(_NEWNS) == 0:
         return
     _check(libc().unshare(_NEWNS | _NEWUSER), "unshare", b"")
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{uid} {uid} 1"),
+        ("gid_map", f"{gid} {gid} 1"),
+    ):
         file = os.open(f"/proc/self/{name}", os.O_WRONLY)
         os.write(file, text.encode())
         os.close(file)
@@ -241,12 +277,26 @@ def _bind(source: int, target: bytes, *, ours: bool) -> None:
 def _protect(target: bytes) -> None:
     """Make a mount read-only, with what is mounted below it."""
     attributes = struct.pack("QQQQ", _RDONLY, 0, 0, 0)
-    if libc().syscall(_SYS_MOUNT_SETATTR, _AT_FDCWD, target, _AT_RECURSIVE, attributes, len(attributes)) == 0:
+    if (
+        libc().syscall(
+            _SYS_MOUNT_SETATTR,
+            _AT_FDCWD,
+            target,
+            _AT_RECURSIVE,
+            attributes,
+            len(attributes),
+        )
+        == 0
+    ):
         return
-    if ctypes.get_errno() != errno.ENOSYS:  # Linux before 5.12 has it not: one mount after the other
+    if (
+        ctypes.get_errno() != errno.ENOSYS
+    ):  # Linux before 5.12 has it not: one mount after the other
         _check(-1, "mount_setattr", target)
     for place in _below(target):
-        flags = os.statvfs(place).f_flag  # without what it has already the kernel refuses
+        flags = os.statvfs(
+            place
+        ).f_flag  # without what it has already the kernel refuses
         kept = sum(mount for bit, mount in _KEPT.items() if flags & bit)
         _mount(None, place, None, _REMOUNT | _BIND | _RDONLY | kept)
 
@@ -255,7 +305,9 @@ def _below(target: bytes) -> list[bytes]:
     """Return the mount points at and below `target`."""
     with open("/proc/self/mountinfo", "rb") as file:
         places = [_unescaped(line.split()[4]) for line in file]
-    return [place for place in places if place == target or place.startswith(target + b"/")]
+    return [
+        place for place in places if place == target or place.startswith(target + b"/")
+    ]
 
 
 def _unescaped(field: bytes) -> bytes:
@@ -268,7 +320,9 @@ def _return(path: bytes, status: os.stat_result, directory: int) -> None:
     """Go back to where the process was; by its open descriptor where the path is hidden or not writable now."""
     try:
         now = os.stat(path)
-        if (now.st_dev, now.st_ino) == (status.st_dev, status.st_ino) and os.access(path, os.W_OK):
+        if (now.st_dev, now.st_ino) == (status.st_dev, status.st_ino) and os.access(
+            path, os.W_OK
+        ):
             os.chdir(path)
             return
     except OSError:
@@ -276,8 +330,16 @@ def _return(path: bytes, status: os.stat_result, directory: int) -> None:
     os.fchdir(directory)
 
 
-def _mount(source: bytes | None, target: bytes, kind: bytes | None, flags: int, data: bytes | None = None) -> None:
-    _check(libc().mount(source, target, kind, ctypes.c_ulong(flags), data), "mount", target)
+def _mount(
+    source: bytes | None,
+    target: bytes,
+    kind: bytes | None,
+    flags: int,
+    data: bytes | None = None,
+) -> None:
+    _check(
+        libc().mount(source, target, kind, ctypes.c_ulong(flags), data), "mount", target
+    )
 
 
 def _check(result: int, call: str, path: bytes) -> None:
@@ -290,7 +352,15 @@ def libc() -> ctypes.CDLL:
     """Return the C library, with its functions looked up before a fork."""
     if not _loaded:
         library = ctypes.CDLL(None, use_errno=True)
-        for name in ("mount", "pivot_root", "prctl", "setns", "syscall", "umount2", "unshare"):
+        for name in (
+            "mount",
+            "pivot_root",
+            "prctl",
+            "setns",
+            "syscall",
+            "umount2",
+            "unshare",
+        ):
             getattr(library, name, None)
         _loaded.append(library)
     return _loaded[0]

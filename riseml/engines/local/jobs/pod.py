@@ -45,7 +45,9 @@ def make(pending: Pending, gpus: tuple[str, ...]) -> None:
     for folder in pending.folders:
         folder.mkdir(parents=True, exist_ok=True)
     if gpus:
-        (Path(pending.launch.directory) / "gpus").write_text(",".join(gpus), encoding="utf-8")
+        (Path(pending.launch.directory) / "gpus").write_text(
+            ",".join(gpus), encoding="utf-8"
+        )
 
 
 def gpus_of(directory: Path) -> tuple[str, ...]:
@@ -56,7 +58,9 @@ def gpus_of(directory: Path) -> tuple[str, ...]:
         return ()
 
 
-def read_outputs(outputs: Mapping[str, tuple[Path, str | None]]) -> Iterable[tuple[str, str]]:
+def read_outputs(
+    outputs: Mapping[str, tuple[Path, str | None]],
+) -> Iterable[tuple[str, str]]:
     """Yield the output parameters that were written."""
     for name, (path, _) in outputs.items():
         try:

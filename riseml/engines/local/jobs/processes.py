@@ -44,7 +44,11 @@ def start_time(pid: int) -> int | None:
 def alive(pid: int, start: int, boot: str) -> bool:
     """Whether the process that had this pid, start time and boot id still runs."""
     now = start_time(pid)
-    return now is not None and abs(now - start) <= (0 if LINUX else 2) and boot == boot_id()
+    return (
+        now is not None
+        and abs(now - start) <= (0 if LINUX else 2)
+        and boot == boot_id()
+    )
 
 
 def exists(pid: int) -> bool:
@@ -69,15 +73,29 @@ def members(key: str) -> set[int]:
     unsure = {int(name) for name in os.listdir("/proc") if name.isdigit()}
     for _ in range(_PATIENCE):
         seen = {pid: _environment(pid) for pid in unsure}
-        found |= {pid for pid, environment in seen.items() if environment and entry in environment}
-        unsure = {pid for pid, environment in seen.items() if environment == b"" and _in_exec(pid)}
+        found |= {
+            pid
+            for pid, environment in seen.items()
+            if environment and entry in environment
+        }
+        unsure = {
+            pid
+            for pid, environment in seen.items()
+            if environment == b"" and _in_exec(pid)
+        }
         if not unsure:
             break
         time.sleep(_PAUSE)
     return found
 
 
-def sweep(key: str, spare: Collection[int] = (), *, since: int | None = None, limit: float = 1.0) -> int:
+def sweep(
+    key: str,
+    spare: Collection[int] = (),
+    *,
+    since: int | None = None,
+    limit: float = 1.0,
+) -> int:
     """Kill the processes of a job until none is left, but for `spare`; return how many were killed.
 
     `since` is the job's supervisor: it is spared too, and while it lives the sweep is cheap and complete. It gets a
@@ -90,13 +108,23 @@ def sweep(key: str, spare: Collection[int] = (), *, since: int | None = None, li
         if _ready(since, key):
             _mark(since)
             _signal(os.kill, since, signal.SIGTERM)  # to start no further step
-            _signal(os.kill, since, signal.SIGCONT)  # where the job has stopped its whole process group
+            _signal(
+                os.kill, since, signal.SIGCONT
+            )  # where the job has stopped its whole process group
     looks = 0
     while looks < _LOOKS:
         remaining = _remaining(key, since) - spared
         lasted = time.monotonic() - began
-        unsure = {pid for pid in remaining if _in_between(pid, since)} if lasted < _EXEC else set()
-        victims = {pid for pid in remaining - unsure if key_of(pid) in (key, None) and _kill(pid)}
+        unsure = (
+            {pid for pid in remaining if _in_between(pid, since)}
+            if lasted < _EXEC
+            else set()
+        )
+        victims = {
+            pid
+            for pid in remaining - unsure
+            if key_of(pid) in (key, None) and _kill(pid)
+        }
         killed |= victims
         if lasted > limit:
             break
@@ -120,7 +148,9 @@ def terminate(pid: int, key: str) -> bool:
 def _ready(pid: int, key: str) -> bool:
     """Whether a process is the supervisor of this job; one that was just forked is given the time to become it."""
     end = time.monotonic() + _START
-    while exists(pid) and (found := key_of(pid)) in (key, None) and time.monotonic() < end:
+    while (
+        exists(pid) and (found := key_of(pid)) in (key, None) and time.monotonic() < end
+    ):
         if found == key and _handles_term(pid, b"SigCgt"):
             return True  # before that, TERM would end it with no record
         time.sleep(_PAUSE)
@@ -130,7 +160,9 @@ def _ready(pid: int, key: str) -> bool:
 def _mark(supervisor: int) -> None:
     """Leave the note of supervise.sh that a step which misses TERM will see."""
     try:
-        directory = f"/proc/{supervisor}/cwd" if LINUX else _psutil_directory(supervisor)
+        directory = (
+            f"/proc/{supervisor}/cwd" if LINUX else _psutil_directory(supervisor)
+        )
         os.close(os.open(f"{directory}/stop", os.O_WRONLY | os.O_CREAT, 0o600))
     except OSError:  # a full disk: only a step that begins at this moment will miss it
         return
@@ -140,7 +172,11 @@ def _remaining(key: str, supervisor: int | None) -> set[int]:
     """Return what is left of a job; descendants that carry another job's key are not of it."""
     if supervisor is None or not _reaps(supervisor, key):
         return members(key)
-    return {pid for pid in _children(supervisor) if key_of(pid) in (key, None) and exists(pid)}
+    return {
+        pid
+        for pid in _children(supervisor)
+        if key_of(pid) in (key, None) and exists(pid)
+    }
 
 
 def _in_between(pid: int, supervisor: int | None) -> bool:
@@ -159,7 +195,12 @@ def _in_between(pid: int, supervisor: int | None) -> bool:
 
 
 def _reaps(pid: int, key: str) -> bool:
-    return LINUX and key_of(pid) == key and os.path.exists(_children_file(pid)) and exists(pid)
+    return (
+        LINUX
+        and key_of(pid) == key
+        and os.path.exists(_children_file(pid))
+        and exists(pid)
+    )
 
 
 def _children(pid: int) -> Iterator[int]:
@@ -206,7 +247,9 @@ def _environment(pid: int) -> bytes | None:
 def _in_exec(pid: int) -> bool:
     """Whether a process that shows no environment will have one."""
     stat = _stat(pid)
-    return stat is not None and stat[0] not in b"ZX" and not int(stat[6]) & _KERNEL_THREAD
+    return (
+        stat is not None and stat[0] not in b"ZX" and not int(stat[6]) & _KERNEL_THREAD
+    )
 
 
 def _stat(pid: int) -> list[bytes] | None:
@@ -246,7 +289,9 @@ def _boot_session() -> str:
     import ctypes  # noqa: PLC0415
 
     text, size = ctypes.create_string_buffer(64), ctypes.c_size_t(64)
-    ctypes.CDLL(None).sysctlbyname(b"kern.bootsessionuuid", text, ctypes.byref(size), None, 0)
+    ctypes.CDLL(None).sysctlbyname(
+        b"kern.bootsessionuuid", text, ctypes.byref(size), None, 0
+    )
     return text.value.decode()
 
 

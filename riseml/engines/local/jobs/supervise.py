@@ -17,32 +17,56 @@ _SHELL_OWN = frozenset(  # variables that some shell keeps for itself: set by `e
     b"BASHOPTS BASHPID BASH_VERSINFO EUID FUNCNAME GROUPS HISTCMD IFS LINENO OPTARG OPTIND PPID RANDOM SECONDS"
     b" SHELLOPTS UID".split()
 )
-_DROPPED = frozenset((b"PWD", b"OLDPWD", b"_"))  # said anew: where the step is, and by a shell what it calls
-_SUPERVISORS = (b"PATH", b"LD_LIBRARY_PATH", b"SHLVL")  # what the supervising shell has of its own
+_DROPPED = frozenset(
+    (b"PWD", b"OLDPWD", b"_")
+)  # said anew: where the step is, and by a shell what it calls
+_SUPERVISORS = (
+    b"PATH",
+    b"LD_LIBRARY_PATH",
+    b"SHLVL",
+)  # what the supervising shell has of its own
 
 
 def prologue(**values: str) -> bytes:
     """Return assignments of what supervise.sh needs, and its text without comments."""
-    lines = Path(__file__).with_name("supervise.sh").read_bytes().splitlines(keepends=True)
-    return assign(**values) + b"".join(line for line in lines if not line.startswith(b"#"))
+    lines = (
+        Path(__file__).with_name("supervise.sh").read_bytes().splitlines(keepends=True)
+    )
+    return assign(**values) + b"".join(
+        line for line in lines if not line.startswith(b"#")
+    )
 
 
 def assign(**values: str) -> bytes:
     """Return assignments of shell variables."""
-    return b"".join(b"%s=%s\n" % (name.encode(), quote(os.fsencode(value))) for name, value in values.items())
+    return b"".join(
+        b"%s=%s\n" % (name.encode(), quote(os.fsencode(value)))
+        for name, value in values.items()
+    )
 
 
 def init(index: int, command: bytes, log: int, logs: int) -> bytes:
     """Return an init step: the following ones run only when it succeeds."""
-    return b"proceed && {\n%s\ninit %d $?\n}\n" % (_redirected(command, log, logs), index)
+    return b"proceed && {\n%s\ninit %d $?\n}\n" % (
+        _redirected(command, log, logs),
+        index,
+    )
 
 
 def main(
-    command: bytes, logs: int, sidecars: Iterable[tuple[bytes, int]], deadline: float | None, *, mark: bool
+    command: bytes,
+    logs: int,
+    sidecars: Iterable[tuple[bytes, int]],
+    deadline: float | None,
+    *,
+    mark: bool,
 ) -> bytes:
     """Return the main command with what runs beside it; its log is the first, `mark` notes when it starts."""
     parts = [b"true > main"] if mark else []
-    parts += [b'%s &\nsidecars="$sidecars $!"' % _redirected(sidecar, log, logs) for sidecar, log in sidecars]
+    parts += [
+        b'%s &\nsidecars="$sidecars $!"' % _redirected(sidecar, log, logs)
+        for sidecar, log in sidecars
+    ]
     if deadline is not None:
         parts.append(b"watch %s" % _seconds(deadline))
     parts += [_redirected(command, 0, logs), b"finish $?"]
@@ -94,7 +118,9 @@ def quote(word: bytes) -> bytes:
         UnsupportedError: it holds a NUL byte.
     """
     if b"\0" in word:
-        raise UnsupportedError(f"a command or its environment holds a NUL byte: {os.fsdecode(word[:60])!r}")
+        raise UnsupportedError(
+            f"a command or its environment holds a NUL byte: {os.fsdecode(word[:60])!r}"
+        )
     return b"'" + word.replace(b"'", b"'\\''") + b"'"
 
 
@@ -105,7 +131,9 @@ def check_logs(logs: int) -> None:
         UnsupportedError: they cannot.
     """
     if logs > _LAST_LOG - _FIRST_LOG + 1:
-        raise UnsupportedError(f"one job cannot have {logs} logs", f"At most {_LAST_LOG - _FIRST_LOG + 1}.")
+        raise UnsupportedError(
+            f"one job cannot have {logs} logs", f"At most {_LAST_LOG - _FIRST_LOG + 1}."
+        )
 
 
 def _redirected(text: bytes, log: int, logs: int) -> bytes:
