@@ -4,7 +4,8 @@
 `riseml.report_progress(3, 10)` tell RiseML how it goes; they are the very code that every job finds on its path.
 """
 
-TYPE_CHECKING = False  # as in `typing`, whose import no command should have to pay for
+# As in `typing`, whose import no command should have to pay for
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from riseml.client.client import Client as Client
 
@@ -42,5 +43,6 @@ def _job_library() -> dict[str, object]:
 
     path = templating.folder() / "riseml.py"
     library: dict[str, object] = {"__name__": "riseml"}
-    exec(compile(path.read_bytes(), str(path), "exec"), library)  # noqa: S102 - our own file, there for jobs
+    # Our own file, there for jobs
+    exec(compile(path.read_bytes(), str(path), "exec"), library)  # noqa: S102
     return {name: library[name] for name in _IN_JOBS}

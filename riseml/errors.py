@@ -36,13 +36,15 @@ class InvalidInputError(RiseMLError):
     exit_status = 2
 
 
-_EXCERPT = 120  # characters of a source line that are shown
+# Characters of a source line that are shown
+_EXCERPT = 120
 
 
 def _width(character: str) -> int:
     if character.isascii():
         return 1
-    from unicodedata import combining, east_asian_width  # noqa: PLC0415 - rarely needed, and in every start otherwise
+    # Rarely needed, and in every start otherwise
+    from unicodedata import combining, east_asian_width  # noqa: PLC0415
 
     return (
         0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1

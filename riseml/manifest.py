@@ -21,7 +21,8 @@ _ENDLESS = 1 << 30
 
 def to_yaml(document: Any) -> str:
     """Return JSON data as YAML that reads back to the same data."""
-    import yaml  # noqa: PLC0415 - not cheap, and JSON needs none of it
+    # Not cheap, and JSON needs none of it
+    import yaml  # noqa: PLC0415
 
     fast = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
     dumper: Any = type(

@@ -146,17 +146,22 @@ class Target:
     data_claim: str = "riseml-data"
     output_claim: str = "riseml-output"
     store_claim: str = "riseml-store"
-    secret: str = "riseml-secrets"  # noqa: S105 - the name of the Secret, not what it holds
+    # The name of the Secret, not what it holds
+    secret: str = "riseml-secrets"  # noqa: S105
     git_image: str = "alpine/git:latest"
     build_image: str = "moby/buildkit:rootless"
     buildkit: str = "tcp://buildkitd.riseml:1234"
-    buildkit_secret: str = "riseml-buildkit"  # noqa: S105 - holds ca.pem, cert.pem and key.pem
+    # Holds ca.pem, cert.pem and key.pem
+    buildkit_secret: str = "riseml-buildkit"  # noqa: S105
     registry: str = "registry.riseml:5000"
-    pull_registry: str = ""  # by which name nodes know it, where that is another one
-    insecure_registry: bool = False  # plain HTTP
+    # By which name nodes know it, where that is another one
+    pull_registry: str = ""
+    # Plain HTTP
+    insecure_registry: bool = False
     gpu_resource: str = "nvidia.com/gpu"
     node_selector: Mapping[str, str] = field(default_factory=dict)
     build_node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, str], ...] = ()
     pull_secrets: tuple[str, ...] = ()
-    instance: str = ""  # the instance id of the Argo controller that is to run it
+    # The instance id of the Argo controller that is to run it
+    instance: str = ""

@@ -80,6 +80,7 @@ def _built_in(kind: str) -> frozenset[str]:
 
 @cache
 def _installed(kind: str) -> "tuple[EntryPoint, ...]":
-    from importlib.metadata import entry_points  # noqa: PLC0415 - takes as long as an interpreter's start
+    # Takes as long as an interpreter's start
+    from importlib.metadata import entry_points  # noqa: PLC0415
 
     return tuple(entry_points(group=f"riseml.{kind}"))

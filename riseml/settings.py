@@ -36,8 +36,10 @@ class Settings:
     home: Path
     user: str
     engine: str = "local"
-    context: str = ""  # the cluster in use, where the engine is argo
-    file: Path = Path()  # the user's file, where contexts stand
+    # The cluster in use, where the engine is argo
+    context: str = ""
+    # The user's file, where contexts stand
+    file: Path = Path()
     gitignore: bool = True
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -96,7 +98,8 @@ def _login(environment: Mapping[str, str]) -> str:
     for variable in ("LOGNAME", "USER"):
         if environment.get(variable):
             return _name(environment[variable])
-    import pwd  # noqa: PLC0415 - the environment mostly knows
+    # The environment mostly knows
+    import pwd  # noqa: PLC0415
 
     try:
         return _name(pwd.getpwuid(os.getuid()).pw_name)
@@ -174,10 +177,12 @@ def _file(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def _yaml(text: str, path: Path) -> dict[Any, Any]:
-    import yaml  # noqa: PLC0415 - few users have such a file
+    # Few users have such a file
+    import yaml  # noqa: PLC0415
 
     try:
-        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  a safe loader, the fast one
+        # A safe loader, the fast one
+        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     except yaml.YAMLError as error:
         place = getattr(error, "problem_mark", None)
         line = f":{place.line + 1}" if place else ""
@@ -198,7 +203,8 @@ def _yaml(text: str, path: Path) -> dict[Any, Any]:
 def _checked(content: Mapping[Any, Any], path: Path) -> dict[str, Any]:
     for name in content:
         if name not in _PARSERS and name not in _FOREIGN:
-            from difflib import get_close_matches  # noqa: PLC0415 - few users have such a file
+            # Few users have such a file
+            from difflib import get_close_matches  # noqa: PLC0415
 
             near = get_close_matches(str(name), _PARSERS, n=1)
             advice = (

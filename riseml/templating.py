@@ -25,7 +25,8 @@ def read(name: str) -> str:
 
 def render(name: str, **values: Any) -> str:
     """Fill in a Jinja template; a value that it names and does not get is an error."""
-    import json  # noqa: PLC0415 - both are needed for few documents, and not cheap to load
+    # Both are needed for few documents, and not cheap to load
+    import json  # noqa: PLC0415
 
     import jinja2  # noqa: PLC0415
 
@@ -34,7 +35,8 @@ def render(name: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - the results are Dockerfiles and shell, never HTML
+        # The results are Dockerfiles and shell, never HTML
+        autoescape=False,  # noqa: S701
     )
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
     return environment.from_string(read(name)).render(values)

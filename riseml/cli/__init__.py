@@ -96,7 +96,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         KEEP,
     ),
 }
-COMPLETE = "__complete"  # what the shell code of `riseml completion` calls
+# What the shell code of `riseml completion` calls
+COMPLETE = "__complete"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -112,7 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status = _dispatch(words)
         sys.stdout.flush()
-    except BaseException as error:  # noqa: BLE001  every end is told in one place
+    except BaseException as error:  # noqa: BLE001
+        # Every end is told in one place
         from riseml.cli import failure
 
         return failure.tell(error, debug=debug)
@@ -172,7 +174,8 @@ def _open_streams() -> None:
     """Give closed streams (`riseml status >&-`) somewhere to write to."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  as long as the process
+            # As long as the process
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 def _take(words: list[str], flag: str) -> bool:

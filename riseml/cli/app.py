@@ -24,7 +24,8 @@ def build(name: str, function: Callable[..., Any]) -> TyperCommand:
         name, cls=_Command, context_settings={"help_option_names": ["-h", "--help"]}
     )(function)
     command = typer.main.get_command(app)
-    assert isinstance(command, TyperCommand)  # noqa: S101  a Typer of one command is that command
+    # A Typer of one command is that command
+    assert isinstance(command, TyperCommand)  # noqa: S101
     return command
 
 

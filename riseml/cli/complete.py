@@ -12,7 +12,8 @@ from riseml.cli import COMMANDS, app
 from riseml.client.client import Client
 from riseml.status import SetStatus
 
-_NEWEST = 50  # runs offered
+# Runs offered
+_NEWEST = 50
 
 
 def complete(words: list[str]) -> int:
@@ -23,7 +24,8 @@ def complete(words: list[str]) -> int:
             for word, remark in _offer(words)
             if word.startswith(words[-1])
         ]
-    except Exception:  # noqa: BLE001  whatever is wrong, the command itself will say it
+    except Exception:  # noqa: BLE001
+        # Whatever is wrong, the command itself will say it
         return 0
     sys.stdout.write("".join(f"{line}\n" for line in lines))
     return 0

@@ -8,8 +8,10 @@ from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
-_MOST = 10  # experiments whose message is told below a set
-_MESSAGE = 20  # a longer one is cut, as in the original
+# Experiments whose message is told below a set
+_MOST = 10
+# A longer one is cut, as in the original
+_MESSAGE = 20
 
 
 def lines(

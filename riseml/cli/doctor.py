@@ -18,7 +18,8 @@ _SIGNS = {
     "failed": ("✗", "x", "red"),
     "skipped": ("-", "-", "dim"),
 }
-_WIDTH = 44  # cells of the titles' column
+# Cells of the titles' column
+_WIDTH = 44
 
 
 def command(form: options.Reading = "table") -> None:

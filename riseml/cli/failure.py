@@ -89,7 +89,8 @@ def _write(text: str) -> None:
         sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         sys.stderr.flush()
     except (OSError, ValueError):
-        return  # Nobody listens; the exit status says it.
+        # Nobody listens; the exit status says it.
+        return
 
 
 def _settle() -> None:

@@ -6,7 +6,8 @@ from riseml.cli import clock, text
 from riseml.status import ExperimentStatus, SetStatus, State
 
 EXIT_STATUS = {State.FINISHED: 0, State.FAILED: 100, State.KILLED: 103}
-_NAMED = 5  # failed experiments named at most
+# Failed experiments named at most
+_NAMED = 5
 
 
 def exit_status(statuses: Sequence[SetStatus | ExperimentStatus]) -> int:

@@ -7,7 +7,8 @@ from riseml.cli.table import Column, render
 from riseml.client.client import Client
 from riseml.plan import ExperimentSet, Job
 
-_CELLS = 20  # experiments listed at most, unless as JSON
+# Experiments listed at most, unless as JSON
+_CELLS = 20
 
 
 def show(client: Client, file: str, form: str, *, gitignore: bool | None) -> int:

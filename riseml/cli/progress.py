@@ -8,7 +8,8 @@ from riseml.cli import terminal
 if TYPE_CHECKING:
     from threading import Timer
 
-_BLINK = 0.3  # seconds
+# Seconds
+_BLINK = 0.3
 
 
 class Notice:

@@ -16,8 +16,10 @@ from riseml.status import TERMINAL, ExperimentStatus, JobStatus, SetStatus, Stat
 from riseml.status.select import pick
 
 _SEVERAL = 2
-_LAST_WORDS = 10  # lines
-_TICK = 1.0  # seconds between two looks at ages and durations
+# Lines
+_LAST_WORDS = 10
+# Seconds between two looks at ages and durations
+_TICK = 1.0
 
 
 def command(

@@ -57,7 +57,8 @@ def output() -> Terminal:
 def _is_terminal(stream: TextIO) -> bool:
     try:
         return stream.isatty()
-    except ValueError:  # closed
+    except ValueError:
+        # Closed
         return False
 
 

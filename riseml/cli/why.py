@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from riseml.cli.terminal import Terminal
     from riseml.diagnosis import Cause
 
-_NAMED = 6  # ids on one line
+# Ids on one line
+_NAMED = 6
 
 
 def command(id: options.OneId = None, form: options.Reading = "table") -> None:

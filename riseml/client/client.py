@@ -160,7 +160,8 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
             self._plan(config)
         except ConfigError as error:
             return error.faults
-        except UnsupportedError as error:  # nothing is wrong with the file
+        except UnsupportedError as error:
+            # Nothing is wrong with the file
             return (
                 *config.warnings,
                 Fault(str(path), 0, 0, str(error), "warning", advice=error.advice),

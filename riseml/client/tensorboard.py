@@ -24,13 +24,19 @@ from urllib.parse import urlsplit
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
 
-PATIENCE = 60.0  # seconds that a run's own may take before it answers: importing TensorFlow takes some
+# Seconds that a run's own may take before it answers: importing TensorFlow takes some
+PATIENCE = 60.0
 _HERE = "127.0.0.1"
-_PAUSE = 0.1  # seconds between two questions
-_REFRESH = 10.0  # seconds between two looks for new events of a run elsewhere
-_GRACE = 5.0  # seconds between TERM and KILL
-_LAST_WORDS = 10  # lines
-_TOLD = 4096  # bytes at the end of its output in which they are looked for
+# Seconds between two questions
+_PAUSE = 0.1
+# Seconds between two looks for new events of a run elsewhere
+_REFRESH = 10.0
+# Seconds between TERM and KILL
+_GRACE = 5.0
+# Lines
+_LAST_WORDS = 10
+# Bytes at the end of its output in which they are looked for
+_TOLD = 4096
 _HAS_IT = (
     "import importlib.util as i, sys; sys.exit(i.find_spec('tensorboard.main') is None)"
 )
@@ -184,7 +190,8 @@ class _Mirror:
 
     def _follow(self) -> None:
         while not self._closed.wait(_REFRESH):
-            with suppress(RiseMLError, OSError):  # the cluster may be away for a while
+            # The cluster may be away for a while
+            with suppress(RiseMLError, OSError):
                 self._fetch()
 
 
@@ -252,13 +259,15 @@ def serve(
     argv, port = command(), _free(port)
     tell(f"Starting TensorBoard over {what or folder} ...")
     url = f"http://{_HERE}:{port}"
-    log = tempfile.TemporaryFile()  # noqa: SIM115 (as long as the board)
+    # As long as the board
+    log = tempfile.TemporaryFile()  # noqa: SIM115
     process = subprocess.Popen(
         [*argv, "--logdir", str(folder), "--host", _HERE, "--port", str(port)],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
-        process_group=0,  # Ctrl-C is for us
+        # Ctrl-C is for us
+        process_group=0,
     )
     server = _Process(process, log)
     try:

@@ -39,7 +39,8 @@ def _pump(items: Iterator[T], put: Any) -> None:
     try:
         for item in items:
             put(("item", item))
-    except BaseException as error:  # noqa: BLE001  raised again where the items are read
+    except BaseException as error:  # noqa: BLE001
+        # Raised again where the items are read
         put(("error", error))
     else:
         put(("end", None))

@@ -20,13 +20,17 @@ from riseml.errors import NotAllowedError, NotFoundError, RiseMLError, Unreachab
 
 Object = dict[str, Any]
 
-MANAGER = "riseml"  # who server-side apply says has set a field
+# Who server-side apply says has set a field
+MANAGER = "riseml"
 CACHED = "0"
 """The resourceVersion of lists that the API server answers from memory: they may be a few milliseconds old."""
 
-PAGE = 500  # objects of a list that come at once
-_CONNECT, _READ = 5.0, 60.0  # seconds
-_TRIES = 2  # of a connection that breaks before anything was answered
+# Objects of a list that come at once
+PAGE = 500
+# Seconds
+_CONNECT, _READ = 5.0, 60.0
+# Of a connection that breaks before anything was answered
+_TRIES = 2
 
 _CORE, _APPS, _RBAC = "/api/v1", "/apis/apps/v1", "/apis/rbac.authorization.k8s.io/v1"
 _GROUPS: Mapping[str, tuple[str, tuple[str, ...]]] = {
@@ -212,7 +216,8 @@ class Api:
         query: dict[str, Any] = {"fieldManager": MANAGER, "force": "true"}
         if dry_run:
             query["dryRun"] = "All"
-        kind = {"Content-Type": "application/apply-patch+yaml"}  # JSON is YAML
+        # JSON is YAML
+        kind = {"Content-Type": "application/apply-patch+yaml"}
         return self._ask(
             "PATCH", path_of(body, namespace), body=body, query=query, headers=kind
         )

@@ -18,11 +18,13 @@ class Connection:
     server: str
     authority: str = ""
     token: str = ""
-    certificate: tuple[str, str] | None = None  # files: certificate and key
+    # The files of the certificate and of its key.
+    certificate: tuple[str, str] | None = None
     namespace: str = "default"
     user: str = ""
     argo: str = ""
-    name: str = ""  # the context's
+    # The context's
+    name: str = ""
 
 
 def from_kubeconfig(
@@ -34,7 +36,8 @@ def from_kubeconfig(
         InvalidInputError: the file, or the context in it, is not there or cannot be read.
         UnreachableError: the program that it names for logging in has failed.
     """
-    from kubernetes import client, config  # noqa: PLC0415 - 0.2 s, for administrators only
+    # 0.2 s, for administrators only
+    from kubernetes import client, config  # noqa: PLC0415
 
     settings: Any = client.Configuration()
     try:

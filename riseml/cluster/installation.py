@@ -109,7 +109,8 @@ def apply(api: Api, values: Values, steps: Sequence[Step], now: datetime) -> Non
         if step.body["kind"] == "Namespace" and any(
             each.body["kind"] == "Secret" for each in steps
         ):
-            for body in certificates.secrets(now):  # before the pod that mounts them
+            # Before the pod that mounts them
+            for body in certificates.secrets(now):
                 api.apply(_marked(body))
             api.delete(
                 path("pods", SYSTEM), query={"labelSelector": "app=buildkitd"}
@@ -155,7 +156,8 @@ def removable(api: Api, *, users: bool) -> list[Object]:
     found += (
         body for body in _read("rights.yaml") if "namespace" not in body["metadata"]
     )
-    found += _read("namespace.yaml")  # takes everything in it along
+    # Takes everything in it along
+    found += _read("namespace.yaml")
     return [body for body in found if api.find(path_of(body)) is not None]
 
 
@@ -252,7 +254,8 @@ def _step(api: Api, body: Object) -> Step:
         return Step(body, "created")
     try:
         after = api.apply(body, dry_run=True)
-    except NotFoundError:  # its namespace is not there yet
+    except NotFoundError:
+        # Its namespace is not there yet
         return Step(body, "created")
     fields = tuple(differences(before, after))
     return Step(body, "changed" if fields else "unchanged", fields)

@@ -14,7 +14,8 @@ from riseml.cluster.connection import Connection
 from riseml.errors import InvalidInputError
 
 _MARK = "riseml1."
-_LARGEST = 1 << 20  # bytes of JSON: a key is some thousand
+# Bytes of JSON: a key is some thousand
+_LARGEST = 1 << 20
 
 
 def encode(connection: Connection) -> str:
@@ -36,7 +37,8 @@ def decode(key: str) -> Connection:
     Raises:
         InvalidInputError: it is no key, or not a whole one.
     """
-    text = "".join(key.split())  # terminals and mails break long lines
+    # Terminals and mails break long lines
+    text = "".join(key.split())
     if not text.startswith(_MARK):
         advice = f"A key begins with {_MARK}; the administrator's `riseml user display NAME` shows it."
         raise InvalidInputError("that is no API key of RiseML 2", advice)

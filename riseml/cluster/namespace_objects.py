@@ -19,7 +19,8 @@ EMAIL, ENABLED = "riseml.io/email", "riseml.io/enabled"
 
 QUOTA = "riseml"
 _RESOURCES = {"cpus": "requests.cpu", "mem": "requests.memory"}
-POLICY = "policy.yaml"  # for the whole cluster
+# For the whole cluster
+POLICY = "policy.yaml"
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 

@@ -21,7 +21,8 @@ class Node:
     cpus: Decimal
     mem: int
     gpus: int
-    gpu_mem: int  # bytes, of all of them
+    # Bytes, of all of them
+    gpu_mem: int
     gpu_name: str
     driver: str
     kubelet: str

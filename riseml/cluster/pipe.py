@@ -47,7 +47,8 @@ def _feed(session: Session) -> None:
             session.send(data)
         session.end_input()
     except (RiseMLError, OSError):
-        return  # the other thread hears of it
+        # The other thread hears of it
+        return
 
 
 def _write(descriptor: int, data: bytes) -> None:

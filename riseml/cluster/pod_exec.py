@@ -19,8 +19,10 @@ from riseml.errors import NotFoundError, RiseMLError, UnreachableError
 
 _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255
 _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
-_PIECE = 1 << 18  # bytes of standard input that one message holds
-_CONNECT = 10.0  # seconds
+# Bytes of standard input that one message holds
+_PIECE = 1 << 18
+# Seconds
+_CONNECT = 10.0
 _PAUSES = (
     0.1,
     0.4,
@@ -196,8 +198,10 @@ class _Feeder:
                 self._session.send(piece)
             self._session.end_input()
         except UnreachableError:
-            return  # the command has ended early, and says why
-        except BaseException as error:  # noqa: BLE001 - it is raised by `finish`
+            # The command has ended early, and says why
+            return
+        except BaseException as error:  # noqa: BLE001
+            # It is raised by `finish`
             self.failure = error
             self._session.close()
 

@@ -18,8 +18,10 @@ from riseml.errors import RiseMLError
 _HERE = "127.0.0.1"
 _PROTOCOLS = ["v4.channel.k8s.io"]
 _DATA = 0
-_PIECE = 1 << 16  # bytes
-_LOOK = 5.0  # seconds between two looks at the pod
+# Bytes
+_PIECE = 1 << 16
+# Seconds between two looks at the pod
+_LOOK = 5.0
 
 
 class Forwarding:
@@ -65,7 +67,8 @@ class Forwarding:
         """Take no more connections; those that there are end with this process."""
         self._closed.set()
         with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # wakes who waits in `accept`
+            # Wakes who waits in `accept`
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:
@@ -89,7 +92,8 @@ class Forwarding:
             try:
                 there = connect(self._api, url, self._pod, _PROTOCOLS)
             except RiseMLError:
-                return  # whoever connected sees the end of the connection, as with any server that has gone
+                # Whoever connected sees the end of the connection, as with any server that has gone
+                return
             up = threading.Thread(target=_send, args=(client, there), daemon=True)
             up.start()
             _receive(there, client)

@@ -40,8 +40,10 @@ _HUB, _HUB_API = (
     "index.docker.io",
 )  # where an image is whose name has no registry
 _CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
-_GONE = (200, 202, 404)  # HTTP statuses after DELETE
-_CONNECT, _READ = 2.0, 5.0  # seconds
+# HTTP statuses after DELETE
+_GONE = (200, 202, 404)
+# Seconds
+_CONNECT, _READ = 2.0, 5.0
 _STATUS = re.compile(r"HTTP/[0-9.]+ (\d{3})")
 _EXACT = re.compile(r"sha256:[0-9a-f]{64}")
 _DIGEST = re.compile(

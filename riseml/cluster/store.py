@@ -14,7 +14,8 @@ from riseml.cluster.api import Api, path
 from riseml.errors import UnreachableError
 
 CONTAINER = "store"
-_PATIENCE, _PAUSE = 90.0, 0.5  # seconds: claims may take half a minute to be bound
+# Seconds: claims may take half a minute to be bound
+_PATIENCE, _PAUSE = 90.0, 0.5
 _YOUNG = timedelta(minutes=3)
 REPOSITORIES = "/store/repos"
 

@@ -35,7 +35,8 @@ TOKEN = f"{USER_ACCOUNT}.service-account-token"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]")
 _LONGEST = 40
 _RESERVED = frozenset({"all", "default", "local", "none", "system"})
-_TOKEN_WAIT = 30.0  # seconds for the cluster to make a token
+# Seconds for the cluster to make a token
+_TOKEN_WAIT = 30.0
 
 
 @dataclass(frozen=True)

@@ -66,7 +66,8 @@ def compile_workflow(
         name=names.workflow,
         generate_name=None if names.workflow else f"{names.stem}-",
         namespace=target.namespace
-        or "",  # None would mean the one of Hera's global configuration
+        # None would mean the one of Hera's global configuration
+        or "",
         labels=_labels(names),
         annotations=_annotations(names),
         service_account_name=target.service_account,
@@ -138,7 +139,8 @@ def _set(names: Names) -> DAG:
         name="set",
         inputs=[Parameter(name=name) for name in names.handed_down],
         parallelism=names.plan.concurrency,
-        fail_fast=False,  # one failed experiment says nothing about the others
+        # One failed experiment says nothing about the others
+        fail_fast=False,
         tasks=[
             Task(
                 name="experiment",
@@ -173,7 +175,8 @@ def _experiment(names: Names) -> DAG:
         inputs=[Parameter(name=name) for name in names.inputs],
         fail_fast=False
         if names.is_gang
-        else None,  # who is left is ended by a hook, not waited for
+        # Who is left is ended by a hook, not waited for
+        else None,
         retry_strategy=retries.strategy(names.plan.retries) if names.is_gang else None,
         synchronization=_shared_slots(names),
         tasks=tasks,

@@ -13,14 +13,16 @@ from riseml.compiler.names import Names
 from riseml.plan import Build, Resources
 
 CERTIFICATES = "/certificates"
-LOGIN = "/login"  # to registries of base images: buildctl hands it on
+# To registries of base images: buildctl hands it on
+LOGIN = "/login"
 CHECKOUT = f"{pod.RISEML}/checkout"
 CONTEXT = f"{pod.RISEML}/context"
 DOCKERFILE = f"{pod.RISEML}/build/Dockerfile"
 IMAGE = f"{pod.RISEML}/image"
 FAILED = f"{pod.RISEML}/failed"
 RESOURCES = Resources(cpus=Decimal("0.5"), mem=512_000_000)
-_LONGEST_LIST = 50_000  # characters: an argument and a variable have to hold it
+# Characters: an argument and a variable have to hold it
+_LONGEST_LIST = 50_000
 _EVERYTHING = Build(
     key="", files=(".",)
 )  # where nobody has looked which files the steps need

@@ -2,8 +2,10 @@
 
 from riseml.plan import ExperimentSet
 
-_MOST = 8  # values of one parameter that are named
-_LONGEST = 400  # characters
+# Values of one parameter that are named
+_MOST = 8
+# Characters
+_LONGEST = 400
 
 
 def describe(plan: ExperimentSet) -> str:

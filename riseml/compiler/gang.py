@@ -21,10 +21,13 @@ from riseml.compiler.names import Names
 from riseml.compiler.text import reference
 from riseml.plan import Job
 
-PORT = 2222  # at which the launch agent of MPI listens
+# At which the launch agent of MPI listens
+PORT = 2222
 END = "end-peers"
-GRACE = 10  # seconds that a peer has after SIGTERM, so that all are gone within half a minute of the first failure
-PATIENCE = 60  # seconds over `gang_timeout` after which Argo itself gives up a job that has found no place
+# Seconds that a peer has after SIGTERM, so that all are gone within half a minute of the first failure
+GRACE = 10
+# Seconds over `gang_timeout` after which Argo itself gives up a job that has found no place
+PATIENCE = 60
 _HOST = re.compile(r"\{\{host\.([a-z]+)\.(\d+)\}\}")
 
 
@@ -108,7 +111,8 @@ def ending(names: Names) -> Resource:
         labels.WORKFLOW: "{{workflow.name}}",
         labels.EXPERIMENT: reference(labels.SUB_PARAMETER),
     }
-    if names.retried_whole:  # a hook may come when the next attempt has begun
+    # A hook may come when the next attempt has begun
+    if names.retried_whole:
         peers[labels.ATTEMPT] = names.attempt
     selector = ",".join(f"{key}={value}" for key, value in peers.items())
     return Resource(

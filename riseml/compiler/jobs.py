@@ -14,7 +14,8 @@ from riseml.plan import Job
 
 RESULT = f"{pod.RISEML}/result"
 MISSING = f"{pod.RISEML}/missing"
-_LONGEST = 128_000  # bytes: below the kernel's limit of an argument
+# Bytes: below the kernel's limit of an argument
+_LONGEST = 128_000
 RESULT_FILE = f"{pod.OUTPUT}/.riseml/results.jsonl"
 
 

@@ -13,12 +13,17 @@ from typing import Any
 
 from riseml.errors import RiseMLError
 
-LIMIT = 1 << 20  # bytes: Argo's own, below that of etcd
-ANNOTATIONS = 256 << 10  # bytes: Kubernetes', all annotations of an object together
-REQUEST = 3 * 2**19  # bytes of a request that etcd takes by default
+# Bytes: Argo's own, below that of etcd
+LIMIT = 1 << 20
+# Bytes: Kubernetes', all annotations of an object together
+ANNOTATIONS = 256 << 10
+# Bytes of a request that etcd takes by default
+REQUEST = 3 * 2**19
 _WARN, _REFUSE = 0.5, 0.9
-_SAMPLE = 400  # experiments whose status is made up; the others take as much
-_RESULT = 60  # characters of a reported result that no other experiment reports
+# Experiments whose status is made up; the others take as much
+_SAMPLE = 400
+# Characters of a reported result that no other experiment reports
+_RESULT = 60
 
 Document = Mapping[str, Any]
 

@@ -10,8 +10,10 @@ from riseml.compiler import quotes
 from riseml.compiler.text import kept, reference
 from riseml.plan import ExperimentSet, Origin, Target
 
-_LIMIT = 63  # characters of a host name, and of a label's value
-_GENERATED = 5  # characters that Kubernetes appends to generateName
+# Characters of a host name, and of a label's value
+_LIMIT = 63
+# Characters that Kubernetes appends to generateName
+_GENERATED = 5
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ _MEGABYTE = 1_000_000
 _PLACE = re.compile(
     "\0([^\0]+)\0"
 )  # where the tag of a parameter goes, once all other text is as it will be
-_LIMIT = 100_000  # bytes: the kernel takes no variable of 128 KiB
+# Bytes: the kernel takes no variable of 128 KiB
+_LIMIT = 100_000
 
 
 def configuration(names: Names) -> str:

@@ -15,7 +15,8 @@ from riseml.compiler.names import Names
 from riseml.plan import Resources
 
 RESOURCES = Resources(cpus=Decimal("0.2"), mem=256_000_000)
-PATIENCE = "10m"  # how long a run waits for a place for its TensorBoard, before it goes on without
+# How long a run waits for a place for its TensorBoard, before it goes on without
+PATIENCE = "10m"
 
 
 def daemon(names: Names) -> Container:

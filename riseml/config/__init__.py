@@ -29,7 +29,8 @@ __all__ = [
     "load_text",
 ]
 
-LARGEST = 1_000_000  # bytes of a riseml.yml, which travels in every Workflow
+# Bytes of a riseml.yml, which travels in every Workflow
+LARGEST = 1_000_000
 
 _PROJECT = Text(
     "letters, digits, '-' and '_', at least two, with a letter or digit at both ends",
@@ -112,7 +113,8 @@ def json_schema() -> Schema:
 
 def _elsewhere(path: str | os.PathLike[str]) -> str:
     """Say where a file of this name is, when its folder is a part of a project."""
-    from pathlib import Path  # noqa: PLC0415 - takes as long to load as a small file
+    # Takes as long to load as a small file
+    from pathlib import Path  # noqa: PLC0415
 
     wanted = Path(path).absolute()
     for folder in wanted.parent.parents:
@@ -123,7 +125,8 @@ def _elsewhere(path: str | os.PathLike[str]) -> str:
 
 def _read(path: str | os.PathLike[str], file: str) -> str:
     try:
-        mode = os.stat(path).st_mode  # noqa: PTH116 - pathlib takes as long to load as a small file
+        # Pathlib takes as long to load as a small file
+        mode = os.stat(path).st_mode  # noqa: PTH116
         if stat.S_ISDIR(mode):
             raise _refused(
                 file,

@@ -24,7 +24,8 @@ Pairs = list[tuple[Node, Node]]
 _DEAD = ("service", "deploy")
 _OF_THE_DEAD = ("description", "input", "output", "image", "demo", "gpu")
 _ROLES = ("master", "worker", "ps")
-_OLD_WORKERS = 2  # the default of worker-count, which did not count the master
+# The default of worker-count, which did not count the master
+_OLD_WORKERS = 2
 _NO_PATHS = ("", "yes", "no", "on", "off", "true", "false", "y", "n")
 
 

@@ -22,8 +22,10 @@ _RISKY = {
     '"': r'["$`\\!]',
     "": r"[^\w@%+=:,./^-]",
 }  # what a shell reads, by the quotes around it
-_ADVISED = 20  # undeclared placeholders for which the nearest name is looked up
-_SHOWN = 24  # characters of a tag that are enough to find it in the file
+# Undeclared placeholders for which the nearest name is looked up
+_ADVISED = 20
+# Characters of a tag that are enough to find it in the file
+_SHOWN = 24
 
 
 class Use(NamedTuple):

@@ -7,7 +7,8 @@ from riseml import templating
 from riseml.errors import InvalidInputError, RiseMLError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*[A-Za-z0-9]")
-_DEFAULT = "my-project"  # also in the templates
+# Also in the templates
+_DEFAULT = "my-project"
 
 TEMPLATES = (
     "plain",
@@ -52,7 +53,8 @@ def project_name(folder: Path) -> tuple[str, str]:
 
 def proposal(name: str) -> str:
     """Return the nearest valid name."""
-    from unicodedata import normalize  # noqa: PLC0415 - few names need it
+    # Few names need it
+    from unicodedata import normalize  # noqa: PLC0415
 
     plain = normalize("NFKD", name).encode("ascii", "ignore").decode()
     words = re.sub(r"[^A-Za-z0-9_-]+", "-", plain).strip("-_")

@@ -7,7 +7,8 @@ from riseml.diagnosis.evidence import Cause, Evidence, Object, Subject, cause, s
 from riseml.plan import Resources
 from riseml.status import State
 
-_LINES = 6  # of a log
+# Of a log
+_LINES = 6
 _AGAIN = (
     "`retries: {{count: 2, on: [{word}]}}` in riseml.yml starts such experiments again."
 )

@@ -9,7 +9,8 @@ from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
 Object = Mapping[str, Any]
 
-_MOST = 8  # quoted lines of one source
+# Quoted lines of one source
+_MOST = 8
 
 
 @dataclass(frozen=True)

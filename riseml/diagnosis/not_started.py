@@ -16,7 +16,8 @@ from riseml.plan import Resources
 from riseml.quantities import amount_of
 from riseml.status import State
 
-_NAMED = 5  # experiments that are named at most
+# Experiments that are named at most
+_NAMED = 5
 _QUOTA = re.compile(
     r"exceeded quota: (?P<name>[\w.-]+), requested: (?P<asked>.*?), used: (?P<used>.*?), limited: (?P<hard>.*)"
 )
@@ -40,7 +41,8 @@ _NO_REGISTRY = re.compile(
     r"no such host|connection refused|i/o timeout|server gave HTTP response|deadline exceeded|x509",
     re.IGNORECASE,
 )
-_NODES = {  # the first that fits
+# The first that fits
+_NODES = {
     "volume": "that cannot reach a volume of the namespace",
     "affinity": "not among those that the cluster's settings choose",
     "selector": "not among those that the cluster's settings choose",

@@ -8,7 +8,8 @@ from riseml.doctor.check_context import CheckContext
 from riseml.doctor.findings import Check, Outcome, checks, ok, skipped, warning
 from riseml.errors import NotFoundError
 
-_SKEW = timedelta(seconds=30)  # Argo's times and ours are compared
+# Argo's times and ours are compared
+_SKEW = timedelta(seconds=30)
 
 
 def everything(site: CheckContext) -> list[Check]:
@@ -32,7 +33,8 @@ def _key(site: CheckContext) -> Outcome:
         told = site.api.create(
             "/apis/authentication.k8s.io/v1/selfsubjectreviews", body
         )
-    except NotFoundError:  # before Kubernetes 1.28
+    except NotFoundError:
+        # Before Kubernetes 1.28
         return ok("it is")
     return ok(f"as {told['status']['userInfo'].get('username', '?')}")
 

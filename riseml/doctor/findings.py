@@ -38,7 +38,8 @@ class Check:
             return Finding(self.title, *self.look())
         except RiseMLError as error:
             return Finding(self.title, FAILED, str(error), error.advice)
-        except Exception as error:  # noqa: BLE001 - one check must not end the others
+        except Exception as error:  # noqa: BLE001
+            # One check must not end the others
             return Finding(
                 self.title,
                 FAILED,

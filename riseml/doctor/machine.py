@@ -11,8 +11,10 @@ from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, 
 from riseml.errors import ConfigError, RiseMLError
 from riseml.settings import Settings
 
-_GIT = (2, 20)  # the oldest whose `update-index` does what snapshots need
-_ROOM = 1 << 30  # bytes that the home should have
+# The oldest whose `update-index` does what snapshots need
+_GIT = (2, 20)
+# Bytes that the home should have
+_ROOM = 1 << 30
 
 
 def general(settings: Settings) -> list[Check]:

@@ -13,11 +13,15 @@ from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, 
 from riseml.errors import NotAllowedError
 from riseml.quantities import amount_of
 
-_SOON = timedelta(seconds=20)  # a controller that is well takes less
+# A controller that is well takes less
+_SOON = timedelta(seconds=20)
 _UPGRADE = "An administrator runs `riseml system upgrade`."
-_ALIVE = (200, 401)  # HTTP statuses of a registry: it is open, or wants a login
-_FULL = 90  # percent of a volume
-_NEEDED = (  # verb, resource, group, subresource: what commands do
+# HTTP statuses of a registry: it is open, or wants a login
+_ALIVE = (200, 401)
+# Percent of a volume
+_FULL = 90
+# Verb, resource, group, subresource: what commands do
+_NEEDED = (
     ("create", "workflows", "argoproj.io", ""),
     ("patch", "workflows", "argoproj.io", ""),
     ("list", "pods", "", ""),
@@ -39,7 +43,8 @@ def _namespace(site: CheckContext) -> Outcome:
     """The namespace is a user's."""
     try:
         told = site.settings["data"]
-        site.target  # noqa: B018 - it must be JSON
+        # It must be JSON
+        site.target  # noqa: B018
     except ValueError:
         return failed(
             f"the ConfigMap {SETTINGS} of {site.namespace} cannot be read", site.anew

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
 
-if TYPE_CHECKING:  # only `train` takes snapshots
+# Only `train` takes snapshots
+if TYPE_CHECKING:
     from riseml.diagnosis.evidence import Evidence
     from riseml.plan import ExperimentSet
     from riseml.project import Snapshot

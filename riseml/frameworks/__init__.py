@@ -11,7 +11,8 @@ from riseml.errors import RiseMLError
 from riseml.plan import Job, Resources
 from riseml.schema.fields import Record
 
-PLAIN = "plain"  # the file of experiments that name no framework
+# The file of experiments that name no framework
+PLAIN = "plain"
 _KIND = "frameworks"
 _PARTS = ("SECTION", "variables", "image", "doubts", "distribute")
 

@@ -9,7 +9,8 @@ from riseml.plan import PLACE, Job, Resources, host
 from riseml.schema.fields import Boolean, Record
 from riseml.schema.resources import WORKERS, Workers
 
-_PORT = 1234  # of the coordinator, as in JAX's documentation
+# Of the coordinator, as in JAX's documentation
+_PORT = 1234
 _EACH = "JAX_COORDINATOR_ADDRESS=$leader JAX_NUM_PROCESSES=$size JAX_PROCESS_ID=$rank"
 
 

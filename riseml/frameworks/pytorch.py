@@ -9,8 +9,10 @@ from riseml.plan import INDEX, Job, Resources, host
 from riseml.schema.fields import Boolean, Nullable, Record, Text
 from riseml.schema.resources import WORKERS, Workers
 
-_PORT = 29500  # of the store on the master, torchrun's default
-_EACH = {  # as torch.distributed.run sets them for each process; templates/processes.sh knows the values
+# Of the store on the master, torchrun's default
+_PORT = 29500
+# As torch.distributed.run sets them for each process; templates/processes.sh knows the values
+_EACH = {
     "MASTER_ADDR": "$leader_host",
     "MASTER_PORT": "$leader_port",
     "RANK": "$rank",

@@ -25,7 +25,8 @@ from riseml.schema.yaml_document import Document, Entries
 _TAG = "[0-9A-Za-z_.-]"
 _FIRST_WITH_TENSORBOARD = (1, 4)
 _RELEASE = r"tensorflow/tensorflow:(\d+)\.(\d+)"
-_PORT = 2222  # as in the guides of TensorFlow
+# As in the guides of TensorFlow
+_PORT = 2222
 _MAJOR = re.compile(
     r"(?:tf|tensorflow[:_-]?v?)([12])(?![0-9])"
 )  # in an image's name: `…/tensorflow:1.5.0`, `…-tf1-py3`

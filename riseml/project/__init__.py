@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, NamedTuple
 
-if TYPE_CHECKING:  # it takes 10 ms to load
+# It takes 10 ms to load
+if TYPE_CHECKING:
     from pathlib import Path
 
 Place = str | PathLike[str]
@@ -46,7 +47,8 @@ def snapshot(
         ProjectError: something in the folder cannot be read.
         HomeError: the repository cannot be written.
     """
-    from riseml.project import record  # noqa: PLC0415 - many commands know a Snapshot, and one takes it
+    # Many commands know a Snapshot, and one takes it
+    from riseml.project import record  # noqa: PLC0415
 
     return record.record(
         folder, repository, gitignore=gitignore, message=message, without=without

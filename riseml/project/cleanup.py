@@ -11,7 +11,8 @@ from riseml.project import Place, compose, repositories
 from riseml.project.objects import Loose
 from riseml.project.store import Store, unusable
 
-_FRESH = 600.0  # seconds in which a snapshot may still be on its way to becoming a run
+# Seconds in which a snapshot may still be on its way to becoming a run
+_FRESH = 600.0
 
 
 def tidy(home: Path, keep: Iterable[str]) -> None:
@@ -36,7 +37,8 @@ def _prune(store: Store, keep: list[str]) -> None:
     with os.scandir(store.private) as entries:
         for entry in entries:
             if entry.name.startswith("seen-"):
-                os.unlink(entry.path)  # it may name objects that go now
+                # It may name objects that go now
+                os.unlink(entry.path)
     known = _git(
         store,
         "cat-file",

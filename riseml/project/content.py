@@ -27,7 +27,8 @@ from riseml.project.walk import (
     unreadable,
 )
 
-_COARSE = 2_000_000_000  # nanoseconds: the coarsest times of a file system in use
+# Nanoseconds: the coarsest times of a file system in use
+_COARSE = 2_000_000_000
 _ATTEMPTS = 5
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _CHANGED = {

@@ -14,7 +14,8 @@ from pathlib import PurePosixPath
 
 from riseml.plan import ExperimentSet
 
-BASE = "image"  # the part of a key that names the base image
+# The part of a key that names the base image
+BASE = "image"
 _WORD = re.compile(r"[^\s'\"=;&|<>()`]+")
 
 

@@ -36,6 +36,7 @@ def stored(name: bytes, mode: int) -> bytes:
     )
     if not refused:
         return name
-    from hashlib import sha1  # noqa: PLC0415 - hardly any project has such a name
+    # Hardly any project has such a name
+    from hashlib import sha1  # noqa: PLC0415
 
     return MARK + sha1(name, usedforsecurity=False).hexdigest().encode()

@@ -14,10 +14,13 @@ from typing import Protocol
 
 from riseml.project.store import Store
 
-IN_MEMORY = 16 << 20  # bytes: what is bigger is read in steps
+# Bytes. A larger file is read in steps.
+IN_MEMORY = 16 << 20
 _STEP = 1 << 20
-_FEW = 200  # files
-_SWIFT = 32 << 20  # bytes from which on compressing would be what a user waits for
+# Files
+_FEW = 200
+# Bytes from which on compressing would be what a user waits for
+_SWIFT = 32 << 20
 
 Read = Callable[[int], bytes]
 """Returns so many bytes of a file, fewer only at its end."""
@@ -102,7 +105,8 @@ class Pack:
         descriptor = os.open(
             self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444
         )
-        self._file = open(descriptor, "w+b", _STEP)  # noqa: SIM115 - `adding` ends it
+        # `adding` ends it
+        self._file = open(descriptor, "w+b", _STEP)  # noqa: SIM115
         self._end = self._file.write(b"PACK" + _word(2) + _word(0))
 
     def add(self, kind: bytes, data: bytes) -> bytes:
@@ -176,7 +180,8 @@ class Pack:
 
     def discard(self) -> None:
         """Give the space back."""
-        with suppress(OSError):  # of a full disk, which is why
+        # Of a full disk, which is why
+        with suppress(OSError):
             self._file.close()
         self._store.unfinished("pack")
 

@@ -11,7 +11,8 @@ from riseml.project.store import Store, unusable
 from riseml.project.walk import SIZE, Tree, walk
 from riseml.project.warnings import remarks
 
-Identity = tuple[int, int]  # device and inode
+# Device and inode
+Identity = tuple[int, int]
 
 
 def record(
@@ -64,7 +65,8 @@ def _record(
 
 def _write(store: Store, tree: Tree, last: str, message: str) -> str:
     """Write what is new, the objects first and the branch when all of them are there."""
-    from riseml.project import compose, content, objects  # noqa: PLC0415 - only when something has changed
+    # Only when something has changed
+    from riseml.project import compose, content, objects  # noqa: PLC0415
 
     with objects.adding(
         store, len(tree.pending), sum(key[SIZE] for _, _, key in tree.pending)

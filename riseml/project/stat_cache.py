@@ -12,7 +12,8 @@ import zlib
 from riseml.project.store import Store
 from riseml.project.walk import Folder, Known
 
-_KEPT = 8  # folders
+# Folders
+_KEPT = 8
 
 
 class Seen:
@@ -31,7 +32,8 @@ class Seen:
     def _load(self) -> None:
         try:
             with open(os.path.join(self._store.path, self._name), "rb") as file:
-                folder, boot, revision, folders = marshal.loads(file.read())  # noqa: S302 - written by `save`
+                # Written by `save`
+                folder, boot, revision, folders = marshal.loads(file.read())  # noqa: S302
         except (OSError, EOFError, ValueError, TypeError):
             return
         if folder == self._folder:

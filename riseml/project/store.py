@@ -24,7 +24,8 @@ _FILES = {
     "config": "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tignorecase = false\n\tprotectHFS = false\n"
     "\tprotectNTFS = false\n\tbigFileThreshold = 16m\n[gc]\n\tauto = 0\n",
     "info/attributes": "* -text -eol -crlf -ident !filter !working-tree-encoding -export-ignore -export-subst\n",
-    "HEAD": f"ref: {BRANCH}\n",  # the last one: with it the repository is complete
+    # The last one: with it the repository is complete
+    "HEAD": f"ref: {BRANCH}\n",
 }
 
 

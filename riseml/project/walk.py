@@ -104,7 +104,8 @@ def _visit(
             continue
         try:
             status = entry.stat(follow_symlinks=False)
-        except FileNotFoundError:  # it went away after the folder was listed
+        except FileNotFoundError:
+            # It went away after the folder was listed
             continue
         except OSError as error:
             unreadable(tree.top + path + name, error)

@@ -8,8 +8,10 @@ from riseml.project.walk import SIZE, Folder, Tree
 _LARGE = 50 << 20
 _MANY = 1000
 _SHOWN = 3
-_MOST = 0.9  # of a folder: what holds so much of it is named in its stead
-_LEAST = 0.05  # of the project: less is not worth naming
+# Of a folder: what holds so much of it is named in its stead
+_MOST = 0.9
+# Of the project: less is not worth naming
+_LEAST = 0.05
 
 
 class _Part(NamedTuple):

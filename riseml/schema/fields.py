@@ -34,10 +34,12 @@ from riseml.schema.yaml_document import (
 T = TypeVar("T")
 S = TypeVar("S")
 Schema = dict[str, Any]
-_SURE = 0.8  # likeness of words from which on a slip of the finger is likelier than a wrong place
+# Likeness of words from which on a slip of the finger is likelier than a wrong place
+_SURE = 0.8
 Check = Callable[[Mapping[str, Any], Entries, MappingNode, str, Document], None]
 
-LARGEST = 2**31 - 1  # of whole numbers; what Argo and Kubernetes count with
+# Of whole numbers; what Argo and Kubernetes count with
+LARGEST = 2**31 - 1
 
 
 class Value(Generic[T]):

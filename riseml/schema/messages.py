@@ -24,7 +24,8 @@ _YES_NO = {
     "n": "false",
     "off": "false",
 }
-_COMPARED = 40  # characters of a word that are compared with known ones
+# Characters of a word that are compared with known ones
+_COMPARED = 40
 
 
 def shown(node: Node) -> str:
@@ -82,7 +83,8 @@ def one_of(words: Sequence[str]) -> str:
 
 def nearest(word: str, known: Sequence[str], likeness: float = 0.6) -> str | None:
     """Return the known word that was probably meant."""
-    from difflib import get_close_matches  # noqa: PLC0415 - needed for faulty files only
+    # Needed for faulty files only
+    from difflib import get_close_matches  # noqa: PLC0415
 
     near = get_close_matches(word[:_COMPARED].lower(), known, 1, likeness)
     return near[0] if near else None

@@ -19,7 +19,8 @@ from riseml.schema.fields import (
 )
 from riseml.schema.yaml_document import FLOAT, INT, STR, Document, decimal_of
 
-LEAST = Decimal("0.01")  # of cores and megabytes, as in 2018
+# Of cores and megabytes, as in 2018
+LEAST = Decimal("0.01")
 MEGABYTE = 10**6
 _MOST_BYTES = 2**63 - 1
 _DOUBTFUL_MEGABYTES = 64

@@ -23,10 +23,12 @@ STR, INT, FLOAT, BOOL, NULL, SEQ, MAP = (
     for kind in ("str", "int", "float", "bool", "null", "seq", "map")
 )
 CONTROL = (
-    "\0-\x1f\x7f-\x9f\u2028\u2029"  # characters within a class of a regular expression
+    # Characters within a class of a regular expression
+    "\0-\x1f\x7f-\x9f\u2028\u2029"
 )
 CONTROL_BUT_LINES = "\0-\x08\x0b-\x1f\x7f-\x9f"
-DEPTH = 100  # levels that nobody means; deeper ones would overflow the stack of the C parser
+# Levels that nobody means; deeper ones would overflow the stack of the C parser
+DEPTH = 100
 
 _WORDS = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL"), NULL),
@@ -37,7 +39,8 @@ _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 ).fullmatch
 # Texts, not compiled: needed for faulty files only, and `re` keeps what it compiled.
-_BREAK = "\r\n|[\n\r\x85\u2028\u2029]"  # line ends as YAML counts them
+# Line ends as YAML counts them
+_BREAK = "\r\n|[\n\r\x85\u2028\u2029]"
 _FORBIDDEN_ASCII = "[^\t\n\r -~]"
 _FORBIDDEN = "[^\t\n\r -~\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _UNPRINTABLE = (
@@ -46,8 +49,10 @@ _UNPRINTABLE = (
 _BRACES_FIRST = r"(?:^|[:-])\s*\{\{"
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _SHOWN = 60
-_MOST_FAULTS = 500  # of one file; more are counted only
-_DIGITS = 40  # of a number; more cannot be meant
+# Of one file; more are counted only
+_MOST_FAULTS = 500
+# Of a number; more cannot be meant
+_DIGITS = 40
 _EXPONENT = 300
 
 Entries = dict[str, tuple[ScalarNode, Node]]
@@ -122,7 +127,8 @@ class Document:
     ) -> None:
         self.file = file
         self.text = text
-        self.belongs = belongs  # the mapping that a misplaced key belongs in
+        # The mapping that a misplaced key belongs in
+        self.belongs = belongs
         self._faults: dict[Fault, None] = {}
         self._noted = {"error": 0, "warning": 0, "note": 0}
         self._lines: list[str] | None = None
@@ -368,7 +374,8 @@ class _PureLoader(_Resolver, Reader, Scanner, Parser, Composer):
 
 def _loader() -> Callable[[str], Any]:
     try:
-        from yaml._yaml import CParser  # noqa: PLC0415 - there only with libyaml
+        # There only with libyaml
+        from yaml._yaml import CParser  # noqa: PLC0415
     except ImportError:
         return _PureLoader
     return type("_Loader", (_Resolver, CParser), {})

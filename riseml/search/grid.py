@@ -10,12 +10,14 @@ from decimal import Context, Decimal
 from itertools import product
 from math import prod
 
-MOST = 100_000  # experiments of one set
+# Experiments of one set
+MOST = 100_000
 
 _EXACT = Context(
     prec=1000
 )  # digits; numbers between 1e-300 and 1e300 keep all of theirs
-_FLOAT_DIGITS = 15  # that a float keeps for sure
+# That a float keeps for sure
+_FLOAT_DIGITS = 15
 
 
 def size(parameters: Mapping[str, Sequence[str]]) -> int:

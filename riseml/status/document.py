@@ -10,7 +10,8 @@ from riseml.plan import Resources
 Node = Mapping[str, Any]
 
 _EMPTY: Mapping[str, Any] = {}
-_SANE = 30  # digits of a quantity that a machine could have
+# Digits of a quantity that a machine could have
+_SANE = 30
 _UNITS: dict[str, Decimal | int] = {
     "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60,
@@ -76,7 +77,8 @@ def json_value(value: Any) -> Any:
     """Return what a JSON text says, None where it is none."""
     if not isinstance(value, str) or not value:
         return None
-    import json  # noqa: PLC0415 - most documents that are listed hold no JSON text
+    # Most documents that are listed hold no JSON text
+    import json  # noqa: PLC0415
 
     try:
         return json.loads(value)

@@ -4,7 +4,8 @@ from riseml.errors import NotFoundError
 from riseml.ids import Id
 from riseml.status.values import ExperimentStatus, JobStatus, SetStatus
 
-_NAMED = 10  # jobs that an error lists at most
+# Jobs that an error lists at most
+_NAMED = 10
 
 
 def pick(run: SetStatus, wanted: Id) -> SetStatus | ExperimentStatus | JobStatus:

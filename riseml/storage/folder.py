@@ -11,7 +11,8 @@ from pathlib import Path
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.storage.volume import WHOLE, Entry, Piece, Written, below, part_of
 
-_PIECE = 1 << 20  # bytes
+# Bytes
+_PIECE = 1 << 20
 
 
 class Folder:

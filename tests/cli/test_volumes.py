@@ -144,7 +144,7 @@ def test_rm_asks_on_a_terminal(
     questions = list[str]()
     monkeypatch.setattr(output, "can_ask", lambda: True)
 
-    def ask(question: str) -> str:
+    def ask(question: str) -> bool:
         questions.append(question)
         return answer
 

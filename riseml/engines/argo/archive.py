@@ -20,7 +20,8 @@ from riseml.ids import Id
 from riseml.plan import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
-ARCHIVED = "riseml.io/archived"  # annotation: when run.json was written
+# Annotation: when run.json was written
+ARCHIVED = "riseml.io/archived"
 FILE = "run.json"
 SCHEMA = 1
 _DAY = 86_400
@@ -60,7 +61,8 @@ def keep(
     if not fresh or whole.number is None or not whole.user:
         return
     if not all(each.get("status", {}).get("finishedAt") for each in documents):
-        return  # Argo is still about to write
+        # Argo is still about to write
+        return
     text = json.dumps(
         to_data(whole), default=_plain, ensure_ascii=False, separators=(",", ":")
     )

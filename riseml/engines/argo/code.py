@@ -44,7 +44,8 @@ _RECEIVE = (
     'test -e "$1/HEAD" || git init -q --bare "$1"; '
     'exec git -c receive.denyDeletes=false -c gc.auto=0 -c receive.autogc=false receive-pack "$1"'
 )
-_TRIES = 3  # two pushes at once may get in each other's way
+# Two pushes at once may get in each other's way
+_TRIES = 3
 
 
 def push(store: StorePod, home: Path, project: str, revision: str) -> None:

@@ -30,13 +30,18 @@ if TYPE_CHECKING:
     from riseml.project import Snapshot
     from riseml.project.image_key import ImageKey
 
-list_ = list  # ArgoEngine has a method of this name
+# ArgoEngine has a method of this name
+list_ = list
 
 _SECRETS = "riseml-secrets"
-_WATCH = 240  # seconds that a watch may last
-_SHORT = 25  # seconds, while nothing runs: what keeps a job from starting is told by no change of the Workflow
-_PAUSE = 1.0  # seconds before a broken watch is tried again
-_PATIENCE = 60.0  # seconds that the cluster may be away while something is followed
+# Seconds that a watch may last
+_WATCH = 240
+# Seconds, while nothing runs: what keeps a job from starting is told by no change of the Workflow
+_SHORT = 25
+# Seconds before a broken watch is tried again
+_PAUSE = 1.0
+# Seconds that the cluster may be away while something is followed
+_PATIENCE = 60.0
 
 
 class ArgoEngine:
@@ -71,7 +76,8 @@ class ArgoEngine:
 
     def start(self, submission: Submission) -> Submitted:
         """Plan, compile, number and submit a riseml.yml; the cluster has it when this returns."""
-        from riseml.engines.argo import submit as starting  # noqa: PLC0415 (imports Hera)
+        # Imports Hera
+        from riseml.engines.argo import submit as starting  # noqa: PLC0415
 
         known = sorted(self.secrets())
         return starting.start(
@@ -85,7 +91,8 @@ class ArgoEngine:
 
     def submit(self, document: dict[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name."""
-        from riseml.engines.argo import submit as starting  # noqa: PLC0415 (imports Hera)
+        # Imports Hera
+        from riseml.engines.argo import submit as starting  # noqa: PLC0415
 
         return str(starting.create(self.place, document)["metadata"]["name"])
 
@@ -110,7 +117,8 @@ class ArgoEngine:
 
         Nothing while something runs: it may be about to use what looks unused.
         """
-        from riseml.engines.argo import code  # noqa: PLC0415 (only `prune` needs it)
+        # Only `prune` needs it
+        from riseml.engines.argo import code  # noqa: PLC0415
         from riseml.engines.local.store import Store  # noqa: PLC0415
         from riseml.project import tidy  # noqa: PLC0415
 
@@ -122,7 +130,8 @@ class ArgoEngine:
             for each in found
         }
         kept |= archive.revisions(self.store, self.user)
-        kept.discard("")  # of Workflows that have no code
+        # Of Workflows that have no code
+        kept.discard("")
         code.prune(self.store, kept)
         tidy(
             self.home, kept.union(Store(self.home).revisions())
@@ -235,7 +244,8 @@ class ArgoEngine:
                     raise
                 time.sleep(_PAUSE)
             except NotFoundError:
-                yield self.read(run)  # it has ended, and its Workflow is gone
+                # It has ended, and its Workflow is gone
+                yield self.read(run)
                 return
 
     def logs(self, query: LogQuery) -> Iterator[Chunk | Change]:
@@ -343,7 +353,8 @@ class ArgoEngine:
                     f"the Workflow {changed['metadata']['name']} was deleted"
                 )
             if kind == "ERROR":
-                return  # too old: look anew
+                # Too old: look anew
+                return
             if kind in {"ADDED", "MODIFIED"}:
                 known[changed["metadata"]["name"]] = changed
                 yield self._followed(sorted(known.values(), key=shards.order))

@@ -26,7 +26,8 @@ from riseml.project.revision_files import contents
 KEPT = "riseml-images"
 _BASE = "base-"
 _DIGEST = re.compile(r"[^/]+/.+@sha256:[0-9a-f]{64}")
-_NOT_THERE = 404  # HTTP status
+# HTTP status
+_NOT_THERE = 404
 # How long a registry that did not answer is not asked again: one that has never, and one that has. It takes seconds.
 _SILENCE, _HICCUP = timedelta(hours=1), timedelta(minutes=5)
 

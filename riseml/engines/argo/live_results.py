@@ -17,7 +17,8 @@ for folder; do
   [ ! -s "$file" ] || printf '%s\\t%s\\n' "$folder" "$(tail -n 1 "$file" | head -c 4096)"
 done
 """
-_MOST = 500  # experiments whose live results are asked for at once
+# Experiments whose live results are asked for at once
+_MOST = 500
 
 
 def folder(whole: SetStatus, experiment: ExperimentStatus) -> str:
@@ -43,7 +44,8 @@ def with_results(store: StorePod, whole: SetStatus) -> SetStatus:
     try:
         told = store.script(_RESULTS, *list(wanted)[-_MOST:]).decode(errors="replace")
     except RiseMLError:
-        return whole  # the store may be away; everything else is known
+        # The store may be away; everything else is known
+        return whole
     found: dict[str, Mapping[str, Any]] = {}
     for line in told.splitlines():
         place, _, text = line.partition("\t")

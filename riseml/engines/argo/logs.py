@@ -30,11 +30,16 @@ if TYPE_CHECKING:
 
 _EXECUTOR = re.compile(rb"time=\S+ level=\w+ msg=.*argo=true")
 _EXIT = re.compile(rb"Error: exit status \d+\s*$")
-_EXTRA = 16  # lines of Argo's executor that may follow a job's own
-_PATIENCE = 0.3  # seconds after which a line without its end is shown: a prompt, or a progress bar
-_GLANCE = 1.0  # seconds between looks for new pods
-_DRAIN = 20.0  # seconds that a pod's log may take to end after its job has
-_READERS = 200  # pods that are followed at once; the logs of others are told when they have ended
+# Lines of Argo's executor that may follow a job's own
+_EXTRA = 16
+# Seconds after which a line without its end is shown: a prompt, or a progress bar
+_PATIENCE = 0.3
+# Seconds between looks for new pods
+_GLANCE = 1.0
+# Seconds that a pod's log may take to end after its job has
+_DRAIN = 20.0
+# Pods that are followed at once; the logs of others are told when they have ended
+_READERS = 200
 # Tells the copies `$1/.riseml/logs/$2.<attempt>.log`: from byte $3 on, the last $4 lines, not older than $5.
 _COPY = r"""
 cd /output
@@ -60,13 +65,17 @@ class _Reader:
     rest: bytes = b""
     since: float = field(default_factory=time.monotonic)
     is_open: bool = True
-    is_over: bool = False  # Argo has said that the job has ended
+    # Argo has said that the job has ended
+    is_over: bool = False
     last: int | None = (
-        None  # no more than so many lines are wanted, which are known once all are there
+        # No more than so many lines are wanted, which are known once all are there
+        None
     )
     held: list[bytes] = field(default_factory=list)
-    broken: float | None = None  # when its connection broke, until it is read again
-    skip: int = 0  # bytes that were told before
+    # When its connection broke, until it is read again
+    broken: float | None = None
+    # Bytes that were told before
+    skip: int = 0
 
     def begin_again(self) -> None:
         """Read the log anew, and skip what was told of it."""
@@ -116,9 +125,11 @@ class _Follower:
         self._engine, self._query = engine, query
         self.queue: SimpleQueue[tuple[str, Any, Any]] = SimpleQueue()
         self._readers: dict[str, _Reader] = {}
-        self._told: set[str] = set()  # ids of jobs whose log was told, or is being told
+        # Ids of jobs whose log was told, or is being told
+        self._told: set[str] = set()
         self._states: dict[str, State] = {}
-        self._pods: list[Object] = []  # as they were last seen
+        # As they were last seen
+        self._pods: list[Object] = []
         self._secrets = self._hidden()
 
     def _hidden(self) -> list[bytes]:
@@ -173,7 +184,8 @@ class _Follower:
                 continue
             opened = [reader.job for reader in self._readers.values() if reader.is_open]
             if len(opened) >= _READERS or job in opened:
-                continue  # attempts of one job follow each other
+                # Attempts of one job follow each other
+                continue
             self._told.add(job)
             last = self._query.tail if _has_ended(pod) else None
             reader = self._readers[name] = _Reader(job, name, last=last)
@@ -222,7 +234,8 @@ class _Follower:
             response = self._engine.api.open(at, timeout=86_400, **query)
             for data in response.stream(1 << 16, decode_content=True):
                 self.queue.put(("data", reader, data))
-        except Exception as error:  # noqa: BLE001 - told by whoever reads the queue
+        except Exception as error:  # noqa: BLE001
+            # Told by whoever reads the queue
             self.queue.put(("broken", reader, error))
         else:
             self.queue.put(("end", reader, None))
@@ -366,7 +379,8 @@ def _look(
             queue.put(("look", whole, None))
             if _is_over(whole, run):
                 return
-    except Exception as error:  # noqa: BLE001 - raised where the queue is read
+    except Exception as error:  # noqa: BLE001
+        # Raised where the queue is read
         queue.put(("error", error, None))
 
 

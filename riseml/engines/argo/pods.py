@@ -10,12 +10,14 @@ from riseml.cluster.api import Api, Object, path
 from riseml.errors import RiseMLError
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, reasons
 
-_NODE = "workflows.argoproj.io/node-id"  # Argo's annotation of each pod
+# Argo's annotation of each pod
+_NODE = "workflows.argoproj.io/node-id"
 _PATIENCE = timedelta(
     seconds=20
 )  # a controller that is well takes less, also with some hundred runs at once
 _ACTIVE = (State.PENDING, State.STARTING, State.RUNNING)
-_LONGEST = 400  # characters of an event's text
+# Characters of an event's text
+_LONGEST = 400
 
 _LOST = "the node {node} does not answer; if it stays away, Kubernetes takes the pod off it after some minutes"
 _UNNOTICED = "it has ended, and Argo's controller has not noticed for {seconds} seconds; `riseml doctor` looks for it"

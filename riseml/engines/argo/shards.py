@@ -15,12 +15,14 @@ from riseml.errors import RiseMLError
 from riseml.plan import ExperimentSet, Shard
 from riseml.status import JobStatus, SetStatus, State, set_state
 
-FILL = 0.8  # of what Argo can keep: the estimate is not exact
+# Of what Argo can keep: the estimate is not exact
+FILL = 0.8
 _TELLING = (
     State.FAILED, State.RUNNING, State.STARTING, State.PENDING, State.BUILDING, State.CREATED, State.KILLED,
     State.FINISHED,
 )  # fmt: skip
-MOST = 32  # Workflows of one set
+# Workflows of one set
+MOST = 32
 
 
 def split(

@@ -170,11 +170,14 @@ def _through_server(document: dict[str, Any], place: UserNamespace) -> Object:
     """Submit with Hera's client, which speaks the Argo Server's API."""
     from hera.exceptions import AlreadyExists, Forbidden, HeraException, Unauthorized  # noqa: PLC0415
     from hera.workflows import WorkflowsService  # noqa: PLC0415
-    from requests import RequestException  # noqa: PLC0415 (Hera's own way to the network)
+
+    # Hera's own way to the network
+    from requests import RequestException  # noqa: PLC0415
 
     connection = place.api.connection
     server = f"the Argo Server at {connection.argo}"
-    host = f"{connection.argo}/"  # with a slash, for servers below a path
+    # With a slash, for servers below a path
+    host = f"{connection.argo}/"
     service = WorkflowsService(
         host=host, token=f"Bearer {connection.token}", namespace=place.namespace
     )

@@ -15,7 +15,8 @@ from riseml.status import SetStatus, State
 if TYPE_CHECKING:
     from riseml.engines.argo.engine import ArgoEngine
 
-_IN_MEMORY = 1 << 24  # bytes
+# Bytes
+_IN_MEMORY = 1 << 24
 _LIST = """cd "/output/$1" 2>/dev/null || exit 0
 find . -type f -name '*tfevents*' -exec stat -c '%s %n' {} +
 """

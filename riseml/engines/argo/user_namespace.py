@@ -15,7 +15,8 @@ from riseml.plan import Target
 
 _KNOWN = {field.name for field in fields(Target)}
 _LISTS = ("pull_secrets", "tolerations")
-_HOST = "kubernetes.io/hostname"  # every node has this label
+# Every node has this label
+_HOST = "kubernetes.io/hostname"
 
 
 class UserNamespace:

@@ -14,9 +14,11 @@ from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.storage.folder import Rest
 from riseml.storage.volume import Entry, Piece, Written, below, part_of
 
-_OUTSIDE = 9  # exit status of a script that was led out of the volume
+# Exit status of a script that was led out of the volume
+_OUTSIDE = 9
 _PLAIN = re.compile(rb"[^\x00-\x20\\\x7f](?:[^\x00-\x1f\\\x7f]*[^\x00-\x20\\\x7f])?")
-_FIELDS = 3  # size, time and mode, as stat tells them
+# Size, time and mode, as stat tells them
+_FIELDS = 3
 
 # $1: the volume's folder. Each line: a number, another, p or e, the path; the word `end` after the last.
 _EACH = """cd "$1"; umask 0; root=$(pwd -P)
@@ -44,7 +46,8 @@ _FIND = """cd "$1"; root=$(pwd -P); cd "$2"
 case $(pwd -P)/ in "$root"/*) ;; *) echo "$2 leads out of its volume by a link" >&2; exit 9; esac
 """
 _WALK = f"{_FIND}find . -type f -exec stat -c '%s %Y %f %n//' {{}} +"
-_LIST = f"{_FIND}find . -mindepth 1 -maxdepth 1 -exec stat -c '%s %Y %f %n//' {{}} +"  # no path holds `//`
+# No path holds `//`
+_LIST = f"{_FIND}find . -mindepth 1 -maxdepth 1 -exec stat -c '%s %Y %f %n//' {{}} +"
 _EXTRACT = 'cd "$1"; umask 0; exec tar -xf -'
 _APPEND = 'cd "$1"; head -c "$2" >> "$3"'
 

@@ -24,9 +24,12 @@ if TYPE_CHECKING:
     from riseml.project.image_key import ImageKey
     from riseml.storage.folder import Folder
 
-_BLINK = 0.05  # seconds between looks at the database while following
-_ENDING = 60.0  # seconds; twice what a job is given to end
-_CHECK = 2.0  # seconds between looks whether the controller is still there
+# Seconds between looks at the database while following
+_BLINK = 0.05
+# Seconds; twice what a job is given to end
+_ENDING = 60.0
+# Seconds between looks whether the controller is still there
+_CHECK = 2.0
 
 
 class LocalEngine:
@@ -44,7 +47,8 @@ class LocalEngine:
         self, project: str, folder: Path, *, gitignore: bool = True
     ) -> "Snapshot":
         """Keep the code of `folder` in the home's repository of the project."""
-        from riseml.project import repository_of, snapshot  # noqa: PLC0415 (only `train` needs it)
+        # Only `train` needs it
+        from riseml.project import repository_of, snapshot  # noqa: PLC0415
 
         return snapshot(
             folder,
@@ -99,11 +103,13 @@ class LocalEngine:
 
     def tidy(self, before: float) -> int:
         """Drop environments unused since `before` (unix seconds), and code that no run refers to; return how many."""
-        from riseml.engines.local.controller import environments  # noqa: PLC0415 (only `prune` needs it)
+        # Only `prune` needs it
+        from riseml.engines.local.controller import environments  # noqa: PLC0415
         from riseml.project import tidy  # noqa: PLC0415
 
         if self._read().unfinished():
-            return 0  # one of them may be about to use what looks unused
+            # One of them may be about to use what looks unused
+            return 0
         tidy(self.home, self._read().revisions())
         return environments.tidy(self.home, before)
 
@@ -125,7 +131,8 @@ class LocalEngine:
         base: str | None = None,
     ) -> "ImageKey":
         """Return the key of a plan's environment."""
-        del base  # it is a Python of this machine
+        # It is a Python of this machine
+        del base
         from riseml.engines.local.controller import environments  # noqa: PLC0415
 
         return environments.image_key_of(plan, revision, self.home, environment)
@@ -159,7 +166,8 @@ class LocalEngine:
 
     def get(self, run: Id) -> dict[str, Any]:
         """Return the Workflow with its status."""
-        from riseml.engines.local.interpreter.run import WorkflowRun  # noqa: PLC0415 (lists do not need it)
+        # Lists do not need it
+        from riseml.engines.local.interpreter.run import WorkflowRun  # noqa: PLC0415
 
         number = self._number(run)
         row, store = self._row(number), self._read()
@@ -204,7 +212,8 @@ class LocalEngine:
             raise self._missing(number)
         if phase != "Running":
             return None
-        from riseml.engines.local.controller import gangs, ports  # noqa: PLC0415 (few runs have one)
+        # Few runs have one
+        from riseml.engines.local.controller import gangs, ports  # noqa: PLC0415
 
         known = ports.read(gangs.file(self.home / "runs" / str(number), gangs.OWN))
         return next(
@@ -242,7 +251,8 @@ class LocalEngine:
 
     def logs(self, query: LogQuery) -> Iterator[Chunk | Change]:
         """Replay and follow what jobs wrote."""
-        from riseml.engines.local.logs import follow  # noqa: PLC0415 (only `logs` needs it)
+        # Only `logs` needs it
+        from riseml.engines.local.logs import follow  # noqa: PLC0415
 
         return follow(self, query)
 
@@ -262,7 +272,8 @@ class LocalEngine:
                 version = current
                 whole = self._glance(run)
                 due = now + 5 * (time.monotonic() - now)
-            assert whole is not None  # noqa: S101 (the first version is never -1)
+            # The first version is never -1
+            assert whole is not None  # noqa: S101
             yield whole, fresh
             time.sleep(pause)
 
@@ -355,6 +366,7 @@ def _time(seconds: float | None) -> datetime | None:
 
 
 def _remove(folder: Path) -> None:
-    import shutil  # noqa: PLC0415 (only `delete` needs it)
+    # Only `delete` needs it
+    import shutil  # noqa: PLC0415
 
     shutil.rmtree(folder, ignore_errors=True)

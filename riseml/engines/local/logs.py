@@ -22,10 +22,14 @@ from riseml.status import ExperimentStatus, SetStatus, State
 if TYPE_CHECKING:
     from riseml.engines.local.engine import LocalEngine
 
-_PIECE = 1 << 18  # bytes read at once
-_FAR = 1 << 24  # bytes from the end in which `tail` looks for lines
-_BLINK = 0.03  # seconds between looks at the files
-_PATIENCE = 0.3  # seconds after which a line without its end is shown: a prompt, or a progress bar
+# Bytes read at once
+_PIECE = 1 << 18
+# Bytes from the end in which `tail` looks for lines
+_FAR = 1 << 24
+# Seconds between looks at the files
+_BLINK = 0.03
+# Seconds after which a line without its end is shown: a prompt, or a progress bar
+_PATIENCE = 0.3
 _NAME = re.compile(r"(?P<job>.+)\.(?P<attempt>\d+)\.log")
 _UNBEGUN = frozenset({State.CREATED, State.PENDING, State.BUILDING})
 

@@ -19,12 +19,18 @@ from riseml.errors import HomeError, RiseMLError, UnreachableError
 CONTROLLER = (sys.executable, "-m", "riseml.engines.local.controller")
 """The command of a controller, before the arguments HOME and READY_FD."""
 
-_READY = 3  # the descriptor on which a controller says that it is ready
-_ARGUMENTS = 2  # of a controller that nobody waits for
-_LONGEST = 103  # bytes of a socket's path, macOS' limit; Linux allows 107
-_TRIES = 5  # a controller may be killed just when somebody calls
-_LONG = 600.0  # seconds that an answer may take: a first submission of thousands of experiments needs some
-PATIENCE = 30.0  # seconds that a controller may take to come up: adopting thousands of nodes needs some
+# The descriptor on which a controller says that it is ready
+_READY = 3
+# Of a controller that nobody waits for
+_ARGUMENTS = 2
+# Bytes of a socket's path, macOS' limit; Linux allows 107
+_LONGEST = 103
+# A controller may be killed just when somebody calls
+_TRIES = 5
+# Seconds that an answer may take: a first submission of thousands of experiments needs some
+_LONG = 600.0
+# Seconds that a controller may take to come up: adopting thousands of nodes needs some
+PATIENCE = 30.0
 
 
 def encode(reply: dict[str, Any]) -> bytes:
@@ -264,6 +270,7 @@ def leave(home: Path) -> None:
     """Ask the controller of a home to go, where one runs; its jobs go on until somebody asks for them again."""
     channel = _connected(home)
     if channel is not None:
-        with channel, suppress(ConnectionError):  # it may be about to go by itself
+        # It may be about to go by itself
+        with channel, suppress(ConnectionError):
             channel.sendall(encode({"act": "quit"}))
             _until_closed(channel)

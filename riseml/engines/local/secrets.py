@@ -55,7 +55,8 @@ def change(home: Path, name: str, value: str | None) -> bool:
     before = kept.pop(name, None)
     if value is not None:
         kept[name] = value
-    if before is not None:  # a log of the past may show it
+    # A log of the past may show it
+    if before is not None:
         _write(home / _PAST, {**_read(home / _PAST), before: name})
     _write(home / _FILE, kept)
     return before is not None

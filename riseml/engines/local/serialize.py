@@ -8,7 +8,8 @@ from typing import Any
 
 from riseml.status import ExperimentStatus, State
 
-_LONGEST = 4096  # bytes of a result
+# Bytes of a result
+_LONGEST = 4096
 
 
 def moment(seconds: float) -> str:

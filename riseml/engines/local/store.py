@@ -34,7 +34,8 @@ CREATE TABLE nodes (run INTEGER, {_NODE}, PRIMARY KEY (run, id)) WITHOUT ROWID;
 CREATE TABLE experiments (run INTEGER, sub INTEGER, data TEXT NOT NULL, PRIMARY KEY (run, sub)) WITHOUT ROWID;
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO counters VALUES ('number', 0);
-"""  # noqa: S608 (the names are ours)
+# The names are ours
+"""  # noqa: S608
 
 
 class Store:
@@ -141,7 +142,8 @@ class Store:
         """Write nodes as they are now."""
         marks = ", ".join("?" * (len(COLUMNS) + 1))
         rows = ((number, *node.to_row()) for node in nodes)
-        self._db.executemany(f"INSERT OR REPLACE INTO nodes VALUES ({marks})", rows)  # noqa: S608 (only marks)
+        # Only marks
+        self._db.executemany(f"INSERT OR REPLACE INTO nodes VALUES ({marks})", rows)  # noqa: S608
 
     def put_experiments(self, number: int, rows: Iterable[tuple[int, str]]) -> None:
         """Write experiments: pairs of sub and JSON."""
@@ -157,7 +159,8 @@ class Store:
             ("experiments", "run"),
             ("runs", "number"),
         ):
-            self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (number,))  # noqa: S608 (our names)
+            # Our names
+            self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (number,))  # noqa: S608
 
     def run(self, number: int) -> sqlite3.Row | None:
         """Return the row of a run."""
@@ -201,7 +204,8 @@ class Store:
         columns = "number, name, user, project, is_set, concurrency, state, counts, created, started, finished"
         where = "TRUE" if ended else "NOT ended"
         return self._all(
-            f"SELECT {columns} FROM runs WHERE {where} AND (? IS NULL OR project = ?) "  # noqa: S608 (our names)
+            # Our names
+            f"SELECT {columns} FROM runs WHERE {where} AND (? IS NULL OR project = ?) "  # noqa: S608
             "ORDER BY number DESC LIMIT ?",
             project,
             project,

@@ -32,9 +32,11 @@ from riseml.errors import RiseMLError
 if TYPE_CHECKING:
     from riseml.engines.local.controller.loop import Controller
 
-_BRIEF = 5.0  # seconds that the peers have which are started again
+# Seconds that the peers have which are started again
+_BRIEF = 5.0
 _LOST, _RESTARTED = "the job's supervisor was killed", "machine restarted"
-_COARSE = 0.005  # seconds by which the clock of files may lag: an end after a kill must not look like one before it
+# Seconds by which the clock of files may lag: an end after a kill must not look like one before it
+_COARSE = 0.005
 
 
 class ActiveRun:
@@ -70,7 +72,8 @@ class ActiveRun:
             HomeError: its record is damaged.
         """
         row = controller.store.run(number)
-        assert row is not None  # noqa: S101 (its number was just read)
+        # Its number was just read
+        assert row is not None  # noqa: S101
         document = controller.store.decode(number, row["document"], "the document")
         document["metadata"].setdefault("annotations", {})[labels.KILLED] = row[
             "killed"

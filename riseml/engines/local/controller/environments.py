@@ -43,7 +43,8 @@ def complete(key: ImageKey, home: Path) -> str | None:
     stamp = home / "envs" / key.text / COMPLETE
     if not stamp.exists():
         return None
-    stamp.touch()  # used now: `tidy` goes by it
+    # Used now: `tidy` goes by it
+    stamp.touch()
     return ENVIRONMENT + key.text
 
 

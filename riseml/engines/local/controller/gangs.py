@@ -14,7 +14,8 @@ from riseml import labels
 from riseml.engines.local.controller.ports import Addresses, Ports
 from riseml.engines.local.jobs import processes
 
-OWN = "run"  # the jobs of the run itself
+# The jobs of the run itself
+OWN = "run"
 
 
 class Gangs:
@@ -98,7 +99,8 @@ def gang_of(template: Mapping[str, Any], attempt: int) -> str:
 
 def _listeners() -> dict[int, int]:
     """Return the ports of this machine at which somebody listens, and who; nothing where the system does not tell."""
-    import psutil  # noqa: PLC0415 (needed when a gang has failed)
+    # Needed when a gang has failed
+    import psutil  # noqa: PLC0415
 
     with contextlib.suppress(psutil.Error):
         connections = psutil.net_connections("tcp")

@@ -48,12 +48,16 @@ from riseml.errors import (
     RiseMLError,
 )
 
-IDLE = 600.0  # seconds without work or questions after which a controller leaves
+# Seconds without work or questions after which a controller leaves
+IDLE = 600.0
 _POLL = (
-    0.1  # seconds between looks at a process where the system cannot tell of its end
+    # Seconds between looks at a process where the system cannot tell of its end
+    0.1
 )
-_AGAIN = 30.0  # seconds until a run that could not be taken up is tried again
-_PULSE = 1.0  # seconds between looks at progress files and logs of running jobs
+# Seconds until a run that could not be taken up is tried again
+_AGAIN = 30.0
+# Seconds between looks at progress files and logs of running jobs
+_PULSE = 1.0
 
 
 class Controller:
@@ -101,14 +105,16 @@ class Controller:
             self._restore(number)
         self.settle()
         self.after(_PULSE, self._pulse)
-        print(f"controller {os.getpid()} serves {self.home}", flush=True)  # noqa: T201 (its log)
+        # Its log
+        print(f"controller {os.getpid()} serves {self.home}", flush=True)  # noqa: T201
         protocol.ready({})
         while not self._idle():
             for key, _ in self.selector.select(self._patience()):
                 self._safely(key.data)
             self._due()
             self._safely(self.settle)
-        self.store.close()  # before the sockets are: who waits for the end finds the database complete
+        # Before the sockets are: who waits for the end finds the database complete
+        self.store.close()
 
         self.launcher.close()
 
@@ -128,7 +134,8 @@ class Controller:
         except (
             HomeError
         ) as error:  # a full disk: nothing is announced until it can be kept
-            print(error, flush=True)  # noqa: T201 (its log)
+            # Its log
+            print(error, flush=True)  # noqa: T201
             self.after(_PULSE, lambda: None)
             return
         for channel, reply in self._replies:
@@ -192,7 +199,8 @@ class Controller:
                 self.store.update_run(
                     number, ended=1, state="FAILED", finished=time.time()
                 )
-        except Exception:  # noqa: BLE001 (the other runs go on)
+        except Exception:  # noqa: BLE001
+            # The other runs go on
             traceback.print_exc()
             self.after(_AGAIN, lambda: self._restore(number))
 
@@ -286,7 +294,8 @@ class Controller:
             return {"ok": self._handler(request.pop("act"))(**request)}
         except RiseMLError as error:
             return protocol.failure(error)
-        except Exception as error:  # noqa: BLE001 (a bug must not take the other runs with it)
+        except Exception as error:  # noqa: BLE001
+            # A bug must not take the other runs with it
             traceback.print_exc()
             advice = f"Other runs go on. The controller's log says more: {self.home}/controller.log"
             return protocol.failure(
@@ -346,7 +355,8 @@ class Controller:
 def _send(channel: socket.socket, reply: dict[str, Any]) -> None:
     try:
         channel.sendall(protocol.encode(reply))
-    except OSError:  # the command is gone; what it asked for stands
+    except OSError:
+        # The command is gone; what it asked for stands
         return
 
 
@@ -390,7 +400,8 @@ def _locked(home: Path) -> int | None:
         except BlockingIOError:
             if protocol.answers(home):
                 return None
-            time.sleep(0.01)  # an earlier controller's launcher is on its way out
+            # An earlier controller's launcher is on its way out
+            time.sleep(0.01)
         else:
             os.pwrite(
                 lock, f"{os.getpid():<10}\n".encode(), 0
@@ -416,7 +427,8 @@ def main(home: Path) -> int:
             return 0
         Controller(home, lock).serve()
     except RiseMLError as error:
-        print(error, flush=True)  # noqa: T201 (its log)
+        # Its log
+        print(error, flush=True)  # noqa: T201
         protocol.ready(protocol.failure(error))
         return 1
     return 0

@@ -210,7 +210,8 @@ def _memory() -> int:
     ):
         try:
             return min(total, int(Path(limit).read_text(encoding="ascii")))
-        except (OSError, ValueError):  # no such file, or "max"
+        except (OSError, ValueError):
+            # No such file, or "max"
             continue
     return total
 

@@ -41,7 +41,8 @@ class Ports:
         for _ in range(_TRIES + count):
             if len(found) == count:
                 break
-            port = random.randint(_FIRST, _LAST)  # noqa: S311 (nobody's secret)
+            # Nobody's secret
+            port = random.randint(_FIRST, _LAST)  # noqa: S311
             if port not in self._taken and is_free(port):
                 self._taken.add(port)
                 found.append(port)

@@ -44,7 +44,8 @@ class Journal:
         self._counts: Counter[State] = Counter()
         self._started: float | None = None
         self._outline: status.Outline | None = (
-            None  # None: to be read again, and every experiment with it
+            # None: to be read again, and every experiment with it
+            None
         )
 
     def known(self, run: WorkflowRun) -> None:
@@ -92,7 +93,8 @@ class Journal:
         self, run: WorkflowRun, positions: Iterable[int]
     ) -> Iterable[tuple[int, str]]:
         """Yield the rows of these experiments as they are now, and count their states."""
-        assert self._outline is not None  # noqa: S101 (read just before)
+        # Read just before
+        assert self._outline is not None  # noqa: S101
         for position in positions:
             nodes = [run.shown(node) for node in self._nodes.get(position, ())]
             experiment = status.read_experiment(self._outline, position, nodes)
@@ -127,13 +129,16 @@ class Journal:
                 json.dumps(asdict(whole), default=plain, indent=1), encoding="utf-8"
             )
             part.replace(self.archive)
-        except OSError as error:  # a full disk must not keep the run from ending; the database has it all
-            print(f"{self.archive}: {error}", flush=True)  # noqa: T201 (the controller's log)
+        except OSError as error:
+            # A full disk must not keep the run from ending; the database has it all
+            # The controller's log
+            print(f"{self.archive}: {error}", flush=True)  # noqa: T201
 
     def sample(self, pod: "Pod") -> None:
         """Note how far a job's log has come by now, and what progress it says; what cannot be noted is left."""
         with suppress(OSError):
-            size = os.stat(pod.log).st_size  # noqa: PTH116 (half the cost of Path.stat, for every job)
+            # Half the cost of Path.stat, for every job
+            size = os.stat(pod.log).st_size  # noqa: PTH116
             if 0 <= pod.logged < size:
                 with open(f"{pod.log}.times", "a", encoding="ascii") as index:  # noqa: PTH123
                     index.write(f"{time.time():.0f} {size}\n")

@@ -41,7 +41,8 @@ class Submitter:
 
     def start(self, **submission: Any) -> dict[str, Any]:
         """Run a riseml.yml (`config`, `file`, `revision`, `user`, `environment`); return the fields of `Started`."""
-        from riseml import config, planner  # noqa: PLC0415 (the first submission pays, not every start)
+        # The first submission pays, not every start
+        from riseml import config, planner  # noqa: PLC0415
 
         plan = planner.plan(config.load_text(submission["config"], submission["file"]))
         environment = submission["environment"]
@@ -84,7 +85,8 @@ class Submitter:
         return secrets.read(self._place.home)
 
     def _compiled(self, plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
-        from riseml.compiler import compile_workflow  # noqa: PLC0415 (imports Hera)
+        # Imports Hera
+        from riseml.compiler import compile_workflow  # noqa: PLC0415
 
         document = compile_workflow(plan, origin, Target())
         for template in document["spec"]["templates"]:

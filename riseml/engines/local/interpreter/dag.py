@@ -181,7 +181,8 @@ class Execution(Calls):
         """Return the group of a task, made when it first may start; None where it is omitted instead."""
         if node := frame.tasks.get(task.name):
             group = self.frames[node.id]
-            assert isinstance(group, GroupFrame)  # noqa: S101 (its type says so)
+            # Its type says so
+            assert isinstance(group, GroupFrame)  # noqa: S101
             return group
         place = CallSite(
             f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task)

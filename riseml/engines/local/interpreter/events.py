@@ -46,7 +46,8 @@ class PodEnded(NamedTuple):
     node: str
     exit_code: int | None
     container: str = "main"
-    reason: str = "Error"  # as a container runtime says it: Error, OOMKilled
+    # As a container runtime says it: Error, OOMKilled
+    reason: str = "Error"
     message: str = ""
     outputs: Mapping[str, str] = MappingProxyType({})
     phase: str | None = None
@@ -94,10 +95,12 @@ class StartPod(NamedTuple):
     """
 
     node: str
-    name: str  # of the pod
+    # Of the pod
+    name: str
     attempt: int
     template: Mapping[str, Any]
-    volumes: tuple[Mapping[str, Any], ...] = ()  # spec.volumes, tags replaced
+    # spec.volumes, tags replaced
+    volumes: tuple[Mapping[str, Any], ...] = ()
     deadline: float | None = None
     started: bool = False
 

@@ -31,7 +31,8 @@ class Grammar:
 
     tokens: ClassVar[re.Pattern[str]]
     comparisons: ClassVar[Mapping[str, "Comparison"]] = {}
-    words: ClassVar[Mapping[str, str]] = {}  # other spellings of tokens
+    # Other spellings of tokens
+    words: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, text: str) -> None:
         self.text, self.position, self.names = text, 0, set[str]()

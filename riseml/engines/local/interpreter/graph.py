@@ -44,8 +44,10 @@ class Ledger:
         self.name: str = document["metadata"]["name"]
         self.program = Program.read(document["spec"])
         self.values = workflow_values(document, uid)
-        self.version = 0  # of `values`, which annotations change
-        self.strategy = ""  # of a shutdown
+        # Of `values`, which annotations change
+        self.version = 0
+        # Of a shutdown
+        self.strategy = ""
         self.now = 0.0
         self.nodes: dict[str, Node] = {}
         self.dirty: set[str] = set()
@@ -83,7 +85,8 @@ class Ledger:
             key += "-x"
         boundary = dag.node.id if dag else ""
         if dag and dag.node.inputs == inputs:
-            inputs = dag.node.inputs  # one object for an experiment and its jobs
+            # One object for an experiment and its jobs
+            inputs = dag.node.inputs
         node = Node(
             key, place.name, kind, template, phase, started_at=self.now, boundary=boundary, parents=place.parents,
             message=message, inputs=inputs, sequence=len(self.nodes),

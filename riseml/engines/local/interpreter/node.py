@@ -49,8 +49,10 @@ class Node:
     name: str
     type: str
     template: str
-    boundary: str  # id of the DAG that it is a task of, "" for the root
-    parents: tuple[str, ...]  # ids of the nodes that list it as a child
+    # Id of the DAG that it is a task of, "" for the root
+    boundary: str
+    # Ids of the nodes that list it as a child
+    parents: tuple[str, ...]
     phase: str
     message: str
     started_at: float
@@ -61,10 +63,12 @@ class Node:
     inputs: Pairs
     outputs: Pairs
     progress: str
-    waiting: str  # the lock it waits for, "" when none
+    # The lock it waits for, "" when none
+    waiting: str
     launched: bool
     daemoned: bool
-    stopped_by: str  # DELETION of its pod, or on the root the strategy of a shutdown; "" when by nobody
+    # DELETION of its pod, or on the root the strategy of a shutdown; "" when by nobody
+    stopped_by: str
     hooked: bool
     retried: bool
     sequence: int

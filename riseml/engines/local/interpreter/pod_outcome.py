@@ -49,7 +49,8 @@ def verdict(node: Node, event: PodEnded, template: Template) -> tuple[str, str]:
 
 def _succeeded(event: PodEnded, template: Template) -> tuple[str, str]:
     if template.daemon:
-        return FAILED, ""  # a daemon is to run until it is ended
+        # A daemon is to run until it is ended
+        return FAILED, ""
     for output in template.outputs:
         if output.default is None and output.name not in event.outputs:
             return (

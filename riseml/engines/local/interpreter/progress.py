@@ -83,7 +83,8 @@ class DagFrame(Frame):
         self.recheck = True
         self.active = self.failures = 0
         self.daemons: set[str] = set()
-        self.parents: dict[str, tuple[str, ...]] = {}  # of tasks that wait for a place
+        # Of tasks that wait for a place
+        self.parents: dict[str, tuple[str, ...]] = {}
 
     @property
     def done(self) -> bool:
@@ -142,14 +143,16 @@ class GroupFrame(Frame):
         self.task = task
         self.upcoming = self.open = 0
         self.any_succeeded, self.all_failed = False, True
-        self.failure: tuple[int, str] = (-1, SUCCEEDED)  # of the last item that failed
+        # Of the last item that failed
+        self.failure: tuple[int, str] = (-1, SUCCEEDED)
         self.prepared: tuple[str, Arguments] = ("", ())
         self.version = -1
 
     @property
     def exhausted(self) -> bool:
         """Whether every item has its node."""
-        assert self.task.items is not None  # noqa: S101 (what makes it a group)
+        # What makes it a group
+        assert self.task.items is not None  # noqa: S101
         return self.upcoming == len(self.task.items)
 
     @property
@@ -169,7 +172,8 @@ class GroupFrame(Frame):
     @property
     def item(self) -> Any:
         """The next item without a node."""
-        assert self.task.items is not None  # noqa: S101 (what makes it a group)
+        # What makes it a group
+        assert self.task.items is not None  # noqa: S101
         return self.task.items[self.upcoming]
 
     def count(self, child: Node) -> None:

@@ -92,7 +92,8 @@ def _frame(run: Ledger, node: Node, owner: Frame | None) -> Frame | None:
     if node.type == TASK_GROUP:
         boundary = run.nodes[node.boundary]
         tasks = run.template(boundary).dag
-        assert tasks is not None  # noqa: S101 (boundaries are DAGs)
+        # Boundaries are DAGs
+        assert tasks is not None  # noqa: S101
         return GroupFrame(
             node, template, around, tasks.tasks[node.name[len(boundary.name) + 1 :]]
         )

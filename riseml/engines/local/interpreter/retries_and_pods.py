@@ -42,7 +42,8 @@ from riseml.engines.local.interpreter.templates import (
 )
 from riseml.engines.local.interpreter.variables import UnresolvedError, lookup, resolve
 
-GRACE: Final = 30.0  # seconds, as pods have without a word of theirs
+# Seconds, as pods have without a word of theirs
+GRACE: Final = 30.0
 FAULTS: Final = (UnresolvedError, ExpressionError)
 
 
@@ -90,10 +91,12 @@ class Calls(Ledger):
 
     def _go_on(self, frame: Frame) -> None:
         if dag := self.frames.get(frame.node.boundary):
-            assert isinstance(dag, DagFrame)  # noqa: S101 (boundaries are DAGs)
+            # Boundaries are DAGs
+            assert isinstance(dag, DagFrame)  # noqa: S101
             self.react(frame.node, dag)
         if self.strategy:
-            self.advance(frame)  # at once: the next item needs its place
+            # At once: the next item needs its place
+            self.advance(frame)
         else:
             self.wake(frame)
 
@@ -137,7 +140,8 @@ class Calls(Ledger):
 
     def _advance_retry(self, frame: RetryFrame) -> None:
         node, rule = frame.node, frame.template.retry
-        assert rule is not None  # noqa: S101 (what makes it a retry group)
+        # What makes it a retry group
+        assert rule is not None  # noqa: S101
         while not node.waiting and (not frame.attempts or frame.attempts[-1].fulfilled):
             if frame.attempts and not self._again(frame, rule):
                 return

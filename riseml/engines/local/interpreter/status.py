@@ -30,7 +30,8 @@ _SEPARATOR: Final = re.compile(r"^(\[\d+\])?\.")
 _WORKFLOW_PHASES: Final = {SKIPPED: SUCCEEDED, OMITTED: SUCCEEDED}
 
 
-def status(run: Calls, now: float) -> dict[str, Any]:  # noqa: ARG001 (the moment that the status is of)
+# The moment that the status is of
+def status(run: Calls, now: float) -> dict[str, Any]:  # noqa: ARG001
     """Return the `.status` of a run."""
     root = run.find(run.name)
     if root is None:
@@ -81,7 +82,8 @@ def shown(run: Ledger, node: Node) -> dict[str, Any]:
         "boundaryID": node.boundary,
         "runningAt": None
         if node.running_at is None
-        else moment(node.running_at),  # ours: Argo does not say
+        # Ours: Argo does not say
+        else moment(node.running_at),
         "message": node.message,
         "children": list(run.children.get(node.id, ())),
         "daemoned": node.daemoned,

@@ -56,7 +56,8 @@ def _pieces(text: str, lookup: Lookup) -> Iterator[str]:
             and (inner := tag.rfind("{{")) > 0
             and (nested := lookup(tag[inner + 2 :])) is not None
         ):
-            yield f"{{{{{tag[:inner]}{nested}"  # braces of somebody else's before a tag of ours
+            # Braces of somebody else's before a tag of ours
+            yield f"{{{{{tag[:inner]}{nested}"
         else:
             yield f"{{{{{tag}}}}}" if value is None else value
     yield text[position:]

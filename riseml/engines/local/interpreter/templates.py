@@ -93,7 +93,8 @@ class Template(NamedTuple):
     name: str
     kind: str
     body: Mapping[str, Any]
-    inputs: Mapping[str, str | None]  # name to default
+    # Name to default
+    inputs: Mapping[str, str | None]
     outputs: tuple[Output, ...]
     dag: Dag | None = None
     retry: RetryRule | None = None

@@ -6,7 +6,8 @@ from typing import Any
 from riseml.engines.local.interpreter import validate_fields, validate_references
 from riseml.errors import UnsupportedError
 
-_MOST = 20  # faults that are told at once
+# Faults that are told at once
+_MOST = 20
 
 
 def check(document: Mapping[str, Any]) -> None:

@@ -200,7 +200,8 @@ _CONTAINER_RULES: Final[Mapping[str, Rule]] = {
     "args": _texts,
     "workingDir": _TEXT,
     "env": _each(_ENV),
-    "ports": _anything,  # what a container listens at; nothing is to be opened for it
+    # What a container listens at; nothing is to be opened for it
+    "ports": _anything,
     "resources": _fields({"requests": _map_of(_VALUE), "limits": _map_of(_VALUE)}),
     "volumeMounts": _each(_MOUNT),
     "mirrorVolumeMounts": _one_of(False),
@@ -291,7 +292,8 @@ _TEMPLATE: Final = _fields(
             },
             needed=("mutexes",),
         ),
-        "podSpecPatch": _TEXT,  # names a host, which every job of this machine shares
+        # Names a host, which every job of this machine shares
+        "podSpecPatch": _TEXT,
         **dict.fromkeys(
             (
                 "affinity",

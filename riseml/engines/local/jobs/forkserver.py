@@ -30,12 +30,14 @@ Request = tuple[int, str, bytes, bytes, tuple[bytes, ...], tuple[mounts.Mount, .
 
 LOCK, LOG = b"controller.lock", b"controller.log"
 NEVER = b"/dev/null"
-_RECENT = 2.0  # seconds: a controller that died so soon after a job's end may not have heard of it
+# Seconds: a controller that died so soon after a job's end may not have heard of it
+_RECENT = 2.0
 _RELEASE, _LOOKS = (
     0.1,
     10,
 )  # seconds in which a dying controller lets go of its lock, looks in that time
-_ABOVE = 32  # descriptors below are for the job
+# Descriptors below are for the job
+_ABOVE = 32
 _SET_CHILD_SUBREAPER = 36
 
 
@@ -48,11 +50,14 @@ def main() -> None:
     null = _moved(os.open(NEVER, os.O_RDWR))
     os.dup2(null, 0)
     os.dup2(null, 1)
-    mounts.libc()  # loaded once, not in each child
-    settings: Settings = marshal.load(requests)  # noqa: S302 (our own controller wrote it)
+    # Loaded once, not in each child
+    mounts.libc()
+    # Our own controller wrote it
+    settings: Settings = marshal.load(requests)  # noqa: S302
     server = Server(replies, settings)
     _reset_signals(server.reap)
-    gc.disable()  # nothing here makes cycles, and a collection would write to pages that forks share
+    # Nothing here makes cycles, and a collection would write to pages that forks share
+    gc.disable()
     in_order = server.serve(requests)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.close(replies)
@@ -69,9 +74,11 @@ class Server:
         self._replies, self._settings = replies, settings
         self._templates = mounts.Templates()
         self._pid = os.getpid()
-        self._jobs: dict[int, int] = {}  # pid ──▶ number
+        # Pid ──▶ number
+        self._jobs: dict[int, int] = {}
         self._newest = 0
-        self.last_end = -_RECENT  # of a job, by the monotonic clock
+        # Of a job, by the monotonic clock
+        self.last_end = -_RECENT
 
     def serve(self, requests: BufferedReader) -> bool:
         """Start what the controller asks for until it is gone; return whether it left in order."""
@@ -143,7 +150,8 @@ class Server:
                 os.dup2(file, place)
             words = ("sh", "-s", key, directory, str(self._pid))
             os.execve("/bin/sh", words, _environment(key))  # noqa: S606
-        except BaseException as error:  # noqa: BLE001 (whatever it was: somebody hears of it)
+        except BaseException as error:  # noqa: BLE001
+            # Whatever it was: somebody hears of it
             if record < 0:
                 self._say(b"%d 0 %s" % (number, _reason(error)))
             else:
@@ -158,7 +166,8 @@ class Server:
     def _say(self, line: bytes) -> None:
         try:
             os.write(self._replies, line + b"\n")
-        except OSError:  # the controller is gone; the pid file tells the next one
+        except OSError:
+            # The controller is gone; the pid file tells the next one
             return
 
 
@@ -200,7 +209,8 @@ def _restart(settings: Settings) -> None:
             processes.KEY in os.environ
         ):  # it was started from inside a job, and belongs to none
             os.environ[processes.KEY] = ""
-        os.execv(command[0], command)  # noqa: S606 (no shell is wanted)
+        # No shell is wanted
+        os.execv(command[0], command)  # noqa: S606
     finally:
         os._exit(1)
 
@@ -226,7 +236,8 @@ def _reset_signals(reap: Callable[..., None]) -> None:
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             try:
                 signal.signal(number, signal.SIG_DFL)
-            except (OSError, ValueError):  # kept by the C library
+            except (OSError, ValueError):
+                # Kept by the C library
                 continue
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     signal.signal(signal.SIGCHLD, reap)
@@ -287,7 +298,8 @@ def _text(text: bytes, directory: bytes) -> int:
 
 
 def _environment(key: str) -> dict[str, str]:
-    kept = ("PATH", "LD_LIBRARY_PATH")  # to find `sleep`, and a Python that needs it
+    # To find `sleep`, and a Python that needs it
+    kept = ("PATH", "LD_LIBRARY_PATH")
     return {
         processes.KEY: key,
         **{name: os.environ[name] for name in kept if name in os.environ},

@@ -18,7 +18,8 @@ from typing import NamedTuple
 from riseml.engines.local.jobs import forkserver, processes, supervise
 from riseml.errors import RiseMLError
 
-GRACE = 30.0  # seconds between TERM and KILL, Kubernetes' default
+# Seconds between TERM and KILL, Kubernetes' default
+GRACE = 30.0
 MAIN = -1
 _NEVER = os.fsdecode(forkserver.NEVER)
 
@@ -202,7 +203,8 @@ def read_pid(directory: Path) -> tuple[int, int, str] | None:
 def read_exit(directory: Path) -> Exit | None:
     """Return how the job of `directory` ended, None while it has not, or when its supervisor was killed."""
     lines, ended = _record(directory)
-    if len(lines) < 2:  # noqa: PLR2004 (the first is the launcher's)
+    # The first is the launcher's
+    if len(lines) < 2:  # noqa: PLR2004
         return None
     status, step, *alone = lines[1].split()
     swept = bool(alone) or (directory / "swept").exists()

@@ -73,7 +73,8 @@ class Templates:
         self._made: dict[frozenset[bytes], tuple[int, ...]] = {}
         self._root = 0
         self._table = select.poll()
-        if sys.platform == "linux":  # where a change of the table is an event
+        # Where a change of the table is an event
+        if sys.platform == "linux":
             self._table.register(
                 os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC),
                 select.POLLPRI,
@@ -162,9 +163,11 @@ def _template(targets: frozenset[bytes], scratch: bytes) -> tuple[int, ...]:
     finally:
         os.close(ready)
         os.close(go)
-        try:  # noqa: SIM105 (contextlib is slow to load)
+        try:  # noqa: SIM105
+            # Contextlib is slow to load
             os.waitpid(pid, 0)
-        except ChildProcessError:  # reaped by a handler
+        except ChildProcessError:
+            # Reaped by a handler
             pass
 
 

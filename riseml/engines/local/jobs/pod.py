@@ -8,7 +8,8 @@ from typing import Any
 from riseml.engines.local.interpreter import events
 from riseml.engines.local.jobs.pod_to_process import Pending
 
-_RESULT = 2048  # bytes of an output parameter that are kept, as on the cluster
+# Bytes of an output parameter that are kept, as on the cluster
+_RESULT = 2048
 
 
 @dataclass(slots=True)
@@ -18,7 +19,8 @@ class Pod:
     key: str
     node: str
     cell: str
-    containers: tuple[tuple[str, ...], str]  # names: init ones, main
+    # Names: init ones, main
+    containers: tuple[tuple[str, ...], str]
     outputs: Mapping[str, tuple[Path, str | None]]
     directory: Path
     log: Path
@@ -26,12 +28,14 @@ class Pod:
     gang: str
     pid: int = 0
     stopping: bool = False
-    again: bool = False  # it was stopped to be started once more
+    # It was stopped to be started once more
+    again: bool = False
     waits_for: str = ""
     logged: int = -1
     progress: str = ""
     pidfd: int = -1
-    extra: int = 0  # init steps that are the engine's own
+    # Init steps that are the engine's own
+    extra: int = 0
 
 
 def containers(template: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
@@ -66,5 +70,6 @@ def read_outputs(
         try:
             with path.open("rb") as file:
                 yield name, file.read(_RESULT).decode("utf-8", "replace").rstrip("\n")
-        except OSError:  # not written: the interpreter knows the default
+        except OSError:
+            # Not written: the interpreter knows the default
             continue

@@ -23,7 +23,8 @@ from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.plan import Resources
 from riseml.quantities import bytes_of, cores_of
 
-GRACE = 30.0  # seconds between SIGTERM and SIGKILL, Kubernetes' default
+# Seconds between SIGTERM and SIGKILL, Kubernetes' default
+GRACE = 30.0
 CODE = "/code"
 MOUNTED = (
     CODE,
@@ -45,7 +46,8 @@ class Pending:
     log: Path
     outputs: Mapping[str, tuple[Path, str | None]]
     folders: tuple[Path, ...]
-    extra: int = 0  # init steps before those of the template
+    # Init steps before those of the template
+    extra: int = 0
 
 
 def resources(template: Mapping[str, Any]) -> Resources:
@@ -207,7 +209,8 @@ class Pods:
             if claim := volume.get("persistentVolumeClaim"):
                 yield volume["name"], self.place.claim(claim["claimName"])
             elif volume.get("emptyDir", {}).get("medium") == "Memory":
-                yield volume["name"], None  # the machine's own /dev/shm serves
+                # The machine's own /dev/shm serves
+                yield volume["name"], None
             else:
                 yield volume["name"], directory / "volumes" / volume["name"]
 

@@ -11,17 +11,23 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 
-TYPE_CHECKING = False  # what type checkers know as true; typing itself is slow to load
+# What type checkers know as true; typing itself is slow to load
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import psutil
 
 KEY = "RISEML_JOB_KEY"
 LINUX = sys.platform == "linux"
-_LOOKS = 3  # that find nothing, before it is believed: a supervisor may be about to start a step
-_PAUSE = 0.001  # seconds between looks
-_EXEC = 0.5  # seconds that a process may take from fork to exec
-_START = 1.0  # seconds that a supervisor may take from its pid file to its first step
-_PATIENCE = 50  # looks at processes that show no environment
+# That find nothing, before it is believed: a supervisor may be about to start a step
+_LOOKS = 3
+# Seconds between looks
+_PAUSE = 0.001
+# Seconds that a process may take from fork to exec
+_EXEC = 0.5
+# Seconds that a supervisor may take from its pid file to its first step
+_START = 1.0
+# Looks at processes that show no environment
+_PATIENCE = 50
 _KERNEL_THREAD = 0x00200000
 
 
@@ -107,7 +113,8 @@ def sweep(
         spared.add(since)
         if _ready(since, key):
             _mark(since)
-            _signal(os.kill, since, signal.SIGTERM)  # to start no further step
+            # To start no further step
+            _signal(os.kill, since, signal.SIGTERM)
             _signal(
                 os.kill, since, signal.SIGCONT
             )  # where the job has stopped its whole process group
@@ -152,7 +159,8 @@ def _ready(pid: int, key: str) -> bool:
         exists(pid) and (found := key_of(pid)) in (key, None) and time.monotonic() < end
     ):
         if found == key and _handles_term(pid, b"SigCgt"):
-            return True  # before that, TERM would end it with no record
+            # Before that, TERM would end it with no record
+            return True
         time.sleep(_PAUSE)
     return False
 
@@ -164,7 +172,8 @@ def _mark(supervisor: int) -> None:
             f"/proc/{supervisor}/cwd" if LINUX else _psutil_directory(supervisor)
         )
         os.close(os.open(f"{directory}/stop", os.O_WRONLY | os.O_CREAT, 0o600))
-    except OSError:  # a full disk: only a step that begins at this moment will miss it
+    except OSError:
+        # A full disk: only a step that begins at this moment will miss it
         return
 
 

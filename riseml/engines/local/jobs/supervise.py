@@ -12,8 +12,10 @@ from riseml.errors import UnsupportedError
 
 _ENV = b"/usr/bin/env"
 _FIRST_LOG = 3
-_LAST_LOG = 9  # dash knows descriptors of one digit only
-_SHELL_OWN = frozenset(  # variables that some shell keeps for itself: set by `env`, on the way to the command
+# Dash knows descriptors of one digit only
+_LAST_LOG = 9
+# Variables that some shell keeps for itself: set by `env`, on the way to the command
+_SHELL_OWN = frozenset(
     b"BASHOPTS BASHPID BASH_VERSINFO EUID FUNCNAME GROUPS HISTCMD IFS LINENO OPTARG OPTIND PPID RANDOM SECONDS"
     b" SHELLOPTS UID".split()
 )
@@ -99,7 +101,8 @@ def command(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> bytes:
             continue
         if name.isascii() and name.isidentifier() and key not in _SHELL_OWN:
             plain.append(key + b"=" + quote(os.fsencode(value)))
-        else:  # no shell can export it; it is public for the moment that `env` takes
+        else:
+            # No shell can export it; it is public for the moment that `env` takes
             odd.append(quote(key + b"=" + os.fsencode(value)))
     lines = [b"enter " + quote(os.fsencode(cwd))]
     if foreign := [name for name in _SUPERVISORS if name not in names]:
