@@ -7,8 +7,8 @@ From the end of the first container that failed to the moment when no pod of its
 import time
 from datetime import UTC, datetime
 
-from tests.cluster.place import Place, Run, wait_until
 from tests.cluster.scenarios import SCENARIOS
+from tests.cluster.user_namespace import Place, Run, wait_until
 
 NAMES = (
     "master-fails",

@@ -13,7 +13,7 @@ from riseml.cluster.users import User, Users
 from riseml.cluster.values import Values, read_values
 from tests.cluster import residents
 from tests.cluster.installed import PLACE, USER, VALUES
-from tests.cluster.place import wait_until
+from tests.cluster.user_namespace import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from riseml import templating
 from riseml.cluster import certificates
 from riseml.cluster.api import Api, Object, path
 from riseml.cluster.values import parse
-from tests.cluster.place import wait_until
+from tests.cluster.user_namespace import wait_until
 
 REGISTRY, IMAGE, USER = (
     "10.244.0.1:5000",

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from riseml import status
-from tests.cluster.place import Place
 from tests.cluster.scenarios import SCENARIOS, Outcome, Scenario
+from tests.cluster.user_namespace import Place
 
 Complaint = Callable[[str, Outcome, Outcome], None]
 FOLDER = Path(__file__).parent.parent / "fixtures" / "argo"

@@ -16,7 +16,7 @@ from riseml.cluster.api import Api, path
 from riseml.cluster.connection import Connection
 from riseml.cluster.namespace_objects import Offer
 from riseml.cluster.users import User, Users
-from tests.cluster.place import wait_until
+from tests.cluster.user_namespace import wait_until
 
 FOLDER = {
     "hostPath": {

@@ -24,7 +24,7 @@ from riseml.plan import (
     Target,
 )
 from riseml.schema.resources import Workers
-from tests.cluster.place import IMAGE, PROJECT, Place, Run
+from tests.cluster.user_namespace import IMAGE, PROJECT, Place, Run
 
 MPI_IMAGE = os.environ.get(
     "RISEML_TEST_MPI_IMAGE", "localhost/mpi:1"

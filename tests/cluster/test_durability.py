@@ -24,7 +24,7 @@ from riseml.engines.argo.engine import ArgoEngine
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
 from riseml.status import JobStatus, SetStatus, State
-from tests.cluster.place import IMAGE, wait_until
+from tests.cluster.user_namespace import IMAGE, wait_until
 from tests.contract import cluster
 from tests.contract.bench import Bench
 

@@ -13,7 +13,7 @@ from riseml.cluster.api import path
 from riseml.cluster.port_forward import Forwarding
 from riseml.engines.argo import tensorboard
 from riseml.engines.argo.engine import ArgoEngine
-from tests.cluster.place import IMAGE, wait_until
+from tests.cluster.user_namespace import IMAGE, wait_until
 from tests.contract import cluster
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(240)]

@@ -6,9 +6,9 @@ import pytest
 
 kubernetes = pytest.importorskip("kubernetes")
 
-from tests.cluster.place import Place  # noqa: E402
 from tests.cluster.record import outcome, play  # noqa: E402
 from tests.cluster.scenarios import SCENARIOS, Outcome  # noqa: E402
+from tests.cluster.user_namespace import Place  # noqa: E402
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
 

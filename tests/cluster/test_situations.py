@@ -22,8 +22,8 @@ from riseml.cluster.api import path
 from riseml.diagnosis import Cause
 from riseml.ids import Id
 from tests.cluster.installed import REGISTRY
-from tests.cluster.place import IMAGE
 from tests.cluster.test_durability import NAMESPACE, argo, clear, limits, on_node, there
+from tests.cluster.user_namespace import IMAGE
 from tests.contract import cluster
 from tests.contract.bench import Bench
 

@@ -11,7 +11,7 @@ from riseml.cluster.users import Users
 from riseml.engines.argo.engine import ArgoEngine
 from riseml.errors import InvalidInputError
 from tests.cluster import residents
-from tests.cluster.place import IMAGE, wait_until
+from tests.cluster.user_namespace import IMAGE, wait_until
 
 __all__ = ["IMAGE", "administrator", "engine"]
 

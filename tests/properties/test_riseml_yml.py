@@ -15,7 +15,7 @@ from riseml.errors import ConfigError, Fault, UnsupportedError
 from riseml.planner import plan
 from riseml.search import grid
 from tests.riseml_yml import disagreement, load_with_faults
-from tests.unit.test_config import ALL
+from tests.unit.config.test_config import ALL
 
 TEXTS = sorted(
     {case.text for cases in ALL.values() for case in cases if len(case.text) < 2_000}

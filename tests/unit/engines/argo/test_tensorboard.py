@@ -13,8 +13,8 @@ from riseml.cluster.store import StorePod
 from riseml.engines.argo import tensorboard as argo_tensorboard
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
-from tests.local.boards import SERVES, path_with
-from tests.local.jobs import until
+from tests.local.launcher_home import until
+from tests.local.tensorboards import SERVES, path_with
 from tests.unit.shell_store import Shell
 
 RUN = Id(number=14)

@@ -15,7 +15,7 @@ from riseml.plan import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 from riseml.status.select import pick
 
-RECORDS = sorted((Path(__file__).parent.parent / "fixtures" / "why").glob("*.json"))
+RECORDS = sorted((Path(__file__).parents[2] / "fixtures" / "why").glob("*.json"))
 
 
 class Recorded:

@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 from riseml import plugins
 from riseml.config import json_schema
 from tests.riseml_yml import data_of, disagreement, schema_errors
-from tests.unit.test_config import ALL, ERROR
+from tests.unit.config.test_config import ALL, ERROR
 
 # No YAML, or none that JSON could say.
 NO_DATA = (

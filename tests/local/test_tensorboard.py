@@ -18,7 +18,7 @@ from riseml.engines.local import protocol
 from riseml.errors import NotFoundError
 from riseml.ids import Id
 from riseml.status import JobStatus, State
-from tests.local import boards
+from tests.local import tensorboards
 from tests.local.conftest import Lab, processes_of
 
 RUN = Id(number=1)
@@ -35,8 +35,8 @@ class Show:
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab, self.engine, self.folder = lab, lab.engine, folder
 
-    def train(self, text: str = UNTIL_GO, board: str = boards.SERVES) -> None:
-        path = boards.path_with(self.folder / "bin", tensorboard=board)
+    def train(self, text: str = UNTIL_GO, board: str = tensorboards.SERVES) -> None:
+        path = tensorboards.path_with(self.folder / "bin", tensorboard=board)
         self.lab.train(text, PATH=path, GO=str(self.folder / "go"))
 
     def go(self) -> None:
@@ -128,7 +128,8 @@ def test_a_train_knows_its_address_at_once(
     )
     (show.lab.folder / "riseml.yml").write_text(text)
     monkeypatch.setenv(
-        "PATH", boards.path_with(show.folder / "bin", tensorboard=boards.SERVES)
+        "PATH",
+        tensorboards.path_with(show.folder / "bin", tensorboard=tensorboards.SERVES),
     )
     monkeypatch.setenv("GO", str(show.folder / "go"))
     run = Client(engine=show.engine).train(show.lab.folder / "riseml.yml")
@@ -185,18 +186,18 @@ def test_it_outlives_its_controller_at_the_same_address(show: Show) -> None:
     ("board", "said"),
     [
         (
-            boards.FAILS,
+            tensorboards.FAILS,
             "no flag --port\nriseml: tensorboard has ended with status 1; the experiments go on\n",
         ),
         (
-            boards.DIES,
+            tensorboards.DIES,
             "riseml: tensorboard has ended with status 137, killed: most likely for want of memory;",
         ),
         (
             "#!/bin/sh\nnobody-has-this\n",
             "riseml: Add 'pip install tensorboard' to the image or to install",
         ),
-        (boards.STUBBORN, "it serves"),
+        (tensorboards.STUBBORN, "it serves"),
     ],
     ids=["fails", "killed", "cannot run", "ignores TERM"],
 )
@@ -220,8 +221,8 @@ def test_whatever_it_does_harms_nobody(
 
 
 def test_it_is_told_where_none_is(show: Show) -> None:
-    python = {"python3": boards.WORTHLESS, "python": boards.WORTHLESS}
-    path = boards.path_with(show.folder / "bin", **python)
+    python = {"python3": tensorboards.WORTHLESS, "python": tensorboards.WORTHLESS}
+    path = tensorboards.path_with(show.folder / "bin", **python)
     show.lab.train(UNTIL_GO, PATH=path, GO=str(show.folder / "go"))
     show.says(
         "riseml: there is no tensorboard that works here; the experiments go on without it."

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from riseml.compiler import pod
-from tests.unit.test_run_script import SHELLS, shells
+from tests.unit.templates.test_run_script import SHELLS, shells
 
 TWO = "worker.1=127.0.0.1:1 worker.2=127.0.0.1:2"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from riseml.engines.local.jobs import processes
-from tests.local.jobs import CHAIN, children, gone, until
+from tests.local.launcher_home import CHAIN, children, gone, until
 
 
 class Family:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from riseml.engines.local.jobs import launcher, processes
-from tests.local.jobs import (
+from tests.local.launcher_home import (
     CHAIN,
     DAEMON,
     PATIENCE,

@@ -12,7 +12,7 @@ from riseml.engines import Engine
 from riseml.errors import RiseMLError, UnsupportedError
 from riseml.status import SetStatus, State
 from tests.cli.fake_engine import FakeEngine, single
-from tests.local import boards
+from tests.local import tensorboards
 
 HAS_ONE = "#!/bin/sh\nexit 0\n"
 
@@ -27,10 +27,10 @@ def silent(text: str) -> None:
         ({"tensorboard": "", "python3": HAS_ONE}, ["tensorboard"]),
         ({"python3": HAS_ONE}, ["python3", "-m", "tensorboard.main"]),
         (
-            {"python3": boards.WORTHLESS, "python": HAS_ONE},
+            {"python3": tensorboards.WORTHLESS, "python": HAS_ONE},
             ["python", "-m", "tensorboard.main"],
         ),
-        ({"python3": boards.WORTHLESS}, ["mine", "-m", "tensorboard.main"]),
+        ({"python3": tensorboards.WORTHLESS}, ["mine", "-m", "tensorboard.main"]),
     ],
     ids=["on the PATH", "in python3", "in python", "in this one"],
 )
@@ -40,7 +40,7 @@ def test_the_users_own(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    boards.path_with(tmp_path / "bin", mine=HAS_ONE, **programs)
+    tensorboards.path_with(tmp_path / "bin", mine=HAS_ONE, **programs)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setattr("sys.executable", str(tmp_path / "bin/mine"))
     assert tensorboard.command() == [str(tmp_path / "bin" / found[0]), *found[1:]]
@@ -58,7 +58,9 @@ def test_a_folder_of_that_name_is_none(
 
 
 @pytest.mark.parametrize(
-    "program", [boards.SERVES, boards.STUBBORN], ids=["serves", "ignores TERM"]
+    "program",
+    [tensorboards.SERVES, tensorboards.STUBBORN],
+    ids=["serves", "ignores TERM"],
 )
 def test_it_is_gone_afterwards(
     program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -67,7 +69,9 @@ def test_it_is_gone_afterwards(
         "import http.server",
         "import subprocess; subprocess.Popen(['sleep', '1000'])\nimport http.server",
     )
-    monkeypatch.setenv("PATH", boards.path_with(tmp_path / "bin", tensorboard=child))
+    monkeypatch.setenv(
+        "PATH", tensorboards.path_with(tmp_path / "bin", tensorboard=child)
+    )
     monkeypatch.setattr(tensorboard, "_GRACE", 0.2)
     with tensorboard.serve(tmp_path, 0, silent) as board:
         assert tensorboard.answers(board.url)
@@ -85,7 +89,8 @@ def test_it_is_gone_afterwards(
 
 def test_its_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
-        "PATH", boards.path_with(tmp_path / "bin", tensorboard=boards.SERVES)
+        "PATH",
+        tensorboards.path_with(tmp_path / "bin", tensorboard=tensorboards.SERVES),
     )
     port = tensorboard._free(0)
     with tensorboard.serve(tmp_path, port, silent) as board:
@@ -99,11 +104,13 @@ def test_its_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_one_that_ends_by_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program = boards.SERVES.replace(
+    program = tensorboards.SERVES.replace(
         "server.serve_forever()",
         "server.handle_request(); print('enough'); sys.exit(3)",
     )
-    monkeypatch.setenv("PATH", boards.path_with(tmp_path / "bin", tensorboard=program))
+    monkeypatch.setenv(
+        "PATH", tensorboards.path_with(tmp_path / "bin", tensorboard=program)
+    )
     with (
         tensorboard.serve(tmp_path, 0, silent) as board,
         pytest.raises(RiseMLError) as caught,

@@ -17,7 +17,7 @@ from riseml.client import tensorboard
 from riseml.status import State
 from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine, grid, single
-from tests.local import boards
+from tests.local import tensorboards
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -64,7 +64,8 @@ def outputs(
     (engine.outputs / "15").mkdir(parents=True)
     (engine.outputs / "15.2").mkdir()
     monkeypatch.setenv(
-        "PATH", boards.path_with(tmp_path / "bin", tensorboard=boards.SERVES)
+        "PATH",
+        tensorboards.path_with(tmp_path / "bin", tensorboard=tensorboards.SERVES),
     )
     return engine.outputs
 
@@ -167,8 +168,8 @@ def test_a_run_that_ends_meanwhile_is_shown_afterwards(
 @pytest.mark.parametrize(
     ("program", "words"),
     [
-        (boards.FAILS, "tensorboard has ended with status 1\nno flag --port\n"),
-        (boards.DIES, "tensorboard has ended with status -9\n"),
+        (tensorboards.FAILS, "tensorboard has ended with status 1\nno flag --port\n"),
+        (tensorboards.DIES, "tensorboard has ended with status -9\n"),
     ],
 )
 def test_one_that_fails_says_why(

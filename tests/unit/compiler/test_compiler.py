@@ -42,7 +42,7 @@ from tests.unit.plans import (
     template,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 STEPS = ("pip install -r requirements.txt", "echo \"it's\" $HOME && touch 'a b'")
 BUILD = Build("0123456789abcdef01234567", ("requirements.txt",))
 GANG = single(

@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from riseml.client import tensorboard
-from tests.local import boards
+from tests.local import tensorboards
 from tests.local.conftest import Lab
 
 
@@ -23,7 +23,7 @@ def test_nothing_is_left_when_it_is_ended(
     sent: signal.Signals, status: int, lab: Lab, tmp_path: Path
 ) -> None:
     lab.run("run: 'true'\nparameters: {n: [1, 2]}")
-    path = boards.path_with(tmp_path / "bin", tensorboard=boards.SERVES)
+    path = tensorboards.path_with(tmp_path / "bin", tensorboard=tensorboards.SERVES)
     with subprocess.Popen(
         [sys.executable, "-m", "riseml", "tensorboard", "1.2"],
         env={**os.environ, "PATH": path, "LOGNAME": "me"},

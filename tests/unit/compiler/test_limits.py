@@ -12,7 +12,7 @@ from riseml.errors import InvalidInputError, RiseMLError
 from riseml.plan import Origin, Retries
 from tests.unit.plans import ORIGIN, Document, compiled, grid, single
 
-RECORDED = Path(__file__).parents[1] / "fixtures/argo/parallelism-2.json"
+RECORDED = Path(__file__).parents[2] / "fixtures/argo/parallelism-2.json"
 
 
 def _cells(count: int, **changes: object) -> Document:

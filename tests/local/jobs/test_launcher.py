@@ -16,7 +16,7 @@ import pytest
 from riseml.engines.local.jobs import launcher, mounts, processes
 from riseml.engines.local.jobs.launcher import Mount, ProcessSpec, Step
 from riseml.errors import RiseMLError
-from tests.local.jobs import ANY_BYTES, Home, a_home, opened, until
+from tests.local.launcher_home import ANY_BYTES, Home, a_home, opened, until
 
 
 @pytest.fixture

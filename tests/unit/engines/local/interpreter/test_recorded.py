@@ -13,9 +13,9 @@ from riseml.engines.local.interpreter.events import Annotated, Event, Shutdown
 from riseml.engines.local.interpreter.validate import check
 from riseml.errors import UnsupportedError
 from tests.unit.simulator import FOREVER, End, Job, phases, simulate
-from tests.unit.test_recordings import NOT_LOCAL
+from tests.unit.status.test_recordings import NOT_LOCAL
 
-ALL = sorted((Path(__file__).parents[1] / "fixtures" / "argo").glob("*.json"))
+ALL = sorted((Path(__file__).parents[4] / "fixtures" / "argo").glob("*.json"))
 RECORDINGS = [path for path in ALL if path.stem not in NOT_LOCAL]
 EDGES = (
     "id",

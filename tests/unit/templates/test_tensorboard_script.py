@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from riseml import templating
-from tests.local import boards
-from tests.unit.test_run_script import SHELLS, shells
+from tests.local import tensorboards
+from tests.unit.templates.test_run_script import SHELLS, shells
 
 Start = Callable[..., "subprocess.Popen[str]"]
 TELLS = '#!/bin/sh\necho "$@"\nps -o ni= -p $$\n'
@@ -24,7 +24,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[str]] = []
 
     def begin(shell: str, path: str = "", **programs: str) -> "subprocess.Popen[str]":
-        here = boards.path_with(tmp_path / "bin", **programs)
+        here = tensorboards.path_with(tmp_path / "bin", **programs)
         process = subprocess.Popen(
             [*SHELLS[shell], "-c", templating.read("tensorboard.sh"), "tensorboard"],
             env={
@@ -74,7 +74,7 @@ def test_what_it_runs(shell: str, start: Start) -> None:
 def test_a_python_that_has_one(shell: str, start: Start) -> None:
     process = start(
         shell,
-        python3=boards.WORTHLESS,
+        python3=tensorboards.WORTHLESS,
         python='#!/bin/sh\n[ "$1" = -c ] || echo "$@"\n',
     )
     assert lines(process, 1) == [
@@ -85,7 +85,7 @@ def test_a_python_that_has_one(shell: str, start: Start) -> None:
 
 @shells
 def test_none(shell: str, start: Start) -> None:
-    process = start(shell, python3=boards.WORTHLESS, python=boards.WORTHLESS)
+    process = start(shell, python3=tensorboards.WORTHLESS, python=tensorboards.WORTHLESS)
     assert lines(process, 1) == [
         "riseml: there is no tensorboard that works here; the experiments go on without it."
     ]
@@ -98,7 +98,7 @@ def test_the_last_of_several_failures(
 ) -> None:
     text = templating.read("tensorboard.sh").replace("in 5 30 120 ''", "in 0 0 0 ''")
     monkeypatch.setattr(templating, "read", lambda name: text)
-    process = start(shell, tensorboard=boards.DIES)
+    process = start(shell, tensorboard=tensorboards.DIES)
     told: list[str] = []
     while not told or "too often" not in told[-1]:
         told += lines(process, 1)
