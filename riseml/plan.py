@@ -28,7 +28,7 @@ class Retries:
 INDEX = "{{index}}"
 """In what a framework tells a job: its number among those of its type, from 1."""
 
-PLACE = "{{place}}"
+POSITION = "{{position}}"
 """In what a framework tells a job: its number among those of its type, from 0."""
 
 
@@ -41,9 +41,9 @@ def host(type: str, index: int = 1) -> str:  # noqa: A002
 class Job:
     """All jobs of one type: `count` containers that differ in their index only.
 
-    `run` and the values of `env` may hold `{{parameter}}` placeholders. `told` is what a framework tells the jobs
-    beside that: environment variables whose values may hold INDEX, PLACE and `host(…)`. `way` names how the lines are
-    run: a script `templates/<way>.sh`. A `daemon` serves the others and ends with them.
+    `run` and the values of `env` may hold `{{parameter}}` placeholders. `framework_env` are the framework's environment
+    variables; their values may hold INDEX, POSITION and `host(…)`. `runner` names the script `templates/<runner>.sh`
+    that runs the lines. A `daemon` serves the other jobs and ends with them.
     """
 
     type: str
@@ -51,8 +51,8 @@ class Job:
     resources: Resources
     count: int = 1
     env: Mapping[str, str] = field(default_factory=dict)
-    told: Mapping[str, str] = field(default_factory=dict)
-    way: str = "session"
+    framework_env: Mapping[str, str] = field(default_factory=dict)
+    runner: str = "session"
     daemon: bool = False
 
     @property

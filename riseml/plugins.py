@@ -68,14 +68,16 @@ def _load_foreign(entry: "EntryPoint") -> ModuleType:
 @cache
 def _built_in(kind: str) -> frozenset[str]:
     found: set[str] = set()
-    for folder in import_module(f"riseml.{kind}").__path__:
+    package = import_module(f"riseml.{kind}")
+    for folder in package.__path__:
         with os.scandir(folder) as files:
             found.update(
                 each.name.removesuffix(".py")
                 for each in files
                 if each.name.endswith(".py") or each.is_dir()
             )
-    return frozenset(name for name in found if not name.startswith("_"))
+    internal: frozenset[str] = getattr(package, "NOT_PLUGINS", frozenset())
+    return frozenset(name for name in found - internal if not name.startswith("_"))
 
 
 @cache

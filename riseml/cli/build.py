@@ -51,7 +51,7 @@ def _explain(found: "Explanation", form: str) -> None:
             {
                 "key": found.key,
                 "image": found.image,
-                "before": found.before or None,
+                "before": found.previous_run or None,
                 "parts": parts,
             },
             form,
@@ -71,8 +71,8 @@ def _explain(found: "Explanation", form: str) -> None:
     ]
     output.lines(table.render(columns, rows, terminal.output()))
     since = (
-        f"compared to run {found.before}"
-        if found.before
+        f"compared to run {found.previous_run}"
+        if found.previous_run
         else "there is no earlier run to compare with"
     )
     there = (

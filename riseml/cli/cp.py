@@ -48,8 +48,8 @@ def command(sources: Sources, target: Target) -> None:
                 output.note("The same command goes on where it stopped.")
             raise
     kept = (
-        f"; {text.plural(len(report.kept), 'file')} left alone, they were there already"
-        if report.kept
+        f"; {text.plural(len(report.unchanged), 'file')} left alone, they were there already"
+        if report.unchanged
         else ""
     )
     output.note(

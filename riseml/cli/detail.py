@@ -222,8 +222,8 @@ def _row(job: JobStatus, terminal: Terminal, now: datetime, *, wide: bool) -> li
 
 def _board(run: SetStatus) -> str | None:
     job = next((job for job in run.jobs if job.type == "tensorboard"), None)
-    if run.board or job is None:
-        return run.board
+    if run.tensorboard_url or job is None:
+        return run.tensorboard_url
     return (
         f"`riseml tensorboard {run.id}` opens it"
         if job.state is State.RUNNING

@@ -51,6 +51,6 @@ def command(
         return
     for name in client.delete(*(run.id for run in old)):
         output.say(f"deleted {name}")
-    if unused := client.tidy(age):
+    if unused := client.prune_unused(age):
         what = "image" if client.engine.name == "argo" else "environment"
         output.note(f"Dropped {text.plural(unused, what)} that nothing has used since.")

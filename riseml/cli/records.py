@@ -46,7 +46,7 @@ def _run(run: SetStatus, *, listed: bool) -> dict[str, Any]:
         "revision": run.revision,
         "result": _values(run.result),
         "jobs": [_job(job) for job in run.jobs],
-        **({"tensorboard": run.board} if run.has_board else {}),
+        **({"tensorboard": run.tensorboard_url} if run.has_tensorboard else {}),
         **({"page": run.page} if run.page else {}),
     }
 

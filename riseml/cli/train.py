@@ -54,7 +54,7 @@ def command(
 
         return preview.show(client, config_file, form, gitignore=gitignore)
     run = _train(client, config_file, gitignore)
-    for remark in (*map(str, run.warnings), *run.remarks):
+    for remark in (*map(str, run.warnings), *run.notes):
         output.note(remark)
     _started(run, form, logs=logs)
     if not logs:

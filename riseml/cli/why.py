@@ -33,7 +33,11 @@ def command(id: options.OneId = None, form: options.Reading = "table") -> None:
     if form == "csv":
         output.csv(
             ["ID", "STATE", "CAUSE", "WHAT"],
-            [[each, str(c.state), c.kind, c.what] for c in causes for each in c.ids],
+            [
+                [each, str(c.state), c.kind, c.explanation]
+                for c in causes
+                for each in c.ids
+            ],
         )
         return
     shown = terminal.output()
@@ -46,7 +50,9 @@ def _text(cause: "Cause", shown: "Terminal") -> str:
         symbols.state(cause.state, shown).strip(), symbols.COLOURS[cause.state]
     )
     more = f" and {len(cause.ids) - _NAMED} more" if len(cause.ids) > _NAMED else ""
-    lines = [f"{', '.join(cause.ids[:_NAMED])}{more} {state}: {clean(cause.what)}"]
+    lines = [
+        f"{', '.join(cause.ids[:_NAMED])}{more} {state}: {clean(cause.explanation)}"
+    ]
     lines += [f"  | {clean(line)}" for line in cause.evidence]
     lines += [f"  {'→' if shown.unicode else '->'} {clean(line)}" for line in cause.fix]
     return "".join(f"{line}\n" for line in lines)
@@ -57,7 +63,7 @@ def _record(cause: "Cause") -> dict[str, object]:
         "ids": list(cause.ids),
         "state": str(cause.state),
         "cause": cause.kind,
-        "what": cause.what,
+        "what": cause.explanation,
         "evidence": list(cause.evidence),
         "fix": list(cause.fix),
     }

@@ -60,9 +60,9 @@ class TidyVerbs(Verbs):
             self.engine.delete(ids.parse(run.id))
         return old
 
-    def tidy(self, unused_for: timedelta) -> int:
+    def prune_unused(self, unused_for: timedelta) -> int:
         """Drop environments that no run has used for so long; they are built anew when needed. Return how many."""
-        return self.engine.tidy(time.time() - unused_for.total_seconds())
+        return self.engine.prune_unused(time.time() - unused_for.total_seconds())
 
     def _whole(self, name: str | Id) -> Id:
         wanted = self._experiment(name, "can only delete whole runs")

@@ -27,6 +27,7 @@ from riseml.client.images import BuildVerbs
 from riseml.client.timeouts import ticking
 from riseml.client.types import Killed, RunHandle
 from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submission
+from riseml.engines.open import open_engine
 from riseml.errors import (
     ConfigError,
     Fault,
@@ -358,7 +359,7 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
             started.is_set,
             started.experiments,
             snapshot,
-            started.remarks,
+            started.notes,
             tuple(config.warnings),
         )
 
@@ -401,26 +402,6 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
     def _apart(self) -> Engine:
         """Return an engine for another thread: what the local one has opened belongs to this one."""
         return self._given or open_engine(self.settings)
-
-
-def open_engine(settings: Settings) -> Engine:
-    """Return the engine that the settings name.
-
-    Raises:
-        HomeError: the home cannot be used.
-        NotFoundError: there is no context of this name.
-    """
-    if settings.engine == "argo":
-        from riseml.cluster import contexts
-        from riseml.engines.argo.engine import ArgoEngine
-
-        return ArgoEngine(
-            contexts.load(settings.file).connection(settings.context or None),
-            settings.home,
-        )
-    from riseml.engines.local.engine import LocalEngine
-
-    return LocalEngine(settings.home, settings.user)
 
 
 def _is_set(status: SetStatus | ExperimentStatus | JobStatus) -> bool:

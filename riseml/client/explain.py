@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 from riseml import ids
 from riseml.client.context import Verbs
-from riseml.engines import Boards, Chunk, Files, LogQuery, Witnesses
+from riseml.engines import (
+    Chunk,
+    HasLocalOutput,
+    LogQuery,
+    ProvidesEvidence,
+    ServesTensorBoard,
+)
 from riseml.errors import UnsupportedError
 from riseml.ids import Id
 from riseml.status.select import pick
@@ -35,13 +41,14 @@ class InsightVerbs(Verbs):
         from riseml.diagnosis import Evidence, explain, guilty
 
         wanted = self._find(id)
-        if isinstance(self.engine, Witnesses):
+        if isinstance(self.engine, ProvidesEvidence):
             evidence = self.engine.evidence(wanted)
         else:
             whole = self.read(wanted)
             evidence = Evidence(whole, pick(whole, wanted), self.engine.name)
         logs = {
-            name: self._last_lines(name) for name in guilty(evidence.part)[:_EXPLAINED]
+            name: self._last_lines(name)
+            for name in guilty(evidence.subject)[:_EXPLAINED]
         }
         return explain(replace(evidence, logs=logs))
 
@@ -53,20 +60,10 @@ class InsightVerbs(Verbs):
         """
         from riseml import doctor
         from riseml.doctor import machine
+        from riseml.engines.open import describe, engine_checks
 
-        checks = machine.general(self.settings)
-        if self.settings.engine != "argo":
-            return doctor.run([*checks, *machine.local(self.settings)])
-        from riseml.cluster import contexts
-        from riseml.cluster.api import Api
-        from riseml.doctor import cluster
-        from riseml.doctor.check_context import CheckContext
-
-        connection = contexts.load(self.settings.file).connection(
-            self.settings.context or None
-        )
-        site = CheckContext(Api(connection), connection.namespace, connection.user)
-        return doctor.run([*checks, *cluster.everything(site)])
+        checks = machine.general(self.settings, describe(self.settings))
+        return doctor.run([*checks, *engine_checks(self.settings)])
 
     def tensorboard(
         self,
@@ -115,10 +112,14 @@ class InsightVerbs(Verbs):
         return told.decode(errors="replace").splitlines()[-_LAST_LINES:]
 
     def _board(self, run: Id) -> str | None:
-        return self.engine.board(run) if isinstance(self.engine, Boards) else None
+        return (
+            self.engine.tensorboard_url(run)
+            if isinstance(self.engine, ServesTensorBoard)
+            else None
+        )
 
     def _folder(self, wanted: Id) -> Path:
-        if not isinstance(self.engine, Files):
+        if not isinstance(self.engine, HasLocalOutput):
             raise UnsupportedError(
                 f"the outputs of the engine {self.engine.name} are not on this machine"
             )

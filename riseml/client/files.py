@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riseml.client.context import CONFIG_FILE, Verbs
-from riseml.engines import Volumes
+from riseml.engines import HasVolumes
 from riseml.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class VolumeVerbs(Verbs):
             raise InvalidInputError(
                 f"{place} is all of a volume", "You need to add a path."
             )
-        return place, copy_plan.look(self._volume(place.volume), place)
+        return place, copy_plan.find_entry(self._volume(place.volume), place)
 
     def _place(self, text: str) -> "Location":
         from riseml.storage.uris import parse
@@ -105,7 +105,7 @@ class VolumeVerbs(Verbs):
             from riseml.storage.folder import Folder
 
             return Folder()
-        if not isinstance(self.engine, Volumes):
+        if not isinstance(self.engine, HasVolumes):
             raise UnsupportedError(
                 f"the engine {self.engine.name} has no volumes that can be seen from here"
             )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riseml.client.context import Verbs
-from riseml.engines import Images, Submission, Submitted
+from riseml.engines import BuildsImages, Submission, Submitted
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -29,13 +29,13 @@ class Part:
 class Explanation:
     """What the image of a riseml.yml is made of, under which key, and where it is, if it is there.
 
-    `before` is the id of the run that the parts are compared to, empty where there is none that can be read.
+    `previous_run` is the id of the run that the parts are compared to, empty where there is none that can be read.
     """
 
     key: str
     parts: tuple[Part, ...]
     image: str | None
-    before: str
+    previous_run: str
 
 
 class BuildVerbs(Verbs):
@@ -101,12 +101,12 @@ class BuildVerbs(Verbs):
             )
         return plan
 
-    def _images(self) -> Images:
-        if not isinstance(self.engine, Images):
+    def _images(self) -> BuildsImages:
+        if not isinstance(self.engine, BuildsImages):
             raise UnsupportedError(f"the engine {self.engine.name} builds no images")
         return self.engine
 
-    def _before(self, engine: Images, project: str) -> tuple[str, dict[str, str]]:
+    def _before(self, engine: BuildsImages, project: str) -> tuple[str, dict[str, str]]:
         """Return the last run of the project, and the parts of its image."""
         from riseml import config, planner
 

@@ -56,7 +56,7 @@ class Server(Protocol):
 class Elsewhere(Protocol):
     """What engines can do whose jobs run on other machines."""
 
-    def open_board(
+    def open_tensorboard(
         self, run: Id, port: int, tell: Callable[[str], None]
     ) -> "Door | None":
         """Return a way to the TensorBoard of a run through a port of this machine, None where it runs none.
@@ -291,7 +291,7 @@ def elsewhere(
         NotFoundError: no such run, or it has left nothing that TensorBoard could show.
         RiseMLError: there is no TensorBoard here, the port is taken, or it has failed.
     """
-    if door := engine.open_board(run, port, tell):
+    if door := engine.open_tensorboard(run, port, tell):
         if await_answer(door.url, door.is_open, PATIENCE):
             return Board(door.url, door)
         door.close()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunHandle:
-    """What `train` started; `id` is what the other verbs take, `remarks` are for the user, once each.
+    """What `train` started; `id` is what the other verbs take, `notes` are for the user, once each.
 
     `tensorboard` is the address of its TensorBoard, where that is known by now.
     """
@@ -23,7 +23,7 @@ class RunHandle:
     is_set: bool
     experiments: int
     snapshot: "Snapshot"
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     warnings: tuple[Fault, ...] = ()
     tensorboard: str | None = None
 

@@ -39,7 +39,7 @@ def told(job: Job, names: Names) -> dict[str, str]:
         "RISEML_MEETING": f"{pod.OUTPUT}/.riseml/gang/{{{{workflow.uid}}}}.{names.attempt}",
     }
     return {
-        **{name: _bound(text, job, names) for name, text in job.told.items()},
+        **{name: _bound(text, job, names) for name, text in job.framework_env.items()},
         **(ours if names.is_gang else {}),
     }
 
@@ -152,7 +152,7 @@ def _bound(text: str, job: Job, names: Names) -> str:
     }
     several = job.count > 1
     text = text.replace(
-        plan.PLACE, reference(labels.PLACE_PARAMETER) if several else "0"
+        plan.POSITION, reference(labels.PLACE_PARAMETER) if several else "0"
     )
     text = text.replace(
         plan.INDEX, reference(labels.INDEX_PARAMETER) if several else "1"

@@ -39,7 +39,7 @@ def template(job: Job, names: Names) -> Container:
         image=names.image,
         command=["sh", "-c"],
         args=pod.arguments(
-            [_line(line, names) for line in job.run], job.way, gang=names.is_gang
+            [_line(line, names) for line in job.run], job.runner, gang=names.is_gang
         ),
         working_dir=pod.CODE,
         env=_environment(job, names),

@@ -119,7 +119,9 @@ class Names:
     def meets(self) -> bool:
         """Whether the jobs of an experiment look for each other, or themselves, by name."""
         return self.is_gang or any(
-            "{{host." in text for job in self.plan.jobs for text in job.told.values()
+            "{{host." in text
+            for job in self.plan.jobs
+            for text in job.framework_env.values()
         )
 
     @cached_property

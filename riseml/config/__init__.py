@@ -166,7 +166,7 @@ def _decode(data: bytes, file: str) -> str:
         doc = Document(file, data.decode("latin-1"))
         before = data[: error.start].decode()
         doc.error(
-            doc.place(len(before)),
+            doc.position(len(before)),
             f"the byte 0x{data[error.start]:02X} is not UTF-8",
             "Save the file as UTF-8.",
         )

@@ -127,7 +127,7 @@ def _check_framework(
         )
         doc.error(place, reason, "Write for example image: python:3.12.")
         return
-    for doubt in framework.doubts(options, image):
+    for doubt in framework.warnings(options, image):
         doc.warn(place, doubt)
     if values.get("image") and resources.gpus > 0 and _is_for_cpus(image):
         doc.warn(

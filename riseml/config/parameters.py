@@ -8,7 +8,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.config.variables import doubt, is_reserved, variable_of
 from riseml.schema.fields import Mapped, Record, Schema, T, Text, Value
-from riseml.schema.messages import shown
+from riseml.schema.messages import describe
 from riseml.schema.yaml_document import (
     BOOL,
     FLOAT,
@@ -44,7 +44,9 @@ _RANGE_EXAMPLE = (
 class _Values(Value[tuple[str, ...]]):
     """One value, a list of them, or a range."""
 
-    what = "a number, text, true or false, a list of numbers or of texts, or a range"
+    expected = (
+        "a number, text, true or false, a list of numbers or of texts, or a range"
+    )
     kinds = _SCALARS
 
     def read(self, node: Node, name: str, doc: Document) -> tuple[str, ...] | None:
@@ -94,13 +96,13 @@ def _list(node: SequenceNode, name: str, doc: Document) -> tuple[str, ...] | Non
             )
             doc.error(
                 each,
-                f"a value of {name} must be a number or text, not {shown(each)}",
+                f"a value of {name} must be a number or text, not {describe(each)}",
                 advice,
             )
         elif first.tag in (STR, INT, FLOAT) and (first.tag == STR) != (each.tag == STR):
             doc.error(
                 each,
-                f"{name} mixes numbers and texts: {shown(first)} and {shown(each)}",
+                f"{name} mixes numbers and texts: {describe(first)} and {describe(each)}",
                 "Put all of them in quotes, or none.",
             )
             return None
@@ -144,7 +146,7 @@ class _Number(Value[tuple[Decimal, str]]):
 
     def __init__(self, *, positive: bool = False) -> None:
         self.positive = positive
-        self.what = "a number above 0" if positive else "a number"
+        self.expected = "a number above 0" if positive else "a number"
 
     def read(self, node: Node, name: str, doc: Document) -> tuple[Decimal, str] | None:
         """Return the number and its text."""
@@ -240,7 +242,7 @@ _RANGE = _Lenient(
 class Parameters(Value[dict[str, tuple[str, ...]]]):
     """The whole mapping; null, `{}` and `[]` say that there are none."""
 
-    what = "a mapping of names to values"
+    expected = "a mapping of names to values"
 
     def __init__(self) -> None:
         self._named = Mapped(_NAME, _Values())

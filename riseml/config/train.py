@@ -72,7 +72,7 @@ class _Name(Value[str]):
         ):
             return str(node.value)
         known = frameworks.names()
-        self.what = one_of(known)
+        self.expected = one_of(known)
         near = nearest(node.value, known) if isinstance(node, ScalarNode) else None
         self.refuse(
             node,

@@ -21,14 +21,16 @@ _WORDS: Mapping[str, Explain] = {**not_started.WORDS, **ended.WORDS}
 def explain(evidence: Evidence) -> list[Cause]:
     """Return the causes for the part of a run that was asked for, equal ones of several experiments as one."""
     whole = evidence.run
-    if isinstance(evidence.part, JobStatus):
-        subjects = [Subject.of_job(evidence.part, _experiment_of(whole, evidence.part))]
+    if isinstance(evidence.subject, JobStatus):
+        subjects = [
+            Subject.of_job(evidence.subject, _experiment_of(whole, evidence.subject))
+        ]
     elif whole.reason == "CONTROLLER":
         subjects = [Subject.of_run(whole)]
     else:
         experiments = (
-            [evidence.part]
-            if isinstance(evidence.part, ExperimentStatus)
+            [evidence.subject]
+            if isinstance(evidence.subject, ExperimentStatus)
             else whole.experiments
         )
         subjects = list(_subjects(whole, experiments))
@@ -106,7 +108,7 @@ def _together(causes: Iterable[Cause]) -> list[Cause]:
     """Join causes that differ in their subjects only."""
     joined: dict[tuple[object, ...], Cause] = {}
     for cause in causes:
-        key = (cause.kind, cause.what)
+        key = (cause.kind, cause.explanation)
         known = joined.get(key)
         joined[key] = cause if known is None else known.also(cause.ids)
     return list(joined.values())

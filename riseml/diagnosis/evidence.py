@@ -22,7 +22,7 @@ class Evidence:
     """
 
     run: SetStatus
-    part: SetStatus | ExperimentStatus | JobStatus
+    subject: SetStatus | ExperimentStatus | JobStatus
     engine: str = "argo"
     documents: Sequence[Object] = ()
     pods: Sequence[Object] = ()
@@ -125,7 +125,7 @@ class Cause:
     kind: str
     ids: tuple[str, ...]
     state: State
-    what: str
+    explanation: str
     evidence: tuple[str, ...] = ()
     fix: tuple[str, ...] = ()
 

@@ -7,7 +7,7 @@ from typing import Any
 from riseml.cluster import STORE
 from riseml.cluster.api import Api, Object, path
 from riseml.cluster.store import StorePod, is_ready
-from riseml.engines.argo.user_namespace import UserNamespace
+from riseml.cluster.user_namespace import UserNamespace
 from riseml.errors import RiseMLError
 from riseml.plan import Target
 

@@ -1,4 +1,4 @@
-"""Checks of this machine: what every command needs, and what local runs need."""
+"""Checks of this machine: what every command needs, wherever runs go."""
 
 import os
 import re
@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
-from riseml.errors import ConfigError, RiseMLError
+from riseml.errors import ConfigError
 from riseml.settings import Settings
 
 # The oldest whose `update-index` does what snapshots need
@@ -17,14 +17,15 @@ _GIT = (2, 20)
 _ROOM = 1 << 30
 
 
-def general(settings: Settings) -> list[Check]:
-    """Return the checks that matter wherever runs go."""
-    return checks(settings, _python, _git, _settings, _home, _room, _project)
+def general(settings: Settings, destination: str) -> list[Check]:
+    """Return the checks that every engine needs; `destination` says where runs go."""
 
+    def configured(settings: Settings) -> Outcome:
+        """Settings."""
+        missing = "" if settings.file.exists() else " (no such file: defaults apply)"
+        return ok(f"runs go to {destination}; {settings.file}{missing}")
 
-def local(settings: Settings) -> list[Check]:
-    """Return the checks of the local engine."""
-    return checks(settings, _controller, _mounts, _capacity, _data)
+    return checks(settings, _python, _git, configured, _home, _room, _project)
 
 
 def _python(_: Settings) -> Outcome:
@@ -50,17 +51,6 @@ def _git(_: Settings) -> Outcome:
             f"Install git {'.'.join(map(str, _GIT))} or newer.",
         )
     return ok(said.removeprefix("git version "))
-
-
-def _settings(settings: Settings) -> Outcome:
-    """Settings."""
-    where = (
-        f"the cluster of {settings.context}"
-        if settings.engine == "argo"
-        else "this machine"
-    )
-    there = "" if settings.file.exists() else " (not there: all is as usual)"
-    return ok(f"runs go to {where}; {settings.file}{there}")
 
 
 def _home(settings: Settings) -> Outcome:
@@ -104,54 +94,3 @@ def _project(_: Settings) -> Outcome:
             "`riseml check` shows all of them.",
         )
     return ok(f"project {loaded.project}")
-
-
-def _controller(settings: Settings) -> Outcome:
-    """The local controller."""
-    from riseml.engines.local import protocol  # noqa: PLC0415
-
-    log = settings.home / "controller.log"
-    if not protocol.answers(settings.home):
-        return ok("it does not run; it starts when a run needs it")
-    try:
-        with protocol.connection(settings.home):
-            return ok("it runs and answers")
-    except RiseMLError as error:
-        return failed(str(error), error.advice or f"Its log says more: {log}")
-
-
-def _mounts(_: Settings) -> Outcome:
-    """/code, /data and /output in jobs."""
-    from riseml.engines.local.jobs.mounts import supported  # noqa: PLC0415
-
-    if os.environ.get("RISEML_MOUNTS") == "off":
-        return warning(
-            "RISEML_MOUNTS=off: jobs must take OUTPUT_DIR and DATA_DIR",
-            "Unset it to have real ones.",
-        )
-    if supported():
-        return ok("as on a cluster, by mount namespaces")
-    fix = "Let programs use $OUTPUT_DIR and $DATA_DIR; on Linux, user namespaces make real ones possible."
-    return warning("this system allows none: jobs get variables instead", fix)
-
-
-def _capacity(settings: Settings) -> Outcome:
-    """What jobs may use together."""
-    from riseml.engines.local.controller.machine import machine  # noqa: PLC0415
-
-    del settings
-    found = machine(os.environ)
-    return ok(f"{found.cpus} cpus, {found.mem // 1_000_000} MB, {len(found.gpus)} gpus")
-
-
-def _data(settings: Settings) -> Outcome:
-    """The folder behind /data."""
-    from riseml.engines.local import home  # noqa: PLC0415
-
-    at = home.data_folder(settings.home)
-    if at.exists() and not os.access(at, os.R_OK | os.X_OK):
-        return failed(
-            f"{at} cannot be read",
-            "Make it readable for you, or let RISEML_DATA name another folder.",
-        )
-    return ok(str(at))

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from riseml.project.image_key import ImageKey
     from riseml.storage.volume import Volume
 
+NOT_PLUGINS = frozenset({"open", "selection"})
+"""Modules of this package that are not engines."""
+
 
 @dataclass(frozen=True)
 class Submission:
@@ -40,13 +43,13 @@ class Submission:
 
 @dataclass(frozen=True)
 class Submitted:
-    """What a submission became: its number, the Workflow's name, and remarks for the user (once each)."""
+    """What a submission became: its number, the Workflow's name, and notes for the user (once each)."""
 
     number: int
     name: str
     is_set: bool
     experiments: int
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class Engine(Protocol):
     def set_secret(self, name: str, value: str | None) -> bool:
         """Set a secret, or forget it where `value` is None; return whether it was there before."""
 
-    def tidy(self, before: float) -> int:
+    def prune_unused(self, before: float) -> int:
         """Drop what no run has used since `before` (unix seconds) and can be made anew; return how many things."""
 
     def delete(self, run: Id) -> None:
@@ -168,10 +171,10 @@ class Engine(Protocol):
 
 
 @runtime_checkable
-class Boards(Protocol):
+class ServesTensorBoard(Protocol):
     """What engines can do whose TensorBoards can be reached from here."""
 
-    def board(self, run: Id) -> str | None:
+    def tensorboard_url(self, run: Id) -> str | None:
         """Return where the TensorBoard of a run can be opened now, None where it does not run.
 
         It may need some more seconds before it answers.
@@ -182,7 +185,7 @@ class Boards(Protocol):
 
 
 @runtime_checkable
-class Witnesses(Protocol):
+class ProvidesEvidence(Protocol):
     """What engines can do that see more around a run than its status says."""
 
     def evidence(self, run: Id) -> "Evidence":
@@ -194,7 +197,7 @@ class Witnesses(Protocol):
 
 
 @runtime_checkable
-class Images(Protocol):
+class BuildsImages(Protocol):
     """What engines can do that run install steps once for all runs that need the same."""
 
     def image_key(
@@ -217,7 +220,7 @@ class Images(Protocol):
 
 
 @runtime_checkable
-class Volumes(Protocol):
+class HasVolumes(Protocol):
     """What engines can do whose volumes can be seen from here."""
 
     def volume(self, name: str) -> "Volume":
@@ -225,7 +228,7 @@ class Volumes(Protocol):
 
 
 @runtime_checkable
-class Files(Protocol):
+class HasLocalOutput(Protocol):
     """What engines can do whose outputs lie on this machine."""
 
     def folder(self, run: Id) -> Path:

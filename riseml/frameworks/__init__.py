@@ -14,7 +14,7 @@ from riseml.schema.fields import Record
 # The file of experiments that name no framework
 PLAIN = "plain"
 _KIND = "frameworks"
-_PARTS = ("SECTION", "variables", "image", "doubts", "distribute")
+_PARTS = ("SECTION", "variables", "image", "warnings", "distribute")
 
 
 class Framework(Protocol):
@@ -28,7 +28,7 @@ class Framework(Protocol):
     def image(self, options: Any, resources: Resources) -> str | None:
         """Return the image of an experiment that names none, None where there is no such image."""
 
-    def doubts(self, options: Any, image: str) -> tuple[str, ...]:
+    def warnings(self, options: Any, image: str) -> tuple[str, ...]:
         """Return what is probably not meant about these options with this image."""
 
     def distribute(self, job: Job, options: Any, image: str) -> tuple[Job, ...]:

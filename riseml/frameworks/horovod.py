@@ -47,8 +47,8 @@ def image(options: Options, _resources: Resources) -> str:
     return f"horovod/horovod:{options.version or 'latest'}"
 
 
-def doubts(_options: Options, _image: str) -> tuple[str, ...]:
-    """No doubts."""
+def warnings(_options: Options, _image: str) -> tuple[str, ...]:
+    """Return no warnings."""
     return ()
 
 

@@ -5,7 +5,7 @@ jax: {workers: 2}   ──▶   worker.1, worker.2, told JAX_COORDINATOR_ADDRESS
 
 from dataclasses import dataclass, replace
 
-from riseml.plan import PLACE, Job, Resources, host
+from riseml.plan import POSITION, Job, Resources, host
 from riseml.schema.fields import Boolean, Record
 from riseml.schema.resources import WORKERS, Workers
 
@@ -48,8 +48,8 @@ def image(_options: Options, _resources: Resources) -> None:
     """JAX publishes no image that serves all."""
 
 
-def doubts(_options: Options, _image: str) -> tuple[str, ...]:
-    """No doubts."""
+def warnings(_options: Options, _image: str) -> tuple[str, ...]:
+    """Return no warnings."""
     return ()
 
 
@@ -63,7 +63,11 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
         "RISEML_EACH": _EACH,
         "RISEML_LEADER": f"{host(type)}:{_PORT}",
         "RISEML_NODES": str(workers.count),
-        "RISEML_NODE": PLACE,
+        "RISEML_NODE": POSITION,
         "RISEML_PROCESSES": str(workers.processes_with(job.resources)),
     }
-    return (replace(job, type=type, count=workers.count, way="processes", told=told),)
+    return (
+        replace(
+            job, type=type, count=workers.count, runner="processes", framework_env=told
+        ),
+    )

@@ -32,8 +32,8 @@ def image(_options: Options, _resources: Resources) -> None:
     """There are many implementations of MPI; the user's image holds one."""
 
 
-def doubts(_options: Options, _image: str) -> tuple[str, ...]:
-    """No doubts."""
+def warnings(_options: Options, _image: str) -> tuple[str, ...]:
+    """Return no warnings."""
     return ()
 
 
@@ -48,4 +48,6 @@ def ranks(job: Job, workers: Workers | None) -> tuple[Job, ...]:
         return (job,)
     told = {"RISEML_PROCESSES": str(workers.processes_with(job.resources))}
     type = "worker" if workers.count > 1 else job.type  # noqa: A001
-    return (replace(job, type=type, count=workers.count, way="mpi", told=told),)
+    return (
+        replace(job, type=type, count=workers.count, runner="mpi", framework_env=told),
+    )

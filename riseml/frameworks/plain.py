@@ -24,8 +24,8 @@ def image(_options: Options, _resources: Resources) -> str | None:
     return None
 
 
-def doubts(_options: Options, _image: str) -> tuple[str, ...]:
-    """No doubts."""
+def warnings(_options: Options, _image: str) -> tuple[str, ...]:
+    """Return no warnings."""
     return ()
 
 

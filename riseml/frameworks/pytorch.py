@@ -66,8 +66,8 @@ def image(options: Options, _resources: Resources) -> str:
     return f"pytorch/pytorch:{options.version or 'latest'}"
 
 
-def doubts(_options: Options, _image: str) -> tuple[str, ...]:
-    """No doubts."""
+def warnings(_options: Options, _image: str) -> tuple[str, ...]:
+    """Return no warnings."""
     return ()
 
 
@@ -82,7 +82,7 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
         **({"OMP_NUM_THREADS": "${OMP_NUM_THREADS:-1}"} if processes > 1 else {}),
     }
     first = replace(
-        job, type="master" if workers.count > 1 else job.type, way="processes"
+        job, type="master" if workers.count > 1 else job.type, runner="processes"
     )
     told = {
         "RISEML_EACH": " ".join(f"{name}={value}" for name, value in each.items()),
@@ -90,7 +90,7 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
         "RISEML_NODES": str(workers.count),
         "RISEML_PROCESSES": str(processes),
     }
-    master = replace(first, told={**told, "RISEML_NODE": "0"})
+    master = replace(first, framework_env={**told, "RISEML_NODE": "0"})
     if workers.count == 1:
         return (master,)
     return (
@@ -99,6 +99,6 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
             first,
             type="worker",
             count=workers.count - 1,
-            told={**told, "RISEML_NODE": INDEX},
+            framework_env={**told, "RISEML_NODE": INDEX},
         ),
     )

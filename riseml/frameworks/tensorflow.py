@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from riseml.frameworks import mpi
-from riseml.plan import PLACE, Job, Resources, host
+from riseml.plan import POSITION, Job, Resources, host
 from riseml.schema.fields import (
     Boolean,
     Choice,
@@ -150,7 +150,7 @@ def image(options: Options, resources: Resources) -> str:
     return name.removesuffix("-py3") + ("-gpu-py3" if name.endswith("-py3") else "-gpu")
 
 
-def doubts(options: Options, image: str) -> tuple[str, ...]:
+def warnings(options: Options, image: str) -> tuple[str, ...]:
     """TensorBoard needs TensorFlow 1.4; the images of Horovod are of 2018."""
     found = []
     release = re.match(_RELEASE, image)
@@ -187,7 +187,8 @@ def distribute(job: Job, options: Options, image: str) -> tuple[Job, ...]:
     )
     first = roles.chief or _first_task(options.version, image)
     return tuple(
-        replace(each, told={"TF_CONFIG": _config(each, jobs, first)}) for each in jobs
+        replace(each, framework_env={"TF_CONFIG": _config(each, jobs, first)})
+        for each in jobs
     )
 
 
@@ -215,7 +216,9 @@ def _config(job: Job, jobs: tuple[Job, ...], first: str) -> str:
     text = json.dumps(
         {"cluster": cluster, "task": {"type": types[job.type], "index": 0}}
     )
-    return text if job.count == 1 else text.replace('"index": 0', f'"index": {PLACE}')
+    return (
+        text if job.count == 1 else text.replace('"index": 0', f'"index": {POSITION}')
+    )
 
 
 def _any_gpus(options: Options, resources: Resources) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, Generic, Self, TypeVar
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from riseml.schema.messages import nearest, one_of, remedy, shown
+from riseml.schema.messages import describe, nearest, one_of, remedy
 from riseml.schema.yaml_document import (
     BOOL,
     CONTROL,
@@ -43,9 +43,9 @@ LARGEST = 2**31 - 1
 
 
 class Value(Generic[T]):
-    """One kind of value. `what` completes "must be …", `kinds` are the YAML kinds of its scalars."""
+    """One kind of value. `expected` completes "must be …", `kinds` are the YAML kinds of its scalars."""
 
-    what = "a value"
+    expected = "a value"
     kinds: tuple[str, ...] = ()
     about = ""
 
@@ -76,7 +76,7 @@ class Value(Generic[T]):
         advice = (
             remedy(node, self.kinds, braces=doc.looks_like_placeholder(node)) or advice
         )
-        doc.error(node, f"{name} must be {self.what}, not {shown(node)}", advice)
+        doc.error(node, f"{name} must be {self.expected}, not {describe(node)}", advice)
 
 
 class Text(Value[str]):
@@ -89,14 +89,14 @@ class Text(Value[str]):
 
     def __init__(
         self,
-        what: str = "text",
+        expected: str = "text",
         pattern: str | None = None,
         advice: str = "",
         *,
         most: int | None = None,
         lines: bool = False,
     ) -> None:
-        self.what = what
+        self.expected = expected
         self.advice = advice
         self.most = most
         self.lines = lines
@@ -123,7 +123,9 @@ class Text(Value[str]):
             return None
         if not self._matches(text):
             doc.error(
-                node, f"{name} must be {self.what}, not '{excerpt(text)}'", self.advice
+                node,
+                f"{name} must be {self.expected}, not '{excerpt(text)}'",
+                self.advice,
             )
             return None
         return text
@@ -134,7 +136,9 @@ class Text(Value[str]):
     def refuse(self, node: Node, name: str, doc: Document, advice: str = "") -> None:
         """Advise quotes only where what stands in them would do."""
         if node.tag in (INT, FLOAT) and not self._matches(node.value):
-            doc.error(node, f"{name} must be {self.what}, not {shown(node)}", advice)
+            doc.error(
+                node, f"{name} must be {self.expected}, not {describe(node)}", advice
+            )
         else:
             super().refuse(node, name, doc, advice)
 
@@ -176,7 +180,7 @@ class Choice(Text):
 class Boolean(Value[bool]):
     """`true` or `false`."""
 
-    what = "true or false"
+    expected = "true or false"
     kinds = (BOOL,)
 
     def read(self, node: Node, name: str, doc: Document) -> bool | None:
@@ -199,7 +203,7 @@ class Integer(Value[int]):
 
     def __init__(self, least: int) -> None:
         self.least = least
-        self.what = f"a whole number of at least {least}"
+        self.expected = f"a whole number of at least {least}"
 
     def read(self, node: Node, name: str, doc: Document) -> int | None:
         """Return the number."""
@@ -250,7 +254,7 @@ class OneOrMany(Value[tuple[T, ...]]):
     def __init__(self, value: Value[T], *, unique: bool = False) -> None:
         self.value = value
         self.unique = unique
-        self.what = f"{value.what}, or a list of such"
+        self.expected = f"{value.expected}, or a list of such"
         self.kinds = value.kinds
 
     def read(self, node: Node, name: str, doc: Document) -> tuple[T, ...] | None:
@@ -303,7 +307,7 @@ class Shorthand(Value[T]):
         self.short = short
         self.full = full
         self.expand = expand
-        self.what = f"{short.what}, or a mapping"
+        self.expected = f"{short.expected}, or a mapping"
         self.kinds = short.kinds
 
     def read(self, node: Node, name: str, doc: Document) -> T | None:
@@ -324,7 +328,7 @@ class Shorthand(Value[T]):
 class Mapped(Value[dict[str, T]]):
     """A mapping with keys of the user's own."""
 
-    what = "a mapping"
+    expected = "a mapping"
 
     def __init__(self, key: Text, value: Value[T]) -> None:
         self.key = key
@@ -363,7 +367,7 @@ class Record(Value[T]):
     `required` maps keys to an example of how to write them, `hints` unknown keys to advice of their own.
     """
 
-    what = "a mapping"
+    expected = "a mapping"
 
     def __init__(
         self,

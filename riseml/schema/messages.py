@@ -28,7 +28,7 @@ _YES_NO = {
 _COMPARED = 40
 
 
-def shown(node: Node) -> str:
+def describe(node: Node) -> str:
     """Say what a node is."""
     if isinstance(node, MappingNode):
         return "a mapping"

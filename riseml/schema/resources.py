@@ -34,7 +34,7 @@ _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 class Cores(Value[Decimal]):
     """Cores: a number, or thousandths such as `500m`."""
 
-    what = "a number of cores of at least 0.01"
+    expected = "a number of cores of at least 0.01"
     kinds = (INT, FLOAT)
 
     def read(self, node: Node, name: str, doc: Document) -> Decimal | None:
@@ -60,7 +60,7 @@ class Cores(Value[Decimal]):
 class Memory(Value[int]):
     """Memory: a number of megabytes (10^6 bytes), or an amount with a unit of Kubernetes such as `4Gi`."""
 
-    what = "a number of megabytes of at least 0.01, or an amount such as 4Gi"
+    expected = "a number of megabytes of at least 0.01, or an amount such as 4Gi"
     kinds = (INT, FLOAT)
 
     def read(self, node: Node, name: str, doc: Document) -> int | None:
@@ -118,7 +118,7 @@ def _number(node: Node) -> Decimal | None:
 class Duration(Value[int]):
     """A time: whole seconds, or text such as `90s`, `10m`, `1h30m`, `2d`."""
 
-    what = "a duration of at least 1s"
+    expected = "a duration of at least 1s"
     kinds = (INT,)
 
     def read(self, node: Node, name: str, doc: Document) -> int | None:

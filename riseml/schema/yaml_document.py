@@ -174,7 +174,7 @@ class Document:
         """Note something that is said in an old way."""
         self._note("note", place, message, advice)
 
-    def place(self, index: int) -> Position:
+    def position(self, index: int) -> Position:
         """Return where a character of the text stands."""
         lines = re.split(_BREAK, self.text[:index])
         return Position(len(lines) - 1, len(lines[-1]))
@@ -193,7 +193,7 @@ class Document:
             _FORBIDDEN_ASCII if self.text.isascii() else _FORBIDDEN, self.text
         ):
             self._refuse(
-                self.place(odd.start()),
+                self.position(odd.start()),
                 f"the character U+{ord(odd[0]):04X} is not allowed in YAML",
             )
         try:
@@ -303,7 +303,7 @@ class Document:
         if at.line and at.line >= len(
             self._all_lines()
         ):  # libyaml counts a line more than there are
-            at = self.place(len(self.text))
+            at = self.position(len(self.text))
         source = self._line(at.line)
         self._faults[
             Fault(

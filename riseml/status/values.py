@@ -75,7 +75,7 @@ class SetStatus:
 
     `number` is None for a document that no engine has numbered; `jobs` are the run's own (build, tensorboard);
     `concurrency` is None where nothing limits it. `base_image` is what install steps start from, with its digest, empty
-    where that is not known. Two addresses, which no document says, come from the engine: `board`,
+    where that is not known. Two addresses, which no document says, come from the engine: `tensorboard_url`,
     where its TensorBoard can be opened now, and `page`, its own in Argo's UI.
     """
 
@@ -102,11 +102,11 @@ class SetStatus:
     config: str = ""
     experiments: tuple[ExperimentStatus, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
-    board: str | None = None
+    tensorboard_url: str | None = None
     page: str | None = None
 
     @property
-    def has_board(self) -> bool:
+    def has_tensorboard(self) -> bool:
         """Whether a TensorBoard belongs to it."""
         return any(job.type == "tensorboard" for job in self.jobs)
 

@@ -22,13 +22,13 @@ class Batch(NamedTuple):
     items: list[Item]
 
 
-def look(volume: Volume, place: Location) -> Entry:
+def find_entry(volume: Volume, place: Location) -> Entry:
     """Return what a user has named.
 
     Raises:
         NotFoundError: there is nothing.
     """
-    found = volume.look(place.path)
+    found = volume.resolve(place.path)
     if found is None:
         above = place.path.rpartition("/")[0]
         advice = (
@@ -42,7 +42,7 @@ def look(volume: Volume, place: Location) -> Entry:
 
 def listing(volume: Volume, place: Location, *, hidden: bool = False) -> list[Entry]:
     """Return what is in a folder, folders first, or the file itself."""
-    named = look(volume, place)
+    named = find_entry(volume, place)
     found = volume.inside(place.path) if named.is_folder else [named]
     shown = [
         entry for entry in found if hidden or not _is_ours(PurePosixPath(entry.name))
@@ -62,7 +62,7 @@ def plan(
         InvalidInputError: two files would go to one place, or something else cannot be meant.
     """
     found = [(place, _files(open_volume(place.volume), place)) for place in sources]
-    there = open_volume(target.volume).look(target.path or ".")
+    there = open_volume(target.volume).resolve(target.path or ".")
     single = sum(len(files) for _, files in found) == 1
     folder = not single or target.is_folder or (there is not None and there.is_folder)
     if folder and there is not None and not there.is_folder:
@@ -92,7 +92,7 @@ def plan(
 
 def _files(volume: Volume, place: Location) -> list[tuple[Entry, str]]:
     """Return files, and what each is called below the target."""
-    named = look(volume, place)
+    named = find_entry(volume, place)
     if not named.is_folder:
         return [(named, named.name)]
     stem = place.path.rstrip("/")

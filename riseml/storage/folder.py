@@ -21,13 +21,13 @@ class Folder:
     def __init__(self, root: Path | None = None) -> None:
         self.root = root
 
-    def look(self, path: str) -> Entry | None:
+    def resolve(self, path: str) -> Entry | None:
         """Return what is at a path, None where nothing is."""
         return _entry(self._at(path), path)
 
     def stat(self, paths: Sequence[str]) -> list[Entry | None]:
         """Return what is at these paths, None where nothing is."""
-        return [self.look(path) for path in paths]
+        return [self.resolve(path) for path in paths]
 
     def inside(self, folder: str) -> list[Entry]:
         """Return what lies directly in a folder."""

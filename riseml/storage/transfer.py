@@ -37,7 +37,7 @@ class Copied:
     on_bytes: Callable[[int], None] = lambda _: None
     files: int = 0
     bytes: int = 0
-    kept: list[Item] = field(default_factory=list)
+    unchanged: list[Item] = field(default_factory=list)
     began: bool = False
 
 
@@ -100,7 +100,7 @@ def _missing(
     }
     for item in kept:
         report.on_bytes(item.source.size)
-    report.kept += [item for item in items if item in kept]
+    report.unchanged += [item for item in items if item in kept]
     return [item for item in items if item not in kept]
 
 

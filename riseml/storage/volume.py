@@ -66,7 +66,7 @@ def part_of(path: str) -> str:
 class Volume(Protocol):
     """All methods that take several paths answer in their order."""
 
-    def look(self, path: str) -> Entry | None:
+    def resolve(self, path: str) -> Entry | None:
         """Return what is at a path that a user names, links followed, None where nothing is.
 
         Raises:

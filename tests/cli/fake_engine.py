@@ -111,7 +111,7 @@ class FakeEngine:
         default_factory=list
     )  # what `changes` yields after the present
     becomes: SetStatus | None = None  # what `start` starts
-    remarks: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     ignored: int = 0
     unused: int = 0  # what `tidy` drops
     warnings: tuple[str, ...] = ()
@@ -135,7 +135,7 @@ class FakeEngine:
         self.calls.append(("start", submission))
         self.runs.insert(0, self.becomes or single(14))
         return Submitted(
-            14, "toaster-net-14", is_set=False, experiments=1, remarks=self.remarks
+            14, "toaster-net-14", is_set=False, experiments=1, notes=self.notes
         )
 
     def submit(self, document: dict[str, Any]) -> str:
@@ -188,8 +188,8 @@ class FakeEngine:
     def volume(self, name: str) -> Folder:
         return Folder(self.volumes / name)
 
-    def board(self, run: Id) -> str | None:
-        return self.read(run).board
+    def tensorboard_url(self, run: Id) -> str | None:
+        return self.read(run).tensorboard_url
 
     def folder(self, run: Id) -> Path:
         return self.outputs / str(run)
@@ -203,7 +203,7 @@ class FakeEngine:
             self.kept[name] = value
         return known
 
-    def tidy(self, before: float) -> int:
+    def prune_unused(self, before: float) -> int:
         self.calls.append(("tidy", before))
         return self.unused
 

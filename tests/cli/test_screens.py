@@ -130,7 +130,11 @@ CASES = [
 ]
 
 WITH_BOARDS = [
-    replace(single(19), jobs=(job("19.tensorboard"),), board="http://127.0.0.1:24010"),
+    replace(
+        single(19),
+        jobs=(job("19.tensorboard"),),
+        tensorboard_url="http://127.0.0.1:24010",
+    ),
     replace(
         grid(18, [State.FINISHED, State.RUNNING]),
         jobs=(job("18.tensorboard", State.PENDING),),

@@ -86,7 +86,7 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
 
 def test_the_one_of_a_run_is_opened(engine: FakeEngine, riseml: Riseml) -> None:
     with serving() as url:
-        engine.runs = [replace(single(16), board=url), single(15)]
+        engine.runs = [replace(single(16), tensorboard_url=url), single(15)]
         said = riseml("tensorboard")
     assert (said.status, said.out, said.err) == (0, f"{url}\n", "")
 
@@ -103,7 +103,7 @@ def test_one_that_is_about_to_begin_is_waited_for(
     engine: FakeEngine, riseml: Riseml
 ) -> None:
     with serving(pause=0.3) as url:
-        engine.runs = [replace(single(16), board=url)]
+        engine.runs = [replace(single(16), tensorboard_url=url)]
         said = riseml("tensorboard", "16")
     assert (said.status, said.out, said.err) == (
         0,
@@ -138,7 +138,7 @@ def test_one_that_does_not_answer_gives_way(
     with serving() as free:
         pass
     monkeypatch.setattr(tensorboard, "PATIENCE", 0.0)
-    engine.runs = [replace(engine.runs[0], board=free)]
+    engine.runs = [replace(engine.runs[0], tensorboard_url=free)]
     said = riseml("tensorboard", "15")
     assert said.status == 0
     assert (
@@ -158,7 +158,7 @@ def test_a_run_that_ends_meanwhile_is_shown_afterwards(
     with serving() as free:
         pass
     told = iter([free, free, None, None])
-    monkeypatch.setattr(engine, "board", lambda run: next(told))
+    monkeypatch.setattr(engine, "tensorboard_url", lambda run: next(told))
     assert (
         "It has ended.\nStarting TensorBoard over " in riseml("tensorboard", "15").err
     )
@@ -240,6 +240,6 @@ def test_a_browser_is_opened_where_there_can_be_one(  # noqa: PLR0917 (fixtures)
     if width:
         screen(width)
     with serving() as url:
-        engine.runs = [replace(single(16), board=url)]
+        engine.runs = [replace(single(16), tensorboard_url=url)]
         assert riseml("tensorboard", *words).status == 0
     assert shown == ([url] if opened else [])

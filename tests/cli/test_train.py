@@ -28,7 +28,7 @@ def _project() -> None:
 
 
 def test_train_in_background(engine: FakeEngine, riseml: Riseml) -> None:
-    engine.ignored, engine.warnings, engine.remarks = (
+    engine.ignored, engine.warnings, engine.notes = (
         2,
         ("big tree",),
         ("no limits here",),
@@ -43,7 +43,9 @@ def test_train_in_background(engine: FakeEngine, riseml: Riseml) -> None:
 
 def test_train_tells_of_its_tensorboard(engine: FakeEngine, riseml: Riseml) -> None:
     Path("riseml.yml").write_text(PLAIN + "  framework: tensorflow\n")
-    engine.becomes = replace(single(14, State.FINISHED), board="http://127.0.0.1:24010")
+    engine.becomes = replace(
+        single(14, State.FINISHED), tensorboard_url="http://127.0.0.1:24010"
+    )
     line = "TensorBoard: http://127.0.0.1:24010\n"
     assert riseml("train").out == f"Experiment 14 started in background.\n{line}"
     assert (

@@ -95,14 +95,14 @@ def test_what_is_pruned_is_built_anew(bench: Bench, place: ArgoEngine) -> None:
     second = bench.run(text)  # after which the namespace knows the image
     assert (builds(first), builds(second)) == (True, False)
     assert known(place)[second.image] == datetime.now(UTC).date().isoformat()
-    assert place.tidy(0) == 0
+    assert place.prune_unused(0) == 0
     assert has(place, second.image)
 
     client = Client(engine=place)
     client.delete(first.id)
     ages = "find /store/repos/lab.git -exec touch -d @1 {} +"
     place.store.script(ages)
-    assert client.tidy(-timedelta(days=2)) > 0
+    assert client.prune_unused(-timedelta(days=2)) > 0
     assert (known(place), has(place, second.image)) == ({}, False)
     assert [reads(place, run) for run in (first, second)] == [False, True]
 

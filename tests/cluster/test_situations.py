@@ -328,7 +328,7 @@ def until_explained(bench: Bench, situation: Situation, number: int) -> list[Cau
         found = client.why(wanted)
         if any(
             each.kind == situation.kind
-            and situation.words.format(number=number) in each.what
+            and situation.words.format(number=number) in each.explanation
             for each in found
         ):
             return found

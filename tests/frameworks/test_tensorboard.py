@@ -62,7 +62,7 @@ def test_scalars_of_a_set(lab: Lab, tmp_path: Path) -> None:
     client = Client(engine=lab.engine)
     with client.tensorboard("1") as board:
         assert board.is_own
-        assert board.url == client.read("1").board
+        assert board.url == client.read("1").tensorboard_url
         lab.until(
             lambda: set(data(board.url, "tags") or ()) == {"1", "2"},
             "the scalars of both",
@@ -71,7 +71,7 @@ def test_scalars_of_a_set(lab: Lab, tmp_path: Path) -> None:
         lab.until(lambda: scalars(board.url, "2") == falling(8), "all of the second")
     (tmp_path / "go").touch()
     assert lab.wait(1).state is State.FINISHED
-    assert client.read("1").board is None
+    assert client.read("1").tensorboard_url is None
     with client.tensorboard("1") as board:
         assert not board.is_own
         lab.until(

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from riseml.client.client import Client
-from riseml.engines import Boards, Chunk, Files, LogQuery
+from riseml.engines import Chunk, HasLocalOutput, LogQuery, ServesTensorBoard
 from riseml.engines.local import protocol
 from riseml.errors import NotFoundError
 from riseml.ids import Id
@@ -86,14 +86,16 @@ def get(url: str | None) -> str:
 
 
 def test_one_for_all_experiments_while_they_run(show: Show) -> None:
-    assert isinstance(show.engine, Boards)
-    assert isinstance(show.engine, Files)
+    assert isinstance(show.engine, ServesTensorBoard)
+    assert isinstance(show.engine, HasLocalOutput)
     show.train(SET)
     show.says("it serves")
     show.lab.until(lambda: show.lab.output(1, 2).exists(), "the second experiment")
-    assert get(show.engine.board(RUN)).split()[1:] == [".riseml", "1", "2"]
-    assert show.engine.read(RUN).board == show.engine.board(RUN)
-    assert next(show.engine.changes(RUN)).board == show.engine.board(RUN)  # type: ignore[union-attr]
+    assert get(show.engine.tensorboard_url(RUN)).split()[1:] == [".riseml", "1", "2"]
+    assert show.engine.read(RUN).tensorboard_url == show.engine.tensorboard_url(RUN)
+    assert next(
+        show.engine.changes(RUN)
+    ).tensorboard_url == show.engine.tensorboard_url(RUN)  # type: ignore[union-attr]
     program = show.processes()[-1]
     assert "--logdir" in program.cmdline()
     assert program.nice() > 0
@@ -103,20 +105,20 @@ def test_one_for_all_experiments_while_they_run(show: Show) -> None:
     show.lab.until(lambda: show.job.state.is_terminal, "its end")
     assert (show.job.state, show.job.reason) == (State.KILLED, "KILLED")
     whole = show.engine.read(RUN)
-    assert (whole.state, whole.counts, whole.board) == (
+    assert (whole.state, whole.counts, whole.tensorboard_url) == (
         State.FINISHED,
         {State.FINISHED: 2},
         None,
     )
-    assert show.engine.board(RUN) is None
+    assert show.engine.tensorboard_url(RUN) is None
 
 
 def test_an_engine_knows_of_no_other_boards(show: Show) -> None:
     show.lab.run("run: 'true'")
-    assert show.engine.board(RUN) is None
+    assert show.engine.tensorboard_url(RUN) is None
     assert show.engine.folder(Id(number=1, sub=1)) == show.engine.folder(RUN)
     with pytest.raises(NotFoundError):
-        show.engine.board(Id(number=2))
+        show.engine.tensorboard_url(Id(number=2))
 
 
 def test_a_train_knows_its_address_at_once(
@@ -134,7 +136,7 @@ def test_a_train_knows_its_address_at_once(
     monkeypatch.setenv("GO", str(show.folder / "go"))
     run = Client(engine=show.engine).train(show.lab.folder / "riseml.yml")
     assert run.tensorboard is not None
-    assert run.tensorboard == show.engine.board(RUN)
+    assert run.tensorboard == show.engine.tensorboard_url(RUN)
     show.go()
 
 
@@ -150,7 +152,7 @@ def test_it_begins_with_its_run_and_takes_no_room_from_it(show: Show) -> None:
         "the wait",
     )
     (job,) = show.engine.read(second).jobs
-    assert (job.state, job.reason, show.engine.board(second)) == (
+    assert (job.state, job.reason, show.engine.tensorboard_url(second)) == (
         State.PENDING,
         "UNSCHEDULABLE",
         None,
@@ -173,10 +175,10 @@ def test_a_set_whose_experiments_were_killed_while_they_waited(show: Show) -> No
 def test_it_outlives_its_controller_at_the_same_address(show: Show) -> None:
     show.train()
     show.says("it serves")
-    before = show.engine.board(RUN)
+    before = show.engine.tensorboard_url(RUN)
     protocol.leave(show.engine.home)
     protocol.ensure(show.engine.home)
-    assert show.engine.board(RUN) == before
+    assert show.engine.tensorboard_url(RUN) == before
     assert get(before)
     show.go()
     assert show.lab.wait(1).state is State.FINISHED
@@ -237,7 +239,7 @@ def test_a_killed_one_begins_again(show: Show) -> None:
     show.processes()[-1].kill()
     show.says("it begins again in 5 seconds")
     show.lab.until(lambda: show.log().count("it serves") == 2, "the next one")
-    assert get(show.engine.board(RUN))
+    assert get(show.engine.tensorboard_url(RUN))
     show.go()
     assert show.lab.wait(1).state is State.FINISHED
 
@@ -248,7 +250,7 @@ def test_one_that_is_killed_with_its_supervisor(show: Show) -> None:
     show.processes()[0].kill()
     show.lab.until(lambda: show.job.state is State.FAILED, "the end of the job")
     assert show.engine.read(RUN).state is State.RUNNING
-    assert show.engine.board(RUN) is None
+    assert show.engine.tensorboard_url(RUN) is None
     show.go()
     assert show.lab.wait(1).state is State.FINISHED
     assert show.engine.read(RUN).counts == {State.FINISHED: 1}
@@ -260,7 +262,7 @@ def test_one_that_can_never_start(show: Show) -> None:
     )
     show.train()
     show.lab.until(lambda: show.job.state.is_terminal, "the end of the job")
-    assert show.engine.board(RUN) is None
+    assert show.engine.tensorboard_url(RUN) is None
     show.go()
     assert show.lab.wait(1).state is State.FINISHED
     assert show.engine.read(RUN).counts == {State.FINISHED: 1}
@@ -269,7 +271,7 @@ def test_one_that_can_never_start(show: Show) -> None:
 def test_killing_the_run_ends_it(show: Show) -> None:
     show.train()
     show.says("it serves")
-    url = show.engine.board(RUN)
+    url = show.engine.tensorboard_url(RUN)
     show.engine.stop(RUN)
     assert show.lab.wait(1).state is State.KILLED
     show.lab.until(lambda: not show.engine._read().unfinished(), "its end")

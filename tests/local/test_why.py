@@ -34,7 +34,7 @@ def changes(client: Client) -> dict[str, str]:
 
 def test_what_changed_since_the_last_run(lab: Lab, client: Client) -> None:
     first = client.explain("riseml.yml")
-    assert (first.before, first.image) == ("", None)
+    assert (first.previous_run, first.image) == ("", None)
     assert {part.change for part in first.parts} == {NEW}
     assert [part.name for part in first.parts] == [
         "image",
@@ -53,7 +53,7 @@ def test_what_changed_since_the_last_run(lab: Lab, client: Client) -> None:
     then = client.explain("riseml.yml")
     assert then.image is not None
     assert then.image.endswith(then.key)
-    assert (then.key, then.before) == (first.key, str(number))
+    assert (then.key, then.previous_run) == (first.key, str(number))
     assert {part.change for part in then.parts} == {SAME}
 
     lab.write({"requirements.txt": "# new\n", "other.txt": "no part of it"})

@@ -132,7 +132,7 @@ def test_tensorflow_is_a_master_workers_and_parameter_servers() -> None:
         ("ps", 2, 1, True),
     ]
     assert {job.run for job in found.values()} == {("one", "two")}
-    text = found["worker"].told["TF_CONFIG"].replace("{{place}}", "1")
+    text = found["worker"].framework_env["TF_CONFIG"].replace("{{position}}", "1")
     assert json.loads(text) == {
         "cluster": {
             "chief": ["{{host.master.1}}:2222"],
@@ -141,7 +141,7 @@ def test_tensorflow_is_a_master_workers_and_parameter_servers() -> None:
         },
         "task": {"type": "worker", "index": 1},
     }
-    assert json.loads(found["master"].told["TF_CONFIG"])["task"] == {
+    assert json.loads(found["master"].framework_env["TF_CONFIG"])["task"] == {
         "type": "chief",
         "index": 0,
     }
@@ -150,7 +150,7 @@ def test_tensorflow_is_a_master_workers_and_parameter_servers() -> None:
 def test_one_worker_is_the_master_alone() -> None:
     found = jobs("framework: tensorflow, tensorflow: {distributed: {ps: 1}}")
     assert list(found) == ["master", "ps"]
-    assert json.loads(found["ps"].told["TF_CONFIG"])["task"] == {
+    assert json.loads(found["ps"].framework_env["TF_CONFIG"])["task"] == {
         "type": "ps",
         "index": 0,
     }
@@ -188,7 +188,7 @@ def test_the_task_that_leads_is_called_as_the_release_does(
         f"framework: tensorflow, tensorflow: {{{section}}}"
         + (f", image: '{image}'" if image else "")
     )
-    assert list(json.loads(found["ps"].told["TF_CONFIG"])["cluster"]) == [
+    assert list(json.loads(found["ps"].framework_env["TF_CONFIG"])["cluster"]) == [
         leader,
         "worker",
         "ps",
@@ -226,8 +226,8 @@ def test_the_ranks_of_mpi(train: str, wanted: tuple[str, int, str]) -> None:
         "}" if "resources" in train else ", resources: {}}"
     )
     (job,) = plan(load_text(text)).jobs
-    assert (job.type, job.count, job.told["RISEML_PROCESSES"]) == wanted
-    assert job.way == "mpi"
+    assert (job.type, job.count, job.framework_env["RISEML_PROCESSES"]) == wanted
+    assert job.runner == "mpi"
 
 
 def test_pytorch_has_a_master_with_the_first_ranks() -> None:
@@ -236,24 +236,34 @@ def test_pytorch_has_a_master_with_the_first_ranks() -> None:
         ("master", 1),
         ("worker", 2),
     ]
-    assert [job.told["RISEML_NODE"] for job in found.values()] == ["0", "{{index}}"]
-    assert {job.told["RISEML_LEADER"] for job in found.values()} == {
+    assert [job.framework_env["RISEML_NODE"] for job in found.values()] == [
+        "0",
+        "{{index}}",
+    ]
+    assert {job.framework_env["RISEML_LEADER"] for job in found.values()} == {
         "{{host.master.1}}:29500"
     }
-    assert {job.told["RISEML_PROCESSES"] for job in found.values()} == {"2"}
+    assert {job.framework_env["RISEML_PROCESSES"] for job in found.values()} == {"2"}
 
 
 def test_several_processes_of_one_worker_know_each_other_too() -> None:
     (job,) = jobs(
         "framework: pytorch, pytorch: {workers: {count: 1, processes: 2}}"
     ).values()
-    assert (job.type, job.told["RISEML_LEADER"]) == ("train", "{{host.train.1}}:29500")
+    assert (job.type, job.framework_env["RISEML_LEADER"]) == (
+        "train",
+        "{{host.train.1}}:29500",
+    )
 
 
 def test_jax_has_its_coordinator_on_the_first_worker() -> None:
     (job,) = jobs("framework: jax, image: x, jax: {workers: 2}").values()
-    assert (job.type, job.count, job.told["RISEML_NODE"]) == ("worker", 2, "{{place}}")
-    assert job.told["RISEML_LEADER"] == "{{host.worker.1}}:1234"
+    assert (job.type, job.count, job.framework_env["RISEML_NODE"]) == (
+        "worker",
+        2,
+        "{{position}}",
+    )
+    assert job.framework_env["RISEML_LEADER"] == "{{host.worker.1}}:1234"
 
 
 def test_retries_of_a_gang_cannot_choose_causes() -> None:

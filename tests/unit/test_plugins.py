@@ -24,7 +24,7 @@ SECTION = Record(Options, {"solvers": Integer(1)})
 
 def variables(options): return frozenset({"CAFFE_SOLVER"})
 def image(options, resources): return "bvlc/caffe:cpu"
-def doubts(options, image): return ("caffe is old",)
+def warnings(options, image): return ("caffe is old",)
 def distribute(job, options, image): return (replace(job, type="solver", count=options.solvers),)
 """
 
@@ -80,7 +80,7 @@ def test_a_framework_of_another_package(install: Install) -> None:
     [
         ("import nothing_of_this_name", "cannot be loaded: ModuleNotFoundError"),
         ("1 / 0", "cannot be loaded: ZeroDivisionError"),
-        ("SECTION = None", "lacks variables, image, doubts, distribute"),
+        ("SECTION = None", "lacks variables, image, warnings, distribute"),
     ],
 )
 def test_a_broken_package_is_named(install: Install, code: str, words: str) -> None:

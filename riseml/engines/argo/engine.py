@@ -14,9 +14,9 @@ from riseml.cluster import namespace_of
 from riseml.cluster.api import CACHED, Api, Object, path, path_of
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
+from riseml.cluster.user_namespace import UserNamespace
 from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
 from riseml.engines.argo import archive, listing, live_results, pods, shards, stop
-from riseml.engines.argo.user_namespace import UserNamespace
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError, UnreachableError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus, State
@@ -112,7 +112,7 @@ class ArgoEngine:
         for each in documents:
             self.api.delete(path_of(each), propagationPolicy="Background")
 
-    def tidy(self, before: float) -> int:
+    def prune_unused(self, before: float) -> int:
         """Drop images unused since `before` (unix seconds), and code that no run refers to; return how many images.
 
         Nothing while something runs: it may be about to use what looks unused.
@@ -136,7 +136,7 @@ class ArgoEngine:
         tidy(
             self.home, kept.union(Store(self.home).revisions())
         )  # or the next push would bring all of it again
-        return self._images().tidy(before)
+        return self._images().prune_unused(before)
 
     def secrets(self) -> Iterable[str]:
         """Return the names of the user's secrets."""
@@ -254,7 +254,7 @@ class ArgoEngine:
 
         return follow(self, query)
 
-    def open_board(
+    def open_tensorboard(
         self, run: Id, port: int, tell: Callable[[str], None]
     ) -> "Forwarding | None":
         """Return a way to the TensorBoard of a run through a port of this machine, None where it runs none."""

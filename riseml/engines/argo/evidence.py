@@ -26,7 +26,7 @@ def gather(
     )
     return Evidence(
         run=whole,
-        part=part,
+        subject=part,
         documents=documents,
         pods=pods,
         events=_items(api, namespace, "events", fieldSelector="type=Warning")

@@ -66,7 +66,7 @@ class Images:
             self._keep(wanted.text, used)
         return Build(wanted.text, wanted.files, image, wanted.parts[BASE])
 
-    def tidy(self, before: float) -> int:
+    def prune_unused(self, before: float) -> int:
         """Have the registry forget images that were last used before a time (unix seconds); return how many.
 
         One that cannot be deleted there stays known.

@@ -11,11 +11,11 @@ from typing import Any
 
 from riseml.cluster.api import ConflictError, Object, RefusedError, path
 from riseml.cluster.store import StorePod
+from riseml.cluster.user_namespace import UserNamespace
 from riseml.compiler import compile_workflow, limits, record
 from riseml.engines import Submission, Submitted
 from riseml.engines.argo import archive, shards
 from riseml.engines.argo.images import Images
-from riseml.engines.argo.user_namespace import UserNamespace
 from riseml.errors import (
     InvalidInputError,
     NotAllowedError,
@@ -66,13 +66,13 @@ def start(
     for document in documents:
         create(place, document)
     several = f"the set is kept in {len(documents)} Workflows: it is too large for one"
-    remarks = (several,) if len(documents) > 1 else ()
+    notes = (several,) if len(documents) > 1 else ()
     return Submitted(
         origin.number or 0,
         documents[0]["metadata"]["name"],
         plan.is_set,
         len(plan.experiments),
-        remarks,
+        notes,
     )
 
 

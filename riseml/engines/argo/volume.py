@@ -58,7 +58,7 @@ class StoreVolume:
     def __init__(self, store: StorePod, root: str) -> None:
         self.store, self.root = store, root
 
-    def look(self, path: str) -> Entry | None:
+    def resolve(self, path: str) -> Entry | None:
         """Return what is at a path, None where nothing is."""
         return self._entries("look", [path])[0]
 

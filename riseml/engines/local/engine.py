@@ -72,7 +72,7 @@ class LocalEngine:
             environment=dict(submission.environment),
             user=self.user,
         )
-        return Submitted(**{**answer, "remarks": tuple(answer["remarks"])})
+        return Submitted(**{**answer, "notes": tuple(answer["notes"])})
 
     def submit(self, document: dict[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name."""
@@ -101,7 +101,7 @@ class LocalEngine:
             time.sleep(_BLINK)
         _remove(self.home / "output" / row["user"] / row["project"] / str(number))
 
-    def tidy(self, before: float) -> int:
+    def prune_unused(self, before: float) -> int:
         """Drop environments unused since `before` (unix seconds), and code that no run refers to; return how many."""
         # Only `prune` needs it
         from riseml.engines.local.controller import environments  # noqa: PLC0415
@@ -186,7 +186,11 @@ class LocalEngine:
     def read(self, run: Id) -> SetStatus:
         """Return one run in full."""
         whole = self._with_results(status.read(self.get(run)))
-        return replace(whole, board=self.board(run)) if whole.has_board else whole
+        return (
+            replace(whole, tensorboard_url=self.tensorboard_url(run))
+            if whole.has_tensorboard
+            else whole
+        )
 
     def _with_results(self, whole: SetStatus) -> SetStatus:
         """Return a run with what its running experiments have reported so far."""
@@ -204,7 +208,7 @@ class LocalEngine:
         )
         return folder / str(each.sub) if whole.is_set else folder
 
-    def board(self, run: Id) -> str | None:
+    def tensorboard_url(self, run: Id) -> str | None:
         """Return where the TensorBoard of a run can be opened now, None where it does not run."""
         number = self._number(run)
         phase = self._read().phase(number, "tensorboard")
@@ -283,7 +287,8 @@ class LocalEngine:
         if not row["is_set"] or run.sub is not None or run.type is not None:
             return self.read(run)
         return replace(
-            self._summary(self._read(), row, experiments=True), board=self.board(run)
+            self._summary(self._read(), row, experiments=True),
+            tensorboard_url=self.tensorboard_url(run),
         )
 
     @staticmethod

@@ -34,7 +34,6 @@ CREATE TABLE nodes (run INTEGER, {_NODE}, PRIMARY KEY (run, id)) WITHOUT ROWID;
 CREATE TABLE experiments (run INTEGER, sub INTEGER, data TEXT NOT NULL, PRIMARY KEY (run, sub)) WITHOUT ROWID;
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO counters VALUES ('number', 0);
-# The names are ours
 """  # noqa: S608
 
 

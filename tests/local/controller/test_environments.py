@@ -89,8 +89,8 @@ def test_what_nothing_uses_any_more_is_tidied(lab: Lab) -> None:
     lab.run("install: 'false'\nrun: 'true'")
     envs = lab.engine.home / "envs"
     assert len(list(envs.iterdir())) == 2
-    assert lab.engine.tidy(time.time() - 3600) == 0
-    assert lab.engine.tidy(time.time() + 1) == 2
+    assert lab.engine.prune_unused(time.time() - 3600) == 0
+    assert lab.engine.prune_unused(time.time() + 1) == 2
     assert list(envs.iterdir()) == []
     assert lab.run("install: 'true'\nrun: 'true'").state is State.FINISHED
 
@@ -103,7 +103,7 @@ def test_code_that_no_run_refers_to_is_dropped_and_the_rest_kept(lab: Lab) -> No
     lab.engine.delete(Id(number=1))
     repository = lab.engine.home / "store/repos/lab.git"
     os.utime(repository / "refs/heads/riseml", (1, 1))
-    lab.engine.tidy(0)
+    lab.engine.prune_unused(0)
     known = [
         subprocess.run(
             ["git", f"--git-dir={repository}", "cat-file", "-e", revision], check=False

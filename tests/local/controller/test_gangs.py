@@ -68,20 +68,19 @@ def program(lab: Lab, job: str) -> psutil.Process:
     """Return the program that a job of run 1 runs, once it has reached the others."""
     lab.until(lambda: lab.log(1).count("all reached") == len(ALL), "the meeting")
 
-    def found() -> list[psutil.Process]:
-        running = []
-        for process in processes_of(lab.engine.home):
-            try:
-                if process.environ().get("RISEML_JOB") == job and process.cmdline()[
-                    -1
-                ] in ("1000", "connect.py"):
-                    running.append(process)
-            except psutil.Error:
-                continue
-        return running
+    processes: list[psutil.Process] = []
 
-    lab.until(found, f"the program of {job}")
-    return found()[0]
+    def started() -> list[psutil.Process]:
+        for process in processes_of(lab.engine.home):
+            # A process may end while it is examined.
+            with suppress(psutil.Error):
+                is_program = process.cmdline()[-1] in {"1000", "connect.py"}
+                if is_program and process.environ().get("RISEML_JOB") == job:
+                    processes.append(process)
+        return processes
+
+    lab.until(started, f"the program of {job}")
+    return processes[0]
 
 
 def test_all_jobs_reach_each_other_and_the_servers_end_with_the_rest(gang: Lab) -> None:

@@ -51,7 +51,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_train_hands_over_the_text_and_the_code(
     client: Client, engine: FakeEngine, project: Path
 ) -> None:
-    engine.remarks = ("memory is not limited",)
+    engine.notes = ("memory is not limited",)
     synced: list[int] = []
     run = client.train(
         project / "riseml.yml", on_sync=lambda snapshot: synced.append(snapshot.files)
@@ -62,7 +62,7 @@ def test_train_hands_over_the_text_and_the_code(
         False,
         1,
     )
-    assert run.remarks == ("memory is not limited",)
+    assert run.notes == ("memory is not limited",)
     assert synced == [3]
     (_, name, folder, gitignore), (_, submission) = engine.calls
     assert (name, folder, gitignore) == ("toaster-net", project, True)

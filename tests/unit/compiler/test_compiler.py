@@ -17,7 +17,7 @@ from riseml.compiler import pod
 from riseml.compiler.text import literal
 from riseml.engines.local.interpreter.tags import inner, tags
 from riseml.plan import (
-    PLACE,
+    POSITION,
     Build,
     Experiment,
     ExperimentSet,
@@ -51,14 +51,14 @@ GANG = single(
             "master",
             ("x",),
             Resources(),
-            told={"TF_CONFIG": f"{host('worker', 2)}:2222 at {PLACE}"},
+            framework_env={"TF_CONFIG": f"{host('worker', 2)}:2222 at {POSITION}"},
         ),
         Job(
             "worker",
             ("x",),
             Resources(),
             count=2,
-            told={"TF_CONFIG": f"{host('master')}:2222 at {PLACE}"},
+            framework_env={"TF_CONFIG": f"{host('master')}:2222 at {POSITION}"},
         ),
         Job("ps", ("x",), Resources(), daemon=True),
     ),
@@ -108,7 +108,8 @@ PLANS = {
     "gang, no number": (GANG, Origin("me", None, REVISION)),
     "processes of one job": (
         single(
-            job_told={"RISEML_LEADER": f"{host('train')}:29500"}, job_way="processes"
+            job_framework_env={"RISEML_LEADER": f"{host('train')}:29500"},
+            job_runner="processes",
         ),
         ORIGIN,
     ),

@@ -55,7 +55,7 @@ def test_what_a_cluster_said(file: Path) -> None:
     found = [
         cause
         for cause in causes
-        if cause.kind == expected["kind"] and expected["words"] in cause.what
+        if cause.kind == expected["kind"] and expected["words"] in cause.explanation
     ]
     assert found, causes
     (first,) = found
@@ -65,7 +65,7 @@ def test_what_a_cluster_said(file: Path) -> None:
         assert first.fix
     assert not any(
         "\n" in line or not line.strip()
-        for line in (*first.evidence, *first.fix, first.what)
+        for line in (*first.evidence, *first.fix, first.explanation)
     )
 
 
@@ -126,7 +126,7 @@ def test_the_schedulers_tally(message: str, what: str) -> None:
     text = f"Unschedulable: 0/3 nodes are available: 1 Insufficient cpu, {message}. preemption: not helpful."
     found = why(job("UNSCHEDULABLE", text))
     assert found.kind == "UNSCHEDULABLE"
-    assert found.what.startswith(
+    assert found.explanation.startswith(
         f"no node takes it: 1 node without enough free cpus; {what}"
     )
     assert found.evidence == (text.removeprefix("Unschedulable: "),)
@@ -153,7 +153,7 @@ def test_claims_that_keep_a_pod_from_its_node(
 ) -> None:
     claims = [{"metadata": {"name": "riseml-data"}, "status": {"phase": "Lost"}}]
     found = why(job("UNSCHEDULABLE", f"Unschedulable: {message}"), claims=claims)
-    assert (found.kind, found.what) == (kind, what)
+    assert (found.kind, found.explanation) == (kind, what)
     assert ("claim riseml-data: Lost" in found.evidence) == (kind == "CLAIM")
 
 
@@ -176,7 +176,7 @@ def test_claims_that_keep_a_pod_from_its_node(
 )
 def test_images_that_do_not_come(text: str, what: str) -> None:
     found = why(job("IMAGE", f"ImagePullBackOff: {text}", State.STARTING))
-    assert what in found.what
+    assert what in found.explanation
     assert text in found.evidence[0]
 
 
@@ -197,7 +197,7 @@ def test_a_mutex_names_who_holds_it() -> None:
             {"metadata": {"name": "net-14"}, "status": {"synchronization": waiting}}
         ],
     )
-    assert found.what == "the same image is being built for another run"
+    assert found.explanation == "the same image is being built for another run"
     assert "held by riseml-me/mnist-13/mnist-13-1" in found.evidence
 
 
@@ -218,7 +218,7 @@ def test_experiments_that_wait_for_a_build() -> None:
     )
     (found,) = explain(Evidence(whole, whole))
     assert found.kind == "LOCK"
-    assert found.what == "the same image is being built for another run"
+    assert found.explanation == "the same image is being built for another run"
 
 
 def test_a_build_that_fails_is_told_once_for_all_its_experiments() -> None:
@@ -243,7 +243,7 @@ def test_a_build_that_fails_is_told_once_for_all_its_experiments() -> None:
     (found,) = explain(
         Evidence(whole, whole, logs={"14.build": ["#5 ERROR: pip failed"]})
     )
-    assert found.what == "the image could not be built: exit code 1"
+    assert found.explanation == "the image could not be built: exit code 1"
     assert found.evidence == ("#5 ERROR: pip failed",)
 
 
@@ -263,7 +263,7 @@ def test_equal_causes_are_one() -> None:
     runs, waits = explain(Evidence(whole, whole))
     assert (runs.kind, runs.ids) == ("RUNNING", ("14.1",))
     assert waits.ids == tuple(each.id for each in cells)
-    assert waits.what == "its set runs 1 experiment at a time, now 14.1"
+    assert waits.explanation == "its set runs 1 experiment at a time, now 14.1"
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,7 @@ def test_equal_causes_are_one() -> None:
 )
 def test_on_this_machine(one: JobStatus, words: str) -> None:
     found = why(one, engine="local")
-    assert words in found.what
+    assert words in found.explanation
     assert not any(
         "administrator" in line or "node" in line.replace("node-lost", "")
         for line in found.fix
@@ -301,7 +301,7 @@ def test_on_this_machine(one: JobStatus, words: str) -> None:
 def test_words_that_nobody_knows_yet_are_no_error(state: State, reason: str) -> None:
     found = why(job(reason, "said so", state))
     assert found.state is state
-    assert found.what
+    assert found.explanation
 
 
 @pytest.mark.parametrize(

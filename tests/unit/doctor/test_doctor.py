@@ -17,6 +17,7 @@ from riseml.cluster.store import StorePod
 from riseml.doctor import FAILED, OK, SKIPPED, WARNING, Finding, cluster, machine, run
 from riseml.doctor.check_context import CheckContext
 from riseml.doctor.findings import Check, Outcome, failed, ok
+from riseml.engines.local import engine_checks
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError, UnreachableError
 from riseml.settings import Settings, load
 
@@ -443,7 +444,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
 def of_machine(settings: Settings) -> dict[str, Finding]:
     return {
         each.title: each
-        for each in run([*machine.general(settings), *machine.local(settings)])
+        for each in run([*machine.general(settings, "here"), *engine_checks(settings)])
     }
 
 

@@ -137,11 +137,11 @@ def test_what_is_there(volume: Volume, root: Path) -> None:
     write(root, {"a/b": b"12345"})
     os.utime(root / "a/b", (1_000_000, 1_000_000))
     (root / "a/b").chmod(0o755)
-    found = volume.look("a/b")
+    found = volume.resolve("a/b")
     assert found == Entry("a/b", 5, 1_000_000.0, 0o100755)
-    assert volume.look("a/c") is None
-    assert volume.look("a/b/c") is None
-    whole = volume.look("")
+    assert volume.resolve("a/c") is None
+    assert volume.resolve("a/b/c") is None
+    whole = volume.resolve("")
     assert whole is not None
     assert whole.is_folder
     assert volume.stat(["a", "nothing", "a/b"])[1:] == [None, found]
@@ -173,10 +173,10 @@ def test_links_are_left_out_and_lead_nowhere(
     (root / "a/key").symlink_to(tmp_path / "secret/key")
     (root / "in").symlink_to("a")
     assert [entry.path for entry in volume.walk("a")] == ["a/file"]
-    assert volume.look("in/file") is not None
+    assert volume.resolve("in/file") is not None
     for act in (
-        lambda: volume.look("a/out/key"),
-        lambda: volume.look("a/key"),
+        lambda: volume.resolve("a/out/key"),
+        lambda: volume.resolve("a/key"),
         lambda: volume.walk("a/out"),
         lambda: volume.inside("a/out"),
         lambda: volume.remove("a/out/key"),
@@ -385,7 +385,7 @@ def test_what_is_there_already_is_left_alone(
     write(root, {"u/same": b"12345", "u/other": b"54321", "u/longer": b"12345"})
     before = (root / "u/same").stat().st_mtime_ns
     report = copy(Folder(tmp_path / "mine"), volume, "", to="u/")
-    assert [item.target for item in report.kept] == ["u/same"]
+    assert [item.target for item in report.unchanged] == ["u/same"]
     assert report.files == 2
     assert (root / "u/same").stat().st_mtime_ns == before
     assert files(root / "u") == files(tmp_path / "mine")

@@ -70,7 +70,7 @@ class Journal:
         store.put_nodes(self.number, [run.nodes[node] for node in run.dirty])
         touched = {self._place(run, node) for node in run.dirty}
         if self._outline is None or _OUTSIDE in touched:
-            own = [run.shown(node) for node in self._nodes.get(_OUTSIDE, ())]
+            own = [run.node_status(node) for node in self._nodes.get(_OUTSIDE, ())]
             changed = status.read_outline(self._annotated(), own)
             if changed != self._outline:
                 self._outline, touched = changed, set(range(len(self._states)))
@@ -96,7 +96,7 @@ class Journal:
         # Read just before
         assert self._outline is not None  # noqa: S101
         for position in positions:
-            nodes = [run.shown(node) for node in self._nodes.get(position, ())]
+            nodes = [run.node_status(node) for node in self._nodes.get(position, ())]
             experiment = status.read_experiment(self._outline, position, nodes)
             before, self._states[position] = self._states[position], experiment.state
             if before is not None:

@@ -58,7 +58,7 @@ class Submitter:
                 submission["user"], number, submission["revision"], build=build
             )
             run = self._record(number, self._compiled(plan, origin), environment)
-            remarks = self._remarks(plan)
+            notes = self._remarks(plan)
         self._controller.runs[number] = run
         run.begin()
         name: str = run.run.name
@@ -67,7 +67,7 @@ class Submitter:
             "name": name,
             "is_set": plan.is_set,
             "experiments": len(plan.experiments),
-            "remarks": remarks,
+            "notes": notes,
         }
 
     def submit(self, document: dict[str, Any], environment: Mapping[str, str]) -> str:

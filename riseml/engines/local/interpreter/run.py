@@ -3,7 +3,7 @@
     WorkflowRun(document, uid).start(now) ─▶ actions        the shell launches pods, and tells what becomes of them
     WorkflowRun.apply(event, now)         ─▶ actions        nodes that changed are in `dirty`, for the shell to keep
     WorkflowRun.restore(document, uid, nodes).resume(now)   goes on after a restart, from the kept nodes alone
-    WorkflowRun.status(now), WorkflowRun.shown(node)                what Argo's API would show
+    WorkflowRun.status(now), WorkflowRun.node_status(node)   what Argo's API would show
 
 It is pure: no file, no clock, no process. The semantics are those of Argo 4.1, except where Argo leaves a run hanging
 or exceeds a limit: a retry group keeps its place in `parallelism` while it waits for another attempt, a pod that was
@@ -139,9 +139,9 @@ class WorkflowRun(Execution):
         """Return the `.status` of the Workflow."""
         return status.status(self, now)
 
-    def shown(self, node: str) -> dict[str, Any]:
+    def node_status(self, node: str) -> dict[str, Any]:
         """Return one entry of `.status.nodes`; costs what the node has children."""
-        return status.shown(self, self.nodes[node])
+        return status.node_status(self, self.nodes[node])
 
     def _done(self) -> list[Action]:
         self.drain()

@@ -37,7 +37,7 @@ def status(run: Calls, now: float) -> dict[str, Any]:  # noqa: ARG001
     if root is None:
         return {}
     over = root.fulfilled and root.ended_at is not None
-    nodes = {key: shown(run, node) for key, node in run.nodes.items()}
+    nodes = {key: node_status(run, node) for key, node in run.nodes.items()}
     for key, progress in _progress(run).items():
         nodes[key]["progress"] = progress
     for key, node in run.nodes.items():
@@ -62,7 +62,7 @@ def status(run: Calls, now: float) -> dict[str, Any]:  # noqa: ARG001
     }
 
 
-def shown(run: Ledger, node: Node) -> dict[str, Any]:
+def node_status(run: Ledger, node: Node) -> dict[str, Any]:
     """Return a node as `.status.nodes` holds it; the progress of nodes that are no pods needs the whole run."""
     boundary, ending = run.nodes.get(node.boundary), _is_ending(run, node)
     data: dict[str, Any] = {

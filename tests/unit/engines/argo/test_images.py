@@ -253,7 +253,7 @@ def test_images_that_nothing_has_used_for_long_go(
         "b": oldest,
         "c": f"{newer} 2025-12-31",
     }
-    assert images(namespace).tidy(NOW.timestamp()) == 3
+    assert images(namespace).prune_unused(NOW.timestamp()) == 3
     assert namespace.data == kept
     name = "https://registry.riseml:5000/v2/me/mnist/manifests/sha256:"
     assert registries.forgotten == [f"{name}{'4' * 64}", f"{name}{'5' * 64}"]
@@ -264,6 +264,6 @@ def test_an_image_that_the_registry_does_not_forget_stays_known(
 ) -> None:
     registries.forgets = False
     namespace.data = {"a": f"{BUILT} 2026-02-28", "broken": "latest"}
-    assert images(namespace).tidy(NOW.timestamp()) == 1
+    assert images(namespace).prune_unused(NOW.timestamp()) == 1
     assert namespace.data == {"a": f"{BUILT} 2026-02-28"}
-    assert images(namespace).tidy(NOW.timestamp()) == 0
+    assert images(namespace).prune_unused(NOW.timestamp()) == 0

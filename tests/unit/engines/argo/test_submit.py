@@ -10,8 +10,8 @@ import pytest
 
 from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
+from riseml.cluster.user_namespace import UserNamespace
 from riseml.engines.argo import submit
-from riseml.engines.argo.user_namespace import UserNamespace
 from riseml.errors import (
     InvalidInputError,
     NotAllowedError,

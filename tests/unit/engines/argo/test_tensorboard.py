@@ -80,7 +80,7 @@ class Cluster:
         self.written, self.door = events, door
         self.folder = Path()
 
-    def open_board(self, run: Id, port: int, tell: Callable[[str], None]) -> Any:
+    def open_tensorboard(self, run: Id, port: int, tell: Callable[[str], None]) -> Any:
         assert run == RUN
         return self.door
 

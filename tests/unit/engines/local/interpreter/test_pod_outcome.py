@@ -374,12 +374,15 @@ def test_pending_for_too_long() -> None:
     assert isinstance(launch, StartPod)
     assert run.next_tick() == BEGINNING + 60
     run.apply(PodPending(launch.node, "Unschedulable: no room"), BEGINNING + 1)
-    assert run.shown(launch.node)["message"] == "Unschedulable: no room"
+    assert run.node_status(launch.node)["message"] == "Unschedulable: no room"
     run.apply(Tick(), BEGINNING + 59)
-    assert run.shown(launch.node)["phase"] == P
+    assert run.node_status(launch.node)["phase"] == P
     (stop,) = run.apply(Tick(), BEGINNING + 60)
     assert stop.node == launch.node
-    assert (run.shown(launch.node)["phase"], run.shown(launch.node)["message"]) == (
+    assert (
+        run.node_status(launch.node)["phase"],
+        run.node_status(launch.node)["message"],
+    ) == (
         F,
         "timeout",
     )
@@ -387,7 +390,7 @@ def test_pending_for_too_long() -> None:
     assert not run.ended
     run.apply(PodEnded(launch.node, None), BEGINNING + 61)
     assert run.ended
-    assert run.shown(launch.node)["message"] == "timeout"
+    assert run.node_status(launch.node)["message"] == "timeout"
 
 
 # Locks
@@ -400,13 +403,13 @@ def test_a_lock_is_waited_for_and_given_back() -> None:
     run = WorkflowRun(workflow(dag("main", task("a")), LOCKED), "u")
     (wish,) = run.start(BEGINNING)
     assert wish == Acquire(run.find("w.a").id, ("ns/Mutex/build-label",))  # type: ignore[union-attr]
-    shown = run.shown(wish.node)
+    shown = run.node_status(wish.node)
     assert shown["message"] == "Waiting for ns/Mutex/build-label lock. Lock status: 0/1"
     assert shown["synchronizationStatus"] == {"waiting": "ns/Mutex/build-label"}
     (launch,) = run.apply(LockGranted(wish.node), BEGINNING + 1)
     assert isinstance(launch, StartPod)
-    assert "synchronizationStatus" not in run.shown(wish.node)
-    assert "message" not in run.shown(wish.node)
+    assert "synchronizationStatus" not in run.node_status(wish.node)
+    assert "message" not in run.node_status(wish.node)
     assert run.apply(PodEnded(wish.node, 0), BEGINNING + 2) == [
         Release(wish.node, ("ns/Mutex/build-label",))
     ]

@@ -7,8 +7,8 @@ import pytest
 
 from riseml.cluster.api import Api, ConflictError
 from riseml.cluster.store import StorePod
+from riseml.cluster.user_namespace import UserNamespace
 from riseml.engines.argo import archive
-from riseml.engines.argo.user_namespace import UserNamespace
 from tests.unit.shell_store import Shell
 
 

@@ -1,0 +1,62 @@
+"""Engines by name: ours, or one that another installed package provides.
+
+An engine is the module `riseml/engines/<name>`, or the module that an installed package
+names under the entry point group `riseml.engines`. It defines three functions, each of
+the user's settings:
+
+    open_engine(settings) -> Engine        may be called several times; opens nothing that outlives the process
+    engine_checks(settings) -> list[Check] the checks that `riseml doctor` runs for it
+    describe(settings) -> str              where runs go, as a phrase: "this machine"
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from riseml import plugins
+from riseml.doctor.findings import Check
+from riseml.engines import Engine
+from riseml.errors import RiseMLError
+from riseml.settings import Settings
+
+
+def open_engine(settings: Settings) -> Engine:
+    """Return the engine that the settings name.
+
+    Raises:
+        HomeError: the home cannot be used.
+        InvalidInputError: there is no engine of this name.
+        NotFoundError: there is no context of this name.
+    """
+    engine: Engine = _function(settings, "open_engine")(settings)
+    return engine
+
+
+def engine_checks(settings: Settings) -> list[Check]:
+    """Return the checks of `riseml doctor` for the engine that the settings name.
+
+    Raises:
+        InvalidInputError: there is no engine of this name.
+        NotFoundError: there is no context of this name.
+    """
+    checks: list[Check] = _function(settings, "engine_checks")(settings)
+    return checks
+
+
+def describe(settings: Settings) -> str:
+    """Return where runs go, as a phrase for messages: "this machine".
+
+    Raises:
+        InvalidInputError: there is no engine of this name.
+    """
+    return str(_function(settings, "describe")(settings))
+
+
+def _function(settings: Settings, name: str) -> Callable[[Settings], Any]:
+    module = plugins.load("engines", settings.engine)
+    function: Callable[[Settings], Any] | None = getattr(module, name, None)
+    if function is None:
+        raise RiseMLError(
+            f"the engine '{settings.engine}' has no function {name}",
+            "Tell its authors, or choose another engine.",
+        )
+    return function
