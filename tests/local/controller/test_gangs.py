@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
