@@ -21,15 +21,17 @@ def use(
       riseml config use paul@cluster.example.com
     """
     from riseml.cluster import contexts
+    from riseml.engines.open import describe
 
-    known = contexts.load(settings.load().file)
-    known.use(name)
-    known.save()
-    now = settings.load()
-    where = f"the cluster of {now.context}" if now.engine == "argo" else "this machine"
-    output.note(f"Runs go to {where} from now on.")
-    if origin := now.origins.get("engine") or now.origins.get("context"):
-        output.note(f"That is what {origin} says, whatever is chosen here.")
+    file = contexts.load(settings.load().file)
+    file.use(name)
+    file.save()
+    # Variables and a project's settings win over the choice that was just saved.
+    effective = settings.load()
+    output.note(f"Runs now go to {describe(effective)}.")
+    origin = effective.origins.get("engine") or effective.origins.get("context")
+    if origin:
+        output.note(f"{origin} decides this and overrides the choice made here.")
 
 
 def list_(
@@ -37,13 +39,12 @@ def list_(
 ) -> None:
     """Show all contexts; a star marks the one in use."""
     from riseml.cluster import contexts
+    from riseml.engines.open import context_in_use
 
-    known, now = contexts.load(settings.load().file), settings.load()
-    current = now.context if now.engine == "argo" else contexts.LOCAL
-    rows = [
-        [contexts.LOCAL, now.user, "this machine"],
-        *(list(row) for row in known.rows()),
-    ]
+    now = settings.load()
+    current = context_in_use(now) or contexts.LOCAL
+    rows = [[contexts.LOCAL, now.user, "this machine"]]
+    rows += map(list, contexts.load(now.file).rows())
     if form in {"json", "yaml"}:
         titles = ("name", "user", "server")
         output.data(

@@ -52,5 +52,5 @@ def command(
     for name in client.delete(*(run.id for run in old)):
         output.say(f"deleted {name}")
     if unused := client.prune_unused(age):
-        what = "image" if client.engine.name == "argo" else "environment"
-        output.note(f"Dropped {text.plural(unused, what)} that nothing has used since.")
+        builds = text.plural(unused, client.engine.build_noun)
+        output.note(f"Removed {builds} that nothing has used since.")

@@ -208,6 +208,7 @@ def login(
       riseml user login --kubeconfig ~/.kube/config --context lab --namespace riseml-paul
     """
     from riseml.cluster import access
+    from riseml.engines.open import context_in_use
 
     if api_key is not None and (kubeconfig or context):
         raise InvalidInputError(
@@ -226,10 +227,10 @@ def login(
     output.note(
         f"Runs go there from now on (context {chosen}); `riseml config use local` goes back to this machine."
     )
-    if settings.load().engine == "local":
-        output.note(
-            f"But `engine: local` is set ({settings.load().origins.get('engine')}), and wins."
-        )
+    effective = settings.load()
+    if not context_in_use(effective):
+        origin = effective.origins.get("engine")
+        output.note(f"But {origin} sets `engine: {effective.engine}`, which wins.")
 
 
 def _asked() -> str:

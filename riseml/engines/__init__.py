@@ -104,6 +104,8 @@ class Engine(Protocol):
 
     name: str
     user: str
+    # What `prune_unused` removes, in the singular: "image" or "environment".
+    build_noun: str
 
     def snapshot(
         self, project: str, folder: Path, *, gitignore: bool = True

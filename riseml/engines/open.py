@@ -7,6 +7,8 @@ the user's settings:
     open_engine(settings) -> Engine        may be called several times; opens nothing that outlives the process
     engine_checks(settings) -> list[Check] the checks that `riseml doctor` runs for it
     describe(settings) -> str              where runs go, as a phrase: "this machine"
+
+An engine whose runs go to the context in use also sets USES_CONTEXTS = True.
 """
 
 from collections.abc import Callable
@@ -49,6 +51,16 @@ def describe(settings: Settings) -> str:
         InvalidInputError: there is no engine of this name.
     """
     return str(_function(settings, "describe")(settings))
+
+
+def context_in_use(settings: Settings) -> str:
+    """Return the context that runs go to, empty if the engine does not use contexts.
+
+    Raises:
+        InvalidInputError: there is no engine of this name.
+    """
+    module = plugins.load("engines", settings.engine)
+    return settings.context if getattr(module, "USES_CONTEXTS", False) else ""
 
 
 def _function(settings: Settings, name: str) -> Callable[[Settings], Any]:

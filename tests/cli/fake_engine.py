@@ -121,6 +121,7 @@ class FakeEngine:
     outputs: Path = Path("/nowhere")  # where the output folders lie
     volumes: Path = Path("/nowhere")  # where the volumes lie, each under its name
     name: str = "fake"
+    build_noun: str = "environment"
     user: str = "paul"
 
     def snapshot(

@@ -344,20 +344,20 @@ def test_delete_and_prune_ask_on_a_terminal(
 
 
 @pytest.mark.parametrize(
-    ("name", "unused", "told"),
+    ("noun", "unused", "message"),
     [
-        ("local", 1, "Dropped 1 environment that nothing has used since.\n"),
-        ("argo", 2, "Dropped 2 images that nothing has used since.\n"),
-        ("argo", 0, ""),
+        ("environment", 1, "Removed 1 environment that nothing has used since.\n"),
+        ("image", 2, "Removed 2 images that nothing has used since.\n"),
+        ("image", 0, ""),
     ],
 )
-def test_prune_tells_what_else_has_gone(
-    name: str, unused: int, told: str, engine: FakeEngine, riseml: Riseml
+def test_prune_reports_unused_builds_in_the_words_of_the_engine(
+    noun: str, unused: int, message: str, engine: FakeEngine, riseml: Riseml
 ) -> None:
-    engine.name, engine.unused, engine.runs = name, unused, []
+    engine.build_noun, engine.unused, engine.runs = noun, unused, []
     assert (
         riseml("prune", "--older-than", "1d").err
-        == f"Nothing ended more than 1d ago.\n{told}"
+        == f"Nothing ended more than 1d ago.\n{message}"
     )
     engine.calls.clear()
     assert (

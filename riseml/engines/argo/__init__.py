@@ -7,6 +7,9 @@ if TYPE_CHECKING:
     from riseml.engines import Engine
     from riseml.settings import Settings
 
+# Runs go to the cluster of the context that `riseml config use` chooses.
+USES_CONTEXTS = True
+
 
 def open_engine(settings: "Settings") -> "Engine":
     """Return the engine of the cluster that the settings name.

@@ -48,6 +48,7 @@ class ArgoEngine:
     """Runs Workflows in the namespace of a connection; `home` keeps the code before it is pushed."""
 
     name = "argo"
+    build_noun = "image"
 
     def __init__(self, connection: Connection, home: Path) -> None:
         self.api = Api(connection)

@@ -36,6 +36,7 @@ class LocalEngine:
     """Runs Workflows as processes of this machine; everything lies in `home`."""
 
     name = "local"
+    build_noun = "environment"
 
     def __init__(self, home: Path, user: str) -> None:
         self.home, self.user = home, user
