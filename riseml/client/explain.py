@@ -45,7 +45,7 @@ class InsightVerbs(Verbs):
             evidence = self.engine.evidence(wanted)
         else:
             whole = self.read(wanted)
-            evidence = Evidence(whole, pick(whole, wanted), self.engine.name)
+            evidence = Evidence(whole, pick(whole, wanted))
         logs = {
             name: self._last_lines(name)
             for name in guilty(evidence.subject)[:_EXPLAINED]

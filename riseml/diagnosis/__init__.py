@@ -1,114 +1,126 @@
-"""Why an experiment waits, or how it came to its end, and what helps: `riseml why`.
+"""Explanations of why an experiment waits or how it ended, with fixes: `riseml why`.
 
-    engine ──gathers──▶ Evidence ──explain──▶ Cause: what it is, the words of Kubernetes or of the job for it, the fix
+    engine ──gathers──▶ Evidence ──explain──▶ Cause: the explanation, the lines of
+                                              Kubernetes or of the log, the fix
 
-Status says the reason in one word (`riseml/status/reasons.py`); here each word has a function that finds in the
-evidence what stands behind it. All is plain data: the functions ask nobody.
+A status names its reason with one word (`riseml/status/reasons.py`). This package has
+one function for each of these words, which searches the evidence for the cause. The
+functions are pure: evidence is plain data, and nothing is requested from a cluster.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
-from riseml.diagnosis import ended, not_started
-from riseml.diagnosis.evidence import Cause, Evidence, Subject
+from riseml.diagnosis import capacity, ended, not_started, preparation
+from riseml.diagnosis.evidence import Cause, Evidence, Explain, Subject
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
 __all__ = ["Cause", "Evidence", "explain", "guilty"]
 
-Explain = Callable[[Evidence, Subject], Cause]
-_WORDS: Mapping[str, Explain] = {**not_started.WORDS, **ended.WORDS}
+_EXPLANATIONS: Mapping[str, Explain] = {
+    **capacity.EXPLANATIONS,
+    **preparation.EXPLANATIONS,
+    **not_started.EXPLANATIONS,
+    **ended.EXPLANATIONS,
+}
 
 
 def explain(evidence: Evidence) -> list[Cause]:
-    """Return the causes for the part of a run that was asked for, equal ones of several experiments as one."""
-    whole = evidence.run
-    if isinstance(evidence.subject, JobStatus):
-        subjects = [
-            Subject.of_job(evidence.subject, _experiment_of(whole, evidence.subject))
-        ]
-    elif whole.reason == "CONTROLLER":
-        subjects = [Subject.of_run(whole)]
-    else:
-        experiments = (
-            [evidence.subject]
-            if isinstance(evidence.subject, ExperimentStatus)
-            else whole.experiments
-        )
-        subjects = list(_subjects(whole, experiments))
-    return _together(_explain(evidence, subject) for subject in subjects)
+    """Return the causes for the subject of evidence.
+
+    Experiments with the same cause share one.
+    """
+    causes = [_explain(evidence, subject) for subject in _subjects(evidence)]
+    return _merged(causes)
 
 
-def guilty(part: SetStatus | ExperimentStatus | JobStatus) -> list[str]:
-    """Return the ids of the jobs whose log tells why a part of a run failed, one at most for each kind of failure."""
-    if isinstance(part, JobStatus):
-        return [part.id] if part.state in (State.FAILED, State.RUNNING) else []
-    experiments = part.experiments if isinstance(part, SetStatus) else (part,)
-    found: dict[str, str] = {}
+def guilty(subject: SetStatus | ExperimentStatus | JobStatus) -> list[str]:
+    """Return the ids of the jobs whose logs show why something failed.
+
+    There is at most one for each kind of failure.
+    """
+    if isinstance(subject, JobStatus):
+        has_log = subject.state in (State.FAILED, State.RUNNING)
+        return [subject.id] if has_log else []
+    experiments = subject.experiments if isinstance(subject, SetStatus) else (subject,)
+    jobs: dict[tuple[str, int | None], str] = {}
     for experiment in experiments:
         if experiment.guilty:
-            found.setdefault(
-                f"{experiment.reason} {experiment.exit_code}", experiment.guilty
-            )
-    return list(found.values())
+            failure = (experiment.reason, experiment.exit_code)
+            jobs.setdefault(failure, experiment.guilty)
+    return list(jobs.values())
 
 
-def _subjects(
-    whole: SetStatus, experiments: Iterable[ExperimentStatus]
-) -> Iterator[Subject]:
-    """Yield what has to be explained of experiments: the job that decides, or the experiment where none does."""
-    own = {job.id: job for job in whole.jobs}
-    for experiment in experiments:
-        jobs = {job.id: job for job in experiment.jobs}
-        deciding = jobs.get(experiment.guilty or "") or own.get(experiment.guilty or "")
-        if deciding is None and experiment.state in (
-            State.PENDING,
-            State.STARTING,
-            State.BUILDING,
-        ):
+def _subjects(evidence: Evidence) -> list[Subject]:
+    run, subject = evidence.run, evidence.subject
+    if isinstance(subject, JobStatus):
+        return [Subject.of_job(subject, _experiment_of(run, subject))]
+    # Without a controller there is nothing to say about single experiments.
+    if run.reason == "CONTROLLER":
+        return [Subject.of_run(run)]
+    if isinstance(subject, ExperimentStatus):
+        return [_decisive(run, subject)]
+    return [_decisive(run, experiment) for experiment in run.experiments]
+
+
+def _decisive(run: SetStatus, experiment: ExperimentStatus) -> Subject:
+    """Return the job that decides an experiment's state, or else the experiment."""
+    job = _decisive_job(run, experiment)
+    if job is None:
+        return Subject.of_experiment(experiment)
+    return Subject.of_job(job, experiment)
+
+
+def _decisive_job(run: SetStatus, experiment: ExperimentStatus) -> JobStatus | None:
+    # A build is a job of the run: it may fail all experiments, or hold them up.
+    for job in (*experiment.jobs, *run.jobs):
+        if job.id == experiment.guilty:
+            return job
+    match experiment.state:
+        case State.BUILDING:
+            states = (State.BUILDING, State.PENDING, State.STARTING)
+            return _first_with_reason(run.jobs, states)
+        case State.PENDING | State.STARTING:
             states = (experiment.state, State.PENDING, State.STARTING)
-            candidates = (
-                own.values() if experiment.state is State.BUILDING else jobs.values()
-            )
-            deciding = next(
-                (
-                    job
-                    for state in states
-                    for job in candidates
-                    if job.state is state and job.reason
-                ),
-                None,
-            )
-        if deciding is None:
-            troubled = (
-                job
-                for job in jobs.values()
-                if job.state is experiment.state and job.reason
-            )
-            deciding = (
-                next(troubled, None) if experiment.state is State.RUNNING else None
-            )
-        yield (
-            Subject.of_job(deciding, experiment)
-            if deciding
-            else Subject.of_experiment(experiment)
-        )
+            return _first_with_reason(experiment.jobs, states)
+        case State.RUNNING:
+            return _first_with_reason(experiment.jobs, (State.RUNNING,))
+        case _:
+            return None
 
 
-def _experiment_of(whole: SetStatus, job: JobStatus) -> ExperimentStatus | None:
-    return next((each for each in whole.experiments if job in each.jobs), None)
+def _first_with_reason(
+    jobs: Iterable[JobStatus], states: Iterable[State]
+) -> JobStatus | None:
+    for state in states:
+        for job in jobs:
+            if job.state is state and job.reason:
+                return job
+    return None
+
+
+def _experiment_of(run: SetStatus, job: JobStatus) -> ExperimentStatus | None:
+    for experiment in run.experiments:
+        if job in experiment.jobs:
+            return experiment
+    return None
 
 
 def _explain(evidence: Evidence, subject: Subject) -> Cause:
-    found = _WORDS.get(subject.reason)
-    if found is None:
-        found = not_started.goes_on if not subject.state.is_terminal else ended.anything
-    return found(evidence, subject)
+    function = _EXPLANATIONS.get(subject.reason)
+    if function is None and subject.state.is_terminal:
+        function = ended.unknown_reason
+    elif function is None:
+        function = not_started.not_blocked
+    return function(evidence, subject)
 
 
-def _together(causes: Iterable[Cause]) -> list[Cause]:
-    """Join causes that differ in their subjects only."""
-    joined: dict[tuple[object, ...], Cause] = {}
+def _merged(causes: Iterable[Cause]) -> list[Cause]:
+    """Join causes that differ only in their subjects."""
+    joined: dict[tuple[str, str], Cause] = {}
     for cause in causes:
         key = (cause.kind, cause.explanation)
-        known = joined.get(key)
-        joined[key] = cause if known is None else known.also(cause.ids)
+        if key in joined:
+            joined[key] = joined[key].extended(cause.ids)
+        else:
+            joined[key] = cause
     return list(joined.values())

@@ -1,221 +1,245 @@
-"""How a job came to its end."""
+"""Explanations for jobs that have ended."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
-from riseml.diagnosis.evidence import Cause, Evidence, Object, Subject, cause, simply
+from riseml.diagnosis.evidence import (
+    Cause,
+    Evidence,
+    Explain,
+    Object,
+    Subject,
+    cause,
+    from_message,
+)
 from riseml.plan import Resources
 from riseml.status import State
 
-# Of a log
-_LINES = 6
-_AGAIN = (
-    "`retries: {{count: 2, on: [{word}]}}` in riseml.yml starts such experiments again."
+# Enough for the end of a traceback; `riseml logs` shows the full log.
+_LOG_LINES = 6
+_NOT_EXECUTABLE = 126
+_RETRY_ADVICE = (
+    "`retries: {count: 2, on: [preempted]}` in riseml.yml restarts such experiments."
 )
+_DOCTOR_ADVICE = "Train again; `riseml doctor` checks for possible causes."
 _RIGHTS = re.compile(
     r"workflowtaskresults|is forbidden: User \"system:serviceaccount:\S+\" cannot"
 )
 _POLICY = re.compile(
     r"violates PodSecurity|ValidatingAdmissionPolicy|admission webhook .* denied"
 )
-_FRAME = re.compile(
-    r"\s*(\d+ \||-{3,}$|Dockerfile:|error: failed to solve)"
-)  # what BuildKit draws around a failure
+# BuildKit draws an excerpt of the Dockerfile around a failure, below the real error.
+_BUILDKIT_FRAME = re.compile(r"\s*(\d+ \||-{3,}$|Dockerfile:|error: failed to solve)")
+# A shell reports death by a signal as 128 plus the signal's number.
 _SIGNALS = {
-    134: "it aborted itself (a failed assertion, or memory that was freed twice)",
-    137: "it was ended by SIGKILL, often for want of memory",
+    134: "it aborted (a failed assertion, or memory that was freed twice)",
+    137: "it was killed by SIGKILL, often because memory ran out",
     139: "it crashed with a segmentation fault",
-    143: "it was ended by SIGTERM",
+    143: "it was terminated by SIGTERM",
 }
 
 
 def error(evidence: Evidence, subject: Subject) -> Cause:
-    """A line of `run` failed."""
-    lines = evidence.log(subject.job)[-_LINES:]
-    what = (
-        _SIGNALS.get(subject.exit_code or 0)
-        or f"a line of `run` ended with exit code {subject.exit_code}"
-    )
-    more = (
-        f"`riseml logs {subject.job or subject.id}` has the whole log."
-        if subject.exit_code is not None
-        else ""
-    )
+    """Explain ERROR: a line of `run`, or the build of the image, failed."""
+    message = subject.message
+    # The explanation already says "exit code 1".
+    lines = [] if message.startswith("exit code ") else [message]
     if subject.id.endswith(".build"):
-        what = f"the image could not be built: {subject.message}"
-        lines = tuple(
-            line for line in evidence.log(subject.job) if not _FRAME.match(line)
-        )[-_LINES:]
-    return cause(subject, what, [*_unless_code(subject), *lines], *filter(None, [more]))
-
-
-def _unless_code(subject: Subject) -> list[str]:
-    return [] if subject.message.startswith("exit code ") else [subject.message]
+        explanation = f"the image could not be built: {message}"
+        lines += _build_error(evidence, subject)
+    else:
+        code = subject.exit_code
+        explanation = f"a line of `run` ended with exit code {code}"
+        explanation = _SIGNALS.get(code or 0, explanation)
+        lines += _last_lines(evidence, subject)
+    if subject.exit_code is None:
+        return cause(subject, explanation, lines)
+    return cause(
+        subject,
+        explanation,
+        lines,
+        f"`riseml logs {subject.job or subject.id}` shows the full log.",
+    )
 
 
 def command(evidence: Evidence, subject: Subject) -> Cause:
-    """A command is not there."""
-    lines = evidence.log(subject.job)[-_LINES:]
-    what = (
-        "a command of `run` is not executable"
-        if subject.exit_code == 126  # noqa: PLR2004
-        else "a command of `run` is not there"
-    )
-    where = (
-        "this machine's PATH"
-        if evidence.is_local
-        else f"the image {evidence.run.image}"
-    )
+    """Explain COMMAND: a command was not found or is not executable."""
+    explanation = "a command of `run` is not there"
+    if subject.exit_code == _NOT_EXECUTABLE:
+        explanation = "a command of `run` is not executable"
+    location = "this machine's PATH"
+    if evidence.has_cluster:
+        location = f"the image {evidence.run.image}"
     return cause(
         subject,
-        what,
-        [*lines, subject.message],
-        f"Look for it in {where}, or add it with `install` in riseml.yml.",
+        explanation,
+        [*_last_lines(evidence, subject), subject.message],
+        f"Check that {location} contains it, or add it with `install` in riseml.yml.",
     )
 
 
 def out_of_memory(evidence: Evidence, subject: Subject) -> Cause:
-    """It needed more memory than there was."""
-    limit = _limit(evidence.pod_of(subject.node))
-    allowed = (
-        f"more than the {limit} that its container may use"
-        if limit
-        else "more than its node had"
-    )
-    asked = f"It asks for {_mem(subject.resources)}; " if subject.resources else ""
+    """Explain OOM: the job needed more memory than it may use."""
+    limit = _memory_limit(evidence.pod_of(subject.node))
+    available = "its node had"
+    if limit:
+        available = f"the {limit} that its container may use"
+    request = _memory_request(subject.resources)
     return cause(
         subject,
-        f"it needed more memory: {allowed}",
-        [*evidence.log(subject.job)[-_LINES:], subject.message],
-        f"{asked}ask for more with `mem` under `resources`, or let it need less (a smaller batch).",
+        f"it ran out of memory: it needed more than {available}",
+        [*_last_lines(evidence, subject), subject.message],
+        f"{request}Request more with `mem` under `resources` in riseml.yml, or use less (a smaller batch).",
     )
-
-
-def _limit(pod: Object | None) -> str:
-    containers = pod["spec"].get("containers", ()) if pod else ()
-    main: Object = next((each for each in containers if each.get("name") == "main"), {})
-    return str(main.get("resources", {}).get("limits", {}).get("memory", ""))
-
-
-def _mem(resources: Resources) -> str:
-    return f"{resources.mem // 1_000_000} MB"
 
 
 def timeout(evidence: Evidence, subject: Subject) -> Cause:
-    """It ran too long."""
+    """Explain TIMEOUT: the job ran too long."""
     return cause(
         subject,
         "it ran longer than its `timeout`",
-        [subject.message, *evidence.log(subject.job)[-_LINES:]],
-        "Raise `timeout` in riseml.yml; a job that saves a checkpoint on SIGTERM has 30 seconds for that.",
+        [subject.message, *_last_lines(evidence, subject)],
+        "Raise `timeout` in riseml.yml. After SIGTERM, a job has 30 seconds to save a checkpoint.",
     )
 
 
 def unscheduled(evidence: Evidence, subject: Subject) -> Cause:
-    """No place in time."""
+    """Explain UNSCHEDULED: no node had room before the time limit."""
     return cause(
         subject,
-        "it found no node with room in the time that it was given",
+        "no node had room for it before its time limit",
         [*evidence.warnings(subject.node), subject.message],
-        "All jobs of an experiment must have room at once: ask for less, or raise `gang_timeout` in riseml.yml.",
+        "All jobs of an experiment must fit at once: request less, or raise `gang_timeout` in riseml.yml.",
     )
 
 
 def gang(evidence: Evidence, subject: Subject) -> Cause:
-    """Peers did not come."""
-    lines = [subject.message, *evidence.log(subject.job)[-_LINES:]]
+    """Explain GANG: other jobs of the experiment did not arrive."""
     return cause(
         subject,
-        "it waited in vain for the other jobs of its experiment",
-        lines,
-        "`riseml status` of the run shows which have not begun; `gang_timeout` in riseml.yml is how long it waits.",
+        "it timed out waiting for the other jobs of its experiment",
+        [subject.message, *_last_lines(evidence, subject)],
+        "`riseml status` shows which jobs have not started; `gang_timeout` in riseml.yml sets how long a job waits.",
     )
 
 
 def evicted(evidence: Evidence, subject: Subject) -> Cause:
-    """Its node had no more for it."""
+    """Explain EVICTED: the node ran short of a resource."""
     return cause(
         subject,
-        "it was taken off its node, which ran short of something",
+        "it was taken off its node, because the node ran short of memory or disk space",
         [subject.message, *evidence.warnings(subject.node)],
-        "Ask for as much `mem` as it uses: who uses more than that is taken off first.",
-        _AGAIN.format(word="preempted"),
+        "Request as much `mem` as it uses: jobs that use more than they request are evicted first.",
+        _RETRY_ADVICE,
     )
 
 
 def platform(evidence: Evidence, subject: Subject) -> Cause:
-    """Not its own doing."""
-    warnings = evidence.warnings(subject.node)
-    if _RIGHTS.search(subject.message):
-        advice = f"An administrator gives them back: `riseml user update --username {evidence.run.user}`."
-        what = "Argo's executor lacks rights in the namespace"
+    """Explain PLATFORM: the cluster is at fault, not the job."""
+    message = subject.message
+    if _RIGHTS.search(message):
         return cause(
             subject,
-            what,
-            [subject.message],
-            advice,
-            "`riseml doctor` shows which.",
+            "Argo's executor lacks rights in the namespace",
+            [message],
+            f"An administrator can restore them: `riseml user update --username {evidence.run.user}`.",
+            "`riseml doctor` shows which rights are missing.",
             kind="RIGHTS",
         )
-    if _POLICY.search(subject.message):
-        what = "the cluster's rules for pods refuse it"
-        advice = "An administrator sees which rule in the text above; RiseML's own pods keep to the level `baseline`."
-        return cause(subject, what, [subject.message], advice, kind="POLICY")
+    if _POLICY.search(message):
+        return cause(
+            subject,
+            "the cluster's rules for pods reject it",
+            [message],
+            "The text above names the rule, for an administrator. RiseML's own pods comply with the level `baseline`.",
+            kind="POLICY",
+        )
     return cause(
         subject,
-        "it failed, and not by its own doing",
-        [subject.message, *warnings, *evidence.log(subject.job)[-_LINES:]],
-        "Train again; `riseml doctor` looks for what may be wrong.",
+        "it failed because of its surroundings, not because of its code",
+        [
+            message,
+            *evidence.warnings(subject.node),
+            *_last_lines(evidence, subject),
+        ],
+        _DOCTOR_ADVICE,
     )
 
 
 def peer(_: Evidence, subject: Subject) -> Cause:
-    """Another job failed."""
+    """Explain PEER: another job of the experiment failed."""
     guilty = subject.experiment.guilty if subject.experiment else None
+    if not guilty:
+        explanation = "it was stopped because another job of its experiment had failed"
+        return cause(subject, explanation, [subject.message])
     return cause(
         subject,
-        f"it was ended because {guilty or 'another job of its experiment'} had failed",
+        f"it was stopped because {guilty} had failed",
         [subject.message],
-        *([f"`riseml why {guilty}` tells why."] if guilty else []),
+        f"`riseml why {guilty}` explains the failure.",
     )
 
 
-def anything(evidence: Evidence, subject: Subject) -> Cause:
-    """Return what is known of an end that has no word."""
+def unknown_reason(evidence: Evidence, subject: Subject) -> Cause:
+    """Explain an end whose reason has no explanation of its own."""
     if subject.state is State.FAILED:
         return platform(evidence, subject)
-    return WORDS["KILLED" if subject.state is State.KILLED else "COMPLETED"](
-        evidence, subject
-    )
+    reason = "KILLED" if subject.state is State.KILLED else "COMPLETED"
+    return EXPLANATIONS[reason](evidence, subject)
 
 
-WORDS: Mapping[str, Callable[[Evidence, Subject], Cause]] = {
+def _last_lines(evidence: Evidence, subject: Subject) -> tuple[str, ...]:
+    return evidence.log(subject.job)[-_LOG_LINES:]
+
+
+def _build_error(evidence: Evidence, subject: Subject) -> list[str]:
+    log = evidence.log(subject.job)
+    lines = [line for line in log if not _BUILDKIT_FRAME.match(line)]
+    return lines[-_LOG_LINES:]
+
+
+def _memory_limit(pod: Object | None) -> str:
+    """Return the memory limit of a pod's job, as Kubernetes writes it."""
+    containers = pod["spec"].get("containers", ()) if pod else ()
+    for container in containers:
+        # Argo's own containers run beside the job's `main`.
+        if container.get("name") == "main":
+            limits = container.get("resources", {}).get("limits", {})
+            return str(limits.get("memory", ""))
+    return ""
+
+
+def _memory_request(resources: Resources | None) -> str:
+    if resources is None:
+        return ""
+    return f"It requests {resources.mem // 1_000_000} MB. "
+
+
+EXPLANATIONS: Mapping[str, Explain] = {
     "ERROR": error,
     "COMMAND": command,
     "OOM": out_of_memory,
     "TIMEOUT": timeout,
     "UNSCHEDULED": unscheduled,
     "GANG": gang,
-    "CHECKOUT": simply(
-        "it did not get its code from the store",
-        "`riseml doctor` looks at the store; train again.",
+    "CHECKOUT": from_message(
+        "it could not get its code from the store",
+        "Check the store with `riseml doctor`, then train again.",
     ),
-    "SIDECAR": simply(
-        "a container beside it failed, not the job",
-        "Train again; `riseml doctor` looks around.",
+    "SIDECAR": from_message(
+        "a container beside the job failed, not the job itself", _DOCTOR_ADVICE
     ),
     "EVICTED": evicted,
-    "PREEMPTED": simply(
-        "it had to give way to something more important",
-        _AGAIN.format(word="preempted"),
+    "PREEMPTED": from_message(
+        "it was preempted by something more important", _RETRY_ADVICE
     ),
-    "DELETED": simply(
-        "somebody deleted its pod: an administrator, or the cluster when a node was emptied",
-        _AGAIN.format(word="preempted"),
+    "DELETED": from_message(
+        "somebody deleted its pod: an administrator, or the cluster while draining a node",
+        _RETRY_ADVICE,
     ),
     "PLATFORM": platform,
-    "KILLED": simply("you, or somebody with your key, killed it"),
+    "KILLED": from_message("you, or somebody with your key, killed it"),
     "PEER": peer,
-    "STOPPED": simply("it serves the other jobs, and ended with them"),
-    "COMPLETED": simply("all its commands ended with exit code 0"),
+    "STOPPED": from_message("it serves the other jobs, and stopped when they ended"),
+    "COMPLETED": from_message("all its commands ended with exit code 0"),
 }

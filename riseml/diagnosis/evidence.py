@@ -1,4 +1,4 @@
-"""What is known of a run and its surroundings, and what is made of it."""
+"""Evidence about a run, and the causes that explanations derive from it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -9,21 +9,25 @@ from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
 Object = Mapping[str, Any]
 
-# Quoted lines of one source
-_MOST = 8
+# Repeated warnings about one pod would otherwise bury the first ones.
+_MOST_WARNINGS = 8
+_NODE_ID = "workflows.argoproj.io/node-id"
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """A run, the part of it that was asked for, and what its engine can see around it.
+    """A run, the part of it to explain, and what its engine can see around it.
 
-    The rest is Kubernetes' own data: the run's Workflows and pods, the events about them, the claims of the namespace;
-    empty on other engines, and where the user may not look. `logs` are the last lines of jobs.
+    `has_cluster` is set by engines whose jobs are pods. Their evidence contains
+    Kubernetes' own data: the run's Workflows and pods, the events about them, and the
+    claims of the namespace. It lacks what the user may not read. On other engines jobs
+    are processes of this machine, and these fields are empty. `logs` maps the ids of
+    jobs to the last lines that they wrote.
     """
 
     run: SetStatus
     subject: SetStatus | ExperimentStatus | JobStatus
-    engine: str = "argo"
+    has_cluster: bool = False
     documents: Sequence[Object] = ()
     pods: Sequence[Object] = ()
     events: Sequence[Object] = ()
@@ -31,50 +35,40 @@ class Evidence:
     logs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
-    def is_local(self) -> bool:
-        """Whether jobs are processes of this machine."""
-        return self.engine == "local"
-
-    @property
-    def anew(self) -> str:
-        """What helps where something of the namespace is missing."""
-        return f"An administrator makes it anew: `riseml user update --username {self.run.user}`."
+    def recreate_advice(self) -> str:
+        """The advice for an object that the user's namespace lacks."""
+        return f"An administrator can recreate it: `riseml user update --username {self.run.user}`."
 
     def pod_of(self, node: str) -> Object | None:
-        """Return the pod of a node of the Workflow."""
-        known = "workflows.argoproj.io/node-id"
-        return next(
-            (
-                pod
-                for pod in self.pods
-                if pod["metadata"].get("annotations", {}).get(known) == node
-            ),
-            None,
-        )
+        """Return the pod of a node of the Workflow, or None."""
+        for pod in self.pods:
+            if pod["metadata"].get("annotations", {}).get(_NODE_ID) == node:
+                return pod
+        return None
 
     def warnings(self, node: str) -> list[str]:
-        """Return the warnings about the pod of a node, the newest first, none twice."""
+        """Return the warnings about the pod of a node, newest first, without repeats."""
         pod = self.pod_of(node)
-        name = pod["metadata"]["name"] if pod else ""
-        about = [
-            each
-            for each in self.events
-            if each.get("type") == "Warning" and _about(each) == name != ""
-        ]
-        texts = [
-            f"{each.get('reason', '')}: {_line(each.get('message'))}"
-            for each in sorted(about, key=_time)
-        ]
-        return list(dict.fromkeys(reversed(texts)))[:_MOST]
+        if pod is None:
+            return []
+        pod_name = pod["metadata"]["name"]
+        texts = []
+        for event in sorted(self.events, key=_event_time, reverse=True):
+            is_about_pod = event.get("involvedObject", {}).get("name") == pod_name
+            if is_about_pod and event.get("type") == "Warning":
+                texts.append(
+                    f"{event.get('reason', '')}: {one_line(event.get('message'))}"
+                )
+        return list(dict.fromkeys(texts))[:_MOST_WARNINGS]
 
     def log(self, job: str) -> tuple[str, ...]:
-        """Return the last lines that a job has written."""
+        """Return the last lines that a job wrote, without blank ones."""
         return tuple(line for line in self.logs.get(job, ()) if line.strip())
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What has to be explained: a job of an experiment, or an experiment none of whose jobs is there."""
+    """Job to explain, or an experiment none of whose jobs exists yet."""
 
     id: str
     state: State
@@ -88,7 +82,7 @@ class Subject:
 
     @classmethod
     def of_job(cls, job: JobStatus, experiment: ExperimentStatus | None) -> Self:
-        """Return a job, seen as part of its experiment."""
+        """Return the subject for a job, which may belong to an experiment."""
         return cls(
             job.id,
             job.state,
@@ -102,24 +96,29 @@ class Subject:
         )
 
     @classmethod
-    def of_experiment(cls, one: ExperimentStatus) -> Self:
-        """Return an experiment."""
+    def of_experiment(cls, experiment: ExperimentStatus) -> Self:
+        """Return the subject for an experiment."""
         return cls(
-            one.id, one.state, one.reason, one.message, one.exit_code, experiment=one
+            experiment.id,
+            experiment.state,
+            experiment.reason,
+            experiment.message,
+            experiment.exit_code,
+            experiment=experiment,
         )
 
     @classmethod
-    def of_run(cls, whole: SetStatus) -> Self:
-        """Return a run."""
-        return cls(whole.id, whole.state, whole.reason, whole.message)
+    def of_run(cls, run: SetStatus) -> Self:
+        """Return the subject for a run."""
+        return cls(run.id, run.state, run.reason, run.message)
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Why: in one sentence, with the words that say so, and what to do.
+    """Explanation in one sentence, the lines that prove it, and suggested fixes.
 
-    `kind` is the word of `riseml/status/reasons.py`, or a more precise one: RIGHTS, POLICY, CLAIM, SECRET; `ids` are
-    all experiments or jobs that it holds for.
+    `kind` is a word of `riseml/status/reasons.py`, or a more precise one: RIGHTS,
+    POLICY, CLAIM, SECRET. `ids` names all experiments or jobs that it applies to.
     """
 
     kind: str
@@ -129,56 +128,61 @@ class Cause:
     evidence: tuple[str, ...] = ()
     fix: tuple[str, ...] = ()
 
-    def also(self, ids: tuple[str, ...]) -> Self:
-        """Return the same cause for further subjects."""
+    def extended(self, ids: tuple[str, ...]) -> Self:
+        """Return the same cause, for further experiments or jobs as well."""
         return replace(self, ids=self.ids + ids)
 
 
+Explain = Callable[[Evidence, Subject], Cause]
+"""Function that explains one reason."""
+
+
 def cause(
-    subject: Subject, what: str, evidence: Sequence[str] = (), *fix: str, kind: str = ""
+    subject: Subject,
+    explanation: str,
+    evidence: Sequence[str] = (),
+    *fix: str,
+    kind: str = "",
 ) -> Cause:
-    """Return the cause for a subject; no line of evidence twice, and no empty one."""
-    lines = tuple(
-        dict.fromkeys(_line(line) for line in evidence if line and line.strip())
-    )
+    """Return the cause for a subject, without empty or repeated lines of evidence."""
+    lines = []
+    for text in evidence:
+        line = one_line(text)
+        if line and line not in lines:
+            lines.append(line)
     return Cause(
-        kind or subject.reason or str(subject.state),
-        (subject.id,),
-        subject.state,
-        what,
-        lines,
-        fix,
+        kind=kind or subject.reason or str(subject.state),
+        ids=(subject.id,),
+        state=subject.state,
+        explanation=explanation,
+        evidence=tuple(lines),
+        fix=fix,
     )
 
 
-def simply(what: str, *fix: str) -> Callable[[Evidence, Subject], Cause]:
-    """Return what explains a word for which the message is all the evidence."""
+def from_message(explanation: str, *fix: str) -> Explain:
+    """Return a function that explains a reason with the subject's message alone."""
 
     def explain(_: Evidence, subject: Subject) -> Cause:
-        return cause(subject, what, [subject.message], *fix)
+        return cause(subject, explanation, [subject.message], *fix)
 
     return explain
 
 
 def waiting_containers(pod: Object | None) -> Iterator[str]:
-    """Yield what containers of a pod that have not begun say of it."""
+    """Yield the reasons and messages of a pod's containers that have not started."""
     status = pod["status"] if pod else {}
-    for each in (
-        *status.get("initContainerStatuses", ()),
-        *status.get("containerStatuses", ()),
-    ):
-        told = each.get("state", {}).get("waiting", {})
-        if told.get("message"):
-            yield f"{told.get('reason', '')}: {_line(told['message'])}"
+    for key in ("initContainerStatuses", "containerStatuses"):
+        for container in status.get(key, ()):
+            waiting = container.get("state", {}).get("waiting", {})
+            if waiting.get("message"):
+                yield f"{waiting.get('reason', '')}: {one_line(waiting['message'])}"
 
 
-def _about(event: Object) -> str:
-    return str(event.get("involvedObject", {}).get("name", ""))
-
-
-def _time(event: Object) -> str:
-    return str(event.get("lastTimestamp") or event.get("eventTime") or "")
-
-
-def _line(text: object) -> str:
+def one_line(text: object) -> str:
+    """Return a text with its whitespace collapsed, empty for None."""
     return " ".join(str(text or "").split())
+
+
+def _event_time(event: Object) -> str:
+    return str(event.get("lastTimestamp") or event.get("eventTime") or "")

@@ -27,6 +27,7 @@ def gather(
     return Evidence(
         run=whole,
         subject=part,
+        has_cluster=True,
         documents=documents,
         pods=pods,
         events=_items(api, namespace, "events", fieldSelector="type=Warning")

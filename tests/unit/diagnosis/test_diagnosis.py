@@ -1,4 +1,4 @@
-"""Explanations of what a cluster said, as `test_situations.py` records it, and of what none says on demand."""
+"""Explanations of recorded clusters (`test_situations.py`), and of rarer situations."""
 
 import json
 from datetime import datetime
@@ -18,47 +18,48 @@ from riseml.status.select import pick
 RECORDS = sorted((Path(__file__).parents[2] / "fixtures" / "why").glob("*.json"))
 
 
-class Recorded:
-    """An API server that says what was recorded."""
+class RecordedApi:
+    """API server that answers from a recording."""
 
-    def __init__(self, told: dict[str, Any]) -> None:
-        self.told = told
+    def __init__(self, record: dict[str, Any]) -> None:
+        self.record = record
 
     def items(self, at: str, **query: Any) -> list[Any]:
-        return list(self.told[at.rpartition("/")[2]])
+        return list(self.record[at.rpartition("/")[2]])
 
 
-def evidence(told: dict[str, Any]) -> Evidence:
-    documents, now = told["documents"], datetime.fromisoformat(told["now"])
-    whole = pods.explained(
-        cast(Api, Recorded(told)),
+def evidence(record: dict[str, Any]) -> Evidence:
+    documents, now = record["documents"], datetime.fromisoformat(record["now"])
+    run = pods.explained(
+        cast(Api, RecordedApi(record)),
         "riseml-me",
         documents,
         status.read(documents[0]),
         now,
     )
-    around = {name: told[name] for name in ("pods", "events", "claims")}
+    objects = {name: record[name] for name in ("pods", "events", "claims")}
     return Evidence(
-        whole,
-        pick(whole, ids.parse(told["id"])),
+        run,
+        pick(run, ids.parse(record["id"])),
+        has_cluster=True,
         documents=documents,
-        logs=told["logs"],
-        **around,
+        logs=record["logs"],
+        **objects,
     )
 
 
 @pytest.mark.parametrize("file", RECORDS, ids=[file.stem for file in RECORDS])
-def test_what_a_cluster_said(file: Path) -> None:
-    told = json.loads(file.read_text("utf-8"))
-    causes = explain(evidence(told))
-    expected = told["expect"]
-    found = [
+def test_recorded_situations_are_explained(file: Path) -> None:
+    record = json.loads(file.read_text("utf-8"))
+    causes = explain(evidence(record))
+    expected = record["expect"]
+    matches = [
         cause
         for cause in causes
         if cause.kind == expected["kind"] and expected["words"] in cause.explanation
     ]
-    assert found, causes
-    (first,) = found
+    assert matches, causes
+    (first,) = matches
     if first.kind not in {"RUNNING", "KILLED", "CONCURRENCY", "PEER", "COMPLETED"}:
         assert first.evidence
     if first.kind not in {"RUNNING", "KILLED"}:
@@ -69,7 +70,7 @@ def test_what_a_cluster_said(file: Path) -> None:
     )
 
 
-def test_there_are_enough_recordings() -> None:
+def test_recordings_cover_the_common_reasons() -> None:
     kinds = {json.loads(file.read_text("utf-8"))["expect"]["kind"] for file in RECORDS}
     assert {
         "QUOTA", "UNSCHEDULABLE", "IMAGE", "SECRET", "CLAIM", "CONTROLLER", "RIGHTS", "CONCURRENCY", "ERROR", "COMMAND",
@@ -77,37 +78,37 @@ def test_there_are_enough_recordings() -> None:
     } <= kinds  # fmt: skip
 
 
-# What no cluster does on demand
+# Situations that no cluster can be brought into on demand.
 
 
 def job(
-    reason: str, message: str = "", state: State = State.PENDING, **more: Any
+    reason: str, message: str = "", state: State = State.PENDING, **fields: Any
 ) -> JobStatus:
-    values = {"node_id": "net-14-7", "resources": Resources(), **more}
+    values = {"node_id": "net-14-7", "resources": Resources(), **fields}
     return JobStatus(
         "14.train", "train", state=state, reason=reason, message=message, **values
     )
 
 
-def why(one: JobStatus, **around: Any) -> Cause:
-    guilty = one.id if one.state is State.FAILED else None
+def why(job: JobStatus, *, has_cluster: bool = True, **evidence: Any) -> Cause:
+    guilty = job.id if job.state is State.FAILED else None
     experiment = ExperimentStatus(
-        "14", state=one.state, jobs=(one,), reason=one.reason, guilty=guilty
+        "14", state=job.state, jobs=(job,), reason=job.reason, guilty=guilty
     )
-    whole = SetStatus(
-        "14", user="paul", image="python:3", state=one.state, experiments=(experiment,)
+    run = SetStatus(
+        "14", user="paul", image="python:3", state=job.state, experiments=(experiment,)
     )
-    (found,) = explain(Evidence(whole, around.pop("part", whole), **around))
-    return found
+    (cause,) = explain(Evidence(run, run, has_cluster=has_cluster, **evidence))
+    return cause
 
 
 @pytest.mark.parametrize(
-    ("message", "what"),
+    ("message", "reason"),
     [
-        ("1 node(s) had untolerated taint(s)", "1 node kept for others"),
+        ("1 node(s) had untolerated taint(s)", "1 node reserved for other pods"),
         (
             "2 node(s) had untolerated taint {gpu: yes}",
-            "2 nodes kept for others (taint gpu: yes)",
+            "2 nodes reserved for other pods (taint gpu: yes)",
         ),
         (
             "3 node(s) didn't match Pod's node affinity/selector",
@@ -122,65 +123,65 @@ def why(one: JobStatus, **around: Any) -> Cause:
         ),
     ],
 )
-def test_the_schedulers_tally(message: str, what: str) -> None:
+def test_the_schedulers_tally_is_put_in_plain_words(message: str, reason: str) -> None:
     text = f"Unschedulable: 0/3 nodes are available: 1 Insufficient cpu, {message}. preemption: not helpful."
-    found = why(job("UNSCHEDULABLE", text))
-    assert found.kind == "UNSCHEDULABLE"
-    assert found.explanation.startswith(
-        f"no node takes it: 1 node without enough free cpus; {what}"
+    cause = why(job("UNSCHEDULABLE", text))
+    assert cause.kind == "UNSCHEDULABLE"
+    assert cause.explanation.startswith(
+        f"no node can run it: 1 node without enough free cpus; {reason}"
     )
-    assert found.evidence == (text.removeprefix("Unschedulable: "),)
+    assert cause.evidence == (text.removeprefix("Unschedulable: "),)
 
 
 @pytest.mark.parametrize(
-    ("message", "kind", "what"),
+    ("message", "kind", "explanation"),
     [
         (
             'persistentvolumeclaim "riseml-data" not found',
             "CLAIM",
-            "the claim riseml-data is not there",
+            "the claim riseml-data does not exist",
         ),
         (
             'persistentvolumeclaim "riseml-data" is being deleted',
             "CLAIM",
             "the claim riseml-data is being deleted",
         ),
-        ("nothing that anybody knows", "UNSCHEDULABLE", "no node takes it"),
+        ("an unknown message", "UNSCHEDULABLE", "no node can run it"),
     ],
 )
-def test_claims_that_keep_a_pod_from_its_node(
-    message: str, kind: str, what: str
+def test_missing_claims_keep_a_pod_from_its_node(
+    message: str, kind: str, explanation: str
 ) -> None:
     claims = [{"metadata": {"name": "riseml-data"}, "status": {"phase": "Lost"}}]
-    found = why(job("UNSCHEDULABLE", f"Unschedulable: {message}"), claims=claims)
-    assert (found.kind, found.explanation) == (kind, what)
-    assert ("claim riseml-data: Lost" in found.evidence) == (kind == "CLAIM")
+    cause = why(job("UNSCHEDULABLE", f"Unschedulable: {message}"), claims=claims)
+    assert (cause.kind, cause.explanation) == (kind, explanation)
+    assert ("claim riseml-data: Lost" in cause.evidence) == (kind == "CLAIM")
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("text", "explanation"),
     [
         (
             "failed to resolve reference: pull access denied, repository does not exist or may require authorization",
-            "does not give out",
+            "refuses access to the image",
         ),
-        ("unexpected status: 401 Unauthorized", "does not give out"),
+        ("unexpected status: 401 Unauthorized", "refuses access to the image"),
         ("dial tcp: lookup registry.lab: no such host", "cannot reach the registry"),
         (
             "http: server gave HTTP response to HTTPS client",
             "cannot reach the registry",
         ),
         ("manifest unknown", "there is no image python:3"),
-        ("something new", "has not come yet"),
+        ("something new", "has not been pulled yet"),
     ],
 )
-def test_images_that_do_not_come(text: str, what: str) -> None:
-    found = why(job("IMAGE", f"ImagePullBackOff: {text}", State.STARTING))
-    assert what in found.explanation
-    assert text in found.evidence[0]
+def test_images_that_cannot_be_pulled(text: str, explanation: str) -> None:
+    cause = why(job("IMAGE", f"ImagePullBackOff: {text}", State.STARTING))
+    assert explanation in cause.explanation
+    assert text in cause.evidence[0]
 
 
-def test_a_mutex_names_who_holds_it() -> None:
+def test_the_holder_of_a_mutex_is_named() -> None:
     waiting = {
         "mutex": {
             "waiting": [
@@ -188,20 +189,20 @@ def test_a_mutex_names_who_holds_it() -> None:
             ]
         }
     }
-    one = job(
+    locked = job(
         "LOCK", "Waiting for riseml-me/Mutex/riseml-build-abc lock. Lock status: 0/1"
     )
-    found = why(
-        one,
+    cause = why(
+        locked,
         documents=[
             {"metadata": {"name": "net-14"}, "status": {"synchronization": waiting}}
         ],
     )
-    assert found.explanation == "the same image is being built for another run"
-    assert "held by riseml-me/mnist-13/mnist-13-1" in found.evidence
+    assert cause.explanation == "the same image is being built for another run"
+    assert "held by riseml-me/mnist-13/mnist-13-1" in cause.evidence
 
 
-def test_experiments_that_wait_for_a_build() -> None:
+def test_a_build_that_waits_explains_its_experiments() -> None:
     build = JobStatus(
         "14.build",
         "build",
@@ -209,19 +210,19 @@ def test_experiments_that_wait_for_a_build() -> None:
         reason="LOCK",
         message="Waiting for x/Mutex/riseml-build-y lock",
     )
-    cells = tuple(
+    experiments = tuple(
         ExperimentStatus(f"14.{n}", n, State.BUILDING, reason="BUILD")
         for n in (1, 2, 3)
     )
-    whole = SetStatus(
-        "14", is_set=True, state=State.BUILDING, experiments=cells, jobs=(build,)
+    run = SetStatus(
+        "14", is_set=True, state=State.BUILDING, experiments=experiments, jobs=(build,)
     )
-    (found,) = explain(Evidence(whole, whole))
-    assert found.kind == "LOCK"
-    assert found.explanation == "the same image is being built for another run"
+    (cause,) = explain(Evidence(run, run))
+    assert cause.kind == "LOCK"
+    assert cause.explanation == "the same image is being built for another run"
 
 
-def test_a_build_that_fails_is_told_once_for_all_its_experiments() -> None:
+def test_a_failed_build_is_explained_once_for_all_experiments() -> None:
     build = JobStatus(
         "14.build",
         "build",
@@ -230,44 +231,42 @@ def test_a_build_that_fails_is_told_once_for_all_its_experiments() -> None:
         exit_code=1,
         message="exit code 1",
     )
-    cells = tuple(
+    experiments = tuple(
         ExperimentStatus(
             f"14.{n}", n, State.FAILED, reason="BUILD", guilty="14.build", exit_code=1
         )
         for n in (1, 2)
     )
-    whole = SetStatus(
-        "14", is_set=True, state=State.FAILED, experiments=cells, jobs=(build,)
+    run = SetStatus(
+        "14", is_set=True, state=State.FAILED, experiments=experiments, jobs=(build,)
     )
-    assert guilty(whole) == ["14.build"]
-    (found,) = explain(
-        Evidence(whole, whole, logs={"14.build": ["#5 ERROR: pip failed"]})
-    )
-    assert found.explanation == "the image could not be built: exit code 1"
-    assert found.evidence == ("#5 ERROR: pip failed",)
+    assert guilty(run) == ["14.build"]
+    (cause,) = explain(Evidence(run, run, logs={"14.build": ["#5 ERROR: pip failed"]}))
+    assert cause.explanation == "the image could not be built: exit code 1"
+    assert cause.evidence == ("#5 ERROR: pip failed",)
 
 
-def test_equal_causes_are_one() -> None:
-    cells = tuple(
+def test_equal_causes_are_merged() -> None:
+    waiting = tuple(
         ExperimentStatus(f"14.{n}", n, State.CREATED, reason="CONCURRENCY")
         for n in range(2, 20)
     )
     first = ExperimentStatus("14.1", 1, State.RUNNING)
-    whole = SetStatus(
+    run = SetStatus(
         "14",
         is_set=True,
         state=State.RUNNING,
         concurrency=1,
-        experiments=(first, *cells),
+        experiments=(first, *waiting),
     )
-    runs, waits = explain(Evidence(whole, whole))
-    assert (runs.kind, runs.ids) == ("RUNNING", ("14.1",))
-    assert waits.ids == tuple(each.id for each in cells)
-    assert waits.explanation == "its set runs 1 experiment at a time, now 14.1"
+    running, blocked = explain(Evidence(run, run))
+    assert (running.kind, running.ids) == ("RUNNING", ("14.1",))
+    assert blocked.ids == tuple(experiment.id for experiment in waiting)
+    assert blocked.explanation == "its set runs 1 experiment at a time, now 14.1"
 
 
 @pytest.mark.parametrize(
-    ("one", "words"),
+    ("job", "words"),
     [
         (
             job("UNSCHEDULABLE", "Unschedulable: cpus: 2 asked for, 0 free"),
@@ -287,21 +286,25 @@ def test_equal_causes_are_one() -> None:
         ),
     ],
 )
-def test_on_this_machine(one: JobStatus, words: str) -> None:
-    found = why(one, engine="local")
-    assert words in found.explanation
+def test_jobs_of_this_machine_get_no_advice_about_clusters(
+    job: JobStatus, words: str
+) -> None:
+    cause = why(job, has_cluster=False)
+    assert words in cause.explanation
     assert not any(
         "administrator" in line or "node" in line.replace("node-lost", "")
-        for line in found.fix
+        for line in cause.fix
     )
 
 
 @pytest.mark.parametrize("reason", ["PODSECURITY", "", "SOMETHING_NEW"])
 @pytest.mark.parametrize("state", list(State))
-def test_words_that_nobody_knows_yet_are_no_error(state: State, reason: str) -> None:
-    found = why(job(reason, "said so", state))
-    assert found.state is state
-    assert found.explanation
+def test_unknown_reasons_are_explained_by_their_state(
+    state: State, reason: str
+) -> None:
+    cause = why(job(reason, "some message", state))
+    assert cause.state is state
+    assert cause.explanation
 
 
 @pytest.mark.parametrize(
@@ -319,11 +322,11 @@ def test_words_that_nobody_knows_yet_are_no_error(state: State, reason: str) -> 
             'workflowtaskresults.argoproj.io is forbidden: User "system:serviceaccount:a:b" cannot create resource',
             "RIGHTS",
         ),
-        ("the moon was in the way", "PLATFORM"),
+        ("something unforeseen", "PLATFORM"),
     ],
 )
-def test_failures_of_the_platform(message: str, kind: str) -> None:
-    found = why(job("PLATFORM", message, State.FAILED))
-    assert found.kind == kind
-    assert found.evidence == (message,)
-    assert found.fix
+def test_failures_of_the_platform_are_classified(message: str, kind: str) -> None:
+    cause = why(job("PLATFORM", message, State.FAILED))
+    assert cause.kind == kind
+    assert cause.evidence == (message,)
+    assert cause.fix
