@@ -42,6 +42,7 @@ def guilty(subject: SetStatus | ExperimentStatus | JobStatus) -> list[str]:
         has_log = subject.state in (State.FAILED, State.RUNNING)
         return [subject.id] if has_log else []
     experiments = subject.experiments if isinstance(subject, SetStatus) else (subject,)
+    # Reading one log per kind of failure is enough, and keeps `why` fast on large sets.
     jobs: dict[tuple[str, int | None], str] = {}
     for experiment in experiments:
         if experiment.guilty:

@@ -46,6 +46,7 @@ def image(evidence: Evidence, subject: Subject) -> Cause:
             "Check the name under `image` in riseml.yml.",
             "For a private registry, an administrator names a pull secret under `imagePullSecrets` in values.yml.",
         )
+    # Some registries' network errors contain "not found", so this test comes first.
     if _NO_REGISTRY.search(text):
         return cause(
             subject,

@@ -1,6 +1,7 @@
 """`riseml why` in every situation that a cluster can be brought into, on the cluster of KUBECONFIG.
 
-With RECORD=1 what the cluster said is written to tests/fixtures/why, which `tests/unit/diagnosis/test_diagnosis.py` reads.
+With RECORD=1 the cluster's answers are written to tests/fixtures/why, which
+`tests/unit/diagnosis/test_diagnosis.py` reads.
 """
 
 import json
