@@ -24,8 +24,18 @@ from riseml.engines.local.interpreter import events
 from riseml.engines.local.interpreter.node import ERROR, FAILED
 from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.jobs import launcher, processes
-from riseml.engines.local.jobs.pod import Pod, containers, gpus_of, make, read_outputs
-from riseml.engines.local.jobs.pod_to_process import Pods, cell, resources
+from riseml.engines.local.jobs.pod import (
+    Pod,
+    container_names,
+    gpus_of,
+    make_folders,
+    read_outputs,
+)
+from riseml.engines.local.jobs.pod_to_process import (
+    PodPreparer,
+    experiment_number,
+    resources,
+)
 from riseml.engines.local.store import Store
 from riseml.errors import RiseMLError
 
@@ -48,7 +58,7 @@ class ActiveRun:
         number: int,
         run: WorkflowRun,
         journal: Journal,
-        pods: Pods,
+        pods: PodPreparer,
     ) -> None:
         self.controller, self.number, self.run, self.journal, self._pods = (
             controller,
@@ -87,7 +97,7 @@ class ActiveRun:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise controller.store.damaged(number, repr(error)) from error
         base = controller.store.decode(number, row["environment"], "the environment")
-        pods = Pods(
+        pods = PodPreparer(
             controller.place,
             number,
             journal.archive.parent,
@@ -174,8 +184,8 @@ class ActiveRun:
         pod = Pod(
             key,
             action.node,
-            cell(action.template),
-            containers(action.template),
+            experiment_number(action.template),
+            container_names(action.template),
             {},
             directory,
             directory / "log",
@@ -192,7 +202,11 @@ class ActiveRun:
             return
         self._gangs.hold(pod.gang)
         pending = self._pods.prepare(action, key, (), begun=True)
-        pod.outputs, pod.log, pod.extra = pending.outputs, pending.log, pending.extra
+        pod.outputs, pod.log, pod.engine_steps = (
+            pending.outputs,
+            pending.log,
+            pending.engine_steps,
+        )
         self.controller.admission.hold(
             key, resources(action.template), gpus_of(directory)
         )
@@ -200,7 +214,7 @@ class ActiveRun:
 
     def _ask(self, pod: Pod) -> None:
         """Queue a pod for room; the jobs of an experiment get theirs together."""
-        gang = f"{self.number}.{pod.gang}" if pod.cell else ""
+        gang = f"{self.number}.{pod.gang}" if pod.experiment else ""
         self.controller.admission.ask(
             pod.key, resources(pod.action.template), gang, run=self._key("")
         )
@@ -213,13 +227,13 @@ class ActiveRun:
                 template=self._gangs.placed(pod.gang, pod.action.template)
             )
             pending = self._pods.prepare(action, key, gpus)
-            pod.outputs, pod.log, pod.extra = (
+            pod.outputs, pod.log, pod.engine_steps = (
                 pending.outputs,
                 pending.log,
-                pending.extra,
+                pending.engine_steps,
             )
-            make(pending, gpus)
-            pod.pid = self.controller.launcher.start(pending.launch)
+            make_folders(pending, gpus)
+            pod.pid = self.controller.launcher.start(pending.spec)
         except (RiseMLError, OSError) as error:
             self._fail(pod, error)
             return
@@ -272,7 +286,7 @@ class ActiveRun:
         if (end is None or not end.swept) and lost != _RESTARTED:
             processes.sweep(pod.key)
         stolen = self._stolen(pod, end)
-        if pod.again:
+        if pod.restarting:
             self._begin_again(pod)
             return
         self._forget(pod)
@@ -292,7 +306,7 @@ class ActiveRun:
         container = (
             main
             if end.step == launcher.MAIN
-            else ("code", *init)[end.step - pod.extra + 1]
+            else ("code", *init)[end.step - pod.engine_steps + 1]
         )
         self.tell(
             events.PodEnded(
@@ -326,9 +340,9 @@ class ActiveRun:
     def _stolen(self, pod: Pod, end: launcher.Exit | None) -> str:
         """Say so where a pod has failed because a port of its gang is somebody else's; the first time, begin again."""
         if (
-            not pod.cell
+            not pod.experiment
             or pod.stopping
-            or pod.again
+            or pod.restarting
             or end is None
             or not end.status
             or end.step != launcher.MAIN
@@ -341,7 +355,7 @@ class ActiveRun:
         if not self._gangs.renew(pod.gang):
             return f"another program listens at the port that stands for {word}, the second time"
         for other in gang:
-            other.again = True
+            other.restarting = True
             if other.pid and other is not pod:
                 self._stop_pod(other.node, _BRIEF)
         return ""
@@ -360,7 +374,7 @@ class ActiveRun:
             pod.log.parent.with_name("gang"), ignore_errors=True
         )  # where they had met
         for other in gang:
-            other.again = other.stopping = False
+            other.restarting = other.stopping = False
             self._ask(other)
 
     # Stop
@@ -376,7 +390,9 @@ class ActiveRun:
             self.tell(events.Shutdown("Terminate"))
         self.work()
         for pod in [
-            pod for pod in self.pods.values() if sub is None or pod.cell == str(sub)
+            pod
+            for pod in self.pods.values()
+            if sub is None or pod.experiment == str(sub)
         ]:
             self._stop_pod(pod.node, 0.0 if force else None)
         return True

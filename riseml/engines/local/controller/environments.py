@@ -64,7 +64,7 @@ def image_key_of(
 ) -> ImageKey:
     """Return the key of a plan's environment."""
     files = contents(home, plan.project, revision)
-    python = pod_to_process.python(environment)
+    python = pod_to_process.find_python(environment)
     return image_key(plan, files, salt=_identity(python, os.stat(python).st_mtime_ns))  # noqa: PTH116
 
 

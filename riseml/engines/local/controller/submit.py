@@ -19,7 +19,7 @@ from riseml.engines.local.controller.machine import total
 from riseml.engines.local.controller.run_record import Journal
 from riseml.engines.local.interpreter import validate
 from riseml.engines.local.interpreter.run import WorkflowRun
-from riseml.engines.local.jobs.pod_to_process import Pods, resources
+from riseml.engines.local.jobs.pod_to_process import PodPreparer, resources
 from riseml.engines.local.serialize import moment
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.plan import ExperimentSet, Origin, Resources, Target
@@ -136,7 +136,7 @@ class Submitter:
             document=json.dumps(document),
             environment=json.dumps(dict(environment)),
         )
-        pods = Pods(
+        pods = PodPreparer(
             self._place, number, record.archive.parent, environment, self.secrets
         )
         return ActiveRun(self._controller, number, run, record, pods)

@@ -1,1 +1,1 @@
-"""Processes of jobs: started, isolated, supervised and stopped on this machine."""
+"""Processes of jobs: how they start, are isolated, are supervised and stop."""

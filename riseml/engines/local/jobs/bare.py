@@ -1,6 +1,7 @@
-"""Run a module of this package without importing the package: `python -I -S bare.py MODULE [ARGUMENT...]`.
+"""Runner for one module of this package: `python -I -S bare.py MODULE [ARGUMENT...]`.
 
-The small processes beside the jobs start in 15 ms so, and know nothing of the packages above them.
+It does not import the packages above the module, so that the small processes beside
+the jobs start in 15 ms.
 """
 
 import os.path
@@ -10,16 +11,18 @@ from importlib import import_module
 
 def main() -> None:
     """Run `main()` of the module that the first argument names."""
-    place = os.path.dirname(os.path.abspath(__file__))
+    directory = os.path.dirname(os.path.abspath(__file__))
+    # Empty packages stand in for the real ones, whose __init__ modules load much more.
     for name in (
         "riseml.engines.local.jobs",
         "riseml.engines.local",
         "riseml.engines",
         "riseml",
     ):
-        package = sys.modules[name] = type(sys)(name)
-        package.__path__ = [place]
-        place = os.path.dirname(place)
+        package = type(sys)(name)
+        package.__path__ = [directory]
+        sys.modules[name] = package
+        directory = os.path.dirname(directory)
     import_module(f"riseml.engines.local.jobs.{sys.argv.pop(1)}").main()
 
 

@@ -1,25 +1,30 @@
-"""A pod while its processes run, and what its folder tells of it."""
+"""State of a pod while its processes run, and the files of its folder."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from riseml.engines.local.interpreter import events
-from riseml.engines.local.jobs.pod_to_process import Pending
+from riseml.engines.local.jobs.pod_to_process import PreparedPod
 
-# Bytes of an output parameter that are kept, as on the cluster
-_RESULT = 2048
+# Argo truncates an output parameter on the cluster at the same length.
+_OUTPUT_LIMIT_BYTES = 2048
 
 
 @dataclass(slots=True)
 class Pod:
-    """A pod from its launch, or its wait for room, to the end of its last process."""
+    """A pod from its launch, or its wait for resources, to its last process's end.
+
+    `containers` are the names of the init containers and the name of the main one.
+    `experiment` is empty for a run's own jobs. `engine_steps` counts the init steps
+    that the engine puts before those of the template. `restarting` marks a pod that
+    was stopped in order to be started once more.
+    """
 
     key: str
     node: str
-    cell: str
-    # Names: init ones, main
+    experiment: str
     containers: tuple[tuple[str, ...], str]
     outputs: Mapping[str, tuple[Path, str | None]]
     directory: Path
@@ -28,48 +33,49 @@ class Pod:
     gang: str
     pid: int = 0
     stopping: bool = False
-    # It was stopped to be started once more
-    again: bool = False
+    restarting: bool = False
     waits_for: str = ""
     logged: int = -1
     progress: str = ""
     pidfd: int = -1
-    # Init steps that are the engine's own
-    extra: int = 0
+    engine_steps: int = 0
 
 
-def containers(template: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
-    """Return the names of the containers of a template: the init ones, the main one."""
-    names = tuple(container["name"] for container in template.get("initContainers", ()))
-    return names, template["container"].get("name") or "main"
+def container_names(template: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """Return the names of a template's init containers, and that of the main one."""
+    init_names = tuple(
+        container["name"] for container in template.get("initContainers", ())
+    )
+    return init_names, template["container"].get("name") or "main"
 
 
-def make(pending: Pending, gpus: tuple[str, ...]) -> None:
-    """Make the folders of a pod, and note its GPUs there for another controller."""
-    for folder in pending.folders:
+def make_folders(pod: PreparedPod, gpus: tuple[str, ...]) -> None:
+    """Make the folders of a pod, and record its GPUs there for a later controller."""
+    for folder in pod.folders:
         folder.mkdir(parents=True, exist_ok=True)
     if gpus:
-        (Path(pending.launch.directory) / "gpus").write_text(
-            ",".join(gpus), encoding="utf-8"
-        )
+        gpu_file = Path(pod.spec.directory) / "gpus"
+        gpu_file.write_text(",".join(gpus), encoding="utf-8")
 
 
 def gpus_of(directory: Path) -> tuple[str, ...]:
-    """Return the GPUs that a pod was given."""
+    """Return the GPUs that the pod of a folder was given."""
     try:
-        return tuple((directory / "gpus").read_text(encoding="utf-8").split(","))
+        text = (directory / "gpus").read_text(encoding="utf-8")
     except OSError:
         return ()
+    return tuple(text.split(","))
 
 
 def read_outputs(
     outputs: Mapping[str, tuple[Path, str | None]],
-) -> Iterable[tuple[str, str]]:
-    """Yield the output parameters that were written."""
+) -> Iterator[tuple[str, str]]:
+    """Yield name and value of the output parameters that the pod has written."""
     for name, (path, _) in outputs.items():
         try:
             with path.open("rb") as file:
-                yield name, file.read(_RESULT).decode("utf-8", "replace").rstrip("\n")
+                data = file.read(_OUTPUT_LIMIT_BYTES)
         except OSError:
-            # Not written: the interpreter knows the default
+            # The interpreter uses the default of a parameter that was not written.
             continue
+        yield name, data.decode("utf-8", "replace").rstrip("\n")
