@@ -1,4 +1,4 @@
-# `make demo` and `make test` need Python 3.11 or newer, git and a package index; everything else is set up here.
+# `make demo` and `make test` need Python 3.11 or newer, git and a package index. They set up everything else.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,31 +7,34 @@ READY := $(VENV)/.ready
 PYTEST_FRAMEWORKS := -m frameworks -n 2 --dist worksteal tests/frameworks
 PYTEST_CONTROL_PLANE := -m control_plane -n 1 tests/cluster
 
+# Percent of lines and branches that `make test COVERAGE=1` must reach; it only rises. Subprocesses are not measured.
+COVERAGE_FLOOR := 0
+
 .PHONY: demo test test-frameworks test-control-plane check goldens lock clean
 
-demo: $(READY)  ## train a grid of eight models on the digits, on this machine, and show the table
+demo: $(READY)  ## train a grid of eight models on the digits on this machine and print the results
 	@examples/demo.sh "$(CURDIR)/$(BIN)/riseml"
 
-test: $(READY)  ## all tests that need neither a cluster nor a large download
-	$(BIN)/pytest
+test: $(READY)  ## run all tests that need neither a cluster nor a large download
+	$(BIN)/pytest $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=$(COVERAGE_FLOOR))
 
-test-frameworks: $(READY)  ## each framework for real on the local engine; downloads some 600 MB once (it says what)
+test-frameworks: $(READY)  ## run real frameworks on the local engine; downloads about 600 MB once and says what
 	$(BIN)/python tests/frameworks/environments.py
 	$(BIN)/pytest $(PYTEST_FRAMEWORKS)
 
-test-control-plane: $(READY)  ## users kept apart by a real Kubernetes API server; needs Go, builds it once in some 7 minutes
+test-control-plane: $(READY)  ## test the isolation of users on a real Kubernetes API server; needs Go, builds it once in about 7 minutes
 	$(BIN)/python tests/cluster/control_plane.py $(BIN)/pytest $(PYTEST_CONTROL_PLANE)
 
-check: $(READY)  ## what must hold beside the tests: lint, types, import directions
+check: $(READY)  ## lint, check types and import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-goldens: $(READY)  ## write examples/*/workflow.yaml anew; look at the diff
+goldens: $(READY)  ## rewrite examples/*/workflow.yaml; review the diff
 	$(BIN)/pytest tests/golden --regenerate
 
-lock: $(READY)  ## resolve the dependencies anew
+lock: $(READY)  ## resolve the dependencies
 	$(BIN)/python -m pip install --quiet "uv>=0.9"
 	$(BIN)/uv pip compile pyproject.toml --group dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-header --quiet --output-file requirements.lock
@@ -43,5 +46,5 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-clean:  ## forget the virtual environment and all caches
+clean:  ## remove the virtual environment and all caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache dist
