@@ -37,6 +37,11 @@ def host(type: str, index: int = 1) -> str:  # noqa: A002
     return f"{{{{host.{type}.{index}}}}}"
 
 
+def variable_of(parameter: str) -> str:
+    """Return the variable that holds a parameter's value: `lr-decay` is in LR_DECAY."""
+    return parameter.upper().replace("-", "_")
+
+
 @dataclass(frozen=True)
 class Job:
     """All jobs of one type: `count` containers that differ in their index only.

@@ -12,13 +12,11 @@ is None means the user's newest run.
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riseml import ids
 from riseml.client.cleanup import TidyVerbs
 from riseml.client.context import CONFIG_FILE
 from riseml.client.explain import InsightVerbs
@@ -44,7 +42,6 @@ from riseml.status.select import pick
 
 if TYPE_CHECKING:
     from riseml.client.results import Results
-    from riseml.config import Loaded
     from riseml.plan import ExperimentSet
     from riseml.project import Snapshot
 
@@ -110,7 +107,7 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         on_sync: "Callable[[Snapshot], None] | None" = None,
         node: str = "",
     ) -> RunHandle:
-        """Start what a riseml.yml says, with the code beside it; return once the run is durable.
+        """Load and plan a riseml.yml, snapshot the code beside it and submit both; return once the run is durable.
 
         `gitignore` None means what the settings say; `on_sync` is called between snapshot and start. `node` is the
         host name of the only node of a cluster that jobs may run on.
@@ -125,11 +122,22 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         snapshot = self._snapshot(config, path, gitignore)
         if on_sync:
             on_sync(snapshot)
-        run = self._start(config, path, snapshot, node)
-        return (
-            replace(run, tensorboard=self._board(ids.parse(run.id)))
-            if plan.tensorboard
-            else run
+        started = self.engine.start(
+            Submission(plan, snapshot.revision, dict(os.environ), node)
+        )
+        tensorboard = None
+        if plan.tensorboard:
+            tensorboard = self._board(Id(number=started.number))
+        return RunHandle(
+            str(started.number),
+            started.name,
+            plan.project,
+            started.is_set,
+            started.experiments,
+            snapshot,
+            started.notes,
+            tuple(config.warnings),
+            tensorboard,
         )
 
     def plan(self, path: str | Path = CONFIG_FILE) -> "ExperimentSet":
@@ -334,34 +342,6 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
                 "Results compare the experiments of a set, such as 14.",
             )
         return tabulate(self.engine.read(wanted), sort=sort, largest=largest, top=top)
-
-    def _start(
-        self,
-        config: "Loaded",
-        path: str | Path,
-        snapshot: "Snapshot",
-        node: str,
-    ) -> RunHandle:
-        started = self.engine.start(
-            Submission(
-                config.text,
-                Path(path).name,
-                config.project,
-                snapshot.revision,
-                dict(os.environ),
-                node,
-            )
-        )
-        return RunHandle(
-            str(started.number),
-            started.name,
-            config.project,
-            started.is_set,
-            started.experiments,
-            snapshot,
-            started.notes,
-            tuple(config.warnings),
-        )
 
     def _newest_alive(self) -> Id:
         try:

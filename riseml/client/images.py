@@ -1,7 +1,8 @@
 """The verbs of `riseml.Client` that are about images, not about runs."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,9 @@ from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 if TYPE_CHECKING:
     from riseml.config import Loaded
     from riseml.plan import ExperimentSet
+
+# Enough for a shell that does nothing.
+_MEMORY_BYTES = 64_000_000
 
 SAME, CHANGED, NEW, GONE = "same", "changed", "new", "gone"
 
@@ -73,24 +77,10 @@ class BuildVerbs(Verbs):
             ConfigError: the file has faults.
             InvalidInputError: it has no install steps.
         """
-        from riseml.manifest import to_yaml
-
         config = self._load(path)
-        plan = self._installing(config)
-        train = {
-            "image": plan.image,
-            "install": list(plan.install),
-            **({"build_files": list(plan.build_files)} if plan.build_files else {}),
-            "resources": {"cpus": "100m", "mem": 64, "gpus": 0},
-            "run": "true",
-        }
-        text = to_yaml({"project": config.project, "train": train})
-        revision = self._snapshot(config, path, None).revision
-        return self.engine.start(
-            Submission(
-                text, Path(path).name, config.project, revision, dict(os.environ)
-            )
-        )
+        plan = _only_building(self._installing(config))
+        snapshot = self._snapshot(config, path, None)
+        return self.engine.start(Submission(plan, snapshot.revision, dict(os.environ)))
 
     def _installing(self, config: "Loaded") -> "ExperimentSet":
         plan = self._plan(config)
@@ -121,6 +111,28 @@ class BuildVerbs(Verbs):
             )
         except RiseMLError:
             return "", {}
+
+
+def _only_building(plan: "ExperimentSet") -> "ExperimentSet":
+    """Return a plan with the image of another one, and a single job that does nothing.
+
+    It keeps the text of the riseml.yml: that has the install steps which a later `build --explain` compares with.
+    """
+    from riseml.plan import Experiment, Job, Resources, Retries
+
+    resources = Resources(cpus=Decimal("0.1"), mem=_MEMORY_BYTES, gpus=0)
+    return replace(
+        plan,
+        jobs=(Job("train", ("true",), resources),),
+        experiments=(Experiment(1, {}),),
+        is_set=False,
+        secrets=(),
+        framework=None,
+        tensorboard=False,
+        concurrency=1,
+        timeout=None,
+        retries=Retries(),
+    )
 
 
 def _change(name: str, value: str, known: dict[str, str]) -> str:

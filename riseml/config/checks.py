@@ -7,8 +7,8 @@ from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
 from riseml import frameworks
 from riseml.config import placeholders
-from riseml.config.variables import is_ours, variable_of
-from riseml.plan import Resources
+from riseml.config.variables import is_ours
+from riseml.plan import Resources, variable_of
 from riseml.schema.yaml_document import STR, Document, Entries, excerpt
 
 Values = Mapping[str, Any]

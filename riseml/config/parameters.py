@@ -6,7 +6,8 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from riseml.config.variables import doubt, is_reserved, variable_of
+from riseml.config.variables import doubt, is_reserved
+from riseml.plan import variable_of
 from riseml.schema.fields import Mapped, Record, Schema, T, Text, Value
 from riseml.schema.messages import describe
 from riseml.schema.yaml_document import (

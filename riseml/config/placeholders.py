@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from yaml.nodes import ScalarNode
 
-from riseml.config.variables import variable_of
+from riseml.plan import variable_of
 from riseml.schema.messages import nearest
 from riseml.schema.yaml_document import Document, excerpt
 

@@ -1,4 +1,4 @@
-"""Environment variables: which one a parameter becomes, and which names are taken."""
+"""Environment variables: which names are taken, and which are unreliable."""
 
 OURS = frozenset(
     {"OUTPUT_DIR", "DATA_DIR", "RESULT_FILE", "EXPERIMENT_ID", "CUDA_VISIBLE_DEVICES"}
@@ -49,11 +49,6 @@ _SHELL_SETS = frozenset(
 _READ_BY_OTHERS = frozenset(
     {"LANG", "LANGUAGE", "TZ", "TERM", "USER", "LOGNAME", "COLUMNS", "LINES", "DISPLAY"}
 )
-
-
-def variable_of(parameter: str) -> str:
-    """Return the variable that holds a parameter's value: `lr-decay` is in LR_DECAY."""
-    return parameter.upper().replace("-", "_")
 
 
 def is_ours(variable: str) -> bool:

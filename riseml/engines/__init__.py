@@ -27,15 +27,14 @@ NOT_PLUGINS = frozenset({"open", "selection"})
 
 @dataclass(frozen=True)
 class Submission:
-    """One `riseml train`: the text of a valid riseml.yml, the name of its file, and the code that belongs to it.
+    """One `riseml train`: what to run, and the code that it runs.
 
-    `environment` is the submitting process's own: jobs of the local engine run in the user's environment. `node` is the
-    host name of the only node that jobs may run on, empty for any.
+    `revision` is that of a snapshot which this engine took of the plan's project. `environment` is the submitting
+    process's own: jobs of the local engine run in the user's environment. `node` is the host name of the only node
+    that jobs may run on, empty for any.
     """
 
-    config: str
-    file: str
-    project: str
+    plan: "ExperimentSet"
     revision: str
     environment: Mapping[str, str] = field(default_factory=dict)
     node: str = ""
@@ -113,7 +112,7 @@ class Engine(Protocol):
         """Bring the code of `folder` to where jobs check it out; return its revision."""
 
     def start(self, submission: Submission) -> Submitted:
-        """Plan, compile and submit; returns when the run is durable. Numbers are consecutive per user."""
+        """Compile and submit a plan as it is; return once the run is durable. Numbers are consecutive per user."""
 
     def submit(self, document: dict[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name.

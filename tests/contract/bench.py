@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from textwrap import dedent
 
-from riseml import config
+from riseml import config, planner
 from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submission, Submitted
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
@@ -36,11 +36,9 @@ class Bench:
         )
         if "resources:" not in whole:
             whole += "  resources: {cpus: 0.02, mem: 64}\n"
-        config.load_text(whole, "riseml.yml")
+        plan = planner.plan(config.load_text(whole))
         revision = self.engine.snapshot(self.project, self.folder).revision
-        return self.engine.start(
-            Submission(whole, "riseml.yml", self.project, revision, self.environment)
-        )
+        return self.engine.start(Submission(plan, revision, self.environment))
 
     def wait(self, run: Id | int) -> SetStatus | ExperimentStatus:
         """Wait until a run or an experiment has ended."""

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from riseml.engines import Change, Chunk, Query, Submission
+from riseml.engines import Change, Chunk, Query
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
@@ -526,13 +526,8 @@ def _deleted(bench: Bench, number: int) -> bool:
     return True
 
 
-def test_a_faulty_file_starts_nothing(bench: Bench) -> None:
+def test_a_plan_that_is_refused_starts_nothing(bench: Bench) -> None:
     before = bench.listed(all=True, project=bench.project)
-    revision = bench.engine.snapshot(bench.project, bench.folder).revision
-    with pytest.raises(RiseMLError):
-        bench.engine.start(
-            Submission(
-                "project: lab\ntrain: {}\n", "riseml.yml", bench.project, revision
-            )
-        )
+    with pytest.raises(InvalidInputError):
+        bench.train("run: 'true'\nsecrets: [NEVER_SET]")
     assert bench.listed(all=True, project=bench.project) == before

@@ -10,7 +10,7 @@ from textwrap import dedent
 import psutil
 import pytest
 
-from riseml import config
+from riseml import config, planner
 from riseml.engines import Chunk, LogQuery, Submission, Submitted
 from riseml.engines.local import protocol
 from riseml.engines.local.engine import LocalEngine
@@ -40,12 +40,10 @@ class Lab:
         )
         if "resources:" not in whole:
             whole += "  resources: {cpus: 0.01, mem: 1}\n"
-        config.load_text(whole, "riseml.yml")
+        plan = planner.plan(config.load_text(whole))
         revision = self.engine.snapshot("lab", self.folder).revision
         return self.engine.start(
-            Submission(
-                whole, "riseml.yml", "lab", revision, {**os.environ, **environment}
-            )
+            Submission(plan, revision, {**os.environ, **environment})
         )
 
     def wait(self, run: Id | int) -> SetStatus | ExperimentStatus:

@@ -76,7 +76,7 @@ class ArgoEngine:
         return taken
 
     def start(self, submission: Submission) -> Submitted:
-        """Plan, compile, number and submit a riseml.yml; the cluster has it when this returns."""
+        """Compile, number and submit a plan; the cluster has it when this returns."""
         # Imports Hera
         from riseml.engines.argo import submit as starting  # noqa: PLC0415
 

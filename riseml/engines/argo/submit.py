@@ -1,4 +1,4 @@
-"""From a riseml.yml to a Workflow on the cluster; the run's number is taken once nothing more can be wrong with it."""
+"""From a plan to a Workflow on the cluster; the run's number is taken once nothing more can be wrong with it."""
 
 import io
 import json
@@ -40,10 +40,8 @@ def start(
     user: str,
     known: list[str],
 ) -> Submitted:
-    """Plan, compile, number and submit; `known` are the names of the secrets that are set."""
-    from riseml import config, planner  # noqa: PLC0415
-
-    plan = planner.plan(config.load_text(submission.config, submission.file))
+    """Compile, number and submit; `known` are the names of the secrets that are set."""
+    plan = submission.plan
     if missing := [name for name in plan.secrets if name not in known]:
         raise InvalidInputError(
             f"riseml.yml names secrets that are not set: {', '.join(missing)}",

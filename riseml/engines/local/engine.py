@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from riseml import status
 from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
 from riseml.engines.local import protocol, secrets
-from riseml.engines.local.serialize import from_data, reported
+from riseml.engines.local.serialize import from_data, plan_to_data, reported
 from riseml.engines.local.store import Store
 from riseml.errors import HomeError, NotFoundError, RiseMLError, UnsupportedError
 from riseml.ids import Id
@@ -59,7 +59,7 @@ class LocalEngine:
         )
 
     def start(self, submission: Submission) -> Submitted:
-        """Hand a riseml.yml to the controller; it is on record when this returns."""
+        """Hand a plan to the controller; it is on record when this returns."""
         if submission.node:
             raise UnsupportedError(
                 "this machine has no nodes to choose from",
@@ -67,8 +67,7 @@ class LocalEngine:
             )
         answer = self._ask(
             "start",
-            config=submission.config,
-            file=submission.file,
+            plan=plan_to_data(submission.plan),
             revision=submission.revision,
             environment=dict(submission.environment),
             user=self.user,

@@ -1,11 +1,13 @@
-"""How values of a run are written in the database, and read back."""
+"""Plans, experiments and times as JSON: what commands send to the controller, and what the database keeps."""
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from riseml.plan import Experiment, ExperimentSet, Job, Resources, Retries
 from riseml.status import ExperimentStatus, State
 
 # Bytes of a result
@@ -15,6 +17,54 @@ _LONGEST = 4096
 def moment(seconds: float) -> str:
     """Write a time as Argo does, with microseconds."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def plan_to_data(plan: ExperimentSet) -> dict[str, Any]:
+    """Return a plan as JSON data, of which `plan_from_data` makes an equal plan."""
+    data = dict(vars(plan))
+    data["jobs"] = [_job_to_data(job) for job in plan.jobs]
+    # A set may have thousands of experiments, so each is as short as it can be.
+    data["experiments"] = [
+        [experiment.sub, dict(experiment.parameters)] for experiment in plan.experiments
+    ]
+    data["retries"] = vars(plan.retries)
+    return data
+
+
+def plan_from_data(data: Mapping[str, Any]) -> ExperimentSet:
+    """Return the plan that `plan_to_data` wrote, or that JSON made of it."""
+    fields = dict(data)
+    fields["jobs"] = tuple(_job_from_data(job) for job in data["jobs"])
+    fields["experiments"] = tuple(
+        Experiment(sub, parameters) for sub, parameters in data["experiments"]
+    )
+    retries = data["retries"]
+    fields["retries"] = Retries(retries["count"], tuple(retries["on"]))
+    for name in ("install", "build_files", "secrets"):
+        fields[name] = tuple(data[name])
+    return ExperimentSet(**fields)
+
+
+def _job_to_data(job: Job) -> dict[str, Any]:
+    data = dict(vars(job))
+    # JSON has no decimal numbers, and a float would change 0.1 cores.
+    data["resources"] = {
+        **vars(job.resources),
+        "cpus": str(job.resources.cpus),
+    }
+    data["env"] = dict(job.env)
+    data["framework_env"] = dict(job.framework_env)
+    return data
+
+
+def _job_from_data(data: Mapping[str, Any]) -> Job:
+    fields = dict(data)
+    resources = data["resources"]
+    fields["resources"] = Resources(
+        Decimal(resources["cpus"]), resources["mem"], resources["gpus"]
+    )
+    fields["run"] = tuple(data["run"])
+    return Job(**fields)
 
 
 def to_json(experiment: ExperimentStatus) -> str:

@@ -48,7 +48,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_train_hands_over_the_text_and_the_code(
+def test_train_hands_over_the_plan_and_the_code(
     client: Client, engine: FakeEngine, project: Path
 ) -> None:
     engine.notes = ("memory is not limited",)
@@ -67,11 +67,7 @@ def test_train_hands_over_the_text_and_the_code(
     (_, name, folder, gitignore), (_, submission) = engine.calls
     assert (name, folder, gitignore) == ("toaster-net", project, True)
     assert isinstance(submission, Submission)
-    assert (submission.config, submission.file, submission.revision) == (
-        CONFIG,
-        "riseml.yml",
-        "0" * 40,
-    )
+    assert (submission.plan.config, submission.revision) == (CONFIG, "0" * 40)
     assert submission.environment["RISEML_HOME"] == str(project / "home")
 
 

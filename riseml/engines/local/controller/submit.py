@@ -1,4 +1,4 @@
-"""From what a command sends to a run on record: load, plan, compile, refuse what this machine cannot honour, number.
+"""From the plan that a command sends to a run on record: refuse what this machine cannot honour, number, compile.
 
 Everything is checked before anything is written; the number is given in the transaction that records the run, so
 numbers are consecutive however many commands come at once.
@@ -20,7 +20,7 @@ from riseml.engines.local.controller.run_record import Journal
 from riseml.engines.local.interpreter import validate
 from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.jobs.pod_to_process import PodPreparer, resources
-from riseml.engines.local.serialize import moment
+from riseml.engines.local.serialize import moment, plan_from_data
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.plan import ExperimentSet, Origin, Resources, Target
 
@@ -39,34 +39,32 @@ class Submitter:
         self._controller = controller
         self._place = controller.place
 
-    def start(self, **submission: Any) -> dict[str, Any]:
-        """Run a riseml.yml (`config`, `file`, `revision`, `user`, `environment`); return the fields of `Started`."""
-        # The first submission pays, not every start
-        from riseml import config, planner  # noqa: PLC0415
-
-        plan = planner.plan(config.load_text(submission["config"], submission["file"]))
-        environment = submission["environment"]
-        self._refuse(plan)
-        build = (
-            environments.build(plan, submission["revision"], self._place, environment)
-            if plan.install
-            else None
-        )
+    def start(
+        self,
+        plan: Mapping[str, Any],
+        revision: str,
+        user: str,
+        environment: Mapping[str, str],
+    ) -> dict[str, Any]:
+        """Run a plan, as `plan_to_data` writes it; return the fields of `Submitted`."""
+        planned = plan_from_data(plan)
+        self._refuse(planned)
+        build = None
+        if planned.install:
+            build = environments.build(planned, revision, self._place, environment)
         with self._controller.store.transaction():
             number = self._controller.store.next_number()
-            origin = Origin(
-                submission["user"], number, submission["revision"], build=build
-            )
-            run = self._record(number, self._compiled(plan, origin), environment)
-            notes = self._remarks(plan)
+            origin = Origin(user, number, revision, build=build)
+            run = self._record(number, self._compiled(planned, origin), environment)
+            notes = self._remarks(planned)
         self._controller.runs[number] = run
         run.begin()
         name: str = run.run.name
         return {
             "number": number,
             "name": name,
-            "is_set": plan.is_set,
-            "experiments": len(plan.experiments),
+            "is_set": planned.is_set,
+            "experiments": len(planned.experiments),
             "notes": notes,
         }
 
