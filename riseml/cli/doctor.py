@@ -41,7 +41,7 @@ def command(form: options.Reading = "table") -> None:
     if form in {"json", "yaml"}:
         output.data(
             [
-                {"check": f.title, "result": f.result, "found": f.found, "fix": f.fix}
+                {"check": f.title, "result": f.result, "detail": f.detail, "fix": f.fix}
                 for f in findings
             ],
             form,
@@ -52,8 +52,8 @@ def command(form: options.Reading = "table") -> None:
         )
     elif form == "csv":
         output.csv(
-            ["CHECK", "RESULT", "FOUND", "FIX"],
-            [[f.title, f.result, f.found, f.fix] for f in findings],
+            ["CHECK", "RESULT", "DETAIL", "FIX"],
+            [[f.title, f.result, f.detail, f.fix] for f in findings],
         )
     failed = [finding for finding in findings if finding.result == "failed"]
     if form in {"table", "wide"}:
@@ -76,7 +76,7 @@ def _text(finding: "Finding", shown: "Terminal") -> str:
     """Return the line about a check, and one about what to do."""
     sign, plain, colour = _SIGNS[finding.result]
     mark = shown.paint(sign if shown.unicode else plain, colour)
-    text = f"{mark} {finding.title.ljust(_WIDTH)} {clean(finding.found)}\n"
+    text = f"{mark} {finding.title.ljust(_WIDTH)} {clean(finding.detail)}\n"
     return text + (
         f"  {'→' if shown.unicode else '->'} {clean(finding.fix)}\n"
         if finding.fix

@@ -1,4 +1,4 @@
-"""What checks of a cluster look at: a cluster, and a user's namespace in it."""
+"""Context of the checks of a cluster: its API and a user's namespace."""
 
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,11 +11,12 @@ from riseml.cluster.user_namespace import UserNamespace
 from riseml.errors import RiseMLError
 from riseml.plan import Target
 
-ADMIN = "only administrators may look"
+# Users may read nothing outside their namespace, and not all of that.
+ADMIN_ONLY = "only administrators may read this"
 
 
 class CheckContext(UserNamespace):
-    """A user's namespace with its surroundings, at one time."""
+    """User's namespace and its cluster, examined at one time."""
 
     def __init__(
         self, api: Api, namespace: str, user: str, now: datetime | None = None
@@ -24,13 +25,13 @@ class CheckContext(UserNamespace):
         self.user, self.now = user, now or datetime.now(UTC)
 
     @property
-    def anew(self) -> str:
-        """What helps where something of the namespace is missing."""
-        return f"An administrator makes it anew: `riseml user update --username {self.user}`."
+    def recreate_advice(self) -> str:
+        """The advice for an object that the namespace lacks."""
+        return f"An administrator can recreate it: `riseml user update --username {self.user}`."
 
     @property
-    def known(self) -> Target:
-        """What the administrator has settled; the usual where the namespace is no user's."""
+    def target_or_default(self) -> Target:
+        """The administrator's settings; the defaults if they cannot be read."""
         try:
             return self.target
         except (RiseMLError, ValueError):
@@ -42,6 +43,8 @@ class CheckContext(UserNamespace):
 
     @cached_property
     def store(self) -> StorePod | None:
-        """The store, None where its pod is not ready."""
+        """The store, or None if its pod is not ready."""
         pods = self.items("pods", labelSelector=f"app={STORE}")
-        return StorePod(self.api, self.namespace) if any(map(is_ready, pods)) else None
+        if not any(map(is_ready, pods)):
+            return None
+        return StorePod(self.api, self.namespace)

@@ -1,4 +1,4 @@
-"""Checks of a cluster: the way there, what all users share, and the user's own namespace."""
+"""Checks of a cluster: the connection, what all users share, the user's namespace."""
 
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -8,49 +8,48 @@ from riseml.doctor.check_context import CheckContext
 from riseml.doctor.findings import Check, Outcome, checks, ok, skipped, warning
 from riseml.errors import NotFoundError
 
-# Argo's times and ours are compared
-_SKEW = timedelta(seconds=30)
+# Ages are the difference between Argo's times and this machine's.
+_MOST_SKEW = timedelta(seconds=30)
 
 
-def everything(site: CheckContext) -> list[Check]:
-    """Return the checks of the way to a cluster, of what administrators may see, and of the user's namespace."""
-    way = checks(site, _server, _key, _clock, gates=[_server, _key])
-    return [*way, *shared.everything(site), *namespace.everything(site)]
+def all_checks(context: CheckContext) -> list[Check]:
+    """Return the checks of a cluster, in the order in which each builds on the last."""
+    # Without an answer and a valid key, every further request would fail, too.
+    connection = checks(context, _server, _key, _clock, gates=[_server, _key])
+    return [*connection, *shared.all_checks(context), *namespace.all_checks(context)]
 
 
-def _server(site: CheckContext) -> Outcome:
+def _server(context: CheckContext) -> Outcome:
     """The API server answers."""
-    told = site.api.get("/version")
-    return ok(
-        f"Kubernetes {str(told.get('gitVersion', '?')).removeprefix('v')} at {site.api.connection.server}"
-    )
+    version = str(context.api.get("/version").get("gitVersion", "?"))
+    server = context.api.connection.server
+    return ok(f"Kubernetes {version.removeprefix('v')} at {server}")
 
 
-def _key(site: CheckContext) -> Outcome:
+def _key(context: CheckContext) -> Outcome:
     """The key is accepted."""
     body = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     try:
-        told = site.api.create(
+        review = context.api.create(
             "/apis/authentication.k8s.io/v1/selfsubjectreviews", body
         )
     except NotFoundError:
-        # Before Kubernetes 1.28
-        return ok("it is")
-    return ok(f"as {told['status']['userInfo'].get('username', '?')}")
+        # Kubernetes before 1.28 accepts the key, but cannot name the user.
+        return ok("accepted")
+    return ok(f"as {review['status']['userInfo'].get('username', '?')}")
 
 
-def _clock(site: CheckContext) -> Outcome:
+def _clock(context: CheckContext) -> Outcome:
     """This machine's clock."""
-    response = site.api.open("/version")
+    response = context.api.open("/version")
     date = response.headers.get("Date")
     response.close()
     if not date:
-        return skipped("the cluster does not tell its time")
-    apart = abs(datetime.now(UTC) - parsedate_to_datetime(date))
-    if apart > _SKEW:
-        seconds = int(apart.total_seconds())
+        return skipped("the cluster does not report its time")
+    skew = abs(datetime.now(UTC) - parsedate_to_datetime(date))
+    if skew > _MOST_SKEW:
         return warning(
-            f"it is {seconds} seconds apart from the cluster's",
-            "Let NTP set it: ages and kills go by it.",
+            f"it differs from the cluster's by {int(skew.total_seconds())} seconds",
+            "Synchronize it with NTP: the ages of runs and the timing of kills depend on it.",
         )
-    return ok("as the cluster's")
+    return ok("it agrees with the cluster's")

@@ -1,4 +1,4 @@
-"""What a check is, and what it may find."""
+"""Types of a check and of its finding, and functions that make them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,72 +12,81 @@ OK, WARNING, FAILED, SKIPPED = "ok", "warning", "failed", "skipped"
 
 @dataclass(frozen=True)
 class Finding:
-    """What a check found: `result` is OK, WARNING, FAILED or SKIPPED; `fix` says what to do."""
+    """Result of a check: OK, WARNING, FAILED or SKIPPED, with its detail and a fix."""
 
     title: str
     result: str
-    found: str
+    detail: str
     fix: str = ""
 
 
-Outcome = tuple[str, str, str]
-"""Result, what was found, and the fix."""
+@dataclass(frozen=True)
+class Outcome:
+    """Finding without the title of its check."""
+
+    result: str
+    detail: str
+    fix: str = ""
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing to look at; a gate is one without which the checks after it are in vain."""
+    """One thing to examine; after a failed gate, the checks that follow are skipped."""
 
     title: str
-    look: Callable[[], Outcome]
+    examine: Callable[[], Outcome]
     is_gate: bool = False
 
-    def find(self) -> Finding:
-        """Look; whatever goes wrong with that is the finding."""
+    def run(self) -> Finding:
+        """Return the finding; an error of the check becomes one."""
         try:
-            return Finding(self.title, *self.look())
+            outcome = self.examine()
         except RiseMLError as error:
-            return Finding(self.title, FAILED, str(error), error.advice)
+            outcome = failed(str(error), error.advice)
         except Exception as error:  # noqa: BLE001
-            # One check must not end the others
-            return Finding(
-                self.title,
-                FAILED,
+            # A bug in one check must not hide the findings of the others.
+            outcome = failed(
                 f"the check itself failed: {error!r}",
                 "This is a bug; please report it.",
             )
+        return Finding(self.title, outcome.result, outcome.detail, outcome.fix)
 
 
-def ok(found: str) -> Outcome:
-    """All is well."""
-    return OK, found, ""
+def ok(detail: str) -> Outcome:
+    """Return the outcome of a check that found no problem."""
+    return Outcome(OK, detail)
 
 
-def warning(found: str, fix: str) -> Outcome:
-    """Runs may get into trouble."""
-    return WARNING, found, fix
+def warning(detail: str, fix: str) -> Outcome:
+    """Return the outcome where runs work now, but may fail later."""
+    return Outcome(WARNING, detail, fix)
 
 
-def failed(found: str, fix: str) -> Outcome:
-    """Runs do not work."""
-    return FAILED, found, fix
+def failed(detail: str, fix: str) -> Outcome:
+    """Return the outcome where runs do not work."""
+    return Outcome(FAILED, detail, fix)
 
 
-def skipped(why: str) -> Outcome:
-    """It cannot be looked at from here."""
-    return SKIPPED, why, ""
+def skipped(reason: str) -> Outcome:
+    """Return the outcome of a check that this user or machine cannot make."""
+    return Outcome(SKIPPED, reason)
 
 
 def checks(
-    where: Any,
+    context: Any,
     *functions: Callable[[Any], Outcome],
     gates: Sequence[Callable[[Any], Outcome]] = (),
 ) -> list[Check]:
-    """Return functions of one argument as checks; the first line of each one's docstring is its title."""
+    """Return functions as checks; each is called with `context`.
+
+    The title of a check is the first line of its function's docstring.
+    """
     return [
-        Check(_title(each), partial(each, where), each in gates) for each in functions
+        Check(_title(function), partial(function, context), function in gates)
+        for function in functions
     ]
 
 
 def _title(function: Callable[[Any], Outcome]) -> str:
+    # A docstring ends with a period, a title does not.
     return (function.__doc__ or "").partition("\n")[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""Checks of this machine: what every command needs, wherever runs go."""
+"""Checks of this machine that every command needs, whichever engine runs use."""
 
 import os
 import re
@@ -11,10 +11,9 @@ from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, 
 from riseml.errors import ConfigError
 from riseml.settings import Settings
 
-# The oldest whose `update-index` does what snapshots need
-_GIT = (2, 20)
-# Bytes that the home should have
-_ROOM = 1 << 30
+# Snapshots need options of `git update-index` that older versions lack.
+_OLDEST_GIT = (2, 20)
+_LEAST_FREE_BYTES = 1 << 30
 
 
 def general(settings: Settings, destination: str) -> list[Check]:
@@ -25,7 +24,7 @@ def general(settings: Settings, destination: str) -> list[Check]:
         missing = "" if settings.file.exists() else " (no such file: defaults apply)"
         return ok(f"runs go to {destination}; {settings.file}{missing}")
 
-    return checks(settings, _python, _git, configured, _home, _room, _project)
+    return checks(settings, _python, _git, configured, _home, _disk_space, _project)
 
 
 def _python(_: Settings) -> Outcome:
@@ -34,56 +33,55 @@ def _python(_: Settings) -> Outcome:
 
 
 def _git(_: Settings) -> Outcome:
-    """git, which keeps the code of runs."""
-    found = shutil.which("git")
-    if found is None:
+    """git, which stores the code of runs."""
+    program = shutil.which("git")
+    if program is None:
         return failed(
             "there is no git on your PATH",
             "Install git, for example with `apt install git`.",
         )
-    said = subprocess.run(
-        [found, "--version"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    version = re.search(r"(\d+)\.(\d+)", said)
-    if version is None or tuple(map(int, version.groups())) < _GIT:
+    process = subprocess.run(
+        [program, "--version"], capture_output=True, text=True, check=False
+    )
+    output = process.stdout.strip()
+    version = re.search(r"(\d+)\.(\d+)", output)
+    if version is None or tuple(map(int, version.groups())) < _OLDEST_GIT:
         return failed(
-            said or "git says no version",
-            f"Install git {'.'.join(map(str, _GIT))} or newer.",
+            output or "`git --version` prints no version",
+            f"Install git {'.'.join(map(str, _OLDEST_GIT))} or newer.",
         )
-    return ok(said.removeprefix("git version "))
+    return ok(output.removeprefix("git version "))
 
 
 def _home(settings: Settings) -> Outcome:
-    """The home can be written."""
-    at = settings.home
-    while not at.exists() and at != at.parent:
-        at = at.parent
-    if not os.access(at, os.W_OK):
+    """The home is writable."""
+    folder = _existing_folder(settings.home)
+    if not os.access(folder, os.W_OK):
         return failed(
-            f"{at} cannot be written",
-            "Make it writable for you, or let RISEML_HOME name another folder.",
+            f"you cannot write to {folder}",
+            "Make it writable, or set RISEML_HOME to another folder.",
         )
     return ok(str(settings.home))
 
 
-def _room(settings: Settings) -> Outcome:
-    """Room on the home's disk."""
-    at = settings.home
-    while not at.exists():
-        at = at.parent
-    free = shutil.disk_usage(at).free
-    if free < _ROOM:
-        fix = "`riseml prune --older-than 14d` deletes old runs; RISEML_HOME may name a larger disk."
-        return warning(f"{free >> 20} MB are free", fix)
+def _disk_space(settings: Settings) -> Outcome:
+    """Free space on the home's disk."""
+    free = shutil.disk_usage(_existing_folder(settings.home)).free
+    if free < _LEAST_FREE_BYTES:
+        return warning(
+            f"{free >> 20} MB are free",
+            "Delete old runs with `riseml prune --older-than 14d`, or set RISEML_HOME to a folder on a larger disk.",
+        )
     return ok(f"{free >> 30} GB are free")
 
 
 def _project(_: Settings) -> Outcome:
     """riseml.yml of the current folder."""
+    # `doctor` should start quickly, and loading a riseml.yml imports all frameworks.
     from riseml import config, planner  # noqa: PLC0415
 
     if not Path("riseml.yml").exists():
-        return skipped("there is none here")
+        return skipped("this folder has none")
     try:
         loaded = config.load(Path("riseml.yml"))
         planner.plan(loaded)
@@ -91,6 +89,15 @@ def _project(_: Settings) -> Outcome:
         faults = [fault for fault in error.faults if fault.severity == "error"]
         return failed(
             f"{len(faults)} faults, the first: {faults[0].message}",
-            "`riseml check` shows all of them.",
+            "`riseml check` lists all of them.",
         )
     return ok(f"project {loaded.project}")
+
+
+def _existing_folder(home: Path) -> Path:
+    """Return the home, or the closest folder above it that exists."""
+    # The check must not create the home.
+    folder = home
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder

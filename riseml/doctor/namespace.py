@@ -1,27 +1,29 @@
 """Checks of a user's namespace."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 from riseml import labels
 from riseml.cluster import JOB_ACCOUNT, SETTINGS, STORE, registry
-from riseml.cluster.api import path
-from riseml.cluster.store import is_ready
-from riseml.doctor.check_context import ADMIN, CheckContext
+from riseml.cluster.api import Object, path
+from riseml.cluster.store import StorePod, is_ready
+from riseml.doctor.check_context import ADMIN_ONLY, CheckContext
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
 from riseml.errors import NotAllowedError
 from riseml.quantities import amount_of
 
-# A controller that is well takes less
-_SOON = timedelta(seconds=20)
-_UPGRADE = "An administrator runs `riseml system upgrade`."
-# HTTP statuses of a registry: it is open, or wants a login
-_ALIVE = (200, 401)
-# Percent of a volume
-_FULL = 90
-# Verb, resource, group, subresource: what commands do
-_NEEDED = (
+# A healthy controller writes a Workflow's phase much sooner.
+_CONTROLLER_DELAY = timedelta(seconds=20)
+_NEWEST_RUNS = 5
+_HTTP_OK = 200
+# A registry that requires a login answers 401: it is reachable.
+_REGISTRY_ALIVE = (200, 401)
+_FULL_PERCENT = 90
+_POD_SECURITY = "pod-security.kubernetes.io/enforce"
+_NOT_READY = "the store is not ready"
+# Verb, resource, group and subresource of the requests that commands send.
+_REQUIRED_RIGHTS = (
     ("create", "workflows", "argoproj.io", ""),
     ("patch", "workflows", "argoproj.io", ""),
     ("list", "pods", "", ""),
@@ -31,292 +33,326 @@ _NEEDED = (
 )
 
 
-def everything(site: CheckContext) -> list[Check]:
-    """Return the checks; where the namespace is no user's, the others are in vain."""
-    return checks(
-        site, _namespace, _rights, _controller, _argo_server, _executor, _security, _pull_secrets, _store, _git,
-        _claims, _space, _service, _secrets, _quota, _registry, gates=[_namespace],
-    )  # fmt: skip
+def all_checks(context: CheckContext) -> list[Check]:
+    """Return the checks; all others are skipped if the namespace is not a user's."""
+    functions = (
+        _namespace,
+        _rights,
+        _controller,
+        _argo_server,
+        _executor,
+        _security,
+        _pull_secrets,
+        _store,
+        _git,
+        _claims,
+        _space,
+        _service,
+        _secrets,
+        _quota,
+        _registry,
+    )
+    return checks(context, *functions, gates=[_namespace])
 
 
-def _namespace(site: CheckContext) -> Outcome:
-    """The namespace is a user's."""
+def _namespace(context: CheckContext) -> Outcome:
+    """The namespace belongs to a user."""
+    data = context.settings["data"]
     try:
-        told = site.settings["data"]
-        # It must be JSON
-        site.target  # noqa: B018
+        # Reading the property parses the JSON of the ConfigMap.
+        context.target  # noqa: B018
     except ValueError:
         return failed(
-            f"the ConfigMap {SETTINGS} of {site.namespace} cannot be read", site.anew
+            f"the ConfigMap {SETTINGS} of {context.namespace} is not valid JSON",
+            context.recreate_advice,
         )
-    return ok(
-        f"{site.namespace}, of {told.get('user', '?')}; {told.get('number', 0)} runs so far"
+    user, runs = data.get("user", "?"), data.get("number", 0)
+    return ok(f"{context.namespace} of {user}; {runs} runs so far")
+
+
+def _rights(context: CheckContext) -> Outcome:
+    """Your rights in the namespace."""
+    missing = []
+    for verb, resource, group, subresource in _REQUIRED_RIGHTS:
+        if not context.api.may(
+            verb, resource, context.namespace, group=group, subresource=subresource
+        ):
+            suffix = f"/{subresource}" if subresource else ""
+            missing.append(f"{verb} {resource}{suffix}")
+    if missing:
+        return failed(f"not allowed: {', '.join(missing)}", context.recreate_advice)
+    return ok("everything that commands need")
+
+
+def _controller(context: CheckContext) -> Outcome:
+    """Argo's controller watches the namespace."""
+    runs = [item["metadata"] for item in context.items("workflows", metadata=True)]
+    runs.sort(key=_creation_time)
+    newest = runs[-_NEWEST_RUNS:]
+    for run in reversed(newest):
+        age = context.now - datetime.fromisoformat(run["creationTimestamp"])
+        if not _has_phase(run) and age > _CONTROLLER_DELAY:
+            return _unwatched(context, run["name"], int(age.total_seconds()))
+    processed = [run["name"] for run in newest if _has_phase(run)]
+    if not processed:
+        return skipped("there is no run yet that could show it")
+    return ok(f"it processes {processed[-1]}")
+
+
+def _unwatched(context: CheckContext, run: str, seconds: int) -> Outcome:
+    instance = context.target.instance
+    suffix = f" with the instance id {instance}" if instance else ""
+    return failed(
+        f"{run} has waited {seconds} seconds for the controller",
+        f"An administrator checks that workflow-controller runs and watches {context.namespace}{suffix}.",
     )
 
 
-def _rights(site: CheckContext) -> Outcome:
-    """Your rights there."""
-    missing = [
-        f"{verb} {resource}{'/' + sub if sub else ''}"
-        for verb, resource, group, sub in _NEEDED
-        if not site.api.may(
-            verb, resource, site.namespace, group=group, subresource=sub
-        )
-    ]
-    return (
-        failed(f"not allowed: {', '.join(missing)}", site.anew)
-        if missing
-        else ok("all that commands need")
-    )
+def _has_phase(run: Mapping[str, Any]) -> bool:
+    return labels.PHASE in run.get("labels", {})
 
 
-def _controller(site: CheckContext) -> Outcome:
-    """Argo's controller looks after the namespace."""
-    found = [each["metadata"] for each in site.items("workflows", metadata=True)]
-    newest = sorted(found, key=lambda each: str(each["creationTimestamp"]))[-5:]
-    late = [
-        each
-        for each in newest
-        if labels.PHASE not in each.get("labels", {}) and _age(site, each) > _SOON
-    ]
-    if late:
-        hint = (
-            f" with the instance id {site.target.instance}"
-            if site.target.instance
-            else ""
-        )
-        fix = f"An administrator looks whether workflow-controller runs, and watches {site.namespace}{hint}."
-        return failed(
-            f"{late[-1]['name']} was not taken up for {int(_age(site, late[-1]).total_seconds())} seconds",
-            fix,
-        )
-    taken = [each for each in newest if labels.PHASE in each.get("labels", {})]
-    return (
-        ok(f"it has taken up {taken[-1]['name']}")
-        if taken
-        else skipped("there is no run by which to tell")
-    )
+def _creation_time(run: Mapping[str, Any]) -> str:
+    return str(run["creationTimestamp"])
 
 
-def _age(site: CheckContext, metadata: Mapping[str, Any]) -> timedelta:
-    return site.now - datetime.fromisoformat(metadata["creationTimestamp"])
-
-
-def _argo_server(site: CheckContext) -> Outcome:
+def _argo_server(context: CheckContext) -> Outcome:
     """The Argo Server."""
     import urllib3  # noqa: PLC0415
 
-    url, token = site.api.connection.argo, site.api.connection.token
+    url, token = context.api.connection.argo, context.api.connection.token
     if not url:
-        return skipped("none is named; runs go to the Kubernetes API")
+        return skipped("none is configured; runs go to the Kubernetes API")
+    # An Argo Server identifies users by their tokens, not by client certificates.
     if not token:
-        return skipped(f"{url} knows tokens only, and this login is a certificate")
+        return skipped(f"{url} accepts tokens only, and this login is a certificate")
     try:
-        headers = {"Authorization": f"Bearer {token}"}
-        status = urllib3.request(
-            "GET", f"{url}/api/v1/version", headers=headers, timeout=10, retries=False
-        ).status
+        response = urllib3.request(
+            "GET",
+            f"{url}/api/v1/version",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=10,
+            retries=False,
+        )
     except urllib3.exceptions.HTTPError as error:
         return failed(
             f"{url} does not answer ({type(error).__name__})",
-            "Log in anew if it has moved.",
+            "If it has moved, log in again with `riseml user login`.",
         )
-    if status != 200:  # noqa: PLR2004
+    if response.status != _HTTP_OK:
         return failed(
-            f"{url} answers {status}",
-            "It must let clients in with their own tokens: `--auth-mode client`.",
+            f"{url} answers {response.status}",
+            "An administrator starts it with `--auth-mode client`, so that it accepts users' tokens.",
         )
     return ok(url)
 
 
-def _executor(site: CheckContext) -> Outcome:
+def _executor(context: CheckContext) -> Outcome:
     """The rights of Argo's executor."""
-    attributes = {
-        "namespace": site.namespace,
-        "verb": "create",
-        "group": "argoproj.io",
-        "resource": "workflowtaskresults",
-    }
-    who = f"system:serviceaccount:{site.namespace}:{JOB_ACCOUNT}"
     body = {
         "apiVersion": "authorization.k8s.io/v1",
         "kind": "SubjectAccessReview",
-        "spec": {"user": who, "resourceAttributes": attributes},
+        "spec": {
+            "user": f"system:serviceaccount:{context.namespace}:{JOB_ACCOUNT}",
+            "resourceAttributes": {
+                "namespace": context.namespace,
+                "verb": "create",
+                "group": "argoproj.io",
+                "resource": "workflowtaskresults",
+            },
+        },
     }
     try:
-        told = site.api.create(
+        review = context.api.create(
             "/apis/authorization.k8s.io/v1/subjectaccessreviews", body
         )
     except NotAllowedError:
-        return skipped(ADMIN)
-    if not told["status"].get("allowed"):
-        return failed(f"{JOB_ACCOUNT} may not write results of tasks", site.anew)
-    return ok(f"{JOB_ACCOUNT} may write results of tasks")
+        return skipped(ADMIN_ONLY)
+    if not review["status"].get("allowed"):
+        return failed(
+            f"{JOB_ACCOUNT} may not create workflowtaskresults", context.recreate_advice
+        )
+    return ok(f"{JOB_ACCOUNT} may create workflowtaskresults")
 
 
-def _security(site: CheckContext) -> Outcome:
+def _security(context: CheckContext) -> Outcome:
     """Pod Security of the namespace."""
     try:
-        found = site.api.get(path("namespaces", None, site.namespace))
+        namespace = context.api.get(path("namespaces", None, context.namespace))
     except NotAllowedError:
-        return skipped(ADMIN)
-    level = (
-        found["metadata"].get("labels", {}).get("pod-security.kubernetes.io/enforce")
-    )
+        return skipped(ADMIN_ONLY)
+    level = namespace["metadata"].get("labels", {}).get(_POD_SECURITY)
+    # The policies for users' pods rely on the rules of this level.
     if level not in {"baseline", "restricted"}:
-        return failed(f"the level enforced is {level or 'none'}", site.anew)
-    return ok(f"the level enforced is {level}")
+        return failed(
+            f"the enforced level is {level or 'none'}", context.recreate_advice
+        )
+    return ok(f"the enforced level is {level}")
 
 
-def _pull_secrets(site: CheckContext) -> Outcome:
+def _pull_secrets(context: CheckContext) -> Outcome:
     """Secrets for private registries."""
-    names = site.target.pull_secrets
-    if not names:
-        return ok("none is named")
-    try:
-        missing = [
-            name
-            for name in names
-            if site.api.find(path("secrets", site.namespace, name)) is None
-        ]
-    except NotAllowedError:
-        return skipped(ADMIN)
+    # Users cannot read these Secrets: they may hold the cluster's own credentials.
+    missing = []
+    names = context.target.pull_secrets
+    for name in names:
+        try:
+            secret = context.api.find(path("secrets", context.namespace, name))
+        except NotAllowedError:
+            return skipped(ADMIN_ONLY)
+        if secret is None:
+            missing.append(name)
     if missing:
         return failed(
-            f"{site.namespace} has no {', '.join(missing)}",
-            "Copy them there: `kubectl create secret docker-registry`.",
+            f"{context.namespace} has no Secret {', '.join(missing)}",
+            "An administrator creates it there with `kubectl create secret docker-registry`.",
         )
-    return ok(", ".join(names))
+    return ok(", ".join(names) or "none is configured")
 
 
-def _store(site: CheckContext) -> Outcome:
+def _store(context: CheckContext) -> Outcome:
     """The store's pod."""
-    pods = site.items("pods", labelSelector=f"app={STORE}")
+    pods = context.items("pods", labelSelector=f"app={STORE}")
     if any(map(is_ready, pods)):
         return ok("it is ready")
     if not pods:
-        return failed("there is none", site.anew)
-    waits = [
-        f"{told.get('reason', '')}: {told.get('message', '')}".strip(": ")
-        for each in pods[0].get("status", {}).get("containerStatuses", ())
-        if (told := each.get("state", {}).get("waiting"))
-    ]
-    conditions = [
-        str(each["message"])
-        for each in pods[0].get("status", {}).get("conditions", ())
-        if each.get("message")
-    ]
-    why = next(
-        iter([*waits, *conditions]),
-        pods[0].get("status", {}).get("phase", "it is not ready"),
+        return failed("there is none", context.recreate_advice)
+    reasons = list(_pending_reasons(pods[0].get("status", {})))
+    return failed(
+        reasons[0],
+        f"`kubectl describe pod` shows more. {context.recreate_advice}",
     )
-    return failed(why, "`kubectl describe pod` says more; " + site.anew)
 
 
-def _git(site: CheckContext) -> Outcome:
+def _pending_reasons(status: Object) -> Iterator[str]:
+    """Yield why a pod is not ready, the most specific reason first."""
+    for container in status.get("containerStatuses", ()):
+        waiting = container.get("state", {}).get("waiting")
+        if waiting:
+            reason = f"{waiting.get('reason', '')}: {waiting.get('message', '')}"
+            yield reason.strip(": ")
+    for condition in status.get("conditions", ()):
+        if condition.get("message"):
+            yield str(condition["message"])
+    yield status.get("phase", "it is not ready")
+
+
+def _git(context: CheckContext) -> Outcome:
     """Git and a shell in the store."""
-    store = site.store
-    if store is None:
-        return skipped("the store is not ready")
-    return ok(
-        store.script("git --version").decode().strip().removeprefix("git version ")
-    )
+    if context.store is None:
+        return skipped(_NOT_READY)
+    version = context.store.script("git --version").decode().strip()
+    return ok(version.removeprefix("git version "))
 
 
-def _claims(site: CheckContext) -> Outcome:
+def _claims(context: CheckContext) -> Outcome:
     """The claims for data, output and code."""
-    target = site.target
-    wanted = (target.data_claim, target.output_claim, target.store_claim)
-    phases = {
-        each["metadata"]["name"]: each.get("status", {}).get("phase", "?")
-        for each in site.items("persistentvolumeclaims")
-    }
-    if missing := [name for name in wanted if name not in phases]:
-        return failed(f"there is no {', '.join(missing)}", site.anew)
-    if unbound := [
-        f"{name} is {phases[name]}" for name in wanted if phases[name] != "Bound"
-    ]:
-        fix = "An administrator looks at `storage` in values.yml: the class must be there, and give ReadWriteMany."
-        return failed(", ".join(unbound), fix)
+    phases = {}
+    for claim in context.items("persistentvolumeclaims"):
+        phase = claim.get("status", {}).get("phase", "?")
+        phases[claim["metadata"]["name"]] = phase
+    target = context.target
+    missing, unbound = [], []
+    for name in (target.data_claim, target.output_claim, target.store_claim):
+        if name not in phases:
+            missing.append(name)
+        elif phases[name] != "Bound":
+            unbound.append(f"{name} is {phases[name]}")
+    if missing:
+        return failed(f"there is no {', '.join(missing)}", context.recreate_advice)
+    if unbound:
+        return failed(
+            ", ".join(unbound),
+            "An administrator checks `storage` in values.yml: the class must exist and support ReadWriteMany.",
+        )
     return ok("all three are bound")
 
 
-def _space(site: CheckContext) -> Outcome:
-    """Room in the volumes."""
-    store = site.store
-    if store is None:
-        return skipped("the store is not ready")
-    lines = store.script("df -P /data /output /store").decode().splitlines()[1:]
-    used = {
-        line.split()[-1]: int(line.split()[-2].rstrip("%"))
-        for line in lines
-        if line.split()[-2].rstrip("%").isdigit()
-    }
-    told = ", ".join(f"{name} {share}%" for name, share in used.items())
-    if any(share >= _FULL for share in used.values()):
+def _space(context: CheckContext) -> Outcome:
+    """Free space in the volumes."""
+    if context.store is None:
+        return skipped(_NOT_READY)
+    usage = _volume_usage(context.store)
+    detail = ", ".join(f"{name} {percent}%" for name, percent in usage.items())
+    if max(usage.values(), default=0) >= _FULL_PERCENT:
         return warning(
-            f"in use: {told}",
-            "`riseml prune --older-than 14d` and `riseml rm` make room.",
+            f"in use: {detail}",
+            "Free space with `riseml prune --older-than 14d` and `riseml rm`.",
         )
-    return ok(f"in use: {told}")
+    return ok(f"in use: {detail}")
 
 
-def _service(site: CheckContext) -> Outcome:
-    """The Service by which jobs find each other."""
-    found = site.api.find(path("services", site.namespace, "riseml"))
-    if found is None:
-        return failed("there is no Service riseml", site.anew)
-    if found["spec"].get("clusterIP") != "None" or not found["spec"].get(
-        "publishNotReadyAddresses"
-    ):
+def _volume_usage(store: StorePod) -> dict[str, int]:
+    """Return the used percentage of the store's volumes, by their mount points."""
+    usage = {}
+    table = store.script("df -P /data /output /store").decode()
+    for line in table.splitlines()[1:]:
+        *_, capacity, mount_point = line.split()
+        percent = capacity.rstrip("%")
+        # Some network filesystems report "-".
+        if percent.isdigit():
+            usage[mount_point] = int(percent)
+    return usage
+
+
+def _service(context: CheckContext) -> Outcome:
+    """The Service that gives jobs their host names."""
+    service = context.api.find(path("services", context.namespace, "riseml"))
+    if service is None:
+        return failed("there is no Service riseml", context.recreate_advice)
+    spec = service["spec"]
+    # Jobs look each other up before they are ready.
+    if spec.get("clusterIP") != "None" or not spec.get("publishNotReadyAddresses"):
         return failed(
-            "the Service riseml is not headless, or hides jobs that begin", site.anew
+            "the Service riseml is not headless, or hides jobs that are starting",
+            context.recreate_advice,
         )
-    return ok("it is there")
+    return ok("it exists")
 
 
-def _secrets(site: CheckContext) -> Outcome:
+def _secrets(context: CheckContext) -> Outcome:
     """The Secret that `riseml secret` writes."""
-    found = site.api.find(path("secrets", site.namespace, site.target.secret))
-    return (
-        failed(f"there is no Secret {site.target.secret}", site.anew)
-        if found is None
-        else ok(f"{len(found.get('data') or ())} are set")
-    )
+    name = context.target.secret
+    secret = context.api.find(path("secrets", context.namespace, name))
+    if secret is None:
+        return failed(f"there is no Secret {name}", context.recreate_advice)
+    return ok(f"{len(secret.get('data') or ())} are set")
 
 
-def _quota(site: CheckContext) -> Outcome:
+def _quota(context: CheckContext) -> Outcome:
     """Room in the quota."""
-    full, told = [], []
-    for each in site.items("resourcequotas"):
-        status = each.get("status", {})
-        for name, hard in status.get("hard", {}).items():
+    usage, full = [], []
+    for quota in context.items("resourcequotas"):
+        status = quota.get("status", {})
+        for name, limit in status.get("hard", {}).items():
             used = status.get("used", {}).get(name, "0")
-            told.append(f"{name} {used} of {hard}")
-            if (amount_of(used) or 0) >= (amount_of(hard) or 0):
-                full.append(told[-1])
+            usage.append(f"{name} {used} of {limit}")
+            if (amount_of(used) or 0) >= (amount_of(limit) or 0):
+                full.append(usage[-1])
     if full:
         return warning(
             f"used up: {', '.join(full)}",
-            f"New jobs wait. An administrator raises it: `riseml user update --username {site.user}`.",
+            "New jobs wait. An administrator can raise the quota:"
+            f" `riseml user update --username {context.user}`.",
         )
-    return ok(", ".join(told) or "there is none")
+    return ok(", ".join(usage) or "there is none")
 
 
-def _registry(site: CheckContext) -> Outcome:
+def _registry(context: CheckContext) -> Outcome:
     """The registry for built images."""
-    store, address = site.store, site.target.registry
-    if store is None:
-        return skipped("the store is not ready")
-    answer = registry.ask(
-        store, registry.url(address, insecure=site.target.insecure_registry)
-    )
+    if context.store is None:
+        return skipped(_NOT_READY)
+    address = context.target.registry
+    url = registry.url(address, insecure=context.target.insecure_registry)
+    answer = registry.ask(context.store, url)
     if not answer.asked:
-        return skipped("nothing in the store's image can ask by HTTP")
-    if answer.status not in _ALIVE:
-        said = f" but {answer.status}" if answer.status else ""
-        return warning(
-            f"{address} does not answer the store{said}",
-            f"Runs with install steps cannot build. {_UPGRADE}",
-        )
-    return ok(address)
+        return skipped("the store's image contains no HTTP client")
+    if answer.status in _REGISTRY_ALIVE:
+        return ok(address)
+    detail = f"{address} does not answer the store"
+    if answer.status:
+        detail = f"{address} answers the store with {answer.status}"
+    return warning(
+        detail,
+        "Runs with install steps cannot build their images. An administrator runs `riseml system upgrade`.",
+    )

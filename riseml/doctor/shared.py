@@ -1,128 +1,125 @@
-"""Checks of what all users of a cluster share; most of it only administrators may look at."""
+"""Checks of what all users of a cluster share; administrators see most of it."""
 
 from riseml.cluster import SYSTEM, installation, namespace_objects
 from riseml.cluster.api import Object, path, path_of
-from riseml.doctor.check_context import ADMIN, CheckContext
+from riseml.doctor.check_context import ADMIN_ONLY, CheckContext
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
 from riseml.errors import NotAllowedError, NotFoundError
 
-_ARGO = (4, 0)
+_OLDEST_ARGO = (4, 0)
 
 
-def everything(site: CheckContext) -> list[Check]:
-    """Return the checks; without Argo's kinds of objects those of a namespace are in vain."""
-    return checks(site, _system, _policies, _nodes, _version, _argo, gates=[_argo])
+def all_checks(context: CheckContext) -> list[Check]:
+    """Return the checks; without Argo's custom resources no further check helps."""
+    return checks(context, _system, _policies, _nodes, _version, _argo, gates=[_argo])
 
 
-def _system(site: CheckContext) -> Outcome:
-    """What all users share."""
+def _system(context: CheckContext) -> Outcome:
+    """The Deployments of RiseML."""
     try:
-        there = site.api.find(path("namespaces", None, SYSTEM))
-        late = installation.not_ready(site.api) if there is not None else []
+        namespace = context.api.find(path("namespaces", None, SYSTEM))
+        if namespace is None:
+            return failed(
+                f"there is no namespace {SYSTEM}",
+                "An administrator runs `riseml system install`.",
+            )
+        late = installation.not_ready(context.api)
     except NotAllowedError:
-        return skipped(ADMIN)
-    if there is None:
-        return failed(
-            f"there is no namespace {SYSTEM}", "`riseml system install` makes it."
-        )
+        return skipped(ADMIN_ONLY)
     if late:
         return failed(
             f"not ready: {', '.join(late)}",
-            f"`kubectl -n {SYSTEM} describe pods` says why.",
+            f"`kubectl -n {SYSTEM} describe pods` shows the reason.",
         )
     return ok(f"the Deployments of {SYSTEM} are ready")
 
 
-def _policies(site: CheckContext) -> Outcome:
-    """The rules for users' pods and Workflows."""
-    wanted = [
-        each
-        for each in namespace_objects.read(namespace_objects.POLICY)
-        if each["kind"] == "ValidatingAdmissionPolicy"
-    ]
-    try:
-        there = {
-            each["metadata"]["name"]: (each, site.api.find(path_of(each)))
-            for each in wanted
-        }
-    except NotAllowedError:
-        return skipped(ADMIN)
-    if missing := [name for name, (_, found) in there.items() if found is None]:
-        fix = "`riseml system upgrade` puts them back; users are not kept apart."
-        return failed(f"missing: {', '.join(missing)}", fix)
-    if others := [
-        name
-        for name, (each, found) in there.items()
-        if found is not None and _rules(found) != _rules(each)
-    ]:
-        fix = "`riseml system upgrade` brings them in line; until then jobs may be refused, or be too free."
-        return warning(f"not those of this version: {', '.join(others)}", fix)
-    return ok(f"{len(wanted)} are there")
+def _policies(context: CheckContext) -> Outcome:
+    """The policies for users' pods and Workflows."""
+    missing, different, total = [], [], 0
+    for policy in namespace_objects.read(namespace_objects.POLICY):
+        if policy["kind"] != "ValidatingAdmissionPolicy":
+            continue
+        total += 1
+        try:
+            installed = context.api.find(path_of(policy))
+        except NotAllowedError:
+            return skipped(ADMIN_ONLY)
+        if installed is None:
+            missing.append(policy["metadata"]["name"])
+        elif _rules(installed) != _rules(policy):
+            different.append(policy["metadata"]["name"])
+    if missing:
+        return failed(
+            f"missing: {', '.join(missing)}",
+            "`riseml system upgrade` restores them; until then, users are not isolated from each other.",
+        )
+    if different:
+        return warning(
+            f"different from those of this version: {', '.join(different)}",
+            "`riseml system upgrade` updates them; until then, jobs may be rejected or have too many rights.",
+        )
+    return ok(f"all {total} exist")
 
 
 def _rules(policy: Object) -> list[str]:
-    return [
-        str(each["expression"])
-        for each in policy.get("spec", {}).get("validations", ())
-    ]
+    # The API server adds defaults to other fields.
+    rules = policy.get("spec", {}).get("validations", ())
+    return [str(rule["expression"]) for rule in rules]
 
 
-def _nodes(site: CheckContext) -> Outcome:
-    """Nodes, and their GPUs."""
-    resource = site.known.gpu_resource
+def _nodes(context: CheckContext) -> Outcome:
+    """Nodes and their GPUs."""
+    resource = context.target_or_default.gpu_resource
     try:
-        nodes = list(site.api.items(path("nodes")))
+        nodes = list(context.api.items(path("nodes")))
     except NotAllowedError:
-        return skipped(ADMIN)
-    ready = [
-        each
-        for each in nodes
-        if _condition(each, "Ready") == "True" and not each["spec"].get("unschedulable")
-    ]
+        return skipped(ADMIN_ONLY)
+    ready = [node for node in nodes if _takes_pods(node)]
     if not ready:
-        return failed("no node is ready", "`kubectl get nodes` shows them.")
-    gpus = sum(
-        int(each["status"].get("allocatable", {}).get(resource, 0)) for each in ready
-    )
-    found = f"{len(ready)} of {len(nodes)} ready, {gpus} of {resource}"
+        return failed("no node is ready", "`kubectl get nodes` lists them.")
+    gpus = 0
+    for node in ready:
+        gpus += int(node["status"].get("allocatable", {}).get(resource, 0))
+    detail = f"{len(ready)} of {len(nodes)} ready, {gpus} of {resource}"
     if len(ready) < len(nodes):
-        return warning(found, "`kubectl get nodes` shows which are not.")
-    return ok(found)
+        return warning(detail, "`kubectl get nodes` shows which are not ready.")
+    return ok(detail)
 
 
-def _condition(node: Object, kind: str) -> str:
-    return next(
-        (
-            str(each["status"])
-            for each in node["status"].get("conditions", ())
-            if each["type"] == kind
-        ),
-        "",
-    )
+def _takes_pods(node: Object) -> bool:
+    if node["spec"].get("unschedulable"):
+        return False
+    for condition in node["status"].get("conditions", ()):
+        if condition["type"] == "Ready":
+            return str(condition["status"]) == "True"
+    return False
 
 
-def _version(site: CheckContext) -> Outcome:
+def _version(context: CheckContext) -> Outcome:
     """The version of Argo."""
     from riseml.cluster.overview import versions  # noqa: PLC0415
 
     try:
-        found = versions(site.api).argo
+        version = versions(context.api).argo
     except NotAllowedError:
-        return skipped(ADMIN)
-    if not found:
-        return skipped("its controller is no Deployment that tells")
-    if tuple(map(int, found.split(".")[:2])) < _ARGO:
-        return warning(f"Argo {found}", "RiseML is tried with 4.1.")
-    return ok(f"Argo {found}")
+        return skipped(ADMIN_ONLY)
+    # Some installations run the controller from an image without a version tag.
+    if not version:
+        return skipped("no Deployment names the controller's version")
+    major_minor = tuple(map(int, version.split(".")[:2]))
+    if major_minor < _OLDEST_ARGO:
+        return warning(f"Argo {version}", "RiseML is tested with Argo 4.1: upgrade it.")
+    return ok(f"Argo {version}")
 
 
-def _argo(site: CheckContext) -> Outcome:
-    """Argo's kinds of objects."""
+def _argo(context: CheckContext) -> Outcome:
+    """Argo's custom resources."""
     try:
-        site.items("workflows", metadata=True, limit=1)
+        context.items("workflows", metadata=True, limit=1)
     except NotFoundError:
         return failed(
-            "the cluster knows no Workflows",
-            "An administrator installs Argo Workflows 4.1, with its CRDs.",
+            "the cluster does not know Workflows",
+            "An administrator installs Argo Workflows 4.1 with its CRDs.",
         )
     return ok("the cluster knows Workflows")

@@ -15,9 +15,9 @@ FINDINGS = [
         "Room in the quota", WARNING, "used up: requests.cpu 8 of 8", "New jobs wait."
     ),
     Finding(
-        "The store's pod", FAILED, "there is none", "An administrator makes it anew."
+        "The store's pod", FAILED, "there is none", "An administrator can recreate it."
     ),
-    Finding("Nodes, and their GPUs", SKIPPED, "only administrators may look"),
+    Finding("Nodes and their GPUs", SKIPPED, "only administrators may read this"),
 ]
 SHOWN = """\
 ✓ Python                                       3.12
@@ -25,7 +25,7 @@ SHOWN = """\
 ! Room in the quota                            used up: requests.cpu 8 of 8
   → New jobs wait.
 ✗ The store's pod                              there is none
-  → An administrator makes it anew.
+  → An administrator can recreate it.
 """
 
 
@@ -40,14 +40,14 @@ def test_what_is_shown(riseml: Riseml) -> None:
     assert said.err == "5 checks, 1 failed, 1 not tried (`-o wide` says why).\n"
     assert said.status == 1
     assert riseml("doctor", "-o", "wide").out.endswith(
-        "- Nodes, and their GPUs                        only administrators may look\n"
+        "- Nodes and their GPUs                         only administrators may read this\n"
     )
     assert riseml("doctor", "-o", "name").out == "The store's pod\n"
     assert json.loads(riseml("doctor", "-o", "json").out)[3] == {
         "check": "The store's pod",
         "result": "failed",
-        "found": "there is none",
-        "fix": "An administrator makes it anew.",
+        "detail": "there is none",
+        "fix": "An administrator can recreate it.",
     }
 
 

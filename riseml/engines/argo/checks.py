@@ -12,8 +12,8 @@ def engine_checks(settings: Settings) -> list[Check]:
     """Return the checks of the cluster that the settings name.
 
     Raises:
-        NotFoundError: there is no context of this name.
+        NotFoundError: the settings name a context that does not exist.
     """
     connection = contexts.load(settings.file).connection(settings.context or None)
     api = Api(connection)
-    return cluster.everything(CheckContext(api, connection.namespace, connection.user))
+    return cluster.all_checks(CheckContext(api, connection.namespace, connection.user))

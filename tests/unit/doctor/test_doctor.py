@@ -1,4 +1,4 @@
-"""Checks of a machine and of a cluster: each finds what is well, and what is not, and none ends another."""
+"""Checks of a machine and of a cluster: what they find, and that none ends another."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ READY = {"conditions": [{"type": "Ready", "status": "True"}]}
 
 
 class Cluster:
-    """An API server; what is in `objects` is there, by path, or an error that asking for it raises."""
+    """API server; `objects` maps paths to objects, or to the errors that reading raises."""
 
     def __init__(self) -> None:
         self.connection = Connection(
@@ -34,7 +34,7 @@ class Cluster:
         )
         self.denied = set[str]()
         self.date = format_datetime(datetime.now(UTC))
-        own, system = (
+        namespace, system = (
             "/api/v1/namespaces/riseml-paul",
             "/apis/apps/v1/namespaces/riseml",
         )
@@ -53,21 +53,21 @@ class Cluster:
             "/version": {"gitVersion": "v1.33.0"},
             "/api/v1/namespaces/riseml": {},
             "/api/v1/namespaces/kube-system": {"metadata": {"uid": "u"}},
-            own: {
+            namespace: {
                 "metadata": {
                     "labels": {"pod-security.kubernetes.io/enforce": "baseline"}
                 }
             },
-            f"{own}/configmaps/riseml": {
+            f"{namespace}/configmaps/riseml": {
                 "data": {"user": "paul", "number": "14", "target": "{}"}
             },
-            f"{own}/services/riseml": {
+            f"{namespace}/services/riseml": {
                 "spec": {"clusterIP": "None", "publishNotReadyAddresses": True}
             },
-            f"{own}/secrets/riseml-secrets": {"data": {"TOKEN": "x"}},
-            f"{own}/pods": [{"metadata": {"name": "store"}, "status": READY}],
-            f"{own}/persistentvolumeclaims": claims,
-            f"{own}/resourcequotas": [
+            f"{namespace}/secrets/riseml-secrets": {"data": {"TOKEN": "x"}},
+            f"{namespace}/pods": [{"metadata": {"name": "store"}, "status": READY}],
+            f"{namespace}/persistentvolumeclaims": claims,
+            f"{namespace}/resourcequotas": [
                 {
                     "status": {
                         "hard": {"requests.cpu": "8"},
@@ -89,10 +89,10 @@ class Cluster:
                 self.objects[path_of(body)] = body
 
     def get(self, at: str, **query: Any) -> Any:
-        found = self.objects.get(at, NotFoundError(f"{at} is not there"))
-        if isinstance(found, RiseMLError):
-            raise found
-        return found
+        value = self.objects.get(at, NotFoundError(f"{at} does not exist"))
+        if isinstance(value, RiseMLError):
+            raise value
+        return value
 
     def find(self, at: str, **query: Any) -> Any:
         try:
@@ -103,7 +103,7 @@ class Cluster:
     def items(self, at: str, **query: Any) -> Iterator[Any]:
         yield from self.get(at)
 
-    def may(self, verb: str, resource: str, namespace: str, **more: str) -> bool:
+    def may(self, verb: str, resource: str, namespace: str, **attributes: str) -> bool:
         return f"{verb} {resource}" not in self.denied
 
     def create(self, at: str, body: Any) -> Any:
@@ -125,8 +125,8 @@ def _controller(image: str) -> Any:
 
 
 @pytest.fixture
-def there(monkeypatch: pytest.MonkeyPatch) -> Cluster:
-    """A cluster where all is well, and a store that answers."""
+def healthy(monkeypatch: pytest.MonkeyPatch) -> Cluster:
+    """A cluster without problems, and a store that answers."""
 
     def script(self: StorePod, text: str, *arguments: str) -> bytes:
         if text.startswith("git"):
@@ -139,18 +139,20 @@ def there(monkeypatch: pytest.MonkeyPatch) -> Cluster:
     return Cluster()
 
 
-def findings(there: Cluster) -> dict[str, Finding]:
-    site = CheckContext(cast(Api, there), "riseml-paul", "paul", NOW)
-    return {finding.title: finding for finding in run(cluster.everything(site))}
+def findings(api: Cluster) -> dict[str, Finding]:
+    context = CheckContext(cast(Api, api), "riseml-paul", "paul", NOW)
+    return {finding.title: finding for finding in run(cluster.all_checks(context))}
 
 
-def test_all_is_well(there: Cluster) -> None:
-    found = findings(there)
+def test_a_healthy_cluster_has_no_findings(healthy: Cluster) -> None:
+    by_title = findings(healthy)
     assert {
-        title: each.result for title, each in found.items() if each.result != OK
+        title: finding.result
+        for title, finding in by_title.items()
+        if finding.result != OK
     } == {"The Argo Server": SKIPPED}
-    assert len(found) >= 20
-    assert not any(each.fix for each in found.values())
+    assert len(by_title) >= 20
+    assert not any(finding.fix for finding in by_title.values())
 
 
 OWN = "/api/v1/namespaces/riseml-paul"
@@ -200,31 +202,31 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/riseml/deployments"
         (
             f"{OWN}/configmaps/riseml",
             None,
-            "The namespace is a user's",
+            "The namespace belongs to a user",
             FAILED,
             "has no ConfigMap riseml",
         ),
         (
             f"{OWN}/configmaps/riseml",
             {"data": {"target": "{"}},
-            "The namespace is a user's",
+            "The namespace belongs to a user",
             FAILED,
-            "cannot be read",
+            "is not valid JSON",
         ),
-        (WORKFLOWS, None, "Argo's kinds of objects", FAILED, "knows no Workflows"),
+        (WORKFLOWS, None, "Argo's custom resources", FAILED, "does not know Workflows"),
         (
             WORKFLOWS,
             [LATE],
-            "Argo's controller looks after the namespace",
+            "Argo's controller watches the namespace",
             FAILED,
-            "mnist-15 was not taken up for 60 seconds",
+            "mnist-15 has waited 60 seconds for the controller",
         ),
         (
             WORKFLOWS,
             [],
-            "Argo's controller looks after the namespace",
+            "Argo's controller watches the namespace",
             SKIPPED,
-            "no run by which to tell",
+            "there is no run yet",
         ),
         (f"{OWN}/pods", [], "The store's pod", FAILED, "there is none"),
         (f"{OWN}/pods", PENDING, "The store's pod", FAILED, "no node"),
@@ -252,14 +254,14 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/riseml/deployments"
         (
             f"{OWN}/services/riseml",
             None,
-            "The Service by which jobs find each other",
+            "The Service that gives jobs their host names",
             FAILED,
             "there is no Service",
         ),
         (
             f"{OWN}/services/riseml",
             {"spec": {}},
-            "The Service by which jobs find each other",
+            "The Service that gives jobs their host names",
             FAILED,
             "not headless",
         ),
@@ -281,39 +283,39 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/riseml/deployments"
         (
             "/api/v1/namespaces/riseml",
             None,
-            "What all users share",
+            "The Deployments of RiseML",
             FAILED,
             "no namespace riseml",
         ),
         (
             DEPLOYMENTS,
             [{"metadata": {"name": "buildkitd"}}],
-            "What all users share",
+            "The Deployments of RiseML",
             FAILED,
             "not ready: buildkitd",
         ),
         (
             POLICY,
             None,
-            "The rules for users' pods and Workflows",
+            "The policies for users' pods and Workflows",
             FAILED,
             "missing: riseml-user-pods",
         ),
         (
             POLICY,
             {"spec": {}},
-            "The rules for users' pods and Workflows",
+            "The policies for users' pods and Workflows",
             WARNING,
-            "not those of this version: riseml-user-",
+            "different from those of this version: riseml-user-",
         ),
         (
             OWN,
             {"metadata": {}},
             "Pod Security of the namespace",
             FAILED,
-            "the level enforced is none",
+            "the enforced level is none",
         ),
-        ("/api/v1/nodes", CLOSED, "Nodes, and their GPUs", FAILED, "no node is ready"),
+        ("/api/v1/nodes", CLOSED, "Nodes and their GPUs", FAILED, "no node is ready"),
         (
             "/apis/apps/v1/deployments",
             [_controller("x/workflow-controller:v3.6.1")],
@@ -330,26 +332,24 @@ DEPLOYMENTS = "/apis/apps/v1/namespaces/riseml/deployments"
         ),
     ],
 )
-def test_what_is_not_well(  # noqa: PLR0917
-    there: Cluster, path: str, value: Any, title: str, result: str, words: str
+def test_problems_of_a_cluster_are_found(  # noqa: PLR0917
+    healthy: Cluster, path: str, value: Any, title: str, result: str, words: str
 ) -> None:
     if value is None:
-        del there.objects[path]
+        del healthy.objects[path]
     else:
-        there.objects[path] = value
-    found = findings(there)
-    assert (found[title].result, words in found[title].found) == (result, True), found[
-        title
-    ]
-    assert bool(found[title].fix) == (result in {FAILED, WARNING})
+        healthy.objects[path] = value
+    finding = findings(healthy)[title]
+    assert (finding.result, words in finding.detail) == (result, True), finding
+    assert bool(finding.fix) == (result in {FAILED, WARNING})
 
 
 @pytest.mark.parametrize(
     ("path", "titles"),
     [
-        ("/api/v1/namespaces/riseml", ["What all users share"]),
-        (POLICY, ["The rules for users' pods and Workflows"]),
-        ("/api/v1/nodes", ["Nodes, and their GPUs"]),
+        ("/api/v1/namespaces/riseml", ["The Deployments of RiseML"]),
+        (POLICY, ["The policies for users' pods and Workflows"]),
+        ("/api/v1/nodes", ["Nodes and their GPUs"]),
         (OWN, ["Pod Security of the namespace"]),
         (
             "/apis/authorization.k8s.io/v1/subjectaccessreviews",
@@ -358,33 +358,34 @@ def test_what_is_not_well(  # noqa: PLR0917
         ("/api/v1/namespaces/kube-system", ["The version of Argo"]),
     ],
 )
-def test_what_only_administrators_see_is_left_out_for_others(
-    there: Cluster, path: str, titles: list[str]
+def test_checks_for_administrators_are_skipped_for_users(
+    healthy: Cluster, path: str, titles: list[str]
 ) -> None:
-    there.objects[path] = NotAllowedError("not allowed")
-    found = findings(there)
+    healthy.objects[path] = NotAllowedError("not allowed")
+    by_title = findings(healthy)
     assert [
         title
-        for title, each in found.items()
-        if each.result == SKIPPED and "administrators" in each.found
+        for title, finding in by_title.items()
+        if finding.result == SKIPPED and "administrators" in finding.detail
     ] == titles
-    assert not [each for each in found.values() if each.result == FAILED]
+    assert FAILED not in {finding.result for finding in by_title.values()}
 
 
-def test_missing_rights_are_named(there: Cluster) -> None:
-    there.denied = {"create pods", "executor"}
-    found = findings(there)
-    assert found["Your rights there"].found == "not allowed: create pods/exec"
-    assert found["The rights of Argo's executor"].result == FAILED
+def test_missing_rights_are_named(healthy: Cluster) -> None:
+    healthy.denied = {"create pods", "executor"}
+    by_title = findings(healthy)
+    rights = by_title["Your rights in the namespace"]
+    assert rights.detail == "not allowed: create pods/exec"
+    assert by_title["The rights of Argo's executor"].result == FAILED
 
 
-def test_a_clock_that_is_wrong(there: Cluster) -> None:
-    there.date = "Thu, 01 Jan 2026 00:00:00 GMT"
-    assert findings(there)["This machine's clock"].result == WARNING
+def test_a_wrong_clock_is_found(healthy: Cluster) -> None:
+    healthy.date = "Thu, 01 Jan 2026 00:00:00 GMT"
+    assert findings(healthy)["This machine's clock"].result == WARNING
 
 
 @pytest.mark.parametrize(
-    ("said", "result"),
+    ("output", "result"),
     [
         (b"HTTP/1.1 401 Unauthorized", OK),
         (b"cannot", SKIPPED),
@@ -392,21 +393,21 @@ def test_a_clock_that_is_wrong(there: Cluster) -> None:
         (b"HTTP/2 503", WARNING),
     ],
 )
-def test_the_registry(
-    there: Cluster, monkeypatch: pytest.MonkeyPatch, said: bytes, result: str
+def test_the_registry_answers_the_store(
+    healthy: Cluster, monkeypatch: pytest.MonkeyPatch, output: bytes, result: str
 ) -> None:
-    monkeypatch.setattr(StorePod, "script", lambda self, text, *arguments: said)
-    assert findings(there)["The registry for built images"].result == result
+    monkeypatch.setattr(StorePod, "script", lambda self, text, *arguments: output)
+    assert findings(healthy)["The registry for built images"].result == result
 
 
-def test_nothing_is_tried_behind_a_closed_gate(there: Cluster) -> None:
-    there.objects["/version"] = UnreachableError(
+def test_checks_after_a_failed_gate_are_skipped(healthy: Cluster) -> None:
+    healthy.objects["/version"] = UnreachableError(
         "the cluster at https://k8s does not answer", "Is the network up?"
     )
-    first, *others = findings(there).values()
+    first, *others = findings(healthy).values()
     assert (first.result, first.fix) == (FAILED, "Is the network up?")
-    assert {each.result for each in others} == {SKIPPED}
-    assert "does not answer" in others[-1].found
+    assert {finding.result for finding in others} == {SKIPPED}
+    assert "does not answer" in others[-1].detail
 
 
 def test_one_check_never_ends_another() -> None:
@@ -414,9 +415,9 @@ def test_one_check_never_ends_another() -> None:
         raise KeyError("surprise")
 
     def refused() -> Outcome:
-        raise RiseMLError("not there", "Put it there.")
+        raise RiseMLError("it is missing", "Create it.")
 
-    found = list(
+    results = list(
         run(
             [
                 Check("a", broken),
@@ -426,12 +427,9 @@ def test_one_check_never_ends_another() -> None:
             ]
         )
     )
-    assert [each.result for each in found] == [FAILED, FAILED, OK, FAILED]
-    assert "KeyError('surprise')" in found[0].found
-    assert (found[1].found, found[1].fix) == ("not there", "Put it there.")
-
-
-# This machine
+    assert [finding.result for finding in results] == [FAILED, FAILED, OK, FAILED]
+    assert "KeyError('surprise')" in results[0].detail
+    assert (results[1].detail, results[1].fix) == ("it is missing", "Create it.")
 
 
 @pytest.fixture
@@ -441,19 +439,17 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Settings:
     return load()
 
 
-def of_machine(settings: Settings) -> dict[str, Finding]:
-    return {
-        each.title: each
-        for each in run([*machine.general(settings, "here"), *engine_checks(settings)])
-    }
+def machine_findings(settings: Settings) -> dict[str, Finding]:
+    checks = [*machine.general(settings, "this machine"), *engine_checks(settings)]
+    return {finding.title: finding for finding in run(checks)}
 
 
-def test_this_machine_is_well(home: Settings) -> None:
-    found = of_machine(home)
-    assert not [each for each in found.values() if each.result == FAILED]
-    assert found["riseml.yml of the current folder"].result == SKIPPED
-    assert found["The local controller"].found.startswith("it does not run")
-    assert len(found) == 10
+def test_a_healthy_machine_has_no_failures(home: Settings) -> None:
+    by_title = machine_findings(home)
+    assert FAILED not in {finding.result for finding in by_title.values()}
+    assert by_title["riseml.yml of the current folder"].result == SKIPPED
+    assert by_title["The local controller"].detail.startswith("it does not run")
+    assert len(by_title) == 10
     assert not home.home.exists()
 
 
@@ -487,10 +483,10 @@ def _unmounted(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("harm", "title", "expected"),
     [
-        (_no_git, "git, which keeps the code of runs", (FAILED, "no git")),
-        (_old_git, "git, which keeps the code of runs", (FAILED, "git version 2.7.4")),
+        (_no_git, "git, which stores the code of runs", (FAILED, "no git")),
+        (_old_git, "git, which stores the code of runs", (FAILED, "git version 2.7.4")),
         (_faults, "riseml.yml of the current folder", (FAILED, "faults, the first")),
-        (_full, "Room on the home's disk", (WARNING, "5 MB are free")),
+        (_full, "Free space on the home's disk", (WARNING, "5 MB are free")),
         (
             _unmounted,
             "/code, /data and /output in jobs",
@@ -498,7 +494,7 @@ def _unmounted(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
     ],
 )
-def test_what_is_not_well_here(
+def test_problems_of_this_machine_are_found(
     home: Settings,
     monkeypatch: pytest.MonkeyPatch,
     harm: Harm,
@@ -506,9 +502,7 @@ def test_what_is_not_well_here(
     expected: tuple[str, str],
 ) -> None:
     harm(monkeypatch)
-    found = of_machine(home)[title]
-    assert (found.result, expected[1] in found.found, bool(found.fix)) == (
-        expected[0],
-        True,
-        True,
-    ), found
+    finding = machine_findings(home)[title]
+    result, words = expected
+    assert (finding.result, words in finding.detail) == (result, True), finding
+    assert finding.fix
