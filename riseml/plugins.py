@@ -68,7 +68,14 @@ def _load_foreign(entry: "EntryPoint") -> ModuleType:
 @cache
 def _built_in(kind: str) -> frozenset[str]:
     found: set[str] = set()
-    package = import_module(f"riseml.{kind}")
+    package_name = f"riseml.{kind}"
+    try:
+        package = import_module(package_name)
+    except ModuleNotFoundError as error:
+        if error.name != package_name:
+            raise
+        # `riseml.commands` exists only as a group of entry points.
+        return frozenset()
     for folder in package.__path__:
         with os.scandir(folder) as files:
             found.update(

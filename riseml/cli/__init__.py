@@ -1,123 +1,137 @@
-"""The command line: a table of commands, and what happens around each of them.
+"""Table of commands, and the steps around each of them.
 
     riseml ARGUMENTS ──▶ --version, --help, "did you mean": answered here
-                     └─▶ COMMANDS[first word] ──▶ riseml.cli.<module>.command ──▶ exit status
+                     ├─▶ COMMANDS[first word]     ──▶ module of riseml.cli ──▶ exit status
+                     └─▶ entry point of this name ──▶ module of a package  ──▶ exit status
 
-Only the module of the command asked for is imported, and Typer with it; so `--version` and `--help` cost nothing.
+Only the module of the requested command is imported, and Typer with it. `--version`
+and `--help` need neither.
+
+A built-in command is a module of this package and a line of COMMANDS. Another
+installed package adds a command by an entry point alone:
+
+    [project.entry-points."riseml.commands"]
+    hello = "their_package.hello"
+
+Both kinds of modules follow the same contract:
+
+* A module has a function `command`. Its annotated parameters become arguments and
+  options (`Annotated[str, typer.Option("--name")]`) of type str, int, bool, Path,
+  Literal, or a list of them. The first line of its docstring is the summary in
+  `riseml --help`. It returns the exit status; None means 0.
+* A group of commands has a dictionary COMMANDS instead, from the second word to such a
+  function (`riseml user create`). The first line of its own docstring is the summary.
+* A command prints through `riseml.cli.output` and reports failures by raising a
+  `riseml.errors.RiseMLError`, which `main` prints. An entry point cannot replace a
+  built-in command.
+
+Entry points are read only for `riseml --help` and for words that COMMANDS lacks: to read
+them takes longer than a whole `riseml status`.
 """
 
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from types import ModuleType
+from typing import NamedTuple
 
 import riseml
 
-START, WRITE, KEEP = "Run and follow", "Write and check", "Tidy and look around"
+RUN, WRITE, MANAGE = "Run and follow", "Write and check", "Manage and clean up"
 
-# What the user types: (module in riseml.cli, its first docstring line, group in the help).
-COMMANDS: dict[str, tuple[str, str, str]] = {
-    "train": (
-        "train",
-        "Start an experiment, or a set of them, in the background.",
-        START,
+
+class Command(NamedTuple):
+    """Entry of the table of commands."""
+
+    module: str
+    """Name of the module in riseml.cli."""
+    summary: str
+    """First line of the docstring; a test compares them."""
+    group: str
+    """Heading in `riseml --help`."""
+
+
+_TRAIN = Command(
+    "train", "Start an experiment or an experiment set in the background.", RUN
+)
+COMMANDS: dict[str, Command] = {
+    "train": _TRAIN,
+    "submit": _TRAIN,
+    "status": Command(
+        "status", "List runs, or show one run, experiment or job in detail.", RUN
     ),
-    "submit": (
-        "train",
-        "Start an experiment, or a set of them, in the background.",
-        START,
+    "logs": Command("logs", "Print and follow the logs of jobs.", RUN),
+    "wait": Command(
+        "wait", "Wait until runs have ended; the exit status is their outcome.", RUN
     ),
-    "status": (
-        "status",
-        "Show what runs, or one experiment, set or job in detail.",
-        START,
+    "kill": Command("kill", "Stop runs or experiments.", RUN),
+    "results": Command(
+        "results", "Compare the parameters and results of a set's experiments.", RUN
     ),
-    "logs": ("logs", "Show what jobs have written, and follow them.", START),
-    "wait": (
-        "wait",
-        "Wait until experiments have ended; the exit status says how.",
-        START,
+    "why": Command("why", "Explain why a run is waiting or failed.", RUN),
+    "tensorboard": Command(
+        "tensorboard", "Open the TensorBoard of a run, also after it has ended.", RUN
     ),
-    "kill": ("kill", "Stop experiments or whole sets.", START),
-    "results": (
-        "results",
-        "Compare the experiments of a set: parameters and reported results.",
-        START,
+    "ls": Command("ls", "List files that jobs see as /data and /output.", RUN),
+    "cp": Command(
+        "cp", "Copy files to and from what jobs see as /data and /output.", RUN
     ),
-    "why": ("why", "Say why an experiment waits or has failed, and what helps.", START),
-    "tensorboard": (
-        "tensorboard",
-        "Open the TensorBoard of a run, also after its end.",
-        START,
+    "rm": Command("rm", "Delete files that jobs see as /data and /output.", RUN),
+    "init": Command("init", "Write a first riseml.yml.", WRITE),
+    "build": Command(
+        "build", "Run install steps ahead of time, or show what they depend on.", WRITE
     ),
-    "ls": ("ls", "List files that jobs see as /data and /output.", START),
-    "cp": ("cp", "Copy files to and from what jobs see as /data and /output.", START),
-    "rm": ("rm", "Delete files that jobs see as /data and /output.", START),
-    "init": ("init", "Write a riseml.yml to begin with.", WRITE),
-    "build": (
-        "build",
-        "Have the install steps done before they are needed, or say what they depend on.",
-        WRITE,
+    "check": Command("check", "Report every error in a riseml.yml.", WRITE),
+    "schema": Command(
+        "schema", "Print the JSON Schema of riseml.yml, for editors.", WRITE
     ),
-    "check": ("check", "Find every fault in a riseml.yml.", WRITE),
-    "schema": ("schema", "Print the JSON Schema of riseml.yml, for editors.", WRITE),
-    "compile": (
-        "compile",
-        "Print the Argo Workflow that a riseml.yml stands for.",
-        WRITE,
+    "compile": Command("compile", "Print the Argo Workflow of a riseml.yml.", WRITE),
+    "secret": Command(
+        "secret", "Manage secrets that jobs receive as environment variables.", MANAGE
     ),
-    "secret": (
-        "secret",
-        "Keep values that jobs get as environment variables and nobody else sees.",
-        KEEP,
+    "delete": Command(
+        "delete", "Delete ended runs with their logs and output.", MANAGE
     ),
-    "delete": (
-        "delete",
-        "Forget ended experiments: their record, logs and output.",
-        KEEP,
+    "prune": Command(
+        "prune", "Delete runs that ended long ago, and unused builds.", MANAGE
     ),
-    "prune": ("prune", "Delete what ended long ago.", KEEP),
-    "user": ("user", "Manage the users of a cluster, or log in to one.", KEEP),
-    "config": ("config", "Choose where runs go: this machine or a cluster.", KEEP),
-    "system": (
-        "system",
-        "Install RiseML on a cluster, and look whether all is well there.",
-        KEEP,
+    "user": Command("user", "Manage the users of a cluster, or log in to one.", MANAGE),
+    "config": Command(
+        "config", "Choose where runs go: this machine or a cluster.", MANAGE
     ),
-    "doctor": (
-        "doctor",
-        "Look whether all that runs need is there, and say what to do where it is not.",
-        KEEP,
+    "system": Command(
+        "system", "Install RiseML on a cluster, and inspect or test it.", MANAGE
     ),
-    "whoami": ("whoami", "Print who you are.", KEEP),
-    "completion": (
+    "doctor": Command(
+        "doctor", "Check this machine or the cluster for everything runs need.", MANAGE
+    ),
+    "whoami": Command("whoami", "Print the current user.", MANAGE),
+    "completion": Command(
         "completion",
         "Print the shell code that completes commands, options and ids.",
-        KEEP,
+        MANAGE,
     ),
 }
-# What the shell code of `riseml completion` calls
+# The shell code of `riseml completion` calls this command; it is not for users.
 COMPLETE = "__complete"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command line and return its exit status; the only place where errors end."""
+    """Run one command line and return its exit status; every error ends here."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    _open_streams()
-    debug = _take(words, "--debug") or os.environ.get("RISEML_DEBUG", "") not in {
-        "",
-        "0",
-    }
-    if _take(words, "--no-color"):
+    _open_closed_streams()
+    debug = _remove_flag(words, "--debug") or _debug_by_environment()
+    if _remove_flag(words, "--no-color"):
         os.environ["NO_COLOR"] = "1"
     try:
         status = _dispatch(words)
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001
-        # Every end is told in one place
+        # Ctrl-C and a closed pipe have exit statuses, too.
         from riseml.cli import failure
 
-        return failure.tell(error, debug=debug)
+        return failure.report(error, debug=debug)
     return status
 
 
@@ -130,30 +144,31 @@ def _dispatch(words: list[str]) -> int:
         return _help(words[1:])
     if first == COMPLETE:
         return int(import_module("riseml.cli.complete").complete(words[1:]))
-    if first not in COMMANDS:
-        from riseml.cli import failure
-
-        raise failure.unknown_command(first, COMMANDS)
     return run(first, words[1:])
 
 
 def _help(words: list[str]) -> int:
-    if words and words[0] in COMMANDS:
-        return run(words[0], ["--help"])
+    from riseml.cli import extensions
+
+    name = words[0] if words else ""
+    if name in COMMANDS or (name and extensions.exists(name)):
+        return run(name, ["--help"])
     from riseml.cli import overview
 
-    sys.stdout.write(overview.text(COMMANDS))
+    sys.stdout.write(overview.text(COMMANDS, extensions.summaries()))
     return 0
 
 
 def run(name: str, words: list[str]) -> int:
-    """Run the command `name` of the table with its own arguments.
+    """Run the command `name` with its own arguments and return its exit status.
 
-    A module with COMMANDS is a group: its first argument chooses a function, `riseml user create`.
+    Raises:
+        RiseMLError: no such command exists, or it failed.
     """
+    module = load(name)
+
     from riseml.cli import app
 
-    module = import_module(f"riseml.cli.{COMMANDS[name][0]}")
     group = getattr(module, "COMMANDS", None)
     if group is None:
         return app.run(name, module.command, words)
@@ -170,16 +185,41 @@ def run(name: str, words: list[str]) -> int:
     return app.run(f"{name} {first}", group[first], words[1:])
 
 
-def _open_streams() -> None:
+def load(name: str) -> ModuleType:
+    """Return the module of a command, built in or of another package.
+
+    Raises:
+        RiseMLError: no such command exists, or another package's is broken.
+    """
+    if name in COMMANDS:
+        return import_module(f"riseml.cli.{COMMANDS[name].module}")
+    from riseml.cli import extensions, failure
+
+    # An option cannot name an entry point.
+    if name.startswith("-"):
+        raise failure.unknown_option(name)
+    if not extensions.exists(name):
+        raise failure.unknown_command(name, (*COMMANDS, *extensions.names()))
+    return extensions.load(name)
+
+
+def _debug_by_environment() -> bool:
+    return os.environ.get("RISEML_DEBUG", "") not in {"", "0"}
+
+
+def _open_closed_streams() -> None:
     """Give closed streams (`riseml status >&-`) somewhere to write to."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:
-            # As long as the process
+            # It stays open until the process ends.
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
-def _take(words: list[str], flag: str) -> bool:
-    """Remove a global flag, which may stand anywhere before `--`; return whether it was there."""
+def _remove_flag(words: list[str], flag: str) -> bool:
+    """Remove a global flag and return whether it was given.
+
+    It may stand anywhere before `--`.
+    """
     options = words[: words.index("--")] if "--" in words else words
     if flag not in options:
         return False

@@ -1,7 +1,7 @@
-"""From a function with annotated parameters to a command: Typer, without Rich and without Pydantic.
+"""Commands from functions with annotated parameters: Typer without Rich and Pydantic.
 
-Typer converts values through Pydantic, whose import alone costs three times our start-up; the few types that our
-commands take are converted here instead.
+Typer converts values through Pydantic, whose import alone takes three times as long as
+the rest of our start-up. The few types that our commands take are converted here.
 """
 
 from collections.abc import Callable
@@ -20,17 +20,18 @@ def build(name: str, function: Callable[..., Any]) -> TyperCommand:
     app = typer.Typer(
         add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
     )
-    app.command(
+    register = app.command(
         name, cls=_Command, context_settings={"help_option_names": ["-h", "--help"]}
-    )(function)
+    )
+    register(function)
     command = typer.main.get_command(app)
-    # A Typer of one command is that command
+    # Typer returns the command itself for an app with a single one.
     assert isinstance(command, TyperCommand)  # noqa: S101
     return command
 
 
 def run(name: str, function: Callable[..., Any], words: list[str]) -> int:
-    """Run a command with its arguments; it returns its exit status, None for 0.
+    """Run a command with its arguments and return its exit status.
 
     Raises:
         InvalidInputError: the words do not fit the command.
@@ -42,25 +43,24 @@ def run(name: str, function: Callable[..., Any], words: list[str]) -> int:
     except typer.Exit as end:
         return end.exit_code
     except typer.TyperException as error:
-        raise _usage(name, command, error) from None
+        raise _usage_error(name, command, error) from None
 
 
-def _usage(
+def _usage_error(
     name: str, command: TyperCommand, error: typer.TyperException
 ) -> InvalidInputError:
-    option = getattr(error, "option_name", "")
-    help_hint = f"`riseml {name} --help` shows how it is used."
+    advice = f"Run `riseml {name} --help` for usage."
+    # Only Typer's error for an unknown option has possibilities; it offers poor ones.
     if not hasattr(error, "possibilities"):
         message = error.format_message().rstrip(".")
-        return InvalidInputError(message[:1].lower() + message[1:], help_hint)
-    known = [
-        text
-        for parameter in command.params
-        for text in (*parameter.opts, *parameter.secondary_opts)
-    ]
+        return InvalidInputError(message[:1].lower() + message[1:], advice)
+    option = getattr(error, "option_name", "")
+    options: list[str] = []
+    for parameter in command.params:
+        options += [*parameter.opts, *parameter.secondary_opts]
     return InvalidInputError(
         f"`riseml {name}` has no option {option}",
-        did_you_mean(option, known) + help_hint,
+        did_you_mean(option, options) + advice,
     )
 
 
@@ -73,8 +73,8 @@ def _process(parameter: Any, context: typer.Context, value: Any) -> Any:
             )
         return None
     if parameter.multiple or parameter.nargs == -1:
-        inner = get_args(kind)[0] if get_origin(kind) is list else kind
-        return [_convert(inner, parameter, context, item) for item in value]
+        element = get_args(kind)[0] if get_origin(kind) is list else kind
+        return [_convert(element, parameter, context, item) for item in value]
     return _convert(kind, parameter, context, value)
 
 
@@ -82,30 +82,28 @@ def _convert(kind: Any, parameter: Any, context: typer.Context, value: Any) -> A
     if get_origin(kind) is Literal:
         return _choice(kind, parameter, context, value)
     if kind is int:
-        return _whole(parameter, context, value)
+        return _integer(parameter, context, value)
     return Path(value) if kind is Path else value
 
 
 def _choice(kind: Any, parameter: Any, context: typer.Context, value: str) -> str:
     choices = get_args(kind)
     if value not in choices:
-        text = f"'{value}' is none of {', '.join(choices)}. {did_you_mean(value, choices)}".rstrip()
-        raise typer.BadParameter(text, ctx=context, param=parameter)
+        text = f"'{value}' is not one of {', '.join(choices)}. {did_you_mean(value, choices)}"
+        raise typer.BadParameter(text.rstrip(), ctx=context, param=parameter)
     return value
 
 
-def _whole(parameter: Any, context: typer.Context, value: str | int) -> int:
-    least = parameter.type_descriptor.parameter_info.min
+def _integer(parameter: Any, context: typer.Context, value: str | int) -> int:
+    minimum = parameter.type_descriptor.parameter_info.min
     try:
         number = int(value)
     except ValueError:
-        raise typer.BadParameter(
-            f"'{value}' is no whole number", ctx=context, param=parameter
-        ) from None
-    if least is not None and number < least:
-        raise typer.BadParameter(
-            f"{number} is less than {least}", ctx=context, param=parameter
-        )
+        text = f"'{value}' is not a whole number"
+        raise typer.BadParameter(text, ctx=context, param=parameter) from None
+    if minimum is not None and number < minimum:
+        text = f"{number} is less than {minimum}"
+        raise typer.BadParameter(text, ctx=context, param=parameter)
     return number
 
 
@@ -120,22 +118,22 @@ class _Argument(TyperArgument):
         return _process(self, ctx, value)
 
     def display_type_rich(self, ctx: Any) -> None:
-        """Say nothing: the name of an argument says what it is."""
+        """Show no type: the name of an argument explains itself."""
 
 
 class _Command(TyperCommand):
-    """A command whose parameters are converted here."""
+    """Command whose parameters are converted here."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.help = (self.help or "").replace(
-            "\n\nExample", "\n\n\b\nExample"
-        )  # \b: leave the lines as they are
+        # \b keeps the line breaks of the examples.
+        help_text = self.help or ""
+        self.help = help_text.replace("\n\nExample", "\n\n\b\nExample")
 
     def get_params(self, ctx: Any) -> Any:
         parameters = super().get_params(ctx)
         for parameter in parameters:
-            parameter.__class__ = (
-                _Option if isinstance(parameter, TyperOption) else _Argument
-            )
+            # Typer lets no one choose the classes, so they are replaced afterwards.
+            is_option = isinstance(parameter, TyperOption)
+            parameter.__class__ = _Option if is_option else _Argument
         return parameters

@@ -21,7 +21,7 @@ def command(
     ] = False,
     form: options.Reading = "table",
 ) -> int:
-    """Have the install steps done before they are needed, or say what they depend on.
+    """Run install steps ahead of time, or show what they depend on.
 
     Without --explain an experiment that does nothing else is started and followed, as by `train -l`. The same steps,
     and files that they name, make the same image, which is built once.

@@ -17,7 +17,7 @@ def command(
         typer.Option("-o", "--output", metavar="FORMAT", help="table, json or yaml."),
     ] = "table",
 ) -> int:
-    """Find every fault in a riseml.yml.
+    """Report every error in a riseml.yml.
 
     Exit status 2 where there are errors, 0 where there are none or only warnings.
 

@@ -47,7 +47,7 @@ def command(
         str, typer.Option("--user", metavar="NAME", help="Whose run it is.")
     ] = "me",
 ) -> None:
-    """Print the Argo Workflow that a riseml.yml stands for.
+    """Print the Argo Workflow of a riseml.yml.
 
     The document stands for itself: `kubectl create -f` runs it. Without --number Argo chooses the name.
 

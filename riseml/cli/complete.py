@@ -1,141 +1,163 @@
-"""What the shell asks while somebody types: `riseml __complete WORDS... UNFINISHED`, one `word<TAB>remark` a line."""
+"""Completions for the shell: `riseml __complete WORDS... UNFINISHED`.
+
+Each line of output is `WORD`, or `WORD<TAB>DESCRIPTION`.
+"""
 
 import sys
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from pathlib import Path
 from typing import get_args, get_origin
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
-from riseml.cli import COMMANDS, app
+from riseml import cli
+from riseml.cli import app, extensions
 from riseml.client.client import Client
 from riseml.status import SetStatus
 
-# Runs offered
-_NEWEST = 50
+Completion = tuple[str, str]
+"""A word and its description, which may be empty."""
+
+_NEWEST_RUNS = 50
+_TAKES_EXPERIMENT = frozenset({"status", "logs", "wait", "kill", "tensorboard", "why"})
+_TAKES_JOB = frozenset({"status", "logs", "why"})
 
 
 def complete(words: list[str]) -> int:
-    """Print what the last word may become; never an error, the user is in the middle of a line."""
+    """Print the completions of the last word.
+
+    It never fails, because the user is in the middle of a line.
+    """
     try:
-        lines = [
-            f"{word}\t{remark}" if remark else word
-            for word, remark in _offer(words)
-            if word.startswith(words[-1])
-        ]
+        unfinished = words[-1]
+        completions = list(_completions(words))
     except Exception:  # noqa: BLE001
-        # Whatever is wrong, the command itself will say it
+        # The command itself will report what is wrong.
         return 0
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    for word, description in completions:
+        if word.startswith(unfinished):
+            line = f"{word}\t{description}" if description else word
+            sys.stdout.write(f"{line}\n")
     return 0
 
 
-def _offer(words: list[str]) -> Iterable[tuple[str, str]]:
+def _completions(words: list[str]) -> Iterator[Completion]:
     if len(words) <= 1:
-        yield from ((name, summary) for name, (_, summary, _) in COMMANDS.items())
+        yield from _commands()
         yield from (("--help", ""), ("--version", ""), ("help", "Explain a command."))
     elif words[0] == "help":
-        yield from ((name, summary) for name, (_, summary, _) in COMMANDS.items())
-    elif words[0] in COMMANDS:
-        module = import_module(f"riseml.cli.{COMMANDS[words[0]][0]}")
-        group = getattr(module, "COMMANDS", None)
-        if group and len(words) == 2:  # noqa: PLR2004
-            yield from (
-                (name, (each.__doc__ or "").partition("\n")[0])
-                for name, each in group.items()
-            )
-            return
-        command = app.build(words[0], group[words[1]] if group else module.command)
-        previous = words[-2] if words[1:-1] else ""
-        yield from _of_command(words[0], command, previous, words[-1])
+        yield from _commands()
+    elif words[0] in cli.COMMANDS or extensions.exists(words[0]):
+        yield from _arguments(words)
+
+
+def _commands() -> Iterator[Completion]:
+    for name, command in cli.COMMANDS.items():
+        yield name, command.summary
+    yield from extensions.summaries().items()
+
+
+def _arguments(words: list[str]) -> Iterator[Completion]:
+    """Yield the completions after the name of a command."""
+    name, *arguments = words
+    module = cli.load(name)
+    group = getattr(module, "COMMANDS", None)
+    if group is None:
+        function = module.command
+    elif len(arguments) == 1:
+        for word, subcommand in group.items():
+            yield word, (subcommand.__doc__ or "").partition("\n")[0]
+        return
+    else:
+        function = group[arguments[0]]
+    previous = arguments[-2] if len(arguments) > 1 else ""
+    yield from _of_command(name, app.build(name, function), previous, arguments[-1])
 
 
 def _of_command(
-    name: str, command: TyperCommand, before: str, current: str
-) -> Iterator[tuple[str, str]]:
-    option = next(
-        (
-            p
-            for p in command.params
-            if isinstance(p, TyperOption) and before in p.opts and not p.is_flag
-        ),
-        None,
-    )
+    name: str, command: TyperCommand, previous: str, unfinished: str
+) -> Iterator[Completion]:
+    option = _option_with_value(command, previous)
     if option is not None:
-        yield from _values(
-            option.type_descriptor.annotation, option.metavar or "", current
-        )
-    elif current.startswith("-"):
-        for parameter in command.params:
-            if isinstance(parameter, TyperOption):
-                yield from (
-                    (text, parameter.help or "")
-                    for text in (*parameter.opts, *parameter.secondary_opts)
-                )
-        yield from (("--help", ""), ("--debug", ""), ("--no-color", ""))
+        kind = option.type_descriptor.annotation
+        yield from _values(kind, option.metavar or "", unfinished)
+    elif unfinished.startswith("-"):
+        yield from _options(command)
     else:
         for parameter in command.params:
             if isinstance(parameter, TyperArgument):
-                yield from _values(
-                    parameter.type_descriptor.annotation,
-                    parameter.metavar or "",
-                    current,
-                    name,
-                )
+                kind = parameter.type_descriptor.annotation
+                yield from _values(kind, parameter.metavar or "", unfinished, name)
+
+
+def _option_with_value(command: TyperCommand, word: str) -> TyperOption | None:
+    """Return the option that `word` names if a value follows it."""
+    for parameter in command.params:
+        if isinstance(parameter, TyperOption) and word in parameter.opts:
+            return None if parameter.is_flag else parameter
+    return None
+
+
+def _options(command: TyperCommand) -> Iterator[Completion]:
+    for parameter in command.params:
+        if isinstance(parameter, TyperOption):
+            for spelling in (*parameter.opts, *parameter.secondary_opts):
+                yield spelling, parameter.help or ""
+    yield from (("--help", ""), ("--debug", ""), ("--no-color", ""))
 
 
 def _values(
-    kind: object, metavar: str, current: str, name: str = ""
-) -> Iterator[tuple[str, str]]:
-    inner = get_args(kind)[0] if get_origin(kind) is list else kind
-    if choices := get_args(inner):
-        yield from ((str(choice), "") for choice in choices)
+    kind: object, metavar: str, unfinished: str, command: str = ""
+) -> Iterator[Completion]:
+    element = get_args(kind)[0] if get_origin(kind) is list else kind
+    if choices := get_args(element):
+        for choice in choices:
+            yield str(choice), ""
     elif "FILE" in metavar or "SRC" in metavar:
-        yield from _paths(current)
+        yield from _paths(unfinished)
     elif "ID" in metavar:
-        yield from _ids(current, name)
+        yield from _ids(unfinished, command)
 
 
-def _paths(current: str) -> Iterator[tuple[str, str]]:
-    folder, _, _ = current.rpartition("/")
-    for path in sorted(
-        Path(folder or ("/" if current.startswith("/") else ".")).iterdir()
-    ):
-        yield (
-            f"{current[: len(current) - len(current.rpartition('/')[2])]}{path.name}{'/' if path.is_dir() else ''}",
-            "",
-        )
+def _paths(unfinished: str) -> Iterator[Completion]:
+    folder, slash, _ = unfinished.rpartition("/")
+    prefix = folder + slash
+    # `/us` is below the root, `us` in the current folder.
+    for path in sorted(Path(prefix or ".").iterdir()):
+        suffix = "/" if path.is_dir() else ""
+        yield f"{prefix}{path.name}{suffix}", ""
 
 
-def _ids(current: str, name: str) -> Iterator[tuple[str, str]]:
-    client = Client()
-    if "." in current.lstrip(".") and name in {
-        "status",
-        "logs",
-        "wait",
-        "kill",
-        "tensorboard",
-        "why",
-    }:
-        run = client.read(current.lstrip(".").split(".")[0])
-        yield from ((each.id, str(each.state)) for each in run.experiments)
-        if name in {"status", "logs", "why"}:
-            yield from ((job.id, str(job.state)) for job in run.jobs)
-            yield from (
-                (job.id, str(job.state))
-                for each in run.experiments
-                for job in each.jobs
-            )
-        return
-    for run in client.runs(all=True, last=_NEWEST):
-        if _fits(run, name):
+def _ids(unfinished: str, command: str) -> Iterable[Completion]:
+    # A leading dot belongs to `.USER.14`.
+    words = unfinished.lstrip(".").split(".")
+    if len(words) > 1 and command in _TAKES_EXPERIMENT:
+        return _ids_in_run(words[0], jobs=command in _TAKES_JOB)
+    return _run_ids(command)
+
+
+def _run_ids(command: str) -> Iterator[Completion]:
+    for run in Client().runs(all=True, last=_NEWEST_RUNS):
+        if _accepts(command, run):
             yield run.id, f"{run.project} {run.state}"
 
 
-def _fits(run: SetStatus, name: str) -> bool:
-    if name in {"kill", "wait"}:
+def _ids_in_run(number: str, *, jobs: bool) -> Iterator[Completion]:
+    run = Client().read(number)
+    for experiment in run.experiments:
+        yield experiment.id, str(experiment.state)
+    if not jobs:
+        return
+    for job in run.jobs:
+        yield job.id, str(job.state)
+    for experiment in run.experiments:
+        for job in experiment.jobs:
+            yield job.id, str(job.state)
+
+
+def _accepts(command: str, run: SetStatus) -> bool:
+    if command in {"kill", "wait"}:
         return not run.state.is_terminal
-    if name == "delete":
+    if command == "delete":
         return run.state.is_terminal
-    return name != "results" or run.is_set
+    return command != "results" or run.is_set

@@ -15,7 +15,7 @@ def command(
     ],
     yes: options.Yes = False,
 ) -> None:
-    """Forget ended experiments: their record, logs and output.
+    """Delete ended runs with their logs and output.
 
     Whole runs only; asks on a terminal.
 

@@ -23,7 +23,7 @@ _WIDTH = 44
 
 
 def command(form: options.Reading = "table") -> None:
-    """Look whether all that runs need is there, and say what to do where it is not.
+    """Check this machine or the cluster for everything runs need.
 
     On this machine, or on the cluster that runs go to (`riseml config show`); administrators see more of it.
     The exit status is 1 where something fails, 3 where the cluster does not answer.

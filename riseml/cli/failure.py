@@ -1,4 +1,4 @@
-"""How a command that failed says so: one line, what to do, and the exit status."""
+"""Reports of failed commands: one line, advice, and the exit status."""
 
 import os
 import sys
@@ -9,17 +9,25 @@ from riseml.errors import ConfigError, InvalidInputError, RiseMLError
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
+# difflib's ratio. A lower one offers 'prune' for 'run' and '--no-gitignore' for '--engine'.
+_SIMILAR = 0.75
+# Fewer letters begin too many words to be an abbreviation.
+_SHORTEST_ABBREVIATION = 3
 
-def tell(error: BaseException, *, debug: bool) -> int:
-    """Write an error to stderr and return its exit status; one that nobody expected is named as a bug."""
+
+def report(error: BaseException, *, debug: bool) -> int:
+    """Write an error to stderr and return its exit status.
+
+    An error of an unexpected type is reported as a bug.
+    """
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
-    status = _tell(error, debug=debug)
-    _settle()
+    status = _print(error, debug=debug)
+    _discard_unread_output()
     return status
 
 
-def _tell(error: BaseException, *, debug: bool) -> int:
+def _print(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, BrokenPipeError):
         return BROKEN_PIPE
     if isinstance(error, KeyboardInterrupt):
@@ -32,34 +40,55 @@ def _tell(error: BaseException, *, debug: bool) -> int:
     if isinstance(error, RiseMLError):
         _write(_describe(error))
         return error.exit_status
-    _write(_surprise(error))
+    _write(_describe_unexpected(error))
     return 1
 
 
-def unknown_command(word: str, commands: Iterable[str]) -> RiseMLError:
-    """Return the error for a first word that is no command, with the nearest one."""
-    if word.startswith("-"):
-        return InvalidInputError(
-            f"no option {word}", "`riseml --help` lists commands and options."
-        )
+def unknown_option(option: str) -> RiseMLError:
+    """Return the error for an option before any command."""
     return InvalidInputError(
-        f"no command '{word}'",
-        did_you_mean(word, commands) + "`riseml --help` lists all commands.",
+        f"no option {option}", "`riseml --help` lists commands and options."
     )
 
 
-def unknown_subcommand(group: str, word: str, known: Iterable[str]) -> RiseMLError:
-    """Return the error for a word that a group of commands does not know, with the nearest one."""
-    advice = f"{did_you_mean(word, known)}`riseml {group} --help` lists all commands."
+def unknown_command(word: str, commands: Iterable[str]) -> RiseMLError:
+    """Return the error for a first word that is not a command."""
+    advice = f"{did_you_mean(word, commands)}`riseml --help` lists all commands."
+    return InvalidInputError(f"no command '{word}'", advice)
+
+
+def unknown_subcommand(group: str, word: str, commands: Iterable[str]) -> RiseMLError:
+    """Return the error for a second word that is not a command of the group."""
+    advice = (
+        f"{did_you_mean(word, commands)}`riseml {group} --help` lists all commands."
+    )
     return InvalidInputError(f"no command '{group} {word}'", advice)
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return the question for the nearest known word, with a blank after it, or an empty text."""
-    from difflib import get_close_matches
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
+    """Return `Did you mean 'X'? ` for the closest candidate, "" if none is close."""
+    closest, highest = "", 0.0
+    for candidate in candidates:
+        similarity = _similarity(word, candidate)
+        if similarity > highest:
+            closest, highest = candidate, similarity
+    return f"Did you mean '{closest}'? " if closest else ""
 
-    near = get_close_matches(word, list(known), n=1, cutoff=0.6)
-    return f"Did you mean '{near[0]}'? " if near else ""
+
+def _similarity(typed: str, candidate: str) -> float:
+    """Return how close two words are, 0 if one is not a likely slip for the other."""
+    from difflib import SequenceMatcher
+
+    # Common dashes would make any two options alike.
+    first, second = typed.lstrip("-"), candidate.lstrip("-")
+    ratio = SequenceMatcher(None, first, second).ratio()
+    short, long = sorted((first, second), key=len)
+    is_abbreviation = len(short) >= _SHORTEST_ABBREVIATION and long.startswith(short)
+    # `--file` for `--config-file`
+    has_same_words = bool(short) and set(short.split("-")) <= set(long.split("-"))
+    # A slip of the finger adds or drops few letters.
+    is_slip = ratio >= _SIMILAR and len(long) - len(short) <= len(long) // 3
+    return ratio if is_abbreviation or has_same_words or is_slip else 0.0
 
 
 def _describe(error: RiseMLError) -> str:
@@ -67,15 +96,17 @@ def _describe(error: RiseMLError) -> str:
     return f"{text}\n{error.advice}" if error.advice else text
 
 
-def _surprise(error: BaseException) -> str:
+def _describe_unexpected(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
-        place = f"{error.filename}: " if error.filename else ""
-        return f"riseml: error: {place}{error.strerror}"
-    kind = type(error).__name__
+        file = f"{error.filename}: " if error.filename else ""
+        return f"riseml: error: {file}{error.strerror}"
+    summary = type(error).__name__
     text = " ".join(str(error).split())
+    if text:
+        summary += f": {text}"
     return (
-        f"riseml: error: unexpected {kind}{': ' if text else ''}{text}\n"
-        "This is a bug in RiseML; run it again with --debug to see where."
+        f"riseml: error: unexpected {summary}\n"
+        "This is a bug in RiseML. Run the command again with --debug to see where."
     )
 
 
@@ -84,21 +115,24 @@ def _write(text: str) -> None:
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
-        _settle()
+        _discard_unread_output()
     try:
         sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + "\n")
         sys.stderr.flush()
     except (OSError, ValueError):
-        # Nobody listens; the exit status says it.
+        # Nothing reads stderr. The exit status still reports the failure.
         return
 
 
-def _settle() -> None:
-    """Let nothing more be said where nobody reads (`riseml status | head`), as any filter would."""
+def _discard_unread_output() -> None:
+    """Send what nothing reads (`riseml status | head`) to the null device.
+
+    Otherwise Python reports a second error when it flushes the streams at its exit.
+    """
     for stream, number in ((sys.stdout, 1), (sys.stderr, 2)):
         try:
             stream.flush()
         except (OSError, ValueError):
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, number)
-            os.close(nowhere)
+            null_device = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null_device, number)
+            os.close(null_device)

@@ -34,7 +34,7 @@ def command(
         ),
     ] = "plain",
 ) -> None:
-    """Write a riseml.yml to begin with.
+    """Write a first riseml.yml.
 
     Nothing is ever overwritten.
 

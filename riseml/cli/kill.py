@@ -14,7 +14,7 @@ def command(
         bool, typer.Option("-f", "--force", help="Also clear what does not answer.")
     ] = False,
 ) -> None:
-    """Stop experiments or whole sets.
+    """Stop runs or experiments.
 
     Without an id: the newest run. What ended before keeps its state, and so do the other experiments of a set.
 

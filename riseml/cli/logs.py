@@ -45,7 +45,7 @@ def command(
         ),
     ] = None,
 ) -> None:
-    """Show what jobs have written, and follow them.
+    """Print and follow the logs of jobs.
 
     Of an experiment, a set, or one job; Ctrl-C ends the view, never the run. One job's log comes without prefixes.
 

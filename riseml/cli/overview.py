@@ -1,7 +1,9 @@
-"""What `riseml` and `riseml --help` print."""
+"""Help of `riseml --help` and of groups of commands."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from riseml.cli import Command
 
 _HEAD = """\
 RiseML runs machine-learning experiments from one file, riseml.yml.
@@ -21,35 +23,49 @@ Options:
 
 Next: `riseml init` writes a riseml.yml, `riseml COMMAND --help` explains a command.
 """
+_EXTENSIONS = "From other packages"
 
 
-def text(commands: Mapping[str, tuple[str, str, str]]) -> str:
-    """Return the help of all commands, by group; commands of one module share a line."""
-    lines: dict[str, dict[str, str]] = {}
+def text(commands: Mapping[str, Command], extensions: Mapping[str, str]) -> str:
+    """Return the help of all commands.
+
+    `extensions` maps the names of other packages' commands to their summaries.
+    """
+    sections: dict[str, dict[str, str]] = {}
+    for names, command in _by_module(commands).items():
+        sections.setdefault(command.group, {})[names] = command.summary
+    if extensions:
+        sections[_EXTENSIONS] = dict(extensions)
+    width = max(len(names) for section in sections.values() for names in section) + 2
+    body = ""
+    for heading, section in sections.items():
+        body += f"\n{heading}:\n{_rows(section, width)}"
+    return _HEAD + body + _FOOT
+
+
+def _by_module(commands: Mapping[str, Command]) -> dict[str, Command]:
+    """Return the commands under their names: `train, submit` are one module."""
     names: dict[str, list[str]] = {}
-    for name, (module, summary, group) in commands.items():
-        names.setdefault(module, []).append(name)
-        lines.setdefault(group, {})[module] = summary
-    width = max(len(", ".join(words)) for words in names.values()) + 2
-    groups = (
-        f"\n{group}:\n"
-        + "".join(
-            f"  {', '.join(names[key]):{width}}{summary}\n"
-            for key, summary in entries.items()
-        )
-        for group, entries in lines.items()
+    for name, command in commands.items():
+        names.setdefault(command.module, []).append(name)
+    return {", ".join(synonyms): commands[synonyms[0]] for synonyms in names.values()}
+
+
+def _rows(summaries: Mapping[str, str], width: int) -> str:
+    return "".join(
+        f"  {names:{width}}{summary}\n" for names, summary in summaries.items()
     )
-    return _HEAD + "".join(groups) + _FOOT
 
 
-def group(name: str, about: str, commands: Mapping[str, Callable[..., Any]]) -> str:
+def group(name: str, docstring: str, commands: Mapping[str, Callable[..., Any]]) -> str:
     """Return the help of a group of commands, such as `riseml user`."""
-    width = max(map(len, commands)) + 2
-    rows = (
-        f"  {word:{width}}{(each.__doc__ or '').partition(chr(10))[0]}\n"
-        for word, each in commands.items()
-    )
+    summaries = {
+        word: (function.__doc__ or "").partition("\n")[0]
+        for word, function in commands.items()
+    }
+    width = max(map(len, summaries)) + 2
     return (
-        f"{about.strip()}\n\nUsage: riseml {name} COMMAND [ARGUMENTS]\n\nCommands:\n{''.join(rows)}"
-        f"\n`riseml {name} COMMAND --help` explains a command.\n"
+        f"{docstring.strip()}\n\nUsage: riseml {name} COMMAND [ARGUMENTS]\n\n"
+        f"Commands:\n{_rows(summaries, width)}\n"
+        f"`riseml {name} COMMAND --help` explains a command.\n"
     )

@@ -20,7 +20,7 @@ def command(
     ] = False,
     yes: options.Yes = False,
 ) -> None:
-    """Delete what ended long ago.
+    """Delete runs that ended long ago, and unused builds.
 
     Record, logs and output of whole runs; asks on a terminal. Environments and
     images of install steps that nothing has used since, and code that no run

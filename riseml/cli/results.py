@@ -52,7 +52,7 @@ def command(
     ] = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:
-    """Compare the experiments of a set: parameters and reported results.
+    """Compare the parameters and results of a set's experiments.
 
     Values under a name such as loss or error are best when small, all others when large; --max and --min decide.
     The best experiment is marked. What has reported no number comes last.

@@ -20,7 +20,7 @@ Names = Annotated[
 
 
 def command(act: Act, names: Names = None) -> None:
-    """Keep values that jobs get as environment variables and nobody else sees.
+    """Manage secrets that jobs receive as environment variables.
 
     A riseml.yml names them under `secrets`. `set` asks for the value, or reads it from standard input.
 

@@ -68,7 +68,7 @@ def command(
     form: options.Reading = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:
-    """Show what runs, or one experiment, set or job in detail.
+    """List runs, or show one run, experiment or job in detail.
 
     Examples:
       riseml status -a -n 20 -l     the newest 20 with parameters and results

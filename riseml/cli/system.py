@@ -1,4 +1,4 @@
-"""Install RiseML on a cluster, and look whether all is well there.
+"""Install RiseML on a cluster, and inspect or test it.
 
 For administrators, with the rights of a kubeconfig; `test` starts experiments as yourself.
 """

@@ -38,7 +38,7 @@ def command(
         ),
     ] = True,
 ) -> None:
-    """Open the TensorBoard of a run, also after its end.
+    """Open the TensorBoard of a run, also after it has ended.
 
     While a run goes on, its own TensorBoard. Else the tensorboard of your own environment shows the output folder, of
     14.3 that of this experiment, until Ctrl-C; of a run on a cluster a copy of its events, which is kept fresh.

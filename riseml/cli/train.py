@@ -38,7 +38,7 @@ def command(
         typer.Option("--no-gitignore", help="Take files that .gitignore names, too."),
     ] = False,
 ) -> int:
-    """Start an experiment, or a set of them, in the background.
+    """Start an experiment or an experiment set in the background.
 
     The code is everything beside the file, except what .risemlignore and .gitignore name. With -l the exit status is
     0, 100 (failed) or 103 (killed); Ctrl-C leaves the run alone.

@@ -20,7 +20,7 @@ def command(
         ),
     ] = None,
 ) -> int:
-    """Wait until experiments have ended; the exit status says how.
+    """Wait until runs have ended; the exit status is their outcome.
 
     0 where all have finished, 100 where any failed, 103 where any was killed, 124 when the time is over.
     Without an id: the newest run.

@@ -5,5 +5,5 @@ from riseml.client.client import Client
 
 
 def command() -> None:
-    """Print who you are."""
+    """Print the current user."""
     output.say(f"you are: {Client().whoami()}")

@@ -15,7 +15,7 @@ _NAMED = 6
 
 
 def command(id: options.OneId = None, form: options.Reading = "table") -> None:
-    """Say why an experiment waits or has failed, and what helps.
+    """Explain why a run is waiting or failed.
 
     With the words of Kubernetes, or the last lines of the log, that say so.
 
