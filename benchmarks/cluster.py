@@ -1,4 +1,4 @@
-"""What commands cost on the cluster of KUBECONFIG, in the contract tests' namespace.
+"""Cost of commands on the cluster of KUBECONFIG, in the contract tests' namespace.
 
 `PYTHONPATH=. python benchmarks/cluster.py`. `riseml status` with 1,000 finished Workflows: bytes that travel, and time
 beside `kubectl get workflows`. `riseml train`: beside the import of Hera and 1.5 times (`argo submit` of the same
@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measuring import Command, compare, seconds, verdict
+from measure import Command, compare, seconds, verdict
 
 from riseml import labels
 from riseml.cluster.api import Api, path
@@ -25,7 +25,7 @@ from riseml.engines.argo.engine import ArgoEngine
 from tests.contract import cluster
 
 FINISHED = 1_000
-FIRST = 100_000  # number of the first made-up run
+FIRST = 100_000  # number of the first generated run
 _RISEML = str(Path(sys.executable).with_name("riseml"))
 _FILE = """\
 project: cost
@@ -37,7 +37,7 @@ train:
 
 
 class Counting(Api):
-    """An API client that counts the bytes it gets."""
+    """API client that counts the bytes it receives."""
 
     received = 0
 
@@ -48,7 +48,7 @@ class Counting(Api):
 
 
 def fill(engine: ArgoEngine) -> None:
-    """Make finished Workflows out of a real one, as many as are missing."""
+    """Create copies of a real finished Workflow, as many as are missing."""
     at = path("workflows", engine.namespace)
     there = {
         each["metadata"]["name"]
@@ -95,7 +95,7 @@ def listing(engine: ArgoEngine, home: Path) -> None:
         for each in engine.api.items(path("workflows", engine.namespace))
     )
     print(
-        f"{len(runs)} runs: {received:,} bytes came for the list (metadata), full documents are {full:,}"
+        f"{len(runs)} runs: the list (metadata) took {received:,} bytes, full documents take {full:,}"
     )
     environment = {**os.environ, "RISEML_HOME": str(home)}
     kubectl = ["kubectl", "get", "workflows", "-n", engine.namespace]
@@ -116,7 +116,7 @@ def listing(engine: ArgoEngine, home: Path) -> None:
 
 
 def training(engine: ArgoEngine, home: Path, folder: Path) -> None:
-    """Compare starts: each with code that has changed since the last one."""
+    """Compare starts of a run, each with code that has changed since the previous one."""
     environment = {**os.environ, "RISEML_HOME": str(home)}
     (folder / "riseml.yml").write_text(_FILE.format(image=cluster.IMAGE))
     changes = iter(range(10**9))
@@ -188,7 +188,7 @@ def training(engine: ArgoEngine, home: Path, folder: Path) -> None:
 
 
 def main() -> None:
-    """Run both, where their tools are there."""
+    """Run both comparisons if their tools are installed."""
     with tempfile.TemporaryDirectory() as place:
         home, folder = Path(place) / "home", Path(place) / "project"
         home.mkdir()

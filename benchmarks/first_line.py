@@ -1,4 +1,4 @@
-"""From enter to the job's first line in its log, against a one-step `metaflow run` beside it.
+"""Time from the command to the first line in the job's log, compared with a one-step `metaflow run`.
 
 Metaflow is installed into a virtual environment of its own the first time (benchmarks/.metaflow).
 """
@@ -10,7 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import compare, environment, verdict
+from measure import compare, environment, verdict
 
 from riseml.engines.local import protocol
 
@@ -60,7 +60,7 @@ def first_of_metaflow(python: Path, work: Path) -> float:
 
 
 def first_of_riseml(work: Path, home: Path) -> float:
-    """Measure up to the moment at which the line is in the log file: the job notes it itself, right after printing."""
+    """Measure until the line is in the log file. The job records that time itself right after printing."""
     mark = work / "mark"
     mark.unlink(missing_ok=True)
     begun = time.time()

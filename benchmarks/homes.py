@@ -1,4 +1,4 @@
-"""Homes with many ended runs, written straight into the database."""
+"""Homes with many ended runs, written directly into the database."""
 
 import json
 from pathlib import Path

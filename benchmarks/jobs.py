@@ -1,6 +1,6 @@
-"""What the engine costs per cell: 500 cells of `true`, two at a time, against GNU parallel; and 2,000 against 200.
+"""Cost per experiment: 500 experiments of `true`, two at a time, against GNU parallel; and 2,000 against 200.
 
-Needs GNU parallel (Debian: parallel). Every cell has its own checkout of 20 files, record, log, exit status and
+Needs GNU parallel (Debian: parallel). Every experiment has its own checkout of 20 files, record, log, exit status and
 committed state.
 """
 
@@ -11,20 +11,20 @@ import time
 from pathlib import Path
 from statistics import median
 
-from measuring import said, seconds, verdict
+from measure import said, seconds, verdict
 
 from riseml.engines.local import protocol
 
 RISEML = [sys.executable, "-m", "riseml"]
 
 
-def project(folder: Path, cells: int) -> Path:
+def project(folder: Path, experiments: int) -> Path:
     folder.mkdir(parents=True)
     for number in range(20):
         (folder / f"module_{number}.py").write_text(f"VALUE = {number}\n" * 40)
     (folder / "riseml.yml").write_text(
         "project: jobs\ntrain:\n  image: busybox\n  resources: {cpus: 0.1, mem: 1}\n"
-        f"  parameters: {{n: {{range: {{min: 1, max: {cells}, step: 1}}}}}}\n  concurrency: 2\n  run: 'true'\n"
+        f"  parameters: {{n: {{range: {{min: 1, max: {experiments}, step: 1}}}}}}\n  concurrency: 2\n  run: 'true'\n"
     )
     return folder
 
@@ -42,9 +42,10 @@ def main() -> None:
     home = work / "home"
     try:
         folders = {
-            cells: project(work / str(cells), cells) for cells in (1, 200, 500, 2000)
+            experiments: project(work / str(experiments), experiments)
+            for experiments in (1, 200, 500, 2000)
         }
-        riseml(folders[1], home)  # the controller comes up, Hera is loaded
+        riseml(folders[1], home)  # starts the controller, which loads Hera
         ours, theirs, ratios = [], [], []
         for round_ in range(3):
             log = work / f"log-{round_}"
@@ -68,13 +69,15 @@ def main() -> None:
             ratios.append(ours[-1] / theirs[-1])
         print(f"parallel -j2 --results --joblog, 500 jobs  {median(theirs):7.2f} s")
         print(
-            f"riseml train && wait, 500 cells            {median(ours):7.2f} s  {median(ours) * 2:.2f} ms a cell"
+            f"riseml train && wait, 500 experiments            {median(ours):7.2f} s  {median(ours) * 2:.2f} ms each"
         )
-        verdict("500 cells against parallel", median(ratios), 5)
+        verdict("500 experiments against parallel", median(ratios), 5)
         small = median(riseml(folders[200], home) for _ in range(3)) / 200
         large = riseml(folders[2000], home) / 2000
-        print(f"per cell: {small * 1000:.2f} ms of 200, {large * 1000:.2f} ms of 2,000")
-        verdict("a cell of 2,000 against one of 200", large / small, 1.3)
+        print(
+            f"per experiment: {small * 1000:.2f} ms of 200, {large * 1000:.2f} ms of 2,000"
+        )
+        verdict("an experiment of 2,000 against one of 200", large / small, 1.3)
         pid = int((home / "controller.lock").read_text())
         peak = next(
             line
@@ -82,7 +85,7 @@ def main() -> None:
             if line.startswith("VmRSS")
         )
         verdict(
-            "controller after 2,000 cells, Hera loaded",
+            "controller after 2,000 experiments, Hera loaded",
             int(peak.split()[1]) / 1024,
             130,
             "MB",

@@ -1,4 +1,4 @@
-"""Listing a home of 10,000 runs, against one of 10."""
+"""Cost of listing a home with 10,000 runs, compared with one of 10."""
 
 import shutil
 import sys
@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from homes import home
-from measuring import compare, environment, verdict
+from measure import compare, environment, verdict
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""What a log costs: a job that prints a million lines, against the same redirected to a file by the shell."""
+"""Cost of a log: a job that prints a million lines, compared with a shell redirect of the same program."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import time
 from datetime import datetime
 from pathlib import Path
 
-from measuring import compare, environment, said, verdict
+from measure import compare, environment, said, verdict
 
 from riseml.engines.local import protocol
 
@@ -32,7 +32,7 @@ def shell(work: Path) -> float:
 
 
 def riseml(work: Path, home: Path) -> float:
-    """Return the job's own time as the engine has it on record; what starting costs is measured elsewhere."""
+    """Return the duration of the job as recorded by the engine. Another benchmark measures the start."""
     number = said([*RISEML, "train", "-o", "name"], work / "project", home)
     said([*RISEML, "wait", number], work / "project", home)
     (record,) = home.glob(f"output/*/logs/{number}/run.json")

@@ -1,4 +1,4 @@
-"""How long the peers of a failed job go on, on the cluster of KUBECONFIG: `python -m benchmarks.peers`.
+"""Time until the peers of a failed job end, on the cluster of KUBECONFIG: `python -m benchmarks.peers`.
 
 From the end of the first container that failed to the moment when no pod of its experiment runs any more; the bar is
 30 seconds.
@@ -51,7 +51,7 @@ def measure(place: Place, name: str, number: int) -> float:
 
 
 def main() -> None:
-    """Measure each way to fail three times."""
+    """Measure each kind of failure three times."""
     place = Place("riseml-peers")
     for index, name in enumerate(NAMES):
         seconds = sorted(measure(place, name, 2000 + 10 * index + i) for i in range(3))

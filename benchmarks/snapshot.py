@@ -1,4 +1,4 @@
-"""Keeping the code of a run: a tree of 10,000 files and 200 MB against Git's own index of it, and a small project.
+"""Cost of snapshots: 10,000 files and 200 MB compared with Git's own index, and a small project.
 
 One file changes before each measured run, the same for all, unless the row says otherwise.
 """
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from measuring import compare, verdict
+from measure import compare, verdict
 
 from riseml.project import checkout, snapshot
 
@@ -25,7 +25,7 @@ GIT = {
 
 
 def grow(folder: Path, files: int, size: int) -> Path:
-    """Make files of half noise, half text, in folders of twenty."""
+    """Create files of half random bytes, half text, twenty per folder."""
     rng = random.Random(0)
     for number in range(files):
         path = (
@@ -39,7 +39,7 @@ def grow(folder: Path, files: int, size: int) -> Path:
 def timed(
     work: Callable[[], object], before: Callable[[], object] = lambda: None
 ) -> Callable[[], float]:
-    """Return what measures `work`, `before` not counted."""
+    """Return a function that measures `work` without `before`."""
 
     def measure() -> float:
         before()
@@ -51,7 +51,7 @@ def timed(
 
 
 def git_tree(repository: Path, tree: Path) -> None:
-    """Do what Git needs for a tree object of what lies in a folder."""
+    """Write a Git tree object of a folder."""
     command = ["git", f"--git-dir={repository}", f"--work-tree={tree}"]
     subprocess.run([*command, "add", "-A"], check=True, env=GIT)
     subprocess.run(

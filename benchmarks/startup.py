@@ -1,4 +1,4 @@
-"""How long a command takes to say what it has to say, against `python -c "import typer"`."""
+"""Start-up time of commands, compared with `python -c "import typer"`."""
 
 import os
 import shutil
@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from homes import home
-from measuring import compare, environment, verdict
+from measure import compare, environment, verdict
 
 BARS = {"--version": 1.2, "--help": 1.5, "status": 1.75}
 

@@ -1,4 +1,4 @@
-"""Time whole processes fairly: interleaved rounds, ratios within a round, medians of both."""
+"""Fair timing of whole processes: interleaved rounds, ratios within a round, medians of both."""
 
 import os
 import subprocess
@@ -11,7 +11,7 @@ Command = Sequence[str] | Callable[[], float]
 
 
 def seconds(command: Command, **options: object) -> float:
-    """Run a command once and return its wall time, or what it measured itself."""
+    """Run a command once and return its wall time, or the time that it measured itself."""
     if callable(command):
         return command()
     begun = time.perf_counter()
@@ -43,14 +43,14 @@ def compare(
 
 
 def verdict(what: str, value: float, bar: float, unit: str = "x") -> None:
-    """Print how a figure stands against its bar."""
+    """Print a figure next to its limit."""
     print(
         f"{'ok  ' if value <= bar else 'OVER'} {what}: {value:.2f} {unit}, bar {bar:g} {unit}"
     )
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return the environment for commands on a home of their own, with Python as users have it."""
+    """Return the environment for commands on a home of their own, without the variables of this shell that change Python."""
     unusual = ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
     usual = {name: value for name, value in os.environ.items() if name not in unusual}
     return {**usual, "RISEML_HOME": str(home), "NO_COLOR": "1"}
