@@ -56,7 +56,8 @@ def within(experiments: int) -> None:
     )
     size = len(text) / 1000
     print(
-        f"{experiments:>6} experiments  compile {build:8.1f} ms   json {as_json:6.1f}   yaml {as_yaml:7.1f}   {size:8.1f} kB"
+        f"{experiments:>6} experiments  compile {build:8.1f} ms",
+        f"  json {as_json:6.1f}   yaml {as_yaml:7.1f}   {size:8.1f} kB",
     )
 
 

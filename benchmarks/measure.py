@@ -50,7 +50,7 @@ def verdict(what: str, value: float, bar: float, unit: str = "x") -> None:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Return the environment for commands on a home of their own, without the variables of this shell that change Python."""
+    """Return the environment of commands on `home`, as in a user's shell."""
     unusual = ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE")
     usual = {name: value for name, value in os.environ.items() if name not in unusual}
     return {**usual, "RISEML_HOME": str(home), "NO_COLOR": "1"}
