@@ -1,14 +1,17 @@
-"""Parts found by name: `frameworks`, `search` and `engines` are one file each, ours or another package's.
+"""Plug-ins, found by name: frameworks, search strategies, engines and commands are one module each.
 
     riseml/<kind>/<name>.py                                             built in
-    [project.entry-points."riseml.<kind>"]  <name> = "their.module"     installed beside RiseML
+    [project.entry-points."riseml.<kind>"]  <name> = "their.module"     from an installed package
 
-The built-in ones are found without asking for entry points, which takes longer than a whole `riseml status`.
+A built-in module wins over an entry point of the same name. Entry points are read only
+when no built-in module has the name, since reading them takes longer than `riseml status`.
 """
 
 import os
+from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
+from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -17,79 +20,115 @@ from riseml.errors import InvalidInputError, RiseMLError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
+# Words for messages: one plug-in of a kind, and several. The contract of a kind is the
+# docstring of the package `riseml.<kind>`.
+_SINGULAR = {
+    "frameworks": "framework",
+    "search": "search strategy",
+    "engines": "engine",
+    "commands": "command",
+}
+_PLURAL = {"search": "search strategies"}
+
 
 def names(kind: str) -> tuple[str, ...]:
-    """Return the names of all parts of one kind, sorted."""
-    return tuple(
-        sorted({*_built_in(kind), *(entry.name for entry in _installed(kind))})
-    )
+    """Return the names of all plug-ins of a kind, sorted."""
+    installed = {entry.name for entry in _installed(kind)}
+    return tuple(sorted(_built_in(kind) | installed))
 
 
 def exists(kind: str, name: str) -> bool:
-    """Whether there is a part of this name."""
-    return name in _built_in(kind) or any(
-        entry.name == name for entry in _installed(kind)
-    )
+    """Return whether a plug-in of this kind has this name."""
+    return name in _built_in(kind) or _entry(kind, name) is not None
 
 
-def load(kind: str, name: str) -> ModuleType:
-    """Return the module of a part.
+def load(kind: str, name: str, required: Sequence[str] = ()) -> ModuleType:
+    """Return the module of a plug-in; `required` are the attributes that it must define.
 
     Raises:
-        InvalidInputError: there is none of this name.
-        RiseMLError: it is another package's and cannot be imported.
+        InvalidInputError: no plug-in has this name.
+        RiseMLError: the module cannot be imported or lacks a required attribute.
     """
-    if name in _built_in(kind):
-        return import_module(f"riseml.{kind}.{name}")
-    for entry in _installed(kind):
-        if entry.name == name:
-            return _load_foreign(entry)
-    raise InvalidInputError(
-        f"no {kind} named '{name}'", f"There are {', '.join(names(kind))}."
-    )
-
-
-def _load_foreign(entry: "EntryPoint") -> ModuleType:
-    package = entry.dist.name if entry.dist else entry.value
-    try:
-        module = entry.load()
-    except Exception as error:
+    module = _import(kind, name)
+    missing = [attribute for attribute in required if not hasattr(module, attribute)]
+    if missing:
         raise RiseMLError(
-            f"'{entry.name}' of the package {package} cannot be loaded: {type(error).__name__}: {error}",
-            "Repair or remove that package.",
-        ) from error
-    if not isinstance(module, ModuleType):
-        raise RiseMLError(
-            f"'{entry.name}' of the package {package} is no module", "Tell its authors."
+            f"the {_SINGULAR[kind]} '{name}' lacks {', '.join(missing)}",
+            f"The documentation of riseml.{kind} says what it must define.",
         )
     return module
 
 
+def unknown(kind: str, name: str) -> InvalidInputError:
+    """Return the error for a name that no plug-in of a kind has, with the names to choose from."""
+    # An unknown name is rare, and difflib takes long to load.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    choices = names(kind)
+    near = get_close_matches(name, choices, n=1)
+    plural = _PLURAL.get(kind, kind)
+    advice = f"Installed {plural}: {', '.join(choices) or 'none'}."
+    if near:
+        advice = f"Did you mean '{near[0]}'? {advice}"
+    return InvalidInputError(f"there is no {_SINGULAR[kind]} '{name}'", advice)
+
+
+def _import(kind: str, name: str) -> ModuleType:
+    if name in _built_in(kind):
+        return import_module(f"riseml.{kind}.{name}")
+    entry = _entry(kind, name)
+    if entry is None:
+        raise unknown(kind, name)
+    return _import_entry(entry)
+
+
+def _import_entry(entry: "EntryPoint") -> ModuleType:
+    package = entry.dist.name if entry.dist else entry.value
+    try:
+        module = entry.load()
+    # A module of another package may raise anything while it is imported.
+    except Exception as error:
+        raise RiseMLError(
+            f"'{entry.name}' of the package {package} cannot be loaded: {type(error).__name__}: {error}",
+            "Repair or uninstall that package.",
+        ) from error
+    if not isinstance(module, ModuleType):
+        raise RiseMLError(
+            f"'{entry.name}' of the package {package} is not a module",
+            "Report this to the authors of the package, or uninstall it.",
+        )
+    return module
+
+
+def _entry(kind: str, name: str) -> "EntryPoint | None":
+    for entry in _installed(kind):
+        if entry.name == name:
+            return entry
+    return None
+
+
 @cache
 def _built_in(kind: str) -> frozenset[str]:
-    found: set[str] = set()
-    package_name = f"riseml.{kind}"
-    try:
-        package = import_module(package_name)
-    except ModuleNotFoundError as error:
-        if error.name != package_name:
-            raise
-        # `riseml.commands` exists only as a group of entry points.
+    """Return the names of the modules and packages in `riseml.<kind>`."""
+    # Kinds without built-in plug-ins have no package.
+    if find_spec(f"riseml.{kind}") is None:
         return frozenset()
+    package = import_module(f"riseml.{kind}")
+    modules: set[str] = set()
     for folder in package.__path__:
-        with os.scandir(folder) as files:
-            found.update(
-                each.name.removesuffix(".py")
-                for each in files
-                if each.name.endswith(".py") or each.is_dir()
+        with os.scandir(folder) as entries:
+            modules.update(
+                entry.name.removesuffix(".py")
+                for entry in entries
+                if entry.name.endswith(".py") or entry.is_dir()
             )
     internal: frozenset[str] = getattr(package, "NOT_PLUGINS", frozenset())
-    return frozenset(name for name in found - internal if not name.startswith("_"))
+    return frozenset(name for name in modules - internal if not name.startswith("_"))
 
 
 @cache
 def _installed(kind: str) -> "tuple[EntryPoint, ...]":
-    # Takes as long as an interpreter's start
+    # Loading importlib.metadata takes as long as starting an interpreter.
     from importlib.metadata import entry_points  # noqa: PLC0415
 
     return tuple(entry_points(group=f"riseml.{kind}"))

@@ -1,10 +1,12 @@
-"""Settings of this user: from the command line, the environment, the project, the user's file, or a default.
+"""Settings of the user: from the command line, the environment, the project, the user's file, or defaults.
 
     flag  >  RISEML_<NAME>  >  <project>/.riseml/config  >  <home>/config (RISEML_CONFIG)  >  default
 
-Both files hold `name: value` lines of YAML. The home itself (RISEML_HOME, default ~/.riseml) is where the user's file
-lies, so no file can say it. The user's file also holds contexts: the clusters that are known (`cluster/contexts.py`).
-Where one is in use, runs go there unless `engine` says local. What clients of 2018 wrote there is left alone.
+Both files contain `name: value` lines of YAML. The home (RISEML_HOME, ~/.riseml by default)
+contains the user's file, so no file can set it. The user's file also contains contexts, the
+clusters that the user has logged in to (`cluster/contexts.py`). If one of them is chosen, runs
+go there unless `engine` names an engine that does not use contexts. Entries that clients of
+2018 wrote into the file are ignored.
 """
 
 import os
@@ -14,9 +16,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from riseml.errors import HomeError, InvalidInputError
+from riseml import plugins
+from riseml.errors import HomeError, InvalidInputError, RiseMLError
 
-_FOREIGN = frozenset({"current-context", "contexts", "clusters", "users"})
+# The engines without and with a chosen context, where `engine` is not set.
+_DEFAULT_ENGINE = "local"
+_CLUSTER_ENGINE = "argo"
+
+# Keys of contexts, and of the clients of 2018, in the user's file.
+_CONTEXT_KEYS = frozenset({"current-context", "contexts", "clusters", "users"})
+_FORMAT = "A settings file contains `name: value` lines."
 _TRUTH = {
     "true": True,
     "yes": True,
@@ -31,14 +40,17 @@ _TRUTH = {
 
 @dataclass(frozen=True)
 class Settings:
-    """What holds now, and who is logged in; `origins` names where settings came from that have not their default."""
+    """The settings in effect, and the user's name.
+
+    `origins` names the source of every setting that does not have its default.
+    """
 
     home: Path
     user: str
-    engine: str = "local"
-    # The cluster in use, where the engine is argo
+    engine: str = _DEFAULT_ENGINE
+    # The context in use, where the engine uses contexts.
     context: str = ""
-    # The user's file, where contexts stand
+    # The user's file, which contains the contexts.
     file: Path = Path()
     gitignore: bool = True
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -49,37 +61,58 @@ def load(
     environment: Mapping[str, str] | None = None,
     project: Path | None = None,
 ) -> Settings:
-    """Return the settings that hold; `project` is the folder of the riseml.yml, a flag that is None says nothing.
+    """Return the settings in effect.
+
+    `project` is the folder of the riseml.yml. A flag that is None is not set.
 
     Raises:
-        InvalidInputError: a setting is unknown or cannot have its value, with where it stands.
+        InvalidInputError: a setting is unknown or cannot have its value; the message names its source.
         HomeError: a settings file cannot be read.
     """
     environment = os.environ if environment is None else environment
-    given = {name: value for name, value in (flags or {}).items() if value is not None}
-    home, origin = _home(given, environment)
+    flags = {name: value for name, value in (flags or {}).items() if value is not None}
+    home, home_origin = _home(flags, environment)
+    origins = {"home": home_origin} if home_origin else {}
     values: dict[str, Any] = {}
-    origins = {"home": origin} if origin else {}
-    for source, layer in _layers(given, environment, home, project):
+    for source, layer in _layers(flags, environment, home, project):
         for name, value in layer.items():
-            if name not in origins:
-                values[name], origins[name] = (
-                    _PARSERS[name](value, f"{name} in {source}"),
-                    source,
-                )
-    file = _users(environment, home)
-    if "engine" not in values:
-        values["engine"] = (
-            "argo" if values.get("context") or _current(file) else "local"
-        )
-    if values["engine"] == "argo":
-        values["context"] = values.get("context") or _current(file)
+            # A nearer layer has set it already.
+            if name in origins:
+                continue
+            values[name] = _PARSERS[name](value, f"{name} in {source}")
+            origins[name] = source
+    file = _user_file(environment, home)
+    values["engine"], values["context"] = _engine_and_context(values, origins, file)
     return Settings(
         home=home, user=_login(environment), file=file, origins=origins, **values
     )
 
 
+def _engine_and_context(
+    values: Mapping[str, Any], origins: Mapping[str, str], file: Path
+) -> tuple[str, str]:
+    """Return `engine` and `context`, whose defaults depend on each other."""
+    context = values.get("context", "")
+    if "engine" not in values:
+        # The usual case imports no engine: most commands need only the settings.
+        context = context or _current_context(file)
+        return _CLUSTER_ENGINE if context else _DEFAULT_ENGINE, context
+    engine = values["engine"]
+    if not context and _uses_contexts(engine, origins["engine"]):
+        context = _current_context(file)
+    return engine, context
+
+
+def _uses_contexts(engine: str, source: str) -> bool:
+    try:
+        module = plugins.load("engines", engine)
+    except RiseMLError as error:
+        raise type(error)(f"engine in {source}: {error}", error.advice) from error
+    return bool(getattr(module, "USES_CONTEXTS", False))
+
+
 def _home(flags: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Path, str]:
+    """Return the home and the source of this setting, empty for the default."""
     if "home" in flags:
         return Path(flags["home"]).expanduser().absolute(), "flag"
     if environment.get("RISEML_HOME"):
@@ -94,20 +127,20 @@ def _home(flags: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Pat
 
 
 def _login(environment: Mapping[str, str]) -> str:
-    """Return who is logged in, as an id can say it."""
+    """Return the name of the logged-in user, in characters that an id may have."""
     for variable in ("LOGNAME", "USER"):
         if environment.get(variable):
-            return _name(environment[variable])
-    # The environment mostly knows
+            return _id_name(environment[variable])
+    # Most environments set one of the two; the user database is slow where it is remote.
     import pwd  # noqa: PLC0415
 
     try:
-        return _name(pwd.getpwuid(os.getuid()).pw_name)
+        return _id_name(pwd.getpwuid(os.getuid()).pw_name)
     except KeyError:
         return f"user{os.getuid()}"
 
 
-def _name(login: str) -> str:
+def _id_name(login: str) -> str:
     return re.sub(r"[^A-Za-z0-9_-]+", "-", login).strip("-_") or f"user{os.getuid()}"
 
 
@@ -117,126 +150,128 @@ def _layers(
     home: Path,
     project: Path | None,
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    yield (
-        "the command line",
-        {name: value for name, value in flags.items() if name in _PARSERS},
-    )
+    """Yield each source of settings with its unparsed values, the nearest first."""
+    from_flags = {name: value for name, value in flags.items() if name in _PARSERS}
+    yield "the command line", from_flags
     for name in _PARSERS:
-        if value := environment.get(f"RISEML_{name.upper()}"):
-            yield f"RISEML_{name.upper()}", {name: value}
+        variable = f"RISEML_{name.upper()}"
+        if environment.get(variable):
+            yield variable, {name: environment[variable]}
     if project is not None:
-        yield from _file(project / ".riseml" / "config")
-    yield from _file(_users(environment, home))
+        yield from _read_file(project / ".riseml" / "config")
+    yield from _read_file(_user_file(environment, home))
 
 
-def _users(environment: Mapping[str, str], home: Path) -> Path:
+def _user_file(environment: Mapping[str, str], home: Path) -> Path:
     return Path(environment.get("RISEML_CONFIG") or home / "config")
 
 
-def _current(file: Path) -> str:
-    """Return the context that the user's file says is in use, if it is not one of 2018."""
+def _current_context(file: Path) -> str:
+    """Return the chosen context of the user's file, or "" if it has none or one of 2018."""
     if not file.exists():
         return ""
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return ""
-    content = _yaml(text, file) if "current-context" in text else {}
+    # Loading YAML takes longer than finding that there is no context.
+    if "current-context" not in text:
+        return ""
+    content = _parse_yaml(text, file)
     name = content.get("current-context")
     entries = [*(content.get("clusters") or ()), *(content.get("users") or ())]
-    known = [
-        each for each in entries if isinstance(each, dict) and each.get("name") == name
-    ]
-    return (
-        str(name)
-        if any("server" in _body(each) or "kubeconfig" in _body(each) for each in known)
-        else ""
-    )
+    for entry in entries:
+        if isinstance(entry, dict) and entry.get("name") == name:
+            body = _body(entry)
+            # The contexts of 2018 have neither.
+            if "server" in body or "kubeconfig" in body:
+                return str(name)
+    return ""
 
 
 def _body(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    return next((each for each in entry.values() if isinstance(each, dict)), {})
+    """Return the mapping beside an entry's name, as in a kubeconfig."""
+    for value in entry.values():
+        if isinstance(value, dict):
+            return value
+    return {}
 
 
-def _file(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _read_file(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the settings of a file, nothing where there is none."""
     try:
         text = path.read_text(encoding="utf-8")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return
     except UnicodeDecodeError:
-        raise InvalidInputError(
-            f"{path} is not text", "A settings file holds `name: value` lines."
-        ) from None
+        raise InvalidInputError(f"{path} is not text", _FORMAT) from None
     except OSError as error:
         raise HomeError(
             f"cannot read {path}: {error.strerror}",
             "Make it readable, or move it away.",
         ) from None
     if text.strip():
-        yield str(path), _checked(_yaml(text, path), path)
+        yield str(path), _known_settings(_parse_yaml(text, path), path)
 
 
-def _yaml(text: str, path: Path) -> dict[Any, Any]:
-    # Few users have such a file
+def _parse_yaml(text: str, path: Path) -> dict[Any, Any]:
+    # Few users have such a file, and loading YAML takes long.
     import yaml  # noqa: PLC0415
 
     try:
-        # A safe loader, the fast one
+        # CSafeLoader is a safe loader, written in C.
         content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     except yaml.YAMLError as error:
-        place = getattr(error, "problem_mark", None)
-        line = f":{place.line + 1}" if place else ""
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
         problem = getattr(error, "problem", None) or "not YAML"
-        raise InvalidInputError(
-            f"{path}{line}: {problem}", "A settings file holds `name: value` lines."
-        ) from None
+        raise InvalidInputError(f"{path}{line}: {problem}", _FORMAT) from None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise InvalidInputError(
-            f"{path} does not hold settings",
-            "A settings file holds `name: value` lines.",
-        )
+        raise InvalidInputError(f"{path} does not contain settings", _FORMAT)
     return content
 
 
-def _checked(content: Mapping[Any, Any], path: Path) -> dict[str, Any]:
-    for name in content:
-        if name not in _PARSERS and name not in _FOREIGN:
-            # Few users have such a file
-            from difflib import get_close_matches  # noqa: PLC0415
-
-            near = get_close_matches(str(name), _PARSERS, n=1)
-            advice = (
-                f"Did you mean {near[0]}?"
-                if near
-                else f"Settings are {', '.join(_PARSERS)}."
-            )
-            raise InvalidInputError(f"{path}: unknown setting '{name}'", advice)
-    return {
-        name: value
-        for name, value in content.items()
-        if name in _PARSERS and value is not None
-    }
+def _known_settings(content: Mapping[Any, Any], path: Path) -> dict[str, Any]:
+    """Return the settings among the entries of a file; an entry without a value is not set."""
+    settings = {}
+    for name, value in content.items():
+        if name in _PARSERS:
+            if value is not None:
+                settings[name] = value
+        elif name not in _CONTEXT_KEYS:
+            raise _unknown_setting(str(name), path)
+    return settings
 
 
-def _engine(value: Any, place: str) -> str:
-    if value not in {"local", "argo"}:
-        raise InvalidInputError(
-            f"{place}: there is no engine '{value}'", "Engines are local and argo."
-        )
+def _unknown_setting(name: str, path: Path) -> InvalidInputError:
+    # Only a faulty file needs it.
+    from difflib import get_close_matches  # noqa: PLC0415
+
+    near = get_close_matches(name, _PARSERS, n=1)
+    advice = f"Settings are {', '.join(_PARSERS)}."
+    if near:
+        advice = f"Did you mean {near[0]}?"
+    return InvalidInputError(f"{path}: unknown setting '{name}'", advice)
+
+
+def _engine(value: Any, position: str) -> str:
+    if not plugins.exists("engines", str(value)):
+        error = plugins.unknown("engines", str(value))
+        raise InvalidInputError(f"{position}: {error}", error.advice)
     return str(value)
 
 
-def _word(value: Any, _place: str) -> str:
+def _word(value: Any, _position: str) -> str:
     return str(value)
 
 
-def _truth(value: Any, place: str) -> bool:
+def _truth(value: Any, position: str) -> bool:
     truth = value if isinstance(value, bool) else _TRUTH.get(str(value).lower())
     if truth is None:
         raise InvalidInputError(
-            f"{place}: '{value}' is neither true nor false", "Write true or false."
+            f"{position}: '{value}' is neither true nor false", "Write true or false."
         )
     return truth
 

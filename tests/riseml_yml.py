@@ -22,15 +22,15 @@ BEYOND_SCHEMA = (
     "cannot have both 'distributed' and 'horovod'",
     "duplicate key",  # of the same key with a dash and with an underscore
     "is more than",  # the order of a range
-    "are the most",  # values of a range, experiments of a grid
+    " has at most ",  # values of a range, experiments of a set
     "would both be $",
-    "is needed otherwise",  # reserved variables
+    "is reserved",  # reserved variables
     "cannot be a parameter",
-    "cannot hold",  # two keys that want the same variable
+    "cannot contain",  # two keys that want the same variable
     "Argo would replace",
     "'{{' without '}}'",
     "hides a placeholder",
-    "holds the control character",  # in texts with a pattern of their own
+    "contains the control character",  # in texts with a pattern of their own
     "cores of at least 0.01",  # as text: 5m
     "a number of megabytes of at least 0.01",  # as text: 1k
     "a duration of at least 1s",  # 0s, and 1.0
@@ -38,7 +38,7 @@ BEYOND_SCHEMA = (
 
 
 OLD = re.compile(
-    "has no effect any more|has no effect without tensorflow.distributed"
+    "no longer has an effect|has no effect without tensorflow.distributed"
 )  # warnings of old dialects
 
 

@@ -1,18 +1,18 @@
-"""riseml.yml: read, checked and made complete.
+"""riseml.yml, read, checked and completed with defaults.
 
-    file ──read──▶ text ──parse──▶ nodes ──modernise──▶ nodes ──FILE.read──▶ ExperimentConfig and warnings
-          encoding      document.py       legacy.py            schema.py, train.py, frameworks/<name>.py
+    file ──read──▶ text ──parse──▶ nodes ──modernize──▶ nodes ──FILE.read──▶ ExperimentConfig and warnings
+          file.py       yaml_document.py     legacy.py          train.py, frameworks/<name>.py, search/<name>.py
 
-Everything wrong is told at once: a `ConfigError` holds a `Fault` with its place for each.
+All faults are reported at once: a `ConfigError` holds a `Fault` with its position for each.
 """
 
-import codecs
 import os
-import stat
 from dataclasses import dataclass
 from typing import Any
 
-from riseml.config.legacy import modernise
+from riseml.config import file
+from riseml.config.file import MAX_BYTES
+from riseml.config.legacy import modernize
 from riseml.config.train import TRAIN, TrainConfig
 from riseml.errors import ConfigError, Fault
 from riseml.schema.fields import Nullable, Record, Schema, Shorthand, Text, Value
@@ -20,7 +20,7 @@ from riseml.schema.yaml_document import Document, printable
 
 __all__ = [
     "FILE",
-    "LARGEST",
+    "MAX_BYTES",
     "ExperimentConfig",
     "Loaded",
     "TrainConfig",
@@ -28,9 +28,6 @@ __all__ = [
     "load",
     "load_text",
 ]
-
-# Bytes of a riseml.yml, which travels in every Workflow
-LARGEST = 1_000_000
 
 _PROJECT = Text(
     "letters, digits, '-' and '_', at least two, with a letter or digit at both ends",
@@ -42,7 +39,7 @@ _PROJECT = Text(
 
 @dataclass(frozen=True)
 class ExperimentConfig:
-    """A riseml.yml after validation. `text` is what was read; without `train` there is nothing to run."""
+    """A checked riseml.yml; `text` is its source. Without `train` there is nothing to run."""
 
     project: str
     text: str
@@ -51,13 +48,13 @@ class ExperimentConfig:
 
 @dataclass(frozen=True)
 class Loaded(ExperimentConfig):
-    """A config with what is doubtful or old in its file: faults of severity "warning" and "note", sorted by place."""
+    """A config with the warnings about its file: faults of severity "warning" or "note", by position."""
 
     warnings: tuple[Fault, ...] = ()
 
     @property
     def config(self) -> ExperimentConfig:
-        """The config alone."""
+        """The config without its warnings."""
         return ExperimentConfig(self.project, self.text, self.train)
 
 
@@ -77,24 +74,27 @@ def load(path: str | os.PathLike[str]) -> Loaded:
     """Read and check a riseml.yml.
 
     Raises:
-        ConfigError: it cannot be read, or holds errors.
+        ConfigError: it cannot be read, or has errors.
     """
-    file = printable(os.fsencode(path).decode("utf-8", "replace"))
-    return load_text(_read(path, file), file)
+    name = printable(os.fsencode(path).decode("utf-8", "replace"))
+    return load_text(file.read(path, name), name)
 
 
-def load_text(text: str, file: str = "riseml.yml") -> Loaded:
-    """Check the text of a riseml.yml; `file` is what faults call it.
+def load_text(text: str, name: str = "riseml.yml") -> Loaded:
+    """Check the text of a riseml.yml; `name` is the file that faults print.
 
     Raises:
-        ConfigError: it holds errors.
+        ConfigError: it has errors.
     """
-    doc = Document(file, text.removeprefix("\ufeff"), _belongs)
+    doc = Document(name, text.removeprefix("\ufeff"), _belongs)
     root = doc.root()
     if root is None or not root.value:
-        raise _refused(file, "the file is empty", "`riseml init` writes a first one.")
+        raise file.refused(
+            name, "the file is empty", "`riseml init` writes a first one."
+        )
     values = None
-    if (current := modernise(root, doc)) is not None:
+    current = modernize(root, doc)
+    if current is not None:
         values = FILE.read(current, "", doc)
     if values is None or doc.errors:
         raise ConfigError(doc.faults)
@@ -111,88 +111,29 @@ def json_schema() -> Schema:
     }
 
 
-def _elsewhere(path: str | os.PathLike[str]) -> str:
-    """Say where a file of this name is, when its folder is a part of a project."""
-    # Takes as long to load as a small file
-    from pathlib import Path  # noqa: PLC0415
-
-    wanted = Path(path).absolute()
-    for folder in wanted.parent.parents:
-        if (folder / wanted.name).is_file():
-            return f"There is one in {folder}: go there, or name it with -f."
-    return "`riseml init` writes one; -f names another."
-
-
-def _read(path: str | os.PathLike[str], file: str) -> str:
-    try:
-        # Pathlib takes as long to load as a small file
-        mode = os.stat(path).st_mode  # noqa: PTH116
-        if stat.S_ISDIR(mode):
-            raise _refused(
-                file,
-                "this is a directory",
-                "Name the file in it, such as -f DIRECTORY/riseml.yml.",
-            )
-        if not stat.S_ISREG(mode):
-            raise _refused(
-                file,
-                "this is no regular file",
-                "The code beside it is what runs, so it must have a place.",
-            )
-        with open(path, "rb") as stream:  # noqa: PTH123
-            data = stream.read(LARGEST + 1)
-    except FileNotFoundError:
-        raise _refused(file, "the file does not exist", _elsewhere(path)) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise _refused(file, f"the file cannot be read: {reason}") from None
-    if len(data) > LARGEST:
-        raise _refused(file, "the file is larger than 1 MB", "Is this a riseml.yml?")
-    return _decode(data, file)
-
-
-def _decode(data: bytes, file: str) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise _refused(file, "the file is in UTF-16", "Save it as UTF-8.")
-    if b"\0" in data:
-        raise _refused(
-            file,
-            "the file holds NUL bytes",
-            "Is it a riseml.yml? Save it as UTF-8 text.",
-        )
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        doc = Document(file, data.decode("latin-1"))
-        before = data[: error.start].decode()
-        doc.error(
-            doc.position(len(before)),
-            f"the byte 0x{data[error.start]:02X} is not UTF-8",
-            "Save the file as UTF-8.",
-        )
-        raise ConfigError(doc.faults) from None
-
-
-def _refused(file: str, message: str, advice: str = "") -> ConfigError:
-    return ConfigError((Fault(file, 0, 0, message, advice=advice),))
-
-
 def _belongs(key: str) -> str | None:
-    """Return the only mapping that has such a key, None where there is none or a choice."""
+    """Return the name of the only mapping at the lowest level that has such a key, or None."""
     level: list[tuple[str, Record[Any]]] = [("", FILE)]
     while level:
-        if found := [name for name, record in level if record.find(key) is not None]:
-            return found[0] if len(found) == 1 else None
-        level = [
-            (f"{name}.{each}" if name else each, inner)
-            for name, record in level
-            for each in record.names()
-            if (inner := _record(record.find(each))) is not None
-        ]
+        matches = [name for name, record in level if record.find(key) is not None]
+        if matches:
+            return matches[0] if len(matches) == 1 else None
+        level = _next_level(level)
     return None
 
 
+def _next_level(level: list[tuple[str, Record[Any]]]) -> list[tuple[str, Record[Any]]]:
+    deeper = []
+    for name, record in level:
+        for key in record.names():
+            inner = _record(record.find(key))
+            if inner is not None:
+                deeper.append((f"{name}.{key}" if name else key, inner))
+    return deeper
+
+
 def _record(value: Value[Any] | None) -> Record[Any] | None:
+    """Return the mapping that a kind of value accepts, beneath its shorthands."""
     while isinstance(value, Nullable | Shorthand):
         value = value.value if isinstance(value, Nullable) else value.full
     return value if isinstance(value, Record) else None

@@ -1,17 +1,40 @@
-"""What only several keys of `train` together can get wrong."""
+"""Checks across keys of `train`: faults that no key has on its own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from yaml.nodes import MappingNode, ScalarNode, SequenceNode
 
-from riseml import frameworks
+from riseml import frameworks, search
 from riseml.config import placeholders
+from riseml.config.strategy import SearchConfig
 from riseml.config.variables import is_ours
 from riseml.plan import Resources, variable_of
+from riseml.schema.messages import number_text
 from riseml.schema.yaml_document import STR, Document, Entries, excerpt
 
 Values = Mapping[str, Any]
+
+# Images without GPU libraries that users start from.
+_CPU_IMAGES = ("alpine", "busybox")
+
+
+@dataclass(frozen=True)
+class _BracedTexts:
+    """The texts of `train` that contain `{{`, by where they are."""
+
+    run: list[ScalarNode]
+    install: list[ScalarNode]
+    env: list[ScalarNode]
+
+    def uses(self, *groups: Iterable[ScalarNode]) -> list[placeholders.Use]:
+        """Return all placeholders in some of the texts."""
+        used: list[placeholders.Use] = []
+        for nodes in groups:
+            for node in nodes:
+                used.extend(placeholders.uses(node))
+        return used
 
 
 def check(
@@ -21,37 +44,27 @@ def check(
     sections: Sequence[str],
     doc: Document,
 ) -> None:
-    """Note faults; doubts only where there is no error, since one error makes many.
+    """Note errors; note warnings only if there is no error, since one error causes many warnings.
 
     `values` are those that could be read, `sections` the keys of frameworks.
     """
     parameters = _keys(entries, "parameters", doc)
-    commands, steps, in_env = (
-        [node for node in nodes if "{{" in node.value]
-        for nodes in (
-            _texts(entries, "run"),
-            _texts(entries, "install"),
-            _env_texts(entries, doc),
-        )
+    texts = _BracedTexts(
+        run=_with_braces(_texts(entries, "run")),
+        install=_with_braces(_texts(entries, "install")),
+        env=_with_braces(_env_texts(entries, doc)),
     )
-    for text in (*commands, *in_env):
+    for text in (*texts.run, *texts.env):
         placeholders.check_text(text, parameters, doc)
-    for text in steps:
+    for text in texts.install:
         placeholders.check_text(text, (), doc)
+    _check_size(values, entries, doc)
     _check_variables(values, entries, parameters, doc)
     _check_framework(values, entries, node, doc)
-    if doc.errors:
-        return
-    for key in (key for key in sections if key != values.get("framework")):
-        doc.warn(entries[key][0], f"'{key}' has no effect without framework: {key}")
-    used = [use for node in commands for use in placeholders.uses(node)]
-    also_in_env = [*used, *(use for node in in_env for use in placeholders.uses(node))]
-    placeholders.warn_undeclared(also_in_env, parameters, doc)
-    placeholders.warn_values(values.get("parameters", {}), used, doc)
-    placeholders.warn_unused(parameters, also_in_env, values["run"], doc)
-    placeholders.warn_install(steps, parameters, doc)
-    if not any(command.strip() for command in values["run"]):
-        doc.warn(entries["run"][1], "run holds no command: every job ends at once")
+    if not doc.errors:
+        _warn_sections(values, entries, sections, doc)
+        _warn_placeholders(values, texts, parameters, doc)
+        _warn_empty_run(values, entries, doc)
 
 
 def options_of(values: Values) -> Any:
@@ -61,112 +74,183 @@ def options_of(values: Values) -> Any:
     return options if options is not None else frameworks.find(name).SECTION.make()
 
 
+def _warn_sections(
+    values: Values, entries: Entries, sections: Sequence[str], doc: Document
+) -> None:
+    for key in sections:
+        if key != values.get("framework"):
+            doc.warn(entries[key][0], f"'{key}' has no effect without framework: {key}")
+
+
+def _warn_placeholders(
+    values: Values,
+    texts: _BracedTexts,
+    parameters: Mapping[str, ScalarNode],
+    doc: Document,
+) -> None:
+    in_run = texts.uses(texts.run)
+    replaced = texts.uses(texts.run, texts.env)
+    placeholders.warn_undeclared(replaced, parameters, doc)
+    placeholders.warn_values(values.get("parameters", {}), in_run, doc)
+    placeholders.warn_unused(parameters, replaced, values["run"], doc)
+    placeholders.warn_install(texts.install, parameters, doc)
+
+
+def _warn_empty_run(values: Values, entries: Entries, doc: Document) -> None:
+    for command in values["run"]:
+        if command.strip():
+            return
+    doc.warn(entries["run"][1], "run contains no command: every job ends at once")
+
+
+def _check_size(values: Values, entries: Entries, doc: Document) -> None:
+    """Note that the search strategy makes more experiments than a set may have."""
+    parameters = values.get("parameters")
+    if not parameters or _is_faulty(values, entries, "search"):
+        return
+    config: SearchConfig | None = values.get("search")
+    if config is None:
+        config = SearchConfig.default()
+    size = search.find(config.strategy).size(parameters, config.options)
+    if size > search.MAX_TRIALS:
+        doc.error(
+            entries["parameters"][1],
+            f"the parameters make {number_text(size)} experiments; a set has at most {search.MAX_TRIALS:,}",
+            "Use fewer values, or several files.",
+        )
+
+
 def _check_variables(
     values: Values,
     entries: Entries,
     parameters: Mapping[str, ScalarNode],
     doc: Document,
 ) -> None:
-    """Note names that more than one of parameters, env, secrets, the framework and RiseML want."""
-    taken = {
+    """Note variables that two of parameters, env, secrets, the framework and RiseML would set."""
+    owners = {
         variable_of(name): f"the parameter '{excerpt(name)}'" for name in parameters
     }
     framework = values.get("framework")
-    if framework and not _failed(values, entries, framework):
-        given = frameworks.find(framework).variables(options_of(values))
-        for name, key in parameters.items():
-            if variable_of(name) in given:
-                doc.error(
-                    key,
-                    f"'{name}' cannot be a parameter: {framework} sets ${variable_of(name)}",
-                    "Rename it.",
-                )
-        taken |= dict.fromkeys(given, f"framework: {framework}")
-    for place, what in _own_variables(entries, doc):
-        name = place.value
+    if framework and not _is_faulty(values, entries, framework):
+        variables = frameworks.find(framework).variables(options_of(values))
+        _check_framework_variables(framework, variables, parameters, doc)
+        owners.update(dict.fromkeys(variables, f"framework: {framework}"))
+    for key, node in _variable_nodes(entries, doc):
+        name = node.value
         if is_ours(name):
             doc.error(
-                place,
-                f"{what} cannot hold {excerpt(name)}: RiseML sets it",
-                "Take another name.",
+                node,
+                f"{key} cannot contain {excerpt(name)}: RiseML sets it",
+                "Use another name.",
             )
-        elif name in taken:
+        elif name in owners:
             doc.error(
-                place,
-                f"{what} cannot hold {excerpt(name)}: {taken[name]} sets it",
+                node,
+                f"{key} cannot contain {excerpt(name)}: {owners[name]} sets it",
                 "Remove one of the two.",
             )
         else:
-            taken[name] = what
+            owners[name] = key
 
 
-def _own_variables(entries: Entries, doc: Document) -> list[tuple[ScalarNode, str]]:
+def _check_framework_variables(
+    framework: str,
+    variables: Collection[str],
+    parameters: Mapping[str, ScalarNode],
+    doc: Document,
+) -> None:
+    for name, node in parameters.items():
+        if variable_of(name) in variables:
+            doc.error(
+                node,
+                f"'{name}' cannot be a parameter: {framework} sets ${variable_of(name)}",
+                "Rename it.",
+            )
+
+
+def _variable_nodes(
+    entries: Entries, doc: Document
+) -> Iterator[tuple[str, ScalarNode]]:
+    """Yield the variables that `env` and `secrets` set, with the key that does."""
+    for node in _keys(entries, "env", doc).values():
+        yield "env", node
+    # A name that is listed twice has been reported already.
     secrets = {node.value: node for node in _texts(entries, "secrets")}
-    env = _keys(entries, "env", doc).values()
-    return [
-        *((node, "env") for node in env),
-        *((node, "secrets") for node in secrets.values()),
-    ]
+    for node in secrets.values():
+        yield "secrets", node
 
 
 def _check_framework(
     values: Values, entries: Entries, node: MappingNode, doc: Document
 ) -> None:
-    """Note a missing image, and what the framework finds doubtful."""
-    name, resources = values.get("framework"), values.get("resources") or Resources()
-    if any(_failed(values, entries, key) for key in ("framework", "image", name)):
-        return
-    framework, options = frameworks.find(name), options_of(values)
+    """Note a missing image, and the framework's warnings."""
+    name = values.get("framework")
+    resources = values.get("resources") or Resources()
+    for key in ("framework", "image", name):
+        if _is_faulty(values, entries, key):
+            return
+    framework = frameworks.find(name)
+    options = options_of(values)
     image = values.get("image") or framework.image(options, resources)
-    place = entries["framework"][1] if name else node
+    position = entries["framework"][1] if name else node
     if not image:
         reason = (
             f"framework: {name} has no image of its own"
             if name
             else "'image' is missing in train"
         )
-        doc.error(place, reason, "Write for example image: python:3.12.")
+        doc.error(position, reason, "Write for example image: python:3.12.")
         return
-    for doubt in framework.warnings(options, image):
-        doc.warn(place, doubt)
+    for warning in framework.warnings(options, image):
+        doc.warn(position, warning)
     if values.get("image") and resources.gpus > 0 and _is_for_cpus(image):
         doc.warn(
             entries["image"][1],
-            f"the image {excerpt(image)} is made for CPUs, and the job asks for GPUs",
+            f"the image {excerpt(image)} is made for CPUs, but the job requests GPUs",
         )
 
 
 def _is_for_cpus(image: str) -> bool:
     name, _, tag = image.partition("@")[0].rpartition("/")[2].partition(":")
-    parts = tag.split("-")
-    return (
-        "cpu" in parts
-        or name in ("alpine", "busybox")
-        or ("tensorflow/tensorflow:" in image and "gpu" not in parts)
-    )
+    tag_words = tag.split("-")
+    if "cpu" in tag_words or name in _CPU_IMAGES:
+        return True
+    return "tensorflow/tensorflow:" in image and "gpu" not in tag_words
 
 
-def _failed(values: Values, entries: Entries, key: str | None) -> bool:
+def _is_faulty(values: Values, entries: Entries, key: str | None) -> bool:
+    """Return whether a key is in the file but could not be read."""
     return key in entries and values.get(key) is None
 
 
+def _with_braces(nodes: list[ScalarNode]) -> list[ScalarNode]:
+    return [node for node in nodes if "{{" in node.value]
+
+
 def _texts(entries: Entries, key: str) -> list[ScalarNode]:
-    node = entries[key][1] if key in entries else None
-    nodes = node.value if isinstance(node, SequenceNode) else [node]
-    return [each for each in nodes if isinstance(each, ScalarNode) and each.tag == STR]
+    """Return the texts of a key that takes one or a list of them."""
+    if key not in entries:
+        return []
+    value = entries[key][1]
+    nodes = value.value if isinstance(value, SequenceNode) else [value]
+    return [node for node in nodes if isinstance(node, ScalarNode) and node.tag == STR]
 
 
 def _env_texts(entries: Entries, doc: Document) -> list[ScalarNode]:
     env = entries["env"][1] if "env" in entries else None
-    values = doc.entries(env, "env").values() if isinstance(env, MappingNode) else ()
-    return [
-        value
-        for _, value in values
-        if isinstance(value, ScalarNode) and value.tag == STR
-    ]
+    if not isinstance(env, MappingNode):
+        return []
+    texts = []
+    for _, value in doc.entries(env, "env").values():
+        if isinstance(value, ScalarNode) and value.tag == STR:
+            texts.append(value)
+    return texts
 
 
 def _keys(entries: Entries, key: str, doc: Document) -> dict[str, ScalarNode]:
+    """Return the keys of a mapping by their text; none where the value is not a mapping."""
     node = entries[key][1] if key in entries else None
-    found = doc.entries(node, key) if isinstance(node, MappingNode) else {}
-    return {name: key_node for name, (key_node, _) in found.items()}
+    if not isinstance(node, MappingNode):
+        return {}
+    inner = doc.entries(node, key)
+    return {name: key_node for name, (key_node, _) in inner.items()}

@@ -1,4 +1,4 @@
-"""The dialects of 2016 and 2017: those that trained are rewritten to today's, with a note; the others are named.
+"""Dialects of 2016 and 2017: files that trained are rewritten to today's with a note; others are named.
 
     repository: x                                   project: x
     image: {name: x, install: [y]}                  image: x, install: [y]
@@ -9,7 +9,7 @@
       worker-count: 2, ps-count: 1,                   worker: 3, ps: 1},          worker counts the master now
       tensorboard: ./logs}                            tensorboard: true}
 
-Nodes are made anew where they change, since an alias may show the same node in another place.
+Changed nodes are copied, since an alias may use the same node elsewhere in the file.
 """
 
 from collections.abc import Callable
@@ -19,36 +19,50 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from riseml.schema.fields import underscored
 from riseml.schema.yaml_document import BOOL, INT, MAP, STR, Document, decimal_of
 
-Pairs = list[tuple[Node, Node]]
+Pair = tuple[Node, Node]
+Pairs = list[Pair]
 
-_DEAD = ("service", "deploy")
-_OF_THE_DEAD = ("description", "input", "output", "image", "demo", "gpu")
+_SERVING_KEYS = ("service", "deploy")
+# Keys that only files of the serving dialects have beside `train`.
+_SERVING_OPTIONS = ("description", "input", "output", "image", "demo", "gpu")
 _ROLES = ("master", "worker", "ps")
-# The default of worker-count, which did not count the master
+# The defaults of 2017; `worker-count` did not count the master.
 _OLD_WORKERS = 2
+_OLD_PARAMETER_SERVERS = 1
+_CONCURRENCY_KEYS = (
+    "max_parallel_experiments",
+    "concurrent_experiments",
+    "concurrency",
+)
+# Texts that mean a truth value, or nothing, rather than a path.
 _NO_PATHS = ("", "yes", "no", "on", "off", "true", "false", "y", "n")
 
 
-def modernise(root: Node, doc: Document) -> Node | None:
-    """Return the file in today's dialect; None where it is of one that never trained.
+def modernize(root: Node, doc: Document) -> Node | None:
+    """Return the file in today's dialect, or None if its dialect never trained.
 
-    The places of what is rewritten stay those of the old words.
+    Rewritten nodes keep their positions in the file.
     """
     if not isinstance(root, MappingNode):
         return root
     pairs = list(root.value)
-    if (
-        dead := next((key for key, _ in pairs if _name(key) in _DEAD), None)
-    ) is not None:
-        _refuse_serving(dead, doc)
+    serving = _serving_key(pairs)
+    if serving is not None:
+        _refuse_serving(serving, doc)
         if not _has(pairs, "train"):
             return None
-        pairs = [
-            pair for pair in pairs if _name(pair[0]) not in (*_DEAD, *_OF_THE_DEAD)
-        ]
+        unsupported = (*_SERVING_KEYS, *_SERVING_OPTIONS)
+        pairs = [pair for pair in pairs if _name(pair[0]) not in unsupported]
     _rename(pairs, "repository", "project", doc)
     _change(pairs, "train", lambda node: _train(node, doc))
     return _mapping(pairs, root)
+
+
+def _serving_key(pairs: Pairs) -> Node | None:
+    for key, _ in pairs:
+        if _name(key) in _SERVING_KEYS:
+            return key
+    return None
 
 
 def _refuse_serving(key: Node, doc: Document) -> None:
@@ -56,8 +70,11 @@ def _refuse_serving(key: Node, doc: Document) -> None:
     dialect = (
         "served a model in 2016" if word == "service" else "deployed a model in 2017"
     )
-    advice = "RiseML trains only: write what is to run under train: {image, resources, run}, and remove the rest."
-    doc.error(key, f"'{word}' {dialect}, and is not supported any more", advice)
+    advice = (
+        "RiseML only trains: write what is to run under train: {image, resources, run}, "
+        "and remove everything else."
+    )
+    doc.error(key, f"'{word}' {dialect}, and is no longer supported", advice)
 
 
 def _train(node: Node, doc: Document) -> Node:
@@ -70,86 +87,83 @@ def _train(node: Node, doc: Document) -> Node:
     _rename(pairs, "max_parallel_experiments", "concurrency", doc)
     _unfold_hyperparams(pairs, doc)
     _fold_gpus(pairs, doc)
-    _drop_basic(pairs, doc)
-    if (inputs := _take(pairs, "inputs")) is not None:
+    _drop_basic_framework(pairs, doc)
+    inputs = _pop(pairs, "inputs")
+    if inputs is not None:
         doc.warn(
             inputs[0],
-            "'inputs' has no effect any more",
+            "'inputs' no longer has an effect",
             "All shared data is below /data.",
         )
     roles = _split_resources(pairs, doc)
-    _change(pairs, "tensorflow", lambda each: _tensorflow(each, roles, doc))
+    _change(pairs, "tensorflow", lambda section: _tensorflow(section, roles, doc))
     if roles and not _has(pairs, "tensorflow"):
         doc.error(
             roles[0][0],
             "resources by job type need tensorflow.distributed",
-            "Give resources: {cpus, mem, gpus}.",
+            "Write resources: {cpus, mem, gpus}.",
         )
     return _mapping(pairs, node)
 
 
 def _split_image(pairs: Pairs, doc: Document) -> None:
-    found = _value(pairs, "image")
-    if not isinstance(found, MappingNode) or not _has(found.value, "name"):
+    """Write `image: {name, install}` as `image` and `install`."""
+    image = _value(pairs, "image")
+    if not isinstance(image, MappingNode) or not _has(image.value, "name"):
         return
-    key, _ = _take(pairs, "image") or (found, found)
-    parts = list(found.value)
+    key, _ = _pop(pairs, "image") or (image, image)
+    inner = list(image.value)
     doc.deprecate(key, "'image: {name, install}' is now 'image: …' and 'install: …'")
-    for part, name in (("name", "image"), ("install", "install")):
-        if (pair := _take(parts, part)) is not None:
-            pairs.append((_text(name, pair[0]), pair[1]))
-    for left, _ in parts:
+    for old, new in (("name", "image"), ("install", "install")):
+        pair = _pop(inner, old)
+        if pair is not None:
+            pairs.append((_text(new, pair[0]), pair[1]))
+    for unknown, _ in inner:
         doc.error(
-            left,
-            f"unknown key '{_name(left)}' in train.image",
+            unknown,
+            f"unknown key '{_name(unknown)}' in train.image",
             "Write image and install below train.",
         )
 
 
 def _unfold_hyperparams(pairs: Pairs, doc: Document) -> None:
-    found = _value(pairs, "hyperparams")
-    if not isinstance(found, MappingNode):
+    hyperparams = _value(pairs, "hyperparams")
+    if not isinstance(hyperparams, MappingNode):
         return
-    key, _ = _take(pairs, "hyperparams") or (found, found)
+    key, _ = _pop(pairs, "hyperparams") or (hyperparams, hyperparams)
     doc.deprecate(
-        key, "'hyperparams' is gone: its 'concurrent-experiments' is now 'concurrency'"
+        key,
+        "'hyperparams' is no longer used: its 'concurrent-experiments' is now 'concurrency'",
     )
-    for name, value in found.value:
-        if _name(name) in (
-            "max_parallel_experiments",
-            "concurrent_experiments",
-            "concurrency",
-        ):
-            pairs.append((_text("concurrency", name), value))
+    for inner_key, value in hyperparams.value:
+        if _name(inner_key) in _CONCURRENCY_KEYS:
+            pairs.append((_text("concurrency", inner_key), value))
         else:
             doc.error(
-                name,
-                f"unknown key '{_name(name)}' in train.hyperparams",
+                inner_key,
+                f"unknown key '{_name(inner_key)}' in train.hyperparams",
                 "Write parameters and concurrency.",
             )
 
 
 def _fold_gpus(pairs: Pairs, doc: Document) -> None:
+    """Write `gpus` beside `run` as `resources: {gpus}`."""
     if _has(pairs, "resources") or not _has(pairs, "gpus"):
         return
-    key, value = _take(pairs, "gpus") or pairs[0]
+    key, value = _pop(pairs, "gpus") or pairs[0]
     doc.deprecate(
         key,
         "'gpus' beside 'run' is now 'resources: {gpus: …}'",
-        "cpus and mem can be said there as well.",
+        "cpus and mem belong there as well.",
     )
-    pairs.append(
-        (
-            _text("resources", key),
-            MappingNode(MAP, [(key, value)], key.start_mark, value.end_mark),
-        )
-    )
+    resources = MappingNode(MAP, [(key, value)], key.start_mark, value.end_mark)
+    pairs.append((_text("resources", key), resources))
 
 
-def _drop_basic(pairs: Pairs, doc: Document) -> None:
+def _drop_basic_framework(pairs: Pairs, doc: Document) -> None:
     framework = _value(pairs, "framework")
     if isinstance(framework, ScalarNode) and framework.value == "riseml_basic":
-        _take(pairs, "framework")
+        _pop(pairs, "framework")
         doc.deprecate(
             framework,
             "'framework: riseml_basic' is no longer needed",
@@ -158,160 +172,158 @@ def _drop_basic(pairs: Pairs, doc: Document) -> None:
 
 
 def _split_resources(pairs: Pairs, doc: Document) -> Pairs:
-    """Take the resources of single job types away, leaving the worker's to all; return them."""
-    found = _value(pairs, "resources")
-    roles = (
-        [pair for pair in found.value if _name(pair[0]) in _ROLES]
-        if isinstance(found, MappingNode)
-        else []
-    )
-    if not roles or not isinstance(found, MappingNode):
+    """Remove the resources of single job types, leave the worker's to all, and return them by role."""
+    resources = _value(pairs, "resources")
+    if not isinstance(resources, MappingNode):
         return []
-    key, _ = _take(pairs, "resources") or roles[0]
+    roles = [pair for pair in resources.value if _name(pair[0]) in _ROLES]
+    if not roles:
+        return []
+    key, _ = _pop(pairs, "resources") or roles[0]
     doc.deprecate(
         key,
-        "resources by job type now stand in tensorflow.distributed",
+        "resources by job type now belong in tensorflow.distributed",
         "For example ps: {resources: …}.",
     )
-    rest = [pair for pair in found.value if pair not in roles]
-    usual = next(
-        (value for role, value in roles if _name(role) == "worker"), roles[0][1]
-    )
-    pairs.append((key, _mapping(rest, found) if rest else usual))
+    common = [pair for pair in resources.value if pair not in roles]
+    if common:
+        pairs.append((key, _mapping(common, resources)))
+    else:
+        pairs.append((key, _value(roles, "worker") or roles[0][1]))
     return roles
 
 
-def _tensorflow(node: Node, roles: Pairs, doc: Document) -> Node:
-    if not isinstance(node, MappingNode):
-        return node
-    pairs = list(node.value)
-    board = _value(pairs, "tensorboard")
-    if (
-        isinstance(board, ScalarNode)
-        and board.tag == STR
-        and board.value.lower() not in _NO_PATHS
-    ):
+def _tensorflow(section: Node, roles: Pairs, doc: Document) -> Node:
+    if not isinstance(section, MappingNode):
+        return section
+    pairs = list(section.value)
+    tensorboard = _value(pairs, "tensorboard")
+    if isinstance(tensorboard, ScalarNode) and _is_path(tensorboard):
         doc.deprecate(
-            board,
-            "'tensorboard' is now true or false: it shows the whole output directory",
+            tensorboard,
+            "'tensorboard' is now true or false: TensorBoard shows the complete output directory",
         )
-        _change(pairs, "tensorboard", lambda each: _like(each, BOOL, "true"))
-    _distribute(pairs, roles, node, doc)
-    return _mapping(pairs, node)
+        _change(pairs, "tensorboard", lambda node: _scalar(node, BOOL, "true"))
+    _distribute(pairs, roles, section, doc)
+    return _mapping(pairs, section)
 
 
-def _distribute(pairs: Pairs, roles: Pairs, node: Node, doc: Document) -> None:
-    counts = {
-        name: pair
-        for name in ("ps", "worker")
-        if (pair := _take(pairs, f"{name}_count")) is not None
-    }
+def _is_path(node: ScalarNode) -> bool:
+    return node.tag == STR and node.value.lower() not in _NO_PATHS
+
+
+def _distribute(pairs: Pairs, roles: Pairs, section: Node, doc: Document) -> None:
+    """Write `distributed: true`, the counts beside it and the resources by role as one mapping."""
+    counts: dict[str, Pair] = {}
+    for role in ("ps", "worker"):
+        pair = _pop(pairs, f"{role}_count")
+        if pair is not None:
+            counts[role] = pair
     switch = _value(pairs, "distributed")
     if isinstance(switch, ScalarNode) and switch.tag == BOOL:
-        key, _ = _take(pairs, "distributed") or (switch, switch)
+        key, _ = _pop(pairs, "distributed") or (switch, switch)
         if switch.value.lower() == "true":
             doc.deprecate(
                 key,
                 "'distributed: true' is now 'distributed: {worker: 3, ps: 1}'",
                 "worker counts the master.",
             )
-            pairs.append((key, _roles(counts, roles, node)))
+            pairs.append((key, _role_mapping(counts, roles, section)))
             return
         doc.deprecate(
             key, "'distributed: false' is no longer needed", "Remove the line."
         )
     elif roles and isinstance(switch, MappingNode):
-        _change(
-            pairs,
-            "distributed",
-            lambda each: MappingNode(
-                MAP, [*each.value, *_wrapped(roles)], node.start_mark
-            ),
-        )
+        merged = [*switch.value, *map(_wrap_resources, roles)]
+        replacement = MappingNode(MAP, merged, section.start_mark)
+        _change(pairs, "distributed", lambda _: replacement)
         return
     for key, _ in [*counts.values(), *roles]:
         doc.warn(key, f"'{_name(key)}' has no effect without tensorflow.distributed")
 
 
-def _roles(counts: dict[str, tuple[Node, Node]], roles: Pairs, node: Node) -> Node:
-    own = {_name(role): value for role, value in roles}
-    made: Pairs = []
+def _role_mapping(counts: dict[str, Pair], roles: Pairs, section: Node) -> Node:
+    """Return the mapping `distributed`, with the old defaults where a count is missing."""
+    pairs: Pairs = []
     for role in ("ps", "worker", "master"):
-        key, count = counts.get(
-            role, (node, _like(node, INT, "1" if role == "ps" else str(_OLD_WORKERS)))
-        )
-        if (
-            role == "worker"
-            and isinstance(count, ScalarNode)
-            and count.tag == INT
-            and (old := decimal_of(count.value))
-        ):
-            count = _like(count, INT, str(int(old) + 1))
-        parts: Pairs = [] if role == "master" else [(_text("count", key), count)]
-        if role in own:
-            parts.append((_text("resources", own[role]), own[role]))
-        made.append(
-            (_text(role, key), MappingNode(MAP, parts, key.start_mark, key.end_mark))
-        )
-    return MappingNode(MAP, made, node.start_mark, node.end_mark)
+        key, count = counts.get(role) or (section, _default_count(role, section))
+        if role == "worker":
+            count = _with_master(count)
+        inner: Pairs = []
+        if role != "master":
+            inner.append((_text("count", key), count))
+        resources = _value(roles, role)
+        if resources is not None:
+            inner.append((_text("resources", resources), resources))
+        mapping = MappingNode(MAP, inner, key.start_mark, key.end_mark)
+        pairs.append((_text(role, key), mapping))
+    return MappingNode(MAP, pairs, section.start_mark, section.end_mark)
 
 
-def _wrapped(roles: Pairs) -> Pairs:
-    return [
-        (
-            role,
-            MappingNode(
-                MAP,
-                [(_text("resources", role), value)],
-                role.start_mark,
-                value.end_mark,
-            ),
-        )
-        for role, value in roles
-    ]
+def _default_count(role: str, section: Node) -> ScalarNode:
+    count = _OLD_PARAMETER_SERVERS if role == "ps" else _OLD_WORKERS
+    return _scalar(section, INT, str(count))
+
+
+def _with_master(count: Node) -> Node:
+    """Return an old number of workers plus the master."""
+    if not isinstance(count, ScalarNode) or count.tag != INT:
+        return count
+    workers = decimal_of(count.value)
+    return _scalar(count, INT, str(int(workers) + 1)) if workers else count
+
+
+def _wrap_resources(role: Pair) -> Pair:
+    key, value = role
+    inner = [(_text("resources", key), value)]
+    return key, MappingNode(MAP, inner, key.start_mark, value.end_mark)
 
 
 def _rename(pairs: Pairs, old: str, new: str, doc: Document) -> None:
-    for at, (key, value) in enumerate(pairs):
+    for index, (key, value) in enumerate(pairs):
         if _name(key) == old:
             doc.deprecate(key, f"'{key.value}' is now '{new}'")
-            pairs[at] = _text(new, key), value
+            pairs[index] = _text(new, key), value
 
 
 def _change(pairs: Pairs, name: str, change: Callable[[Node], Node]) -> None:
-    pairs[:] = [
-        (key, change(value) if _name(key) == name else value) for key, value in pairs
-    ]
-
-
-def _take(pairs: Pairs, name: str) -> tuple[Node, Node] | None:
-    for at, (key, _) in enumerate(pairs):
+    for index, (key, value) in enumerate(pairs):
         if _name(key) == name:
-            return pairs.pop(at)
+            pairs[index] = key, change(value)
+
+
+def _pop(pairs: Pairs, name: str) -> Pair | None:
+    for index, (key, _) in enumerate(pairs):
+        if _name(key) == name:
+            return pairs.pop(index)
     return None
 
 
 def _value(pairs: Pairs, name: str) -> Node | None:
-    return next((value for key, value in pairs if _name(key) == name), None)
+    for key, value in pairs:
+        if _name(key) == name:
+            return value
+    return None
 
 
 def _has(pairs: Pairs, name: str) -> bool:
-    return any(_name(key) == name for key, _ in pairs)
+    return _value(pairs, name) is not None
 
 
 def _name(key: Node) -> str:
-    return (
-        underscored(key.value) if isinstance(key, ScalarNode) and key.tag == STR else ""
-    )
+    is_text = isinstance(key, ScalarNode) and key.tag == STR
+    return underscored(key.value) if is_text else ""
 
 
 def _mapping(pairs: Pairs, node: MappingNode) -> MappingNode:
+    """Return a mapping with other pairs and the node's tag, position and style."""
     return MappingNode(node.tag, pairs, node.start_mark, node.end_mark, node.flow_style)
 
 
-def _text(text: str, like: Node) -> ScalarNode:
-    return _like(like, STR, text)
+def _text(text: str, node: Node) -> ScalarNode:
+    return _scalar(node, STR, text)
 
 
-def _like(node: Node, tag: str, text: str) -> ScalarNode:
+def _scalar(node: Node, tag: str, text: str) -> ScalarNode:
+    """Return a scalar at the position of a node."""
     return ScalarNode(tag, text, node.start_mark, node.end_mark)

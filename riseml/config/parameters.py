@@ -1,4 +1,4 @@
-"""`parameters`: a name and its values, or a range of them, kept as the texts that the user wrote."""
+"""`parameters`: names with one value, several values or a range, kept as the texts that the user wrote."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -6,10 +6,11 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from riseml.config.variables import doubt, is_reserved
+from riseml.config import ranges
+from riseml.config.variables import is_reserved, warning_about
 from riseml.plan import variable_of
 from riseml.schema.fields import Mapped, Record, Schema, T, Text, Value
-from riseml.schema.messages import describe
+from riseml.schema.messages import describe, number_text
 from riseml.schema.yaml_document import (
     BOOL,
     FLOAT,
@@ -23,14 +24,15 @@ from riseml.schema.yaml_document import (
     excerpt,
     kind_of,
 )
-from riseml.search import grid
+from riseml.search import MAX_TRIALS
 
 _NUMBERS = (INT, FLOAT)
+_LIST_ITEMS = (STR, INT, FLOAT)
 _SCALARS = (STR, INT, FLOAT, BOOL)
 _NAME = Text(
     "letters, digits, '-' and '_', beginning with a letter or '_'",
     "[A-Za-z_][A-Za-z0-9_-]*",
-    "It becomes a variable of the environment, and {{name}} in commands.",
+    "It becomes an environment variable, and {{name}} in commands.",
 )
 _TEXT = {
     "type": "string",
@@ -43,7 +45,7 @@ _RANGE_EXAMPLE = (
 
 
 class _Values(Value[tuple[str, ...]]):
-    """One value, a list of them, or a range."""
+    """One value, a list of values, or a range."""
 
     expected = (
         "a number, text, true or false, a list of numbers or of texts, or a range"
@@ -53,7 +55,7 @@ class _Values(Value[tuple[str, ...]]):
     def read(self, node: Node, name: str, doc: Document) -> tuple[str, ...] | None:
         """Return all values as texts."""
         if isinstance(node, SequenceNode):
-            return _list(node, name, doc)
+            return _read_list(node, name, doc)
         if isinstance(node, MappingNode) and not doc.looks_like_placeholder(node):
             return _RANGE.read(node, name, doc)
         if not isinstance(node, ScalarNode) or node.tag not in _SCALARS:
@@ -69,7 +71,7 @@ class _Values(Value[tuple[str, ...]]):
         return (node.value,)
 
     def schema(self) -> Schema:
-        """All forms."""
+        """Return all forms."""
         numbers = {"type": "array", "items": {"type": "number"}, "minItems": 1}
         texts = {"type": "array", "items": _TEXT, "minItems": 1}
         return {
@@ -83,54 +85,60 @@ class _Values(Value[tuple[str, ...]]):
         }
 
 
-def _list(node: SequenceNode, name: str, doc: Document) -> tuple[str, ...] | None:
+def _read_list(node: SequenceNode, name: str, doc: Document) -> tuple[str, ...] | None:
     if not node.value:
         doc.error(node, f"{name} has no values", "Give it at least one, or remove it.")
         return None
     first = node.value[0]
-    for each in node.value:
-        if not isinstance(each, ScalarNode) or each.tag not in (STR, INT, FLOAT):
-            advice = (
-                f'As text it can be: "{excerpt(each.value)}".'
-                if each.tag == BOOL
-                else ""
-            )
+    values = []
+    for item in node.value:
+        if not isinstance(item, ScalarNode) or item.tag not in _LIST_ITEMS:
+            _refuse_item(item, name, doc)
+        elif first.tag in _LIST_ITEMS and (first.tag == STR) != (item.tag == STR):
             doc.error(
-                each,
-                f"a value of {name} must be a number or text, not {describe(each)}",
-                advice,
-            )
-        elif first.tag in (STR, INT, FLOAT) and (first.tag == STR) != (each.tag == STR):
-            doc.error(
-                each,
-                f"{name} mixes numbers and texts: {describe(first)} and {describe(each)}",
+                item,
+                f"{name} mixes numbers and texts: {describe(first)} and {describe(item)}",
                 "Put all of them in quotes, or none.",
             )
             return None
         else:
-            _check_value(each, name, doc)
-    return tuple(each.value for each in node.value if isinstance(each, ScalarNode))
+            _check_value(item, name, doc)
+            values.append(item.value)
+    return tuple(values)
+
+
+def _refuse_item(item: Node, name: str, doc: Document) -> None:
+    advice = ""
+    if item.tag == BOOL:
+        advice = f'Write it as text: "{excerpt(item.value)}".'
+    doc.error(
+        item,
+        f"a value of {name} must be a number or text, not {describe(item)}",
+        advice,
+    )
 
 
 def _looks_like_list(text: str) -> bool:
-    parts = text.split(",")
-    return len(parts) > 1 and all(kind_of(part.strip()) in _NUMBERS for part in parts)
+    items = text.split(",")
+    return len(items) > 1 and all(kind_of(item.strip()) in _NUMBERS for item in items)
 
 
 def _check_value(node: ScalarNode, name: str, doc: Document) -> None:
     text = node.value
+    control = control_in(text)
     if "{{" in text:
         doc.error(
             node,
-            f"a value of {name} holds '{{{{'",
-            "Argo would read it; write the value without.",
+            f"a value of {name} contains '{{{{'",
+            "Argo would interpret it; write the value without it.",
         )
-    elif odd := control_in(text):
+    elif control:
         doc.error(
             node,
-            f"a value of {name} holds the control character U+{ord(odd):04X}",
+            f"a value of {name} contains the control character U+{ord(control):04X}",
             "Remove it.",
         )
+    # Infinity and not-a-number are floats to YAML; other numbers end in a digit or dot.
     elif node.tag == FLOAT and text[-1] in "fFnN":
         plain = text.lower().replace(".", "")
         doc.warn(
@@ -141,7 +149,7 @@ def _check_value(node: ScalarNode, name: str, doc: Document) -> None:
 
 
 class _Number(Value[tuple[Decimal, str]]):
-    """A finite number, with its text; with `positive` more than 0."""
+    """A finite number with its text; with `positive` a number above 0."""
 
     kinds = _NUMBERS
 
@@ -151,41 +159,37 @@ class _Number(Value[tuple[Decimal, str]]):
 
     def read(self, node: Node, name: str, doc: Document) -> tuple[Decimal, str] | None:
         """Return the number and its text."""
-        number = (
-            decimal_of(node.value)
-            if isinstance(node, ScalarNode) and node.tag in _NUMBERS
-            else None
-        )
+        number = None
+        if isinstance(node, ScalarNode) and node.tag in _NUMBERS:
+            number = decimal_of(node.value)
         if number is None or (self.positive and number <= 0):
             self.refuse(node, name, doc, _RANGE_EXAMPLE)
             return None
         return number, node.value
 
     def schema(self) -> Schema:
-        """A number."""
+        """Return JSON's number."""
         return {"type": "number", **({"exclusiveMinimum": 0} if self.positive else {})}
 
 
 class _Lenient(Record[T]):
-    """A mapping with known keys where others are ignored, as they were in 2018."""
+    """A mapping whose unknown keys are ignored with a warning, as RiseML did in 2018."""
 
     def unknown(self, key_node: ScalarNode, name: str, doc: Document) -> None:
-        """Note the key as having no effect."""
-        known = f"Known here: {', '.join(self.names())}."
+        """Note that the key has no effect."""
+        advice = f"Known keys: {', '.join(self.names())}."
         doc.warn(
-            key_node, f"'{excerpt(key_node.value)}' in {name} has no effect", known
+            key_node, f"'{excerpt(key_node.value)}' in {name} has no effect", advice
         )
 
     def schema(self) -> Schema:
-        """An open object."""
-        return {
-            key: value
-            for key, value in super().schema().items()
-            if key != "additionalProperties"
-        }
+        """Return an open object."""
+        schema = super().schema()
+        del schema["additionalProperties"]
+        return schema
 
 
-def _check_span(
+def _check_range(
     values: Mapping[str, Any],
     _entries: Entries,
     node: MappingNode,
@@ -202,51 +206,49 @@ def _check_span(
             f"{name}.min is more than {name}.max",
             "Ranges count upwards from min to max.",
         )
-    elif (count := grid.steps(first, last, step)) > grid.MOST:
+        return
+    count = ranges.steps(first, last, step)
+    if count > MAX_TRIALS:
         doc.error(
             node,
-            f"{name} has {_many(count)} values; {grid.MOST:,} are the most",
-            "Take a larger step.",
+            f"{name} has {number_text(count)} values; a range has at most {MAX_TRIALS:,}",
+            "Use a larger step.",
         )
 
 
 def _spread(**bounds: tuple[Decimal, str]) -> tuple[str, ...]:
     first, last, step = (bounds[key][0] for key in _RANGE_KEYS)
-    return tuple(
-        grid.spread(first, last, step, _form(bounds["min"][1], bounds["step"][1]))
-    )
+    form = _form(bounds["min"][1], bounds["step"][1])
+    return tuple(ranges.spread(first, last, step, form))
 
 
 def _form(*texts: str) -> str:
+    """Return how to write the values of a range whose bounds are written like this."""
     if all(kind_of(text) == INT for text in texts):
         return ""
     return "e" if any("e" in text.lower() for text in texts) else "f"
 
 
-def _many(count: int) -> str:
-    return f"{count:,}" if count < grid.MOST**3 else "more than 10^15"
-
-
-_SPAN = _Lenient(
+_BOUNDS = _Lenient(
     _spread,
     {"min": _Number(), "max": _Number(), "step": _Number(positive=True)},
     required=dict.fromkeys(_RANGE_KEYS, _RANGE_EXAMPLE),
-    check=_check_span,
+    check=_check_range,
 )
 _RANGE = _Lenient(
     lambda **values: values["range"],
-    {"range": _SPAN},
+    {"range": _BOUNDS},
     required={"range": _RANGE_EXAMPLE},
 )
 
 
 class Parameters(Value[dict[str, tuple[str, ...]]]):
-    """The whole mapping; null, `{}` and `[]` say that there are none."""
+    """The mapping of names to values; null, `{}` and `[]` mean no parameters."""
 
     expected = "a mapping of names to values"
 
     def __init__(self) -> None:
-        self._named = Mapped(_NAME, _Values())
+        self._mapping = Mapped(_NAME, _Values())
 
     def read(
         self, node: Node, name: str, doc: Document
@@ -254,51 +256,43 @@ class Parameters(Value[dict[str, tuple[str, ...]]]):
         """Return the values by name."""
         if node.tag == NULL or (isinstance(node, SequenceNode) and not node.value):
             return {}
-        values = self._named.read(node, name, doc)
+        values = self._mapping.read(node, name, doc)
         if values is None or not isinstance(node, MappingNode):
             return None
-        keys = {key: key_node for key, (key_node, _) in doc.entries(node, name).items()}
-        _check_names(keys, doc)
-        if (size := grid.size(values)) > grid.MOST:
-            doc.error(
-                node,
-                f"the parameters make {_many(size)} experiments; {grid.MOST:,} are the most of one set",
-                "Take fewer values, or several files.",
-            )
-            return None
+        entries = doc.entries(node, name)
+        _check_names({key: key_node for key, (key_node, _) in entries.items()}, doc)
         return values
 
     def schema(self) -> Schema:
-        """The mapping, or nothing."""
+        """Return the mapping and the two ways to write none."""
         return {
             "anyOf": [
                 {"type": "null"},
                 {"type": "array", "maxItems": 0},
-                self._named.schema(),
+                self._mapping.schema(),
             ]
         }
 
 
 def _check_names(keys: Mapping[str, ScalarNode], doc: Document) -> None:
-    taken: dict[str, str] = {}
+    """Note names whose variable is reserved, used twice, or set by other programs too."""
+    names: dict[str, str] = {}
     for key, node in keys.items():
         variable = variable_of(key)
-        shown_key = excerpt(key)
+        name = excerpt(key)
+        other = names.setdefault(variable, key)
+        warning = warning_about(variable, name)
         if is_reserved(variable):
             doc.error(
                 node,
-                f"a parameter cannot be called '{shown_key}': ${variable} is needed otherwise",
+                f"a parameter cannot be called '{name}': ${variable} is reserved",
                 "Rename it.",
             )
-        elif (other := taken.setdefault(variable, key)) != key:
+        elif other != key:
             doc.error(
                 node,
-                f"'{excerpt(other)}' and '{shown_key}' would both be ${variable}",
+                f"'{excerpt(other)}' and '{name}' would both be ${variable}",
                 "Rename one of them.",
             )
-        elif reason := doubt(variable):
-            doc.warn(
-                node,
-                f"{reason}, not only that of '{shown_key}'",
-                f"Use {{{{{shown_key}}}}} in commands.",
-            )
+        elif warning:
+            doc.warn(node, warning, f"Use {{{{{name}}}}} in commands.")

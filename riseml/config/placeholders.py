@@ -1,8 +1,8 @@
-"""`{{name}}` in commands: which ones are replaced, and what Argo, which reads `{{` too, would make of the rest.
+"""`{{name}}` in commands: which are replaced, and what Argo, which reads `{{` too, would make of the others.
 
-{{lr}}  {{ lr }}     a declared parameter: its value, as text and without quotes
-{{dropout}}          declared by nobody: stays as it is, with a warning
-{{workflow.name}}    Argo would replace it, and knows no escape: refused
+{{lr}}  {{ lr }}     a declared parameter: replaced by its value, as text and without quotes
+{{dropout}}          not declared: stays as it is, with a warning
+{{workflow.name}}    Argo would replace it and has no escape for it: an error
 """
 
 import re
@@ -17,19 +17,21 @@ from riseml.schema.yaml_document import Document, excerpt
 
 _PLACEHOLDER = re.compile(r"\{\{( *)([A-Za-z0-9_-]+)( *)\}\}")
 _ARGO = r"(?:item|retries)$|(?:item|workflow|inputs|outputs|steps|tasks|pod|node|lastRetry|cronworkflow)\.|="
-_RISKY = {
+# By the quotes around a placeholder: the characters that a shell interprets between them.
+_SPECIAL_CHARACTERS = {
     "'": "'",
     '"': r'["$`\\!]',
     "": r"[^\w@%+=:,./^-]",
-}  # what a shell reads, by the quotes around it
-# Undeclared placeholders for which the nearest name is looked up
-_ADVISED = 20
-# Characters of a tag that are enough to find it in the file
-_SHOWN = 24
+}
+# Finding the nearest name is slow; a file with more undeclared placeholders than this
+# does not mean parameters.
+_MAX_SUGGESTIONS = 20
+# A tag is found in the file by its first characters.
+_TAG_CHARACTERS = 24
 
 
 class Use(NamedTuple):
-    """One placeholder; `quote` is the sign that stands on both of its sides, or a `$` before it."""
+    """One placeholder; `quote` is the quote on both sides of it, or a `$` before it."""
 
     name: str
     node: ScalarNode
@@ -38,35 +40,43 @@ class Use(NamedTuple):
 
 
 def check_text(node: ScalarNode, declared: Collection[str], doc: Document) -> None:
-    """Note every `{{` in a command or variable that Argo would not leave alone."""
-    text, at = node.value, 0
-    while (start := text.find("{{", at)) >= 0:
+    """Note every `{{` in a command or variable that Argo would not leave as it is."""
+    text = node.value
+    start = text.find("{{")
+    while start >= 0:
         end = text.find("}}", start)
-        tag = text[start + 2 : end].rpartition("{{")[2].strip()
-        message = advice = ""
+        fault = _fault(text, start, end, declared)
+        if fault:
+            message, advice = fault
+            tag = text[start : start + _TAG_CHARACTERS].partition("\n")[0]
+            doc.error(node, message, advice, at=tag)
         if end < 0:
-            message, advice = (
-                "'{{' without '}}'",
-                "Argo would look for its end; in a shell write '{''{' instead.",
-            )
-        elif tag not in declared and re.match(_ARGO, tag):
-            message = (
-                f"Argo would replace '{{{{{excerpt(tag)}}}}}' before the shell sees it"
-            )
-            advice = "Argo has no escape for it; riseml sets $RISEML_EXPERIMENT, $EXPERIMENT_ID and $RISEML_ATTEMPT."
-        elif text.startswith("{", start + 2) and tag.lstrip("{ ") in declared:
-            message, advice = (
-                "'{{{' hides a placeholder from Argo",
-                "Write a blank between '{' and '{{'.",
-            )
-        if message:
-            doc.error(
-                node,
-                message,
-                advice,
-                at=text[start : start + _SHOWN].partition("\n")[0],
-            )
-        at = end + 2 if end >= 0 else len(text)
+            return
+        start = text.find("{{", end + 2)
+
+
+def _fault(
+    text: str, start: int, end: int, declared: Collection[str]
+) -> tuple[str, str] | None:
+    """Return message and advice about the braces at `start`, closed at `end` (-1: never)."""
+    if end < 0:
+        return (
+            "'{{' without '}}'",
+            "Argo would look for the end; in a shell write '{''{' instead.",
+        )
+    # Argo's tag begins at the last '{{' before its end.
+    tag = text[start + 2 : end].rpartition("{{")[2].strip()
+    if tag not in declared and re.match(_ARGO, tag):
+        return (
+            f"Argo would replace '{{{{{excerpt(tag)}}}}}' before the shell sees it",
+            "Argo has no escape for it; riseml sets $RISEML_EXPERIMENT, $EXPERIMENT_ID and $RISEML_ATTEMPT.",
+        )
+    if text.startswith("{", start + 2) and tag.lstrip("{ ") in declared:
+        return (
+            "'{{{' hides a placeholder from Argo",
+            "Write a space between '{' and '{{'.",
+        )
+    return None
 
 
 def uses(node: ScalarNode) -> Iterator[Use]:
@@ -82,67 +92,60 @@ def uses(node: ScalarNode) -> Iterator[Use]:
 def warn_undeclared(
     used: Iterable[Use], declared: Collection[str], doc: Document
 ) -> None:
-    """Note placeholders that no parameter declares, and declared ones with blanks inside, once each."""
-    told = set()
+    """Note placeholders that no parameter declares, and declared ones with spaces inside, once for a name."""
+    noted: set[str] = set()
     for use in used:
         is_declared = use.name in declared
-        if (is_declared and " " not in use.text) or use.name in told:
+        if (is_declared and " " not in use.text) or use.name in noted:
             continue
-        told.add(use.name)
+        noted.add(use.name)
         if is_declared:
-            advice = f"RiseML of 2018 left it as it is; {{{{{use.name}}}}} means the same everywhere."
-            doc.warn(
-                use.node,
-                f"'{use.text}' is replaced, in spite of its blanks",
-                advice,
-                at=use.text,
-            )
+            message = f"'{use.text}' is replaced even though it contains spaces"
+            advice = f"RiseML of 2018 left it as it is; {{{{{use.name}}}}} means the same in both."
         else:
-            near = nearest(use.name, tuple(declared)) if len(told) < _ADVISED else None
             message = (
                 f"no parameter '{use.name}' is declared: '{use.text}' stays as it is"
             )
-            doc.warn(
-                use.node,
-                message,
-                f"Did you mean '{near}'?" if near else "",
-                at=use.text,
-            )
+            near = None
+            if len(noted) < _MAX_SUGGESTIONS:
+                near = nearest(use.name, tuple(declared))
+            advice = f"Did you mean '{near}'?" if near else ""
+        doc.warn(use.node, message, advice, at=use.text)
 
 
 def warn_values(
     parameters: Mapping[str, Sequence[str]], used: Iterable[Use], doc: Document
 ) -> None:
-    """Note values that the shell would not take as one plain word where they are put into a command."""
-    told = set()
+    """Note values that the shell would not read as one plain word where they are put into a command."""
+    noted: set[tuple[str, str]] = set()
     for use in used:
-        if use.name not in parameters or (use.name, use.quote) in told:
+        if use.name not in parameters or (use.name, use.quote) in noted:
             continue
-        told.add((use.name, use.quote))
+        noted.add((use.name, use.quote))
         variable = variable_of(use.name)
         if use.quote == "$":
             message = f"'$' stays before the value of '{use.name}'"
-            doc.warn(
-                use.node,
-                message,
-                f'Write {use.text} or "${variable}".',
-                at=f"${use.text}",
+            advice = f'Write {use.text} or "${variable}".'
+            doc.warn(use.node, message, advice, at=f"${use.text}")
+            continue
+        value = _special_value(parameters[use.name], use.quote)
+        if value is not None:
+            message = (
+                f"the shell would not read the value '{excerpt(value)}' of '{use.name}'"
+                " as one plain word"
             )
-        elif (value := _risky(parameters[use.name], use.quote)) is not None:
-            doc.warn(
-                use.node,
-                f"the shell would not read the value '{excerpt(value)}' of '{use.name}' as one plain word",
-                f'Write "${variable}" in place of {use.text}.',
-                at=use.text,
-            )
+            advice = f'Write "${variable}" in place of {use.text}.'
+            doc.warn(use.node, message, advice, at=use.text)
 
 
-def _risky(values: Sequence[str], quote: str) -> str | None:
-    read_by_shell = re.compile(_RISKY[quote]).search
-    return next(
-        (value for value in values if read_by_shell(value) or not (value or quote)),
-        None,
-    )
+def _special_value(values: Sequence[str], quote: str) -> str | None:
+    """Return the first value that a shell reads as more or less than one word between these quotes."""
+    special = re.compile(_SPECIAL_CHARACTERS[quote])
+    for value in values:
+        # An empty value is a word only in quotes.
+        if special.search(value) or not (value or quote):
+            return value
+    return None
 
 
 def warn_unused(
@@ -152,27 +155,26 @@ def warn_unused(
     doc: Document,
 ) -> None:
     """Note parameters that no command names, neither as placeholder nor as variable."""
-    named = {use.name for use in used}
-    unnamed = {name: key for name, key in parameters.items() if name not in named}
-    words = (
-        {word for command in run for word in re.findall("[A-Z0-9_]+", command)}
-        if unnamed
-        else set()
-    )
-    for name, key in unnamed.items():
-        if (variable := variable_of(name)) not in words:
-            advice = f"Right if the program itself reads ${variable}; else write {{{{{name}}}}} in run."
+    replaced = {use.name for use in used}
+    unused = {name: key for name, key in parameters.items() if name not in replaced}
+    if not unused:
+        return
+    words: set[str] = set()
+    for command in run:
+        words.update(re.findall("[A-Z0-9_]+", command))
+    for name, key in unused.items():
+        variable = variable_of(name)
+        if variable not in words:
+            advice = f"Correct if the program itself reads ${variable}; otherwise write {{{{{name}}}}} in run."
             doc.warn(key, f"no command uses the parameter '{name}'", advice)
 
 
 def warn_install(
     nodes: Iterable[ScalarNode], declared: Collection[str], doc: Document
 ) -> None:
-    """Note placeholders in install steps, which make one image for the whole set."""
-    for use in (use for node in nodes for use in uses(node) if use.name in declared):
-        doc.warn(
-            use.node,
-            f"'{use.text}' is not replaced in install",
-            "It is in run and env.",
-            at=use.text,
-        )
+    """Note placeholders in install steps, which make one image for the set."""
+    for node in nodes:
+        for use in uses(node):
+            if use.name in declared:
+                message = f"'{use.text}' is not replaced in install"
+                doc.warn(use.node, message, "It is in run and env.", at=use.text)

@@ -1,4 +1,4 @@
-"""The riseml.yml that `riseml init` writes, and the name of its project."""
+"""First riseml.yml of a project: what `riseml init` writes, and the project's name in it."""
 
 import re
 from pathlib import Path
@@ -7,7 +7,12 @@ from riseml import templating
 from riseml.errors import InvalidInputError, RiseMLError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*[A-Za-z0-9]")
-# Also in the templates
+# YAML reads such a bare name as a number, a truth value or null.
+_OTHER_TYPE = re.compile(
+    r"[\d_]+|\d[\d_]*e\d+|0[xob][\da-fA-F_]+|true|false|null|yes|no|on|off",
+    re.IGNORECASE,
+)
+# The templates contain this name.
 _DEFAULT = "my-project"
 
 TEMPLATES = (
@@ -20,40 +25,41 @@ TEMPLATES = (
     "mpi",
     "jax",
 )
+"""Names of the files below `templates/init`."""
 
 
 def text(template: str, project: str) -> str:
     """Return a riseml.yml.
 
     Raises:
-        InvalidInputError: the name cannot be a project's; the advice proposes one.
+        InvalidInputError: the project cannot have this name; the advice proposes one.
     """
     if not _NAME.fullmatch(project):
         raise InvalidInputError(
-            f"'{project}' cannot be the name of a project",
+            f"'{project}' is not a valid project name",
             "A name has two or more letters, digits, '-' and '_', and begins and ends with a letter or digit. "
             f"Try `riseml init -n {proposal(project)}`.",
         )
-    name = f"'{project}'" if _looks_like_another_type(project) else project
+    name = f"'{project}'" if _OTHER_TYPE.fullmatch(project) else project
     return templating.read(f"init/{template}.yml").replace(
         f"project: {_DEFAULT}", f"project: {name}", 1
     )
 
 
 def project_name(folder: Path) -> tuple[str, str]:
-    """Return a name made from a folder's, and a remark where it had to differ."""
+    """Return a project name for a folder, and a note for the user where the two differ."""
     if _NAME.fullmatch(folder.name):
         return folder.name, ""
     name = proposal(folder.name)
     return (
         name,
-        f"'{folder.name}' cannot be the name of a project; it is called {name}. Choose another one with -n.",
+        f"'{folder.name}' is not a valid project name; the project is called {name}. Use -n to choose another name.",
     )
 
 
 def proposal(name: str) -> str:
     """Return the nearest valid name."""
-    # Few names need it
+    # Few names need it, and it takes long to load.
     from unicodedata import normalize  # noqa: PLC0415
 
     plain = normalize("NFKD", name).encode("ascii", "ignore").decode()
@@ -67,7 +73,7 @@ def write(path: Path, content: str) -> None:
     """Write a new file.
 
     Raises:
-        RiseMLError: it is there already, or cannot be written.
+        RiseMLError: the file already exists or cannot be written.
     """
     try:
         with path.open("x", encoding="utf-8") as file:
@@ -79,14 +85,3 @@ def write(path: Path, content: str) -> None:
         ) from None
     except OSError as error:
         raise RiseMLError(f"cannot write {path}: {error.strerror}") from None
-
-
-def _looks_like_another_type(name: str) -> bool:
-    """Whether YAML reads a bare name as a number, a truth or nothing."""
-    return bool(
-        re.fullmatch(
-            r"[\d_]+|\d[\d_]*e\d+|0[xob][\da-fA-F_]+|true|false|null|yes|no|on|off",
-            name,
-            re.IGNORECASE,
-        )
-    )

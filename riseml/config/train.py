@@ -1,4 +1,4 @@
-"""`train`: what to run, with what, and on how much."""
+"""`train`: commands, image, resources, parameters and the framework of a project's experiments."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,6 +9,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from riseml import frameworks
 from riseml.config import checks
 from riseml.config.parameters import Parameters
+from riseml.config.plugin_name import PluginName
+from riseml.config.strategy import Search, SearchConfig
 from riseml.plan import Resources, Retries
 from riseml.schema.fields import (
     Choice,
@@ -21,25 +23,27 @@ from riseml.schema.fields import (
     Text,
     Value,
 )
-from riseml.schema.messages import nearest, one_of
 from riseml.schema.resources import RESOURCES, Duration
-from riseml.schema.yaml_document import BOOL, FLOAT, INT, STR, Document, Entries
+from riseml.schema.yaml_document import BOOL, FLOAT, INT, Document, Entries
 
+# The grammar of image references, as github.com/distribution/reference defines it.
 _WORD = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _HOST = "[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:[.][A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*(?::[0-9]+)?"
 _TAG = ":[0-9A-Za-z_][0-9A-Za-z_.-]{0,127}"
 _DIGEST = "@[A-Za-z0-9]+(?:[.+_-][A-Za-z0-9]+)*:[0-9a-fA-F]{32,}"
 _IMAGE = f"(?:(?:{_HOST}/)?{_WORD}(?:/{_WORD})*(?:{_TAG})?(?:{_DIGEST})?)?"
+# The causes that a Workflow's retry expressions can distinguish.
 _CAUSES = ("error", "oom", "preempted", "node-lost")
-_GANG_TIMEOUT = 600
+_GANG_TIMEOUT_SECONDS = 600
 
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """The section `train` with nothing left out: lists for shorthands, bytes, seconds, an image in any case.
+    """The section `train`, complete: lists for shorthands, sizes in bytes, times in seconds, always an image.
 
-    `options` are those of the framework (of `frameworks/plain.py` without one). Values of parameters are texts as
-    written, ranges expanded; empty `parameters` mean a single experiment.
+    `options` are those of the framework (of `frameworks/plain.py` without one). Values of
+    parameters are texts as written, ranges expanded; without parameters there is a single
+    experiment.
     """
 
     run: tuple[str, ...]
@@ -49,46 +53,18 @@ class TrainConfig:
     framework: str | None = None
     install: tuple[str, ...] = ()
     parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    search: SearchConfig = field(default_factory=SearchConfig.default)
     concurrency: int = 1
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[str, ...] = ()
     timeout: int | None = None
     retries: Retries = field(default_factory=Retries)
-    gang_timeout: int = _GANG_TIMEOUT
+    gang_timeout: int = _GANG_TIMEOUT_SECONDS
     build_files: tuple[str, ...] = ()
 
 
-class _Name(Value[str]):
-    """The name of a framework, known or installed."""
-
-    kinds = (STR,)
-
-    def read(self, node: Node, name: str, doc: Document) -> str | None:
-        """Return the name."""
-        if (
-            isinstance(node, ScalarNode)
-            and node.tag == STR
-            and frameworks.exists(node.value)
-        ):
-            return str(node.value)
-        known = frameworks.names()
-        self.expected = one_of(known)
-        near = nearest(node.value, known) if isinstance(node, ScalarNode) else None
-        self.refuse(
-            node,
-            name,
-            doc,
-            f"Did you mean '{near}'?" if near else "Leave it out for anything else.",
-        )
-        return None
-
-    def schema(self) -> Schema:
-        """An enumeration."""
-        return {"enum": list(frameworks.names())}
-
-
 class _AsText(Text):
-    """Text, or a number or truth value taken as it is written."""
+    """Text, or a number or truth value used as it is written."""
 
     def read(self, node: Node, name: str, doc: Document) -> str | None:
         """Return the text."""
@@ -97,7 +73,7 @@ class _AsText(Text):
         return super().read(node, name, doc)
 
     def schema(self) -> Schema:
-        """Any scalar but null."""
+        """Return any scalar but null."""
         return {"anyOf": [{"type": ["number", "boolean"]}, super().schema()]}
 
 
@@ -112,15 +88,18 @@ _PATH = Text(
     r"(?![/~])(?!(?:.*/)?\.\.(?:/|$))(?!.*\{\{)[^\0-\x1f\x7f-\x9f\u2028\u2029]+",
     "Write for example setup.py or requirements/base.txt.",
 )
+_FRAMEWORK = PluginName(
+    frameworks.exists, frameworks.names, "Leave it out for anything else."
+)
 _RETRIES = Shorthand(
     Integer(0),
     Retries,
     Record(
         Retries,
         {
-            "count": Integer(0).says("How many attempts after the first."),
+            "count": Integer(0).says("Number of attempts after the first."),
             "on": OneOrMany(Choice(*_CAUSES), unique=True).says(
-                "After which causes; all by default."
+                "Causes of failure after which to retry; all by default."
             ),
         },
         required={"count": "Write for example count: 3."},
@@ -129,42 +108,46 @@ _RETRIES = Shorthand(
 _IMAGE_TEXT = Text(
     "a Docker image",
     _IMAGE,
-    "Write for example python:3.12; no placeholders, no capitals.",
+    "Write for example python:3.12; placeholders and capital letters are not allowed.",
     most=500,
 )
 _KEYS: dict[str, Value[Any]] = {
     "run": _COMMANDS.says(
-        "Commands, one after the other in one shell; the first that fails ends the job."
+        "Commands, run one after the other in one shell; the job ends when one fails."
     ),
     "resources": RESOURCES.says("What each job is guaranteed."),
     "image": _IMAGE_TEXT.says("Docker image; derived from the framework by default."),
     "install": _COMMANDS.says(
-        "Commands that build on the image, once for equal images and files."
+        "Commands that extend the image; they run once for equal images and files."
     ),
-    "framework": _Name().says("What several jobs of an experiment are made with."),
+    "framework": _FRAMEWORK.says("Framework that connects the jobs of an experiment."),
     "parameters": Parameters().says(
-        "Values, lists or ranges by name; all combinations are run."
+        "Values, lists or ranges by name; all combinations are run by default."
+    ),
+    "search": Search().says(
+        "Strategy that chooses which combinations are run; grid (all) by default."
     ),
     "concurrency": Integer(1).says(
-        "How many experiments of a set run at a time; 1 by default."
+        "How many experiments of a set run at the same time; 1 by default."
     ),
     "env": Mapped(_VARIABLE, _AsText(lines=True)).says(
         "Environment variables of every job."
     ),
     "secrets": OneOrMany(_VARIABLE, unique=True).says(
-        "Variables whose values `riseml secret set` keeps."
+        "Variables whose values are set with `riseml secret set`."
     ),
     "timeout": Duration().says(
         "Running time of one attempt of a job (90s, 10m, 1h30m, 2d); none by default."
     ),
     "retries": _RETRIES.says("Further attempts of a failed experiment; 0 by default."),
     "gang_timeout": Duration().says(
-        "Time until all jobs of an experiment must have met; 10m by default."
+        "Time within which all jobs of an experiment must have started; 10m by default."
     ),
     "build_files": OneOrMany(_PATH, unique=True).says(
-        "Files that install steps need and do not name."
+        "Files that install steps need but do not name."
     ),
 }
+# Keys of other tools, and of RiseML's own older dialects.
 _HINTS = {
     **dict.fromkeys(("command", "commands", "cmd", "script"), "Did you mean 'run'?"),
     **dict.fromkeys(("environment", "variables"), "Did you mean 'env'?"),
@@ -184,7 +167,7 @@ class _Train(Record[TrainConfig]):
         return (*self.keys, *frameworks.names())
 
     def find(self, key: str) -> Value[Any] | None:
-        """Return what stands under a key; a framework's section is loaded when it is there."""
+        """Return the kind of value of a key; only frameworks that the file names are imported."""
         if key in self.keys or not frameworks.exists(key):
             return self.keys.get(key)
         return frameworks.find(key).SECTION.says(f"Options of framework: {key}.")
@@ -192,12 +175,11 @@ class _Train(Record[TrainConfig]):
 
 def _make(**values: Any) -> TrainConfig:
     options = checks.options_of(values)
-    values["image"] = values.get("image") or frameworks.find(
-        values.get("framework")
-    ).image(options, values["resources"])
-    return TrainConfig(
-        **{key: value for key, value in values.items() if key in _KEYS}, options=options
-    )
+    config = {key: value for key, value in values.items() if key in _KEYS}
+    if not config.get("image"):
+        framework = frameworks.find(values.get("framework"))
+        config["image"] = framework.image(options, values["resources"])
+    return TrainConfig(**config, options=options)
 
 
 def _check(
@@ -216,7 +198,7 @@ TRAIN = _Train(
     _KEYS,
     required={
         "run": "Write for example run: python train.py.",
-        "resources": "Write for example resources: {cpus: 1, mem: 512}; mem counts megabytes.",
+        "resources": "Write for example resources: {cpus: 1, mem: 512}; mem is in megabytes.",
     },
     hints=_HINTS,
     check=_check,

@@ -1,63 +1,38 @@
-"""Environment variables: which names are taken, and which are unreliable."""
+"""Environment variables: names that parameters cannot have, and names that are unreliable."""
 
 OURS = frozenset(
     {"OUTPUT_DIR", "DATA_DIR", "RESULT_FILE", "EXPERIMENT_ID", "CUDA_VISIBLE_DEVICES"}
 )
+"""Variables that RiseML sets in every job, beside those with OUR_PREFIXES."""
+
 OUR_PREFIXES = ("RISEML_", "ARGO_")
 
-_SYSTEM = frozenset(
-    {
-        "PATH",
-        "HOME",
-        "SHELL",
-        "PWD",
-        "OLDPWD",
-        "IFS",
-        "CDPATH",
-        "TMPDIR",
-        "HOSTNAME",
-        "PS4",
-        "_",
-    }
-)
+# A job with other values of these does not start, or not as the image's author meant.
+_SYSTEM = frozenset({
+    "PATH", "HOME", "SHELL", "PWD", "OLDPWD", "IFS", "CDPATH", "TMPDIR", "HOSTNAME", "PS4", "_"
+})  # fmt: skip
 _SYSTEM_PREFIXES = (
-    "LD_",
-    "DYLD_",
-    "PYTHON",
-    "BASH",
-    "SHELLOPTS",
-    "KUBERNETES_",
-    "NVIDIA_",
-)
+    "LD_", "DYLD_", "PYTHON", "BASH", "SHELLOPTS", "KUBERNETES_", "NVIDIA_"
+)  # fmt: skip
+# TensorFlow reads it whether or not the file names a framework.
 _TENSORFLOW = "TF_CONFIG"
-_SHELL_SETS = frozenset(
-    {
-        "RANDOM",
-        "SRANDOM",
-        "LINENO",
-        "SECONDS",
-        "OPTIND",
-        "OPTERR",
-        "HISTCMD",
-        "PPID",
-        "UID",
-        "EUID",
-        "SHLVL",
-    }
-    | {"EPOCHSECONDS", "EPOCHREALTIME"}
-)
-_READ_BY_OTHERS = frozenset(
-    {"LANG", "LANGUAGE", "TZ", "TERM", "USER", "LOGNAME", "COLUMNS", "LINES", "DISPLAY"}
-)
+# Shells overwrite these with values of their own.
+_SHELL_SETS = frozenset({
+    "RANDOM", "SRANDOM", "LINENO", "SECONDS", "OPTIND", "OPTERR", "HISTCMD", "PPID", "UID",
+    "EUID", "SHLVL", "EPOCHSECONDS", "EPOCHREALTIME",
+})  # fmt: skip
+_READ_BY_OTHERS = frozenset({
+    "LANG", "LANGUAGE", "TZ", "TERM", "USER", "LOGNAME", "COLUMNS", "LINES", "DISPLAY"
+})  # fmt: skip
 
 
 def is_ours(variable: str) -> bool:
-    """Whether RiseML sets it in every job."""
+    """Return whether RiseML sets a variable in every job."""
     return variable in OURS or variable.startswith(OUR_PREFIXES)
 
 
 def is_reserved(variable: str) -> bool:
-    """Whether a parameter in it would break the job: the system or RiseML needs it."""
+    """Return whether a parameter in this variable would break the job."""
     return (
         is_ours(variable)
         or variable in _SYSTEM
@@ -66,10 +41,10 @@ def is_reserved(variable: str) -> bool:
     )
 
 
-def doubt(variable: str) -> str | None:
-    """Say what is unreliable about a parameter in this variable, None where nothing is."""
+def warning_about(variable: str, parameter: str) -> str | None:
+    """Return why a parameter is unreliable in this variable, or None."""
     if variable in _SHELL_SETS:
-        return f"the shell gives ${variable} a value of its own"
+        return f"the shell overwrites ${variable}, the variable of '{parameter}'"
     if variable in _READ_BY_OTHERS or variable.startswith("LC_"):
-        return f"other programs read ${variable} too"
+        return f"other programs also read ${variable}, the variable of '{parameter}'"
     return None

@@ -24,6 +24,8 @@ _YES_NO = {
     "n": "false",
     "off": "false",
 }
+# A larger number is not spelled out.
+_MAX_SPELLED_OUT = 10**15
 # Characters of a word that are compared with known ones
 _COMPARED = 40
 
@@ -79,6 +81,11 @@ def _unquoted(text: str, kinds: Sequence[str]) -> str:
 def one_of(words: Sequence[str]) -> str:
     """Say a choice of words."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+
+
+def number_text(count: int) -> str:
+    """Return a number for a message; a huge one only as a bound."""
+    return f"{count:,}" if count < _MAX_SPELLED_OUT else "more than 10^15"
 
 
 def nearest(word: str, known: Sequence[str], likeness: float = 0.6) -> str | None:

@@ -1,1 +1,72 @@
-"""Search strategies: what makes assignments of a space of parameters. Each is one file."""
+"""Search strategies: choose which assignments of parameter values become the experiments of a set.
+
+Each strategy is one module, named as `train.search` in riseml.yml names it:
+
+    search: random                                ──▶  riseml/search/random.py, or the module that
+    search: {strategy: random, trials: 20}             the entry point group `riseml.search` names
+
+The module defines what `Strategy` declares and needs no change anywhere else. `grid.py` is
+the default and the simplest example.
+
+A plan may be made more than once for one run, on different machines. So a strategy returns
+the same trials for the same arguments: one that draws random numbers takes its seed from
+its options.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
+
+from riseml import plugins
+from riseml.schema.fields import Record
+
+DEFAULT = "grid"
+"""The strategy of a riseml.yml without `search`."""
+
+MAX_TRIALS = 100_000
+"""Experiments that one set may have."""
+
+_KIND = "search"
+_REQUIRED = ("SECTION", "size", "trials")
+
+
+class Strategy(Protocol):
+    """The contract of a search strategy's module.
+
+    `parameters` maps each name to its values as the user wrote them, ranges expanded; it is
+    empty for a single experiment. `options` is what SECTION makes.
+    """
+
+    SECTION: Record[Any]
+    """The keys of `train.search` beside `strategy`; made without arguments where the file has none."""
+
+    def size(self, parameters: Mapping[str, Sequence[str]], options: Any) -> int:
+        """Return the number of trials without making them; more than MAX_TRIALS is refused."""
+
+    def trials(
+        self, parameters: Mapping[str, Sequence[str]], options: Any
+    ) -> Sequence[Mapping[str, str]]:
+        """Return the trials in the order in which they are numbered.
+
+        A trial maps every parameter to one value. Without parameters there is one empty
+        trial. Equal arguments give equal trials.
+        """
+
+
+def names() -> tuple[str, ...]:
+    """Return the names that `search` accepts, sorted."""
+    return plugins.names(_KIND)
+
+
+def exists(name: str) -> bool:
+    """Return whether there is such a strategy; quicker than reading all names."""
+    return plugins.exists(_KIND, name)
+
+
+def find(name: str) -> Strategy:
+    """Return the strategy of this name.
+
+    Raises:
+        InvalidInputError: there is no such strategy.
+        RiseMLError: another package's module is broken.
+    """
+    return cast("Strategy", plugins.load(_KIND, name, _REQUIRED))

@@ -306,7 +306,8 @@ def test_init_finds_a_name(
     monkeypatch.chdir(tmp_path / "my.proj")
     said = riseml("init")
     assert (
-        "'my.proj' cannot be the name of a project; it is called my-proj." in said.err
+        "'my.proj' is not a valid project name; the project is called my-proj."
+        in said.err
     )
     assert Path("riseml.yml").read_text().startswith("project: my-proj\n")
     said = riseml("init", "-f", "b.yml", "-n", "x")

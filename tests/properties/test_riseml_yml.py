@@ -76,9 +76,15 @@ def check(text: str) -> None:
     assert any(fault.severity == "error" for fault in faults) == (loaded is None)
     if loaded:
         assert load_text(loaded.text) == loaded
-    if loaded and loaded.train and grid.size(loaded.train.parameters) < 1_000:
+    if (
+        loaded
+        and loaded.train
+        and grid.size(loaded.train.parameters, grid.Options()) < 1_000
+    ):
         with suppress(UnsupportedError):  # jobs of several processes
-            assert len(plan(loaded).experiments) == grid.size(loaded.train.parameters)
+            assert len(plan(loaded).experiments) == grid.size(
+                loaded.train.parameters, grid.Options()
+            )
     assert list(faults) == sorted(faults, key=lambda fault: (fault.line, fault.column))
     for fault in faults:
         check_fault(fault, text.removeprefix("\ufeff"))
@@ -297,8 +303,8 @@ def test_schema_and_loader_agree(data: Any) -> None:
 def test_a_grid_holds_every_combination_once_and_in_order(
     parameters: dict[str, list[str]],
 ) -> None:
-    found = grid.trials(parameters)
-    assert len(found) == grid.size(parameters)
+    found = grid.trials(parameters, grid.Options())
+    assert len(found) == grid.size(parameters, grid.Options())
     places = [
         tuple(
             next(i for i, v in enumerate(parameters[n]) if v is t)

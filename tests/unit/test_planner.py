@@ -267,7 +267,9 @@ def test_jax_has_its_coordinator_on_the_first_worker() -> None:
 
 
 def test_retries_of_a_gang_cannot_choose_causes() -> None:
-    with pytest.raises(UnsupportedError, match="cannot choose causes"):
+    with pytest.raises(
+        UnsupportedError, match=r"`retries\.on` does not work with several jobs"
+    ):
         jobs(
             "framework: jax, image: x, jax: {workers: 2}, retries: {count: 2, on: oom}"
         )

@@ -96,7 +96,7 @@ def test_names() -> None:
     assert frameworks.names() == ("horovod", "jax", "mpi", "pytorch", "tensorflow")
     assert plugins.names("search") == ("grid",)
     assert "local" in plugins.names("engines")
-    with pytest.raises(InvalidInputError, match="no search named 'x'"):
+    with pytest.raises(InvalidInputError, match="there is no search strategy 'x'"):
         plugins.load("search", "x")
 
 

@@ -146,7 +146,7 @@ CHECKLIST = [
         ),
         NOTE,
         "4:3",
-        "now stand in tensorflow.distributed",
+        "now belong in tensorflow.distributed",
     ),
     Case(
         "repository",
@@ -831,9 +831,7 @@ PARAMETERS = [
         ),
         OK,
     ),
-    Case(
-        "path", yml("parameters: {path: 1}"), ERROR, "6:16", "$PATH is needed otherwise"
-    ),
+    Case("path", yml("parameters: {path: 1}"), ERROR, "6:16", "$PATH is reserved"),
     Case(
         "output-dir", yml("parameters: {output-dir: 1}"), ERROR, "6:16", "$OUTPUT_DIR"
     ),
@@ -860,21 +858,21 @@ PARAMETERS = [
         yml("parameters: {random: 1}", run="run: x {{random}}"),
         WARNING,
         "6:16",
-        "value of its own",
+        "the shell overwrites $RANDOM",
     ),
     Case(
         "lang",
         yml("parameters: {lang: de}", run="run: x {{lang}}"),
         WARNING,
         "6:16",
-        "other programs read $LANG",
+        "other programs also read $LANG",
     ),
     Case(
         "braces in a value",
         yml("parameters: {a: 'x{{b}}'}"),
         ERROR,
         "6:19",
-        "holds '{{'",
+        "contains '{{'",
     ),
     Case(
         "line break in a value",
@@ -1061,7 +1059,7 @@ train:
         "6:14",
         "no longer needed",
     ),
-    Case("inputs", yml("inputs: [x]"), WARNING, "6:3", "has no effect any more"),
+    Case("inputs", yml("inputs: [x]"), WARNING, "6:3", "no longer has an effect"),
     Case(
         "both spellings",
         yml("params: {}", "parameters: {}"),

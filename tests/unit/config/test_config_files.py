@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from riseml.config import LARGEST, load, load_text
+from riseml.config import MAX_BYTES, load, load_text
 from riseml.errors import ConfigError, Fault
 from riseml.schema import yaml_document
 from tests.privileges import nobody
@@ -39,7 +39,7 @@ def test_a_good_file(tmp_path: Path) -> None:
         (GOOD.encode("utf-16-be"), "0:0", "NUL bytes"),
         (b"project: ab\n# \xe9t\xe9\n", "2:3", "the byte 0xE9 is not UTF-8"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "0:0", "NUL bytes"),
-        (b"#" * (LARGEST + 1), "0:0", "larger than 1 MB"),
+        (b"#" * (MAX_BYTES + 1), "0:0", "larger than 1 MB"),
         (b"project: a\x1bb\n", "1:11", "U+001B"),
     ],
 )
@@ -65,7 +65,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
-    assert "no regular file" in refused(tmp_path / "pipe").message
+    assert "not a regular file" in refused(tmp_path / "pipe").message
 
 
 def test_unreadable(tmp_path: Path) -> None:

@@ -21,4 +21,4 @@ def test_valid_as_it_stands(name: str) -> None:
     assert not loaded.warnings
     assert loaded.project == "my-project"
     assert loaded.train.framework == (name if name in frameworks.names() else None)
-    assert (grid.size(loaded.train.parameters) > 1) == (name in ("grid", "sklearn"))
+    assert (grid.size(loaded.train.parameters, grid.Options()) > 1) == (name in ("grid", "sklearn"))

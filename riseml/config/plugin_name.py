@@ -1,0 +1,45 @@
+"""Names of plug-ins in riseml.yml: frameworks and search strategies, built in or installed."""
+
+from collections.abc import Callable
+
+from yaml.nodes import Node, ScalarNode
+
+from riseml.schema.fields import Schema, Value
+from riseml.schema.messages import nearest, one_of
+from riseml.schema.yaml_document import STR, Document
+
+
+class PluginName(Value[str]):
+    """The name of a plug-in of one kind.
+
+    `exists` decides whether a name is one; `names` lists all of them, which takes longer.
+    """
+
+    kinds = (STR,)
+
+    def __init__(
+        self,
+        exists: Callable[[str], bool],
+        names: Callable[[], tuple[str, ...]],
+        advice: str = "",
+    ) -> None:
+        self.exists = exists
+        self.names = names
+        self.advice = advice
+
+    def read(self, node: Node, name: str, doc: Document) -> str | None:
+        """Return the name."""
+        is_text = isinstance(node, ScalarNode) and node.tag == STR
+        if is_text and self.exists(node.value):
+            return str(node.value)
+        # The names are read only for a message, since that imports importlib.metadata.
+        names = self.names()
+        self.expected = one_of(names)
+        near = nearest(node.value, names) if isinstance(node, ScalarNode) else None
+        advice = f"Did you mean '{near}'?" if near else self.advice
+        self.refuse(node, name, doc, advice)
+        return None
+
+    def schema(self) -> Schema:
+        """Return an enumeration of the names."""
+        return {"enum": list(self.names())}
