@@ -87,7 +87,7 @@ def listing(engine: ArgoEngine, home: Path) -> None:
     """Compare lists of all runs."""
     fill(engine)
     counting = Counting(engine.api.connection)
-    engine.api = engine.store.api = counting
+    engine.api = engine.store.api = engine.workflows.api = counting
     runs = engine.list(Query(all=True))
     received = counting.received
     full = sum(

@@ -1,50 +1,73 @@
-"""What of a run a log query asks for, and how a change of its state is told: the same for every engine."""
+"""Selection of what an id or log query asks for in a run; every engine uses it."""
 
 from collections.abc import Iterable, Iterator
 
 from riseml.engines import Change
+from riseml.errors import NotFoundError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
 
 def parts(
-    whole: SetStatus, wanted: Id
+    run: SetStatus, selected: Id
 ) -> Iterator[SetStatus | ExperimentStatus | JobStatus]:
-    """Yield what of a run the id asks for: its own jobs (the build comes first), experiments after theirs, itself."""
-    own = wanted.sub is None or not whole.is_set
-    yield from (job for job in whole.jobs if own and is_meant(job, wanted))
-    for experiment in experiments(whole, wanted):
-        yield from (job for job in experiment.jobs if is_meant(job, wanted))
-        if wanted.type is None and whole.is_set:
+    """Yield what the id selects: the run's jobs, experiments after their jobs, the run.
+
+    The order is that in which states change: the build comes first, the run last.
+    """
+    includes_run = selected.sub is None or not run.is_set
+    if includes_run:
+        yield from (job for job in run.jobs if is_meant(job, selected))
+    for experiment in experiments(run, selected):
+        yield from (job for job in experiment.jobs if is_meant(job, selected))
+        if selected.type is None and run.is_set:
             yield experiment
-    if own and wanted.type is None:
-        yield whole
+    if includes_run and selected.type is None:
+        yield run
 
 
-def experiments(whole: SetStatus, wanted: Id) -> Iterable[ExperimentStatus]:
-    """Return the experiments that an id asks for."""
+def experiments(run: SetStatus, selected: Id) -> Iterable[ExperimentStatus]:
+    """Return the experiments that the id selects."""
     return (
-        part
-        for part in whole.experiments
-        if wanted.sub is None or part.sub in (None, wanted.sub)
+        experiment
+        for experiment in run.experiments
+        if selected.sub is None or experiment.sub in (None, selected.sub)
     )
 
 
-def is_meant(job: JobStatus, wanted: Id) -> bool:
-    """Whether an id asks for a job of its experiment, or of its run."""
-    return wanted.type is None or (
-        job.type == wanted.type and wanted.index in (None, job.index)
+def is_meant(job: JobStatus, selected: Id) -> bool:
+    """Return whether the id selects a job of its run or experiment."""
+    if selected.type is None:
+        return True
+    return job.type == selected.type and selected.index in (None, job.index)
+
+
+def run_or_experiment(run: SetStatus, selected: Id) -> SetStatus | ExperimentStatus:
+    """Return the run, or the experiment that the id names.
+
+    Raises:
+        NotFoundError: the run has no such experiment.
+    """
+    if selected.sub is None:
+        return run
+    for experiment in run.experiments:
+        # A single experiment has no number of its own, but may be called the first.
+        if (experiment.sub or 1) == selected.sub:
+            return experiment
+    raise NotFoundError(
+        f"there is no experiment {selected}",
+        f"`riseml status {selected.number}` lists all experiments of the run.",
     )
 
 
-def change(part: SetStatus | ExperimentStatus | JobStatus) -> Change:
-    """Return the change of state that the status of something tells."""
-    code = None if isinstance(part, SetStatus) else part.exit_code
+def change(status: SetStatus | ExperimentStatus | JobStatus) -> Change:
+    """Return the change to the current state of a run, an experiment or a job."""
+    exit_code = None if isinstance(status, SetStatus) else status.exit_code
     return Change(
-        part.id,
-        part.state,
-        part.finished or part.started,
-        part.reason,
-        part.message,
-        code,
+        status.id,
+        status.state,
+        status.finished or status.started,
+        status.reason,
+        status.message,
+        exit_code,
     )

@@ -87,11 +87,14 @@ def repository_of(project: str, home: "Path") -> "Path":
     return repositories(home) / f"{project}.git"
 
 
-def tidy(home: "Path", keep: Iterable[str]) -> None:
+def tidy(home: "Path", keep: Iterable[str] = ()) -> None:
     """Prune all of a home's repositories but those in which somebody may just be about to start a run.
 
+    Revisions that runs of this machine refer to stay, as do those in `keep`.
+
     Raises:
-        HomeError: a repository cannot be written, or Git is missing.
+        HomeError: a repository cannot be written, the runs of this machine cannot be
+            read, or Git is missing.
     """
     from riseml.project import cleanup  # noqa: PLC0415
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from riseml.errors import HomeError
-from riseml.project import Place, compose, repositories
+from riseml.project import Place, compose, references, repositories
 from riseml.project.objects import Loose
 from riseml.project.store import Store, unusable
 
@@ -17,7 +17,7 @@ _FRESH = 600.0
 
 def tidy(home: Path, keep: Iterable[str]) -> None:
     """Prune all of a home's repositories; see `riseml.project.tidy`."""
-    kept = list(keep)
+    kept = references.revisions(home).union(keep)
     for branch in repositories(home).glob("*.git/refs/heads/riseml"):
         if time.time() - branch.stat().st_mtime > _FRESH:
             prune(branch.parents[2], kept)

@@ -304,7 +304,7 @@ def test_no_controller(bench: Bench) -> None:
 
 def clear(bench: Bench, number: int) -> None:
     """Delete the Workflows of a run, whatever its state."""
-    for each in argo(bench).documents(Id(number=number)):
+    for each in argo(bench).workflows.documents(Id(number=number)):
         at = path("workflows", NAMESPACE, each["metadata"]["name"])
         argo(bench).api.delete(at, propagationPolicy="Background")
 

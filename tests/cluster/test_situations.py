@@ -359,7 +359,9 @@ def record(
     told = {
         "id": situation.id.format(number=number),
         "now": datetime.now(UTC).isoformat(),
-        "documents": [_trimmed(each) for each in engine.documents(Id(number=number))],
+        "documents": [
+            _trimmed(each) for each in engine.workflows.documents(Id(number=number))
+        ],
         "pods": [_trimmed(pod) for pod in evidence.pods],
         "events": [_trimmed(each) for each in own],
         "claims": [_trimmed(each) for each in evidence.claims],

@@ -1,7 +1,8 @@
-"""What is kept of a run when its Workflow is gone: `run.json` beside its record in the output volume.
+"""Archive of ended runs: `run.json` beside a run's record in the output volume.
 
-Nobody runs on the cluster for that: whoever first reads a run that has ended writes it, and only then lets the Workflow
-go after some days (`ttlStrategy`). So a run that nobody has looked at is never lost.
+Nothing in the cluster writes it. The first reader of an ended run does, and only then
+sets the time after which Argo deletes the Workflow (`ttlStrategy`). A run that nobody
+has read yet is therefore never lost.
 """
 
 import json
@@ -20,12 +21,15 @@ from riseml.ids import Id
 from riseml.plan import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
-# Annotation: when run.json was written
+# Annotation of a Workflow whose run is archived: when that run ended.
 ARCHIVED = "riseml.io/archived"
 FILE = "run.json"
 SCHEMA = 1
-_DAY = 86_400
-TTL = {"secondsAfterSuccess": 14 * _DAY, "secondsAfterFailure": 30 * _DAY}
+_DAY_SECONDS = 86_400
+TTL = {
+    "secondsAfterSuccess": 14 * _DAY_SECONDS,
+    "secondsAfterFailure": 30 * _DAY_SECONDS,
+}
 _WRITE = """
 cd "/output/$1"; umask 022
 cat > .run.json.part; mv -f .run.json.part run.json
@@ -45,57 +49,58 @@ for folder in */[0-9]*/; do echo "$folder"; done
 _REMOVE = 'cd /output; rm -rf -- "./$1"'
 
 
-def keep(
+def write(
     api: Api,
     namespace: str,
     store: StorePod,
     documents: Sequence[Object],
-    whole: SetStatus,
+    run: SetStatus,
 ) -> None:
-    """Archive an ended run once; where that is not possible now, the next reader does."""
-    fresh = [
-        each["metadata"]
-        for each in documents
-        if not each["metadata"].get("annotations", {}).get(ARCHIVED)
-    ]
-    if not fresh or whole.number is None or not whole.user:
+    """Archive an ended run unless it is archived.
+
+    Errors are ignored: the next reader tries again.
+    """
+    names = []
+    for document in documents:
+        metadata = document["metadata"]
+        if not metadata.get("annotations", {}).get(ARCHIVED):
+            names.append(metadata["name"])
+    if not names or run.number is None or not run.user:
         return
-    if not all(each.get("status", {}).get("finishedAt") for each in documents):
-        # Argo is still about to write
+    if not all(document.get("status", {}).get("finishedAt") for document in documents):
+        # Argo has not written its last status yet.
         return
-    text = json.dumps(
-        to_data(whole), default=_plain, ensure_ascii=False, separators=(",", ":")
+    data = json.dumps(
+        to_data(run), default=_encode, ensure_ascii=False, separators=(",", ":")
     )
-    moment = whole.finished or whole.created
+    ended = run.finished or run.created
     body: dict[str, Any] = {
-        "metadata": {
-            "annotations": {ARCHIVED: moment.isoformat() if moment else "yes"}
-        },
+        "metadata": {"annotations": {ARCHIVED: ended.isoformat() if ended else "yes"}},
         "spec": {"ttlStrategy": TTL},
     }
     try:
-        store.script(_WRITE, run_folder(whole), stdin=[text.encode()])
-        for metadata in fresh:
-            api.patch(path("workflows", namespace, metadata["name"]), body)
+        store.script(_WRITE, run_folder(run), stdin=[data.encode()])
+        for name in names:
+            api.patch(path("workflows", namespace, name), body)
     except RiseMLError:
         return
 
 
 def read(store: StorePod, run: Id) -> SetStatus | None:
-    """Return a run as its archive has it, None where there is none."""
+    """Return an archived run, None if it is not in the archive."""
     user = run.user or store.namespace.removeprefix("riseml-")
     return next(_records(store, _READ, user, str(run.number)), None)
 
 
 def runs(store: StorePod, user: str, query: Query) -> Iterator[SetStatus]:
-    """Yield the runs that the archive has."""
+    """Yield a user's archived runs, those of the query's project if it names one."""
     for run in _records(store, _FIND, user):
         if query.project in (None, run.project):
             yield run
 
 
 def revisions(store: StorePod, user: str) -> set[str]:
-    """Return the revisions of the code of all runs that the archive has.
+    """Return the revisions of the code of all archived runs.
 
     Raises:
         RiseMLError: the archive cannot be read.
@@ -104,88 +109,85 @@ def revisions(store: StorePod, user: str) -> set[str]:
 
 
 def last_number(store: StorePod, user: str) -> int:
-    """Return the greatest number of a run that has left something in the output volume, 0 for none."""
-    parts = [
-        line.split("/")
-        for line in store.script(_NUMBERS, user).decode(errors="replace").splitlines()
-    ]
-    return max(
-        (int(part[1]) for part in parts if len(part) == 3 and part[1].isdecimal()),  # noqa: PLR2004
-        default=0,
-    )
+    """Return the greatest number of the runs with output in the volume, 0 if there are none."""
+    last = 0
+    for line in store.script(_NUMBERS, user).decode(errors="replace").splitlines():
+        # Lines have the form `<project>/<number>/`.
+        _, _, number = line.removesuffix("/").partition("/")
+        if number.isdecimal():
+            last = max(last, int(number))
+    return last
 
 
-def remove(store: StorePod, whole: SetStatus) -> None:
-    """Delete everything that a run has left in the output volume."""
-    if whole.user and whole.number is not None:
-        store.script(_REMOVE, run_folder(whole))
+def remove(store: StorePod, run: SetStatus) -> None:
+    """Delete all output of a run."""
+    if run.user and run.number is not None:
+        store.script(_REMOVE, run_folder(run))
 
 
 def _records(store: StorePod, script: str, *arguments: str) -> Iterator[SetStatus]:
     try:
-        told = store.script(script, *arguments)
+        lines = store.script(script, *arguments)
     except (CommandError, NotFoundError, NotAllowedError):
         return
-    yield from _parsed(told)
+    yield from _parsed(lines)
 
 
-def _parsed(told: bytes) -> Iterator[SetStatus]:
-    for line in told.splitlines():
+def _parsed(lines: bytes) -> Iterator[SetStatus]:
+    for line in lines.splitlines():
         try:
             yield from_data(json.loads(line))
         except (ValueError, KeyError, TypeError):
+            # One damaged record must not hide the others.
             continue
 
 
-def to_data(whole: SetStatus) -> dict[str, Any]:
+def to_data(run: SetStatus) -> dict[str, Any]:
     """Return a run as data that `from_data` reads."""
-    return {"schema": SCHEMA, **asdict(whole)}
+    return {"schema": SCHEMA, **asdict(run)}
 
 
 def from_data(data: Mapping[str, Any]) -> SetStatus:
-    """Return the run that data describes; what this version does not know is left out."""
-    told = _timed(
-        {name: data[name] for name in SetStatus.__dataclass_fields__ if name in data}
-    )
-    told["counts"] = {State(name): count for name, count in data["counts"].items()}
-    told["experiments"] = tuple(map(_experiment, data["experiments"]))
-    told["jobs"] = tuple(map(_job, data["jobs"]))
-    told["run"], told["install"] = tuple(data["run"]), tuple(data["install"])
-    return SetStatus(**told)
+    """Return the run that data describes, without fields that this version lacks."""
+    values = _common(SetStatus, data)
+    values["counts"] = {State(name): count for name, count in data["counts"].items()}
+    values["experiments"] = tuple(map(_experiment, data["experiments"]))
+    values["jobs"] = tuple(map(_job, data["jobs"]))
+    values["run"], values["install"] = tuple(data["run"]), tuple(data["install"])
+    return SetStatus(**values)
 
 
 def _experiment(data: Mapping[str, Any]) -> ExperimentStatus:
-    told = _timed(
-        {
-            name: data[name]
-            for name in ExperimentStatus.__dataclass_fields__
-            if name in data
-        }
-    )
-    told["progress"] = tuple(data["progress"]) if data.get("progress") else None
-    told["jobs"] = tuple(map(_job, data["jobs"]))
-    return ExperimentStatus(**told)
+    values = _common(ExperimentStatus, data)
+    values["progress"] = tuple(data["progress"]) if data.get("progress") else None
+    values["jobs"] = tuple(map(_job, data["jobs"]))
+    return ExperimentStatus(**values)
 
 
 def _job(data: Mapping[str, Any]) -> JobStatus:
-    told = _timed(
-        {name: data[name] for name in JobStatus.__dataclass_fields__ if name in data}
-    )
-    if asked := data.get("resources"):
+    values = _common(JobStatus, data)
+    if resources := data.get("resources"):
+        # Loading `decimal` takes time, and lists of runs have no jobs.
         from decimal import Decimal  # noqa: PLC0415
 
-        told["resources"] = Resources(
-            Decimal(asked["cpus"]), int(asked["mem"]), int(asked["gpus"])
+        values["resources"] = Resources(
+            Decimal(resources["cpus"]), int(resources["mem"]), int(resources["gpus"])
         )
-    return JobStatus(**told)
+    return JobStatus(**values)
 
 
-def _timed(told: dict[str, Any]) -> dict[str, Any]:
+def _common(
+    kind: type[SetStatus | ExperimentStatus | JobStatus], data: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the fields of a status that this version has, times and state decoded."""
+    names = kind.__dataclass_fields__
+    values = {name: value for name, value in data.items() if name in names}
     for name in ("created", "started", "finished"):
-        told[name] = datetime.fromisoformat(told[name]) if told.get(name) else None
-    told["state"] = State(told["state"])
-    return told
+        text = values.get(name)
+        values[name] = datetime.fromisoformat(text) if text else None
+    values["state"] = State(values["state"])
+    return values
 
 
-def _plain(value: object) -> str:
+def _encode(value: object) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)

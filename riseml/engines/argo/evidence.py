@@ -1,11 +1,11 @@
-"""What the cluster knows around a run: its pods, events about them, and claims of the namespace."""
+"""Evidence that a cluster has about a run: its pods, warnings about them, and volume claims."""
 
 from collections.abc import Sequence
 from typing import Any
 
-from riseml import labels
 from riseml.cluster.api import Api, Object, path
 from riseml.diagnosis.evidence import Evidence
+from riseml.engines.argo.workflows import pod_selector
 from riseml.errors import RiseMLError
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
@@ -14,25 +14,24 @@ def gather(
     api: Api,
     namespace: str,
     documents: Sequence[Object],
-    whole: SetStatus,
-    part: SetStatus | ExperimentStatus | JobStatus,
+    run: SetStatus,
+    subject: SetStatus | ExperimentStatus | JobStatus,
 ) -> Evidence:
-    """Return it; what the user may not see is left out."""
-    names = ",".join(each["metadata"]["name"] for each in documents)
-    pods = (
-        _items(api, namespace, "pods", labelSelector=f"{labels.WORKFLOW} in ({names})")
-        if documents
-        else []
-    )
+    """Return what explains the state of the subject, without what the user may not see."""
+    pods: list[Object] = []
+    if documents:
+        selector = pod_selector(document["metadata"]["name"] for document in documents)
+        pods = _items(api, namespace, "pods", labelSelector=selector)
+    events: list[Object] = []
+    if pods:
+        events = _items(api, namespace, "events", fieldSelector="type=Warning")
     return Evidence(
-        run=whole,
-        subject=part,
+        run=run,
+        subject=subject,
         has_cluster=True,
         documents=documents,
         pods=pods,
-        events=_items(api, namespace, "events", fieldSelector="type=Warning")
-        if pods
-        else [],
+        events=events,
         claims=_items(api, namespace, "persistentvolumeclaims"),
     )
 
@@ -41,4 +40,5 @@ def _items(api: Api, namespace: str, kind: str, **query: Any) -> list[Object]:
     try:
         return list(api.items(path(kind, namespace), **query))
     except RiseMLError:
+        # A diagnosis with less evidence is better than none.
         return []

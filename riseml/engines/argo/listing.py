@@ -1,170 +1,172 @@
-"""Lists of runs: of what has ended only metadata travels, where that says all that a list shows.
+"""Lists of runs: ended runs are read from the metadata of their Workflows if that is enough.
 
-Argo writes a Workflow's phase into its labels. With an empty kill list, and jobs that do not end each other, the phase
-of the whole tells the state of the run; any other Workflow is read in full.
+Argo writes a Workflow's phase into its labels. If the run has no kills and its jobs do
+not stop each other, the phase determines the state of the run. Every other Workflow is
+read in full.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING
 
-from riseml import labels, status
+from riseml import labels
 from riseml.cluster import PREFIX, namespace_of
-from riseml.cluster.api import CACHED, Api, Object, path
+from riseml.cluster.api import Api, Object, path
 from riseml.engines import Query
 from riseml.engines.argo import archive, shards
+from riseml.engines.argo.run_reader import RunReader, read_documents
+from riseml.engines.argo.workflows import no_access, number_of
 from riseml.errors import NotAllowedError, NotFoundError
+from riseml.ids import Id
 from riseml.status import SetStatus, State
-
-if TYPE_CHECKING:
-    from riseml.engines.argo.engine import ArgoEngine
 
 COMPLETED = "workflows.argoproj.io/completed"
 _STATES = {"Succeeded": State.FINISHED, "Failed": State.FAILED, "Error": State.FAILED}
 
 
-def runs(engine: "ArgoEngine", query: Query) -> list[SetStatus]:
-    """Return the runs that a query asks for, newest first."""
-    if query.everyone:
-        found = [
-            run
-            for namespace in users(engine.api)
-            for run in _of(engine, namespace, query)
-        ]
-        found.sort(key=_age, reverse=True)
-        return found[: query.last] if query.last else found
-    if query.user in (None, engine.user):
-        return _of(engine, engine.namespace, query)
-    try:
-        return _of(engine, namespace_of(query.user or ""), query)
-    except NotFoundError:
-        raise NotFoundError(f"there is no user {query.user}") from None
-    except NotAllowedError:
-        raise NotAllowedError(
-            f"{query.user}'s experiments are not for you",
-            "Administrators may see them.",
-        ) from None
+class Listing:
+    """Lists the runs of users."""
+
+    def __init__(self, reader: RunReader) -> None:
+        self._reader, self._workflows = reader, reader.workflows
+
+    def runs(self, query: Query) -> list[SetStatus]:
+        """Return the runs that a query asks for, newest first.
+
+        Raises:
+            NotAllowedError: the user may not see the runs of others.
+            NotFoundError: there is no user of the query's name.
+        """
+        if query.everyone:
+            return self._runs_of_everyone(query)
+        if query.user is None or query.user == self._workflows.user:
+            return self._runs_in(self._workflows.namespace, query)
+        try:
+            return self._runs_in(namespace_of(query.user), query)
+        except NotFoundError:
+            raise NotFoundError(f"there is no user {query.user}") from None
+        except NotAllowedError:
+            raise no_access(f"{query.user}'s experiments") from None
+
+    def latest(self, project: str | None = None) -> Id:
+        """Return the id of the user's newest run, in a project if one is given.
+
+        Raises:
+            NotFoundError: there are no runs.
+        """
+        selector = _selector(project)
+        workflows = self._workflows.metadata(self._workflows.namespace, selector)
+        number = max(map(number_of, workflows), default=None)
+        if number is None:
+            archived = self._archived(Query(project=project))
+            number = max((run.number or 0 for run in archived), default=0)
+        if not number:
+            raise NotFoundError(
+                "there are no experiments yet", "`riseml train` starts one."
+            )
+        return Id(number=number)
+
+    def _runs_of_everyone(self, query: Query) -> list[SetStatus]:
+        runs = []
+        for namespace in user_namespaces(self._workflows.api):
+            runs += self._runs_in(namespace, query)
+        runs.sort(key=_created, reverse=True)
+        return runs[: query.last] if query.last else runs
+
+    def _runs_in(self, namespace: str, query: Query) -> list[SetStatus]:
+        workflows = self._workflows.metadata(namespace, _selector(query.project))
+        completed, active = [], []
+        for shards_of_run in _by_number(workflows):
+            if all(map(_is_completed, shards_of_run)):
+                completed.append(shards_of_run)
+            else:
+                active.append(shards_of_run)
+        runs = [self._read(shards_of_run, query) for shards_of_run in active]
+        if query.all:
+            runs += self._ended(namespace, completed, query)
+        else:
+            runs = [run for run in runs if not run.state.is_terminal]
+        runs.sort(key=lambda run: run.number or 0, reverse=True)
+        return runs[: query.last] if query.last else runs
+
+    def _ended(
+        self, namespace: str, completed: list[list[Object]], query: Query
+    ) -> Iterator[SetStatus]:
+        """Yield the newest ended runs: those with Workflows, then the archived ones."""
+        completed = sorted(completed, key=_number_of_run, reverse=True)
+        for shards_of_run in completed[: query.last or None]:
+            run = None
+            if len(shards_of_run) == 1 and not query.experiments:
+                run = _from_metadata(shards_of_run[0])
+            yield run or self._read(shards_of_run, query)
+        if query.last and len(completed) >= query.last:
+            return
+        # Other users' stores cannot be read, so their archives are left out.
+        if namespace == self._workflows.namespace:
+            numbers = set(map(_number_of_run, completed))
+            for run in self._archived(query):
+                if run.number not in numbers:
+                    yield run
+
+    def _archived(self, query: Query) -> Iterator[SetStatus]:
+        return archive.runs(self._reader.store, self._workflows.user, query)
+
+    def _read(self, shards_of_run: list[Object], query: Query) -> SetStatus:
+        documents = self._workflows.in_full(shards_of_run)
+        run = read_documents(sorted(documents, key=shards.order))
+        experiments = run.experiments if query.experiments else ()
+        return replace(run, jobs=(), experiments=experiments)
 
 
-def users(api: Api) -> list[str]:
+def user_namespaces(api: Api) -> list[str]:
     """Return the namespaces of all users.
 
     Raises:
-        NotAllowedError: they are not for whoever asks.
+        NotAllowedError: the user may not list them.
     """
     try:
-        found = list(
+        namespaces = list(
             api.items(path("namespaces"), metadata=True, labelSelector=labels.USER)
         )
     except NotAllowedError:
-        raise NotAllowedError(
-            "other users' experiments are not for you", "Administrators may see them."
-        ) from None
-    return [
-        each["metadata"]["name"]
-        for each in found
-        if each["metadata"]["name"].startswith(PREFIX)
-    ]
+        raise no_access("other users' experiments") from None
+    names = [namespace["metadata"]["name"] for namespace in namespaces]
+    return [name for name in names if name.startswith(PREFIX)]
 
 
-def _age(run: SetStatus) -> float:
+def _selector(project: str | None) -> str:
+    return f"{labels.NUMBER},{labels.PROJECT}={project}" if project else labels.NUMBER
+
+
+def _created(run: SetStatus) -> float:
     return run.created.timestamp() if run.created else 0.0
 
 
-def _of(engine: "ArgoEngine", namespace: str, query: Query) -> list[SetStatus]:
-    chosen = [labels.NUMBER]
-    if query.project:
-        chosen.append(f"{labels.PROJECT}={query.project}")
-    runs = _by_number(known(engine, namespace, ",".join(chosen)))
-    ended = [each for each in runs if all(map(_is_completed, each))]
-    found = [_read(_full(engine, each), query) for each in runs if each not in ended]
-    if query.all:
-        found += list(_ended(engine, namespace, ended, query))
-    else:
-        found = [run for run in found if not run.state.is_terminal]
-    found.sort(key=lambda run: run.number or 0, reverse=True)
-    return found[: query.last] if query.last else found
-
-
-def _by_number(found: Iterable[Object]) -> list[list[Object]]:
-    """Return Workflows by the run that they belong to."""
+def _by_number(workflows: Iterable[Object]) -> list[list[Object]]:
+    """Group Workflows by the run to which they belong."""
     runs: dict[int, list[Object]] = {}
-    for each in found:
-        runs.setdefault(number_of(each), []).append(each)
+    for workflow in workflows:
+        runs.setdefault(number_of(workflow), []).append(workflow)
     return list(runs.values())
+
+
+def _number_of_run(shards_of_run: list[Object]) -> int:
+    return number_of(shards_of_run[0])
 
 
 def _is_completed(workflow: Object) -> bool:
     return bool(workflow["metadata"]["labels"].get(COMPLETED) == "true")
 
 
-def number_of(workflow: Object) -> int:
-    """Return the number of the run that a Workflow belongs to."""
-    return int(workflow["metadata"]["labels"][labels.NUMBER])
-
-
-def known(engine: "ArgoEngine", namespace: str, selector: str) -> list[Object]:
-    """Return the metadata of a user's Workflows: from the API server's memory, unless that lacks the newest run.
-
-    Reading all of them from the cluster's database takes seconds where there are a thousand.
-    """
-    at = path("workflows", namespace)
-    quick = list(
-        engine.api.items(
-            at, metadata=True, labelSelector=selector, resourceVersion=CACHED
-        )
-    )
-    newest = engine.place.number - 1 if namespace == engine.namespace else 0
-    engine.place.forget()
-    if max(map(number_of, quick), default=0) >= newest or selector != labels.NUMBER:
-        return quick
-    return list(engine.api.items(at, metadata=True, labelSelector=selector))
-
-
-def _full(engine: "ArgoEngine", found: list[Object]) -> list[Object]:
-    """Return the Workflows of a run in full."""
-    at = path("workflows", found[0]["metadata"]["namespace"])
-    chosen = f"{labels.NUMBER}={number_of(found[0])}"
-    return list(engine.api.items(at, labelSelector=chosen, resourceVersion=CACHED))
-
-
-def _ended(
-    engine: "ArgoEngine", namespace: str, ended: list[list[Object]], query: Query
-) -> Iterator[SetStatus]:
-    ended = sorted(ended, key=lambda each: number_of(each[0]), reverse=True)
-    for each in ended[: query.last or None]:
-        told = None if query.experiments or len(each) > 1 else _by_metadata(each[0])
-        yield told or _read(_full(engine, each), query)
-    if (not query.last or len(ended) < query.last) and namespace == engine.namespace:
-        numbers = {number_of(each[0]) for each in ended}
-        yield from (
-            run
-            for run in archive.runs(engine.store, engine.user, query)
-            if run.number not in numbers
-        )
-
-
-def _read(documents: list[Object], query: Query) -> SetStatus:
-    whole = shards.merged(
-        [status.read(each) for each in sorted(documents, key=shards.order)]
-    )
-    return replace(
-        whole, jobs=(), experiments=whole.experiments if query.experiments else ()
-    )
-
-
-def _by_metadata(each: Object) -> SetStatus | None:
-    """Return an ended run by what its metadata says, None where that is not enough."""
-    metadata = each["metadata"]
-    tags, notes = metadata.get("labels", {}), metadata.get("annotations", {})
+def _from_metadata(workflow: Object) -> SetStatus | None:
+    """Return an ended run from its Workflow's metadata, None if that is not enough."""
+    metadata = workflow["metadata"]
+    tags = metadata.get("labels", {})
     state = _STATES.get(tags.get(labels.PHASE, ""))
-    is_gang = tags.get(labels.GANG) == "true"
-    if (
-        state is None
-        or notes.get(labels.KILLED)
-        or (is_gang and state is not State.FINISHED)
-    ):
+    if state is None or metadata.get("annotations", {}).get(labels.KILLED):
+        return None
+    # Which job of a gang failed, and which were only stopped, is in the document.
+    if tags.get(labels.GANG) == "true" and state is not State.FINISHED:
         return None
     return SetStatus(
         id=tags[labels.NUMBER],

@@ -1,4 +1,4 @@
-"""What experiments have reported in the output volume, before their documents say so."""
+"""Results that experiments have reported in the output volume, before their documents have them."""
 
 import json
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from riseml.cluster.store import StorePod
 from riseml.errors import RiseMLError
 from riseml.status import ExperimentStatus, SetStatus, State
 
-# For each folder below /output: the last line that its job has reported, after the folder's name.
+# Prints for each folder below /output its name and the last line that its job has reported.
 _RESULTS = """
 cd /output
 for folder; do
@@ -17,48 +17,63 @@ for folder; do
   [ ! -s "$file" ] || printf '%s\\t%s\\n' "$folder" "$(tail -n 1 "$file" | head -c 4096)"
 done
 """
-# Experiments whose live results are asked for at once
-_MOST = 500
+# The folders are arguments of one command, whose length is limited.
+_MAX_EXPERIMENTS = 500
 
 
-def folder(whole: SetStatus, experiment: ExperimentStatus) -> str:
-    """Return where in the output volume an experiment has its folder."""
-    run = run_folder(whole)
-    return f"{run}/{experiment.sub}" if whole.is_set else run
+def folder(run: SetStatus, experiment: ExperimentStatus) -> str:
+    """Return the folder of an experiment, relative to the output volume."""
+    parent = run_folder(run)
+    return f"{parent}/{experiment.sub}" if run.is_set else parent
 
 
-def run_folder(whole: SetStatus) -> str:
-    """Return where in the output volume a run has its folder."""
-    return f"{whole.user}/{whole.project}/{whole.number}"
+def run_folder(run: SetStatus) -> str:
+    """Return the folder of a run, relative to the output volume."""
+    return f"{run.user}/{run.project}/{run.number}"
 
 
-def with_results(store: StorePod, whole: SetStatus) -> SetStatus:
+def with_results(store: StorePod, run: SetStatus) -> SetStatus:
     """Return a run with the results that its experiments have reported so far."""
-    wanted = {
-        folder(whole, each): each.id
-        for each in whole.experiments
-        if each.result is None and each.started and each.state is not State.FINISHED
-    }
-    if not wanted:
-        return whole
+    ids = {}
+    for experiment in run.experiments:
+        if _lacks_result(experiment):
+            ids[folder(run, experiment)] = experiment.id
+    if not ids:
+        return run
+    folders = list(ids)[-_MAX_EXPERIMENTS:]
     try:
-        told = store.script(_RESULTS, *list(wanted)[-_MOST:]).decode(errors="replace")
+        lines = store.script(_RESULTS, *folders).decode(errors="replace")
     except RiseMLError:
-        # The store may be away; everything else is known
-        return whole
-    found: dict[str, Mapping[str, Any]] = {}
-    for line in told.splitlines():
-        place, _, text = line.partition("\t")
+        # The store may be unavailable; the rest of the status does not need it.
+        return run
+    results = _parse(lines, ids)
+    experiments = tuple(
+        replace(experiment, result=results[experiment.id])
+        if experiment.id in results
+        else experiment
+        for experiment in run.experiments
+    )
+    return replace(run, experiments=experiments)
+
+
+def _lacks_result(experiment: ExperimentStatus) -> bool:
+    if experiment.result is not None or not experiment.started:
+        return False
+    # Argo has written the result of a finished experiment into its document.
+    return experiment.state is not State.FINISHED
+
+
+def _parse(lines: str, ids: Mapping[str, str]) -> dict[str, Mapping[str, Any]]:
+    """Return the results by the ids of their experiments."""
+    results: dict[str, Mapping[str, Any]] = {}
+    for line in lines.splitlines():
+        reported_folder, _, text = line.partition("\t")
         try:
             value = json.loads(text)
         except ValueError:
+            # The job is just writing the line.
             continue
-        if place in wanted:
-            found[wanted[place]] = (
-                value if isinstance(value, dict) else {"result": value}
-            )
-    experiments = tuple(
-        replace(each, result=found[each.id]) if each.id in found else each
-        for each in whole.experiments
-    )
-    return replace(whole, experiments=experiments)
+        if reported_folder in ids:
+            result = value if isinstance(value, dict) else {"result": value}
+            results[ids[reported_folder]] = result
+    return results

@@ -1,457 +1,387 @@
-"""Replay and follow what jobs wrote: from their pods while these are there, else from the copies in the output volume.
+"""Logs of a run: replays and follows what jobs wrote, and the changes of their states.
 
-    looks at the run ─┐
-    a thread per pod ─┴─▶ queue ─▶ lines and changes, in the order in which they came
+    a thread that follows the run ─┐
+    a thread per pod ──────────────┴─▶ queue ─▶ lines and changes, in order of arrival
 
-A job whose pod is gone, or cannot be asked, has left `<job>.<attempt>.log` in its output folder; what a broken
-connection has not told comes from there, too.
+Lines come from the pods while these exist, else from the copies in the output volume
+(`log_copy.py`). The copies also supply what a broken connection has not delivered.
 """
 
 import base64
-import re
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from riseml import labels
-from riseml.cluster.api import Object, path
+from riseml.cluster.api import Api, Object, path
 from riseml.engines import Change, Chunk, LogQuery
-from riseml.engines.argo import live_results
+from riseml.engines.argo import log_copy
+from riseml.engines.argo.pod_log import PodLog, has_begun, has_ended, job_key
+from riseml.engines.argo.run_reader import RunReader
+from riseml.engines.argo.workflows import names_of, pod_selector
 from riseml.engines.selection import change, experiments, is_meant, parts
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
-if TYPE_CHECKING:
-    from riseml.engines.argo.engine import ArgoEngine
-
-_EXECUTOR = re.compile(rb"time=\S+ level=\w+ msg=.*argo=true")
-_EXIT = re.compile(rb"Error: exit status \d+\s*$")
-# Lines of Argo's executor that may follow a job's own
-_EXTRA = 16
-# Seconds after which a line without its end is shown: a prompt, or a progress bar
-_PATIENCE = 0.3
-# Seconds between looks for new pods
-_GLANCE = 1.0
-# Seconds that a pod's log may take to end after its job has
-_DRAIN = 20.0
-# Pods that are followed at once; the logs of others are told when they have ended
-_READERS = 200
-# Tells the copies `$1/.riseml/logs/$2.<attempt>.log`: from byte $3 on, the last $4 lines, not older than $5.
-_COPY = r"""
-cd /output
-for file in "$1/.riseml/logs/$2".[0-9]*.log; do
-  [ -f "$file" ] || continue
-  from=$3
-  if [ -n "$5" ] && [ -f "$file.times" ]; then
-    old=$(while read -r at length; do [ "${at%.*}" -ge "$5" ] || echo "$length"; done < "$file.times" | tail -n 1)
-    [ "${old:-0}" -le "$from" ] || from=$old
-  fi
-  if [ -n "$4" ]; then tail -c "+$((from + 1))" "$file" | tail -n "$4"; else tail -c "+$((from + 1))" "$file"; fi
-done
-"""
+# Argo's executor may write this many lines after the job's own.
+_EXECUTOR_LINES = 16
+# A line without an end, such as a prompt or a progress bar, is shown after this time.
+_PARTIAL_LINE_SECONDS = 0.3
+_CHECK_SECONDS = 1.0
+# A pod's log may end this long after its job has.
+_DRAIN_SECONDS = 20.0
+# No more logs are followed at once; the others are read when their jobs have ended.
+_MAX_READERS = 200
+_READ_BYTES = 1 << 16
+# Kubernetes ends the connection earlier, when the container's log ends.
+_READ_SECONDS = 86_400
 
 
-@dataclass
-class _Reader:
-    """A pod's log that is being read, and the line that has no end yet."""
+@dataclass(frozen=True)
+class _Output:
+    """Bytes that were read from a pod's log."""
 
-    job: str
-    pod: str
-    told: int = 0
-    rest: bytes = b""
-    since: float = field(default_factory=time.monotonic)
-    is_open: bool = True
-    # Argo has said that the job has ended
-    is_over: bool = False
-    last: int | None = (
-        # No more than so many lines are wanted, which are known once all are there
-        None
-    )
-    held: list[bytes] = field(default_factory=list)
-    # When its connection broke, until it is read again
-    broken: float | None = None
-    # Bytes that were told before
-    skip: int = 0
+    log: PodLog
+    data: bytes
 
-    def begin_again(self) -> None:
-        """Read the log anew, and skip what was told of it."""
-        self.skip, self.told, self.rest, self.is_over, self.broken = (
-            self.told + self.skip,
-            0,
-            b"",
-            False,
-            None,
+
+@dataclass(frozen=True)
+class _LogEnd:
+    """The end of a pod's log; with an error, its connection broke."""
+
+    log: PodLog
+    error: Exception | None = None
+
+
+@dataclass(frozen=True)
+class _RunChange:
+    """The status of the run after a change."""
+
+    run: SetStatus
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """The run can no longer be followed."""
+
+    error: Exception
+
+
+_Events = SimpleQueue[_Output | _LogEnd | _RunChange | _Failure]
+
+
+def follow(reader: RunReader, query: LogQuery) -> Iterator[Chunk | Change]:
+    """Yield the lines and changes of a run, of one of its experiments, or of a job.
+
+    Raises:
+        NotFoundError: the run has no part with this id.
+    """
+    run = reader.read(query.id)
+    if not any(parts(run, query.id)):
+        raise NotFoundError(
+            f"could not find {query.id}",
+            f"`riseml status {query.id.number}` lists all experiments and jobs.",
         )
-        self.held.clear()
-
-    def lines(self, data: bytes) -> bytes:
-        """Take what was read; return the whole lines of the job's own that are there now."""
-        self.since = time.monotonic()
-        whole, end, self.rest = (self.rest + data).rpartition(b"\n")
-        own = whole + end
-        if b"argo=true" in own or self.is_over:
-            own = b"".join(
-                line for line in own.splitlines(keepends=True) if self._is_own(line)
-            )
-        return self._fresh(own)
-
-    def unfinished(self) -> bytes:
-        """Return the line that has no end yet, as far as it is there."""
-        rest, self.rest = self.rest, b""
-        return self._fresh(rest)
-
-    def _fresh(self, own: bytes) -> bytes:
-        fresh = own[self.skip :]
-        self.skip -= len(own) - len(fresh)
-        self.told += len(own)
-        return fresh
-
-    def _is_own(self, line: bytes) -> bool:
-        """Whether the job has written a line, and not Argo's executor around it."""
-        if _EXECUTOR.match(line):
-            self.is_over = self.is_over or b"sub-process exited" in line
-            return False
-        return not (self.is_over and _EXIT.match(line))
+    yield from _Follower(reader, query, run).events()
 
 
-class _Follower:
-    """What has been told of one run so far."""
+class _PodReaders:
+    """The threads that read pods' logs into a queue."""
 
-    def __init__(self, engine: "ArgoEngine", query: LogQuery) -> None:
-        self._engine, self._query = engine, query
-        self.queue: SimpleQueue[tuple[str, Any, Any]] = SimpleQueue()
-        self._readers: dict[str, _Reader] = {}
-        # Ids of jobs whose log was told, or is being told
-        self._told: set[str] = set()
-        self._states: dict[str, State] = {}
-        # As they were last seen
-        self._pods: list[Object] = []
-        self._secrets = self._hidden()
-
-    def _hidden(self) -> list[bytes]:
-        found = (
-            self._engine.api.find(
-                path("secrets", self._engine.namespace, "riseml-secrets")
-            )
-            or {}
-        )
-        values = (
-            base64.b64decode(value) for value in (found.get("data") or {}).values()
-        )
-        return sorted(filter(None, values), key=len, reverse=True)
+    def __init__(
+        self, api: Api, namespace: str, query: LogQuery, events: _Events
+    ) -> None:
+        self._api, self._namespace, self._query = api, namespace, query
+        self._events = events
+        self.logs: dict[str, PodLog] = {}
 
     @property
     def is_reading(self) -> bool:
-        """Whether a pod's log has not come to its end."""
-        return any(reader.is_open for reader in self._readers.values())
+        """Whether a log has not ended."""
+        return any(log.is_open for log in self.logs.values())
 
-    def looked(self, whole: SetStatus, pods: list[Object]) -> Iterator[Chunk | Change]:
-        """Yield what a look at the run tells: changes of state, a job's after its last lines."""
-        self._pods = pods or self._pods
-        self._open(whole, self._pods)
-        for part in parts(whole, self._query.id):
-            if self._states.get(part.id) == part.state:
-                continue
-            if part.state.is_terminal and self._waits_for(part.id):
-                continue
-            self._states[part.id] = part.state
-            if (
-                isinstance(part, JobStatus)
-                and part.state.is_terminal
-                and part.id not in self._told
-            ):
-                yield from self._copied(whole, part)
-            if part.state is not State.CREATED:
-                yield change(part)
-
-    def _waits_for(self, id: str) -> bool:  # noqa: A002
+    def reads_below(self, id: str) -> bool:  # noqa: A002
+        """Return whether a log of a job, or of a job below an experiment, is open."""
+        prefix = f"{id}."
         return any(
-            r.is_open and f"{r.job}.".startswith(f"{id}.")
-            for r in self._readers.values()
+            log.is_open and f"{log.job}.".startswith(prefix)
+            for log in self.logs.values()
         )
 
-    def _open(self, whole: SetStatus, pods: list[Object]) -> None:
-        ids = {key: job.id for key, job in _jobs(whole, self._query.id)}
-        for pod in sorted(
-            pods, key=lambda each: str(each["metadata"]["creationTimestamp"])
-        ):
-            name, job = pod["metadata"]["name"], ids.get(_key(pod))
-            if job is None or name in self._readers or not _has_begun(pod):
+    def open(
+        self, jobs: dict[tuple[str, str, str], str], pods: list[Object]
+    ) -> list[str]:
+        """Start reading the logs of pods that have begun; return the ids of their jobs."""
+        opened = []
+        busy_jobs = {log.job for log in self.logs.values() if log.is_open}
+        for pod in sorted(pods, key=_created):
+            name, job = pod["metadata"]["name"], jobs.get(job_key(pod))
+            if job is None or name in self.logs or not has_begun(pod):
                 continue
-            opened = [reader.job for reader in self._readers.values() if reader.is_open]
-            if len(opened) >= _READERS or job in opened:
-                # Attempts of one job follow each other
+            # The attempts of a job are read one after the other.
+            if len(busy_jobs) >= _MAX_READERS or job in busy_jobs:
                 continue
-            self._told.add(job)
-            last = self._query.tail if _has_ended(pod) else None
-            reader = self._readers[name] = _Reader(job, name, last=last)
-            self._start(reader)
+            log = PodLog(job, name, self._query.tail if has_ended(pod) else None)
+            self.logs[name] = log
+            busy_jobs.add(job)
+            opened.append(job)
+            self._start(log)
+        return opened
 
-    def _start(self, reader: _Reader) -> None:
-        Thread(
-            target=self._read,
-            args=(reader,),
-            daemon=True,
-            name=f"riseml-log-{reader.pod}",
-        ).start()
+    def will_retry(self, log: PodLog, error: Exception) -> bool:
+        """Return whether a log whose connection broke is read again after a moment.
 
-    def broke(self, reader: _Reader, error: Exception) -> bool:
-        """Whether a log whose connection broke is read again in a moment: not where its pod is gone."""
-        if (
-            isinstance(error, NotFoundError)
-            or not self._query.follow
-            or self._query.tail
-            or self._query.since
-        ):
+        It is not if its pod is gone, or if only a section of it was asked for: where
+        the section starts would be different now.
+        """
+        if isinstance(error, NotFoundError) or not self._query.follow:
             return False
-        reader.broken = time.monotonic()
+        if self._query.tail or self._query.since:
+            return False
+        log.broken_at = time.monotonic()
         return True
 
-    def go_on(self) -> None:
+    def retry(self) -> None:
         """Read logs again whose connection broke a moment ago."""
-        for reader in self._readers.values():
-            if reader.broken is not None and time.monotonic() - reader.broken > _GLANCE:
-                reader.begin_again()
-                self._start(reader)
+        for log in self.logs.values():
+            if log.broken_at is None:
+                continue
+            if time.monotonic() - log.broken_at > _CHECK_SECONDS:
+                log.restart()
+                self._start(log)
 
-    def _read(self, reader: _Reader) -> None:
-        query: dict[str, Any] = {
-            "container": "main",
-            "follow": str(self._query.follow).lower(),
-        }
-        if self._query.tail is not None:
-            query["tailLines"] = self._query.tail + (
-                _EXTRA if reader.last is not None else 0
-            )
-        if self._query.since is not None:
-            query["sinceTime"] = self._query.since.strftime("%Y-%m-%dT%H:%M:%SZ")
+    def _start(self, log: PodLog) -> None:
+        name = f"riseml-log-{log.pod}"
+        Thread(target=self._read, args=(log,), daemon=True, name=name).start()
+
+    def _read(self, log: PodLog) -> None:
+        pod_log = f"{path('pods', self._namespace, log.pod)}/log"
+        options = self._options(log)
         try:
-            at = path("pods", self._namespace, reader.pod) + "/log"
-            response = self._engine.api.open(at, timeout=86_400, **query)
-            for data in response.stream(1 << 16, decode_content=True):
-                self.queue.put(("data", reader, data))
+            response = self._api.open(pod_log, timeout=_READ_SECONDS, **options)
+            for data in response.stream(_READ_BYTES, decode_content=True):
+                self._events.put(_Output(log, data))
         except Exception as error:  # noqa: BLE001
-            # Told by whoever reads the queue
-            self.queue.put(("broken", reader, error))
+            # An exception would end only this thread: the follower handles it.
+            self._events.put(_LogEnd(log, error))
         else:
-            self.queue.put(("end", reader, None))
+            self._events.put(_LogEnd(log))
 
-    @property
-    def _namespace(self) -> str:
-        return self._engine.namespace_of(self._query.id)
+    def _options(self, log: PodLog) -> dict[str, Any]:
+        query = self._query
+        options: dict[str, Any] = {
+            "container": "main",
+            "follow": str(query.follow).lower(),
+        }
+        if query.tail is not None:
+            # The last lines of an ended job's log may be the executor's.
+            extra = 0 if log.tail is None else _EXECUTOR_LINES
+            options["tailLines"] = query.tail + extra
+        if query.since is not None:
+            options["sinceTime"] = query.since.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return options
 
-    def read(self, reader: _Reader, data: bytes) -> Iterator[Chunk]:
-        """Yield the whole lines that are there with what a pod wrote."""
-        whole = reader.lines(data)
-        if reader.last is not None:
-            reader.held += whole.splitlines(keepends=True)
-            del reader.held[: max(0, len(reader.held) - reader.last)]
-        elif whole:
-            yield Chunk(reader.job, self._masked(whole))
 
-    def closed(
-        self, reader: _Reader, whole: SetStatus | None, *, broken: bool
-    ) -> Iterator[Chunk]:
-        """Yield the rest of a pod's log; of a broken one what its copy has beyond."""
-        reader.is_open = False
-        if reader.held:
-            yield Chunk(reader.job, self._masked(b"".join(reader.held)))
-        if rest := reader.unfinished():
-            yield Chunk(reader.job, self._masked(rest))
-        if (
-            broken
-            and whole is not None
-            and (self._query.tail is None or not reader.told)
-        ):
-            job = next(
-                (
-                    job
-                    for _, job in _jobs(whole, self._query.id)
-                    if job.id == reader.job
-                ),
-                None,
-            )
-            if job is not None:
-                yield from self._copied(whole, job, reader.told)
+class _Follower:
+    """The lines and changes of one run, in order of arrival."""
 
-    def unfinished(self) -> Iterator[Chunk]:
-        """Yield lines that have had no end for a while."""
-        for reader in self._readers.values():
-            waits = reader.rest and time.monotonic() - reader.since > _PATIENCE
-            if waits and (rest := reader.unfinished()):
-                yield Chunk(reader.job, self._masked(rest), partial=True)
+    def __init__(self, reader: RunReader, query: LogQuery, run: SetStatus) -> None:
+        self._reader, self._query, self._run = reader, query, run
+        self._api = reader.workflows.api
+        self._namespace = reader.workflows.namespace_of(query.id)
+        self._events: _Events = SimpleQueue()
+        self._readers = _PodReaders(self._api, self._namespace, query, self._events)
+        self._secrets = _secret_values(self._api, reader.workflows.namespace)
+        # Jobs whose log is delivered, from a pod or from a copy.
+        self._delivered: set[str] = set()
+        self._states: dict[str, State] = {}
+        self._pods: list[Object] = []
+        self._checked_at = time.monotonic()
 
-    def _copied(
-        self, whole: SetStatus, job: JobStatus, start: int = 0
-    ) -> Iterator[Chunk]:
-        """Yield what the output volume has of a job's log."""
-        self._told.add(job.id)
-        experiment = next(
-            (each for each in whole.experiments if job in each.jobs), None
-        )
-        folder = (
-            live_results.folder(whole, experiment)
-            if experiment
-            else live_results.run_folder(whole)
-        )
-        name = f"{job.type}.{job.index}" if job.index else job.type
-        tail = "" if self._query.tail is None else str(self._query.tail)
-        since = (
-            "" if self._query.since is None else str(int(self._query.since.timestamp()))
-        )
-        store = self._engine.store_of(self._query.id)
+    def events(self) -> Iterator[Chunk | Change]:
+        """Yield lines and changes until everything that was asked for has ended."""
+        if self._query.follow and not self._has_ended():
+            Thread(target=self._follow_run, daemon=True, name="riseml-run").start()
+        yield from self._check_pods()
+        self._checked_at = time.monotonic()
+        deadline = self._checked_at + _DRAIN_SECONDS
+        while True:
+            is_over = not self._query.follow or self._has_ended()
+            if not is_over:
+                deadline = time.monotonic() + _DRAIN_SECONDS
+            elif not self._readers.is_reading or time.monotonic() > deadline:
+                yield from self._changes()
+                return
+            try:
+                event = self._events.get(timeout=_PARTIAL_LINE_SECONDS)
+            except Empty:
+                yield from self._idle(is_over=is_over)
+                continue
+            if isinstance(event, _Output):
+                yield from self._lines(event.log, event.data)
+            elif isinstance(event, _RunChange):
+                self._run, self._checked_at = event.run, time.monotonic()
+                yield from self._check_pods()
+            elif isinstance(event, _LogEnd):
+                yield from self._log_end(event, is_over=is_over)
+            else:
+                raise event.error
+
+    def _follow_run(self) -> None:
         try:
-            data = store.script(_COPY, folder, name, str(start), tail, since)
-        except RiseMLError:
-            return
-        if data:
-            yield Chunk(job.id, self._masked(data), source="copy")
+            for run in self._reader.follow(self._query.id):
+                self._events.put(_RunChange(run))
+                if _is_over(run, self._query.id):
+                    return
+        except Exception as error:  # noqa: BLE001
+            # An exception would end only this thread: `events` raises it.
+            self._events.put(_Failure(error))
 
-    def _masked(self, data: bytes) -> bytes:
+    def _has_ended(self) -> bool:
+        return _is_over(self._run, self._query.id)
+
+    def _idle(self, *, is_over: bool) -> Iterator[Chunk | Change]:
+        """Do what is due if nothing arrives for a moment."""
+        yield from self._partial_lines()
+        self._readers.retry()
+        if not is_over and time.monotonic() - self._checked_at > _CHECK_SECONDS:
+            self._checked_at = time.monotonic()
+            yield from self._check_pods()
+
+    def _check_pods(self) -> Iterator[Chunk | Change]:
+        """Yield changes, after reading which pods there are now."""
+        pods = self._list_pods()
+        # The last known pods may still have logs if none can be listed.
+        self._pods = pods or self._pods
+        yield from self._changes()
+
+    def _list_pods(self) -> list[Object]:
+        if not self._run.name:
+            return []
+        selector = pod_selector(names_of(self._run))
+        sub = self._query.id.sub
+        if sub is not None and self._run.is_set:
+            selector += f",{labels.EXPERIMENT}={sub}"
+        pods = path("pods", self._namespace)
+        try:
+            return list(self._api.items(pods, labelSelector=selector))
+        except RiseMLError:
+            return []
+
+    def _changes(self) -> Iterator[Chunk | Change]:
+        """Yield changes of states; that of an ended job follows its last line."""
+        jobs = {key: job.id for key, job in _jobs(self._run, self._query.id)}
+        self._delivered.update(self._readers.open(jobs, self._pods))
+        for status in parts(self._run, self._query.id):
+            if self._states.get(status.id) == status.state:
+                continue
+            if status.state.is_terminal:
+                if self._readers.reads_below(status.id):
+                    continue
+                if isinstance(status, JobStatus) and status.id not in self._delivered:
+                    yield from self._copy(status)
+            self._states[status.id] = status.state
+            if status.state is not State.CREATED:
+                yield change(status)
+
+    def _lines(self, log: PodLog, data: bytes) -> Iterator[Chunk]:
+        """Yield the lines that are complete with what a pod wrote."""
+        lines = log.lines(data)
+        if log.tail is not None:
+            log.collect(lines)
+        elif lines:
+            yield Chunk(log.job, self._mask(lines))
+
+    def _partial_lines(self) -> Iterator[Chunk]:
+        """Yield lines that have had no end for a while."""
+        for log in self._readers.logs.values():
+            age = time.monotonic() - log.received_at
+            if log.partial_line and age > _PARTIAL_LINE_SECONDS:
+                line = log.unfinished()
+                if line:
+                    yield Chunk(log.job, self._mask(line), partial=True)
+
+    def _log_end(self, end: _LogEnd, *, is_over: bool) -> Iterator[Chunk | Change]:
+        """Yield the rest of a pod's log, and what its end makes known."""
+        log = end.log
+        if end.error and not is_over and self._readers.will_retry(log, end.error):
+            return
+        log.is_open = False
+        if log.last_lines:
+            yield Chunk(log.job, self._mask(b"".join(log.last_lines)))
+        line = log.unfinished()
+        if line:
+            yield Chunk(log.job, self._mask(line))
+        # Positions in the copy and in the section of a tail do not correspond.
+        if end.error and (self._query.tail is None or not log.delivered):
+            job = self._job(log.job)
+            if job is not None:
+                yield from self._copy(job, log.delivered)
+        yield from self._changes()
+
+    def _job(self, id: str) -> JobStatus | None:  # noqa: A002
+        for _, job in _jobs(self._run, self._query.id):
+            if job.id == id:
+                return job
+        return None
+
+    def _copy(self, job: JobStatus, start: int = 0) -> Iterator[Chunk]:
+        """Yield what the output volume has of a job's log."""
+        self._delivered.add(job.id)
+        store = self._reader.store_of(self._query.id)
+        data = log_copy.read(store, self._run, job, self._query, start)
+        if data:
+            yield Chunk(job.id, self._mask(data), source="copy")
+
+    def _mask(self, data: bytes) -> bytes:
         for secret in self._secrets:
             data = data.replace(secret, b"***")
         return data
 
 
-def follow(engine: "ArgoEngine", query: LogQuery) -> Iterator[Chunk | Change]:
-    """Yield the lines and changes of state of a run, of one of its experiments, or of a job."""
-    first = engine.read(query.id)
-    if not any(parts(first, query.id)):
-        advice = f"`riseml status {query.id.number}` lists what there is."
-        raise NotFoundError(f"could not find {query.id}", advice)
-    follower = _Follower(engine, query)
-    if query.follow and not _is_over(first, query.id):
-        Thread(
-            target=_look,
-            args=(engine, query.id, follower.queue),
-            daemon=True,
-            name="riseml-looks",
-        ).start()
-    yield from follower.looked(first, _pods(engine, first, query.id))
-    yield from _followed(engine, query, follower, first)
+def _secret_values(api: Api, namespace: str) -> list[bytes]:
+    """Return the values of the user's secrets that must not appear, longest first.
+
+    A secret may contain another one, whose masking would leave the remainder visible.
+    """
+    secret = api.find(path("secrets", namespace, "riseml-secrets")) or {}
+    values = map(base64.b64decode, (secret.get("data") or {}).values())
+    return sorted(filter(None, values), key=len, reverse=True)
 
 
-def _followed(
-    engine: "ArgoEngine", query: LogQuery, follower: _Follower, whole: SetStatus
-) -> Iterator[Chunk | Change]:
-    """Yield what comes through the queue until what was asked for is over, and told."""
-    looked = time.monotonic()
-    patience = looked + _DRAIN
-    while True:
-        over = not query.follow or _is_over(whole, query.id)
-        if not over:
-            patience = time.monotonic() + _DRAIN
-        elif not follower.is_reading or time.monotonic() > patience:
-            yield from follower.looked(whole, [])
-            return
-        try:
-            kind, what, data = follower.queue.get(timeout=_PATIENCE)
-        except Empty:
-            yield from follower.unfinished()
-            follower.go_on()
-            if not over and time.monotonic() - looked > _GLANCE:
-                looked = time.monotonic()
-                yield from follower.looked(whole, _pods(engine, whole, query.id))
-            continue
-        if kind == "data":
-            yield from follower.read(what, data)
-        elif kind == "look":
-            whole, looked = what, time.monotonic()
-            yield from follower.looked(whole, _pods(engine, whole, query.id))
-        elif kind == "error":
-            raise what
-        elif kind == "broken" and not over and follower.broke(what, data):
-            continue
-        else:
-            yield from follower.closed(what, whole, broken=kind == "broken")
-            yield from follower.looked(whole, [])
-
-
-def _look(
-    engine: "ArgoEngine", run: Id, queue: "SimpleQueue[tuple[str, Any, Any]]"
-) -> None:
-    try:
-        for whole in engine.looks(run):
-            queue.put(("look", whole, None))
-            if _is_over(whole, run):
-                return
-    except Exception as error:  # noqa: BLE001
-        # Raised where the queue is read
-        queue.put(("error", error, None))
-
-
-def _is_over(whole: SetStatus, wanted: Id) -> bool:
-    """Whether what was asked for has ended; a TensorBoard that ends later is not waited for."""
-    if wanted.type is not None:
-        return (
-            all(part.state.is_terminal for part in parts(whole, wanted))
-            or whole.state.is_terminal
+def _is_over(run: SetStatus, selected: Id) -> bool:
+    """Return whether what was asked for has ended; a TensorBoard is not waited for."""
+    if selected.type is not None:
+        have_ended = all(job.state.is_terminal for job in parts(run, selected))
+        return have_ended or run.state.is_terminal
+    if selected.sub is not None:
+        return all(
+            experiment.state.is_terminal for experiment in experiments(run, selected)
         )
-    if wanted.sub is not None:
-        return all(each.state.is_terminal for each in experiments(whole, wanted))
-    return whole.state.is_terminal
-
-
-def _pods(engine: "ArgoEngine", whole: SetStatus, wanted: Id) -> list[Object]:
-    if not whole.name:
-        return []
-    chosen = f"{labels.WORKFLOW} in ({','.join(engine.workflows(whole))})"
-    if wanted.sub is not None and whole.is_set:
-        chosen += f",{labels.EXPERIMENT}={wanted.sub}"
-    try:
-        return list(
-            engine.api.items(
-                path("pods", engine.namespace_of(wanted)), labelSelector=chosen
-            )
-        )
-    except RiseMLError:
-        return []
+    return run.state.is_terminal
 
 
 def _jobs(
-    whole: SetStatus, wanted: Id
+    run: SetStatus, selected: Id
 ) -> Iterator[tuple[tuple[str, str, str], JobStatus]]:
-    """Yield the jobs that are asked for, with what the labels of their pods say."""
-    own = wanted.sub is None or not whole.is_set
-    for job in whole.jobs if own else ():
-        if is_meant(job, wanted):
-            yield ("", job.type, ""), job
-    for experiment in experiments(whole, wanted):
+    """Yield the jobs that are asked for, each after what its pod's labels say."""
+    if selected.sub is None or not run.is_set:
+        for job in run.jobs:
+            if is_meant(job, selected):
+                yield ("", job.type, ""), job
+    for experiment in experiments(run, selected):
         for job in experiment.jobs:
-            if is_meant(job, wanted):
-                yield (_sub(experiment), job.type, str(job.index or "")), job
+            if is_meant(job, selected):
+                yield (_label_of(experiment), job.type, str(job.index or "")), job
 
 
-def _sub(experiment: ExperimentStatus) -> str:
+def _label_of(experiment: ExperimentStatus) -> str:
     return str(experiment.sub or 1)
 
 
-def _key(pod: Object) -> tuple[str, str, str]:
-    tags = pod["metadata"].get("labels", {})
-    return (
-        tags.get(labels.EXPERIMENT, ""),
-        tags.get(labels.TYPE, ""),
-        tags.get(labels.INDEX, ""),
-    )
-
-
-def _has_ended(pod: Object) -> bool:
-    states = (
-        c.get("state", {})
-        for c in pod["status"].get("containerStatuses", ())
-        if c["name"] == "main"
-    )
-    return any("terminated" in state for state in states)
-
-
-def _has_begun(pod: Object) -> bool:
-    states = (
-        c.get("state", {})
-        for c in pod["status"].get("containerStatuses", ())
-        if c["name"] == "main"
-    )
-    return any("running" in state or "terminated" in state for state in states)
+def _created(pod: Object) -> str:
+    return str(pod["metadata"]["creationTimestamp"])

@@ -1,91 +1,114 @@
-"""Ending a run, or one of its experiments: written down first, then done, so that status can tell who ended what."""
+"""Stopping a run or one of its experiments.
 
+The kill is written into the Workflow before anything is stopped, so that the status
+can tell what was killed from what failed.
+"""
+
+from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
 
-from riseml import labels, status
+from riseml import labels
 from riseml.cluster import pod_exec
-from riseml.cluster.api import Object, path
-from riseml.engines.argo import shards
+from riseml.cluster.api import Api, Object, path
+from riseml.engines.argo.run_reader import read_documents
+from riseml.engines.argo.workflows import Workflows, pod_selector
+from riseml.engines.selection import run_or_experiment
 from riseml.errors import NotFoundError, RiseMLError, UnreachableError
 from riseml.ids import Id
 
-if TYPE_CHECKING:
-    from riseml.engines.argo.engine import ArgoEngine
-
 _MAIN = "main"
-_ENDED = frozenset({"Succeeded", "Failed"})
-_KILL = ["/var/run/argo/argoexec", "kill", "15", "1"]
+_ALL = "*"
+_TERMINAL_PHASES = frozenset({"Succeeded", "Failed"})
+_TERMINATE = ["/var/run/argo/argoexec", "kill", "15", "1"]
 
 
-def stop(engine: "ArgoEngine", run: Id, *, force: bool) -> bool:
-    """Kill a run or one of its experiments; False where it had ended already and nothing of it is left."""
-    from riseml.engines.argo.engine import now, part  # noqa: PLC0415
+def stop(workflows: Workflows, run_id: Id, *, force: bool) -> bool:
+    """Kill a run or one of its experiments; return False if it had already ended.
 
-    documents = engine.documents(run)
-    whole = shards.merged([status.read(each) for each in documents])
-    has_ended = part(whole, run).state.is_terminal
+    With `force`, pods are deleted without a grace period. Pods that an ended run has
+    left behind are then deleted too, and count as something that was stopped.
+    """
+    documents = workflows.documents(run_id)
+    run = read_documents(documents)
+    has_ended = run_or_experiment(run, run_id).state.is_terminal
     if has_ended and not force:
         return False
-    sub = "*" if run.sub is None or not whole.is_set else str(run.sub)
-    acted = False
+    sub = _ALL if run_id.sub is None or not run.is_set else str(run_id.sub)
+    had_pods = False
     for document in documents:
-        metadata = document["metadata"]
-        at = path("workflows", metadata["namespace"], metadata["name"])
+        workflow = _Workflow(workflows.api, document["metadata"])
         if not has_ended:
-            moment = now().isoformat().replace("+00:00", "Z")
-            engine.api.update(at, partial(_marked, sub=sub, moment=moment))
-        if sub == "*":
-            engine.api.patch(at, {"spec": {"shutdown": "Terminate"}})
-        acted = (
-            _end_pods(engine, metadata["namespace"], metadata["name"], sub, force=force)
-            or acted
-        )
-    return acted or not has_ended
+            workflow.mark_killed(sub)
+        if sub == _ALL:
+            workflow.shut_down()
+        if workflow.stop_pods(sub, force=force):
+            had_pods = True
+    return had_pods or not has_ended
 
 
-def _end_pods(
-    engine: "ArgoEngine", namespace: str, name: str, sub: str, *, force: bool
-) -> bool:
-    """Let the pods of an experiment end, or with `force` all that are asked for; return whether there were any."""
-    pods = _pods(engine, namespace, name, sub)
-    for pod in pods:
-        if force:
-            engine.api.delete(
-                path("pods", namespace, pod["metadata"]["name"]), gracePeriodSeconds=0
-            )
-        elif sub != "*":
-            _end(engine, namespace, pod)
-    return bool(pods)
+class _Workflow:
+    """One Workflow that is being stopped."""
+
+    def __init__(self, api: Api, metadata: Object) -> None:
+        self._api = api
+        self._namespace, self._name = metadata["namespace"], metadata["name"]
+        self._path = path("workflows", self._namespace, self._name)
+
+    def mark_killed(self, sub: str) -> None:
+        """Record the kill of an experiment, or of all."""
+        time = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        self._api.update(self._path, partial(_with_kill, entry=f"{sub}={time}"))
+
+    def shut_down(self) -> None:
+        """Let Argo terminate all pods and start no more."""
+        self._api.patch(self._path, {"spec": {"shutdown": "Terminate"}})
+
+    def stop_pods(self, sub: str, *, force: bool) -> bool:
+        """Stop the pods that run; return whether there are any."""
+        pods = self._running_pods(sub)
+        for pod in pods:
+            if force:
+                self._api.delete(self._pod_path(pod), gracePeriodSeconds=0)
+            elif sub != _ALL:
+                # Argo itself terminates all pods of a Workflow that is shut down.
+                self._terminate(pod)
+        return bool(pods)
+
+    def _running_pods(self, sub: str) -> list[Object]:
+        experiment = [] if sub == _ALL else [f"{labels.EXPERIMENT}={sub}"]
+        selector = pod_selector([self._name], *experiment)
+        pods = self._api.items(path("pods", self._namespace), labelSelector=selector)
+        return [
+            pod for pod in pods if pod["status"].get("phase") not in _TERMINAL_PHASES
+        ]
+
+    def _pod_path(self, pod: Object) -> str:
+        return path("pods", self._namespace, pod["metadata"]["name"])
+
+    def _terminate(self, pod: Object) -> None:
+        """Send a job SIGTERM; delete its pod if its container does not run yet."""
+        name = pod["metadata"]["name"]
+        try:
+            pod_exec.run(self._api, self._namespace, name, _MAIN, _TERMINATE)
+        except (UnreachableError, NotFoundError, pod_exec.CommandError):
+            if _is_running(pod):
+                raise RiseMLError(
+                    f"cannot reach the job in {name} to stop it",
+                    "`riseml kill --force` deletes its pod.",
+                ) from None
+            self._api.delete(self._pod_path(pod))
 
 
-def _marked(document: Object, sub: str, moment: str) -> Object:
-    before = document["metadata"].get("annotations", {}).get(labels.KILLED, "")
-    entries = ",".join(filter(None, [before, f"{sub}={moment}"]))
+def _with_kill(document: Object, entry: str) -> Object:
+    kills = document["metadata"].get("annotations", {}).get(labels.KILLED, "")
+    entries = f"{kills},{entry}" if kills else entry
     return {"metadata": {"annotations": {labels.KILLED: entries}}}
 
 
-def _pods(engine: "ArgoEngine", namespace: str, name: str, sub: str) -> list[Object]:
-    chosen = f"{labels.WORKFLOW}={name}" + (
-        "" if sub == "*" else f",{labels.EXPERIMENT}={sub}"
-    )
-    found = engine.api.items(path("pods", namespace), labelSelector=chosen)
-    return [pod for pod in found if pod["status"].get("phase") not in _ENDED]
-
-
-def _end(engine: "ArgoEngine", namespace: str, pod: Object) -> None:
-    """Let a job end in its own time; one whose container does not run yet is deleted."""
-    name = pod["metadata"]["name"]
-    try:
-        pod_exec.run(engine.api, namespace, name, _MAIN, _KILL)
-    except (UnreachableError, NotFoundError, pod_exec.CommandError):
-        running = any(
-            each["name"] == _MAIN and "running" in each.get("state", {})
-            for each in pod["status"].get("containerStatuses", ())
-        )
-        if running and pod["status"].get("phase") == "Running":
-            raise RiseMLError(
-                f"the job in {name} cannot be reached to be ended",
-                "`riseml kill --force` deletes its pod.",
-            ) from None
-        engine.api.delete(path("pods", namespace, name))
+def _is_running(pod: Object) -> bool:
+    if pod["status"].get("phase") != "Running":
+        return False
+    for container in pod["status"].get("containerStatuses", ()):
+        if container["name"] == _MAIN and "running" in container.get("state", {}):
+            return True
+    return False

@@ -1,22 +1,21 @@
-"""TensorBoard of runs on a cluster, opened from here: a way to a run's own, or a copy of what it would read."""
+"""TensorBoard of a run on a cluster: a connection to its own, or a copy of its event files."""
 
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, NamedTuple
+from typing import IO, NamedTuple
 
 from riseml import labels
 from riseml.cluster.api import path
 from riseml.cluster.port_forward import Forwarding
 from riseml.cluster.store import StorePod
+from riseml.engines.argo.run_reader import RunReader
+from riseml.engines.argo.workflows import names_of, pod_selector
 from riseml.ids import Id
 from riseml.status import SetStatus, State
 
-if TYPE_CHECKING:
-    from riseml.engines.argo.engine import ArgoEngine
-
-# Bytes
-_IN_MEMORY = 1 << 24
+# Events of most runs fit into memory; larger ones are buffered in a file.
+_MAX_BYTES_IN_MEMORY = 1 << 24
 _LIST = """cd "/output/$1" 2>/dev/null || exit 0
 find . -type f -name '*tfevents*' -exec stat -c '%s %n' {} +
 """
@@ -26,95 +25,114 @@ while read -r first length name && [ "$first" != end ]; do tail -c "+$first" "$n
 
 
 class _Piece(NamedTuple):
+    """The bytes of a file that the copy lacks: from `start` to `end`."""
+
     name: str
     start: int
-    size: int
+    end: int
+
+    @property
+    def size(self) -> int:
+        """Number of bytes."""
+        return self.end - self.start
 
 
-def way(
-    engine: "ArgoEngine", run: Id, port: int, tell: Callable[[str], None]
+def connect(
+    reader: RunReader, run_id: Id, port: int, notify: Callable[[str], None]
 ) -> Forwarding | None:
-    """Return a way to the TensorBoard of a run once its pod runs; None where the run has none, or none any more."""
-    told = False
-    for whole in engine.looks(Id(run.user, run.number)):
-        state = next(
-            (job.state for job in whole.jobs if job.type == "tensorboard"), None
-        )
-        if state is None or state.is_terminal or whole.state.is_terminal:
+    """Return a connection to the TensorBoard of a run, None if it has none.
+
+    A TensorBoard that is starting is waited for, which `notify` says once.
+    """
+    has_notified = False
+    for run in reader.follow(Id(run_id.user, run_id.number)):
+        state = _tensorboard_state(run)
+        if state is None or state.is_terminal or run.state.is_terminal:
             return None
         if state is State.RUNNING:
-            return _way(engine, run, whole, port)
-        if not told:
-            tell("TensorBoard is about to begin ...")
-            told = True
+            return _forward(reader, run_id, run, port)
+        if not has_notified:
+            notify("TensorBoard is starting ...")
+            has_notified = True
     return None
 
 
-def _way(
-    engine: "ArgoEngine", run: Id, whole: SetStatus, port: int
+def _tensorboard_state(run: SetStatus) -> State | None:
+    for job in run.jobs:
+        if job.type == "tensorboard":
+            return job.state
+    return None
+
+
+def _forward(
+    reader: RunReader, run_id: Id, run: SetStatus, port: int
 ) -> Forwarding | None:
-    namespace = engine.namespace_of(run)
-    names = ",".join(engine.workflows(whole))
-    chosen = f"{labels.WORKFLOW} in ({names}),{labels.TYPE}=tensorboard"
+    namespace = reader.workflows.namespace_of(run_id)
+    api = reader.workflows.api
     pods = list(
-        engine.api.items(
+        api.items(
             path("pods", namespace),
-            labelSelector=chosen,
+            labelSelector=pod_selector(names_of(run), f"{labels.TYPE}=tensorboard"),
             fieldSelector="status.phase=Running",
         )
     )
-    return (
-        Forwarding(
-            engine.api, namespace, pods[-1]["metadata"]["name"], labels.BOARD_PORT, port
-        )
-        if pods
-        else None
-    )
+    if not pods:
+        return None
+    pod = pods[-1]["metadata"]["name"]
+    return Forwarding(api, namespace, pod, labels.BOARD_PORT, port)
 
 
-def fetch(store: StorePod, place: str, folder: Path) -> bool:
-    """Bring what has been added to the event files below `place` of the output volume; whether there are any."""
-    there = [
-        line.partition(" ")
-        for line in store.script(_LIST, place).decode(errors="replace").splitlines()
-    ]
-    files = {name: int(size) for size, _, name in there if size.isdigit()}
-    missing = [_Piece(name, _size(folder / name), size) for name, size in files.items()]
-    missing = [
-        each
-        for each in missing
-        if each.start < each.size and _is_inside(folder, each.name)
-    ]
-    with tempfile.SpooledTemporaryFile(_IN_MEMORY) as received:
-        if missing:
-            asked = "".join(
-                f"{each.start + 1} {each.size - each.start} {each.name}\n"
-                for each in missing
-            )
-            store.script(
-                _SEND,
-                place,
-                stdin=[f"{asked}end\n".encode()],
-                on_output=lambda data: _keep(received, data),
-            )
-        if received.tell() == sum(
-            each.size - each.start for each in missing
-        ):  # else a file was cut: next time
+def fetch(store: StorePod, source: str, copy: Path) -> bool:
+    """Copy what was added to the event files below `source` of the output volume.
+
+    Returns whether there are any event files.
+    """
+    sizes = _event_files(store, source)
+    pieces = []
+    for name, size in sizes.items():
+        piece = _Piece(name, _size(copy / name), size)
+        if piece.start < piece.end and _is_inside(copy, name):
+            pieces.append(piece)
+    if pieces:
+        _fetch_pieces(store, source, copy, pieces)
+    return bool(sizes)
+
+
+def _event_files(store: StorePod, source: str) -> dict[str, int]:
+    """Return the sizes of the event files below a folder of the output volume."""
+    sizes = {}
+    for line in store.script(_LIST, source).decode(errors="replace").splitlines():
+        size, _, name = line.partition(" ")
+        # A name with a line break leaves lines without a size.
+        if size.isdigit():
+            sizes[name] = int(size)
+    return sizes
+
+
+def _fetch_pieces(
+    store: StorePod, source: str, copy: Path, pieces: Sequence[_Piece]
+) -> None:
+    requests = [f"{piece.start + 1} {piece.size} {piece.name}\n" for piece in pieces]
+    with tempfile.SpooledTemporaryFile(_MAX_BYTES_IN_MEMORY) as received:
+
+        def receive(data: bytes) -> None:
+            received.write(data)
+
+        request = "".join([*requests, "end\n"]).encode()
+        store.script(_SEND, source, stdin=[request], on_output=receive)
+        # Too few bytes mean that a file was truncated meanwhile. Which bytes belong
+        # to which file is then unknown, so nothing is kept until the next call.
+        if received.tell() == sum(piece.size for piece in pieces):
             received.seek(0)
-            _add(received, missing, folder)
-    return bool(files)
+            _append(received, pieces, copy)
 
 
-def _keep(received: IO[bytes], data: bytes) -> None:
-    received.write(data)
-
-
-def _add(received: IO[bytes], pieces: Sequence[_Piece], folder: Path) -> None:
+def _append(received: IO[bytes], pieces: Sequence[_Piece], copy: Path) -> None:
     for piece in pieces:
-        file = folder / piece.name
+        file = copy / piece.name
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("ab") as mirrored:
-            mirrored.write(received.read(piece.size - piece.start))
+        with file.open("ab") as copied:
+            copied.write(received.read(piece.size))
 
 
 def _size(file: Path) -> int:

@@ -110,7 +110,7 @@ class LocalEngine:
         if self._read().unfinished():
             # One of them may be about to use what looks unused
             return 0
-        tidy(self.home, self._read().revisions())
+        tidy(self.home)
         return environments.tidy(self.home, before)
 
     # Read

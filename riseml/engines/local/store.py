@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from riseml import labels
 from riseml.engines.local.interpreter.node import COLUMNS, Node, node_id
 from riseml.errors import DamagedError, HomeError
 
@@ -177,15 +176,6 @@ class Store:
             project,
         )
         return row[0] if row else None
-
-    def revisions(self) -> list[str]:
-        """Return the revisions of the code that runs refer to."""
-        key = f'$.metadata.annotations."{labels.REVISION}"'
-        return [
-            row[0]
-            for row in self._all("SELECT json_extract(document, ?) FROM runs", key)
-            if row[0]
-        ]
 
     def unfinished(self) -> list[int]:
         """Return the numbers of all runs that have not ended, oldest first."""

@@ -1,0 +1,54 @@
+"""Copies of jobs' logs in the output volume, for jobs whose pod is gone or cannot be reached.
+
+Each attempt of a job leaves `<job>.<attempt>.log` in the experiment's output folder.
+Beside it, lines `<seconds since 1970> <bytes>` in `….times` say how long it was when.
+"""
+
+from riseml.cluster.store import StorePod
+from riseml.engines import LogQuery
+from riseml.engines.argo import live_results
+from riseml.errors import RiseMLError
+from riseml.status import ExperimentStatus, JobStatus, SetStatus
+
+# Prints the copies `$1/.riseml/logs/$2.<attempt>.log`: the last $4 lines from byte $3 on, none older than $5.
+_PRINT = r"""
+cd /output
+for file in "$1/.riseml/logs/$2".[0-9]*.log; do
+  [ -f "$file" ] || continue
+  from=$3
+  if [ -n "$5" ] && [ -f "$file.times" ]; then
+    old=$(while read -r at length; do [ "${at%.*}" -ge "$5" ] || echo "$length"; done < "$file.times" | tail -n 1)
+    [ "${old:-0}" -le "$from" ] || from=$old
+  fi
+  if [ -n "$4" ]; then tail -c "+$((from + 1))" "$file" | tail -n "$4"; else tail -c "+$((from + 1))" "$file"; fi
+done
+"""
+
+
+def read(
+    store: StorePod, run: SetStatus, job: JobStatus, query: LogQuery, start: int = 0
+) -> bytes:
+    """Return what the output volume has of a job's log from byte `start` on.
+
+    The result is empty if there is no copy or the store cannot be reached.
+    """
+    experiment = _experiment_of(run, job)
+    if experiment is None:
+        folder = live_results.run_folder(run)
+    else:
+        folder = live_results.folder(run, experiment)
+    name = f"{job.type}.{job.index}" if job.index else job.type
+    tail = "" if query.tail is None else str(query.tail)
+    since = "" if query.since is None else str(int(query.since.timestamp()))
+    try:
+        return store.script(_PRINT, folder, name, str(start), tail, since)
+    except RiseMLError:
+        # The log is missing then, but all other lines and changes still arrive.
+        return b""
+
+
+def _experiment_of(run: SetStatus, job: JobStatus) -> ExperimentStatus | None:
+    for experiment in run.experiments:
+        if job in experiment.jobs:
+            return experiment
+    return None

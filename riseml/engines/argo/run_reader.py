@@ -1,0 +1,134 @@
+"""Reader of runs: combines their Workflows with pods, live results and the archive.
+
+    Workflows ──status.read──▶ SetStatus ──live_results──▶ ──pods──▶ complete status
+    none left ──▶ archive in the output volume
+
+The first reader of an ended run also archives it.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from riseml import status
+from riseml.cluster.api import Object
+from riseml.cluster.store import StorePod
+from riseml.engines.argo import archive, live_results, pods, shards
+from riseml.engines.argo.workflows import Workflows
+from riseml.errors import NotFoundError, UnreachableError
+from riseml.ids import Id
+from riseml.status import SetStatus, State
+
+_WATCH_SECONDS = 240
+# A waiting run is read more often: no change of its Workflow says what delays a job.
+_WAITING_WATCH_SECONDS = 25
+_RETRY_SECONDS = 1.0
+# A run is followed through an outage of the cluster that is no longer than this.
+_OUTAGE_SECONDS = 60.0
+
+
+class RunReader:
+    """Reads and follows runs; `store` is the store of the user's own namespace."""
+
+    def __init__(self, workflows: Workflows, store: StorePod) -> None:
+        self.workflows, self.store = workflows, store
+
+    def store_of(self, run: Id) -> StorePod:
+        """Return the store of the user whose run it is."""
+        return self._store_in(self.workflows.namespace_of(run))
+
+    def _store_in(self, namespace: str) -> StorePod:
+        if namespace == self.workflows.namespace:
+            return self.store
+        return StorePod(self.workflows.api, namespace)
+
+    def read(self, run_id: Id) -> SetStatus:
+        """Return the complete status of a run, from the archive if its Workflow is gone.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        run, _ = self.read_with_documents(run_id)
+        return run
+
+    def read_with_documents(self, run_id: Id) -> tuple[SetStatus, list[Object]]:
+        """Return the complete status of a run and its Workflows, none if it is archived.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        try:
+            documents = self.workflows.documents(run_id)
+        except NotFoundError:
+            archived = archive.read(self.store_of(run_id), run_id)
+            if archived is None:
+                raise
+            return archived, []
+        run = self._complete(documents, read_documents(documents))
+        page = self._page(documents[0]["metadata"])
+        return replace(run, page=page), documents
+
+    def _page(self, metadata: Object) -> str | None:
+        """Return the address of a Workflow for browsers, None without an Argo Server."""
+        server = self.workflows.api.connection.argo
+        if not server:
+            return None
+        return f"{server}/workflows/{metadata['namespace']}/{metadata['name']}"
+
+    def follow(self, run_id: Id) -> Iterator[SetStatus]:
+        """Yield the status of a run now and after every change, through short outages.
+
+        Raises:
+            NotFoundError: there is no such run.
+            UnreachableError: the cluster has not answered for a minute.
+        """
+        outage_began: float | None = None
+        while True:
+            try:
+                documents = self.workflows.documents(run_id)
+                outage_began = None
+                run = self._followed(documents)
+                yield run
+                is_running = run.state is State.RUNNING
+                seconds = _WATCH_SECONDS if is_running else _WAITING_WATCH_SECONDS
+                for changed in self.workflows.watch(documents, seconds):
+                    yield self._followed(changed)
+            except UnreachableError:
+                now = time.monotonic()
+                outage_began = now if outage_began is None else outage_began
+                if now - outage_began > _OUTAGE_SECONDS:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+            except NotFoundError:
+                # The run has ended and its Workflow is gone: the archive has it.
+                yield self.read(run_id)
+                return
+
+    def _followed(self, documents: list[Object]) -> SetStatus:
+        """Return the status for a follower: live results are read only at the end."""
+        run = read_documents(documents)
+        if run.state.is_terminal:
+            return self._complete(documents, run)
+        if run.state is State.RUNNING:
+            return run
+        return self._explain(documents, run)
+
+    def _complete(self, documents: list[Object], run: SetStatus) -> SetStatus:
+        namespace = documents[0]["metadata"]["namespace"]
+        store = self._store_in(namespace)
+        run = live_results.with_results(store, run)
+        run = self._explain(documents, run)
+        if run.state.is_terminal:
+            archive.write(self.workflows.api, namespace, store, documents, run)
+        return run
+
+    def _explain(self, documents: list[Object], run: SetStatus) -> SetStatus:
+        namespace = documents[0]["metadata"]["namespace"]
+        now = datetime.now(UTC)
+        return pods.explained(self.workflows.api, namespace, documents, run, now)
+
+
+def read_documents(documents: list[Object]) -> SetStatus:
+    """Return what the Workflows of a run say about it."""
+    return shards.merged([status.read(document) for document in documents])

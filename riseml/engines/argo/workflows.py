@@ -1,0 +1,158 @@
+"""Reader of a cluster's Workflow documents: finds, lists and watches those of a run.
+
+A run has one Workflow, or several with the same number if a set is too large for one
+(`shards.py`).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from riseml import labels
+from riseml.cluster import namespace_of
+from riseml.cluster.api import CACHED, Api, Object, path
+from riseml.cluster.user_namespace import UserNamespace
+from riseml.engines.argo import shards
+from riseml.errors import NotAllowedError, NotFoundError
+from riseml.ids import Id
+from riseml.status import SetStatus
+
+_KIND = {"apiVersion": "argoproj.io/v1alpha1", "kind": "Workflow"}
+
+
+class Workflows:
+    """The Workflows that a user may read: their own, and others' if the cluster allows it."""
+
+    def __init__(self, api: Api, user: str, user_namespace: UserNamespace) -> None:
+        self.api, self.user = api, user
+        self.namespace = user_namespace.namespace
+        self._user_namespace = user_namespace
+
+    def namespace_of(self, run: Id) -> str:
+        """Return the namespace of a run."""
+        if run.user in (None, self.user):
+            return self.namespace
+        return namespace_of(run.user)
+
+    def documents(self, run: Id) -> list[Object]:
+        """Return all Workflows of a run, in the order of their shards.
+
+        Raises:
+            NotAllowedError: the user may not read another user's runs.
+            NotFoundError: the run has no Workflow, or no longer has one.
+        """
+        try:
+            documents = self._find(run)
+        except NotAllowedError:
+            raise no_access(f"{run.user}'s experiments") from None
+        if not documents:
+            raise NotFoundError(
+                f"there is no run {Id(run.user, run.number)}",
+                "`riseml status -a` lists all runs.",
+            )
+        # Items of a list lack the fields that name their kind.
+        documents = [{**_KIND, **document} for document in documents]
+        return sorted(documents, key=shards.order)
+
+    def _find(self, run: Id) -> list[Object]:
+        if not run.number:
+            return []
+        workflows = path("workflows", self.namespace_of(run))
+        selector = f"{labels.NUMBER}={run.number}"
+        cached = self.api.items(
+            workflows, labelSelector=selector, resourceVersion=CACHED
+        )
+        # The API server's cache may not have a run that was just submitted.
+        return list(cached) or list(self.api.items(workflows, labelSelector=selector))
+
+    def metadata(self, namespace: str, selector: str = labels.NUMBER) -> list[Object]:
+        """Return the metadata of a user's Workflows that a label selector matches.
+
+        They come from the API server's cache unless it lacks the newest run: reading
+        all of them from the cluster's database takes seconds if there are a thousand.
+        """
+        workflows = path("workflows", namespace)
+        cached = list(
+            self.api.items(
+                workflows,
+                metadata=True,
+                labelSelector=selector,
+                resourceVersion=CACHED,
+            )
+        )
+        newest = 0
+        if namespace == self.namespace:
+            newest = self._user_namespace.number - 1
+        # Another process may start a run before the counter is needed again.
+        self._user_namespace.forget()
+        # A selector for a project rightly leaves out newer runs of other projects.
+        is_current = max(map(number_of, cached), default=0) >= newest
+        if is_current or selector != labels.NUMBER:
+            return cached
+        return list(self.api.items(workflows, metadata=True, labelSelector=selector))
+
+    def in_full(self, shards_of_run: Sequence[Object]) -> list[Object]:
+        """Return the complete documents of a run's Workflows, given their metadata."""
+        first = shards_of_run[0]
+        workflows = path("workflows", first["metadata"]["namespace"])
+        selector = f"{labels.NUMBER}={number_of(first)}"
+        return list(
+            self.api.items(workflows, labelSelector=selector, resourceVersion=CACHED)
+        )
+
+    def watch(
+        self, documents: Sequence[Object], seconds: int
+    ) -> Iterator[list[Object]]:
+        """Yield a run's documents after each change of one of them, for some seconds.
+
+        Raises:
+            NotFoundError: a Workflow was deleted.
+            UnreachableError: the connection broke.
+        """
+        by_name = {document["metadata"]["name"]: document for document in documents}
+        first = documents[0]["metadata"]
+        versions = [
+            int(document["metadata"]["resourceVersion"]) for document in documents
+        ]
+        events = self.api.watch(
+            path("workflows", first["namespace"]),
+            version=str(max(versions)),
+            seconds=seconds,
+            labelSelector=f"{labels.NUMBER}={first['labels'][labels.NUMBER]}",
+        )
+        for kind, changed in events:
+            if kind == "DELETED":
+                name = changed["metadata"]["name"]
+                raise NotFoundError(f"the Workflow {name} was deleted")
+            if kind == "ERROR":
+                # The resource version is too old: the caller has to read again.
+                return
+            if kind in {"ADDED", "MODIFIED"}:
+                by_name[changed["metadata"]["name"]] = changed
+                yield sorted(by_name.values(), key=shards.order)
+
+
+def number_of(workflow: Object) -> int:
+    """Return the number of the run that a Workflow belongs to."""
+    return int(workflow["metadata"]["labels"][labels.NUMBER])
+
+
+def names_of(run: SetStatus) -> list[str]:
+    """Return the names of all Workflows of a run."""
+    stem = run.name.removesuffix("-s1")
+    if stem == run.name:
+        return [run.name]
+    # The status does not say how many shards there are. Names that do not exist
+    # match no pod.
+    count = min(max(len(run.experiments), 1), shards.MOST)
+    return [f"{stem}-s{index}" for index in range(1, count + 1)]
+
+
+def pod_selector(names: Iterable[str], *more_labels: str) -> str:
+    """Return the label selector of the pods of Workflows that also have other labels."""
+    return ",".join([f"{labels.WORKFLOW} in ({','.join(names)})", *more_labels])
+
+
+def no_access(runs: str) -> NotAllowedError:
+    """Return the error for somebody who asks for other users' runs."""
+    return NotAllowedError(
+        f"you may not see {runs}", "Administrators can see all experiments."
+    )

@@ -1,0 +1,52 @@
+"""Revisions that runs of this machine refer to, read from the database of a home.
+
+The repositories of a home serve every engine, so whoever prunes one has to know these.
+The local engine writes the database (`engines/local/store.py`).
+"""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from riseml import labels
+from riseml.errors import HomeError
+
+DATABASE = "riseml.db"
+# Another schema may keep revisions elsewhere, so nothing may be concluded from it.
+SCHEMA = 1
+_QUERY = "SELECT DISTINCT json_extract(document, ?) FROM runs"
+_REVISION = f'$.metadata.annotations."{labels.REVISION}"'
+_TIMEOUT_SECONDS = 10
+
+
+def revisions(home: Path) -> set[str]:
+    """Return the revisions of the code of all runs in a home's database.
+
+    The result is empty if the home has no database.
+
+    Raises:
+        HomeError: the database cannot be read, so no revision may be removed.
+    """
+    path = home / DATABASE
+    if not path.exists():
+        return set()
+    try:
+        with closing(sqlite3.connect(path, timeout=_TIMEOUT_SECONDS)) as database:
+            database.execute("PRAGMA query_only=1")
+            (version,) = database.execute("PRAGMA user_version").fetchone()
+            if version == 0:
+                # The controller has created the file, but not its tables.
+                return set()
+            if version != SCHEMA:
+                raise HomeError(
+                    f"{path} has schema {version}, but this riseml reads schema {SCHEMA}",
+                    "No code was removed. Use the riseml version that made this home.",
+                )
+            rows = database.execute(_QUERY, (_REVISION,)).fetchall()
+    except sqlite3.Error as error:
+        raise HomeError(
+            f"cannot read which code runs need from {path}: {error}",
+            "No code was removed. Try again, or restore the file from a backup.",
+        ) from error
+    # A Workflow that was submitted as it is has no code.
+    return {revision for (revision,) in rows if revision}
