@@ -293,7 +293,7 @@ def test_no_controller(bench: Bench) -> None:
         return bench.engine.read(Id(number=number))
 
     wait_until(lambda: said().reason == "CONTROLLER", SHOWN, "the reason")
-    assert "no Argo controller has taken it up" in said().message
+    assert "no Argo controller has picked up the run" in said().message
     for followed in bench.engine.changes(Id(number=number)):
         if (
             "no Argo controller" in followed.message

@@ -1,4 +1,8 @@
-"""What of a run only its pods tell, and events about them: lost nodes, volumes that are not mounted, no controller."""
+"""Explanations of a run's jobs from its pods and events, for what its Workflow does not say.
+
+Only pods show that a node is lost or that the controller has not noticed an end; only
+events show that a volume cannot be mounted.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -10,22 +14,29 @@ from riseml.cluster.api import Api, Object, path
 from riseml.errors import RiseMLError
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, reasons
 
-# Argo's annotation of each pod
-_NODE = "workflows.argoproj.io/node-id"
-_PATIENCE = timedelta(
-    seconds=20
-)  # a controller that is well takes less, also with some hundred runs at once
+# Argo's annotation of each pod.
+_NODE_ID = "workflows.argoproj.io/node-id"
+# A healthy controller takes less time, even with some hundred active runs.
+_CONTROLLER_DELAY = timedelta(seconds=20)
 _ACTIVE = (State.PENDING, State.STARTING, State.RUNNING)
-# Characters of an event's text
-_LONGEST = 400
+_MAX_MESSAGE_LENGTH = 400
 
-_LOST = "the node {node} does not answer; if it stays away, Kubernetes takes the pod off it after some minutes"
-_UNNOTICED = "it has ended, and Argo's controller has not noticed for {seconds} seconds; `riseml doctor` looks for it"
-_UNTAKEN = "no Argo controller has taken it up for {seconds} seconds; `riseml doctor` looks for it"
+_NODE_LOST = (
+    "the node {node} does not answer; "
+    "if it stays unreachable, Kubernetes removes the pod after some minutes"
+)
+_NOT_NOTICED = (
+    "the job ended {seconds} seconds ago, but Argo's controller has not noticed; "
+    "`riseml doctor` checks the controller"
+)
+_NOT_STARTED = (
+    "no Argo controller has picked up the run for {seconds} seconds; "
+    "`riseml doctor` checks the controller"
+)
 
 
-class Told(NamedTuple):
-    """What is known of a job beyond its document."""
+class Explanation(NamedTuple):
+    """What pods and events say about a job: a reason as in `status.reasons`, and a text."""
 
     reason: str
     message: str
@@ -35,155 +46,172 @@ def explained(
     api: Api,
     namespace: str,
     documents: Sequence[Object],
-    whole: SetStatus,
+    run: SetStatus,
     now: datetime,
 ) -> SetStatus:
-    """Return a run that says of its jobs what their pods tell; unchanged where these cannot be asked."""
-    if whole.state.is_terminal:
-        return whole
-    waits = now - datetime.fromisoformat(documents[0]["metadata"]["creationTimestamp"])
-    if not documents[0].get("status", {}).get("phase"):
-        late = _UNTAKEN.format(seconds=int(waits.total_seconds()))
-        return (
-            replace(whole, reason=reasons.CONTROLLER, message=late)
-            if waits > _PATIENCE
-            else whole
-        )
-    active = {
-        job.node_id: job for job in _jobs(whole) if job.node_id and job.state in _ACTIVE
-    }
+    """Return a run with the explanations that pods and events give for its jobs.
+
+    The run is returned unchanged if the cluster does not answer.
+    """
+    if run.state.is_terminal:
+        return run
+    first = documents[0]
+    if not first.get("status", {}).get("phase"):
+        return _without_controller(run, first, now)
+    active = {}
+    for job in _jobs(run):
+        if job.node_id and job.state in _ACTIVE:
+            active[job.node_id] = job
     if not active:
-        return whole
+        return run
     try:
-        told = dict(_told(api, namespace, documents, active, now))
+        explanations = dict(_explanations(api, namespace, documents, active, now))
     except RiseMLError:
-        return whole
-    return _with(whole, told) if told else whole
+        return run
+    return _with(run, explanations) if explanations else run
 
 
-def _jobs(whole: SetStatus) -> Iterator[JobStatus]:
-    yield from whole.jobs
-    for experiment in whole.experiments:
+def _without_controller(run: SetStatus, document: Object, now: datetime) -> SetStatus:
+    """Return a run whose Workflow has no phase yet, explained if that takes too long."""
+    age = now - datetime.fromisoformat(document["metadata"]["creationTimestamp"])
+    if age <= _CONTROLLER_DELAY:
+        return run
+    message = _NOT_STARTED.format(seconds=int(age.total_seconds()))
+    return replace(run, reason=reasons.CONTROLLER, message=message)
+
+
+def _jobs(run: SetStatus) -> Iterator[JobStatus]:
+    yield from run.jobs
+    for experiment in run.experiments:
         yield from experiment.jobs
 
 
-def _told(
+def _explanations(
     api: Api,
     namespace: str,
     documents: Sequence[Object],
     active: Mapping[str, JobStatus],
     now: datetime,
-) -> Iterator[tuple[str, Told]]:
-    names = ",".join(each["metadata"]["name"] for each in documents)
-    pods = list(
-        api.items(
-            path("pods", namespace), labelSelector=f"{labels.WORKFLOW} in ({names})"
-        )
-    )
-    by_node = {
-        pod["metadata"].get("annotations", {}).get(_NODE, ""): pod for pod in pods
-    }
-    starting = {
-        node: pod["metadata"]["name"] for node, pod in by_node.items() if node in active
-    }
-    starting = {
-        node: name
-        for node, name in starting.items()
-        if active[node].reason == "PREPARE"
-    }  # else Argo knows
-    warnings = _warnings(api, namespace) if starting else {}
-    for node, pod in by_node.items():
-        if node in starting and starting[node] in warnings:
-            yield node, _warned(active[node], warnings[starting[node]])
-        elif node in active:
-            yield from ((node, told) for told in _run_down(pod, now))
+) -> Iterator[tuple[str, Explanation]]:
+    """Yield explanations of active jobs, each with the id of the job's node."""
+    names = ",".join(document["metadata"]["name"] for document in documents)
+    selector = f"{labels.WORKFLOW} in ({names})"
+    pods = {}
+    for pod in api.items(path("pods", namespace), labelSelector=selector):
+        node_id = pod["metadata"].get("annotations", {}).get(_NODE_ID, "")
+        if node_id in active:
+            pods[node_id] = pod
+    # Only while a pod is prepared do its events say more than the Workflow.
+    is_preparing = any(active[node_id].reason == "PREPARE" for node_id in pods)
+    warnings = _warnings(api, namespace) if is_preparing else {}
+    for node_id, pod in pods.items():
+        job = active[node_id]
+        warning = warnings.get(pod["metadata"]["name"])
+        if job.reason == "PREPARE" and warning is not None:
+            yield node_id, _from_warning(job, warning)
+        else:
+            for explanation in _from_pod(pod, now):
+                yield node_id, explanation
 
 
 def _warnings(api: Api, namespace: str) -> dict[str, Object]:
-    """Return the last warning about each pod."""
-    found = api.items(
+    """Return the last warning about each pod, by the pod's name."""
+    events = api.items(
         path("events", namespace), fieldSelector="type=Warning,involvedObject.kind=Pod"
     )
     return {
-        event["involvedObject"]["name"]: event for event in sorted(found, key=_time)
+        event["involvedObject"]["name"]: event
+        for event in sorted(events, key=_event_time)
     }
 
 
-def _time(event: Object) -> str:
-    return str(
-        event.get("lastTimestamp")
-        or event.get("eventTime")
-        or event.get("firstTimestamp")
-        or ""
-    )
+def _event_time(event: Object) -> str:
+    for field in ("lastTimestamp", "eventTime", "firstTimestamp"):
+        if event.get(field):
+            return str(event[field])
+    return ""
 
 
-def _warned(job: JobStatus, event: Object) -> Told:
+def _from_warning(job: JobStatus, event: Object) -> Explanation:
     text = " ".join(f"{event.get('reason', '')}: {event.get('message', '')}".split())
-    short = f"{text[:_LONGEST]}…" if len(text) > _LONGEST else text
-    return Told(reasons.waiting(text)[0] or job.reason, short)
+    reason = reasons.waiting(text)[0] or job.reason
+    if len(text) > _MAX_MESSAGE_LENGTH:
+        text = f"{text[:_MAX_MESSAGE_LENGTH]}…"
+    return Explanation(reason, text)
 
 
-def _run_down(pod: Object, now: datetime) -> Iterator[Told]:
-    """Yield what is wrong with a pod whose job is said to run, or to wait."""
-    state = pod["status"]
-    if _is_lost(state):
-        yield Told("NODE_LOST", _LOST.format(node=pod["spec"].get("nodeName", "?")))
-    if state.get("phase") in {"Succeeded", "Failed"}:
-        ended = [each["state"]["terminated"].get("finishedAt") for each in state.get("containerStatuses", ())
-                 if "terminated" in each.get("state", {})]  # fmt: skip
-        last = max(
-            (datetime.fromisoformat(each) for each in ended if each), default=now
-        )
-        if now - last > _PATIENCE:
-            yield Told(
-                reasons.CONTROLLER,
-                _UNNOTICED.format(seconds=int((now - last).total_seconds())),
-            )
+def _from_pod(pod: Object, now: datetime) -> Iterator[Explanation]:
+    """Yield what is wrong with the pod of a job that, says Argo, is active."""
+    status = pod["status"]
+    if _is_node_lost(status):
+        node = pod["spec"].get("nodeName", "?")
+        yield Explanation("NODE_LOST", _NODE_LOST.format(node=node))
+    if status.get("phase") in {"Succeeded", "Failed"}:
+        age = now - _end_time(status, now)
+        if age > _CONTROLLER_DELAY:
+            message = _NOT_NOTICED.format(seconds=int(age.total_seconds()))
+            yield Explanation(reasons.CONTROLLER, message)
 
 
-def _is_lost(state: Object) -> bool:
-    """Whether a pod is said to run by a node that has not been heard of: only the cluster says it is not ready."""
-    if state.get("phase") != "Running":
+def _end_time(status: Object, default: datetime) -> datetime:
+    """Return when the last container of a pod ended."""
+    times = []
+    for container in status.get("containerStatuses", ()):
+        terminated = container.get("state", {}).get("terminated", {})
+        if terminated.get("finishedAt"):
+            times.append(datetime.fromisoformat(terminated["finishedAt"]))
+    return max(times, default=default)
+
+
+def _is_node_lost(status: Object) -> bool:
+    """Return whether the node of a running pod no longer reports to the cluster.
+
+    Kubernetes then calls the pod not ready while its containers, as last reported, are.
+    """
+    if status.get("phase") != "Running":
         return False
-    if state.get("reason") == "NodeLost":
+    if status.get("reason") == "NodeLost":
         return True
-    ready = next(
-        (
-            each["status"]
-            for each in state.get("conditions", ())
-            if each["type"] == "Ready"
-        ),
-        "",
+    containers = status.get("containerStatuses", ())
+    if not containers or _is_ready(status):
+        return False
+    return all(
+        "running" in container.get("state", {}) and container.get("ready")
+        for container in containers
     )
-    containers = state.get("containerStatuses", ())
-    own = all(
-        "running" in each.get("state", {}) and each.get("ready") for each in containers
-    )
-    return ready != "True" and bool(containers) and own
 
 
-def _with(whole: SetStatus, told: Mapping[str, Told]) -> SetStatus:
-    experiments = tuple(_experiment(each, told) for each in whole.experiments)
+def _is_ready(status: Object) -> bool:
+    for condition in status.get("conditions", ()):
+        if condition["type"] == "Ready":
+            return bool(condition["status"] == "True")
+    return False
+
+
+def _with(run: SetStatus, explanations: Mapping[str, Explanation]) -> SetStatus:
     return replace(
-        whole,
-        experiments=experiments,
-        jobs=tuple(_job(job, told) for job in whole.jobs),
+        run,
+        experiments=tuple(
+            _explain_experiment(experiment, explanations)
+            for experiment in run.experiments
+        ),
+        jobs=tuple(_explain_job(job, explanations) for job in run.jobs),
     )
 
 
-def _experiment(
-    experiment: ExperimentStatus, told: Mapping[str, Told]
+def _explain_experiment(
+    experiment: ExperimentStatus, explanations: Mapping[str, Explanation]
 ) -> ExperimentStatus:
-    first = next(
-        (told[job.node_id] for job in experiment.jobs if job.node_id in told), None
-    )
-    if first is None:
+    explained_jobs = [job for job in experiment.jobs if job.node_id in explanations]
+    if not explained_jobs:
         return experiment
-    jobs = tuple(_job(job, told) for job in experiment.jobs)
-    return replace(experiment, jobs=jobs, reason=first.reason, message=first.message)
+    reason, message = explanations[explained_jobs[0].node_id]
+    jobs = tuple(_explain_job(job, explanations) for job in experiment.jobs)
+    return replace(experiment, jobs=jobs, reason=reason, message=message)
 
 
-def _job(job: JobStatus, told: Mapping[str, Told]) -> JobStatus:
-    found = told.get(job.node_id)
-    return replace(job, reason=found.reason, message=found.message) if found else job
+def _explain_job(job: JobStatus, explanations: Mapping[str, Explanation]) -> JobStatus:
+    explanation = explanations.get(job.node_id)
+    if explanation is None:
+        return job
+    return replace(job, reason=explanation.reason, message=explanation.message)

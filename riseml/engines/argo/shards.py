@@ -1,7 +1,8 @@
-"""Sets that are too large for one Workflow: several with the same number, which share the set's `concurrency`.
+"""Shards of a set: several Workflows with one number, for a set that is too large for one.
 
-Argo keeps a Workflow and the status of all its nodes in one object (`compiler/limits.py`). Each shard holds consecutive
-experiments; a semaphore, whose size stands in the user's ConfigMap, lets no more of them run than the set may.
+Argo keeps a Workflow and the status of all its nodes in one object, whose size is
+limited (`compiler/limits.py`). Each shard holds consecutive experiments. The shards share
+the set's `concurrency` through a semaphore, whose size is in the user's ConfigMap.
 """
 
 import math
@@ -15,75 +16,89 @@ from riseml.errors import RiseMLError
 from riseml.plan import ExperimentSet, Shard
 from riseml.status import JobStatus, SetStatus, State, set_state
 
-# Of what Argo can keep: the estimate is not exact
+# The estimated size is not exact, so a Workflow is filled to this share of the limit only.
 FILL = 0.8
-_TELLING = (
-    State.FAILED, State.RUNNING, State.STARTING, State.PENDING, State.BUILDING, State.CREATED, State.KILLED,
-    State.FINISHED,
-)  # fmt: skip
-# Workflows of one set
 MOST = 32
+"""The largest number of shards of a set."""
+# A shared job, such as the build, is shown in the first of these states that a shard reports.
+_JOB_STATES = (
+    State.FAILED,
+    State.RUNNING,
+    State.STARTING,
+    State.PENDING,
+    State.BUILDING,
+    State.CREATED,
+    State.KILLED,
+    State.FINISHED,
+)
 
 
 def split(
     plan: ExperimentSet, share: float
 ) -> list[tuple[ExperimentSet, Shard | None]]:
-    """Return the parts of a set that fills `share` of what one Workflow may.
+    """Return the shards of a set whose Workflow would fill `share` of the limit.
 
     Raises:
         RiseMLError: there would be too many of them.
     """
+    total = len(plan.experiments)
     count = math.ceil(share / FILL) if share > FILL else 1
-    if count > MOST or count > len(plan.experiments):
+    if count > MOST or count > total:
         raise RiseMLError(
-            f"{len(plan.experiments)} experiments are too many: they would need {count} Workflows",
-            f"Up to {MOST} are made of one set. Give one parameter fewer values, once for each part.",
+            f"{total} experiments are too many: they would need {count} Workflows",
+            f"A set can have up to {MOST}. Split it: give one parameter fewer values, "
+            "and start one set for each part of them.",
         )
     if count == 1:
         return [(plan, None)]
-    size = math.ceil(len(plan.experiments) / count)
-    parts = [
-        plan.experiments[start : start + size]
-        for start in range(0, len(plan.experiments), size)
-    ]
+    size = math.ceil(total / count)
+    groups = [plan.experiments[start : start + size] for start in range(0, total, size)]
     return [
-        (replace(plan, experiments=part), Shard(index, len(parts)))
-        for index, part in enumerate(parts, start=1)
+        (replace(plan, experiments=experiments), Shard(index, len(groups)))
+        for index, experiments in enumerate(groups, start=1)
     ]
 
 
 def order(document: Object) -> int:
-    """Return the place of a Workflow among those of its set."""
+    """Return the index of a Workflow among those of its set, 0 if it is the only one."""
     return int(document["metadata"].get("labels", {}).get(labels.SHARD, 0))
 
 
-def merged(parts: Sequence[SetStatus]) -> SetStatus:
-    """Return one run of what was read from the Workflows of its shards, in their order."""
-    if len(parts) == 1:
-        return parts[0]
+def merged(shards: Sequence[SetStatus]) -> SetStatus:
+    """Return the run whose shards were read, in their order."""
+    if len(shards) == 1:
+        return shards[0]
     counts: Counter[State] = Counter()
-    for part in parts:
-        counts.update(part.counts)
+    for shard in shards:
+        counts.update(shard.counts)
     state = set_state(counts)
+    started = [shard.started for shard in shards if shard.started]
+    finished = [shard.finished for shard in shards if shard.finished]
+    # A shard may end long before the set does.
+    end = max(finished, default=None) if state.is_terminal else None
+    experiments = []
+    for shard in shards:
+        experiments += shard.experiments
     return replace(
-        parts[0],
+        shards[0],
         state=state,
         counts=dict(counts),
-        started=min((part.started for part in parts if part.started), default=None),
-        finished=max((part.finished for part in parts if part.finished), default=None)
-        if state.is_terminal
-        else None,
-        experiments=tuple(each for part in parts for each in part.experiments),
-        jobs=_jobs(parts),
+        started=min(started, default=None),
+        finished=end,
+        experiments=tuple(experiments),
+        jobs=_jobs(shards),
     )
 
 
-def _jobs(parts: Sequence[SetStatus]) -> tuple[JobStatus, ...]:
-    """Return the jobs of the run itself, each as in the shard that tells most: where it has failed, or goes on."""
-    found: dict[str, JobStatus] = {}
-    for job in (job for part in parts for job in part.jobs):
-        if job.id not in found or _TELLING.index(job.state) < _TELLING.index(
-            found[job.id].state
-        ):
-            found[job.id] = job
-    return tuple(found.values())
+def _jobs(shards: Sequence[SetStatus]) -> tuple[JobStatus, ...]:
+    """Return the run's own jobs, each as the shard reports it that says most."""
+    jobs: dict[str, JobStatus] = {}
+    for shard in shards:
+        for job in shard.jobs:
+            if job.id not in jobs or _priority(job) < _priority(jobs[job.id]):
+                jobs[job.id] = job
+    return tuple(jobs.values())
+
+
+def _priority(job: JobStatus) -> int:
+    return _JOB_STATES.index(job.state)

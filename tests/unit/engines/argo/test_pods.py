@@ -102,8 +102,8 @@ def heard_of(ready: str) -> dict[str, Any]:
 
 
 MOUNT = "FailedMount: MountVolume.SetUp failed for volume data: it is not a directory"
-LOST = "the node gpu-3 does not answer; if it stays away, Kubernetes takes the pod off it after some minutes"
-UNNOTICED = "it has ended, and Argo's controller has not noticed for 25 seconds; `riseml doctor` looks for it"
+LOST = "the node gpu-3 does not answer; if it stays unreachable, Kubernetes removes the pod after some minutes"
+UNNOTICED = "the job ended 25 seconds ago, but Argo's controller has not noticed; `riseml doctor` checks the controller"
 
 
 @pytest.mark.parametrize(
@@ -197,5 +197,5 @@ def test_a_workflow_that_no_controller_takes_up(since: str, reason: str) -> None
     )
     assert found.reason == reason
     assert (
-        "no Argo controller has taken it up for 60 seconds" in found.message
+        "no Argo controller has picked up the run for 60 seconds" in found.message
     ) == bool(reason)
