@@ -1,4 +1,7 @@
-"""Logging in: from a key or a kubeconfig to a context of the user's settings file, once the cluster has let it in."""
+"""Login: from a key or a kubeconfig to a context of the user's settings file.
+
+The context is written only after the cluster has accepted the user.
+"""
 
 import base64
 import os
@@ -7,17 +10,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from riseml.cluster import ARGO_SERVER, SETTINGS, contexts, keys
+from riseml.cluster import ARGO_SERVER, PREFIX, SETTINGS, contexts, keys
 from riseml.cluster.api import Api, path
 from riseml.cluster.connection import Connection, from_kubeconfig
 from riseml.errors import InvalidInputError, NotFoundError
 
-_HERE = ("localhost", "127.0.0.1", "::1")
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A way to a cluster, and how the settings file says it."""
+    """Connection to a cluster, with its `user` and `cluster` in the settings file."""
 
     connection: Connection
     user: dict[str, Any]
@@ -26,112 +29,131 @@ class Entry:
 
 
 def by_key(key: str, *, server: str = "") -> Entry:
-    """Return what an API key stands for; `server` is where the cluster answers from here, if not as the key says.
+    """Return the entry for an API key.
+
+    `server` replaces the key's server, for clients that reach the cluster by another
+    address.
 
     Raises:
-        InvalidInputError: the key is not whole, or the server would get it in the clear.
+        InvalidInputError: the key is incomplete, or the server does not use TLS.
     """
-    found = keys.decode(key)
+    connection = keys.decode(key)
     if server:
-        found = replace(
-            found,
-            server=(server if "://" in server else f"https://{server}").rstrip("/"),
-        )
-    if urlsplit(found.server).scheme != "https":
+        url = server if "://" in server else f"https://{server}"
+        connection = replace(connection, server=url.rstrip("/"))
+    # Over plain HTTP, anybody on the way could read the key.
+    if urlsplit(connection.server).scheme != "https":
         raise InvalidInputError(
-            f"{found.server} does not begin with https://",
-            "RiseML sends a key over TLS only; leave http:// away.",
+            f"{connection.server} does not begin with https://",
+            "RiseML sends a key over TLS only: omit http://.",
         )
-    cluster = {"server": found.server}
-    if found.authority:
-        cluster["certificate-authority-data"] = base64.b64encode(
-            found.authority.encode()
-        ).decode()
-    user = {"name": found.user, "api-key": found.token, "namespace": found.namespace}
-    name = f"{found.user}@{urlsplit(found.server).hostname}"
-    return Entry(found, user, cluster, name)
+    cluster = {"server": connection.server}
+    if connection.authority:
+        authority = base64.b64encode(connection.authority.encode()).decode()
+        cluster["certificate-authority-data"] = authority
+    user = {
+        "name": connection.user,
+        "api-key": connection.token,
+        "namespace": connection.namespace,
+    }
+    name = f"{connection.user}@{urlsplit(connection.server).hostname}"
+    return Entry(connection, user, cluster, name)
 
 
 def by_kubeconfig(
     file: str | None, context: str | None, namespace: str | None
 ) -> Entry:
-    """Return what a kubeconfig says; the user is the one whose namespace it names.
+    """Return the entry for a context of a kubeconfig.
+
+    The RiseML user is the one whose namespace the context names.
 
     Raises:
-        InvalidInputError: there is no such context.
+        InvalidInputError: the kubeconfig has no such context.
     """
     chosen = str(Path(file).expanduser().absolute()) if file else None
-    found = from_kubeconfig(chosen, context)
-    place = namespace or found.namespace
-    user = {"kubeconfig": chosen or _usual(), "context": found.name, "namespace": place}
-    return Entry(
-        replace(found, namespace=place, user=place.removeprefix("riseml-")),
-        user,
-        {},
-        found.name,
+    connection = from_kubeconfig(chosen, context)
+    namespace = namespace or connection.namespace
+    user = {
+        "kubeconfig": chosen or _default_kubeconfig(),
+        "context": connection.name,
+        "namespace": namespace,
+    }
+    connection = replace(
+        connection, namespace=namespace, user=namespace.removeprefix(PREFIX)
     )
+    return Entry(connection, user, {}, connection.name)
 
 
 def verified(entry: Entry, *, argo: str = "") -> Entry:
-    """Ask the cluster as this user; return the entry with the user's name, and the Argo Server, as the cluster says.
+    """Send a request as the entry's user, and return the entry with the cluster's data.
 
-    `argo` is an Argo Server's URL instead of that.
+    The cluster provides the user's name and the URL of its Argo Server; `argo` is used
+    instead of the latter.
 
     Raises:
-        NotAllowedError: it does not accept the key.
-        UnreachableError: it does not answer.
-        NotFoundError: the namespace is no user's.
-        InvalidInputError: the Argo Server would get the key in the clear.
+        NotAllowedError: the cluster does not accept the key.
+        UnreachableError: the cluster does not answer.
+        NotFoundError: the namespace does not belong to a user.
+        InvalidInputError: the Argo Server does not use TLS.
     """
     connection = entry.connection
-    found = Api(connection).find(path("configmaps", connection.namespace, SETTINGS))
-    if found is None:
+    namespace = connection.namespace
+    settings = Api(connection).find(path("configmaps", namespace, SETTINGS))
+    if settings is None:
         raise NotFoundError(
-            f"the namespace {connection.namespace} is no user's of RiseML",
-            "Name a user's with --namespace; an administrator makes one with `riseml user create`.",
+            f"the namespace {namespace} does not belong to a RiseML user",
+            "Name a user's namespace with --namespace; an administrator creates users with `riseml user create`.",
         )
-    told = found.get("data", {})
-    server = argo.rstrip("/") or str(told.get(ARGO_SERVER) or "")
-    parts = urlsplit(server)
-    if server and parts.scheme != "https" and parts.hostname not in _HERE:
-        raise InvalidInputError(
-            f"the Argo Server {server} does not begin with https://",
-            "RiseML sends a key over TLS only.",
-        )
+    data = settings.get("data", {})
+    server = argo.rstrip("/") or str(data.get(ARGO_SERVER) or "")
+    _check_argo_server(server)
     connection = replace(
-        connection, user=str(told.get("user") or connection.user), argo=server
+        connection, user=str(data.get("user") or connection.user), argo=server
     )
-    return replace(
-        entry,
-        connection=connection,
-        cluster={**entry.cluster, **({"argo-server": server} if server else {})},
-    )
+    cluster = dict(entry.cluster)
+    if server:
+        cluster["argo-server"] = server
+    return replace(entry, connection=connection, cluster=cluster)
 
 
 def remember(file: Path, entry: Entry, name: str = "") -> str:
-    """Write the context into the settings file and use it from now on; return its name.
+    """Write the context into the settings file, make it current, and return its name.
 
     Raises:
         HomeError: the file cannot be written.
-        InvalidInputError: the name means this machine.
+        InvalidInputError: the name is reserved for this machine.
     """
     name = name or entry.name
     if name == contexts.LOCAL:
         raise InvalidInputError(
-            f"'{name}' means this machine", "Give the context another name with --name."
+            f"the name '{name}' is reserved for this machine",
+            "Give the context another name with --name.",
         )
-    known = contexts.load(file)
-    known.put(name, entry.cluster, entry.user)
-    known.save()
+    settings = contexts.load(file)
+    settings.put(name, entry.cluster, entry.user)
+    settings.save()
     return name
 
 
-def _usual() -> str:
-    """Return the kubeconfig that everybody takes: the first of KUBECONFIG that is there."""
-    files = [
-        Path(each)
-        for each in os.environ.get("KUBECONFIG", "").split(os.pathsep)
-        if each
-    ]
+def _check_argo_server(url: str) -> None:
+    parts = urlsplit(url)
+    # A forwarded port of this machine needs no TLS.
+    if not url or parts.scheme == "https" or parts.hostname in _LOOPBACK:
+        return
+    raise InvalidInputError(
+        f"the Argo Server {url} does not begin with https://",
+        "RiseML sends a key over TLS only.",
+    )
+
+
+def _default_kubeconfig() -> str:
+    """Return the kubeconfig that kubectl uses: the first existing one of KUBECONFIG."""
+    files = []
+    for name in os.environ.get("KUBECONFIG", "").split(os.pathsep):
+        if name:
+            files.append(Path(name))
     files.append(Path("~/.kube/config").expanduser())
-    return str(next((each for each in files if each.exists()), files[0]).absolute())
+    for file in files:
+        if file.exists():
+            return str(file.absolute())
+    return str(files[0].absolute())

@@ -1,4 +1,4 @@
-"""How an administrator reaches the cluster: by a kubeconfig, the one of the context in use or the usual one."""
+"""Administrator's connection to the cluster, by a kubeconfig."""
 
 from pathlib import Path
 
@@ -10,13 +10,15 @@ from riseml.cluster.connection import from_kubeconfig
 def connect(file: Path, kubeconfig: str | None = None) -> Api:
     """Return the API for administrators; `file` is the user's settings file.
 
-    Without a kubeconfig it is the one of the context in use, where that was made from one, else KUBECONFIG.
+    Without `kubeconfig`, the current context is used if it comes from a kubeconfig, and
+    otherwise KUBECONFIG.
 
     Raises:
-        InvalidInputError: there is no kubeconfig, or it is not usable.
+        InvalidInputError: there is no kubeconfig, or it cannot be used.
     """
     if kubeconfig is None:
-        known = contexts.load(file)
-        if known.kubeconfig:
-            return Api(known.connection())
+        settings = contexts.load(file)
+        # A context made from an API key has a user's rights only.
+        if settings.kubeconfig:
+            return Api(settings.connection())
     return Api(from_kubeconfig(kubeconfig))

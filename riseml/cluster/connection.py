@@ -1,5 +1,6 @@
-"""How a cluster is reached, and as whom."""
+"""Connection to a cluster: its server, and the user's credentials."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,72 +10,82 @@ from riseml.errors import InvalidInputError, UnreachableError
 
 @dataclass(frozen=True)
 class Connection:
-    """Where a cluster answers and who asks.
+    """Address of a cluster, and the user who connects to it.
 
-    `authority` is the PEM text of the certificates that the server's may be signed by (empty: those that the system
-    trusts); `namespace` is the user's. `argo` is the URL of an Argo Server, empty where there is none.
+    `authority` is the PEM text of the authorities that may sign the server's
+    certificate; if it is empty, the system's are used. `certificate` names the files of
+    a client certificate and of its key. `namespace` is the user's. `argo` is the URL of
+    an Argo Server, empty if there is none. `name` is the name of the context.
     """
 
     server: str
     authority: str = ""
     token: str = ""
-    # The files of the certificate and of its key.
     certificate: tuple[str, str] | None = None
     namespace: str = "default"
     user: str = ""
     argo: str = ""
-    # The context's
     name: str = ""
 
 
 def from_kubeconfig(
     path: str | Path | None = None, context: str | None = None
 ) -> Connection:
-    """Return the connection of a kubeconfig's context; None: KUBECONFIG or ~/.kube/config, and its current one.
+    """Return the connection for a context of a kubeconfig.
+
+    Without `path`, the kubeconfig is the one of KUBECONFIG, or ~/.kube/config; without
+    `context`, the context is the current one.
 
     Raises:
-        InvalidInputError: the file, or the context in it, is not there or cannot be read.
-        UnreachableError: the program that it names for logging in has failed.
+        InvalidInputError: the file or the context is missing or invalid, or the context
+            skips TLS verification.
+        UnreachableError: the context's login command failed.
     """
-    # 0.2 s, for administrators only
-    from kubernetes import client, config  # noqa: PLC0415
-
-    settings: Any = client.Configuration()
-    try:
-        config.load_kube_config(str(path) if path else None, context, settings)  # type: ignore[no-untyped-call]
-        known, active = config.list_kube_config_contexts(str(path) if path else None)  # type: ignore[no-untyped-call]
-    except config.ConfigException as error:
-        text = str(error).strip()
-        if "exec" in text:
-            raise UnreachableError(
-                f"the kubeconfig's login has failed: {text}",
-                "Log in to the cluster anew.",
-            ) from None
-        advice = "Let KUBECONFIG name a kubeconfig, or use `riseml user login` with an API key."
-        raise InvalidInputError(f"no usable kubeconfig: {text}", advice) from None
-    chosen = next((each for each in known if each["name"] == context), active)
-    authority = (
-        Path(settings.ssl_ca_cert).read_text("utf-8") if settings.ssl_ca_cert else ""
-    )
-    token = (
-        str(settings.api_key.get("authorization") or "").removeprefix("Bearer ").strip()
-    )
-    pair = (
-        (settings.cert_file, settings.key_file)
-        if settings.cert_file and settings.key_file
-        else None
-    )
+    settings, chosen = _load(str(path) if path else None, context)
     if not settings.verify_ssl:
         raise InvalidInputError(
-            f"the kubeconfig's context {chosen['name']} does without TLS verification",
-            "Put certificate-authority-data into it; RiseML sends no key to a server that it cannot know.",
+            f"context {chosen['name']} skips TLS verification",
+            "Add certificate-authority-data: RiseML sends keys only to servers it can verify.",
         )
+    authority, certificate = "", None
+    if settings.ssl_ca_cert:
+        authority = Path(settings.ssl_ca_cert).read_text("utf-8")
+    if settings.cert_file and settings.key_file:
+        certificate = (settings.cert_file, settings.key_file)
+    authorization = str(settings.api_key.get("authorization") or "")
     return Connection(
         server=str(settings.host).rstrip("/"),
         authority=authority,
-        token=token,
-        certificate=pair,
+        token=authorization.removeprefix("Bearer ").strip(),
+        certificate=certificate,
         namespace=chosen["context"].get("namespace") or "default",
         user=str(chosen["context"].get("user") or ""),
         name=str(chosen["name"]),
     )
+
+
+def _load(path: str | None, context: str | None) -> tuple[Any, Mapping[str, Any]]:
+    """Return the client settings of a context, and the context itself."""
+    # The import takes 0.2 s, and only kubeconfigs need it.
+    from kubernetes import client, config  # noqa: PLC0415
+
+    settings: Any = client.Configuration()
+    try:
+        config.load_kube_config(path, context, settings)  # type: ignore[no-untyped-call]
+        contexts, current = config.list_kube_config_contexts(path)  # type: ignore[no-untyped-call]
+    except config.ConfigException as error:
+        text = str(error).strip()
+        # Its message about a failed login command names the field `exec`.
+        if "exec" in text:
+            raise UnreachableError(
+                f"the kubeconfig's login command failed: {text}",
+                "Log in to the cluster again.",
+            ) from None
+        raise InvalidInputError(
+            f"no usable kubeconfig: {text}",
+            "Set KUBECONFIG to a kubeconfig, or log in with an API key: `riseml user login`.",
+        ) from None
+    for candidate in contexts:
+        if candidate["name"] == context:
+            return settings, candidate
+    return settings, current

@@ -1,189 +1,190 @@
-"""The clusters that this user knows: `contexts`, `clusters`, `users` of the user's settings file, as in a kubeconfig.
+"""Contexts in the user's settings file: `contexts`, `clusters` and `users`.
 
     current-context: lab
     contexts: [{name: lab, context: {cluster: lab, user: lab}}]
     clusters: [{name: lab, cluster: {server: https://…, certificate-authority-data: …, argo-server: https://…}}]
     users:    [{name: lab, user: {name: paul, api-key: …}}]          or {kubeconfig: FILE, context: NAME}
 
-Settings (`engine: local`) stand in the same file and are kept; so are entries that nobody here understands.
+The format is that of a kubeconfig. The file also contains settings (`engine: local`),
+and perhaps entries that this version does not know; both are preserved.
 """
 
 import base64
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from riseml.cluster import PREFIX, namespace_of
 from riseml.cluster.connection import Connection, from_kubeconfig
 from riseml.errors import HomeError, InvalidInputError, NotFoundError
 
 LOCAL = "local"
-"""What `riseml config use` calls this machine: no context at all."""
+"""Name by which `riseml config use` selects this machine, which needs no context."""
+
+# The key of each list's entries that contains their content.
+_CONTENT_KEYS = {"contexts": "context", "clusters": "cluster", "users": "user"}
 
 
 @dataclass
 class Contexts:
-    """The settings file of one user; `save` writes it, readable for this user only."""
+    """Settings file of one user. `save` writes it, readable for that user only."""
 
     path: Path
     content: dict[str, Any] = field(default_factory=dict)
 
     @property
     def current(self) -> str:
-        """The name of the context in use, empty where runs are local."""
+        """The name of the current context, empty if runs are local."""
         return str(self.content.get("current-context") or "")
 
     @property
     def names(self) -> list[str]:
         """The names of all contexts."""
-        return [str(each.get("name")) for each in self._list("contexts")]
+        return [str(entry.get("name")) for entry in self._entries("contexts")]
 
     @property
     def kubeconfig(self) -> str:
-        """The kubeconfig that the context in use comes from, empty where it comes from an API key."""
-        chosen = self._entry("contexts", self.current, "context") or {}
-        user = self._entry("users", chosen.get("user"), "user") or {}
+        """The kubeconfig of the current context, empty if it uses an API key."""
+        context = self._content("contexts", self.current) or {}
+        user = self._content("users", context.get("user")) or {}
         return str(user.get("kubeconfig") or "")
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
-        """Yield name, user and cluster of each context; a kubeconfig stands for what is in it."""
+        """Yield the name, user and server of each context.
+
+        A context that refers to a kubeconfig has its file in place of the server.
+        """
         for name in self.names:
-            chosen = self._entry("contexts", name, "context") or {}
-            cluster = self._entry("clusters", chosen.get("cluster"), "cluster") or {}
-            user = self._entry("users", chosen.get("user"), "user") or {}
-            who = _user(user, str(user.get("namespace") or ""))
-            yield name, who, str(cluster.get("server") or user.get("kubeconfig") or "")
+            context = self._content("contexts", name) or {}
+            cluster = self._content("clusters", context.get("cluster")) or {}
+            user = self._content("users", context.get("user")) or {}
+            user_name = _user_name(user, str(user.get("namespace") or ""))
+            server = cluster.get("server") or user.get("kubeconfig") or ""
+            yield name, user_name, str(server)
 
     def connection(self, name: str | None = None) -> Connection:
-        """Return how to reach the cluster of a context, None: of the one in use.
+        """Return the connection for a context; without `name`, for the current one.
 
         Raises:
             NotFoundError: there is no such context.
-            InvalidInputError: it is not complete, or of RiseML 1.
+            InvalidInputError: it is incomplete, or was written by RiseML 1.
         """
         name = name or self.current
-        chosen = self._entry("contexts", name, "context")
-        if chosen is None:
-            known = ", ".join(self.names) or "none yet"
+        context = self._content("contexts", name)
+        if context is None:
+            names = ", ".join(self.names) or "none yet"
             raise NotFoundError(
                 f"there is no context '{name}'",
-                f"Contexts are: {known}. `riseml user login` adds one.",
+                f"Contexts: {names}. Add one with `riseml user login`.",
             )
-        cluster = self._entry("clusters", chosen.get("cluster"), "cluster") or {}
-        user = self._entry("users", chosen.get("user"), "user") or {}
-        argo = str(cluster.get("argo-server") or "")
+        cluster = self._content("clusters", context.get("cluster")) or {}
+        user = self._content("users", context.get("user")) or {}
         if user.get("kubeconfig"):
-            found = from_kubeconfig(user["kubeconfig"], user.get("context"))
-            namespace = str(user.get("namespace") or found.namespace)
-            return Connection(
-                **{
-                    **vars(found),
-                    "namespace": namespace,
-                    "user": _user(user, namespace),
-                    "argo": argo,
-                    "name": name,
-                }
-            )
-        if not cluster.get("server") or not user.get("api-key"):
+            connection = _kubeconfig_connection(user)
+        elif cluster.get("server") and user.get("api-key"):
+            connection = _key_connection(cluster, user)
+        else:
             raise InvalidInputError(
-                f"the context '{name}' in {self.path} does not name a server and a key",
-                "It may be of RiseML 1. `riseml user login` writes a new one.",
+                f"the context '{name}' in {self.path} does not contain a server and a key",
+                "It may have been written by RiseML 1. Replace it with `riseml user login`.",
             )
-        authority = base64.b64decode(
-            cluster.get("certificate-authority-data") or ""
-        ).decode()
-        namespace = str(
-            user.get("namespace") or f"riseml-{user.get('name', '')}".lower()
-        )
-        return Connection(
-            server=str(cluster["server"]).rstrip("/"),
-            authority=authority,
-            token=str(user["api-key"]),
-            namespace=namespace,
-            user=_user(user, namespace),
-            argo=argo,
-            name=name,
-        )
+        argo_server = str(cluster.get("argo-server") or "")
+        return replace(connection, argo=argo_server, name=name)
 
     def put(self, name: str, cluster: dict[str, Any], user: dict[str, Any]) -> None:
-        """Add or replace a context, and use it from now on."""
+        """Add or replace a context, and make it current."""
         context = {"cluster": name, "user": name}
-        for kind, key, value in (
-            ("contexts", "context", context),
-            ("clusters", "cluster", cluster),
-            ("users", "user", user),
-        ):
-            self.content[kind] = [
-                each for each in self._list(kind) if each.get("name") != name
+        contents = {"contexts": context, "clusters": cluster, "users": user}
+        for kind, content in contents.items():
+            entries = [
+                entry for entry in self._entries(kind) if entry.get("name") != name
             ]
-            self.content[kind].append({"name": name, key: value})
+            entries.append({"name": name, _CONTENT_KEYS[kind]: content})
+            self.content[kind] = entries
         self.content["current-context"] = name
 
     def use(self, name: str) -> None:
-        """Run on the cluster of a context from now on, or with LOCAL on this machine.
+        """Make a context current, or with LOCAL none.
 
         Raises:
             NotFoundError: there is no such context.
         """
         if name != LOCAL and name not in self.names:
-            known = ", ".join([LOCAL, *self.names])
-            raise NotFoundError(
-                f"there is no context '{name}'", f"Contexts are: {known}."
-            )
+            names = ", ".join([LOCAL, *self.names])
+            raise NotFoundError(f"there is no context '{name}'", f"Contexts: {names}.")
         self.content["current-context"] = "" if name == LOCAL else name
 
     def save(self) -> None:
-        """Write the file, whole or not at all.
+        """Write the file atomically.
 
         Raises:
             HomeError: it cannot be written.
         """
-        part = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        text = yaml.safe_dump(self.content, sort_keys=False, allow_unicode=True)
+        partial = self.path.with_name(f"{self.path.name}.{os.getpid()}")
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(
-                os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600),
-                "w",
-                encoding="utf-8",
-            ) as file:
-                yaml.safe_dump(self.content, file, sort_keys=False, allow_unicode=True)
-            part.replace(self.path)
+            # The file contains keys: it must never be readable for others.
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+            descriptor = os.open(partial, flags, 0o600)
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+            partial.replace(self.path)
         except OSError as error:
-            advice = "Make it writable for you, or let RISEML_CONFIG name another file."
             raise HomeError(
-                f"{self.path} cannot be written: {error.strerror}", advice
+                f"{self.path} cannot be written: {error.strerror}",
+                "Make it writable, or set RISEML_CONFIG to another file.",
             ) from error
 
-    def _list(self, kind: str) -> list[dict[str, Any]]:
-        found = self.content.get(kind)
-        return (
-            [each for each in found if isinstance(each, dict)]
-            if isinstance(found, list)
-            else []
-        )
+    def _entries(self, kind: str) -> list[dict[str, Any]]:
+        entries = self.content.get(kind)
+        if not isinstance(entries, list):
+            return []
+        return [entry for entry in entries if isinstance(entry, dict)]
 
-    def _entry(self, kind: str, name: Any, key: str) -> dict[str, Any] | None:
-        entry = next(
-            (each.get(key) for each in self._list(kind) if each.get("name") == name),
-            None,
-        )
-        return entry if isinstance(entry, dict) else None
+    def _content(self, kind: str, name: Any) -> dict[str, Any] | None:
+        for entry in self._entries(kind):
+            if entry.get("name") == name:
+                content = entry.get(_CONTENT_KEYS[kind])
+                return content if isinstance(content, dict) else None
+        return None
 
 
 def load(path: Path) -> Contexts:
-    """Return the contexts of a settings file, none where it is not there; `settings.load` finds what is wrong in it."""
+    """Return the contexts of a settings file, without any if it cannot be read.
+
+    `settings.load` reports its faults.
+    """
+    # The C loader is several times faster, but PyYAML may be built without it.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        content = yaml.load(
-            path.read_text("utf-8"),
-            getattr(yaml, "CSafeLoader", yaml.SafeLoader),  # noqa: S506 safe
-        )
+        content = yaml.load(path.read_text("utf-8"), loader)  # noqa: S506 safe
     except (OSError, ValueError, yaml.YAMLError):
         content = None
     return Contexts(path, content if isinstance(content, dict) else {})
 
 
-def _user(user: dict[str, Any], namespace: str) -> str:
-    return str(user.get("name") or namespace.removeprefix("riseml-"))
+def _kubeconfig_connection(user: dict[str, Any]) -> Connection:
+    connection = from_kubeconfig(user["kubeconfig"], user.get("context"))
+    namespace = str(user.get("namespace") or connection.namespace)
+    return replace(connection, namespace=namespace, user=_user_name(user, namespace))
+
+
+def _key_connection(cluster: dict[str, Any], user: dict[str, Any]) -> Connection:
+    authority = base64.b64decode(cluster.get("certificate-authority-data") or "")
+    namespace = str(user.get("namespace") or namespace_of(str(user.get("name", ""))))
+    return Connection(
+        server=str(cluster["server"]).rstrip("/"),
+        authority=authority.decode(),
+        token=str(user["api-key"]),
+        namespace=namespace,
+        user=_user_name(user, namespace),
+    )
+
+
+def _user_name(user: dict[str, Any], namespace: str) -> str:
+    return str(user.get("name") or namespace.removeprefix(PREFIX))

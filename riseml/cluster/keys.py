@@ -1,8 +1,9 @@
-"""API keys: one string that says where a cluster answers, how to know it, and who asks.
+"""API keys: one string with a cluster's address, its certificates and a user's token.
 
     riseml1.<base64url of zlib of JSON: server, ca, token, namespace, user>
 
-`ca` is the PEM text of the certificates that the server's may be signed by, empty where every system knows it.
+`ca` is the PEM text of the authorities that may sign the server's certificate, empty if
+every system trusts them.
 """
 
 import base64
@@ -13,50 +14,53 @@ import zlib
 from riseml.cluster.connection import Connection
 from riseml.errors import InvalidInputError
 
-_MARK = "riseml1."
-# Bytes of JSON: a key is some thousand
-_LARGEST = 1 << 20
+_PREFIX = "riseml1."
+# A key has a few thousand bytes of JSON. The limit stops a small key from unpacking to
+# an enormous text.
+_MOST_BYTES = 1 << 20
 
 
 def encode(connection: Connection) -> str:
-    """Return the API key of a user's connection."""
-    told = {
+    """Return the API key for a user's connection."""
+    fields = {
         "server": connection.server,
         "ca": connection.authority,
         "token": connection.token,
         "namespace": connection.namespace,
         "user": connection.user,
     }
-    packed = zlib.compress(json.dumps(told, separators=(",", ":")).encode(), 9)
-    return _MARK + base64.urlsafe_b64encode(packed).decode().rstrip("=")
+    packed = zlib.compress(json.dumps(fields, separators=(",", ":")).encode(), 9)
+    return _PREFIX + base64.urlsafe_b64encode(packed).decode().rstrip("=")
 
 
 def decode(key: str) -> Connection:
-    """Return the connection that an API key stands for.
+    """Return the connection for an API key.
 
     Raises:
-        InvalidInputError: it is no key, or not a whole one.
+        InvalidInputError: the text is not an API key, or an incomplete one.
     """
-    # Terminals and mails break long lines
+    # Terminals and mail programs break long lines.
     text = "".join(key.split())
-    if not text.startswith(_MARK):
-        advice = f"A key begins with {_MARK}; the administrator's `riseml user display NAME` shows it."
-        raise InvalidInputError("that is no API key of RiseML 2", advice)
-    try:
-        text = text.removeprefix(_MARK)
-        packed = base64.b64decode(
-            text + "=" * (-len(text) % 4), altchars=b"-_", validate=True
+    if not text.startswith(_PREFIX):
+        raise InvalidInputError(
+            "this is not an API key of RiseML 2",
+            f"A key begins with {_PREFIX}; your administrator sees it with `riseml user display NAME`.",
         )
-        reader = zlib.decompressobj()
-        told = json.loads(reader.decompress(packed, _LARGEST))
+    text = text.removeprefix(_PREFIX)
+    # `encode` omits the padding.
+    padding = "=" * (-len(text) % 4)
+    try:
+        packed = base64.b64decode(text + padding, altchars=b"-_", validate=True)
+        fields = json.loads(zlib.decompressobj().decompress(packed, _MOST_BYTES))
         return Connection(
-            server=str(told["server"]),
-            authority=str(told["ca"]),
-            token=str(told["token"]),
-            namespace=str(told["namespace"]),
-            user=str(told["user"]),
+            server=str(fields["server"]),
+            authority=str(fields["ca"]),
+            token=str(fields["token"]),
+            namespace=str(fields["namespace"]),
+            user=str(fields["user"]),
         )
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError):
         raise InvalidInputError(
-            "the API key is not whole", "Copy all of it, from `riseml1.` to its end."
+            "the API key is incomplete",
+            "Copy all of it, from `riseml1.` to its end.",
         ) from None

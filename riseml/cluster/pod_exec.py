@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 
 import websocket
 
-from riseml.cluster.api import Api, path, refusal
+from riseml.cluster.api import Api, path
+from riseml.cluster.api_errors import refusal
 from riseml.errors import NotFoundError, RiseMLError, UnreachableError
 
 _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255

@@ -9,7 +9,8 @@ from typing import Any
 
 from riseml import labels
 from riseml.cluster import SETTINGS
-from riseml.cluster.api import Api, ConflictError, Object, path
+from riseml.cluster.api import Api, Object, path
+from riseml.cluster.api_errors import ConflictError
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.plan import Target
 

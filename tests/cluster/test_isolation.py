@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from riseml.cluster.api import Api, RefusedError, path
+from riseml.cluster.api import Api, path
+from riseml.cluster.api_errors import RefusedError
 from riseml.cluster.connection import Connection, from_kubeconfig
 from riseml.cluster.users import Users
 from riseml.errors import InvalidInputError

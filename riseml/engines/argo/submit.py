@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from riseml.cluster.api import ConflictError, Object, RefusedError, path
+from riseml.cluster.api import Object, path
+from riseml.cluster.api_errors import ConflictError, RefusedError
 from riseml.cluster.store import StorePod
 from riseml.cluster.user_namespace import UserNamespace
 from riseml.compiler import compile_workflow, limits, record

@@ -5,7 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from riseml.cluster.api import Api, ConflictError
+from riseml.cluster.api import Api
+from riseml.cluster.api_errors import ConflictError
 from riseml.cluster.store import StorePod
 from riseml.cluster.user_namespace import UserNamespace
 from riseml.engines.argo import archive
