@@ -55,11 +55,11 @@ def test_a_number_is_never_given_out_again(tmp_path: Path) -> None:
 def test_nodes_come_back_as_they_were(tmp_path: Path) -> None:
     store = Store(tmp_path, create=True)
     node = Node(
-        "mnist-1-7",
-        "mnist-1.set",
-        POD,
-        "train",
-        RUNNING,
+        id="mnist-1-7",
+        name="mnist-1.set",
+        type=POD,
+        template="train",
+        phase=RUNNING,
         started_at=1.5,
         inputs=(("lr", "1e-6"),),
     )

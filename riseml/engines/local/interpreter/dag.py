@@ -1,16 +1,18 @@
-"""How the nodes of a run come to be, go on and end, one piece of work at a time.
+"""DAGs and task groups: which tasks and items start now, and when the DAG ends.
 
-    event ─▶ mark, settle ─▶ the frame that waits for the node is woken ─▶ drain: every woken frame advances
+    event ─▶ set_phase, settle ─▶ the frame that waits for the node is woken ─▶ every woken frame advances
 
-A frame advances by asking `decisions` what may happen now. Nothing here looks at more than what an event touches, so
-the number of nodes does not matter for the cost of an event.
+Nothing here examines more than an event concerns, so the cost of an event does not
+depend on the number of nodes.
 """
 
 from collections.abc import Callable
 from typing import Final
 
-from riseml.engines.local.interpreter import variables
+from riseml.engines.local.interpreter import edges, variables
 from riseml.engines.local.interpreter.expressions import condition
+from riseml.engines.local.interpreter.graph import Graph
+from riseml.engines.local.interpreter.hooks import FAULTS, run_hooks, set_phase
 from riseml.engines.local.interpreter.node import (
     ERROR,
     FAILED,
@@ -21,224 +23,248 @@ from riseml.engines.local.interpreter.node import (
     SUCCEEDED,
     TASK_GROUP,
     Node,
-    completed,
+    complete_progress,
 )
 from riseml.engines.local.interpreter.progress import (
     Arguments,
     CallSite,
     DagFrame,
-    Frame,
     GroupFrame,
 )
-from riseml.engines.local.interpreter.retries_and_pods import FAULTS, Calls
+from riseml.engines.local.interpreter.retries_and_pods import call
 from riseml.engines.local.interpreter.rules import (
-    OMITTED_BECAUSE,
-    Verdict,
+    OMITTED_MESSAGE,
     dag_phase,
-    may_start,
+    is_depends_met,
 )
 from riseml.engines.local.interpreter.tags import item_name, item_values
 from riseml.engines.local.interpreter.templates import Task
-from riseml.engines.local.interpreter.variables import lookup, resolve
+from riseml.engines.local.interpreter.variables import lookup_in, resolve
 
-_FAIL_FAST: Final = "template has failed or errored children and failFast enabled"
+_FAIL_FAST_MESSAGE: Final = (
+    "template has failed or errored children and failFast enabled"
+)
 
 
-class Execution(Calls):
-    """A run in progress."""
+def advance(graph: Graph, frame: DagFrame) -> None:
+    """Start the tasks of a DAG that may start, in order, and end the DAG when all are done."""
+    if frame.template.fail_fast and frame.failures:
+        if not _has_live_pods(graph, frame):
+            _finish(graph, frame, FAILED, _FAIL_FAST_MESSAGE)
+        return
+    _start_ready_tasks(graph, frame)
+    if graph.shutdown:
+        _finish(graph, frame, FAILED)
+    elif frame.done and not _is_deleting_daemons(graph, frame):
+        phases = {name: node.phase for name, node in frame.tasks.items()}
+        _finish(graph, frame, dag_phase(frame.dag, phases))
 
-    def drain(self) -> None:
-        """Work until nothing more can happen without news."""
-        while self.work:
-            frame = self.work.popleft()
-            frame.queued = False
-            if frame.node.id in self.frames:
-                self.advance(frame)
 
-    def advance(self, frame: Frame) -> None:
-        """Let a frame do what it may do now."""
-        if isinstance(frame, DagFrame):
-            self._advance_dag(frame)
-        elif isinstance(frame, GroupFrame):
-            self._finish_group(frame)
+def _has_live_pods(graph: Graph, frame: DagFrame) -> bool:
+    return any(graph.nodes[pod].boundary == frame.node.id for pod in graph.live)
+
+
+def _is_deleting_daemons(graph: Graph, frame: DagFrame) -> bool:
+    return any(
+        graph.nodes[key].stopped_by and key in graph.live for key in frame.daemons
+    )
+
+
+def _start_ready_tasks(graph: Graph, frame: DagFrame) -> None:
+    index = 0
+    # A shutdown ends all ready tasks, also those behind one that cannot start.
+    examine_all = bool(graph.shutdown)
+    while index < len(frame.ready):
+        examine_all = examine_all or frame.recheck
+        frame.recheck = False
+        task = frame.dag.order[frame.ready[index]]
+        if _start_task(graph, frame, task):
+            del frame.ready[index]
+        elif examine_all:
+            index += 1
         else:
-            super().advance(frame)
+            break
 
-    # A DAG: start what may start, in order
 
-    def _advance_dag(self, frame: DagFrame) -> None:
-        if frame.template.fail_fast and frame.failures:
-            if not any(self.nodes[pod].boundary == frame.node.id for pod in self.live):
-                self._finish_dag(frame, FAILED, _FAIL_FAST)
-            return
-        place = 0
-        everything = bool(self.strategy)
-        while place < len(frame.ready):
-            everything, frame.recheck = everything or frame.recheck, False
-            if self._begin(frame, frame.dag.order[frame.ready[place]]):
-                del frame.ready[place]
-            elif everything:
-                place += 1
-            else:
-                break
-        if self.strategy:
-            self._finish_dag(frame, FAILED)
-        elif frame.done and not any(
-            self.nodes[key].stopped_by and key in self.live for key in frame.daemons
-        ):
-            self._finish_dag(
-                frame,
-                dag_phase(
-                    frame.dag, {name: node.phase for name, node in frame.tasks.items()}
-                ),
-            )
+def _finish(
+    graph: Graph, frame: DagFrame, phase: str, message: str | None = None
+) -> None:
+    set_phase(graph, frame.node, phase, message)
+    graph.settle(frame.node)
+    for key in frame.daemons:
+        daemon = graph.nodes[key]
+        if daemon.daemoned:
+            _release_daemon(graph, daemon)
 
-    def _finish_dag(
-        self, frame: DagFrame, phase: str, message: str | None = None
-    ) -> None:
-        self.mark(frame.node, phase, message)
-        self.settle(frame.node)
-        for daemon in map(self.nodes.__getitem__, frame.daemons):
-            if daemon.daemoned:
-                self._let_go(daemon)
 
-    def _let_go(self, daemon: Node) -> None:
-        """End a daemon whose DAG is done; one that was deleted before is Succeeded, too."""
-        daemon.daemoned = False
-        daemon.progress = completed(daemon.progress)
-        self.mark(daemon, SUCCEEDED)
-        if daemon.id in self.live:
-            self.stop(daemon, "daemon")
+def _release_daemon(graph: Graph, daemon: Node) -> None:
+    """Stop a daemon whose DAG is done; it is Succeeded even if it was deleted before."""
+    daemon.daemoned = False
+    daemon.progress = complete_progress(daemon.progress)
+    set_phase(graph, daemon, SUCCEEDED)
+    if daemon.id in graph.live:
+        graph.stop_pod(daemon, "daemon")
 
-    def _begin(self, frame: DagFrame, task: Task) -> bool:
-        """Start a task whose needs are done; False where it, or an item of it, has no place."""
-        if task.items is not None:
-            return self._begin_items(frame, task)
-        place = CallSite(
-            f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task)
-        )
-        node = self._start(
-            place,
-            task,
-            frame,
-            lambda: self._when(frame, task),
-            lambda: self._arguments(frame, task),
-        )
-        if node is not None:
-            self.settle(node)
-        return node is not None
 
-    def _start(
-        self,
-        place: CallSite,
-        task: Task,
-        frame: DagFrame,
-        when: Callable[[], str],
-        arguments: Callable[[], Arguments],
-    ) -> Node | None:
-        """Make the node of a task, or of an item, as its conditions say; None where it has no place yet."""
-        try:
-            verdict = self._verdict(frame, task, lambda: _holds(when()))
-            if verdict is Verdict.START:
-                return self.call(place, task.template, arguments())
-        except FAULTS as fault:
-            return self._skip(place, task, ERROR, str(fault))
-        if verdict is Verdict.OMIT:
-            return self._skip(place, task, OMITTED, OMITTED_BECAUSE)
-        if verdict is Verdict.SKIP:
-            return self._skip(place, task, SKIPPED, f"when '{when()}' evaluated false")
-        return None
+# One task
 
-    def _skip(self, place: CallSite, task: Task, phase: str, message: str) -> Node:
-        return self.make(place, SKIPPED_TYPE, task.template, phase, message=message)
 
-    def _verdict(
-        self, frame: DagFrame, task: Task, proceeds: Callable[[], bool]
-    ) -> Verdict:
-        places = (
-            None if self.strategy else frame.template.parallelism
-        )  # what is shut down leaves its place at once
-        return may_start(task, frame.outcomes, proceeds, frame.active, places)
+def _start_task(graph: Graph, frame: DagFrame, task: Task) -> bool:
+    """Start a task whose needs are done; False if it, or an item of it, has no slot."""
+    if task.items is not None:
+        return _start_items(graph, frame, task)
+    node = _create_node(
+        graph,
+        _task_site(graph, frame, task),
+        frame,
+        task,
+        when=lambda: _task_when(graph, frame, task),
+        arguments=lambda: _task_arguments(graph, frame, task),
+    )
+    if node is None:
+        return False
+    graph.settle(node)
+    return True
 
-    def _when(self, frame: DagFrame, task: Task) -> str:
-        """Return a task's `when`, all tags filled but those of an item."""
-        return resolve(task.when, self.scope(frame))
 
-    def _arguments(self, frame: DagFrame, task: Task) -> Arguments:
-        """Return a task's arguments, all tags filled but those of an item."""
-        return variables.task_arguments(task.arguments, self.scope(frame), frame)
+def _create_node(
+    graph: Graph,
+    site: CallSite,
+    frame: DagFrame,
+    task: Task,
+    *,
+    when: Callable[[], str],
+    arguments: Callable[[], Arguments],
+) -> Node | None:
+    """Create the node of a task, or of an item, as its conditions demand.
 
-    # Items of one task
+    `when` and `arguments` are evaluated only if they decide something, because their tags
+    may have no value for a task that does not run.
 
-    def _begin_items(self, frame: DagFrame, task: Task) -> bool:
-        group = self._group(frame, task)
-        while group is not None and not group.exhausted:
-            if not self._begin_item(frame, group):
-                return False
-        return True
-
-    def _group(self, frame: DagFrame, task: Task) -> GroupFrame | None:
-        """Return the group of a task, made when it first may start; None where it is omitted instead."""
-        if node := frame.tasks.get(task.name):
-            group = self.frames[node.id]
-            # Its type says so
-            assert isinstance(group, GroupFrame)  # noqa: S101
-            return group
-        place = CallSite(
-            f"{frame.node.name}.{task.name}", frame, frame, self.parents(frame, task)
-        )
-        try:
-            omitted = self._verdict(frame, task, lambda: True) is Verdict.OMIT
-            prepared = (
-                None
-                if omitted
-                else (self._when(frame, task), self._arguments(frame, task))
-            )
-        except FAULTS as fault:
-            self.settle(self._skip(place, task, ERROR, str(fault)))
+    Returns:
+        None if the DAG has no slot for the node yet.
+    """
+    try:
+        if not is_depends_met(task, frame.outcomes):
+            return _skip(graph, site, task, OMITTED, OMITTED_MESSAGE)
+        filled_when = when()
+        if filled_when and not condition(filled_when)({}):
+            message = f"when '{filled_when}' evaluated false"
+            return _skip(graph, site, task, SKIPPED, message)
+        if not _has_slot(graph, frame):
             return None
-        if prepared is None:
-            self.settle(self._skip(place, task, OMITTED, OMITTED_BECAUSE))
-            return None
-        node = self.make(place, TASK_GROUP, task.template, RUNNING)
-        group = self.frames[node.id] = GroupFrame(
-            node, self.program.templates[task.template], frame, task
-        )
-        group.prepared, group.version = prepared, self.version
-        self.react(node, frame)
-        return group
+        return call(graph, site, task.template, arguments())
+    except FAULTS as fault:
+        return _skip(graph, site, task, ERROR, str(fault))
 
-    def _begin_item(self, frame: DagFrame, group: GroupFrame) -> bool:
-        """Start the next item of a group; False where it has no place."""
-        task, item = group.task, group.item
-        look = lookup(item_values(item), self.values)
-        if group.version != self.version:
-            group.prepared = self._when(frame, task), self._arguments(frame, task)
-            group.version = self.version
-        when, arguments = group.prepared
 
-        def filled() -> Arguments:
-            return tuple(
-                (name, None if value is None else resolve(value, look))
-                for name, value in arguments
-            )
+def _has_slot(graph: Graph, frame: DagFrame) -> bool:
+    limit = frame.template.parallelism
+    # What a shutdown ends needs no slot.
+    return limit is None or bool(graph.shutdown) or frame.active < limit
 
-        name = f"{frame.node.name}.{item_name(task.name, group.upcoming, item)}"
-        place = CallSite(name, frame, group, (group.node.id,))
-        node = self._start(place, task, frame, lambda: resolve(when, look), filled)
-        if node is None:
+
+def _skip(graph: Graph, site: CallSite, task: Task, phase: str, message: str) -> Node:
+    return graph.create(site, SKIPPED_TYPE, task.template, phase, message=message)
+
+
+def _task_site(graph: Graph, frame: DagFrame, task: Task) -> CallSite:
+    name = f"{frame.node.name}.{task.name}"
+    return CallSite(name, frame, frame, edges.parents(graph, frame, task))
+
+
+def _task_when(graph: Graph, frame: DagFrame, task: Task) -> str:
+    """Return a task's `when`; all tags are replaced except those of an item."""
+    if not task.when:
+        return ""
+    return resolve(task.when, graph.task_lookup(frame))
+
+
+def _task_arguments(graph: Graph, frame: DagFrame, task: Task) -> Arguments:
+    """Return a task's arguments; all tags are replaced except those of an item."""
+    return variables.task_arguments(task.arguments, graph.task_lookup(frame), frame)
+
+
+# Items of one task
+
+
+def _start_items(graph: Graph, frame: DagFrame, task: Task) -> bool:
+    if task.name in frame.tasks:
+        group = graph.frames[frame.tasks[task.name].id]
+        # A task with items has no node of another type while it is ready.
+        assert isinstance(group, GroupFrame)  # noqa: S101
+    else:
+        created = _create_group(graph, frame, task)
+        if created is None:
+            return True
+        group = created
+    while not group.exhausted:
+        if not _start_item(graph, frame, group):
             return False
-        group.upcoming += 1
-        group.open += 1
-        self.settle(node)
-        self.wake(group)
-        return True
-
-    def _finish_group(self, group: GroupFrame) -> None:
-        if group.exhausted and not group.open:
-            self.mark(group.node, group.failure[1])
-            self.settle(group.node)
+    return True
 
 
-def _holds(when: str) -> bool:
-    return not when or condition(when)({})
+def _create_group(graph: Graph, frame: DagFrame, task: Task) -> GroupFrame | None:
+    """Create the group of a task; None if the task is omitted or its texts are faulty."""
+    site = _task_site(graph, frame, task)
+    try:
+        if not is_depends_met(task, frame.outcomes):
+            graph.settle(_skip(graph, site, task, OMITTED, OMITTED_MESSAGE))
+            return None
+        when = _task_when(graph, frame, task)
+        arguments = _task_arguments(graph, frame, task)
+    except FAULTS as fault:
+        graph.settle(_skip(graph, site, task, ERROR, str(fault)))
+        return None
+    node = graph.create(site, TASK_GROUP, task.template, RUNNING)
+    template = graph.program.templates[task.template]
+    group = GroupFrame(node, template, frame, task)
+    group.when = when
+    group.arguments = arguments
+    group.variables_version = graph.variables_version
+    graph.frames[node.id] = group
+    run_hooks(graph, node, frame)
+    return group
+
+
+def _start_item(graph: Graph, frame: DagFrame, group: GroupFrame) -> bool:
+    """Start the next item of a group; False if there is no slot for it."""
+    task = group.task
+    item = group.next_item
+    if group.variables_version != graph.variables_version:
+        # An annotation has changed since the texts of the task were filled.
+        group.when = _task_when(graph, frame, task)
+        group.arguments = _task_arguments(graph, frame, task)
+        group.variables_version = graph.variables_version
+    lookup = lookup_in(item_values(item), graph.variables)
+
+    def item_arguments() -> Arguments:
+        filled: list[tuple[str, str | None]] = []
+        for name, value in group.arguments:
+            filled.append((name, None if value is None else resolve(value, lookup)))
+        return tuple(filled)
+
+    name = f"{frame.node.name}.{item_name(task.name, group.next_index, item)}"
+    site = CallSite(name, frame, group, (group.node.id,))
+    node = _create_node(
+        graph,
+        site,
+        frame,
+        task,
+        when=lambda: resolve(group.when, lookup),
+        arguments=item_arguments,
+    )
+    if node is None:
+        return False
+    group.next_index += 1
+    group.unsettled += 1
+    graph.settle(node)
+    graph.wake(group)
+    return True
+
+
+def advance_group(graph: Graph, group: GroupFrame) -> None:
+    """End a group when all its items are done."""
+    if group.exhausted and not group.unsettled:
+        set_phase(graph, group.node, group.last_failure[1])
+        graph.settle(group.node)

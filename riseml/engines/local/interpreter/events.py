@@ -1,8 +1,8 @@
-"""What the interpreter is told (events) and what it asks for in return (actions).
+"""Events that the interpreter receives, and actions that it returns.
 
-    shell ── event ──▶ Run.apply ── actions ──▶ shell          nodes that changed: Run.dirty
+    shell ── event ──▶ WorkflowRun.apply ── actions ──▶ shell       changed nodes: WorkflowRun.dirty
 
-The shell answers every `StartPod` with exactly one `PodEnded`, also for a pod that was stopped before it began.
+The shell answers every `StartPod` with exactly one `PodEnded`, even if the pod was stopped before it started.
 """
 
 from collections.abc import Mapping
@@ -10,25 +10,25 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 DEADLINE = "Pod was active on the node longer than the specified deadline"
-"""The message of a `PodEnded` whose pod was ended by its `StartPod.deadline` (phase Failed)."""
+"""The message of a `PodEnded` if `StartPod.deadline` ended the pod (its phase is Failed)."""
 
 
 class PodPending(NamedTuple):
-    """The pod waits, for `message`: `Unschedulable: …`, `PodInitializing`, or nothing said."""
+    """The pod is pending; `message` is `Unschedulable: …`, `PodInitializing` or empty."""
 
     node: str
     message: str = ""
 
 
 class PodStarted(NamedTuple):
-    """The main container runs, since `at` (None: now); a daemon is ready."""
+    """The main container has been running since `at` (None: now); a daemon is ready."""
 
     node: str
     at: float | None = None
 
 
 class PodProgressed(NamedTuple):
-    """The job wrote `n/m` to its progress file."""
+    """The job has written `n/m` to its progress file."""
 
     node: str
     progress: str
@@ -37,16 +37,19 @@ class PodProgressed(NamedTuple):
 class PodEnded(NamedTuple):
     """All processes of the pod are gone.
 
-    `exit_code` is that of the container that decided, `container`; None where nobody knows it. `message` replaces the
-    usual `<container>: <reason> (exit code <n>)`, `phase` the usual Succeeded or Failed (Error: the platform's fault).
-    `outputs` holds the output parameters whose files were written. `at` is when it ended (None: now): the shell may
-    hear of it late.
+    Attributes:
+        exit_code: The exit code of `container`, None if it is not known.
+        container: The container that decided how the pod ended.
+        reason: The reason in the words of a container runtime: Error or OOMKilled.
+        message: Replaces the usual `<container>: <reason> (exit code <n>)`.
+        outputs: The output parameters whose files exist.
+        phase: Replaces the usual Succeeded or Failed; Error is a fault of the platform.
+        at: When the pod ended (None: now); the shell may find out late.
     """
 
     node: str
     exit_code: int | None
     container: str = "main"
-    # As a container runtime says it: Error, OOMKilled
     reason: str = "Error"
     message: str = ""
     outputs: Mapping[str, str] = MappingProxyType({})
@@ -55,58 +58,73 @@ class PodEnded(NamedTuple):
 
 
 class LockGranted(NamedTuple):
-    """All locks that the node asked for are its own."""
+    """The node holds all locks that it requested."""
 
     node: str
 
 
 class Annotated(NamedTuple):
-    """An annotation of the Workflow has this value now."""
+    """An annotation of the Workflow has a new value."""
 
     key: str
     value: str
 
 
 class Shutdown(NamedTuple):
-    """`spec.shutdown` was set: `Terminate`, or `Stop` (the same where no exit handlers exist)."""
+    """`spec.shutdown` was set to `Terminate` or `Stop`, which mean the same without exit handlers."""
 
     strategy: str
 
 
 class DeletePods(NamedTuple):
-    """The pods whose labels match are deleted: `key=value` terms joined by commas."""
+    """The pods whose labels match are deleted; `selector` is `key=value` terms joined by commas."""
 
     selector: str
 
 
 class Tick(NamedTuple):
-    """The time that `Run.next_tick` named has come."""
+    """The time that `WorkflowRun.next_tick` returned has come."""
 
 
 Event = (
-    PodPending | PodStarted | PodProgressed | PodEnded | LockGranted | Annotated | Shutdown | DeletePods | Tick
-)  # fmt: skip
+    PodPending
+    | PodStarted
+    | PodProgressed
+    | PodEnded
+    | LockGranted
+    | Annotated
+    | Shutdown
+    | DeletePods
+    | Tick
+)
 
 
 class StartPod(NamedTuple):
-    """Start the pod of `node`: `template` has every tag replaced; `deadline` is its running time in seconds.
+    """Start the pod of a node.
 
-    `started`, only after a restart: it began before, so it may be taken up again but must not be started twice.
+    Attributes:
+        name: The name of the pod.
+        template: The template with every tag replaced.
+        volumes: The `spec.volumes` with every tag replaced.
+        deadline: How many seconds the pod may run.
+        started: Set only after a restart: its container had started, so the shell may
+            adopt the pod but must not start it a second time.
     """
 
     node: str
-    # Of the pod
     name: str
     attempt: int
     template: Mapping[str, Any]
-    # spec.volumes, tags replaced
     volumes: tuple[Mapping[str, Any], ...] = ()
     deadline: float | None = None
     started: bool = False
 
 
 class Stop(NamedTuple):
-    """End the pod of `node`, after `grace` seconds by force; `reason` is shutdown, daemon, deleted or timeout."""
+    """Stop the pod of a node, by force after `grace` seconds.
+
+    `reason` is shutdown, daemon, deleted or timeout.
+    """
 
     node: str
     reason: str
@@ -114,7 +132,10 @@ class Stop(NamedTuple):
 
 
 class Acquire(NamedTuple):
-    """Answer with `LockGranted` once all `locks` are free; after a restart, `held` ones are the node's already."""
+    """Answer with `LockGranted` once all `locks` are free.
+
+    `held` is set only after a restart: the node holds the locks already.
+    """
 
     node: str
     locks: tuple[str, ...]
@@ -122,7 +143,7 @@ class Acquire(NamedTuple):
 
 
 class Release(NamedTuple):
-    """The node needs its locks no longer; it may still be waiting for them."""
+    """The node no longer needs its locks; it may still be waiting for them."""
 
     node: str
     locks: tuple[str, ...]

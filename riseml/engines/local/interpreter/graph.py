@@ -1,12 +1,13 @@
-"""The nodes of a run, and the bookkeeping that every change of one brings along."""
+"""Graph of a run: its nodes, and the bookkeeping that every change of a node requires."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from riseml.engines.local.interpreter.events import Action, Release
+from riseml.engines.local.interpreter.events import Action, Release, Stop
 from riseml.engines.local.interpreter.node import (
     DAG,
+    FINAL,
     PENDING,
     POD,
     RETRY,
@@ -17,37 +18,58 @@ from riseml.engines.local.interpreter.node import (
     node_id,
 )
 from riseml.engines.local.interpreter.progress import CallSite, DagFrame, Frame
+from riseml.engines.local.interpreter.tags import Lookup
 from riseml.engines.local.interpreter.templates import Program, Template
 from riseml.engines.local.interpreter.variables import (
     attempt_of,
-    lookup,
-    node_values,
+    lookup_in,
+    node_variables,
     resolve,
-    workflow_values,
+    task_value,
+    workflow_variables,
 )
 
 ACTIVE: Final = frozenset({PENDING, RUNNING})
-_PLACES: Final = frozenset(
-    {POD, DAG, RETRY}
-)  # types that count for a template's parallelism
+
+# What a pod gets between SIGTERM and SIGKILL unless its spec says otherwise, as on Kubernetes.
+GRACE_SECONDS: Final = 30.0
+
+# Node types that count towards the parallelism of a template.
+_SLOT_TYPES: Final = frozenset({POD, DAG, RETRY})
+
+# The first argument is a `Graph`, the second the frame type under which the table lists the
+# function. A mapping's type cannot express that its values depend on its keys.
+AdvanceFunctions = Mapping[type[Frame], Callable[..., None]]
 
 
-class Ledger:
-    """Nodes by id, those that changed since the shell last wrote them, and who waits for whom.
+class Graph:
+    """The nodes of a run and everything that is in progress.
 
-    `frames` holds what is in progress, by the id of its node; `owners` the frame to tell of a node's end; `live` the
-    pods that the shell has in hand; `children` the ids below each node.
+    Attributes:
+        variables: The values of all `workflow.` tags.
+        variables_version: Increases when an annotation changes `variables`.
+        shutdown: The strategy of a shutdown, empty while there is none.
+        now: The time of the last event, in Unix seconds.
+        dirty: Ids of the nodes that have changed since the shell last saved them.
+        children: Ids of the nodes below each node.
+        live: Ids of the pods that the shell was asked to start and that have not ended,
+            in that order.
+        frames: What is in progress, by the id of its node.
+        owners: The frame to notify when a node is fulfilled, by the id of the node.
+        timers: Heap of times at which a node must be examined, and the node's id.
+        actions: What the shell must do, in order.
+        woken: Frames that may be able to advance.
     """
 
-    def __init__(self, document: Mapping[str, Any], uid: str) -> None:
-        self.document, self.uid = document, uid
+    def __init__(
+        self, document: Mapping[str, Any], uid: str, advance_functions: AdvanceFunctions
+    ) -> None:
+        self.document = document
         self.name: str = document["metadata"]["name"]
         self.program = Program.read(document["spec"])
-        self.values = workflow_values(document, uid)
-        # Of `values`, which annotations change
-        self.version = 0
-        # Of a shutdown
-        self.strategy = ""
+        self.variables = workflow_variables(document, uid)
+        self.variables_version = 0
+        self.shutdown = ""
         self.now = 0.0
         self.nodes: dict[str, Node] = {}
         self.dirty: set[str] = set()
@@ -55,20 +77,24 @@ class Ledger:
         self.live: dict[str, None] = {}
         self.frames: dict[str, Frame] = {}
         self.owners: dict[str, Frame | None] = {}
+        self.timers: list[tuple[float, str]] = []
         self.actions: list[Action] = []
-        self.work: deque[Frame] = deque()
+        self.woken: deque[Frame] = deque()
+        self._advance_functions = advance_functions
 
     def find(self, name: str) -> Node | None:
-        """Return the node of this name."""
-        node = self.nodes.get(key := node_id(self.name, name))
+        """Return the node with this name, None if there is none."""
+        key = node_id(self.name, name)
+        node = self.nodes.get(key)
         while node is not None and node.name != name:
-            node = self.nodes.get(key := f"{key}-x")
+            key = f"{key}-x"
+            node = self.nodes.get(key)
         return node
 
-    def make(
+    def create(
         self,
-        place: CallSite,
-        kind: str,
+        site: CallSite,
+        node_type: str,
         template: str,
         phase: str,
         *,
@@ -77,105 +103,167 @@ class Ledger:
         retried: bool = False,
         hooked: bool = False,
     ) -> Node:
-        """Make a node, and note who waits for its end."""
-        key, dag = node_id(self.name, place.name), place.dag
-        while (
-            key in self.nodes
-        ):  # two names with one hash: one in twenty sets of 10,000 experiments has such
+        """Create a node, and record which frame waits for it."""
+        key = node_id(self.name, site.name)
+        # The id holds a 32-bit hash of the name: in one of twenty sets with 10,000
+        # experiments, two names have the same hash.
+        while key in self.nodes:
             key += "-x"
-        boundary = dag.node.id if dag else ""
-        if dag and dag.node.inputs == inputs:
-            # One object for an experiment and its jobs
+        dag = site.dag
+        if dag is not None and dag.node.inputs == inputs:
+            # An experiment and its jobs share one object, which saves memory in large sets.
             inputs = dag.node.inputs
         node = Node(
-            key, place.name, kind, template, phase, started_at=self.now, boundary=boundary, parents=place.parents,
-            message=message, inputs=inputs, sequence=len(self.nodes),
-        )  # fmt: skip
-        node.retried, node.hooked = retried, hooked
+            id=key,
+            name=site.name,
+            type=node_type,
+            template=template,
+            phase=phase,
+            started_at=self.now,
+            finished_at=self.now if phase in FINAL else None,
+            boundary=dag.node.id if dag else "",
+            parents=site.parents,
+            message=message,
+            inputs=inputs,
+            retried=retried,
+            hooked=hooked,
+            sequence=len(self.nodes),
+        )
         self.add(node)
         self.dirty.add(key)
-        if place.owner is not None or dag is None:
-            self.owners[key] = place.owner
-        if dag:
+        if site.owner is not None or dag is None:
+            self.owners[key] = site.owner
+        if dag is not None:
             dag.enter(node)
-            dag.active += phase in ACTIVE and takes_place(node)
+            if phase in ACTIVE and occupies_slot(node):
+                dag.active += 1
         return node
 
     def add(self, node: Node) -> None:
-        """Enter a node that was just made, or read."""
+        """Add a node that was just created or restored."""
         self.nodes[node.id] = node
         for parent in node.parents:
             self.children.setdefault(parent, []).append(node.id)
 
-    def mark(self, node: Node, phase: str, message: str | None = None) -> None:
-        """Bring a node into a phase."""
-        was, node.phase = node.phase, phase
+    def record_phase(
+        self, node: Node, phase: str, message: str | None = None
+    ) -> DagFrame | None:
+        """Change the phase of a node, and its message unless that is None.
+
+        Callers outside of `hooks` use `hooks.set_phase`, which also runs the hooks of the node.
+
+        Returns:
+            The DAG of the node if it is in progress and the phase is a new one.
+        """
+        previous = node.phase
+        node.phase = phase
         if message is not None:
             node.message = message
         self.dirty.add(node.id)
-        dag = self.frames.get(node.boundary)
-        if isinstance(dag, DagFrame) and phase != was:
-            if was in ACTIVE and phase not in ACTIVE and takes_place(node):
-                dag.active -= 1
-                self.wake(dag)
-            if phase in UNSUCCESSFUL and node.type in (POD, DAG) and not node.hooked:
-                dag.failures += 1
-                self.wake(dag)
-            self.react(node, dag)
+        dag = self.dag_of(node)
+        if dag is None or phase == previous:
+            return None
+        if previous in ACTIVE and phase not in ACTIVE and occupies_slot(node):
+            dag.active -= 1
+            self.wake(dag)
+        if phase in UNSUCCESSFUL and counts_as_failure(node):
+            dag.failures += 1
+            self.wake(dag)
+        return dag
 
     def settle(self, node: Node) -> None:
-        """Tell who waits for a node that it is fulfilled, if it is; once."""
+        """Notify the frame that waits for a node, once, if the node is fulfilled."""
         if not node.fulfilled or node.id not in self.owners:
             return
         if node.finished_at is None:
             node.finished_at = self.now
-        if locks := self.locks(node):
+        locks = self.locks_of(node)
+        if locks:
             self.actions.append(Release(node.id, locks))
-        part = self.frames.pop(node.id, None)
+        frame = self.frames.pop(node.id, None)
         owner = self.owners.pop(node.id)
         if owner is not None:
-            owner.settled(node, part)
+            owner.child_settled(node, frame)
             self.wake(owner)
 
     def wake(self, frame: Frame) -> None:
-        """Have a frame look again at what it may do."""
+        """Schedule a frame for `advance`."""
         if not frame.queued:
             frame.queued = True
-            self.work.append(frame)
+            self.woken.append(frame)
 
-    def react(self, node: Node, dag: DagFrame) -> None:
-        """Do what a change of phase asks for at once."""
+    def advance(self, frame: Frame) -> None:
+        """Let a frame do everything that is possible now."""
+        self._advance_functions[type(frame)](self, frame)
 
-    def template(self, node: Node) -> Template:
+    def advance_woken(self) -> None:
+        """Advance frames until nothing more can happen without a new event."""
+        while self.woken:
+            frame = self.woken.popleft()
+            frame.queued = False
+            if frame.node.id in self.frames:
+                self.advance(frame)
+
+    def stop_pod(self, node: Node, reason: str, grace: float = GRACE_SECONDS) -> None:
+        """Ask the shell to stop the pod of a node."""
+        self.actions.append(Stop(node.id, reason, grace))
+
+    def template_of(self, node: Node) -> Template:
         """Return the template of a node."""
         return self.program.templates[node.template]
 
-    def known(self, node: Node) -> dict[str, str]:
-        """Return what a node's own tags mean."""
+    def dag_of(self, node: Node) -> DagFrame | None:
+        """Return the DAG that a node belongs to, None if it is not in progress."""
+        frame = self.frames.get(node.boundary)
+        return frame if isinstance(frame, DagFrame) else None
+
+    def node_variables(self, node: Node) -> dict[str, str]:
+        """Return the values of the tags that belong to a node."""
+        previous_attempt = None
         attempt = attempt_of(node)
-        last = (
-            self.find(f"{node.name[: node.name.rindex('(')]}({attempt - 1})")
-            if attempt
-            else None
-        )
-        return node_values(self.name, node, last)
+        if attempt:
+            group_name = node.name[: node.name.rindex("(")]
+            previous_attempt = self.find(f"{group_name}({attempt - 1})")
+        return node_variables(self.name, node, previous_attempt)
 
-    def locks(self, node: Node) -> tuple[str, ...]:
-        """Return the names of the locks that a node needs for itself, as Argo writes them."""
-        if (
-            node.retried
-            or node.type not in (POD, RETRY)
-            or not self.template(node).mutexes
-        ):
+    def task_lookup(self, dag: DagFrame) -> Lookup:
+        """Return the lookup for tags in the tasks of a DAG."""
+        lookup = lookup_in(dag.node_variables, self.variables)
+        templates = self.program.templates
+
+        def lookup_task_tag(tag: str) -> str | None:
+            value = lookup(tag)
+            if value is None:
+                return task_value(tag, dag, templates)
+            return value
+
+        return lookup_task_tag
+
+    def locks_of(self, node: Node) -> tuple[str, ...]:
+        """Return the names of the locks that a node itself needs, as Argo writes them."""
+        # A retry group holds the locks for its attempts.
+        if node.retried or node.type not in (POD, RETRY):
             return ()
-        look = lookup(self.known(node), self.values)
-        own = self.values["workflow.namespace"]
-        return tuple(
-            f"{resolve(namespace, look) or own}/Mutex/{resolve(name, look)}"
-            for namespace, name in self.template(node).mutexes
-        )
+        mutexes = self.template_of(node).mutexes
+        if not mutexes:
+            return ()
+        lookup = lookup_in(self.node_variables(node), self.variables)
+        locks = []
+        for namespace_template, name_template in mutexes:
+            namespace = resolve(namespace_template, lookup)
+            namespace = namespace or self.variables["workflow.namespace"]
+            locks.append(f"{namespace}/Mutex/{resolve(name_template, lookup)}")
+        return tuple(locks)
 
 
-def takes_place(node: Node) -> bool:
-    """Tell whether a node counts for the parallelism of its DAG; an attempt's place is its retry group's."""
-    return node.type in _PLACES and not node.retried and not node.hooked
+def occupies_slot(node: Node) -> bool:
+    """Tell whether a node counts towards the parallelism of its DAG.
+
+    The retry group counts, its attempts do not.
+    """
+    return node.type in _SLOT_TYPES and not node.retried and not node.hooked
+
+
+def counts_as_failure(node: Node) -> bool:
+    """Tell whether `failFast` of a template reacts when a node fails."""
+    return node.type in (POD, DAG) and not node.hooked

@@ -13,46 +13,50 @@ _TERM: Final = re.compile(
 
 
 def parse(selector: str) -> dict[str, str]:
-    """Read `key=value` terms joined by commas; all must hold.
+    """Return the labels that `key=value` terms joined by commas require.
 
     Raises:
-        ValueError: it is anything else.
+        ValueError: the selector has any other form.
     """
-    terms = [_TERM.fullmatch(term) for term in selector.split(",")]
-    if not all(terms):
-        raise ValueError(
-            f"the selector {selector!r} is more than key=value terms joined by commas"
-        )
-    return {term[1]: term[2] for term in terms if term}
+    labels = {}
+    for term in selector.split(","):
+        match = _TERM.fullmatch(term)
+        if match is None:
+            raise ValueError(
+                f"the selector {selector!r} is more than key=value terms joined by commas"
+            )
+        labels[match[1]] = match[2]
+    return labels
 
 
 class Deletion(NamedTuple):
-    """Which pods `kubectl delete` ends, and how many seconds they have after SIGTERM (None: as many as ever)."""
+    """Which pods `kubectl delete` deletes, and their grace period in seconds (None: their own)."""
 
     selector: dict[str, str]
     grace: float | None = None
 
 
-def of_flags(flags: Sequence[str]) -> Deletion:
-    """Read the flags of `kubectl delete`: `pods`, a selector, a grace period, and what does not matter here.
+def deletion_of_flags(flags: Sequence[str]) -> Deletion:
+    """Read the flags of `kubectl delete`: `pods`, a selector, a grace period, and ones without effect here.
 
     Raises:
-        ValueError: they say anything else.
+        ValueError: there are other flags, or not exactly one selector.
     """
-    kinds, selectors, graces = [], [], []
-    rest = iter(flags)
-    for flag in rest:
+    kinds = []
+    selectors = []
+    grace = None
+    remaining = iter(flags)
+    for flag in remaining:
         name, equals, value = flag.partition("=")
         if name in ("--selector", "-l"):
-            selectors.append(value if equals else next(rest, ""))
+            selectors.append(value if equals else next(remaining, ""))
         elif name == "--grace-period" and value.isdecimal():
-            graces.append(float(value))
-        elif name in ("--wait", "--ignore-not-found") or flag == "--now":
-            continue
-        else:
+            if grace is None:
+                grace = float(value)
+        elif name not in ("--wait", "--ignore-not-found") and flag != "--now":
             kinds.append(flag)
     if kinds not in (["pod"], ["pods"]) or len(selectors) != 1:
         raise ValueError(
             f"{' '.join(flags)!r} is more than pods, one selector and a grace period"
         )
-    return Deletion(parse(selectors[0]), next(iter(graces), None))
+    return Deletion(parse(selectors[0]), grace)

@@ -1,12 +1,15 @@
-"""What the local engine knows of one node of a running Workflow, and how it is kept as one flat row.
+"""Nodes of a running Workflow, and the database row of each.
 
-A node is what Argo shows under `status.nodes`: a DAG, a task group, a retry group, a pod, or a task that was skipped.
-Everything that the interpreter must remember is in the nodes, so a run is restored from its rows alone.
+A node is an entry of Argo's `status.nodes`: a DAG, a task group, a retry group, a pod,
+or a task that was skipped. The nodes hold everything that the interpreter must
+remember, so a run is restored from its rows alone.
 """
 
 import json
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Any, Final, NamedTuple
 
 PENDING: Final = "Pending"
 RUNNING: Final = "Running"
@@ -28,157 +31,167 @@ RETRY: Final = "Retry"
 POD: Final = "Pod"
 SKIPPED_TYPE: Final = "Skipped"
 
+Strings = tuple[str, ...]
 Pairs = tuple[tuple[str, str], ...]
+Value = str | int | float | None
+"""A value that SQLite stores."""
 
 
+# Nodes are compared by identity: two of them never stand for the same thing.
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Node:
-    """One node; times are unix seconds, `None` where something has not happened yet.
+    """One node. The fields are the columns of its row, in this order.
 
-    `started_at` and `finished_at` are Argo's: made, and brought to its phase (a daemon: become ready). `running_at` is
-    when its container began, `ended_at` when its processes were gone; on the root `ended_at` is the end of the run.
-    `launched` says that the shell was asked to start its pod. `sequence` counts nodes in the order of their making.
+    Times are Unix seconds, None for what has not happened yet.
+
+    Attributes:
+        boundary: Id of the DAG that the node is a task of, empty for the root.
+        parents: Ids of the nodes that list it as a child.
+        started_at: When it was created, as in Argo.
+        running_at: When its container started.
+        finished_at: When it reached its final phase, or a daemon became ready, as in Argo.
+        ended_at: When its processes were gone; for the root, when the run ended.
+        waiting: The locks that it waits for, one a line.
+        stopped_by: DELETION if its pod was deleted; for the root, the strategy of a
+            shutdown; otherwise empty.
+        launched: Whether the shell was asked to start its pod.
+        sequence: The number of nodes that were created before it.
     """
-
-    __slots__ = (
-        "boundary", "daemoned", "ended_at", "exit_code", "finished_at", "hooked", "id", "inputs", "launched",
-        "message", "name", "outputs", "parents", "phase", "progress", "retried", "running_at", "sequence", "started_at",
-        "stopped_by", "template", "type", "waiting",
-    )  # fmt: skip
 
     id: str
     name: str
     type: str
     template: str
-    # Id of the DAG that it is a task of, "" for the root
-    boundary: str
-    # Ids of the nodes that list it as a child
-    parents: tuple[str, ...]
+    boundary: str = ""
+    parents: Strings = ()
     phase: str
-    message: str
+    message: str = ""
     started_at: float
-    running_at: float | None
-    finished_at: float | None
-    ended_at: float | None
-    exit_code: int | None
-    inputs: Pairs
-    outputs: Pairs
-    progress: str
-    # The lock it waits for, "" when none
-    waiting: str
-    launched: bool
-    daemoned: bool
-    # DELETION of its pod, or on the root the strategy of a shutdown; "" when by nobody
-    stopped_by: str
-    hooked: bool
-    retried: bool
-    sequence: int
-
-    def __init__(
-        self,
-        id: str,  # noqa: A002
-        name: str,
-        type: str,  # noqa: A002
-        template: str,
-        phase: str,
-        *,
-        started_at: float,
-        boundary: str = "",
-        parents: Iterable[str] = (),
-        message: str = "",
-        inputs: Pairs = (),
-        sequence: int = 0,
-    ) -> None:
-        self.id, self.name, self.type, self.template, self.phase = (
-            id,
-            name,
-            type,
-            template,
-            phase,
-        )
-        self.boundary, self.parents, self.message, self.inputs = (
-            boundary,
-            tuple(parents),
-            message,
-            inputs,
-        )
-        self.started_at, self.sequence = started_at, sequence
-        self.running_at = self.ended_at = self.exit_code = None
-        self.finished_at = started_at if phase in FINAL else None
-        self.outputs = ()
-        self.progress = self.waiting = self.stopped_by = ""
-        self.launched = self.daemoned = self.hooked = self.retried = False
+    running_at: float | None = None
+    finished_at: float | None = None
+    ended_at: float | None = None
+    exit_code: int | None = None
+    inputs: Pairs = ()
+    outputs: Pairs = ()
+    progress: str = ""
+    waiting: str = ""
+    stopped_by: str = ""
+    launched: bool = False
+    daemoned: bool = False
+    hooked: bool = False
+    retried: bool = False
+    sequence: int = 0
 
     @property
     def live(self) -> bool:
-        """Whether the shell was asked to start its pod and has not yet said that it is gone."""
+        """Whether the shell was asked to start its pod and has not reported its end."""
         return self.launched and self.ended_at is None
 
     @property
     def fulfilled(self) -> bool:
-        """Whether what depends on it may go on: it has its final phase, or is a daemon that is ready."""
+        """Whether its dependents may start: its phase is final, or it is a daemon that is ready."""
         if self.daemoned:
             return self.phase != PENDING
-        # Argo waits for the executor's report before it believes that a pod that was running has failed.
-        reported = self.running_at is None or not self.live
-        return self.phase in FINAL and (reported or self.phase not in UNSUCCESSFUL)
+        if self.phase in UNSUCCESSFUL:
+            # Argo believes that a running pod has failed only when the executor reports it.
+            return self.running_at is None or not self.live
+        return self.phase in FINAL
 
-    def to_row(self) -> tuple[str | int | float | None, ...]:
-        """Return the values of `COLUMNS`: text, numbers and nulls, as SQLite keeps them."""
-        return (
-            self.id, self.name, self.type, self.template, self.boundary, json.dumps(self.parents), self.phase,
-            self.message, self.started_at, self.running_at, self.finished_at, self.ended_at, self.exit_code,
-            json.dumps(self.inputs), json.dumps(self.outputs), self.progress, self.waiting, self.stopped_by,
-            int(self.launched), int(self.daemoned), int(self.hooked), int(self.retried), self.sequence,
-        )  # fmt: skip
+    def to_row(self) -> tuple[Value, ...]:
+        """Return the values of `COLUMNS`."""
+        values = list(_ALL_VALUES(self))
+        for position, encode in _ENCODERS:
+            values[position] = encode(values[position])
+        return tuple(values)
 
     @classmethod
-    def from_row(cls, row: "Iterable[str | int | float | None]") -> "Node":
-        """Return the node whose `to_row` was `row`."""
+    def from_row(cls, row: Iterable[Value]) -> "Node":
+        """Return the node for which `to_row` returned `row`.
+
+        Raises:
+            ValueError: the row does not have as many values as there are columns, or one
+                cannot be decoded.
+        """
         node = cls.__new__(cls)
         for name, value in zip(COLUMNS, row, strict=True):
             setattr(node, name, value)
-        node.parents = tuple(json.loads(str(node.parents)))
-        node.inputs, node.outputs = _pairs(str(node.inputs)), _pairs(str(node.outputs))
-        for name in ("launched", "daemoned", "hooked", "retried"):
-            setattr(node, name, bool(getattr(node, name)))
+        for name, decode in _DECODERS:
+            setattr(node, name, decode(getattr(node, name)))
         return node
 
     def __repr__(self) -> str:
         return f"<{self.type} {self.name}: {self.phase}>"
 
 
-def _pairs(text: str) -> Pairs:
-    return tuple((name, value) for name, value in json.loads(text))
+def _decode_strings(text: str) -> Strings:
+    return tuple(json.loads(str(text)))
 
 
-COLUMNS: Final = {
-    "id": "TEXT", "name": "TEXT", "type": "TEXT", "template": "TEXT", "boundary": "TEXT", "parents": "TEXT",
-    "phase": "TEXT", "message": "TEXT", "started_at": "REAL", "running_at": "REAL", "finished_at": "REAL",
-    "ended_at": "REAL", "exit_code": "INTEGER", "inputs": "TEXT", "outputs": "TEXT", "progress": "TEXT",
-    "waiting": "TEXT", "stopped_by": "TEXT", "launched": "INTEGER", "daemoned": "INTEGER", "hooked": "INTEGER",
-    "retried": "INTEGER", "sequence": "INTEGER",
-}  # fmt: skip
+def _decode_pairs(text: str) -> Pairs:
+    pairs = json.loads(str(text))
+    return tuple((name, value) for name, value in pairs)
+
+
+class _Column(NamedTuple):
+    """The SQLite type of a field, and how its values are converted."""
+
+    sql_type: str
+    encode: Callable[[Any], Value] | None = None
+    decode: Callable[[Any], object] | None = None
+
+
+_COLUMN_OF_TYPE: Final[dict[object, _Column]] = {
+    str: _Column("TEXT"),
+    int: _Column("INTEGER"),
+    int | None: _Column("INTEGER"),
+    float: _Column("REAL"),
+    float | None: _Column("REAL"),
+    bool: _Column("INTEGER", int, bool),
+    Strings: _Column("TEXT", json.dumps, _decode_strings),
+    Pairs: _Column("TEXT", json.dumps, _decode_pairs),
+}
+
+_NODE_COLUMNS: Final = {
+    field.name: _COLUMN_OF_TYPE[field.type] for field in fields(Node)
+}
+
+COLUMNS: Final = {name: column.sql_type for name, column in _NODE_COLUMNS.items()}
 """Names and SQLite types of a row's values, in order."""
 
+# Every change of a node writes its row, so what depends on the fields is computed once.
+_ALL_VALUES: Final = attrgetter(*COLUMNS)
+_ENCODERS: Final = tuple(
+    (position, column.encode)
+    for position, column in enumerate(_NODE_COLUMNS.values())
+    if column.encode is not None
+)
+_DECODERS: Final = tuple(
+    (name, column.decode)
+    for name, column in _NODE_COLUMNS.items()
+    if column.decode is not None
+)
 
-def completed(progress: str) -> str:
-    """Return the `n/m` of a job that is through."""
+
+def complete_progress(progress: str) -> str:
+    """Return the `n/m` of a job that has succeeded: `m/m`."""
     total = progress.partition("/")[2] or "1"
     return f"{total}/{total}"
 
 
 def node_id(workflow: str, name: str) -> str:
-    """Return the id that Argo gives to the node `name`: the workflow's name and the FNV-1a hash of the node's."""
-    return workflow if name == workflow else f"{workflow}-{fnv1a(name)}"
+    """Return the id that Argo gives to a node: the Workflow's name and a hash of the node's name."""
+    if name == workflow:
+        return workflow
+    return f"{workflow}-{fnv1a(name)}"
 
 
 def pod_name(workflow: str, name: str, template: str) -> str:
     """Return the name that Argo gives to the pod of the node `name`."""
-    return (
-        workflow
-        if name == workflow
-        else f"{workflow}-{template}"[:242] + f"-{fnv1a(name)}"
-    )
+    if name == workflow:
+        return workflow
+    # Argo shortens the first part so that the name fits into the 253 characters of Kubernetes.
+    prefix = f"{workflow}-{template}"[:242]
+    return f"{prefix}-{fnv1a(name)}"
 
 
 def fnv1a(text: str) -> int:

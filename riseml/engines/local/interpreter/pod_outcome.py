@@ -1,4 +1,4 @@
-"""What the end of a pod makes of its node."""
+"""Outcome of a pod: the phase, message, exit code and outputs of its node."""
 
 from typing import Final
 
@@ -6,27 +6,29 @@ from riseml.engines.local.interpreter.events import PodEnded
 from riseml.engines.local.interpreter.node import ERROR, FAILED, SUCCEEDED, Node
 from riseml.engines.local.interpreter.templates import Template
 
-_ENDED_BY_SIGNAL: Final = frozenset(
-    {137, 143}
-)  # KILL, TERM: what Argo takes for its own doing
+# SIGKILL and SIGTERM: Argo assumes that it has sent these itself.
+_SIGNAL_EXIT_CODES: Final = frozenset({137, 143})
 
 
 def record(node: Node, event: PodEnded, template: Template) -> None:
-    """Note what the main container left: its exit code, unless the pod was deleted, and its outputs."""
-    code = (
-        0 if _is_sidecar(event, template) else event.exit_code
-    )  # a sidecar counts where the main one succeeded
-    if code is None or not (_is_main(event, template) or _is_sidecar(event, template)):
+    """Record the exit code of the main container, unless the pod was deleted, and its outputs."""
+    if _is_sidecar(event, template):
+        # Only the sidecar has failed: the main container succeeded.
+        exit_code: int | None = 0
+    elif _is_main(event, template):
+        exit_code = event.exit_code
+    else:
+        return
+    if exit_code is None:
         return
     if not node.stopped_by:
-        node.exit_code = code
-    found = {
-        output.name: event.outputs.get(output.name, output.default)
-        for output in template.outputs
-    }
-    node.outputs = tuple(
-        (name, value) for name, value in found.items() if value is not None
-    )
+        node.exit_code = exit_code
+    outputs = []
+    for output in template.outputs:
+        value = event.outputs.get(output.name, output.default)
+        if value is not None:
+            outputs.append((output.name, value))
+    node.outputs = tuple(outputs)
 
 
 def verdict(node: Node, event: PodEnded, template: Template) -> tuple[str, str]:
@@ -34,22 +36,22 @@ def verdict(node: Node, event: PodEnded, template: Template) -> tuple[str, str]:
     if node.stopped_by:
         return ERROR, "pod deleted"
     if event.phase is not None or event.message:
-        return event.phase or FAILED, event.message or _said(event)
+        return event.phase or FAILED, event.message or _container_message(event)
     if event.exit_code is None:
         return (
             FAILED,
             "pod failed: neither main nor wait container completed successfully",
         )
-    if event.exit_code:
-        if _is_main(event, template) or event.exit_code not in _ENDED_BY_SIGNAL:
-            return FAILED, _said(event)
+    if event.exit_code == 0:
+        return _success_verdict(event, template)
+    if not _is_main(event, template) and event.exit_code in _SIGNAL_EXIT_CODES:
         return ERROR, "Pod failed before main container starts due to PodInitializing: "
-    return _succeeded(event, template)
+    return FAILED, _container_message(event)
 
 
-def _succeeded(event: PodEnded, template: Template) -> tuple[str, str]:
+def _success_verdict(event: PodEnded, template: Template) -> tuple[str, str]:
     if template.daemon:
-        # A daemon is to run until it is ended
+        # A daemon runs until it is stopped, so its own end is a failure.
         return FAILED, ""
     for output in template.outputs:
         if output.default is None and output.name not in event.outputs:
@@ -65,15 +67,11 @@ def _is_main(event: PodEnded, template: Template) -> bool:
 
 
 def _is_sidecar(event: PodEnded, template: Template) -> bool:
-    return any(
-        event.container == sidecar["name"]
-        for sidecar in template.body.get("sidecars", ())
-    )
+    sidecars = template.body.get("sidecars", ())
+    return any(event.container == sidecar["name"] for sidecar in sidecars)
 
 
-def _said(event: PodEnded) -> str:
-    return (
-        f"{event.container}: {event.reason} (exit code {event.exit_code})"
-        if event.exit_code is not None
-        else ""
-    )
+def _container_message(event: PodEnded) -> str:
+    if event.exit_code is None:
+        return ""
+    return f"{event.container}: {event.reason} (exit code {event.exit_code})"

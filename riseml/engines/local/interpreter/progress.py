@@ -1,7 +1,7 @@
-"""What an unfinished part of a run has in hand; rebuilt from the nodes after a restart, dropped when the part is done.
+"""Frames: what is known about an unfinished node; rebuilt from the nodes after a restart.
 
-DagFrame     the tasks of one DAG node: which are done, which may start when there is a place
-GroupFrame   the items of a withItems task: how far it has come
+DagFrame     the tasks of one DAG node: which are done, which may start once there is room
+GroupFrame   the items of a withItems task: how many have been started
 RetryFrame   the attempts of a template with a retryStrategy
 """
 
@@ -14,42 +14,51 @@ from riseml.engines.local.interpreter.rules import Outcome
 from riseml.engines.local.interpreter.templates import Dag, Task, Template
 
 Arguments = tuple[tuple[str, str | None], ...]
+"""Names and values of arguments; None for the output of a task that did not run."""
 
 
 class Frame:
-    """A node with parts, its template, and the frame that waits for it."""
+    """An unfinished node that has children, its template, and the frame that waits for it."""
 
     __slots__ = ("node", "owner", "queued", "template")
 
     def __init__(self, node: Node, template: Template, owner: "Frame | None") -> None:
-        self.node, self.template, self.owner = node, template, owner
+        self.node = node
+        self.template = template
+        self.owner = owner
         self.queued = False
 
-    def settled(self, child: Node, part: "Frame | None") -> None:
-        """Hear that `child` is fulfilled; `part` is its own frame."""
+    def child_settled(self, child: Node, child_frame: "Frame | None") -> None:
+        """Record that `child` is fulfilled; `child_frame` is the child's own frame."""
 
     @property
     def outcome(self) -> Outcome:
-        """What its node has come to."""
+        """The outcome of its node."""
         return Outcome(self.node.phase)
 
 
 class CallSite(NamedTuple):
-    """Where a node belongs: its name, the DAG around it, who waits for it, and the nodes that list it as a child."""
+    """The position of a node: its name, its DAG, the frame that waits for it, and its parents."""
 
     name: str
     dag: "DagFrame | None"
     owner: Frame | None
+    # Ids of the nodes that list it as a child.
     parents: tuple[str, ...] = ()
 
 
 class DagFrame(Frame):
     """A DAG in progress.
 
-    `tasks` holds the nodes made so far, `outcomes` what the done ones have come to, `ready` the places of tasks whose
-    needs are done, `missing` how many needs of the others are not. `active` counts children that are Pending or
-    Running; a retry group counts as one child as long as it is not done, so that waiting for another attempt keeps its
-    place. `recheck` asks to look at every ready task again, not only at the first.
+    Attributes:
+        tasks: The nodes created so far, by task.
+        outcomes: The outcomes of the tasks that are done.
+        ready: The positions of unstarted tasks whose needs are done, in order.
+        open_needs: How many needs of the other tasks are not done.
+        active: How many children are Pending or Running. A retry group counts as one
+            child until it is done, so it keeps its slot between two attempts.
+        recheck: Whether every ready task must be examined, not only the first.
+        parents: The parents of tasks that wait for a slot.
     """
 
     __slots__ = (
@@ -57,8 +66,8 @@ class DagFrame(Frame):
         "daemons",
         "dag",
         "failures",
-        "known",
-        "missing",
+        "node_variables",
+        "open_needs",
         "outcomes",
         "parents",
         "ready",
@@ -72,68 +81,89 @@ class DagFrame(Frame):
         template: Template,
         dag: Dag,
         owner: Frame | None,
-        known: Mapping[str, str],
+        node_variables: Mapping[str, str],
     ) -> None:
         super().__init__(node, template, owner)
-        self.dag, self.known = dag, known
+        self.dag = dag
+        self.node_variables = node_variables
         self.tasks: dict[str, Node] = {}
         self.outcomes: dict[str, Outcome] = {}
-        self.missing = {task.name: len(task.needs) for task in dag.order if task.needs}
-        self.ready = [task.position for task in dag.order if not task.needs]
+        self.open_needs: dict[str, int] = {}
+        self.ready: list[int] = []
+        for task in dag.order:
+            if task.needs:
+                self.open_needs[task.name] = len(task.needs)
+            else:
+                self.ready.append(task.position)
         self.recheck = True
-        self.active = self.failures = 0
+        self.active = 0
+        self.failures = 0
         self.daemons: set[str] = set()
-        # Of tasks that wait for a place
         self.parents: dict[str, tuple[str, ...]] = {}
 
     @property
     def done(self) -> bool:
-        """Whether every task is."""
+        """Whether every task is done."""
         return len(self.outcomes) == len(self.dag.order)
 
     def task_of(self, node: Node) -> Task | None:
-        """Return the task whose node this is; None for an attempt, an item, a hook."""
+        """Return the task of a node; None for an attempt, an item or a hook."""
         return self.dag.tasks.get(node.name[len(self.node.name) + 1 :])
 
     def enter(self, node: Node) -> None:
-        """Take in a node that was made for one of the tasks."""
-        if task := self.task_of(node):
+        """Record a node if it was created for one of the tasks."""
+        task = self.task_of(node)
+        if task is not None:
             self.tasks[task.name] = node
 
     def amend(self, child: Node) -> None:
-        """Note that a daemon, whose task was done when it became ready, has ended."""
-        if (task := self.task_of(child)) and task.name in self.outcomes:
+        """Correct the outcome of a daemon that has ended: its task was done when it was ready."""
+        task = self.task_of(child)
+        if task is not None and task.name in self.outcomes:
             self.outcomes[task.name] = Outcome(child.phase, child.daemoned)
 
-    def settled(self, child: Node, part: Frame | None) -> None:
-        """Note what a task has come to, and which others may go on."""
-        if task := self.task_of(child):
-            self.note(
-                task, part.outcome if part else Outcome(child.phase, child.daemoned)
-            )
+    def child_settled(self, child: Node, child_frame: Frame | None) -> None:
+        """Record the outcome of a task, if the child is one."""
+        task = self.task_of(child)
+        if task is None:
+            return
+        if child_frame is not None:
+            self.record(task, child_frame.outcome)
+        else:
+            self.record(task, Outcome(child.phase, child.daemoned))
 
-    def note(self, task: Task, outcome: Outcome) -> None:
-        """Note what `task` has come to, and which others may go on."""
+    def record(self, task: Task, outcome: Outcome) -> None:
+        """Record the outcome of `task`, and add the tasks that it held back to `ready`."""
         self.outcomes[task.name] = outcome
         for name in self.dag.dependents[task.name]:
-            self.missing[name] -= 1
-            if not self.missing[name]:
+            self.open_needs[name] -= 1
+            if self.open_needs[name] == 0:
                 insort(self.ready, self.dag.tasks[name].position)
                 self.recheck = True
 
 
 class GroupFrame(Frame):
-    """A withItems task in progress: `upcoming` is the first item without a node, `open` counts those not done."""
+    """A withItems task in progress.
+
+    Attributes:
+        next_index: The index of the first item that has no node.
+        unsettled: How many nodes of items are not done.
+        last_failure: Index and phase of the last item that failed.
+        when: The task's `when`; all tags are replaced except those of an item.
+        arguments: The task's arguments, treated like `when`.
+        variables_version: The version of the graph's variables used for both.
+    """
 
     __slots__ = (
         "all_failed",
         "any_succeeded",
-        "failure",
-        "open",
-        "prepared",
+        "arguments",
+        "last_failure",
+        "next_index",
         "task",
-        "upcoming",
-        "version",
+        "unsettled",
+        "variables_version",
+        "when",
     )
 
     def __init__(
@@ -141,50 +171,54 @@ class GroupFrame(Frame):
     ) -> None:
         super().__init__(node, template, dag)
         self.task = task
-        self.upcoming = self.open = 0
-        self.any_succeeded, self.all_failed = False, True
-        # Of the last item that failed
-        self.failure: tuple[int, str] = (-1, SUCCEEDED)
-        self.prepared: tuple[str, Arguments] = ("", ())
-        self.version = -1
+        self.next_index = 0
+        self.unsettled = 0
+        self.any_succeeded = False
+        self.all_failed = True
+        self.last_failure: tuple[int, str] = (-1, SUCCEEDED)
+        self.when = ""
+        self.arguments: Arguments = ()
+        self.variables_version = -1
 
     @property
     def exhausted(self) -> bool:
         """Whether every item has its node."""
-        # What makes it a group
+        # Only tasks with items have a group.
         assert self.task.items is not None  # noqa: S101
-        return self.upcoming == len(self.task.items)
+        return self.next_index == len(self.task.items)
+
+    @property
+    def next_item(self) -> Any:
+        """The first item that has no node."""
+        # Only tasks with items have a group.
+        assert self.task.items is not None  # noqa: S101
+        return self.task.items[self.next_index]
 
     @property
     def outcome(self) -> Outcome:
-        """What the items have come to."""
+        """The outcome of all items."""
         return Outcome(
             self.node.phase,
             any_succeeded=self.any_succeeded,
             all_failed=self.all_failed,
         )
 
-    def settled(self, child: Node, part: Frame | None) -> None:  # noqa: ARG002
-        """Note what an item has come to."""
-        self.open -= 1
+    def child_settled(self, child: Node, child_frame: Frame | None) -> None:  # noqa: ARG002
+        """Record the outcome of an item."""
+        self.unsettled -= 1
         self.count(child)
 
-    @property
-    def item(self) -> Any:
-        """The next item without a node."""
-        # What makes it a group
-        assert self.task.items is not None  # noqa: S101
-        return self.task.items[self.upcoming]
-
     def count(self, child: Node) -> None:
-        """Take an item that is done into the group's outcome."""
-        self.any_succeeded |= child.phase == SUCCEEDED
-        self.all_failed &= child.phase == FAILED
+        """Include an item that is done in the outcome of the group."""
+        if child.phase == SUCCEEDED:
+            self.any_succeeded = True
+        if child.phase != FAILED:
+            self.all_failed = False
         if child.phase in UNSUCCESSFUL:
-            self.failure = max(self.failure, (self.index(child), child.phase))
+            self.last_failure = max(self.last_failure, (self.index(child), child.phase))
 
     def index(self, child: Node) -> int:
-        """Return the place of an item's node."""
+        """Return the index of an item's node."""
         return int(child.name[len(self.node.name) + 1 :].partition(":")[0])
 
 

@@ -1,13 +1,17 @@
-"""From kept nodes back to a run in progress: everything in a frame can be told from the nodes."""
+"""Restoration of a run from its saved nodes, which determine the content of every frame."""
 
 from collections.abc import Iterable
 
-from riseml.engines.local.interpreter.graph import ACTIVE, Ledger, takes_place
+from riseml.engines.local.interpreter.graph import (
+    ACTIVE,
+    Graph,
+    counts_as_failure,
+    occupies_slot,
+)
 from riseml.engines.local.interpreter.node import (
     DAG,
     DELETION,
     FAILED,
-    POD,
     RETRY,
     SUCCEEDED,
     TASK_GROUP,
@@ -21,112 +25,122 @@ from riseml.engines.local.interpreter.progress import (
     RetryFrame,
 )
 from riseml.engines.local.interpreter.rules import Outcome
+from riseml.engines.local.interpreter.templates import Task
 
 
-def take_up(run: Ledger, nodes: Iterable[Node]) -> None:
-    """Enter the nodes of a run, and rebuild the frames of what is not done."""
+def restore(graph: Graph, nodes: Iterable[Node]) -> None:
+    """Add the saved nodes of a run, and rebuild the frames of the unfinished ones."""
     for node in sorted(nodes, key=lambda node: node.sequence):
-        _take_up(run, node)
-    for frame in run.frames.values():
+        _restore_node(graph, node)
+    for frame in graph.frames.values():
         if isinstance(frame, DagFrame):
-            _catch_up(run, frame)
-    root = run.find(run.name)
+            _restore_outcomes(graph, frame)
+    root = graph.find(graph.name)
     if root is not None and root.stopped_by != DELETION:
-        run.strategy = root.stopped_by
+        graph.shutdown = root.stopped_by
 
 
-def _take_up(run: Ledger, node: Node) -> None:
-    run.add(node)
+def _restore_node(graph: Graph, node: Node) -> None:
+    graph.add(node)
     if node.live:
-        run.live[node.id] = None
-    dag, owner = run.frames.get(node.boundary), _owner(run, node)
-    if isinstance(dag, DagFrame):
+        graph.live[node.id] = None
+    dag = graph.dag_of(node)
+    if dag is not None:
         _enter(dag, node)
+    owner = _owner(graph, node)
     if isinstance(owner, RetryFrame):
         owner.attempts.append(node)
     elif isinstance(owner, GroupFrame):
-        owner.upcoming += 1
-        _count(owner, node)
-    if not node.fulfilled and not node.hooked:
-        run.owners[node.id] = owner
-        if frame := _frame(run, node, owner):
-            run.frames[node.id] = frame
+        _count_item(owner, node)
+    if node.fulfilled or node.hooked:
+        return
+    graph.owners[node.id] = owner
+    frame = _create_frame(graph, node, owner)
+    if frame is not None:
+        graph.frames[node.id] = frame
 
 
-def _owner(run: Ledger, node: Node) -> Frame | None:
-    """Return the frame that waits for a node: made before, as frames come before what is in them."""
+def _owner(graph: Graph, node: Node) -> Frame | None:
+    """Return the frame that waits for a node. It exists already: parents precede children."""
     if node.hooked:
         return None
-    above = run.frames.get(node.parents[0]) if node.parents else None
-    return (
-        above
-        if node.retried or isinstance(above, GroupFrame)
-        else run.frames.get(node.boundary)
-    )
+    parent = graph.frames.get(node.parents[0]) if node.parents else None
+    if node.retried or isinstance(parent, GroupFrame):
+        return parent
+    return graph.frames.get(node.boundary)
 
 
 def _enter(dag: DagFrame, node: Node) -> None:
     dag.enter(node)
-    dag.active += node.phase in ACTIVE and takes_place(node)
-    dag.failures += (
-        node.phase in UNSUCCESSFUL and node.type in (POD, DAG) and not node.hooked
-    )
+    if node.phase in ACTIVE and occupies_slot(node):
+        dag.active += 1
+    if node.phase in UNSUCCESSFUL and counts_as_failure(node):
+        dag.failures += 1
     if node.daemoned:
         dag.daemons.add(node.id)
 
 
-def _count(group: GroupFrame, node: Node) -> None:
+def _count_item(group: GroupFrame, node: Node) -> None:
+    group.next_index += 1
     if node.fulfilled:
         group.count(node)
     else:
-        group.open += 1
+        group.unsettled += 1
 
 
-def _frame(run: Ledger, node: Node, owner: Frame | None) -> Frame | None:
-    template, dag = run.template(node), run.frames.get(node.boundary)
-    around = dag if isinstance(dag, DagFrame) else None
+def _create_frame(graph: Graph, node: Node, owner: Frame | None) -> Frame | None:
+    template = graph.template_of(node)
+    dag = graph.dag_of(node)
     if node.type == RETRY:
-        return RetryFrame(node, template, around, owner)
+        return RetryFrame(node, template, dag, owner)
     if node.type == DAG and template.dag is not None:
-        return DagFrame(node, template, template.dag, owner, run.known(node))
+        variables = graph.node_variables(node)
+        return DagFrame(node, template, template.dag, owner, variables)
     if node.type == TASK_GROUP:
-        boundary = run.nodes[node.boundary]
-        tasks = run.template(boundary).dag
-        # Boundaries are DAGs
-        assert tasks is not None  # noqa: S101
-        return GroupFrame(
-            node, template, around, tasks.tasks[node.name[len(boundary.name) + 1 :]]
-        )
+        return GroupFrame(node, template, dag, _task_of_group(graph, node))
     return None
 
 
-def _catch_up(run: Ledger, frame: DagFrame) -> None:
-    """Note what the done tasks of a DAG have come to, and leave those as ready that have still to be started."""
+def _task_of_group(graph: Graph, group: Node) -> Task:
+    # The DAG may have failed before the group has ended, so it may have no frame.
+    boundary = graph.nodes[group.boundary]
+    dag = graph.template_of(boundary).dag
+    # Only DAGs contain groups.
+    assert dag is not None  # noqa: S101
+    return dag.tasks[group.name[len(boundary.name) + 1 :]]
+
+
+def _restore_outcomes(graph: Graph, frame: DagFrame) -> None:
+    """Record the outcomes of the done tasks, and keep only unstarted tasks in `ready`."""
     for name, node in frame.tasks.items():
         if node.fulfilled:
-            frame.note(frame.dag.tasks[name], _outcome(run, node))
+            frame.record(frame.dag.tasks[name], _outcome(graph, node))
     frame.ready = [
-        place for place in frame.ready if _open(run, frame, frame.dag.order[place].name)
+        position
+        for position in frame.ready
+        if _can_start_nodes(graph, frame, frame.dag.order[position].name)
     ]
 
 
-def _outcome(run: Ledger, node: Node) -> Outcome:
+def _outcome(graph: Graph, node: Node) -> Outcome:
     if node.type != TASK_GROUP:
         return Outcome(node.phase, node.daemoned)
-    phases = [
-        run.nodes[child].phase
-        for child in run.children.get(node.id, ())
-        if not run.nodes[child].hooked
-    ]
-    return Outcome(
-        node.phase,
-        any_succeeded=SUCCEEDED in phases,
-        all_failed=all(phase == FAILED for phase in phases),
-    )
+    any_succeeded = False
+    all_failed = True
+    for key in graph.children.get(node.id, ()):
+        child = graph.nodes[key]
+        if child.hooked:
+            continue
+        if child.phase == SUCCEEDED:
+            any_succeeded = True
+        if child.phase != FAILED:
+            all_failed = False
+    return Outcome(node.phase, any_succeeded=any_succeeded, all_failed=all_failed)
 
 
-def _open(run: Ledger, frame: DagFrame, task: str) -> bool:
+def _can_start_nodes(graph: Graph, frame: DagFrame, task: str) -> bool:
+    """Tell whether a task has no node yet, or items without a node."""
     if task not in frame.tasks:
         return True
-    group = run.frames.get(frame.tasks[task].id)
+    group = graph.frames.get(frame.tasks[task].id)
     return isinstance(group, GroupFrame) and not group.exhausted

@@ -1,25 +1,29 @@
-"""Calls of templates: retry groups and their attempts, pods, hooks and the deletions that they order."""
+"""Calls of templates: retry groups and their attempts, and pods.
+
+call ── retryStrategy ──▶ Retry node ── advance ──▶ attempt (0), (1), …
+     ── otherwise ──────▶ one attempt: a DAG node, a pod, or a deletion of pods
+"""
 
 import heapq
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
 
-from riseml.engines.local.interpreter import label_selectors, variables
-from riseml.engines.local.interpreter.events import Acquire, StartPod, Stop
+from riseml.engines.local.interpreter import variables
+from riseml.engines.local.interpreter.events import Acquire, StartPod
 from riseml.engines.local.interpreter.expressions import ExpressionError, expression
-from riseml.engines.local.interpreter.graph import Ledger
+from riseml.engines.local.interpreter.graph import Graph
+from riseml.engines.local.interpreter.hooks import (
+    delete,
+    pod_lookup,
+    run_hooks,
+    set_phase,
+)
 from riseml.engines.local.interpreter.node import (
     DAG,
-    DELETION,
     ERROR,
     FAILED,
-    FINAL,
     PENDING,
     POD,
     RETRY,
     RUNNING,
-    SUCCEEDED,
-    TASK_GROUP,
     Node,
     Pairs,
     pod_name,
@@ -31,356 +35,227 @@ from riseml.engines.local.interpreter.progress import (
     Frame,
     RetryFrame,
 )
-from riseml.engines.local.interpreter.rules import Again, Ended, Later, may_retry
-from riseml.engines.local.interpreter.tags import Lookup, fill
-from riseml.engines.local.interpreter.templates import (
-    DELETE_KIND,
-    Hook,
-    RetryRule,
-    Task,
-    Template,
+from riseml.engines.local.interpreter.rules import (
+    GroupEnded,
+    RetryDecision,
+    RetryLater,
+    RetryNow,
+    decide_retry,
 )
-from riseml.engines.local.interpreter.variables import UnresolvedError, lookup, resolve
-
-# Seconds, as pods have without a word of theirs
-GRACE: Final = 30.0
-FAULTS: Final = (UnresolvedError, ExpressionError)
+from riseml.engines.local.interpreter.tags import fill
+from riseml.engines.local.interpreter.templates import DELETE_KIND, RetryRule, Template
+from riseml.engines.local.interpreter.variables import lookup_in, resolve
 
 
-class Calls(Ledger):
-    """What happens when a template is called; `timers` are the moments at which to look again at a node."""
+def call(
+    graph: Graph, site: CallSite, template_name: str, arguments: Arguments
+) -> Node:
+    """Create the node of a template that is called; the caller settles it.
 
-    def __init__(self, document: Mapping[str, Any], uid: str) -> None:
-        super().__init__(document, uid)
-        self.timers: list[tuple[float, str]] = []
+    Raises:
+        UnresolvedError: an argument is missing.
+    """
+    template = graph.program.templates[template_name]
+    inputs = variables.inputs(template, dict(arguments), lookup_in(graph.variables))
+    if template.retry is None:
+        return _attempt(graph, site, template, inputs)
+    phase = PENDING if template.mutexes else RUNNING
+    node = graph.create(site, RETRY, template.name, phase, inputs=inputs)
+    frame = RetryFrame(node, template, site.dag, site.owner)
+    graph.frames[node.id] = frame
+    if not template.mutexes:
+        _start_frame(graph, frame)
+    elif graph.shutdown:
+        set_phase(graph, node, FAILED, stopped_message(graph))
+    else:
+        wait_for_locks(graph, node)
+    return node
 
-    def advance(self, frame: Frame) -> None:
-        """Let a frame do what it may do now."""
-        if isinstance(frame, RetryFrame):
-            self._advance_retry(frame)
 
-    # A template: a retry group, a DAG, a pod, or a deletion
+def stopped_message(graph: Graph) -> str:
+    """Return the message of a node that a shutdown stops before it runs, as in Argo."""
+    return f"Stopped with strategy '{graph.shutdown}'"
 
-    def call(self, place: CallSite, template_name: str, arguments: Arguments) -> Node:
-        """Run a template; who gets the node settles it.
 
-        Raises:
-            UnresolvedError: an argument is missing.
-        """
-        template = self.program.templates[template_name]
-        inputs = variables.inputs(template, dict(arguments), lookup(self.values))
-        if template.retry is None:
-            return self._attempt(place, template, inputs)
-        node = self.make(
-            place,
-            RETRY,
-            template.name,
-            PENDING if template.mutexes else RUNNING,
-            inputs=inputs,
+def _start_frame(graph: Graph, frame: Frame) -> None:
+    dag = graph.dag_of(frame.node)
+    if dag is not None:
+        # The node was created as Running, so no change of its phase runs the hooks.
+        run_hooks(graph, frame.node, dag)
+    if graph.shutdown:
+        # It ends at once, which makes room for the next item.
+        graph.advance(frame)
+    else:
+        graph.wake(frame)
+
+
+def _attempt(
+    graph: Graph,
+    site: CallSite,
+    template: Template,
+    inputs: Pairs,
+    *,
+    retried: bool = False,
+) -> Node:
+    """Run a template once."""
+    if template.kind == DELETE_KIND:
+        return delete(graph, site, template, inputs)
+    if template.dag is not None:
+        node = graph.create(
+            site, DAG, template.name, RUNNING, inputs=inputs, retried=retried
         )
-        frame = self.frames[node.id] = RetryFrame(
-            node, template, place.dag, place.owner
+        frame = DagFrame(
+            node, template, template.dag, site.owner, graph.node_variables(node)
         )
-        if not template.mutexes:
-            self._go_on(frame)
-        elif self.strategy:
-            self.mark(node, FAILED, self.stopped)
-        else:
-            self.wait_for_locks(node)
+        graph.frames[node.id] = frame
+        _start_frame(graph, frame)
         return node
+    node = graph.create(
+        site, POD, template.name, PENDING, inputs=inputs, retried=retried
+    )
+    if graph.shutdown:
+        message = f"workflow shutdown with strategy: {graph.shutdown}"
+        set_phase(graph, node, FAILED, message)
+    elif template.mutexes and not retried:
+        wait_for_locks(graph, node)
+    else:
+        launch(graph, node)
+    return node
 
-    def _go_on(self, frame: Frame) -> None:
-        if dag := self.frames.get(frame.node.boundary):
-            # Boundaries are DAGs
-            assert isinstance(dag, DagFrame)  # noqa: S101
-            self.react(frame.node, dag)
-        if self.strategy:
-            # At once: the next item needs its place
-            self.advance(frame)
-        else:
-            self.wake(frame)
 
-    @property
-    def stopped(self) -> str:
-        """What Argo says of a node that a shutdown keeps from going on."""
-        return f"Stopped with strategy '{self.strategy}'"
+# Retries
 
-    def _attempt(
-        self,
-        place: CallSite,
-        template: Template,
-        inputs: Pairs,
-        *,
-        retried: bool = False,
-    ) -> Node:
-        """Run a template once."""
-        if template.kind == DELETE_KIND:
-            return self.delete(place, template, inputs)
-        if template.dag is not None:
-            node = self.make(
-                place, DAG, template.name, RUNNING, inputs=inputs, retried=retried
-            )
-            frame = self.frames[node.id] = DagFrame(
-                node, template, template.dag, place.owner, self.known(node)
-            )
-            self._go_on(frame)
-            return node
-        node = self.make(
-            place, POD, template.name, PENDING, inputs=inputs, retried=retried
-        )
-        if self.strategy:
-            self.mark(node, FAILED, f"workflow shutdown with strategy: {self.strategy}")
-        elif template.mutexes and not retried:
-            self.wait_for_locks(node)
-        else:
-            self.launch(node)
-        return node
 
-    # Retries
-
-    def _advance_retry(self, frame: RetryFrame) -> None:
-        node, rule = frame.node, frame.template.retry
-        # What makes it a retry group
-        assert rule is not None  # noqa: S101
-        while not node.waiting and (not frame.attempts or frame.attempts[-1].fulfilled):
-            if frame.attempts and not self._again(frame, rule):
+def advance(graph: Graph, frame: RetryFrame) -> None:
+    """Start the next attempts of a retry group, as far as its rule permits."""
+    node = frame.node
+    rule = frame.template.retry
+    # Only templates with a retryStrategy have a retry group.
+    assert rule is not None  # noqa: S101
+    while not node.waiting:
+        if frame.attempts:
+            if not frame.attempts[-1].fulfilled:
                 return
-            place = CallSite(
-                f"{node.name}({len(frame.attempts)})", frame.dag, frame, (node.id,)
-            )
-            attempt = self._attempt(place, frame.template, node.inputs, retried=True)
-            frame.attempts.append(attempt)
-            self.settle(attempt)
+            if not _may_continue(graph, frame, rule):
+                return
+        name = f"{node.name}({len(frame.attempts)})"
+        site = CallSite(name, frame.dag, frame, (node.id,))
+        attempt = _attempt(graph, site, frame.template, node.inputs, retried=True)
+        frame.attempts.append(attempt)
+        graph.settle(attempt)
 
-    def _again(self, frame: RetryFrame, rule: RetryRule) -> bool:
-        """Tell whether another attempt follows now; note when, or that the group has ended."""
-        node, last = frame.node, frame.attempts[-1]
 
-        def wanted() -> bool:
-            known = {
-                **self.known(last),
-                **variables.retry_values(last),
-                "retries": str(len(frame.attempts) - 1),
-            }
-            return expression(resolve(rule.expression, lookup(known, self.values)))(
-                known
-            )
+def _may_continue(graph: Graph, frame: RetryFrame, rule: RetryRule) -> bool:
+    """Tell whether another attempt starts now; otherwise schedule it, or end the group."""
+    node = frame.node
+    last = frame.attempts[-1]
+    match _decide(graph, frame, rule):
+        case RetryNow():
+            if rule.backoff:
+                # The message announced the wait, which is over.
+                set_phase(graph, node, node.phase, "")
+            return True
+        case RetryLater(due, message):
+            set_phase(graph, node, node.phase, message)
+            heapq.heappush(graph.timers, (due, node.id))
+        case GroupEnded(phase, message):
+            node.exit_code = last.exit_code
+            node.outputs = last.outputs
+            set_phase(graph, node, phase, message)
+            graph.settle(node)
+    return False
 
-        if self.strategy:
-            verdict: Again | Later | Ended = Ended(FAILED, self.stopped)
-        else:
-            try:
-                verdict = may_retry(
-                    rule,
-                    frame.attempts[0],
-                    last,
-                    wanted,
-                    attempts=len(frame.attempts),
-                    now=self.now,
-                )
-            except ExpressionError as fault:
-                verdict = Ended(ERROR, str(fault))
-        match verdict:
-            case Again():
-                if rule.backoff:
-                    self.mark(node, node.phase, "")
-                return True
-            case Later(due, message):
-                self.mark(node, node.phase, message)
-                heapq.heappush(self.timers, (due, node.id))
-            case Ended(phase, message):
-                node.exit_code, node.outputs = last.exit_code, last.outputs
-                self.mark(node, phase, message)
-                self.settle(node)
-        return False
 
-    # Pods
+def _decide(graph: Graph, frame: RetryFrame, rule: RetryRule) -> RetryDecision:
+    if graph.shutdown:
+        return GroupEnded(FAILED, stopped_message(graph))
+    last = frame.attempts[-1]
 
-    def launch(self, node: Node) -> None:
-        """Ask for the pod of a node."""
-        node.launched = True
-        self.live[node.id] = None
-        self.dirty.add(node.id)
-        self.watch(node)
-        self.actions.append(self.order(node))
+    def evaluate_expression() -> bool:
+        values = graph.node_variables(last)
+        values.update(variables.retry_variables(last))
+        values["retries"] = str(len(frame.attempts) - 1)
+        lookup = lookup_in(values, graph.variables)
+        return expression(resolve(rule.expression, lookup))(values)
 
-    def watch(self, node: Node) -> None:
-        """Look again when a pod has been pending too long. Argo does not for the attempts of a retry group."""
-        template = self.template(node)
-        for limit in (template.pending_timeout, template.timeout):
-            if limit is not None and not node.retried and node.phase == PENDING:
-                heapq.heappush(self.timers, (node.started_at + limit, node.id))
-
-    def order(self, node: Node) -> StartPod:
-        """Return the order to launch the pod of a node, every tag replaced."""
-        template = self.template(node)
-        look = self._look(node, template)
-        body = fill(fill(template.body, look), look)
-        if node.inputs:
-            body["inputs"]["parameters"] = [
-                {"name": name, "value": value} for name, value in node.inputs
-            ]
-        volumes = tuple(
-            fill(volume, lookup(self.values)) for volume in self.program.volumes
+    try:
+        return decide_retry(
+            rule,
+            frame.attempts[0],
+            last,
+            evaluate_expression,
+            attempts=len(frame.attempts),
+            now=graph.now,
         )
-        return StartPod(
-            node.id,
-            pod_name(self.name, node.name, node.template),
-            variables.attempt_of(node),
-            body,
-            volumes,
-            self._deadline(node, template),
-            started=node.running_at is not None,
-        )
+    except ExpressionError as fault:
+        return GroupEnded(ERROR, str(fault))
 
-    def _look(self, node: Node, template: Template) -> Lookup:
-        paths = {
-            f"outputs.parameters.{output.name}.path": output.path
-            for output in template.outputs
-        }
-        return lookup(self.known(node), paths, self.values)
 
-    def _deadline(self, node: Node, template: Template) -> float | None:
-        limits = [] if template.deadline is None else [template.deadline]
-        if template.timeout is not None:
-            limits.append(max(0.0, node.started_at + template.timeout - self.now))
-        backoff = template.retry.backoff if template.retry else None
-        if backoff and backoff.max_duration is not None and node.retried:
-            first = self.find(f"{node.name[: node.name.rindex('(')]}(0)") or node
-            limits.append(max(0.0, first.started_at + backoff.max_duration - self.now))
-        return min(limits, default=None)
+# Pods
 
-    def wait_for_locks(self, node: Node) -> None:
-        """Ask for the locks of a node."""
-        locks = self.locks(node)
-        node.waiting = "\n".join(locks)
-        self.mark(node, PENDING, f"Waiting for {locks[0]} lock. Lock status: 0/1")
-        self.actions.append(Acquire(node.id, locks))
-        self.watch(node)
 
-    def stop(self, node: Node, reason: str, grace: float = GRACE) -> None:
-        """Ask for the end of a node's pod."""
-        self.actions.append(Stop(node.id, reason, grace))
+def launch(graph: Graph, node: Node) -> None:
+    """Ask the shell to start the pod of a node."""
+    node.launched = True
+    graph.live[node.id] = None
+    graph.dirty.add(node.id)
+    limit_pending_time(graph, node)
+    graph.actions.append(start_action(graph, node))
 
-    # Hooks and deletions
 
-    def react(self, node: Node, dag: DagFrame) -> None:
-        """Run the hooks of a task whose expressions have become true."""
-        task = (
-            None
-            if node.hooked or node.retried or node.phase == PENDING
-            else dag.task_of(node)
-        )
-        for hook in task.hooks if task else ():
-            name = f"{node.name}.hooks.{hook.name}"
-            try:
-                if self.find(name) is None and self._fires(hook, dag):
-                    arguments = variables.task_arguments(
-                        hook.arguments, self.scope(dag), dag
-                    )
-                    template = self.program.templates[hook.template]
-                    inputs = variables.inputs(
-                        template, dict(arguments), lookup(self.values)
-                    )
-                    self.delete(CallSite(name, dag, None, (node.id,)), template, inputs)
-            except FAULTS as fault:
-                if node.phase != ERROR:
-                    self.mark(node, ERROR, str(fault))
+def limit_pending_time(graph: Graph, node: Node) -> None:
+    """Set a timer for the time that a pod may be pending."""
+    # Argo does not limit the attempts of a retry group.
+    if node.retried or node.phase != PENDING:
+        return
+    template = graph.template_of(node)
+    for limit in (template.pending_timeout, template.timeout):
+        if limit is not None:
+            heapq.heappush(graph.timers, (node.started_at + limit, node.id))
 
-    def _fires(self, hook: Hook, dag: DagFrame) -> bool:
-        look = self.scope(dag)
-        parsed = expression(resolve(hook.expression, look))
-        return parsed(
-            {name: value for name in parsed.names if (value := look(name)) is not None}
-        )
 
-    def scope(self, dag: DagFrame) -> Lookup:
-        """Return the meaning of tags in the tasks of a DAG."""
-        own = lookup(dag.known, self.values)
+def start_action(graph: Graph, node: Node) -> StartPod:
+    """Return the action that starts the pod of a node, with every tag replaced."""
+    template = graph.template_of(node)
+    lookup = pod_lookup(graph, node)
+    body = fill(fill(template.body, lookup), lookup)
+    if node.inputs:
+        parameters = [{"name": name, "value": value} for name, value in node.inputs]
+        body["inputs"]["parameters"] = parameters
+    workflow_lookup = lookup_in(graph.variables)
+    volumes = [fill(volume, workflow_lookup) for volume in graph.program.volumes]
+    return StartPod(
+        node.id,
+        pod_name(graph.name, node.name, node.template),
+        variables.attempt_of(node),
+        body,
+        tuple(volumes),
+        _deadline(graph, node, template),
+        started=node.running_at is not None,
+    )
 
-        def look(tag: str) -> str | None:
-            value = own(tag)
-            return (
-                variables.task_value(tag, dag, self.program.templates)
-                if value is None
-                else value
-            )
 
-        return look
+def _deadline(graph: Graph, node: Node, template: Template) -> float | None:
+    """Return how many seconds a pod may run, None without a limit."""
+    limits = []
+    if template.deadline is not None:
+        limits.append(template.deadline)
+    if template.timeout is not None:
+        limits.append(max(0.0, node.started_at + template.timeout - graph.now))
+    backoff = template.retry.backoff if template.retry else None
+    if backoff and backoff.max_duration is not None and node.retried:
+        group_name = node.name[: node.name.rindex("(")]
+        # An attempt that is the first itself is not in the group's list yet.
+        first = graph.find(f"{group_name}(0)") or node
+        limits.append(max(0.0, first.started_at + backoff.max_duration - graph.now))
+    return min(limits, default=None)
 
-    def delete(self, place: CallSite, template: Template, inputs: Pairs) -> Node:
-        """Run a template that deletes pods; without an owner it is a hook. It is done at once."""
-        phase, message = SUCCEEDED, ""
-        if self.strategy:
-            phase, message = FAILED, f"workflow shutdown with strategy: {self.strategy}"
-        hooked = place.owner is None and place.dag is not None
-        node = self.make(
-            place,
-            POD,
-            template.name,
-            phase,
-            inputs=inputs,
-            message=message,
-            hooked=hooked,
-        )
-        if not self.strategy:
-            node.exit_code = 0
-            look = self._look(node, template)
-            wanted = label_selectors.of_flags(
-                [resolve(flag, look) for flag in template.body["resource"]["flags"]]
-            )
-            self.delete_pods(wanted.selector, wanted.grace)
-        return node
 
-    def delete_pods(
-        self, selector: Mapping[str, str], grace: float | None = None
-    ) -> None:
-        """End the pods that have these labels; their nodes will be Error."""
-        for node in [self.nodes[pod] for pod in self.live]:
-            if (
-                not node.stopped_by
-                and node.phase not in FINAL
-                and selector.items() <= self.labels(node).items()
-            ):
-                node.stopped_by = DELETION
-                self.dirty.add(node.id)
-                self.stop(node, "deleted", GRACE if grace is None else grace)
-
-    def labels(self, node: Node) -> dict[str, str]:
-        """Return the labels of a node's pod."""
-        template = self.template(node)
-        look = self._look(node, template)
-        own = fill(
-            fill(template.body.get("metadata", {}).get("labels", {}), look), look
-        )
-        shared = fill(self.program.pod_labels, lookup(self.values))
-        return {**shared, **own, label_selectors.WORKFLOW: self.name}
-
-    # Edges
-
-    def outbound(self, node: Node) -> Iterator[str]:
-        """Yield the last nodes of a task: those that list the tasks after it as children."""
-        below = self.children.get(node.id, [])
-        if node.type == DAG:
-            dag = self.template(node).dag
-            for target in dag.targets if dag else ():
-                if (last := self.find(f"{node.name}.{target}")) is not None:
-                    yield from self.outbound(last)
-        elif node.type == TASK_GROUP and below:
-            for child in below:
-                yield from self.outbound(self.nodes[child])
-        elif node.type == RETRY and below:
-            yield below[-1]
-        else:
-            yield node.id
-
-    def parents(self, frame: DagFrame, task: Task) -> tuple[str, ...]:
-        """Return the nodes that list a task's node as a child."""
-        if not task.needs:
-            return (frame.node.id,)
-        if task.name not in frame.parents:
-            keys = (
-                key for need in task.needs for key in self.outbound(frame.tasks[need])
-            )
-            frame.parents[task.name] = tuple(dict.fromkeys(keys))
-        return frame.parents[task.name]
+def wait_for_locks(graph: Graph, node: Node) -> None:
+    """Ask the shell for the locks of a node."""
+    locks = graph.locks_of(node)
+    node.waiting = "\n".join(locks)
+    message = f"Waiting for {locks[0]} lock. Lock status: 0/1"
+    set_phase(graph, node, PENDING, message)
+    graph.actions.append(Acquire(node.id, locks))
+    limit_pending_time(graph, node)

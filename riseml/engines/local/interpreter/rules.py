@@ -1,8 +1,7 @@
-"""Argo's decisions, as pure functions: what may start now, what a DAG has come to, whether to try again."""
+"""Rules of Argo as pure functions: whether a task is omitted, how a DAG ends, whether to retry."""
 
-import enum
-from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final, NamedTuple
 
 from riseml.engines.local.interpreter.node import (
     COMPLETED,
@@ -16,19 +15,19 @@ from riseml.engines.local.interpreter.node import (
 )
 from riseml.engines.local.interpreter.templates import Backoff, Dag, RetryRule, Task
 
-OMITTED_BECAUSE = "omitted: depends condition not met"
+OMITTED_MESSAGE: Final = "omitted: depends condition not met"
 
 
 class Outcome(NamedTuple):
-    """What a task has come to, as `depends` may ask."""
+    """How a task has ended, as far as `depends` can refer to it."""
 
     phase: str
     daemoned: bool = False
     any_succeeded: bool = False
     all_failed: bool = False
 
-    def asked(self, task: str) -> dict[str, bool]:
-        """Return the meaning of each `task.Result`."""
+    def results(self, task: str) -> dict[str, bool]:
+        """Return the value of every `task.Result`."""
         return {
             f"{task}.Succeeded": self.phase == SUCCEEDED,
             f"{task}.Failed": self.phase == FAILED,
@@ -41,113 +40,107 @@ class Outcome(NamedTuple):
         }
 
 
-class Verdict(enum.Enum):
-    """What becomes of a task without a node."""
+def is_depends_met(task: Task, outcomes: Mapping[str, Outcome]) -> bool:
+    """Tell whether a task may run after its needs, all of which are done.
 
-    WAIT = "something it needs has not ended"
-    OMIT = "what it needs has ended, but not as its `depends` asks"
-    SKIP = "its `when` is false"
-    FULL = "the template's `parallelism` leaves no place"
-    START = "its template runs now"
-
-
-def may_start(
-    task: Task,
-    outcomes: Mapping[str, Outcome],
-    proceeds: Callable[[], bool],
-    active: int,
-    parallelism: int | None,
-) -> Verdict:
-    """Tell what becomes now of a task, or of one of its items, that has no node yet.
-
-    `outcomes` are those of the DAG's tasks that are done, `proceeds` evaluates its `when`, `active` counts the
-    children of the DAG that are Pending or Running.
+    `outcomes` holds the outcomes of the tasks that are done. Argo omits the task otherwise.
     """
-    if any(need not in outcomes for need in task.needs):
-        return Verdict.WAIT
-    if task.depends and not task.depends(
-        {k: v for need in task.needs for k, v in outcomes[need].asked(need).items()}
-    ):
-        return Verdict.OMIT
-    if not proceeds():
-        return Verdict.SKIP
-    if parallelism is not None and active >= parallelism:
-        return Verdict.FULL
-    return Verdict.START
+    if task.depends is None:
+        return True
+    results: dict[str, bool] = {}
+    for need in task.needs:
+        results.update(outcomes[need].results(need))
+    return task.depends(results)
 
 
 def dag_phase(dag: Dag, phases: Mapping[str, str]) -> str:
-    """Return the phase of a DAG whose tasks are all done: what its targets, the tasks that nobody depends on, say.
+    """Return the phase of a DAG whose tasks are all done.
 
-    A task that did not complete (Omitted, Skipped, a daemon) hands on what the tasks before it have come to, failures
-    first, so a chain that breaks in the middle has failed.
+    The targets decide, which are the tasks that no other task needs. A task that did not
+    complete (Omitted, Skipped, a daemon) passes on the phase of the tasks before it,
+    failures first: a chain that breaks in the middle has failed.
     """
-    branch: dict[str, str] = {}
+    branch_phases: dict[str, str] = {}
     for task in dag.order:
         phase = phases[task.name]
         if phase not in COMPLETED:
-            before = [branch[need] for need in task.needs]
-            phase = next((each for each in before if each in UNSUCCESSFUL), SUCCEEDED)
-        branch[task.name] = phase
-    failures = [
-        branch[target] for target in dag.targets if branch[target] in UNSUCCESSFUL
-    ]
+            phase = _inherited_phase(branch_phases[need] for need in task.needs)
+        branch_phases[task.name] = phase
+    target_phases = [branch_phases[target] for target in dag.targets]
+    failures = [phase for phase in target_phases if phase in UNSUCCESSFUL]
     if not failures:
         return SUCCEEDED
     return failures[0] if dag.fail_fast else failures[-1]
 
 
-class Again(NamedTuple):
+def _inherited_phase(phases: Iterable[str]) -> str:
+    for phase in phases:
+        if phase in UNSUCCESSFUL:
+            return phase
+    return SUCCEEDED
+
+
+class RetryNow(NamedTuple):
     """Start another attempt."""
 
 
-class Later(NamedTuple):
-    """Look again at `due`."""
+class RetryLater(NamedTuple):
+    """Decide again at `due`, in Unix seconds."""
 
     due: float
     message: str
 
 
-class Ended(NamedTuple):
-    """The retry group has this phase; `message` None keeps the one it has."""
+class GroupEnded(NamedTuple):
+    """The retry group ends in this phase; it keeps its message if `message` is None."""
 
     phase: str
     message: str | None = None
 
 
-def may_retry(
+RetryDecision = RetryNow | RetryLater | GroupEnded
+
+
+def decide_retry(
     rule: RetryRule,
     first: Node,
     last: Node,
-    expression: Callable[[], bool],
+    evaluate_expression: Callable[[], bool],
     *,
     attempts: int,
     now: float,
-) -> Again | Later | Ended:
-    """Tell what follows the end of the attempt `last`; the order of the questions is Argo's.
+) -> RetryDecision:
+    """Decide what follows the end of the attempt `last`, in the order of Argo's checks.
 
-    `first` is the first of the `attempts`; `expression` evaluates the rule's own with the values of this moment.
+    `first` is the first of the `attempts`; `evaluate_expression` evaluates the expression
+    of the rule with the current values.
     """
     if last.phase not in UNSUCCESSFUL:
-        return Ended(SUCCEEDED)
-    if rule.backoff and (
-        waiting := _backoff(rule, rule.backoff, first, last, attempts=attempts, now=now)
-    ):
-        return waiting
-    if last.phase not in _RETRIED[rule.policy]:
-        return Ended(last.phase, last.message)
+        return GroupEnded(SUCCEEDED)
+    if rule.backoff is not None:
+        decision = _apply_backoff(
+            rule, rule.backoff, first, last, attempts=attempts, now=now
+        )
+        if decision is not None:
+            return decision
+    if last.phase not in _RETRIED_PHASES[rule.policy]:
+        return GroupEnded(last.phase, last.message)
     if rule.limit is not None and attempts > rule.limit:
-        return Ended(last.phase, "No more retries left")
-    if rule.expression and not expression():
-        return Ended(last.phase, "retryStrategy.expression evaluated to false")
-    return Again()
+        return GroupEnded(last.phase, "No more retries left")
+    if rule.expression and not evaluate_expression():
+        return GroupEnded(last.phase, "retryStrategy.expression evaluated to false")
+    return RetryNow()
 
 
-_RETRIED = {"Always": {FAILED, ERROR}, "OnFailure": {FAILED}, "OnError": {ERROR}}
-POLICIES = frozenset(_RETRIED)
+_RETRIED_PHASES: Final = {
+    "Always": {FAILED, ERROR},
+    "OnFailure": {FAILED},
+    "OnError": {ERROR},
+}
+POLICIES: Final = frozenset(_RETRIED_PHASES)
 
 
-def _backoff(
+def _apply_backoff(
     rule: RetryRule,
     backoff: Backoff,
     first: Node,
@@ -155,40 +148,52 @@ def _backoff(
     *,
     attempts: int,
     now: float,
-) -> Later | Ended | None:
-    limit = (
-        None
-        if backoff.max_duration is None
-        else first.started_at + backoff.max_duration
-    )
-    if limit is not None and now > limit:
-        return Ended(last.phase, "Max duration limit exceeded")
-    wait = backoff.duration * (
-        float(backoff.factor) ** min(attempts - 1, 64) if backoff.factor > 0 else 1
-    )
-    if backoff.cap is not None:
-        wait = min(wait, backoff.cap)
-    due = (last.started_at if last.finished_at is None else last.finished_at) + wait
-    if limit is not None and due > limit:
-        return Ended(last.phase, "Backoff would exceed max duration limit")
-    # Without a limit Argo does not wait.
+) -> RetryLater | GroupEnded | None:
+    """Return what the backoff decides; None if it does not prevent another attempt now."""
+    latest = None
+    if backoff.max_duration is not None:
+        latest = first.started_at + backoff.max_duration
+    if latest is not None and now > latest:
+        return GroupEnded(last.phase, "Max duration limit exceeded")
+    wait = _backoff_seconds(backoff, attempts)
+    ended_at = last.started_at if last.finished_at is None else last.finished_at
+    due = ended_at + wait
+    if latest is not None and due > latest:
+        return GroupEnded(last.phase, "Backoff would exceed max duration limit")
+    # Argo waits only if the rule has a limit.
     if now < due and rule.limit is not None and attempts <= rule.limit:
-        return Later(due, f"Backoff for {spoken(wait)}")
+        return RetryLater(due, f"Backoff for {format_duration(wait)}")
     return None
 
 
-def spoken(seconds: float) -> str:
-    """Return a duration in words, in at most two units."""
-    whole = int(seconds)
-    for name, unit, smaller, part in (
-        ("day", 86400, "hours", 3600),
-        ("hour", 3600, "minutes", 60),
-        ("minute", 60, "seconds", 1),
-    ):
-        if whole >= unit:
-            return f"{_counted(whole // unit, name)} {whole % unit // part} {smaller}"
-    return _counted(whole, "second")
+def _backoff_seconds(backoff: Backoff, attempts: int) -> float:
+    seconds = backoff.duration
+    if backoff.factor > 0:
+        # Higher powers exceed every cap, and in the end what a float can hold.
+        exponent = min(attempts - 1, 64)
+        seconds *= float(backoff.factor) ** exponent
+    if backoff.cap is not None:
+        seconds = min(seconds, backoff.cap)
+    return seconds
 
 
-def _counted(number: int, unit: str) -> str:
+_UNITS: Final = (
+    ("day", 86400, "hours", 3600),
+    ("hour", 3600, "minutes", 60),
+    ("minute", 60, "seconds", 1),
+)
+
+
+def format_duration(duration: float) -> str:
+    """Return a duration in seconds as text with at most two units."""
+    seconds = int(duration)
+    for unit, unit_seconds, smaller_unit, smaller_seconds in _UNITS:
+        if seconds >= unit_seconds:
+            remainder = seconds % unit_seconds // smaller_seconds
+            count = _count(seconds // unit_seconds, unit)
+            return f"{count} {remainder} {smaller_unit}"
+    return _count(seconds, "second")
+
+
+def _count(number: int, unit: str) -> str:
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"

@@ -1,21 +1,31 @@
-"""The interpreter of the local engine: a Workflow in, orders to the shell out, and a `.status` as Argo would give it.
+"""Interpreter of the local engine: it takes a Workflow, returns actions for the shell, and keeps Argo's `.status`.
 
-    WorkflowRun(document, uid).start(now) ─▶ actions        the shell launches pods, and tells what becomes of them
-    WorkflowRun.apply(event, now)         ─▶ actions        nodes that changed are in `dirty`, for the shell to keep
-    WorkflowRun.restore(document, uid, nodes).resume(now)   goes on after a restart, from the kept nodes alone
-    WorkflowRun.status(now), WorkflowRun.node_status(node)   what Argo's API would show
+    WorkflowRun(document, uid).start(now) ─▶ actions       the shell starts pods, and reports how they fare
+    WorkflowRun.apply(event, now)         ─▶ actions       `dirty` names the changed nodes, which the shell saves
+    WorkflowRun.restore(document, uid, nodes).resume(now)  continues after a restart, from the saved nodes alone
+    WorkflowRun.status(now), WorkflowRun.node_status(key)  what Argo's API would return
 
-It is pure: no file, no clock, no process. The semantics are those of Argo 4.1, except where Argo leaves a run hanging
-or exceeds a limit: a retry group keeps its place in `parallelism` while it waits for another attempt, a pod that was
-deleted before it ran is not made anew, and a daemon that was let go stays Succeeded however it ends, but at a shutdown.
+    run.py ─▶ event_handlers.py ─▶ dag.py ─▶ retries_and_pods.py ─▶ hooks.py ─▶ graph.py
+
+It is pure: it uses no file, clock or process. Its semantics are those of Argo 4.1, except where Argo
+never ends a run or exceeds a limit:
+
+* A retry group keeps its slot in `parallelism` while it waits for another attempt.
+* A pod that is deleted before it runs is not created again.
+* A daemon that is released stays Succeeded however it ends, except at a shutdown.
 """
 
 import heapq
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
-from riseml.engines.local.interpreter import pod_outcome, restore, status
-from riseml.engines.local.interpreter.dag import Execution
+from riseml.engines.local.interpreter import (
+    dag,
+    event_handlers,
+    restore,
+    retries_and_pods,
+    status,
+)
 from riseml.engines.local.interpreter.events import (
     Acquire,
     Action,
@@ -30,259 +40,180 @@ from riseml.engines.local.interpreter.events import (
     Shutdown,
     Tick,
 )
+from riseml.engines.local.interpreter.graph import AdvanceFunctions, Graph
+from riseml.engines.local.interpreter.hooks import delete_pods
 from riseml.engines.local.interpreter.label_selectors import parse
-from riseml.engines.local.interpreter.node import (
-    FAILED,
-    FINAL,
-    PENDING,
-    RETRY,
-    RUNNING,
-    SUCCEEDED,
-    Node,
+from riseml.engines.local.interpreter.node import FINAL, SUCCEEDED, Node
+from riseml.engines.local.interpreter.progress import (
+    CallSite,
+    DagFrame,
+    GroupFrame,
+    RetryFrame,
 )
-from riseml.engines.local.interpreter.progress import CallSite, DagFrame
+
+_ADVANCE_FUNCTIONS: Final[AdvanceFunctions] = {
+    DagFrame: dag.advance,
+    GroupFrame: dag.advance_group,
+    RetryFrame: retries_and_pods.advance,
+}
 
 
-class WorkflowRun(Execution):
-    """One Workflow and how far it has come. `support.check` must have accepted the document."""
+class WorkflowRun:
+    """One Workflow and how far it has come. `validate.check` must have accepted the document."""
+
+    def __init__(self, document: Mapping[str, Any], uid: str) -> None:
+        self.graph = Graph(document, uid, _ADVANCE_FUNCTIONS)
 
     @classmethod
     def restore(
         cls, document: Mapping[str, Any], uid: str, nodes: Iterable[Node]
     ) -> "WorkflowRun":
-        """Return the run whose nodes were kept after some event; `document` holds the annotations of now."""
+        """Return the run whose nodes were saved after some event.
+
+        `document` holds the current annotations.
+        """
         run = cls(document, uid)
-        restore.take_up(run, nodes)
+        restore.restore(run.graph, nodes)
         return run
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The Workflow."""
+        return self.graph.document
+
+    @property
+    def name(self) -> str:
+        """The name of the Workflow."""
+        return self.graph.name
+
+    @property
+    def nodes(self) -> dict[str, Node]:
+        """The nodes by id, in the order of their creation."""
+        return self.graph.nodes
+
+    @property
+    def dirty(self) -> set[str]:
+        """Ids of the nodes that have changed; the shell saves these and clears the set."""
+        return self.graph.dirty
 
     @property
     def root(self) -> Node | None:
         """The node of the entrypoint, once the run has started."""
-        return self.nodes.get(self.name)
+        return self.graph.nodes.get(self.graph.name)
 
     @property
     def ended(self) -> bool:
-        """Whether the Workflow is complete; daemons that were told to end may still be about."""
+        """Whether the Workflow is complete; daemons that were told to stop may still run."""
         root = self.root
         return root is not None and root.fulfilled and root.ended_at is not None
 
     def start(self, now: float) -> list[Action]:
-        """Begin: the entrypoint is called with the Workflow's arguments."""
-        self.now = now
-        self.settle(
-            self.call(
-                CallSite(self.name, None, None),
-                self.program.entrypoint,
-                self.program.arguments,
-            )
-        )
-        return self._done()
+        """Call the entrypoint with the Workflow's arguments."""
+        graph = self.graph
+        graph.now = now
+        program = graph.program
+        site = CallSite(graph.name, None, None)
+        root = retries_and_pods.call(graph, site, program.entrypoint, program.arguments)
+        graph.settle(root)
+        return self._take_actions()
 
     def resume(self, now: float) -> list[Action]:
-        """Go on after `restore`.
+        """Continue after `restore`.
 
-        Every pod that was asked for and has not ended is asked for again, `started` saying whether it had begun: the
-        shell takes up those it finds. Locks that nodes hold come before those that are waited for.
+        Every pod that was started and has not ended is requested again, and `started` says
+        whether its container had started. The shell adopts the pods that it finds.
         """
-        self.now = now
-        if not self.nodes:
+        graph = self.graph
+        graph.now = now
+        if not graph.nodes:
             return self.start(now)
-        for node in sorted(
-            (self.nodes[key] for key in self.owners),
-            key=lambda node: bool(node.waiting),
-        ):
-            if locks := self.locks(node):
-                self.actions.append(Acquire(node.id, locks, held=not node.waiting))
-        for node in [self.nodes[pod] for pod in self.live]:
-            self.actions.append(self.order(node))
-            if node.phase in FINAL or node.stopped_by:
-                self.stop(node, "deleted" if node.stopped_by else "shutdown")
-        for key in self.owners:
-            self.watch(self.nodes[key])
-        for frame in self.frames.values():
-            self.wake(frame)
-        if strategy := self.document["spec"].get("shutdown"):
-            self._shut_down(strategy)
-        return self._done()
+        self._request_locks()
+        for key in graph.live:
+            node = graph.nodes[key]
+            graph.actions.append(retries_and_pods.start_action(graph, node))
+            if node.stopped_by:
+                graph.stop_pod(node, "deleted")
+            elif node.phase in FINAL:
+                graph.stop_pod(node, "shutdown")
+        for key in graph.owners:
+            retries_and_pods.limit_pending_time(graph, graph.nodes[key])
+        for frame in graph.frames.values():
+            graph.wake(frame)
+        strategy = graph.document["spec"].get("shutdown")
+        if strategy:
+            event_handlers.shut_down(graph, strategy)
+        return self._take_actions()
+
+    def _request_locks(self) -> None:
+        """Request the locks of all nodes: those that nodes hold before those that nodes wait for."""
+        graph = self.graph
+        nodes = [graph.nodes[key] for key in graph.owners]
+        for node in sorted(nodes, key=lambda node: bool(node.waiting)):
+            locks = graph.locks_of(node)
+            if locks:
+                graph.actions.append(Acquire(node.id, locks, held=not node.waiting))
 
     def apply(self, event: Event, now: float) -> list[Action]:
-        """Take in what has happened; events about unknown or ended pods change nothing."""
-        self.now = max(now, self.now)
+        """Apply an event; events about pods that are unknown or have ended change nothing."""
+        graph = self.graph
+        graph.now = max(now, graph.now)
         match event:
-            case PodPending(node, message):
-                self._pending(node, message)
-            case PodStarted(node, at):
-                self._started(node, at)
-            case PodProgressed(node, progress):
-                self._progressed(node, progress)
+            case PodPending(key, message):
+                event_handlers.pod_pending(graph, key, message)
+            case PodStarted(key, started_at):
+                event_handlers.pod_started(graph, key, started_at)
+            case PodProgressed(key, progress):
+                event_handlers.pod_progressed(graph, key, progress)
             case PodEnded():
-                self._ended(event)
-            case LockGranted(node):
-                self._granted(node)
+                event_handlers.pod_ended(graph, event)
+            case LockGranted(key):
+                event_handlers.locks_granted(graph, key)
             case Annotated(key, value):
-                self._annotated(key, value)
+                event_handlers.annotated(graph, key, value)
             case Shutdown(strategy):
-                self._shut_down(strategy)
+                event_handlers.shut_down(graph, strategy)
             case DeletePods(selector):
-                self.delete_pods(parse(selector))
+                delete_pods(graph, parse(selector))
             case Tick():
-                self._tick()
-        return self._done()
+                event_handlers.timers_due(graph)
+        return self._take_actions()
 
     def next_tick(self) -> float | None:
-        """Return when a Tick is wanted: another attempt is due, or a pod has been pending too long."""
-        while self.timers and not self._due(self.nodes[self.timers[0][1]]):
-            heapq.heappop(self.timers)
-        return self.timers[0][0] if self.timers else None
+        """Return when a Tick is due: for another attempt, or for a pod that is pending too long."""
+        timers = self.graph.timers
+        while timers:
+            due, key = timers[0]
+            if event_handlers.needs_timer(self.graph.nodes[key]):
+                return due
+            heapq.heappop(timers)
+        return None
 
-    def status(self, now: float) -> dict[str, Any]:
+    # The time was part of the status once, and callers pass it.
+    def status(self, now: float) -> dict[str, Any]:  # noqa: ARG002
         """Return the `.status` of the Workflow."""
-        return status.status(self, now)
+        return status.status(self.graph)
 
-    def node_status(self, node: str) -> dict[str, Any]:
-        """Return one entry of `.status.nodes`; costs what the node has children."""
-        return status.node_status(self, self.nodes[node])
+    def node_status(self, key: str) -> dict[str, Any]:
+        """Return one entry of `.status.nodes`; the cost depends on the node's children only."""
+        return status.node_status(self.graph, self.graph.nodes[key])
 
-    def _done(self) -> list[Action]:
-        self.drain()
+    def _take_actions(self) -> list[Action]:
+        """Advance everything that an event has made possible, and return the actions."""
+        graph = self.graph
+        graph.advance_woken()
         root = self.root
-        # Daemons that were let go are Succeeded while they end; Argo waits for them at a shutdown only.
-        let_go = not self.strategy and all(
-            self.nodes[pod].phase == SUCCEEDED for pod in self.live
-        )
-        if (
-            root is not None
-            and root.fulfilled
-            and root.ended_at is None
-            and (let_go or not self.live)
-        ):
-            root.ended_at = self.now
-            self.dirty.add(root.id)
-        actions, self.actions = self.actions, []
+        if root is not None and root.fulfilled and root.ended_at is None:
+            self._end_if_complete(root)
+        actions = graph.actions
+        graph.actions = []
         return actions
 
-    def _of(self, key: str) -> Node | None:
-        """Return the node of a pod that the shell has in hand."""
-        return self.nodes[key] if key in self.live else None
-
-    def _pending(self, key: str, message: str) -> None:
-        if (
-            (node := self._of(key))
-            and node.phase == PENDING
-            and node.message != message
-        ):
-            node.message = message
-            self.dirty.add(key)
-
-    def _started(self, key: str, at: float | None) -> None:
-        node = self._of(key)
-        if node is None or node.phase != PENDING:
-            return
-        node.running_at = self._moment(node.started_at, at)
-        self.mark(node, RUNNING, "")
-        if self.template(node).daemon:
-            node.daemoned = True
-            dag = self.frames.get(node.boundary)
-            if isinstance(dag, DagFrame):
-                dag.daemons.add(key)
-            self.settle(node)
-
-    def _moment(self, earliest: float, at: float | None) -> float:
-        """Return when something happened that the shell tells now: not before what it followed, and not to come."""
-        return self.now if at is None else min(max(at, earliest), self.now)
-
-    def _progressed(self, key: str, progress: str) -> None:
-        if (
-            (node := self._of(key))
-            and status.PROGRESS.fullmatch(progress)
-            and node.progress != progress
-        ):
-            node.progress = progress
-            self.dirty.add(key)
-
-    def _ended(self, event: PodEnded) -> None:
-        node = self._of(event.node)
-        if node is None:
-            return
-        template = self.template(node)
-        del self.live[node.id]
-        node.ended_at = self._moment(node.running_at or node.started_at, event.at)
-        if node.finished_at is None or (
-            node.daemoned and not node.stopped_by and node.phase not in FINAL
-        ):
-            node.finished_at = (
-                node.ended_at
-            )  # of a daemon it was the time when it had become ready
-        self.dirty.add(node.id)
-        if node.phase not in FINAL:
-            node.daemoned = node.daemoned and bool(
-                node.stopped_by
-            )  # Argo forgets to note it of a deleted one
-            pod_outcome.record(node, event, template)
-            self.mark(node, *pod_outcome.verdict(node, event, template))
-        elif self.strategy and node.running_at is not None:
-            # What was shut down while it ran shows how it really ended: it may have saved its work and succeeded.
-            pod_outcome.record(node, event, template)
-            phase, message = pod_outcome.verdict(node, event, template)
-            self.mark(node, phase, message or None)
-        if isinstance(dag := self.frames.get(node.boundary), DagFrame):
-            dag.amend(node)
-            self.wake(dag)
-        self.settle(node)
-
-    def _granted(self, key: str) -> None:
-        node = self.nodes.get(key)
-        if node is None or not node.waiting or node.phase in FINAL:
-            return
-        node.waiting = ""
-        self.mark(node, RUNNING if node.type == RETRY else PENDING, "")
-        if node.type == RETRY:
-            self.wake(self.frames[key])
-        else:
-            self.launch(node)
-
-    def _annotated(self, key: str, value: str) -> None:
-        name = f"workflow.annotations.{key}"
-        if self.values.get(name) == value:
-            return
-        self.values[name] = value
-        self.version += 1
-        for frame in self.frames.values():
-            if isinstance(frame, DagFrame) and frame.ready:
-                frame.recheck = True
-                self.wake(frame)
-
-    def _shut_down(self, strategy: str) -> None:
-        """End everything: pods are stopped, what waits will not run, a DAG fails whatever its tasks have come to."""
-        root = self.root
-        if root is None or root.fulfilled or root.stopped_by:
-            return
-        self.strategy = root.stopped_by = strategy
-        self.dirty.add(root.id)
-        for node in [self.nodes[key] for key in self.owners]:
-            if node.id in self.live and node.phase not in FINAL:
-                self.mark(node, FAILED, f"workflow shutdown with strategy:  {strategy}")
-                self.stop(node, "shutdown")
-            elif node.waiting:
-                self.mark(node, FAILED, self.stopped)
-            self.settle(node)
-        for frame in sorted(
-            self.frames.values(), key=lambda frame: -frame.node.sequence
-        ):
-            if frame.node.id in self.frames:
-                self.advance(frame)
-
-    def _due(self, node: Node) -> bool:
-        """Tell whether a moment to look at `node` still matters."""
-        return node.phase == PENDING or (node.type == RETRY and node.phase not in FINAL)
-
-    def _tick(self) -> None:
-        while self.timers and self.timers[0][0] <= self.now:
-            node = self.nodes[heapq.heappop(self.timers)[1]]
-            if node.type == RETRY and not node.waiting and node.id in self.frames:
-                self.wake(self.frames[node.id])
-            elif node.phase == PENDING:
-                self.mark(node, FAILED, "timeout")
-                if node.id in self.live:
-                    self.stop(node, "timeout")
-                self.settle(node)
+    def _end_if_complete(self, root: Node) -> None:
+        graph = self.graph
+        for key in graph.live:
+            # Daemons that were released are Succeeded while they stop. As in Argo, the run
+            # waits for them only at a shutdown.
+            if graph.shutdown or graph.nodes[key].phase != SUCCEEDED:
+                return
+        root.ended_at = graph.now
+        graph.dirty.add(root.id)

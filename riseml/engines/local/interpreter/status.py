@@ -1,10 +1,12 @@
-"""A run as Argo's API shows it."""
+"""Status of a run as Argo's API returns it."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from riseml.engines.local.interpreter.graph import Ledger
+from riseml.engines.local.interpreter import edges
+from riseml.engines.local.interpreter.graph import Graph
 from riseml.engines.local.interpreter.node import (
     COMPLETED,
     DAG,
@@ -17,193 +19,211 @@ from riseml.engines.local.interpreter.node import (
     TASK_GROUP,
     UNSUCCESSFUL,
     Node,
-    completed,
+    complete_progress,
 )
-from riseml.engines.local.interpreter.retries_and_pods import Calls
 from riseml.engines.local.interpreter.tags import fill
-from riseml.engines.local.interpreter.variables import lookup
+from riseml.engines.local.interpreter.variables import lookup_in
 
 PROGRESS: Final = re.compile(r"\d{1,18}/\d{1,18}")
-"""`n/m`, as a job may report it."""
+"""`n/m`, the form in which a job reports its progress."""
 
 _SEPARATOR: Final = re.compile(r"^(\[\d+\])?\.")
+
+# A Workflow has no phases of its own for these.
 _WORKFLOW_PHASES: Final = {SKIPPED: SUCCEEDED, OMITTED: SUCCEEDED}
 
 
-# The moment that the status is of
-def status(run: Calls, now: float) -> dict[str, Any]:  # noqa: ARG001
-    """Return the `.status` of a run."""
-    root = run.find(run.name)
+def status(graph: Graph) -> dict[str, Any]:
+    """Return the `.status` of a run; empty before it starts."""
+    root = graph.find(graph.name)
     if root is None:
         return {}
-    over = root.fulfilled and root.ended_at is not None
-    nodes = {key: node_status(run, node) for key, node in run.nodes.items()}
-    for key, progress in _progress(run).items():
-        nodes[key]["progress"] = progress
-    for key, node in run.nodes.items():
-        if node.type == DAG and node.phase in COMPLETED:
-            nodes[key]["outboundNodes"] = list(dict.fromkeys(run.outbound(node)))
-    stopped = run.strategy and root.phase in UNSUCCESSFUL
-    message = f"Stopped with strategy '{run.strategy}'" if stopped else root.message
-    running = any(run.nodes[pod].phase == RUNNING for pod in run.live)
-    return {
-        "phase": _WORKFLOW_PHASES.get(root.phase, root.phase) if over else RUNNING,
-        "startedAt": moment(root.started_at),
-        "finishedAt": moment(root.ended_at) if over else None,
-        **({"message": message} if message and over else {}),
-        "progress": _sum(
-            _own_progress(node) for node in run.nodes.values() if node.type == POD
-        ),
-        "nodes": nodes,
-        "conditions": [
-            {"type": "PodRunning", "status": str(running)},
-            *([{"type": "Completed", "status": "True"}] if over else []),
-        ],
+    is_over = root.fulfilled and root.ended_at is not None
+    is_running = any(graph.nodes[pod].phase == RUNNING for pod in graph.live)
+    conditions = [{"type": "PodRunning", "status": str(is_running)}]
+    data: dict[str, Any] = {
+        "phase": RUNNING,
+        "startedAt": format_time(root.started_at),
+        "finishedAt": None,
+        "progress": _sum_progress(graph.nodes.values()),
+        "nodes": _nodes_status(graph),
+        "conditions": conditions,
     }
+    if is_over:
+        data["phase"] = _WORKFLOW_PHASES.get(root.phase, root.phase)
+        data["finishedAt"] = format_time(root.ended_at)
+        message = root.message
+        if graph.shutdown and root.phase in UNSUCCESSFUL:
+            message = f"Stopped with strategy '{graph.shutdown}'"
+        if message:
+            data["message"] = message
+        conditions.append({"type": "Completed", "status": "True"})
+    return data
 
 
-def node_status(run: Ledger, node: Node) -> dict[str, Any]:
-    """Return a node as `.status.nodes` holds it; the progress of nodes that are no pods needs the whole run."""
-    boundary, ending = run.nodes.get(node.boundary), _is_ending(run, node)
+def _nodes_status(graph: Graph) -> dict[str, Any]:
+    nodes = {}
+    for key, node in graph.nodes.items():
+        data = node_status(graph, node)
+        if node.type != POD:
+            data["progress"] = _sum_progress(_descendants(graph, key))
+        if node.type == DAG and node.phase in COMPLETED:
+            outbound = dict.fromkeys(edges.outbound(graph, node))
+            data["outboundNodes"] = list(outbound)
+        nodes[key] = data
+    return nodes
+
+
+def node_status(graph: Graph, node: Node) -> dict[str, Any]:
+    """Return a node as `.status.nodes` contains it.
+
+    The progress of a node that is not a pod is left out: it depends on all nodes below it.
+    """
+    is_ending = _is_ending(graph, node)
     data: dict[str, Any] = {
         "id": node.id,
         "name": node.name,
-        "displayName": _SEPARATOR.sub("", node.name.removeprefix(boundary.name))
-        if boundary
-        else node.name,
+        "displayName": _display_name(graph, node),
         "type": node.type,
         "templateName": node.template,
-        "templateScope": f"local/{run.name}",
-        "phase": RUNNING if ending else node.phase,
-        "startedAt": moment(node.started_at),
-        "finishedAt": None if ending else moment(node.finished_at),
+        "templateScope": f"local/{graph.name}",
+        "phase": RUNNING if is_ending else node.phase,
+        "startedAt": format_time(node.started_at),
+        "finishedAt": None if is_ending else format_time(node.finished_at),
     }
     optional = {
         "boundaryID": node.boundary,
-        "runningAt": None
-        if node.running_at is None
-        # Ours: Argo does not say
-        else moment(node.running_at),
+        # This is RiseML's own key: Argo does not show when a container started.
+        "runningAt": format_time(node.running_at),
         "message": node.message,
-        "children": list(run.children.get(node.id, ())),
+        "children": list(graph.children.get(node.id, ())),
         "daemoned": node.daemoned,
-        "nodeFlag": {
-            name: True for name in ("hooked", "retried") if getattr(node, name)
-        },
-        "inputs": _inputs(run, node),
-        "outputs": _outputs(run, node),
-        "progress": "/".join(map(str, _own_progress(node))) if node.type == POD else "",
-        "synchronizationStatus": {"waiting": node.waiting.partition("\n")[0]}
-        if node.waiting
-        else None,
+        "nodeFlag": _node_flag(node),
+        "inputs": _inputs(graph, node),
+        "outputs": _outputs(graph, node),
     }
+    if node.type == POD:
+        done, total = _pod_progress(node)
+        optional["progress"] = f"{done}/{total}"
+    if node.waiting:
+        first_lock = node.waiting.partition("\n")[0]
+        optional["synchronizationStatus"] = {"waiting": first_lock}
     data.update({name: value for name, value in optional.items() if value})
     return data
 
 
-def _is_ending(run: Ledger, node: Node) -> bool:
-    """Tell whether something of a node that was shut down still runs: a job may be saving its work.
+def _display_name(graph: Graph, node: Node) -> str:
+    boundary = graph.nodes.get(node.boundary)
+    if boundary is None:
+        return node.name
+    return _SEPARATOR.sub("", node.name.removeprefix(boundary.name))
 
-    Argo calls it Failed at once, but takes long to say so; who waits here would not wait for the end.
+
+def _node_flag(node: Node) -> dict[str, bool]:
+    flags = {}
+    if node.hooked:
+        flags["hooked"] = True
+    if node.retried:
+        flags["retried"] = True
+    return flags
+
+
+def _is_ending(graph: Graph, node: Node) -> bool:
+    """Tell whether a pod in a node that was shut down still runs: a job may be saving its work.
+
+    Argo calls the node Failed at once. Whoever waits for it here must wait for the pod.
     """
-    if not run.strategy or node.phase not in UNSUCCESSFUL:
+    if not graph.shutdown or node.phase not in UNSUCCESSFUL:
         return False
-    return any(
-        node.id in _around(run, pod) for pod in run.live if not run.nodes[pod].fulfilled
-    )
+    running = [pod for pod in graph.live if not graph.nodes[pod].fulfilled]
+    return any(_contains(graph, node, pod) for pod in running)
 
 
-def _around(run: Ledger, key: str) -> set[str]:
-    """Return a node, and all groups and DAGs that it is in."""
-    found: set[str] = set()
+def _contains(graph: Graph, node: Node, key: str) -> bool:
+    """Tell whether a pod is the node, or is in it: in a retry group, a task group or a DAG."""
     while key:
-        node = run.nodes[key]
-        found.update((key, *node.parents[:1]))
-        key = node.boundary
-    return found
+        inner = graph.nodes[key]
+        if node.id == key or node.id in inner.parents[:1]:
+            return True
+        key = inner.boundary
+    return False
 
 
-def moment(seconds: float | None) -> str | None:
-    """Write a time as RFC 3339, to the microsecond."""
-    return (
-        None
-        if seconds is None
-        else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-    )
+def format_time(seconds: float | None) -> str | None:
+    """Return a time as RFC 3339 with microseconds."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _inputs(run: Ledger, node: Node) -> dict[str, Any]:
+def _inputs(graph: Graph, node: Node) -> dict[str, Any]:
     if node.type in (TASK_GROUP, SKIPPED_TYPE):
         return {}
-    template = run.template(node)
-    parameters = [
-        {
-            "name": name,
-            "value": value,
-            **(
-                {}
-                if (default := template.inputs[name]) is None
-                else {"default": default}
-            ),
-        }
-        for name, value in node.inputs
-    ]
+    template = graph.template_of(node)
+    data: dict[str, Any] = {}
+    parameters = []
+    for name, value in node.inputs:
+        parameter = {"name": name, "value": value}
+        default = template.inputs[name]
+        if default is not None:
+            parameter["default"] = default
+        parameters.append(parameter)
+    if parameters:
+        data["parameters"] = parameters
     artifacts = template.body.get("inputs", {}).get("artifacts")
     if artifacts:
-        look = lookup(run.known(node), run.values)
-        artifacts = fill(fill(artifacts, look), look)
-    return {
-        name: value
-        for name, value in (("parameters", parameters), ("artifacts", artifacts))
-        if value
-    }
+        lookup = lookup_in(graph.node_variables(node), graph.variables)
+        data["artifacts"] = fill(fill(artifacts, lookup), lookup)
+    return data
 
 
-def _outputs(run: Ledger, node: Node) -> dict[str, Any]:
+def _outputs(graph: Graph, node: Node) -> dict[str, Any]:
     data: dict[str, Any] = {}
     if node.outputs:
-        declared = {output.name: output for output in run.template(node).outputs}
-        data["parameters"] = []
+        parameters = []
+        outputs = {output.name: output for output in graph.template_of(node).outputs}
         for name, value in node.outputs:
-            source = {"path": declared[name].path}
-            if (default := declared[name].default) is not None:
+            source = {"path": outputs[name].path}
+            default = outputs[name].default
+            if default is not None:
                 source["default"] = default
-            data["parameters"].append(
-                {"name": name, "value": value, "valueFrom": source}
-            )
+            parameters.append({"name": name, "value": value, "valueFrom": source})
+        data["parameters"] = parameters
     if node.exit_code is not None:
         data["exitCode"] = str(node.exit_code)
     return data
 
 
-def _own_progress(node: Node) -> tuple[int, int]:
-    said = (
-        completed(node.progress) if node.phase == SUCCEEDED else node.progress or "0/1"
-    )
-    done, _, total = said.partition("/")
+def _pod_progress(node: Node) -> tuple[int, int]:
+    progress = node.progress or "0/1"
+    if node.phase == SUCCEEDED:
+        progress = complete_progress(node.progress)
+    done, _, total = progress.partition("/")
     return int(done), int(total)
 
 
-def _sum(each: Any) -> str:
-    pairs = list(each)
-    return f"{sum(done for done, _ in pairs)}/{sum(total for _, total in pairs)}"
+def _sum_progress(nodes: Iterable[Node]) -> str:
+    """Return the sum of the progress of all pods among the nodes."""
+    done_sum = 0
+    total_sum = 0
+    for node in nodes:
+        if node.type == POD:
+            done, total = _pod_progress(node)
+            done_sum += done
+            total_sum += total
+    return f"{done_sum}/{total_sum}"
 
 
-def _progress(run: Ledger) -> dict[str, str]:
-    """Return the progress of every node that is no pod: the sum over the pods below it."""
-    return {
-        key: _sum(_own_progress(run.nodes[pod]) for pod in _pods_below(run, key))
-        for key, node in run.nodes.items()
-        if node.type != POD
-    }
-
-
-def _pods_below(run: Ledger, key: str) -> list[str]:
+def _descendants(graph: Graph, key: str) -> list[Node]:
+    """Return all nodes below a node, each once."""
+    descendants = []
+    # A node has several parents if its task needs several others.
     seen: set[str] = set()
     stack = [key]
     while stack:
-        for child in run.children.get(stack.pop(), ()):
+        for child in graph.children.get(stack.pop(), ()):
             if child not in seen:
                 seen.add(child)
                 stack.append(child)
-    return [each for each in seen if run.nodes[each].type == POD]
+                descendants.append(graph.nodes[child])
+    return descendants

@@ -1,88 +1,124 @@
-"""Tags: `{{inputs.parameters.lr}}` and what stands for it.
+"""Tags such as `{{inputs.parameters.lr}}`, and their replacement by values.
 
-As with Argo, a tag that nobody knows passes unchanged, and what a tag was replaced by is read again one level further
-down: a template is filled with the Workflow's and the node's own values first, then with its inputs.
+As in Argo, an unknown tag is left unchanged. Tags in an inserted value are replaced only
+by a second call: a template is filled with the values of the Workflow and of the node
+first, then with its inputs.
 """
 
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 Lookup = Callable[[str], str | None]
-"""Returns what stands for a tag, None where nobody knows it."""
+"""Returns the value of a tag, None for an unknown tag."""
 
-_EXPRESSIONS: tuple[tuple[re.Pattern[str], str, Callable[[str], str]], ...] = (
-    (
+
+class _TagExpression(NamedTuple):
+    """An expression that the compiler writes around the name of a tag."""
+
+    pattern: re.Pattern[str]
+    # The part of the tag that the pattern's group does not contain.
+    prefix: str
+    convert: Callable[[str], str]
+
+
+# The compiler writes these where Argo would escape a value or the kubelet would expand it.
+_TAG_EXPRESSIONS = (
+    _TagExpression(
         re.compile(r"""=fromJSON\('"' \+ item\['([^']+)'\] \+ '"'\)"""),
         "item.",
         lambda value: str(json.loads(f'"{value}"')),
     ),
-    (
+    _TagExpression(
         re.compile(r"=replace\(inputs\.parameters\['([^']+)'\], '\$', '\$\$'\)"),
         "inputs.parameters.",
         lambda value: value.replace("$", "$$"),
     ),
 )
-"""What the compiler writes where Argo would escape a value, or the kubelet expand it: pattern, tag, meaning."""
 
 
 def replace(text: str, lookup: Lookup) -> str:
     """Return the text with every known tag replaced."""
     if "{{" not in text:
         return text
-    if (
-        text.startswith("{{")
-        and text.find("}}") == len(text) - 2
-        and text.find("{{", 2) < 0
-    ):
-        value = _found(text[2:-2].strip(), lookup)
-        return (
-            text if value is None else value
-        )  # the very object: many nodes share one value
+    if _is_single_tag(text):
+        value = _value(text[2:-2].strip(), lookup)
+        # The value is not copied, because many nodes share it.
+        return text if value is None else value
     return "".join(_pieces(text, lookup))
 
 
+def _is_single_tag(text: str) -> bool:
+    return (
+        text.startswith("{{")
+        and text.find("}}") == len(text) - 2
+        and text.find("{{", 2) < 0
+    )
+
+
 def _pieces(text: str, lookup: Lookup) -> Iterator[str]:
+    """Yield the literal pieces of a text and the values of its tags, in turn."""
     position = 0
-    while (start := text.find("{{", position)) >= 0 and (
-        end := text.find("}}", start)
-    ) >= 0:
+    for start, end in _tag_spans(text):
         yield text[position:start]
-        tag, position = text[start + 2 : end], end + 2
-        value = _found(tag.strip(), lookup)
-        if (
-            value is None
-            and (inner := tag.rfind("{{")) > 0
-            and (nested := lookup(tag[inner + 2 :])) is not None
-        ):
-            # Braces of somebody else's before a tag of ours
-            yield f"{{{{{tag[:inner]}{nested}"
-        else:
-            yield f"{{{{{tag}}}}}" if value is None else value
+        yield _tag_text(text[start + 2 : end], lookup)
+        position = end + 2
     yield text[position:]
 
 
-def _found(tag: str, lookup: Lookup) -> str | None:
-    """Return what stands for a tag, or for one of the two expressions that keep a value as the user wrote it."""
+def _tag_spans(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the positions of `{{` and of the next `}}` for every tag."""
+    position = 0
+    while True:
+        start = text.find("{{", position)
+        if start < 0:
+            return
+        end = text.find("}}", start)
+        if end < 0:
+            return
+        yield start, end
+        position = end + 2
+
+
+def _tag_text(tag: str, lookup: Lookup) -> str:
+    """Return the value of a tag, or the tag itself if it is unknown."""
+    value = _value(tag.strip(), lookup)
+    if value is not None:
+        return value
+    # The first braces may be text of the user: `{{ a {{workflow.name}} }}`.
+    inner_start = tag.rfind("{{")
+    if inner_start > 0:
+        value = lookup(tag[inner_start + 2 :])
+        if value is not None:
+            return f"{{{{{tag[:inner_start]}{value}"
+    return f"{{{{{tag}}}}}"
+
+
+def _value(tag: str, lookup: Lookup) -> str | None:
+    """Return the value of a tag, or of one of the two expressions that the compiler writes."""
     if not tag.startswith("="):
         return lookup(tag)
-    for pattern, inner, act in _EXPRESSIONS:
-        if (match := pattern.fullmatch(tag)) and (
-            value := lookup(inner + match[1])
-        ) is not None:
-            return act(value)
+    for expression in _TAG_EXPRESSIONS:
+        match = expression.pattern.fullmatch(tag)
+        if match is not None:
+            value = lookup(expression.prefix + match[1])
+            if value is not None:
+                return expression.convert(value)
     return None
 
 
 def inner(tag: str) -> str:
-    """Return the plain tag in an expression that is understood here, else the tag itself."""
-    matches = ((pattern.fullmatch(tag), before) for pattern, before, _ in _EXPRESSIONS)
-    return next((before + match[1] for match, before in matches if match), tag)
+    """Return the plain tag in one of the compiler's expressions, otherwise the tag itself."""
+    for expression in _TAG_EXPRESSIONS:
+        match = expression.pattern.fullmatch(tag)
+        if match is not None:
+            return expression.prefix + match[1]
+    return tag
 
 
 def fill(value: Any, lookup: Lookup) -> Any:
-    """Return JSON data with the tags in all its texts replaced, keys included; parts without tags are shared."""
+    """Return JSON data with the tags in all strings replaced, including keys."""
     if isinstance(value, str):
         return replace(value, lookup)
     if isinstance(value, Mapping):
@@ -93,14 +129,11 @@ def fill(value: Any, lookup: Lookup) -> Any:
 
 
 def tags(value: Any) -> Iterator[str]:
-    """Yield the tags in all texts of JSON data, stripped."""
+    """Yield the tags in all strings of JSON data, without surrounding spaces."""
     if isinstance(value, str):
-        position = 0
-        while (start := value.find("{{", position)) >= 0 and (
-            end := value.find("}}", start)
-        ) >= 0:
-            tag, position = value[start + 2 : end], end + 2
-            yield tag[tag.rfind("{{") + 2 :].strip() if "{{" in tag else tag.strip()
+        for start, end in _tag_spans(value):
+            tag = value[start + 2 : end]
+            yield tag.rpartition("{{")[2].strip()
     elif isinstance(value, Mapping):
         for key, item in value.items():
             yield from tags(key)
@@ -111,33 +144,32 @@ def tags(value: Any) -> Iterator[str]:
 
 
 def item_values(item: Any) -> dict[str, str]:
-    """Return what `{{item}}` and `{{item.key}}` mean for one entry of withItems.
+    """Return the values of `{{item}}` and `{{item.key}}` for one entry of withItems.
 
-    Argo takes the values of a map as they stand in JSON, without the quotes: a backslash comes out doubled.
+    Argo inserts the values of a map as JSON without the quotes, so a backslash appears doubled.
     """
     if isinstance(item, Mapping):
-        values = {f"item.{key}": written(value) for key, value in item.items()}
-        return {
-            **values,
-            "item": json.dumps(
-                item, separators=(",", ":"), sort_keys=True, ensure_ascii=False
-            ),
-        }
-    return {"item": item if isinstance(item, str) else written(item)}
+        values = {f"item.{key}": to_json(value) for key, value in item.items()}
+        values["item"] = json.dumps(
+            item, separators=(",", ":"), sort_keys=True, ensure_ascii=False
+        )
+        return values
+    return {"item": item if isinstance(item, str) else to_json(item)}
 
 
 def item_name(task: str, index: int, item: Any) -> str:
-    """Return the name of the task that a withItems task becomes for one of its items."""
+    """Return the name of the task that Argo creates for one item of a withItems task."""
     if isinstance(item, Mapping):
-        text = ",".join(
-            sorted(f"{key}:{written(value)}" for key, value in item.items())
-        )
+        pairs = [f"{key}:{to_json(value)}" for key, value in item.items()]
+        text = ",".join(sorted(pairs))
     else:
-        text = written(item)
-    return f"{task}({index}:{text.replace('(', '').replace(')', '')})"
+        text = to_json(item)
+    # Argo removes parentheses, which mark the index.
+    text = text.replace("(", "").replace(")", "")
+    return f"{task}({index}:{text})"
 
 
-def written(value: Any) -> str:
-    """Return a value as JSON writes it, text without its quotes."""
+def to_json(value: Any) -> str:
+    """Return a value as JSON, without the quotes of a string."""
     text = json.dumps(value, ensure_ascii=False)
     return text[1:-1] if isinstance(value, str) else text

@@ -1,13 +1,13 @@
-"""A Workflow's templates, read once: what the interpreter looks at again and again.
+"""Templates of a Workflow, read once because the interpreter uses them for every event.
 
-    Program ── templates ──▶ Template ── dag ──▶ Dag ── tasks ──▶ Task ── hooks ──▶ Hook
+    Program ── templates ──▶ Template ── dag ───▶ Dag ── tasks ──▶ Task ── hooks ──▶ Hook
                                       ── retry ─▶ RetryRule
 
-`support.check` has seen the document before, so nothing here is in doubt.
+`validate.check` has accepted the document, so nothing is checked here.
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from riseml.engines.local.interpreter.expressions import Expression, dependency
@@ -16,7 +16,7 @@ DAG_KIND: Final = "dag"
 POD_KIND: Final = "container"
 DELETE_KIND: Final = "resource"
 
-_UNITS: Final = {
+_SECONDS_OF_UNIT: Final = {
     "ns": 1e-9,
     "us": 1e-6,
     "µs": 1e-6,
@@ -29,7 +29,7 @@ _DURATION: Final = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 
 
 class Hook(NamedTuple):
-    """A template to run once `expression` is true of its task, each hook once."""
+    """A template that runs once, when `expression` becomes true for its task."""
 
     name: str
     expression: str
@@ -38,7 +38,7 @@ class Hook(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One task of a DAG; `position` is its place in the order in which Argo starts tasks."""
+    """One task of a DAG; `position` is its index in the order in which Argo starts tasks."""
 
     name: str
     template: str
@@ -52,7 +52,13 @@ class Task(NamedTuple):
 
 
 class Dag(NamedTuple):
-    """The tasks of a DAG template, in the order in which Argo starts them; `targets` are those nobody depends on."""
+    """The tasks of a DAG template.
+
+    Attributes:
+        order: The tasks in the order in which Argo starts them.
+        dependents: The names of the tasks that need a task.
+        targets: The names of the tasks that no other task needs.
+    """
 
     tasks: Mapping[str, Task]
     order: tuple[Task, ...]
@@ -62,7 +68,7 @@ class Dag(NamedTuple):
 
 
 class Backoff(NamedTuple):
-    """How long to wait before another attempt, in seconds."""
+    """The time before another attempt; durations are seconds."""
 
     duration: float
     factor: int = 0
@@ -71,7 +77,10 @@ class Backoff(NamedTuple):
 
 
 class RetryRule(NamedTuple):
-    """A retryStrategy; `limit` counts further attempts, None: without end. `expression` still holds its tags."""
+    """A retryStrategy. `expression` still contains its tags.
+
+    `limit` is the number of further attempts, None for no limit.
+    """
 
     limit: int | None
     policy: str
@@ -80,7 +89,7 @@ class RetryRule(NamedTuple):
 
 
 class Output(NamedTuple):
-    """An output parameter: the file it is read from, and what it is where there is none."""
+    """An output parameter: the file that holds it, and its value if there is no such file."""
 
     name: str
     path: str
@@ -88,12 +97,17 @@ class Output(NamedTuple):
 
 
 class Template(NamedTuple):
-    """One template; `body` is its JSON data. Durations are seconds."""
+    """One template; durations are seconds.
+
+    Attributes:
+        body: The JSON data of the template.
+        inputs: The defaults of the inputs, by name.
+        mutexes: Namespace (empty for the Workflow's own) and name of each mutex.
+    """
 
     name: str
     kind: str
     body: Mapping[str, Any]
-    # Name to default
     inputs: Mapping[str, str | None]
     outputs: tuple[Output, ...]
     dag: Dag | None = None
@@ -104,13 +118,11 @@ class Template(NamedTuple):
     deadline: float | None = None
     timeout: float | None = None
     pending_timeout: float | None = None
-    mutexes: tuple[
-        tuple[str, str], ...
-    ] = ()  # namespace ("" for the Workflow's own) and name
+    mutexes: tuple[tuple[str, str], ...] = ()
 
 
 class Program(NamedTuple):
-    """The templates of a document, by name, and what all of them share."""
+    """The templates of a Workflow by name, and the fields that all of them share."""
 
     entrypoint: str
     arguments: tuple[tuple[str, str], ...]
@@ -123,68 +135,75 @@ class Program(NamedTuple):
         """Read the `spec` of a Workflow."""
         return cls(
             spec["entrypoint"],
-            parameters(spec.get("arguments")),
+            _parameters(spec.get("arguments")),
             {body["name"]: _template(body) for body in spec["templates"]},
             spec.get("volumes", ()),
             spec.get("podMetadata", {}).get("labels", {}),
         )
 
 
-def parameters(arguments: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
+def _parameters(arguments: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
     """Return names and values of `arguments`, values as text."""
+    if arguments is None:
+        return ()
+    parameters = arguments.get("parameters", ())
     return tuple(
-        (each["name"], text(each["value"]))
-        for each in (arguments or {}).get("parameters", ())
+        (parameter["name"], text(parameter["value"])) for parameter in parameters
     )
 
 
 def text(value: Any) -> str:
-    """Return a parameter's value as Argo does: numbers and truth values may stand there without quotes."""
-    return (
-        value
-        if isinstance(value, str)
-        else str(value).lower()
-        if isinstance(value, bool)
-        else str(value)
-    )
+    """Return the value of a parameter as Argo does: numbers and booleans need no quotes."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value)
 
 
 def seconds(duration: Any) -> float:
-    """Return the seconds that `90`, `"90"` or `"1m30s"` mean.
+    """Return the seconds in `90`, `"90"` or `"1m30s"`.
 
     Raises:
-        ValueError: it is no duration.
+        ValueError: the value is not a duration.
     """
-    said = str(duration)
-    if re.fullmatch(r"[+-]?\d+", said):
-        return float(said)
-    parts = _DURATION.findall(said)
-    if not parts or "".join(number + unit for number, unit in parts) != said:
-        raise ValueError(f"{said!r} is no duration")
-    return sum(float(number) * _UNITS[unit] for number, unit in parts)
+    duration_text = str(duration)
+    if re.fullmatch(r"[+-]?\d+", duration_text):
+        return float(duration_text)
+    total = 0.0
+    matched = ""
+    for number, unit in _DURATION.findall(duration_text):
+        total += float(number) * _SECONDS_OF_UNIT[unit]
+        matched += number + unit
+    if not matched or matched != duration_text:
+        raise ValueError(f"{duration_text!r} is not a duration")
+    return total
+
+
+def _optional_seconds(duration: Any) -> float | None:
+    return None if duration in (None, "") else seconds(duration)
 
 
 def _template(body: Mapping[str, Any]) -> Template:
     kind = next(kind for kind in (DAG_KIND, POD_KIND, DELETE_KIND) if kind in body)
     inputs = body.get("inputs", {}).get("parameters", ())
+    outputs = body.get("outputs", {}).get("parameters", ())
+    mutexes = body.get("synchronization", {}).get("mutexes", ())
     return Template(
         body["name"],
         kind,
         body,
-        {each["name"]: _default(each) for each in inputs},
-        tuple(_output(each) for each in body.get("outputs", {}).get("parameters", ())),
+        {parameter["name"]: _default(parameter) for parameter in inputs},
+        tuple(_output(parameter) for parameter in outputs),
         dag=read_dag(body["dag"]) if kind == DAG_KIND else None,
-        retry=_retry(body["retryStrategy"]) if "retryStrategy" in body else None,
+        retry=_retry_rule(body["retryStrategy"]) if "retryStrategy" in body else None,
         daemon=bool(body.get("daemon")),
         parallelism=body.get("parallelism") or None,
         fail_fast=bool(body.get("failFast")),
-        deadline=_optional(body.get("activeDeadlineSeconds")),
-        timeout=_optional(body.get("timeout")),
-        pending_timeout=_optional(body.get("pendingTimeout")),
-        mutexes=tuple(
-            (lock.get("namespace", ""), lock["name"])
-            for lock in body.get("synchronization", {}).get("mutexes", ())
-        ),
+        deadline=_optional_seconds(body.get("activeDeadlineSeconds")),
+        timeout=_optional_seconds(body.get("timeout")),
+        pending_timeout=_optional_seconds(body.get("pendingTimeout")),
+        mutexes=tuple((mutex.get("namespace", ""), mutex["name"]) for mutex in mutexes),
     )
 
 
@@ -195,90 +214,88 @@ def _default(parameter: Mapping[str, Any]) -> str | None:
 
 def _output(parameter: Mapping[str, Any]) -> Output:
     source = parameter["valueFrom"]
+    default = source.get("default")
     return Output(
-        parameter["name"],
-        source["path"],
-        None if source.get("default") is None else text(source["default"]),
+        parameter["name"], source["path"], None if default is None else text(default)
     )
 
 
-def _optional(duration: Any) -> float | None:
-    return None if duration in (None, "") else seconds(duration)
-
-
-def _retry(strategy: Mapping[str, Any]) -> RetryRule:
-    limit, wait = strategy.get("limit"), strategy.get("backoff")
+def _retry_rule(strategy: Mapping[str, Any]) -> RetryRule:
+    limit = strategy.get("limit")
+    expression = strategy.get("expression", "")
+    # As in Argo, an expression decides alone unless the document names a policy.
+    default_policy = "Always" if expression else "OnFailure"
     return RetryRule(
         None if limit is None else int(limit),
-        # Argo's own rule: an expression alone is to decide alone.
-        strategy.get("retryPolicy")
-        or ("Always" if strategy.get("expression") else "OnFailure"),
-        strategy.get("expression", ""),
-        Backoff(
-            seconds(wait["duration"]),
-            int(wait.get("factor") or 0),
-            _optional(wait.get("cap")),
-            _optional(wait.get("maxDuration")),
-        )
-        if wait
-        else None,
+        strategy.get("retryPolicy") or default_policy,
+        expression,
+        _backoff(strategy.get("backoff")),
+    )
+
+
+def _backoff(backoff: Mapping[str, Any] | None) -> Backoff | None:
+    if not backoff:
+        return None
+    return Backoff(
+        seconds(backoff["duration"]),
+        int(backoff.get("factor") or 0),
+        _optional_seconds(backoff.get("cap")),
+        _optional_seconds(backoff.get("maxDuration")),
     )
 
 
 def read_dag(body: Mapping[str, Any]) -> Dag:
-    """Read a `dag`, whose tasks depend on each other without a circle."""
+    """Read a `dag` whose tasks do not depend on each other in a circle."""
     bodies = {task["name"]: task for task in body["tasks"]}
-    logic = {name: _depends(task) for name, task in bodies.items()}
-    needs = {name: needs_of(expression) for name, expression in logic.items()}
-    needed = {need for each in needs.values() for need in each}
+    depends = {name: _depends(task) for name, task in bodies.items()}
+    needs = {name: needs_of(expression) for name, expression in depends.items()}
+    needed = set[str]().union(*needs.values())
     targets = tuple(sorted(bodies.keys() - needed))
     tasks: dict[str, Task] = {}
-    for name in _order(targets, needs):
-        tasks[name] = _task(bodies[name], needs[name], logic[name], len(tasks))
-    dependents: dict[str, list[str]] = {name: [] for name in tasks}
-    for name in tasks:
+    dependents: dict[str, list[str]] = {name: [] for name in bodies}
+    for name in _start_order(targets, needs):
+        tasks[name] = _task(bodies[name], needs[name], depends[name], len(tasks))
         for need in needs[name]:
             dependents[need].append(name)
     return Dag(
         tasks,
         tuple(tasks.values()),
-        {name: tuple(after) for name, after in dependents.items()},
+        {name: tuple(names) for name, names in dependents.items()},
         targets,
         body.get("failFast") is not False,
     )
 
 
 def needs_of(depends: Expression | None) -> tuple[str, ...]:
-    """Return the tasks that an expression of `depends` names, sorted."""
-    return (
-        tuple(sorted({name.partition(".")[0] for name in depends.names}))
-        if depends
-        else ()
-    )
+    """Return the names of the tasks in a `depends` expression, sorted."""
+    if depends is None:
+        return ()
+    tasks = {name.partition(".")[0] for name in depends.names}
+    return tuple(sorted(tasks))
 
 
 def _depends(task: Mapping[str, Any]) -> Expression | None:
-    said = task.get("depends") or " && ".join(task.get("dependencies", ()))
-    return dependency(said) if said else None
+    depends_text = task.get("depends") or " && ".join(task.get("dependencies", ()))
+    return dependency(depends_text) if depends_text else None
 
 
-def _order(
+def _start_order(
     targets: Iterable[str], needs: Mapping[str, tuple[str, ...]]
-) -> Iterable[str]:
-    """Yield all tasks, each after those it needs: targets by name, as Argo visits them."""
+) -> Iterator[str]:
+    """Yield all tasks, each after those that it needs; Argo visits the targets by name."""
     seen: set[str] = set()
     for target in targets:
         stack = [(target, iter(needs[target]))]
         while stack:
-            name, rest = stack[-1]
-            following = next((need for need in rest if need not in seen), None)
-            if following is not None:
-                stack.append((following, iter(needs[following])))
-            else:
-                stack.pop()
-                if name not in seen:
-                    seen.add(name)
-                    yield name
+            name, remaining_needs = stack[-1]
+            need = next((need for need in remaining_needs if need not in seen), None)
+            if need is not None:
+                stack.append((need, iter(needs[need])))
+                continue
+            stack.pop()
+            if name not in seen:
+                seen.add(name)
+                yield name
 
 
 def _task(
@@ -287,15 +304,7 @@ def _task(
     depends: Expression | None,
     position: int,
 ) -> Task:
-    hooks = tuple(
-        Hook(
-            name,
-            hook["expression"],
-            hook["template"],
-            parameters(hook.get("arguments")),
-        )
-        for name, hook in body.get("hooks", {}).items()
-    )
+    hooks = [_hook(name, hook) for name, hook in body.get("hooks", {}).items()]
     return Task(
         body["name"],
         body["template"],
@@ -303,7 +312,13 @@ def _task(
         depends,
         body.get("when", ""),
         body.get("withItems"),
-        parameters(body.get("arguments")),
-        hooks,
+        _parameters(body.get("arguments")),
+        tuple(hooks),
         position,
+    )
+
+
+def _hook(name: str, body: Mapping[str, Any]) -> Hook:
+    return Hook(
+        name, body["expression"], body["template"], _parameters(body.get("arguments"))
     )

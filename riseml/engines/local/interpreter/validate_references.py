@@ -188,7 +188,9 @@ def _mounts(path: str, template: Data) -> Iterator[str]:
 
 def _flags(path: str, flags: list[str]) -> Iterator[str]:
     try:
-        label_selectors.of_flags([replace(flag, lambda _: "x") for flag in flags])
+        label_selectors.deletion_of_flags(
+            [replace(flag, lambda _: "x") for flag in flags]
+        )
     except ValueError as error:
         yield f"{path}: {error}"
 

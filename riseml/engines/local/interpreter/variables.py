@@ -1,7 +1,7 @@
-"""What tags and names mean at each place of a running Workflow."""
+"""Values of the tags and names that a running Workflow uses, in each of its parts."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from riseml.engines.local.interpreter.node import (
     OMITTED,
@@ -12,176 +12,195 @@ from riseml.engines.local.interpreter.node import (
 )
 from riseml.engines.local.interpreter.progress import DagFrame
 from riseml.engines.local.interpreter.tags import Lookup, replace
-from riseml.engines.local.interpreter.templates import Template, text
+from riseml.engines.local.interpreter.templates import Output, Template, text
 
-LAST_RETRY = (
+LAST_RETRY: Final = (
     "lastRetry.exitCode",
     "lastRetry.status",
     "lastRetry.duration",
     "lastRetry.message",
 )
 
+# What Argo fills in for the first attempt.
+_NO_LAST_RETRY: Final = ("0", "", "0", "")
+
+_OUTPUT_PREFIX: Final = "outputs.parameters."
+
 
 class UnresolvedError(Exception):
-    """A tag has no value yet and never will, or a template lacks an argument; says which."""
+    """A tag has no value and never will, or a template lacks an argument; the text says which."""
 
 
-def lookup(*maps: Mapping[str, str]) -> Lookup:
-    """Return the function that finds a tag in the first map that knows it."""
+def lookup_in(*maps: Mapping[str, str]) -> Lookup:
+    """Return the function that finds the value of a tag in the first map that has it."""
 
-    def find(tag: str) -> str | None:
-        for each in maps:
-            if tag in each:
-                return each[tag]
+    def lookup(tag: str) -> str | None:
+        for values in maps:
+            if tag in values:
+                return values[tag]
         return None
 
-    return find
+    return lookup
 
 
-def resolve(said: str, look: Lookup) -> str:
-    """Replace tags, and once more those that a value brought along."""
-    return replace(replace(said, look), look) if "{{" in said else said
+def resolve(template: str, lookup: Lookup) -> str:
+    """Replace the tags in a text, then those in the inserted values."""
+    if "{{" not in template:
+        return template
+    return replace(replace(template, lookup), lookup)
 
 
-def workflow_values(document: Mapping[str, Any], uid: str) -> dict[str, str]:
-    """Return the meaning of all `workflow.` tags."""
-    metadata, spec = document["metadata"], document["spec"]
-    named = {
-        "parameters": {
-            each["name"]: text(each["value"])
-            for each in spec.get("arguments", {}).get("parameters", ())
-        },
-        "labels": metadata.get("labels") or {},
-        "annotations": metadata.get("annotations") or {},
-    }
-    return {
+def workflow_variables(document: Mapping[str, Any], uid: str) -> dict[str, str]:
+    """Return the values of all `workflow.` tags."""
+    metadata = document["metadata"]
+    spec = document["spec"]
+    values = {
         "workflow.name": metadata["name"],
         "workflow.namespace": metadata.get("namespace") or "default",
         "workflow.uid": uid,
         "workflow.mainEntrypoint": spec["entrypoint"],
         "workflow.serviceAccountName": spec.get("serviceAccountName", ""),
-        **{
-            f"workflow.{kind}.{name}": value
-            for kind, values in named.items()
-            for name, value in values.items()
-        },
     }
+    for parameter in spec.get("arguments", {}).get("parameters", ()):
+        values[f"workflow.parameters.{parameter['name']}"] = text(parameter["value"])
+    for kind in ("labels", "annotations"):
+        for name, value in (metadata.get(kind) or {}).items():
+            values[f"workflow.{kind}.{name}"] = value
+    return values
 
 
-def node_values(workflow: str, node: Node, last: Node | None) -> dict[str, str]:
-    """Return what a node's own tags mean; `last` is the attempt before it."""
+def node_variables(
+    workflow: str, node: Node, previous_attempt: Node | None
+) -> dict[str, str]:
+    """Return the values of the tags that belong to a node."""
     values = {
         "node.name": node.name,
         "pod.name": pod_name(workflow, node.name, node.template),
     }
     if node.retried:
         values["retries"] = str(attempt_of(node))
-        values.update(
-            retry_values(last)
-            if last
-            else dict(zip(LAST_RETRY, ("0", "", "0", ""), strict=True))
-        )
-    return {
-        **values,
-        **{f"inputs.parameters.{name}": value for name, value in node.inputs},
-    }
+        if previous_attempt is not None:
+            values.update(retry_variables(previous_attempt))
+        else:
+            values.update(zip(LAST_RETRY, _NO_LAST_RETRY, strict=True))
+    for name, value in node.inputs:
+        values[f"inputs.parameters.{name}"] = value
+    return values
 
 
 def attempt_of(node: Node) -> int:
-    """Return which attempt a node is, from 0."""
-    return int(node.name[node.name.rindex("(") + 1 : -1]) if node.retried else 0
+    """Return the number of an attempt, from 0; 0 for a node that is not retried."""
+    if not node.retried:
+        return 0
+    return int(node.name[node.name.rindex("(") + 1 : -1])
 
 
-def retry_values(last: Node) -> dict[str, str]:
-    """Return what is known of the last attempt."""
-    duration = 0.0 if last.finished_at is None else last.finished_at - last.started_at
-    said = (
-        "-1" if last.exit_code is None else str(last.exit_code),
-        last.phase,
-        f"{duration:g}",
-        last.message,
-    )
-    return dict(zip(LAST_RETRY, said, strict=True))
+def retry_variables(last: Node) -> dict[str, str]:
+    """Return the values of the `lastRetry.` tags after the attempt `last`."""
+    duration = 0.0
+    if last.finished_at is not None:
+        duration = last.finished_at - last.started_at
+    exit_code = "-1" if last.exit_code is None else str(last.exit_code)
+    values = (exit_code, last.phase, f"{duration:g}", last.message)
+    return dict(zip(LAST_RETRY, values, strict=True))
 
 
 def task_value(
     tag: str, frame: DagFrame, templates: Mapping[str, Template]
 ) -> str | None:
-    """Return what a `tasks.` tag means in a DAG; any other tag is nobody's.
+    """Return the value of a `tasks.` tag in a DAG, None for a tag of another kind.
 
     Raises:
         UnresolvedError: the task has no such value.
     """
     if not tag.startswith("tasks."):
         return None
-    name, _, what = tag.removeprefix("tasks.").partition(".")
+    name, _, attribute = tag.removeprefix("tasks.").partition(".")
     node = frame.tasks.get(name)
-    if node is not None and what == "status":
+    value = None
+    if node is not None:
+        if attribute.startswith(_OUTPUT_PREFIX):
+            output = attribute.removeprefix(_OUTPUT_PREFIX)
+            value = _output_value(node, output, templates[node.template].outputs)
+        else:
+            value = _node_attribute(node, attribute)
+    if value is None:
+        raise UnresolvedError(f"failed to resolve {{{{{tag}}}}}")
+    return value
+
+
+def _node_attribute(node: Node, attribute: str) -> str | None:
+    if attribute == "status":
         return node.phase
-    if node is not None and what == "id":
+    if attribute == "id":
         return node.id
-    if node is not None and what == "exitCode" and node.exit_code is not None:
+    if attribute == "exitCode" and node.exit_code is not None:
         return str(node.exit_code)
-    if node is not None and what.startswith("outputs.parameters."):
-        wanted = what.removeprefix("outputs.parameters.")
-        for output, value in node.outputs:
-            if output == wanted:
-                return value
-        for declared in templates[node.template].outputs:
-            if (
-                declared.name == wanted
-                and declared.default is not None
-                and is_absent(node)
-            ):
-                return declared.default
-    raise UnresolvedError(f"failed to resolve {{{{{tag}}}}}")
+    return None
 
 
-def is_absent(node: Node) -> bool:
-    """Tell whether a node has no outputs because it did not run."""
+def _output_value(node: Node, name: str, outputs: Iterable[Output]) -> str | None:
+    for output_name, value in node.outputs:
+        if output_name == name:
+            return value
+    if did_not_run(node):
+        for output in outputs:
+            if output.name == name and output.default is not None:
+                return output.default
+    return None
+
+
+def did_not_run(node: Node) -> bool:
+    """Tell whether a node has no outputs because its task did not run."""
     return node.phase in (SKIPPED, OMITTED)
 
 
 def task_arguments(
-    arguments: Iterable[tuple[str, str]], look: Lookup, frame: DagFrame
+    arguments: Iterable[tuple[str, str]], lookup: Lookup, frame: DagFrame
 ) -> tuple[tuple[str, str | None], ...]:
-    """Fill a task's arguments; None where one is nothing but the output of a task that did not run."""
+    """Replace the tags in a task's arguments.
 
-    def value(said: str) -> str | None:
+    An argument is None if it is only the output of a task that did not run: the called
+    template then uses its own default.
+
+    Raises:
+        UnresolvedError: a tag has no value.
+    """
+    filled: list[tuple[str, str | None]] = []
+    for name, template in arguments:
         try:
-            return resolve(said, look)
+            filled.append((name, resolve(template, lookup)))
         except UnresolvedError:
-            node = frame.tasks.get(
-                said.strip("{} ").removeprefix("tasks.").partition(".")[0]
-            )
-            if (
-                said.startswith("{{tasks.")
-                and said.find("}}") == len(said) - 2
-                and node is not None
-                and is_absent(node)
-            ):
-                return None
-            raise
+            if not _is_output_of_skipped_task(template, frame):
+                raise
+            filled.append((name, None))
+    return tuple(filled)
 
-    return tuple((name, value(said)) for name, said in arguments)
+
+def _is_output_of_skipped_task(template: str, frame: DagFrame) -> bool:
+    is_single_tag = template.find("}}") == len(template) - 2
+    if not template.startswith("{{tasks.") or not is_single_tag:
+        return False
+    tag = template.strip("{} ")
+    task = tag.removeprefix("tasks.").partition(".")[0]
+    node = frame.tasks.get(task)
+    return node is not None and did_not_run(node)
 
 
 def inputs(
-    template: Template, arguments: Mapping[str, str | None], look: Lookup
+    template: Template, arguments: Mapping[str, str | None], lookup: Lookup
 ) -> Pairs:
     """Return the inputs of a template that is called with these arguments.
 
     Raises:
-        UnresolvedError: one without a default is not among them.
+        UnresolvedError: an input without a default is not among the arguments.
     """
-
-    def value(name: str, default: str | None) -> str:
-        said = arguments.get(name)
-        said = default if said is None else said
-        if said is None:
+    pairs = []
+    for name, default in template.inputs.items():
+        value = arguments.get(name)
+        if value is None:
+            value = default
+        if value is None:
             raise UnresolvedError(f"inputs.parameters.{name} was not supplied")
-        return replace(said, look)
-
-    return tuple(
-        (name, value(name, default)) for name, default in template.inputs.items()
-    )
+        pairs.append((name, replace(value, lookup)))
+    return tuple(pairs)

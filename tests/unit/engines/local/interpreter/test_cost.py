@@ -35,9 +35,9 @@ def finished(cells: int) -> WorkflowRun:
                 if isinstance(action, StartPod)
             ]
             assert len(run.dirty) <= 8
-            assert len(run.frames) <= 6
-            assert len(run.owners) <= 8
-            assert len(run.live) <= 2
+            assert len(run.graph.frames) <= 6
+            assert len(run.graph.owners) <= 8
+            assert len(run.graph.live) <= 2
             run.dirty.clear()
     assert run.ended
     return run
@@ -63,8 +63,8 @@ def test_a_restored_run_is_as_small() -> None:
         "uid",
         [Node.from_row(node.to_row()) for node in run.nodes.values()],
     )
-    assert not restored.frames
-    assert not restored.owners
+    assert not restored.graph.frames
+    assert not restored.graph.owners
     assert restored.ended
     assert restored.resume(BEGINNING) == []
     assert restored.status(BEGINNING) == run.status(BEGINNING)

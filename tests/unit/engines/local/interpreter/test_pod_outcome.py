@@ -402,7 +402,7 @@ LOCKED = job(synchronization={"mutexes": [{"name": "build-{{workflow.labels.l}}"
 def test_a_lock_is_waited_for_and_given_back() -> None:
     run = WorkflowRun(workflow(dag("main", task("a")), LOCKED), "u")
     (wish,) = run.start(BEGINNING)
-    assert wish == Acquire(run.find("w.a").id, ("ns/Mutex/build-label",))  # type: ignore[union-attr]
+    assert wish == Acquire(run.graph.find("w.a").id, ("ns/Mutex/build-label",))  # type: ignore[union-attr]
     shown = run.node_status(wish.node)
     assert shown["message"] == "Waiting for ns/Mutex/build-label lock. Lock status: 0/1"
     assert shown["synchronizationStatus"] == {"waiting": "ns/Mutex/build-label"}

@@ -168,7 +168,7 @@ def observe(simulator: Simulator) -> None:
     """Check what must hold at any moment."""
     run = simulator.run
     for node in run.nodes.values():
-        limit = run.template(node).parallelism if node.type == DAG else None
+        limit = run.graph.template_of(node).parallelism if node.type == DAG else None
         inside = [
             each
             for each in run.nodes.values()
@@ -187,10 +187,10 @@ def observe(simulator: Simulator) -> None:
             and each.phase not in FINAL
         ]
         assert limit is None or len(pods) <= limit
-        if isinstance(frame := run.frames.get(node.id), DagFrame):
+        if isinstance(frame := run.graph.frames.get(node.id), DagFrame):
             assert frame.active == len(places)
-    assert set(run.live) == {node.id for node in run.nodes.values() if node.live}
-    assert set(run.frames) <= set(run.owners)
+    assert set(run.graph.live) == {node.id for node in run.nodes.values() if node.live}
+    assert set(run.graph.frames) <= set(run.graph.owners)
     assert not run.dirty
 
 
@@ -198,9 +198,9 @@ def finished(simulator: Simulator) -> None:
     """Check what must hold in the end."""
     run = simulator.run
     assert run.ended
-    assert not run.live
-    assert not run.frames
-    assert not run.owners
+    assert not run.graph.live
+    assert not run.graph.frames
+    assert not run.graph.owners
     assert not simulator.holders
     assert {node.phase for node in run.nodes.values()} <= FINAL
     assert all(node.finished_at is not None for node in run.nodes.values())

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from riseml.engines.local.interpreter.events import Shutdown
-from riseml.engines.local.interpreter.rules import spoken
+from riseml.engines.local.interpreter.rules import format_duration
 from riseml.plan import Retries
 from tests.unit import plans
 from tests.unit.simulator import End, Simulator, by_name, phases, simulate
@@ -268,5 +268,5 @@ def test_arguments_reach_every_attempt() -> None:
         (90_000, "1 day 1 hours"),
     ],
 )
-def test_spoken(seconds: float, words: str) -> None:
-    assert spoken(seconds) == words
+def test_format_duration(seconds: float, words: str) -> None:
+    assert format_duration(seconds) == words

@@ -141,7 +141,7 @@ CONTAINER = "spec.templates[job].container"
         (job(retryStrategy={"limit": "{{x}}"}), "limit: '{{x}}' is no whole number"),
         (
             job(retryStrategy={"backoff": {"duration": "1 day"}}),
-            "backoff.duration: '1 day' is no duration",
+            "backoff.duration: '1 day' is not a duration",
         ),
         (job(retryStrategy={"backoff": {"factor": 2}}), "backoff: duration is missing"),
         (job(retryStrategy={"affinity": {"x": 1}}), "retryStrategy.affinity: "),

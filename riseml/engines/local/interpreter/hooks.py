@@ -1,0 +1,136 @@
+"""Phase changes of nodes, and what hooks do when a task changes its phase: they delete pods.
+
+set_phase ─▶ hooks of the task whose expression has become true ─▶ delete ─▶ delete_pods ─▶ Stop
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from riseml.engines.local.interpreter import label_selectors, variables
+from riseml.engines.local.interpreter.expressions import ExpressionError, expression
+from riseml.engines.local.interpreter.graph import GRACE_SECONDS, Graph
+from riseml.engines.local.interpreter.node import (
+    DELETION,
+    ERROR,
+    FAILED,
+    FINAL,
+    PENDING,
+    POD,
+    SUCCEEDED,
+    Node,
+    Pairs,
+)
+from riseml.engines.local.interpreter.progress import CallSite, DagFrame
+from riseml.engines.local.interpreter.tags import Lookup, fill
+from riseml.engines.local.interpreter.templates import Hook, Template
+from riseml.engines.local.interpreter.variables import (
+    UnresolvedError,
+    lookup_in,
+    resolve,
+)
+
+FAULTS: Final = (UnresolvedError, ExpressionError)
+"""Faults in a task's texts that appear only while it runs: its node becomes Error."""
+
+
+def set_phase(graph: Graph, node: Node, phase: str, message: str | None = None) -> None:
+    """Change the phase of a node, and its message unless that is None; then run its hooks."""
+    dag = graph.record_phase(node, phase, message)
+    if dag is not None:
+        run_hooks(graph, node, dag)
+
+
+def run_hooks(graph: Graph, node: Node, dag: DagFrame) -> None:
+    """Run the hooks of a task whose expressions have become true, each hook once."""
+    if node.hooked or node.retried or node.phase == PENDING:
+        return
+    task = dag.task_of(node)
+    if task is None:
+        return
+    for hook in task.hooks:
+        try:
+            _run_hook(graph, node, dag, hook)
+        except FAULTS as fault:
+            # The change to Error runs the hooks again, so a second fault must not do that.
+            if node.phase != ERROR:
+                set_phase(graph, node, ERROR, str(fault))
+
+
+def _run_hook(graph: Graph, node: Node, dag: DagFrame, hook: Hook) -> None:
+    name = f"{node.name}.hooks.{hook.name}"
+    if graph.find(name) is not None or not _is_due(graph, dag, hook):
+        return
+    lookup = graph.task_lookup(dag)
+    arguments = variables.task_arguments(hook.arguments, lookup, dag)
+    template = graph.program.templates[hook.template]
+    inputs = variables.inputs(template, dict(arguments), lookup_in(graph.variables))
+    site = CallSite(name, dag, None, (node.id,))
+    delete(graph, site, template, inputs)
+
+
+def _is_due(graph: Graph, dag: DagFrame, hook: Hook) -> bool:
+    lookup = graph.task_lookup(dag)
+    parsed = expression(resolve(hook.expression, lookup))
+    values = {}
+    for name in parsed.names:
+        value = lookup(name)
+        if value is not None:
+            values[name] = value
+    return parsed(values)
+
+
+def delete(graph: Graph, site: CallSite, template: Template, inputs: Pairs) -> Node:
+    """Run a template that deletes pods, which takes no time. Without an owner it is a hook."""
+    hooked = site.owner is None and site.dag is not None
+    if graph.shutdown:
+        message = f"workflow shutdown with strategy: {graph.shutdown}"
+        return graph.create(
+            site,
+            POD,
+            template.name,
+            FAILED,
+            message=message,
+            inputs=inputs,
+            hooked=hooked,
+        )
+    node = graph.create(
+        site, POD, template.name, SUCCEEDED, inputs=inputs, hooked=hooked
+    )
+    node.exit_code = 0
+    lookup = pod_lookup(graph, node)
+    flags = [resolve(flag, lookup) for flag in template.body["resource"]["flags"]]
+    deletion = label_selectors.deletion_of_flags(flags)
+    delete_pods(graph, deletion.selector, deletion.grace)
+    return node
+
+
+def delete_pods(
+    graph: Graph, selector: Mapping[str, str], grace: float | None = None
+) -> None:
+    """Delete the pods that have these labels; their nodes become Error once they have ended."""
+    for key in graph.live:
+        node = graph.nodes[key]
+        if node.stopped_by or node.phase in FINAL:
+            continue
+        if selector.items() <= _labels(graph, node).items():
+            node.stopped_by = DELETION
+            graph.dirty.add(node.id)
+            graph.stop_pod(node, "deleted", GRACE_SECONDS if grace is None else grace)
+
+
+def _labels(graph: Graph, node: Node) -> dict[str, str]:
+    """Return the labels of a node's pod."""
+    lookup = pod_lookup(graph, node)
+    metadata = graph.template_of(node).body.get("metadata", {})
+    own_labels = fill(fill(metadata.get("labels", {}), lookup), lookup)
+    shared_labels = fill(graph.program.pod_labels, lookup_in(graph.variables))
+    return {**shared_labels, **own_labels, label_selectors.WORKFLOW: graph.name}
+
+
+def pod_lookup(graph: Graph, node: Node) -> Lookup:
+    """Return the lookup for tags in the template of a pod."""
+    output_paths = {
+        f"outputs.parameters.{output.name}.path": output.path
+        for output in graph.template_of(node).outputs
+    }
+    return lookup_in(graph.node_variables(node), output_paths, graph.variables)
