@@ -4,27 +4,29 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riseml.cli import options, output, table, terminal
+from riseml.cli import options, output
+from riseml.cli.table import Column
 from riseml.client.client import Client
 from riseml.client.context import CONFIG_FILE
 
 if TYPE_CHECKING:
     from riseml.client.images import Explanation
 
-_TITLES = ("CHANGE", "PART", "VALUE")
+_COLUMNS = (Column("CHANGE", 7), Column("PART", 9), Column("VALUE", 20, shortest=20))
 
 
 def command(
     config_file: options.ConfigFile = CONFIG_FILE,
     explain: Annotated[
-        bool, typer.Option("--explain", help="Only say what the image depends on.")
+        bool, typer.Option("--explain", help="Only show what the image depends on.")
     ] = False,
-    form: options.Reading = "table",
+    output_format: options.OutputFormat = "table",
 ) -> int:
     """Run install steps ahead of time, or show what they depend on.
 
-    Without --explain an experiment that does nothing else is started and followed, as by `train -l`. The same steps,
-    and files that they name, make the same image, which is built once.
+    Without --explain, this command starts an experiment that does nothing else, and
+    follows it as `train -l` does. The same steps, and the same files that they name,
+    give the same image. It is built once.
 
     Examples:
       riseml build
@@ -32,52 +34,53 @@ def command(
     """
     client = Client()
     if explain:
-        _explain(client.explain(config_file), form)
+        _explain(client.explain(config_file), output_format)
         return 0
     from riseml.cli import follow
 
     run = str(client.build(config_file).number)
-    output.note(f"Experiment {run} started; Ctrl-C leaves it running in background.")
-    return follow.to_its_end(client, run)
+    output.note(
+        f"Experiment {run} started; Ctrl-C leaves it running in the background."
+    )
+    return follow.until_end(client, run)
 
 
-def _explain(found: "Explanation", form: str) -> None:
-    if form in {"json", "yaml"}:
-        parts = [
+def _explain(explanation: "Explanation", output_format: str) -> None:
+    if output_format in {"json", "yaml"}:
+        output.data(_record(explanation), output_format)
+        return
+    if output_format == "name":
+        output.say(explanation.key)
+        return
+    rows = [[part.change, part.name, part.value] for part in explanation.parts]
+    if output_format == "csv":
+        output.csv([column.title for column in _COLUMNS], rows)
+        return
+    from riseml.cli import table, terminal
+
+    output.lines(table.render(_COLUMNS, rows, terminal.stdout()))
+    output.note(_summary(explanation))
+
+
+def _summary(explanation: "Explanation") -> str:
+    if explanation.image:
+        status = f"exists: {explanation.image}"
+    else:
+        status = "does not exist; the next run builds it"
+    if explanation.previous_run:
+        comparison = f"compared with run {explanation.previous_run}"
+    else:
+        comparison = "there is no earlier run to compare with"
+    return f"The image with key {explanation.key} {status} ({comparison})."
+
+
+def _record(explanation: "Explanation") -> dict[str, object]:
+    return {
+        "key": explanation.key,
+        "image": explanation.image,
+        "before": explanation.previous_run or None,
+        "parts": [
             {"part": part.name, "value": part.value, "change": part.change}
-            for part in found.parts
-        ]
-        output.data(
-            {
-                "key": found.key,
-                "image": found.image,
-                "before": found.previous_run or None,
-                "parts": parts,
-            },
-            form,
-        )
-        return
-    if form == "name":
-        output.say(found.key)
-        return
-    rows = [[part.change, part.name, part.value] for part in found.parts]
-    if form == "csv":
-        output.csv(_TITLES, rows)
-        return
-    columns = [
-        table.Column(_TITLES[0], 7),
-        table.Column(_TITLES[1], 9),
-        table.Column(_TITLES[2], 20, shortest=20),
-    ]
-    output.lines(table.render(columns, rows, terminal.output()))
-    since = (
-        f"compared to run {found.previous_run}"
-        if found.previous_run
-        else "there is no earlier run to compare with"
-    )
-    there = (
-        f"is there: {found.image}"
-        if found.image
-        else "is not there; the next run builds it"
-    )
-    output.note(f"The image of key {found.key} {there} ({since}).")
+            for part in explanation.parts
+        ],
+    }

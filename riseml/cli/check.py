@@ -12,14 +12,14 @@ from riseml.errors import Fault
 
 def command(
     config_file: options.ConfigFile = CONFIG_FILE,
-    form: Annotated[
+    output_format: Annotated[
         Literal["table", "json", "yaml"],
         typer.Option("-o", "--output", metavar="FORMAT", help="table, json or yaml."),
     ] = "table",
 ) -> int:
     """Report every error in a riseml.yml.
 
-    Exit status 2 where there are errors, 0 where there are none or only warnings.
+    The exit status is 2 if there are errors, and 0 if there are none or only warnings.
 
     Examples:
       riseml check
@@ -27,8 +27,8 @@ def command(
     """
     faults = Client().check(config_file)
     errors = sum(fault.severity == "error" for fault in faults)
-    if form != "table":
-        output.data([_record(fault) for fault in faults], form)
+    if output_format != "table":
+        output.data([_record(fault) for fault in faults], output_format)
     else:
         output.lines(map(str, faults))
         output.note(_summary(config_file, errors, len(faults) - errors))
@@ -36,12 +36,15 @@ def command(
 
 
 def _summary(file: str, errors: int, warnings: int) -> str:
-    counted = [text.plural(errors, "error")] if errors else []
-    counted += [text.plural(warnings, "warning")] if warnings else []
+    counts = []
     if errors:
-        return f"{file}: {', '.join(counted)}."
+        counts.append(text.plural(errors, "error"))
     if warnings:
-        return f"{file} is valid, with {', '.join(counted)}."
+        counts.append(text.plural(warnings, "warning"))
+    if errors:
+        return f"{file}: {', '.join(counts)}."
+    if warnings:
+        return f"{file} is valid, with {', '.join(counts)}."
     return f"{file} is valid."
 
 

@@ -1,8 +1,8 @@
-"""What time it is; tests set it."""
+"""Current time of the commands, which tests replace."""
 
 from datetime import UTC, datetime
 
 
 def now() -> datetime:
-    """Return the present in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)

@@ -21,7 +21,7 @@ def command(
             "--output",
             metavar="FILE",
             show_default=False,
-            help="Write there; .json, or just json: as JSON.",
+            help="Write to this file, as JSON if it ends in .json or is just json.",
         ),
     ] = None,
     git: Annotated[
@@ -30,7 +30,7 @@ def command(
             "--git",
             metavar="URL",
             show_default=False,
-            help="Take the code from a Git remote, URL[#REVISION].",
+            help="Check out the code from a Git remote, URL[#REVISION].",
         ),
     ] = None,
     number: Annotated[
@@ -44,12 +44,13 @@ def command(
         ),
     ] = None,
     user: Annotated[
-        str, typer.Option("--user", metavar="NAME", help="Whose run it is.")
+        str, typer.Option("--user", metavar="NAME", help="Owner of the run.")
     ] = "me",
 ) -> None:
     """Print the Argo Workflow of a riseml.yml.
 
-    The document stands for itself: `kubectl create -f` runs it. Without --number Argo chooses the name.
+    The document is complete: `kubectl create -f` runs it. Without --number, Argo
+    generates the name.
 
     Examples:
       riseml compile > workflow.yaml
@@ -72,13 +73,13 @@ def command(
 
 
 def _save(path: Path, content: str) -> None:
-    """Write a file whole or not at all."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    # A reader of the file never sees half of it.
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        beside.write_text(content, encoding="utf-8")
-        beside.replace(path)
+        temporary.write_text(content, encoding="utf-8")
+        temporary.replace(path)
     except OSError as error:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise RiseMLError(
             f"cannot write {path}: {error.strerror}", "Choose another file with -o."
         ) from None

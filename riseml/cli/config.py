@@ -5,7 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from riseml import settings
-from riseml.cli import options, output, table, terminal
+from riseml.cli import options, output, report, terminal
+from riseml.cli.table import Column, render
 
 
 def use(
@@ -35,63 +36,54 @@ def use(
 
 
 def list_(
-    form: options.Reading = "table", no_headers: options.NoHeaders = False
+    output_format: options.OutputFormat = "table", no_headers: options.NoHeaders = False
 ) -> None:
-    """Show all contexts; a star marks the one in use."""
+    """List all contexts; a star marks the one in use."""
     from riseml.cluster import contexts
     from riseml.engines.open import context_in_use
 
-    now = settings.load()
-    current = context_in_use(now) or contexts.LOCAL
-    rows = [[contexts.LOCAL, now.user, "this machine"]]
-    rows += map(list, contexts.load(now.file).rows())
-    if form in {"json", "yaml"}:
-        titles = ("name", "user", "server")
-        output.data(
-            [
-                {**dict(zip(titles, row, strict=True)), "current": row[0] == current}
-                for row in rows
-            ],
-            form,
-        )
-        return
-    if form == "name":
-        output.lines(row[0] for row in rows)
-        return
-    marked = [["*" if row[0] == current else "", *row] for row in rows]
-    if form == "csv":
-        output.csv(["CURRENT", "NAME", "USER", "CLUSTER"], marked)
-        return
-    columns = [table.Column(title) for title in ("", "NAME", "USER", "CLUSTER")]
-    output.lines(
-        table.render(columns, marked, terminal.output(), headers=not no_headers)
+    effective = settings.load()
+    current = context_in_use(effective) or contexts.LOCAL
+    rows = [(contexts.LOCAL, effective.user, "this machine")]
+    rows += contexts.load(effective.file).rows()
+    records = [
+        {"name": name, "user": user, "server": server, "current": name == current}
+        for name, user, server in rows
+    ]
+    contexts_report = report.Report(
+        columns=[Column(""), Column("NAME"), Column("USER"), Column("CLUSTER")],
+        rows=[["*" if row[0] == current else "", *row] for row in rows],
+        records=records,
+        names=[row[0] for row in rows],
+        csv_titles=["CURRENT", "NAME", "USER", "CLUSTER"],
     )
+    report.write(contexts_report, output_format, headers=not no_headers)
 
 
-def show(form: options.Reading = "table") -> None:
-    """Show the settings that hold here, and where each comes from; keys are never shown."""
-    now = settings.load()
+def show(output_format: options.OutputFormat = "table") -> None:
+    """Show the settings in effect and where each comes from; keys are never shown."""
+    effective = settings.load()
     values: dict[str, Any] = {
-        "engine": now.engine,
-        "context": now.context,
-        "home": now.home,
-        "file": now.file,
+        "engine": effective.engine,
+        "context": effective.context,
+        "home": effective.home,
+        "file": effective.file,
+        "user": effective.user,
+        "gitignore": effective.gitignore,
     }
-    values |= {"user": now.user, "gitignore": now.gitignore}
-    if form in {"json", "yaml"}:
-        output.data(
-            {
-                name: value if isinstance(value, bool) else str(value)
-                for name, value in values.items()
-            },
-            form,
-        )
+    if output_format in {"json", "yaml"}:
+        plain = {
+            name: value if isinstance(value, bool) else str(value)
+            for name, value in values.items()
+        }
+        output.data(plain, output_format)
         return
     rows = [
-        [name, str(value), now.origins.get(name, "")] for name, value in values.items()
+        [name, str(value), effective.origins.get(name, "")]
+        for name, value in values.items()
     ]
-    columns = [table.Column(title) for title in ("NAME", "VALUE", "FROM")]
-    output.lines(table.render(columns, rows, terminal.output()))
+    columns = [Column(title) for title in ("NAME", "VALUE", "FROM")]
+    output.lines(render(columns, rows, terminal.stdout()))
 
 
 COMMANDS = {"use": use, "list": list_, "show": show}

@@ -15,20 +15,24 @@ if TYPE_CHECKING:
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SRC", show_default=False, help="Paths, data://…, output://…."
+        metavar="SRC", show_default=False, help="Paths, data://… or output://…."
     ),
 ]
-Target = Annotated[
-    str, typer.Argument(metavar="DEST", show_default=False, help="The same: where to.")
+Destination = Annotated[
+    str,
+    typer.Argument(
+        metavar="DEST", show_default=False, help="A path, data://… or output://…."
+    ),
 ]
 
 
-def command(sources: Sources, target: Target) -> None:
+def command(sources: Sources, destination: Destination) -> None:
     """Copy files to and from what jobs see as /data and /output.
 
-    Of folders all that is in them. One file goes under the name of DEST, unless that is a folder. What is there
-    already, byte for byte, is left alone; a copy that was cut off goes on where it stopped when it is called again.
-    Links are left out, and what RiseML keeps in .riseml unless you name it.
+    Folders are copied recursively. A single file is copied to DEST, or into it if DEST
+    is a folder. Identical files are not copied again, and the same command resumes an
+    interrupted copy. Links are skipped, and so are RiseML's own files in .riseml unless
+    you name that folder.
 
     Examples:
       riseml cp images.zip data://images/
@@ -38,33 +42,35 @@ def command(sources: Sources, target: Target) -> None:
     from riseml.storage.transfer import Copied
 
     report = Copied()
-    with (
-        _bars(report, target) if terminal.of(sys.stderr).interactive else _lines(report)
-    ):
+    is_interactive = terminal.inspect(sys.stderr).interactive
+    progress = _bars(report, destination) if is_interactive else _lines(report)
+    with progress:
         try:
-            Client().cp(sources, target, report)
+            Client().cp(sources, destination, report)
         except BaseException:
             if report.began:
-                output.note("The same command goes on where it stopped.")
+                output.note("Run the same command again to resume the copy.")
             raise
-    kept = (
-        f"; {text.plural(len(report.unchanged), 'file')} left alone, they were there already"
-        if report.unchanged
-        else ""
-    )
-    output.note(
-        f"Copied {text.plural(report.files, 'file')}, {text.size(report.bytes)}{kept}."
-    )
+    output.note(_summary(report))
+
+
+def _summary(report: "Copied") -> str:
+    files = text.plural(report.files, "file")
+    summary = f"Copied {files}, {text.size(report.bytes)}"
+    if report.unchanged:
+        unchanged = text.plural(len(report.unchanged), "identical file")
+        summary += f"; skipped {unchanged}"
+    return f"{summary}."
 
 
 def _lines(report: "Copied") -> "AbstractContextManager[None]":
-    """Say of each file that it is copied."""
+    """Print a line for each file."""
     report.on_file = lambda item: output.note(f"Copying {_name(item)}")
     return nullcontext()
 
 
 def _bars(report: "Copied", target: str) -> "AbstractContextManager[Any]":
-    """Show how far all of it is, and which file is on its way."""
+    """Show a bar for the whole copy, with the name of the current file."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -75,7 +81,7 @@ def _bars(report: "Copied", target: str) -> "AbstractContextManager[Any]":
         TransferSpeedColumn,
     )
 
-    shown = Progress(
+    bars = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
@@ -84,12 +90,12 @@ def _bars(report: "Copied", target: str) -> "AbstractContextManager[Any]":
         console=Console(stderr=True),
         transient=True,
     )
-    task = shown.add_task(target, total=None)
-    report.begin = lambda size: shown.update(task, total=size)
-    report.on_file = lambda item: shown.update(task, description=_name(item))
-    report.on_bytes = lambda count: shown.advance(task, count)
-    return shown
+    task = bars.add_task(target, total=None)
+    report.begin = lambda size: bars.update(task, total=size)
+    report.on_file = lambda item: bars.update(task, description=_name(item))
+    report.on_bytes = lambda count: bars.advance(task, count)
+    return bars
 
 
 def _name(item: "Item") -> str:
-    return table.clean(output.shown(item.name))
+    return table.clean(output.printable(item.name))

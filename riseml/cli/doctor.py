@@ -12,73 +12,84 @@ if TYPE_CHECKING:
     from riseml.cli.terminal import Terminal
     from riseml.doctor import Finding
 
+# Each with a sign for terminals without Unicode
 _SIGNS = {
     "ok": ("✓", "+", "green"),
     "warning": ("!", "!", "yellow"),
     "failed": ("✗", "x", "red"),
     "skipped": ("-", "-", "dim"),
 }
-# Cells of the titles' column
-_WIDTH = 44
+_TITLE_WIDTH = 44
+# Without it nothing on the cluster can be checked, which has a status of its own.
+_CONNECTION_CHECK = "The API server answers"
 
 
-def command(form: options.Reading = "table") -> None:
+def command(output_format: options.OutputFormat = "table") -> None:
     """Check this machine or the cluster for everything runs need.
 
-    On this machine, or on the cluster that runs go to (`riseml config show`); administrators see more of it.
-    The exit status is 1 where something fails, 3 where the cluster does not answer.
+    It checks the cluster if runs go there (`riseml config show`), and says how to fix
+    what is missing. Administrators see more of the cluster. The exit status is 1 if a
+    check fails, and 3 if the cluster does not answer.
 
     Examples:
       riseml doctor
       riseml doctor -o json
     """
     findings = []
-    shown = terminal.output()
+    screen = terminal.stdout()
     for finding in Client().doctor():
         findings.append(finding)
-        if form == "wide" or (form == "table" and finding.result != "skipped"):
-            output.write(_text(finding, shown))
-    if form in {"json", "yaml"}:
-        output.data(
-            [
-                {"check": f.title, "result": f.result, "detail": f.detail, "fix": f.fix}
-                for f in findings
-            ],
-            form,
-        )
-    elif form == "name":
+        # Some checks take seconds, so each is printed as soon as it is done.
+        if _is_printed(finding, output_format):
+            output.write(_text(finding, screen))
+    if output_format in {"table", "wide"}:
+        output.note(_summary(findings, output_format))
+    else:
+        _write_data(findings, output_format)
+    failures = {finding.title for finding in findings if finding.result == "failed"}
+    if failures:
+        raise typer.Exit(3 if _CONNECTION_CHECK in failures else 1)
+
+
+def _is_printed(finding: "Finding", output_format: str) -> bool:
+    if output_format == "table":
+        return finding.result != "skipped"
+    return output_format == "wide"
+
+
+def _text(finding: "Finding", screen: "Terminal") -> str:
+    """Return the line of a check, and a second one with the fix if there is one."""
+    sign, ascii_sign, colour = _SIGNS[finding.result]
+    mark = screen.paint(sign if screen.unicode else ascii_sign, colour)
+    text = f"{mark} {finding.title.ljust(_TITLE_WIDTH)} {clean(finding.detail)}\n"
+    if finding.fix:
+        text += f"  {screen.arrow} {clean(finding.fix)}\n"
+    return text
+
+
+def _summary(findings: "list[Finding]", output_format: str) -> str:
+    results = [finding.result for finding in findings]
+    failed = results.count("failed") or "none"
+    summary = f"{len(findings)} checks, {failed} failed"
+    skipped = results.count("skipped")
+    if skipped and output_format == "table":
+        summary += f", {skipped} skipped (`-o wide` says why)"
+    return f"{summary}."
+
+
+def _write_data(findings: "list[Finding]", output_format: str) -> None:
+    if output_format == "name":
         output.lines(
             finding.title for finding in findings if finding.result == "failed"
         )
-    elif form == "csv":
-        output.csv(
-            ["CHECK", "RESULT", "DETAIL", "FIX"],
-            [[f.title, f.result, f.detail, f.fix] for f in findings],
-        )
-    failed = [finding for finding in findings if finding.result == "failed"]
-    if form in {"table", "wide"}:
-        skipped = sum(finding.result == "skipped" for finding in findings)
-        untried = (
-            f", {skipped} not tried (`-o wide` says why)"
-            if skipped and form == "table"
-            else ""
-        )
-        output.note(f"{len(findings)} checks, {len(failed) or 'none'} failed{untried}.")
-    if failed:
-        raise typer.Exit(
-            3
-            if any(finding.title == "The API server answers" for finding in failed)
-            else 1
-        )
-
-
-def _text(finding: "Finding", shown: "Terminal") -> str:
-    """Return the line about a check, and one about what to do."""
-    sign, plain, colour = _SIGNS[finding.result]
-    mark = shown.paint(sign if shown.unicode else plain, colour)
-    text = f"{mark} {finding.title.ljust(_WIDTH)} {clean(finding.detail)}\n"
-    return text + (
-        f"  {'→' if shown.unicode else '->'} {clean(finding.fix)}\n"
-        if finding.fix
-        else ""
-    )
+        return
+    titles = ("check", "result", "detail", "fix")
+    rows = [
+        (finding.title, finding.result, finding.detail, finding.fix)
+        for finding in findings
+    ]
+    if output_format == "csv":
+        output.csv([title.upper() for title in titles], rows)
+    else:
+        records = [dict(zip(titles, row, strict=True)) for row in rows]
+        output.data(records, output_format)

@@ -1,4 +1,4 @@
-"""Following a run on the terminal: what `train -l` and `logs` share."""
+"""Log of a run on the terminal, for `train -l`, `build` and `logs`."""
 
 import re
 import sys
@@ -18,10 +18,14 @@ def show(
     only: str | None = None,
     grep: re.Pattern[bytes] | None = None,
 ) -> None:
-    """Print chunks and changes as they come; with `only` this job's, as it wrote them."""
+    """Print chunks and changes as they arrive.
+
+    `names` are the ids of the expected jobs, for the width of the prefixes. With `only`,
+    the id of a job, its lines have no prefix and changes of others are left out.
+    """
     sys.stdout.flush()
     stream = Stream(
-        sys.stdout.buffer, terminal.output(), names, prefixed=only is None, grep=grep
+        sys.stdout.buffer, terminal.stdout(), names, prefixed=only is None, grep=grep
     )
     try:
         for event in events:
@@ -33,8 +37,11 @@ def show(
         stream.close()
 
 
-def to_its_end(client: Client, name: str) -> int:
-    """Show the log of a run that was just started, and its outcome; return the exit status that says the same."""
+def until_end(client: Client, name: str) -> int:
+    """Print the log of a run, then its outcome; return the exit status of the outcome.
+
+    Ctrl-C ends the view but not the run; the exit status is 0 then.
+    """
     from riseml.cli import outcome
 
     try:
@@ -48,19 +55,20 @@ def to_its_end(client: Client, name: str) -> int:
 
 
 def detach(name: str) -> None:
-    """Say that the run goes on without us, and how to come back."""
+    """Print that the run continues, and how to see it again or stop it."""
     output.note(
-        f"\nExperiment {name} continues in background: `riseml logs {name}` shows its log again, "
-        f"`riseml kill {name}` stops it."
+        f"\nExperiment {name} continues in the background: "
+        f"`riseml logs {name}` shows its log again, `riseml kill {name}` stops it."
     )
 
 
 def job_names(status: SetStatus | ExperimentStatus | JobStatus) -> Iterator[str]:
-    """Yield the ids of everything below that may write lines."""
+    """Yield the ids of a run, experiment or job and of everything below it."""
     yield status.id
     if isinstance(status, JobStatus):
         return
-    yield from (job.id for job in status.jobs)
+    for job in status.jobs:
+        yield job.id
     if isinstance(status, SetStatus):
         for experiment in status.experiments:
             yield from job_names(experiment)

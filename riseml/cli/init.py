@@ -19,7 +19,7 @@ def command(
             "--project-name",
             metavar="NAME",
             show_default=False,
-            help="Default: the folder's name.",
+            help="Default: the name of the folder.",
         ),
     ] = None,
     template: Annotated[
@@ -36,7 +36,7 @@ def command(
 ) -> None:
     """Write a first riseml.yml.
 
-    Nothing is ever overwritten.
+    An existing file is never overwritten.
 
     Examples:
       riseml init

@@ -11,21 +11,22 @@ from riseml.client.client import Client
 def command(
     ids: options.ManyIds = None,
     force: Annotated[
-        bool, typer.Option("-f", "--force", help="Also clear what does not answer.")
+        bool,
+        typer.Option("-f", "--force", help="Also clean up what does not respond."),
     ] = False,
 ) -> None:
     """Stop runs or experiments.
 
-    Without an id: the newest run. What ended before keeps its state, and so do the other experiments of a set.
+    Without an id, the newest run is stopped. Whatever has ended before keeps its state.
+    The other experiments of a set continue.
 
     Examples:
       riseml kill 14          a run
       riseml kill 14.3 14.5   experiments of a set
     """
     for killed in Client().kill(*(ids or ()), force=force):
+        noun = "set" if killed.is_set else "experiment"
         if killed.stopped:
-            output.say(
-                f"killed {'series' if killed.is_set else 'experiment'} {killed.id}"
-            )
+            output.say(f"killed {noun} {killed.id}")
         else:
-            output.note(f"experiment {killed.id} has ended already: {killed.state}")
+            output.note(f"{noun} {killed.id} has already ended: {killed.state}")

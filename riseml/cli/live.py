@@ -19,7 +19,7 @@ def watch(
     On a terminal `lines` of the last view are redrawn in place. Elsewhere those `changes` are appended that were not
     there before. Ctrl-C ends the view, and so does the end of `views`.
     """
-    screen = Screen() if terminal.output().interactive else None
+    screen = Screen() if terminal.stdout().interactive else None
     last: T | None = None
     known: set[str] = set()
     try:
@@ -46,7 +46,7 @@ class Screen:
 
     def show(self, lines: Sequence[str]) -> None:
         """Replace the block; what does not fit the height is counted instead of shown."""
-        room = max(terminal.output().height - 2, 1)
+        room = max(terminal.stdout().height - 2, 1)
         hidden = len(lines) - room
         block = (
             [*lines[:room], f"... {hidden} more lines"] if hidden > 0 else list(lines)

@@ -16,7 +16,7 @@ def command(
     follow_: Annotated[
         bool,
         typer.Option(
-            "-f", "--follow/--no-follow", help="Go on until everything has ended."
+            "-f", "--follow/--no-follow", help="Keep printing until the end of the run."
         ),
     ] = True,
     tail: Annotated[
@@ -26,7 +26,7 @@ def command(
             metavar="N",
             min=0,
             show_default=False,
-            help="The last N lines of each job.",
+            help="Only the last N lines of each job.",
         ),
     ] = None,
     since: Annotated[
@@ -34,20 +34,24 @@ def command(
         typer.Option(
             "--since",
             metavar="TIME",
-            help="Not older than 10m, 2h, 1d, or an instant.",
+            help="Only lines after this: 10m ago, 2h, 1d, or an instant.",
             show_default=False,
         ),
     ] = None,
     grep: Annotated[
         str | None,
         typer.Option(
-            "--grep", metavar="REGEX", help="Only lines that match.", show_default=False
+            "--grep",
+            metavar="REGEX",
+            help="Only lines that match.",
+            show_default=False,
         ),
     ] = None,
 ) -> None:
     """Print and follow the logs of jobs.
 
-    Of an experiment, a set, or one job; Ctrl-C ends the view, never the run. One job's log comes without prefixes.
+    ID is a run, an experiment of a set, or a job. The lines of a single job have no
+    prefix. Ctrl-C ends the view, never the run.
 
     Examples:
       riseml logs                       the newest run
@@ -55,21 +59,23 @@ def command(
       riseml logs 14.worker.2 --grep loss --no-follow
     """
     client = Client()
-    wanted = ids.parse(id) if id is not None else client.engine.latest()
+    parsed_id = ids.parse(id) if id is not None else client.engine.latest()
     pattern = _pattern(grep)
-    oldest = options.instant(since, clock.now()) if since else None
-    names = list(follow.job_names(client.status(wanted)))
+    oldest = options.parse_instant(since, clock.now()) if since else None
+    names = list(follow.job_names(client.status(parsed_id)))
+    job = names[0] if parsed_id.kind == "job" else None
     try:
-        events = client.logs(wanted, follow=follow_, tail=tail, since=oldest)
-        follow.show(
-            events, names, only=names[0] if wanted.kind == "job" else None, grep=pattern
-        )
+        events = client.logs(parsed_id, follow=follow_, tail=tail, since=oldest)
+        follow.show(events, names, only=job, grep=pattern)
     except KeyboardInterrupt:
-        follow.detach(str(wanted.experiment))
+        follow.detach(str(parsed_id.experiment))
 
 
 def _pattern(text: str | None) -> re.Pattern[bytes] | None:
+    if text is None:
+        return None
     try:
-        return re.compile(text.encode()) if text is not None else None
+        return re.compile(text.encode())
     except re.error as error:
-        raise InvalidInputError(f"'{text}' is no regular expression: {error}") from None
+        message = f"'{text}' is not a regular expression: {error}"
+        raise InvalidInputError(message) from None

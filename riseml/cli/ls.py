@@ -5,80 +5,70 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riseml.cli import options, output, table, terminal, text
+from riseml.cli import options, output, report, text
+from riseml.cli.table import Column
 from riseml.client.client import Client
 
 if TYPE_CHECKING:
     from riseml.storage.volume import Entry
 
 _VOLUMES = ["data://", "output://"]
-
-Uri = Annotated[
-    str | None,
-    typer.Argument(metavar="URI", show_default=False, help="data://… or output://…"),
-]
+_COLUMNS = (Column("MODIFIED", 20), Column("SIZE", 14, right=True), Column("NAME"))
 
 
 def command(
-    uri: Uri = None,
+    uri: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="URI", show_default=False, help="data://… or output://…"
+        ),
+    ] = None,
     hidden: Annotated[
         bool,
-        typer.Option(
-            "-a", "--all", help="Also what RiseML keeps there: logs, results."
-        ),
+        typer.Option("-a", "--all", help="Also RiseML's own files: logs, results."),
     ] = False,
-    form: options.Reading = "table",
+    output_format: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:
     """List files that jobs see as /data and /output.
 
-    `output://~` is the folder of the project that you are in; in it each run has one, named by its number.
+    `output://~` is the folder of the project in the current directory. It contains a
+    folder for each run, named by the run's number.
 
     Examples:
       riseml ls data://
       riseml ls output://~/14/3
     """
-    entries = Client().ls(uri, hidden=hidden) if uri is not None else []
-    if form in {"json", "yaml"}:
-        output.data(
-            [_record(entry) for entry in entries] if uri is not None else _VOLUMES, form
-        )
-        return
-    shown = (
-        [_row(entry) for entry in entries]
-        if uri is not None
-        else [["", "STORAGE", name] for name in _VOLUMES]
-    )
-    if form == "name":
-        output.lines(row[-1] for row in shown)
-        return
-    titles = ["MODIFIED", "SIZE", "NAME"]
-    if form == "csv":
-        output.csv(titles, shown)
-        return
-    columns = [
-        table.Column(titles[0], 20),
-        table.Column(titles[1], 14, right=True),
-        table.Column(titles[2]),
-    ]
-    output.lines(
-        table.render(columns, shown, terminal.output(), headers=not no_headers)
-    )
+    if uri is None:
+        files = _volumes()
+    else:
+        files = _files(Client().ls(uri, hidden=hidden))
+    report.write(files, output_format, headers=not no_headers)
+
+
+def _volumes() -> report.Report:
+    rows = [["", "STORAGE", name] for name in _VOLUMES]
+    return report.Report(_COLUMNS, rows, records=_VOLUMES, names=_VOLUMES)
+
+
+def _files(entries: "list[Entry]") -> report.Report:
+    rows = [_row(entry) for entry in entries]
+    records = [_record(entry) for entry in entries]
+    return report.Report(_COLUMNS, rows, records, names=[row[-1] for row in rows])
 
 
 def _row(entry: "Entry") -> list[str]:
-    modified = (
-        datetime.fromtimestamp(entry.modified)
-        .astimezone()
-        .strftime("%Y-%m-%d %H:%M:%S")
-    )
-    name = f"{entry.name}/" if entry.is_folder else entry.name
-    return [modified, "DIR" if entry.is_folder else str(entry.size), output.shown(name)]
+    modified = datetime.fromtimestamp(entry.modified).astimezone()
+    name = output.printable(entry.name)
+    time = modified.strftime("%Y-%m-%d %H:%M:%S")
+    if entry.is_folder:
+        return [time, "DIR", f"{name}/"]
+    return [time, str(entry.size), name]
 
 
 def _record(entry: "Entry") -> dict[str, object]:
     return {
-        "name": output.shown(entry.name),
+        "name": output.printable(entry.name),
         "type": "folder" if entry.is_folder else "file",
         "size": None if entry.is_folder else entry.size,
         "modified": text.moment(datetime.fromtimestamp(entry.modified, UTC)),

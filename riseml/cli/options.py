@@ -1,4 +1,4 @@
-"""Options that several commands take, and words turned into values."""
+"""Options that several commands take, and the parsers of their values."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -9,71 +9,77 @@ import typer
 from riseml.errors import InvalidInputError
 
 ConfigFile = Annotated[
-    str, typer.Option("-f", "--config-file", metavar="FILE", help="The file to use.")
+    str,
+    typer.Option(
+        "-f", "--config-file", metavar="FILE", help="The configuration to use."
+    ),
 ]
 OneId = Annotated[
     str | None,
-    typer.Argument(metavar="ID", show_default=False, help="Without one: the newest."),
+    typer.Argument(metavar="ID", show_default=False, help="Default: the newest run."),
 ]
 ManyIds = Annotated[
     list[str] | None,
-    typer.Argument(metavar="ID", show_default=False, help="Experiments or sets."),
+    typer.Argument(
+        metavar="ID", show_default=False, help="Runs, or experiments of sets."
+    ),
 ]
 Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
 NoHeaders = Annotated[
-    bool, typer.Option("--no-headers", help="Leave the line of titles out.")
+    bool, typer.Option("--no-headers", help="Leave out the column titles.")
 ]
-Reading = Annotated[
+OutputFormat = Annotated[
     Literal["table", "wide", "json", "yaml", "csv", "name"],
     typer.Option(
         "-o", "--output", metavar="FORMAT", help="table, wide, json, yaml, csv or name."
     ),
 ]
 
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+")
-_PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_NUMBER = r"\d+(?:\.\d+)?"
+_DURATION = re.compile(rf"(?:{_NUMBER}[smhdw])+")
+_DURATION_TERM = re.compile(rf"({_NUMBER})([smhdw])")
+_DURATION_ADVICE = "Write a number with a unit: 90s, 10m, 1h30m, 14d."
 
 
-def duration(text: str) -> timedelta:
-    """Read `90`, `90s`, `10m`, `1h30m`, `14d`, `2w`.
+def parse_duration(text: str) -> timedelta:
+    """Parse `90`, `90s`, `10m`, `1h30m`, `14d` or `2w`.
 
     Raises:
-        InvalidInputError: it is none.
+        InvalidInputError: the text is not a duration, or it is too long.
     """
-    if re.fullmatch(r"\d+(?:\.\d+)?", text):
+    if re.fullmatch(_NUMBER, text):
         seconds = float(text)
     elif _DURATION.fullmatch(text):
-        seconds = sum(
-            float(number) * _UNITS[unit] for number, unit in _PART.findall(text)
-        )
+        seconds = 0.0
+        for number, unit in _DURATION_TERM.findall(text):
+            seconds += float(number) * _SECONDS[unit]
     else:
-        raise InvalidInputError(
-            f"'{text}' is no duration",
-            "Write a number with a unit: 90s, 10m, 1h30m, 14d.",
-        )
+        raise InvalidInputError(f"'{text}' is not a duration", _DURATION_ADVICE)
     try:
         return timedelta(seconds=seconds)
     except OverflowError:
-        raise InvalidInputError(
-            f"'{text}' is too long", "Write a number with a unit: 90s, 10m, 1h30m, 14d."
-        ) from None
+        message = f"the duration '{text}' is too long"
+        raise InvalidInputError(message, _DURATION_ADVICE) from None
 
 
-def instant(text: str, now: datetime) -> datetime:
-    """Read a point in time: an ISO date and time (local where it names no zone), or a duration ago.
+def parse_instant(text: str, now: datetime) -> datetime:
+    """Parse a point in time: an ISO date and time, or how long ago it was.
+
+    A time without a zone is local.
 
     Raises:
-        InvalidInputError: it is none.
+        InvalidInputError: the text is neither.
     """
     try:
-        time = datetime.fromisoformat(text) if not text.isdecimal() else None
+        # Python 3.11 reads `20` as an hour; here it is a number of seconds.
+        time = None if text.isdecimal() else datetime.fromisoformat(text)
     except ValueError:
         time = None
     if time is not None:
         return (time if time.tzinfo else time.astimezone()).astimezone(UTC)
     try:
-        return now - duration(text)
+        return now - parse_duration(text)
     except (InvalidInputError, OverflowError):
         advice = "Write how long ago (10m, 2h, 1d) or an instant such as 2018-01-31T10:20:30Z."
-        raise InvalidInputError(f"'{text}' is no point in time", advice) from None
+        raise InvalidInputError(f"'{text}' is not a point in time", advice) from None

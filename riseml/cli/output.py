@@ -1,19 +1,19 @@
-"""The only module that prints: data to stdout, everything else to stderr."""
+"""Output of all commands: data to stdout, everything else to stderr."""
 
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-_HUGE = float("inf")
+_INFINITY = float("inf")
 
 
 def say(text: str) -> None:
-    """Write lines of data to stdout."""
+    """Write a line of data, or several, to stdout."""
     write(text + "\n")
 
 
 def write(text: str) -> None:
-    """Write to stdout, characters that it cannot show replaced."""
+    """Write to stdout; characters outside its encoding become question marks."""
     try:
         sys.stdout.write(text)
     except UnicodeEncodeError:
@@ -23,62 +23,71 @@ def write(text: str) -> None:
 
 def note(text: str) -> None:
     """Write a line for people to stderr."""
+    # Both may be the same terminal, where the order must not change.
     sys.stdout.flush()
     encoding = sys.stderr.encoding or "utf-8"
     sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + "\n")
     sys.stderr.flush()
 
 
-def shown(name: str) -> str:
-    """Return the name of a file as text that can be printed: bytes that are no UTF-8 in hexadecimal."""
+def printable(name: str) -> str:
+    """Return the name of a file with bytes that are not UTF-8 in hexadecimal."""
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def lines(texts: Iterable[str]) -> None:
-    """Print lines of data."""
+    """Write lines of data to stdout."""
     write("".join(f"{text}\n" for text in texts))
 
 
-def data(value: Any, form: str) -> None:
-    """Print plain data as `json` or `yaml`."""
-    if form == "json":
+def data(value: Any, output_format: str) -> None:
+    """Write plain data as `json` or `yaml`."""
+    if output_format == "json":
         import json
 
-        say(json.dumps(_finite(value), indent=2, ensure_ascii=False, default=str))
+        finite = _without_infinities(value)
+        say(json.dumps(finite, indent=2, ensure_ascii=False, default=str))
         return
     from riseml.manifest import to_yaml
 
     write(to_yaml(value))
 
 
-def _finite(value: Any) -> Any:
-    """Return data with null for the numbers that JSON has none for: NaN and the infinities."""
+def _without_infinities(value: Any) -> Any:
+    """Return data with null for NaN and the infinities, which JSON cannot express."""
     if isinstance(value, dict):
-        return {name: _finite(item) for name, item in value.items()}
+        return {name: _without_infinities(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
-    return None if isinstance(value, float) and not -_HUGE < value < _HUGE else value
+        return [_without_infinities(item) for item in value]
+    if isinstance(value, float) and not -_INFINITY < value < _INFINITY:
+        return None
+    return value
 
 
 def csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print rows as CSV with a line of titles."""
-    import csv as format_
+    """Write rows as CSV below a line of titles."""
+    import csv as csv_module
     import io
 
     text = io.StringIO()
-    writer = format_.writer(text, lineterminator="\n")
+    writer = csv_module.writer(text, lineterminator="\n")
     writer.writerow(titles)
     writer.writerows(rows)
     write(text.getvalue())
 
 
+def confirm(question: str, *, yes: bool) -> bool:
+    """Return whether to go ahead: with `--yes`, without a terminal, or if the user agrees."""
+    return yes or not can_ask() or ask(question)
+
+
 def ask(question: str) -> bool:
-    """Ask yes or no on the terminal; anything but `y` or `yes` is no."""
+    """Ask a question on the terminal; only `y` and `yes` agree."""
     sys.stderr.write(f"{question} [y/N] ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def can_ask() -> bool:
-    """Whether somebody sits there to answer."""
+    """Return whether stdin and stderr are a terminal."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()

@@ -31,7 +31,7 @@ def show(client: Client, file: str, form: str, *, gitignore: bool | None) -> int
 
 
 def _lines(plan: ExperimentSet, files: int, size: int) -> list[str]:
-    screen = terminal.output()
+    screen = terminal.stdout()
     count = len(plan.experiments)
     what = (
         f"a set of {text.plural(count, 'experiment')}, {plan.concurrency} at a time"
@@ -74,7 +74,7 @@ def _cells(plan: ExperimentSet) -> list[str]:
     columns = [Column("SUB", 6), *(Column(name, 6, shortest=6) for name in names)]
     hidden = len(plan.experiments) - len(rows)
     more = [f"... and {hidden} more; `-o json` lists all"] if hidden else []
-    return ["", *render(columns, rows, terminal.output()), *more]
+    return ["", *render(columns, rows, terminal.stdout()), *more]
 
 
 def _record(plan: ExperimentSet, files: int, size: int) -> dict[str, Any]:

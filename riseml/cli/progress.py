@@ -17,7 +17,7 @@ class Notice:
 
     def __init__(self) -> None:
         self._shown = False
-        self._interactive = terminal.of(sys.stderr).interactive
+        self._interactive = terminal.inspect(sys.stderr).interactive
         self._timer: Timer | None = None
 
     def begin(self, text: str) -> None:

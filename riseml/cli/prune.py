@@ -1,56 +1,62 @@
 """`riseml prune`."""
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
 
 from riseml.cli import clock, listing, options, output, terminal, text
 from riseml.client.client import Client
+from riseml.status import SetStatus
 
 
 def command(
     older_than: Annotated[
         str,
         typer.Option(
-            "--older-than", metavar="DURATION", help="What ended longer ago than this."
+            "--older-than",
+            metavar="DURATION",
+            help="Delete runs that ended longer ago than this: 12h, 14d.",
         ),
     ],
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would go, and delete nothing.")
+        bool,
+        typer.Option("--dry-run", help="List what would be deleted; delete nothing."),
     ] = False,
     yes: options.Yes = False,
 ) -> None:
     """Delete runs that ended long ago, and unused builds.
 
-    Record, logs and output of whole runs; asks on a terminal. Environments and
-    images of install steps that nothing has used since, and code that no run
-    is of, go, too, unless something runs.
+    Complete runs are deleted, with their records, logs and output. If nothing is
+    running, unused build environments, images and code snapshots are removed as well.
+    On a terminal, the command asks first.
 
     Examples:
       riseml prune --older-than 14d --dry-run
       riseml prune --older-than 30d -y
     """
     client = Client()
-    age = options.duration(older_than)
-    old = client.prune(age, dry_run=True)
-    if not old:
+    age = options.parse_duration(older_than)
+    runs = client.prune(age, dry_run=True)
+    asks = not yes and output.can_ask()
+    if not runs:
         output.note(f"Nothing ended more than {older_than} ago.")
-    asking = not yes and output.can_ask()
-    if old and (dry_run or asking):
-        output.lines(listing.lines(old, terminal.output(), clock.now()))
+    elif dry_run or asks:
+        output.lines(listing.lines(runs, terminal.stdout(), clock.now()))
     if dry_run:
         return
-    if (
-        old
-        and asking
-        and not output.ask(
-            f"Delete {text.plural(len(old), 'run')} with logs and output?"
-        )
-    ):
-        output.note("Nothing was deleted.")
-        return
-    for name in client.delete(*(run.id for run in old)):
+    if runs:
+        question = f"Delete {text.plural(len(runs), 'run')} with logs and output?"
+        if not output.confirm(question, yes=yes):
+            output.note("Nothing was deleted.")
+            return
+    _delete(client, runs, age)
+
+
+def _delete(client: Client, runs: list[SetStatus], age: timedelta) -> None:
+    for name in client.delete(*(run.id for run in runs)):
         output.say(f"deleted {name}")
-    if unused := client.prune_unused(age):
+    unused = client.prune_unused(age)
+    if unused:
         builds = text.plural(unused, client.engine.build_noun)
-        output.note(f"Removed {builds} that nothing has used since.")
+        output.note(f"Removed {builds} that no run has used since.")

@@ -76,11 +76,11 @@ def command(
     elif form == "name":
         output.lines(row.id for row in found.rows)
     else:
-        output.lines(_lines(found, terminal.output(), headers=not no_headers))
+        output.lines(_lines(found, terminal.stdout(), headers=not no_headers))
         if found.best is not None:
             direction = "larger" if found.largest else "smaller"
             output.note(
-                f"{_mark(terminal.output())} best by {found.metric}: {direction} is better."
+                f"{_mark(terminal.stdout())} best by {found.metric}: {direction} is better."
             )
         elif not found.metrics:
             output.note(

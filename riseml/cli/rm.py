@@ -52,4 +52,4 @@ def command(
 
 
 def _shown(place: object) -> str:
-    return table.clean(output.shown(str(place)))
+    return table.clean(output.printable(str(place)))

@@ -65,7 +65,7 @@ def command(
             "--project", metavar="NAME", show_default=False, help="Only this project."
         ),
     ] = None,
-    form: options.Reading = "table",
+    form: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:
     """List runs, or show one run, experiment or job in detail.
@@ -141,7 +141,7 @@ def _list(query: _Listing, shape: _Shape, *, watch: bool) -> None:
     def lines(runs: list[SetStatus]) -> list[str]:
         return listing.lines(
             runs,
-            terminal.output(),
+            terminal.stdout(),
             clock.now(),
             long=shape.long,
             users=shape.users,
@@ -175,7 +175,7 @@ def _one(client: Client, wanted: Id, shape: _Shape, *, watch: bool) -> None:
         return detail.lines(
             run,
             pick(run, wanted),
-            terminal.output(),
+            terminal.stdout(),
             clock.now(),
             wide=shape.long,
             headers=shape.headers,

@@ -273,7 +273,7 @@ def _install(
 
     if form != "text" and not dry_run:
         raise InvalidInputError(f"-o {form} is for --dry-run", "Give both, or neither.")
-    limit = options.duration(wait).total_seconds()
+    limit = options.parse_duration(wait).total_seconds()
     if dry_run and form != "text":
         objects = installation.objects(values)
         if form == "json":
@@ -377,7 +377,7 @@ def _table(titles: list[str], rows: list[list[str]], *, total: bool = False) -> 
         table.Column(title, right=title in {"CPU", "MEM", "GPU", "GPU MEM"})
         for title in titles
     ]
-    shown = replace(terminal.output(), width=None)
+    shown = replace(terminal.stdout(), width=None)
     lines = table.render(columns, rows, shown)
     if total:
         lines.insert(len(lines) - 1, "-" * max(map(len, lines)))

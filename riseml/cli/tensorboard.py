@@ -50,7 +50,7 @@ def command(
     with _in_order(), Client().tensorboard(id, port=port, on_note=output.note) as board:
         output.say(board.url)
         sys.stdout.flush()
-        if browser and terminal.output().interactive:
+        if browser and terminal.stdout().interactive:
             _open(board.url)
         if board.is_own:
             return

@@ -1,4 +1,4 @@
-"""What the other side of a stream can show: colours, symbols, a width, a screen to redraw."""
+"""Abilities of the terminal behind a stream: colours, symbols, width, redrawing."""
 
 import os
 import sys
@@ -13,52 +13,60 @@ COLOURS = {
     "magenta": "35",
     "cyan": "36",
     "bold": "1",
+    "dim": "2",
 }
+_DEFAULT_WIDTH, _DEFAULT_HEIGHT = 80, 24
 
 
 @dataclass(frozen=True)
 class Terminal:
-    """A stream's abilities; `width` is None where nothing limits a line."""
+    """Abilities of a stream; `width` is None if nothing limits a line."""
 
     interactive: bool = False
     colour: bool = False
     unicode: bool = True
     width: int | None = None
-    height: int = 24
+    height: int = _DEFAULT_HEIGHT
 
     def paint(self, text: str, style: str) -> str:
-        """Return `text` in a style of COLOURS or an SGR number, where colours are shown."""
-        return (
-            f"\x1b[{COLOURS.get(style, style)}m{text}\x1b[0m"
-            if self.colour and style and text
-            else text
-        )
+        """Return `text` in a style, if the terminal has colours.
+
+        The style is a name of COLOURS or an SGR number.
+        """
+        if not (self.colour and style and text):
+            return text
+        return f"\x1b[{COLOURS.get(style, style)}m{text}\x1b[0m"
+
+    @property
+    def arrow(self) -> str:
+        """Sign before advice."""
+        return "→" if self.unicode else "->"
 
 
-def of(stream: TextIO) -> Terminal:
-    """Look at a stream and the environment (NO_COLOR, TERM, COLUMNS)."""
-    interactive = _is_terminal(stream)
-    dumb = os.environ.get("TERM", "") == "dumb"
-    columns, lines = _size(stream) if interactive else (None, 24)
+def inspect(stream: TextIO) -> Terminal:
+    """Return the abilities of a stream, limited by NO_COLOR, TERM and COLUMNS."""
+    is_terminal = _is_terminal(stream)
+    is_interactive = is_terminal and os.environ.get("TERM", "") != "dumb"
+    width, height = _size(stream) if is_terminal else (None, _DEFAULT_HEIGHT)
     return Terminal(
-        interactive=interactive and not dumb,
-        colour=interactive and not dumb and not os.environ.get("NO_COLOR"),
+        interactive=is_interactive,
+        colour=is_interactive and not os.environ.get("NO_COLOR"),
         unicode=(stream.encoding or "").lower().replace("-", "").startswith("utf"),
-        width=columns,
-        height=lines,
+        width=width,
+        height=height,
     )
 
 
-def output() -> Terminal:
-    """Look at stdout."""
-    return of(sys.stdout)
+def stdout() -> Terminal:
+    """Return the abilities of stdout."""
+    return inspect(sys.stdout)
 
 
 def _is_terminal(stream: TextIO) -> bool:
     try:
         return stream.isatty()
     except ValueError:
-        # Closed
+        # The stream is closed.
         return False
 
 
@@ -66,8 +74,10 @@ def _size(stream: TextIO) -> tuple[int | None, int]:
     try:
         size = os.get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        size = os.terminal_size((80, 24))
+        size = os.terminal_size((_DEFAULT_WIDTH, _DEFAULT_HEIGHT))
+    # Some terminals report a size of 0.
+    width, height = size.columns or _DEFAULT_WIDTH, size.lines or _DEFAULT_HEIGHT
     columns = os.environ.get("COLUMNS", "")
-    return (
-        int(columns) if columns.isdecimal() and int(columns) else size.columns or 80
-    ), size.lines or 24
+    if columns.isdecimal() and int(columns):
+        width = int(columns)
+    return width, height

@@ -61,7 +61,7 @@ def command(
         return 0
     from riseml.cli import follow
 
-    return follow.to_its_end(client, run.id)
+    return follow.until_end(client, run.id)
 
 
 def _train(client: Client, file: str, gitignore: bool | None) -> RunHandle:
@@ -102,11 +102,11 @@ def _started(run: RunHandle, form: str, *, logs: bool) -> None:
         )
         board = f"TensorBoard: {run.tensorboard}" if run.tensorboard else ""
         if logs:
-            output.note(f"{what} started; Ctrl-C leaves it running in background.")
+            output.note(f"{what} started; Ctrl-C leaves it running in the background.")
             if board:
                 output.note(board)
             return
-        output.say(f"{what} started in background.")
+        output.say(f"{what} started in the background.")
         if board:
             output.say(board)
         output.note(

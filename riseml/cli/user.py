@@ -124,7 +124,7 @@ def disable(
 
 
 def list_(
-    form: options.Reading = "table",
+    form: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,
     kubeconfig: Kubeconfig = None,
 ) -> None:
@@ -150,12 +150,12 @@ def list_(
         output.csv(titles, rows)
         return
     columns = [table.Column(title) for title in titles]
-    output.lines(table.render(columns, rows, terminal.output(), headers=not no_headers))
+    output.lines(table.render(columns, rows, terminal.stdout(), headers=not no_headers))
 
 
 def display(
     name: Name,
-    form: options.Reading = "table",
+    form: options.OutputFormat = "table",
     api_host: Host = "",
     kubeconfig: Kubeconfig = None,
 ) -> None:

@@ -29,7 +29,7 @@ def command(
       riseml wait 14 && cp -r "$OUTPUT" results
       riseml wait 14 15 --timeout 2h
     """
-    limit = options.duration(timeout) if timeout is not None else None
+    limit = options.parse_duration(timeout) if timeout is not None else None
     ended = Client().wait(*(ids or ()), timeout=limit)
     for status in ended:
         output.say(outcome.describe(status))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _NAMED = 6
 
 
-def command(id: options.OneId = None, form: options.Reading = "table") -> None:
+def command(id: options.OneId = None, form: options.OutputFormat = "table") -> None:
     """Explain why a run is waiting or failed.
 
     With the words of Kubernetes, or the last lines of the log, that say so.
@@ -40,7 +40,7 @@ def command(id: options.OneId = None, form: options.Reading = "table") -> None:
             ],
         )
         return
-    shown = terminal.output()
+    shown = terminal.stdout()
     output.write("\n".join(_text(cause, shown) for cause in causes))
 
 

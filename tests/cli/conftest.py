@@ -73,6 +73,6 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
         shown = Terminal(
             interactive=True, colour=colour, unicode=unicode, width=width, height=height
         )
-        monkeypatch.setattr(terminal, "of", lambda stream: shown)
+        monkeypatch.setattr(terminal, "inspect", lambda stream: shown)
 
     return be

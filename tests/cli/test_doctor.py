@@ -37,7 +37,7 @@ def _found(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_shown(riseml: Riseml) -> None:
     said = riseml("doctor")
     assert said.out == SHOWN
-    assert said.err == "5 checks, 1 failed, 1 not tried (`-o wide` says why).\n"
+    assert said.err == "5 checks, 1 failed, 1 skipped (`-o wide` says why).\n"
     assert said.status == 1
     assert riseml("doctor", "-o", "wide").out.endswith(
         "- Nodes and their GPUs                         only administrators may read this\n"

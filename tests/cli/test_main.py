@@ -296,7 +296,7 @@ def test_an_interrupt_while_following_only_detaches(
     assert said.status == 0
     assert said.out in {"16.train | half\n", "half\n"}
     assert said.err == (
-        f"\nExperiment {name} continues in background: `riseml logs {name}` shows its log again, "
+        f"\nExperiment {name} continues in the background: `riseml logs {name}` shows its log again, "
         f"`riseml kill {name}` stops it.\n"
     )
     assert not [call for call in engine.calls if call[0] == "stop"]
@@ -380,7 +380,7 @@ def test_signals_while_following(number: int, status: int) -> None:
         time.sleep(0.05)
         process.send_signal(number)
         assert process.wait() == status
-        assert ("continues in background" in process.stderr.read()) == (status == 0)
+        assert ("continues in the background" in process.stderr.read()) == (status == 0)
 
 
 def test_states_of_other_jobs_are_not_of_this_one(

@@ -91,7 +91,7 @@ def test_sizes(count: int, shown: str) -> None:
     ],
 )
 def test_durations_as_written(word: str, seconds: float) -> None:
-    assert options.duration(word) == timedelta(seconds=seconds)
+    assert options.parse_duration(word) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
@@ -99,17 +99,17 @@ def test_durations_as_written(word: str, seconds: float) -> None:
 )
 def test_what_is_no_duration(word: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
-        options.duration(word)
+        options.parse_duration(word)
     assert "14d" in caught.value.advice
 
 
 def test_points_in_time() -> None:
-    assert options.instant("10m", NOW) == NOW - timedelta(minutes=10)
-    assert options.instant("2018-01-31T10:20:30Z", NOW) == datetime(
+    assert options.parse_instant("10m", NOW) == NOW - timedelta(minutes=10)
+    assert options.parse_instant("2018-01-31T10:20:30Z", NOW) == datetime(
         2018, 1, 31, 10, 20, 30, tzinfo=UTC
     )
-    assert options.instant("2018-01-31", NOW).tzinfo is UTC
-    assert options.instant("20", NOW) == NOW - timedelta(seconds=20)
+    assert options.parse_instant("2018-01-31", NOW).tzinfo is UTC
+    assert options.parse_instant("20", NOW) == NOW - timedelta(seconds=20)
     for word in ("", "yesterday", "99999999d", "2018-13-01"):
         with pytest.raises(InvalidInputError):
-            options.instant(word, NOW)
+            options.parse_instant(word, NOW)

@@ -34,7 +34,7 @@ def test_train_in_background(engine: FakeEngine, riseml: Riseml) -> None:
         ("no limits here",),
     )
     said = riseml("train")
-    assert (said.status, said.out) == (0, "Experiment 14 started in background.\n")
+    assert (said.status, said.out) == (0, "Experiment 14 started in the background.\n")
     assert said.err == (
         "Syncing project (2.0 KB, 3 files, 2 left out by .gitignore)...done\nbig tree\nno limits here\n"
         "`riseml logs 14` shows its log, `riseml status 14` its state.\n"
@@ -47,7 +47,7 @@ def test_train_tells_of_its_tensorboard(engine: FakeEngine, riseml: Riseml) -> N
         single(14, State.FINISHED), tensorboard_url="http://127.0.0.1:24010"
     )
     line = "TensorBoard: http://127.0.0.1:24010\n"
-    assert riseml("train").out == f"Experiment 14 started in background.\n{line}"
+    assert riseml("train").out == f"Experiment 14 started in the background.\n{line}"
     assert (
         json.loads(riseml("train", "-o", "json").out)["tensorboard"]
         == "http://127.0.0.1:24010"
@@ -118,7 +118,7 @@ def test_train_with_logs_ends_as_the_run_did(
     assert said.out == f"14.train | epoch 1\n14.train | --> {state}\n"
     assert (
         said.err
-        == f"{SYNC}Experiment 14 started; Ctrl-C leaves it running in background.\n{sentence}\n"
+        == f"{SYNC}Experiment 14 started; Ctrl-C leaves it running in the background.\n{sentence}\n"
     )
 
 
@@ -128,7 +128,7 @@ def test_an_interrupt_of_train_with_logs_only_detaches(
     engine.interrupt = True
     said = riseml("train", "-l")
     assert said.status == 0
-    assert "Experiment 14 continues in background: `riseml logs 14`" in said.err
+    assert "Experiment 14 continues in the background: `riseml logs 14`" in said.err
 
 
 def test_the_outcome_of_a_set_names_what_failed(
@@ -168,10 +168,11 @@ def test_a_file_elsewhere_takes_the_code_beside_it(
     engine: FakeEngine, riseml: Riseml, tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "riseml_big.yml").write_text(PLAIN)
+    big = f"{PLAIN}# big\n"
+    (tmp_path / "other" / "riseml_big.yml").write_text(big)
     assert riseml("train", "-f", "../other/riseml_big.yml").status == 0
     assert engine.calls[0][2] == tmp_path / "toaster-net" / ".." / "other"
-    assert engine.calls[1][1].file == "riseml_big.yml"
+    assert engine.calls[1][1].plan.config == big
 
 
 def test_a_dry_run_shows_the_plan_and_starts_nothing(
@@ -347,8 +348,8 @@ def test_delete_and_prune_ask_on_a_terminal(
 @pytest.mark.parametrize(
     ("noun", "unused", "message"),
     [
-        ("environment", 1, "Removed 1 environment that nothing has used since.\n"),
-        ("image", 2, "Removed 2 images that nothing has used since.\n"),
+        ("environment", 1, "Removed 1 environment that no run has used since.\n"),
+        ("image", 2, "Removed 2 images that no run has used since.\n"),
         ("image", 0, ""),
     ],
 )

@@ -93,10 +93,7 @@ def test_copying(volumes: Path, riseml: Riseml) -> None:
         "model.pt",
     ]
     again = riseml("cp", "mine", "model.pt", "data://sets")
-    assert (
-        again.err
-        == "Copied 0 files, 0 B; 2 files left alone, they were there already.\n"
-    )
+    assert again.err == "Copied 0 files, 0 B; skipped 2 identical files.\n"
     assert riseml("cp", "data://sets", "output://~/kept/").status == 0
     assert (volumes / "output/paul/toaster-net/kept/model.pt").read_text(
         "utf-8"
@@ -112,7 +109,7 @@ def test_a_copy_that_is_cut_off_says_how_to_go_on(
     monkeypatch.setattr(Folder, "write", interrupted)
     said = riseml("cp", "output://~/14", "mine")
     assert said.status == 130
-    assert said.err == "The same command goes on where it stopped.\n\nAborted.\n"
+    assert said.err == "Run the same command again to resume the copy.\n\nAborted.\n"
 
 
 def test_bars_on_a_terminal(
