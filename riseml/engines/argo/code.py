@@ -1,4 +1,8 @@
-"""Bringing code to a user's store: `git push` through the API server's exec, so that only differences travel."""
+"""Transfer of code to a user's store: `git push` through the API server's exec.
+
+Git sends only what the store lacks. Every revision that is used is stamped there, so
+that pruning spares code whose run is just being started.
+"""
 
 import hashlib
 import os
@@ -14,27 +18,27 @@ from riseml.cluster.store import CONTAINER, REPOSITORIES, StorePod
 from riseml.errors import RiseMLError, UnreachableError
 from riseml.project import repository_of
 
-# Whoever asks is about to start a run of it: `prune` goes by these stamps.
+# The caller is about to start a run of the revision: `prune` relies on the stamp.
 _HAS = """
 git --git-dir="$1" cat-file -e "$2^{commit}" 2> /dev/null
 mkdir -p "$1/riseml"; : > "$1/riseml/used-$2"
 """
 _PROJECTS = "cd \"$1\" 2> /dev/null || exit 0; find . -maxdepth 1 -name '*.git' -print0"
-# Each revision that stays gets a reference of its own in place of the machines' branches: these begin anew, and only
-# what differs from one of the references travels. What came within the last hour may be somebody's who pushes now.
+# Each revision that stays gets its own reference in place of the machines' branches. These start again from nothing,
+# and still only what differs from a reference is sent. Code of the last hour may belong to a push in progress.
 _PRUNE = r"""
 cd "$1"; export GIT_DIR=.; files=$(mktemp -d); trap 'rm -rf "$files"' EXIT
 find riseml -name 'used-*' -mmin +60 -exec rm -f {} + 2> /dev/null || :
-cat > "$files/told"
-[ "$(tail -n 1 "$files/told")" = end ]  # else the connection broke in the middle of the list
-ls riseml 2> /dev/null | sed -n 's|^used-||p' >> "$files/told"
-sort -u "$files/told" | sed 's|$|^{commit}|' > "$files/wanted"
-git cat-file --batch-check='%(objectname) %(objecttype)' < "$files/wanted" > "$files/found"
-sed -n 's|^\(.*\) commit$|refs/keep/\1|p' "$files/found" > "$files/kept"
-git for-each-ref --format='%(refname)' > "$files/there"
+cat > "$files/revisions"
+[ "$(tail -n 1 "$files/revisions")" = end ]  # else the connection broke in the middle of the list
+ls riseml 2> /dev/null | sed -n 's|^used-||p' >> "$files/revisions"
+sort -u "$files/revisions" | sed 's|$|^{commit}|' > "$files/commits"
+git cat-file --batch-check='%(objectname) %(objecttype)' < "$files/commits" > "$files/objects"
+sed -n 's|^\(.*\) commit$|refs/keep/\1|p' "$files/objects" > "$files/new-refs"
+git for-each-ref --format='%(refname)' > "$files/old-refs"
 {
-  sed 's|.*/\(.*\)|update & \1|' "$files/kept"
-  grep -vxFf "$files/kept" "$files/there" | sed 's|^|delete |'
+  sed 's|.*/\(.*\)|update & \1|' "$files/new-refs"
+  grep -vxFf "$files/new-refs" "$files/old-refs" | sed 's|^|delete |'
 } > "$files/changes"
 git update-ref --stdin < "$files/changes"
 git repack -A -d -q --unpack-unreachable=1.hour.ago
@@ -44,49 +48,83 @@ _RECEIVE = (
     'test -e "$1/HEAD" || git init -q --bare "$1"; '
     'exec git -c receive.denyDeletes=false -c gc.auto=0 -c receive.autogc=false receive-pack "$1"'
 )
-# Two pushes at once may get in each other's way
-_TRIES = 3
+# Two simultaneous pushes to one repository can make each other fail.
+_ATTEMPTS = 3
 
 
 def push(store: StorePod, home: Path, project: str, revision: str) -> None:
-    """Make sure that the store has a revision of the home's repository.
+    """Ensure that the store has a revision of the home's repository.
 
     Raises:
-        UnreachableError: it cannot be brought there.
+        UnreachableError: the code cannot be pushed.
     """
-    place = f"{REPOSITORIES}/{project}.git"
-    if _has(store, place, revision):
+    target = f"{REPOSITORIES}/{project}.git"
+    if _has(store, target, revision):
         return
-    said = ""
-    for _ in range(_TRIES):
-        said = _push(store, repository_of(project, home), place)
-        if _has(store, place, revision):
+    message = ""
+    for _ in range(_ATTEMPTS):
+        message = _push(store, repository_of(project, home), target)
+        # The message does not count: a failed push may have sent what is needed.
+        if _has(store, target, revision):
             return
     raise UnreachableError(
-        f"the code could not be pushed to the cluster: {said}",
+        f"the code could not be pushed to the cluster: {message}",
         "`riseml doctor` may say more.",
     )
 
 
 def prune(store: StorePod, revisions: Iterable[str]) -> None:
-    """Drop all code from the store but these revisions, and what was brought there within the last hour."""
-    kept = "".join(f"{each}\n" for each in [*revisions, "end"]).encode()
+    """Remove all code from the store but these revisions and what was pushed within the last hour."""
+    lines = "".join(f"{line}\n" for line in [*revisions, "end"]).encode()
     for project in store.script(_PROJECTS, REPOSITORIES).decode().split("\0")[:-1]:
-        store.script(_PRUNE, f"{REPOSITORIES}/{project}", stdin=[kept])
+        store.script(_PRUNE, f"{REPOSITORIES}/{project}", stdin=[lines])
 
 
-def _has(store: StorePod, place: str, revision: str) -> bool:
+def _has(store: StorePod, repository: str, revision: str) -> bool:
     try:
-        store.script(_HAS, place, revision)
+        store.script(_HAS, repository, revision)
     except CommandError as error:
+        # Git says nothing if only the commit is missing.
         if error.output:
             raise
         return False
     return True
 
 
-def _push(store: StorePod, repository: Path, place: str) -> str:
-    """Push the whole branch: its history is how Git knows what is there already."""
+def _push(store: StorePod, repository: Path, target: str) -> str:
+    """Push the whole branch and return what Git wrote.
+
+    The history of the branch tells Git what the store has already.
+    """
+    machine = f"{platform.node()}:{repository}".encode()
+    branch = hashlib.sha256(machine).hexdigest()[:16]
+    command = [
+        "git",
+        f"--git-dir={repository}",
+        "-c",
+        "protocol.ext.allow=always",
+        "push",
+        "--quiet",
+        _remote(store, target),
+        f"+refs/heads/riseml:refs/heads/{branch}",
+    ]
+    try:
+        result = subprocess.run(
+            command,
+            env=_environment(store),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise RiseMLError(
+            "cannot push the code to the cluster without `git`", "Install Git."
+        ) from None
+    return result.stderr.strip()
+
+
+def _remote(store: StorePod, target: str) -> str:
+    """Return the address that lets Git run `receive-pack` in the store's pod."""
     words = [
         sys.executable,
         "-m",
@@ -98,37 +136,21 @@ def _push(store: StorePod, repository: Path, place: str) -> str:
         "-ec",
         _RECEIVE,
         "riseml",
+        target,
     ]
-    remote = "ext::" + " ".join(
-        word.replace("%", "%%").replace(" ", "% ") for word in [*words, place]
-    )
-    branch = hashlib.sha256(f"{platform.node()}:{repository}".encode()).hexdigest()[:16]
-    command = [
-        "git",
-        f"--git-dir={repository}",
-        "-c",
-        "protocol.ext.allow=always",
-        "push",
-        "--quiet",
-        remote,
-    ]
-    command.append(f"+refs/heads/riseml:refs/heads/{branch}")
-    environment = {
+    # Git splits the address at spaces and expands `%`.
+    quoted = [word.replace("%", "%%").replace(" ", "% ") for word in words]
+    return "ext::" + " ".join(quoted)
+
+
+def _environment(store: StorePod) -> dict[str, str]:
+    return {
         **os.environ,
         **pipe.environment(store.api.connection),
+        # The user's Git settings must not change what is pushed or how.
         "GIT_CONFIG_NOSYSTEM": "1",
-        "LC_ALL": "C",
-    }
-    environment |= {
         "GIT_CONFIG_GLOBAL": os.devnull,
+        "LC_ALL": "C",
+        # The pipe runs the same riseml as this process.
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
     }
-    try:
-        done = subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
-        raise RiseMLError(
-            "there is no `git` to bring the code to the cluster with", "Install Git."
-        ) from None
-    return done.stderr.strip()

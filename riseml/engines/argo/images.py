@@ -1,35 +1,37 @@
-"""Which image a plan's install steps make, and whether there is one: key ──▶ digest, kept in the user's own namespace.
+"""Images that install steps build, found by key in a ConfigMap of the user's namespace.
 
-The ConfigMap `riseml-images` maps keys to `image@sha256:… <day of last use>`. Only its user can write there, so nobody
-else can put another image under a key. A build that has ended since is found by the label of its Workflow.
+The ConfigMap `riseml-images` maps keys to `image@sha256:… <day of last use>`. Only its
+user can write to it, so nobody else can place another image under a key. The result of a
+build that has ended since is found by the label of its Workflow.
 
-It also maps `base-<digest of a name>` to what the tag of a base image was when its registry last told: where that does
-not answer, this goes on to count, and no image is built anew for want of an answer.
+The ConfigMap also maps `base-<digest of a name>` to what the tag of a base image referred
+to when its registry last answered. If the registry does not answer, that remains valid,
+and no image is built again just because the question failed.
 """
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from riseml import labels
 from riseml.cluster import registry
-from riseml.cluster.api import Api, path
+from riseml.cluster.api import Api, Object, path
 from riseml.cluster.store import StorePod
 from riseml.plan import Build, ExperimentSet, Target
 from riseml.project.image_key import BASE, ImageKey, image_key
 from riseml.project.revision_files import contents
 
-KEPT = "riseml-images"
+CONFIG_MAP = "riseml-images"
 _BASE = "base-"
-_DIGEST = re.compile(r"[^/]+/.+@sha256:[0-9a-f]{64}")
-# HTTP status
-_NOT_THERE = 404
-# How long a registry that did not answer is not asked again: one that has never, and one that has. It takes seconds.
-_SILENCE, _HICCUP = timedelta(hours=1), timedelta(minutes=5)
+_BUILT_IMAGE = re.compile(r"[^/]+/.+@sha256:[0-9a-f]{64}")
+_HTTP_NOT_FOUND = 404
+# A question that fails takes seconds. A registry that has never answered is asked less often than one that has.
+_PAUSE_IF_NEVER_ANSWERED, _PAUSE_IF_ANSWERED = timedelta(hours=1), timedelta(minutes=5)
 
 
 class Images:
@@ -39,134 +41,143 @@ class Images:
         self, api: Api, namespace: str, store: StorePod, target: Target
     ) -> None:
         self._api, self._store, self._target = api, store, target
-        self._namespace, self._path = namespace, path("configmaps", namespace, KEPT)
+        self._namespace = namespace
+        self._path = path("configmaps", namespace, CONFIG_MAP)
 
     def key(
         self, plan: ExperimentSet, home: Path, revision: str, base: str | None = None
     ) -> ImageKey:
-        """Return the key of a plan's image for the code of a revision in the home's repository.
+        """Return the key of a plan's image for the code of a revision in the home.
 
-        `base` is the image that install steps start from; None for what the registry says of the plan's now.
+        `base` is the image that install steps start from; None stands for what the
+        registry currently returns for the plan's image.
 
         Raises:
             ProjectError: the code cannot be read.
         """
         files = contents(home, plan.project, revision)
-        return image_key(
-            plan, files, base=self.base(plan.image) if base is None else base
-        )
+        if base is None:
+            base = self.base(plan.image)
+        return image_key(plan, files, base=base)
 
-    def build(self, wanted: ImageKey) -> Build:
-        """Return the build that a key needs: none where its image is known and the registry still has it."""
-        kept = self._kept.get(wanted.text, "")
-        image = kept.partition(" ")[0] or self._built(wanted.text)
-        if image and not self._is_there(image):
+    def build(self, key: ImageKey) -> Build:
+        """Return the build for a key, with its image if the registry still has that."""
+        record = self._records.get(key.text, "")
+        image = record.partition(" ")[0] or self._built(key.text)
+        if image and not self._exists(image):
             image = None
-        if image and (used := f"{image} {datetime.now(UTC).date()}") != kept:
-            self._keep(wanted.text, used)
-        return Build(wanted.text, wanted.files, image, wanted.parts[BASE])
+        if image:
+            new_record = f"{image} {datetime.now(UTC).date()}"
+            if new_record != record:
+                self._write(key.text, new_record)
+        return Build(key.text, key.files, image, key.parts[BASE])
 
     def prune_unused(self, before: float) -> int:
-        """Have the registry forget images that were last used before a time (unix seconds); return how many.
+        """Delete images last used before a time (Unix seconds); return how many.
 
-        One that cannot be deleted there stays known.
+        An image that the registry cannot delete stays recorded.
         """
         limit = datetime.fromtimestamp(before, UTC).date().isoformat()
-        found = {
-            key: value.split(" ")
-            for key, value in self._kept.items()
-            if not key.startswith(_BASE)
-        }
-        old = {
-            key: image
-            for key, (image, *used) in found.items()
-            if not used or used[0] < limit
-        }
-        needed = {image for key, (image, *_) in found.items() if key not in old}
-        gone = [
-            key for key, image in old.items() if image in needed or self._forget(image)
-        ]
-        if gone:
-            self._api.patch(self._path, {"data": dict.fromkeys(gone)})
-        return len(gone)
+        unused, used_images = {}, set()
+        for key, record in self._records.items():
+            if key.startswith(_BASE):
+                continue
+            image, _, day = record.partition(" ")
+            if day < limit:
+                unused[key] = image
+            else:
+                used_images.add(image)
+        removed = []
+        for key, image in unused.items():
+            # Two keys may have the same image; the registry has to keep it then.
+            if image in used_images or self._delete(image):
+                removed.append(key)
+        if removed:
+            self._api.patch(self._path, {"data": dict.fromkeys(removed)})
+        return len(removed)
 
     def base(self, image: str) -> str:
-        """Return an image with the digest that its tag has now, or had when its registry last answered; else as it is.
+        """Return an image with the digest of its tag, as the registry last reported it.
 
-        A registry with a login is not asked: users cannot read the Secret for it.
+        The image is returned unchanged if the registry has never answered. A registry
+        with a login is not asked, because users cannot read the Secret for it.
         """
         if "@" in image:
             return image
         key = f"{_BASE}{hashlib.sha256(image.encode()).hexdigest()[:24]}"
-        before: Mapping[str, str] = json.loads(self._kept.get(key) or "{}")
-        digest, now = before.get("digest", ""), datetime.now(UTC)
-        silent = before.get("silent")
-        if silent is None or now - datetime.fromisoformat(silent) > (
-            _HICCUP if digest else _SILENCE
-        ):
-            told = self._ask(image)
-            after = {
-                "image": image,
-                "digest": told or digest,
-                **({} if told else {"silent": now.isoformat()}),
-            }
-            if after != before:
-                self._keep(key, json.dumps(after))
-            digest = told or digest
+        record: Mapping[str, str] = json.loads(self._records.get(key) or "{}")
+        digest = record.get("digest", "")
+        now = datetime.now(UTC)
+        if _is_due(record, now):
+            answer = self._ask_for_digest(image)
+            digest = answer or digest
+            new_record = {"image": image, "digest": digest}
+            if not answer:
+                new_record["silent"] = now.isoformat()
+            if new_record != record:
+                self._write(key, json.dumps(new_record))
         return f"{image}@{digest}" if digest else image
 
-    def _ask(self, image: str) -> str:
-        """Return the digest of an image's tag; empty where nobody tells."""
-        where, what = registry.manifest(image)
-        own = where == self._target.registry
-        address = registry.url(
-            where, what, insecure=own and self._target.insecure_registry
-        )
-        return ("" if own else registry.digest_from_here(address)) or registry.ask(
-            self._store, address
-        ).digest
+    def _ask_for_digest(self, image: str) -> str:
+        """Return the digest of an image's tag, empty if no registry answers."""
+        host, manifest = registry.manifest(image)
+        is_in_cluster = host == self._target.registry
+        insecure = is_in_cluster and self._target.insecure_registry
+        address = registry.url(host, manifest, insecure=insecure)
+        # Only the store's pod reaches the registry of the cluster.
+        digest = "" if is_in_cluster else registry.digest_from_here(address)
+        return digest or registry.ask(self._store, address).digest
 
-    def _built(self, wanted: str) -> str | None:
-        """Return the image of a build that has ended since somebody last looked."""
-        found = self._api.items(
+    def _built(self, key: str) -> str | None:
+        """Return the image of a build that has ended but is not recorded yet."""
+        workflows = self._api.items(
             path("workflows", self._namespace),
-            labelSelector=f"{labels.IMAGE_KEY}={wanted}",
+            labelSelector=f"{labels.IMAGE_KEY}={key}",
             limit=5,
         )
-        for workflow in found:
-            for node in (workflow.get("status", {}).get("nodes") or {}).values():
-                if (
-                    node.get("templateName") == "build"
-                    and node.get("phase") == "Succeeded"
-                ):
-                    told = node.get("outputs", {}).get("parameters", ())
-                    image = next(
-                        (each.get("value") for each in told if each["name"] == "image"),
-                        None,
-                    )
-                    if image:
-                        return str(image)
+        for workflow in workflows:
+            for parameter in _build_outputs(workflow):
+                if parameter["name"] == "image" and parameter.get("value"):
+                    return str(parameter["value"])
         return None
 
-    def _is_there(self, image: str) -> bool:
+    def _exists(self, image: str) -> bool:
+        """Return whether the registry has an image; if it cannot be asked, assume so."""
         address = self._address(image)
-        # Where nothing here can ask, or nobody answers, it is taken to be there.
-        return bool(address) and registry.ask(self._store, address).status != _NOT_THERE
+        if not address:
+            return False
+        return registry.ask(self._store, address).status != _HTTP_NOT_FOUND
 
-    def _forget(self, image: str) -> bool:
+    def _delete(self, image: str) -> bool:
         address = self._address(image)
         return not address or registry.forget(self._store, address)
 
     def _address(self, image: str) -> str:
-        """Return where the registry has a built image; empty for what is no such image."""
-        if not _DIGEST.fullmatch(image):
+        """Return the address of a built image, empty if it is not one."""
+        if not _BUILT_IMAGE.fullmatch(image):
             return ""
-        where, what = registry.manifest(image)
-        return registry.url(where, what, insecure=self._target.insecure_registry)
+        host, manifest = registry.manifest(image)
+        return registry.url(host, manifest, insecure=self._target.insecure_registry)
 
     @cached_property
-    def _kept(self) -> Mapping[str, str]:
+    def _records(self) -> Mapping[str, str]:
         return (self._api.find(self._path) or {}).get("data") or {}
 
-    def _keep(self, key: str, value: str) -> None:
+    def _write(self, key: str, value: str) -> None:
         self._api.patch(self._path, {"data": {key: value}})
+
+
+def _is_due(record: Mapping[str, str], now: datetime) -> bool:
+    """Return whether the registry of a base image may be asked again."""
+    silent_since = record.get("silent")
+    if silent_since is None:
+        return True
+    pause = _PAUSE_IF_ANSWERED if record.get("digest") else _PAUSE_IF_NEVER_ANSWERED
+    return now - datetime.fromisoformat(silent_since) > pause
+
+
+def _build_outputs(workflow: Object) -> Iterator[dict[str, Any]]:
+    """Yield the output parameters of a Workflow's successful build steps."""
+    for node in (workflow.get("status", {}).get("nodes") or {}).values():
+        if node.get("templateName") == "build" and node.get("phase") == "Succeeded":
+            yield from node.get("outputs", {}).get("parameters", ())

@@ -14,7 +14,7 @@ from riseml import labels
 from riseml.cluster.api import Object
 from riseml.errors import RiseMLError
 from riseml.plan import ExperimentSet, Shard
-from riseml.status import JobStatus, SetStatus, State, set_state
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, set_state
 
 # The estimated size is not exact, so a Workflow is filled to this share of the limit only.
 FILL = 0.8
@@ -46,7 +46,7 @@ def split(
     if count > MOST or count > total:
         raise RiseMLError(
             f"{total} experiments are too many: they would need {count} Workflows",
-            f"A set can have up to {MOST}. Split it: give one parameter fewer values, "
+            f"A set can have up to {MOST}. Give one parameter fewer values, "
             "and start one set for each part of them.",
         )
     if count == 1:
@@ -76,7 +76,7 @@ def merged(shards: Sequence[SetStatus]) -> SetStatus:
     finished = [shard.finished for shard in shards if shard.finished]
     # A shard may end long before the set does.
     end = max(finished, default=None) if state.is_terminal else None
-    experiments = []
+    experiments: list[ExperimentStatus] = []
     for shard in shards:
         experiments += shard.experiments
     return replace(

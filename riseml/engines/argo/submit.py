@@ -1,4 +1,9 @@
-"""From a plan to a Workflow on the cluster; the run's number is taken once nothing more can be wrong with it."""
+"""Submission of a plan as Workflows.
+
+    plan ──▶ image key ──▶ number ──compile──▶ documents ──▶ output folders ──▶ cluster
+
+The run takes its number only when nothing more can be wrong with it.
+"""
 
 import io
 import json
@@ -26,75 +31,92 @@ from riseml.errors import (
 from riseml.plan import Build, ExperimentSet, Origin, Target
 
 RECORD = "riseml-configuration.yml"
-_ACCESS = "It must let clients in with their own tokens: `--auth-mode client`."
-_AWAY = "Log in anew where it has moved; without `argo-server` in the settings file runs go to the Kubernetes API."
-# Any user of the image may write there: Kubernetes itself would make a folder for root only.
+_AUTH_ADVICE = "Run it with `--auth-mode client`, so that it accepts users' own tokens."
+_UNREACHABLE_ADVICE = (
+    "Log in again if it has moved. Without `argo-server` in the settings file, "
+    "runs are submitted to the Kubernetes API."
+)
+# Any user of the image may write there; Kubernetes itself would make a folder for root only.
 _UNPACK = 'umask 0; cd /output; for folder; do mkdir -p "$folder"; done; exec tar -xf -'
 
 
 def start(
     submission: Submission,
-    place: UserNamespace,
+    namespace: UserNamespace,
     store: StorePod,
     *,
     home: Path,
     user: str,
     known: list[str],
 ) -> Submitted:
-    """Compile, number and submit; `known` are the names of the secrets that are set."""
+    """Compile, number and submit a plan; `known` are the names of the secrets that are set.
+
+    Raises:
+        InvalidInputError: the plan needs a secret that is not set.
+        UnsupportedError: the cluster refuses the Workflow.
+    """
     plan = submission.plan
-    if missing := [name for name in plan.secrets if name not in known]:
+    _check_secrets(plan, known)
+    namespace.node = submission.node
+    build = None
+    if plan.install:
+        images = Images(namespace.api, namespace.namespace, store, namespace.target)
+        build = images.build(images.key(plan, home, submission.revision))
+    if namespace.number == 1:
+        # The volume may hold runs of an earlier user of this name, and no number is
+        # used twice.
+        namespace.begin_after(archive.last_number(store, user))
+    origin, documents = _number(plan, submission.revision, build, namespace, user)
+    make_folders(store, plan, origin, namespace.target)
+    number = origin.number or 0
+    notes = []
+    if len(documents) > 1:
+        namespace.set_slots(number, plan.concurrency)
+        notes.append(
+            f"the set is too large for one Workflow, so it has {len(documents)}"
+        )
+    for document in documents:
+        create(namespace, document)
+    return Submitted(
+        number,
+        documents[0]["metadata"]["name"],
+        plan.is_set,
+        len(plan.experiments),
+        tuple(notes),
+    )
+
+
+def _check_secrets(plan: ExperimentSet, names: list[str]) -> None:
+    missing = [name for name in plan.secrets if name not in names]
+    if missing:
         raise InvalidInputError(
             f"riseml.yml names secrets that are not set: {', '.join(missing)}",
             f"Set them with `riseml secret set {missing[0]}`.",
         )
-    place.node = submission.node
-    target = place.target
-    build = None
-    if plan.install:
-        images = Images(place.api, place.namespace, store, target)
-        build = images.build(images.key(plan, home, submission.revision))
-    if (
-        place.number == 1
-    ):  # the volume may have outlived an earlier user of this name, and no number is used twice
-        place.begin_after(archive.last_number(store, user))
-    origin, documents = _numbered(plan, submission.revision, build, place, user)
-    make_folders(store, plan, origin, target)
-    if len(documents) > 1:
-        place.set_slots(origin.number or 0, plan.concurrency)
-    for document in documents:
-        create(place, document)
-    several = f"the set is kept in {len(documents)} Workflows: it is too large for one"
-    notes = (several,) if len(documents) > 1 else ()
-    return Submitted(
-        origin.number or 0,
-        documents[0]["metadata"]["name"],
-        plan.is_set,
-        len(plan.experiments),
-        notes,
-    )
 
 
-def _numbered(
+def _number(
     plan: ExperimentSet,
     revision: str,
     build: Build | None,
-    place: UserNamespace,
+    namespace: UserNamespace,
     user: str,
 ) -> tuple[Origin, list[dict[str, Any]]]:
-    """Return the Workflows of a plan, whose number is theirs from now on."""
+    """Take a number and return the Workflows of the plan that have it."""
     while True:
-        origin = Origin(user, place.number, revision, build=build)
-        document = compile_workflow(plan, origin, place.target)
+        origin = Origin(user, namespace.number, revision, build=build)
+        target = namespace.target
+        document = compile_workflow(plan, origin, target)
         limits.check_annotations(document)
         parts = shards.split(plan, limits.share_of(document))
         documents = [document]
         if len(parts) > 1:
             documents = [
-                compile_workflow(part, replace(origin, shard=shard), place.target)
-                for part, shard in parts
+                compile_workflow(experiments, replace(origin, shard=shard), target)
+                for experiments, shard in parts
             ]
-        if place.take(place.number):
+        # Another process may take the number first; it is part of every document.
+        if namespace.take(namespace.number):
             return origin, documents
 
 
@@ -103,21 +125,21 @@ def make_folders(
 ) -> None:
     """Make the output folders of a run, each with the record of its configuration."""
     folders = list(record.texts(plan, origin, target))
-    run = str(Path(folders[0][0]).parent) if plan.is_set else folders[0][0]
-    store.script(_UNPACK, run, stdin=_packed(folders))
+    first, _ = folders[0]
+    run_folder = str(Path(first).parent) if plan.is_set else first
+    store.script(_UNPACK, run_folder, stdin=_archive(folders))
 
 
-def _packed(folders: list[tuple[str, str]]) -> Iterator[bytes]:
-    """Yield a tar archive of folders and records, a few hundred at a time."""
+def _archive(folders: list[tuple[str, str]]) -> Iterator[bytes]:
+    """Yield a tar archive of folders and records."""
     buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
         for folder, text in folders:
             for name in (folder, f"{folder}/.riseml", f"{folder}/.riseml/logs"):
-                archive.addfile(_entry(name, 0o777, tarfile.DIRTYPE))
+                tar.addfile(_entry(name, 0o777, tarfile.DIRTYPE))
             data = text.encode()
-            archive.addfile(
-                _entry(f"{folder}/{RECORD}", 0o666, size=len(data)), io.BytesIO(data)
-            )
+            entry = _entry(f"{folder}/{RECORD}", 0o666, size=len(data))
+            tar.addfile(entry, io.BytesIO(data))
     yield buffer.getvalue()
 
 
@@ -129,19 +151,19 @@ def _entry(
     return entry
 
 
-def create(place: UserNamespace, document: dict[str, Any]) -> Object:
-    """Hand a Workflow to the cluster: to the Argo Server where there is one, else to the Kubernetes API.
+def create(namespace: UserNamespace, document: dict[str, Any]) -> Object:
+    """Submit a Workflow to the Argo Server if there is one, else to the Kubernetes API.
 
     Raises:
-        UnsupportedError: the cluster refuses it.
+        InvalidInputError: there is a Workflow of this name.
+        UnsupportedError: the cluster refuses the Workflow.
     """
-    connection = place.api.connection
+    connection = namespace.api.connection
     try:
-        if (
-            connection.argo and connection.token
-        ):  # an Argo Server knows no client certificates
-            return _through_server(document, place)
-        return place.api.create(path("workflows", place.namespace), document)
+        # An Argo Server does not accept client certificates.
+        if connection.argo and connection.token:
+            return _create_through_server(document, namespace)
+        return namespace.api.create(path("workflows", namespace.namespace), document)
     except ConflictError:
         name = document["metadata"].get("name")
         raise InvalidInputError(
@@ -154,8 +176,11 @@ def create(place: UserNamespace, document: dict[str, Any]) -> Object:
         ) from None
 
 
-class _AsItIs:
-    """A request to create a Workflow, for Hera's client, whose own model drops what Argo 4.1 knows and it does not."""
+class _RawRequest:
+    """Request for Hera's client that carries a document unchanged.
+
+    Hera's own model drops fields that Argo 4.1 has and Hera lacks.
+    """
 
     def __init__(self, document: dict[str, Any]) -> None:
         self._document = document
@@ -165,37 +190,38 @@ class _AsItIs:
         return json.dumps({"workflow": self._document})
 
 
-def _through_server(document: dict[str, Any], place: UserNamespace) -> Object:
+def _create_through_server(
+    document: dict[str, Any], namespace: UserNamespace
+) -> Object:
     """Submit with Hera's client, which speaks the Argo Server's API."""
     from hera.exceptions import AlreadyExists, Forbidden, HeraException, Unauthorized  # noqa: PLC0415
     from hera.workflows import WorkflowsService  # noqa: PLC0415
 
-    # Hera's own way to the network
+    # Hera's client raises its exceptions.
     from requests import RequestException  # noqa: PLC0415
 
-    connection = place.api.connection
+    connection = namespace.api.connection
     server = f"the Argo Server at {connection.argo}"
-    # With a slash, for servers below a path
-    host = f"{connection.argo}/"
     service = WorkflowsService(
-        host=host, token=f"Bearer {connection.token}", namespace=place.namespace
+        # Without the slash, Hera drops the last segment of a server's path.
+        host=f"{connection.argo}/",
+        token=f"Bearer {connection.token}",
+        namespace=namespace.namespace,
     )
-    request: Any = _AsItIs(document)
+    request: Any = _RawRequest(document)
     try:
-        made = service.create_workflow(request, namespace=place.namespace)
+        workflow = service.create_workflow(request, namespace=namespace.namespace)
     except AlreadyExists as error:
         raise ConflictError(str(error)) from None
     except (Unauthorized, Forbidden) as error:
         raise NotAllowedError(
-            f"{server} does not accept this: {error}", _ACCESS
+            f"{server} does not accept this: {error}", _AUTH_ADVICE
         ) from None
     except HeraException as error:
         raise RefusedError(str(error)) from None
-    except (
-        RequestException,
-        ValueError,
-    ) as error:  # ValueError: what answers there is no Argo Server
+    except (RequestException, ValueError) as error:
+        # A ValueError means that the answer does not come from an Argo Server.
         raise UnreachableError(
-            f"{server} does not answer ({type(error).__name__})", _AWAY
+            f"{server} does not answer ({type(error).__name__})", _UNREACHABLE_ADVICE
         ) from None
-    return dict(made.model_dump(mode="json", by_alias=True, exclude_none=True))
+    return dict(workflow.model_dump(mode="json", by_alias=True, exclude_none=True))

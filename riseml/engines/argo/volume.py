@@ -1,7 +1,8 @@
-"""A volume of a user's store: shell scripts in its pod, which needs no more than busybox has.
+"""Volume of a user's store: shell scripts in its pod, which need only busybox.
 
-Each script gets the paths as lines on its standard input, and answers a line for each, so that a thousand files are one
-question. A path with characters that a line cannot hold is written in octal, after the word `e`.
+Each script reads paths as lines from its standard input and prints one line for each, so
+that a thousand files take one request. A path with characters that a line cannot hold is
+written in octal, after the word `e`.
 """
 
 import re
@@ -14,14 +15,14 @@ from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.storage.folder import Rest
 from riseml.storage.volume import Entry, Piece, Written, below, part_of
 
-# Exit status of a script that was led out of the volume
+# Exit status of a script that a link has led out of the volume.
 _OUTSIDE = 9
 _PLAIN = re.compile(rb"[^\x00-\x20\\\x7f](?:[^\x00-\x1f\\\x7f]*[^\x00-\x20\\\x7f])?")
-# Size, time and mode, as stat tells them
+# `stat` prints size, time and mode before the name.
 _FIELDS = 3
 
-# $1: the volume's folder. Each line: a number, another, p or e, the path; the word `end` after the last.
-_EACH = """cd "$1"; umask 0; root=$(pwd -P)
+# $1 is the volume's folder. Each line has a number, another one, p or e, and the path; `end` follows the last line.
+_LOOP = """cd "$1"; umask 0; root=$(pwd -P)
 inside() {
   case $(readlink -f "$1")/ in "$root"/*) ;; *) echo "$1 leads out of its volume by a link" >&2; exit 9; esac
 }
@@ -45,8 +46,8 @@ _BODIES = {
 _FIND = """cd "$1"; root=$(pwd -P); cd "$2"
 case $(pwd -P)/ in "$root"/*) ;; *) echo "$2 leads out of its volume by a link" >&2; exit 9; esac
 """
+# Records end with `//` and a line break, because no path contains `//`.
 _WALK = f"{_FIND}find . -type f -exec stat -c '%s %Y %f %n//' {{}} +"
-# No path holds `//`
 _LIST = f"{_FIND}find . -mindepth 1 -maxdepth 1 -exec stat -c '%s %Y %f %n//' {{}} +"
 _EXTRACT = 'cd "$1"; umask 0; exec tar -xf -'
 _APPEND = 'cd "$1"; head -c "$2" >> "$3"'
@@ -59,79 +60,82 @@ class StoreVolume:
         self.store, self.root = store, root
 
     def resolve(self, path: str) -> Entry | None:
-        """Return what is at a path, None where nothing is."""
+        """Return the file or folder at a path, None if there is none.
+
+        Raises:
+            InvalidInputError: a link at the path leads out of the volume.
+        """
         return self._entries("look", [path])[0]
 
     def stat(self, paths: Sequence[str]) -> list[Entry | None]:
-        """Return what is at these paths, None where nothing is."""
+        """Return the files or folders at these paths, None where there is none."""
         return self._entries("stat", paths)
 
     def inside(self, folder: str) -> list[Entry]:
-        """Return what lies directly in a folder."""
-        return self._found(_LIST, folder)
+        """Return the files and folders directly in a folder."""
+        return self._find(_LIST, folder)
 
     def walk(self, folder: str) -> list[Entry]:
-        """Return all files below a folder; links are none."""
-        return self._found(_WALK, folder)
+        """Return all files below a folder, without links."""
+        return self._find(_WALK, folder)
 
     def digests(self, beginnings: Sequence[tuple[str, int]]) -> list[str]:
-        """Return the SHA-256 of the first so many bytes of files, empty where there is no such file."""
-        told = self._each("digest", [(size, 0, path) for path, size in beginnings])
-        return [line.split(" ")[0] for line in told]
+        """Return the SHA-256 of the first so many bytes of files, empty for no file."""
+        lines = self._run_loop("digest", [(size, 0, path) for path, size in beginnings])
+        return [line.split(" ")[0] for line in lines]
 
     def read(self, pieces: Sequence[Piece]) -> Iterator[bytes]:
         """Yield the bytes of the pieces, one after the other."""
         lines = [(piece.start + 1, piece.size, piece.path) for piece in pieces]
+        script, stdin = _script("read"), [_encode_lines(lines)]
         try:
-            yield from self.store.stream(
-                _script("read"), self.root, stdin=[_packed(lines)]
-            )
+            yield from self.store.stream(script, self.root, stdin=stdin)
         except CommandError as error:
             raise _meaning(error) from None
 
     def write(self, entries: Sequence[Entry], data: Iterator[bytes]) -> None:
-        """Write new parts for the final paths of `entries`."""
+        """Write new partial files for the paths of `entries`."""
         folders = dict.fromkeys(
             entry.path.rpartition("/")[0] or "." for entry in entries
         )
-        self._each("make", [(0, 0, folder) for folder in folders])
+        self._run_loop("make", [(0, 0, folder) for folder in folders])
         self._run(_EXTRACT, stdin=_archive(entries, data))
 
     def append(self, path: str, size: int, data: Iterator[bytes]) -> None:
-        """Add so many bytes to the part of a final path."""
+        """Add so many bytes to the partial file of a path."""
         self._run(_APPEND, str(size), f"./{part_of(path)}", stdin=data)
 
     def finish(self, files: Sequence[Written]) -> list[bool]:
-        """Give parts that have their digest their final names; drop the others."""
+        """Rename partial files that have the right digest; remove the others."""
         lines = [(int(file.modified), file.digest or "-", file.path) for file in files]
-        return [line == "ok" for line in self._each("finish", lines)]
+        return [line == "ok" for line in self._run_loop("finish", lines)]
 
     def remove(self, path: str) -> None:
-        """Delete a file, or a folder with all that is in it."""
-        self._each("remove", [(0, 0, path)])
+        """Delete a file, or a folder with everything in it."""
+        self._run_loop("remove", [(0, 0, path)])
 
     def _entries(self, name: str, paths: Sequence[str]) -> list[Entry | None]:
-        told = self._each(name, [(0, 0, path) for path in paths])
-        return [_entry(line, path) for line, path in zip(told, paths, strict=True)]
+        lines = self._run_loop(name, [(0, 0, path) for path in paths])
+        return [_entry(line, path) for line, path in zip(lines, paths, strict=True)]
 
-    def _found(self, script: str, folder: str) -> list[Entry]:
-        told = self._run(script, f"./{folder}").decode(errors="surrogateescape")
-        found = []
-        for record in told.split("//\n")[:-1]:
+    def _find(self, script: str, folder: str) -> list[Entry]:
+        output = self._run(script, f"./{folder}").decode(errors="surrogateescape")
+        entries = []
+        for record in output.split("//\n")[:-1]:
             *fields, name = record.split(" ", _FIELDS)
-            if entry := _entry(
-                " ".join(fields), below(folder, name.removeprefix("./"))
-            ):
-                found.append(entry)
-        return sorted(found)
+            path = below(folder, name.removeprefix("./"))
+            if entry := _entry(" ".join(fields), path):
+                entries.append(entry)
+        return sorted(entries)
 
-    def _each(
+    def _run_loop(
         self, name: str, lines: Sequence[tuple[int, int | str, str]]
     ) -> list[str]:
+        """Run a script's body for each line, and return what it prints for each."""
         if not lines:
             return []
-        told = self._run(_script(name), stdin=iter([_packed(lines)])).decode()
-        return told.split("\n")[:-1]
+        stdin = iter([_encode_lines(lines)])
+        return self._run(_script(name), stdin=stdin).decode().split("\n")[:-1]
 
     def _run(
         self, script: str, *arguments: str, stdin: Iterator[bytes] | None = None
@@ -146,25 +150,24 @@ def _meaning(error: CommandError) -> RiseMLError:
     """Return what a script's failure means to the user."""
     text = str(error).removeprefix("sh: ").removeprefix("riseml: ")
     if error.status == _OUTSIDE:
-        return InvalidInputError(text, "Name what lies in the volume.")
+        return InvalidInputError(text, "Name a path within the volume.")
     if "Read-only file system" in text:
-        return RiseMLError(
-            text, "The volume is for reading only; its administrator can write there."
-        )
+        advice = "The volume is read-only here; its administrator can write to it."
+        return RiseMLError(text, advice)
     if "No such file" in text or "can't cd" in text:
         return NotFoundError(text)
-    return RiseMLError(f"the store says: {text}")
+    return RiseMLError(f"the store reports an error: {text}")
 
 
 def _script(name: str) -> str:
-    return _EACH.replace("BODY", _BODIES[name])
+    return _LOOP.replace("BODY", _BODIES[name])
 
 
-def _packed(lines: Sequence[tuple[int, int | str, str]]) -> bytes:
-    return b"".join(_line(*line) for line in lines) + b"end\n"
+def _encode_lines(lines: Sequence[tuple[int, int | str, str]]) -> bytes:
+    return b"".join(_encode_line(*line) for line in lines) + b"end\n"
 
 
-def _line(first: int, second: int | str, path: str) -> bytes:
+def _encode_line(first: int, second: int | str, path: str) -> bytes:
     name = b"./" + path.encode(errors="surrogateescape")
     kind = b"p" if _PLAIN.fullmatch(name) else b"e"
     if kind == b"e":
@@ -180,18 +183,21 @@ def _entry(fields: str, path: str) -> Entry | None:
 
 
 def _archive(entries: Sequence[Entry], data: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield a tar archive of parts; one that became shorter is filled up, which its digest will tell."""
-    rest = Rest(data)
+    """Yield a tar archive of partial files.
+
+    A file that has become shorter is padded. Its digest will not match then.
+    """
+    source = Rest(data)
     for entry in entries:
         info = tarfile.TarInfo(part_of(entry.path))
         info.size, info.mtime = entry.size, int(entry.modified)
-        info.mode = (
-            0o777 if entry.mode & 0o111 else 0o666
-        )  # any user of an image may change it, as with jobs' output
+        # Any user of an image may change the file, as with the output of jobs.
+        info.mode = 0o777 if entry.mode & 0o111 else 0o666
         yield info.tobuf(tarfile.PAX_FORMAT, errors="surrogateescape")
-        passed = 0
-        for piece in rest.pieces(entry.size):
-            passed += len(piece)
-            yield piece
-        yield bytes(entry.size - passed + -entry.size % tarfile.BLOCKSIZE)
+        written = 0
+        for data_piece in source.pieces(entry.size):
+            written += len(data_piece)
+            yield data_piece
+        missing = entry.size - written
+        yield bytes(missing + -entry.size % tarfile.BLOCKSIZE)
     yield bytes(tarfile.BLOCKSIZE * 2)

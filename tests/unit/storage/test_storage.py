@@ -430,4 +430,4 @@ def test_a_volume_for_reading_only_says_so(
     write(tmp_path / "mine", {"a": b"1"})
     with pytest.raises(RiseMLError, match="Read-only file system") as caught:
         copy(Folder(tmp_path / "mine"), volume, "a", to="u/a")
-    assert "its administrator can write there" in caught.value.advice
+    assert "its administrator can write to it" in caught.value.advice
