@@ -30,7 +30,6 @@ PIECES = [
 ]  # fmt: skip
 QUICK = settings(
     derandomize=True,
-    deadline=None,
     database=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

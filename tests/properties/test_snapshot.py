@@ -106,7 +106,7 @@ def _kept(content: Content) -> Content:
     }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(trees, min_size=1, max_size=3))
 @example(
     [
@@ -183,7 +183,7 @@ pieces = st.sampled_from((
 lines = st.lists(st.lists(pieces, min_size=1, max_size=6).map("".join), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(top=lines, below=lines, excluded=lines)
 @example(top=["**/d/**", "!**/d/a"], below=[], excluded=[])
 @example(top=["/*", "!/d", "/d/*", "!/d/a.x"], below=["a.x", "!ab"], excluded=["b"])

@@ -64,7 +64,8 @@ def test_more_than_can_be_told_apart_is_refused() -> None:
     assert "Give one parameter fewer values" in caught.value.advice
 
 
-@settings(deadline=None, max_examples=4)  # each compiles thousands of experiments
+# One example compiles thousands of experiments.
+@settings(max_examples=4)
 @given(cells=st.integers(3000, 5000))
 def test_a_shard_of_a_large_set_fits(cells: int) -> None:
     whole = plan(cells, concurrency=8)

@@ -208,7 +208,6 @@ def finished(simulator: Simulator) -> None:
 
 @settings(
     max_examples=120,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 @given(
@@ -234,7 +233,7 @@ def test_any_workflow_ends_and_restarts_change_nothing(
     ]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.integers(1, 5),
     st.integers(0, 99),
