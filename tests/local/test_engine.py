@@ -167,7 +167,7 @@ def test_kill_of_one_cell_leaves_the_others(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_what_can_never_fit_is_refused_before_it_starts(lab: Lab) -> None:
-    with pytest.raises(RiseMLError, match="cpus: 99 asked for, 4 on this machine"):
+    with pytest.raises(RiseMLError, match="cpus: 99 requested, this machine has 4"):
         lab.train("resources: {cpus: 99, mem: 1}\nrun: 'true'")
     assert lab.train("run: 'true'").number == 1
 
@@ -223,7 +223,7 @@ def test_names_of_a_document_cannot_leave_their_folders(
             ],
         },
     }
-    with pytest.raises(InvalidInputError, match="is no name"):
+    with pytest.raises(InvalidInputError, match="is not a valid name"):
         lab.engine.submit(document)
 
 
@@ -286,7 +286,7 @@ def test_a_job_that_waited_for_room_has_lasted_only_since_it_began(lab: Lab) -> 
     second = lab.train(whole + "run: 'true'").number
     waiting = lab.engine.read(Id(number=second))
     assert waiting.state is State.PENDING
-    assert "cpus: 4 asked for, 0 free" in waiting.experiments[0].message
+    assert "cpus: 4 requested, 0 free" in waiting.experiments[0].message
     lab.wait(second)
     before, after = (
         lab.engine.read(Id(number=number)).experiments[0].jobs[0]

@@ -4,7 +4,7 @@ import os
 
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, warning
 from riseml.engines.local import home, protocol
-from riseml.engines.local.controller.machine import machine
+from riseml.engines.local.controller.machine import measure_machine
 from riseml.engines.local.jobs.mounts import supported
 from riseml.errors import RiseMLError
 from riseml.settings import Settings
@@ -43,8 +43,9 @@ def _mounts(_: Settings) -> Outcome:
 def _capacity(settings: Settings) -> Outcome:
     """What jobs may use together."""
     del settings
-    found = machine(os.environ)
-    return ok(f"{found.cpus} cpus, {found.mem // 1_000_000} MB, {len(found.gpus)} gpus")
+    capacity = measure_machine(os.environ)
+    megabytes = capacity.mem // 1_000_000
+    return ok(f"{capacity.cpus} cpus, {megabytes} MB, {len(capacity.gpus)} gpus")
 
 
 def _data(settings: Settings) -> Outcome:

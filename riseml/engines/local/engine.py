@@ -219,10 +219,12 @@ class LocalEngine:
         # Few runs have one
         from riseml.engines.local.controller import gangs, ports  # noqa: PLC0415
 
-        known = ports.read(gangs.file(self.home / "runs" / str(number), gangs.OWN))
-        return next(
-            (f"http://{address}" for address in known.values()), None
-        )  # nothing else of a run itself listens
+        folder = self.home / "runs" / str(number)
+        addresses = ports.read_addresses(gangs.addresses_file(folder, gangs.RUN_GANG))
+        # Among the run's own jobs, only the TensorBoard listens.
+        for address in addresses.values():
+            return f"http://{address}"
+        return None
 
     def list(self, query: Query) -> list[SetStatus]:
         """Return runs, newest first."""

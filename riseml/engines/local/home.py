@@ -47,8 +47,12 @@ class HomeLayout:
             )
         return folders[name]
 
+    def output(self, user: str, project: str, number: int) -> Path:
+        """Return the folder of a run's outputs, which remains when the run has ended."""
+        return output_folder(self.home) / user / project / str(number)
+
     def run(self, number: int) -> Path:
-        """Return the folder of a run's own files: gone when the run has ended."""
+        """Return the folder of a run's processes, which is removed when it has ended."""
         return self.home / "runs" / str(number)
 
     def job(self, number: int, node: str) -> Path:

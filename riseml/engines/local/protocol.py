@@ -33,6 +33,11 @@ _LONG = 600.0
 PATIENCE = 30.0
 
 
+def log_file(home: Path) -> Path:
+    """Return the log of a home's controller."""
+    return home / "controller.log"
+
+
 def encode(reply: dict[str, Any]) -> bytes:
     """Write one message."""
     return json.dumps(reply, separators=(",", ":")).encode() + b"\n"

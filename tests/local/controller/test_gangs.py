@@ -75,7 +75,8 @@ def program(lab: Lab, job: str) -> psutil.Process:
         for process in processes_of(lab.engine.home):
             # A process may end while it is examined.
             with suppress(psutil.Error):
-                is_program = process.cmdline()[-1] in {"1000", "connect.py"}
+                # The command is empty while a process executes its program.
+                is_program = process.cmdline()[-1:] in (["1000"], ["connect.py"])
                 if is_program and process.environ().get("RISEML_JOB") == job:
                     processes.append(process)
         return processes
@@ -201,7 +202,7 @@ def test_a_gang_starts_together_or_not_at_all(gang: Lab) -> None:
     )
     (experiment,) = gang.engine.read(second).experiments
     assert {job.state for job in experiment.jobs} == {State.PENDING}
-    assert experiment.message == "Unschedulable: cpus: 2.0 asked for, 1.5 free"
+    assert experiment.message == "Unschedulable: cpus: 2.0 requested, 1.5 free"
     gang.engine.stop(Id(number=1))
     assert gang.wait(2).state is State.FINISHED
 
@@ -209,7 +210,7 @@ def test_a_gang_starts_together_or_not_at_all(gang: Lab) -> None:
 def test_a_gang_that_never_fits_is_refused(gang: Lab) -> None:
     with pytest.raises(
         RiseMLError,
-        match="an experiment of 4 jobs can never start here: cpus: 8 asked for, 4 on this",
+        match="an experiment of 4 jobs can never start here: cpus: 8 requested, this machine has 4",
     ):
         gang.train(f"{FRAMEWORK}\nresources: {{cpus: 2, mem: 1}}\nrun: x")
 
@@ -297,7 +298,7 @@ def test_a_port_that_is_lost_twice_fails_the_gang(gang: Lab) -> None:
     )
     assert (
         experiment.message
-        == f"another program listens at the port that stands for {WORD}, the second time"
+        == f"another program uses the port chosen for {WORD}, for the second time"
     )
 
 

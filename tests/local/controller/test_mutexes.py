@@ -1,35 +1,35 @@
-from riseml.engines.local.controller.mutexes import Locks
+from riseml.engines.local.controller.mutexes import Mutexes
 
 
 def test_one_holder_at_a_time_and_the_queue_in_order() -> None:
-    locks = Locks()
-    assert locks.acquire("a", ("x",))
-    assert not locks.acquire("b", ("x",))
-    assert not locks.acquire("c", ("x",))
-    assert list(locks.release("a")) == ["b"]
-    assert list(locks.release("b")) == ["c"]
-    assert list(locks.release("c")) == []
-    assert locks.acquire("d", ("x",))
+    mutexes = Mutexes()
+    assert mutexes.acquire("a", ("x",))
+    assert not mutexes.acquire("b", ("x",))
+    assert not mutexes.acquire("c", ("x",))
+    assert list(mutexes.release("a")) == ["b"]
+    assert list(mutexes.release("b")) == ["c"]
+    assert list(mutexes.release("c")) == []
+    assert mutexes.acquire("d", ("x",))
 
 
-def test_all_locks_or_none() -> None:
-    locks = Locks()
-    assert locks.acquire("a", ("x",))
-    assert not locks.acquire("b", ("x", "y"))
-    assert locks.acquire("c", ("y",))
-    assert list(locks.release("a")) == []
-    assert list(locks.release("c")) == ["b"]
+def test_all_mutexes_or_none() -> None:
+    mutexes = Mutexes()
+    assert mutexes.acquire("a", ("x",))
+    assert not mutexes.acquire("b", ("x", "y"))
+    assert mutexes.acquire("c", ("y",))
+    assert list(mutexes.release("a")) == []
+    assert list(mutexes.release("c")) == ["b"]
 
 
 def test_who_stops_waiting_gets_nothing() -> None:
-    locks = Locks()
-    locks.acquire("a", ("x",))
-    locks.acquire("b", ("x",))
-    assert list(locks.release("b")) == []
-    assert list(locks.release("a")) == []
+    mutexes = Mutexes()
+    mutexes.acquire("a", ("x",))
+    mutexes.acquire("b", ("x",))
+    assert list(mutexes.release("b")) == []
+    assert list(mutexes.release("a")) == []
 
 
 def test_a_lock_held_before_a_restart_is_held_again() -> None:
-    locks = Locks()
-    assert locks.acquire("a", ("x",), held=True)
-    assert not locks.acquire("b", ("x",))
+    mutexes = Mutexes()
+    assert mutexes.acquire("a", ("x",), held=True)
+    assert not mutexes.acquire("b", ("x",))

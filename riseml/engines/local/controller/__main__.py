@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from riseml.engines.local.controller.loop import main
+from riseml.engines.local.controller.server import main
 
 if __name__ == "__main__":
     sys.exit(main(Path(sys.argv[1])))

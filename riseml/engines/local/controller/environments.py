@@ -1,8 +1,8 @@
-"""Install steps on this machine: run once per image key in a virtual environment that sees the user's packages.
+"""Environments of install steps: one virtual environment per image key, beside the user's packages.
 
 <home>/envs/<key>/            the environment; `.complete` once all steps have succeeded
-                  code/       where the steps ran: what they made beside the environment, as an image's /code
-                  shims/      apt-get and its like: they say "skipped" and succeed
+                  code/       where the steps ran: files they created there, as in an image's /code
+                  shims/      apt-get and the like: they print "skipped" and succeed
 """
 
 import hashlib
@@ -26,34 +26,38 @@ _IDENTITY = "import sys; print(sys.version, sys.base_prefix, sys.prefix)"
 def build(
     plan: ExperimentSet,
     revision: str,
-    place: HomeLayout,
+    layout: HomeLayout,
     environment: Mapping[str, str],
 ) -> Build:
-    """Say which build a plan needs here: none where its environment is complete.
+    """Return the build that a plan needs; it has an image if the environment is complete.
 
     Raises:
-        RiseMLError: there is no Python that could make an environment.
+        RiseMLError: there is no Python that could create an environment.
     """
-    key = image_key_of(plan, revision, place.home, environment)
-    return Build(key.text, key.files, complete(key, place.home))
+    key = image_key_of(plan, revision, layout.home, environment)
+    return Build(key.text, key.files, complete(key, layout.home))
 
 
 def complete(key: ImageKey, home: Path) -> str | None:
-    """Return the image that stands for the environment of a key, None where that is not complete."""
+    """Return the image name of a key's environment, None if that is not complete."""
     stamp = home / "envs" / key.text / COMPLETE
     if not stamp.exists():
         return None
-    # Used now: `tidy` goes by it
+    # `tidy` removes environments by the time of their last use.
     stamp.touch()
     return ENVIRONMENT + key.text
 
 
 def tidy(home: Path, before: float) -> int:
-    """Remove the environments that nothing has used since `before` (unix seconds), and broken ones; return how many."""
+    """Remove environments unused since `before`, and broken ones; return their number.
+
+    `before` is in seconds since 1970.
+    """
     removed = 0
     for folder in (home / "envs").glob("*"):
         stamp = folder / COMPLETE
-        if (stamp if stamp.exists() else folder).stat().st_mtime < before:
+        last_use = (stamp if stamp.exists() else folder).stat().st_mtime
+        if last_use < before:
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
     return removed
@@ -65,10 +69,13 @@ def image_key_of(
     """Return the key of a plan's environment."""
     files = contents(home, plan.project, revision)
     python = pod_to_process.find_python(environment)
-    return image_key(plan, files, salt=_identity(python, os.stat(python).st_mtime_ns))  # noqa: PTH116
+    modified_ns = os.stat(python).st_mtime_ns  # noqa: PTH116
+    return image_key(plan, files, salt=_identity(python, modified_ns))
 
 
 @cache
-def _identity(python: str, _changed: int) -> str:
-    said = subprocess.run([python, "-c", _IDENTITY], capture_output=True, check=False)
-    return hashlib.sha256(said.stdout or python.encode()).hexdigest()[:16]
+def _identity(python: str, _modified_ns: int) -> str:
+    completed = subprocess.run(
+        [python, "-c", _IDENTITY], capture_output=True, check=False
+    )
+    return hashlib.sha256(completed.stdout or python.encode()).hexdigest()[:16]

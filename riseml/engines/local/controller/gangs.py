@@ -1,116 +1,122 @@
-"""Which pods of a run belong together, where they find each other, and what happens when one of their ports is lost.
+"""Gangs of a run: which pods belong together, and where they reach each other.
 
-The jobs of one attempt of an experiment are a gang; TensorBoard and the build have no peers. A gang's ports are chosen
-before its first job starts, and used by the jobs some time later. Where somebody else was faster, the whole gang is
-started once more with other ports; a second time it fails.
+The jobs of one attempt of an experiment are a gang; TensorBoard and the build have no
+peers. The controller chooses a gang's ports before its first job starts, and the jobs
+use them a little later. If another program takes such a port in between, the whole gang
+restarts once with other ports; the second time it fails.
 """
 
-import contextlib
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 from riseml import labels
-from riseml.engines.local.controller.ports import Addresses, Ports
+from riseml.engines.local.controller.ports import GangAddresses, Ports, port_of
 from riseml.engines.local.jobs import processes
 
-# The jobs of the run itself
-OWN = "run"
+RUN_GANG = "run"
+"""The gang of the run's own jobs: TensorBoard and the build."""
 
 
 class Gangs:
-    """The gangs of one run, whose own files lie in `folder`."""
+    """The gangs of one run, whose address files lie in `folder`."""
 
     def __init__(self, folder: Path, ports: Ports) -> None:
         self._folder, self._ports = folder, ports
-        self._addresses: dict[str, Addresses] = {}
+        self._addresses: dict[str, GangAddresses] = {}
         self._renewed: set[str] = set()
 
-    def placed(self, gang: str, template: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a pod's template with this machine's addresses in its environment.
+    def localize(self, gang: str, template: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a pod's template with addresses of this machine in its environment.
 
         Raises:
             RiseMLError: there are no free ports.
         """
-        addresses = self._of(gang)
+        addresses = self._addresses_of(gang)
         addresses.cover(template)
         container = template["container"]
-        env = [
-            {**entry, "value": addresses.map(entry["value"], template)}
-            if entry.get("value")
-            else entry
-            for entry in container.get("env", ())
-        ]
+        env = []
+        for entry in container.get("env", ()):
+            value = entry.get("value")
+            if value:
+                env.append({**entry, "value": addresses.localize(value, template)})
+            else:
+                env.append(entry)
         return {**template, "container": {**container, "env": env}}
 
-    def hold(self, gang: str) -> None:
-        """Count the ports of a gang that an earlier controller has started."""
-        self._of(gang)
+    def adopt(self, gang: str) -> None:
+        """Reserve the ports of a gang that an earlier controller has started."""
+        self._addresses_of(gang)
 
-    def leave(self, gang: str) -> None:
-        """Forget a gang none of whose pods is left."""
-        if addresses := self._addresses.pop(gang, None):
+    def remove(self, gang: str) -> None:
+        """Release the ports of a gang whose last pod is gone."""
+        addresses = self._addresses.pop(gang, None)
+        if addresses is not None:
             addresses.release()
 
-    def stolen(self, gang: str, keys: Collection[str]) -> str:
-        """Return the word of the gang at whose port a process listens that has none of these keys; empty for none."""
-        known = self._of(gang).known
-        ports = {
-            int(address.rpartition(":")[2]): word for word, address in known.items()
-        }
-        listening = _listeners() if ports else {}
-        return next(
-            (
-                ports[port]
-                for port, pid in listening.items()
-                if port in ports and _owner(pid) not in keys
-            ),
-            "",
-        )
+    def lost_address(self, gang: str, keys: Collection[str]) -> str:
+        """Return the document's address whose port another program uses, if any.
+
+        `keys` belong to the gang's pods: their processes may listen. The result is empty
+        if all ports are the gang's own.
+        """
+        addresses = self._addresses_of(gang).local_by_document
+        listeners = _listeners() if addresses else {}
+        for address, local_address in addresses.items():
+            pid = listeners.get(port_of(local_address))
+            if pid is not None and _key_of(pid) not in keys:
+                return address
+        return ""
 
     def renew(self, gang: str) -> bool:
-        """Let the gang have other ports; False where it has had that already."""
+        """Let a gang choose other ports; return False if it has done so before."""
         if gang in self._renewed:
             return False
         self._renewed.add(gang)
-        self._of(gang).renew()
+        self._addresses_of(gang).release()
         return True
 
-    def _of(self, gang: str) -> Addresses:
+    def _addresses_of(self, gang: str) -> GangAddresses:
         if gang not in self._addresses:
-            self._addresses[gang] = Addresses(file(self._folder, gang), self._ports)
+            file = addresses_file(self._folder, gang)
+            self._addresses[gang] = GangAddresses(file, self._ports)
         return self._addresses[gang]
 
 
-def file(folder: Path, gang: str) -> Path:
-    """Return where the addresses of a gang are kept, in a run's own folder."""
+def addresses_file(folder: Path, gang: str) -> Path:
+    """Return the file of a gang's addresses in a run's own folder."""
     return folder / f"addresses.{gang}.json"
 
 
 def gang_of(template: Mapping[str, Any], attempt: int) -> str:
-    """Return the gang of a pod: its experiment, and which attempt of that it is."""
-    sub = template.get("metadata", {}).get("labels", {}).get(labels.EXPERIMENT)
-    said = {
-        entry["name"]: entry.get("value")
-        for entry in template["container"].get("env", ())
-    }
-    return f"{sub}.{said.get('RISEML_ATTEMPT') or attempt}" if sub else OWN
+    """Return the gang of a pod: its experiment, and the number of that one's attempt."""
+    metadata = template.get("metadata", {})
+    sub = metadata.get("labels", {}).get(labels.EXPERIMENT)
+    if not sub:
+        return RUN_GANG
+    for entry in template["container"].get("env", ()):
+        # Retries of a whole experiment number their attempts by a variable; those of a
+        # single job are numbered by the interpreter.
+        if entry["name"] == "RISEML_ATTEMPT" and entry.get("value"):
+            return f"{sub}.{entry['value']}"
+    return f"{sub}.{attempt}"
 
 
 def _listeners() -> dict[int, int]:
-    """Return the ports of this machine at which somebody listens, and who; nothing where the system does not tell."""
-    # Needed when a gang has failed
+    """Return the pid of the listener at each port; empty if the system does not say."""
+    # psutil is slow to load, and needed only when a gang has failed.
     import psutil  # noqa: PLC0415
 
-    with contextlib.suppress(psutil.Error):
+    try:
         connections = psutil.net_connections("tcp")
-        return {
-            each.laddr.port: each.pid or 0
-            for each in connections
-            if each.laddr and each.status == psutil.CONN_LISTEN
-        }
-    return {}
+    except psutil.Error:
+        return {}
+    pids = {}
+    for connection in connections:
+        if connection.laddr and connection.status == psutil.CONN_LISTEN:
+            pids[connection.laddr.port] = connection.pid or 0
+    return pids
 
 
-def _owner(pid: int) -> str | None:
+def _key_of(pid: int) -> str | None:
     return processes.key_of(pid) if pid else None

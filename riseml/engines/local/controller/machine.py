@@ -1,199 +1,223 @@
-"""Which waiting jobs this machine has room for: requests against cores, memory and GPUs over all runs of the home.
+"""Queue of waiting pods, and what this machine has for them: cores, memory and GPUs.
 
-The jobs of a gang get their places together or not at all: half a gang would hold its half for nothing. A job that asks
-for nothing, a TensorBoard, is in nobody's way; it starts with the first other job of its run, not hours before.
+The queue covers all runs of a home. The pods of a gang start together or not at all:
+half a gang would hold resources for nothing. A TensorBoard requests nothing, so it never
+delays other pods; it starts with the first other pod of its run, not hours earlier.
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 from riseml.plan import Resources
 
+NOTHING = Resources(Decimal(0), 0)
+_BYTES_PER_MB = 1_000_000
+_CGROUP_MEMORY_LIMITS = (
+    "/sys/fs/cgroup/memory.max",
+    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+)
+_NVIDIA_CARDS = Path("/proc/driver/nvidia/gpus")
+
 
 @dataclass(frozen=True)
 class Capacity:
-    """What jobs may use together: cores, bytes, and the names that CUDA_VISIBLE_DEVICES gives its GPUs."""
+    """The resources that all pods share: cores, bytes, and the names of the GPUs.
+
+    GPU names are those that CUDA_VISIBLE_DEVICES accepts.
+    """
 
     cpus: Decimal
     mem: int
     gpus: tuple[str, ...] = ()
 
     def lacks(self, request: Resources) -> str:
-        """Say why a request can never fit, or return an empty text."""
-        for what, asked, there in (
-            ("cpus", request.cpus, self.cpus),
-            ("mem", request.mem // 1_000_000, self.mem // 1_000_000),
-            ("gpus", request.gpus, len(self.gpus)),
-        ):
-            if asked > there:
-                return f"{what}: {asked} asked for, {there} on this machine"
+        """Explain why a request can never fit; return an empty text if it can."""
+        if request.cpus > self.cpus:
+            return f"cpus: {request.cpus} requested, this machine has {self.cpus}"
+        requested_mb = request.mem // _BYTES_PER_MB
+        installed_mb = self.mem // _BYTES_PER_MB
+        if requested_mb > installed_mb:
+            return f"mem: {requested_mb} requested, this machine has {installed_mb}"
+        if request.gpus > len(self.gpus):
+            return f"gpus: {request.gpus} requested, this machine has {len(self.gpus)}"
         return ""
 
+    def fits(self, request: Resources) -> bool:
+        """Return whether a request fits into these resources now."""
+        return (
+            request.cpus <= self.cpus
+            and request.mem <= self.mem
+            and request.gpus <= len(self.gpus)
+        )
 
-NOTHING = Resources(Decimal(0), 0)
+    def minus(self, request: Resources) -> "Capacity":
+        """Return what remains after a request; cores and memory may go below zero."""
+        return Capacity(
+            self.cpus - request.cpus, self.mem - request.mem, self.gpus[request.gpus :]
+        )
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A pod that may start now, and the GPUs that it gets."""
+
+    key: str
+    gpus: tuple[str, ...]
 
 
 @dataclass
-class Admission:
-    """The queue before the machine: first come, first served, and nobody overtakes at another's cost."""
+class MachineQueue:
+    """The pods that wait for this machine and those that run on it: first come, first served.
+
+    A pod never overtakes another one that it would delay. `companions` are waiting pods
+    that request nothing; each maps to the prefix that the keys of its run share.
+    """
 
     capacity: Capacity
     waiting: dict[str, Resources] = field(default_factory=dict)
-    gangs: dict[str, str] = field(
-        default_factory=dict
-    )  # of those that wait, where they have one
-    beside: dict[str, str] = field(
-        default_factory=dict
-    )  # how the keys of its run begin, of what waits for these
+    gangs: dict[str, str] = field(default_factory=dict)
+    companions: dict[str, str] = field(default_factory=dict)
     running: dict[str, tuple[Resources, tuple[str, ...]]] = field(default_factory=dict)
 
-    def ask(self, key: str, request: Resources, gang: str = "", run: str = "") -> None:
-        """Queue a job; all with the same `gang` start at once, and `run` is how the keys of its run begin."""
+    def add(
+        self, key: str, request: Resources, gang: str = "", run_prefix: str = ""
+    ) -> None:
+        """Queue a pod; all pods with the same `gang` start together."""
         self.waiting[key] = request
         if gang:
             self.gangs[key] = gang
-        elif run and request == NOTHING:
-            self.beside[key] = run
+        elif run_prefix and request == NOTHING:
+            self.companions[key] = run_prefix
 
-    def hold(self, key: str, request: Resources, gpus: tuple[str, ...]) -> None:
-        """Count a job that runs already (after a restart of the controller)."""
+    def add_running(self, key: str, request: Resources, gpus: tuple[str, ...]) -> None:
+        """Count a pod that an earlier controller has started."""
         self.running[key] = (request, gpus)
 
-    def leave(self, key: str) -> None:
-        """Take a job out, waiting or running."""
+    def remove(self, key: str) -> None:
+        """Forget a pod, waiting or running, and free its resources."""
         self.waiting.pop(key, None)
         self.gangs.pop(key, None)
-        self.beside.pop(key, None)
+        self.companions.pop(key, None)
         self.running.pop(key, None)
 
-    def admit(self) -> Iterable[tuple[str, tuple[str, ...]]]:
-        """Yield the jobs that may start now, with the GPUs they get, and count them as running.
+    def admit(self) -> Iterator[Admission]:
+        """Yield the pods that may start now, and count them as running.
 
-        A job that does not fit yet reserves what is free of what it asks for, so a stream of small ones cannot starve
-        it, while jobs that need other things go on.
+        A pod that does not fit yet reserves the free part of its request. A stream of
+        small pods cannot starve it, and pods that need other resources still start.
         """
-        yield from self._with_room()
-        yield from self._with_their_run()
-
-    def _with_their_run(self) -> Iterable[tuple[str, tuple[str, ...]]]:
-        for key, run in list(self.beside.items()):
-            begun = any(other.startswith(run) for other in self.running)
-            if begun or not any(
-                other.startswith(run)
-                for other in self.waiting
-                if other not in self.beside
-            ):
-                del self.beside[key]
-                self.running[key] = (self.waiting.pop(key), ())
-                yield key, ()
-
-    def _with_room(self) -> Iterable[tuple[str, tuple[str, ...]]]:
-        cpus, mem, gpus = self._free()
-        for keys in self._units():
-            request = total(self.waiting[key] for key in keys)
-            if (
-                request.cpus <= cpus
-                and request.mem <= mem
-                and request.gpus <= len(gpus)
-            ):
-                rest = gpus
-                for key in keys:
-                    asked = self.waiting.pop(key)
-                    self.gangs.pop(key, None)
-                    self.running[key] = (asked, rest[: asked.gpus])
-                    yield key, rest[: asked.gpus]
-                    rest = rest[asked.gpus :]
-            cpus, mem, gpus = (
-                cpus - request.cpus,
-                mem - request.mem,
-                gpus[request.gpus :],
-            )
-            if cpus <= 0 or mem <= 0:
-                return
-
-    def _units(self) -> list[list[str]]:
-        """Return the waiting jobs in their order, those of a gang as one."""
-        if not self.gangs:
-            return [[key] for key in self.waiting if key not in self.beside]
-        units: dict[str, list[str]] = {}
-        for key in self.waiting:
-            if key in self.beside:
-                continue
-            gang = self.gangs.get(key)
-            units.setdefault(key if gang is None else f"\0{gang}", []).append(key)
-        return list(units.values())
+        yield from self._admit_units()
+        yield from self._admit_companions()
 
     def reason(self, key: str) -> str:
-        """Say what a waiting job lacks, in the words of Kubernetes' scheduler."""
-        if key in self.beside:
+        """Explain what a waiting pod lacks, in the words of Kubernetes' scheduler."""
+        if key in self.companions:
             return "Unschedulable: it starts with the first job of its run"
-        request = total(self.waiting[each] for each in self._peers(key))
-        cpus, mem, gpus = self._free()
-        lacking = [
-            text
-            for short, text in (
-                (
-                    request.cpus > cpus,
-                    f"cpus: {request.cpus} asked for, {max(cpus, Decimal(0))} free",
-                ),
-                (
-                    request.mem > mem,
-                    f"mem: {request.mem // 10**6} asked for, {max(mem, 0) // 10**6} free",
-                ),
-                (
-                    request.gpus > len(gpus),
-                    f"gpus: {request.gpus} asked for, {len(gpus)} free",
-                ),
-            )
-            if short
-        ]
-        return f"Unschedulable: {', '.join(lacking) or 'earlier jobs come first'}"
+        request = total(self.waiting[peer] for peer in self._peers(key))
+        shortages = ", ".join(_shortages(request, self._free()))
+        return f"Unschedulable: {shortages or 'earlier jobs come first'}"
+
+    def _admit_units(self) -> Iterator[Admission]:
+        free = self._free()
+        for keys in self._units():
+            request = total(self.waiting[key] for key in keys)
+            if free.fits(request):
+                yield from self._start(keys, free.gpus)
+            free = free.minus(request)
+            if free.cpus <= 0 or free.mem <= 0:
+                return
+
+    def _start(
+        self, keys: Sequence[str], free_gpus: tuple[str, ...]
+    ) -> Iterator[Admission]:
+        for key in keys:
+            request = self.waiting.pop(key)
+            self.gangs.pop(key, None)
+            gpus, free_gpus = free_gpus[: request.gpus], free_gpus[request.gpus :]
+            self.running[key] = (request, gpus)
+            yield Admission(key, gpus)
+
+    def _admit_companions(self) -> Iterator[Admission]:
+        for key, prefix in list(self.companions.items()):
+            has_started = any(pod.startswith(prefix) for pod in self.running)
+            # If nothing else of the run waits, no other pod will ever bring it along.
+            if has_started or not self._awaits_others(prefix):
+                del self.companions[key]
+                self.running[key] = (self.waiting.pop(key), ())
+                yield Admission(key, ())
+
+    def _awaits_others(self, prefix: str) -> bool:
+        return any(
+            key.startswith(prefix) for key in self.waiting if key not in self.companions
+        )
+
+    def _units(self) -> list[list[str]]:
+        """Return the waiting pods in order, the pods of a gang as one unit."""
+        if not self.gangs:
+            return [[key] for key in self.waiting if key not in self.companions]
+        units: dict[tuple[str, str], list[str]] = {}
+        for key in self.waiting:
+            if key in self.companions:
+                continue
+            gang = self.gangs.get(key)
+            unit = ("pod", key) if gang is None else ("gang", gang)
+            units.setdefault(unit, []).append(key)
+        return list(units.values())
 
     def _peers(self, key: str) -> Iterable[str]:
-        """Return the waiting jobs that start together with one."""
+        """Return the waiting pods that start together with this one, itself included."""
         gang = self.gangs.get(key)
-        return (
-            (key,)
-            if gang is None
-            else [each for each, other in self.gangs.items() if other == gang]
-        )
+        if gang is None:
+            return (key,)
+        return [peer for peer, peer_gang in self.gangs.items() if peer_gang == gang]
 
-    def _free(self) -> tuple[Decimal, int, tuple[str, ...]]:
-        used = self.running.values()
-        taken = {gpu for _, gpus in used for gpu in gpus}
-        return (
-            self.capacity.cpus - sum((request.cpus for request, _ in used), Decimal(0)),
-            self.capacity.mem - sum(request.mem for request, _ in used),
-            tuple(gpu for gpu in self.capacity.gpus if gpu not in taken),
-        )
+    def _free(self) -> Capacity:
+        cpus, mem = self.capacity.cpus, self.capacity.mem
+        used_gpus: set[str] = set()
+        for request, gpus in self.running.values():
+            cpus -= request.cpus
+            mem -= request.mem
+            used_gpus.update(gpus)
+        free_gpus = tuple(gpu for gpu in self.capacity.gpus if gpu not in used_gpus)
+        return Capacity(cpus, mem, free_gpus)
 
 
 def total(requests: Iterable[Resources]) -> Resources:
-    """Return what several jobs ask for together."""
-    several = list(requests)
-    return Resources(
-        sum((each.cpus for each in several), Decimal(0)),
-        sum(each.mem for each in several),
-        sum(each.gpus for each in several),
-    )
+    """Return what several pods request together."""
+    cpus, mem, gpus = Decimal(0), 0, 0
+    for request in requests:
+        cpus += request.cpus
+        mem += request.mem
+        gpus += request.gpus
+    return Resources(cpus, mem, gpus)
 
 
-def machine(settings: Mapping[str, str]) -> Capacity:
-    """Measure this machine; RISEML_CPUS, RISEML_MEM (megabytes) and RISEML_GPUS (names, joined by commas) overrule."""
-    cpus = settings.get("RISEML_CPUS") or _cores()
-    mem = (
-        int(float(settings["RISEML_MEM"]) * 1_000_000)
-        if settings.get("RISEML_MEM")
-        else _memory()
-    )
+def measure_machine(settings: Mapping[str, str]) -> Capacity:
+    """Return what this machine has, as far as the settings do not override it.
+
+    RISEML_CPUS, RISEML_MEM (megabytes) and RISEML_GPUS (names, separated by commas)
+    take precedence.
+    """
+    cpus = Decimal(settings.get("RISEML_CPUS") or _cores())
+    mem_mb = settings.get("RISEML_MEM")
+    mem = int(float(mem_mb) * _BYTES_PER_MB) if mem_mb else _memory()
     names = settings.get("RISEML_GPUS")
-    gpus = (
-        tuple(filter(None, names.split(","))) if names is not None else _gpus(settings)
-    )
-    return Capacity(Decimal(cpus), mem, gpus)
+    if names is None:
+        return Capacity(cpus, mem, _gpus(settings))
+    return Capacity(cpus, mem, tuple(filter(None, names.split(","))))
+
+
+def _shortages(request: Resources, free: Capacity) -> Iterator[str]:
+    if request.cpus > free.cpus:
+        yield f"cpus: {request.cpus} requested, {max(free.cpus, Decimal(0))} free"
+    if request.mem > free.mem:
+        free_mb = max(free.mem, 0) // _BYTES_PER_MB
+        yield f"mem: {request.mem // _BYTES_PER_MB} requested, {free_mb} free"
+    if request.gpus > len(free.gpus):
+        yield f"gpus: {request.gpus} requested, {len(free.gpus)} free"
 
 
 def _cores() -> int:
@@ -203,27 +227,23 @@ def _cores() -> int:
 
 
 def _memory() -> int:
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for limit in (
-        "/sys/fs/cgroup/memory.max",
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-    ):
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for path in _CGROUP_MEMORY_LIMITS:
         try:
-            return min(total, int(Path(limit).read_text(encoding="ascii")))
+            limit = int(Path(path).read_text(encoding="ascii"))
         except (OSError, ValueError):
-            # No such file, or "max"
+            # There is no such file, or it says "max".
             continue
-    return total
+        return min(installed, limit)
+    return installed
 
 
 def _gpus(settings: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the GPUs that the driver shows, within CUDA_VISIBLE_DEVICES where the user has set it."""
+    """Return the GPUs of the driver, limited to CUDA_VISIBLE_DEVICES if that is set."""
     visible = settings.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
         return tuple(name for name in visible.split(",") if name and name != "-1")
-    cards = (
-        sorted(Path("/proc/driver/nvidia/gpus").glob("*"))
-        if Path("/proc/driver/nvidia/gpus").is_dir()
-        else []
-    )
-    return tuple(str(index) for index in range(len(cards)))
+    if not _NVIDIA_CARDS.is_dir():
+        return ()
+    count = len(list(_NVIDIA_CARDS.iterdir()))
+    return tuple(str(index) for index in range(count))

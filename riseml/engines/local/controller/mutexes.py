@@ -1,35 +1,42 @@
-"""Mutexes over all runs of a home: whoever asks first is served first."""
+"""Mutexes over all runs of a home, granted in the order of the requests."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 
 @dataclass
-class Locks:
-    """Who holds which mutex, and who waits; a pod has all of its locks or none."""
+class Mutexes:
+    """The holder of each mutex, and the queue of pods that wait for some.
+
+    A pod gets all of its mutexes together. It never holds a few while it waits for
+    others, so two pods cannot block each other.
+    """
 
     _holders: dict[str, str] = field(default_factory=dict)
     _waiting: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def acquire(self, key: str, locks: tuple[str, ...], *, held: bool = False) -> bool:
-        """Take locks or queue for them; `held` says that they were the pod's before a restart."""
-        if not held and not self._free(locks):
-            self._waiting[key] = locks
+    def acquire(self, key: str, names: tuple[str, ...], *, held: bool = False) -> bool:
+        """Take mutexes for a pod, or queue it; return whether it holds them now.
+
+        `held` means that the pod held them before the controller restarted.
+        """
+        if not held and not self._are_free(names):
+            self._waiting[key] = names
             return False
-        self._holders.update(dict.fromkeys(locks, key))
+        self._holders.update(dict.fromkeys(names, key))
         return True
 
     def release(self, key: str) -> Iterator[str]:
-        """Give back what a pod has or waits for, and yield the pods that have their locks now."""
+        """Drop all mutexes and requests of a pod; yield the pods that obtain theirs."""
         self._waiting.pop(key, None)
         self._holders = {
-            lock: holder for lock, holder in self._holders.items() if holder != key
+            name: holder for name, holder in self._holders.items() if holder != key
         }
-        for waiting, locks in list(self._waiting.items()):
-            if self._free(locks):
+        for waiting, names in list(self._waiting.items()):
+            if self._are_free(names):
                 del self._waiting[waiting]
-                self._holders.update(dict.fromkeys(locks, waiting))
+                self._holders.update(dict.fromkeys(names, waiting))
                 yield waiting
 
-    def _free(self, locks: Iterable[str]) -> bool:
-        return not any(lock in self._holders for lock in locks)
+    def _are_free(self, names: Iterable[str]) -> bool:
+        return not any(name in self._holders for name in names)

@@ -1,163 +1,168 @@
-"""Where the jobs of one machine find each other: words `host:port` of the document become free ports of 127.0.0.1.
+"""Free ports of this machine for the addresses that a document gives to its jobs.
 
-    mnist-14-1-worker-1.riseml:2222   ──▶   127.0.0.1:23117      the same for all jobs of a gang, unique on this machine
-    0.0.0.0:6006                      ──▶   127.0.0.1:24010      where a container says that it listens at 6006
+    mnist-14-1-worker-1.riseml:2222   ──▶   127.0.0.1:23117   the same for all jobs of a gang, unique on this machine
+    0.0.0.0:6006                      ──▶   127.0.0.1:24010   where a container declares that it listens at 6006
 
-What was chosen for a gang is a file beside the folders of its jobs, so a job that starts late, and a command that shows
-the address of a TensorBoard, read the same.
+The addresses of a gang lie in a file beside the folders of its jobs. A job that starts
+late reads the same file, and so does a command that shows the URL of a TensorBoard.
 """
 
 import json
 import random
 import re
 import socket
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from riseml.errors import RiseMLError
 
-HERE = "127.0.0.1"
-_FIRST, _LAST = (
-    20_000,
-    32_000,
-)  # below the ports that systems take for outgoing connections
-_TRIES = 500
+LOCALHOST = "127.0.0.1"
+# These lie below the ports that operating systems choose for outgoing connections.
+_FIRST, _LAST = 20_000, 32_000
+_ATTEMPTS = 500
 
 
 class Ports:
-    """The ports that jobs of this home have been given."""
+    """The ports that this home has reserved for its jobs."""
 
     def __init__(self) -> None:
-        self._taken: set[int] = set()
+        self._reserved: set[int] = set()
 
-    def take(self, count: int) -> list[int]:
-        """Return free ports.
+    def reserve(self, count: int) -> list[int]:
+        """Choose and reserve free ports.
 
         Raises:
-            RiseMLError: there seem to be none.
+            RiseMLError: too few free ports were found.
         """
-        found: list[int] = []
-        for _ in range(_TRIES + count):
-            if len(found) == count:
+        ports: list[int] = []
+        for _ in range(_ATTEMPTS + count):
+            if len(ports) == count:
                 break
-            # Nobody's secret
+            # The number is not a secret, so a predictable generator will do.
             port = random.randint(_FIRST, _LAST)  # noqa: S311
-            if port not in self._taken and is_free(port):
-                self._taken.add(port)
-                found.append(port)
-        if len(found) < count:
+            if port not in self._reserved and is_free(port):
+                self._reserved.add(port)
+                ports.append(port)
+        if len(ports) < count:
             raise RiseMLError(
-                f"no free port was found on {HERE}",
-                f"Ports {_FIRST} to {_LAST} were tried.",
+                f"no free port was found on {LOCALHOST}",
+                f"RiseML tries ports {_FIRST} to {_LAST}. Stop programs that use them.",
             )
-        return found
+        return ports
 
-    def hold(self, ports: Iterable[int]) -> None:
-        """Count ports that were given by an earlier controller."""
-        self._taken.update(ports)
+    def add_reserved(self, ports: Iterable[int]) -> None:
+        """Count ports that an earlier controller reserved."""
+        self._reserved.update(ports)
 
     def release(self, ports: Iterable[int]) -> None:
-        """Give ports back."""
-        self._taken.difference_update(ports)
+        """Make ports available again."""
+        self._reserved.difference_update(ports)
 
 
-class Addresses:
-    """The words of one gang, or of a run's own jobs, and the addresses that stand for them; kept in `file`."""
+class GangAddresses:
+    """The addresses of one gang: from those of the document to those of this machine.
+
+    `local_by_document` is kept in `file`.
+    """
 
     def __init__(self, file: Path, ports: Ports) -> None:
         self._file, self._ports = file, ports
-        self.known = read(file)
-        ports.hold(map(_port, self.known.values()))
+        self.local_by_document = read_addresses(file)
+        ports.add_reserved(self._local_ports())
 
     def cover(self, template: Mapping[str, Any]) -> None:
-        """Choose addresses for the words of a template that have none yet.
+        """Choose local addresses for those of a template that have none yet.
 
         Raises:
             RiseMLError: there are no free ports.
         """
-        values = [
-            entry.get("value", "") for entry in template["container"].get("env", ())
-        ]
-        pattern = _pattern(template)
-        found = (
-            [match[0] for value in values for match in pattern.finditer(value)]
-            if pattern
-            else []
-        )
         missing = [
-            word
-            for word in dict.fromkeys(found)
-            if word not in self.known and ":" in word
+            address
+            for address in dict.fromkeys(_addresses_in(template))
+            if address not in self.local_by_document and ":" in address
         ]
-        if missing:
-            chosen = self._ports.take(len(missing))
-            self.known |= {
-                word: f"{HERE}:{port}"
-                for word, port in zip(missing, chosen, strict=True)
-            }
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            self._file.write_text(json.dumps(self.known), encoding="ascii")
+        if not missing:
+            return
+        ports = self._ports.reserve(len(missing))
+        for address, port in zip(missing, ports, strict=True):
+            self.local_by_document[address] = f"{LOCALHOST}:{port}"
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.write_text(json.dumps(self.local_by_document), encoding="ascii")
 
-    def map(self, text: str, template: Mapping[str, Any]) -> str:
-        """Return text with all words of the template replaced; a host alone is this machine."""
+    def localize(self, text: str, template: Mapping[str, Any]) -> str:
+        """Replace the template's addresses in a text; a host alone becomes localhost."""
         pattern = _pattern(template)
-        return (
-            pattern.sub(lambda match: self.known.get(match[0], HERE), text)
-            if pattern
-            else text
+        if pattern is None:
+            return text
+        return pattern.sub(
+            lambda match: self.local_by_document.get(match[0], LOCALHOST), text
         )
-
-    def renew(self) -> None:
-        """Forget all: the next `cover` chooses anew."""
-        self.release()
-        self.known = {}
 
     def release(self) -> None:
-        """Give the ports back, and drop the file."""
-        self._ports.release(map(_port, self.known.values()))
+        """Release the ports and remove the file; the next `cover` chooses other ports."""
+        self._ports.release(self._local_ports())
         self._file.unlink(missing_ok=True)
+        self.local_by_document = {}
+
+    def _local_ports(self) -> list[int]:
+        return [port_of(address) for address in self.local_by_document.values()]
 
 
-def read(file: Path) -> dict[str, str]:
-    """Return what was chosen: the word of the document and the address of this machine."""
+def read_addresses(file: Path) -> dict[str, str]:
+    """Return a gang's local addresses by those of the document; empty without a file."""
     try:
-        found: dict[str, str] = json.loads(file.read_text(encoding="ascii"))
+        addresses: dict[str, str] = json.loads(file.read_text(encoding="ascii"))
     except OSError:
         return {}
-    return found
+    return addresses
 
 
 def is_free(port: int) -> bool:
-    """Whether nobody listens at a port of this machine."""
+    """Return whether no process listens at a port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HERE, port))
+            probe.bind((LOCALHOST, port))
         except OSError:
             return False
     return True
 
 
+def port_of(address: str) -> int:
+    """Return the port of a `host:port`."""
+    return int(address.rpartition(":")[2])
+
+
+def _addresses_in(template: Mapping[str, Any]) -> Iterator[str]:
+    pattern = _pattern(template)
+    if pattern is None:
+        return
+    for entry in template["container"].get("env", ()):
+        for match in pattern.finditer(entry.get("value", "")):
+            yield match[0]
+
+
 def _pattern(template: Mapping[str, Any]) -> re.Pattern[str] | None:
-    """Return what finds the words that name a pod of the template's subdomain, or a port at which it listens."""
+    """Return a pattern for a template's addresses, None if it can contain none.
+
+    It matches pods of the template's subdomain, and ports at which its container listens.
+    """
     patch = template.get("podSpecPatch")
     subdomain = json.loads(patch).get("subdomain") if patch else None
-    listens = [
-        str(port["containerPort"]) for port in template["container"].get("ports", ())
-    ]
-    words = _words(subdomain, listens)
-    return (
-        re.compile(rf"(?<![\w.:-])(?:{'|'.join(words)})(?![\w.:-])", re.ASCII)
-        if words
-        else None
+    declared = template["container"].get("ports", ())
+    alternatives = _alternatives(
+        subdomain, [str(port["containerPort"]) for port in declared]
     )
+    if not alternatives:
+        return None
+    return re.compile(rf"(?<![\w.:-])(?:{'|'.join(alternatives)})(?![\w.:-])", re.ASCII)
 
 
-def _words(subdomain: str | None, listens: Sequence[str]) -> list[str]:
-    peers = [rf"[a-z0-9-]+\.{re.escape(subdomain)}(?::\d+)?"] if subdomain else []
-    return [*peers, *([rf"0\.0\.0\.0:(?:{'|'.join(listens)})"] if listens else [])]
-
-
-def _port(address: str) -> int:
-    return int(address.rpartition(":")[2])
+def _alternatives(subdomain: str | None, listening: Sequence[str]) -> list[str]:
+    alternatives = []
+    if subdomain:
+        alternatives.append(rf"[a-z0-9-]+\.{re.escape(subdomain)}(?::\d+)?")
+    if listening:
+        alternatives.append(rf"0\.0\.0\.0:(?:{'|'.join(listening)})")
+    return alternatives

@@ -1,7 +1,8 @@
-"""From the plan that a command sends to a run on record: refuse what this machine cannot honour, number, compile.
+"""Submission of runs: refuse what this machine cannot run, number, compile, record, start.
 
-Everything is checked before anything is written; the number is given in the transaction that records the run, so
-numbers are consecutive however many commands come at once.
+Everything is checked before anything is written. The number is assigned in the
+transaction that records the run, so numbers are consecutive however many commands
+submit at once.
 """
 
 import json
@@ -9,14 +10,16 @@ import re
 import time
 import uuid
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from riseml import labels
-from riseml.engines.local import secrets
 from riseml.engines.local.controller import environments
 from riseml.engines.local.controller.active_run import ActiveRun
-from riseml.engines.local.controller.machine import total
-from riseml.engines.local.controller.run_record import Journal
+from riseml.engines.local.controller.log import logger
+from riseml.engines.local.controller.machine import Capacity, total
+from riseml.engines.local.controller.run_record import RunRecord
+from riseml.engines.local.controller.runs import ActiveRuns
+from riseml.engines.local.controller.services import Services
 from riseml.engines.local.interpreter import validate
 from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.jobs.pod_to_process import PodPreparer, resources
@@ -24,20 +27,15 @@ from riseml.engines.local.serialize import moment, plan_from_data
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.plan import ExperimentSet, Origin, Resources, Target
 
-if TYPE_CHECKING:
-    from riseml.engines.local.controller.loop import Controller
-
-_MOUNTED = re.compile(r"(?<![\w./-])/(?:code|data|output|riseml)(?![\w.-])")
-
+_MOUNT_POINT = re.compile(r"(?<![\w./-])/(?:code|data|output|riseml)(?![\w.-])")
 _NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9-])?")
 
 
 class Submitter:
-    """Takes submissions for one home."""
+    """Turns submissions into active runs of one home."""
 
-    def __init__(self, controller: "Controller") -> None:
-        self._controller = controller
-        self._place = controller.place
+    def __init__(self, services: Services, runs: ActiveRuns) -> None:
+        self._services, self._runs = services, runs
 
     def start(
         self,
@@ -46,178 +44,184 @@ class Submitter:
         user: str,
         environment: Mapping[str, str],
     ) -> dict[str, Any]:
-        """Run a plan, as `plan_to_data` writes it; return the fields of `Submitted`."""
+        """Run a plan, as `plan_to_data` writes it; return the fields of `Submitted`.
+
+        Raises:
+            RiseMLError: this machine cannot run the plan; nothing was recorded.
+        """
         planned = plan_from_data(plan)
-        self._refuse(planned)
+        self._check_secrets(planned)
+        self._check_mounts(planned)
         build = None
         if planned.install:
-            build = environments.build(planned, revision, self._place, environment)
-        with self._controller.store.transaction():
-            number = self._controller.store.next_number()
+            build = environments.build(
+                planned, revision, self._services.layout, environment
+            )
+        with self._services.store.transaction():
+            number = self._services.store.next_number()
             origin = Origin(user, number, revision, build=build)
-            run = self._record(number, self._compiled(planned, origin), environment)
-            notes = self._remarks(planned)
-        self._controller.runs[number] = run
-        run.begin()
-        name: str = run.run.name
+            run = self._record(number, _compile(planned, origin), environment)
+            notes = self._notes(planned)
+        self._begin(run)
         return {
             "number": number,
-            "name": name,
+            "name": run.run.name,
             "is_set": planned.is_set,
             "experiments": len(planned.experiments),
             "notes": notes,
         }
 
     def submit(self, document: dict[str, Any], environment: Mapping[str, str]) -> str:
-        """Run a compiled Workflow as it is; return its name."""
-        with self._controller.store.transaction():
-            number = self._controller.store.next_number()
+        """Run a compiled Workflow as it is; return its name.
+
+        Raises:
+            RiseMLError: this machine cannot run it faithfully; nothing was recorded.
+        """
+        with self._services.store.transaction():
+            number = self._services.store.next_number()
             run = self._record(number, document, environment)
-        self._controller.runs[number] = run
-        run.begin()
+        self._begin(run)
         name: str = run.run.name
         return name
 
-    def secrets(self) -> dict[str, str]:
-        """Return the values that `riseml secret set` keeps in this home."""
-        return secrets.read(self._place.home)
-
-    def _compiled(self, plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
-        # Imports Hera
-        from riseml.compiler import compile_workflow  # noqa: PLC0415
-
-        document = compile_workflow(plan, origin, Target())
-        for template in document["spec"]["templates"]:
-            template.pop(
-                "pendingTimeout", None
-            )  # room comes when earlier runs have ended, however long that takes
-        return document
+    def _begin(self, run: ActiveRun) -> None:
+        logger.info(
+            "run %d: submitted as %s, %d experiments",
+            run.number,
+            run.run.name,
+            run.record.experiments,
+        )
+        self._runs.begin(run)
 
     def _record(
         self, number: int, document: dict[str, Any], environment: Mapping[str, str]
     ) -> ActiveRun:
-        """Check a document, make it a run, and write it down."""
+        """Check a document, identify it as a run, and insert it into the database."""
         validate.check(document)
-        metadata = document["metadata"]
-        _safe(metadata)
-        metadata["uid"] = str(uuid.uuid4())
-        metadata["creationTimestamp"] = moment(time.time())
-        metadata.setdefault("name", f"{metadata.get('generateName', 'run-')}{number}")
-        metadata.setdefault("labels", {})[labels.NUMBER] = str(number)
-        metadata.setdefault("annotations", {}).setdefault(labels.KILLED, "")
-        if self._controller.store.named(metadata["name"]):
+        _check_names(document["metadata"])
+        _identify(document["metadata"], number)
+        name = document["metadata"]["name"]
+        if self._services.store.named(name):
             raise InvalidInputError(
-                f"there is a run named {metadata['name']} already",
+                f"there is already a run named {name}",
                 "Give the Workflow another name.",
             )
-        self._fits(document)
-        run = WorkflowRun(document, metadata["uid"])
-        said = metadata["labels"]
-        user, project = (
-            said.get(labels.USER, "me"),
-            said.get(labels.PROJECT, metadata["name"]),
-        )
-        experiments, concurrency = _shape(document)
-        record = Journal(
-            document, number, self._archive(user, project, number), experiments
-        )
-        self._controller.store.add_run(
+        _check_capacity(document, self._services.machine.capacity)
+        run = WorkflowRun(document, document["metadata"]["uid"])
+        record = RunRecord(self._services.layout, document, number)
+        tags = document["metadata"]["labels"]
+        self._services.store.add_run(
             number=number,
-            name=metadata["name"],
-            user=user,
-            project=project,
-            is_set=int(said.get(labels.KIND) == "set"),
-            concurrency=concurrency,
+            name=name,
+            user=record.user,
+            project=record.project,
+            is_set=int(tags.get(labels.KIND) == "set"),
+            concurrency=record.concurrency,
             state="CREATED",
-            counts=json.dumps({"CREATED": experiments}),
+            counts=json.dumps({"CREATED": record.experiments}),
             created=time.time(),
             document=json.dumps(document),
             environment=json.dumps(dict(environment)),
         )
-        pods = PodPreparer(
-            self._place, number, record.archive.parent, environment, self.secrets
+        preparer = PodPreparer(
+            self._services.layout,
+            number,
+            record.folder,
+            environment,
+            self._services.secrets,
         )
-        return ActiveRun(self._controller, number, run, record, pods)
+        return ActiveRun(self._services, run, record, preparer)
 
-    def restored(self, document: dict[str, Any], number: int) -> Journal:
-        """Return the journal of a run that an earlier controller recorded."""
-        said = document["metadata"]["labels"]
-        user, project = (
-            said.get(labels.USER, "me"),
-            said.get(labels.PROJECT, document["metadata"]["name"]),
-        )
-        return Journal(
-            document, number, self._archive(user, project, number), _shape(document)[0]
-        )
-
-    def _archive(self, user: str, project: str, number: int) -> Any:
-        return self._place.home / "output" / user / project / str(number) / "run.json"
-
-    def _refuse(self, plan: ExperimentSet) -> None:
-        """Refuse what a job would need and this home does not have."""
-        if missing := [name for name in plan.secrets if name not in self.secrets()]:
+    def _check_secrets(self, plan: ExperimentSet) -> None:
+        if not plan.secrets:
+            return
+        secrets = self._services.secrets()
+        missing = [name for name in plan.secrets if name not in secrets]
+        if missing:
             raise InvalidInputError(
                 f"riseml.yml names secrets that are not set: {', '.join(missing)}",
                 f"Set them with `riseml secret set {missing[0]}`.",
             )
-        if self._place.mounts:
+
+    def _check_mounts(self, plan: ExperimentSet) -> None:
+        if self._services.layout.mounts:
             return
-        for line in (line for job in plan.jobs for line in job.run):
-            if match := _MOUNTED.search(line):
-                raise UnsupportedError(
-                    f"this machine allows no mounts, and a run line names {match[0]}: {line}",
-                    "Write $OUTPUT_DIR, $DATA_DIR or a relative path instead; that works on a cluster, too.",
-                )
+        for job in plan.jobs:
+            for line in job.run:
+                match = _MOUNT_POINT.search(line)
+                if match:
+                    raise UnsupportedError(
+                        f"this machine allows no mounts, and a run line names {match[0]}: {line}",
+                        "Use $OUTPUT_DIR, $DATA_DIR or a relative path instead; they work on a cluster, too.",
+                    )
 
-    def _fits(self, document: Mapping[str, Any]) -> None:
-        templates = {each["name"]: each for each in document["spec"]["templates"]}
-        for name, template in templates.items():
-            if "container" in template:
-                self._fit(name, resources(template))
-            elif name == "experiment":
-                jobs = [
-                    templates[task["template"]] for task in template["dag"]["tasks"]
-                ]
-                asked = [resources(job) for job in jobs if "container" in job]
-                self._fit(f"an experiment of {len(asked)} jobs", total(asked))
-
-    def _fit(self, what: str, asked: Resources) -> None:
-        if lacking := self._controller.admission.capacity.lacks(asked):
-            raise RiseMLError(
-                f"{what} can never start here: {lacking}",
-                "Ask for less under `resources`, or run on a cluster. RISEML_CPUS and RISEML_MEM overrule what "
-                "the local engine believes this machine has; set them before its controller starts.",
-            )
-
-    def _remarks(self, plan: ExperimentSet) -> list[str]:
-        """Say, once for each image, what is not as on the cluster; inside a transaction."""
-        if self._controller.store.first(f"told of image {plan.image}"):
-            return [
-                f"image {plan.image} is for the cluster: here jobs run in your own environment"
-            ]
-        return []
+    def _notes(self, plan: ExperimentSet) -> list[str]:
+        """Return what differs from a cluster, once per image; inside a transaction."""
+        if not self._services.store.first(f"told of image {plan.image}"):
+            return []
+        return [
+            f"image {plan.image} is used on clusters only: here jobs run in your own environment"
+        ]
 
 
-def _safe(metadata: Mapping[str, Any]) -> None:
-    """Refuse names that Kubernetes would refuse: here they become paths, and none may lead out of its folder."""
-    said = metadata.get("labels", {})
-    for where, name in (
-        *said.items(),
-        ("metadata.name", metadata.get("name", metadata.get("generateName", "run-"))),
-    ):
-        if not _NAME.fullmatch(str(name)):
-            raise InvalidInputError(
-                f"{where}: {name!r} is no name",
-                "Use letters, digits, - _ and ., at most 63.",
-            )
+def _compile(plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
+    # The compiler loads Hera, so only a first submission pays for it.
+    from riseml.compiler import compile_workflow  # noqa: PLC0415
 
-
-def _shape(document: Mapping[str, Any]) -> tuple[int, int]:
-    """Return how many experiments a document holds, and how many of them may run at once."""
+    document = compile_workflow(plan, origin, Target())
     for template in document["spec"]["templates"]:
-        for task in template.get("dag", {}).get("tasks", ()):
-            if task["name"] == "experiment":
-                return len(task.get("withItems", [None])), template.get(
-                    "parallelism", 0
-                )
-    return 1, 0
+        # On one machine, resources become free when earlier runs end, whenever that is.
+        template.pop("pendingTimeout", None)
+    return document
+
+
+def _identify(metadata: dict[str, Any], number: int) -> None:
+    """Give a document what Kubernetes would: uid, time and name; and its number."""
+    metadata["uid"] = str(uuid.uuid4())
+    metadata["creationTimestamp"] = moment(time.time())
+    metadata.setdefault("name", f"{metadata.get('generateName', 'run-')}{number}")
+    metadata.setdefault("labels", {})[labels.NUMBER] = str(number)
+    metadata.setdefault("annotations", {}).setdefault(labels.KILLED, "")
+
+
+def _check_names(metadata: Mapping[str, Any]) -> None:
+    """Refuse names that Kubernetes would refuse.
+
+    Names become paths of the home, so none may lead out of its folder.
+    """
+    name = metadata.get("name", metadata.get("generateName", "run-"))
+    names = {**metadata.get("labels", {}), "metadata.name": name}
+    for field, value in names.items():
+        if not _NAME.fullmatch(str(value)):
+            raise InvalidInputError(
+                f"{field}: {value!r} is not a valid name",
+                "Use at most 63 characters: letters, digits, '-', '_' and '.'.",
+            )
+
+
+def _check_capacity(document: Mapping[str, Any], capacity: Capacity) -> None:
+    """Refuse a document with a pod, or a gang, that can never start on this machine."""
+    templates = {
+        template["name"]: template for template in document["spec"]["templates"]
+    }
+    for name, template in templates.items():
+        if "container" in template:
+            _check_request(name, resources(template), capacity)
+        elif name == "experiment":
+            requests = []
+            for task in template["dag"]["tasks"]:
+                job = templates[task["template"]]
+                if "container" in job:
+                    requests.append(resources(job))
+            subject = f"an experiment of {len(requests)} jobs"
+            _check_request(subject, total(requests), capacity)
+
+
+def _check_request(subject: str, request: Resources, capacity: Capacity) -> None:
+    shortage = capacity.lacks(request)
+    if shortage:
+        raise RiseMLError(
+            f"{subject} can never start here: {shortage}",
+            "Request less under `resources`, or run on a cluster. If this machine has more, set RISEML_CPUS and "
+            "RISEML_MEM before its controller starts.",
+        )

@@ -1,0 +1,35 @@
+"""Samples of running pods: how long a job's log is at which time, and its progress."""
+
+import os
+import time
+from contextlib import suppress
+
+from riseml.engines.local.jobs.pod import Pod
+
+_PROGRESS_CHARACTERS = 64
+
+
+def index_log(pod: Pod) -> None:
+    """Record the log's present length, so that `logs --since` finds its lines.
+
+    What cannot be recorded, as on a full disk, is skipped.
+    """
+    with suppress(OSError):
+        # `os.stat` takes half the time of `Path.stat`, and runs for every job.
+        size = os.stat(pod.log).st_size  # noqa: PTH116
+        if 0 <= pod.logged < size:
+            with open(f"{pod.log}.times", "a", encoding="ascii") as index:  # noqa: PTH123
+                index.write(f"{time.time():.0f} {size}\n")
+        pod.logged = size
+
+
+def has_new_progress(pod: Pod) -> bool:
+    """Read what the job wrote to its progress file; return whether it has changed."""
+    try:
+        text = (pod.directory / "progress").read_text("ascii", errors="replace")
+    except OSError:
+        return False
+    progress = text.strip()[:_PROGRESS_CHARACTERS]
+    is_new = bool(progress) and progress != pod.progress
+    pod.progress = progress
+    return is_new

@@ -1,0 +1,294 @@
+"""Pods of one run: adopted or started, watched until their last process is gone, stopped.
+
+    waiting ── the machine has room ──▶ running ── supervisor ends ──▶ removed
+                     ▲                     │
+                     └──── port lost ◀─────┘   the whole gang restarts once, with other ports
+
+A pod's folder is named after its node, and its `pid` and `exit` files are written before
+anything learns of them. What has happened is therefore always on disk, and a pod starts
+only if its folder shows that it has not started before.
+"""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from riseml.engines.local.controller import pod_exit, pod_samples
+from riseml.engines.local.controller.gangs import Gangs, gang_of
+from riseml.engines.local.controller.log import logger
+from riseml.engines.local.controller.services import Services
+from riseml.engines.local.interpreter import events
+from riseml.engines.local.jobs import launcher, processes
+from riseml.engines.local.jobs.pod import Pod, container_names, gpus_of, make_folders
+from riseml.engines.local.jobs.pod_to_process import (
+    PodPreparer,
+    PreparedPod,
+    experiment_number,
+    resources,
+)
+from riseml.errors import RiseMLError
+
+# Time to exit for the healthy pods of a gang that restarts.
+_RESTART_GRACE_SECONDS = 5.0
+
+
+class RunPods:
+    """The pods of one run that are not gone; `report` hands events to its interpreter."""
+
+    def __init__(
+        self,
+        services: Services,
+        number: int,
+        preparer: PodPreparer,
+        report: Callable[[events.Event], None],
+    ) -> None:
+        self._services, self._number = services, number
+        self._preparer, self._report = preparer, report
+        self._folder = services.layout.run(number)
+        self._gangs = Gangs(self._folder, services.ports)
+        self._pods: dict[str, Pod] = {}
+        # Folders that may go once the database records the end of their pods.
+        self._obsolete_folders: list[Path] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._pods)
+
+    # Start
+
+    def begin(self, action: events.StartPod) -> None:
+        """Adopt a pod that has started before; else queue it for the machine."""
+        key = self._services.pod_key(self._number, action.node)
+        directory = self._services.layout.job(self._number, action.node)
+        pod = Pod(
+            key,
+            action.node,
+            experiment_number(action.template),
+            container_names(action.template),
+            {},
+            directory,
+            directory / "log",
+            action,
+            gang_of(action.template, action.attempt),
+        )
+        self._pods[key] = pod
+        record = launcher.read_pid(directory)
+        if record is not None:
+            self._adopt(pod, *record)
+        elif action.started:
+            # It may not run twice, and nothing tells how it ended.
+            self._remove(pod)
+            self._report(pod_exit.vanished(pod))
+        else:
+            self._queue(pod)
+
+    def start(self, key: str, gpus: tuple[str, ...]) -> None:
+        """Start the processes of a pod for which the machine has room."""
+        pod = self._pods[key]
+        try:
+            template = self._gangs.localize(pod.gang, pod.action.template)
+            action = pod.action._replace(template=template)
+            prepared = self._preparer.prepare(action, key, gpus)
+            self._set_prepared(pod, prepared)
+            make_folders(prepared, gpus)
+            pod.pid = self._services.launcher.start(prepared.spec)
+        except (RiseMLError, OSError) as error:
+            logger.warning("run %d: pod %s: %s", self._number, pod.node, error)
+            self._remove(pod)
+            self._report(pod_exit.not_started(pod, error))
+            return
+        logger.debug("run %d: pod %s started, pid %d", self._number, pod.node, pod.pid)
+        self._report(events.PodStarted(pod.node))
+        self._watch(pod)
+
+    def explain_wait(self, key: str, reason: str) -> None:
+        """Report why a pod has to wait."""
+        pod = self._pods[key]
+        if pod.waits_for != reason:
+            pod.waits_for = reason
+            self._report(events.PodPending(pod.node, reason))
+
+    def _queue(self, pod: Pod) -> None:
+        """Queue a pod for the machine; the jobs of an experiment start together."""
+        self._services.machine.add(
+            pod.key,
+            resources(pod.action.template),
+            gang=f"{self._number}.{pod.gang}" if pod.experiment else "",
+            run_prefix=self._services.pod_key(self._number, ""),
+        )
+
+    def _adopt(self, pod: Pod, pid: int, start_time: int, boot: str) -> None:
+        """Watch a pod that an earlier controller has started, or report its end."""
+        self._gangs.adopt(pod.gang)
+        prepared = self._preparer.prepare(pod.action, pod.key, (), begun=True)
+        self._set_prepared(pod, prepared)
+        self._services.machine.add_running(
+            pod.key, resources(pod.action.template), gpus_of(pod.directory)
+        )
+        pod.pid = pid
+        self._report(events.PodStarted(pod.node, launcher.read_started(pod.directory)))
+        if processes.alive(pid, start_time, boot):
+            self._watch(pod)
+        elif boot == processes.boot_id():
+            self._end(pod, pod_exit.SUPERVISOR_KILLED)
+        else:
+            self._end(pod, pod_exit.MACHINE_RESTARTED)
+
+    def _set_prepared(self, pod: Pod, prepared: PreparedPod) -> None:
+        pod.outputs, pod.log = prepared.outputs, prepared.log
+        pod.engine_steps = prepared.engine_steps
+
+    def _watch(self, pod: Pod) -> None:
+        """Wait for the end of a pod's supervisor."""
+        pidfd = processes.pidfd(pod.pid)
+        if pidfd is None:
+            self._services.loop.poll(
+                lambda: processes.exists(pod.pid), lambda: self._end(pod)
+            )
+            return
+        pod.pidfd = pidfd
+        self._services.loop.on_readable(pidfd, lambda: self._end(pod))
+
+    # End
+
+    def _end(self, pod: Pod, reason: str = pod_exit.SUPERVISOR_KILLED) -> None:
+        """Report the end of a pod once none of its processes is left.
+
+        `reason` applies if its supervisor could not record how it ended.
+        """
+        exit_ = launcher.read_exit(pod.directory)
+        is_swept = exit_ is not None and exit_.swept
+        # After a restart of the machine no process can be left.
+        if not is_swept and reason != pod_exit.MACHINE_RESTARTED:
+            processes.sweep(pod.key)
+        event = self._end_event(pod, exit_, reason)
+        if pod.restarting:
+            self._await_gang(pod)
+            return
+        logger.debug(
+            "run %d: pod %s ended, status %s", self._number, pod.node, event.exit_code
+        )
+        self._remove(pod)
+        self._report(event)
+
+    def _end_event(
+        self, pod: Pod, exit_: launcher.Exit | None, reason: str
+    ) -> events.PodEnded:
+        if exit_ is None:
+            return pod_exit.lost(pod, reason)
+        # Only a job's own program can fail for a port, and only if nothing stopped it.
+        has_failed = exit_.status != 0 and exit_.step == launcher.MAIN
+        if has_failed and pod.experiment and not (pod.stopping or pod.restarting):
+            port_loss = self._handle_port_loss(pod)
+            if port_loss:
+                return pod_exit.lost_port(pod, exit_, port_loss)
+        return pod_exit.exited(pod, exit_)
+
+    def _remove(self, pod: Pod) -> None:
+        self._release(pod)
+        del self._pods[pod.key]
+        self._obsolete_folders.append(pod.directory)
+        if not self._gang(pod):
+            self._gangs.remove(pod.gang)
+
+    def _release(self, pod: Pod) -> None:
+        """Stop watching a pod, and free its resources."""
+        if pod.pidfd >= 0:
+            self._services.loop.ignore(pod.pidfd)
+            os.close(pod.pidfd)
+            pod.pidfd = -1
+        self._sample(pod)
+        self._services.machine.remove(pod.key)
+
+    # Ports that another program took first
+
+    def _handle_port_loss(self, pod: Pod) -> str:
+        """Restart the gang of a failed pod if a port is lost; the second time, say so.
+
+        The result is empty if the pod failed for another reason, or restarts.
+        """
+        gang = self._gang(pod)
+        address = self._gangs.lost_address(pod.gang, [peer.key for peer in gang])
+        if not address:
+            return ""
+        if not self._gangs.renew(pod.gang):
+            return f"another program uses the port chosen for {address}, for the second time"
+        logger.warning(
+            "run %d: the port for %s is lost, the gang restarts", self._number, address
+        )
+        for peer in gang:
+            peer.restarting = True
+            if peer.pid and peer is not pod:
+                self.stop(peer.node, _RESTART_GRACE_SECONDS)
+        return ""
+
+    def _await_gang(self, pod: Pod) -> None:
+        """Clean up after a stopped pod; queue its gang once all of its pods are gone."""
+        self._release(pod)
+        # The next start of the pod needs the folder's name.
+        obsolete = pod.directory.with_name(f"{pod.directory.name}.gone")
+        pod.directory.rename(obsolete)
+        self._obsolete_folders.append(obsolete)
+        pod.pid = 0
+        gang = self._gang(pod)
+        if any(peer.pid for peer in gang):
+            return
+        # The pods met in this folder, and shall not take the earlier start for theirs.
+        shutil.rmtree(pod.log.parent.with_name("gang"), ignore_errors=True)
+        for peer in gang:
+            peer.restarting = peer.stopping = False
+            self._queue(peer)
+
+    def _gang(self, pod: Pod) -> list[Pod]:
+        return [peer for peer in self._pods.values() if peer.gang == pod.gang]
+
+    # Stop
+
+    def stop(self, node: str, grace_seconds: float = launcher.GRACE) -> None:
+        """Stop the pod of a node, if there is one; 0 seconds of grace kill it at once."""
+        pod = self._pods.get(self._services.pod_key(self._number, node))
+        if pod is None:
+            return
+        if not pod.pid:
+            self._remove(pod)
+            self._report(pod_exit.deleted(pod))
+        elif grace_seconds == 0:
+            self._kill(pod)
+        elif not pod.stopping:
+            pod.stopping = True
+            processes.terminate(pod.pid, pod.key)
+            self._services.loop.after(grace_seconds, lambda: self._kill(pod))
+
+    def stop_all(self, sub: int | None, *, force: bool) -> None:
+        """Stop all pods of the run, or of one of its experiments."""
+        for pod in list(self._pods.values()):
+            if sub is None or pod.experiment == str(sub):
+                self.stop(pod.node, 0.0 if force else launcher.GRACE)
+
+    def abandon(self) -> None:
+        """Stop watching the pods; their processes continue, and can be adopted later."""
+        for pod in list(self._pods.values()):
+            self._remove(pod)
+        self._obsolete_folders.clear()
+
+    def _kill(self, pod: Pod) -> None:
+        if pod.key in self._pods:
+            processes.sweep(pod.key, {pod.pid}, since=pod.pid)
+
+    # Record
+
+    def sample(self) -> None:
+        """Record the length of all logs, and report new progress of jobs."""
+        for pod in self._pods.values():
+            self._sample(pod)
+
+    def _sample(self, pod: Pod) -> None:
+        pod_samples.index_log(pod)
+        if pod_samples.has_new_progress(pod):
+            self._report(events.PodProgressed(pod.node, pod.progress))
+
+    def discard_obsolete(self) -> None:
+        """Remove the folders of ended pods; call it after their end is committed."""
+        if self._obsolete_folders:
+            self._services.remover.discard(self._obsolete_folders)
+            self._obsolete_folders = []

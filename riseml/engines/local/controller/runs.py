@@ -1,0 +1,152 @@
+"""Active runs of a home: restored at the start, advanced, committed, stopped and deleted."""
+
+import time
+
+from riseml.engines.local.controller.active_run import ActiveRun
+from riseml.engines.local.controller.log import logger
+from riseml.engines.local.controller.services import Services, run_number
+from riseml.engines.local.jobs import processes
+from riseml.errors import DamagedError, HomeError, NotFoundError, RiseMLError
+
+# Between samples of the logs and progress files of running jobs.
+_SAMPLE_SECONDS = 1.0
+_IDLE_SAMPLE_SECONDS = 60.0
+_COMMIT_RETRY_SECONDS = 1.0
+_RESTORE_RETRY_SECONDS = 30.0
+
+
+class ActiveRuns:
+    """The runs that have not ended; `runs` is the mapping that `services` shares."""
+
+    def __init__(self, services: Services, runs: dict[int, ActiveRun]) -> None:
+        self._services, self._runs = services, runs
+
+    def __bool__(self) -> bool:
+        return bool(self._runs)
+
+    def restore(self) -> None:
+        """Continue all runs that earlier controllers left, and begin to sample jobs."""
+        for number in self._services.store.unfinished():
+            self._restore(number)
+        self._services.loop.after(_SAMPLE_SECONDS, self._sample)
+
+    def begin(self, run: ActiveRun) -> None:
+        """Start a run that is on record."""
+        self._runs[run.number] = run
+        run.begin()
+
+    def settle(self) -> bool:
+        """Start pods that may start, then commit; return whether the commit succeeded."""
+        for run in list(self._runs.values()):
+            run.work()
+        self._start_pods()
+        try:
+            self._commit()
+        except HomeError as error:
+            # The disk is full: nothing may be announced before it can be recorded.
+            logger.error("commit failed: %s", error)
+            # The timer wakes the loop, which then settles again.
+            self._services.loop.after(_COMMIT_RETRY_SECONDS, lambda: None)
+            return False
+        for run in [run for run in self._runs.values() if run.is_complete]:
+            del self._runs[run.number]
+        return True
+
+    def stop(self, number: int, sub: int | None = None, *, force: bool = False) -> bool:
+        """Kill a run or one of its experiments; return False if it had ended.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        run = self._runs.get(number)
+        if run is not None:
+            return run.stop(sub, force=force)
+        self._check_exists(number)
+        return False
+
+    def delete(self, number: int) -> bool:
+        """Delete the record of an ended run; return False if its last processes remain.
+
+        Such processes (a TensorBoard) have no part in the run's state, and end soon.
+
+        Raises:
+            NotFoundError: there is no such run.
+            RiseMLError: the run has not ended.
+        """
+        run = self._runs.get(number)
+        if run is not None:
+            if run.run.ended:
+                return False
+            raise RiseMLError(
+                f"run {number} has not ended",
+                f"Stop it with `riseml kill {number}`, then try again.",
+            )
+        self._check_exists(number)
+        with self._services.store.transaction():
+            self._services.store.delete_run(number)
+        logger.info("run %d: deleted", number)
+        return True
+
+    def _check_exists(self, number: int) -> None:
+        if self._services.store.run(number) is None:
+            raise NotFoundError(
+                f"there is no run {number}", "`riseml status -a` lists all runs."
+            )
+
+    def _start_pods(self) -> None:
+        """Start waiting pods while the machine has room, and explain why others wait."""
+        machine = self._services.machine
+        # A pod that fails to start frees its resources for others at once.
+        while admissions := list(machine.admit()):
+            for admission in admissions:
+                run = self._runs[run_number(admission.key)]
+                run.pods.start(admission.key, admission.gpus)
+        for key in machine.waiting:
+            run = self._runs[run_number(key)]
+            run.pods.explain_wait(key, machine.reason(key))
+        for run in list(self._runs.values()):
+            run.work()
+
+    def _commit(self) -> None:
+        changed = [run for run in self._runs.values() if run.is_dirty]
+        if not changed:
+            return
+        with self._services.store.transaction():
+            for run in changed:
+                run.record.write(self._services.store, run.run)
+        for run in changed:
+            run.after_commit()
+
+    def _restore(self, number: int) -> None:
+        """Continue a run; give up a damaged one, and retry one that fails otherwise."""
+        try:
+            self._runs[number] = ActiveRun.restore(self._services, number)
+        except DamagedError:
+            logger.exception("run %d: damaged, it ends as FAILED", number)
+            self._give_up(number)
+        except Exception:  # noqa: BLE001
+            # Other runs must continue.
+            logger.exception("run %d: cannot be restored yet", number)
+            self._services.loop.after(
+                _RESTORE_RETRY_SECONDS, lambda: self._restore(number)
+            )
+        else:
+            logger.info("run %d: restored", number)
+
+    def _give_up(self, number: int) -> None:
+        """End the processes of a damaged run, and record it as failed."""
+        folder = self._services.layout.run(number)
+        for pod_folder in folder.glob("*"):
+            processes.sweep(self._services.pod_key(number, pod_folder.name))
+        self._services.remover.discard([folder])
+        with self._services.store.transaction():
+            self._services.store.update_run(
+                number, ended=1, state="FAILED", finished=time.time()
+            )
+
+    def _sample(self) -> None:
+        for run in self._runs.values():
+            run.pods.sample()
+        self._services.remover.discard(())
+        pause = _SAMPLE_SECONDS if self._runs else _IDLE_SAMPLE_SECONDS
+        self._services.loop.after(pause, self._sample)

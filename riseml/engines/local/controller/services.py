@@ -1,0 +1,65 @@
+"""Services that the runs of one home share with each other: database, launcher, machine, event loop.
+
+    ActiveRun, RunPods, Submitter ──▶ Services ──▶ Store, Launcher, MachineQueue, Ports, Mutexes, EventLoop
+
+Runs meet only here, and only by the keys of their pods.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from riseml.engines.local import secrets
+from riseml.engines.local.controller.loop import EventLoop, FolderRemover
+from riseml.engines.local.controller.machine import MachineQueue
+from riseml.engines.local.controller.mutexes import Mutexes
+from riseml.engines.local.controller.ports import Ports
+from riseml.engines.local.home import HomeLayout
+from riseml.engines.local.interpreter import events
+from riseml.engines.local.jobs.launcher import Launcher
+from riseml.engines.local.store import Store
+
+
+class EventReceiver(Protocol):
+    """A run as other runs see it."""
+
+    def enqueue(self, event: events.Event) -> None:
+        """Hand an event to the interpreter of the run."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """Everything of one home that a run needs; `runs` holds the active ones by number.
+
+    `identity` distinguishes the processes of this home from those of other homes.
+    """
+
+    identity: str
+    layout: HomeLayout
+    store: Store
+    launcher: Launcher
+    machine: MachineQueue
+    ports: Ports
+    mutexes: Mutexes
+    loop: EventLoop
+    remover: FolderRemover
+    runs: Mapping[int, EventReceiver]
+
+    def pod_key(self, number: int, node: str) -> str:
+        """Return the key that every process of a pod carries in its environment."""
+        return f"{self.identity}:{number}:{node}"
+
+    def release_mutexes(self, key: str) -> None:
+        """Drop the mutexes of a pod, and let the pods continue that obtain them."""
+        for granted in self.mutexes.release(key):
+            run = self.runs[run_number(granted)]
+            run.enqueue(events.LockGranted(granted.split(":", 2)[2]))
+
+    def secrets(self) -> dict[str, str]:
+        """Return the secrets of this home: values by name."""
+        return secrets.read(self.layout.home)
+
+
+def run_number(pod_key: str) -> int:
+    """Return the number of the run that a pod belongs to."""
+    return int(pod_key.split(":", 2)[1])

@@ -1,0 +1,35 @@
+"""Runs of the database, brought back to the interpreter.
+
+Everything that the interpreter needs is in the document and its nodes, so a run is
+restored from its rows alone.
+"""
+
+import sqlite3
+from typing import Any
+
+from riseml import labels
+from riseml.engines.local.interpreter.run import WorkflowRun
+from riseml.engines.local.store import Store
+
+
+def stored_document(store: Store, row: sqlite3.Row) -> dict[str, Any]:
+    """Return the document of a run as it is now, with its kills and its shutdown.
+
+    Raises:
+        DamagedError: the document cannot be read.
+    """
+    number = row["number"]
+    document: dict[str, Any] = store.decode(number, row["document"], "the document")
+    annotations = document["metadata"].setdefault("annotations", {})
+    annotations[labels.KILLED] = row["killed"]
+    return document
+
+
+def replay(store: Store, number: int, document: dict[str, Any]) -> WorkflowRun:
+    """Return the run of a document, as far as its recorded nodes have come.
+
+    Raises:
+        DamagedError: a node cannot be read.
+    """
+    uid: str = document["metadata"]["uid"]
+    return WorkflowRun.restore(document, uid, store.nodes(number))
