@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import dedent
@@ -117,3 +118,13 @@ def processes_of(home: Path) -> list[psutil.Process]:
         except psutil.Error:
             continue
     return found
+
+
+def commands_of(home: Path) -> list[str]:
+    """Return the command lines of the processes that belong to a home."""
+    lines = []
+    for process in processes_of(home):
+        # A process may end while it is examined.
+        with suppress(psutil.Error):
+            lines.append(" ".join(process.cmdline()))
+    return lines

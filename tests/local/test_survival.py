@@ -21,7 +21,7 @@ from riseml.engines.local.jobs.processes import boot_id
 from riseml.errors import HomeError, RiseMLError
 from riseml.ids import Id
 from riseml.status import State
-from tests.local.conftest import Lab, processes_of
+from tests.local.conftest import Lab, commands_of, processes_of
 
 
 def controller(home: Path) -> int:
@@ -79,14 +79,21 @@ def test_a_set_ends_truly_however_often_its_controller_is_killed(
     } == dict.fromkeys(range(1, 41), "begun\n")
 
 
-def test_a_set_goes_on_by_itself_when_nobody_asks(lab: Lab, tmp_path: Path) -> None:
-    """The end of a job brings the controller back: no command is needed."""
+def test_a_set_continues_without_commands_after_its_controller_was_killed(
+    lab: Lab, tmp_path: Path
+) -> None:
+    """The end of a job starts a controller again."""
     lab.train(
-        f"parameters: {{n: [1, 2, 3]}}\nrun: 'sleep 0.3; touch {tmp_path}/done-{{{{n}}}}'"
+        f"""
+        parameters: {{n: [1, 2, 3]}}
+        run: "touch {tmp_path}/on-{{{{n}}}}; until test -e {tmp_path}/go; do sleep 0.05; done"
+        """
     )
-    lab.until(lambda: len(processes_of(lab.engine.home)) > 2)
+    # The first job runs until `go` exists, so the kill cannot come after the last job.
+    lab.until((tmp_path / "on-1").exists, "the first experiment")
     kill_controller(lab.engine.home)
-    lab.until((tmp_path / "done-3").exists, "the third cell")
+    (tmp_path / "go").touch()
+    lab.until((tmp_path / "on-3").exists, "the third experiment")
 
 
 def test_the_machine_restarts_in_the_middle_of_a_set(lab: Lab, tmp_path: Path) -> None:
@@ -172,12 +179,8 @@ def test_a_damaged_run_harms_no_other(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "go").touch()
     assert lab.wait(good).state is State.FINISHED
     lab.until(
-        lambda: (
-            not any(
-                "sleep 600" in " ".join(p.cmdline())
-                for p in processes_of(lab.engine.home)
-            )
-        )
+        lambda: all("sleep 600" not in line for line in commands_of(lab.engine.home)),
+        "the end of the damaged run's job",
     )
 
 
