@@ -10,7 +10,7 @@ from riseml.cli import output, table, terminal, text
 from riseml.client.client import Client
 
 if TYPE_CHECKING:
-    from riseml.storage.transfer import Copied, Item
+    from riseml.storage.transfer import CopyReport, Item
 
 Sources = Annotated[
     list[str],
@@ -39,9 +39,9 @@ def command(sources: Sources, destination: Destination) -> None:
       riseml cp output://~/14/3/model.pt .
       riseml cp output://~/14 results/14
     """
-    from riseml.storage.transfer import Copied
+    from riseml.storage.transfer import CopyReport
 
-    report = Copied()
+    report = CopyReport()
     is_interactive = terminal.inspect(sys.stderr).interactive
     progress = _bars(report, destination) if is_interactive else _lines(report)
     with progress:
@@ -54,7 +54,7 @@ def command(sources: Sources, destination: Destination) -> None:
     output.note(_summary(report))
 
 
-def _summary(report: "Copied") -> str:
+def _summary(report: "CopyReport") -> str:
     files = text.plural(report.files, "file")
     summary = f"Copied {files}, {text.size(report.bytes)}"
     if report.unchanged:
@@ -63,13 +63,13 @@ def _summary(report: "Copied") -> str:
     return f"{summary}."
 
 
-def _lines(report: "Copied") -> "AbstractContextManager[None]":
+def _lines(report: "CopyReport") -> "AbstractContextManager[None]":
     """Print a line for each file."""
     report.on_file = lambda item: output.note(f"Copying {_name(item)}")
     return nullcontext()
 
 
-def _bars(report: "Copied", target: str) -> "AbstractContextManager[Any]":
+def _bars(report: "CopyReport", target: str) -> "AbstractContextManager[Any]":
     """Show a bar for the whole copy, with the name of the current file."""
     from rich.console import Console
     from rich.progress import (

@@ -1,103 +1,70 @@
-"""RiseML for programs: what the commands do, with the same names and typed results.
+"""Python API of RiseML: the commands as methods, with the same names and typed results.
 
     client = riseml.Client()
     run = client.train("riseml.yml")
     client.wait(run.id)
     print(client.results(run.id, sort="accuracy").best)
 
-All errors are `riseml.errors.RiseMLError`. Ids are text as on the command line (`14`, `14.3`, `14.3.train`); an id that
-is None means the user's newest run.
+All errors are `riseml.errors.RiseMLError`. Ids are text as on the command line (`14`,
+`14.3`, `14.3.train`); None stands for the user's newest run.
 """
 
-import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riseml.client.cleanup import TidyVerbs
-from riseml.client.context import CONFIG_FILE
-from riseml.client.explain import InsightVerbs
-from riseml.client.files import VolumeVerbs
-from riseml.client.images import BuildVerbs
-from riseml.client.timeouts import ticking
+from riseml.client import cleanup, config_file, explain, files, images, lifecycle
+from riseml.client import secrets as secrets_
+from riseml.client.context import CONFIG_FILE, ClientContext
 from riseml.client.types import Killed, RunHandle
-from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submission
-from riseml.engines.open import open_engine
-from riseml.errors import (
-    ConfigError,
-    Fault,
-    InvalidInputError,
-    NotFoundError,
-    TimedOutError,
-    UnsupportedError,
-)
+from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submitted
+from riseml.errors import Fault
 from riseml.ids import Id
 from riseml.settings import Settings
-from riseml.settings import load as load_settings
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 from riseml.status.select import pick
 
 if TYPE_CHECKING:
+    from riseml.client.images import Explanation
     from riseml.client.results import Results
+    from riseml.client.tensorboard import TensorBoard
+    from riseml.diagnosis import Cause
+    from riseml.doctor import Finding
     from riseml.plan import ExperimentSet
     from riseml.project import Snapshot
+    from riseml.storage.transfer import CopyReport
+    from riseml.storage.uris import Location
+    from riseml.storage.volume import Entry
 
 
-class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
-    """RiseML at one home, or on an engine of your own.
+class Client:
+    """RiseML with one home, or with an engine of your own.
 
-    `home` is the directory of the local engine (None: RISEML_HOME, or ~/.riseml). Nothing is opened before the first
-    verb that needs an engine; `check`, `plan` and `compile` never do.
+    `home` is the directory of the local engine (None: RISEML_HOME, or ~/.riseml). Nothing
+    is opened before it is needed; `check`, `plan` and `compile` need no engine.
     """
 
     def __init__(
         self, home: str | Path | None = None, engine: Engine | None = None
     ) -> None:
-        self._home = home
-        self._given = engine
+        self._context = ClientContext(home, engine)
 
-    @cached_property
+    @property
     def settings(self) -> Settings:
         """The settings that hold for this user in the current folder."""
-        return load_settings({"home": self._home}, project=Path.cwd())
+        return self._context.settings
 
-    @cached_property
+    @property
     def engine(self) -> Engine:
-        """What runs the experiments."""
-        return self._given or open_engine(self.settings)
-
-    def secrets(self) -> list[str]:
-        """Return the names of the secrets that are set, never their values."""
-        return sorted(self.engine.secrets())
-
-    def set_secret(self, name: str, value: str) -> None:
-        """Keep a value for jobs that name it under `secrets`.
-
-        Raises:
-            InvalidInputError: the name cannot be one of an environment variable.
-        """
-        if not name.isidentifier() or not name.isascii():
-            raise InvalidInputError(
-                f"'{name}' cannot be a variable",
-                "Use letters, digits and _, no digit first.",
-            )
-        if not value:
-            raise InvalidInputError(
-                f"the value of {name} is empty",
-                f"`riseml secret delete {name}` forgets it.",
-            )
-        self.engine.set_secret(name, value)
-
-    def delete_secret(self, name: str) -> bool:
-        """Forget a secret; return whether it was there."""
-        return self.engine.set_secret(name, None)
+        """The engine that runs the experiments."""
+        return self._context.engine
 
     def whoami(self) -> str:
-        """Return the name of the user who asks."""
+        """Return the name of the current user."""
         return self.engine.user
+
+    # A riseml.yml
 
     def train(
         self,
@@ -107,38 +74,23 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         on_sync: "Callable[[Snapshot], None] | None" = None,
         node: str = "",
     ) -> RunHandle:
-        """Load and plan a riseml.yml, snapshot the code beside it and submit both; return once the run is durable.
+        """Start what a riseml.yml describes, with the code beside it.
 
-        `gitignore` None means what the settings say; `on_sync` is called between snapshot and start. `node` is the
-        host name of the only node of a cluster that jobs may run on.
+        It returns once the run is stored, so that it survives this process. `gitignore`
+        None follows the settings. `on_sync` is called between snapshot and submission.
+        `node` is the host name of the only cluster node that jobs may run on.
 
         Raises:
             ConfigError: the file has faults; nothing was started.
-            UnsupportedError: the engine cannot run it faithfully; nothing was started.
+            UnsupportedError: the engine cannot run it; nothing was started.
             HomeError: the code or the run cannot be stored.
         """
-        config = self._load(path)
-        plan = self._plan(config)
-        snapshot = self._snapshot(config, path, gitignore)
+        config = config_file.load(path)
+        plan = config_file.plan(config)
+        snapshot = self._context.snapshot(plan.project, path, gitignore)
         if on_sync:
             on_sync(snapshot)
-        started = self.engine.start(
-            Submission(plan, snapshot.revision, dict(os.environ), node)
-        )
-        tensorboard = None
-        if plan.tensorboard:
-            tensorboard = self._board(Id(number=started.number))
-        return RunHandle(
-            str(started.number),
-            started.name,
-            plan.project,
-            started.is_set,
-            started.experiments,
-            snapshot,
-            started.notes,
-            tuple(config.warnings),
-            tensorboard,
-        )
+        return lifecycle.submit(self._context, config, plan, snapshot, node)
 
     def plan(self, path: str | Path = CONFIG_FILE) -> "ExperimentSet":
         """Return what `train` would run.
@@ -146,36 +98,22 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         Raises:
             ConfigError: the file has faults.
         """
-        return self._plan(self._load(path))
+        return config_file.plan(config_file.load(path))
+
+    def check(self, path: str | Path = CONFIG_FILE) -> tuple[Fault, ...]:
+        """Return every error and warning of a riseml.yml, or no error if it is valid."""
+        return config_file.check(path)
 
     def measure(
         self, path: str | Path = CONFIG_FILE, *, gitignore: bool | None = None
     ) -> tuple[int, int]:
-        """Return how many files, and bytes, `train` would keep as the code of a riseml.yml.
+        """Return the number of files, and of bytes, that `train` would store as code.
 
         Raises:
             ProjectError: a folder cannot be read.
         """
-        from riseml.project.walk import SIZE, walk
-
-        honoured = self.settings.gitignore if gitignore is None else gitignore
-        tree = walk(os.fsencode(Path(path).absolute().parent), {}, gitignore=honoured)
-        return len(tree.pending), sum(key[SIZE] for _, _, key in tree.pending)
-
-    def check(self, path: str | Path = CONFIG_FILE) -> tuple[Fault, ...]:
-        """Return every error and warning of a riseml.yml; a file without errors has warnings at most."""
-        try:
-            config = self._load(path)
-            self._plan(config)
-        except ConfigError as error:
-            return error.faults
-        except UnsupportedError as error:
-            # Nothing is wrong with the file
-            return (
-                *config.warnings,
-                Fault(str(path), 0, 0, str(error), "warning", advice=error.advice),
-            )
-        return tuple(config.warnings)
+        uses_gitignore = self._context.uses_gitignore(gitignore)
+        return config_file.measure(path, gitignore=uses_gitignore)
 
     def compile(
         self,
@@ -188,23 +126,36 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
     ) -> dict[str, Any]:
         """Return the Argo Workflow of a riseml.yml as plain data, for any cluster.
 
-        `git` is `URL` or `URL#REVISION`; `on_warning` hears of a Workflow that not every Argo could run.
+        `git` is `URL` or `URL#REVISION`. `on_warning` is called with a text if not every
+        Argo can run the Workflow.
 
         Raises:
             ConfigError: the file has faults.
             RiseMLError: the Workflow would be too large for Kubernetes.
         """
-        from riseml.compiler import compile_workflow, limits
-        from riseml.plan import Origin, Target
-
-        url, _, revision = (git or "").partition("#")
-        origin = Origin(
-            user=user, number=number, git_url=url or None, revision=revision
+        return config_file.compile_workflow(
+            self.plan(path), git=git, number=number, user=user, on_warning=on_warning
         )
-        document = compile_workflow(self.plan(path), origin, Target())
-        if (warning := limits.check_manifest(document)) and on_warning:
-            on_warning(warning)
-        return document
+
+    def explain(self, path: str | Path) -> "Explanation":
+        """Return what the image of a riseml.yml is made of, compared with the last run.
+
+        Raises:
+            ConfigError: the file has faults.
+            InvalidInputError: it has no install steps.
+        """
+        return images.explain(self._context, path)
+
+    def build(self, path: str | Path) -> Submitted:
+        """Start an experiment that builds the image of a riseml.yml and does nothing else.
+
+        Raises:
+            ConfigError: the file has faults.
+            InvalidInputError: it has no install steps.
+        """
+        return images.build(self._context, path)
+
+    # Runs
 
     def runs(
         self,
@@ -216,21 +167,21 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         project: str | None = None,
         experiments: bool = False,
     ) -> list[SetStatus]:
-        """Return runs, newest first: unfinished ones, or with `all` the `last` (0: no limit) of any state.
+        """Return unfinished runs, or with `all` the `last` runs (0: no limit), newest first.
 
         Raises:
-            NotAllowedError: other users' runs are not for you.
+            NotAllowedError: you may not see other users' runs.
         """
-        return self.engine.list(
-            Query(
-                all=all,
-                last=last,
-                user=user,
-                everyone=everyone,
-                project=project,
-                experiments=experiments,
-            )
-        )
+        query = Query(all, last, user, everyone, project, experiments)
+        return self.engine.list(query)
+
+    def read(self, id: str | Id | None = None) -> SetStatus:
+        """Return the run that an id belongs to, with all its experiments.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        return self._context.read(id)
 
     def status(
         self, id: str | Id | None = None
@@ -238,31 +189,24 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         """Return one run, experiment of a set, or job in full.
 
         Raises:
-            InvalidInputError: the text is no id, or a user's.
-            NotFoundError: nothing has this id; the advice says what is there.
+            InvalidInputError: the text is not an id, or is the id of a user.
+            NotFoundError: nothing has this id; the advice lists the ids that exist.
         """
-        wanted = self._find(id)
-        return pick(self.read(wanted), wanted)
+        subject = self._context.find_id(id)
+        return pick(self.read(subject), subject)
 
     def changes(
-        self,
-        id: str | Id | None = None,
-        *,
-        tick: float | None = None,
+        self, id: str | Id | None = None, *, tick: float | None = None
     ) -> Iterator[SetStatus | ExperimentStatus | None]:
-        """Yield the status of a run or experiment now and after every change until it has ended.
+        """Yield the status of a run or experiment now, and after each change until it ends.
 
-        With `tick`, None comes whenever nothing has changed for so many seconds.
+        With `tick`, yield None whenever nothing has changed for that many seconds.
 
         Raises:
             NotFoundError: nothing has this id.
         """
-        wanted = self._find(id).experiment
-        yield from (
-            self.engine.changes(wanted)
-            if tick is None
-            else ticking(self._apart().changes(wanted), tick)
-        )
+        experiment = self._context.find_id(id).experiment
+        yield from lifecycle.changes(self._context, experiment, tick)
 
     def logs(
         self,
@@ -272,53 +216,39 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         tail: int | None = None,
         since: datetime | None = None,
     ) -> Iterator[Chunk | Change]:
-        """Yield what the jobs of a run, experiment or job wrote, and their changes of state.
+        """Yield the output of the jobs of an id, and their changes of state.
+
+        `tail` limits each job to its last lines, `since` to lines that are not older.
 
         Raises:
             NotFoundError: nothing has this id.
         """
-        yield from self.engine.logs(
-            LogQuery(id=self._find(id), follow=follow, tail=tail, since=since)
-        )
+        subject = self._context.find_id(id)
+        query = LogQuery(id=subject, follow=follow, tail=tail, since=since)
+        yield from self.engine.logs(query)
 
     def kill(self, *names: str | Id, force: bool = False) -> list[Killed]:
-        """Stop runs or experiments of a set one after the other; without ids the newest run.
+        """Stop runs or experiments; without ids, stop the newest run.
 
-        `force` also clears what does not answer.
+        `force` also removes jobs that do not respond.
 
         Raises:
             InvalidInputError: an id is not an experiment's; nothing was killed.
-            NotFoundError: an id is unknown, or there is nothing to kill; nothing was killed.
+            NotFoundError: nothing has an id, or nothing is running; nothing was killed.
         """
-        wanted = [
-            self._experiment(name, "can only kill experiments") for name in names
-        ] or [self._newest_alive()]
-        before = [(each, self.status(each)) for each in wanted]
-        return [
-            Killed(
-                status.id,
-                _is_set(status),
-                self.engine.stop(each, force=force),
-                status.state,
-            )
-            for each, status in before
-        ]
+        return lifecycle.kill(self._context, names, force=force)
 
     def wait(
         self, *names: str | Id, timeout: timedelta | None = None
     ) -> list[SetStatus | ExperimentStatus]:
-        """Return how runs or experiments ended, in the order asked for; without ids the newest run.
+        """Return how runs or experiments (default: the newest run) ended, in their order.
 
         Raises:
             InvalidInputError: an id is not an experiment's.
-            NotFoundError: an id is unknown.
-            TimedOutError: not all have ended in time; they go on.
+            NotFoundError: nothing has an id.
+            TimedOutError: not all ended within `timeout`; they keep running.
         """
-        wanted = [
-            self._experiment(name, "can only wait for experiments") for name in names
-        ] or [self._find(None)]
-        end = None if timeout is None else time.monotonic() + timeout.total_seconds()
-        return [self._wait(each, end) for each in wanted]
+        return lifecycle.wait(self._context, names, timeout)
 
     def results(
         self,
@@ -328,61 +258,143 @@ class Client(InsightVerbs, BuildVerbs, VolumeVerbs, TidyVerbs):
         largest: bool | None = None,
         top: int | None = None,
     ) -> "Results":
-        """Return the table over a set: see `riseml.results.tabulate`.
+        """Return the table of a set's results; see `riseml.client.results.tabulate`.
 
         Raises:
-            NotFoundError: nothing has this id, or nothing is called `sort`.
+            InvalidInputError: the id is not a run's, or nothing is called `sort`.
+            NotFoundError: nothing has this id.
         """
-        from riseml.client.results import tabulate
+        from riseml.client import results
 
-        wanted = self._find(id)
-        if wanted.kind != "experiment" or wanted.sub is not None:
-            raise InvalidInputError(
-                f"{wanted} is no set",
-                "Results compare the experiments of a set, such as 14.",
-            )
-        return tabulate(self.engine.read(wanted), sort=sort, largest=largest, top=top)
+        run = self.read(results.set_id(self._context.find_id(id)))
+        return results.tabulate(run, sort=sort, largest=largest, top=top)
 
-    def _newest_alive(self) -> Id:
-        try:
-            newest = self.engine.latest()
-        except NotFoundError:
-            raise NotFoundError("no experiments to kill") from None
-        if self.engine.read(newest).state.is_terminal:
-            raise NotFoundError(
-                "no experiments to kill", f"The newest, {newest}, has ended."
-            )
-        return newest
+    def why(self, id: str | Id | None = None) -> "list[Cause]":
+        """Explain why a run, experiment or job waits or ended, and suggest fixes.
 
-    def _wait(self, wanted: Id, end: float | None) -> SetStatus | ExperimentStatus:
-        last: SetStatus | ExperimentStatus | None = None
-        for status in self._until(wanted, end):
-            last = status or last
-            if (
-                end is not None
-                and time.monotonic() >= end
-                and not (last and last.state.is_terminal)
-            ):
-                state = last.state if last else "unknown"
-                raise TimedOutError(
-                    f"{wanted} has not ended in time (it is {state})",
-                    "It goes on in the background.",
-                )
-        if last is None:
-            raise NotFoundError(f"nothing is known of {wanted}")
-        return last
+        Raises:
+            NotFoundError: nothing has this id.
+        """
+        return explain.why(self._context, id)
 
-    def _until(
-        self, wanted: Id, end: float | None
-    ) -> Iterator[SetStatus | ExperimentStatus | None]:
-        if end is None:
-            return self.engine.changes(wanted)
-        return ticking(self._apart().changes(wanted), lambda: end - time.monotonic())
+    def tensorboard(
+        self,
+        id: str | Id | None = None,
+        *,
+        port: int = 0,
+        on_note: Callable[[str], None] | None = None,
+    ) -> "TensorBoard":
+        """Return a TensorBoard once it answers: the run's own, or a local one over its output.
 
-    def _apart(self) -> Engine:
-        """Return an engine for another thread: what the local one has opened belongs to this one."""
-        return self._given or open_engine(self.settings)
+        Use it in a `with` statement, which ends a local one. `port` is for a local one
+        (0: any free one). `on_note` is called with what this call waits for.
+
+        Raises:
+            NotFoundError: nothing has this id, or it has no output.
+            RiseMLError: TensorBoard is not installed, or it failed.
+        """
+        return explain.tensorboard(self._context, id, port, on_note or _ignore)
+
+    def output(self, id: str | Id | None = None) -> Path:
+        """Return the folder on this machine with the output of a run or experiment.
+
+        Raises:
+            NotFoundError: nothing has this id.
+            UnsupportedError: the engine keeps it on other machines.
+        """
+        return explain.output(self._context, id)
+
+    def delete(self, *names: str | Id) -> list[str]:
+        """Delete ended runs with their logs and output; return their ids.
+
+        After an error nothing was deleted.
+
+        Raises:
+            InvalidInputError: an id is not a run's.
+            NotFoundError: nothing has an id.
+            RiseMLError: a run has not ended.
+        """
+        return cleanup.delete(self._context, names)
+
+    def deletable(self, *names: str | Id) -> list[SetStatus]:
+        """Return the runs that `delete` would delete; it raises the same errors."""
+        return cleanup.deletable(self._context, names)
+
+    def prune(self, older_than: timedelta, *, dry_run: bool = False) -> list[SetStatus]:
+        """Delete runs that ended longer ago than `older_than`; `dry_run` only returns them."""
+        return cleanup.prune(self._context, older_than, dry_run=dry_run)
+
+    def prune_unused(self, unused_for: timedelta) -> int:
+        """Delete build environments that no run has used for so long; return their number."""
+        return cleanup.prune_unused(self._context, unused_for)
+
+    # Volumes
+
+    def ls(self, uri: str, *, hidden: bool = False) -> "list[Entry]":
+        """Return the contents of a folder, folders first, or the file itself.
+
+        `hidden` includes the files that RiseML keeps for itself.
+
+        Raises:
+            InvalidInputError: it is not the URI of a volume.
+            NotFoundError: there is no such path.
+        """
+        return files.ls(self._context, uri, hidden=hidden)
+
+    def cp(
+        self, sources: Sequence[str], target: str, report: "CopyReport | None" = None
+    ) -> "CopyReport":
+        """Copy files, and folders recursively; return what was copied or already there.
+
+        Raises:
+            InvalidInputError: the copy is ambiguous or impossible; nothing was copied.
+            NotFoundError: a source does not exist; nothing was copied.
+            RiseMLError: it was interrupted; the same copy continues where it stopped.
+        """
+        return files.cp(self._context, sources, target, report)
+
+    def removable(self, *uris: str) -> "Iterator[tuple[Location, Entry, int, int]]":
+        """Yield what `rm` would delete: location, entry, number of files and of bytes.
+
+        It raises the same errors.
+        """
+        return files.removable(self._context, uris)
+
+    def rm(self, *uris: str) -> None:
+        """Delete files, and folders recursively.
+
+        Raises:
+            InvalidInputError: one is an entire volume, or not the URI of one.
+            NotFoundError: one does not exist; nothing was deleted.
+        """
+        files.rm(self._context, uris)
+
+    # Secrets and setup
+
+    def secrets(self) -> list[str]:
+        """Return the names of the secrets that are set, without values."""
+        return sorted(self.engine.secrets())
+
+    def set_secret(self, name: str, value: str) -> None:
+        """Store a value for jobs that name it under `secrets`.
+
+        Raises:
+            InvalidInputError: it cannot be an environment variable, or is empty.
+        """
+        secrets_.set_secret(self.engine, name, value)
+
+    def delete_secret(self, name: str) -> bool:
+        """Delete a secret; return whether it was set."""
+        return self.engine.set_secret(name, None)
+
+    def doctor(self) -> "Iterator[Finding]":
+        """Check this machine or the cluster for everything that runs need.
+
+        Raises:
+            NotFoundError: the settings name a context that does not exist.
+        """
+        return explain.doctor(self._context)
 
 
-def _is_set(status: SetStatus | ExperimentStatus | JobStatus) -> bool:
-    return isinstance(status, SetStatus) and status.is_set
+def _ignore(_note: str) -> None:
+    """Drop a note."""

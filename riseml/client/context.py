@@ -1,82 +1,115 @@
-"""What all verbs of `riseml.Client` stand on: the settings, the engine, and how ids and riseml.yml are read."""
+"""Base of every method of `riseml.Client`: the settings, the engine, and how ids are read."""
 
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riseml import ids
 from riseml.engines import Engine
+from riseml.engines.open import open_engine
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
 from riseml.settings import Settings
+from riseml.settings import load as load_settings
 from riseml.status import SetStatus
 
 if TYPE_CHECKING:
-    from riseml.config import Loaded
-    from riseml.plan import ExperimentSet
     from riseml.project import Snapshot
 
 CONFIG_FILE = "riseml.yml"
 
 
-class Verbs:
-    """What a client has and reads; `Client` says which engine and settings."""
+class ClientContext:
+    """The settings and the engine of one client; both are opened when they are first used.
 
-    @property
-    def engine(self) -> Engine:
-        """What runs the experiments."""
-        raise NotImplementedError
+    `home` is the directory of the local engine, None for the one that the settings
+    name. `engine` replaces the engine that the settings name.
+    """
 
-    @property
+    def __init__(self, home: str | Path | None, engine: Engine | None) -> None:
+        self._home = home
+        self._engine = engine
+
+    @cached_property
     def settings(self) -> Settings:
         """The settings that hold for this user in the current folder."""
-        raise NotImplementedError
+        return load_settings({"home": self._home}, project=Path.cwd())
 
-    def read(self, id: str | Id | None = None) -> SetStatus:
-        """Return the whole run that an id belongs to.
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine that runs the experiments."""
+        return self._engine or open_engine(self.settings)
+
+    def engine_for_thread(self) -> Engine:
+        """Return an engine that another thread may use.
+
+        The local engine opens a database, which belongs to the thread that opened it.
+        """
+        return self._engine or open_engine(self.settings)
+
+    def snapshot(
+        self, project: str, path: str | Path, gitignore: bool | None
+    ) -> "Snapshot":
+        """Store the code beside a riseml.yml, where jobs of the engine find it.
 
         Raises:
-            NotFoundError: no such run.
+            ProjectError: a file cannot be read.
+            HomeError: the code cannot be stored.
         """
-        wanted = self._find(id)
-        return self.engine.read(Id(wanted.user, wanted.number))
-
-    def _load(self, path: str | Path) -> "Loaded":
-        from riseml import config
-
-        return config.load(Path(path))
-
-    def _plan(self, config: "Loaded") -> "ExperimentSet":
-        from riseml.planner import plan
-
-        return plan(config)
-
-    def _snapshot(
-        self, config: "Loaded", path: str | Path, gitignore: bool | None
-    ) -> "Snapshot":
         folder = Path(path).absolute().parent
-        honoured = self.settings.gitignore if gitignore is None else gitignore
-        return self.engine.snapshot(config.project, folder, gitignore=honoured)
-
-    def _find(self, name: str | Id | None) -> Id:
-        wanted = (
-            self.engine.latest()
-            if name is None
-            else ids.parse(name)
-            if isinstance(name, str)
-            else name
+        return self.engine.snapshot(
+            project, folder, gitignore=self.uses_gitignore(gitignore)
         )
-        if wanted.kind == "user":
+
+    def uses_gitignore(self, gitignore: bool | None) -> bool:
+        """Return whether .gitignore files count; None stands for what the settings say."""
+        if gitignore is None:
+            return self.settings.gitignore
+        return gitignore
+
+    def read(self, id: str | Id | None) -> SetStatus:
+        """Return the run that an id belongs to.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        return self.engine.read(run_of(self.find_id(id)))
+
+    def find_id(self, id: str | Id | None) -> Id:
+        """Return the id of a run, experiment or job; None stands for the newest run.
+
+        Raises:
+            InvalidInputError: the text is not an id, or is the id of a user.
+            NotFoundError: the user has no run.
+        """
+        parsed = self.engine.latest() if id is None else _parse(id)
+        if parsed.kind == "user":
             raise InvalidInputError(
-                f"'{wanted}' does not identify any experiment or job",
+                f"'{parsed}' does not identify any experiment or job",
                 "Ids look like 14 or 14.3.",
             )
-        return wanted
+        return parsed
 
-    def _experiment(self, name: str | Id, complaint: str) -> Id:
-        wanted = ids.parse(name) if isinstance(name, str) else name
-        if wanted.kind != "experiment":
-            raise InvalidInputError(
-                complaint,
-                f"{wanted} is a {wanted.kind}; ids of experiments look like 14 or 14.3.",
-            )
-        return wanted
+
+def experiment_id(id: str | Id, complaint: str) -> Id:
+    """Return the id of a run or experiment.
+
+    Raises:
+        InvalidInputError: `complaint`, since it is the id of a user or job.
+    """
+    parsed = _parse(id)
+    if parsed.kind != "experiment":
+        raise InvalidInputError(
+            complaint,
+            f"{parsed} is a {parsed.kind}; ids of experiments look like 14 or 14.3.",
+        )
+    return parsed
+
+
+def run_of(id: Id) -> Id:
+    """Return the id of the run that an experiment or job belongs to."""
+    return Id(id.user, id.number)
+
+
+def _parse(id: str | Id) -> Id:
+    return ids.parse(id) if isinstance(id, str) else id

@@ -1,4 +1,4 @@
-"""The verbs of `riseml.Client` that explain and show: why, doctor, tensorboard, output."""
+"""Methods of `riseml.Client` that explain and show a run: why, doctor, tensorboard, output."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riseml import ids
-from riseml.client.context import Verbs
+from riseml.client.context import ClientContext, run_of
 from riseml.engines import (
     Chunk,
+    Engine,
     HasLocalOutput,
     LogQuery,
     ProvidesEvidence,
@@ -19,108 +20,89 @@ from riseml.ids import Id
 from riseml.status.select import pick
 
 if TYPE_CHECKING:
-    from riseml.client.tensorboard import Board
+    from riseml.client.tensorboard import TensorBoard
     from riseml.diagnosis import Cause
     from riseml.doctor import Finding
 
-_EXPLAINED, _LAST_LINES = (
-    5,
-    20,
-)  # jobs whose logs are looked at for `why`, and how much of them
+# Reading a log may take a second on a cluster, and a few failed jobs usually fail alike.
+_MAX_LOGS = 5
+_LAST_LINES = 20
 
 
-class InsightVerbs(Verbs):
-    """What a client can do to show more of a run, or of its surroundings, than its status."""
+def why(context: ClientContext, id: str | Id | None) -> "list[Cause]":
+    """Explain the state of a run, experiment or job; see `Client.why`."""
+    from riseml.diagnosis import Evidence, explain, guilty
 
-    def why(self, id: str | Id | None = None) -> "list[Cause]":
-        """Return why a run, experiment or job waits, or how it came to its end, and what helps.
+    subject = context.find_id(id)
+    if isinstance(context.engine, ProvidesEvidence):
+        evidence = context.engine.evidence(subject)
+    else:
+        run = context.read(subject)
+        evidence = Evidence(run, pick(run, subject))
+    jobs = guilty(evidence.subject)[:_MAX_LOGS]
+    logs = {job: last_lines(context.engine, job) for job in jobs}
+    return explain(replace(evidence, logs=logs))
 
-        Raises:
-            NotFoundError: nothing has this id.
-        """
-        from riseml.diagnosis import Evidence, explain, guilty
 
-        wanted = self._find(id)
-        if isinstance(self.engine, ProvidesEvidence):
-            evidence = self.engine.evidence(wanted)
-        else:
-            whole = self.read(wanted)
-            evidence = Evidence(whole, pick(whole, wanted))
-        logs = {
-            name: self._last_lines(name)
-            for name in guilty(evidence.subject)[:_EXPLAINED]
-        }
-        return explain(replace(evidence, logs=logs))
+def doctor(context: ClientContext) -> "Iterator[Finding]":
+    """Check the machine or the cluster; see `Client.doctor`."""
+    from riseml import doctor
+    from riseml.doctor import machine
+    from riseml.engines.open import describe, engine_checks
 
-    def doctor(self) -> "Iterator[Finding]":
-        """Look whether all that runs need is there, here or on the cluster in use; what is wrong is no error here.
+    settings = context.settings
+    checks = machine.general(settings, describe(settings))
+    return doctor.run([*checks, *engine_checks(settings)])
 
-        Raises:
-            NotFoundError: there is no context of the name that the settings say.
-        """
-        from riseml import doctor
-        from riseml.doctor import machine
-        from riseml.engines.open import describe, engine_checks
 
-        checks = machine.general(self.settings, describe(self.settings))
-        return doctor.run([*checks, *engine_checks(self.settings)])
+def tensorboard(
+    context: ClientContext,
+    id: str | Id | None,
+    port: int,
+    on_note: Callable[[str], None],
+) -> "TensorBoard":
+    """Return the TensorBoard of a run once it answers; see `Client.tensorboard`."""
+    from riseml.client import tensorboard
 
-    def tensorboard(
-        self,
-        id: str | Id | None = None,
-        *,
-        port: int = 0,
-        on_note: Callable[[str], None] | None = None,
-    ) -> "Board":
-        """Return the TensorBoard of a run once it answers: the run's own, else one of this machine over its output.
+    subject = context.find_id(id)
+    # An experiment or job that does not exist is an error, even if its run exists.
+    pick(context.read(subject), subject)
+    if isinstance(context.engine, tensorboard.HasRemoteOutput):
+        return tensorboard.open_remote(context.engine, subject, port, on_note)
+    own = tensorboard.of_run(
+        lambda: tensorboard_url(context.engine, subject), str(run_of(subject)), on_note
+    )
+    if own is not None:
+        return own
+    return tensorboard.serve(_local_output(context.engine, subject), port, on_note)
 
-        Use it in a `with`: one that was started here ends with that. It listens at `port` (0: any free one), and shows
-        no more than an experiment where the id is one's. `on_note` hears what is waited for.
 
-        Raises:
-            NotFoundError: nothing has this id, or it has no output.
-            RiseMLError: there is no TensorBoard on this machine, or it has failed.
-        """
-        from riseml.client import tensorboard
+def output(context: ClientContext, id: str | Id | None) -> Path:
+    """Return the output folder of a run or experiment; see `Client.output`."""
+    subject = context.find_id(id)
+    pick(context.read(subject), subject)
+    return _local_output(context.engine, subject)
 
-        wanted = self._find(id)
-        pick(self.read(wanted), wanted)
-        tell = on_note or (lambda _: None)
-        if isinstance(self.engine, tensorboard.Elsewhere):
-            return tensorboard.elsewhere(self.engine, wanted, port, tell)
-        own = tensorboard.own(
-            lambda: self._board(wanted), str(Id(wanted.user, wanted.number)), tell
+
+def last_lines(engine: Engine, job: str) -> list[str]:
+    """Return the last lines that a job wrote."""
+    query = LogQuery(id=ids.parse(job), follow=False, tail=_LAST_LINES)
+    chunks = [event for event in engine.logs(query) if isinstance(event, Chunk)]
+    text = b"".join(chunk.data for chunk in chunks).decode(errors="replace")
+    # Engines may return a few lines more than the query asks for.
+    return text.splitlines()[-_LAST_LINES:]
+
+
+def tensorboard_url(engine: Engine, run: Id) -> str | None:
+    """Return the address of a run's TensorBoard, None where none is running."""
+    if not isinstance(engine, ServesTensorBoard):
+        return None
+    return engine.tensorboard_url(run)
+
+
+def _local_output(engine: Engine, id: Id) -> Path:
+    if not isinstance(engine, HasLocalOutput):
+        raise UnsupportedError(
+            f"the outputs of the engine {engine.name} are not on this machine"
         )
-        return own or tensorboard.serve(self._folder(wanted), port, tell)
-
-    def output(self, id: str | Id | None = None) -> Path:
-        """Return the folder of this machine where a run, or an experiment, has left its output.
-
-        Raises:
-            NotFoundError: nothing has this id.
-            UnsupportedError: the engine keeps it elsewhere.
-        """
-        wanted = self._find(id)
-        pick(self.read(wanted), wanted)
-        return self._folder(wanted)
-
-    def _last_lines(self, job: str) -> list[str]:
-        query = LogQuery(id=ids.parse(job), follow=False, tail=_LAST_LINES)
-        told = b"".join(
-            each.data for each in self.engine.logs(query) if isinstance(each, Chunk)
-        )
-        return told.decode(errors="replace").splitlines()[-_LAST_LINES:]
-
-    def _board(self, run: Id) -> str | None:
-        return (
-            self.engine.tensorboard_url(run)
-            if isinstance(self.engine, ServesTensorBoard)
-            else None
-        )
-
-    def _folder(self, wanted: Id) -> Path:
-        if not isinstance(self.engine, HasLocalOutput):
-            raise UnsupportedError(
-                f"the outputs of the engine {self.engine.name} are not on this machine"
-            )
-        return self.engine.folder(wanted)
+    return engine.folder(id)

@@ -1,120 +1,122 @@
-"""The verbs of `riseml.Client` that are about files in volumes, not about runs."""
+"""Methods of `riseml.Client` about files in volumes: ls, cp, rm."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riseml.client.context import CONFIG_FILE, Verbs
+from riseml.client import config_file
+from riseml.client.context import CONFIG_FILE, ClientContext
 from riseml.engines import HasVolumes
 from riseml.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
-    from riseml.storage.transfer import Copied
+    from riseml.storage.transfer import CopyReport
     from riseml.storage.uris import Location
     from riseml.storage.volume import Entry, Volume
 
 
-class VolumeVerbs(Verbs):
-    """What a client can do with `data://…` and `output://…`; `output://~` is `<user>/<project>`."""
+def ls(context: ClientContext, uri: str, *, hidden: bool) -> "list[Entry]":
+    """Return the contents of a folder; see `Client.ls`."""
+    from riseml.storage import copy_plan
 
-    def ls(self, uri: str, *, hidden: bool = False) -> "list[Entry]":
-        """Return what is in a folder, folders first, or the file itself; `hidden`: also what RiseML keeps there.
+    location = _in_volume(context, uri)
+    volume = _open_volume(context, location.volume)
+    return copy_plan.listing(volume, location, hidden=hidden)
 
-        Raises:
-            InvalidInputError: it is no URI of a volume.
-            NotFoundError: there is no such path.
-        """
-        from riseml.storage import copy_plan
 
-        place = self._remote(uri)
-        return copy_plan.listing(self._volume(place.volume), place, hidden=hidden)
+def cp(
+    context: ClientContext,
+    sources: Sequence[str],
+    target: str,
+    report: "CopyReport | None",
+) -> "CopyReport":
+    """Copy files and folders; see `Client.cp`."""
+    from riseml.storage import copy_plan, transfer
 
-    def cp(
-        self, sources: Sequence[str], target: str, report: "Copied | None" = None
-    ) -> "Copied":
-        """Copy files, of folders all that is in them; return what was copied, and what was there already.
+    if report is None:
+        report = transfer.CopyReport()
+    destination = _location(context, target)
+    batches = copy_plan.plan(
+        lambda name: _open_volume(context, name),
+        [_location(context, source) for source in sources],
+        destination,
+    )
+    report.begin(sum(item.source.size for batch in batches for item in batch.items))
+    for batch in batches:
+        transfer.copy(
+            _open_volume(context, batch.volume),
+            _open_volume(context, destination.volume),
+            batch.items,
+            report,
+        )
+    return report
 
-        Raises:
-            InvalidInputError: that cannot be meant; nothing was copied.
-            NotFoundError: a source is not there; nothing was copied.
-            RiseMLError: it was cut off; the same copy goes on where this has stopped.
-        """
-        from riseml.storage.copy_plan import plan
-        from riseml.storage.transfer import Copied, copy
 
-        report, place = report or Copied(), self._place(target)
-        batches = plan(self._volume, [self._place(source) for source in sources], place)
-        report.begin(sum(item.source.size for batch in batches for item in batch.items))
-        for batch in batches:
-            copy(
-                self._volume(batch.volume),
-                self._volume(place.volume),
-                batch.items,
-                report,
-            )
-        return report
+def removable(
+    context: ClientContext, uris: Sequence[str]
+) -> "Iterator[tuple[Location, Entry, int, int]]":
+    """Yield what `rm` would delete; see `Client.removable`."""
+    for uri in uris:
+        location, entry = _to_remove(context, uri)
+        files = [entry]
+        if entry.is_folder:
+            files = _open_volume(context, location.volume).walk(location.path)
+        yield location, entry, len(files), sum(file.size for file in files)
 
-    def removable(self, *uris: str) -> "Iterator[tuple[Location, Entry, int, int]]":
-        """Yield what `rm` would delete: the place, what is there, and how many files and bytes that are.
 
-        Raises:
-            InvalidInputError: it is all of a volume, or no URI of one.
-            NotFoundError: there is no such path.
-        """
-        for uri in uris:
-            place, entry = self._removed(uri)
-            volume = self._volume(place.volume)
-            files = volume.walk(place.path) if entry.is_folder else [entry]
-            yield place, entry, len(files), sum(each.size for each in files)
+def rm(context: ClientContext, uris: Sequence[str]) -> None:
+    """Delete files and folders; see `Client.rm`."""
+    # All of them are looked up first, so that a wrong URI deletes nothing.
+    locations = [_to_remove(context, uri)[0] for uri in uris]
+    for location in locations:
+        _open_volume(context, location.volume).remove(location.path)
 
-    def rm(self, *uris: str) -> None:
-        """Delete files, and folders with all that is in them; nothing where one is not there.
 
-        Raises:
-            InvalidInputError: one is all of a volume, or no URI of one.
-            NotFoundError: one is not there.
-        """
-        for place, _ in [self._removed(uri) for uri in uris]:
-            self._volume(place.volume).remove(place.path)
+def _to_remove(context: ClientContext, uri: str) -> "tuple[Location, Entry]":
+    from riseml.storage import copy_plan
 
-    def _removed(self, uri: str) -> "tuple[Location, Entry]":
-        from riseml.storage import copy_plan
+    location = _in_volume(context, uri)
+    if not location.path:
+        raise InvalidInputError(
+            f"{location} is an entire volume", "You need to add a path."
+        )
+    volume = _open_volume(context, location.volume)
+    return location, copy_plan.find_entry(volume, location)
 
-        place = self._remote(uri)
-        if not place.path:
-            raise InvalidInputError(
-                f"{place} is all of a volume", "You need to add a path."
-            )
-        return place, copy_plan.find_entry(self._volume(place.volume), place)
 
-    def _place(self, text: str) -> "Location":
-        from riseml.storage.uris import parse
+def _location(context: ClientContext, text: str) -> "Location":
+    from riseml.storage.uris import parse
 
-        return parse(text, lambda: f"{self.engine.user}/{self._project()}")
+    return parse(text, lambda: f"{context.engine.user}/{_project()}")
 
-    def _remote(self, uri: str) -> "Location":
-        place = self._place(uri)
-        if not place.volume:
-            raise InvalidInputError(
-                f"{uri} is on this machine", "Volumes are data:// and output://."
-            )
-        return place
 
-    def _volume(self, name: str) -> "Volume":
-        if not name:
-            from riseml.storage.folder import Folder
+def _in_volume(context: ClientContext, uri: str) -> "Location":
+    location = _location(context, uri)
+    if not location.volume:
+        raise InvalidInputError(
+            f"{uri} is on this machine", "Volumes are data:// and output://."
+        )
+    return location
 
-            return Folder()
-        if not isinstance(self.engine, HasVolumes):
-            raise UnsupportedError(
-                f"the engine {self.engine.name} has no volumes that can be seen from here"
-            )
-        return self.engine.volume(name)
 
-    def _project(self) -> str:
-        if not Path(CONFIG_FILE).exists():
-            raise InvalidInputError(
-                f"output://~ is the folder of a project, and no {CONFIG_FILE} is here",
-                "Go to the project's folder, or write output://USER/PROJECT.",
-            )
-        return self._load(CONFIG_FILE).project
+def _open_volume(context: ClientContext, name: str) -> "Volume":
+    """Return the volume of a name, this machine's files for an empty one."""
+    if not name:
+        from riseml.storage.folder import Folder
+
+        return Folder()
+    engine = context.engine
+    if not isinstance(engine, HasVolumes):
+        raise UnsupportedError(
+            f"the engine {engine.name} has no volumes that can be seen from here"
+        )
+    return engine.volume(name)
+
+
+def _project() -> str:
+    if not Path(CONFIG_FILE).exists():
+        raise InvalidInputError(
+            f"output://~ is the folder of a project, and there is no {CONFIG_FILE} here",
+            "Go to the project's folder, or write output://USER/PROJECT.",
+        )
+    return config_file.load(CONFIG_FILE).project

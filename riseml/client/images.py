@@ -1,13 +1,15 @@
-"""The verbs of `riseml.Client` that are about images, not about runs."""
+"""Methods of `riseml.Client` about images that install steps make: build, explain."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riseml.client.context import Verbs
-from riseml.engines import BuildsImages, Submission, Submitted
+from riseml.client import config_file
+from riseml.client.context import ClientContext
+from riseml.engines import BuildsImages, Engine, Submission, Submitted
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 
 if TYPE_CHECKING:
@@ -21,8 +23,11 @@ SAME, CHANGED, NEW, GONE = "same", "changed", "new", "gone"
 
 
 @dataclass(frozen=True)
-class Part:
-    """Something that the image depends on: what people call it, its text or digest, and how it compares to before."""
+class ImagePart:
+    """One thing that an image is made of: its base image, an install step or a file.
+
+    `value` is its text or digest, `change` how it compares with the previous run.
+    """
 
     name: str
     value: str
@@ -31,92 +36,65 @@ class Part:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What the image of a riseml.yml is made of, under which key, and where it is, if it is there.
+    """The image of a riseml.yml: its key, the parts that the key is made of, and the image if it exists.
 
-    `previous_run` is the id of the run that the parts are compared to, empty where there is none that can be read.
+    `previous_run` is the id of the run that the parts are compared with, empty where
+    there is none that can be read.
     """
 
     key: str
-    parts: tuple[Part, ...]
+    parts: tuple[ImagePart, ...]
     image: str | None
     previous_run: str
 
 
-class BuildVerbs(Verbs):
-    """What a client can do with images."""
+def explain(context: ClientContext, path: str | Path) -> Explanation:
+    """Compare the image of a riseml.yml with the previous run's; see `Client.explain`."""
+    config = config_file.load(path)
+    plan = _plan_with_install_steps(config)
+    engine = _image_builder(context.engine)
+    snapshot = context.snapshot(config.project, path, None)
+    key = engine.image_key(plan, snapshot.revision, os.environ)
+    previous_run, previous = _previous_parts(context.engine, engine, config.project)
+    parts = [
+        ImagePart(name, value, _change(name, value, previous))
+        for name, value in key.parts.items()
+    ]
+    for name, value in previous.items():
+        if name not in key.parts:
+            parts.append(ImagePart(name, value, GONE))
+    return Explanation(key.text, tuple(parts), engine.image(key), previous_run)
 
-    def explain(self, path: str | Path) -> Explanation:
-        """Return what the install steps of a riseml.yml depend on, and which of that has changed since the last run.
 
-        Raises:
-            ConfigError: the file has faults.
-            InvalidInputError: it has no install steps.
-        """
-        config = self._load(path)
-        plan = self._installing(config)
-        engine = self._images()
-        key = engine.image_key(
-            plan, self._snapshot(config, path, None).revision, os.environ
+def build(context: ClientContext, path: str | Path) -> Submitted:
+    """Start an experiment that has only an image built; see `Client.build`."""
+    config = config_file.load(path)
+    plan = _without_jobs(_plan_with_install_steps(config))
+    snapshot = context.snapshot(config.project, path, None)
+    return context.engine.start(Submission(plan, snapshot.revision, dict(os.environ)))
+
+
+def _plan_with_install_steps(config: "Loaded") -> "ExperimentSet":
+    plan = config_file.plan(config)
+    if not plan.install:
+        raise InvalidInputError(
+            "there is nothing to build: riseml.yml has no `install`",
+            f"Jobs run {plan.image}.",
         )
-        before, known = self._before(engine, config.project)
-        parts = [
-            Part(name, value, _change(name, value, known))
-            for name, value in key.parts.items()
-        ]
-        gone = [
-            Part(name, value, GONE)
-            for name, value in known.items()
-            if name not in key.parts
-        ]
-        return Explanation(key.text, (*parts, *gone), engine.image(key), before)
-
-    def build(self, path: str | Path) -> Submitted:
-        """Start an experiment that does nothing but to have the image of a riseml.yml built.
-
-        Raises:
-            ConfigError: the file has faults.
-            InvalidInputError: it has no install steps.
-        """
-        config = self._load(path)
-        plan = _only_building(self._installing(config))
-        snapshot = self._snapshot(config, path, None)
-        return self.engine.start(Submission(plan, snapshot.revision, dict(os.environ)))
-
-    def _installing(self, config: "Loaded") -> "ExperimentSet":
-        plan = self._plan(config)
-        if not plan.install:
-            raise InvalidInputError(
-                "there is nothing to build: riseml.yml has no `install`",
-                f"Jobs run {plan.image}.",
-            )
-        return plan
-
-    def _images(self) -> BuildsImages:
-        if not isinstance(self.engine, BuildsImages):
-            raise UnsupportedError(f"the engine {self.engine.name} builds no images")
-        return self.engine
-
-    def _before(self, engine: BuildsImages, project: str) -> tuple[str, dict[str, str]]:
-        """Return the last run of the project, and the parts of its image."""
-        from riseml import config, planner
-
-        try:
-            last = self.engine.read(self.engine.latest(project))
-            plan = planner.plan(config.load_text(last.config, "riseml.yml"))
-            if not plan.install:
-                return last.id, {}
-            base = last.base_image or plan.image
-            return last.id, dict(
-                engine.image_key(plan, last.revision, os.environ, base).parts
-            )
-        except RiseMLError:
-            return "", {}
+    return plan
 
 
-def _only_building(plan: "ExperimentSet") -> "ExperimentSet":
-    """Return a plan with the image of another one, and a single job that does nothing.
+def _image_builder(engine: Engine) -> BuildsImages:
+    if not isinstance(engine, BuildsImages):
+        raise UnsupportedError(f"the engine {engine.name} builds no images")
+    return engine
 
-    It keeps the text of the riseml.yml: that has the install steps which a later `build --explain` compares with.
+
+def _without_jobs(plan: "ExperimentSet") -> "ExperimentSet":
+    """Return a plan that needs the same image, with a single job that does nothing.
+
+    It keeps the text of the riseml.yml: a later `build --explain` compares its install
+    steps with those of the recorded text.
     """
     from riseml.plan import Experiment, Job, Resources, Retries
 
@@ -135,7 +113,26 @@ def _only_building(plan: "ExperimentSet") -> "ExperimentSet":
     )
 
 
-def _change(name: str, value: str, known: dict[str, str]) -> str:
-    if name not in known:
+def _previous_parts(
+    engine: Engine, builder: BuildsImages, project: str
+) -> tuple[str, Mapping[str, str]]:
+    """Return the id of the project's last run, and the parts of its image."""
+    from riseml import config, planner
+
+    try:
+        run = engine.read(engine.latest(project))
+        plan = planner.plan(config.load_text(run.config))
+        if not plan.install:
+            return run.id, {}
+        base = run.base_image or plan.image
+        key = builder.image_key(plan, run.revision, os.environ, base)
+    except RiseMLError:
+        # An earlier run may be deleted, or recorded by a RiseML that knew other keys.
+        return "", {}
+    return run.id, key.parts
+
+
+def _change(name: str, value: str, previous: Mapping[str, str]) -> str:
+    if name not in previous:
         return NEW
-    return SAME if known[name] == value else CHANGED
+    return SAME if previous[name] == value else CHANGED

@@ -1,4 +1,4 @@
-"""The table over a set: parameters and reported results of its experiments, sorted, the best one marked; pure."""
+"""Table of a set's results: parameters and reported values of its experiments, sorted, the best one marked."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -6,29 +6,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from riseml.errors import InvalidInputError
+from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
 
-# Without --max or --min: what is reported under such a name is better when it is small.
-_SMALLER_IS_BETTER = (
-    "loss",
-    "error",
-    "err",
-    "cost",
-    "perplexity",
-    "ppl",
-    "rmse",
-    "mse",
-    "mae",
-    "time",
-    "seconds",
+# A metric whose name has one of these words is better when it is small.
+_SMALLER_IS_BETTER = frozenset(
+    {
+        "loss",
+        "error",
+        "err",
+        "cost",
+        "perplexity",
+        "ppl",
+        "rmse",
+        "mse",
+        "mae",
+        "time",
+        "seconds",
+    }
 )
 
 
 @dataclass(frozen=True)
 class Results:
-    """Rows in their order; `best` is the id of the best experiment by `metric` (None: nothing to compare).
+    """The experiments of a run as sorted rows.
 
-    `parameters` and `metrics` are the names seen, in the order of columns.
+    `parameters` and `metrics` are the names that occur, in the order of columns. `best`
+    is the id of the best experiment by `metric`, None where there is nothing to compare.
+    `largest` says whether the largest value is the best.
     """
 
     id: str
@@ -40,6 +45,20 @@ class Results:
     best: str | None = None
 
 
+def set_id(id: Id) -> Id:
+    """Return the id of a run.
+
+    Raises:
+        InvalidInputError: it is the id of an experiment of a set, or of a job.
+    """
+    if id.kind != "experiment" or id.sub is not None:
+        raise InvalidInputError(
+            f"{id} is not a set",
+            "Results compare the experiments of a set, such as 14.",
+        )
+    return id
+
+
 def tabulate(
     run: SetStatus,
     *,
@@ -49,44 +68,37 @@ def tabulate(
 ) -> Results:
     """Return the results of a run.
 
-    Rows come best first by `sort`, a metric or a parameter; else in the order of the grid. `largest` says what best
-    means (None: by the metric's name, `loss` and its like are better when small). Experiments without a number there
-    come last, NaN is none. `top` keeps the first rows. Without `sort` the first metric finds the best.
+    Rows are sorted by `sort`, a metric or a parameter, the best first; without `sort`
+    they stay in the order of the set. `largest` says whether the largest value is the
+    best; None decides by the name of the metric (`loss` and the like are better when
+    small). Experiments without a number come last; NaN is not a number. `top` keeps the
+    first rows. Without `sort`, the first metric decides which experiment is the best.
 
     Raises:
-        InvalidInputError: nothing is called `sort`, the advice lists what is; or `top` is not positive.
+        InvalidInputError: nothing is called `sort`, or `top` is not positive.
     """
     if top is not None and top < 1:
         raise InvalidInputError(f"cannot show the top {top}", "Ask for 1 or more.")
     parameters = _names(experiment.parameters for experiment in run.experiments)
     metrics = _names(experiment.result or {} for experiment in run.experiments)
-    if sort is not None and sort not in metrics and sort not in parameters:
-        raise InvalidInputError(
-            f"no result or parameter is called '{sort}'", _seen(metrics, parameters)
-        )
-    metric = sort or next(iter(metrics), None)
-    descending = (
-        metric in metrics and _is_larger_better(metric or "")
-        if largest is None
-        else largest
-    )
-    rows = (
-        sorted(run.experiments, key=lambda row: _rank(row, sort, descending))
-        if sort
-        else list(run.experiments)
-    )
-    best = (
-        _best(run, metric, descending)
-        if metric in metrics and metric is not None
-        else None
-    )
-    return Results(
-        run.id, parameters, metrics, tuple(rows[:top]), metric, descending, best
-    )
+    _check_name(sort, metrics, parameters)
+    metric = sort
+    if metric is None and metrics:
+        metric = metrics[0]
+    is_metric = metric is not None and metric in metrics
+    if largest is None:
+        largest = is_metric and _is_larger_better(metric or "")
+    rows = run.experiments
+    if sort is not None:
+        rows = _sorted(rows, sort, largest=largest)
+    best = None
+    if metric is not None and is_metric:
+        best = _best(run.experiments, metric, largest=largest)
+    return Results(run.id, parameters, metrics, rows[:top], metric, largest, best)
 
 
 def number(value: Any) -> float | None:
-    """Return a reported value as a number to compare, None where it is none (NaN included)."""
+    """Return a reported value as a number to compare, None where it is not one, such as NaN."""
     if isinstance(value, bool):
         return float(value)
     try:
@@ -96,39 +108,56 @@ def number(value: Any) -> float | None:
     return None if math.isnan(result) else result
 
 
-def _best(run: SetStatus, metric: str, descending: bool) -> str | None:
-    ranked = [row for row in run.experiments if number(_value(row, metric)) is not None]
-    best = min(ranked, key=lambda row: _rank(row, metric, descending), default=None)
-    return best.id if best else None
+def _check_name(
+    name: str | None, metrics: tuple[str, ...], parameters: tuple[str, ...]
+) -> None:
+    if name is None or name in metrics or name in parameters:
+        return
+    advice = "Nothing has been reported yet."
+    if metrics:
+        advice = f"Reported so far: {', '.join(metrics)}."
+    if parameters:
+        advice += f" Parameters: {', '.join(parameters)}."
+    raise InvalidInputError(f"no result or parameter is called '{name}'", advice)
 
 
 def _names(mappings: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    return tuple(sorted({name for mapping in mappings for name in mapping}))
+    names: set[str] = set()
+    for mapping in mappings:
+        names.update(mapping)
+    return tuple(sorted(names))
+
+
+def _sorted(
+    rows: Iterable[ExperimentStatus], name: str, *, largest: bool
+) -> tuple[ExperimentStatus, ...]:
+    return tuple(sorted(rows, key=lambda row: _rank(row, name, largest=largest)))
+
+
+def _best(
+    rows: Iterable[ExperimentStatus], metric: str, *, largest: bool
+) -> str | None:
+    numeric = [row for row in rows if number(_value(row, metric)) is not None]
+    if not numeric:
+        return None
+    return _sorted(numeric, metric, largest=largest)[0].id
 
 
 def _value(row: ExperimentStatus, name: str) -> Any:
+    """Return the value of a column; a metric hides a parameter of the same name."""
     result = row.result or {}
     return result[name] if name in result else row.parameters.get(name)
 
 
-def _rank(row: ExperimentStatus, name: str, descending: bool) -> tuple[int, float, int]:
+def _rank(row: ExperimentStatus, name: str, *, largest: bool) -> tuple[int, float, int]:
+    """Return a sort key: rows with numbers first, the best of them first, equal ones by sub."""
     value = number(_value(row, name))
+    sub = row.sub or 0
     if value is None:
-        return (1, 0.0, row.sub or 0)
-    return (0, -value if descending else value, row.sub or 0)
+        return (1, 0.0, sub)
+    return (0, -value if largest else value, sub)
 
 
 def _is_larger_better(name: str) -> bool:
     words = name.lower().replace("-", "_").split("_")
-    return not any(word in _SMALLER_IS_BETTER for word in words)
-
-
-def _seen(metrics: tuple[str, ...], parameters: tuple[str, ...]) -> str:
-    reported = (
-        f"Reported so far: {', '.join(metrics)}."
-        if metrics
-        else "Nothing has been reported yet."
-    )
-    return (
-        f"{reported} Parameters: {', '.join(parameters)}." if parameters else reported
-    )
+    return _SMALLER_IS_BETTER.isdisjoint(words)

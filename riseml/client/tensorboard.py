@@ -1,7 +1,7 @@
-"""TensorBoard as a user opens it: a run's own, or one of this machine over the folder that a run has left.
+"""TensorBoard as a user opens it: that of a run, or a local one over a folder with its output.
 
-with client.tensorboard("14") as board:  # it answers by now
-    print(board.url)
+with client.tensorboard("14") as tensorboard:  # It answers by now.
+    print(tensorboard.url)
 """
 
 import http.client
@@ -14,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -24,90 +24,97 @@ from urllib.parse import urlsplit
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
 
-# Seconds that a run's own may take before it answers: importing TensorFlow takes some
-PATIENCE = 60.0
-_HERE = "127.0.0.1"
-# Seconds between two questions
-_PAUSE = 0.1
-# Seconds between two looks for new events of a run elsewhere
-_REFRESH = 10.0
-# Seconds between TERM and KILL
-_GRACE = 5.0
-# Lines
-_LAST_WORDS = 10
-# Bytes at the end of its output in which they are looked for
-_TOLD = 4096
-_HAS_IT = (
+# A run's TensorBoard may import TensorFlow first, which takes long on a busy node.
+_PATIENCE_SECONDS = 60.0
+_POLL_SECONDS = 0.1
+# TensorBoard itself reloads its files every 5 seconds, and each look at a cluster costs a
+# few requests.
+_REFRESH_SECONDS = 10.0
+# The time that a process has between TERM and KILL.
+_GRACE_SECONDS = 5.0
+_HOST = "127.0.0.1"
+_LOG_LINES = 10
+_LOG_BYTES = 4096
+_HAS_TENSORBOARD = (
     "import importlib.util as i, sys; sys.exit(i.find_spec('tensorboard.main') is None)"
 )
 
 
 class Server(Protocol):
-    """What stands behind a TensorBoard that was opened from here."""
+    """A process or connection behind a TensorBoard that was opened from here."""
 
     def wait(self) -> None:
-        """Return once it has ended; it may raise how it failed."""
+        """Return when it has ended.
+
+        Raises:
+            RiseMLError: it failed.
+        """
 
     def close(self) -> None:
         """End it."""
 
 
-@runtime_checkable
-class Elsewhere(Protocol):
-    """What engines can do whose jobs run on other machines."""
-
-    def open_tensorboard(
-        self, run: Id, port: int, tell: Callable[[str], None]
-    ) -> "Door | None":
-        """Return a way to the TensorBoard of a run through a port of this machine, None where it runs none.
-
-        One that is about to begin is waited for.
-
-        Raises:
-            NotFoundError: no such run.
-        """
-
-    def events(self, run: Id, folder: Path) -> Callable[[], bool]:
-        """Return what brings to `folder` what TensorBoard reads of a run, or with `run.sub` of one experiment.
-
-        It is called again and again, returns False where there is nothing, and does not bring what is there already.
-
-        Raises:
-            NotFoundError: no such run.
-        """
-
-
-class Door(Server, Protocol):
-    """A port of this machine behind which another's answers."""
+class Tunnel(Server, Protocol):
+    """A port of this machine that leads to a TensorBoard on another machine."""
 
     url: str
 
     def is_open(self) -> bool:
-        """Whether somebody may answer behind it."""
+        """Return whether something may still answer behind it."""
 
 
-class Board:
-    """A TensorBoard that answers at `url`. What was opened from here ends with `close`, a run's own is left alone."""
+@runtime_checkable
+class HasRemoteOutput(Protocol):
+    """The ability of engines whose jobs run on other machines to open their TensorBoards here."""
+
+    def open_tensorboard(
+        self, run: Id, port: int, on_note: Callable[[str], None], /
+    ) -> Tunnel | None:
+        """Return a tunnel to the TensorBoard of a run, None where it runs none.
+
+        It waits for a TensorBoard that is about to start.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+
+    def events(self, run: Id, folder: Path, /) -> Callable[[], bool]:
+        """Return a function that copies the event files of a run or experiment to `folder`.
+
+        It may be called many times and copies only what is new. It returns False where
+        there are no event files.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+
+
+class TensorBoard:
+    """A TensorBoard that answers at `url`.
+
+    `close` ends one that was opened from here, and leaves a run's own alone.
+    """
 
     def __init__(self, url: str, server: Server | None = None) -> None:
-        self.url, self._server = url, server
+        self.url = url
+        self._server = server
 
     @property
     def is_own(self) -> bool:
-        """Whether it is the run's own and needs nothing of us to be reached."""
+        """Whether it belongs to the run and can be reached without this process."""
         return self._server is None
 
     def wait(self) -> None:
-        """Return once one that was opened here has ended.
+        """Return when one that was opened from here has ended.
 
         Raises:
-            RiseMLError: it has failed; the advice is what it wrote last.
+            RiseMLError: it failed; the advice is what it wrote last.
         """
         if self._server is not None:
             self._server.wait()
 
     def close(self) -> None:
-        """End one that was opened here, and all that belongs to it."""
+        """End one that was opened from here, with everything that belongs to it."""
         if self._server is not None:
             self._server.close()
 
@@ -118,88 +125,186 @@ class Board:
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
-        at: TracebackType | None,
+        traceback: TracebackType | None,
     ) -> None:
         self.close()
 
 
 class _Process:
-    """A TensorBoard of this machine."""
+    """A TensorBoard process of this machine."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", log: BinaryIO) -> None:
-        self._process, self._log = process, log
+        self._process = process
+        self._log = log
 
     def wait(self) -> None:
-        """Return once it has ended; raise how it failed."""
+        """Return when it has ended; raise its failure."""
         if self._process.wait():
-            raise self.failure()
+            raise self._failure()
 
-    def failure(self) -> RiseMLError:
-        """Return the error that says how it ended."""
-        return RiseMLError(
-            f"tensorboard has ended with status {self._process.returncode}",
-            _last_words(self._log),
-        )
-
-    def goes_on(self) -> bool:
-        """Whether it has not ended."""
-        return self._process.poll() is None
+    def await_answer(self, url: str) -> None:
+        """Return when it answers; raise its failure if it ends first."""
+        if not await_answer(url, lambda: self._process.poll() is None):
+            raise self._failure()
 
     def close(self) -> None:
-        """End it and all that it has started."""
+        """End it and all processes that it started."""
         try:
             self._signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GRACE)
+                self._process.wait(_GRACE_SECONDS)
         finally:
             self._signal(signal.SIGKILL)
             self._process.wait()
             self._log.close()
 
+    def _failure(self) -> RiseMLError:
+        return RiseMLError(
+            f"tensorboard has ended with status {self._process.returncode}",
+            _last_lines(self._log),
+        )
+
     def _signal(self, number: int) -> None:
-        with suppress(
-            ProcessLookupError, PermissionError
-        ):  # macOS: of a group that has ended
+        # macOS refuses permission for a process group that has ended.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, number)
 
 
 class _Mirror:
-    """A TensorBoard of this machine over files that a thread keeps bringing from elsewhere."""
+    """A local TensorBoard over a copy of a remote run's events, which a thread refreshes."""
 
     def __init__(
         self,
-        board: Board,
+        tensorboard: TensorBoard,
         folder: "tempfile.TemporaryDirectory[str]",
         fetch: Callable[[], object],
     ) -> None:
-        self._board, self._folder, self._fetch = board, folder, fetch
+        self._tensorboard = tensorboard
+        self._folder = folder
+        self._fetch = fetch
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._follow, daemon=True)
+        self._thread = threading.Thread(target=self._refresh, daemon=True)
         self._thread.start()
 
     def wait(self) -> None:
-        """Return once it has ended; raise how it failed."""
-        self._board.wait()
+        """Return when TensorBoard has ended; raise its failure."""
+        self._tensorboard.wait()
 
     def close(self) -> None:
-        """End it, and drop the files."""
+        """End TensorBoard and delete the copy."""
         self._closed.set()
-        self._board.close()
-        self._thread.join(_GRACE)
+        self._tensorboard.close()
+        self._thread.join(_GRACE_SECONDS)
         self._folder.cleanup()
 
-    def _follow(self) -> None:
-        while not self._closed.wait(_REFRESH):
-            # The cluster may be away for a while
+    def _refresh(self) -> None:
+        while not self._closed.wait(_REFRESH_SECONDS):
+            # The cluster may be unreachable for a while; the next refresh tries again.
             with suppress(RiseMLError, OSError):
                 self._fetch()
 
 
+def of_run(
+    find_url: Callable[[], str | None], run: str, on_note: Callable[[str], None]
+) -> TensorBoard | None:
+    """Return the TensorBoard that belongs to a run once it answers, None where none does.
+
+    `find_url` returns its address, or None where none is running.
+    """
+    url = find_url()
+    if url is None:
+        return None
+    if answers(url):
+        return TensorBoard(url)
+    on_note(f"Waiting for TensorBoard to start at {url} ...")
+    if await_answer(url, lambda: find_url() == url, _PATIENCE_SECONDS):
+        return TensorBoard(url)
+    if find_url() == url:
+        on_note(f"It does not answer; `riseml logs {run}.tensorboard` says why.")
+    else:
+        on_note("It has ended.")
+    return None
+
+
+def open_remote(
+    engine: HasRemoteOutput, run: Id, port: int, on_note: Callable[[str], None]
+) -> TensorBoard:
+    """Return the TensorBoard of a run on other machines.
+
+    That is the run's own through a tunnel, or a local one over a copy of its events.
+
+    Raises:
+        NotFoundError: there is no such run, or it has written nothing for TensorBoard.
+        RiseMLError: TensorBoard is not installed here, the port is in use, or it failed.
+    """
+    tunnel = engine.open_tensorboard(run, port, on_note)
+    if tunnel is not None:
+        if await_answer(tunnel.url, tunnel.is_open, _PATIENCE_SECONDS):
+            return TensorBoard(tunnel.url, tunnel)
+        tunnel.close()
+        on_note("The TensorBoard of the run does not answer.")
+    folder = tempfile.TemporaryDirectory(prefix="riseml-events-")
+    try:
+        fetch = engine.events(run, Path(folder.name))
+        _fetch_first(fetch, run)
+        title = f"a copy of what {run} has written"
+        tensorboard = serve(Path(folder.name), port, on_note, title)
+    except BaseException:
+        folder.cleanup()
+        raise
+    return TensorBoard(tensorboard.url, _Mirror(tensorboard, folder, fetch))
+
+
+def _fetch_first(fetch: Callable[[], bool], run: Id) -> None:
+    """Copy the events that a run has written so far, of which there must be some."""
+    if not fetch():
+        raise NotFoundError(
+            f"{run} has written nothing for TensorBoard",
+            "Jobs write its events below $OUTPUT_DIR.",
+        )
+
+
+def serve(
+    folder: Path, port: int, on_note: Callable[[str], None], title: str = ""
+) -> TensorBoard:
+    """Start the user's TensorBoard over a folder, and return it once it answers.
+
+    `port` 0 picks a free one. `title` names the folder in notes, instead of its path.
+
+    Raises:
+        NotFoundError: there is no such folder.
+        RiseMLError: TensorBoard is not installed, the port is in use, or it failed.
+    """
+    if not folder.is_dir():
+        raise NotFoundError(f"there is no output: {folder} does not exist")
+    program = command()
+    port = _free_port(port)
+    on_note(f"Starting TensorBoard over {title or folder} ...")
+    url = f"http://{_HOST}:{port}"
+    # The process closes the log, which it needs until it ends.
+    log = tempfile.TemporaryFile()  # noqa: SIM115
+    process = subprocess.Popen(
+        [*program, "--logdir", str(folder), "--host", _HOST, "--port", str(port)],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        # A group of its own does not get the Ctrl-C that is meant for this process.
+        process_group=0,
+    )
+    server = _Process(process, log)
+    try:
+        server.await_answer(url)
+    except BaseException:
+        server.close()
+        raise
+    return TensorBoard(url, server)
+
+
 def answers(url: str) -> bool:
-    """Whether somebody answers there by HTTP, whatever it is; proxies are none of our business here."""
+    """Return whether an address answers by HTTP, with any status; no proxy is used."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(
-        parts.hostname or "", parts.port, timeout=_GRACE
+        parts.hostname or "", parts.port, timeout=_GRACE_SECONDS
     )
     try:
         connection.request("GET", parts.path or "/")
@@ -212,152 +317,65 @@ def answers(url: str) -> bool:
 
 
 def await_answer(
-    url: str, goes_on: Callable[[], bool], patience: float | None = None
+    url: str, is_running: Callable[[], bool], patience: float | None = None
 ) -> bool:
-    """Wait until an address answers; False where its server is gone before, or `patience` seconds are over."""
-    limit = None if patience is None else time.monotonic() + patience
+    """Wait until an address answers.
+
+    Return False if its server ends first, or after `patience` seconds.
+    """
+    deadline = None if patience is None else time.monotonic() + patience
     while not answers(url):
-        if not goes_on() or (limit is not None and time.monotonic() > limit):
+        if not is_running():
             return False
-        time.sleep(_PAUSE)
+        if deadline is not None and time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL_SECONDS)
     return True
 
 
-def own(
-    find: Callable[[], str | None], run: str, tell: Callable[[str], None]
-) -> Board | None:
-    """Return the TensorBoard that a run has where `find` says, once it answers; None where there is none that does."""
-    url = find()
-    if url is None:
-        return None
-    if not answers(url):
-        tell(f"TensorBoard is about to begin at {url} ...")
-        if not await_answer(url, lambda: find() == url, PATIENCE):
-            gone = find() != url
-            tell(
-                "It has ended."
-                if gone
-                else f"It does not answer; `riseml logs {run}.tensorboard` says why."
-            )
-            return None
-    return Board(url)
-
-
-def serve(
-    folder: Path, port: int, tell: Callable[[str], None], what: str = ""
-) -> Board:
-    """Start the user's TensorBoard over a folder, and return once it answers; `port` 0 is any free one.
-
-    `what` the folder is told as, if not by its path.
-
-    Raises:
-        NotFoundError: there is no such folder.
-        RiseMLError: there is no TensorBoard, the port is taken, or it has failed.
-    """
-    if not folder.is_dir():
-        raise NotFoundError(f"there is no output: {folder} does not exist")
-    argv, port = command(), _free(port)
-    tell(f"Starting TensorBoard over {what or folder} ...")
-    url = f"http://{_HERE}:{port}"
-    # As long as the board
-    log = tempfile.TemporaryFile()  # noqa: SIM115
-    process = subprocess.Popen(
-        [*argv, "--logdir", str(folder), "--host", _HERE, "--port", str(port)],
-        stdin=subprocess.DEVNULL,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        # Ctrl-C is for us
-        process_group=0,
-    )
-    server = _Process(process, log)
-    try:
-        begun = await_answer(url, server.goes_on)
-        failure = None if begun else server.failure()
-    except BaseException:
-        server.close()
-        raise
-    if failure:
-        server.close()
-        raise failure
-    return Board(url, server)
-
-
-def elsewhere(
-    engine: Elsewhere, run: Id, port: int, tell: Callable[[str], None]
-) -> Board:
-    """Return the TensorBoard of a run on other machines: its own, else one of this machine over a copy of its events.
-
-    Raises:
-        NotFoundError: no such run, or it has left nothing that TensorBoard could show.
-        RiseMLError: there is no TensorBoard here, the port is taken, or it has failed.
-    """
-    if door := engine.open_tensorboard(run, port, tell):
-        if await_answer(door.url, door.is_open, PATIENCE):
-            return Board(door.url, door)
-        door.close()
-        tell("The TensorBoard of the run does not answer.")
-    folder = tempfile.TemporaryDirectory(prefix="riseml-events-")
-    try:
-        fetch = engine.events(run, Path(folder.name))
-        board = (
-            serve(Path(folder.name), port, tell, f"a copy of what {run} has written")
-            if fetch()
-            else None
-        )
-    except BaseException:
-        folder.cleanup()
-        raise
-    if board is None:
-        folder.cleanup()
-        raise NotFoundError(
-            f"{run} has written nothing for TensorBoard",
-            "Jobs write its events below $OUTPUT_DIR.",
-        )
-    return Board(board.url, _Mirror(board, folder, fetch))
-
-
 def command() -> list[str]:
-    """Return how TensorBoard is started in the user's environment.
+    """Return the command that starts TensorBoard in the user's environment.
 
     Raises:
-        RiseMLError: it is not there.
+        RiseMLError: TensorBoard is not installed.
     """
-    if found := shutil.which("tensorboard"):
-        return [found]
+    program = shutil.which("tensorboard")
+    if program:
+        return [program]
     for python in _pythons():
-        if (
-            subprocess.run(
-                [python, "-c", _HAS_IT], capture_output=True, check=False
-            ).returncode
-            == 0
-        ):
+        check = subprocess.run(
+            [python, "-c", _HAS_TENSORBOARD], capture_output=True, check=False
+        )
+        if check.returncode == 0:
             return [python, "-m", "tensorboard.main"]
     raise RiseMLError(
         "there is no tensorboard in your environment",
-        "Install it with `pip install tensorboard`, or put the one you have on your PATH.",
+        "Install it with `pip install tensorboard`, or put an installed one on your PATH.",
     )
 
 
-def _pythons() -> Iterator[str]:
-    found = [path for name in ("python3", "python") if (path := shutil.which(name))]
-    yield from dict.fromkeys([*found, sys.executable])
+def _pythons() -> list[str]:
+    """Return the interpreters to search for TensorBoard, the user's before RiseML's."""
+    pythons = [shutil.which("python3"), shutil.which("python"), sys.executable]
+    return [python for python in dict.fromkeys(pythons) if python]
 
 
-def _free(port: int) -> int:
-    """Return a port at which nobody else can answer in place of what is started here."""
+def _free_port(port: int) -> int:
+    """Return a port that nothing listens to, so that only the new server can answer there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((_HERE, port))
+            probe.bind((_HOST, port))
         except OSError as error:
-            advice = "Without a port, a free one is taken."
             raise RiseMLError(
-                f"port {port} cannot be used: {error.strerror}", advice
+                f"port {port} cannot be used: {error.strerror}",
+                "Without a port, a free one is taken.",
             ) from None
         return int(probe.getsockname()[1])
 
 
-def _last_words(log: BinaryIO) -> str:
-    log.seek(max(log.seek(0, os.SEEK_END) - _TOLD, 0))
+def _last_lines(log: BinaryIO) -> str:
+    size = log.seek(0, os.SEEK_END)
+    log.seek(max(size - _LOG_BYTES, 0))
     lines = log.read().decode(errors="replace").splitlines()
-    return "\n".join(line for line in lines[-_LAST_WORDS:] if line.strip())
+    return "\n".join(line for line in lines[-_LOG_LINES:] if line.strip())

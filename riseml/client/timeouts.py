@@ -1,4 +1,4 @@
-"""Wait on an iterator without being stuck in it."""
+"""Iteration with a timeout: a caller stays responsive while nothing comes."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
@@ -9,9 +9,10 @@ T = TypeVar("T")
 def ticking(
     items: Iterator[T], seconds: float | Callable[[], float]
 ) -> Iterator[T | None]:
-    """Yield what `items` yields, and None whenever nothing has come for `seconds` (a function is asked each time).
+    """Yield what `items` yields, and None whenever nothing has come for some seconds.
 
-    The iterator is read by a thread of its own, which does not keep the process alive. Its errors come out here.
+    A function for `seconds` is called before each wait. A thread reads `items`; it does
+    not keep the process alive. An error of `items` is raised here.
     """
     from queue import Empty, SimpleQueue
     from threading import Thread
@@ -21,10 +22,9 @@ def ticking(
         target=_pump, args=(items, queue.put), daemon=True, name="riseml-ticking"
     ).start()
     while True:
+        timeout = seconds() if callable(seconds) else seconds
         try:
-            kind, item = queue.get(
-                timeout=max(seconds() if callable(seconds) else seconds, 0.0)
-            )
+            kind, item = queue.get(timeout=max(timeout, 0.0))
         except Empty:
             yield None
             continue
@@ -35,12 +35,12 @@ def ticking(
         yield item
 
 
-def _pump(items: Iterator[T], put: Any) -> None:
+def _pump(items: Iterator[T], put: Callable[[tuple[str, Any]], None]) -> None:
     try:
         for item in items:
             put(("item", item))
     except BaseException as error:  # noqa: BLE001
-        # Raised again where the items are read
+        # The reader of the queue raises it again.
         put(("error", error))
     else:
         put(("end", None))

@@ -1,4 +1,4 @@
-"""What the client's verbs return, beside the status of runs, and how a part of a run is found by its id."""
+"""Values that the methods of `riseml.Client` return, beside the status of runs."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,9 +12,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunHandle:
-    """What `train` started; `id` is what the other verbs take, `notes` are for the user, once each.
+    """A run that `train` started.
 
-    `tensorboard` is the address of its TensorBoard, where that is known by now.
+    Other methods take its `id`. `notes` are for the user, once each. `tensorboard` is
+    the address of its TensorBoard, None where the run has none or it is not known yet.
     """
 
     id: str
@@ -30,7 +31,10 @@ class RunHandle:
 
 @dataclass(frozen=True)
 class Killed:
-    """What `kill` did; `stopped` is False where it had ended already, in `state`."""
+    """A run or experiment that `kill` stopped.
+
+    `stopped` is False where it had already ended, in `state`.
+    """
 
     id: str
     is_set: bool

@@ -26,7 +26,7 @@ class Item(NamedTuple):
 
 
 @dataclass
-class Copied:
+class CopyReport:
     """What became of a copy so far.
 
     `begin` hears how many bytes there are, `on_file` of each file, `on_bytes` of bytes that are there by now.
@@ -41,7 +41,9 @@ class Copied:
     began: bool = False
 
 
-def copy(source: Volume, target: Volume, items: Sequence[Item], report: Copied) -> None:
+def copy(
+    source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
+) -> None:
     """Copy files; `report` counts while it goes on.
 
     Raises:
@@ -82,7 +84,7 @@ def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
 
 
 def _missing(
-    source: Volume, target: Volume, items: Sequence[Item], report: Copied
+    source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
 ) -> list[Item]:
     """Return the items that are not there yet, byte for byte."""
     there = target.stat([item.target for item in items])
@@ -125,7 +127,7 @@ def _begun(source: Volume, target: Volume, items: Sequence[Item]) -> dict[Item, 
 
 
 def _finish(
-    source: Volume, target: Volume, items: Sequence[Item], report: Copied
+    source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
 ) -> None:
     digests = source.digests([(item.source.path, WHOLE) for item in items])
     done = target.finish(
@@ -150,14 +152,14 @@ def _finish(
         )
 
 
-def _counted(data: Iterator[bytes], report: Copied) -> Iterator[bytes]:
+def _counted(data: Iterator[bytes], report: CopyReport) -> Iterator[bytes]:
     for piece in data:
         report.on_bytes(len(piece))
         yield piece
 
 
 def _named(
-    data: Iterator[bytes], items: Sequence[Item], report: Copied
+    data: Iterator[bytes], items: Sequence[Item], report: CopyReport
 ) -> Iterator[bytes]:
     """Tell of each file when its first byte comes, or its turn where it has none."""
     files, left = iter(items), 0
@@ -173,7 +175,7 @@ def _named(
         report.on_file(item)
 
 
-def _next(files: Iterator[Item], report: Copied) -> int:
+def _next(files: Iterator[Item], report: CopyReport) -> int:
     """Return the size of the next file that has one."""
     for item in files:
         report.on_file(item)

@@ -47,7 +47,7 @@ def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
     """The engine that every command of the test talks to."""
     fake = FakeEngine()
-    monkeypatch.setattr("riseml.client.client.open_engine", lambda settings: fake)
+    monkeypatch.setattr("riseml.client.context.open_engine", lambda settings: fake)
     return fake
 
 

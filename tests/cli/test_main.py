@@ -338,18 +338,18 @@ def test_an_interrupt_ends_a_watched_view(capfd: pytest.CaptureFixture[str]) -> 
 
 ASCII = """
 import sys
-import riseml.client.client, riseml.cli
+import riseml.client.context, riseml.cli
 from riseml.cli import clock
 from riseml.status import State
 from tests.cli.fake_engine import NOW, FakeEngine, single
 clock.now = lambda: NOW
 engine = FakeEngine(runs=[single(12, State.FINISHED, result={"n": "r\xe4k"})])
-riseml.client.client.open_engine = lambda settings: engine
+riseml.client.context.open_engine = lambda settings: engine
 sys.exit(riseml.cli.main(["status", "-a", "-l"]))
 """
 SLOW = """
 import sys, time
-import riseml.client.client, riseml.cli
+import riseml.client.context, riseml.cli
 from tests.cli.fake_engine import FakeEngine, single
 engine = FakeEngine(runs=[single(16)])
 def logs(query):
@@ -357,7 +357,7 @@ def logs(query):
     time.sleep(60)
     yield
 engine.logs = logs
-riseml.client.client.open_engine = lambda settings: engine
+riseml.client.context.open_engine = lambda settings: engine
 sys.exit(riseml.cli.main(sys.argv[1:]))
 """
 

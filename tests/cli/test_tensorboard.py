@@ -75,12 +75,12 @@ def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """Press Ctrl-C as soon as a TensorBoard is waited for; a list of whether it answered then."""
     found: list[bool] = []
 
-    def wait(board: tensorboard.Board) -> None:
+    def wait(board: tensorboard.TensorBoard) -> None:
         found.append(tensorboard.answers(board.url))
         os.kill(os.getpid(), signal.SIGINT)
         signal.pause()
 
-    monkeypatch.setattr(tensorboard.Board, "wait", wait)
+    monkeypatch.setattr(tensorboard.TensorBoard, "wait", wait)
     return found
 
 
@@ -108,7 +108,7 @@ def test_one_that_is_about_to_begin_is_waited_for(
     assert (said.status, said.out, said.err) == (
         0,
         f"{url}\n",
-        f"TensorBoard is about to begin at {url} ...\n",
+        f"Waiting for TensorBoard to start at {url} ...\n",
     )
 
 
@@ -137,7 +137,7 @@ def test_one_that_does_not_answer_gives_way(
 ) -> None:
     with serving() as free:
         pass
-    monkeypatch.setattr(tensorboard, "PATIENCE", 0.0)
+    monkeypatch.setattr(tensorboard, "_PATIENCE_SECONDS", 0.0)
     engine.runs = [replace(engine.runs[0], tensorboard_url=free)]
     said = riseml("tensorboard", "15")
     assert said.status == 0

@@ -119,7 +119,7 @@ def test_bars_on_a_terminal(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     screen()
-    passed = list[transfer.Copied]()
+    passed = list[transfer.CopyReport]()
     usual = transfer.copy
 
     def copy(*arguments: object) -> None:
@@ -172,6 +172,7 @@ def test_the_project_is_needed_for_its_folder(volumes: Path, riseml: Riseml) -> 
     said = riseml("ls", "output://~")
     assert said.status == 2
     assert (
-        "output://~ is the folder of a project, and no riseml.yml is here" in said.err
+        "output://~ is the folder of a project, and there is no riseml.yml here"
+        in said.err
     )
     assert riseml("ls", "output://paul").status == 0

@@ -19,6 +19,7 @@ import pytest
 
 from riseml import labels
 from riseml.client.client import Client
+from riseml.client.explain import last_lines
 from riseml.cluster.api import path
 from riseml.diagnosis import Cause
 from riseml.ids import Id
@@ -349,9 +350,8 @@ def record(
         for each in evidence.events
         if each.get("involvedObject", {}).get("name") in names
     ]
-    client = Client(engine=bench.engine)
     logs = {
-        each: client._last_lines(each)
+        each: last_lines(bench.engine, each)
         for cause in found
         for each in cause.ids
         if cause.state == "FAILED"

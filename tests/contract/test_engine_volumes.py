@@ -9,7 +9,7 @@ import pytest
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError, NotFoundError
 from riseml.status import State
-from riseml.storage.transfer import Copied
+from riseml.storage.transfer import CopyReport
 from tests.contract.bench import Bench
 
 
@@ -65,7 +65,7 @@ def test_a_part_of_an_earlier_copy_goes_on(bench: Bench, client: Client) -> None
     assert Path("back").read_bytes() == data
     Path(".there.riseml-part").write_bytes(data[:1_500_000])
     passed = list[int]()
-    client.cp(["output://~/kept/whole"], "there", Copied(on_bytes=passed.append))
+    client.cp(["output://~/kept/whole"], "there", CopyReport(on_bytes=passed.append))
     assert Path("there").read_bytes() == data
     assert passed[0] == 1_500_000
     assert sum(passed) == 2_000_000
@@ -82,5 +82,5 @@ def test_volumes_are_never_left(bench: Bench, client: Client) -> None:
         with pytest.raises(InvalidInputError):
             client.rm(uri)
     for uri in ("data://", "output://"):
-        with pytest.raises(InvalidInputError, match="is all of a volume"):
+        with pytest.raises(InvalidInputError, match="is an entire volume"):
             client.rm(uri)

@@ -69,7 +69,7 @@ def test_waiting_watching_and_killing(riseml: Command) -> None:
     number = riseml("train -o name")[1].strip()
     status, _, err = riseml("wait --timeout 0.1s")
     assert status == 124
-    assert f"{number} has not ended in time" in err
+    assert f"timed out waiting for {number} (still " in err
     assert riseml(f"delete {number} -y")[0] == 1
     assert riseml("kill")[:2] == (0, f"killed experiment {number}\n")
     status, out, _ = riseml(f"status {number} -w")

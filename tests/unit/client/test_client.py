@@ -226,7 +226,7 @@ def test_wait_gives_up_in_time(
 
     monkeypatch.setattr(engine, "changes", changes)
     with pytest.raises(
-        TimedOutError, match=r"16 has not ended in time \(it is RUNNING\)"
+        TimedOutError, match=r"timed out waiting for 16 \(still RUNNING\)"
     ):
         client.wait(timeout=timedelta(0))
     over.set()
@@ -260,7 +260,7 @@ def test_results_are_of_whole_runs(client: Client) -> None:
     assert client.results("15").best == "15.1"
     assert client.results(None).rows[0].id == "16"
     for name in ("15.1", "15.1.train"):
-        with pytest.raises(InvalidInputError, match="is no set"):
+        with pytest.raises(InvalidInputError, match="is not a set"):
             client.results(name)
 
 

@@ -72,7 +72,7 @@ def test_it_is_gone_afterwards(
     monkeypatch.setenv(
         "PATH", tensorboards.path_with(tmp_path / "bin", tensorboard=child)
     )
-    monkeypatch.setattr(tensorboard, "_GRACE", 0.2)
+    monkeypatch.setattr(tensorboard, "_GRACE_SECONDS", 0.2)
     with tensorboard.serve(tmp_path, 0, silent) as board:
         assert tensorboard.answers(board.url)
         assert not board.is_own
@@ -92,7 +92,7 @@ def test_its_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         "PATH",
         tensorboards.path_with(tmp_path / "bin", tensorboard=tensorboards.SERVES),
     )
-    port = tensorboard._free(0)
+    port = tensorboard._free_port(0)
     with tensorboard.serve(tmp_path, port, silent) as board:
         assert board.url == f"http://127.0.0.1:{port}"
         with pytest.raises(
@@ -123,7 +123,7 @@ def test_one_that_ends_by_itself(
 
 
 def test_a_runs_own_is_left_alone() -> None:
-    with tensorboard.Board("http://127.0.0.1:1") as board:
+    with tensorboard.TensorBoard("http://127.0.0.1:1") as board:
         assert board.is_own
         board.wait()
 

@@ -15,7 +15,7 @@ from riseml.engines.argo.volume import StoreVolume
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.storage import copy_plan, transfer
 from riseml.storage.folder import Folder
-from riseml.storage.transfer import Copied
+from riseml.storage.transfer import CopyReport
 from riseml.storage.uris import Location, parse
 from riseml.storage.volume import Entry, Piece, Volume, part_of
 from tests.unit.shell_store import Shell
@@ -66,9 +66,9 @@ def write(root: Path, named: dict[str, bytes]) -> None:
         (root / name).write_bytes(data)
 
 
-def copy(source: Volume, target: Volume, *sources: str, to: str) -> Copied:
+def copy(source: Volume, target: Volume, *sources: str, to: str) -> CopyReport:
     """Copy between two volumes, `data` and `output`."""
-    report = Copied()
+    report = CopyReport()
     volumes = {"data": source, "output": target}
     places = [Location("data", each) for each in sources]
     for batch in copy_plan.plan(
@@ -406,7 +406,9 @@ def test_a_file_that_changes_meanwhile_is_not_taken_for_whole(
 def test_what_bars_are_told_adds_up(volume: Volume, tmp_path: Path) -> None:
     write(tmp_path / "mine", {"a": b"1" * 100, "b": b"", "c": b"3" * 1000})
     told, passed = list[str](), list[int]()
-    report = Copied(on_file=lambda item: told.append(item.name), on_bytes=passed.append)
+    report = CopyReport(
+        on_file=lambda item: told.append(item.name), on_bytes=passed.append
+    )
     mine = {"data": Folder(tmp_path / "mine"), "output": volume}
     (batch,) = copy_plan.plan(
         mine.__getitem__,

@@ -111,7 +111,7 @@ class Door:
         self.closed = True
 
 
-def look(board: tensorboard.Board) -> bytes:
+def look(board: tensorboard.TensorBoard) -> bytes:
     with urllib.request.urlopen(board.url, timeout=10) as answer:
         return bytes(answer.read())
 
@@ -120,10 +120,10 @@ def test_a_copy_is_shown_and_kept_fresh(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", path_with(tmp_path / "bin", tensorboard=SERVES))
-    monkeypatch.setattr(tensorboard, "_REFRESH", 0.01)
+    monkeypatch.setattr(tensorboard, "_REFRESH_SECONDS", 0.01)
     door, told = Door(), list[str]()
     cluster = Cluster(b"one", door)
-    with tensorboard.elsewhere(cluster, RUN, 0, told.append) as board:
+    with tensorboard.open_remote(cluster, RUN, 0, told.append) as board:
         assert door.closed
         assert told == [
             "The TensorBoard of the run does not answer.",
@@ -139,7 +139,7 @@ def test_a_copy_is_shown_and_kept_fresh(
 def test_nothing_to_show() -> None:
     cluster = Cluster()
     with pytest.raises(NotFoundError, match="14 has written nothing for TensorBoard"):
-        tensorboard.elsewhere(cluster, RUN, 0, lambda _: None)
+        tensorboard.open_remote(cluster, RUN, 0, lambda _: None)
     assert not cluster.folder.exists()
 
 
@@ -148,5 +148,5 @@ def test_no_tensorboard_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.executable", "/bin/false")
     cluster = Cluster(b"one")
     with pytest.raises(RiseMLError, match="there is no tensorboard"):
-        tensorboard.elsewhere(cluster, RUN, 0, lambda _: None)
+        tensorboard.open_remote(cluster, RUN, 0, lambda _: None)
     assert not cluster.folder.exists()

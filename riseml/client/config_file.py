@@ -1,0 +1,80 @@
+"""A riseml.yml before any engine: loaded, planned, checked, measured and compiled."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from riseml.errors import ConfigError, Fault, UnsupportedError
+
+if TYPE_CHECKING:
+    from riseml.config import Loaded
+    from riseml.plan import ExperimentSet
+
+
+def load(path: str | Path) -> "Loaded":
+    """Read and check a riseml.yml.
+
+    Raises:
+        ConfigError: the file has faults.
+    """
+    from riseml import config
+
+    return config.load(Path(path))
+
+
+def plan(loaded: "Loaded") -> "ExperimentSet":
+    """Return the experiments and jobs that a riseml.yml stands for.
+
+    Raises:
+        InvalidInputError: the file has nothing to train.
+        UnsupportedError: no engine can do what it asks for.
+    """
+    from riseml import planner
+
+    return planner.plan(loaded)
+
+
+def check(path: str | Path) -> tuple[Fault, ...]:
+    """Return every error and warning of a riseml.yml."""
+    try:
+        loaded = load(path)
+        plan(loaded)
+    except ConfigError as error:
+        return error.faults
+    except UnsupportedError as error:
+        # The file itself is valid, so this is a warning.
+        unsupported = Fault(str(path), 0, 0, str(error), "warning", advice=error.advice)
+        return (*loaded.warnings, unsupported)
+    return tuple(loaded.warnings)
+
+
+def measure(path: str | Path, *, gitignore: bool) -> tuple[int, int]:
+    """Return the number of files, and of bytes, in a snapshot of a riseml.yml's folder."""
+    from riseml.project.walk import SIZE, walk
+
+    folder = os.fsencode(Path(path).absolute().parent)
+    tree = walk(folder, {}, gitignore=gitignore)
+    return len(tree.pending), sum(key[SIZE] for _, _, key in tree.pending)
+
+
+def compile_workflow(
+    plan: "ExperimentSet",
+    *,
+    git: str | None,
+    number: int | None,
+    user: str,
+    on_warning: Callable[[str], None] | None,
+) -> dict[str, Any]:
+    """Return the Argo Workflow of a plan as plain data; see `Client.compile`."""
+    from riseml import compiler
+    from riseml.compiler import limits
+    from riseml.plan import Origin, Target
+
+    url, _, revision = (git or "").partition("#")
+    origin = Origin(user=user, number=number, git_url=url or None, revision=revision)
+    document = compiler.compile_workflow(plan, origin, Target())
+    warning = limits.check_manifest(document)
+    if warning and on_warning:
+        on_warning(warning)
+    return document
