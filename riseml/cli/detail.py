@@ -1,100 +1,104 @@
-"""One experiment, set or job in full, as `riseml status ID` shows it."""
+"""One run, experiment or job in detail, for `riseml status ID`."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from riseml.cli import symbols, text
+from riseml.cli.statuses import AnyStatus, single_experiment
 from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
-# Experiments whose message is told below a set
-_MOST = 10
-# A longer one is cut, as in the original
-_MESSAGE = 20
+Field = tuple[str, str | None]
+"""A name and its text; a field without a text is not shown."""
+
+_MAX_MESSAGES = 10
+# RiseML 1 cut longer messages, too.
+_MESSAGE_WIDTH = 20
+_BYTES_PER_MEGABYTE = 1_000_000
 
 
 def lines(
     run: SetStatus,
-    part: SetStatus | ExperimentStatus | JobStatus,
+    status: AnyStatus,
     terminal: Terminal,
     now: datetime,
     *,
     wide: bool = False,
     headers: bool = True,
 ) -> list[str]:
-    """Return the lines about `part` of `run`; `wide` shows messages in full."""
-    if isinstance(part, JobStatus):
-        return _job(run, part, terminal, now)
-    if isinstance(part, SetStatus) and part.is_set:
-        return _set(run, terminal, now, wide=wide, headers=headers)
-    return _experiment(run, part, terminal, now, wide=wide, headers=headers)
+    """Return the lines about a part of `run`; `wide` shows messages in full."""
+    if isinstance(status, JobStatus):
+        return _job(run, status, terminal, now)
+    if isinstance(status, SetStatus) and status.is_set:
+        fields = _fields(_set_fields(run, terminal, now))
+        experiments = _experiment_table(run, terminal, now, headers=headers)
+        messages = _messages(run.experiments)
+        jobs = _job_table(run.jobs, terminal, now, wide=wide, headers=headers)
+        return [*fields, "", *experiments, *messages, *jobs]
+    # A run may have been submitted a moment ago, without any experiment in its status.
+    experiment = single_experiment(status) or ExperimentStatus(run.id)
+    fields = _fields(_experiment_fields(run, status, experiment, terminal, now))
+    listed = list(experiment.jobs)
+    if isinstance(status, SetStatus):
+        listed = [*run.jobs, *listed]
+    return [
+        *fields,
+        *_job_table(listed, terminal, now, wide=wide, headers=headers),
+    ]
 
 
-def _experiment(
+def _experiment_fields(
     run: SetStatus,
-    part: SetStatus | ExperimentStatus,
+    status: SetStatus | ExperimentStatus,
+    experiment: ExperimentStatus,
     terminal: Terminal,
     now: datetime,
-    *,
-    wide: bool,
-    headers: bool,
-) -> list[str]:
-    one = (
-        part
-        if isinstance(part, ExperimentStatus)
-        else next(iter(run.experiments), ExperimentStatus(run.id))
-    )
-    concurrency = (
-        str(run.concurrency) if run.concurrency is not None and not run.is_set else None
-    )
-    entries = [
-        ("ID", part.id),
+) -> list[Field]:
+    progress = experiment.progress
+    return [
+        ("ID", status.id),
         ("Type", "Experiment"),
         ("Project", run.project),
-        ("State", _state(part.state, terminal)),
-        *_timing(part, now),
-        ("Progress", f"{one.progress[0]}/{one.progress[1]}" if one.progress else None),
-        ("Reason", part.reason or one.reason or None),
-        ("Message", part.message or one.message or None),
+        ("State", symbols.coloured(status.state, terminal)),
+        *_times(status, now),
+        ("Progress", f"{progress[0]}/{progress[1]}" if progress else None),
+        ("Reason", status.reason or experiment.reason or None),
+        ("Message", status.message or experiment.message or None),
         ("Image", run.image or None),
         ("Framework", run.framework or None),
-        ("Tensorboard", _board(run)),
+        ("Tensorboard", _tensorboard(run)),
         ("Argo", run.page),
         ("Run Commands", _commands(run)),
-        ("Concurrency", concurrency),
-        ("Parameters", text.pairs(one.parameters) or None),
-        ("Result", text.pairs(one.result) or None),
+        ("Concurrency", None if run.is_set else _number(run.concurrency)),
+        ("Parameters", text.pairs(experiment.parameters) or None),
+        ("Result", text.pairs(experiment.result) or None),
     ]
-    own = () if isinstance(part, ExperimentStatus) else run.jobs
+
+
+def _set_fields(run: SetStatus, terminal: Terminal, now: datetime) -> list[Field]:
+    counts = text.counts(run.counts)
+    experiments = str(len(run.experiments))
+    if counts:
+        experiments += f" ({counts})"
     return [
-        *_fields(entries),
-        *_jobs((*own, *one.jobs), terminal, now, wide=wide, headers=headers),
-    ]
-
-
-def _set(
-    run: SetStatus, terminal: Terminal, now: datetime, *, wide: bool, headers: bool
-) -> list[str]:
-    counted = ", ".join(
-        f"{count} {state.lower()}" for state, count in run.counts.items() if count
-    )
-    entries = [
         ("ID", run.id),
         ("Type", "Set"),
         ("Project", run.project),
-        ("State", _state(run.state, terminal)),
-        *_timing(run, now),
+        ("State", symbols.coloured(run.state, terminal)),
+        *_times(run, now),
         ("Reason", run.reason or None),
         ("Message", run.message or None),
-        (
-            "Experiments",
-            f"{len(run.experiments)}" + (f" ({counted})" if counted else ""),
-        ),
-        ("Concurrency", str(run.concurrency) if run.concurrency is not None else None),
-        ("Tensorboard", _board(run)),
+        ("Experiments", experiments),
+        ("Concurrency", _number(run.concurrency)),
+        ("Tensorboard", _tensorboard(run)),
         ("Argo", run.page),
     ]
+
+
+def _experiment_table(
+    run: SetStatus, terminal: Terminal, now: datetime, *, headers: bool
+) -> list[str]:
     columns = [
         Column("EXP ID", 6),
         Column("STATE", 9, styles=symbols.styles(terminal)),
@@ -105,66 +109,70 @@ def _set(
     ]
     rows = [
         [
-            each.id,
-            symbols.state(each.state, terminal),
-            text.age(each.started, now),
-            text.duration(each.started, each.finished, now),
-            text.pairs(each.parameters),
-            text.pairs(each.result),
+            experiment.id,
+            symbols.state(experiment.state, terminal),
+            text.age(experiment.started, now),
+            text.duration(experiment.started, experiment.finished, now),
+            text.pairs(experiment.parameters),
+            text.pairs(experiment.result),
         ]
-        for each in run.experiments
+        for experiment in run.experiments
     ]
-    table = render(columns, rows, terminal, headers=headers)
-    jobs = _jobs(run.jobs, terminal, now, wide=wide, headers=headers)
-    return [*_fields(entries), "", *table, *_told(run.experiments), *jobs]
+    return render(columns, rows, terminal, headers=headers)
 
 
-def _told(experiments: Sequence[ExperimentStatus]) -> list[str]:
-    """Say in full what experiments wait for, or failed of; no column has room for it."""
-    said = [
-        each
-        for each in experiments
-        if each.message and each.state is not State.FINISHED
+def _messages(experiments: Sequence[ExperimentStatus]) -> list[str]:
+    """Return what experiments wait for or why they failed; no column has room for it."""
+    explained = [
+        experiment
+        for experiment in experiments
+        if experiment.message and experiment.state is not State.FINISHED
     ]
-    lines = [f"{each.id}: {clean(each.message)}" for each in said[:_MOST]]
-    more = (
-        [f"and {len(said) - _MOST} more, each in `riseml status ID`"]
-        if len(said) > _MOST
-        else []
-    )
-    return ["", *lines, *more] if lines else []
+    if not explained:
+        return []
+    messages = [""]
+    for experiment in explained[:_MAX_MESSAGES]:
+        messages.append(f"{experiment.id}: {clean(experiment.message)}")
+    hidden = len(explained) - _MAX_MESSAGES
+    if hidden > 0:
+        messages.append(f"and {hidden} more; `riseml status ID` shows each")
+    return messages
 
 
 def _job(
     run: SetStatus, job: JobStatus, terminal: Terminal, now: datetime
 ) -> list[str]:
-    resources = job.resources
-    entries = [
-        ("ID", job.id),
-        ("Type", "Job"),
-        ("State", _state(job.state, terminal)),
-        *_timing(job, now),
-        ("Attempt", str(job.attempt + 1) if job.attempt else None),
-        ("Reason", job.reason or None),
-        ("Message", job.message or None),
-        ("Exit Code", None if job.exit_code is None else str(job.exit_code)),
-        ("Requested cpus", f"{resources.cpus:.1f}" if resources else None),
-        ("Requested mem", f"{resources.mem // 1_000_000}" if resources else None),
-        ("Requested gpus", str(resources.gpus) if resources else None),
-        (
-            "Run Commands",
-            _commands(run) if job.type not in {"build", "tensorboard"} else None,
-        ),
-    ]
-    ending = (
-        [f"FAILED: {clean(job.reason or job.message)}"]
-        if job.state is State.FAILED and job.reason
-        else []
+    runs_commands = job.type not in {"build", "tensorboard"}
+    job_lines = _fields(
+        [
+            ("ID", job.id),
+            ("Type", "Job"),
+            ("State", symbols.coloured(job.state, terminal)),
+            *_times(job, now),
+            ("Attempt", str(job.attempt + 1) if job.attempt else None),
+            ("Reason", job.reason or None),
+            ("Message", job.message or None),
+            ("Exit Code", _number(job.exit_code)),
+            *_requested(job),
+            ("Run Commands", _commands(run) if runs_commands else None),
+        ]
     )
-    return [*_fields(entries), *ending]
+    if job.state is State.FAILED and job.reason:
+        job_lines.append(f"FAILED: {clean(job.reason)}")
+    return job_lines
 
 
-def _jobs(
+def _requested(job: JobStatus) -> list[Field]:
+    if job.resources is None:
+        return []
+    return [
+        ("Requested cpus", f"{job.resources.cpus:.1f}"),
+        ("Requested mem", str(job.resources.mem // _BYTES_PER_MEGABYTE)),
+        ("Requested gpus", str(job.resources.gpus)),
+    ]
+
+
+def _job_table(
     jobs: Sequence[JobStatus],
     terminal: Terminal,
     now: datetime,
@@ -186,24 +194,24 @@ def _jobs(
         Column("CPU", 6, drop=7),
         Column("MEM", 6, drop=6),
     ]
-    return [
-        "",
-        *render(
-            columns,
-            [_row(job, terminal, now, wide=wide) for job in jobs],
-            terminal,
-            headers=headers,
-        ),
-    ]
+    rows = [_job_row(job, terminal, now, wide=wide) for job in jobs]
+    return ["", *render(columns, rows, terminal, headers=headers)]
 
 
-def _row(job: JobStatus, terminal: Terminal, now: datetime, *, wide: bool) -> list[str]:
-    message = (
-        job.message
-        if wide or len(job.message) <= _MESSAGE
-        else job.message[: _MESSAGE - 3] + "..."
-    )
-    asked = job.resources
+def _job_row(
+    job: JobStatus, terminal: Terminal, now: datetime, *, wide: bool
+) -> list[str]:
+    message = job.message
+    if len(message) > _MESSAGE_WIDTH and not wide:
+        message = message[: _MESSAGE_WIDTH - 3] + "..."
+    resources = ["", "", ""]
+    if job.resources is not None:
+        megabytes = job.resources.mem // _BYTES_PER_MEGABYTE
+        resources = [
+            str(job.resources.gpus),
+            f"{job.resources.cpus:.1f}",
+            str(megabytes),
+        ]
     return [
         job.id,
         symbols.state(job.state, terminal),
@@ -211,52 +219,46 @@ def _row(job: JobStatus, terminal: Terminal, now: datetime, *, wide: bool) -> li
         text.duration(job.started, job.finished, now),
         job.reason,
         message,
-        "" if job.exit_code is None else str(job.exit_code),
-        *(
-            (str(asked.gpus), f"{asked.cpus:.1f}", str(asked.mem // 1_000_000))
-            if asked
-            else ("", "", "")
-        ),
+        _number(job.exit_code) or "",
+        *resources,
     ]
 
 
-def _board(run: SetStatus) -> str | None:
-    job = next((job for job in run.jobs if job.type == "tensorboard"), None)
-    if run.tensorboard_url or job is None:
+def _tensorboard(run: SetStatus) -> str | None:
+    if run.tensorboard_url:
         return run.tensorboard_url
-    return (
-        f"`riseml tensorboard {run.id}` opens it"
-        if job.state is State.RUNNING
-        else "OFFLINE"
-    )
+    for job in run.jobs:
+        if job.type == "tensorboard":
+            # On a cluster it has no address before `riseml tensorboard` connects to it.
+            is_running = job.state is State.RUNNING
+            return (
+                f"`riseml tensorboard {run.id}` opens it" if is_running else "OFFLINE"
+            )
+    return None
 
 
-def _state(state: State, terminal: Terminal) -> str:
-    return terminal.paint(
-        symbols.state(state, terminal).strip(), symbols.COLOURS[state]
-    )
-
-
-def _timing(
-    part: SetStatus | ExperimentStatus | JobStatus, now: datetime
-) -> Iterable[tuple[str, str | None]]:
-    if part.started is None:
-        return ()
-    lasted = text.duration(part.started, part.finished, now)
-    return (
-        ("Started", text.moment(part.started)),
-        ("Finished", text.moment(part.finished)),
-        ("Duration", lasted),
-    )
+def _times(status: AnyStatus, now: datetime) -> list[Field]:
+    if status.started is None:
+        return []
+    return [
+        ("Started", text.moment(status.started)),
+        ("Finished", text.moment(status.finished)),
+        ("Duration", text.duration(status.started, status.finished, now)),
+    ]
 
 
 def _commands(run: SetStatus) -> str | None:
     return "".join(f"  {command}" for command in run.run).removeprefix(" ") or None
 
 
-def _fields(entries: Iterable[tuple[str, str | None]]) -> list[str]:
-    return [
-        f"{name}: {value if name == 'State' else clean(value)}"
-        for name, value in entries
-        if value is not None
-    ]
+def _number(value: int | None) -> str | None:
+    return None if value is None else str(value)
+
+
+def _fields(fields: Iterable[Field]) -> list[str]:
+    field_lines = []
+    for name, value in fields:
+        if value is not None:
+            # Only the state may contain control characters: those of its colour.
+            field_lines.append(f"{name}: {value if name == 'State' else clean(value)}")
+    return field_lines

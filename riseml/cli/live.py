@@ -1,4 +1,4 @@
-"""Views that go on: a block redrawn in place on a terminal, lines appended elsewhere."""
+"""Views that change: a block redrawn in place on a terminal, appended lines elsewhere."""
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -14,44 +14,58 @@ def watch(
     lines: Callable[[T], Sequence[str]],
     changes: Callable[[T], Sequence[str]],
 ) -> None:
-    """Show every view as it comes; None means that only time has passed.
+    """Show every view as it arrives; None means that only time has passed.
 
-    On a terminal `lines` of the last view are redrawn in place. Elsewhere those `changes` are appended that were not
-    there before. Ctrl-C ends the view, and so does the end of `views`.
+    On a terminal, the `lines` of the last view are redrawn in place. Elsewhere, those
+    of its `changes` that are new are appended. The end of `views` and Ctrl-C end this.
     """
-    screen = Screen() if terminal.stdout().interactive else None
-    last: T | None = None
-    known: set[str] = set()
+    if terminal.stdout().interactive:
+        show = _redraw(lines)
+    else:
+        show = _append(changes)
+    latest: T | None = None
     try:
         for view in views:
-            last = view if view is not None else last
-            if last is None:
-                continue
-            if screen is not None:
-                screen.show(lines(last))
-                continue
-            fresh = [line for line in changes(last) if line not in known]
-            known.update(fresh)
-            output.lines(fresh)
-            sys.stdout.flush()
+            if view is not None:
+                latest = view
+            if latest is not None:
+                show(latest)
     except KeyboardInterrupt:
         output.write("\n")
 
 
+def _redraw(lines: Callable[[T], Sequence[str]]) -> Callable[[T], None]:
+    screen = Screen()
+    return lambda view: screen.show(lines(view))
+
+
+def _append(changes: Callable[[T], Sequence[str]]) -> Callable[[T], None]:
+    printed: set[str] = set()
+
+    def show(view: T) -> None:
+        new = [line for line in changes(view) if line not in printed]
+        printed.update(new)
+        output.lines(new)
+        sys.stdout.flush()
+
+    return show
+
+
 class Screen:
-    """A block of lines on a terminal, replaced by the next."""
+    """Block of lines on a terminal, replaced by the next block."""
 
     def __init__(self) -> None:
-        self._shown = 0
+        self._height = 0
 
     def show(self, lines: Sequence[str]) -> None:
-        """Replace the block; what does not fit the height is counted instead of shown."""
+        """Replace the block; lines beyond the height of the terminal are counted."""
+        # The cursor stands below the block, and the count takes a line.
         room = max(terminal.stdout().height - 2, 1)
-        hidden = len(lines) - room
-        block = (
-            [*lines[:room], f"... {hidden} more lines"] if hidden > 0 else list(lines)
-        )
-        home = f"\x1b[{self._shown}A\r\x1b[J" if self._shown else ""
-        output.write(home + "".join(f"{line}\n" for line in block))
+        block = list(lines)
+        hidden = len(block) - room
+        if hidden > 0:
+            block = [*block[:room], f"... {hidden} more lines"]
+        erase = f"\x1b[{self._height}A\r\x1b[J" if self._height else ""
+        output.write(erase + "".join(f"{line}\n" for line in block))
         sys.stdout.flush()
-        self._shown = len(block)
+        self._height = len(block)

@@ -1,66 +1,64 @@
-"""How a run ended: in words, and as an exit status."""
+"""Outcome of a run, as a sentence and as an exit status."""
 
 from collections.abc import Sequence
 
 from riseml.cli import clock, text
+from riseml.cli.statuses import is_set, single_experiment
 from riseml.status import ExperimentStatus, SetStatus, State
 
-EXIT_STATUS = {State.FINISHED: 0, State.FAILED: 100, State.KILLED: 103}
-# Failed experiments named at most
-_NAMED = 5
+_EXIT_STATUS = {State.FINISHED: 0, State.FAILED: 100, State.KILLED: 103}
+_MAX_NAMES = 5
 
 
 def exit_status(statuses: Sequence[SetStatus | ExperimentStatus]) -> int:
-    """Return 100 where any failed, else 103 where any was killed, else 0."""
-    codes = [EXIT_STATUS.get(status.state, 0) for status in statuses]
-    return 100 if 100 in codes else max(codes, default=0)  # noqa: PLR2004
+    """Return 100 if any failed, else 103 if any was killed, else 0."""
+    states = {status.state for status in statuses}
+    for state in (State.FAILED, State.KILLED):
+        if state in states:
+            return _EXIT_STATUS[state]
+    return 0
 
 
 def describe(status: SetStatus | ExperimentStatus) -> str:
-    """Return one sentence, and for what failed where to look."""
-    is_set = isinstance(status, SetStatus) and status.is_set
-    noun = "Set" if is_set else "Experiment"
-    lasted = text.duration(status.started, status.finished, clock.now())
-    sentence = f"{noun} {status.id} {status.state}" + (
-        "" if lasted == "-" else f" after {lasted}"
-    )
-    details = (
-        _counts(status)
-        if isinstance(status, SetStatus) and status.is_set
-        else _cause(status)
-    )
-    return f"{sentence}{details}."
+    """Return one sentence, with the cause of a failure."""
+    sentence = f"Set {status.id}" if is_set(status) else f"Experiment {status.id}"
+    sentence += f" {status.state}"
+    duration = text.duration(status.started, status.finished, clock.now())
+    if duration != "-":
+        sentence += f" after {duration}"
+    if isinstance(status, SetStatus) and status.is_set:
+        return f"{sentence}{_counts(status)}."
+    return f"{sentence}{_cause(status)}."
 
 
 def _counts(status: SetStatus) -> str:
-    counted = [
-        f"{count} {state.lower()}" for state, count in status.counts.items() if count
+    counts = text.counts(status.counts)
+    if not counts:
+        return ""
+    failed = [
+        experiment.id
+        for experiment in status.experiments
+        if experiment.state is State.FAILED
     ]
-    failed = [each.id for each in status.experiments if each.state is State.FAILED]
-    named = ", ".join(failed[:_NAMED]) + (", ..." if len(failed) > _NAMED else "")
-    return (
-        f": {', '.join(counted)}" + (f" ({named})" if failed else "") if counted else ""
-    )
+    if not failed:
+        return f": {counts}"
+    names = ", ".join(failed[:_MAX_NAMES])
+    if len(failed) > _MAX_NAMES:
+        names += ", ..."
+    return f": {counts} ({names})"
 
 
 def _cause(status: SetStatus | ExperimentStatus) -> str:
-    experiment = (
-        status.experiments[0]
-        if isinstance(status, SetStatus) and status.experiments
-        else status
-    )
     if status.state is not State.FAILED:
         return ""
-    guilty = experiment.guilty if isinstance(experiment, ExperimentStatus) else None
-    exit_code = (
-        experiment.exit_code if isinstance(experiment, ExperimentStatus) else None
-    )
-    parts = [
-        guilty or "",
-        "" if exit_code is None else f"exit code {exit_code}",
-        experiment.message or status.reason,
-    ]
-    told = ", ".join(
-        dict.fromkeys(part.rstrip(".") for part in parts if part)
-    )  # the code may be all there is to say
-    return f" ({told})" if told else ""
+    # Keys of a dictionary: the message may only repeat the exit code.
+    details: dict[str, None] = {}
+    experiment = single_experiment(status)
+    if experiment is not None and experiment.guilty:
+        details[experiment.guilty] = None
+    if experiment is not None and experiment.exit_code is not None:
+        details[f"exit code {experiment.exit_code}"] = None
+    message = (experiment.message if experiment else status.message) or status.reason
+    if message:
+        details[message.rstrip(".")] = None
+    return f" ({', '.join(details)})" if details else ""

@@ -1,4 +1,4 @@
-"""What takes longer than a blink says so, on a terminal only and gone when it is done."""
+"""Notice of a slow step, on a terminal only and erased afterwards."""
 
 import sys
 from typing import TYPE_CHECKING
@@ -8,40 +8,41 @@ from riseml.cli import terminal
 if TYPE_CHECKING:
     from threading import Timer
 
-# Seconds
-_BLINK = 0.3
+# Faster steps would only make the line flicker.
+_DELAY_SECONDS = 0.3
 
 
 class Notice:
-    """A line such as `Syncing project...` on stderr while something goes on."""
+    """Line such as `Syncing project...` on stderr during a step."""
 
     def __init__(self) -> None:
-        self._shown = False
+        self._visible = False
         self._interactive = terminal.inspect(sys.stderr).interactive
         self._timer: Timer | None = None
 
     def begin(self, text: str) -> None:
-        """Show `text` soon, unless `end` comes before."""
+        """Show `text` soon, unless `end` is called before."""
         self.end()
         if self._interactive:
             from threading import Timer
 
-            self._timer = Timer(_BLINK, self._show, (text,))
+            self._timer = Timer(_DELAY_SECONDS, self._show, (text,))
             self._timer.daemon = True
             self._timer.start()
 
     def end(self) -> None:
-        """Take the line away."""
+        """Erase the line."""
         if self._timer is not None:
             self._timer.cancel()
+            # It may be writing the line right now.
             self._timer.join()
             self._timer = None
-        if self._shown:
+        if self._visible:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
-            self._shown = False
+            self._visible = False
 
     def _show(self, text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
-        self._shown = True
+        self._visible = True

@@ -1,44 +1,53 @@
-"""Status as plain data, for `-o json` and `-o yaml`: names stay, lists are always lists, times are UTC text."""
+"""Status as plain data, for `-o json`, `-o yaml` and `-o csv`.
+
+Names are stable, lists are always lists, and times are text in UTC.
+"""
 
 from collections.abc import Mapping
 from typing import Any
 
+from riseml.cli.statuses import AnyStatus, is_set, single_experiment
 from riseml.cli.text import moment, pairs
+from riseml.plan import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
+_TITLES = ("id", "user", "project", "type", "state", "created", "started", "finished")
+_LONG_TITLES = ("parameters", "result")
 
-def record(
-    status: SetStatus | ExperimentStatus | JobStatus, *, listed: bool = False
-) -> dict[str, Any]:
-    """Return a run, experiment or job; `listed` leaves out what a list of runs does not know."""
+
+def record(status: AnyStatus, *, listed: bool = False) -> dict[str, Any]:
+    """Return a run, experiment or job.
+
+    `listed` leaves out what a list of runs does not read from the engine.
+    """
     if isinstance(status, JobStatus):
         return _job(status)
-    return (
-        _experiment(status)
-        if isinstance(status, ExperimentStatus)
-        else _run(status, listed=listed)
-    )
+    if isinstance(status, ExperimentStatus):
+        return _experiment(status)
+    return _listed_run(status) if listed else _run(status)
 
 
-def _run(run: SetStatus, *, listed: bool) -> dict[str, Any]:
-    short = {
+def _listed_run(run: SetStatus) -> dict[str, Any]:
+    return {
         "id": run.id,
         "name": run.name,
         "user": run.user,
         "project": run.project,
-        "type": _kind(run),
+        "type": _type(run),
         "state": str(run.state),
         **_times(run),
         "counts": {str(state): count for state, count in run.counts.items()},
-        "experiments": [_experiment(each) for each in run.experiments],
+        "experiments": [_experiment(experiment) for experiment in run.experiments],
     }
-    if listed:
-        return short
-    return short | {
+
+
+def _run(run: SetStatus) -> dict[str, Any]:
+    fields = {
+        **_listed_run(run),
         "reason": run.reason,
         "message": run.message,
         "image": run.image,
-        **({"base_image": run.base_image} if run.base_image else {}),
+        "base_image": run.base_image,
         "framework": run.framework,
         "run": list(run.run),
         "install": list(run.install),
@@ -46,29 +55,36 @@ def _run(run: SetStatus, *, listed: bool) -> dict[str, Any]:
         "revision": run.revision,
         "result": _values(run.result),
         "jobs": [_job(job) for job in run.jobs],
-        **({"tensorboard": run.tensorboard_url} if run.has_tensorboard else {}),
-        **({"page": run.page} if run.page else {}),
+        "tensorboard": run.tensorboard_url,
+        "page": run.page,
     }
+    # These fields exist only for runs that have them.
+    if not run.base_image:
+        del fields["base_image"]
+    if not run.has_tensorboard:
+        del fields["tensorboard"]
+    if not run.page:
+        del fields["page"]
+    return fields
 
 
-def _experiment(one: ExperimentStatus) -> dict[str, Any]:
+def _experiment(experiment: ExperimentStatus) -> dict[str, Any]:
     return {
-        "id": one.id,
+        "id": experiment.id,
         "type": "experiment",
-        "state": str(one.state),
-        **_times(one),
-        "parameters": dict(one.parameters),
-        "result": _values(one.result),
-        "progress": list(one.progress) if one.progress else None,
-        "reason": one.reason,
-        "message": one.message,
-        "exit_code": one.exit_code,
-        "jobs": [_job(job) for job in one.jobs],
+        "state": str(experiment.state),
+        **_times(experiment),
+        "parameters": dict(experiment.parameters),
+        "result": _values(experiment.result),
+        "progress": list(experiment.progress) if experiment.progress else None,
+        "reason": experiment.reason,
+        "message": experiment.message,
+        "exit_code": experiment.exit_code,
+        "jobs": [_job(job) for job in experiment.jobs],
     }
 
 
 def _job(job: JobStatus) -> dict[str, Any]:
-    asked = job.resources
     return {
         "id": job.id,
         "type": job.type,
@@ -78,13 +94,20 @@ def _job(job: JobStatus) -> dict[str, Any]:
         "reason": job.reason,
         "message": job.message,
         "exit_code": job.exit_code,
-        "resources": {"cpus": float(asked.cpus), "mem": asked.mem, "gpus": asked.gpus}
-        if asked
-        else None,
+        "resources": resources(job.resources) if job.resources else None,
     }
 
 
-def _times(status: SetStatus | ExperimentStatus | JobStatus) -> dict[str, str | None]:
+def resources(requested: Resources) -> dict[str, float | int]:
+    """Return the resources of a job; memory is in bytes."""
+    return {
+        "cpus": float(requested.cpus),
+        "mem": requested.mem,
+        "gpus": requested.gpus,
+    }
+
+
+def _times(status: AnyStatus) -> dict[str, str | None]:
     return {
         "created": moment(status.created),
         "started": moment(status.started),
@@ -96,35 +119,42 @@ def _values(result: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if result is None else dict(result)
 
 
-TITLES = ("id", "user", "project", "type", "state", "created", "started", "finished")
+def csv_titles(*, long: bool) -> tuple[str, ...]:
+    """Return the titles of the rows of `csv_rows`."""
+    return (*_TITLES, *_LONG_TITLES) if long else _TITLES
 
 
-def flat(
-    run: SetStatus,
-    part: SetStatus | ExperimentStatus | JobStatus,
-    *,
-    long: bool = False,
-) -> list[list[str]]:
-    """Return CSV rows below TITLES: one for `part`, and with `long` parameters and result, and one per experiment."""
-    row = [part.id, run.user, run.project, _kind(part), str(part.state)]
-    row += [moment(time) or "" for time in (part.created, part.started, part.finished)]
+def csv_rows(run: SetStatus, status: AnyStatus, *, long: bool) -> list[list[str]]:
+    """Return the row of a part of a run.
+
+    With `long` it has parameters and result, and a row for each experiment of a set
+    follows.
+    """
+    row = [
+        status.id,
+        run.user,
+        run.project,
+        _type(status),
+        str(status.state),
+        moment(status.created) or "",
+        moment(status.started) or "",
+        moment(status.finished) or "",
+    ]
     if not long:
         return [row]
-    one = (
-        part.experiments[0]
-        if isinstance(part, SetStatus) and not part.is_set and part.experiments
-        else part
-    )
-    row += (
-        [pairs(one.parameters), pairs(one.result)]
-        if isinstance(one, ExperimentStatus)
-        else ["", ""]
-    )
-    below = part.experiments if isinstance(part, SetStatus) and part.is_set else ()
-    return [row, *(row for each in below for row in flat(run, each, long=True))]
+    experiment = single_experiment(status)
+    if experiment is None:
+        row += ["", ""]
+    else:
+        row += [pairs(experiment.parameters), pairs(experiment.result)]
+    rows = [row]
+    if isinstance(status, SetStatus) and status.is_set:
+        for experiment in status.experiments:
+            rows += csv_rows(run, experiment, long=True)
+    return rows
 
 
-def _kind(part: SetStatus | ExperimentStatus | JobStatus) -> str:
-    if isinstance(part, JobStatus):
-        return part.type
-    return "set" if isinstance(part, SetStatus) and part.is_set else "experiment"
+def _type(status: AnyStatus) -> str:
+    if isinstance(status, JobStatus):
+        return status.type
+    return "set" if is_set(status) else "experiment"

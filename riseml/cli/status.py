@@ -9,17 +9,16 @@ import typer
 
 from riseml import ids
 from riseml.cli import clock, listing, options, output, terminal
+from riseml.cli.statuses import AnyStatus, single_experiment
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
 from riseml.status import TERMINAL, ExperimentStatus, JobStatus, SetStatus, State
 from riseml.status.select import pick
 
-_SEVERAL = 2
-# Lines
-_LAST_WORDS = 10
-# Seconds between two looks at ages and durations
-_TICK = 1.0
+_LAST_LINES = 10
+# Ages and durations are shown in seconds.
+_TICK_SECONDS = 1.0
 
 
 def command(
@@ -29,8 +28,8 @@ def command(
             metavar="ID", show_default=False, help="A run, experiment, job, or .USER."
         ),
     ] = None,
-    everything: Annotated[
-        bool, typer.Option("-a", "--all", help="Ended ones, too.")
+    all_states: Annotated[
+        bool, typer.Option("-a", "--all", help="Also runs that have ended.")
     ] = False,
     last: Annotated[
         int,
@@ -39,91 +38,103 @@ def command(
             "--num-last",
             metavar="N",
             min=0,
-            help="With -a: the newest N, 0 for all.",
+            help="With -a: only the newest N; 0 for all.",
         ),
     ] = 10,
     long: Annotated[
         bool,
-        typer.Option("-l", "--long", help="Parameters, results, experiments of sets."),
+        typer.Option(
+            "-l", "--long", help="Also parameters, results and experiments of sets."
+        ),
     ] = False,
-    everyone: Annotated[
-        bool, typer.Option("-u", "--all-users", help="Of all users.")
+    all_users: Annotated[
+        bool, typer.Option("-u", "--all-users", help="Runs of all users.")
     ] = False,
     watch: Annotated[
-        bool,
-        typer.Option("-w", "--watch", help="Go on showing it; Ctrl-C ends the view."),
+        bool, typer.Option("-w", "--watch", help="Keep updating until Ctrl-C.")
     ] = False,
     states: Annotated[
         list[str] | None,
         typer.Option(
-            "--state", metavar="STATE", help="Only this state; may be repeated."
+            "--state",
+            metavar="STATE",
+            help="Only runs in this state; can be repeated.",
         ),
     ] = None,
     project: Annotated[
         str | None,
         typer.Option(
-            "--project", metavar="NAME", show_default=False, help="Only this project."
+            "--project",
+            metavar="NAME",
+            show_default=False,
+            help="Only runs of this project.",
         ),
     ] = None,
-    form: options.OutputFormat = "table",
+    output_format: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:
     """List runs, or show one run, experiment or job in detail.
 
     Examples:
       riseml status -a -n 20 -l     the newest 20 with parameters and results
-      riseml status 14 -w           one run, redrawn as it goes
+      riseml status 14 -w           one run, redrawn when it changes
       riseml status -a --state FAILED -o json
     """
-    wanted = ids.parse(id) if id is not None else None
-    shape = _Shape(form, long or form == "wide", everyone, not no_headers)
-    if wanted is not None and wanted.kind != "user":
-        _one(Client(), wanted, shape, watch=watch)
-        return
-    chosen = frozenset(map(_state, states or ()))
-    ended = everything or bool(chosen & TERMINAL)
-    query = _Listing(
-        Client(),
-        ended,
-        last,
-        wanted.user if wanted else None,
-        everyone,
-        project,
-        shape.long,
-        chosen,
+    parsed_id = ids.parse(id) if id is not None else None
+    style = _Style(
+        output_format, long or output_format == "wide", all_users, not no_headers
     )
-    _list(query, shape, watch=watch)
+    if parsed_id is not None and parsed_id.kind != "user":
+        _show_one(Client(), parsed_id, style, watch=watch)
+        return
+    selected_states = frozenset(_parse_state(word) for word in states or ())
+    query = _RunQuery(
+        Client(),
+        all=all_states or bool(selected_states & TERMINAL),
+        last=last,
+        user=parsed_id.user if parsed_id else None,
+        all_users=all_users,
+        project=project,
+        experiments=style.long,
+        states=selected_states,
+    )
+    _show_list(query, style, watch=watch)
 
 
 @dataclass(frozen=True)
-class _Shape:
-    """How to print: `-o`, with parameters and results, with users, with titles."""
+class _Style:
+    """How to print: the format, with results, with users, with column titles."""
 
-    form: str
+    output_format: str
     long: bool
     users: bool
     headers: bool
 
+    @property
+    def is_for_people(self) -> bool:
+        return self.output_format in {"table", "wide"}
+
 
 @dataclass(frozen=True)
-class _Listing:
-    """Which runs to list, asked for again and again by `-w`."""
+class _RunQuery:
+    """Selection of runs, which `-w` repeats."""
 
     client: Client
     all: bool
     last: int
     user: str | None
-    everyone: bool
+    all_users: bool
     project: str | None
     experiments: bool
     states: frozenset[State]
 
-    def look(self) -> list[SetStatus]:
+    def read(self) -> list[SetStatus]:
         runs = self.client.runs(
             all=self.all,
+            # The newest N in a state may be older than the newest N.
             last=self.last if self.all and not self.states else 0,
             user=self.user,
-            everyone=self.everyone,
+            everyone=self.all_users,
             project=self.project,
             experiments=self.experiments,
         )
@@ -131,154 +142,131 @@ class _Listing:
             runs = [run for run in runs if run.state in self.states]
         return runs[: self.last or None] if self.all else runs
 
-    def again(self) -> Iterator[list[SetStatus]]:
+    def poll(self) -> Iterator[list[SetStatus]]:
         while True:
-            yield self.look()
-            time.sleep(_TICK)
+            yield self.read()
+            time.sleep(_TICK_SECONDS)
 
 
-def _list(query: _Listing, shape: _Shape, *, watch: bool) -> None:
+def _show_list(query: _RunQuery, style: _Style, *, watch: bool) -> None:
     def lines(runs: list[SetStatus]) -> list[str]:
         return listing.lines(
             runs,
             terminal.stdout(),
             clock.now(),
-            long=shape.long,
-            users=shape.users,
-            headers=shape.headers,
+            long=style.long,
+            users=style.users,
+            headers=style.headers,
         )
 
-    if watch and shape.form in {"table", "wide"}:
+    def states(runs: list[SetStatus]) -> list[str]:
+        return [f"{run.id} {run.state}" for run in runs]
+
+    if watch and style.is_for_people:
         from riseml.cli import live
 
-        live.watch(
-            query.again(), lines, lambda runs: [f"{run.id} {run.state}" for run in runs]
-        )
+        live.watch(query.poll(), lines, states)
         return
-    runs = query.look()
-    if shape.form not in {"table", "wide"}:
-        _data(shape, [(run, run) for run in runs], listed=True)
+    runs = query.read()
+    if not style.is_for_people:
+        _write_data(style, [(run, run) for run in runs], listed=True)
     elif runs:
         output.lines(lines(runs))
+    elif query.all:
+        output.note("No experiments.")
     else:
-        output.note(
-            "No experiments."
-            if query.all
-            else "Nothing is running. `riseml status -a` shows what has ended."
-        )
+        output.note("Nothing is running. `riseml status -a` shows what has ended.")
 
 
-def _one(client: Client, wanted: Id, shape: _Shape, *, watch: bool) -> None:
+def _show_one(client: Client, id: Id, style: _Style, *, watch: bool) -> None:
     from riseml.cli import detail
 
     def lines(run: SetStatus) -> list[str]:
         return detail.lines(
             run,
-            pick(run, wanted),
+            pick(run, id),
             terminal.stdout(),
             clock.now(),
-            wide=shape.long,
-            headers=shape.headers,
+            wide=style.long,
+            headers=style.headers,
         )
 
-    if watch and shape.form in {"table", "wide"}:
+    def states(run: SetStatus) -> list[str]:
+        return _states(run, pick(run, id))
+
+    if watch and style.is_for_people:
         from riseml.cli import live
 
-        live.watch(
-            _changing(client, wanted),
-            lines,
-            lambda run: list(_states(run, pick(run, wanted))),
-        )
+        live.watch(_poll_run(client, id), lines, states)
         return
-    run = client.read(wanted)
-    if shape.form in {"table", "wide"}:
-        output.lines([*lines(run), *_last_words(client, pick(run, wanted))])
+    run = client.read(id)
+    if style.is_for_people:
+        output.lines([*lines(run), *_last_lines(client, pick(run, id))])
     else:
-        _data(shape, [(run, pick(run, wanted))], listed=False)
+        _write_data(style, [(run, pick(run, id))], listed=False)
 
 
-def _last_words(
-    client: Client, part: SetStatus | ExperimentStatus | JobStatus
-) -> Iterator[str]:
-    """Yield what the job wrote last that has failed an experiment of several jobs: its end explains all others'."""
-    one = (
-        part.experiments[0]
-        if isinstance(part, SetStatus) and not part.is_set and part.experiments
-        else part
-    )
-    if (
-        not isinstance(one, ExperimentStatus)
-        or not one.guilty
-        or len(one.jobs) < _SEVERAL
-    ):
+def _last_lines(client: Client, status: AnyStatus) -> Iterator[str]:
+    """Yield the last lines of the job that failed an experiment of several jobs.
+
+    The others were stopped because of it, so only its log explains the failure.
+    """
+    experiment = single_experiment(status)
+    if experiment is None or not experiment.guilty or len(experiment.jobs) <= 1:
         return
     from riseml.cli.table import clean
     from riseml.engines import Chunk
 
-    events = client.logs(one.guilty, follow=False, tail=_LAST_WORDS)
-    text = b"".join(event.data for event in events if isinstance(event, Chunk)).decode(
-        errors="replace"
-    )
-    if text:
-        yield from (
-            "",
-            f"Last lines of {one.guilty}:",
-            *(f"  {clean(line)}" for line in text.splitlines()),
-        )
+    events = client.logs(experiment.guilty, follow=False, tail=_LAST_LINES)
+    data = b"".join(event.data for event in events if isinstance(event, Chunk))
+    if data:
+        yield from ("", f"Last lines of {experiment.guilty}:")
+    for line in data.decode(errors="replace").splitlines():
+        yield f"  {clean(line)}"
 
 
-def _changing(client: Client, wanted: Id) -> Iterator[SetStatus | None]:
-    """Yield the whole run whenever a part of it changes, None once a second."""
-    for change in client.changes(wanted, tick=_TICK):
+def _poll_run(client: Client, id: Id) -> Iterator[SetStatus | None]:
+    """Yield the run whenever the part with this id changes, None once a second."""
+    for change in client.changes(id, tick=_TICK_SECONDS):
         if change is None or isinstance(change, SetStatus):
             yield change
         else:
-            yield client.read(wanted)
+            yield client.read(id)
 
 
-def _states(
-    run: SetStatus, part: SetStatus | ExperimentStatus | JobStatus
-) -> Iterator[str]:
-    """Yield `ID STATE` of everything shown."""
-    yield f"{part.id} {part.state}"
-    if isinstance(part, SetStatus) and part.is_set:
-        yield from (f"{each.id} {each.state}" for each in part.experiments)
-    elif not isinstance(part, JobStatus):
-        one = (
-            part.experiments[0]
-            if isinstance(part, SetStatus) and part.experiments
-            else part
-        )
-        yield from (f"{job.id} {job.state}" for job in (*run.jobs, *one.jobs))
+def _states(run: SetStatus, status: AnyStatus) -> list[str]:
+    """Return a line `ID STATE` for a part of the run, and for each part below it."""
+    below: list[ExperimentStatus | JobStatus] = []
+    experiment = single_experiment(status)
+    if isinstance(status, SetStatus) and status.is_set:
+        below += status.experiments
+    elif experiment is not None:
+        below += [*run.jobs, *experiment.jobs]
+    elif isinstance(status, SetStatus):
+        below += run.jobs
+    return [f"{part.id} {part.state}" for part in (status, *below)]
 
 
-def _data(
-    shape: _Shape,
-    parts: list[tuple[SetStatus, SetStatus | ExperimentStatus | JobStatus]],
-    *,
-    listed: bool,
+def _write_data(
+    style: _Style, statuses: list[tuple[SetStatus, AnyStatus]], *, listed: bool
 ) -> None:
+    """Print statuses, each with its run, in a format for programs."""
     from riseml.cli import records
 
-    if shape.form == "name":
-        output.lines(part.id for _, part in parts)
-    elif shape.form == "csv":
-        titles = [
-            *records.TITLES,
-            *(("parameters", "result") if shape.long or not listed else ()),
-        ]
-        rows = [
-            row
-            for run, part in parts
-            for row in records.flat(run, part, long=shape.long or not listed)
-        ]
-        output.csv(titles, rows)
+    long = style.long or not listed
+    if style.output_format == "name":
+        output.lines(status.id for _, status in statuses)
+    elif style.output_format == "csv":
+        rows: list[list[str]] = []
+        for run, status in statuses:
+            rows += records.csv_rows(run, status, long=long)
+        output.csv(records.csv_titles(long=long), rows)
     else:
-        plain = [records.record(part, listed=listed) for _, part in parts]
-        output.data(plain if listed else plain[0], shape.form)
+        plain = [records.record(status, listed=listed) for _, status in statuses]
+        output.data(plain if listed else plain[0], style.output_format)
 
 
-def _state(word: str) -> State:
+def _parse_state(word: str) -> State:
     try:
         return State(word.upper())
     except ValueError:

@@ -1,4 +1,4 @@
-"""States as cells of a table: a symbol, the name, a colour."""
+"""States in tables: a symbol, the name, a colour."""
 
 from riseml.cli.terminal import Terminal
 from riseml.status import State
@@ -26,15 +26,22 @@ COLOURS = {
 
 
 def state(state: State, terminal: Terminal) -> str:
-    """Return the cell of a state; where the symbols cannot be shown, blanks stand for them."""
+    """Return the text of a state, with a blank for a symbol that cannot be shown."""
     return f"{SYMBOLS[state] if terminal.unicode else ' '} {state}"
 
 
+def coloured(value: State, terminal: Terminal) -> str:
+    """Return the text of a state in its colour, outside of a table."""
+    return terminal.paint(state(value, terminal).strip(), COLOURS[value])
+
+
 def styles(terminal: Terminal) -> dict[str, str]:
-    """Return the colour of each state's cell."""
-    return {state(each, terminal): colour for each, colour in COLOURS.items()}
+    """Return the colour for the text of each state."""
+    return {state(value, terminal): colour for value, colour in COLOURS.items()}
 
 
 def branch(terminal: Terminal, *, last: bool) -> str:
-    """Return what stands before the id of an experiment below its set."""
-    return ("╰╴" if last else "├╴") if terminal.unicode else "  "
+    """Return the prefix of an experiment below its set."""
+    if not terminal.unicode:
+        return "  "
+    return "╰╴" if last else "├╴"

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+# RiseML 1 called 1024 bytes a KB.
+_SIZES = (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10))
 
 
 def plural(count: int, noun: str) -> str:
@@ -12,19 +14,29 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
+def counts(states: Mapping[Any, int]) -> str:
+    """Return `1 running, 2 failed` without the states of no experiment."""
+    return ", ".join(
+        f"{count} {state.lower()}" for state, count in states.items() if count
+    )
+
+
 def age(since: datetime | None, now: datetime) -> str:
-    """Return how long ago something was, in its largest unit; `just now`, or `-` where it was never."""
+    """Return how long ago an event was, in the largest unit.
+
+    The text is `just now` below a second, and `-` if the event has not happened.
+    """
     if since is None:
         return "-"
     seconds = int((now - since).total_seconds())
-    for unit, size in _UNITS:
-        if seconds >= size:
-            return plural(seconds // size, unit)
+    for unit, length in _UNITS:
+        if seconds >= length:
+            return plural(seconds // length, unit)
     return "just now"
 
 
 def duration(started: datetime | None, finished: datetime | None, now: datetime) -> str:
-    """Return `1h 2m 3s`, `2m 3s` or `3 seconds`; up to now while unfinished, `-` where not started."""
+    """Return how long something ran, or has been running; `-` if it has not started."""
     if started is None:
         return "-"
     return span((finished or now) - started)
@@ -32,11 +44,12 @@ def duration(started: datetime | None, finished: datetime | None, now: datetime)
 
 def span(length: timedelta) -> str:
     """Return a length of time as `1h 2m 3s`, `2m 3s` or `3 seconds`."""
-    seconds = max(0, int(length.total_seconds()))
-    hours, minutes, rest = seconds // 3600, seconds // 60 % 60, seconds % 60
+    total = max(0, int(length.total_seconds()))
+    minutes, seconds = divmod(total, 60)
+    hours, minutes = divmod(minutes, 60)
     if hours:
-        return f"{hours}h {minutes}m {rest}s"
-    return f"{minutes}m {rest}s" if minutes else plural(rest, "second")
+        return f"{hours}h {minutes}m {seconds}s"
+    return f"{minutes}m {seconds}s" if minutes else plural(seconds, "second")
 
 
 def moment(time: datetime | None) -> str | None:
@@ -45,35 +58,35 @@ def moment(time: datetime | None) -> str | None:
 
 
 def value(item: Any) -> str:
-    """Return one reported value: numbers with five digits, as the original did, else its text."""
-    if isinstance(item, bool) or not isinstance(item, int | float):
-        return item if isinstance(item, str) else _plain(item)
-    return f"{item:.5G}"
+    """Return a reported value; numbers have five digits, as in RiseML 1."""
+    if isinstance(item, int | float) and not isinstance(item, bool):
+        return f"{item:.5G}"
+    return item if isinstance(item, str) else _json(item)
 
 
 def exact(item: Any) -> str:
-    """Return one reported value with all its digits."""
-    return item if isinstance(item, str) else "" if item is None else _plain(item)
+    """Return a reported value with all its digits."""
+    if item is None:
+        return ""
+    return item if isinstance(item, str) else _json(item)
 
 
 def pairs(items: Mapping[str, Any] | None) -> str:
     """Return `a=1, b=x`, sorted by name."""
-    return (
-        ", ".join(f"{name}={value(items[name])}" for name in sorted(items))
-        if items
-        else ""
-    )
+    if not items:
+        return ""
+    return ", ".join(f"{name}={value(items[name])}" for name in sorted(items))
 
 
 def size(count: int) -> str:
-    """Return a number of bytes as `1.5 MB`, in steps of 1024 as the original did."""
-    for unit, scale in (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)):
+    """Return a number of bytes as `1.5 MB`, in steps of 1024."""
+    for unit, scale in _SIZES:
         if count >= scale:
             return f"{count / scale:.1f} {unit}"
     return f"{count} B"
 
 
-def _plain(item: Any) -> str:
+def _json(item: Any) -> str:
     if item is None:
         return "-"
     import json
