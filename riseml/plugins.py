@@ -20,8 +20,7 @@ from riseml.errors import InvalidInputError, RiseMLError
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-# Words for messages: one plug-in of a kind, and several. The contract of a kind is the
-# docstring of the package `riseml.<kind>`.
+# Words for messages: one plug-in of a kind, and several of it.
 _SINGULAR = {
     "frameworks": "framework",
     "search": "search strategy",
@@ -29,6 +28,8 @@ _SINGULAR = {
     "commands": "command",
 }
 _PLURAL = {"search": "search strategies"}
+# The modules that document what a plug-in must define, where that is not `riseml.<kind>`.
+_CONTRACT = {"engines": "riseml.engines.open", "commands": "riseml.cli"}
 
 
 def names(kind: str) -> tuple[str, ...]:
@@ -52,9 +53,10 @@ def load(kind: str, name: str, required: Sequence[str] = ()) -> ModuleType:
     module = _import(kind, name)
     missing = [attribute for attribute in required if not hasattr(module, attribute)]
     if missing:
+        contract = _CONTRACT.get(kind, f"riseml.{kind}")
         raise RiseMLError(
             f"the {_SINGULAR[kind]} '{name}' lacks {', '.join(missing)}",
-            f"The documentation of riseml.{kind} says what it must define.",
+            f"The documentation of {contract} says what it must define.",
         )
     return module
 

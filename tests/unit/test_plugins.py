@@ -1,18 +1,21 @@
-"""A framework is one file, ours or another package's."""
+"""Plug-ins of other packages: each kind is one module, found by an entry point and used end to end."""
 
+import json
 import sys
-from collections.abc import Callable
-from importlib.metadata import EntryPoint
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from riseml import frameworks, plugins
+from riseml import cli, compiler, frameworks, plugins, search, settings
 from riseml.config import json_schema, load_text
 from riseml.errors import ConfigError, InvalidInputError, RiseMLError
+from riseml.plan import Origin, Target
 from riseml.planner import plan
 
-CAFFE = """
+CAFFE = '''
+"""Caffe: several solvers."""
+
 from dataclasses import dataclass, replace
 from riseml.schema.fields import Integer, Record
 
@@ -26,78 +29,295 @@ def variables(options): return frozenset({"CAFFE_SOLVER"})
 def image(options, resources): return "bvlc/caffe:cpu"
 def warnings(options, image): return ("caffe is old",)
 def distribute(job, options, image): return (replace(job, type="solver", count=options.solvers),)
-"""
+'''
 
-Install = Callable[[str, str], None]
+SAMPLE = '''
+"""Random search: trials drawn from the parameters' values."""
+
+import random
+from dataclasses import dataclass
+from riseml.schema.fields import Integer, Record
+
+@dataclass(frozen=True)
+class Options:
+    trials: int
+    seed: int = 0
+
+SECTION = Record(
+    Options,
+    {"trials": Integer(1).says("How many."), "seed": Integer(0).says("Of the generator.")},
+    required={"trials": "Write for example trials: 20."},
+)
+
+def size(parameters, options): return options.trials
+
+def trials(parameters, options):
+    generator = random.Random(options.seed)
+    return [
+        {name: generator.choice(values) for name, values in parameters.items()}
+        for _ in range(options.trials)
+    ]
+'''
+
+ECHO = '''
+"""Echo: an engine whose runs end at once, kept in a file of the home."""
+
+import json
+from riseml.engines import Submitted
+from riseml.project import Snapshot
+from riseml.status import SetStatus, State
+
+class EchoEngine:
+    name = "echo"
+
+    def __init__(self, settings):
+        self.user = settings.user
+        self.file = settings.home / "echo.json"
+
+    def snapshot(self, project, folder, *, gitignore=True):
+        return Snapshot("0" * 40, files=1, size=1, ignored=0, warnings=())
+
+    def start(self, submission):
+        runs = self.runs()
+        number = len(runs) + 1
+        self.file.parent.mkdir(parents=True, exist_ok=True)
+        self.file.write_text(json.dumps([*runs, submission.plan.project]))
+        experiments = len(submission.plan.experiments)
+        return Submitted(number, f"echo-{number}", submission.plan.is_set, experiments)
+
+    def list(self, query):
+        numbered = enumerate(self.runs(), 1)
+        return [SetStatus(str(number), user=self.user, project=project, number=number, state=State.FINISHED)
+                for number, project in numbered]
+
+    def runs(self):
+        return json.loads(self.file.read_text()) if self.file.exists() else []
+
+def open_engine(settings): return EchoEngine(settings)
+def engine_checks(settings): return []
+def describe(settings): return "the echo"
+'''
+
+HELLO = '''
+"""Greets."""
+
+from riseml.cli import output
+
+def command(name: str = "world") -> None:
+    """Greet somebody."""
+    output.lines([f"hello {name}"])
+'''
+
+FILE = "project: ab\ntrain: {image: python:3.12, resources: {}, run: x}\n"
+
+Install = Callable[[str, str, str], None]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Install a package with one module that an entry point `caffe` of the frameworks names."""
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install a package with one module, named by an entry point of a kind of plug-ins."""
+    modules = []
 
-    def put(module: str, code: str) -> None:
-        (tmp_path / f"{module}.py").write_text(code)
-        entry = EntryPoint("caffe", module, "riseml.frameworks")
-        monkeypatch.setattr(
-            plugins, "_installed", lambda kind: (entry,) if kind == "frameworks" else ()
+    def package(kind: str, name: str, code: str) -> None:
+        module = f"their_{name}"
+        info = tmp_path / f"{module}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {module}\nVersion: 1.0\n"
         )
+        (info / "entry_points.txt").write_text(f"[riseml.{kind}]\n{name} = {module}\n")
+        (tmp_path / f"{module}.py").write_text(code)
+        modules.append(module)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        plugins._installed.cache_clear()
 
-    monkeypatch.syspath_prepend(str(tmp_path))
-    return put
+    monkeypatch.setenv("RISEML_HOME", str(tmp_path / "home"))
+    yield package
+    plugins._installed.cache_clear()
+    for module in modules:
+        sys.modules.pop(module, None)
 
 
-def test_a_framework_of_another_package(install: Install) -> None:
-    install("their_caffe", CAFFE)
+def faults(text: str) -> list[str]:
+    """Return the errors in a file, each with its line, column and advice."""
+    with pytest.raises(ConfigError) as caught:
+        load_text(text)
+    return [
+        f"{fault.line}:{fault.column} {fault.message} / {fault.advice}"
+        for fault in caught.value.faults
+        if fault.severity == "error"
+    ]
+
+
+def test_a_framework_compiles(install: Install) -> None:
+    install("frameworks", "caffe", CAFFE)
     text = "project: ab\ntrain: {framework: caffe, caffe: {solvers: 3}, resources: {}, run: x}\n"
     loaded = load_text(text)
     assert [fault.message for fault in loaded.warnings] == ["caffe is old"]
-    found = plan(loaded)
-    assert found.image == "bvlc/caffe:cpu"
-    assert [(job.type, job.count) for job in found.jobs] == [("solver", 3)]
-    assert (
-        json_schema()["properties"]["train"]["properties"]["caffe"]["properties"][
-            "solvers"
-        ]["minimum"]
-        == 1
+    planned = plan(loaded)
+    assert planned.image == "bvlc/caffe:cpu"
+    assert [(job.type, job.count) for job in planned.jobs] == [("solver", 3)]
+    document = compiler.compile_workflow(planned, Origin("paul", 1), Target())
+    assert "solver" in json.dumps(document)
+    train = json_schema()["properties"]["train"]["properties"]
+    assert train["caffe"]["properties"]["solvers"]["minimum"] == 1
+
+
+def test_faults_in_the_section_of_a_framework_have_positions(install: Install) -> None:
+    install("frameworks", "caffe", CAFFE)
+    text = (
+        "project: ab\ntrain: {framework: caffe, caffe: {%s}, resources: {}, run: x%s}\n"
     )
-    with pytest.raises(
-        ConfigError,
-        match=r"unknown key 'solver' in train.caffe[\s\S]*Did you mean 'solvers'",
-    ):
-        load_text(text.replace("solvers", "solver"))
-    with pytest.raises(
-        ConfigError,
-        match=r"'caffe-solver' cannot be a parameter: caffe sets \$CAFFE_SOLVER",
-    ):
-        load_text(text.replace("run: x", "run: x, parameters: {caffe-solver: 1}"))
+    assert faults(text % ("solver: 3", "")) == [
+        "2:35 unknown key 'solver' in train.caffe / Did you mean 'solvers'?"
+    ]
+    assert faults(text % ("", ", parameters: {caffe-solver: 1}")) == [
+        "2:74 'caffe-solver' cannot be a parameter: caffe sets $CAFFE_SOLVER / Rename it."
+    ]
     with pytest.raises(ConfigError, match="must be caffe, horovod"):
-        load_text(text.replace("framework: caffe", "framework: torch"))
-    sys.modules.pop("their_caffe")
+        load_text((text % ("", "")).replace("framework: caffe", "framework: torch"))
+
+
+def test_a_search_strategy_plans(install: Install) -> None:
+    install("search", "sample", SAMPLE)
+    text = FILE.replace(
+        "run: x",
+        "run: 'x {{a}}', parameters: {a: [1, 2, 3], b: {range: {min: 1, max: 9999, step: 1}}}, search: SEARCH",
+    )
+    sampled = plan(load_text(text.replace("SEARCH", "{strategy: sample, trials: 20}")))
+    assert len(sampled.experiments) == 20
+    assert {tuple(trial.parameters) for trial in sampled.experiments} == {("a", "b")}
+    seeded = text.replace("SEARCH", "{strategy: sample, trials: 20, seed: 1}")
+    assert plan(load_text(seeded)).experiments != sampled.experiments
+    assert plan(load_text(seeded)) == plan(load_text(seeded))
+    assert len(plan(load_text(text.replace("SEARCH", "grid"))).experiments) == 29_997
+
+
+def test_faults_in_a_search_have_positions(install: Install) -> None:
+    install("search", "sample", SAMPLE)
+    text = "project: ab\ntrain:\n  image: x\n  resources: {}\n  run: x\n  parameters: {a: 1}\n"
+    assert faults(f"{text}  search: {{strategy: sample, trials: 0, sed: 1}}\n") == [
+        "7:38 train.search.trials must be a whole number of at least 1, not the number 0 / ",
+        "7:41 unknown key 'sed' in train.search / Did you mean 'seed'?",
+    ]
+    assert faults(f"{text}  search: sample\n") == [
+        "7:11 'trials' is missing in train.search / Write for example trials: 20."
+    ]
+    assert faults(f"{text}  search: {{strategy: sampel, trials: 1}}\n") == [
+        "7:22 train.search.strategy must be grid or sample, not 'sampel' / Did you mean 'sample'?"
+    ]
+    assert faults(f"{text}  search: {{strategy: sample, trials: 100001}}\n") == [
+        "6:15 the parameters make 100,001 experiments; a set has at most 100,000 / Use fewer values, or several files."
+    ]
+
+
+def test_the_schema_contains_each_strategy(install: Install) -> None:
+    install("search", "sample", SAMPLE)
+    forms = json_schema()["properties"]["train"]["properties"]["search"]["anyOf"]
+    assert forms[0] == {"enum": ["grid", "sample"]}
+    grid, sample = forms[1:]
+    assert list(grid["properties"]) == ["strategy"]
+    assert list(sample["properties"]) == ["strategy", "trials", "seed"]
+    assert sample["properties"]["strategy"]["enum"] == ["sample"]
+    assert sample["required"] == ["strategy", "trials"]
+
+
+def test_a_strategy_that_leaves_out_a_parameter_is_named(install: Install) -> None:
+    install("search", "broken", SAMPLE.replace("in parameters.items()", "in ()"))
+    text = FILE.replace(
+        "run: x", "run: x, parameters: {a: 1}, search: {strategy: broken, trials: 1}"
+    )
+    with pytest.raises(RiseMLError, match="'broken' does not give every parameter"):
+        plan(load_text(text))
+
+
+def test_an_engine_trains_and_reports(
+    install: Install,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    install("engines", "echo", ECHO)
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "riseml.yml").write_text(FILE)
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setenv("RISEML_ENGINE", "echo")
+    assert cli.main(["train"]) == 0
+    assert cli.main(["status", "-a", "-o", "name"]) == 0
+    printed = capsys.readouterr()
+    assert "1" in printed.out.split()
+    assert cli.main(["status", "-a", "-o", "json"]) == 0
+    (run,) = json.loads(capsys.readouterr().out)
+    assert (run["project"], run["state"]) == ("ab", "FINISHED")
+
+
+def test_an_engine_chosen_in_a_file_is_named_with_the_file(
+    install: Install, tmp_path: Path
+) -> None:
+    install("engines", "echo", "1 / 0")
+    (tmp_path / "home").mkdir()
+    file = tmp_path / "home" / "config"
+    file.write_text("engine: echo\n")
+    with pytest.raises(RiseMLError, match=f"engine in {file}: 'echo' of the package"):
+        settings.load()
+    file.write_text("engine: ecko\n")
+    with pytest.raises(InvalidInputError, match="there is no engine 'ecko'") as caught:
+        settings.load()
+    assert str(file) in str(caught.value)
+    assert caught.value.advice.startswith("Did you mean 'echo'?")
+
+
+def test_a_command_runs(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
+    install("commands", "hello", HELLO)
+    assert plugins.names("commands") == ("hello",)
+    assert cli.main(["hello", "--name", "Paul"]) == 0
+    assert capsys.readouterr().out == "hello Paul\n"
+    assert cli.main(["--help"]) == 0
+    assert "Greet somebody." in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("code", "words"),
     [
-        ("import nothing_of_this_name", "cannot be loaded: ModuleNotFoundError"),
+        (
+            "import nothing_of_this_name",
+            "package their_caffe cannot be loaded: ModuleNotFoundError",
+        ),
         ("1 / 0", "cannot be loaded: ZeroDivisionError"),
         ("SECTION = None", "lacks variables, image, warnings, distribute"),
     ],
 )
 def test_a_broken_package_is_named(install: Install, code: str, words: str) -> None:
-    install("their_broken", code)
+    install("frameworks", "caffe", code)
     with pytest.raises(RiseMLError, match=words):
-        load_text(
-            "project: ab\ntrain: {framework: caffe, image: x, resources: {}, run: x}\n"
-        )
-    sys.modules.pop("their_broken", None)
+        load_text(FILE.replace("run: x", "run: x, framework: caffe"))
 
 
-def test_names() -> None:
+def test_an_entry_point_must_name_a_module(install: Install) -> None:
+    install("frameworks", "caffe", "class Caffe: pass")
+    info = Path(sys.path[0], "their_caffe-1.0.dist-info")
+    entry = "[riseml.frameworks]\ncaffe = their_caffe:Caffe\n"
+    (info / "entry_points.txt").write_text(entry)
+    with pytest.raises(RiseMLError, match="package their_caffe is not a module"):
+        plugins.load("frameworks", "caffe")
+
+
+def test_names_of_built_in_plugins() -> None:
     assert frameworks.names() == ("horovod", "jax", "mpi", "pytorch", "tensorflow")
-    assert plugins.names("search") == ("grid",)
-    assert "local" in plugins.names("engines")
-    with pytest.raises(InvalidInputError, match="there is no search strategy 'x'"):
-        plugins.load("search", "x")
+    assert search.names() == ("grid",)
+    assert plugins.names("engines") == ("argo", "local")
+    assert plugins.names("commands") == ()
+
+
+def test_an_unknown_name_is_an_error_with_all_names() -> None:
+    with pytest.raises(InvalidInputError, match="no search strategy 'gird'") as caught:
+        plugins.load("search", "gird")
+    assert (
+        caught.value.advice == "Did you mean 'grid'? Installed search strategies: grid."
+    )
+    with pytest.raises(InvalidInputError, match="no command 'x'") as caught:
+        plugins.load("commands", "x")
+    assert caught.value.advice == "Installed commands: none."
 
 
 @pytest.mark.parametrize(
