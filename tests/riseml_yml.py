@@ -12,7 +12,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.config import Loaded, json_schema, load_text
 from riseml.errors import ConfigError, Fault
-from riseml.schema.yaml_document import BOOL, FLOAT, INT, NULL, Document
+from riseml.schema.yaml_document import Document
+from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, NULL
 
 # What the loader refuses and a JSON Schema cannot say: parts of the messages.
 BEYOND_SCHEMA = (

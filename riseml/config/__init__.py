@@ -16,7 +16,8 @@ from riseml.config.legacy import modernize
 from riseml.config.train import TRAIN, TrainConfig
 from riseml.errors import ConfigError, Fault
 from riseml.schema.fields import Nullable, Record, Schema, Shorthand, Text, Value
-from riseml.schema.yaml_document import Document, printable
+from riseml.schema.texts import printable
+from riseml.schema.yaml_document import Document
 
 __all__ = [
     "FILE",

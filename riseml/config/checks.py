@@ -12,7 +12,9 @@ from riseml.config.strategy import SearchConfig
 from riseml.config.variables import is_ours
 from riseml.plan import Resources, variable_of
 from riseml.schema.messages import number_text
-from riseml.schema.yaml_document import STR, Document, Entries, excerpt
+from riseml.schema.texts import excerpt
+from riseml.schema.yaml_document import Document, Entries
+from riseml.schema.yaml_kinds import STR
 
 Values = Mapping[str, Any]
 

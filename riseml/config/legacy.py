@@ -17,7 +17,8 @@ from collections.abc import Callable
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from riseml.schema.fields import underscored
-from riseml.schema.yaml_document import BOOL, INT, MAP, STR, Document, decimal_of
+from riseml.schema.yaml_document import Document
+from riseml.schema.yaml_kinds import BOOL, INT, MAP, STR, decimal_of
 
 Pair = tuple[Node, Node]
 Pairs = list[Pair]

@@ -11,19 +11,9 @@ from riseml.config.variables import is_reserved, warning_about
 from riseml.plan import variable_of
 from riseml.schema.fields import Mapped, Record, Schema, T, Text, Value
 from riseml.schema.messages import describe, number_text
-from riseml.schema.yaml_document import (
-    BOOL,
-    FLOAT,
-    INT,
-    NULL,
-    STR,
-    Document,
-    Entries,
-    control_in,
-    decimal_of,
-    excerpt,
-    kind_of,
-)
+from riseml.schema.texts import control_in, excerpt
+from riseml.schema.yaml_document import Document, Entries
+from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, NULL, STR, decimal_of, kind_of
 from riseml.search import MAX_TRIALS
 
 _NUMBERS = (INT, FLOAT)

@@ -13,7 +13,8 @@ from yaml.nodes import ScalarNode
 
 from riseml.plan import variable_of
 from riseml.schema.messages import nearest
-from riseml.schema.yaml_document import Document, excerpt
+from riseml.schema.texts import excerpt
+from riseml.schema.yaml_document import Document
 
 _PLACEHOLDER = re.compile(r"\{\{( *)([A-Za-z0-9_-]+)( *)\}\}")
 _ARGO = r"(?:item|retries)$|(?:item|workflow|inputs|outputs|steps|tasks|pod|node|lastRetry|cronworkflow)\.|="
@@ -49,7 +50,7 @@ def check_text(node: ScalarNode, declared: Collection[str], doc: Document) -> No
         if fault:
             message, advice = fault
             tag = text[start : start + _TAG_CHARACTERS].partition("\n")[0]
-            doc.error(node, message, advice, at=tag)
+            doc.error(node, message, advice, substring=tag)
         if end < 0:
             return
         start = text.find("{{", end + 2)
@@ -110,7 +111,7 @@ def warn_undeclared(
             if len(noted) < _MAX_SUGGESTIONS:
                 near = nearest(use.name, tuple(declared))
             advice = f"Did you mean '{near}'?" if near else ""
-        doc.warn(use.node, message, advice, at=use.text)
+        doc.warn(use.node, message, advice, substring=use.text)
 
 
 def warn_values(
@@ -126,7 +127,7 @@ def warn_values(
         if use.quote == "$":
             message = f"'$' stays before the value of '{use.name}'"
             advice = f'Write {use.text} or "${variable}".'
-            doc.warn(use.node, message, advice, at=f"${use.text}")
+            doc.warn(use.node, message, advice, substring=f"${use.text}")
             continue
         value = _special_value(parameters[use.name], use.quote)
         if value is not None:
@@ -135,7 +136,7 @@ def warn_values(
                 " as one plain word"
             )
             advice = f'Write "${variable}" in place of {use.text}.'
-            doc.warn(use.node, message, advice, at=use.text)
+            doc.warn(use.node, message, advice, substring=use.text)
 
 
 def _special_value(values: Sequence[str], quote: str) -> str | None:
@@ -177,4 +178,4 @@ def warn_install(
         for use in uses(node):
             if use.name in declared:
                 message = f"'{use.text}' is not replaced in install"
-                doc.warn(use.node, message, "It is in run and env.", at=use.text)
+                doc.warn(use.node, message, "It is in run and env.", substring=use.text)

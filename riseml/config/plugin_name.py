@@ -6,7 +6,8 @@ from yaml.nodes import Node, ScalarNode
 
 from riseml.schema.fields import Schema, Value
 from riseml.schema.messages import nearest, one_of
-from riseml.schema.yaml_document import STR, Document
+from riseml.schema.yaml_document import Document
+from riseml.schema.yaml_kinds import STR
 
 
 class PluginName(Value[str]):

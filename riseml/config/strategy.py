@@ -12,7 +12,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from riseml import search
 from riseml.config.plugin_name import PluginName
 from riseml.schema.fields import Choice, Record, Schema, Value, underscored
-from riseml.schema.yaml_document import MAP, STR, Document
+from riseml.schema.yaml_document import Document
+from riseml.schema.yaml_kinds import MAP, STR
 
 _KEY = "strategy"
 _NAME = PluginName(search.exists, search.names)

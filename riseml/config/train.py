@@ -24,7 +24,8 @@ from riseml.schema.fields import (
     Value,
 )
 from riseml.schema.resources import RESOURCES, Duration
-from riseml.schema.yaml_document import BOOL, FLOAT, INT, Document, Entries
+from riseml.schema.yaml_document import Document, Entries
+from riseml.schema.yaml_kinds import BOOL, FLOAT, INT
 
 # The grammar of image references, as github.com/distribution/reference defines it.
 _WORD = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"

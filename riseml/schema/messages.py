@@ -1,21 +1,14 @@
-"""What to say of a node that is not what was wanted: what it is, and what would be right."""
+"""Words about a node that is not what was expected: what it is, and how to write what it seems to mean."""
 
 from collections.abc import Sequence
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from riseml.schema.yaml_document import (
-    BOOL,
-    FLOAT,
-    INT,
-    NULL,
-    STR,
-    decimal_of,
-    excerpt,
-    kind_of,
-)
+from riseml.schema.texts import excerpt
+from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, NULL, STR, decimal_of, kind_of
+from riseml.schema.yaml_parser import QUOTE_BRACES
 
-QUOTE_BRACES = "A value that begins with {{ must be in quotes."
+# YAML 1.1 read these words as truth values.
 _YES_NO = {
     "yes": "true",
     "y": "true",
@@ -24,32 +17,30 @@ _YES_NO = {
     "n": "false",
     "off": "false",
 }
+# Comparing long words is slow, and a misspelt key is short.
+_MAX_COMPARED_CHARACTERS = 40
 # A larger number is not spelled out.
 _MAX_SPELLED_OUT = 10**15
-# Characters of a word that are compared with known ones
-_COMPARED = 40
 
 
 def describe(node: Node) -> str:
-    """Say what a node is."""
+    """Return a noun for a node: `the number 3`."""
     if isinstance(node, MappingNode):
         return "a mapping"
     if isinstance(node, SequenceNode):
         return "a list"
     text = excerpt(node.value)
-    named = {
-        NULL: text or "nothing",
-        BOOL: text,
-        INT: f"the number {text}",
-        FLOAT: f"the number {text}",
-    }
-    return named.get(node.tag) or (
-        f"'{text}'" if node.tag == STR else f"a value with the tag {excerpt(node.tag)}"
-    )
+    if node.tag in (NULL, BOOL):
+        return text or "nothing"
+    if node.tag in (INT, FLOAT):
+        return f"the number {text}"
+    if node.tag == STR:
+        return f"'{text}'"
+    return f"a value with the tag {excerpt(node.tag)}"
 
 
 def remedy(node: Node, kinds: Sequence[str], *, braces: bool = False) -> str:
-    """Say how to write what the node seems to mean as one of `kinds`; `braces`: it begins with `{{`."""
+    """Return how to write what a node seems to mean as one of `kinds`; `braces`: it begins with `{{`."""
     if not isinstance(node, ScalarNode):
         return QUOTE_BRACES if braces else ""
     text = node.value
@@ -59,13 +50,10 @@ def remedy(node: Node, kinds: Sequence[str], *, braces: bool = False) -> str:
         return "" if STR in kinds else _unquoted(text, kinds)
     if STR in kinds:
         return f'Put it in quotes: "{excerpt(text)}".'
-    if (
-        INT in kinds
-        and node.tag == FLOAT
-        and (number := decimal_of(text)) is not None
-        and number == int(number)
-    ):
-        return f"Write {int(number)}."
+    if INT in kinds and node.tag == FLOAT:
+        number = decimal_of(text)
+        if number is not None and number == int(number):
+            return f"Write {int(number)}."
     return ""
 
 
@@ -73,14 +61,16 @@ def _unquoted(text: str, kinds: Sequence[str]) -> str:
     bare = text.replace("_", "").strip().lower()
     if BOOL in kinds and bare in _YES_NO:
         return f"Write {_YES_NO[bare]}."
-    return (
-        f"Write it without quotes: {bare}." if bare and kind_of(bare) in kinds else ""
-    )
+    if bare and kind_of(bare) in kinds:
+        return f"Write it without quotes: {bare}."
+    return ""
 
 
 def one_of(words: Sequence[str]) -> str:
-    """Say a choice of words."""
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} or {words[-1]}"
+    """Return words as a choice: `a, b or c`."""
+    if len(words) == 1:
+        return words[0]
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def number_text(count: int) -> str:
@@ -88,10 +78,11 @@ def number_text(count: int) -> str:
     return f"{count:,}" if count < _MAX_SPELLED_OUT else "more than 10^15"
 
 
-def nearest(word: str, known: Sequence[str], likeness: float = 0.6) -> str | None:
-    """Return the known word that was probably meant."""
-    # Needed for faulty files only
+def nearest(word: str, choices: Sequence[str], likeness: float = 0.6) -> str | None:
+    """Return the choice that was probably meant, if one is at least so alike (0 to 1)."""
+    # Only faulty files need it.
     from difflib import get_close_matches  # noqa: PLC0415
 
-    near = get_close_matches(word[:_COMPARED].lower(), known, 1, likeness)
+    compared = word[:_MAX_COMPARED_CHARACTERS].lower()
+    near = get_close_matches(compared, choices, 1, likeness)
     return near[0] if near else None

@@ -1,4 +1,4 @@
-"""How much: cores, memory, GPUs, durations and numbers of jobs, as riseml.yml says them."""
+"""Amounts in riseml.yml: cores, memory, GPUs, durations and numbers of workers."""
 
 import re
 from dataclasses import dataclass
@@ -17,18 +17,20 @@ from riseml.schema.fields import (
     Shorthand,
     Value,
 )
-from riseml.schema.yaml_document import FLOAT, INT, STR, Document, decimal_of
+from riseml.schema.yaml_document import Document
+from riseml.schema.yaml_kinds import FLOAT, INT, STR, decimal_of
 
-# Of cores and megabytes, as in 2018
+# The least number of cores and of megabytes, as in RiseML of 2018.
 LEAST = Decimal("0.01")
 MEGABYTE = 10**6
-_MOST_BYTES = 2**63 - 1
-_DOUBTFUL_MEGABYTES = 64
+_MAX_BYTES = 2**63 - 1
+# Python alone needs more; the user probably meant gigabytes.
+_SUSPICIOUS_MEGABYTES = 64
 _CORES = "[0-9]{2,12}m|[0-9]{1,9}(?:[.][0-9]{1,9})?"
 _MEMORY = "(?:[0-9]{1,12}(?:[.][0-9]{0,9})?|[.][0-9]{1,9})(?:k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)"
-_MISSPELT = r"([0-9]*[.]?[0-9]+)\s*([kmgtp])i?b?(?:ytes?)?"
+_MISSPELT_MEMORY = r"([0-9]*[.]?[0-9]+)\s*([kmgtp])i?b?(?:ytes?)?"
 _DURATION = "(?=[0-9])([0-9]{1,9}d)?([0-9]{1,9}h)?([0-9]{1,9}m)?([0-9]{1,9}s)?"
-_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+_UNIT_SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 
 
 class Cores(Value[Decimal]):
@@ -40,19 +42,16 @@ class Cores(Value[Decimal]):
     def read(self, node: Node, name: str, doc: Document) -> Decimal | None:
         """Return the number of cores."""
         cores = _number(node)
-        if (
-            isinstance(node, ScalarNode)
-            and node.tag == STR
-            and re.fullmatch(_CORES, node.value)
-        ):
-            cores = cores_of(node.value)
+        text = _text(node)
+        if re.fullmatch(_CORES, text):
+            cores = cores_of(text)
         if cores is None or not LEAST <= cores <= LARGEST:
             self.refuse(node, name, doc, "Write for example 2, 0.5 or 500m.")
             return None
         return cores
 
     def schema(self) -> Schema:
-        """A number, or text."""
+        """Return a number or a string."""
         number = {"type": "number", "minimum": float(LEAST), "maximum": LARGEST}
         return {"anyOf": [number, {"type": "string", "pattern": f"^(?:{_CORES})$"}]}
 
@@ -66,20 +65,16 @@ class Memory(Value[int]):
     def read(self, node: Node, name: str, doc: Document) -> int | None:
         """Return bytes, rounded up."""
         number = _number(node)
+        text = _text(node)
+        amount = 0
         if number is not None:
             amount = int((number * MEGABYTE).to_integral_value(ROUND_CEILING))
-        elif (
-            isinstance(node, ScalarNode)
-            and node.tag == STR
-            and re.fullmatch(_MEMORY, node.value)
-        ):
-            amount = bytes_of(node.value)
-        else:
-            amount = 0
-        if not LEAST * MEGABYTE <= amount <= _MOST_BYTES:
-            self.refuse(node, name, doc, _memory_advice(node))
+        elif re.fullmatch(_MEMORY, text):
+            amount = bytes_of(text)
+        if not LEAST * MEGABYTE <= amount <= _MAX_BYTES:
+            self.refuse(node, name, doc, _memory_advice(text))
             return None
-        if number is not None and number < _DOUBTFUL_MEGABYTES:
+        if number is not None and number < _SUSPICIOUS_MEGABYTES:
             doc.warn(
                 node,
                 f"{name} is only {node.value} megabytes",
@@ -88,31 +83,38 @@ class Memory(Value[int]):
         return amount
 
     def schema(self) -> Schema:
-        """A number, or text."""
+        """Return a number or a string."""
         number = {
             "type": "number",
             "minimum": float(LEAST),
-            "maximum": _MOST_BYTES // MEGABYTE,
+            "maximum": _MAX_BYTES // MEGABYTE,
         }
         return {"anyOf": [number, {"type": "string", "pattern": f"^(?:{_MEMORY})$"}]}
 
 
-def _memory_advice(node: Node) -> str:
-    text = node.value if isinstance(node, ScalarNode) else ""
-    if node.tag == STR and (
-        match := re.fullmatch(_MISSPELT, text.strip(), re.IGNORECASE)
-    ):
-        number, unit = match[1], match[2].upper().replace("K", "k")
-        return f"Write {number}{unit} (powers of 1000) or {number}{unit.upper()}i (of 1024)."
-    return "Write for example 512 (megabytes), 2G or 4Gi."
+def _memory_advice(text: str) -> str:
+    match = re.fullmatch(_MISSPELT_MEMORY, text.strip(), re.IGNORECASE)
+    if not match:
+        return "Write for example 512 (megabytes), 2G or 4Gi."
+    number = match[1]
+    # Kubernetes writes kilo in lower case only.
+    unit = match[2].upper().replace("K", "k")
+    return (
+        f"Write {number}{unit} (powers of 1000) or {number}{unit.upper()}i (of 1024)."
+    )
 
 
 def _number(node: Node) -> Decimal | None:
-    return (
-        decimal_of(node.value)
-        if isinstance(node, ScalarNode) and node.tag in (INT, FLOAT)
-        else None
-    )
+    if isinstance(node, ScalarNode) and node.tag in (INT, FLOAT):
+        return decimal_of(node.value)
+    return None
+
+
+def _text(node: Node) -> str:
+    """Return the text of a string, and "" for everything else."""
+    if isinstance(node, ScalarNode) and node.tag == STR:
+        return str(node.value)
+    return ""
 
 
 class Duration(Value[int]):
@@ -123,24 +125,31 @@ class Duration(Value[int]):
 
     def read(self, node: Node, name: str, doc: Document) -> int | None:
         """Return seconds."""
-        text = node.value if isinstance(node, ScalarNode) else ""
-        number = decimal_of(text) if node.tag == INT else None
+        number = _number(node) if node.tag == INT else None
         seconds = int(number) if number is not None else 0
-        if node.tag == STR and (match := re.fullmatch(_DURATION, text)):
-            seconds = sum(
-                int(part[:-1]) * _SECONDS[part[-1]] for part in match.groups() if part
-            )
+        match = re.fullmatch(_DURATION, _text(node))
+        if match:
+            for amount in filter(None, match.groups()):
+                seconds += int(amount[:-1]) * _UNIT_SECONDS[amount[-1]]
         if not 1 <= seconds <= LARGEST:
             self.refuse(node, name, doc, "Write for example 90s, 10m, 1h30m or 2d.")
             return None
         return seconds
 
     def schema(self) -> Schema:
-        """Seconds, or text."""
+        """Return an integer or a string."""
         text = {"type": "string", "pattern": f"^(?:{_DURATION})$"}
         return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": LARGEST}, text]}
 
 
+# The names of other tools.
+_RESOURCE_HINTS = {
+    "cpu": "It is called 'cpus' here.",
+    "cores": "It is called 'cpus' here.",
+    "memory": "It is called 'mem' here.",
+    "ram": "It is called 'mem' here.",
+    "gpu": "It is called 'gpus' here.",
+}
 RESOURCES = Record(
     Resources,
     {
@@ -148,29 +157,22 @@ RESOURCES = Record(
         "mem": Memory().says(
             "Memory that each job is guaranteed: megabytes, or with a unit (4Gi); 512 by default."
         ),
-        "gpus": Integer(0).says("Whole GPUs of each job; 0 by default."),
+        "gpus": Integer(0).says("GPUs of each job; 0 by default."),
     },
-    hints={
-        key: f"It is called '{name}' here."
-        for name, keys in {
-            "cpus": ("cpu", "cores"),
-            "mem": ("memory", "ram"),
-            "gpus": ("gpu",),
-        }.items()
-        for key in keys
-    },
+    hints=_RESOURCE_HINTS,
 )
+"""The mapping `resources`."""
 
 
 @dataclass(frozen=True)
 class Workers:
-    """Like workers: how many, and how many processes each of them starts; None means one per GPU, or one."""
+    """Equal workers: how many, and how many processes each starts; None means one per GPU, at least one."""
 
     count: int
     processes: int | None = None
 
     def processes_with(self, resources: Resources) -> int:
-        """Return the processes of each worker that has these resources: as asked for, else one per GPU, else one."""
+        """Return the number of processes of each worker that has these resources."""
         return self.processes or max(1, resources.gpus)
 
 
@@ -188,3 +190,4 @@ WORKERS = Shorthand(
         required={"count": "Write for example count: 2."},
     ),
 )
+"""The key `workers` of a framework: a number, or a mapping with the number of processes too."""

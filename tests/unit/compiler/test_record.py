@@ -10,7 +10,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.errors import InvalidInputError
 from riseml.plan import ExperimentSet, Job, Resources
-from riseml.schema.yaml_document import BOOL, NULL, Document, decimal_of
+from riseml.schema.yaml_document import Document
+from riseml.schema.yaml_kinds import BOOL, NULL, decimal_of
 from tests.unit.plans import (
     ORIGIN,
     REVISION,

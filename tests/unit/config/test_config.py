@@ -411,7 +411,7 @@ TEXT = [
         "env.A must be text, not a mapping",
     ),
     Case("self-merge", yml("env: &a {A: b, <<: *a}"), OK),
-    Case("merge of a scalar", yml("<<: 3"), ERROR, "6:7", "merges mappings only"),
+    Case("merge of a scalar", yml("<<: 3"), ERROR, "6:7", "merges only mappings"),
     Case(
         "huge integer", yml(f"concurrency: {'9' * 5000}"), ERROR, "6:16", "out of range"
     ),
@@ -423,7 +423,7 @@ TEXT = [
         "levels of nesting",
     ),
     Case("null key", yml("? \n  : x"), ERROR, "6:4", "the key null"),
-    Case("list as key", yml("? [a]\n  : x"), ERROR, "6:5", "a list is no key"),
+    Case("list as key", yml("? [a]\n  : x"), ERROR, "6:5", "a list cannot be a key"),
     Case("quoted key twice", yml('"run": x'), ERROR, "6:3", "duplicate key 'run'"),
     Case(
         "dash and underscore",

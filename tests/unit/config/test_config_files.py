@@ -8,7 +8,8 @@ import pytest
 
 from riseml.config import MAX_BYTES, load, load_text
 from riseml.errors import ConfigError, Fault
-from riseml.schema import yaml_document
+from riseml.schema import yaml_parser
+from riseml.schema.texts import printable
 from tests.privileges import nobody
 
 GOOD = "project: ab\ntrain: {image: python, resources: {}, run: 'x'}\n"
@@ -119,9 +120,9 @@ def test_the_caret_stands_below_the_fault(line: str, shown: str, caret: str) -> 
     fault = load_faults(
         f"project: {{{line}}}".replace("project: {", "{project: ab, train: {}, ") + "\n"
     )[0]
-    assert str(
-        Fault("f", 1, len(line), "m", source=yaml_document.printable(line))
-    ).split("\n")[1:] == [shown, caret]
+    assert str(Fault("f", 1, len(line), "m", source=printable(line))).split("\n")[
+        1:
+    ] == [shown, caret]
     assert fault.severity == "error"
 
 
@@ -148,7 +149,7 @@ def test_long_lines_are_cut_around_the_fault() -> None:
 def test_the_faults_of_a_wrong_file_are_told_up_to_500() -> None:
     faults = load_faults("project: ab\n" + "".join(f"k{n}: x\n" for n in range(2_000)))
     assert len(faults) == 501
-    assert faults[-1].message == "1,500 more like this are not told"
+    assert faults[-1].message == "1,500 more like this are not listed"
     assert faults[-1].severity == "error"
 
 
@@ -170,7 +171,7 @@ def test_the_faults_of_a_wrong_file_are_told_up_to_500() -> None:
             "framework: x",
             "'framework' belongs directly in train; is the indentation right?",
         ),
-        ("xyzzy: x", "Known here: project, train."),
+        ("xyzzy: x", "Known keys: project, train."),
         (
             "train: {tensorflow: {distributed: {workers: 1}}}",
             "Did you mean 'worker'? With Horovod",
@@ -216,7 +217,7 @@ def test_the_faults_of_a_wrong_file_are_told_up_to_500() -> None:
         ("train: {run: @x}", "Put the value in quotes."),
         ("train: {run: a\n", "Its end is missing"),
         ("train: {parameters: {a: '1', path: 2}}", "Rename it."),
-        ("train:\n\trun: x", "YAML takes blanks only for indentation."),
+        ("train:\n\trun: x", "YAML allows only spaces for indentation."),
     ],
 )
 def test_advice(text: str, advice: str) -> None:
@@ -285,7 +286,7 @@ def test_without_libyaml_it_is_the_same(
             return [(fault.line, fault.column) for fault in error.faults]
 
     in_c = outcome()
-    monkeypatch.setattr(yaml_document, "_loader", lambda: yaml_document._PureLoader)
+    monkeypatch.setattr(yaml_parser, "_loader", lambda: yaml_parser._PureLoader)
     assert outcome() == in_c
 
 

@@ -1,0 +1,155 @@
+"""Scalars in riseml.yml: text, one of several words, truth values and whole numbers."""
+
+import re
+
+from yaml.nodes import Node, ScalarNode
+
+from riseml.schema.messages import describe, nearest, one_of
+from riseml.schema.texts import CONTROL, CONTROL_BUT_LINES, control_in, excerpt
+from riseml.schema.value import Schema, Value
+from riseml.schema.yaml_document import Document
+from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, STR, decimal_of
+
+LARGEST = 2**31 - 1
+"""The largest whole number: Argo and Kubernetes count with 32 bits."""
+
+
+class Text(Value[str]):
+    """A string of at most `most` characters without control characters.
+
+    A `pattern` must match all of it. `lines` allows line breaks and tabs.
+    """
+
+    kinds = (STR,)
+
+    def __init__(
+        self,
+        expected: str = "text",
+        pattern: str | None = None,
+        advice: str = "",
+        *,
+        most: int | None = None,
+        lines: bool = False,
+    ) -> None:
+        self.expected = expected
+        self.advice = advice
+        self.most = most
+        self.lines = lines
+        self.pattern = pattern
+
+    def read(self, node: Node, name: str, doc: Document) -> str | None:
+        """Return the text."""
+        if node.tag != STR or not isinstance(node, ScalarNode):
+            self.refuse(node, name, doc, self.advice)
+            return None
+        text: str = node.value
+        fault = self._fault(text)
+        if fault:
+            message, advice = fault
+            doc.error(node, f"{name} {message}", advice)
+            return None
+        return text
+
+    def refuse(self, node: Node, name: str, doc: Document, advice: str = "") -> None:
+        """Note that the node is not such a text; advise quotes only where they would help."""
+        if node.tag in (INT, FLOAT) and not self._matches(node.value):
+            doc.error(
+                node, f"{name} must be {self.expected}, not {describe(node)}", advice
+            )
+        else:
+            super().refuse(node, name, doc, advice)
+
+    def schema(self) -> Schema:
+        """Return a string with a pattern, which also excludes control characters."""
+        if self.pattern is None:
+            characters = CONTROL_BUT_LINES if self.lines else CONTROL
+            escaped = [c if c == "-" else f"\\u{ord(c):04x}" for c in characters]
+            pattern = f"^[^{''.join(escaped)}]*$"
+        else:
+            pattern = f"^(?:{self.pattern})$"
+        most = {} if self.most is None else {"maxLength": self.most}
+        return {"type": "string", "pattern": pattern, **most}
+
+    def _fault(self, text: str) -> tuple[str, str] | None:
+        """Return what is wrong with a text, as a message without its subject, and advice."""
+        control = control_in(text, lines=self.lines)
+        if control:
+            return f"contains the control character U+{ord(control):04X}", "Remove it."
+        if self.most is not None and len(text) > self.most:
+            return f"must have at most {self.most} characters, not {len(text)}", ""
+        if not self._matches(text):
+            return f"must be {self.expected}, not '{excerpt(text)}'", self.advice
+        return None
+
+    def _matches(self, text: str) -> bool:
+        return self.pattern is None or re.fullmatch(self.pattern, text) is not None
+
+
+class Choice(Text):
+    """One of several words."""
+
+    def __init__(self, *words: str) -> None:
+        super().__init__(one_of(words))
+        self.words = words
+
+    def read(self, node: Node, name: str, doc: Document) -> str | None:
+        """Return the word."""
+        if not isinstance(node, ScalarNode):
+            self.refuse(node, name, doc)
+            return None
+        if node.tag == STR and node.value in self.words:
+            return str(node.value)
+        near = nearest(node.value, self.words)
+        self.refuse(node, name, doc, f"Did you mean '{near}'?" if near else "")
+        return None
+
+    def schema(self) -> Schema:
+        """Return an enumeration."""
+        return {"enum": list(self.words)}
+
+
+class Boolean(Value[bool]):
+    """`true` or `false`."""
+
+    expected = "true or false"
+    kinds = (BOOL,)
+
+    def read(self, node: Node, name: str, doc: Document) -> bool | None:
+        """Return the truth value."""
+        text = node.value.lower() if isinstance(node, ScalarNode) else ""
+        if node.tag != BOOL or text not in ("true", "false"):
+            self.refuse(node, name, doc)
+            return None
+        return bool(text == "true")
+
+    def schema(self) -> Schema:
+        """Return JSON's own truth value."""
+        return {"type": "boolean"}
+
+
+class Integer(Value[int]):
+    """A whole number of at least `least`; a float like `1.0` is not one."""
+
+    kinds = (INT,)
+
+    def __init__(self, least: int) -> None:
+        self.least = least
+        self.expected = f"a whole number of at least {least}"
+
+    def read(self, node: Node, name: str, doc: Document) -> int | None:
+        """Return the number."""
+        if node.tag != INT or not isinstance(node, ScalarNode):
+            self.refuse(node, name, doc)
+            return None
+        number = decimal_of(node.value)
+        if number is None or number > LARGEST:
+            doc.error(node, f"{name} is out of range: {excerpt(node.value)}")
+            return None
+        if number < self.least:
+            self.refuse(node, name, doc)
+            return None
+        return int(number)
+
+    def schema(self) -> Schema:
+        """Return an integer; JSON Schema accepts 1.0 as well, since it sees no difference."""
+        return {"type": "integer", "minimum": self.least, "maximum": LARGEST}

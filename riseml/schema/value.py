@@ -1,0 +1,54 @@
+"""Base of all kinds of values in riseml.yml: each reads a YAML node and has a JSON Schema, so that the two agree."""
+
+from copy import copy
+from typing import Any, Generic, Self, TypeVar
+
+from yaml.nodes import Node
+
+from riseml.schema.messages import describe, remedy
+from riseml.schema.yaml_document import Document
+
+T = TypeVar("T")
+S = TypeVar("S")
+Schema = dict[str, Any]
+
+
+class Value(Generic[T]):
+    """One kind of value.
+
+    `expected` completes the sentence "must be …". `kinds` are the YAML kinds of its scalars.
+    `about` is the sentence that editors show.
+    """
+
+    expected = "a value"
+    kinds: tuple[str, ...] = ()
+    about = ""
+
+    def says(self, about: str) -> Self:
+        """Return the same kind of value with a sentence for editors."""
+        described = copy(self)
+        described.about = about
+        return described
+
+    def read(self, node: Node, name: str, doc: Document) -> T | None:
+        """Return the node's value, or None after noting in `doc` what is wrong with it.
+
+        `name` is the key's full name for messages: `train.resources.cpus`.
+        """
+        raise NotImplementedError
+
+    def schema(self) -> Schema:
+        """Return the JSON Schema (2020-12) of everything that `read` accepts."""
+        raise NotImplementedError
+
+    def described(self) -> Schema:
+        """Return the schema with the sentence for editors."""
+        if not self.about:
+            return self.schema()
+        return {"description": self.about, **self.schema()}
+
+    def refuse(self, node: Node, name: str, doc: Document, advice: str = "") -> None:
+        """Note that the node is not of this kind; `advice` is for nodes that have no better one."""
+        braces = doc.looks_like_placeholder(node)
+        advice = remedy(node, self.kinds, braces=braces) or advice
+        doc.error(node, f"{name} must be {self.expected}, not {describe(node)}", advice)

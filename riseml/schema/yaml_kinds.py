@@ -1,0 +1,57 @@
+"""YAML's core schema: what a plain scalar is, so that `yes` is text and `1e-6` a number."""
+
+import re
+from decimal import Decimal
+
+STR, INT, FLOAT, BOOL, NULL, SEQ, MAP = (
+    f"tag:yaml.org,2002:{kind}"
+    for kind in ("str", "int", "float", "bool", "null", "seq", "map")
+)
+
+_WORDS = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), NULL),
+    **dict.fromkeys(("true", "True", "TRUE", "false", "False", "FALSE"), BOOL),
+}
+_INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+").fullmatch
+_FLOAT = re.compile(
+    r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+).fullmatch
+# Longer or larger numbers are mistakes, and would take long to compute with.
+_MAX_DIGITS = 40
+_MAX_EXPONENT = 300
+
+
+def kind_of(text: str) -> str:
+    """Return the tag of a plain scalar."""
+    word = _WORDS.get(text)
+    if word is not None:
+        return word
+    # Most scalars are words: this test spares them the regular expressions.
+    if text[0] in "0123456789.+-":
+        if _INT(text):
+            return INT
+        if _FLOAT(text):
+            return FLOAT
+    return STR
+
+
+def decimal_of(text: str) -> Decimal | None:
+    """Return the value of a number as YAML writes it.
+
+    None means that the text is not a number, or that the number is infinite or absurdly
+    long or large.
+    """
+    if len(text) > _MAX_DIGITS:
+        return None
+    if text.isdecimal() and text.isascii():
+        return Decimal(text)
+    kind = kind_of(text)
+    if kind not in (INT, FLOAT):
+        return None
+    if kind == INT and text[:2] in ("0x", "0o"):
+        return Decimal(int(text, 0))
+    # Infinity and not-a-number are the only floats that end in a letter.
+    if text[-1] in "fFnN":
+        return None
+    number = Decimal(text)
+    return number if abs(number.adjusted()) <= _MAX_EXPONENT else None
