@@ -1,41 +1,177 @@
 """RiseML: run machine-learning experiments from one file, on a laptop or as Argo Workflows on a cluster.
 
-`riseml.Client` does what the command line does. Inside a job, `riseml.report_result(accuracy=0.9)` and
-`riseml.report_progress(3, 10)` tell RiseML how it goes; they are the very code that every job finds on its path.
+`riseml.Client` does what the command line does; the other classes are what its methods
+return and raise. Inside a job, `riseml.report_result(accuracy=0.9)` and
+`riseml.report_progress(3, 10)` report results and progress. They are the same code that
+jobs without this package import.
+
+Public names are loaded when they are first used: a command pays only for what it needs.
 """
 
-# As in `typing`, whose import no command should have to pay for
+# Typing sets the same flag, but importing it takes as long as a small command.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from riseml.client.client import Client as Client
+    from riseml.client.images import Explanation as Explanation
+    from riseml.client.images import ImagePart as ImagePart
+    from riseml.client.results import Results as Results
+    from riseml.client.tensorboard import TensorBoard as TensorBoard
+    from riseml.client.types import Killed as Killed
+    from riseml.client.types import RunHandle as RunHandle
+    from riseml.diagnosis import Cause as Cause
+    from riseml.doctor import Finding as Finding
+    from riseml.engines import Change as Change
+    from riseml.engines import Chunk as Chunk
+    from riseml.engines import Engine as Engine
+    from riseml.engines import Submitted as Submitted
+    from riseml.errors import ConfigError as ConfigError
+    from riseml.errors import DamagedError as DamagedError
+    from riseml.errors import Fault as Fault
+    from riseml.errors import HomeError as HomeError
+    from riseml.errors import InvalidInputError as InvalidInputError
+    from riseml.errors import NotAllowedError as NotAllowedError
+    from riseml.errors import NotFoundError as NotFoundError
+    from riseml.errors import ProjectError as ProjectError
+    from riseml.errors import RiseMLError as RiseMLError
+    from riseml.errors import TimedOutError as TimedOutError
+    from riseml.errors import UnreachableError as UnreachableError
+    from riseml.errors import UnsupportedError as UnsupportedError
+    from riseml.ids import Id as Id
+    from riseml.plan import Experiment as Experiment
+    from riseml.plan import ExperimentSet as ExperimentSet
+    from riseml.plan import Job as Job
+    from riseml.plan import Resources as Resources
+    from riseml.plan import Retries as Retries
+    from riseml.project import Snapshot as Snapshot
+    from riseml.settings import Settings as Settings
+    from riseml.status import ExperimentStatus as ExperimentStatus
+    from riseml.status import JobStatus as JobStatus
+    from riseml.status import SetStatus as SetStatus
+    from riseml.status import State as State
+    from riseml.storage.transfer import CopyReport as CopyReport
+    from riseml.storage.uris import Location as Location
+    from riseml.storage.volume import Entry as Entry
 
     def report_result(**values: object) -> None:
-        """Report values by name; they join those of earlier calls."""
+        """Report values by name; they are added to those of earlier calls."""
 
     def report_progress(done: float, total: float) -> None:
         """Report that `done` of `total` is done."""
 
     def experiment_id() -> str | None:
-        """Return the id of the experiment that this process works for, None outside of one."""
+        """Return the id of the experiment that this process belongs to, None outside of one."""
 
 
-__version__ = "2.0.0.dev0"
-__all__ = ["Client", "experiment_id", "report_progress", "report_result"]
+__version__ = "2.0.0"
+__all__ = [
+    "Cause",
+    "Change",
+    "Chunk",
+    "Client",
+    "ConfigError",
+    "CopyReport",
+    "DamagedError",
+    "Engine",
+    "Entry",
+    "Experiment",
+    "ExperimentSet",
+    "ExperimentStatus",
+    "Explanation",
+    "Fault",
+    "Finding",
+    "HomeError",
+    "Id",
+    "ImagePart",
+    "InvalidInputError",
+    "Job",
+    "JobStatus",
+    "Killed",
+    "Location",
+    "NotAllowedError",
+    "NotFoundError",
+    "ProjectError",
+    "Resources",
+    "Results",
+    "Retries",
+    "RiseMLError",
+    "RunHandle",
+    "SetStatus",
+    "Settings",
+    "Snapshot",
+    "State",
+    "Submitted",
+    "TensorBoard",
+    "TimedOutError",
+    "UnreachableError",
+    "UnsupportedError",
+    "__version__",
+    "experiment_id",
+    "report_progress",
+    "report_result",
+]
 
+_MODULES = {
+    "Client": "riseml.client.client",
+    "Explanation": "riseml.client.images",
+    "ImagePart": "riseml.client.images",
+    "Results": "riseml.client.results",
+    "TensorBoard": "riseml.client.tensorboard",
+    "Killed": "riseml.client.types",
+    "RunHandle": "riseml.client.types",
+    "Cause": "riseml.diagnosis",
+    "Finding": "riseml.doctor",
+    "Change": "riseml.engines",
+    "Chunk": "riseml.engines",
+    "Engine": "riseml.engines",
+    "Submitted": "riseml.engines",
+    "ConfigError": "riseml.errors",
+    "DamagedError": "riseml.errors",
+    "Fault": "riseml.errors",
+    "HomeError": "riseml.errors",
+    "InvalidInputError": "riseml.errors",
+    "NotAllowedError": "riseml.errors",
+    "NotFoundError": "riseml.errors",
+    "ProjectError": "riseml.errors",
+    "RiseMLError": "riseml.errors",
+    "TimedOutError": "riseml.errors",
+    "UnreachableError": "riseml.errors",
+    "UnsupportedError": "riseml.errors",
+    "Id": "riseml.ids",
+    "Experiment": "riseml.plan",
+    "ExperimentSet": "riseml.plan",
+    "Job": "riseml.plan",
+    "Resources": "riseml.plan",
+    "Retries": "riseml.plan",
+    "Snapshot": "riseml.project",
+    "Settings": "riseml.settings",
+    "ExperimentStatus": "riseml.status",
+    "JobStatus": "riseml.status",
+    "SetStatus": "riseml.status",
+    "State": "riseml.status",
+    "CopyReport": "riseml.storage.transfer",
+    "Location": "riseml.storage.uris",
+    "Entry": "riseml.storage.volume",
+}
+# These come from the file that jobs import as `riseml`.
 _IN_JOBS = frozenset({"experiment_id", "report_progress", "report_result"})
 
 
 def __getattr__(name: str) -> object:
-    """Find a public name when it is first used: what a process does not need, it does not load."""
+    """Load a public name when it is first used."""
     if name in _IN_JOBS:
         globals().update(_job_library())
-    elif name == "Client":
-        from riseml.client.client import Client  # noqa: PLC0415
+    elif name in _MODULES:
+        from importlib import import_module  # noqa: PLC0415
 
-        globals()[name] = Client
+        globals()[name] = getattr(import_module(_MODULES[name]), name)
     else:
         raise AttributeError(f"module 'riseml' has no attribute '{name}'")
     return globals()[name]
+
+
+def __dir__() -> list[str]:
+    """Return all names, including public ones that are not loaded yet."""
+    return sorted({*globals(), *__all__})
 
 
 def _job_library() -> dict[str, object]:
@@ -43,6 +179,6 @@ def _job_library() -> dict[str, object]:
 
     path = templating.folder() / "riseml.py"
     library: dict[str, object] = {"__name__": "riseml"}
-    # Our own file, there for jobs
+    # The file is RiseML's own, but not a module of this package: jobs import it without one.
     exec(compile(path.read_bytes(), str(path), "exec"), library)  # noqa: S102
     return {name: library[name] for name in _IN_JOBS}

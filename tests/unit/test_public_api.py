@@ -1,0 +1,135 @@
+"""Public names of the package: the list, what they are, and that none is loaded before it is used."""
+
+import ast
+import inspect
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import riseml
+from riseml import errors
+from riseml.client import client
+
+PUBLIC = [
+    "Cause",
+    "Change",
+    "Chunk",
+    "Client",
+    "ConfigError",
+    "CopyReport",
+    "DamagedError",
+    "Engine",
+    "Entry",
+    "Experiment",
+    "ExperimentSet",
+    "ExperimentStatus",
+    "Explanation",
+    "Fault",
+    "Finding",
+    "HomeError",
+    "Id",
+    "ImagePart",
+    "InvalidInputError",
+    "Job",
+    "JobStatus",
+    "Killed",
+    "Location",
+    "NotAllowedError",
+    "NotFoundError",
+    "ProjectError",
+    "Resources",
+    "Results",
+    "Retries",
+    "RiseMLError",
+    "RunHandle",
+    "SetStatus",
+    "Settings",
+    "Snapshot",
+    "State",
+    "Submitted",
+    "TensorBoard",
+    "TimedOutError",
+    "UnreachableError",
+    "UnsupportedError",
+    "__version__",
+    "experiment_id",
+    "report_progress",
+    "report_result",
+]
+
+# Names in the annotations of `Client` that are not RiseML's.
+FOREIGN = {"Any", "Callable", "Iterator", "Path", "datetime", "timedelta"}
+
+
+def test_the_list() -> None:
+    assert riseml.__all__ == PUBLIC
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_public_name_resolves(name: str) -> None:
+    value = getattr(riseml, name)
+    assert value
+    if inspect.isclass(value):
+        assert value.__name__ == name
+
+
+def test_dir_shows_all_public_names() -> None:
+    assert set(PUBLIC) <= set(dir(riseml))
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'Cilent'"):
+        _ = riseml.Cilent
+
+
+def test_importing_the_package_loads_no_other_module_of_it() -> None:
+    code = (
+        "import sys, riseml; dir(riseml); "
+        "print(*(name for name in sys.modules if name.startswith('riseml')))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.split() == ["riseml"]
+
+
+def test_all_errors_are_public() -> None:
+    classes = {
+        name
+        for name, value in vars(errors).items()
+        if inspect.isclass(value) and issubclass(value, errors.RiseMLError)
+    }
+    assert classes <= set(PUBLIC)
+
+
+def test_everything_that_the_client_returns_is_public() -> None:
+    (tree,) = ast.parse(inspect.getsource(client.Client)).body
+    assert isinstance(tree, ast.ClassDef)
+    names = set()
+    for method in tree.body:
+        if isinstance(method, ast.FunctionDef) and not method.name.startswith("_"):
+            assert method.returns
+            annotation = ast.unparse(method.returns).strip("'")
+            names |= {
+                node.id
+                for node in ast.walk(ast.parse(annotation))
+                if isinstance(node, ast.Name) and node.id[0].isupper()
+            }
+    assert names - FOREIGN <= set(PUBLIC)
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())[
+        "project"
+    ]
+    assert riseml.__version__ == project["version"] == "2.0.0"
+    assert set(project["urls"]) == {
+        "Homepage",
+        "Documentation",
+        "Source",
+        "Changelog",
+        "Issues",
+    }
