@@ -1,4 +1,4 @@
-"""What the languages of `expressions` share: logic, comparisons, and the check of types while parsing."""
+"""Parser for what the languages of `expressions` share: logic, comparisons and types, which it checks while parsing."""
 
 import operator
 import re
@@ -6,20 +6,23 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, NamedTuple
 
 Scope = Mapping[str, Any]
-"""What names mean, under their dotted path: `tasks.worker-1.status`, `lastRetry.exitCode`, `build.Succeeded`."""
+"""Values of names by dotted path: `tasks.worker-1.status`, `lastRetry.exitCode`, `build.Succeeded`."""
 
 Evaluate = Callable[[Scope], Any]
-MaybeType = (
-    type | None
-)  # an alias: within a class that has a field called `type`, the name means the field
+
+# An alias, because `type` means a field inside the class that has one.
+MaybeType = type | None
 
 
 class ExpressionError(Exception):
-    """The text is no expression that the local engine understands, or it cannot be evaluated; says why."""
+    """The local engine cannot parse or evaluate an expression; the text says why."""
 
 
-class Part(NamedTuple):
-    """A parsed piece: how to evaluate it, and its type where that is known (`str`, `float`, `bool`, `list`)."""
+class Operand(NamedTuple):
+    """A parsed piece of an expression.
+
+    `type` is `str`, `float`, `bool` or `list`, None if it is known only when evaluated.
+    """
 
     evaluate: Evaluate
     type: MaybeType = None
@@ -27,104 +30,104 @@ class Part(NamedTuple):
 
 
 class Grammar:
-    """Recursive descent over `||`, `&&`, `!`, parentheses and one comparison; a language adds its tokens and values."""
+    """Recursive descent over `||`, `&&`, `!`, parentheses and one comparison.
+
+    A language adds its tokens and values.
+    """
 
     tokens: ClassVar[re.Pattern[str]]
     comparisons: ClassVar[Mapping[str, "Comparison"]] = {}
-    # Other spellings of tokens
-    words: ClassVar[Mapping[str, str]] = {}
+    # Alternative spellings of tokens.
+    aliases: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, text: str) -> None:
-        self.text, self.position, self.names = text, 0, set[str]()
+        self.text = text
+        self.position = 0
+        self.names = set[str]()
         self.word: str | None = None
         self.next()
 
-    def error(self, why: str) -> ExpressionError:
-        """Return the error that says what is wrong with the text."""
-        return ExpressionError(f"'{self.text}': {why}")
+    def error(self, reason: str) -> ExpressionError:
+        """Return the error for a fault in the text."""
+        return ExpressionError(f"'{self.text}': {reason}")
 
     def next(self) -> str:
-        """Step over the current word and return it."""
-        passed = self.word or ""
+        """Read the next word, and return the one before it."""
+        previous = self.word or ""
         while self.position < len(self.text) and self.text[self.position].isspace():
             self.position += 1
         if self.position == len(self.text):
             self.word = None
-            return passed
+            return previous
         match = self.tokens.match(self.text, self.position)
         if match is None:
             raise self.error(f"cannot read {self.text[self.position :][:20]!r}")
-        self.position, word = match.end(), match[0]
-        self.word = self.words.get(word, word)
-        return passed
+        self.position = match.end()
+        self.word = self.aliases.get(match[0], match[0])
+        return previous
 
-    def take(self, word: str) -> bool:
-        """Step over `word` if it comes now."""
+    def accept(self, word: str) -> bool:
+        """Read past `word` if it is the current one."""
         if self.word != word:
             return False
         self.next()
         return True
 
     def expect(self, word: str) -> None:
-        """Step over `word`, which must come now."""
-        if not self.take(word):
+        """Read past `word`, which must be the current one."""
+        if not self.accept(word):
             raise self.error(f"expected {word!r}, not {self.word or 'the end'!r}")
 
-    def either(self) -> Part:
-        """Parse alternatives, joined by `||`."""
-        part = self.both()
-        while self.take("||"):
-            part = _logical(self, "||", part, self.both())
-        return part
+    def parse_or(self) -> Operand:
+        """Parse conditions joined by `||`."""
+        left_operand = self.parse_and()
+        while self.accept("||"):
+            left_operand = _or(self, left_operand, self.parse_and())
+        return left_operand
 
-    def both(self) -> Part:
-        """Parse conditions, joined by `&&`."""
-        part = self.comparison()
-        while self.take("&&"):
-            part = _logical(self, "&&", part, self.comparison())
-        return part
+    def parse_and(self) -> Operand:
+        """Parse conditions joined by `&&`."""
+        left_operand = self.parse_comparison()
+        while self.accept("&&"):
+            left_operand = _and(self, left_operand, self.parse_comparison())
+        return left_operand
 
-    def comparison(self) -> Part:
-        """Parse one comparison, or a value alone."""
-        left = self.prefixed()
+    def parse_comparison(self) -> Operand:
+        """Parse one comparison, or a single value."""
+        left_operand = self.parse_not()
         if self.word not in self.comparisons:
-            return left
+            return left_operand
         symbol = self.next()
-        part = _compared(self, symbol, left, self.prefixed())
+        result = _compare(self, symbol, left_operand, self.parse_not())
         if self.word in self.comparisons:
             raise self.error(f"two comparisons in a row, at {self.word!r}")
-        return part
+        return result
 
-    def prefixed(self) -> Part:
-        """Parse a value with any number of `!` before it."""
-        if not self.take("!"):
-            return self.operand()
-        part = self.prefixed()
-        _require(self, "!", part, bool)
-        evaluate = part.evaluate
-        return Part(lambda scope: not evaluate(scope), bool)
+    def parse_not(self) -> Operand:
+        """Parse a value with any number of `!` in front."""
+        if not self.accept("!"):
+            return self.parse_operand()
+        operand = self.parse_not()
+        _require_type(self, "!", operand, bool)
+        evaluate = operand.evaluate
+        return Operand(lambda scope: not evaluate(scope), bool)
 
-    def operand(self) -> Part:
-        """Parse a value or something in parentheses."""
-        if self.take("("):
-            part = self.either()
+    def parse_operand(self) -> Operand:
+        """Parse a value, or an expression in parentheses."""
+        if self.accept("("):
+            operand = self.parse_or()
             self.expect(")")
-            return part
+            return operand
         if self.word is None:
             raise self.error("it ends too early")
-        return self.value(self.next())
+        return self.parse_value(self.next())
 
-    def value(self, word: str) -> Part:
-        """Parse the value that begins with `word`, which was stepped over."""
+    def parse_value(self, word: str) -> Operand:
+        """Parse the value that begins with `word`, which has been read."""
         raise NotImplementedError
 
 
-def _require(grammar: Grammar, symbol: str, part: Part, *types: type) -> None:
-    if part.type is not None and part.type not in types:
-        raise grammar.error(f"{symbol} cannot take {_ARTICLES[part.type]}")
-
-
-_ARTICLES: Final = {
+_TYPE_NAMES: Final = {
     str: "text",
     float: "a number",
     bool: "a truth value",
@@ -132,53 +135,102 @@ _ARTICLES: Final = {
 }
 
 
-def _logical(grammar: Grammar, symbol: str, left: Part, right: Part) -> Part:
-    for part in (left, right):
-        _require(grammar, symbol, part, bool)
-    a, b = left.evaluate, right.evaluate
-    if symbol == "||":
-        return Part(lambda scope: a(scope) or b(scope), bool)
-    return Part(lambda scope: a(scope) and b(scope), bool)
+def _require_type(
+    grammar: Grammar, symbol: str, operand: Operand, *types: type
+) -> None:
+    if operand.type is not None and operand.type not in types:
+        raise grammar.error(f"{symbol} cannot take {_TYPE_NAMES[operand.type]}")
+
+
+def _or(grammar: Grammar, left_operand: Operand, right_operand: Operand) -> Operand:
+    _require_type(grammar, "||", left_operand, bool)
+    _require_type(grammar, "||", right_operand, bool)
+    # A local is faster to reach than an attribute, and `when` is evaluated for every item.
+    evaluate_left_operand = left_operand.evaluate
+    evaluate_right_operand = right_operand.evaluate
+    return Operand(
+        lambda scope: evaluate_left_operand(scope) or evaluate_right_operand(scope),
+        bool,
+    )
+
+
+def _and(grammar: Grammar, left_operand: Operand, right_operand: Operand) -> Operand:
+    _require_type(grammar, "&&", left_operand, bool)
+    _require_type(grammar, "&&", right_operand, bool)
+    evaluate_left_operand = left_operand.evaluate
+    evaluate_right_operand = right_operand.evaluate
+    return Operand(
+        lambda scope: evaluate_left_operand(scope) and evaluate_right_operand(scope),
+        bool,
+    )
 
 
 class Comparison(NamedTuple):
-    """What a symbol computes, and the types that its sides may have; `alike`: both the same one."""
+    """What a symbol computes, and which types its sides may have.
+
+    `same_type` requires both sides to have the same type; `pattern` means that the right
+    side is a regular expression.
+    """
 
     compute: Callable[[Any, Any], bool]
-    left: tuple[type, ...]
-    right: tuple[type, ...]
-    alike: bool = True
+    left_types: tuple[type, ...]
+    right_types: tuple[type, ...]
+    same_type: bool = True
     pattern: bool = False
 
 
-def _compared(grammar: Grammar, symbol: str, left: Part, right: Part) -> Part:
-    how = grammar.comparisons[symbol]
-    _require(grammar, symbol, left, *how.left)
-    _require(grammar, symbol, right, *how.right)
-    if how.alike and left.type and right.type and left.type is not right.type:
+def _compare(
+    grammar: Grammar, symbol: str, left_operand: Operand, right_operand: Operand
+) -> Operand:
+    comparison = grammar.comparisons[symbol]
+    _require_type(grammar, symbol, left_operand, *comparison.left_types)
+    _require_type(grammar, symbol, right_operand, *comparison.right_types)
+    if comparison.same_type and left_operand.type and right_operand.type:
+        _require_same_type(grammar, symbol, left_operand.type, right_operand.type)
+    if comparison.pattern and isinstance(right_operand.constant, str):
+        # This raises the error of a wrong pattern before the document runs.
+        _compile_pattern(right_operand.constant)
+    compute = comparison.compute
+    evaluate_left_operand = left_operand.evaluate
+    evaluate_right_operand = right_operand.evaluate
+    return Operand(
+        lambda scope: compute(
+            evaluate_left_operand(scope), evaluate_right_operand(scope)
+        ),
+        bool,
+    )
+
+
+def _require_same_type(
+    grammar: Grammar, symbol: str, left_type: type, right_type: type
+) -> None:
+    if left_type is not right_type:
         raise grammar.error(
-            f"{symbol} cannot compare {_ARTICLES[left.type]} with {_ARTICLES[right.type]}"
+            f"{symbol} cannot compare {_TYPE_NAMES[left_type]} with {_TYPE_NAMES[right_type]}"
         )
-    if how.pattern and isinstance(right.constant, str):
-        _regex(right.constant)
-    a, b = left.evaluate, right.evaluate
-    return Part(lambda scope: how.compute(a(scope), b(scope)), bool)
 
 
 def search(text: str, pattern: str) -> bool:
-    """Tell whether the pattern is found anywhere in the text."""
-    return _regex(pattern).search(text) is not None
+    """Tell whether the pattern matches anywhere in the text."""
+    return _compile_pattern(pattern).search(text) is not None
 
 
-def _regex(pattern: str) -> re.Pattern[str]:
+# Lookarounds, references to groups, atomic and possessive forms, and class names that
+# Go's engine and Python's do not share.
+_NOT_PORTABLE: Final = re.compile(
+    r"\(\?[^:imsP]|\(\?P[=>]|(?<!\\)(?:\\\\)*\\[1-9Z]|[*+?}]\+|\\[pPQC]"
+)
+
+
+def _compile_pattern(pattern: str) -> re.Pattern[str]:
     """Compile a pattern that means the same to Go's engine and to Python's.
 
     Raises:
-        ExpressionError: it is none.
+        ExpressionError: the pattern is wrong, or the engines differ.
     """
-    if _ONLY_PYTHON.search(pattern):
+    if _NOT_PORTABLE.search(pattern):
         raise ExpressionError(
-            f"the pattern '{pattern}' has what Argo's patterns do not have"
+            f"the pattern '{pattern}' uses syntax that Argo's patterns do not have"
         )
     try:
         return re.compile(pattern.replace(r"\z", r"\Z"), re.ASCII)
@@ -186,16 +238,11 @@ def _regex(pattern: str) -> re.Pattern[str]:
         raise ExpressionError(f"the pattern '{pattern}' is wrong: {error}") from None
 
 
-_ONLY_PYTHON: Final = re.compile(
-    r"\(\?[^:imsP]|\(\?P[=>]|(?<!\\)(?:\\\\)*\\[1-9Z]|[*+?}]\+|\\[pPQC]"
-)
 SCALARS: Final = (str, float, bool)
-ORDER: Final = {
-    symbol: Comparison(compute, (str, float), (str, float))
-    for symbol, compute in {
-        "<": operator.lt,
-        "<=": operator.le,
-        ">": operator.gt,
-        ">=": operator.ge,
-    }.items()
+_ORDERED: Final = (str, float)
+ORDER_COMPARISONS: Final = {
+    "<": Comparison(operator.lt, _ORDERED, _ORDERED),
+    "<=": Comparison(operator.le, _ORDERED, _ORDERED),
+    ">": Comparison(operator.gt, _ORDERED, _ORDERED),
+    ">=": Comparison(operator.ge, _ORDERED, _ORDERED),
 }

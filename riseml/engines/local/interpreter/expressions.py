@@ -1,11 +1,12 @@
-"""The three small languages in an Argo Workflow that decide something, as far as the local engine speaks them.
+"""The three small languages in a Workflow that decide something, as far as the local engine supports them.
 
     condition   `when`                     '{{item.lr}}' != '0.1' && (a == b || x =~ '^y')   words are text
     expression  hooks, retryStrategy       tasks["worker-1"].status == "Failed", asInt(lastRetry.exitCode) > 1
     dependency  `depends`                  build.Succeeded || build.Skipped, prepare && !check.Failed
 
-Each is parsed once into an `Expression`. What is not understood raises ExpressionError when parsing, so that a document
-can be refused before it runs; comparing a number with text, which Argo refuses too, is found then as well.
+Each text is parsed once into an `Expression`. Parsing raises ExpressionError for everything
+that is not supported, so that a document is refused before it runs. That includes
+comparisons of a number with text, which Argo refuses as well.
 """
 
 import operator
@@ -16,13 +17,13 @@ from datetime import datetime
 from typing import Any, ClassVar, Final, NamedTuple
 
 from riseml.engines.local.interpreter.expression_parser import (
-    ORDER,
+    ORDER_COMPARISONS,
     SCALARS,
     Comparison,
     Evaluate,
     ExpressionError,
     Grammar,
-    Part,
+    Operand,
     Scope,
     search,
 )
@@ -37,57 +38,8 @@ __all__ = [
     "expression",
 ]
 
-
-class Expression(NamedTuple):
-    """A parsed text that is true or false; `names` are the paths it reads."""
-
-    text: str
-    names: frozenset[str]
-    evaluate: Evaluate
-
-    def __call__(self, scope: Scope) -> bool:
-        """Evaluate with these meanings of names.
-
-        Raises:
-            ExpressionError: a name has no meaning, or a value is of the wrong kind.
-        """
-        result = self.evaluate(scope)
-        if not isinstance(result, bool):
-            raise ExpressionError(
-                f"'{self.text}' is neither true nor false, but {result!r}"
-            )
-        return result
-
-
-def condition(text: str) -> Expression:
-    """Parse a `when`, all tags replaced: words without quotes are text, dates and numbers are numbers.
-
-    Raises:
-        ExpressionError: it cannot be parsed.
-    """
-    return _parse(text, _Condition)
-
-
-def expression(text: str) -> Expression:
-    """Parse the expression of a hook or of a retryStrategy.
-
-    Raises:
-        ExpressionError: it cannot be parsed.
-    """
-    return _parse(text, _Expr)
-
-
-def dependency(text: str) -> Expression:
-    """Parse a `depends`: its names are `task.Result`, a task alone means Succeeded, Skipped or Daemoned.
-
-    Raises:
-        ExpressionError: it cannot be parsed.
-    """
-    return _parse(text, _Dependency)
-
-
 TAG: Final = "tag__of__argo"
-"""Stands for a tag while a document is checked: outside of quotes nobody knows yet what it will be."""
+"""Stands for a tag while a document is validated: outside of quotes its type is not known yet."""
 
 RESULTS: Final = frozenset(
     {
@@ -101,20 +53,125 @@ RESULTS: Final = frozenset(
         "AllFailed",
     }
 )
-"""What `depends` may ask of a task."""
+"""The results of a task that `depends` can refer to."""
+
+# A task without a result in `depends` means any of these.
+_GOOD_RESULTS: Final = ("Succeeded", "Skipped", "Daemoned")
 
 
-def _parse(text: str, grammar: "type[Grammar]") -> Expression:
+class Expression(NamedTuple):
+    """A parsed text that is true or false; `names` are the paths that it reads."""
+
+    text: str
+    names: frozenset[str]
+    evaluate: Evaluate
+
+    def __call__(self, scope: Scope) -> bool:
+        """Evaluate with these values.
+
+        Raises:
+            ExpressionError: a name has no value, or a value has the wrong type.
+        """
+        result = self.evaluate(scope)
+        if not isinstance(result, bool):
+            raise ExpressionError(
+                f"'{self.text}' is neither true nor false, but {result!r}"
+            )
+        return result
+
+
+def condition(text: str) -> Expression:
+    """Parse a `when` whose tags are replaced: words without quotes are text, dates are numbers.
+
+    Raises:
+        ExpressionError: it cannot be parsed.
+    """
+    return _parse(text, _ConditionGrammar)
+
+
+def expression(text: str) -> Expression:
+    """Parse the expression of a hook or of a retryStrategy.
+
+    Raises:
+        ExpressionError: it cannot be parsed.
+    """
+    return _parse(text, _ExpressionGrammar)
+
+
+def dependency(text: str) -> Expression:
+    """Parse a `depends`, whose names are `task.Result`.
+
+    A task without a result means Succeeded, Skipped or Daemoned.
+
+    Raises:
+        ExpressionError: it cannot be parsed.
+    """
+    return _parse(text, _DependencyGrammar)
+
+
+def _parse(text: str, grammar: type[Grammar]) -> Expression:
     parser = grammar(text)
-    part = parser.either()
+    result = parser.parse_or()
     if parser.word is not None:
         raise parser.error(f"unexpected {parser.word!r}")
-    if part.type not in (bool, None):
+    if result.type not in (bool, None):
         raise parser.error("it is neither true nor false")
-    return Expression(text, frozenset(parser.names), part.evaluate)
+    return Expression(text, frozenset(parser.names), result.evaluate)
 
 
-class _Condition(Grammar):
+# Values that several languages have
+
+
+def _constant(value: str | float | bool) -> Operand:
+    return Operand(lambda _: value, type(value), value)
+
+
+def _number(grammar: Grammar, word: str) -> Operand:
+    return _constant(_parse_number(grammar, word))
+
+
+def _negative_number(grammar: Grammar) -> Operand:
+    """Parse the number after a minus sign, which has been read."""
+    return _constant(-_parse_number(grammar, grammar.next()))
+
+
+def _parse_number(grammar: Grammar, word: str) -> float:
+    try:
+        if word.startswith("0x"):
+            return float(int(word, 16))
+        return float(word)
+    except ValueError:
+        raise grammar.error(f"{word!r} is not a number") from None
+
+
+def _starts_negative_number(grammar: Grammar, word: str) -> bool:
+    return word == "-" and grammar.word is not None and grammar.word[0].isdigit()
+
+
+def _fail_for_tag(_: Scope) -> Any:
+    raise ExpressionError("a tag was not replaced")
+
+
+_TAG_OPERAND: Final = Operand(_fail_for_tag)
+
+
+# `when`
+
+
+def _is_equal(first: object, second: object) -> bool:
+    # Python would compare numbers with truth values, Govaluate does not.
+    return type(first) is type(second) and first == second
+
+
+def _is_unequal(first: object, second: object) -> bool:
+    return not _is_equal(first, second)
+
+
+def _does_not_match(text: str, pattern: str) -> bool:
+    return not search(text, pattern)
+
+
+class _ConditionGrammar(Grammar):
     """Govaluate's language, in which Argo turns every variable into text."""
 
     # Any quote ends any string, and a backslash before any character stands for that character.
@@ -123,40 +180,31 @@ class _Condition(Grammar):
         re.VERBOSE | re.DOTALL,
     )
     comparisons: ClassVar = {
-        "==": Comparison(
-            lambda a, b: type(a) is type(b) and a == b, SCALARS, SCALARS, alike=False
-        ),
-        "!=": Comparison(
-            lambda a, b: type(a) is not type(b) or a != b, SCALARS, SCALARS, alike=False
-        ),
+        "==": Comparison(_is_equal, SCALARS, SCALARS, same_type=False),
+        "!=": Comparison(_is_unequal, SCALARS, SCALARS, same_type=False),
         "=~": Comparison(search, (str,), (str,), pattern=True),
-        "!~": Comparison(
-            lambda text, pattern: not search(text, pattern),
-            (str,),
-            (str,),
-            pattern=True,
-        ),
-        **ORDER,
+        "!~": Comparison(_does_not_match, (str,), (str,), pattern=True),
+        **ORDER_COMPARISONS,
     }
 
-    def prefixed(self) -> Part:
-        """Parse a value with at most one `!` before it."""
-        if self.word == "!" and self.text[self.position :].lstrip().startswith("!"):
+    def parse_not(self) -> Operand:
+        """Parse a value with at most one `!` in front."""
+        following = self.text[self.position :].lstrip()
+        if self.word == "!" and following.startswith("!"):
             raise self.error("Argo cannot read two ! in a row")
-        return super().prefixed()
+        return super().parse_not()
 
-    def value(self, word: str) -> Part:
+    def parse_value(self, word: str) -> Operand:
         if word[0] in "'\"":
-            text = re.sub(r"\\(.)", r"\1", word[1:-1], flags=re.DOTALL)
-            return _constant(text if (moment := _moment(text)) is None else moment)
+            return _quoted(word)
         if word in ("true", "false"):
             return _constant(word == "true")
-        if word == "-" and self.word and self.word[0].isdigit():
-            return _constant(-_number(self, self.next()))
+        if _starts_negative_number(self, word):
+            return _negative_number(self)
         if word[0].isdigit() or word[0] == ".":
-            return _constant(_number(self, word))
+            return _number(self, word)
         if word == TAG:
-            return _UNKNOWN
+            return _TAG_OPERAND
         if word[0].isalpha() and "." not in word and word.lower() != "in":
             return _constant(word)
         raise self.error(
@@ -169,8 +217,14 @@ _DATE: Final = re.compile(
 )
 
 
-def _moment(text: str) -> float | None:
-    """Return the unix seconds of a quoted date, which is a number in this language; None for any other text."""
+def _quoted(word: str) -> Operand:
+    text = re.sub(r"\\(.)", r"\1", word[1:-1], flags=re.DOTALL)
+    unix_time = _parse_date(text)
+    return _constant(text if unix_time is None else unix_time)
+
+
+def _parse_date(text: str) -> float | None:
+    """Return the Unix seconds of a date, which is a number in this language; None for other text."""
     if not _DATE.fullmatch(text):
         return None
     try:
@@ -179,31 +233,17 @@ def _moment(text: str) -> float | None:
         return None
 
 
-def _number(grammar: Grammar, word: str) -> float:
-    try:
-        return float(int(word, 16)) if word.startswith("0x") else float(word)
-    except ValueError:
-        raise grammar.error(f"{word!r} is no number") from None
+# Hooks and retryStrategy
 
 
-def _unknown(_: Scope) -> Any:
-    raise ExpressionError("a tag was not replaced")
-
-
-_UNKNOWN: Final = Part(_unknown)
-
-
-def _constant(value: str | float | bool) -> Part:
-    return Part(lambda _: value, type(value), value)
-
-
-def _among(value: Any, values: list[Any]) -> bool:
-    if not all(isinstance(each, type(value)) for each in values):
-        raise ExpressionError(f"{value!r} cannot be in {values!r}")
+def _is_in(value: Any, values: list[Any]) -> bool:
+    for candidate in values:
+        if not isinstance(candidate, type(value)):
+            raise ExpressionError(f"{value!r} cannot be in {values!r}")
     return value in values
 
 
-class _Expr(Grammar):
+class _ExpressionGrammar(Grammar):
     """The part of the expr language that Argo's own documents use; all variables are text."""
 
     tokens = re.compile(
@@ -212,7 +252,7 @@ class _Expr(Grammar):
         | == | != | <= | >= | && | [|]{2} | [<>!()\[\],-]""",
         re.VERBOSE,
     )
-    words: ClassVar = {"and": "&&", "or": "||", "not": "!"}
+    aliases: ClassVar = {"and": "&&", "or": "||", "not": "!"}
     comparisons: ClassVar = {
         "==": Comparison(operator.eq, SCALARS, SCALARS),
         "!=": Comparison(operator.ne, SCALARS, SCALARS),
@@ -220,36 +260,43 @@ class _Expr(Grammar):
         "startsWith": Comparison(str.startswith, (str,), (str,)),
         "endsWith": Comparison(str.endswith, (str,), (str,)),
         "matches": Comparison(search, (str,), (str,), pattern=True),
-        "in": Comparison(_among, SCALARS, (list,), alike=False),
-        **ORDER,
+        "in": Comparison(_is_in, SCALARS, (list,), same_type=False),
+        **ORDER_COMPARISONS,
     }
 
-    def value(self, word: str) -> Part:
-        if (constant := self._constant(word)) is not None:
+    def parse_value(self, word: str) -> Operand:
+        constant = self._parse_constant(word)
+        if constant is not None:
             return constant
         if word == "[":
-            return self._list()
-        if (
-            not (word[0].isalpha() or word[0] == "_")
-            or word in self.comparisons
-            or word == "nil"
-        ):
+            return self._parse_list()
+        if not self._is_name(word):
             raise self.error(f"cannot use {word!r} here")
         if word == TAG:
-            return _UNKNOWN
-        return self._call(word) if self.take("(") else self._name(word)
+            return _TAG_OPERAND
+        if self.accept("("):
+            return self._parse_call(word)
+        return self._parse_name(word)
 
-    def _constant(self, word: str) -> Part | None:
+    def _is_name(self, word: str) -> bool:
+        if word in self.comparisons or word == "nil":
+            return False
+        return word[0].isalpha() or word[0] == "_"
+
+    def _parse_constant(self, word: str) -> Operand | None:
         if word[0] in "'\"":
             return _constant(_unescape(self, word[1:-1]))
         if word in ("true", "false"):
             return _constant(word == "true")
-        if word == "-" and self.word and self.word[0].isdigit():
-            return _constant(-_number(self, self.next()))
-        return _constant(_number(self, word)) if word[0].isdigit() else None
+        if _starts_negative_number(self, word):
+            return _negative_number(self)
+        if word[0].isdigit():
+            return _number(self, word)
+        return None
 
-    def _name(self, word: str) -> Part:
-        path = ".".join(match[1] or match[2] for match in _STEP.finditer(word))
+    def _parse_name(self, word: str) -> Operand:
+        steps = [match[1] or match[2] for match in _STEP.finditer(word)]
+        path = ".".join(steps)
         self.names.add(path)
 
         def evaluate(scope: Scope) -> str:
@@ -257,18 +304,18 @@ class _Expr(Grammar):
                 raise ExpressionError(f"'{self.text}': {word} has no value")
             return str(scope[path])
 
-        return Part(evaluate, str)
+        return Operand(evaluate, str)
 
-    def _call(self, function: str) -> Part:
+    def _parse_call(self, function: str) -> Operand:
         if function not in _FUNCTIONS:
             raise self.error(f"the function {function} is not known")
-        argument = self.either()
+        argument = self.parse_or()
         self.expect(")")
-        convert, result = _FUNCTIONS[function]
-        evaluate = argument.evaluate
+        convert, result_type = _FUNCTIONS[function]
+        evaluate_argument = argument.evaluate
 
-        def call(scope: Scope) -> Any:
-            value = evaluate(scope)
+        def evaluate(scope: Scope) -> Any:
+            value = evaluate_argument(scope)
             try:
                 return convert(value)
             except ValueError:
@@ -276,37 +323,37 @@ class _Expr(Grammar):
                     f"'{self.text}': {function} cannot take {value!r}"
                 ) from None
 
-        return Part(call, result)
+        return Operand(evaluate, result_type)
 
-    def _list(self) -> Part:
+    def _parse_list(self) -> Operand:
         values: list[Any] = []
-        while not self.take("]"):
+        while not self.accept("]"):
             if values:
                 self.expect(",")
-            part = self.operand()
-            if part.constant is None:
+            item = self.parse_operand()
+            if item.constant is None:
                 raise self.error("a list may hold constants only")
-            values.append(part.constant)
-        return Part(lambda _: values, list)
+            values.append(item.constant)
+        return Operand(lambda _: values, list)
 
 
 _STEP: Final = re.compile(r"""(?:^|\.)(\w+)|\[\s*["']([^"']*)["']\s*\]""")
 
 
-def _whole(value: object) -> float:
+def _to_integer(value: object) -> float:
     return float(int(value)) if isinstance(value, str | float) else float("nan")
 
 
-def _text(value: object) -> str:
+def _to_text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 _FUNCTIONS: Final[Mapping[str, tuple[Callable[[Any], Any], type]]] = {
-    "asInt": (_whole, float),
-    "int": (_whole, float),
+    "asInt": (_to_integer, float),
+    "int": (_to_integer, float),
     "asFloat": (float, float),
     "float": (float, float),
-    "string": (_text, str),
+    "string": (_to_text, str),
 }
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 
@@ -320,23 +367,24 @@ def _unescape(grammar: Grammar, text: str) -> str:
     return re.sub(r"\\(.)", character, text)
 
 
-class _Dependency(Grammar):
-    """What `depends` may say of other tasks; the scope holds a truth value for every `task.Result`."""
+# `depends`
+
+
+class _DependencyGrammar(Grammar):
+    """The language of `depends`; the scope holds a truth value for every `task.Result`."""
 
     tokens = re.compile(
         r"[a-zA-Z0-9][-a-zA-Z0-9]*(?:\.[A-Z][a-zA-Z]+)? | && | [|]{2} | [!()]",
         re.VERBOSE,
     )
 
-    def value(self, word: str) -> Part:
+    def parse_value(self, word: str) -> Operand:
         if not word[0].isalnum():
             raise self.error(f"cannot use {word!r} here")
         task, _, result = word.partition(".")
         if result and result not in RESULTS:
-            raise self.error(f"{result} is no result of a task")
-        paths = [
-            f"{task}.{name}"
-            for name in ([result] if result else ("Succeeded", "Skipped", "Daemoned"))
-        ]
+            raise self.error(f"{result} is not a result of a task")
+        results = (result,) if result else _GOOD_RESULTS
+        paths = [f"{task}.{result}" for result in results]
         self.names.update(paths)
-        return Part(lambda scope: any(scope[path] for path in paths), bool)
+        return Operand(lambda scope: any(scope[path] for path in paths), bool)

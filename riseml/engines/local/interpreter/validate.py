@@ -1,31 +1,32 @@
-"""The gate of the local engine: a Workflow is run as Argo would run it, or refused before anything starts."""
+"""Validation of a Workflow: the local engine runs it as Argo would, or refuses it before anything starts."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from riseml.engines.local.interpreter import validate_fields, validate_references
 from riseml.errors import UnsupportedError
 
-# Faults that are told at once
-_MOST = 20
+# More faults do not fit on a screen, and usually have the same cause.
+_MAX_FAULTS_PRINTED: Final = 20
 
 
 def check(document: Mapping[str, Any]) -> None:
     """Accept a Workflow that the local engine runs faithfully.
 
     Raises:
-        UnsupportedError: it has fields or values that the engine does not know, or parts that do not fit together;
-            each is named by its path.
+        UnsupportedError: it has fields or values that the engine does not support, or that
+            contradict each other; the message names each by its path.
     """
-    found = list(validate_fields.faults(document)) or list(
-        validate_references.faults(document)
+    faults = list(validate_fields.faults(document))
+    # References can be followed only if all fields have the expected types.
+    if not faults:
+        faults = list(validate_references.faults(document))
+    if not faults:
+        return
+    lines = faults[:_MAX_FAULTS_PRINTED]
+    if len(faults) > _MAX_FAULTS_PRINTED:
+        lines.append(f"and {len(faults) - _MAX_FAULTS_PRINTED} more")
+    raise UnsupportedError(
+        "\n".join(lines),
+        "A cluster may support this: `riseml config use CONTEXT`, then train again.",
     )
-    if found:
-        told = (
-            found
-            if len(found) <= _MOST
-            else [*found[:_MOST], f"and {len(found) - _MOST} more"]
-        )
-        raise UnsupportedError(
-            "\n".join(told), "The cluster may run it: `riseml train --engine argo`."
-        )

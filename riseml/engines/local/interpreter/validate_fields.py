@@ -1,7 +1,8 @@
-"""Which fields of a Workflow the local engine runs, level by level: an allow-list, nothing is passed over silently.
+"""Fields of a Workflow that the local engine supports: an allow-list, level by level, so that nothing is ignored.
 
-A rule looks at a value under its path and yields what is wrong with it, if anything. Fields that only say where or how
-long something may lie on a cluster (affinity, TTL, service accounts) mean nothing on one machine and are accepted.
+A rule checks a value and yields its faults, each with the path of the value. Some fields
+only decide where, or how long, something may exist on a cluster (affinity, TTL, service
+accounts). They mean nothing on one machine, so they are accepted.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,64 +12,73 @@ from riseml.engines.local.interpreter.rules import POLICIES
 from riseml.engines.local.interpreter.templates import seconds
 
 Rule = Callable[[str, Any], Iterator[str]]
+"""Yields the faults of a value, given its path."""
 
+# Completes the sentence "the local engine …".
 _REASONS: Final = {
     "livenessProbe": "does not run liveness probes",
     "readinessProbe": "does not run readiness probes",
     "startupProbe": "does not run start-up probes",
-    "lifecycle": "does not run a container's own hooks",
-    "securityContext": "runs everything as the user",
-    "hostPath": "mounts only claims and empty folders",
-    "configMap": "has no ConfigMaps",
+    "lifecycle": "does not run lifecycle hooks of containers",
+    "securityContext": "runs everything as the current user",
+    "hostPath": "mounts only claims, secrets and empty folders",
+    "configMap": "does not support ConfigMaps",
     "git": "takes the code from its own store",
-    "steps": "runs dag templates only, no steps",
-    "script": "runs container templates only, no scripts",
-    "suspend": "does not suspend",
-    "http": "makes no HTTP requests",
+    "steps": "runs dag templates only, not steps",
+    "script": "runs container templates only, not scripts",
+    "suspend": "does not suspend runs",
+    "http": "does not make HTTP requests",
     "data": "runs container templates only",
     "containerSet": "runs container templates only",
-    "plugin": "has no plugins",
+    "plugin": "does not run plugins",
     "memoize": "does not memoize",
-    "metrics": "emits no metrics",
-    "onExit": "has no exit handlers",
+    "metrics": "does not emit metrics",
+    "onExit": "does not run exit handlers",
     "withParam": "expands withItems only",
     "withSequence": "expands withItems only",
-    "continueOn": "reads `depends` only",
-    "semaphores": "has mutexes only",
-    "templateRef": "runs templates of the Workflow itself only",
+    "continueOn": "supports `depends` only",
+    "semaphores": "supports mutexes only",
+    "templateRef": "runs only templates of the Workflow itself",
     "inline": "runs named templates only",
-    "volumeClaimTemplates": "makes no claims",
-    "workflowTemplateRef": "runs Workflows that are complete",
+    "volumeClaimTemplates": "does not create claims",
+    "workflowTemplateRef": "runs only complete Workflows",
 }
+_UNKNOWN_FIELD: Final = "does not support this field"
+
+# An API server adds empty fields to what was submitted.
+_EMPTY_VALUES: Final[tuple[object, ...]] = (None, {}, [], "")
 
 
 def faults(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield, under its path, every field or value that the local engine cannot run."""
+    """Yield every field or value that the local engine cannot run, with its path."""
     return _DOCUMENT("", document)
 
 
-def _anything(path: str, value: Any) -> Iterator[str]:  # noqa: ARG001
+# Rules for single values
+
+
+def _accept(path: str, value: Any) -> Iterator[str]:  # noqa: ARG001
     yield from ()
 
 
-def _is(expected: type | tuple[type, ...], name: str) -> Rule:
+def _is(types: tuple[type, ...], description: str) -> Rule:
     def check(path: str, value: Any) -> Iterator[str]:
-        if not isinstance(value, expected) or (
-            isinstance(value, bool) and bool not in _types(expected)
-        ):
-            yield f"{path}: {value!r} is not {name}"
+        is_accepted = isinstance(value, types)
+        # In Python a truth value is a number, in JSON it is not.
+        if isinstance(value, bool) and bool not in types:
+            is_accepted = False
+        if not is_accepted:
+            yield f"{path}: {value!r} is not {description}"
 
     return check
 
 
-def _types(expected: type | tuple[type, ...]) -> tuple[type, ...]:
-    return expected if isinstance(expected, tuple) else (expected,)
-
-
-_TEXT: Final = _is(str, "text")
+_TEXT: Final = _is((str,), "text")
 _VALUE: Final = _is((str, int, float, bool), "a value")
-_FLAG: Final = _is(bool, "true or false")
-_WHOLE: Final = _is(int, "a whole number")
+_FLAG: Final = _is((bool,), "true or false")
+_INTEGER: Final = _is((int,), "a whole number")
+_ITEM: Final = _is((str, int), "text or a map")
+_ITEM_VALUE: Final = _is((str, int), "text")
 
 
 def _duration(path: str, value: Any) -> Iterator[str]:
@@ -78,25 +88,30 @@ def _duration(path: str, value: Any) -> Iterator[str]:
         yield f"{path}: {error}"
 
 
-def _number(path: str, value: Any) -> Iterator[str]:
+def _integer_or_digits(path: str, value: Any) -> Iterator[str]:
     if not str(value).isdecimal():
-        yield f"{path}: {value!r} is no whole number"
+        yield f"{path}: {value!r} is not a whole number"
 
 
 def _one_of(*values: object) -> Rule:
+    supported = " and ".join(repr(value) for value in values)
+
     def check(path: str, value: Any) -> Iterator[str]:
         if value not in values:
-            yield f"{path}: the local engine knows {' and '.join(map(repr, values))}, not {value!r}"
+            yield f"{path}: the local engine supports {supported}, not {value!r}"
 
     return check
 
 
+# Rules for lists and maps
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
 def _texts(path: str, value: Any) -> Iterator[str]:
-    if (
-        not isinstance(value, Sequence)
-        or isinstance(value, str)
-        or not all(isinstance(each, str) for each in value)
-    ):
+    if not _is_list(value) or not all(isinstance(item, str) for item in value):
         yield f"{path}: {value!r} is not a list of texts"
 
 
@@ -111,86 +126,88 @@ def _map_of(rule: Rule) -> Rule:
     return check
 
 
-def _fields(rules: Mapping[str, Rule], *, needed: Sequence[str] = ()) -> Rule:
-    """Allow these keys; a key that says nothing (null, empty) is allowed whatever it is."""
+def _fields(rules: Mapping[str, Rule], *, required: Sequence[str] = ()) -> Rule:
+    """Allow these keys; any other key is allowed only if its value is empty."""
 
     def check(path: str, value: Any) -> Iterator[str]:
         if not isinstance(value, Mapping):
             yield f"{path or 'document'}: {value!r} is not a map"
             return
         for key, item in value.items():
-            below = f"{path}.{key}" if path else key
+            field_path = f"{path}.{key}" if path else key
             if key in rules and item is not None:
-                yield from rules[key](below, item)
-            elif item not in (None, {}, [], ""):
-                yield f"{below}: the local engine {_REASONS.get(key, 'does not know this field')}"
-        for key in needed:
+                yield from rules[key](field_path, item)
+            elif item not in _EMPTY_VALUES:
+                reason = _REASONS.get(key, _UNKNOWN_FIELD)
+                yield f"{field_path}: the local engine {reason}"
+        for key in required:
             if value.get(key) in (None, ""):
                 yield f"{path or 'document'}: {key} is missing"
 
     return check
 
 
-def _each(rule: Rule) -> Rule:
+def _list_of(rule: Rule) -> Rule:
     def check(path: str, value: Any) -> Iterator[str]:
-        if not isinstance(value, Sequence) or isinstance(value, str):
+        if not _is_list(value):
             yield f"{path}: {value!r} is not a list"
             return
-        for place, item in enumerate(value):
+        for index, item in enumerate(value):
             name = item.get("name") if isinstance(item, Mapping) else None
-            yield from rule(f"{path}[{name or place}]", item)
+            yield from rule(f"{path}[{name or index}]", item)
 
     return check
 
 
 def _items(path: str, value: Any) -> Iterator[str]:
-    if not isinstance(value, Sequence) or isinstance(value, str) or not value:
+    if not _is_list(value) or not value:
         yield f"{path}: {value!r} is not a list of items"
         return
-    for place, item in enumerate(value):
-        if isinstance(item, Mapping):
-            yield from _map_of(_is((str, int), "text"))(f"{path}[{place}]", item)
-        else:
-            yield from _is((str, int), "text or a map")(f"{path}[{place}]", item)
+    for index, item in enumerate(value):
+        rule = _map_of(_ITEM_VALUE) if isinstance(item, Mapping) else _ITEM
+        yield from rule(f"{path}[{index}]", item)
 
+
+# The fields, innermost first
 
 _ARGUMENTS: Final = _fields(
     {
-        "parameters": _each(
+        "parameters": _list_of(
             _fields(
-                {"name": _TEXT, "value": _VALUE, "description": _TEXT}, needed=("name",)
+                {"name": _TEXT, "value": _VALUE, "description": _TEXT},
+                required=("name",),
             )
         )
     }
 )
 _SECRET: Final = _fields(
-    {"name": _TEXT, "key": _TEXT, "optional": _FLAG}, needed=("name", "key")
+    {"name": _TEXT, "key": _TEXT, "optional": _FLAG}, required=("name", "key")
 )
 _ENV: Final = _fields(
     {"name": _TEXT, "value": _TEXT, "valueFrom": _fields({"secretKeyRef": _SECRET})},
-    needed=("name",),
+    required=("name",),
 )
 _MOUNT: Final = _fields(
     {"name": _TEXT, "mountPath": _TEXT, "subPath": _TEXT, "readOnly": _FLAG},
-    needed=("name", "mountPath"),
+    required=("name", "mountPath"),
 )
 _VOLUME: Final = _fields(
     {
         "name": _TEXT,
         "persistentVolumeClaim": _fields(
-            {"claimName": _TEXT, "readOnly": _FLAG}, needed=("claimName",)
+            {"claimName": _TEXT, "readOnly": _FLAG}, required=("claimName",)
         ),
         "emptyDir": _fields({"medium": _one_of("", "Memory"), "sizeLimit": _VALUE}),
         "secret": _fields(
             {
                 "secretName": _TEXT,
                 "optional": _FLAG,
-                "items": _anything,
-                "defaultMode": _WHOLE,
+                "items": _accept,
+                "defaultMode": _INTEGER,
             }
         ),
     },
-    needed=("name",),
+    required=("name",),
 )
 _CONTAINER_RULES: Final[Mapping[str, Rule]] = {
     "name": _TEXT,
@@ -199,56 +216,58 @@ _CONTAINER_RULES: Final[Mapping[str, Rule]] = {
     "command": _texts,
     "args": _texts,
     "workingDir": _TEXT,
-    "env": _each(_ENV),
-    # What a container listens at; nothing is to be opened for it
-    "ports": _anything,
+    "env": _list_of(_ENV),
+    # A local process opens its ports itself.
+    "ports": _accept,
     "resources": _fields({"requests": _map_of(_VALUE), "limits": _map_of(_VALUE)}),
-    "volumeMounts": _each(_MOUNT),
+    "volumeMounts": _list_of(_MOUNT),
     "mirrorVolumeMounts": _one_of(False),
 }
-_CONTAINER: Final = _fields(_CONTAINER_RULES, needed=("image", "command"))
-_BESIDE: Final = _fields(_CONTAINER_RULES, needed=("name", "image", "command"))
+_CONTAINER: Final = _fields(_CONTAINER_RULES, required=("image", "command"))
+_OTHER_CONTAINER: Final = _fields(
+    _CONTAINER_RULES, required=("name", "image", "command")
+)
 _METADATA: Final = _fields({"labels": _map_of(_TEXT), "annotations": _map_of(_TEXT)})
 _INPUT: Final = _fields(
     {"name": _TEXT, "value": _VALUE, "default": _VALUE, "description": _TEXT},
-    needed=("name",),
+    required=("name",),
 )
 _ARTIFACT: Final = _fields(
     {
         "name": _TEXT,
         "path": _TEXT,
-        "mode": _WHOLE,
-        "raw": _fields({"data": _TEXT}, needed=("data",)),
+        "mode": _INTEGER,
+        "raw": _fields({"data": _TEXT}, required=("data",)),
     },
-    needed=("name", "path", "raw"),
+    required=("name", "path", "raw"),
 )
 _OUTPUT: Final = _fields(
     {
         "name": _TEXT,
         "description": _TEXT,
-        "valueFrom": _fields({"path": _TEXT, "default": _VALUE}, needed=("path",)),
+        "valueFrom": _fields({"path": _TEXT, "default": _VALUE}, required=("path",)),
     },
-    needed=("name", "valueFrom"),
+    required=("name", "valueFrom"),
 )
 _RETRY: Final = _fields(
     {
-        "limit": _number,
+        "limit": _integer_or_digits,
         "retryPolicy": _one_of(*sorted(POLICIES)),
         "expression": _TEXT,
         "backoff": _fields(
             {
                 "duration": _duration,
-                "factor": _number,
+                "factor": _integer_or_digits,
                 "maxDuration": _duration,
                 "cap": _duration,
             },
-            needed=("duration",),
+            required=("duration",),
         ),
     }
 )
 _HOOK: Final = _fields(
     {"template": _TEXT, "expression": _TEXT, "arguments": _ARGUMENTS},
-    needed=("template", "expression"),
+    required=("template", "expression"),
 )
 _TASK: Final = _fields(
     {
@@ -261,80 +280,85 @@ _TASK: Final = _fields(
         "withItems": _items,
         "hooks": _map_of(_HOOK),
     },
-    needed=("name", "template"),
+    required=("name", "template"),
+)
+# These concern the machines of a cluster only.
+_CLUSTER_FIELDS: Final = (
+    "affinity",
+    "nodeSelector",
+    "tolerations",
+    "serviceAccountName",
+    "executor",
+)
+_CLUSTER_FIELDS_OF_TEMPLATE: Final = (*_CLUSTER_FIELDS, "priorityClassName")
+_CLUSTER_FIELDS_OF_WORKFLOW: Final = (
+    *_CLUSTER_FIELDS,
+    "priority",
+    "podPriorityClassName",
+    "imagePullSecrets",
+    "podGC",
+    "ttlStrategy",
 )
 _TEMPLATE: Final = _fields(
     {
         "name": _TEXT,
-        "inputs": _fields({"parameters": _each(_INPUT), "artifacts": _each(_ARTIFACT)}),
-        "outputs": _fields({"parameters": _each(_OUTPUT)}),
+        "inputs": _fields(
+            {"parameters": _list_of(_INPUT), "artifacts": _list_of(_ARTIFACT)}
+        ),
+        "outputs": _fields({"parameters": _list_of(_OUTPUT)}),
         "metadata": _METADATA,
-        "dag": _fields({"tasks": _each(_TASK), "failFast": _FLAG}, needed=("tasks",)),
+        "dag": _fields(
+            {"tasks": _list_of(_TASK), "failFast": _FLAG}, required=("tasks",)
+        ),
         "container": _CONTAINER,
         "resource": _fields(
-            {"action": _one_of("delete"), "flags": _texts}, needed=("action", "flags")
+            {"action": _one_of("delete"), "flags": _texts}, required=("action", "flags")
         ),
-        "initContainers": _each(_BESIDE),
-        "sidecars": _each(_BESIDE),
-        "volumes": _each(_VOLUME),
+        "initContainers": _list_of(_OTHER_CONTAINER),
+        "sidecars": _list_of(_OTHER_CONTAINER),
+        "volumes": _list_of(_VOLUME),
         "daemon": _FLAG,
-        "parallelism": _WHOLE,
+        "parallelism": _INTEGER,
         "failFast": _FLAG,
         "retryStrategy": _RETRY,
-        "activeDeadlineSeconds": _number,
+        "activeDeadlineSeconds": _integer_or_digits,
         "timeout": _duration,
         "pendingTimeout": _duration,
         "synchronization": _fields(
             {
-                "mutexes": _each(
-                    _fields({"name": _TEXT, "namespace": _TEXT}, needed=("name",))
+                "mutexes": _list_of(
+                    _fields({"name": _TEXT, "namespace": _TEXT}, required=("name",))
                 )
             },
-            needed=("mutexes",),
+            required=("mutexes",),
         ),
-        # Names a host, which every job of this machine shares
+        # It names the pod's host; all jobs share the name of this machine.
         "podSpecPatch": _TEXT,
-        **dict.fromkeys(
-            (
-                "affinity",
-                "nodeSelector",
-                "tolerations",
-                "priorityClassName",
-                "serviceAccountName",
-                "executor",
-            ),
-            _anything,
-        ),
+        **dict.fromkeys(_CLUSTER_FIELDS_OF_TEMPLATE, _accept),
         "automountServiceAccountToken": _FLAG,
     },
-    needed=("name",),
+    required=("name",),
 )
 _SPEC: Final = _fields(
     {
         "entrypoint": _TEXT,
         "arguments": _ARGUMENTS,
-        "templates": _each(_TEMPLATE),
-        "volumes": _each(_VOLUME),
+        "templates": _list_of(_TEMPLATE),
+        "volumes": _list_of(_VOLUME),
         "podMetadata": _METADATA,
         "shutdown": _one_of("Terminate", "Stop", ""),
-        **dict.fromkeys(
-            (
-                "affinity", "nodeSelector", "tolerations", "priority", "podPriorityClassName", "serviceAccountName",
-                "executor", "imagePullSecrets", "podGC", "ttlStrategy",
-            ),
-            _anything,
-        ),
+        **dict.fromkeys(_CLUSTER_FIELDS_OF_WORKFLOW, _accept),
         "automountServiceAccountToken": _FLAG,
     },
-    needed=("entrypoint", "templates"),
-)  # fmt: skip
+    required=("entrypoint", "templates"),
+)
 _DOCUMENT: Final = _fields(
     {
         "apiVersion": _one_of("argoproj.io/v1alpha1"),
         "kind": _one_of("Workflow"),
-        "metadata": _anything,
+        "metadata": _accept,
         "spec": _SPEC,
-        "status": _anything,
+        "status": _accept,
     },
-    needed=("metadata", "spec"),
+    required=("metadata", "spec"),
 )

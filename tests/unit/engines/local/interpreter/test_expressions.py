@@ -75,7 +75,7 @@ def test_condition(text: str, wanted: bool) -> None:
         ("a = b", "unexpected '='"),
         ("a &&! b", "unexpected '&&!'"),
         ("! !true", "two !"),
-        ("a == 1.2.3", "no number"),
+        ("a == 1.2.3", "not a number"),
         ("x.y == 1", "needs quotes"),
         ("a in ('a', 'b')", "unexpected 'in'"),
         ("a + b == ab", "unexpected"),
@@ -196,7 +196,7 @@ def test_dependency(text: str, scope: set[str], wanted: bool) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("a.Finished", "no result"),
+        ("a.Finished", "not a result"),
         ("a &", "cannot read"),
         ("a b", "unexpected"),
         ("a == b", "cannot read"),

@@ -89,7 +89,7 @@ CONTAINER = "spec.templates[job].container"
         ),
         (
             job(container={"tty": True}),
-            f"{CONTAINER}.tty: the local engine does not know this field",
+            f"{CONTAINER}.tty: the local engine does not support this field",
         ),
         (
             job(container={"command": "sh"}),
@@ -120,7 +120,7 @@ CONTAINER = "spec.templates[job].container"
         ),
         (
             job(volumes=[{"name": "v", "emptyDir": {"medium": "HugePages"}}]),
-            "medium: the local engine knows '' and 'Memory'",
+            "medium: the local engine supports '' and 'Memory'",
         ),
         (
             job(
@@ -136,9 +136,9 @@ CONTAINER = "spec.templates[job].container"
         ),
         (
             job(retryStrategy={"retryPolicy": "OnTransientError"}),
-            "retryPolicy: the local engine knows 'Always'",
+            "retryPolicy: the local engine supports 'Always'",
         ),
-        (job(retryStrategy={"limit": "{{x}}"}), "limit: '{{x}}' is no whole number"),
+        (job(retryStrategy={"limit": "{{x}}"}), "limit: '{{x}}' is not a whole number"),
         (
             job(retryStrategy={"backoff": {"duration": "1 day"}}),
             "backoff.duration: '1 day' is not a duration",
@@ -155,19 +155,19 @@ CONTAINER = "spec.templates[job].container"
         ),
         (
             job(retryStrategy={"limit": 1}, daemon=True),
-            "spec.templates[job].daemon: Argo does not honour it",
+            "spec.templates[job].daemon: Argo ignores it",
         ),
         (
             job(retryStrategy={"limit": 1}, pendingTimeout="1m"),
-            "spec.templates[job].pendingTimeout: Argo does not",
+            "spec.templates[job].pendingTimeout: Argo ignores it",
         ),
         (
             job(activeDeadlineSeconds="x"),
-            "activeDeadlineSeconds: 'x' is no whole number",
+            "activeDeadlineSeconds: 'x' is not a whole number",
         ),
         (
             job(synchronization={"semaphores": [{"name": "x"}]}),
-            "synchronization.semaphores: the local engine has mutexes only",
+            "synchronization.semaphores: the local engine supports mutexes only",
         ),
         (
             job(memoize={"key": "x"}),
@@ -175,7 +175,7 @@ CONTAINER = "spec.templates[job].container"
         ),
         (
             job(parallelism=2),
-            "spec.templates[job].parallelism: the local engine knows it for dag templates only",
+            "spec.templates[job].parallelism: the local engine supports it in dag templates only",
         ),
         (job(daemon="yes"), "spec.templates[job].daemon: 'yes' is not true or false"),
         (job(podSpecPatch='{"containers": []}'), "spec.templates[job].podSpecPatch: "),
@@ -186,19 +186,19 @@ CONTAINER = "spec.templates[job].container"
         ),
         (
             job(container={"args": ["{{inputs.parameters.x}}"]}),
-            "{{inputs.parameters.x}} stands for nothing here",
+            "{{inputs.parameters.x}} has no value here",
         ),
         (
             job(container={"args": ["{{workflow.status}}"]}),
-            "{{workflow.status}} stands for nothing here",
+            "{{workflow.status}} has no value here",
         ),
         (
             job(container={"args": ["{{workflow.annotations.x}}"]}),
-            "{{workflow.annotations.x}} stands for nothing",
+            "{{workflow.annotations.x}} has no value",
         ),
         (
             job(sidecars=[{"name": "main", "image": "i", "command": ["x"]}]),
-            "spec.templates[job][main]: the name is there 2 times",
+            "spec.templates[job][main]: the name appears 2 times",
         ),
         (
             {"name": "job", "steps": [[{"name": "x"}]]},
@@ -207,7 +207,7 @@ CONTAINER = "spec.templates[job].container"
         ({"name": "job", "script": {"image": "i"}}, "spec.templates[job].script: "),
         (
             {"name": "job"},
-            "spec.templates[job]: a template is one of dag, container, resource, not none of them",
+            "spec.templates[job]: a template has exactly one of dag, container, resource, not none",
         ),
         ({**job(), "dag": {"tasks": [task("b", "c")]}}, "not dag and container"),
         (
@@ -222,7 +222,7 @@ CONTAINER = "spec.templates[job].container"
         ),
         (
             deletion("job", "a=b", inputs=[], retryStrategy={"limit": 1}),
-            "retryStrategy: a deletion is done once",
+            "retryStrategy: a deletion is not retried",
         ),
         (
             dag(
@@ -242,7 +242,7 @@ CONTAINER = "spec.templates[job].container"
         ),
         (
             {"name": "job", "resource": {"action": "create", "flags": ["pods"]}},
-            "resource.action: the local engine knows 'delete'",
+            "resource.action: the local engine supports 'delete'",
         ),
         (
             {
@@ -285,17 +285,17 @@ def test_templates(template: dict[str, Any], said: str) -> None:
         ),
         (
             [task("a"), task("a")],
-            "spec.templates[main].dag.tasks[a]: the name is there 2 times",
+            "spec.templates[main].dag.tasks[a]: the name appears 2 times",
         ),
         ([task("a", depends="b")], "tasks[a].depends: there is no task 'b'"),
         ([task("a", depends="b"), task("b", depends="a")], "tasks: a needs b needs a"),
         ([task("a", depends="a")], "tasks: a needs a"),
-        ([task("a"), task("b", depends="a.Done")], "Done is no result of a task"),
+        ([task("a"), task("b", depends="a.Done")], "Done is not a result of a task"),
         (
             [task("a"), task("b", depends="a", dependencies=["a"])],
-            "there are dependencies as well",
+            "a task has either `depends` or `dependencies`",
         ),
-        ([task("a b")], "a task's name is made of letters, digits and hyphens"),
+        ([task("a b")], "a task's name consists of letters, digits and hyphens"),
         ([task("a", when="{{x}} == 'a")], "tasks[a].when: "),
         ([task("a", when="{{item}} == 1")], ""),
         ([task("a", when="{{workflow.name}} > 2 && {{workflow.uid}}")], ""),
@@ -303,7 +303,7 @@ def test_templates(template: dict[str, Any], said: str) -> None:
             [task("a", when="'{{workflow.name}}' > 2")],
             "cannot compare text with a number",
         ),
-        ([task("a", when="{{item.x}} == 1")], "{{item.x}} stands for nothing here"),
+        ([task("a", when="{{item.x}} == 1")], "{{item.x}} has no value here"),
         ([task("a", "taker")], "tasks[a].arguments: template 'taker' needs 'p'"),
         ([task("a", "taker", arguments={"p": None})], "p]: value is missing"),
         (
@@ -315,11 +315,11 @@ def test_templates(template: dict[str, Any], said: str) -> None:
                     withItems=[{"x": "1"}, {"y": "1"}],
                 )
             ],
-            "{{item.x}} stands",
+            "{{item.x}} has no value",
         ),
         (
             [task("a", "taker", arguments={"p": "{{tasks.b.status}}"}), task("b")],
-            "{{tasks.b.status}} stands for nothing",
+            "{{tasks.b.status}} has no value",
         ),
         (
             [
@@ -339,7 +339,7 @@ def test_templates(template: dict[str, Any], said: str) -> None:
                 ),
                 task("b"),
             ],
-            "{{tasks.b.outputs.parameters.r}} stands for nothing",
+            "{{tasks.b.outputs.parameters.r}} has no value",
         ),
         ([task("a", withItems=[])], "tasks[a].withItems: [] is not a list of items"),
         (
@@ -350,7 +350,7 @@ def test_templates(template: dict[str, Any], said: str) -> None:
         ([task("a", withItems=[{"x": 1e-6}])], "withItems[0][x]: 1e-06 is not text"),
         (
             [task("a", "daemon", withItems=["x"])],
-            "tasks[a].withItems: the local engine runs single daemons only",
+            "tasks[a].withItems: the local engine runs daemons of single tasks only",
         ),
         (
             [task("a", withParam="[]")],
@@ -359,7 +359,7 @@ def test_templates(template: dict[str, Any], said: str) -> None:
         ([task("a", continueOn={"failed": True})], "tasks[a].continueOn: "),
         (
             [task("a", onExit="x")],
-            "tasks[a].onExit: the local engine has no exit handlers",
+            "tasks[a].onExit: the local engine does not run exit handlers",
         ),
         (
             [task("a", inline={"container": {"image": "x"}})],
@@ -367,7 +367,7 @@ def test_templates(template: dict[str, Any], said: str) -> None:
         ),
         (
             [task("a", hooks={"exit": {"template": "end", "expression": "true"}})],
-            "hooks[exit]: the local engine has no exit",
+            "hooks[exit]: the local engine does not run exit",
         ),
         (
             [task("a", hooks={"h": {"template": "end"}})],
@@ -385,11 +385,11 @@ def test_templates(template: dict[str, Any], said: str) -> None:
                     hooks={"h": {"template": "end", "expression": "true"}},
                 )
             ],
-            "hooks[h]: the local engine knows hooks of single tasks only",
+            "hooks[h]: the local engine supports hooks of single tasks only",
         ),
         (
             [task("a", hooks={"h": {"template": "job", "expression": "true"}})],
-            "hooks[h].template: the local engine runs deletions",
+            "hooks[h].template: the local engine runs only deletions of pods",
         ),
         (
             [task("a", hooks={"h": {"template": "no", "expression": "true"}})],
@@ -433,22 +433,22 @@ def test_tasks(tasks: list[dict[str, Any]], said: str) -> None:
         ({"entrypoint": "nope"}, "spec.entrypoint: there is no template 'nope'"),
         (
             {"parallelism": 2},
-            "spec.parallelism: the local engine does not know this field",
+            "spec.parallelism: the local engine does not support this field",
         ),
-        ({"onExit": "x"}, "spec.onExit: the local engine has no exit handlers"),
+        ({"onExit": "x"}, "spec.onExit: the local engine does not run exit handlers"),
         ({"hooks": {"running": {}}}, "spec.hooks: "),
         ({"activeDeadlineSeconds": 5}, "spec.activeDeadlineSeconds: "),
         (
             {"volumeClaimTemplates": [{}]},
-            "spec.volumeClaimTemplates: the local engine makes no claims",
+            "spec.volumeClaimTemplates: the local engine does not create claims",
         ),
         (
             {"workflowTemplateRef": {"name": "x"}},
-            "spec.workflowTemplateRef: the local engine runs Workflows that are complete",
+            "spec.workflowTemplateRef: the local engine runs only complete Workflows",
         ),
         (
             {"templates": [job(), job()], "entrypoint": "job"},
-            "spec.templates[job]: the name is there 2 times",
+            "spec.templates[job]: the name appears 2 times",
         ),
         (
             {"arguments": arguments({"p": ["x"]})},
@@ -478,7 +478,7 @@ def test_spec(changes: dict[str, Any], said: str) -> None:
         ({}, "document: metadata is missing"),
         (
             {"kind": "CronWorkflow", "metadata": {"name": "x"}, "spec": {}},
-            "kind: the local engine knows 'Workflow', not 'CronWorkflow'",
+            "kind: the local engine supports 'Workflow', not 'CronWorkflow'",
         ),
         (
             workflow(job(), name=""),
@@ -493,7 +493,7 @@ def test_documents(document: dict[str, Any], said: str) -> None:
 
 def test_a_template_that_fails_fast_may_hold_jobs_only() -> None:
     inner = dag("inner", task("x"))
-    assert "failFast, Argo would leave its pods" in refused(
+    assert "failFast, Argo would abandon its pods" in refused(
         workflow(dag("main", task("a", "inner"), failFast=True), inner, job())
     )
 
@@ -501,7 +501,7 @@ def test_a_template_that_fails_fast_may_hold_jobs_only() -> None:
 def test_hooks_need_places() -> None:
     document = gang("a", "b")
     document["spec"]["templates"][0]["parallelism"] = 3
-    assert "dag.tasks[a].hooks: a hook that finds no place" in refused(document)
+    assert "dag.tasks[a].hooks: a hook that gets no slot" in refused(document)
 
 
 def test_everything_wrong_is_told_at_once_but_not_endlessly() -> None:

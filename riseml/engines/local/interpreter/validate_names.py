@@ -1,0 +1,67 @@
+"""Names in a Workflow: each is unique, arguments match the inputs of a template, and nothing refers to itself."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+Data = Mapping[str, Any]
+
+
+def names_of(items: Iterable[Data]) -> list[str]:
+    """Return the `name` of each item."""
+    return [item["name"] for item in items]
+
+
+def duplicate_faults(path: str, names: Iterable[str]) -> Iterator[str]:
+    """Yield the names that appear more than once."""
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield f"{path}[{name}]: the name appears {count} times"
+
+
+def argument_faults(path: str, arguments: Data, template: Data) -> Iterator[str]:
+    """Yield what is wrong with the arguments of a call of a template."""
+    parameters = arguments.get("parameters", ())
+    given_names = names_of(parameters)
+    yield from duplicate_faults(f"{path}.parameters", given_names)
+    for parameter in parameters:
+        if parameter.get("value") is None:
+            yield f"{path}.parameters[{parameter['name']}]: value is missing"
+    for parameter in template.get("inputs", {}).get("parameters", ()):
+        default = parameter.get("value", parameter.get("default"))
+        if parameter["name"] not in given_names and default is None:
+            yield f"{path}: template {template['name']!r} needs {parameter['name']!r}"
+
+
+def find_cycle(
+    references: Mapping[str, Iterable[str]], names: Iterable[str]
+) -> list[str]:
+    """Return names that refer to each other in a cycle, the first one also at the end; empty if there is none.
+
+    It uses a stack instead of recursion, because a chain may have thousands of names.
+    """
+    done: set[str] = set()
+    for start in names:
+        if start not in done:
+            cycle = _find_cycle_from(start, references, done)
+            if cycle:
+                return cycle
+    return []
+
+
+def _find_cycle_from(
+    start: str, references: Mapping[str, Iterable[str]], done: set[str]
+) -> list[str]:
+    path = [start]
+    remaining = [iter(references[start])]
+    while path:
+        following = next((name for name in remaining[-1] if name not in done), None)
+        if following is None:
+            done.add(path.pop())
+            remaining.pop()
+        elif following in path:
+            return [*path[path.index(following) :], following]
+        else:
+            path.append(following)
+            remaining.append(iter(references[following]))
+    return []

@@ -1,0 +1,180 @@
+"""Tasks of a DAG template: their dependencies, templates, arguments, conditions, items and hooks."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import Any, Final, NamedTuple
+
+from riseml.engines.local.interpreter import expressions
+from riseml.engines.local.interpreter.expressions import ExpressionError
+from riseml.engines.local.interpreter.templates import needs_of
+from riseml.engines.local.interpreter.validate_names import (
+    Data,
+    argument_faults,
+    duplicate_faults,
+    find_cycle,
+    names_of,
+)
+from riseml.engines.local.interpreter.validate_tags import (
+    expression_faults,
+    tag_faults,
+    when_faults,
+)
+
+_NAME: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
+_TASK_ATTRIBUTES: Final = ("status", "id", "exitCode")
+_OUTPUT_PREFIX: Final = "outputs.parameters."
+
+
+class _Dag(NamedTuple):
+    """A DAG, as far as the checks of its tasks need it.
+
+    Attributes:
+        needs: The names of the tasks that each task needs.
+        tags: The tags that have a value everywhere in the template.
+    """
+
+    tasks: Mapping[str, Data]
+    templates: Mapping[str, Data]
+    needs: Mapping[str, tuple[str, ...]]
+    tags: frozenset[str]
+
+    def ancestors(self, task: str) -> set[str]:
+        """Return the names of the tasks that end before `task` starts."""
+        ancestors: set[str] = set()
+        stack = list(self.needs[task])
+        while stack:
+            name = stack.pop()
+            if name not in ancestors:
+                ancestors.add(name)
+                stack.extend(self.needs[name])
+        return ancestors
+
+    def is_task_tag(self, tag: str, tasks: Collection[str]) -> bool:
+        """Tell whether a tag has a value that belongs to one of `tasks`."""
+        if not tag.startswith("tasks."):
+            return False
+        name, _, attribute = tag.removeprefix("tasks.").partition(".")
+        if name not in tasks:
+            return False
+        task = self.tasks[name]
+        # The outputs of items have no single value.
+        if attribute.startswith(_OUTPUT_PREFIX) and "withItems" not in task:
+            template = self.templates.get(task["template"], {})
+            outputs = names_of(template.get("outputs", {}).get("parameters", ()))
+            return attribute.removeprefix(_OUTPUT_PREFIX) in outputs
+        return attribute in _TASK_ATTRIBUTES
+
+
+def dag_faults(
+    path: str, template: Data, templates: Mapping[str, Data], tags: frozenset[str]
+) -> Iterator[str]:
+    """Yield what is wrong with the tasks of a DAG template."""
+    task_list = template["dag"]["tasks"]
+    tasks = {task["name"]: task for task in task_list}
+    yield from duplicate_faults(f"{path}.tasks", names_of(task_list))
+    needs: dict[str, tuple[str, ...]] = {}
+    for name, task in tasks.items():
+        needs[name], messages = _read_needs(task, tasks)
+        for message in messages:
+            yield f"{path}.tasks[{name}]{message}"
+    # Without tasks that exist there is nothing to follow.
+    needed = set[str]().union(*needs.values())
+    if not needed <= tasks.keys():
+        return
+    cycle = find_cycle(needs, tasks)
+    if cycle:
+        yield f"{path}.tasks: {' needs '.join(cycle)}"
+        return
+    dag = _Dag(tasks, templates, needs, tags)
+    for name, task in tasks.items():
+        yield from _task_faults(f"{path}.tasks[{name}]", task, dag)
+    yield from _fail_fast_faults(path, template, templates)
+
+
+def _read_needs(
+    task: Data, tasks: Collection[str]
+) -> tuple[tuple[str, ...], list[str]]:
+    """Return the names of the tasks that a task needs, and the faults relative to its path."""
+    messages = []
+    if not _NAME.fullmatch(task["name"]):
+        messages.append(": a task's name consists of letters, digits and hyphens")
+    depends = task.get("depends")
+    dependencies = task.get("dependencies", ())
+    if depends and dependencies:
+        messages.append(".depends: a task has either `depends` or `dependencies`")
+        return (), messages
+    needs: tuple[str, ...] = ()
+    text = depends or " && ".join(dependencies)
+    if text:
+        try:
+            needs = needs_of(expressions.dependency(text))
+        except ExpressionError as error:
+            messages.append(f".depends: {error}")
+    for need in needs:
+        if need not in tasks:
+            messages.append(f".depends: there is no task {need!r}")
+    return needs, messages
+
+
+def _task_faults(path: str, task: Data, dag: _Dag) -> Iterator[str]:
+    items = task.get("withItems")
+    template = dag.templates.get(task["template"])
+    if template is None:
+        yield f"{path}.template: there is no template {task['template']!r}"
+    else:
+        arguments = task.get("arguments", {})
+        yield from argument_faults(f"{path}.arguments", arguments, template)
+        if items and template.get("daemon"):
+            yield f"{path}.withItems: the local engine runs daemons of single tasks only"
+    ancestors = dag.ancestors(task["name"])
+    fields = {key: task[key] for key in ("arguments", "when") if key in task}
+    tags = dag.tags | _item_tags(items) if items else dag.tags
+    yield from tag_faults(
+        path, fields, tags, lambda tag: dag.is_task_tag(tag, ancestors)
+    )
+    yield from when_faults(f"{path}.when", task.get("when", ""))
+    for name, hook in task.get("hooks", {}).items():
+        hook_path = f"{path}.hooks[{name}]"
+        if name == "exit":
+            yield f"{hook_path}: the local engine does not run exit handlers"
+        yield from _hook_faults(hook_path, hook, task, dag)
+
+
+def _item_tags(items: Iterable[Any]) -> set[str]:
+    """Return the tags that have a value for every item."""
+    tags_of_items: list[set[str]] = []
+    for item in items:
+        keys = item if isinstance(item, Mapping) else ()
+        tags_of_items.append({f"item.{key}" for key in keys})
+    return {"item", *set.intersection(*tags_of_items)}
+
+
+def _hook_faults(path: str, hook: Data, task: Data, dag: _Dag) -> Iterator[str]:
+    if "withItems" in task:
+        yield f"{path}: the local engine supports hooks of single tasks only"
+    tasks = {task["name"], *dag.ancestors(task["name"])}
+    yield from tag_faults(path, hook, dag.tags, lambda tag: dag.is_task_tag(tag, tasks))
+    names = set(dag.tags)
+    for name in tasks:
+        names.update((f"tasks.{name}.status", f"tasks.{name}.exitCode"))
+    yield from expression_faults(f"{path}.expression", hook["expression"], names)
+    template = dag.templates.get(hook["template"])
+    if template is None:
+        yield f"{path}.template: there is no template {hook['template']!r}"
+        return
+    if not template.get("resource"):
+        yield f"{path}.template: the local engine runs only deletions of pods as hooks"
+    arguments = hook.get("arguments", {})
+    yield from argument_faults(f"{path}.arguments", arguments, template)
+
+
+def _fail_fast_faults(
+    path: str, template: Data, templates: Mapping[str, Data]
+) -> Iterator[str]:
+    for task in template["dag"]["tasks"]:
+        task_path = f"{path}.tasks[{task['name']}]"
+        called_template = templates.get(task["template"], {})
+        if template.get("failFast") and "dag" in called_template:
+            yield f"{task_path}: with the template's failFast, Argo would abandon its pods"
+        if template.get("parallelism") and task.get("hooks"):
+            yield f"{task_path}.hooks: a hook that gets no slot because of parallelism fails its task"
