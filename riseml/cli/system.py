@@ -113,7 +113,7 @@ def uninstall(
         return
     for body in bodies:
         output.say(f"- {body['kind']} {body['metadata']['name']}")
-    stay = [] if users else installation.users_there(api)
+    stay = [] if users else installation.user_namespaces(api)
     if stay:
         output.note(f"These stay, and the policy over their pods: {', '.join(stay)}.")
     output.note(

@@ -33,7 +33,7 @@ _CONNECT_SECONDS, _READ_SECONDS = 5.0, 60.0
 # Only connections are retried: after that, the server may have executed the request.
 _CONNECT_RETRIES = 2
 _CHUNK_BYTES = 1 << 16
-_BAD_REQUEST = 400
+_FIRST_ERROR_STATUS = 400
 
 _CORE, _APPS, _RBAC = "/api/v1", "/apis/apps/v1", "/apis/rbac.authorization.k8s.io/v1"
 _KINDS_BY_GROUP: Mapping[str, tuple[str, ...]] = {
@@ -169,7 +169,7 @@ class Api:
         accept = "application/json"
         if metadata:
             accept += ";as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
-        # The API server's memory answers complete lists only.
+        # The API server returns lists from its memory at once: pages have no use there.
         is_cached = query.get("resourceVersion") == CACHED
         query.setdefault("limit", 0 if is_cached else _PAGE_SIZE)
         while True:
@@ -354,7 +354,7 @@ class Api:
             )
         except HTTPError as error:
             raise unreachable(error, self.connection) from None
-        if response.status >= _BAD_REQUEST:
+        if response.status >= _FIRST_ERROR_STATUS:
             content = response.data if preload else response.read()
             raise refusal(response.status, content, self.connection)
         return response

@@ -1,9 +1,11 @@
-"""The certificates by which BuildKit and its clients know each other.
+"""Certificates by which BuildKit and its clients authenticate each other.
 
-    authority (its key is thrown away) ──▶ server: Secret SERVER in SYSTEM
-                                       └─▶ client: Secret CLIENT in SYSTEM, and a copy for each user
+    authority (its key is discarded) ──▶ server: Secret SERVER in SYSTEM
+                                     └─▶ client: Secret CLIENT in SYSTEM, with a copy
+                                                 in each user's namespace
 
-So nobody can issue another one; renewing makes all of them anew.
+Without the authority's key nobody can issue another certificate. A renewal therefore
+replaces all of them.
 """
 
 import base64
@@ -11,6 +13,7 @@ import subprocess
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from riseml import labels
 from riseml.cluster import SYSTEM
@@ -19,158 +22,144 @@ from riseml.errors import RiseMLError
 
 SERVER, CLIENT = "buildkitd", "riseml-buildkit"
 EXPIRES = "riseml.io/expires"
-_DAYS, _RENEWED = 3650, 90
-_NAMES = (
+"""Annotation of both Secrets: when the certificates expire."""
+
+_VALIDITY = timedelta(days=3650)
+# `riseml system upgrade` renews them, and administrators run that only now and then.
+_RENEWAL = timedelta(days=90)
+_OPENSSL_SECONDS = 60
+_HOST_NAMES = (
     f"buildkitd.{SYSTEM}",
     f"buildkitd.{SYSTEM}.svc",
     f"buildkitd.{SYSTEM}.svc.cluster.local",
     "localhost",
 )
+_DAYS = ("-days", str(_VALIDITY.days))
+_NEW_KEY = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
 
 
 def are_due(api: Api, now: datetime) -> bool:
-    """Whether there are none, or they expire soon."""
-    both = [api.find(path("secrets", SYSTEM, name)) for name in (SERVER, CLIENT)]
-    told = [
-        (each or {}).get("metadata", {}).get("annotations", {}).get(EXPIRES)
-        for each in both
-    ]
-    return any(
-        not each or datetime.fromisoformat(each) < now + timedelta(days=_RENEWED)
-        for each in told
-    )
+    """Return whether certificates are missing or expire soon."""
+    for name in (SERVER, CLIENT):
+        secret = api.find(path("secrets", SYSTEM, name)) or {}
+        expires = secret.get("metadata", {}).get("annotations", {}).get(EXPIRES)
+        if not expires or datetime.fromisoformat(expires) < now + _RENEWAL:
+            return True
+    return False
 
 
 def secrets(now: datetime) -> list[Object]:
-    """Return the Secrets SERVER and CLIENT, with new certificates.
+    """Return the Secrets SERVER and CLIENT with new certificates.
 
     Raises:
-        RiseMLError: there is no `openssl`, or it has failed.
+        RiseMLError: `openssl` is not installed, or failed.
     """
+    expires = (now + _VALIDITY).isoformat()
+    # The authority's key is deleted with the folder.
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        _openssl(
-            folder,
-            "req",
-            "-x509",
-            "-subj",
-            "/CN=riseml",
-            "-keyout",
-            "ca.key",
-            "-out",
-            "ca.pem",
-            "-days",
-            str(_DAYS),
-        )
+        _create_authority(folder)
+        objects = []
         for role, usage in ((SERVER, "serverAuth"), (CLIENT, "clientAuth")):
-            extension = f"extendedKeyUsage={usage}\nsubjectAltName={','.join(f'DNS:{each}' for each in _NAMES)}\n"
-            (folder / "extension").write_text(extension, "ascii")
-            _openssl(
-                folder,
-                "req",
-                "-subj",
-                f"/CN={role}",
-                "-keyout",
-                f"{role}.key",
-                "-out",
-                f"{role}.csr",
-            )
-            _run(
-                folder,
-                *(
-                    "x509",
-                    "-req",
-                    "-in",
-                    f"{role}.csr",
-                    "-CA",
-                    "ca.pem",
-                    "-CAkey",
-                    "ca.key",
-                    "-CAcreateserial",
-                ),
-                *("-days", str(_DAYS), "-extfile", "extension", "-out", f"{role}.pem"),
-            )
-        expires = (now + timedelta(days=_DAYS)).isoformat()
-        return [_secret(folder, role, expires) for role in (SERVER, CLIENT)]
+            _create_certificate(folder, role, usage)
+            objects.append(_secret(folder, role, expires))
+        return objects
 
 
 def copy_for_user(api: Api) -> Object | None:
-    """Return the client's Secret as it goes into a user's namespace; None where RiseML is not installed."""
-    found = api.find(path("secrets", SYSTEM, CLIENT))
-    if found is None:
+    """Return the Secret CLIENT for a user's namespace; None if RiseML is not installed."""
+    secret = api.find(path("secrets", SYSTEM, CLIENT))
+    if secret is None:
         return None
-    kept = {EXPIRES: found["metadata"].get("annotations", {}).get(EXPIRES, "")}
-    metadata = {"name": CLIENT, "annotations": kept}
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": metadata,
-        "type": "Opaque",
-        "data": found["data"],
-    }
+    expires = secret["metadata"].get("annotations", {}).get(EXPIRES, "")
+    return _secret_object(CLIENT, {EXPIRES: expires}, secret["data"])
 
 
 def distribute(api: Api) -> int:
-    """Give the client's Secret to all users there are; return how many."""
+    """Copy the Secret CLIENT into the namespaces of all users; return their number."""
     body = copy_for_user(api)
     if body is None:
         return 0
     count = 0
-    for user in list(
-        api.items(path("namespaces"), metadata=True, labelSelector=labels.USER)
-    ):
-        count += not _is_going(user) and _give(api, body, user["metadata"]["name"])
+    namespaces = api.items(path("namespaces"), metadata=True, labelSelector=labels.USER)
+    for namespace in list(namespaces):
+        if _is_terminating(namespace):
+            continue
+        count += _copy_into(api, body, namespace["metadata"]["name"])
     return count
 
 
-def _give(api: Api, body: Object, place: str) -> bool:
+def _copy_into(api: Api, body: Object, name: str) -> bool:
     try:
-        api.apply(body, place)
+        api.apply(body, name)
     except RiseMLError:
-        now = api.find(path("namespaces", None, place))
-        if now is None or _is_going(now):
+        # The user may have been deleted since the namespaces were listed.
+        namespace = api.find(path("namespaces", None, name))
+        if namespace is None or _is_terminating(namespace):
             return False
         raise
     return True
 
 
-def _is_going(namespace: Object) -> bool:
+def _is_terminating(namespace: Object) -> bool:
     return "deletionTimestamp" in namespace["metadata"]
 
 
-def _openssl(folder: Path, *words: str) -> None:
-    _run(
-        folder, *words, "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"
-    )
+def _create_authority(folder: Path) -> None:
+    subject = ("-subj", "/CN=riseml")
+    files = ("-keyout", "ca.key", "-out", "ca.pem")
+    _openssl(folder, "req", "-x509", *subject, *files, *_DAYS, *_NEW_KEY)
 
 
-def _run(folder: Path, *words: str) -> None:
+def _create_certificate(folder: Path, role: str, usage: str) -> None:
+    names = ",".join(f"DNS:{name}" for name in _HOST_NAMES)
+    extension = f"extendedKeyUsage={usage}\nsubjectAltName={names}\n"
+    (folder / "extension").write_text(extension, "ascii")
+    request, certificate = f"{role}.csr", f"{role}.pem"
+    subject = ("-subj", f"/CN={role}", "-keyout", f"{role}.key")
+    _openssl(folder, "req", *subject, "-out", request, *_NEW_KEY)
+    authority = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial")
+    files = ("-in", request, "-extfile", "extension", "-out", certificate)
+    _openssl(folder, "x509", "-req", *authority, *files, *_DAYS)
+
+
+def _openssl(folder: Path, *arguments: str) -> None:
+    command = ["openssl", *arguments]
     try:
         subprocess.run(
-            ["openssl", *words], cwd=folder, check=True, capture_output=True, timeout=60
+            command,
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            timeout=_OPENSSL_SECONDS,
         )
     except FileNotFoundError:
-        advice = "Install it: BuildKit's certificates are made with it, once."
         raise RiseMLError(
-            "there is no program openssl on this machine", advice
+            "openssl is not installed on this machine",
+            "Install it: `riseml system install` creates BuildKit's certificates with it.",
         ) from None
     except subprocess.CalledProcessError as error:
-        raise RiseMLError(
-            f"openssl has failed: {error.stderr.decode(errors='replace').strip()}"
-        ) from None
+        output = error.stderr.decode(errors="replace").strip()
+        raise RiseMLError(f"openssl failed: {output}") from None
 
 
 def _secret(folder: Path, role: str, expires: str) -> Object:
     files = {"ca.pem": "ca.pem", "cert.pem": f"{role}.pem", "key.pem": f"{role}.key"}
-    data = {
-        name: base64.b64encode((folder / file).read_bytes()).decode()
-        for name, file in files.items()
-    }
-    metadata = {"name": role, "namespace": SYSTEM, "annotations": {EXPIRES: expires}}
+    data = {}
+    for key, file in files.items():
+        data[key] = base64.b64encode((folder / file).read_bytes()).decode()
+    secret = _secret_object(role, {EXPIRES: expires}, data)
+    secret["metadata"]["namespace"] = SYSTEM
+    return secret
+
+
+def _secret_object(
+    name: str, annotations: dict[str, str], data: dict[str, Any]
+) -> Object:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": metadata,
+        "metadata": {"name": name, "annotations": annotations},
         "type": "Opaque",
         "data": data,
     }

@@ -39,7 +39,7 @@ class Contexts:
     @property
     def current(self) -> str:
         """The name of the current context, empty if runs are local."""
-        return str(self.content.get("current-context") or "")
+        return _text(self.content, "current-context")
 
     @property
     def names(self) -> list[str]:
@@ -49,9 +49,9 @@ class Contexts:
     @property
     def kubeconfig(self) -> str:
         """The kubeconfig of the current context, empty if it uses an API key."""
-        context = self._content("contexts", self.current) or {}
-        user = self._content("users", context.get("user")) or {}
-        return str(user.get("kubeconfig") or "")
+        context = self._content("contexts", self.current)
+        user = self._content("users", context.get("user"))
+        return _text(user, "kubeconfig")
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield the name, user and server of each context.
@@ -59,12 +59,12 @@ class Contexts:
         A context that refers to a kubeconfig has its file in place of the server.
         """
         for name in self.names:
-            context = self._content("contexts", name) or {}
-            cluster = self._content("clusters", context.get("cluster")) or {}
-            user = self._content("users", context.get("user")) or {}
-            user_name = _user_name(user, str(user.get("namespace") or ""))
-            server = cluster.get("server") or user.get("kubeconfig") or ""
-            yield name, user_name, str(server)
+            context = self._content("contexts", name)
+            cluster = self._content("clusters", context.get("cluster"))
+            user = self._content("users", context.get("user"))
+            user_name = _user_name(user, _text(user, "namespace"))
+            server = _text(cluster, "server") or _text(user, "kubeconfig")
+            yield name, user_name, server
 
     def connection(self, name: str | None = None) -> Connection:
         """Return the connection for a context; without `name`, for the current one.
@@ -75,14 +75,14 @@ class Contexts:
         """
         name = name or self.current
         context = self._content("contexts", name)
-        if context is None:
+        if not context:
             names = ", ".join(self.names) or "none yet"
             raise NotFoundError(
                 f"there is no context '{name}'",
                 f"Contexts: {names}. Add one with `riseml user login`.",
             )
-        cluster = self._content("clusters", context.get("cluster")) or {}
-        user = self._content("users", context.get("user")) or {}
+        cluster = self._content("clusters", context.get("cluster"))
+        user = self._content("users", context.get("user"))
         if user.get("kubeconfig"):
             connection = _kubeconfig_connection(user)
         elif cluster.get("server") and user.get("api-key"):
@@ -92,8 +92,7 @@ class Contexts:
                 f"the context '{name}' in {self.path} does not contain a server and a key",
                 "It may have been written by RiseML 1. Replace it with `riseml user login`.",
             )
-        argo_server = str(cluster.get("argo-server") or "")
-        return replace(connection, argo=argo_server, name=name)
+        return replace(connection, argo=_text(cluster, "argo-server"), name=name)
 
     def put(self, name: str, cluster: dict[str, Any], user: dict[str, Any]) -> None:
         """Add or replace a context, and make it current."""
@@ -146,12 +145,14 @@ class Contexts:
             return []
         return [entry for entry in entries if isinstance(entry, dict)]
 
-    def _content(self, kind: str, name: Any) -> dict[str, Any] | None:
+    def _content(self, kind: str, name: Any) -> dict[str, Any]:
+        """Return the content of a named entry, empty if there is none."""
         for entry in self._entries(kind):
             if entry.get("name") == name:
                 content = entry.get(_CONTENT_KEYS[kind])
-                return content if isinstance(content, dict) else None
-        return None
+                # Users edit the file by hand.
+                return content if isinstance(content, dict) else {}
+        return {}
 
 
 def load(path: Path) -> Contexts:
@@ -170,13 +171,13 @@ def load(path: Path) -> Contexts:
 
 def _kubeconfig_connection(user: dict[str, Any]) -> Connection:
     connection = from_kubeconfig(user["kubeconfig"], user.get("context"))
-    namespace = str(user.get("namespace") or connection.namespace)
+    namespace = _text(user, "namespace") or connection.namespace
     return replace(connection, namespace=namespace, user=_user_name(user, namespace))
 
 
 def _key_connection(cluster: dict[str, Any], user: dict[str, Any]) -> Connection:
-    authority = base64.b64decode(cluster.get("certificate-authority-data") or "")
-    namespace = str(user.get("namespace") or namespace_of(str(user.get("name", ""))))
+    authority = base64.b64decode(_text(cluster, "certificate-authority-data"))
+    namespace = _text(user, "namespace") or namespace_of(_text(user, "name"))
     return Connection(
         server=str(cluster["server"]).rstrip("/"),
         authority=authority.decode(),
@@ -187,4 +188,9 @@ def _key_connection(cluster: dict[str, Any], user: dict[str, Any]) -> Connection
 
 
 def _user_name(user: dict[str, Any], namespace: str) -> str:
-    return str(user.get("name") or namespace.removeprefix(PREFIX))
+    return _text(user, "name") or namespace.removeprefix(PREFIX)
+
+
+def _text(mapping: dict[str, Any], key: str) -> str:
+    """Return a value as text, empty if it is missing or null."""
+    return str(mapping.get(key) or "")

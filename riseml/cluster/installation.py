@@ -1,8 +1,11 @@
-"""What an administrator installs once: the objects of `argo/system`, with the values of the installation.
+"""Installation of RiseML on a cluster: the objects of `argo/system`, with its values.
 
-    Values ──objects──▶ [Object] ──plan──▶ [Step] ──shown, agreed──▶ apply        remove takes the same objects away
+    Values ──objects──▶ [Object] ──plan──▶ [Step] ──shown, confirmed──▶ apply
 
-A plan asks the cluster itself what applying would change (dry run), so it shows what will happen and nothing else.
+    removable ──▶ [Object] ──shown, confirmed──▶ remove
+
+A plan asks the cluster itself what applying would change (dry run). It therefore shows
+exactly what will happen.
 """
 
 import hashlib
@@ -16,23 +19,26 @@ import yaml
 from riseml import labels
 from riseml.cluster import SYSTEM, certificates, namespace_objects
 from riseml.cluster.api import Api, Object, path, path_of
-from riseml.cluster.values import Values, kept, shipped
+from riseml.cluster.values import Values, config_map, shipped
 from riseml.errors import InvalidInputError, NotFoundError
 
-PART = "app.kubernetes.io/part-of"
+PART_OF = "app.kubernetes.io/part-of"
 _FILES = ("namespace.yaml", "rights.yaml", "buildkit.yaml", "registry.yaml")
-_PARTS = {
-    "buildkit.yaml": "buildkit",
-    "registry.yaml": "registry",
-}  # file: the section of the values that says `deploy`
-_OWN = frozenset(
-    {"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid"}
-)
+# Sections of the values whose `deploy` says whether a file is applied.
+_OPTIONAL_FILES = {"buildkit.yaml": "buildkit", "registry.yaml": "registry"}
+# The API server changes these fields by itself.
+_SERVER_FIELDS = frozenset({
+    "managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "status",
+})  # fmt: skip
+_CONFIGURATION = "riseml.io/configuration"
 
 
 @dataclass(frozen=True)
 class Step:
-    """One object and what becomes of it: `created`, `changed` (then `fields` says what), `unchanged` or `removed`."""
+    """One object, and its outcome: `created`, `changed`, `unchanged` or `removed`.
+
+    `fields` names what changes.
+    """
 
     body: Object
     outcome: str
@@ -40,186 +46,182 @@ class Step:
 
     @property
     def name(self) -> str:
-        """Kind, namespace and name, for people."""
+        """The kind, namespace and name, for people."""
         metadata = self.body["metadata"]
-        place = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
-        return f"{self.body['kind']} {place}{metadata['name']}"
+        prefix = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
+        return f"{self.body['kind']} {prefix}{metadata['name']}"
 
 
 def objects(values: Values) -> list[Object]:
-    """Return what is to be there, but for certificates."""
-    found: list[Object] = []
+    """Return the objects of an installation, without the certificates."""
+    bodies: list[Object] = []
     for file in _FILES:
-        if file not in _PARTS or values[_PARTS[file]]["deploy"]:
-            found += (_adapted(body, values) for body in _read(file))
-    found += [_marked(kept(values)), *namespace_objects.read(namespace_objects.POLICY)]
+        section = _OPTIONAL_FILES.get(file)
+        if section is None or values[section]["deploy"]:
+            bodies += [_adapted(body, values) for body in _read(file)]
+    bodies.append(_labeled(config_map(values)))
+    bodies += namespace_objects.read(namespace_objects.POLICY)
     if values["argo"]["configure"]:
-        found.append(argo_settings(values))
-    return found
+        bodies.append(argo_settings(values))
+    return bodies
 
 
 def argo_settings(values: Values) -> Object:
-    """Return what Argo's controller must be told, as its ConfigMap says it."""
+    """Return the ConfigMap of Argo's controller with the settings of the values."""
     argo = values["argo"]
-    told = {
-        key: yaml.safe_dump(argo[key])
-        for key in ("executor", "nodeEvents", "workflowEvents")
-        if argo[key]
-    }
+    data = {}
+    for key in ("executor", "nodeEvents", "workflowEvents"):
+        if argo[key]:
+            data[key] = yaml.safe_dump(argo[key])
     if argo["instanceId"]:
-        told["instanceID"] = argo["instanceId"]
+        data["instanceID"] = argo["instanceId"]
     metadata = {"name": argo["configMap"], "namespace": argo["namespace"]}
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": told}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data}
 
 
 def plan(api: Api, values: Values, now: datetime) -> list[Step]:
-    """Return what installing would do; the certificates' Secrets are without their data.
+    """Return the steps of an installation; the certificates' Secrets have no data.
 
     Raises:
-        InvalidInputError: Argo's ConfigMap, which is to be changed, is written in another way.
+        InvalidInputError: Argo's ConfigMap has a format that RiseML cannot change.
     """
     _check_argo(api, values)
-    wanted = objects(values)
-    steps = [_step(api, body) for body in wanted]
+    bodies = objects(values)
+    steps = [_step(api, body) for body in bodies]
     if values["buildkit"]["deploy"] and certificates.are_due(api, now):
         for name in (certificates.SERVER, certificates.CLIENT):
-            body = {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {"name": name, "namespace": SYSTEM},
-            }
-            is_there = api.find(path("secrets", SYSTEM, name)) is not None
-            steps.append(
-                Step(
-                    body,
-                    "changed" if is_there else "created",
-                    ("data",) if is_there else (),
-                )
-            )
-    return [*steps, *_superfluous(api, wanted)]
+            steps.append(_certificate_step(api, name))
+    return [*steps, *_removals(api, bodies)]
 
 
 def apply(api: Api, values: Values, steps: Sequence[Step], now: datetime) -> None:
-    """Do what a plan says."""
+    """Execute the steps of a plan."""
+    renews_certificates = any(step.body["kind"] == "Secret" for step in steps)
     for step in steps:
         if step.outcome == "removed":
-            api.delete(path_of(step.body), propagationPolicy="Background")
+            remove(api, [step.body])
         elif step.outcome != "unchanged" and step.body["kind"] != "Secret":
             api.apply(step.body)
-        if step.body["kind"] == "Namespace" and any(
-            each.body["kind"] == "Secret" for each in steps
-        ):
-            # Before the pod that mounts them
-            for body in certificates.secrets(now):
-                api.apply(_marked(body))
-            api.delete(
-                path("pods", SYSTEM), query={"labelSelector": "app=buildkitd"}
-            )  # has read the former ones
+        # The Secrets need the namespace, and BuildKit's pod needs the Secrets.
+        if step.body["kind"] == "Namespace" and renews_certificates:
+            _renew_certificates(api, now)
     if values["buildkit"]["deploy"]:
         certificates.distribute(api)
 
 
 def not_ready(api: Api) -> list[str]:
-    """Return the names of Deployments of the system that do not serve."""
-    found = api.items(path("deployments", SYSTEM))
-    return [
-        each["metadata"]["name"]
-        for each in found
-        if not each.get("status", {}).get("availableReplicas")
-    ]
+    """Return the names of the system's Deployments that have no available pod."""
+    names = []
+    for deployment in api.items(path("deployments", SYSTEM)):
+        if not deployment.get("status", {}).get("availableReplicas"):
+            names.append(deployment["metadata"]["name"])
+    return names
 
 
-def users_there(api: Api) -> list[str]:
-    """Return the namespaces of users."""
-    return [
-        each["metadata"]["name"]
-        for each in api.items(
-            path("namespaces"), metadata=True, labelSelector=labels.USER
-        )
-    ]
+def user_namespaces(api: Api) -> list[str]:
+    """Return the names of users' namespaces."""
+    namespaces = api.items(path("namespaces"), metadata=True, labelSelector=labels.USER)
+    return [namespace["metadata"]["name"] for namespace in namespaces]
 
 
 def removable(api: Api, *, users: bool) -> list[Object]:
-    """Return what uninstalling removes, users' namespaces first.
+    """Return the objects that uninstalling removes, users' namespaces first.
 
-    The policy over users' pods stays as long as there are users: without it they could read each other's tokens.
+    The policies for users' pods remain as long as there are users: without them, users
+    could read each other's tokens.
     """
-    places = users_there(api)
-    found: list[Object] = []
+    namespaces = user_namespaces(api)
+    bodies: list[Object] = []
     if users:
-        found += (
-            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": place}}
-            for place in places
-        )
-    if users or not places:
-        found += namespace_objects.read(namespace_objects.POLICY)
-    found += (
-        body for body in _read("rights.yaml") if "namespace" not in body["metadata"]
-    )
-    # Takes everything in it along
-    found += _read("namespace.yaml")
-    return [body for body in found if api.find(path_of(body)) is not None]
+        for name in namespaces:
+            metadata = {"name": name}
+            bodies.append(
+                {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+            )
+    if users or not namespaces:
+        bodies += namespace_objects.read(namespace_objects.POLICY)
+    # Deleting the namespace deletes all objects in it; rights belong to the cluster.
+    bodies += [*_read("rights.yaml"), *_read("namespace.yaml")]
+    return [body for body in bodies if api.find(path_of(body)) is not None]
 
 
 def remove(api: Api, bodies: Sequence[Object]) -> None:
-    """Remove objects."""
+    """Delete objects, and in the background those that depend on them."""
     for body in bodies:
         api.delete(path_of(body), propagationPolicy="Background")
 
 
+def differences(current: Any, desired: Any, prefix: str = "") -> Iterator[str]:
+    """Yield the fields in which two objects differ, such as `spec.replicas`."""
+    if isinstance(current, dict) and isinstance(desired, dict):
+        for key in sorted({*current, *desired}):
+            if prefix in {"", "metadata."} and key in _SERVER_FIELDS:
+                continue
+            yield from differences(
+                current.get(key), desired.get(key), f"{prefix}{key}."
+            )
+    elif _are_similar_lists(current, desired):
+        for index, (old, new) in enumerate(zip(current, desired, strict=True)):
+            yield from differences(old, new, f"{prefix}{index}.")
+    elif current != desired:
+        yield prefix.removesuffix(".")
+
+
+def _are_similar_lists(current: Any, desired: Any) -> bool:
+    if not isinstance(current, list) or not isinstance(desired, list):
+        return False
+    return len(current) == len(desired)
+
+
 def _read(file: str) -> list[Object]:
     text = (shipped() / "system" / file).read_text("utf-8")
-    return [_marked(body) for body in yaml.safe_load_all(text)]
+    return [_labeled(body) for body in yaml.safe_load_all(text)]
 
 
-def _marked(body: Object) -> Object:
+def _labeled(body: Object) -> Object:
+    """Return an object with the label by which an upgrade recognizes RiseML's own."""
     metadata = body["metadata"]
-    return {
-        **body,
-        "metadata": {
-            **metadata,
-            "labels": {**metadata.get("labels", {}), PART: "riseml"},
-        },
-    }
+    all_labels = {**metadata.get("labels", {}), PART_OF: "riseml"}
+    return {**body, "metadata": {**metadata, "labels": all_labels}}
 
 
 def _adapted(body: Object, values: Values) -> Object:
-    name, kind = body["metadata"]["name"], body["kind"]
-    if kind == "Deployment":
-        pod = body["spec"]["template"]["spec"]
-        section = values["buildkit" if name == "buildkitd" else "registry"]
-        pod["containers"][0]["image"] = section["image"]
-        selector = values["nodeSelectors"]["build" if name == "buildkitd" else "system"]
-        settled = {"nodeSelector": selector, "tolerations": values["tolerations"]}
-        pod |= {key: value for key, value in settled.items() if value}
-        if values["imagePullSecrets"]:
-            pod["imagePullSecrets"] = [
-                {"name": each} for each in values["imagePullSecrets"]
-            ]
-        if name == "buildkitd":
-            _adapt_buildkit(pod, section)
-            digest = hashlib.sha256(_configuration(values).encode()).hexdigest()[:16]
-            body["spec"]["template"]["metadata"]["annotations"][
-                "riseml.io/configuration"
-            ] = digest  # restarts it
-    elif kind == "ConfigMap":
-        body["data"]["buildkitd.toml"] = _configuration(values)
-    elif kind == "PersistentVolumeClaim":
-        body["spec"]["resources"]["requests"]["storage"] = values["registry"]["size"]
-        if values["registry"]["storageClass"] is not None:
-            body["spec"]["storageClassName"] = values["registry"]["storageClass"]
-    elif kind == "Service" and name == "registry":
-        body["spec"]["ports"][0]["nodePort"] = values["registry"]["nodePort"]
+    """Return an object of a file, with the values of the installation."""
+    name, registry = body["metadata"]["name"], values["registry"]
+    match body["kind"]:
+        case "Deployment":
+            _adapt_deployment(body, values)
+        case "ConfigMap":
+            body["data"]["buildkitd.toml"] = _buildkit_configuration(values)
+        case "PersistentVolumeClaim":
+            body["spec"]["resources"]["requests"]["storage"] = registry["size"]
+            if registry["storageClass"] is not None:
+                body["spec"]["storageClassName"] = registry["storageClass"]
+        case "Service" if name == "registry":
+            body["spec"]["ports"][0]["nodePort"] = registry["nodePort"]
     return body
 
 
-def _configuration(values: Values) -> str:
-    registry = values["registry"]
-    return (
-        f'[registry."{registry["address"]}"]\n  http = true\n'
-        if registry["insecure"]
-        else ""
-    )
+def _adapt_deployment(body: Object, values: Values) -> None:
+    template = body["spec"]["template"]
+    pod = template["spec"]
+    is_buildkit = body["metadata"]["name"] == "buildkitd"
+    section = values["buildkit" if is_buildkit else "registry"]
+    selector = values["nodeSelectors"]["build" if is_buildkit else "system"]
+    pod["containers"][0]["image"] = section["image"]
+    if selector:
+        pod["nodeSelector"] = selector
+    if values["tolerations"]:
+        pod["tolerations"] = values["tolerations"]
+    if values["imagePullSecrets"]:
+        secrets = [{"name": name} for name in values["imagePullSecrets"]]
+        pod["imagePullSecrets"] = secrets
+    if is_buildkit:
+        _adapt_buildkit(pod, section)
+        # A changed annotation restarts the pod, which reads its configuration only once.
+        configuration = _buildkit_configuration(values).encode()
+        digest = hashlib.sha256(configuration).hexdigest()[:16]
+        template["metadata"]["annotations"][_CONFIGURATION] = digest
 
 
 def _adapt_buildkit(pod: Object, section: Mapping[str, Any]) -> None:
@@ -227,66 +229,81 @@ def _adapt_buildkit(pod: Object, section: Mapping[str, Any]) -> None:
     if not section["rootless"]:
         container["securityContext"] = {"privileged": True}
         container["args"].remove("--oci-worker-no-process-sandbox")
-        (cache,) = (
-            each for each in container["volumeMounts"] if each["name"] == "cache"
-        )
-        cache["mountPath"] = "/var/lib/buildkit"
+        for mount in container["volumeMounts"]:
+            if mount["name"] == "cache":
+                mount["mountPath"] = "/var/lib/buildkit"
     container["args"] += section["arguments"]
     if section["command"]:
         container["command"] = section["command"]
+
+
+def _buildkit_configuration(values: Values) -> str:
+    registry = values["registry"]
+    if not registry["insecure"]:
+        return ""
+    return f'[registry."{registry["address"]}"]\n  http = true\n'
 
 
 def _check_argo(api: Api, values: Values) -> None:
     argo = values["argo"]
     if not argo["configure"]:
         return
-    found = api.find(path("configmaps", argo["namespace"], argo["configMap"]))
-    if found and "config" in found.get("data", {}):
+    name, namespace = argo["configMap"], argo["namespace"]
+    body = api.find(path("configmaps", namespace, name))
+    # Argo ignores all other keys if this one exists.
+    if body and "config" in body.get("data", {}):
         raise InvalidInputError(
-            f"the ConfigMap {argo['configMap']} of the namespace {argo['namespace']} has its settings under `config`",
-            "Write RiseML's there by hand (argo/README.md), and set argo.configure to false.",
+            f"the ConfigMap {name} of the namespace {namespace} contains its settings under `config`",
+            "Add RiseML's settings there by hand (argo/system/README.md), and set argo.configure to false.",
         )
 
 
 def _step(api: Api, body: Object) -> Step:
-    before = api.find(path_of(body))
-    if before is None:
+    existing = api.find(path_of(body))
+    if existing is None:
         return Step(body, "created")
     try:
-        after = api.apply(body, dry_run=True)
+        applied = api.apply(body, dry_run=True)
     except NotFoundError:
-        # Its namespace is not there yet
+        # A dry run fails for objects of a namespace that does not exist yet.
         return Step(body, "created")
-    fields = tuple(differences(before, after))
+    fields = tuple(differences(existing, applied))
     return Step(body, "changed" if fields else "unchanged", fields)
 
 
-def differences(before: Any, after: Any, at: str = "") -> Iterator[str]:
-    """Yield where two objects differ: `spec.replicas`."""
-    if isinstance(before, dict) and isinstance(after, dict):
-        for key in sorted({*before, *after}):
-            if not (at in {"", "metadata."} and key in _OWN | {"status"}):
-                yield from differences(before.get(key), after.get(key), f"{at}{key}.")
-    elif (
-        isinstance(before, list)
-        and isinstance(after, list)
-        and len(before) == len(after)
-    ):
-        for index, pair in enumerate(zip(before, after, strict=True)):
-            yield from differences(*pair, f"{at}{index}.")
-    elif before != after:
-        yield at.removesuffix(".")
+def _certificate_step(api: Api, name: str) -> Step:
+    metadata = {"name": name, "namespace": SYSTEM}
+    body = {"apiVersion": "v1", "kind": "Secret", "metadata": metadata}
+    if api.find(path_of(body)) is None:
+        return Step(body, "created")
+    return Step(body, "changed", ("data",))
 
 
-def _superfluous(api: Api, wanted: Sequence[Object]) -> list[Step]:
-    """Return what an earlier installation has made and this one does without; claims stay, with what is in them."""
-    there = {path_of(body) for body in wanted}
+def _renew_certificates(api: Api, now: datetime) -> None:
+    for body in certificates.secrets(now):
+        api.apply(_labeled(body))
+    # A running pod has read the old certificates; its Deployment starts another one.
+    selector = {"labelSelector": "app=buildkitd"}
+    api.delete(path("pods", SYSTEM), query=selector)
+
+
+def _removals(api: Api, bodies: Sequence[Object]) -> list[Step]:
+    """Return the steps for objects of an earlier installation that are not needed now.
+
+    Claims remain, with the files in them.
+    """
+    needed = {path_of(body) for body in bodies}
     steps = []
-    for file in _PARTS:
+    for file in _OPTIONAL_FILES:
         for body in _read(file):
-            if body["kind"] == "PersistentVolumeClaim" or path_of(body) in there:
+            if body["kind"] == "PersistentVolumeClaim" or path_of(body) in needed:
                 continue
-            found = api.find(path_of(body))
-            if found and found["metadata"].get("labels", {}).get(PART) == "riseml":
+            existing = api.find(path_of(body))
+            if existing and _is_ours(existing):
                 steps.append(Step(body, "removed"))
     return steps
+
+
+def _is_ours(body: Object) -> bool:
+    # An administrator may have created a registry of the same name.
+    return bool(body["metadata"].get("labels", {}).get(PART_OF) == "riseml")

@@ -1,4 +1,4 @@
-"""The objects of one user's namespace: those of `argo/user`, with its name and what is settled for the cluster."""
+"""Objects of a user's namespace: the files of `argo/user`, adapted to the user."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,20 +18,23 @@ EMAIL, ENABLED = "riseml.io/email", "riseml.io/enabled"
 """Annotations of the namespace."""
 
 QUOTA = "riseml"
-_RESOURCES = {"cpus": "requests.cpu", "mem": "requests.memory"}
-# For the whole cluster
 POLICY = "policy.yaml"
+"""File of the policies, which exist once for the whole cluster."""
+
+_QUOTA_RESOURCES = {"cpus": "requests.cpu", "mem": "requests.memory"}
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What is the same for all users of a cluster.
+    """Settings that all users of a cluster share.
 
-    `image` has a shell and git. `sizes` are those of claims; claims are of `storage_class` (None: the cluster's usual
-    one), or bound to a volume made for each from `volumes`: the source of a PersistentVolume, in whose texts
-    `{namespace}` and `{claim}` are filled in. `target` holds fields of `Target` that are not as usual; `argo_server` is
-    the URL of an Argo Server for all users, empty for none.
+    `image` is the store's, with a shell and git; if it is empty, the file's is used.
+    `sizes` maps the names of claims to their sizes. Claims use `storage_class` (None:
+    the cluster's default), unless `volumes` is given: it is the source of a
+    PersistentVolume, and each claim is bound to a volume of its own. `{namespace}` and
+    `{claim}` are replaced in its texts. `target` contains the fields of `Target` that
+    differ from the defaults. `argo_server` is the URL of an Argo Server, empty for none.
     """
 
     image: str = ""
@@ -45,13 +48,15 @@ class Offer:
 
 def read(name: str) -> list[Object]:
     """Return the documents of a file of `argo/user`."""
-    shipped = _PACKAGE / "argo"
-    folder = (shipped if shipped.is_dir() else _PACKAGE.parent / "argo") / "user"
-    return list(yaml.safe_load_all((folder / name).read_text("utf-8")))
+    # A wheel contains the folder; a checkout has it beside the package.
+    argo = _PACKAGE / "argo"
+    if not argo.is_dir():
+        argo = _PACKAGE.parent / "argo"
+    return list(yaml.safe_load_all((argo / "user" / name).read_text("utf-8")))
 
 
 def namespace(user: str, email: str) -> list[Object]:
-    """Return the namespace itself, then what must be there before anything else is."""
+    """Return the namespace, then the objects that must exist before all others."""
     first, *others = read("namespace.yaml")
     metadata = first["metadata"]
     metadata["name"] = namespace_of(user)
@@ -60,83 +65,68 @@ def namespace(user: str, email: str) -> list[Object]:
     return [first, *others]
 
 
-def settled(offer: Offer) -> list[Object]:
-    """Return the objects that are made as written here, again with each update."""
+def managed(offer: Offer) -> list[Object]:
+    """Return the objects that every update of the user resets to the files' content."""
     (store,) = read("store.yaml")
-    (container,) = store["spec"]["template"]["spec"]["containers"]
+    pod = store["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
     container["image"] = offer.image or container["image"]
-    if pull := offer.target.get("pull_secrets"):
-        store["spec"]["template"]["spec"]["imagePullSecrets"] = [
-            {"name": name} for name in pull
-        ]
+    pull_secrets = offer.target.get("pull_secrets")
+    if pull_secrets:
+        pod["imagePullSecrets"] = [{"name": name} for name in pull_secrets]
     return [*read("accounts.yaml"), *read("rights.yaml"), *read("service.yaml"), store]
 
 
 def settings(user: str, offer: Offer) -> list[Object]:
-    """Return the objects that are made once and belong to the user then, the ConfigMap SETTINGS first."""
-    objects = read("settings.yaml")
-    (first,) = (
-        each
-        for each in objects
-        if each["kind"] == "ConfigMap" and each["metadata"]["name"] == SETTINGS
-    )
-    first["data"] |= told(user, offer)
-    return [first, *(each for each in objects if each is not first)]
+    """Return the objects that are created only once, the ConfigMap SETTINGS first.
+
+    Afterwards their content belongs to the user.
+    """
+    bodies = read("settings.yaml")
+    # Sorting moves the only object with this key to the front.
+    bodies.sort(key=_is_settings, reverse=True)
+    bodies[0]["data"] |= settings_data(user, offer)
+    return bodies
 
 
-def told(user: str, offer: Offer) -> dict[str, str]:
-    """Return what the ConfigMap SETTINGS says of its user and of the cluster."""
+def settings_data(user: str, offer: Offer) -> dict[str, str]:
+    """Return the entries of the ConfigMap SETTINGS that the administrator controls."""
     target = json.dumps(dict(offer.target), sort_keys=True)
     return {"user": user, "target": target, ARGO_SERVER: offer.argo_server}
 
 
 def claims(user: str, offer: Offer) -> Iterator[tuple[Object, Object | None]]:
-    """Yield each claim, and the volume that is made for it if there is a template for that."""
-    place = namespace_of(user)
+    """Yield each claim with its volume, which is None without a template for volumes."""
     for claim in read("claims.yaml"):
         name, spec = claim["metadata"]["name"], claim["spec"]
-        size = {
-            "storage": offer.sizes.get(name) or spec["resources"]["requests"]["storage"]
-        }
-        spec["resources"]["requests"] = size
-        if offer.volumes is None:
-            if offer.storage_class is not None:
-                spec["storageClassName"] = offer.storage_class
-            yield claim, None
+        requests = spec["resources"]["requests"]
+        requests["storage"] = offer.sizes.get(name) or requests["storage"]
+        if offer.volumes is not None:
+            volume = _volume(user, claim, offer.volumes)
+            # The empty class keeps the cluster from providing another volume.
+            spec["storageClassName"] = ""
+            spec["volumeName"] = volume["metadata"]["name"]
+            yield claim, volume
             continue
-        volume = f"{place}-{name}"
-        spec |= {"storageClassName": "", "volumeName": volume}
-        yield (
-            claim,
-            {
-                "apiVersion": "v1",
-                "kind": "PersistentVolume",
-                "metadata": {"name": volume, "labels": {labels.USER: user}},
-                "spec": {
-                    "capacity": size,
-                    "accessModes": spec["accessModes"],
-                    "claimRef": {"namespace": place, "name": name},
-                    "persistentVolumeReclaimPolicy": "Retain",
-                    "storageClassName": "",
-                    **_filled(offer.volumes, place, name),
-                },
-            },
-        )
+        if offer.storage_class is not None:
+            spec["storageClassName"] = offer.storage_class
+        yield claim, None
 
 
 def quota(
-    limits: Mapping[str, str | None], before: Mapping[str, str], gpu_resource: str
+    limits: Mapping[str, str | None], current: Mapping[str, str], gpu_resource: str
 ) -> Object | None:
-    """Return the ResourceQuota of a user who had `before`, None for no limit at all.
+    """Return a user's ResourceQuota with changed limits, or None without any limit.
 
-    `limits` has cpus, mem and gpus, as riseml.yml writes them; None takes a limit away, and what is not named stays.
+    `limits` maps cpus, mem and gpus to amounts as in riseml.yml. None removes a limit,
+    and limits that it does not name remain as in `current`.
 
     Raises:
-        InvalidInputError: an amount is none.
+        InvalidInputError: an amount is invalid.
     """
-    hard = dict(before)
+    hard = dict(current)
     for name, text in limits.items():
-        resource = _RESOURCES.get(name) or f"requests.{gpu_resource}"
+        resource = _QUOTA_RESOURCES.get(name) or f"requests.{gpu_resource}"
         if text is None:
             hard.pop(resource, None)
         else:
@@ -151,25 +141,55 @@ def quota(
     }
 
 
+def _is_settings(body: Object) -> bool:
+    return bool(body["kind"] == "ConfigMap" and body["metadata"]["name"] == SETTINGS)
+
+
+def _volume(user: str, claim: Object, template: Mapping[str, Any]) -> Object:
+    namespace, name = namespace_of(user), claim["metadata"]["name"]
+    spec = claim["spec"]
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": f"{namespace}-{name}", "labels": {labels.USER: user}},
+        "spec": {
+            "capacity": dict(spec["resources"]["requests"]),
+            "accessModes": spec["accessModes"],
+            "claimRef": {"namespace": namespace, "name": name},
+            # Deleting a user must not delete the user's files.
+            "persistentVolumeReclaimPolicy": "Retain",
+            "storageClassName": "",
+            **_filled(template, namespace, name),
+        },
+    }
+
+
 def _amount(name: str, text: str) -> str:
+    """Return an amount of riseml.yml as Kubernetes writes it."""
     try:
         if name == "cpus":
             return cores_text(cores_of(text))
         if name == "mem":
+            # A number without a unit is megabytes, as in riseml.yml.
             return memory_text(bytes_of(f"{text}M" if text.isdecimal() else text))
         if text.isdecimal():
             return str(int(text))
     except ValueError:
         pass
-    advice = "Write for example 4 or 500m cores, 512 (megabytes) or 64Gi of memory, 2 GPUs; `none` for no limit."
-    raise InvalidInputError(f"'{text}' is no amount of {name}", advice)
+    raise InvalidInputError(
+        f"'{text}' is not a valid amount of {name}",
+        "Examples: 4 or 500m cores, 512 (megabytes) or 64Gi of memory, 2 GPUs; `none` removes the limit.",
+    )
 
 
-def _filled(template: Any, place: str, claim: str) -> Any:
+def _filled(template: Any, namespace: str, claim: str) -> Any:
+    """Return a template with `{namespace}` and `{claim}` replaced in all its texts."""
     if isinstance(template, Mapping):
-        return {key: _filled(value, place, claim) for key, value in template.items()}
+        return {
+            key: _filled(value, namespace, claim) for key, value in template.items()
+        }
     if isinstance(template, list):
-        return [_filled(each, place, claim) for each in template]
+        return [_filled(item, namespace, claim) for item in template]
     if isinstance(template, str):
-        return template.replace("{namespace}", place).replace("{claim}", claim)
+        return template.replace("{namespace}", namespace).replace("{claim}", claim)
     return template

@@ -1,4 +1,4 @@
-"""What a cluster consists of, for `riseml system info`: its nodes, their GPUs, the versions of its parts."""
+"""Overview of a cluster for `riseml system info`: nodes, GPUs, and versions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,19 +9,31 @@ from riseml.cluster.api import Api, Object, path
 from riseml.errors import NotAllowedError
 from riseml.quantities import bytes_of, cores_of
 
-_NVIDIA = "nvidia.com/"
+# NVIDIA's feature discovery sets these labels.
+_GPU_MEMORY = "nvidia.com/gpu.memory"
+_GPU_PRODUCT = "nvidia.com/gpu.product"
+_DRIVER = "nvidia.com/cuda.driver-version.full"
+# Its older versions set one label for each number of the driver's version.
+_OLD_DRIVER = (
+    "nvidia.com/cuda.driver.major",
+    "nvidia.com/cuda.driver.minor",
+    "nvidia.com/cuda.driver.rev",
+)
 _MIB = 1 << 20
 
 
 @dataclass(frozen=True)
 class Node:
-    """A node that jobs can be put on. What GPUs are is known where NVIDIA's feature discovery labels nodes."""
+    """Node that runs jobs, with what its jobs can use together.
+
+    `mem` and `gpu_mem` are bytes; `gpu_mem` is that of all GPUs. The memory, name and
+    driver of GPUs are known only if NVIDIA's feature discovery labels the node.
+    """
 
     name: str
     cpus: Decimal
     mem: int
     gpus: int
-    # Bytes, of all of them
     gpu_mem: int
     gpu_name: str
     driver: str
@@ -31,7 +43,10 @@ class Node:
 
 @dataclass(frozen=True)
 class Versions:
-    """The versions of a cluster's parts; empty where it does not tell."""
+    """Versions of a cluster's components, empty if unknown.
+
+    `built` is the date of the Kubernetes build, and `cluster` the cluster's id.
+    """
 
     kubernetes: str
     built: str
@@ -40,75 +55,63 @@ class Versions:
 
 
 def nodes(api: Api, gpu_resource: str) -> list[Node]:
-    """Return the schedulable nodes by name."""
-    found = (
-        each
-        for each in api.items(path("nodes"))
-        if not each.get("spec", {}).get("unschedulable")
-    )
-    return sorted(
-        (node(each, gpu_resource) for each in found), key=lambda each: each.name
-    )
+    """Return the schedulable nodes, sorted by name."""
+    schedulable = []
+    for body in api.items(path("nodes")):
+        if not body.get("spec", {}).get("unschedulable"):
+            schedulable.append(node(body, gpu_resource))
+    return sorted(schedulable, key=lambda node: node.name)
 
 
-def node(found: Object, gpu_resource: str) -> Node:
-    """Return what a Kubernetes node says of itself."""
-    status = found["status"]
-    room: Mapping[str, Any] = status.get("allocatable", {})
-    told: Mapping[str, str] = found["metadata"].get("labels", {})
-    gpus = int(room.get(gpu_resource, 0))
-    each = int(told.get(f"{_NVIDIA}gpu.memory", 0)) * _MIB
-    old = ".".join(
-        filter(
-            None,
-            (
-                told.get(f"{_NVIDIA}cuda.driver.{part}")
-                for part in ("major", "minor", "rev")
-            ),
-        )
-    )
+def node(body: Object, gpu_resource: str) -> Node:
+    """Return the node that a Kubernetes object describes."""
+    status = body["status"]
+    allocatable: Mapping[str, Any] = status.get("allocatable", {})
+    labels: Mapping[str, str] = body["metadata"].get("labels", {})
     info = status.get("nodeInfo", {})
+    gpus = int(allocatable.get(gpu_resource, 0))
     return Node(
-        name=found["metadata"]["name"],
-        cpus=cores_of(str(room.get("cpu", 0))),
-        mem=bytes_of(str(room.get("memory", 0))),
+        name=body["metadata"]["name"],
+        cpus=cores_of(str(allocatable.get("cpu", 0))),
+        mem=bytes_of(str(allocatable.get("memory", 0))),
         gpus=gpus,
-        gpu_mem=each * gpus,
-        gpu_name=told.get(f"{_NVIDIA}gpu.product", "") if gpus else "",
-        driver=(told.get(f"{_NVIDIA}cuda.driver-version.full") or old) if gpus else "",
+        gpu_mem=gpus * int(labels.get(_GPU_MEMORY, 0)) * _MIB,
+        # Labels may remain on a node after its GPUs have been removed.
+        gpu_name=labels.get(_GPU_PRODUCT, "") if gpus else "",
+        driver=_driver(labels) if gpus else "",
         kubelet=info.get("kubeletVersion", "").removeprefix("v"),
         runtime=info.get("containerRuntimeVersion", ""),
     )
 
 
 def versions(api: Api) -> Versions:
-    """Return the versions of the API server and of the Argo that runs there."""
-    told = api.get("/version")
-    cluster = api.find(path("namespaces", None, "kube-system")) or {
-        "metadata": {"uid": ""}
-    }
+    """Return the versions of the API server and of its Argo Workflows."""
+    version = api.get("/version")
+    # Kubernetes has no id of its own for a cluster; this namespace lives as long.
+    system = api.find(path("namespaces", None, "kube-system"))
     return Versions(
-        kubernetes=told.get("gitVersion", "").removeprefix("v"),
-        built=told.get("buildDate", ""),
-        argo=_argo(api),
-        cluster=cluster["metadata"]["uid"],
+        kubernetes=version.get("gitVersion", "").removeprefix("v"),
+        built=version.get("buildDate", ""),
+        argo=_argo_version(api),
+        cluster=system["metadata"]["uid"] if system else "",
     )
 
 
-def _argo(api: Api) -> str:
-    """Return the version in the name of the controller's image."""
+def _driver(labels: Mapping[str, str]) -> str:
+    numbers = [labels[name] for name in _OLD_DRIVER if labels.get(name)]
+    return labels.get(_DRIVER) or ".".join(numbers)
+
+
+def _argo_version(api: Api) -> str:
+    """Return the tag of the controller's image, without its `v`."""
     try:
-        found = api.items("/apis/apps/v1/deployments")
-        images = [
-            c["image"]
-            for each in found
-            for c in each["spec"]["template"]["spec"]["containers"]
-        ]
+        for deployment in api.items(path("deployments")):
+            for container in deployment["spec"]["template"]["spec"]["containers"]:
+                image = container["image"]
+                if "workflow-controller:" in image:
+                    tag = image.partition("@")[0].rpartition(":")[2]
+                    return str(tag).removeprefix("v")
     except NotAllowedError:
+        # Only administrators may list the Deployments of all namespaces.
         return ""
-    named = [
-        image.partition("@")[0].rpartition(":")[2]
-        for image in images
-        if "workflow-controller:" in image
-    ]
-    return named[0].removeprefix("v") if named else ""
+    return ""

@@ -1,7 +1,8 @@
-"""A command in a cluster's pod behind this process's own standard streams: what `git push` talks to.
+"""Program that connects its standard streams to a command in a pod, for `git push`.
 
-`python -m riseml.cluster.pipe NAMESPACE POD CONTAINER COMMAND...`; the variable RISEML_CONNECTION holds the fields of
-the Connection as JSON, so that no key stands in a list of processes.
+`python -m riseml.cluster.pipe NAMESPACE POD CONTAINER COMMAND...` runs the command. The
+environment variable RISEML_CONNECTION contains the fields of the Connection as JSON: in
+the arguments, the key would be visible to all users of the machine.
 """
 
 import json
@@ -15,46 +16,52 @@ from riseml.cluster.pod_exec import Session
 from riseml.errors import RiseMLError
 
 VARIABLE = "RISEML_CONNECTION"
-_PIECE = 1 << 16
+_CHUNK_BYTES = 1 << 16
 
 
 def environment(connection: Connection) -> dict[str, str]:
-    """Return the variable that tells this module how to reach the cluster."""
+    """Return the environment variable that this program needs."""
     return {VARIABLE: json.dumps(vars(connection))}
 
 
 def main(arguments: list[str]) -> int:
-    """Run the command; its exit status is ours."""
-    told = json.loads(os.environ[VARIABLE])
-    told["certificate"] = tuple(told["certificate"]) if told["certificate"] else None
+    """Run the command, and return its exit status."""
     namespace, pod, container, *command = arguments
+    api = Api(_connection())
     try:
-        session = Session(
-            Api(Connection(**told)), namespace, pod, container, command, stdin=True
-        )
-        threading.Thread(target=_feed, args=(session,), daemon=True).start()
-        while (received := session.receive()) is not None:
-            _write(*received)
+        session = Session(api, namespace, pod, container, command, stdin=True)
+        threading.Thread(target=_send_input, args=(session,), daemon=True).start()
+        while (output := session.receive()) is not None:
+            _write(output.descriptor, output.data)
     except RiseMLError as error:
         sys.stderr.write(f"riseml: {error}\n")
         return 1
     return session.status or 0
 
 
-def _feed(session: Session) -> None:
+def _connection() -> Connection:
+    fields = json.loads(os.environ[VARIABLE])
+    # JSON has no tuples.
+    if fields["certificate"]:
+        fields["certificate"] = tuple(fields["certificate"])
+    return Connection(**fields)
+
+
+def _send_input(session: Session) -> None:
     try:
-        while data := os.read(0, _PIECE):
+        while data := os.read(0, _CHUNK_BYTES):
             session.send(data)
         session.end_input()
     except (RiseMLError, OSError):
-        # The other thread hears of it
+        # The main thread gets the same error, and reports it.
         return
 
 
 def _write(descriptor: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]
+    # A pipe may accept only the beginning.
+    unwritten = memoryview(data)
+    while unwritten:
+        unwritten = unwritten[os.write(descriptor, unwritten) :]
 
 
 if __name__ == "__main__":

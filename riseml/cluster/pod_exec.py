@@ -1,7 +1,8 @@
-"""Commands in a cluster's pods, over a WebSocket: standard streams as channels, the exit status at the end.
+"""Commands in pods over a WebSocket: standard streams as channels, then the exit status.
 
-Protocol: Kubernetes' `v5.channel.k8s.io`, of servers before 1.30 `v4`: the first byte of each message is the channel.
-Only v5 can say that standard input has ended; for v4 a command must know how much to read.
+The protocol is Kubernetes' `v5.channel.k8s.io`, and `v4` for servers before 1.30: the
+first byte of a message is its channel. Only v5 can report the end of standard input;
+with v4, a command must know how much to read.
 """
 
 import json
@@ -9,6 +10,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
@@ -20,30 +22,32 @@ from riseml.errors import NotFoundError, RiseMLError, UnreachableError
 
 _STDIN, _STDOUT, _STDERR, _ERROR, _RESIZE, _CLOSE = 0, 1, 2, 3, 4, 255
 _PROTOCOLS = ["v5.channel.k8s.io", "v4.channel.k8s.io"]
-# Bytes of standard input that one message holds
-_PIECE = 1 << 18
-# Seconds
-_CONNECT = 10.0
-_PAUSES = (
-    0.1,
-    0.4,
-)  # seconds before a further try: of many connections at once, some break in their TLS handshake
+_MESSAGE_BYTES = 1 << 18
+_CONNECT_SECONDS = 10.0
+# If many connections are opened at once, some break in their TLS handshake.
+_RETRY_PAUSES = (0.1, 0.4)
 
 
 class CommandError(RiseMLError):
-    """A command in a pod has failed: `status` is its exit status, `output` what it wrote to standard error."""
+    """Failure of a command in a pod: its exit status, and its standard error."""
 
     def __init__(self, status: int, output: str, advice: str = "") -> None:
-        super().__init__(
-            output.strip().rpartition("\n")[2]
-            or f"a command in the cluster ended with {status}",
-            advice,
-        )
+        last_line = output.strip().rpartition("\n")[2]
+        message = last_line or f"a command in the cluster ended with {status}"
+        super().__init__(message, advice)
         self.status, self.output = status, output
 
 
+@dataclass(frozen=True)
+class Output:
+    """Bytes that a command wrote; the descriptor is 1 (stdout) or 2 (stderr)."""
+
+    descriptor: int
+    data: bytes
+
+
 class Session:
-    """A command that runs in a pod; whoever opened it reads until its end."""
+    """Command that runs in a pod; its opener must read it to its end, or close it."""
 
     def __init__(
         self,
@@ -56,77 +60,82 @@ class Session:
         stdin: bool = False,
         tty: bool = False,
     ) -> None:
-        query: list[tuple[str, str]] = [("container", container), ("stdout", "true")]
+        query = [("container", container), ("stdout", "true")]
         query += [("command", word) for word in command]
-        query += [("stdin", "true")] if stdin else []
-        query += [("tty", "true")] if tty else [("stderr", "true")]
+        if stdin:
+            query.append(("stdin", "true"))
+        # A terminal has only one output stream.
+        query.append(("tty", "true") if tty else ("stderr", "true"))
+        url = address(api, namespace, pod, "exec", query)
         self.status: int | None = None
-        self._socket = connect(
-            api, address(api, namespace, pod, "exec", query), pod, _PROTOCOLS
-        )
+        self._socket = connect(api, url, pod, _PROTOCOLS)
 
     @property
     def can_end_input(self) -> bool:
-        """Whether the command can be told that its input has ended."""
+        """Whether the protocol can report the end of standard input."""
         return str(self._socket.subprotocol) == _PROTOCOLS[0]
 
     def send(self, data: bytes) -> None:
         """Write to the command's standard input."""
-        for start in range(0, len(data), _PIECE):
-            self._write(bytes([_STDIN]) + data[start : start + _PIECE])
+        for start in range(0, len(data), _MESSAGE_BYTES):
+            self._send(_STDIN, data[start : start + _MESSAGE_BYTES])
 
     def end_input(self) -> None:
-        """Let the command see the end of its input, where the server can say so."""
+        """End the command's standard input, if the protocol allows."""
         if self.can_end_input:
-            self._write(bytes([_CLOSE, _STDIN]))
+            self._send(_CLOSE, bytes([_STDIN]))
 
     def resize(self, width: int, height: int) -> None:
-        """Tell a command with a terminal how large it is."""
-        self._write(
-            bytes([_RESIZE]) + json.dumps({"Width": width, "Height": height}).encode()
-        )
+        """Set the size of the command's terminal, in characters."""
+        size = {"Width": width, "Height": height}
+        self._send(_RESIZE, json.dumps(size).encode())
 
-    def receive(self) -> tuple[int, bytes] | None:
-        """Return what the command wrote next and where (1: stdout, 2: stderr); None once it has ended.
+    def receive(self) -> Output | None:
+        """Return the command's next output, or None once it has ended.
+
+        `status` is set then.
 
         Raises:
-            UnreachableError: the connection broke before the command had ended.
+            UnreachableError: the connection broke before the command ended.
         """
+        while True:
+            message = self._receive_message()
+            if message is None:
+                return None
+            channel, data = message[0], message[1:]
+            if channel == _ERROR:
+                self.status = _exit_status(data)
+                return None
+            if data and channel in (_STDOUT, _STDERR):
+                return Output(channel, data)
+
+    def close(self) -> None:
+        """Close the connection; a command that is still running is not stopped."""
+        self._socket.shutdown()
+
+    def _receive_message(self) -> bytes | None:
+        """Return the next message that is not empty, or None after the last one."""
         while True:
             try:
                 kind, message = self._socket.recv_data()
             except websocket.WebSocketConnectionClosedException:
                 kind, message = websocket.ABNF.OPCODE_CLOSE, b""
             except (OSError, websocket.WebSocketException) as error:
-                raise UnreachableError(
-                    f"the connection to the cluster broke: {error}"
-                ) from None
+                raise _broken(error) from None
             if kind == websocket.ABNF.OPCODE_CLOSE:
                 if self.status is None:
                     raise UnreachableError(
-                        "the connection to the cluster broke in the middle of a command"
+                        "the connection to the cluster broke while a command was running"
                     )
                 return None
-            if not message:
-                continue
-            channel, data = message[0], message[1:]
-            if channel == _ERROR:
-                self.status = _status(data)
-                return None
-            if data and channel in (_STDOUT, _STDERR):
-                return channel, data
+            if message:
+                return bytes(message)
 
-    def close(self) -> None:
-        """Leave; a command that has not ended is left alone."""
-        self._socket.shutdown()
-
-    def _write(self, message: bytes) -> None:
+    def _send(self, channel: int, data: bytes) -> None:
         try:
-            self._socket.send_binary(message)
+            self._socket.send_binary(bytes([channel]) + data)
         except (OSError, websocket.WebSocketException) as error:
-            raise UnreachableError(
-                f"the connection to the cluster broke: {error}"
-            ) from None
+            raise _broken(error) from None
 
 
 def run(
@@ -139,12 +148,19 @@ def run(
     stdin: Iterable[bytes] | None = None,
     on_output: Callable[[bytes], None] | None = None,
 ) -> bytes:
-    """Run a command to its end and return what it wrote; `on_output` gets that bit by bit. See `stream`."""
-    written = bytearray()
-    take = on_output or written.extend
+    """Run a command to its end, and return its standard output.
+
+    With `on_output`, the output is passed to that as it arrives, and not returned.
+
+    Raises:
+        CommandError: the command's exit status is not 0.
+        UnreachableError: the connection broke.
+    """
+    output = bytearray()
+    consume = on_output or output.extend
     for data in stream(api, namespace, pod, container, command, stdin=stdin):
-        take(data)
-    return bytes(written)
+        consume(data)
+    return bytes(output)
 
 
 def stream(
@@ -156,23 +172,25 @@ def stream(
     *,
     stdin: Iterable[bytes] | None = None,
 ) -> Iterator[bytes]:
-    """Run a command, feed it with `stdin`, and yield what it writes; who does not ask for more lets it wait.
+    """Run a command with `stdin` as its input, and yield its standard output.
+
+    The command waits while the caller does not read.
 
     Raises:
-        CommandError: its exit status is not 0.
+        CommandError: the command's exit status is not 0.
         UnreachableError: the connection broke.
     """
     session = Session(api, namespace, pod, container, command, stdin=stdin is not None)
     feeder = _Feeder(session, stdin) if stdin is not None else None
-    complained = bytearray()
+    errors = bytearray()
     try:
-        while (received := session.receive()) is not None:
-            channel, data = received
-            if channel == _STDERR:
-                complained += data
+        while (output := session.receive()) is not None:
+            if output.descriptor == _STDERR:
+                errors += output.data
             else:
-                yield data
+                yield output.data
     except UnreachableError:
+        # The feeder closes the connection when its source fails.
         if feeder and feeder.failure:
             raise feeder.failure from None
         raise
@@ -181,34 +199,34 @@ def stream(
     if feeder:
         feeder.finish()
     if session.status:
-        raise CommandError(session.status, complained.decode(errors="replace"))
+        raise CommandError(session.status, errors.decode(errors="replace"))
 
 
 class _Feeder:
-    """A thread that writes a command's input; what goes wrong where that comes from is raised in the other thread."""
+    """Thread that writes a command's input; `finish` raises what its source raised."""
 
-    def __init__(self, session: Session, pieces: Iterable[bytes]) -> None:
+    def __init__(self, session: Session, chunks: Iterable[bytes]) -> None:
         self.failure: BaseException | None = None
-        self._session, self._pieces = session, pieces
+        self._session, self._chunks = session, chunks
         self._thread = threading.Thread(target=self._feed, daemon=True)
         self._thread.start()
 
     def _feed(self) -> None:
         try:
-            for piece in self._pieces:
-                self._session.send(piece)
+            for chunk in self._chunks:
+                self._session.send(chunk)
             self._session.end_input()
         except UnreachableError:
-            # The command has ended early, and says why
+            # The command ended early; its exit status and output tell why.
             return
         except BaseException as error:  # noqa: BLE001
-            # It is raised by `finish`
+            # `finish` raises it in the thread that reads the output.
             self.failure = error
             self._session.close()
 
     def finish(self) -> None:
-        """Wait for the end of it."""
-        self._thread.join(timeout=_CONNECT)
+        """Wait until all input is written, and raise the failure of its source."""
+        self._thread.join(timeout=_CONNECT_SECONDS)
         if self.failure:
             raise self.failure
 
@@ -218,50 +236,23 @@ def connect(api: Api, url: str, pod: str, protocols: Sequence[str]) -> Any:
 
     Raises:
         NotFoundError: there is no such pod.
-        NotAllowedError: it is not for this user.
-        UnreachableError: nobody answers.
+        NotAllowedError: the user may not access it.
+        UnreachableError: the cluster does not answer.
     """
-    for pause in (*_PAUSES, None):
+    for pause in (*_RETRY_PAUSES, None):
         try:
-            return _connected(api, url, protocols)
+            return _open_socket(api, url, protocols)
         except websocket.WebSocketBadStatusException as error:
-            body = error.resp_body or b""
-            told = refusal(
-                error.status_code,
-                body if isinstance(body, bytes) else body.encode(),
-                api.connection,
-            )
-            if isinstance(told, NotFoundError):
-                raise NotFoundError(f"there is no pod {pod} to talk to") from None
-            raise told from None
+            raise _refused(api, pod, error) from None
         except (OSError, websocket.WebSocketException) as error:
-            if pause is None or not isinstance(
-                error, ssl.SSLError | ConnectionRefusedError
-            ):  # it may have begun
+            # After any other error, the command may have started: it must not run twice.
+            can_retry = isinstance(error, ssl.SSLError | ConnectionRefusedError)
+            if pause is None or not can_retry:
                 raise UnreachableError(
                     f"the cluster at {api.connection.server} does not answer ({error})"
                 ) from None
             time.sleep(pause)
     raise AssertionError
-
-
-def _connected(api: Api, url: str, protocols: Sequence[str]) -> Any:
-    headers = [f"{name}: {value}" for name, value in api.headers.items()]
-    tls = (
-        {"context": api.tls}
-        if url.startswith("wss")
-        else {"cert_reqs": ssl.CERT_REQUIRED}
-    )
-    socket = websocket.create_connection(
-        url,
-        header=headers,
-        sslopt=tls,
-        subprotocols=protocols,
-        timeout=_CONNECT,
-        enable_multithread=True,
-    )
-    socket.settimeout(None)
-    return socket
 
 
 def address(
@@ -271,23 +262,52 @@ def address(
     subresource: str,
     query: Sequence[tuple[str, str]],
 ) -> str:
-    """Return the URL at which a pod's subresource takes a WebSocket."""
+    """Return the WebSocket URL of a pod's subresource."""
     server = api.connection.server.replace("http", "ws", 1)
     return f"{server}{path('pods', namespace, pod)}/{subresource}?{urlencode(query)}"
 
 
-def _status(data: bytes) -> int:
-    """Return the exit status that the error channel tells."""
-    told = json.loads(data)
-    if told.get("status") == "Success":
-        return 0
-    causes = told.get("details", {}).get("causes", ())
-    code = next(
-        (cause["message"] for cause in causes if cause.get("reason") == "ExitCode"),
-        None,
+def _open_socket(api: Api, url: str, protocols: Sequence[str]) -> Any:
+    headers = [f"{name}: {value}" for name, value in api.headers.items()]
+    tls: dict[str, Any] = {"cert_reqs": ssl.CERT_REQUIRED}
+    if url.startswith("wss"):
+        tls = {"context": api.tls}
+    socket = websocket.create_connection(
+        url,
+        header=headers,
+        sslopt=tls,
+        subprotocols=protocols,
+        timeout=_CONNECT_SECONDS,
+        enable_multithread=True,
     )
-    if code is None:
-        raise UnreachableError(
-            f"a command in the cluster could not run: {told.get('message', '')}"
-        )
-    return int(code)
+    # A command may be silent for any time.
+    socket.settimeout(None)
+    return socket
+
+
+def _refused(
+    api: Api, pod: str, error: websocket.WebSocketBadStatusException
+) -> RiseMLError:
+    body = error.resp_body or b""
+    data = body if isinstance(body, bytes) else body.encode()
+    refused = refusal(error.status_code, data, api.connection)
+    if isinstance(refused, NotFoundError):
+        return NotFoundError(f"there is no pod {pod}")
+    return refused
+
+
+def _broken(error: Exception) -> UnreachableError:
+    return UnreachableError(f"the connection to the cluster broke: {error}")
+
+
+def _exit_status(data: bytes) -> int:
+    """Return the exit status in a message of the error channel."""
+    result = json.loads(data)
+    if result.get("status") == "Success":
+        return 0
+    for cause in result.get("details", {}).get("causes", ()):
+        if cause.get("reason") == "ExitCode":
+            return int(cause["message"])
+    raise UnreachableError(
+        f"a command in the cluster could not run: {result.get('message', '')}"
+    )

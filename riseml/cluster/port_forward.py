@@ -1,7 +1,8 @@
-"""A port of this machine behind which a port of a pod answers, for as long as this process wants.
+"""Port of this machine that leads to a port of a pod, while this process runs.
 
-Protocol: Kubernetes' `v4.channel.k8s.io` for port forwarding, one WebSocket for each connection; channel 0 is data,
-channel 1 an error's text, and the first message of each is the port's number.
+The protocol is Kubernetes' `v4.channel.k8s.io` for port forwarding, with one WebSocket
+for each connection. Channel 0 contains data, channel 1 the text of an error. The first
+message of each channel is the port's number.
 """
 
 import socket
@@ -15,17 +16,18 @@ from riseml.cluster.api import Api, path
 from riseml.cluster.pod_exec import address, connect
 from riseml.errors import RiseMLError
 
-_HERE = "127.0.0.1"
+_LOOPBACK = "127.0.0.1"
 _PROTOCOLS = ["v4.channel.k8s.io"]
 _DATA = 0
-# Bytes
-_PIECE = 1 << 16
-# Seconds between two looks at the pod
-_LOOK = 5.0
+_CHUNK_BYTES = 1 << 16
+# Each check of the pod is a request to the API server.
+_CHECK_SECONDS = 5.0
 
 
 class Forwarding:
-    """Connections to `url` go to a port of a pod; `port` 0 is any free one of this machine.
+    """Listener at `url` that forwards connections to a port of a pod.
+
+    `port` is the port of this machine; 0 picks a free one.
 
     Raises:
         RiseMLError: the port of this machine cannot be used.
@@ -34,40 +36,37 @@ class Forwarding:
     def __init__(
         self, api: Api, namespace: str, pod: str, target: int, port: int = 0
     ) -> None:
-        self._api, self._namespace, self._pod, self._target = (
-            api,
-            namespace,
-            pod,
-            target,
-        )
+        self._api, self._namespace, self._pod = api, namespace, pod
+        self._target = target
         self._closed = threading.Event()
         try:
-            self._listener = socket.create_server((_HERE, port))
+            self._listener = socket.create_server((_LOOPBACK, port))
         except OSError as error:
-            advice = "Without a port, a free one is taken."
             raise RiseMLError(
-                f"port {port} cannot be used: {error.strerror}", advice
+                f"port {port} cannot be used: {error.strerror}",
+                "Omit the port, so that a free one is picked.",
             ) from None
-        self.url = f"http://{_HERE}:{self._listener.getsockname()[1]}"
+        self.url = f"http://{_LOOPBACK}:{self._listener.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def is_open(self) -> bool:
-        """Whether the pod runs."""
+        """Return whether the pod is running."""
         pod = self._api.find(path("pods", self._namespace, self._pod))
         return pod is not None and pod["status"].get("phase") == "Running"
 
     def wait(self) -> None:
-        """Return once the pod has ended; a cluster that is away for a while says nothing about that."""
-        while not self._closed.wait(_LOOK):
+        """Wait until the pod has ended, or the forwarding is closed."""
+        while not self._closed.wait(_CHECK_SECONDS):
+            # An unreachable cluster does not mean that the pod has ended.
             with suppress(RiseMLError):
                 if not self.is_open():
                     return
 
     def close(self) -> None:
-        """Take no more connections; those that there are end with this process."""
+        """Accept no more connections; open ones end with this process."""
         self._closed.set()
         with suppress(OSError):
-            # Wakes who waits in `accept`
+            # Closing alone does not wake a thread that is blocked in `accept`.
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
@@ -80,43 +79,39 @@ class Forwarding:
             threading.Thread(target=self._forward, args=(client,), daemon=True).start()
 
     def _forward(self, client: socket.socket) -> None:
-        """Move one connection's bytes in both directions until one side has ended."""
-        url = address(
-            self._api,
-            self._namespace,
-            self._pod,
-            "portforward",
-            [("ports", str(self._target))],
-        )
+        """Copy the bytes of a connection in both directions until one side ends."""
+        query = [("ports", str(self._target))]
+        url = address(self._api, self._namespace, self._pod, "portforward", query)
         with client:
             try:
-                there = connect(self._api, url, self._pod, _PROTOCOLS)
+                remote = connect(self._api, url, self._pod, _PROTOCOLS)
             except RiseMLError:
-                # Whoever connected sees the end of the connection, as with any server that has gone
+                # The client sees its connection end, as with any server that is gone.
                 return
-            up = threading.Thread(target=_send, args=(client, there), daemon=True)
-            up.start()
-            _receive(there, client)
+            sender = threading.Thread(target=_send, args=(client, remote), daemon=True)
+            sender.start()
+            _receive(remote, client)
             with suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
-            up.join()
-            there.shutdown()
+            sender.join()
+            remote.shutdown()
 
 
-def _send(client: socket.socket, there: Any) -> None:
+def _send(client: socket.socket, remote: Any) -> None:
     with suppress(OSError, websocket.WebSocketException):
-        while data := client.recv(_PIECE):
-            there.send_binary(bytes([_DATA]) + data)
-        there.close(timeout=1)
+        while data := client.recv(_CHUNK_BYTES):
+            remote.send_binary(bytes([_DATA]) + data)
+        remote.close(timeout=1)
 
 
-def _receive(there: Any, client: socket.socket) -> None:
-    begun: set[int] = set()
+def _receive(remote: Any, client: socket.socket) -> None:
+    started: set[int] = set()
     with suppress(OSError, websocket.WebSocketException):
-        while message := there.recv():
+        while message := remote.recv():
             channel, data = message[0], message[1:]
-            if channel not in begun:
-                begun.add(channel)
+            if channel not in started:
+                # The first message contains only the port's number.
+                started.add(channel)
             elif channel == _DATA:
                 client.sendall(data)
             else:

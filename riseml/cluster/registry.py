@@ -1,12 +1,17 @@
-"""Questions to a registry of images (the OCI distribution API), asked from here, or from a user's store.
+"""Requests to a registry of images (the OCI distribution API).
 
-A store sees the registry that the cluster sees; this machine can get the token that public registries ask for.
+They are sent by a user's store, which reaches the registries that the cluster reaches,
+or by this machine, which can get the token that public registries require.
 """
 
 import re
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from riseml.cluster.store import StorePod
+
+if TYPE_CHECKING:
+    from requests import Response, Session
 
 MANIFESTS = ", ".join(
     f"application/vnd.{kind}+json"
@@ -17,137 +22,151 @@ MANIFESTS = ", ".join(
         "docker.distribution.manifest.v2",
     )
 )
-# What a store's image can ask with: all write the head of the answer, BusyBox' wget of a refusal its first line only,
-# and of DELETE nothing at all.
-_ASK = """
+_NO_CLIENT = "cannot"
+# The store's image may contain any of these clients. All of them write the head of the
+# answer, except that BusyBox' wget writes only the first line of a refusal, and nothing
+# after DELETE.
+_REQUEST = """
 if command -v curl > /dev/null; then
-  case $3 in HEAD) how=-I ;; *) how="-X $3" ;; esac
-  curl -ksS $how -D - -o /dev/null --max-time 10 -H "Accept: $2" "$1" 2>&1 || :
+  case $3 in HEAD) method=-I ;; *) method="-X $3" ;; esac
+  curl -ksS $method -D - -o /dev/null --max-time 10 -H "Accept: $2" "$1" 2>&1 || :
 elif command -v wget > /dev/null; then
-  case $3 in HEAD) how= ;; *) how=--method=$3 ;; esac
-  wget -T 10 -S -q -O /dev/null $how --header "Accept: $2" "$1" 2>&1 || :
+  case $3 in HEAD) method= ;; *) method=--method=$3 ;; esac
+  wget -T 10 -S -q -O /dev/null $method --header "Accept: $2" "$1" 2>&1 || :
 elif command -v python3 > /dev/null; then python3 -c 'import sys, urllib.error as e, urllib.request as r
-asked = r.Request(sys.argv[1], headers={"Accept": sys.argv[2]}, method=sys.argv[3])
-try: said = r.urlopen(asked, timeout=10)
-except e.HTTPError as error: said = error
+request = r.Request(sys.argv[1], headers={"Accept": sys.argv[2]}, method=sys.argv[3])
+try: response = r.urlopen(request, timeout=10)
+except e.HTTPError as error: response = error
 except OSError: sys.exit()
-print("HTTP/1.1", said.status)
-print(said.headers)' "$@"
+print("HTTP/1.1", response.status)
+print(response.headers)' "$@"
 else echo cannot; fi
 """
-_HUB, _HUB_API = (
-    "docker.io",
-    "index.docker.io",
-)  # where an image is whose name has no registry
-_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
-# HTTP statuses after DELETE
-_GONE = (200, 202, 404)
-# Seconds
-_CONNECT, _READ = 2.0, 5.0
+# An image whose name has no registry is at Docker Hub, whose API has another host.
+_DOCKER_HUB, _DOCKER_HUB_API = "docker.io", "index.docker.io"
+# Statuses after DELETE that mean that the manifest does not exist any more.
+_DELETED = (200, 202, 404)
+_CONNECT_SECONDS, _READ_SECONDS = 2.0, 5.0
 _STATUS = re.compile(r"HTTP/[0-9.]+ (\d{3})")
-_EXACT = re.compile(r"sha256:[0-9a-f]{64}")
-_DIGEST = re.compile(
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+_DIGEST_HEADER = re.compile(
     r"^\s*docker-content-digest: *(sha256:[0-9a-f]{64})\s*$",
     re.IGNORECASE | re.MULTILINE,
 )
+_CHALLENGE = re.compile(r'(\w+)="([^"]*)"')
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a registry has said: the HTTP status, 0 for nothing at all, and the digest of what was asked for, if told.
+    """Answer of a registry: the HTTP status, and the digest of a manifest.
 
-    `asked` is False where nothing in the store can ask by HTTP.
+    The status is 0 if the registry did not answer, and the digest is empty if it sent
+    none. `has_client` is False if the store contains no HTTP client.
     """
 
     status: int = 0
     digest: str = ""
-    asked: bool = True
+    has_client: bool = True
 
 
-def url(registry: str, what: str = "", *, insecure: bool) -> str:
-    """Return the address of something in a registry; `what` is such as `me/mnist/manifests/latest`."""
-    return f"{'http' if insecure else 'https'}://{registry}/v2/{what}"
+def url(registry: str, resource: str = "", *, insecure: bool) -> str:
+    """Return the URL of a resource such as `me/mnist/manifests/latest`."""
+    scheme = "http" if insecure else "https"
+    return f"{scheme}://{registry}/v2/{resource}"
 
 
 def ask(store: StorePod, address: str) -> Answer:
-    """Ask whether something is there.
+    """Return a registry's answer to a HEAD request from the store.
 
     Raises:
-        UnreachableError: there is no store.
+        UnreachableError: the store does not answer.
     """
-    return _said(store, address, "HEAD")
+    return _request(store, address, "HEAD")
 
 
 def forget(store: StorePod, address: str) -> bool:
-    """Delete a manifest; return whether it is gone. Its layers go when the registry collects its garbage.
+    """Delete a manifest, and return whether it is gone.
+
+    Its layers remain until the registry collects its garbage.
 
     Raises:
-        UnreachableError: there is no store.
+        UnreachableError: the store does not answer.
     """
-    return _said(store, address, "DELETE").status in _GONE
-
-
-def _said(store: StorePod, address: str, method: str) -> Answer:
-    said = store.script(_ASK, address, MANIFESTS, method).decode(errors="replace")
-    if said.strip() == "cannot":
-        return Answer(asked=False)
-    statuses, digest = _STATUS.findall(said), _DIGEST.search(said)
-    return Answer(int(statuses[-1]) if statuses else 0, digest[1] if digest else "")
+    return _request(store, address, "DELETE").status in _DELETED
 
 
 def manifest(image: str) -> tuple[str, str]:
-    """Return the registry of an image, and how its manifest is called there.
+    """Return the registry of an image, and the path of its manifest there.
 
-    Docker's rules: the first part of the name is a registry if it has a dot or a colon, or is `localhost`.
+    Docker's rules apply: the first part of a name is a registry if it contains a dot or
+    a colon, or is `localhost`.
     """
     name, _, digest = image.partition("@")
-    first, slash, rest = name.partition("/")
-    has_registry = bool(slash) and (
-        bool({".", ":"} & set(first)) or first == "localhost"
-    )
-    registry, path = (first, rest) if has_registry else (_HUB, name)
-    if registry == _HUB:
-        registry, path = _HUB_API, path if "/" in path else f"library/{path}"
+    first, slash, remainder = name.partition("/")
+    registry, path = _DOCKER_HUB, name
+    if slash and (first == "localhost" or "." in first or ":" in first):
+        registry, path = first, remainder
+    if registry == _DOCKER_HUB:
+        registry = _DOCKER_HUB_API
+        # Official images have one-word names.
+        path = path if "/" in path else f"library/{path}"
     path, _, tag = path.partition(":")
     return registry, f"{path}/manifests/{digest or tag or 'latest'}"
 
 
 def digest_from_here(address: str) -> str:
-    """Return the digest of a manifest, asked by this machine with no more rights than anyone has; empty if not told."""
+    """Return the digest of a manifest that anyone may read, requested by this machine.
+
+    It is empty if the registry does not tell it.
+    """
+    # Only images without a digest need it, and the import takes 0.1 s.
     import requests  # noqa: PLC0415
 
     headers = {"Accept": MANIFESTS}
     with requests.Session() as session:
         try:
-            said = session.head(
-                address,
-                headers=headers,
-                timeout=(_CONNECT, _READ),
-                allow_redirects=True,
-            )
-            challenge = said.headers.get("WWW-Authenticate", "")
-            if said.status_code == requests.codes.unauthorized and challenge.startswith(
-                "Bearer "
-            ):
-                asked = dict(_CHALLENGE.findall(challenge))
-                realm = asked.pop("realm")
-                told = session.get(
-                    realm, params=asked, timeout=(_CONNECT, _READ)
-                ).json()
-                headers["Authorization"] = (
-                    f"Bearer {told.get('token') or told['access_token']}"
-                )
-                said = session.head(
-                    address,
-                    headers=headers,
-                    timeout=(_CONNECT, _READ),
-                    allow_redirects=True,
-                )
-        except (
-            requests.RequestException,
-            ValueError,
-            KeyError,
-        ):  # what answers there is no registry
+            response = _head(session, address, headers)
+            challenge = response.headers.get("WWW-Authenticate", "")
+            is_unauthorized = response.status_code == requests.codes.unauthorized
+            if is_unauthorized and challenge.startswith("Bearer "):
+                token = _anonymous_token(session, challenge)
+                headers["Authorization"] = f"Bearer {token}"
+                response = _head(session, address, headers)
+        except (requests.RequestException, ValueError, KeyError):
+            # The server is not a registry, or does not answer.
             return ""
-    found = _EXACT.fullmatch(said.headers.get("Docker-Content-Digest", ""))
-    return found[0] if found and said.ok else ""
+    digest = response.headers.get("Docker-Content-Digest", "")
+    if not response.ok or not _DIGEST.fullmatch(digest):
+        return ""
+    return digest
+
+
+def _head(session: "Session", address: str, headers: dict[str, str]) -> "Response":
+    return session.head(
+        address,
+        headers=headers,
+        timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+        allow_redirects=True,
+    )
+
+
+def _anonymous_token(session: "Session", challenge: str) -> str:
+    """Return the token that a public registry gives to anyone."""
+    parameters = dict(_CHALLENGE.findall(challenge))
+    realm = parameters.pop("realm")
+    timeout = (_CONNECT_SECONDS, _READ_SECONDS)
+    answer = session.get(realm, params=parameters, timeout=timeout).json()
+    return str(answer.get("token") or answer["access_token"])
+
+
+def _request(store: StorePod, address: str, method: str) -> Answer:
+    output = store.script(_REQUEST, address, MANIFESTS, method).decode(errors="replace")
+    if output.strip() == _NO_CLIENT:
+        return Answer(has_client=False)
+    # After redirects, the last head is that of the registry.
+    statuses = _STATUS.findall(output)
+    digest = _DIGEST_HEADER.search(output)
+    return Answer(
+        status=int(statuses[-1]) if statuses else 0,
+        digest=digest[1] if digest else "",
+    )

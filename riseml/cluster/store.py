@@ -1,6 +1,7 @@
-"""A user's store: the pod that mounts the three claims, and does with their files what a user asks for.
+"""Store of a user: the pod that mounts the user's three claims and serves their files.
 
-/store/repos/<project>.git    code of all runs       /data, /output    as in jobs, but whole
+/store/repos/<project>.git    code of all runs
+/data, /output                the data and output volumes, complete
 """
 
 import time
@@ -14,47 +15,36 @@ from riseml.cluster.api import Api, path
 from riseml.errors import UnreachableError
 
 CONTAINER = "store"
-# Seconds: claims may take half a minute to be bound
-_PATIENCE, _PAUSE = 90.0, 0.5
-_YOUNG = timedelta(minutes=3)
 REPOSITORIES = "/store/repos"
+# Binding new claims may take half a minute.
+_PATIENCE_SECONDS, _POLL_SECONDS = 90.0, 0.5
+# An older pod that is not ready has a problem that waiting does not solve.
+_STARTUP = timedelta(minutes=3)
 
 
 class StorePod:
-    """The running pod of a namespace's store."""
+    """Running pod of a namespace's store."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self.api, self.namespace = api, namespace
 
     @cached_property
     def pod(self) -> str:
-        """The name of a pod that is ready; one that was made just now is waited for.
+        """The name of a pod that is ready; a pod that was just created is awaited.
 
         Raises:
             UnreachableError: there is none.
         """
-        end = time.monotonic() + _PATIENCE
+        url_path = path("pods", self.namespace)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
         while True:
-            found = list(
-                self.api.items(
-                    path("pods", self.namespace), labelSelector=f"app={STORE}"
-                )
-            )
-            ready = [pod for pod in found if is_ready(pod)]
-            if ready:
-                return str(ready[0]["metadata"]["name"])
-            if not any(map(_is_young, found)) or time.monotonic() > end:
-                break
-            time.sleep(_PAUSE)
-        what = (
-            f"is {found[0]['status'].get('phase', 'not there')}"
-            if found
-            else "is not there"
-        )
-        raise UnreachableError(
-            f"the store of {self.namespace} {what}",
-            "`riseml doctor` says more; the administrator's `riseml user update` makes it anew.",
-        )
+            pods = list(self.api.items(url_path, labelSelector=f"app={STORE}"))
+            for pod in pods:
+                if is_ready(pod):
+                    return str(pod["metadata"]["name"])
+            if not any(map(_is_starting, pods)) or time.monotonic() > deadline:
+                raise self._unavailable(pods)
+            time.sleep(_POLL_SECONDS)
 
     def run(
         self,
@@ -63,7 +53,7 @@ class StorePod:
         stdin: Iterable[bytes] | None = None,
         on_output: Callable[[bytes], None] | None = None,
     ) -> bytes:
-        """Run a command there; see `execution.run`."""
+        """Run a command in the store, and return its output; see `pod_exec.run`."""
         return pod_exec.run(
             self.api,
             self.namespace,
@@ -81,36 +71,48 @@ class StorePod:
         stdin: Iterable[bytes] | None = None,
         on_output: Callable[[bytes], None] | None = None,
     ) -> bytes:
-        """Run a shell script there; its arguments are `$1` and so on."""
-        return self.run(_shell(text, arguments), stdin=stdin, on_output=on_output)
+        """Run a shell script in the store, with arguments `$1` and so on."""
+        command = _shell(text, arguments)
+        return self.run(command, stdin=stdin, on_output=on_output)
 
     def stream(
         self, text: str, *arguments: str, stdin: Iterable[bytes] | None = None
     ) -> Iterator[bytes]:
-        """Run a shell script there, and yield what it writes."""
-        words = _shell(text, arguments)
+        """Run a shell script in the store, and yield its output."""
         return pod_exec.stream(
-            self.api, self.namespace, self.pod, CONTAINER, words, stdin=stdin
+            self.api,
+            self.namespace,
+            self.pod,
+            CONTAINER,
+            _shell(text, arguments),
+            stdin=stdin,
+        )
+
+    def _unavailable(self, pods: Sequence[dict[str, Any]]) -> UnreachableError:
+        problem = "has no pod"
+        if pods:
+            problem = f"is {pods[0]['status'].get('phase', 'not ready')}"
+        return UnreachableError(
+            f"the store of {self.namespace} {problem}",
+            "`riseml doctor` shows the reason. An administrator can recreate it with `riseml user update`.",
         )
 
 
-def _shell(text: str, arguments: Sequence[str]) -> list[str]:
-    return ["sh", "-ec", text, "riseml", *arguments]
-
-
-def _is_young(pod: dict[str, Any]) -> bool:
-    made = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
-    return datetime.now(UTC) - made < _YOUNG
-
-
-def is_ready(pod: dict[str, object]) -> bool:
-    """Whether a pod runs, is ready and is not on its way out."""
-    metadata, status = pod["metadata"], pod.get("status", {})
-    if (
-        not isinstance(metadata, dict)
-        or not isinstance(status, dict)
-        or metadata.get("deletionTimestamp")
-    ):
+def is_ready(pod: dict[str, Any]) -> bool:
+    """Return whether a pod is ready and not about to be deleted."""
+    if pod["metadata"].get("deletionTimestamp"):
         return False
-    conditions = {each["type"]: each["status"] for each in status.get("conditions", ())}
-    return conditions.get("Ready") == "True"
+    for condition in pod.get("status", {}).get("conditions", ()):
+        if condition["type"] == "Ready":
+            return bool(condition["status"] == "True")
+    return False
+
+
+def _is_starting(pod: dict[str, Any]) -> bool:
+    created = datetime.fromisoformat(pod["metadata"]["creationTimestamp"])
+    return datetime.now(UTC) - created < _STARTUP
+
+
+def _shell(text: str, arguments: Sequence[str]) -> list[str]:
+    # The word after the script is `$0`, which the shell shows in its errors.
+    return ["sh", "-ec", text, "riseml", *arguments]

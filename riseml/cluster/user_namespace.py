@@ -1,6 +1,7 @@
-"""What the administrator has settled for a user's namespace, and the counter of its runs: the ConfigMap `riseml`.
+"""Settings and run counter of a user's namespace: its ConfigMap `riseml`.
 
-number   the last run's number, never reused       target   fields of `Target` that are not as usual, as JSON
+number   number of the last run, never reused
+target   fields of `Target` that differ from the defaults, as JSON
 """
 
 import json
@@ -14,19 +15,20 @@ from riseml.cluster.api_errors import ConflictError
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.plan import Target
 
-_KNOWN = {field.name for field in fields(Target)}
-_LISTS = ("pull_secrets", "tolerations")
-# Every node has this label
-_HOST = "kubernetes.io/hostname"
+_TARGET_FIELDS = {field.name for field in fields(Target)}
+# JSON has no tuples.
+_TUPLES = ("pull_secrets", "tolerations")
+# Every node has this label.
+_HOST_NAME = "kubernetes.io/hostname"
 
 
 class UserNamespace:
-    """One namespace, as it was at the first look."""
+    """Namespace of a user, with the settings as they were first read."""
 
     def __init__(self, api: Api, namespace: str) -> None:
         self.api, self.namespace = api, namespace
         self._settings: Object | None = None
-        self._before = 0
+        self._least_number = 0
         self.node = ""
         """The host name of the only node that jobs may run on, empty for any."""
 
@@ -35,7 +37,7 @@ class UserNamespace:
         """The ConfigMap.
 
         Raises:
-            RiseMLError: the namespace is none of RiseML's.
+            RiseMLError: the namespace does not belong to a user of RiseML.
         """
         if self._settings is None:
             self._settings = self._read()
@@ -43,36 +45,35 @@ class UserNamespace:
 
     @property
     def target(self) -> Target:
-        """What compiling must know of the cluster; what this version does not know is left out."""
-        told = json.loads(self.settings.get("data", {}).get("target") or "{}")
-        known: dict[str, Any] = {
-            key: value for key, value in told.items() if key in _KNOWN
-        }
-        known |= {key: tuple(known[key]) for key in _LISTS if key in known}
+        """The properties of the cluster that compiling needs."""
+        values = json.loads(self._data.get("target") or "{}")
+        target: dict[str, Any] = {}
+        for name, value in values.items():
+            # A newer version of RiseML may have added fields.
+            if name in _TARGET_FIELDS:
+                target[name] = tuple(value) if name in _TUPLES else value
         if self.node:
-            known["node_selector"] = {
-                **known.get("node_selector", {}),
-                _HOST: self.node,
-            }
-        return Target(**{**known, "namespace": self.namespace})
+            selector = target.get("node_selector", {})
+            target["node_selector"] = {**selector, _HOST_NAME: self.node}
+        return Target(**{**target, "namespace": self.namespace})
 
     @property
     def number(self) -> int:
-        """The number that the next run will have, unless somebody is faster."""
-        return (
-            max(int(self.settings.get("data", {}).get("number") or 0), self._before) + 1
-        )
+        """The number of the next run, unless another client takes it first."""
+        return max(int(self._data.get("number") or 0), self._least_number) + 1
 
     def begin_after(self, number: int) -> None:
-        """Let no run have this number or a smaller one."""
-        self._before = number
+        """Make the numbers of new runs larger than `number`."""
+        self._least_number = number
 
     def take(self, number: int) -> bool:
-        """Take a number for a run; False where somebody was faster: then `number` is another one."""
+        """Reserve a number for a run.
+
+        Return False if another client was faster; `number` is a new one then.
+        """
+        version = self.settings["metadata"]["resourceVersion"]
         body = {
-            "metadata": {
-                "resourceVersion": self.settings["metadata"]["resourceVersion"]
-            },
+            "metadata": {"resourceVersion": version},
             "data": {"number": str(number)},
         }
         try:
@@ -83,22 +84,23 @@ class UserNamespace:
         return True
 
     def forget(self) -> None:
-        """Look anew at the next question."""
+        """Read the ConfigMap again when it is needed next."""
         self._settings = None
 
     def set_slots(self, number: int, count: int | None) -> None:
-        """Let so many experiments of a set in several Workflows run at once; None: the set is gone."""
-        self.api.patch(
-            self._path,
-            {
-                "data": {
-                    labels.SLOTS.format(number=number): None
-                    if count is None
-                    else str(count)
-                }
-            },
-        )
+        """Set how many experiments of a set of several Workflows run at once.
+
+        None removes the limit, once the set is deleted.
+        """
+        key = labels.SLOTS.format(number=number)
+        value = None if count is None else str(count)
+        self.api.patch(self._path, {"data": {key: value}})
         self._settings = None
+
+    @property
+    def _data(self) -> dict[str, str]:
+        data: dict[str, str] = self.settings.get("data", {})
+        return data
 
     @property
     def _path(self) -> str:
@@ -109,6 +111,6 @@ class UserNamespace:
             return self.api.get(self._path)
         except NotFoundError:
             raise RiseMLError(
-                f"the namespace {self.namespace} is not a RiseML user's: it has no ConfigMap {SETTINGS}",
-                "`riseml user login` as a user; an administrator makes one with `riseml user create`.",
+                f"the namespace {self.namespace} does not belong to a RiseML user: it has no ConfigMap {SETTINGS}",
+                "Log in with `riseml user login`; an administrator creates users with `riseml user create`.",
             ) from None

@@ -1,8 +1,11 @@
-"""Users: each is a namespace, and the token of an account in it that may do nothing anywhere else.
+"""Users of a cluster, for administrators.
 
-    create ──▶ namespace, rights, claims, store ──▶ token ──▶ API key        disable: the account goes, jobs stay
+    create ──▶ namespace, rights, claims, store ──▶ token ──▶ API key
+    disable ──▶ the service account and its token are deleted; jobs continue
 
-E-mail and whether a user may come in are annotations of the namespace. All this is for administrators.
+A user is a namespace, and the token of a service account in it that has no rights
+anywhere else. Annotations of the namespace contain the user's e-mail address and
+whether the user is enabled.
 """
 
 import base64
@@ -10,7 +13,6 @@ import re
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from riseml import labels
 from riseml.cluster import (
@@ -27,21 +29,26 @@ from riseml.cluster.namespace_objects import EMAIL, ENABLED, QUOTA, Offer
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError, TimedOutError
 
 Limits = Mapping[str, str | None]
-"""Of cpus, mem, gpus: what all running jobs of a user may ask for together; None for no limit."""
+"""Amounts of cpus, mem and gpus that a user's running jobs may request; None: any."""
 
 TOKEN = f"{USER_ACCOUNT}.service-account-token"
-"""The Secret that holds a user's token."""
+"""Secret that contains a user's token."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]")
-_LONGEST = 40
+# Names of objects that contain the user's name may have 63 characters.
+_LONGEST_NAME = 40
+# These names have a meaning in commands, or would give a namespace of RiseML's own.
 _RESERVED = frozenset({"all", "default", "local", "none", "system"})
-# Seconds for the cluster to make a token
-_TOKEN_WAIT = 30.0
+_TOKEN_SECONDS, _POLL_SECONDS = 30.0, 0.1
 
 
 @dataclass(frozen=True)
 class User:
-    """A user as the cluster knows it. `limits` and `used` are the quota's, in Kubernetes' words; `key` where asked."""
+    """User of the cluster.
+
+    `limits` and `used` are those of the quota, in Kubernetes' terms. `key` is the API
+    key, empty unless it was requested.
+    """
 
     name: str
     email: str
@@ -53,16 +60,20 @@ class User:
 
 
 def checked_name(name: str) -> str:
-    """Return a user's name as it is kept: in lower case.
+    """Return a user's name in lower case.
 
     Raises:
-        InvalidInputError: it can be nobody's.
+        InvalidInputError: users cannot have this name.
     """
-    if not _NAME.fullmatch(name) or len(name) > _LONGEST:
-        advice = f"Use 2 to {_LONGEST} letters, digits and dashes, with no dash at either end."
-        raise InvalidInputError(f"'{name}' cannot be a user's name", advice)
+    if not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
+        raise InvalidInputError(
+            f"'{name}' cannot be a user's name",
+            f"Use 2 to {_LONGEST_NAME} letters, digits and dashes, without a dash at either end.",
+        )
     if name.lower() in _RESERVED:
-        raise InvalidInputError(f"'{name}' is reserved", "Choose another name.")
+        raise InvalidInputError(
+            f"the name '{name}' is reserved", "Choose another name."
+        )
     return name.lower()
 
 
@@ -70,17 +81,20 @@ def checked_email(email: str) -> str:
     """Return an e-mail address.
 
     Raises:
-        InvalidInputError: it is none.
+        InvalidInputError: the text is not one.
     """
     if "@" not in email.strip("@") or email != email.strip():
         raise InvalidInputError(
-            f"'{email}' is no e-mail address", "Write for example paul@example.com."
+            f"'{email}' is not an e-mail address", "Example: paul@example.com."
         )
     return email
 
 
 class Users:
-    """The users of a cluster, for its administrator; `server` is where users reach it, if not as the administrator."""
+    """Users of a cluster.
+
+    `server` is the address by which they reach it, if it is not the administrator's.
+    """
 
     def __init__(
         self, api: Api, offer: Offer | None = None, *, server: str = ""
@@ -89,97 +103,103 @@ class Users:
         self.server = server or api.connection.server
 
     def create(self, name: str, email: str, limits: Limits | None = None) -> User:
-        """Make a user and return it with its key.
+        """Create a user, and return it with its key.
 
         Raises:
-            InvalidInputError: there is one of this name, or the name or the address cannot be.
+            InvalidInputError: the user exists, or the name or the address is invalid.
         """
         name, email = checked_name(name), checked_email(email)
         existing = self.api.find(path("namespaces", None, namespace_of(name)))
         if existing is not None:
-            if "deletionTimestamp" in existing["metadata"]:
-                raise InvalidInputError(
-                    f"{namespace_of(name)} is being deleted",
-                    "Try again when it is gone.",
-                )
-            advice = f"`riseml user update --username {name} --email {email}` changes it, and makes it whole."
-            if labels.USER not in existing["metadata"].get("labels", {}):
-                advice = f"The namespace {namespace_of(name)} is not a user's: choose another name."
-            raise InvalidInputError(f"there is a user {name} already", advice)
-        return self._make(name, email, limits)
+            raise _existing_user(name, email, existing)
+        return self._apply(name, email, limits)
 
     def update(
         self, name: str, email: str | None = None, limits: Limits | None = None
     ) -> User:
-        """Change a user, make whole what is missing in the namespace, let a disabled one in again with a new key.
+        """Change a user, and return it with its key.
 
-        Limits that are not named stay as they are.
+        Missing objects of the namespace are created again. A disabled user is enabled,
+        with a new key. Limits that are not named remain.
+
+        Raises:
+            NotFoundError: there is no such user.
+            InvalidInputError: the address or a limit is invalid.
         """
-        found = self._namespace(name)
-        name = found["metadata"]["labels"][labels.USER]
-        email = (
-            found["metadata"].get("annotations", {}).get(EMAIL, "")
-            if email is None
-            else checked_email(email)
-        )
-        return self._make(name, email, limits)
+        metadata = self._namespace(name)["metadata"]
+        if email is None:
+            email = metadata.get("annotations", {}).get(EMAIL, "")
+        else:
+            email = checked_email(email)
+        return self._apply(metadata["labels"][labels.USER], email, limits)
 
     def disable(self, name: str) -> User:
-        """Refuse a user's key from now on (clusters remember it for some seconds); what runs goes on."""
-        found = self._namespace(name)
-        place = found["metadata"]["name"]
-        self.api.patch(
-            path("namespaces", None, place),
-            {"metadata": {"annotations": {ENABLED: "false"}}},
-        )
-        # The account, too: a token tells the account's uid and no more, so that the same one would come again.
-        self.api.delete(path("serviceaccounts", place, USER_ACCOUNT))
-        self.api.delete(path("secrets", place, TOKEN))
-        return self.display(name)
+        """Revoke a user's key, and return the user; running jobs continue.
 
-    def list(self) -> list[User]:
-        """Return all users by name, without their keys."""
-        quotas = {
-            each["metadata"]["namespace"]: each
-            for each in self.api.items(path("resourcequotas"))
-        }
-        found = self.api.items(
-            path("namespaces"), metadata=True, labelSelector=labels.USER
-        )
-        users = (_user(each, quotas.get(each["metadata"]["name"])) for each in found)
-        return sorted(users, key=lambda user: user.name)
-
-    def display(self, name: str) -> User:
-        """Return one user with its key, which a disabled one does not have.
+        The cluster may accept the key for some more seconds.
 
         Raises:
             NotFoundError: there is no such user.
         """
-        found = self._namespace(name)
-        place = found["metadata"]["name"]
-        user = _user(found, self.api.find(path("resourcequotas", place, QUOTA)))
-        return replace(user, key=self._key(user) if user.enabled else "")
+        namespace = self._namespace(name)["metadata"]["name"]
+        self.api.patch(
+            path("namespaces", None, namespace),
+            {"metadata": {"annotations": {ENABLED: "false"}}},
+        )
+        # A token contains only the account's uid: if the account remained, the next
+        # token would equal the revoked one.
+        self.api.delete(path("serviceaccounts", namespace, USER_ACCOUNT))
+        self.api.delete(path("secrets", namespace, TOKEN))
+        return self.display(name)
 
-    # How it is done
+    def list(self) -> list[User]:
+        """Return all users, sorted by name, without their keys."""
+        quotas = {}
+        for quota in self.api.items(path("resourcequotas")):
+            quotas[quota["metadata"]["namespace"]] = quota
+        namespaces = self.api.items(
+            path("namespaces"), metadata=True, labelSelector=labels.USER
+        )
+        users = [
+            _user(body, quotas.get(body["metadata"]["name"])) for body in namespaces
+        ]
+        return sorted(users, key=lambda user: user.name)
 
-    def _make(self, name: str, email: str, limits: Limits | None) -> User:
-        place = namespace_of(name)
+    def display(self, name: str) -> User:
+        """Return one user with its key, which a disabled user does not have.
+
+        Raises:
+            NotFoundError: there is no such user.
+        """
+        body = self._namespace(name)
+        namespace = body["metadata"]["name"]
+        user = _user(body, self.api.find(path("resourcequotas", namespace, QUOTA)))
+        if not user.enabled:
+            return user
+        return replace(user, key=self._key(user))
+
+    # Objects of a namespace
+
+    def _apply(self, name: str, email: str, limits: Limits | None) -> User:
+        namespace = namespace_of(name)
+        # The policies come first: no moment may pass in which a user is unprotected.
         for policy in namespace_objects.read(namespace_objects.POLICY):
             self._apply_policy(policy)
         for body in namespace_objects.namespace(name, email):
-            self.api.apply(body, place)
+            self.api.apply(body, namespace)
         for claim, volume in namespace_objects.claims(name, self.offer):
             if volume is not None:
-                self._provide(volume)
-            self.api.ensure(path("persistentvolumeclaims", place), claim)
-        self._settle(name)
+                self._ensure_volume(volume)
+            self.api.ensure(path("persistentvolumeclaims", namespace), claim)
+        self._ensure_settings(name)
         if limits:
-            self._limit(place, limits)
-        if (certificate := certificates.copy_for_user(self.api)) is not None:
-            self.api.apply(certificate, place)
-        for body in namespace_objects.settled(self.offer):
-            self.api.apply(body, place)
-        self._wait_for_token(place)
+            self._set_limits(namespace, limits)
+        certificate = certificates.copy_for_user(self.api)
+        if certificate is not None:
+            self.api.apply(certificate, namespace)
+        for body in namespace_objects.managed(self.offer):
+            self.api.apply(body, namespace)
+        self._wait_for_token(namespace)
         return self.display(name)
 
     def _apply_policy(self, policy: Object) -> None:
@@ -187,86 +207,114 @@ class Users:
             self.api.apply(policy)
         except NotFoundError:
             raise RiseMLError(
-                "the cluster knows no ValidatingAdmissionPolicy, without which users could read each other's tokens",
+                "the cluster does not support ValidatingAdmissionPolicy, which protects users' tokens from each other",
                 "RiseML needs Kubernetes 1.30 or newer.",
             ) from None
 
-    def _provide(self, volume: Object) -> None:
-        """Make a volume; one that is left of an earlier namespace of the same user is taken again."""
-        at = path("persistentvolumes", None, volume["metadata"]["name"])
+    def _ensure_volume(self, volume: Object) -> None:
+        """Create a volume, or make an earlier one of the same user available again."""
         if self.api.ensure(path("persistentvolumes"), volume):
             return
-        if self.api.get(at).get("status", {}).get("phase") == "Released":
-            self.api.patch(
-                at, {"spec": {"claimRef": {"uid": None, "resourceVersion": None}}}
-            )
+        url_path = path("persistentvolumes", None, volume["metadata"]["name"])
+        if self.api.get(url_path).get("status", {}).get("phase") == "Released":
+            # It still refers to the claim of a namespace that was deleted.
+            claim = {"uid": None, "resourceVersion": None}
+            self.api.patch(url_path, {"spec": {"claimRef": claim}})
 
-    def _settle(self, name: str) -> None:
-        first, *others = namespace_objects.settings(name, self.offer)
-        place = namespace_of(name)
-        if not self.api.ensure(path("configmaps", place), first):
-            data = namespace_objects.told(name, self.offer)
-            self.api.patch(path("configmaps", place, SETTINGS), {"data": data})
+    def _ensure_settings(self, name: str) -> None:
+        settings, *others = namespace_objects.settings(name, self.offer)
+        namespace = namespace_of(name)
+        if not self.api.ensure(path("configmaps", namespace), settings):
+            # The counter of runs remains.
+            data = namespace_objects.settings_data(name, self.offer)
+            self.api.patch(path("configmaps", namespace, SETTINGS), {"data": data})
         for body in others:
-            self.api.ensure(path(f"{body['kind'].lower()}s", place), body)
+            self.api.ensure(path(f"{body['kind'].lower()}s", namespace), body)
 
-    def _limit(self, place: str, limits: Limits) -> None:
-        before = self.api.find(path("resourcequotas", place, QUOTA)) or {}
-        hard = before.get("spec", {}).get("hard", {})
-        body = namespace_objects.quota(limits, hard, self.offer.gpu_resource)
+    def _set_limits(self, namespace: str, limits: Limits) -> None:
+        url_path = path("resourcequotas", namespace, QUOTA)
+        existing = self.api.find(url_path) or {}
+        current = existing.get("spec", {}).get("hard", {})
+        body = namespace_objects.quota(limits, current, self.offer.gpu_resource)
         if body is not None:
-            self.api.apply(body, place)
-        elif before:
-            self.api.delete(path("resourcequotas", place, QUOTA))
+            self.api.apply(body, namespace)
+        elif existing:
+            self.api.delete(url_path)
 
-    def _wait_for_token(self, place: str) -> None:
-        """Wait for the key; a Secret made while the cluster was still tidying up a former account's is made again."""
-        end = time.monotonic() + _TOKEN_WAIT
+    def _wait_for_token(self, namespace: str) -> None:
+        """Wait until the cluster has created the user's token.
+
+        Raises:
+            TimedOutError: it does not create one.
+        """
+        deadline = time.monotonic() + _TOKEN_SECONDS
         while True:
-            found = self.api.find(path("secrets", place, TOKEN))
-            if found and found.get("data", {}).get("token"):
+            secret = self.api.find(path("secrets", namespace, TOKEN))
+            if secret and secret.get("data", {}).get("token"):
                 return
-            if found is None:
+            if secret is None:
+                # The cluster deletes the Secrets of a deleted account with a delay, and
+                # may have deleted the new one, too.
                 for body in namespace_objects.read("accounts.yaml"):
-                    self.api.apply(body, place)
-            if time.monotonic() > end:
+                    self.api.apply(body, namespace)
+            if time.monotonic() > deadline:
                 raise TimedOutError(
-                    f"the cluster made no token for {place}",
-                    "Does its controller manager run? Update the user later.",
+                    f"the cluster created no token for {namespace}",
+                    "Check that its controller manager runs, and then update the user.",
                 )
-            time.sleep(0.1)
+            time.sleep(_POLL_SECONDS)
 
     def _key(self, user: User) -> str:
         secret = self.api.find(path("secrets", user.namespace, TOKEN)) or {}
         token = base64.b64decode(secret.get("data", {}).get("token", "")).decode()
         if not token:
             return ""
-        authority = self.api.connection.authority
-        return keys.encode(
-            Connection(
-                self.server, authority, token, namespace=user.namespace, user=user.name
-            )
+        connection = Connection(
+            self.server,
+            self.api.connection.authority,
+            token,
+            namespace=user.namespace,
+            user=user.name,
         )
+        return keys.encode(connection)
 
     def _namespace(self, name: str) -> Object:
-        found = self.api.find(
-            path("namespaces", None, namespace_of(checked_name(name)))
-        )
-        if found is None or labels.USER not in found["metadata"].get("labels", {}):
+        namespace = namespace_of(checked_name(name))
+        body = self.api.find(path("namespaces", None, namespace))
+        if body is None or labels.USER not in body["metadata"].get("labels", {}):
             raise NotFoundError(
-                f"there is no user {name}", "`riseml user list` names all."
+                f"there is no user {name}", "`riseml user list` shows all users."
             )
-        return found
+        return body
 
 
-def _user(found: Object, quota: Object | None) -> User:
-    metadata: dict[str, Any] = found["metadata"]
-    told = metadata.get("annotations", {})
+def _existing_user(name: str, email: str, namespace: Object) -> InvalidInputError:
+    """Return the error for a name whose namespace exists."""
+    metadata = namespace["metadata"]
+    if "deletionTimestamp" in metadata:
+        return InvalidInputError(
+            f"the namespace {namespace_of(name)} is being deleted",
+            "Try again when it is gone.",
+        )
+    if labels.USER not in metadata.get("labels", {}):
+        return InvalidInputError(
+            f"the namespace {namespace_of(name)} exists already, and does not belong to a user of RiseML",
+            "Choose another name.",
+        )
+    return InvalidInputError(
+        f"the user {name} exists already",
+        f"`riseml user update --username {name} --email {email}` changes the user, and repairs the namespace.",
+    )
+
+
+def _user(namespace: Object, quota: Object | None) -> User:
+    metadata = namespace["metadata"]
+    annotations, quota = metadata.get("annotations", {}), quota or {}
     return User(
         name=metadata["labels"][labels.USER],
-        email=told.get(EMAIL, ""),
-        enabled=told.get(ENABLED, "true") == "true",
+        email=annotations.get(EMAIL, ""),
+        enabled=annotations.get(ENABLED, "true") == "true",
         namespace=metadata["name"],
-        limits=dict((quota or {}).get("spec", {}).get("hard", {})),
-        used=dict((quota or {}).get("status", {}).get("used", {})),
+        limits=dict(quota.get("spec", {}).get("hard", {})),
+        used=dict(quota.get("status", {}).get("used", {})),
     )

@@ -1,12 +1,16 @@
-"""The values of an installation: what an administrator settles once for all users.
+"""Values of an installation: what an administrator configures once for all users.
 
-    argo/values.yml (as usual) ◀── values.yml of the administrator ──▶ ConfigMap VALUES ──▶ Offer, Target of each user
+    argo/values.yml (defaults) ◀── the administrator's values.yml ──▶ ConfigMap VALUES
+                                                    │
+                                                    ▼
+                                     Offer, and Target of each user
 
-`argo/values.yml` is the schema, too: a key that it does not have is a fault, and so is a value of another kind.
+`argo/values.yml` is the schema, too: a key that it does not contain is a fault, and so
+is a value of another type.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,22 +25,24 @@ from riseml.plan import Target
 from riseml.schema.messages import nearest
 
 VALUES = "riseml-values"
-"""The ConfigMap of the namespace SYSTEM that keeps them."""
+"""ConfigMap of the namespace SYSTEM that contains the values."""
 
-_KEY = "values.yml"
+_FILE = "values.yml"
 _PACKAGE = Path(__file__).resolve().parent.parent
-_FREE = frozenset({
+# The keys of these mappings are Kubernetes' or Argo's, and not checked.
+_FREE_MAPPINGS = frozenset({
     "storage.volumes", "nodeSelectors.training", "nodeSelectors.build", "nodeSelectors.system", "argo.executor",
     "argo.nodeEvents", "argo.workflowEvents",
-})  # fmt: skip  # mappings whose keys are Kubernetes', not ours
-_KINDS = {
+})  # fmt: skip
+_TYPE_NAMES = {
     bool: "true or false",
     int: "a whole number",
     str: "text",
     list: "a list",
     dict: "a mapping",
 }
-_OPTIONAL = {
+# Keys that may be null, as they are in the defaults, which therefore lack their types.
+_NULLABLE = {
     "storage.storageClass": str,
     "storage.volumes": dict,
     "registry.storageClass": str,
@@ -45,7 +51,7 @@ _OPTIONAL = {
 
 @dataclass(frozen=True)
 class Values:
-    """The values of an installation, complete; `given` are those that are not as usual."""
+    """Complete values of an installation; `given` are those that are not defaults."""
 
     settings: Mapping[str, Any]
     given: Mapping[str, Any]
@@ -54,20 +60,18 @@ class Values:
         return self.settings[section]
 
     def target(self) -> dict[str, Any]:
-        """Return the fields of `Target` that are not as usual, as JSON can say them."""
-        registry, build, selectors = (
-            self["registry"],
-            self["buildkit"],
-            self["nodeSelectors"],
-        )
-        told: dict[str, Any] = {
+        """Return the fields of `Target` that differ from the defaults, as JSON data."""
+        registry, selectors = self["registry"], self["nodeSelectors"]
+        pull_registry = registry["pullAddress"]
+        # `Target` has the same rule: without a pull registry, it is the push registry.
+        if pull_registry == registry["address"]:
+            pull_registry = ""
+        fields: dict[str, Any] = {
             "git_image": self["images"]["git"],
             "build_image": self["images"]["build"],
-            "buildkit": build["address"],
+            "buildkit": self["buildkit"]["address"],
             "registry": registry["address"],
-            "pull_registry": ""
-            if registry["pullAddress"] == registry["address"]
-            else registry["pullAddress"],
+            "pull_registry": pull_registry,
             "insecure_registry": registry["insecure"],
             "gpu_resource": self["gpuResource"],
             "node_selector": selectors["training"],
@@ -76,15 +80,15 @@ class Values:
             "pull_secrets": self["imagePullSecrets"],
             "instance": self["argo"]["instanceId"],
         }
-        usual = Target()
+        defaults = Target()
         return {
             name: value
-            for name, value in told.items()
-            if _plain(getattr(usual, name)) != value
+            for name, value in fields.items()
+            if value != _json_value(getattr(defaults, name))
         }
 
     def offer(self) -> Offer:
-        """Return what `user create` makes a user's namespace from."""
+        """Return the settings from which users' namespaces are created."""
         storage = self["storage"]
         return Offer(
             image=self["images"]["git"],
@@ -97,38 +101,39 @@ class Values:
         )
 
     def text(self) -> str:
-        """Return the given ones as YAML."""
-        return (
-            str(yaml.safe_dump(dict(self.given), sort_keys=False)) if self.given else ""
-        )
+        """Return the values that are not defaults as YAML, empty if there are none."""
+        if not self.given:
+            return ""
+        return str(yaml.safe_dump(dict(self.given), sort_keys=False))
 
 
 def shipped() -> Path:
-    """Return the folder `argo`, in a wheel or in a checkout."""
-    inside = _PACKAGE / "argo"
-    return inside if inside.is_dir() else _PACKAGE.parent / "argo"
+    """Return the folder `argo` of the wheel or of the checkout."""
+    folder = _PACKAGE / "argo"
+    return folder if folder.is_dir() else _PACKAGE.parent / "argo"
 
 
-def parse(text: str, name: str = _KEY, *, lenient: bool = False) -> Values:
-    """Return the values that a YAML text gives; `lenient`: leave out keys that this version does not have.
+def parse(text: str, name: str = _FILE, *, lenient: bool = False) -> Values:
+    """Return the values of a YAML text; `name` is its name in errors.
+
+    With `lenient`, keys that this version does not know are ignored.
 
     Raises:
-        InvalidInputError: it has faults; all of them are told.
+        InvalidInputError: the text has faults; the error names all of them.
     """
     try:
         given = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise InvalidInputError(f"{name} is no YAML: {error}") from None
-    given = {} if given is None else given
+        raise InvalidInputError(f"{name} is not valid YAML: {error}") from None
+    if given is None:
+        given = {}
     if not isinstance(given, dict):
         raise InvalidInputError(
             f"{name} must be a mapping", "argo/values.yml shows all keys."
         )
-    faults: list[str] = []
-    unknown: list[str] = []
-    settings = _merged(_usual(), given, "", faults, unknown)
-    if not lenient:
-        faults += unknown
+    merge = _Merge()
+    settings = merge.mapping(_defaults(), given, "")
+    faults = merge.faults if lenient else merge.faults + merge.unknown_keys
     if faults:
         raise InvalidInputError(
             "\n".join(f"{name}: {fault}" for fault in faults),
@@ -141,67 +146,76 @@ def load(file: str | Path) -> Values:
     """Return the values of a file.
 
     Raises:
-        InvalidInputError: it cannot be read, or has faults.
+        InvalidInputError: the file cannot be read, or has faults.
     """
     try:
-        return parse(Path(file).read_text("utf-8"), str(file))
+        text = Path(file).read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{file} cannot be read: {error}") from None
+    return parse(text, str(file))
 
 
 def read_values(api: Api) -> Values:
-    """Return the values that the cluster keeps; the usual ones where RiseML is not installed."""
-    found = api.find(path("configmaps", SYSTEM, VALUES)) or {}
-    return parse(
-        found.get("data", {}).get(_KEY, ""), f"the ConfigMap {VALUES}", lenient=True
-    )
+    """Return the values in the cluster, the defaults if RiseML is not installed there."""
+    body = api.find(path("configmaps", SYSTEM, VALUES)) or {}
+    text = body.get("data", {}).get(_FILE, "")
+    # A newer version of RiseML may have written it.
+    return parse(text, f"the ConfigMap {VALUES}", lenient=True)
 
 
-def kept(values: Values) -> dict[str, Any]:
-    """Return the ConfigMap that keeps values."""
-    metadata = {"name": VALUES, "namespace": SYSTEM}
+def config_map(values: Values) -> dict[str, Any]:
+    """Return the ConfigMap that contains values."""
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
-        "metadata": metadata,
-        "data": {_KEY: values.text()},
+        "metadata": {"name": VALUES, "namespace": SYSTEM},
+        "data": {_FILE: values.text()},
     }
 
 
 @cache
-def _usual() -> dict[str, Any]:
-    usual: dict[str, Any] = yaml.safe_load((shipped() / _KEY).read_text("utf-8"))
-    return usual
+def _defaults() -> dict[str, Any]:
+    defaults: dict[str, Any] = yaml.safe_load((shipped() / _FILE).read_text("utf-8"))
+    return defaults
 
 
-def _merged(
-    usual: Mapping[str, Any],
-    given: Mapping[str, Any],
-    above: str,
-    faults: list[str],
-    unknown: list[str],
-) -> dict[str, Any]:
-    result = dict(usual)
-    for key, value in given.items():
-        whole = f"{above}{key}"
-        if key not in usual:
-            near = nearest(str(key), list(usual))
-            unknown.append(
-                f"there is no key '{whole}'"
-                + (f"; did you mean '{above}{near}'?" if near else "")
+@dataclass
+class _Merge:
+    """Merge of given values into the defaults, with the faults found on the way."""
+
+    faults: list[str] = field(default_factory=list)
+    unknown_keys: list[str] = field(default_factory=list)
+
+    def mapping(
+        self, defaults: Mapping[str, Any], given: Mapping[str, Any], prefix: str
+    ) -> dict[str, Any]:
+        """Return the merged mapping; `prefix` is the key of the mapping itself."""
+        result = dict(defaults)
+        for key, value in given.items():
+            if key in defaults:
+                result[key] = self._value(defaults[key], value, f"{prefix}{key}")
+                continue
+            fault = f"there is no key '{prefix}{key}'"
+            suggestion = nearest(str(key), list(defaults))
+            if suggestion:
+                fault += f"; did you mean '{prefix}{suggestion}'?"
+            self.unknown_keys.append(fault)
+        return result
+
+    def _value(self, default: Any, value: Any, key: str) -> Any:
+        if value is None and key in _NULLABLE:
+            return None
+        expected = _NULLABLE.get(key) or type(default)
+        # `isinstance` would accept true and false as numbers.
+        if type(value) is not expected:
+            self.faults.append(
+                f"'{key}' must be {_TYPE_NAMES[expected]}, not {value!r}"
             )
-            continue
-        kind = _OPTIONAL.get(whole) or type(usual[key])
-        if value is None and whole in _OPTIONAL:
-            result[key] = None
-        elif type(value) is not kind:
-            faults.append(f"'{whole}' must be {_KINDS[kind]}, not {value!r}")
-        elif kind is dict and whole not in _FREE:
-            result[key] = _merged(usual[key], value, f"{whole}.", faults, unknown)
-        else:
-            result[key] = value
-    return result
+            return default
+        if expected is dict and key not in _FREE_MAPPINGS:
+            return self.mapping(default, value, f"{key}.")
+        return value
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value

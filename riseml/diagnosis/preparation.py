@@ -25,8 +25,7 @@ _NO_IMAGE = re.compile(
 _NO_ACCESS = re.compile(
     r"unauthorized|denied|authentication required|no basic auth|401|403", re.IGNORECASE
 )
-# Registries that deny access to unknown images add one of these where the image,
-# not the login, is at fault.
+# These texts prove that the image is at fault, even next to one about access.
 _IMAGE_AT_FAULT = re.compile(r"manifest unknown|InvalidImageName")
 _NO_REGISTRY = re.compile(
     r"no such host|connection refused|i/o timeout|server gave HTTP response|deadline exceeded|x509",
@@ -46,7 +45,7 @@ def image(evidence: Evidence, subject: Subject) -> Cause:
             "Check the name under `image` in riseml.yml.",
             "For a private registry, an administrator names a pull secret under `imagePullSecrets` in values.yml.",
         )
-    # Some registries' network errors contain "not found", so this test comes first.
+    # Network errors may contain the texts of `_NO_IMAGE`, too, so they come first.
     if _NO_REGISTRY.search(text):
         return cause(
             subject,

@@ -192,7 +192,7 @@ def _security(context: CheckContext) -> Outcome:
 
 def _pull_secrets(context: CheckContext) -> Outcome:
     """Secrets for private registries."""
-    # Users cannot read these Secrets: they may hold the cluster's own credentials.
+    # Users may read no Secret except `riseml-secrets`.
     missing = []
     names = context.target.pull_secrets
     for name in names:
@@ -345,7 +345,7 @@ def _registry(context: CheckContext) -> Outcome:
     address = context.target.registry
     url = registry.url(address, insecure=context.target.insecure_registry)
     answer = registry.ask(context.store, url)
-    if not answer.asked:
+    if not answer.has_client:
         return skipped("the store's image contains no HTTP client")
     if answer.status in _REGISTRY_ALIVE:
         return ok(address)

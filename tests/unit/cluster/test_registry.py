@@ -61,7 +61,7 @@ def ask(store: Store, address: str = "http://registry/v2/") -> Answer:
         ("HTTP/1.1 401 Unauthorized\r\n\r\n", Answer(401)),
         ("curl: (7) Failed to connect to registry port 443\n", Answer()),
         ("", Answer()),
-        ("cannot\n", Answer(asked=False)),
+        ("cannot\n", Answer(has_client=False)),
     ],
 )
 def test_what_programs_write_is_understood(said: str, answer: Answer) -> None:
@@ -196,7 +196,7 @@ def test_where_an_image_is(image: str, where: tuple[str, str]) -> None:
 
 
 def test_a_store_that_has_nothing_says_so(tmp_path: Path) -> None:
-    assert ask(Store(programs=tmp_path)) == Answer(asked=False)
+    assert ask(Store(programs=tmp_path)) == Answer(has_client=False)
 
 
 def test_addresses() -> None:

@@ -47,7 +47,7 @@ def test_nothing_given_is_as_usual() -> None:
         ("registry: {address: null}", "'registry.address' must be text"),
         ("tolerations: {}", "'tolerations' must be a list"),
         ("[1]", "must be a mapping"),
-        ("a: [", "is no YAML"),
+        ("a: [", "is not valid YAML"),
     ],
 )
 def test_faults_are_told(text: str, fault: str) -> None:
@@ -107,11 +107,11 @@ def test_the_cluster_keeps_what_was_given() -> None:
     given = values.parse(
         "gpuResource: amd.com/gpu\nnodeSelectors: {training: {a: b}}\n"
     )
-    assert values.read_values(Kept(values.kept(given))) == given  # type: ignore[arg-type]
+    assert values.read_values(Kept(values.config_map(given))) == given  # type: ignore[arg-type]
     assert values.read_values(Kept()) == values.parse("")  # type: ignore[arg-type]
 
 
 def test_what_a_newer_version_has_kept_is_no_fault() -> None:
-    body = values.kept(values.parse("gpuResource: amd.com/gpu\n"))
+    body = values.config_map(values.parse("gpuResource: amd.com/gpu\n"))
     body["data"]["values.yml"] += "later: {a: 1}\nregistry: {later: 1}\n"
     assert values.read_values(Kept(body)).target()["gpu_resource"] == "amd.com/gpu"  # type: ignore[arg-type]
