@@ -1,4 +1,4 @@
-"""Compile a planned experiment set into the Argo Workflow that runs it.
+"""Compiler from a planned experiment set to the Argo Workflow that runs it.
 
     Workflow <project>-<number>
     └─ main           DAG: build (with install steps) ─▶ set; the tensorboard of a set is a daemon beside it
@@ -41,15 +41,13 @@ from riseml.compiler.names import Names, label
 from riseml.compiler.text import item, reference
 from riseml.plan import Experiment, ExperimentSet, Origin, Target
 
-_DAY = 86_400
-_NO_MESH = {
-    "sidecar.istio.io/inject": "false"
-}  # a mesh's sidecar never ends, and so would no job
+_DAY_SECONDS = 86_400
+# The sidecar of a service mesh never ends, so no job would.
+_NO_MESH = {"sidecar.istio.io/inject": "false"}
 _ALIVE = f"'{{{{workflow.annotations.{labels.KILLED}}}}}' !~ '(^|,)({{{{item.{labels.SUB_PARAMETER}}}}}|[*])='"
 
-_NOWHERE = WorkflowsService(
-    host="", token="", namespace=""
-)  # else Hera looks into its global configuration for one
+# Without a service, Hera would read its global configuration.
+_NO_SERVICE = WorkflowsService(host="", token="", namespace="")
 
 
 def compile_workflow(
@@ -58,16 +56,16 @@ def compile_workflow(
     """Return the Workflow that runs `plan` on `target`, as plain JSON data.
 
     Raises:
-        InvalidInputError: a command is longer than any machine can run. What Argo cannot hold: `limits.check`.
+        InvalidInputError: a command is longer than any machine can run. `limits.check`
+            checks what Argo can keep.
     """
     names = Names(plan, origin, target)
     workflow = Workflow(
         api_version="argoproj.io/v1alpha1",
         name=names.workflow,
         generate_name=None if names.workflow else f"{names.stem}-",
-        namespace=target.namespace
-        # None would mean the one of Hera's global configuration
-        or "",
+        # None would stand for the namespace of Hera's global configuration.
+        namespace=target.namespace or "",
         labels=_labels(names),
         annotations=_annotations(names),
         service_account_name=target.service_account,
@@ -78,21 +76,26 @@ def compile_workflow(
         volumes=pod.volumes(names),
         affinity=pod.prefer(labels.SYSTEM_NODE, "NotIn"),
         node_selector=dict(target.node_selector) or None,
-        tolerations=[Toleration.model_validate(each) for each in target.tolerations]
-        or None,
-        image_pull_secrets=[
-            LocalObjectReference(name=name) for name in target.pull_secrets
-        ]
-        or None,
+        tolerations=_tolerations(target) or None,
+        image_pull_secrets=_pull_secrets(target) or None,
         pod_metadata=Metadata(annotations=_NO_MESH, labels=_NO_MESH),
         pod_gc=PodGC(strategy="OnPodSuccess", delete_delay_duration="1h"),
         ttl_strategy=TTLStrategy(
-            seconds_after_success=14 * _DAY, seconds_after_failure=30 * _DAY
+            seconds_after_success=14 * _DAY_SECONDS,
+            seconds_after_failure=30 * _DAY_SECONDS,
         ),
-        workflows_service=_NOWHERE,
+        workflows_service=_NO_SERVICE,
     )
     document: dict[str, Any] = workflow.to_dict()
     return _completed(document, names)
+
+
+def _tolerations(target: Target) -> list[Toleration]:
+    return [Toleration.model_validate(fields) for fields in target.tolerations]
+
+
+def _pull_secrets(target: Target) -> list[LocalObjectReference]:
+    return [LocalObjectReference(name=name) for name in target.pull_secrets]
 
 
 def _templates(names: Names) -> Iterable[DAG | Container | Resource]:
@@ -130,16 +133,22 @@ def _main(names: Names) -> DAG:
 
 
 def _set(names: Names) -> DAG:
-    values = {name: reference(name) for name in names.handed_down}
-    items = [_item(experiment, names.hard) for experiment in names.plan.experiments]
-    own = [name for name in names.inputs if name not in values]
-    values |= {name: item(name, (entry[name] for entry in items)) for name in own}
-    arguments = [Parameter(name=name, value=values[name]) for name in names.inputs]
+    items = [
+        _item(experiment, names.individually_quoted)
+        for experiment in names.plan.experiments
+    ]
+    arguments = []
+    for name in names.inputs:
+        if name in names.handed_down:
+            value = reference(name)
+        else:
+            value = item(name, (values[name] for values in items))
+        arguments.append(Parameter(name=name, value=value))
     return DAG(
         name="set",
         inputs=[Parameter(name=name) for name in names.handed_down],
         parallelism=names.plan.concurrency,
-        # One failed experiment says nothing about the others
+        # A failed experiment says nothing about the others.
         fail_fast=False,
         tasks=[
             Task(
@@ -153,10 +162,10 @@ def _set(names: Names) -> DAG:
     )
 
 
-def _item(experiment: Experiment, hard: Iterable[str]) -> dict[str, str]:
+def _item(experiment: Experiment, individually_quoted: Iterable[str]) -> dict[str, str]:
     quoted = {
         quotes.companion(name): manifest.quoted(experiment.parameters[name])
-        for name in hard
+        for name in individually_quoted
     }
     return {
         labels.SUB_PARAMETER: str(experiment.sub),
@@ -166,17 +175,18 @@ def _item(experiment: Experiment, hard: Iterable[str]) -> dict[str, str]:
 
 
 def _experiment(names: Names) -> DAG:
-    """Return the template of an experiment. Several jobs are tried again together: one alone would wait in vain."""
-    tasks: list[Any] = [
-        task for job in names.plan.jobs for task in gang.tasks(job, names)
-    ]
+    """Return the template of an experiment.
+
+    The jobs of a gang are retried together: a single one would wait in vain.
+    """
+    tasks: list[Any] = []
+    for job in names.plan.jobs:
+        tasks += gang.tasks(job, names)
     return DAG(
         name="experiment",
         inputs=[Parameter(name=name) for name in names.inputs],
-        fail_fast=False
-        if names.is_gang
-        # Who is left is ended by a hook, not waited for
-        else None,
+        # A hook ends the other jobs of a gang, so Argo need not wait for them.
+        fail_fast=False if names.is_gang else None,
         retry_strategy=retries.strategy(names.plan.retries) if names.is_gang else None,
         synchronization=_shared_slots(names),
         tasks=tasks,
@@ -184,7 +194,7 @@ def _experiment(names: Names) -> DAG:
 
 
 def _shared_slots(names: Names) -> Synchronization | None:
-    """Return what lets the shards of a set share its `concurrency`: a semaphore in the user's settings."""
+    """Return the semaphore through which the shards of a set share its `concurrency`."""
     if names.origin.shard is None:
         return None
     key = labels.SLOTS.format(number=names.origin.number)
@@ -198,50 +208,56 @@ def _shared_slots(names: Names) -> Synchronization | None:
 
 
 def _labels(names: Names) -> dict[str, str]:
-    number, framework = names.origin.number, names.plan.framework
-    return {
-        **({labels.USER: label(names.origin.user)} if names.origin.user else {}),
-        labels.PROJECT: label(names.plan.project),
-        **({} if number is None else {labels.NUMBER: str(number)}),
-        labels.KIND: "set" if names.plan.is_set else "experiment",
-        **({labels.FRAMEWORK: framework} if framework else {}),
-        **({labels.GANG: "true"} if names.is_gang else {}),
-        **({labels.SHARD: str(names.origin.shard.index)} if names.origin.shard else {}),
-        **(
-            {labels.IMAGE_KEY: names.origin.build.key}
-            if names.builds and names.origin.build
-            else {}
-        ),
-        **({labels.INSTANCE: names.target.instance} if names.target.instance else {}),
-    }
+    origin, framework = names.origin, names.plan.framework
+    values = {}
+    # The order of labels is part of the compiled document.
+    if origin.user:
+        values[labels.USER] = label(origin.user)
+    values[labels.PROJECT] = label(names.plan.project)
+    if origin.number is not None:
+        values[labels.NUMBER] = str(origin.number)
+    values[labels.KIND] = "set" if names.plan.is_set else "experiment"
+    if framework:
+        values[labels.FRAMEWORK] = framework
+    if names.is_gang:
+        values[labels.GANG] = "true"
+    if origin.shard:
+        values[labels.SHARD] = str(origin.shard.index)
+    if names.builds and origin.build:
+        values[labels.IMAGE_KEY] = origin.build.key
+    if names.target.instance:
+        values[labels.INSTANCE] = names.target.instance
+    return values
 
 
 def _annotations(names: Names) -> dict[str, str]:
     plan, number = names.plan, names.origin.number
-    told = {
+    values = {
         labels.TITLE: plan.project if number is None else f"{plan.project} {number}",
         labels.CONFIG: plan.config,
         labels.REVISION: names.origin.revision,
+        # Expressions of the document refer to it, so it exists from the start.
         labels.KILLED: "",
     }
     if names.base != plan.image:
-        told[labels.BASE_IMAGE] = names.base
+        values[labels.BASE_IMAGE] = names.base
     if description := describe(plan):
-        told[labels.DESCRIPTION] = description
-    return told
+        values[labels.DESCRIPTION] = description
+    return values
 
 
 def _completed(document: dict[str, Any], names: Names) -> dict[str, Any]:
-    """Add what Argo 4.1 knows and Hera 7.1 does not, and drop the empty namespace that Hera asks for."""
+    """Add what Argo 4.1 has and Hera 7.1 lacks, and remove an empty namespace."""
     if not document["metadata"]["namespace"]:
         del document["metadata"]["namespace"]
-    waits = {"tensorboard": tensorboard.PATIENCE} if names.plan.tensorboard else {}
+    timeouts = {}
+    if names.plan.tensorboard:
+        timeouts["tensorboard"] = tensorboard.PATIENCE
     if names.is_gang:
-        waits |= dict.fromkeys(
-            (job.type for job in names.plan.jobs),
-            f"{names.plan.gang_timeout + gang.PATIENCE}s",
-        )
+        gang_timeout = f"{names.plan.gang_timeout + gang.PATIENCE}s"
+        for job in names.plan.jobs:
+            timeouts[job.type] = gang_timeout
     for template in document["spec"]["templates"]:
-        if template["name"] in waits:
-            template["pendingTimeout"] = waits[template["name"]]
+        if template["name"] in timeouts:
+            template["pendingTimeout"] = timeouts[template["name"]]
     return document

@@ -1,4 +1,4 @@
-"""The build step: install steps become an image, by a client of the cluster's BuildKit."""
+"""Build step: a client of the cluster's BuildKit turns install steps into an image."""
 
 import json
 from dataclasses import replace
@@ -13,7 +13,7 @@ from riseml.compiler.names import Names
 from riseml.plan import Build, Resources
 
 CERTIFICATES = "/certificates"
-# To registries of base images: buildctl hands it on
+# Login for the registries of base images, which buildctl passes on.
 LOGIN = "/login"
 CHECKOUT = f"{pod.RISEML}/checkout"
 CONTEXT = f"{pod.RISEML}/context"
@@ -21,46 +21,30 @@ DOCKERFILE = f"{pod.RISEML}/build/Dockerfile"
 IMAGE = f"{pod.RISEML}/image"
 FAILED = f"{pod.RISEML}/failed"
 RESOURCES = Resources(cpus=Decimal("0.5"), mem=512_000_000)
-# Characters: an argument and a variable have to hold it
-_LONGEST_LIST = 50_000
-_EVERYTHING = Build(
-    key="", files=(".",)
-)  # where nobody has looked which files the steps need
+# A longer list of files would not fit into an argument and a variable.
+_MAX_FILES_LENGTH = 50_000
+# `riseml compile` does not determine which files the steps need.
+_ALL_FILES = Build(key="", files=(".",))
 
 
 def template(names: Names) -> Container:
-    """Return the template whose output `image` has the install steps done."""
-    build = _sized(names.origin.build or _EVERYTHING)
-    remote = names.origin.git_url is not None
-    mounts = [
-        *([] if remote else [pod.store_mounts()[0]]),
-        VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path),
-        VolumeMount(name="riseml", mount_path=pod.RISEML),
-        VolumeMount(name="certificates", mount_path=CERTIFICATES),
-        *(
-            [VolumeMount(name="login", mount_path=LOGIN)]
-            if names.target.pull_secrets
-            else []
-        ),
-    ]
+    """Return the template whose output `image` is the image with the install steps."""
+    build = _sized(names.origin.build or _ALL_FILES)
+    has_remote = names.origin.git_url is not None
     return Container(
         name="build",
         inputs=_artifacts(names),
         labels={labels.TYPE: "build"},
         affinity=pod.prefer(labels.BUILD_NODE, "In"),
         node_selector=dict(names.target.build_node_selector) or None,
-        synchronization=Synchronization(
-            mutexes=[Mutex(name=f"riseml-build-{build.key}")]
-        )
-        if build.key
-        else None,
-        init_containers=None if remote else [_context(build, names)],
+        synchronization=_one_at_a_time(build),
+        init_containers=None if has_remote else [_context(build, names)],
         image=names.target.build_image,
         command=["sh", "-c"],
         args=pod.arguments([templating.read("build.sh")]),
-        env=pod.variables(_told(build, names)),
+        env=pod.variables(_environment(build, names)),
         resources=pod.requirements(RESOURCES, names),
-        volume_mounts=mounts,
+        volume_mounts=_mounts(names),
         outputs=[
             Parameter(name="image", value_from=ValueFrom(path=IMAGE, default="")),
             Parameter(
@@ -71,11 +55,30 @@ def template(names: Names) -> Container:
 
 
 def _sized(build: Build) -> Build:
-    return (
-        build
-        if sum(map(len, build.files)) < _LONGEST_LIST
-        else replace(build, files=_EVERYTHING.files)
-    )
+    length = sum(map(len, build.files))
+    if length < _MAX_FILES_LENGTH:
+        return build
+    return replace(build, files=_ALL_FILES.files)
+
+
+def _one_at_a_time(build: Build) -> Synchronization | None:
+    """Let only one Workflow build an image; the others then find it in the cache."""
+    if not build.key:
+        return None
+    return Synchronization(mutexes=[Mutex(name=f"riseml-build-{build.key}")])
+
+
+def _mounts(names: Names) -> list[VolumeMount]:
+    mounts = [
+        VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path),
+        VolumeMount(name="riseml", mount_path=pod.RISEML),
+        VolumeMount(name="certificates", mount_path=CERTIFICATES),
+    ]
+    if names.origin.git_url is None:
+        mounts.insert(0, pod.store_mounts()[0])
+    if names.target.pull_secrets:
+        mounts.append(VolumeMount(name="login", mount_path=LOGIN))
+    return mounts
 
 
 def _artifacts(names: Names) -> list[Artifact]:
@@ -88,20 +91,10 @@ def _artifacts(names: Names) -> list[Artifact]:
     ]
 
 
-def _told(build: Build, names: Names) -> dict[str, str]:
+def _environment(build: Build, names: Names) -> dict[str, str]:
     target = names.target
     repository = f"{names.origin.user or 'riseml'}/{names.stem}".lower()
-    pulled = (
-        {"IMAGE_PULL_NAME": f"{target.pull_registry}/{repository}"}
-        if target.pull_registry
-        else {}
-    )
-    insecure = (
-        {"IMAGE_ATTRIBUTES": ",registry.insecure=true"}
-        if target.insecure_registry
-        else {}
-    )
-    return {
+    variables = {
         "OUTPUT_DIR": pod.OUTPUT,
         "RISEML_DIR": pod.RISEML,
         "RISEML_JOB": "build",
@@ -112,16 +105,21 @@ def _told(build: Build, names: Names) -> dict[str, str]:
         "RISEML_BUILD_FILES": json.dumps(build.files, ensure_ascii=False),
         "IMAGE_KEY": build.key,
         "IMAGE_NAME": f"{target.registry}/{repository}:{build.key or 'latest'}",
-        **pulled,
-        **insecure,
-        "BUILDKIT_HOST": target.buildkit,
-        "BUILDKIT_CERTIFICATES": CERTIFICATES,
-        **({"DOCKER_CONFIG": LOGIN} if target.pull_secrets else {}),
     }
+    # The order of variables is part of the compiled document.
+    if target.pull_registry:
+        variables["IMAGE_PULL_NAME"] = f"{target.pull_registry}/{repository}"
+    if target.insecure_registry:
+        variables["IMAGE_ATTRIBUTES"] = ",registry.insecure=true"
+    variables["BUILDKIT_HOST"] = target.buildkit
+    variables["BUILDKIT_CERTIFICATES"] = CERTIFICATES
+    if target.pull_secrets:
+        variables["DOCKER_CONFIG"] = LOGIN
+    return variables
 
 
 def _context(build: Build, names: Names) -> UserContainer:
-    """Return the init container that brings the files which install steps may see, and no others."""
+    """Return the init container that provides only the files that install steps need."""
     return UserContainer(
         name="context",
         image=names.target.git_image,

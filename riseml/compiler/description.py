@@ -1,33 +1,37 @@
-"""What Argo's UI says of a run below its title: how many experiments, and the values of the parameters, as Markdown."""
+"""Description of a run in Argo's UI: the number of experiments and the values of parameters, in Markdown."""
 
 from riseml.plan import ExperimentSet
 
-# Values of one parameter that are named
-_MOST = 8
-# Characters
-_LONGEST = 400
+_MAX_VALUES = 8
+_MAX_LENGTH = 400
 
 
 def describe(plan: ExperimentSet) -> str:
     """Return one paragraph, empty for an experiment without parameters."""
-    parameters = [
-        f"{name} {_code(_several(dict.fromkeys(each.parameters[name] for each in plan.experiments)))}"
-        for name in plan.experiments[0].parameters
-    ]
-    count = (
-        [f"{len(plan.experiments)} experiments, {plan.concurrency} at a time"]
-        if plan.is_set
-        else []
-    )
-    return ": ".join([*count, *([", ".join(parameters)] if parameters else [])])
+    sentences = []
+    if plan.is_set:
+        sentences.append(
+            f"{len(plan.experiments)} experiments, {plan.concurrency} at a time"
+        )
+    parameters = []
+    for name in plan.experiments[0].parameters:
+        # A dict keeps the order of the grid and drops repeated values.
+        values = dict.fromkeys(
+            experiment.parameters[name] for experiment in plan.experiments
+        )
+        parameters.append(f"{name} {_code(_join(list(values)))}")
+    if parameters:
+        sentences.append(", ".join(parameters))
+    return ": ".join(sentences)
 
 
-def _several(values: dict[str, None]) -> str:
-    named = " | ".join(list(values)[:_MOST])
-    text = f"{named} | …" if len(values) > _MOST else named
-    return f"{text[:_LONGEST]}…" if len(text) > _LONGEST else text
+def _join(values: list[str]) -> str:
+    text = " | ".join(values[:_MAX_VALUES])
+    if len(values) > _MAX_VALUES:
+        text = f"{text} | …"
+    return f"{text[:_MAX_LENGTH]}…" if len(text) > _MAX_LENGTH else text
 
 
 def _code(text: str) -> str:
-    """Return text as a piece of code, in which Markdown sees no markup."""
+    """Return text as inline code, in which Markdown interprets nothing."""
     return f"`{' '.join(text.split()).replace('`', chr(39))}`"

@@ -1,11 +1,12 @@
-"""An experiment of several jobs: how they find each other, begin together and end together.
+"""Gangs: how the jobs of an experiment find each other, start together and end together.
 
     experiment    DAG: master, worker-1, worker-2, ps-1, all started at once
        └─ hook    of each task: once it has failed, `end-peers` deletes the pods of the experiment
 
-A job is reached as `<workflow>-<sub>-<type>-<n>.riseml`: its pod has that host name, and one headless Service of the
-namespace serves all of them. The run script waits until all jobs have met (templates/gang.sh), so a gang that gets
-only a part of its places gives them back after `gang_timeout`.
+A job is reached as `<workflow>-<sub>-<type>-<n>.riseml`: its pod has that host name, and
+one headless Service of the namespace serves all pods. The run script waits until all jobs
+have met (templates/gang.sh), so a gang that gets only some of its nodes gives them back
+after `gang_timeout`.
 """
 
 import json
@@ -21,48 +22,47 @@ from riseml.compiler.names import Names
 from riseml.compiler.text import reference
 from riseml.plan import Job
 
-# At which the launch agent of MPI listens
+# The launch agent of MPI listens here.
 PORT = 2222
 END = "end-peers"
-# Seconds that a peer has after SIGTERM, so that all are gone within half a minute of the first failure
+# Peers have so many seconds after SIGTERM, so that all end within half a minute of the first failure.
 GRACE = 10
-# Seconds over `gang_timeout` after which Argo itself gives up a job that has found no place
+# Argo itself gives up a job that has found no node so many seconds after `gang_timeout`.
 PATIENCE = 60
 _HOST = re.compile(r"\{\{host\.([a-z]+)\.(\d+)\}\}")
 
 
-def told(job: Job, names: Names) -> dict[str, str]:
-    """Return what a job of a framework is told: its framework's variables, and who its peers are."""
-    ours = {
-        "RISEML_GANG": members(names),
-        "RISEML_GANG_TIMEOUT": str(names.plan.gang_timeout),
-        "RISEML_MEETING": f"{pod.OUTPUT}/.riseml/gang/{{{{workflow.uid}}}}.{names.attempt}",
+def environment(job: Job, names: Names) -> dict[str, str]:
+    """Return the framework's variables of a job, and those that name its peers."""
+    variables = {
+        name: _bind(text, job, names) for name, text in job.framework_env.items()
     }
-    return {
-        **{name: _bound(text, job, names) for name, text in job.framework_env.items()},
-        **(ours if names.is_gang else {}),
-    }
+    if names.is_gang:
+        meeting = f"{pod.OUTPUT}/.riseml/gang/{{{{workflow.uid}}}}.{names.attempt}"
+        variables["RISEML_GANG"] = members(names)
+        variables["RISEML_GANG_TIMEOUT"] = str(names.plan.gang_timeout)
+        variables["RISEML_MEETING"] = meeting
+    return variables
 
 
 def members(names: Names) -> str:
     """Return all jobs of an experiment as `job=host:port` words."""
-    return " ".join(
-        f"{name}={names.address(name)}:{PORT}"
-        for job in names.plan.jobs
-        for name in job.names
-    )
+    words = []
+    for job in names.plan.jobs:
+        words += [f"{name}={names.address(name)}:{PORT}" for name in job.names]
+    return " ".join(words)
 
 
 def name(job: Job) -> str:
-    """Return what a job of this type is called, with its number where there are several."""
-    return (
-        f"{job.type}.{reference(labels.INDEX_PARAMETER)}" if job.count > 1 else job.type
-    )
+    """Return the name of a job of this type, with its index if there are several."""
+    if job.count == 1:
+        return job.type
+    return f"{job.type}.{reference(labels.INDEX_PARAMETER)}"
 
 
 def patch(job: Job, names: Names) -> str | None:
-    """Return the `podSpecPatch` that gives a pod the host name of its job; None where nobody looks for it."""
-    if not names.meets:
+    """Return the `podSpecPatch` for a pod's host name, None if the pod needs none."""
+    if not names.needs_host_names:
         return None
     return json.dumps(
         {"hostname": names.host(name(job)), "subdomain": labels.SUBDOMAIN}
@@ -70,54 +70,50 @@ def patch(job: Job, names: Names) -> str | None:
 
 
 def shared(names: Names) -> list[Parameter]:
-    """Return what an experiment hands to each of its jobs: all that it was given, and which attempt it is."""
-    attempt = (
-        [Parameter(name=labels.ATTEMPT_PARAMETER, value="{{retries}}")]
-        if names.retried_whole
-        else []
-    )
+    """Return what an experiment passes to all its jobs: its inputs and the attempt."""
+    parameters = [Parameter(name=name, value=reference(name)) for name in names.inputs]
+    if names.retries_gang:
+        attempt = Parameter(name=labels.ATTEMPT_PARAMETER, value="{{retries}}")
+        parameters.append(attempt)
+    return parameters
+
+
+def indices(job: Job, index: int) -> list[Parameter]:
+    """Return the parameters that identify one of several jobs; `index` counts from 1."""
+    if job.count == 1:
+        return []
     return [
-        *(Parameter(name=name, value=reference(name)) for name in names.inputs),
-        *attempt,
+        Parameter(name=labels.INDEX_PARAMETER, value=index),
+        Parameter(name=labels.PLACE_PARAMETER, value=index - 1),
     ]
-
-
-def own(job: Job, index: int) -> list[Parameter]:
-    """Return what tells a job from the others of its type; `index` counts from 1."""
-    values = {labels.INDEX_PARAMETER: index, labels.PLACE_PARAMETER: index - 1}
-    return (
-        [Parameter(name=name, value=value) for name, value in values.items()]
-        if job.count > 1
-        else []
-    )
 
 
 def tasks(job: Job, names: Names) -> Iterable[Task]:
     """Yield the tasks of all jobs of one type."""
     arguments = shared(names)
-    for index, called in enumerate(job.names, 1):
-        task = called.replace(".", "-")
+    for index, job_name in enumerate(job.names, 1):
+        task = job_name.replace(".", "-")
         yield Task(
             name=task,
             template=job.type,
-            arguments=[*arguments, *own(job, index)],
+            arguments=[*arguments, *indices(job, index)],
             hooks={"failed": _hook(task, arguments)} if names.is_gang else None,
         )
 
 
 def ending(names: Names) -> Resource:
-    """Return the template that ends the jobs of an experiment: those that are left when one has failed."""
+    """Return the template that ends the remaining jobs of an experiment after a failure."""
     peers = {
         labels.WORKFLOW: "{{workflow.name}}",
         labels.EXPERIMENT: reference(labels.SUB_PARAMETER),
     }
-    # A hook may come when the next attempt has begun
-    if names.retried_whole:
+    if names.retries_gang:
+        # A hook may run when the next attempt has already started.
         peers[labels.ATTEMPT] = names.attempt
-    selector = ",".join(f"{key}={value}" for key, value in peers.items())
+    selector = ",".join(f"{label}={value}" for label, value in peers.items())
     return Resource(
         name=END,
-        inputs=[Parameter(name=each.name) for each in shared(names)],
+        inputs=[Parameter(name=parameter.name) for parameter in shared(names)],
         action="delete",
         flags=[
             "pods",
@@ -131,30 +127,27 @@ def ending(names: Names) -> Resource:
 
 def _hook(task: str, arguments: list[Parameter]) -> LifecycleHook:
     status = f'tasks["{task}"].status'
+    parameters = [
+        {"name": parameter.name, "value": parameter.value} for parameter in arguments
+    ]
     return LifecycleHook.model_validate(
         {
             "template": END,
             "expression": f'{status} == "Failed" || {status} == "Error"',
-            "arguments": {
-                "parameters": [
-                    {"name": each.name, "value": each.value} for each in arguments
-                ]
-            },
+            "arguments": {"parameters": parameters},
         }
     )
 
 
-def _bound(text: str, job: Job, names: Names) -> str:
-    called = {
-        f"{each.type}.{index}": name
-        for each in names.plan.jobs
-        for index, name in enumerate(each.names, 1)
-    }
-    several = job.count > 1
-    text = text.replace(
-        plan.POSITION, reference(labels.PLACE_PARAMETER) if several else "0"
-    )
-    text = text.replace(
-        plan.INDEX, reference(labels.INDEX_PARAMETER) if several else "1"
-    )
-    return _HOST.sub(lambda tag: names.address(called[f"{tag[1]}.{tag[2]}"]), text)
+def _bind(text: str, job: Job, names: Names) -> str:
+    """Replace a framework's placeholders by tags and host names."""
+    addresses = {}
+    for peer in names.plan.jobs:
+        for number, peer_name in enumerate(peer.names, 1):
+            addresses[f"{peer.type}.{number}"] = names.address(peer_name)
+    position, index = "0", "1"
+    if job.count > 1:
+        position = reference(labels.PLACE_PARAMETER)
+        index = reference(labels.INDEX_PARAMETER)
+    text = text.replace(plan.POSITION, position).replace(plan.INDEX, index)
+    return _HOST.sub(lambda match: addresses[f"{match[1]}.{match[2]}"], text)

@@ -1,8 +1,8 @@
-"""The template of a job: one container, what it gets mounted, what it is told, and what it hands back."""
+"""Template of a job: one container with its mounts, environment and outputs."""
 
 from collections.abc import Iterator
 
-from hera.workflows import Container, Env, Parameter, SecretEnv
+from hera.workflows import Artifact, Container, Env, Parameter, SecretEnv
 from hera.workflows.models import ValueFrom, VolumeMount
 
 from riseml import labels
@@ -13,55 +13,63 @@ from riseml.plan import Job, variable_of
 
 RESULT = f"{pod.RISEML}/result"
 MISSING = f"{pod.RISEML}/missing"
-# Bytes: below the kernel's limit of an argument
-_LONGEST = 128_000
+# The kernel accepts no argument of 128 KiB.
+_MAX_LINE_BYTES = 128_000
+_SHOWN_CHARACTERS = 60
 RESULT_FILE = f"{pod.OUTPUT}/.riseml/results.jsonl"
 
 
 def template(job: Job, names: Names) -> Container:
-    """Return the template of all jobs of one type."""
-    plan, remote = names.plan, names.origin.git_url is not None
+    """Return the template of all jobs of one type.
+
+    Raises:
+        InvalidInputError: a command is longer than any machine can run.
+    """
+    plan = names.plan
+    has_remote = names.origin.git_url is not None
+    lines = [_line(line, names) for line in job.run]
     return Container(
         name=job.type,
-        inputs=[
-            *(
-                Parameter(name=each.name)
-                for each in (*gang.shared(names), *gang.own(job, 1))
-            ),
-            *pod.fetched(names, pod.code_folder(names)),
-        ],
+        inputs=_inputs(job, names),
         labels=_labels(job, names),
         daemon=job.daemon or None,
         affinity=pod.together(names) if names.is_gang else None,
         pod_spec_patch=gang.patch(job, names),
-        init_containers=None if remote else [pod.checkout(names)],
+        init_containers=None if has_remote else [pod.checkout(names)],
         image=names.image,
         command=["sh", "-c"],
-        args=pod.arguments(
-            [_line(line, names) for line in job.run], job.runner, gang=names.is_gang
-        ),
+        args=pod.arguments(lines, job.runner, gang=names.is_gang),
         working_dir=pod.CODE,
         env=_environment(job, names),
         resources=pod.requirements(job.resources, names),
         volume_mounts=_mounts(names),
         outputs=[*_outputs(names)],
+        # A gang is retried as an experiment, because a single job would wait in vain.
         retry_strategy=None if names.is_gang else retries.strategy(plan.retries),
         active_deadline_seconds=plan.timeout,
     )
 
 
+def _inputs(job: Job, names: Names) -> list[Parameter | Artifact]:
+    parameters = [*gang.shared(names), *gang.indices(job, 1)]
+    return [
+        *(Parameter(name=parameter.name) for parameter in parameters),
+        *pod.fetched(names, pod.code_folder(names)),
+    ]
+
+
 def _labels(job: Job, names: Names) -> dict[str, str]:
-    return {
+    values = {
         labels.EXPERIMENT: text.reference(labels.SUB_PARAMETER),
         labels.TYPE: job.type,
-        **(
-            {labels.INDEX: text.reference(labels.INDEX_PARAMETER)}
-            if job.count > 1
-            else {}
-        ),
-        **({labels.GANG: "true"} if names.meets else {}),
-        **({labels.ATTEMPT: names.attempt} if names.retried_whole else {}),
     }
+    if job.count > 1:
+        values[labels.INDEX] = text.reference(labels.INDEX_PARAMETER)
+    if names.needs_host_names:
+        values[labels.GANG] = "true"
+    if names.retries_gang:
+        values[labels.ATTEMPT] = names.attempt
+    return values
 
 
 def _outputs(names: Names) -> Iterator[Parameter]:
@@ -73,20 +81,22 @@ def _outputs(names: Names) -> Iterator[Parameter]:
 
 
 def _line(line: str, names: Names) -> str:
-    if len(line.encode()) > _LONGEST:
+    size = len(line.encode())
+    if size > _MAX_LINE_BYTES:
         raise InvalidInputError(
-            f"a command of {len(line.encode())} bytes is longer than the {_LONGEST} that a process can be given: "
-            f"{line[:60]}…",
-            "Put it in a script of the project, and run that.",
+            f"a command has {size} bytes, but a process can be given at most "
+            f"{_MAX_LINE_BYTES}: {line[:_SHOWN_CHARACTERS]}…",
+            "Put it into a script of the project, and run that.",
         )
     return text.bind(line, names.tags)
 
 
 def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
-    told = {
+    # Later variables replace earlier ones: a user cannot change RiseML's own.
+    values = {
         **{variable_of(name): tag for name, tag in names.tags.items()},
         **{name: text.bind(value, names.tags) for name, value in job.env.items()},
-        **gang.told(job, names),
+        **gang.environment(job, names),
         "OUTPUT_DIR": pod.OUTPUT,
         "DATA_DIR": pod.DATA,
         "RISEML_DIR": pod.RISEML,
@@ -97,26 +107,23 @@ def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
         "RISEML_ATTEMPT": names.attempt,
         "RISEML_CONFIGURATION": record.configuration(names),
     }
-    kept = names.target.secret
+    secret = names.target.secret
     return [
-        *pod.variables(told),
+        *pod.variables(values),
         *(
-            SecretEnv(name=n, secret_name=kept, secret_key=n)
-            for n in names.plan.secrets
+            SecretEnv(name=name, secret_name=secret, secret_key=name)
+            for name in names.plan.secrets
         ),
     ]
 
 
 def _mounts(names: Names) -> list[VolumeMount]:
-    code = (
-        [VolumeMount(name="code", mount_path=pod.CODE)]
-        if pod.has_code_volume(names)
-        else []
-    )
-    return [
-        *code,
+    mounts = [
         VolumeMount(name="data", mount_path=pod.DATA, read_only=True),
         VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.output_path),
         VolumeMount(name="riseml", mount_path=pod.RISEML),
         VolumeMount(name="shm", mount_path=pod.SHM),
     ]
+    if pod.has_code_volume(names):
+        mounts.insert(0, VolumeMount(name="code", mount_path=pod.CODE))
+    return mounts

@@ -1,7 +1,9 @@
-"""Whether Argo can hold a Workflow until its end: the document, and a node of status for every experiment and job.
+"""Size limits of a Workflow: whether Argo can keep it until its end.
 
-Argo keeps both in one object of at most 1 MiB, the nodes compressed once they are long. A set that outgrows that ends
-with an error in the middle, so what will not fit is refused before it starts. The local engine has no such limit.
+Argo keeps the document and one status node per experiment and job in one object of at
+most 1 MiB, and compresses the nodes once they are long. A set that outgrows this limit
+fails in the middle, so what will not fit is refused before it starts. The local engine
+has no such limit.
 """
 
 import base64
@@ -13,177 +15,186 @@ from typing import Any
 
 from riseml.errors import RiseMLError
 
-# Bytes: Argo's own, below that of etcd
+# Argo's own limit in bytes, which is below that of etcd.
 LIMIT = 1 << 20
-# Bytes: Kubernetes', all annotations of an object together
+# Kubernetes' limit in bytes for all annotations of an object together.
 ANNOTATIONS = 256 << 10
-# Bytes of a request that etcd takes by default
+# The largest request in bytes that etcd accepts by default.
 REQUEST = 3 * 2**19
 _WARN, _REFUSE = 0.5, 0.9
-# Experiments whose status is made up; the others take as much
-_SAMPLE = 400
-# Characters of a reported result that no other experiment reports
-_RESULT = 60
+# The status of so many experiments is made up; the others are assumed to be as long.
+_SAMPLE_SIZE = 400
+# Characters of a reported result that no other experiment reports.
+_RESULT_LENGTH = 60
 
 Document = Mapping[str, Any]
 
 
 def estimate(document: Document) -> int:
-    """Return how many bytes Argo will have to hold when all experiments have ended."""
-    templates = {
-        template["name"]: template for template in document["spec"]["templates"]
-    }
+    """Return how many bytes Argo will have to keep when all experiments have ended."""
+    templates = _templates(document)
     items = _items(templates)
-    sample = items[:: max(1, len(items) // _SAMPLE)]
-    nodes = json.dumps(
-        [node for item in sample for node in _nodes(item, document, templates)]
-    )
-    compressed = base64.b64encode(gzip.compress(nodes.encode(), mtime=0))
-    return len(_text(document)) + len(compressed) * len(items) // len(sample)
+    sample = items[:: max(1, len(items) // _SAMPLE_SIZE)]
+    nodes: list[dict[str, Any]] = []
+    for item in sample:
+        nodes += _nodes(item, document, templates)
+    # Argo stores the nodes compressed and in Base64.
+    compressed = base64.b64encode(gzip.compress(json.dumps(nodes).encode(), mtime=0))
+    return len(_json(document)) + len(compressed) * len(items) // len(sample)
 
 
 def share_of(document: Document) -> float:
-    """Return which share of what Argo can keep a Workflow will have filled at its end."""
+    """Return the share of the limit that a Workflow will use at its end."""
     return estimate(document) / LIMIT
 
 
 def check_annotations(document: Document) -> None:
-    """Refuse what Kubernetes would not keep beside a Workflow: the text of riseml.yml is there.
+    """Refuse annotations that are too long for Kubernetes; riseml.yml is one of them.
 
     Raises:
-        RiseMLError: it is too long.
+        RiseMLError: they are too long.
     """
-    notes = sum(
-        len(f"{key}{value}".encode())
-        for key, value in document["metadata"].get("annotations", {}).items()
-    )
-    if notes > ANNOTATIONS * _REFUSE:
+    size = 0
+    for name, value in document["metadata"].get("annotations", {}).items():
+        size += len(f"{name}{value}".encode())
+    if size > ANNOTATIONS * _REFUSE:
         raise RiseMLError(
-            f"riseml.yml is too long for a cluster: Kubernetes keeps up to {ANNOTATIONS // 1024} KiB beside a Workflow",
+            "riseml.yml is too long for a cluster: "
+            f"Kubernetes keeps up to {ANNOTATIONS // 1024} KiB with a Workflow",
             "Move long commands and lists into files of the project.",
         )
 
 
 def check(document: Document) -> str:
-    """Return what the user should know about the size of a Workflow for Argo: nothing, or a warning.
+    """Return a warning if a Workflow is large for Argo, else an empty text.
 
     Raises:
-        RiseMLError: it would not fit, with advice.
+        RiseMLError: the Workflow would not fit.
     """
     check_annotations(document)
     share = share_of(document)
-    count = len(
-        _items(
-            {template["name"]: template for template in document["spec"]["templates"]}
-        )
-    )
+    count = len(_items(_templates(document)))
     if share > _REFUSE:
-        fits = int(count * _REFUSE / share) // 100 * 100
+        fitting = int(count * _REFUSE / share) // 100 * 100
         raise RiseMLError(
-            f"{count} experiments are too many for one Workflow: Argo would have to keep {share:.0%} of what it can",
-            f"About {fits} fit. Split the set: give one parameter fewer values, once for each part. "
-            "The local engine takes sets of any size.",
+            f"{count} experiments are too many for one Workflow: "
+            f"Argo would have to keep {share:.0%} of what it can",
+            f"About {fitting} fit. Split the set: give one parameter fewer values, "
+            "and start one set for each part of them. "
+            "The local engine runs sets of any size.",
         )
     if share > _WARN:
-        return f"{count} experiments fill {share:.0%} of what Argo can keep of one Workflow"
+        return (
+            f"{count} experiments use {share:.0%} of what Argo can keep of one Workflow"
+        )
     return ""
 
 
+def _templates(document: Document) -> dict[str, Any]:
+    return {template["name"]: template for template in document["spec"]["templates"]}
+
+
 def _items(templates: Mapping[str, Any]) -> list[Any]:
-    tasks = [
-        task
-        for template in templates.values()
-        for task in template.get("dag", {}).get("tasks", ())
-    ]
-    return next((task["withItems"] for task in tasks if task.get("withItems")), [{}])
+    """Return the items of the set, one per experiment."""
+    for template in templates.values():
+        for task in template.get("dag", {}).get("tasks", ()):
+            if task.get("withItems"):
+                items: list[Any] = task["withItems"]
+                return items
+    return [{}]
 
 
 def _nodes(
     item: Document, document: Document, templates: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
-    """Yield the nodes of one experiment as they will be: what differs from one to the next is made up."""
-    name = (
-        document["metadata"].get("name")
-        or f"{document['metadata']['generateName']}xxxxx"
-    )
-    values = ",".join(f"{key}:{item[key]}" for key in sorted(item))
-    cell = f"{name}.set.experiment({values})"
-    inputs = [{"name": key, "value": value} for key, value in item.items()]
-    yield _node(name, cell, inputs, {"templateName": "experiment", "type": "DAG"})
+    """Yield the nodes of one experiment with made-up text where experiments differ."""
+    metadata = document["metadata"]
+    workflow = metadata.get("name") or f"{metadata['generateName']}xxxxx"
+    values = ",".join(f"{name}:{item[name]}" for name in sorted(item))
+    experiment = f"{workflow}.set.experiment({values})"
+    inputs = [{"name": name, "value": value} for name, value in item.items()]
+    dag = {"templateName": "experiment", "type": "DAG"}
+    yield _node(workflow, experiment, inputs, dag)
     for task in templates["experiment"]["dag"]["tasks"]:
         template = templates[task["template"]]
-        attempts = int(template.get("retryStrategy", {}).get("limit", 0)) + 1
-        for attempt in range(
-            attempts if attempts == 1 else attempts + 1
-        ):  # several have a node in common
-            path = f"{cell}.{task['name']}({attempt})"
+        for attempt in range(_node_count(template)):
+            path = f"{experiment}.{task['name']}({attempt})"
             result = {
                 "name": "result",
-                "value": _noise(path, _RESULT),
+                "value": _noise(path, _RESULT_LENGTH),
                 "valueFrom": {"default": ""},
             }
-            outputs = {"exitCode": "0", "parameters": [result]}
-            yield _node(
-                name,
-                path,
-                inputs,
-                {"templateName": template["name"], "type": "Pod", "outputs": outputs},
-            )
+            pod = {
+                "templateName": template["name"],
+                "type": "Pod",
+                "outputs": {"exitCode": "0", "parameters": [result]},
+            }
+            yield _node(workflow, path, inputs, pod)
+
+
+def _node_count(template: Document) -> int:
+    """Return how many nodes a task has: attempts, and one around several of them."""
+    attempts = int(template.get("retryStrategy", {}).get("limit", 0)) + 1
+    return attempts if attempts == 1 else attempts + 1
 
 
 def _node(
-    workflow: str, path: str, inputs: list[dict[str, str]], more: Document
+    workflow: str, path: str, inputs: list[dict[str, str]], fields: Document
 ) -> dict[str, Any]:
-    own, other, third = (
+    id, parent, child = (  # noqa: A001
         f"{workflow}-{_digits(path + salt)}" for salt in ("", "parent", "child")
     )
+    digits = _digits(path)
     return {
-        "id": own,
+        "id": id,
         "name": path,
         "displayName": path,
-        "boundaryID": other,
-        "children": [third],
-        "outboundNodes": [third],
+        "boundaryID": parent,
+        "children": [child],
+        "outboundNodes": [child],
         "phase": "Succeeded",
-        "message": f"main: Error (exit code {_digits(path)[0]})",
+        "message": f"main: Error (exit code {digits[0]})",
         "progress": "1/1",
-        "startedAt": f"2026-01-01T{_digits(path)[:6]}Z",
-        "finishedAt": f"2026-01-01T{_digits(path)[4:]}Z",
-        "resourcesDuration": {"cpu": _digits(path)[:3], "memory": _digits(path)[3:6]},
+        "startedAt": f"2026-01-01T{digits[:6]}Z",
+        "finishedAt": f"2026-01-01T{digits[4:]}Z",
+        "resourcesDuration": {"cpu": digits[:3], "memory": digits[3:6]},
         "inputs": {"parameters": inputs},
         "templateScope": f"local/{workflow}",
-        **more,
+        **fields,
     }
 
 
 def _digits(text: str) -> str:
-    return str(
-        int(hashlib.blake2s(text.encode(), digest_size=5).hexdigest(), 16)
-    ).zfill(10)[:10]
+    digest = hashlib.blake2s(text.encode(), digest_size=5).hexdigest()
+    return str(int(digest, 16)).zfill(10)[:10]
 
 
 def _noise(text: str, length: int) -> str:
+    """Return text that cannot be compressed well."""
     return hashlib.blake2b(text.encode()).hexdigest()[:length]
 
 
-def _text(document: Document) -> bytes:
+def _json(document: Document) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def check_manifest(document: Document) -> str:
-    """Return what the user should know about the size of a document that is only written down: nothing, or a warning.
+    """Return a warning about the size of a document that is only written to a file.
 
-    A cluster whose Argo offloads node status to a database takes sets that `check` refuses; no cluster takes a
+    The text is empty if there is nothing to warn about. A cluster whose Argo offloads
+    node status to a database accepts sets that `check` refuses; no cluster accepts a
     manifest that is itself too large.
 
     Raises:
-        RiseMLError: the manifest is larger than Kubernetes takes.
+        RiseMLError: the manifest is larger than Kubernetes accepts.
     """
-    size = len(_text(document))
+    size = len(_json(document))
     if size > REQUEST * _REFUSE:
         raise RiseMLError(
-            f"this Workflow is {size / 2**20:.1f} MiB long, and Kubernetes takes {REQUEST / 2**20:.1f} MiB",
-            "Split the set: give one parameter fewer values, once for each part.",
+            f"this Workflow has {size / 2**20:.1f} MiB, "
+            f"but Kubernetes accepts {REQUEST / 2**20:.1f} MiB",
+            "Split the set: give one parameter fewer values, "
+            "and start one set for each part of them.",
         )
     try:
         return check(document)

@@ -1,4 +1,4 @@
-"""What the parts of one document call each other: derived from plan, origin and target, once."""
+"""Names within one document, each derived once from plan, origin and target."""
 
 import re
 from collections.abc import Iterator
@@ -7,13 +7,13 @@ from functools import cached_property
 
 from riseml import labels
 from riseml.compiler import quotes
-from riseml.compiler.text import kept, reference
+from riseml.compiler.text import reference, safe_reference
 from riseml.plan import ExperimentSet, Origin, Target
 
-# Characters of a host name, and of a label's value
-_LIMIT = 63
-# Characters that Kubernetes appends to generateName
-_GENERATED = 5
+# Kubernetes limits host names and values of labels to this length.
+_MAX_LENGTH = 63
+# Kubernetes appends this many characters to generateName.
+_GENERATED_LENGTH = 5
 
 
 @dataclass(frozen=True)
@@ -31,63 +31,63 @@ class Names:
 
     @property
     def builds(self) -> bool:
-        """Whether install steps have to run: there are some, and no image has them already."""
-        return bool(self.plan.install) and not (
-            self.origin.build and self.origin.build.image
-        )
+        """Whether install steps have to run because no image has their results."""
+        return bool(self.plan.install) and self._built_image is None
 
     @property
     def image(self) -> str:
         """The image of the user's jobs."""
         if self.builds:
             return reference(labels.IMAGE_PARAMETER)
-        return (self.origin.build and self.origin.build.image) or self.plan.image
+        return self._built_image or self.plan.image
+
+    @property
+    def _built_image(self) -> str | None:
+        return (self.origin.build and self.origin.build.image) or None
 
     @cached_property
     def handed_down(self) -> tuple[str, ...]:
-        """The parameters that go unchanged from the set to its experiments."""
+        """The parameters that the set passes unchanged to its experiments."""
         return (labels.IMAGE_PARAMETER,) if self.builds else ()
 
     @cached_property
-    def forms(self) -> dict[str, str | None]:
-        """How each parameter is quoted in YAML; None where every item brings its own quoted text."""
-        experiments = self.plan.experiments
-        return {
-            name: quotes.form(e.parameters[name] for e in experiments)
-            for name in self.parameters
-        }
+    def quoting(self) -> dict[str, str | None]:
+        """How each parameter is quoted in YAML; None if each item brings quoted text."""
+        return {name: quotes.form(self.values(name)) for name in self.parameters}
 
     @cached_property
     def tags(self) -> dict[str, str]:
-        """What stands for each parameter in what a job is given."""
-        return {name: kept(name, self.values(name)) for name in self.parameters}
+        """The tag that stands for each parameter in what a job is given."""
+        return {
+            name: safe_reference(name, self.values(name)) for name in self.parameters
+        }
 
     def values(self, name: str) -> Iterator[str]:
         """Yield the values of a parameter."""
         return (experiment.parameters[name] for experiment in self.plan.experiments)
 
     @cached_property
-    def hard(self) -> tuple[str, ...]:
-        """The parameters with values that need quoting one by one."""
-        return tuple(name for name, form in self.forms.items() if form is None)
+    def individually_quoted(self) -> tuple[str, ...]:
+        """The parameters whose values need different quoting."""
+        return tuple(name for name, form in self.quoting.items() if form is None)
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        """The parameters that an experiment and its jobs take."""
+        """The parameters of an experiment and its jobs."""
         return (
             labels.SUB_PARAMETER,
             *self.handed_down,
             *self.parameters,
-            *map(quotes.companion, self.hard),
+            *map(quotes.companion, self.individually_quoted),
         )
 
     def host(self, job: str) -> str:
         """The host name of a job such as `worker.1`, and of its pod."""
         workflow = self.workflow or "{{workflow.name}}"
-        attempt = (
-            f"-{self.attempt}" if self.retried_whole else ""
-        )  # the former ones may still be about
-        return f"{workflow}-{reference(labels.SUB_PARAMETER)}{attempt}-{job.replace('.', '-', 1)}"
+        sub = reference(labels.SUB_PARAMETER)
+        # Pods of the previous attempt may still exist.
+        attempt = f"-{self.attempt}" if self.retries_gang else ""
+        return f"{workflow}-{sub}{attempt}-{job.replace('.', '-', 1)}"
 
     def address(self, job: str) -> str:
         """The name by which the other jobs of an experiment reach a job."""
@@ -95,7 +95,7 @@ class Names:
 
     @property
     def base(self) -> str:
-        """The image that install steps start from, with its digest where that is known."""
+        """The image that install steps start from, with its digest if that is known."""
         return (self.origin.build.base if self.origin.build else "") or self.plan.image
 
     @property
@@ -104,49 +104,46 @@ class Names:
         return self.plan.is_gang
 
     @property
-    def retried_whole(self) -> bool:
-        """Whether all jobs of an experiment are tried again when one has failed."""
+    def retries_gang(self) -> bool:
+        """Whether all jobs of an experiment are retried when one has failed."""
         return self.is_gang and self.plan.retries.count > 0
 
     @property
     def attempt(self) -> str:
-        """Which attempt a job is part of, counted from 0."""
+        """The attempt of which a job is part, counted from 0."""
         if not self.plan.retries.count:
             return "0"
         return reference(labels.ATTEMPT_PARAMETER) if self.is_gang else "{{retries}}"
 
     @cached_property
-    def meets(self) -> bool:
-        """Whether the jobs of an experiment look for each other, or themselves, by name."""
-        return self.is_gang or any(
-            "{{host." in text
-            for job in self.plan.jobs
-            for text in job.framework_env.values()
-        )
+    def needs_host_names(self) -> bool:
+        """Whether jobs of an experiment are reached by a host name."""
+        if self.is_gang:
+            return True
+        for job in self.plan.jobs:
+            if any("{{host." in text for text in job.framework_env.values()):
+                return True
+        return False
 
     @cached_property
     def stem(self) -> str:
-        """The project as Kubernetes allows it in names, so short that the longest host name still fits."""
-        number = (
-            "x" * _GENERATED if self.origin.number is None else str(self.origin.number)
-        )
+        """The project as part of names, short enough for the longest host name."""
+        number = self.origin.number
+        number_text = "x" * _GENERATED_LENGTH if number is None else str(number)
         sub = max(experiment.sub for experiment in self.plan.experiments)
-        jobs = (job.names[-1] for job in self.plan.jobs)
-        attempt = f"-{self.plan.retries.count}" if self.retried_whole else ""
-        longest = max(
-            len(f"-{number}{self._shard}-{sub}{attempt}-{job}") for job in jobs
-        )
+        attempt = f"-{self.plan.retries.count}" if self.retries_gang else ""
+        prefix = f"-{number_text}{self._shard}-{sub}{attempt}-"
+        # The last job of a type has the most digits.
+        job_length = max(len(job.names[-1]) for job in self.plan.jobs)
         stem = re.sub("[^a-z0-9]+", "-", self.plan.project.lower())
-        return stem[: _LIMIT - longest].strip("-") or "riseml"
+        return stem[: _MAX_LENGTH - len(prefix) - job_length].strip("-") or "riseml"
 
     @property
     def workflow(self) -> str | None:
-        """The Workflow's name, None where Kubernetes is to make one."""
-        return (
-            None
-            if self.origin.number is None
-            else f"{self.stem}-{self.origin.number}{self._shard}"
-        )
+        """The Workflow's name, None if Kubernetes generates one."""
+        if self.origin.number is None:
+            return None
+        return f"{self.stem}-{self.origin.number}{self._shard}"
 
     @property
     def _shard(self) -> str:
@@ -154,39 +151,36 @@ class Names:
 
     @property
     def number(self) -> str:
-        """The run's number, or what stands for it in a document without one."""
-        return (
-            "{{workflow.name}}"
-            if self.origin.number is None
-            else str(self.origin.number)
-        )
+        """The run's number, or the tag of the Workflow's name if there is none."""
+        if self.origin.number is None:
+            return "{{workflow.name}}"
+        return str(self.origin.number)
 
     @property
     def experiment(self) -> str:
         """The canonical id of an experiment, without the user."""
-        return (
-            f"{self.number}.{reference(labels.SUB_PARAMETER)}"
-            if self.plan.is_set
-            else self.number
-        )
+        if not self.plan.is_set:
+            return self.number
+        return f"{self.number}.{reference(labels.SUB_PARAMETER)}"
 
     @property
     def run_path(self) -> str:
-        """Where in the output volume the run has its folder."""
-        return "/".join(
-            filter(None, (self.origin.user, self.plan.project, self.number))
-        )
+        """The folder of the run in the output volume."""
+        parts = (self.origin.user, self.plan.project, self.number)
+        return "/".join(filter(None, parts))
 
     @property
     def output_path(self) -> str:
-        """Where in the output volume an experiment has its folder."""
-        return (
-            f"{self.run_path}/{reference(labels.SUB_PARAMETER)}"
-            if self.plan.is_set
-            else self.run_path
-        )
+        """The folder of an experiment in the output volume."""
+        if not self.plan.is_set:
+            return self.run_path
+        return f"{self.run_path}/{reference(labels.SUB_PARAMETER)}"
 
 
 def label(text: str) -> str:
-    """Return text as a label's value may be: short, of few characters, with a letter or digit at both ends."""
-    return re.sub("[^A-Za-z0-9._-]", "-", text)[:_LIMIT].strip("-_.")
+    """Return text in the form of a label's value.
+
+    Kubernetes requires a short text of few characters, with a letter or digit at both
+    ends.
+    """
+    return re.sub("[^A-Za-z0-9._-]", "-", text)[:_MAX_LENGTH].strip("-_.")

@@ -1,4 +1,4 @@
-"""What the pods of a document have in common: volumes, the way code comes to them, what Kubernetes is asked for."""
+"""Pods of a document: their volumes, code, scripts, and requirements on nodes."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -44,16 +44,18 @@ CODE, DATA, OUTPUT, RISEML, STORE, SHM = (
     "/dev/shm",  # noqa: S108
 )
 LIBRARY = f"{RISEML}/lib/riseml.py"
-_STRONGEST = 100
+# Kubernetes allows preferences a weight of up to 100.
+_MAX_WEIGHT = 100
 _WRITE_LIBRARY = """
 mkdir -p "$RISEML_DIR/lib"
 printf %s "$1" > "$RISEML_DIR/lib/riseml.py"
 """
-_PARTS = {
+# Scripts that a runner needs, by the shell variable that holds each of them.
+_HELPERS = {
     "processes": {"riseml_lines": "session.sh"},
     "mpi": {"riseml_agent": "mpi_agent.py"},
 }
-# The lines run in bash where there is one. `$0` is the run script, which `sh` has read as an argument only.
+# The lines run in bash if the image has it. `$0` is the run script, which `sh` has only read as an argument.
 _BASH = """\
 command -v bash > /dev/null && exec bash -c "$0" riseml "$@"
 exec sh -c "$0" riseml "$@"
@@ -63,55 +65,54 @@ exec sh -c "$0" riseml "$@"
 def volumes(names: Names) -> list[Any]:
     """Return the volumes of all pods: claims, and folders that live as long as a pod."""
     target = names.target
-    store = (
-        []
-        if names.origin.git_url
-        else [ExistingVolume(name="store", claim_name=target.store_claim)]
-    )
-    code = [EmptyDirVolume(name="code")] if has_code_volume(names) else []
-    secret = names.target.buildkit_secret
-    secrets = (
-        [SecretVolume(name="certificates", secret_name=secret)] if names.builds else []
-    )
-    if (
-        names.builds and target.pull_secrets
-    ):  # optional: as for nodes, what is not there is done without
-        items = [KeyToPath(key=".dockerconfigjson", path="config.json")]
-        login = SecretVolume(
-            name="login", secret_name=target.pull_secrets[0], optional=True, items=items
-        )
-        secrets.append(login)
-    return [
+    result: list[Any] = [
         ExistingVolume(name="data", claim_name=target.data_claim),
         ExistingVolume(name="output", claim_name=target.output_claim),
-        *store,
-        *code,
-        EmptyDirVolume(name="riseml"),
-        EmptyDirVolume(name="shm", medium="Memory"),
-        *secrets,
     ]
+    if not names.origin.git_url:
+        result.append(ExistingVolume(name="store", claim_name=target.store_claim))
+    if has_code_volume(names):
+        result.append(EmptyDirVolume(name="code"))
+    result.append(EmptyDirVolume(name="riseml"))
+    result.append(EmptyDirVolume(name="shm", medium="Memory"))
+    if names.builds:
+        secret = target.buildkit_secret
+        result.append(SecretVolume(name="certificates", secret_name=secret))
+        if target.pull_secrets:
+            result.append(_login_volume(target.pull_secrets[0]))
+    return result
+
+
+def _login_volume(secret: str) -> SecretVolume:
+    return SecretVolume(
+        name="login",
+        secret_name=secret,
+        # A node, too, pulls without a login if the Secret does not exist.
+        optional=True,
+        items=[KeyToPath(key=".dockerconfigjson", path="config.json")],
+    )
 
 
 def arguments(
-    lines: Sequence[str], way: str = "session", *, gang: bool = False
+    lines: Sequence[str], runner: str = "session", *, gang: bool = False
 ) -> list[str]:
-    """Return the `args` of a container whose command is `sh -c`: the run script, then each line as it is."""
-    return [_BASH, script(way, gang=gang), *lines]
+    """Return the `args` for the command `sh -c`: the run script, then the unchanged lines."""
+    return [_BASH, script(runner, gang=gang), *lines]
 
 
 @cache
-def script(way: str = "session", *, gang: bool = False) -> str:
-    """Return the run script: how the jobs of a gang meet, which way the lines run, and `run.sh` around both."""
-    parts = "".join(
-        _assigned(name, templating.read(part))
-        for name, part in _PARTS.get(way, {}).items()
+def script(runner: str = "session", *, gang: bool = False) -> str:
+    """Return the run script around the runner, which runs the lines.
+
+    In a gang, the jobs first wait for each other.
+    """
+    helpers = "".join(
+        _assigned(variable, templating.read(file))
+        for variable, file in _HELPERS.get(runner, {}).items()
     )
-    session = _assigned("riseml_session", parts + templating.read(f"{way}.sh"))
-    return (
-        (templating.read("gang.sh") if gang else "")
-        + session
-        + templating.read("run.sh")
-    )
+    session = _assigned("riseml_session", helpers + templating.read(f"{runner}.sh"))
+    meeting = templating.read("gang.sh") if gang else ""
+    return meeting + session + templating.read("run.sh")
 
 
 def _assigned(variable: str, text: str) -> str:
@@ -119,7 +120,7 @@ def _assigned(variable: str, text: str) -> str:
 
 
 def checkout(names: Names) -> UserContainer:
-    """Return the init container that brings the code, and the library that jobs import."""
+    """Return the init container that checks out the code and writes the library of jobs."""
     code = [VolumeMount(name="code", mount_path=CODE)] if has_code_volume(names) else []
     return UserContainer(
         name="checkout",
@@ -138,7 +139,7 @@ def checkout(names: Names) -> UserContainer:
 
 
 def fetched(names: Names, folder: str) -> list[Artifact]:
-    """Return the artifacts that do what `checkout` does where the code comes from a Git remote."""
+    """Return the artifacts that replace `checkout` for code from a Git remote."""
     if names.origin.git_url is None:
         return []
     return [
@@ -153,17 +154,20 @@ def fetched(names: Names, folder: str) -> list[Artifact]:
 
 
 def code_folder(names: Names) -> str:
-    """Return where the checkout goes: beside /code where install steps have left files of theirs in there."""
+    """Return the folder of the checkout.
+
+    With install steps, /code is a folder of the image that has their files.
+    """
     return f"{RISEML}/code" if names.plan.install else CODE
 
 
 def has_code_volume(names: Names) -> bool:
-    """Whether /code is a volume: not where the image brings one of its own, nor where an artifact becomes one."""
+    """Return whether /code is a volume, and not a folder of the image or an artifact."""
     return not names.plan.install and not names.origin.git_url
 
 
 def source(names: Names) -> dict[str, str]:
-    """Return the variables that say where the code is, as a Git repository sees it."""
+    """Return the variables that name the repository and revision of the code."""
     return {
         "REPOSITORY": f"{STORE}/repos/{names.plan.project}.git",
         "REVISION": names.origin.revision,
@@ -171,7 +175,7 @@ def source(names: Names) -> dict[str, str]:
 
 
 def store_mounts() -> list[VolumeMount]:
-    """Return what a container needs mounted that reads the store."""
+    """Return the mounts of a container that reads the store."""
     return [
         VolumeMount(name="store", mount_path=STORE, read_only=True),
         VolumeMount(name="riseml", mount_path=RISEML),
@@ -184,22 +188,22 @@ def variables(values: Mapping[str, str]) -> list[Any]:
 
 
 def requirements(resources: Resources, names: Names) -> ResourceRequirements:
-    """Return guaranteed shares, without limits but for GPUs, which Kubernetes knows in no other form."""
+    """Return requests for all resources, and limits for GPUs, which Kubernetes requires."""
     requests = {
         "cpu": quantities.cores_text(resources.cpus),
         "memory": quantities.memory_text(resources.mem),
     }
-    limits = (
-        {names.target.gpu_resource: str(resources.gpus)} if resources.gpus else None
-    )
+    limits = None
+    if resources.gpus:
+        limits = {names.target.gpu_resource: str(resources.gpus)}
     return ResourceRequirements.model_validate({"requests": requests, "limits": limits})
 
 
 def prefer(label: str, operator: str) -> Affinity:
-    """Return a wish for nodes: `operator` In for those whose `label` is true, NotIn for all others."""
-    wish = NodeSelectorRequirement(key=label, operator=operator, values=["true"])
+    """Return a preference for nodes whose `label` is true (`In`), or for all others (`NotIn`)."""
+    requirement = NodeSelectorRequirement(key=label, operator=operator, values=["true"])
     term = PreferredSchedulingTerm(
-        weight=_STRONGEST, preference=NodeSelectorTerm(match_expressions=[wish])
+        weight=_MAX_WEIGHT, preference=NodeSelectorTerm(match_expressions=[requirement])
     )
     return Affinity(
         node_affinity=NodeAffinity(
@@ -209,19 +213,19 @@ def prefer(label: str, operator: str) -> Affinity:
 
 
 def together(names: Names) -> Affinity:
-    """Return the wish of all jobs, and that for the node where others of the same experiment are."""
-    own = {
+    """Return the preference of all jobs, and that for the node of the experiment's other jobs."""
+    experiment = {
         labels.WORKFLOW: names.workflow or "{{workflow.name}}",
         labels.EXPERIMENT: reference(labels.SUB_PARAMETER),
     }
     peers = PodAffinityTerm(
-        label_selector=LabelSelector(match_labels=own),
+        label_selector=LabelSelector(match_labels=experiment),
         topology_key="kubernetes.io/hostname",
     )
-    wish = WeightedPodAffinityTerm(weight=_STRONGEST, pod_affinity_term=peers)
+    preference = WeightedPodAffinityTerm(weight=_MAX_WEIGHT, pod_affinity_term=peers)
     return Affinity(
         node_affinity=prefer(labels.SYSTEM_NODE, "NotIn").node_affinity,
         pod_affinity=PodAffinity(
-            preferred_during_scheduling_ignored_during_execution=[wish]
+            preferred_during_scheduling_ignored_during_execution=[preference]
         ),
     )

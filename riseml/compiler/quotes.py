@@ -1,10 +1,10 @@
-r"""How the values of a parameter are quoted in YAML, decided once for all experiments of a plan.
+r"""Quoting of a parameter's values in YAML, chosen once for all experiments of a plan.
 
 all values are              in riseml-configuration.yml
 numbers, simple words       lr: {{inputs.parameters.lr}}
 without a single quote      opt: '{{inputs.parameters.opt}}'
 without `"` and `\`          opt: "{{inputs.parameters.opt}}"
-anything else               opt: {{inputs.parameters.riseml-quoted-opt}}, the quoted text as an item's own value
+anything else               opt: {{inputs.parameters.riseml-quoted-opt}}, quoted text that each item brings
 """
 
 import re
@@ -23,18 +23,20 @@ _FORMS = (
 
 
 def form(values: Iterable[str]) -> str | None:
-    """Return how to write any of the values, `{}` standing for it; None where they need quoting one by one.
+    """Return how to write any of the values, with `{}` for the value.
+
+    None means that the values need different quoting.
 
     Raises:
-        InvalidInputError: Argo cannot hand on one of them.
+        InvalidInputError: Argo cannot pass on one of them.
     """
     distinct = set(values)
     for value in distinct:
         _check(value)
-    return next(
-        (text for pattern, text in _FORMS if all(map(pattern.fullmatch, distinct))),
-        None,
-    )
+    for pattern, text in _FORMS:
+        if all(map(pattern.fullmatch, distinct)):
+            return text
+    return None
 
 
 def companion(name: str) -> str:
@@ -43,15 +45,21 @@ def companion(name: str) -> str:
 
 
 def _check(value: str) -> None:
-    """Refuse what Argo breaks: it quotes as Go does when it replaces a tag, and reads that as JSON: fewer escapes."""
-    if odd := next((c for c in value if _is_unspeakable(c)), None):
-        raise InvalidInputError(
-            f"the value {value!r} of a parameter holds the character U+{ord(odd):04X}, which Argo cannot hand on",
-            "Let the value name what is meant, and put the character itself into the code.",
-        )
+    """Refuse a value that Argo would break.
+
+    When Argo replaces a tag, it quotes the value as Go does and reads the result as
+    JSON, which has fewer escapes.
+    """
+    for char in value:
+        if _is_lost(char):
+            raise InvalidInputError(
+                f"the value {value!r} of a parameter contains the character "
+                f"U+{ord(char):04X}, which Argo cannot pass on",
+                "Use a name as the value, and put the character itself into the code.",
+            )
 
 
-def _is_unspeakable(char: str) -> bool:
+def _is_lost(char: str) -> bool:
     if char < " ":
         return char not in "\b\t\n\f\r"
     return char == "\x7f" or (char > "\uffff" and not char.isprintable())

@@ -1,6 +1,6 @@
-"""The record of its configuration that every experiment gets: `riseml-configuration.yml` in its output folder.
+"""Record of an experiment's configuration: `riseml-configuration.yml` in its output folder.
 
-The text is made here, with Argo's tags where an experiment's own values will stand.
+The text is made here, with Argo's tags in place of the experiment's own values.
 """
 
 import re
@@ -12,55 +12,57 @@ from typing import Any
 from riseml import labels, manifest
 from riseml.compiler import quotes
 from riseml.compiler.names import Names
-from riseml.compiler.text import kept, literal, reference
+from riseml.compiler.text import literal, reference, safe_reference
 from riseml.plan import ExperimentSet, Job, Origin, Resources, Target
 
 _MEGABYTE = 1_000_000
-_PLACE = re.compile(
-    "\0([^\0]+)\0"
-)  # where the tag of a parameter goes, once all other text is as it will be
-# Bytes: the kernel takes no variable of 128 KiB
-_LIMIT = 100_000
+# Marks where a parameter's tag goes, until all other text is escaped.
+_MARK = re.compile("\0([^\0]+)\0")
+# The kernel accepts no variable of 128 KiB.
+_MAX_BYTES = 100_000
 
 
 def configuration(names: Names) -> str:
-    """Return the text of riseml-configuration.yml."""
-    whole = "".join(_text(names, names.plan.jobs))
-    text = literal(whole if len(whole.encode()) < _LIMIT else "".join(_text(names, ())))
-    return _PLACE.sub(lambda place: _tag(place[1], names), text).rstrip("\n")
+    """Return the text of riseml-configuration.yml, with tags.
+
+    A text that is too long for a variable has no jobs.
+    """
+    text = "".join(_lines(names, names.plan.jobs))
+    if len(text.encode()) >= _MAX_BYTES:
+        text = "".join(_lines(names, ()))
+    tagged = _MARK.sub(lambda mark: _tag(mark[1], names), literal(text))
+    return tagged.rstrip("\n")
 
 
 def texts(
     plan: ExperimentSet, origin: Origin, target: Target
 ) -> Iterator[tuple[str, str]]:
-    """Yield for each experiment its folder in the output volume, and what riseml-configuration.yml will say there."""
+    """Yield each experiment's folder in the output volume and the text of its record."""
     names = Names(plan, origin, target)
-    whole = "".join(_text(names, plan.jobs)).rstrip("\n")
-    own = reference(labels.SUB_PARAMETER)
+    template = "".join(_lines(names, plan.jobs)).rstrip("\n")
+    sub_tag = reference(labels.SUB_PARAMETER)
     for experiment in plan.experiments:
         values = {
-            name: manifest.quoted(value) if name in names.hard else value
+            name: manifest.quoted(value) if name in names.individually_quoted else value
             for name, value in experiment.parameters.items()
         }
-        text = _PLACE.sub(
-            partial(_value, values), whole.replace(own, str(experiment.sub))
-        )
-        yield names.output_path.replace(own, str(experiment.sub)), f"{text}\n"
+        sub = str(experiment.sub)
+        text = _MARK.sub(partial(_value, values), template.replace(sub_tag, sub))
+        yield names.output_path.replace(sub_tag, sub), f"{text}\n"
 
 
-def _value(values: Mapping[str, str], place: re.Match[str]) -> str:
-    return values[place[1]]
+def _value(values: Mapping[str, str], mark: re.Match[str]) -> str:
+    return values[mark[1]]
 
 
 def _tag(name: str, names: Names) -> str:
-    return (
-        kept(quotes.companion(name), names.values(name))
-        if name in names.hard
-        else names.tags[name]
-    )
+    if name in names.individually_quoted:
+        return safe_reference(quotes.companion(name), names.values(name))
+    return names.tags[name]
 
 
-def _text(names: Names, jobs: tuple[Job, ...]) -> Iterable[str]:
+def _lines(names: Names, jobs: tuple[Job, ...]) -> Iterable[str]:
+    """Yield the lines of the record, with marks for the values of parameters."""
     plan = names.plan
     yield f"project: {manifest.scalar(plan.project)}\n"
     yield f"experiment: '{names.experiment}'\n"
@@ -74,16 +76,15 @@ def _text(names: Names, jobs: tuple[Job, ...]) -> Iterable[str]:
         yield f"framework: {manifest.scalar(plan.framework)}\n"
     if names.parameters:
         yield "params:\n"
-    for name, form in names.forms.items():
-        yield (
-            f"  {manifest.scalar(name)}: " + (form or "{}").format(f"\0{name}\0") + "\n"
-        )
+    for name, form in names.quoting.items():
+        # The mark of an individually quoted parameter stands for its quoted text.
+        value = (form or "{}").format(f"\0{name}\0")
+        yield f"  {manifest.scalar(name)}: {value}\n"
     if len(jobs) == 1 and jobs[0].count == 1:
         yield manifest.to_yaml(_job(jobs[0]))
     elif jobs:
-        yield manifest.to_yaml(
-            {"jobs": {job.type: {"count": job.count, **_job(job)} for job in jobs}}
-        )
+        entries = {job.type: {"count": job.count, **_job(job)} for job in jobs}
+        yield manifest.to_yaml({"jobs": entries})
 
 
 def _job(job: Job) -> dict[str, Any]:

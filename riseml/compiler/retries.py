@@ -1,10 +1,10 @@
-"""Which ends of an attempt deserve another one, told from what Argo knows of it.
+"""Retry rules: which failures deserve another attempt, judged by what Argo knows of them.
 
-cause      what Argo says of the attempt (`lastRetry`)
+cause      what Argo says about the attempt (`lastRetry`)
 oom        exit code 137, or the container's reason OOMKilled
-preempted  pod deleted, evicted, preempted, its node shutting down; exit code 143 (ended by SIGTERM)
-node-lost  pod deleted, its node not answering
-error      whatever is none of these
+preempted  pod deleted, evicted or preempted, node shutting down; exit code 143 (SIGTERM)
+node-lost  pod deleted, node not answering
+error      anything else
 """
 
 from hera.workflows import RetryStrategy
@@ -13,10 +13,10 @@ from riseml import labels
 from riseml.compiler.text import reference
 from riseml.plan import Retries
 
-_OVERDUE = "lastRetry.message matches 'specified deadline'"
+_TIMED_OUT = "lastRetry.message matches 'specified deadline'"
 _CAUSES = {
-    "oom": f"lastRetry.exitCode == '137' && !({_OVERDUE}) || lastRetry.message matches 'OOMKilled'",
-    "preempted": f"lastRetry.exitCode == '143' && !({_OVERDUE}) || lastRetry.message matches "
+    "oom": f"lastRetry.exitCode == '137' && !({_TIMED_OUT}) || lastRetry.message matches 'OOMKilled'",
+    "preempted": f"lastRetry.exitCode == '143' && !({_TIMED_OUT}) || lastRetry.message matches "
     "'pod deleted|[Pp]reempt|[Ee]vict|low on resource|node shutdown|shutting down|DisruptionTarget'",
     "node-lost": "lastRetry.message matches "
     "'pod deleted|NodeLost|[Nn]ode lost|was lost|unresponsive|unreachable|machine restarted'",
@@ -25,7 +25,7 @@ _KILLED = f"'{{{{workflow.annotations.{labels.KILLED}}}}}' matches '(^|,)({refer
 
 
 def strategy(retries: Retries) -> RetryStrategy | None:
-    """Return Argo's strategy, None where a failure is final. What was killed on purpose is never tried again."""
+    """Return Argo's strategy, None without retries. A killed job is never retried."""
     if not retries.count:
         return None
     return RetryStrategy(
@@ -34,12 +34,15 @@ def strategy(retries: Retries) -> RetryStrategy | None:
 
 
 def _expression(retries: Retries) -> str:
-    wanted = [f"({test})" for cause, test in _CAUSES.items() if cause in retries.on]
+    tests, other_tests = [], []
+    for cause, test in _CAUSES.items():
+        if cause in retries.on:
+            tests.append(f"({test})")
+        else:
+            other_tests.append(f"({test})")
     if "error" in retries.on:
-        others = [
-            f"({test})" for cause, test in _CAUSES.items() if cause not in retries.on
-        ]
-        if not others:
+        if not other_tests:
             return f"!({_KILLED})"
-        wanted.append(f"!({' || '.join(others)})")
-    return f"!({_KILLED}) && ({' || '.join(wanted) or 'false'})"
+        # An error is what no other cause explains.
+        tests.append(f"!({' || '.join(other_tests)})")
+    return f"!({_KILLED}) && ({' || '.join(tests) or 'false'})"

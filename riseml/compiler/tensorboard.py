@@ -1,7 +1,8 @@
-"""TensorBoard over a run's output folder: a daemon beside the set, so one for all its experiments.
+"""TensorBoard over a run's output folder: a daemon beside the set, one for all its experiments.
 
-It is no sidecar of a job, also where there is only one: a sidecar's end decides over the job's (an OOM kill of it would
-fail the experiment), and its requests could keep the job from finding a node. Its script never ends by itself.
+It is not a sidecar of a job, even for a single experiment: the end of a sidecar decides
+over the job's (an OOM kill of it would fail the experiment), and its requests could keep
+the job from finding a node. The script of the daemon never ends by itself.
 """
 
 from decimal import Decimal
@@ -15,12 +16,19 @@ from riseml.compiler.names import Names
 from riseml.plan import Resources
 
 RESOURCES = Resources(cpus=Decimal("0.2"), mem=256_000_000)
-# How long a run waits for a place for its TensorBoard, before it goes on without
+# If no node has room for the TensorBoard by then, the run continues without it.
 PATIENCE = "10m"
 
 
 def daemon(names: Names) -> Container:
     """Return the template."""
+    environment = {
+        "OUTPUT_DIR": pod.OUTPUT,
+        "TENSORBOARD_ADDRESS": f"0.0.0.0:{labels.BOARD_PORT}",
+        "RISEML_JOB": "tensorboard",
+        "RISEML_ATTEMPT": "0",
+    }
+    output = VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path)
     return Container(
         name="tensorboard",
         inputs=[Parameter(name=name) for name in names.handed_down],
@@ -29,17 +37,8 @@ def daemon(names: Names) -> Container:
         image=names.image,
         command=["sh", "-c"],
         args=[templating.read("tensorboard.sh"), "tensorboard"],
-        env=pod.variables(
-            {
-                "OUTPUT_DIR": pod.OUTPUT,
-                "TENSORBOARD_ADDRESS": f"0.0.0.0:{labels.BOARD_PORT}",
-                "RISEML_JOB": "tensorboard",
-                "RISEML_ATTEMPT": "0",
-            }
-        ),
+        env=pod.variables(environment),
         ports=[ContainerPort(container_port=labels.BOARD_PORT)],
         resources=pod.requirements(RESOURCES, names),
-        volume_mounts=[
-            VolumeMount(name="output", mount_path=pod.OUTPUT, sub_path=names.run_path)
-        ],
+        volume_mounts=[output],
     )

@@ -1,6 +1,6 @@
-"""What the user wrote, made safe for a document that Argo and the kubelet read first.
+"""Escaping of the user's text for a document that Argo and the kubelet interpret first.
 
-riseml.yml           Argo's document                  what the job gets
+riseml.yml           Argo's document                  the job gets
 {{lr}}, {{ lr }}     {{inputs.parameters.lr}}         the value
 ${{ matrix.os }}     the same                         the same
 $$                   $$$$                             $$
@@ -21,24 +21,27 @@ def reference(name: str) -> str:
 
 
 def bind(text: str, tags: Mapping[str, str]) -> str:
-    """Turn placeholders of declared parameters into their `tags`, and keep the rest as it is on its way to the job."""
-    return _PLACEHOLDER.sub(lambda tag: tags.get(tag[1], tag[0]), literal(text))
+    """Replace placeholders of declared parameters by their `tags`; escape the remaining text."""
+    return _PLACEHOLDER.sub(lambda match: tags.get(match[1], match[0]), literal(text))
 
 
-def kept(name: str, values: Iterable[str]) -> str:
-    """Return the tag for an input parameter, its `$` doubled where the kubelet would expand one of its values."""
+def safe_reference(name: str, values: Iterable[str]) -> str:
+    """Return the tag for an input parameter whose values the kubelet must not expand."""
     if any(_EXPANDED.search(value) for value in values):
         return f"{{{{=replace(inputs.parameters['{name}'], '$', '$$')}}}}"
     return reference(name)
 
 
 def item(name: str, values: Iterable[str]) -> str:
-    """Return the tag for a value of an item, which Argo gives as JSON writes it: read as JSON where that differs."""
+    """Return the tag for a value of an item.
+
+    Argo inserts the value as JSON writes it, so one that JSON escapes is decoded.
+    """
     if any(json.dumps(value, ensure_ascii=False) != f'"{value}"' for value in values):
         return f"{{{{=fromJSON('\"' + item['{name}'] + '\"')}}}}"
     return f"{{{{item.{name}}}}}"
 
 
 def literal(text: str) -> str:
-    """Double the `$` of `$(NAME)` and `$$`, which the kubelet expands in `args` and `env`: so it gives them back."""
+    """Double each `$` of `$(NAME)` and `$$`, which the kubelet expands in `args` and `env`."""
     return _EXPANDED.sub(lambda dollars: dollars[0] * 2, text)

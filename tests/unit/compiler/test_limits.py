@@ -15,7 +15,7 @@ from tests.unit.plans import ORIGIN, Document, compiled, grid, single
 RECORDED = Path(__file__).parents[2] / "fixtures/argo/parallelism-2.json"
 
 
-def _cells(count: int, **changes: object) -> Document:
+def _experiments(count: int, **changes: object) -> Document:
     return compiled(
         grid(
             *[{"batch": str(i % 100), "lr": f"1e-{i}"} for i in range(count)], **changes
@@ -25,13 +25,13 @@ def _cells(count: int, **changes: object) -> Document:
 
 @pytest.mark.parametrize("count", [1, 100, 1000])
 def test_what_fits_needs_no_word(count: int) -> None:
-    assert limits.check(_cells(count)) == ""
+    assert limits.check(_experiments(count)) == ""
 
 
 def test_a_set_is_warned_about_at_half() -> None:
     assert re.fullmatch(
-        r"2500 experiments fill \d\d% of what Argo can keep of one Workflow",
-        limits.check(_cells(2500)),
+        r"2500 experiments use \d\d% of what Argo can keep of one Workflow",
+        limits.check(_experiments(2500)),
     )
 
 
@@ -39,16 +39,16 @@ def test_a_set_that_will_not_fit_is_refused_with_what_would() -> None:
     with pytest.raises(
         RiseMLError, match=r"^5000 experiments are too many for one Workflow"
     ) as caught:
-        limits.check(_cells(5000))
+        limits.check(_experiments(5000))
     fits = re.match(r"About (\d+) fit\.", caught.value.advice)
     assert fits
-    assert limits.check(_cells(int(fits[1])))
+    assert limits.check(_experiments(int(fits[1])))
 
 
 def test_attempts_take_their_place() -> None:
-    assert limits.estimate(_cells(100, retries=Retries(3))) > 1.5 * limits.estimate(
-        _cells(100)
-    )
+    assert limits.estimate(
+        _experiments(100, retries=Retries(3))
+    ) > 1.5 * limits.estimate(_experiments(100))
 
 
 def test_the_status_that_is_made_up_is_as_long_as_a_real_one() -> None:
@@ -58,11 +58,13 @@ def test_the_status_that_is_made_up_is_as_long_as_a_real_one() -> None:
         for node in document["status"]["nodes"].values()
         if "experiment(" in node["name"]
     ]
-    (cells,) = [each for each in document["spec"]["templates"] if each["name"] == "set"]
+    (experiments,) = [
+        each for each in document["spec"]["templates"] if each["name"] == "set"
+    ]
     templates = {each["name"]: each for each in document["spec"]["templates"]}
     made = [
         node
-        for item in cells["dag"]["tasks"][0]["withItems"]
+        for item in experiments["dag"]["tasks"][0]["withItems"]
         for node in limits._nodes(item, document, templates)
     ]
     assert len(made) == len(real)
@@ -80,7 +82,7 @@ def test_a_config_too_long_for_an_annotation_is_refused() -> None:
 
 
 def test_a_command_too_long_for_any_machine_is_refused() -> None:
-    with pytest.raises(InvalidInputError, match="a command of 140000 bytes") as caught:
+    with pytest.raises(InvalidInputError, match="a command has 140000 bytes") as caught:
         compiled(single(("x" * 140_000,)), replace(ORIGIN, number=1))
     assert "script" in caught.value.advice
 
@@ -92,6 +94,6 @@ def test_a_document_that_is_only_written_down_may_need_offloading() -> None:
 
 def test_a_manifest_larger_than_a_request_is_refused() -> None:
     document = compiled(grid(*({"text": "x" * 300 + str(n)} for n in range(6_000))))
-    with pytest.raises(RiseMLError, match="MiB long") as caught:
+    with pytest.raises(RiseMLError, match="but Kubernetes accepts") as caught:
         limits.check_manifest(document)
     assert "Split the set" in caught.value.advice

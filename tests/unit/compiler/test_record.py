@@ -128,7 +128,7 @@ texts = st.text(
 
 @pytest.mark.parametrize("value", ["bell\a", "delete\x7f", "private \U000f0000"])
 def test_characters_that_argo_breaks_are_refused(value: str) -> None:
-    with pytest.raises(InvalidInputError, match="Argo cannot hand on"):
+    with pytest.raises(InvalidInputError, match="Argo cannot pass on"):
         compiled(grid({"text": value}))
 
 
