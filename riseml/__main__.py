@@ -1,4 +1,4 @@
-"""`riseml` and `python -m riseml`."""
+"""Entry point of `riseml` and `python -m riseml`."""
 
 import gc
 import sys
@@ -7,11 +7,13 @@ from riseml import cli
 
 
 def main() -> int:
-    """Run the command line; a short process searches for no garbage, neither among imports nor at its end."""
+    """Run the command line and return its exit status."""
+    # A short process gains nothing from collecting garbage among its imports, ...
     gc.set_threshold(100_000)
     try:
         return cli.main()
     finally:
+        # ... nor at its exit.
         gc.freeze()
 
 

@@ -1,80 +1,98 @@
-"""What `riseml train --dry-run` shows: the plan, and the code that would travel with it."""
+"""Preview of a run for `riseml train --dry-run`: its plan, and the size of its code."""
 
 from typing import Any
 
-from riseml.cli import output, terminal, text
+from riseml.cli import output, records, terminal, text
 from riseml.cli.table import Column, render
+from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
 from riseml.plan import ExperimentSet, Job
 
-# Experiments listed at most, unless as JSON
-_CELLS = 20
+# `-o json` lists all.
+_MAX_EXPERIMENTS = 20
+_BYTES_PER_MEGABYTE = 1_000_000
 
 
-def show(client: Client, file: str, form: str, *, gitignore: bool | None) -> int:
-    """Print what would run; start nothing."""
-    if form == "yaml":
+def show(
+    client: Client, file: str, output_format: str, *, gitignore: bool | None
+) -> int:
+    """Print what would run, start nothing, and return the exit status."""
+    if output_format == "yaml":
         from riseml.manifest import to_yaml
 
-        output.write(to_yaml(client.compile(file, number=1, user=client.settings.user)))
+        document = client.compile(file, number=1, user=client.settings.user)
+        output.write(to_yaml(document))
         return 0
     plan = client.plan(file)
     files, size = client.measure(file, gitignore=gitignore)
-    if form == "json":
+    if output_format == "json":
         output.data(_record(plan, files, size), "json")
-    elif form == "name":
+    elif output_format == "name":
         output.say(plan.project)
     else:
-        output.lines(_lines(plan, files, size))
+        screen = terminal.stdout()
+        output.lines(_summary(plan, files, size))
+        output.lines(["", *_jobs(plan, screen)])
+        if plan.is_set:
+            output.lines(["", *_experiments(plan, screen)])
         output.note("Nothing was started.")
     return 0
 
 
-def _lines(plan: ExperimentSet, files: int, size: int) -> list[str]:
-    screen = terminal.stdout()
-    count = len(plan.experiments)
-    what = (
-        f"a set of {text.plural(count, 'experiment')}, {plan.concurrency} at a time"
-        if plan.is_set
-        else "an experiment"
-    )
-    head = [f"Project: {plan.project}", f"Would start: {what}", f"Image: {plan.image}"]
+def _summary(plan: ExperimentSet, files: int, size: int) -> list[str]:
+    if plan.is_set:
+        experiments = text.plural(len(plan.experiments), "experiment")
+        run = f"a set of {experiments}, {plan.concurrency} at a time"
+    else:
+        run = "an experiment"
+    lines = [f"Project: {plan.project}", f"Would start: {run}", f"Image: {plan.image}"]
     if plan.install:
-        head.append(
-            f"Install: {text.plural(len(plan.install), 'step')}, before anything runs"
-        )
-    head.append(f"Code: {text.size(size)}, {text.plural(files, 'file')}")
+        steps = text.plural(len(plan.install), "step")
+        lines.append(f"Install: {steps}, before anything runs")
+    lines.append(f"Code: {text.size(size)}, {text.plural(files, 'file')}")
+    return lines
+
+
+def _jobs(plan: ExperimentSet, screen: Terminal) -> list[str]:
     columns = [
         Column("JOB", 13),
         Column("COUNT", 6),
         Column("GPU", 6),
         Column("CPU", 6),
         Column("MEM", 6),
+        Column("RUN", shortest=10),
     ]
-    jobs = render(
-        [*columns, Column("RUN", shortest=10)], [_job(job) for job in plan.jobs], screen
-    )
-    return [*head, "", *jobs, *(_cells(plan) if plan.is_set else ())]
+    return render(columns, [_job_row(job) for job in plan.jobs], screen)
 
 
-def _job(job: Job) -> list[str]:
-    asked = job.resources
-    sizes = (str(asked.gpus), f"{asked.cpus:.1f}", str(asked.mem // 1_000_000))
-    return [job.type, str(job.count), *sizes, "; ".join(job.run)]
-
-
-def _cells(plan: ExperimentSet) -> list[str]:
-    names = sorted(
-        {name for experiment in plan.experiments for name in experiment.parameters}
-    )
-    rows = [
-        [str(each.sub), *(each.parameters.get(name, "") for name in names)]
-        for each in plan.experiments[:_CELLS]
+def _job_row(job: Job) -> list[str]:
+    requested = job.resources
+    return [
+        job.type,
+        str(job.count),
+        str(requested.gpus),
+        f"{requested.cpus:.1f}",
+        str(requested.mem // _BYTES_PER_MEGABYTE),
+        "; ".join(job.run),
     ]
-    columns = [Column("SUB", 6), *(Column(name, 6, shortest=6) for name in names)]
+
+
+def _experiments(plan: ExperimentSet, screen: Terminal) -> list[str]:
+    parameters: set[str] = set()
+    for experiment in plan.experiments:
+        parameters.update(experiment.parameters)
+    names = sorted(parameters)
+    columns = [Column("SUB", 6)]
+    columns += [Column(name, 6, shortest=6) for name in names]
+    rows = []
+    for experiment in plan.experiments[:_MAX_EXPERIMENTS]:
+        values = [experiment.parameters.get(name, "") for name in names]
+        rows.append([str(experiment.sub), *values])
+    lines = render(columns, rows, screen)
     hidden = len(plan.experiments) - len(rows)
-    more = [f"... and {hidden} more; `-o json` lists all"] if hidden else []
-    return ["", *render(columns, rows, terminal.stdout()), *more]
+    if hidden:
+        lines.append(f"... and {hidden} more; `-o json` lists all")
+    return lines
 
 
 def _record(plan: ExperimentSet, files: int, size: int) -> dict[str, Any]:
@@ -86,21 +104,18 @@ def _record(plan: ExperimentSet, files: int, size: int) -> dict[str, Any]:
         "concurrency": plan.concurrency,
         "files": files,
         "bytes": size,
-        "jobs": [
-            {
-                "type": job.type,
-                "count": job.count,
-                "run": list(job.run),
-                "resources": {
-                    "cpus": float(job.resources.cpus),
-                    "mem": job.resources.mem,
-                    "gpus": job.resources.gpus,
-                },
-            }
-            for job in plan.jobs
-        ],
+        "jobs": [_job_record(job) for job in plan.jobs],
         "experiments": [
-            {"sub": each.sub, "parameters": dict(each.parameters)}
-            for each in plan.experiments
+            {"sub": experiment.sub, "parameters": dict(experiment.parameters)}
+            for experiment in plan.experiments
         ],
+    }
+
+
+def _job_record(job: Job) -> dict[str, Any]:
+    return {
+        "type": job.type,
+        "count": job.count,
+        "run": list(job.run),
+        "resources": records.resources(job.resources),
     }

@@ -1,6 +1,6 @@
 """`riseml results`."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -20,7 +20,7 @@ def command(
             "--sort",
             metavar="NAME",
             show_default=False,
-            help="Best first by this result.",
+            help="Sort by this result or parameter, best first.",
         ),
     ] = None,
     largest: Annotated[
@@ -41,71 +41,63 @@ def command(
             help="Only the first N rows.",
         ),
     ] = None,
-    form: Annotated[
-        Literal["table", "wide", "json", "yaml", "csv", "name"],
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FORMAT",
-            help="table, wide, json, yaml, csv or name.",
-        ),
-    ] = "table",
+    output_format: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:
     """Compare the parameters and results of a set's experiments.
 
-    Values under a name such as loss or error are best when small, all others when large; --max and --min decide.
-    The best experiment is marked. What has reported no number comes last.
+    The best experiment is marked. Small values of a result such as loss or error are
+    best, and large values of all others, unless --min or --max is given. Experiments
+    that have not reported a number come last.
 
     Examples:
       riseml results 14 --sort accuracy --top 5
       riseml results -o csv > results.csv
     """
-    found = Client().results(id, sort=sort, largest=largest, top=top)
-    if form in {"json", "yaml"}:
-        output.data(_record(found), form)
-    elif form == "csv":
-        titles = ["id", "state", *found.parameters, *found.metrics]
-        output.csv(
-            titles,
-            (
-                [row.id, str(row.state), *_values(row, found, exact=True)]
-                for row in found.rows
-            ),
-        )
-    elif form == "name":
-        output.lines(row.id for row in found.rows)
+    results = Client().results(id, sort=sort, largest=largest, top=top)
+    if output_format in {"json", "yaml"}:
+        output.data(_record(results), output_format)
+    elif output_format == "name":
+        output.lines(row.id for row in results.rows)
+    elif output_format == "csv":
+        titles = ["id", "state", *results.parameters, *results.metrics]
+        rows = [
+            [row.id, str(row.state), *_values(row, results, exact=True)]
+            for row in results.rows
+        ]
+        output.csv(titles, rows)
     else:
-        output.lines(_lines(found, terminal.stdout(), headers=not no_headers))
-        if found.best is not None:
-            direction = "larger" if found.largest else "smaller"
-            output.note(
-                f"{_mark(terminal.stdout())} best by {found.metric}: {direction} is better."
-            )
-        elif not found.metrics:
-            output.note(
-                "No results yet: jobs report them by `riseml.report_result(accuracy=0.9)`."
-            )
+        screen = terminal.stdout()
+        output.lines(_lines(results, screen, headers=not no_headers))
+        explanation = _explanation(results, screen)
+        if explanation:
+            output.note(explanation)
 
 
-def _lines(found: Results, screen: Terminal, *, headers: bool) -> list[str]:
+def _explanation(results: Results, screen: Terminal) -> str:
+    """Return what the mark means, or why no experiment is marked."""
+    if results.best is not None:
+        direction = "larger" if results.largest else "smaller"
+        return f"{_mark(screen)} best by {results.metric}: {direction} is better."
+    if not results.metrics:
+        return "No results yet. Jobs report them with `riseml.report_result(accuracy=0.9)`."
+    return ""
+
+
+def _lines(results: Results, screen: Terminal, *, headers: bool) -> list[str]:
     mark = _mark(screen)
     columns = [
         Column("", 1, styles={mark: "yellow"}),
         Column("EXP ID", 6),
         Column("STATE", 10, styles=symbols.styles(screen), drop=1),
-        *(Column(name, shortest=6) for name in found.parameters),
-        *(Column(name, shortest=6, right=True) for name in found.metrics),
     ]
-    rows = [
-        [
-            mark if row.id == found.best else "",
-            row.id,
-            symbols.state(row.state, screen),
-            *_values(row, found, exact=False),
-        ]
-        for row in found.rows
-    ]
+    columns += [Column(name, shortest=6) for name in results.parameters]
+    columns += [Column(name, shortest=6, right=True) for name in results.metrics]
+    rows = []
+    for row in results.rows:
+        state = symbols.state(row.state, screen)
+        row_mark = mark if row.id == results.best else ""
+        rows.append([row_mark, row.id, state, *_values(row, results, exact=False)])
     return render(columns, rows, screen, headers=headers)
 
 
@@ -113,31 +105,31 @@ def _mark(screen: Terminal) -> str:
     return "★" if screen.unicode else "*"
 
 
-def _values(row: ExperimentStatus, found: Results, *, exact: bool) -> list[str]:
+def _values(row: ExperimentStatus, results: Results, *, exact: bool) -> list[str]:
+    """Return the parameters and results of an experiment, for the columns."""
     result = row.result or {}
-    given = [row.parameters.get(name, "") for name in found.parameters]
-    missing = "" if exact else "-"
-    show = text.exact if exact else text.value
-    return given + [
-        show(result[name]) if name in result else missing for name in found.metrics
-    ]
+    format_value, missing = (text.exact, "") if exact else (text.value, "-")
+    values = [row.parameters.get(name, "") for name in results.parameters]
+    for name in results.metrics:
+        values.append(format_value(result[name]) if name in result else missing)
+    return values
 
 
-def _record(found: Results) -> dict[str, object]:
+def _record(results: Results) -> dict[str, object]:
     return {
-        "id": found.id,
-        "metric": found.metric,
-        "best": found.best,
-        "parameters": list(found.parameters),
-        "metrics": list(found.metrics),
+        "id": results.id,
+        "metric": results.metric,
+        "best": results.best,
+        "parameters": list(results.parameters),
+        "metrics": list(results.metrics),
         "experiments": [
             {
                 "id": row.id,
                 "state": str(row.state),
                 "parameters": dict(row.parameters),
                 "result": dict(row.result or {}),
-                "best": row.id == found.best,
+                "best": row.id == results.best,
             }
-            for row in found.rows
+            for row in results.rows
         ],
     }

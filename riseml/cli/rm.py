@@ -1,11 +1,14 @@
 """`riseml rm`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from riseml.cli import options, output, table, text
 from riseml.client.client import Client
+
+if TYPE_CHECKING:
+    from riseml.storage.volume import Entry
 
 
 def command(
@@ -19,37 +22,28 @@ def command(
 ) -> None:
     """Delete files that jobs see as /data and /output.
 
-    Folders with all that is in them; asks on a terminal. `riseml delete` forgets a whole run, with its logs and its
-    place in the lists.
+    Folders are deleted with everything in them. On a terminal, the command asks first.
+    `riseml delete` deletes a run completely, with its logs and its record.
 
     Examples:
       riseml rm output://~/14/3/checkpoints
       riseml rm data://old-images -y
     """
     client = Client()
-    found = [
-        (
-            str(place),
-            _shown(place)
-            + (
-                f" ({text.plural(files, 'file')}, {text.size(size)})"
-                if entry.is_folder
-                else ""
-            ),
-        )
-        for place, entry, files, size in client.removable(*uris)
-    ]
-    if (
-        not yes
-        and output.can_ask()
-        and not output.ask(f"Delete {', '.join(said for _, said in found)}?")
-    ):
+    # Descriptions, by the address of what they describe
+    targets = {}
+    for location, entry, files, size in client.removable(*uris):
+        targets[str(location)] = _describe(str(location), entry, files, size)
+    if not output.confirm(f"Delete {', '.join(targets.values())}?", yes=yes):
         output.note("Nothing was deleted.")
         return
-    for name, said in found:
-        client.rm(name)
-        output.say(f"deleted {said}")
+    for address, description in targets.items():
+        client.rm(address)
+        output.say(f"deleted {description}")
 
 
-def _shown(place: object) -> str:
-    return table.clean(output.printable(str(place)))
+def _describe(address: str, entry: "Entry", files: int, size: int) -> str:
+    name = table.clean(output.printable(address))
+    if not entry.is_folder:
+        return name
+    return f"{name} ({text.plural(files, 'file')}, {text.size(size)})"

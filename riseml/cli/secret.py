@@ -9,20 +9,22 @@ from riseml.cli import output
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError, NotFoundError
 
-Act = Annotated[
+Action = Annotated[
     Literal["set", "list", "delete"],
     typer.Argument(help="What to do.", show_default=False),
 ]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Variables.", show_default=False),
+    typer.Argument(metavar="[NAME]...", help="Names of variables.", show_default=False),
 ]
 
 
-def command(act: Act, names: Names = None) -> None:
+def command(action: Action, names: Names = None) -> None:
     """Manage secrets that jobs receive as environment variables.
 
-    A riseml.yml names them under `secrets`. `set` asks for the value, or reads it from standard input.
+    A job receives the secrets that its riseml.yml lists under `secrets`. Their values
+    appear neither in files of the project nor in logs. `set` asks for the value, or
+    reads it from standard input.
 
     Examples:
       riseml secret set WANDB_API_KEY
@@ -30,27 +32,28 @@ def command(act: Act, names: Names = None) -> None:
       riseml secret list
     """
     client = Client()
-    if act == "list":
+    if action == "list":
         for name in client.secrets():
             output.say(name)
         return
     if not names:
         raise InvalidInputError(
-            f"riseml secret {act} needs a name",
-            f"For example: riseml secret {act} WANDB_API_KEY",
+            f"riseml secret {action} needs a name",
+            f"For example: riseml secret {action} WANDB_API_KEY",
         )
     for name in names:
-        if act == "set":
-            client.set_secret(name, _value(name))
-            output.note(f"{name} is set; jobs that name it under `secrets` get it.")
+        if action == "set":
+            client.set_secret(name, _read_value(name))
+            output.note(
+                f"{name} is set. Jobs receive it if their riseml.yml lists it under `secrets`."
+            )
         elif not client.delete_secret(name):
             raise NotFoundError(
-                f"there is no secret {name}",
-                "`riseml secret list` names those that are set.",
+                f"there is no secret {name}", "`riseml secret list` lists all secrets."
             )
 
 
-def _value(name: str) -> str:
+def _read_value(name: str) -> str:
     if sys.stdin.isatty():
         import getpass
 

@@ -1,10 +1,11 @@
-"""Log lines of several jobs on one screen, or in one file: prefixes, progress bars, colours, states.
+"""Log lines of several jobs on one screen or in one file.
 
     14.1.train   | epoch 1 loss 0.5
     14.worker.2  | --> RUNNING
 
-A line that a job has overwritten by carriage returns is shown as it was last. On a terminal the line that a job has not
-finished yet stands below all others and is redrawn in place; elsewhere it waits for its end.
+A progress bar, which overwrites its line by carriage returns, shows its last state. On a
+terminal, the unfinished line of a job stands below all others and is redrawn in place.
+Elsewhere it is written when it ends.
 """
 
 import re
@@ -16,9 +17,9 @@ from riseml.cli.table import cells_wide, clean, shorten
 from riseml.cli.terminal import Terminal
 from riseml.engines import Change, Chunk
 
-_LONGEST_LINE = (
-    1 << 20
-)  # bytes without a line end are kept so long, then shown as a line
+# A job that never ends its line must not fill the memory.
+_MAX_LINE_BYTES = 1 << 20
+_DEFAULT_WIDTH = 80
 _PALETTE = (
     "36",
     "33",
@@ -36,6 +37,7 @@ _PALETTE = (
     "38;5;80",
     "38;5;180",
 )
+# Select Graphic Rendition: the escape sequences of colours and styles
 _SGR = re.compile(rb"\x1b\[[0-9;:]*m")
 _ESCAPE = re.compile(
     rb"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-_])"
@@ -51,22 +53,24 @@ STATE_COLOURS = {
     "FAILED": "red",
     "KILLED": "red",
 }
+_TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 
 @dataclass
 class _Writer:
-    """What is kept of one job: the line it has not ended, and the colour it has set."""
+    """State of one job: its unfinished line, and the colour that it has set."""
 
     prefix: bytes
-    rest: bytes = b""
+    unfinished: bytes = b""
     colour: bytes = b""
 
 
 class Stream:
-    """Writes chunks and changes to `out`; `names` are the jobs expected, for the width of the prefix.
+    """Writer of chunks and changes to `out`.
 
-    Without `prefixed` lines come as they were written, for one job's log. `grep` lets only lines through that it
-    matches, and no states.
+    `names` are the ids of the expected jobs, for the width of the prefix. Without
+    `prefixed`, the lines of a single job are written as they are. With `grep`, only
+    matching lines are written, and no states.
     """
 
     def __init__(
@@ -84,145 +88,148 @@ class Stream:
         self._grep = grep
         self._width = max(map(len, names), default=0)
         self._writers: dict[str, _Writer] = {}
-        self._open: _Writer | None = None
+        # The writer of the line that stands below all others
+        self._bottom: _Writer | None = None
 
     def chunk(self, chunk: Chunk) -> None:
-        """Show what a job wrote."""
+        """Write what a job has written."""
         writer = self._writer(chunk.job)
-        self._erase()
-        data = writer.rest + chunk.data if writer.rest else chunk.data
+        self._erase_bottom()
+        data = writer.unfinished + chunk.data if writer.unfinished else chunk.data
         end = data.rfind(b"\n") + 1
         if end:
-            self._lines(writer, data[:end])
-        writer.rest = _collapse(data[end:])
-        if len(writer.rest) > _LONGEST_LINE:
+            self._write_lines(writer, data[:end])
+        writer.unfinished = _collapse(data[end:])
+        if len(writer.unfinished) > _MAX_LINE_BYTES:
             self._end_line(writer)
-        self._redraw(writer if writer.rest else None)
+        self._draw_bottom(writer if writer.unfinished else None)
         self._out.flush()
 
     def change(self, change: Change) -> None:
-        """Show that a job or experiment came into a state."""
+        """Write that a job or experiment has entered a state."""
         writer = self._writer(change.id)
-        self._erase()
-        if change.state in {"FINISHED", "FAILED", "KILLED"}:
+        self._erase_bottom()
+        if change.state in _TERMINAL_STATES:
             self._end_line(writer)
         if self._grep is None:
-            self._out.write(
-                b"".join(writer.prefix + line + b"\n" for line in self._state(change))
-            )
-        self._redraw(None)
+            for line in self._state_lines(change):
+                self._out.write(writer.prefix + line.encode() + b"\n")
+        self._draw_bottom(None)
         self._out.flush()
 
     def close(self) -> None:
-        """Show what was not ended by a line end."""
-        self._erase()
+        """Write the lines that the jobs have not finished."""
+        self._erase_bottom()
         for writer in self._writers.values():
             self._end_line(writer)
         self._out.flush()
 
     def _writer(self, name: str) -> _Writer:
-        if name not in self._writers:
-            colour = _PALETTE[len(self._writers) % len(_PALETTE)]
-            self._width = max(self._width, len(name))
-            prefix = (
-                self._terminal.paint(f"{name:{self._width}} |", colour) + " "
-                if self._prefixed
-                else ""
-            )
-            self._writers[name] = _Writer(prefix.encode())
-        return self._writers[name]
+        writer = self._writers.get(name)
+        if writer is None:
+            writer = self._writers[name] = _Writer(self._next_prefix(name))
+        return writer
 
-    def _lines(self, writer: _Writer, data: bytes) -> None:
-        plain = (
-            b"\r" not in data
-            and not writer.colour
-            and (b"\x1b" not in data or not self._terminal.interactive)
-        )
-        if plain and self._grep is None:
-            prefix = writer.prefix
-            self._out.write(
-                prefix + data[:-1].replace(b"\n", b"\n" + prefix) + b"\n"
-                if prefix
-                else data
-            )
-            return
-        for line in data[:-1].split(b"\n"):
-            self._line(writer, line)
+    def _next_prefix(self, name: str) -> bytes:
+        self._width = max(self._width, len(name))
+        if not self._prefixed:
+            return b""
+        colour = _PALETTE[len(self._writers) % len(_PALETTE)]
+        prefix = self._terminal.paint(f"{name:{self._width}} |", colour)
+        return f"{prefix} ".encode()
 
-    def _line(self, writer: _Writer, line: bytes) -> None:
+    def _write_lines(self, writer: _Writer, data: bytes) -> None:
+        if not self._is_plain(writer, data):
+            for line in data[:-1].split(b"\n"):
+                self._write_line(writer, line)
+        elif writer.prefix:
+            # One replacement for all lines is many times faster than a loop.
+            separator = b"\n" + writer.prefix
+            lines = data[:-1].replace(b"\n", separator)
+            self._out.write(writer.prefix + lines + b"\n")
+        else:
+            self._out.write(data)
+
+    def _is_plain(self, writer: _Writer, data: bytes) -> bool:
+        """Return whether lines can be written without a look at each of them."""
+        if self._grep is not None or writer.colour or b"\r" in data:
+            return False
+        return b"\x1b" not in data or not self._terminal.interactive
+
+    def _write_line(self, writer: _Writer, line: bytes) -> None:
         text = _collapse(line).removesuffix(b"\r")
         if self._grep is not None and not self._grep.search(_ESCAPE.sub(b"", text)):
             return
-        if self._terminal.interactive:
-            text = (
-                self._coloured(writer, text)
-                if self._terminal.colour
-                else _SGR.sub(b"", text)
-            )
+        if self._terminal.interactive and self._terminal.colour:
+            text = self._continue_colour(writer, text)
+        elif self._terminal.interactive:
+            text = _SGR.sub(b"", text)
         self._out.write(writer.prefix + text + b"\n")
 
-    def _coloured(self, writer: _Writer, text: bytes) -> bytes:
-        """Go on in the job's last colour, and leave none behind for the next prefix."""
-        before = writer.colour
+    def _continue_colour(self, writer: _Writer, text: bytes) -> bytes:
+        """Return a line in the last colour of its job, reset at its end.
+
+        Otherwise the colour would extend to the prefix of the next line.
+        """
+        initial = writer.colour
         for sequence in _SGR.findall(text):
             writer.colour = b"" if sequence in {b"\x1b[m", _RESET} else sequence
-        return before + text + (_RESET if before or writer.colour else b"")
+        return initial + text + (_RESET if initial or writer.colour else b"")
 
     def _end_line(self, writer: _Writer) -> None:
-        if writer.rest:
-            line, writer.rest = writer.rest, b""
-            self._line(writer, line)
-            if self._open is writer:
-                self._open = None
+        if not writer.unfinished:
+            return
+        line, writer.unfinished = writer.unfinished, b""
+        self._write_line(writer, line)
+        if self._bottom is writer:
+            self._bottom = None
 
-    def _erase(self) -> None:
-        if self._open is not None:
+    def _erase_bottom(self) -> None:
+        if self._bottom is not None:
             self._out.write(_ERASE)
 
-    def _redraw(self, writer: _Writer | None) -> None:
-        """Show the unfinished line of `writer`, else of the one shown before; erased already."""
+    def _draw_bottom(self, writer: _Writer | None) -> None:
+        """Draw the unfinished line of `writer`, or the former one if it is None.
+
+        The former line has been erased.
+        """
         if not self._terminal.interactive or self._grep is not None:
             return
         if writer is not None:
-            self._open = writer
-        if self._open is None or not self._open.rest:
-            self._open = None
+            self._bottom = writer
+        if self._bottom is None or not self._bottom.unfinished:
+            self._bottom = None
             return
-        text = clean(
-            _ESCAPE.sub(b"", self._open.rest.removesuffix(b"\r")).decode(
-                "utf-8", "replace"
-            )
+        line = _ESCAPE.sub(b"", self._bottom.unfinished.removesuffix(b"\r"))
+        prefix_width = cells_wide(_ESCAPE.sub(b"", self._bottom.prefix).decode())
+        # A full line would move the cursor to the next one, which cannot be erased.
+        room = (self._terminal.width or _DEFAULT_WIDTH) - 1 - prefix_width
+        text = shorten(
+            clean(line.decode("utf-8", "replace")),
+            max(room, 1),
+            unicode=self._terminal.unicode,
         )
-        room = (
-            (self._terminal.width or 80)
-            - 1
-            - cells_wide(_ESCAPE.sub(b"", self._open.prefix).decode())
-        )
-        shown = shorten(text, max(room, 1), unicode=self._terminal.unicode)
-        self._out.write(self._open.prefix + shown.encode("utf-8", "replace"))
+        self._out.write(self._bottom.prefix + text.encode("utf-8", "replace"))
 
-    def _state(self, change: Change) -> list[bytes]:
-        exit_code = "" if change.exit_code is None else str(change.exit_code)
-        details = (
-            ("Reason", change.reason),
-            ("Message", change.message),
-            ("Exit Code", exit_code),
-        )
-        arrow = self._terminal.paint(
-            f"--> {change.state}", STATE_COLOURS.get(change.state, "")
-        )
-        return [
-            line.encode()
-            for line in (
-                arrow,
-                *(f"{name}: {clean(text)}" for name, text in details if text),
-            )
-        ]
+    def _state_lines(self, change: Change) -> list[str]:
+        colour = STATE_COLOURS.get(change.state, "")
+        lines = [self._terminal.paint(f"--> {change.state}", colour)]
+        if change.reason:
+            lines.append(f"Reason: {clean(change.reason)}")
+        if change.message:
+            lines.append(f"Message: {clean(change.message)}")
+        if change.exit_code is not None:
+            lines.append(f"Exit Code: {change.exit_code}")
+        return lines
 
 
 def _collapse(line: bytes) -> bytes:
-    """Return what is left of a line after its carriage returns: the last state that says something."""
+    """Return what is visible of a line after its carriage returns.
+
+    A final one stays, because the rest of the line may still follow.
+    """
     if b"\r" not in line:
         return line
     body = line.rstrip(b"\r")
-    return body[body.rfind(b"\r") + 1 :] + (b"\r" if len(body) < len(line) else b"")
+    visible = body[body.rfind(b"\r") + 1 :]
+    return visible + b"\r" if len(body) < len(line) else visible

@@ -1,4 +1,8 @@
-"""Plain fitted columns: no borders, one blank between, shortened or dropped before a line would wrap; pure."""
+"""Plain fitted columns without borders; pure.
+
+One blank separates columns. Cells are shortened, and then columns are dropped, before a
+line would wrap.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,10 +13,10 @@ from riseml.cli.terminal import Terminal
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its title, least width, and how it yields where the terminal is narrow.
+    """A column: its title, minimal width, and how it yields on a narrow terminal.
 
-    `shortest` is the width that it may be cut to (None: never cut); columns with a `drop` go, the highest first.
-    `styles` maps a cell's text to its style.
+    `shortest` is the width that it may be cut to (None: never cut). Columns with a
+    `drop` can be left out, the highest first. `styles` maps a cell's text to its style.
     """
 
     title: str
@@ -31,121 +35,137 @@ def render(
     headers: bool = True,
 ) -> list[str]:
     """Return the lines of a table."""
-    cells = (
-        [[clean(cell) for cell in column] for column in zip(*rows, strict=True)]
-        if rows
-        else [[] for _ in columns]
-    )
-    content = [
-        max(cells_wide(column.title) if headers else 0, *map(cells_wide, texts), 0)
-        for column, texts in zip(columns, cells, strict=True)
-    ]
+    cells = _cells_of_columns(columns, rows)
+    content = []
+    for column, texts in zip(columns, cells, strict=True):
+        width = max(map(cells_wide, texts), default=0)
+        content.append(max(width, cells_wide(column.title)) if headers else width)
     widths = fit(columns, content, terminal.width)
-    shown = [index for index, width in enumerate(widths) if width]
-    finished = [_column(columns[i], cells[i], widths[i], terminal) for i in shown]
-    lines = [" ".join(line).rstrip() for line in zip(*finished, strict=True)]
+    titles, padded = [], []
+    for column, texts, width in zip(columns, cells, widths, strict=True):
+        if width:
+            titles.append(_pad(column.title, width, terminal, right=column.right))
+            padded.append(_pad_column(column, texts, width, terminal))
+    lines = [" ".join(row).rstrip() for row in zip(*padded, strict=True)]
     if headers:
-        title = " ".join(
-            _pad(columns[i].title, widths[i], terminal, right=columns[i].right)
-            for i in shown
-        )
-        lines.insert(0, terminal.paint(title.rstrip(), "bold"))
+        lines.insert(0, terminal.paint(" ".join(titles).rstrip(), "bold"))
     return lines
+
+
+def _cells_of_columns(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]]
+) -> list[list[str]]:
+    # zip would return no columns at all.
+    if not rows:
+        return [[] for _ in columns]
+    return [list(map(clean, texts)) for texts in zip(*rows, strict=True)]
 
 
 def fit(
     columns: Sequence[Column], content: Sequence[int], limit: int | None
 ) -> list[int]:
-    """Return the widths (0: dropped) that bring columns with such content onto a line of `limit` cells.
+    """Return the widths that bring columns onto a line of `limit` cells; 0 is dropped.
 
-    First blanks beyond the content go, then long cells are cut, then columns are dropped and it begins again.
+    `content` are the widths of the longest cells. Blanks beyond the content go first.
+    Then long cells are cut. If that is not enough, a column is dropped, and the others
+    start again from their full widths.
     """
-    shown = set(range(len(columns)))
+    visible = list(range(len(columns)))
     while True:
-        widths = [
-            max(column.width, content[i]) if i in shown else 0
-            for i, column in enumerate(columns)
-        ]
+        widths = [0] * len(columns)
+        for index in visible:
+            widths[index] = max(columns[index].width, content[index])
         if limit is None:
             return widths
-        room = limit - max(len(shown) - 1, 0)
-        _narrow(widths, {i: content[i] for i in shown}, room)
-        _narrow(
-            widths,
-            {
-                i: c.shortest
-                for i, c in enumerate(columns)
-                if i in shown and c.shortest is not None
-            },
-            room,
-        )
-        droppable = [i for i in shown if columns[i].drop]
+        room = limit - max(len(visible) - 1, 0)
+        _narrow(widths, {index: content[index] for index in visible}, room)
+        _narrow(widths, _shortest(columns, visible), room)
+        droppable = [index for index in visible if columns[index].drop]
         if sum(widths) <= room or not droppable:
             return widths
-        shown.remove(max(droppable, key=lambda i: columns[i].drop))
+        visible.remove(max(droppable, key=lambda index: columns[index].drop))
+
+
+def _shortest(columns: Sequence[Column], visible: Sequence[int]) -> dict[int, int]:
+    """Return the least widths of the columns that may be cut."""
+    widths = {}
+    for index in visible:
+        shortest = columns[index].shortest
+        if shortest is not None:
+            widths[index] = shortest
+    return widths
 
 
 def _narrow(widths: list[int], least: Mapping[int, int], room: int) -> None:
-    """Take from the widest of the columns named in `least`, down to what it says, until all fit the room."""
+    """Narrow the columns in `least` until all columns fit the room.
+
+    The widest column yields first, until it is as narrow as the next one.
+    """
     while (excess := sum(widths) - room) > 0:
-        soft = sorted(
-            (i for i, floor in least.items() if widths[i] > max(floor, 1)),
-            key=lambda i: -widths[i],
-        )
-        if not soft:
+        flexible = [
+            index for index, floor in least.items() if widths[index] > max(floor, 1)
+        ]
+        if not flexible:
             return
-        widest, second = soft[0], widths[soft[1]] if len(soft) > 1 else 0
-        floor = max(least[widest], 1, min(second, widths[widest] - 1))
+        flexible.sort(key=lambda index: -widths[index])
+        widest = flexible[0]
+        second_width = widths[flexible[1]] if len(flexible) > 1 else 0
+        next_step = min(second_width, widths[widest] - 1)
+        floor = max(least[widest], 1, next_step)
         widths[widest] = max(floor, widths[widest] - excess)
 
 
 def shorten(text: str, width: int, *, unicode: bool = True) -> str:
-    """Return `text` cut to `width` cells, an ellipsis saying so."""
+    """Return `text` cut to `width` cells, with an ellipsis if it was longer."""
     if cells_wide(text) <= width:
         return text
     mark = "…" if unicode else "..."
-    kept, room = "", width - len(mark)
+    shortened, room = "", width - len(mark)
     for character in text:
         room -= cells_wide(character)
         if room < 0:
             break
-        kept += character
-    return (kept + mark)[:width] if width else ""
+        shortened += character
+    return (shortened + mark)[:width] if width else ""
 
 
 def cells_wide(text: str) -> int:
-    """Return how many cells of a terminal `text` takes."""
-    return len(text) if text.isascii() else _wide(text)
+    """Return how many cells of a terminal `text` occupies."""
+    return len(text) if text.isascii() else _count_cells(text)
 
 
 def clean(text: str) -> str:
-    """Return `text` on one line and without control characters, which could move the cursor."""
+    """Return `text` on one line and without control characters.
+
+    These could move the cursor, and jobs can write them into messages and results.
+    """
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else " " for character in text)
 
 
+# Names and messages of other alphabets recur in every redrawn view.
 @lru_cache(maxsize=4096)
-def _wide(text: str) -> int:
+def _count_cells(text: str) -> int:
     from unicodedata import combining, east_asian_width
 
-    return sum(
-        0 if combining(c) else 2 if east_asian_width(c) in "WF" else 1 for c in text
-    )
+    cells = 0
+    for character in text:
+        if east_asian_width(character) in "WF":
+            cells += 2
+        elif not combining(character):
+            cells += 1
+    return cells
 
 
-def _column(
+def _pad_column(
     column: Column, texts: Sequence[str], width: int, terminal: Terminal
 ) -> Iterable[str]:
-    if terminal.colour and column.styles:
-        return [
-            terminal.paint(
-                _pad(text, width, terminal, right=column.right),
-                column.styles.get(text, ""),
-            )
-            for text in texts
-        ]
-    return [_pad(text, width, terminal, right=column.right) for text in texts]
+    padded = [_pad(text, width, terminal, right=column.right) for text in texts]
+    if not terminal.colour or not column.styles:
+        return padded
+    styles = [column.styles.get(text, "") for text in texts]
+    return map(terminal.paint, padded, styles)
 
 
 def _pad(text: str, width: int, terminal: Terminal, *, right: bool) -> str:

@@ -13,11 +13,8 @@ import typer
 from riseml.cli import options, output, terminal
 from riseml.client.client import Client
 
-_DISPLAYS = (
-    "DISPLAY",
-    "WAYLAND_DISPLAY",
-    "BROWSER",
-)  # elsewhere a browser would take the terminal
+# Without one of them, `webbrowser` starts a text browser, which takes over the terminal.
+_BROWSER_VARIABLES = ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER")
 
 
 def command(
@@ -28,62 +25,70 @@ def command(
             "--port",
             metavar="N",
             min=0,
-            help="Of one that is started here; 0: any free one.",
+            help="Port for a locally started TensorBoard; 0 picks a free one.",
         ),
     ] = 0,
     browser: Annotated[
         bool,
         typer.Option(
-            "--browser/--no-browser", help="Open it in a browser, on a terminal."
+            "--browser/--no-browser", help="Open a browser if this is a terminal."
         ),
     ] = True,
 ) -> None:
     """Open the TensorBoard of a run, also after it has ended.
 
-    While a run goes on, its own TensorBoard. Else the tensorboard of your own environment shows the output folder, of
-    14.3 that of this experiment, until Ctrl-C; of a run on a cluster a copy of its events, which is kept fresh.
+    While the run is active, this is its own TensorBoard. Once the run has ended, your
+    local TensorBoard shows its output until Ctrl-C. For runs on a cluster it shows a
+    local copy that is kept up to date. The id of an experiment, such as 14.3, selects
+    its output alone.
 
     Examples:
       riseml tensorboard
       riseml tensorboard 14.3 --port 6006
     """
-    with _in_order(), Client().tensorboard(id, port=port, on_note=output.note) as board:
-        output.say(board.url)
+    with (
+        _exit_cleanly_on_signals(),
+        Client().tensorboard(id, port=port, on_note=output.note) as tensorboard,
+    ):
+        output.say(tensorboard.url)
+        # A script may wait for the address while this command keeps running.
         sys.stdout.flush()
         if browser and terminal.stdout().interactive:
-            _open(board.url)
-        if board.is_own:
+            _open_browser(tensorboard.url)
+        if tensorboard.is_own:
             return
-        output.note("Ctrl-C ends it.")
+        output.note("Press Ctrl-C to stop it.")
         try:
-            board.wait()
+            tensorboard.wait()
         except KeyboardInterrupt:
             output.note("")
 
 
-def _open(url: str) -> None:
-    if sys.platform == "darwin" or any(map(os.environ.get, _DISPLAYS)):
+def _open_browser(url: str) -> None:
+    has_browser = any(os.environ.get(name) for name in _BROWSER_VARIABLES)
+    if sys.platform == "darwin" or has_browser:
         import webbrowser
 
         webbrowser.open(url)
 
 
 @contextmanager
-def _in_order() -> Iterator[None]:
-    """Leave as signals say, but not without what was started here."""
-    heard = [
-        each
-        for each in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(each) is signal.SIG_DFL
+def _exit_cleanly_on_signals() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into SystemExit, so that the local TensorBoard is stopped."""
+    handled = [
+        number
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        # nohup has set another handler, which stays.
+        if signal.getsignal(number) is signal.SIG_DFL
     ]
-    for each in heard:
-        signal.signal(each, _leave)
+    for number in handled:
+        signal.signal(number, _exit)
     try:
         yield
     finally:
-        for each in heard:
-            signal.signal(each, signal.SIG_DFL)
+        for number in handled:
+            signal.signal(number, signal.SIG_DFL)
 
 
-def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+def _exit(number: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + number)

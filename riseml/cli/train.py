@@ -21,7 +21,7 @@ def command(
             "-l", "--logs", help="Follow the log; the exit status is the outcome."
         ),
     ] = False,
-    form: Annotated[
+    output_format: Annotated[
         Literal["table", "json", "yaml", "name"],
         typer.Option(
             "-o",
@@ -31,17 +31,18 @@ def command(
         ),
     ] = "table",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would run, and start nothing.")
+        bool, typer.Option("--dry-run", help="Show what would run; start nothing.")
     ] = False,
     no_gitignore: Annotated[
         bool,
-        typer.Option("--no-gitignore", help="Take files that .gitignore names, too."),
+        typer.Option("--no-gitignore", help="Include files that .gitignore excludes."),
     ] = False,
 ) -> int:
     """Start an experiment or an experiment set in the background.
 
-    The code is everything beside the file, except what .risemlignore and .gitignore name. With -l the exit status is
-    0, 100 (failed) or 103 (killed); Ctrl-C leaves the run alone.
+    The code is the folder of the configuration, without what .risemlignore and
+    .gitignore exclude. With -l the exit status is 0, 100 (failed) or 103 (killed), and
+    Ctrl-C leaves the run alone.
 
     Examples:
       riseml train -l
@@ -52,11 +53,18 @@ def command(
     if dry_run:
         from riseml.cli import preview
 
-        return preview.show(client, config_file, form, gitignore=gitignore)
+        return preview.show(client, config_file, output_format, gitignore=gitignore)
     run = _train(client, config_file, gitignore)
-    for remark in (*map(str, run.warnings), *run.notes):
-        output.note(remark)
-    _started(run, form, logs=logs)
+    for warning in run.warnings:
+        output.note(str(warning))
+    for note in run.notes:
+        output.note(note)
+    if output_format != "table":
+        _write_data(run, output_format)
+    elif logs:
+        _announce_followed(run)
+    else:
+        _announce(run)
     if not logs:
         return 0
     from riseml.cli import follow
@@ -67,55 +75,58 @@ def command(
 def _train(client: Client, file: str, gitignore: bool | None) -> RunHandle:
     notice = progress.Notice()
 
-    def synced(snapshot: "Snapshot") -> None:
+    def on_sync(snapshot: "Snapshot") -> None:
         notice.end()
-        _synced(snapshot)
+        _announce_snapshot(snapshot)
         notice.begin("Starting...")
 
     notice.begin("Syncing project...")
     try:
-        return client.train(file, gitignore=gitignore, on_sync=synced)
+        return client.train(file, gitignore=gitignore, on_sync=on_sync)
     finally:
         notice.end()
 
 
-def _synced(snapshot: "Snapshot") -> None:
-    ignored = f", {snapshot.ignored} left out by .gitignore" if snapshot.ignored else ""
-    files = text.plural(snapshot.files, "file")
-    output.note(
-        f"Syncing project ({text.size(snapshot.size)}, {files}{ignored})...done"
-    )
+def _announce_snapshot(snapshot: "Snapshot") -> None:
+    details = [text.size(snapshot.size), text.plural(snapshot.files, "file")]
+    if snapshot.ignored:
+        details.append(f"{snapshot.ignored} excluded by .gitignore")
+    output.note(f"Syncing project ({', '.join(details)})...done")
     for warning in snapshot.warnings:
         output.note(warning)
 
 
-def _started(run: RunHandle, form: str, *, logs: bool) -> None:
-    if form in {"json", "yaml"}:
-        output.data(_record(run), form)
-    elif form == "name":
+def _announce_followed(run: RunHandle) -> None:
+    # stdout is for the log alone.
+    output.note(f"{_title(run)} started; Ctrl-C leaves it running in the background.")
+    if run.tensorboard:
+        output.note(f"TensorBoard: {run.tensorboard}")
+
+
+def _announce(run: RunHandle) -> None:
+    output.say(f"{_title(run)} started in the background.")
+    if run.tensorboard:
+        output.say(f"TensorBoard: {run.tensorboard}")
+    output.note(
+        f"`riseml logs {run.id}` shows its log, `riseml status {run.id}` its state."
+    )
+
+
+def _title(run: RunHandle) -> str:
+    if run.is_set:
+        return f"Set {run.id} of {text.plural(run.experiments, 'experiment')}"
+    return f"Experiment {run.id}"
+
+
+def _write_data(run: RunHandle, output_format: str) -> None:
+    if output_format == "name":
         output.say(run.id)
     else:
-        what = (
-            f"Set {run.id} of {text.plural(run.experiments, 'experiment')}"
-            if run.is_set
-            else f"Experiment {run.id}"
-        )
-        board = f"TensorBoard: {run.tensorboard}" if run.tensorboard else ""
-        if logs:
-            output.note(f"{what} started; Ctrl-C leaves it running in the background.")
-            if board:
-                output.note(board)
-            return
-        output.say(f"{what} started in the background.")
-        if board:
-            output.say(board)
-        output.note(
-            f"`riseml logs {run.id}` shows its log, `riseml status {run.id}` its state."
-        )
+        output.data(_record(run), output_format)
 
 
 def _record(run: RunHandle) -> dict[str, object]:
-    return {
+    fields: dict[str, object] = {
         "id": run.id,
         "name": run.name,
         "project": run.project,
@@ -124,5 +135,7 @@ def _record(run: RunHandle) -> dict[str, object]:
         "revision": run.snapshot.revision,
         "files": run.snapshot.files,
         "bytes": run.snapshot.size,
-        **({"tensorboard": run.tensorboard} if run.tensorboard else {}),
     }
+    if run.tensorboard:
+        fields["tensorboard"] = run.tensorboard
+    return fields

@@ -15,22 +15,22 @@ def command(
         typer.Option(
             "--timeout",
             metavar="DURATION",
-            help="Give up after 90s, 10m, 1h.",
+            help="Stop waiting after 90s, 10m, 1h.",
             show_default=False,
         ),
     ] = None,
 ) -> int:
     """Wait until runs have ended; the exit status is their outcome.
 
-    0 where all have finished, 100 where any failed, 103 where any was killed, 124 when the time is over.
-    Without an id: the newest run.
+    Without an id, the command waits for the newest run. Exit statuses: 0 all finished,
+    100 any failed, 103 any was killed, 124 timed out.
 
     Examples:
       riseml wait 14 && cp -r "$OUTPUT" results
       riseml wait 14 15 --timeout 2h
     """
     limit = options.parse_duration(timeout) if timeout is not None else None
-    ended = Client().wait(*(ids or ()), timeout=limit)
-    for status in ended:
+    statuses = Client().wait(*(ids or ()), timeout=limit)
+    for status in statuses:
         output.say(outcome.describe(status))
-    return outcome.exit_status(ended)
+    return outcome.exit_status(statuses)

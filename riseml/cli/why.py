@@ -10,51 +10,46 @@ if TYPE_CHECKING:
     from riseml.cli.terminal import Terminal
     from riseml.diagnosis import Cause
 
-# Ids on one line
-_NAMED = 6
+_MAX_IDS = 6
 
 
-def command(id: options.OneId = None, form: options.OutputFormat = "table") -> None:
+def command(
+    id: options.OneId = None, output_format: options.OutputFormat = "table"
+) -> None:
     """Explain why a run is waiting or failed.
 
-    With the words of Kubernetes, or the last lines of the log, that say so.
+    The explanation quotes Kubernetes or the last lines of the log, and suggests a fix.
 
     Examples:
       riseml why
       riseml why 14.3
     """
     causes = Client().why(id)
-    if form in {"json", "yaml"}:
-        output.data([_record(cause) for cause in causes], form)
-        return
-    if form == "name":
+    if output_format in {"json", "yaml"}:
+        output.data([_record(cause) for cause in causes], output_format)
+    elif output_format == "name":
         output.lines(cause.kind for cause in causes)
-        return
-    if form == "csv":
-        output.csv(
-            ["ID", "STATE", "CAUSE", "WHAT"],
-            [
-                [each, str(c.state), c.kind, c.explanation]
-                for c in causes
-                for each in c.ids
-            ],
-        )
-        return
-    shown = terminal.stdout()
-    output.write("\n".join(_text(cause, shown) for cause in causes))
+    elif output_format == "csv":
+        rows = []
+        for cause in causes:
+            details = [str(cause.state), cause.kind, cause.explanation]
+            rows += [[subject, *details] for subject in cause.ids]
+        output.csv(["ID", "STATE", "CAUSE", "WHAT"], rows)
+    else:
+        screen = terminal.stdout()
+        output.write("\n".join(_text(cause, screen) for cause in causes))
 
 
-def _text(cause: "Cause", shown: "Terminal") -> str:
-    """Return the lines about one cause: what it is, what says so, what helps."""
-    state = shown.paint(
-        symbols.state(cause.state, shown).strip(), symbols.COLOURS[cause.state]
-    )
-    more = f" and {len(cause.ids) - _NAMED} more" if len(cause.ids) > _NAMED else ""
-    lines = [
-        f"{', '.join(cause.ids[:_NAMED])}{more} {state}: {clean(cause.explanation)}"
-    ]
+def _text(cause: "Cause", screen: "Terminal") -> str:
+    """Return the lines about one cause: explanation, evidence, fix."""
+    subject = ", ".join(cause.ids[:_MAX_IDS])
+    hidden = len(cause.ids) - _MAX_IDS
+    if hidden > 0:
+        subject += f" and {hidden} more"
+    state = symbols.coloured(cause.state, screen)
+    lines = [f"{subject} {state}: {clean(cause.explanation)}"]
     lines += [f"  | {clean(line)}" for line in cause.evidence]
-    lines += [f"  {'→' if shown.unicode else '->'} {clean(line)}" for line in cause.fix]
+    lines += [f"  {screen.arrow} {clean(line)}" for line in cause.fix]
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -121,7 +121,7 @@ def test_what_has_ended_is_shown_until_an_interrupt(
         assert said.out.startswith("http://127.0.0.1:")
         assert (
             said.err
-            == f"Starting TensorBoard over {outputs / name} ...\nCtrl-C ends it.\n\n"
+            == f"Starting TensorBoard over {outputs / name} ...\nPress Ctrl-C to stop it.\n\n"
         )
         assert not tensorboard.answers(said.out.strip())
     assert interrupted == [True, True]

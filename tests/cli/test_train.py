@@ -36,7 +36,7 @@ def test_train_in_background(engine: FakeEngine, riseml: Riseml) -> None:
     said = riseml("train")
     assert (said.status, said.out) == (0, "Experiment 14 started in the background.\n")
     assert said.err == (
-        "Syncing project (2.0 KB, 3 files, 2 left out by .gitignore)...done\nbig tree\nno limits here\n"
+        "Syncing project (2.0 KB, 3 files, 2 excluded by .gitignore)...done\nbig tree\nno limits here\n"
         "`riseml logs 14` shows its log, `riseml status 14` its state.\n"
     )
 
