@@ -1,18 +1,18 @@
-"""Which files a copy, a listing or a removal is about."""
+"""Plan of a copy: which files go where. It also finds what a listing or a removal names."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from riseml.errors import InvalidInputError, NotFoundError
 from riseml.storage.transfer import Item
 from riseml.storage.uris import Location
-from riseml.storage.volume import HIDDEN, PART, Entry, Volume, below
+from riseml.storage.volume import HIDDEN, PARTIAL, Entry, Volume, join
 
-_PART_END = PART.partition("{name}")[2]
+_PARTIAL_SUFFIX = PARTIAL.partition("{name}")[2]
 
 Open = Callable[[str], Volume]
-"""Opens the volume of a name, empty for this machine."""
+"""Returns the volume of a name, this machine's files for the empty name."""
 
 
 class Batch(NamedTuple):
@@ -22,109 +22,135 @@ class Batch(NamedTuple):
     items: list[Item]
 
 
-def find_entry(volume: Volume, place: Location) -> Entry:
-    """Return what a user has named.
+class _Source(NamedTuple):
+    """A location that the user names, and its files with their paths below the target."""
+
+    location: Location
+    files: list[tuple[Entry, str]]
+
+
+def find_entry(volume: Volume, location: Location) -> Entry:
+    """Return the file or folder that a user names.
 
     Raises:
-        NotFoundError: there is nothing.
+        NotFoundError: there is none.
     """
-    found = volume.resolve(place.path)
-    if found is None:
-        above = place.path.rpartition("/")[0]
-        advice = (
-            f"`riseml ls {Location(place.volume, above)}` shows what there is."
-            if place.volume
-            else ""
-        )
-        raise NotFoundError(f"path {place} does not exist", advice)
-    return found
+    entry = volume.resolve(location.path)
+    if entry is not None:
+        return entry
+    advice = ""
+    if location.volume:
+        parent = Location(location.volume, location.path.rpartition("/")[0])
+        advice = f"`riseml ls {parent}` shows what exists."
+    raise NotFoundError(f"path {location} does not exist", advice)
 
 
-def listing(volume: Volume, place: Location, *, hidden: bool = False) -> list[Entry]:
-    """Return what is in a folder, folders first, or the file itself."""
-    named = find_entry(volume, place)
-    found = volume.inside(place.path) if named.is_folder else [named]
-    shown = [
-        entry for entry in found if hidden or not _is_ours(PurePosixPath(entry.name))
-    ]
-    return sorted(shown, key=lambda entry: (not entry.is_folder, entry.name))
+def listing(volume: Volume, location: Location, *, hidden: bool = False) -> list[Entry]:
+    """Return the contents of a folder, folders first, or the file itself."""
+    entry = find_entry(volume, location)
+    entries = volume.inside(location.path) if entry.is_folder else [entry]
+    if not hidden:
+        entries = [entry for entry in entries if not _is_internal(entry.name)]
+    return sorted(entries, key=lambda entry: (not entry.is_folder, entry.name))
 
 
 def plan(
     open_volume: Open, sources: Sequence[Location], target: Location
 ) -> list[Batch]:
-    """Return what to copy where: of a folder all that is in it, to below the target.
+    """Return the files to copy; folders are copied recursively, to below the target.
 
-    One file that comes of it all goes under the target's own name, unless that is a folder or ends with a slash.
+    A single file is copied to the target itself, unless that is a folder or ends with a
+    slash.
 
     Raises:
-        NotFoundError: a source is not there.
-        InvalidInputError: two files would go to one place, or something else cannot be meant.
+        NotFoundError: a source does not exist.
+        InvalidInputError: two files would get the same path, or the target is impossible.
     """
-    found = [(place, _files(open_volume(place.volume), place)) for place in sources]
-    there = open_volume(target.volume).resolve(target.path or ".")
-    single = sum(len(files) for _, files in found) == 1
-    folder = not single or target.is_folder or (there is not None and there.is_folder)
-    if folder and there is not None and not there.is_folder:
-        raise InvalidInputError(
-            f"{target} is a file", "Several files need a folder to go to."
-        )
-    if target.volume and (not target.path or (not folder and "/" not in target.path)):
-        raise InvalidInputError(
-            f"{target} names no folder",
-            f"Copy to a folder of the volume: {target.volume}://FOLDER/…",
-        )
-
-    def goes(name: str) -> str:
-        return below(target.path, name) if folder else target.path
-
-    def item(place: Location, entry: Entry, name: str) -> Item:
-        both = f"{Location(place.volume, entry.path)} to {Location(target.volume, goes(name))}"
-        return Item(entry, goes(name), both)
-
-    batches = [
-        Batch(place.volume, [item(place, *each) for each in files])
-        for place, files in found
-    ]
-    _check(batches, target)
+    read_sources = []
+    count = 0
+    for location in sources:
+        files = _files(open_volume(location.volume), location)
+        read_sources.append(_Source(location, files))
+        count += len(files)
+    existing = open_volume(target.volume).resolve(target.path or ".")
+    into_folder = _goes_into_folder(target, existing, count)
+    _check_target(target, into_folder=into_folder)
+    batches = []
+    for source in read_sources:
+        items = _items(source, target, into_folder=into_folder)
+        batches.append(Batch(source.location.volume, items))
+    _check_items(batches, target)
     return batches
 
 
-def _files(volume: Volume, place: Location) -> list[tuple[Entry, str]]:
-    """Return files, and what each is called below the target."""
-    named = find_entry(volume, place)
-    if not named.is_folder:
-        return [(named, named.name)]
-    stem = place.path.rstrip("/")
-    files = [
-        (entry, entry.path[len(stem) :].lstrip("/") if stem else entry.path)
-        for entry in volume.walk(place.path)
-    ]
-    return [(entry, name) for entry, name in files if not _is_ours(PurePosixPath(name))]
+def _goes_into_folder(target: Location, existing: Entry | None, count: int) -> bool:
+    """Return whether `count` files go below the target, instead of to its own path."""
+    if existing is None:
+        return target.is_folder or count != 1
+    if existing.is_folder:
+        return True
+    if target.is_folder or count != 1:
+        raise InvalidInputError(f"{target} is a file", "Several files need a folder.")
+    return False
 
 
-def _is_ours(path: PurePosixPath) -> bool:
-    """Whether a file is RiseML's own: logs and results below `.riseml`, and what is not whole yet."""
-    return HIDDEN in path.parts or path.name.endswith(_PART_END)
+def _check_target(target: Location, *, into_folder: bool) -> None:
+    """Refuse files at the top of a volume, which is for folders of users and data sets."""
+    if not target.volume:
+        return
+    is_at_top = not into_folder and "/" not in target.path
+    if not target.path or is_at_top:
+        raise InvalidInputError(
+            f"{target} does not name a folder",
+            f"Copy to a folder of the volume: {target.volume}://FOLDER/…",
+        )
 
 
-def _check(batches: Sequence[Batch], target: Location) -> None:
-    taken: dict[str, Location] = {}
-    for source, item in _each(batches):
-        if item.target in taken:
-            both = f"{taken[item.target]} and {source}"
-            raise InvalidInputError(
-                f"{both} would both become {Location(target.volume, item.target)}",
-                "Copy them apart.",
-            )
-        if source == Location(target.volume, item.target):
-            raise InvalidInputError(
-                f"{source} would be copied onto itself", "Give it another place."
-            )
-        taken[item.target] = source
+def _items(source: _Source, target: Location, *, into_folder: bool) -> list[Item]:
+    items = []
+    for entry, name in source.files:
+        path = join(target.path, name) if into_folder else target.path
+        origin = Location(source.location.volume, entry.path)
+        destination = Location(target.volume, path)
+        items.append(Item(entry, path, f"{origin} to {destination}"))
+    return items
 
 
-def _each(batches: Sequence[Batch]) -> Iterator[tuple[Location, Item]]:
+def _files(volume: Volume, location: Location) -> list[tuple[Entry, str]]:
+    """Return files, each with its path below the target."""
+    entry = find_entry(volume, location)
+    if not entry.is_folder:
+        return [(entry, entry.name)]
+    folder = location.path.rstrip("/")
+    files = []
+    for file in volume.walk(location.path):
+        name = file.path[len(folder) :].lstrip("/") if folder else file.path
+        if not _is_internal(name):
+            files.append((file, name))
+    return files
+
+
+def _is_internal(path: str) -> bool:
+    """Return whether a file is RiseML's own: below `.riseml`, or still being written."""
+    # `ls --hidden` and Client.ls still show them, and `cp` copies one that is named itself.
+    names = PurePosixPath(path)
+    return HIDDEN in names.parts or names.name.endswith(_PARTIAL_SUFFIX)
+
+
+def _check_items(batches: Sequence[Batch], target: Location) -> None:
+    """Refuse a copy in which a file would overwrite another one, or itself."""
+    sources: dict[str, Location] = {}
     for batch in batches:
         for item in batch.items:
-            yield Location(batch.volume, item.source.path), item
+            source = Location(batch.volume, item.source.path)
+            destination = Location(target.volume, item.target)
+            if item.target in sources:
+                raise InvalidInputError(
+                    f"{sources[item.target]} and {source} would both become {destination}",
+                    "Copy them one at a time, to different paths.",
+                )
+            if source == destination:
+                raise InvalidInputError(
+                    f"{source} would be copied onto itself", "Choose another target."
+                )
+            sources[item.target] = source

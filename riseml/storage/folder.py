@@ -1,4 +1,4 @@
-"""A folder of this machine as a volume, or the machine itself."""
+"""Folder of this machine as a volume, or the entire machine."""
 
 import hashlib
 import os
@@ -9,155 +9,174 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
-from riseml.storage.volume import WHOLE, Entry, Piece, Written, below, part_of
+from riseml.storage.volume import WHOLE_FILE, Entry, Piece, Written, join, partial_path
 
-# Bytes
-_PIECE = 1 << 20
+_PIECE_BYTES = 1 << 20
+_EXECUTABLE = 0o111
 
 
 class Folder:
-    """The files below `root`; without one paths are the user's own words, from the current folder on."""
+    """The files below `root`; without a root, paths are relative to the current folder."""
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root
 
     def resolve(self, path: str) -> Entry | None:
-        """Return what is at a path, None where nothing is."""
-        return _entry(self._at(path), path)
+        """Return the file or folder at a path, None where there is none."""
+        return _entry(self._file(path), path)
 
     def stat(self, paths: Sequence[str]) -> list[Entry | None]:
-        """Return what is at these paths, None where nothing is."""
+        """Return the files or folders at these paths, None where there is none."""
         return [self.resolve(path) for path in paths]
 
     def inside(self, folder: str) -> list[Entry]:
-        """Return what lies directly in a folder."""
-        at = self._at(folder)
-        with _told(at):
-            found = [_entry(each, below(folder, each.name)) for each in at.iterdir()]
-        return [entry for entry in found if entry]
+        """Return the files and folders directly in a folder."""
+        directory = self._file(folder)
+        with _naming(directory):
+            children = list(directory.iterdir())
+        entries = [_entry(child, join(folder, child.name)) for child in children]
+        # A link may lead nowhere, and a file may be deleted meanwhile.
+        return [entry for entry in entries if entry is not None]
 
     def walk(self, folder: str) -> list[Entry]:
-        """Return all files below a folder; links are none."""
-        at = self._at(folder)
-        found = []
-        for place, folders, names in os.walk(at, onerror=_raise):
-            folders.sort()
+        """Return all files below a folder, without links."""
+        top = self._file(folder)
+        entries = []
+        for directory, subfolders, names in os.walk(top, onerror=_raise):
+            # os.walk visits the subfolders in this order.
+            subfolders.sort()
             for name in sorted(names):
-                file = Path(place, name)
-                entry = (
-                    None
-                    if file.is_symlink()
-                    else _entry(file, below(folder, os.path.relpath(file, at)))
-                )
+                file = Path(directory, name)
+                path = join(folder, os.path.relpath(file, top))
+                entry = None if file.is_symlink() else _entry(file, path)
                 if entry is not None and stat.S_ISREG(entry.mode):
-                    found.append(entry)
-        return found
+                    entries.append(entry)
+        return entries
 
     def digests(self, beginnings: Sequence[tuple[str, int]]) -> list[str]:
-        """Return the SHA-256 of the first so many bytes of files, empty where there is no such file."""
-        return [_digest(self._at(path), size) for path, size in beginnings]
+        """Return the SHA-256 of the first bytes of files, empty where there is no such file."""
+        return [_digest(self._file(path), size) for path, size in beginnings]
 
     def read(self, pieces: Sequence[Piece]) -> Iterator[bytes]:
         """Yield the bytes of the pieces, one after the other."""
         for piece in pieces:
-            at = self._at(piece.path)
-            with _told(at), at.open("rb") as file:
-                file.seek(piece.start)
-                left = piece.size
-                while left and (data := file.read(min(left, _PIECE))):
-                    left -= len(data)
+            file = self._file(piece.path)
+            remaining = piece.size
+            with _naming(file), file.open("rb") as stream:
+                stream.seek(piece.start)
+                while remaining:
+                    data = stream.read(min(remaining, _PIECE_BYTES))
+                    if not data:
+                        break
+                    remaining -= len(data)
                     yield data
-            if left:
-                yield bytes(
-                    left
-                )  # it has become shorter, which its digest will tell; the next one begins in its place
+            if remaining:
+                # The file has become shorter. Zeros keep the following file at its
+                # position, and the digest will show that this one has changed.
+                yield bytes(remaining)
 
     def write(self, entries: Sequence[Entry], data: Iterator[bytes]) -> None:
-        """Write new parts for the final paths of `entries`."""
-        rest = Rest(data)
+        """Write new partial files for the final paths of `entries`."""
+        stream = ByteStream(data)
         for entry in entries:
-            part = self._at(part_of(entry.path))
-            with _told(part):
-                part.parent.mkdir(parents=True, exist_ok=True)
-                with part.open("wb") as file:
-                    file.writelines(rest.pieces(entry.size))
+            partial = self._file(partial_path(entry.path))
+            with _naming(partial):
+                partial.parent.mkdir(parents=True, exist_ok=True)
+                with partial.open("wb") as file:
+                    file.writelines(stream.pieces(entry.size))
 
     def append(self, path: str, size: int, data: Iterator[bytes]) -> None:
-        """Add so many bytes to the part of a final path."""
-        part = self._at(part_of(path))
-        with _told(part), part.open("ab") as file:
-            file.writelines(Rest(data).pieces(size))
+        """Append `size` bytes to the partial file of a final path."""
+        partial = self._file(partial_path(path))
+        with _naming(partial), partial.open("ab") as file:
+            file.writelines(ByteStream(data).pieces(size))
 
     def finish(self, files: Sequence[Written]) -> list[bool]:
-        """Give parts that have their digest their final names; drop the others."""
+        """Rename each partial file with the right digest; delete the others."""
         return [self._finish(file) for file in files]
 
     def remove(self, path: str) -> None:
-        """Delete a file, or a folder with all that is in it."""
-        at = self._at(path)
-        with _told(at):
-            if at.is_dir() and not at.is_symlink():
-                shutil.rmtree(at)
+        """Delete a file, or a folder recursively."""
+        file = self._file(path)
+        with _naming(file):
+            if file.is_dir() and not file.is_symlink():
+                shutil.rmtree(file)
             else:
-                at.unlink()
+                file.unlink()
 
-    def _finish(self, file: Written) -> bool:
-        at, part = self._at(file.path), self._at(part_of(file.path))
-        with _told(part):
-            if _digest(part, WHOLE) != file.digest:
-                part.unlink(missing_ok=True)
+    def _finish(self, written: Written) -> bool:
+        file = self._file(written.path)
+        partial = self._file(partial_path(written.path))
+        with _naming(partial):
+            if _digest(partial, WHOLE_FILE) != written.digest:
+                partial.unlink(missing_ok=True)
                 return False
-            if file.mode & 0o111:
-                part.chmod(part.stat().st_mode | (0o111 & ~_umask()))
-            os.utime(part, (file.modified, file.modified))
-            part.replace(at)
+            if written.mode & _EXECUTABLE:
+                partial.chmod(partial.stat().st_mode | (_EXECUTABLE & ~_umask()))
+            os.utime(partial, (written.modified, written.modified))
+            partial.replace(file)
         return True
 
-    def _at(self, path: str) -> Path:
+    def _file(self, path: str) -> Path:
         if self.root is None:
             return Path(path)
-        at = self.root / path
-        if not at.resolve().is_relative_to(self.root.resolve()):
+        file = self.root / path
+        # Jobs may leave links in their output, and `rm` must not follow one out of it.
+        if not file.resolve().is_relative_to(self.root.resolve()):
             raise InvalidInputError(
                 f"{path} leads out of its volume by a link",
-                "Name what lies in the volume.",
+                "Name a file in the volume.",
             )
-        return at
+        return file
 
 
-class Rest:
-    """What has not been taken yet of bytes that come in pieces of any size."""
+class ByteStream:
+    """Bytes that arrive in pieces of any size, and are taken in other sizes."""
 
     def __init__(self, data: Iterator[bytes]) -> None:
-        self._data, self._left = data, b""
+        self._data = data
+        self._buffer = b""
 
     def pieces(self, size: int) -> Iterator[bytes]:
-        """Yield the next `size` bytes; fewer where no more come, which their digest will tell."""
-        while size and (piece := self._left or next(self._data, b"")):
-            self._left = piece[size:]
-            size -= min(len(piece), size)
-            yield piece[: len(piece) - len(self._left)]
+        """Yield the next `size` bytes, fewer at the end of the stream."""
+        remaining = size
+        while remaining:
+            piece = self._buffer or next(self._data, b"")
+            if not piece:
+                # The digest of the file will show that bytes are missing.
+                return
+            self._buffer = piece[remaining:]
+            piece = piece[:remaining]
+            remaining -= len(piece)
+            yield piece
 
 
-def _entry(at: Path, path: str) -> Entry | None:
+def _entry(file: Path, path: str) -> Entry | None:
     try:
-        found = at.stat()
+        status = file.stat()
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise RiseMLError(f"{at}: {error.strerror}") from None
-    return Entry(path, found.st_size, found.st_mtime, found.st_mode)
+        raise RiseMLError(f"{file}: {error.strerror}") from None
+    return Entry(path, status.st_size, status.st_mtime, status.st_mode)
 
 
-def _digest(at: Path, size: int) -> str:
-    if not at.is_file():
+def _digest(file: Path, size: int) -> str:
+    """Return the SHA-256 of the first `size` bytes, empty where there is no such file."""
+    if not file.is_file():
         return ""
-    found, left = hashlib.sha256(), size
-    with _told(at), at.open("rb") as file:
-        while left and (data := file.read(_PIECE if left < 0 else min(left, _PIECE))):
-            found.update(data)
-            left -= len(data) if left > 0 else 0
-    return found.hexdigest()
+    with _naming(file), file.open("rb") as stream:
+        if size == WHOLE_FILE:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        remaining = size
+        while remaining:
+            data = stream.read(min(remaining, _PIECE_BYTES))
+            if not data:
+                break
+            digest.update(data)
+            remaining -= len(data)
+        return digest.hexdigest()
 
 
 def _umask() -> int:
@@ -171,11 +190,11 @@ def _raise(error: OSError) -> None:
 
 
 @contextmanager
-def _told(at: Path) -> Iterator[None]:
-    """Say of the system's errors which file they are about."""
+def _naming(file: Path) -> Iterator[None]:
+    """Turn the system's errors into errors that name the file."""
     try:
         yield
     except FileNotFoundError:
-        raise NotFoundError(f"{at} does not exist") from None
+        raise NotFoundError(f"{file} does not exist") from None
     except OSError as error:
-        raise RiseMLError(f"{at}: {error.strerror}") from None
+        raise RiseMLError(f"{file}: {error.strerror}") from None

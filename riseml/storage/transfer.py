@@ -1,7 +1,8 @@
-"""Copying files from one volume to another, so that it can be cut off anywhere and called again.
+"""Copy of files from one volume to another, which may be interrupted and repeated at any time.
 
-A file that is there already, with the same size and SHA-256, is left alone. Else its bytes go into a part beside its
-place; a part that is the beginning of the file goes on. Only a part whose SHA-256 is the file's gets its name.
+A file that exists already, with the same size and SHA-256, is skipped. The bytes of others
+go into a partial file in the target's folder. A partial file with which the source begins is
+continued. A partial file gets its final name only if its SHA-256 is that of the source.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -9,27 +10,39 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from riseml.errors import RiseMLError
-from riseml.storage.volume import WHOLE, Entry, Piece, Volume, Written, part_of
+from riseml.storage.volume import (
+    WHOLE_FILE,
+    Entry,
+    Piece,
+    Volume,
+    Written,
+    partial_path,
+)
 
-_FILES, _BYTES = (
-    500,
-    1 << 28,
-)  # of one batch, after which what it has copied is finished
+# A batch is finished before the next one starts. So an interruption costs at most one batch.
+_BATCH_FILES = 500
+_BATCH_BYTES = 1 << 28
+_MAX_NAMES = 3
 
 
 class Item(NamedTuple):
-    """A file of the source, and where it goes; `name` says both to people."""
+    """A file of the source, and its path in the target; `name` shows both to the user."""
 
     source: Entry
     target: str
     name: str = ""
 
 
+_Pairs = list[tuple[Item, Entry]]
+"""Files of the source, each with a file of the target."""
+
+
 @dataclass
 class CopyReport:
-    """What became of a copy so far.
+    """Progress and result of a copy.
 
-    `begin` hears how many bytes there are, `on_file` of each file, `on_bytes` of bytes that are there by now.
+    `begin` is called with the total number of bytes, `on_file` with each file, `on_bytes`
+    with a number of further bytes that exist in the target.
     """
 
     begin: Callable[[int], None] = lambda _: None
@@ -44,37 +57,30 @@ class CopyReport:
 def copy(
     source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
 ) -> None:
-    """Copy files; `report` counts while it goes on.
+    """Copy files and update `report` while doing so.
 
     Raises:
-        RiseMLError: a file changed meanwhile, or could not be read or written; what was copied so far is kept.
+        RiseMLError: a file changed meanwhile, or could not be read or written. Complete
+            files and partial files are kept.
     """
     report.began = True
     for batch in _batches(items):
         missing = _missing(source, target, batch, report)
-        begun = _begun(source, target, missing)
-        for item in begun:
-            report.on_file(item)
-            start = begun[item]
-            report.on_bytes(start)
-            data = source.read(
-                [Piece(item.source.path, start, item.source.size - start)]
-            )
-            target.append(item.target, item.source.size - start, _counted(data, report))
-        fresh = [item for item in missing if item not in begun]
-        if fresh:
-            pieces = [Piece(item.source.path, 0, item.source.size) for item in fresh]
-            named = _named(_counted(source.read(pieces), report), fresh, report)
-            target.write(
-                [item.source._replace(path=item.target) for item in fresh], named
-            )
+        partials = _partial_files(source, target, missing)
+        for item, partial in partials.items():
+            _continue(source, target, item, partial.size, report)
+        new = [item for item in missing if item not in partials]
+        if new:
+            _write(source, target, new, report)
         _finish(source, target, missing, report)
 
 
 def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
-    batch, size = list[Item](), 0
+    batch: list[Item] = []
+    size = 0
     for item in items:
-        if batch and (len(batch) >= _FILES or size + item.source.size > _BYTES):
+        is_full = len(batch) >= _BATCH_FILES or size + item.source.size > _BATCH_BYTES
+        if batch and is_full:
             yield batch
             batch, size = [], 0
         batch.append(item)
@@ -86,69 +92,104 @@ def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
 def _missing(
     source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
 ) -> list[Item]:
-    """Return the items that are not there yet, byte for byte."""
-    there = target.stat([item.target for item in items])
-    alike = [
-        item
-        for item, entry in zip(items, there, strict=True)
-        if entry and not entry.is_folder and entry.size == item.source.size
-    ]
-    ours = source.digests([(item.source.path, WHOLE) for item in alike])
-    theirs = target.digests([(item.target, WHOLE) for item in alike])
-    kept = {
-        item
-        for item, our, their in zip(alike, ours, theirs, strict=True)
-        if our == their
-    }
-    for item in kept:
-        report.on_bytes(item.source.size)
-    report.unchanged += [item for item in items if item in kept]
-    return [item for item in items if item not in kept]
+    """Return the items that the target does not have yet, byte for byte."""
+    paths = [item.target for item in items]
+    candidates = _Pairs()
+    for item, entry in _existing(target, items, paths):
+        # Digests need all bytes of a file, so only files of the right size get one.
+        if entry.size == item.source.size:
+            candidates.append((item, entry))
+    unchanged = _with_equal_bytes(source, target, candidates)
+    missing = []
+    for item in items:
+        if item in unchanged:
+            report.on_bytes(item.source.size)
+            report.unchanged.append(item)
+        else:
+            missing.append(item)
+    return missing
 
 
-def _begun(source: Volume, target: Volume, items: Sequence[Item]) -> dict[Item, int]:
-    """Return the items of which a part is there that is their beginning, and its length."""
-    parts = target.stat([part_of(item.target) for item in items])
-    found = {
-        item: part
-        for item, part in zip(items, parts, strict=True)
-        if part and not part.is_folder and 0 < part.size <= item.source.size
-    }
-    ours = source.digests(
-        [(item.source.path, part.size) for item, part in found.items()]
-    )
-    theirs = target.digests([(part.path, WHOLE) for part in found.values()])
-    same = [our == their for our, their in zip(ours, theirs, strict=True)]
-    return {
-        item: part.size
-        for (item, part), is_same in zip(found.items(), same, strict=True)
-        if is_same
-    }
+def _partial_files(
+    source: Volume, target: Volume, items: Sequence[Item]
+) -> dict[Item, Entry]:
+    """Return the items of which the target has a partial file that can be continued."""
+    paths = [partial_path(item.target) for item in items]
+    candidates = _Pairs()
+    for item, partial in _existing(target, items, paths):
+        # An empty partial file is as good as none.
+        if 0 < partial.size <= item.source.size:
+            candidates.append((item, partial))
+    return _with_equal_bytes(source, target, candidates)
+
+
+def _existing(
+    target: Volume, items: Sequence[Item], paths: Sequence[str]
+) -> Iterator[tuple[Item, Entry]]:
+    """Yield the items for which the target has a file at its path in `paths`."""
+    for item, entry in zip(items, target.stat(paths), strict=True):
+        if entry and not entry.is_folder:
+            yield item, entry
+
+
+def _with_equal_bytes(
+    source: Volume, target: Volume, candidates: _Pairs
+) -> dict[Item, Entry]:
+    """Return the items whose source begins with all bytes of the target's file."""
+    beginnings = [(item.source.path, entry.size) for item, entry in candidates]
+    files = [(entry.path, WHOLE_FILE) for _, entry in candidates]
+    digests = zip(source.digests(beginnings), target.digests(files), strict=True)
+    equal = {}
+    for (item, entry), (expected, digest) in zip(candidates, digests, strict=True):
+        if digest == expected:
+            equal[item] = entry
+    return equal
+
+
+def _continue(
+    source: Volume, target: Volume, item: Item, start: int, report: CopyReport
+) -> None:
+    """Append to a partial file what follows its first `start` bytes."""
+    report.on_file(item)
+    report.on_bytes(start)
+    remaining = item.source.size - start
+    data = source.read([Piece(item.source.path, start, remaining)])
+    target.append(item.target, remaining, _counted(data, report))
+
+
+def _write(
+    source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
+) -> None:
+    """Write partial files from the beginning."""
+    pieces = [Piece(item.source.path, 0, item.source.size) for item in items]
+    entries = [item.source._replace(path=item.target) for item in items]
+    data = _counted(source.read(pieces), report)
+    target.write(entries, _announced(data, items, report))
 
 
 def _finish(
     source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
 ) -> None:
-    digests = source.digests([(item.source.path, WHOLE) for item in items])
-    done = target.finish(
-        [
-            Written(item.target, digest, item.source.modified, item.source.mode)
-            for item, digest in zip(items, digests, strict=True)
-        ]
-    )
-    for item, whole in zip(items, done, strict=True):
-        if whole:
+    # The source is read once more: it may have changed since its bytes were copied.
+    digests = source.digests([(item.source.path, WHOLE_FILE) for item in items])
+    files = []
+    for item, digest in zip(items, digests, strict=True):
+        entry = item.source
+        files.append(Written(item.target, digest, entry.modified, entry.mode))
+    changed = []
+    for item, is_complete in zip(items, target.finish(files), strict=True):
+        if is_complete:
             report.files += 1
             report.bytes += item.source.size
-    if changed := [
-        item.source.path for item, whole in zip(items, done, strict=True) if not whole
-    ]:
-        names = ", ".join(changed[:3]) + (
-            f" and {len(changed) - 3} more" if len(changed) > 3 else ""  # noqa: PLR2004
-        )
+        else:
+            changed.append(item.source.path)
+    if changed:
+        names = ", ".join(changed[:_MAX_NAMES])
+        if len(changed) > _MAX_NAMES:
+            names += f" and {len(changed) - _MAX_NAMES} more"
         raise RiseMLError(
-            f"{names} changed while it was copied",
-            "Copy again: what is there already is left alone.",
+            f"{names} changed during the copy",
+            "Copy again: files that are complete are skipped.",
         )
 
 
@@ -158,27 +199,30 @@ def _counted(data: Iterator[bytes], report: CopyReport) -> Iterator[bytes]:
         yield piece
 
 
-def _named(
+def _announced(
     data: Iterator[bytes], items: Sequence[Item], report: CopyReport
 ) -> Iterator[bytes]:
-    """Tell of each file when its first byte comes, or its turn where it has none."""
-    files, left = iter(items), 0
+    """Report each file when its first byte passes, or in its turn if it is empty."""
+    files = iter(items)
+    remaining = 0
     for piece in data:
-        passed = len(piece)
-        while passed:
-            if not left:
-                left = _next(files, report)
-            taken = min(passed, left)
-            passed, left = passed - taken, left - taken
+        # A piece may end one file, hold several small ones and begin another.
+        passed = 0
+        while passed < len(piece):
+            if not remaining:
+                remaining = _announce_next(files, report)
+            step = min(len(piece) - passed, remaining)
+            passed += step
+            remaining -= step
         yield piece
     for item in files:
         report.on_file(item)
 
 
-def _next(files: Iterator[Item], report: CopyReport) -> int:
-    """Return the size of the next file that has one."""
+def _announce_next(files: Iterator[Item], report: CopyReport) -> int:
+    """Report files up to the next one that is not empty; return its size."""
     for item in files:
         report.on_file(item)
         if item.source.size:
             return item.source.size
-    raise RiseMLError("more came than was asked for")
+    raise RiseMLError("the source returned more bytes than requested")

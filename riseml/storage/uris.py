@@ -1,4 +1,4 @@
-"""`data://…` and `output://…`: which volume, and where in it; anything else is a path of this machine."""
+"""Locations of files: `data://…` and `output://…` in volumes, anything else on this machine."""
 
 import re
 from collections.abc import Callable
@@ -11,9 +11,10 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
 class Location(NamedTuple):
-    """A path in a volume (`data`, `output`, or empty for this machine); the empty path is all of the volume.
+    """A path in a volume: `data`, `output`, or the empty name for this machine.
 
-    `is_folder`: it was written with a slash at its end.
+    The empty path is the entire volume. `is_folder` says that it was written with a slash
+    at its end.
     """
 
     volume: str
@@ -25,26 +26,28 @@ class Location(NamedTuple):
 
 
 def parse(text: str, project: Callable[[], str]) -> Location:
-    """Return the place that a user names; `project` tells what `output://~` stands for, `<user>/<project>`.
+    """Return the location that a user wrote.
+
+    `project` returns what `output://~` stands for: `<user>/<project>`.
 
     Raises:
-        InvalidInputError: no volume is called so, or the path leaves its volume.
+        InvalidInputError: there is no such volume, or the path leaves its volume.
     """
-    found = _SCHEME.fullmatch(text)
-    if found is None:
+    match = _SCHEME.fullmatch(text)
+    if match is None:
         return Location("", text, text.endswith("/"))
-    volume, path = found.groups()
+    volume, path = match.groups()
     if volume not in VOLUMES:
-        known = " and ".join(f"{each}://" for each in VOLUMES)
         raise InvalidInputError(
             f"cannot handle data uri {text}",
-            f"There are {known}; a path without is one of yours.",
+            "There are data:// and output://; a path without one is on this machine.",
         )
-    parts = [part for part in path.split("/") if part not in ("", ".")]
-    if ".." in parts:
+    # The path becomes a shell argument and a dictionary key, so it has one spelling.
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    if ".." in names:
         raise InvalidInputError(
             f"{text} leads out of its volume", "Write the path without `..`."
         )
-    if volume == "output" and parts[:1] == ["~"]:
-        parts[:1] = [project()]
-    return Location(volume, "/".join(parts), path.endswith("/"))
+    if volume == "output" and names and names[0] == "~":
+        names[0] = project()
+    return Location(volume, "/".join(names), path.endswith("/"))

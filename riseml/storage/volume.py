@@ -1,21 +1,21 @@
-"""What can be done with the files of a volume, many at once since each question may travel far."""
+"""Interface of volumes: each method takes many files at once, since a request may travel far."""
 
 import stat
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-PART = ".{name}.riseml-part"
-"""What the file `name` is called, beside its place, until it is whole."""
+PARTIAL = ".{name}.riseml-part"
+"""Name of a file that is still being written, in the folder of the file `name`."""
 
 HIDDEN = ".riseml"
-"""The folder of an experiment's output in which RiseML keeps logs and results."""
+"""Folder of an experiment's output in which RiseML keeps logs and results."""
 
-WHOLE = -1
-"""The length of a file's beginning that is all of it."""
+WHOLE_FILE = -1
+"""Length that stands for all bytes of a file."""
 
 
 class Entry(NamedTuple):
-    """A file or folder: its path in the volume, size in bytes, time of change (unix seconds) and mode."""
+    """A file or folder: path in the volume, size in bytes, time of change (Unix seconds), mode."""
 
     path: str
     size: int
@@ -29,12 +29,12 @@ class Entry(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The last part of its path."""
+        """The last name of its path."""
         return self.path.rpartition("/")[2]
 
 
 class Piece(NamedTuple):
-    """So many bytes of a file, from a position on."""
+    """A range of a file: `size` bytes from the position `start`."""
 
     path: str
     start: int
@@ -42,7 +42,7 @@ class Piece(NamedTuple):
 
 
 class Written(NamedTuple):
-    """A file whose part is complete: its final path, the SHA-256 it must have, and its time of change."""
+    """A file of which all bytes were written, and the SHA-256 that they must have."""
 
     path: str
     digest: str
@@ -50,52 +50,66 @@ class Written(NamedTuple):
     mode: int
 
 
-def below(folder: str, name: str) -> str:
-    """Return the path of what is called `name` in a folder; the empty one is all of a volume, or where the user is."""
-    return (
-        f"{folder}{name}" if not folder or folder.endswith("/") else f"{folder}/{name}"
-    )
+def join(folder: str, name: str) -> str:
+    """Return the path of a name in a folder; the empty folder is the volume itself."""
+    if not folder or folder.endswith("/"):
+        return f"{folder}{name}"
+    return f"{folder}/{name}"
 
 
-def part_of(path: str) -> str:
-    """Return what a file is called until it is whole."""
+def partial_path(path: str) -> str:
+    """Return the path of a file while it is being written."""
     folder, slash, name = path.rpartition("/")
-    return f"{folder}{slash}{PART.format(name=name)}"
+    return f"{folder}{slash}{PARTIAL.format(name=name)}"
 
 
 class Volume(Protocol):
-    """All methods that take several paths answer in their order."""
+    """A set of files. Methods that take several paths answer in their order."""
 
     def resolve(self, path: str) -> Entry | None:
-        """Return what is at a path that a user names, links followed, None where nothing is.
+        """Return the file or folder that a user names, None where there is none.
+
+        It follows links.
 
         Raises:
             InvalidInputError: a link leads out of the volume.
         """
 
     def stat(self, paths: Sequence[str]) -> list[Entry | None]:
-        """Return what is at these paths, None where nothing is."""
+        """Return the files or folders at these paths, None where there is none."""
 
     def inside(self, folder: str) -> list[Entry]:
-        """Return what lies directly in a folder."""
+        """Return the files and folders directly in a folder."""
 
     def walk(self, folder: str) -> list[Entry]:
-        """Return all files below a folder; links are none."""
+        """Return all files below a folder, without links."""
 
     def digests(self, beginnings: Sequence[tuple[str, int]]) -> list[str]:
-        """Return the SHA-256 of the first so many bytes of files, empty where there is no such file."""
+        """Return the SHA-256 of the first bytes of files, empty where there is no such file.
+
+        Each pair is a path and a number of bytes; `WHOLE_FILE` means all of them.
+        """
 
     def read(self, pieces: Sequence[Piece]) -> Iterator[bytes]:
-        """Yield the bytes of the pieces, one after the other; anything where a file has become shorter."""
+        """Yield the bytes of the pieces, one after the other.
+
+        A piece of a file that has become shorter is filled with any bytes.
+        """
 
     def write(self, entries: Sequence[Entry], data: Iterator[bytes]) -> None:
-        """Write new parts for the final paths of `entries`, whose bytes come one after the other; folders are made."""
+        """Write new partial files for the final paths of `entries`; create their folders.
+
+        `data` holds their bytes, one file after the other.
+        """
 
     def append(self, path: str, size: int, data: Iterator[bytes]) -> None:
-        """Add so many bytes to the part of a final path."""
+        """Append `size` bytes to the partial file of a final path."""
 
     def finish(self, files: Sequence[Written]) -> list[bool]:
-        """Give parts that have their digest their final names; drop the others, False."""
+        """Rename each partial file with the right digest to its final name.
+
+        A partial file with another digest is deleted, and its answer is False.
+        """
 
     def remove(self, path: str) -> None:
-        """Delete a file, or a folder with all that is in it."""
+        """Delete a file, or a folder recursively."""

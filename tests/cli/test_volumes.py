@@ -73,7 +73,7 @@ def test_listing(volumes: Path, riseml: Riseml) -> None:
     assert (said.status, said.out) == (4, "")
     assert said.err == (
         "riseml: error: path output://paul/toaster-net/16 does not exist\n"
-        "`riseml ls output://paul/toaster-net` shows what there is.\n"
+        "`riseml ls output://paul/toaster-net` shows what exists.\n"
     )
 
 

@@ -12,8 +12,8 @@ from collections.abc import Iterator, Sequence
 from riseml.cluster.pod_exec import CommandError
 from riseml.cluster.store import StorePod
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
-from riseml.storage.folder import Rest
-from riseml.storage.volume import Entry, Piece, Written, below, part_of
+from riseml.storage.folder import ByteStream
+from riseml.storage.volume import Entry, Piece, Written, join, partial_path
 
 # Exit status of a script that a link has led out of the volume.
 _OUTSIDE = 9
@@ -103,7 +103,7 @@ class StoreVolume:
 
     def append(self, path: str, size: int, data: Iterator[bytes]) -> None:
         """Add so many bytes to the partial file of a path."""
-        self._run(_APPEND, str(size), f"./{part_of(path)}", stdin=data)
+        self._run(_APPEND, str(size), f"./{partial_path(path)}", stdin=data)
 
     def finish(self, files: Sequence[Written]) -> list[bool]:
         """Rename partial files that have the right digest; remove the others."""
@@ -123,7 +123,7 @@ class StoreVolume:
         entries = []
         for record in output.split("//\n")[:-1]:
             *fields, name = record.split(" ", _FIELDS)
-            path = below(folder, name.removeprefix("./"))
+            path = join(folder, name.removeprefix("./"))
             if entry := _entry(" ".join(fields), path):
                 entries.append(entry)
         return sorted(entries)
@@ -187,9 +187,9 @@ def _archive(entries: Sequence[Entry], data: Iterator[bytes]) -> Iterator[bytes]
 
     A file that has become shorter is padded. Its digest will not match then.
     """
-    source = Rest(data)
+    source = ByteStream(data)
     for entry in entries:
-        info = tarfile.TarInfo(part_of(entry.path))
+        info = tarfile.TarInfo(partial_path(entry.path))
         info.size, info.mtime = entry.size, int(entry.modified)
         # Any user of an image may change the file, as with the output of jobs.
         info.mode = 0o777 if entry.mode & 0o111 else 0o666

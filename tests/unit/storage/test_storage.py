@@ -17,7 +17,7 @@ from riseml.storage import copy_plan, transfer
 from riseml.storage.folder import Folder
 from riseml.storage.transfer import CopyReport
 from riseml.storage.uris import Location, parse
-from riseml.storage.volume import Entry, Piece, Volume, part_of
+from riseml.storage.volume import Entry, Piece, Volume, partial_path
 from tests.unit.shell_store import Shell
 
 NAMES = [
@@ -237,8 +237,8 @@ def test_where_files_go(
             "a/x and data://b/x would both become output://u/new/x",
         ),
         (["a", "b/x"], "u/file", "u/file is a file"),
-        (["a/x"], "new", "names no folder"),
-        (["a"], "", "names no folder"),
+        (["a/x"], "new", "does not name a folder"),
+        (["a"], "", "does not name a folder"),
         (["nothing"], "u/new", "path data://nothing does not exist"),
     ],
 )
@@ -366,7 +366,7 @@ def test_a_part_goes_on_and_a_wrong_one_does_not(
     write(
         root / "u",
         {
-            part_of(name): part
+            partial_path(name): part
             for name, part in {**parts, "whole": data["whole"]}.items()
         },
     )
@@ -396,7 +396,7 @@ def test_a_file_that_changes_meanwhile_is_not_taken_for_whole(
 ) -> None:
     write(tmp_path / "mine", {"a": b"12345", "b": b"steady"})
     mine = Changing(tmp_path / "mine", change)
-    with pytest.raises(RiseMLError, match=r"^a changed while it was copied"):
+    with pytest.raises(RiseMLError, match=r"^a changed during the copy"):
         copy(mine, volume, "", to="u/")
     assert "a" not in files(root / "u")
     copy(mine, volume, "", to="u/")
