@@ -1,7 +1,12 @@
-"""What runs Workflows: `argo` on a cluster, `local` as processes of this machine.
+"""Engines, which run Workflows: `argo` on a cluster, `local` as processes of this machine.
 
-The wire to every engine is Argo's own document: a Workflow in, the same with `.status` out, as plain JSON data. An
-engine keeps what it was given; it never changes the plan. One suite of contract tests runs against all of them.
+    plan ──start──▶ engine ──get──▶ Workflow with `.status` ──status.read──▶ SetStatus
+
+The wire format of every engine is Argo's own document: a Workflow in, the same with
+`.status` out, as plain JSON data. An engine keeps what it was given and never changes the
+plan. An engine is one module, which `open.py` finds by name. It provides `Engine`, and of
+the other protocols those that it can. One suite of contract tests (`tests/contract`) runs
+against both engines.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -13,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
 
-# Only `train` takes snapshots
+# Few commands need these, and each takes time to load.
 if TYPE_CHECKING:
     from riseml.diagnosis.evidence import Evidence
     from riseml.plan import ExperimentSet
@@ -29,9 +34,10 @@ NOT_PLUGINS = frozenset({"open", "selection"})
 class Submission:
     """One `riseml train`: what to run, and the code that it runs.
 
-    `revision` is that of a snapshot which this engine took of the plan's project. `environment` is the submitting
-    process's own: jobs of the local engine run in the user's environment. `node` is the host name of the only node
-    that jobs may run on, empty for any.
+    `revision` is that of a snapshot which this engine took of the plan's project.
+    `environment` is that of the submitting process: jobs of the local engine run in the
+    user's environment. `node` is the host name of the only node on which jobs may run,
+    empty for any.
     """
 
     plan: "ExperimentSet"
@@ -42,7 +48,10 @@ class Submission:
 
 @dataclass(frozen=True)
 class Submitted:
-    """What a submission became: its number, the Workflow's name, and notes for the user (once each)."""
+    """Result of a submission: the run's number, its Workflow's name, and its size.
+
+    `notes` are sentences for the user, which an engine returns once each.
+    """
 
     number: int
     name: str
@@ -53,9 +62,10 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Query:
-    """Which runs to list: unfinished ones, or with `all` of any state; the newest `last` (0: no limit) of them.
+    """Choice of the runs to list: unfinished runs, or with `all` runs of any state.
 
-    `user` None means the asking user; `experiments` fills in each set's experiments.
+    `last` limits them to the newest (0: no limit). `user` None stands for the user who
+    asks, and `everyone` for all users. `experiments` adds the experiments of each run.
     """
 
     all: bool = False
@@ -68,7 +78,10 @@ class Query:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Bytes that a job wrote, whole lines unless `partial`; `source`: live, copy or archive."""
+    """Bytes that a job wrote: complete lines, or with `partial` the start of one.
+
+    `source` is `live`, `copy` or `archive`.
+    """
 
     job: str
     data: bytes
@@ -78,7 +91,11 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Change:
-    """A job or experiment came into a state; `id` as in `status`, `job` empty for an experiment."""
+    """Change of a job, an experiment or a run to a new state.
+
+    `id` is its canonical id, as in its status. `exit_code` is None for a run, and before
+    the end.
+    """
 
     id: str
     state: str
@@ -90,7 +107,10 @@ class Change:
 
 @dataclass(frozen=True)
 class LogQuery:
-    """Which lines: of `id` and all below it; the last `tail` of each job; not older than `since`."""
+    """Choice of lines: those of `id` and everything below it.
+
+    `tail` limits them to the last lines of each job, `since` to lines that are not older.
+    """
 
     id: Id
     follow: bool = True
@@ -99,20 +119,44 @@ class LogQuery:
 
 
 class Engine(Protocol):
-    """What every engine can do. All errors are RiseMLError; `number` is the user's own run unless an Id says more."""
+    """What every engine provides.
+
+    All errors are RiseMLErrors. An Id without a user names a run of the user who asks.
+    Methods that read may be called at any time and any number of times: they change
+    nothing that a user can see.
+    """
 
     name: str
+    """The name of the engine's module."""
     user: str
-    # What `prune_unused` removes, in the singular: "image" or "environment".
+    """The user who asks, as runs name their owner."""
     build_noun: str
+    """What `prune_unused` removes, in the singular: "image" or "environment"."""
 
     def snapshot(
         self, project: str, folder: Path, *, gitignore: bool = True
     ) -> "Snapshot":
-        """Bring the code of `folder` to where jobs check it out; return its revision."""
+        """Bring the code of `folder` to where jobs check it out; return its revision.
+
+        Called before `start`, and again for each run. The same content has the same
+        revision, and only what changed is copied.
+
+        Raises:
+            ProjectError: something in the folder cannot be read.
+            HomeError: the home cannot be written.
+        """
 
     def start(self, submission: Submission) -> Submitted:
-        """Compile and submit a plan as it is; return once the run is durable. Numbers are consecutive per user."""
+        """Compile and submit a plan, which the engine must not change.
+
+        Returns once the run is durable: it starts even if this process ends now. Each
+        call starts another run. Numbers of a user's runs are consecutive and never used
+        twice. If the plan is refused, no number is used.
+
+        Raises:
+            InvalidInputError: a secret is not set, or a value cannot be passed on.
+            UnsupportedError: the engine cannot run the plan faithfully.
+        """
 
     def submit(self, document: dict[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name.
@@ -122,75 +166,121 @@ class Engine(Protocol):
         """
 
     def get(self, run: Id) -> dict[str, Any]:
-        """Return the Workflow with its status.
+        """Return the Workflow of a run with its status.
 
         Raises:
-            NotFoundError: no such run.
+            NotFoundError: there is no such run.
         """
 
     def list(self, query: Query) -> list[SetStatus]:
-        """Return runs, newest first, without jobs, and with experiments only where the query asks for them."""
+        """Return runs, newest first, without jobs.
+
+        Experiments are included only if the query asks for them, so that lists of many
+        runs stay fast.
+
+        Raises:
+            NotAllowedError: the user may not see other users' runs.
+            NotFoundError: there is no user of the query's name.
+        """
 
     def read(self, run: Id) -> SetStatus:
-        """Return one run in full: `status.read` of its document, live progress, results and TensorBoard included."""
+        """Return the complete status of one run.
+
+        That is `status.read` of its document, with live progress, results and the
+        address of its TensorBoard. It works as long as the run is not deleted.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
 
     def latest(self, project: str | None = None) -> Id:
-        """Return the newest run of the user.
+        """Return the newest run of the user, in a project if one is given.
 
         Raises:
             NotFoundError: there is none.
         """
 
     def logs(self, query: LogQuery) -> Iterator[Chunk | Change]:
-        """Replay what was written and, with `follow`, go on until everything asked for has ended.
+        """Replay what was written and, with `follow`, continue until everything has ended.
 
-        Changes of state come between the lines as they happened; on replay the last known ones come first. Works
-        before a job starts, while it runs and after it is gone; yields chunks of many lines, never one call a line.
+        Changes of state come between the lines as they happened; on replay the last known
+        changes come first. It works before a job starts, while it runs and after it is
+        gone. A chunk holds many lines: an engine must not yield each line separately. The
+        caller may stop at any time by closing the iterator.
+
+        Raises:
+            NotFoundError: nothing has the query's id.
         """
 
     def changes(self, run: Id) -> Iterator[SetStatus | ExperimentStatus]:
-        """Yield the run's status now and after every change until it has ended: what `wait` and `-w` stand on."""
+        """Yield the status of a run or experiment now and after every change.
 
-    def stop(self, run: Id, *, force: bool = False) -> bool:
-        """Kill a run or, with `run.sub`, one of its experiments; False where it had ended already."""
-
-    def secrets(self) -> Iterable[str]:
-        """Return the names of the user's secrets."""
-
-    def set_secret(self, name: str, value: str | None) -> bool:
-        """Set a secret, or forget it where `value` is None; return whether it was there before."""
-
-    def prune_unused(self, before: float) -> int:
-        """Drop what no run has used since `before` (unix seconds) and can be made anew; return how many things."""
-
-    def delete(self, run: Id) -> None:
-        """Forget an ended run: its record, its logs, its output.
+        The iterator ends after a terminal state, so `wait` and `status -w` rely on it. It
+        survives short outages of the engine.
 
         Raises:
-            RiseMLError: it has not ended.
+            NotFoundError: there is no such run or experiment.
+        """
+
+    def stop(self, run: Id, *, force: bool = False) -> bool:
+        """Kill a run or, with `run.sub`, one of its experiments.
+
+        Returns False if it had already ended and nothing is left to stop, so it may be
+        called twice. With `force`, processes get no time to end by themselves.
+
+        Raises:
+            NotFoundError: there is no such run or experiment.
+        """
+
+    def secrets(self) -> Iterable[str]:
+        """Return the names of the user's secrets. Values are never returned."""
+
+    def set_secret(self, name: str, value: str | None) -> bool:
+        """Set a secret, or remove it if `value` is None; return whether it existed.
+
+        May be called twice with the same value; removing an absent secret is no error.
+        """
+
+    def prune_unused(self, before: float) -> int:
+        """Remove what no run has used since `before` (Unix seconds); return how much.
+
+        Only what can be made again is removed: environments or images, and code without
+        runs. If a run is active, nothing is removed and the result is 0. May be called
+        twice.
+        """
+
+    def delete(self, run: Id) -> None:
+        """Remove an ended run: its record, its logs, its output.
+
+        Raises:
+            NotFoundError: there is no such run.
+            RiseMLError: it has not ended; nothing was removed.
         """
 
 
 @runtime_checkable
 class ServesTensorBoard(Protocol):
-    """What engines can do whose TensorBoards can be reached from here."""
+    """Provided by engines whose TensorBoards can be reached from this machine."""
 
     def tensorboard_url(self, run: Id) -> str | None:
-        """Return where the TensorBoard of a run can be opened now, None where it does not run.
+        """Return where the TensorBoard of a run can be opened, None if it does not run.
 
-        It may need some more seconds before it answers.
+        It may need some more seconds before it answers. May be called any number of
+        times.
 
         Raises:
-            NotFoundError: no such run.
+            NotFoundError: there is no such run.
         """
 
 
 @runtime_checkable
 class ProvidesEvidence(Protocol):
-    """What engines can do that see more around a run than its status says."""
+    """Provided by engines that know more about a run than its status says."""
 
     def evidence(self, run: Id) -> "Evidence":
-        """Return what explains the state of a run, or of the part that the id names; without logs.
+        """Return what explains the state of a run, experiment or job, without logs.
+
+        What the user may not see is left out, and is no error.
 
         Raises:
             NotFoundError: nothing has this id.
@@ -199,7 +289,7 @@ class ProvidesEvidence(Protocol):
 
 @runtime_checkable
 class BuildsImages(Protocol):
-    """What engines can do that run install steps once for all runs that need the same."""
+    """Provided by engines that run install steps once for all runs that need the same."""
 
     def image_key(
         self,
@@ -210,19 +300,20 @@ class BuildsImages(Protocol):
     ) -> "ImageKey":
         """Return the key of a plan's image for the code of a revision.
 
-        `base` is the image that install steps start from, None for the plan's as it is now.
+        `base` is the image that install steps start from, None for the current one of
+        the plan's image. Equal keys mean that no second build is needed.
 
         Raises:
-            ProjectError: the code cannot be read here.
+            ProjectError: the code cannot be read on this machine.
         """
 
     def image(self, key: "ImageKey") -> str | None:
-        """Return the image of a key, if it is there."""
+        """Return the image of a key, None if it has to be built. Nothing is built here."""
 
 
 @runtime_checkable
 class HasVolumes(Protocol):
-    """What engines can do whose volumes can be seen from here."""
+    """Provided by engines whose volumes can be read and written from this machine."""
 
     def volume(self, name: str) -> "Volume":
         """Return the volume `data` or `output`."""
@@ -230,11 +321,13 @@ class HasVolumes(Protocol):
 
 @runtime_checkable
 class HasLocalOutput(Protocol):
-    """What engines can do whose outputs lie on this machine."""
+    """Provided by engines whose outputs are folders of this machine."""
 
     def folder(self, run: Id) -> Path:
-        """Return where the outputs of a run lie, or with `run.sub` those of one of its experiments.
+        """Return the output folder of a run, or with `run.sub` of one experiment.
+
+        The folder may not exist yet.
 
         Raises:
-            NotFoundError: no such run.
+            NotFoundError: there is no such run.
         """

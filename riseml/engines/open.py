@@ -4,9 +4,14 @@ An engine is the module `riseml/engines/<name>`, or the module that an installed
 names under the entry point group `riseml.engines`. It defines three functions, each of
 the user's settings:
 
-    open_engine(settings) -> Engine        may be called several times; opens nothing that outlives the process
-    engine_checks(settings) -> list[Check] the checks that `riseml doctor` runs for it
-    describe(settings) -> str              where runs go, as a phrase: "this machine"
+    open_engine(settings) -> Engine
+        May be called several times, and must not open anything that outlives the process.
+        Must not contact the cluster or start a process: commands that fail early stay fast.
+    engine_checks(settings) -> list[Check]
+        Returns the checks of `riseml doctor` without running them. Must not raise because
+        something is broken, which is for the checks to report.
+    describe(settings) -> str
+        Returns where runs go, as a phrase for messages: "this machine". Must not raise.
 
 An engine whose runs go to the context in use also sets USES_CONTEXTS = True.
 """
@@ -69,6 +74,6 @@ def _function(settings: Settings, name: str) -> Callable[[Settings], Any]:
     if function is None:
         raise RiseMLError(
             f"the engine '{settings.engine}' has no function {name}",
-            "Tell its authors, or choose another engine.",
+            "Report this to the authors of the engine, or choose another engine.",
         )
     return function

@@ -15,8 +15,9 @@ def open_engine(settings: "Settings") -> "Engine":
     """Return the engine of the cluster that the settings name.
 
     Raises:
-        NotFoundError: there is no context of this name.
+        NotFoundError: the settings name a context that does not exist.
     """
+    # These load the Kubernetes client, which other engines do not need.
     from riseml.cluster import contexts  # noqa: PLC0415
     from riseml.engines.argo.engine import ArgoEngine  # noqa: PLC0415
 
@@ -25,12 +26,16 @@ def open_engine(settings: "Settings") -> "Engine":
 
 
 def engine_checks(settings: "Settings") -> "list[Check]":
-    """Return the checks of `riseml doctor` for this engine."""
+    """Return the checks of `riseml doctor` for this engine.
+
+    Raises:
+        NotFoundError: the settings name a context that does not exist.
+    """
     from riseml.engines.argo import checks  # noqa: PLC0415
 
     return checks.engine_checks(settings)
 
 
 def describe(settings: "Settings") -> str:
-    """Return where runs go."""
+    """Return where runs go, as a phrase for messages."""
     return f"the cluster of {settings.context}"
