@@ -1,6 +1,6 @@
 """Manage the users of a cluster, or log in to one.
 
-A user is a namespace and a key to it. All but `login` is for administrators.
+A user is a namespace with a key. All commands except `login` are for administrators.
 """
 
 from typing import TYPE_CHECKING, Annotated, Any
@@ -8,44 +8,45 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from riseml import settings
-from riseml.cli import options, output, table, terminal
+from riseml.cli import options, output, report
+from riseml.cli.cluster_options import Kubeconfig, connect
+from riseml.cli.table import Column
 from riseml.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from riseml.cluster.access import Entry
     from riseml.cluster.users import Limits, User, Users
 
 Username = Annotated[
-    str, typer.Option("--username", metavar="NAME", help="The user's name.")
+    str, typer.Option("--username", metavar="NAME", help="Name of the user.")
 ]
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", show_default=False, help="The user's name.")
+    str, typer.Argument(metavar="NAME", show_default=False, help="Name of the user.")
 ]
 Gpus = Annotated[
     str | None,
-    typer.Option("--gpus", metavar="NUMBER", help="GPUs of all running jobs together."),
+    typer.Option(
+        "--gpus", metavar="NUMBER", help="Quota of GPUs for all running jobs."
+    ),
 ]
 Cpus = Annotated[
     str | None,
     typer.Option(
-        "--cpus", metavar="NUMBER", help="Cores of all running jobs together."
+        "--cpus", metavar="NUMBER", help="Quota of cores for all running jobs."
     ),
 ]
 Mem = Annotated[
     str | None,
     typer.Option(
-        "--mem", metavar="AMOUNT", help="Memory of all running jobs together."
+        "--mem", metavar="AMOUNT", help="Quota of memory for all running jobs."
     ),
 ]
-Kubeconfig = Annotated[
-    str | None,
-    typer.Option("--kubeconfig", metavar="FILE", help="Instead of KUBECONFIG."),
-]
-Host = Annotated[
+ApiHost = Annotated[
     str,
     typer.Option(
         "--api-host",
         metavar="URL",
-        help="Where users reach the cluster, if not as you.",
+        help="Address at which users reach the cluster, if not your own.",
     ),
 ]
 
@@ -54,22 +55,25 @@ _NO_LIMIT = "none"
 
 def create(
     username: Username,
-    email: Annotated[str, typer.Option("--email", help="The user's e-mail address.")],
+    email: Annotated[
+        str,
+        typer.Option("--email", metavar="ADDRESS", help="E-mail address of the user."),
+    ],
     gpus: Gpus = None,
     cpus: Cpus = None,
     mem: Mem = None,
-    api_host: Host = "",
+    api_host: ApiHost = "",
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Make a user with a namespace of its own, and print the key for `riseml user login`.
+    """Create a user with a namespace, and print the key for `riseml user login`.
 
-    Quotas limit what running jobs ask for together; without one there is none.
+    Quotas limit what all running jobs request together. Without one there is no limit.
 
     Examples:
       riseml user create --username paul --email paul@example.com
       riseml user create --username ida --email ida@example.com --gpus 4 --mem 64Gi
     """
-    limits = _given(gpus, cpus, mem)
+    limits = _limits(gpus, cpus, mem)
     user = _users(kubeconfig, api_host).create(username, email, limits)
     _show(user)
     output.note(f"{user.name} logs in with `riseml user login --api-key KEY`.")
@@ -78,45 +82,43 @@ def create(
 def update(
     username: Username,
     email: Annotated[
-        str | None, typer.Option("--email", help="A new e-mail address.")
+        str | None,
+        typer.Option("--email", metavar="ADDRESS", help="New e-mail address."),
     ] = None,
     gpus: Gpus = None,
     cpus: Cpus = None,
     mem: Mem = None,
-    api_host: Host = "",
+    api_host: ApiHost = "",
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Change a user, make its namespace whole, and let a disabled user in again with a new key.
+    """Change or repair a user; a disabled user gets a new key.
 
-    Quotas that are not named stay; `none` takes one away.
+    Quotas that are not given stay as they are, and `none` removes a quota. Missing
+    objects of the user's namespace are created again.
 
     Examples:
       riseml user update --username paul --gpus 8
       riseml user update --username paul --gpus none
     """
     users = _users(kubeconfig, api_host)
-    limits = _given(gpus, cpus, mem)
-    before = users.display(username)
+    limits = _limits(gpus, cpus, mem)
+    old_key = users.display(username).key
     user = users.update(username, email, limits)
     output.say(f"Username: {user.name}\nEmail: {user.email}")
-    if user.key != before.key:
+    if user.key != old_key:
         output.say(f"API key: {user.key}")
 
 
 def disable(
     name: Name, yes: options.Yes = False, kubeconfig: Kubeconfig = None
 ) -> None:
-    """Refuse a user's key; what runs goes on, and nothing is deleted.
+    """Revoke a user's key; running jobs continue, and nothing is deleted.
 
-    `riseml user update` lets the user in again, with a new key.
+    `riseml user update` enables the user again, with a new key.
     """
     users = _users(kubeconfig)
     user = users.display(name)
-    if (
-        not yes
-        and output.can_ask()
-        and not output.ask(f"Disable {user.name} ({user.email})?")
-    ):
+    if not output.confirm(f"Disable {user.name} ({user.email})?", yes=yes):
         output.note("Nothing was changed.")
         return
     users.disable(name)
@@ -124,45 +126,37 @@ def disable(
 
 
 def list_(
-    form: options.OutputFormat = "table",
+    output_format: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Show all users."""
-    found = _users(kubeconfig).list()
-    if form in {"json", "yaml"}:
-        output.data([_record(user) for user in found], form)
-        return
-    if form == "name":
-        output.lines(user.name for user in found)
-        return
-    titles, rows = (
-        ["Username", "Email", "Enabled"],
-        [[user.name, user.email, str(user.enabled)] for user in found],
-    )
-    if form == "wide":
+    """List all users."""
+    users = _users(kubeconfig).list()
+    titles = ["Username", "Email", "Enabled"]
+    rows = [[user.name, user.email, str(user.enabled)] for user in users]
+    if output_format == "wide":
         titles += ["Namespace", "Quota"]
-        rows = [
-            [*row, user.namespace, _quota(user)]
-            for row, user in zip(rows, found, strict=True)
-        ]
-    if form == "csv":
-        output.csv(titles, rows)
-        return
-    columns = [table.Column(title) for title in titles]
-    output.lines(table.render(columns, rows, terminal.stdout(), headers=not no_headers))
+        for row, user in zip(rows, users, strict=True):
+            row += [user.namespace, _quota(user)]
+    users_report = report.Report(
+        columns=[Column(title) for title in titles],
+        rows=rows,
+        records=[_record(user) for user in users],
+        names=[user.name for user in users],
+    )
+    report.write(users_report, output_format, headers=not no_headers)
 
 
 def display(
     name: Name,
-    form: options.OutputFormat = "table",
-    api_host: Host = "",
+    output_format: options.OutputFormat = "table",
+    api_host: ApiHost = "",
     kubeconfig: Kubeconfig = None,
 ) -> None:
-    """Show one user with its key."""
+    """Show a user with the key."""
     user = _users(kubeconfig, api_host).display(name)
-    if form in {"json", "yaml"}:
-        output.data({**_record(user), "api_key": user.key or None}, form)
+    if output_format in {"json", "yaml"}:
+        output.data({**_record(user), "api_key": user.key or None}, output_format)
         return
     _show(user)
 
@@ -170,70 +164,92 @@ def display(
 def login(
     api_key: Annotated[
         str | None,
-        typer.Option("--api-key", metavar="KEY", help="As the administrator gave it."),
+        typer.Option("--api-key", metavar="KEY", help="Key from the administrator."),
     ] = None,
     api_host: Annotated[
         str,
-        typer.Option("--api-host", metavar="URL", help="Instead of what the key says."),
+        typer.Option(
+            "--api-host", metavar="URL", help="Address other than that in the key."
+        ),
     ] = "",
     argo_server: Annotated[
-        str, typer.Option("--argo-server", metavar="URL", help="If not the cluster's.")
+        str,
+        typer.Option(
+            "--argo-server",
+            metavar="URL",
+            help="Argo Server other than that of the cluster.",
+        ),
     ] = "",
     kubeconfig: Annotated[
         str | None,
-        typer.Option("--kubeconfig", metavar="FILE", help="Instead of a key."),
+        typer.Option(
+            "--kubeconfig", metavar="FILE", help="A kubeconfig instead of a key."
+        ),
     ] = None,
     context: Annotated[
         str | None,
-        typer.Option("--context", help="The kubeconfig's, if not its current one."),
+        typer.Option(
+            "--context",
+            metavar="NAME",
+            help="A context of it other than the current one.",
+        ),
     ] = None,
     namespace: Annotated[
         str | None,
-        typer.Option("--namespace", help="The user's, if not the context's."),
+        typer.Option(
+            "--namespace", metavar="NAME", help="A namespace other than the context's."
+        ),
     ] = None,
     name: Annotated[
         str,
-        typer.Option(
-            "--name", metavar="NAME", help="What to call it in `riseml config`."
-        ),
+        typer.Option("--name", metavar="NAME", help="Name for `riseml config`."),
     ] = "",
 ) -> None:
     """Run on a cluster from now on.
 
-    Without options it asks for the key, or reads it from standard input, which keeps it
-    out of the shell's history. `riseml config use local` goes back to this machine.
+    Without options, the command asks for the key, or reads it from standard input. This
+    keeps the key out of the history of the shell. `riseml config use local` returns to
+    this machine.
 
     Examples:
       riseml user login
       riseml user login --kubeconfig ~/.kube/config --context lab --namespace riseml-paul
     """
     from riseml.cluster import access
-    from riseml.engines.open import context_in_use
 
     if api_key is not None and (kubeconfig or context):
         raise InvalidInputError(
             "an API key and a kubeconfig exclude each other", "Give one of them."
         )
-    file = settings.load().file
     if kubeconfig or context:
         entry = access.by_kubeconfig(kubeconfig, context, namespace)
     else:
-        entry = access.by_key(
-            api_key if api_key is not None else _asked(), server=api_host
-        )
-    entry = access.verified(entry, argo=argo_server)
-    chosen = access.remember(file, entry, name)
+        key = api_key if api_key is not None else _read_key()
+        entry = access.by_key(key, server=api_host)
+    _log_in(access.verified(entry, argo=argo_server), name)
+
+
+def _log_in(entry: "Entry", name: str) -> None:
+    """Save a verified login, and print which cluster is in use now."""
+    from riseml.cluster import access
+    from riseml.engines.open import context_in_use
+
+    context = access.remember(settings.load().file, entry, name)
     output.say(f"you are: {entry.connection.user} on {entry.connection.server}")
     output.note(
-        f"Runs go there from now on (context {chosen}); `riseml config use local` goes back to this machine."
+        f"Runs now go there (context {context}). "
+        "`riseml config use local` returns to this machine."
     )
+    # A project's settings or a variable may still choose this machine.
     effective = settings.load()
     if not context_in_use(effective):
         origin = effective.origins.get("engine")
-        output.note(f"But {origin} sets `engine: {effective.engine}`, which wins.")
+        output.note(
+            f"But {origin} sets `engine: {effective.engine}`, which overrides this."
+        )
 
 
-def _asked() -> str:
+def _read_key() -> str:
     import sys
 
     if sys.stdin.isatty():
@@ -244,40 +260,36 @@ def _asked() -> str:
 
 
 def _users(kubeconfig: str | None, server: str = "") -> "Users":
-    from riseml.cluster import administration
     from riseml.cluster.users import Users
     from riseml.cluster.values import read_values
 
-    api = administration.connect(settings.load().file, kubeconfig)
+    api = connect(kubeconfig)
     return Users(api, read_values(api).offer(), server=server)
 
 
-def _given(gpus: str | None, cpus: str | None, mem: str | None) -> "Limits":
-    """Return the limits that the options name."""
-    told = {"gpus": gpus, "cpus": cpus, "mem": mem}
-    return {
-        name: None if text == _NO_LIMIT else text
-        for name, text in told.items()
-        if text is not None
-    }
+def _limits(gpus: str | None, cpus: str | None, mem: str | None) -> "Limits":
+    """Return the quotas that were given; None removes one."""
+    limits: dict[str, str | None] = {}
+    for name, text in (("gpus", gpus), ("cpus", cpus), ("mem", mem)):
+        if text is not None:
+            limits[name] = None if text == _NO_LIMIT else text
+    return limits
 
 
 def _show(user: "User") -> None:
     output.say(f"Username: {user.name}\nEmail: {user.email}")
-    output.say(
-        f"API key: {user.key}" if user.key else "API key: none, the user is disabled"
-    )
+    output.say(f"API key: {user.key or 'none, the user is disabled'}")
     if user.limits:
         output.say(f"Quota: {_quota(user)}")
 
 
 def _quota(user: "User") -> str:
-    """Return used and granted amounts: `requests.cpu 1/4`."""
-    parts = (
-        f"{name} {user.used.get(name, '0')}/{most}"
-        for name, most in sorted(user.limits.items())
-    )
-    return ", ".join(part.removeprefix("requests.") for part in parts)
+    """Return used and granted amounts: `cpu 1/4`."""
+    amounts = []
+    for name, limit in sorted(user.limits.items()):
+        used = user.used.get(name, "0")
+        amounts.append(f"{name.removeprefix('requests.')} {used}/{limit}")
+    return ", ".join(amounts)
 
 
 def _record(user: "User") -> dict[str, Any]:

@@ -92,7 +92,9 @@ def test_a_setting_that_wins_over_the_choice_is_named(
     settings_file.parent.mkdir(exist_ok=True)
     settings_file.write_text("engine: local\n", "utf-8")
     said = riseml("user", "login", "--api-key", keys.encode(PAUL))
-    assert f"But {settings_file} sets `engine: local`, which wins." in said.err
+    assert (
+        f"But {settings_file} sets `engine: local`, which overrides this." in said.err
+    )
 
 
 def test_a_key_and_a_kubeconfig_exclude_each_other(

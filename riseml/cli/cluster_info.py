@@ -1,0 +1,108 @@
+"""`riseml system info`."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from riseml.cli import output, table, terminal
+from riseml.cli.cluster_options import Context, Kubeconfig, connect
+
+if TYPE_CHECKING:
+    from riseml.cluster.api import Api
+    from riseml.cluster.overview import Node
+
+_GIB = 1 << 30
+_AMOUNTS = ("CPU", "MEM", "GPU", "GPU MEM")
+_NODE_VERSIONS = ("NVIDIA DRIVER", "KUBELET VERSION", "RUNTIME VERSION")
+
+
+def info(
+    long: Annotated[
+        bool,
+        typer.Option("-l", "--long", help="Only the nodes, with their versions."),
+    ] = False,
+    gpus: Annotated[
+        bool, typer.Option("-g", "--gpus", help="Only the GPUs of the nodes.")
+    ] = False,
+    kubeconfig: Kubeconfig = None,
+    context: Context = None,
+) -> None:
+    """Show the cluster's versions, nodes and GPUs.
+
+    Names, drivers and memory of GPUs are known only if NVIDIA's GPU feature discovery
+    labels the nodes.
+    """
+    from riseml.cluster import overview
+    from riseml.cluster.values import read_values
+
+    api = connect(kubeconfig, context)
+    nodes = overview.nodes(api, read_values(api)["gpuResource"])
+    if gpus and not long:
+        output.lines(_gpu_table(nodes))
+        return
+    if not long:
+        output.lines(_versions(api))
+    output.lines(_node_table(nodes, long=long))
+
+
+def _versions(api: "Api") -> list[str]:
+    import riseml
+    from riseml.cluster import overview
+
+    versions = overview.versions(api)
+    built = f"(built {versions.built or '-'})"
+    return [
+        f"RiseML version: {riseml.__version__}",
+        f"Cluster: {api.connection.server} ({versions.cluster})",
+        f"Kubernetes version: {versions.kubernetes or '-'} {built}",
+        f"Argo version: {versions.argo or '-'}",
+        "",
+    ]
+
+
+def _node_table(nodes: "Sequence[Node]", *, long: bool) -> list[str]:
+    rows = []
+    for node in nodes:
+        gpu_mem = _gib(node.gpu_mem)
+        row = [node.name, f"{node.cpus:g}", _gib(node.mem), str(node.gpus), gpu_mem]
+        if long:
+            row += [node.driver or "-", node.kubelet, node.runtime]
+        rows.append(row)
+    total = [
+        "Total",
+        f"{sum(node.cpus for node in nodes):g}",
+        _gib(sum(node.mem for node in nodes)),
+        str(sum(node.gpus for node in nodes)),
+        _gib(sum(node.gpu_mem for node in nodes)),
+    ]
+    titles = ["NODE", *_AMOUNTS]
+    if long:
+        titles += _NODE_VERSIONS
+        total += [""] * len(_NODE_VERSIONS)
+    lines = _table(titles, [*rows, total])
+    lines.insert(len(lines) - 1, "-" * max(map(len, lines)))
+    return lines
+
+
+def _gpu_table(nodes: "Sequence[Node]") -> list[str]:
+    rows = []
+    for node in nodes:
+        memory = _gib(node.gpu_mem // node.gpus) if node.gpus else ""
+        # The node is named beside its first GPU only.
+        node_cells = [node.name, node.driver or "-"]
+        for number in range(node.gpus):
+            rows.append([*node_cells, node.gpu_name or "-", str(number), memory])
+            node_cells = ["", ""]
+    return _table(["NODE", "DRIVER", "NAME", "ID", "MEM"], rows)
+
+
+def _gib(amount: int) -> str:
+    return f"{amount / _GIB:.1f}"
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    columns = [table.Column(title, right=title in _AMOUNTS) for title in titles]
+    # No column can be shortened, so long lines wrap.
+    return table.render(columns, rows, replace(terminal.stdout(), width=None))

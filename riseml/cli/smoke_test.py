@@ -1,0 +1,137 @@
+"""`riseml system test`."""
+
+from typing import Annotated, Any
+
+import typer
+
+from riseml.cli import output, text
+from riseml.errors import InvalidInputError
+
+_ROUND_SECONDS = 20
+
+
+def smoke_test(
+    nodename: Annotated[
+        str | None,
+        typer.Option("--nodename", metavar="HOST", help="Run on this node only."),
+    ] = None,
+    num_jobs: Annotated[
+        int,
+        typer.Option("--num-jobs", metavar="N", min=1, help="Number of experiments."),
+    ] = 1,
+    num_cpus: Annotated[
+        int,
+        typer.Option(
+            "--num-cpus", metavar="N", min=1, help="Cores that each experiment uses."
+        ),
+    ] = 1,
+    request_cpus: Annotated[
+        str,
+        typer.Option(
+            "--request-cpus",
+            metavar="NUMBER",
+            help="Cores that each experiment requests.",
+        ),
+    ] = "0.1",
+    request_mem: Annotated[
+        int,
+        typer.Option(
+            "--request-mem",
+            metavar="N",
+            min=4,
+            help="Megabytes that each experiment requests.",
+        ),
+    ] = 128,
+    mem: Annotated[
+        int,
+        typer.Option(
+            "--mem", metavar="N", min=1, help="Megabytes that each experiment uses."
+        ),
+    ] = 1024,
+    force_build_steps: Annotated[
+        bool,
+        typer.Option("--force-build-steps", help="Build an image without the cache."),
+    ] = False,
+    image: Annotated[
+        str, typer.Option("--image", metavar="IMAGE", help="An image with python3.")
+    ] = "python:3.12-slim",
+    rounds: Annotated[
+        int,
+        typer.Option(
+            "--rounds", metavar="N", min=1, help="Number of rounds of 20 seconds."
+        ),
+    ] = 15,
+) -> None:
+    """Start experiments that put load on the cluster, without waiting for them.
+
+    They run under your own user name.
+
+    Examples:
+      riseml system test --num-jobs 8 --num-cpus 2
+      riseml system test --force-build-steps
+    """
+    environment = {
+        "ROUNDS": str(rounds),
+        "SECONDS": str(_ROUND_SECONDS),
+        "CPUS": str(num_cpus),
+        "MEM": str(mem),
+    }
+    train: dict[str, Any] = {
+        "image": image,
+        "resources": {"cpus": _parse_cores(request_cpus), "mem": request_mem},
+        "env": environment,
+        "run": "python3 smoke_test.py",
+    }
+    if num_jobs > 1:
+        train["parameters"] = {"job": list(range(1, num_jobs + 1))}
+        train["concurrency"] = num_jobs
+        # A parameter must be used.
+        train["run"] += " # {{job}}"
+    if force_build_steps:
+        train["install"] = _unique_install_step()
+    run = _train(train, nodename or "")
+    description = [
+        text.plural(num_jobs, "experiment"),
+        text.plural(num_cpus, "core"),
+        f"{mem} MB",
+        f"{text.plural(rounds, 'round')} of {_ROUND_SECONDS} s",
+        image,
+    ]
+    if nodename:
+        description.append(f"on {nodename}")
+    output.note(", ".join(description))
+    output.say(run)
+    output.note(f"Follow it with `riseml logs {run}`.")
+
+
+def _parse_cores(words: str) -> float:
+    from decimal import Decimal, InvalidOperation
+
+    try:
+        return float(Decimal(words))
+    except InvalidOperation:
+        raise InvalidInputError(f"'{words}' is not a number of cores") from None
+
+
+def _unique_install_step() -> str:
+    import uuid
+
+    return f"echo {uuid.uuid4()} > /smoke-test"
+
+
+def _train(train: dict[str, Any], node: str) -> str:
+    """Start a run in a temporary project, and return its id."""
+    import tempfile
+    from pathlib import Path
+
+    from riseml import manifest, templating
+    from riseml.client.client import Client
+
+    config = {"project": "smoke-test", "train": train}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        script = templating.read("smoke_test.py")
+        (folder / "smoke_test.py").write_text(script, "utf-8")
+        config_file = folder / "riseml.yml"
+        config_file.write_text(manifest.to_yaml(config), "utf-8")
+        return Client().train(config_file, node=node).id
