@@ -1,61 +1,65 @@
-"""Frameworks: what turns one job into several that know each other. Each is one file, named as the user names it.
+"""Frameworks: turn one job into several that know each other.
 
-A file `frameworks/jax.py` (or a module that the entry point group `riseml.frameworks` names) holds what `Framework`
-says, reads its own section `train.jax` and needs no change anywhere else.
+Each framework is one module, named as `framework:` in riseml.yml names it:
+
+    framework: jax             ──▶  riseml/frameworks/jax.py, or the module that
+    jax: {workers: 2}               the entry point group `riseml.frameworks` names
+
+The module defines what `Framework` declares, reads its own section of `train` and needs no
+change anywhere else. `jax.py` is the simplest example with several jobs.
 """
 
 from typing import Any, Protocol, cast
 
 from riseml import plugins
-from riseml.errors import RiseMLError
 from riseml.plan import Job, Resources
 from riseml.schema.fields import Record
 
-# The file of experiments that name no framework
 PLAIN = "plain"
+"""The module for experiments that name no framework."""
+
 _KIND = "frameworks"
-_PARTS = ("SECTION", "variables", "image", "warnings", "distribute")
+_REQUIRED = ("SECTION", "variables", "image", "warnings", "distribute")
 
 
 class Framework(Protocol):
-    """What the file of a framework holds. `options` is what SECTION makes, without arguments where there is none."""
+    """The contract of a framework's module.
+
+    `options` is what SECTION makes; without arguments if the file has no such section. All
+    functions are pure: they may be called several times for one riseml.yml.
+    """
 
     SECTION: Record[Any]
+    """The section of `train` that has the framework's name."""
 
     def variables(self, options: Any) -> frozenset[str]:
-        """Return the environment variables that its jobs are given, which a parameter cannot have."""
+        """Return the environment variables that the framework sets, which no parameter can have."""
 
     def image(self, options: Any, resources: Resources) -> str | None:
-        """Return the image of an experiment that names none, None where there is no such image."""
+        """Return the image of an experiment that names none; None if `image` is then required."""
 
     def warnings(self, options: Any, image: str) -> tuple[str, ...]:
-        """Return what is probably not meant about these options with this image."""
+        """Return warnings for the user about these options with this image."""
 
     def distribute(self, job: Job, options: Any, image: str) -> tuple[Job, ...]:
-        """Return the jobs that run instead of `job`, which is what an experiment without a framework would run."""
+        """Return the jobs of an experiment; `job` is the only one that it has without a framework."""
 
 
 def names() -> tuple[str, ...]:
-    """Return what `framework:` may say."""
+    """Return the names that `framework:` accepts, sorted."""
     return tuple(name for name in plugins.names(_KIND) if name != PLAIN)
 
 
 def exists(name: str) -> bool:
-    """Whether `framework:` may say so; quicker than asking for all names."""
+    """Return whether there is such a framework; quicker than reading all names."""
     return name != PLAIN and plugins.exists(_KIND, name)
 
 
 def find(name: str | None) -> Framework:
-    """Return the framework of this name.
+    """Return the framework of this name; None stands for no framework.
 
     Raises:
-        InvalidInputError: there is none.
-        RiseMLError: another package's file is broken.
+        InvalidInputError: there is no such framework.
+        RiseMLError: another package's module is broken.
     """
-    module = plugins.load(_KIND, name or PLAIN)
-    if missing := [part for part in _PARTS if not hasattr(module, part)]:
-        raise RiseMLError(
-            f"the framework '{name}' lacks {', '.join(missing)}",
-            f"See {__name__} for what it needs.",
-        )
-    return cast("Framework", module)
+    return cast("Framework", plugins.load(_KIND, name or PLAIN, _REQUIRED))

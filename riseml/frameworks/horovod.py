@@ -38,12 +38,12 @@ SECTION = Record(
 
 
 def variables(_options: Options) -> frozenset[str]:
-    """None that a parameter could have: Horovod's carry its name."""
+    """Return no variables: Horovod's begin with its name."""
     return frozenset()
 
 
 def image(options: Options, _resources: Resources) -> str:
-    """Return the public image of the version; it serves CPUs and GPUs."""
+    """Return the public image of the version, which works with and without GPUs."""
     return f"horovod/horovod:{options.version or 'latest'}"
 
 

@@ -1,6 +1,6 @@
-"""JAX: one job, or workers whose processes meet at the first one's coordinator.
+"""JAX: one job, or workers whose processes meet at the coordinator in the first worker.
 
-jax: {workers: 2}   ──▶   worker.1, worker.2, told JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID
+jax: {workers: 2}   ──▶   worker.1, worker.2 with JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID
 """
 
 from dataclasses import dataclass, replace
@@ -9,9 +9,14 @@ from riseml.plan import POSITION, Job, Resources, host
 from riseml.schema.fields import Boolean, Record
 from riseml.schema.resources import WORKERS, Workers
 
-# Of the coordinator, as in JAX's documentation
+# The coordinator's port in JAX's documentation.
 _PORT = 1234
-_EACH = "JAX_COORDINATOR_ADDRESS=$leader JAX_NUM_PROCESSES=$size JAX_PROCESS_ID=$rank"
+# templates/processes.sh replaces the values for each process.
+_PROCESS_ENV = {
+    "JAX_COORDINATOR_ADDRESS": "$leader",
+    "JAX_NUM_PROCESSES": "$size",
+    "JAX_PROCESS_ID": "$rank",
+}
 
 
 @dataclass(frozen=True)
@@ -36,16 +41,12 @@ SECTION = Record(
 
 
 def variables(options: Options) -> frozenset[str]:
-    """What jax.distributed is told by workers."""
-    return frozenset(
-        {"JAX_COORDINATOR_ADDRESS", "JAX_NUM_PROCESSES", "JAX_PROCESS_ID"}
-        if options.workers
-        else ()
-    )
+    """Return the variables that jax.distributed reads, for workers."""
+    return frozenset(_PROCESS_ENV) if options.workers else frozenset()
 
 
 def image(_options: Options, _resources: Resources) -> None:
-    """JAX publishes no image that serves all."""
+    """Return None: JAX publishes no image that suits every experiment."""
 
 
 def warnings(_options: Options, _image: str) -> tuple[str, ...]:
@@ -58,16 +59,18 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     workers = options.workers
     if workers is None:
         return (job,)
-    type = "worker" if workers.count > 1 else job.type  # noqa: A001
-    told = {
-        "RISEML_EACH": _EACH,
-        "RISEML_LEADER": f"{host(type)}:{_PORT}",
+    # A single worker keeps the name that its logs have without a framework.
+    job_type = "worker" if workers.count > 1 else job.type
+    env = {
+        "RISEML_EACH": " ".join(
+            f"{name}={value}" for name, value in _PROCESS_ENV.items()
+        ),
+        "RISEML_LEADER": f"{host(job_type)}:{_PORT}",
         "RISEML_NODES": str(workers.count),
         "RISEML_NODE": POSITION,
         "RISEML_PROCESSES": str(workers.processes_with(job.resources)),
     }
-    return (
-        replace(
-            job, type=type, count=workers.count, runner="processes", framework_env=told
-        ),
+    worker = replace(
+        job, type=job_type, count=workers.count, runner="processes", framework_env=env
     )
+    return (worker,)

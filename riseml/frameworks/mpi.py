@@ -1,4 +1,4 @@
-"""MPI: workers whose processes `mpirun` starts from the first one, a line of `run` after the other.
+"""MPI: workers whose processes `mpirun` starts from the first worker, one line of `run` after the other.
 
 mpi: {workers: {count: 2, processes: 4}}   ──▶   worker.1 (mpirun), worker.2 (waits for it): 8 processes for each line
 """
@@ -24,12 +24,12 @@ SECTION = Record(
 
 
 def variables(_options: Options) -> frozenset[str]:
-    """None that a parameter could have: those of MPI carry the prefix of its implementation."""
+    """Return no variables: those of MPI begin with the name of its implementation."""
     return frozenset()
 
 
 def image(_options: Options, _resources: Resources) -> None:
-    """There are many implementations of MPI; the user's image holds one."""
+    """Return None: MPI has many implementations, and the user's image contains one."""
 
 
 def warnings(_options: Options, _image: str) -> tuple[str, ...]:
@@ -43,11 +43,13 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
 
 
 def ranks(job: Job, workers: Workers | None) -> tuple[Job, ...]:
-    """Return the job where no workers are asked for; else workers whose processes are the ranks of one `mpirun`."""
+    """Return the job, or workers whose processes are the ranks of one `mpirun`."""
     if workers is None:
         return (job,)
-    told = {"RISEML_PROCESSES": str(workers.processes_with(job.resources))}
-    type = "worker" if workers.count > 1 else job.type  # noqa: A001
-    return (
-        replace(job, type=type, count=workers.count, runner="mpi", framework_env=told),
+    # A single worker keeps the name that its logs have without a framework.
+    job_type = "worker" if workers.count > 1 else job.type
+    env = {"RISEML_PROCESSES": str(workers.processes_with(job.resources))}
+    worker = replace(
+        job, type=job_type, count=workers.count, runner="mpi", framework_env=env
     )
+    return (worker,)

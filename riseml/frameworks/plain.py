@@ -1,4 +1,4 @@
-"""No framework: the experiment is one job."""
+"""No framework: the experiment has one job."""
 
 from dataclasses import dataclass
 
@@ -8,19 +8,19 @@ from riseml.schema.fields import Record
 
 @dataclass(frozen=True)
 class Options:
-    """Nothing to choose."""
+    """Options without a framework; there are none."""
 
 
 SECTION = Record(Options, {})
 
 
 def variables(_options: Options) -> frozenset[str]:
-    """No variables."""
+    """Return no variables."""
     return frozenset()
 
 
 def image(_options: Options, _resources: Resources) -> str | None:
-    """No image."""
+    """Return None: the user names the image."""
     return None
 
 

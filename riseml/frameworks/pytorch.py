@@ -1,4 +1,4 @@
-"""PyTorch: one job, or workers whose processes torchrun's variables tell of each other (MASTER_ADDR, RANK, …).
+"""PyTorch: one job, or a master and workers whose processes get torchrun's variables (MASTER_ADDR, RANK, …).
 
 pytorch: {workers: {count: 3, processes: 2}}   ──▶   master (ranks 0 and 1), worker.1 (2, 3), worker.2 (4, 5)
 """
@@ -9,10 +9,11 @@ from riseml.plan import INDEX, Job, Resources, host
 from riseml.schema.fields import Boolean, Nullable, Record, Text
 from riseml.schema.resources import WORKERS, Workers
 
-# Of the store on the master, torchrun's default
+# The master's store listens here; torchrun's default.
 _PORT = 29500
-# As torch.distributed.run sets them for each process; templates/processes.sh knows the values
-_EACH = {
+# As torch.distributed.run sets them; templates/processes.sh replaces the values for each
+# process.
+_PROCESS_ENV = {
     "MASTER_ADDR": "$leader_host",
     "MASTER_PORT": "$leader_port",
     "RANK": "$rank",
@@ -29,7 +30,7 @@ _EACH = {
 
 @dataclass(frozen=True)
 class Options:
-    """The section `pytorch`; `version` is the whole tag of the image."""
+    """The section `pytorch`; `version` is the complete tag of the image."""
 
     version: str | None = None
     tensorboard: bool = False
@@ -57,12 +58,12 @@ SECTION = Record(
 
 
 def variables(options: Options) -> frozenset[str]:
-    """What torchrun sets for workers."""
-    return frozenset(_EACH if options.workers else ())
+    """Return the variables that torchrun sets, for workers."""
+    return frozenset(_PROCESS_ENV) if options.workers else frozenset()
 
 
 def image(options: Options, _resources: Resources) -> str:
-    """Return the public image of the version; it serves CPUs and GPUs."""
+    """Return the public image of the version, which works with and without GPUs."""
     return f"pytorch/pytorch:{options.version or 'latest'}"
 
 
@@ -76,29 +77,40 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     workers = options.workers
     if workers is None:
         return (job,)
-    processes = workers.processes_with(job.resources)
-    each = {
-        **_EACH,
-        **({"OMP_NUM_THREADS": "${OMP_NUM_THREADS:-1}"} if processes > 1 else {}),
-    }
-    first = replace(
-        job, type="master" if workers.count > 1 else job.type, runner="processes"
+    master_type = "master" if workers.count > 1 else job.type
+    env = _framework_env(workers, job.resources, master_type)
+    master = replace(
+        job,
+        type=master_type,
+        runner="processes",
+        framework_env={**env, "RISEML_NODE": "0"},
     )
-    told = {
-        "RISEML_EACH": " ".join(f"{name}={value}" for name, value in each.items()),
-        "RISEML_LEADER": f"{host(first.type)}:{_PORT}",
+    if workers.count == 1:
+        return (master,)
+    # The master has the first ranks, so a worker's index, from 1, is also its node's rank.
+    worker = replace(
+        master,
+        type="worker",
+        count=workers.count - 1,
+        framework_env={**env, "RISEML_NODE": INDEX},
+    )
+    return master, worker
+
+
+def _framework_env(
+    workers: Workers, resources: Resources, master_type: str
+) -> dict[str, str]:
+    """Return the variables for templates/processes.sh that all jobs share."""
+    processes = workers.processes_with(resources)
+    process_env = dict(_PROCESS_ENV)
+    # As torchrun does: several processes with all threads each would compete for the cores.
+    if processes > 1:
+        process_env["OMP_NUM_THREADS"] = "${OMP_NUM_THREADS:-1}"
+    return {
+        "RISEML_EACH": " ".join(
+            f"{name}={value}" for name, value in process_env.items()
+        ),
+        "RISEML_LEADER": f"{host(master_type)}:{_PORT}",
         "RISEML_NODES": str(workers.count),
         "RISEML_PROCESSES": str(processes),
     }
-    master = replace(first, framework_env={**told, "RISEML_NODE": "0"})
-    if workers.count == 1:
-        return (master,)
-    return (
-        master,
-        replace(
-            first,
-            type="worker",
-            count=workers.count - 1,
-            framework_env={**told, "RISEML_NODE": INDEX},
-        ),
-    )

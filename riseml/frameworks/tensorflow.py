@@ -1,11 +1,11 @@
-"""TensorFlow: one job, or a master, workers and parameter servers that TF_CONFIG tells of each other, or Horovod.
+"""TensorFlow: one job; or a master, workers and parameter servers that know each other by TF_CONFIG; or Horovod.
 
 tensorflow: {version: 1.5.0, distributed: {worker: 3, ps: 1}}   ──▶   master, worker.1, worker.2, ps.1
 """
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from riseml.frameworks import mpi
@@ -25,16 +25,15 @@ from riseml.schema.yaml_document import Document, Entries
 _TAG = "[0-9A-Za-z_.-]"
 _FIRST_WITH_TENSORBOARD = (1, 4)
 _RELEASE = r"tensorflow/tensorflow:(\d+)\.(\d+)"
-# As in the guides of TensorFlow
+# The port in TensorFlow's guides.
 _PORT = 2222
-_MAJOR = re.compile(
-    r"(?:tf|tensorflow[:_-]?v?)([12])(?![0-9])"
-)  # in an image's name: `…/tensorflow:1.5.0`, `…-tf1-py3`
+# The major version in the name of an image: `…/tensorflow:1.5.0`, `…-tf1-py3`.
+_MAJOR = re.compile(r"(?:tf|tensorflow[:_-]?v?)([12])(?![0-9])")
 
 
 @dataclass(frozen=True)
 class Role:
-    """Jobs of one type; without resources of their own they have the experiment's."""
+    """Jobs of one type; None as resources means those of the experiment."""
 
     count: int = 1
     resources: Resources | None = None
@@ -42,7 +41,10 @@ class Role:
 
 @dataclass(frozen=True)
 class Distributed:
-    """How many jobs of each type; `worker` counts the master. `chief` is its key in TF_CONFIG, None: by version."""
+    """The roles of a distributed experiment; `worker` counts the master.
+
+    `chief` is the master's key in TF_CONFIG; None means the one of the version.
+    """
 
     ps: Role = Role()
     worker: Role = Role()
@@ -52,7 +54,7 @@ class Distributed:
 
 @dataclass(frozen=True)
 class Horovod:
-    """Workers that Horovod joins; `version` is a part of the image's tag."""
+    """Workers that Horovod connects; `version` becomes part of the image's tag."""
 
     workers: Workers
     version: str | None = None
@@ -79,14 +81,14 @@ def _exclusive(
         doc.error(
             entries["horovod"][0],
             f"{name} cannot have both 'distributed' and 'horovod'",
-            "Remove one: parameter servers and Horovod are two ways to do the same.",
+            "Remove one: they are two ways to distribute the same training.",
         )
 
 
 _MASTER = Record(
     Role,
     {"resources": RESOURCES.says("Instead of train.resources.")},
-    hints={"count": "There is one master; 'worker' counts it."},
+    hints={"count": "There is one master, and 'worker' counts it."},
 )
 _COUNTED = Record(
     Role, {"count": Integer(1).says("How many; 1 by default."), "resources": RESOURCES}
@@ -96,15 +98,15 @@ _DISTRIBUTED = Record(
     Distributed,
     {
         "ps": _ROLE.says("Parameter servers."),
-        "worker": _ROLE.says("Workers, the master being one of them."),
+        "worker": _ROLE.says("Workers, including the master."),
         "master": _MASTER,
         "chief": Nullable(Choice("master", "chief")).says(
             "Key of the first task in TF_CONFIG; by version by default."
         ),
     },
     hints={
-        "type": "For Horovod write horovod: {workers: 2} in place of distributed.",
-        "workers": "Did you mean 'worker'? With Horovod it is horovod: {workers: 2} in place of distributed.",
+        "type": "For Horovod write horovod: {workers: 2} instead of distributed.",
+        "workers": "Did you mean 'worker'? With Horovod it is horovod: {workers: 2} instead of distributed.",
     },
 )
 _HOROVOD = Record(
@@ -119,54 +121,56 @@ SECTION = Record(
             Text(
                 "a version such as 1.5.0, or latest",
                 f"[0-9]+[.][0-9]+[.][0-9]+{_TAG}*|{_TAG}*latest",
-                "Write all three numbers, such as 1.5.0; '-gpu' comes by itself when there are GPUs.",
+                "Write all three numbers, such as 1.5.0; '-gpu' is added when there are GPUs.",
             )
         ).says("Tag of the image tensorflow/tensorflow; latest by default."),
         "tensorboard": Boolean().says(
             "Whether TensorBoard shows the output; true by default."
         ),
         "distributed": Nullable(_DISTRIBUTED, empty=True).says(
-            "Jobs that TF_CONFIG tells of each other."
+            "Master, workers and parameter servers, connected by TF_CONFIG."
         ),
-        "horovod": Nullable(_HOROVOD, empty=True).says("Workers that Horovod joins."),
+        "horovod": Nullable(_HOROVOD, empty=True).says(
+            "Workers, connected by Horovod."
+        ),
     },
     check=_exclusive,
 )
 
 
 def variables(_options: Options) -> frozenset[str]:
-    """TF_CONFIG, always: TensorFlow reads it."""
+    """Return TF_CONFIG, which TensorFlow reads in every job."""
     return frozenset({"TF_CONFIG"})
 
 
 def image(options: Options, resources: Resources) -> str:
-    """Return the public image of the version, with `-gpu` when any job asks for GPUs."""
+    """Return the public image of the version, with `-gpu` if any job requests GPUs."""
     tag = options.version or "latest"
     name = f"tensorflow/tensorflow:{tag}"
     if options.horovod:
         name = f"riseml/tensorflow:{tag}-horovod-{options.horovod.version or 'latest'}"
-    if not _any_gpus(options, resources) or "-gpu" in tag:
+    if not _uses_gpus(options, resources) or "-gpu" in tag:
         return name
-    return name.removesuffix("-py3") + ("-gpu-py3" if name.endswith("-py3") else "-gpu")
+    if name.endswith("-py3"):
+        return name.removesuffix("-py3") + "-gpu-py3"
+    return f"{name}-gpu"
 
 
 def warnings(options: Options, image: str) -> tuple[str, ...]:
-    """TensorBoard needs TensorFlow 1.4; the images of Horovod are of 2018."""
-    found = []
-    release = re.match(_RELEASE, image)
-    if (
-        options.tensorboard
-        and release
-        and (int(release[1]), int(release[2])) < _FIRST_WITH_TENSORBOARD
-    ):
-        found.append(
-            "TensorBoard does not work with TensorFlow before 1.4; set tensorboard: false"
-        )
+    """Return warnings about a TensorFlow without TensorBoard, and about the images of 2018."""
+    messages = []
+    match = re.match(_RELEASE, image)
+    if options.tensorboard and match:
+        release = (int(match[1]), int(match[2]))
+        if release < _FIRST_WITH_TENSORBOARD:
+            messages.append(
+                "TensorBoard does not work with TensorFlow before 1.4; set tensorboard: false"
+            )
     if options.horovod and image.startswith("riseml/"):
-        found.append(
-            f"the image {image} is of 2018 and may be gone; set image, for example to horovod/horovod:latest"
+        messages.append(
+            f"the image {image} dates from 2018 and may no longer exist; set image, for example horovod/horovod:latest"
         )
-    return tuple(found)
+    return tuple(messages)
 
 
 def distribute(job: Job, options: Options, image: str) -> tuple[Job, ...]:
@@ -176,58 +180,55 @@ def distribute(job: Job, options: Options, image: str) -> tuple[Job, ...]:
     if not options.distributed:
         return (job,)
     roles = options.distributed
-    jobs = (
-        _with(job, "master", roles.master, 1),
-        *(
-            [_with(job, "worker", roles.worker, roles.worker.count - 1)]
-            if roles.worker.count > 1
-            else []
-        ),
-        replace(_with(job, "ps", roles.ps, roles.ps.count), daemon=True),
-    )
-    first = roles.chief or _first_task(options.version, image)
-    return tuple(
-        replace(each, framework_env={"TF_CONFIG": _config(each, jobs, first)})
-        for each in jobs
-    )
+    jobs = [_with_role(job, "master", roles.master, 1)]
+    # The master is one of the workers.
+    if roles.worker.count > 1:
+        jobs.append(_with_role(job, "worker", roles.worker, roles.worker.count - 1))
+    servers = _with_role(job, "ps", roles.ps, roles.ps.count)
+    # Parameter servers never end by themselves.
+    jobs.append(replace(servers, daemon=True))
+    master_key = roles.chief or _master_key(options.version, image)
+    connected = []
+    for role_job in jobs:
+        config = _tf_config(role_job, jobs, master_key)
+        connected.append(replace(role_job, framework_env={"TF_CONFIG": config}))
+    return tuple(connected)
 
 
-def _with(job: Job, type: str, role: Role, count: int) -> Job:  # noqa: A002
-    return replace(
-        job, type=type, count=count, resources=role.resources or job.resources
-    )
+def _with_role(job: Job, job_type: str, role: Role, count: int) -> Job:
+    resources = role.resources or job.resources
+    return replace(job, type=job_type, count=count, resources=resources)
 
 
-def _first_task(version: str | None, image: str) -> str:
-    """Return what the release calls the task that leads: `master` until TensorFlow 2."""
+def _master_key(version: str | None, image: str) -> str:
+    """Return the master's key in TF_CONFIG: `master` in TensorFlow 1, `chief` since 2."""
     major = re.match(r"(\d+)", version or "") or _MAJOR.search(image)
     return "master" if major and major[1] == "1" else "chief"
 
 
-def _config(job: Job, jobs: tuple[Job, ...], first: str) -> str:
-    """Return TF_CONFIG: all jobs by type, and which of them this one is."""
-    types = {each.type: first if each.type == "master" else each.type for each in jobs}
-    cluster = {
-        types[each.type]: [
-            f"{host(each.type, index)}:{_PORT}" for index in range(1, each.count + 1)
-        ]
-        for each in jobs
-    }
+def _tf_config(job: Job, jobs: Sequence[Job], master_key: str) -> str:
+    """Return TF_CONFIG for a job: the addresses of all jobs by type, and its own type and index."""
+    keys = {peer.type: peer.type for peer in jobs}
+    keys["master"] = master_key
+    cluster = {keys[peer.type]: _addresses(peer) for peer in jobs}
     text = json.dumps(
-        {"cluster": cluster, "task": {"type": types[job.type], "index": 0}}
+        {"cluster": cluster, "task": {"type": keys[job.type], "index": 0}}
     )
-    return (
-        text if job.count == 1 else text.replace('"index": 0', f'"index": {POSITION}')
-    )
+    if job.count == 1:
+        return text
+    # The index is a number in JSON, so its placeholder has no quotes.
+    return text.replace('"index": 0', f'"index": {POSITION}')
 
 
-def _any_gpus(options: Options, resources: Resources) -> bool:
-    roles = (
-        (options.distributed.ps, options.distributed.worker, options.distributed.master)
-        if options.distributed
-        else ()
-    )
-    return any(
-        each.gpus > 0
-        for each in (resources, *(role.resources for role in roles if role.resources))
-    )
+def _addresses(job: Job) -> list[str]:
+    indices = range(1, job.count + 1)
+    return [f"{host(job.type, index)}:{_PORT}" for index in indices]
+
+
+def _uses_gpus(options: Options, resources: Resources) -> bool:
+    all_resources = [resources]
+    if options.distributed:
+        roles = options.distributed
+        for role in (roles.ps, roles.worker, roles.master):
+            all_resources.append(role.resources or resources)
+    return any(job_resources.gpus > 0 for job_resources in all_resources)

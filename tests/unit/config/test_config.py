@@ -734,7 +734,7 @@ TRAIN = [
         tensorflow("horovod: {workers: 2}", image=""),
         WARNING,
         "5:14",
-        "is of 2018",
+        "dates from 2018",
     ),
     Case(
         "pytorch",
