@@ -1,19 +1,19 @@
-"""What can go wrong, as one tree.
+"""Errors, as one tree.
 
-    RiseMLError                 1   what failed, and in `advice` what to do
-    ├── InvalidInputError       2   the user's words: an option, an id, a value
-    │   └── ConfigError         2   riseml.yml, with every fault and its place
-    ├── UnreachableError        3   the cluster, or the local controller, does not answer
-    │   └── NotAllowedError     3   it answers: not you
-    ├── NotFoundError           4   no such experiment, job, project, file
-    ├── TimedOutError         124   what was waited for did not come in time
+    RiseMLError                 1   what failed; `advice` says what to do
+    ├── InvalidInputError       2   an option, id or value that is not valid
+    │   └── ConfigError         2   a riseml.yml, with the positions of all its faults
+    ├── UnreachableError        3   the cluster or the local controller does not answer
+    │   └── NotAllowedError     3   it answers that this user is not allowed to
+    ├── NotFoundError           4   no such experiment, job, project or file
+    ├── TimedOutError         124   something did not happen in the given time
     ├── HomeError               1   the RiseML home cannot be used
     │   └── DamagedError        1   one record in it cannot be read
     ├── ProjectError            1   the project's folder cannot be read
     └── UnsupportedError        1   the engine cannot run this document
 
-The number is the exit status of the command line (`design.md` section 9).
-Every error that a user can cause is one of these; anything else is a bug.
+The number is the exit status of the command line. Every error that a user can cause is one
+of these; any other exception is a bug.
 """
 
 from dataclasses import dataclass
@@ -31,31 +31,33 @@ class RiseMLError(Exception):
 
 
 class InvalidInputError(RiseMLError):
-    """Something the user wrote cannot be meant."""
+    """Something that the user wrote is not valid."""
 
     exit_status = 2
 
 
-# Characters of a source line that are shown
-_EXCERPT = 120
+# Longer source lines are cut around the fault.
+_EXCERPT_CHARACTERS = 120
 
 
 def _width(character: str) -> int:
+    """Return the columns that a character takes in a terminal."""
     if character.isascii():
         return 1
-    # Rarely needed, and in every start otherwise
+    # Most riseml.yml are ASCII, and every command loads this module.
     from unicodedata import combining, east_asian_width  # noqa: PLC0415
 
-    return (
-        0 if combining(character) else 2 if east_asian_width(character) in "WF" else 1
-    )
+    if combining(character):
+        return 0
+    return 2 if east_asian_width(character) in "WF" else 1
 
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing wrong, or doubtful, in a riseml.yml.
+    """An error, warning or note about a riseml.yml.
 
-    `line` and `column` count from 1 and are 0 where a fault has no place (a missing file). `source` is the line's text.
+    `line` and `column` count from 1; they are 0 for a fault of the file itself, such as a
+    missing file. `source` is the text of the line.
     """
 
     file: str
@@ -67,28 +69,29 @@ class Fault:
     advice: str = ""
 
     def __str__(self) -> str:
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        text = f"{place}: {self.severity}: {self.message}"
+        position = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        lines = [f"{position}: {self.severity}: {self.message}"]
         if self.source.strip():
-            text += "".join(f"\n    {line}" for line in self._excerpt())
-        return f"{text}\n    {self.advice}" if self.advice else text
+            lines += self._excerpt()
+        if self.advice:
+            lines.append(self.advice)
+        return "\n    ".join(lines)
 
     def _excerpt(self) -> tuple[str, str]:
-        """Return what a terminal shows of the line, and the line below it with the caret."""
-        first = (
-            max(0, self.column - 1 - _EXCERPT // 2)
-            if len(self.source) > _EXCERPT
-            else 0
-        )
-        source = self.source[first : first + _EXCERPT]
-        before = source[: self.column - 1 - first]
-        return source, "".join(
-            "\t" if c == "\t" else " " * _width(c) for c in before
-        ) + "^"
+        """Return the source line, cut around the fault, and a line with a caret below it."""
+        first = 0
+        if len(self.source) > _EXCERPT_CHARACTERS:
+            first = max(0, self.column - 1 - _EXCERPT_CHARACTERS // 2)
+        source = self.source[first : first + _EXCERPT_CHARACTERS]
+        indent = ""
+        for character in source[: self.column - 1 - first]:
+            # A terminal decides how wide a tab is, so it is repeated.
+            indent += "\t" if character == "\t" else " " * _width(character)
+        return source, f"{indent}^"
 
 
 class ConfigError(InvalidInputError):
-    """A riseml.yml with faults: all of them, found in one pass."""
+    """A riseml.yml with faults; all of them, found in one pass."""
 
     def __init__(self, faults: tuple[Fault, ...]) -> None:
         super().__init__("\n".join(map(str, faults)))
@@ -96,13 +99,13 @@ class ConfigError(InvalidInputError):
 
 
 class UnreachableError(RiseMLError):
-    """The other side does not answer."""
+    """The cluster or the local controller does not answer."""
 
     exit_status = 3
 
 
 class NotAllowedError(UnreachableError):
-    """The other side answers that this user may not."""
+    """The cluster answers that this user is not allowed to."""
 
 
 class NotFoundError(RiseMLError):
@@ -112,7 +115,7 @@ class NotFoundError(RiseMLError):
 
 
 class TimedOutError(RiseMLError):
-    """What was waited for did not come in the time given."""
+    """Something did not happen in the given time."""
 
     exit_status = 124
 
@@ -122,7 +125,7 @@ class HomeError(RiseMLError):
 
 
 class ProjectError(RiseMLError):
-    """A file or folder of the project cannot be read, so that no snapshot would be what lies there."""
+    """A file or folder of the project cannot be read, so a snapshot would be incomplete."""
 
 
 class DamagedError(HomeError):
@@ -130,4 +133,4 @@ class DamagedError(HomeError):
 
 
 class UnsupportedError(RiseMLError):
-    """The engine would not run this document faithfully, so it refuses it before starting anything."""
+    """The engine cannot run this document faithfully, and has started nothing."""

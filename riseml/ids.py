@@ -1,4 +1,4 @@
-"""Canonical ids: `[.user.]number[.sub][.type[.index]]`, the leading dot optional (`original.md` 3.2).
+"""Canonical ids: `[.user.]number[.sub][.type[.index]]`; the leading dot is optional.
 
 .paul   paul             a user
 14   paul.14   14.3      an experiment, a set, an experiment of a set
@@ -15,12 +15,13 @@ _PATTERN = re.compile(
     rf"(?:\.?(?P<user>{_USER})\.)??(?P<number>\d+)(?:\.(?P<sub>\d+))?"
     r"(?:\.(?P<type>[A-Za-z][A-Za-z-]*)(?:\.(?P<index>\d+))?)?"
 )
-_NAME = re.compile(rf"\.?(?P<user>(?=.*[A-Za-z_-]){_USER}|(?<=\.){_USER})")
+# Without the dot, a user of digits only would be a number.
+_USER_ID = re.compile(rf"\.?(?P<user>(?=.*[A-Za-z_-]){_USER}|(?<=\.){_USER})")
 
 
 @dataclass(frozen=True, order=True)
 class Id:
-    """The parts of a canonical id; `None` where a part is not said."""
+    """A canonical id; None for a component that it does not have."""
 
     user: str | None = None
     number: int | None = None
@@ -41,31 +42,36 @@ class Id:
         return Id(self.user, self.number, self.sub)
 
     def __str__(self) -> str:
-        parts = [
-            str(part)
-            for part in (self.number, self.sub, self.type, self.index)
-            if part is not None
-        ]
-        return ".".join(([f".{self.user}"] if self.user else []) + parts)
+        components = [f".{self.user}"] if self.user else []
+        for component in (self.number, self.sub, self.type, self.index):
+            if component is not None:
+                components.append(str(component))
+        return ".".join(components)
 
 
 def parse(text: str) -> Id:
-    """Read a canonical id.
+    """Return the id that a text stands for.
 
     Raises:
-        InvalidInputError: the text is none, with what one looks like.
+        InvalidInputError: the text is not an id; the advice shows what ids look like.
     """
-    if match := _PATTERN.fullmatch(text):
-        user, kind = match["user"], match["type"]
-        number, sub, index = (
-            int(match[name]) if match[name] else None
-            for name in ("number", "sub", "index")
-        )
+    match = _PATTERN.fullmatch(text)
+    if match:
+        number = _number(match["number"])
+        sub = _number(match["sub"])
+        index = _number(match["index"])
+        # Numbers count from 1.
         if 0 not in (number, sub, index):
-            return Id(user, number, sub, kind, index)
-    elif match := _NAME.fullmatch(text):
-        return Id(match["user"])
+            return Id(match["user"], number, sub, match["type"], index)
+    else:
+        user = _USER_ID.fullmatch(text)
+        if user:
+            return Id(user["user"])
     raise InvalidInputError(
         f"'{text}' is not an id",
         "Ids look like 14 (an experiment or set), 14.3 (the third of a set), 14.3.train or 14.worker.2 (a job).",
     )
+
+
+def _number(digits: str | None) -> int | None:
+    return int(digits) if digits else None

@@ -1,7 +1,8 @@
 """Documents as text: YAML for people, JSON for machines.
 
-Every string that some reader of YAML (1.1, 1.2, Go's) could take for something else is quoted, so `1e-6`, `no` and
-`2018-05-09` come back as they are; scripts are blocks. The order is a person's: names first, short things before long.
+Every string that a YAML reader (1.1, 1.2, Go's) could read as another type is quoted, so `1e-6`, `no` and
+`2018-05-09` stay strings. Scripts are blocks. The keys are in an order for people: names first, short values before
+long ones.
 """
 
 import json
@@ -11,17 +12,20 @@ from typing import Any
 
 _WORD = r"[A-Za-z0-9_./@+=,()-]+(?::[A-Za-z0-9_./@+=,()-]+)*"
 _PLAIN = re.compile(rf"(?=[A-Za-z/]){_WORD}(?: {_WORD})*")
-_MEANT = re.compile(r"(?i:y|n|t|f|yes|no|on|off|true|false|null|nan|inf|infinity)")
-_UNFIT = re.compile(
+# Words that YAML 1.1 reads as truth values, null or numbers.
+_OTHER_TYPE = re.compile(r"(?i:y|n|t|f|yes|no|on|off|true|false|null|nan|inf|infinity)")
+# Characters that only double quotes can escape.
+_NEEDS_ESCAPE = re.compile(
     "[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
-_ENDLESS = 1 << 30
+# PyYAML folds longer lines.
+_MAX_LINE = 1 << 30
 
 
 def to_yaml(document: Any) -> str:
     """Return JSON data as YAML that reads back to the same data."""
-    # Not cheap, and JSON needs none of it
+    # YAML takes long to load, and JSON does not need it.
     import yaml  # noqa: PLC0415
 
     fast = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -30,7 +34,7 @@ def to_yaml(document: Any) -> str:
     )
     dumper.add_representer(
         str,
-        lambda it, text: it.represent_scalar(
+        lambda representer, text: representer.represent_scalar(
             "tag:yaml.org,2002:str", text, style=_style(text)
         ),
     )
@@ -39,7 +43,7 @@ def to_yaml(document: Any) -> str:
         Dumper=dumper,
         sort_keys=False,
         allow_unicode=True,
-        width=_ENDLESS,
+        width=_MAX_LINE,
     )
     return text
 
@@ -53,38 +57,38 @@ def scalar(text: str) -> str:
     """Return one line of YAML that reads back to this text."""
     if _is_plain(text):
         return text
-    return (
-        f"'{text}'"
-        if not _UNFIT.search(text) and not {"'", "\n"} & set(text)
-        else quoted(text)
-    )
+    fits_single_quotes = "'" not in text and "\n" not in text
+    if fits_single_quotes and not _NEEDS_ESCAPE.search(text):
+        return f"'{text}'"
+    return quoted(text)
 
 
 def quoted(text: str) -> str:
-    """Return one line of YAML in double quotes that reads back to this text, whatever is in it."""
+    """Return one line of YAML in double quotes that reads back to this text, with any characters."""
+    # JSON's escapes are valid YAML, but YAML needs more of them.
     return _ESCAPED.sub(
-        lambda odd: f"\\u{ord(odd[0]):04x}", json.dumps(text, ensure_ascii=False)
+        lambda match: f"\\u{ord(match[0]):04x}", json.dumps(text, ensure_ascii=False)
     )
 
 
 def _style(text: str) -> str | None:
     if _is_plain(text):
         return None
-    if _UNFIT.search(text):
+    if _NEEDS_ESCAPE.search(text):
         return '"'
     return "|" if "\n" in text else "'"
 
 
 def _is_plain(text: str) -> bool:
-    return bool(_PLAIN.fullmatch(text)) and not _MEANT.fullmatch(text)
+    return bool(_PLAIN.fullmatch(text)) and not _OTHER_TYPE.fullmatch(text)
 
 
 def _ordered(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _ordered(item) for key, item in sorted(value.items(), key=_rank)}
-    return (
-        [_ordered(item) for item in value] if isinstance(value, list | tuple) else value
-    )
+    if isinstance(value, list | tuple):
+        return [_ordered(item) for item in value]
+    return value
 
 
 def _rank(entry: tuple[str, Any]) -> int:

@@ -1,6 +1,6 @@
-"""The plan in the middle: what will run, in RiseML's words, engine-free.
+"""Plan: the experiments and jobs that will run, independent of the engine.
 
-Everybody imports these values; they import nobody.
+These values are imported by all layers and import none.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True)
 class Resources:
-    """What one job asks for: cores, bytes, whole GPUs."""
+    """Resources of one job: cores, memory in bytes, and GPUs."""
 
     cpus: Decimal = Decimal(1)
     mem: int = 512_000_000
@@ -19,21 +19,21 @@ class Resources:
 
 @dataclass(frozen=True)
 class Retries:
-    """How often a failed experiment is tried again, and after which causes."""
+    """Number of attempts after a failed first one, and the causes after which to retry."""
 
     count: int = 0
     on: tuple[str, ...] = ("error", "oom", "preempted", "node-lost")
 
 
 INDEX = "{{index}}"
-"""In what a framework tells a job: its number among those of its type, from 1."""
+"""Placeholder in a framework's variables: the job's index among jobs of its type, from 1."""
 
 POSITION = "{{position}}"
-"""In what a framework tells a job: its number among those of its type, from 0."""
+"""The same, from 0."""
 
 
 def host(type: str, index: int = 1) -> str:  # noqa: A002
-    """Return what stands, in what a framework tells a job, for the host name of a job of the same experiment."""
+    """Return the placeholder in a framework's variables for the host name of a job of the experiment."""
     return f"{{{{host.{type}.{index}}}}}"
 
 
@@ -44,11 +44,12 @@ def variable_of(parameter: str) -> str:
 
 @dataclass(frozen=True)
 class Job:
-    """All jobs of one type: `count` containers that differ in their index only.
+    """All jobs of one type: `count` containers that differ only in their index.
 
-    `run` and the values of `env` may hold `{{parameter}}` placeholders. `framework_env` are the framework's environment
-    variables; their values may hold INDEX, POSITION and `host(…)`. `runner` names the script `templates/<runner>.sh`
-    that runs the lines. A `daemon` serves the other jobs and ends with them.
+    `run` and the values of `env` may contain `{{parameter}}` placeholders. `framework_env` are
+    the framework's environment variables, whose values may contain INDEX, POSITION and
+    `host(…)`. `runner` names the script `templates/<runner>.sh` that runs the lines. A
+    `daemon` serves the other jobs and is stopped when they have ended.
     """
 
     type: str
@@ -62,7 +63,7 @@ class Job:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """What its jobs are called in an experiment: `master`, or `worker.1`, `worker.2` where there are several."""
+        """The names of the jobs in an experiment: `master`, or `worker.1`, `worker.2` if there are several."""
         if self.count == 1:
             return (self.type,)
         return tuple(f"{self.type}.{index}" for index in range(1, self.count + 1))
@@ -70,7 +71,10 @@ class Job:
 
 @dataclass(frozen=True)
 class Experiment:
-    """One assignment of parameters; `sub` counts from 1 in the order of the grid. Values are the user's own text."""
+    """One assignment of parameters; values are text as the user wrote it.
+
+    `sub` counts from 1 in the order of the search strategy.
+    """
 
     sub: int
     parameters: Mapping[str, str]
@@ -78,9 +82,10 @@ class Experiment:
 
 @dataclass(frozen=True)
 class ExperimentSet:
-    """Experiments that share their jobs and differ in parameters; a plain experiment is a set of one without a grid.
+    """Experiments with the same jobs and different parameters.
 
-    Durations are seconds. `config` is the text of the riseml.yml.
+    A single experiment is a set of one with `is_set` False. `config` is the text of the
+    riseml.yml; `timeout` and `gang_timeout` are seconds.
     """
 
     project: str
@@ -101,15 +106,16 @@ class ExperimentSet:
 
     @property
     def is_gang(self) -> bool:
-        """Whether an experiment has several jobs, which need each other."""
+        """Whether an experiment has several jobs, which start and end together."""
         return sum(job.count for job in self.jobs) > 1
 
 
 @dataclass(frozen=True)
 class Build:
-    """How install steps become an image: under which key, from which files, or which `image` has them already.
+    """How install steps become an image: its key, the files that they need, or the existing `image`.
 
-    `base` is the image that they start from, with its digest; empty where that is the one that riseml.yml names.
+    `base` is the image that the steps start from, with its digest; empty if riseml.yml's
+    image is used as it is named there.
     """
 
     key: str
@@ -120,7 +126,7 @@ class Build:
 
 @dataclass(frozen=True)
 class Shard:
-    """Which of `count` Workflows, from 1, holds a part of a set that is too large for one."""
+    """One of the `count` Workflows of a set that is too large for one; `index` counts from 1."""
 
     index: int
     count: int
@@ -128,10 +134,10 @@ class Shard:
 
 @dataclass(frozen=True)
 class Origin:
-    """Whose run it is and where its code comes from: what a compiled document knows beyond the plan.
+    """Origin of a run: its user, number and code, which a compiled document contains beside the plan.
 
-    `number` is None where no engine has given one (`riseml compile`). The code is `revision` of the store's
-    repository `<project>.git`, or of the Git remote `git_url`.
+    `number` is None if no engine has assigned one (`riseml compile`). The code is `revision`
+    of the store's repository `<project>.git`, or of the Git remote `git_url`.
     """
 
     user: str
@@ -144,29 +150,29 @@ class Origin:
 
 @dataclass(frozen=True)
 class Target:
-    """What compiling must know of the place where the Workflow will run."""
+    """Names and addresses of the cluster on which the compiled Workflow will run."""
 
     namespace: str | None = None
     service_account: str = "riseml-job"
     data_claim: str = "riseml-data"
     output_claim: str = "riseml-output"
     store_claim: str = "riseml-store"
-    # The name of the Secret, not what it holds
+    # The name of the Secret, not its content.
     secret: str = "riseml-secrets"  # noqa: S105
     git_image: str = "alpine/git:latest"
     build_image: str = "moby/buildkit:rootless"
     buildkit: str = "tcp://buildkitd.riseml:1234"
-    # Holds ca.pem, cert.pem and key.pem
+    # Contains ca.pem, cert.pem and key.pem.
     buildkit_secret: str = "riseml-buildkit"  # noqa: S105
     registry: str = "registry.riseml:5000"
-    # By which name nodes know it, where that is another one
+    # The registry's address from nodes, if it is a different one.
     pull_registry: str = ""
-    # Plain HTTP
+    # Whether the registry speaks plain HTTP.
     insecure_registry: bool = False
     gpu_resource: str = "nvidia.com/gpu"
     node_selector: Mapping[str, str] = field(default_factory=dict)
     build_node_selector: Mapping[str, str] = field(default_factory=dict)
     tolerations: tuple[Mapping[str, str], ...] = ()
     pull_secrets: tuple[str, ...] = ()
-    # The instance id of the Argo controller that is to run it
+    # The instance id of the Argo controller that processes the Workflow.
     instance: str = ""

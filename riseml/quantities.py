@@ -3,6 +3,7 @@
 import re
 from contextlib import suppress
 from decimal import Decimal
+from math import ceil
 
 _UNITS = {
     "": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15,
@@ -12,22 +13,22 @@ _AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([A-Za-z]*)")
 
 
 def bytes_of(text: str) -> int:
-    """Read an amount of memory in bytes, rounded up.
+    """Return an amount of memory in bytes, rounded up.
 
     Raises:
-        ValueError: not an amount.
+        ValueError: the text is not an amount of memory.
     """
     number, unit = _split(text)
     if unit not in _UNITS:
         raise ValueError(text)
-    return -int(-(number * _UNITS[unit]) // 1)
+    return ceil(number * _UNITS[unit])
 
 
 def cores_of(text: str) -> Decimal:
-    """Read an amount of cores.
+    """Return an amount of cores.
 
     Raises:
-        ValueError: not an amount.
+        ValueError: the text is not an amount of cores.
     """
     number, unit = _split(text)
     if unit not in ("", "m"):
@@ -36,7 +37,7 @@ def cores_of(text: str) -> Decimal:
 
 
 def amount_of(text: str) -> Decimal | None:
-    """Read an amount of whatever a quota counts: cores, bytes, or a number of things; None where it is none."""
+    """Return an amount of anything that a quota limits: cores, bytes or objects; None if it is not one."""
     for read in (cores_of, bytes_of):
         with suppress(ValueError, ArithmeticError):
             return Decimal(read(text))
@@ -44,7 +45,7 @@ def amount_of(text: str) -> Decimal | None:
 
 
 def memory_text(amount: int) -> str:
-    """Write bytes in the largest unit that keeps them exact: decimal ones first, as riseml.yml counts."""
+    """Return bytes in the largest unit that keeps them exact; decimal units first, as in riseml.yml."""
     for unit in ("T", "G", "M", "Ti", "Gi", "Mi", "Ki"):
         if amount and amount % _UNITS[unit] == 0:
             return f"{amount // _UNITS[unit]}{unit}"
@@ -52,10 +53,11 @@ def memory_text(amount: int) -> str:
 
 
 def cores_text(amount: Decimal) -> str:
-    """Write cores: `2`, or thousandths where they are no whole number."""
-    return (
-        str(int(amount)) if amount == int(amount) else f"{-int(-(amount * 1000) // 1)}m"
-    )
+    """Return cores as text: `2`, or thousandths where the number is not whole."""
+    if amount == int(amount):
+        return str(int(amount))
+    # Kubernetes rounds amounts up as well.
+    return f"{ceil(amount * 1000)}m"
 
 
 def _split(text: str) -> tuple[Decimal, str]:

@@ -1,6 +1,6 @@
-"""The texts below `templates/`: shell and Python that run inside jobs, and what is rendered with Jinja.
+"""Texts below `templates/`: shell and Python that run inside jobs, and texts that Jinja renders.
 
-A wheel carries the folder inside the package, a checkout beside it.
+A wheel contains the folder inside the package, a checkout beside it.
 """
 
 from functools import cache
@@ -12,9 +12,9 @@ _PACKAGE = Path(__file__).resolve().parent
 
 @cache
 def folder() -> Path:
-    """Return the folder that holds the templates."""
-    shipped = _PACKAGE / "templates"
-    return shipped if shipped.is_dir() else _PACKAGE.parent / "templates"
+    """Return the folder of the templates."""
+    in_wheel = _PACKAGE / "templates"
+    return in_wheel if in_wheel.is_dir() else _PACKAGE.parent / "templates"
 
 
 @cache
@@ -24,8 +24,8 @@ def read(name: str) -> str:
 
 
 def render(name: str, **values: Any) -> str:
-    """Fill in a Jinja template; a value that it names and does not get is an error."""
-    # Both are needed for few documents, and not cheap to load
+    """Render a Jinja template; a missing value is an error."""
+    # Few documents need them, and they take long to load.
     import json  # noqa: PLC0415
 
     import jinja2  # noqa: PLC0415
@@ -35,7 +35,7 @@ def render(name: str, **values: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        # The results are Dockerfiles and shell, never HTML
+        # The results are Dockerfiles and shell, never HTML.
         autoescape=False,  # noqa: S701
     )
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
