@@ -1,4 +1,4 @@
-"""What installing would do, against a cluster that is a dictionary."""
+"""Plans of an installation, on a cluster that is a dictionary."""
 
 from collections.abc import Iterator
 from copy import deepcopy
@@ -26,7 +26,7 @@ CERTIFICATES = [
 
 
 class Cluster:
-    """Objects by path; applying replaces what is named."""
+    """Objects by path; applying replaces the fields that a body contains."""
 
     def __init__(self) -> None:
         self.objects: dict[str, dict[str, Any]] = {}
@@ -35,9 +35,9 @@ class Cluster:
         return deepcopy(self.objects.get(at))
 
     def items(self, at: str, **query: Any) -> Iterator[dict[str, Any]]:
-        for where, body in self.objects.items():
+        for url_path, body in self.objects.items():
             key = query.get("labelSelector")
-            if where.rpartition("/")[0] == at and (
+            if url_path.rpartition("/")[0] == at and (
                 not key or key in body["metadata"].get("labels", {})
             ):
                 yield body
@@ -50,11 +50,10 @@ class Cluster:
         dry_run: bool = False,
     ) -> dict[str, Any]:
         at = path_of(body, namespace)
-        before = self.objects.get(at, {})
-        after = {**before, **deepcopy(body)}
+        merged = {**self.objects.get(at, {}), **deepcopy(body)}
         if not dry_run:
-            self.objects[at] = after
-        return after
+            self.objects[at] = merged
+        return merged
 
     def delete(self, at: str, **options: Any) -> bool:
         return self.objects.pop(at, None) is not None
@@ -63,12 +62,13 @@ class Cluster:
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Any:
     def secrets(now: datetime) -> list[dict[str, Any]]:
-        told = {certificates.EXPIRES: "2036-01-01T00:00:00+00:00"}
-        made = []
-        for each in CERTIFICATES:
-            metadata: Any = each["metadata"]
-            made.append({**each, "metadata": {**metadata, "annotations": told}})
-        return made
+        annotations = {certificates.EXPIRES: "2036-01-01T00:00:00+00:00"}
+        bodies = []
+        for body in CERTIFICATES:
+            metadata: Any = body["metadata"]
+            metadata = {**metadata, "annotations": annotations}
+            bodies.append({**body, "metadata": metadata})
+        return bodies
 
     monkeypatch.setattr(certificates, "secrets", secrets)
     return Cluster()
@@ -81,7 +81,7 @@ def install(cluster: Any, text: str) -> dict[str, str]:
     return {step.name: step.outcome for step in steps}
 
 
-def test_the_second_time_changes_nothing(cluster: Any) -> None:
+def test_a_second_installation_changes_nothing(cluster: Any) -> None:
     first = install(cluster, "")
     assert set(first.values()) == {"created"}
     assert "Deployment riseml/buildkitd" in first
@@ -103,10 +103,10 @@ def test_changes_are_named(cluster: Any) -> None:
     ]
 
 
-def test_what_is_not_wanted_any_more_goes_but_claims_stay(cluster: Any) -> None:
+def test_objects_not_needed_any_more_are_removed_except_claims(cluster: Any) -> None:
     install(cluster, "")
-    told = install(cluster, "registry: {deploy: false}")
-    assert {name for name, outcome in told.items() if outcome == "removed"} == {
+    outcomes = install(cluster, "registry: {deploy: false}")
+    assert {name for name, outcome in outcomes.items() if outcome == "removed"} == {
         "Deployment riseml/registry",
         "Service riseml/registry",
     }
@@ -125,14 +125,14 @@ def test_certificates_are_renewed_before_they_expire(cluster: Any) -> None:
 def test_users_get_the_client_certificate(cluster: Any) -> None:
     user = {"metadata": {"name": "riseml-ida", "labels": {"riseml.io/user": "ida"}}}
     cluster.objects["/api/v1/namespaces/riseml-ida"] = user
-    going = {
+    terminating = {
         "metadata": {
             "name": "riseml-bob",
             "labels": {"riseml.io/user": "bob"},
             "deletionTimestamp": "now",
         }
     }
-    cluster.objects["/api/v1/namespaces/riseml-bob"] = going
+    cluster.objects["/api/v1/namespaces/riseml-bob"] = terminating
     install(cluster, "")
     assert "/api/v1/namespaces/riseml-ida/secrets/riseml-buildkit" in cluster.objects
     assert (
@@ -145,16 +145,16 @@ def test_uninstalling_keeps_users_and_their_policy(cluster: Any) -> None:
     install(cluster, "")
     user = {"metadata": {"name": "riseml-ida", "labels": {"riseml.io/user": "ida"}}}
     cluster.objects["/api/v1/namespaces/riseml-ida"] = user
-    kinds = [each["kind"] for each in installation.removable(cluster, users=False)]
+    kinds = [body["kind"] for body in installation.removable(cluster, users=False)]
     assert kinds == ["ClusterRole", "ClusterRoleBinding", "Namespace"]
     everything = installation.removable(cluster, users=True)
     assert [
-        each["metadata"]["name"] for each in everything if each["kind"] == "Namespace"
+        body["metadata"]["name"] for body in everything if body["kind"] == "Namespace"
     ] == ["riseml-ida", "riseml"]
-    assert "ValidatingAdmissionPolicy" in {each["kind"] for each in everything}
+    assert "ValidatingAdmissionPolicy" in {body["kind"] for body in everything}
 
 
-def test_argo_is_told_only_if_asked(cluster: Any) -> None:
+def test_argo_is_configured_only_on_request(cluster: Any) -> None:
     at = "/api/v1/namespaces/argo/configmaps/workflow-controller-configmap"
     install(cluster, "")
     assert at not in cluster.objects
@@ -177,11 +177,11 @@ def test_values_reach_the_pods() -> None:
         registry: {storageClass: fast, size: 5Gi}
         """
     )
-    found = {
-        (each["kind"], each["metadata"]["name"]): each
-        for each in installation.objects(values)
+    bodies = {
+        (body["kind"], body["metadata"]["name"]): body
+        for body in installation.objects(values)
     }
-    pod = found["Deployment", "buildkitd"]["spec"]["template"]["spec"]
+    pod = bodies["Deployment", "buildkitd"]["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     assert container["securityContext"] == {"privileged": True}
     assert (container["image"], container["command"], container["args"][-1]) == (
@@ -193,24 +193,24 @@ def test_values_reach_the_pods() -> None:
         {"pool": "build"},
         [{"name": "hub"}],
     )
-    assert found["Deployment", "registry"]["spec"]["template"]["spec"][
+    assert bodies["Deployment", "registry"]["spec"]["template"]["spec"][
         "nodeSelector"
     ] == {"pool": "system"}
     assert (
-        found["PersistentVolumeClaim", "riseml-registry"]["spec"]["storageClassName"]
+        bodies["PersistentVolumeClaim", "riseml-registry"]["spec"]["storageClassName"]
         == "fast"
     )
 
 
-def test_kustomize_has_the_same_files() -> None:
+def test_kustomize_applies_the_same_files() -> None:
     kustomization = yaml.safe_load(
         (shipped() / "system" / "kustomization.yaml").read_text("utf-8")
     )
     assert tuple(kustomization["resources"]) == installation._FILES
 
 
-def test_nodes() -> None:
-    told = {
+def test_gpus_of_a_node_are_read_from_its_labels() -> None:
+    labels = {
         "nvidia.com/gpu.memory": "11441",
         "nvidia.com/gpu.product": "Tesla-K80",
         "nvidia.com/cuda.driver.major": "535",
@@ -223,7 +223,8 @@ def test_nodes() -> None:
         },
     }
     node = overview.node(
-        {"metadata": {"name": "a", "labels": told}, "status": status}, "nvidia.com/gpu"
+        {"metadata": {"name": "a", "labels": labels}, "status": status},
+        "nvidia.com/gpu",
     )
     assert (str(node.cpus), node.mem, node.gpus, node.gpu_mem >> 20) == (
         "3.5",

@@ -1,4 +1,4 @@
-"""API keys: one string there and back, and nothing else passes for one."""
+"""API keys: encoding, decoding, and texts that are not valid keys."""
 
 import pytest
 
@@ -16,7 +16,7 @@ PAUL = Connection(
 )
 
 
-def test_a_key_holds_all_that_a_login_needs() -> None:
+def test_a_key_contains_everything_that_a_login_needs() -> None:
     key = keys.encode(PAUL)
     assert key.startswith("riseml1.")
     assert keys.decode(key) == PAUL
@@ -38,12 +38,12 @@ def test_a_key_may_be_broken_into_lines() -> None:
         f"{keys.encode(PAUL)[:-9]}",
     ],
 )
-def test_what_is_no_whole_key_is_refused(wrong: str) -> None:
+def test_incomplete_keys_are_rejected(wrong: str) -> None:
     with pytest.raises(InvalidInputError):
         keys.decode(wrong)
 
 
-def test_another_server_is_asked_over_tls_only() -> None:
+def test_another_server_must_use_tls() -> None:
     key = keys.encode(PAUL)
     assert (
         access.by_key(key, server="gate.example.com:8443").connection.server
@@ -57,18 +57,18 @@ def test_another_server_is_asked_over_tls_only() -> None:
     "name",
     ["x", "-ab", "ab-", "a.b", "a b", "", "ä1", "a" * 41, "system", "Local", "a\n"],
 )
-def test_names_that_nobody_can_have(name: str) -> None:
+def test_invalid_names_are_rejected(name: str) -> None:
     with pytest.raises(InvalidInputError):
         checked_name(name)
 
 
-def test_names_are_kept_in_lower_case() -> None:
+def test_names_are_converted_to_lower_case() -> None:
     assert checked_name("Paul-2") == "paul-2"
 
 
 @pytest.mark.parametrize(
     "email", ["paul", "@", "paul@", "@example.com", " paul@example.com"]
 )
-def test_what_is_no_address_is_refused(email: str) -> None:
+def test_invalid_addresses_are_rejected(email: str) -> None:
     with pytest.raises(InvalidInputError):
         checked_email(email)

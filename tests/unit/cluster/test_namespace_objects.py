@@ -1,4 +1,4 @@
-"""What is made for a user: names filled in, quotas of three words, a volume for each claim if settled so."""
+"""Objects of a user's namespace: names, quotas, claims and their volumes."""
 
 import json
 from typing import Any
@@ -12,9 +12,9 @@ from riseml.errors import InvalidInputError
 GPU = "nvidia.com/gpu"
 
 
-def _hard(limits: dict[str, str | None], before: dict[str, str] | None = None) -> Any:
-    found = namespace_objects.quota(limits, before or {}, GPU)
-    return found and found["spec"]["hard"]
+def _hard(limits: dict[str, str | None], current: dict[str, str] | None = None) -> Any:
+    quota = namespace_objects.quota(limits, current or {}, GPU)
+    return quota and quota["spec"]["hard"]
 
 
 @pytest.mark.parametrize(
@@ -28,27 +28,27 @@ def _hard(limits: dict[str, str | None], before: dict[str, str] | None = None) -
         ({"gpus": "0"}, {"requests.nvidia.com/gpu": "0"}),
     ],
 )
-def test_a_quota_counts_what_jobs_ask_for(
+def test_a_quota_limits_the_requests_of_jobs(
     limits: dict[str, str | None], hard: dict[str, str] | None
 ) -> None:
     assert _hard(limits) == hard
 
 
-def test_limits_that_are_not_named_stay() -> None:
-    before = {"requests.cpu": "4", "requests.nvidia.com/gpu": "1"}
-    assert _hard({"gpus": "2"}, before) == {
+def test_limits_that_are_not_named_remain() -> None:
+    current = {"requests.cpu": "4", "requests.nvidia.com/gpu": "1"}
+    assert _hard({"gpus": "2"}, current) == {
         "requests.cpu": "4",
         "requests.nvidia.com/gpu": "2",
     }
-    assert _hard({"gpus": None}, before) == {"requests.cpu": "4"}
-    assert _hard({"gpus": None, "cpus": None}, before) is None
+    assert _hard({"gpus": None}, current) == {"requests.cpu": "4"}
+    assert _hard({"gpus": None, "cpus": None}, current) is None
 
 
 @pytest.mark.parametrize(
     "wrong",
     [{"cpus": "many"}, {"mem": "4 GB"}, {"gpus": "1.5"}, {"gpus": "-1"}, {"mem": "-1"}],
 )
-def test_what_is_no_amount_is_refused(wrong: dict[str, str | None]) -> None:
+def test_invalid_amounts_are_rejected(wrong: dict[str, str | None]) -> None:
     with pytest.raises(InvalidInputError):
         _hard(wrong)
 
@@ -57,12 +57,12 @@ def test_each_claim_gets_its_own_volume_from_a_template() -> None:
     offer = Offer(
         volumes={"nfs": {"server": "10.0.0.5", "path": "/export/{namespace}/{claim}"}}
     )
-    made = {
+    volumes = {
         claim["metadata"]["name"]: volume
         for claim, volume in namespace_objects.claims("paul", offer)
     }
-    assert list(made) == ["riseml-data", "riseml-output", "riseml-store"]
-    volume = made["riseml-data"]
+    assert list(volumes) == ["riseml-data", "riseml-output", "riseml-store"]
+    volume = volumes["riseml-data"]
     assert volume is not None
     assert volume["spec"]["nfs"]["path"] == "/export/riseml-paul/riseml-data"
     assert volume["spec"]["claimRef"] == {
@@ -71,7 +71,7 @@ def test_each_claim_gets_its_own_volume_from_a_template() -> None:
     }
 
 
-def test_claims_are_of_the_class_and_the_size_that_are_settled() -> None:
+def test_claims_have_the_configured_class_and_size() -> None:
     offer = Offer(storage_class="fast", sizes={"riseml-data": "1Ti"})
     claims = [
         claim["spec"]
@@ -87,17 +87,17 @@ def test_claims_are_of_the_class_and_the_size_that_are_settled() -> None:
 
 
 def test_the_namespace_enforces_pod_security_and_names_its_user() -> None:
-    space = namespace_objects.namespace("paul", "paul@example.com")[0]["metadata"]
-    assert space["name"] == "riseml-paul"
-    assert space["labels"] == {
+    metadata = namespace_objects.namespace("paul", "paul@example.com")[0]["metadata"]
+    assert metadata["name"] == "riseml-paul"
+    assert metadata["labels"] == {
         "riseml.io/user": "paul",
         "pod-security.kubernetes.io/enforce": "baseline",
     }
 
 
-def test_the_settings_say_whose_they_are_and_what_the_cluster_is_like() -> None:
-    first = namespace_objects.settings(
+def test_the_settings_contain_the_user_and_the_target() -> None:
+    data = namespace_objects.settings(
         "paul", Offer(target={"registry": "registry:5000"})
     )[0]["data"]
-    assert (first["user"], first["number"]) == ("paul", "0")
-    assert json.loads(first["target"]) == {"registry": "registry:5000"}
+    assert (data["user"], data["number"]) == ("paul", "0")
+    assert json.loads(data["target"]) == {"registry": "registry:5000"}

@@ -1,4 +1,4 @@
-"""What a registry says to a user's store: read from what each program there writes, and asked for real with Python."""
+"""Answers of a registry: parsed from the output of HTTP clients, and from a real server."""
 
 import subprocess
 import sys
@@ -30,21 +30,21 @@ BUSYBOX = (
 
 
 class Store:
-    """A store in which a shell script writes what it is told to, or runs here with no more than some programs."""
+    """Store whose scripts write a given output, or run here with some programs only."""
 
-    def __init__(self, said: str = "", programs: Path | None = None) -> None:
-        self._said, self._programs = said, programs
+    def __init__(self, output: str = "", programs: Path | None = None) -> None:
+        self._output, self._programs = output, programs
 
     def script(self, text: str, *arguments: str) -> bytes:
         if self._programs is None:
-            return self._said.encode()
-        found = subprocess.run(
+            return self._output.encode()
+        process = subprocess.run(
             ["/bin/sh", "-ec", text, "riseml", *arguments],
             env={"PATH": str(self._programs)},
             stdout=subprocess.PIPE,
             check=True,
         )
-        return found.stdout
+        return process.stdout
 
 
 def ask(store: Store, address: str = "http://registry/v2/") -> Answer:
@@ -52,7 +52,7 @@ def ask(store: Store, address: str = "http://registry/v2/") -> Answer:
 
 
 @pytest.mark.parametrize(
-    ("said", "answer"),
+    ("output", "answer"),
     [
         (CURL, Answer(200, DIGEST)),
         (REDIRECTED, Answer(200, DIGEST)),
@@ -64,8 +64,8 @@ def ask(store: Store, address: str = "http://registry/v2/") -> Answer:
         ("cannot\n", Answer(has_client=False)),
     ],
 )
-def test_what_programs_write_is_understood(said: str, answer: Answer) -> None:
-    assert ask(Store(said)) == answer
+def test_output_of_http_clients_is_parsed(output: str, answer: Answer) -> None:
+    assert ask(Store(output)) == answer
 
 
 @pytest.fixture(autouse=True)
@@ -75,15 +75,15 @@ def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def address() -> Iterator[str]:
-    """A registry of one open image, and of one for which anyone gets a token, as at Docker Hub."""
+    """Registry with an open image, and one that requires a token, as at Docker Hub."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             name = self.path.removeprefix("/v2/").removesuffix("/manifests/latest")
-            told = self.headers.get("Authorization") == "Bearer let-me-in"
+            has_token = self.headers.get("Authorization") == "Bearer let-me-in"
             status = {
                 "me/mnist": 200,
-                "library/python": 200 if told else 401,
+                "library/python": 200 if has_token else 401,
                 "me/private": 401,
             }.get(name, 404)
             self.send_response(status)
@@ -101,22 +101,22 @@ def address() -> Iterator[str]:
         def do_DELETE(self) -> None:
             status = {
                 "/v2/me/mnist/manifests/latest": 202,
-                "/v2/me/kept/manifests/latest": 405,
+                "/v2/me/protected/manifests/latest": 405,
             }.get(self.path, 404)
             self.send_response(status)
             self.end_headers()
 
         def do_GET(self) -> None:
-            asked = parse_qs(urlsplit(self.path).query)
-            may = asked == {
+            query = parse_qs(urlsplit(self.path).query)
+            is_allowed = query == {
                 "service": ["hub"],
                 "scope": ["repository:library/python:pull"],
             }
-            self.send_response(200 if may else 403)
+            self.send_response(200 if is_allowed else 403)
             self.end_headers()
-            self.wfile.write(b'{"token": "let-me-in"}' if may else b"{}")
+            self.wfile.write(b'{"token": "let-me-in"}' if is_allowed else b"{}")
 
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name there
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the name in the base class
             del format, args
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
@@ -127,28 +127,28 @@ def address() -> Iterator[str]:
         thread.join()
 
 
-def test_a_store_that_has_only_python_asks_with_that(
+def test_a_store_without_curl_and_wget_uses_python(
     address: str, tmp_path: Path
 ) -> None:
     (tmp_path / "python3").symlink_to(sys.executable)
     store = Store(programs=tmp_path)
-    known, unknown = "me/mnist/manifests/latest", "me/mnist/manifests/older"
-    assert ask(store, registry.url(address, known, insecure=True)) == Answer(
+    existing, missing = "me/mnist/manifests/latest", "me/mnist/manifests/older"
+    assert ask(store, registry.url(address, existing, insecure=True)) == Answer(
         200, DIGEST
     )
-    assert ask(store, registry.url(address, unknown, insecure=True)) == Answer(404)
+    assert ask(store, registry.url(address, missing, insecure=True)) == Answer(404)
     assert ask(store, registry.url("127.0.0.1:1", insecure=True)) == Answer()
 
 
 @pytest.mark.parametrize(
-    ("name", "gone"), [("mnist", True), ("other", True), ("kept", False)]
+    ("name", "gone"), [("mnist", True), ("other", True), ("protected", False)]
 )
-def test_a_manifest_is_forgotten(
+def test_a_manifest_is_deleted(
     address: str, tmp_path: Path, name: str, gone: bool
 ) -> None:
     (tmp_path / "python3").symlink_to(sys.executable)
-    there = registry.url(address, f"me/{name}/manifests/latest", insecure=True)
-    assert registry.forget(cast(StorePod, Store(programs=tmp_path)), there) is gone
+    url = registry.url(address, f"me/{name}/manifests/latest", insecure=True)
+    assert registry.forget(cast(StorePod, Store(programs=tmp_path)), url) is gone
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_a_manifest_is_forgotten(
         ("me/other", ""),
     ],
 )
-def test_what_anyone_may_know_is_asked_from_here(
+def test_public_digests_are_requested_from_here(
     address: str, name: str, digest: str
 ) -> None:
     assert (
@@ -171,7 +171,7 @@ def test_what_anyone_may_know_is_asked_from_here(
     )
 
 
-def test_a_registry_that_cannot_be_reached_from_here() -> None:
+def test_an_unreachable_registry_has_no_digest() -> None:
     assert (
         registry.digest_from_here(
             registry.url("127.0.0.1:1", "x/manifests/1", insecure=True)
@@ -181,7 +181,7 @@ def test_a_registry_that_cannot_be_reached_from_here() -> None:
 
 
 @pytest.mark.parametrize(
-    ("image", "where"),
+    ("image", "manifest"),
     [
         ("python", ("index.docker.io", "library/python/manifests/latest")),
         ("python:3.12", ("index.docker.io", "library/python/manifests/3.12")),
@@ -191,15 +191,17 @@ def test_a_registry_that_cannot_be_reached_from_here() -> None:
         (f"r.example/a:1@{DIGEST}", ("r.example", f"a/manifests/{DIGEST}")),
     ],
 )
-def test_where_an_image_is(image: str, where: tuple[str, str]) -> None:
-    assert registry.manifest(image) == where
+def test_names_of_images_are_resolved_as_by_docker(
+    image: str, manifest: tuple[str, str]
+) -> None:
+    assert registry.manifest(image) == manifest
 
 
-def test_a_store_that_has_nothing_says_so(tmp_path: Path) -> None:
+def test_a_store_without_any_http_client_is_recognized(tmp_path: Path) -> None:
     assert ask(Store(programs=tmp_path)) == Answer(has_client=False)
 
 
-def test_addresses() -> None:
+def test_urls_of_a_registry() -> None:
     assert registry.url("r:5000", insecure=True) == "http://r:5000/v2/"
     assert (
         registry.url("r", "a/b/manifests/1", insecure=False)

@@ -1,4 +1,4 @@
-"""Numbers of runs on a cluster, also where a volume has outlived its user."""
+"""Numbers of runs on a cluster, also with a volume that is older than its user."""
 
 from pathlib import Path
 from typing import Any, cast
@@ -21,7 +21,7 @@ from tests.unit.shell_store import Shell
         (["me/mnist/7.old", "me/mnist/x8", "me/12", "me/mnist/0x9"], 0),
     ],
 )
-def test_the_last_number_that_has_left_something(
+def test_the_last_number_is_read_from_the_output_folders(
     tmp_path: Path, folders: list[str], last: int
 ) -> None:
     for folder in folders:
@@ -30,7 +30,7 @@ def test_the_last_number_that_has_left_something(
 
 
 class Counter:
-    """The ConfigMap of a namespace."""
+    """ConfigMap of a namespace, with optimistic locking."""
 
     def __init__(self, number: int) -> None:
         self.number, self.version, self.target = number, 1, "{}"
@@ -43,33 +43,33 @@ class Counter:
 
     def patch(self, at: str, body: dict[str, Any]) -> dict[str, Any]:
         if body["metadata"]["resourceVersion"] != str(self.version):
-            raise ConflictError("somebody was faster")
+            raise ConflictError("another client was faster")
         self.number, self.version = int(body["data"]["number"]), self.version + 1
         return self.get(at)
 
 
-def test_numbers_go_on_after_what_is_there() -> None:
+def test_numbers_continue_after_existing_output() -> None:
     counter = Counter(0)
-    place = UserNamespace(cast(Api, counter), "riseml-me")
-    assert place.number == 1
-    place.begin_after(11)
-    assert place.number == 12
-    assert place.take(12)
-    assert (counter.number, place.number) == (12, 13)
+    namespace = UserNamespace(cast(Api, counter), "riseml-me")
+    assert namespace.number == 1
+    namespace.begin_after(11)
+    assert namespace.number == 12
+    assert namespace.take(12)
+    assert (counter.number, namespace.number) == (12, 13)
     other = UserNamespace(cast(Api, counter), "riseml-me")
     assert other.number == 13
-    assert place.take(13)
+    assert namespace.take(13)
     assert not other.take(13)
     assert other.number == 14
 
 
-def test_jobs_may_be_kept_to_one_node() -> None:
+def test_jobs_can_be_limited_to_one_node() -> None:
     counter = Counter(0)
     counter.target = '{"node_selector": {"disk": "ssd"}}'
-    place = UserNamespace(cast(Api, counter), "riseml-me")
-    assert place.target.node_selector == {"disk": "ssd"}
-    place.node = "gpu-3"
-    assert place.target.node_selector == {
+    namespace = UserNamespace(cast(Api, counter), "riseml-me")
+    assert namespace.target.node_selector == {"disk": "ssd"}
+    namespace.node = "gpu-3"
+    assert namespace.target.node_selector == {
         "disk": "ssd",
         "kubernetes.io/hostname": "gpu-3",
     }

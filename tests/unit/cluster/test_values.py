@@ -1,4 +1,4 @@
-"""What an administrator may settle, and what users get of it."""
+"""Values that an administrator configures, and their effect on users."""
 
 from dataclasses import fields
 from typing import Any
@@ -10,8 +10,8 @@ from riseml.errors import InvalidInputError
 from riseml.plan import Target
 
 
-class Kept:
-    """A cluster that keeps one ConfigMap, or none."""
+class FakeApi:
+    """Cluster with the ConfigMap of the values, or without it."""
 
     def __init__(self, body: dict[str, Any] | None = None) -> None:
         self.body = body
@@ -21,14 +21,14 @@ class Kept:
         return self.body
 
 
-def test_nothing_given_is_as_usual() -> None:
-    usual = values.parse("")
-    assert usual["gpuResource"] == "nvidia.com/gpu"
-    assert usual.target() == {
+def test_an_empty_file_contains_the_defaults() -> None:
+    defaults = values.parse("")
+    assert defaults["gpuResource"] == "nvidia.com/gpu"
+    assert defaults.target() == {
         "pull_registry": "localhost:31500",
         "insecure_registry": True,
     }
-    assert values.parse("# nothing but a comment\n") == usual
+    assert values.parse("# nothing but a comment\n") == defaults
 
 
 @pytest.mark.parametrize(
@@ -50,20 +50,20 @@ def test_nothing_given_is_as_usual() -> None:
         ("a: [", "is not valid YAML"),
     ],
 )
-def test_faults_are_told(text: str, fault: str) -> None:
+def test_faults_are_reported(text: str, fault: str) -> None:
     with pytest.raises(InvalidInputError) as error:
         values.parse(text)
     assert fault in str(error.value)
 
 
-def test_all_faults_come_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     with pytest.raises(InvalidInputError) as error:
         values.parse("a: 1\nb: 2\n")
     assert str(error.value).count("there is no key") == 2
 
 
-def test_targets_have_what_is_not_as_usual() -> None:
-    told = values.parse(
+def test_targets_contain_only_what_differs_from_the_defaults() -> None:
+    target = values.parse(
         """
         nodeSelectors: {training: {pool: gpu}, build: {pool: build}}
         tolerations: [{key: gpu, operator: Exists}]
@@ -75,7 +75,7 @@ def test_targets_have_what_is_not_as_usual() -> None:
         gpuResource: amd.com/gpu
         """
     ).target()
-    assert told == {
+    assert target == {
         "git_image": "mine/git:1",
         "buildkit": "tcp://there:1",
         "registry": "reg.example:5000",
@@ -86,10 +86,10 @@ def test_targets_have_what_is_not_as_usual() -> None:
         "pull_secrets": ["hub"],
         "instance": "lab",
     }
-    assert set(told) <= {field.name for field in fields(Target)}
+    assert set(target) <= {field.name for field in fields(Target)}
 
 
-def test_offer() -> None:
+def test_an_offer_contains_the_storage() -> None:
     volumes = "{hostPath: {path: '/srv/{namespace}/{claim}'}}"
     offer = values.parse(
         f"storage: {{volumes: {volumes}, sizes: {{output: 1Gi}}, storageClass: fast}}"
@@ -103,15 +103,15 @@ def test_offer() -> None:
     assert offer.storage_class == "fast"
 
 
-def test_the_cluster_keeps_what_was_given() -> None:
+def test_the_cluster_stores_the_given_values() -> None:
     given = values.parse(
         "gpuResource: amd.com/gpu\nnodeSelectors: {training: {a: b}}\n"
     )
-    assert values.read_values(Kept(values.config_map(given))) == given  # type: ignore[arg-type]
-    assert values.read_values(Kept()) == values.parse("")  # type: ignore[arg-type]
+    assert values.read_values(FakeApi(values.config_map(given))) == given  # type: ignore[arg-type]
+    assert values.read_values(FakeApi()) == values.parse("")  # type: ignore[arg-type]
 
 
-def test_what_a_newer_version_has_kept_is_no_fault() -> None:
+def test_keys_of_a_newer_version_are_ignored() -> None:
     body = values.config_map(values.parse("gpuResource: amd.com/gpu\n"))
     body["data"]["values.yml"] += "later: {a: 1}\nregistry: {later: 1}\n"
-    assert values.read_values(Kept(body)).target()["gpu_resource"] == "amd.com/gpu"  # type: ignore[arg-type]
+    assert values.read_values(FakeApi(body)).target()["gpu_resource"] == "amd.com/gpu"  # type: ignore[arg-type]
