@@ -148,10 +148,8 @@ def _check_argo_server(url: str) -> None:
 
 def _default_kubeconfig() -> str:
     """Return the kubeconfig that kubectl uses: the first existing one of KUBECONFIG."""
-    files = []
-    for name in os.environ.get("KUBECONFIG", "").split(os.pathsep):
-        if name:
-            files.append(Path(name))
+    names = os.environ.get("KUBECONFIG", "").split(os.pathsep)
+    files = [Path(name) for name in filter(None, names)]
     files.append(Path("~/.kube/config").expanduser())
     for file in files:
         if file.exists():

@@ -17,9 +17,9 @@ from typing import Any
 import yaml
 
 from riseml import labels
-from riseml.cluster import SYSTEM, certificates, namespace_objects
+from riseml.cluster import SYSTEM, certificates, namespace_objects, shipped_files
 from riseml.cluster.api import Api, Object, path, path_of
-from riseml.cluster.values import Values, config_map, shipped
+from riseml.cluster.values import Values, config_map
 from riseml.errors import InvalidInputError, NotFoundError
 
 PART_OF = "app.kubernetes.io/part-of"
@@ -174,8 +174,7 @@ def _are_similar_lists(current: Any, desired: Any) -> bool:
 
 
 def _read(file: str) -> list[Object]:
-    text = (shipped() / "system" / file).read_text("utf-8")
-    return [_labeled(body) for body in yaml.safe_load_all(text)]
+    return [_labeled(body) for body in shipped_files.documents(f"system/{file}")]
 
 
 def _labeled(body: Object) -> Object:

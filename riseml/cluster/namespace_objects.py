@@ -3,13 +3,10 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
-import yaml
-
 from riseml import labels
-from riseml.cluster import ARGO_SERVER, SETTINGS, namespace_of
+from riseml.cluster import ARGO_SERVER, SETTINGS, namespace_of, shipped_files
 from riseml.cluster.api import Object
 from riseml.errors import InvalidInputError
 from riseml.quantities import bytes_of, cores_of, cores_text, memory_text
@@ -22,7 +19,6 @@ POLICY = "policy.yaml"
 """File of the policies, which exist once for the whole cluster."""
 
 _QUOTA_RESOURCES = {"cpus": "requests.cpu", "mem": "requests.memory"}
-_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -48,11 +44,7 @@ class Offer:
 
 def read(name: str) -> list[Object]:
     """Return the documents of a file of `argo/user`."""
-    # A wheel contains the folder; a checkout has it beside the package.
-    argo = _PACKAGE / "argo"
-    if not argo.is_dir():
-        argo = _PACKAGE.parent / "argo"
-    return list(yaml.safe_load_all((argo / "user" / name).read_text("utf-8")))
+    return shipped_files.documents(f"user/{name}")
 
 
 def namespace(user: str, email: str) -> list[Object]:

@@ -46,6 +46,7 @@ else echo cannot; fi
 _DOCKER_HUB, _DOCKER_HUB_API = "docker.io", "index.docker.io"
 # Statuses after DELETE that mean that the manifest does not exist any more.
 _DELETED = (200, 202, 404)
+_HOST = re.compile(r"localhost|.*[.:].*")
 _CONNECT_SECONDS, _READ_SECONDS = 2.0, 5.0
 _STATUS = re.compile(r"HTTP/[0-9.]+ (\d{3})")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
@@ -104,7 +105,7 @@ def manifest(image: str) -> tuple[str, str]:
     name, _, digest = image.partition("@")
     first, slash, remainder = name.partition("/")
     registry, path = _DOCKER_HUB, name
-    if slash and (first == "localhost" or "." in first or ":" in first):
+    if slash and _HOST.fullmatch(first):
         registry, path = first, remainder
     if registry == _DOCKER_HUB:
         registry = _DOCKER_HUB_API

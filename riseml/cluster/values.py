@@ -17,7 +17,7 @@ from typing import Any
 
 import yaml
 
-from riseml.cluster import SYSTEM
+from riseml.cluster import SYSTEM, shipped_files
 from riseml.cluster.api import Api, path
 from riseml.cluster.namespace_objects import Offer
 from riseml.errors import InvalidInputError
@@ -28,7 +28,6 @@ VALUES = "riseml-values"
 """ConfigMap of the namespace SYSTEM that contains the values."""
 
 _FILE = "values.yml"
-_PACKAGE = Path(__file__).resolve().parent.parent
 # The keys of these mappings are Kubernetes' or Argo's, and not checked.
 _FREE_MAPPINGS = frozenset({
     "storage.volumes", "nodeSelectors.training", "nodeSelectors.build", "nodeSelectors.system", "argo.executor",
@@ -107,12 +106,6 @@ class Values:
         return str(yaml.safe_dump(dict(self.given), sort_keys=False))
 
 
-def shipped() -> Path:
-    """Return the folder `argo` of the wheel or of the checkout."""
-    folder = _PACKAGE / "argo"
-    return folder if folder.is_dir() else _PACKAGE.parent / "argo"
-
-
 def parse(text: str, name: str = _FILE, *, lenient: bool = False) -> Values:
     """Return the values of a YAML text; `name` is its name in errors.
 
@@ -175,7 +168,7 @@ def config_map(values: Values) -> dict[str, Any]:
 
 @cache
 def _defaults() -> dict[str, Any]:
-    defaults: dict[str, Any] = yaml.safe_load((shipped() / _FILE).read_text("utf-8"))
+    defaults: dict[str, Any] = yaml.safe_load(shipped_files.read(_FILE))
     return defaults
 
 

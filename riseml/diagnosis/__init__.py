@@ -66,6 +66,7 @@ def _subjects(evidence: Evidence) -> list[Subject]:
 def _decisive(run: SetStatus, experiment: ExperimentStatus) -> Subject:
     """Return the job that decides an experiment's state, or else the experiment."""
     job = _decisive_job(run, experiment)
+    # An experiment that waits for a slot of its set has no jobs yet.
     if job is None:
         return Subject.of_experiment(experiment)
     return Subject.of_job(job, experiment)
@@ -108,6 +109,7 @@ def _experiment_of(run: SetStatus, job: JobStatus) -> ExperimentStatus | None:
 
 def _explain(evidence: Evidence, subject: Subject) -> Cause:
     function = _EXPLANATIONS.get(subject.reason)
+    # A newer Argo may report reasons that have no explanation yet.
     if function is None and subject.state.is_terminal:
         function = ended.unknown_reason
     elif function is None:

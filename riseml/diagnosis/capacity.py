@@ -11,6 +11,7 @@ from riseml.status import State
 
 # A longer list of running experiments hides the sentence around it.
 _MOST_NAMED = 5
+# The message of Kubernetes' admission control.
 _QUOTA = re.compile(
     r"exceeded quota: (?P<name>[\w.-]+), requested: (?P<requested>.*?), used: (?P<used>.*?), limited: (?P<hard>.*)"
 )

@@ -67,6 +67,7 @@ def command(evidence: Evidence, subject: Subject) -> Cause:
     explanation = "a command of `run` is not there"
     if subject.exit_code == _NOT_EXECUTABLE:
         explanation = "a command of `run` is not executable"
+    # On this machine, jobs run without a container.
     location = "this machine's PATH"
     if evidence.has_cluster:
         location = f"the image {evidence.run.image}"
@@ -80,6 +81,7 @@ def command(evidence: Evidence, subject: Subject) -> Cause:
 
 def out_of_memory(evidence: Evidence, subject: Subject) -> Cause:
     """Explain OOM: the job needed more memory than it may use."""
+    # A container without a limit may use all memory of its node.
     limit = _memory_limit(evidence.pod_of(subject.node))
     available = "its node had"
     if limit:

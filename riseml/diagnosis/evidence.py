@@ -59,6 +59,7 @@ class Evidence:
                 texts.append(
                     f"{event.get('reason', '')}: {one_line(event.get('message'))}"
                 )
+        # Kubernetes repeats a warning with each retry.
         return list(dict.fromkeys(texts))[:_MOST_WARNINGS]
 
     def log(self, job: str) -> tuple[str, ...]:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from riseml.cluster import certificates, installation, overview
+from riseml.cluster import certificates, installation, overview, shipped_files
 from riseml.cluster.api import path_of
-from riseml.cluster.values import parse, shipped
+from riseml.cluster.values import parse
 from riseml.errors import InvalidInputError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -203,9 +203,7 @@ def test_values_reach_the_pods() -> None:
 
 
 def test_kustomize_applies_the_same_files() -> None:
-    kustomization = yaml.safe_load(
-        (shipped() / "system" / "kustomization.yaml").read_text("utf-8")
-    )
+    (kustomization,) = shipped_files.documents("system/kustomization.yaml")
     assert tuple(kustomization["resources"]) == installation._FILES
 
 
