@@ -17,7 +17,7 @@ def open_engine(settings: "Settings") -> "Engine":
     Raises:
         NotFoundError: the settings name a context that does not exist.
     """
-    # These load the Kubernetes client, which other engines do not need.
+    # These load an HTTP client, which other engines do not need.
     from riseml.cluster import contexts  # noqa: PLC0415
     from riseml.engines.argo.engine import ArgoEngine  # noqa: PLC0415
 

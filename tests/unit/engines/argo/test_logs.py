@@ -1,0 +1,178 @@
+"""Logs of a run on a cluster: from its pods, else from the copies in the output volume."""
+
+import base64
+from typing import Any
+
+import pytest
+
+from riseml.engines import Change, Chunk, LogQuery
+from riseml.engines.argo import logs
+from riseml.errors import NotFoundError, UnreachableError
+from riseml.ids import Id
+from tests.unit.engines.argo.fake_cluster import (
+    FakeCluster,
+    FakeLog,
+    FakeStore,
+    missing,
+    pod,
+    reader,
+    workflow,
+)
+
+# A word of the script that prints copies.
+COPY = ".times"
+RUNNING, FINISHED = {"phase": "Running"}, {"phase": "Succeeded"}
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "_PARTIAL_LINE_SECONDS", 0.01)
+    monkeypatch.setattr(logs, "_CHECK_SECONDS", 0.01)
+
+
+def follow(
+    cluster: FakeCluster,
+    store: FakeStore | None = None,
+    sub: int | None = None,
+    **query: Any,
+) -> list[str]:
+    """Return chunks as `job: text`, and changes as `id STATE`."""
+    events = []
+    log_query = LogQuery(Id(number=14, sub=sub), **query)
+    for event in logs.follow(reader(cluster, store), log_query):
+        if isinstance(event, Chunk):
+            source = "" if event.source == "live" else f" ({event.source})"
+            events.append(f"{event.job}{source}: {event.data.decode()}")
+        else:
+            assert isinstance(event, Change)
+            events.append(f"{event.id} {event.state}")
+    return events
+
+
+def ended(*experiments: dict[str, Any]) -> dict[str, Any]:
+    return workflow(*experiments, phase="Succeeded", finishedAt="2026-01-01T00:02:00Z")
+
+
+def test_lines_come_before_the_end_of_their_job() -> None:
+    executor = b'time=x level=info msg="sub-process exited" argo=true\n'
+    log = FakeLog([b"one\ntw", b"o\n", executor])
+    cluster = FakeCluster(
+        [ended(FINISHED)], [pod(1, state="terminated")], logs={"pod-1": [log]}
+    )
+    assert follow(cluster) == [
+        "14.1.train: one\n",
+        "14.1.train: two\n",
+        "14.1.train FINISHED",
+        "14.1 FINISHED",
+        "14 FINISHED",
+    ]
+
+
+def test_a_run_is_followed_until_it_ends() -> None:
+    log = FakeLog([b"one\n"])
+    later = ended(FINISHED)
+    cluster = FakeCluster(
+        [workflow(RUNNING)],
+        [pod(1)],
+        logs={"pod-1": [log]},
+        watched=[("MODIFIED", later)],
+    )
+    events = follow(cluster)
+    assert events.count("14.1.train: one\n") == 1
+    assert events.index("14.1.train RUNNING") < events.index("14.1.train FINISHED")
+    assert events[-1] == "14 FINISHED"
+
+
+def test_a_job_without_a_pod_has_its_copy() -> None:
+    store = FakeStore({COPY: b"from the copy\n"})
+    assert follow(FakeCluster([ended(FINISHED)]), store, follow=False)[:2] == [
+        "14.1.train (copy): from the copy\n",
+        "14.1.train FINISHED",
+    ]
+    _, folder, job, start, tail, since = store.scripts[-1]
+    assert (folder, job, start, tail, since) == ("me/net/14/1", "train", "0", "", "")
+
+
+@pytest.mark.parametrize("breaks", [1, 2, 3])
+def test_what_a_broken_connection_lacks_comes_from_the_copy(breaks: int) -> None:
+    """However often it broke before, nothing is repeated."""
+    parts = FakeLog([b"one\ntwo\n"], UnreachableError("it broke"))
+    cluster = FakeCluster(
+        [workflow(RUNNING)],
+        [pod(1)],
+        logs={"pod-1": [parts] * breaks + [missing("pod")]},
+    )
+    store = FakeStore({COPY: b"three\n"})
+    events = logs.follow(reader(cluster, store), LogQuery(Id(number=14)))
+    chunks = []
+    for event in events:
+        if isinstance(event, Chunk):
+            chunks.append(event.data)
+            if event.source == "copy":
+                cluster.watched.append(("MODIFIED", ended(FINISHED)))
+    assert chunks == [b"one\ntwo\n", b"three\n"]
+    (start,) = [arguments[3] for arguments in store.scripts if COPY in arguments[0]]
+    assert start == str(len(b"one\ntwo\n"))
+
+
+def test_only_the_last_lines_of_an_ended_job() -> None:
+    log = FakeLog([b"1\n2\n", b"3\n4"])
+    cluster = FakeCluster(
+        [ended(FINISHED)], [pod(1, state="terminated")], logs={"pod-1": [log]}
+    )
+    assert follow(cluster, tail=2)[:2] == ["14.1.train: 2\n3\n", "14.1.train: 4"]
+
+
+def test_secrets_are_masked_longest_first() -> None:
+    values = {"A": "abc", "B": "abcdef", "EMPTY": ""}
+    cluster = FakeCluster(
+        [ended(FINISHED)],
+        [pod(1, state="terminated")],
+        {
+            name: base64.b64encode(value.encode()).decode()
+            for name, value in values.items()
+        },
+        {"pod-1": [FakeLog([b"x abcdef abc\n"])]},
+    )
+    assert follow(cluster)[0] == "14.1.train: x *** ***\n"
+
+
+def test_one_experiment_of_a_set() -> None:
+    cluster = FakeCluster(
+        [workflow(FINISHED, RUNNING)],
+        [pod(1, state="terminated"), pod(2)],
+        logs={"pod-1": [FakeLog([b"one\n"])]},
+    )
+    assert follow(cluster, sub=1) == [
+        "14.1.train: one\n",
+        "14.1.train FINISHED",
+        "14.1 FINISHED",
+    ]
+
+
+def test_attempts_are_read_one_after_the_other() -> None:
+    first, second = pod(1, name="first"), pod(1, name="second")
+    second["metadata"]["creationTimestamp"] = "2026-01-01T00:01:00Z"
+    cluster = FakeCluster(
+        [ended(FINISHED)],
+        [second, first],
+        logs={"first": [FakeLog([b"one\n"])], "second": [FakeLog([b"two\n"])]},
+    )
+    assert follow(cluster)[:2] == ["14.1.train: one\n", "14.1.train: two\n"]
+
+
+def test_an_unknown_experiment_is_not_found() -> None:
+    with pytest.raises(NotFoundError, match=r"could not find 14\.9"):
+        follow(FakeCluster([ended(FINISHED)]), sub=9)
+
+
+def test_a_failure_to_follow_the_run_is_raised(monkeypatch: pytest.MonkeyPatch) -> None:
+    cluster = FakeCluster([workflow(RUNNING)])
+    run_reader = reader(cluster)
+
+    def fail(run: Id) -> Any:
+        raise UnreachableError("the cluster is away")
+
+    monkeypatch.setattr(run_reader, "follow", fail)
+    with pytest.raises(UnreachableError, match="the cluster is away"):
+        list(logs.follow(run_reader, LogQuery(Id(number=14))))
