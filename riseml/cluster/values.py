@@ -62,7 +62,7 @@ class Values:
         """Return the fields of `Target` that differ from the defaults, as JSON data."""
         registry, selectors = self["registry"], self["nodeSelectors"]
         pull_registry = registry["pullAddress"]
-        # `Target` has the same rule: without a pull registry, it is the push registry.
+        # For `Target`, an empty address means the same one as for pushes.
         if pull_registry == registry["address"]:
             pull_registry = ""
         fields: dict[str, Any] = {
