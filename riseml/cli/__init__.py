@@ -52,6 +52,7 @@ class Command(NamedTuple):
     """Heading in `riseml --help`."""
 
 
+# A literal table: `riseml --help` must not import every module for one line of it.
 _TRAIN = Command(
     "train", "Start an experiment or an experiment set in the background.", RUN
 )
@@ -126,6 +127,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ["NO_COLOR"] = "1"
     try:
         status = _dispatch(words)
+        # A full disk must fail the command. At Python's exit it would be too late.
         sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001
         # Ctrl-C and a closed pipe have exit statuses, too.
@@ -148,12 +150,11 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _help(words: list[str]) -> int:
-    from riseml.cli import extensions
+    from riseml.cli import extensions, overview
 
     name = words[0] if words else ""
-    if name in COMMANDS or (name and extensions.exists(name)):
+    if name in COMMANDS or extensions.exists(name):
         return run(name, ["--help"])
-    from riseml.cli import overview
 
     sys.stdout.write(overview.text(COMMANDS, extensions.summaries()))
     return 0
@@ -165,8 +166,8 @@ def run(name: str, words: list[str]) -> int:
     Raises:
         RiseMLError: no such command exists, or it failed.
     """
+    # Typer takes long to import, and unknown words are reported without it.
     module = load(name)
-
     from riseml.cli import app
 
     group = getattr(module, "COMMANDS", None)

@@ -17,6 +17,7 @@ from riseml.errors import InvalidInputError
 
 def build(name: str, function: Callable[..., Any]) -> TyperCommand:
     """Return the command that `function` describes."""
+    # `riseml completion` knows ids and other packages' commands, which Typer does not.
     app = typer.Typer(
         add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
     )
@@ -40,6 +41,7 @@ def run(name: str, function: Callable[..., Any], words: list[str]) -> int:
     try:
         with command.make_context(f"riseml {name}", words) as context:
             return command.invoke(context) or 0
+    # `--help` ends like this, and so do commands with a status and nothing to report.
     except typer.Exit as end:
         return end.exit_code
     except typer.TyperException as error:
@@ -52,6 +54,7 @@ def _usage_error(
     advice = f"Run `riseml {name} --help` for usage."
     # Only Typer's error for an unknown option has possibilities; it offers poor ones.
     if not hasattr(error, "possibilities"):
+        # Our messages begin with a small letter and end without a period.
         message = error.format_message().rstrip(".")
         return InvalidInputError(message[:1].lower() + message[1:], advice)
     option = getattr(error, "option_name", "")
@@ -66,6 +69,7 @@ def _usage_error(
 
 def _process(parameter: Any, context: typer.Context, value: Any) -> Any:
     kind = parameter.type_descriptor.annotation
+    # Typer passes an empty list for a repeatable option that is not given.
     if value is None or value in ((), []):
         if parameter.required:
             raise typer.TyperException(

@@ -36,6 +36,7 @@ def command(
     if explain:
         _explain(client.explain(config_file), output_format)
         return 0
+    # --explain follows no log.
     from riseml.cli import follow
 
     run = str(client.build(config_file).number)
@@ -74,6 +75,7 @@ def _summary(explanation: "Explanation") -> str:
     return f"The image with key {explanation.key} {status} ({comparison})."
 
 
+# The names of the fields are a contract with scripts.
 def _record(explanation: "Explanation") -> dict[str, object]:
     return {
         "key": explanation.key,

@@ -26,12 +26,13 @@ def command(
       riseml check -f riseml_big.yml -o json
     """
     faults = Client().check(config_file)
-    errors = sum(fault.severity == "error" for fault in faults)
+    errors = [fault.severity for fault in faults].count("error")
     if output_format != "table":
         output.data([_record(fault) for fault in faults], output_format)
     else:
         output.lines(map(str, faults))
         output.note(_summary(config_file, errors, len(faults) - errors))
+    # Warnings alone must not stop a pipeline.
     return 2 if errors else 0
 
 

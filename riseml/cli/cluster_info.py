@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from riseml.cluster.api import Api
     from riseml.cluster.overview import Node
 
+# Kubernetes reports memory in powers of 1024, and so do the vendors of GPUs.
 _GIB = 1 << 30
 _AMOUNTS = ("CPU", "MEM", "GPU", "GPU MEM")
 _NODE_VERSIONS = ("NVIDIA DRIVER", "KUBELET VERSION", "RUNTIME VERSION")

@@ -63,8 +63,9 @@ def command(
     )
     as_json = target is not None and (target == "json" or target.endswith(".json"))
     content = manifest.to_json(document) if as_json else manifest.to_yaml(document)
-    if not content.endswith("\n"):
-        content += "\n"
+    # JSON has no line end.
+    content = content.removesuffix("\n") + "\n"
+    # As with other commands, `-o json` is a format and not a file.
     if target is None or target in {"-", "json", "yaml"}:
         output.write(content)
         return

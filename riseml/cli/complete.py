@@ -18,6 +18,7 @@ from riseml.status import SetStatus
 Completion = tuple[str, str]
 """A word and its description, which may be empty."""
 
+# A longer list would scroll the line that is being typed off the screen.
 _NEWEST_RUNS = 50
 _TAKES_EXPERIMENT = frozenset({"status", "logs", "wait", "kill", "tensorboard", "why"})
 _TAKES_JOB = frozenset({"status", "logs", "why"})
@@ -78,16 +79,23 @@ def _of_command(
     name: str, command: TyperCommand, previous: str, unfinished: str
 ) -> Iterator[Completion]:
     option = _option_with_value(command, previous)
+    # `--output <TAB>`
     if option is not None:
         kind = option.type_descriptor.annotation
         yield from _values(kind, option.metavar or "", unfinished)
     elif unfinished.startswith("-"):
         yield from _options(command)
     else:
-        for parameter in command.params:
-            if isinstance(parameter, TyperArgument):
-                kind = parameter.type_descriptor.annotation
-                yield from _values(kind, parameter.metavar or "", unfinished, name)
+        yield from _argument_values(name, command, unfinished)
+
+
+def _argument_values(
+    name: str, command: TyperCommand, unfinished: str
+) -> Iterator[Completion]:
+    for parameter in command.params:
+        if isinstance(parameter, TyperArgument):
+            kind = parameter.type_descriptor.annotation
+            yield from _values(kind, parameter.metavar or "", unfinished, name)
 
 
 def _option_with_value(command: TyperCommand, word: str) -> TyperOption | None:
@@ -109,6 +117,7 @@ def _options(command: TyperCommand) -> Iterator[Completion]:
 def _values(
     kind: object, metavar: str, unfinished: str, command: str = ""
 ) -> Iterator[Completion]:
+    # The type and the placeholder in the help say what a value is.
     element = get_args(kind)[0] if get_origin(kind) is list else kind
     if choices := get_args(element):
         for choice in choices:
@@ -137,6 +146,7 @@ def _ids(unfinished: str, command: str) -> Iterable[Completion]:
 
 
 def _run_ids(command: str) -> Iterator[Completion]:
+    # Ids are looked up in ended runs, too: `status`, `logs` and `results` show them.
     for run in Client().runs(all=True, last=_NEWEST_RUNS):
         if _accepts(command, run):
             yield run.id, f"{run.project} {run.state}"

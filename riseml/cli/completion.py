@@ -6,6 +6,8 @@ import typer
 
 from riseml.cli import COMPLETE, output
 
+# Each line of `riseml __complete` is WORD<TAB>DESCRIPTION. Bash shows words alone, and
+# `nospace` lets the user continue a path after a folder.
 _BASH = """\
 _riseml() {
     local IFS=$'\\n' line
@@ -17,6 +19,7 @@ _riseml() {
 }
 complete -F _riseml riseml
 """
+# `loadautofunc` is set if the code is a file in $fpath instead of a line in ~/.zshrc.
 _ZSH = """\
 #compdef riseml
 _riseml() {
@@ -31,6 +34,7 @@ _riseml() {
 }
 if [[ $zsh_eval_context[-1] == loadautofunc ]]; then _riseml "$@"; else compdef _riseml riseml; fi
 """
+# Fish understands the lines as they are.
 _FISH = """\
 function __riseml_complete
     set -l words (commandline -opc)

@@ -44,6 +44,7 @@ def list_(
 
     effective = settings.load()
     current = context_in_use(effective) or contexts.LOCAL
+    # This machine is not in the settings file, but can be chosen like a context.
     rows = [(contexts.LOCAL, effective.user, "this machine")]
     rows += contexts.load(effective.file).rows()
     records = [
@@ -72,16 +73,13 @@ def show(output_format: options.OutputFormat = "table") -> None:
         "gitignore": effective.gitignore,
     }
     if output_format in {"json", "yaml"}:
-        plain = {
-            name: value if isinstance(value, bool) else str(value)
-            for name, value in values.items()
-        }
-        output.data(plain, output_format)
+        # Paths are the only values that JSON and YAML do not know.
+        values["home"], values["file"] = str(effective.home), str(effective.file)
+        output.data(values, output_format)
         return
-    rows = [
-        [name, str(value), effective.origins.get(name, "")]
-        for name, value in values.items()
-    ]
+    rows = []
+    for name, value in values.items():
+        rows.append([name, str(value), effective.origins.get(name, "")])
     columns = [Column(title) for title in ("NAME", "VALUE", "FROM")]
     output.lines(render(columns, rows, terminal.stdout()))
 

@@ -47,6 +47,7 @@ def command(sources: Sources, destination: Destination) -> None:
     with progress:
         try:
             Client().cp(sources, destination, report)
+        # Ctrl-C interrupts a copy, too.
         except BaseException:
             if report.began:
                 output.note("Run the same command again to resume the copy.")
@@ -71,6 +72,7 @@ def _lines(report: "CopyReport") -> "AbstractContextManager[None]":
 
 def _bars(report: "CopyReport", target: str) -> "AbstractContextManager[Any]":
     """Show a bar for the whole copy, with the name of the current file."""
+    # Rich takes longer to import than a small copy.
     from rich.console import Console
     from rich.progress import (
         BarColumn,

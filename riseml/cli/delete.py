@@ -24,6 +24,7 @@ def command(
       riseml delete 12 13 -y
     """
     client = Client()
+    # All ids are checked before the first run is deleted.
     runs = client.deletable(*ids)
     names = ", ".join(f"{run.id} ({run.project}, {run.state})" for run in runs)
     if not output.confirm(f"Delete {names} with logs and output?", yes=yes):

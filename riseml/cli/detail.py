@@ -10,7 +10,7 @@ from riseml.cli.terminal import Terminal
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
 Field = tuple[str, str | None]
-"""A name and its text; a field without a text is not shown."""
+"""A name and its text; a field without text is not shown."""
 
 _MAX_MESSAGES = 10
 # RiseML 1 cut longer messages, too.
@@ -63,16 +63,17 @@ def _experiment_fields(
         ("State", symbols.coloured(status.state, terminal)),
         *_times(status, now),
         ("Progress", f"{progress[0]}/{progress[1]}" if progress else None),
-        ("Reason", status.reason or experiment.reason or None),
-        ("Message", status.message or experiment.message or None),
-        ("Image", run.image or None),
-        ("Framework", run.framework or None),
+        # A run without a reason of its own has that of its experiment.
+        ("Reason", status.reason or experiment.reason),
+        ("Message", status.message or experiment.message),
+        ("Image", run.image),
+        ("Framework", run.framework),
         ("Tensorboard", _tensorboard(run)),
         ("Argo", run.page),
         ("Run Commands", _commands(run)),
         ("Concurrency", None if run.is_set else _number(run.concurrency)),
-        ("Parameters", text.pairs(experiment.parameters) or None),
-        ("Result", text.pairs(experiment.result) or None),
+        ("Parameters", text.pairs(experiment.parameters)),
+        ("Result", text.pairs(experiment.result)),
     ]
 
 
@@ -87,8 +88,8 @@ def _set_fields(run: SetStatus, terminal: Terminal, now: datetime) -> list[Field
         ("Project", run.project),
         ("State", symbols.coloured(run.state, terminal)),
         *_times(run, now),
-        ("Reason", run.reason or None),
-        ("Message", run.message or None),
+        ("Reason", run.reason),
+        ("Message", run.message),
         ("Experiments", experiments),
         ("Concurrency", _number(run.concurrency)),
         ("Tensorboard", _tensorboard(run)),
@@ -96,6 +97,7 @@ def _set_fields(run: SetStatus, terminal: Terminal, now: datetime) -> list[Field
     ]
 
 
+# On a narrow terminal, times go first: parameters and results identify experiments.
 def _experiment_table(
     run: SetStatus, terminal: Terminal, now: datetime, *, headers: bool
 ) -> list[str]:
@@ -142,6 +144,7 @@ def _messages(experiments: Sequence[ExperimentStatus]) -> list[str]:
 def _job(
     run: SetStatus, job: JobStatus, terminal: Terminal, now: datetime
 ) -> list[str]:
+    # RiseML's own jobs do not run the commands of riseml.yml.
     runs_commands = job.type not in {"build", "tensorboard"}
     job_lines = _fields(
         [
@@ -149,9 +152,10 @@ def _job(
             ("Type", "Job"),
             ("State", symbols.coloured(job.state, terminal)),
             *_times(job, now),
+            # Attempts count from 0. The first one is not worth a line.
             ("Attempt", str(job.attempt + 1) if job.attempt else None),
-            ("Reason", job.reason or None),
-            ("Message", job.message or None),
+            ("Reason", job.reason),
+            ("Message", job.message),
             ("Exit Code", _number(job.exit_code)),
             *_requested(job),
             ("Run Commands", _commands(run) if runs_commands else None),
@@ -172,6 +176,7 @@ def _requested(job: JobStatus) -> list[Field]:
     ]
 
 
+# On a narrow terminal, resources go first: they are the same for all jobs of a type.
 def _job_table(
     jobs: Sequence[JobStatus],
     terminal: Terminal,
@@ -247,8 +252,8 @@ def _times(status: AnyStatus, now: datetime) -> list[Field]:
     ]
 
 
-def _commands(run: SetStatus) -> str | None:
-    return "".join(f"  {command}" for command in run.run).removeprefix(" ") or None
+def _commands(run: SetStatus) -> str:
+    return "".join(f"  {command}" for command in run.run).removeprefix(" ")
 
 
 def _number(value: int | None) -> str | None:
@@ -258,7 +263,7 @@ def _number(value: int | None) -> str | None:
 def _fields(fields: Iterable[Field]) -> list[str]:
     field_lines = []
     for name, value in fields:
-        if value is not None:
+        if value:
             # Only the state may contain control characters: those of its colour.
             field_lines.append(f"{name}: {value if name == 'State' else clean(value)}")
     return field_lines

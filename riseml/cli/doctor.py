@@ -35,26 +35,32 @@ def command(output_format: options.OutputFormat = "table") -> None:
       riseml doctor
       riseml doctor -o json
     """
-    findings = []
-    screen = terminal.stdout()
-    for finding in Client().doctor():
-        findings.append(finding)
-        # Some checks take seconds, so each is printed as soon as it is done.
-        if _is_printed(finding, output_format):
-            output.write(_text(finding, screen))
     if output_format in {"table", "wide"}:
-        output.note(_summary(findings, output_format))
+        findings = _print_findings(output_format)
     else:
+        findings = list(Client().doctor())
         _write_data(findings, output_format)
-    failures = {finding.title for finding in findings if finding.result == "failed"}
+    failures = _failures(findings)
     if failures:
         raise typer.Exit(3 if _CONNECTION_CHECK in failures else 1)
 
 
-def _is_printed(finding: "Finding", output_format: str) -> bool:
-    if output_format == "table":
-        return finding.result != "skipped"
-    return output_format == "wide"
+def _failures(findings: "list[Finding]") -> list[str]:
+    """Return the titles of failed checks."""
+    return [finding.title for finding in findings if finding.result == "failed"]
+
+
+def _print_findings(output_format: str) -> "list[Finding]":
+    """Print each finding as soon as its check is done; some checks take seconds."""
+    screen = terminal.stdout()
+    findings = []
+    for finding in Client().doctor():
+        findings.append(finding)
+        # Only administrators can run all checks, so `table` leaves out skipped ones.
+        if output_format == "wide" or finding.result != "skipped":
+            output.write(_text(finding, screen))
+    output.note(_summary(findings, output_format))
+    return findings
 
 
 def _text(finding: "Finding", screen: "Terminal") -> str:
@@ -79,9 +85,7 @@ def _summary(findings: "list[Finding]", output_format: str) -> str:
 
 def _write_data(findings: "list[Finding]", output_format: str) -> None:
     if output_format == "name":
-        output.lines(
-            finding.title for finding in findings if finding.result == "failed"
-        )
+        output.lines(_failures(findings))
         return
     titles = ("check", "result", "detail", "fix")
     rows = [

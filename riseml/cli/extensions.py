@@ -56,5 +56,6 @@ def summaries() -> dict[str, str]:
 
 def _summary(module: ModuleType) -> str:
     is_group = hasattr(module, "COMMANDS")
+    # A group explains itself in the docstring of its module.
     docstring = module.__doc__ if is_group else module.command.__doc__
     return (docstring or "").strip().partition("\n")[0]

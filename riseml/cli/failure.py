@@ -28,6 +28,7 @@ def report(error: BaseException, *, debug: bool) -> int:
 
 
 def _print(error: BaseException, *, debug: bool) -> int:
+    # The reader has left on purpose (`riseml status | head`).
     if isinstance(error, BrokenPipeError):
         return BROKEN_PIPE
     if isinstance(error, KeyboardInterrupt):

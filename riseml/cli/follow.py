@@ -23,6 +23,7 @@ def show(
     `names` are the ids of the expected jobs, for the width of the prefixes. With `only`,
     the id of a job, its lines have no prefix and changes of others are left out.
     """
+    # The stream writes below the text layer, whose lines come first.
     sys.stdout.flush()
     stream = Stream(
         sys.stdout.buffer, terminal.stdout(), names, prefixed=only is None, grep=grep
@@ -34,6 +35,7 @@ def show(
             elif only in {None, event.id}:
                 stream.change(event)
     finally:
+        # After Ctrl-C, the unfinished line of a job is still output.
         stream.close()
 
 
@@ -48,6 +50,7 @@ def until_end(client: Client, name: str) -> int:
         show(client.logs(name), job_names(client.read(name)))
         status = client.read(name)
     except KeyboardInterrupt:
+        # The run has no outcome yet, and to leave the view is not an error.
         detach(name)
         return 0
     output.note(outcome.describe(status))

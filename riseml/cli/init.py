@@ -43,6 +43,7 @@ def command(
       riseml init -n toaster-net --template grid
     """
     path = Path(config_file)
+    # The name of a folder may not be a valid name for a project.
     if project is None:
         project, remark = scaffold.project_name(path.absolute().parent)
         if remark:

@@ -29,4 +29,5 @@ def command(
         if killed.stopped:
             output.say(f"killed {noun} {killed.id}")
         else:
+            # That a run ended a moment earlier is not an error.
             output.note(f"{noun} {killed.id} has already ended: {killed.state}")

@@ -65,6 +65,7 @@ def rows(
         ]
         if users:
             row.insert(1, run.user)
+        # A set has parameters and results only through its experiments, listed below.
         if long:
             experiment = single_experiment(run)
             row.append(text.pairs(experiment.parameters) if experiment else "")
@@ -78,6 +79,7 @@ def rows(
 def _experiments(
     run: SetStatus, terminal: Terminal, now: datetime, *, users: bool
 ) -> list[list[str]]:
+    # The branch of the last experiment closes the tree.
     last = len(run.experiments) - 1
     table = []
     for position, experiment in enumerate(run.experiments):

@@ -23,6 +23,7 @@ def watch(
         show = _redraw(lines)
     else:
         show = _append(changes)
+    # Ages and durations change with time, so the latest view is shown again.
     latest: T | None = None
     try:
         for view in views:

@@ -60,8 +60,10 @@ def command(
     """
     client = Client()
     parsed_id = ids.parse(id) if id is not None else client.engine.latest()
+    # Mistyped values are reported before anything is read from the engine.
     pattern = _pattern(grep)
     oldest = options.parse_instant(since, clock.now()) if since else None
+    # With the ids of all jobs, every prefix has the same width from the first line on.
     names = list(follow.job_names(client.status(parsed_id)))
     job = names[0] if parsed_id.kind == "job" else None
     try:
@@ -75,6 +77,7 @@ def _pattern(text: str | None) -> re.Pattern[bytes] | None:
     if text is None:
         return None
     try:
+        # Jobs may write bytes in any encoding.
         return re.compile(text.encode())
     except re.error as error:
         message = f"'{text}' is not a regular expression: {error}"

@@ -46,18 +46,20 @@ def command(
     report.write(files, output_format, headers=not no_headers)
 
 
+# Without a URI there is nothing to ask the engine for.
 def _volumes() -> report.Report:
     rows = [["", "STORAGE", name] for name in _VOLUMES]
     return report.Report(_COLUMNS, rows, records=_VOLUMES, names=_VOLUMES)
 
 
 def _files(entries: "list[Entry]") -> report.Report:
-    rows = [_row(entry) for entry in entries]
-    records = [_record(entry) for entry in entries]
+    rows = list(map(_row, entries))
+    records = list(map(_record, entries))
     return report.Report(_COLUMNS, rows, records, names=[row[-1] for row in rows])
 
 
 def _row(entry: "Entry") -> list[str]:
+    # Local time is for people; `_record` has UTC for programs.
     modified = datetime.fromtimestamp(entry.modified).astimezone()
     name = output.printable(entry.name)
     time = modified.strftime("%Y-%m-%d %H:%M:%S")

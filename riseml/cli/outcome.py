@@ -6,6 +6,7 @@ from riseml.cli import clock, text
 from riseml.cli.statuses import is_set, single_experiment
 from riseml.status import ExperimentStatus, SetStatus, State
 
+# Distinct from the statuses of errors (1 to 4), and from those of signals (above 128)
 _EXIT_STATUS = {State.FINISHED: 0, State.FAILED: 100, State.KILLED: 103}
 _MAX_NAMES = 5
 
@@ -13,6 +14,7 @@ _MAX_NAMES = 5
 def exit_status(statuses: Sequence[SetStatus | ExperimentStatus]) -> int:
     """Return 100 if any failed, else 103 if any was killed, else 0."""
     states = {status.state for status in statuses}
+    # A failure matters more than an experiment that somebody has stopped.
     for state in (State.FAILED, State.KILLED):
         if state in states:
             return _EXIT_STATUS[state]

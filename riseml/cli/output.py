@@ -1,10 +1,9 @@
 """Output of all commands: data to stdout, everything else to stderr."""
 
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
-
-_INFINITY = float("inf")
 
 
 def say(text: str) -> None:
@@ -45,9 +44,11 @@ def data(value: Any, output_format: str) -> None:
     if output_format == "json":
         import json
 
+        # "NaN" is not JSON, and most parsers refuse it.
         finite = _without_infinities(value)
         say(json.dumps(finite, indent=2, ensure_ascii=False, default=str))
         return
+    # Most commands print tables; importing PyYAML would slow them down.
     from riseml.manifest import to_yaml
 
     write(to_yaml(value))
@@ -59,13 +60,13 @@ def _without_infinities(value: Any) -> Any:
         return {name: _without_infinities(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_without_infinities(item) for item in value]
-    if isinstance(value, float) and not -_INFINITY < value < _INFINITY:
-        return None
-    return value
+    is_infinite = isinstance(value, float) and not math.isfinite(value)
+    return None if is_infinite else value
 
 
 def csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write rows as CSV below a line of titles."""
+    # Values may contain commas, quotes and line ends.
     import csv as csv_module
     import io
 

@@ -34,6 +34,7 @@ def text(commands: Mapping[str, Command], extensions: Mapping[str, str]) -> str:
     sections: dict[str, dict[str, str]] = {}
     for names, command in _by_module(commands).items():
         sections.setdefault(command.group, {})[names] = command.summary
+    # Most users have none and do not need the heading.
     if extensions:
         sections[_EXTENSIONS] = dict(extensions)
     width = max(len(names) for section in sections.values() for names in section) + 2

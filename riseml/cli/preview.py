@@ -20,6 +20,7 @@ def show(
     if output_format == "yaml":
         from riseml.manifest import to_yaml
 
+        # The number that the run would get is not known before it starts.
         document = client.compile(file, number=1, user=client.settings.user)
         output.write(to_yaml(document))
         return 0
@@ -78,12 +79,14 @@ def _job_row(job: Job) -> list[str]:
 
 
 def _experiments(plan: ExperimentSet, screen: Terminal) -> list[str]:
+    # Experiments of other search strategies than the grid may differ in parameters.
     parameters: set[str] = set()
     for experiment in plan.experiments:
         parameters.update(experiment.parameters)
     names = sorted(parameters)
     columns = [Column("SUB", 6)]
-    columns += [Column(name, 6, shortest=6) for name in names]
+    for name in names:
+        columns.append(Column(name, 6, shortest=6))
     rows = []
     for experiment in plan.experiments[:_MAX_EXPERIMENTS]:
         values = [experiment.parameters.get(name, "") for name in names]

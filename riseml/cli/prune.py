@@ -38,6 +38,7 @@ def command(
     client = Client()
     age = options.parse_duration(older_than)
     runs = client.prune(age, dry_run=True)
+    # Scripts do not read the list, and the question makes no sense without it.
     asks = not yes and output.can_ask()
     if not runs:
         output.note(f"Nothing ended more than {older_than} ago.")
@@ -56,6 +57,7 @@ def command(
 def _delete(client: Client, runs: list[SetStatus], age: timedelta) -> None:
     for name in client.delete(*(run.id for run in runs)):
         output.say(f"deleted {name}")
+    # Builds of the deleted runs may be unused only now.
     unused = client.prune_unused(age)
     if unused:
         builds = text.plural(unused, client.engine.build_noun)

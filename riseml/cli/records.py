@@ -11,6 +11,7 @@ from riseml.cli.text import moment, pairs
 from riseml.plan import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
+# Titles and names of fields are a contract with scripts.
 _TITLES = ("id", "user", "project", "type", "state", "created", "started", "finished")
 _LONG_TITLES = ("parameters", "result")
 
@@ -142,6 +143,7 @@ def csv_rows(run: SetStatus, status: AnyStatus, *, long: bool) -> list[list[str]
     ]
     if not long:
         return [row]
+    # Sets and jobs have neither, but every row needs all columns.
     experiment = single_experiment(status)
     if experiment is None:
         row += ["", ""]

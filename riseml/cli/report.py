@@ -34,5 +34,6 @@ def write(report: Report, output_format: str, *, headers: bool = True) -> None:
         titles = report.csv_titles or [column.title for column in report.columns]
         output.csv(titles, report.rows)
     else:
+        # table or wide
         screen = terminal.stdout()
         output.lines(render(report.columns, report.rows, screen, headers=headers))

@@ -91,8 +91,11 @@ def _lines(results: Results, screen: Terminal, *, headers: bool) -> list[str]:
         Column("EXP ID", 6),
         Column("STATE", 10, styles=symbols.styles(screen), drop=1),
     ]
-    columns += [Column(name, shortest=6) for name in results.parameters]
-    columns += [Column(name, shortest=6, right=True) for name in results.metrics]
+    for name in results.parameters:
+        columns.append(Column(name, shortest=6))
+    for name in results.metrics:
+        # Digits of the same weight stand below each other.
+        columns.append(Column(name, shortest=6, right=True))
     rows = []
     for row in results.rows:
         state = symbols.state(row.state, screen)
@@ -108,13 +111,15 @@ def _mark(screen: Terminal) -> str:
 def _values(row: ExperimentStatus, results: Results, *, exact: bool) -> list[str]:
     """Return the parameters and results of an experiment, for the columns."""
     result = row.result or {}
-    format_value, missing = (text.exact, "") if exact else (text.value, "-")
     values = [row.parameters.get(name, "") for name in results.parameters]
+    # Programs need all digits, and an empty cell for a missing value.
+    format_value, missing = (text.exact, "") if exact else (text.value, "-")
     for name in results.metrics:
         values.append(format_value(result[name]) if name in result else missing)
     return values
 
 
+# The names of the fields are a contract with scripts.
 def _record(results: Results) -> dict[str, object]:
     return {
         "id": results.id,

@@ -30,7 +30,7 @@ def command(
       riseml rm data://old-images -y
     """
     client = Client()
-    # Descriptions, by the address of what they describe
+    # The question names all addresses, so all are looked up before anything is deleted.
     targets = {}
     for location, entry, files, size in client.removable(*uris):
         targets[str(location)] = _describe(str(location), entry, files, size)

@@ -32,6 +32,7 @@ def command(action: Action, names: Names = None) -> None:
       riseml secret list
     """
     client = Client()
+    # Values are never printed: whoever can see the screen could read them.
     if action == "list":
         for name in client.secrets():
             output.say(name)
@@ -57,5 +58,7 @@ def _read_value(name: str) -> str:
     if sys.stdin.isatty():
         import getpass
 
+        # Hides what is typed
         return getpass.getpass(f"Value of {name}: ")
+    # `echo` and password managers end their output with a line end.
     return sys.stdin.read().removesuffix("\n")

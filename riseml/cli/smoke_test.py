@@ -113,6 +113,7 @@ def _parse_cores(words: str) -> float:
         raise InvalidInputError(f"'{words}' is not a number of cores") from None
 
 
+# The cache has no image for a step that nobody has used before.
 def _unique_install_step() -> str:
     import uuid
 
@@ -127,6 +128,7 @@ def _train(train: dict[str, Any], node: str) -> str:
     from riseml import manifest, templating
     from riseml.client.client import Client
 
+    # `train` takes the code beside the file, which must be nothing but the script.
     config = {"project": "smoke-test", "train": train}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

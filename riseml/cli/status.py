@@ -81,6 +81,7 @@ def command(
       riseml status -a --state FAILED -o json
     """
     parsed_id = ids.parse(id) if id is not None else None
+    # `wide` of other commands adds columns, as `-l` does here.
     style = _Style(
         output_format, long or output_format == "wide", all_users, not no_headers
     )
@@ -90,6 +91,7 @@ def command(
     selected_states = frozenset(_parse_state(word) for word in states or ())
     query = _RunQuery(
         Client(),
+        # `--state FAILED` alone would never list a run.
         all=all_states or bool(selected_states & TERMINAL),
         last=last,
         user=parsed_id.user if parsed_id else None,
@@ -129,10 +131,13 @@ class _RunQuery:
     states: frozenset[State]
 
     def read(self) -> list[SetStatus]:
+        # `-n` is for `-a`: active runs are always all listed.
+        last = self.last if self.all else 0
         runs = self.client.runs(
             all=self.all,
-            # The newest N in a state may be older than the newest N.
-            last=self.last if self.all and not self.states else 0,
+            # The newest N in a state may be older than the newest N, so they are
+            # selected here.
+            last=0 if self.states else last,
             user=self.user,
             everyone=self.all_users,
             project=self.project,
@@ -140,7 +145,7 @@ class _RunQuery:
         )
         if self.states:
             runs = [run for run in runs if run.state in self.states]
-        return runs[: self.last or None] if self.all else runs
+        return runs[:last] if last else runs
 
     def poll(self) -> Iterator[list[SetStatus]]:
         while True:
@@ -162,6 +167,7 @@ def _show_list(query: _RunQuery, style: _Style, *, watch: bool) -> None:
     def states(runs: list[SetStatus]) -> list[str]:
         return [f"{run.id} {run.state}" for run in runs]
 
+    # For programs, `-w` has no meaning: they get one document.
     if watch and style.is_for_people:
         from riseml.cli import live
 
@@ -179,6 +185,7 @@ def _show_list(query: _RunQuery, style: _Style, *, watch: bool) -> None:
 
 
 def _show_one(client: Client, id: Id, style: _Style, *, watch: bool) -> None:
+    # The list of runs needs neither this module nor `live`.
     from riseml.cli import detail
 
     def lines(run: SetStatus) -> list[str]:
@@ -217,8 +224,10 @@ def _last_lines(client: Client, status: AnyStatus) -> Iterator[str]:
     from riseml.cli.table import clean
     from riseml.engines import Chunk
 
-    events = client.logs(experiment.guilty, follow=False, tail=_LAST_LINES)
-    data = b"".join(event.data for event in events if isinstance(event, Chunk))
+    data = b""
+    for event in client.logs(experiment.guilty, follow=False, tail=_LAST_LINES):
+        if isinstance(event, Chunk):
+            data += event.data
     if data:
         yield from ("", f"Last lines of {experiment.guilty}:")
     for line in data.decode(errors="replace").splitlines():

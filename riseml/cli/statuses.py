@@ -12,9 +12,9 @@ def single_experiment(status: AnyStatus) -> ExperimentStatus | None:
     """
     if isinstance(status, ExperimentStatus):
         return status
-    if isinstance(status, SetStatus) and not status.is_set and status.experiments:
-        return status.experiments[0]
-    return None
+    if isinstance(status, JobStatus) or status.is_set:
+        return None
+    return status.experiments[0] if status.experiments else None
 
 
 def is_set(status: AnyStatus) -> bool:

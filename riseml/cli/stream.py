@@ -20,6 +20,7 @@ from riseml.engines import Change, Chunk
 # A job that never ends its line must not fill the memory.
 _MAX_LINE_BYTES = 1 << 20
 _DEFAULT_WIDTH = 80
+# SGR numbers, ordered so that neighbours differ well
 _PALETTE = (
     "36",
     "33",
@@ -95,6 +96,7 @@ class Stream:
         """Write what a job has written."""
         writer = self._writer(chunk.job)
         self._erase_bottom()
+        # Chunks can be megabytes, which are not copied without need.
         data = writer.unfinished + chunk.data if writer.unfinished else chunk.data
         end = data.rfind(b"\n") + 1
         if end:
@@ -109,6 +111,7 @@ class Stream:
         """Write that a job or experiment has entered a state."""
         writer = self._writer(change.id)
         self._erase_bottom()
+        # The job will not finish its line any more.
         if change.state in _TERMINAL_STATES:
             self._end_line(writer)
         if self._grep is None:
@@ -154,10 +157,12 @@ class Stream:
         """Return whether lines can be written without a look at each of them."""
         if self._grep is not None or writer.colour or b"\r" in data:
             return False
+        # A file keeps the colours of the jobs as they are.
         return b"\x1b" not in data or not self._terminal.interactive
 
     def _write_line(self, writer: _Writer, line: bytes) -> None:
         text = _collapse(line).removesuffix(b"\r")
+        # A pattern matches what people see, which has no colours.
         if self._grep is not None and not self._grep.search(_ESCAPE.sub(b"", text)):
             return
         if self._terminal.interactive and self._terminal.colour:

@@ -13,6 +13,7 @@ SYMBOLS = {
     State.FAILED: "✗",
     State.KILLED: "✗",
 }
+# CREATED has none: nothing has happened to the experiment yet.
 COLOURS = {
     State.CREATED: "",
     State.BUILDING: "yellow",

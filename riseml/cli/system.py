@@ -42,6 +42,7 @@ Wait = Annotated[
 ]
 
 _SIGNS = {"created": "+", "changed": "~", "removed": "-", "unchanged": " "}
+# More would wrap the line of an object.
 _MAX_FIELDS = 5
 _POLL_SECONDS = 1.0
 
@@ -93,6 +94,7 @@ def upgrade(
     from riseml.cluster.api import path
 
     api = connect(kubeconfig, context)
+    # Without this check, `upgrade` on the wrong cluster would install RiseML there.
     if api.find(path("namespaces", None, SYSTEM)) is None:
         raise InvalidInputError(
             "RiseML is not installed on this cluster",
@@ -125,6 +127,7 @@ def uninstall(
     if not bodies:
         output.note("Nothing of RiseML is on this cluster.")
         return
+    # The question would be meaningless without the list.
     for body in bodies:
         output.say(f"- {body['kind']} {body['metadata']['name']}")
     namespaces = [] if users else installation.user_namespaces(api)
@@ -189,6 +192,7 @@ def _apply(
     output.note(f"{changes} of {len(steps)} objects on {server} change.")
     if dry_run or (changes and not _agrees("Apply these changes?", yes=yes)):
         return
+    # Also without changes: new users' namespaces may lack the certificates.
     installation.apply(api, values, steps, now)
     if limit:
         _wait_until_ready(api, limit)

@@ -164,6 +164,7 @@ def _pad_column(
     padded = [_pad(text, width, terminal, right=column.right) for text in texts]
     if not terminal.colour or not column.styles:
         return padded
+    # Escape sequences take no cells, so they are added after padding.
     styles = [column.styles.get(text, "") for text in texts]
     return map(terminal.paint, padded, styles)
 
@@ -171,6 +172,7 @@ def _pad_column(
 def _pad(text: str, width: int, terminal: Terminal, *, right: bool) -> str:
     if len(text) <= width and text.isascii():
         return text.rjust(width) if right else text.ljust(width)
+    # Some characters take two cells, so len() does not count here.
     text = shorten(text, width, unicode=terminal.unicode)
     blanks = " " * (width - cells_wide(text))
     return blanks + text if right else text + blanks

@@ -46,11 +46,13 @@ class Terminal:
 def inspect(stream: TextIO) -> Terminal:
     """Return the abilities of a stream, limited by NO_COLOR, TERM and COLUMNS."""
     is_terminal = _is_terminal(stream)
+    # Emacs and others show text, but cannot move a cursor.
     is_interactive = is_terminal and os.environ.get("TERM", "") != "dumb"
     width, height = _size(stream) if is_terminal else (None, _DEFAULT_HEIGHT)
     return Terminal(
         interactive=is_interactive,
         colour=is_interactive and not os.environ.get("NO_COLOR"),
+        # `utf8`, `UTF-8`, `utf-8-sig`
         unicode=(stream.encoding or "").lower().replace("-", "").startswith("utf"),
         width=width,
         height=height,

@@ -44,6 +44,7 @@ def duration(started: datetime | None, finished: datetime | None, now: datetime)
 
 def span(length: timedelta) -> str:
     """Return a length of time as `1h 2m 3s`, `2m 3s` or `3 seconds`."""
+    # The clock of a cluster may be ahead of ours.
     total = max(0, int(length.total_seconds()))
     minutes, seconds = divmod(total, 60)
     hours, minutes = divmod(minutes, 60)

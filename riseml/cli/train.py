@@ -49,6 +49,7 @@ def command(
       riseml train -f riseml_big.yml --dry-run
     """
     client = Client()
+    # None leaves the decision to the settings.
     gitignore = False if no_gitignore else None
     if dry_run:
         from riseml.cli import preview
@@ -84,6 +85,7 @@ def _train(client: Client, file: str, gitignore: bool | None) -> RunHandle:
     try:
         return client.train(file, gitignore=gitignore, on_sync=on_sync)
     finally:
+        # An error must not be written behind the notice.
         notice.end()
 
 
@@ -97,7 +99,7 @@ def _announce_snapshot(snapshot: "Snapshot") -> None:
 
 
 def _announce_followed(run: RunHandle) -> None:
-    # stdout is for the log alone.
+    # With -l, stdout is for the log alone.
     output.note(f"{_title(run)} started; Ctrl-C leaves it running in the background.")
     if run.tensorboard:
         output.note(f"TensorBoard: {run.tensorboard}")
@@ -125,6 +127,7 @@ def _write_data(run: RunHandle, output_format: str) -> None:
         output.data(_record(run), output_format)
 
 
+# The names of the fields are a contract with scripts.
 def _record(run: RunHandle) -> dict[str, object]:
     fields: dict[str, object] = {
         "id": run.id,

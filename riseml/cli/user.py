@@ -105,6 +105,7 @@ def update(
     old_key = users.display(username).key
     user = users.update(username, email, limits)
     output.say(f"Username: {user.name}\nEmail: {user.email}")
+    # The key is for the user alone, so it is printed only if it is needed.
     if user.key != old_key:
         output.say(f"API key: {user.key}")
 
@@ -255,6 +256,7 @@ def _read_key() -> str:
     if sys.stdin.isatty():
         import getpass
 
+        # Hides what is typed
         return getpass.getpass("API key: ")
     return sys.stdin.read()
 
@@ -285,6 +287,7 @@ def _show(user: "User") -> None:
 
 def _quota(user: "User") -> str:
     """Return used and granted amounts: `cpu 1/4`."""
+    # Kubernetes calls the quota of requests `requests.cpu`.
     amounts = []
     for name, limit in sorted(user.limits.items()):
         used = user.used.get(name, "0")
@@ -292,6 +295,7 @@ def _quota(user: "User") -> str:
     return ", ".join(amounts)
 
 
+# The names of the fields are a contract with scripts. The key is not among them.
 def _record(user: "User") -> dict[str, Any]:
     return {
         "username": user.name,

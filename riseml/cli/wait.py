@@ -31,6 +31,7 @@ def command(
     """
     limit = options.parse_duration(timeout) if timeout is not None else None
     statuses = Client().wait(*(ids or ()), timeout=limit)
+    # All have ended by now; the order is that of the ids.
     for status in statuses:
         output.say(outcome.describe(status))
     return outcome.exit_status(statuses)

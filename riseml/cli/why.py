@@ -1,5 +1,6 @@
 """`riseml why`."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from riseml.cli import options, output, symbols, terminal
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from riseml.cli.terminal import Terminal
     from riseml.diagnosis import Cause
 
+# The others have the same cause, and their ids would hide the explanation.
 _MAX_IDS = 6
 
 
@@ -30,14 +32,19 @@ def command(
     elif output_format == "name":
         output.lines(cause.kind for cause in causes)
     elif output_format == "csv":
-        rows = []
-        for cause in causes:
-            details = [str(cause.state), cause.kind, cause.explanation]
-            rows += [[subject, *details] for subject in cause.ids]
-        output.csv(["ID", "STATE", "CAUSE", "WHAT"], rows)
+        output.csv(["ID", "STATE", "CAUSE", "WHAT"], _csv_rows(causes))
     else:
         screen = terminal.stdout()
         output.write("\n".join(_text(cause, screen) for cause in causes))
+
+
+def _csv_rows(causes: "Iterable[Cause]") -> list[list[str]]:
+    rows = []
+    for cause in causes:
+        # Experiments with the same cause share an explanation, but not a row.
+        for subject in cause.ids:
+            rows.append([subject, str(cause.state), cause.kind, cause.explanation])
+    return rows
 
 
 def _text(cause: "Cause", screen: "Terminal") -> str:
@@ -53,6 +60,7 @@ def _text(cause: "Cause", screen: "Terminal") -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+# The names of the fields are a contract with scripts.
 def _record(cause: "Cause") -> dict[str, object]:
     return {
         "ids": list(cause.ids),
