@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from yaml.nodes import MappingNode, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, ScalarNode
 
 from riseml import frameworks, search
 from riseml.config import placeholders
@@ -14,7 +14,7 @@ from riseml.plan import Resources, variable_of
 from riseml.schema.messages import number_text
 from riseml.schema.texts import excerpt
 from riseml.schema.yaml_document import Document, Entries
-from riseml.schema.yaml_kinds import STR
+from riseml.schema.yaml_kinds import STR, is_scalar, items_of
 
 Values = Mapping[str, Any]
 
@@ -230,29 +230,23 @@ def _with_braces(nodes: list[ScalarNode]) -> list[ScalarNode]:
 
 
 def _texts(entries: Entries, key: str) -> list[ScalarNode]:
-    """Return the texts of a key that takes one or a list of them."""
+    """Return the texts of a key that takes one text or a list of texts."""
     if key not in entries:
         return []
-    value = entries[key][1]
-    nodes = value.value if isinstance(value, SequenceNode) else [value]
-    return [node for node in nodes if isinstance(node, ScalarNode) and node.tag == STR]
+    return [node for node in items_of(entries[key][1]) if is_scalar(node, STR)]
 
 
 def _env_texts(entries: Entries, doc: Document) -> list[ScalarNode]:
-    env = entries["env"][1] if "env" in entries else None
-    if not isinstance(env, MappingNode):
-        return []
-    texts = []
-    for _, value in doc.entries(env, "env").values():
-        if isinstance(value, ScalarNode) and value.tag == STR:
-            texts.append(value)
-    return texts
+    inner = _inner_entries(entries, "env", doc)
+    return [value for _, value in inner.values() if is_scalar(value, STR)]
 
 
 def _keys(entries: Entries, key: str, doc: Document) -> dict[str, ScalarNode]:
-    """Return the keys of a mapping by their text; none where the value is not a mapping."""
-    node = entries[key][1] if key in entries else None
-    if not isinstance(node, MappingNode):
-        return {}
-    inner = doc.entries(node, key)
+    inner = _inner_entries(entries, key, doc)
     return {name: key_node for name, (key_node, _) in inner.items()}
+
+
+def _inner_entries(entries: Entries, key: str, doc: Document) -> Entries:
+    """Return the entries of a key's mapping; none if the value is not a mapping."""
+    node = entries[key][1] if key in entries else None
+    return doc.entries(node, key) if isinstance(node, MappingNode) else {}

@@ -18,7 +18,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 
 from riseml.schema.fields import underscored
 from riseml.schema.yaml_document import Document
-from riseml.schema.yaml_kinds import BOOL, INT, MAP, STR, decimal_of
+from riseml.schema.yaml_kinds import BOOL, INT, MAP, STR, decimal_of, is_scalar
 
 Pair = tuple[Node, Node]
 Pairs = list[Pair]
@@ -199,7 +199,7 @@ def _tensorflow(section: Node, roles: Pairs, doc: Document) -> Node:
         return section
     pairs = list(section.value)
     tensorboard = _value(pairs, "tensorboard")
-    if isinstance(tensorboard, ScalarNode) and _is_path(tensorboard):
+    if is_scalar(tensorboard, STR) and tensorboard.value.lower() not in _NO_PATHS:
         doc.deprecate(
             tensorboard,
             "'tensorboard' is now true or false: TensorBoard shows the complete output directory",
@@ -207,10 +207,6 @@ def _tensorflow(section: Node, roles: Pairs, doc: Document) -> Node:
         _change(pairs, "tensorboard", lambda node: _scalar(node, BOOL, "true"))
     _distribute(pairs, roles, section, doc)
     return _mapping(pairs, section)
-
-
-def _is_path(node: ScalarNode) -> bool:
-    return node.tag == STR and node.value.lower() not in _NO_PATHS
 
 
 def _distribute(pairs: Pairs, roles: Pairs, section: Node, doc: Document) -> None:
@@ -221,7 +217,7 @@ def _distribute(pairs: Pairs, roles: Pairs, section: Node, doc: Document) -> Non
         if pair is not None:
             counts[role] = pair
     switch = _value(pairs, "distributed")
-    if isinstance(switch, ScalarNode) and switch.tag == BOOL:
+    if is_scalar(switch, BOOL):
         key, _ = _pop(pairs, "distributed") or (switch, switch)
         if switch.value.lower() == "true":
             doc.deprecate(
@@ -268,9 +264,7 @@ def _default_count(role: str, section: Node) -> ScalarNode:
 
 def _with_master(count: Node) -> Node:
     """Return an old number of workers plus the master."""
-    if not isinstance(count, ScalarNode) or count.tag != INT:
-        return count
-    workers = decimal_of(count.value)
+    workers = decimal_of(count.value) if is_scalar(count, INT) else None
     return _scalar(count, INT, str(int(workers) + 1)) if workers else count
 
 
@@ -312,8 +306,7 @@ def _has(pairs: Pairs, name: str) -> bool:
 
 
 def _name(key: Node) -> str:
-    is_text = isinstance(key, ScalarNode) and key.tag == STR
-    return underscored(key.value) if is_text else ""
+    return underscored(key.value) if is_scalar(key, STR) else ""
 
 
 def _mapping(pairs: Pairs, node: MappingNode) -> MappingNode:

@@ -13,7 +13,16 @@ from riseml.schema.fields import Mapped, Record, Schema, T, Text, Value
 from riseml.schema.messages import describe, number_text
 from riseml.schema.texts import control_in, excerpt
 from riseml.schema.yaml_document import Document, Entries
-from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, NULL, STR, decimal_of, kind_of
+from riseml.schema.yaml_kinds import (
+    BOOL,
+    FLOAT,
+    INT,
+    NULL,
+    STR,
+    decimal_of,
+    is_scalar,
+    kind_of,
+)
 from riseml.search import MAX_TRIALS
 
 _NUMBERS = (INT, FLOAT)
@@ -46,9 +55,9 @@ class _Values(Value[tuple[str, ...]]):
         """Return all values as texts."""
         if isinstance(node, SequenceNode):
             return _read_list(node, name, doc)
-        if isinstance(node, MappingNode) and not doc.looks_like_placeholder(node):
+        if doc.is_mapping(node):
             return _RANGE.read(node, name, doc)
-        if not isinstance(node, ScalarNode) or node.tag not in _SCALARS:
+        if not is_scalar(node, *_SCALARS):
             self.refuse(node, name, doc)
             return None
         _check_value(node, name, doc)
@@ -82,7 +91,7 @@ def _read_list(node: SequenceNode, name: str, doc: Document) -> tuple[str, ...] 
     first = node.value[0]
     values = []
     for item in node.value:
-        if not isinstance(item, ScalarNode) or item.tag not in _LIST_ITEMS:
+        if not is_scalar(item, *_LIST_ITEMS):
             _refuse_item(item, name, doc)
         elif first.tag in _LIST_ITEMS and (first.tag == STR) != (item.tag == STR):
             doc.error(
@@ -149,13 +158,12 @@ class _Number(Value[tuple[Decimal, str]]):
 
     def read(self, node: Node, name: str, doc: Document) -> tuple[Decimal, str] | None:
         """Return the number and its text."""
-        number = None
-        if isinstance(node, ScalarNode) and node.tag in _NUMBERS:
+        if is_scalar(node, *_NUMBERS):
             number = decimal_of(node.value)
-        if number is None or (self.positive and number <= 0):
-            self.refuse(node, name, doc, _RANGE_EXAMPLE)
-            return None
-        return number, node.value
+            if number is not None and (number > 0 or not self.positive):
+                return number, node.value
+        self.refuse(node, name, doc, _RANGE_EXAMPLE)
+        return None
 
     def schema(self) -> Schema:
         """Return JSON's number."""

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from yaml.nodes import ScalarNode
 
 from riseml.plan import variable_of
-from riseml.schema.messages import nearest
+from riseml.schema.messages import did_you_mean
 from riseml.schema.texts import excerpt
 from riseml.schema.yaml_document import Document
 
@@ -107,10 +107,9 @@ def warn_undeclared(
             message = (
                 f"no parameter '{use.name}' is declared: '{use.text}' stays as it is"
             )
-            near = None
+            advice = ""
             if len(noted) < _MAX_SUGGESTIONS:
-                near = nearest(use.name, tuple(declared))
-            advice = f"Did you mean '{near}'?" if near else ""
+                advice = did_you_mean(use.name, tuple(declared))
         doc.warn(use.node, message, advice, substring=use.text)
 
 

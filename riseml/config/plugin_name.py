@@ -5,9 +5,9 @@ from collections.abc import Callable
 from yaml.nodes import Node, ScalarNode
 
 from riseml.schema.fields import Schema, Value
-from riseml.schema.messages import nearest, one_of
+from riseml.schema.messages import did_you_mean, one_of
 from riseml.schema.yaml_document import Document
-from riseml.schema.yaml_kinds import STR
+from riseml.schema.yaml_kinds import STR, is_scalar
 
 
 class PluginName(Value[str]):
@@ -30,15 +30,13 @@ class PluginName(Value[str]):
 
     def read(self, node: Node, name: str, doc: Document) -> str | None:
         """Return the name."""
-        is_text = isinstance(node, ScalarNode) and node.tag == STR
-        if is_text and self.exists(node.value):
+        if is_scalar(node, STR) and self.exists(node.value):
             return str(node.value)
         # The names are read only for a message, since that imports importlib.metadata.
         names = self.names()
         self.expected = one_of(names)
-        near = nearest(node.value, names) if isinstance(node, ScalarNode) else None
-        advice = f"Did you mean '{near}'?" if near else self.advice
-        self.refuse(node, name, doc, advice)
+        word = node.value if isinstance(node, ScalarNode) else ""
+        self.refuse(node, name, doc, did_you_mean(word, names, self.advice))
         return None
 
     def schema(self) -> Schema:

@@ -63,7 +63,7 @@ class Search(Value[SearchConfig]):
 
     def read(self, node: Node, name: str, doc: Document) -> SearchConfig | None:
         """Return the strategy with its options; a bare name stands for a mapping of `strategy` alone."""
-        if isinstance(node, MappingNode) and not doc.looks_like_placeholder(node):
+        if doc.is_mapping(node):
             entries = doc.entries(node, name, underscored)
             strategy_node = entries[_KEY][1] if _KEY in entries else None
             strategy_name = f"{name}.{_KEY}"

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node
 
 from riseml import frameworks
 from riseml.config import checks
@@ -25,7 +25,7 @@ from riseml.schema.fields import (
 )
 from riseml.schema.resources import RESOURCES, Duration
 from riseml.schema.yaml_document import Document, Entries
-from riseml.schema.yaml_kinds import BOOL, FLOAT, INT
+from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, is_scalar
 
 # The grammar of image references, as github.com/distribution/reference defines it.
 _WORD = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -69,7 +69,7 @@ class _AsText(Text):
 
     def read(self, node: Node, name: str, doc: Document) -> str | None:
         """Return the text."""
-        if isinstance(node, ScalarNode) and node.tag in (INT, FLOAT, BOOL):
+        if is_scalar(node, INT, FLOAT, BOOL):
             return str(node.value)
         return super().read(node, name, doc)
 

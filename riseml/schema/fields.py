@@ -17,7 +17,7 @@ from riseml.schema.scalars import LARGEST, Boolean, Choice, Integer, Text
 from riseml.schema.texts import excerpt, within
 from riseml.schema.value import S, Schema, T, Value
 from riseml.schema.yaml_document import Document, Entries
-from riseml.schema.yaml_kinds import MAP, NULL
+from riseml.schema.yaml_kinds import NULL, is_scalar
 
 __all__ = [
     "LARGEST",
@@ -77,13 +77,12 @@ class OneOrMany(Value[tuple[T, ...]]):
 
     def read(self, node: Node, name: str, doc: Document) -> tuple[T, ...] | None:
         """Return all values."""
-        is_other_scalar = isinstance(node, ScalarNode) and node.tag not in self.kinds
-        if isinstance(node, MappingNode) or is_other_scalar:
-            self.refuse(node, name, doc)
-            return None
-        if not isinstance(node, SequenceNode):
+        if is_scalar(node, *self.kinds):
             value = self.value.read(node, name, doc)
             return () if value is None else (value,)
+        if not isinstance(node, SequenceNode):
+            self.refuse(node, name, doc)
+            return None
         values = []
         for number, item in enumerate(node.value, 1):
             value = self.value.read(item, f"entry {number} of {name}", doc)
@@ -125,9 +124,9 @@ class Shorthand(Value[T]):
 
     def read(self, node: Node, name: str, doc: Document) -> T | None:
         """Return the value of either form."""
-        if isinstance(node, MappingNode) and not doc.looks_like_placeholder(node):
+        if doc.is_mapping(node):
             return self.full.read(node, name, doc)
-        if not isinstance(node, ScalarNode) or node.tag not in self.kinds:
+        if not is_scalar(node, *self.kinds):
             self.refuse(node, name, doc)
             return None
         short = self.short.read(node, name, doc)
@@ -149,7 +148,7 @@ class Mapped(Value[dict[str, T]]):
 
     def read(self, node: Node, name: str, doc: Document) -> dict[str, T] | None:
         """Return the values by their keys as written."""
-        if not isinstance(node, MappingNode) or not _is_mapping(node, doc):
+        if not doc.is_mapping(node):
             self.refuse(node, name, doc)
             return None
         values = {}
@@ -203,7 +202,7 @@ class Record(Value[T]):
 
     def read(self, node: Node, name: str, doc: Document) -> T | None:
         """Return the result of `make`."""
-        if not isinstance(node, MappingNode) or not _is_mapping(node, doc):
+        if not doc.is_mapping(node):
             advice = ""
             if isinstance(node, SequenceNode):
                 advice = "Write its keys without '- ' before them."
@@ -279,8 +278,3 @@ class Record(Value[T]):
 def underscored(key: str) -> str:
     """Return the spelling with underscores of a key that may be written with dashes."""
     return key.replace("-", "_")
-
-
-def _is_mapping(node: MappingNode, doc: Document) -> bool:
-    """Return whether a node is a plain mapping, rather than tagged or an unquoted `{{name}}`."""
-    return node.tag == MAP and not doc.looks_like_placeholder(node)

@@ -78,6 +78,12 @@ def number_text(count: int) -> str:
     return f"{count:,}" if count < _MAX_SPELLED_OUT else "more than 10^15"
 
 
+def did_you_mean(word: str, choices: Sequence[str], otherwise: str = "") -> str:
+    """Return advice that names the choice that was probably meant, or other advice if there is none."""
+    near = nearest(word, choices)
+    return f"Did you mean '{near}'?" if near else otherwise
+
+
 def nearest(word: str, choices: Sequence[str], likeness: float = 0.6) -> str | None:
     """Return the choice that was probably meant, if one is at least so alike (0 to 1)."""
     # Only faulty files need it.

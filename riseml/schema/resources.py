@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
-from yaml.nodes import Node, ScalarNode
+from yaml.nodes import Node
 
 from riseml.plan import Resources
 from riseml.quantities import bytes_of, cores_of
@@ -18,7 +18,7 @@ from riseml.schema.fields import (
     Value,
 )
 from riseml.schema.yaml_document import Document
-from riseml.schema.yaml_kinds import FLOAT, INT, STR, decimal_of
+from riseml.schema.yaml_kinds import FLOAT, INT, STR, decimal_of, is_scalar
 
 # The least number of cores and of megabytes, as in RiseML of 2018.
 LEAST = Decimal("0.01")
@@ -105,16 +105,12 @@ def _memory_advice(text: str) -> str:
 
 
 def _number(node: Node) -> Decimal | None:
-    if isinstance(node, ScalarNode) and node.tag in (INT, FLOAT):
-        return decimal_of(node.value)
-    return None
+    return decimal_of(node.value) if is_scalar(node, INT, FLOAT) else None
 
 
 def _text(node: Node) -> str:
     """Return the text of a string, and "" for everything else."""
-    if isinstance(node, ScalarNode) and node.tag == STR:
-        return str(node.value)
-    return ""
+    return node.value if is_scalar(node, STR) else ""
 
 
 class Duration(Value[int]):

@@ -4,14 +4,17 @@ import re
 
 from yaml.nodes import Node, ScalarNode
 
-from riseml.schema.messages import describe, nearest, one_of
+from riseml.schema.messages import describe, did_you_mean, one_of
 from riseml.schema.texts import CONTROL, CONTROL_BUT_LINES, control_in, excerpt
 from riseml.schema.value import Schema, Value
 from riseml.schema.yaml_document import Document
-from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, STR, decimal_of
+from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, STR, decimal_of, is_scalar
 
 LARGEST = 2**31 - 1
 """The largest whole number: Argo and Kubernetes count with 32 bits."""
+
+# A tag can call any text a truth value: `!!bool maybe`.
+_TRUTH = {"true": True, "false": False}
 
 
 class Text(Value[str]):
@@ -39,7 +42,7 @@ class Text(Value[str]):
 
     def read(self, node: Node, name: str, doc: Document) -> str | None:
         """Return the text."""
-        if node.tag != STR or not isinstance(node, ScalarNode):
+        if not is_scalar(node, STR):
             self.refuse(node, name, doc, self.advice)
             return None
         text: str = node.value
@@ -94,13 +97,10 @@ class Choice(Text):
 
     def read(self, node: Node, name: str, doc: Document) -> str | None:
         """Return the word."""
-        if not isinstance(node, ScalarNode):
-            self.refuse(node, name, doc)
-            return None
-        if node.tag == STR and node.value in self.words:
+        if is_scalar(node, STR) and node.value in self.words:
             return str(node.value)
-        near = nearest(node.value, self.words)
-        self.refuse(node, name, doc, f"Did you mean '{near}'?" if near else "")
+        word = node.value if isinstance(node, ScalarNode) else ""
+        self.refuse(node, name, doc, did_you_mean(word, self.words))
         return None
 
     def schema(self) -> Schema:
@@ -116,11 +116,10 @@ class Boolean(Value[bool]):
 
     def read(self, node: Node, name: str, doc: Document) -> bool | None:
         """Return the truth value."""
-        text = node.value.lower() if isinstance(node, ScalarNode) else ""
-        if node.tag != BOOL or text not in ("true", "false"):
+        truth = _TRUTH.get(node.value.lower()) if is_scalar(node, BOOL) else None
+        if truth is None:
             self.refuse(node, name, doc)
-            return None
-        return bool(text == "true")
+        return truth
 
     def schema(self) -> Schema:
         """Return JSON's own truth value."""
@@ -138,7 +137,7 @@ class Integer(Value[int]):
 
     def read(self, node: Node, name: str, doc: Document) -> int | None:
         """Return the number."""
-        if node.tag != INT or not isinstance(node, ScalarNode):
+        if not is_scalar(node, INT):
             self.refuse(node, name, doc)
             return None
         number = decimal_of(node.value)

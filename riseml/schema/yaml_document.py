@@ -6,15 +6,15 @@ so that a user sees all of them at once.
 
 import re
 from collections.abc import Callable
-from typing import NoReturn
+from typing import NoReturn, TypeGuard
 
 from yaml.error import MarkedYAMLError
-from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from riseml.errors import ConfigError, Fault
 from riseml.schema import yaml_parser
 from riseml.schema.texts import excerpt, printable, within
-from riseml.schema.yaml_kinds import STR
+from riseml.schema.yaml_kinds import MAP, STR, is_scalar, items_of
 
 # Line ends as YAML counts them. These patterns are not compiled: only faulty files need
 # them, and `re` caches what it compiles.
@@ -123,6 +123,11 @@ class Document:
         """Return whether a flow mapping is an unquoted `{{name}}`."""
         return self.text.startswith("{{", node.start_mark.index)
 
+    def is_mapping(self, node: Node) -> TypeGuard[MappingNode]:
+        """Return whether a node is a plain mapping, neither tagged nor an unquoted `{{name}}`."""
+        is_plain = isinstance(node, MappingNode) and node.tag == MAP
+        return is_plain and not self.looks_like_placeholder(node)
+
     def root(self) -> Node | None:
         """Parse the text; return None if it is empty.
 
@@ -158,7 +163,7 @@ class Document:
         # Cached before it is complete, since a mapping may be merged into itself.
         self._entries[id(node), key] = (node, entries)
         for key_node, value in node.value:
-            if not isinstance(key_node, ScalarNode) or key_node.tag != STR:
+            if not is_scalar(key_node, STR):
                 self._wrong_key(key_node, name)
                 continue
             if key_node.value == "<<" and not key_node.style:
@@ -186,7 +191,7 @@ class Document:
         """Return the entries of the mappings that `<<` names; earlier ones win."""
         merged: Entries = {}
         self._merge_depth += 1
-        for node in value.value if isinstance(value, SequenceNode) else [value]:
+        for node in items_of(value):
             if self._merge_depth > _MAX_MERGES:
                 self.error(
                     node,

@@ -2,6 +2,9 @@
 
 import re
 from decimal import Decimal
+from typing import TypeGuard
+
+from yaml.nodes import Node, ScalarNode, SequenceNode
 
 STR, INT, FLOAT, BOOL, NULL, SEQ, MAP = (
     f"tag:yaml.org,2002:{kind}"
@@ -19,6 +22,16 @@ _FLOAT = re.compile(
 # Longer or larger numbers are mistakes, and would take long to compute with.
 _MAX_DIGITS = 40
 _MAX_EXPONENT = 300
+
+
+def is_scalar(node: Node | None, *kinds: str) -> TypeGuard[ScalarNode]:
+    """Return whether a node is a scalar of one of these kinds."""
+    return isinstance(node, ScalarNode) and node.tag in kinds
+
+
+def items_of(node: Node) -> list[Node]:
+    """Return the items of a list; any other node is its own only item."""
+    return list(node.value) if isinstance(node, SequenceNode) else [node]
 
 
 def kind_of(text: str) -> str:
