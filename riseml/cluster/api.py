@@ -279,11 +279,17 @@ class Api:
             except ConflictError:
                 continue
 
-    def delete(self, url_path: str, **options: Any) -> bool:
-        """Delete an object or a list of them; return whether it existed."""
+    def delete(
+        self, url_path: str, *, query: Mapping[str, Any] | None = None, **options: Any
+    ) -> bool:
+        """Delete an object, or the objects of a list; return whether it existed.
+
+        `query` selects objects of a list (`labelSelector`); without it, all are deleted.
+        `options` are fields of DeleteOptions.
+        """
         body = {"apiVersion": "v1", "kind": "DeleteOptions", **options}
         try:
-            self._request("DELETE", url_path, body=body)
+            self._request("DELETE", url_path, body=body, query=query)
         except NotFoundError:
             return False
         return True
