@@ -1,14 +1,25 @@
-"""Event handlers: what each event changes in the graph of a run.
-
-Events about pods that are unknown or have ended change nothing.
-"""
+"""Event handlers: what each event changes in the graph of a run."""
 
 import heapq
+from collections.abc import Callable, Mapping
+from typing import Final
 
-from riseml.engines.local.interpreter import pod_outcome, status
-from riseml.engines.local.interpreter.events import PodEnded
+from riseml.engines.local.interpreter import label_selectors, pod_outcome, status
+from riseml.engines.local.interpreter.events import (
+    Annotated,
+    DeletePods,
+    Event,
+    LockGranted,
+    PodEnded,
+    PodEvent,
+    PodPending,
+    PodProgressed,
+    PodStarted,
+    Shutdown,
+    Tick,
+)
 from riseml.engines.local.interpreter.graph import Graph
-from riseml.engines.local.interpreter.hooks import set_phase
+from riseml.engines.local.interpreter.hooks import delete_pods, set_phase
 from riseml.engines.local.interpreter.node import (
     FAILED,
     FINAL,
@@ -21,65 +32,68 @@ from riseml.engines.local.interpreter.progress import DagFrame
 from riseml.engines.local.interpreter.retries_and_pods import launch, stopped_message
 
 
-def pod_pending(graph: Graph, key: str, message: str) -> None:
+def handle(graph: Graph, event: Event) -> None:
+    """Change the graph as an event demands.
+
+    Events about pods that are unknown or have ended change nothing.
+    """
+    if not isinstance(event, PodEvent):
+        _HANDLERS[type(event)](graph, event)
+    elif event.node in graph.live:
+        _POD_HANDLERS[type(event)](graph, graph.nodes[event.node], event)
+
+
+# Events about pods
+
+
+def _pod_pending(graph: Graph, node: Node, event: PodPending) -> None:
     """Show why a pod is pending."""
-    node = _live_node(graph, key)
-    if node is None or node.phase != PENDING or node.message == message:
-        return
-    node.message = message
-    graph.dirty.add(key)
+    if node.phase == PENDING and node.message != event.message:
+        node.message = event.message
+        graph.dirty.add(node.id)
 
 
-def pod_started(graph: Graph, key: str, started_at: float | None) -> None:
+def _pod_started(graph: Graph, node: Node, event: PodStarted) -> None:
     """Mark a pod as running; its dependents may start if it is a daemon."""
-    node = _live_node(graph, key)
-    if node is None or node.phase != PENDING:
+    if node.phase != PENDING:
         return
-    node.running_at = _event_time(graph, node.started_at, started_at)
+    node.running_at = _event_time(graph, node.started_at, event.at)
     set_phase(graph, node, RUNNING, "")
     if graph.template_of(node).daemon:
         node.daemoned = True
         dag = graph.dag_of(node)
         if dag is not None:
-            dag.daemons.add(key)
+            dag.daemons.add(node.id)
         graph.settle(node)
 
 
-def pod_progressed(graph: Graph, key: str, progress: str) -> None:
+def _pod_progressed(graph: Graph, node: Node, event: PodProgressed) -> None:
     """Record the progress of a job, unless it is malformed."""
-    node = _live_node(graph, key)
-    if node is None or node.progress == progress:
-        return
-    if status.PROGRESS.fullmatch(progress):
-        node.progress = progress
-        graph.dirty.add(key)
+    is_new = event.progress != node.progress
+    if is_new and status.PROGRESS.fullmatch(event.progress):
+        node.progress = event.progress
+        graph.dirty.add(node.id)
 
 
-def pod_ended(graph: Graph, event: PodEnded) -> None:
+def _pod_ended(graph: Graph, node: Node, event: PodEnded) -> None:
     """Record how a pod has ended."""
-    node = _live_node(graph, event.node)
-    if node is None:
-        return
     del graph.live[node.id]
-    node.ended_at = _event_time(graph, node.running_at or node.started_at, event.at)
     graph.dirty.add(node.id)
+    node.ended_at = _event_time(graph, node.running_at or node.started_at, event.at)
     is_over = node.phase in FINAL
-    # A daemon was finished when it became ready, but if it fails, its end counts.
-    failed_daemon = node.daemoned and not node.stopped_by and not is_over
-    if node.finished_at is None or failed_daemon:
+    ended_by_itself = not is_over and not node.stopped_by
+    if node.finished_at is None or ended_by_itself:
+        # A daemon was finished when it became ready. If it ends by itself, that counts.
         node.finished_at = node.ended_at
-    template = graph.template_of(node)
     if not is_over:
         # Argo does not reset the flag of a daemon that was deleted.
         node.daemoned = node.daemoned and bool(node.stopped_by)
-        pod_outcome.record(node, event, template)
-        phase, message = pod_outcome.verdict(node, event, template)
+        phase, message = _record_outcome(graph, node, event)
         set_phase(graph, node, phase, message)
     elif graph.shutdown and node.running_at is not None:
         # A pod that a shutdown stopped while it ran shows how it really ended: it may have
         # saved its work and succeeded.
-        pod_outcome.record(node, event, template)
-        phase, message = pod_outcome.verdict(node, event, template)
+        phase, message = _record_outcome(graph, node, event)
         set_phase(graph, node, phase, message or None)
     dag = graph.dag_of(node)
     if dag is not None:
@@ -88,26 +102,42 @@ def pod_ended(graph: Graph, event: PodEnded) -> None:
     graph.settle(node)
 
 
-def locks_granted(graph: Graph, key: str) -> None:
+def _record_outcome(graph: Graph, node: Node, event: PodEnded) -> tuple[str, str]:
+    template = graph.template_of(node)
+    pod_outcome.record(node, event, template)
+    return pod_outcome.verdict(node, event, template)
+
+
+def _event_time(graph: Graph, earliest: float, reported: float | None) -> float:
+    """Return when a reported event happened: neither before its cause nor in the future."""
+    if reported is None:
+        return graph.now
+    return min(max(reported, earliest), graph.now)
+
+
+# Other events
+
+
+def _locks_granted(graph: Graph, event: LockGranted) -> None:
     """Start a node that has waited for its locks."""
-    node = graph.nodes.get(key)
+    node = graph.nodes.get(event.node)
     if node is None or not node.waiting or node.phase in FINAL:
         return
     node.waiting = ""
     if node.type == RETRY:
         set_phase(graph, node, RUNNING, "")
-        graph.wake(graph.frames[key])
+        graph.wake(graph.frames[node.id])
     else:
         set_phase(graph, node, PENDING, "")
         launch(graph, node)
 
 
-def annotated(graph: Graph, key: str, value: str) -> None:
+def _annotated(graph: Graph, event: Annotated) -> None:
     """Change an annotation of the Workflow, and examine the tasks that may depend on it."""
-    name = f"workflow.annotations.{key}"
-    if graph.variables.get(name) == value:
+    name = f"workflow.annotations.{event.key}"
+    if graph.variables.get(name) == event.value:
         return
-    graph.variables[name] = value
+    graph.variables[name] = event.value
     graph.variables_version += 1
     for frame in graph.frames.values():
         if isinstance(frame, DagFrame) and frame.ready:
@@ -123,16 +153,9 @@ def shut_down(graph: Graph, strategy: str) -> None:
     graph.shutdown = strategy
     root.stopped_by = strategy
     graph.dirty.add(root.id)
-    # Nodes that settle leave `owners`.
-    for node in [graph.nodes[key] for key in graph.owners]:
-        if node.id in graph.live and node.phase not in FINAL:
-            # Argo writes two spaces here.
-            message = f"workflow shutdown with strategy:  {strategy}"
-            set_phase(graph, node, FAILED, message)
-            graph.stop_pod(node, "shutdown")
-        elif node.waiting:
-            set_phase(graph, node, FAILED, stopped_message(graph))
-        graph.settle(node)
+    # A copy, because nodes that settle leave `owners`.
+    for key in list(graph.owners):
+        _shut_down_node(graph, graph.nodes[key])
     # The innermost frames come first: a DAG fails after everything in it has ended.
     frames = sorted(graph.frames.values(), key=lambda frame: -frame.node.sequence)
     for frame in frames:
@@ -140,7 +163,26 @@ def shut_down(graph: Graph, strategy: str) -> None:
             graph.advance(frame)
 
 
-def timers_due(graph: Graph) -> None:
+def _shut_down_node(graph: Graph, node: Node) -> None:
+    if node.id in graph.live and node.phase not in FINAL:
+        # Argo writes two spaces here.
+        message = f"workflow shutdown with strategy:  {graph.shutdown}"
+        set_phase(graph, node, FAILED, message)
+        graph.stop_pod(node, "shutdown")
+    elif node.waiting:
+        set_phase(graph, node, FAILED, stopped_message(graph))
+    graph.settle(node)
+
+
+def _shutdown(graph: Graph, event: Shutdown) -> None:
+    shut_down(graph, event.strategy)
+
+
+def _delete_pods(graph: Graph, event: DeletePods) -> None:
+    delete_pods(graph, label_selectors.parse(event.selector))
+
+
+def _timers_due(graph: Graph, event: Tick) -> None:  # noqa: ARG001
     """Start attempts whose backoff is over, and fail pods that were pending for too long."""
     while graph.timers and graph.timers[0][0] <= graph.now:
         _, key = heapq.heappop(graph.timers)
@@ -161,13 +203,18 @@ def needs_timer(node: Node) -> bool:
     return node.type == RETRY and node.phase not in FINAL
 
 
-def _live_node(graph: Graph, key: str) -> Node | None:
-    """Return the node of a pod that the shell was asked to start and that has not ended."""
-    return graph.nodes[key] if key in graph.live else None
-
-
-def _event_time(graph: Graph, earliest: float, reported: float | None) -> float:
-    """Return when a reported event happened: neither before its cause nor in the future."""
-    if reported is None:
-        return graph.now
-    return min(max(reported, earliest), graph.now)
+# Each function takes the event type under which it is listed, which a mapping's type
+# cannot express.
+_POD_HANDLERS: Final[Mapping[type[PodEvent], Callable[..., None]]] = {
+    PodPending: _pod_pending,
+    PodStarted: _pod_started,
+    PodProgressed: _pod_progressed,
+    PodEnded: _pod_ended,
+}
+_HANDLERS: Final[Mapping[type[Event], Callable[..., None]]] = {
+    LockGranted: _locks_granted,
+    Annotated: _annotated,
+    Shutdown: _shutdown,
+    DeletePods: _delete_pods,
+    Tick: _timers_due,
+}

@@ -7,9 +7,12 @@ The shell answers every `StartPod` with exactly one `PodEnded`, even if the pod 
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
-DEADLINE = "Pod was active on the node longer than the specified deadline"
+GRACE_SECONDS: Final = 30.0
+"""What a pod gets between SIGTERM and SIGKILL unless its spec says otherwise, as on Kubernetes."""
+
+DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
 """The message of a `PodEnded` if `StartPod.deadline` ended the pod (its phase is Failed)."""
 
 
@@ -86,17 +89,8 @@ class Tick(NamedTuple):
     """The time that `WorkflowRun.next_tick` returned has come."""
 
 
-Event = (
-    PodPending
-    | PodStarted
-    | PodProgressed
-    | PodEnded
-    | LockGranted
-    | Annotated
-    | Shutdown
-    | DeletePods
-    | Tick
-)
+PodEvent = PodPending | PodStarted | PodProgressed | PodEnded
+Event = PodEvent | LockGranted | Annotated | Shutdown | DeletePods | Tick
 
 
 class StartPod(NamedTuple):
@@ -128,7 +122,7 @@ class Stop(NamedTuple):
 
     node: str
     reason: str
-    grace: float = 30.0
+    grace: float = GRACE_SECONDS
 
 
 class Acquire(NamedTuple):

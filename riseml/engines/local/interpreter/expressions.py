@@ -126,16 +126,21 @@ def _constant(value: str | float | bool) -> Operand:
     return Operand(lambda _: value, type(value), value)
 
 
-def _number(grammar: Grammar, word: str) -> Operand:
-    return _constant(_parse_number(grammar, word))
+def _literal(grammar: Grammar, word: str) -> Operand | None:
+    """Parse a truth value, a number or a tag; None if `word`, which was read, begins neither."""
+    if word in _TRUTH_VALUES:
+        return _constant(_TRUTH_VALUES[word])
+    if word == TAG:
+        return _TAG_OPERAND
+    following = grammar.word or ""
+    if word == "-" and following[:1].isdigit():
+        return _constant(-_number(grammar, grammar.next()))
+    if word[0].isdigit():
+        return _constant(_number(grammar, word))
+    return None
 
 
-def _negative_number(grammar: Grammar) -> Operand:
-    """Parse the number after a minus sign, which has been read."""
-    return _constant(-_parse_number(grammar, grammar.next()))
-
-
-def _parse_number(grammar: Grammar, word: str) -> float:
+def _number(grammar: Grammar, word: str) -> float:
     try:
         if word.startswith("0x"):
             return float(int(word, 16))
@@ -144,15 +149,12 @@ def _parse_number(grammar: Grammar, word: str) -> float:
         raise grammar.error(f"{word!r} is not a number") from None
 
 
-def _starts_negative_number(grammar: Grammar, word: str) -> bool:
-    return word == "-" and grammar.word is not None and grammar.word[0].isdigit()
-
-
 def _fail_for_tag(_: Scope) -> Any:
     raise ExpressionError("a tag was not replaced")
 
 
 _TAG_OPERAND: Final = Operand(_fail_for_tag)
+_TRUTH_VALUES: Final = {"true": True, "false": False}
 
 
 # `when`
@@ -197,14 +199,11 @@ class _ConditionGrammar(Grammar):
     def parse_value(self, word: str) -> Operand:
         if word[0] in "'\"":
             return _quoted(word)
-        if word in ("true", "false"):
-            return _constant(word == "true")
-        if _starts_negative_number(self, word):
-            return _negative_number(self)
-        if word[0].isdigit() or word[0] == ".":
-            return _number(self, word)
-        if word == TAG:
-            return _TAG_OPERAND
+        literal = _literal(self, word)
+        if literal is not None:
+            return literal
+        if word[0] == ".":
+            return _constant(_number(self, word))
         if word[0].isalpha() and "." not in word and word.lower() != "in":
             return _constant(word)
         raise self.error(
@@ -265,34 +264,21 @@ class _ExpressionGrammar(Grammar):
     }
 
     def parse_value(self, word: str) -> Operand:
-        constant = self._parse_constant(word)
-        if constant is not None:
-            return constant
+        if word[0] in "'\"":
+            return _constant(_unescape(self, word[1:-1]))
+        literal = _literal(self, word)
+        if literal is not None:
+            return literal
         if word == "[":
             return self._parse_list()
-        if not self._is_name(word):
+        is_name = word[0].isalpha() or word[0] == "_"
+        # These words have the form of a name.
+        is_reserved = word in self.comparisons or word == "nil"
+        if not is_name or is_reserved:
             raise self.error(f"cannot use {word!r} here")
-        if word == TAG:
-            return _TAG_OPERAND
         if self.accept("("):
             return self._parse_call(word)
         return self._parse_name(word)
-
-    def _is_name(self, word: str) -> bool:
-        if word in self.comparisons or word == "nil":
-            return False
-        return word[0].isalpha() or word[0] == "_"
-
-    def _parse_constant(self, word: str) -> Operand | None:
-        if word[0] in "'\"":
-            return _constant(_unescape(self, word[1:-1]))
-        if word in ("true", "false"):
-            return _constant(word == "true")
-        if _starts_negative_number(self, word):
-            return _negative_number(self)
-        if word[0].isdigit():
-            return _number(self, word)
-        return None
 
     def _parse_name(self, word: str) -> Operand:
         steps = [match[1] or match[2] for match in _STEP.finditer(word)]

@@ -2,17 +2,18 @@
 
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
-from riseml.engines.local.interpreter.events import Action, Release, Stop
+from riseml.engines.local.interpreter.events import (
+    GRACE_SECONDS,
+    Action,
+    Release,
+    Stop,
+)
 from riseml.engines.local.interpreter.node import (
-    DAG,
     FINAL,
-    PENDING,
     POD,
     RETRY,
-    RUNNING,
-    UNSUCCESSFUL,
     Node,
     Pairs,
     node_id,
@@ -28,14 +29,6 @@ from riseml.engines.local.interpreter.variables import (
     task_value,
     workflow_variables,
 )
-
-ACTIVE: Final = frozenset({PENDING, RUNNING})
-
-# What a pod gets between SIGTERM and SIGKILL unless its spec says otherwise, as on Kubernetes.
-GRACE_SECONDS: Final = 30.0
-
-# Node types that count towards the parallelism of a template.
-_SLOT_TYPES: Final = frozenset({POD, DAG, RETRY})
 
 # The first argument is a `Graph`, the second the frame type under which the table lists the
 # function. A mapping's type cannot express that its values depend on its keys.
@@ -84,12 +77,16 @@ class Graph:
 
     def find(self, name: str) -> Node | None:
         """Return the node with this name, None if there is none."""
+        return self.nodes.get(self._id_of(name))
+
+    def _id_of(self, name: str) -> str:
+        """Return the id that the node with this name has, or gets when it is created."""
         key = node_id(self.name, name)
-        node = self.nodes.get(key)
-        while node is not None and node.name != name:
-            key = f"{key}-x"
-            node = self.nodes.get(key)
-        return node
+        # The id holds a 32-bit hash of the name: in one of twenty sets with 10,000
+        # experiments, two names have the same hash.
+        while key in self.nodes and self.nodes[key].name != name:
+            key += "-x"
+        return key
 
     def create(
         self,
@@ -104,24 +101,13 @@ class Graph:
         hooked: bool = False,
     ) -> Node:
         """Create a node, and record which frame waits for it."""
-        key = node_id(self.name, site.name)
-        # The id holds a 32-bit hash of the name: in one of twenty sets with 10,000
-        # experiments, two names have the same hash.
-        while key in self.nodes:
-            key += "-x"
-        dag = site.dag
-        if dag is not None and dag.node.inputs == inputs:
-            # An experiment and its jobs share one object, which saves memory in large sets.
-            inputs = dag.node.inputs
         node = Node(
-            id=key,
+            id=self._id_of(site.name),
             name=site.name,
             type=node_type,
             template=template,
             phase=phase,
             started_at=self.now,
-            finished_at=self.now if phase in FINAL else None,
-            boundary=dag.node.id if dag else "",
             parents=site.parents,
             message=message,
             inputs=inputs,
@@ -129,15 +115,22 @@ class Graph:
             hooked=hooked,
             sequence=len(self.nodes),
         )
+        if phase in FINAL:
+            node.finished_at = self.now
         self.add(node)
-        self.dirty.add(key)
-        if site.owner is not None or dag is None:
-            self.owners[key] = site.owner
-        if dag is not None:
-            dag.enter(node)
-            if phase in ACTIVE and occupies_slot(node):
-                dag.active += 1
+        self.dirty.add(node.id)
+        if not hooked:
+            self.owners[node.id] = site.owner
+        if site.dag is not None:
+            self._enter_dag(node, site.dag)
         return node
+
+    def _enter_dag(self, node: Node, dag: DagFrame) -> None:
+        node.boundary = dag.node.id
+        if node.inputs == dag.node.inputs:
+            # An experiment and its jobs share one object, which saves memory in large sets.
+            node.inputs = dag.node.inputs
+        dag.enter(node)
 
     def add(self, node: Node) -> None:
         """Add a node that was just created or restored."""
@@ -156,6 +149,7 @@ class Graph:
             The DAG of the node if it is in progress and the phase is a new one.
         """
         previous = node.phase
+        was_active = node.active
         node.phase = phase
         if message is not None:
             node.message = message
@@ -163,10 +157,10 @@ class Graph:
         dag = self.dag_of(node)
         if dag is None or phase == previous:
             return None
-        if previous in ACTIVE and phase not in ACTIVE and occupies_slot(node):
+        if was_active and not node.active and node.occupies_slot:
             dag.active -= 1
             self.wake(dag)
-        if phase in UNSUCCESSFUL and counts_as_failure(node):
+        if node.counts_as_failure:
             dag.failures += 1
             self.wake(dag)
         return dag
@@ -254,16 +248,3 @@ class Graph:
             namespace = namespace or self.variables["workflow.namespace"]
             locks.append(f"{namespace}/Mutex/{resolve(name_template, lookup)}")
         return tuple(locks)
-
-
-def occupies_slot(node: Node) -> bool:
-    """Tell whether a node counts towards the parallelism of its DAG.
-
-    The retry group counts, its attempts do not.
-    """
-    return node.type in _SLOT_TYPES and not node.retried and not node.hooked
-
-
-def counts_as_failure(node: Node) -> bool:
-    """Tell whether `failFast` of a template reacts when a node fails."""
-    return node.type in (POD, DAG) and not node.hooked

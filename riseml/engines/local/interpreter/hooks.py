@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from riseml.engines.local.interpreter import label_selectors, variables
+from riseml.engines.local.interpreter.events import GRACE_SECONDS
 from riseml.engines.local.interpreter.expressions import ExpressionError, expression
-from riseml.engines.local.interpreter.graph import GRACE_SECONDS, Graph
+from riseml.engines.local.interpreter.graph import Graph
 from riseml.engines.local.interpreter.node import (
     DELETION,
     ERROR,
@@ -81,21 +82,22 @@ def _is_due(graph: Graph, dag: DagFrame, hook: Hook) -> bool:
 
 def delete(graph: Graph, site: CallSite, template: Template, inputs: Pairs) -> Node:
     """Run a template that deletes pods, which takes no time. Without an owner it is a hook."""
-    hooked = site.owner is None and site.dag is not None
+    phase = SUCCEEDED
+    message = ""
     if graph.shutdown:
+        phase = FAILED
         message = f"workflow shutdown with strategy: {graph.shutdown}"
-        return graph.create(
-            site,
-            POD,
-            template.name,
-            FAILED,
-            message=message,
-            inputs=inputs,
-            hooked=hooked,
-        )
     node = graph.create(
-        site, POD, template.name, SUCCEEDED, inputs=inputs, hooked=hooked
+        site,
+        POD,
+        template.name,
+        phase,
+        message=message,
+        inputs=inputs,
+        hooked=site.owner is None and site.dag is not None,
     )
+    if graph.shutdown:
+        return node
     node.exit_code = 0
     lookup = pod_lookup(graph, node)
     flags = [resolve(flag, lookup) for flag in template.body["resource"]["flags"]]
@@ -105,7 +107,7 @@ def delete(graph: Graph, site: CallSite, template: Template, inputs: Pairs) -> N
 
 
 def delete_pods(
-    graph: Graph, selector: Mapping[str, str], grace: float | None = None
+    graph: Graph, selector: Mapping[str, str], grace: float = GRACE_SECONDS
 ) -> None:
     """Delete the pods that have these labels; their nodes become Error once they have ended."""
     for key in graph.live:
@@ -115,7 +117,7 @@ def delete_pods(
         if selector.items() <= _labels(graph, node).items():
             node.stopped_by = DELETION
             graph.dirty.add(node.id)
-            graph.stop_pod(node, "deleted", GRACE_SECONDS if grace is None else grace)
+            graph.stop_pod(node, "deleted", grace)
 
 
 def _labels(graph: Graph, node: Node) -> dict[str, str]:

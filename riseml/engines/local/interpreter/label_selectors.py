@@ -4,9 +4,16 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from riseml.engines.local.interpreter.events import GRACE_SECONDS
+
 WORKFLOW: Final = "workflows.argoproj.io/workflow"
 """The label that Argo puts on every pod of a Workflow."""
 
+_SELECTOR_FLAGS: Final = ("--selector", "-l")
+_FLAGS_WITHOUT_EFFECT: Final = ("--wait", "--ignore-not-found", "--now")
+_POD_KINDS: Final = (["pod"], ["pods"])
+
+# A key, an equals sign and a value, as Kubernetes permits them in labels.
 _TERM: Final = re.compile(
     r"\s*([A-Za-z0-9][A-Za-z0-9._/-]*)\s*==?\s*([A-Za-z0-9._-]*)\s*"
 )
@@ -30,10 +37,10 @@ def parse(selector: str) -> dict[str, str]:
 
 
 class Deletion(NamedTuple):
-    """Which pods `kubectl delete` deletes, and their grace period in seconds (None: their own)."""
+    """Which pods `kubectl delete` deletes, and their grace period in seconds."""
 
     selector: dict[str, str]
-    grace: float | None = None
+    grace: float
 
 
 def deletion_of_flags(flags: Sequence[str]) -> Deletion:
@@ -42,21 +49,22 @@ def deletion_of_flags(flags: Sequence[str]) -> Deletion:
     Raises:
         ValueError: there are other flags, or not exactly one selector.
     """
-    kinds = []
-    selectors = []
-    grace = None
+    kinds: list[str] = []
+    selectors: list[str] = []
+    graces: list[float] = []
     remaining = iter(flags)
     for flag in remaining:
         name, equals, value = flag.partition("=")
-        if name in ("--selector", "-l"):
+        if name in _SELECTOR_FLAGS:
+            # The selector is the next argument unless it follows an equals sign.
             selectors.append(value if equals else next(remaining, ""))
         elif name == "--grace-period" and value.isdecimal():
-            if grace is None:
-                grace = float(value)
-        elif name not in ("--wait", "--ignore-not-found") and flag != "--now":
+            graces.append(float(value))
+        elif name not in _FLAGS_WITHOUT_EFFECT:
             kinds.append(flag)
-    if kinds not in (["pod"], ["pods"]) or len(selectors) != 1:
+    if kinds not in _POD_KINDS or len(selectors) != 1:
         raise ValueError(
             f"{' '.join(flags)!r} is more than pods, one selector and a grace period"
         )
-    return Deletion(parse(selectors[0]), grace)
+    graces.append(GRACE_SECONDS)
+    return Deletion(parse(selectors[0]), graces[0])

@@ -21,6 +21,7 @@ OMITTED: Final = "Omitted"
 
 DELETION: Final = "deletion"
 
+ACTIVE: Final = frozenset({PENDING, RUNNING})
 COMPLETED: Final = frozenset({SUCCEEDED, FAILED, ERROR})
 UNSUCCESSFUL: Final = frozenset({FAILED, ERROR})
 FINAL: Final = frozenset({SUCCEEDED, FAILED, ERROR, SKIPPED, OMITTED})
@@ -30,6 +31,9 @@ TASK_GROUP: Final = "TaskGroup"
 RETRY: Final = "Retry"
 POD: Final = "Pod"
 SKIPPED_TYPE: Final = "Skipped"
+
+_SLOT_TYPES: Final = frozenset({POD, DAG, RETRY})
+_FAILURE_TYPES: Final = frozenset({POD, DAG})
 
 Strings = tuple[str, ...]
 Pairs = tuple[tuple[str, str], ...]
@@ -83,6 +87,28 @@ class Node:
     sequence: int = 0
 
     @property
+    def active(self) -> bool:
+        """Whether it is Pending or Running."""
+        return self.phase in ACTIVE
+
+    @property
+    def occupies_slot(self) -> bool:
+        """Whether it counts towards the parallelism of its DAG while it is active.
+
+        The retry group counts, its attempts do not.
+        """
+        return self.type in _SLOT_TYPES and not self.retried and not self.hooked
+
+    @property
+    def counts_as_failure(self) -> bool:
+        """Whether it has failed, and `failFast` of the template of its DAG reacts to that."""
+        return (
+            self.phase in UNSUCCESSFUL
+            and self.type in _FAILURE_TYPES
+            and not self.hooked
+        )
+
+    @property
     def live(self) -> bool:
         """Whether the shell was asked to start its pod and has not reported its end."""
         return self.launched and self.ended_at is None
@@ -128,6 +154,9 @@ def _decode_strings(text: str) -> Strings:
 
 
 def _decode_pairs(text: str) -> Pairs:
+    # Most nodes have no outputs, and listing reads the nodes of many runs.
+    if text == "[]":
+        return ()
     pairs = json.loads(str(text))
     return tuple((name, value) for name, value in pairs)
 

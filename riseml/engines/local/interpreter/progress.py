@@ -41,7 +41,9 @@ class CallSite(NamedTuple):
     """The position of a node: its name, its DAG, the frame that waits for it, and its parents."""
 
     name: str
+    # None for the root.
     dag: "DagFrame | None"
+    # None for the root and for hooks.
     owner: Frame | None
     # Ids of the nodes that list it as a child.
     parents: tuple[str, ...] = ()
@@ -111,10 +113,12 @@ class DagFrame(Frame):
         return self.dag.tasks.get(node.name[len(self.node.name) + 1 :])
 
     def enter(self, node: Node) -> None:
-        """Record a node if it was created for one of the tasks."""
+        """Record a node that was created in the DAG."""
         task = self.task_of(node)
         if task is not None:
             self.tasks[task.name] = node
+        if node.active and node.occupies_slot:
+            self.active += 1
 
     def amend(self, child: Node) -> None:
         """Correct the outcome of a daemon that has ended: its task was done when it was ready."""
@@ -127,10 +131,10 @@ class DagFrame(Frame):
         task = self.task_of(child)
         if task is None:
             return
+        outcome = Outcome(child.phase, child.daemoned)
         if child_frame is not None:
-            self.record(task, child_frame.outcome)
-        else:
-            self.record(task, Outcome(child.phase, child.daemoned))
+            outcome = child_frame.outcome
+        self.record(task, outcome)
 
     def record(self, task: Task, outcome: Outcome) -> None:
         """Record the outcome of `task`, and add the tasks that it held back to `ready`."""

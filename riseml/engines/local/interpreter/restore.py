@@ -2,12 +2,7 @@
 
 from collections.abc import Iterable
 
-from riseml.engines.local.interpreter.graph import (
-    ACTIVE,
-    Graph,
-    counts_as_failure,
-    occupies_slot,
-)
+from riseml.engines.local.interpreter.graph import Graph
 from riseml.engines.local.interpreter.node import (
     DAG,
     DELETION,
@@ -15,7 +10,6 @@ from riseml.engines.local.interpreter.node import (
     RETRY,
     SUCCEEDED,
     TASK_GROUP,
-    UNSUCCESSFUL,
     Node,
 )
 from riseml.engines.local.interpreter.progress import (
@@ -72,9 +66,7 @@ def _owner(graph: Graph, node: Node) -> Frame | None:
 
 def _enter(dag: DagFrame, node: Node) -> None:
     dag.enter(node)
-    if node.phase in ACTIVE and occupies_slot(node):
-        dag.active += 1
-    if node.phase in UNSUCCESSFUL and counts_as_failure(node):
+    if node.counts_as_failure:
         dag.failures += 1
     if node.daemoned:
         dag.daemons.add(node.id)
@@ -125,17 +117,14 @@ def _restore_outcomes(graph: Graph, frame: DagFrame) -> None:
 def _outcome(graph: Graph, node: Node) -> Outcome:
     if node.type != TASK_GROUP:
         return Outcome(node.phase, node.daemoned)
-    any_succeeded = False
-    all_failed = True
-    for key in graph.children.get(node.id, ()):
-        child = graph.nodes[key]
-        if child.hooked:
-            continue
-        if child.phase == SUCCEEDED:
-            any_succeeded = True
-        if child.phase != FAILED:
-            all_failed = False
-    return Outcome(node.phase, any_succeeded=any_succeeded, all_failed=all_failed)
+    children = [graph.nodes[key] for key in graph.children.get(node.id, ())]
+    # Hooks of the task are children of the group as well.
+    phases = {child.phase for child in children if not child.hooked}
+    return Outcome(
+        node.phase,
+        any_succeeded=SUCCEEDED in phases,
+        all_failed=phases <= {FAILED},
+    )
 
 
 def _can_start_nodes(graph: Graph, frame: DagFrame, task: str) -> bool:

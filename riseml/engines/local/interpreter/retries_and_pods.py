@@ -5,6 +5,7 @@ call ── retryStrategy ──▶ Retry node ── advance ──▶ attempt 
 """
 
 import heapq
+from math import inf
 
 from riseml.engines.local.interpreter import variables
 from riseml.engines.local.interpreter.events import Acquire, StartPod
@@ -210,7 +211,7 @@ def limit_pending_time(graph: Graph, node: Node) -> None:
         return
     template = graph.template_of(node)
     for limit in (template.pending_timeout, template.timeout):
-        if limit is not None:
+        if limit < inf:
             heapq.heappush(graph.timers, (node.started_at + limit, node.id))
 
 
@@ -225,30 +226,26 @@ def start_action(graph: Graph, node: Node) -> StartPod:
     workflow_lookup = lookup_in(graph.variables)
     volumes = [fill(volume, workflow_lookup) for volume in graph.program.volumes]
     return StartPod(
-        node.id,
-        pod_name(graph.name, node.name, node.template),
-        variables.attempt_of(node),
-        body,
-        tuple(volumes),
-        _deadline(graph, node, template),
+        node=node.id,
+        name=pod_name(graph.name, node.name, node.template),
+        attempt=variables.attempt_of(node),
+        template=body,
+        volumes=tuple(volumes),
+        deadline=_deadline(graph, node, template),
         started=node.running_at is not None,
     )
 
 
 def _deadline(graph: Graph, node: Node, template: Template) -> float | None:
     """Return how many seconds a pod may run, None without a limit."""
-    limits = []
-    if template.deadline is not None:
-        limits.append(template.deadline)
-    if template.timeout is not None:
-        limits.append(max(0.0, node.started_at + template.timeout - graph.now))
+    ends_at = node.started_at + template.timeout
     backoff = template.retry.backoff if template.retry else None
-    if backoff and backoff.max_duration is not None and node.retried:
+    if backoff is not None and node.retried:
         group_name = node.name[: node.name.rindex("(")]
-        # An attempt that is the first itself is not in the group's list yet.
         first = graph.find(f"{group_name}(0)") or node
-        limits.append(max(0.0, first.started_at + backoff.max_duration - graph.now))
-    return min(limits, default=None)
+        ends_at = min(ends_at, first.started_at + backoff.max_duration)
+    seconds = min(template.deadline, max(0.0, ends_at - graph.now))
+    return None if seconds == inf else seconds
 
 
 def wait_for_locks(graph: Graph, node: Node) -> None:

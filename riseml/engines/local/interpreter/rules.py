@@ -64,20 +64,19 @@ def dag_phase(dag: Dag, phases: Mapping[str, str]) -> str:
     for task in dag.order:
         phase = phases[task.name]
         if phase not in COMPLETED:
-            phase = _inherited_phase(branch_phases[need] for need in task.needs)
+            # The first failure among the needs is passed on.
+            failures = _failures(branch_phases, task.needs)
+            phase = next(iter(failures), SUCCEEDED)
         branch_phases[task.name] = phase
-    target_phases = [branch_phases[target] for target in dag.targets]
-    failures = [phase for phase in target_phases if phase in UNSUCCESSFUL]
+    failures = _failures(branch_phases, dag.targets)
     if not failures:
         return SUCCEEDED
     return failures[0] if dag.fail_fast else failures[-1]
 
 
-def _inherited_phase(phases: Iterable[str]) -> str:
-    for phase in phases:
-        if phase in UNSUCCESSFUL:
-            return phase
-    return SUCCEEDED
+def _failures(phases: Mapping[str, str], tasks: Iterable[str]) -> list[str]:
+    """Return the phases of the tasks that failed."""
+    return [phases[task] for task in tasks if phases[task] in UNSUCCESSFUL]
 
 
 class RetryNow(NamedTuple):
@@ -150,15 +149,13 @@ def _apply_backoff(
     now: float,
 ) -> RetryLater | GroupEnded | None:
     """Return what the backoff decides; None if it does not prevent another attempt now."""
-    latest = None
-    if backoff.max_duration is not None:
-        latest = first.started_at + backoff.max_duration
-    if latest is not None and now > latest:
+    latest = first.started_at + backoff.max_duration
+    if now > latest:
         return GroupEnded(last.phase, "Max duration limit exceeded")
     wait = _backoff_seconds(backoff, attempts)
     ended_at = last.started_at if last.finished_at is None else last.finished_at
     due = ended_at + wait
-    if latest is not None and due > latest:
+    if due > latest:
         return GroupEnded(last.phase, "Backoff would exceed max duration limit")
     # Argo waits only if the rule has a limit.
     if now < due and rule.limit is not None and attempts <= rule.limit:
@@ -172,9 +169,7 @@ def _backoff_seconds(backoff: Backoff, attempts: int) -> float:
         # Higher powers exceed every cap, and in the end what a float can hold.
         exponent = min(attempts - 1, 64)
         seconds *= float(backoff.factor) ** exponent
-    if backoff.cap is not None:
-        seconds = min(seconds, backoff.cap)
-    return seconds
+    return min(seconds, backoff.cap)
 
 
 _UNITS: Final = (

@@ -26,23 +26,8 @@ from riseml.engines.local.interpreter import (
     retries_and_pods,
     status,
 )
-from riseml.engines.local.interpreter.events import (
-    Acquire,
-    Action,
-    Annotated,
-    DeletePods,
-    Event,
-    LockGranted,
-    PodEnded,
-    PodPending,
-    PodProgressed,
-    PodStarted,
-    Shutdown,
-    Tick,
-)
+from riseml.engines.local.interpreter.events import Acquire, Action, Event
 from riseml.engines.local.interpreter.graph import AdvanceFunctions, Graph
-from riseml.engines.local.interpreter.hooks import delete_pods
-from riseml.engines.local.interpreter.label_selectors import parse
 from riseml.engines.local.interpreter.node import FINAL, SUCCEEDED, Node
 from riseml.engines.local.interpreter.progress import (
     CallSite,
@@ -157,25 +142,7 @@ class WorkflowRun:
         """Apply an event; events about pods that are unknown or have ended change nothing."""
         graph = self.graph
         graph.now = max(now, graph.now)
-        match event:
-            case PodPending(key, message):
-                event_handlers.pod_pending(graph, key, message)
-            case PodStarted(key, started_at):
-                event_handlers.pod_started(graph, key, started_at)
-            case PodProgressed(key, progress):
-                event_handlers.pod_progressed(graph, key, progress)
-            case PodEnded():
-                event_handlers.pod_ended(graph, event)
-            case LockGranted(key):
-                event_handlers.locks_granted(graph, key)
-            case Annotated(key, value):
-                event_handlers.annotated(graph, key, value)
-            case Shutdown(strategy):
-                event_handlers.shut_down(graph, strategy)
-            case DeletePods(selector):
-                delete_pods(graph, parse(selector))
-            case Tick():
-                event_handlers.timers_due(graph)
+        event_handlers.handle(graph, event)
         return self._take_actions()
 
     def next_tick(self) -> float | None:

@@ -91,25 +91,35 @@ def node_status(graph: Graph, node: Node) -> dict[str, Any]:
         "startedAt": format_time(node.started_at),
         "finishedAt": None if is_ending else format_time(node.finished_at),
     }
-    optional = {
-        "boundaryID": node.boundary,
-        # This is RiseML's own key: Argo does not show when a container started.
-        "runningAt": format_time(node.running_at),
-        "message": node.message,
-        "children": list(graph.children.get(node.id, ())),
-        "daemoned": node.daemoned,
-        "nodeFlag": _node_flag(node),
-        "inputs": _inputs(graph, node),
-        "outputs": _outputs(graph, node),
-    }
+    data.update(
+        _without_empty(
+            {
+                "boundaryID": node.boundary,
+                # This is RiseML's own key: Argo does not show when a container started.
+                "runningAt": format_time(node.running_at),
+                "message": node.message,
+                "children": list(graph.children.get(node.id, ())),
+                "daemoned": node.daemoned,
+                "nodeFlag": _without_empty(
+                    {"hooked": node.hooked, "retried": node.retried}
+                ),
+                "inputs": _inputs(graph, node),
+                "outputs": _outputs(graph, node),
+            }
+        )
+    )
     if node.type == POD:
         done, total = _pod_progress(node)
-        optional["progress"] = f"{done}/{total}"
+        data["progress"] = f"{done}/{total}"
     if node.waiting:
         first_lock = node.waiting.partition("\n")[0]
-        optional["synchronizationStatus"] = {"waiting": first_lock}
-    data.update({name: value for name, value in optional.items() if value})
+        data["synchronizationStatus"] = {"waiting": first_lock}
     return data
+
+
+def _without_empty(data: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what Argo does not write: empty strings, lists and maps, null and false."""
+    return {name: value for name, value in data.items() if value}
 
 
 def _display_name(graph: Graph, node: Node) -> str:
@@ -117,15 +127,6 @@ def _display_name(graph: Graph, node: Node) -> str:
     if boundary is None:
         return node.name
     return _SEPARATOR.sub("", node.name.removeprefix(boundary.name))
-
-
-def _node_flag(node: Node) -> dict[str, bool]:
-    flags = {}
-    if node.hooked:
-        flags["hooked"] = True
-    if node.retried:
-        flags["retried"] = True
-    return flags
 
 
 def _is_ending(graph: Graph, node: Node) -> bool:
@@ -160,38 +161,35 @@ def _inputs(graph: Graph, node: Node) -> dict[str, Any]:
     if node.type in (TASK_GROUP, SKIPPED_TYPE):
         return {}
     template = graph.template_of(node)
-    data: dict[str, Any] = {}
     parameters = []
     for name, value in node.inputs:
         parameter = {"name": name, "value": value}
-        default = template.inputs[name]
-        if default is not None:
-            parameter["default"] = default
+        _set_default(parameter, template.inputs[name])
         parameters.append(parameter)
-    if parameters:
-        data["parameters"] = parameters
     artifacts = template.body.get("inputs", {}).get("artifacts")
     if artifacts:
         lookup = lookup_in(graph.node_variables(node), graph.variables)
-        data["artifacts"] = fill(fill(artifacts, lookup), lookup)
-    return data
+        artifacts = fill(fill(artifacts, lookup), lookup)
+    return _without_empty({"parameters": parameters, "artifacts": artifacts})
 
 
 def _outputs(graph: Graph, node: Node) -> dict[str, Any]:
-    data: dict[str, Any] = {}
-    if node.outputs:
-        parameters = []
-        outputs = {output.name: output for output in graph.template_of(node).outputs}
-        for name, value in node.outputs:
-            source = {"path": outputs[name].path}
-            default = outputs[name].default
-            if default is not None:
-                source["default"] = default
-            parameters.append({"name": name, "value": value, "valueFrom": source})
-        data["parameters"] = parameters
-    if node.exit_code is not None:
-        data["exitCode"] = str(node.exit_code)
-    return data
+    # Most nodes have none, and the outputs of the template need not be searched.
+    if not node.outputs and node.exit_code is None:
+        return {}
+    outputs = {output.name: output for output in graph.template_of(node).outputs}
+    parameters = []
+    for name, value in node.outputs:
+        source = {"path": outputs[name].path}
+        _set_default(source, outputs[name].default)
+        parameters.append({"name": name, "value": value, "valueFrom": source})
+    exit_code = "" if node.exit_code is None else str(node.exit_code)
+    return _without_empty({"parameters": parameters, "exitCode": exit_code})
+
+
+def _set_default(data: dict[str, str], default: str | None) -> None:
+    if default is not None:
+        data["default"] = default
 
 
 def _pod_progress(node: Node) -> tuple[int, int]:

@@ -99,22 +99,26 @@ def _value(tag: str, lookup: Lookup) -> str | None:
     """Return the value of a tag, or of one of the two expressions that the compiler writes."""
     if not tag.startswith("="):
         return lookup(tag)
-    for expression in _TAG_EXPRESSIONS:
-        match = expression.pattern.fullmatch(tag)
-        if match is not None:
-            value = lookup(expression.prefix + match[1])
-            if value is not None:
-                return expression.convert(value)
-    return None
+    expression = _find_expression(tag)
+    value = lookup(inner(tag))
+    if expression is None or value is None:
+        return None
+    return expression.convert(value)
 
 
 def inner(tag: str) -> str:
     """Return the plain tag in one of the compiler's expressions, otherwise the tag itself."""
+    expression = _find_expression(tag)
+    if expression is None:
+        return tag
+    return expression.pattern.sub(rf"{expression.prefix}\1", tag)
+
+
+def _find_expression(tag: str) -> _TagExpression | None:
     for expression in _TAG_EXPRESSIONS:
-        match = expression.pattern.fullmatch(tag)
-        if match is not None:
-            return expression.prefix + match[1]
-    return tag
+        if expression.pattern.fullmatch(tag):
+            return expression
+    return None
 
 
 def fill(value: Any, lookup: Lookup) -> Any:

@@ -8,6 +8,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf
 from typing import Any, Final, NamedTuple
 
 from riseml.engines.local.interpreter.expressions import Expression, dependency
@@ -68,12 +69,12 @@ class Dag(NamedTuple):
 
 
 class Backoff(NamedTuple):
-    """The time before another attempt; durations are seconds."""
+    """The time before another attempt; durations are seconds, infinite without a limit."""
 
     duration: float
     factor: int = 0
-    cap: float | None = None
-    max_duration: float | None = None
+    cap: float = inf
+    max_duration: float = inf
 
 
 class RetryRule(NamedTuple):
@@ -97,7 +98,7 @@ class Output(NamedTuple):
 
 
 class Template(NamedTuple):
-    """One template; durations are seconds.
+    """One template; durations are seconds, infinite without a limit.
 
     Attributes:
         body: The JSON data of the template.
@@ -115,9 +116,9 @@ class Template(NamedTuple):
     daemon: bool = False
     parallelism: int | None = None
     fail_fast: bool = False
-    deadline: float | None = None
-    timeout: float | None = None
-    pending_timeout: float | None = None
+    deadline: float = inf
+    timeout: float = inf
+    pending_timeout: float = inf
     mutexes: tuple[tuple[str, str], ...] = ()
 
 
@@ -133,12 +134,13 @@ class Program(NamedTuple):
     @classmethod
     def read(cls, spec: Mapping[str, Any]) -> "Program":
         """Read the `spec` of a Workflow."""
+        templates = map(_template, spec["templates"])
         return cls(
-            spec["entrypoint"],
-            _parameters(spec.get("arguments")),
-            {body["name"]: _template(body) for body in spec["templates"]},
-            spec.get("volumes", ()),
-            spec.get("podMetadata", {}).get("labels", {}),
+            entrypoint=spec["entrypoint"],
+            arguments=_parameters(spec.get("arguments")),
+            templates={template.name: template for template in templates},
+            volumes=spec.get("volumes", ()),
+            pod_labels=spec.get("podMetadata", {}).get("labels", {}),
         )
 
 
@@ -161,6 +163,10 @@ def text(value: Any) -> str:
     return str(value)
 
 
+def _optional_text(value: Any) -> str | None:
+    return None if value is None else text(value)
+
+
 def seconds(duration: Any) -> float:
     """Return the seconds in `90`, `"90"` or `"1m30s"`.
 
@@ -180,8 +186,8 @@ def seconds(duration: Any) -> float:
     return total
 
 
-def _optional_seconds(duration: Any) -> float | None:
-    return None if duration in (None, "") else seconds(duration)
+def _limit(duration: Any) -> float:
+    return inf if duration in (None, "") else seconds(duration)
 
 
 def _template(body: Mapping[str, Any]) -> Template:
@@ -190,46 +196,48 @@ def _template(body: Mapping[str, Any]) -> Template:
     outputs = body.get("outputs", {}).get("parameters", ())
     mutexes = body.get("synchronization", {}).get("mutexes", ())
     return Template(
-        body["name"],
-        kind,
-        body,
-        {parameter["name"]: _default(parameter) for parameter in inputs},
-        tuple(_output(parameter) for parameter in outputs),
+        name=body["name"],
+        kind=kind,
+        body=body,
+        inputs={parameter["name"]: _default(parameter) for parameter in inputs},
+        outputs=tuple(map(_output, outputs)),
         dag=read_dag(body["dag"]) if kind == DAG_KIND else None,
-        retry=_retry_rule(body["retryStrategy"]) if "retryStrategy" in body else None,
+        retry=_retry_rule(body.get("retryStrategy")),
         daemon=bool(body.get("daemon")),
         parallelism=body.get("parallelism") or None,
         fail_fast=bool(body.get("failFast")),
-        deadline=_optional_seconds(body.get("activeDeadlineSeconds")),
-        timeout=_optional_seconds(body.get("timeout")),
-        pending_timeout=_optional_seconds(body.get("pendingTimeout")),
+        deadline=_limit(body.get("activeDeadlineSeconds")),
+        timeout=_limit(body.get("timeout")),
+        pending_timeout=_limit(body.get("pendingTimeout")),
         mutexes=tuple((mutex.get("namespace", ""), mutex["name"]) for mutex in mutexes),
     )
 
 
 def _default(parameter: Mapping[str, Any]) -> str | None:
-    value = parameter.get("value", parameter.get("default"))
-    return None if value is None else text(value)
+    return _optional_text(parameter.get("value", parameter.get("default")))
 
 
 def _output(parameter: Mapping[str, Any]) -> Output:
     source = parameter["valueFrom"]
-    default = source.get("default")
     return Output(
-        parameter["name"], source["path"], None if default is None else text(default)
+        name=parameter["name"],
+        path=source["path"],
+        default=_optional_text(source.get("default")),
     )
 
 
-def _retry_rule(strategy: Mapping[str, Any]) -> RetryRule:
+def _retry_rule(strategy: Mapping[str, Any] | None) -> RetryRule | None:
+    if strategy is None:
+        return None
     limit = strategy.get("limit")
     expression = strategy.get("expression", "")
     # As in Argo, an expression decides alone unless the document names a policy.
     default_policy = "Always" if expression else "OnFailure"
     return RetryRule(
-        None if limit is None else int(limit),
-        strategy.get("retryPolicy") or default_policy,
-        expression,
-        _backoff(strategy.get("backoff")),
+        limit=None if limit is None else int(limit),
+        policy=strategy.get("retryPolicy") or default_policy,
+        expression=expression,
+        backoff=_backoff(strategy.get("backoff")),
     )
 
 
@@ -237,10 +245,10 @@ def _backoff(backoff: Mapping[str, Any] | None) -> Backoff | None:
     if not backoff:
         return None
     return Backoff(
-        seconds(backoff["duration"]),
-        int(backoff.get("factor") or 0),
-        _optional_seconds(backoff.get("cap")),
-        _optional_seconds(backoff.get("maxDuration")),
+        duration=seconds(backoff["duration"]),
+        factor=int(backoff.get("factor") or 0),
+        cap=_limit(backoff.get("cap")),
+        max_duration=_limit(backoff.get("maxDuration")),
     )
 
 
@@ -258,11 +266,11 @@ def read_dag(body: Mapping[str, Any]) -> Dag:
         for need in needs[name]:
             dependents[need].append(name)
     return Dag(
-        tasks,
-        tuple(tasks.values()),
-        {name: tuple(names) for name, names in dependents.items()},
-        targets,
-        body.get("failFast") is not False,
+        tasks=tasks,
+        order=tuple(tasks.values()),
+        dependents={name: tuple(names) for name, names in dependents.items()},
+        targets=targets,
+        fail_fast=body.get("failFast") is not False,
     )
 
 
@@ -306,19 +314,22 @@ def _task(
 ) -> Task:
     hooks = [_hook(name, hook) for name, hook in body.get("hooks", {}).items()]
     return Task(
-        body["name"],
-        body["template"],
-        needs,
-        depends,
-        body.get("when", ""),
-        body.get("withItems"),
-        _parameters(body.get("arguments")),
-        tuple(hooks),
-        position,
+        name=body["name"],
+        template=body["template"],
+        needs=needs,
+        depends=depends,
+        when=body.get("when", ""),
+        items=body.get("withItems"),
+        arguments=_parameters(body.get("arguments")),
+        hooks=tuple(hooks),
+        position=position,
     )
 
 
 def _hook(name: str, body: Mapping[str, Any]) -> Hook:
     return Hook(
-        name, body["expression"], body["template"], _parameters(body.get("arguments"))
+        name=name,
+        expression=body["expression"],
+        template=body["template"],
+        arguments=_parameters(body.get("arguments")),
     )

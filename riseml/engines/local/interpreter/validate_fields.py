@@ -6,13 +6,14 @@ accounts). They mean nothing on one machine, so they are accepted.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from riseml.engines.local.interpreter.rules import POLICIES
 from riseml.engines.local.interpreter.templates import seconds
 
 Rule = Callable[[str, Any], Iterator[str]]
-"""Yields the faults of a value, given its path."""
+"""Yields the faults of a value, given its path. A rule is a function or one of the classes below."""
 
 # Completes the sentence "the local engine …".
 _REASONS: Final = {
@@ -61,24 +62,32 @@ def _accept(path: str, value: Any) -> Iterator[str]:  # noqa: ARG001
     yield from ()
 
 
-def _is(types: tuple[type, ...], description: str) -> Rule:
-    def check(path: str, value: Any) -> Iterator[str]:
-        is_accepted = isinstance(value, types)
+@dataclass(frozen=True)
+class _Is:
+    """The value has one of the types; `description` completes "is not …"."""
+
+    types: tuple[type, ...]
+    description: str
+
+    def __call__(self, path: str, value: Any) -> Iterator[str]:
+        is_accepted = isinstance(value, self.types)
         # In Python a truth value is a number, in JSON it is not.
-        if isinstance(value, bool) and bool not in types:
-            is_accepted = False
+        if isinstance(value, bool):
+            is_accepted = bool in self.types
         if not is_accepted:
-            yield f"{path}: {value!r} is not {description}"
-
-    return check
+            yield f"{path}: {value!r} is not {self.description}"
 
 
-_TEXT: Final = _is((str,), "text")
-_VALUE: Final = _is((str, int, float, bool), "a value")
-_FLAG: Final = _is((bool,), "true or false")
-_INTEGER: Final = _is((int,), "a whole number")
-_ITEM: Final = _is((str, int), "text or a map")
-_ITEM_VALUE: Final = _is((str, int), "text")
+@dataclass(frozen=True)
+class _OneOf:
+    """The value is one of the values."""
+
+    values: tuple[object, ...]
+
+    def __call__(self, path: str, value: Any) -> Iterator[str]:
+        if value not in self.values:
+            supported = " and ".join(map(repr, self.values))
+            yield f"{path}: the local engine supports {supported}, not {value!r}"
 
 
 def _duration(path: str, value: Any) -> Iterator[str]:
@@ -93,17 +102,71 @@ def _integer_or_digits(path: str, value: Any) -> Iterator[str]:
         yield f"{path}: {value!r} is not a whole number"
 
 
-def _one_of(*values: object) -> Rule:
-    supported = " and ".join(repr(value) for value in values)
-
-    def check(path: str, value: Any) -> Iterator[str]:
-        if value not in values:
-            yield f"{path}: the local engine supports {supported}, not {value!r}"
-
-    return check
+_TEXT: Final = _Is((str,), "text")
+_VALUE: Final = _Is((str, int, float, bool), "a value")
+_FLAG: Final = _Is((bool,), "true or false")
+_INTEGER: Final = _Is((int,), "a whole number")
+_ITEM: Final = _Is((str, int), "text or a map")
+_ITEM_VALUE: Final = _Is((str, int), "text")
 
 
 # Rules for lists and maps
+
+
+@dataclass(frozen=True)
+class _Map:
+    """The value is a map, and `rule` holds for each of its values."""
+
+    rule: Rule
+
+    def __call__(self, path: str, value: Any) -> Iterator[str]:
+        if not isinstance(value, Mapping):
+            yield f"{path}: {value!r} is not a map"
+            return
+        for key, item in value.items():
+            yield from self.rule(f"{path}[{key}]", item)
+
+
+@dataclass(frozen=True)
+class _List:
+    """The value is a list, and `rule` holds for each of its items."""
+
+    rule: Rule
+
+    def __call__(self, path: str, value: Any) -> Iterator[str]:
+        if not _is_list(value):
+            yield f"{path}: {value!r} is not a list"
+            return
+        for index, item in enumerate(value):
+            name = item.get("name") if isinstance(item, Mapping) else None
+            yield from self.rule(f"{path}[{name or index}]", item)
+
+
+class _Fields:
+    """The value is a map with these keys; any other key must have an empty value."""
+
+    def __init__(self, rules: Mapping[str, Rule], required: Sequence[str] = ()) -> None:
+        self.rules = rules
+        self.required = required
+
+    def __call__(self, path: str, value: Any) -> Iterator[str]:
+        path_or_document = path or "document"
+        if not isinstance(value, Mapping):
+            yield f"{path_or_document}: {value!r} is not a map"
+            return
+        for key, item in value.items():
+            field_path = f"{path}.{key}" if path else key
+            yield from self._field_faults(field_path, key, item)
+        for key in self.required:
+            if value.get(key) in (None, ""):
+                yield f"{path_or_document}: {key} is missing"
+
+    def _field_faults(self, path: str, key: str, value: Any) -> Iterator[str]:
+        if key in self.rules and value is not None:
+            yield from self.rules[key](path, value)
+        elif value not in _EMPTY_VALUES:
+            reason = _REASONS.get(key, _UNKNOWN_FIELD)
+            yield f"{path}: the local engine {reason}"
 
 
 def _is_list(value: Any) -> bool:
@@ -115,90 +178,56 @@ def _texts(path: str, value: Any) -> Iterator[str]:
         yield f"{path}: {value!r} is not a list of texts"
 
 
-def _map_of(rule: Rule) -> Rule:
-    def check(path: str, value: Any) -> Iterator[str]:
-        if not isinstance(value, Mapping):
-            yield f"{path}: {value!r} is not a map"
-            return
-        for key, item in value.items():
-            yield from rule(f"{path}[{key}]", item)
-
-    return check
-
-
-def _fields(rules: Mapping[str, Rule], *, required: Sequence[str] = ()) -> Rule:
-    """Allow these keys; any other key is allowed only if its value is empty."""
-
-    def check(path: str, value: Any) -> Iterator[str]:
-        if not isinstance(value, Mapping):
-            yield f"{path or 'document'}: {value!r} is not a map"
-            return
-        for key, item in value.items():
-            field_path = f"{path}.{key}" if path else key
-            if key in rules and item is not None:
-                yield from rules[key](field_path, item)
-            elif item not in _EMPTY_VALUES:
-                reason = _REASONS.get(key, _UNKNOWN_FIELD)
-                yield f"{field_path}: the local engine {reason}"
-        for key in required:
-            if value.get(key) in (None, ""):
-                yield f"{path or 'document'}: {key} is missing"
-
-    return check
-
-
-def _list_of(rule: Rule) -> Rule:
-    def check(path: str, value: Any) -> Iterator[str]:
-        if not _is_list(value):
-            yield f"{path}: {value!r} is not a list"
-            return
-        for index, item in enumerate(value):
-            name = item.get("name") if isinstance(item, Mapping) else None
-            yield from rule(f"{path}[{name or index}]", item)
-
-    return check
-
-
 def _items(path: str, value: Any) -> Iterator[str]:
     if not _is_list(value) or not value:
         yield f"{path}: {value!r} is not a list of items"
         return
     for index, item in enumerate(value):
-        rule = _map_of(_ITEM_VALUE) if isinstance(item, Mapping) else _ITEM
+        rule = _Map(_ITEM_VALUE) if isinstance(item, Mapping) else _ITEM
         yield from rule(f"{path}[{index}]", item)
 
 
 # The fields, innermost first
 
-_ARGUMENTS: Final = _fields(
+_ARGUMENTS: Final = _Fields(
     {
-        "parameters": _list_of(
-            _fields(
+        "parameters": _List(
+            _Fields(
                 {"name": _TEXT, "value": _VALUE, "description": _TEXT},
                 required=("name",),
             )
         )
     }
 )
-_SECRET: Final = _fields(
+_SECRET: Final = _Fields(
     {"name": _TEXT, "key": _TEXT, "optional": _FLAG}, required=("name", "key")
 )
-_ENV: Final = _fields(
-    {"name": _TEXT, "value": _TEXT, "valueFrom": _fields({"secretKeyRef": _SECRET})},
+_ENV: Final = _Fields(
+    {"name": _TEXT, "value": _TEXT, "valueFrom": _Fields({"secretKeyRef": _SECRET})},
     required=("name",),
 )
-_MOUNT: Final = _fields(
+_MOUNT: Final = _Fields(
     {"name": _TEXT, "mountPath": _TEXT, "subPath": _TEXT, "readOnly": _FLAG},
     required=("name", "mountPath"),
 )
-_VOLUME: Final = _fields(
+_VOLUME: Final = _Fields(
     {
         "name": _TEXT,
-        "persistentVolumeClaim": _fields(
+        "persistentVolumeClaim": _Fields(
             {"claimName": _TEXT, "readOnly": _FLAG}, required=("claimName",)
         ),
-        "emptyDir": _fields({"medium": _one_of("", "Memory"), "sizeLimit": _VALUE}),
-        "secret": _fields(
+        "emptyDir": _Fields(
+            {
+                "medium": _OneOf(
+                    (
+                        "",
+                        "Memory",
+                    )
+                ),
+                "sizeLimit": _VALUE,
+            }
+        ),
+        "secret": _Fields(
             {
                 "secretName": _TEXT,
                 "optional": _FLAG,
@@ -216,45 +245,45 @@ _CONTAINER_RULES: Final[Mapping[str, Rule]] = {
     "command": _texts,
     "args": _texts,
     "workingDir": _TEXT,
-    "env": _list_of(_ENV),
+    "env": _List(_ENV),
     # A local process opens its ports itself.
     "ports": _accept,
-    "resources": _fields({"requests": _map_of(_VALUE), "limits": _map_of(_VALUE)}),
-    "volumeMounts": _list_of(_MOUNT),
-    "mirrorVolumeMounts": _one_of(False),
+    "resources": _Fields({"requests": _Map(_VALUE), "limits": _Map(_VALUE)}),
+    "volumeMounts": _List(_MOUNT),
+    "mirrorVolumeMounts": _OneOf((False,)),
 }
-_CONTAINER: Final = _fields(_CONTAINER_RULES, required=("image", "command"))
-_OTHER_CONTAINER: Final = _fields(
+_CONTAINER: Final = _Fields(_CONTAINER_RULES, required=("image", "command"))
+_OTHER_CONTAINER: Final = _Fields(
     _CONTAINER_RULES, required=("name", "image", "command")
 )
-_METADATA: Final = _fields({"labels": _map_of(_TEXT), "annotations": _map_of(_TEXT)})
-_INPUT: Final = _fields(
+_METADATA: Final = _Fields({"labels": _Map(_TEXT), "annotations": _Map(_TEXT)})
+_INPUT: Final = _Fields(
     {"name": _TEXT, "value": _VALUE, "default": _VALUE, "description": _TEXT},
     required=("name",),
 )
-_ARTIFACT: Final = _fields(
+_ARTIFACT: Final = _Fields(
     {
         "name": _TEXT,
         "path": _TEXT,
         "mode": _INTEGER,
-        "raw": _fields({"data": _TEXT}, required=("data",)),
+        "raw": _Fields({"data": _TEXT}, required=("data",)),
     },
     required=("name", "path", "raw"),
 )
-_OUTPUT: Final = _fields(
+_OUTPUT: Final = _Fields(
     {
         "name": _TEXT,
         "description": _TEXT,
-        "valueFrom": _fields({"path": _TEXT, "default": _VALUE}, required=("path",)),
+        "valueFrom": _Fields({"path": _TEXT, "default": _VALUE}, required=("path",)),
     },
     required=("name", "valueFrom"),
 )
-_RETRY: Final = _fields(
+_RETRY: Final = _Fields(
     {
         "limit": _integer_or_digits,
-        "retryPolicy": _one_of(*sorted(POLICIES)),
+        "retryPolicy": _OneOf(tuple(sorted(POLICIES))),
         "expression": _TEXT,
-        "backoff": _fields(
+        "backoff": _Fields(
             {
                 "duration": _duration,
                 "factor": _integer_or_digits,
@@ -265,11 +294,11 @@ _RETRY: Final = _fields(
         ),
     }
 )
-_HOOK: Final = _fields(
+_HOOK: Final = _Fields(
     {"template": _TEXT, "expression": _TEXT, "arguments": _ARGUMENTS},
     required=("template", "expression"),
 )
-_TASK: Final = _fields(
+_TASK: Final = _Fields(
     {
         "name": _TEXT,
         "template": _TEXT,
@@ -278,7 +307,7 @@ _TASK: Final = _fields(
         "dependencies": _texts,
         "when": _TEXT,
         "withItems": _items,
-        "hooks": _map_of(_HOOK),
+        "hooks": _Map(_HOOK),
     },
     required=("name", "template"),
 )
@@ -299,24 +328,21 @@ _CLUSTER_FIELDS_OF_WORKFLOW: Final = (
     "podGC",
     "ttlStrategy",
 )
-_TEMPLATE: Final = _fields(
+_TEMPLATE: Final = _Fields(
     {
         "name": _TEXT,
-        "inputs": _fields(
-            {"parameters": _list_of(_INPUT), "artifacts": _list_of(_ARTIFACT)}
-        ),
-        "outputs": _fields({"parameters": _list_of(_OUTPUT)}),
+        "inputs": _Fields({"parameters": _List(_INPUT), "artifacts": _List(_ARTIFACT)}),
+        "outputs": _Fields({"parameters": _List(_OUTPUT)}),
         "metadata": _METADATA,
-        "dag": _fields(
-            {"tasks": _list_of(_TASK), "failFast": _FLAG}, required=("tasks",)
-        ),
+        "dag": _Fields({"tasks": _List(_TASK), "failFast": _FLAG}, required=("tasks",)),
         "container": _CONTAINER,
-        "resource": _fields(
-            {"action": _one_of("delete"), "flags": _texts}, required=("action", "flags")
+        "resource": _Fields(
+            {"action": _OneOf(("delete",)), "flags": _texts},
+            required=("action", "flags"),
         ),
-        "initContainers": _list_of(_OTHER_CONTAINER),
-        "sidecars": _list_of(_OTHER_CONTAINER),
-        "volumes": _list_of(_VOLUME),
+        "initContainers": _List(_OTHER_CONTAINER),
+        "sidecars": _List(_OTHER_CONTAINER),
+        "volumes": _List(_VOLUME),
         "daemon": _FLAG,
         "parallelism": _INTEGER,
         "failFast": _FLAG,
@@ -324,10 +350,10 @@ _TEMPLATE: Final = _fields(
         "activeDeadlineSeconds": _integer_or_digits,
         "timeout": _duration,
         "pendingTimeout": _duration,
-        "synchronization": _fields(
+        "synchronization": _Fields(
             {
-                "mutexes": _list_of(
-                    _fields({"name": _TEXT, "namespace": _TEXT}, required=("name",))
+                "mutexes": _List(
+                    _Fields({"name": _TEXT, "namespace": _TEXT}, required=("name",))
                 )
             },
             required=("mutexes",),
@@ -339,23 +365,29 @@ _TEMPLATE: Final = _fields(
     },
     required=("name",),
 )
-_SPEC: Final = _fields(
+_SPEC: Final = _Fields(
     {
         "entrypoint": _TEXT,
         "arguments": _ARGUMENTS,
-        "templates": _list_of(_TEMPLATE),
-        "volumes": _list_of(_VOLUME),
+        "templates": _List(_TEMPLATE),
+        "volumes": _List(_VOLUME),
         "podMetadata": _METADATA,
-        "shutdown": _one_of("Terminate", "Stop", ""),
+        "shutdown": _OneOf(
+            (
+                "Terminate",
+                "Stop",
+                "",
+            )
+        ),
         **dict.fromkeys(_CLUSTER_FIELDS_OF_WORKFLOW, _accept),
         "automountServiceAccountToken": _FLAG,
     },
     required=("entrypoint", "templates"),
 )
-_DOCUMENT: Final = _fields(
+_DOCUMENT: Final = _Fields(
     {
-        "apiVersion": _one_of("argoproj.io/v1alpha1"),
-        "kind": _one_of("Workflow"),
+        "apiVersion": _OneOf(("argoproj.io/v1alpha1",)),
+        "kind": _OneOf(("Workflow",)),
         "metadata": _accept,
         "spec": _SPEC,
         "status": _accept,

@@ -130,24 +130,18 @@ def task_value(
 
 
 def _node_attribute(node: Node, attribute: str) -> str | None:
-    if attribute == "status":
-        return node.phase
-    if attribute == "id":
-        return node.id
-    if attribute == "exitCode" and node.exit_code is not None:
-        return str(node.exit_code)
-    return None
+    values = {"status": node.phase, "id": node.id}
+    if node.exit_code is not None:
+        values["exitCode"] = str(node.exit_code)
+    return values.get(attribute)
 
 
 def _output_value(node: Node, name: str, outputs: Iterable[Output]) -> str | None:
-    for output_name, value in node.outputs:
-        if output_name == name:
-            return value
-    if did_not_run(node):
-        for output in outputs:
-            if output.name == name and output.default is not None:
-                return output.default
-    return None
+    values = dict(node.outputs)
+    if name not in values and did_not_run(node):
+        defaults = {output.name: output.default for output in outputs}
+        return defaults.get(name)
+    return values.get(name)
 
 
 def did_not_run(node: Node) -> bool:
