@@ -97,7 +97,7 @@ def main() -> None:
         )
         verdict("first line against metaflow", ratios["riseml train: first line"], 0.5)
     finally:
-        protocol.leave(home)
+        protocol.stop_controller(home)
         shutil.rmtree(work)
 
 

@@ -3,7 +3,8 @@
 import json
 from pathlib import Path
 
-from riseml.engines.local.serialize import to_json
+from riseml.engines.local.interpreter.node import COLUMNS
+from riseml.engines.local.serialize import experiment_to_json
 from riseml.engines.local.store import Store
 from riseml.status import ExperimentStatus, State
 
@@ -13,7 +14,7 @@ BEGUN = 1_700_000_000.0
 def home(folder: Path, count: int, *, ended: bool) -> Path:
     """Make a home with `count` runs of one experiment each."""
     folder.mkdir(mode=0o700, parents=True)
-    store = Store(folder, create=True)
+    store = Store.create(folder, COLUMNS)
     document = json.dumps(
         {"metadata": {"uid": "0"}, "spec": {"templates": ["x" * 200] * 15}}
     )
@@ -41,6 +42,6 @@ def home(folder: Path, count: int, *, ended: bool) -> Path:
             one = ExperimentStatus(
                 str(number), None, State.FINISHED, result={"accuracy": 1 / number}
             )
-            store.put_experiments(number, [(1, to_json(one))])
+            store.put_experiments(number, [(1, experiment_to_json(one))])
     store.close()
     return folder

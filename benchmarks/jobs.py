@@ -91,7 +91,7 @@ def main() -> None:
             "MB",
         )
     finally:
-        protocol.leave(home)
+        protocol.stop_controller(home)
         shutil.rmtree(work)
 
 

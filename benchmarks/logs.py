@@ -63,7 +63,7 @@ def main() -> None:
             )
             verdict(f"1,000,000 lines by {name}", ratios[f"{name}: job of riseml"], 1.3)
     finally:
-        protocol.leave(home)
+        protocol.stop_controller(home)
         shutil.rmtree(work)
 
 

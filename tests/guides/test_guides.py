@@ -89,7 +89,7 @@ def environment(tmp_path: Path) -> Iterator[dict[str, str]]:
         "RISEML_CPUS": "4",
     }
     if home.exists():
-        protocol.leave(home)
+        protocol.stop_controller(home)
 
 
 @pytest.mark.parametrize("path", GUIDES, ids=lambda path: path.stem)

@@ -90,13 +90,15 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     yield lab
     if (home / "riseml.db").exists():
         try:
-            for number in lab.engine._read().unfinished():
+            for number in lab.engine.store().unfinished():
                 lab.engine.stop(Id(number=number), force=True)
         finally:
-            protocol.leave(home)
+            protocol.stop_controller(home)
     limit = time.monotonic() + PATIENCE / 4
     while (left := processes_of(home)) and time.monotonic() < limit:
-        protocol.leave(home)  # the end of a job may have started another controller
+        protocol.stop_controller(
+            home
+        )  # the end of a job may have started another controller
         time.sleep(0.02)
     shown = [process.as_dict(["pid", "ppid", "cmdline", "status"]) for process in left]
     for process in left:

@@ -19,7 +19,7 @@ step=after; run train -l; run status -a
 "$PYTHON" -c "
 from pathlib import Path
 from riseml.engines.local import protocol
-protocol.leave(Path('$RISEML_HOME'))"
+protocol.stop_controller(Path('$RISEML_HOME'))"
 """
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riseml.engines import Chunk, LogQuery
-from riseml.engines.local.logs import _offset, _tail
+from riseml.engines.local.logs import offset_of_tail, offset_since
 from riseml.ids import Id
 from tests.local.conftest import Lab
 
@@ -20,7 +20,7 @@ def test_the_last_lines(
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "log"
     path.write_text(text)
-    assert text[_tail(path, count) :] == "".join(
+    assert text[offset_of_tail(path, count) :] == "".join(
         text.splitlines(keepends=True)[-count:] if count else []
     )
 
@@ -36,14 +36,14 @@ def test_lines_not_older_than_a_moment(
     (tmp_path / "log.times").write_text(
         "100 10\n200 30\n210"
     )  # the last look was cut short
-    assert _offset(tmp_path / "log", datetime.fromtimestamp(since, UTC)) == offset
+    assert offset_since(tmp_path / "log", datetime.fromtimestamp(since, UTC)) == offset
 
 
 def test_a_log_without_an_index_is_as_old_as_its_file(tmp_path: Path) -> None:
     (tmp_path / "log").write_bytes(b"x" * 30)
     os.utime(tmp_path / "log", (500, 500))
-    assert _offset(tmp_path / "log", datetime.fromtimestamp(400, UTC)) == 0
-    assert _offset(tmp_path / "log", datetime.fromtimestamp(600, UTC)) == 30
+    assert offset_since(tmp_path / "log", datetime.fromtimestamp(400, UTC)) == 0
+    assert offset_since(tmp_path / "log", datetime.fromtimestamp(600, UTC)) == 30
 
 
 def test_tail_of_each_job_and_one_jobs_log(lab: Lab) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local.interpreter.node import POD, RUNNING, Node
+from riseml.engines.local.interpreter.node import COLUMNS, POD, RUNNING, Node
 from riseml.engines.local.store import SCHEMA, Store
 from riseml.errors import HomeError
 
@@ -32,7 +32,7 @@ def add(store: Store, number: int, **columns: Any) -> None:
 def test_numbers_are_consecutive_and_a_failed_submission_leaves_no_gap(
     tmp_path: Path,
 ) -> None:
-    store = Store(tmp_path, create=True)
+    store = Store.create(tmp_path, COLUMNS)
     with store.transaction():
         assert store.next_number() == 1
     with contextlib.suppress(RuntimeError), store.transaction():
@@ -43,7 +43,7 @@ def test_numbers_are_consecutive_and_a_failed_submission_leaves_no_gap(
 
 
 def test_a_number_is_never_given_out_again(tmp_path: Path) -> None:
-    store = Store(tmp_path, create=True)
+    store = Store.create(tmp_path, COLUMNS)
     with store.transaction():
         number = store.next_number()
     add(store, number)
@@ -53,7 +53,7 @@ def test_a_number_is_never_given_out_again(tmp_path: Path) -> None:
 
 
 def test_nodes_come_back_as_they_were(tmp_path: Path) -> None:
-    store = Store(tmp_path, create=True)
+    store = Store.create(tmp_path, COLUMNS)
     node = Node(
         id="mnist-1-7",
         name="mnist-1.set",
@@ -64,13 +64,13 @@ def test_nodes_come_back_as_they_were(tmp_path: Path) -> None:
         inputs=(("lr", "1e-6"),),
     )
     with store.transaction():
-        store.put_nodes(1, [node])
-    (back,) = Store(tmp_path).nodes(1)
-    assert back.to_row() == node.to_row()
+        store.put_nodes(1, [node.to_row()])
+    (row,) = Store(tmp_path).nodes(1)
+    assert Node.from_row(row).to_row() == node.to_row()
 
 
 def test_lists_are_newest_first_and_leave_out_what_has_ended(tmp_path: Path) -> None:
-    store = Store(tmp_path, create=True)
+    store = Store.create(tmp_path, COLUMNS)
     for number in range(1, 6):
         add(
             store,
@@ -95,7 +95,7 @@ def test_a_reader_of_a_home_without_runs_sees_none_and_makes_no_file(
 
 
 def test_a_reader_cannot_write(tmp_path: Path) -> None:
-    Store(tmp_path, create=True).close()
+    Store.create(tmp_path, COLUMNS).close()
     with pytest.raises(HomeError):
         add(Store(tmp_path), 1)
 
@@ -103,12 +103,12 @@ def test_a_reader_cannot_write(tmp_path: Path) -> None:
 def test_a_home_of_another_schema_is_refused_by_readers_and_the_writer(
     tmp_path: Path,
 ) -> None:
-    Store(tmp_path, create=True).close()
+    Store.create(tmp_path, COLUMNS).close()
     with sqlite3.connect(tmp_path / "riseml.db") as db:
         db.execute(f"PRAGMA user_version = {SCHEMA + 1}")
-    for create in (False, True):
+    for open_store in (Store, lambda home: Store.create(home, COLUMNS)):
         with pytest.raises(HomeError, match="schema") as caught:
-            Store(tmp_path, create=create)
+            open_store(tmp_path)
         assert "RISEML_HOME" in caught.value.advice
 
 
@@ -121,7 +121,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
 
 
 def test_a_damaged_row_is_named_with_its_run(tmp_path: Path) -> None:
-    store = Store(tmp_path, create=True)
+    store = Store.create(tmp_path, COLUMNS)
     with store.transaction():
         store.put_experiments(3, [(1, '{"state": "FIN')])
     with pytest.raises(HomeError, match="run 3 is damaged") as caught:
@@ -130,7 +130,7 @@ def test_a_damaged_row_is_named_with_its_run(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_is_said_and_nothing_half_written_stays(tmp_path: Path) -> None:
-    store = Store(tmp_path, create=True)
+    store = Store.create(tmp_path, COLUMNS)
     pages = store._db.execute("PRAGMA page_count").fetchone()[0]
     store._db.execute(f"PRAGMA max_page_count = {pages + 2}")
     with pytest.raises(HomeError, match="full") as caught:

@@ -153,7 +153,7 @@ def test_a_home_that_cannot_be_written_is_said(lab: Lab, tmp_path: Path) -> None
 
 def test_a_home_of_another_schema_is_refused(lab: Lab) -> None:
     lab.run("run: 'true'")
-    protocol.leave(lab.engine.home)
+    protocol.stop_controller(lab.engine.home)
     with sqlite3.connect(lab.engine.home / "riseml.db") as db:
         db.execute("PRAGMA user_version = 99")
     for act in (

@@ -167,7 +167,7 @@ def test_a_set_whose_experiments_were_killed_while_they_waited(show: Show) -> No
     for sub in (1, 2):
         show.engine.stop(Id(number=2, sub=sub))
     assert show.lab.wait(2).state is State.KILLED
-    show.lab.until(lambda: show.engine._read().unfinished() == [1], "its end")
+    show.lab.until(lambda: show.engine.store().unfinished() == [1], "its end")
     (job,) = show.engine.read(Id(number=2)).jobs
     assert job.state is State.KILLED
 
@@ -176,7 +176,7 @@ def test_it_outlives_its_controller_at_the_same_address(show: Show) -> None:
     show.train()
     show.says("it serves")
     before = show.engine.tensorboard_url(RUN)
-    protocol.leave(show.engine.home)
+    protocol.stop_controller(show.engine.home)
     protocol.ensure(show.engine.home)
     assert show.engine.tensorboard_url(RUN) == before
     assert get(before)
@@ -215,7 +215,7 @@ def test_whatever_it_does_harms_nobody(
     )
     show.go()
     assert show.lab.wait(1).state is State.FINISHED
-    show.lab.until(lambda: not show.engine._read().unfinished(), "its end")
+    show.lab.until(lambda: not show.engine.store().unfinished(), "its end")
     assert show.job.state is State.KILLED
     assert {each.state for each in show.engine.read(RUN).experiments} == {
         State.FINISHED
@@ -274,7 +274,7 @@ def test_killing_the_run_ends_it(show: Show) -> None:
     url = show.engine.tensorboard_url(RUN)
     show.engine.stop(RUN)
     assert show.lab.wait(1).state is State.KILLED
-    show.lab.until(lambda: not show.engine._read().unfinished(), "its end")
+    show.lab.until(lambda: not show.engine.store().unfinished(), "its end")
     assert show.job.state is State.KILLED
     with pytest.raises(ConnectionError):
         get(url)

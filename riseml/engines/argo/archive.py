@@ -6,9 +6,7 @@ has read yet is therefore never lost.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from riseml.cluster.api import Api, Object, path
@@ -18,8 +16,8 @@ from riseml.engines import Query
 from riseml.engines.argo.live_results import run_folder
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError
 from riseml.ids import Id
-from riseml.plan import Resources
-from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
+from riseml.status import SetStatus
+from riseml.status.data import encode, from_data, to_data
 
 # Annotation of a Workflow whose run is archived: when that run ended.
 ARCHIVED = "riseml.io/archived"
@@ -71,7 +69,10 @@ def write(
         # Argo has not written its last status yet.
         return
     data = json.dumps(
-        to_data(run), default=_encode, ensure_ascii=False, separators=(",", ":")
+        {"schema": SCHEMA, **to_data(run)},
+        default=encode,
+        ensure_ascii=False,
+        separators=(",", ":"),
     )
     ended = run.finished or run.created
     body: dict[str, Any] = {
@@ -140,54 +141,3 @@ def _parsed(lines: bytes) -> Iterator[SetStatus]:
         except (ValueError, KeyError, TypeError):
             # One damaged record must not hide the others.
             continue
-
-
-def to_data(run: SetStatus) -> dict[str, Any]:
-    """Return a run as data that `from_data` reads."""
-    return {"schema": SCHEMA, **asdict(run)}
-
-
-def from_data(data: Mapping[str, Any]) -> SetStatus:
-    """Return the run that data describes, without fields that this version lacks."""
-    values = _common(SetStatus, data)
-    values["counts"] = {State(name): count for name, count in data["counts"].items()}
-    values["experiments"] = tuple(map(_experiment, data["experiments"]))
-    values["jobs"] = tuple(map(_job, data["jobs"]))
-    values["run"], values["install"] = tuple(data["run"]), tuple(data["install"])
-    return SetStatus(**values)
-
-
-def _experiment(data: Mapping[str, Any]) -> ExperimentStatus:
-    values = _common(ExperimentStatus, data)
-    values["progress"] = tuple(data["progress"]) if data.get("progress") else None
-    values["jobs"] = tuple(map(_job, data["jobs"]))
-    return ExperimentStatus(**values)
-
-
-def _job(data: Mapping[str, Any]) -> JobStatus:
-    values = _common(JobStatus, data)
-    if resources := data.get("resources"):
-        # Loading `decimal` takes time, and lists of runs have no jobs.
-        from decimal import Decimal  # noqa: PLC0415
-
-        values["resources"] = Resources(
-            Decimal(resources["cpus"]), int(resources["mem"]), int(resources["gpus"])
-        )
-    return JobStatus(**values)
-
-
-def _common(
-    kind: type[SetStatus | ExperimentStatus | JobStatus], data: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Return the fields of a status that this version has, times and state decoded."""
-    names = kind.__dataclass_fields__
-    values = {name: value for name, value in data.items() if name in names}
-    for name in ("created", "started", "finished"):
-        text = values.get(name)
-        values[name] = datetime.fromisoformat(text) if text else None
-    values["state"] = State(values["state"])
-    return values
-
-
-def _encode(value: object) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)

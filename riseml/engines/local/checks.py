@@ -1,4 +1,4 @@
-"""Checks of `riseml doctor` for the local engine."""
+"""Checks of `riseml doctor` for the local engine; the docstring of each is its title."""
 
 import os
 
@@ -9,6 +9,8 @@ from riseml.engines.local.jobs.mounts import supported
 from riseml.errors import RiseMLError
 from riseml.settings import Settings
 
+_BYTES_PER_MB = 1_000_000
+
 
 def engine_checks(settings: Settings) -> list[Check]:
     """Return the checks of the local engine."""
@@ -17,43 +19,45 @@ def engine_checks(settings: Settings) -> list[Check]:
 
 def _controller(settings: Settings) -> Outcome:
     """The local controller."""
-    log = settings.home / "controller.log"
+    log = protocol.log_file(settings.home)
     if not protocol.answers(settings.home):
-        return ok("it does not run; it starts when a run needs it")
+        detail = "it is not running; it starts when a run needs it"
+        return ok(f"{detail} (log: {log})" if log.exists() else detail)
     try:
         with protocol.connection(settings.home):
-            return ok("it runs and answers")
+            return ok(f"it is running and answers (log: {log})")
     except RiseMLError as error:
-        return failed(str(error), error.advice or f"Its log says more: {log}")
+        return failed(str(error), error.advice or f"See its log, {log}.")
 
 
 def _mounts(_: Settings) -> Outcome:
     """/code, /data and /output in jobs."""
     if os.environ.get("RISEML_MOUNTS") == "off":
         return warning(
-            "RISEML_MOUNTS=off: jobs must take OUTPUT_DIR and DATA_DIR",
-            "Unset it to have real ones.",
+            "RISEML_MOUNTS=off: jobs must use OUTPUT_DIR and DATA_DIR",
+            "Unset it to mount them.",
         )
     if supported():
-        return ok("as on a cluster, by mount namespaces")
-    fix = "Let programs use $OUTPUT_DIR and $DATA_DIR; on Linux, user namespaces make real ones possible."
-    return warning("this system allows none: jobs get variables instead", fix)
+        return ok("mounted as on a cluster, in mount namespaces")
+    return warning(
+        "this system does not allow mounts: jobs must use OUTPUT_DIR and DATA_DIR",
+        "Let programs use $OUTPUT_DIR and $DATA_DIR. On Linux, enable user namespaces.",
+    )
 
 
-def _capacity(settings: Settings) -> Outcome:
+def _capacity(_: Settings) -> Outcome:
     """What jobs may use together."""
-    del settings
     capacity = measure_machine(os.environ)
-    megabytes = capacity.mem // 1_000_000
+    megabytes = capacity.mem // _BYTES_PER_MB
     return ok(f"{capacity.cpus} cpus, {megabytes} MB, {len(capacity.gpus)} gpus")
 
 
 def _data(settings: Settings) -> Outcome:
     """The folder behind /data."""
-    at = home.data_folder(settings.home)
-    if at.exists() and not os.access(at, os.R_OK | os.X_OK):
+    folder = home.data_folder(settings.home)
+    if folder.exists() and not os.access(folder, os.R_OK | os.X_OK):
         return failed(
-            f"{at} cannot be read",
-            "Make it readable for you, or let RISEML_DATA name another folder.",
+            f"{folder} cannot be read",
+            "Make it readable for you, or set RISEML_DATA to another folder.",
         )
-    return ok(str(at))
+    return ok(str(folder))

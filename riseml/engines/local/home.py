@@ -1,4 +1,10 @@
-"""Folders of a home: what jobs see as /data and /output, and where runs and environments lie."""
+"""Layout of a home: the folders that jobs see as /data and /output, and those of runs and environments.
+
+riseml.db  controller.log  secrets      files of the home itself
+runs/<number>/<node>/                   a pod's processes, while its run has not ended
+output/<user>/<project>/<number>/       outputs, logs and run.json of a run
+envs/<key>/  store/repos/               environments of install steps, snapshots of code
+"""
 
 import os
 from dataclasses import dataclass
@@ -9,12 +15,20 @@ from riseml.errors import UnsupportedError
 ENVIRONMENT = "riseml-env:"
 """Prefix of an image name that stands for a virtual environment of this home."""
 
+_MACHINE_DATA = Path("/data")
+
 
 def data_folder(home: Path) -> Path:
-    """Return what jobs see as /data: RISEML_DATA, else the machine's own /data, else a folder of the home."""
-    if named := os.environ.get("RISEML_DATA"):
-        return Path(named)
-    return Path("/data") if Path("/data").is_dir() else home / "data"
+    """Return the folder that jobs see as /data.
+
+    It is RISEML_DATA, else the machine's own /data, else a folder of the home.
+    """
+    configured = os.environ.get("RISEML_DATA")
+    if configured:
+        return Path(configured)
+    if _MACHINE_DATA.is_dir():
+        return _MACHINE_DATA
+    return home / "data"
 
 
 def output_folder(home: Path) -> Path:
@@ -22,28 +36,34 @@ def output_folder(home: Path) -> Path:
     return home / "output"
 
 
+def run_folder(home: Path, number: int) -> Path:
+    """Return the folder of a run's processes, which is removed when it has ended."""
+    return home / "runs" / str(number)
+
+
 @dataclass(frozen=True)
 class HomeLayout:
-    """Where this home keeps things, and what this machine allows."""
+    """The folders of a home, and whether jobs get real mounts on this machine."""
 
     home: Path
     data: Path
     mounts: bool
 
     def claim(self, name: str) -> Path:
-        """Return the folder behind a persistent volume claim.
+        """Return the folder of a persistent volume claim.
 
         Raises:
             UnsupportedError: no folder stands for this claim.
         """
         folders = {
             "riseml-data": self.data,
-            "riseml-output": self.home / "output",
+            "riseml-output": output_folder(self.home),
             "riseml-store": self.home / "store",
         }
         if name not in folders:
             raise UnsupportedError(
-                f"no folder of this machine stands for the claim {name}"
+                f"no folder of this machine stands for the claim {name}",
+                f"The local engine knows {', '.join(folders)}.",
             )
         return folders[name]
 
@@ -53,16 +73,14 @@ class HomeLayout:
 
     def run(self, number: int) -> Path:
         """Return the folder of a run's processes, which is removed when it has ended."""
-        return self.home / "runs" / str(number)
+        return run_folder(self.home, number)
 
     def job(self, number: int, node: str) -> Path:
         """Return the folder of one pod's processes: their pid, exit status, checkout."""
         return self.run(number) / node
 
     def environment(self, image: str) -> Path | None:
-        """Return the virtual environment that an image means here, None for any other image."""
-        return (
-            self.home / "envs" / image.removeprefix(ENVIRONMENT)
-            if image.startswith(ENVIRONMENT)
-            else None
-        )
+        """Return the virtual environment of an image name, None for any other image."""
+        if not image.startswith(ENVIRONMENT):
+            return None
+        return self.home / "envs" / image.removeprefix(ENVIRONMENT)

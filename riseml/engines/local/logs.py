@@ -1,220 +1,271 @@
-"""Replay and follow the logs of a run: files that jobs write themselves, read by position, never by the line.
+"""Logs of a run, replayed and followed: files that jobs write themselves, read by position.
 
-A log of one job is `<job>.<attempt>.log`; its attempts follow each other. Beside it `….times` holds lines of
-`<seconds since 1970> <bytes>`: by then the log was that long.
+The log of a job is `<job>.<attempt>.log`; its attempts follow each other. Beside it,
+`<job>.<attempt>.log.times` has lines `<seconds since 1970> <bytes>`: at that time the log
+had that length.
 """
 
+import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from riseml.engines import Change, Chunk, LogQuery
-from riseml.engines.local import secrets
+from riseml.engines.local.watch import Observation
 from riseml.engines.selection import change, experiments, parts
 from riseml.errors import NotFoundError
-from riseml.ids import Id
-from riseml.status import ExperimentStatus, SetStatus, State
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
-if TYPE_CHECKING:
-    from riseml.engines.local.engine import LocalEngine
+POLL_SECONDS = 0.03
+"""Time between looks at the files."""
 
-# Bytes read at once
-_PIECE = 1 << 18
-# Bytes from the end in which `tail` looks for lines
-_FAR = 1 << 24
-# Seconds between looks at the files
-_BLINK = 0.03
-# Seconds after which a line without its end is shown: a prompt, or a progress bar
-_PATIENCE = 0.3
-_NAME = re.compile(r"(?P<job>.+)\.(?P<attempt>\d+)\.log")
-_UNBEGUN = frozenset({State.CREATED, State.PENDING, State.BUILDING})
+_READ_BYTES = 1 << 18
+# `tail` looks no further back for lines: a log without line breaks could be huge.
+_TAIL_LIMIT_BYTES = 1 << 24
+# A line without its end is shown after this time: a prompt, or a progress bar.
+_PARTIAL_LINE_SECONDS = 0.3
+_FILE_NAME = re.compile(r"(?P<job>.+)\.(?P<attempt>\d+)\.log")
+# Experiments in these states have no logs yet.
+_NOT_STARTED = frozenset({State.CREATED, State.PENDING, State.BUILDING})
 
 
 @dataclass
 class _Log:
-    """A log file and how far it has been told."""
+    """A log file, and how far it has been read."""
 
     job: str
     path: Path
     position: int = 0
-    since: float = field(default_factory=time.monotonic)
+    last_read: float = field(default_factory=time.monotonic)
 
     def read(self, *, final: bool) -> Iterator[Chunk]:
-        """Yield what is new: whole lines, and a line without its end once it has been so for a while, or for good."""
+        """Yield new lines; a line without its end after a while, or if `final` at once."""
         try:
             with self.path.open("rb") as file:
                 file.seek(self.position)
-                while data := file.read(_PIECE):
-                    end = (
-                        len(data)
-                        if len(data) == _PIECE and b"\n" not in data
-                        else data.rfind(b"\n") + 1
-                    )
+                while data := file.read(_READ_BYTES):
+                    is_last = len(data) < _READ_BYTES
+                    end = _end_of_lines(data, is_last=is_last)
                     if end:
-                        yield self._told(data[:end])
-                    rest = data[end:]
-                    if len(data) == _PIECE:
-                        file.seek(self.position)
-                        continue
-                    if rest and (final or time.monotonic() - self.since > _PATIENCE):
-                        yield self._told(rest, partial=not final)
-                    return
+                        yield self._chunk(data[:end])
+                    if is_last:
+                        yield from self._partial_line(data[end:], final=final)
+                        return
+                    file.seek(self.position)
         except FileNotFoundError:
             return
 
-    def _told(self, data: bytes, *, partial: bool = False) -> Chunk:
+    def _partial_line(self, line: bytes, *, final: bool) -> Iterator[Chunk]:
+        waited = time.monotonic() - self.last_read
+        if line and (final or waited > _PARTIAL_LINE_SECONDS):
+            yield self._chunk(line, partial=not final)
+
+    def _chunk(self, data: bytes, *, partial: bool = False) -> Chunk:
         self.position += len(data)
-        self.since = time.monotonic()
+        self.last_read = time.monotonic()
         return Chunk(self.job, data, partial)
 
     def skip(self, query: LogQuery) -> None:
-        """Go to where the query's `since` and `tail` begin."""
+        """Move to where the query's `since` and `tail` begin."""
         if query.since is not None:
-            self.position = _offset(self.path, query.since)
+            self.position = offset_since(self.path, query.since)
         if query.tail is not None:
-            self.position = max(self.position, _tail(self.path, query.tail))
+            self.position = max(self.position, offset_of_tail(self.path, query.tail))
 
 
 class _Follower:
-    """What has been told of one run so far."""
+    """What has been shown of one run so far."""
 
-    def __init__(self, engine: "LocalEngine", query: LogQuery) -> None:
-        self._query, self._folder, self._secrets = (
-            query,
-            engine.folder(Id(query.id.user, query.id.number)),
-            [value.encode() for value in secrets.hidden(engine.home)],
-        )
+    def __init__(
+        self, query: LogQuery, folder: Path, hidden_values: Iterable[str]
+    ) -> None:
+        self._query, self._folder = query, folder
+        self._hidden_values = [value.encode() for value in hidden_values]
         self._logs: dict[Path, _Log] = {}
         self._closed: set[Path] = set()
         self._states: dict[str, State] = {}
 
-    def told(self, whole: SetStatus) -> Iterator[Chunk | Change]:
-        """Yield what is new of a run, each job's last lines before its end."""
+    def update(self, run: SetStatus) -> Iterator[Chunk | Change]:
+        """Yield new states and lines; the last lines of a job come before its end."""
         ended = []
-        for part in parts(whole, self._query.id):
-            if self._states.get(part.id) == part.state:
+        for status in parts(run, self._query.id):
+            if self._states.get(status.id) == status.state:
                 continue
-            self._states[part.id] = part.state
-            if part.state.is_terminal:
-                ended.append(part)
-            elif part.state is not State.CREATED:
-                yield change(part)
-        self._find_own(whole)
-        for experiment in (
-            part
-            for part in experiments(whole, self._query.id)
-            if part.state not in _UNBEGUN
-        ):
-            self._find(whole, experiment)
-        for part in ended:
-            yield from self.lines(final=True, below=part.id)
-            yield change(part)
+            self._states[status.id] = status.state
+            if status.state.is_terminal:
+                ended.append(status)
+            elif status.state is not State.CREATED:
+                yield change(status)
+        self._open_logs(run)
+        for status in ended:
+            yield from self._last_lines(status)
+            yield change(status)
 
-    def lines(self, *, final: bool = False, below: str = "") -> Iterator[Chunk]:
-        """Yield new lines of the open logs; with `final` of those `below` an id, which then are closed."""
-        for path, log in list(self._logs.items()):
-            if below and not f"{log.job}.".startswith(f"{below}."):
-                continue
-            for chunk in log.read(final=final):
-                yield self._masked(chunk)
-            if final:
-                self._closed.add(path)
-                del self._logs[path]
+    def lines(self, *, final: bool = False) -> Iterator[Chunk]:
+        """Yield new lines of the open logs; with `final`, close them."""
+        for log in list(self._logs.values()):
+            yield from self._lines_of(log, final=final)
 
-    def _find(self, whole: SetStatus, experiment: ExperimentStatus) -> None:
-        folder = self._folder / str(experiment.sub) if whole.is_set else self._folder
-        self._open(experiment.id, folder)
+    def _last_lines(
+        self, status: SetStatus | ExperimentStatus | JobStatus
+    ) -> Iterator[Chunk]:
+        """Yield the new lines of an ended job, or of all jobs below it, and close the logs."""
+        for log in list(self._logs.values()):
+            if f"{log.job}.".startswith(f"{status.id}."):
+                yield from self._lines_of(log, final=True)
 
-    def _find_own(self, whole: SetStatus) -> None:
-        if whole.is_set and self._query.id.sub is None:
-            self._open(whole.id, self._folder)
+    def _lines_of(self, log: _Log, *, final: bool) -> Iterator[Chunk]:
+        for chunk in log.read(final=final):
+            yield self._masked(chunk)
+        if final:
+            self._closed.add(log.path)
+            del self._logs[log.path]
+
+    def _open_logs(self, run: SetStatus) -> None:
+        if run.is_set and self._query.id.sub is None:
+            self._open(run.id, self._folder)
+        for experiment in experiments(run, self._query.id):
+            if experiment.state not in _NOT_STARTED:
+                folder = self._folder
+                if run.is_set:
+                    folder /= str(experiment.sub)
+                self._open(experiment.id, folder)
 
     def _open(self, owner: str, folder: Path) -> None:
-        wanted = self._query.id
+        """Open the logs in a folder that the query selects; `owner` is their prefix."""
         for path in sorted((folder / ".riseml" / "logs").glob("*.log")):
-            match = _NAME.fullmatch(path.name)
+            match = _FILE_NAME.fullmatch(path.name)
             if match is None or path in self._logs or path in self._closed:
                 continue
-            if wanted.type and match["job"] != ".".join(
-                map(str, filter(None, (wanted.type, wanted.index)))
-            ):
-                continue
-            log = self._logs[path] = _Log(f"{owner}.{match['job']}", path)
-            log.skip(self._query)
+            if self._selects(match["job"]):
+                log = _Log(f"{owner}.{match['job']}", path)
+                log.skip(self._query)
+                self._logs[path] = log
+
+    def _selects(self, job: str) -> bool:
+        selected = self._query.id
+        if not selected.type:
+            return True
+        if not selected.index:
+            return job == selected.type
+        return job == f"{selected.type}.{selected.index}"
 
     def _masked(self, chunk: Chunk) -> Chunk:
         data = chunk.data
-        for secret in self._secrets:
-            data = data.replace(secret, b"***")
+        for value in self._hidden_values:
+            data = data.replace(value, b"***")
         return Chunk(chunk.job, data, chunk.partial)
 
 
-def follow(engine: "LocalEngine", query: LogQuery) -> Iterator[Chunk | Change]:
-    """Yield the lines and changes of state of a run, of one of its experiments, or of a job."""
-    follower, found = _Follower(engine, query), False
-    for whole, fresh in engine.glances(query.id, _BLINK):
-        if fresh:
-            found = found or any(parts(whole, query.id))
-            if not found and (query.id.type is None or whole.state.is_terminal):
-                raise NotFoundError(
-                    f"could not find {query.id}",
-                    f"`riseml status {query.id.number}` lists what there is.",
-                )
-            yield from follower.told(whole)
+def follow(
+    query: LogQuery,
+    observations: Iterable[Observation],
+    folder: Path,
+    hidden_values: Iterable[str],
+) -> Iterator[Chunk | Change]:
+    """Yield lines and changes of state of a run, of one of its experiments, or of a job.
+
+    `folder` has the run's outputs. `hidden_values` are replaced by `***`.
+
+    Raises:
+        NotFoundError: the run has no such experiment or job.
+    """
+    follower = _Follower(query, folder, hidden_values)
+    has_begun = False
+    for run, is_new in observations:
+        if is_new:
+            has_begun = has_begun or any(parts(run, query.id))
+            if not has_begun:
+                _check_may_begin(query, run)
+            yield from follower.update(run)
         yield from follower.lines()
-        if fresh and (
-            not query.follow
-            or all(part.state.is_terminal for part in parts(whole, query.id))
-        ):
+        if is_new and (not query.follow or _has_ended(query, run)):
             yield from follower.lines(final=True)
             return
 
 
-def _offset(path: Path, since: datetime) -> int:
-    """Return where in a log the lines begin that were written after `since`, as exactly as its index knows."""
+def _check_may_begin(query: LogQuery, run: SetStatus) -> None:
+    """Refuse an experiment that does not exist, or a job that can no longer begin."""
+    if query.id.type is None or run.state.is_terminal:
+        raise NotFoundError(
+            f"{query.id} does not exist",
+            f"`riseml status {query.id.number}` lists all experiments and jobs of the run.",
+        )
+
+
+def _has_ended(query: LogQuery, run: SetStatus) -> bool:
+    return all(status.state.is_terminal for status in parts(run, query.id))
+
+
+def _end_of_lines(data: bytes, *, is_last: bool) -> int:
+    """Return where the complete lines of a piece of a log end."""
+    end = data.rfind(b"\n") + 1
+    if not end and not is_last:
+        # A line that is longer than a piece is passed on in pieces.
+        return len(data)
+    return end
+
+
+def offset_since(path: Path, since: datetime) -> int:
+    """Return where in a log the lines begin that were written after a time.
+
+    The result is as exact as the log's index: it may include a few earlier lines.
+    """
     start = since.timestamp()
+    index = _read_index(path)
+    if not index:
+        # Without an index, the log is as old as its last change.
+        status = path.stat()
+        return status.st_size if status.st_mtime < start else 0
+    return max((length for written, length in index if written < start), default=0)
+
+
+def _read_index(path: Path) -> list[tuple[float, int]]:
+    """Return times, in seconds since 1970, and the length of the log at each."""
     try:
-        lines = path.with_name(f"{path.name}.times").read_text("ascii").splitlines()
+        text = path.with_name(f"{path.name}.times").read_text("ascii")
     except FileNotFoundError:
-        lines = []
-    looks = [
-        (float(moment), int(length))
-        for moment, _, length in (line.partition(" ") for line in lines)
-        if length
-    ]
-    if looks:
-        return max((length for moment, length in looks if moment < start), default=0)
-    status = path.stat()
-    return status.st_size if status.st_mtime < start else 0
+        return []
+    index = []
+    for line in text.splitlines():
+        seconds, _, length = line.partition(" ")
+        # The controller may be writing the last line.
+        if length:
+            index.append((float(seconds), int(length)))
+    return index
 
 
-def _tail(path: Path, lines: int) -> int:
-    """Return where the last `lines` lines of a log begin; of one without line ends only the last megabytes are seen."""
+def offset_of_tail(path: Path, lines: int) -> int:
+    """Return where the last lines of a log begin.
+
+    Without line breaks, that is no further than the last megabytes.
+    """
     with path.open("rb") as file:
-        end = position = file.seek(0, 2)
+        end = position = file.seek(0, os.SEEK_END)
         if not lines or not end:
             return end
         file.seek(end - 1)
-        wanted = lines + (file.read(1) == b"\n")
-        while position and end - position < _FAR:
-            step = min(_PIECE, position)
+        ends_with_break = file.read(1) == b"\n"
+        # The last line's own break does not begin a line.
+        missing = lines + ends_with_break
+        while position and end - position < _TAIL_LIMIT_BYTES:
+            step = min(_READ_BYTES, position)
             position -= step
             file.seek(position)
             data = file.read(step)
-            found = data.count(b"\n")
-            if found >= wanted:
-                return position + _nth(data, found - wanted) + 1
-            wanted -= found
+            breaks = data.count(b"\n")
+            if breaks >= missing:
+                return position + _position_of_break(data, breaks - missing) + 1
+            missing -= breaks
     return position
 
 
-def _nth(data: bytes, number: int) -> int:
-    """Return where the line end with this number (from 0) is."""
-    place = -1
+def _position_of_break(data: bytes, number: int) -> int:
+    """Return the position of a line break; `number` counts from 0."""
+    position = -1
     for _ in range(number + 1):
-        place = data.index(b"\n", place + 1)
-    return place
+        position = data.index(b"\n", position + 1)
+    return position

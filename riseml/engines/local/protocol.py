@@ -1,6 +1,11 @@
-"""How commands and the controller of a home talk: one JSON line there, one back, over a socket in the home.
+"""Protocol between commands and the controller of a home: JSON lines over a socket in the home.
 
-Reading needs no talk: commands read the database. Errors travel as their class, message and advice.
+    command ── {"act": "stop", "number": 14} ──▶ controller
+            ◀── {"ok": true}, or {"error": …} ──
+
+A controller greets with its version; a command replaces one of another version. Commands
+read the database directly, so only changes travel here. Errors travel as their class,
+message and advice.
 """
 
 import json
@@ -19,18 +24,20 @@ from riseml.errors import HomeError, RiseMLError, UnreachableError
 CONTROLLER = (sys.executable, "-m", "riseml.engines.local.controller")
 """The command of a controller, before the arguments HOME and READY_FD."""
 
-# The descriptor on which a controller says that it is ready
-_READY = 3
-# Of a controller that nobody waits for
-_ARGUMENTS = 2
-# Bytes of a socket's path, macOS' limit; Linux allows 107
-_LONGEST = 103
-# A controller may be killed just when somebody calls
-_TRIES = 5
-# Seconds that an answer may take: a first submission of thousands of experiments needs some
-_LONG = 600.0
-# Seconds that a controller may take to come up: adopting thousands of nodes needs some
-PATIENCE = 30.0
+START_TIMEOUT_SECONDS = 30.0
+"""Time that a controller has to start; adopting thousands of nodes takes some seconds."""
+
+# The descriptor on which a controller reports that it is ready.
+_READY_FD = 3
+_ARGUMENTS_WITH_READY_FD = 3
+# The limit of macOS for the path of a socket; Linux allows 107 bytes.
+_SOCKET_PATH_LIMIT_BYTES = 103
+# A controller may exit just when a command connects.
+_CONNECT_ATTEMPTS = 5
+# Submitting thousands of experiments takes a while.
+_REPLY_TIMEOUT_SECONDS = 600.0
+_GREETING_BYTES = 1 << 12
+_REPLY_BYTES = 1 << 16
 
 
 def log_file(home: Path) -> Path:
@@ -38,13 +45,13 @@ def log_file(home: Path) -> Path:
     return home / "controller.log"
 
 
-def encode(reply: dict[str, Any]) -> bytes:
-    """Write one message."""
-    return json.dumps(reply, separators=(",", ":")).encode() + b"\n"
+def encode(message: dict[str, Any]) -> bytes:
+    """Return the line of a message."""
+    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
 
 
 def failure(error: RiseMLError) -> dict[str, Any]:
-    """Write an error as a reply."""
+    """Return the reply for an error."""
     return {
         "error": {
             "kind": type(error).__name__,
@@ -54,74 +61,111 @@ def failure(error: RiseMLError) -> dict[str, Any]:
     }
 
 
+# Commands
+
+
 def call(home: Path, act: str, **arguments: Any) -> Any:
-    """Ask the controller of `home`, starting it where none runs, and return its answer.
+    """Send a request to the controller of a home, and return its answer.
+
+    If no controller is running, this starts one.
 
     Raises:
-        RiseMLError: what the controller said, or that it cannot be reached.
+        RiseMLError: the controller refuses the request, or cannot be reached.
     """
     with connection(home) as channel:
         channel.sendall(encode({"act": act, **arguments}))
         line = b"".join(_until_line(channel))
     if not line.endswith(b"\n"):
         raise UnreachableError(
-            "the local controller went away before it answered",
-            f"Look with `riseml status` whether it happened; its log is {home / 'controller.log'}.",
+            "the local controller exited before answering",
+            f"Check with `riseml status` whether the command took effect. See {log_file(home)}.",
         )
-    return _said(json.loads(line))
+    return _answer(json.loads(line))
 
 
 def answers(home: Path) -> bool:
-    """Whether a controller serves this home now."""
-    channel = _connected(home)
-    if channel is not None:
-        channel.close()
-    return channel is not None
+    """Return whether a controller serves this home now."""
+    channel = _connect(home)
+    if channel is None:
+        return False
+    channel.close()
+    return True
 
 
 def ensure(home: Path) -> None:
-    """Make sure that a controller runs and has taken up what an earlier one left."""
+    """Start a controller if none is running; on return it has restored all runs.
+
+    Raises:
+        RiseMLError: it cannot be started.
+    """
     with connection(home):
         pass
 
 
 @contextmanager
 def connection(home: Path) -> Iterator[socket.socket]:
-    """Yield a channel to the controller, of this version of riseml."""
-    for _ in range(_TRIES):
-        channel = _connected(home)
+    """Yield a connection to a controller of this version of riseml, started if necessary.
+
+    Raises:
+        RiseMLError: it cannot be started, or does not answer.
+    """
+    for _ in range(_CONNECT_ATTEMPTS):
+        channel = _connect(home)
         if channel is None:
-            _prepare(home)
-            log = home / "controller.log"
-            channel = _wait(home, _spawn(home, log), log)
+            _prepare_home(home)
+            channel = _await_start(home, _spawn(home))
         with channel:
-            if (version := _greeting(channel, home)) == __version__:
-                channel.settimeout(_LONG)
+            version = _greeting(channel, home)
+            if version == __version__:
+                channel.settimeout(_REPLY_TIMEOUT_SECONDS)
                 yield channel
                 return
             if version:
+                # Its jobs continue, and the next controller adopts them.
                 with suppress(OSError):
-                    channel.sendall(
-                        encode({"act": "quit"})
-                    )  # its jobs go on, the next one adopts them
+                    channel.sendall(encode({"act": "quit"}))
                 _until_closed(channel)
     raise UnreachableError(
-        "the local controller goes away as soon as it is there",
-        f"Its log is {home / 'controller.log'}.",
+        "the local controller exits as soon as it has started",
+        f"See {log_file(home)}.",
     )
 
 
+def stop_controller(home: Path) -> None:
+    """Ask the controller of a home to exit, if one is running; its jobs continue."""
+    channel = _connect(home)
+    if channel is None:
+        return
+    # It may be exiting already.
+    with channel, suppress(ConnectionError):
+        channel.sendall(encode({"act": "quit"}))
+        _until_closed(channel)
+
+
+def _answer(reply: dict[str, Any]) -> Any:
+    """Return the answer in a reply, or raise its error."""
+    error = reply.get("error")
+    if not error:
+        return reply.get("ok")
+    kind = getattr(errors, error["kind"], RiseMLError)
+    if kind is errors.ConfigError:
+        # That class takes other arguments than a message.
+        kind = RiseMLError
+    raise kind(error["message"], error["advice"])
+
+
 def _greeting(channel: socket.socket, home: Path) -> str:
-    """Return the version of the controller at the other end, empty where it went away meanwhile."""
-    channel.settimeout(PATIENCE)
+    """Return the version of the controller; empty if it has exited meanwhile."""
+    channel.settimeout(START_TIMEOUT_SECONDS)
     data = b""
     while not data.endswith(b"\n"):
         try:
-            piece = channel.recv(1 << 12)
+            piece = channel.recv(_GREETING_BYTES)
         except TimeoutError:
             raise UnreachableError(
                 "the local controller does not answer",
-                f"End it (its pid is in {home / 'controller.lock'}): jobs go on, and the next command starts another.",
+                f"Stop it (its pid is in {home / 'controller.lock'}): jobs continue, and the next command starts "
+                f"another. See {log_file(home)}.",
             ) from None
         except OSError:
             return ""
@@ -133,10 +177,11 @@ def _greeting(channel: socket.socket, home: Path) -> str:
 
 
 @contextmanager
-def short(home: Path) -> Iterator[str]:
-    """Yield a path of the socket that is as short as the system demands."""
+def short_socket_path(home: Path) -> Iterator[str]:
+    """Yield a path of the home's socket that is as short as the system requires."""
     path = str(home / "controller.sock")
-    if len(os.fsencode(path)) <= _LONGEST or not Path("/proc/self/fd").is_dir():
+    is_short = len(os.fsencode(path)) <= _SOCKET_PATH_LIMIT_BYTES
+    if is_short or not Path("/proc/self/fd").is_dir():
         yield path
         return
     directory = os.open(home, os.O_RDONLY | os.O_DIRECTORY)
@@ -146,10 +191,10 @@ def short(home: Path) -> Iterator[str]:
         os.close(directory)
 
 
-def _connected(home: Path) -> socket.socket | None:
+def _connect(home: Path) -> socket.socket | None:
     channel = socket.socket(socket.AF_UNIX)
     try:
-        with short(home) as path:
+        with short_socket_path(home) as path:
             channel.connect(path)
     except OSError:
         channel.close()
@@ -157,7 +202,28 @@ def _connected(home: Path) -> socket.socket | None:
     return channel
 
 
-def _prepare(home: Path) -> None:
+def _until_line(channel: socket.socket) -> Iterator[bytes]:
+    while True:
+        try:
+            data = channel.recv(_REPLY_BYTES)
+        except OSError:
+            return
+        if not data:
+            return
+        yield data
+        if data.endswith(b"\n"):
+            return
+
+
+def _until_closed(channel: socket.socket) -> None:
+    while list(_until_line(channel)):
+        pass
+
+
+# Start of a controller, by the command
+
+
+def _prepare_home(home: Path) -> None:
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
@@ -173,109 +239,93 @@ def _unusable(home: Path, error: OSError) -> HomeError:
     )
 
 
-def _spawn(home: Path, log: Path) -> int:
-    """Start a controller that is nobody's child; return where it says that it is ready, or why it cannot be."""
-    ready, there = os.pipe()
-    run = [*CONTROLLER, str(home), str(_READY)]
+def _spawn(home: Path) -> int:
+    """Start a controller that is not a child of this process.
+
+    Returns a descriptor on which the controller reports that it is ready, or why it
+    cannot serve the home.
+    """
+    reader, writer = os.pipe()
     try:
-        output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        output = os.open(log_file(home), flags, 0o600)
         try:
-            actions = [(os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)]
-            dup = [
-                (os.POSIX_SPAWN_DUP2, old, new)
-                for old, new in ((output, 1), (output, 2), (there, _READY))
-            ]
-            shell = ["/bin/sh", "-c", 'cd "$1"; shift; "$@" &', "sh", str(home), *run]
-            os.waitpid(
-                os.posix_spawn(
-                    "/bin/sh", shell, _own(), file_actions=[*actions, *dup], setsid=True
-                ),
-                0,
-            )
+            _run_in_background(home, output, writer)
         finally:
             os.close(output)
-            os.close(there)
+            os.close(writer)
     except OSError as error:
-        os.close(ready)
+        os.close(reader)
         raise _unusable(home, error) from error
-    return ready
+    return reader
 
 
-def _own() -> dict[str, str]:
-    """Return the environment of a controller: one that a job starts (`riseml train` in a run) is no part of it."""
+def _run_in_background(home: Path, output: int, ready: int) -> None:
+    """Run a controller in a session of its own, through a shell that exits at once."""
+    script = 'cd "$1"; shift; "$@" &'
+    command = [*CONTROLLER, str(home), str(_READY_FD)]
+    pid = os.posix_spawn(
+        "/bin/sh",
+        ["/bin/sh", "-c", script, "sh", str(home), *command],
+        _controller_environment(),
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_DUP2, output, 1),
+            (os.POSIX_SPAWN_DUP2, output, 2),
+            (os.POSIX_SPAWN_DUP2, ready, _READY_FD),
+        ],
+        setsid=True,
+    )
+    os.waitpid(pid, 0)
+
+
+def _controller_environment() -> dict[str, str]:
+    # A controller that a job starts (`riseml train` in a run) does not belong to the job.
     return {
         name: value for name, value in os.environ.items() if name != "RISEML_JOB_KEY"
     }
 
 
-def _wait(home: Path, ready: int, log: Path) -> socket.socket:
-    """Return a channel to a controller that was just started."""
+def _await_start(home: Path, ready: int) -> socket.socket:
+    """Return a connection to a controller that was just started."""
+    advice = f"See {log_file(home)}."
     with os.fdopen(ready, "rb") as pipe:
-        if not select.select([pipe], [], [], PATIENCE)[0]:
-            raise UnreachableError(
-                "the local controller does not come up", f"Its log is {log}."
-            )
+        is_readable, _, _ = select.select([pipe], [], [], START_TIMEOUT_SECONDS)
+        if not is_readable:
+            raise UnreachableError("the local controller does not start", advice)
         line = pipe.readline()
     if not line:
-        raise UnreachableError(
-            "the local controller could not start", f"Its log is {log}."
-        )
-    _said(json.loads(line))
-    channel = _connected(home)
+        raise UnreachableError("the local controller could not start", advice)
+    _answer(json.loads(line))
+    channel = _connect(home)
     if channel is None:
         raise UnreachableError(
-            "the local controller went away as soon as it was there",
-            f"Its log is {log}.",
+            "the local controller exited as soon as it had started", advice
         )
     return channel
 
 
-def awaited() -> bool:
-    """Whether a command waits for this controller: not for one that the end of a job has started."""
-    return len(sys.argv) > _ARGUMENTS
+# Start of a controller, in itself
 
 
-def ready(reply: dict[str, Any]) -> None:
-    """Tell the command that started this controller, where there is one, how it went."""
-    if awaited():
-        with suppress(OSError), os.fdopen(int(sys.argv[2]), "wb") as pipe:
-            pipe.write(encode(reply))
-        del sys.argv[2]
+def is_awaited() -> bool:
+    """Return whether a command waits for this controller.
+
+    The end of a job starts controllers, too, and no command waits for those.
+    """
+    return len(sys.argv) >= _ARGUMENTS_WITH_READY_FD
 
 
-def _said(answer: dict[str, Any]) -> Any:
-    """Return what an answer holds, or raise the error that it tells of."""
-    if said := answer.get("error"):
-        kind = getattr(errors, said["kind"], RiseMLError)
-        raise (RiseMLError if kind is errors.ConfigError else kind)(
-            said["message"], said["advice"]
-        )
-    return answer.get("ok")
+def keep_report_private() -> None:
+    """Keep the pipe of `report_start` from child processes, which could hold it open."""
+    if is_awaited():
+        os.set_inheritable(int(sys.argv[-1]), False)
 
 
-def _until_line(channel: socket.socket) -> Iterator[bytes]:
-    while True:
-        try:
-            data = channel.recv(1 << 16)
-        except OSError:
-            return
-        if not data:
-            return
-        yield data
-        if data.endswith(b"\n"):
-            return
-
-
-def _until_closed(channel: socket.socket) -> None:
-    while list(_until_line(channel)):
-        pass
-
-
-def leave(home: Path) -> None:
-    """Ask the controller of a home to go, where one runs; its jobs go on until somebody asks for them again."""
-    channel = _connected(home)
-    if channel is not None:
-        # It may be about to go by itself
-        with channel, suppress(ConnectionError):
-            channel.sendall(encode({"act": "quit"}))
-            _until_closed(channel)
+def report_start(reply: dict[str, Any]) -> None:
+    """Tell the command that started this controller, if any, whether it is ready."""
+    if not is_awaited():
+        return
+    descriptor = int(sys.argv.pop())
+    with suppress(OSError), os.fdopen(descriptor, "wb") as pipe:
+        pipe.write(encode(reply))

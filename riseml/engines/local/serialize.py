@@ -1,6 +1,7 @@
 """Plans, experiments and times as JSON: what commands send to the controller, and what the database keeps."""
 
 import json
+import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,13 +10,13 @@ from typing import Any
 
 from riseml.plan import Experiment, ExperimentSet, Job, Resources, Retries
 from riseml.status import ExperimentStatus, State
+from riseml.status.data import encode
 
-# Bytes of a result
-_LONGEST = 4096
+_RESULT_LIMIT_BYTES = 4096
 
 
-def moment(seconds: float) -> str:
-    """Write a time as Argo does, with microseconds."""
+def timestamp(seconds: float) -> str:
+    """Return a time, in seconds since 1970, as Argo writes it; with microseconds."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
@@ -67,41 +68,37 @@ def _job_from_data(data: Mapping[str, Any]) -> Job:
     return Job(**fields)
 
 
-def to_json(experiment: ExperimentStatus) -> str:
-    """Write an experiment, without its jobs, as the database keeps it."""
+def experiment_to_json(experiment: ExperimentStatus) -> str:
+    """Return an experiment, without its jobs, as the database keeps it."""
     data = {
         name: value
         for name, value in vars(experiment).items()
         if value not in (None, "", ()) and name != "jobs"
     }
-    return json.dumps(data, default=plain)
+    return json.dumps(data, default=encode)
 
 
-def from_data(data: Mapping[str, Any]) -> ExperimentStatus:
-    """Read what `to_json` wrote."""
-    times = {
-        name: datetime.fromisoformat(data[name])
-        for name in ("created", "started", "finished")
-        if name in data
-    }
-    progress = {"progress": tuple(data["progress"])} if "progress" in data else {}
-    return ExperimentStatus(
-        **{**data, **times, **progress, "state": State(data["state"])}
-    )
+def experiment_from_data(data: Mapping[str, Any]) -> ExperimentStatus:
+    """Return the experiment that `experiment_to_json` wrote."""
+    fields = dict(data)
+    for name in ("created", "started", "finished"):
+        if name in fields:
+            fields[name] = datetime.fromisoformat(fields[name])
+    if "progress" in fields:
+        fields["progress"] = tuple(fields["progress"])
+    fields["state"] = State(fields["state"])
+    return ExperimentStatus(**fields)
 
 
-def reported(folder: Path) -> Mapping[str, Any] | None:
+def last_result(folder: Path) -> Mapping[str, Any] | None:
     """Return the last result that a job has reported into its output folder so far."""
     try:
         with (folder / ".riseml" / "results.jsonl").open("rb") as file:
-            file.seek(max(0, file.seek(0, 2) - _LONGEST))
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _RESULT_LIMIT_BYTES))
             lines = file.read().splitlines()
         value = json.loads(lines[-1])
     except (OSError, ValueError, IndexError):
+        # There is none yet, or the job is writing it.
         return None
     return value if isinstance(value, dict) else {"result": value}
-
-
-def plain(value: object) -> str:
-    """Write what JSON has no form for."""
-    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,79 +1,115 @@
-"""The home's database: what was submitted, and how far each node has come.
+"""SQLite store of a home: the runs that were submitted, and how far each node has come.
 
-    runs         one row a run: its document as submitted, its state as a whole
-    nodes        one row a node of the Workflow, the columns those of `nodes.Node`
-    experiments  one row an experiment: `status.ExperimentStatus` as last known, so that lists need no nodes
+    runs         one row per run: its document as submitted, its state, and at the end its full status
+    nodes        one row per node of a Workflow; the interpreter defines the columns
+    experiments  one row per experiment: its status without jobs, so that lists need no nodes
 
-Only the controller writes; commands read. Every change of one moment is one transaction, so a reader never sees half
-of it, and cost depends on what changed, not on how long the history is. `synchronous=NORMAL` in WAL mode loses nothing
-when a process is killed; after a power cut the last moments may be missing, never torn.
+Only the controller writes; commands read. All changes of one event are one transaction,
+so a reader never sees half of them, and the cost depends on what changed, not on the
+length of the history. `synchronous=NORMAL` in WAL mode loses nothing when a process is
+killed. After a power cut the last changes may be missing, but never torn.
 """
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from riseml.engines.local.interpreter.node import COLUMNS, Node, node_id
 from riseml.errors import DamagedError, HomeError
 
 SCHEMA = 1
-_NODE = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
-_TABLES = f"""
+_LOCK_TIMEOUT_SECONDS = 10
+_TABLES = """
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, user TEXT NOT NULL, project TEXT NOT NULL,
     is_set INTEGER NOT NULL, concurrency INTEGER NOT NULL, state TEXT NOT NULL, counts TEXT NOT NULL,
     created REAL NOT NULL, started REAL, finished REAL, ended INTEGER NOT NULL DEFAULT 0,
-    killed TEXT NOT NULL DEFAULT '', shutdown TEXT NOT NULL DEFAULT '', status TEXT NOT NULL DEFAULT '{{}}',
+    killed TEXT NOT NULL DEFAULT '', shutdown TEXT NOT NULL DEFAULT '', status TEXT NOT NULL DEFAULT '{}',
     document TEXT NOT NULL, environment TEXT NOT NULL);
 CREATE INDEX unfinished ON runs (number) WHERE NOT ended;
-CREATE TABLE nodes (run INTEGER, {_NODE}, PRIMARY KEY (run, id)) WITHOUT ROWID;
 CREATE TABLE experiments (run INTEGER, sub INTEGER, data TEXT NOT NULL, PRIMARY KEY (run, sub)) WITHOUT ROWID;
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 INSERT INTO counters VALUES ('number', 0);
-"""  # noqa: S608
+"""
+_SUMMARY_COLUMNS = "number, name, user, project, is_set, concurrency, state, counts, created, started, finished, ended"
+_NO_STATUS = "{}"
+# Each table with the column that holds the number of the run.
+_TABLES_OF_RUN = (("nodes", "run"), ("experiments", "run"), ("runs", "number"))
+
+NodeRow = tuple[str | int | float | None, ...]
 
 
 class Store:
-    """The database of one home; `create` only for the controller."""
+    """The database of one home; read-only, unless `create` opened it."""
 
-    def __init__(self, home: Path, *, create: bool = False) -> None:
+    def __init__(
+        self, home: Path, node_columns: Mapping[str, str] | None = None
+    ) -> None:
         self.path = home / "riseml.db"
-        self.exists = create or self.path.exists()
-        with self._named("opened"):
-            self._db = sqlite3.connect(
-                self.path if self.exists else ":memory:",
-                isolation_level=None,
-                timeout=10,
-            )
-            self._db.row_factory = sqlite3.Row
-            self._prepare(create=create)
+        self.exists = node_columns is not None or self.path.exists()
+        with self._naming_errors("opened"):
+            self._db = self._connect(self.path if self.exists else ":memory:")
+            if not self.exists:
+                self._db.executescript(_TABLES)
+                return
+            if node_columns is None:
+                self._db.execute("PRAGMA query_only=1")
+            else:
+                self._prepare_to_write(node_columns)
+            self._check_schema()
 
-    def _prepare(self, *, create: bool) -> None:
-        if not self.exists:
-            self._db.executescript(_TABLES)
-            return
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if create:
-            self._db.execute("PRAGMA journal_mode=WAL")
-            self._db.execute("PRAGMA synchronous=NORMAL")
-            if version == 0:
-                self._db.executescript(
-                    f"BEGIN IMMEDIATE;{_TABLES}PRAGMA user_version={SCHEMA};COMMIT;"
-                )
-                version = SCHEMA
-        else:
-            self._db.execute("PRAGMA query_only=1")
-        if version not in (SCHEMA, 0):
+    @classmethod
+    def create(cls, home: Path, node_columns: Mapping[str, str]) -> "Store":
+        """Open a home's database to write, and create it if there is none.
+
+        `node_columns` are the names and SQLite types of a node's columns, in order.
+
+        Raises:
+            HomeError: the database cannot be used.
+        """
+        return cls(home, node_columns)
+
+    @staticmethod
+    def _connect(path: Path | str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            path, isolation_level=None, timeout=_LOCK_TIMEOUT_SECONDS
+        )
+        connection.row_factory = sqlite3.Row
+        return connection
+
+    def _prepare_to_write(self, node_columns: Mapping[str, str]) -> None:
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        if self._schema() == 0:
+            self._create_tables(node_columns)
+
+    def _create_tables(self, node_columns: Mapping[str, str]) -> None:
+        columns = ", ".join(f"{name} {type_}" for name, type_ in node_columns.items())
+        nodes = (
+            f"CREATE TABLE nodes (run INTEGER, {columns}, PRIMARY KEY (run, id))"
+            " WITHOUT ROWID;"
+        )
+        self._db.executescript(
+            f"BEGIN IMMEDIATE;{_TABLES}{nodes}PRAGMA user_version={SCHEMA};COMMIT;"
+        )
+
+    def _schema(self) -> int:
+        return int(self._db.execute("PRAGMA user_version").fetchone()[0])
+
+    def _check_schema(self) -> None:
+        schema = self._schema()
+        # A controller may have created the file, and not yet its tables.
+        if schema not in (SCHEMA, 0):
             raise HomeError(
-                f"{self.path} is of schema {version}, this riseml writes schema {SCHEMA}",
+                f"{self.path} has schema {schema}, but this riseml uses schema {SCHEMA}",
                 "Use the riseml version that made this home, or another home: RISEML_HOME=~/.riseml-new.",
             )
 
     @contextmanager
-    def _named(self, act: str) -> Iterator[None]:
+    def _naming_errors(self, act: str) -> Iterator[None]:
+        """Raise SQLite's errors as errors of the home, with advice."""
         try:
             yield
         except sqlite3.Error as error:
@@ -82,21 +118,26 @@ class Store:
             ) from error
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._db.close()
 
     def version(self) -> int:
-        """Return a number that changes when another process commits: cheap enough to ask ten times a second."""
+        """Return a number that changes when another process commits.
+
+        It is cheap enough to call many times a second.
+        """
         return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+
+    # Write
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """Commit everything inside together, or nothing.
 
         Raises:
-            HomeError: the disk is full or the file is damaged; nothing of the transaction is kept.
+            HomeError: the disk is full or the file is damaged; nothing is changed.
         """
-        with self._named("written"):
+        with self._naming_errors("written"):
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
@@ -107,134 +148,132 @@ class Store:
                 raise
 
     def next_number(self) -> int:
-        """Count the next run of this home; inside a transaction, so a failed submission leaves no gap."""
-        row = self._db.execute(
-            "UPDATE counters SET value = value + 1 WHERE name = 'number' RETURNING value"
-        ).fetchone()
-        return int(row[0])
+        """Return the number of a new run.
+
+        Inside a transaction, so that a failed submission leaves no gap.
+        """
+        update = "UPDATE counters SET value = value + 1 WHERE name = 'number' RETURNING value"
+        return int(self._db.execute(update).fetchone()[0])
 
     def first(self, name: str) -> bool:
-        """Whether something happens for the first time in this home; inside a transaction."""
-        return (
-            self._db.execute(
-                "INSERT OR IGNORE INTO counters VALUES (?, 1)", (name,)
-            ).rowcount
-            > 0
-        )
+        """Return whether this home sees a name for the first time; inside a transaction."""
+        insert = "INSERT OR IGNORE INTO counters VALUES (?, 1)"
+        return self._db.execute(insert, (name,)).rowcount > 0
 
     def add_run(self, **columns: Any) -> None:
         """Insert one row of `runs`."""
         names = ", ".join(columns)
         marks = ", ".join("?" * len(columns))
-        # The names are this module's own, never a user's.
+        # The names come from this package, never from a user.
         insert = f"INSERT INTO runs ({names}) VALUES ({marks})"  # noqa: S608
         self._db.execute(insert, tuple(columns.values()))
 
     def update_run(self, number: int, **columns: Any) -> None:
         """Change columns of one run."""
-        sets = ", ".join(f"{name} = ?" for name in columns)
-        update = f"UPDATE runs SET {sets} WHERE number = ?"  # noqa: S608
+        assignments = ", ".join(f"{name} = ?" for name in columns)
+        # The names come from this package, never from a user.
+        update = f"UPDATE runs SET {assignments} WHERE number = ?"  # noqa: S608
         self._db.execute(update, (*columns.values(), number))
 
-    def put_nodes(self, number: int, nodes: Iterable[Node]) -> None:
-        """Write nodes as they are now."""
-        marks = ", ".join("?" * (len(COLUMNS) + 1))
-        rows = ((number, *node.to_row()) for node in nodes)
-        # Only marks
-        self._db.executemany(f"INSERT OR REPLACE INTO nodes VALUES ({marks})", rows)  # noqa: S608
+    def put_nodes(self, number: int, rows: Iterable[NodeRow]) -> None:
+        """Insert or replace nodes of a run."""
+        numbered = [(number, *row) for row in rows]
+        if not numbered:
+            return
+        marks = ", ".join("?" * len(numbered[0]))
+        insert = f"INSERT OR REPLACE INTO nodes VALUES ({marks})"  # noqa: S608
+        self._db.executemany(insert, numbered)
 
     def put_experiments(self, number: int, rows: Iterable[tuple[int, str]]) -> None:
-        """Write experiments: pairs of sub and JSON."""
+        """Insert or replace experiments of a run, each as its sub and its JSON."""
         self._db.executemany(
             "INSERT OR REPLACE INTO experiments VALUES (?, ?, ?)",
-            ((number, *row) for row in rows),
+            ((number, sub, data) for sub, data in rows),
         )
 
     def delete_run(self, number: int) -> None:
-        """Forget a run; its number is not given out again."""
-        for table, column in (
-            ("nodes", "run"),
-            ("experiments", "run"),
-            ("runs", "number"),
-        ):
-            # Our names
-            self._db.execute(f"DELETE FROM {table} WHERE {column} = ?", (number,))  # noqa: S608
+        """Delete a run; its number is not assigned again."""
+        for table, column in _TABLES_OF_RUN:
+            delete = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608
+            self._db.execute(delete, (number,))
+
+    # Read
 
     def run(self, number: int) -> sqlite3.Row | None:
-        """Return the row of a run."""
-        return self._one("SELECT * FROM runs WHERE number = ?", number)
+        """Return the row of a run, without its final status."""
+        columns = f"{_SUMMARY_COLUMNS}, killed, shutdown, document, environment"
+        return self._one(f"SELECT {columns} FROM runs WHERE number = ?", number)  # noqa: S608
+
+    def summary(self, number: int) -> sqlite3.Row | None:
+        """Return the columns of a run that lists show."""
+        select = f"SELECT {_SUMMARY_COLUMNS} FROM runs WHERE number = ?"  # noqa: S608
+        return self._one(select, number)
 
     def named(self, name: str) -> sqlite3.Row | None:
-        """Return the row of the run whose Workflow has this name."""
-        return self._one("SELECT * FROM runs WHERE name = ?", name)
+        """Return the number of the run whose Workflow has this name."""
+        return self._one("SELECT number FROM runs WHERE name = ?", name)
+
+    def final_status(self, number: int) -> Any:
+        """Return the status of an ended run as data; None if there is none.
+
+        Raises:
+            DamagedError: the text is damaged.
+        """
+        row = self._one("SELECT status FROM runs WHERE number = ? AND ended", number)
+        if row is None or row["status"] == _NO_STATUS:
+            return None
+        return self.decode(number, row["status"], "the status")
 
     def latest(self, project: str | None = None) -> int | None:
-        """Return the newest run's number."""
-        row = self._one(
-            "SELECT max(number) FROM runs WHERE ? IS NULL OR project = ?",
-            project,
-            project,
-        )
+        """Return the number of the newest run."""
+        select = "SELECT max(number) FROM runs WHERE ? IS NULL OR project = ?"
+        row = self._one(select, project, project)
         return row[0] if row else None
 
     def unfinished(self) -> list[int]:
         """Return the numbers of all runs that have not ended, oldest first."""
-        return [
-            row[0]
-            for row in self._all(
-                "SELECT number FROM runs WHERE NOT ended ORDER BY number"
-            )
-        ]
+        rows = self._all("SELECT number FROM runs WHERE NOT ended ORDER BY number")
+        return [row["number"] for row in rows]
 
     def runs(
         self, *, ended: bool, project: str | None = None, last: int = 0
     ) -> list[sqlite3.Row]:
-        """Return runs, newest first, without their documents; `ended` adds those that have ended."""
-        columns = "number, name, user, project, is_set, concurrency, state, counts, created, started, finished"
-        where = "TRUE" if ended else "NOT ended"
-        return self._all(
-            # Our names
-            f"SELECT {columns} FROM runs WHERE {where} AND (? IS NULL OR project = ?) "  # noqa: S608
-            "ORDER BY number DESC LIMIT ?",
-            project,
-            project,
-            last or -1,
-        )
+        """Return runs without their documents, newest first.
 
-    def nodes(self, number: int) -> list[Node]:
-        """Return the nodes of a run as they were written, in the order of their making.
-
-        Raises:
-            DamagedError: a row is damaged.
+        `ended` includes runs that have ended; `last` limits their number, 0 does not.
         """
-        rows = self._all("SELECT * FROM nodes WHERE run = ? ORDER BY sequence", number)
-        try:
-            return [Node.from_row(tuple(row)[1:]) for row in rows]
-        except (ValueError, TypeError) as error:
-            raise self.damaged(number, f"a node ({error})") from error
-
-    def phase(self, number: int, task: str) -> str | None:
-        """Return the phase of a task beside a run's experiments; empty where it has none yet, None for no such run."""
-        run = self._one("SELECT name FROM runs WHERE number = ?", number)
-        if run is None:
-            return None
-        node = node_id(run["name"], f"{run['name']}.{task}")
-        row = self._one(
-            "SELECT phase FROM nodes WHERE run = ? AND id = ?", number, node
+        condition = "TRUE" if ended else "NOT ended"
+        select = (
+            f"SELECT {_SUMMARY_COLUMNS} FROM runs WHERE {condition}"  # noqa: S608
+            " AND (? IS NULL OR project = ?) ORDER BY number DESC LIMIT ?"
         )
+        return self._all(select, project, project, last or -1)
+
+    def nodes(self, number: int) -> list[NodeRow]:
+        """Return the nodes of a run as they were written, in the order of creation."""
+        rows = self._all("SELECT * FROM nodes WHERE run = ? ORDER BY sequence", number)
+        return [tuple(row)[1:] for row in rows]
+
+    def node_phase(self, number: int, node: str) -> str:
+        """Return the phase of a run's node; empty if it does not exist yet."""
+        select = "SELECT phase FROM nodes WHERE run = ? AND id = ?"
+        row = self._one(select, number, node)
         return row["phase"] if row else ""
 
     def experiments(self, number: int) -> list[Any]:
-        """Return the experiments of a run in order, as they were written."""
-        rows = self._all(
-            "SELECT sub, data FROM experiments WHERE run = ? ORDER BY sub", number
-        )
+        """Return the experiments of a run in order, as they were written.
+
+        Raises:
+            DamagedError: the text of one is damaged.
+        """
+        select = "SELECT sub, data FROM experiments WHERE run = ? ORDER BY sub"
         return [
-            self.decode(number, row["data"], f"experiment {row['sub']}") for row in rows
+            self.decode(number, row["data"], f"experiment {row['sub']}")
+            for row in self._all(select, number)
         ]
 
-    def decode(self, number: int, text: str, what: str) -> Any:
-        """Read a JSON column of a run.
+    def decode(self, number: int, text: str, subject: str) -> Any:
+        """Return the value of a JSON column of a run; `subject` names it in the error.
 
         Raises:
             DamagedError: the text is damaged.
@@ -242,32 +281,32 @@ class Store:
         try:
             return json.loads(text)
         except (ValueError, TypeError) as error:
-            raise self.damaged(number, f"{what} ({error})") from error
+            raise self.damaged(number, f"{subject} ({error})") from error
 
-    def damaged(self, number: int, what: str) -> DamagedError:
-        """Say that something of a run cannot be read."""
+    def damaged(self, number: int, detail: str) -> DamagedError:
+        """Return the error that the record of a run cannot be read."""
         return DamagedError(
-            f"{self.path}: the record of run {number} is damaged: {what}",
+            f"{self.path}: the record of run {number} is damaged: {detail}",
             f"Other runs are not affected; `riseml delete {number}` removes this one.",
         )
 
     def _one(self, query: str, *values: Any) -> sqlite3.Row | None:
-        with self._named("read"):
+        with self._naming_errors("read"):
             row: sqlite3.Row | None = self._db.execute(query, values).fetchone()
             return row
 
     def _all(self, query: str, *values: Any) -> list[sqlite3.Row]:
-        with self._named("read"):
+        with self._naming_errors("read"):
             return self._db.execute(query, values).fetchall()
 
 
 def _advice(error: str) -> str:
     if "full" in error:
-        return "Free some space on that disk; nothing that was recorded before is lost."
+        return "Free some space on that disk; everything recorded before is safe."
     if "malformed" in error or "not a database" in error:
-        return "Move the file away to start anew (outputs and logs stay), or restore it from a backup."
+        return "Move the file away to start without it (outputs and logs stay), or restore it from a backup."
     if "unable to open" in error or "readonly" in error:
         return (
             "Make the folder writable for you, or choose another one with RISEML_HOME."
         )
-    return "Try again; if it stays so, RISEML_HOME chooses another home."
+    return "Try again. If the error persists, choose another home with RISEML_HOME."

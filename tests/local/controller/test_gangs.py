@@ -249,7 +249,7 @@ def test_a_gang_outlives_its_controller(gang: Lab) -> None:
     )
     output = gang.output(1)
     gang.until(lambda: len(list(output.glob("[mw]*"))) == 3, "the jobs")
-    protocol.leave(gang.engine.home)
+    protocol.stop_controller(gang.engine.home)
     (output / "go").touch()
     whole = gang.wait(1)
     assert whole.state is State.FINISHED

@@ -448,7 +448,7 @@ def test_a_healthy_machine_has_no_failures(home: Settings) -> None:
     by_title = machine_findings(home)
     assert FAILED not in {finding.result for finding in by_title.values()}
     assert by_title["riseml.yml of the current folder"].result == SKIPPED
-    assert by_title["The local controller"].detail.startswith("it does not run")
+    assert by_title["The local controller"].detail.startswith("it is not running")
     assert len(by_title) == 10
     assert not home.home.exists()
 

@@ -8,6 +8,7 @@ import pytest
 
 from riseml import labels
 from riseml.engines.local import store
+from riseml.engines.local.interpreter.node import COLUMNS
 from riseml.engines.local.store import Store
 from riseml.errors import HomeError
 from riseml.project import references
@@ -15,7 +16,7 @@ from riseml.project import references
 
 def add_run(home: Path, number: int, revision: str | None) -> None:
     annotations = {} if revision is None else {labels.REVISION: revision}
-    database = Store(home, create=True)
+    database = Store.create(home, COLUMNS)
     with database.transaction():
         database.add_run(
             number=number,
@@ -53,7 +54,7 @@ def test_a_database_without_tables_has_no_revisions(tmp_path: Path) -> None:
 
 def test_the_schema_is_that_of_the_local_engine(tmp_path: Path) -> None:
     assert references.SCHEMA == store.SCHEMA
-    assert Store(tmp_path, create=True).path == tmp_path / references.DATABASE
+    assert Store.create(tmp_path, COLUMNS).path == tmp_path / references.DATABASE
 
 
 def test_a_database_of_another_schema_is_refused(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Log of the controller: one line per event in <home>/controller.log, rotated.
 
-    2026-11-27 22:40:12,345 INFO run 14: submitted as mnist-14, 8 experiments
+    2026-11-27 22:40:12,345 INFO run 14: submitted as mnist-14, experiments: 8
     2026-11-27 22:40:12,391 DEBUG run 14: pod mnist-14-2912 started, pid 4711
 
 Messages about a run begin with its id. The output of the controller's child processes

@@ -11,16 +11,16 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from riseml import labels, status
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.run import WorkflowRun
-from riseml.engines.local.serialize import moment, plain, to_json
+from riseml.engines.local.serialize import experiment_to_json, timestamp
 from riseml.engines.local.store import Store
-from riseml.status import SetStatus, State, set_state
+from riseml.status import State, set_state
+from riseml.status.data import encode, to_data
 
 # The names of all nodes of an experiment contain its position in the grid.
 _POSITION = re.compile(r"\.experiment\((\d+):")
@@ -58,7 +58,7 @@ class RunRecord:
 
         `target` is the number of an experiment, or `*` for the run.
         """
-        entry = f"{target}={moment(now)}"
+        entry = f"{target}={timestamp(now)}"
         self.killed = f"{self.killed},{entry}" if self.killed else entry
         self.dirty, self._outline = True, None
         return self.killed
@@ -80,7 +80,7 @@ class RunRecord:
 
         Call it inside a transaction.
         """
-        store.put_nodes(self.number, [run.nodes[node] for node in run.dirty])
+        store.put_nodes(self.number, [run.nodes[node].to_row() for node in run.dirty])
         positions = {self._enter(run, node) for node in run.dirty}
         if self._outline is None or _OUTSIDE in positions:
             outside = [run.node_status(node) for node in self._nodes.get(_OUTSIDE, ())]
@@ -118,7 +118,7 @@ class RunRecord:
             self._counts[experiment.state] += 1
             if experiment.started and self._started is None:
                 self._started = experiment.started.timestamp()
-            yield position + 1, to_json(experiment)
+            yield position + 1, experiment_to_json(experiment)
 
     def _enter(self, run: WorkflowRun, node: str) -> int:
         """Assign a node to the position of its experiment, and return that."""
@@ -132,20 +132,33 @@ class RunRecord:
     def _annotated_document(self) -> dict[str, Any]:
         metadata = self.document["metadata"]
         annotations = {**metadata.get("annotations", {}), labels.KILLED: self.killed}
-        return {**self.document, "metadata": {**metadata, "annotations": annotations}}
+        document = {
+            **self.document,
+            "metadata": {**metadata, "annotations": annotations},
+        }
+        if self.shutdown:
+            document["spec"] = {**self.document["spec"], "shutdown": self.shutdown}
+        return document
 
     def _write_end(self, store: Store, run: WorkflowRun) -> None:
         now = time.time()
         document = {**self._annotated_document(), "status": run.status(now)}
-        final = status.read(document)
-        store.update_run(self.number, ended=1, finished=now, environment="{}")
+        final = to_data(status.read(document))
+        # A job of the run's own may end after it, and then this is written again.
+        store.update_run(
+            self.number,
+            ended=1,
+            finished=now,
+            environment="{}",
+            status=json.dumps(final, default=encode),
+        )
         self._archive(final)
 
-    def _archive(self, final: SetStatus) -> None:
+    def _archive(self, final: Mapping[str, Any]) -> None:
         """Write the outcome beside the outputs, where it outlives the database."""
         archive = self.folder / "run.json"
         part = self.folder / "run.json.part"
-        text = json.dumps(asdict(final), default=plain, indent=1)
+        text = json.dumps(final, default=encode, indent=1)
         try:
             part.parent.mkdir(parents=True, exist_ok=True)
             part.write_text(text, encoding="utf-8")

@@ -35,6 +35,7 @@ from riseml.engines.local.controller.runs import ActiveRuns
 from riseml.engines.local.controller.services import Services
 from riseml.engines.local.controller.submit import Submitter
 from riseml.engines.local.home import HomeLayout, data_folder
+from riseml.engines.local.interpreter.node import COLUMNS
 from riseml.engines.local.jobs.launcher import Launcher
 from riseml.engines.local.jobs.mounts import supported
 from riseml.engines.local.jobs.pod_to_process import MOUNTED
@@ -68,7 +69,7 @@ class Server:
         self._is_quitting = False
         # A controller that no command waits for exits as soon as no run is active.
         self._idle_from = time.monotonic()
-        if protocol.awaited():
+        if protocol.is_awaited():
             self._stay()
 
     def serve(self) -> None:
@@ -78,7 +79,7 @@ class Server:
         self._runs.restore()
         self._settle()
         logger.info("controller %d serves %s", os.getpid(), self._home)
-        protocol.ready({})
+        protocol.report_start({})
         while not self._is_finished():
             self._services.loop.run_once(self._idle_from)
             protect(self._settle)
@@ -127,7 +128,7 @@ class Server:
     def _listen(self) -> None:
         listener = socket.socket(socket.AF_UNIX)
         (self._home / "controller.sock").unlink(missing_ok=True)
-        with protocol.short(self._home) as path:
+        with protocol.short_socket_path(self._home) as path:
             listener.bind(path)
         listener.listen(_BACKLOG)
         listener.setblocking(False)
@@ -203,7 +204,7 @@ def _open_services(home: Path, lock: int, runs: dict[int, ActiveRun]) -> Service
     # In another user's home this fails, and the database says what is wrong.
     with contextlib.suppress(OSError):
         home.chmod(0o700)
-    store = Store(home, create=True)
+    store = Store.create(home, COLUMNS)
     layout = HomeLayout(home, data_folder(home), mounts=_can_mount(home))
     for folder in (layout.data, home / "store", home / "output"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -255,7 +256,7 @@ def _take_lock(home: Path) -> int | None:
     """
     path = home / "controller.lock"
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    limit = time.monotonic() + protocol.PATIENCE
+    limit = time.monotonic() + protocol.START_TIMEOUT_SECONDS
     while time.monotonic() < limit:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -277,13 +278,11 @@ def _take_lock(home: Path) -> int | None:
 def main(home: Path) -> int:
     """Serve a home; return 0 also if another controller serves it already."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    if protocol.awaited():
-        # Processes that are started from here must not keep the command waiting.
-        os.set_inheritable(int(sys.argv[2]), False)
+    protocol.keep_report_private()
     try:
         lock = _take_lock(home)
         if lock is None:
-            protocol.ready({})
+            protocol.report_start({})
             return 0
         start_log(home)
         active: dict[int, ActiveRun] = {}
@@ -291,7 +290,7 @@ def main(home: Path) -> int:
         Server(services, ActiveRuns(services, active)).serve()
     except RiseMLError as error:
         logger.error("controller %d exits: %s", os.getpid(), error)
-        protocol.ready(protocol.failure(error))
+        protocol.report_start(protocol.failure(error))
         return 1
     except Exception:
         logger.exception("controller %d exits", os.getpid())

@@ -8,6 +8,7 @@ import sqlite3
 from typing import Any
 
 from riseml import labels
+from riseml.engines.local.interpreter.node import Node
 from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.store import Store
 
@@ -31,5 +32,8 @@ def replay(store: Store, number: int, document: dict[str, Any]) -> WorkflowRun:
     Raises:
         DamagedError: a node cannot be read.
     """
-    uid: str = document["metadata"]["uid"]
-    return WorkflowRun.restore(document, uid, store.nodes(number))
+    try:
+        nodes = [Node.from_row(row) for row in store.nodes(number)]
+    except (ValueError, TypeError) as error:
+        raise store.damaged(number, f"a node ({error})") from error
+    return WorkflowRun.restore(document, document["metadata"]["uid"], nodes)

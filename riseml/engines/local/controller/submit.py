@@ -23,7 +23,7 @@ from riseml.engines.local.controller.services import Services
 from riseml.engines.local.interpreter import validate
 from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.jobs.pod_to_process import PodPreparer, resources
-from riseml.engines.local.serialize import moment, plan_from_data
+from riseml.engines.local.serialize import plan_from_data, timestamp
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.plan import ExperimentSet, Origin, Resources, Target
 
@@ -86,7 +86,7 @@ class Submitter:
 
     def _begin(self, run: ActiveRun) -> None:
         logger.info(
-            "run %d: submitted as %s, %d experiments",
+            "run %d: submitted as %s, experiments: %d",
             run.number,
             run.run.name,
             run.record.experiments,
@@ -178,7 +178,7 @@ def _compile(plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
 def _identify(metadata: dict[str, Any], number: int) -> None:
     """Give a document what Kubernetes would: uid, time and name; and its number."""
     metadata["uid"] = str(uuid.uuid4())
-    metadata["creationTimestamp"] = moment(time.time())
+    metadata["creationTimestamp"] = timestamp(time.time())
     metadata.setdefault("name", f"{metadata.get('generateName', 'run-')}{number}")
     metadata.setdefault("labels", {})[labels.NUMBER] = str(number)
     metadata.setdefault("annotations", {}).setdefault(labels.KILLED, "")
