@@ -8,11 +8,11 @@ import pytest
 
 from riseml import labels
 from riseml.engines import Query
-from riseml.engines.argo import archive
 from riseml.engines.argo.listing import COMPLETED, Listing
 from riseml.errors import NotAllowedError, NotFoundError
 from riseml.ids import Id
 from riseml.status import SetStatus, State
+from riseml.status.data import encode, to_data
 from tests.unit.engines.argo.fake_cluster import (
     FakeCluster,
     FakeStore,
@@ -34,7 +34,7 @@ def run(number: int, *, completed: str = "", **metadata: Any) -> dict[str, Any]:
 
 
 def listing(cluster: FakeCluster, *archived: SetStatus) -> Listing:
-    lines = [json.dumps(archive.to_data(run), default=str).encode() for run in archived]
+    lines = [json.dumps(to_data(run), default=encode).encode() for run in archived]
     return Listing(reader(cluster, FakeStore({"/run.json": b"\n".join(lines)})))
 
 

@@ -9,6 +9,7 @@ from riseml.engines.argo import archive, run_reader
 from riseml.errors import NotAllowedError, NotFoundError, UnreachableError
 from riseml.ids import Id
 from riseml.status import State
+from riseml.status.data import encode, to_data
 from tests.unit.engines.argo.fake_cluster import (
     FakeCluster,
     FakeStore,
@@ -37,7 +38,7 @@ def test_an_ended_run_is_archived_once() -> None:
 
 def test_a_run_without_a_workflow_comes_from_the_archive() -> None:
     run = reader(FakeCluster([ended()])).read(RUN)
-    line = json.dumps(archive.to_data(run), default=archive._encode).encode()
+    line = json.dumps(to_data(run), default=encode).encode()
     store = FakeStore({'"$2"/run.json': line + b"\n"})
     assert reader(FakeCluster(), store).read_with_documents(RUN) == (run, [])
 
@@ -76,7 +77,7 @@ def test_an_outdated_watch_starts_again() -> None:
 
 def test_a_deleted_workflow_ends_with_the_archived_run() -> None:
     run = reader(FakeCluster([ended()])).read(RUN)
-    line = json.dumps(archive.to_data(run), default=archive._encode).encode()
+    line = json.dumps(to_data(run), default=encode).encode()
     cluster = FakeCluster([workflow({"phase": "Running"})])
     cluster.watched = [("DELETED", cluster.workflows[0])]
     follower = reader(cluster, FakeStore({'"$2"/run.json': line})).follow(RUN)
