@@ -1,32 +1,42 @@
-"""Read an Argo document back as RiseML's words.
+"""Reader of Argo documents: the status of runs, experiments and jobs in RiseML's terms.
 
-    document ───read_outline──▶ Outline ─┐                    what all its cells share
-    nodes of one cell ──────────────────┴─read_experiment──▶ ExperimentStatus
-    document ──────read──────▶ SetStatus                     all of it at once
+    document ──read_outline──▶ Outline ─┐                     what all experiments share
+    nodes of an experiment ────────────┴─read_experiment──▶ ExperimentStatus
+    document ──read──▶ SetStatus                              all of it at once
 
-Pure, and the same for documents of Argo and of the local engine. Whatever is missing or unknown in a document, reading
-it gives an answer and no error.
+It is pure, and the same for documents of Argo and of the local engine. It returns an answer
+for every document, whatever is missing or unknown in it.
 
-A job, from the nodes of its task (the last attempt where it may be retried):
+State of a job, from the nodes of its task (the last attempt if it may be retried):
 
-1. No node, or one that is Pending for anything but its own start: CREATED, PENDING, with the reason.
-2. Pending while image, volumes and code are brought (`ContainerCreating`, `PodInitializing`, image pulls): STARTING.
-3. Running: RUNNING. An attempt that failed while its Retry node goes on: PENDING, RETRY.
-4. Ended at or after the time of a kill that names its experiment or `*`: KILLED, whatever the exit code. What ended
-   before keeps its own outcome. An attempt that could have been followed by another one ended when Argo gave up on it.
-5. Succeeded: FINISHED. Failed or Error: FAILED, with reason, message, exit code (`reasons.py` has the words).
+1. No node, or a node that is Pending for another reason than its own start: CREATED or
+   PENDING, with the reason.
+2. Pending while image, volumes and code are prepared (`ContainerCreating`,
+   `PodInitializing`, image pulls): STARTING.
+3. Running: RUNNING. A failed attempt whose Retry node has not ended: PENDING, RETRY.
+4. Ended at or after the time of a kill of its experiment or of `*`: KILLED, whatever the
+   exit code. A job that ended before keeps its own outcome. A failed attempt that another
+   one could have followed ended when Argo gave up.
+5. Succeeded: FINISHED. Failed or Error: FAILED, with reason, message and exit code
+   (`reasons.py` has the words).
 
-An experiment, from its jobs; daemons (ps) decide nothing:
+State of an experiment, from its jobs; daemons (ps) do not decide:
 
-1. Its cell was Skipped by the kill list, or it has no node and was killed, or its run was ended: KILLED.
-2. No node, and the build failed: FAILED, guilty is the build. While the build has not ended: BUILDING.
-3. No node, and the run itself waits for a lock: PENDING. No node yet otherwise (`concurrency`): CREATED.
-4. While a job that counts has not ended: the state of the most advanced one, RUNNING once any has ended.
-5. A job failed: FAILED. Guilty is who failed first; whoever looks ended from outside (pod deleted, SIGTERM, SIGKILL)
-   comes last, and those peers, and daemons, are shown KILLED, PEER.
-6. Else KILLED where a job was killed, else FINISHED; its daemons are FINISHED, STOPPED.
+1. Skipped because of a kill, killed before it had a node, or without a node when its build
+   was killed: KILLED.
+2. No node, and the build failed: FAILED, and the build is guilty. While the build is
+   running: BUILDING.
+3. No node, and the run waits for a lock: PENDING. No node for another reason
+   (`concurrency`): CREATED.
+4. A deciding job has not ended: the state of the most advanced unfinished job, or RUNNING
+   if any job has ended.
+5. A job failed: FAILED. The first job that failed is guilty. Jobs that seem to have been
+   ended from outside (pod deleted, SIGINT, SIGTERM, SIGKILL) are guilty only if there is no
+   other. Such peers of the guilty job, and daemons, are KILLED, PEER.
+6. Otherwise KILLED if a job was killed, else FINISHED. Its daemons are FINISHED, STOPPED.
 
-A set, from its experiments: `set_state`. Its TensorBoard never counts and ends KILLED.
+State of a set, from its experiments: `set_state`. Its TensorBoard does not count, and is
+KILLED at the end.
 """
 
 from typing import TYPE_CHECKING
@@ -61,7 +71,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Find what reads documents when it is first used: a list of runs needs the values only."""
+    """Import the reader when it is first used: a list of runs needs only the values."""
     if name not in __all__:
         raise AttributeError(f"module 'riseml.status' has no attribute '{name}'")
     from riseml.status import experiments, outline, reader  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""A document's parts as they should be: whatever is missing or of another kind reads as empty."""
+"""Typed access to a document: a missing field, or one of another type, reads as empty."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -10,8 +10,8 @@ from riseml.plan import Resources
 Node = Mapping[str, Any]
 
 _EMPTY: Mapping[str, Any] = {}
-# Digits of a quantity that a machine could have
-_SANE = 30
+# No machine has a quantity with more digits. Larger ones would take long to multiply.
+_MAX_DIGITS = 30
 _UNITS: dict[str, Decimal | int] = {
     "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60,
@@ -24,60 +24,57 @@ def mapping(value: Any) -> Mapping[str, Any]:
 
 
 def mappings(value: Any) -> list[Mapping[str, Any]]:
-    """Return the mappings of a list."""
-    return (
-        [item for item in value if isinstance(item, Mapping)]
-        if isinstance(value, list)
-        else []
-    )
+    """Return the mappings of a list, none of anything else."""
+    if not isinstance(value, list):
+        return []
+    return [item for item in value if isinstance(item, Mapping)]
 
 
 def inner(value: Any, *path: str) -> Mapping[str, Any]:
-    """Return the mapping that lies at `path` in `value`."""
+    """Return the mapping at the keys `path` of nested mappings."""
     for key in path:
         value = mapping(value).get(key)
     return mapping(value)
 
 
 def text(value: Any) -> str:
-    """Return text, or a number's text; anything else as empty."""
+    """Return text as it is, a number as text, anything else as empty text."""
     if isinstance(value, str):
         return value
-    return (
-        str(value)
-        if isinstance(value, int | float) and not isinstance(value, bool)
-        else ""
-    )
+    # True and False are instances of int.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    return str(value)
 
 
-def whole(value: Any) -> int | None:
-    """Return a whole number, also one written as text."""
+def integer(value: Any) -> int | None:
+    """Return an integer, or text that is one; None for anything else."""
     try:
         return int(text(value))
     except ValueError:
         return None
 
 
-def moment(value: Any) -> datetime | None:
-    """Return an RFC 3339 time; one without a zone counts as UTC."""
+def time(value: Any) -> datetime | None:
+    """Return an RFC 3339 time; a time without a zone is UTC."""
     try:
-        time = datetime.fromisoformat(value)
+        parsed = datetime.fromisoformat(value)
     except (TypeError, ValueError):
         return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
+    return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
 def texts(value: Any) -> tuple[str, ...]:
-    """Return the list of texts that `value` holds as JSON."""
+    """Return the texts of a JSON list."""
     items = json_value(value)
     return tuple(map(text, items)) if isinstance(items, list) else ()
 
 
 def json_value(value: Any) -> Any:
-    """Return what a JSON text says, None where it is none."""
+    """Return the value of a JSON text, None where the text is not JSON."""
     if not isinstance(value, str) or not value:
         return None
-    # Most documents that are listed hold no JSON text
+    # Lists of runs read many documents, and few of these hold JSON text.
     import json  # noqa: PLC0415
 
     try:
@@ -87,11 +84,11 @@ def json_value(value: Any) -> Any:
 
 
 def parameters(value: Any) -> dict[str, str]:
-    """Return the name and value of each parameter of `inputs` or `outputs`."""
-    return {
-        text(p.get("name")): text(p.get("value"))
-        for p in mappings(mapping(value).get("parameters"))
-    }
+    """Return the parameters of `inputs` or `outputs`, values by name."""
+    values = {}
+    for parameter in mappings(mapping(value).get("parameters")):
+        values[text(parameter.get("name"))] = text(parameter.get("value"))
+    return values
 
 
 def named(value: Any) -> dict[str, Mapping[str, Any]]:
@@ -100,10 +97,16 @@ def named(value: Any) -> dict[str, Mapping[str, Any]]:
 
 
 def nodes(document: Mapping[str, Any]) -> Iterable[Node]:
-    """Return all nodes, also those that the controller has compressed (big Workflows read past the Argo Server)."""
+    """Return all nodes of a document, decompressed if necessary.
+
+    Argo's controller compresses the nodes of large Workflows, and only the Argo Server
+    decompresses them for readers.
+    """
     status = mapping(document.get("status"))
-    found = mapping(status.get("nodes")) or _decompressed(status.get("compressedNodes"))
-    return [node for node in found.values() if isinstance(node, Mapping)]
+    by_id = mapping(status.get("nodes"))
+    if not by_id:
+        by_id = _decompressed(status.get("compressedNodes"))
+    return [node for node in by_id.values() if isinstance(node, Mapping)]
 
 
 def _decompressed(value: Any) -> Mapping[str, Any]:
@@ -114,35 +117,43 @@ def _decompressed(value: Any) -> Mapping[str, Any]:
     import zlib  # noqa: PLC0415
 
     try:
-        return mapping(
-            json_value(
-                gzip.decompress(base64.b64decode(value)).decode(errors="replace")
-            )
-        )
+        data = gzip.decompress(base64.b64decode(value))
     except (ValueError, OSError, EOFError, zlib.error):
         return _EMPTY
+    return mapping(json_value(data.decode(errors="replace")))
 
 
 def resources(container: Mapping[str, Any]) -> Resources:
-    """Return what a container asks for; what it does not say is 0."""
-    asked = {
+    """Return the resources that a container requests, 0 for what it does not mention."""
+    # Kubernetes takes a missing request from the limit.
+    requests = {
         **inner(container, "resources", "limits"),
         **inner(container, "resources", "requests"),
     }
-    gpus = sum(int(quantity(asked[key])) for key in asked if key.endswith("/gpu"))
+    gpus = 0
+    for name, value in requests.items():
+        if name.endswith("/gpu"):
+            gpus += int(quantity(value))
     return Resources(
-        cpus=quantity(asked.get("cpu")),
-        mem=int(quantity(asked.get("memory"))),
+        cpus=quantity(requests.get("cpu")),
+        mem=int(quantity(requests.get("memory"))),
         gpus=gpus,
     )
 
 
 def quantity(value: Any) -> Decimal:
-    """Return a Kubernetes quantity (`500m`, `4Gi`, `1e3`) as a number, 0 for what is none."""
-    written = text(value).strip()
-    unit = next((unit for unit in (written[-2:], written[-1:]) if unit in _UNITS), "")
+    """Return a Kubernetes quantity (`500m`, `4Gi`, `1e3`) as a number, 0 if it is not one."""
+    digits = text(value).strip()
+    factor: Decimal | int = 1
+    for length in (2, 1):
+        unit = digits[-length:]
+        if unit in _UNITS:
+            digits = digits.removesuffix(unit)
+            factor = _UNITS[unit]
+            break
     try:
-        number = Decimal(written.removesuffix(unit)) * _UNITS.get(unit, 1)
+        number = Decimal(digits) * factor
     except ArithmeticError:
         return Decimal(0)
-    return number if number.is_finite() and number.adjusted() < _SANE else Decimal(0)
+    is_sane = number.is_finite() and number.adjusted() < _MAX_DIGITS
+    return number if is_sane else Decimal(0)

@@ -1,4 +1,4 @@
-"""From the nodes of one task to the status of a job."""
+"""Status of a job, read from the nodes of its task."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,16 +12,16 @@ from riseml.status.document import Node
 from riseml.status.outline import Kills, PlannedJob
 from riseml.status.values import JobStatus, State
 
-_SKIPPED = frozenset({"Skipped", "Omitted"})
-_SUCCESSFUL = _SKIPPED | {"Succeeded"}
-_FINAL = _SUCCESSFUL | {"Failed", "Error"}
+SKIPPED = frozenset({"Skipped", "Omitted"})
+_SUCCESSFUL = SKIPPED | {"Succeeded"}
+FINAL = _SUCCESSFUL | {"Failed", "Error"}
 _WAITING = frozenset({State.CREATED, State.PENDING, State.STARTING})
 _SHUTDOWN = ("shutdown with strategy", "Stopped with strategy")
 
 
 @dataclass
-class Attempts:
-    """The nodes of one task: its own, and one for each attempt where it may be retried."""
+class TaskNodes:
+    """The nodes of one task: its own, and one for each attempt if it may be retried."""
 
     node: Node = field(default_factory=dict)
     attempts: dict[int, Node] = field(default_factory=dict)
@@ -33,56 +33,13 @@ class Attempts:
         return number, self.attempts.get(number, self.node)
 
     @property
-    def retries(self) -> bool:
+    def is_retried(self) -> bool:
         """Whether the task's own node is a group of attempts."""
         return self.node.get("type") == "Retry" or bool(self.attempts)
 
 
-def by_task(prefix: str, nodes: Sequence[Node]) -> dict[str, Attempts]:
-    """Sort nodes whose names begin with `prefix` by the task they belong to; hooks and deeper nodes are left out."""
-    tasks: dict[str, Attempts] = {}
-    for node in nodes:
-        name = doc.text(node.get("name"))
-        if (
-            not name.startswith(prefix)
-            or doc.mapping(node.get("nodeFlag")).get("hooked") is True
-        ):
-            continue
-        task, bracket, number = name[len(prefix) :].partition("(")
-        if "." in task or node.get("type") == "TaskGroup":
-            continue
-        found = tasks.setdefault(task, Attempts())
-        if not bracket:
-            found.node = node
-        elif (attempt := doc.whole(number[:-1])) is not None:
-            found.attempts[attempt] = node
-    return tasks
-
-
-def ended_by_kill(
-    node: Node, finished: datetime | None, kills: Kills, sub: str
-) -> bool:
-    """Tell whether what ended at `finished` had been killed before.
-
-    Argo's times are whole seconds, cut: what ended in the second of the kill ended by it, unless the time says more.
-    Where nobody wrote down a time (Argo's own commands), the way it ended must tell.
-    """
-    phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
-    time = kills.time(sub)
-    if time is not None and finished is not None:
-        return finished >= (
-            time if finished.microsecond else time.replace(microsecond=0)
-        )
-    if any(words in message for words in _SHUTDOWN):
-        return True
-    if phase == "Succeeded" or not kills.asked(sub):
-        return False
-    code = _exit_code(node)
-    return reasons.from_outside(reasons.failure(phase, message, code)[0], code)
-
-
 class Outcome(NamedTuple):
-    """What became of a job so far."""
+    """State of a job so far, and what explains it."""
 
     state: State
     reason: str = ""
@@ -91,26 +48,52 @@ class Outcome(NamedTuple):
     finished: datetime | None = None
 
 
+def by_task(prefix: str, nodes: Sequence[Node]) -> dict[str, TaskNodes]:
+    """Group nodes whose names begin with `prefix` by task; skip hooks and deeper nodes."""
+    tasks: dict[str, TaskNodes] = {}
+    for node in nodes:
+        name = doc.text(node.get("name"))
+        if not name.startswith(prefix):
+            continue
+        task, bracket, number = name[len(prefix) :].partition("(")
+        if "." in task or node.get("type") == "TaskGroup":
+            continue
+        if doc.mapping(node.get("nodeFlag")).get("hooked") is True:
+            continue
+        task_nodes = tasks.setdefault(task, TaskNodes())
+        if not bracket:
+            task_nodes.node = node
+            continue
+        attempt = doc.integer(number[:-1])
+        if attempt is not None:
+            task_nodes.attempts[attempt] = node
+    return tasks
+
+
 def read_job(
-    planned: PlannedJob, experiment: str, found: Attempts | None, kills: Kills, sub: str
+    planned: PlannedJob,
+    experiment: str,
+    nodes: TaskNodes | None,
+    kills: Kills,
+    sub: str,
 ) -> JobStatus:
-    """Return the status of one job from the nodes of its task."""
-    name = f"{experiment}.{planned.type}" + (
-        "" if planned.index is None else f".{planned.index}"
-    )
-    if found is None or not (found.node or found.attempts):
+    """Return the status of one job; `experiment` is the id that its own id begins with."""
+    name = f"{experiment}.{planned.type}"
+    if planned.index is not None:
+        name = f"{name}.{planned.index}"
+    if nodes is None or not (nodes.node or nodes.attempts):
         return JobStatus(name, planned.type, planned.index, resources=planned.resources)
-    attempt, node = found.last
-    outcome = _outcome(found, planned.attempts, kills, sub)
+    attempt, node = nodes.last
+    outcome = _outcome(nodes, planned.attempts, kills, sub)
+    # A job that waits for its next attempt has started already, with an earlier one.
+    has_started = outcome.state not in _WAITING or outcome.reason == "RETRY"
     return JobStatus(
         id=name,
         type=planned.type,
         index=planned.index,
         state=outcome.state,
-        created=doc.moment((found.node or node).get("startedAt")),
-        started=None
-        if outcome.state in _WAITING and outcome.reason != "RETRY"
-        else _started(node),
+        created=doc.time((nodes.node or node).get("startedAt")),
+        started=_started(node) if has_started else None,
         finished=outcome.finished,
         reason=outcome.reason,
         message=outcome.message,
@@ -121,86 +104,122 @@ def read_job(
     )
 
 
-def _outcome(found: Attempts, attempts: int, kills: Kills, sub: str) -> Outcome:
-    attempt, node = found.last
-    phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
-    if phase not in _FINAL:
-        return _unfinished(phase, message)
-    code = _exit_code(node)
-    open_end = found.retries and phase not in _SUCCESSFUL
-    if open_end and doc.text(found.node.get("phase")) not in _FINAL:
-        return _between(attempt, phase, message, code)
-    # A failed attempt that might have been followed by another one ended the job only when Argo gave up on it.
-    open_end = open_end and attempt + 1 < attempts
-    finished = doc.moment(node.get("finishedAt"))
-    end = (
-        (doc.moment(found.node.get("finishedAt")) or finished) if open_end else finished
-    )
-    if phase in _SKIPPED or ended_by_kill(node, end, kills, sub):
-        if finished is None and phase not in _SKIPPED and kills.asked(sub):
-            return Outcome(State.RUNNING, reasons.STOPPING)
-        return Outcome(
-            State.KILLED, "KILLED", message if phase == "Error" else "", code, finished
-        )
-    if phase == "Succeeded":
-        return Outcome(State.FINISHED, "COMPLETED", message, code, finished)
-    word, said = reasons.failure(phase, message, code)
-    told = doc.parameters(node.get("outputs"))
-    if missing := told.get(labels.MISSING):
-        word, said = "GANG", missing
-    elif step := told.get(labels.FAILED_STEP):
-        said = step
-    return Outcome(State.FAILED, word, said, code, finished)
+def started(nodes: TaskNodes) -> datetime | None:
+    """Return when the first attempt of a job started."""
+    if not nodes.attempts:
+        return _started(nodes.node)
+    return _started(nodes.attempts[min(nodes.attempts)])
 
 
-def _unfinished(phase: str, message: str) -> Outcome:
-    """Return what a node without a final phase says; phases that nobody knows yet count as waiting."""
-    if phase == "Running":
-        return Outcome(State.RUNNING, message=message)
-    word, starting = reasons.waiting(message)
-    return Outcome(State.STARTING if starting else State.PENDING, word, message)
-
-
-def _between(attempt: int, phase: str, message: str, code: int | None) -> Outcome:
-    """Return what is said of a job that waits for its next attempt."""
-    said = reasons.failure(phase, message, code)[1]
-    return Outcome(
-        State.PENDING,
-        "RETRY",
-        f"attempt {attempt + 1} failed: {said}".removesuffix(": "),
-        code,
-    )
-
-
-def _exit_code(node: Node) -> int | None:
-    code = doc.whole(doc.mapping(node.get("outputs")).get("exitCode"))
-    return reasons.exit_code(doc.text(node.get("message"))) if code is None else code
-
-
-def _started(node: Node) -> datetime | None:
-    """Return when a container began; Argo does not say more than when its node was made."""
-    return doc.moment(node.get("runningAt")) or doc.moment(node.get("startedAt"))
-
-
-def began(found: Attempts) -> datetime | None:
-    """Return when the first attempt of a job began."""
-    return _started(
-        found.attempts[min(found.attempts)] if found.attempts else found.node
-    )
-
-
-def result(found: Attempts) -> Mapping[str, Any] | None:
-    """Return the last reported result of a job: a mapping; another JSON value is called `result`."""
-    said = doc.parameters(found.last[1].get("outputs")).get("result", "")
-    value = doc.json_value(said)
+def result(nodes: TaskNodes) -> Mapping[str, Any] | None:
+    """Return the last result that a job reported; a JSON value that is not a mapping is called `result`."""
+    _, node = nodes.last
+    value = doc.json_value(doc.parameters(node.get("outputs")).get("result", ""))
     if value is None:
         return None
     return value if isinstance(value, Mapping) else {"result": value}
 
 
-def progress(found: Attempts) -> tuple[int, int] | None:
-    """Return the `n/m` that a job has reported; Argo's own `0/1` and `1/1` say nothing."""
-    done, total = map(
-        doc.whole, doc.text(found.last[1].get("progress")).partition("/")[::2]
-    )
-    return None if done is None or total is None or total <= 1 else (done, total)
+def progress(nodes: TaskNodes) -> tuple[int, int] | None:
+    """Return the progress `n/m` that a job reported."""
+    _, node = nodes.last
+    done_text, _, total_text = doc.text(node.get("progress")).partition("/")
+    done, total = doc.integer(done_text), doc.integer(total_text)
+    if done is None or total is None:
+        return None
+    # Argo itself writes 0/1 and 1/1 for jobs that report nothing.
+    return (done, total) if total > 1 else None
+
+
+def _outcome(nodes: TaskNodes, max_attempts: int, kills: Kills, sub: str) -> Outcome:
+    attempt, node = nodes.last
+    phase = doc.text(node.get("phase"))
+    message = doc.text(node.get("message"))
+    if phase not in FINAL:
+        return _unfinished(phase, message)
+    exit_code = _exit_code(node)
+    is_failed_attempt = nodes.is_retried and phase not in _SUCCESSFUL
+    if is_failed_attempt and doc.text(nodes.node.get("phase")) not in FINAL:
+        return _between_attempts(attempt, phase, message, exit_code)
+    finished = doc.time(node.get("finishedAt"))
+    if phase in SKIPPED:
+        return Outcome(State.KILLED, "KILLED", "", exit_code, finished)
+    given_up = finished
+    if is_failed_attempt and attempt + 1 < max_attempts:
+        # Another attempt could have followed. So the job ended only when Argo gave up.
+        given_up = doc.time(nodes.node.get("finishedAt")) or finished
+    if _was_killed(node, given_up, kills, sub):
+        return _killed(node, finished, kills, sub)
+    if phase == "Succeeded":
+        return Outcome(State.FINISHED, "COMPLETED", message, exit_code, finished)
+    return _failed(node, exit_code, finished)
+
+
+def _unfinished(phase: str, message: str) -> Outcome:
+    """Return the outcome of a node without a final phase; an unknown phase means waiting."""
+    if phase == "Running":
+        return Outcome(State.RUNNING, message=message)
+    word, is_starting = reasons.waiting(message)
+    return Outcome(State.STARTING if is_starting else State.PENDING, word, message)
+
+
+def _between_attempts(
+    attempt: int, phase: str, message: str, exit_code: int | None
+) -> Outcome:
+    """Return the outcome of a job that waits for its next attempt."""
+    _, sentence = reasons.failure(phase, message, exit_code)
+    text = f"attempt {attempt + 1} failed: {sentence}".removesuffix(": ")
+    return Outcome(State.PENDING, "RETRY", text, exit_code)
+
+
+def _was_killed(node: Node, finished: datetime | None, kills: Kills, sub: str) -> bool:
+    """Return whether a node that ended at `finished` was killed before."""
+    phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
+    killed = kills.time(sub)
+    if killed is not None and finished is not None:
+        # Argo cuts its times to seconds. A job that ended in the second of the kill
+        # counts as killed, unless its time has a fraction.
+        return finished >= (
+            killed if finished.microsecond else killed.replace(microsecond=0)
+        )
+    if any(words in message for words in _SHUTDOWN):
+        return True
+    if phase == "Succeeded" or not kills.includes(sub):
+        return False
+    # Argo's own commands record no time of the kill, so the failure has to tell.
+    exit_code = _exit_code(node)
+    word, _ = reasons.failure(phase, message, exit_code)
+    return reasons.from_outside(word, exit_code)
+
+
+def _killed(node: Node, finished: datetime | None, kills: Kills, sub: str) -> Outcome:
+    if finished is None and kills.includes(sub):
+        return Outcome(State.RUNNING, reasons.STOPPING)
+    is_error = doc.text(node.get("phase")) == "Error"
+    message = doc.text(node.get("message")) if is_error else ""
+    return Outcome(State.KILLED, "KILLED", message, _exit_code(node), finished)
+
+
+def _failed(node: Node, exit_code: int | None, finished: datetime | None) -> Outcome:
+    phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
+    word, sentence = reasons.failure(phase, message, exit_code)
+    outputs = doc.parameters(node.get("outputs"))
+    missing_jobs = outputs.get(labels.MISSING)
+    failed_step = outputs.get(labels.FAILED_STEP)
+    if missing_jobs:
+        word, sentence = "GANG", missing_jobs
+    elif failed_step:
+        sentence = failed_step
+    return Outcome(State.FAILED, word, sentence, exit_code, finished)
+
+
+def _exit_code(node: Node) -> int | None:
+    code = doc.integer(doc.mapping(node.get("outputs")).get("exitCode"))
+    if code is None:
+        return reasons.exit_code(doc.text(node.get("message")))
+    return code
+
+
+def _started(node: Node) -> datetime | None:
+    """Return when a container started; Argo itself says only when it made the node."""
+    return doc.time(node.get("runningAt")) or doc.time(node.get("startedAt"))

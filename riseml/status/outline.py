@@ -1,4 +1,4 @@
-"""What all cells of one document share, read once: ids, planned jobs, kills, the build."""
+"""Part of a document that all experiments share, read once: ids, planned jobs, kills, the build."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,25 +19,28 @@ ENDED = frozenset({"Succeeded", "Failed", "Error"})
 
 @dataclass(frozen=True)
 class Kills:
-    """Who was killed when, from the annotation and `spec.shutdown`; a time is None where nobody wrote it."""
+    """Experiments that were killed, with the time of the kill if it was recorded.
+
+    `entries` come from the annotation, by sub or `*` for the run. `shutdown` says that
+    Argo's own command ended the run.
+    """
 
     entries: Mapping[str, datetime | None]
     shutdown: bool
 
-    def asked(self, sub: str) -> bool:
-        """Whether the experiment `sub`, or the whole run (`*`), was asked to end."""
+    def includes(self, sub: str) -> bool:
+        """Return whether the experiment `sub`, or the run, was killed."""
         return self.shutdown or sub in self.entries or "*" in self.entries
 
     def time(self, sub: str) -> datetime | None:
-        """Return when that was asked first."""
-        return min(
-            filter(None, (self.entries.get(sub), self.entries.get("*"))), default=None
-        )
+        """Return the time of the first kill of the experiment `sub` or the run."""
+        times = (self.entries.get(sub), self.entries.get("*"))
+        return min(filter(None, times), default=None)
 
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """One task of the `experiment` template; `attempts` is how often it may run."""
+    """One task of a template; it may run `attempts` times."""
 
     task: str
     type: str
@@ -49,7 +52,13 @@ class PlannedJob:
 
 @dataclass(frozen=True)
 class Outline:
-    """What all cells of one document share; `marker` stands in every node's name before the position of its cell."""
+    """The part of a document that all its experiments share.
+
+    `planned` are the jobs of each experiment, `run_planned` those of the run itself, whose
+    status is in `jobs`. `items` distinguish the experiments. `marker` precedes an
+    experiment's position in the names of its nodes. `has_nodes` is True once the run has
+    nodes of its own.
+    """
 
     document: Mapping[str, Any]
     id: str
@@ -62,99 +71,104 @@ class Outline:
     concurrency: int | None
     marker: str
     planned: tuple[PlannedJob, ...]
-    own: tuple[PlannedJob, ...]
+    run_planned: tuple[PlannedJob, ...]
     kills: Kills
     image: str
     run: tuple[str, ...]
     install: tuple[str, ...]
-    begun: bool = False
+    has_nodes: bool = False
     jobs: tuple[JobStatus, ...] = ()
 
     @property
     def ended(self) -> bool:
-        """Whether the engine has ended the run as a whole."""
+        """Whether the engine has ended the run."""
         return self.phase in ENDED
 
     @property
     def finished(self) -> datetime | None:
         """When the engine ended the run."""
-        return doc.moment(doc.inner(self.document, "status").get("finishedAt"))
+        return doc.time(doc.inner(self.document, "status").get("finishedAt"))
 
     @property
     def build(self) -> JobStatus | None:
-        """The job that builds the image, None where the plan has none."""
-        return next((job for job in self.jobs if job.type == "build"), None)
+        """The job that builds the image, None if the plan has none."""
+        for job in self.jobs:
+            if job.type == "build":
+                return job
+        return None
 
     def sub(self, position: int) -> str:
-        """Return the number of the cell at `position`, as annotations and labels write it."""
-        return doc.text(self.item(position).get(labels.SUB_PARAMETER)) or str(
-            position + 1
-        )
+        """Return the number of the experiment at `position` (from 0), as annotations and labels write it."""
+        sub = doc.text(self.item(position).get(labels.SUB_PARAMETER))
+        return sub or str(position + 1)
 
     def item(self, position: int) -> Mapping[str, Any]:
-        """Return what distinguishes the cell at `position`: the user's parameters and our own."""
-        return (
-            doc.mapping(self.items[position]) if 0 <= position < len(self.items) else {}
-        )
+        """Return the parameters of the experiment at `position`, the user's and RiseML's."""
+        if not 0 <= position < len(self.items):
+            return {}
+        return doc.mapping(self.items[position])
 
     def position(self, node: Node) -> int | None:
-        """Return which cell a node belongs to, None for the run's own nodes."""
-        _, found, rest = doc.text(node.get("name")).partition(self.marker)
-        return doc.whole(rest[: rest.find(":")]) if found else None
+        """Return the position of the experiment that a node belongs to, None for the run's own nodes."""
+        _, marker, suffix = doc.text(node.get("name")).partition(self.marker)
+        return doc.integer(suffix[: suffix.find(":")]) if marker else None
 
 
 def sketch(document: Mapping[str, Any]) -> Outline:
-    """Read all of an outline that stands in metadata and spec, and the run's phase."""
-    metadata, spec, status = (
-        doc.mapping(document.get(key)) for key in ("metadata", "spec", "status")
-    )
-    tags, notes = (
-        doc.mapping(metadata.get("labels")),
-        doc.mapping(metadata.get("annotations")),
-    )
+    """Read an outline without its jobs: metadata, spec and the phase of the run."""
+    metadata = doc.mapping(document.get("metadata"))
+    spec = doc.mapping(document.get("spec"))
+    status = doc.mapping(document.get("status"))
+    tags = doc.mapping(metadata.get("labels"))
+    notes = doc.mapping(metadata.get("annotations"))
     templates = doc.named(spec.get("templates"))
-    name, number = doc.text(metadata.get("name")), doc.text(tags.get(labels.NUMBER))
     main = _tasks(templates.get(doc.text(spec.get("entrypoint"))))
-    set_task, set_template, cell = _cell(main, templates)
-    items = cell.get("withItems")
-    tasks = _tasks(templates.get(doc.text(cell.get("template"))))
+    set_task, set_template, experiment = _experiment_task(main, templates)
+    items = experiment.get("withItems")
+    tasks = _tasks(templates.get(doc.text(experiment.get("template"))))
+    run_tasks = [task for task in main if doc.text(task.get("name")) != set_task]
     image, install = _image(templates, tasks)
     return Outline(
         document=document,
-        id=number or name or doc.text(metadata.get("generateName")).rstrip("-") or "?",
-        name=name,
+        id=_id(metadata, tags),
+        name=doc.text(metadata.get("name")),
         is_set=tags.get(labels.KIND) == "set",
-        created=doc.moment(metadata.get("creationTimestamp")),
+        created=doc.time(metadata.get("creationTimestamp")),
         phase=doc.text(status.get("phase")),
         message=doc.text(status.get("message")),
         items=items if isinstance(items, list) and items else [{}],
-        concurrency=doc.whole(set_template.get("parallelism")),
-        marker=f".{set_task}.{doc.text(cell.get('name'))}(",
+        concurrency=doc.integer(set_template.get("parallelism")),
+        marker=f".{set_task}.{doc.text(experiment.get('name'))}(",
         planned=_planned(tasks, templates),
-        own=_planned(
-            [task for task in main if doc.text(task.get("name")) != set_task], templates
-        ),
-        kills=Kills(
-            _entries(notes.get(labels.KILLED)),
-            doc.text(spec.get("shutdown")) in {"Terminate", "Stop"},
-        ),
+        run_planned=_planned(run_tasks, templates),
+        kills=_kills(spec, notes),
         image=image,
         run=_run(templates, tasks),
         install=install,
     )
 
 
+def _id(metadata: Mapping[str, Any], tags: Mapping[str, Any]) -> str:
+    number = doc.text(tags.get(labels.NUMBER))
+    name = doc.text(metadata.get("name"))
+    # A document that was not submitted yet has only the beginning of its name.
+    prefix = doc.text(metadata.get("generateName")).rstrip("-")
+    return number or name or prefix or "?"
+
+
 def _tasks(template: Any) -> list[Mapping[str, Any]]:
     return doc.mappings(doc.inner(template, "dag").get("tasks"))
 
 
-def _cell(main: list[Node], templates: Mapping[str, Node]) -> tuple[str, Node, Node]:
-    """Return the name of the task that holds the set, its template, and the task that stands for every cell."""
+def _experiment_task(
+    main: list[Node], templates: Mapping[str, Node]
+) -> tuple[str, Node, Node]:
+    """Return the name of the set's task, the set's template, and its task for every experiment."""
     for task in main:
         template = templates.get(doc.text(task.get("template")), {})
-        for cell in _tasks(template):
-            if isinstance(cell.get("withItems"), list):
-                return doc.text(task.get("name")), template, cell
+        for inner_task in _tasks(template):
+            if isinstance(inner_task.get("withItems"), list):
+                return doc.text(task.get("name")), template, inner_task
     return "set", {}, {"name": "experiment"}
 
 
@@ -162,23 +176,26 @@ def _planned(
     tasks: list[Node], templates: Mapping[str, Node]
 ) -> tuple[PlannedJob, ...]:
     types = [doc.text(task.get("template")) for task in tasks]
-    return tuple(
-        _job(task, kind, templates.get(kind, {}), alone=types.count(kind) == 1)
-        for task, kind in zip(tasks, types, strict=True)
-    )
+    jobs = []
+    for task, type_ in zip(tasks, types, strict=True):
+        is_single = types.count(type_) == 1
+        template = templates.get(type_, {})
+        jobs.append(_planned_job(task, type_, template, is_single=is_single))
+    return tuple(jobs)
 
 
-def _job(task: Node, kind: str, template: Node, *, alone: bool) -> PlannedJob:
-    name = doc.text(task.get("name"))
-    limit = doc.whole(doc.inner(template, "retryStrategy").get("limit"))
+def _planned_job(
+    task: Node, type_: str, template: Node, *, is_single: bool
+) -> PlannedJob:
+    index = None
+    if not is_single:
+        arguments = doc.parameters(task.get("arguments"))
+        index = doc.integer(arguments.get(labels.INDEX_PARAMETER))
+    limit = doc.integer(doc.inner(template, "retryStrategy").get("limit"))
     return PlannedJob(
-        task=name,
-        type=kind,
-        index=None
-        if alone
-        else doc.whole(
-            doc.parameters(task.get("arguments")).get(labels.INDEX_PARAMETER)
-        ),
+        task=doc.text(task.get("name")),
+        type=type_,
+        index=index,
         resources=doc.resources(doc.mapping(template.get("container"))),
         daemon=template.get("daemon") is True,
         attempts=(limit or 0) + 1,
@@ -188,35 +205,40 @@ def _job(task: Node, kind: str, template: Node, *, alone: bool) -> PlannedJob:
 def _image(
     templates: Mapping[str, Node], tasks: list[Node]
 ) -> tuple[str, tuple[str, ...]]:
-    """Return the image that riseml.yml names and the steps that are installed on it."""
+    """Return the image that riseml.yml names, and the install steps on top of it."""
     build = doc.named(doc.inner(templates.get("build"), "container").get("env"))
     if build:
-        base, steps = (
-            build.get(name, {}).get("value")
-            for name in ("RISEML_BASE_IMAGE", "RISEML_INSTALL")
-        )
+        base = build.get("RISEML_BASE_IMAGE", {}).get("value")
+        steps = build.get("RISEML_INSTALL", {}).get("value")
         return doc.text(base), doc.texts(steps)
-    first = templates.get(doc.text(tasks[0].get("template"))) if tasks else None
-    return doc.text(doc.inner(first, "container").get("image")), ()
+    container = doc.inner(_first_template(templates, tasks), "container")
+    return doc.text(container.get("image")), ()
 
 
 def _run(templates: Mapping[str, Node], tasks: list[Node]) -> tuple[str, ...]:
-    """Return the user's own lines of the first job: the arguments that follow the script and its name."""
-    first = templates.get(doc.text(tasks[0].get("template"))) if tasks else None
-    args = doc.inner(first, "container").get("args")
-    lines = (
-        [line for line in args[2:] if isinstance(line, str)]
-        if isinstance(args, list)
-        else []
-    )
-    return tuple(_TAG.sub(r"{{\1}}", line).replace("$$", "$") for line in lines)
+    """Return the user's commands: the arguments of the first job after the script and its name."""
+    arguments = doc.inner(_first_template(templates, tasks), "container").get("args")
+    if not isinstance(arguments, list):
+        return ()
+    commands = []
+    for argument in arguments[2:]:
+        if isinstance(argument, str):
+            # Kubernetes reads `$$` as `$`.
+            command = _TAG.sub(r"{{\1}}", argument).replace("$$", "$")
+            commands.append(command)
+    return tuple(commands)
 
 
-def _entries(value: Any) -> dict[str, datetime | None]:
-    """Read `<cell or *>=<time>` entries; where a cell has several, the first time counts."""
+def _first_template(templates: Mapping[str, Node], tasks: list[Node]) -> Node | None:
+    return templates.get(doc.text(tasks[0].get("template"))) if tasks else None
+
+
+def _kills(spec: Mapping[str, Any], notes: Mapping[str, Any]) -> Kills:
+    """Read the entries `<sub or *>=<time>` of the annotation; the first entry of a sub counts."""
     entries: dict[str, datetime | None] = {}
-    for entry in doc.text(value).split(","):
-        sub, found, time = entry.partition("=")
-        if found and sub.strip():
-            entries.setdefault(sub.strip(), doc.moment(time.strip()))
-    return entries
+    for entry in doc.text(notes.get(labels.KILLED)).split(","):
+        sub, equals, time = entry.partition("=")
+        if equals and sub.strip():
+            entries.setdefault(sub.strip(), doc.time(time.strip()))
+    shutdown = doc.text(spec.get("shutdown")) in {"Terminate", "Stop"}
+    return Kills(entries, shutdown)

@@ -1,4 +1,4 @@
-"""From a document to values: the outline, then cell by cell."""
+"""Status of a run, read from its document: first the outline, then each experiment."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -22,92 +22,66 @@ from riseml.status.values import (
 
 
 def read(document: Mapping[str, Any]) -> SetStatus:
-    """Read a whole document; never fails, whatever is missing in it."""
+    """Read a complete document; missing fields are no error."""
     document = doc.mapping(document)
-    plan = sketch(document)
-    own: list[Node] = []
-    cells: dict[int, list[Node]] = {}
+    outline = sketch(document)
+    run_nodes: list[Node] = []
+    nodes_by_position: dict[int, list[Node]] = {}
     for node in doc.nodes(document):
-        position = plan.position(node)
-        (own if position is None else cells.setdefault(position, [])).append(node)
-    plan = _with_own(plan, own)
-    return assemble(
-        plan,
-        [read_experiment(plan, i, cells.get(i, ())) for i in range(len(plan.items))],
-    )
+        position = outline.position(node)
+        if position is None:
+            run_nodes.append(node)
+        else:
+            nodes_by_position.setdefault(position, []).append(node)
+    outline = _with_jobs(outline, run_nodes)
+    experiments = [
+        read_experiment(outline, position, nodes_by_position.get(position, ()))
+        for position in range(len(outline.items))
+    ]
+    return assemble(outline, experiments)
 
 
 def read_outline(
-    document: Mapping[str, Any], own: Iterable[Node] | None = None
+    document: Mapping[str, Any], run_nodes: Iterable[Node] | None = None
 ) -> Outline:
-    """Read what all cells share; `own` are the nodes outside the cells (None: found among `status.nodes`)."""
-    plan = sketch(doc.mapping(document))
-    if own is None:
-        own = (node for node in doc.nodes(document) if plan.position(node) is None)
-    return _with_own(plan, list(own))
+    """Read what all experiments share.
 
-
-def _with_own(plan: Outline, own: list[Node]) -> Outline:
-    tasks = by_task(f"{plan.name}.", own)
-    jobs = [
-        _own(
-            plan,
-            read_job(job, plan.id, tasks.get(job.task), plan.kills, "*"),
-            daemon=job.daemon,
-        )
-        for job in plan.own
-    ]
-    return replace(plan, jobs=tuple(jobs), begun=bool(own))
-
-
-def _own(plan: Outline, job: JobStatus, *, daemon: bool) -> JobStatus:
-    """Return a job of the run itself; a daemon was stopped with it, and what has not begun by then never will."""
-    failed = (
-        job.state == State.FAILED
-        and job.exit_code != 0
-        and not reasons.from_outside(job.reason, job.exit_code)
-    )
-    if plan.ended and daemon and job.node_id and not failed:
-        return replace(
-            job,
-            state=State.KILLED,
-            reason="KILLED",
-            message="",
-            exit_code=None,
-            finished=plan.finished,
-        )
-    if job.state.is_terminal or not (
-        plan.ended or (plan.kills.asked("*") and not job.node_id)
-    ):
-        return job
-    return replace(job, state=State.KILLED, reason="KILLED", message=plan.message)
+    `run_nodes` are the nodes that belong to no experiment; None takes them from the document.
+    """
+    outline = sketch(doc.mapping(document))
+    if run_nodes is None:
+        nodes = doc.nodes(document)
+        run_nodes = (node for node in nodes if outline.position(node) is None)
+    return _with_jobs(outline, list(run_nodes))
 
 
 def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetStatus:
-    """Return the run's status from its experiments'; without them (a list of runs) it says what the document says."""
+    """Return the status of a run from its outline and its experiments.
+
+    Without experiments, as in a list of runs, it holds what the document says of the run.
+    """
     experiments = tuple(experiments)
-    document, counts = outline.document, count(experiments)
-    metadata = doc.mapping(document.get("metadata"))
-    tags, notes = (
-        doc.mapping(metadata.get("labels")),
-        doc.mapping(metadata.get("annotations")),
-    )
+    metadata = doc.mapping(outline.document.get("metadata"))
+    tags = doc.mapping(metadata.get("labels"))
+    notes = doc.mapping(metadata.get("annotations"))
+    counts = count(experiments)
     state = set_state(counts)
-    ends = (experiment.finished for experiment in experiments if experiment.finished)
+    starts = (experiment.started for experiment in experiments)
+    finished = None
+    if state.is_terminal:
+        ends = (experiment.finished for experiment in experiments)
+        finished = max(filter(None, ends), default=outline.finished)
     return SetStatus(
         id=outline.id,
         name=outline.name,
         user=doc.text(tags.get(labels.USER)),
         project=doc.text(tags.get(labels.PROJECT)),
-        number=doc.whole(tags.get(labels.NUMBER)),
+        number=doc.integer(tags.get(labels.NUMBER)),
         is_set=outline.is_set,
         state=state,
         created=outline.created,
-        started=min(
-            (experiment.started for experiment in experiments if experiment.started),
-            default=None,
-        ),
-        finished=max(ends, default=outline.finished) if state.is_terminal else None,
+        started=min(filter(None, starts), default=None),
+        finished=finished,
         message=outline.message,
         counts=counts,
         concurrency=outline.concurrency,
@@ -121,3 +95,40 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
         experiments=experiments,
         jobs=outline.jobs,
     )
+
+
+def _with_jobs(outline: Outline, run_nodes: list[Node]) -> Outline:
+    """Return an outline with the status of the run's own jobs."""
+    tasks = by_task(f"{outline.name}.", run_nodes)
+    jobs = []
+    for planned in outline.run_planned:
+        nodes = tasks.get(planned.task)
+        job = read_job(planned, outline.id, nodes, outline.kills, "*")
+        jobs.append(_at_end_of_run(outline, job, is_daemon=planned.daemon))
+    return replace(outline, jobs=tuple(jobs), has_nodes=bool(run_nodes))
+
+
+def _at_end_of_run(outline: Outline, job: JobStatus, *, is_daemon: bool) -> JobStatus:
+    """Return a job of the run itself; one that has not ended by itself ends with the run."""
+    if outline.ended and is_daemon and job.node_id and not _failed_by_itself(job):
+        # Argo stops a daemon when the run ends, and reports that as a failure.
+        return replace(
+            job,
+            state=State.KILLED,
+            reason="KILLED",
+            message="",
+            exit_code=None,
+            finished=outline.finished,
+        )
+    if job.state.is_terminal:
+        return job
+    never_starts = outline.kills.includes("*") and not job.node_id
+    if not outline.ended and not never_starts:
+        return job
+    return replace(job, state=State.KILLED, reason="KILLED", message=outline.message)
+
+
+def _failed_by_itself(job: JobStatus) -> bool:
+    if job.state != State.FAILED or job.exit_code == 0:
+        return False
+    return not reasons.from_outside(job.reason, job.exit_code)

@@ -1,40 +1,42 @@
-"""Why a job waits, or has ended: one word, and a sentence where there is more to say.
+"""Reasons why a job waits or has ended: one word, and a sentence with the details.
 
-| word | of a job that | read from |
+| word | meaning | read from |
 |---|---|---|
-| CONCURRENCY | waits for a slot of its set | no node yet |
-| BUILD | waits for its image, or was never started because that could not be built | the node `build` |
-| LOCK | waits for a mutex or semaphore | `Waiting for … lock` |
-| QUOTA | waits for its namespace's quota | `exceeded quota` |
-| UNSCHEDULABLE | waits for a node, or the machine, with room | `Unschedulable: …` |
-| RETRY | waits between two attempts | the Retry node |
-| PREPARE | is given its image, volumes and code | `ContainerCreating`, `PodInitializing` |
-| IMAGE | waits for, or failed for want of, an image that cannot be pulled | `ErrImagePull`, `ImagePullBackOff` |
-| CONFIG | needs a Secret, claim or setting that is not there | `CreateContainerConfigError`, `FailedMount` |
-| CONTROLLER | waits for Argo's controller, which does not see it | no status for long, or only the pod has ended |
-| STOPPING | was told to end and has not yet: it may be saving a checkpoint | a final phase without its time |
-| COMPLETED | ended with exit code 0 | |
-| ERROR | ended with another exit code | `main: Error (exit code 3)` |
-| COMMAND | named a command that is not there, or not executable | exit codes 126 and 127, `StartError` |
-| OOM | needed more memory than it may use | `OOMKilled` |
-| TIMEOUT | ran longer than its `timeout` | `active on the node longer than …` |
-| UNSCHEDULED | found no place in the time that it was given | `timeout`, of Argo's pendingTimeout |
-| GANG | waited in vain for the other jobs of its experiment | the output `missing` |
-| CHECKOUT | did not get its code, or a build its files | `checkout: …`, `context: …` |
-| SIDECAR | ended because a sidecar failed | `<name>: … (exit code 1)` |
-| EVICTED, PREEMPTED, NODE_LOST | was taken off its node; its node, or the machine, went away | the pod's message |
-| DELETED | lost its pod to somebody else | `pod deleted` |
-| PLATFORM | failed for anything else that is not its own doing | phase Error |
-| KILLED | was killed by the user | the annotation, `spec.shutdown` |
-| PEER | was ended because another job of its experiment had failed | the guilty job |
-| STOPPED | is a daemon that ended with its experiment | |
+| CONCURRENCY | The experiment waits for a slot of its set. | no node yet |
+| BUILD | It waits for its image, or the image could not be built. | the node `build` |
+| LOCK | It waits for a mutex or semaphore. | `Waiting for … lock` |
+| QUOTA | It waits for the quota of its namespace. | `exceeded quota` |
+| UNSCHEDULABLE | It waits for free resources on a node, or on this machine. | `Unschedulable: …` |
+| RETRY | It waits between two attempts. | the Retry node |
+| PREPARE | Its image, volumes and code are being prepared. | `ContainerCreating`, `PodInitializing` |
+| IMAGE | Its image cannot be pulled. | `ErrImagePull`, `ImagePullBackOff` |
+| CONFIG | A Secret, claim or setting that it needs does not exist. | `CreateContainerConfigError`, `FailedMount` |
+| CONTROLLER | Argo's controller does not process it. | no status for long, or only the pod has ended |
+| STOPPING | It is ending, and may be saving a checkpoint. | a final phase without its time |
+| COMPLETED | It ended with exit code 0. | |
+| ERROR | It ended with another exit code. | `main: Error (exit code 3)` |
+| COMMAND | Its command does not exist or is not executable. | exit codes 126 and 127, `StartError` |
+| OOM | It used more memory than it may. | `OOMKilled` |
+| TIMEOUT | It ran longer than its `timeout`. | `active on the node longer than …` |
+| UNSCHEDULED | No node had room for it in time. | `timeout`, from Argo's pendingTimeout |
+| GANG | The other jobs of its experiment did not start in time. | the output `missing` |
+| CHECKOUT | Its code could not be fetched, or the files of its build. | `checkout: …`, `context: …` |
+| SIDECAR | It ended because a sidecar failed. | `<name>: … (exit code 1)` |
+| EVICTED, PREEMPTED, NODE_LOST | It was removed from its node, or the node was lost. | the message of the pod |
+| DELETED | Someone deleted its pod. | `pod deleted` |
+| PLATFORM | It failed for another reason that is not its own. | phase Error |
+| KILLED | The user killed it. | the annotation, `spec.shutdown` |
+| PEER | It was ended because another job of its experiment failed. | the guilty job |
+| STOPPED | It is a daemon that ended with its experiment. | |
 """
 
 import re
+from collections.abc import Iterable
 
 STOPPING = "STOPPING"
 CONTROLLER = "CONTROLLER"
 
+# The first pattern that matches decides, so the more specific ones come first.
 WAITING = (
     ("LOCK", re.compile(r"Waiting for .* lock")),
     ("QUOTA", re.compile(r"exceeded quota")),
@@ -100,37 +102,51 @@ _SIGNALS = {
 }
 
 SIGNALLED = frozenset({130, 137, 143})
-"""Exit codes of a job that was ended from outside."""
+"""Exit codes of a job that was ended from outside: SIGINT, SIGKILL and SIGTERM."""
 
 
 def from_outside(word: str, code: int | None) -> bool:
-    """Tell whether what failed looks as if somebody had ended it: by a signal, or by deleting its pod."""
+    """Return whether a failed job seems to have been ended: by a signal, or with its pod."""
     return word == "DELETED" or (word == "ERROR" and code in SIGNALLED)
 
 
 def waiting(message: str) -> tuple[str, bool]:
     """Return the word for why a pending node waits, and whether it is starting already."""
-    word = next((word for word, pattern in WAITING if pattern.search(message)), "")
+    word = _first_match(WAITING, message)
     return word, word in _STARTING
 
 
 def exit_code(message: str) -> int | None:
-    """Return the job's exit code where a message tells it, not one of a container beside it."""
-    found = _EXIT_CODE.match(message)
-    return int(found[1]) if found else None
+    """Return the exit code of the job in a message, None if it has none or a sidecar's."""
+    match = _EXIT_CODE.match(message)
+    return int(match[1]) if match else None
 
 
 def failure(phase: str, message: str, code: int | None) -> tuple[str, str]:
     """Return the word and the sentence for a node that has failed."""
-    word = next((word for word, pattern in _ENDED if pattern.search(message)), "")
-    if not word and code in _COMMAND:
-        word = "COMMAND"
-    if not word and _SIDECAR.match(message):
-        word = "SIDECAR"
-    if not word:
-        word = "ERROR" if phase == "Failed" and code else "PLATFORM"
-    said = _MAIN.sub("", message).strip()
-    if said or code is None:
-        return word, said
-    meaning = _COMMAND.get(code) or _SIGNALS.get(code)
-    return word, f"exit code {code}" + (f" ({meaning})" if meaning else "")
+    sentence = _MAIN.sub("", message).strip()
+    if not sentence and code is not None:
+        sentence = f"exit code {code}"
+        meaning = _COMMAND.get(code) or _SIGNALS.get(code)
+        if meaning:
+            sentence = f"{sentence} ({meaning})"
+    return _failure_word(phase, message, code), sentence
+
+
+def _failure_word(phase: str, message: str, code: int | None) -> str:
+    word = _first_match(_ENDED, message)
+    if word:
+        return word
+    if code in _COMMAND:
+        return "COMMAND"
+    if _SIDECAR.match(message):
+        return "SIDECAR"
+    return "ERROR" if phase == "Failed" and code else "PLATFORM"
+
+
+def _first_match(patterns: Iterable[tuple[str, re.Pattern[str]]], message: str) -> str:
+    """Return the word of the first pattern that occurs in a message, empty if none does."""
+    for word, pattern in patterns:
+        if pattern.search(message):
+            return word
+    return ""

@@ -1,62 +1,61 @@
-"""Selection of a part of a run by its id."""
+"""Selection of an experiment or job of a run by its id."""
+
+from collections.abc import Sequence
 
 from riseml.errors import NotFoundError
 from riseml.ids import Id
 from riseml.status.values import ExperimentStatus, JobStatus, SetStatus
 
-# Jobs that an error lists at most
-_NAMED = 10
+# An error lists no more jobs than that.
+_MAX_NAMES = 10
 
 
-def pick(run: SetStatus, wanted: Id) -> SetStatus | ExperimentStatus | JobStatus:
-    """Return the part of a run that an id names.
+def pick(run: SetStatus, id: Id) -> SetStatus | ExperimentStatus | JobStatus:  # noqa: A002
+    """Return the run, experiment or job that an id names.
 
     Raises:
-        NotFoundError: the run has no such part; the advice lists its jobs.
+        NotFoundError: the run has no such experiment or job; the advice lists its jobs.
     """
-    experiment = next(
-        (
-            each
-            for each in run.experiments
-            if wanted.sub is not None and each.sub == wanted.sub
-        ),
-        None,
-    )
-    if wanted.sub is not None and experiment is None:
-        has = (
-            f"has {len(run.experiments)} experiments"
-            if run.is_set
-            else "is a single experiment"
-        )
-        raise NotFoundError(
-            f"there is no experiment {wanted.experiment}",
-            f"{Id(wanted.user, wanted.number)} {has}.",
-        )
-    if wanted.type is None:
+    experiment = None
+    if id.sub is not None:
+        experiment = _pick_experiment(run, id)
+    if id.type is None:
         return experiment or run
-    jobs = (
-        experiment.jobs
-        if experiment
-        else (*run.jobs, *(job for each in _single(run) for job in each.jobs))
-    )
-    job = next(
-        (
-            each
-            for each in jobs
-            if each.type == wanted.type and each.index == wanted.index
-        ),
-        None,
-    )
-    if job is None:
-        more = ", ..." if len(jobs) > _NAMED else ""
-        advice = (
-            f"Jobs are {', '.join(each.id for each in jobs[:_NAMED])}{more}."
-            if jobs
-            else ""
-        )
-        raise NotFoundError(f"there is no job {wanted}", advice)
-    return job
+    return _pick_job(_jobs(run, experiment), id)
 
 
-def _single(run: SetStatus) -> tuple[ExperimentStatus, ...]:
-    return () if run.is_set else run.experiments
+def _pick_experiment(run: SetStatus, experiment_id: Id) -> ExperimentStatus:
+    for experiment in run.experiments:
+        if experiment.sub == experiment_id.sub:
+            return experiment
+    number = Id(experiment_id.user, experiment_id.number)
+    if run.is_set:
+        advice = f"{number} has {len(run.experiments)} experiments."
+    else:
+        advice = f"{number} is a single experiment."
+    raise NotFoundError(f"there is no experiment {experiment_id.experiment}", advice)
+
+
+def _pick_job(jobs: Sequence[JobStatus], job_id: Id) -> JobStatus:
+    for job in jobs:
+        if job.type == job_id.type and job.index == job_id.index:
+            return job
+    advice = ""
+    if jobs:
+        names = [job.id for job in jobs[:_MAX_NAMES]]
+        if len(jobs) > _MAX_NAMES:
+            names.append("...")
+        advice = f"Jobs are {', '.join(names)}."
+    raise NotFoundError(f"there is no job {job_id}", advice)
+
+
+def _jobs(run: SetStatus, experiment: ExperimentStatus | None) -> Sequence[JobStatus]:
+    """Return the jobs of an experiment, or those that belong to the run."""
+    if experiment is not None:
+        return experiment.jobs
+    jobs = list(run.jobs)
+    # Ids of a single experiment have no number of an experiment: 14.train.
+    if not run.is_set:
+        for single in run.experiments:
+            jobs.extend(single.jobs)
+    return jobs

@@ -1,4 +1,4 @@
-"""What a run is, in RiseML's words: states, and the status of sets, experiments and jobs."""
+"""Values that describe a run: states, and the status of sets, experiments and jobs."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from riseml.plan import Resources
 
 
 class State(StrEnum):
-    """Where an experiment, a job or a set stands."""
+    """State of a run, experiment or job."""
 
     CREATED = "CREATED"
     BUILDING = "BUILDING"
@@ -23,7 +23,7 @@ class State(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Whether nothing will change any more."""
+        """Whether the state is final."""
         return self in TERMINAL
 
 
@@ -32,7 +32,7 @@ TERMINAL = frozenset({State.FINISHED, State.FAILED, State.KILLED})
 
 @dataclass(frozen=True)
 class JobStatus:
-    """One job: its last attempt (`attempt` counts from 0), or what is planned where it has not begun."""
+    """One job: its last attempt (`attempt` counts from 0), or its plan before it starts."""
 
     id: str
     type: str
@@ -51,7 +51,11 @@ class JobStatus:
 
 @dataclass(frozen=True)
 class ExperimentStatus:
-    """One experiment; `sub` is None for a single one, `guilty` the id of the job that failed it."""
+    """One experiment.
+
+    `sub` is its number in its set, None for a single experiment. `guilty` is the id of the
+    job that failed it.
+    """
 
     id: str
     sub: int | None = None
@@ -71,12 +75,13 @@ class ExperimentStatus:
 
 @dataclass(frozen=True)
 class SetStatus:
-    """One run: a set, or a single experiment (`is_set` False, then `experiments` holds that one).
+    """One run: a set, or a single experiment (`is_set` is False, `experiments` holds one).
 
-    `number` is None for a document that no engine has numbered; `jobs` are the run's own (build, tensorboard);
-    `concurrency` is None where nothing limits it. `base_image` is what install steps start from, with its digest, empty
-    where that is not known. Two addresses, which no document says, come from the engine: `tensorboard_url`,
-    where its TensorBoard can be opened now, and `page`, its own in Argo's UI.
+    `number` is None for a document that no engine has numbered. `jobs` belong to the run
+    itself: build, tensorboard. `concurrency` is None where nothing limits it. `base_image`
+    is the image that install steps start from, with its digest, empty if it is not known.
+    The engine adds two addresses that no document holds: `tensorboard_url`, where its
+    TensorBoard can be opened now, and `page`, its page in Argo's UI.
     """
 
     id: str
@@ -107,39 +112,55 @@ class SetStatus:
 
     @property
     def has_tensorboard(self) -> bool:
-        """Whether a TensorBoard belongs to it."""
+        """Whether the run has a TensorBoard of its own."""
         return any(job.type == "tensorboard" for job in self.jobs)
 
     @property
     def result(self) -> Mapping[str, Any] | None:
-        """The result of a single experiment."""
-        return (
-            None if self.is_set or not self.experiments else self.experiments[0].result
-        )
+        """The result of a single experiment, None for a set."""
+        if self.is_set or not self.experiments:
+            return None
+        return self.experiments[0].result
 
 
-_ACTIVE = (State.RUNNING, State.STARTING, State.PENDING, State.BUILDING, State.CREATED)
+_UNFINISHED = (
+    State.RUNNING,
+    State.STARTING,
+    State.PENDING,
+    State.BUILDING,
+    State.CREATED,
+)
+"""States that are not final, the most advanced first."""
+
+_ENDED = (State.FAILED, State.KILLED, State.FINISHED)
+"""Final states, the one that decides first."""
 
 
 def set_state(counts: Mapping[State, int]) -> State:
     """Return the state of a set from the number of its experiments in each state.
 
-    While any has not ended: the state of the most advanced of these, and RUNNING once any has ended.
-    Afterwards FAILED if any failed, else KILLED if any was killed, else FINISHED.
+    While an experiment is unfinished, it is the most advanced unfinished state, or RUNNING
+    if any experiment has ended. Afterwards it is FAILED if any failed, else KILLED if any
+    was killed, else FINISHED.
     """
-    active = next((state for state in _ACTIVE if counts.get(state)), None)
-    ended = [
-        state
-        for state in (State.FAILED, State.KILLED, State.FINISHED)
-        if counts.get(state)
-    ]
-    if active is None:
-        return ended[0] if ended else State.CREATED
-    return State.RUNNING if ended else active
+    unfinished = _first_present(_UNFINISHED, counts)
+    ended = _first_present(_ENDED, counts)
+    if unfinished is None:
+        return ended or State.CREATED
+    return State.RUNNING if ended else unfinished
+
+
+def _first_present(
+    states: Iterable[State], counts: Mapping[State, int]
+) -> State | None:
+    for state in states:
+        if counts.get(state):
+            return state
+    return None
 
 
 def count(experiments: Iterable[ExperimentStatus]) -> dict[State, int]:
-    """Return how many experiments are in each state, states without any left out."""
+    """Return the number of experiments in each state that occurs."""
     counts: dict[State, int] = {}
     for experiment in experiments:
         counts[experiment.state] = counts.get(experiment.state, 0) + 1

@@ -1,0 +1,108 @@
+"""Status of an experiment none of whose jobs has started: skipped, lost with its build, killed, or waiting."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from riseml.status import document as doc
+from riseml.status import reasons
+from riseml.status.document import Node
+from riseml.status.jobs import SKIPPED, read_job
+from riseml.status.outline import Outline
+from riseml.status.values import ExperimentStatus, JobStatus, State
+
+
+def read(
+    outline: Outline, blank: ExperimentStatus, root: Node | None, sub: str
+) -> ExperimentStatus:
+    """Return the status of an experiment whose root node was skipped or does not exist."""
+    if root is not None and doc.text(root.get("phase")) not in SKIPPED:
+        return _not_created(blank, root)
+    build = outline.build
+    if build is not None and build.state == State.FAILED:
+        return _without_image(blank, build)
+    if root is not None or _was_killed(outline, sub):
+        killed = outline.kills.time(sub) or outline.finished
+        return replace(blank, state=State.KILLED, reason="KILLED", finished=killed)
+    if outline.ended:
+        return _without_nodes(outline, blank)
+    return _waiting(outline, blank)
+
+
+def jobs(
+    outline: Outline, experiment: ExperimentStatus, sub: str
+) -> Iterator[JobStatus]:
+    """Yield the planned jobs of an experiment that has none; they end with it, or never start."""
+    state = experiment.state
+    if state == State.FAILED:
+        state = State.KILLED
+    elif state == State.BUILDING:
+        state = State.CREATED
+    for planned in outline.planned:
+        job = read_job(planned, experiment.id, None, outline.kills, sub)
+        yield replace(
+            job, state=state, reason=experiment.reason, finished=experiment.finished
+        )
+
+
+def _was_killed(outline: Outline, sub: str) -> bool:
+    build = outline.build
+    build_was_killed = build is not None and build.state == State.KILLED
+    return build_was_killed or outline.kills.includes(sub)
+
+
+def _not_created(blank: ExperimentStatus, root: Node) -> ExperimentStatus:
+    """Return an experiment that the engine could not create, for example for a wrong template."""
+    return replace(
+        blank,
+        state=State.FAILED,
+        reason="PLATFORM",
+        message=doc.text(root.get("message")),
+        finished=doc.time(root.get("finishedAt")),
+    )
+
+
+def _without_image(blank: ExperimentStatus, build: JobStatus) -> ExperimentStatus:
+    """Return an experiment whose image could not be built."""
+    return replace(
+        blank,
+        state=State.FAILED,
+        reason="BUILD",
+        message=f"{build.id} failed: {build.message or build.reason}",
+        finished=build.finished,
+        exit_code=build.exit_code,
+        guilty=build.id,
+    )
+
+
+def _without_nodes(outline: Outline, blank: ExperimentStatus) -> ExperimentStatus:
+    """Return an experiment without nodes in a run that has ended.
+
+    Argo offloaded the nodes to its database, or refused the run before it made any.
+    """
+    if outline.phase == "Succeeded":
+        return replace(
+            blank, state=State.FINISHED, reason="COMPLETED", finished=outline.finished
+        )
+    return replace(
+        blank,
+        state=State.FAILED,
+        reason="PLATFORM",
+        message=outline.message,
+        finished=outline.finished,
+    )
+
+
+def _waiting(outline: Outline, blank: ExperimentStatus) -> ExperimentStatus:
+    """Return an experiment that waits, with what it waits for."""
+    build = outline.build
+    if build is not None and build.state != State.FINISHED:
+        if not build.node_id:
+            return blank
+        return replace(
+            blank, state=State.BUILDING, reason=build.reason, message=build.message
+        )
+    if outline.phase == "Pending" and outline.message:
+        word, _ = reasons.waiting(outline.message)
+        return replace(blank, state=State.PENDING, reason=word, message=outline.message)
+    # The run has started, so only `concurrency` can hold the experiment back.
+    return replace(blank, reason="CONCURRENCY" if outline.has_nodes else "")

@@ -1,0 +1,219 @@
+"""Verdict on an experiment, from the states of its jobs."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from riseml.plan import Resources
+from riseml.status import document as doc
+from riseml.status import reasons
+from riseml.status.document import Node
+from riseml.status.jobs import FINAL, TaskNodes, read_job
+from riseml.status.outline import Outline, PlannedJob
+from riseml.status.values import ExperimentStatus, JobStatus, State, set_state
+
+_LATEST = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class _End:
+    """The end of an experiment: when it was, and the job that decided its outcome."""
+
+    decisive: JobStatus
+    is_failure: bool
+    finished: datetime | None
+
+
+def judge(
+    outline: Outline,
+    blank: ExperimentStatus,
+    root: Node,
+    jobs: list[JobStatus],
+    sub: str,
+) -> ExperimentStatus:
+    """Return the status of an experiment from its jobs.
+
+    A daemon decides only if it failed and thereby ended the other jobs.
+    """
+    daemons = _daemons(outline, jobs)
+    if outline.ended or doc.text(root.get("phase")) in FINAL:
+        jobs = [_at_end(outline, job, sub, is_daemon=job.id in daemons) for job in jobs]
+    deciding = [job for job in jobs if job.id not in daemons] or jobs
+    if not deciding:
+        return _by_root(outline, blank, root, sub)
+    if not all(job.state.is_terminal for job in deciding):
+        return _unfinished(blank, deciding, jobs)
+    return _ended(blank, deciding, jobs, daemons)
+
+
+def _daemons(outline: Outline, jobs: Sequence[JobStatus]) -> frozenset[str]:
+    """Return the ids of the jobs that serve the others and end with them."""
+    planned_jobs = zip(jobs, outline.planned, strict=True)
+    return frozenset(job.id for job, planned in planned_jobs if planned.daemon)
+
+
+def between_attempts(
+    outline: Outline, experiment: ExperimentStatus, root: Node, attempt: int
+) -> ExperimentStatus:
+    """Return an experiment as waiting if its last attempt failed and another one follows."""
+    if experiment.state is not State.FAILED or root.get("type") != "Retry":
+        return experiment
+    if outline.ended or doc.text(root.get("phase")) in FINAL:
+        return experiment
+    failure = experiment.message or experiment.reason
+    return replace(
+        experiment,
+        state=State.PENDING,
+        reason="RETRY",
+        message=f"attempt {attempt + 1} failed: {experiment.guilty}: {failure}",
+        finished=None,
+    )
+
+
+def _at_end(
+    outline: Outline, job: JobStatus, sub: str, *, is_daemon: bool
+) -> JobStatus:
+    """Return a job whose experiment has ended; the document may show it as unfinished."""
+    is_stopping = job.reason == reasons.STOPPING and not outline.ended
+    if job.state.is_terminal or is_stopping:
+        return job
+    if outline.kills.includes(sub):
+        return replace(
+            job,
+            state=State.KILLED,
+            reason="KILLED",
+            message="",
+            finished=outline.kills.time(sub),
+        )
+    if is_daemon and job.state == State.RUNNING:
+        return replace(job, state=State.FINISHED, reason="STOPPED", message="")
+    if not job.node_id:
+        return replace(job, state=State.KILLED, reason="PEER")
+    return replace(
+        job,
+        state=State.FAILED,
+        reason="PLATFORM",
+        message=outline.message or job.message,
+    )
+
+
+def _by_root(
+    outline: Outline, blank: ExperimentStatus, root: Node, sub: str
+) -> ExperimentStatus:
+    """Return an experiment of a document that plans no jobs, from the phase of its root node."""
+    planned = PlannedJob("", "", None, Resources(), daemon=False, attempts=1)
+    job = read_job(planned, "", TaskNodes(root), outline.kills, sub)
+    return replace(
+        blank,
+        state=job.state,
+        reason=job.reason,
+        message=job.message,
+        finished=job.finished,
+    )
+
+
+def _unfinished(
+    blank: ExperimentStatus, deciding: list[JobStatus], jobs: list[JobStatus]
+) -> ExperimentStatus:
+    """Return an experiment that runs or waits, with the reason of a waiting job."""
+    state = set_state(Counter(job.state for job in deciding))
+    experiment = replace(blank, state=state, jobs=tuple(jobs))
+    if state == State.RUNNING:
+        return experiment
+    for job in deciding:
+        if job.state == state:
+            return replace(experiment, reason=job.reason, message=job.message)
+    return experiment
+
+
+def _ended(
+    blank: ExperimentStatus,
+    deciding: list[JobStatus],
+    jobs: list[JobStatus],
+    daemons: frozenset[str],
+) -> ExperimentStatus:
+    """Return an experiment whose deciding jobs have all ended."""
+    guilty = _guilty(deciding, jobs)
+    decisive = guilty or _first_killed(deciding) or deciding[0]
+    finished = [job.finished for job in deciding if job.finished]
+    end = _End(decisive, guilty is not None, max(finished, default=None))
+    return replace(
+        blank,
+        state=decisive.state,
+        reason=decisive.reason,
+        message=decisive.message,
+        exit_code=decisive.exit_code,
+        guilty=guilty.id if guilty else None,
+        finished=end.finished,
+        jobs=tuple(_after_end(job, end, is_daemon=job.id in daemons) for job in jobs),
+    )
+
+
+def _guilty(
+    deciding: Sequence[JobStatus], jobs: Sequence[JobStatus]
+) -> JobStatus | None:
+    """Return the job that failed the experiment, None if no deciding job failed."""
+    if all(job.state != State.FAILED for job in deciding):
+        return None
+    failed = [job for job in jobs if job.state == State.FAILED]
+    return min(failed, key=_guilt)
+
+
+def _guilt(job: JobStatus) -> tuple[bool, datetime]:
+    """Return a sort key: the first failure first, but failures that other jobs caused last."""
+    return _looks_ended(job), job.finished or _LATEST
+
+
+def _first_killed(jobs: Sequence[JobStatus]) -> JobStatus | None:
+    for job in jobs:
+        if job.state == State.KILLED:
+            return job
+    return None
+
+
+def _looks_ended(job: JobStatus) -> bool:
+    """Return whether a job seems to have been ended from outside."""
+    if _was_deleted(job):
+        return True
+    return reasons.from_outside(job.reason, job.exit_code)
+
+
+def _was_deleted(job: JobStatus) -> bool:
+    return "pod deleted" in job.message
+
+
+def _after_end(job: JobStatus, end: _End, *, is_daemon: bool) -> JobStatus:
+    """Return a job of an experiment that has ended, with the effect of the end on it."""
+    if job.id == end.decisive.id:
+        return job
+    if is_daemon and _ended_with_others(job, end):
+        return _stopped_daemon(job, end)
+    # A peer that failed by itself keeps its own failure.
+    was_ended = _looks_ended(job) if job.state == State.FAILED else _was_deleted(job)
+    if end.is_failure and was_ended:
+        return replace(job, state=State.KILLED, reason="PEER", message="")
+    return job
+
+
+def _ended_with_others(daemon: JobStatus, end: _End) -> bool:
+    """Return whether a daemon ended because the experiment did, and not by itself."""
+    if daemon.state == State.FINISHED or _looks_ended(daemon):
+        return True
+    # Argo reports a daemon that ends some time after its experiment as Failed.
+    return end.decisive.exit_code == 0 and daemon.exit_code == 0
+
+
+def _stopped_daemon(daemon: JobStatus, end: _End) -> JobStatus:
+    state, reason = State.KILLED, "PEER" if end.is_failure else "KILLED"
+    if end.decisive.state == State.FINISHED:
+        state, reason = State.FINISHED, "STOPPED"
+    # Argo's finishedAt of a daemon is the time when it became ready.
+    return replace(
+        daemon,
+        state=state,
+        reason=reason,
+        message="",
+        exit_code=None,
+        finished=end.finished,
+    )
