@@ -1,4 +1,4 @@
-"""Workflows with a status, made up node by node: for what no cluster does on demand."""
+"""Workflows with made-up nodes, for what no cluster does on demand."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,21 +9,24 @@ Document = dict[str, Any]
 
 
 def made(
-    *cells: Document,
+    *experiments: Document,
     items: int | None = None,
     template: Document | None = None,
     **status: Any,
 ) -> Document:
-    """Return the Workflow `net-14`; a cell is the phase of its job, or the fields of its nodes (see `_cell`)."""
-    count = max(len(cells), items or 0)
+    """Return the Workflow `net-14`, with an experiment for each set of fields.
+
+    `phase`, `code` and `attempts` describe the job; other fields are those of its node.
+    """
+    count = max(len(experiments), items or 0)
     nodes = {
         "root": node("net-14", "DAG", "Running"),
         "set": node("net-14.set", "DAG", "Running"),
     }
-    for i, cell in enumerate(cells):
-        nodes |= {n["name"]: n for n in _cell(i, cell)}
+    for i, experiment in enumerate(experiments):
+        nodes |= {n["name"]: n for n in _experiment(i, experiment)}
     with_items = [{"riseml-sub": str(i + 1), "lr": f"1e-{i}"} for i in range(count)]
-    cell_task = {
+    task = {
         "name": "experiment",
         "template": "experiment",
         "withItems": with_items,
@@ -35,7 +38,7 @@ def made(
     }
     templates = [
         {"name": "main", "dag": {"tasks": [{"name": "set", "template": "set"}]}},
-        {"name": "set", "parallelism": 2, "dag": {"tasks": [cell_task]}},
+        {"name": "set", "parallelism": 2, "dag": {"tasks": [task]}},
         {
             "name": "experiment",
             "dag": {"tasks": [{"name": "train", "template": "train"}]},
@@ -57,7 +60,7 @@ def made(
 
 
 def node(name: str, kind: str, phase: str, **fields: Any) -> Document:
-    """Return a node; one that has ended did so at 00:01:00."""
+    """Return a node. If its phase is terminal, it ended at 00:01:00."""
     ended = (
         {}
         if phase in {"Pending", "Running", ""}
@@ -74,31 +77,31 @@ def node(name: str, kind: str, phase: str, **fields: Any) -> Document:
     }
 
 
-def _cell(position: int, cell: Document) -> Iterator[Document]:
+def _experiment(position: int, experiment: Document) -> Iterator[Document]:
     name = (
         f"net-14.set.experiment({position}:lr:1e-{position},riseml-sub:{position + 1})"
     )
-    phase = str(cell.get("phase", "Running"))
+    phase = str(experiment.get("phase", "Running"))
     yield node(name, "DAG", phase if phase != "Pending" else "Running")
     fields = {
         key: value
-        for key, value in cell.items()
+        for key, value in experiment.items()
         if key not in {"phase", "code", "attempts"}
     }
-    if cell.get("code") is not None:
-        fields["outputs"] = {"exitCode": str(cell["code"])}
-    if "attempts" in cell:
-        yield node(f"{name}.train", "Retry", cell["phase"], **fields)
-        for i, (phase, code) in enumerate(cell["attempts"]):
+    if experiment.get("code") is not None:
+        fields["outputs"] = {"exitCode": str(experiment["code"])}
+    if "attempts" in experiment:
+        yield node(f"{name}.train", "Retry", experiment["phase"], **fields)
+        for i, (phase, code) in enumerate(experiment["attempts"]):
             yield node(
                 f"{name}.train({i})", "Pod", phase, outputs={"exitCode": str(code)}
             )
-    elif "phase" in cell:
-        yield node(f"{name}.train", "Pod", cell["phase"], **fields)
+    elif "phase" in experiment:
+        yield node(f"{name}.train", "Pod", experiment["phase"], **fields)
 
 
 def killed(document: Document, entries: str, **spec: Any) -> Document:
-    """Return the document with an annotation of kills."""
+    """Return the document with these entries in its annotation of kills."""
     document["metadata"]["annotations"]["riseml.io/killed"] = entries
     document["spec"].update(spec)
     return document

@@ -1,4 +1,4 @@
-"""Plans to compile, and what Argo and the kubelet make of the result."""
+"""Plans to compile, and what a job receives of the result."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ Document = dict[str, Any]
 
 
 def single(run: tuple[str, ...] = ("python fit.py",), **changes: Any) -> ExperimentSet:
-    """Return the plan of an experiment without a grid; what concerns its job is given as `job_…`."""
+    """Return the plan of an experiment without a grid; `job_…` are fields of its job."""
     job = {
         name.removeprefix("job_"): changes.pop(name)
         for name in list(changes)
@@ -31,53 +31,55 @@ def single(run: tuple[str, ...] = ("python fit.py",), **changes: Any) -> Experim
     return ExperimentSet(**{**values, **changes})
 
 
-def grid(*cells: Mapping[str, str], **changes: Any) -> ExperimentSet:
-    """Return the plan of a set with these parameters of its experiments."""
-    experiments = tuple(Experiment(sub, cell) for sub, cell in enumerate(cells, 1))
+def grid(*parameters: Mapping[str, str], **changes: Any) -> ExperimentSet:
+    """Return the plan of a set whose experiments have these parameters."""
+    experiments = tuple(
+        Experiment(sub, values) for sub, values in enumerate(parameters, 1)
+    )
     return single(**{"is_set": True, "experiments": experiments, **changes})
 
 
 def compiled(
     plan: ExperimentSet, origin: Origin = ORIGIN, target: Target | None = None
 ) -> Document:
-    """Compile a plan for the usual place."""
+    """Compile a plan for the default target."""
     return compile_workflow(plan, origin, target or Target())
 
 
 def template(document: Document, name: str) -> Document:
     """Return a template by its name."""
-    found: Document = {each["name"]: each for each in document["spec"]["templates"]}[
-        name
-    ]
-    return found
+    result: Document = {
+        template_["name"]: template_ for template_ in document["spec"]["templates"]
+    }[name]
+    return result
 
 
 def task(document: Document, name: str) -> Document:
-    """Return a task, of whatever DAG, by its name."""
+    """Return a task of any DAG by its name."""
     tasks = [
-        each
-        for part in document["spec"]["templates"]
-        for each in part.get("dag", {}).get("tasks", ())
+        call
+        for template_ in document["spec"]["templates"]
+        for call in template_.get("dag", {}).get("tasks", ())
     ]
-    found: Document = {each["name"]: each for each in tasks}[name]
-    return found
+    result: Document = {call["name"]: call for call in tasks}[name]
+    return result
 
 
 def env(container: Document) -> dict[str, Any]:
-    """Return the environment of a container as it stands in the document."""
+    """Return the environment of a container as the document has it."""
     return {
-        each["name"]: each.get("value", each.get("valueFrom"))
-        for each in container["env"]
+        variable["name"]: variable.get("value", variable.get("valueFrom"))
+        for variable in container["env"]
     }
 
 
 def received(document: Document, position: int, text: str) -> str:
-    """Return what a job of the experiment at `position` gets to see of a text in its template."""
+    """Return what a job of the experiment at `position` receives for a text of its template."""
     item = item_values(task(document, "experiment")["withItems"][position])
     arguments = task(document, "experiment")["arguments"]["parameters"]
     inputs = {
-        f"inputs.parameters.{each['name']}": replace(each["value"], item.get)
-        for each in arguments
+        f"inputs.parameters.{argument['name']}": replace(argument["value"], item.get)
+        for argument in arguments
     }
     return expand(
         replace(text, inputs.get), {"OUTPUT_DIR": "expanded", "HOME": "expanded"}

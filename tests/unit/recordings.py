@@ -1,4 +1,4 @@
-"""What a real Argo made of compiled documents (`tests/cluster/record.py` writes it), as data for tests."""
+"""Recordings of compiled documents on a real Argo, which `tests/cluster/record.py` writes."""
 
 import json
 from pathlib import Path
@@ -25,10 +25,13 @@ def document(name: str) -> dict[str, Any]:
 
 
 def moments(name: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
-    """Return each noted moment and the end: its name, the Workflow as it was, and what `status.read` must say."""
+    """Return the noted moments and the end.
+
+    Each has a name, the Workflow at that time, and what `status.read` must return.
+    """
     recording = load(name)
     final = recording["document"]
-    found = []
+    noted = []
     for note in recording["notes"]:
         spec = {**final["spec"], "shutdown": note["shutdown"]}
         then = {
@@ -37,8 +40,8 @@ def moments(name: str) -> list[tuple[str, dict[str, Any], dict[str, Any]]]:
             "status": note["status"],
             "spec": spec,
         }
-        found.append((note["moment"], then, note["expect"]))
-    return [*found, ("end", final, recording["expect"])]
+        noted.append((note["moment"], then, note["expect"]))
+    return [*noted, ("end", final, recording["expect"])]
 
 
 def told(document: Any) -> dict[str, Any]:
@@ -54,12 +57,14 @@ def told(document: Any) -> dict[str, Any]:
     }
 
 
-def _line(told: status.ExperimentStatus | status.JobStatus) -> str:
-    # How a peer ended is chance: by itself, or because its pod was deleted.
+def _line(status_: status.ExperimentStatus | status.JobStatus) -> str:
+    # A peer ends by itself or because its pod is deleted, whichever is faster.
     code = (
-        "" if told.exit_code is None or told.reason == "PEER" else str(told.exit_code)
+        ""
+        if status_.exit_code is None or status_.reason == "PEER"
+        else str(status_.exit_code)
     )
-    guilty = (getattr(told, "guilty", None) or "").removeprefix(f"{told.id}.")
-    if guilty.startswith(told.id.partition(".")[0]):
+    guilty = (getattr(status_, "guilty", None) or "").removeprefix(f"{status_.id}.")
+    if guilty.startswith(status_.id.partition(".")[0]):
         guilty = guilty.rpartition(".")[2]  # a job of the run itself
-    return " ".join(filter(None, (told.state.value, told.reason, code, guilty)))
+    return " ".join(filter(None, (status_.state.value, status_.reason, code, guilty)))

@@ -1,4 +1,4 @@
-"""A user's store whose scripts run on this machine."""
+"""User's store whose scripts run on this machine."""
 
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -8,7 +8,10 @@ from riseml.cluster.pod_exec import CommandError
 
 
 class Shell:
-    """Runs scripts as StorePod does, with `output` in place of /output; `sent` counts what `on_output` got."""
+    """Runs scripts as StorePod does, with the folder `output` as /output.
+
+    `sent` counts the bytes that `on_output` got.
+    """
 
     def __init__(self, output: Path) -> None:
         self.output, self.sent = output, 0
@@ -21,11 +24,11 @@ class Shell:
         on_output: Callable[[bytes], None] | None = None,
     ) -> bytes:
         """Run a script to its end and return what it wrote."""
-        told = b"".join(self.stream(text, *arguments, stdin=stdin))
+        output = b"".join(self.stream(text, *arguments, stdin=stdin))
         if on_output:
-            self.sent += len(told)
-            on_output(told)
-        return told
+            self.sent += len(output)
+            on_output(output)
+        return output
 
     def stream(
         self, text: str, *arguments: str, stdin: Iterable[bytes] | None = None

@@ -1,4 +1,4 @@
-"""The compiled document: its templates, names, labels, and what a job is told."""
+"""Compiled documents: their templates, names, labels, and the environment of jobs."""
 
 import ast
 import json
@@ -129,13 +129,15 @@ documents = pytest.mark.parametrize(
 
 
 @documents
-def test_every_field_is_one_that_argo_knows(document: Document) -> None:
-    known = Workflow.model_validate(document).model_dump(
+def test_argo_has_every_field(document: Document) -> None:
+    parsed = Workflow.model_validate(document).model_dump(
         exclude_none=True, by_alias=True
     )
-    for part in document["spec"]["templates"]:
-        part.pop("pendingTimeout", None)  # of Argo 4.1; Hera 7.1 knows 4.0
-    assert known == document
+    for template_ in document["spec"]["templates"]:
+        template_.pop(
+            "pendingTimeout", None
+        )  # A field of Argo 4.1, while Hera 7.1 has those of 4.0.
+    assert parsed == document
 
 
 @documents
@@ -144,59 +146,66 @@ def test_a_document_is_plain_json_data(document: Document) -> None:
 
 
 @documents
-def test_every_tag_is_one_that_its_place_resolves(document: Document) -> None:
-    for part in document["spec"]["templates"]:
-        inputs = {each["name"] for each in part.get("inputs", {}).get("parameters", ())}
+def test_every_tag_can_be_resolved(document: Document) -> None:
+    for template_ in document["spec"]["templates"]:
+        inputs = {
+            parameter["name"]
+            for parameter in template_.get("inputs", {}).get("parameters", ())
+        }
         items = {
             key
-            for each in part.get("dag", {}).get("tasks", ())
-            for item in each.get("withItems", ())
+            for call in template_.get("dag", {}).get("tasks", ())
+            for item in call.get("withItems", ())
             for key in item
         }
-        known = {f"inputs.parameters.{name}" for name in inputs} | {
+        resolved = {f"inputs.parameters.{name}" for name in inputs} | {
             f"item.{name}" for name in items
         }
-        known |= {
+        resolved |= {
             "workflow.name",
             "workflow.uid",
             f"workflow.annotations.{labels.KILLED}",
             "retries",
         }
-        known |= (
+        resolved |= (
             {"tasks.build.outputs.parameters.image"}
-            if part["name"] == "main"
+            if template_["name"] == "main"
             else set()
         )
-        assert set(map(inner, tags(part))) <= known
+        assert set(map(inner, tags(template_))) <= resolved
 
 
 @documents
 def test_every_call_passes_the_inputs_of_its_template(document: Document) -> None:
-    for part in document["spec"]["templates"]:
-        for call in part.get("dag", {}).get("tasks", ()):
-            wanted = (
+    for template_ in document["spec"]["templates"]:
+        for call in template_.get("dag", {}).get("tasks", ()):
+            inputs = (
                 template(document, call["template"])
                 .get("inputs", {})
                 .get("parameters", ())
             )
             given = call.get("arguments", {}).get("parameters", ())
-            assert [each["name"] for each in given] == [each["name"] for each in wanted]
+            assert [parameter["name"] for parameter in given] == [
+                parameter["name"] for parameter in inputs
+            ]
 
 
 @documents
 def test_every_mount_has_a_volume(document: Document) -> None:
-    for part in document["spec"]["templates"]:
+    for template_ in document["spec"]["templates"]:
         volumes = {
-            each["name"]
-            for each in [*document["spec"]["volumes"], *part.get("volumes", ())]
+            volume["name"]
+            for volume in [*document["spec"]["volumes"], *template_.get("volumes", ())]
         }
         containers = [
-            part.get("container", {}),
-            *part.get("initContainers", ()),
-            *part.get("sidecars", ()),
+            template_.get("container", {}),
+            *template_.get("initContainers", ()),
+            *template_.get("sidecars", ()),
         ]
         assert {
-            m["name"] for each in containers for m in each.get("volumeMounts", ())
+            m["name"]
+            for container in containers
+            for m in container.get("volumeMounts", ())
         } <= volumes
 
 
@@ -208,7 +217,7 @@ def test_compiling_twice_gives_the_same_text(case: str) -> None:
 def test_heras_global_configuration_is_neither_read_nor_changed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    before = compiled(single())
+    document = compiled(single())
     settings = {
         "namespace": "theirs",
         "service_account_name": "theirs",
@@ -217,7 +226,7 @@ def test_heras_global_configuration_is_neither_read_nor_changed(
     }
     for name, value in settings.items():
         monkeypatch.setattr(global_config, name, value)
-    assert compiled(single()) == before
+    assert compiled(single()) == document
     assert {name: getattr(global_config, name) for name in settings} == settings
 
 
@@ -242,7 +251,7 @@ def test_nothing_else_produces_workflows() -> None:
         assert not {name for name in imports if name.partition(".")[0] == "hera"}, path
 
 
-def test_a_namespace_is_written_only_where_the_place_has_one() -> None:
+def test_the_namespace_is_that_of_the_target() -> None:
     assert "namespace" not in compiled(single())["metadata"]
     assert (
         compiled(single(), target=Target(namespace="riseml-me"))["metadata"][
@@ -291,7 +300,7 @@ def test_a_user_becomes_a_label(user: str, written: str) -> None:
     )
 
 
-def test_without_a_number_kubernetes_makes_the_name() -> None:
+def test_without_a_number_kubernetes_generates_the_name() -> None:
     document = compiled(*PLANS["no number"])
     assert document["metadata"]["generateName"] == "mnist-"
     assert "name" not in document["metadata"]
@@ -338,17 +347,17 @@ def test_the_set_is_one_task_over_its_experiments() -> None:
     document = compiled(
         grid({"depth": "3", "lr": "1e-6"}, {"depth": "4", "lr": "1e-6"}, concurrency=2)
     )
-    whole = template(document, "set")
-    assert whole["parallelism"] == 2
-    assert whole["failFast"] is False
-    assert whole["dag"]["failFast"] is False
-    (cells,) = whole["dag"]["tasks"]
-    assert cells["withItems"] == [
+    set_ = template(document, "set")
+    assert set_["parallelism"] == 2
+    assert set_["failFast"] is False
+    assert set_["dag"]["failFast"] is False
+    (experiments,) = set_["dag"]["tasks"]
+    assert experiments["withItems"] == [
         {"riseml-sub": "1", "depth": "3", "lr": "1e-6"},
         {"riseml-sub": "2", "depth": "4", "lr": "1e-6"},
     ]
     assert (
-        cells["when"]
+        experiments["when"]
         == "'{{workflow.annotations.riseml.io/killed}}' !~ '(^|,)({{item.riseml-sub}}|[*])='"
     )
 
@@ -357,7 +366,7 @@ def test_the_set_is_one_task_over_its_experiments() -> None:
     "name",
     ["sub", "image", "index", "number", "experiment", "job", "code", "quoted-lr"],
 )
-def test_a_parameter_may_be_called_as_what_is_ours(name: str) -> None:
+def test_a_parameter_may_have_the_name_of_one_of_our_own(name: str) -> None:
     document = compiled(
         grid(
             {name: "7"},
@@ -368,7 +377,11 @@ def test_a_parameter_may_be_called_as_what_is_ours(name: str) -> None:
     )
     assert lines(document, 1) == ["echo 8"]
     arguments = template(document, "experiment")["inputs"]["parameters"]
-    assert [each["name"] for each in arguments] == ["riseml-sub", "riseml-image", name]
+    assert [parameter["name"] for parameter in arguments] == [
+        "riseml-sub",
+        "riseml-image",
+        name,
+    ]
 
 
 def test_a_job_sees_its_folders_and_its_configuration() -> None:
@@ -376,8 +389,10 @@ def test_a_job_sees_its_folders_and_its_configuration() -> None:
         {"lr-decay": "0.1"}, {"lr-decay": "0.2"}, job_env={"MODEL": "m-{{ lr-decay }}"}
     )
     train = template(compiled(plan), "train")["container"]
-    told = env(train)
-    assert {name: told[name] for name in told if name != "RISEML_CONFIGURATION"} == {
+    variables = env(train)
+    assert {
+        name: variables[name] for name in variables if name != "RISEML_CONFIGURATION"
+    } == {
         "LR_DECAY": "{{inputs.parameters.lr-decay}}",
         "MODEL": "m-{{inputs.parameters.lr-decay}}",
         "OUTPUT_DIR": "/output",
@@ -415,12 +430,14 @@ def test_a_single_experiment_has_no_extra_number() -> None:
     ]
 
 
-def test_the_user_decides_about_buffering() -> None:
+def test_the_user_can_set_pythonunbuffered() -> None:
     train = template(compiled(single(job_env={"PYTHONUNBUFFERED": ""})), "train")[
         "container"
     ]
     assert [
-        each["value"] for each in train["env"] if each["name"] == "PYTHONUNBUFFERED"
+        variable["value"]
+        for variable in train["env"]
+        if variable["name"] == "PYTHONUNBUFFERED"
     ] == [""]
 
 
@@ -462,11 +479,11 @@ def test_the_code_comes_from_a_git_remote_as_an_artifact() -> None:
 def test_install_steps_become_a_build() -> None:
     document = compiled(*PLANS["install"])
     build = template(document, "build")
-    told = env(build["container"])
-    assert json.loads(told["RISEML_INSTALL"]) == list(STEPS)
-    assert json.loads(told["RISEML_BUILD_FILES"]) == ["requirements.txt"]
-    assert told["RISEML_BASE_IMAGE"] == "python:3.12"
-    assert told["IMAGE_KEY"] == BUILD.key
+    variables = env(build["container"])
+    assert json.loads(variables["RISEML_INSTALL"]) == list(STEPS)
+    assert json.loads(variables["RISEML_BUILD_FILES"]) == ["requirements.txt"]
+    assert variables["RISEML_BASE_IMAGE"] == "python:3.12"
+    assert variables["IMAGE_KEY"] == BUILD.key
     assert build["synchronization"] == {
         "mutexes": [{"name": f"riseml-build-{BUILD.key}"}]
     }
@@ -487,7 +504,7 @@ def test_install_steps_become_a_build() -> None:
     assert "code" not in {mount["name"] for mount in train["container"]["volumeMounts"]}
 
 
-def test_a_base_image_with_its_digest_is_what_is_built_on() -> None:
+def test_a_build_starts_from_the_digest_of_the_base_image() -> None:
     plan, origin = PLANS["install"]
     base = f"python:3.12@sha256:{'1' * 64}"
     document = compiled(plan, replace(origin, build=replace(BUILD, base=base)))
@@ -495,13 +512,13 @@ def test_a_base_image_with_its_digest_is_what_is_built_on() -> None:
     (dockerfile,) = build["inputs"]["artifacts"]
     assert dockerfile["raw"]["data"].startswith(f"FROM {base}\n")
     assert document["metadata"]["annotations"]["riseml.io/base-image"] == base
-    found = status.read(document)
-    assert (found.image, found.base_image) == ("python:3.12", base)
+    run = status.read(document)
+    assert (run.image, run.base_image) == ("python:3.12", base)
 
 
-def test_a_known_image_needs_no_build() -> None:
+def test_an_existing_image_needs_no_build() -> None:
     document = compiled(*PLANS["install, built"])
-    assert [part["name"] for part in document["spec"]["templates"]] == [
+    assert [template_["name"] for template_ in document["spec"]["templates"]] == [
         "main",
         "set",
         "experiment",
@@ -513,7 +530,7 @@ def test_a_known_image_needs_no_build() -> None:
 
 
 @pytest.mark.parametrize("case", ["tensorboard", "tensorboard, set"])
-def test_a_tensorboard_is_a_daemon_over_the_whole_run(case: str) -> None:
+def test_tensorboard_is_a_daemon_for_the_complete_run(case: str) -> None:
     document = compiled(*PLANS[case])
     board = template(document, "tensorboard")
     assert board["daemon"] is True
@@ -526,7 +543,7 @@ def test_a_tensorboard_is_a_daemon_over_the_whole_run(case: str) -> None:
     assert [mount["subPath"] for mount in board["container"]["volumeMounts"]] == [
         "me/mnist/14"
     ]
-    assert [each["name"] for each in template(document, "main")["dag"]["tasks"]] == [
+    assert [call["name"] for call in template(document, "main")["dag"]["tasks"]] == [
         "set",
         "tensorboard",
     ]
@@ -534,7 +551,7 @@ def test_a_tensorboard_is_a_daemon_over_the_whole_run(case: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resources", "wanted"),
+    ("resources", "requirements"),
     [
         (Resources(), {"requests": {"cpu": "1", "memory": "512M"}}),
         (
@@ -554,38 +571,38 @@ def test_a_tensorboard_is_a_daemon_over_the_whole_run(case: str) -> None:
         ),
     ],
 )
-def test_resources_are_requests_but_for_gpus(
-    resources: Resources, wanted: dict[str, Any]
+def test_resources_are_requests_and_gpus_are_limits_too(
+    resources: Resources, requirements: dict[str, Any]
 ) -> None:
     assert (
         template(compiled(single(job_resources=resources)), "train")["container"][
             "resources"
         ]
-        == wanted
+        == requirements
     )
 
 
-def test_a_timeout_is_of_one_attempt() -> None:
+def test_a_timeout_limits_one_attempt() -> None:
     document = compiled(single(timeout=90))
     assert template(document, "train")["activeDeadlineSeconds"] == 90
     assert "activeDeadlineSeconds" not in document["spec"]
 
 
-def test_secrets_are_named_and_nothing_more() -> None:
+def test_secrets_are_only_referred_to() -> None:
     document = compiled(single(secrets=("TOKEN",)), target=Target(secret="kept"))
     assert env(template(document, "train")["container"])["TOKEN"] == {
         "secretKeyRef": {"name": "kept", "key": "TOKEN"}
     }
 
 
-def test_pods_hold_no_token_but_the_executors() -> None:
+def test_pods_have_no_token_but_that_of_the_executor() -> None:
     spec = compiled(single(), target=Target(service_account="runner"))["spec"]
     assert spec["automountServiceAccountToken"] is False
     assert spec["executor"] == {"serviceAccountName": "runner"}
     assert spec["serviceAccountName"] == "runner"
 
 
-def test_what_is_left_of_a_run() -> None:
+def test_pods_and_workflows_are_removed_after_a_while() -> None:
     spec = compiled(single())["spec"]
     assert spec["podGC"] == {"strategy": "OnPodSuccess", "deleteDelayDuration": "1h"}
     assert spec["ttlStrategy"] == {
@@ -599,7 +616,7 @@ def test_what_is_left_of_a_run() -> None:
     )
 
 
-def test_wishes_for_nodes_never_keep_a_pod_from_starting() -> None:
+def test_node_preferences_never_keep_a_pod_from_starting() -> None:
     text = json.dumps(compiled(*PLANS["all"]))
     assert "preferredDuringSchedulingIgnoredDuringExecution" in text
     assert "requiredDuringScheduling" not in text
@@ -664,15 +681,15 @@ def test_a_value_reaches_the_job_as_it_was_written(value: str) -> None:
     )
 
 
-def test_values_of_the_environment_are_texts() -> None:
-    told = env(
+def test_values_of_variables_are_escaped() -> None:
+    variables = env(
         template(
             compiled(single(job_env={"A": "$(PATH) $$", "B": "$OUTPUT_DIR"})), "train"
         )["container"]
     )
     document = compiled(single())
-    assert received(document, 0, told["A"]) == "$(PATH) $$"
-    assert told["B"] == "$OUTPUT_DIR"
+    assert received(document, 0, variables["A"]) == "$(PATH) $$"
+    assert variables["B"] == "$OUTPUT_DIR"
 
 
 @pytest.mark.parametrize(
@@ -683,16 +700,18 @@ def test_values_of_the_environment_are_texts() -> None:
         if path.suffix in {".py", ".sh"}
     ],
 )
-def test_scripts_hold_nothing_that_argo_or_the_kubelet_would_change(name: str) -> None:
+def test_scripts_contain_nothing_that_argo_or_the_kubelet_would_change(
+    name: str,
+) -> None:
     text = templating.read(name)
     assert literal(text) == text
     assert "{{" not in text
 
 
-def test_the_jobs_of_a_gang_have_names_that_all_know() -> None:
+def test_the_jobs_of_a_gang_know_the_names_of_their_peers() -> None:
     document = compiled(*PLANS["gang"])
     assert [
-        each["name"] for each in template(document, "experiment")["dag"]["tasks"]
+        call["name"] for call in template(document, "experiment")["dag"]["tasks"]
     ] == [
         "master",
         "worker-1",
@@ -709,28 +728,28 @@ def test_the_jobs_of_a_gang_have_names_that_all_know() -> None:
         "subdomain": "riseml",
     }
     assert json.loads(master["podSpecPatch"])["hostname"] == f"mnist-14-{sub}-master"
-    told = env(worker["container"])
+    variables = env(worker["container"])
     assert (
-        told["TF_CONFIG"]
+        variables["TF_CONFIG"]
         == f"mnist-14-{sub}-master.riseml:2222 at {{{{inputs.parameters.riseml-place}}}}"
     )
     assert (
         env(master["container"])["TF_CONFIG"]
         == f"mnist-14-{sub}-worker-2.riseml:2222 at 0"
     )
-    assert told["RISEML_GANG"] == " ".join(
+    assert variables["RISEML_GANG"] == " ".join(
         f"{job}=mnist-14-{sub}-{job.replace('.', '-')}.riseml:2222"
         for job in ("master", "worker.1", "worker.2", "ps")
     )
-    assert told["RISEML_JOB"] == f"worker.{index}"
+    assert variables["RISEML_JOB"] == f"worker.{index}"
     assert worker["metadata"]["labels"][labels.GANG] == "true"
 
 
-def test_whoever_fails_ends_the_others() -> None:
+def test_a_failed_job_ends_its_peers() -> None:
     document = compiled(*PLANS["gang"])
-    for each in template(document, "experiment")["dag"]["tasks"]:
-        (hook,) = each["hooks"].values()
-        assert f'tasks["{each["name"]}"].status == "Failed"' in hook["expression"]
+    for call in template(document, "experiment")["dag"]["tasks"]:
+        (hook,) = call["hooks"].values()
+        assert f'tasks["{call["name"]}"].status == "Failed"' in hook["expression"]
         assert hook["template"] == "end-peers"
     ending = template(document, "end-peers")["resource"]
     assert ending["action"] == "delete"
@@ -740,7 +759,7 @@ def test_whoever_fails_ends_the_others() -> None:
     assert template(document, "experiment")["dag"]["failFast"] is False
 
 
-def test_a_gang_is_tried_again_as_a_whole() -> None:
+def test_all_jobs_of_a_gang_are_retried_together() -> None:
     document = compiled(*PLANS["gang, retries"])
     assert template(document, "experiment")["retryStrategy"]["limit"] == "2"
     for name in ("master", "worker", "ps"):
@@ -758,7 +777,7 @@ def test_a_gang_is_tried_again_as_a_whole() -> None:
     assert {"name": labels.ATTEMPT_PARAMETER, "value": "{{retries}}"} in given
 
 
-def test_a_gang_waits_for_its_places_together() -> None:
+def test_the_jobs_of_a_gang_wait_for_nodes_equally_long() -> None:
     document = compiled(*PLANS["gang"])
     for name in ("master", "worker", "ps"):
         assert template(document, name)["pendingTimeout"] == "360s"
@@ -767,7 +786,7 @@ def test_a_gang_waits_for_its_places_together() -> None:
         )
 
 
-def test_only_jobs_that_are_looked_for_have_a_host_name() -> None:
+def test_only_jobs_that_others_reach_have_a_host_name() -> None:
     assert "podSpecPatch" not in template(compiled(*PLANS["single"]), "train")
     alone = template(compiled(*PLANS["processes of one job"]), "train")
     assert "podSpecPatch" in alone
@@ -789,9 +808,9 @@ def test_the_longest_host_name_fits() -> None:
     assert len(host_name) == 63
 
 
-@pytest.mark.parametrize("way", ["session", "processes", "mpi"])
-def test_the_run_script_runs_lines_in_each_way(way: str) -> None:
-    script = pod.script(way, gang=True)
+@pytest.mark.parametrize("runner", ["session", "processes", "mpi"])
+def test_the_run_script_is_complete_for_each_runner(runner: str) -> None:
+    script = pod.script(runner, gang=True)
     assert script.endswith(templating.read("run.sh"))
     assert script.startswith(templating.read("gang.sh"))
     assert subprocess.run(["sh", "-n", "-c", script], check=False).returncode == 0
@@ -820,7 +839,7 @@ def test_the_run_script_runs_lines_in_each_way(way: str) -> None:
     ],
     ids=["no parameters", "one experiment", "a set", "many values", "markup", "long"],
 )
-def test_what_argos_page_says_of_a_run(
+def test_the_description_in_argos_ui(
     plan: ExperimentSet, described: str | None
 ) -> None:
     annotations = compiled(plan)["metadata"]["annotations"]
@@ -836,7 +855,7 @@ def test_builds_log_in_to_the_registry_of_a_private_base_image() -> None:
     assert {"name": "login", "mountPath": "/login"} in build["volumeMounts"]
     assert {"name": "DOCKER_CONFIG", "value": "/login"} in build["env"]
     (volume,) = (
-        each for each in document["spec"]["volumes"] if each["name"] == "login"
+        volume for volume in document["spec"]["volumes"] if volume["name"] == "login"
     )
     items = [{"key": ".dockerconfigjson", "path": "config.json"}]
     assert volume["secret"] == {"secretName": "lab", "optional": True, "items": items}
@@ -844,7 +863,7 @@ def test_builds_log_in_to_the_registry_of_a_private_base_image() -> None:
     assert "login" not in json.dumps(
         train
     )  # jobs get their images from the node, which logs in itself
-    assert [each["name"] for each in document["spec"]["imagePullSecrets"]] == [
+    assert [secret["name"] for secret in document["spec"]["imagePullSecrets"]] == [
         "lab",
         "other",
     ]

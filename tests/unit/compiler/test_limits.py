@@ -1,4 +1,4 @@
-"""What Argo can hold: refused before it starts where it is too much."""
+"""Size limits of Argo: a Workflow that exceeds them is refused before it starts."""
 
 import json
 import re
@@ -24,18 +24,18 @@ def _experiments(count: int, **changes: object) -> Document:
 
 
 @pytest.mark.parametrize("count", [1, 100, 1000])
-def test_what_fits_needs_no_word(count: int) -> None:
+def test_a_set_that_fits_needs_no_warning(count: int) -> None:
     assert limits.check(_experiments(count)) == ""
 
 
-def test_a_set_is_warned_about_at_half() -> None:
+def test_half_of_the_limit_causes_a_warning() -> None:
     assert re.fullmatch(
         r"2500 experiments use \d\d% of what Argo can keep of one Workflow",
         limits.check(_experiments(2500)),
     )
 
 
-def test_a_set_that_will_not_fit_is_refused_with_what_would() -> None:
+def test_a_set_that_will_not_fit_is_refused_with_a_size_that_would() -> None:
     with pytest.raises(
         RiseMLError, match=r"^5000 experiments are too many for one Workflow"
     ) as caught:
@@ -45,33 +45,37 @@ def test_a_set_that_will_not_fit_is_refused_with_what_would() -> None:
     assert limits.check(_experiments(int(fits[1])))
 
 
-def test_attempts_take_their_place() -> None:
+def test_attempts_need_space() -> None:
     assert limits.estimate(
         _experiments(100, retries=Retries(3))
     ) > 1.5 * limits.estimate(_experiments(100))
 
 
-def test_the_status_that_is_made_up_is_as_long_as_a_real_one() -> None:
+def test_the_estimated_status_is_as_long_as_a_real_one() -> None:
     document = json.loads(RECORDED.read_text("utf-8"))["document"]
     real = [
         node
         for node in document["status"]["nodes"].values()
         if "experiment(" in node["name"]
     ]
-    (experiments,) = [
-        each for each in document["spec"]["templates"] if each["name"] == "set"
+    (set_,) = [
+        template
+        for template in document["spec"]["templates"]
+        if template["name"] == "set"
     ]
-    templates = {each["name"]: each for each in document["spec"]["templates"]}
-    made = [
+    templates = {
+        template["name"]: template for template in document["spec"]["templates"]
+    }
+    estimated = [
         node
-        for item in experiments["dag"]["tasks"][0]["withItems"]
+        for item in set_["dag"]["tasks"][0]["withItems"]
         for node in limits._nodes(item, document, templates)
     ]
-    assert len(made) == len(real)
-    assert 0.9 < len(json.dumps(made)) / len(json.dumps(real)) < 1.6
+    assert len(estimated) == len(real)
+    assert 0.9 < len(json.dumps(estimated)) / len(json.dumps(real)) < 1.6
 
 
-def test_a_document_without_a_name_is_measured_as_well() -> None:
+def test_a_document_without_a_name_is_estimated_as_well() -> None:
     document = compiled(grid({"lr": "1"}, {"lr": "2"}), Origin("me", None))
     assert limits.estimate(document) > len(json.dumps(document["spec"]))
 
@@ -87,7 +91,7 @@ def test_a_command_too_long_for_any_machine_is_refused() -> None:
     assert "script" in caught.value.advice
 
 
-def test_a_document_that_is_only_written_down_may_need_offloading() -> None:
+def test_a_manifest_may_need_offloading() -> None:
     document = compiled(grid(*({"lr": str(n)} for n in range(9_000))))
     assert "node status offloading" in limits.check_manifest(document)
 

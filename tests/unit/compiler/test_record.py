@@ -1,4 +1,4 @@
-"""riseml-configuration.yml: whatever the values, it loads as YAML 1.2 and says what the user wrote."""
+"""riseml-configuration.yml: for all values it loads as YAML 1.2 and contains what the user wrote."""
 
 from decimal import Decimal
 from typing import Any
@@ -38,16 +38,16 @@ def _record(plan: ExperimentSet, position: int = 0) -> dict[str, Any]:
 
 
 def _value(node: Node | None) -> Any:
-    """Return the value of a node, scalars as the text that they are."""
+    """Return the value of a node, with scalars as text."""
     if isinstance(node, MappingNode):
         return {_value(key): _value(value) for key, value in node.value}
     if isinstance(node, SequenceNode):
-        return [_value(each) for each in node.value]
+        return [_value(item) for item in node.value]
     assert isinstance(node, ScalarNode)
     return node.value
 
 
-def test_the_whole_record() -> None:
+def test_the_complete_record() -> None:
     resources = Resources(cpus=Decimal("0.5"), mem=512_000_000)
     plan = single(
         RUN, framework="tensorflow", install=("pip install x",), job_resources=resources
@@ -74,7 +74,7 @@ def test_an_experiment_of_a_set_records_its_own_values() -> None:
     assert record["params"] == {"depth": "4", "lr": "1.0e-6"}
 
 
-def test_jobs_of_several_types_are_told_apart() -> None:
+def test_jobs_of_several_types_have_separate_entries() -> None:
     jobs = (
         Job("master", RUN, Resources()),
         Job("worker", RUN, Resources(gpus=1), count=3),
@@ -115,7 +115,7 @@ def test_quoting_suits_all_values_of_a_parameter(values: list[str], line: str) -
     "value",
     ['it\'s "both"', "two\nlines", "tab\t", "it's \\", "\u00e4\u2028\x85\U0001f600"],
 )
-def test_hard_values_carry_their_quoted_text(value: str) -> None:
+def test_values_that_need_different_quoting_are_quoted_one_by_one(value: str) -> None:
     plan = grid({"lr": value}, {"lr": "1"})
     assert [_record(plan, n)["params"]["lr"] for n in (0, 1)] == [value, "1"]
     assert "riseml-quoted-lr" in task(compiled(plan), "experiment")["withItems"][0]
@@ -136,7 +136,7 @@ def test_characters_that_argo_breaks_are_refused(value: str) -> None:
     st.lists(texts, min_size=1, max_size=3),
     st.from_regex(r"[A-Za-z][\w-]{0,6}", fullmatch=True),
 )
-def test_any_values_of_any_parameter(values: list[str], name: str) -> None:
+def test_any_values_are_recorded_exactly(values: list[str], name: str) -> None:
     plan = grid(
         *[{name: value} for value in values],
         jobs=(Job("train", (f"echo {{{{{name}}}}}",), Resources()),),
@@ -146,7 +146,7 @@ def test_any_values_of_any_parameter(values: list[str], name: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1e-6", "0.10", "5.", ".5", "1E3"])
-def test_numbers_are_numbers(text: str) -> None:
+def test_numbers_are_recorded_as_numbers(text: str) -> None:
     assert decimal_of(text) is not None
     document = compiled(grid({"lr": text}))
     written = env(template(document, "train")["container"])["RISEML_CONFIGURATION"]
@@ -156,7 +156,7 @@ def test_numbers_are_numbers(text: str) -> None:
     assert params.value[0][1].tag not in {BOOL, NULL, "tag:yaml.org,2002:str"}
 
 
-def test_a_huge_command_is_left_out_of_the_record_so_that_the_job_can_start() -> None:
+def test_a_record_without_a_huge_command_lets_the_job_start() -> None:
     record = _record(single(("echo " + "x" * 120_000,)))
     assert "run" not in record
     assert record["project"] == "mnist"

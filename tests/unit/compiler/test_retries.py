@@ -1,4 +1,4 @@
-"""After which ends of an attempt there is another one, evaluated as Argo does."""
+"""Retry rules: the ends of an attempt that are followed by another, evaluated as Argo does."""
 
 import pytest
 
@@ -6,7 +6,8 @@ from riseml.engines.local.interpreter.expressions import expression
 from riseml.plan import Retries
 from tests.unit.plans import compiled, single, template
 
-ENDS = {  # what Argo says of an attempt: phase, exit code, message
+# What Argo says about an attempt: phase, exit code, message.
+ENDS = {
     "error": ("Failed", "1", "main: Error (exit code 1)"),
     "timeout": (
         "Failed",
@@ -43,7 +44,9 @@ LOST = {"deleted", "unresponsive", "restarted"}
 ERROR = {"error", "timeout", "checkout", "executor"}
 
 
-def _again(on: tuple[str, ...], end: str, killed: str = "", sub: str = "3") -> bool:
+def _is_retried(
+    on: tuple[str, ...], end: str, killed: str = "", sub: str = "3"
+) -> bool:
     strategy = template(compiled(single(retries=Retries(2, on))), "train")[
         "retryStrategy"
     ]
@@ -73,12 +76,14 @@ def _again(on: tuple[str, ...], end: str, killed: str = "", sub: str = "3") -> b
         ((), set()),
     ],
 )
-def test_causes(on: tuple[str, ...], ends: set[str]) -> None:
-    assert {end for end in ENDS if _again(on, end)} == ends
+def test_a_failure_is_retried_for_its_causes(
+    on: tuple[str, ...], ends: set[str]
+) -> None:
+    assert {end for end in ENDS if _is_retried(on, end)} == ends
 
 
 @pytest.mark.parametrize(
-    ("killed", "again"),
+    ("killed", "is_retried"),
     [
         ("", True),
         ("3=2026-11-23T06:51:12Z", False),
@@ -88,13 +93,13 @@ def test_causes(on: tuple[str, ...], ends: set[str]) -> None:
     ],
 )
 @pytest.mark.parametrize("on", [Retries().on, ("preempted",)])
-def test_what_was_killed_is_not_tried_again(
-    killed: str, again: bool, on: tuple[str, ...]
+def test_a_killed_experiment_is_not_retried(
+    killed: str, is_retried: bool, on: tuple[str, ...]
 ) -> None:
-    assert _again(on, "ended by SIGTERM", killed) is again
+    assert _is_retried(on, "ended by SIGTERM", killed) is is_retried
 
 
-def test_the_policy_is_written_and_the_limit_counts_further_attempts() -> None:
+def test_the_limit_counts_further_attempts() -> None:
     strategy = template(compiled(single(retries=Retries(3))), "train")["retryStrategy"]
     assert strategy["limit"] == "3"
     assert strategy["retryPolicy"] == "Always"

@@ -1,4 +1,4 @@
-"""The code of runs in a user's store: what is there, what is pruned, and what travels after that."""
+"""Code of runs in a user's store: how it is pushed and pruned."""
 
 import os
 import subprocess
@@ -15,11 +15,11 @@ from riseml.errors import UnreachableError
 from riseml.project import checkout, snapshot, tidy
 from tests.unit.shell_store import Shell
 
-LARGE = 200_000  # bytes of noise
+LARGE = 200_000
 
 
 class Desk:
-    """A home with the code of a project, and a store on this machine."""
+    """Home with the code of a project, and a store on this machine."""
 
     def __init__(self, folder: Path) -> None:
         self.home, self.project, self.repositories = (
@@ -31,49 +31,49 @@ class Desk:
         self.project.mkdir()
         (self.project / "large").write_bytes(os.urandom(LARGE))
         self.store = cast(StorePod, Shell(folder))
-        self.own, self.there = (
+        self.local, self.remote = (
             self.home / "store/repos/mnist.git",
             self.repositories / "mnist.git",
         )
 
     def revision(self, text: str) -> str:
-        """Take a snapshot of the project with this as its code."""
+        """Take a snapshot of the project with this text as its code."""
         (self.project / "train.py").write_text(text, "utf-8")
-        return snapshot(self.project, self.own).revision
+        return snapshot(self.project, self.local).revision
 
     def push(self, text: str) -> str:
-        """Take a snapshot, and bring it to the store as a client does."""
-        made = self.revision(text)
-        if not self.there.exists():
-            git("init", "-q", "--bare", str(self.there))
+        """Take a snapshot, and push it to the store as a client does."""
+        revision = self.revision(text)
+        if not self.remote.exists():
+            git("init", "-q", "--bare", str(self.remote))
         git(
             "push",
             "-q",
-            str(self.there),
+            str(self.remote),
             "+refs/heads/riseml:refs/heads/laptop",
-            at=self.own,
+            at=self.local,
         )
-        code.push(self.store, self.home, "mnist", made)
-        return made
+        code.push(self.store, self.home, "mnist", revision)
+        return revision
 
     def age(self) -> None:
-        """Let two hours pass in the store."""
-        for folder, _, files in os.walk(self.there):
+        """Make everything in the store look old."""
+        for folder, _, files in os.walk(self.remote):
             for name in files:
                 os.utime(Path(folder, name), (1, 1))
 
     def has(self, revision: str) -> bool:
-        return git("cat-file", "-e", revision, at=self.there, check=False) == 0
+        return git("cat-file", "-e", revision, at=self.remote, check=False) == 0
 
     def restored(self, revision: str, folder: Path) -> str:
-        checkout(self.there, revision, folder)
+        checkout(self.remote, revision, folder)
         assert (folder / "large").stat().st_size == LARGE
         return (folder / "train.py").read_text("utf-8")
 
     def size(self) -> int:
         return sum(
             Path(folder, name).stat().st_size
-            for folder, _, files in os.walk(self.there)
+            for folder, _, files in os.walk(self.remote)
             for name in files
         )
 
@@ -87,16 +87,16 @@ def git(*words: str, at: Path | None = None, check: bool = True) -> int:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    made = Desk(tmp_path)
-    monkeypatch.setattr(code, "REPOSITORIES", str(made.repositories))
-    return made
+    laptop = Desk(tmp_path)
+    monkeypatch.setattr(code, "REPOSITORIES", str(laptop.repositories))
+    return laptop
 
 
-def test_only_what_runs_are_of_is_kept(desk: Desk, tmp_path: Path) -> None:
+def test_only_code_of_runs_stays(desk: Desk, tmp_path: Path) -> None:
     revisions = [desk.push(text) for text in ("one", "two", "three")]
     desk.age()
     code.prune(desk.store, [revisions[1], "0" * 40])
-    assert [desk.has(each) for each in revisions] == [False, True, False]
+    assert [desk.has(revision) for revision in revisions] == [False, True, False]
     assert desk.restored(revisions[1], tmp_path / "two") == "two"
     code.prune(desk.store, [revisions[1]])
     assert desk.has(revisions[1])
@@ -106,68 +106,68 @@ def test_only_what_runs_are_of_is_kept(desk: Desk, tmp_path: Path) -> None:
     assert desk.size() < LARGE
 
 
-def test_what_somebody_is_about_to_start_is_kept(desk: Desk) -> None:
+def test_code_that_is_about_to_be_started_stays(desk: Desk) -> None:
     old, new = desk.push("old"), desk.push("new")
     desk.age()
-    code.push(
-        desk.store, desk.home, "mnist", old
-    )  # a folder as it was before: nothing travels
+    # The folder is again what it was, so nothing is sent.
+    code.push(desk.store, desk.home, "mnist", old)
     code.prune(desk.store, [])
     assert (desk.has(old), desk.has(new)) == (True, False)
 
 
-def test_what_comes_just_now_is_kept(desk: Desk) -> None:
+def test_code_that_was_just_pushed_stays(desk: Desk) -> None:
     desk.push("first")
     desk.age()
     late = desk.revision("late")
     git(
         "push",
         "-q",
-        str(desk.there),
+        str(desk.remote),
         "+refs/heads/riseml:refs/heads/laptop",
-        at=desk.own,
+        at=desk.local,
     )
     code.prune(desk.store, [])
     assert desk.has(late)
 
 
 @pytest.mark.parametrize("tidied", [True, False])
-def test_a_push_after_that_brings_what_is_missing(
+def test_a_push_after_pruning_sends_only_what_is_missing(
     desk: Desk, tmp_path: Path, tidied: bool
 ) -> None:
-    kept = desk.push("kept")
+    used = desk.push("kept")
     desk.push("gone")
     desk.age()
-    code.prune(desk.store, [kept])
+    code.prune(desk.store, [used])
     if tidied:
-        os.utime(desk.own / "refs/heads/riseml", (1, 1))
-        tidy(desk.home, [kept])
-    before = desk.size()
+        os.utime(desk.local / "refs/heads/riseml", (1, 1))
+        tidy(desk.home, [used])
+    size = desk.size()
     newest = desk.push("newest")
-    assert (
-        desk.size() - before < LARGE / 2
-    )  # its large file is there, with the revision that was kept
+    # The store has the large file already, from the revision that stayed.
+    assert desk.size() - size < LARGE / 2
     assert desk.restored(newest, tmp_path / "newest") == "newest"
-    assert desk.restored(kept, tmp_path / "kept") == "kept"
+    assert desk.restored(used, tmp_path / "kept") == "kept"
 
 
-def test_half_a_list_prunes_nothing(desk: Desk) -> None:
-    kept = desk.push("kept")
+def test_an_incomplete_list_prunes_nothing(desk: Desk) -> None:
+    used = desk.push("kept")
     desk.age()
     with pytest.raises(CommandError):
-        desk.store.script(code._PRUNE, str(desk.there), stdin=[b"1" * 40 + b"\n"])
-    assert desk.has(kept)
+        desk.store.script(code._PRUNE, str(desk.remote), stdin=[b"1" * 40 + b"\n"])
+    assert desk.has(used)
 
 
-def test_a_store_without_code(desk: Desk) -> None:
+def test_a_store_without_code_can_be_pruned(desk: Desk) -> None:
     code.prune(desk.store, ["1" * 40])
     desk.repositories.rmdir()
     code.prune(desk.store, [])
 
 
-def test_code_that_does_not_arrive(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: Callable[..., str] = lambda *_: "the connection broke"  # noqa: E731
-    monkeypatch.setattr(code, "_push", told)
+def test_code_that_does_not_arrive_is_an_error(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fail: Callable[..., str] = lambda *_: "the connection broke"  # noqa: E731
+    monkeypatch.setattr(code, "_push", fail)
     with pytest.raises(
         UnreachableError,
         match="could not be pushed to the cluster: the connection broke",

@@ -33,7 +33,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Namespace:
-    """A namespace with the ConfigMap of its images, and Workflows that have built some."""
+    """Namespace with the ConfigMap of its images, and Workflows that have built some."""
 
     def __init__(self) -> None:
         self.data: dict[str, str] = {}
@@ -58,22 +58,22 @@ class Namespace:
 
 
 class Registries:
-    """What registries say, to this machine and to the store; `asked` is which of both was asked, and for what."""
+    """Registries as this machine and the store see them; `requests` says who asked for what."""
 
     def __init__(self) -> None:
-        self.here = self.store = ""
+        self.digest_here = self.digest_in_cluster = ""
         self.status = 200
         self.forgotten: list[str] = []
         self.forgets = True
-        self.asked: list[str] = []
+        self.requests: list[str] = []
 
     def from_here(self, address: str) -> str:
-        self.asked.append(f"here {address}")
-        return self.here
+        self.requests.append(f"here {address}")
+        return self.digest_here
 
     def from_store(self, store: StorePod, address: str) -> Answer:
-        self.asked.append(f"store {address}")
-        return Answer(self.status, self.store)
+        self.requests.append(f"store {address}")
+        return Answer(self.status, self.digest_in_cluster)
 
     def forget(self, store: StorePod, address: str) -> bool:
         self.forgotten.append(address)
@@ -82,11 +82,11 @@ class Registries:
 
 @pytest.fixture
 def registries(monkeypatch: pytest.MonkeyPatch) -> Registries:
-    made = Registries()
-    monkeypatch.setattr(registry, "digest_from_here", made.from_here)
-    monkeypatch.setattr(registry, "ask", made.from_store)
-    monkeypatch.setattr(registry, "forget", made.forget)
-    return made
+    fake = Registries()
+    monkeypatch.setattr(registry, "digest_from_here", fake.from_here)
+    monkeypatch.setattr(registry, "ask", fake.from_store)
+    monkeypatch.setattr(registry, "forget", fake.forget)
+    return fake
 
 
 @pytest.fixture
@@ -100,63 +100,62 @@ def images(namespace: Namespace, **target: Any) -> Images:
     )
 
 
-def test_a_tag_counts_as_what_it_is_now(
+def test_a_tag_stands_for_its_current_digest(
     namespace: Namespace, registries: Registries
 ) -> None:
-    registries.here = ONE
+    registries.digest_here = ONE
     assert images(namespace).base("python:3.12") == f"python:3.12@{ONE}"
     assert images(namespace).base("python:3.12") == f"python:3.12@{ONE}"
     assert namespace.patches == 1
-    registries.here = TWO
+    registries.digest_here = TWO
     assert images(namespace).base("python:3.12") == f"python:3.12@{TWO}"
-    assert set(registries.asked) == {
+    assert set(registries.requests) == {
         "here https://index.docker.io/v2/library/python/manifests/3.12"
     }
 
 
-def test_the_store_is_asked_where_this_machine_gets_no_answer(
+def test_the_store_is_asked_if_this_machine_gets_no_answer(
     namespace: Namespace, registries: Registries
 ) -> None:
-    registries.store = ONE
+    registries.digest_in_cluster = ONE
     assert images(namespace).base("r.example/base") == f"r.example/base@{ONE}"
-    assert [each.split()[0] for each in registries.asked] == ["here", "store"]
+    assert [address.split()[0] for address in registries.requests] == ["here", "store"]
 
 
 @pytest.mark.parametrize("insecure", [True, False])
-def test_the_registry_of_the_cluster_is_asked_from_there(
+def test_the_registry_of_the_cluster_is_asked_from_the_store(
     namespace: Namespace, registries: Registries, insecure: bool
 ) -> None:
-    registries.store = ONE
+    registries.digest_in_cluster = ONE
     assert (
         images(namespace, registry="r:5000", insecure_registry=insecure).base(
             "r:5000/base:1"
         )
         == f"r:5000/base:1@{ONE}"
     )
-    assert registries.asked == [
+    assert registries.requests == [
         f"store http{'' if insecure else 's'}://r:5000/v2/base/manifests/1"
     ]
 
 
-def test_a_digest_needs_no_question(
+def test_an_image_with_a_digest_needs_no_request(
     namespace: Namespace, registries: Registries
 ) -> None:
     assert images(namespace).base(f"python@{ONE}") == f"python@{ONE}"
-    assert not registries.asked
+    assert not registries.requests
 
 
-def test_silence_changes_no_key_and_costs_its_time_now_and_then(
+def test_a_silent_registry_changes_no_key_and_is_asked_rarely(
     namespace: Namespace, registries: Registries
 ) -> None:
-    registries.here = ONE
+    registries.digest_here = ONE
     images(namespace).base("python:3.12")
-    registries.here = ""
+    registries.digest_here = ""
     for _ in range(2):
         assert images(namespace).base("python:3.12") == f"python:3.12@{ONE}"
-    assert (
-        len(registries.asked) == 3
-    )  # once it has told, and once neither here nor from the store
-    registries.here = TWO
+    # It has answered once; after that, neither this machine nor the store got an answer.
+    assert len(registries.requests) == 3
+    registries.digest_here = TWO
     assert images(namespace).base("python:3.12") == f"python:3.12@{ONE}"
     (name, text), *_ = namespace.data.items()
     earlier = NOW - timedelta(minutes=6)
@@ -166,35 +165,33 @@ def test_silence_changes_no_key_and_costs_its_time_now_and_then(
     assert images(namespace).base("python:3.12") == f"python:3.12@{TWO}"
 
 
-def test_a_tag_of_which_nobody_tells_is_its_name(
+def test_a_tag_that_no_registry_knows_stays_as_it_is(
     namespace: Namespace, registries: Registries
 ) -> None:
     assert images(namespace).base("localhost/base:1") == "localhost/base:1"
     assert images(namespace).base("localhost/base:1") == "localhost/base:1"
-    assert len(registries.asked) == 2
+    assert len(registries.requests) == 2
     (name, text), *_ = namespace.data.items()
-    for minutes, asked in ((59, 2), (61, 4)):
+    for minutes, requests in ((59, 2), (61, 4)):
         earlier = NOW - timedelta(minutes=minutes)
         namespace.data[name] = json.dumps(
             {**json.loads(text), "silent": earlier.isoformat()}
         )
         images(namespace).base("localhost/base:1")
-        assert len(registries.asked) == asked
+        assert len(registries.requests) == requests
 
 
 def built(image: str) -> Any:
-    told = [{"name": "image", "value": image}]
+    outputs = [{"name": "image", "value": image}]
     node = {
         "templateName": "build",
         "phase": "Succeeded",
-        "outputs": {"parameters": told},
+        "outputs": {"parameters": outputs},
     }
     return {"status": {"nodes": {"a": {"templateName": "train"}, "b": node}}}
 
 
-def test_a_key_that_nobody_has_built(
-    namespace: Namespace, registries: Registries
-) -> None:
+def test_a_key_without_an_image(namespace: Namespace, registries: Registries) -> None:
     build = images(namespace).build(KEY)
     assert (build.key, build.files, build.image, build.base) == (
         KEY.text,
@@ -202,10 +199,10 @@ def test_a_key_that_nobody_has_built(
         None,
         f"python:3.12@{ONE}",
     )
-    assert not registries.asked
+    assert not registries.requests
 
 
-def test_a_build_that_has_ended_since_is_kept(
+def test_a_build_that_has_ended_since_is_recorded(
     namespace: Namespace, registries: Registries
 ) -> None:
     namespace.workflows = [built(""), built(BUILT)]
@@ -217,49 +214,49 @@ def test_a_build_that_has_ended_since_is_kept(
     assert images(namespace).build(KEY).image == BUILT
     assert namespace.data == {"k": f"{BUILT} {TODAY}"}
     assert (
-        registries.asked[0]
+        registries.requests[0]
         == f"store https://registry.riseml:5000/v2/me/mnist/manifests/{ONE}"
     )
 
 
 @pytest.mark.parametrize(
-    ("status", "there"), [(404, False), (200, True), (0, True), (503, True)]
+    ("status", "exists"), [(404, False), (200, True), (0, True), (503, True)]
 )
-def test_an_image_that_the_registry_has_lost(
-    namespace: Namespace, registries: Registries, status: int, there: bool
+def test_an_image_that_the_registry_has_lost_is_built_again(
+    namespace: Namespace, registries: Registries, status: int, exists: bool
 ) -> None:
     namespace.data["k"], registries.status = BUILT, status
-    assert images(namespace).build(KEY).image == (BUILT if there else None)
+    assert images(namespace).build(KEY).image == (BUILT if exists else None)
 
 
-def test_what_is_no_digest_is_not_run(
+def test_an_image_without_a_digest_is_not_used(
     namespace: Namespace, registries: Registries
 ) -> None:
     namespace.data["k"] = "registry.riseml:5000/me/mnist:latest"
     assert images(namespace).build(KEY).image is None
 
 
-def test_images_that_nothing_has_used_for_long_go(
+def test_images_that_have_long_been_unused_are_deleted(
     namespace: Namespace, registries: Registries
 ) -> None:
     newer, older, oldest = (
         f"registry.riseml:5000/me/mnist@sha256:{digit * 64}" for digit in "345"
     )
     base = json.dumps({"image": "python", "digest": ONE})
-    kept = {"used": f"{newer} 2026-03-01", "base-1": base}
+    used = {"used": f"{newer} 2026-03-01", "base-1": base}
     namespace.data = {
-        **kept,
+        **used,
         "a": f"{older} 2026-02-28",
         "b": oldest,
         "c": f"{newer} 2025-12-31",
     }
     assert images(namespace).prune_unused(NOW.timestamp()) == 3
-    assert namespace.data == kept
+    assert namespace.data == used
     name = "https://registry.riseml:5000/v2/me/mnist/manifests/sha256:"
     assert registries.forgotten == [f"{name}{'4' * 64}", f"{name}{'5' * 64}"]
 
 
-def test_an_image_that_the_registry_does_not_forget_stays_known(
+def test_an_image_that_the_registry_keeps_stays_recorded(
     namespace: Namespace, registries: Registries
 ) -> None:
     registries.forgets = False

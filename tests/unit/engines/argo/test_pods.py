@@ -1,4 +1,4 @@
-"""What pods and their events tell of a run that its document does not."""
+"""Explanations that pods and their events give for a run, which its document lacks."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
@@ -18,7 +18,7 @@ DOCUMENT: dict[str, Any] = {
 
 
 class Cluster:
-    """An API server that knows pods and events, or does not answer."""
+    """API server with pods and events, or one that does not answer."""
 
     def __init__(
         self,
@@ -28,13 +28,13 @@ class Cluster:
         away: bool = False,
     ) -> None:
         self.kinds, self.away = {"pods": pods or [], "events": events or []}, away
-        self.asked = list[str]()
+        self.requests = list[str]()
 
     def items(self, at: str, **query: Any) -> list[Any]:
         if self.away:
             raise UnreachableError("it is away")
         kind = at.rpartition("/")[2]
-        self.asked.append(kind)
+        self.requests.append(kind)
         return self.kinds[kind]
 
 
@@ -75,15 +75,15 @@ def event(text: str, time: str, name: str = "net-14-train-7") -> dict[str, Any]:
 
 
 def explained(
-    cluster: Cluster, whole: SetStatus, document: dict[str, Any] | None = None
+    cluster: Cluster, status: SetStatus, document: dict[str, Any] | None = None
 ) -> tuple[str, str, str, str]:
-    """Return what the experiment, and its job, say after that."""
-    found = pods.explained(
-        cast(Api, cluster), "riseml-me", [document or DOCUMENT], whole, NOW
+    """Return the explanations of the experiment and of its job."""
+    result = pods.explained(
+        cast(Api, cluster), "riseml-me", [document or DOCUMENT], status, NOW
     )
-    (one,) = found.experiments
-    (job,) = one.jobs
-    return one.reason, one.message, job.reason, job.message
+    (experiment,) = result.experiments
+    (job,) = experiment.jobs
+    return experiment.reason, experiment.message, job.reason, job.message
 
 
 def ended(ago: float) -> dict[str, Any]:
@@ -94,7 +94,7 @@ def ended(ago: float) -> dict[str, Any]:
     )
 
 
-def heard_of(ready: str) -> dict[str, Any]:
+def with_node_ready(ready: str) -> dict[str, Any]:
     running = [{"state": {"running": {}}, "ready": True}]
     return pod(
         conditions=[{"type": "Ready", "status": ready}], containerStatuses=running
@@ -107,7 +107,7 @@ UNNOTICED = "the job ended 25 seconds ago, but Argo's controller has not noticed
 
 
 @pytest.mark.parametrize(
-    ("whole", "found", "events", "told"),
+    ("status", "job_pod", "events", "explanation"),
     [
         (
             run(State.STARTING, "PREPARE"),
@@ -135,11 +135,11 @@ UNNOTICED = "the job ended 25 seconds ago, but Argo's controller has not noticed
         ),
         (
             run(State.RUNNING),
-            heard_of("False"),
+            with_node_ready("False"),
             [event(MOUNT, "1")],
             ("NODE_LOST", LOST),
         ),
-        (run(State.RUNNING), heard_of("True"), [], ("", "")),
+        (run(State.RUNNING), with_node_ready("True"), [], ("", "")),
         (run(State.RUNNING), pod(reason="NodeLost"), [], ("NODE_LOST", LOST)),
         (run(State.RUNNING), ended(25), [], ("CONTROLLER", UNNOTICED)),
         (run(State.RUNNING), ended(5), [], ("", "")),
@@ -147,55 +147,57 @@ UNNOTICED = "the job ended 25 seconds ago, but Argo's controller has not noticed
     ],
     ids=[
         "mount",
-        "of another",
+        "another pod",
         "one line",
-        "argo knows",
+        "Argo has the reason",
         "node lost",
-        "well",
+        "healthy",
         "NodeLost",
-        "unnoticed",
-        "soon",
+        "end not noticed",
+        "just ended",
         "ended",
     ],
 )
-def test_a_job(
-    whole: SetStatus, found: Any, events: list[Any], told: tuple[str, str]
+def test_a_job_is_explained(
+    status: SetStatus, job_pod: Any, events: list[Any], explanation: tuple[str, str]
 ) -> None:
-    cluster = Cluster(pods=[found], events=events)
-    before = whole.experiments[0]
-    expected = told if any(told) else (before.jobs[0].reason, before.jobs[0].message)
-    experiment = told if any(told) else (before.reason, before.message)
-    assert explained(cluster, whole) == (*experiment, *expected)
-    assert ("pods" in cluster.asked) == (not whole.state.is_terminal)
-    assert ("events" in cluster.asked) == (before.jobs[0].reason == "PREPARE")
+    cluster = Cluster(pods=[job_pod], events=events)
+    experiment = status.experiments[0]
+    job = experiment.jobs[0]
+    expected = (experiment.reason, experiment.message, job.reason, job.message)
+    if any(explanation):
+        expected = (*explanation, *explanation)
+    assert explained(cluster, status) == expected
+    assert ("pods" in cluster.requests) == (not status.state.is_terminal)
+    assert ("events" in cluster.requests) == (job.reason == "PREPARE")
 
 
-def test_a_long_warning_is_cut() -> None:
+def test_a_long_warning_is_shortened() -> None:
     cluster = Cluster(pods=[pod()], events=[event(f"Odd: {'x' * 1000}", "1")])
     assert explained(cluster, run(State.STARTING, "PREPARE"))[3] == f"Odd: {'x' * 395}…"
 
 
-def test_a_cluster_that_is_away_says_nothing() -> None:
-    whole = run(State.RUNNING)
+def test_a_run_is_unchanged_if_the_cluster_does_not_answer() -> None:
+    status = run(State.RUNNING)
     assert (
         pods.explained(
-            cast(Api, Cluster(away=True)), "riseml-me", [DOCUMENT], whole, NOW
+            cast(Api, Cluster(away=True)), "riseml-me", [DOCUMENT], status, NOW
         )
-        == whole
+        == status
     )
 
 
 @pytest.mark.parametrize(
     ("since", "reason"), [("23:59:50", ""), ("23:59:00", "CONTROLLER")]
 )
-def test_a_workflow_that_no_controller_takes_up(since: str, reason: str) -> None:
+def test_a_workflow_that_no_controller_picks_up(since: str, reason: str) -> None:
     document = {
         "metadata": {"name": "net-14", "creationTimestamp": f"2025-12-31T{since}Z"}
     }
-    found = pods.explained(
+    result = pods.explained(
         cast(Api, Cluster()), "riseml-me", [document], run(State.CREATED), NOW
     )
-    assert found.reason == reason
+    assert result.reason == reason
     assert (
-        "no Argo controller has picked up the run for 60 seconds" in found.message
+        "no Argo controller has picked up the run for 60 seconds" in result.message
     ) == bool(reason)

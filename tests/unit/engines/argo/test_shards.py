@@ -1,4 +1,4 @@
-"""Sets in several Workflows: how they are split, and that all that is read of them is one run."""
+"""Sets in several Workflows: how they are split, and how they are read as one run."""
 
 import itertools
 import math
@@ -17,45 +17,42 @@ from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, set_sta
 from tests.unit.plans import ORIGIN, Document, compiled, grid, template
 
 
-def plan(cells: int, **changes: object) -> ExperimentSet:
-    return grid(*({"lr": str(n)} for n in range(1, cells + 1)), **changes)
+def plan(count: int, **changes: object) -> ExperimentSet:
+    return grid(*({"lr": str(n)} for n in range(1, count + 1)), **changes)
 
 
-def workflows(whole: ExperimentSet, share: float) -> list[Document]:
+def workflows(set_plan: ExperimentSet, share: float) -> list[Document]:
     return [
-        compiled(part, replace(ORIGIN, shard=shard))
-        for part, shard in shards.split(whole, share)
+        compiled(shard_plan, replace(ORIGIN, shard=shard))
+        for shard_plan, shard in shards.split(set_plan, share)
     ]
 
 
-def test_what_fits_is_one_workflow() -> None:
-    whole = plan(10)
-    assert shards.split(whole, shards.FILL) == [(whole, None)]
+def test_a_set_that_fits_is_one_workflow() -> None:
+    set_plan = plan(10)
+    assert shards.split(set_plan, shards.FILL) == [(set_plan, None)]
 
 
-@given(cells=st.integers(2, 200), share=st.floats(0.81, 25))
-def test_every_experiment_is_in_one_shard_and_none_is_too_full(
-    cells: int, share: float
+@given(total=st.integers(2, 200), share=st.floats(0.81, 25))
+def test_every_experiment_is_in_one_shard_and_no_shard_is_too_full(
+    total: int, share: float
 ) -> None:
-    whole = plan(cells)
+    set_plan = plan(total)
     count = math.ceil(share / shards.FILL)
-    if count > cells:
-        with pytest.raises(RiseMLError, match=f"{cells} experiments are too many"):
-            shards.split(whole, share)
+    if count > total:
+        with pytest.raises(RiseMLError, match=f"{total} experiments are too many"):
+            shards.split(set_plan, share)
         return
-    parts = shards.split(whole, share)
-    assert (
-        tuple(itertools.chain(*(part.experiments for part, _ in parts)))
-        == whole.experiments
-    )
-    assert [shard for _, shard in parts] == [
-        Shard(index, len(parts)) for index in range(1, len(parts) + 1)
-    ]
-    assert len(parts) <= shards.MOST
-    assert max(len(part.experiments) for part, _ in parts) == math.ceil(cells / count)
+    plans, indices = zip(*shards.split(set_plan, share), strict=True)
+    groups = [shard_plan.experiments for shard_plan in plans]
+    assert tuple(itertools.chain(*groups)) == set_plan.experiments
+    expected = [Shard(index, len(plans)) for index in range(1, len(plans) + 1)]
+    assert list(indices) == expected
+    assert len(plans) <= shards.MOST
+    assert max(map(len, groups)) == math.ceil(total / count)
 
 
-def test_more_than_can_be_told_apart_is_refused() -> None:
+def test_too_many_shards_are_refused() -> None:
     with pytest.raises(
         RiseMLError,
         match="10000 experiments are too many: they would need 38 Workflows",
@@ -66,42 +63,48 @@ def test_more_than_can_be_told_apart_is_refused() -> None:
 
 # One example compiles thousands of experiments.
 @settings(max_examples=4)
-@given(cells=st.integers(3000, 5000))
-def test_a_shard_of_a_large_set_fits(cells: int) -> None:
-    whole = plan(cells, concurrency=8)
-    (first, shard), *_ = shards.split(whole, limits.share_of(compiled(whole)))
+@given(count=st.integers(3000, 5000))
+def test_a_shard_of_a_large_set_fits(count: int) -> None:
+    set_plan = plan(count, concurrency=8)
+    (first, shard), *_ = shards.split(set_plan, limits.share_of(compiled(set_plan)))
     assert (
         limits.share_of(compiled(first, replace(ORIGIN, shard=shard)))
         < shards.FILL * 1.1
     )
 
 
-def test_shards_share_their_concurrency_and_are_told_apart() -> None:
-    made = workflows(plan(7, concurrency=2), 2.0)
-    assert [each["metadata"]["name"] for each in made] == [
+def test_shards_share_their_concurrency_and_have_different_names() -> None:
+    documents = workflows(plan(7, concurrency=2), 2.0)
+    assert [document["metadata"]["name"] for document in documents] == [
         "mnist-14-s1",
         "mnist-14-s2",
         "mnist-14-s3",
     ]
-    assert [shards.order(each) for each in reversed(made)] == [3, 2, 1]
-    assert {each["metadata"]["labels"][labels.NUMBER] for each in made} == {"14"}
+    assert [shards.order(document) for document in reversed(documents)] == [3, 2, 1]
+    assert {
+        document["metadata"]["labels"][labels.NUMBER] for document in documents
+    } == {"14"}
     slots = {"semaphores": [{"configMapKeyRef": {"name": "riseml", "key": "slots-14"}}]}
-    assert [template(each, "experiment")["synchronization"] for each in made] == [
-        slots
-    ] * 3
+    assert [
+        template(document, "experiment")["synchronization"] for document in documents
+    ] == [slots] * 3
 
 
-def test_what_is_read_of_shards_is_what_would_be_read_of_one() -> None:
-    whole = plan(7)
-    read = shards.merged([status.read(each) for each in workflows(whole, 2.0)])
-    one = status.read(compiled(whole))
-    assert [each.id for each in read.experiments] == [f"14.{n}" for n in range(1, 8)]
+def test_shards_are_read_as_one_workflow_would_be() -> None:
+    set_plan = plan(7)
+    read = shards.merged(
+        [status.read(document) for document in workflows(set_plan, 2.0)]
+    )
+    one = status.read(compiled(set_plan))
+    assert [experiment.id for experiment in read.experiments] == [
+        f"14.{n}" for n in range(1, 8)
+    ]
     assert replace(read, name="", concurrency=None) == replace(
         one, name="", concurrency=None
     )
 
 
-def part(*states: State, jobs: tuple[JobStatus, ...] = ()) -> SetStatus:
+def shard_status(*states: State, jobs: tuple[JobStatus, ...] = ()) -> SetStatus:
     experiments = tuple(
         ExperimentStatus(id=f"14.{n}", sub=n, state=state)
         for n, state in enumerate(states, 1)
@@ -129,13 +132,13 @@ def part(*states: State, jobs: tuple[JobStatus, ...] = ()) -> SetStatus:
 def test_the_state_is_that_of_all_experiments(
     first: list[State], second: list[State], state: State
 ) -> None:
-    found = shards.merged([part(*first), part(*second)])
-    assert found.state is state
-    assert sum(found.counts.values()) == len(first) + len(second)
+    merged = shards.merged([shard_status(*first), shard_status(*second)])
+    assert merged.state is state
+    assert sum(merged.counts.values()) == len(first) + len(second)
 
 
 @pytest.mark.parametrize(
-    ("states", "shown"),
+    ("states", "state"),
     [
         ([State.FINISHED, State.FAILED, State.RUNNING], State.FAILED),
         ([State.FINISHED, State.RUNNING, State.PENDING], State.RUNNING),
@@ -144,11 +147,11 @@ def test_the_state_is_that_of_all_experiments(
         ([State.FINISHED, State.FINISHED], State.FINISHED),
     ],
 )
-def test_of_jobs_that_each_shard_has_the_one_that_tells_most_is_shown(
-    states: list[State], shown: State
+def test_a_job_of_several_shards_has_the_state_that_says_most(
+    states: list[State], state: State
 ) -> None:
     parts = [
-        part(
+        shard_status(
             State.PENDING,
             jobs=(
                 JobStatus(id="14.build", type="build", state=state, message=f"of {n}"),
@@ -157,18 +160,19 @@ def test_of_jobs_that_each_shard_has_the_one_that_tells_most_is_shown(
         for n, state in enumerate(states)
     ]
     (job,) = shards.merged(parts).jobs
-    assert (job.state, job.message) == (shown, f"of {states.index(shown)}")
+    assert (job.state, job.message) == (state, f"of {states.index(state)}")
 
 
-def test_every_shard_takes_the_image_that_the_first_has_built() -> None:
-    whole = plan(4, install=("pip install x",))
+def test_shards_build_their_image_once() -> None:
+    set_plan = plan(4, install=("pip install x",))
     origin = replace(ORIGIN, build=Build("k" * 24))
-    made = [
-        compiled(each, replace(origin, shard=shard))
-        for each, shard in shards.split(whole, 1.0)
+    documents = [
+        compiled(shard_plan, replace(origin, shard=shard))
+        for shard_plan, shard in shards.split(set_plan, 1.0)
     ]
-    mutexes = [template(each, "build")["synchronization"] for each in made]
+    mutexes = [template(document, "build")["synchronization"] for document in documents]
     assert mutexes == [{"mutexes": [{"name": f"riseml-build-{'k' * 24}"}]}] * 2
     assert [
-        job.id for job in shards.merged([status.read(each) for each in made]).jobs
+        job.id
+        for job in shards.merged([status.read(document) for document in documents]).jobs
     ] == ["14.build"]

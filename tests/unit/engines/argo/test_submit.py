@@ -1,4 +1,4 @@
-"""Submission to an Argo Server: what it is sent, and what its answers mean."""
+"""Submission to an Argo Server: what it receives, and what its answers mean."""
 
 import json
 import threading
@@ -25,7 +25,7 @@ NAMESPACE = "riseml-paul"
 
 
 class Server(ThreadingHTTPServer):
-    """An Argo Server that answers all requests alike."""
+    """Argo Server that gives all requests the same answer."""
 
     def __init__(self, status: int, answer: bytes) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -34,7 +34,7 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Remembers what it was asked."""
+    """Records requests."""
 
     def do_POST(self) -> None:
         server = cast(Server, self.server)
@@ -66,27 +66,27 @@ def serve(served: list[Server], status: int = 200, answer: bytes = b"") -> Serve
     return server
 
 
-def place(port: int, below: str = "", **more: Any) -> UserNamespace:
+def namespace(port: int, below: str = "", **options: Any) -> UserNamespace:
     argo = f"http://127.0.0.1:{port}{below}"
     connection = Connection(
-        "https://127.0.0.1:1", token="secret", namespace=NAMESPACE, argo=argo, **more
+        "https://127.0.0.1:1", token="secret", namespace=NAMESPACE, argo=argo, **options
     )
     return UserNamespace(Api(connection), NAMESPACE)
 
 
 @pytest.mark.parametrize("below", ["", "/argo"])
-def test_the_document_arrives_as_it_is(served: list[Server], below: str) -> None:
+def test_the_document_arrives_unchanged(served: list[Server], below: str) -> None:
     document = compiled(grid({"lr": "1e-6"}, {"lr": "0.10"}))
-    document["spec"]["unheardOf"] = ["1e-6"]  # Hera's models know it not
+    document["spec"]["unheardOf"] = ["1e-6"]  # Hera's models lack this field.
     server = serve(served)
-    made = submit.create(place(server.server_port, below), document)
-    assert made["metadata"]["name"] == document["metadata"]["name"]
-    wanted = (
+    created = submit.create(namespace(server.server_port, below), document)
+    assert created["metadata"]["name"] == document["metadata"]["name"]
+    request = (
         f"{below}/api/v1/workflows/{NAMESPACE}",
         "Bearer secret",
         {"workflow": document},
     )
-    assert server.requests == [wanted]
+    assert server.requests == [request]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_the_document_arrives_as_it_is(served: list[Server], below: str) -> None
         ),
     ],
 )
-def test_what_it_answers(
+def test_the_errors_of_a_server(
     served: list[Server],
     status: int,
     answer: bytes,
@@ -131,15 +131,17 @@ def test_what_it_answers(
     server = serve(served, status, answer)
     with pytest.raises(error, match=words):
         submit.create(
-            place(server.server_port), compiled(grid({"lr": "1e-6"}, {"lr": "0.10"}))
+            namespace(server.server_port),
+            compiled(grid({"lr": "1e-6"}, {"lr": "0.10"})),
         )
 
 
-def test_nobody_there(served: list[Server]) -> None:
+def test_a_server_that_does_not_answer(served: list[Server]) -> None:
     server = serve(served)
     server.server_close()
     with pytest.raises(UnreachableError, match="does not answer") as caught:
         submit.create(
-            place(server.server_port), compiled(grid({"lr": "1e-6"}, {"lr": "0.10"}))
+            namespace(server.server_port),
+            compiled(grid({"lr": "1e-6"}, {"lr": "0.10"})),
         )
     assert "argo-server" in caught.value.advice

@@ -1,4 +1,4 @@
-"""TensorBoard of runs on other machines, opened from here."""
+"""TensorBoard of runs on other machines, opened on this one."""
 
 import os
 import urllib.request
@@ -30,30 +30,30 @@ def fetch(store: Shell, folder: Path, place: str = "me/mnist/14") -> bool:
     return argo_tensorboard.fetch(cast(StorePod, store), place, folder)
 
 
-def test_only_what_was_added_travels(store: Shell, tmp_path: Path) -> None:
-    here, run = tmp_path / "here", store.output / "me/mnist/14"
+def test_only_new_bytes_are_copied(store: Shell, tmp_path: Path) -> None:
+    copy, run = tmp_path / "here", store.output / "me/mnist/14"
     first, second = run / "1/train logs/events.out.tfevents.1", run / "2.tfevents"
     first.write_bytes(os.urandom(5000) + b"\n")
     (run / "model.pt").write_bytes(b"no event")
-    assert fetch(store, here)
+    assert fetch(store, copy)
     assert store.sent == 5001
     with first.open("ab") as file:
         file.write(b"more\n\0")
     second.write_bytes(b"other")
-    assert fetch(store, here)
+    assert fetch(store, copy)
     assert store.sent == 5001 + 6 + 5
-    assert fetch(store, here)
+    assert fetch(store, copy)
     assert store.sent == 5012
     assert (
-        here / "1/train logs/events.out.tfevents.1"
+        copy / "1/train logs/events.out.tfevents.1"
     ).read_bytes() == first.read_bytes()
-    assert [each.name for each in here.rglob("*") if each.is_file()] == [
+    assert [file.name for file in copy.rglob("*") if file.is_file()] == [
         "2.tfevents",
         "events.out.tfevents.1",
     ]
 
 
-def test_what_became_shorter_meanwhile_is_not_mixed_with_others(
+def test_a_truncated_file_is_not_mixed_with_others(
     store: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = store.output / "me/mnist/14"
@@ -111,39 +111,39 @@ class Door:
         self.closed = True
 
 
-def look(board: tensorboard.TensorBoard) -> bytes:
+def read(board: tensorboard.TensorBoard) -> bytes:
     with urllib.request.urlopen(board.url, timeout=10) as answer:
         return bytes(answer.read())
 
 
-def test_a_copy_is_shown_and_kept_fresh(
+def test_a_copy_is_shown_and_updated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", path_with(tmp_path / "bin", tensorboard=SERVES))
     monkeypatch.setattr(tensorboard, "_REFRESH_SECONDS", 0.01)
-    door, told = Door(), list[str]()
+    door, messages = Door(), list[str]()
     cluster = Cluster(b"one", door)
-    with tensorboard.open_remote(cluster, RUN, 0, told.append) as board:
+    with tensorboard.open_remote(cluster, RUN, 0, messages.append) as board:
         assert door.closed
-        assert told == [
+        assert messages == [
             "The TensorBoard of the run does not answer.",
             "Starting TensorBoard over a copy of what 14 has written ...",
         ]
-        assert look(board)
+        assert read(board)
         cluster.written = b"two"
         until(lambda: (cluster.folder / "a.tfevents").read_bytes() == b"two")
     assert not cluster.folder.exists()
     assert not tensorboard.answers(board.url)
 
 
-def test_nothing_to_show() -> None:
+def test_a_run_without_events_has_nothing_to_show() -> None:
     cluster = Cluster()
     with pytest.raises(NotFoundError, match="14 has written nothing for TensorBoard"):
         tensorboard.open_remote(cluster, RUN, 0, lambda _: None)
     assert not cluster.folder.exists()
 
 
-def test_no_tensorboard_here(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tensorboard_has_to_be_installed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("sys.executable", "/bin/false")
     cluster = Cluster(b"one")
