@@ -1,6 +1,6 @@
 #!/bin/sh
-# Train the grid of examples/digits on this machine, watching it, and show what came out. Usage: demo.sh RISEML
-# The home lies beside the examples, so that a second demo finds its environment and its history.
+# Train the grid of examples/digits on this machine, watch it, and show the results. Usage: demo.sh RISEML
+# The home is in the checkout, so that a second demo reuses its environment and shows its history.
 set -eu
 riseml=$1
 cd "$(dirname "$0")/digits"

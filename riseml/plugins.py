@@ -116,16 +116,15 @@ def _built_in(kind: str) -> frozenset[str]:
     if find_spec(f"riseml.{kind}") is None:
         return frozenset()
     package = import_module(f"riseml.{kind}")
+    internal: frozenset[str] = getattr(package, "NOT_PLUGINS", frozenset())
     modules: set[str] = set()
     for folder in package.__path__:
         with os.scandir(folder) as entries:
-            modules.update(
-                entry.name.removesuffix(".py")
-                for entry in entries
-                if entry.name.endswith(".py") or entry.is_dir()
-            )
-    internal: frozenset[str] = getattr(package, "NOT_PLUGINS", frozenset())
-    return frozenset(name for name in modules - internal if not name.startswith("_"))
+            for entry in entries:
+                if entry.name.endswith(".py") or entry.is_dir():
+                    modules.add(entry.name.removesuffix(".py"))
+    public = {name for name in modules if not name.startswith("_")}
+    return frozenset(public - internal)
 
 
 @cache

@@ -25,6 +25,8 @@ _CLUSTER_ENGINE = "argo"
 
 # Keys of contexts, and of the clients of 2018, in the user's file.
 _CONTEXT_KEYS = frozenset({"current-context", "contexts", "clusters", "users"})
+# Keys of a context that clients of today wrote.
+_CLUSTER_KEYS = frozenset({"server", "kubeconfig"})
 _FORMAT = "A settings file contains `name: value` lines."
 _TRUTH = {
     "true": True,
@@ -179,22 +181,19 @@ def _current_context(file: Path) -> str:
         return ""
     content = _parse_yaml(text, file)
     name = content.get("current-context")
-    entries = [*(content.get("clusters") or ()), *(content.get("users") or ())]
-    for entry in entries:
-        if isinstance(entry, dict) and entry.get("name") == name:
-            body = _body(entry)
-            # The contexts of 2018 have neither.
-            if "server" in body or "kubeconfig" in body:
-                return str(name)
+    for list_name in ("clusters", "users"):
+        for entry in content.get(list_name) or ():
+            if isinstance(entry, dict) and entry.get("name") == name:
+                # The contexts of 2018 have neither key.
+                if not _CLUSTER_KEYS.isdisjoint(_body(entry)):
+                    return str(name)
     return ""
 
 
 def _body(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the mapping beside an entry's name, as in a kubeconfig."""
-    for value in entry.values():
-        if isinstance(value, dict):
-            return value
-    return {}
+    bodies = [value for value in entry.values() if isinstance(value, dict)]
+    return bodies[0] if bodies else {}
 
 
 def _read_file(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

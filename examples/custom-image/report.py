@@ -1,4 +1,4 @@
-"""Print a table with a package that the image does not bring."""
+"""Print a table with a package that the base image does not contain."""
 
 import platform
 
@@ -6,5 +6,5 @@ import riseml
 from tabulate import tabulate
 
 rows = [("experiment", riseml.experiment_id()), ("python", platform.python_version())]
-print(tabulate(rows, headers=("what", "value")))
+print(tabulate(rows, headers=("name", "value")))
 riseml.report_result(rows=len(rows))

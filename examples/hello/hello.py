@@ -1,4 +1,4 @@
-"""Say hello, leave a file, report a result."""
+"""Say hello, write a file, report a result."""
 
 import os
 import pathlib

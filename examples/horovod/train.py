@@ -1,4 +1,4 @@
-"""Fit a plane on all processes at once: each has its own part of the data, and Horovod averages their gradients."""
+"""Fit a plane with all processes at once: each has a different part of the data, and Horovod averages their gradients."""
 
 import argparse
 
@@ -17,14 +17,14 @@ def main():
     print(f"process {hvd.rank()} of {hvd.size()}, {hvd.local_rank()} of {hvd.local_size()} on this node")
 
     weights = tf.Variable(tf.random.normal([3, 1]))
-    hvd.broadcast_variables([weights], root_rank=0)  # all begin with the same
+    hvd.broadcast_variables([weights], root_rank=0)  # all processes start with the same weights
 
     @tf.function
     def step(seed):
         points = tf.random.stateless_uniform([BATCH, 3], [seed, hvd.rank()], -1.0, 1.0)
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean((points @ weights - points @ [[1.0], [2.0], [3.0]]) ** 2)
-        weights.assign_sub(lr * hvd.allreduce(tape.gradient(loss, weights)))  # the mean of all processes
+        weights.assign_sub(lr * hvd.allreduce(tape.gradient(loss, weights)))  # the mean over all processes
         return hvd.allreduce(loss)
 
     for epoch in range(1, EPOCHS + 1):

@@ -12,12 +12,12 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--degree", type=int, required=True)
     arguments.add_argument("--lr", type=float, required=True)
-    chosen = arguments.parse_args()
+    options = arguments.parse_args()
 
     points = [i / 50 - 1 for i in range(101)]
-    weights = [0.0] * (chosen.degree + 1)
+    weights = [0.0] * (options.degree + 1)
     for epoch in range(1, EPOCHS + 1):
-        loss = descend(weights, points, chosen.lr)
+        loss = descend(weights, points, options.lr)
         if epoch % 20 == 0:
             print("epoch {}: loss {:.5f}".format(epoch, loss))
             riseml.report_result(loss=loss, epoch=epoch)
@@ -25,7 +25,7 @@ def main():
 
 
 def descend(weights, points, lr):
-    """Go through all points once; return the mean squared error."""
+    """Update the weights for every point once; return the mean squared error."""
     total = 0.0
     for x in points:
         powers = [x**n for n in range(len(weights))]

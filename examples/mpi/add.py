@@ -1,4 +1,4 @@
-"""Add up what throw.py has counted: each process reads what its neighbour has written."""
+"""Add up the counts of throw.py: each process reads the file of its neighbor."""
 
 import json
 import os
@@ -12,9 +12,9 @@ OUTPUT = pathlib.Path(os.environ.get("OUTPUT_DIR", "."))
 
 def main():
     world = MPI.COMM_WORLD
-    neighbour = (world.rank + 1) % world.size
-    counted = json.loads((OUTPUT / f"hits-{neighbour}.json").read_text())
-    hits, darts = (world.allreduce(counted[name]) for name in ("hits", "darts"))
+    neighbor = (world.rank + 1) % world.size
+    counts = json.loads((OUTPUT / f"hits-{neighbor}.json").read_text())
+    hits, darts = (world.allreduce(counts[name]) for name in ("hits", "darts"))
     if world.rank == 0:
         print(f"{hits} of {darts} hit: pi is about {4 * hits / darts:.4f}")
         riseml.report_result(pi=round(4 * hits / darts, 4), darts=darts, processes=world.size)

@@ -1,4 +1,4 @@
-"""Throw darts at a square, each process its own, and count how many hit the circle inside of it."""
+"""Throw darts at a square in each process, and count how many hit the circle inside it."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ OUTPUT = pathlib.Path(os.environ.get("OUTPUT_DIR", "."))
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--darts", type=int, default=200_000, help="of each process")
+    arguments.add_argument("--darts", type=int, default=200_000, help="number of darts of each process")
     darts = arguments.parse_args().darts
     rank, size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
     throw = random.Random(rank).random

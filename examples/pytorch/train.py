@@ -1,4 +1,4 @@
-"""Fit a small network on all processes at once: each has its own part of the data, and DDP averages their gradients."""
+"""Fit a small network with all processes at once: each has a different part of the data, DDP averages the gradients."""
 
 import argparse
 import os
@@ -16,12 +16,12 @@ OUTPUT = pathlib.Path(os.environ.get("OUTPUT_DIR", "."))
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--lr", type=float, default=0.02, help="learning rate")
-    chosen = arguments.parse_args()
+    options = arguments.parse_args()
     for name, value in {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500", "RANK": "0", "WORLD_SIZE": "1"}.items():
-        os.environ.setdefault(name, value)  # alone, where nobody tells of others
+        os.environ.setdefault(name, value)  # a single process, without RiseML or torchrun
     dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
-        train(chosen.lr)
+        train(options.lr)
     finally:
         dist.destroy_process_group()
 
@@ -32,18 +32,18 @@ def train(lr):
     if torch.cuda.is_available():
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
         torch.cuda.set_device(device)
-    print(f"process {rank} of {size} works on {device}")
+    print(f"process {rank} of {size} runs on {device}")
 
     torch.manual_seed(rank)
     points = torch.rand(POINTS, 2, device=device) * 2 - 1
-    wanted = torch.sin(3 * points).sum(dim=1, keepdim=True)
+    targets = torch.sin(3 * points).sum(dim=1, keepdim=True)
     network = torch.nn.Sequential(torch.nn.Linear(2, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1)).to(device)
-    model = DistributedDataParallel(network)  # from here on all have the weights of process 0
+    model = DistributedDataParallel(network)  # copies the weights of process 0 to all
     optimizer = torch.optim.Adam(model.parameters(), lr)
     for epoch in range(1, EPOCHS + 1):
         for batch in range(0, POINTS, 64):
             optimizer.zero_grad()
-            loss = torch.nn.functional.mse_loss(model(points[batch : batch + 64]), wanted[batch : batch + 64])
+            loss = torch.nn.functional.mse_loss(model(points[batch : batch + 64]), targets[batch : batch + 64])
             loss.backward()
             optimizer.step()
         mean = loss.detach()

@@ -1,4 +1,4 @@
-"""Fit a plane with a parameter server: it keeps the weights, workers compute steps, the chief hands the steps out."""
+"""Fit a plane with a parameter server, which stores the weights; workers compute steps, and the chief assigns them."""
 
 import argparse
 import os
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 EPOCHS, STEPS = 5, 20
 OUTPUT = pathlib.Path(os.environ.get("OUTPUT_DIR", "output"))
-DONE = OUTPUT / "done-{}".format(os.environ.get("RISEML_ATTEMPT", "0"))  # left by the chief for the workers
+DONE = OUTPUT / "done-{}".format(os.environ.get("RISEML_ATTEMPT", "0"))  # written by the chief for the workers
 ALONE = types.SimpleNamespace(schedule=lambda step, args: step(*args), join=lambda: None, fetch=list)  # no coordinator
 
 
@@ -19,38 +19,38 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--lr", type=float, default=0.1, help="learning rate")
     arguments.add_argument("--batch", type=int, default=64, help="points of a step")
-    chosen = arguments.parse_args()
+    options = arguments.parse_args()
     cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver() if "TF_CONFIG" in os.environ else None
     if cluster is None:
-        train(tf.distribute.get_strategy(), ALONE, chosen)
+        train(tf.distribute.get_strategy(), ALONE, options)
     elif cluster.task_type == "chief":
         strategy = tf.distribute.ParameterServerStrategy(cluster)
-        train(strategy, tf.distribute.coordinator.ClusterCoordinator(strategy), chosen)
+        train(strategy, tf.distribute.coordinator.ClusterCoordinator(strategy), options)
         DONE.touch()
     else:
         serve(cluster)
 
 
 def serve(cluster):
-    """Let the chief use this process, a ps or a worker."""
+    """Let the chief use this process, which is a ps or a worker."""
     server = tf.distribute.Server(cluster.cluster_spec(), cluster.task_type, cluster.task_id, protocol="grpc")
     if cluster.task_type == "ps":
-        server.join()  # for ever: RiseML ends a ps when all others have finished
-    while not DONE.exists():  # join() would not return in a worker either
+        server.join()  # never returns; RiseML stops a ps when all other jobs have finished
+    while not DONE.exists():  # join() would never return in a worker either
         time.sleep(0.5)
 
 
-def train(strategy, coordinator, chosen):
-    """Hand out the steps of all epochs, each to a worker that is free."""
+def train(strategy, coordinator, options):
+    """Assign the steps of all epochs to free workers."""
     with strategy.scope():
         weights = tf.Variable(tf.zeros([3, 1]))
 
     @tf.function
     def step(seed):
-        points = tf.random.stateless_uniform([chosen.batch, 3], [seed, 0], -1.0, 1.0)
+        points = tf.random.stateless_uniform([options.batch, 3], [seed, 0], -1.0, 1.0)
         with tf.GradientTape() as tape:
             loss = tf.reduce_mean((points @ weights - points @ [[1.0], [2.0], [3.0]]) ** 2)
-        weights.assign_sub(chosen.lr * tape.gradient(loss, weights))
+        weights.assign_sub(options.lr * tape.gradient(loss, weights))
         return loss
 
     with tf.summary.create_file_writer(str(OUTPUT)).as_default():

@@ -1,4 +1,4 @@
-"""Fit a plane with a parameter server: it keeps the weights, workers compute steps, the chief hands the steps out."""
+"""Fit a plane with a parameter server, which stores the weights; workers compute steps, and the chief assigns them."""
 
 import argparse
 import os
@@ -11,36 +11,36 @@ import tensorflow as tf
 
 EPOCHS, STEPS, BATCH = 5, 20, 64
 OUTPUT = pathlib.Path(os.environ.get("OUTPUT_DIR", "output"))
-DONE = OUTPUT / "done-{}".format(os.environ.get("RISEML_ATTEMPT", "0"))  # left by the chief for the workers
+DONE = OUTPUT / "done-{}".format(os.environ.get("RISEML_ATTEMPT", "0"))  # written by the chief for the workers
 ALONE = types.SimpleNamespace(schedule=lambda step, args: step(*args), join=lambda: None, fetch=list)  # no coordinator
 
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--lr", type=float, default=0.1, help="learning rate")
-    chosen = arguments.parse_args()
+    options = arguments.parse_args()
     cluster = tf.distribute.cluster_resolver.TFConfigClusterResolver() if "TF_CONFIG" in os.environ else None
     if cluster is None:
-        train(tf.distribute.get_strategy(), ALONE, chosen.lr)
+        train(tf.distribute.get_strategy(), ALONE, options.lr)
     elif cluster.task_type == "chief":
         strategy = tf.distribute.ParameterServerStrategy(cluster)
-        train(strategy, tf.distribute.coordinator.ClusterCoordinator(strategy), chosen.lr)
+        train(strategy, tf.distribute.coordinator.ClusterCoordinator(strategy), options.lr)
         DONE.touch()
     else:
         serve(cluster)
 
 
 def serve(cluster):
-    """Let the chief use this process, a ps or a worker."""
+    """Let the chief use this process, which is a ps or a worker."""
     server = tf.distribute.Server(cluster.cluster_spec(), cluster.task_type, cluster.task_id, protocol="grpc")
     if cluster.task_type == "ps":
-        server.join()  # for ever: RiseML ends a ps when all others have finished
-    while not DONE.exists():  # join() would not return in a worker either
+        server.join()  # never returns; RiseML stops a ps when all other jobs have finished
+    while not DONE.exists():  # join() would never return in a worker either
         time.sleep(0.5)
 
 
 def train(strategy, coordinator, lr):
-    """Hand out the steps of all epochs, each to a worker that is free."""
+    """Assign the steps of all epochs to free workers."""
     with strategy.scope():
         weights = tf.Variable(tf.zeros([3, 1]))
 

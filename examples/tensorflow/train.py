@@ -1,4 +1,4 @@
-"""Teach a small network which points lie inside of a circle, and let TensorBoard show how it learns."""
+"""Teach a small network which points are inside a circle, and show the training in TensorBoard."""
 
 import argparse
 import os
@@ -13,7 +13,7 @@ OUTPUT = pathlib.Path(os.environ.get("OUTPUT_DIR", "output"))
 
 
 class Report(keras.callbacks.Callback):
-    """Tells RiseML how it goes, epoch by epoch."""
+    """Reports accuracy, loss and progress to RiseML after every epoch."""
 
     def on_epoch_end(self, epoch, logs):
         accuracy, loss = logs["val_accuracy"], logs["val_loss"]
@@ -26,7 +26,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--units", type=int, default=16, help="neurons of the hidden layer")
     arguments.add_argument("--lr", type=float, default=0.01, help="learning rate")
-    chosen = arguments.parse_args()
+    options = arguments.parse_args()
 
     keras.utils.set_random_seed(0)
     points = np.random.default_rng(0).uniform(-1, 1, (4096, 2)).astype("float32")
@@ -34,11 +34,11 @@ def main():
     model = keras.Sequential(
         [
             keras.Input((2,)),
-            keras.layers.Dense(chosen.units, activation="relu"),
+            keras.layers.Dense(options.units, activation="relu"),
             keras.layers.Dense(1, activation="sigmoid"),
         ]
     )
-    model.compile(keras.optimizers.Adam(chosen.lr), "binary_crossentropy", metrics=["accuracy"])
+    model.compile(keras.optimizers.Adam(options.lr), "binary_crossentropy", metrics=["accuracy"])
     callbacks = [keras.callbacks.TensorBoard(OUTPUT), Report()]
     model.fit(points, inside, validation_split=0.25, epochs=EPOCHS, callbacks=callbacks, verbose=0)
     model.save(OUTPUT / "model.keras")

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from yaml.nodes import MappingNode, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from riseml import frameworks, search
 from riseml.config import placeholders
@@ -185,29 +185,35 @@ def _variable_nodes(
 def _check_framework(
     values: Values, entries: Entries, node: MappingNode, doc: Document
 ) -> None:
-    """Note a missing image, and the framework's warnings."""
+    """Note a missing image, the framework's warnings, and an image that cannot use GPUs."""
     name = values.get("framework")
-    resources = values.get("resources") or Resources()
     for key in ("framework", "image", name):
         if _is_faulty(values, entries, key):
             return
     framework = frameworks.find(name)
     options = options_of(values)
-    image = values.get("image") or framework.image(options, resources)
-    position = entries["framework"][1] if name else node
+    position: Node = node
+    message = "'image' is missing in train"
+    if name:
+        position = entries["framework"][1]
+        message = f"framework: {name} has no image of its own"
+    resources = values.get("resources") or Resources()
+    image = values.get("image")
+    if image:
+        _warn_gpus(image, resources, entries["image"][1], doc)
+    else:
+        image = framework.image(options, resources)
     if not image:
-        reason = (
-            f"framework: {name} has no image of its own"
-            if name
-            else "'image' is missing in train"
-        )
-        doc.error(position, reason, "Write for example image: python:3.12.")
+        doc.error(position, message, "Write for example image: python:3.12.")
         return
     for warning in framework.warnings(options, image):
         doc.warn(position, warning)
-    if values.get("image") and resources.gpus > 0 and _is_for_cpus(image):
+
+
+def _warn_gpus(image: str, resources: Resources, node: Node, doc: Document) -> None:
+    if resources.gpus > 0 and _is_for_cpus(image):
         doc.warn(
-            entries["image"][1],
+            node,
             f"the image {excerpt(image)} is made for CPUs, but the job requests GPUs",
         )
 

@@ -222,9 +222,9 @@ def _spread(**bounds: tuple[Decimal, str]) -> tuple[str, ...]:
 
 def _form(*texts: str) -> str:
     """Return how to write the values of a range whose bounds are written like this."""
-    if all(kind_of(text) == INT for text in texts):
+    if {kind_of(text) for text in texts} == {INT}:
         return ""
-    return "e" if any("e" in text.lower() for text in texts) else "f"
+    return "e" if "e" in "".join(texts).lower() else "f"
 
 
 _BOUNDS = _Lenient(

@@ -23,6 +23,7 @@ from riseml.schema.resources import RESOURCES, WORKERS, Workers
 from riseml.schema.yaml_document import Document, Entries
 
 _TAG = "[0-9A-Za-z_.-]"
+_LATEST = "latest"
 _FIRST_WITH_TENSORBOARD = (1, 4)
 _RELEASE = r"tensorflow/tensorflow:(\d+)\.(\d+)"
 # The port in TensorFlow's guides.
@@ -145,15 +146,16 @@ def variables(_options: Options) -> frozenset[str]:
 
 def image(options: Options, resources: Resources) -> str:
     """Return the public image of the version, with `-gpu` if any job requests GPUs."""
-    tag = options.version or "latest"
+    tag = options.version or _LATEST
     name = f"tensorflow/tensorflow:{tag}"
     if options.horovod:
-        name = f"riseml/tensorflow:{tag}-horovod-{options.horovod.version or 'latest'}"
+        horovod_version = options.horovod.version or _LATEST
+        name = f"riseml/tensorflow:{tag}-horovod-{horovod_version}"
     if not _uses_gpus(options, resources) or "-gpu" in tag:
         return name
-    if name.endswith("-py3"):
-        return name.removesuffix("-py3") + "-gpu-py3"
-    return f"{name}-gpu"
+    # The Python version is the last suffix of TensorFlow's tags.
+    python = "-py3" if name.endswith("-py3") else ""
+    return f"{name.removesuffix(python)}-gpu{python}"
 
 
 def warnings(options: Options, image: str) -> tuple[str, ...]:
@@ -203,7 +205,10 @@ def _with_role(job: Job, job_type: str, role: Role, count: int) -> Job:
 def _master_key(version: str | None, image: str) -> str:
     """Return the master's key in TF_CONFIG: `master` in TensorFlow 1, `chief` since 2."""
     major = re.match(r"(\d+)", version or "") or _MAJOR.search(image)
-    return "master" if major and major[1] == "1" else "chief"
+    if major and major[1] == "1":
+        return "master"
+    # Images whose name has no version are mostly new.
+    return "chief"
 
 
 def _tf_config(job: Job, jobs: Sequence[Job], master_key: str) -> str:
