@@ -198,6 +198,10 @@ def _after_end(job: JobStatus, end: _End, *, is_daemon: bool) -> JobStatus:
 
 def _ended_with_others(daemon: JobStatus, end: _End) -> bool:
     """Return whether a daemon ended because the experiment did, and not by itself."""
+    if not daemon.state.is_terminal:
+        # Its processes may outlive the experiment by seconds. They decide nothing, so an
+        # experiment that has ended does not show them as running.
+        return True
     if daemon.state == State.FINISHED or _looks_ended(daemon):
         return True
     # Argo reports a daemon that ends some time after its experiment as Failed.

@@ -108,6 +108,22 @@ def test_who_was_deleted_is_not_guilty_even_where_it_seems_to_have_ended_first()
     assert (first(run).guilty or "").endswith(".worker.2")
 
 
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("worker-fails", "KILLED PEER"), ("gang-killed", "KILLED KILLED")],
+)
+def test_a_daemon_that_still_exits_is_not_shown_running_in_an_ended_experiment(
+    name: str, expected: str
+) -> None:
+    run = document(name)
+    run["status"]["phase"] = "Running"
+    for n in run["status"]["nodes"].values():
+        if n["name"].endswith(".ps") or n["type"] != "Pod":
+            n.update(phase="Running", message="", finishedAt=None)
+    assert first(run).state.is_terminal
+    assert jobs(run)["ps"] == expected
+
+
 def test_a_run_that_waits_for_its_own_lock_is_pending() -> None:
     message = "Waiting for ns/Mutex/x lock. Lock status: 0/1"
     run = made(items=2, phase="Pending", message=message)
