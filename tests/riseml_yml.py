@@ -1,4 +1,4 @@
-"""riseml.yml as data, and what its JSON Schema says of it: shared by the table and the property tests."""
+"""riseml.yml as data, and its JSON Schema: shared by the table and the property tests."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from riseml.errors import ConfigError, Fault
 from riseml.schema.yaml_document import Document
 from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, NULL
 
-# What the loader refuses and a JSON Schema cannot say: parts of the messages.
+# Faults that a JSON Schema cannot express, by words of their messages.
 BEYOND_SCHEMA = (
     "a whole number of at least",  # 1.0 is an integer to JSON Schema
     "is missing in train",  # the image, when no framework has one
@@ -62,7 +62,7 @@ def _data(node: Node) -> Any:
     if isinstance(node, MappingNode):
         return {str(_data(key)): _data(value) for key, value in node.value}
     if isinstance(node, SequenceNode):
-        return [_data(each) for each in node.value]
+        return [_data(item) for item in node.value]
     assert isinstance(node, ScalarNode)
     text: str = node.value
     if node.tag == INT:
@@ -73,14 +73,14 @@ def _data(node: Node) -> Any:
 
 
 def schema_errors(data: Any) -> list[str]:
-    """Return what the JSON Schema has against the data."""
+    """Return the errors that the JSON Schema finds in the data."""
     return [error.message for error in _validator().iter_errors(data)]
 
 
 def disagreement(text: str, data: Any) -> str:
-    """Say where loader and schema differ about a file; an empty text where they do not.
+    """Return how loader and schema disagree about a file; an empty text if they agree.
 
-    A file of an old dialect is loaded with a note, and is none of today's to the schema.
+    The loader accepts files of old dialects with a note, the schema does not.
     """
     faults = load_with_faults(text)[1]
     refused = [fault.message for fault in faults if fault.severity == "error"]
@@ -106,7 +106,7 @@ def _validator() -> Any:
 def _pattern(
     _validator: Any, pattern: str, instance: Any, _schema: Any
 ) -> Iterator[ValidationError]:
-    """Take `$` as JSON Schema does: the end, not also before a last line feed as in Python."""
+    """Match `$` as JSON Schema does: only at the end, in Python also before a last line feed."""
     if isinstance(instance, str) and not re.search(
         pattern.removesuffix("$") + r"\Z", instance
     ):

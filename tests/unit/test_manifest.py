@@ -53,7 +53,7 @@ def test_strings_stay_strings(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", AMBIGUOUS)
-def test_what_could_be_read_as_something_else_is_quoted(text: str) -> None:
+def test_ambiguous_texts_are_quoted(text: str) -> None:
     doubled = text.replace("'", "''")
     assert manifest.to_yaml([text]) == f"- '{doubled}'\n"
 
@@ -103,7 +103,7 @@ def test_any_data_reads_back(value: Any) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        return  # a lone surrogate is no text that a file can hold
+        return  # a file cannot contain a lone surrogate
     assert yaml.safe_load(manifest.to_yaml(value)) == value
     assert json.loads(manifest.to_json(value)) == value
 

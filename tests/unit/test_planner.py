@@ -1,4 +1,4 @@
-"""From a config to what will run."""
+"""Planning: from a riseml.yml to experiments and jobs."""
 
 import json
 from decimal import Decimal
@@ -64,24 +64,24 @@ def test_everything() -> None:
     "parameters", ["", "parameters: {}", "parameters:", "parameters: []"]
 )
 def test_a_single_experiment(parameters: str) -> None:
-    found = plan(
+    planned = plan(
         load_text(
             f"project: ab\ntrain:\n  image: x\n  resources: {{}}\n  run: y\n  {parameters}\n"
         )
     )
-    assert found.experiments == (Experiment(1, {}),)
-    assert not found.is_set
-    assert not found.tensorboard
+    assert planned.experiments == (Experiment(1, {}),)
+    assert not planned.is_set
+    assert not planned.tensorboard
 
 
 def test_one_value_makes_a_set() -> None:
-    found = plan(
+    planned = plan(
         load_text(
             "project: ab\ntrain: {image: x, resources: {}, run: 'y {{a}}', parameters: {a: 1}}\n"
         )
     )
-    assert found.is_set
-    assert found.experiments == (Experiment(1, {"a": "1"}),)
+    assert planned.is_set
+    assert planned.experiments == (Experiment(1, {"a": "1"}),)
 
 
 def test_nothing_to_train() -> None:
@@ -104,14 +104,14 @@ def test_nothing_to_train() -> None:
     ],
 )
 def test_one_process_of_any_framework(framework: str, tensorboard: bool) -> None:
-    found = plan(
+    planned = plan(
         load_text(
             f"project: ab\ntrain: {{image: x, resources: {{}}, run: y, {framework}}}\n"
         )
     )
-    assert [(job.type, job.count) for job in found.jobs] == [("train", 1)]
-    assert found.tensorboard == tensorboard
-    assert found.framework == framework.partition(",")[0].removeprefix("framework: ")
+    assert [(job.type, job.count) for job in planned.jobs] == [("train", 1)]
+    assert planned.tensorboard == tensorboard
+    assert planned.framework == framework.partition(",")[0].removeprefix("framework: ")
 
 
 def jobs(train: str) -> dict[str, Job]:
@@ -121,18 +121,18 @@ def jobs(train: str) -> dict[str, Job]:
 
 
 def test_tensorflow_is_a_master_workers_and_parameter_servers() -> None:
-    told = "distributed: {worker: 3, ps: {count: 2, resources: {cpus: 1}}, master: {resources: {cpus: 4}}}"
-    found = jobs(f"framework: tensorflow, tensorflow: {{version: 2.16.1, {told}}}")
+    options = "distributed: {worker: 3, ps: {count: 2, resources: {cpus: 1}}, master: {resources: {cpus: 4}}}"
+    planned = jobs(f"framework: tensorflow, tensorflow: {{version: 2.16.1, {options}}}")
     assert [
         (job.type, job.count, int(job.resources.cpus), job.daemon)
-        for job in found.values()
+        for job in planned.values()
     ] == [
         ("master", 1, 4, False),
         ("worker", 2, 2, False),
         ("ps", 2, 1, True),
     ]
-    assert {job.run for job in found.values()} == {("one", "two")}
-    text = found["worker"].framework_env["TF_CONFIG"].replace("{{position}}", "1")
+    assert {job.run for job in planned.values()} == {("one", "two")}
+    text = planned["worker"].framework_env["TF_CONFIG"].replace("{{position}}", "1")
     assert json.loads(text) == {
         "cluster": {
             "chief": ["{{host.master.1}}:2222"],
@@ -141,16 +141,16 @@ def test_tensorflow_is_a_master_workers_and_parameter_servers() -> None:
         },
         "task": {"type": "worker", "index": 1},
     }
-    assert json.loads(found["master"].framework_env["TF_CONFIG"])["task"] == {
+    assert json.loads(planned["master"].framework_env["TF_CONFIG"])["task"] == {
         "type": "chief",
         "index": 0,
     }
 
 
 def test_one_worker_is_the_master_alone() -> None:
-    found = jobs("framework: tensorflow, tensorflow: {distributed: {ps: 1}}")
-    assert list(found) == ["master", "ps"]
-    assert json.loads(found["ps"].framework_env["TF_CONFIG"])["task"] == {
+    planned = jobs("framework: tensorflow, tensorflow: {distributed: {ps: 1}}")
+    assert list(planned) == ["master", "ps"]
+    assert json.loads(planned["ps"].framework_env["TF_CONFIG"])["task"] == {
         "type": "ps",
         "index": 0,
     }
@@ -175,7 +175,7 @@ def test_one_worker_is_the_master_alone() -> None:
         ("version: 1.5.0, chief: chief", "", "chief"),
     ],
 )
-def test_the_task_that_leads_is_called_as_the_release_does(
+def test_the_leading_task_has_the_name_of_the_release(
     options: str, image: str, leader: str
 ) -> None:
     version, _, chief = options.partition(", ")
@@ -184,11 +184,11 @@ def test_the_task_that_leads_is_called_as_the_release_does(
             None, (version, f"distributed: {{worker: 2{', ' * bool(chief)}{chief}}}")
         )
     )
-    found = jobs(
+    planned = jobs(
         f"framework: tensorflow, tensorflow: {{{section}}}"
         + (f", image: '{image}'" if image else "")
     )
-    assert list(json.loads(found["ps"].framework_env["TF_CONFIG"])["cluster"]) == [
+    assert list(json.loads(planned["ps"].framework_env["TF_CONFIG"])["cluster"]) == [
         leader,
         "worker",
         "ps",
@@ -196,7 +196,7 @@ def test_the_task_that_leads_is_called_as_the_release_does(
 
 
 @pytest.mark.parametrize(
-    ("train", "wanted"),
+    ("train", "expected"),
     [
         (
             "framework: mpi, image: x, mpi: {workers: {count: 3, processes: 2}}",
@@ -221,29 +221,29 @@ def test_the_task_that_leads_is_called_as_the_release_does(
         ),
     ],
 )
-def test_the_ranks_of_mpi(train: str, wanted: tuple[str, int, str]) -> None:
+def test_the_ranks_of_mpi(train: str, expected: tuple[str, int, str]) -> None:
     text = f"project: ab\ntrain: {{run: x, {train}" + (
         "}" if "resources" in train else ", resources: {}}"
     )
     (job,) = plan(load_text(text)).jobs
-    assert (job.type, job.count, job.framework_env["RISEML_PROCESSES"]) == wanted
+    assert (job.type, job.count, job.framework_env["RISEML_PROCESSES"]) == expected
     assert job.runner == "mpi"
 
 
 def test_pytorch_has_a_master_with_the_first_ranks() -> None:
-    found = jobs("framework: pytorch, pytorch: {workers: {count: 3, processes: 2}}")
-    assert [(job.type, job.count) for job in found.values()] == [
+    planned = jobs("framework: pytorch, pytorch: {workers: {count: 3, processes: 2}}")
+    assert [(job.type, job.count) for job in planned.values()] == [
         ("master", 1),
         ("worker", 2),
     ]
-    assert [job.framework_env["RISEML_NODE"] for job in found.values()] == [
+    assert [job.framework_env["RISEML_NODE"] for job in planned.values()] == [
         "0",
         "{{index}}",
     ]
-    assert {job.framework_env["RISEML_LEADER"] for job in found.values()} == {
+    assert {job.framework_env["RISEML_LEADER"] for job in planned.values()} == {
         "{{host.master.1}}:29500"
     }
-    assert {job.framework_env["RISEML_PROCESSES"] for job in found.values()} == {"2"}
+    assert {job.framework_env["RISEML_PROCESSES"] for job in planned.values()} == {"2"}
 
 
 def test_several_processes_of_one_worker_know_each_other_too() -> None:

@@ -1,4 +1,4 @@
-"""Where a setting comes from, and what is wrong with a settings file."""
+"""Sources of settings, and faults in settings files."""
 
 import os
 import pwd
@@ -12,8 +12,8 @@ from tests.privileges import nobody
 
 
 @pytest.fixture
-def places(tmp_path: Path) -> tuple[Path, Path]:
-    """A home and a project folder."""
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Return a home and a project folder."""
     (tmp_path / "home").mkdir()
     (tmp_path / "project" / ".riseml").mkdir(parents=True)
     return tmp_path / "home", tmp_path / "project"
@@ -30,7 +30,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert settings.origins == {"home": "RISEML_HOME"}
 
 
-def test_the_home_is_below_the_users(
+def test_the_default_home_is_in_the_users_directory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -45,15 +45,15 @@ def test_the_home_is_below_the_users(
     )
 
 
-def test_a_relative_home_is_below_the_current_folder(
+def test_a_relative_home_is_in_the_current_folder(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    assert load(environment={"RISEML_HOME": "here"}).home == tmp_path / "here"
+    assert load(environment={"RISEML_HOME": "relative"}).home == tmp_path / "relative"
 
 
-def test_what_is_nearer_wins(places: tuple[Path, Path]) -> None:
-    home, project = places
+def test_the_nearer_source_wins(folders: tuple[Path, Path]) -> None:
+    home, project = folders
     environment = {"RISEML_HOME": str(home)}
     assert load(environment=environment, project=project).gitignore is True
     (home / "config").write_text("gitignore: no\n")
@@ -81,13 +81,13 @@ def test_what_is_nearer_wins(places: tuple[Path, Path]) -> None:
     )
 
 
-def test_another_file_may_be_the_users(
-    places: tuple[Path, Path], tmp_path: Path
+def test_a_variable_names_the_users_file(
+    folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    (tmp_path / "mine").write_text("gitignore: false")
+    (tmp_path / "settings").write_text("gitignore: false")
     environment = {
-        "RISEML_HOME": str(places[0]),
-        "RISEML_CONFIG": str(tmp_path / "mine"),
+        "RISEML_HOME": str(folders[0]),
+        "RISEML_CONFIG": str(tmp_path / "settings"),
     }
     assert load(environment=environment).gitignore is False
 
@@ -102,9 +102,9 @@ def test_another_file_may_be_the_users(
         "current-context: default\ncontexts: []\nclusters: [{name: x}]\nusers: []\n",
     ],
 )
-def test_files_that_say_nothing(text: str, places: tuple[Path, Path]) -> None:
-    (places[0] / "config").write_text(text)
-    assert load(environment={"RISEML_HOME": str(places[0])}).gitignore is True
+def test_files_without_settings(text: str, folders: tuple[Path, Path]) -> None:
+    (folders[0] / "config").write_text(text)
+    assert load(environment={"RISEML_HOME": str(folders[0])}).gitignore is True
 
 
 @pytest.mark.parametrize(
@@ -129,12 +129,12 @@ def test_files_that_say_nothing(text: str, places: tuple[Path, Path]) -> None:
     ],
 )
 def test_faults_in_a_file(
-    text: str | bytes, message: str, advice: str, places: tuple[Path, Path]
+    text: str | bytes, message: str, advice: str, folders: tuple[Path, Path]
 ) -> None:
-    file = places[0] / "config"
+    file = folders[0] / "config"
     file.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InvalidInputError) as caught:
-        load(environment={"RISEML_HOME": str(places[0])})
+        load(environment={"RISEML_HOME": str(folders[0])})
     assert message in str(caught.value)
     assert str(file) in str(caught.value)
     assert advice in caught.value.advice
@@ -147,14 +147,14 @@ def test_a_fault_in_a_variable_names_it(tmp_path: Path) -> None:
         load(environment={"RISEML_HOME": str(tmp_path), "RISEML_GITIGNORE": "x"})
 
 
-def test_a_file_that_may_not_be_read(places: tuple[Path, Path]) -> None:
-    (places[0] / "config").write_text("gitignore: true")
-    (places[0] / "config").chmod(0)
+def test_an_unreadable_file(folders: tuple[Path, Path]) -> None:
+    (folders[0] / "config").write_text("gitignore: true")
+    (folders[0] / "config").chmod(0)
     with nobody(), pytest.raises(HomeError, match="cannot read"):
-        load(environment={"RISEML_HOME": str(places[0])})
+        load(environment={"RISEML_HOME": str(folders[0])})
 
 
-def test_a_home_that_is_a_file_holds_no_settings(tmp_path: Path) -> None:
+def test_a_home_that_is_a_file_has_no_settings(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert load(environment={"RISEML_HOME": str(tmp_path / "file")}).origins == {
         "home": "RISEML_HOME"
@@ -170,11 +170,11 @@ def test_a_home_that_is_a_file_holds_no_settings(tmp_path: Path) -> None:
         ({"LOGNAME": "..."}, f"user{os.getuid()}"),
     ],
 )
-def test_who_is_logged_in(environment: dict[str, str], user: str) -> None:
+def test_the_user_is_the_login_as_an_id(environment: dict[str, str], user: str) -> None:
     assert load(environment=environment).user == user
 
 
-def test_without_variables_the_system_knows_who(
+def test_without_variables_the_user_database_names_the_user(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert load(environment={}).user

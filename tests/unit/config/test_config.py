@@ -1,4 +1,4 @@
-"""What riseml.yml may say: every case of the old product's checklist, and ours, with the place of each fault."""
+"""Every case of a valid or faulty riseml.yml, with the position of its fault."""
 
 from typing import NamedTuple
 
@@ -10,12 +10,12 @@ OK, NOTE, WARNING, ERROR = "accepted", "note", "warning", "error"
 
 
 class Case(NamedTuple):
-    """A file, what becomes of it, and for a fault its place (line:column) and a part of what it says."""
+    """A file, its outcome, and for a fault its position (line:column) and some words of the message."""
 
     name: str
     text: str
     outcome: str
-    place: str = ""
+    position: str = ""
     words: str = ""
 
 
@@ -26,7 +26,7 @@ def yml(
     resources: str = "resources: {cpus: 1, mem: 512, gpus: 0}",
     run: str = "run: python fit.py",
 ) -> str:
-    """A file with project, train, image, resources and run in the lines 1 to 5; the rest follows from line 6."""
+    """Return a file with project, train, image, resources and run in lines 1 to 5; `extra` begins in line 6."""
     return "\n".join(
         [
             project,
@@ -38,7 +38,7 @@ def yml(
 
 
 def tensorflow(*lines: str, **parts: str) -> str:
-    """The same with framework and tensorflow in the lines 6 and 7, and `lines` from line 8."""
+    """Return the same with framework and tensorflow in lines 6 and 7; `lines` begin in line 8."""
     return yml(
         "framework: tensorflow",
         "tensorflow:",
@@ -50,7 +50,7 @@ def tensorflow(*lines: str, **parts: str) -> str:
 PLACEHOLDER = "parameters: {lr: [0.1, 0.2]}"
 
 CHECKLIST = [
-    # Must accept
+    # Must be accepted
     Case("run as text", yml(), OK),
     Case("run as list", yml(run="run: [echo a, echo b]"), OK),
     Case("install as text", yml("install: pip install x"), OK),
@@ -88,7 +88,7 @@ CHECKLIST = [
         yml("parameters: {optimizer: adam}", run="run: fit {{optimizer}}"),
         OK,
     ),
-    # Accept with a deprecation note
+    # Must be accepted with a note
     Case(
         "image: {name, install}",
         yml(image="image: {name: alpine, install: [apk add x]}"),
@@ -155,7 +155,7 @@ CHECKLIST = [
         "1:1",
         "'repository' is now 'project'",
     ),
-    # Warn
+    # Must be accepted with a warning
     Case(
         "undeclared placeholder",
         yml(run="run: fit {{dropout}}"),
@@ -171,7 +171,7 @@ CHECKLIST = [
         "no command uses the parameter 'lr'",
     ),
     Case(
-        "blanks in a placeholder",
+        "spaces in a placeholder",
         yml(PLACEHOLDER, run="run: fit {{ lr }}"),
         WARNING,
         "5:12",
@@ -200,7 +200,7 @@ CHECKLIST = [
         "5:14",
         "before 1.4",
     ),
-    # Clear error
+    # Must be refused
     Case("no project", yml(project="# none"), ERROR, "2:1", "'project' is missing"),
     Case(
         "train empty",
@@ -346,7 +346,7 @@ CHECKLIST = [
         "6:16",
         "at least 1, not the number 0",
     ),
-    # The checklist refuses these quantities; the design understands them
+    # RiseML of 2018 refused these amounts; today they are understood
     Case("cpus: 500m", yml(resources="resources: {cpus: 500m, mem: 512}"), OK),
     Case("mem: 4Gi", yml(resources="resources: {cpus: 1, mem: 4Gi}"), OK),
 ]
@@ -435,6 +435,30 @@ TEXT = [
 ]
 
 TRAIN = [
+    Case("search by name", yml("search: grid"), OK),
+    Case("search as mapping", yml("search: {strategy: grid}"), OK),
+    Case(
+        "unknown search strategy",
+        yml("search: gird"),
+        ERROR,
+        "6:11",
+        "train.search must be grid, not 'gird'",
+    ),
+    Case(
+        "search without strategy",
+        yml("search: {}"),
+        ERROR,
+        "6:11",
+        "'strategy' is missing in train.search",
+    ),
+    Case(
+        "unknown option of a search",
+        yml("search: {strategy: grid, trials: 3}"),
+        ERROR,
+        "6:28",
+        "unknown key 'trials' in train.search",
+    ),
+    Case("search: null", yml("search:"), ERROR, "6:10", "must be grid, not nothing"),
     Case("project alone", "project: ab\n", OK),
     Case(
         "project of 64 characters",
@@ -534,7 +558,11 @@ TRAIN = [
         "unknown key 'x' in train.pytorch",
     ),
     Case(
-        "plain is no framework", yml("framework: plain"), ERROR, "6:14", "not 'plain'"
+        "plain is not a framework",
+        yml("framework: plain"),
+        ERROR,
+        "6:14",
+        "not 'plain'",
     ),
     Case("resources: {}", yml(resources="resources: {}"), OK),
     Case(
@@ -716,7 +744,7 @@ TRAIN = [
     ),
     Case("chief", tensorflow("distributed: {chief: chief}"), OK),
     Case(
-        "chief of no kind",
+        "chief of another kind",
         tensorflow("distributed: {chief: boss}"),
         ERROR,
         "8:26",
@@ -819,12 +847,12 @@ PARAMETERS = [
         "make 160,000 experiments",
     ),
     Case(
-        "blank in a name", yml("parameters: {a b: 1}"), ERROR, "6:16", "the name 'a b'"
+        "space in a name", yml("parameters: {a b: 1}"), ERROR, "6:16", "the name 'a b'"
     ),
     Case("digit first", yml("parameters: {2d: 1}"), ERROR, "6:16", "the name '2d'"),
     Case("umlaut", yml("parameters: {größe: 1}"), ERROR, "6:16", "the name 'größe'"),
     Case(
-        "names of ours",
+        "reserved names",
         yml(
             "parameters: {sub: 1, index: 1, image: 1, experiment: 1, rank: 1, retries: 2, item: x}",
             run="run: x {{sub}} {{index}} {{image}} {{experiment}} {{rank}} {{retries}} {{item}}",
@@ -897,7 +925,7 @@ PARAMETERS = [
         OK,
     ),
     Case(
-        "blank in a value",
+        "space in a value",
         yml("parameters: {a: 'x y'}", run="run: fit {{a}}"),
         WARNING,
         "5:12",
@@ -918,7 +946,7 @@ PARAMETERS = [
         "plain word",
     ),
     Case(
-        "blank in quotes",
+        "space in quotes",
         yml("parameters: {a: 'x y'}", run="""run: 'fit "{{a}}"'"""),
         OK,
     ),
@@ -971,7 +999,7 @@ TAGS = [
         "Argo would replace '{{workflow.name}}'",
     ),
     Case(
-        "with blanks",
+        "with spaces",
         yml(run="run: echo {{ inputs.parameters.x }}"),
         ERROR,
         "5:13",
@@ -1144,19 +1172,19 @@ ALL = {
 )
 def test_outcome(case: Case) -> None:
     loaded, faults = load_with_faults(case.text)
-    told = "\n".join(map(str, faults))
-    assert (loaded is None) == (case.outcome == ERROR), told
+    printed = "\n".join(map(str, faults))
+    assert (loaded is None) == (case.outcome == ERROR), printed
     if case.outcome == OK:
-        assert not faults, told
+        assert not faults, printed
     else:
-        found = [
+        matches = [
             fault
             for fault in faults
-            if f"{fault.line}:{fault.column}" == case.place
+            if f"{fault.line}:{fault.column}" == case.position
             and case.words in fault.message
         ]
-        assert [fault.severity for fault in found] == [case.outcome], told
+        assert [fault.severity for fault in matches] == [case.outcome], printed
         assert len([fault for fault in faults if fault.severity == "error"]) <= 1 + (
             case.name == "self-reference"
-        ), told
+        ), printed
     assert list(faults) == sorted(faults, key=lambda fault: (fault.line, fault.column))

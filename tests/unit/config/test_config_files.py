@@ -1,4 +1,4 @@
-"""Reading the file itself, and how faults look."""
+"""Reading of the file, and the text of faults."""
 
 import json
 import os
@@ -33,7 +33,7 @@ def test_a_good_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "place", "words"),
+    ("content", "position", "words"),
     [
         (b"", "0:0", "is empty"),
         (b"\xff\xfep\x00", "0:0", "in UTF-16"),
@@ -44,11 +44,11 @@ def test_a_good_file(tmp_path: Path) -> None:
         (b"project: a\x1bb\n", "1:11", "U+001B"),
     ],
 )
-def test_bad_content(tmp_path: Path, content: bytes, place: str, words: str) -> None:
+def test_bad_content(tmp_path: Path, content: bytes, position: str, words: str) -> None:
     file = tmp_path / "riseml.yml"
     file.write_bytes(content)
     fault = refused(file)
-    assert f"{fault.line}:{fault.column}" == place
+    assert f"{fault.line}:{fault.column}" == position
     assert words in fault.message
     assert str(fault).startswith(str(file))
 
@@ -64,7 +64,7 @@ def test_no_file(tmp_path: Path) -> None:
     assert "too long" in refused(tmp_path / ("x" * 300)).message
 
 
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_refused_without_reading_it(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert "not a regular file" in refused(tmp_path / "pipe").message
 
@@ -98,7 +98,7 @@ def test_odd_file_names(tmp_path: Path, name: str) -> None:
     assert load(file).project == "ab"
 
 
-def test_a_fault_points_into_its_line() -> None:
+def test_a_fault_shows_its_line() -> None:
     with pytest.raises(ConfigError) as caught:
         load_text(
             "project: ab\ntrain:\n  run: x\n  resorces: {}\n  image: python\n", "my.yml"
@@ -109,20 +109,20 @@ def test_a_fault_points_into_its_line() -> None:
 
 
 @pytest.mark.parametrize(
-    ("line", "shown", "caret"),
+    ("line", "printed", "caret"),
     [
         ("日本: x", "    日本: x", "          ^"),
         ("a\u0301: x", "    a\u0301: x", "       ^"),
         ("\u202ea: x", "    \N{REPLACEMENT CHARACTER}a: x", "        ^"),
     ],
 )
-def test_the_caret_stands_below_the_fault(line: str, shown: str, caret: str) -> None:
+def test_the_caret_is_below_the_fault(line: str, printed: str, caret: str) -> None:
     fault = load_faults(
         f"project: {{{line}}}".replace("project: {", "{project: ab, train: {}, ") + "\n"
     )[0]
     assert str(Fault("f", 1, len(line), "m", source=printable(line))).split("\n")[
         1:
-    ] == [shown, caret]
+    ] == [printed, caret]
     assert fault.severity == "error"
 
 
@@ -142,11 +142,11 @@ def test_long_lines_are_cut_around_the_fault() -> None:
     )
     assert fault.column == 52
     assert len(str(ConfigError(run))) < 500 * 400
-    for line, caret in (str(each).split("\n")[1:3] for each in run[:-1:50]):
+    for line, caret in (str(fault).split("\n")[1:3] for fault in run[:-1:50]):
         assert line[caret.index("^")] == "1"
 
 
-def test_the_faults_of_a_wrong_file_are_told_up_to_500() -> None:
+def test_at_most_500_faults_are_listed() -> None:
     faults = load_faults("project: ab\n" + "".join(f"k{n}: x\n" for n in range(2_000)))
     assert len(faults) == 501
     assert faults[-1].message == "1,500 more like this are not listed"
@@ -276,7 +276,7 @@ def test_nesting_does_not_overflow(opening: str) -> None:
     "text",
     [GOOD, "a: [1\nb: 2", "a: b: c", "a: 'x", "a: *x", "---\na\n---\nb", "[" * 500],
 )
-def test_without_libyaml_it_is_the_same(
+def test_the_parser_in_python_finds_the_same_faults(
     text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def outcome() -> object:
@@ -290,6 +290,6 @@ def test_without_libyaml_it_is_the_same(
     assert outcome() == in_c
 
 
-def test_faults_can_be_told_as_data() -> None:
+def test_faults_are_data() -> None:
     fault = load_faults("project: x\n")[0]
     assert json.loads(json.dumps(vars(fault)))["line"] == 1

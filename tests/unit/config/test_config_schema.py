@@ -1,4 +1,4 @@
-"""The JSON Schema for editors takes what the loader takes, but for what a schema cannot say."""
+"""The JSON Schema for editors accepts what the loader accepts, except for what a schema cannot express."""
 
 import json
 
@@ -10,7 +10,7 @@ from riseml.config import json_schema
 from tests.riseml_yml import data_of, disagreement, schema_errors
 from tests.unit.config.test_config import ALL, ERROR
 
-# No YAML, or none that JSON could say.
+# Not YAML, or YAML that JSON cannot express.
 NO_DATA = (
     "YAML syntax",
     "two documents",
@@ -33,18 +33,19 @@ def test_agreement(text: str) -> None:
 
 
 @pytest.mark.parametrize("group", ["checklist", "train", "parameters"])
-def test_the_schema_refuses_most_of_what_is_wrong(group: str) -> None:
-    wrong = [
+def test_the_schema_refuses_most_faulty_files(group: str) -> None:
+    faulty = [
         case
         for case in ALL[group]
         if case.outcome == ERROR and case.name not in NO_DATA
     ]
     assert (
-        sum(bool(schema_errors(data_of(case.text))) for case in wrong) > len(wrong) / 2
+        sum(bool(schema_errors(data_of(case.text))) for case in faulty)
+        > len(faulty) / 2
     )
 
 
-def test_it_is_a_schema_and_data() -> None:
+def test_the_schema_is_valid_and_plain_data() -> None:
     schema = json_schema()
     Draft202012Validator.check_schema(schema)
     assert json.loads(json.dumps(schema)) == schema

@@ -1,4 +1,4 @@
-"""What a riseml.yml becomes: shorthands expanded, amounts in bytes and seconds, an image in any case."""
+"""Values of a loaded riseml.yml: shorthands expanded, amounts in bytes and seconds, an image always."""
 
 from decimal import Decimal
 from typing import Any
@@ -146,7 +146,7 @@ def test_image_of_tensorflow(section: str, gpus: int, image: str) -> None:
     assert (
         train(*lines, image="", resources=f"resources: {{gpus: {gpus}}}").image == image
     )
-    assert train(*lines, image="image: mine").image == "mine"
+    assert train(*lines, image="image: ours").image == "ours"
     assert train(
         "framework: tensorflow", image="", resources="resources: {cpus: 1}"
     ).image.endswith(":latest")
@@ -161,7 +161,7 @@ def test_image_of_tensorflow(section: str, gpus: int, image: str) -> None:
         (("framework: horovod", "horovod: {version: 0.28.1}"), "horovod/horovod:0.28.1"),
     ],
 )  # fmt: skip
-def test_image_of_others(lines: tuple[str, ...], image: str) -> None:
+def test_image_of_other_frameworks(lines: tuple[str, ...], image: str) -> None:
     assert train(*lines, image="").image == image
 
 
@@ -242,7 +242,7 @@ def test_old_counts(lines: tuple[str, ...], roles: Distributed | None) -> None:
 
 
 def test_an_alias_keeps_its_old_meaning_elsewhere() -> None:
-    """Rewriting `image: {name: …}` must not touch what else the anchor is used for."""
+    """Rewriting `image: {name: …}` must not change other uses of the anchor."""
     loaded = load_text(
         "project: ab\ntrain:\n  env: &e {name: python}\n  image: *e\n  resources: {}\n  run: echo\n"
     ).train

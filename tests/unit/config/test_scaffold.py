@@ -1,4 +1,4 @@
-"""The riseml.yml of `riseml init`."""
+"""First riseml.yml of a project, written by `riseml init`."""
 
 from pathlib import Path
 
@@ -35,18 +35,16 @@ def test_every_template_is_valid_for_every_name(template: str, project: str) -> 
     ],
 )
 def test_a_name_from_a_folder(folder: str, project: str) -> None:
-    name, remark = scaffold.project_name(
-        Path("/home") / folder if folder else Path("/")
-    )
+    name, note = scaffold.project_name(Path("/home") / folder if folder else Path("/"))
     assert name == project
-    assert bool(remark) == (folder != project)
+    assert bool(note) == (folder != project)
     scaffold.text("plain", name)
 
 
 @pytest.mark.parametrize(
     "name", ["x", "my.proj", "-a", "a-", "", "a b", "a\nb", "project: x", "ü" * 3]
 )
-def test_a_bad_name_comes_back_with_a_good_one(name: str) -> None:
+def test_the_error_about_a_bad_name_proposes_a_good_one(name: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         scaffold.text("plain", name)
     assert f"`riseml init -n {scaffold.proposal(name)}`" in caught.value.advice
@@ -54,12 +52,12 @@ def test_a_bad_name_comes_back_with_a_good_one(name: str) -> None:
 
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     file = tmp_path / "riseml.yml"
-    scaffold.write(file, "mine")
+    scaffold.write(file, "first")
     with pytest.raises(RiseMLError, match="already exists"):
-        scaffold.write(file, "yours")
-    assert file.read_text() == "mine"
+        scaffold.write(file, "second")
+    assert file.read_text() == "first"
     (tmp_path / "link").symlink_to("nowhere")
     with pytest.raises(RiseMLError, match="already exists"):
-        scaffold.write(tmp_path / "link", "yours")
+        scaffold.write(tmp_path / "link", "second")
     with pytest.raises(RiseMLError, match="No such file"):
         scaffold.write(tmp_path / "none" / "riseml.yml", "")
