@@ -1,4 +1,4 @@
-"""A project folder and an engine, whichever: what every contract test has to work with."""
+"""Test bench for an engine: a project folder and the steps of every contract test."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,11 @@ from riseml.status import ExperimentStatus, SetStatus
 
 @dataclass
 class Bench:
-    """`image` has a shell and Python; `patience` is far beyond what anything takes; `environment` is for local jobs."""
+    """Engine and a project folder.
+
+    `image` has a shell and Python. `patience` is much longer than anything takes, in
+    seconds. `environment` is that of local jobs.
+    """
 
     engine: Engine
     folder: Path
@@ -30,13 +34,13 @@ class Bench:
             path.write_text(dedent(text))
 
     def train(self, text: str) -> Submitted:
-        """Start a riseml.yml given as text below `train:`."""
-        whole = f"project: {self.project}\ntrain:\n  image: {self.image}\n" + "".join(
+        """Start a riseml.yml, given the text below `train:`."""
+        text_ = f"project: {self.project}\ntrain:\n  image: {self.image}\n" + "".join(
             f"  {line}\n" for line in dedent(text).strip().splitlines()
         )
-        if "resources:" not in whole:
-            whole += "  resources: {cpus: 0.02, mem: 64}\n"
-        plan = planner.plan(config.load_text(whole))
+        if "resources:" not in text_:
+            text_ += "  resources: {cpus: 0.02, mem: 64}\n"
+        plan = planner.plan(config.load_text(text_))
         revision = self.engine.snapshot(self.project, self.folder).revision
         return self.engine.start(Submission(plan, revision, self.environment))
 
@@ -47,7 +51,7 @@ class Bench:
         return last
 
     def run(self, text: str) -> SetStatus:
-        """Run to the end and return all of it."""
+        """Train, wait until the run has ended, and return its status."""
         number = self.train(text).number
         self.wait(number)
         return self.engine.read(Id(number=number))
@@ -61,18 +65,20 @@ class Bench:
         self, run: Id | int, *, follow: bool = False, tail: int | None = None
     ) -> str:
         """Return all lines of a run, an experiment or a job."""
-        told = self.events(run, follow=follow, tail=tail)
+        events = self.events(run, follow=follow, tail=tail)
         return b"".join(
-            event.data for event in told if isinstance(event, Chunk)
+            event.data for event in events if isinstance(event, Chunk)
         ).decode()
 
     def until_logged(self, run: Id | int, text: str) -> None:
         self.until(lambda: text in self.log(run), f"{text} in the log of {run}")
 
-    def until(self, happened: Callable[[], object], what: str = "") -> None:
+    def until(self, happened: Callable[[], object], description: str = "") -> None:
         limit = time.monotonic() + self.patience
         while not happened():
-            assert time.monotonic() < limit, f"did not happen: {what or happened}"
+            assert time.monotonic() < limit, (
+                f"did not happen: {description or happened}"
+            )
             time.sleep(0.1)
 
     def listed(self, **query: object) -> list[int]:

@@ -1,4 +1,4 @@
-"""Users of the cluster of KUBECONFIG, for tests: what they do is done with their own keys."""
+"""Users of the cluster of KUBECONFIG, who act with their own keys."""
 
 from functools import cache
 from pathlib import Path
@@ -20,12 +20,12 @@ NAMESPACE = "riseml-contract"
 
 @cache
 def administrator() -> Api:
-    """Return the cluster as whoever owns KUBECONFIG sees it."""
+    """Return the API server, accessed with KUBECONFIG."""
     return Api(from_kubeconfig())
 
 
 def engine(home: Path, namespace: str = NAMESPACE) -> ArgoEngine:
-    """Return the engine of a user, who is made when first needed."""
+    """Return the engine of a user, who is created if needed."""
     return ArgoEngine(_connection(namespace), home)
 
 
@@ -34,13 +34,14 @@ def _connection(namespace: str) -> Connection:
     api, name = administrator(), namespace.removeprefix("riseml-")
     users = Users(api, residents.OFFER)
     try:
-        made = residents.make(users, name)
-    except InvalidInputError:  # another process has been faster
-        made = users.update(name)
+        user = residents.make(users, name)
+    except InvalidInputError:
+        # Another process has created the user.
+        user = users.update(name)
     pods = path("pods", namespace)
     wait_until(
         lambda: any(map(is_ready, api.items(pods, labelSelector=f"app={STORE}"))),
         90,
         "the store",
     )
-    return keys.decode(made.key)
+    return keys.decode(user.key)

@@ -1,4 +1,4 @@
-"""The engines that the contract holds for: the local one always, Argo's where the marker `cluster` is asked for."""
+"""Engines under contract: the local one always, and Argo's with the marker `cluster`."""
 
 import os
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
             lab.engine, lab.folder, "busybox", 60.0, environment=dict(os.environ)
         )
         return
-    from tests.contract import cluster  # noqa: PLC0415 - needs one
+    from tests.contract import cluster  # noqa: PLC0415
 
     folder = tmp_path / "project"
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""What every engine's volumes must do, as a client uses them."""
+"""Contract of the volumes of all engines, as a client uses them."""
 
 import hashlib
 import os
@@ -15,7 +15,7 @@ from tests.contract.bench import Bench
 
 @pytest.fixture
 def client(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Client:
-    """A client in the project's folder."""
+    """Return a client in the project's folder."""
     monkeypatch.chdir(bench.folder)
     Path("riseml.yml").write_text(f"project: {bench.project}\n", "utf-8")
     return Client(engine=bench.engine)
@@ -39,7 +39,7 @@ def test_the_output_of_a_job_is_listed_and_copied(bench: Bench, client: Client) 
     )
 
 
-def test_jobs_find_what_was_copied_to_data(bench: Bench, client: Client) -> None:
+def test_jobs_find_files_that_were_copied_to_data(bench: Bench, client: Client) -> None:
     folder = f"contract-{os.getpid()}"
     Path("set").mkdir()
     Path("set/a b").write_text("one\n", "utf-8")
@@ -47,17 +47,17 @@ def test_jobs_find_what_was_copied_to_data(bench: Bench, client: Client) -> None
     report = client.cp(["set"], f"data://{folder}")
     assert (report.files, report.bytes) == (2, 8)
     assert client.cp(["set"], f"data://{folder}").files == 0
-    whole = bench.run(
+    run = bench.run(
         f'run: [cat "$DATA_DIR/{folder}/a b", "cat -- $DATA_DIR/{folder}/-n"]'
     )
-    assert whole.state is State.FINISHED
-    assert bench.log(whole.number or 0) == "one\ntwo\n"
+    assert run.state is State.FINISHED
+    assert bench.log(run.number or 0) == "one\ntwo\n"
     client.rm(f"data://{folder}")
     with pytest.raises(NotFoundError):
         client.ls(f"data://{folder}")
 
 
-def test_a_part_of_an_earlier_copy_goes_on(bench: Bench, client: Client) -> None:
+def test_an_interrupted_copy_is_resumed(bench: Bench, client: Client) -> None:
     data = os.urandom(2_000_000)
     Path("big").write_bytes(data)
     client.cp(["big"], "output://~/kept/whole")
@@ -75,7 +75,7 @@ def test_a_part_of_an_earlier_copy_goes_on(bench: Bench, client: Client) -> None
         client.ls("output://~/kept")
 
 
-def test_volumes_are_never_left(bench: Bench, client: Client) -> None:
+def test_paths_cannot_leave_a_volume(bench: Bench, client: Client) -> None:
     for uri in ("output://..", "data://a/../../b", "output://~/../../.."):
         with pytest.raises(InvalidInputError):
             client.ls(uri)

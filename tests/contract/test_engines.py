@@ -1,4 +1,4 @@
-"""What every engine must do: one suite for all of them (`pytest -m cluster tests/contract` runs it on Argo)."""
+"""Contract of all engines, in one suite (`pytest -m cluster tests/contract` runs it on Argo)."""
 
 import json
 
@@ -11,61 +11,67 @@ from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 from tests.contract.bench import Bench
 
 
-def states(whole: SetStatus) -> list[State]:
-    return [experiment.state for experiment in whole.experiments]
+def states(run: SetStatus) -> list[State]:
+    return [experiment.state for experiment in run.experiments]
 
 
-def job(whole: SetStatus, name: str = "train") -> JobStatus:
-    return next(each for each in whole.experiments[0].jobs if each.id.endswith(name))
+def job(run: SetStatus, name: str = "train") -> JobStatus:
+    return next(
+        job_status
+        for job_status in run.experiments[0].jobs
+        if job_status.id.endswith(name)
+    )
 
 
 # One experiment
 
 
-def test_an_experiment_from_file_to_status(bench: Bench) -> None:
+def test_an_experiment_runs_from_file_to_status(bench: Bench) -> None:
     bench.write({"hello.txt": "from the project\n"})
-    whole = bench.run("run: cat hello.txt")
-    assert (whole.state, whole.is_set, states(whole)) == (
+    run = bench.run("run: cat hello.txt")
+    assert (run.state, run.is_set, states(run)) == (
         State.FINISHED,
         False,
         [State.FINISHED],
     )
-    assert bench.log(whole.number or 0) == "from the project\n"
-    assert (job(whole).id, job(whole).exit_code, job(whole).reason) == (
-        f"{whole.number}.train",
+    assert bench.log(run.number or 0) == "from the project\n"
+    assert (job(run).id, job(run).exit_code, job(run).reason) == (
+        f"{run.number}.train",
         0,
         "COMPLETED",
     )
-    assert whole.created is not None
-    assert whole.started is not None
-    assert whole.finished is not None
-    assert whole.created <= whole.started <= whole.finished
+    assert run.created is not None
+    assert run.started is not None
+    assert run.finished is not None
+    assert run.created <= run.started <= run.finished
 
 
 @pytest.mark.parametrize("code", [1, 3, 77])
-def test_a_failing_line_ends_the_job_with_its_status(bench: Bench, code: int) -> None:
-    whole = bench.run(f"run: [echo one, exit {code}, echo two]")
-    one = whole.experiments[0]
-    assert (whole.state, one.state, one.exit_code, one.reason) == (
+def test_a_failing_line_ends_the_job_with_its_exit_code(
+    bench: Bench, code: int
+) -> None:
+    run = bench.run(f"run: [echo one, exit {code}, echo two]")
+    one = run.experiments[0]
+    assert (run.state, one.state, one.exit_code, one.reason) == (
         State.FAILED,
         State.FAILED,
         code,
         "ERROR",
     )
-    assert one.guilty == f"{whole.number}.train"
-    assert bench.log(whole.number or 0) == "one\n"
+    assert one.guilty == f"{run.number}.train"
+    assert bench.log(run.number or 0) == "one\n"
 
 
-def test_a_command_that_is_not_there(bench: Bench) -> None:
-    whole = bench.run("run: there-is-no-such-command")
-    one = whole.experiments[0]
+def test_a_missing_command_fails_the_job(bench: Bench) -> None:
+    run = bench.run("run: there-is-no-such-command")
+    one = run.experiments[0]
     assert (one.state, one.reason, one.exit_code) == (State.FAILED, "COMMAND", 127)
 
 
 def test_lines_share_one_shell(bench: Bench) -> None:
     bench.write({"below/file": "found\n"})
-    whole = bench.run("run: [cd below, cat file, word=kept, echo $word]")
-    assert bench.log(whole.number or 0) == "found\nkept\n"
+    run = bench.run("run: [cd below, cat file, word=kept, echo $word]")
+    assert bench.log(run.number or 0) == "found\nkept\n"
 
 
 def test_each_run_sees_the_snapshot_of_its_start(bench: Bench) -> None:
@@ -79,8 +85,8 @@ def test_each_run_sees_the_snapshot_of_its_start(bench: Bench) -> None:
     assert second > first
 
 
-def test_the_environment_of_a_job(bench: Bench) -> None:
-    whole = bench.run(
+def test_a_job_has_its_variables(bench: Bench) -> None:
+    run = bench.run(
         """
         env: {GREETING: "hello $HOME {{n}}"}
         parameters: {n: [7], long-name: [x]}
@@ -88,8 +94,8 @@ def test_the_environment_of_a_job(bench: Bench) -> None:
         """
     )
     assert (
-        bench.log(whole.number or 0).strip()
-        == f"hello $HOME 7|7|x|/output|{whole.number}.1|0"
+        bench.log(run.number or 0).strip()
+        == f"hello $HOME 7|7|x|/output|{run.number}.1|0"
     )
 
 
@@ -99,11 +105,11 @@ def test_results_are_reported(bench: Bench) -> None:
             "report.py": "import riseml\nriseml.report_result(accuracy=0.5, note='fine')\n"
         }
     )
-    whole = bench.run("run: python3 report.py")
-    assert whole.experiments[0].result == {"accuracy": 0.5, "note": "fine"}
+    run = bench.run("run: python3 report.py")
+    assert run.experiments[0].result == {"accuracy": 0.5, "note": "fine"}
 
 
-def test_a_result_is_seen_while_the_job_runs(bench: Bench) -> None:
+def test_a_result_is_visible_while_the_job_runs(bench: Bench) -> None:
     bench.write({"report.py": "import riseml\nriseml.report_result(step=1)\n"})
     number = bench.train("run: [python3 report.py, sleep 60]").number
     bench.until(
@@ -128,35 +134,35 @@ def test_progress_is_reported(bench: Bench) -> None:
 
 
 def test_the_configuration_is_recorded_before_anything_runs(bench: Bench) -> None:
-    whole = bench.run(
+    run = bench.run(
         """
         parameters: {lr: [1e-6]}
         run: cat $OUTPUT_DIR/riseml-configuration.yml
         """
     )
-    assert "lr: 1e-6" in bench.log(whole.number or 0)
-    assert f"experiment: '{whole.number}.1'" in bench.log(whole.number or 0)
+    assert "lr: 1e-6" in bench.log(run.number or 0)
+    assert f"experiment: '{run.number}.1'" in bench.log(run.number or 0)
 
 
-def test_a_timeout_ends_a_job_and_says_so(bench: Bench) -> None:
-    whole = bench.run("timeout: 2s\nrun: sleep 60")
-    assert (whole.state, whole.experiments[0].reason) == (State.FAILED, "TIMEOUT")
+def test_a_timeout_ends_a_job(bench: Bench) -> None:
+    run = bench.run("timeout: 2s\nrun: sleep 60")
+    assert (run.state, run.experiments[0].reason) == (State.FAILED, "TIMEOUT")
 
 
-def test_retries_go_on_until_it_succeeds(bench: Bench) -> None:
-    whole = bench.run(
+def test_retries_continue_until_the_job_succeeds(bench: Bench) -> None:
+    run = bench.run(
         """
         retries: 2
         run: [echo attempt $RISEML_ATTEMPT, test $RISEML_ATTEMPT = 1]
         """
     )
-    assert (whole.state, job(whole).attempt) == (State.FINISHED, 1)
-    assert bench.log(whole.number or 0).endswith("attempt 1\n")
+    assert (run.state, job(run).attempt) == (State.FINISHED, 1)
+    assert bench.log(run.number or 0).endswith("attempt 1\n")
 
 
-def test_retries_that_are_used_up(bench: Bench) -> None:
-    whole = bench.run("retries: 1\nrun: exit 9")
-    assert (whole.state, whole.experiments[0].exit_code, job(whole).attempt) == (
+def test_a_job_fails_when_its_retries_are_used_up(bench: Bench) -> None:
+    run = bench.run("retries: 1\nrun: exit 9")
+    assert (run.state, run.experiments[0].exit_code, job(run).attempt) == (
         State.FAILED,
         9,
         1,
@@ -164,34 +170,32 @@ def test_retries_that_are_used_up(bench: Bench) -> None:
 
 
 def test_shell_characters_in_a_value_reach_the_program_as_data(bench: Bench) -> None:
-    whole = bench.run(
+    run = bench.run(
         """
         parameters: {text: ['$(id) `id` "a" \\\\ $$ $(HOME)']}
         run: printf '%s\\n' "$TEXT"
         """
     )
-    assert bench.log(whole.number or 0) == '$(id) `id` "a" \\\\ $$ $(HOME)\n'
+    assert bench.log(run.number or 0) == '$(id) `id` "a" \\\\ $$ $(HOME)\n'
 
 
 # Sets
 
 
-def test_a_grid_goes_on_when_one_cell_fails(bench: Bench) -> None:
-    whole = bench.run(
-        "parameters: {n: [1, 2, 3]}\nconcurrency: 3\nrun: test {{n}} != 2"
-    )
-    assert whole.state is State.FAILED
-    assert states(whole) == [State.FINISHED, State.FAILED, State.FINISHED]
-    assert [dict(each.parameters) for each in whole.experiments] == [
+def test_a_grid_continues_when_one_experiment_fails(bench: Bench) -> None:
+    run = bench.run("parameters: {n: [1, 2, 3]}\nconcurrency: 3\nrun: test {{n}} != 2")
+    assert run.state is State.FAILED
+    assert states(run) == [State.FINISHED, State.FAILED, State.FINISHED]
+    assert [dict(experiment.parameters) for experiment in run.experiments] == [
         {"n": "1"},
         {"n": "2"},
         {"n": "3"},
     ]
-    assert whole.counts == {State.FINISHED: 2, State.FAILED: 1}
+    assert run.counts == {State.FINISHED: 2, State.FAILED: 1}
 
 
 def test_values_reach_the_job_as_written(bench: Bench) -> None:
-    whole = bench.run(
+    run = bench.run(
         """
         parameters: {lr: [1e-6, 0.10], flag: ["yes"]}
         concurrency: 2
@@ -199,38 +203,37 @@ def test_values_reach_the_job_as_written(bench: Bench) -> None:
         """
     )
     logs = [
-        bench.log(Id(number=whole.number, sub=each.sub)) for each in whole.experiments
+        bench.log(Id(number=run.number, sub=experiment.sub))
+        for experiment in run.experiments
     ]
     assert logs == ["1e-6 yes\n", "0.10 yes\n"]
 
 
-def test_concurrency_is_kept(bench: Bench) -> None:
+def test_concurrency_is_not_exceeded(bench: Bench) -> None:
     number = bench.train("parameters: {n: [1, 2]}\nconcurrency: 1\nrun: sleep 3").number
-    most = 0
-    for whole in bench.engine.changes(Id(number=number)):
-        assert isinstance(whole, SetStatus)
-        most = max(
-            most,
-            sum(
-                whole.counts.get(state, 0) for state in (State.RUNNING, State.STARTING)
-            ),
+    peak = 0
+    for run in bench.engine.changes(Id(number=number)):
+        assert isinstance(run, SetStatus)
+        peak = max(
+            peak,
+            sum(run.counts.get(state, 0) for state in (State.RUNNING, State.STARTING)),
         )
-    whole = bench.engine.read(Id(number=number))
-    assert most <= 1
-    assert states(whole) == [State.FINISHED, State.FINISHED]
-    first, second = whole.experiments
+    run = bench.engine.read(Id(number=number))
+    assert peak <= 1
+    assert states(run) == [State.FINISHED, State.FINISHED]
+    first, second = run.experiments
     assert first.finished is not None
     assert second.started is not None
     assert second.started >= first.finished
 
 
-def test_each_experiment_has_an_output_folder_of_its_own(bench: Bench) -> None:
-    whole = bench.run(
+def test_each_experiment_has_its_own_output_folder(bench: Bench) -> None:
+    run = bench.run(
         "parameters: {n: [1, 2]}\nconcurrency: 2\nrun: [touch $OUTPUT_DIR/of-$N, ls $OUTPUT_DIR]"
     )
     logs = [
-        bench.log(Id(number=whole.number, sub=each.sub)).split()
-        for each in whole.experiments
+        bench.log(Id(number=run.number, sub=experiment.sub)).split()
+        for experiment in run.experiments
     ]
     assert [[name for name in log if name.startswith("of-")] for log in logs] == [
         ["of-1"],
@@ -241,21 +244,21 @@ def test_each_experiment_has_an_output_folder_of_its_own(bench: Bench) -> None:
 # Kill
 
 
-def test_kill_of_a_run_and_the_checkpoint_it_still_writes(bench: Bench) -> None:
+def test_a_killed_run_can_still_write_a_checkpoint(bench: Bench) -> None:
     number = bench.train(
         "run: \"trap 'echo saved; exit 0' TERM; echo on; while :; do sleep 0.2; done\""
     ).number
     bench.until_logged(number, "on")
     assert bench.engine.stop(Id(number=number))
-    whole = bench.wait(number)
+    run = bench.wait(number)
     assert (
-        whole.state,
-        whole.reason if isinstance(whole, ExperimentStatus) else "",
+        run.state,
+        run.reason if isinstance(run, ExperimentStatus) else "",
     ) == (State.KILLED, "")
     assert "saved" in bench.log(number)
 
 
-def test_kill_of_one_cell_leaves_the_others(bench: Bench) -> None:
+def test_a_kill_of_one_experiment_does_not_affect_the_others(bench: Bench) -> None:
     number = bench.train(
         "parameters: {n: [1, 2]}\nconcurrency: 2\nrun: [echo on, test $N = 2 || sleep 60]"
     ).number
@@ -268,7 +271,7 @@ def test_kill_of_one_cell_leaves_the_others(bench: Bench) -> None:
     ]
 
 
-def test_a_cell_killed_before_its_turn_never_begins(bench: Bench) -> None:
+def test_an_experiment_killed_before_its_turn_never_starts(bench: Bench) -> None:
     number = bench.train(
         "parameters: {n: [1, 2, 3]}\nconcurrency: 1\nrun: [echo on $N, sleep 3]"
     ).number
@@ -282,7 +285,7 @@ def test_a_cell_killed_before_its_turn_never_begins(bench: Bench) -> None:
     assert "on 2" not in bench.log(number)
 
 
-def test_what_ended_before_a_kill_keeps_its_outcome(bench: Bench) -> None:
+def test_an_experiment_that_ended_before_a_kill_keeps_its_state(bench: Bench) -> None:
     number = bench.train(
         "parameters: {n: [1, 2]}\nconcurrency: 1\nrun: test $N = 1 || sleep 60"
     ).number
@@ -295,10 +298,10 @@ def test_what_ended_before_a_kill_keeps_its_outcome(bench: Bench) -> None:
     ]
 
 
-def test_kill_of_what_has_ended_says_so(bench: Bench) -> None:
-    whole = bench.run("run: echo done")
-    assert not bench.engine.stop(Id(number=whole.number))
-    assert bench.engine.read(Id(number=whole.number)).state is State.FINISHED
+def test_a_kill_of_an_ended_run_returns_false(bench: Bench) -> None:
+    run = bench.run("run: echo done")
+    assert not bench.engine.stop(Id(number=run.number))
+    assert bench.engine.read(Id(number=run.number)).state is State.FINISHED
 
 
 # Several jobs
@@ -310,50 +313,51 @@ tensorflow: {distributed: {worker: 2, ps: 1}, tensorboard: false}
 """
 
 
-SERVES = "test $RISEML_JOB = ps && sleep 600 || sleep 2"  # a server that ended by itself would have failed
+# A server that ends by itself counts as failed.
+SERVES = "test $RISEML_JOB = ps && sleep 600 || sleep 2"
 
 
 def test_jobs_of_an_experiment_know_each_other(bench: Bench) -> None:
-    whole = bench.run(GANG + f"run: [echo $TF_CONFIG, {SERVES}]")
-    assert whole.state is State.FINISHED
-    assert sorted(each.type for each in whole.experiments[0].jobs) == [
+    run = bench.run(GANG + f"run: [echo $TF_CONFIG, {SERVES}]")
+    assert run.state is State.FINISHED
+    assert sorted(job_status.type for job_status in run.experiments[0].jobs) == [
         "master",
         "ps",
         "worker",
     ]
-    told = json.loads(bench.log(Id(number=whole.number, type="master")))
-    assert {name: len(hosts) for name, hosts in told["cluster"].items()} == {
+    config = json.loads(bench.log(Id(number=run.number, type="master")))
+    assert {name: len(hosts) for name, hosts in config["cluster"].items()} == {
         "chief": 1,
         "ps": 1,
         "worker": 1,
     }
-    assert told["task"] == {"type": "chief", "index": 0}
+    assert config["task"] == {"type": "chief", "index": 0}
 
 
-def test_servers_end_with_the_rest(bench: Bench) -> None:
-    whole = bench.run(GANG + "run: test $RISEML_JOB != ps || sleep 600")
-    assert whole.state is State.FINISHED
-    assert job(whole, "ps").state is State.FINISHED
+def test_servers_end_with_the_other_jobs(bench: Bench) -> None:
+    run = bench.run(GANG + "run: test $RISEML_JOB != ps || sleep 600")
+    assert run.state is State.FINISHED
+    assert job(run, "ps").state is State.FINISHED
 
 
-def test_who_fails_ends_the_others_and_is_named(bench: Bench) -> None:
-    whole = bench.run(
+def test_a_failed_job_ends_its_peers_and_is_named(bench: Bench) -> None:
+    run = bench.run(
         GANG + "run: [test $RISEML_JOB = worker || sleep 600, sleep 1, exit 4]"
     )
-    one = whole.experiments[0]
+    one = run.experiments[0]
     assert (one.state, one.exit_code, one.guilty) == (
         State.FAILED,
         4,
-        f"{whole.number}.worker",
+        f"{run.number}.worker",
     )
-    assert job(whole, "master").state is State.KILLED
-    assert job(whole, "master").reason == "PEER"
+    assert job(run, "master").state is State.KILLED
+    assert job(run, "master").reason == "PEER"
 
 
 # Lists
 
 
-def test_lists_show_what_runs_and_with_all_what_has_ended(bench: Bench) -> None:
+def test_lists_show_active_runs_and_with_all_ended_ones(bench: Bench) -> None:
     first = bench.run("run: echo one").number
     second = bench.train("run: sleep 60").number
     assert second in bench.listed()
@@ -366,44 +370,47 @@ def test_lists_show_what_runs_and_with_all_what_has_ended(bench: Bench) -> None:
     assert second not in bench.listed()
 
 
-def test_lists_of_one_project(bench: Bench) -> None:
+def test_lists_can_be_limited_to_a_project(bench: Bench) -> None:
     number = bench.run("run: echo one").number
     assert number in bench.listed(all=True, project=bench.project)
     assert bench.listed(all=True, project="another") == []
 
 
-def test_lists_tell_the_state_of_what_has_ended(bench: Bench) -> None:
+def test_lists_have_the_states_of_ended_runs(bench: Bench) -> None:
     good = bench.run("run: echo one").number
     bad = bench.run("run: exit 1").number
-    found = {
+    runs = {
         run.number: run
         for run in bench.engine.list(Query(all=True, project=bench.project))
     }
-    assert (found[good].state, found[bad].state) == (State.FINISHED, State.FAILED)
-    assert found[good].project == bench.project
-    assert found[good].user == bench.engine.user
+    assert (runs[good].state, runs[bad].state) == (State.FINISHED, State.FAILED)
+    assert runs[good].project == bench.project
+    assert runs[good].user == bench.engine.user
 
 
-def test_lists_with_experiments(bench: Bench) -> None:
+def test_lists_can_include_experiments(bench: Bench) -> None:
     number = bench.run(
         "parameters: {n: [1, 2]}\nconcurrency: 2\nrun: echo {{n}}"
     ).number
-    found = {
+    runs = {
         run.number: run
         for run in bench.engine.list(
             Query(all=True, experiments=True, project=bench.project)
         )
     }
-    assert [each.parameters["n"] for each in found[number].experiments] == ["1", "2"]
+    assert [experiment.parameters["n"] for experiment in runs[number].experiments] == [
+        "1",
+        "2",
+    ]
 
 
-def test_the_newest_run(bench: Bench) -> None:
+def test_latest_is_the_newest_run(bench: Bench) -> None:
     number = bench.train("run: echo one").number
     assert bench.engine.latest(bench.project) == Id(number=number)
     bench.wait(number)
 
 
-def test_numbers_count_up(bench: Bench) -> None:
+def test_numbers_increase(bench: Bench) -> None:
     numbers = [bench.train("run: echo one").number for _ in range(3)]
     assert numbers == sorted(set(numbers))
     for number in numbers:
@@ -413,55 +420,56 @@ def test_numbers_count_up(bench: Bench) -> None:
 # Logs
 
 
-def test_following_begins_before_the_job_does_and_ends_with_it(bench: Bench) -> None:
+def test_logs_can_be_followed_before_the_job_starts(bench: Bench) -> None:
     number = bench.train("run: [echo one, sleep 1, echo two]").number
-    told = bench.events(number, follow=True)
+    events = bench.events(number, follow=True)
     assert (
-        b"".join(each.data for each in told if isinstance(each, Chunk)) == b"one\ntwo\n"
+        b"".join(event.data for event in events if isinstance(event, Chunk))
+        == b"one\ntwo\n"
     )
     changes = [
-        each.state
-        for each in told
-        if isinstance(each, Change) and each.id == f"{number}.train"
+        event.state
+        for event in events
+        if isinstance(event, Change) and event.id == f"{number}.train"
     ]
     assert changes[-1] == State.FINISHED
     last = max(
-        position for position, each in enumerate(told) if isinstance(each, Chunk)
+        position for position, event in enumerate(events) if isinstance(event, Chunk)
     )
     ended = next(
         i
-        for i, e in enumerate(told)
+        for i, e in enumerate(events)
         if isinstance(e, Change) and e.state == State.FINISHED
     )
     assert ended > last
 
 
-def test_the_last_lines(bench: Bench) -> None:
-    whole = bench.run("run: seq 100")
-    assert bench.log(whole.number or 0, tail=3) == "98\n99\n100\n"
+def test_tail_returns_the_last_lines(bench: Bench) -> None:
+    run = bench.run("run: seq 100")
+    assert bench.log(run.number or 0, tail=3) == "98\n99\n100\n"
 
 
-def test_one_jobs_log(bench: Bench) -> None:
-    whole = bench.run(GANG + f"run: [echo I am $RISEML_JOB, {SERVES}]")
-    assert bench.log(Id(number=whole.number, type="ps")).splitlines()[0] == "I am ps"
-    said = (
+def test_the_log_of_one_job_can_be_read(bench: Bench) -> None:
+    run = bench.run(GANG + f"run: [echo I am $RISEML_JOB, {SERVES}]")
+    assert bench.log(Id(number=run.number, type="ps")).splitlines()[0] == "I am ps"
+    lines = (
         line
-        for line in bench.log(whole.number or 0).splitlines()
+        for line in bench.log(run.number or 0).splitlines()
         if line.startswith("I am")
     )
-    assert sorted(said) == ["I am master", "I am ps", "I am worker"]
+    assert sorted(lines) == ["I am master", "I am ps", "I am worker"]
 
 
-def test_a_long_log_comes_whole(bench: Bench) -> None:
-    whole = bench.run("run: seq 200000")
-    assert bench.log(whole.number or 0) == "".join(f"{n}\n" for n in range(1, 200_001))
+def test_a_long_log_is_complete(bench: Bench) -> None:
+    run = bench.run("run: seq 200000")
+    assert bench.log(run.number or 0) == "".join(f"{n}\n" for n in range(1, 200_001))
 
 
-def test_a_log_of_any_bytes(bench: Bench) -> None:
-    whole = bench.run("run: printf 'caf\\303\\251 \\0 \\377 end without newline'")
+def test_a_log_may_contain_any_bytes(bench: Bench) -> None:
+    run = bench.run("run: printf 'caf\\303\\251 \\0 \\377 end without newline'")
     data = b"".join(
         event.data
-        for event in bench.events(whole.number or 0)
+        for event in bench.events(run.number or 0)
         if isinstance(event, Chunk)
     )
     assert data.rstrip(b"\n") == b"caf\xc3\xa9 \0 \xff end without newline"
@@ -475,33 +483,33 @@ def test_a_missing_secret_is_refused(bench: Bench) -> None:
         bench.train("secrets: [NOT_SET]\nrun: echo one")
 
 
-def test_a_secret_reaches_the_job_and_nobody_else(bench: Bench) -> None:
+def test_a_secret_reaches_only_the_job(bench: Bench) -> None:
     bench.engine.set_secret("CONTRACT_KEY", "s3cr3t-value")
     assert "CONTRACT_KEY" in set(bench.engine.secrets())
-    whole = bench.run(
+    run = bench.run(
         "secrets: [CONTRACT_KEY]\nrun: ['echo $CONTRACT_KEY', 'test ${#CONTRACT_KEY} = 12']"
     )
-    assert whole.state is State.FINISHED
-    assert bench.log(whole.number or 0) == "***\n"
-    assert "s3cr3t-value" not in json.dumps(bench.engine.get(Id(number=whole.number)))
+    assert run.state is State.FINISHED
+    assert bench.log(run.number or 0) == "***\n"
+    assert "s3cr3t-value" not in json.dumps(bench.engine.get(Id(number=run.number)))
 
 
-# Errors, and what is forgotten
+# Errors and deletion
 
 
 @pytest.mark.parametrize("verb", ["read", "get", "stop", "delete"])
-def test_a_run_that_is_not_there(bench: Bench, verb: str) -> None:
+def test_an_unknown_run_is_not_found(bench: Bench, verb: str) -> None:
     with pytest.raises(NotFoundError):
         getattr(bench.engine, verb)(Id(number=999_999))
 
 
-def test_the_log_of_a_job_that_is_not_there(bench: Bench) -> None:
-    whole = bench.run("run: echo one")
+def test_the_log_of_an_unknown_job_is_not_found(bench: Bench) -> None:
+    run = bench.run("run: echo one")
     with pytest.raises(NotFoundError):
-        bench.log(Id(number=whole.number, type="worker", index=7))
+        bench.log(Id(number=run.number, type="worker", index=7))
 
 
-def test_what_has_not_ended_cannot_be_deleted(bench: Bench) -> None:
+def test_an_active_run_cannot_be_deleted(bench: Bench) -> None:
     number = bench.train("run: sleep 60").number
     with pytest.raises(RiseMLError, match="not ended"):
         bench.engine.delete(Id(number=number))
@@ -509,15 +517,15 @@ def test_what_has_not_ended_cannot_be_deleted(bench: Bench) -> None:
     bench.wait(number)
 
 
-def test_delete_forgets_a_run_and_never_its_number(bench: Bench) -> None:
-    whole = bench.run("run: echo one")
+def test_the_number_of_a_deleted_run_is_not_used_again(bench: Bench) -> None:
+    run = bench.run("run: echo one")
     bench.until(
-        lambda: _deleted(bench, whole.number or 0), "the end of what belongs to the run"
+        lambda: _deleted(bench, run.number or 0), "the end of what belongs to the run"
     )
     with pytest.raises(NotFoundError):
-        bench.engine.read(Id(number=whole.number))
+        bench.engine.read(Id(number=run.number))
     following = bench.train("run: echo two").number
-    assert following > (whole.number or 0)
+    assert following > (run.number or 0)
     bench.wait(following)
 
 
@@ -526,8 +534,8 @@ def _deleted(bench: Bench, number: int) -> bool:
     return True
 
 
-def test_a_plan_that_is_refused_starts_nothing(bench: Bench) -> None:
-    before = bench.listed(all=True, project=bench.project)
+def test_a_refused_plan_starts_nothing(bench: Bench) -> None:
+    runs = bench.listed(all=True, project=bench.project)
     with pytest.raises(InvalidInputError):
         bench.train("run: 'true'\nsecrets: [NEVER_SET]")
-    assert bench.listed(all=True, project=bench.project) == before
+    assert bench.listed(all=True, project=bench.project) == runs
