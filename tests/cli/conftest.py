@@ -1,4 +1,4 @@
-"""Commands on an engine in memory, at a fixed time, in an empty folder."""
+"""Fixtures that run commands on an engine in memory, at a fixed time."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,19 +13,19 @@ from tests.cli.fake_engine import NOW, FakeEngine
 
 
 @dataclass
-class Said:
-    """What a command line left behind."""
+class Result:
+    """Exit status and output of a command line."""
 
     status: int
     out: str
     err: str
 
 
-Riseml = Callable[..., Said]
+Riseml = Callable[..., Result]
 
 
 @pytest.fixture(autouse=True)
-def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "NO_COLOR",
         "COLUMNS",
@@ -45,7 +45,7 @@ def _surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
-    """The engine that every command of the test talks to."""
+    """Return the engine of every command in the test."""
     fake = FakeEngine()
     monkeypatch.setattr("riseml.client.context.open_engine", lambda settings: fake)
     return fake
@@ -53,26 +53,26 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> FakeEngine:
 
 @pytest.fixture
 def riseml(engine: FakeEngine, capfd: pytest.CaptureFixture[str]) -> Riseml:
-    """Run one command line in this process."""
+    """Return a function that runs a command line in this process."""
 
-    def run(*words: str) -> Said:
+    def run(*words: str) -> Result:
         status = cli.main(words)
         out, err = capfd.readouterr()
-        return Said(status, out, err)
+        return Result(status, out, err)
 
     return run
 
 
 @pytest.fixture
 def screen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Let stdout and stderr look like a terminal of these abilities."""
+    """Return a function that gives stdout and stderr the abilities of a terminal."""
 
-    def be(
+    def set_abilities(
         width: int = 80, *, colour: bool = True, unicode: bool = True, height: int = 24
     ) -> None:
-        shown = Terminal(
+        abilities = Terminal(
             interactive=True, colour=colour, unicode=unicode, width=width, height=height
         )
-        monkeypatch.setattr(terminal, "inspect", lambda stream: shown)
+        monkeypatch.setattr(terminal, "inspect", lambda stream: abilities)
 
-    return be
+    return set_abilities

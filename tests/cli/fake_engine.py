@@ -1,4 +1,4 @@
-"""An engine in memory with fixed times, for the commands' tests."""
+"""Engine in memory with fixed times, for the tests of commands."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -18,9 +18,9 @@ from riseml.storage.folder import Folder
 NOW = datetime(2018, 1, 31, 12, 0, 0, tzinfo=UTC)
 
 
-def at(**before: float) -> datetime:
-    """Return the time so long before NOW."""
-    return NOW - timedelta(**before)
+def ago(**duration: float) -> datetime:
+    """Return the time a duration before NOW."""
+    return NOW - timedelta(**duration)
 
 
 def job(identifier: str, state: State = State.RUNNING, **values: Any) -> JobStatus:
@@ -28,19 +28,24 @@ def job(identifier: str, state: State = State.RUNNING, **values: Any) -> JobStat
     words = identifier.split(".")
     index = int(words[-1]) if not words[-2].isdecimal() else None
     kind = words[-2] if index is not None else words[-1]
-    asked = Resources(cpus=Decimal("1.5"), mem=512_000_000, gpus=0)
+    resources = Resources(cpus=Decimal("1.5"), mem=512_000_000, gpus=0)
     return JobStatus(
-        id=identifier, type=kind, index=index, state=state, resources=asked, **values
+        id=identifier,
+        type=kind,
+        index=index,
+        state=state,
+        resources=resources,
+        **values,
     )
 
 
 def single(number: int, state: State = State.RUNNING, **values: Any) -> SetStatus:
-    """Return a run without a grid, which began ten minutes ago and lasted one where it has ended."""
+    """Return a run of one experiment, started ten minutes ago; it ran for one if it has ended."""
     name = str(number)
-    started = None if state in {State.CREATED, State.PENDING} else at(minutes=10)
-    finished = at(minutes=9) if state.is_terminal else None
+    started = None if state in {State.CREATED, State.PENDING} else ago(minutes=10)
+    finished = ago(minutes=9) if state.is_terminal else None
     times: dict[str, Any] = {
-        "created": at(minutes=11),
+        "created": ago(minutes=11),
         "started": started,
         "finished": finished,
     }
@@ -66,18 +71,18 @@ def grid(
     states: list[State],
     results: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> SetStatus:
-    """Return a set with one experiment for each state, over the parameter lr."""
+    """Return a set with an experiment in each of these states, over the parameter lr."""
     name = str(number)
-    cells = tuple(
+    experiments = tuple(
         ExperimentStatus(
             f"{name}.{sub}",
             sub,
             state,
             {"lr": f"1e-{sub}", "opt": "adam"},
             (results or {}).get(sub),
-            created=at(hours=2),
-            started=None if state is State.CREATED else at(hours=2),
-            finished=at(hours=1) if state.is_terminal else None,
+            created=ago(hours=2),
+            started=None if state is State.CREATED else ago(hours=2),
+            finished=ago(hours=1) if state.is_terminal else None,
             jobs=(job(f"{name}.{sub}.train", state),),
         )
         for sub, state in enumerate(states, 1)
@@ -92,34 +97,38 @@ def grid(
         number=number,
         is_set=True,
         state=set_state(counts),
-        created=at(hours=2),
-        started=at(hours=2),
-        finished=at(hours=1) if ended else None,
+        created=ago(hours=2),
+        started=ago(hours=2),
+        finished=ago(hours=1) if ended else None,
         counts=counts,
         concurrency=2,
-        experiments=cells,
+        experiments=experiments,
     )
 
 
 @dataclass
 class FakeEngine:
-    """Answers from `runs` (newest first) and `events`; remembers what it was asked for in `calls`."""
+    """Engine that answers from `runs` (newest first) and `events`, and records its `calls`."""
 
     runs: list[SetStatus] = field(default_factory=list)
     events: list[Chunk | Change] = field(default_factory=list)
-    later: list[SetStatus] = field(
-        default_factory=list
-    )  # what `changes` yields after the present
-    becomes: SetStatus | None = None  # what `start` starts
+    # Statuses that `changes` yields after the current one
+    later: list[SetStatus] = field(default_factory=list)
+    # The run that `start` adds; None adds an active one
+    started_run: SetStatus | None = None
     notes: tuple[str, ...] = ()
     ignored: int = 0
-    unused: int = 0  # what `tidy` drops
+    # How many builds `prune_unused` removes
+    unused: int = 0
     warnings: tuple[str, ...] = ()
-    interrupt: bool = False  # Ctrl-C after the events
+    # Whether Ctrl-C follows the events of the log
+    interrupt: bool = False
     calls: list[tuple[Any, ...]] = field(default_factory=list)
-    kept: dict[str, str] = field(default_factory=dict)  # secrets
-    outputs: Path = Path("/nowhere")  # where the output folders lie
-    volumes: Path = Path("/nowhere")  # where the volumes lie, each under its name
+    stored_secrets: dict[str, str] = field(default_factory=dict)
+    # Folder with an output folder for each run
+    outputs: Path = Path("/nowhere")
+    # Folder with a volume under each name
+    volumes: Path = Path("/nowhere")
     name: str = "fake"
     build_noun: str = "environment"
     user: str = "paul"
@@ -134,7 +143,7 @@ class FakeEngine:
 
     def start(self, submission: Submission) -> Submitted:
         self.calls.append(("start", submission))
-        self.runs.insert(0, self.becomes or single(14))
+        self.runs.insert(0, self.started_run or single(14))
         return Submitted(
             14, "toaster-net-14", is_set=False, experiments=1, notes=self.notes
         )
@@ -154,9 +163,9 @@ class FakeEngine:
         return runs[: query.last or None]
 
     def read(self, run: Id) -> SetStatus:
-        for each in self.runs:
-            if each.number == run.number and run.user in {None, each.user}:
-                return each
+        for status in self.runs:
+            if status.number == run.number and run.user in {None, status.user}:
+                return status
         raise NotFoundError(f"no experiment {run}", "`riseml status -a` lists them.")
 
     def latest(self, project: str | None = None) -> Id:
@@ -174,12 +183,12 @@ class FakeEngine:
             raise KeyboardInterrupt
 
     def changes(self, run: Id) -> Iterator[SetStatus | ExperimentStatus]:
-        for each in [self.read(run), *self.later]:
+        for status in [self.read(run), *self.later]:
             self.runs = [
-                each if old.number == each.number else old for old in self.runs
+                status if old.number == status.number else old for old in self.runs
             ]
-            yield each if run.sub is None else each.experiments[run.sub - 1]
-            if each.state.is_terminal:
+            yield status if run.sub is None else status.experiments[run.sub - 1]
+            if status.state.is_terminal:
                 return
 
     def stop(self, run: Id, *, force: bool = False) -> bool:
@@ -196,18 +205,18 @@ class FakeEngine:
         return self.outputs / str(run)
 
     def secrets(self) -> dict[str, str]:
-        return self.kept
+        return self.stored_secrets
 
     def set_secret(self, name: str, value: str | None) -> bool:
-        known = self.kept.pop(name, None) is not None
+        existed = self.stored_secrets.pop(name, None) is not None
         if value is not None:
-            self.kept[name] = value
-        return known
+            self.stored_secrets[name] = value
+        return existed
 
     def prune_unused(self, before: float) -> int:
-        self.calls.append(("tidy", before))
+        self.calls.append(("prune_unused", before))
         return self.unused
 
     def delete(self, run: Id) -> None:
         self.calls.append(("delete", str(run)))
-        self.runs = [each for each in self.runs if each.number != run.number]
+        self.runs = [status for status in self.runs if status.number != run.number]

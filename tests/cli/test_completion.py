@@ -1,4 +1,4 @@
-"""What a shell offers: asked through the shells' own code where they are installed."""
+"""Completion in shells, through their own code where they are installed."""
 
 import os
 import shutil
@@ -16,9 +16,9 @@ from tests.cli.fake_engine import FakeEngine, grid, single
 
 
 def offered(riseml: Riseml, *words: str) -> list[str]:
-    said = riseml(cli.COMPLETE, *words)
-    assert (said.status, said.err) == (0, "")
-    return [line.split("\t")[0] for line in said.out.splitlines()]
+    result = riseml(cli.COMPLETE, *words)
+    assert (result.status, result.err) == (0, "")
+    return [line.split("\t")[0] for line in result.out.splitlines()]
 
 
 @pytest.fixture(autouse=True)
@@ -31,7 +31,7 @@ def _runs(engine: FakeEngine) -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "wanted"),
+    ("words", "expected"),
     [
         (["st"], ["status"]),
         (["com"], ["compile", "completion"]),
@@ -67,18 +67,18 @@ def _runs(engine: FakeEngine) -> None:
         (["train", "-f", "none/"], []),
     ],
 )
-def test_offers(words: list[str], wanted: list[str], riseml: Riseml) -> None:
+def test_completions(words: list[str], expected: list[str], riseml: Riseml) -> None:
     Path("riseml.yml").write_text("")
     Path("riseml_big.yml").write_text("")
     Path("sub/deep").mkdir(parents=True)
-    assert offered(riseml, *words) == wanted
+    assert offered(riseml, *words) == expected
 
 
-def test_no_words_are_no_error(riseml: Riseml) -> None:
+def test_completion_without_words_is_empty(riseml: Riseml) -> None:
     assert offered(riseml) == []
 
 
-def test_whatever_is_wrong_the_line_stays_quiet(
+def test_completion_ignores_errors(
     engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(query: object) -> None:
@@ -88,13 +88,13 @@ def test_whatever_is_wrong_the_line_stays_quiet(
     assert offered(riseml, "status", "") == []
 
 
-def test_remarks_stand_behind_a_tab(riseml: Riseml) -> None:
+def test_descriptions_follow_a_tab(riseml: Riseml) -> None:
     assert riseml(cli.COMPLETE, "kill", "16").out == "16\ttoaster-net RUNNING\n"
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> str:
-    """A PATH that has this riseml on it."""
+    """Return a PATH with this riseml."""
     script = tmp_path / "bin" / "riseml"
     script.parent.mkdir()
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -m riseml "$@"\n')
@@ -103,14 +103,14 @@ def path(tmp_path: Path) -> str:
 
 
 @pytest.mark.parametrize(
-    ("typed", "wanted"),
+    ("typed", "expected"),
     [
         (["riseml", "sta"], "status"),
         (["riseml", "status", "--st"], "--state"),
         (["riseml", "x", ""], ""),
     ],
 )
-def test_bash(typed: list[str], wanted: str, riseml: Riseml, path: str) -> None:
+def test_bash(typed: list[str], expected: str, riseml: Riseml, path: str) -> None:
     words = " ".join(f"'{word}'" for word in typed)
     ask = f'COMP_WORDS=({words}); COMP_CWORD={len(typed) - 1}; _riseml; echo "${{COMPREPLY[*]}}"'
     code = f"{riseml('completion', 'bash').out}\n{ask}"
@@ -121,11 +121,11 @@ def test_bash(typed: list[str], wanted: str, riseml: Riseml, path: str) -> None:
         env={**os.environ, "PATH": path},
         check=True,
     )
-    assert (done.stdout, done.stderr) == (f"{wanted}\n", "")
+    assert (done.stdout, done.stderr) == (f"{expected}\n", "")
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
-def test_other_shells_can_read_their_code(shell: str, riseml: Riseml) -> None:
+def test_the_code_for_other_shells_is_valid(shell: str, riseml: Riseml) -> None:
     code = riseml("completion", shell).out
     assert f"riseml {cli.COMPLETE}" in code
     if program := shutil.which(shell):

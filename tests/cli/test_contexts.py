@@ -1,4 +1,4 @@
-"""`riseml config` and `riseml user login`, as far as no cluster is asked."""
+"""`riseml config` and `riseml user login`, without a cluster."""
 
 import io
 import stat
@@ -22,48 +22,46 @@ PAUL = Connection(
 
 @pytest.fixture
 def settings_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file that a login writes; the cluster that it asks knows of an Argo Server."""
-    told = {"data": {"user": "paul", "argo-server": "https://argo.example.com"}}
-    monkeypatch.setattr(Api, "find", lambda self, at: told)
+    """Return the settings file of a login, to a cluster with an Argo Server."""
+    cluster_settings = {
+        "data": {"user": "paul", "argo-server": "https://argo.example.com"}
+    }
+    monkeypatch.setattr(Api, "find", lambda self, path: cluster_settings)
     return tmp_path / "home" / "config"
 
 
-def test_a_login_is_a_context_that_is_in_use(
-    settings_file: Path, riseml: Riseml
-) -> None:
-    said = riseml("user", "login", "--api-key", keys.encode(PAUL))
-    assert (said.status, said.out) == (
+def test_login_selects_a_context(settings_file: Path, riseml: Riseml) -> None:
+    result = riseml("user", "login", "--api-key", keys.encode(PAUL))
+    assert (result.status, result.out) == (
         0,
         "you are: paul on https://lab.example.com:6443\n",
     )
     assert stat.S_IMODE(settings_file.stat().st_mode) == 0o600
-    found = contexts.load(settings_file).connection()
-    assert (found.token, found.authority, found.namespace) == (
+    connection = contexts.load(settings_file).connection()
+    assert (connection.token, connection.authority, connection.namespace) == (
         "eyJ.abc.def",
         "CERTIFICATE",
         "riseml-paul",
     )
-    assert (found.argo, found.name) == (
+    assert (connection.argo, connection.name) == (
         "https://argo.example.com",
         "paul@lab.example.com",
     )
 
 
-def test_another_argo_server_than_the_clusters(
-    settings_file: Path, riseml: Riseml
-) -> None:
+def test_login_with_another_argo_server(settings_file: Path, riseml: Riseml) -> None:
     login = ("user", "login", "--api-key", keys.encode(PAUL), "--argo-server")
-    said = riseml(*login, "http://argo.example.com")
-    assert (said.status, said.out) == (2, "")
+    result = riseml(*login, "http://argo.example.com")
+    assert (result.status, result.out) == (2, "")
     assert (
         "the Argo Server http://argo.example.com does not begin with https://"
-        in said.err
+        in result.err
     )
     assert riseml(*login, "http://localhost:2746/").status == 0
     assert contexts.load(settings_file).connection().argo == "http://localhost:2746"
 
 
-def test_the_key_may_come_from_standard_input(
+def test_login_reads_the_key_from_standard_input(
     settings_file: Path, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(keys.encode(PAUL) + "\n"))
@@ -71,7 +69,7 @@ def test_the_key_may_come_from_standard_input(
     assert contexts.load(settings_file).current == "paul@lab.example.com"
 
 
-def test_contexts_are_listed_and_chosen_and_show_no_key(
+def test_config_lists_and_selects_contexts_without_showing_keys(
     settings_file: Path, riseml: Riseml
 ) -> None:
     riseml("user", "login", "--api-key", keys.encode(PAUL))
@@ -81,19 +79,19 @@ def test_contexts_are_listed_and_chosen_and_show_no_key(
     assert riseml("config", "use", "paul@lab.example.com").status == 0
     assert "\n* paul@lab.example.com paul" in riseml("config", "list").out
     assert riseml("config", "use", "nowhere").status == 4
-    shown = riseml("config", "show").out + riseml("config", "list", "-o", "json").out
-    assert "argo" in shown
-    assert "eyJ" not in shown
+    texts = riseml("config", "show").out + riseml("config", "list", "-o", "json").out
+    assert "argo" in texts
+    assert "eyJ" not in texts
 
 
-def test_a_setting_that_wins_over_the_choice_is_named(
+def test_login_names_a_setting_that_overrides_it(
     settings_file: Path, riseml: Riseml
 ) -> None:
     settings_file.parent.mkdir(exist_ok=True)
     settings_file.write_text("engine: local\n", "utf-8")
-    said = riseml("user", "login", "--api-key", keys.encode(PAUL))
+    result = riseml("user", "login", "--api-key", keys.encode(PAUL))
     assert (
-        f"But {settings_file} sets `engine: local`, which overrides this." in said.err
+        f"But {settings_file} sets `engine: local`, which overrides this." in result.err
     )
 
 

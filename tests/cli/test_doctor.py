@@ -1,6 +1,7 @@
-"""`riseml doctor`: what it shows of findings, and its exit status."""
+"""`riseml doctor`: formats of findings, and the exit status."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
@@ -19,7 +20,7 @@ FINDINGS = [
     ),
     Finding("Nodes and their GPUs", SKIPPED, "only administrators may read this"),
 ]
-SHOWN = """\
+TABLE = """\
 ✓ Python                                       3.12
 ✓ The API server answers                       Kubernetes 1.33
 ! Room in the quota                            used up: requests.cpu 8 of 8
@@ -34,11 +35,11 @@ def _found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Client, "doctor", lambda self: iter(FINDINGS))
 
 
-def test_what_is_shown(riseml: Riseml) -> None:
-    said = riseml("doctor")
-    assert said.out == SHOWN
-    assert said.err == "5 checks, 1 failed, 1 skipped (`-o wide` says why).\n"
-    assert said.status == 1
+def test_formats_of_findings(riseml: Riseml) -> None:
+    result = riseml("doctor")
+    assert result.out == TABLE
+    assert result.err == "5 checks, 1 failed, 1 skipped (`-o wide` says why).\n"
+    assert result.status == 1
     assert riseml("doctor", "-o", "wide").out.endswith(
         "- Nodes and their GPUs                         only administrators may read this\n"
     )
@@ -49,6 +50,14 @@ def test_what_is_shown(riseml: Riseml) -> None:
         "detail": "there is none",
         "fix": "An administrator can recreate it.",
     }
+
+
+def test_signs_have_valid_colours(riseml: Riseml, screen: Callable[..., None]) -> None:
+    screen(120)
+    lines = riseml("doctor", "-o", "wide").out.splitlines()
+    signs = [line.partition(" ")[0] for line in lines]
+    assert signs[0] == "\x1b[32m✓\x1b[0m"
+    assert signs[-1] == "\x1b[2m-\x1b[0m"
 
 
 @pytest.mark.parametrize(

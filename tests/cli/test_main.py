@@ -1,4 +1,4 @@
-"""What happens around a command: the table, errors, interrupts, pipes, and what is not imported."""
+"""Table of commands, errors, interrupts, pipes, and imports at start-up."""
 
 import os
 import signal
@@ -64,30 +64,30 @@ def test_the_table_lists_every_module_with_a_command() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(GROUPS))
-def test_every_group_explains_itself_and_its_commands(
+def test_every_group_has_help_for_itself_and_its_commands(
     name: str, riseml: Riseml
 ) -> None:
-    said = riseml(name)
-    assert said.status == 0
-    assert said.out.startswith(cli.COMMANDS[name].summary)
-    assert said == riseml(name, "--help") == riseml("help", name)
+    result = riseml(name)
+    assert result.status == 0
+    assert result.out.startswith(cli.COMMANDS[name].summary)
+    assert result == riseml(name, "--help") == riseml("help", name)
     for word in cli.load(name).COMMANDS:
-        assert f"\n  {word} " in said.out
+        assert f"\n  {word} " in result.out
         assert riseml(name, word, "--help").out.startswith(
             f"Usage: riseml {name} {word}"
         )
 
 
 @pytest.mark.parametrize("name", sorted(set(cli.COMMANDS) - GROUPS))
-def test_every_command_explains_itself(name: str, riseml: Riseml) -> None:
-    said = riseml(name, "--help")
-    assert said.status == 0
-    assert said.out.startswith(f"Usage: riseml {name}")
-    assert cli.COMMANDS[name].summary in " ".join(said.out.split())
-    assert said == riseml(name, "-h") == riseml("help", name)
+def test_every_command_has_help(name: str, riseml: Riseml) -> None:
+    result = riseml(name, "--help")
+    assert result.status == 0
+    assert result.out.startswith(f"Usage: riseml {name}")
+    assert cli.COMMANDS[name].summary in " ".join(result.out.split())
+    assert result == riseml(name, "-h") == riseml("help", name)
     command = app.build(name, cli.load(name).command)
     if command.params:
-        assert "Example" in said.out
+        assert "Example" in result.out
 
 
 def _loaded(*words: str, home: Path) -> set[str]:
@@ -174,7 +174,7 @@ ERRORS = {
 
 
 @pytest.mark.parametrize("name", ERRORS)
-def test_errors_end_in_one_place(
+def test_errors_and_their_exit_statuses(
     name: str, engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error, status, text = ERRORS[name]
@@ -183,14 +183,14 @@ def test_errors_end_in_one_place(
         raise error
 
     monkeypatch.setattr(engine, "list", fail)
-    said = riseml("status")
-    assert (said.status, said.out, said.err) == (status, "", text)
+    result = riseml("status")
+    assert (result.status, result.out, result.err) == (status, "", text)
 
 
 @pytest.mark.parametrize(
     ("words", "variable"), [(["--debug"], ""), ([], "1"), ([], "0")]
 )
-def test_tracebacks_only_when_asked_for(
+def test_tracebacks_need_an_option_or_a_variable(
     words: list[str],
     variable: str,
     engine: FakeEngine,
@@ -199,16 +199,16 @@ def test_tracebacks_only_when_asked_for(
 ) -> None:
     monkeypatch.setenv("RISEML_DEBUG", variable)
     monkeypatch.setattr(engine, "list", lambda query: 1 / 0)
-    said = riseml("status", *words)
-    assert said.status == 1
-    assert ("Traceback" in said.err) == (bool(words) or variable == "1")
+    result = riseml("status", *words)
+    assert result.status == 1
+    assert ("Traceback" in result.err) == (bool(words) or variable == "1")
     assert (
-        said.err.splitlines()[-2]
+        result.err.splitlines()[-2]
         == "riseml: error: unexpected ZeroDivisionError: division by zero"
     )
 
 
-def test_no_color_may_stand_anywhere(
+def test_no_color_can_follow_the_command(
     riseml: Riseml, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NO_COLOR", "")
@@ -216,7 +216,7 @@ def test_no_color_may_stand_anywhere(
     assert os.environ["NO_COLOR"] == "1"
 
 
-def test_global_flags_after_two_dashes_are_words(riseml: Riseml) -> None:
+def test_global_flags_after_two_dashes_are_arguments(riseml: Riseml) -> None:
     assert riseml("status", "--", "--debug").err.startswith(
         "riseml: error: '--debug' is not an id"
     )
@@ -232,7 +232,7 @@ def _pipe(line: str, home: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
+def test_a_closed_pipe_is_not_an_error(tmp_path: Path) -> None:
     process = _pipe("--help", tmp_path)
     assert process.stdout
     process.stdout.close()
@@ -252,7 +252,7 @@ def test_a_reader_that_leaves_is_no_error(tmp_path: Path) -> None:
         ("| true", 0, ""),
     ],
 )
-def test_streams_that_take_nothing(
+def test_streams_that_cannot_be_written(
     redirection: str, status: int, text: str, tmp_path: Path
 ) -> None:
     environment = {**os.environ, "RISEML_HOME": str(tmp_path / "none")}
@@ -284,7 +284,7 @@ def test_a_terminal_without_symbols_gets_blanks(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("line", "name"), [("logs 16", "16"), ("logs 16.train", "16")])
-def test_an_interrupt_while_following_only_detaches(
+def test_ctrl_c_while_following_only_detaches(
     line: str, name: str, engine: FakeEngine, riseml: Riseml
 ) -> None:
     engine.runs, engine.events, engine.interrupt = (
@@ -292,42 +292,42 @@ def test_an_interrupt_while_following_only_detaches(
         [Chunk("16.train", b"half")],
         True,
     )
-    said = riseml(*line.split())
-    assert said.status == 0
-    assert said.out in {"16.train | half\n", "half\n"}
-    assert said.err == (
+    result = riseml(*line.split())
+    assert result.status == 0
+    assert result.out in {"16.train | half\n", "half\n"}
+    assert result.err == (
         f"\nExperiment {name} continues in the background: `riseml logs {name}` shows its log again, "
         f"`riseml kill {name}` stops it.\n"
     )
     assert not [call for call in engine.calls if call[0] == "stop"]
 
 
-def test_watching_appends_changes_where_nothing_can_be_redrawn(
+def test_watch_appends_changes_without_a_terminal(
     engine: FakeEngine, riseml: Riseml
 ) -> None:
     engine.runs = [single(16, State.PENDING)]
     engine.later = [single(16), single(16), single(16, State.FAILED)]
-    said = riseml("status", "16", "-w")
-    wanted = [
-        f"{each} {state}"
+    result = riseml("status", "16", "-w")
+    expected = [
+        f"{name} {state}"
         for state in ("PENDING", "RUNNING", "FAILED")
-        for each in ("16", "16.train")
+        for name in ("16", "16.train")
     ]
-    assert (said.status, said.out.splitlines()) == (0, wanted)
+    assert (result.status, result.out.splitlines()) == (0, expected)
 
 
-def test_a_watched_block_is_redrawn_in_place(
+def test_watch_redraws_a_block_in_place(
     capfd: pytest.CaptureFixture[str], screen: Callable[..., None]
 ) -> None:
     screen(height=5, colour=False)
     views: Iterator[list[str] | None] = iter([["a", "b"], None, ["c"], list("defgh")])
     live.watch(views, lambda view: view, lambda view: view)
     back = "\x1b[2A\r\x1b[J"
-    wanted = f"a\nb\n{back}a\nb\n{back}c\n\x1b[1A\r\x1b[Jd\ne\nf\n... 2 more lines\n"
-    assert capfd.readouterr().out == wanted
+    expected = f"a\nb\n{back}a\nb\n{back}c\n\x1b[1A\r\x1b[Jd\ne\nf\n... 2 more lines\n"
+    assert capfd.readouterr().out == expected
 
 
-def test_an_interrupt_ends_a_watched_view(capfd: pytest.CaptureFixture[str]) -> None:
+def test_ctrl_c_ends_watch(capfd: pytest.CaptureFixture[str]) -> None:
     def views() -> Iterator[list[str]]:
         yield ["a"]
         raise KeyboardInterrupt
@@ -383,9 +383,7 @@ def test_signals_while_following(number: int, status: int) -> None:
         assert ("continues in the background" in process.stderr.read()) == (status == 0)
 
 
-def test_states_of_other_jobs_are_not_of_this_one(
-    engine: FakeEngine, riseml: Riseml
-) -> None:
+def test_logs_of_a_job_show_only_its_states(engine: FakeEngine, riseml: Riseml) -> None:
     engine.runs = [single(16)]
     engine.events = [
         Change("16.train", "RUNNING"),
@@ -395,18 +393,18 @@ def test_states_of_other_jobs_are_not_of_this_one(
     assert riseml("logs", "16.train").out == "--> RUNNING\nx\n"
 
 
-def test_a_notice_comes_late_and_goes(
+def test_a_notice_appears_after_a_delay_and_is_erased(
     screen: Callable[..., None],
     capfd: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     screen()
-    shown = threading.Event()
+    is_shown = threading.Event()
     show = progress.Notice._show
 
     def telling(notice: progress.Notice, text: str) -> None:
         show(notice, text)
-        shown.set()
+        is_shown.set()
 
     monkeypatch.setattr(progress, "_DELAY_SECONDS", 3600)
     monkeypatch.setattr(progress.Notice, "_show", telling)
@@ -415,13 +413,13 @@ def test_a_notice_comes_late_and_goes(
     notice.end()
     monkeypatch.setattr(progress, "_DELAY_SECONDS", 0)
     notice.begin("Syncing...")
-    assert shown.wait(60)
+    assert is_shown.wait(60)
     notice.end()
     notice.end()
     assert capfd.readouterr().err == "Syncing...\r\x1b[K"
 
 
-def test_no_notice_where_nothing_can_be_taken_back(
+def test_no_notice_without_a_terminal(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     notice = progress.Notice()

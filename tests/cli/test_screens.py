@@ -1,4 +1,7 @@
-"""Whole screens, compared with the files in `screens`; REGENERATE=1 in the environment writes them anew."""
+"""Complete screens, compared with the files in `screens`.
+
+The variable REGENERATE=1 rewrites the files.
+"""
 
 import os
 import shlex
@@ -11,7 +14,7 @@ import pytest
 from riseml.engines import Change, Chunk
 from riseml.status import State
 from tests.cli.conftest import Riseml
-from tests.cli.fake_engine import FakeEngine, at, grid, job, single
+from tests.cli.fake_engine import FakeEngine, ago, grid, job, single
 
 SCREENS = Path(__file__).parent / "screens"
 
@@ -33,12 +36,12 @@ RUNS = [
 ]
 EVENTS: list[Chunk | Change] = [
     Change(
-        "16.train", "PENDING", at(minutes=10), "Unschedulable", "no place for 2 cpus"
+        "16.train", "PENDING", ago(minutes=10), "Unschedulable", "no place for 2 cpus"
     ),
     Chunk("16.train", b"hello\nepoch 1 10%\repoch 1 100%\nwin\r\n"),
     Chunk("16.train", b"epoch 2 5%\r", partial=True),
     Chunk("16.train", b"epoch 2 90%\r", partial=True),
-    Change("16.train", "FAILED", at(minutes=9), exit_code=3),
+    Change("16.train", "FAILED", ago(minutes=9), exit_code=3),
     Change("16", "FAILED"),
 ]
 
@@ -129,7 +132,7 @@ CASES = [
     "whoami",
 ]
 
-WITH_BOARDS = [
+RUNS_WITH_TENSORBOARD = [
     replace(
         single(19),
         jobs=(job("19.tensorboard"),),
@@ -140,7 +143,7 @@ WITH_BOARDS = [
         jobs=(job("18.tensorboard", State.PENDING),),
     ),
 ]
-BOARD_CASES = [
+TENSORBOARD_CASES = [
     "help tensorboard",
     "status 19",
     "status 18",
@@ -156,9 +159,9 @@ def test_screen(line: str, engine: FakeEngine, riseml: Riseml) -> None:
     _compare(line, riseml)
 
 
-@pytest.mark.parametrize("line", BOARD_CASES)
+@pytest.mark.parametrize("line", TENSORBOARD_CASES)
 def test_screen_of_a_tensorboard(line: str, engine: FakeEngine, riseml: Riseml) -> None:
-    engine.runs = list(WITH_BOARDS)
+    engine.runs = list(RUNS_WITH_TENSORBOARD)
     _compare(line, riseml)
 
 
@@ -185,7 +188,7 @@ def test_screen_of_a_terminal(
     _compare(line, riseml, f"terminal-{name}")
 
 
-def test_no_runs_at_all(engine: FakeEngine, riseml: Riseml) -> None:
+def test_messages_without_any_run(engine: FakeEngine, riseml: Riseml) -> None:
     for line, status, out, err in [
         (
             "status",
@@ -204,16 +207,16 @@ def test_no_runs_at_all(engine: FakeEngine, riseml: Riseml) -> None:
         ),
         ("prune --older-than 1d", 0, "", "Nothing ended more than 1d ago.\n"),
     ]:
-        said = riseml(*line.split())
-        assert (said.status, said.out, said.err) == (status, out, err), line
+        result = riseml(*line.split())
+        assert (result.status, result.out, result.err) == (status, out, err), line
 
 
 def _compare(line: str, riseml: Riseml, name: str = "") -> None:
-    said = riseml(*shlex.split(line.replace("(", "'('")))
-    text = f"$ riseml {line}\n{said.out}"
+    result = riseml(*shlex.split(line.replace("(", "'('")))
+    text = f"$ riseml {line}\n{result.out}"
     text += (
-        "".join(f"2> {error}\n" for error in said.err.splitlines())
-        + f"[exit {said.status}]\n"
+        "".join(f"2> {error}\n" for error in result.err.splitlines())
+        + f"[exit {result.status}]\n"
     )
     file = SCREENS / f"{name or _file_name(line)}.txt"
     if os.environ.get("REGENERATE"):
@@ -226,7 +229,7 @@ def _file_name(line: str) -> str:
     return "".join(c if c.isalnum() or c in "-." else "_" for c in line)
 
 
-def test_every_screen_file_is_of_a_test() -> None:
-    wanted = {f"{_file_name(line)}.txt" for line in (*CASES, *BOARD_CASES)}
-    wanted |= {f"terminal-{name}.txt" for name in TERMINALS}
-    assert {file.name for file in SCREENS.iterdir()} == wanted
+def test_every_screen_file_belongs_to_a_test() -> None:
+    expected = {f"{_file_name(line)}.txt" for line in (*CASES, *TENSORBOARD_CASES)}
+    expected |= {f"terminal-{name}.txt" for name in TERMINALS}
+    assert {file.name for file in SCREENS.iterdir()} == expected

@@ -1,4 +1,4 @@
-"""`riseml secret`, and the file behind it."""
+"""`riseml secret`, and the file of secrets."""
 
 import io
 import stat
@@ -12,17 +12,17 @@ from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine
 
 
-def test_a_value_comes_from_standard_input_and_is_never_shown(
+def test_a_value_is_read_from_standard_input_and_never_shown(
     engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("s3cr3t\n"))
-    said = riseml("secret", "set", "TOKEN")
-    assert (said.status, said.out) == (0, "")
-    assert "s3cr3t" not in said.err
-    assert engine.kept == {"TOKEN": "s3cr3t"}
+    result = riseml("secret", "set", "TOKEN")
+    assert (result.status, result.out) == (0, "")
+    assert "s3cr3t" not in result.err
+    assert engine.stored_secrets == {"TOKEN": "s3cr3t"}
     assert riseml("secret", "list").out == "TOKEN\n"
     assert riseml("secret", "delete", "TOKEN").status == 0
-    assert engine.kept == {}
+    assert engine.stored_secrets == {}
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_value_comes_from_standard_input_and_is_never_shown(
         (("show", "TOKEN"), 2, "show"),
     ],
 )
-def test_what_cannot_be(
+def test_invalid_commands(
     words: tuple[str, ...],
     status: int,
     text: str,
@@ -43,12 +43,12 @@ def test_what_cannot_be(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO("" if "EMPTY" in words else "x"))
-    said = riseml("secret", *words)
-    assert said.status == status
-    assert text in said.err
+    result = riseml("secret", *words)
+    assert result.status == status
+    assert text in result.err
 
 
-def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+def test_the_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     home = tmp_path / "home"
     assert not secrets.change(home, "A", "1")
     assert secrets.change(home, "A", "2")
@@ -61,7 +61,7 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     assert sorted(path.name for path in home.iterdir()) == ["secrets", "secrets.past"]
 
 
-def test_a_damaged_file_is_said(tmp_path: Path) -> None:
+def test_a_damaged_file_is_reported(tmp_path: Path) -> None:
     (tmp_path / "secrets").write_text("{")
     with pytest.raises(HomeError, match="secrets") as caught:
         secrets.read(tmp_path)

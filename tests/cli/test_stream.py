@@ -1,4 +1,4 @@
-"""Log lines on a screen and in a file: chunks in, bytes out."""
+"""Log lines on a terminal and in a file: chunks in, bytes out."""
 
 import io
 import re
@@ -16,7 +16,7 @@ ERASE = b"\r\x1b[K"
 Events = list[Chunk | Change | tuple[str, bytes]]
 
 
-def shown(events: Events, terminal: Terminal = FILE, **options: object) -> bytes:
+def written(events: Events, terminal: Terminal = FILE, **options: object) -> bytes:
     out = io.BytesIO()
     stream = Stream(out, terminal, **options)  # type: ignore[arg-type]
     for event in events:
@@ -50,52 +50,54 @@ TEXTS: dict[str, tuple[list[bytes], bytes]] = {
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_in_a_file(name: str) -> None:
-    chunks, wanted = TEXTS[name]
-    assert shown([("1", data) for data in chunks]) == wanted
+    chunks, expected = TEXTS[name]
+    assert written([("1", data) for data in chunks]) == expected
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_byte_by_byte_is_the_same(name: str) -> None:
-    chunks, wanted = TEXTS[name]
-    assert shown([("1", bytes([byte])) for data in chunks for byte in data]) == wanted
+    chunks, expected = TEXTS[name]
+    assert (
+        written([("1", bytes([byte])) for data in chunks for byte in data]) == expected
+    )
 
 
 def test_names_are_padded_to_the_longest_expected() -> None:
-    assert shown([("1.ps", b"a\n")], names=["1", "1.worker.2"]) == b"1.ps       | a\n"
+    assert written([("1.ps", b"a\n")], names=["1", "1.worker.2"]) == b"1.ps       | a\n"
 
 
-def test_without_prefix_lines_are_as_written() -> None:
-    assert shown([("1.train", b"a\n  b\r\n")], prefixed=False) == b"a\n  b\n"
+def test_lines_without_a_prefix_are_unchanged() -> None:
+    assert written([("1.train", b"a\n  b\r\n")], prefixed=False) == b"a\n  b\n"
 
 
-def test_jobs_do_not_mix_their_unfinished_lines() -> None:
+def test_unfinished_lines_of_jobs_do_not_mix() -> None:
     events: Events = [("1", b"half"), ("2", b"whole\n"), ("1", b" and half\n")]
-    assert shown(events) == b"2 | whole\n1 | half and half\n"
+    assert written(events) == b"2 | whole\n1 | half and half\n"
 
 
-def test_the_end_of_a_job_ends_its_line() -> None:
+def test_a_final_state_ends_the_line_of_its_job() -> None:
     events: Events = [
         Chunk("1", b"last words", partial=True),
         Change("1", "FAILED", reason="OOM", message="a\nb", exit_code=0),
     ]
-    wanted = b"1 | last words\n1 | --> FAILED\n1 | Reason: OOM\n1 | Message: a b\n1 | Exit Code: 0\n"
-    assert shown(events) == wanted
+    expected = b"1 | last words\n1 | --> FAILED\n1 | Reason: OOM\n1 | Message: a b\n1 | Exit Code: 0\n"
+    assert written(events) == expected
 
 
-def test_grep_sees_lines_without_colours_and_shows_no_states() -> None:
+def test_grep_matches_lines_without_colours_and_hides_states() -> None:
     events: Events = [
         ("1", b"a lo\x1b[1mss\x1b[0m\nother\n10%\rloss\n"),
         Change("1", "RUNNING"),
     ]
     assert (
-        shown(events, grep=re.compile(b"^a loss|^loss"))
+        written(events, grep=re.compile(b"^a loss|^loss"))
         == b"1 | a lo\x1b[1mss\x1b[0m\n1 | loss\n"
     )
 
 
-def test_an_endless_line_is_broken_before_memory_ends() -> None:
+def test_an_endless_line_is_broken() -> None:
     piece = b"x" * 70_000
-    out = shown([("1", piece)] * 40)
+    out = written([("1", piece)] * 40)
     assert out.replace(b"\n", b"").replace(b"1 | ", b"") == piece * 40
     assert max(map(len, out.split(b"\n"))) < 1_200_000
 
@@ -107,19 +109,21 @@ def test_on_a_terminal_a_bar_is_redrawn_below_the_lines() -> None:
         ("2", b"a\n"),
         ("1", b"100%\n"),
     ]
-    wanted = [b"1 | 10%", b"1 | 20%", b"2 | a\n1 | 20%", b"1 | 100%\n"]
-    assert shown(events, PLAIN).split(ERASE) == wanted
+    expected = [b"1 | 10%", b"1 | 20%", b"2 | a\n1 | 20%", b"1 | 100%\n"]
+    assert written(events, PLAIN).split(ERASE) == expected
 
 
 def test_on_a_terminal_an_unfinished_line_is_cut_to_the_width() -> None:
     assert (
-        shown([("1", b"\x1b[32m" + b"x" * 100)], PLAIN).split(ERASE)[0]
+        written([("1", b"\x1b[32m" + b"x" * 100)], PLAIN).split(ERASE)[0]
         == b"1 | " + b"x" * 34 + "…".encode()
     )
 
 
-def test_the_colour_of_a_job_goes_on_in_its_next_line_only() -> None:
-    out = shown([("1", b"\x1b[31mred\nstill\x1b[0m\nno more\n"), ("2", b"x\n")], COLOUR)
+def test_the_colour_of_a_job_continues_only_in_its_next_line() -> None:
+    out = written(
+        [("1", b"\x1b[31mred\nstill\x1b[0m\nno more\n"), ("2", b"x\n")], COLOUR
+    )
     first, second = b"\x1b[36m1 |\x1b[0m ", b"\x1b[33m2 |\x1b[0m "
     assert out == (
         first
@@ -133,5 +137,5 @@ def test_the_colour_of_a_job_goes_on_in_its_next_line_only() -> None:
     )
 
 
-def test_a_terminal_without_colours_gets_none_from_jobs_either() -> None:
-    assert shown([("1", b"\x1b[31mred\x1b[0m\n")], PLAIN) == b"1 | red\n"
+def test_a_terminal_without_colours_shows_no_colours_of_jobs() -> None:
+    assert written([("1", b"\x1b[31mred\x1b[0m\n")], PLAIN) == b"1 | red\n"

@@ -14,7 +14,7 @@ COLUMNS = [
 
 
 @pytest.mark.parametrize(
-    ("limit", "wanted"),
+    ("limit", "expected"),
     [
         (None, [4, 12, 8, 20]),
         (47, [4, 12, 8, 20]),
@@ -28,12 +28,12 @@ COLUMNS = [
         (5, [3, 0, 8, 4]),
     ],
 )
-def test_fit(limit: int | None, wanted: list[int]) -> None:
-    assert fit(COLUMNS, [3, 8, 8, 20], limit) == wanted
+def test_fit(limit: int | None, expected: list[int]) -> None:
+    assert fit(COLUMNS, [3, 8, 8, 20], limit) == expected
 
 
 @pytest.mark.parametrize(
-    ("text", "width", "shown"),
+    ("text", "width", "shortened"),
     [
         ("abc", 3, "abc"),
         ("abcd", 3, "ab…"),
@@ -45,12 +45,12 @@ def test_fit(limit: int | None, wanted: list[int]) -> None:
         ("abc", 0, ""),
     ],
 )
-def test_shorten(text: str, width: int, shown: str) -> None:
-    assert shorten(text, width) == shown
-    assert cells_wide(shown) <= width
+def test_shorten(text: str, width: int, shortened: str) -> None:
+    assert shorten(text, width) == shortened
+    assert cells_wide(shortened) <= width
 
 
-def test_without_symbols_dots_say_what_is_cut() -> None:
+def test_dots_replace_the_ellipsis_without_unicode() -> None:
     assert shorten("abcdef", 5, unicode=False) == "ab..."
     assert shorten("abcdef", 2, unicode=False) == ".."
 
@@ -69,7 +69,7 @@ def test_lines_never_exceed_the_width() -> None:
         assert max(map(cells_wide, lines)) <= width
 
 
-def test_styles_do_not_count_as_width() -> None:
+def test_styles_do_not_count_towards_the_width() -> None:
     columns = [Column("S", 5, styles={"ok": "green"}), Column("N", right=True)]
     lines = render(
         columns,
@@ -79,6 +79,6 @@ def test_styles_do_not_count_as_width() -> None:
     assert lines == ["\x1b[1mS      N\x1b[0m", "\x1b[32mok   \x1b[0m  5", "no    12"]
 
 
-def test_no_rows_leave_the_titles() -> None:
+def test_a_table_without_rows_has_titles() -> None:
     assert render(COLUMNS, [], Terminal()) == ["ID   NAME         STATE NOTE"]
     assert render(COLUMNS, [], Terminal(), headers=False) == []

@@ -1,4 +1,4 @@
-"""Where a run is seen in a browser: `riseml tensorboard` opens it, or shows what it has left; its page at Argo."""
+"""`riseml tensorboard` of active and ended runs, and the page of a run in Argo."""
 
 import http.server
 import json
@@ -25,12 +25,12 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.send_error(503)  # an answer is an answer
 
     def log_message(self, format: str, *words: object) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def serving(port: int = 0, pause: float = 0.0) -> Iterator[str]:
-    """Answer by HTTP, from `pause` seconds on; yield where."""
+    """Serve HTTP after `pause` seconds, and yield the address."""
     server = http.server.HTTPServer(
         ("127.0.0.1", port), Answer, bind_and_activate=False
     )
@@ -58,7 +58,7 @@ def serving(port: int = 0, pause: float = 0.0) -> Iterator[str]:
 def outputs(
     engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """Where run 15 has left something, with a TensorBoard on the PATH."""
+    """Return the output folder, with output of run 15 and a TensorBoard on the PATH."""
     engine.runs = [replace(grid(15, [State.FINISHED, State.FAILED]))]
     engine.outputs = tmp_path / "output"
     (engine.outputs / "15").mkdir(parents=True)
@@ -72,26 +72,26 @@ def outputs(
 
 @pytest.fixture
 def interrupted(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """Press Ctrl-C as soon as a TensorBoard is waited for; a list of whether it answered then."""
-    found: list[bool] = []
+    """Interrupt every wait for a TensorBoard; return whether each answered at that time."""
+    answered: list[bool] = []
 
-    def wait(board: tensorboard.TensorBoard) -> None:
-        found.append(tensorboard.answers(board.url))
+    def wait(server: tensorboard.TensorBoard) -> None:
+        answered.append(tensorboard.answers(server.url))
         os.kill(os.getpid(), signal.SIGINT)
         signal.pause()
 
     monkeypatch.setattr(tensorboard.TensorBoard, "wait", wait)
-    return found
+    return answered
 
 
-def test_the_one_of_a_run_is_opened(engine: FakeEngine, riseml: Riseml) -> None:
+def test_the_tensorboard_of_a_run_is_opened(engine: FakeEngine, riseml: Riseml) -> None:
     with serving() as url:
         engine.runs = [replace(single(16), tensorboard_url=url), single(15)]
-        said = riseml("tensorboard")
-    assert (said.status, said.out, said.err) == (0, f"{url}\n", "")
+        result = riseml("tensorboard")
+    assert (result.status, result.out, result.err) == (0, f"{url}\n", "")
 
 
-def test_where_a_run_is_seen(engine: FakeEngine, riseml: Riseml) -> None:
+def test_status_shows_the_page_in_argo(engine: FakeEngine, riseml: Riseml) -> None:
     page = "https://argo.example.com/workflows/riseml-paul/mnist-16"
     engine.runs = [replace(single(16), page=page), single(15)]
     assert f"\nArgo: {page}\n" in riseml("status", "16").out
@@ -99,36 +99,34 @@ def test_where_a_run_is_seen(engine: FakeEngine, riseml: Riseml) -> None:
     assert "Argo:" not in riseml("status", "15").out
 
 
-def test_one_that_is_about_to_begin_is_waited_for(
-    engine: FakeEngine, riseml: Riseml
-) -> None:
+def test_a_starting_tensorboard_is_awaited(engine: FakeEngine, riseml: Riseml) -> None:
     with serving(pause=0.3) as url:
         engine.runs = [replace(single(16), tensorboard_url=url)]
-        said = riseml("tensorboard", "16")
-    assert (said.status, said.out, said.err) == (
+        result = riseml("tensorboard", "16")
+    assert (result.status, result.out, result.err) == (
         0,
         f"{url}\n",
         f"Waiting for TensorBoard to start at {url} ...\n",
     )
 
 
-def test_what_has_ended_is_shown_until_an_interrupt(
+def test_an_ended_run_is_shown_until_ctrl_c(
     outputs: Path, riseml: Riseml, interrupted: list[bool]
 ) -> None:
     for name in ("15", "15.2"):
-        said = riseml("tensorboard", name)
-        assert said.status == 0
-        assert said.out.startswith("http://127.0.0.1:")
+        result = riseml("tensorboard", name)
+        assert result.status == 0
+        assert result.out.startswith("http://127.0.0.1:")
         assert (
-            said.err
+            result.err
             == f"Starting TensorBoard over {outputs / name} ...\nPress Ctrl-C to stop it.\n\n"
         )
-        assert not tensorboard.answers(said.out.strip())
+        assert not tensorboard.answers(result.out.strip())
     assert interrupted == [True, True]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_one_that_does_not_answer_gives_way(
+def test_a_local_tensorboard_replaces_one_that_does_not_answer(
     outputs: Path,
     engine: FakeEngine,
     riseml: Riseml,
@@ -139,16 +137,16 @@ def test_one_that_does_not_answer_gives_way(
         pass
     monkeypatch.setattr(tensorboard, "_PATIENCE_SECONDS", 0.0)
     engine.runs = [replace(engine.runs[0], tensorboard_url=free)]
-    said = riseml("tensorboard", "15")
-    assert said.status == 0
+    result = riseml("tensorboard", "15")
+    assert result.status == 0
     assert (
         "It does not answer; `riseml logs 15.tensorboard` says why.\nStarting TensorBoard over "
-        in said.err
+        in result.err
     )
     assert interrupted == [True]
 
 
-def test_a_run_that_ends_meanwhile_is_shown_afterwards(
+def test_a_run_that_ends_during_the_wait_is_shown_locally(
     outputs: Path,
     engine: FakeEngine,
     riseml: Riseml,
@@ -157,8 +155,8 @@ def test_a_run_that_ends_meanwhile_is_shown_afterwards(
 ) -> None:
     with serving() as free:
         pass
-    told = iter([free, free, None, None])
-    monkeypatch.setattr(engine, "tensorboard_url", lambda run: next(told))
+    addresses = iter([free, free, None, None])
+    monkeypatch.setattr(engine, "tensorboard_url", lambda run: next(addresses))
     assert (
         "It has ended.\nStarting TensorBoard over " in riseml("tensorboard", "15").err
     )
@@ -172,23 +170,23 @@ def test_a_run_that_ends_meanwhile_is_shown_afterwards(
         (tensorboards.DIES, "tensorboard has ended with status -9\n"),
     ],
 )
-def test_one_that_fails_says_why(
+def test_a_failing_tensorboard_is_reported(
     program: str, words: str, outputs: Path, riseml: Riseml, tmp_path: Path
 ) -> None:
     (tmp_path / "bin/tensorboard").write_text(program)
-    said = riseml("tensorboard")
-    assert (said.status, said.out) == (1, "")
-    assert said.err.endswith(f"riseml: error: {words}")
+    result = riseml("tensorboard")
+    assert (result.status, result.out) == (1, "")
+    assert result.err.endswith(f"riseml: error: {words}")
 
 
-def test_without_a_tensorboard_it_says_what_to_do(
+def test_a_missing_tensorboard_is_reported_with_advice(
     outputs: Path, riseml: Riseml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "none"))
     monkeypatch.setattr("sys.executable", "/bin/false")
-    said = riseml("tensorboard")
-    assert said.status == 1
-    assert said.err.startswith(
+    result = riseml("tensorboard")
+    assert result.status == 1
+    assert result.err.startswith(
         "riseml: error: there is no tensorboard in your environment\nInstall it with `pip install "
     )
 
@@ -203,12 +201,12 @@ def test_without_a_tensorboard_it_says_what_to_do(
         (["15", "--port", "-1"], 2, "invalid value for '--port'"),
     ],
 )
-def test_what_cannot_be_shown(
+def test_ids_without_a_tensorboard(
     words: list[str], status: int, error: str, outputs: Path, riseml: Riseml
 ) -> None:
-    said = riseml("tensorboard", *words)
-    assert (said.status, said.out) == (status, "")
-    assert said.err.startswith(f"riseml: error: {error}")
+    result = riseml("tensorboard", *words)
+    assert (result.status, result.out) == (status, "")
+    assert result.err.startswith(f"riseml: error: {error}")
 
 
 @pytest.mark.parametrize(
@@ -219,9 +217,9 @@ def test_what_cannot_be_shown(
         ([], "", 80, False),
         ([], ":0", 0, False),
     ],
-    ids=["", "not wanted", "no display", "no terminal"],
+    ids=["", "not expected", "no display", "no terminal"],
 )
-def test_a_browser_is_opened_where_there_can_be_one(  # noqa: PLR0917 (fixtures)
+def test_a_browser_is_opened_only_on_a_desktop(  # noqa: PLR0917 (fixtures)
     words: list[str],
     display: str,
     width: int,
@@ -231,8 +229,8 @@ def test_a_browser_is_opened_where_there_can_be_one(  # noqa: PLR0917 (fixtures)
     screen: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shown: list[str] = []
-    monkeypatch.setattr(webbrowser, "open", shown.append)
+    opened_urls: list[str] = []
+    monkeypatch.setattr(webbrowser, "open", opened_urls.append)
     monkeypatch.setattr("sys.platform", "linux")
     for name in ("WAYLAND_DISPLAY", "BROWSER"):
         monkeypatch.delenv(name, raising=False)
@@ -242,4 +240,4 @@ def test_a_browser_is_opened_where_there_can_be_one(  # noqa: PLR0917 (fixtures)
     with serving() as url:
         engine.runs = [replace(single(16), tensorboard_url=url)]
         assert riseml("tensorboard", *words).status == 0
-    assert shown == ([url] if opened else [])
+    assert opened_urls == ([url] if opened else [])

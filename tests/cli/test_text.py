@@ -1,4 +1,4 @@
-"""Ages, durations, values, options: what people read and write."""
+"""Ages, durations and values as people read and write them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -33,7 +33,7 @@ def test_ages_and_durations(seconds: float, age: str, span: str) -> None:
     assert text.duration(since, NOW, NOW + timedelta(days=1)) == span
 
 
-def test_what_never_began_has_neither() -> None:
+def test_what_has_not_started_has_no_age_or_duration() -> None:
     assert (text.age(None, NOW), text.duration(None, None, NOW), text.moment(None)) == (
         "-",
         "-",
@@ -42,7 +42,7 @@ def test_what_never_began_has_neither() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "shown", "exact"),
+    ("value", "expected", "exact"),
     [
         (0.912345678, "0.91235", "0.912345678"),
         (1e-7, "1E-07", "1e-07"),
@@ -56,8 +56,8 @@ def test_what_never_began_has_neither() -> None:
         (float("-inf"), "-INF", "-Infinity"),
     ],
 )
-def test_values(value: object, shown: str, exact: str) -> None:
-    assert (text.value(value), text.exact(value)) == (shown, exact)
+def test_values(value: object, expected: str, exact: str) -> None:
+    assert (text.value(value), text.exact(value)) == (expected, exact)
 
 
 def test_pairs_are_sorted() -> None:
@@ -66,7 +66,7 @@ def test_pairs_are_sorted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "shown"),
+    ("count", "expected"),
     [
         (0, "0 B"),
         (1023, "1023 B"),
@@ -75,8 +75,8 @@ def test_pairs_are_sorted() -> None:
         (3 << 29, "1.5 GB"),
     ],
 )
-def test_sizes(count: int, shown: str) -> None:
-    assert text.size(count) == shown
+def test_sizes(count: int, expected: str) -> None:
+    assert text.size(count) == expected
 
 
 @pytest.mark.parametrize(
@@ -90,20 +90,20 @@ def test_sizes(count: int, shown: str) -> None:
         ("0s", 0),
     ],
 )
-def test_durations_as_written(word: str, seconds: float) -> None:
+def test_parse_duration(word: str, seconds: float) -> None:
     assert options.parse_duration(word) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize(
     "word", ["", "soon", "-5s", "5 m", "5y", "9999999999999d", "1e5", "²"]
 )
-def test_what_is_no_duration(word: str) -> None:
+def test_invalid_durations(word: str) -> None:
     with pytest.raises(InvalidInputError) as caught:
         options.parse_duration(word)
     assert "14d" in caught.value.advice
 
 
-def test_points_in_time() -> None:
+def test_parse_instant() -> None:
     assert options.parse_instant("10m", NOW) == NOW - timedelta(minutes=10)
     assert options.parse_instant("2018-01-31T10:20:30Z", NOW) == datetime(
         2018, 1, 31, 10, 20, 30, tzinfo=UTC

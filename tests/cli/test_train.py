@@ -1,4 +1,4 @@
-"""`riseml train`, and what comes before it: init, check, schema, compile."""
+"""`riseml train`, init, check, schema, compile, delete and prune."""
 
 import json
 from dataclasses import replace
@@ -33,17 +33,22 @@ def test_train_in_background(engine: FakeEngine, riseml: Riseml) -> None:
         ("big tree",),
         ("no limits here",),
     )
-    said = riseml("train")
-    assert (said.status, said.out) == (0, "Experiment 14 started in the background.\n")
-    assert said.err == (
+    result = riseml("train")
+    assert (result.status, result.out) == (
+        0,
+        "Experiment 14 started in the background.\n",
+    )
+    assert result.err == (
         "Syncing project (2.0 KB, 3 files, 2 excluded by .gitignore)...done\nbig tree\nno limits here\n"
         "`riseml logs 14` shows its log, `riseml status 14` its state.\n"
     )
 
 
-def test_train_tells_of_its_tensorboard(engine: FakeEngine, riseml: Riseml) -> None:
+def test_train_prints_the_address_of_its_tensorboard(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
     Path("riseml.yml").write_text(PLAIN + "  framework: tensorflow\n")
-    engine.becomes = replace(
+    engine.started_run = replace(
         single(14, State.FINISHED), tensorboard_url="http://127.0.0.1:24010"
     )
     line = "TensorBoard: http://127.0.0.1:24010\n"
@@ -52,10 +57,10 @@ def test_train_tells_of_its_tensorboard(engine: FakeEngine, riseml: Riseml) -> N
         json.loads(riseml("train", "-o", "json").out)["tensorboard"]
         == "http://127.0.0.1:24010"
     )
-    said = riseml("train", "-l")
-    assert line not in said.out
-    assert line in said.err
-    engine.becomes = single(14)
+    result = riseml("train", "-l")
+    assert line not in result.out
+    assert line in result.err
+    engine.started_run = single(14)
     assert "TensorBoard" not in riseml("train").out
 
 
@@ -83,16 +88,16 @@ def test_train_tells_of_its_tensorboard(engine: FakeEngine, riseml: Riseml) -> N
     ],
 )
 def test_train_for_scripts(form: str, out: str, riseml: Riseml) -> None:
-    said = riseml("submit", "-o", form)
-    assert (said.status, said.out, said.err) == (0, out, SYNC)
+    result = riseml("submit", "-o", form)
+    assert (result.status, result.out, result.err) == (0, out, SYNC)
 
 
-def test_warnings_go_to_the_user(riseml: Riseml) -> None:
+def test_train_prints_warnings_to_stderr(riseml: Riseml) -> None:
     Path("riseml.yml").write_text(PLAIN.replace("echo done", "'echo {{lr}}'"))
-    said = riseml("train")
-    assert said.status == 0
-    assert "riseml.yml:5:" in said.err
-    assert "warning" in said.err
+    result = riseml("train")
+    assert result.status == 0
+    assert "riseml.yml:5:" in result.err
+    assert "warning" in result.err
 
 
 @pytest.mark.parametrize(
@@ -107,31 +112,31 @@ def test_warnings_go_to_the_user(riseml: Riseml) -> None:
         (State.KILLED, 103, "Experiment 14 KILLED after 1m 0s."),
     ],
 )
-def test_train_with_logs_ends_as_the_run_did(
+def test_train_with_logs_exits_with_the_outcome(
     state: State, status: int, sentence: str, engine: FakeEngine, riseml: Riseml
 ) -> None:
     failure = {"exit_code": 3, "guilty": "14.train"} if state is State.FAILED else {}
-    engine.becomes = single(14, state, **failure)
+    engine.started_run = single(14, state, **failure)
     engine.events = [Chunk("14.train", b"epoch 1\n"), Change("14.train", str(state))]
-    said = riseml("train", "-l")
-    assert said.status == status
-    assert said.out == f"14.train | epoch 1\n14.train | --> {state}\n"
+    result = riseml("train", "-l")
+    assert result.status == status
+    assert result.out == f"14.train | epoch 1\n14.train | --> {state}\n"
     assert (
-        said.err
+        result.err
         == f"{SYNC}Experiment 14 started; Ctrl-C leaves it running in the background.\n{sentence}\n"
     )
 
 
-def test_an_interrupt_of_train_with_logs_only_detaches(
+def test_ctrl_c_of_train_with_logs_only_detaches(
     engine: FakeEngine, riseml: Riseml
 ) -> None:
     engine.interrupt = True
-    said = riseml("train", "-l")
-    assert said.status == 0
-    assert "Experiment 14 continues in the background: `riseml logs 14`" in said.err
+    result = riseml("train", "-l")
+    assert result.status == 0
+    assert "Experiment 14 continues in the background: `riseml logs 14`" in result.err
 
 
-def test_the_outcome_of_a_set_names_what_failed(
+def test_the_outcome_of_a_set_names_failed_experiments(
     engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     engine.runs = [grid(15, [State.FAILED] * 7 + [State.FINISHED])]
@@ -142,29 +147,27 @@ def test_the_outcome_of_a_set_names_what_failed(
 
 def test_a_faulty_file_starts_nothing(engine: FakeEngine, riseml: Riseml) -> None:
     Path("riseml.yml").write_text(PLAIN.replace("image", "imge"))
-    said = riseml("train", "-l")
-    assert (said.status, said.out, engine.calls) == (2, "", [])
-    assert said.err.startswith("riseml.yml:3:3: error: ")
-    assert "image" in said.err
+    result = riseml("train", "-l")
+    assert (result.status, result.out, engine.calls) == (2, "", [])
+    assert result.err.startswith("riseml.yml:3:3: error: ")
+    assert "image" in result.err
 
 
-def test_no_file_says_how_to_get_one(riseml: Riseml) -> None:
+def test_a_missing_file_suggests_init(riseml: Riseml) -> None:
     Path("riseml.yml").unlink()
-    said = riseml("train")
-    assert said.status == 2
-    assert "riseml.yml: error: the file does not exist" in said.err
-    assert "riseml init" in said.err
+    result = riseml("train")
+    assert result.status == 2
+    assert "riseml.yml: error: the file does not exist" in result.err
+    assert "riseml init" in result.err
 
 
-def test_gitignore_is_honoured_unless_told_otherwise(
-    engine: FakeEngine, riseml: Riseml
-) -> None:
+def test_gitignore_applies_unless_disabled(engine: FakeEngine, riseml: Riseml) -> None:
     riseml("train")
     riseml("train", "--no-gitignore")
     assert [call[3] for call in engine.calls if call[0] == "snapshot"] == [True, False]
 
 
-def test_a_file_elsewhere_takes_the_code_beside_it(
+def test_the_code_is_the_folder_of_the_file(
     engine: FakeEngine, riseml: Riseml, tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()
@@ -180,9 +183,13 @@ def test_a_dry_run_shows_the_plan_and_starts_nothing(
 ) -> None:
     Path("riseml.yml").write_text(GRID)
     Path("fit.py").write_text("x" * 3000)
-    said = riseml("train", "--dry-run")
-    assert (said.status, said.err, engine.calls) == (0, "Nothing was started.\n", [])
-    assert said.out == (
+    result = riseml("train", "--dry-run")
+    assert (result.status, result.err, engine.calls) == (
+        0,
+        "Nothing was started.\n",
+        [],
+    )
+    assert result.out == (
         "Project: toaster-net\nWould start: a set of 4 experiments, 2 at a time\nImage: python:3.12\n"
         "Code: 2.9 KB, 1 file\n\n"
         "JOB           COUNT  GPU    CPU    MEM    RUN\n"
@@ -192,7 +199,7 @@ def test_a_dry_run_shows_the_plan_and_starts_nothing(
     )
 
 
-def test_a_dry_run_for_scripts_holds_all_cells(
+def test_a_dry_run_as_json_lists_all_experiments(
     engine: FakeEngine, riseml: Riseml
 ) -> None:
     Path("riseml.yml").write_text(
@@ -210,7 +217,7 @@ def test_a_dry_run_for_scripts_holds_all_cells(
     assert engine.calls == []
 
 
-def test_a_dry_run_as_yaml_is_the_document(engine: FakeEngine, riseml: Riseml) -> None:
+def test_a_dry_run_as_yaml_is_the_workflow(engine: FakeEngine, riseml: Riseml) -> None:
     document = yaml.safe_load(riseml("train", "--dry-run", "-o", "yaml").out)
     assert (document["kind"], document["metadata"]["name"]) == (
         "Workflow",
@@ -223,8 +230,8 @@ def test_compile_to_stdout_and_to_files(riseml: Riseml) -> None:
     printed = riseml("compile").out
     document = yaml.safe_load(printed)
     assert document["metadata"]["generateName"] == "toaster-net-"
-    said = riseml("compile", "-o", "workflow.yaml")
-    assert (said.out, said.err) == ("", "Wrote workflow.yaml.\n")
+    result = riseml("compile", "-o", "workflow.yaml")
+    assert (result.out, result.err) == ("", "Wrote workflow.yaml.\n")
     assert Path("workflow.yaml").read_text() == printed
     riseml("compile", "-o", "workflow.json", "--number", "7", "--user", "paul")
     assert (
@@ -239,42 +246,42 @@ def test_compile_to_stdout_and_to_files(riseml: Riseml) -> None:
     ]
 
 
-def test_compile_takes_the_code_from_git(riseml: Riseml) -> None:
+def test_compile_uses_code_from_git(riseml: Riseml) -> None:
     assert (
         "https://example.org/toaster.git"
         in riseml("compile", "--git", "https://example.org/toaster.git").out
     )
 
 
-def test_compile_says_what_cannot_be_written(riseml: Riseml) -> None:
-    said = riseml("compile", "-o", "none/workflow.yaml")
-    assert said.status == 1
-    assert said.err.startswith(
+def test_compile_reports_what_cannot_be_written(riseml: Riseml) -> None:
+    result = riseml("compile", "-o", "none/workflow.yaml")
+    assert result.status == 1
+    assert result.err.startswith(
         "riseml: error: cannot write none/workflow.yaml: No such file"
     )
     assert riseml("compile", "-f", "none.yml").status == 2
 
 
-def test_check_tells_all_faults(riseml: Riseml) -> None:
+def test_check_reports_all_errors(riseml: Riseml) -> None:
     assert riseml("check").err == "riseml.yml is valid.\n"
     Path("riseml.yml").write_text(PLAIN.replace("image", "imge").replace("cpus", "cpu"))
-    said = riseml("check")
-    assert said.status == 2
-    assert "riseml.yml:3:3: error" in said.out
-    assert "riseml.yml:4:15: error" in said.out
-    assert said.err.endswith(" errors.\n")
+    result = riseml("check")
+    assert result.status == 2
+    assert "riseml.yml:3:3: error" in result.out
+    assert "riseml.yml:4:15: error" in result.out
+    assert result.err.endswith(" errors.\n")
     faults = json.loads(riseml("check", "-o", "json").out)
     assert {(3, 3, "error"), (4, 15, "error")} <= {
-        (each["line"], each["column"], each["severity"]) for each in faults
+        (fault["line"], fault["column"], fault["severity"]) for fault in faults
     }
     assert riseml("check", "-o", "json").status == 2
 
 
 def test_check_with_warnings_only_is_valid(riseml: Riseml) -> None:
     Path("riseml.yml").write_text(PLAIN.replace("echo done", "'echo {{lr}}'"))
-    said = riseml("check")
-    assert (said.status, said.err) == (0, "riseml.yml is valid, with 1 warning.\n")
-    assert "warning" in said.out
+    result = riseml("check")
+    assert (result.status, result.err) == (0, "riseml.yml is valid, with 1 warning.\n")
+    assert "warning" in result.out
 
 
 def test_schema_is_json(riseml: Riseml) -> None:
@@ -287,33 +294,33 @@ def test_schema_is_json(riseml: Riseml) -> None:
 @pytest.mark.parametrize("template", ["plain", "grid", "tensorflow"])
 def test_init_writes_what_check_accepts(template: str, riseml: Riseml) -> None:
     Path("riseml.yml").unlink()
-    said = riseml("init", "--template", template)
-    assert (said.status, said.out) == (0, "riseml.yml successfully created\n")
+    result = riseml("init", "--template", template)
+    assert (result.status, result.out) == (0, "riseml.yml successfully created\n")
     assert Path("riseml.yml").read_text().startswith("project: toaster-net\n")
     assert riseml("check").status == 0
 
 
 def test_init_overwrites_nothing(riseml: Riseml) -> None:
-    said = riseml("init")
-    assert said.status == 1
-    assert said.err.startswith("riseml: error: riseml.yml already exists\n")
+    result = riseml("init")
+    assert result.status == 1
+    assert result.err.startswith("riseml: error: riseml.yml already exists\n")
     assert Path("riseml.yml").read_text() == PLAIN
 
 
-def test_init_finds_a_name(
+def test_init_adapts_the_name_of_the_folder(
     riseml: Riseml, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "my.proj").mkdir()
     monkeypatch.chdir(tmp_path / "my.proj")
-    said = riseml("init")
+    result = riseml("init")
     assert (
         "'my.proj' is not a valid project name; the project is called my-proj."
-        in said.err
+        in result.err
     )
     assert Path("riseml.yml").read_text().startswith("project: my-proj\n")
-    said = riseml("init", "-f", "b.yml", "-n", "x")
-    assert (said.status, Path("b.yml").exists()) == (2, False)
-    assert "`riseml init -n x-project`" in said.err
+    result = riseml("init", "-f", "b.yml", "-n", "x")
+    assert (result.status, Path("b.yml").exists()) == (2, False)
+    assert "`riseml init -n x-project`" in result.err
 
 
 @pytest.mark.parametrize(("answer", "deleted"), [(True, ["14"]), (False, [])])
@@ -334,9 +341,9 @@ def test_delete_and_prune_ask_on_a_terminal(
     monkeypatch.setattr(output, "ask", ask)
     for words in (["delete", "14"], ["prune", "--older-than", "1d"]):
         engine.runs, engine.calls = [single(16), single(14, State.FAILED)], []
-        said = riseml(*words)
+        result = riseml(*words)
         assert [call[1] for call in engine.calls if call[0] == "delete"] == deleted
-        assert ("Nothing was deleted." in said.err) == (not answer)
+        assert ("Nothing was deleted." in result.err) == (not answer)
     assert questions == [
         "Delete 14 (toaster-net, FAILED) with logs and output?",
         "Delete 1 run with logs and output?",
@@ -353,7 +360,7 @@ def test_delete_and_prune_ask_on_a_terminal(
         ("image", 0, ""),
     ],
 )
-def test_prune_reports_unused_builds_in_the_words_of_the_engine(
+def test_prune_names_unused_builds_as_the_engine_does(
     noun: str, unused: int, message: str, engine: FakeEngine, riseml: Riseml
 ) -> None:
     engine.build_noun, engine.unused, engine.runs = noun, unused, []

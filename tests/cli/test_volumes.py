@@ -20,7 +20,7 @@ TIME = 1_500_000_000
 def volumes(
     engine: FakeEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """The volumes of the engine, and a project that has left something there."""
+    """Return the volumes of the engine, with output of a project."""
     monkeypatch.setenv("TZ", "UTC")
     engine.volumes = tmp_path / "volumes"
     (engine.volumes / "data").mkdir(parents=True)
@@ -35,7 +35,7 @@ def volumes(
     return engine.volumes
 
 
-def test_listing(volumes: Path, riseml: Riseml) -> None:
+def test_ls(volumes: Path, riseml: Riseml) -> None:
     rows = "MODIFIED                       SIZE NAME\n"
     time = "2017-07-14 02:40:00 "
     assert (
@@ -69,26 +69,26 @@ def test_listing(volumes: Path, riseml: Riseml) -> None:
             "modified": "2017-07-14T02:40:00Z",
         }
     ]
-    said = riseml("ls", "output://~/16")
-    assert (said.status, said.out) == (4, "")
-    assert said.err == (
+    result = riseml("ls", "output://~/16")
+    assert (result.status, result.out) == (4, "")
+    assert result.err == (
         "riseml: error: path output://paul/toaster-net/16 does not exist\n"
         "`riseml ls output://paul/toaster-net` shows what exists.\n"
     )
 
 
-def test_copying(volumes: Path, riseml: Riseml) -> None:
-    said = riseml("cp", "output://~/14", "mine")
-    assert (said.status, said.out) == (0, "")
+def test_cp(volumes: Path, riseml: Riseml) -> None:
+    result = riseml("cp", "output://~/14", "mine")
+    assert (result.status, result.out) == (0, "")
     assert (
-        said.err
+        result.err
         == "Copying output://paul/toaster-net/14/model.pt to mine\nCopied 1 file, 5 B.\n"
     )
     assert riseml("cp", "output://~/14", ".").err.endswith(
         "to ./model.pt\nCopied 1 file, 5 B.\n"
     )
     assert riseml("cp", "mine", "model.pt", "data://sets").status == 0
-    assert sorted(each.name for each in (volumes / "data/sets").iterdir()) == [
+    assert sorted(path.name for path in (volumes / "data/sets").iterdir()) == [
         "mine",
         "model.pt",
     ]
@@ -100,38 +100,38 @@ def test_copying(volumes: Path, riseml: Riseml) -> None:
     ) == "12345"
 
 
-def test_a_copy_that_is_cut_off_says_how_to_go_on(
+def test_an_interrupted_copy_says_how_to_resume_it(
     volumes: Path, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupted(self: Folder, entries: object, data: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Folder, "write", interrupted)
-    said = riseml("cp", "output://~/14", "mine")
-    assert said.status == 130
-    assert said.err == "Run the same command again to resume the copy.\n\nAborted.\n"
+    result = riseml("cp", "output://~/14", "mine")
+    assert result.status == 130
+    assert result.err == "Run the same command again to resume the copy.\n\nAborted.\n"
 
 
-def test_bars_on_a_terminal(
+def test_cp_shows_bars_on_a_terminal(
     volumes: Path,
     riseml: Riseml,
     screen: Callable[..., None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     screen()
-    passed = list[transfer.CopyReport]()
-    usual = transfer.copy
+    reports = list[transfer.CopyReport]()
+    original = transfer.copy
 
     def copy(*arguments: object) -> None:
-        passed.append(arguments[3])  # type: ignore[arg-type]
-        usual(*arguments)  # type: ignore[arg-type]
+        reports.append(arguments[3])  # type: ignore[arg-type]
+        original(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(transfer, "copy", copy)
-    said = riseml("cp", "output://~/14", "output://~/15", "mine")
-    assert said.status == 0
-    assert said.err.endswith("Copied 2 files, 10 B.\n")
-    assert "Copying" not in said.err
-    assert passed[0].bytes == 10
+    result = riseml("cp", "output://~/14", "output://~/15", "mine")
+    assert result.status == 0
+    assert result.err.endswith("Copied 2 files, 10 B.\n")
+    assert "Copying" not in result.err
+    assert reports[0].bytes == 10
 
 
 @pytest.mark.parametrize("answer", [True, False])
@@ -146,33 +146,31 @@ def test_rm_asks_on_a_terminal(
         return answer
 
     monkeypatch.setattr(output, "ask", ask)
-    said = riseml("rm", "output://~/14", "output://~/15/1/b\nc")
-    place = volumes / "output/paul/toaster-net"
+    result = riseml("rm", "output://~/14", "output://~/15/1/b\nc")
+    project_output = volumes / "output/paul/toaster-net"
     assert questions == [
         "Delete output://paul/toaster-net/14 (2 files, 10 B), output://paul/toaster-net/15/1/b c?"
     ]
-    assert (place / "14").exists() == (not answer)
-    assert ("Nothing was deleted." in said.err) == (not answer)
+    assert (project_output / "14").exists() == (not answer)
+    assert ("Nothing was deleted." in result.err) == (not answer)
     assert (
-        said.out.startswith("deleted output://paul/toaster-net/14 (2 files, 10 B)\n")
+        result.out.startswith("deleted output://paul/toaster-net/14 (2 files, 10 B)\n")
         == answer
     )
 
 
-def test_rm_deletes_nothing_where_one_is_not_there(
-    volumes: Path, riseml: Riseml
-) -> None:
-    said = riseml("rm", "output://~/14", "output://~/16", "-y")
-    assert (said.status, said.out) == (4, "")
+def test_rm_deletes_nothing_if_a_path_is_missing(volumes: Path, riseml: Riseml) -> None:
+    result = riseml("rm", "output://~/14", "output://~/16", "-y")
+    assert (result.status, result.out) == (4, "")
     assert (volumes / "output/paul/toaster-net/14/model.pt").exists()
 
 
-def test_the_project_is_needed_for_its_folder(volumes: Path, riseml: Riseml) -> None:
+def test_a_tilde_needs_a_project(volumes: Path, riseml: Riseml) -> None:
     Path("riseml.yml").unlink()
-    said = riseml("ls", "output://~")
-    assert said.status == 2
+    result = riseml("ls", "output://~")
+    assert result.status == 2
     assert (
         "output://~ is the folder of a project, and there is no riseml.yml here"
-        in said.err
+        in result.err
     )
     assert riseml("ls", "output://paul").status == 0
