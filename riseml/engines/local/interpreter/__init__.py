@@ -1,1 +1,1 @@
-"""Pure interpreter of Argo Workflows: events in, actions and a `.status` out; it uses no file, clock or process."""
+"""Pure interpreter of Argo Workflows: events in, actions and a `.status` out."""

@@ -1,6 +1,6 @@
 """DAGs and task groups: which tasks and items start now, and when the DAG ends.
 
-    event ─▶ set_phase, settle ─▶ the frame that waits for the node is woken ─▶ every woken frame advances
+    event ─▶ set_phase, settle ─▶ the waiting frame is woken ─▶ woken frames advance
 
 Nothing here examines more than an event concerns, so the cost of an event does not
 depend on the number of nodes.
@@ -47,7 +47,7 @@ _FAIL_FAST_MESSAGE: Final = (
 
 
 def advance(graph: Graph, frame: DagFrame) -> None:
-    """Start the tasks of a DAG that may start, in order, and end the DAG when all are done."""
+    """Start the tasks of a DAG that may start, in order; end it when all are done."""
     if frame.template.fail_fast and frame.failures:
         if not _has_live_pods(graph, frame):
             _finish(graph, frame, FAILED, _FAIL_FAST_MESSAGE)
@@ -98,7 +98,7 @@ def _finish(
 
 
 def _release_daemon(graph: Graph, daemon: Node) -> None:
-    """Stop a daemon whose DAG is done; it is Succeeded even if it was deleted before."""
+    """Stop a daemon whose DAG is done; it is Succeeded even if it was deleted."""
     daemon.daemoned = False
     daemon.progress = complete_progress(daemon.progress)
     set_phase(graph, daemon, SUCCEEDED)
@@ -138,8 +138,8 @@ def _create_node(
 ) -> Node | None:
     """Create the node of a task, or of an item, as its conditions demand.
 
-    `when` and `arguments` are evaluated only if they decide something, because their tags
-    may have no value for a task that does not run.
+    `when` and `arguments` are evaluated only if they decide something, because their
+    tags may have no value for a task that does not run.
 
     Returns:
         None if the DAG has no slot for the node yet.
@@ -205,8 +205,9 @@ def _start_items(graph: Graph, frame: DagFrame, task: Task) -> bool:
 
 
 def _create_group(graph: Graph, frame: DagFrame, task: Task) -> GroupFrame | None:
-    """Create the group of a task; None if the task is omitted or its texts are faulty."""
+    """Create the group of a task; None if it is omitted or its texts are faulty."""
     site = _task_site(graph, frame, task)
+    # A fault that all items share fails the task once instead of every item.
     try:
         if not is_depends_met(task, frame.outcomes):
             graph.settle(_skip(graph, site, task, OMITTED, OMITTED_MESSAGE))
@@ -256,6 +257,8 @@ def _start_item(graph: Graph, frame: DagFrame, group: GroupFrame) -> bool:
     )
     if node is None:
         return False
+    # The group is woken even if the item has settled, because it may have been the
+    # last.
     group.next_index += 1
     group.unsettled += 1
     graph.settle(node)

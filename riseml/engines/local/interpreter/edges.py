@@ -10,6 +10,7 @@ from riseml.engines.local.interpreter.templates import Task
 
 def parents(graph: Graph, frame: DagFrame, task: Task) -> tuple[str, ...]:
     """Return the ids of the nodes that list a task's node as a child."""
+    # The tasks that start first hang from the DAG itself.
     if not task.needs:
         return (frame.node.id,)
     # A task that waits for a slot is examined many times; its needs do not change.
@@ -22,7 +23,7 @@ def parents(graph: Graph, frame: DagFrame, task: Task) -> tuple[str, ...]:
 
 
 def outbound(graph: Graph, node: Node) -> Iterator[str]:
-    """Yield the ids of the last nodes of a task, whose children are the tasks after it."""
+    """Yield the ids of the last nodes of a task: the parents of the tasks after it."""
     children = graph.children.get(node.id, [])
     if node.type == DAG:
         yield from _outbound_of_dag(graph, node)
@@ -30,6 +31,7 @@ def outbound(graph: Graph, node: Node) -> Iterator[str]:
         for child in children:
             yield from outbound(graph, graph.nodes[child])
     elif node.type == RETRY and children:
+        # Only the last attempt has decided how the group ended.
         yield children[-1]
     else:
         yield node.id

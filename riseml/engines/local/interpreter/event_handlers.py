@@ -91,8 +91,8 @@ def _pod_ended(graph: Graph, node: Node, event: PodEnded) -> None:
         phase, message = _record_outcome(graph, node, event)
         set_phase(graph, node, phase, message)
     elif graph.shutdown and node.running_at is not None:
-        # A pod that a shutdown stopped while it ran shows how it really ended: it may have
-        # saved its work and succeeded.
+        # A pod that a shutdown stopped while it ran shows how it really ended: it may
+        # have saved its work and succeeded.
         phase, message = _record_outcome(graph, node, event)
         set_phase(graph, node, phase, message or None)
     dag = graph.dag_of(node)
@@ -109,7 +109,7 @@ def _record_outcome(graph: Graph, node: Node, event: PodEnded) -> tuple[str, str
 
 
 def _event_time(graph: Graph, earliest: float, reported: float | None) -> float:
-    """Return when a reported event happened: neither before its cause nor in the future."""
+    """Return when an event happened: neither before its cause nor in the future."""
     if reported is None:
         return graph.now
     return min(max(reported, earliest), graph.now)
@@ -133,7 +133,7 @@ def _locks_granted(graph: Graph, event: LockGranted) -> None:
 
 
 def _annotated(graph: Graph, event: Annotated) -> None:
-    """Change an annotation of the Workflow, and examine the tasks that may depend on it."""
+    """Change an annotation, and examine the tasks that may depend on it."""
     name = f"workflow.annotations.{event.key}"
     if graph.variables.get(name) == event.value:
         return
@@ -183,7 +183,7 @@ def _delete_pods(graph: Graph, event: DeletePods) -> None:
 
 
 def _timers_due(graph: Graph, event: Tick) -> None:  # noqa: ARG001
-    """Start attempts whose backoff is over, and fail pods that were pending for too long."""
+    """Start attempts whose backoff is over; fail pods that were pending too long."""
     while graph.timers and graph.timers[0][0] <= graph.now:
         _, key = heapq.heappop(graph.timers)
         node = graph.nodes[key]

@@ -1,8 +1,9 @@
 """Events that the interpreter receives, and actions that it returns.
 
-    shell ── event ──▶ WorkflowRun.apply ── actions ──▶ shell       changed nodes: WorkflowRun.dirty
+    shell ── event ──▶ WorkflowRun.apply ── actions ──▶ shell
 
-The shell answers every `StartPod` with exactly one `PodEnded`, even if the pod was stopped before it started.
+The shell answers every `StartPod` with exactly one `PodEnded`, even if the pod was
+stopped before it started.
 """
 
 from collections.abc import Mapping
@@ -10,14 +11,14 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 GRACE_SECONDS: Final = 30.0
-"""What a pod gets between SIGTERM and SIGKILL unless its spec says otherwise, as on Kubernetes."""
+"""Time between SIGTERM and SIGKILL unless a pod says otherwise, as on Kubernetes."""
 
 DEADLINE: Final = "Pod was active on the node longer than the specified deadline"
-"""The message of a `PodEnded` if `StartPod.deadline` ended the pod (its phase is Failed)."""
+"""The message of a pod that was Failed because of its `StartPod.deadline`."""
 
 
 class PodPending(NamedTuple):
-    """The pod is pending; `message` is `Unschedulable: …`, `PodInitializing` or empty."""
+    """The pod is pending for `message`: `Unschedulable: …`, `PodInitializing` or ""."""
 
     node: str
     message: str = ""
@@ -74,13 +75,13 @@ class Annotated(NamedTuple):
 
 
 class Shutdown(NamedTuple):
-    """`spec.shutdown` was set to `Terminate` or `Stop`, which mean the same without exit handlers."""
+    """`spec.shutdown` was set: to `Terminate` or `Stop`, which mean the same here."""
 
     strategy: str
 
 
 class DeletePods(NamedTuple):
-    """The pods whose labels match are deleted; `selector` is `key=value` terms joined by commas."""
+    """Pods are deleted; `selector` is `key=value` terms joined by commas."""
 
     selector: str
 

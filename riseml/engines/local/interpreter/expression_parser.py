@@ -1,4 +1,4 @@
-"""Parser for what the languages of `expressions` share: logic, comparisons and types, which it checks while parsing."""
+"""Parser for what the languages of `expressions` share: logic, comparisons, types."""
 
 import operator
 import re
@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, NamedTuple
 
 Scope = Mapping[str, Any]
-"""Values of names by dotted path: `tasks.worker-1.status`, `lastRetry.exitCode`, `build.Succeeded`."""
+"""Values of names by path: `tasks.worker-1.status`, `build.Succeeded`."""
 
 Evaluate = Callable[[Scope], Any]
 
@@ -145,7 +145,8 @@ def _require_type(
 def _or(grammar: Grammar, left_operand: Operand, right_operand: Operand) -> Operand:
     _require_type(grammar, "||", left_operand, bool)
     _require_type(grammar, "||", right_operand, bool)
-    # A local is faster to reach than an attribute, and `when` is evaluated for every item.
+    # A local is faster to reach than an attribute, and `when` is evaluated for every
+    # item.
     evaluate_left_operand = left_operand.evaluate
     evaluate_right_operand = right_operand.evaluate
     return Operand(
@@ -168,8 +169,8 @@ def _and(grammar: Grammar, left_operand: Operand, right_operand: Operand) -> Ope
 class Comparison(NamedTuple):
     """What a symbol computes, and which types its sides may have.
 
-    `same_type` requires both sides to have the same type; `pattern` means that the right
-    side is a regular expression.
+    `same_type` requires both sides to have the same type; `pattern` means that the
+    right side is a regular expression.
     """
 
     compute: Callable[[Any, Any], bool]

@@ -1,12 +1,12 @@
-"""The three small languages in a Workflow that decide something, as far as the local engine supports them.
+"""Expression languages of a Workflow, as far as the local engine supports them.
 
-    condition   `when`                     '{{item.lr}}' != '0.1' && (a == b || x =~ '^y')   words are text
-    expression  hooks, retryStrategy       tasks["worker-1"].status == "Failed", asInt(lastRetry.exitCode) > 1
-    dependency  `depends`                  build.Succeeded || build.Skipped, prepare && !check.Failed
+    condition   `when`                     '{{item.lr}}' != '0.1' || x =~ '^y'
+    expression  hooks, retryStrategy       asInt(lastRetry.exitCode) > 1
+    dependency  `depends`                  build.Succeeded && !check.Failed
 
-Each text is parsed once into an `Expression`. Parsing raises ExpressionError for everything
-that is not supported, so that a document is refused before it runs. That includes
-comparisons of a number with text, which Argo refuses as well.
+Each text is parsed once into an `Expression`. Parsing raises ExpressionError for
+everything that is not supported, so that a document is refused before it runs. That
+includes comparisons of a number with text, which Argo refuses as well.
 """
 
 import operator
@@ -39,7 +39,7 @@ __all__ = [
 ]
 
 TAG: Final = "tag__of__argo"
-"""Stands for a tag while a document is validated: outside of quotes its type is not known yet."""
+"""Stands for a tag while a document is validated: its type is not known yet."""
 
 RESULTS: Final = frozenset(
     {
@@ -81,7 +81,9 @@ class Expression(NamedTuple):
 
 
 def condition(text: str) -> Expression:
-    """Parse a `when` whose tags are replaced: words without quotes are text, dates are numbers.
+    """Parse a `when` whose tags are replaced.
+
+    Words without quotes are text, dates are numbers.
 
     Raises:
         ExpressionError: it cannot be parsed.
@@ -127,7 +129,7 @@ def _constant(value: str | float | bool) -> Operand:
 
 
 def _literal(grammar: Grammar, word: str) -> Operand | None:
-    """Parse a truth value, a number or a tag; None if `word`, which was read, begins neither."""
+    """Parse a truth value, a number or a tag that begins with `word`, else None."""
     if word in _TRUTH_VALUES:
         return _constant(_TRUTH_VALUES[word])
     if word == TAG:
@@ -176,7 +178,8 @@ def _does_not_match(text: str, pattern: str) -> bool:
 class _ConditionGrammar(Grammar):
     """Govaluate's language, in which Argo turns every variable into text."""
 
-    # Any quote ends any string, and a backslash before any character stands for that character.
+    # Any quote ends any string, and a backslash before any character stands for that
+    # character.
     tokens = re.compile(
         r"""['"](?:\\.|[^'"\\])*['"] | 0x[0-9a-fA-F]+ | [\d.]+ | [^\W\d_][\w.]* | [()] | [^\s\w()\[\]'"]+""",
         re.VERBOSE | re.DOTALL,
@@ -223,7 +226,7 @@ def _quoted(word: str) -> Operand:
 
 
 def _parse_date(text: str) -> float | None:
-    """Return the Unix seconds of a date, which is a number in this language; None for other text."""
+    """Return the Unix seconds of a date, None for text that is not a date."""
     if not _DATE.fullmatch(text):
         return None
     try:
@@ -243,7 +246,7 @@ def _is_in(value: Any, values: list[Any]) -> bool:
 
 
 class _ExpressionGrammar(Grammar):
-    """The part of the expr language that Argo's own documents use; all variables are text."""
+    """The part of the expr language that Argo's documents use; variables are text."""
 
     tokens = re.compile(
         r"""["](?:\\.|[^"\\\n])*["] | ['](?:\\.|[^'\\\n])*['] | \d+(?:\.\d+)?(?:[eE][+-]?\d+)?
@@ -357,7 +360,7 @@ def _unescape(grammar: Grammar, text: str) -> str:
 
 
 class _DependencyGrammar(Grammar):
-    """The language of `depends`; the scope holds a truth value for every `task.Result`."""
+    """The language of `depends`; a scope has a truth value for every `task.Result`."""
 
     tokens = re.compile(
         r"[a-zA-Z0-9][-a-zA-Z0-9]*(?:\.[A-Z][a-zA-Z]+)? | && | [|]{2} | [!()]",

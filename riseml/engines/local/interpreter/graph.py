@@ -1,4 +1,4 @@
-"""Graph of a run: its nodes, and the bookkeeping that every change of a node requires."""
+"""Graph of a run: its nodes, and the bookkeeping of their changes."""
 
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -30,8 +30,8 @@ from riseml.engines.local.interpreter.variables import (
     workflow_variables,
 )
 
-# The first argument is a `Graph`, the second the frame type under which the table lists the
-# function. A mapping's type cannot express that its values depend on its keys.
+# The first argument is a `Graph`, the second the frame type under which the table lists
+# the function. A mapping's type cannot express that its values depend on its keys.
 AdvanceFunctions = Mapping[type[Frame], Callable[..., None]]
 
 
@@ -80,7 +80,7 @@ class Graph:
         return self.nodes.get(self._id_of(name))
 
     def _id_of(self, name: str) -> str:
-        """Return the id that the node with this name has, or gets when it is created."""
+        """Return the id of the node with this name, whether or not it exists."""
         key = node_id(self.name, name)
         # The id holds a 32-bit hash of the name: in one of twenty sets with 10,000
         # experiments, two names have the same hash.
@@ -128,7 +128,8 @@ class Graph:
     def _enter_dag(self, node: Node, dag: DagFrame) -> None:
         node.boundary = dag.node.id
         if node.inputs == dag.node.inputs:
-            # An experiment and its jobs share one object, which saves memory in large sets.
+            # An experiment and its jobs share one object, which saves memory in large
+            # sets.
             node.inputs = dag.node.inputs
         dag.enter(node)
 
@@ -143,7 +144,8 @@ class Graph:
     ) -> DagFrame | None:
         """Change the phase of a node, and its message unless that is None.
 
-        Callers outside of `hooks` use `hooks.set_phase`, which also runs the hooks of the node.
+        Callers outside of `hooks` use `hooks.set_phase`, which also runs the hooks of
+        the node.
 
         Returns:
             The DAG of the node if it is in progress and the phase is a new one.
@@ -155,6 +157,7 @@ class Graph:
             node.message = message
         self.dirty.add(node.id)
         dag = self.dag_of(node)
+        # A DAG with failFast may have ended before its last nodes.
         if dag is None or phase == previous:
             return None
         if was_active and not node.active and node.occupies_slot:
@@ -169,6 +172,7 @@ class Graph:
         """Notify the frame that waits for a node, once, if the node is fulfilled."""
         if not node.fulfilled or node.id not in self.owners:
             return
+        # The end of a pod is recorded with the time at which it happened.
         if node.finished_at is None:
             node.finished_at = self.now
         locks = self.locks_of(node)
@@ -234,7 +238,7 @@ class Graph:
         return lookup_task_tag
 
     def locks_of(self, node: Node) -> tuple[str, ...]:
-        """Return the names of the locks that a node itself needs, as Argo writes them."""
+        """Return the names of the locks that a node needs, as Argo writes them."""
         # A retry group holds the locks for its attempts.
         if node.retried or node.type not in (POD, RETRY):
             return ()

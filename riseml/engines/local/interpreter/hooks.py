@@ -1,6 +1,8 @@
-"""Phase changes of nodes, and what hooks do when a task changes its phase: they delete pods.
+"""Phase changes of nodes, and the hooks of tasks that they trigger: deletions of pods.
 
-set_phase ─▶ hooks of the task whose expression has become true ─▶ delete ─▶ delete_pods ─▶ Stop
+    set_phase ─▶ hooks that are due ─▶ delete ─▶ delete_pods ─▶ Stop
+
+A hook runs when its task changes its phase and the hook's expression becomes true.
 """
 
 from collections.abc import Mapping
@@ -35,7 +37,7 @@ FAULTS: Final = (UnresolvedError, ExpressionError)
 
 
 def set_phase(graph: Graph, node: Node, phase: str, message: str | None = None) -> None:
-    """Change the phase of a node, and its message unless that is None; then run its hooks."""
+    """Change phase and message (unless None) of a node, then run its hooks."""
     dag = graph.record_phase(node, phase, message)
     if dag is not None:
         run_hooks(graph, node, dag)
@@ -52,12 +54,14 @@ def run_hooks(graph: Graph, node: Node, dag: DagFrame) -> None:
         try:
             _run_hook(graph, node, dag, hook)
         except FAULTS as fault:
-            # The change to Error runs the hooks again, so a second fault must not do that.
+            # The change to Error runs the hooks again, so a second fault must not do
+            # that.
             if node.phase != ERROR:
                 set_phase(graph, node, ERROR, str(fault))
 
 
 def _run_hook(graph: Graph, node: Node, dag: DagFrame, hook: Hook) -> None:
+    # A hook has run if its node exists, which is also known after a restart.
     name = f"{node.name}.hooks.{hook.name}"
     if graph.find(name) is not None or not _is_due(graph, dag, hook):
         return
@@ -72,6 +76,7 @@ def _run_hook(graph: Graph, node: Node, dag: DagFrame, hook: Hook) -> None:
 def _is_due(graph: Graph, dag: DagFrame, hook: Hook) -> bool:
     lookup = graph.task_lookup(dag)
     parsed = expression(resolve(hook.expression, lookup))
+    # A name without a value is a fault only if the expression evaluates it.
     values = {}
     for name in parsed.names:
         value = lookup(name)
@@ -81,7 +86,7 @@ def _is_due(graph: Graph, dag: DagFrame, hook: Hook) -> bool:
 
 
 def delete(graph: Graph, site: CallSite, template: Template, inputs: Pairs) -> Node:
-    """Run a template that deletes pods, which takes no time. Without an owner it is a hook."""
+    """Run a template that deletes pods, at once. Without an owner it is a hook."""
     phase = SUCCEEDED
     message = ""
     if graph.shutdown:
@@ -96,6 +101,7 @@ def delete(graph: Graph, site: CallSite, template: Template, inputs: Pairs) -> N
         inputs=inputs,
         hooked=site.owner is None and site.dag is not None,
     )
+    # A shutdown stops all pods itself.
     if graph.shutdown:
         return node
     node.exit_code = 0
@@ -109,7 +115,7 @@ def delete(graph: Graph, site: CallSite, template: Template, inputs: Pairs) -> N
 def delete_pods(
     graph: Graph, selector: Mapping[str, str], grace: float = GRACE_SECONDS
 ) -> None:
-    """Delete the pods that have these labels; their nodes become Error once they have ended."""
+    """Delete the pods with these labels; their nodes become Error at their end."""
     for key in graph.live:
         node = graph.nodes[key]
         if node.stopped_by or node.phase in FINAL:
@@ -126,6 +132,7 @@ def _labels(graph: Graph, node: Node) -> dict[str, str]:
     metadata = graph.template_of(node).body.get("metadata", {})
     own_labels = fill(fill(metadata.get("labels", {}), lookup), lookup)
     shared_labels = fill(graph.program.pod_labels, lookup_in(graph.variables))
+    # A template's labels win over those that all pods share.
     return {**shared_labels, **own_labels, label_selectors.WORKFLOW: graph.name}
 
 

@@ -44,7 +44,7 @@ class Deletion(NamedTuple):
 
 
 def deletion_of_flags(flags: Sequence[str]) -> Deletion:
-    """Read the flags of `kubectl delete`: `pods`, a selector, a grace period, and ones without effect here.
+    """Read the flags of `kubectl delete`: `pods`, a selector and a grace period.
 
     Raises:
         ValueError: there are other flags, or not exactly one selector.
@@ -66,5 +66,6 @@ def deletion_of_flags(flags: Sequence[str]) -> Deletion:
         raise ValueError(
             f"{' '.join(flags)!r} is more than pods, one selector and a grace period"
         )
+    # The first grace period counts.
     graces.append(GRACE_SECONDS)
     return Deletion(parse(selectors[0]), graces[0])

@@ -53,7 +53,7 @@ class Node:
         parents: Ids of the nodes that list it as a child.
         started_at: When it was created, as in Argo.
         running_at: When its container started.
-        finished_at: When it reached its final phase, or a daemon became ready, as in Argo.
+        finished_at: When it reached its final phase, or became ready (a daemon).
         ended_at: When its processes were gone; for the root, when the run ended.
         waiting: The locks that it waits for, one a line.
         stopped_by: DELETION if its pod was deleted; for the root, the strategy of a
@@ -101,7 +101,7 @@ class Node:
 
     @property
     def counts_as_failure(self) -> bool:
-        """Whether it has failed, and `failFast` of the template of its DAG reacts to that."""
+        """Whether it failed so that `failFast` of the DAG's template reacts."""
         return (
             self.phase in UNSUCCESSFUL
             and self.type in _FAILURE_TYPES
@@ -115,11 +115,12 @@ class Node:
 
     @property
     def fulfilled(self) -> bool:
-        """Whether its dependents may start: its phase is final, or it is a daemon that is ready."""
+        """Whether its dependents may start: it has ended, or is a ready daemon."""
         if self.daemoned:
             return self.phase != PENDING
         if self.phase in UNSUCCESSFUL:
-            # Argo believes that a running pod has failed only when the executor reports it.
+            # Argo believes that a running pod has failed only when the executor reports
+            # it.
             return self.running_at is None or not self.live
         return self.phase in FINAL
 
@@ -135,8 +136,8 @@ class Node:
         """Return the node for which `to_row` returned `row`.
 
         Raises:
-            ValueError: the row does not have as many values as there are columns, or one
-                cannot be decoded.
+            ValueError: the row does not have as many values as there are columns, or
+                one cannot be decoded.
         """
         node = cls.__new__(cls)
         for name, value in zip(COLUMNS, row, strict=True):
@@ -208,7 +209,7 @@ def complete_progress(progress: str) -> str:
 
 
 def node_id(workflow: str, name: str) -> str:
-    """Return the id that Argo gives to a node: the Workflow's name and a hash of the node's name."""
+    """Return Argo's id of a node: the Workflow's name and a hash of the node's."""
     if name == workflow:
         return workflow
     return f"{workflow}-{fnv1a(name)}"
@@ -218,7 +219,8 @@ def pod_name(workflow: str, name: str, template: str) -> str:
     """Return the name that Argo gives to the pod of the node `name`."""
     if name == workflow:
         return workflow
-    # Argo shortens the first part so that the name fits into the 253 characters of Kubernetes.
+    # Argo shortens the first part so that the name fits into the 253 characters of
+    # Kubernetes.
     prefix = f"{workflow}-{template}"[:242]
     return f"{prefix}-{fnv1a(name)}"
 

@@ -11,7 +11,7 @@ _SIGNAL_EXIT_CODES: Final = frozenset({137, 143})
 
 
 def record(node: Node, event: PodEnded, template: Template) -> None:
-    """Record the exit code of the main container, unless the pod was deleted, and its outputs."""
+    """Record the outputs of the main container, and its exit code unless deleted."""
     if _is_sidecar(event, template):
         # Only the sidecar has failed: the main container succeeded.
         exit_code: int | None = 0
@@ -23,6 +23,7 @@ def record(node: Node, event: PodEnded, template: Template) -> None:
         return
     if not node.stopped_by:
         node.exit_code = exit_code
+    # A file that is missing has its default, or no value at all.
     outputs = []
     for output in template.outputs:
         value = event.outputs.get(output.name, output.default)
@@ -35,6 +36,7 @@ def verdict(node: Node, event: PodEnded, template: Template) -> tuple[str, str]:
     """Return the phase and message of a node whose pod has ended."""
     if node.stopped_by:
         return ERROR, "pod deleted"
+    # The shell knows better: a deadline, or a fault of the machine.
     if event.phase is not None or event.message:
         return event.phase or FAILED, event.message or _container_message(event)
     if event.exit_code is None:

@@ -1,6 +1,6 @@
-"""Frames: what is known about an unfinished node; rebuilt from the nodes after a restart.
+"""Frames: the state of unfinished nodes, rebuilt from the nodes after a restart.
 
-DagFrame     the tasks of one DAG node: which are done, which may start once there is room
+DagFrame     the tasks of one DAG node: which are done, which may start
 GroupFrame   the items of a withItems task: how many have been started
 RetryFrame   the attempts of a template with a retryStrategy
 """
@@ -18,7 +18,7 @@ Arguments = tuple[tuple[str, str | None], ...]
 
 
 class Frame:
-    """An unfinished node that has children, its template, and the frame that waits for it."""
+    """An unfinished node with its template and the frame that waits for it."""
 
     __slots__ = ("node", "owner", "queued", "template")
 
@@ -38,7 +38,7 @@ class Frame:
 
 
 class CallSite(NamedTuple):
-    """The position of a node: its name, its DAG, the frame that waits for it, and its parents."""
+    """The position of a node: its name, DAG, owner and parents."""
 
     name: str
     # None for the root.
@@ -121,7 +121,7 @@ class DagFrame(Frame):
             self.active += 1
 
     def amend(self, child: Node) -> None:
-        """Correct the outcome of a daemon that has ended: its task was done when it was ready."""
+        """Correct the outcome of a daemon after its end."""
         task = self.task_of(child)
         if task is not None and task.name in self.outcomes:
             self.outcomes[task.name] = Outcome(child.phase, child.daemoned)
@@ -137,7 +137,7 @@ class DagFrame(Frame):
         self.record(task, outcome)
 
     def record(self, task: Task, outcome: Outcome) -> None:
-        """Record the outcome of `task`, and add the tasks that it held back to `ready`."""
+        """Record the outcome of `task`; add the tasks that waited for it to `ready`."""
         self.outcomes[task.name] = outcome
         for name in self.dag.dependents[task.name]:
             self.open_needs[name] -= 1

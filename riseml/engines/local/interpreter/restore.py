@@ -1,4 +1,4 @@
-"""Restoration of a run from its saved nodes, which determine the content of every frame."""
+"""Restoration of a run from its saved nodes, which determine every frame."""
 
 from collections.abc import Iterable
 
@@ -24,11 +24,13 @@ from riseml.engines.local.interpreter.templates import Task
 
 def restore(graph: Graph, nodes: Iterable[Node]) -> None:
     """Add the saved nodes of a run, and rebuild the frames of the unfinished ones."""
+    # In the order of their creation, in which a frame precedes everything in it.
     for node in sorted(nodes, key=lambda node: node.sequence):
         _restore_node(graph, node)
     for frame in graph.frames.values():
         if isinstance(frame, DagFrame):
             _restore_outcomes(graph, frame)
+    # A root that is a pod may have been deleted; then no shutdown took place.
     root = graph.find(graph.name)
     if root is not None and root.stopped_by != DELETION:
         graph.shutdown = root.stopped_by
@@ -55,7 +57,7 @@ def _restore_node(graph: Graph, node: Node) -> None:
 
 
 def _owner(graph: Graph, node: Node) -> Frame | None:
-    """Return the frame that waits for a node. It exists already: parents precede children."""
+    """Return the frame that waits for a node, which was restored before it."""
     if node.hooked:
         return None
     parent = graph.frames.get(node.parents[0]) if node.parents else None
@@ -103,7 +105,9 @@ def _task_of_group(graph: Graph, group: Node) -> Task:
 
 
 def _restore_outcomes(graph: Graph, frame: DagFrame) -> None:
-    """Record the outcomes of the done tasks, and keep only unstarted tasks in `ready`."""
+    """Record the outcomes of done tasks, and keep only unstarted ones in `ready`."""
+    # This adds the tasks that may start now to `ready`, including those that have
+    # nodes.
     for name, node in frame.tasks.items():
         if node.fulfilled:
             frame.record(frame.dag.tasks[name], _outcome(graph, node))

@@ -147,7 +147,7 @@ def advance(graph: Graph, frame: RetryFrame) -> None:
 
 
 def _may_continue(graph: Graph, frame: RetryFrame, rule: RetryRule) -> bool:
-    """Tell whether another attempt starts now; otherwise schedule it, or end the group."""
+    """Tell whether an attempt starts now; otherwise schedule it or end the group."""
     node = frame.node
     last = frame.attempts[-1]
     match _decide(graph, frame, rule):

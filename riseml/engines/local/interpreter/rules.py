@@ -1,4 +1,4 @@
-"""Rules of Argo as pure functions: whether a task is omitted, how a DAG ends, whether to retry."""
+"""Rules of Argo as pure functions: omission of tasks, phase of a DAG, retries."""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final, NamedTuple
@@ -43,7 +43,8 @@ class Outcome(NamedTuple):
 def is_depends_met(task: Task, outcomes: Mapping[str, Outcome]) -> bool:
     """Tell whether a task may run after its needs, all of which are done.
 
-    `outcomes` holds the outcomes of the tasks that are done. Argo omits the task otherwise.
+    `outcomes` holds the outcomes of the tasks that are done. Argo omits the task
+    otherwise.
     """
     if task.depends is None:
         return True
@@ -56,9 +57,9 @@ def is_depends_met(task: Task, outcomes: Mapping[str, Outcome]) -> bool:
 def dag_phase(dag: Dag, phases: Mapping[str, str]) -> str:
     """Return the phase of a DAG whose tasks are all done.
 
-    The targets decide, which are the tasks that no other task needs. A task that did not
-    complete (Omitted, Skipped, a daemon) passes on the phase of the tasks before it,
-    failures first: a chain that breaks in the middle has failed.
+    The targets decide, which are the tasks that no other task needs. A task that did
+    not complete (Omitted, Skipped, a daemon) passes on the phase of the tasks before
+    it, failures first: a chain that breaks in the middle has failed.
     """
     branch_phases: dict[str, str] = {}
     for task in dag.order:
@@ -111,8 +112,8 @@ def decide_retry(
 ) -> RetryDecision:
     """Decide what follows the end of the attempt `last`, in the order of Argo's checks.
 
-    `first` is the first of the `attempts`; `evaluate_expression` evaluates the expression
-    of the rule with the current values.
+    `first` is the first of the `attempts`; `evaluate_expression` evaluates the
+    expression of the rule with the current values.
     """
     if last.phase not in UNSUCCESSFUL:
         return GroupEnded(SUCCEEDED)
@@ -148,7 +149,7 @@ def _apply_backoff(
     attempts: int,
     now: float,
 ) -> RetryLater | GroupEnded | None:
-    """Return what the backoff decides; None if it does not prevent another attempt now."""
+    """Return what the backoff decides; None if it permits another attempt now."""
     latest = first.started_at + backoff.max_duration
     if now > latest:
         return GroupEnded(last.phase, "Max duration limit exceeded")

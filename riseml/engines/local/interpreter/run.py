@@ -1,14 +1,15 @@
-"""Interpreter of the local engine: it takes a Workflow, returns actions for the shell, and keeps Argo's `.status`.
+"""Interpreter of a Workflow: it applies events, and returns actions for the shell.
 
-    WorkflowRun(document, uid).start(now) ─▶ actions       the shell starts pods, and reports how they fare
-    WorkflowRun.apply(event, now)         ─▶ actions       `dirty` names the changed nodes, which the shell saves
-    WorkflowRun.restore(document, uid, nodes).resume(now)  continues after a restart, from the saved nodes alone
-    WorkflowRun.status(now), WorkflowRun.node_status(key)  what Argo's API would return
+    WorkflowRun(document, uid).start(now) ─▶ actions   the shell starts pods
+    WorkflowRun.apply(event, now)         ─▶ actions   it reports what happens to them
+    WorkflowRun.restore(document, uid, nodes).resume(now)   after a restart
+    WorkflowRun.status(now), WorkflowRun.node_status(key)   as Argo's API returns it
 
-    run.py ─▶ event_handlers.py ─▶ dag.py ─▶ retries_and_pods.py ─▶ hooks.py ─▶ graph.py
+    run ─▶ event_handlers ─▶ dag ─▶ retries_and_pods ─▶ hooks ─▶ graph
 
-It is pure: it uses no file, clock or process. Its semantics are those of Argo 4.1, except where Argo
-never ends a run or exceeds a limit:
+The shell saves the nodes that `dirty` names after every event. A run continues from
+these alone. The interpreter is pure: it uses no file, clock or process. Its semantics
+are those of Argo 4.1, except where Argo never ends a run or exceeds a limit:
 
 * A retry group keeps its slot in `parallelism` while it waits for another attempt.
 * A pod that is deleted before it runs is not created again.
@@ -44,7 +45,7 @@ _ADVANCE_FUNCTIONS: Final[AdvanceFunctions] = {
 
 
 class WorkflowRun:
-    """One Workflow and how far it has come. `validate.check` must have accepted the document."""
+    """One Workflow and its progress; `validate.check` has accepted the document."""
 
     def __init__(self, document: Mapping[str, Any], uid: str) -> None:
         self.graph = Graph(document, uid, _ADVANCE_FUNCTIONS)
@@ -78,7 +79,7 @@ class WorkflowRun:
 
     @property
     def dirty(self) -> set[str]:
-        """Ids of the nodes that have changed; the shell saves these and clears the set."""
+        """Ids of changed nodes; the shell saves the nodes and clears the set."""
         return self.graph.dirty
 
     @property
@@ -88,7 +89,7 @@ class WorkflowRun:
 
     @property
     def ended(self) -> bool:
-        """Whether the Workflow is complete; daemons that were told to stop may still run."""
+        """Whether the Workflow is complete; daemons may still be stopping."""
         root = self.root
         return root is not None and root.fulfilled and root.ended_at is not None
 
@@ -105,13 +106,14 @@ class WorkflowRun:
     def resume(self, now: float) -> list[Action]:
         """Continue after `restore`.
 
-        Every pod that was started and has not ended is requested again, and `started` says
-        whether its container had started. The shell adopts the pods that it finds.
+        Every pod that was started and has not ended is requested again, and `started`
+        says whether its container had started. The shell adopts the pods that it finds.
         """
         graph = self.graph
         graph.now = now
         if not graph.nodes:
             return self.start(now)
+        # Locks come first, because a pod that was running holds its locks already.
         self._request_locks()
         for key in graph.live:
             node = graph.nodes[key]
@@ -130,7 +132,7 @@ class WorkflowRun:
         return self._take_actions()
 
     def _request_locks(self) -> None:
-        """Request the locks of all nodes: those that nodes hold before those that nodes wait for."""
+        """Request the locks of all nodes: first those held, then those waited for."""
         graph = self.graph
         nodes = [graph.nodes[key] for key in graph.owners]
         for node in sorted(nodes, key=lambda node: bool(node.waiting)):
@@ -139,14 +141,14 @@ class WorkflowRun:
                 graph.actions.append(Acquire(node.id, locks, held=not node.waiting))
 
     def apply(self, event: Event, now: float) -> list[Action]:
-        """Apply an event; events about pods that are unknown or have ended change nothing."""
+        """Apply an event. An event about an unknown or ended pod changes nothing."""
         graph = self.graph
         graph.now = max(now, graph.now)
         event_handlers.handle(graph, event)
         return self._take_actions()
 
     def next_tick(self) -> float | None:
-        """Return when a Tick is due: for another attempt, or for a pod that is pending too long."""
+        """Return when a Tick is due: for another attempt, or for a pending pod."""
         timers = self.graph.timers
         while timers:
             due, key = timers[0]
@@ -161,16 +163,17 @@ class WorkflowRun:
         return status.status(self.graph)
 
     def node_status(self, key: str) -> dict[str, Any]:
-        """Return one entry of `.status.nodes`; the cost depends on the node's children only."""
+        """Return one entry of `.status.nodes`; only its children affect the cost."""
         return status.node_status(self.graph, self.graph.nodes[key])
 
     def _take_actions(self) -> list[Action]:
-        """Advance everything that an event has made possible, and return the actions."""
+        """Do everything that an event has made possible, and return the actions."""
         graph = self.graph
         graph.advance_woken()
         root = self.root
         if root is not None and root.fulfilled and root.ended_at is None:
             self._end_if_complete(root)
+        # The shell keeps the list, so the next event gets a new one.
         actions = graph.actions
         graph.actions = []
         return actions
@@ -178,8 +181,8 @@ class WorkflowRun:
     def _end_if_complete(self, root: Node) -> None:
         graph = self.graph
         for key in graph.live:
-            # Daemons that were released are Succeeded while they stop. As in Argo, the run
-            # waits for them only at a shutdown.
+            # Daemons that were released are Succeeded while they stop. As in Argo, the
+            # run waits for them only at a shutdown.
             if graph.shutdown or graph.nodes[key].phase != SUCCEEDED:
                 return
         root.ended_at = graph.now

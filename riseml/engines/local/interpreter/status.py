@@ -77,7 +77,8 @@ def _nodes_status(graph: Graph) -> dict[str, Any]:
 def node_status(graph: Graph, node: Node) -> dict[str, Any]:
     """Return a node as `.status.nodes` contains it.
 
-    The progress of a node that is not a pod is left out: it depends on all nodes below it.
+    The progress of a node that is not a pod is left out, because it depends on all
+    nodes below it.
     """
     is_ending = _is_ending(graph, node)
     data: dict[str, Any] = {
@@ -118,7 +119,7 @@ def node_status(graph: Graph, node: Node) -> dict[str, Any]:
 
 
 def _without_empty(data: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what Argo does not write: empty strings, lists and maps, null and false."""
+    """Leave out what Argo does not write: null, false, and what is empty."""
     return {name: value for name, value in data.items() if value}
 
 
@@ -130,7 +131,7 @@ def _display_name(graph: Graph, node: Node) -> str:
 
 
 def _is_ending(graph: Graph, node: Node) -> bool:
-    """Tell whether a pod in a node that was shut down still runs: a job may be saving its work.
+    """Tell whether a pod in a node that was shut down still runs.
 
     Argo calls the node Failed at once. Whoever waits for it here must wait for the pod.
     """
@@ -141,7 +142,7 @@ def _is_ending(graph: Graph, node: Node) -> bool:
 
 
 def _contains(graph: Graph, node: Node, key: str) -> bool:
-    """Tell whether a pod is the node, or is in it: in a retry group, a task group or a DAG."""
+    """Tell whether a pod is the node, or is in that retry group, group or DAG."""
     while key:
         inner = graph.nodes[key]
         if node.id == key or node.id in inner.parents[:1]:

@@ -1,8 +1,8 @@
 """Tags such as `{{inputs.parameters.lr}}`, and their replacement by values.
 
-As in Argo, an unknown tag is left unchanged. Tags in an inserted value are replaced only
-by a second call: a template is filled with the values of the Workflow and of the node
-first, then with its inputs.
+As in Argo, an unknown tag is left unchanged. Tags in an inserted value are replaced
+only by a second call: a template is filled with the values of the Workflow and of the
+node first, then with its inputs.
 """
 
 import json
@@ -23,7 +23,8 @@ class _TagExpression(NamedTuple):
     convert: Callable[[str], str]
 
 
-# The compiler writes these where Argo would escape a value or the kubelet would expand it.
+# The compiler writes these where Argo would escape a value or the kubelet would expand
+# it.
 _TAG_EXPRESSIONS = (
     _TagExpression(
         re.compile(r"""=fromJSON\('"' \+ item\['([^']+)'\] \+ '"'\)"""),
@@ -96,7 +97,7 @@ def _tag_text(tag: str, lookup: Lookup) -> str:
 
 
 def _value(tag: str, lookup: Lookup) -> str | None:
-    """Return the value of a tag, or of one of the two expressions that the compiler writes."""
+    """Return the value of a tag, or of one of the compiler's two expressions."""
     if not tag.startswith("="):
         return lookup(tag)
     expression = _find_expression(tag)
@@ -107,7 +108,7 @@ def _value(tag: str, lookup: Lookup) -> str | None:
 
 
 def inner(tag: str) -> str:
-    """Return the plain tag in one of the compiler's expressions, otherwise the tag itself."""
+    """Return the plain tag in one of the compiler's expressions, else the tag."""
     expression = _find_expression(tag)
     if expression is None:
         return tag
@@ -150,7 +151,8 @@ def tags(value: Any) -> Iterator[str]:
 def item_values(item: Any) -> dict[str, str]:
     """Return the values of `{{item}}` and `{{item.key}}` for one entry of withItems.
 
-    Argo inserts the values of a map as JSON without the quotes, so a backslash appears doubled.
+    Argo inserts the values of a map as JSON without the quotes, so a backslash appears
+    doubled.
     """
     if isinstance(item, Mapping):
         values = {f"item.{key}": to_json(value) for key, value in item.items()}
@@ -162,7 +164,7 @@ def item_values(item: Any) -> dict[str, str]:
 
 
 def item_name(task: str, index: int, item: Any) -> str:
-    """Return the name of the task that Argo creates for one item of a withItems task."""
+    """Return the name of the task that Argo creates for one item of a task."""
     if isinstance(item, Mapping):
         pairs = [f"{key}:{to_json(value)}" for key, value in item.items()]
         text = ",".join(sorted(pairs))

@@ -1,7 +1,7 @@
 """Templates of a Workflow, read once because the interpreter uses them for every event.
 
-    Program ── templates ──▶ Template ── dag ───▶ Dag ── tasks ──▶ Task ── hooks ──▶ Hook
-                                      ── retry ─▶ RetryRule
+    Program ─ templates ─▶ Template ─ dag ───▶ Dag ─ tasks ─▶ Task ─ hooks ─▶ Hook
+                                    ─ retry ─▶ RetryRule
 
 `validate.check` has accepted the document, so nothing is checked here.
 """
@@ -39,7 +39,7 @@ class Hook(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One task of a DAG; `position` is its index in the order in which Argo starts tasks."""
+    """One task of a DAG; `position` is its index in the order of starting."""
 
     name: str
     template: str
@@ -69,7 +69,7 @@ class Dag(NamedTuple):
 
 
 class Backoff(NamedTuple):
-    """The time before another attempt; durations are seconds, infinite without a limit."""
+    """The time before another attempt, in seconds; infinite means no limit."""
 
     duration: float
     factor: int = 0
@@ -90,7 +90,7 @@ class RetryRule(NamedTuple):
 
 
 class Output(NamedTuple):
-    """An output parameter: the file that holds it, and its value if there is no such file."""
+    """An output parameter: its file, and its value if there is no such file."""
 
     name: str
     path: str
@@ -155,7 +155,7 @@ def _parameters(arguments: Mapping[str, Any] | None) -> tuple[tuple[str, str], .
 
 
 def text(value: Any) -> str:
-    """Return the value of a parameter as Argo does: numbers and booleans need no quotes."""
+    """Return the value of a parameter as text; numbers and booleans need no quotes."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -204,6 +204,7 @@ def _template(body: Mapping[str, Any]) -> Template:
         dag=read_dag(body["dag"]) if kind == DAG_KIND else None,
         retry=_retry_rule(body.get("retryStrategy")),
         daemon=bool(body.get("daemon")),
+        # Argo treats 0 like a missing limit.
         parallelism=body.get("parallelism") or None,
         fail_fast=bool(body.get("failFast")),
         deadline=_limit(body.get("activeDeadlineSeconds")),
@@ -258,6 +259,7 @@ def read_dag(body: Mapping[str, Any]) -> Dag:
     depends = {name: _depends(task) for name, task in bodies.items()}
     needs = {name: needs_of(expression) for name, expression in depends.items()}
     needed = set[str]().union(*needs.values())
+    # Argo visits the targets by name, and starts what each of them needs before it.
     targets = tuple(sorted(bodies.keys() - needed))
     tasks: dict[str, Task] = {}
     dependents: dict[str, list[str]] = {name: [] for name in bodies}
@@ -270,6 +272,7 @@ def read_dag(body: Mapping[str, Any]) -> Dag:
         order=tuple(tasks.values()),
         dependents={name: tuple(names) for name, names in dependents.items()},
         targets=targets,
+        # Unlike the failFast of a template, this one is on by default.
         fail_fast=body.get("failFast") is not False,
     )
 
@@ -290,7 +293,7 @@ def _depends(task: Mapping[str, Any]) -> Expression | None:
 def _start_order(
     targets: Iterable[str], needs: Mapping[str, tuple[str, ...]]
 ) -> Iterator[str]:
-    """Yield all tasks, each after those that it needs; Argo visits the targets by name."""
+    """Yield all tasks in the order in which Argo starts them: needs first."""
     seen: set[str] = set()
     for target in targets:
         stack = [(target, iter(needs[target]))]
@@ -301,6 +304,7 @@ def _start_order(
                 stack.append((need, iter(needs[need])))
                 continue
             stack.pop()
+            # A task that several others need may be on the stack more than once.
             if name not in seen:
                 seen.add(name)
                 yield name

@@ -1,4 +1,4 @@
-"""Validation of a Workflow: the local engine runs it as Argo would, or refuses it before anything starts."""
+"""Validation of a Workflow, which the local engine runs as Argo does, or refuses."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,8 +14,8 @@ def check(document: Mapping[str, Any]) -> None:
     """Accept a Workflow that the local engine runs faithfully.
 
     Raises:
-        UnsupportedError: it has fields or values that the engine does not support, or that
-            contradict each other; the message names each by its path.
+        UnsupportedError: it has fields or values that the engine does not support, or
+            that contradict each other; the message names each by its path.
     """
     faults = list(validate_fields.faults(document))
     # References can be followed only if all fields have the expected types.

@@ -1,8 +1,9 @@
-"""Fields of a Workflow that the local engine supports: an allow-list, level by level, so that nothing is ignored.
+"""Fields of a Workflow that the local engine supports: an allow-list for every level.
 
-A rule checks a value and yields its faults, each with the path of the value. Some fields
-only decide where, or how long, something may exist on a cluster (affinity, TTL, service
-accounts). They mean nothing on one machine, so they are accepted.
+Nothing is ignored: a rule checks a value and yields its faults, each with the path of
+the value. Some fields only decide where, or how long, something may exist on a cluster
+(affinity, TTL, service accounts). They mean nothing on one machine, so they are
+accepted.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from riseml.engines.local.interpreter.rules import POLICIES
 from riseml.engines.local.interpreter.templates import seconds
 
 Rule = Callable[[str, Any], Iterator[str]]
-"""Yields the faults of a value, given its path. A rule is a function or one of the classes below."""
+"""Yields the faults of a value, given its path."""
 
 # Completes the sentence "the local engine …".
 _REASONS: Final = {

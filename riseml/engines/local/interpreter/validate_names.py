@@ -1,4 +1,4 @@
-"""Names in a Workflow: each is unique, arguments match the inputs of a template, and nothing refers to itself."""
+"""Names in a Workflow: they are unique, match the inputs, and form no cycle."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +24,7 @@ def argument_faults(path: str, arguments: Data, template: Data) -> Iterator[str]
     parameters = arguments.get("parameters", ())
     given_names = names_of(parameters)
     yield from duplicate_faults(f"{path}.parameters", given_names)
+    # A null passes the check of fields, which accepts empty values everywhere.
     for parameter in parameters:
         if parameter.get("value") is None:
             yield f"{path}.parameters[{parameter['name']}]: value is missing"
@@ -36,12 +37,14 @@ def argument_faults(path: str, arguments: Data, template: Data) -> Iterator[str]
 def find_cycle(
     references: Mapping[str, Iterable[str]], names: Iterable[str]
 ) -> list[str]:
-    """Return names that refer to each other in a cycle, the first one also at the end; empty if there is none.
+    """Return names that refer to each other in a cycle, empty if there is none.
 
-    It uses a stack instead of recursion, because a chain may have thousands of names.
+    The first name appears again at the end. The search uses a stack instead of
+    recursion, because a chain may have thousands of names.
     """
     done: set[str] = set()
     for start in names:
+        # What was searched before leads to no cycle, so a long chain is searched once.
         if start not in done:
             cycle = _find_cycle_from(start, references, done)
             if cycle:

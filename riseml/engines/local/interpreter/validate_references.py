@@ -1,4 +1,4 @@
-"""References within a Workflow: names that exist, tags that have values, expressions that can be parsed.
+"""References within a Workflow: every name exists, every tag has a value.
 
     document ─▶ its templates ─▶ the tasks of a DAG (validate_tasks)
 
@@ -73,6 +73,7 @@ def _workflow_tags(document: Data) -> frozenset[str]:
 
 
 def _recursion_faults(templates: Mapping[str, Data], entrypoint: str) -> Iterator[str]:
+    # Argo would create nodes until it is out of memory.
     calls: dict[str, list[str]] = {}
     for name, template in templates.items():
         tasks = template.get("dag", {}).get("tasks", ())
@@ -162,7 +163,7 @@ _FIELDS_OF_KIND: Final = {
 
 
 def _combination_faults(path: str, template: Data, kind: str) -> Iterator[str]:
-    """Yield fields that are valid alone, but mean nothing, or something else, together."""
+    """Yield fields that are valid alone, but not together."""
     for supported_kind, fields in _FIELDS_OF_KIND.items():
         if kind == supported_kind:
             continue
@@ -198,6 +199,7 @@ def _names_host_only(patch: str) -> bool:
 
 
 def _container_name_faults(path: str, template: Data) -> Iterator[str]:
+    # Argo names the container of a template `main`.
     containers = [*template.get("initContainers", ()), *template.get("sidecars", ())]
     yield from duplicate_faults(path, ["main", *names_of(containers)])
 

@@ -1,4 +1,4 @@
-"""Tags and expressions in a Workflow: every tag has a value, every expression can be parsed."""
+"""Tags and expressions in a Workflow: tags have values, expressions can be parsed."""
 
 from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, Final
@@ -7,7 +7,8 @@ from riseml.engines.local.interpreter import expressions
 from riseml.engines.local.interpreter.expressions import ExpressionError
 from riseml.engines.local.interpreter.tags import inner, replace, tags
 
-# Tags with these prefixes are Argo's; any other tag is text of the user and stays unchanged.
+# Tags with these prefixes are Argo's; any other tag is text of the user and stays
+# unchanged.
 _ARGO_PREFIXES: Final = (
     "item.",
     "steps.",
@@ -29,7 +30,7 @@ def tag_faults(
     known_tags: Container[str],
     is_task_tag: Callable[[str], bool] = _never,
 ) -> Iterator[str]:
-    """Yield the tags in a value that have no value there, or that need more than replacement.
+    """Yield the tags that have no value there, or that need more than replacement.
 
     A tag has a value if it is in `known_tags`, or if `is_task_tag` accepts it.
     """

@@ -1,4 +1,4 @@
-"""Tasks of a DAG template: their dependencies, templates, arguments, conditions, items and hooks."""
+"""Tasks of a DAG template: dependencies, arguments, conditions, items and hooks."""
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -94,7 +94,7 @@ def dag_faults(
 def _read_needs(
     task: Data, tasks: Collection[str]
 ) -> tuple[tuple[str, ...], list[str]]:
-    """Return the names of the tasks that a task needs, and the faults relative to its path."""
+    """Return the tasks that a task needs, and the faults relative to its path."""
     messages = []
     if not _NAME.fullmatch(task["name"]):
         messages.append(": a task's name consists of letters, digits and hyphens")
@@ -126,6 +126,7 @@ def _task_faults(path: str, task: Data, dag: _Dag) -> Iterator[str]:
         yield from argument_faults(f"{path}.arguments", arguments, template)
         if items and template.get("daemon"):
             yield f"{path}.withItems: the local engine runs daemons of single tasks only"
+    # Only tasks that end before this one have values when it starts.
     ancestors = dag.ancestors(task["name"])
     fields = {key: task[key] for key in ("arguments", "when") if key in task}
     tags = dag.tags | _item_tags(items) if items else dag.tags
@@ -142,6 +143,7 @@ def _task_faults(path: str, task: Data, dag: _Dag) -> Iterator[str]:
 
 def _item_tags(items: Iterable[Any]) -> set[str]:
     """Return the tags that have a value for every item."""
+    # Items may have different keys; a tag must have a value for every one.
     tags_of_items: list[set[str]] = []
     for item in items:
         keys = item if isinstance(item, Mapping) else ()
@@ -152,6 +154,7 @@ def _item_tags(items: Iterable[Any]) -> set[str]:
 def _hook_faults(path: str, hook: Data, task: Data, dag: _Dag) -> Iterator[str]:
     if "withItems" in task:
         yield f"{path}: the local engine supports hooks of single tasks only"
+    # A hook runs when its own task has a phase, so it may refer to that as well.
     tasks = {task["name"], *dag.ancestors(task["name"])}
     yield from tag_faults(path, hook, dag.tags, lambda tag: dag.is_task_tag(tag, tasks))
     names = set(dag.tags)

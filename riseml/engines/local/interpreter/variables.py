@@ -28,11 +28,11 @@ _OUTPUT_PREFIX: Final = "outputs.parameters."
 
 
 class UnresolvedError(Exception):
-    """A tag has no value and never will, or a template lacks an argument; the text says which."""
+    """A tag has no value and never will, or a template lacks an argument."""
 
 
 def lookup_in(*maps: Mapping[str, str]) -> Lookup:
-    """Return the function that finds the value of a tag in the first map that has it."""
+    """Return a function that finds a tag in the first map that contains it."""
 
     def lookup(tag: str) -> str | None:
         for values in maps:
@@ -45,6 +45,7 @@ def lookup_in(*maps: Mapping[str, str]) -> Lookup:
 
 def resolve(template: str, lookup: Lookup) -> str:
     """Replace the tags in a text, then those in the inserted values."""
+    # Most texts have no tags, and this is called for every item.
     if "{{" not in template:
         return template
     return replace(replace(template, lookup), lookup)
@@ -130,6 +131,7 @@ def task_value(
 
 
 def _node_attribute(node: Node, attribute: str) -> str | None:
+    # The exit code is missing until the task has ended, and if its pod was deleted.
     values = {"status": node.phase, "id": node.id}
     if node.exit_code is not None:
         values["exitCode"] = str(node.exit_code)
@@ -137,6 +139,7 @@ def _node_attribute(node: Node, attribute: str) -> str | None:
 
 
 def _output_value(node: Node, name: str, outputs: Iterable[Output]) -> str | None:
+    # Argo uses the defaults of the outputs for a task that did not run.
     values = dict(node.outputs)
     if name not in values and did_not_run(node):
         defaults = {output.name: output.default for output in outputs}
