@@ -25,8 +25,8 @@ Both kinds of modules follow the same contract:
   `riseml.errors.RiseMLError`, which `main` prints. An entry point cannot replace a
   built-in command.
 
-Entry points are read only for `riseml --help` and for words that COMMANDS lacks: to read
-them takes longer than a whole `riseml status`.
+Entry points are read only for `riseml --help` and for words that COMMANDS lacks, because
+reading them takes longer than starting Python.
 """
 
 import os
@@ -34,22 +34,24 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
-from typing import NamedTuple
 
 import riseml
 
 RUN, WRITE, MANAGE = "Run and follow", "Write and check", "Manage and clean up"
 
 
-class Command(NamedTuple):
-    """Entry of the table of commands."""
+class Command:
+    """Entry of the table of commands.
 
-    module: str
-    """Name of the module in riseml.cli."""
-    summary: str
-    """First line of the docstring; a test compares them."""
-    group: str
-    """Heading in `riseml --help`."""
+    `module` is the name of a module in riseml.cli, `summary` the first line of its
+    docstring, and `group` the heading in `riseml --help`.
+    """
+
+    # Not a dataclass or a NamedTuple: their modules would slow `--version` down.
+    def __init__(self, module: str, summary: str, group: str) -> None:
+        self.module = module
+        self.summary = summary
+        self.group = group
 
 
 # A literal table: `riseml --help` must not import every module for one line of it.

@@ -17,7 +17,8 @@ def command(
 ) -> None:
     """Delete ended runs with their logs and output.
 
-    Only complete runs can be deleted. On a terminal, the command asks first.
+    An experiment of a set cannot be deleted alone. On a terminal, the command asks
+    first.
 
     Examples:
       riseml delete 14

@@ -17,7 +17,7 @@ def command(
 ) -> None:
     """Stop runs or experiments.
 
-    Without an id, the newest run is stopped. Whatever has ended before keeps its state.
+    Without an id, the newest run is stopped. What has already ended keeps its state.
     The other experiments of a set continue.
 
     Examples:

@@ -16,7 +16,10 @@ def command(
     follow_: Annotated[
         bool,
         typer.Option(
-            "-f", "--follow/--no-follow", help="Keep printing until the end of the run."
+            "-f",
+            "--follow/--no-follow",
+            show_default=False,
+            help="Keep printing until the end of the run, or print what there is.",
         ),
     ] = True,
     tail: Annotated[
@@ -34,7 +37,7 @@ def command(
         typer.Option(
             "--since",
             metavar="TIME",
-            help="Only lines after this: 10m ago, 2h, 1d, or an instant.",
+            help="Only lines of the last 10m, 2h, 1d, or since an instant.",
             show_default=False,
         ),
     ] = None,

@@ -27,9 +27,9 @@ def command(
 ) -> None:
     """Delete runs that ended long ago, and unused builds.
 
-    Complete runs are deleted, with their records, logs and output. If nothing is
-    running, unused build environments, images and code snapshots are removed as well.
-    On a terminal, the command asks first.
+    Runs are deleted with their records, logs and output. If nothing is running, unused
+    build environments, images and code snapshots are removed as well. On a terminal,
+    the command asks first.
 
     Examples:
       riseml prune --older-than 14d --dry-run

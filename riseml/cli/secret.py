@@ -11,11 +11,11 @@ from riseml.errors import InvalidInputError, NotFoundError
 
 Action = Annotated[
     Literal["set", "list", "delete"],
-    typer.Argument(help="What to do.", show_default=False),
+    typer.Argument(metavar="set|list|delete", help="What to do.", show_default=False),
 ]
 Names = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Names of variables.", show_default=False),
+    typer.Argument(metavar="NAME", help="Names of variables.", show_default=False),
 ]
 
 

@@ -121,7 +121,15 @@ def test_help_loads_no_command(tmp_path: Path) -> None:
 
 def test_the_version_loads_almost_nothing(tmp_path: Path) -> None:
     modules = _loaded("--version", home=tmp_path / "none")
-    unwanted = {"typer", "click", "json", "subprocess", "dataclasses", "riseml.errors"}
+    unwanted = {
+        "typing",
+        "typer",
+        "click",
+        "json",
+        "subprocess",
+        "dataclasses",
+        "riseml.errors",
+    }
     assert not modules & unwanted
     assert not (tmp_path / "none").exists()
 
