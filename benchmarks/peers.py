@@ -8,7 +8,7 @@ import time
 from datetime import UTC, datetime
 
 from tests.cluster.scenarios import SCENARIOS
-from tests.cluster.user_namespace import Place, Run, wait_until
+from tests.cluster.user_namespace import Run, WorkflowNamespace, wait_until
 
 NAMES = (
     "master-fails",
@@ -33,9 +33,9 @@ def failed_at(run: Run) -> datetime | None:
     return min(ends, default=None)
 
 
-def measure(place: Place, name: str, number: int) -> float:
+def measure(namespace: WorkflowNamespace, name: str, number: int) -> float:
     """Return the seconds from the first failure to the end of the last peer."""
-    run = place.submit(SCENARIOS[name].document(number, place.revision))
+    run = namespace.submit(SCENARIOS[name].document(number, namespace.revision))
     began = None
     while began is None:
         began = failed_at(run)
@@ -52,9 +52,11 @@ def measure(place: Place, name: str, number: int) -> float:
 
 def main() -> None:
     """Measure each kind of failure three times."""
-    place = Place("riseml-peers")
+    namespace = WorkflowNamespace("riseml-peers")
     for index, name in enumerate(NAMES):
-        seconds = sorted(measure(place, name, 2000 + 10 * index + i) for i in range(3))
+        seconds = sorted(
+            measure(namespace, name, 2000 + 10 * index + i) for i in range(3)
+        )
         print(
             f"{name:20} {seconds[1]:5.1f} s (median of 3, at most {seconds[-1]:.1f}; bar {BAR:.0f})",
             flush=True,

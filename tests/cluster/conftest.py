@@ -1,4 +1,4 @@
-"""The system as an administrator installs it, and a user, for tests on the cluster of KUBECONFIG."""
+"""Fixtures on the cluster of KUBECONFIG: the system as an administrator installs it, and a user."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +12,7 @@ from riseml.cluster.connection import from_kubeconfig
 from riseml.cluster.users import User, Users
 from riseml.cluster.values import Values, read_values
 from tests.cluster import residents
-from tests.cluster.installed import PLACE, USER, VALUES
+from tests.cluster.installed import NAMESPACE, USER, VALUES
 from tests.cluster.user_namespace import wait_until
 
 
@@ -31,7 +31,7 @@ def values(api: Api) -> Values:
 
 @pytest.fixture(scope="module")
 def administrator(api: Api, values: Values) -> Iterator[Api]:
-    """Somebody with the ClusterRole `riseml-admin` and nothing else."""
+    """Return the API server for an account with only the ClusterRole `riseml-admin`."""
     name = {"name": "riseml-system-test"}
     account = {"kind": "ServiceAccount", **name, "namespace": "default"}
     role = {
@@ -68,8 +68,8 @@ def administrator(api: Api, values: Values) -> Iterator[Api]:
 @pytest.fixture(scope="module")
 def user(administrator: Api, values: Values) -> Iterator[User]:
     users = Users(administrator, values.offer())
-    made = users.create(USER, "test@example.com")
+    created = users.create(USER, "test@example.com")
     certificates.distribute(administrator)
-    yield made
-    residents.leave(administrator, PLACE)
-    residents.wait_until_gone(administrator, PLACE)
+    yield created
+    residents.leave(administrator, NAMESPACE)
+    residents.wait_until_gone(administrator, NAMESPACE)

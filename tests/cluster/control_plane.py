@@ -1,9 +1,9 @@
-"""A Kubernetes API server with etcd and the controllers, as plain processes, for as long as one command runs.
+"""Control plane of Kubernetes: API server, etcd and controllers as plain processes, while one command runs.
 
-    python tests/cluster/control_plane.py COMMAND...      KUBECONFIG is set for it; its exit status is ours
+    python tests/cluster/control_plane.py COMMAND...      sets KUBECONFIG for it and returns its exit status
 
-Objects, rights, tokens, admission and quotas are real; no pod ever runs. Needs Go and, where etcd or openssl are
-missing, Debian and root. Building takes some 7 minutes the first time; what was built is kept below CACHE.
+Objects, rights, tokens, admission and quotas are real, but no pod runs. It needs Go and, if etcd or openssl are
+missing, Debian and root. The first build takes about 7 minutes; its results stay in CACHE.
 """
 
 import os
@@ -22,11 +22,11 @@ MODULE = Path(__file__).parent / "go"
 CACHE = Path("~/.cache/riseml-control-plane").expanduser()
 TOOLS = ("kube-apiserver", "kube-controller-manager")
 _PACKAGES = {"etcd": "etcd-server", "openssl": "openssl"}
-_READY = 120.0  # seconds
+_READY_SECONDS = 120.0
 
 
 def build() -> Path:
-    """Return the folder with TOOLS; build what is not there."""
+    """Return the folder with TOOLS, and build those that are missing."""
     missing = [package for tool, package in _PACKAGES.items() if not shutil.which(tool)]
     if missing:
         environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
@@ -39,17 +39,17 @@ def build() -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for tool in TOOLS:
         if not (folder / tool).exists():
-            part = folder / f"{tool}.part"
+            unfinished = folder / f"{tool}.part"
             command = [
                 "go",
                 "build",
                 "-buildvcs=false",
                 "-o",
-                str(part),
+                str(unfinished),
                 f"k8s.io/kubernetes/cmd/{tool}",
             ]
             subprocess.run(command, check=True, cwd=MODULE)
-            part.replace(folder / tool)
+            unfinished.replace(folder / tool)
     return folder
 
 
@@ -110,7 +110,7 @@ def control_plane(tools: Path, home: Path) -> Iterator[Path]:
 
 
 class _Starter:
-    """Starts processes that end with `running`, the last one first."""
+    """Starts processes that end with `running`, in reverse order."""
 
     def __init__(self, home: Path, running: ExitStack) -> None:
         self._home, self._running = home, running
@@ -124,8 +124,8 @@ class _Starter:
         self._processes[name] = process
         self._running.callback(_end, process)
 
-    def wait(self, what: str, is_ready: Callable[[], bool]) -> None:
-        end = time.monotonic() + _READY
+    def wait(self, name: str, is_ready: Callable[[], bool]) -> None:
+        end = time.monotonic() + _READY_SECONDS
         while not is_ready():
             gone = next(
                 (
@@ -141,8 +141,8 @@ class _Starter:
                         f"--- {log.name}\n{log.read_text(errors='replace')[-2000:]}\n"
                     )
                 sys.exit(
-                    f"{what} did not come up"
-                    + (f": {gone} has ended" if gone else f" in {_READY:.0f} s")
+                    f"{name} did not come up"
+                    + (f": {gone} has ended" if gone else f" in {_READY_SECONDS:.0f} s")
                 )
             time.sleep(0.3)
 
@@ -157,16 +157,16 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _ports(count: int) -> list[int]:
-    """Return ports that are free now."""
+    """Return ports that are currently free."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+        for socket_ in sockets:
+            socket_.bind(("127.0.0.1", 0))
+        return [socket_.getsockname()[1] for socket_ in sockets]
 
 
 def _certificates(home: Path) -> None:
-    """Make an authority and what it signs: the server, an administrator, the controllers."""
+    """Create an authority and certificates of the server, an administrator and the controllers."""
     _openssl(
         home,
         "req -x509 -newkey rsa:2048 -nodes -days 30 -keyout ca.key -out ca.crt -subj /CN=riseml-control-plane",
@@ -207,7 +207,7 @@ def _kubeconfig(home: Path, name: str, server: str) -> None:
 
 
 def _answers(home: Path, url: str) -> bool:
-    import ssl  # noqa: PLC0415 - nothing else here needs them
+    import ssl  # noqa: PLC0415
     from urllib.request import urlopen  # noqa: PLC0415
 
     context = ssl.create_default_context(cafile=str(home / "ca.crt"))

@@ -1,7 +1,7 @@
-"""What tests install on the cluster of KUBECONFIG, and a user there who builds images.
+"""Installation for tests on the cluster of KUBECONFIG, and a user there who builds images.
 
 Its nodes have `localhost/base:1` and `localhost/buildkit:1`; the second has buildkitd, buildctl, runc and a shell.
-Images go to the registry 10.244.0.1:5000 (plain HTTP), which has `base:1`, too. What is installed stays.
+Images go to the registry 10.244.0.1:5000 (plain HTTP), which also has `base:1`. The installation stays.
 """
 
 import os
@@ -18,7 +18,7 @@ REGISTRY, IMAGE, USER = (
     "localhost/buildkit:1",
     f"system-test-{os.getpid()}",
 )
-PLACE = f"riseml-{USER}"
+NAMESPACE = f"riseml-{USER}"
 TEXT = f"""
 storage:
   volumes: {{hostPath: {{path: "/var/lib/riseml-volumes/{{namespace}}/{{claim}}", type: DirectoryOrCreate}}}}
@@ -37,7 +37,7 @@ cat /tmp/riseml/image
 
 
 def build(api: Api, name: str, image: str) -> str:
-    """Build an image of a moment with the certificate of the user, in a pod of this name; return its digest."""
+    """Build a new image with the user's certificate, in a pod of this name; return its digest."""
     script = _BUILD.format(
         base=f"{REGISTRY}/base:1", now=time.time(), script=templating.read("build.sh")
     )
@@ -49,8 +49,8 @@ def build(api: Api, name: str, image: str) -> str:
 
 
 def run(api: Api, name: str, script: str, image: str = "") -> tuple[str, str]:
-    """Run a script in the user's namespace; return how the pod ended and what it wrote."""
-    pods = path("pods", PLACE)
+    """Run a script in the user's namespace; return the phase of the pod and its log."""
+    pods = path("pods", NAMESPACE)
     api.create(pods, pod(name, script, image))
     ended = ("Succeeded", "Failed")
     wait_until(
@@ -63,7 +63,7 @@ def run(api: Api, name: str, script: str, image: str = "") -> tuple[str, str]:
 
 
 def pod(name: str, script: str, image: str) -> Object:
-    told = {
+    variables = {
         "RISEML_DIR": "/tmp/riseml",
         "IMAGE_NAME": image,
         "IMAGE_ATTRIBUTES": ",registry.insecure=true",
@@ -74,7 +74,7 @@ def pod(name: str, script: str, image: str) -> Object:
         "name": "main",
         "image": IMAGE,
         "command": ["sh", "-c", script],
-        "env": [{"name": key, "value": value} for key, value in told.items()],
+        "env": [{"name": key, "value": value} for key, value in variables.items()],
         "volumeMounts": [{"name": "certificates", "mountPath": "/certificates"}],
     }
     volume = {"name": "certificates", "secret": {"secretName": certificates.CLIENT}}

@@ -1,7 +1,7 @@
-"""Record what a real Argo makes of the scenarios: `python -m tests.cluster.record [NAME ...]`, cluster from KUBECONFIG.
+"""Recorder of scenarios on a real Argo: `python -m tests.cluster.record [NAME ...]`, cluster from KUBECONFIG.
 
-A recording holds the Workflow as it was at the end, its status at the moments that were noted before, the outcomes
-that `status.read` must give for each of them, and the final phase of every node in each repetition.
+A recording has the Workflow at its end, its status at the moments that were noted before, the outcome that
+`status.read` must return for each of them, and the final phase of every node in each repetition.
 """
 
 import json
@@ -12,13 +12,14 @@ from typing import Any
 
 from riseml import status
 from tests.cluster.scenarios import SCENARIOS, Outcome, Scenario
-from tests.cluster.user_namespace import Place
+from tests.cluster.user_namespace import WorkflowNamespace
 
 Complaint = Callable[[str, Outcome, Outcome], None]
 FOLDER = Path(__file__).parent.parent / "fixtures" / "argo"
-_LONG = 400  # characters of a script that are kept: neither status nor the interpreter looks further
+# Neither status nor the interpreter reads scripts beyond this length.
+_MAX_TEXT_LENGTH = 400
 _WIDTH = 150
-_UNTOLD = (
+_OMITTED = (
     "uid",
     "resourceVersion",
     "managedFields",
@@ -30,7 +31,7 @@ _TRACES = "workflows.argoproj.io/trace-id"
 
 
 def outcome(document: Mapping[str, Any]) -> Outcome:
-    """Return what `status.read` says of a document."""
+    """Return what `status.read` says about a document."""
     run = status.read(document)
     jobs = tuple(f"{job.type} {_line(job)}" for job in run.jobs)
     first = run.experiments[0].jobs
@@ -38,22 +39,24 @@ def outcome(document: Mapping[str, Any]) -> Outcome:
     return Outcome(run.state.value, tuple(map(_line, run.experiments)), jobs, members)
 
 
-def _line(told: status.ExperimentStatus | status.JobStatus) -> str:
-    # How a peer ended is chance: by itself, or because its pod was deleted.
+def _line(status_: status.ExperimentStatus | status.JobStatus) -> str:
+    # A peer ends by itself or because its pod is deleted, whichever is faster.
     code = (
-        "" if told.exit_code is None or told.reason == "PEER" else str(told.exit_code)
+        ""
+        if status_.exit_code is None or status_.reason == "PEER"
+        else str(status_.exit_code)
     )
-    guilty = (getattr(told, "guilty", None) or "").removeprefix(f"{told.id}.")
-    if guilty.startswith(told.id.partition(".")[0]):
+    guilty = (getattr(status_, "guilty", None) or "").removeprefix(f"{status_.id}.")
+    if guilty.startswith(status_.id.partition(".")[0]):
         guilty = guilty.rpartition(".")[2]  # a job of the run itself
-    return " ".join(filter(None, (told.state.value, told.reason, code, guilty)))
+    return " ".join(filter(None, (status_.state.value, status_.reason, code, guilty)))
 
 
 def sanitised(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document without what belongs to one cluster only, and with long scripts cut."""
+    """Return a document without fields of a specific cluster, and with long scripts shortened."""
     copy: dict[str, Any] = _cut(json.loads(json.dumps(document)))
     metadata = copy["metadata"]
-    for key in _UNTOLD:
+    for key in _OMITTED:
         metadata.pop(key, None)
     metadata.get("annotations", {}).pop(_TRACES, None)
     for node in copy.get("status", {}).get("nodes", {}).values():
@@ -67,8 +70,11 @@ def _cut(value: Any) -> Any:
         return {key: _cut(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_cut(item) for item in value]
-    if isinstance(value, str) and len(value) > _LONG:
-        return value[:_LONG] + f"\n# and {len(value) - _LONG} characters more"
+    if isinstance(value, str) and len(value) > _MAX_TEXT_LENGTH:
+        return (
+            value[:_MAX_TEXT_LENGTH]
+            + f"\n# and {len(value) - _MAX_TEXT_LENGTH} characters more"
+        )
     return value
 
 
@@ -81,65 +87,71 @@ def phases(document: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def complain(what: str, wanted: Outcome, found: Outcome) -> None:
-    """Tell that an outcome is another one than was wanted."""
-    sys.stderr.write(f"{what}: wanted {wanted}\n{' ' * len(what)}   found {found}\n")
+def complain(subject: str, expected: Outcome, actual: Outcome) -> None:
+    """Report an outcome that is not the expected one."""
+    sys.stderr.write(
+        f"{subject}: expected {expected}\n{' ' * len(subject)}     actual {actual}\n"
+    )
 
 
 def play(
-    place: Place, scenario: Scenario, number: int, complain: Complaint = complain
+    namespace: WorkflowNamespace,
+    scenario: Scenario,
+    number: int,
+    complain: Complaint = complain,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Run a scenario; return its document at the end, and what was noted on the way."""
+    """Run a scenario; return its final document and the notes."""
     notes: list[dict[str, Any]] = []
 
-    def check(what: str, wanted: Outcome, document: Mapping[str, Any]) -> None:
-        if (found := outcome(document)) != wanted:
-            complain(what, wanted, found)
+    def check(subject: str, expected: Outcome, document: Mapping[str, Any]) -> None:
+        if (actual := outcome(document)) != expected:
+            complain(subject, expected, actual)
 
-    scenario.before(place)
-    run = place.submit(scenario.document(number, place.revision))
+    scenario.before(namespace)
+    run = namespace.submit(scenario.document(number, namespace.revision))
 
-    def note(moment: str, wanted: Outcome) -> None:
+    def note(moment: str, expected: Outcome) -> None:
         document = run.document()
-        told = {key: document[key] for key in ("metadata", "status")}
+        fields = {key: document[key] for key in ("metadata", "status")}
         shutdown = document["spec"].get("shutdown")
         notes.append(
             {
                 "moment": moment,
-                "expect": _told(wanted),
+                "expect": _to_data(expected),
                 "shutdown": shutdown,
-                **sanitised(told),
+                **sanitised(fields),
             }
         )
-        check(f"{run.name} {moment}", wanted, document)
+        check(f"{run.name} {moment}", expected, document)
 
-    scenario.act(place, run, note)
+    scenario.act(namespace, run, note)
     run.until_ended()
     document = run.document()
     check(run.name, scenario.outcome, document)
     return document, notes
 
 
-def _told(wanted: Outcome) -> dict[str, Any]:
-    told = {
-        "state": wanted.state,
-        "experiments": list(wanted.experiments),
-        "jobs": list(wanted.jobs),
+def _to_data(expected: Outcome) -> dict[str, Any]:
+    data = {
+        "state": expected.state,
+        "experiments": list(expected.experiments),
+        "jobs": list(expected.jobs),
     }
-    return {**told, "members": list(wanted.members)} if wanted.members else told
+    return {**data, "members": list(expected.members)} if expected.members else data
 
 
-def record(place: Place, name: str, number: int) -> None:
-    """Run a scenario as often as it wants and write its recording."""
+def record(namespace: WorkflowNamespace, name: str, number: int) -> None:
+    """Run a scenario as often as it requires, and write its recording."""
     scenario = SCENARIOS[name]
-    document, notes = play(place, scenario, number)
+    document, notes = play(namespace, scenario, number)
     seen = [phases(document)]
     seen += [
-        phases(play(place, scenario, number + i)[0]) for i in range(1, scenario.repeats)
+        phases(play(namespace, scenario, number + i)[0])
+        for i in range(1, scenario.repeats)
     ]
     recording = {
         "scenario": name,
-        "expect": _told(scenario.outcome),
+        "expect": _to_data(scenario.outcome),
         "notes": notes,
         "phases": seen,
         "document": sanitised(document),
@@ -149,7 +161,7 @@ def record(place: Place, name: str, number: int) -> None:
 
 
 def laid_out(value: Any, margin: str = "") -> str:
-    """Return JSON with sorted keys in which whatever fits stands on one line."""
+    """Return JSON with sorted keys, with everything that fits on one line."""
     line = json.dumps(value, sort_keys=True, ensure_ascii=False)
     if len(margin) + len(line) <= _WIDTH or not isinstance(value, dict | list):
         return line
@@ -168,12 +180,12 @@ def laid_out(value: Any, margin: str = "") -> str:
 
 
 def main(names: list[str]) -> None:
-    """Record the named scenarios, or all."""
-    place = Place()
+    """Record the named scenarios, or all of them."""
+    namespace = WorkflowNamespace()
     for i, name in enumerate(SCENARIOS):
         if not names or name in names:
             sys.stderr.write(f"{name}\n")
-            record(place, name, 10 * (i + 1))
+            record(namespace, name, 10 * (i + 1))
 
 
 if __name__ == "__main__":

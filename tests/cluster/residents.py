@@ -1,7 +1,7 @@
-"""Two users of a cluster, made as an administrator makes them, and what the API server answers to their tokens.
+"""Users of a cluster, created as an administrator does, and the API server's answers to their tokens.
 
-The cluster is the one of KUBECONFIG: a control plane alone will do. All writing asked for here is `dryRun`: rights are
-looked at first, so the answer is the same, and nothing is harmed where they are too wide.
+The cluster is that of KUBECONFIG; a control plane is enough. All writes are `dryRun`: the API server checks rights
+first, so the answer is the same, and nothing is damaged if rights are too wide.
 """
 
 import json
@@ -34,7 +34,7 @@ _MERGE, _JSON = "application/merge-patch+json", "application/json"
 
 
 def define_argo(api: Api) -> None:
-    """Let a cluster without Argo know the kinds whose rights are tried."""
+    """Define Argo's kinds on a cluster without Argo."""
     for plural, kind in (
         ("workflows", "Workflow"),
         ("workflowtaskresults", "WorkflowTaskResult"),
@@ -68,7 +68,7 @@ def leave(api: Api, namespace: str) -> None:
 
 
 def wait_until_gone(api: Api, namespace: str) -> None:
-    """Wait until a namespace is gone; another user of this name could not be made before."""
+    """Wait until a namespace is gone, before which no user of this name can be created."""
     wait_until(
         lambda: api.find(path("namespaces", None, namespace)) is None,
         120,
@@ -77,20 +77,23 @@ def wait_until_gone(api: Api, namespace: str) -> None:
 
 
 def make(users: Users, name: str) -> User:
-    """Make a user, or make one whole that an earlier test has left; one that is going is waited for."""
+    """Create a user, or update one that an earlier test has left.
+
+    A user that is being deleted is waited for.
+    """
     at = path("namespaces", None, f"riseml-{name}")
     end = time.monotonic() + 90
     while (
-        (found := users.api.find(at))
-        and "deletionTimestamp" in found["metadata"]
+        (existing := users.api.find(at))
+        and "deletionTimestamp" in existing["metadata"]
         and time.monotonic() < end
     ):
         time.sleep(0.5)
-    return users.update(name) if found else users.create(name, f"{name}@example.com")
+    return users.update(name) if existing else users.create(name, f"{name}@example.com")
 
 
 class Caller:
-    """Somebody with a token, and the statuses that requests get."""
+    """Client with a token that returns the status of each request."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection, self._api = connection, Api(connection)
@@ -107,10 +110,10 @@ class Caller:
     ) -> tuple[int, str]:
         """Return status and message."""
         kind = _MERGE if method == "PATCH" else _JSON
-        told = {**self._api.headers, "Content-Type": kind, **(headers or {})}
+        request_headers = {**self._api.headers, "Content-Type": kind, **(headers or {})}
         data = None if body is None else json.dumps(body).encode()
         response = self._pool.request(
-            method, self.connection.server + at, body=data, headers=told
+            method, self.connection.server + at, body=data, headers=request_headers
         )
         try:
             message = str(json.loads(response.data).get("message", ""))
@@ -126,7 +129,7 @@ class Caller:
         subresource: str = "",
         body: Mapping[str, Any] | None = None,
     ) -> bool:
-        """Whether a verb gets past the question of rights; `at` is the list."""
+        """Return whether a verb is allowed; `at` is the path of the list."""
         one = f"{at}/{name}" + (f"/{subresource}" if subresource else "")
         dry = "?dryRun=All"
         method, where = {
@@ -147,10 +150,15 @@ class Caller:
 
 
 def caller(user: User, server: str = "") -> Caller:
-    """Return a user with the key."""
-    found = keys.decode(user.key)
+    """Return a client with the user's key."""
+    connection = keys.decode(user.key)
     return Caller(
-        found
+        connection
         if not server
-        else Connection(server, found.authority, found.token, namespace=found.namespace)
+        else Connection(
+            server,
+            connection.authority,
+            connection.token,
+            namespace=connection.namespace,
+        )
     )

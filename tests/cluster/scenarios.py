@@ -1,4 +1,4 @@
-"""What is tried on a real Argo: documents, what is done to them, and the outcome in RiseML's words.
+"""Scenarios for a real Argo: documents, the actions on them, and the outcomes in RiseML's terms.
 
 An outcome names the state of the run and, for each experiment in order, `STATE [REASON] [exit code] [guilty job]`.
 """
@@ -24,11 +24,10 @@ from riseml.plan import (
     Target,
 )
 from riseml.schema.resources import Workers
-from tests.cluster.user_namespace import IMAGE, PROJECT, Place, Run
+from tests.cluster.user_namespace import IMAGE, PROJECT, Run, WorkflowNamespace
 
-MPI_IMAGE = os.environ.get(
-    "RISEML_TEST_MPI_IMAGE", "localhost/mpi:1"
-)  # IMAGE with openmpi-bin and python3-mpi4py
+# IMAGE with openmpi-bin and python3-mpi4py.
+MPI_IMAGE = os.environ.get("RISEML_TEST_MPI_IMAGE", "localhost/mpi:1")
 Document = dict[str, Any]
 Note = Callable[[str, "Outcome"], None]
 
@@ -68,37 +67,44 @@ TRAP = "import signal, sys, time; signal.signal(15, lambda *_: {}); print('up', 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What `status.read` must say: the run's state, a line for each experiment, and for each job of the run itself."""
+    """What `status.read` must return: the run's state, and a line per experiment and per job of the run.
+
+    `members` are the jobs of the first experiment, if it has several.
+    """
 
     state: str
     experiments: tuple[str, ...]
     jobs: tuple[str, ...] = ()
-    members: tuple[
-        str, ...
-    ] = ()  # the jobs of the first experiment, where it has several
+    members: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """One document and its outcome; `before` does something to the place, `act` to the run, and may note outcomes.
+    """Document and its outcome.
 
-    `cells` is the number of experiments, each with `lr` 1e-1, 1e-2, …; 0 means a single one without a grid. Cheap
-    ones are recorded `repeats` times, to tell what is always so from what was so once.
+    `before` prepares the namespace; `act` acts on the run and may note outcomes.
+    `experiments` is their number, each with `lr` 1e-1, 1e-2, …; 0 means a single one
+    without a grid. Quick scenarios are recorded `repeats` times, to distinguish what
+    always happens from what happened once.
     """
 
     outcome: Outcome
     run: tuple[str, ...] = ("sleep 300",)
-    cells: int = 0
+    experiments: int = 0
     concurrency: int = 1
     plan: Mapping[str, Any] = field(default_factory=dict)
     edit: Callable[[Document], None] = lambda document: None
-    before: Callable[[Place], None] = lambda place: None
-    act: Callable[[Place, Run, Note], None] = lambda place, run, note: None
+    before: Callable[[WorkflowNamespace], None] = lambda namespace: None
+    act: Callable[[WorkflowNamespace, Run, Note], None] = lambda namespace, run, note: (
+        None
+    )
     repeats: int = 1
 
     def document(self, number: int, revision: str) -> Document:
-        """Compile it."""
-        grid = [Experiment(i, {"lr": f"1e-{i}"}) for i in range(1, self.cells + 1)]
+        """Compile the scenario's plan."""
+        grid = [
+            Experiment(i, {"lr": f"1e-{i}"}) for i in range(1, self.experiments + 1)
+        ]
         values: dict[str, Any] = {
             "project": PROJECT,
             "config": f"project: {PROJECT}\n",
@@ -138,7 +144,7 @@ def _python(code: str) -> str:
     return f'exec python3 -c "{code}"'
 
 
-def _kill_run(place: Place, run: Run, note: Note) -> None:
+def _kill_run(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node("sub:3).train", "Running")
     run.until_node("sub:4).train", "Running")
     note("running", Outcome("RUNNING", ("FINISHED COMPLETED 0", "FAILED ERROR 3 train", "RUNNING", "RUNNING",
@@ -148,7 +154,7 @@ def _kill_run(place: Place, run: Run, note: Note) -> None:
 
 
 def gang(worker: int = 3, ps: int = 1, **plan: Any) -> dict[str, Any]:
-    """Return what plans a distributed TensorFlow: a master, `worker` - 1 workers and parameter servers."""
+    """Return plan fields of distributed TensorFlow: a master, `worker` - 1 workers, and parameter servers."""
     options = tensorflow.Options(
         version="2.16.1",
         distributed=tensorflow.Distributed(
@@ -164,7 +170,7 @@ def gang(worker: int = 3, ps: int = 1, **plan: Any) -> dict[str, Any]:
 
 
 def ranks(*run: str) -> dict[str, Any]:
-    """Return what plans two workers of two processes each, in an image that has Open MPI and mpi4py."""
+    """Return plan fields of two workers with two MPI processes each."""
     job = Job("train", run, Resources(Decimal("0.1"), 64_000_000))
     return {
         "framework": "mpi",
@@ -174,12 +180,12 @@ def ranks(*run: str) -> dict[str, Any]:
 
 
 def _meeting(then: str) -> tuple[str, ...]:
-    """Return lines by which every job reaches every other one at the addresses of TF_CONFIG, and what comes then."""
+    """Return lines by which every job connects to every other at the addresses of TF_CONFIG, then another line."""
     return (f'python3 -c "{CONNECT}"', then)
 
 
 def _by_job(**lines: str) -> str:
-    """Return a line that does something else in each job; `others` in the rest."""
+    """Return a line that differs between jobs; `others` is for jobs that are not named."""
     cases = " ".join(
         f"{job.replace('_', '.')}) {line};;"
         for job, line in lines.items()
@@ -194,37 +200,38 @@ def _until_met(run: Run, *subs: str) -> None:
             run.until_node(f"sub:{sub}).{task}", "Running")
     run.until(
         lambda run: all(pod.status.phase == "Running" for pod in run.pods()),
-        what="to run",
+        description="to run",
     )
-    time.sleep(5)  # until the jobs have met
+    # The jobs need some time to connect.
+    time.sleep(5)
 
 
-def _kill_gang(place: Place, run: Run, note: Note) -> None:
+def _kill_gang(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     _until_met(run)
     note("running", one("RUNNING", *["RUNNING"] * 4))
     run.mark_killed("*")
     run.terminate()
 
 
-def _kill_cell_of_gangs(place: Place, run: Run, note: Note) -> None:
+def _kill_one_gang(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     _until_met(run, "1")
     run.mark_killed("1")
     run.signal("1")
 
 
-def _kill_9(job: str) -> Callable[[Place, Run, Note], None]:
-    """Kill the program of a job as the kernel does when memory is short."""
+def _kill_9(job: str) -> Callable[[WorkflowNamespace, Run, Note], None]:
+    """Return an action that kills the program of a job as the kernel does without memory."""
 
-    def act(place: Place, run: Run, note: Note) -> None:
+    def act(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
         _until_met(run)
         (pod,) = [pod for pod in run.pods() if pod.spec.hostname.endswith(f"-1-{job}")]
         sleepers = "for p in /proc/[0-9]*; do case $(cat $p/comm) in sleep) kill -9 ${p#/proc/};; esac; done"
-        place.run_in(pod.metadata.name, "main", ["sh", "-c", sleepers])
+        namespace.run_in(pod.metadata.name, "main", ["sh", "-c", sleepers])
 
     return act
 
 
-def _watch_grid(place: Place, run: Run, note: Note) -> None:
+def _watch_grid(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node("sub:1).master", "Running")
     waits = "CREATED CONCURRENCY"
     note(
@@ -242,24 +249,26 @@ def _ask_too_much(document: Document) -> None:
 
 
 def _lose_name(document: Document) -> None:
-    """Let the master look for a host that nobody has."""
+    """Let the master connect to a host name that no pod has."""
     for entry in template(document, "master")["container"]["env"]:
         if entry["name"] == "RISEML_GANG":
             entry["value"] = entry["value"].replace("-ps.riseml", "-ps.nothing")
 
 
-def _board(patience: str = "10m", **changes: Any) -> Callable[[Document], None]:
-    """Change the container of TensorBoard, and how long a place for it is waited for."""
+def _edit_tensorboard(
+    patience: str = "10m", **changes: Any
+) -> Callable[[Document], None]:
+    """Return an edit of TensorBoard's container and of the time that it may wait for a node."""
 
     def edit(document: Document) -> None:
-        board = template(document, "tensorboard")
-        board["container"] |= changes
-        board["pendingTimeout"] = patience
+        tensorboard_template = template(document, "tensorboard")
+        tensorboard_template["container"] |= changes
+        tensorboard_template["pendingTimeout"] = patience
 
     return edit
 
 
-def _kill_cells(place: Place, run: Run, note: Note) -> None:
+def _kill_experiments(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node("sub:1).train", "Running")
     run.until_node("sub:2).train", "Running")
     run.mark_killed("1", "3")
@@ -267,27 +276,29 @@ def _kill_cells(place: Place, run: Run, note: Note) -> None:
     run.signal("1")
 
 
-def _terminate(place: Place, run: Run, note: Note) -> None:
+def _terminate(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node(".train", "Running")
     run.mark_killed("*")
     run.terminate()
 
 
-def _signal(place: Place, run: Run, note: Note) -> None:
+def _signal(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node(".train", "Running")
     run.mark_killed("1")
     run.signal("1")
 
 
-def _kill_retry(place: Place, run: Run, note: Note) -> None:
+def _kill_retry(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node(".train(1)", "Running")
     note("second attempt", one("RUNNING"))
     run.mark_killed("1")
     run.signal("1")
 
 
-def _kill_waiting(state: str, message: str) -> Callable[[Place, Run, Note], None]:
-    def act(place: Place, run: Run, note: Note) -> None:
+def _kill_waiting(
+    state: str, message: str
+) -> Callable[[WorkflowNamespace, Run, Note], None]:
+    def act(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
         run.until_node(".train", "Pending", message=message)
         note("waiting", one(state))
         run.mark_killed("*")
@@ -296,21 +307,21 @@ def _kill_waiting(state: str, message: str) -> Callable[[Place, Run, Note], None
     return act
 
 
-def _delete_pod(place: Place, run: Run, note: Note) -> None:
+def _delete_pod(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node(".train", "Running")
     run.delete_pods("1")
 
 
-def _evict(place: Place, run: Run, note: Note) -> None:
+def _evict(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node(".train", "Running")
     for pod in run.pods():
         name = pod.metadata.name
-        place.core.create_namespaced_pod_eviction(
-            name, place.namespace, {"metadata": {"name": name}}
+        namespace.core.create_namespaced_pod_eviction(
+            name, namespace.name, {"metadata": {"name": name}}
         )
 
 
-def _watch_slot(place: Place, run: Run, note: Note) -> None:
+def _watch_slot(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node("sub:1).train", "Running")
     note(
         "first",
@@ -322,26 +333,26 @@ def _lock(document: Document) -> None:
     template(document, "train")["synchronization"] = {"mutexes": [{"name": "recorded"}]}
 
 
-def _hold_lock(place: Place) -> None:
-    document = SCENARIOS["mutex"].document(1, place.revision)
-    place.submit(document).until_node(".train", "Running")
+def _hold_lock(namespace: WorkflowNamespace) -> None:
+    document = SCENARIOS["mutex"].document(1, namespace.revision)
+    namespace.submit(document).until_node(".train", "Running")
 
 
-def _wait_for_lock(place: Place, run: Run, note: Note) -> None:
+def _wait_for_lock(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node(".train", "Pending", message="lock")
     note("waiting", one("PENDING LOCK"))
 
 
-def _forbid_pods(place: Place) -> None:
-    place.limit_pods(1)
+def _forbid_pods(namespace: WorkflowNamespace) -> None:
+    namespace.limit_pods(1)
 
 
-def _quota(place: Place, run: Run, note: Note) -> None:
+def _quota(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     try:
         run.until_node(".train", "Pending", message="quota")
         note("waiting", one("PENDING QUOTA"))
     finally:
-        place.limit_pods(None)
+        namespace.limit_pods(None)
 
 
 def _mark_second(document: Document) -> None:
@@ -392,12 +403,12 @@ def _build_by(script: str) -> Callable[[Document], None]:
     return edit
 
 
-def _watch_build(place: Place, run: Run, note: Note) -> None:
+def _watch_build(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node(".build", "Running")
     note("building", Outcome("BUILDING", ("BUILDING", "BUILDING"), ("build RUNNING",)))
 
 
-def _watch_tensorboard(place: Place, run: Run, note: Note) -> None:
+def _watch_tensorboard(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node("sub:2).train", "Running")
     note(
         "second",
@@ -407,7 +418,7 @@ def _watch_tensorboard(place: Place, run: Run, note: Note) -> None:
     )
 
 
-def _kill_build(place: Place, run: Run, note: Note) -> None:
+def _kill_build(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node(".build", "Running")
     run.mark_killed("*")
     run.terminate()
@@ -423,22 +434,24 @@ SCENARIOS: dict[str, Scenario] = {
     "failure": Scenario(one("FAILED ERROR 3 train"), run=("echo before", "exit 3", "echo after"), repeats=5),
     "one-of-four-fails": Scenario(
         Outcome("FAILED", ("FINISHED COMPLETED 0", "FAILED ERROR 3 train", *["FINISHED COMPLETED 0"] * 2)),
-        run=('if [ "$LR" = 1e-2 ]; then exit 3; fi',), cells=4, concurrency=2, repeats=5,
+        run=('if [ "$LR" = 1e-2 ]; then exit 3; fi',), experiments=4, concurrency=2, repeats=5,
     ),
     "parallelism-1": Scenario(
-        Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 3), run=("sleep 9",), cells=3, act=_watch_slot, repeats=5
+        Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 3), run=("sleep 9",), experiments=3, act=_watch_slot, repeats=5
     ),
     "parallelism-2": Scenario(
-        Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 4), run=("sleep 1",), cells=4, concurrency=2, repeats=5
+        Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 4), run=("sleep 1",), experiments=4, concurrency=2, repeats=5
     ),
     "kill-run": Scenario(
         Outcome("FAILED", ("FINISHED COMPLETED 0", "FAILED ERROR 3 train", "KILLED KILLED 143", "KILLED KILLED 143",
                            "KILLED KILLED", "KILLED KILLED")),
-        run=('case "$LR" in 1e-1) exit 0;; 1e-2) exit 3;; *) sleep 300;; esac',), cells=6, concurrency=2, act=_kill_run,
+        run=('case "$LR" in 1e-1) exit 0;; 1e-2) exit 3;; *) sleep 300;; esac',),
+        experiments=6, concurrency=2, act=_kill_run,
     ),
     "kill-cells": Scenario(
         Outcome("KILLED", ("KILLED KILLED 143", "FINISHED COMPLETED 0", "KILLED KILLED")),
-        run=('if [ "$LR" = 1e-2 ]; then sleep 20; else sleep 300; fi',), cells=3, concurrency=2, act=_kill_cells,
+        run=('if [ "$LR" = 1e-2 ]; then sleep 20; else sleep 300; fi',),
+        experiments=3, concurrency=2, act=_kill_experiments,
     ),
     "kill-trapped": Scenario(
         one("KILLED KILLED 0"), run=(_python(TRAP.format("sys.exit(0)")),), act=_terminate
@@ -466,7 +479,7 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "when-skipped": Scenario(
         Outcome("KILLED", ("FINISHED COMPLETED 0", "KILLED KILLED", "FINISHED COMPLETED 0")),
-        run=("true",), cells=3, concurrency=2, edit=_mark_second, repeats=5,
+        run=("true",), experiments=3, concurrency=2, edit=_mark_second, repeats=5,
     ),
     "mutex": Scenario(
         one("FINISHED COMPLETED 0"), run=("sleep 12",), edit=_lock, before=_hold_lock, act=_wait_for_lock
@@ -496,20 +509,20 @@ SCENARIOS: dict[str, Scenario] = {
     "refused": Scenario(one("FAILED PLATFORM"), edit=_refuse),
     "build": Scenario(
         Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 2, ("build FINISHED COMPLETED 0",)),
-        run=("true",), cells=2, concurrency=2, plan=_INSTALL,
+        run=("true",), experiments=2, concurrency=2, plan=_INSTALL,
         edit=_build_by(f"sleep 12; printf %s {IMAGE} > /riseml/image"), act=_watch_build,
     ),
     "build-fails": Scenario(
         Outcome("FAILED", ("FAILED BUILD 7 build",) * 2, ("build FAILED ERROR 7",)),
-        run=("true",), cells=2, concurrency=2, plan=_INSTALL, edit=_build_by("exit 7"), repeats=5,
+        run=("true",), experiments=2, concurrency=2, plan=_INSTALL, edit=_build_by("exit 7"), repeats=5,
     ),
     "build-killed": Scenario(
         Outcome("KILLED", ("KILLED KILLED",) * 2, ("build KILLED KILLED 143",)),
-        cells=2, plan=_INSTALL, edit=_build_by("exec sleep 300"), act=_kill_build,
+        experiments=2, plan=_INSTALL, edit=_build_by("exec sleep 300"), act=_kill_build,
     ),
     "tensorboard": Scenario(
         Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 2, ("tensorboard KILLED KILLED",)),
-        run=("sleep 9",), cells=2, plan={"framework": "tensorflow", "tensorboard": True}, act=_watch_tensorboard,
+        run=("sleep 9",), experiments=2, plan={"framework": "tensorflow", "tensorboard": True}, act=_watch_tensorboard,
     ),
     "tensorboard-single": Scenario(
         Outcome("FINISHED", ("FINISHED COMPLETED 0",), ("tensorboard KILLED KILLED",)),
@@ -517,18 +530,19 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "tensorboard-crashes": Scenario(
         Outcome("FINISHED", ("FINISHED COMPLETED 0",), ("tensorboard FAILED ERROR 1",)),
-        run=("sleep 20",), plan={"framework": "tensorflow", "tensorboard": True}, edit=_board(args=["sleep 3; exit 1"]),
+        run=("sleep 20",), plan={"framework": "tensorflow", "tensorboard": True},
+        edit=_edit_tensorboard(args=["sleep 3; exit 1"]),
     ),
     "tensorboard-out-of-memory": Scenario(
         Outcome("FINISHED", ("FINISHED COMPLETED 0",), ("tensorboard FAILED OOM 137",)),
         run=("sleep 40",), plan={"framework": "tensorflow", "tensorboard": True},
-        edit=_board(args=[_python("import time; time.sleep(15); x = bytearray(10**9)")],
+        edit=_edit_tensorboard(args=[_python("import time; time.sleep(15); x = bytearray(10**9)")],
                     resources={"requests": {"memory": "64M"}, "limits": {"memory": "64M"}}),
     ),
     "tensorboard-unscheduled": Scenario(
         Outcome("FINISHED", ("FINISHED COMPLETED 0",), ("tensorboard FAILED UNSCHEDULED",)),
         run=("sleep 5",), plan={"framework": "tensorflow", "tensorboard": True},
-        edit=_board("20s", resources={"requests": {"cpu": "1000"}}),
+        edit=_edit_tensorboard("20s", resources={"requests": {"cpu": "1000"}}),
     ),
     "gang": Scenario(
         one("FINISHED COMPLETED 0", *["FINISHED COMPLETED 0"] * 3, "FINISHED STOPPED"),
@@ -574,18 +588,18 @@ SCENARIOS: dict[str, Scenario] = {
     "gang-cell-killed": Scenario(
         Outcome("KILLED", ("KILLED KILLED 143", "FINISHED COMPLETED 0"),
                 members=(*["KILLED KILLED 143"] * 3, "KILLED KILLED")),
-        plan=gang(run=_meeting('case "$RISEML_JOB $LR" in *1e-1 | ps*) sleep 300;; esac')), cells=2,
-        act=_kill_cell_of_gangs,
+        plan=gang(run=_meeting('case "$RISEML_JOB $LR" in *1e-1 | ps*) sleep 300;; esac')), experiments=2,
+        act=_kill_one_gang,
     ),
     "gang-grid-1": Scenario(
         Outcome("FAILED", ("FINISHED COMPLETED 0", "FAILED ERROR 3 worker.1", *["FINISHED COMPLETED 0"] * 2),
                 members=(*["FINISHED COMPLETED 0"] * 3, "FINISHED STOPPED")),
         plan=gang(run=_meeting('case "$RISEML_JOB $LR" in "worker.1 1e-2") exit 3;; ps*) sleep 300;; esac; sleep 12')),
-        cells=4, act=_watch_grid,
+        experiments=4, act=_watch_grid,
     ),
     "gang-grid-2": Scenario(
         Outcome("FINISHED", ("FINISHED COMPLETED 0",) * 4, members=(*["FINISHED COMPLETED 0"] * 3, "FINISHED STOPPED")),
-        plan=gang(run=_meeting(_by_job(ps="sleep 300", others="true"))), cells=4, concurrency=2,
+        plan=gang(run=_meeting(_by_job(ps="sleep 300", others="true"))), experiments=4, concurrency=2,
     ),
     "gang-released": Scenario(
         one("FAILED GANG 75 master", "FAILED GANG 75", *["KILLED PEER"] * 2, "FAILED UNSCHEDULED"),

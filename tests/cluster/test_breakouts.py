@@ -1,4 +1,4 @@
-"""Workflows that try to reach out of a user's namespace, submitted with a user's token to a real Argo."""
+"""Workflows that try to leave a user's namespace, submitted with a user's token to a real Argo."""
 
 import json
 import time
@@ -36,7 +36,7 @@ def _mounted(source: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-TRIED = {
+ATTEMPTS = {
     "folder of the node": _mounted({"hostPath": {"path": "/"}}),
     "nfs": _mounted({"nfs": {"server": "10.0.0.1", "path": "/"}}),
     "executor's token": _mounted({"secret": {"secretName": _TOKEN}}),
@@ -77,7 +77,8 @@ TRIED = {
 def api(worker_id: str) -> Iterator[Api]:
     users = Users(Api(from_kubeconfig()), OFFER)
     user = residents.make(users, f"breakouts-{worker_id}")
-    time.sleep(5)  # until the server has taken up a policy that was not there before
+    # The API server applies a new policy after some seconds.
+    time.sleep(5)
     yield Api(keys.decode(user.key))
     residents.leave(users.api, user.namespace)
 
@@ -87,7 +88,7 @@ def _workflow(name: str, **spec: Any) -> dict[str, Any]:
         "name": "main",
         "container": {"image": "localhost/base:1", "command": ["true"]},
     }
-    whole = {
+    fields = {
         "entrypoint": "main",
         "serviceAccountName": "riseml-job",
         "automountServiceAccountToken": False,
@@ -99,17 +100,17 @@ def _workflow(name: str, **spec: Any) -> dict[str, Any]:
         "apiVersion": "argoproj.io/v1alpha1",
         "kind": "Workflow",
         "metadata": {"name": name},
-        "spec": {key: value for key, value in whole.items() if value is not None},
+        "spec": {key: value for key, value in fields.items() if value is not None},
     }
 
 
 def _end(api: Api, document: dict[str, Any]) -> tuple[str, str]:
-    """Submit, wait for the end, and return phase and messages."""
-    place = path("workflows", api.connection.namespace)
-    name = api.create(place, document)["metadata"]["name"]
+    """Submit a Workflow, wait for its end, and return its phase and messages."""
+    workflows = path("workflows", api.connection.namespace)
+    name = api.create(workflows, document)["metadata"]["name"]
     end = time.monotonic() + 60
     while time.monotonic() < end:
-        status = api.get(f"{place}/{name}").get("status", {})
+        status = api.get(f"{workflows}/{name}").get("status", {})
         if status.get("phase") in {"Succeeded", "Failed", "Error"}:
             break
         time.sleep(0.5)
@@ -119,10 +120,10 @@ def _end(api: Api, document: dict[str, Any]) -> tuple[str, str]:
     )
 
 
-@pytest.mark.parametrize("what", TRIED)
-def test_no_pod_starts(what: str, api: Api) -> None:
-    name = f"tried-{list(TRIED).index(what)}"
-    phase, message = _end(api, _workflow(name, **TRIED[what]))
+@pytest.mark.parametrize("attempt", ATTEMPTS)
+def test_no_pod_of_an_attempt_starts(attempt: str, api: Api) -> None:
+    name = f"tried-{list(ATTEMPTS).index(attempt)}"
+    phase, message = _end(api, _workflow(name, **ATTEMPTS[attempt]))
     assert phase == "Error" or "forbidden" in message, (phase, message)
     assert "forbidden" in message or "denied" in message
     pods = api.items(
@@ -132,5 +133,5 @@ def test_no_pod_starts(what: str, api: Api) -> None:
     assert list(pods) == []
 
 
-def test_what_asks_for_nothing_runs(api: Api) -> None:
+def test_an_honest_workflow_runs(api: Api) -> None:
     assert _end(api, _workflow("honest"))[0] == "Succeeded"

@@ -1,4 +1,4 @@
-"""What a cluster does to runs that are none of its business, and what RiseML says of it: on the cluster of KUBECONFIG.
+"""Failures of a cluster and how RiseML reports them, on the cluster of KUBECONFIG.
 
 Tests that stop parts of the cluster need a program that does it, in RISEML_TEST_PART: it is called with `stop` or
 `start`, and `controller` (Argo's), `apiserver`, `kubelet` or `containers` (kill all processes in the node's containers,
@@ -35,7 +35,8 @@ pytestmark = [
 ]
 
 NAMESPACE = "riseml-durable"
-SHOWN = 30.0  # seconds after which state and reason must be shown
+# State and reason must be visible after this time.
+STATE_SECONDS = 30.0
 PART = os.environ.get("RISEML_TEST_PART", "")
 disturbs = pytest.mark.skipif(
     not PART, reason="RISEML_TEST_PART names nothing that stops parts of the cluster"
@@ -61,26 +62,28 @@ def argo(bench: Bench) -> ArgoEngine:
 
 
 def job(bench: Bench, number: int) -> JobStatus:
-    whole = bench.engine.read(Id(number=number))
-    return next(each for each in whole.experiments[0].jobs if each.type == "train")
+    run = bench.engine.read(Id(number=number))
+    return next(status for status in run.experiments[0].jobs if status.type == "train")
 
 
-def shown(
-    bench: Bench, number: int, state: State, reason: str, seconds: float = SHOWN
+def wait_for_state(
+    bench: Bench, number: int, state: State, reason: str, seconds: float = STATE_SECONDS
 ) -> JobStatus:
-    """Return the job once its state and reason are these, which must be in time."""
-    said = job(bench, number)
+    """Return the job as soon as it has this state and reason, which must be in time."""
+    status = job(bench, number)
     end = time.monotonic() + seconds
-    while (said.state, said.reason) != (state, reason):
-        assert time.monotonic() < end, f"{said.state} {said.reason}: {said.message}"
+    while (status.state, status.reason) != (state, reason):
+        assert time.monotonic() < end, (
+            f"{status.state} {status.reason}: {status.message}"
+        )
         time.sleep(0.5)
-        said = job(bench, number)
-    return said
+        status = job(bench, number)
+    return status
 
 
 @contextmanager
-def there(kind: str, body: Object) -> Iterator[None]:
-    """Have an object in the namespace for a while."""
+def existing_object(kind: str, body: Object) -> Iterator[None]:
+    """Let the namespace have an object for a while."""
     api, at = cluster.administrator(), path(kind, NAMESPACE)
     name = body["metadata"]["name"]
     api.ensure(at, body)
@@ -91,7 +94,7 @@ def there(kind: str, body: Object) -> Iterator[None]:
 
 
 def limits(**amounts: str) -> Object:
-    """Return what containers may have that ask for nothing."""
+    """Return the limits of containers that request nothing."""
     spec = {
         "limits": [
             {
@@ -109,24 +112,24 @@ def limits(**amounts: str) -> Object:
     }
 
 
-# What happens to one pod
+# Failures of one pod
 
 
-def test_out_of_memory(bench: Bench) -> None:
+def test_a_job_runs_out_of_memory(bench: Bench) -> None:
     bench.write(
         {"fill.py": "kept = [bytes(range(256)) * 40_000 for _ in range(100)]\n"}
     )
-    with there("limitranges", limits(memory="100Mi")):
+    with existing_object("limitranges", limits(memory="100Mi")):
         number = bench.train("run: [echo begun, python3 fill.py]").number
-        said = shown(bench, number, State.FAILED, "OOM", 60)
-    assert said.exit_code == 137
+        status = wait_for_state(bench, number, State.FAILED, "OOM", 60)
+    assert status.exit_code == 137
     assert bench.log(number).startswith("begun\n")
 
 
 def running(bench: Bench) -> tuple[int, str]:
-    """Start a run that would go on for long; return its number, and its pod once Argo knows that it runs.
+    """Start a long run; return its number, and the path of its pod once Argo knows that it runs.
 
-    A pod that is gone before that, Argo starts anew.
+    If a pod is gone before that, Argo starts another one.
     """
     number = bench.train("run: [echo begun, sleep 1000]").number
     bench.until_logged(number, "begun")
@@ -137,8 +140,8 @@ def running(bench: Bench) -> tuple[int, str]:
     return number, path("pods", NAMESPACE, pod["metadata"]["name"])
 
 
-def test_evicted_for_want_of_memory_on_the_node(bench: Bench) -> None:
-    """The pod has the status that a kubelet gives it then until Argo has seen it: no test can bring a node that far."""
+def test_a_pod_is_evicted_for_lack_of_memory(bench: Bench) -> None:
+    """The test sets the status that a kubelet sets in that case, because it cannot use up a node's memory."""
     number, pod = running(bench)
     state = {
         "phase": "Failed",
@@ -150,33 +153,36 @@ def test_evicted_for_want_of_memory_on_the_node(bench: Bench) -> None:
         cluster.administrator().patch(f"{pod}/status", {"status": state})
         return job(bench, number).state.is_terminal
 
-    wait_until(seen, SHOWN, "the eviction")
-    said = shown(bench, number, State.FAILED, "EVICTED")
-    assert "low on resource: memory" in said.message
+    wait_until(seen, STATE_SECONDS, "the eviction")
+    status = wait_for_state(bench, number, State.FAILED, "EVICTED")
+    assert "low on resource: memory" in status.message
     assert bench.log(number) == "begun\n"
 
 
-def test_evicted_by_an_administrator(bench: Bench) -> None:
+def test_a_pod_is_evicted_by_an_administrator(bench: Bench) -> None:
     number, pod = running(bench)
     name = {"name": pod.rpartition("/")[2], "namespace": NAMESPACE}
     cluster.administrator().create(
         f"{pod}/eviction",
         {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": name},
     )
-    shown(bench, number, State.FAILED, "DELETED")
+    wait_for_state(bench, number, State.FAILED, "DELETED")
     assert bench.log(number).startswith("begun\n")
 
 
-def test_an_image_that_does_not_exist(bench: Bench) -> None:
+def test_an_image_does_not_exist(bench: Bench) -> None:
     bench.image = "localhost/no-such-image:1"
     number = bench.train("run: echo never").number
-    assert "no-such-image" in shown(bench, number, State.STARTING, "IMAGE").message
+    assert (
+        "no-such-image"
+        in wait_for_state(bench, number, State.STARTING, "IMAGE").message
+    )
     bench.engine.stop(Id(number=number))
     bench.wait(number)
     assert bench.engine.read(Id(number=number)).state is State.KILLED
 
 
-# What the namespace does not give
+# Failures of a namespace
 
 
 def test_the_quota_is_exceeded_for_a_while(bench: Bench) -> None:
@@ -186,7 +192,7 @@ def test_the_quota_is_exceeded_for_a_while(bench: Bench) -> None:
         "metadata": {"name": "none"},
         "spec": {"hard": {"pods": "0"}},
     }
-    with there("resourcequotas", quota):
+    with existing_object("resourcequotas", quota):
         at = path("resourcequotas", NAMESPACE, "none")
         wait_until(
             lambda: "hard" in cluster.administrator().get(at).get("status", {}),
@@ -196,20 +202,21 @@ def test_the_quota_is_exceeded_for_a_while(bench: Bench) -> None:
         number = bench.train("run: echo done").number
         assert (
             "exceeded quota: none"
-            in shown(bench, number, State.PENDING, "QUOTA").message
+            in wait_for_state(bench, number, State.PENDING, "QUOTA").message
         )
     bench.wait(number)
     assert bench.log(number) == "done\n"
 
 
 def test_a_volume_that_cannot_be_mounted_for_a_while(bench: Bench) -> None:
-    """Its folder on the node is something else for a while."""
-    argo(bench).store.script("true")  # it has mounted all before
+    """The volume's folder on the node is a file for a while."""
+    # The store has to mount its volumes before.
+    argo(bench).store.script("true")
     on_node(f"cd /node/{NAMESPACE} && mv riseml-data kept && : > riseml-data")
     try:
         number = bench.train("run: echo done").number
-        said = shown(bench, number, State.STARTING, "CONFIG")
-        assert "FailedMount" in said.message
+        status = wait_for_state(bench, number, State.STARTING, "CONFIG")
+        assert "FailedMount" in status.message
     finally:
         on_node(f"cd /node/{NAMESPACE} && rm riseml-data && mv kept riseml-data")
     bench.wait(number)
@@ -217,7 +224,7 @@ def test_a_volume_that_cannot_be_mounted_for_a_while(bench: Bench) -> None:
 
 
 def on_node(script: str) -> None:
-    """Run a script over the folder of all volumes on the node, in a pod of its own, where no rules for users hold."""
+    """Run a script in the node's folder of all volumes, in a pod outside users' namespaces."""
     api, pods = cluster.administrator(), path("pods", "default")
     mounts = [{"name": "node", "mountPath": "/node"}]
     container = {
@@ -228,7 +235,7 @@ def on_node(script: str) -> None:
     }
     volume = {"name": "node", "hostPath": {"path": "/var/lib/riseml-recordings"}}
     spec = {"containers": [container], "volumes": [volume], "restartPolicy": "Never"}
-    made = api.create(
+    pod = api.create(
         pods,
         {
             "apiVersion": "v1",
@@ -237,7 +244,7 @@ def on_node(script: str) -> None:
             "spec": spec,
         },
     )
-    at = path("pods", "default", made["metadata"]["name"])
+    at = path("pods", "default", pod["metadata"]["name"])
     try:
         wait_until(
             lambda: api.get(at)["status"]["phase"] in {"Succeeded", "Failed"},
@@ -249,28 +256,28 @@ def on_node(script: str) -> None:
         api.delete(at)
 
 
-def test_missing_rights_of_the_executor(bench: Bench) -> None:
+def test_the_executor_lacks_rights(bench: Bench) -> None:
     api, at = cluster.administrator(), path("rolebindings", NAMESPACE, "riseml-job")
     binding = api.get(at)
     api.delete(at)
     try:
         number = bench.train("run: [echo begun, sleep 1]").number
-        said = shown(bench, number, State.FAILED, "PLATFORM", 60)
+        status = wait_for_state(bench, number, State.FAILED, "PLATFORM", 60)
     finally:
-        kept = {
+        fields = {
             key: binding[key] for key in ("apiVersion", "kind", "roleRef", "subjects")
         }
         api.ensure(
             path("rolebindings", NAMESPACE),
-            {**kept, "metadata": {"name": "riseml-job"}},
+            {**fields, "metadata": {"name": "riseml-job"}},
         )
-    assert "workflowtaskresults" in said.message
+    assert "workflowtaskresults" in status.message
     assert bench.log(number) == "begun\n"
     assert bench.run("run: echo done").state is State.FINISHED
 
 
-def test_no_controller(bench: Bench) -> None:
-    """None watches Workflows of this instance id."""
+def test_no_controller_picks_up_a_run(bench: Bench) -> None:
+    """No controller watches Workflows of this instance id."""
     api, at = cluster.administrator(), path("configmaps", NAMESPACE, "riseml")
     usual = api.get(at)["data"]["target"]
     api.patch(
@@ -289,43 +296,42 @@ def test_no_controller(bench: Bench) -> None:
     finally:
         api.patch(at, {"data": {"target": usual}})
 
-    def said() -> SetStatus:
+    def read() -> SetStatus:
         return bench.engine.read(Id(number=number))
 
-    wait_until(lambda: said().reason == "CONTROLLER", SHOWN, "the reason")
-    assert "no Argo controller has picked up the run" in said().message
+    wait_until(lambda: read().reason == "CONTROLLER", STATE_SECONDS, "the reason")
+    assert "no Argo controller has picked up the run" in read().message
     for followed in bench.engine.changes(Id(number=number)):
-        if (
-            "no Argo controller" in followed.message
-        ):  # who follows it hears of that, too
+        # A follower gets the explanation, too.
+        if "no Argo controller" in followed.message:
             break
     clear(bench, number)
 
 
 def clear(bench: Bench, number: int) -> None:
-    """Delete the Workflows of a run, whatever its state."""
-    for each in argo(bench).workflows.documents(Id(number=number)):
-        at = path("workflows", NAMESPACE, each["metadata"]["name"])
+    """Delete the Workflows of a run in any state."""
+    for document in argo(bench).workflows.documents(Id(number=number)):
+        at = path("workflows", NAMESPACE, document["metadata"]["name"])
         argo(bench).api.delete(at, propagationPolicy="Background")
 
 
-# What happens to parts of the cluster
+# Failures of the cluster
 
 
-def part(what: str, name: str) -> None:
+def change_part(action: str, name: str) -> None:
     subprocess.run(
-        [PART, what, name], check=True, timeout=300, stdout=subprocess.DEVNULL
+        [PART, action, name], check=True, timeout=300, stdout=subprocess.DEVNULL
     )
 
 
 @contextmanager
 def without(name: str) -> Iterator[None]:
-    """Be without a part of the cluster for a while."""
-    part("stop", name)
+    """Stop a part of the cluster for a while."""
+    change_part("stop", name)
     try:
         yield
     finally:
-        part("start", name)
+        change_part("start", name)
 
 
 def counting(bench: Bench, seconds: int) -> int:
@@ -341,7 +347,7 @@ def counted(seconds: int) -> str:
     return "".join(f"{i}\n" for i in range(1, seconds + 1))
 
 
-def away(bench: Bench) -> bool:
+def is_unreachable(bench: Bench) -> bool:
     try:
         bench.engine.read(Id(number=1))
     except NotFoundError:
@@ -352,15 +358,16 @@ def away(bench: Bench) -> bool:
 
 
 @disturbs
-def test_the_controller_is_away_and_comes_back(bench: Bench) -> None:
+def test_a_run_survives_a_stop_of_the_controller(bench: Bench) -> None:
     number = counting(bench, 30)
     bench.until(lambda: job(bench, number).state is State.RUNNING, "Argo to see it run")
     with without("controller"):
         bench.until(lambda: bench.log(number) == counted(30), "the end of its work")
-        said = shown(
-            bench, number, State.RUNNING, "CONTROLLER", SHOWN + 20
-        )  # it counts from its pod's end
-        assert "Argo's controller has not noticed" in said.message
+        # The time counts from the end of the pod.
+        status = wait_for_state(
+            bench, number, State.RUNNING, "CONTROLLER", STATE_SECONDS + 20
+        )
+        assert "Argo's controller has not noticed" in status.message
         other = bench.train("run: echo later").number
     assert bench.wait(number).state is State.FINISHED
     assert bench.wait(other).state is State.FINISHED
@@ -368,25 +375,25 @@ def test_the_controller_is_away_and_comes_back(bench: Bench) -> None:
 
 
 @disturbs
-def test_the_api_server_is_away_and_comes_back(bench: Bench, tmp_path: Path) -> None:
+def test_a_run_survives_a_stop_of_the_api_server(bench: Bench, tmp_path: Path) -> None:
     number = counting(bench, 40)
     followed = list[bytes]()
 
     def follow() -> None:
-        told = bench.engine.logs(LogQuery(Id(number=number)))
-        followed.extend(each.data for each in told if isinstance(each, Chunk))
+        events = bench.engine.logs(LogQuery(Id(number=number)))
+        followed.extend(event.data for event in events if isinstance(event, Chunk))
 
     follower = threading.Thread(target=follow)
     follower.start()
     bench.until(lambda: followed, "the follower to begin")
     with without("apiserver"):
-        said = riseml(tmp_path, "status", str(number))
-        assert said.returncode == 3
-        assert "riseml: error: the cluster at https://" in said.stderr
-        assert "Try again later." in said.stderr
-        assert "Traceback" not in said.stderr
+        result = riseml(tmp_path, "status", str(number))
+        assert result.returncode == 3
+        assert "riseml: error: the cluster at https://" in result.stderr
+        assert "Try again later." in result.stderr
+        assert "Traceback" not in result.stderr
         time.sleep(8)
-    bench.until(lambda: not away(bench), "the API server")
+    bench.until(lambda: not is_unreachable(bench), "the API server")
     follower.join(240)
     assert b"".join(followed).decode() == counted(40)
     assert bench.wait(number).state is State.FINISHED
@@ -394,7 +401,7 @@ def test_the_api_server_is_away_and_comes_back(bench: Bench, tmp_path: Path) -> 
 
 
 def riseml(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run the command as the administrator who looks at the namespace."""
+    """Run the command as an administrator in the namespace."""
     settings = folder / "settings.yml"
     user = {"kubeconfig": os.environ["KUBECONFIG"], "namespace": NAMESPACE}
     content = {
@@ -416,24 +423,24 @@ def riseml(folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 
 @disturbs
-def test_the_node_is_lost_and_comes_back(bench: Bench) -> None:
+def test_a_run_survives_the_loss_of_its_node(bench: Bench) -> None:
     number = counting(bench, 100)
     with without("kubelet"):
-        said = shown(bench, number, State.RUNNING, "NODE_LOST", 60)
-        assert "does not answer" in said.message
+        status = wait_for_state(bench, number, State.RUNNING, "NODE_LOST", 60)
+        assert "does not answer" in status.message
     assert bench.wait(number).state is State.FINISHED
     assert bench.log(number) == counted(100)
 
 
 @disturbs
-def test_the_nodes_containers_are_killed(bench: Bench) -> None:
+def test_all_containers_of_the_node_are_killed(bench: Bench) -> None:
     number = counting(bench, 300)
-    part("stop", "containers")
-    said = shown(bench, number, State.FAILED, "ERROR", 60)
-    assert said.exit_code == 137
-    kept = bench.log(number)
-    assert kept
-    assert counted(300).startswith(kept)
+    change_part("stop", "containers")
+    status = wait_for_state(bench, number, State.FAILED, "ERROR", 60)
+    assert status.exit_code == 137
+    log = bench.log(number)
+    assert log
+    assert counted(300).startswith(log)
     bench.until(lambda: not store_is_away(bench), "the store")
     assert bench.run("run: echo done").state is State.FINISHED
 

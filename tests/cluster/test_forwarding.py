@@ -1,4 +1,4 @@
-"""Ports of this machine behind which a pod answers, and event files of a run, on the cluster of KUBECONFIG."""
+"""Ports forwarded to a pod, and event files of a run, on the cluster of KUBECONFIG."""
 
 import hashlib
 import urllib.error
@@ -61,7 +61,7 @@ def get(url: str) -> bytes:
         return bytes(answer.read())
 
 
-def test_many_connections_at_once_and_the_end_of_the_pod(
+def test_connections_are_forwarded_until_the_pod_ends(
     engine: ArgoEngine, pod: str
 ) -> None:
     forwarding = Forwarding(engine.api, engine.namespace, pod, 6006)
@@ -74,14 +74,14 @@ def test_many_connections_at_once_and_the_end_of_the_pod(
 
     wait_until(begun, 60, "an answer")
     with ThreadPoolExecutor(8) as pool:
-        found = {
-            hashlib.sha256(each).hexdigest()
-            for each in pool.map(get, [f"{forwarding.url}/big"] * 16)
+        digests = {
+            hashlib.sha256(body).hexdigest()
+            for body in pool.map(get, [f"{forwarding.url}/big"] * 16)
         }
     logged = b"".join(
         engine.api.open(f"{path('pods', engine.namespace, pod)}/log").stream()
     ).decode()
-    assert found == {logged.split()[0]}
+    assert digests == {logged.split()[0]}
     assert forwarding.is_open()
     engine.api.delete(path("pods", engine.namespace, pod))
     forwarding.wait()
@@ -91,9 +91,7 @@ def test_many_connections_at_once_and_the_end_of_the_pod(
         get(forwarding.url)
 
 
-def test_what_a_run_has_written_for_tensorboard(
-    engine: ArgoEngine, tmp_path: Path
-) -> None:
+def test_new_events_of_a_run_are_copied(engine: ArgoEngine, tmp_path: Path) -> None:
     engine.store.script(
         'mkdir -p "/output/contract/boards/1/2"; printf one > "/output/contract/boards/1/2/a.tfevents"'
     )

@@ -1,4 +1,4 @@
-"""Nobody reaches anything outside the own namespace, and there no more than what users need: with real tokens.
+"""Isolation of users: real tokens reach nothing outside their namespace, and there only what users need.
 
 KUBECONFIG=… pytest -m control_plane -n 1 tests/cluster/test_isolation.py
 """
@@ -34,8 +34,8 @@ VERBS = (
 CORE, ARGO = "/api/v1", "/apis/argoproj.io/v1alpha1"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
 
-# (API group and version, plural, subresource, a name) of everything that lies in namespaces
-PLACED = [
+# All kinds of namespaces: API group and version, plural, subresource, a name.
+NAMESPACED = [
     *((CORE, plural, "", "some") for plural in (
         "pods", "secrets", "configmaps", "services", "serviceaccounts", "persistentvolumeclaims", "events",
         "resourcequotas", "limitranges", "endpoints", "replicationcontrollers", "podtemplates")),
@@ -77,7 +77,7 @@ GLOBAL = [
     ("/apis/authorization.k8s.io/v1", "subjectaccessreviews"),
 ]  # fmt: skip
 
-# What a user may do at home: (plural/subresource, name or * for any): verbs
+# Rights of a user in the own namespace: (plural/subresource, name or * for any): verbs.
 ALLOWED = {
     ("workflows", "*"): {"get", "list", "watch", "create", "patch", "delete"},
     ("pods", "*"): {"get", "list", "watch", "delete"},
@@ -107,7 +107,7 @@ WORKFLOW: dict[str, Any] = {
 
 @dataclass
 class Residents:
-    """The administrator's view, and two users who know each other's names."""
+    """Administrator, and two users who know each other's names."""
 
     users: Users
     ann: Caller
@@ -123,16 +123,16 @@ def two(worker_id: str) -> Iterator[Residents]:
     api = Api(from_kubeconfig())
     residents.define_argo(api)
     users = Users(api, OFFER)
-    made = [
+    created = [
         residents.make(users, f"isolation-{name}-{worker_id}")
         for name in ("ann", "bob")
     ]
-    yield Residents(users, *map(caller, made))
-    for user in made:
+    yield Residents(users, *map(caller, created))
+    for user in created:
         residents.leave(api, user.namespace)
 
 
-def _places(two: Residents) -> list[str]:
+def _other_namespaces(two: Residents) -> list[str]:
     return [
         two.bob.connection.namespace,
         "riseml",
@@ -144,7 +144,7 @@ def _places(two: Residents) -> list[str]:
 
 
 def _job(two: Residents) -> Caller:
-    """Return the account of the executor, with its token."""
+    """Return a client with the executor's token."""
     ann = two.ann.connection
     secret = two.api.get(
         path("secrets", ann.namespace, "riseml-job.service-account-token")
@@ -156,8 +156,8 @@ def _job(two: Residents) -> Caller:
 def _wrong(
     who: Caller, namespace: str, allowed: dict[tuple[str, str], set[str]]
 ) -> Iterator[str]:
-    """Yield where the API server decides otherwise than `allowed`."""
-    for group, plural, sub, name in PLACED:
+    """Yield the rights that differ from `allowed`."""
+    for group, plural, sub, name in NAMESPACED:
         kind = (
             f"{plural}/{sub}"
             if sub
@@ -167,8 +167,8 @@ def _wrong(
         )
         fitting = [
             verbs
-            for (what, which), verbs in allowed.items()
-            if what == kind and which in {"*", name}
+            for (allowed_kind, which), verbs in allowed.items()
+            if allowed_kind == kind and which in {"*", name}
         ]
         for verb in VERBS:
             if sub and verb in {"list", "watch", "deletecollection"}:
@@ -183,17 +183,19 @@ def _wrong(
                 yield f"{verb} {kind} {name} in {namespace}: {'allowed' if may else 'refused'}"
 
 
-def test_at_home_exactly_what_users_need_is_allowed(two: Residents) -> None:
+def test_users_have_exactly_the_rights_they_need(two: Residents) -> None:
     assert list(_wrong(two.ann, two.ann.connection.namespace, ALLOWED)) == []
 
 
-def test_nothing_is_allowed_anywhere_else(two: Residents) -> None:
+def test_users_have_no_rights_in_other_namespaces(two: Residents) -> None:
     assert [
-        fault for place in _places(two) for fault in _wrong(two.ann, place, {})
+        fault
+        for namespace in _other_namespaces(two)
+        for fault in _wrong(two.ann, namespace, {})
     ] == []
 
 
-def test_the_executor_may_report_and_end_pods_at_home_and_nothing_else(
+def test_the_executor_may_only_report_and_delete_pods(
     two: Residents,
 ) -> None:
     job = _job(two)
@@ -202,7 +204,7 @@ def test_the_executor_may_report_and_end_pods_at_home_and_nothing_else(
 
 
 @pytest.mark.parametrize("who", ["user", "job"])
-def test_nothing_of_the_whole_cluster_is_allowed(who: str, two: Residents) -> None:
+def test_nobody_has_rights_on_the_cluster(who: str, two: Residents) -> None:
     asking = two.ann if who == "user" else _job(two)
     verbs = [(verb, group, plural) for group, plural in GLOBAL for verb in VERBS]
     allowed = [
@@ -214,8 +216,8 @@ def test_nothing_of_the_whole_cluster_is_allowed(who: str, two: Residents) -> No
 
 
 @pytest.mark.parametrize("who", ["user", "job"])
-def test_the_server_knows_of_no_further_right(who: str, two: Residents) -> None:
-    """What holds for everybody (discovery, reviews of oneself) aside, the rules are those tried above, for any kind."""
+def test_the_server_lists_no_further_rights(who: str, two: Residents) -> None:
+    """The server lists the rights that are checked above, and those that all accounts have."""
     asking = two.ann if who == "user" else _job(two)
     home = {
         f"{kind} {name}": verbs
@@ -235,15 +237,15 @@ def _rules(who: Caller, namespace: str) -> dict[str, set[str]]:
     review = Api(who.connection).create(
         "/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", body
     )
-    found: dict[str, set[str]] = {}
+    rights: dict[str, set[str]] = {}
     for rule in review["status"]["resourceRules"]:
         if not {"authorization.k8s.io", "authentication.k8s.io"} & set(
             rule["apiGroups"]
         ):
             for kind in rule["resources"]:
                 for name in rule.get("resourceNames") or ["*"]:
-                    found.setdefault(f"{kind} {name}", set()).update(rule["verbs"])
-    return found
+                    rights.setdefault(f"{kind} {name}", set()).update(rule["verbs"])
+    return rights
 
 
 @pytest.mark.parametrize(
@@ -254,15 +256,13 @@ def _rules(who: Caller, namespace: str) -> dict[str, set[str]]:
         {"Impersonate-User": "admin", "Impersonate-Group": "system:masters"},
     ],
 )
-def test_nobody_can_act_as_somebody_else(
-    headers: dict[str, str], two: Residents
-) -> None:
+def test_impersonation_is_refused(headers: dict[str, str], two: Residents) -> None:
     home = path("configmaps", two.ann.connection.namespace, "riseml")
     assert two.ann.ask("GET", home)[0] == 200
     assert two.ann.ask("GET", home, headers=headers)[0] == 403
 
 
-def test_nothing_is_told_to_who_has_no_key(two: Residents) -> None:
+def test_requests_without_a_key_are_refused(two: Residents) -> None:
     nobody = Caller(Connection(two.ann.connection.server, two.ann.connection.authority))
     wrong = Caller(
         Connection(
@@ -278,7 +278,7 @@ def test_nothing_is_told_to_who_has_no_key(two: Residents) -> None:
         assert wrong.ask("GET", at)[0] == 401
 
 
-# Pods: whoever may submit Workflows decides about them, so the cluster looks at each.
+# Whoever may submit Workflows determines their pods, so the cluster checks every pod.
 
 
 def _pod(container: dict[str, Any] | None = None, **spec: Any) -> dict[str, Any]:
@@ -426,7 +426,7 @@ ALLOWED_WORKFLOWS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(scope="module")
 def policed(two: Residents) -> Residents:
-    """The same once the server has taken up the policy, some seconds after it was made."""
+    """Return the residents once the server applies the policy, which takes some seconds."""
     end = time.monotonic() + 30
     lock = REFUSED_WORKFLOWS["lock elsewhere"]
     while (
@@ -437,7 +437,7 @@ def policed(two: Residents) -> Residents:
 
 
 def _answer(two: Residents, pod: dict[str, Any]) -> str:
-    """Return why a pod is refused in a user's namespace, even to the administrator; empty if it is not."""
+    """Return why a pod is refused in a user's namespace, empty if it is not."""
     try:
         two.api.create(path("pods", two.ann.connection.namespace), pod, **residents.DRY)
     except RefusedError as error:
@@ -445,15 +445,17 @@ def _answer(two: Residents, pod: dict[str, Any]) -> str:
     return ""
 
 
-@pytest.mark.parametrize("what", REFUSED)
-def test_pods_that_reach_out_are_refused(what: str, policed: Residents) -> None:
-    answer = _answer(policed, REFUSED[what])
+@pytest.mark.parametrize("name", REFUSED)
+def test_pods_that_leave_their_namespace_are_refused(
+    name: str, policed: Residents
+) -> None:
+    answer = _answer(policed, REFUSED[name])
     assert "violates PodSecurity" in answer or "riseml-user-pods" in answer
 
 
-@pytest.mark.parametrize("what", ALLOWED_PODS)
-def test_pods_of_jobs_are_not_in_the_way(what: str, policed: Residents) -> None:
-    assert _answer(policed, ALLOWED_PODS[what]) == ""
+@pytest.mark.parametrize("name", ALLOWED_PODS)
+def test_pods_of_jobs_are_allowed(name: str, policed: Residents) -> None:
+    assert _answer(policed, ALLOWED_PODS[name]) == ""
 
 
 def _submission(two: Residents, spec: dict[str, Any]) -> tuple[int, str]:
@@ -463,23 +465,21 @@ def _submission(two: Residents, spec: dict[str, Any]) -> tuple[int, str]:
     )
 
 
-@pytest.mark.parametrize("what", REFUSED_WORKFLOWS)
-def test_workflows_that_let_argo_reach_out_are_refused(
-    what: str, policed: Residents
+@pytest.mark.parametrize("name", REFUSED_WORKFLOWS)
+def test_workflows_that_leave_their_namespace_are_refused(
+    name: str, policed: Residents
 ) -> None:
-    status, message = _submission(policed, REFUSED_WORKFLOWS[what])
+    status, message = _submission(policed, REFUSED_WORKFLOWS[name])
     assert status == 422
     assert "riseml-user-workflows" in message
 
 
-@pytest.mark.parametrize("what", ALLOWED_WORKFLOWS)
-def test_workflows_of_jobs_are_not_in_the_way(what: str, policed: Residents) -> None:
-    assert _submission(policed, ALLOWED_WORKFLOWS[what])[0] == 201
+@pytest.mark.parametrize("name", ALLOWED_WORKFLOWS)
+def test_workflows_of_jobs_are_allowed(name: str, policed: Residents) -> None:
+    assert _submission(policed, ALLOWED_WORKFLOWS[name])[0] == 201
 
 
-def test_the_executors_token_is_good_for_nothing_that_users_may_not_do_but_results() -> (
-    None
-):
+def test_the_executor_has_only_one_right_that_users_lack() -> None:
     beyond = {
         kind: verbs - ALLOWED.get(kind, set()) for kind, verbs in JOB_ALLOWED.items()
     }
@@ -488,25 +488,27 @@ def test_the_executors_token_is_good_for_nothing_that_users_may_not_do_but_resul
     }
 
 
-def test_an_update_keeps_the_counter_of_runs_and_limits_that_are_not_named(
+def test_an_update_keeps_the_counter_and_other_limits(
     two: Residents,
 ) -> None:
-    name, place = two.ann.connection.user, two.ann.connection.namespace
-    two.ann.ask("PATCH", path("configmaps", place, "riseml"), {"data": {"number": "7"}})
+    name, namespace = two.ann.connection.user, two.ann.connection.namespace
+    two.ann.ask(
+        "PATCH", path("configmaps", namespace, "riseml"), {"data": {"number": "7"}}
+    )
     two.users.update(name, limits={"gpus": "2", "cpus": "4"})
     changed = two.users.update(name, "new@example.com", {"gpus": None})
     assert (changed.email, changed.limits) == ("new@example.com", {"requests.cpu": "4"})
-    assert two.api.get(path("configmaps", place, "riseml"))["data"]["number"] == "7"
+    assert two.api.get(path("configmaps", namespace, "riseml"))["data"]["number"] == "7"
     assert two.users.update(name, limits={"cpus": None}).limits == {}
 
 
-def test_there_is_one_user_of_a_name_in_upper_or_lower_case(two: Residents) -> None:
+def test_names_of_users_differ_by_more_than_case(two: Residents) -> None:
     with pytest.raises(InvalidInputError, match="already"):
         two.users.create(two.ann.connection.user.upper(), "other@example.com")
     assert two.ann.connection.user in {user.name for user in two.users.list()}
 
 
-def test_a_disabled_key_is_refused_within_15_seconds_and_a_new_one_let_in(
+def test_a_disabled_key_is_refused_within_15_seconds(
     two: Residents, worker_id: str
 ) -> None:
     user = residents.make(two.users, f"isolation-eve-{worker_id}")
@@ -520,10 +522,10 @@ def test_a_disabled_key_is_refused_within_15_seconds_and_a_new_one_let_in(
         took = time.monotonic() - start
         assert eve.ask("GET", home)[0] == 401
         assert took < 15
-        again = two.users.update(user.name)
-        assert again.enabled
-        assert again.key != user.key
-        assert caller(again).ask("GET", home)[0] == 200
+        enabled = two.users.update(user.name)
+        assert enabled.enabled
+        assert enabled.key != user.key
+        assert caller(enabled).ask("GET", home)[0] == 200
         assert eve.ask("GET", home)[0] == 401
     finally:
         residents.leave(two.api, user.namespace)

@@ -1,6 +1,6 @@
-"""docs/cluster.md, typed on the cluster of KUBECONFIG, whose nodes have the images that `installed.py` names.
+"""Commands of docs/cluster.md, run on the cluster of KUBECONFIG with the images that `installed.py` names.
 
-Users paul and ida, and what is installed, are removed at the end; and before, where an earlier try was cut short.
+Users paul and ida are removed at the end, and at the start if an earlier session was interrupted.
 """
 
 import os
@@ -33,30 +33,30 @@ _USERS = ("paul", "ida")
 
 
 @dataclass(frozen=True)
-class Typed:
-    """A command of the page, and what must be shown after it."""
+class Step:
+    """Command of the page, and the output that must follow."""
 
     who: str
     command: str
-    shown: tuple[str, ...]
+    output: tuple[str, ...]
 
     @property
     def pattern(self) -> str:
         lines = (
             r"(?:.*\n)*?" if line == "…" else _words(line) + r"\n"
-            for line in self.shown
+            for line in self.output
         )
         return "".join(lines)
 
 
 def _words(line: str) -> str:
     return r"\s*" + r"[^\n]*?".join(
-        re.escape(part.strip()) + r"\s*" for part in line.split("…")
+        re.escape(text.strip()) + r"\s*" for text in line.split("…")
     )
 
 
-def steps() -> Iterator[Typed | tuple[str, str]]:
-    """Yield commands, and files (name, text), in the order of the page."""
+def steps() -> Iterator[Step | tuple[str, str]]:
+    """Yield commands, and files as (name, text), in the order of the page."""
     for kind, text in _BLOCK.findall(PAGE.read_text("utf-8")):
         if kind != "console":
             name, _, rest = text.partition("\n")
@@ -69,7 +69,7 @@ def steps() -> Iterator[Typed | tuple[str, str]]:
         for start, end in pairwise(starts):
             match = _PROMPT.fullmatch(lines[start])
             assert match
-            yield Typed(match[1], match[2], tuple(lines[start + 1 : end]))
+            yield Step(match[1], match[2], tuple(lines[start + 1 : end]))
 
 
 @pytest.fixture
@@ -77,9 +77,9 @@ def desk(tmp_path: Path) -> Iterator[Path]:
     _clear()
     for who in ("admin", *_USERS):
         (tmp_path / who / ".riseml").mkdir(parents=True)
-    own = f"/var/lib/riseml-volumes/session-{os.getpid()}/"  # what users of an earlier try have left is not theirs
+    volumes = f"/var/lib/riseml-volumes/session-{os.getpid()}/"
     (tmp_path / "admin" / "values.yml").write_text(
-        installed.TEXT.replace("/var/lib/riseml-volumes/", own)
+        installed.TEXT.replace("/var/lib/riseml-volumes/", volumes)
     )
     yield tmp_path
     _clear()
@@ -94,16 +94,16 @@ def _clear() -> None:
 
 
 def environment(desk: Path, who: str) -> dict[str, str]:
-    kept = {
+    variables = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("RISEML_")
     }
     if who != "admin":
-        kept.pop("KUBECONFIG", None)
-    paths = os.pathsep.join([str(Path(sys.executable).parent), kept["PATH"]])
+        variables.pop("KUBECONFIG", None)
+    paths = os.pathsep.join([str(Path(sys.executable).parent), variables["PATH"]])
     return {
-        **kept,
+        **variables,
         "PATH": paths,
         "RISEML_HOME": str(desk / who / ".riseml"),
         "NO_COLOR": "1",
@@ -111,19 +111,19 @@ def environment(desk: Path, who: str) -> dict[str, str]:
     }
 
 
-def test_the_session(desk: Path) -> None:
+def test_the_session_of_the_page(desk: Path) -> None:
     for step in steps():
         if isinstance(step, tuple):
             (desk / "paul" / step[0]).write_text(step[1])
             continue
-        folder, told = desk / step.who, environment(desk, step.who)
+        folder, variables = desk / step.who, environment(desk, step.who)
         done = subprocess.run(
-            ["bash", "-c", step.command], cwd=folder, env=told, text=True, timeout=300, check=False,
+            ["bash", "-c", step.command], cwd=folder, env=variables, text=True, timeout=300, check=False,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        shown = "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
-        sys.stdout.write(f"{step.who}$ {step.command}\n{shown}")
-        assert re.fullmatch(step.pattern, shown), (
-            f"{step.who}$ {step.command}\n{shown}\nis not\n{step.pattern}"
+        output = "".join(f"{line.rstrip()}\n" for line in done.stdout.splitlines())
+        sys.stdout.write(f"{step.who}$ {step.command}\n{output}")
+        assert re.fullmatch(step.pattern, output), (
+            f"{step.who}$ {step.command}\n{output}\nis not\n{step.pattern}"
         )
-        assert "Traceback" not in shown
+        assert "Traceback" not in output

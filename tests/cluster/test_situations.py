@@ -1,4 +1,4 @@
-"""`riseml why` in every situation that a cluster can be brought into, on the cluster of KUBECONFIG.
+"""Explanations of `riseml why` in all situations that tests can cause, on the cluster of KUBECONFIG.
 
 With RECORD=1 the cluster's answers are written to tests/fixtures/why, which
 `tests/unit/diagnosis/test_diagnosis.py` reads.
@@ -24,7 +24,14 @@ from riseml.cluster.api import path
 from riseml.diagnosis import Cause
 from riseml.ids import Id
 from tests.cluster.installed import REGISTRY
-from tests.cluster.test_durability import NAMESPACE, argo, clear, limits, on_node, there
+from tests.cluster.test_durability import (
+    NAMESPACE,
+    argo,
+    clear,
+    existing_object,
+    limits,
+    on_node,
+)
 from tests.cluster.user_namespace import IMAGE
 from tests.contract import cluster
 from tests.contract.bench import Bench
@@ -42,7 +49,7 @@ Surroundings = Callable[[Bench], AbstractContextManager[None]]
 
 @dataclass(frozen=True)
 class Situation:
-    """What is trained where, what happens then, and how it must be explained: the kind of cause, and a word of it."""
+    """Run, its surroundings, a later action, and the expected cause: its kind and words of its text."""
 
     kind: str
     words: str
@@ -70,7 +77,7 @@ def quota(**hard: str) -> Surroundings:
     @contextmanager
     def hold(bench: Bench) -> Iterator[None]:
         at = path("resourcequotas", NAMESPACE, "riseml")
-        with there("resourcequotas", body):
+        with existing_object("resourcequotas", body):
             bench.until(
                 lambda: "hard" in cluster.administrator().get(at).get("status", {}),
                 "the quota",
@@ -82,7 +89,7 @@ def quota(**hard: str) -> Surroundings:
 
 @contextmanager
 def used_up(bench: Bench) -> Iterator[None]:
-    """Another run has what the quota allows."""
+    """Let another run use up the quota."""
     alive = [
         pod["status"].get("phase")
         for pod in cluster.administrator().items(path("pods", NAMESPACE))
@@ -97,7 +104,7 @@ def used_up(bench: Bench) -> Iterator[None]:
 
 
 def target(**fields: object) -> Surroundings:
-    """Settle something for the namespace while a run is submitted."""
+    """Change settings of the namespace while a run is submitted."""
 
     @contextmanager
     def hold(bench: Bench) -> Iterator[None]:
@@ -114,7 +121,7 @@ def target(**fields: object) -> Surroundings:
 
 
 def limited(**amounts: str) -> Surroundings:
-    return lambda bench: there("limitranges", limits(**amounts))
+    return lambda bench: existing_object("limitranges", limits(**amounts))
 
 
 @contextmanager
@@ -125,12 +132,12 @@ def no_rights(bench: Bench) -> Iterator[None]:
     try:
         yield
     finally:
-        kept = {
+        fields = {
             key: binding[key] for key in ("apiVersion", "kind", "roleRef", "subjects")
         }
         api.ensure(
             path("rolebindings", NAMESPACE),
-            {**kept, "metadata": {"name": "riseml-job"}},
+            {**fields, "metadata": {"name": "riseml-job"}},
         )
 
 
@@ -146,7 +153,7 @@ def unmountable(bench: Bench) -> Iterator[None]:
 
 @contextmanager
 def secret_that_goes(bench: Bench) -> Iterator[None]:
-    """A secret is set when a run is submitted, and gone when its pod is made: a quota holds that back for a moment."""
+    """Set a secret until a run is submitted; a quota delays its pod until the secret is removed."""
     bench.engine.set_secret("TOKEN", "hush-hush")
     with quota(pods="0")(bench):
         yield
@@ -163,7 +170,7 @@ def logged(text: str) -> Callable[[Bench, int], None]:
 
 
 def runs(bench: Bench, number: int) -> str:
-    """Wait until Argo knows that the only job runs, and return its pod."""
+    """Wait until Argo knows that the only job runs; return the path of its pod."""
     bench.until(
         lambda: bench.engine.read(Id(number=number)).state == "RUNNING", "it runs"
     )
@@ -316,62 +323,60 @@ def test_why(name: str, tmp_path: Path) -> None:
         number = bench.train(situation.text).number
         try:
             situation.then(bench, number)
-            found = until_explained(bench, situation, number)
+            causes = until_explained(bench, situation, number)
             if os.environ.get("RECORD"):
-                record(bench, name, situation, number, found)
+                record(bench, name, situation, number, causes)
         finally:
             clear(bench, number)
 
 
 def until_explained(bench: Bench, situation: Situation, number: int) -> list[Cause]:
-    client, wanted = Client(engine=bench.engine), situation.id.format(number=number)
+    client, id_ = Client(engine=bench.engine), situation.id.format(number=number)
     end = time.monotonic() + 90
     while True:
-        found = client.why(wanted)
+        causes = client.why(id_)
         if any(
-            each.kind == situation.kind
-            and situation.words.format(number=number) in each.explanation
-            for each in found
+            cause.kind == situation.kind
+            and situation.words.format(number=number) in cause.explanation
+            for cause in causes
         ):
-            return found
-        assert time.monotonic() < end, found
+            return causes
+        assert time.monotonic() < end, causes
         time.sleep(1)
 
 
 def record(
-    bench: Bench, name: str, situation: Situation, number: int, found: list[Cause]
+    bench: Bench, name: str, situation: Situation, number: int, causes: list[Cause]
 ) -> None:
-    """Write what the cluster says, without what is this machine's own."""
+    """Write the answers of the cluster, without what belongs to this machine."""
     engine = argo(bench)
     evidence = engine.evidence(Id(number=number))
     names = {pod["metadata"]["name"] for pod in evidence.pods}
-    own = [
-        each
-        for each in evidence.events
-        if each.get("involvedObject", {}).get("name") in names
+    events = [
+        event
+        for event in evidence.events
+        if event.get("involvedObject", {}).get("name") in names
     ]
-    logs = {
-        each: last_lines(bench.engine, each)
-        for cause in found
-        for each in cause.ids
-        if cause.state == "FAILED"
-    }
-    told = {
+    logs = {}
+    for cause in causes:
+        if cause.state == "FAILED":
+            for id_ in cause.ids:
+                logs[id_] = last_lines(bench.engine, id_)
+    documents = engine.workflows.documents(Id(number=number))
+    recording = {
         "id": situation.id.format(number=number),
         "now": datetime.now(UTC).isoformat(),
-        "documents": [
-            _trimmed(each) for each in engine.workflows.documents(Id(number=number))
-        ],
+        "documents": [_trimmed(document) for document in documents],
         "pods": [_trimmed(pod) for pod in evidence.pods],
-        "events": [_trimmed(each) for each in own],
-        "claims": [_trimmed(each) for each in evidence.claims],
+        "events": [_trimmed(event) for event in events],
+        "claims": [_trimmed(claim) for claim in evidence.claims],
         "logs": logs,
         "expect": {
             "kind": situation.kind,
             "words": situation.words.format(number=number),
         },
     }
-    text = json.dumps(told, indent=1, sort_keys=True, ensure_ascii=False)
+    text = json.dumps(recording, indent=1, sort_keys=True, ensure_ascii=False)
     nodes = {pod["spec"].get("nodeName") for pod in evidence.pods} - {None}
     for node in nodes:
         text = text.replace(f'"{node}"', '"node-1"')
@@ -383,9 +388,9 @@ def record(
     (RECORDS / f"{name}.json").write_text(text + "\n", "utf-8")
 
 
-def _trimmed(told: Mapping[str, Any]) -> Any:
-    """Return an object without what nobody reads: the bookkeeping of the API server, and long templates."""
-    body = json.loads(json.dumps(told))
+def _trimmed(document: Mapping[str, Any]) -> Any:
+    """Return an object without fields that no diagnosis reads."""
+    body = json.loads(json.dumps(document))
     for field in (
         "managedFields",
         "uid",

@@ -1,4 +1,4 @@
-"""Installing on the cluster of KUBECONFIG, and building there: see `tests.cluster.installed`."""
+"""Installation and builds on the cluster of KUBECONFIG (see `tests.cluster.installed`)."""
 
 from datetime import UTC, datetime
 
@@ -17,7 +17,7 @@ pytestmark = [
 ]
 
 
-def test_a_second_time_changes_nothing(api: Api, values: Values) -> None:
+def test_a_second_installation_changes_nothing(api: Api, values: Values) -> None:
     assert values == VALUES
     assert {
         step.name
@@ -30,10 +30,10 @@ def test_a_user_builds_with_the_certificate(api: Api, user: User) -> None:
     build(api, "with", f"{REGISTRY}/{USER}/test:1")
 
 
-def test_nobody_is_let_in_without_it(api: Api, user: User) -> None:
+def test_no_build_is_possible_without_the_certificate(api: Api, user: User) -> None:
     connect = 'timeout 20 buildctl --addr "$BUILDKIT_HOST" --tlscacert "$BUILDKIT_CERTIFICATES/ca.pem"'
-    known = '--tlscert "$BUILDKIT_CERTIFICATES/cert.pem" --tlskey "$BUILDKIT_CERTIFICATES/key.pem"'
-    script = f"set -e; {connect} {known} debug workers >&2; echo let in; {connect} debug workers 2>&1; echo again"
+    certificate = '--tlscert "$BUILDKIT_CERTIFICATES/cert.pem" --tlskey "$BUILDKIT_CERTIFICATES/key.pem"'
+    script = f"set -e; {connect} {certificate} debug workers >&2; echo let in; {connect} debug workers 2>&1; echo again"
     phase, log = run(api, "without", script)
     assert phase == "Failed"
     assert "let in" in log

@@ -1,4 +1,4 @@
-"""A namespace of a cluster where compiled documents can run: claims, a service account, and a store with one commit.
+"""Namespace of a cluster for compiled documents: claims, a service account, and a store with one commit.
 
 The cluster is the one of KUBECONFIG. Its nodes must have the image `localhost/base:1` (python3 and git), and share a
 disk: the volumes are folders of the node.
@@ -18,7 +18,8 @@ from riseml import labels
 IMAGE = "localhost/base:1"
 PROJECT = "Recorded_Net"
 WORKFLOWS = ("argoproj.io", "v1alpha1")
-_FOLDER = "/var/lib/riseml-recordings"  # on the node
+# The node's folder of all volumes.
+_FOLDER = "/var/lib/riseml-recordings"
 _CLAIMS = ("riseml-data", "riseml-output", "riseml-store")
 _STORE = f"""
 set -e
@@ -32,12 +33,12 @@ git rev-parse HEAD
 """
 
 
-class Place:
-    """The namespace; making one brings everything that is missing."""
+class WorkflowNamespace:
+    """Namespace in which documents can run; missing objects are created."""
 
-    def __init__(self, namespace: str = "riseml-recordings") -> None:
+    def __init__(self, name: str = "riseml-recordings") -> None:
         config.load_kube_config()  # type: ignore[no-untyped-call]
-        self.namespace = namespace
+        self.name = name
         self.core: Any = client.CoreV1Api()
         self.rights: Any = client.RbacAuthorizationV1Api()
         self.objects: Any = client.CustomObjectsApi()
@@ -45,13 +46,13 @@ class Place:
         self.revision = self.run_in("store", "store", ["sh", "-c", _STORE]).split()[-1]
 
     def _prepare(self) -> None:
-        ensure(self.core.create_namespace, {"metadata": {"name": self.namespace}})
+        ensure(self.core.create_namespace, {"metadata": {"name": self.name}})
         self.limit_pods(None)
         for claim in _CLAIMS:
             self._claim(claim)
         name = {"metadata": {"name": "riseml-job"}}
-        ensure(self.core.create_namespaced_service_account, self.namespace, name)
-        ensure(self.core.create_namespaced_secret, self.namespace, _token())
+        ensure(self.core.create_namespaced_service_account, self.name, name)
+        ensure(self.core.create_namespaced_secret, self.name, _token())
         rules = [
             {
                 "apiGroups": ["argoproj.io"],
@@ -60,37 +61,35 @@ class Place:
             },
             {"apiGroups": [""], "resources": ["pods"], "verbs": ["list", "delete"]},
         ]
-        ensure(
-            self.rights.create_namespaced_role, self.namespace, {**name, "rules": rules}
-        )
+        ensure(self.rights.create_namespaced_role, self.name, {**name, "rules": rules})
         role = {
             "apiGroup": "rbac.authorization.k8s.io",
             "kind": "Role",
             "name": "riseml-job",
         }
-        who = [
+        subjects = [
             {
                 "kind": "ServiceAccount",
                 "name": "riseml-job",
-                "namespace": self.namespace,
+                "namespace": self.name,
             }
         ]
         ensure(
             self.rights.create_namespaced_role_binding,
-            self.namespace,
-            {**name, "roleRef": role, "subjects": who},
+            self.name,
+            {**name, "roleRef": role, "subjects": subjects},
         )
-        ensure(self.core.create_namespaced_service, self.namespace, _service())
-        ensure(self.core.create_namespaced_pod, self.namespace, _store_pod())
+        ensure(self.core.create_namespaced_service, self.name, _service())
+        ensure(self.core.create_namespaced_pod, self.name, _store_pod())
         wait_until(lambda: self._phase("store") == "Running", 60, "the store")
 
     def _claim(self, claim: str) -> None:
         size = {"storage": "1Gi"}
         modes = ["ReadWriteMany"]
-        volume = f"{self.namespace}-{claim}"
-        owner = {"namespace": self.namespace, "name": claim}
+        volume = f"{self.name}-{claim}"
+        owner = {"namespace": self.name, "name": claim}
         folder = {
-            "path": f"{_FOLDER}/{self.namespace}/{claim}",
+            "path": f"{_FOLDER}/{self.name}/{claim}",
             "type": "DirectoryOrCreate",
         }
         spec = {
@@ -104,7 +103,7 @@ class Place:
             self.core.create_persistent_volume,
             {"metadata": {"name": volume}, "spec": spec},
         )
-        asked = {
+        claim_spec = {
             "accessModes": modes,
             "resources": {"requests": size},
             "volumeName": volume,
@@ -112,42 +111,43 @@ class Place:
         }
         ensure(
             self.core.create_namespaced_persistent_volume_claim,
-            self.namespace,
-            {"metadata": {"name": claim}, "spec": asked},
+            self.name,
+            {"metadata": {"name": claim}, "spec": claim_spec},
         )
 
     def leave(self) -> None:
-        """Delete the namespace and its volumes; what lies in them on the node stays."""
-        self.core.delete_namespace(self.namespace)
+        """Delete the namespace and its volumes, but not their files on the node."""
+        self.core.delete_namespace(self.name)
         for claim in _CLAIMS:
-            self.core.delete_persistent_volume(f"{self.namespace}-{claim}")
+            self.core.delete_persistent_volume(f"{self.name}-{claim}")
 
     def _phase(self, pod: str) -> str:
-        return str(self.core.read_namespaced_pod(pod, self.namespace).status.phase)
+        return str(self.core.read_namespaced_pod(pod, self.name).status.phase)
 
     def run_in(self, pod: str, container: str, command: list[str]) -> str:
         """Run a command in a pod and return what it wrote."""
         connect = self.core.connect_get_namespaced_pod_exec
-        wanted = {
+        options = {
             "container": container,
             "command": command,
             "stdout": True,
             "stderr": True,
             "_preload_content": False,
         }
-        channel: Any = stream(connect, pod, self.namespace, **wanted)
+        channel: Any = stream(connect, pod, self.name, **options)
         try:
             channel.run_forever(timeout=60)
             return str(channel.read_all())
         finally:
-            channel.sock.shutdown()  # `close` leaves the socket open when the other side was first
+            # `close` leaves the socket open if the other side has closed first.
+            channel.sock.shutdown()
 
     def submit(self, document: Mapping[str, Any]) -> "Run":
-        """Run a document; one that has its name is replaced."""
+        """Run a document, which replaces one of the same name."""
         name = document["metadata"]["name"]
         self._delete(name)
         self.objects.create_namespaced_custom_object(
-            *WORKFLOWS, self.namespace, "workflows", document
+            *WORKFLOWS, self.name, "workflows", document
         )
         return Run(self, name)
 
@@ -155,32 +155,30 @@ class Place:
         run = Run(self, name)
         if run.exists():
             self.objects.delete_namespaced_custom_object(
-                *WORKFLOWS, self.namespace, "workflows", name
+                *WORKFLOWS, self.name, "workflows", name
             )
             wait_until(
                 lambda: not run.exists() and not run.pods(),
                 90,
-                f"the end of the former {name}",
+                f"the end of the previous {name}",
             )
 
     def limit_pods(self, count: int | None) -> None:
-        """Let a quota allow no more than `count` pods, or take it away."""
+        """Set a quota of `count` pods, or remove it."""
         if count is None:
-            self.core.delete_collection_namespaced_resource_quota(self.namespace)
+            self.core.delete_collection_namespaced_resource_quota(self.name)
             return
         quota = {"metadata": {"name": "pods"}, "spec": {"hard": {"pods": str(count)}}}
-        ensure(self.core.create_namespaced_resource_quota, self.namespace, quota)
+        ensure(self.core.create_namespaced_resource_quota, self.name, quota)
         read = self.core.read_namespaced_resource_quota
-        wait_until(
-            lambda: bool(read("pods", self.namespace).status.hard), 30, "the quota"
-        )
+        wait_until(lambda: bool(read("pods", self.name).status.hard), 30, "the quota")
 
 
 class Run:
-    """One Workflow on the cluster, and what can be done to it."""
+    """One Workflow on the cluster, and the actions on it."""
 
-    def __init__(self, place: Place, name: str) -> None:
-        self.place, self.name = place, name
+    def __init__(self, namespace: WorkflowNamespace, name: str) -> None:
+        self.namespace, self.name = namespace, name
 
     def exists(self) -> bool:
         """Whether the cluster has it."""
@@ -194,8 +192,8 @@ class Run:
 
     def document(self) -> dict[str, Any]:
         """Return the Workflow with its status."""
-        get = self.place.objects.get_namespaced_custom_object
-        return dict(get(*WORKFLOWS, self.place.namespace, "workflows", self.name))
+        get = self.namespace.objects.get_namespaced_custom_object
+        return dict(get(*WORKFLOWS, self.namespace.name, "workflows", self.name))
 
     def nodes(self) -> list[dict[str, Any]]:
         """Return the nodes of its status."""
@@ -206,19 +204,19 @@ class Run:
         selector = f"workflows.argoproj.io/workflow={self.name}"
         selector += f",{labels.EXPERIMENT}={sub}" if sub else ""
         return list(
-            self.place.core.list_namespaced_pod(
-                self.place.namespace, label_selector=selector
+            self.namespace.core.list_namespaced_pod(
+                self.namespace.name, label_selector=selector
             ).items
         )
 
     def until(
-        self, done: Callable[["Run"], bool], seconds: float = 90, what: str = ""
+        self, done: Callable[["Run"], bool], seconds: float = 90, description: str = ""
     ) -> None:
-        """Wait until something holds for it."""
-        wait_until(lambda: done(self), seconds, f"{self.name} {what}")
+        """Wait until a condition holds for it."""
+        wait_until(lambda: done(self), seconds, f"{self.name} {description}")
 
     def until_node(self, ending: str, *phases: str, message: str = "") -> None:
-        """Wait until the node whose name ends so has one of the phases, and a message that holds a text."""
+        """Wait until the node with this ending of its name has one of the phases and a message with this text."""
         self.until(
             lambda run: any(
                 node["name"].endswith(ending)
@@ -226,11 +224,11 @@ class Run:
                 and message in node.get("message", "")
                 for node in run.nodes()
             ),
-            what=f"{ending} {phases} {message}",
+            description=f"{ending} {phases} {message}",
         )
 
     def until_ended(self, seconds: float = 180) -> None:
-        """Wait until Argo says that it has ended."""
+        """Wait until Argo has recorded its end."""
         self.until(
             lambda run: bool(run.document().get("status", {}).get("finishedAt")),
             seconds,
@@ -238,21 +236,21 @@ class Run:
         )
 
     def mark_killed(self, *subs: str) -> None:
-        """Write down that experiments (`*`: all) are killed from now on."""
+        """Record that experiments (`*`: all) are killed from now on."""
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        before = self.document()["metadata"]["annotations"][labels.KILLED]
-        entries = ",".join(filter(None, [before, *(f"{sub}={now}" for sub in subs)]))
+        kills = self.document()["metadata"]["annotations"][labels.KILLED]
+        entries = ",".join(filter(None, [kills, *(f"{sub}={now}" for sub in subs)]))
         self._patch({"metadata": {"annotations": {labels.KILLED: entries}}})
 
     def terminate(self) -> None:
-        """Let Argo end all of it."""
+        """Let Argo terminate all its pods."""
         self._patch({"spec": {"shutdown": "Terminate"}})
 
     def signal(self, sub: str) -> None:
         """End the main containers of one experiment's pods with SIGTERM."""
         for pod in self.pods(sub):
             if pod.status.phase == "Running":
-                self.place.run_in(
+                self.namespace.run_in(
                     pod.metadata.name,
                     "main",
                     ["/var/run/argo/argoexec", "kill", "15", "1"],
@@ -261,17 +259,17 @@ class Run:
     def delete_pods(self, sub: str) -> None:
         """Delete the pods of one experiment."""
         for pod in self.pods(sub):
-            self.place.core.delete_namespaced_pod(
-                pod.metadata.name, self.place.namespace
+            self.namespace.core.delete_namespaced_pod(
+                pod.metadata.name, self.namespace.name
             )
 
     def _patch(self, body: dict[str, Any]) -> None:
-        patch = self.place.objects.patch_namespaced_custom_object
-        patch(*WORKFLOWS, self.place.namespace, "workflows", self.name, body)
+        patch = self.namespace.objects.patch_namespaced_custom_object
+        patch(*WORKFLOWS, self.namespace.name, "workflows", self.name, body)
 
 
 def ensure(create: Callable[..., Any], *arguments: Any) -> None:
-    """Create an object unless it is there."""
+    """Create an object unless it exists."""
     try:
         create(*arguments)
     except ApiException as error:
@@ -279,21 +277,21 @@ def ensure(create: Callable[..., Any], *arguments: Any) -> None:
             raise
 
 
-def wait_until(holds: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until something holds.
+def wait_until(holds: Callable[[], bool], seconds: float, description: str) -> None:
+    """Wait until a condition holds.
 
     Raises:
-        TimeoutError: it did not in time.
+        TimeoutError: it did not hold in time.
     """
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds:.0f} s for {what}")
+            raise TimeoutError(f"waited {seconds:.0f} s for {description}")
         time.sleep(0.5)
 
 
 def _token() -> dict[str, Any]:
-    """Return the Secret from which Argo takes the executor's token: jobs have none of their own."""
+    """Return the Secret with the executor's token; jobs have no token."""
     metadata = {
         "name": "riseml-job.service-account-token",
         "annotations": {"kubernetes.io/service-account.name": "riseml-job"},

@@ -1,6 +1,6 @@
-"""Every example compiles to the workflow.yaml beside it: what a change of the compiler does shows as a diff.
+"""Golden files: every example compiles to the workflow.yaml beside it, so a change of the compiler shows as a diff.
 
-`pytest tests/golden --regenerate` (`make goldens`) writes them anew.
+`pytest tests/golden --regenerate` (`make goldens`) rewrites them.
 """
 
 import hashlib
@@ -16,9 +16,8 @@ from riseml.plan import Build, ExperimentSet, Origin, Target
 from riseml.project.image_key import image_key
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-REVISION = (
-    "0123456789abcdef0123456789abcdef01234567"  # of a snapshot that nobody has to make
-)
+# No snapshot with this revision is needed to compile.
+REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 examples = pytest.mark.parametrize(
     "folder", sorted(path.parent for path in EXAMPLES.glob("*/riseml.yml")), ids=str
@@ -58,6 +57,6 @@ def test_an_example_compiles_to_its_golden(folder: Path, regenerate: bool) -> No
 
 
 @examples
-def test_an_example_is_beyond_doubt(folder: Path) -> None:
+def test_an_example_has_no_warnings(folder: Path) -> None:
     assert config.load(folder / "riseml.yml").warnings == ()
     assert (folder / "README.md").is_file()
