@@ -11,7 +11,6 @@ import os
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
-from importlib.util import find_spec
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -112,10 +111,15 @@ def _entry(kind: str, name: str) -> "EntryPoint | None":
 @cache
 def _built_in(kind: str) -> frozenset[str]:
     """Return the names of the modules and packages in `riseml.<kind>`."""
-    # Kinds without built-in plug-ins have no package.
-    if find_spec(f"riseml.{kind}") is None:
+    package_name = f"riseml.{kind}"
+    try:
+        package = import_module(package_name)
+    except ModuleNotFoundError as error:
+        # An import inside the package failed.
+        if error.name != package_name:
+            raise
+        # Kinds without built-in plug-ins have no package.
         return frozenset()
-    package = import_module(f"riseml.{kind}")
     internal: frozenset[str] = getattr(package, "NOT_PLUGINS", frozenset())
     modules: set[str] = set()
     for folder in package.__path__:

@@ -1,7 +1,6 @@
 """Checks across keys of `train`: faults that no key has on its own."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode
@@ -22,23 +21,6 @@ Values = Mapping[str, Any]
 _CPU_IMAGES = ("alpine", "busybox")
 
 
-@dataclass(frozen=True)
-class _BracedTexts:
-    """The texts of `train` that contain `{{`, by where they are."""
-
-    run: list[ScalarNode]
-    install: list[ScalarNode]
-    env: list[ScalarNode]
-
-    def uses(self, *groups: Iterable[ScalarNode]) -> list[placeholders.Use]:
-        """Return all placeholders in some of the texts."""
-        used: list[placeholders.Use] = []
-        for nodes in groups:
-            for node in nodes:
-                used.extend(placeholders.uses(node))
-        return used
-
-
 def check(
     values: Values,
     entries: Entries,
@@ -51,21 +33,20 @@ def check(
     `values` are those that could be read, `sections` the keys of frameworks.
     """
     parameters = _keys(entries, "parameters", doc)
-    texts = _BracedTexts(
-        run=_with_braces(_texts(entries, "run")),
-        install=_with_braces(_texts(entries, "install")),
-        env=_with_braces(_env_texts(entries, doc)),
-    )
-    for text in (*texts.run, *texts.env):
+    in_run = _with_braces(_texts(entries, "run"))
+    in_env = _with_braces(_env_texts(entries, doc))
+    in_install = _with_braces(_texts(entries, "install"))
+    for text in (*in_run, *in_env):
         placeholders.check_text(text, parameters, doc)
-    for text in texts.install:
+    for text in in_install:
         placeholders.check_text(text, (), doc)
     _check_size(values, entries, doc)
     _check_variables(values, entries, parameters, doc)
     _check_framework(values, entries, node, doc)
     if not doc.errors:
         _warn_sections(values, entries, sections, doc)
-        _warn_placeholders(values, texts, parameters, doc)
+        _warn_placeholders(values, in_run, in_env, parameters, doc)
+        placeholders.warn_install(in_install, parameters, doc)
         _warn_empty_run(values, entries, doc)
 
 
@@ -86,16 +67,24 @@ def _warn_sections(
 
 def _warn_placeholders(
     values: Values,
-    texts: _BracedTexts,
+    in_run: list[ScalarNode],
+    in_env: list[ScalarNode],
     parameters: Mapping[str, ScalarNode],
     doc: Document,
 ) -> None:
-    in_run = texts.uses(texts.run)
-    replaced = texts.uses(texts.run, texts.env)
-    placeholders.warn_undeclared(replaced, parameters, doc)
-    placeholders.warn_values(values.get("parameters", {}), in_run, doc)
-    placeholders.warn_unused(parameters, replaced, values["run"], doc)
-    placeholders.warn_install(texts.install, parameters, doc)
+    used_in_run = _uses(in_run)
+    used = [*used_in_run, *_uses(in_env)]
+    placeholders.warn_undeclared(used, parameters, doc)
+    # Only commands are read by a shell.
+    placeholders.warn_values(values.get("parameters", {}), used_in_run, doc)
+    placeholders.warn_unused(parameters, used, values["run"], doc)
+
+
+def _uses(nodes: list[ScalarNode]) -> list[placeholders.Use]:
+    used: list[placeholders.Use] = []
+    for node in nodes:
+        used.extend(placeholders.uses(node))
+    return used
 
 
 def _warn_empty_run(values: Values, entries: Entries, doc: Document) -> None:

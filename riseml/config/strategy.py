@@ -10,8 +10,7 @@ from typing import Any, Self
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from riseml import search
-from riseml.config.plugin_name import PluginName
-from riseml.schema.fields import Choice, Record, Schema, Value, underscored
+from riseml.schema.fields import Choice, PluginName, Record, Schema, Value, underscored
 from riseml.schema.yaml_document import Document
 from riseml.schema.yaml_kinds import MAP, STR
 

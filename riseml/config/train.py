@@ -9,7 +9,6 @@ from yaml.nodes import MappingNode, Node
 from riseml import frameworks
 from riseml.config import checks
 from riseml.config.parameters import Parameters
-from riseml.config.plugin_name import PluginName
 from riseml.config.strategy import Search, SearchConfig
 from riseml.plan import Resources, Retries
 from riseml.schema.fields import (
@@ -17,6 +16,7 @@ from riseml.schema.fields import (
     Integer,
     Mapped,
     OneOrMany,
+    PluginName,
     Record,
     Schema,
     Shorthand,

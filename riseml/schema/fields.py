@@ -13,7 +13,7 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.schema.messages import nearest
-from riseml.schema.scalars import LARGEST, Boolean, Choice, Integer, Text
+from riseml.schema.scalars import LARGEST, Boolean, Choice, Integer, PluginName, Text
 from riseml.schema.texts import excerpt, within
 from riseml.schema.value import S, Schema, T, Value
 from riseml.schema.yaml_document import Document, Entries
@@ -28,6 +28,7 @@ __all__ = [
     "Mapped",
     "Nullable",
     "OneOrMany",
+    "PluginName",
     "Record",
     "Schema",
     "Shorthand",

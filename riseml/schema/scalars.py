@@ -1,6 +1,7 @@
-"""Scalars in riseml.yml: text, one of several words, truth values and whole numbers."""
+"""Scalars in riseml.yml: text, words and names to choose from, truth values and whole numbers."""
 
 import re
+from collections.abc import Callable
 
 from yaml.nodes import Node, ScalarNode
 
@@ -106,6 +107,40 @@ class Choice(Text):
     def schema(self) -> Schema:
         """Return an enumeration."""
         return {"enum": list(self.words)}
+
+
+class PluginName(Value[str]):
+    """The name of a plug-in of one kind.
+
+    `exists` decides whether a name is one; `names` lists all of them, which takes longer.
+    """
+
+    kinds = (STR,)
+
+    def __init__(
+        self,
+        exists: Callable[[str], bool],
+        names: Callable[[], tuple[str, ...]],
+        advice: str = "",
+    ) -> None:
+        self.exists = exists
+        self.names = names
+        self.advice = advice
+
+    def read(self, node: Node, name: str, doc: Document) -> str | None:
+        """Return the name."""
+        if is_scalar(node, STR) and self.exists(node.value):
+            return str(node.value)
+        # The names are read only for a message, since that imports importlib.metadata.
+        names = self.names()
+        self.expected = one_of(names)
+        word = node.value if isinstance(node, ScalarNode) else ""
+        self.refuse(node, name, doc, did_you_mean(word, names, self.advice))
+        return None
+
+    def schema(self) -> Schema:
+        """Return an enumeration of the names."""
+        return {"enum": list(self.names())}
 
 
 class Boolean(Value[bool]):
