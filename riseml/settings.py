@@ -192,8 +192,7 @@ def _current_context(file: Path) -> str:
 
 def _body(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the mapping beside an entry's name, as in a kubeconfig."""
-    bodies = [value for value in entry.values() if isinstance(value, dict)]
-    return bodies[0] if bodies else {}
+    return next((value for value in entry.values() if isinstance(value, dict)), {})
 
 
 def _read_file(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

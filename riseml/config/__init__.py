@@ -16,7 +16,7 @@ from riseml.config.legacy import modernize
 from riseml.config.train import TRAIN, TrainConfig
 from riseml.errors import ConfigError, Fault
 from riseml.schema.fields import Nullable, Record, Schema, Shorthand, Text, Value
-from riseml.schema.texts import printable
+from riseml.schema.texts import joined, printable
 from riseml.schema.yaml_document import Document
 
 __all__ = [
@@ -129,7 +129,7 @@ def _next_level(level: list[tuple[str, Record[Any]]]) -> list[tuple[str, Record[
         for key in record.names():
             inner = _record(record.find(key))
             if inner is not None:
-                deeper.append((f"{name}.{key}" if name else key, inner))
+                deeper.append((joined(name, key), inner))
     return deeper
 
 

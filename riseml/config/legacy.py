@@ -23,13 +23,16 @@ from riseml.schema.yaml_kinds import BOOL, INT, MAP, STR, decimal_of, is_scalar
 Pair = tuple[Node, Node]
 Pairs = list[Pair]
 
-_SERVING_KEYS = ("service", "deploy")
+# The keys of dialects that did not train, and what these dialects did.
+_SERVING_KEYS = {
+    "service": "served a model in 2016",
+    "deploy": "deployed a model in 2017",
+}
 # Keys that only files of the serving dialects have beside `train`.
 _SERVING_OPTIONS = ("description", "input", "output", "image", "demo", "gpu")
 _ROLES = ("master", "worker", "ps")
 # The defaults of 2017; `worker-count` did not count the master.
-_OLD_WORKERS = 2
-_OLD_PARAMETER_SERVERS = 1
+_OLD_COUNTS = {"ps": 1, "worker": 2}
 _CONCURRENCY_KEYS = (
     "max_parallel_experiments",
     "concurrent_experiments",
@@ -60,22 +63,19 @@ def modernize(root: Node, doc: Document) -> Node | None:
 
 
 def _serving_key(pairs: Pairs) -> Node | None:
-    for key, _ in pairs:
-        if _name(key) in _SERVING_KEYS:
-            return key
-    return None
+    keys = [key for key, _ in pairs if _name(key) in _SERVING_KEYS]
+    return keys[0] if keys else None
 
 
 def _refuse_serving(key: Node, doc: Document) -> None:
     word = _name(key)
-    dialect = (
-        "served a model in 2016" if word == "service" else "deployed a model in 2017"
-    )
     advice = (
         "RiseML only trains: write what is to run under train: {image, resources, run}, "
         "and remove everything else."
     )
-    doc.error(key, f"'{word}' {dialect}, and is no longer supported", advice)
+    doc.error(
+        key, f"'{word}' {_SERVING_KEYS[word]}, and is no longer supported", advice
+    )
 
 
 def _train(node: Node, doc: Document) -> Node:
@@ -243,11 +243,12 @@ def _role_mapping(counts: dict[str, Pair], roles: Pairs, section: Node) -> Node:
     """Return the mapping `distributed`, with the old defaults where a count is missing."""
     pairs: Pairs = []
     for role in ("ps", "worker", "master"):
-        key, count = counts.get(role) or (section, _default_count(role, section))
+        default = _scalar(section, INT, str(_OLD_COUNTS.get(role)))
+        key, count = counts.get(role, (section, default))
         if role == "worker":
             count = _with_master(count)
         inner: Pairs = []
-        if role != "master":
+        if role in _OLD_COUNTS:
             inner.append((_text("count", key), count))
         resources = _value(roles, role)
         if resources is not None:
@@ -255,11 +256,6 @@ def _role_mapping(counts: dict[str, Pair], roles: Pairs, section: Node) -> Node:
         mapping = MappingNode(MAP, inner, key.start_mark, key.end_mark)
         pairs.append((_text(role, key), mapping))
     return MappingNode(MAP, pairs, section.start_mark, section.end_mark)
-
-
-def _default_count(role: str, section: Node) -> ScalarNode:
-    count = _OLD_PARAMETER_SERVERS if role == "ps" else _OLD_WORKERS
-    return _scalar(section, INT, str(count))
 
 
 def _with_master(count: Node) -> Node:
@@ -275,34 +271,35 @@ def _wrap_resources(role: Pair) -> Pair:
 
 
 def _rename(pairs: Pairs, old: str, new: str, doc: Document) -> None:
-    for index, (key, value) in enumerate(pairs):
-        if _name(key) == old:
-            doc.deprecate(key, f"'{key.value}' is now '{new}'")
-            pairs[index] = _text(new, key), value
+    for index in _indices(pairs, old):
+        key, value = pairs[index]
+        doc.deprecate(key, f"'{key.value}' is now '{new}'")
+        pairs[index] = _text(new, key), value
 
 
 def _change(pairs: Pairs, name: str, change: Callable[[Node], Node]) -> None:
-    for index, (key, value) in enumerate(pairs):
-        if _name(key) == name:
-            pairs[index] = key, change(value)
+    for index in _indices(pairs, name):
+        key, value = pairs[index]
+        pairs[index] = key, change(value)
 
 
 def _pop(pairs: Pairs, name: str) -> Pair | None:
-    for index, (key, _) in enumerate(pairs):
-        if _name(key) == name:
-            return pairs.pop(index)
-    return None
+    indices = _indices(pairs, name)
+    return pairs.pop(indices[0]) if indices else None
 
 
 def _value(pairs: Pairs, name: str) -> Node | None:
-    for key, value in pairs:
-        if _name(key) == name:
-            return value
-    return None
+    indices = _indices(pairs, name)
+    return pairs[indices[0]][1] if indices else None
 
 
 def _has(pairs: Pairs, name: str) -> bool:
-    return _value(pairs, name) is not None
+    return bool(_indices(pairs, name))
+
+
+def _indices(pairs: Pairs, name: str) -> list[int]:
+    """Return where a key is; a file with duplicate keys has it more than once."""
+    return [index for index, (key, _) in enumerate(pairs) if _name(key) == name]
 
 
 def _name(key: Node) -> str:

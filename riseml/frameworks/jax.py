@@ -59,8 +59,7 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     workers = options.workers
     if workers is None:
         return (job,)
-    # A single worker keeps the name that its logs have without a framework.
-    job_type = "worker" if workers.count > 1 else job.type
+    job_type = workers.job_type(job.type)
     env = {
         "RISEML_EACH": " ".join(
             f"{name}={value}" for name, value in _PROCESS_ENV.items()

@@ -46,8 +46,7 @@ def ranks(job: Job, workers: Workers | None) -> tuple[Job, ...]:
     """Return the job, or workers whose processes are the ranks of one `mpirun`."""
     if workers is None:
         return (job,)
-    # A single worker keeps the name that its logs have without a framework.
-    job_type = "worker" if workers.count > 1 else job.type
+    job_type = workers.job_type(job.type)
     env = {"RISEML_PROCESSES": str(workers.processes_with(job.resources))}
     worker = replace(
         job, type=job_type, count=workers.count, runner="mpi", framework_env=env

@@ -14,7 +14,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.schema.messages import nearest
 from riseml.schema.scalars import LARGEST, Boolean, Choice, Integer, PluginName, Text
-from riseml.schema.texts import excerpt, within
+from riseml.schema.texts import excerpt, joined, within
 from riseml.schema.value import S, Schema, T, Value
 from riseml.schema.yaml_document import Document, Entries
 from riseml.schema.yaml_kinds import NULL, is_scalar
@@ -258,8 +258,7 @@ class Record(Value[T]):
             if value is None:
                 misspelt.add(self.unknown(key_node, name, doc))
                 continue
-            path = f"{name}.{key_node.value}" if name else key_node.value
-            values[key] = value.read(value_node, path, doc)
+            values[key] = value.read(value_node, joined(name, key_node.value), doc)
         for key, example in self.required.items():
             # A misspelt key has been reported with this one as advice.
             if key not in entries and key not in misspelt:

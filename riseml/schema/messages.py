@@ -91,4 +91,4 @@ def nearest(word: str, choices: Sequence[str], likeness: float = 0.6) -> str | N
 
     compared = word[:_MAX_COMPARED_CHARACTERS].lower()
     near = get_close_matches(compared, choices, 1, likeness)
-    return near[0] if near else None
+    return next(iter(near), None)

@@ -167,6 +167,10 @@ class Workers:
     count: int
     processes: int | None = None
 
+    def job_type(self, single_type: str) -> str:
+        """Return the type of their jobs; a single worker has the type of a job without a framework."""
+        return "worker" if self.count > 1 else single_type
+
     def processes_with(self, resources: Resources) -> int:
         """Return the number of processes of each worker that has these resources."""
         return self.processes or max(1, resources.gpus)

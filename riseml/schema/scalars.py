@@ -3,13 +3,21 @@
 import re
 from collections.abc import Callable
 
-from yaml.nodes import Node, ScalarNode
+from yaml.nodes import Node
 
 from riseml.schema.messages import describe, did_you_mean, one_of
 from riseml.schema.texts import CONTROL, CONTROL_BUT_LINES, control_in, excerpt
 from riseml.schema.value import Schema, Value
 from riseml.schema.yaml_document import Document
-from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, STR, decimal_of, is_scalar
+from riseml.schema.yaml_kinds import (
+    BOOL,
+    FLOAT,
+    INT,
+    STR,
+    decimal_of,
+    is_scalar,
+    text_of,
+)
 
 LARGEST = 2**31 - 1
 """The largest whole number: Argo and Kubernetes count with 32 bits."""
@@ -66,9 +74,8 @@ class Text(Value[str]):
     def schema(self) -> Schema:
         """Return a string with a pattern, which also excludes control characters."""
         if self.pattern is None:
-            characters = CONTROL_BUT_LINES if self.lines else CONTROL
-            escaped = [c if c == "-" else f"\\u{ord(c):04x}" for c in characters]
-            pattern = f"^[^{''.join(escaped)}]*$"
+            control = CONTROL_BUT_LINES if self.lines else CONTROL
+            pattern = f"^[^{control}]*$"
         else:
             pattern = f"^(?:{self.pattern})$"
         most = {} if self.most is None else {"maxLength": self.most}
@@ -100,8 +107,7 @@ class Choice(Text):
         """Return the word."""
         if is_scalar(node, STR) and node.value in self.words:
             return str(node.value)
-        word = node.value if isinstance(node, ScalarNode) else ""
-        self.refuse(node, name, doc, did_you_mean(word, self.words))
+        self.refuse(node, name, doc, did_you_mean(text_of(node), self.words))
         return None
 
     def schema(self) -> Schema:
@@ -134,8 +140,8 @@ class PluginName(Value[str]):
         # The names are read only for a message, since that imports importlib.metadata.
         names = self.names()
         self.expected = one_of(names)
-        word = node.value if isinstance(node, ScalarNode) else ""
-        self.refuse(node, name, doc, did_you_mean(word, names, self.advice))
+        advice = did_you_mean(text_of(node), names, self.advice)
+        self.refuse(node, name, doc, advice)
         return None
 
     def schema(self) -> Schema:

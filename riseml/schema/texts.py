@@ -2,9 +2,10 @@
 
 import re
 
-# Both are the inside of a character class of a regular expression.
-CONTROL = "\0-\x1f\x7f-\x9f\u2028\u2029"
-CONTROL_BUT_LINES = "\0-\x08\x0b-\x1f\x7f-\x9f"
+# Both are the inside of a character class, in escapes that regular expressions of Python
+# and of JSON Schema share.
+CONTROL = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+CONTROL_BUT_LINES = r"\u0000-\u0008\u000b-\u001f\u007f-\u009f"
 
 # Characters that move the cursor, change the direction of text or cannot be encoded. It is
 # not compiled: only faulty files need it, and `re` caches what it compiles.
@@ -20,7 +21,8 @@ def control_in(text: str, *, lines: bool = False) -> str | None:
     if text.isprintable():
         return None
     control = CONTROL_BUT_LINES if lines else CONTROL
-    match = re.search(f"[{control}\ud800-\udfff]", text)
+    # A lone surrogate cannot be encoded.
+    match = re.search(rf"[{control}\ud800-\udfff]", text)
     return match[0] if match else None
 
 
@@ -41,3 +43,8 @@ def excerpt(text: str) -> str:
 def within(name: str) -> str:
     """Return the words for the mapping that contains something; none for the file itself."""
     return f" in {name}" if name else ""
+
+
+def joined(name: str, key: str) -> str:
+    """Return the full name of a key in a mapping; the file itself has no name."""
+    return f"{name}.{key}" if name else key

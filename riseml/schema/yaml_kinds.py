@@ -29,6 +29,11 @@ def is_scalar(node: Node | None, *kinds: str) -> TypeGuard[ScalarNode]:
     return isinstance(node, ScalarNode) and node.tag in kinds
 
 
+def text_of(node: Node) -> str:
+    """Return the text of a scalar of any kind; "" for a list or mapping."""
+    return node.value if isinstance(node, ScalarNode) else ""
+
+
 def items_of(node: Node) -> list[Node]:
     """Return the items of a list; any other node is its own only item."""
     return list(node.value) if isinstance(node, SequenceNode) else [node]
