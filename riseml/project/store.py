@@ -35,6 +35,7 @@ class Store:
     def __init__(self, repository: Place) -> None:
         self.path = os.path.abspath(repository)
         self.private = os.path.join(self.path, "riseml")
+        self._emptied_tips: list[bytes] = []
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -115,22 +116,31 @@ class Store:
         return f"{self.path}/objects/{text[:2]}/{text[2:]}"
 
     def advance(self, commit: str) -> None:
-        """Let the branch name a commit."""
+        """Let the branch name a commit, and remove the former one if it is empty."""
         self.write(BRANCH, f"{commit}\n".encode())
+        for name in self._emptied_tips:
+            # Nothing else names it, so it is not written again; Git calls such a store
+            # damaged. It may be the new commit, if both are of the same second.
+            if not self.is_whole(name):
+                os.unlink(self.loose(name))
+        self._emptied_tips.clear()
 
     def tip(self) -> str:
-        """Return the commit that the branch names, empty where there is none."""
+        """Return the commit that the branch names; empty if it does not exist."""
         for file, suffix in ((BRANCH, ""), ("packed-refs", f" {BRANCH}")):
             with (
                 suppress(OSError, ValueError),
                 open(os.path.join(self.path, file), encoding="utf-8") as lines,
             ):
-                found = [
+                commits = [
                     line[:40] for line in map(str.rstrip, lines) if line[40:] == suffix
                 ]
-                return next(
-                    (name for name in found if self.is_whole(bytes.fromhex(name))), ""
-                )
+                for commit in commits:
+                    name = bytes.fromhex(commit)
+                    if self.is_whole(name):
+                        return commit
+                    self._emptied_tips.append(name)
+                return ""
         return ""
 
 

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from textwrap import dedent
 
@@ -168,14 +169,19 @@ def test_folders_of_one_project_are_remembered_apart_and_not_for_ever(
     assert len(list(store.glob("riseml/seen-*"))) == stat_cache._KEPT
 
 
+@pytest.mark.parametrize("seconds", [0, 1], ids=["in a second", "later"])
 def test_what_a_power_cut_emptied_is_written_again(
-    folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, store: Path, seconds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The branch's commit contains the time, so a later one replaces the emptied one."""
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now)
     first = snapshot(folder, store).revision
     for path in store.glob("objects/??/*"):
         path.chmod(0o600)
         path.write_bytes(b"")
     monkeypatch.setattr(stat_cache, "_boot", lambda: b"another")
+    monkeypatch.setattr(time, "time", lambda: now + seconds)
     assert snapshot(folder, store).revision == first
     assert same(store, first, folder)
     assert git("fsck", "--strict", at=store) == ""
