@@ -1,7 +1,7 @@
 """riseml.yml as data, and its JSON Schema: shared by the table and the property tests."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
@@ -78,11 +78,15 @@ def schema_errors(data: Any) -> list[str]:
 
 
 def disagreement(text: str, data: Any) -> str:
-    """Return how loader and schema disagree about a file; an empty text if they agree.
+    """Return how loader and schema disagree about a file; an empty text if they agree."""
+    return schema_disagreement(load_with_faults(text)[1], data)
+
+
+def schema_disagreement(faults: Iterable[Fault], data: Any) -> str:
+    """Return how the loader's faults and the schema disagree; empty if they agree.
 
     The loader accepts files of old dialects with a note, the schema does not.
     """
-    faults = load_with_faults(text)[1]
     refused = [fault.message for fault in faults if fault.severity == "error"]
     if errors := schema_errors(data):
         is_old = any(
