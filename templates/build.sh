@@ -1,5 +1,5 @@
-# Builds $RISEML_DIR/build/Dockerfile with the files of $RISEML_DIR/context, and pushes the image. A failure is told in one
-# line in $RISEML_DIR/failed: the step, or what BuildKit says.
+# Builds $RISEML_DIR/build/Dockerfile with the files of $RISEML_DIR/context, and pushes the image. After a failure,
+# $RISEML_DIR/failed has one line: the install step that failed, or BuildKit's message.
 set -eu
 riseml_build() {
   buildctl --addr "$BUILDKIT_HOST" --tlscacert "$BUILDKIT_CERTIFICATES/ca.pem" \

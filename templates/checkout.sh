@@ -1,6 +1,6 @@
-# Write REVISION of the snapshots in REPOSITORY into CODE_DIR, as the project's folder was (riseml/project/compose.py).
-# Needs git and a POSIX shell; both paths are absolute. Whose REPOSITORY is and what it is set to does not matter: only
-# its objects are used, by a private repository in CODE_DIR/.git that is gone at the end. No snapshot holds a `.git`.
+# Writes REVISION of the snapshots in REPOSITORY into CODE_DIR, as the project's folder was (riseml/project/compose.py).
+# Needs git and a POSIX shell; both paths are absolute. The owner and the settings of REPOSITORY do not matter: only its
+# objects are used, by a private repository in CODE_DIR/.git that is removed at the end. No snapshot contains a `.git`.
 set -eu
 
 riseml_checkout() {
@@ -10,15 +10,16 @@ riseml_checkout() {
         GIT_ALTERNATE_OBJECT_DIRECTORIES GIT_ATTR_SOURCE GIT_REPLACE_REF_BASE GIT_GRAFT_FILE GIT_SHALLOW_FILE
     [ -d "$REPOSITORY/objects" ] || riseml_refuse "there is no repository $REPOSITORY"
     if [ -e "$code/.git/riseml" ]; then
-        chmod -R u+rwx "$code" # an earlier try was cut short
+        # An earlier checkout was interrupted.
+        chmod -R u+rwx "$code"
         rm -rf "$code"/* "$code"/.[!.]* "$code"/..?*
     elif [ -e "$code/.git" ]; then
-        riseml_refuse "$code is a working copy of Git's"
+        riseml_refuse "$code is a Git working tree"
     fi
     mkdir -p "$code/.git/riseml" "$code/.git/info" "$code/.git/refs"
     echo "ref: refs/heads/riseml" > "$code/.git/HEAD"
     echo "* -text -eol -crlf -ident !filter !working-tree-encoding" > "$code/.git/info/attributes"
-    message=$(riseml_git cat-file commit "$REVISION") || riseml_refuse "$REPOSITORY does not hold $REVISION"
+    message=$(riseml_git cat-file commit "$REVISION") || riseml_refuse "$REPOSITORY does not contain $REVISION"
     case $message in *"${line}umask "*) usual=${message#*"${line}umask "} && umask "${usual%%"$line"*}" ;; esac
     riseml_git read-tree --reset -u "$REVISION"
     case $message in *"${line}move "* | *"${line}dir "* | *"${line}mode "*) printf '%s\n' "$message" | riseml_apply ;; esac
@@ -38,7 +39,7 @@ riseml_git() {
         -c core.protectNTFS=false -c core.bigFileThreshold=16m "$@"
 }
 
-# Do what the lines of a commit's message say, as many paths at a time as have the same to be done.
+# Runs the commands that the lines of a commit's message stand for; paths with the same command share one call.
 riseml_apply() {
     cd "$code"
     act=

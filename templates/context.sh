@@ -1,5 +1,5 @@
 
-# Of the code in $CODE_DIR, leaves in $RISEML_DIR/context what install steps may see: the arguments (`.`: all of it).
+# Copies the files that install steps may see, the arguments, from $CODE_DIR to $RISEML_DIR/context (`.`: all files).
 mkdir -p "$RISEML_DIR/context"
 for file; do
   mkdir -p "$RISEML_DIR/context/${file%"${file##*/}"}"

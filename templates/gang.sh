@@ -1,7 +1,7 @@
-# Lets the jobs of one experiment, RISEML_GANG (`job=host:port` words), begin together. They meet in RISEML_MEETING, a
-# folder of the output volume that they share: each leaves a file of its name there. Whoever has not met all others after
-# RISEML_GANG_TIMEOUT seconds ends with status 75 and says whom it missed, so a gang that gets only a part of its places
-# gives them back.
+# Start barrier for the jobs of one experiment, RISEML_GANG (`job=host:port` words). They meet in RISEML_MEETING, a
+# folder of the output volume that they share, where every job makes a file with its name. A job that has not met all
+# others after RISEML_GANG_TIMEOUT seconds exits with status 75 and names the missing ones, so a gang that gets resources
+# for only some of its jobs releases them.
 
 riseml_meet() {
   mkdir -p "$RISEML_MEETING" || riseml_give_up "cannot write to the output directory $OUTPUT_DIR"
@@ -9,7 +9,7 @@ riseml_meet() {
   while riseml_arrive; riseml_miss; [ -n "$riseml_missing" ]; do
     [ -z "${riseml_signal-}" ] || riseml_leave 143
     [ ! -e "$RISEML_MEETING/over" ] || riseml_leave 143 "$(cat "$RISEML_MEETING/over") before all jobs had met"
-    riseml_now=$(date +%s) # nothing, where a signal came
+    riseml_now=$(date +%s) # Empty if a signal came.
     if [ "${riseml_now:-0}" -ge "$riseml_until" ]; then
       printf %s "$riseml_missing" > "$RISEML_DIR/missing"
       riseml_leave 75 "after $RISEML_GANG_TIMEOUT seconds, the gang_timeout, $riseml_missing"
@@ -18,12 +18,13 @@ riseml_meet() {
   done
 }
 
-# Does so again while it waits: a client of NFS whose own change it is looks at the folder anew.
+# Makes this job's file, repeatedly while the job waits: after a change of its own, an NFS client reads the folder from
+# the server again.
 riseml_arrive() {
   : > "$RISEML_MEETING/.$RISEML_JOB" && mv -f "$RISEML_MEETING/.$RISEML_JOB" "$RISEML_MEETING/$RISEML_JOB"
 }
 
-# Says in riseml_missing who is missing, or, once all are there, whose host name nobody knows.
+# Describes in riseml_missing which jobs are missing or, once all have arrived, which host names cannot be resolved.
 riseml_miss() {
   riseml_missing= riseml_unknown=
   for riseml_member in $RISEML_GANG; do
@@ -38,26 +39,26 @@ riseml_miss() {
     riseml_host=${riseml_member#*=} riseml_host=${riseml_host%:*}
     getent hosts "$riseml_host" > /dev/null || riseml_unknown="$riseml_unknown $riseml_host"
   done
-  [ -z "$riseml_unknown" ] || riseml_missing="nothing is known of the host$riseml_unknown (is there a headless Service?)"
+  [ -z "$riseml_unknown" ] || riseml_missing="there is no address of the host$riseml_unknown (is there a headless Service?)"
 }
 
-# At first often: where all jobs start at once, nobody should wait for a whole second.
+# Pauses briefly at first: if all jobs start at once, none should wait for a second.
 riseml_pause() {
   riseml_pauses=$((riseml_pauses + 1))
   case $riseml_pauses in
     ?) sleep 0.1 2> /dev/null || sleep 1 ;;
     *) sleep 1 ;;
   esac
-  [ "$riseml_pauses" != 20 ] || echo "riseml: $RISEML_JOB waits: $riseml_missing" >&2
+  [ "$riseml_pauses" != 20 ] || echo "riseml: $RISEML_JOB is waiting: $riseml_missing" >&2
 }
 
 riseml_leave() {
-  [ -z "${2-}" ] || echo "riseml: $RISEML_JOB ends: $2" >&2
+  [ -z "${2-}" ] || echo "riseml: $RISEML_JOB exits: $2" >&2
   [ -z "${riseml_tee-}" ] || riseml_close_log
   exit "$1"
 }
 
-# Tells who comes later that it is over: Argo makes a pod anew that was deleted before it had begun.
+# Informs jobs that arrive later that this one has failed: Argo creates a pod again if it was deleted before it started.
 riseml_part() {
-  [ "$riseml_code" = 0 ] || echo "$RISEML_JOB has ended with status $riseml_code" > "$RISEML_MEETING/over"
+  [ "$riseml_code" = 0 ] || echo "$RISEML_JOB exited with status $riseml_code" > "$RISEML_MEETING/over"
 }

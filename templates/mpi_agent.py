@@ -1,15 +1,16 @@
-"""Runs lines by `mpirun` over several workers, which need no ssh for it: only MPI and Python 3.6, standard library.
+"""Runner of lines with `mpirun` on several workers, without ssh: it needs only MPI and Python 3.6.
 
-    worker.1   mpirun ──▶ rsh ──TCP──┐            one mpirun for each line, so that a line is a barrier
+    worker.1   mpirun ──▶ rsh ──TCP──┐            one mpirun for every line, so that a line is a barrier
     worker.2   server ◀──────────────┘ ──▶ orted ──▶ ranks, which write to the log of their own worker
 
-`rsh` stands for mpirun's launch agent: it brings the command line of a daemon to the server of another worker, and its
-exit status back. Beside it the first worker holds one connection to every other: through it the others hear how the
-run has ended, and either side of the end of the other. Who asks a server proves that it knows a secret, which the
-first worker leaves on the output volume.
+`rsh` is mpirun's launch agent: it sends the command line of a daemon to the server of another worker, and returns its
+exit status. In addition the first worker keeps one connection to every other worker. It carries how the run ended, and
+shows either side that the other one is gone. A client of a server proves that it knows a secret, which the first worker
+writes to the output volume.
 
-A rank that fails by itself leaves a note at its own worker, which then ends with the rank's exit status; the first
-worker, where none of its own has failed, looks ended from outside (143), and later. So the guilty one is told.
+A rank that fails by itself leaves a record at its own worker, which then exits with the rank's exit status. The first
+worker, unless one of its own ranks failed, exits later and as if it was stopped (143), so that the worker that failed
+first is the one that RiseML names.
 """
 
 import ctypes
@@ -26,13 +27,16 @@ import sys
 import threading
 import time
 
-ENDED = 143  # as by SIGTERM: somebody else is to blame
-TAKEN = 76
-LATER = 2.5  # seconds by which the first worker ends after the guilty one: Argo's times are whole seconds
-GRACE = 10.0
-NEW_UTS, NEW_USER = 0x04000000, 0x10000000  # clone(2)
-HERE = "127.0.0.1"
-RANK = r"""
+# As after SIGTERM: another worker has failed.
+STOPPED = 143
+PORT_TAKEN = 76
+# The first worker exits so much later than the one that failed, because Argo's times are whole seconds.
+LEAD_DELAY_SECONDS = 2.5
+KILL_AFTER_SECONDS = 10.0
+# Of clone(2).
+NEW_UTS, NEW_USER = 0x04000000, 0x10000000
+LOOPBACK = "127.0.0.1"
+RANK_SCRIPT = r"""
 riseml_code=0
 cd "$RISEML_MPI_CWD" 2> /dev/null
 [ ! -w "$RISEML_MPI_OUT" ] || exec >> "$RISEML_MPI_OUT"
@@ -45,7 +49,7 @@ exit "$riseml_code"
 
 
 class Worker(object):
-    """One worker as RISEML_GANG names it."""
+    """A worker as RISEML_GANG names it."""
 
     def __init__(self, word):
         self.name, _, address = word.partition("=")
@@ -54,7 +58,7 @@ class Worker(object):
 
     @property
     def alias(self):
-        """What mpirun calls its host: a name that only our launch agent has to understand."""
+        """The host name for mpirun, which only this launch agent has to understand."""
         return self.name.replace(".", "-")
 
 
@@ -70,7 +74,7 @@ class Connection(object):
         self._file.flush()
 
     def receive(self):
-        """Return the next message, None where the other side is gone."""
+        """Return the next message, None if the other side is gone."""
         try:
             line = self._file.readline()
         except (OSError, ValueError):
@@ -79,18 +83,19 @@ class Connection(object):
 
     def close(self):
         try:
-            self.channel.shutdown(socket.SHUT_RDWR)  # also for whoever waits in `receive`
+            # This also ends a `receive` of another thread.
+            self.channel.shutdown(socket.SHUT_RDWR)
         except OSError:
             pass
         self.channel.close()
 
 
-def note(text):
+def log(text):
     sys.stderr.write("riseml: {0}\n".format(text))
     sys.stderr.flush()
 
 
-def environment(name):
+def variable(name):
     return os.environ["RISEML_" + name]
 
 
@@ -98,18 +103,18 @@ def workers():
     return [Worker(word) for word in os.environ.get("RISEML_GANG", "").split()]
 
 
-def patience():
+def gang_timeout():
     return float(os.environ.get("RISEML_GANG_TIMEOUT") or 600)
 
 
-def own(name):
-    return os.path.join(environment("DIR"), "mpi", name)
+def agent_file(name):
+    return os.path.join(variable("DIR"), "mpi", name)
 
 
-def failed():
-    """Return rank and exit status of the first rank of this worker that failed by itself, None where none has."""
+def first_failure():
+    """Return rank and exit status of this worker's first rank that failed by itself, None if none has."""
     try:
-        with open(own("failed")) as file:
+        with open(agent_file("failed")) as file:
             rank, status = file.readline().split()
     except (OSError, ValueError):
         return None
@@ -120,7 +125,7 @@ def failed():
 
 
 def _secret_file():
-    return os.path.join(environment("MEETING"), "mpi")
+    return os.path.join(variable("MEETING"), "mpi")
 
 
 def make_secret():
@@ -134,55 +139,57 @@ def make_secret():
 
 
 def read_secret():
-    """Return the secret once it is there. A change of our own in the folder makes a client of NFS look at it anew."""
-    mine = "{0}.{1}".format(_secret_file(), environment("JOB"))
-    end = time.time() + patience()
-    while time.time() < end:
+    """Wait for the secret and return it."""
+    probe = "{0}.{1}".format(_secret_file(), variable("JOB"))
+    limit = time.time() + gang_timeout()
+    while time.time() < limit:
         try:
             with open(_secret_file()) as file:
                 return file.read()
         except OSError:
-            open(mine, "w").close()
-            os.remove(mine)
+            # After a change of its own, an NFS client reads the folder from the server again.
+            open(probe, "w").close()
+            os.remove(probe)
             time.sleep(0.1)
-    raise SystemExit("riseml: worker.1 has not begun in time")
+    raise SystemExit("riseml: worker.1 did not start in time")
 
 
 def proof(secret, nonce, order):
     return hmac.new(secret.encode(), (nonce + order).encode(), hashlib.sha256).hexdigest()
 
 
-# One side: a worker that serves
+# Workers other than the first: servers
 
 
-def serve(me):
-    """Run what the first worker asks for, until it says that all is over; return the exit status."""
-    listener = socket.socket(socket.AF_INET if me.host == HERE else _family())
+def serve(worker):
+    """Run the daemons of the first worker until it ends the run; return the exit status of this worker."""
+    listener = socket.socket(socket.AF_INET if worker.host == LOOPBACK else _family())
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((HERE if me.host == HERE else "", me.port))
+        listener.bind((LOOPBACK if worker.host == LOOPBACK else "", worker.port))
     except OSError as error:
-        note("port {0} of {1} is taken by somebody else ({2})".format(me.port, me.name, error))
-        return TAKEN
+        log("port {0} of {1} is used by another process ({2})".format(worker.port, worker.name, error))
+        return PORT_TAKEN
     listener.listen(64)
     secret = read_secret()
-    over = threading.Event()
+    ended = threading.Event()
+    # Not empty once the first worker is connected; the last item is the exit status.
     outcome = []
 
     def accept():
         while True:
             channel, _ = listener.accept()
-            thread = threading.Thread(target=answer, args=(Connection(channel), secret, outcome, over))
+            thread = threading.Thread(target=answer, args=(Connection(channel), secret, outcome, ended))
             thread.daemon = True
             thread.start()
 
     thread = threading.Thread(target=accept)
     thread.daemon = True
     thread.start()
-    if not over.wait(patience()) and not outcome:
-        note("worker.1 has not called in time")
-        return ENDED
-    over.wait()
+    if not ended.wait(gang_timeout()) and not outcome:
+        log("worker.1 did not connect in time")
+        return STOPPED
+    ended.wait()
     return outcome[-1]
 
 
@@ -190,46 +197,53 @@ def _family():
     return socket.AF_INET6 if socket.has_ipv6 and os.path.exists("/proc/net/if_inet6") else socket.AF_INET
 
 
-def answer(connection, secret, outcome, over):
-    """Serve one connection: refuse who does not know the secret."""
+def answer(connection, secret, outcome, ended):
+    """Serve one connection, and refuse a client that does not know the secret."""
     nonce = os.urandom(16).hex()
     connection.send(nonce=nonce)
-    asked = connection.receive() or {}
-    order = asked.get("order", "")
-    if not hmac.compare_digest(asked.get("proof", ""), proof(secret, nonce, order)):
+    request = connection.receive() or {}
+    text = request.get("order", "")
+    if not hmac.compare_digest(request.get("proof", ""), proof(secret, nonce, text)):
         connection.close()
         return
-    wanted = json.loads(order)
-    if wanted["do"] == "run":
-        run_for(connection, wanted["command"])
+    order = json.loads(text)
+    if order["do"] == "run":
+        run_daemon(connection, order["command"])
         return
-    outcome.append("held")
-    outcome.append(held(connection))
-    over.set()
+    outcome.append("connected")
+    outcome.append(follow_lead(connection))
+    ended.set()
 
 
-def held(connection):
-    """Tell the first worker what it asks, until it says goodbye or is gone; return the exit status of this worker."""
+def follow_lead(connection):
+    """Answer the first worker until it ends the run or is gone; return the exit status of this worker."""
     while True:
         message = connection.receive()
         if message is None:
-            note("the connection to worker.1 is lost")
+            log("the connection to worker.1 is lost")
             end_all()
-            return ENDED
+            return STOPPED
         if message["do"] == "failed":
-            connection.send(failed=failed())
+            connection.send(failed=first_failure())
             continue
-        found = failed()
-        if found:
-            note("process {0} of {1} has failed with exit status {2}".format(found[0], environment("JOB"), found[1]))
-        return found[1] if found else 0 if message["status"] == 0 else ENDED
+        failure = first_failure()
+        if failure:
+            log_failure(failure)
+            return failure[1]
+        return 0 if message["status"] == 0 else STOPPED
 
 
-running = set()  # process groups of commands
+def log_failure(failure):
+    rank, status = failure
+    log("process {0} of {1} failed with exit status {2}".format(rank, variable("JOB"), status))
 
 
-def run_for(connection, command):
-    """Run a daemon of mpirun's for the first worker; it ends with the connection."""
+# Process groups of commands.
+running = set()
+
+
+def run_daemon(connection, command):
+    """Run a daemon of mpirun for the first worker; it ends with the connection."""
     process = subprocess.Popen(["sh", "-c", command], stdin=subprocess.DEVNULL, preexec_fn=os.setpgrp)
     running.add(process.pid)
 
@@ -251,13 +265,13 @@ def run_for(connection, command):
 
 
 def end(process):
-    """End a process group, by force after a while."""
+    """End a process group, and kill it if it does not exit in time."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, number)
         except OSError:
             return
-        limit = time.time() + GRACE
+        limit = time.time() + KILL_AFTER_SECONDS
         while time.time() < limit and process.poll() is None:
             time.sleep(0.05)
 
@@ -272,41 +286,42 @@ def end_all():
             time.sleep(1)
 
 
-# The other side: the first worker, and what mpirun starts there
+# The first worker, and the processes that mpirun starts there
 
 
-def call(worker, secret, **order):
-    """Connect to a worker that may be a moment behind, and give it an order."""
-    end = time.time() + patience()
+def connect(worker, secret, **order):
+    """Connect to a worker, which may start later than this one, and send it an order."""
+    limit = time.time() + gang_timeout()
     while True:
         try:
             connection = Connection(socket.create_connection((worker.host, worker.port), timeout=10))
             break
         except OSError as error:
-            if time.time() > end:
+            if time.time() > limit:
                 raise SystemExit("riseml: {0} does not answer: {1}".format(worker.name, error))
             time.sleep(0.1)
     connection.channel.settimeout(None)
     connection.channel.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    # With these, the loss of a host is noticed within half a minute.
     for name, value in (("TCP_KEEPIDLE", 5), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3)):
-        if hasattr(socket, name):  # a host that is gone shall be noticed within half a minute
+        if hasattr(socket, name):
             connection.channel.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
     greeting = connection.receive()
     if greeting is None:
-        raise SystemExit("riseml: {0} hung up".format(worker.name))
+        raise SystemExit("riseml: {0} closed the connection".format(worker.name))
     text = json.dumps(order)
     connection.send(order=text, proof=proof(secret, greeting["nonce"], text))
     return connection
 
 
-def reach(alias, words):
-    """Stand for rsh: run words at a worker, as one text of its shell, and return their exit status."""
+def run_remotely(alias, words):
+    """Do what rsh does: run words as one command line of a worker's shell, and return the exit status."""
     for worker in workers():
         if alias in (worker.alias, worker.host):
             break
     else:
         raise SystemExit("riseml: there is no worker {0}".format(alias))
-    connection = call(worker, read_secret(), do="run", command=" ".join(words))
+    connection = connect(worker, read_secret(), do="run", command=" ".join(words))
     message = connection.receive()
     if message is None:
         raise SystemExit("riseml: the connection to {0} is lost".format(worker.name))
@@ -314,17 +329,17 @@ def reach(alias, words):
 
 
 class Lead(object):
-    """The first worker: it holds the others while it runs the lines."""
+    """The first worker: it runs the lines, and keeps a connection to every other worker meanwhile."""
 
     def __init__(self, gang):
         self.gang = gang
         self.mpirun = None
         self.lost = []
         secret = make_secret() if gang else ""
-        self.held = [(worker, call(worker, secret, do="hold")) for worker in gang[1:]]
+        self.connections = [(worker, connect(worker, secret, do="hold")) for worker in gang[1:]]
         self.answers = {}
-        self._news = threading.Condition()
-        for worker, connection in self.held:
+        self._changed = threading.Condition()
+        for worker, connection in self.connections:
             thread = threading.Thread(target=self._listen, args=(worker, connection))
             thread.daemon = True
             thread.start()
@@ -340,50 +355,57 @@ class Lead(object):
             running.discard(self.mpirun.pid)
             if status != 0:
                 return self.failure(status if status > 0 else 128 - status)
-        self.tell(status=0)
+        self.end_run(status=0)
         return 0
 
     def command(self, line):
-        processes = int(environment("PROCESSES"))
+        processes = int(variable("PROCESSES"))
         count = max(1, len(self.gang)) * processes
-        hosts = own("hosts")
+        hosts = agent_file("hosts")
         mpich = is_hydra()
         with open(hosts, "w") as file:
             for index, worker in enumerate(self.gang):
-                name = "localhost" if index == 0 else worker.host if mpich else worker.alias  # Hydra looks names up
+                # Hydra resolves the names, so they have to be real ones.
+                name = worker.host if mpich else worker.alias
+                if index == 0:
+                    name = "localhost"
                 file.write("{0}{1}{2}\n".format(name, ":" if mpich else " slots=", processes))
-        where = (["-f", hosts] if mpich else ["--hostfile", hosts]) if self.gang else []
+        options = []
+        if self.gang:
+            options += ["-f" if mpich else "--hostfile", hosts]
         if mpich and self.gang:
-            where += ["-launcher", "rsh", "-launcher-exec", own("rsh"), "-localhost", self.gang[0].host]
-        extra = [] if mpich else ["--bind-to", "none"] + ([] if self.gang else ["--oversubscribe"])
-        return ["mpirun", "-np", str(count)] + where + extra + ["sh", "-c", RANK, "riseml", line]
+            options += ["-launcher", "rsh", "-launcher-exec", agent_file("rsh"), "-localhost", self.gang[0].host]
+        if not mpich:
+            options += ["--bind-to", "none"]
+            options += [] if self.gang else ["--oversubscribe"]
+        return ["mpirun", "-np", str(count)] + options + ["sh", "-c", RANK_SCRIPT, "riseml", line]
 
     def failure(self, status):
-        """Find out who is to blame, let that worker end first, and return this worker's own exit status."""
-        mine = failed()
-        if mine:
-            note("process {0} of {1} has failed with exit status {2}".format(mine[0], environment("JOB"), mine[1]))
-            self.tell(status=mine[1])
-            return mine[1]
-        others = bool(self.lost) or any(self.ask())
-        self.tell(status=status)
-        if not others:
+        """Find the worker that failed, let it exit first, and return this worker's own exit status."""
+        own_failure = first_failure()
+        if own_failure:
+            log_failure(own_failure)
+            self.end_run(status=own_failure[1])
+            return own_failure[1]
+        another_failed = bool(self.lost) or any(self.failures())
+        self.end_run(status=status)
+        if not another_failed:
             return status
-        time.sleep(LATER)
-        return ENDED
+        time.sleep(LEAD_DELAY_SECONDS)
+        return STOPPED
 
-    def ask(self):
-        """Return what the ranks of each other worker have noted."""
-        for worker, connection in self.held:
+    def failures(self):
+        """Return the first failure of every other worker, None for a worker without one."""
+        for worker, connection in self.connections:
             self._send(worker, connection, do="failed")
         limit = time.time() + 5
-        with self._news:
-            while len(self.answers) + len(self.lost) < len(self.held) and time.time() < limit:
-                self._news.wait(0.5)
+        with self._changed:
+            while len(self.answers) + len(self.lost) < len(self.connections) and time.time() < limit:
+                self._changed.wait(0.5)
         return list(self.answers.values())
 
-    def tell(self, status):
-        for worker, connection in self.held:
+    def end_run(self, status):
+        for worker, connection in self.connections:
             self._send(worker, connection, do="end", status=status)
 
     def _send(self, worker, connection, **message):
@@ -395,27 +417,28 @@ class Lead(object):
     def _listen(self, worker, connection):
         while True:
             message = connection.receive()
-            with self._news:
+            with self._changed:
                 if message is None:
                     break
                 self.answers[worker.name] = message["failed"]
-                self._news.notify_all()
-        with self._news:
+                self._changed.notify_all()
+        with self._changed:
             self.lost.append(worker.name)
-            self._news.notify_all()
+            self._changed.notify_all()
         if self.mpirun is not None and self.mpirun.poll() is None:
-            note("the connection to {0} is lost".format(worker.name))
+            log("the connection to {0} is lost".format(worker.name))
             end(self.mpirun)
 
 
 def is_hydra():
-    said = subprocess.run(["mpirun", "--version"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False).stdout
-    return b"HYDRA" in said
+    command = ["mpirun", "--version"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    return b"HYDRA" in done.stdout
 
 
 def prepare(gang):
-    """Set what the processes of MPI read; what the user has set wins."""
-    launcher = own("rsh")
+    """Set the environment of MPI's processes; variables that the user has set take precedence."""
+    launcher = agent_file("rsh")
     with open(launcher, "w") as file:
         words = (sys.executable, os.path.abspath(__file__), "--reach")
         file.write("#!/bin/sh\nexec {0} \"$@\"\n".format(" ".join(map(shlex.quote, words))))
@@ -426,14 +449,18 @@ def prepare(gang):
         "RISEML_MPI_ERR": "/proc/{0}/fd/2".format(os.getpid()),
         "OMPI_MCA_plm_rsh_agent": launcher,
         "PRTE_MCA_plm_ssh_agent": launcher,
-        "OMPI_MCA_orte_leave_session_attached": "1",  # a daemon that left the session could not be ended with it
+        # A daemon that leaves the session cannot be ended together with it.
+        "OMPI_MCA_orte_leave_session_attached": "1",
         "PRTE_MCA_prte_leave_session_attached": "1",
         "OMPI_MCA_rmaps_base_oversubscribe": "1",
     }
-    if gang and all(worker.host == HERE for worker in gang):  # one machine, which stands for several
+    # All workers of a local run are on one machine, and MPI has to treat them as several.
+    if gang and all(worker.host == LOOPBACK for worker in gang):
         settings["OMPI_MCA_btl_tcp_if_include"] = settings["OMPI_MCA_oob_tcp_if_include"] = "127.0.0.0/8"
-        if not become(next(worker.alias for worker in gang if worker.name == environment("JOB"))):
-            settings["OMPI_MCA_btl"] = "self,tcp"  # ranks of one host would look for each other in shared memory
+        alias = next(worker.alias for worker in gang if worker.name == variable("JOB"))
+        if not take_host_name(alias):
+            # Else ranks with the same host name would use shared memory.
+            settings["OMPI_MCA_btl"] = "self,tcp"
     if os.getuid() == 0:
         for prefix in ("OMPI", "PRTE"):
             settings[prefix + "_ALLOW_RUN_AS_ROOT"] = settings[prefix + "_ALLOW_RUN_AS_ROOT_CONFIRM"] = "1"
@@ -444,10 +471,10 @@ def prepare(gang):
             os.environ.setdefault(name, value)
 
 
-def become(name):
-    """Take a host name of one's own, so that MPI tells the workers of one machine apart; False where that is not to be.
+def take_host_name(name):
+    """Change the host name for this process, so that MPI distinguishes workers on one machine; return False on failure.
 
-    Linux: a UTS namespace, for anybody but root in a user namespace that changes nothing else.
+    On Linux this takes a UTS namespace; for users other than root, within a user namespace that changes nothing else.
     """
     user, group = os.getuid(), os.getgid()
     try:
@@ -465,7 +492,7 @@ def become(name):
 
 
 def stop(number, _frame):
-    """End what this worker has started, then itself. The ranks are the daemons' to end."""
+    """End the commands of this worker, then exit. The daemons end the ranks."""
     signal.signal(number, signal.SIG_IGN)
     for group in list(running):
         try:
@@ -486,19 +513,20 @@ def stop(number, _frame):
 
 def main(words):
     if words[:1] == ["--reach"]:
-        return reach(words[1], words[2:])
+        return run_remotely(words[1], words[2:])
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     gang = workers()
     prepare(gang)
-    me = next((worker for worker in gang if worker.name == environment("JOB")), None)
-    if me is None or me is gang[0]:
+    worker = next((worker for worker in gang if worker.name == variable("JOB")), None)
+    if worker is None or worker is gang[0]:
         return Lead(gang).run(words)
-    return serve(me)
+    return serve(worker)
 
 
 if __name__ == "__main__":
     status = main(sys.argv[1:])
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(status)  # threads that wait for the other side are nobody's any more
+    # Threads that still wait for another worker must not keep the process alive.
+    os._exit(status)

@@ -1,9 +1,9 @@
-# Runs the lines once in each of RISEML_PROCESSES processes, which RISEML_EACH tells who they are: assignments in terms of
+# Runs the lines in RISEML_PROCESSES processes. RISEML_EACH assigns the variables that tell a process its position, from
 #   $rank $size              the process among those of all jobs
 #   $local_rank $local_size  the process among those of this job
-#   $node $nodes             the job
-#   $leader $leader_host $leader_port   where the first process of all listens
-# The first process that fails ends the others, and its exit status is the job's. ($riseml_lines is session.sh.)
+#   $node $nodes             the job among all jobs
+#   $leader $leader_host $leader_port   the address of the process with rank 0
+# The first process that fails ends the others, and its exit status is the job's. $riseml_lines is the text of session.sh.
 
 riseml_begin() {
   node=$RISEML_NODE nodes=$RISEML_NODES local_rank=$1 local_size=$RISEML_PROCESSES
@@ -16,7 +16,8 @@ riseml_ends=$RISEML_DIR/ends
 rm -f "$riseml_ends"
 mkfifo "$riseml_ends"
 exec 9<> "$riseml_ends"
-trap : TERM INT # each process ends in its own time, and says how
+# Every process exits in its own time, and its status is recorded.
+trap : TERM INT
 riseml_started=0
 while [ "$riseml_started" -lt "$RISEML_PROCESSES" ]; do
   (
@@ -31,7 +32,7 @@ while [ "$riseml_started" -lt "$RISEML_PROCESSES" ]; do
   riseml_started=$((riseml_started + 1))
 done
 
-# Again and again: one that is just about to begin may miss a signal. What does not end in time is left to run.sh.
+# Sends the signal repeatedly, because a process that is just starting may miss it. run.sh ends those that do not exit.
 riseml_end_others() {
   trap '' TERM INT
   for riseml_try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
@@ -49,7 +50,7 @@ while [ "$riseml_ended" -lt "$RISEML_PROCESSES" ]; do
   [ "$riseml_code" != 0 ] && [ "$riseml_status" = 0 ] || continue
   riseml_status=$riseml_code
   [ "$RISEML_PROCESSES" = 1 ] ||
-    echo "riseml: process $riseml_process of $RISEML_JOB has failed with exit status $riseml_code" >&2
+    echo "riseml: process $riseml_process of $RISEML_JOB failed with exit status $riseml_code" >&2
   riseml_end_others &
 done
 exit "$riseml_status"

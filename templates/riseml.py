@@ -1,11 +1,11 @@
-"""What a job tells RiseML: results and progress. Nothing here ever raises, in a job or outside of one.
+"""Library for jobs to report results and progress to RiseML. It never raises, inside or outside of a job.
 
     import riseml
     riseml.report_result(accuracy=0.93, loss=0.21)
     riseml.report_progress(3, 10)
     riseml.experiment_id()  # "14.3", or None outside of an experiment
 
-One file for Python 2.7 and 3.4 or newer, with nothing but the standard library: it lies on PYTHONPATH of every job.
+It is one file for Python 2.7 and 3.4 or newer that needs only the standard library, and is on every job's PYTHONPATH.
 """
 
 from __future__ import print_function
@@ -24,23 +24,24 @@ _reported = {}
 
 
 def experiment_id():
-    """Return the id of the experiment that this process works for, None outside of one."""
+    """Return the id of the experiment that this process belongs to, None outside of one."""
     return os.environ.get("RISEML_EXPERIMENT") or None
 
 
 def report_result(**values):
-    """Report values by name; they join those of earlier calls, of which the latest of each name counts.
+    """Report values by name, in addition to those of earlier calls; the latest value of a name counts.
 
-    Numbers of numpy, torch and their like become plain ones, arrays lists, NaN and infinities their names.
+    Numbers of numpy, torch and similar libraries become plain numbers, arrays become lists, and NaN and infinities
+    become their names.
     """
     try:
         _report(values)
-    except Exception as error:  # noqa: BLE001 - a training never ends because of its report
+    except Exception as error:  # noqa: BLE001 - a report must never end a training
         _note("the result could not be reported: {0}".format(error))
 
 
 def report_progress(done, total):
-    """Report that `done` of `total` is done."""
+    """Report that `done` of `total` steps are done."""
     _flush()
     try:
         path = os.environ.get("ARGO_PROGRESS_FILE")
@@ -55,10 +56,10 @@ def report_progress(done, total):
 
 
 def _flush():
-    """Bring out what the program has printed so far: who reports, is watched, and Python keeps output back in a file."""
+    """Flush standard output: a user who follows a report wants the log as well, and Python buffers a log file."""
     try:
         sys.stdout.flush()
-    except Exception:  # noqa: BLE001 - a closed stream has nothing to bring out
+    except Exception:  # noqa: BLE001 - a closed stream has nothing to flush
         pass
 
 
@@ -67,8 +68,8 @@ def _report(values):
     path = os.environ.get("RESULT_FILE")
     plain = dict((name, _plain(value)) for name, value in values.items())
     if not path:
-        told = ", ".join("{0}={1}".format(name, json.dumps(plain[name])) for name in sorted(plain))
-        return _note("{0} (outside of an experiment: not reported)".format(told))
+        assignments = ["{0}={1}".format(name, json.dumps(plain[name])) for name in sorted(plain)]
+        return _note("{0} (outside of an experiment: not reported)".format(", ".join(assignments)))
     target = _open(path)
     try:
         _lock(target)
@@ -87,13 +88,14 @@ def _open(path):
     if folder and not os.path.isdir(folder):
         try:
             os.makedirs(folder)
-        except OSError:  # another job has made it meanwhile; else opening the file says what is wrong
+        except OSError:
+            # Another job may have made it in the meantime. If not, opening the file raises an error.
             pass
     return os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
 
 
 def _lock(target):
-    """Let jobs that share the file report one after the other, where its volume can do that, or a second is over."""
+    """Lock the file, which jobs share, for at most a second of waiting; some volumes do not support locks."""
     for _ in range(100):
         try:
             return fcntl.flock(target, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -111,7 +113,7 @@ def _end(target):
 
 
 def _last(text):
-    """Return what the last line reports: by this process, or by one before it or beside it."""
+    """Return the values of the last line, which another process may have written."""
     try:
         last = json.loads([line for line in text.split("\n") if line.strip()][-1])
     except (IndexError, ValueError):
@@ -120,7 +122,7 @@ def _last(text):
 
 
 def _plain(value):
-    """Return what JSON can say of a value."""
+    """Return a value that JSON can represent."""
     if value is None or isinstance(value, (bool, int, str)):
         return value
     if isinstance(value, float):
@@ -143,9 +145,10 @@ def _number(value):
 
 
 def _foreign(value):
-    for way in ("item", "tolist"):  # one number of numpy, torch, jax; an array of several has no `item`
+    # Numbers of numpy, torch and jax have `item`. It raises an error for arrays of several numbers.
+    for method in ("item", "tolist"):
         try:
-            return _plain(getattr(value, way)())
+            return _plain(getattr(value, method)())
         except Exception:  # noqa: BLE001, S112, PERF203
             continue
     try:

@@ -1,6 +1,6 @@
-# Runs the lines of one job, which are the arguments, by `$riseml_session` (session.sh or another way to run them). POSIX
-# sh; in bash, and where there is setsid, the lines are a process group of their own, so that a signal reaches each
-# process exactly once.
+# Runs the lines of one job, its arguments, with `$riseml_session` (the text of session.sh or another runner). It is POSIX
+# sh. In bash, and if there is setsid, the lines are a process group of their own, so that a signal reaches each process
+# exactly once.
 
 riseml_give_up() {
   echo "riseml: $1 (as user $(id -u))" >&2
@@ -16,7 +16,8 @@ riseml_write_record() {
     riseml_give_up "cannot write to the output directory $OUTPUT_DIR"
 }
 
-# Sets riseml_beside to what `kill` needs to reach a command in the background and, in bash, all that it starts.
+# Starts a command in the background. Sets riseml_beside to the argument with which `kill` reaches it and, in bash, all
+# processes that it starts.
 riseml_start() {
   [ -z "${BASH_VERSION-}" ] || set -m
   "$@" &
@@ -24,8 +25,8 @@ riseml_start() {
   [ -z "${BASH_VERSION-}" ] || { set +m; riseml_beside=-$!; }
 }
 
-# Copies what the job writes to the output volume, so that it outlives the pod. The copy goes on until the last writer
-# is gone, whatever signals come: a trainer that saves a checkpoint on TERM has more to say.
+# Copies the job's output to the output volume, so that it outlives the pod. The copy continues until the last writer
+# exits, even after a signal: a trainer that saves a checkpoint on TERM may still write.
 riseml_open_log() {
   riseml_log=$OUTPUT_DIR/.riseml/logs/$RISEML_JOB.${RISEML_ATTEMPT:-0}.log
   riseml_pipe=$RISEML_DIR/log
@@ -37,7 +38,7 @@ riseml_open_log() {
     exec > "$riseml_pipe" 2>&1
     rm -f "$riseml_pipe"
   else
-    echo "riseml: there will be no copy of this log in ${riseml_log%/*}" >&2
+    echo "riseml: this log is not copied to ${riseml_log%/*}" >&2
   fi
 }
 
@@ -46,7 +47,7 @@ riseml_copy() {
   exec tee -a "$riseml_log" < "$riseml_pipe"
 }
 
-# Writes `<seconds since 1970> <bytes>`: by then the log was that long.
+# Writes lines of `<seconds since 1970> <bytes>`: the length of the log at that time.
 riseml_watch_clock() {
   exec >> "$riseml_log.times" 2>/dev/null
   riseml_length=
@@ -71,7 +72,7 @@ riseml_end_copy() {
   kill -KILL "$riseml_tee"
 }
 
-# Install steps ran in the image's own directory and may have left files there: the code comes over them.
+# Install steps ran in the image's own directory and may have left files there, so the code is copied over them.
 riseml_place_code() {
   if [ -w . ]; then
     cp -RPp "$RISEML_DIR/code/." . || riseml_give_up "cannot copy the code to $PWD"
@@ -84,11 +85,12 @@ riseml_place_code() {
 riseml_forward() {
   riseml_signal=$1
   riseml_interrupted=1
-  [ -n "${BASH_VERSION-}" ] || set -- TERM # a shell without job control makes its background ignore INT
-  [ -z "${riseml_pid-}" ] || kill "-$1" "$riseml_pid" 2>/dev/null
+  # Without job control, a shell starts background commands with INT ignored.
+  [ -n "${BASH_VERSION-}" ] || set -- TERM
+  [ -z "${riseml_pid-}" ] || { riseml_forwarded=1; kill "-$1" "$riseml_pid" 2>/dev/null; }
 }
 
-# A signal ends `wait` early, with a status that is not the session's.
+# A signal makes `wait` return early, with a status that is not the session's.
 riseml_wait() {
   riseml_code= riseml_interrupted=1
   while [ -n "$riseml_interrupted" ]; do
@@ -99,7 +101,7 @@ riseml_wait() {
   done
 }
 
-# What the lines left running ends with them: in its own time after a signal, else within half a second.
+# Ends the processes that the lines left running: after a signal they may take their time, else half a second.
 riseml_sweep() {
   [ -n "${riseml_signal-}" ] || kill -TERM "$riseml_pid" || return
   riseml_count=0
@@ -123,7 +125,8 @@ for riseml_name in TERM INT HUP; do trap "riseml_forward $riseml_name" "$riseml_
 [ -z "${RISEML_GANG-}" ] || riseml_meet
 if [ -n "${BASH_VERSION-}" ]; then
   set -m
-  (eval "$riseml_session") & # not in a function: there `declare` would mean something else
+  # In a function, `declare` would make local variables.
+  (eval "$riseml_session") &
   riseml_pid=-$!
   set +m
 elif command -v setsid > /dev/null; then
@@ -133,7 +136,8 @@ else
   (eval "$riseml_session") &
   riseml_pid=$!
 fi
-[ -z "${riseml_signal-}" ] || riseml_forward "$riseml_signal"
+# A signal that came before riseml_pid was set has reached nothing yet. One that came since then must not be sent twice.
+[ -z "${riseml_signal-}" ] || [ -n "${riseml_forwarded-}" ] || riseml_forward "$riseml_signal"
 riseml_wait 2>/dev/null
 riseml_sweep 2>/dev/null
 [ -z "${RISEML_GANG-}" ] || riseml_part

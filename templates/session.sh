@@ -1,4 +1,4 @@
-# Runs the lines, which are the arguments, one after the other in one shell: what one does to it (`cd`) the next one sees.
+# Runs the lines, its arguments, one after the other in one shell, so that a `cd` in one line affects the next one.
 set -e
 trap 'riseml_code=$?; [ "$riseml_code" != 0 ] || riseml_code=143; exit "$riseml_code"' TERM
 trap 'riseml_code=$?; [ "$riseml_code" != 0 ] || riseml_code=130; exit "$riseml_code"' INT

@@ -1,4 +1,4 @@
-"""Load for `riseml system test`: ROUNDS times SECONDS of work on CPUS cores with MEM megabytes."""
+"""Load for `riseml system test`: ROUNDS rounds of SECONDS of work on CPUS cores with MEM megabytes."""
 
 import os
 import socket
@@ -12,8 +12,9 @@ CPUS, MEGABYTES = int(os.environ["CPUS"]), int(os.environ["MEM"])
 def work(end):
     block = bytearray(MEGABYTES * 1_000_000 // CPUS)
     while time.monotonic() < end:
-        for at in range(0, len(block), 4096):
-            block[at] = (block[at] + 1) % 256
+        # One write per page keeps the memory in use.
+        for offset in range(0, len(block), 4096):
+            block[offset] = (block[offset] + 1) % 256
 
 
 if __name__ == "__main__":
@@ -25,5 +26,5 @@ if __name__ == "__main__":
         for worker in workers:
             worker.join()
         if any(worker.exitcode for worker in workers):
-            raise SystemExit(f"round {number} has failed: not enough memory?")
+            raise SystemExit(f"round {number} failed: is there enough memory?")
         print(f"round {number} of {ROUNDS} on {socket.gethostname()}", flush=True)

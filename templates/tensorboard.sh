@@ -1,5 +1,5 @@
-# Shows $OUTPUT_DIR at $TENSORBOARD_ADDRESS until it is told to end, and never ends by itself: whatever becomes of
-# TensorBoard, the experiments go on. It takes the processor time that they leave.
+# Runs TensorBoard for $OUTPUT_DIR at $TENSORBOARD_ADDRESS until a signal comes. It never exits by itself, so that no
+# failure of TensorBoard affects the experiments, and it uses only processor time that they leave.
 riseml_say() {
   printf 'riseml: %s\n' "$@" >&2
 }
@@ -9,7 +9,7 @@ riseml_end() {
   exit 0
 }
 
-# In the background, because a shell that waits hears of a signal at once.
+# Runs a command in the background, because a shell handles a signal at once only while it waits.
 riseml_await() {
   "$@" &
   riseml_running=$!
@@ -18,17 +18,18 @@ riseml_await() {
 
 riseml_rest() {
   while riseml_await sleep 3600; do :; done
-  exit # where there is no sleep: nobody would miss it, but its noise
+  # Without `sleep`, a loop would only use the processor.
+  exit
 }
 
 riseml_do_without() {
-  riseml_say 'there is no tensorboard that works here; the experiments go on without it.' \
-    "Add 'pip install tensorboard' to the image or to install in riseml.yml; where nothing is installed and runs are" \
-    "local, to the environment in which you call riseml. 'riseml tensorboard' shows the output with your own."
+  riseml_say 'no working tensorboard is installed; the experiments continue without it.' \
+    "Add 'pip install tensorboard' to the image or to install in riseml.yml. If runs are local and have no install" \
+    "steps, install it where you call riseml. 'riseml tensorboard' shows the output with your own TensorBoard."
   riseml_rest
 }
 
-# Prints which python has a tensorboard.
+# Prints the name of a python that has tensorboard.
 riseml_python() {
   for python in python3 python; do
     "$python" -c 'import importlib.util as i, sys; sys.exit(i.find_spec("tensorboard.main") is None)' && break
@@ -44,18 +45,19 @@ else
   [ -n "$1" ] || riseml_do_without
 fi
 ! command -v nice > /dev/null || set -- nice "$@"
-{ echo 10 > /proc/self/autogroup; } 2> /dev/null # Linux may share processors out by session, and nice within each
+# Linux may divide processor time between sessions first; `nice` counts only within a session.
+{ echo 10 > /proc/self/autogroup; } 2> /dev/null
 for riseml_pause in 5 30 120 ''; do
   riseml_await "$@" --logdir "$OUTPUT_DIR" --host "${TENSORBOARD_ADDRESS%:*}" --port "${TENSORBOARD_ADDRESS##*:}"
   riseml_status=$?
   riseml_why=
-  [ "$riseml_status" != 137 ] || riseml_why=', killed: most likely for want of memory'
-  riseml_say "tensorboard has ended with status $riseml_status$riseml_why; the experiments go on"
+  [ "$riseml_status" != 137 ] || riseml_why=' (killed, most likely because memory ran out)'
+  riseml_say "tensorboard exited with status $riseml_status$riseml_why; the experiments continue"
   [ "$riseml_status" != 127 ] || riseml_do_without
   if [ -n "$riseml_pause" ]; then
-    riseml_say "it begins again in $riseml_pause seconds"
+    riseml_say "it restarts in $riseml_pause seconds"
     riseml_await sleep "$riseml_pause"
   fi
 done
-riseml_say "it has ended too often to begin again; 'riseml tensorboard' shows the output with your own"
+riseml_say "it exited too often and is not restarted; 'riseml tensorboard' shows the output with your own"
 riseml_rest

@@ -154,7 +154,7 @@ def test_the_rank_that_fails_is_told(lab: Lab) -> None:
         5,
     )
     assert jobs_of(experiment)["worker.1"] == "KILLED PEER"
-    assert "process 3 of worker.2 has failed with exit status 5" in lab.log(1)
+    assert "process 3 of worker.2 failed with exit status 5" in lab.log(1)
     assert not (lab.output(1) / "never").exists()
 
 

@@ -189,11 +189,11 @@ def test_it_outlives_its_controller_at_the_same_address(show: Show) -> None:
     [
         (
             tensorboards.FAILS,
-            "no flag --port\nriseml: tensorboard has ended with status 1; the experiments go on\n",
+            "no flag --port\nriseml: tensorboard exited with status 1; the experiments continue\n",
         ),
         (
             tensorboards.DIES,
-            "riseml: tensorboard has ended with status 137, killed: most likely for want of memory;",
+            "riseml: tensorboard exited with status 137 (killed, most likely because memory ran out);",
         ),
         (
             "#!/bin/sh\nnobody-has-this\n",
@@ -227,7 +227,7 @@ def test_it_is_told_where_none_is(show: Show) -> None:
     path = tensorboards.path_with(show.folder / "bin", **python)
     show.lab.train(UNTIL_GO, PATH=path, GO=str(show.folder / "go"))
     show.says(
-        "riseml: there is no tensorboard that works here; the experiments go on without it."
+        "riseml: no working tensorboard is installed; the experiments continue without it."
     )
     show.go()
     assert show.lab.wait(1).state is State.FINISHED
@@ -237,7 +237,7 @@ def test_a_killed_one_begins_again(show: Show) -> None:
     show.train()
     show.says("it serves")
     show.processes()[-1].kill()
-    show.says("it begins again in 5 seconds")
+    show.says("it restarts in 5 seconds")
     show.lab.until(lambda: show.log().count("it serves") == 2, "the next one")
     assert get(show.engine.tensorboard_url(RUN))
     show.go()

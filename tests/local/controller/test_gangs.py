@@ -345,7 +345,7 @@ def test_the_first_process_that_fails_ends_the_job(lab: Lab) -> None:
     experiment = whole.experiments[0]
     assert isinstance(experiment, ExperimentStatus)
     assert (experiment.state, experiment.exit_code) == (State.FAILED, 6)
-    assert "process 1 of train has failed with exit status 6" in lab.log(1)
+    assert "process 1 of train failed with exit status 6" in lab.log(1)
 
 
 def test_processes_of_jax_know_their_coordinator(lab: Lab) -> None:

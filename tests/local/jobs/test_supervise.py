@@ -33,6 +33,7 @@ def home(tmp_path: Path) -> Iterator[Home]:
 # Signals and time
 
 
+# The sleep is short because a signal that comes just before it does not interrupt it.
 SAVES = f"""exec {sys.executable} -S -c '
 import os, signal, time
 def save(*_):
@@ -42,7 +43,7 @@ def save(*_):
     os._exit(7)
 signal.signal(signal.SIGTERM, save)
 os.write(1, b"ready\\n")
-time.sleep(1000)'
+while True: time.sleep(0.02)'
 """
 
 

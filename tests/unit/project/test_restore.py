@@ -165,10 +165,10 @@ def test_a_try_that_was_cut_short_is_taken_up(tmp_path: Path, store: Path) -> No
 
 
 FAULTS = {
-    "revision": ("does not hold " + "0" * 40, {"revision": "0" * 40}),
-    "option": ("does not hold --batch", {"revision": "--batch"}),
+    "revision": ("does not contain " + "0" * 40, {"revision": "0" * 40}),
+    "option": ("does not contain --batch", {"revision": "--batch"}),
     "store": ("there is no repository", {"repository": "nowhere"}),
-    "working copy": ("is a working copy", {"folder": "project"}),
+    "working copy": ("is a Git working tree", {"folder": "project"}),
     "folder": ("cannot check out", {"folder": "file/code"}),
 }
 

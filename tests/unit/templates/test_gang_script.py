@@ -79,7 +79,7 @@ def test_who_waits_in_vain_says_for_whom(shell: str, tmp_path: Path) -> None:
     assert code == 75
     assert (
         text
-        == "riseml: worker.1 ends: after 0 seconds, the gang_timeout, there was no sign of worker.2 ps\n"
+        == "riseml: worker.1 exits: after 0 seconds, the gang_timeout, there was no sign of worker.2 ps\n"
     )
     assert (member.own / "missing").read_text() == "there was no sign of worker.2 ps"
 
@@ -94,7 +94,7 @@ def test_a_host_that_nobody_knows_is_a_reason_to_end(
     with member.start(shell, "echo never") as process:
         code, text = end(process)
     assert code == 75
-    assert "nothing is known of the host no-such-host.invalid" in text
+    assert "there is no address of the host no-such-host.invalid" in text
 
 
 @shells
@@ -110,7 +110,7 @@ def test_who_comes_when_it_is_over_ends_at_once(shell: str, tmp_path: Path) -> N
     assert code == 143
     assert (
         text
-        == "riseml: worker.2 ends: worker.1 has ended with status 7 before all jobs had met\n"
+        == "riseml: worker.2 exits: worker.1 exited with status 7 before all jobs had met\n"
     )
 
 

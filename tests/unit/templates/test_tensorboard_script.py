@@ -65,8 +65,8 @@ def test_what_it_runs(shell: str, start: Start) -> None:
     told, nice, ended, again = lines(process, 4)
     assert told == "--logdir /out put --host 127.0.0.1 --port 6006"
     assert int(nice) > os.getpriority(os.PRIO_PROCESS, 0)
-    assert ended == "riseml: tensorboard has ended with status 0; the experiments go on"
-    assert again == "riseml: it begins again in 5 seconds"
+    assert ended == "riseml: tensorboard exited with status 0; the experiments continue"
+    assert again == "riseml: it restarts in 5 seconds"
     assert end(process) == 0
 
 
@@ -87,7 +87,7 @@ def test_a_python_that_has_one(shell: str, start: Start) -> None:
 def test_none(shell: str, start: Start) -> None:
     process = start(shell, python3=tensorboards.WORTHLESS, python=tensorboards.WORTHLESS)
     assert lines(process, 1) == [
-        "riseml: there is no tensorboard that works here; the experiments go on without it."
+        "riseml: no working tensorboard is installed; the experiments continue without it."
     ]
     assert end(process) == 0
 
@@ -104,13 +104,13 @@ def test_the_last_of_several_failures(
         told += lines(process, 1)
     assert (
         sum(
-            "status 137, killed: most likely for want of memory; the experiments go on"
+            "status 137 (killed, most likely because memory ran out); the experiments continue"
             in line
             for line in told
         )
         == 4
     )
-    assert told.count("riseml: it begins again in 0 seconds") == 3
+    assert told.count("riseml: it restarts in 0 seconds") == 3
     assert end(process) == 0
 
 

@@ -1,11 +1,13 @@
-# Make the virtual environment of an image key, and run the install steps (the arguments) in it, each in a shell.
-# RISEML_DIR/context  the files that steps may see
-# ENV_DIR             where it goes     PYTHON  whose packages it sees
+# Makes the virtual environment of an image key, and runs the install steps, its arguments, in it, each in a shell.
+# RISEML_DIR/context  the files that install steps may see
+# ENV_DIR             the environment to make
+# PYTHON              the Python whose packages it includes
 set -eu
 image() { printf 'riseml-env:%s' "${ENV_DIR##*/}" > "$RISEML_DIR/image"; }
 
-if [ -f "$ENV_DIR/.complete" ]; then # another run has built it while this one waited
-    echo "environment ${ENV_DIR##*/} is there already"
+# Another run may have made it while this one waited.
+if [ -f "$ENV_DIR/.complete" ]; then
+    echo "environment ${ENV_DIR##*/} already exists"
     image
     exit 0
 fi
@@ -13,7 +15,8 @@ fi
 echo "preparing environment ${ENV_DIR##*/}"
 rm -rf "$ENV_DIR"
 "$PYTHON" -m venv --system-site-packages "$ENV_DIR"
-if [ -n "${VIRTUAL_ENV:-}" ]; then # --system-site-packages looks past an active environment to the Python below it
+# --system-site-packages includes the packages of the Python below an active environment, but not the environment's own.
+if [ -n "${VIRTUAL_ENV:-}" ]; then
     "$PYTHON" -c 'import site; print(*site.getsitepackages(), sep="\n")' \
         > "$("$ENV_DIR/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/zz-riseml-parent.pth"
 fi

@@ -1,28 +1,30 @@
-# Supervises one job. script.py puts the job's steps behind these functions; the launcher runs the whole as `sh -s` in
-# the job's directory, as leader of a session and of the process group of all its steps, and as their reaper: whatever
-# a step leaves behind becomes a child of this shell. Its standard output goes nowhere; 3 and up are the steps' logs.
+# Supervisor of one job. supervise.py appends the job's steps to these functions, and the launcher runs the result with
+# `sh -s` in the job's directory. This shell leads a session and the process group of all steps. It is also their reaper:
+# processes that a step leaves behind become its children. Its standard output is discarded; descriptors from 3 on are the
+# logs of the steps. Files in the job's directory:
 #
-#   pid        the launcher's line, `<pid> <start time> <boot id> <time>`, and at the end ours: `<status> <step>[ alone]`.
-#              Step -1 is the main command, others count the init steps; `alone` says that nothing of the job was left.
-#              In one file, because a few bytes more fit on the fullest disk, and a file more costs most of a fork.
-#   main       made as the main command starts, where init steps come before it: its time is the start
-#   deadline   the main command ran longer than it may
-#   stop       whoever wants the job to end makes this before sending TERM
-#   swept      nothing of the job is left
+#   pid        the launcher's line `<pid> <start time> <boot id> <time>`, and at the end `<status> <step>[ alone]`. Step -1
+#              is the main command, others count the init steps; `alone` means that no process of the job was left. Both
+#              are in one file, because a few more bytes fit on a full disk, and one more file costs most of a fork.
+#   main       made when the main command starts after init steps; its time is the start
+#   deadline   made when the main command has reached its deadline
+#   stop       made by a process that stops the job, before it sends TERM
+#   swept      made when no process of the job is left
 
-key=$1 launcher=$3 # $2 tells people the directory
+# $2, the directory, only makes the job recognizable in a list of processes.
+key=$1 launcher=$3
 over= stopped= gone= sidecars= watchdog=
 children=/proc/$$/task/$$/children
 
-# A handler, not '': what is ignored here would be ignored by the job. A step runs in the foreground, where the shell
-# hears of a signal only after the step's end; so its status is always its own.
+# The traps are handlers and not '', because the job would inherit ignored signals. A step runs in the foreground, where
+# the shell handles a signal only after the step's end, so the status is always that of the step.
 trap 'stopped=129' HUP
 trap 'stopped=130' INT
 trap 'stopped=143' TERM
 trap : QUIT PIPE ALRM USR1 USR2
 
-# enter DIRECTORY: the first act of a step, before its command. A TERM that came while this was a mere copy of the
-# supervisor is lost, so who sends one leaves the file `stop` before.
+# enter DIRECTORY: prepares a step, before its command. A TERM that comes while the step is still a copy of the supervisor
+# is lost, so the sender makes the file `stop` first.
 enter() {
   [ ! -e stop ] || exit 143
   cd -- "$1" 2>/dev/null || {
@@ -33,13 +35,13 @@ enter() {
   unset OLDPWD
 }
 
-# record STATUS STEP [alone]: in one write, which ends with the line; so a reader sees all of it or nothing
+# record STATUS STEP [alone]: appends the line in one write, so that a reader sees either all of it or nothing.
 record() {
   over=1
   echo "$*" >> pid
 }
 
-# Whether to go on: every step has succeeded and nobody has asked to stop.
+# proceed: succeeds if every step so far has succeeded and no signal has come.
 proceed() {
   [ -z "$over" ] || return 1
   [ -n "$stopped" ] || return 0
@@ -47,17 +49,17 @@ proceed() {
   return 1
 }
 
-# init INDEX STATUS
+# init INDEX STATUS: records an init step that failed.
 init() {
   [ "$2" = 0 ] || record "$2" "$1"
 }
 
-# nap SECONDS: also where `sleep` knows no fractions
+# nap SECONDS: sleeps; some versions of `sleep` do not accept fractions.
 nap() {
   sleep "$1" || sleep "${1%.*}"
 }
 
-# watch SECONDS
+# watch SECONDS: enforces the deadline in the background.
 watch() {
   (
     trap '' HUP INT TERM
@@ -71,17 +73,17 @@ watch() {
   watchdog=$!
 }
 
-# Kills all processes of this job but this shell.
+# sweep: kills all processes of this job except this shell.
 sweep() {
   RISEML_JOB_KEY= "$python" $options "$bare" processes "$key" "$$"
 }
 
-# await PID: until that child is gone; a trapped signal ends `wait` early
+# await PID: waits until a child is gone; a trapped signal makes `wait` return early.
 await() {
   while kill -0 "$1"; do wait "$1"; done
 }
 
-# Ends the sidecars, by force after the grace period.
+# dismiss: ends the sidecars, and kills them after the grace period.
 dismiss() {
   kill -TERM $sidecars
   (
@@ -95,7 +97,7 @@ dismiss() {
   await "$reaper"
 }
 
-# alone: whether this shell has no children left; where the system cannot say, no
+# alone: succeeds if this shell has no children left; fails if the system cannot list them.
 alone() {
   [ -r "$children" ] || return 1
   left=
@@ -103,7 +105,7 @@ alone() {
   [ -z "$left" ]
 }
 
-# finish STATUS: the main command has ended
+# finish STATUS: records the end of the main command, and ends what runs beside it.
 finish() {
   if [ -z "$sidecars$watchdog" ] && alone; then
     record "$1" -1 alone
@@ -115,7 +117,7 @@ finish() {
   [ -z "$sidecars" ] || dismiss
 }
 
-# Nothing of the job outlives it. (`true`: a failed redirection of `:` would end this shell.)
+# clean: ends all remaining processes of the job. It uses `true`, since a failed redirection of `:` would end this shell.
 clean() {
   [ -z "$gone" ] || return
   alone || sweep || return
