@@ -35,6 +35,18 @@ def experiments(run: SetStatus, selected: Id) -> Iterable[ExperimentStatus]:
     )
 
 
+def jobs(
+    run: SetStatus, selected: Id
+) -> Iterator[tuple[ExperimentStatus | None, JobStatus]]:
+    """Yield the jobs that the id selects, with their experiment; None for the run's own."""
+    if selected.sub is None or not run.is_set:
+        yield from ((None, job) for job in run.jobs if is_meant(job, selected))
+    for experiment in experiments(run, selected):
+        for job in experiment.jobs:
+            if is_meant(job, selected):
+                yield experiment, job
+
+
 def is_meant(job: JobStatus, selected: Id) -> bool:
     """Return whether the id selects a job of its run or experiment."""
     if selected.type is None:

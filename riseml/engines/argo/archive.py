@@ -58,11 +58,7 @@ def write(
 
     Errors are ignored: the next reader tries again.
     """
-    names = []
-    for document in documents:
-        metadata = document["metadata"]
-        if not metadata.get("annotations", {}).get(ARCHIVED):
-            names.append(metadata["name"])
+    names = _not_archived(documents)
     if not names or run.number is None or not run.user:
         return
     if not all(document.get("status", {}).get("finishedAt") for document in documents):
@@ -85,6 +81,15 @@ def write(
             api.patch(path("workflows", namespace, name), body)
     except RiseMLError:
         return
+
+
+def _not_archived(documents: Sequence[Object]) -> list[str]:
+    names = []
+    for document in documents:
+        metadata = document["metadata"]
+        if not metadata.get("annotations", {}).get(ARCHIVED):
+            names.append(metadata["name"])
+    return names
 
 
 def read(store: StorePod, run: Id) -> SetStatus | None:

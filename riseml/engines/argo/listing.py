@@ -95,18 +95,20 @@ class Listing:
         """Yield the newest ended runs: those with Workflows, then the archived ones."""
         completed = sorted(completed, key=_number_of_run, reverse=True)
         for shards_of_run in completed[: query.last or None]:
-            run = None
-            if len(shards_of_run) == 1 and not query.experiments:
-                run = _from_metadata(shards_of_run[0])
-            yield run or self._read(shards_of_run, query)
-        if query.last and len(completed) >= query.last:
-            return
+            yield self._ended_run(shards_of_run, query)
+        has_enough = 0 < query.last <= len(completed)
         # Other users' stores cannot be read, so their archives are left out.
-        if namespace == self._workflows.namespace:
+        if not has_enough and namespace == self._workflows.namespace:
             numbers = set(map(_number_of_run, completed))
-            for run in self._archived(query):
-                if run.number not in numbers:
-                    yield run
+            yield from (
+                run for run in self._archived(query) if run.number not in numbers
+            )
+
+    def _ended_run(self, shards_of_run: list[Object], query: Query) -> SetStatus:
+        run = None
+        if len(shards_of_run) == 1 and not query.experiments:
+            run = _from_metadata(shards_of_run[0])
+        return run or self._read(shards_of_run, query)
 
     def _archived(self, query: Query) -> Iterator[SetStatus]:
         return archive.runs(self._reader.store, self._workflows.user, query)

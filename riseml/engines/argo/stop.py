@@ -33,15 +33,14 @@ def stop(workflows: Workflows, run_id: Id, *, force: bool) -> bool:
     has_ended = run_or_experiment(run, run_id).state.is_terminal
     if has_ended and not force:
         return False
-    sub = _ALL if run_id.sub is None or not run.is_set else str(run_id.sub)
+    names_run = run_id.sub is None or not run.is_set
+    sub = _ALL if names_run else str(run_id.sub)
     had_pods = False
     for document in documents:
         workflow = _Workflow(workflows.api, document["metadata"])
         if not has_ended:
             workflow.mark_killed(sub)
-        if sub == _ALL:
-            workflow.shut_down()
-        if workflow.stop_pods(sub, force=force):
+        if workflow.stop(sub, force=force):
             had_pods = True
     return had_pods or not has_ended
 
@@ -59,18 +58,16 @@ class _Workflow:
         time = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         self._api.update(self._path, partial(_with_kill, entry=f"{sub}={time}"))
 
-    def shut_down(self) -> None:
-        """Let Argo terminate all pods and start no more."""
-        self._api.patch(self._path, {"spec": {"shutdown": "Terminate"}})
-
-    def stop_pods(self, sub: str, *, force: bool) -> bool:
-        """Stop the pods that run; return whether there are any."""
+    def stop(self, sub: str, *, force: bool) -> bool:
+        """Stop an experiment, or all; return whether there are running pods."""
+        if sub == _ALL:
+            # Argo terminates all pods and starts no more.
+            self._api.patch(self._path, {"spec": {"shutdown": "Terminate"}})
         pods = self._running_pods(sub)
         for pod in pods:
             if force:
                 self._api.delete(self._pod_path(pod), gracePeriodSeconds=0)
             elif sub != _ALL:
-                # Argo itself terminates all pods of a Workflow that is shut down.
                 self._terminate(pod)
         return bool(pods)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from riseml.engines import Change, Chunk, LogQuery
-from riseml.engines.argo import logs
+from riseml.engines.argo import logs, pod_readers
 from riseml.errors import NotFoundError, UnreachableError
 from riseml.ids import Id
 from tests.unit.engines.argo.fake_cluster import (
@@ -28,6 +28,7 @@ RUNNING, FINISHED = {"phase": "Running"}, {"phase": "Succeeded"}
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(logs, "_PARTIAL_LINE_SECONDS", 0.01)
     monkeypatch.setattr(logs, "_CHECK_SECONDS", 0.01)
+    monkeypatch.setattr(pod_readers, "_RETRY_SECONDS", 0.01)
 
 
 def follow(
