@@ -87,6 +87,7 @@ def load_text(text: str, name: str = "riseml.yml") -> Loaded:
     Raises:
         ConfigError: it has errors.
     """
+    # Editors on Windows write a byte order mark, which YAML allows only at the start.
     doc = Document(name, text.removeprefix("\ufeff"), _belongs)
     root = doc.root()
     if root is None or not root.value:
@@ -114,6 +115,7 @@ def json_schema() -> Schema:
 
 def _belongs(key: str) -> str | None:
     """Return the name of the only mapping at the lowest level that has such a key, or None."""
+    # Breadth first: a key is most likely meant at the highest level that has it.
     level: list[tuple[str, Record[Any]]] = [("", FILE)]
     while level:
         matches = [name for name, record in level if record.find(key) is not None]

@@ -43,6 +43,7 @@ def check(
     _check_size(values, entries, doc)
     _check_variables(values, entries, parameters, doc)
     _check_framework(values, entries, node, doc)
+    # A value that could not be read would be missing in what follows.
     if not doc.errors:
         _warn_sections(values, entries, sections, doc)
         _warn_placeholders(values, in_run, in_env, parameters, doc)
@@ -118,6 +119,7 @@ def _check_variables(
     doc: Document,
 ) -> None:
     """Note variables that two of parameters, env, secrets, the framework and RiseML would set."""
+    # The first owner of a variable is named in the fault about the second.
     owners = {
         variable_of(name): f"the parameter '{excerpt(name)}'" for name in parameters
     }
@@ -208,10 +210,12 @@ def _warn_gpus(image: str, resources: Resources, node: Node, doc: Document) -> N
 
 
 def _is_for_cpus(image: str) -> bool:
+    # `registry/name:tag@digest` without the digest and the registry.
     name, _, tag = image.partition("@")[0].rpartition("/")[2].partition(":")
     tag_words = tag.split("-")
     if "cpu" in tag_words or name in _CPU_IMAGES:
         return True
+    # TensorFlow's images have a variant for GPUs.
     return "tensorflow/tensorflow:" in image and "gpu" not in tag_words
 
 

@@ -82,6 +82,7 @@ def _train(node: Node, doc: Document) -> Node:
     if not isinstance(node, MappingNode):
         return node
     pairs = list(node.value)
+    # Today's names come first, so that later steps see one spelling of each key.
     _split_image(pairs, doc)
     _rename(pairs, "params", "parameters", doc)
     _rename(pairs, "concurrent_experiments", "concurrency", doc)
@@ -89,10 +90,10 @@ def _train(node: Node, doc: Document) -> Node:
     _unfold_hyperparams(pairs, doc)
     _fold_gpus(pairs, doc)
     _drop_basic_framework(pairs, doc)
-    inputs = _pop(pairs, "inputs")
-    if inputs is not None:
+    if _has(pairs, "inputs"):
+        key, _ = _pop(pairs, "inputs")
         doc.warn(
-            inputs[0],
+            key,
             "'inputs' no longer has an effect",
             "All shared data is below /data.",
         )
@@ -112,13 +113,13 @@ def _split_image(pairs: Pairs, doc: Document) -> None:
     image = _value(pairs, "image")
     if not isinstance(image, MappingNode) or not _has(image.value, "name"):
         return
-    key, _ = _pop(pairs, "image") or (image, image)
+    key, _ = _pop(pairs, "image")
     inner = list(image.value)
     doc.deprecate(key, "'image: {name, install}' is now 'image: …' and 'install: …'")
     for old, new in (("name", "image"), ("install", "install")):
-        pair = _pop(inner, old)
-        if pair is not None:
-            pairs.append((_text(new, pair[0]), pair[1]))
+        if _has(inner, old):
+            inner_key, value = _pop(inner, old)
+            pairs.append((_text(new, inner_key), value))
     for unknown, _ in inner:
         doc.error(
             unknown,
@@ -131,7 +132,7 @@ def _unfold_hyperparams(pairs: Pairs, doc: Document) -> None:
     hyperparams = _value(pairs, "hyperparams")
     if not isinstance(hyperparams, MappingNode):
         return
-    key, _ = _pop(pairs, "hyperparams") or (hyperparams, hyperparams)
+    key, _ = _pop(pairs, "hyperparams")
     doc.deprecate(
         key,
         "'hyperparams' is no longer used: its 'concurrent-experiments' is now 'concurrency'",
@@ -151,7 +152,7 @@ def _fold_gpus(pairs: Pairs, doc: Document) -> None:
     """Write `gpus` beside `run` as `resources: {gpus}`."""
     if _has(pairs, "resources") or not _has(pairs, "gpus"):
         return
-    key, value = _pop(pairs, "gpus") or pairs[0]
+    key, value = _pop(pairs, "gpus")
     doc.deprecate(
         key,
         "'gpus' beside 'run' is now 'resources: {gpus: …}'",
@@ -180,7 +181,7 @@ def _split_resources(pairs: Pairs, doc: Document) -> Pairs:
     roles = [pair for pair in resources.value if _name(pair[0]) in _ROLES]
     if not roles:
         return []
-    key, _ = _pop(pairs, "resources") or roles[0]
+    key, _ = _pop(pairs, "resources")
     doc.deprecate(
         key,
         "resources by job type now belong in tensorflow.distributed",
@@ -213,12 +214,11 @@ def _distribute(pairs: Pairs, roles: Pairs, section: Node, doc: Document) -> Non
     """Write `distributed: true`, the counts beside it and the resources by role as one mapping."""
     counts: dict[str, Pair] = {}
     for role in ("ps", "worker"):
-        pair = _pop(pairs, f"{role}_count")
-        if pair is not None:
-            counts[role] = pair
+        if _has(pairs, f"{role}_count"):
+            counts[role] = _pop(pairs, f"{role}_count")
     switch = _value(pairs, "distributed")
     if is_scalar(switch, BOOL):
-        key, _ = _pop(pairs, "distributed") or (switch, switch)
+        key, _ = _pop(pairs, "distributed")
         if switch.value.lower() == "true":
             doc.deprecate(
                 key,
@@ -283,9 +283,9 @@ def _change(pairs: Pairs, name: str, change: Callable[[Node], Node]) -> None:
         pairs[index] = key, change(value)
 
 
-def _pop(pairs: Pairs, name: str) -> Pair | None:
-    indices = _indices(pairs, name)
-    return pairs.pop(indices[0]) if indices else None
+def _pop(pairs: Pairs, name: str) -> Pair:
+    """Remove and return the first pair of a key that is there."""
+    return pairs.pop(_indices(pairs, name)[0])
 
 
 def _value(pairs: Pairs, name: str) -> Node | None:

@@ -33,6 +33,7 @@ _NAME = Text(
     "[A-Za-z_][A-Za-z0-9_-]*",
     "It becomes an environment variable, and {{name}} in commands.",
 )
+# The schema of a text without the braces and control characters that `_check_value` refuses.
 _TEXT = {
     "type": "string",
     "pattern": r"^(?!.*\{\{)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$",
@@ -61,6 +62,7 @@ class _Values(Value[tuple[str, ...]]):
             self.refuse(node, name, doc)
             return None
         _check_value(node, name, doc)
+        # Quotes show that the commas are meant.
         if node.tag == STR and not node.style and _looks_like_list(node.value):
             doc.warn(
                 node,
@@ -88,6 +90,7 @@ def _read_list(node: SequenceNode, name: str, doc: Document) -> tuple[str, ...] 
     if not node.value:
         doc.error(node, f"{name} has no values", "Give it at least one, or remove it.")
         return None
+    # Programs parse a parameter as one type, and the first item decides which.
     first = node.value[0]
     values = []
     for item in node.value:

@@ -17,6 +17,7 @@ from riseml.schema.texts import excerpt
 from riseml.schema.yaml_document import Document
 
 _PLACEHOLDER = re.compile(r"\{\{( *)([A-Za-z0-9_-]+)( *)\}\}")
+# Tags that Argo replaces in any text, and expressions (`=…`).
 _ARGO = r"(?:item|retries)$|(?:item|workflow|inputs|outputs|steps|tasks|pod|node|lastRetry|cronworkflow)\.|="
 # By the quotes around a placeholder: the characters that a shell interprets between them.
 _SPECIAL_CHARACTERS = {
@@ -159,6 +160,7 @@ def warn_unused(
     unused = {name: key for name, key in parameters.items() if name not in replaced}
     if not unused:
         return
+    # Variables are in upper case, so lower-case words cannot be one.
     words: set[str] = set()
     for command in run:
         words.update(re.findall("[A-Z0-9_]+", command))

@@ -36,6 +36,7 @@ class _Section(Record[SearchConfig]):
 
     def __init__(self, strategy: str) -> None:
         self.own = search.find(strategy).SECTION
+        # The strategy's own `find` may add keys, as that of `train` does for frameworks.
         super().__init__(
             self._make,
             {_KEY: Choice(strategy).says("Which strategy chooses the experiments.")},

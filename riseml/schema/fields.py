@@ -222,6 +222,7 @@ class Record(Value[T]):
         if doc.is_full:
             doc.error(key_node, "unknown key")
             return None
+        # A slip is likelier than a wrong position only if the words are very similar.
         near = nearest(key, self.names(), _MISSPELT)
         parent = None if near else doc.parent_of(key)
         if not near and parent in (None, name):

@@ -61,6 +61,7 @@ def mark_of(error: MarkedYAMLError, text: str) -> Any:
 
     None means that the error has no mark.
     """
+    # PyYAML reports a missing end where it stopped to look for it, often at the end of the file.
     mark = error.problem_mark
     is_at_end = mark is None or not text[mark.index :].strip()
     if is_at_end or _STRAY_TEXT in str(error.problem):
