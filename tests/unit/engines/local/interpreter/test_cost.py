@@ -1,4 +1,4 @@
-"""What an event costs does not grow with the set, and a set's history stays small."""
+"""Cost of events and size of a run: neither grows with what has ended."""
 
 import tracemalloc
 
@@ -11,25 +11,25 @@ from tests.unit.simulator import BEGINNING
 MEGABYTE = 1_000_000
 
 
-def finished(cells: int) -> WorkflowRun:
-    """Run a set to its end, watching at each event how much the interpreter has in hand."""
+def finish(experiments: int) -> WorkflowRun:
+    """Run a set to its end, and check after each event how much is in progress."""
     values = (
         {"lr": f"{number}e-5", "momentum": "0.9", "batch-size": "32"}
-        for number in range(cells)
+        for number in range(experiments)
     )
     run = WorkflowRun(plans.compiled(plans.grid(*values, concurrency=2)), "uid")
-    waiting = [
+    running = [
         action.node for action in run.start(BEGINNING) if isinstance(action, StartPod)
     ]
     now = BEGINNING
-    while waiting:
-        node = waiting.pop(0)
+    while running:
+        node = running.pop(0)
         for event in (
             PodStarted(node),
             PodEnded(node, 0, outputs={"result": f'{{"accuracy": {now}}}'}),
         ):
             now += 1
-            waiting += [
+            running += [
                 action.node
                 for action in run.apply(event, now)
                 if isinstance(action, StartPod)
@@ -43,21 +43,21 @@ def finished(cells: int) -> WorkflowRun:
     return run
 
 
-def test_an_event_touches_what_is_in_progress_only() -> None:
-    assert len(finished(500).nodes) == 3 + 2 * 500
+def test_an_event_changes_only_what_is_in_progress() -> None:
+    assert len(finish(500).nodes) == 3 + 2 * 500
 
 
 def test_finished_experiments_are_small() -> None:
     tracemalloc.start()
-    run = finished(500)
+    run = finish(500)
     used, _ = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(run.nodes) == 3 + 2 * 500
     assert used < 2 * MEGABYTE
 
 
-def test_a_restored_run_is_as_small() -> None:
-    run = finished(200)
+def test_a_restored_run_has_nothing_in_progress() -> None:
+    run = finish(200)
     restored = WorkflowRun.restore(
         run.document,
         "uid",

@@ -1,4 +1,4 @@
-"""The languages of `when`, of hooks and retries, and of `depends`; the answers are Argo's own."""
+"""Expression languages of a Workflow; Argo gives the same results."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ LAST = {
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("a == a", True),
         ("a == 'a'", True),
@@ -59,12 +59,12 @@ LAST = {
         ("'2026-13-01' == '2026-13-01'", True),
     ],
 )
-def test_condition(text: str, wanted: bool) -> None:
-    assert condition(text)({}) is wanted
+def test_condition(text: str, expected: bool) -> None:
+    assert condition(text)({}) is expected
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "reason"),
     [
         ("", "ends too early"),
         ("a ==", "ends too early"),
@@ -90,13 +90,13 @@ def test_condition(text: str, wanted: bool) -> None:
         ("'unclosed", "cannot read"),
     ],
 )
-def test_no_condition(text: str, why: str) -> None:
-    with pytest.raises(ExpressionError, match=why):
+def test_an_unsupported_condition_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ExpressionError, match=reason):
         condition(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ('tasks["worker-1"].status == "Failed"', True),
         ("tasks['worker-1'].status == 'Error' || tasks.a.status == 'Error'", False),
@@ -115,12 +115,12 @@ def test_no_condition(text: str, why: str) -> None:
         ("true", True),
     ],
 )
-def test_expression(text: str, wanted: bool) -> None:
-    assert expression(text)(LAST) is wanted
+def test_expression(text: str, expected: bool) -> None:
+    assert expression(text)(LAST) is expected
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "reason"),
     [
         ("lastRetry.exitCode", "neither true nor false"),
         ("lastRetry.exitCode == 3", "cannot compare text with a number"),
@@ -138,13 +138,13 @@ def test_expression(text: str, wanted: bool) -> None:
         ("true == ", "too early"),
     ],
 )
-def test_no_expression(text: str, why: str) -> None:
-    with pytest.raises(ExpressionError, match=why):
+def test_an_unsupported_expression_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ExpressionError, match=reason):
         expression(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "scope", "why"),
+    ("text", "scope", "reason"),
     [
         ("asInt(lastRetry.message) == 3", LAST, "asInt cannot take"),
         ("lastRetry.status == 'x'", {}, "has no value"),
@@ -156,10 +156,10 @@ def test_no_expression(text: str, why: str) -> None:
         ("'3' in [1, 2]", {}, "cannot be in"),
     ],
 )
-def test_what_shows_only_when_it_is_evaluated(
-    text: str, scope: dict[str, str], why: str
+def test_some_errors_appear_only_at_evaluation(
+    text: str, scope: dict[str, str], reason: str
 ) -> None:
-    with pytest.raises(ExpressionError, match=why):
+    with pytest.raises(ExpressionError, match=reason):
         expression(text)(scope)
 
 
@@ -171,7 +171,7 @@ def test_names_of_an_expression() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "scope", "wanted"),
+    ("text", "scope", "expected"),
     [
         ("a", {"a.Succeeded"}, True),
         ("a", {"a.Skipped"}, True),
@@ -187,14 +187,14 @@ def test_names_of_an_expression() -> None:
         ("a.Errored", set[str](), False),
     ],
 )
-def test_dependency(text: str, scope: set[str], wanted: bool) -> None:
+def test_dependency(text: str, scope: set[str], expected: bool) -> None:
     parsed = dependency(text)
-    meaning: dict[str, Any] = {name: name in scope for name in parsed.names}
-    assert parsed(meaning) is wanted
+    values: dict[str, Any] = {name: name in scope for name in parsed.names}
+    assert parsed(values) is expected
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "reason"),
     [
         ("a.Finished", "not a result"),
         ("a &", "cannot read"),
@@ -203,6 +203,6 @@ def test_dependency(text: str, scope: set[str], wanted: bool) -> None:
         ("()", "use '\\)'"),
     ],
 )
-def test_no_dependency(text: str, why: str) -> None:
-    with pytest.raises(ExpressionError, match=why):
+def test_an_unsupported_dependency_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ExpressionError, match=reason):
         dependency(text)

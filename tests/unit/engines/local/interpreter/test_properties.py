@@ -1,4 +1,4 @@
-"""What holds for any Workflow, whatever its jobs do and whenever the controller dies."""
+"""Properties of all Workflows, however their jobs end and whenever the controller stops."""
 
 import zlib
 from typing import Any
@@ -60,17 +60,17 @@ JOBS = (
 
 @st.composite
 def tasks(draw: st.DrawFn) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
+    drawn: list[dict[str, Any]] = []
     for name in "abcdefg"[: draw(st.integers(1, 7))]:
         needs = (
             draw(
                 st.lists(
-                    st.sampled_from([each["name"] for each in found]),
+                    st.sampled_from([drawn_task["name"] for drawn_task in drawn]),
                     max_size=2,
                     unique=True,
                 )
             )
-            if found
+            if drawn
             else []
         )
         terms = [
@@ -94,8 +94,8 @@ def tasks(draw: st.DrawFn) -> list[dict[str, Any]]:
                     ]
                 )
             )
-        found.append(body)
-    return found
+        drawn.append(body)
+    return drawn
 
 
 @st.composite
@@ -103,16 +103,16 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     body = draw(tasks())
     fields: dict[str, Any] = {"fail_fast": draw(st.sampled_from([None, True, False]))}
     if not any(
-        each["template"] == "daemon" for each in body
-    ):  # one would take a place for ever
+        drawn_task["template"] == "daemon" for drawn_task in body
+    ):  # a daemon would keep its slot
         fields["parallelism"] = draw(st.sampled_from([None, 1, 2, 3]))
     return workflow(dag("main", *body, **fields), *JOBS, annotations={"k": ""})
 
 
-MOMENTS = st.integers(0, 60).map(lambda quarters: quarters / 4)
+SECONDS = st.integers(0, 60).map(lambda quarters: quarters / 4)
 EVENTS = st.lists(
     st.tuples(
-        MOMENTS,
+        SECONDS,
         st.sampled_from(
             [
                 Annotated("k", "1="),
@@ -128,7 +128,7 @@ EVENTS = st.lists(
 
 
 def script(seed: int) -> Any:
-    """Return ends that depend on nothing but the seed and the pod's name."""
+    """Return ends that depend only on the seed and the pod's name."""
 
     def end(pod: Job) -> End:
         luck = zlib.crc32(f"{seed} {pod.name}".encode())
@@ -165,37 +165,37 @@ def play(
 
 
 def observe(simulator: Simulator) -> None:
-    """Check what must hold at any moment."""
+    """Check what must hold after every event."""
     run = simulator.run
     for node in run.nodes.values():
         limit = run.graph.template_of(node).parallelism if node.type == DAG else None
-        inside = [
-            each
-            for each in run.nodes.values()
-            if each.boundary == node.id and not each.hooked
+        children = [
+            child
+            for child in run.nodes.values()
+            if child.boundary == node.id and not child.hooked
         ]
         pods = [
-            each
-            for each in inside
-            if each.type in (POD, DAG) and each.phase in ("Pending", "Running")
+            child
+            for child in children
+            if child.type in (POD, DAG) and child.phase in ("Pending", "Running")
         ]
-        places = [
-            each
-            for each in inside
-            if each.type in (POD, DAG, RETRY)
-            and not each.retried
-            and each.phase not in FINAL
+        slots = [
+            child
+            for child in children
+            if child.type in (POD, DAG, RETRY)
+            and not child.retried
+            and child.phase not in FINAL
         ]
         assert limit is None or len(pods) <= limit
         if isinstance(frame := run.graph.frames.get(node.id), DagFrame):
-            assert frame.active == len(places)
+            assert frame.active == len(slots)
     assert set(run.graph.live) == {node.id for node in run.nodes.values() if node.live}
     assert set(run.graph.frames) <= set(run.graph.owners)
     assert not run.dirty
 
 
 def finished(simulator: Simulator) -> None:
-    """Check what must hold in the end."""
+    """Check what must hold at the end."""
     run = simulator.run
     assert run.ended
     assert not run.graph.live
@@ -223,13 +223,13 @@ def test_any_workflow_ends_and_restarts_change_nothing(
     restarts: frozenset[int],
 ) -> None:
     check(document)
-    alone = play(document, seed, at, frozenset())
-    finished(alone)
-    again = play(document, seed, at, restarts)
-    finished(again)
-    assert again.result()["status"] == alone.result()["status"]
-    assert [launch.name for launch in again.launched] == [
-        launch.name for launch in alone.launched
+    uninterrupted = play(document, seed, at, frozenset())
+    finished(uninterrupted)
+    restarted = play(document, seed, at, restarts)
+    finished(restarted)
+    assert restarted.result()["status"] == uninterrupted.result()["status"]
+    assert [launch.name for launch in restarted.launched] == [
+        launch.name for launch in uninterrupted.launched
     ]
 
 
@@ -266,7 +266,7 @@ def test_any_gang_ends_together(
     )
 
 
-def test_rows_keep_everything() -> None:
+def test_a_row_contains_every_field() -> None:
     simulator = play(
         workflow(
             dag("main", task("a", "retried"), task("b", "locked")), *JOBS, deletion()

@@ -1,4 +1,4 @@
-"""Workflows as recorded from Argo: the interpreter, told how the recorded pods ended, shows what Argo showed."""
+"""Recordings of Argo: with the same ends of pods, the interpreter shows the same status."""
 
 import json
 from collections.abc import Callable
@@ -38,13 +38,15 @@ def seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
 
 
-def let_go(document: dict[str, Any]) -> set[str]:
-    """Return the ids of daemons that ended when the rest of their DAG had, which Argo calls Failed if the run goes on.
+def released_daemons(document: dict[str, Any]) -> set[str]:
+    """Return the ids of daemons that ended after the rest of their DAG.
 
-    The local engine calls them Succeeded, however late they end.
+    Argo calls them Failed if the run continues, the local engine calls them Succeeded.
     """
     daemons = {
-        each["name"] for each in document["spec"]["templates"] if each.get("daemon")
+        template["name"]
+        for template in document["spec"]["templates"]
+        if template.get("daemon")
     }
     nodes = document["status"]["nodes"]
     return {
@@ -57,9 +59,9 @@ def let_go(document: dict[str, Any]) -> set[str]:
 
 
 def script(document: dict[str, Any]) -> Callable[[Job], End]:
-    """Let every pod end as the recorded one did, and when."""
+    """Let every pod end like the recorded one, at the same time."""
     start = seconds(document["status"]["startedAt"])
-    ended_late = let_go(document)
+    ended_late = released_daemons(document)
     pods = {
         node["name"]: node
         for node in document["status"]["nodes"].values()
@@ -79,7 +81,7 @@ def script(document: dict[str, Any]) -> Callable[[Job], End]:
             node["phase"] == "Succeeded" or document["spec"].get("shutdown")
         ):
             return FOREVER
-        usual = message in (
+        is_default = message in (
             "",
             f"main: Error (exit code {code})",
         ) or message.startswith("workflow shutdown")
@@ -90,43 +92,43 @@ def script(document: dict[str, Any]) -> Callable[[Job], End]:
                 0.5, seconds(node["finishedAt"]) + 0.9 - start - job.at
             ),  # recorded times are whole seconds
             outputs={
-                each["name"]: each["value"]  # a build that failed has written none
-                for each in node.get("outputs", {}).get("parameters", ())
-                if "value" in each
+                output["name"]: output["value"]  # a failed build has no value
+                for output in node.get("outputs", {}).get("parameters", ())
+                if "value" in output
             },
-            message="" if usual else message,
-            phase=None if usual else node["phase"],
+            message="" if is_default else message,
+            phase=None if is_default else node["phase"],
         )
 
     return end
 
 
 def events(document: dict[str, Any]) -> list[tuple[float, Event]]:
-    """Return what was done from outside while it was recorded: the kills that its annotation tells of."""
+    """Return the kills during the recording, which its annotation lists."""
     start = seconds(document["status"]["startedAt"])
-    found: list[tuple[float, Event]] = []
-    told = ""
+    kills: list[tuple[float, Event]] = []
+    killed = ""
     for entry in filter(
         None, document["metadata"]["annotations"].get(labels.KILLED, "").split(",")
     ):
-        what, _, time = entry.partition("=")
-        told = f"{told},{entry}" if told else entry
-        moment = seconds(time) - start
-        found.append((moment, Annotated(labels.KILLED, told)))
-        if what == "*":
-            found.append(
-                (moment, Shutdown(document["spec"].get("shutdown") or "Terminate"))
+        sub, _, time = entry.partition("=")
+        killed = f"{killed},{entry}" if killed else entry
+        delay = seconds(time) - start
+        kills.append((delay, Annotated(labels.KILLED, killed)))
+        if sub == "*":
+            kills.append(
+                (delay, Shutdown(document["spec"].get("shutdown") or "Terminate"))
             )
-    return found
+    return kills
 
 
-def played(recording: dict[str, Any]) -> dict[str, Any]:
+def play(recording: dict[str, Any]) -> dict[str, Any]:
     document = recording["document"]
-    happened = events(document)
+    kills = events(document)
     early = [
         event.value
-        for moment, event in happened
-        if moment < 0 and isinstance(event, Annotated)
+        for delay, event in kills
+        if delay < 0 and isinstance(event, Annotated)
     ]
     fresh = {key: value for key, value in document.items() if key != "status"}
     annotations = {
@@ -141,7 +143,7 @@ def played(recording: dict[str, Any]) -> dict[str, Any]:
     return simulate(
         fresh,
         script(document),
-        [(moment, event) for moment, event in happened if moment >= 0],
+        [(delay, event) for delay, event in kills if delay >= 0],
     )
 
 
@@ -150,52 +152,52 @@ def recording(request: pytest.FixtureRequest) -> dict[str, Any]:
     return recorded(request.param)
 
 
-def test_phases(recording: dict[str, Any]) -> None:
-    """Where all recordings of a scenario agree, so does the interpreter."""
+def test_phases_are_those_of_argo(recording: dict[str, Any]) -> None:
+    """The interpreter agrees with the phases that all recordings of a scenario share."""
     agreed = {
         name: phase
         for name, phase in recording["phases"][0].items()
-        if all(each.get(name) == phase for each in recording["phases"])
+        if all(run.get(name) == phase for run in recording["phases"])
     }
     document = recording["document"]
-    for key in let_go(document):
+    for key in released_daemons(document):
         del agreed[
             document["status"]["nodes"][key]["name"].removeprefix(
                 f"{document['metadata']['name']}."
             )
         ]
-    assert phases(played(recording)).items() >= agreed.items()
+    assert phases(play(recording)).items() >= agreed.items()
 
 
-def test_nodes(recording: dict[str, Any]) -> None:
-    """Nodes have Argo's names, ids, places and inputs."""
-    wanted = recording["document"]["status"]["nodes"]
-    got = played(recording)["status"]["nodes"]
-    assert got.keys() == wanted.keys()
-    for key, node in wanted.items():
-        assert {name: got[key].get(name) for name in EDGES} == {
+def test_nodes_are_those_of_argo(recording: dict[str, Any]) -> None:
+    """Nodes have Argo's names, ids, positions and inputs."""
+    expected = recording["document"]["status"]["nodes"]
+    actual = play(recording)["status"]["nodes"]
+    assert actual.keys() == expected.keys()
+    for key, node in expected.items():
+        assert {name: actual[key].get(name) for name in EDGES} == {
             name: node.get(name) for name in EDGES
         }
-        assert set(got[key].get("children", ())) == set(node.get("children", ()))
-        if key not in let_go(recording["document"]):
-            assert got[key].get("outputs", {}).get("exitCode") == node.get(
+        assert set(actual[key].get("children", ())) == set(node.get("children", ()))
+        if key not in released_daemons(recording["document"]):
+            assert actual[key].get("outputs", {}).get("exitCode") == node.get(
                 "outputs", {}
             ).get("exitCode")
 
 
-def test_messages(recording: dict[str, Any]) -> None:
+def test_messages_are_those_of_argo(recording: dict[str, Any]) -> None:
     """The messages of the Workflow and of its pods are Argo's."""
-    wanted, got = recording["document"]["status"], played(recording)["status"]
-    assert got.get("message") == wanted.get("message")
-    ended_late = let_go(recording["document"])
-    assert ended_late or got["progress"] == wanted["progress"]
-    for key, node in wanted["nodes"].items():
+    expected, actual = recording["document"]["status"], play(recording)["status"]
+    assert actual.get("message") == expected.get("message")
+    ended_late = released_daemons(recording["document"])
+    assert ended_late or actual["progress"] == expected["progress"]
+    for key, node in expected["nodes"].items():
         if key in ended_late:
             continue
-        assert got["nodes"][key].get("message") == node.get("message"), node["name"]
+        assert actual["nodes"][key].get("message") == node.get("message"), node["name"]
 
 
-def test_what_argo_refuses_is_refused() -> None:
+def test_a_workflow_that_argo_refuses_is_refused() -> None:
     document = recorded(next(path for path in ALL if path.stem == "refused"))[
         "document"
     ]

@@ -1,22 +1,31 @@
-"""Further attempts: after which ends, how many, how soon."""
+"""Retries, and the deadlines and locks of pods."""
 
 import itertools
 from typing import Any
 
 import pytest
 
-from riseml.engines.local.interpreter.events import Shutdown
-from riseml.engines.local.interpreter.rules import format_duration
+from riseml.engines.local.interpreter.events import (
+    Acquire,
+    LockGranted,
+    PodEnded,
+    Release,
+    Shutdown,
+    StartPod,
+)
+from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.plan import Retries
 from tests.unit import plans
-from tests.unit.simulator import End, Simulator, by_name, phases, simulate
+from tests.unit.simulator import BEGINNING, End, Simulator, by_name, phases, simulate
 from tests.unit.workflows import arguments, dag, job, task, workflow
 
 F, S, E = "Failed", "Succeeded", "Error"
+TERMINATE = Shutdown("Terminate")
+LOCKED = job(synchronization={"mutexes": [{"name": "build-{{workflow.labels.l}}"}]})
 LOST = End(None, message="machine restarted", phase=E)
 
 
-def one(codes: list[int | End], **strategy: Any) -> dict[str, Any]:
+def retried(codes: list[int | End], **strategy: Any) -> dict[str, Any]:
     document = workflow(dag("main", task("a")), job(retryStrategy=strategy))
     return simulate(document, {".a": codes})
 
@@ -58,7 +67,12 @@ def one(codes: list[int | End], **strategy: Any) -> dict[str, Any]:
             id="OnFailure",
         ),
         pytest.param(
-            {"limit": 2}, [LOST], [E], E, "machine restarted", id="OnFailure is usual"
+            {"limit": 2},
+            [LOST],
+            [E],
+            E,
+            "machine restarted",
+            id="OnFailure is the default",
         ),
         pytest.param(
             {"limit": 2, "expression": "lastRetry.status == 'Error'"},
@@ -66,7 +80,7 @@ def one(codes: list[int | End], **strategy: Any) -> dict[str, Any]:
             [E, E, S],
             S,
             None,
-            id="Always with one",
+            id="Always is the default with an expression",
         ),
         pytest.param(
             {"limit": 9, "expression": "asInt(lastRetry.exitCode) > 2"},
@@ -97,14 +111,14 @@ def one(codes: list[int | End], **strategy: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_attempts(
+def test_the_rule_decides_about_further_attempts(
     strategy: dict[str, Any],
     codes: list[int | End],
     attempts: list[str],
     phase: str,
     message: str | None,
 ) -> None:
-    done = one(codes, **strategy)
+    done = retried(codes, **strategy)
     assert [phases(done)[f"a({number})"] for number in range(len(attempts))] == attempts
     assert f"a({len(attempts)})" not in phases(done)
     group = by_name(done, "a")
@@ -114,7 +128,7 @@ def test_attempts(
     assert phases(done)[""] == phase
 
 
-def test_the_group_shows_what_its_last_attempt_left() -> None:
+def test_a_group_has_the_outputs_of_its_last_attempt() -> None:
     document = workflow(
         dag("main", task("a")), job(retryStrategy={"limit": 1}, outputs={"r": "x"})
     )
@@ -125,7 +139,7 @@ def test_the_group_shows_what_its_last_attempt_left() -> None:
     assert by_name(done, "a(0)")["displayName"] == "a(0)"
 
 
-def test_an_attempt_knows_its_number() -> None:
+def test_an_attempt_can_refer_to_its_number_and_the_last_attempt() -> None:
     text = "{{retries}} {{lastRetry.exitCode}} {{lastRetry.status}} {{pod.name}}"
     document = workflow(
         dag("main", task("a")),
@@ -141,7 +155,7 @@ def test_an_attempt_knows_its_number() -> None:
     assert len({launch.name for launch in simulator.launched}) == 2
 
 
-def test_backoff_waits_longer_each_time() -> None:
+def test_backoff_doubles_the_wait_up_to_its_cap() -> None:
     strategy = {"limit": 3, "backoff": {"duration": "10s", "factor": 2, "cap": "30"}}
     simulator = Simulator(
         workflow(dag("main", task("a")), job(retryStrategy=strategy)),
@@ -175,12 +189,12 @@ def test_backoff_waits_longer_each_time() -> None:
         ("1", "Max duration limit exceeded"),
     ],
 )
-def test_backoff_has_an_end(limit: str, message: str) -> None:
-    done = one([1, 1, 1], limit=5, backoff={"duration": "4", "maxDuration": limit})
+def test_the_maximum_duration_ends_the_attempts(limit: str, message: str) -> None:
+    done = retried([1, 1, 1], limit=5, backoff={"duration": "4", "maxDuration": limit})
     assert by_name(done, "a")["message"] == message
 
 
-def test_attempts_of_a_whole_experiment() -> None:
+def test_a_dag_is_retried_as_one() -> None:
     inner = dag(
         "inner",
         task("x", arguments={"n": "{{retries}}"}),
@@ -198,7 +212,7 @@ def test_attempts_of_a_whole_experiment() -> None:
     assert by_name(done, "a(1)")["type"] == "DAG"
 
 
-def test_what_was_killed_is_not_tried_again() -> None:
+def test_a_killed_experiment_is_not_retried() -> None:
     expression = "!('{{workflow.annotations.k}}' matches '(^|,)({{inputs.parameters.sub}}|[*])=')"
     template = job(
         inputs=["sub"],
@@ -220,25 +234,29 @@ def test_no_attempt_follows_a_shutdown() -> None:
         dag("main", task("a")),
         job(retryStrategy={"limit": 3, "backoff": {"duration": "100"}}),
     )
-    for moment in (0.5, 20.0):
-        done = simulate(document, {".a": [1]}, [(moment, Shutdown("Terminate"))])
+    for seconds in (0.5, 20.0):
+        done = simulate(document, {".a": [1]}, [(seconds, Shutdown("Terminate"))])
         assert phases(done) == {"": F, "a": F, "a(0)": F}
         assert by_name(done, "a")["message"] == "Stopped with strategy 'Terminate'"
 
 
 def test_an_expression_that_cannot_be_evaluated_is_an_error() -> None:
-    done = one([1], limit=1, expression="asInt(lastRetry.message) == 1")
+    done = retried([1], limit=1, expression="asInt(lastRetry.message) == 1")
     assert (phases(done)["a"], phases(done)[""]) == (E, E)
     assert (
         "asInt cannot take 'main: Error (exit code 1)'" in by_name(done, "a")["message"]
     )
 
 
-def test_the_compilers_own_rules_can_be_read() -> None:
+def test_the_rules_that_the_compiler_writes_are_understood() -> None:
     document = plans.compiled(plans.single(retries=Retries(2, ("oom",))))
     done = simulate(document, {".train": [137, 1]})
     name = "set.experiment(0:riseml-sub:1).train"
-    assert [phases(done)[f"{name}{part}"] for part in ("", "(0)", "(1)")] == [F, F, F]
+    assert [phases(done)[f"{name}{suffix}"] for suffix in ("", "(0)", "(1)")] == [
+        F,
+        F,
+        F,
+    ]
     assert (
         by_name(done, name)["message"] == "retryStrategy.expression evaluated to false"
     )
@@ -256,17 +274,96 @@ def test_arguments_reach_every_attempt() -> None:
     ] * 2
 
 
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.4, "0 seconds"),
-        (1, "1 second"),
-        (59.9, "59 seconds"),
-        (60, "1 minute 0 seconds"),
-        (150, "2 minutes 30 seconds"),
-        (5400, "1 hour 30 minutes"),
-        (90_000, "1 day 1 hours"),
-    ],
-)
-def test_format_duration(seconds: float, words: str) -> None:
-    assert format_duration(seconds) == words
+# Pods and locks
+
+
+def test_the_shell_gets_the_deadline_of_a_pod() -> None:
+    run = WorkflowRun(
+        workflow(
+            dag("main", task("a"), task("b", "t")),
+            job(activeDeadlineSeconds="90"),
+            job("t", timeout="2m"),
+        ),
+        "u",
+    )
+    deadlines = [
+        action.deadline
+        for action in run.start(BEGINNING)
+        if isinstance(action, StartPod)
+    ]
+    assert deadlines == [90.0, 120.0]
+
+
+def test_a_node_waits_for_its_lock_and_releases_it() -> None:
+    run = WorkflowRun(workflow(dag("main", task("a")), LOCKED), "u")
+    (request,) = run.start(BEGINNING)
+    assert request == Acquire(run.graph.find("w.a").id, ("ns/Mutex/build-label",))  # type: ignore[union-attr]
+    status = run.node_status(request.node)
+    assert (
+        status["message"] == "Waiting for ns/Mutex/build-label lock. Lock status: 0/1"
+    )
+    assert status["synchronizationStatus"] == {"waiting": "ns/Mutex/build-label"}
+    (launch,) = run.apply(LockGranted(request.node), BEGINNING + 1)
+    assert isinstance(launch, StartPod)
+    assert "synchronizationStatus" not in run.node_status(request.node)
+    assert "message" not in run.node_status(request.node)
+    assert run.apply(PodEnded(request.node, 0), BEGINNING + 2) == [
+        Release(request.node, ("ns/Mutex/build-label",))
+    ]
+
+
+def test_a_lock_has_one_holder_at_a_time() -> None:
+    simulator = Simulator(
+        workflow(dag("main", *(task(name) for name in "abcd")), LOCKED), {".b": [1]}
+    )
+    simulator.finish()
+    assert simulator.most_active == 1
+    assert phases(simulator.result()) == {"": F, "a": S, "b": F, "c": S, "d": S}
+    assert simulator.holders == {}
+
+
+def test_a_retry_group_holds_its_lock_for_all_attempts() -> None:
+    template = {**LOCKED, "retryStrategy": {"limit": 1}}
+    simulator = Simulator(
+        workflow(dag("main", task("a"), task("b")), template), {".a": [1]}
+    )
+    simulator.finish()
+    order = [simulator.run.nodes[launch.node].name for launch in simulator.launched]
+    assert order == ["w.a(0)", "w.a(1)", "w.b(0)"]
+    assert phases(simulator.result())[""] == S
+    assert simulator.holders == {}
+
+
+def test_a_shutdown_ends_a_node_that_waits_for_a_lock() -> None:
+    simulator = Simulator(
+        workflow(dag("main", task("a"), task("b")), LOCKED), {}, [(0.5, TERMINATE)]
+    )
+    simulator.finish()
+    done = simulator.result()
+    assert by_name(done, "b")["message"] == "Stopped with strategy 'Terminate'"
+    assert simulator.holders == {}
+    assert len(simulator.launched) == 1
+
+
+def test_a_shutdown_ends_a_retry_group_that_needs_a_lock() -> None:
+    template = {**LOCKED, "name": "locked", "retryStrategy": {"limit": 1}}
+    document = workflow(
+        dag("main", task("g", "locked", withItems=["a", "b"]), parallelism=1), template
+    )
+    simulator = Simulator(document, {}, [(0.5, TERMINATE)])
+    simulator.finish()
+    done = simulator.result()
+    assert by_name(done, "g(1:b)")["message"] == "Stopped with strategy 'Terminate'"
+    assert by_name(done, "g(1:b)")["phase"] == F
+    assert (simulator.holders, simulator.waiting) == ({}, {})
+
+
+def test_a_node_that_waits_too_long_for_a_lock_fails() -> None:
+    template = {**LOCKED, "pendingTimeout": "30s"}
+    simulator = Simulator(
+        workflow(dag("main", task("a"), task("b")), template), {".a": [End(after=60)]}
+    )
+    simulator.finish()
+    assert phases(simulator.result()) == {"": F, "a": S, "b": F}
+    assert by_name(simulator.result(), "b")["message"] == "timeout"
+    assert simulator.waiting == {}

@@ -1,4 +1,4 @@
-"""Tags, and items."""
+"""Tags, their replacement, and the items of a task."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from riseml.engines.local.interpreter.tags import (
     tags,
 )
 
-KNOWN = {
+VALUES = {
     "inputs.parameters.lr": "0.1",
     "workflow.name": "w",
     "item": "{{workflow.name}}",
@@ -21,7 +21,7 @@ KNOWN = {
 
 
 @pytest.mark.parametrize(
-    ("text", "wanted"),
+    ("text", "expected"),
     [
         ("plain", "plain"),
         ("{{inputs.parameters.lr}}", "0.1"),
@@ -43,11 +43,11 @@ KNOWN = {
         ),
     ],
 )
-def test_replace(text: str, wanted: str) -> None:
-    assert replace(text, KNOWN.get) == wanted
+def test_replace(text: str, expected: str) -> None:
+    assert replace(text, VALUES.get) == expected
 
 
-def test_fill_reaches_every_text_and_leaves_the_original() -> None:
+def test_fill_replaces_tags_in_all_strings_of_a_copy() -> None:
     data = {
         "a{{workflow.name}}": [
             "{{workflow.name}}",
@@ -57,7 +57,7 @@ def test_fill_reaches_every_text_and_leaves_the_original() -> None:
             True,
         ]
     }
-    assert fill(data, KNOWN.get) == {"aw": ["w", {"b": "0.1"}, 1, None, True]}
+    assert fill(data, VALUES.get) == {"aw": ["w", {"b": "0.1"}, 1, None, True]}
     assert data["a{{workflow.name}}"][0] == "{{workflow.name}}"
 
 

@@ -1,4 +1,4 @@
-"""What the local engine refuses, before anything starts, and how it says so."""
+"""Validation of Workflows: what the local engine refuses, and the messages."""
 
 import copy
 from typing import Any
@@ -12,7 +12,7 @@ from tests.unit import plans
 from tests.unit.workflows import arguments, dag, deletion, gang, job, task, workflow
 
 
-def refused(document: dict[str, Any]) -> str:
+def faults_of(document: dict[str, Any]) -> str:
     with pytest.raises(UnsupportedError) as info:
         check(document)
     assert info.value.advice
@@ -46,14 +46,14 @@ def refused(document: dict[str, Any]) -> str:
         pytest.param(gang("a", "b"), id="gang"),
     ],
 )
-def test_accepted(document: dict[str, Any]) -> None:
+def test_compiled_workflows_are_accepted(document: dict[str, Any]) -> None:
     before = copy.deepcopy(document)
     check(document)
     check({**document, "status": {"phase": "Running", "nodes": {"x": {}}}})
     assert document == before
 
 
-def test_what_an_api_server_adds_is_accepted() -> None:
+def test_fields_that_an_api_server_adds_are_accepted() -> None:
     document = workflow(
         dag("main", task("a"), inputs={}, outputs={}, metadata={}),
         job(
@@ -77,7 +77,7 @@ CONTAINER = "spec.templates[job].container"
 
 
 @pytest.mark.parametrize(
-    ("template", "said"),
+    ("template", "message"),
     [
         (
             job(container={"livenessProbe": {"x": 1}}),
@@ -268,16 +268,16 @@ CONTAINER = "spec.templates[job].container"
         ),
     ],
 )
-def test_templates(template: dict[str, Any], said: str) -> None:
+def test_faults_of_templates(template: dict[str, Any], message: str) -> None:
     document = workflow(dag("main", task("a")), template)
-    if said:
-        assert said in refused(document)
+    if message:
+        assert message in faults_of(document)
     else:
         check(document)
 
 
 @pytest.mark.parametrize(
-    ("tasks", "said"),
+    ("tasks", "message"),
     [
         (
             [task("a", "nope")],
@@ -413,7 +413,7 @@ def test_templates(template: dict[str, Any], said: str) -> None:
         ([task("a", "main")], "spec.templates: main calls main"),
     ],
 )
-def test_tasks(tasks: list[dict[str, Any]], said: str) -> None:
+def test_faults_of_tasks(tasks: list[dict[str, Any]], message: str) -> None:
     document = workflow(
         dag("main", *tasks),
         job(),
@@ -421,14 +421,14 @@ def test_tasks(tasks: list[dict[str, Any]], said: str) -> None:
         job("daemon", daemon=True),
         deletion(),
     )
-    if said:
-        assert said.replace("hooks][", "hooks[") in refused(document)
+    if message:
+        assert message.replace("hooks][", "hooks[") in faults_of(document)
     else:
         check(document)
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"entrypoint": "nope"}, "spec.entrypoint: there is no template 'nope'"),
         (
@@ -466,14 +466,14 @@ def test_tasks(tasks: list[dict[str, Any]], said: str) -> None:
         ({"templates": {}}, "spec.templates: {} is not a list"),
     ],
 )
-def test_spec(changes: dict[str, Any], said: str) -> None:
+def test_faults_of_the_spec(changes: dict[str, Any], message: str) -> None:
     document = workflow(dag("main", task("a")), job())
     document["spec"] |= changes
-    assert said in refused(document)
+    assert message in faults_of(document)
 
 
 @pytest.mark.parametrize(
-    ("document", "said"),
+    ("document", "message"),
     [
         ({}, "document: metadata is missing"),
         (
@@ -487,39 +487,39 @@ def test_spec(changes: dict[str, Any], said: str) -> None:
         ({"metadata": [], "spec": []}, "spec: [] is not a map"),
     ],
 )
-def test_documents(document: dict[str, Any], said: str) -> None:
-    assert said in refused(document)
+def test_faults_of_the_document(document: dict[str, Any], message: str) -> None:
+    assert message in faults_of(document)
 
 
-def test_a_template_that_fails_fast_may_hold_jobs_only() -> None:
+def test_a_template_with_fail_fast_may_contain_jobs_only() -> None:
     inner = dag("inner", task("x"))
-    assert "failFast, Argo would abandon its pods" in refused(
+    assert "failFast, Argo would abandon its pods" in faults_of(
         workflow(dag("main", task("a", "inner"), failFast=True), inner, job())
     )
 
 
-def test_hooks_need_places() -> None:
+def test_hooks_are_refused_with_parallelism() -> None:
     document = gang("a", "b")
     document["spec"]["templates"][0]["parallelism"] = 3
-    assert "dag.tasks[a].hooks: a hook that gets no slot" in refused(document)
+    assert "dag.tasks[a].hooks: a hook that gets no slot" in faults_of(document)
 
 
-def test_everything_wrong_is_told_at_once_but_not_endlessly() -> None:
+def test_all_faults_are_reported_at_once_up_to_a_limit() -> None:
     document = workflow(
         dag("main", task("a")),
         job(tty=1, container={"tty": True}, suspend={"x": 1}),
         onExit="x",
     )
-    assert len(refused(document).splitlines()) == 4
+    assert len(faults_of(document).splitlines()) == 4
     many = workflow(
         dag("main", *(task(f"t{i}", onExit="x") for i in range(100))), job()
     )
-    assert refused(many).splitlines()[-1] == "and 80 more"
+    assert faults_of(many).splitlines()[-1] == "and 80 more"
 
 
-def test_a_circle_is_found_in_a_long_chain() -> None:
+def test_a_cycle_is_found_in_a_long_chain() -> None:
     tasks = [task(f"t{i}", depends=f"t{i + 1}") for i in range(3000)]
     check(workflow(dag("main", *tasks, task("t3000")), job()))
-    assert "t0 needs t1" in refused(
+    assert "t0 needs t1" in faults_of(
         workflow(dag("main", *tasks, task("t3000", depends="t0")), job())
     )
