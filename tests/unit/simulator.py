@@ -1,9 +1,10 @@
-"""A shell without processes: it drives a WorkflowRun with scripted ends, in a deterministic order.
+"""Shell without processes, which drives a WorkflowRun in a deterministic order.
 
     simulate(document, script) ─▶ the document with its status
 
-A script says how each pod ends: a function of `Job`, or a map from the end of a node's name to exit codes, one an
-attempt (`{"experiment(1:lr:0.1).train": [1, 0]}`, `{"train": [3]}`); what it does not name succeeds.
+A script determines how each pod ends. It is a function of `Job`, or a map from the end of
+a node's name, or the name of a template, to one exit code for each attempt:
+`{"experiment(1:lr:0.1).train": [1, 0]}`, `{"train": [3]}`. All other pods succeed.
 """
 
 import copy
@@ -36,17 +37,21 @@ Document = dict[str, Any]
 
 @dataclass(frozen=True)
 class Job:
-    """A pod that a script decides about."""
+    """A pod whose end a script determines; `at` is in seconds from the beginning."""
 
     name: str
     attempt: int
     template: Mapping[str, Any]
-    at: float  # seconds from the beginning
+    at: float
 
 
 @dataclass(frozen=True)
 class End:
-    """How a pod ends: after `after` seconds of running, or never; `stopped` is its exit code when it is stopped."""
+    """How a pod ends.
+
+    It runs for `after` seconds (None: until it is stopped), after `pending` seconds.
+    `stopped` is its exit code when it is stopped.
+    """
 
     code: int | None = 0
     after: float | None = 1.0
@@ -79,14 +84,14 @@ def simulate(
     script: Script | None = None,
     at: Iterable[tuple[float, Event]] = (),
 ) -> Document:
-    """Run a Workflow to its end; `at` are events from outside, at seconds from the beginning."""
+    """Run a Workflow to its end; `at` holds further events and their seconds."""
     simulator = Simulator(document, script or {}, at)
     simulator.finish()
     return simulator.result()
 
 
 class Simulator:
-    """A run and the pods that it has asked for."""
+    """A run and its pods; `restarts` holds the steps after which the controller restarts."""
 
     def __init__(
         self,
@@ -99,10 +104,10 @@ class Simulator:
         self.script, self.restarts = script, restarts
         self.run = WorkflowRun(self.document, "uid")
         self.now = BEGINNING
-        self.kept: dict[
-            str, tuple[Any, ...]
-        ] = {}  # rows, as a database would have them
-        self.jobs: dict[str, tuple[End, int]] = {}  # pods that have not ended
+        # What a database would contain.
+        self.rows: dict[str, tuple[Any, ...]] = {}
+        # The ends of the pods that have not ended.
+        self.jobs: dict[str, End] = {}
         self.launched: list[StartPod] = []
         self.stops: list[Stop] = []
         self.holders: dict[str, str] = {}
@@ -116,13 +121,13 @@ class Simulator:
             self._later(delay, event)
 
     def finish(self, limit: int = 100_000) -> None:
-        """Run until nothing happens any more."""
+        """Run until nothing more happens."""
         self._act(self.run.start(self.now))
         while self.step():
             assert self.steps < limit, "the run does not end"
 
     def step(self) -> bool:
-        """Let the next thing happen; False where nothing will."""
+        """Apply the next event; False if there is none."""
         due = self.run.next_tick()
         self._drop_stale()
         if due is not None and (not self._agenda or due <= self._agenda[0][0]):
@@ -150,23 +155,24 @@ class Simulator:
         self._act(self.run.apply(event, self.now))
 
     def restart(self) -> None:
-        """Forget everything but what is kept and the pods themselves."""
+        """Restart the controller, which has only the saved rows; the pods continue."""
         self.run = WorkflowRun.restore(
-            self.document, "uid", [Node.from_row(row) for row in self.kept.values()]
+            self.document, "uid", [Node.from_row(row) for row in self.rows.values()]
         )
         self.holders, self.waiting, self.granted = {}, {}, []
-        self._act(self.run.resume(self.now), again=True)
+        self._act(self.run.resume(self.now), restarted=True)
 
     def result(self) -> Document:
         return {**copy.deepcopy(self.document), "status": self.run.status(self.now)}
 
     def _drop_stale(self) -> None:
-        """Drop what was to happen to pods that are gone."""
-        while (
-            self._agenda
-            and (node := getattr(self._agenda[0][2], "node", None))
-            and node not in self.jobs
-        ):
+        """Drop the events of pods that have ended."""
+        while self._agenda:
+            _, _, event = self._agenda[0]
+            node = getattr(event, "node", None)
+            if node is None or node in self.jobs:
+                break
+            # A node that waits for its lock has no pod yet.
             if node in self.waiting or node in self.granted:
                 break
             heapq.heappop(self._agenda)
@@ -174,14 +180,14 @@ class Simulator:
     def _later(self, delay: float, event: Event) -> None:
         heapq.heappush(self._agenda, (self.now + delay, next(self._order), event))
 
-    def _act(self, actions: Iterable[Action], *, again: bool = False) -> None:
+    def _act(self, actions: Iterable[Action], *, restarted: bool = False) -> None:
         for key in self.run.dirty:
-            self.kept[key] = self.run.nodes[key].to_row()
+            self.rows[key] = self.run.nodes[key].to_row()
         self.run.dirty.clear()
         for action in actions:
             match action:
                 case StartPod():
-                    self._launch(action, again=again)
+                    self._launch(action, restarted=restarted)
                 case Stop():
                     self._stop(action)
                 case Acquire(node, locks, held):
@@ -190,9 +196,9 @@ class Simulator:
                     self._release(node, locks)
         self.most_active = max(self.most_active, len(self.jobs))
 
-    def _launch(self, action: StartPod, *, again: bool) -> None:
+    def _launch(self, action: StartPod, *, restarted: bool) -> None:
         if action.node in self.jobs:
-            assert again, f"{action.node} was launched twice"
+            assert restarted, f"{action.node} was launched twice"
             return
         assert not action.started, f"{action.node} had begun, and is gone"
         self.launched.append(action)
@@ -203,7 +209,7 @@ class Simulator:
             self.now - BEGINNING,
         )
         end = self._end(job)
-        self.jobs[action.node] = end, len(self.launched)
+        self.jobs[action.node] = end
         self._later(end.pending, PodStarted(action.node))
         if end.after is not None:
             self._later(end.pending + end.after, end.event(action.node))
@@ -223,7 +229,7 @@ class Simulator:
     def _stop(self, action: Stop) -> None:
         self.stops.append(action)
         if action.node in self.jobs:
-            end, _ = self.jobs[action.node]
+            end = self.jobs[action.node]
             self._later(0.05, PodEnded(action.node, end.stopped))
 
     def _acquire(self, node: str, locks: tuple[str, ...], *, held: bool) -> None:
@@ -261,8 +267,7 @@ def phases(document: Document) -> dict[str, str]:
 
 def by_name(document: Document, name: str) -> dict[str, Any]:
     """Return the node whose name, without the Workflow's, is `name`."""
-    whole = f"{document['metadata']['name']}.{name}".removesuffix(".")
-    (found,) = [
-        node for node in document["status"]["nodes"].values() if node["name"] == whole
-    ]
-    return dict(found)
+    full_name = f"{document['metadata']['name']}.{name}".removesuffix(".")
+    nodes = document["status"]["nodes"].values()
+    (node,) = [node for node in nodes if node["name"] == full_name]
+    return dict(node)

@@ -1,4 +1,4 @@
-"""Small Workflows to interpret: templates and tasks in as few words as they need."""
+"""Builders of small Workflows for tests of the interpreter."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def workflow(
 
 
 def dag(name: str, *tasks: Data, fail_fast: bool | None = None, **fields: Any) -> Data:
-    """Return a DAG template; its `failFast` is that of the dag."""
+    """Return a DAG template; `fail_fast` is the `failFast` of the dag, not of the template."""
     body: Data = {"tasks": list(tasks)}
     if fail_fast is not None:
         body["failFast"] = fail_fast
@@ -46,7 +46,7 @@ def job(name: str = "job", **fields: Any) -> Data:
 
 
 def task(name: str, template: str = "job", **fields: Any) -> Data:
-    """Return a task; `arguments` as a map."""
+    """Return a task; `arguments` is a map."""
     if "arguments" in fields:
         fields["arguments"] = arguments(fields["arguments"])
     return {"name": name, "template": template, **fields}
@@ -59,7 +59,7 @@ def arguments(values: Data) -> Data:
 
 
 def with_parameters(template: Data) -> Data:
-    """Write `inputs=["a"]` and `outputs={"r": default}` out as Argo has them."""
+    """Expand `inputs=["a"]` and `outputs={"r": default}` to the form of Argo."""
     if isinstance(template.get("inputs"), list):
         template["inputs"] = {
             "parameters": [{"name": name} for name in template["inputs"]]
@@ -97,7 +97,10 @@ def deletion(
 
 
 def gang(*members: str, **templates: Any) -> Data:
-    """Return a Workflow of jobs that end each other when one fails; `templates` may replace some by name."""
+    """Return a Workflow of jobs that stop each other when one fails.
+
+    `templates` replaces the templates of some by name.
+    """
     tasks = [
         task(
             member,
@@ -113,6 +116,7 @@ def gang(*members: str, **templates: Any) -> Data:
         for member in members
     ]
     jobs = [
-        templates.get(m) or job(m, metadata={"labels": {"gang": "1"}}) for m in members
+        templates.get(member) or job(member, metadata={"labels": {"gang": "1"}})
+        for member in members
     ]
     return workflow(dag("main", *tasks), *jobs, deletion())
