@@ -173,7 +173,6 @@ def _intervene(
     if shutdown := recorded["spec"].get("shutdown"):
         simulator.apply(Shutdown(shutdown))
         return
-    for key in list(simulator.jobs):
-        end, _ = simulator.jobs[key]
+    for key, end in simulator.jobs.items():
         if end.after is None:
             simulator._later(0.05, PodEnded(key, end.stopped))
