@@ -94,16 +94,17 @@ def job_key(pod: Object) -> tuple[str, str, str]:
 
 def has_ended(pod: Object) -> bool:
     """Return whether a pod's job has ended."""
-    return "terminated" in _main_state(pod)
+    return "terminated" in main_state(pod)
 
 
 def has_begun(pod: Object) -> bool:
     """Return whether a pod's job runs or has ended, so that there is a log."""
-    state = _main_state(pod)
+    state = main_state(pod)
     return "running" in state or "terminated" in state
 
 
-def _main_state(pod: Object) -> Object:
+def main_state(pod: Object) -> Object:
+    """Return the state of a job's own container, empty before it exists."""
     for container in pod["status"].get("containerStatuses", ()):
         if container["name"] == "main":
             state: Object = container.get("state", {})

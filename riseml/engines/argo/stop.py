@@ -10,6 +10,7 @@ from functools import partial
 from riseml import labels
 from riseml.cluster import pod_exec
 from riseml.cluster.api import Api, Object, path
+from riseml.engines.argo.pod_log import main_state
 from riseml.engines.argo.run_reader import read_documents
 from riseml.engines.argo.workflows import Workflows, pod_selector
 from riseml.engines.selection import run_or_experiment
@@ -103,9 +104,4 @@ def _with_kill(document: Object, entry: str) -> Object:
 
 
 def _is_running(pod: Object) -> bool:
-    if pod["status"].get("phase") != "Running":
-        return False
-    for container in pod["status"].get("containerStatuses", ()):
-        if container["name"] == _MAIN and "running" in container.get("state", {}):
-            return True
-    return False
+    return pod["status"].get("phase") == "Running" and "running" in main_state(pod)

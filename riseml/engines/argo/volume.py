@@ -7,7 +7,7 @@ written in octal, after the word `e`.
 
 import re
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from riseml.cluster.pod_exec import CommandError
 from riseml.cluster.store import StorePod
@@ -98,7 +98,7 @@ class StoreVolume:
         folders = dict.fromkeys(
             entry.path.rpartition("/")[0] or "." for entry in entries
         )
-        self._run_loop("make", [(0, 0, folder) for folder in folders])
+        self._run_loop("make", _lines_of(folders))
         self._run(_EXTRACT, stdin=_archive(entries, data))
 
     def append(self, path: str, size: int, data: Iterator[bytes]) -> None:
@@ -112,10 +112,10 @@ class StoreVolume:
 
     def remove(self, path: str) -> None:
         """Delete a file, or a folder with everything in it."""
-        self._run_loop("remove", [(0, 0, path)])
+        self._run_loop("remove", _lines_of([path]))
 
     def _entries(self, name: str, paths: Sequence[str]) -> list[Entry | None]:
-        lines = self._run_loop(name, [(0, 0, path) for path in paths])
+        lines = self._run_loop(name, _lines_of(paths))
         return [_entry(line, path) for line, path in zip(lines, paths, strict=True)]
 
     def _find(self, script: str, folder: str) -> list[Entry]:
@@ -161,6 +161,11 @@ def _meaning(error: CommandError) -> RiseMLError:
 
 def _script(name: str) -> str:
     return _LOOP.replace("BODY", _BODIES[name])
+
+
+def _lines_of(paths: Iterable[str]) -> list[tuple[int, int | str, str]]:
+    """Return lines for a script that reads only paths."""
+    return [(0, 0, path) for path in paths]
 
 
 def _encode_lines(lines: Sequence[tuple[int, int | str, str]]) -> bytes:
