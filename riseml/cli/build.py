@@ -1,4 +1,4 @@
-"""`riseml build`."""
+"""Command `riseml build`."""
 
 from typing import TYPE_CHECKING, Annotated
 

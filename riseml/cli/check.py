@@ -1,4 +1,4 @@
-"""`riseml check`."""
+"""Command `riseml check`."""
 
 from typing import Annotated, Literal
 

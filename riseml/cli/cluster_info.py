@@ -1,4 +1,4 @@
-"""`riseml system info`."""
+"""Command `riseml system info`."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""`riseml compile`."""
+"""Command `riseml compile`."""
 
 import os
 from pathlib import Path
@@ -11,41 +11,44 @@ from riseml.client.client import Client
 from riseml.client.context import CONFIG_FILE
 from riseml.errors import RiseMLError
 
+Target = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        show_default=False,
+        help="Write to this file, as JSON if it ends in .json or is just json.",
+    ),
+]
+Git = Annotated[
+    str | None,
+    typer.Option(
+        "--git",
+        metavar="URL",
+        show_default=False,
+        help="Check out the code from a Git remote, URL[#REVISION].",
+    ),
+]
+Number = Annotated[
+    int | None,
+    typer.Option(
+        "--number",
+        metavar="N",
+        min=1,
+        show_default=False,
+        help="Number of the run.",
+    ),
+]
+User = Annotated[str, typer.Option("--user", metavar="NAME", help="Owner of the run.")]
+
 
 def command(
     config_file: options.ConfigFile = CONFIG_FILE,
-    target: Annotated[
-        str | None,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            show_default=False,
-            help="Write to this file, as JSON if it ends in .json or is just json.",
-        ),
-    ] = None,
-    git: Annotated[
-        str | None,
-        typer.Option(
-            "--git",
-            metavar="URL",
-            show_default=False,
-            help="Check out the code from a Git remote, URL[#REVISION].",
-        ),
-    ] = None,
-    number: Annotated[
-        int | None,
-        typer.Option(
-            "--number",
-            metavar="N",
-            min=1,
-            show_default=False,
-            help="Number of the run.",
-        ),
-    ] = None,
-    user: Annotated[
-        str, typer.Option("--user", metavar="NAME", help="Owner of the run.")
-    ] = "me",
+    target: Target = None,
+    git: Git = None,
+    number: Number = None,
+    user: User = "me",
 ) -> None:
     """Print the Argo Workflow of a riseml.yml.
 

@@ -1,4 +1,4 @@
-"""`riseml completion`."""
+"""Command `riseml completion`."""
 
 from typing import Annotated, Literal
 

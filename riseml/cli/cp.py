@@ -1,4 +1,4 @@
-"""`riseml cp`."""
+"""Command `riseml cp`."""
 
 import sys
 from contextlib import AbstractContextManager, nullcontext

@@ -1,4 +1,4 @@
-"""`riseml delete`."""
+"""Command `riseml delete`."""
 
 from typing import Annotated
 

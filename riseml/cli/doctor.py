@@ -1,4 +1,4 @@
-"""`riseml doctor`."""
+"""Command `riseml doctor`."""
 
 from typing import TYPE_CHECKING
 

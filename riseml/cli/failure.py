@@ -9,7 +9,7 @@ from riseml.errors import ConfigError, InvalidInputError, RiseMLError
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
-# difflib's ratio. A lower one offers 'prune' for 'run' and '--no-gitignore' for '--engine'.
+# difflib's ratio; words below it have common letters by chance.
 _SIMILAR = 0.75
 # Fewer letters begin too many words to be an abbreviation.
 _SHORTEST_ABBREVIATION = 3
@@ -87,7 +87,7 @@ def _similarity(typed: str, candidate: str) -> float:
     is_abbreviation = len(short) >= _SHORTEST_ABBREVIATION and long.startswith(short)
     # `--file` for `--config-file`
     has_same_words = bool(short) and set(short.split("-")) <= set(long.split("-"))
-    # A slip of the finger adds or drops few letters.
+    # A slip of the finger adds or drops few letters: 'run' is not 'prune'.
     is_slip = ratio >= _SIMILAR and len(long) - len(short) <= len(long) // 3
     return ratio if is_abbreviation or has_same_words or is_slip else 0.0
 

@@ -1,4 +1,4 @@
-"""`riseml init`."""
+"""Command `riseml init`."""
 
 from pathlib import Path
 from typing import Annotated, Literal

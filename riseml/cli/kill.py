@@ -1,4 +1,4 @@
-"""`riseml kill`."""
+"""Command `riseml kill`."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""`riseml logs`."""
+"""Command `riseml logs`."""
 
 import re
 from typing import Annotated
@@ -10,46 +10,51 @@ from riseml.cli import clock, follow, options
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError
 
+Follow = Annotated[
+    bool,
+    typer.Option(
+        "-f",
+        "--follow/--no-follow",
+        show_default=False,
+        help="Keep printing until the end of the run, or print what there is.",
+    ),
+]
+Tail = Annotated[
+    int | None,
+    typer.Option(
+        "--tail",
+        metavar="N",
+        min=0,
+        show_default=False,
+        help="Only the last N lines of each job.",
+    ),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(
+        "--since",
+        metavar="TIME",
+        help="Only lines of the last 10m, 2h, 1d, or since an instant.",
+        show_default=False,
+    ),
+]
+Grep = Annotated[
+    str | None,
+    typer.Option(
+        "--grep",
+        metavar="REGEX",
+        help="Only lines that match.",
+        show_default=False,
+    ),
+]
+
 
 def command(
     id: options.OneId = None,
-    follow_: Annotated[
-        bool,
-        typer.Option(
-            "-f",
-            "--follow/--no-follow",
-            show_default=False,
-            help="Keep printing until the end of the run, or print what there is.",
-        ),
-    ] = True,
-    tail: Annotated[
-        int | None,
-        typer.Option(
-            "--tail",
-            metavar="N",
-            min=0,
-            show_default=False,
-            help="Only the last N lines of each job.",
-        ),
-    ] = None,
-    since: Annotated[
-        str | None,
-        typer.Option(
-            "--since",
-            metavar="TIME",
-            help="Only lines of the last 10m, 2h, 1d, or since an instant.",
-            show_default=False,
-        ),
-    ] = None,
-    grep: Annotated[
-        str | None,
-        typer.Option(
-            "--grep",
-            metavar="REGEX",
-            help="Only lines that match.",
-            show_default=False,
-        ),
-    ] = None,
+    follow_: Follow = True,
+    tail: Tail = None,
+    since: Since = None,
+    grep: Grep = None,
 ) -> None:
     """Print and follow the logs of jobs.
 

@@ -1,4 +1,4 @@
-"""`riseml ls`."""
+"""Command `riseml ls`."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated

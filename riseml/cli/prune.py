@@ -1,4 +1,4 @@
-"""`riseml prune`."""
+"""Command `riseml prune`."""
 
 from datetime import timedelta
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""`riseml results`."""
+"""Command `riseml results`."""
 
 from typing import Annotated
 
@@ -11,36 +11,40 @@ from riseml.client.client import Client
 from riseml.client.results import Results
 from riseml.status import ExperimentStatus
 
+Sort = Annotated[
+    str | None,
+    typer.Option(
+        "--sort",
+        metavar="NAME",
+        show_default=False,
+        help="Sort by this result or parameter, best first.",
+    ),
+]
+Largest = Annotated[
+    bool | None,
+    typer.Option(
+        "--max/--min",
+        show_default=False,
+        help="Whether a large or a small value is best.",
+    ),
+]
+Top = Annotated[
+    int | None,
+    typer.Option(
+        "--top",
+        metavar="N",
+        min=1,
+        show_default=False,
+        help="Only the first N rows.",
+    ),
+]
+
 
 def command(
     id: options.OneId = None,
-    sort: Annotated[
-        str | None,
-        typer.Option(
-            "--sort",
-            metavar="NAME",
-            show_default=False,
-            help="Sort by this result or parameter, best first.",
-        ),
-    ] = None,
-    largest: Annotated[
-        bool | None,
-        typer.Option(
-            "--max/--min",
-            show_default=False,
-            help="Whether a large or a small value is best.",
-        ),
-    ] = None,
-    top: Annotated[
-        int | None,
-        typer.Option(
-            "--top",
-            metavar="N",
-            min=1,
-            show_default=False,
-            help="Only the first N rows.",
-        ),
-    ] = None,
+    sort: Sort = None,
+    largest: Largest = None,
+    top: Top = None,
     output_format: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:

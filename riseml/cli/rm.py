@@ -1,4 +1,4 @@
-"""`riseml rm`."""
+"""Command `riseml rm`."""
 
 from typing import TYPE_CHECKING, Annotated
 

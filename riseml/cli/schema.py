@@ -1,4 +1,4 @@
-"""`riseml schema`."""
+"""Command `riseml schema`."""
 
 from riseml.cli import output
 

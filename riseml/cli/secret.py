@@ -1,4 +1,4 @@
-"""`riseml secret`."""
+"""Command `riseml secret`."""
 
 import sys
 from typing import Annotated, Literal

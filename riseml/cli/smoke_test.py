@@ -1,4 +1,4 @@
-"""`riseml system test`."""
+"""Command `riseml system test`."""
 
 from typing import Annotated, Any
 
@@ -7,60 +7,70 @@ import typer
 from riseml.cli import output, text
 from riseml.errors import InvalidInputError
 
+NodeName = Annotated[
+    str | None,
+    typer.Option("--nodename", metavar="HOST", help="Run on this node only."),
+]
+NumJobs = Annotated[
+    int,
+    typer.Option("--num-jobs", metavar="N", min=1, help="Number of experiments."),
+]
+NumCpus = Annotated[
+    int,
+    typer.Option(
+        "--num-cpus", metavar="N", min=1, help="Cores that each experiment uses."
+    ),
+]
+RequestCpus = Annotated[
+    str,
+    typer.Option(
+        "--request-cpus",
+        metavar="NUMBER",
+        help="Cores that each experiment requests.",
+    ),
+]
+RequestMem = Annotated[
+    int,
+    typer.Option(
+        "--request-mem",
+        metavar="N",
+        min=4,
+        help="Megabytes that each experiment requests.",
+    ),
+]
+Mem = Annotated[
+    int,
+    typer.Option(
+        "--mem", metavar="N", min=1, help="Megabytes that each experiment uses."
+    ),
+]
+ForceBuildSteps = Annotated[
+    bool,
+    typer.Option("--force-build-steps", help="Build an image without the cache."),
+]
+Image = Annotated[
+    str, typer.Option("--image", metavar="IMAGE", help="An image with python3.")
+]
+Rounds = Annotated[
+    int,
+    typer.Option(
+        "--rounds", metavar="N", min=1, help="Number of rounds of 20 seconds."
+    ),
+]
+
 _ROUND_SECONDS = 20
 
 
 def smoke_test(
-    nodename: Annotated[
-        str | None,
-        typer.Option("--nodename", metavar="HOST", help="Run on this node only."),
-    ] = None,
-    num_jobs: Annotated[
-        int,
-        typer.Option("--num-jobs", metavar="N", min=1, help="Number of experiments."),
-    ] = 1,
-    num_cpus: Annotated[
-        int,
-        typer.Option(
-            "--num-cpus", metavar="N", min=1, help="Cores that each experiment uses."
-        ),
-    ] = 1,
-    request_cpus: Annotated[
-        str,
-        typer.Option(
-            "--request-cpus",
-            metavar="NUMBER",
-            help="Cores that each experiment requests.",
-        ),
-    ] = "0.1",
-    request_mem: Annotated[
-        int,
-        typer.Option(
-            "--request-mem",
-            metavar="N",
-            min=4,
-            help="Megabytes that each experiment requests.",
-        ),
-    ] = 128,
-    mem: Annotated[
-        int,
-        typer.Option(
-            "--mem", metavar="N", min=1, help="Megabytes that each experiment uses."
-        ),
-    ] = 1024,
-    force_build_steps: Annotated[
-        bool,
-        typer.Option("--force-build-steps", help="Build an image without the cache."),
-    ] = False,
-    image: Annotated[
-        str, typer.Option("--image", metavar="IMAGE", help="An image with python3.")
-    ] = "python:3.12-slim",
-    rounds: Annotated[
-        int,
-        typer.Option(
-            "--rounds", metavar="N", min=1, help="Number of rounds of 20 seconds."
-        ),
-    ] = 15,
+    nodename: NodeName = None,
+    num_jobs: NumJobs = 1,
+    num_cpus: NumCpus = 1,
+    request_cpus: RequestCpus = "0.1",
+    request_mem: RequestMem = 128,
+    mem: Mem = 1024,
+    force_build_steps: ForceBuildSteps = False,
+    image: Image = "python:3.12-slim",
+    rounds: Rounds = 15,
 ) -> None:
     """Start experiments that put load on the cluster, without waiting for them.
 
@@ -90,16 +100,10 @@ def smoke_test(
     if force_build_steps:
         train["install"] = _unique_install_step()
     run = _train(train, nodename or "")
-    description = [
-        text.plural(num_jobs, "experiment"),
-        text.plural(num_cpus, "core"),
-        f"{mem} MB",
-        f"{text.plural(rounds, 'round')} of {_ROUND_SECONDS} s",
-        image,
-    ]
-    if nodename:
-        description.append(f"on {nodename}")
-    output.note(", ".join(description))
+    experiments = text.plural(num_jobs, "experiment")
+    cores, times = text.plural(num_cpus, "core"), text.plural(rounds, "round")
+    load = f"{experiments}, {cores}, {mem} MB, {times} of {_ROUND_SECONDS} s, {image}"
+    output.note(f"{load}, on {nodename}" if nodename else load)
     output.say(run)
     output.note(f"Follow it with `riseml logs {run}`.")
 

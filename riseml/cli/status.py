@@ -1,4 +1,4 @@
-"""`riseml status`."""
+"""Command `riseml status`."""
 
 import time
 from collections.abc import Iterator
@@ -16,60 +16,67 @@ from riseml.ids import Id
 from riseml.status import TERMINAL, ExperimentStatus, JobStatus, SetStatus, State
 from riseml.status.select import pick
 
+AnyId = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="ID", show_default=False, help="A run, experiment, job, or .USER."
+    ),
+]
+AllStates = Annotated[
+    bool, typer.Option("-a", "--all", help="Also runs that have ended.")
+]
+Last = Annotated[
+    int,
+    typer.Option(
+        "-n",
+        "--num-last",
+        metavar="N",
+        min=0,
+        help="With -a: only the newest N; 0 for all.",
+    ),
+]
+Long = Annotated[
+    bool,
+    typer.Option(
+        "-l", "--long", help="Also parameters, results and experiments of sets."
+    ),
+]
+AllUsers = Annotated[bool, typer.Option("-u", "--all-users", help="Runs of all users.")]
+Watch = Annotated[
+    bool, typer.Option("-w", "--watch", help="Keep updating until Ctrl-C.")
+]
+States = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        metavar="STATE",
+        help="Only runs in this state; can be repeated.",
+    ),
+]
+Project = Annotated[
+    str | None,
+    typer.Option(
+        "--project",
+        metavar="NAME",
+        show_default=False,
+        help="Only runs of this project.",
+    ),
+]
+
 _LAST_LINES = 10
 # Ages and durations are shown in seconds.
 _TICK_SECONDS = 1.0
 
 
 def command(
-    id: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="ID", show_default=False, help="A run, experiment, job, or .USER."
-        ),
-    ] = None,
-    all_states: Annotated[
-        bool, typer.Option("-a", "--all", help="Also runs that have ended.")
-    ] = False,
-    last: Annotated[
-        int,
-        typer.Option(
-            "-n",
-            "--num-last",
-            metavar="N",
-            min=0,
-            help="With -a: only the newest N; 0 for all.",
-        ),
-    ] = 10,
-    long: Annotated[
-        bool,
-        typer.Option(
-            "-l", "--long", help="Also parameters, results and experiments of sets."
-        ),
-    ] = False,
-    all_users: Annotated[
-        bool, typer.Option("-u", "--all-users", help="Runs of all users.")
-    ] = False,
-    watch: Annotated[
-        bool, typer.Option("-w", "--watch", help="Keep updating until Ctrl-C.")
-    ] = False,
-    states: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--state",
-            metavar="STATE",
-            help="Only runs in this state; can be repeated.",
-        ),
-    ] = None,
-    project: Annotated[
-        str | None,
-        typer.Option(
-            "--project",
-            metavar="NAME",
-            show_default=False,
-            help="Only runs of this project.",
-        ),
-    ] = None,
+    id: AnyId = None,
+    all_states: AllStates = False,
+    last: Last = 10,
+    long: Long = False,
+    all_users: AllUsers = False,
+    watch: Watch = False,
+    states: States = None,
+    project: Project = None,
     output_format: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:

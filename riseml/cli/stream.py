@@ -147,9 +147,8 @@ class Stream:
                 self._write_line(writer, line)
         elif writer.prefix:
             # One replacement for all lines is many times faster than a loop.
-            separator = b"\n" + writer.prefix
-            lines = data[:-1].replace(b"\n", separator)
-            self._out.write(writer.prefix + lines + b"\n")
+            prefix = writer.prefix
+            self._out.write(prefix + data[:-1].replace(b"\n", b"\n" + prefix) + b"\n")
         else:
             self._out.write(data)
 

@@ -1,4 +1,4 @@
-"""`riseml tensorboard`."""
+"""Command `riseml tensorboard`."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""`riseml train`, also `riseml submit`."""
+"""Command `riseml train`, also `riseml submit`."""
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -12,31 +12,36 @@ from riseml.client.types import RunHandle
 if TYPE_CHECKING:
     from riseml.project import Snapshot
 
+Logs = Annotated[
+    bool,
+    typer.Option(
+        "-l", "--logs", help="Follow the log; the exit status is the outcome."
+    ),
+]
+OutputFormat = Annotated[
+    Literal["table", "json", "yaml", "name"],
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FORMAT",
+        help="table, json or name; with --dry-run also yaml.",
+    ),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would run; start nothing.")
+]
+NoGitignore = Annotated[
+    bool,
+    typer.Option("--no-gitignore", help="Include files that .gitignore excludes."),
+]
+
 
 def command(
     config_file: options.ConfigFile = CONFIG_FILE,
-    logs: Annotated[
-        bool,
-        typer.Option(
-            "-l", "--logs", help="Follow the log; the exit status is the outcome."
-        ),
-    ] = False,
-    output_format: Annotated[
-        Literal["table", "json", "yaml", "name"],
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FORMAT",
-            help="table, json or name; with --dry-run also yaml.",
-        ),
-    ] = "table",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would run; start nothing.")
-    ] = False,
-    no_gitignore: Annotated[
-        bool,
-        typer.Option("--no-gitignore", help="Include files that .gitignore excludes."),
-    ] = False,
+    logs: Logs = False,
+    output_format: OutputFormat = "table",
+    dry_run: DryRun = False,
+    no_gitignore: NoGitignore = False,
 ) -> int:
     """Start an experiment or an experiment set in the background.
 

@@ -17,6 +17,47 @@ if TYPE_CHECKING:
     from riseml.cluster.access import Entry
     from riseml.cluster.users import Limits, User, Users
 
+ApiKey = Annotated[
+    str | None,
+    typer.Option("--api-key", metavar="KEY", help="Key from the administrator."),
+]
+OtherApiHost = Annotated[
+    str,
+    typer.Option(
+        "--api-host", metavar="URL", help="Address other than that in the key."
+    ),
+]
+ArgoServer = Annotated[
+    str,
+    typer.Option(
+        "--argo-server",
+        metavar="URL",
+        help="Argo Server other than that of the cluster.",
+    ),
+]
+LoginKubeconfig = Annotated[
+    str | None,
+    typer.Option("--kubeconfig", metavar="FILE", help="A kubeconfig instead of a key."),
+]
+LoginContext = Annotated[
+    str | None,
+    typer.Option(
+        "--context",
+        metavar="NAME",
+        help="A context of it other than the current one.",
+    ),
+]
+Namespace = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace", metavar="NAME", help="A namespace other than the context's."
+    ),
+]
+ContextName = Annotated[
+    str,
+    typer.Option("--name", metavar="NAME", help="Name for `riseml config`."),
+]
+
 Username = Annotated[
     str, typer.Option("--username", metavar="NAME", help="Name of the user.")
 ]
@@ -163,48 +204,13 @@ def display(
 
 
 def login(
-    api_key: Annotated[
-        str | None,
-        typer.Option("--api-key", metavar="KEY", help="Key from the administrator."),
-    ] = None,
-    api_host: Annotated[
-        str,
-        typer.Option(
-            "--api-host", metavar="URL", help="Address other than that in the key."
-        ),
-    ] = "",
-    argo_server: Annotated[
-        str,
-        typer.Option(
-            "--argo-server",
-            metavar="URL",
-            help="Argo Server other than that of the cluster.",
-        ),
-    ] = "",
-    kubeconfig: Annotated[
-        str | None,
-        typer.Option(
-            "--kubeconfig", metavar="FILE", help="A kubeconfig instead of a key."
-        ),
-    ] = None,
-    context: Annotated[
-        str | None,
-        typer.Option(
-            "--context",
-            metavar="NAME",
-            help="A context of it other than the current one.",
-        ),
-    ] = None,
-    namespace: Annotated[
-        str | None,
-        typer.Option(
-            "--namespace", metavar="NAME", help="A namespace other than the context's."
-        ),
-    ] = None,
-    name: Annotated[
-        str,
-        typer.Option("--name", metavar="NAME", help="Name for `riseml config`."),
-    ] = "",
+    api_key: ApiKey = None,
+    api_host: OtherApiHost = "",
+    argo_server: ArgoServer = "",
+    kubeconfig: LoginKubeconfig = None,
+    context: LoginContext = None,
+    namespace: Namespace = None,
+    name: ContextName = "",
 ) -> None:
     """Run on a cluster from now on.
 

@@ -1,4 +1,4 @@
-"""`riseml wait`."""
+"""Command `riseml wait`."""
 
 from typing import Annotated
 

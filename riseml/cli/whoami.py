@@ -1,4 +1,4 @@
-"""`riseml whoami`."""
+"""Command `riseml whoami`."""
 
 from riseml.cli import output
 from riseml.client.client import Client

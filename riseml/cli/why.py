@@ -1,4 +1,4 @@
-"""`riseml why`."""
+"""Command `riseml why`."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
