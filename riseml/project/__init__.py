@@ -1,27 +1,32 @@
-"""A project's folder as a revision: what a run starts from, whatever is edited afterwards.
+"""Snapshots of a project's folder: a run starts from one, whatever is edited afterwards.
 
     folder ──walk──▶ Tree ──take──▶ blobs ──write_trees──▶ trees ──commit──▶ revision ──checkout.sh──▶ /code
                ▲ ignore                 objects, store               compose
-               └─ seen: what the last snapshot saw, so that only changed files are read
+               └─ stat_cache: what the last snapshot saw, so that only changed files are read
 
-What a checkout gives is what lay in the folder, byte for byte: nested repositories, links, modes, empty folders, names
-of any bytes. Left out are `.git`, every `riseml*.yml`, what ignore files name (`ignore`), and sockets and their like,
-with a warning. Neither the user's repository nor Git's settings are used or touched, and no process is started.
+A checkout gives what was in the folder, byte for byte: nested repositories, links, modes,
+empty folders, names of any bytes. A snapshot excludes `.git`, every `riseml*.yml`, what ignore
+files name (`ignore`), and sockets and the like, with a warning. It neither uses nor touches
+the user's repository and Git's settings, and starts no process.
 """
 
 from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING, NamedTuple
 
-# It takes 10 ms to load
+# pathlib takes 10 ms to load.
 if TYPE_CHECKING:
     from pathlib import Path
 
-Place = str | PathLike[str]
+AnyPath = str | PathLike[str]
 
 
 class Snapshot(NamedTuple):
-    """A revision and what it holds: `size` in bytes; `ignored` counts the files and folders a .gitignore leaves out."""
+    """A revision of a project's code.
+
+    `size` is the number of bytes in its `files`. `ignored` counts the files and folders that
+    a .gitignore excludes.
+    """
 
     revision: str
     files: int
@@ -31,23 +36,24 @@ class Snapshot(NamedTuple):
 
 
 def snapshot(
-    folder: Place,
-    repository: Place,
+    folder: AnyPath,
+    repository: AnyPath,
     *,
     gitignore: bool = True,
     message: str = "",
-    without: Iterable[Place] = (),
+    without: Iterable[AnyPath] = (),
 ) -> Snapshot:
-    """Keep what lies in `folder` in RiseML's own repository, made on first use.
+    """Store the files of `folder` in RiseML's own repository, which is made on first use.
 
-    The same content has the same revision, wherever and whenever it is taken. `message` goes beside it in the history
-    of the branch. Folders in `without`, and the repository, are never part of the project.
+    The same content has the same revision, wherever and whenever it is stored. `message` is
+    recorded in the history of the branch. Folders in `without`, and the repository, never
+    belong to the project.
 
     Raises:
-        ProjectError: something in the folder cannot be read.
+        ProjectError: a file in the folder cannot be read.
         HomeError: the repository cannot be written.
     """
-    # Many commands know a Snapshot, and one takes it
+    # Many commands import Snapshot, and only one takes a snapshot.
     from riseml.project import record  # noqa: PLC0415
 
     return record.record(
@@ -55,8 +61,10 @@ def snapshot(
     )
 
 
-def checkout(repository: Place, revision: str, folder: Place) -> None:
-    """Write a revision into `folder`, which is empty or made; by the same script as in a cluster's pod.
+def checkout(repository: AnyPath, revision: str, folder: AnyPath) -> None:
+    """Write a revision into `folder`, which is empty or does not exist yet.
+
+    It runs the same script as a pod of a cluster.
 
     Raises:
         HomeError: there is no such revision, the folder cannot be written, or Git is missing.
@@ -66,8 +74,8 @@ def checkout(repository: Place, revision: str, folder: Place) -> None:
     restore.restore(repository, revision, folder)
 
 
-def prune(repository: Place, keep: Iterable[str]) -> None:
-    """Drop every revision but those in `keep`, and pack what stays; snapshots wait meanwhile.
+def prune(repository: AnyPath, keep: Iterable[str]) -> None:
+    """Remove every revision except those in `keep`, and pack the others; snapshots wait meanwhile.
 
     Raises:
         HomeError: the repository cannot be written, or Git is missing.
@@ -78,19 +86,19 @@ def prune(repository: Place, keep: Iterable[str]) -> None:
 
 
 def repositories(home: "Path") -> "Path":
-    """Return the folder of all of RiseML's own repositories in a home."""
+    """Return the folder of all repositories in a home."""
     return home / "store" / "repos"
 
 
 def repository_of(project: str, home: "Path") -> "Path":
-    """Return where a home keeps the code of a project."""
+    """Return the repository of a project in a home."""
     return repositories(home) / f"{project}.git"
 
 
 def tidy(home: "Path", keep: Iterable[str] = ()) -> None:
-    """Prune all of a home's repositories but those in which somebody may just be about to start a run.
+    """Prune all repositories of a home, except those of which a run may be starting right now.
 
-    Revisions that runs of this machine refer to stay, as do those in `keep`.
+    Revisions that runs of this machine refer to stay, and those in `keep`.
 
     Raises:
         HomeError: a repository cannot be written, the runs of this machine cannot be

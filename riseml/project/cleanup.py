@@ -1,4 +1,4 @@
-"""Dropping revisions that no run needs any more."""
+"""Removal of revisions that no run needs any more."""
 
 import os
 import subprocess
@@ -7,23 +7,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from riseml.errors import HomeError
-from riseml.project import Place, compose, references, repositories
+from riseml.project import AnyPath, compose, references, repositories
 from riseml.project.objects import Loose
+from riseml.project.stat_cache import delete_caches
 from riseml.project.store import Store, unusable
 
-# Seconds in which a snapshot may still be on its way to becoming a run
-_FRESH = 600.0
+# A younger snapshot may not have become a run yet.
+_FRESH_SECONDS = 600.0
 
 
 def tidy(home: Path, keep: Iterable[str]) -> None:
-    """Prune all of a home's repositories; see `riseml.project.tidy`."""
-    kept = references.revisions(home).union(keep)
+    """Prune all repositories of a home; see `riseml.project.tidy`."""
+    revisions = references.revisions(home).union(keep)
     for branch in repositories(home).glob("*.git/refs/heads/riseml"):
-        if time.time() - branch.stat().st_mtime > _FRESH:
-            prune(branch.parents[2], kept)
+        if time.time() - branch.stat().st_mtime > _FRESH_SECONDS:
+            prune(branch.parents[2], revisions)
 
 
-def prune(repository: Place, keep: Iterable[str]) -> None:
+def prune(repository: AnyPath, keep: Iterable[str]) -> None:
     """Keep these revisions only; see `riseml.project.prune`."""
     store = Store(repository)
     try:
@@ -34,30 +35,32 @@ def prune(repository: Place, keep: Iterable[str]) -> None:
 
 
 def _prune(store: Store, keep: list[str]) -> None:
-    with os.scandir(store.private) as entries:
-        for entry in entries:
-            if entry.name.startswith("seen-"):
-                # It may name objects that go now
-                os.unlink(entry.path)
-    known = _git(
-        store,
-        "cat-file",
-        "--batch-check=%(objectname) %(objecttype)",
-        told="".join(f"{r}\n" for r in keep),
-    )
-    kept = tuple(
-        line.split(" ")[0] for line in known.splitlines() if line.endswith(" commit")
-    )
-    new = Loose(store)
+    delete_caches(store)
+    objects = Loose(store)
+    empty_tree = objects.add(b"tree", b"").hex()
+    # Git collects what the branch does not reach, so the new tip reaches what stays.
     tip = compose.commit_data(
-        new.add(b"tree", b"").hex(), kept, int(time.time()), "Keep what runs need\n"
+        empty_tree, _existing(store, keep), int(time.time()), "Keep what runs need\n"
     )
-    store.advance(new.add(b"commit", tip).hex())
+    store.advance(objects.add(b"commit", tip).hex())
     _git(store, "-c", "repack.writeBitmaps=false", "repack", "-a", "-d", "-q")
     _git(store, "prune", "--expire=now")
 
 
-def _git(store: Store, *arguments: str, told: str = "") -> str:
+def _existing(store: Store, revisions: list[str]) -> tuple[str, ...]:
+    """Return the revisions that the repository has."""
+    lines = "".join(f"{revision}\n" for revision in revisions)
+    check = "--batch-check=%(objectname) %(objecttype)"
+    existing = []
+    for line in _git(store, "cat-file", check, stdin=lines).splitlines():
+        name, _, kind = line.partition(" ")
+        if kind == "commit":
+            existing.append(name)
+    return tuple(existing)
+
+
+def _git(store: Store, *arguments: str, stdin: str = "") -> str:
+    # The user's settings must not change what Git does with RiseML's own repository.
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "GIT_DIR": store.path,
@@ -69,7 +72,7 @@ def _git(store: Store, *arguments: str, told: str = "") -> str:
         done = subprocess.run(
             ["git", *arguments],
             env=environment,
-            input=told,
+            input=stdin,
             capture_output=True,
             text=True,
             check=True,

@@ -1,4 +1,4 @@
-r"""From what a walk found to a commit: trees, and in the message what a tree cannot hold.
+r"""Trees and commit of a walk; the commit's message records what a Git tree cannot hold.
 
     tree …                          RiseML snapshot
     author RiseML … 0 +0000
@@ -7,59 +7,63 @@ r"""From what a walk found to a commit: trees, and in the message what a tree ca
                                     dir 0755 logs/empty             a folder without files
                                     mode 0600 secrets\0040old.txt   files, then folders, the deepest first
 
-`templates/checkout.sh` undoes it; a path has its odd bytes as `printf %b` reads them. Nothing else goes into the
-commit, so the same files always give the same revision. The branch is a chain of commits with two parents, the one
-before and the snapshot, that keeps every revision from being collected and says when and for what it was taken.
+`templates/checkout.sh` applies these lines. A path has its unusual bytes as `printf %b` reads
+them. The commit contains nothing else, so the same files always have the same revision. The
+branch is a chain of commits with two parents, the previous commit and the snapshot. It keeps
+every revision from being collected, and records when and for what each was taken.
 """
 
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from riseml.project import names
 from riseml.project.objects import Objects
 from riseml.project.walk import MODE, Folder, Tree
 
 _AUTHOR = "RiseML <riseml@localhost>"
-_PLAIN = bytes(
-    b
-    for b in range(256)
-    if chr(b).isascii() and (chr(b).isalnum() or chr(b) in "_-./+,@%=:~")
+_UNESCAPED = (
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+,@%=:~"
 )
 _USUAL_MASKS = (0o022, 0o002, 0o027, 0o007, 0o077)
 
 
 def write_trees(tree: Tree, objects: Objects) -> None:
-    """Store the trees of all folders; one that holds nothing gets none."""
+    """Store the trees of all folders; a folder that holds nothing has none."""
+    # A tree contains the ids of the trees below it, so the deepest come first.
     for folder in reversed(tree.folders):
-        kept = folder.before[3]
-        same = folder.is_same and all(
-            child.tree == child.before[3] for child in folder.folders.values()
-        )
-        folder.tree = kept if same and kept else _write_tree(folder, objects)
+        previous_tree = folder.previous[3]
+        if previous_tree and folder.is_same and _has_same_trees(folder):
+            folder.tree = previous_tree
+        else:
+            folder.tree = _write_tree(folder, objects)
+
+
+def _has_same_trees(folder: Folder) -> bool:
+    return all(child.tree == child.previous[3] for child in folder.folders.values())
 
 
 def _write_tree(folder: Folder, objects: Objects) -> bytes:
-    entries = [
-        (_stored(name, key[MODE]), _git_mode(key[MODE]), blob)
-        for name, (key, blob) in folder.files.items()
-    ]
-    entries += [
-        (_stored(name, stat.S_IFDIR) + b"/", b"40000", child.tree)
-        for name, child in folder.folders.items()
-        if child.tree
-    ]
+    entries = []
+    for name, (key, blob) in folder.files.items():
+        mode = key[MODE]
+        entries.append((_stored_name(name, mode), _git_mode(mode), blob))
+    for name, child in folder.folders.items():
+        if child.tree:
+            # Git sorts folders as if their names ended with a slash.
+            stored_name = _stored_name(name, stat.S_IFDIR) + b"/"
+            entries.append((stored_name, b"40000", child.tree))
+    if folder.path and not entries:
+        return b""
     entries.sort()
-    content = b"".join(
-        [
-            b"%b %b\0%b" % (mode, name.removesuffix(b"/"), child)
-            for name, mode, child in entries
-        ]
-    )
-    return objects.add(b"tree", content) if entries or not folder.path else b""
+    content = [
+        b"%b %b\0%b" % (git_mode, name.removesuffix(b"/"), id_)
+        for name, git_mode, id_ in entries
+    ]
+    return objects.add(b"tree", b"".join(content))
 
 
-def _stored(name: bytes, mode: int) -> bytes:
+def _stored_name(name: bytes, mode: int) -> bytes:
     return names.stored(name, mode) if name[:4] in names.SUSPECT else name
 
 
@@ -70,113 +74,129 @@ def _git_mode(mode: int) -> bytes:
 
 
 def commit(tree: Tree, objects: Objects) -> str:
-    """Store the commit of what was found; return its id, the revision."""
-    text = "RiseML snapshot\n\n" + "".join(f"{line}\n" for line in _lines(tree))
-    return objects.add(
-        b"commit", commit_data(tree.folders[0].tree.hex(), (), 0, text)
-    ).hex()
+    """Store the commit of a walk; return its id, which is the revision."""
+    lines = "".join(f"{line}\n" for line in _lines(tree))
+    root = tree.folders[0].tree.hex()
+    data = commit_data(root, (), 0, f"RiseML snapshot\n\n{lines}")
+    return objects.add(b"commit", data).hex()
 
 
 def chain(
     tree: Tree, objects: Objects, *, tip: str, revision: str, message: str, now: int
 ) -> str:
-    """Store the branch's next commit; return its id."""
+    """Store the next commit of the branch; return its id."""
     parents = (tip, revision) if tip else (revision,)
     text = message.replace("\0", " ").encode("utf-8", "replace").decode()
-    return objects.add(
-        b"commit", commit_data(tree.folders[0].tree.hex(), parents, now, f"{text}\n")
-    ).hex()
+    root = tree.folders[0].tree.hex()
+    return objects.add(b"commit", commit_data(root, parents, now, f"{text}\n")).hex()
 
 
 def commit_data(tree: str, parents: tuple[str, ...], time: int, message: str) -> bytes:
     """Return the content of a commit."""
-    lines = [f"tree {tree}", *(f"parent {parent}" for parent in parents)]
-    lines += [f"{role} {_AUTHOR} {time} +0000" for role in ("author", "committer")]
-    return "\n".join([*lines, "", message]).encode()
+    lines = [f"tree {tree}"]
+    for parent in parents:
+        lines.append(f"parent {parent}")
+    lines += [
+        f"author {_AUTHOR} {time} +0000",
+        f"committer {_AUTHOR} {time} +0000",
+        "",
+        message,
+    ]
+    return "\n".join(lines).encode()
 
 
 def _lines(tree: Tree) -> Iterator[str]:
-    counts = Counter(
-        [key[MODE] for folder in tree.folders for key, _ in folder.files.values()]
-    )
-    counts.update(stat.S_IFDIR | folder.mode for folder in tree.folders[1:])
+    """Yield the lines for `templates/checkout.sh`."""
+    subfolders = tree.folders[1:]
+    counts = _count_modes(tree)
     mask = _mask(counts)
-    odd = {mode for mode in counts if not _is_usual(mode, mask)}
+    unusual = frozenset(mode for mode in counts if not _is_usual(mode, mask))
     yield f"umask {mask:04o}"
     for folder in tree.folders:
         yield from _moves(folder)
-    empty = (
-        folder for folder in tree.folders[1:] if not folder.tree and not folder.folders
-    )
-    yield from (
-        f"dir {folder.mode:04o} {_escaped(folder.path[:-1])}" for folder in empty
-    )
-    if odd:
-        yield from (
-            f"mode {mode:04o} {_escaped(path)}" for mode, path in _odd_files(tree, odd)
-        )
-        folders = (
-            folder
-            for folder in reversed(tree.folders[1:])
-            if stat.S_IFDIR | folder.mode in odd
-        )
-        yield from (
-            f"mode {folder.mode:04o} {_escaped(folder.path[:-1])}" for folder in folders
-        )
+    for folder in subfolders:
+        if not folder.tree and not folder.folders:
+            yield f"dir {folder.mode:04o} {_escaped(folder.path[:-1])}"
+    if not unusual:
+        # Most projects end here, without another pass over their files.
+        return
+    for mode, path in _files_with_modes(tree, unusual):
+        yield f"mode {mode:04o} {_escaped(path)}"
+    # A folder that nobody may write comes after all that lies in it.
+    for folder in reversed(subfolders):
+        if stat.S_IFDIR | folder.mode in unusual:
+            yield f"mode {folder.mode:04o} {_escaped(folder.path[:-1])}"
+
+
+def _count_modes(tree: Tree) -> Counter[int]:
+    modes = []
+    for folder in tree.folders:
+        modes += [key[MODE] for key, _ in folder.files.values()]
+    for folder in tree.folders[1:]:
+        modes.append(stat.S_IFDIR | folder.mode)
+    return Counter(modes)
 
 
 def _moves(folder: Folder) -> Iterator[str]:
-    found = [
-        (name, folder.files[name][0][MODE])
-        for name in folder.files
-        if name[:4] in names.SUSPECT
-    ]
-    found += [
-        (name, stat.S_IFDIR)
-        for name, child in folder.folders.items()
-        if name[:4] in names.SUSPECT and child.tree
-    ]
-    for name, mode in sorted(found):
-        if (stored := names.stored(name, mode)) != name:
-            yield f"move {stored.decode()} {_escaped(folder.path + name)}"
+    """Yield a line for each name that Git refuses and that is stored under another one."""
+    suspects = []
+    for name, (key, _) in folder.files.items():
+        if name[:4] in names.SUSPECT:
+            suspects.append((name, key[MODE]))
+    for name, child in folder.folders.items():
+        if name[:4] in names.SUSPECT and child.tree:
+            suspects.append((name, stat.S_IFDIR))
+    for name, mode in sorted(suspects):
+        stored_name = names.stored(name, mode)
+        if stored_name != name:
+            yield f"move {stored_name.decode()} {_escaped(folder.path + name)}"
 
 
-def _odd_files(tree: Tree, odd: set[int]) -> list[tuple[int, bytes]]:
-    """Return permissions and paths of the files whose mode is among the odd ones, equal permissions together."""
-    found = (
-        (key[MODE], f.path + name)
-        for f in tree.folders
-        for name, (key, _) in f.files.items()
-        if key[MODE] in odd
-    )
-    return sorted((stat.S_IMODE(mode), path) for mode, path in found)
+def _files_with_modes(tree: Tree, modes: frozenset[int]) -> list[tuple[int, bytes]]:
+    """Return permissions and paths of the files with one of these modes, sorted."""
+    files = []
+    for folder in tree.folders:
+        for name, (key, _) in folder.files.items():
+            if key[MODE] in modes:
+                files.append((stat.S_IMODE(key[MODE]), folder.path + name))
+    return sorted(files)
 
 
 def _mask(counts: Counter[int]) -> int:
     """Return the umask that gives the most entries their mode."""
-    found = (
-        ~mode & (0o777 if mode & stat.S_IXUSR else 0o666)
-        for mode in counts
-        if not stat.S_ISLNK(mode)
-    )
-    masks = dict.fromkeys(
-        (*_USUAL_MASKS, *sorted(mask for mask in found if not mask & stat.S_IRWXU))
-    )
-    return max(
-        masks,
-        key=lambda mask: sum(
-            count for mode, count in counts.items() if _is_usual(mode, mask)
-        ),
-    )
+    masks = dict.fromkeys((*_USUAL_MASKS, *_masks_of(counts)))
+    return max(masks, key=lambda mask: _count_usual(counts, mask))
+
+
+def _masks_of(modes: Iterable[int]) -> list[int]:
+    """Return the umasks under which files of these modes were made, sorted."""
+    masks = []
+    for mode in modes:
+        if stat.S_ISLNK(mode):
+            continue
+        mask = ~mode & (0o777 if mode & stat.S_IXUSR else 0o666)
+        # Under a umask that forbids the owner anything, a checkout could not work.
+        if not mask & stat.S_IRWXU:
+            masks.append(mask)
+    return sorted(masks)
+
+
+def _count_usual(counts: Counter[int], mask: int) -> int:
+    return sum(count for mode, count in counts.items() if _is_usual(mode, mask))
 
 
 def _is_usual(mode: int, mask: int) -> bool:
     """Return whether a checkout under `mask` gives an entry its mode."""
-    made = 0o777 if mode & stat.S_IXUSR or stat.S_ISDIR(mode) else 0o666
-    return stat.S_ISLNK(mode) or stat.S_IMODE(mode) == made & ~mask
+    if stat.S_ISLNK(mode):
+        return True
+    is_executable = mode & stat.S_IXUSR or stat.S_ISDIR(mode)
+    created_mode = 0o777 if is_executable else 0o666
+    return stat.S_IMODE(mode) == created_mode & ~mask
 
 
 def _escaped(path: bytes) -> str:
-    if not path.translate(None, _PLAIN):
+    if not path.translate(None, _UNESCAPED):
         return path.decode()
-    return "".join(chr(byte) if byte in _PLAIN else f"\\0{byte:03o}" for byte in path)
+    return "".join(
+        chr(byte) if byte in _UNESCAPED else f"\\0{byte:03o}" for byte in path
+    )

@@ -1,8 +1,10 @@
-"""Reading what a walk found new or changed.
+"""Content of the files that a walk found new or changed.
 
-same inode, size and modification time, and the status time explained by a changed mode, owner or link: not read
-changed while it was read: read again, and if it never rests, kept as it was and looked at again next time
-changed shortly before: looked at again next time, since the clock of its times is coarse
+same inode, size and modification time, and a changed mode, owner or link explains the
+    changed status time: not read
+changed while it was read: read again; if it keeps changing, stored as it was and read
+    again by the next snapshot
+changed shortly before: compared again by the next snapshot, since its times are coarse
 """
 
 import errno
@@ -27,46 +29,48 @@ from riseml.project.walk import (
     unreadable,
 )
 
-# Nanoseconds: the coarsest times of a file system in use
-_COARSE = 2_000_000_000
+# The coarsest times of a file system in use: FAT counts in steps of two seconds.
+_COARSE_NANOSECONDS = 2_000_000_000
 _ATTEMPTS = 5
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# Errors of a file that was deleted, or replaced by another kind of file.
 _CHANGED = {
     errno.ENOENT,
     errno.ENOTDIR,
     errno.ELOOP,
     errno.EINVAL,
     errno.ENXIO,
-}  # gone, or of another kind by now
+}
 
 
 def take(tree: Tree, objects: Objects) -> None:
     """Store the content of all pending files, and enter them in their folders."""
-    recent = time.time_ns() - _COARSE
+    recent = time.time_ns() - _COARSE_NANOSECONDS
     for folder, name, key in tree.pending:
-        before = folder.before[1].get(name)
-        if before is not None and _is_untouched(before[0], key):
-            file: File | None = (key, before[1])
+        previous = folder.previous[1].get(name)
+        if previous is not None and _is_untouched(previous[0], key):
+            file: File | None = (key, previous[1])
         else:
             file = _read(tree.top + folder.path + name, key, objects)
-        if file is not None:
-            folder.files[name] = (
-                file if file[0][CTIME] < recent else (_unsure(file[0]), file[1])
-            )
+        if file is None:
+            continue
+        read_key, blob = file
+        if read_key[CTIME] >= recent:
+            read_key = _unsure(read_key)
+        folder.files[name] = (read_key, blob)
 
 
-def _is_untouched(before: Key, now: Key) -> bool:
-    """Return whether the content must be as before although something else is not."""
-    same_kind = stat.S_IFMT(before[MODE]) == stat.S_IFMT(now[MODE])
-    same_times = (
-        before[INODE] == now[INODE]
-        and before[SIZE : MTIME + 1] == now[SIZE : MTIME + 1]
-    )
-    return (
-        same_kind
-        and same_times
-        and (before[CTIME] == now[CTIME] or before[:SIZE] != now[:SIZE])
-    )
+def _is_untouched(previous: Key, current: Key) -> bool:
+    """Return whether the content of a file is the same although its key is not."""
+    if stat.S_IFMT(previous[MODE]) != stat.S_IFMT(current[MODE]):
+        return False
+    if previous[INODE] != current[INODE]:
+        return False
+    if previous[SIZE : MTIME + 1] != current[SIZE : MTIME + 1]:
+        return False
+    # A write changes the status time, too. So does a changed mode, owner or link, which
+    # the fields before the size show.
+    return previous[CTIME] == current[CTIME] or previous[:SIZE] != current[:SIZE]
 
 
 def _unsure(key: Key) -> Key:
@@ -75,15 +79,15 @@ def _unsure(key: Key) -> Key:
 
 
 def _read(path: bytes, key: Key, objects: Objects) -> File | None:
-    """Store a file or a link; return None where it is gone, or is neither any more."""
+    """Store a file or link; return None if it was deleted or is neither of them now."""
     blob = None
     for _ in range(_ATTEMPTS):
-        blob, now = _attempt(path, key, objects)
-        if now is None or stat.S_IFMT(now[MODE]) not in FILES:
+        blob, current = _attempt(path, key, objects)
+        if current is None or stat.S_IFMT(current[MODE]) not in FILES:
             return None
-        if blob is not None and now == key:
+        if blob is not None and current == key:
             return key, blob
-        key = now
+        key = current
     if blob is None:
         raise ProjectError(
             f"{os.fsdecode(path)} changes faster than it can be read",
@@ -95,24 +99,27 @@ def _read(path: bytes, key: Key, objects: Objects) -> File | None:
 def _attempt(
     path: bytes, key: Key, objects: Objects
 ) -> tuple[bytes | None, Key | None]:
-    """Return the blob, where there was as much to read as `key` says, and what lstat says after reading."""
+    """Return the blob, and the key after reading.
+
+    The blob is None if the file was shorter than `key` says, the key if it was deleted.
+    """
+    is_link = stat.S_ISLNK(key[MODE])
     try:
-        opened = os.readlink(path) if stat.S_ISLNK(key[MODE]) else os.open(path, _OPEN)
+        opened = os.readlink(path) if is_link else os.open(path, _OPEN)
     except OSError as error:
-        return None, _status(path) if error.errno in _CHANGED else unreadable(
-            path, error
-        )
+        if error.errno not in _CHANGED:
+            unreadable(path, error)
+        return None, _key_at(path)
     if isinstance(opened, bytes):
-        return objects.add(b"blob", opened), _status(path)
+        return objects.add(b"blob", opened), _key_at(path)
     try:
-        return objects.add_file(partial(_some, path, opened), key[SIZE]), key_of(
-            os.fstat(opened)
-        )
+        blob = objects.add_file(partial(_some, path, opened), key[SIZE])
+        return blob, key_of(os.fstat(opened))
     finally:
         os.close(opened)
 
 
-def _status(path: bytes) -> Key | None:
+def _key_at(path: bytes) -> Key | None:
     try:
         return key_of(os.lstat(path))
     except (FileNotFoundError, NotADirectoryError):
@@ -123,8 +130,12 @@ def _some(path: bytes, descriptor: int, size: int) -> bytes:
     """Return the next `size` bytes of a file, fewer at its end."""
     try:
         data = os.read(descriptor, size)
-        while len(data) < size and (more := os.read(descriptor, size - len(data))):
-            data += more
+        while len(data) < size:
+            # One call returns at most 2 GB.
+            piece = os.read(descriptor, size - len(data))
+            if not piece:
+                break
+            data += piece
     except IsADirectoryError:
         return b""
     except OSError as error:

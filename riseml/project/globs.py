@@ -1,4 +1,4 @@
-r"""One pattern of a .gitignore as a regular expression over bytes.
+r"""Pattern of a .gitignore as a regular expression over bytes.
 
     pattern         matches
     *.pyc           [^/]*\.pyc
@@ -6,8 +6,11 @@ r"""One pattern of a .gitignore as a regular expression over bytes.
     **/x  x/**      (?:.*/)?x  x/.*
     [!a-c]?  \*    [\x00-\x2e\x30-\x60\x64-\xff][^/]  \*
 
-As in Git's wildmatch: bytes, not characters; `**` means more than `*` only between slashes; a pattern that is broken
-(an open bracket, a lone backslash at its end) matches nothing.
+It follows Git's wildmatch. It matches bytes, not characters. `**` means more than `*` only
+between slashes. A broken pattern (an open bracket, a backslash at its end) matches nothing.
+
+Functions that read one element of a pattern take the index of its first byte, and return
+what they read with the index of the next element; None if the pattern is broken.
 """
 
 import re
@@ -29,6 +32,7 @@ _CLASSES = {
     b"xdigit": rb"[0-9A-Fa-f]",
 }
 _SLASH = ord("/")
+_ALL_BYTES = frozenset(range(256))
 
 
 def is_plain(pattern: bytes) -> bool:
@@ -38,88 +42,107 @@ def is_plain(pattern: bytes) -> bool:
 
 def translate(pattern: bytes) -> bytes | None:
     """Return the regular expression of a pattern that is relative to its folder; None for one that never matches."""
-    parts, at = [], 0
-    while at < len(pattern):
-        step = _bracket(pattern, at) if pattern[at] == ord("[") else _part(pattern, at)
+    expressions = []
+    index = 0
+    while index < len(pattern):
+        if pattern[index] == ord("["):
+            step = _bracket(pattern, index)
+        else:
+            step = _simple(pattern, index)
         if step is None:
             return None
-        part, at = step
-        parts.append(part)
-    return b"".join(parts)
+        expression, index = step
+        expressions.append(expression)
+    return b"".join(expressions)
 
 
-def _part(pattern: bytes, at: int) -> tuple[bytes, int] | None:
-    byte = pattern[at : at + 1]
+def _simple(pattern: bytes, index: int) -> tuple[bytes, int] | None:
+    """Read one element that is not a bracket."""
+    byte = pattern[index : index + 1]
     if byte == b"*":
-        return _stars(pattern, at)
+        return _stars(pattern, index)
     if byte == b"?":
-        return b"[^/]", at + 1
+        return b"[^/]", index + 1
     if byte != b"\\":
-        return re.escape(byte), at + 1
-    escaped = pattern[at + 1 : at + 2]
-    return (re.escape(escaped), at + 2) if escaped else None
+        return re.escape(byte), index + 1
+    escaped = pattern[index + 1 : index + 2]
+    return (re.escape(escaped), index + 2) if escaped else None
 
 
-def _stars(pattern: bytes, at: int) -> tuple[bytes, int]:
-    end = at
+def _stars(pattern: bytes, index: int) -> tuple[bytes, int]:
+    end = index
     while pattern[end : end + 1] == b"*":
         end += 1
-    between = (at == 0 or pattern[at - 1] == _SLASH) and pattern[end : end + 1] in {
-        b"",
-        b"/",
-    }
-    if end - at == 1 or not between:
+    after_slash = index == 0 or pattern[index - 1] == _SLASH
+    before_slash = end == len(pattern) or pattern[end] == _SLASH
+    if end - index == 1 or not (after_slash and before_slash):
         return b"[^/]*", end
-    return (b".*", end) if end == len(pattern) else (b"(?:.*/)?", end + 1)
+    if end == len(pattern):
+        return b".*", end
+    return b"(?:.*/)?", end + 1
 
 
-def _bracket(pattern: bytes, at: int) -> tuple[bytes, int] | None:
-    """Return the class that begins at `at`, spelt out byte by byte."""
-    at += 1
-    negated = pattern[at : at + 1] in {b"!", b"^"}
-    at += negated
+def _bracket(pattern: bytes, index: int) -> tuple[bytes, int] | None:
+    """Read a character class; its expression lists every byte."""
+    index += 1
+    is_negated = pattern[index : index + 1] in {b"!", b"^"}
+    index += is_negated
     members: set[int] = set()
-    previous, first = 0, True
-    while first or pattern[at : at + 1] != b"]":
-        step = _member(pattern, at, previous, members)
+    previous = 0
+    is_first = True
+    # A bracket right at the beginning is a member.
+    while is_first or pattern[index : index + 1] != b"]":
+        step = _member(pattern, index, previous, members)
         if step is None:
             return None
-        previous, at = step
-        first = False
-    chosen = (set(range(256)) - members if negated else members) - {_SLASH}
-    spelt = b"".join(b"\\x%02x" % byte for byte in sorted(chosen))
-    return (b"[%b]" % spelt if chosen else b"(?!)"), at + 1
+        previous, index = step
+        is_first = False
+    matching = _ALL_BYTES - members if is_negated else members
+    # A class never matches a slash, not even a negated one.
+    escapes = [b"\\x%02x" % byte for byte in sorted(matching - {_SLASH})]
+    expression = b"[%b]" % b"".join(escapes) if escapes else b"(?!)"
+    return expression, index + 1
 
 
 def _member(
-    pattern: bytes, at: int, previous: int, members: set[int]
+    pattern: bytes, index: int, previous: int, members: set[int]
 ) -> tuple[int, int] | None:
-    """Add what stands at `at` to the class; return what a following `-` would count from, and the next place."""
-    if pattern[at : at + 2] == b"[:":
-        return _named(pattern, at, members)
-    is_range = (
-        previous
-        and pattern[at : at + 1] == b"-"
-        and pattern[at + 1 : at + 2] not in {b"", b"]"}
-    )
-    at += bool(is_range)
-    at += pattern[at : at + 1] == b"\\"
-    if at >= len(pattern):
+    """Add one member of a class; return the byte from which a following `-` counts, and the next index."""
+    if pattern[index : index + 2] == b"[:":
+        return _named_class(pattern, index, members)
+    is_range = previous and _is_range_sign(pattern, index)
+    index += bool(is_range)
+    index += pattern[index : index + 1] == b"\\"
+    if index >= len(pattern):
         return None
-    byte = pattern[at]
-    members.update(range(previous, byte + 1) if is_range else (byte,))
-    return (0 if is_range else byte), at + 1
+    byte = pattern[index]
+    if is_range:
+        members.update(range(previous, byte + 1))
+        return 0, index + 1
+    members.add(byte)
+    return byte, index + 1
 
 
-def _named(pattern: bytes, at: int, members: set[int]) -> tuple[int, int] | None:
-    end = pattern.find(b"]", at + 2)
+def _is_range_sign(pattern: bytes, index: int) -> bool:
+    """Return whether there is a `-` with an end of the range after it."""
+    end = pattern[index + 1 : index + 2]
+    return pattern[index : index + 1] == b"-" and end not in {b"", b"]"}
+
+
+def _named_class(
+    pattern: bytes, index: int, members: set[int]
+) -> tuple[int, int] | None:
+    """Add the bytes of a class such as `[:alpha:]`."""
+    end = pattern.find(b"]", index + 2)
     if end < 0:
         return None
-    if end == at + 2 or pattern[end - 1] != ord(":"):
+    if end == index + 2 or pattern[end - 1] != ord(":"):
+        # Without the second colon it is only a bracket.
         members.add(ord("["))
-        return ord("["), at + 1
-    expression = _CLASSES.get(pattern[at + 2 : end - 1])
+        return ord("["), index + 1
+    expression = _CLASSES.get(pattern[index + 2 : end - 1])
     if expression is None:
         return None
-    members.update(byte for byte in range(256) if re.match(expression, bytes((byte,))))
+    matches = re.findall(expression, bytes(sorted(_ALL_BYTES)))
+    members.update(match[0] for match in matches)
     return 0, end + 1

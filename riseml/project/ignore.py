@@ -1,13 +1,15 @@
-"""What stays out of a snapshot because an ignore file says so.
+"""Rules that exclude files from a snapshot.
 
-    .risemlignore   of the project's folder only; decides before any .gitignore, so `!name` keeps what one leaves out
-    .gitignore      of the folder and below; of the folders above, and .git/info/exclude, where the folder is part of a
-                    Git working tree that does not itself ignore it
+    .risemlignore   of the project's folder only. It decides before any .gitignore, so `!name`
+                    keeps a file that a .gitignore excludes.
+    .gitignore      of the folder and below. If the folder belongs to a Git working tree that
+                    does not ignore it, those of the folders above and .git/info/exclude too.
 
-Both are read as Git reads a .gitignore: the last line that matches decides, a deeper file before a higher one, and what
-lies in a folder that is left out stays out with it. Neither what Git tracks nor the user's own Git settings count: the
-same files give the same snapshot everywhere. A .risemlignore with `- pattern` or `+ pattern` lines is rsync's, as in
-2018: there the first line that matches decides, and `a/b` is looked for at every depth.
+Both are read as Git reads a .gitignore: the last line that matches decides, a deeper file
+decides before a higher one, and everything in an excluded folder is excluded. Neither the
+files that Git tracks nor the user's Git settings count, so the same files give the same
+snapshot everywhere. A .risemlignore with lines `- pattern` or `+ pattern` has rsync's rules,
+as in 2018: the first line that matches decides, and `a/b` matches at every depth.
 """
 
 import errno
@@ -20,117 +22,119 @@ from riseml.project import globs
 
 _READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
+_RSYNC = (b"+ ", b"- ")
 
 
 class Rules:
-    """The lines of one ignore file; most are plain names or endings, found without trying every line."""
+    """The lines of one ignore file.
+
+    Most lines are plain names or endings. A dictionary finds these without trying every
+    line; the others are compiled into regular expressions when they are first needed.
+    """
 
     def __init__(self, lines: Iterable[bytes], *, is_git: bool = True) -> None:
         self.is_git = is_git
         self.lines = [line for line in map(_Line, lines) if line.pattern]
         self._names: dict[bytes, list[int]] = {}
         self._endings: dict[bytes, list[int]] = {}
+        self._others: list[tuple[int, _Line]] = []
         self._groups: dict[bool, list[_Group]] = {}
         for number, line in enumerate(self.lines):
             if line.is_name and globs.is_plain(line.pattern):
                 self._names.setdefault(line.pattern, []).append(number)
             elif line.is_ending:
                 self._endings.setdefault(line.pattern[1:], []).append(number)
+            else:
+                self._others.append((number, line))
 
     def verdict(self, path: bytes, name: bytes, is_folder: bool) -> bool | None:
-        """Return whether a path, relative to the file's folder, stays out or (False) is kept; None: no line says."""
+        """Return whether a path, relative to the file's folder, is excluded; None if no line matches."""
         best = -1
-        for numbers in (
-            self._names.get(name),
-            self._endings.get(name[name.rfind(b".") :]),
-        ):
-            for number in numbers or ():
-                if number > best and (is_folder or not self.lines[number].is_folder):
-                    best = number
-        for group in (
-            self._groups[is_folder]
-            if is_folder in self._groups
-            else self._compiled(is_folder)
-        ):
+        ending = name[name.rfind(b".") :]
+        for numbers in (self._names.get(name), self._endings.get(ending)):
+            # Most names are in neither dictionary.
+            if numbers is not None:
+                best = max(best, self._last(numbers, is_folder=is_folder))
+        groups = self._groups.get(is_folder)
+        if groups is None:
+            groups = self._compile(is_folder=is_folder)
+        for group in groups:
             best = max(best, group.last(name if group.is_name else path))
         return None if best < 0 else not self.lines[best].is_kept
 
-    def _compiled(self, is_folder: bool) -> "list[_Group]":
-        found = {
-            number
-            for numbers in (*self._names.values(), *self._endings.values())
-            for number in numbers
-        }
-        rest = [
-            (number, line)
-            for number, line in enumerate(self.lines)
-            if number not in found
-        ]
-        told = [
-            (number, line) for number, line in rest if is_folder or not line.is_folder
-        ]
-        groups = [_Group(told, is_name=is_name) for is_name in (False, True)]
+    def _last(self, numbers: list[int], *, is_folder: bool) -> int:
+        """Return the last of these lines that may decide about a folder or file, or -1."""
+        for number in reversed(numbers):
+            if is_folder or not self.lines[number].is_folder:
+                return number
+        return -1
+
+    def _compile(self, *, is_folder: bool) -> "list[_Group]":
+        lines = self._others
+        if not is_folder:
+            lines = [(number, line) for number, line in lines if not line.is_folder]
+        groups = (_Group(lines, is_name=False), _Group(lines, is_name=True))
         self._groups[is_folder] = [group for group in groups if group.numbers]
         return self._groups[is_folder]
 
 
 class _Line:
-    """One line: its pattern without the marks around it, empty where it says nothing."""
+    """One line: its pattern without the marks around it, empty for a comment or blank line."""
 
     def __init__(self, line: bytes) -> None:
-        text = (
-            b""
-            if line.startswith(b"#")
-            else _trimmed(line.partition(b"\0")[0].removesuffix(b"\r"))
-        )
+        text = b""
+        if not line.startswith(b"#"):
+            text = _trimmed(line.partition(b"\0")[0].removesuffix(b"\r"))
         self.is_kept = text.startswith(b"!")
         text = text[self.is_kept :]
         self.is_folder = text.endswith(b"/")
         text = text[: len(text) - self.is_folder]
         self.is_name = b"/" not in text
         self.pattern = text.removeprefix(b"/")
-        self.is_ending = (
-            text.startswith(b"*.")
-            and text.count(b".") == 1
-            and self.is_name
-            and globs.is_plain(text[1:])
-        )
+        has_one_dot = text.startswith(b"*.") and text.count(b".") == 1
+        self.is_ending = has_one_dot and self.is_name and globs.is_plain(text[1:])
 
 
 class _Group:
-    """Patterns as one expression, the latest line first; those without a slash are about names, others about paths."""
+    """Patterns as one regular expression, the last line first.
+
+    They are either patterns without a slash, which match names, or patterns that match paths.
+    """
 
     def __init__(self, lines: list[tuple[int, _Line]], *, is_name: bool) -> None:
-        told = [
-            (number, globs.translate(line.pattern))
-            for number, line in lines
-            if line.is_name == is_name
-        ]
-        alternatives = [
-            (number, pattern)
-            for number, pattern in reversed(told)
-            if pattern is not None
-        ]
         self.is_name = is_name
-        self.numbers = [number for number, _ in alternatives]
-        self._match = re.compile(
-            b"|".join(b"(%b)" % pattern for _, pattern in alternatives), re.DOTALL
-        ).fullmatch
+        self.numbers: list[int] = []
+        patterns = []
+        for number, line in reversed(lines):
+            if line.is_name != is_name:
+                continue
+            pattern = globs.translate(line.pattern)
+            # A broken pattern matches nothing.
+            if pattern is not None:
+                self.numbers.append(number)
+                patterns.append(b"(%b)" % pattern)
+        self._match = re.compile(b"|".join(patterns), re.DOTALL).fullmatch
 
     def last(self, text: bytes) -> int:
         """Return the number of the last line that matches, or -1."""
         match = self._match(text)
-        return self.numbers[match.lastindex - 1] if match and match.lastindex else -1
+        if match is None or match.lastindex is None:
+            return -1
+        return self.numbers[match.lastindex - 1]
 
 
 Chain = tuple[tuple[Rules, int, bytes], ...]
-"""Rules, the last ones going first, each with what makes a path relative to its folder: what to cut, and a prefix."""
+"""Rules, of which the last ones decide first.
+
+A number and a prefix make a path of the project relative to the folder of each: the number of
+bytes to cut at its beginning, and what to put in their place.
+"""
 
 
 def excluded_by(
     chain: Chain, path: bytes, name: bytes, is_folder: bool
 ) -> Rules | None:
-    """Return the ignore file that leaves a path of the project out, or None."""
+    """Return the ignore file that excludes a path of the project, or None."""
     for rules, cut, prefix in reversed(chain):
         verdict = rules.verdict(prefix + path[cut:], name, is_folder)
         if verdict is not None:
@@ -138,73 +142,79 @@ def excluded_by(
     return None
 
 
-def own(folder: bytes) -> Chain:
+def of_project(folder: bytes) -> Chain:
     """Return the rules of the project's .risemlignore."""
     lines = _lines(os.path.join(folder, b".risemlignore"))
-    if any(line.startswith((b"+ ", b"- ")) for line in lines):
+    if any(line.startswith(_RSYNC) for line in lines):
+        # Rsync's first match decides, and here the last one.
         lines = list(_from_rsync(lines))[::-1]
     return ((Rules(lines, is_git=False), 0, b""),) if lines else ()
 
 
-def below(folder: bytes, place: bytes) -> Chain:
-    """Return the rules of the .gitignore in the folder `place` of the project."""
-    lines = _lines(os.path.join(folder, place, b".gitignore"), os.O_NOFOLLOW)
-    return ((Rules(lines), len(place), b""),) if lines else ()
+def below(folder: bytes, path: bytes) -> Chain:
+    """Return the rules of the .gitignore in the folder `path` of the project."""
+    lines = _lines(os.path.join(folder, path, b".gitignore"), os.O_NOFOLLOW)
+    return ((Rules(lines), len(path), b""),) if lines else ()
 
 
 def enclosing(folder: bytes) -> Chain:
-    """Return the rules that the working tree around a folder brings, none where it ignores the folder itself."""
+    """Return the rules of the working tree around a folder, none if it ignores the folder."""
     folder = os.path.realpath(folder)
-    top = _top(folder)
+    top = _working_tree(folder)
     if top is None:
         return ()
     steps = os.path.relpath(folder, top).split(b"/") if folder != top else []
-    found = [(0, Rules(_lines(os.path.join(_private(top), b"info", b"exclude"))))]
+    exclude = os.path.join(_git_folder(top), b"info", b"exclude")
+    # The rules, each with the number of steps from the top to their folder.
+    rules_by_depth = [(0, Rules(_lines(exclude)))]
     for depth, step in enumerate(steps):
-        found.append(
-            (
-                depth,
-                Rules(
-                    _lines(
-                        os.path.join(top, *steps[:depth], b".gitignore"), os.O_NOFOLLOW
-                    )
-                ),
-            )
-        )
-        verdicts = (
-            rules.verdict(b"/".join(steps[start : depth + 1]), step, True)
-            for start, rules in reversed(found)
-        )
-        if next((verdict for verdict in verdicts if verdict is not None), False):
+        gitignore = os.path.join(top, *steps[:depth], b".gitignore")
+        rules_by_depth.append((depth, Rules(_lines(gitignore, os.O_NOFOLLOW))))
+        if _ignores(rules_by_depth, steps[: depth + 1], step):
             return ()
-    return tuple(
-        (rules, 0, b"".join(step + b"/" for step in steps[start:]))
-        for start, rules in found
-        if rules.lines
-    )
+    chain = []
+    for depth, rules in rules_by_depth:
+        if rules.lines:
+            prefix = b"".join(step + b"/" for step in steps[depth:])
+            chain.append((rules, 0, prefix))
+    return tuple(chain)
 
 
-def _top(folder: bytes) -> bytes | None:
-    """Return the working tree that holds a folder: the nearest one upwards with a `.git`."""
+def _ignores(
+    rules_by_depth: list[tuple[int, Rules]], steps: list[bytes], name: bytes
+) -> bool:
+    """Return whether the rules exclude the folder at these steps from the top."""
+    for depth, rules in reversed(rules_by_depth):
+        verdict = rules.verdict(b"/".join(steps[depth:]), name, True)
+        if verdict is not None:
+            return verdict
+    return False
+
+
+def _working_tree(folder: bytes) -> bytes | None:
+    """Return the working tree that holds a folder: the nearest ancestor with a `.git`."""
     while not os.path.exists(os.path.join(folder, b".git")):
-        if folder == os.path.dirname(folder):
+        parent = os.path.dirname(folder)
+        if folder == parent:
             return None
-        folder = os.path.dirname(folder)
+        folder = parent
     return folder
 
 
-def _private(top: bytes) -> bytes:
-    """Return the folder where Git keeps what all working trees of a repository share."""
-    place = os.path.join(top, b".git")
-    if os.path.isdir(place):
-        return place
-    place = os.path.join(top, b"".join(_lines(place)[:1]).removeprefix(b"gitdir: "))
-    shared = b"".join(_lines(os.path.join(place, b"commondir"))[:1])
-    return os.path.join(place, shared)
+def _git_folder(top: bytes) -> bytes:
+    """Return the folder in which Git keeps what all working trees of a repository share."""
+    path = os.path.join(top, b".git")
+    if os.path.isdir(path):
+        return path
+    # A further working tree has a file `.git` that names its own folder in the repository.
+    first_line = b"".join(_lines(path)[:1])
+    path = os.path.join(top, first_line.removeprefix(b"gitdir: "))
+    shared = b"".join(_lines(os.path.join(path, b"commondir"))[:1])
+    return os.path.join(path, shared)
 
 
 def _lines(path: bytes, flags: int = 0) -> list[bytes]:
-    """Return the lines of a file, none where there is no such file."""
+    """Return the lines of a file, none if there is no such file."""
     try:
         descriptor = os.open(path, _READING | flags)
         with open(descriptor, "rb") as file:
@@ -214,30 +224,38 @@ def _lines(path: bytes, flags: int = 0) -> list[bytes]:
             return []
         raise ProjectError(
             f"cannot read {os.fsdecode(path)}: {error.strerror}",
-            "Make it readable: it says what stays out.",
+            "Make it readable: it says which files a snapshot excludes.",
         ) from error
     return text.removeprefix(b"\xef\xbb\xbf").split(b"\n") if text else []
 
 
 def _trimmed(line: bytes) -> bytes:
-    """Return a line without the blanks at its end, but for one behind a backslash."""
-    bare = line.rstrip(b" ")
-    backslashes = len(bare) - len(bare.rstrip(b"\\"))
-    return line[: len(bare) + backslashes % 2]
+    """Return a line without the blanks at its end, except one after a backslash."""
+    stripped = line.rstrip(b" ")
+    backslashes = len(stripped) - len(stripped.rstrip(b"\\"))
+    return line[: len(stripped) + backslashes % 2]
 
 
 def _from_rsync(lines: list[bytes]) -> Iterator[bytes]:
     """Yield rsync's rules as lines of a .gitignore, in rsync's order."""
     if b"!" in lines:
-        lines = lines[
-            len(lines) - lines[::-1].index(b"!") :
-        ]  # a lone `!` forgets the rules before it
+        # A lone `!` clears the rules before it.
+        last = len(lines) - lines[::-1].index(b"!")
+        lines = lines[last:]
     for line in lines:
         rule = line.removesuffix(b"\r")
-        if not rule.strip() or rule.startswith((b"#", b";")):
-            continue
-        sign = b"!" if rule.startswith(b"+ ") else b""
-        pattern = rule[2:] if rule.startswith((b"+ ", b"- ")) else rule
-        if b"/" in pattern[:-1] and not pattern.startswith(b"/"):
-            pattern = b"**/" + pattern
-        yield sign + (b"\\" + pattern if pattern.startswith((b"!", b"#")) else pattern)
+        is_comment = rule.startswith((b"#", b";"))
+        if rule.strip() and not is_comment:
+            yield _gitignore_line(rule)
+
+
+def _gitignore_line(rule: bytes) -> bytes:
+    """Return one rule of rsync as a line of a .gitignore."""
+    sign = b"!" if rule.startswith(b"+ ") else b""
+    pattern = rule[2:] if rule.startswith(_RSYNC) else rule
+    if b"/" in pattern[:-1] and not pattern.startswith(b"/"):
+        # Git anchors a pattern with a slash, rsync does not.
+        pattern = b"**/" + pattern
+    if pattern.startswith((b"!", b"#")):
+        pattern = b"\\" + pattern
+    return sign + pattern

@@ -1,7 +1,8 @@
-"""Git's objects, written without Git: one file each for a few small ones, one pack for more.
+"""Writer of Git objects, without Git: a few small objects as one file each, more as one pack.
 
-Writing is the easy half of Git. Doing it here costs no process, so that a snapshot with one changed file takes
-milliseconds, and makes a first snapshot of a big tree one file, several times quicker than `git add`.
+Writing objects is simple, unlike reading them. It needs no process here, so a snapshot with
+one changed file takes milliseconds. The first snapshot of a large project becomes one file,
+which is several times faster than `git add`.
 """
 
 import os
@@ -10,52 +11,61 @@ from array import array
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha1
+from itertools import accumulate
 from typing import Protocol
 
 from riseml.project.store import Store
 
-# Bytes. A larger file is read in steps.
+# A larger file is read in steps.
 IN_MEMORY = 16 << 20
-_STEP = 1 << 20
-# Files
-_FEW = 200
-# Bytes from which on compressing would be what a user waits for
-_SWIFT = 32 << 20
+_STEP_BYTES = 1 << 20
+# More files are quicker to write as one.
+_FEW_FILES = 200
+# From this size on, compression would take most of the time that a user waits.
+_UNCOMPRESSED_BYTES = 32 << 20
+# Index entries of larger offsets stand in a table of their own.
+_LARGE_OFFSET = 1 << 31
+_ID_BYTES = 20
+# Position of the first id in an index: after its header and 256 counts.
+_IDS_START = 8 + 4 * 256
 
 Read = Callable[[int], bytes]
-"""Returns so many bytes of a file, fewer only at its end."""
+"""Returns that many bytes of a file, fewer only at its end."""
 
 _KINDS = {b"commit": 1, b"tree": 2, b"blob": 3}
 
 
 class Objects(Protocol):
-    """Where new objects go. What is there already is not written again."""
+    """A writer of new objects. It skips objects that exist already."""
 
     def add(self, kind: bytes, data: bytes) -> bytes:
-        """Keep an object and return its id."""
+        """Store an object and return its id."""
 
     def add_file(self, read: Read, size: int) -> bytes | None:
-        """Keep the next `size` bytes as a blob and return its id; None where there are fewer."""
+        """Store the next `size` bytes as a blob and return its id; None if there are fewer."""
 
 
 @contextmanager
 def adding(store: Store, files: int, size: int) -> Iterator[Objects]:
-    """Give what suits so many new files of so many bytes together; when the block ends well, they are visible."""
-    new: Loose | Pack = (
-        Loose(store)
-        if files <= _FEW and size <= IN_MEMORY
-        else Pack(store, 1 if size < _SWIFT else 0)
-    )
+    """Return the writer for that many new files, of `size` bytes in total.
+
+    The objects are visible once the block has ended without an error.
+    """
+    writer: Loose | Pack
+    if files <= _FEW_FILES and size <= IN_MEMORY:
+        writer = Loose(store)
+    else:
+        writer = Pack(store, 1 if size < _UNCOMPRESSED_BYTES else 0)
     try:
-        yield new
-        new.finish()
+        yield writer
+        writer.finish()
     except BaseException:
-        new.discard()
+        writer.discard()
         raise
 
 
 def header(kind: bytes, size: int) -> bytes:
-    """Return what precedes an object's content when Git computes its id."""
+    """Return the bytes that precede an object's content when Git computes its id."""
     return b"%b %d\0" % (kind, size)
 
 
@@ -67,13 +77,13 @@ def identify(kind: bytes, data: bytes) -> bytes:
 
 
 class Loose:
-    """One file for each object, visible at once."""
+    """A writer of one file for each object, visible at once."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def add(self, kind: bytes, data: bytes) -> bytes:
-        """Keep an object and return its id."""
+        """Store an object and return its id."""
         name = identify(kind, data)
         if not self._store.has_loose(name):
             content = zlib.compress(header(kind, len(data)) + data, 1)
@@ -81,7 +91,7 @@ class Loose:
         return name
 
     def add_file(self, read: Read, size: int) -> bytes | None:
-        """Keep the next `size` bytes as a blob and return its id; None where there are fewer."""
+        """Store the next `size` bytes as a blob and return its id; None if there are fewer."""
         data = read(size)
         return self.add(b"blob", data) if len(data) == size else None
 
@@ -89,28 +99,26 @@ class Loose:
         """Do nothing."""
 
     def discard(self) -> None:
-        """Do nothing: unneeded objects do no harm."""
+        """Do nothing: unused objects do no harm, and `prune` removes them."""
 
 
 class Pack:
-    """All objects in one file, visible when it is finished."""
+    """A writer of all objects into one file, visible once that is finished."""
 
     def __init__(self, store: Store, level: int) -> None:
         self._store, self._level = store, level
-        self._there = _packed(store)
-        self._entries: dict[
-            bytes, tuple[int, int]
-        ] = {}  # id: checksum and place of the entry
+        self._packed = _packed_ids(store)
+        # The checksum and the position of each entry, by the id of its object.
+        self._entries: dict[bytes, tuple[int, int]] = {}
         self._path = store.unfinished("pack")
-        descriptor = os.open(
-            self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o444
-        )
-        # `adding` ends it
-        self._file = open(descriptor, "w+b", _STEP)  # noqa: SIM115
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(self._path, flags, 0o444)
+        # `adding` closes it, by `finish` or `discard`.
+        self._file = open(descriptor, "w+b", _STEP_BYTES)  # noqa: SIM115
         self._end = self._file.write(b"PACK" + _word(2) + _word(0))
 
     def add(self, kind: bytes, data: bytes) -> bytes:
-        """Keep an object and return its id."""
+        """Store an object and return its id."""
         name = identify(kind, data)
         if not self._has(name):
             entry = _entry(kind, len(data)) + zlib.compress(data, self._level)
@@ -119,45 +127,50 @@ class Pack:
         return name
 
     def add_file(self, read: Read, size: int) -> bytes | None:
-        """Keep the next `size` bytes as a blob and return its id; None where there are fewer."""
+        """Store the next `size` bytes as a blob and return its id; None if there are fewer."""
         if size > IN_MEMORY:
             return self._add_stream(read, size)
         data = read(size)
         return self.add(b"blob", data) if len(data) == size else None
 
     def _add_stream(self, read: Read, size: int) -> bytes | None:
-        digest, squeezed = (
-            sha1(header(b"blob", size), usedforsecurity=False),
-            zlib.compressobj(self._level),
-        )
-        entry, left = _entry(b"blob", size), size
-        checksum, length = zlib.crc32(entry), self._file.write(entry)
-        while left and (data := read(min(left, _STEP))):
-            left -= len(data)
+        digest = sha1(header(b"blob", size), usedforsecurity=False)
+        compressor = zlib.compressobj(self._level)
+        head = _entry(b"blob", size)
+        checksum = zlib.crc32(head)
+        length = self._file.write(head)
+        remaining = size
+        while remaining:
+            data = read(min(remaining, _STEP_BYTES))
+            if not data:
+                break
+            remaining -= len(data)
             digest.update(data)
-            part = squeezed.compress(data) + (b"" if left else squeezed.flush())
-            checksum, length = (
-                zlib.crc32(part, checksum),
-                length + self._file.write(part),
-            )
-        if left or self._has(digest.digest()):
+            compressed = compressor.compress(data)
+            if not remaining:
+                compressed += compressor.flush()
+            checksum = zlib.crc32(compressed, checksum)
+            length += self._file.write(compressed)
+        name = digest.digest()
+        if remaining or self._has(name):
+            # The id is known only now, so an object that exists already is cut off again.
             self._file.seek(self._end)
             self._file.truncate()
         else:
-            self._note(digest.digest(), checksum, length)
-        return None if left else digest.digest()
+            self._note(name, checksum, length)
+        return None if remaining else name
 
     def _has(self, name: bytes) -> bool:
-        return (
-            name in self._entries or name in self._there or self._store.has_loose(name)
-        )
+        if name in self._entries or name in self._packed:
+            return True
+        return self._store.has_loose(name)
 
     def _note(self, name: bytes, checksum: int, length: int) -> None:
         self._entries[name] = (checksum, self._end)
         self._end += length
 
     def finish(self) -> None:
-        """Write the pack's end and its index, and give both their names; they outlive a power cut."""
+        """Complete the pack and its index, and give both their names; they survive a power cut."""
         if not self._entries:
             self.discard()
             return
@@ -165,7 +178,7 @@ class Pack:
         self._file.write(_word(len(self._entries)))
         self._file.seek(0)
         digest = sha1(usedforsecurity=False)
-        while data := self._file.read(_STEP):
+        while data := self._file.read(_STEP_BYTES):
             digest.update(data)
         self._file.write(digest.digest())
         self._file.flush()
@@ -179,8 +192,8 @@ class Pack:
         self._store.rename(index, f"{name}.idx")
 
     def discard(self) -> None:
-        """Give the space back."""
-        # Of a full disk, which is why
+        """Delete the unfinished pack."""
+        # Closing writes what is buffered, which fails again if the disk is full.
         with suppress(OSError):
             self._file.close()
         self._store.unfinished("pack")
@@ -188,50 +201,70 @@ class Pack:
 
 def _entry(kind: bytes, size: int) -> bytes:
     """Return the head of a pack's entry: the kind and the size, four bits and then seven at a time."""
-    parts, byte, size = bytearray(), _KINDS[kind] << 4 | size & 15, size >> 4
+    head = bytearray()
+    byte = _KINDS[kind] << 4 | size & 15
+    size >>= 4
     while size:
-        parts.append(byte | 128)
-        byte, size = size & 127, size >> 7
-    return bytes((*parts, byte))
+        head.append(byte | 128)
+        byte = size & 127
+        size >>= 7
+    head.append(byte)
+    return bytes(head)
 
 
 def _index(entries: dict[bytes, tuple[int, int]], pack: bytes) -> bytes:
     """Return the index, version 2, of a pack."""
     names = sorted(entries)
-    counts = array("Q", bytes(8 * 256))
-    for name in names:
-        counts[name[0]] += 1
-    total, fanout = 0, []
-    for count in counts:
-        total += count
-        fanout.append(total)
-    far = [place for name in names if (place := entries[name][1]) >= 1 << 31]
-    ranks = {place: 1 << 31 | rank for rank, place in enumerate(far)}
-    places = (ranks.get(place, place) for place in (entries[name][1] for name in names))
-    content = (
-        b"\377tOc"
-        + _words((2, *fanout))
-        + b"".join(names)
-        + _words(entries[name][0] for name in names)
-    )
-    content += (
-        _words(places) + b"".join(place.to_bytes(8, "big") for place in far) + pack
+    checksums = [entries[name][0] for name in names]
+    positions = [entries[name][1] for name in names]
+    large = [position for position in positions if position >= _LARGE_OFFSET]
+    ranks = {position: rank for rank, position in enumerate(large)}
+    offsets = []
+    for position in positions:
+        if position in ranks:
+            # The highest bit marks an index into the table of large offsets.
+            offsets.append(_LARGE_OFFSET | ranks[position])
+        else:
+            offsets.append(position)
+    content = b"".join(
+        (
+            b"\377tOc",
+            _words((2, *_cumulative_counts(names))),
+            *names,
+            _words(checksums),
+            _words(offsets),
+            *(position.to_bytes(8, "big") for position in large),
+            pack,
+        )
     )
     return content + sha1(content, usedforsecurity=False).digest()
 
 
-def _packed(store: Store) -> set[bytes]:
+def _cumulative_counts(names: list[bytes]) -> Iterator[int]:
+    """Return the number of ids whose first byte is at most 0, at most 1, and so on."""
+    counts = array("Q", bytes(8 * 256))
+    for name in names:
+        counts[name[0]] += 1
+    return accumulate(counts)
+
+
+def _packed_ids(store: Store) -> set[bytes]:
     """Return the ids of all objects in packs."""
-    folder, found = os.path.join(store.path, "objects/pack"), set[bytes]()
+    folder = os.path.join(store.path, "objects/pack")
+    ids: set[bytes] = set()
     for name in os.listdir(folder):
         if name.endswith(".idx"):
             with open(os.path.join(folder, name), "rb") as file:
-                index = file.read()
-            count = int.from_bytes(index[1028:1032], "big")
-            found.update(
-                index[at : at + 20] for at in range(1032, 1032 + 20 * count, 20)
-            )
-    return found
+                ids.update(_ids_in_index(file.read()))
+    return ids
+
+
+def _ids_in_index(index: bytes) -> Iterator[bytes]:
+    # The last of the 256 counts is that of all ids.
+    count = int.from_bytes(index[_IDS_START - 4 : _IDS_START], "big")
+    for rank in range(count):
+        start = _IDS_START + _ID_BYTES * rank
+        yield index[start : start + _ID_BYTES]
 
 
 def _word(number: int) -> bytes:

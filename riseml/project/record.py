@@ -1,27 +1,27 @@
-"""One snapshot from beginning to end, while the store is locked."""
+"""Snapshot of a folder: walk, write what is new, advance the branch."""
 
 import os
 import time
 from collections.abc import Iterable
 
 from riseml.errors import ProjectError
-from riseml.project import Place, Snapshot
-from riseml.project.stat_cache import Seen
+from riseml.project import AnyPath, Snapshot
+from riseml.project.stat_cache import StatCache
 from riseml.project.store import Store, unusable
 from riseml.project.walk import SIZE, Tree, walk
-from riseml.project.warnings import remarks
+from riseml.project.warnings import describe
 
-# Device and inode
 Identity = tuple[int, int]
+"""Device and inode of a folder."""
 
 
 def record(
-    folder: Place,
-    repository: Place,
+    folder: AnyPath,
+    repository: AnyPath,
     *,
     gitignore: bool,
     message: str,
-    without: Iterable[Place],
+    without: Iterable[AnyPath],
 ) -> Snapshot:
     """Take a snapshot; see `riseml.project.snapshot`."""
     top = os.fsencode(folder)
@@ -47,41 +47,51 @@ def _record(
     message: str,
     without: frozenset[Identity],
 ) -> Snapshot:
-    seen = Seen(store, top)
-    tree = walk(top, seen.folders, gitignore=gitignore, without=without)
-    revision = seen.revision
+    cache = StatCache(store, top)
+    tree = walk(top, cache.folders, gitignore=gitignore, without=without)
+    revision = cache.revision
     if not revision or not tree.is_same():
-        revision = _write(store, tree, seen.revision, message)
-        seen.save(revision, tree.folders)
-    sizes = [key[SIZE] for found in tree.folders for key, _ in found.files.values()]
-    return Snapshot(
-        revision,
-        len(sizes),
-        sum(sizes),
-        tree.ignored,
-        remarks(tree, len(sizes), sum(sizes)),
-    )
+        revision = _write(store, tree, cache.revision, message)
+        cache.save(revision, tree.folders)
+    files = 0
+    size = 0
+    for folder in tree.folders:
+        files += len(folder.files)
+        size += sum([key[SIZE] for key, _ in folder.files.values()])
+    warnings = describe(tree, files, size)
+    return Snapshot(revision, files, size, tree.ignored, warnings)
 
 
-def _write(store: Store, tree: Tree, last: str, message: str) -> str:
-    """Write what is new, the objects first and the branch when all of them are there."""
-    # Only when something has changed
+def _write(store: Store, tree: Tree, previous_revision: str, message: str) -> str:
+    """Write the objects of a walk, and let the branch name its commit; return the revision."""
+    # Most snapshots find nothing new, and need none of these.
     from riseml.project import compose, content, objects  # noqa: PLC0415
 
-    with objects.adding(
-        store, len(tree.pending), sum(key[SIZE] for _, _, key in tree.pending)
-    ) as new:
-        content.take(tree, new)
-        compose.write_trees(tree, new)
-        revision = compose.commit(tree, new)
-        if revision != last:
-            told = {"tip": store.tip(), "revision": revision, "message": message}
-            tip = compose.chain(tree, new, **told, now=int(time.time()))
-    if revision != last:
+    size = sum(key[SIZE] for _, _, key in tree.pending)
+    tip = None
+    with objects.adding(store, len(tree.pending), size) as writer:
+        content.take(tree, writer)
+        compose.write_trees(tree, writer)
+        revision = compose.commit(tree, writer)
+        if revision != previous_revision:
+            tip = compose.chain(
+                tree,
+                writer,
+                tip=store.tip(),
+                revision=revision,
+                message=message,
+                now=int(time.time()),
+            )
+    # A branch must not name a commit before all of its objects are visible.
+    if tip is not None:
         store.advance(tip)
     return revision
 
 
-def _identities(folders: Iterable[Place]) -> frozenset[Identity]:
-    found = (os.stat(folder) for folder in folders if os.path.isdir(folder))
-    return frozenset((status.st_dev, status.st_ino) for status in found)
+def _identities(folders: Iterable[AnyPath]) -> frozenset[Identity]:
+    identities = set()
+    for folder in folders:
+        if os.path.isdir(folder):
+            status = os.stat(folder)
+            identities.add((status.st_dev, status.st_ino))
+    return frozenset(identities)

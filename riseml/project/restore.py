@@ -1,16 +1,16 @@
-"""The way back: a revision as the folder that it was taken from."""
+"""Checkout of a revision into a folder."""
 
 import os
 import subprocess
 
 from riseml import templating
 from riseml.errors import HomeError
-from riseml.project import Place
+from riseml.project import AnyPath
 
 
-def restore(repository: Place, revision: str, folder: Place) -> None:
+def restore(repository: AnyPath, revision: str, folder: AnyPath) -> None:
     """Check a revision out; see `riseml.project.checkout`."""
-    told = {
+    environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         "REPOSITORY": os.path.abspath(repository),
         "REVISION": revision,
@@ -19,7 +19,7 @@ def restore(repository: Place, revision: str, folder: Place) -> None:
     script = os.path.join(templating.folder(), "checkout.sh")
     done = subprocess.run(
         ["sh", script],
-        env=told,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         check=False,

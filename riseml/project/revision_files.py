@@ -1,4 +1,4 @@
-"""What a revision of a project's code consists of."""
+"""Files of a revision of a project's code."""
 
 import os
 import subprocess
@@ -9,10 +9,10 @@ from riseml.project import repository_of
 
 
 def contents(home: Path, project: str, revision: str) -> dict[str, str]:
-    """Return the files of a revision in a home's repository, each with a digest of its mode and content.
+    """Return the files of a revision, each with a digest of its mode and content.
 
     Raises:
-        ProjectError: the home does not have it.
+        ProjectError: the home does not have the revision.
     """
     command = [
         "git",
@@ -27,9 +27,13 @@ def contents(home: Path, project: str, revision: str) -> dict[str, str]:
         detail = listed.stderr.decode(errors="replace").strip()
         raise ProjectError(
             f"the code of revision {revision[:12]} cannot be read: {detail}",
-            "Start it again: `riseml train` stores the folder anew.",
+            "Run `riseml train` again, which stores the folder again.",
         )
-    lines = (
-        line.partition("\t") for line in os.fsdecode(listed.stdout).split("\0") if line
-    )
-    return {path: " ".join(what.split()[::2]) for what, _, path in lines}
+    digests = {}
+    # Each record is `<mode> <type> <id>`, a tab and the path.
+    for record in os.fsdecode(listed.stdout).split("\0"):
+        if record:
+            fields, _, path = record.partition("\t")
+            mode, _, blob = fields.split()
+            digests[path] = f"{mode} {blob}"
+    return digests

@@ -1,7 +1,8 @@
-"""What the last snapshot of a folder saw, kept in the store so that the next one reads only what has changed.
+"""Cache of what the last snapshot of a folder saw, so that the next one reads only changed files.
 
-It may be lost at any time: then everything is read again. There is one file per folder, since several may hold the same
-project, and per Python, since `marshal`, by far the quickest form to load, is Python's own.
+It may be lost at any time; then all files are read again. There is one file per folder, since
+several folders may hold the same project, and per Python version, since `marshal`, by far the
+fastest format to load, belongs to one version.
 """
 
 import marshal
@@ -10,69 +11,90 @@ import sys
 import zlib
 
 from riseml.project.store import Store
-from riseml.project.walk import Folder, Known
+from riseml.project.walk import Folder, KnownFolder
 
-# Folders
-_KEPT = 8
+_MAX_FOLDERS = 8
+_PREFIX = "seen-"
 
 
-class Seen:
-    """What was seen of `folder`: every folder below it by its path, and the revision; empty where nothing is known."""
+class StatCache:
+    """What the last snapshot of `folder` saw.
+
+    `folders` maps the path of each folder below it to its state, `revision` is its revision.
+    Both are empty if nothing is known.
+    """
 
     def __init__(self, store: Store, folder: bytes) -> None:
-        self._store, self._folder = store, os.path.realpath(folder)
-        self._name = (
-            f"riseml/seen-{zlib.crc32(self._folder):08x}-{sys.hexversion >> 16:x}"
-        )
+        self._store = store
+        self._folder = os.path.realpath(folder)
+        version = f"{sys.hexversion >> 16:x}"
+        self._name = f"riseml/{_PREFIX}{zlib.crc32(self._folder):08x}-{version}"
         self.revision = ""
-        self.folders: dict[bytes, Known] = {}
+        self.folders: dict[bytes, KnownFolder] = {}
         self._is_new = True
         self._load()
 
     def _load(self) -> None:
         try:
             with open(os.path.join(self._store.path, self._name), "rb") as file:
-                # Written by `save`
+                # Only `save` writes the file, in a folder of the user.
                 folder, boot, revision, folders = marshal.loads(file.read())  # noqa: S302
         except (OSError, EOFError, ValueError, TypeError):
             return
-        if folder == self._folder:
-            self._is_new = False
-            self.folders = dict(folders)
-            if boot == _boot():
-                self.revision = revision
-            else:
-                self._distrust()
+        if folder != self._folder:
+            # Another folder has the same checksum.
+            return
+        self._is_new = False
+        self.folders = dict(folders)
+        if boot == _boot():
+            self.revision = revision
+        else:
+            self._forget_lost_objects()
 
-    def _distrust(self) -> None:
-        """Forget what a power cut may have cost: objects, whose files are empty then."""
-        whole = self._store.is_whole
+    def _forget_lost_objects(self) -> None:
+        """Forget objects whose files are empty: a power cut may have emptied them."""
+        is_complete = self._store.is_complete
         for path, (mode, files, folders, tree) in self.folders.items():
-            kept = {name: file for name, file in files.items() if whole(file[1])}
-            self.folders[path] = (mode, kept, folders, tree if whole(tree) else b"")
+            complete = {}
+            for name, file in files.items():
+                if is_complete(file[1]):
+                    complete[name] = file
+            complete_tree = tree if is_complete(tree) else b""
+            self.folders[path] = (mode, complete, folders, complete_tree)
 
     def save(self, revision: str, folders: list[Folder]) -> None:
-        """Keep what is to be known next time."""
-        listed = [(f.path, (f.mode, f.files, list(f.folders), f.tree)) for f in folders]
-        self._store.write(
-            self._name, marshal.dumps((self._folder, _boot(), revision, listed)), 0o600
-        )
+        """Store what a snapshot saw."""
+        entries = []
+        for folder in folders:
+            known = (folder.mode, folder.files, list(folder.folders), folder.tree)
+            entries.append((folder.path, known))
+        data = marshal.dumps((self._folder, _boot(), revision, entries))
+        self._store.write(self._name, data, 0o600)
         if self._is_new:
-            self._forget_others()
+            self._delete_oldest()
 
-    def _forget_others(self) -> None:
+    def _delete_oldest(self) -> None:
+        """Delete the caches of folders that have not been used for the longest time."""
+        caches = []
         with os.scandir(self._store.private) as entries:
-            found = sorted(
-                (e.stat().st_mtime_ns, e.path)
-                for e in entries
-                if e.name.startswith("seen-")
-            )
-        for _, path in found[:-_KEPT]:
+            for entry in entries:
+                if entry.name.startswith(_PREFIX):
+                    caches.append((entry.stat().st_mtime_ns, entry.path))
+        caches.sort()
+        for _, path in caches[:-_MAX_FOLDERS]:
             os.unlink(path)
 
 
+def delete_caches(store: Store) -> None:
+    """Delete all caches of a repository: they name objects that it may lose now."""
+    with os.scandir(store.private) as entries:
+        for entry in entries:
+            if entry.name.startswith(_PREFIX):
+                os.unlink(entry.path)
+
+
 def _boot() -> bytes:
-    """Return what differs after each start of the machine, empty where that is not known."""
+    """Return an id that differs after each start of the machine, empty if it is not known."""
     try:
         with open("/proc/sys/kernel/random/boot_id", "rb") as file:
             return file.read()

@@ -1,51 +1,52 @@
-"""The Git repository that keeps a project's snapshots: RiseML's own, bare, and written without Git.
+"""Git repository of a project's snapshots: RiseML's own, bare, and written without Git.
 
     <project>.git/
     ├── HEAD  config  objects/  refs/      what Git expects
-    └── riseml/                            what it does not know: the lock, a file being written, what was last seen
+    └── riseml/                            the lock, an unfinished file, the stat caches
 
-Whoever writes holds the lock, so one name for an unfinished file is enough, and a killed writer leaves no more than
-that. Every file comes into being by a rename, and nothing is named before all that it needs is there: objects, then the
-branch.
+A writer holds the lock, so one name for an unfinished file is enough, and a killed writer
+leaves only that file. Every file appears by a rename, and only once everything it refers to
+exists: first the objects, then the branch.
 """
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from riseml.errors import HomeError
-from riseml.project import Place
+from riseml.project import AnyPath
 
 BRANCH = "refs/heads/riseml"
+_HEX_DIGITS = 40
 
 _FOLDERS = ("objects/info", "objects/pack", "refs/heads", "refs/tags", "info")
 _FILES = {
     "config": "[core]\n\trepositoryformatversion = 0\n\tbare = true\n\tignorecase = false\n\tprotectHFS = false\n"
     "\tprotectNTFS = false\n\tbigFileThreshold = 16m\n[gc]\n\tauto = 0\n",
     "info/attributes": "* -text -eol -crlf -ident !filter !working-tree-encoding -export-ignore -export-subst\n",
-    # The last one: with it the repository is complete
+    # It comes last, because its existence shows that the repository is complete.
     "HEAD": f"ref: {BRANCH}\n",
 }
 
 
 class Store:
-    """One repository, made on first use."""
+    """One repository; the first lock creates it."""
 
-    def __init__(self, repository: Place) -> None:
+    def __init__(self, repository: AnyPath) -> None:
         self.path = os.path.abspath(repository)
         self.private = os.path.join(self.path, "riseml")
         self._emptied_tips: list[bytes] = []
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the lock, waiting for whoever holds it; it ends with its process. No other call makes sense without."""
+        """Hold the lock, which all other calls need; wait for another process that holds it.
+
+        The system releases it when the process ends.
+        """
         os.makedirs(self.private, exist_ok=True)
-        descriptor = os.open(
-            os.path.join(self.private, "lock"),
-            os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
-            0o600,
-        )
+        path = os.path.join(self.private, "lock")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             if not os.path.exists(os.path.join(self.path, "HEAD")):
@@ -61,26 +62,26 @@ class Store:
             self.write(name, text.encode())
 
     def unfinished(self, kind: str) -> str:
-        """Return a path for a file that gets its own name later; nothing is there."""
+        """Return a path for a file that gets its own name later; no file exists there."""
         path = os.path.join(self.private, f"unfinished-{kind}")
         with suppress(FileNotFoundError):
             os.unlink(path)
         return path
 
     def write(self, name: str, data: bytes, mode: int = 0o644) -> None:
-        """Make or replace a file at once."""
+        """Create or replace a file; readers see the old content or the new one."""
         self.rename(self.make(data, mode), name)
 
     def make(self, data: bytes, mode: int, *, lasting: bool = False) -> str:
-        """Return the path of a new unfinished file; a `lasting` one outlives a power cut."""
+        """Write an unfinished file and return its path; a `lasting` one survives a power cut."""
         path = self.unfinished("file")
-        descriptor = os.open(
-            path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode
-        )
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        descriptor = os.open(path, flags, mode)
         try:
-            left = memoryview(data)
-            while left:
-                left = left[os.write(descriptor, left) :]
+            remaining = memoryview(data)
+            while remaining:
+                written = os.write(descriptor, remaining)
+                remaining = remaining[written:]
             if lasting:
                 os.fsync(descriptor)
         finally:
@@ -93,18 +94,25 @@ class Store:
         try:
             os.rename(unfinished, path)
         except FileNotFoundError:
+            # Most folders exist, so they are created only when one is missing.
             os.makedirs(os.path.dirname(path), exist_ok=True)
             os.rename(unfinished, path)
 
     def has_loose(self, name: bytes) -> bool:
-        """Return whether an object has a file of its own; after a power cut it may have an empty one, which is none."""
+        """Return whether an object has a file of its own.
+
+        An empty file does not count: a power cut leaves one.
+        """
         try:
             return os.stat(self.loose(name)).st_size > 0
         except FileNotFoundError:
             return False
 
-    def is_whole(self, name: bytes) -> bool:
-        """Return whether an object that was written is still there: a power cut empties files, though not packs."""
+    def is_complete(self, name: bytes) -> bool:
+        """Return whether an object that was written still exists.
+
+        A power cut may empty its file. An object without a file is in a pack, which survives.
+        """
         try:
             return os.stat(self.loose(name)).st_size > 0
         except FileNotFoundError:
@@ -116,44 +124,46 @@ class Store:
         return f"{self.path}/objects/{text[:2]}/{text[2:]}"
 
     def advance(self, commit: str) -> None:
-        """Let the branch name a commit, and remove the former one if it is empty."""
+        """Make the branch name a commit, and remove the former one if it is empty."""
         self.write(BRANCH, f"{commit}\n".encode())
         for name in self._emptied_tips:
             # Nothing else names it, so it is not written again; Git calls such a store
             # damaged. It may be the new commit, if both are of the same second.
-            if not self.is_whole(name):
+            if not self.is_complete(name):
                 os.unlink(self.loose(name))
         self._emptied_tips.clear()
 
     def tip(self) -> str:
         """Return the commit that the branch names; empty if it does not exist."""
+        # Git may move the name of a branch from its own file into packed-refs.
         for file, suffix in ((BRANCH, ""), ("packed-refs", f" {BRANCH}")):
-            with (
-                suppress(OSError, ValueError),
-                open(os.path.join(self.path, file), encoding="utf-8") as lines,
-            ):
-                commits = [
-                    line[:40] for line in map(str.rstrip, lines) if line[40:] == suffix
-                ]
-                for commit in commits:
-                    name = bytes.fromhex(commit)
-                    if self.is_whole(name):
-                        return commit
-                    self._emptied_tips.append(name)
-                return ""
+            path = os.path.join(self.path, file)
+            with suppress(OSError, ValueError), open(path, encoding="utf-8") as lines:
+                return self._first_complete(lines, suffix)
+        return ""
+
+    def _first_complete(self, lines: Iterable[str], suffix: str) -> str:
+        """Return the first commit of the lines with this suffix that still exists."""
+        for line in map(str.rstrip, lines):
+            if line[_HEX_DIGITS:] != suffix:
+                continue
+            commit = line[:_HEX_DIGITS]
+            name = bytes.fromhex(commit)
+            if self.is_complete(name):
+                return commit
+            self._emptied_tips.append(name)
         return ""
 
 
-def unusable(repository: Place, error: OSError) -> HomeError:
+def unusable(repository: AnyPath, error: OSError) -> HomeError:
     """Return the error about a store that cannot be written."""
     import errno  # noqa: PLC0415
 
-    full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-    advice = (
-        "Free some space there, or let RISEML_HOME name a folder on another disk."
-        if full
-        else "Make it a folder that you may write, or let RISEML_HOME name another one."
-    )
+    advice = "Make it a folder that you may write, or let RISEML_HOME name another one."
+    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
+        advice = (
+            "Free some space there, or let RISEML_HOME name a folder on another disk."
+        )
     return HomeError(
         f"cannot keep the project's code in {os.fspath(repository)}: {error.strerror}",
         advice,

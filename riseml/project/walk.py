@@ -1,6 +1,6 @@
-"""One pass over a project's folder: what is there, and which of it is as the last snapshot saw it.
+"""One pass over a project's folder: what exists, and what has not changed since the last snapshot.
 
-Nothing is read here. A file is as before while its inode, size, mode, owner, links and both times are.
+It reads no file. A file is unchanged if its inode, size, mode, owner, links and both times are.
 """
 
 import os
@@ -19,21 +19,25 @@ MODE, INODE, SIZE, MTIME, CTIME = 0, 1, 6, 7, 8
 File = tuple[Key, bytes]
 """A file or link as it was read, and the blob that holds its content."""
 
-Known = tuple[int, dict[bytes, File], list[bytes], bytes]
-"""A folder at the last snapshot: mode, files, names of its folders, and its tree (empty where it held nothing)."""
+KnownFolder = tuple[int, dict[bytes, File], list[bytes], bytes]
+"""A folder at the last snapshot: mode, files, names of its folders, and its tree (empty if it held nothing)."""
 
 FILES = frozenset({stat.S_IFREG, stat.S_IFLNK})
 
-UNKNOWN: Known = (0, {}, [], b"")
+UNKNOWN: KnownFolder = (0, {}, [], b"")
 
 
 class Folder:
-    """A folder of the project; `path` is relative with a slash at its end, `tree` is known once it is written."""
+    """A folder of the project.
 
-    __slots__ = ("before", "files", "folders", "is_same", "mode", "path", "tree")
+    `path` is relative and ends with a slash. `previous` is the folder at the last snapshot.
+    `tree` is the id of its Git tree once that is written.
+    """
 
-    def __init__(self, path: bytes, mode: int, before: Known) -> None:
-        self.path, self.mode, self.before = path, mode, before
+    __slots__ = ("files", "folders", "is_same", "mode", "path", "previous", "tree")
+
+    def __init__(self, path: bytes, mode: int, previous: KnownFolder) -> None:
+        self.path, self.mode, self.previous = path, mode, previous
         self.files: dict[bytes, File] = {}
         self.folders: dict[bytes, Folder] = {}
         self.tree = b""
@@ -41,11 +45,16 @@ class Folder:
 
 
 class Tree:
-    """What one walk found: `folders` with parents first, `pending` files of unknown content, and what stays out."""
+    """The result of one walk.
 
-    def __init__(self, top: bytes, known: dict[bytes, Known]) -> None:
+    `folders` has parents first. `pending` are the files whose content is not known.
+    `special` are the paths of sockets and the like. `ignored` counts the files and folders
+    that a .gitignore excludes.
+    """
+
+    def __init__(self, top: bytes, previous: dict[bytes, KnownFolder]) -> None:
         self.top = os.path.join(top, b"")
-        self.known = known
+        self.previous = previous
         self.folders: list[Folder] = []
         self.pending: list[tuple[Folder, bytes, Key]] = []
         self.special: list[bytes] = []
@@ -53,39 +62,50 @@ class Tree:
 
     def is_same(self) -> bool:
         """Return whether nothing at all has changed since the last snapshot."""
-        return (
-            len(self.folders) == len(self.known)
-            and not self.pending
-            and all(f.is_same for f in self.folders)
-        )
+        if self.pending or len(self.folders) != len(self.previous):
+            return False
+        return all(folder.is_same for folder in self.folders)
 
 
 def walk(
     top: bytes,
-    known: dict[bytes, Known],
+    previous: dict[bytes, KnownFolder],
     *,
     gitignore: bool,
     without: Collection[tuple[int, int]] = (),
 ) -> Tree:
-    """Return what lies below `top`; `without` are devices and inodes of folders that are not part of the project."""
-    tree = Tree(top, known)
-    own = ignore.own(top)
-    stack = [
-        (
-            Folder(b"", 0, known.get(b"", UNKNOWN)),
-            ignore.enclosing(top) if gitignore else (),
-        )
-    ]
+    """Return the files and folders below `top`.
+
+    `without` are the devices and inodes of folders that do not belong to the project.
+    """
+    tree = Tree(top, previous)
+    project_rules = ignore.of_project(top)
+    rules = ignore.enclosing(top) if gitignore else ()
+    stack = [(Folder(b"", 0, previous.get(b"", UNKNOWN)), rules)]
     while stack:
         folder, rules = stack.pop()
         entries = _entries(tree, folder)
-        if gitignore and any(entry.name == b".gitignore" for entry in entries):
+        if gitignore and _has_gitignore(entries):
             rules += ignore.below(top, folder.path)
-        changed = _visit(tree, folder, entries, rules + own, without)
-        folder.is_same = not changed and folder.folders.keys() == set(folder.before[2])
+        pending = len(tree.pending)
+        _visit(tree, folder, entries, rules + project_rules, without)
+        folder.is_same = pending == len(tree.pending) and _is_same(folder)
         tree.folders.append(folder)
-        stack.extend((child, rules) for child in folder.folders.values())
+        for child in folder.folders.values():
+            stack.append((child, rules))
     return tree
+
+
+def _has_gitignore(entries: list[os.DirEntry[bytes]]) -> bool:
+    return any(entry.name == b".gitignore" for entry in entries)
+
+
+def _is_same(folder: Folder) -> bool:
+    """Return whether a folder without pending files is as it was at the last snapshot."""
+    mode, files, folders, _ = folder.previous
+    if folder.mode != mode or len(folder.files) < len(files):
+        return False
+    return folder.folders.keys() == set(folders)
 
 
 def _visit(
@@ -94,61 +114,69 @@ def _visit(
     entries: list[os.DirEntry[bytes]],
     rules: ignore.Chain,
     without: Collection[tuple[int, int]],
-) -> bool:
-    """Fill in one folder; return whether a file, or the folder's own mode, has changed."""
-    path, files, before = folder.path, folder.files, folder.before[1]
-    pending = len(tree.pending)
+) -> None:
+    """Enter what a folder holds, except what does not belong to the project."""
+    path, files, previous_files = folder.path, folder.files, folder.previous[1]
     for entry in entries:
         name = entry.name
+        # Few names begin like a hidden one, and the slice is quicker than a call.
         if name[:4] in names.SUSPECT and names.is_hidden(name):
             continue
         try:
             status = entry.stat(follow_symlinks=False)
         except FileNotFoundError:
-            # It went away after the folder was listed
+            # It was deleted after the folder was listed.
             continue
         except OSError as error:
             unreadable(tree.top + path + name, error)
         kind = stat.S_IFMT(status.st_mode)
-        if rules and (
-            by := ignore.excluded_by(rules, path + name, name, kind == stat.S_IFDIR)
-        ):
-            tree.ignored += by.is_git
-        elif kind in FILES:
-            key = (
-                *status[:7],
-                status.st_mtime_ns,
-                status.st_ctime_ns,
-            )  # key_of, in the one loop where calls count
-            known = before.get(name)
-            if known is not None and known[0] == key:
-                files[name] = known
-            else:
-                tree.pending.append((folder, name, key))
-        elif kind != stat.S_IFDIR:
-            tree.special.append(path + name)
-        elif (status.st_dev, status.st_ino) not in without:
-            place = path + name + b"/"
-            folder.folders[name] = Folder(
-                place, stat.S_IMODE(status.st_mode), tree.known.get(place, UNKNOWN)
-            )
-    return (
-        pending < len(tree.pending)
-        or len(files) < len(before)
-        or folder.mode != folder.before[0]
-    )
+        if rules:
+            is_folder = kind == stat.S_IFDIR
+            excluding = ignore.excluded_by(rules, path + name, name, is_folder)
+            if excluding is not None:
+                tree.ignored += excluding.is_git
+                continue
+        if kind not in FILES:
+            _add_other(tree, folder, name, status, without)
+            continue
+        # This is `key_of` without the call: the loop runs once for each file of a project.
+        key = (*status[:7], status.st_mtime_ns, status.st_ctime_ns)
+        previous = previous_files.get(name)
+        if previous is not None and previous[0] == key:
+            files[name] = previous
+        else:
+            tree.pending.append((folder, name, key))
+
+
+def _add_other(
+    tree: Tree,
+    folder: Folder,
+    name: bytes,
+    status: os.stat_result,
+    without: Collection[tuple[int, int]],
+) -> None:
+    """Enter a folder, or something that a snapshot cannot hold."""
+    path = folder.path + name
+    if not stat.S_ISDIR(status.st_mode):
+        tree.special.append(path)
+        return
+    if (status.st_dev, status.st_ino) in without:
+        return
+    path += b"/"
+    mode = stat.S_IMODE(status.st_mode)
+    folder.folders[name] = Folder(path, mode, tree.previous.get(path, UNKNOWN))
 
 
 def key_of(status: os.stat_result) -> Key:
-    """Return what is compared of a file."""
+    """Return the fields of a file that show whether it has changed."""
     return (*status[:7], status.st_mtime_ns, status.st_ctime_ns)
 
 
 def _entries(tree: Tree, folder: Folder) -> list[os.DirEntry[bytes]]:
-    """Return what a folder holds; nothing where it went away after its parent was listed."""
+    """Return the entries of a folder, none if it was deleted after its parent was listed."""
     try:
-        with os.scandir(tree.top + folder.path) as found:
-            return list(found)
+        with os.scandir(tree.top + folder.path) as entries:
+            return list(entries)
     except OSError as error:
         if folder.path and isinstance(error, FileNotFoundError | NotADirectoryError):
             return []
@@ -156,7 +184,7 @@ def _entries(tree: Tree, folder: Folder) -> list[os.DirEntry[bytes]]:
 
 
 def unreadable(path: bytes, error: OSError) -> NoReturn:
-    """Raise the error about a part of the project that cannot be read."""
+    """Raise the error about a file or folder of the project that cannot be read."""
     raise ProjectError(
         f"cannot read {os.fsdecode(path.rstrip(b'/'))}: {error.strerror}",
         "Make it readable, or name it in .risemlignore if jobs do not need it.",

@@ -1,20 +1,21 @@
-"""What a user should know of a snapshot: that something was left out, or that there is nothing, or a lot."""
+"""Warnings about a snapshot: files that it cannot hold, no files, or a lot of them."""
 
 import os
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from riseml.project.walk import SIZE, Folder, Tree
 
-_LARGE = 50 << 20
-_MANY = 1000
-_SHOWN = 3
-# Of a folder: what holds so much of it is named in its stead
-_MOST = 0.9
-# Of the project: less is not worth naming
-_LEAST = 0.05
+_LARGE_BYTES = 50 << 20
+_MANY_FILES = 1000
+_MAX_NAMES = 3
+# A folder is named instead of the one above it if it holds that share of it.
+_MAIN_SHARE = 0.9
+# A smaller share of the project is not worth naming.
+_LEAST_SHARE = 0.05
 
 
-class _Part(NamedTuple):
+class _Share(NamedTuple):
     """A folder or file, and how much of the project it is: bytes, or files."""
 
     amount: int
@@ -22,83 +23,83 @@ class _Part(NamedTuple):
     folder: Folder | None
 
 
-def remarks(tree: Tree, files: int, size: int) -> tuple[str, ...]:
-    """Return one line for each thing worth saying."""
-    found = [_special(tree.special)] if tree.special else []
+def describe(tree: Tree, files: int, size: int) -> tuple[str, ...]:
+    """Return the warnings about a snapshot, one line each."""
+    warnings = []
+    if tree.special:
+        warnings.append(_special(tree.special))
     if not files:
-        why = (
-            f"; .gitignore leaves out {tree.ignored} files and folders"
-            if tree.ignored
-            else ""
-        )
-        found.append(f"The project has no files{why}.")
-    if size >= _LARGE:
-        found.append(
-            f"The project is large ({_size(size)}): {_advice(tree, by_size=True)}"
-        )
-    elif files >= _MANY:
-        found.append(
-            f"The project has many files ({files}): {_advice(tree, by_size=False)}"
-        )
-    return tuple(found)
+        cause = ""
+        if tree.ignored:
+            cause = f"; .gitignore leaves out {tree.ignored} files and folders"
+        warnings.append(f"The project has no files{cause}.")
+    if size >= _LARGE_BYTES:
+        advice = _advice(tree, by_size=True)
+        warnings.append(f"The project is large ({_megabytes(size)}): {advice}")
+    elif files >= _MANY_FILES:
+        advice = _advice(tree, by_size=False)
+        warnings.append(f"The project has many files ({files}): {advice}")
+    return tuple(warnings)
 
 
 def _special(paths: list[bytes]) -> str:
-    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
-    shown = ", ".join(os.fsdecode(path) for path in sorted(paths)[:_SHOWN])
-    return (
-        f"Left out, since a snapshot holds only files, folders and links: {shown}{more}"
-    )
+    names = ", ".join(os.fsdecode(path) for path in sorted(paths)[:_MAX_NAMES])
+    if len(paths) > _MAX_NAMES:
+        names += f" and {len(paths) - _MAX_NAMES} more"
+    return f"Left out, since a snapshot holds only files, folders and links: {names}"
 
 
 def _advice(tree: Tree, *, by_size: bool) -> str:
+    """Return advice that names the largest folders and files."""
+    totals = _totals(tree, by_size=by_size)
+    shares = list(_shares(tree.folders[0], totals, by_size=by_size))
+    shares.sort(reverse=True, key=lambda share: share.amount)
+    names = []
+    for share in shares[:_MAX_NAMES]:
+        if share.amount >= _LEAST_SHARE * totals[b""]:
+            share = _narrowed(share, totals, by_size=by_size)  # noqa: PLW2901
+            amount = _megabytes(share.amount) if by_size else share.amount
+            names.append(f"{os.fsdecode(share.path)} ({amount})")
+    return (
+        "name what jobs do not need in .risemlignore. "
+        f"The largest are: {', '.join(names)}"
+    )
+
+
+def _totals(tree: Tree, *, by_size: bool) -> dict[bytes, int]:
+    """Return the bytes, or the number of files, below each folder."""
     totals: dict[bytes, int] = {}
+    # The total of a folder contains those of the folders below it, which come later.
     for folder in reversed(tree.folders):
-        own = (
-            sum([key[SIZE] for key, _ in folder.files.values()])
-            if by_size
-            else len(folder.files)
-        )
-        totals[folder.path] = own + sum(
-            totals[child.path] for child in folder.folders.values()
-        )
-    largest = sorted(
-        _parts(tree.folders[0], totals, by_size=by_size),
-        reverse=True,
-        key=lambda part: part.amount,
-    )
-    worth = (part for part in largest[:_SHOWN] if part.amount >= _LEAST * totals[b""])
-    named = (_narrowed(part, totals, by_size=by_size) for part in worth)
-    shown = (
-        f"{os.fsdecode(part.path)} ({_size(part.amount) if by_size else part.amount})"
-        for part in named
-    )
-    return f"name what jobs do not need in .risemlignore. The most of it: {', '.join(shown)}"
+        total = len(folder.files)
+        if by_size:
+            total = sum([key[SIZE] for key, _ in folder.files.values()])
+        for child in folder.folders.values():
+            total += totals[child.path]
+        totals[folder.path] = total
+    return totals
 
 
-def _parts(folder: Folder, totals: dict[bytes, int], *, by_size: bool) -> list[_Part]:
-    files = [
-        _Part(key[SIZE] if by_size else 1, folder.path + name, None)
-        for name, (key, _) in folder.files.items()
-    ]
-    return files + [
-        _Part(totals[child.path], child.path, child)
-        for child in folder.folders.values()
-    ]
+def _shares(
+    folder: Folder, totals: dict[bytes, int], *, by_size: bool
+) -> Iterator[_Share]:
+    """Yield what lies directly in a folder."""
+    for name, (key, _) in folder.files.items():
+        yield _Share(key[SIZE] if by_size else 1, folder.path + name, None)
+    for child in folder.folders.values():
+        yield _Share(totals[child.path], child.path, child)
 
 
-def _narrowed(part: _Part, totals: dict[bytes, int], *, by_size: bool) -> _Part:
-    while part.folder:
-        inner = max(
-            _parts(part.folder, totals, by_size=by_size),
-            default=part,
-            key=lambda inner: inner.amount,
-        )
-        if inner is part or inner.amount < _MOST * part.amount:
+def _narrowed(share: _Share, totals: dict[bytes, int], *, by_size: bool) -> _Share:
+    """Return the deepest folder or file that holds most of a folder."""
+    while share.folder:
+        shares = _shares(share.folder, totals, by_size=by_size)
+        largest = max(shares, default=None, key=lambda inner: inner.amount)
+        if largest is None or largest.amount < _MAIN_SHARE * share.amount:
             break
-        part = inner
-    return part
+        share = largest
+    return share
 
 
-def _size(count: int) -> str:
+def _megabytes(count: int) -> str:
     return f"{count / (1 << 20):.1f} MB"

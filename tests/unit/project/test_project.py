@@ -352,23 +352,23 @@ def test_large_projects_are_told_what_makes_them_so(
     )
     for number in range(20):
         write(project.folder, {f"cache/{number}": ""})
-    monkeypatch.setattr(warnings, "_MANY", 24)
+    monkeypatch.setattr(warnings, "_MANY_FILES", 24)
     (warning,) = project.take().warnings
     assert ".risemlignore" in warning
     assert "many files (24)" in warning
     assert warning.endswith(": cache/ (20), data/raw/ (2)")
-    monkeypatch.setattr(warnings, "_LARGE", 80_000)
+    monkeypatch.setattr(warnings, "_LARGE_BYTES", 80_000)
     (warning,) = project.take().warnings
     assert warning.endswith(": data/raw/a.csv (0.1 MB)")
-    monkeypatch.setattr(warnings, "_LARGE", 1 << 30)
-    monkeypatch.setattr(warnings, "_MANY", 25)
+    monkeypatch.setattr(warnings, "_LARGE_BYTES", 1 << 30)
+    monkeypatch.setattr(warnings, "_MANY_FILES", 25)
     assert project.take().warnings == ()
 
 
 def test_an_edit_that_hides_its_time_is_seen(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(content, "_COARSE", 0)
+    monkeypatch.setattr(content, "_COARSE_NANOSECONDS", 0)
     path = write(project.folder, {"config": "lr: 0.1"}) / "config"
     os.utime(path, ns=(10**18, 10**18))
     first = project.take().revision
@@ -399,7 +399,7 @@ def test_what_changed_just_before_is_read_again(
     first = project.take()
     assert project.take() == first
     assert read == ["config", "config"]
-    monkeypatch.setattr(content, "_COARSE", -(10**18))
+    monkeypatch.setattr(content, "_COARSE_NANOSECONDS", -(10**18))
     assert project.take() == project.take() == first
     assert read == ["config", "config", "config"]
 
@@ -407,7 +407,7 @@ def test_what_changed_just_before_is_read_again(
 def test_only_what_may_have_changed_is_read(
     project: Project, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(content, "_COARSE", -(10**18))
+    monkeypatch.setattr(content, "_COARSE_NANOSECONDS", -(10**18))
     write(project.folder, {"a": "a", "lib/b": "b", "lib/c": "c"})
     first = project.take().revision
     read.clear()

@@ -48,9 +48,9 @@ def program(text: str, *arguments: str | Path) -> str:
 def test_git_finds_nothing_wrong(
     folder: Path, store: Path, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objects, "_FEW", few)
+    monkeypatch.setattr(objects, "_FEW_FILES", few)
     monkeypatch.setattr(objects, "IN_MEMORY", 1000 if few < 0 else 1 << 20)
-    monkeypatch.setattr(objects, "_STEP", 300)
+    monkeypatch.setattr(objects, "_STEP_BYTES", 300)
     text = os.urandom(5000)
     write(
         folder,
@@ -74,7 +74,7 @@ def test_git_finds_nothing_wrong(
 def test_a_second_pack_holds_only_what_is_new(
     folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(objects, "_FEW", -1)
+    monkeypatch.setattr(objects, "_FEW_FILES", -1)
     monkeypatch.setattr(objects, "IN_MEMORY", 1000)
     write(folder, {"big": os.urandom(100_000)})
     first = snapshot(folder, store).revision
@@ -166,7 +166,7 @@ def test_folders_of_one_project_are_remembered_apart_and_not_for_ever(
     first = snapshot(folder, store).revision
     taken = {snapshot(other, store).revision for other in others}
     assert (len(taken), snapshot(folder, store).revision) == (10, first)
-    assert len(list(store.glob("riseml/seen-*"))) == stat_cache._KEPT
+    assert len(list(store.glob("riseml/seen-*"))) == stat_cache._MAX_FOLDERS
 
 
 @pytest.mark.parametrize("seconds", [0, 1], ids=["in a second", "later"])
@@ -196,7 +196,7 @@ KILLED = """
     from riseml.project import compose, content, objects, record, snapshot
 
     folder, store = Path(sys.argv[1]), Path(sys.argv[2])
-    objects._FEW = int(sys.argv[3])
+    objects._FEW_FILES = int(sys.argv[3])
 
     def dying(at):
         left = [at]
