@@ -1,9 +1,9 @@
 """Compiler from a planned experiment set to the Argo Workflow that runs it.
 
     Workflow <project>-<number>
-    └─ main           DAG: build (with install steps) ─▶ set; the tensorboard of a set is a daemon beside it
+    └─ main           DAG: build (with install steps) ─▶ set; TensorBoard is a daemon beside it
        └─ set         DAG, `concurrency` at a time: one item per experiment
-          └─ experiment   DAG: one task per job, all at once (gang.py has what several need)
+          └─ experiment   DAG: one task per job, all at once (gang.py: several jobs)
              └─ <job>     container: one template per job type, shared by all experiments
 
 Hyperparameters travel as Argo parameters: `{{lr}}` in riseml.yml becomes `{{inputs.parameters.lr}}`, and
@@ -44,6 +44,7 @@ from riseml.plan import Experiment, ExperimentSet, Origin, Target
 _DAY_SECONDS = 86_400
 # The sidecar of a service mesh never ends, so no job would.
 _NO_MESH = {"sidecar.istio.io/inject": "false"}
+# An experiment that was killed before its turn is skipped.
 _ALIVE = f"'{{{{workflow.annotations.{labels.KILLED}}}}}' !~ '(^|,)({{{{item.{labels.SUB_PARAMETER}}}}}|[*])='"
 
 # Without a service, Hera would read its global configuration.
@@ -79,6 +80,7 @@ def compile_workflow(
         tolerations=_tolerations(target) or None,
         image_pull_secrets=_pull_secrets(target) or None,
         pod_metadata=Metadata(annotations=_NO_MESH, labels=_NO_MESH),
+        # Pods of failed jobs stay, so that Kubernetes can still be asked about them.
         pod_gc=PodGC(strategy="OnPodSuccess", delete_delay_duration="1h"),
         ttl_strategy=TTLStrategy(
             seconds_after_success=14 * _DAY_SECONDS,
@@ -114,9 +116,10 @@ def _templates(names: Names) -> Iterable[DAG | Container | Resource]:
 def _main(names: Names) -> DAG:
     image = "{{tasks.build.outputs.parameters.image}}"
     arguments = [Parameter(name=name, value=image) for name in names.handed_down]
-    first = "build" if names.builds else None
+    # The other tasks need the image.
+    build_task = "build" if names.builds else None
     tasks: list[Any] = [
-        Task(name="set", template="set", arguments=arguments, depends=first)
+        Task(name="set", template="set", arguments=arguments, depends=build_task)
     ]
     if names.builds:
         tasks.insert(0, Task(name="build", template="build"))
@@ -126,7 +129,7 @@ def _main(names: Names) -> DAG:
                 name="tensorboard",
                 template="tensorboard",
                 arguments=arguments,
-                depends=first,
+                depends=build_task,
             )
         )
     return DAG(name="main", fail_fast=False, tasks=tasks)

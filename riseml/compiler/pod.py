@@ -106,6 +106,7 @@ def script(runner: str = "session", *, gang: bool = False) -> str:
 
     In a gang, the jobs first wait for each other.
     """
+    # The run script reads other scripts from variables, because it has no files.
     helpers = "".join(
         _assigned(variable, templating.read(file))
         for variable, file in _HELPERS.get(runner, {}).items()

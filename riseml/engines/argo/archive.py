@@ -1,8 +1,7 @@
 """Archive of ended runs: `run.json` beside a run's record in the output volume.
 
-Nothing in the cluster writes it. The first reader of an ended run does, and only then
-sets the time after which Argo deletes the Workflow (`ttlStrategy`). A run that nobody
-has read yet is therefore never lost.
+Nothing in the cluster writes it: the first reader of an ended run does, and then sets the
+time after which Argo deletes the Workflow (`ttlStrategy`).
 """
 
 import json

@@ -1,7 +1,7 @@
 """Images that install steps build, found by key in a ConfigMap of the user's namespace.
 
 The ConfigMap `riseml-images` maps keys to `image@sha256:… <day of last use>`. Only its
-user can write to it, so nobody else can place another image under a key. The result of a
+user can write to it, so no other user can replace the image of a key. The result of a
 build that has ended since is found by the label of its Workflow.
 
 The ConfigMap also maps `base-<digest of a name>` to what the tag of a base image referred

@@ -152,7 +152,7 @@ def pod_selector(names: Iterable[str], *more_labels: str) -> str:
 
 
 def no_access(runs: str) -> NotAllowedError:
-    """Return the error for somebody who asks for other users' runs."""
+    """Return the error for a user who may not see others' runs."""
     return NotAllowedError(
         f"you may not see {runs}", "Administrators can see all experiments."
     )

@@ -94,7 +94,7 @@ class Cluster:
 
 
 class Door:
-    """A way to a TensorBoard; nobody answers behind it."""
+    """Connection to a TensorBoard that does not answer."""
 
     url = "http://127.0.0.1:1"
 
