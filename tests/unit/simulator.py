@@ -163,7 +163,7 @@ class Simulator:
         self._act(self.run.resume(self.now), restarted=True)
 
     def result(self) -> Document:
-        return {**copy.deepcopy(self.document), "status": self.run.status(self.now)}
+        return {**copy.deepcopy(self.document), "status": self.run.status()}
 
     def _drop_stale(self) -> None:
         """Drop the events of pods that have ended."""

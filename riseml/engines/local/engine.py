@@ -192,7 +192,7 @@ class LocalEngine:
         if row["shutdown"]:
             document["spec"]["shutdown"] = row["shutdown"]
         replayed = stored_run.replay(store, number, document)
-        document["status"] = replayed.status(time.time())
+        document["status"] = replayed.status()
         return document
 
     def read(self, run: Id) -> SetStatus:

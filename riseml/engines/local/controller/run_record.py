@@ -142,7 +142,7 @@ class RunRecord:
 
     def _write_end(self, store: Store, run: WorkflowRun) -> None:
         now = time.time()
-        document = {**self._annotated_document(), "status": run.status(now)}
+        document = {**self._annotated_document(), "status": run.status()}
         final = to_data(status.read(document))
         # A job of the run's own may end after it, and then this is written again.
         store.update_run(

@@ -3,7 +3,7 @@
     WorkflowRun(document, uid).start(now) ─▶ actions   the shell starts pods
     WorkflowRun.apply(event, now)         ─▶ actions   it reports what happens to them
     WorkflowRun.restore(document, uid, nodes).resume(now)   after a restart
-    WorkflowRun.status(now), WorkflowRun.node_status(key)   as Argo's API returns it
+    WorkflowRun.status(), WorkflowRun.node_status(key)      as Argo's API returns it
 
     run ─▶ event_handlers ─▶ dag ─▶ retries_and_pods ─▶ hooks ─▶ graph
 
@@ -157,8 +157,7 @@ class WorkflowRun:
             heapq.heappop(timers)
         return None
 
-    # The time was part of the status once, and callers pass it.
-    def status(self, now: float) -> dict[str, Any]:  # noqa: ARG002
+    def status(self) -> dict[str, Any]:
         """Return the `.status` of the Workflow."""
         return status.status(self.graph)
 

@@ -67,4 +67,4 @@ def test_a_restored_run_has_nothing_in_progress() -> None:
     assert not restored.graph.owners
     assert restored.ended
     assert restored.resume(BEGINNING) == []
-    assert restored.status(BEGINNING) == run.status(BEGINNING)
+    assert restored.status() == run.status()

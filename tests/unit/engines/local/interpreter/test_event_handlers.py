@@ -58,9 +58,9 @@ def test_events_about_unknown_or_ended_pods_change_nothing() -> None:
         assert run.apply(event, BEGINNING) == []
     assert not run.dirty
     run.apply(PodEnded(launch.node, 0), BEGINNING)
-    before = run.status(BEGINNING)
+    before = run.status()
     run.apply(PodEnded(launch.node, 1), BEGINNING)
-    assert run.status(BEGINNING) == before
+    assert run.status() == before
     assert run.ended
 
 

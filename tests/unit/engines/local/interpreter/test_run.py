@@ -3,7 +3,6 @@
 from riseml.engines.local.interpreter.run import WorkflowRun
 from tests.unit import plans
 from tests.unit.simulator import (
-    BEGINNING,
     simulate,
 )
 from tests.unit.workflows import job, workflow
@@ -13,7 +12,7 @@ F = "Failed"
 
 def test_a_run_that_has_not_started_has_no_status() -> None:
     run = WorkflowRun(workflow(job()), "uid")
-    assert run.status(BEGINNING) == {}
+    assert run.status() == {}
     assert not run.ended
     assert run.next_tick() is None
 
