@@ -50,6 +50,9 @@ def _jobs(train: TrainConfig) -> tuple[Job, ...]:
 
 
 def _experiments(train: TrainConfig) -> tuple[Experiment, ...]:
+    # A single experiment has nothing to search.
+    if not train.parameters:
+        return (Experiment(1, {}),)
     strategy = search.find(train.search.strategy)
     trials = strategy.trials(train.parameters, train.search.options)
     for trial in trials:

@@ -46,6 +46,7 @@ def check(
     # A value that could not be read would be missing in what follows.
     if not doc.errors:
         _warn_sections(values, entries, sections, doc)
+        _warn_search(values, entries, doc)
         _warn_placeholders(values, in_run, in_env, parameters, doc)
         placeholders.warn_install(in_install, parameters, doc)
         _warn_empty_run(values, entries, doc)
@@ -64,6 +65,11 @@ def _warn_sections(
     for key in sections:
         if key != values.get("framework"):
             doc.warn(entries[key][0], f"'{key}' has no effect without framework: {key}")
+
+
+def _warn_search(values: Values, entries: Entries, doc: Document) -> None:
+    if "search" in entries and not values.get("parameters"):
+        doc.warn(entries["search"][0], "'search' has no effect without parameters")
 
 
 def _warn_placeholders(
@@ -96,7 +102,7 @@ def _warn_empty_run(values: Values, entries: Entries, doc: Document) -> None:
 
 
 def _check_size(values: Values, entries: Entries, doc: Document) -> None:
-    """Note that the search strategy makes more experiments than a set may have."""
+    """Note that the search strategy makes no experiments, or more than a set may have."""
     parameters = values.get("parameters")
     if not parameters or _is_faulty(values, entries, "search"):
         return
@@ -104,6 +110,13 @@ def _check_size(values: Values, entries: Entries, doc: Document) -> None:
     if config is None:
         config = SearchConfig.default()
     size = search.find(config.strategy).size(parameters, config.options)
+    # Parameters with errors may have lost all their values.
+    if size < 1 and not doc.errors:
+        doc.error(
+            entries["search"][1],
+            "the search makes no experiments from these parameters",
+            "Use more values, or other options.",
+        )
     if size > search.MAX_TRIALS:
         doc.error(
             entries["parameters"][1],

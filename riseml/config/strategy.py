@@ -35,27 +35,30 @@ class _Section(Record[SearchConfig]):
     """The mapping for one strategy: `strategy` beside the keys of the strategy's own section."""
 
     def __init__(self, strategy: str) -> None:
-        self.own = search.find(strategy).SECTION
+        self.section = search.find(strategy).SECTION
         # The strategy's own `find` may add keys, as that of `train` does for frameworks.
         super().__init__(
             self._make,
             {_KEY: Choice(strategy).says("Which strategy chooses the experiments.")},
-            required={_KEY: "Write for example strategy: grid.", **self.own.required},
-            hints=self.own.hints,
-            check=self.own.check,
+            required={
+                _KEY: "Write for example strategy: grid.",
+                **self.section.required,
+            },
+            hints=self.section.hints,
+            check=self.section.check,
         )
 
     def names(self) -> tuple[str, ...]:
         """Return `strategy` and the strategy's own keys."""
-        return (_KEY, *self.own.names())
+        return (_KEY, *self.section.names())
 
     def find(self, key: str) -> Value[Any] | None:
         """Return the kind of value of a key."""
-        return super().find(key) or self.own.find(key)
+        return super().find(key) or self.section.find(key)
 
     def _make(self, **values: Any) -> SearchConfig:
         strategy = values.pop(_KEY)
-        return SearchConfig(strategy, self.own.make(**values))
+        return SearchConfig(strategy, self.section.make(**values))
 
 
 class Search(Value[SearchConfig]):

@@ -32,23 +32,23 @@ _REQUIRED = ("SECTION", "size", "trials")
 class Strategy(Protocol):
     """The contract of a search strategy's module.
 
-    `parameters` maps each name to its values as the user wrote them, ranges expanded; it is
-    empty for a single experiment. `options` is what SECTION makes.
+    `parameters` maps each name to its values as the user wrote them, ranges expanded. There
+    is at least one: a riseml.yml without parameters is a single experiment. `options` is what
+    SECTION makes.
     """
 
     SECTION: Record[Any]
     """The keys of `train.search` beside `strategy`; made without arguments where the file has none."""
 
     def size(self, parameters: Mapping[str, Sequence[str]], options: Any) -> int:
-        """Return the number of trials without making them; more than MAX_TRIALS is refused."""
+        """Return the number of trials without making them; less than 1 and more than MAX_TRIALS are refused."""
 
     def trials(
         self, parameters: Mapping[str, Sequence[str]], options: Any
     ) -> Sequence[Mapping[str, str]]:
         """Return the trials in the order in which they are numbered.
 
-        A trial maps every parameter to one value. Without parameters there is one empty
-        trial. Equal arguments give equal trials.
+        A trial maps every parameter to one value. Equal arguments give equal trials.
         """
 
 

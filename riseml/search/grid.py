@@ -22,8 +22,7 @@ SECTION = Record(Options, {})
 
 
 def size(parameters: Mapping[str, Sequence[str]], _options: Options) -> int:
-    """Return the number of combinations; 1 without parameters."""
-    # The empty product is 1, as there is one combination of no values.
+    """Return the number of combinations."""
     return prod(map(len, parameters.values()))
 
 

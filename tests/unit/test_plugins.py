@@ -211,6 +211,21 @@ def test_faults_in_a_search_have_positions(install: Install) -> None:
     ]
 
 
+def test_a_search_without_experiments_is_an_error(install: Install) -> None:
+    install("search", "none", SAMPLE.replace("return options.trials", "return 0"))
+    text = "project: ab\ntrain:\n  image: x\n  resources: {}\n  run: x\n  parameters: {a: 1}\n"
+    assert faults(f"{text}  search: {{strategy: none, trials: 1}}\n") == [
+        "7:11 the search makes no experiments from these parameters / Use more values, or other options."
+    ]
+
+
+def test_a_single_experiment_needs_no_search(install: Install) -> None:
+    install("search", "sample", SAMPLE)
+    text = FILE.replace("run: x", "run: x, search: {strategy: sample, trials: 20}")
+    planned = plan(load_text(text))
+    assert [trial.parameters for trial in planned.experiments] == [{}]
+
+
 def test_the_schema_contains_each_strategy(install: Install) -> None:
     install("search", "sample", SAMPLE)
     forms = json_schema()["properties"]["train"]["properties"]["search"]["anyOf"]

@@ -435,8 +435,19 @@ TEXT = [
 ]
 
 TRAIN = [
-    Case("search by name", yml("search: grid"), OK),
-    Case("search as mapping", yml("search: {strategy: grid}"), OK),
+    Case("search by name", yml("search: grid", PLACEHOLDER, run="run: x {{lr}}"), OK),
+    Case(
+        "search as mapping",
+        yml("search: {strategy: grid}", PLACEHOLDER, run="run: x {{lr}}"),
+        OK,
+    ),
+    Case(
+        "search without parameters",
+        yml("search: grid"),
+        WARNING,
+        "6:3",
+        "'search' has no effect without parameters",
+    ),
     Case(
         "unknown search strategy",
         yml("search: gird"),
