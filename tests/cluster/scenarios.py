@@ -448,7 +448,7 @@ SCENARIOS: dict[str, Scenario] = {
         run=('case "$LR" in 1e-1) exit 0;; 1e-2) exit 3;; *) sleep 300;; esac',),
         experiments=6, concurrency=2, act=_kill_run,
     ),
-    "kill-cells": Scenario(
+    "kill-experiments": Scenario(
         Outcome("KILLED", ("KILLED KILLED 143", "FINISHED COMPLETED 0", "KILLED KILLED")),
         run=('if [ "$LR" = 1e-2 ]; then sleep 20; else sleep 300; fi',),
         experiments=3, concurrency=2, act=_kill_experiments,
@@ -456,7 +456,7 @@ SCENARIOS: dict[str, Scenario] = {
     "kill-trapped": Scenario(
         one("KILLED KILLED 0"), run=(_python(TRAP.format("sys.exit(0)")),), act=_terminate
     ),
-    "kill-cell-trapped": Scenario(
+    "kill-experiment-trapped": Scenario(
         one("KILLED KILLED 0"), run=(_python(TRAP.format("sys.exit(0)")),), act=_signal
     ),
     "retry-succeeds": Scenario(
@@ -585,7 +585,7 @@ SCENARIOS: dict[str, Scenario] = {
         one("KILLED KILLED 143", *["KILLED KILLED 143"] * 3, "KILLED KILLED"),
         plan=gang(run=_meeting("sleep 300")), act=_kill_gang,
     ),
-    "gang-cell-killed": Scenario(
+    "gang-experiment-killed": Scenario(
         Outcome("KILLED", ("KILLED KILLED 143", "FINISHED COMPLETED 0"),
                 members=(*["KILLED KILLED 143"] * 3, "KILLED KILLED")),
         plan=gang(run=_meeting('case "$RISEML_JOB $LR" in *1e-1 | ps*) sleep 300;; esac')), experiments=2,

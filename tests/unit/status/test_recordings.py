@@ -21,7 +21,7 @@ from tests.unit.simulator import End, Simulator
 HOOK = End()
 NOT_LOCAL = {
     "refused": "the interpreter's support check refuses it before anything starts",
-    "gang-cell-killed": "its jobs are signalled one by one while the first one's hook deletes the rest",
+    "gang-experiment-killed": "its jobs are signalled one by one while the first one's hook deletes the rest",
     "gang-released": "here a gang starts as a whole, so no part of one waits for the rest",
 }
 DELETED = {"pod-deleted", "evicted"}  # somebody deleted the pod
