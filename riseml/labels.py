@@ -65,7 +65,7 @@ IMAGE_PARAMETER = "riseml-image"
 # The index of a job whose type has several, from 1.
 INDEX_PARAMETER = "riseml-index"
 # The same, from 0.
-PLACE_PARAMETER = "riseml-place"
+POSITION_PARAMETER = "riseml-place"
 # The attempt of an experiment whose jobs are retried together, from 0.
 ATTEMPT_PARAMETER = "riseml-attempt"
 
@@ -77,7 +77,7 @@ FAILED_STEP = "failed"
 MISSING = "missing"
 
 # The port on which TensorBoard listens in its pod.
-BOARD_PORT = 6006
+TENSORBOARD_PORT = 6006
 
 # The headless Service of a namespace through which the jobs of an experiment find each other.
 SUBDOMAIN = "riseml"

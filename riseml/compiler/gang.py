@@ -84,7 +84,7 @@ def indices(job: Job, index: int) -> list[Parameter]:
         return []
     return [
         Parameter(name=labels.INDEX_PARAMETER, value=index),
-        Parameter(name=labels.PLACE_PARAMETER, value=index - 1),
+        Parameter(name=labels.POSITION_PARAMETER, value=index - 1),
     ]
 
 
@@ -147,7 +147,7 @@ def _bind(text: str, job: Job, names: Names) -> str:
             addresses[f"{peer.type}.{number}"] = names.address(peer_name)
     position, index = "0", "1"
     if job.count > 1:
-        position = reference(labels.PLACE_PARAMETER)
+        position = reference(labels.POSITION_PARAMETER)
         index = reference(labels.INDEX_PARAMETER)
     text = text.replace(plan.POSITION, position).replace(plan.INDEX, index)
     return _HOST.sub(lambda match: addresses[f"{match[1]}.{match[2]}"], text)

@@ -24,7 +24,7 @@ def daemon(names: Names) -> Container:
     """Return the template."""
     environment = {
         "OUTPUT_DIR": pod.OUTPUT,
-        "TENSORBOARD_ADDRESS": f"0.0.0.0:{labels.BOARD_PORT}",
+        "TENSORBOARD_ADDRESS": f"0.0.0.0:{labels.TENSORBOARD_PORT}",
         "RISEML_JOB": "tensorboard",
         "RISEML_ATTEMPT": "0",
     }
@@ -38,7 +38,7 @@ def daemon(names: Names) -> Container:
         command=["sh", "-c"],
         args=[templating.read("tensorboard.sh"), "tensorboard"],
         env=pod.variables(environment),
-        ports=[ContainerPort(container_port=labels.BOARD_PORT)],
+        ports=[ContainerPort(container_port=labels.TENSORBOARD_PORT)],
         resources=pod.requirements(RESOURCES, names),
         volume_mounts=[output],
     )

@@ -17,13 +17,19 @@ def parts(
     """
     includes_run = selected.sub is None or not run.is_set
     if includes_run:
-        yield from (job for job in run.jobs if is_meant(job, selected))
+        yield from _selected(run.jobs, selected)
     for experiment in experiments(run, selected):
-        yield from (job for job in experiment.jobs if is_meant(job, selected))
+        yield from _selected(experiment.jobs, selected)
         if selected.type is None and run.is_set:
             yield experiment
     if includes_run and selected.type is None:
         yield run
+
+
+def _selected(jobs: Iterable[JobStatus], selected: Id) -> Iterator[JobStatus]:
+    for job in jobs:
+        if is_meant(job, selected):
+            yield job
 
 
 def experiments(run: SetStatus, selected: Id) -> Iterable[ExperimentStatus]:
@@ -40,11 +46,11 @@ def jobs(
 ) -> Iterator[tuple[ExperimentStatus | None, JobStatus]]:
     """Yield the jobs that the id selects, with their experiment; None for the run's own."""
     if selected.sub is None or not run.is_set:
-        yield from ((None, job) for job in run.jobs if is_meant(job, selected))
+        for job in _selected(run.jobs, selected):
+            yield None, job
     for experiment in experiments(run, selected):
-        for job in experiment.jobs:
-            if is_meant(job, selected):
-                yield experiment, job
+        for job in _selected(experiment.jobs, selected):
+            yield experiment, job
 
 
 def is_meant(job: JobStatus, selected: Id) -> bool:

@@ -79,7 +79,7 @@ def _forward(
     if not pods:
         return None
     pod = pods[-1]["metadata"]["name"]
-    return Forwarding(api, namespace, pod, labels.BOARD_PORT, port)
+    return Forwarding(api, namespace, pod, labels.TENSORBOARD_PORT, port)
 
 
 def fetch(store: StorePod, source: str, copy: Path) -> bool:
