@@ -43,6 +43,7 @@ def prune(
         for run in context.engine.list(Query(all=True))
         if _has_ended_before(run, limit)
     ]
+    # Engines list the newest run first. An interruption should leave the newest runs.
     runs.reverse()
     if not dry_run:
         for run in runs:
@@ -66,5 +67,6 @@ def _run_id(name: str | Id) -> Id:
 
 
 def _has_ended_before(run: SetStatus, limit: datetime) -> bool:
+    # A run without a recorded end counts from its creation.
     ended = run.finished or run.created
     return run.state.is_terminal and ended is not None and ended < limit

@@ -76,15 +76,16 @@ class Client:
     ) -> RunHandle:
         """Start what a riseml.yml describes, with the code beside it.
 
-        It returns once the run is stored, so that it survives this process. `gitignore`
-        None follows the settings. `on_sync` is called between snapshot and submission.
-        `node` is the host name of the only cluster node that jobs may run on.
+        It returns once the run is stored. `gitignore` None follows the settings. `on_sync`
+        is called between snapshot and submission. `node` is the host name of the only
+        cluster node that jobs may run on.
 
         Raises:
             ConfigError: the file has faults; nothing was started.
             UnsupportedError: the engine cannot run it; nothing was started.
             HomeError: the code or the run cannot be stored.
         """
+        # All checks come before the snapshot, so a faulty file stores no code.
         config = config_file.load(path)
         plan = config_file.plan(config)
         snapshot = self._context.snapshot(plan.project, path, gitignore)
@@ -286,8 +287,8 @@ class Client:
     ) -> "TensorBoard":
         """Return a TensorBoard once it answers: the run's own, or a local one over its output.
 
-        Use it in a `with` statement, which ends a local one. `port` is for a local one
-        (0: any free one). `on_note` is called with what this call waits for.
+        A `with` statement ends a local one. `port` is for a local one (0: any free one).
+        `on_note` is called with what this call waits for.
 
         Raises:
             NotFoundError: nothing has this id, or it has no output.

@@ -54,6 +54,7 @@ def measure(path: str | Path, *, gitignore: bool) -> tuple[int, int]:
     from riseml.project.walk import SIZE, walk
 
     folder = os.fsencode(Path(path).absolute().parent)
+    # Without an earlier snapshot the content of every file is pending.
     tree = walk(folder, {}, gitignore=gitignore)
     return len(tree.pending), sum(key[SIZE] for _, _, key in tree.pending)
 

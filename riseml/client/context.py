@@ -33,6 +33,7 @@ class ClientContext:
     @cached_property
     def settings(self) -> Settings:
         """The settings that hold for this user in the current folder."""
+        # A project's own settings file applies to commands that run in its folder.
         return load_settings({"home": self._home}, project=Path.cwd())
 
     @cached_property
@@ -56,6 +57,7 @@ class ClientContext:
             ProjectError: a file cannot be read.
             HomeError: the code cannot be stored.
         """
+        # The code of a riseml.yml is what lies beside it, wherever the command runs.
         folder = Path(path).absolute().parent
         return self.engine.snapshot(
             project, folder, gitignore=self.uses_gitignore(gitignore)

@@ -39,6 +39,7 @@ def why(context: ClientContext, id: str | Id | None) -> "list[Cause]":
     else:
         run = context.read(subject)
         evidence = Evidence(run, pick(run, subject))
+    # The log of a failed job usually ends with the error message of its program.
     jobs = guilty(evidence.subject)[:_MAX_LOGS]
     logs = {job: last_lines(context.engine, job) for job in jobs}
     return explain(replace(evidence, logs=logs))
@@ -69,6 +70,7 @@ def tensorboard(
     pick(context.read(subject), subject)
     if isinstance(context.engine, tensorboard.HasRemoteOutput):
         return tensorboard.open_remote(context.engine, subject, port, on_note)
+    # A run's own TensorBoard shows the events of jobs while they are running.
     own = tensorboard.of_run(
         lambda: tensorboard_url(context.engine, subject), str(run_of(subject)), on_note
     )

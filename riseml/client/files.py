@@ -41,6 +41,7 @@ def cp(
         [_location(context, source) for source in sources],
         destination,
     )
+    # A progress bar needs the total before the first byte.
     report.begin(sum(item.source.size for batch in batches for item in batch.items))
     for batch in batches:
         transfer.copy(
@@ -101,6 +102,7 @@ def _in_volume(context: ClientContext, uri: str) -> "Location":
 
 def _open_volume(context: ClientContext, name: str) -> "Volume":
     """Return the volume of a name, this machine's files for an empty one."""
+    # A path without a scheme is on this machine.
     if not name:
         from riseml.storage.folder import Folder
 

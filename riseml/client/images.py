@@ -53,6 +53,7 @@ def explain(context: ClientContext, path: str | Path) -> Explanation:
     config = config_file.load(path)
     plan = _plan_with_install_steps(config)
     engine = _image_builder(context.engine)
+    # The key depends on files of the code, so even an explanation needs a snapshot.
     snapshot = context.snapshot(config.project, path, None)
     key = engine.image_key(plan, snapshot.revision, os.environ)
     previous_run, previous = _previous_parts(context.engine, engine, config.project)
@@ -104,6 +105,7 @@ def _without_jobs(plan: "ExperimentSet") -> "ExperimentSet":
         jobs=(Job("train", ("true",), resources),),
         experiments=(Experiment(1, {}),),
         is_set=False,
+        # Engines refuse secrets that are not set, and a build needs none.
         secrets=(),
         framework=None,
         tensorboard=False,

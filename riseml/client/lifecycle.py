@@ -30,6 +30,7 @@ def submit(
     node: str,
 ) -> RunHandle:
     """Start a plan with the code of a snapshot; see `Client.train`."""
+    # Jobs of the local engine run in the environment of the command that starts them.
     submission = Submission(plan, snapshot.revision, dict(os.environ), node)
     submitted = context.engine.start(submission)
     tensorboard = None
@@ -61,6 +62,7 @@ def wait(
     context: ClientContext, names: Sequence[str | Id], timeout: timedelta | None
 ) -> list[SetStatus | ExperimentStatus]:
     """Return how runs or experiments ended; see `Client.wait`."""
+    # All ids are checked before the wait begins, so that a wrong one fails at once.
     experiments = [
         experiment_id(name, "can only wait for experiments") for name in names
     ]
@@ -108,6 +110,7 @@ def _wait(
 ) -> SetStatus | ExperimentStatus:
     last: SetStatus | ExperimentStatus | None = None
     for status in _changes_until(context, id, deadline):
+        # None comes at the deadline, and between two changes.
         last = status or last
         has_ended = last is not None and last.state.is_terminal
         if deadline is not None and time.monotonic() >= deadline and not has_ended:
@@ -126,5 +129,6 @@ def _changes_until(
     """Yield statuses, and None at the deadline, even while nothing changes."""
     if deadline is None:
         return context.engine.changes(id)
+    # A thread reads the changes, since an engine blocks until the next one.
     statuses = context.engine_for_thread().changes(id)
     return ticking(statuses, lambda: deadline - time.monotonic())

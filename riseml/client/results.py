@@ -82,23 +82,21 @@ def tabulate(
     parameters = _names(experiment.parameters for experiment in run.experiments)
     metrics = _names(experiment.result or {} for experiment in run.experiments)
     _check_name(sort, metrics, parameters)
-    metric = sort
-    if metric is None and metrics:
-        metric = metrics[0]
-    is_metric = metric is not None and metric in metrics
+    metric = sort or next(iter(metrics), None)
+    # Parameters are chosen, not measured, so none of their values is the best.
+    is_measured = metric in metrics
     if largest is None:
-        largest = is_metric and _is_larger_better(metric or "")
+        largest = is_measured and _is_larger_better(metric)
     rows = run.experiments
     if sort is not None:
         rows = _sorted(rows, sort, largest=largest)
-    best = None
-    if metric is not None and is_metric:
-        best = _best(run.experiments, metric, largest=largest)
+    best = _best(run.experiments, metric, largest=largest) if is_measured else None
     return Results(run.id, parameters, metrics, rows[:top], metric, largest, best)
 
 
 def number(value: Any) -> float | None:
     """Return a reported value as a number to compare, None where it is not one, such as NaN."""
+    # Programs may report success as true or false.
     if isinstance(value, bool):
         return float(value)
     try:
@@ -135,12 +133,15 @@ def _sorted(
 
 
 def _best(
-    rows: Iterable[ExperimentStatus], metric: str, *, largest: bool
+    rows: Iterable[ExperimentStatus], metric: str | None, *, largest: bool
 ) -> str | None:
-    numeric = [row for row in rows if number(_value(row, metric)) is not None]
-    if not numeric:
+    """Return the id of the row with the best number, None if no row has one."""
+    if metric is None:
         return None
-    return _sorted(numeric, metric, largest=largest)[0].id
+    first = next(iter(_sorted(rows, metric, largest=largest)), None)
+    if first is None or number(_value(first, metric)) is None:
+        return None
+    return first.id
 
 
 def _value(row: ExperimentStatus, name: str) -> Any:
@@ -158,6 +159,6 @@ def _rank(row: ExperimentStatus, name: str, *, largest: bool) -> tuple[int, floa
     return (0, -value if largest else value, sub)
 
 
-def _is_larger_better(name: str) -> bool:
-    words = name.lower().replace("-", "_").split("_")
+def _is_larger_better(metric: str | None) -> bool:
+    words = (metric or "").lower().replace("-", "_").split("_")
     return _SMALLER_IS_BETTER.isdisjoint(words)

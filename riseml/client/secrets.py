@@ -6,6 +6,7 @@ from riseml.errors import InvalidInputError
 
 def set_secret(engine: Engine, name: str, value: str) -> None:
     """Store the value of a secret; see `Client.set_secret`."""
+    # A job gets the secret as an environment variable.
     if not name.isidentifier() or not name.isascii():
         raise InvalidInputError(
             f"'{name}' cannot be a variable",

@@ -17,6 +17,7 @@ def ticking(
     from queue import Empty, SimpleQueue
     from threading import Thread
 
+    # The queue has no limit, so the thread never waits for a reader that has stopped.
     queue: SimpleQueue[tuple[str, Any]] = SimpleQueue()
     Thread(
         target=_pump, args=(items, queue.put), daemon=True, name="riseml-ticking"

@@ -112,6 +112,7 @@ def nodes(document: Mapping[str, Any]) -> Iterable[Node]:
 def _decompressed(value: Any) -> Mapping[str, Any]:
     if not isinstance(value, str) or not value:
         return _EMPTY
+    # Only Workflows of many nodes are compressed.
     import base64  # noqa: PLC0415
     import gzip  # noqa: PLC0415
     import zlib  # noqa: PLC0415

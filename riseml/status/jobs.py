@@ -56,8 +56,10 @@ def by_task(prefix: str, nodes: Sequence[Node]) -> dict[str, TaskNodes]:
         if not name.startswith(prefix):
             continue
         task, bracket, number = name[len(prefix) :].partition("(")
+        # A name with a dot belongs to a node inside a task.
         if "." in task or node.get("type") == "TaskGroup":
             continue
+        # Hooks end the other jobs of a gang. They are not jobs themselves.
         if doc.mapping(node.get("nodeFlag")).get("hooked") is True:
             continue
         task_nodes = tasks.setdefault(task, TaskNodes())
@@ -142,6 +144,7 @@ def _outcome(nodes: TaskNodes, max_attempts: int, kills: Kills, sub: str) -> Out
     if is_failed_attempt and doc.text(nodes.node.get("phase")) not in FINAL:
         return _between_attempts(attempt, phase, message, exit_code)
     finished = doc.time(node.get("finishedAt"))
+    # Argo skips a task because of a kill, or because a task before it failed.
     if phase in SKIPPED:
         return Outcome(State.KILLED, "KILLED", "", exit_code, finished)
     given_up = finished
@@ -203,6 +206,7 @@ def _killed(node: Node, finished: datetime | None, kills: Kills, sub: str) -> Ou
 def _failed(node: Node, exit_code: int | None, finished: datetime | None) -> Outcome:
     phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
     word, sentence = reasons.failure(phase, message, exit_code)
+    # RiseML's scripts write these outputs where Argo's message would say too little.
     outputs = doc.parameters(node.get("outputs"))
     missing_jobs = outputs.get(labels.MISSING)
     failed_step = outputs.get(labels.FAILED_STEP)

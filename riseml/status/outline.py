@@ -128,6 +128,8 @@ def sketch(document: Mapping[str, Any]) -> Outline:
     tasks = _tasks(templates.get(doc.text(experiment.get("template"))))
     run_tasks = [task for task in main if doc.text(task.get("name")) != set_task]
     image, install = _image(templates, tasks)
+    # A document that RiseML did not compile may have no items: it is one experiment.
+    items = items if isinstance(items, list) and items else [{}]
     return Outline(
         document=document,
         id=_id(metadata, tags),
@@ -136,7 +138,7 @@ def sketch(document: Mapping[str, Any]) -> Outline:
         created=doc.time(metadata.get("creationTimestamp")),
         phase=doc.text(status.get("phase")),
         message=doc.text(status.get("message")),
-        items=items if isinstance(items, list) and items else [{}],
+        items=items,
         concurrency=doc.integer(set_template.get("parallelism")),
         marker=f".{set_task}.{doc.text(experiment.get('name'))}(",
         planned=_planned(tasks, templates),
@@ -187,6 +189,7 @@ def _planned(
 def _planned_job(
     task: Node, type_: str, template: Node, *, is_single: bool
 ) -> PlannedJob:
+    # Jobs of one type share a template, so their index is an argument.
     index = None
     if not is_single:
         arguments = doc.parameters(task.get("arguments"))
@@ -207,6 +210,7 @@ def _image(
 ) -> tuple[str, tuple[str, ...]]:
     """Return the image that riseml.yml names, and the install steps on top of it."""
     build = doc.named(doc.inner(templates.get("build"), "container").get("env"))
+    # With install steps, jobs run what the build makes, so only the build names the base.
     if build:
         base = build.get("RISEML_BASE_IMAGE", {}).get("value")
         steps = build.get("RISEML_INSTALL", {}).get("value")

@@ -27,6 +27,7 @@ def read(document: Mapping[str, Any]) -> SetStatus:
     outline = sketch(document)
     run_nodes: list[Node] = []
     nodes_by_position: dict[int, list[Node]] = {}
+    # One pass for all experiments: a large set has many thousands of nodes.
     for node in doc.nodes(document):
         position = outline.position(node)
         if position is None:
@@ -122,6 +123,7 @@ def _at_end_of_run(outline: Outline, job: JobStatus, *, is_daemon: bool) -> JobS
         )
     if job.state.is_terminal:
         return job
+    # A kill of the run also keeps its build or TensorBoard from starting.
     never_starts = outline.kills.includes("*") and not job.node_id
     if not outline.ended and not never_starts:
         return job

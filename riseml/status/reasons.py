@@ -141,6 +141,7 @@ def _failure_word(phase: str, message: str, code: int | None) -> str:
         return "COMMAND"
     if _SIDECAR.match(message):
         return "SIDECAR"
+    # Phase Error, or a failure without an exit code, is not the program's own.
     return "ERROR" if phase == "Failed" and code else "PLATFORM"
 
 

@@ -32,6 +32,7 @@ def jobs(
     outline: Outline, experiment: ExperimentStatus, sub: str
 ) -> Iterator[JobStatus]:
     """Yield the planned jobs of an experiment that has none; they end with it, or never start."""
+    # The jobs never ran, so they neither failed nor are they being built.
     state = experiment.state
     if state == State.FAILED:
         state = State.KILLED

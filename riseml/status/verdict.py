@@ -39,6 +39,7 @@ def judge(
     daemons = _daemons(outline, jobs)
     if outline.ended or doc.text(root.get("phase")) in FINAL:
         jobs = [_at_end(outline, job, sub, is_daemon=job.id in daemons) for job in jobs]
+    # An experiment that has only daemons is decided by them.
     deciding = [job for job in jobs if job.id not in daemons] or jobs
     if not deciding:
         return _by_root(outline, blank, root, sub)
@@ -88,6 +89,7 @@ def _at_end(
         )
     if is_daemon and job.state == State.RUNNING:
         return replace(job, state=State.FINISHED, reason="STOPPED", message="")
+    # The experiment ended before the engine made a node for it.
     if not job.node_id:
         return replace(job, state=State.KILLED, reason="PEER")
     return replace(

@@ -72,6 +72,7 @@ def plan(
         files = _files(open_volume(location.volume), location)
         read_sources.append(_Source(location, files))
         count += len(files)
+    # An empty path is the volume itself, or the current folder of this machine.
     existing = open_volume(target.volume).resolve(target.path or ".")
     into_folder = _goes_into_folder(target, existing, count)
     _check_target(target, into_folder=into_folder)
@@ -144,6 +145,7 @@ def _check_items(batches: Sequence[Batch], target: Location) -> None:
         for item in batch.items:
             source = Location(batch.volume, item.source.path)
             destination = Location(target.volume, item.target)
+            # Two folders may hold files of the same name.
             if item.target in sources:
                 raise InvalidInputError(
                     f"{sources[item.target]} and {source} would both become {destination}",

@@ -180,6 +180,7 @@ def _digest(file: Path, size: int) -> str:
 
 
 def _umask() -> int:
+    # No call reads the mask without setting it.
     mask = os.umask(0)
     os.umask(mask)
     return mask

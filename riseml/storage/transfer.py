@@ -183,6 +183,7 @@ def _finish(
             report.bytes += item.source.size
         else:
             changed.append(item.source.path)
+    # The error comes last, so that the complete files have their names already.
     if changed:
         names = ", ".join(changed[:_MAX_NAMES])
         if len(changed) > _MAX_NAMES:

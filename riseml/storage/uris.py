@@ -48,6 +48,6 @@ def parse(text: str, project: Callable[[], str]) -> Location:
         raise InvalidInputError(
             f"{text} leads out of its volume", "Write the path without `..`."
         )
-    if volume == "output" and names and names[0] == "~":
+    if volume == "output" and names[:1] == ["~"]:
         names[0] = project()
     return Location(volume, "/".join(names), path.endswith("/"))
