@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
+import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 from jsonschema.validators import extend
@@ -12,6 +13,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.config import Loaded, json_schema, load_text
 from riseml.errors import ConfigError, Fault
+from riseml.plan import Job
+from riseml.planner import plan
 from riseml.schema.yaml_document import Document
 from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, NULL
 
@@ -50,6 +53,19 @@ def load_with_faults(text: str) -> tuple[Loaded | None, tuple[Fault, ...]]:
     except ConfigError as error:
         return None, error.faults
     return loaded, loaded.warnings
+
+
+def faults_of(text: str) -> tuple[Fault, ...]:
+    """Return the faults of a file that is refused."""
+    with pytest.raises(ConfigError) as caught:
+        load_text(text)
+    return caught.value.faults
+
+
+def jobs_of(train: str) -> dict[str, Job]:
+    """Return the jobs of an experiment by type; `train` are further keys of the section."""
+    text = f"project: ab\ntrain: {{resources: {{cpus: 2}}, run: [one, two], {train}}}\n"
+    return {job.type: job for job in plan(load_text(text)).jobs}
 
 
 def data_of(text: str) -> Any:

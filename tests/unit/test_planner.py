@@ -1,6 +1,5 @@
 """Planning: from a riseml.yml to experiments and jobs."""
 
-import json
 from decimal import Decimal
 
 import pytest
@@ -9,6 +8,7 @@ from riseml.config import load_text
 from riseml.errors import InvalidInputError, UnsupportedError
 from riseml.plan import Experiment, ExperimentSet, Job, Resources, Retries
 from riseml.planner import plan
+from tests.riseml_yml import jobs_of
 
 ALL = """
 project: toaster-net
@@ -114,163 +114,11 @@ def test_one_process_of_any_framework(framework: str, tensorboard: bool) -> None
     assert planned.framework == framework.partition(",")[0].removeprefix("framework: ")
 
 
-def jobs(train: str) -> dict[str, Job]:
-    """Return the jobs of an experiment by type."""
-    text = f"project: ab\ntrain: {{resources: {{cpus: 2}}, run: [one, two], {train}}}\n"
-    return {job.type: job for job in plan(load_text(text)).jobs}
-
-
-def test_tensorflow_is_a_master_workers_and_parameter_servers() -> None:
-    options = "distributed: {worker: 3, ps: {count: 2, resources: {cpus: 1}}, master: {resources: {cpus: 4}}}"
-    planned = jobs(f"framework: tensorflow, tensorflow: {{version: 2.16.1, {options}}}")
-    assert [
-        (job.type, job.count, int(job.resources.cpus), job.daemon)
-        for job in planned.values()
-    ] == [
-        ("master", 1, 4, False),
-        ("worker", 2, 2, False),
-        ("ps", 2, 1, True),
-    ]
-    assert {job.run for job in planned.values()} == {("one", "two")}
-    text = planned["worker"].framework_env["TF_CONFIG"].replace("{{position}}", "1")
-    assert json.loads(text) == {
-        "cluster": {
-            "chief": ["{{host.master.1}}:2222"],
-            "worker": ["{{host.worker.1}}:2222", "{{host.worker.2}}:2222"],
-            "ps": ["{{host.ps.1}}:2222", "{{host.ps.2}}:2222"],
-        },
-        "task": {"type": "worker", "index": 1},
-    }
-    assert json.loads(planned["master"].framework_env["TF_CONFIG"])["task"] == {
-        "type": "chief",
-        "index": 0,
-    }
-
-
-def test_one_worker_is_the_master_alone() -> None:
-    planned = jobs("framework: tensorflow, tensorflow: {distributed: {ps: 1}}")
-    assert list(planned) == ["master", "ps"]
-    assert json.loads(planned["ps"].framework_env["TF_CONFIG"])["task"] == {
-        "type": "ps",
-        "index": 0,
-    }
-
-
-@pytest.mark.parametrize(
-    ("options", "image", "leader"),
-    [
-        ("version: 1.15.5", "", "master"),
-        ("version: 2.16.1", "", "chief"),
-        ("version: latest", "", "chief"),
-        ("", "", "chief"),
-        ("", "tensorflow/tensorflow:1.5.0-gpu", "master"),
-        ("", "tensorflow/tensorflow:2.4.1", "chief"),
-        ("", "nvcr.io/nvidia/tensorflow:23.03-tf1-py3", "master"),
-        ("", "nvcr.io/nvidia/tensorflow:23.03-tf2-py3", "chief"),
-        ("", "me/tensorflow-1.5:3", "master"),
-        ("", "python:1.5", "chief"),
-        ("", "tensorflow/tensorflow:12.0.0", "chief"),
-        ("version: 2.16.1", "tensorflow/tensorflow:1.5.0", "chief"),
-        ("version: 2.16.1, chief: master", "", "master"),
-        ("version: 1.5.0, chief: chief", "", "chief"),
-    ],
-)
-def test_the_leading_task_has_the_name_of_the_release(
-    options: str, image: str, leader: str
-) -> None:
-    version, _, chief = options.partition(", ")
-    section = ", ".join(
-        filter(
-            None, (version, f"distributed: {{worker: 2{', ' * bool(chief)}{chief}}}")
-        )
-    )
-    planned = jobs(
-        f"framework: tensorflow, tensorflow: {{{section}}}"
-        + (f", image: '{image}'" if image else "")
-    )
-    assert list(json.loads(planned["ps"].framework_env["TF_CONFIG"])["cluster"]) == [
-        leader,
-        "worker",
-        "ps",
-    ]
-
-
-@pytest.mark.parametrize(
-    ("train", "expected"),
-    [
-        (
-            "framework: mpi, image: x, mpi: {workers: {count: 3, processes: 2}}",
-            ("worker", 3, "2"),
-        ),
-        (
-            "framework: mpi, image: x, mpi: {workers: {count: 1, processes: 4}}",
-            ("train", 1, "4"),
-        ),
-        ("framework: horovod, horovod: {workers: 2}", ("worker", 2, "1")),
-        (
-            "framework: tensorflow, tensorflow: {horovod: {workers: 2}}",
-            ("worker", 2, "1"),
-        ),
-        (
-            "framework: horovod, horovod: {workers: 2}, resources: {gpus: 4}",
-            ("worker", 2, "4"),
-        ),
-        (
-            "framework: horovod, horovod: {workers: {count: 2, processes: 1}}, resources: {gpus: 4}",
-            ("worker", 2, "1"),
-        ),
-    ],
-)
-def test_the_ranks_of_mpi(train: str, expected: tuple[str, int, str]) -> None:
-    text = f"project: ab\ntrain: {{run: x, {train}" + (
-        "}" if "resources" in train else ", resources: {}}"
-    )
-    (job,) = plan(load_text(text)).jobs
-    assert (job.type, job.count, job.framework_env["RISEML_PROCESSES"]) == expected
-    assert job.runner == "mpi"
-
-
-def test_pytorch_has_a_master_with_the_first_ranks() -> None:
-    planned = jobs("framework: pytorch, pytorch: {workers: {count: 3, processes: 2}}")
-    assert [(job.type, job.count) for job in planned.values()] == [
-        ("master", 1),
-        ("worker", 2),
-    ]
-    assert [job.framework_env["RISEML_NODE"] for job in planned.values()] == [
-        "0",
-        "{{index}}",
-    ]
-    assert {job.framework_env["RISEML_LEADER"] for job in planned.values()} == {
-        "{{host.master.1}}:29500"
-    }
-    assert {job.framework_env["RISEML_PROCESSES"] for job in planned.values()} == {"2"}
-
-
-def test_several_processes_of_one_worker_know_each_other_too() -> None:
-    (job,) = jobs(
-        "framework: pytorch, pytorch: {workers: {count: 1, processes: 2}}"
-    ).values()
-    assert (job.type, job.framework_env["RISEML_LEADER"]) == (
-        "train",
-        "{{host.train.1}}:29500",
-    )
-
-
-def test_jax_has_its_coordinator_on_the_first_worker() -> None:
-    (job,) = jobs("framework: jax, image: x, jax: {workers: 2}").values()
-    assert (job.type, job.count, job.framework_env["RISEML_NODE"]) == (
-        "worker",
-        2,
-        "{{position}}",
-    )
-    assert job.framework_env["RISEML_LEADER"] == "{{host.worker.1}}:1234"
-
-
 def test_retries_of_a_gang_cannot_choose_causes() -> None:
     with pytest.raises(
         UnsupportedError, match=r"`retries\.on` does not work with several jobs"
     ):
-        jobs(
+        jobs_of(
             "framework: jax, image: x, jax: {workers: 2}, retries: {count: 2, on: oom}"
         )
-    assert jobs("framework: jax, image: x, jax: {workers: 2}, retries: 2")
+    assert jobs_of("framework: jax, image: x, jax: {workers: 2}, retries: 2")

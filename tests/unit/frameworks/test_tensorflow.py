@@ -1,0 +1,84 @@
+"""TensorFlow: master, workers and parameter servers."""
+
+import json
+
+import pytest
+
+from tests.riseml_yml import jobs_of
+
+
+def test_tensorflow_is_a_master_workers_and_parameter_servers() -> None:
+    options = "distributed: {worker: 3, ps: {count: 2, resources: {cpus: 1}}, master: {resources: {cpus: 4}}}"
+    planned = jobs_of(
+        f"framework: tensorflow, tensorflow: {{version: 2.16.1, {options}}}"
+    )
+    assert [
+        (job.type, job.count, int(job.resources.cpus), job.daemon)
+        for job in planned.values()
+    ] == [
+        ("master", 1, 4, False),
+        ("worker", 2, 2, False),
+        ("ps", 2, 1, True),
+    ]
+    assert {job.run for job in planned.values()} == {("one", "two")}
+    text = planned["worker"].framework_env["TF_CONFIG"].replace("{{position}}", "1")
+    assert json.loads(text) == {
+        "cluster": {
+            "chief": ["{{host.master.1}}:2222"],
+            "worker": ["{{host.worker.1}}:2222", "{{host.worker.2}}:2222"],
+            "ps": ["{{host.ps.1}}:2222", "{{host.ps.2}}:2222"],
+        },
+        "task": {"type": "worker", "index": 1},
+    }
+    assert json.loads(planned["master"].framework_env["TF_CONFIG"])["task"] == {
+        "type": "chief",
+        "index": 0,
+    }
+
+
+def test_one_worker_is_the_master_alone() -> None:
+    planned = jobs_of("framework: tensorflow, tensorflow: {distributed: {ps: 1}}")
+    assert list(planned) == ["master", "ps"]
+    assert json.loads(planned["ps"].framework_env["TF_CONFIG"])["task"] == {
+        "type": "ps",
+        "index": 0,
+    }
+
+
+@pytest.mark.parametrize(
+    ("options", "image", "leader"),
+    [
+        ("version: 1.15.5", "", "master"),
+        ("version: 2.16.1", "", "chief"),
+        ("version: latest", "", "chief"),
+        ("", "", "chief"),
+        ("", "tensorflow/tensorflow:1.5.0-gpu", "master"),
+        ("", "tensorflow/tensorflow:2.4.1", "chief"),
+        ("", "nvcr.io/nvidia/tensorflow:23.03-tf1-py3", "master"),
+        ("", "nvcr.io/nvidia/tensorflow:23.03-tf2-py3", "chief"),
+        ("", "me/tensorflow-1.5:3", "master"),
+        ("", "python:1.5", "chief"),
+        ("", "tensorflow/tensorflow:12.0.0", "chief"),
+        ("version: 2.16.1", "tensorflow/tensorflow:1.5.0", "chief"),
+        ("version: 2.16.1, chief: master", "", "master"),
+        ("version: 1.5.0, chief: chief", "", "chief"),
+    ],
+)
+def test_the_leading_task_has_the_name_of_the_release(
+    options: str, image: str, leader: str
+) -> None:
+    version, _, chief = options.partition(", ")
+    section = ", ".join(
+        filter(
+            None, (version, f"distributed: {{worker: 2{', ' * bool(chief)}{chief}}}")
+        )
+    )
+    planned = jobs_of(
+        f"framework: tensorflow, tensorflow: {{{section}}}"
+        + (f", image: '{image}'" if image else "")
+    )
+    assert list(json.loads(planned["ps"].framework_env["TF_CONFIG"])["cluster"]) == [
+        leader,
+        "worker",
+        "ps",
+    ]
