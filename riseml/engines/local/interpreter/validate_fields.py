@@ -7,7 +7,6 @@ accepted.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from riseml.engines.local.interpreter.rules import POLICIES
@@ -63,12 +62,12 @@ def _accept(path: str, value: Any) -> Iterator[str]:  # noqa: ARG001
     yield from ()
 
 
-@dataclass(frozen=True)
 class _Is:
     """The value has one of the types; `description` completes "is not …"."""
 
-    types: tuple[type, ...]
-    description: str
+    def __init__(self, types: tuple[type, ...], description: str) -> None:
+        self.types = types
+        self.description = description
 
     def __call__(self, path: str, value: Any) -> Iterator[str]:
         is_accepted = isinstance(value, self.types)
@@ -79,11 +78,11 @@ class _Is:
             yield f"{path}: {value!r} is not {self.description}"
 
 
-@dataclass(frozen=True)
 class _OneOf:
     """The value is one of the values."""
 
-    values: tuple[object, ...]
+    def __init__(self, *values: object) -> None:
+        self.values = values
 
     def __call__(self, path: str, value: Any) -> Iterator[str]:
         if value not in self.values:
@@ -114,11 +113,11 @@ _ITEM_VALUE: Final = _Is((str, int), "text")
 # Rules for lists and maps
 
 
-@dataclass(frozen=True)
 class _Map:
     """The value is a map, and `rule` holds for each of its values."""
 
-    rule: Rule
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
 
     def __call__(self, path: str, value: Any) -> Iterator[str]:
         if not isinstance(value, Mapping):
@@ -128,11 +127,11 @@ class _Map:
             yield from self.rule(f"{path}[{key}]", item)
 
 
-@dataclass(frozen=True)
 class _List:
     """The value is a list, and `rule` holds for each of its items."""
 
-    rule: Rule
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
 
     def __call__(self, path: str, value: Any) -> Iterator[str]:
         if not _is_list(value):
@@ -219,12 +218,7 @@ _VOLUME: Final = _Fields(
         ),
         "emptyDir": _Fields(
             {
-                "medium": _OneOf(
-                    (
-                        "",
-                        "Memory",
-                    )
-                ),
+                "medium": _OneOf("", "Memory"),
                 "sizeLimit": _VALUE,
             }
         ),
@@ -251,7 +245,7 @@ _CONTAINER_RULES: Final[Mapping[str, Rule]] = {
     "ports": _accept,
     "resources": _Fields({"requests": _Map(_VALUE), "limits": _Map(_VALUE)}),
     "volumeMounts": _List(_MOUNT),
-    "mirrorVolumeMounts": _OneOf((False,)),
+    "mirrorVolumeMounts": _OneOf(False),
 }
 _CONTAINER: Final = _Fields(_CONTAINER_RULES, required=("image", "command"))
 _OTHER_CONTAINER: Final = _Fields(
@@ -282,7 +276,7 @@ _OUTPUT: Final = _Fields(
 _RETRY: Final = _Fields(
     {
         "limit": _integer_or_digits,
-        "retryPolicy": _OneOf(tuple(sorted(POLICIES))),
+        "retryPolicy": _OneOf(*sorted(POLICIES)),
         "expression": _TEXT,
         "backoff": _Fields(
             {
@@ -338,7 +332,7 @@ _TEMPLATE: Final = _Fields(
         "dag": _Fields({"tasks": _List(_TASK), "failFast": _FLAG}, required=("tasks",)),
         "container": _CONTAINER,
         "resource": _Fields(
-            {"action": _OneOf(("delete",)), "flags": _texts},
+            {"action": _OneOf("delete"), "flags": _texts},
             required=("action", "flags"),
         ),
         "initContainers": _List(_OTHER_CONTAINER),
@@ -373,13 +367,7 @@ _SPEC: Final = _Fields(
         "templates": _List(_TEMPLATE),
         "volumes": _List(_VOLUME),
         "podMetadata": _METADATA,
-        "shutdown": _OneOf(
-            (
-                "Terminate",
-                "Stop",
-                "",
-            )
-        ),
+        "shutdown": _OneOf("Terminate", "Stop", ""),
         **dict.fromkeys(_CLUSTER_FIELDS_OF_WORKFLOW, _accept),
         "automountServiceAccountToken": _FLAG,
     },
@@ -387,8 +375,8 @@ _SPEC: Final = _Fields(
 )
 _DOCUMENT: Final = _Fields(
     {
-        "apiVersion": _OneOf(("argoproj.io/v1alpha1",)),
-        "kind": _OneOf(("Workflow",)),
+        "apiVersion": _OneOf("argoproj.io/v1alpha1"),
+        "kind": _OneOf("Workflow"),
         "metadata": _accept,
         "spec": _SPEC,
         "status": _accept,
