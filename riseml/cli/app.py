@@ -70,7 +70,7 @@ def _usage_error(
 def _process(parameter: Any, context: typer.Context, value: Any) -> Any:
     kind = parameter.type_descriptor.annotation
     # Typer passes an empty list for a repeatable option that is not given.
-    if value is None or value in ((), []):
+    if value in (None, (), []):
         if parameter.required:
             raise typer.TyperException(
                 f"{context.command_path} needs {parameter.get_error_hint()}"

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riseml.cli import options, output
+from riseml.cli import options, output, report
 from riseml.cli.table import Column
 from riseml.client.client import Client
 from riseml.client.context import CONFIG_FILE
@@ -47,20 +47,15 @@ def command(
 
 
 def _explain(explanation: "Explanation", output_format: str) -> None:
-    if output_format in {"json", "yaml"}:
-        output.data(_record(explanation), output_format)
-        return
-    if output_format == "name":
-        output.say(explanation.key)
-        return
-    rows = [[part.change, part.name, part.value] for part in explanation.parts]
-    if output_format == "csv":
-        output.csv([column.title for column in _COLUMNS], rows)
-        return
-    from riseml.cli import table, terminal
-
-    output.lines(table.render(_COLUMNS, rows, terminal.stdout()))
-    output.note(_summary(explanation))
+    data = report.Data(
+        records=_record(explanation),
+        names=[explanation.key],
+        titles=[column.title for column in _COLUMNS],
+        rows=[[part.change, part.name, part.value] for part in explanation.parts],
+    )
+    report.write_table(data, _COLUMNS, output_format)
+    if report.is_for_people(output_format):
+        output.note(_summary(explanation))
 
 
 def _summary(explanation: "Explanation") -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -53,38 +54,39 @@ def _versions(api: "Api") -> list[str]:
     from riseml.cluster import overview
 
     versions = overview.versions(api)
-    built = f"(built {versions.built or '-'})"
+    kubernetes = f"{_or_dash(versions.kubernetes)} (built {_or_dash(versions.built)})"
     return [
         f"RiseML version: {riseml.__version__}",
         f"Cluster: {api.connection.server} ({versions.cluster})",
-        f"Kubernetes version: {versions.kubernetes or '-'} {built}",
-        f"Argo version: {versions.argo or '-'}",
+        f"Kubernetes version: {kubernetes}",
+        f"Argo version: {_or_dash(versions.argo)}",
         "",
     ]
 
 
 def _node_table(nodes: "Sequence[Node]", *, long: bool) -> list[str]:
-    rows = []
-    for node in nodes:
-        gpu_mem = _gib(node.gpu_mem)
-        row = [node.name, f"{node.cpus:g}", _gib(node.mem), str(node.gpus), gpu_mem]
-        if long:
-            row += [node.driver or "-", node.kubelet, node.runtime]
-        rows.append(row)
-    total = [
-        "Total",
-        f"{sum(node.cpus for node in nodes):g}",
-        _gib(sum(node.mem for node in nodes)),
-        str(sum(node.gpus for node in nodes)),
-        _gib(sum(node.gpu_mem for node in nodes)),
-    ]
     titles = ["NODE", *_AMOUNTS]
+    rows = []
+    cpus, mem, gpus, gpu_mem = Decimal(0), 0, 0, 0
+    for node in nodes:
+        amounts = _amounts(node.cpus, node.mem, node.gpus, node.gpu_mem)
+        versions = [_or_dash(node.driver), node.kubelet, node.runtime]
+        rows.append([node.name, *amounts, *versions])
+        cpus += node.cpus
+        mem += node.mem
+        gpus += node.gpus
+        gpu_mem += node.gpu_mem
+    rows.append(["Total", *_amounts(cpus, mem, gpus, gpu_mem), "", "", ""])
     if long:
         titles += _NODE_VERSIONS
-        total += [""] * len(_NODE_VERSIONS)
-    lines = _table(titles, [*rows, total])
+    lines = _table(titles, [row[: len(titles)] for row in rows])
     lines.insert(len(lines) - 1, "-" * max(map(len, lines)))
     return lines
+
+
+def _amounts(cpus: Decimal, mem: int, gpus: int, gpu_mem: int) -> list[str]:
+    """Return amounts for the columns; memory is in bytes."""
+    return [f"{cpus:g}", _gib(mem), str(gpus), _gib(gpu_mem)]
 
 
 def _gpu_table(nodes: "Sequence[Node]") -> list[str]:
@@ -92,11 +94,15 @@ def _gpu_table(nodes: "Sequence[Node]") -> list[str]:
     for node in nodes:
         memory = _gib(node.gpu_mem // node.gpus) if node.gpus else ""
         # The node is named beside its first GPU only.
-        node_cells = [node.name, node.driver or "-"]
+        node_cells = [node.name, _or_dash(node.driver)]
         for number in range(node.gpus):
-            rows.append([*node_cells, node.gpu_name or "-", str(number), memory])
+            rows.append([*node_cells, _or_dash(node.gpu_name), str(number), memory])
             node_cells = ["", ""]
     return _table(["NODE", "DRIVER", "NAME", "ID", "MEM"], rows)
+
+
+def _or_dash(text: str) -> str:
+    return text or "-"
 
 
 def _gib(amount: int) -> str:

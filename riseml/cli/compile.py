@@ -64,12 +64,12 @@ def command(
     document = Client().compile(
         config_file, git=git, number=number, user=user, on_warning=output.note
     )
-    as_json = target is not None and (target == "json" or target.endswith(".json"))
-    content = manifest.to_json(document) if as_json else manifest.to_yaml(document)
+    extension = (target or "yaml").rpartition(".")[2]
+    to_text = manifest.to_json if extension == "json" else manifest.to_yaml
     # JSON has no line end.
-    content = content.removesuffix("\n") + "\n"
+    content = to_text(document).removesuffix("\n") + "\n"
     # As with other commands, `-o json` is a format and not a file.
-    if target is None or target in {"-", "json", "yaml"}:
+    if target in {None, "-", "json", "yaml"}:
         output.write(content)
         return
     _save(Path(target), content)

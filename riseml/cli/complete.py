@@ -13,7 +13,7 @@ from typer.core import TyperArgument, TyperCommand, TyperOption
 from riseml import cli
 from riseml.cli import app, extensions
 from riseml.client.client import Client
-from riseml.status import SetStatus
+from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
 Completion = tuple[str, str]
 """A word and its description, which may be empty."""
@@ -37,7 +37,7 @@ def complete(words: list[str]) -> int:
         return 0
     for word, description in completions:
         if word.startswith(unfinished):
-            line = f"{word}\t{description}" if description else word
+            line = f"{word}\t{description}".removesuffix("\t")
             sys.stdout.write(f"{line}\n")
     return 0
 
@@ -154,15 +154,13 @@ def _run_ids(command: str) -> Iterator[Completion]:
 
 def _ids_in_run(number: str, *, jobs: bool) -> Iterator[Completion]:
     run = Client().read(number)
-    for experiment in run.experiments:
-        yield experiment.id, str(experiment.state)
-    if not jobs:
-        return
-    for job in run.jobs:
-        yield job.id, str(job.state)
-    for experiment in run.experiments:
-        for job in experiment.jobs:
-            yield job.id, str(job.state)
+    parts: list[ExperimentStatus | JobStatus] = [*run.experiments]
+    if jobs:
+        parts += run.jobs
+        for experiment in run.experiments:
+            parts += experiment.jobs
+    for part in parts:
+        yield part.id, str(part.state)
 
 
 def _accepts(command: str, run: SetStatus) -> bool:

@@ -51,14 +51,15 @@ def list_(
         {"name": name, "user": user, "server": server, "current": name == current}
         for name, user, server in rows
     ]
-    contexts_report = report.Report(
-        columns=[Column(""), Column("NAME"), Column("USER"), Column("CLUSTER")],
-        rows=[["*" if row[0] == current else "", *row] for row in rows],
+    data = report.Data(
         records=records,
         names=[row[0] for row in rows],
-        csv_titles=["CURRENT", "NAME", "USER", "CLUSTER"],
+        titles=["CURRENT", "NAME", "USER", "CLUSTER"],
+        rows=[["*" if row[0] == current else "", *row] for row in rows],
     )
-    report.write(contexts_report, output_format, headers=not no_headers)
+    # The star needs no title.
+    columns = [Column(""), Column("NAME"), Column("USER"), Column("CLUSTER")]
+    report.write_table(data, columns, output_format, no_headers=no_headers)
 
 
 def show(output_format: options.OutputFormat = "table") -> None:

@@ -230,16 +230,12 @@ def _job_row(
 
 
 def _tensorboard(run: SetStatus) -> str | None:
-    if run.tensorboard_url:
+    if run.tensorboard_url or not run.has_tensorboard:
         return run.tensorboard_url
-    for job in run.jobs:
-        if job.type == "tensorboard":
-            # On a cluster it has no address before `riseml tensorboard` connects to it.
-            is_running = job.state is State.RUNNING
-            return (
-                f"`riseml tensorboard {run.id}` opens it" if is_running else "OFFLINE"
-            )
-    return None
+    # On a cluster it has no address before `riseml tensorboard` connects to it.
+    states = {job.type: job.state for job in run.jobs}
+    is_running = states["tensorboard"] is State.RUNNING
+    return f"`riseml tensorboard {run.id}` opens it" if is_running else "OFFLINE"
 
 
 def _times(status: AnyStatus, now: datetime) -> list[Field]:

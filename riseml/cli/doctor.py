@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from riseml.cli import options, output, terminal
+from riseml.cli import options, output, report, terminal
 from riseml.cli.table import clean
 from riseml.client.client import Client
 
@@ -35,7 +35,7 @@ def command(output_format: options.OutputFormat = "table") -> None:
       riseml doctor
       riseml doctor -o json
     """
-    if output_format in {"table", "wide"}:
+    if report.is_for_people(output_format):
         findings = _print_findings(output_format)
     else:
         findings = list(Client().doctor())
@@ -84,16 +84,15 @@ def _summary(findings: "list[Finding]", output_format: str) -> str:
 
 
 def _write_data(findings: "list[Finding]", output_format: str) -> None:
-    if output_format == "name":
-        output.lines(_failures(findings))
-        return
     titles = ("check", "result", "detail", "fix")
     rows = [
         (finding.title, finding.result, finding.detail, finding.fix)
         for finding in findings
     ]
-    if output_format == "csv":
-        output.csv([title.upper() for title in titles], rows)
-    else:
-        records = [dict(zip(titles, row, strict=True)) for row in rows]
-        output.data(records, output_format)
+    data = report.Data(
+        records=[dict(zip(titles, row, strict=True)) for row in rows],
+        names=_failures(findings),
+        titles=list(map(str.upper, titles)),
+        rows=rows,
+    )
+    report.write_data(data, output_format)

@@ -68,10 +68,8 @@ def detach(name: str) -> None:
 def job_names(status: SetStatus | ExperimentStatus | JobStatus) -> Iterator[str]:
     """Yield the ids of a run, experiment or job and of everything below it."""
     yield status.id
-    if isinstance(status, JobStatus):
-        return
-    for job in status.jobs:
-        yield job.id
+    if not isinstance(status, JobStatus):
+        yield from (job.id for job in status.jobs)
     if isinstance(status, SetStatus):
         for experiment in status.experiments:
             yield from job_names(experiment)

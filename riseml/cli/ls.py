@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from riseml.storage.volume import Entry
 
 _VOLUMES = ["data://", "output://"]
+_TITLES = ("MODIFIED", "SIZE", "NAME")
 _COLUMNS = (Column("MODIFIED", 20), Column("SIZE", 14, right=True), Column("NAME"))
 
 
@@ -40,22 +41,22 @@ def command(
       riseml ls output://~/14/3
     """
     if uri is None:
-        files = _volumes()
+        data = _volumes()
     else:
-        files = _files(Client().ls(uri, hidden=hidden))
-    report.write(files, output_format, headers=not no_headers)
+        data = _files(Client().ls(uri, hidden=hidden))
+    report.write_table(data, _COLUMNS, output_format, no_headers=no_headers)
 
 
 # Without a URI there is nothing to ask the engine for.
-def _volumes() -> report.Report:
+def _volumes() -> report.Data:
     rows = [["", "STORAGE", name] for name in _VOLUMES]
-    return report.Report(_COLUMNS, rows, records=_VOLUMES, names=_VOLUMES)
+    return report.Data(_VOLUMES, _VOLUMES, _TITLES, rows)
 
 
-def _files(entries: "list[Entry]") -> report.Report:
+def _files(entries: "list[Entry]") -> report.Data:
     rows = list(map(_row, entries))
     records = list(map(_record, entries))
-    return report.Report(_COLUMNS, rows, records, names=[row[-1] for row in rows])
+    return report.Data(records, [row[-1] for row in rows], _TITLES, rows)
 
 
 def _row(entry: "Entry") -> list[str]:

@@ -71,15 +71,22 @@ def parse_instant(text: str, now: datetime) -> datetime:
     Raises:
         InvalidInputError: the text is neither.
     """
-    try:
-        # Python 3.11 reads `20` as an hour; here it is a number of seconds.
-        time = None if text.isdecimal() else datetime.fromisoformat(text)
-    except ValueError:
-        time = None
+    time = _parse_time(text)
     if time is not None:
-        return (time if time.tzinfo else time.astimezone()).astimezone(UTC)
+        return time
     try:
         return now - parse_duration(text)
     except (InvalidInputError, OverflowError):
         advice = "Write how long ago (10m, 2h, 1d) or an instant such as 2018-01-31T10:20:30Z."
         raise InvalidInputError(f"'{text}' is not a point in time", advice) from None
+
+
+def _parse_time(text: str) -> datetime | None:
+    # fromisoformat() reads `20180131` as a date; here digits are a number of seconds.
+    if text.isdecimal():
+        return None
+    try:
+        # A time without a zone becomes a local one.
+        return datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

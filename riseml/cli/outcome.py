@@ -53,14 +53,12 @@ def _counts(status: SetStatus) -> str:
 def _cause(status: SetStatus | ExperimentStatus) -> str:
     if status.state is not State.FAILED:
         return ""
-    # Keys of a dictionary: the message may only repeat the exit code.
-    details: dict[str, None] = {}
-    experiment = single_experiment(status)
-    if experiment is not None and experiment.guilty:
-        details[experiment.guilty] = None
-    if experiment is not None and experiment.exit_code is not None:
-        details[f"exit code {experiment.exit_code}"] = None
-    message = (experiment.message if experiment else status.message) or status.reason
-    if message:
-        details[message.rstrip(".")] = None
-    return f" ({', '.join(details)})" if details else ""
+    experiment = single_experiment(status) or ExperimentStatus(status.id)
+    details = [experiment.guilty]
+    if experiment.exit_code is not None:
+        details.append(f"exit code {experiment.exit_code}")
+    message = experiment.message or status.message or status.reason
+    details.append(message.rstrip("."))
+    # The message may only repeat the exit code.
+    distinct = dict.fromkeys(filter(None, details))
+    return f" ({', '.join(distinct)})" if distinct else ""

@@ -1,6 +1,5 @@
 """Output of all commands: data to stdout, everything else to stderr."""
 
-import math
 import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -44,24 +43,15 @@ def data(value: Any, output_format: str) -> None:
     if output_format == "json":
         import json
 
-        # "NaN" is not JSON, and most parsers refuse it.
-        finite = _without_infinities(value)
-        say(json.dumps(finite, indent=2, ensure_ascii=False, default=str))
+        # Python writes NaN and Infinity, which are not JSON; here they become null.
+        text = json.dumps(value, default=str)
+        finite = json.loads(text, parse_constant=lambda _: None)
+        say(json.dumps(finite, indent=2, ensure_ascii=False))
         return
     # Most commands print tables; importing PyYAML would slow them down.
     from riseml.manifest import to_yaml
 
     write(to_yaml(value))
-
-
-def _without_infinities(value: Any) -> Any:
-    """Return data with null for NaN and the infinities, which JSON cannot express."""
-    if isinstance(value, dict):
-        return {name: _without_infinities(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_infinities(item) for item in value]
-    is_infinite = isinstance(value, float) and not math.isfinite(value)
-    return None if is_infinite else value
 
 
 def csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -31,13 +31,14 @@ def text(commands: Mapping[str, Command], extensions: Mapping[str, str]) -> str:
 
     `extensions` maps the names of other packages' commands to their summaries.
     """
+    listed = _by_module(commands)
     sections: dict[str, dict[str, str]] = {}
-    for names, command in _by_module(commands).items():
+    for names, command in listed.items():
         sections.setdefault(command.group, {})[names] = command.summary
     # Most users have none and do not need the heading.
     if extensions:
         sections[_EXTENSIONS] = dict(extensions)
-    width = max(len(names) for section in sections.values() for names in section) + 2
+    width = max(map(len, [*listed, *extensions])) + 2
     body = ""
     for heading, section in sections.items():
         body += f"\n{heading}:\n{_rows(section, width)}"

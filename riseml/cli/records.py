@@ -137,18 +137,13 @@ def csv_rows(run: SetStatus, status: AnyStatus, *, long: bool) -> list[list[str]
         run.project,
         _type(status),
         str(status.state),
-        moment(status.created) or "",
-        moment(status.started) or "",
-        moment(status.finished) or "",
+        *(time or "" for time in _times(status).values()),
     ]
     if not long:
         return [row]
     # Sets and jobs have neither, but every row needs all columns.
-    experiment = single_experiment(status)
-    if experiment is None:
-        row += ["", ""]
-    else:
-        row += [pairs(experiment.parameters), pairs(experiment.result)]
+    experiment = single_experiment(status) or ExperimentStatus(status.id)
+    row += [pairs(experiment.parameters), pairs(experiment.result)]
     rows = [row]
     if isinstance(status, SetStatus) and status.is_set:
         for experiment in status.experiments:

@@ -1,4 +1,4 @@
-"""Output of a list in every format of `-o`."""
+"""Output of a result in every format of `-o`."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,31 +9,44 @@ from riseml.cli.table import Column, render
 
 
 @dataclass(frozen=True)
-class Report:
-    """A list of things in every format.
+class Data:
+    """A result in the formats for programs.
 
-    `columns` and `rows` make the table and, with `csv_titles`, the CSV file (None: the
-    titles of the columns). `records` is plain data for JSON and YAML. `names` are the
-    lines of `-o name`.
+    `records` is plain data for JSON and YAML, and `names` are the lines of `-o name`.
+    `titles` and `rows` make a CSV file.
     """
 
-    columns: Sequence[Column]
-    rows: Sequence[Sequence[str]]
-    records: Sequence[Any]
+    records: Any
     names: Sequence[str]
-    csv_titles: Sequence[str] | None = None
+    titles: Sequence[str]
+    rows: Sequence[Sequence[str]]
 
 
-def write(report: Report, output_format: str, *, headers: bool = True) -> None:
-    """Print a report in one of the formats of `options.OutputFormat`."""
-    if output_format in {"json", "yaml"}:
-        output.data(list(report.records), output_format)
-    elif output_format == "name":
-        output.lines(report.names)
+def is_for_people(output_format: str) -> bool:
+    """Return whether a format may change between versions, because programs have others."""
+    return output_format in {"table", "wide"}
+
+
+def write_data(data: Data, output_format: str) -> None:
+    """Print a result in one of the formats for programs."""
+    if output_format == "name":
+        output.lines(data.names)
     elif output_format == "csv":
-        titles = report.csv_titles or [column.title for column in report.columns]
-        output.csv(titles, report.rows)
+        output.csv(data.titles, data.rows)
     else:
-        # table or wide
+        output.data(data.records, output_format)
+
+
+def write_table(
+    data: Data,
+    columns: Sequence[Column],
+    output_format: str,
+    *,
+    no_headers: bool = False,
+) -> None:
+    """Print the rows of a result as a table, or the result in a format for programs."""
+    if is_for_people(output_format):
         screen = terminal.stdout()
-        output.lines(render(report.columns, report.rows, screen, headers=headers))
+        output.lines(render(columns, data.rows, screen, headers=not no_headers))
+    else:
+        write_data(data, output_format)

@@ -1,10 +1,11 @@
 """Command `riseml results`."""
 
-from typing import Annotated
+from collections.abc import Callable
+from typing import Annotated, Any
 
 import typer
 
-from riseml.cli import options, output, symbols, terminal, text
+from riseml.cli import options, output, report, symbols, terminal, text
 from riseml.cli.table import Column, render
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
@@ -59,23 +60,28 @@ def command(
       riseml results -o csv > results.csv
     """
     results = Client().results(id, sort=sort, largest=largest, top=top)
-    if output_format in {"json", "yaml"}:
-        output.data(_record(results), output_format)
-    elif output_format == "name":
-        output.lines(row.id for row in results.rows)
-    elif output_format == "csv":
-        titles = ["id", "state", *results.parameters, *results.metrics]
-        rows = [
-            [row.id, str(row.state), *_values(row, results, exact=True)]
-            for row in results.rows
-        ]
-        output.csv(titles, rows)
-    else:
-        screen = terminal.stdout()
-        output.lines(_lines(results, screen, headers=not no_headers))
-        explanation = _explanation(results, screen)
-        if explanation:
-            output.note(explanation)
+    if not report.is_for_people(output_format):
+        report.write_data(_data(results), output_format)
+        return
+    screen = terminal.stdout()
+    output.lines(_lines(results, screen, headers=not no_headers))
+    explanation = _explanation(results, screen)
+    if explanation:
+        output.note(explanation)
+
+
+def _data(results: Results) -> report.Data:
+    rows = []
+    for row in results.rows:
+        # Programs need all digits, and an empty cell for a missing value.
+        values = _values(row, results, text.exact, missing="")
+        rows.append([row.id, str(row.state), *values])
+    return report.Data(
+        records=_record(results),
+        names=[row.id for row in results.rows],
+        titles=["id", "state", *results.parameters, *results.metrics],
+        rows=rows,
+    )
 
 
 def _explanation(results: Results, screen: Terminal) -> str:
@@ -104,7 +110,8 @@ def _lines(results: Results, screen: Terminal, *, headers: bool) -> list[str]:
     for row in results.rows:
         state = symbols.state(row.state, screen)
         row_mark = mark if row.id == results.best else ""
-        rows.append([row_mark, row.id, state, *_values(row, results, exact=False)])
+        values = _values(row, results, text.value, missing="-")
+        rows.append([row_mark, row.id, state, *values])
     return render(columns, rows, screen, headers=headers)
 
 
@@ -112,12 +119,16 @@ def _mark(screen: Terminal) -> str:
     return "★" if screen.unicode else "*"
 
 
-def _values(row: ExperimentStatus, results: Results, *, exact: bool) -> list[str]:
+def _values(
+    row: ExperimentStatus,
+    results: Results,
+    format_value: Callable[[Any], str],
+    *,
+    missing: str,
+) -> list[str]:
     """Return the parameters and results of an experiment, for the columns."""
     result = row.result or {}
     values = [row.parameters.get(name, "") for name in results.parameters]
-    # Programs need all digits, and an empty cell for a missing value.
-    format_value, missing = (text.exact, "") if exact else (text.value, "-")
     for name in results.metrics:
         values.append(format_value(result[name]) if name in result else missing)
     return values

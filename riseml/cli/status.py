@@ -87,12 +87,13 @@ def command(
       riseml status 14 -w           one run, redrawn when it changes
       riseml status -a --state FAILED -o json
     """
-    parsed_id = ids.parse(id) if id is not None else None
+    # An empty id stands for the user, as `.USER` does for another one.
+    parsed_id = ids.parse(id) if id is not None else Id()
     # `wide` of other commands adds columns, as `-l` does here.
     style = _Style(
         output_format, long or output_format == "wide", all_users, not no_headers
     )
-    if parsed_id is not None and parsed_id.kind != "user":
+    if parsed_id.kind != "user":
         _show_one(Client(), parsed_id, style, watch=watch)
         return
     selected_states = frozenset(_parse_state(word) for word in states or ())
@@ -101,7 +102,7 @@ def command(
         # `--state FAILED` alone would never list a run.
         all=all_states or bool(selected_states & TERMINAL),
         last=last,
-        user=parsed_id.user if parsed_id else None,
+        user=parsed_id.user,
         all_users=all_users,
         project=project,
         experiments=style.long,
@@ -267,19 +268,17 @@ def _write_data(
     style: _Style, statuses: list[tuple[SetStatus, AnyStatus]], *, listed: bool
 ) -> None:
     """Print statuses, each with its run, in a format for programs."""
-    from riseml.cli import records
+    from riseml.cli import records, report
 
     long = style.long or not listed
-    if style.output_format == "name":
-        output.lines(status.id for _, status in statuses)
-    elif style.output_format == "csv":
-        rows: list[list[str]] = []
-        for run, status in statuses:
-            rows += records.csv_rows(run, status, long=long)
-        output.csv(records.csv_titles(long=long), rows)
-    else:
-        plain = [records.record(status, listed=listed) for _, status in statuses]
-        output.data(plain if listed else plain[0], style.output_format)
+    names, plain, rows = [], [], list[list[str]]()
+    for run, status in statuses:
+        names.append(status.id)
+        plain.append(records.record(status, listed=listed))
+        rows += records.csv_rows(run, status, long=long)
+    titles = records.csv_titles(long=long)
+    data = report.Data(plain if listed else plain[0], names, titles, rows)
+    report.write_data(data, style.output_format)
 
 
 def _parse_state(word: str) -> State:

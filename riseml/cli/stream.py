@@ -96,8 +96,8 @@ class Stream:
         """Write what a job has written."""
         writer = self._writer(chunk.job)
         self._erase_bottom()
-        # Chunks can be megabytes, which are not copied without need.
-        data = writer.unfinished + chunk.data if writer.unfinished else chunk.data
+        # Python copies nothing if the first part is empty.
+        data = writer.unfinished + chunk.data
         end = data.rfind(b"\n") + 1
         if end:
             self._write_lines(writer, data[:end])
@@ -218,10 +218,10 @@ class Stream:
     def _state_lines(self, change: Change) -> list[str]:
         colour = STATE_COLOURS.get(change.state, "")
         lines = [self._terminal.paint(f"--> {change.state}", colour)]
-        if change.reason:
-            lines.append(f"Reason: {clean(change.reason)}")
-        if change.message:
-            lines.append(f"Message: {clean(change.message)}")
+        details = {"Reason": change.reason, "Message": change.message}
+        for name, text in details.items():
+            if text:
+                lines.append(f"{name}: {clean(text)}")
         if change.exit_code is not None:
             lines.append(f"Exit Code: {change.exit_code}")
         return lines

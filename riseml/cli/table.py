@@ -126,7 +126,8 @@ def shorten(text: str, width: int, *, unicode: bool = True) -> str:
         if room < 0:
             break
         shortened += character
-    return (shortened + mark)[:width] if width else ""
+    # The mark itself may be too wide.
+    return (shortened + mark)[:width]
 
 
 def cells_wide(text: str) -> int:

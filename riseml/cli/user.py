@@ -180,13 +180,14 @@ def list_(
         titles += ["Namespace", "Quota"]
         for row, user in zip(rows, users, strict=True):
             row += [user.namespace, _quota(user)]
-    users_report = report.Report(
-        columns=[Column(title) for title in titles],
-        rows=rows,
-        records=[_record(user) for user in users],
+    data = report.Data(
+        records=list(map(_record, users)),
         names=[user.name for user in users],
+        titles=titles,
+        rows=rows,
     )
-    report.write(users_report, output_format, headers=not no_headers)
+    columns = list(map(Column, titles))
+    report.write_table(data, columns, output_format, no_headers=no_headers)
 
 
 def display(
@@ -224,11 +225,12 @@ def login(
     """
     from riseml.cluster import access
 
-    if api_key is not None and (kubeconfig or context):
+    uses_kubeconfig = bool(kubeconfig or context)
+    if api_key is not None and uses_kubeconfig:
         raise InvalidInputError(
             "an API key and a kubeconfig exclude each other", "Give one of them."
         )
-    if kubeconfig or context:
+    if uses_kubeconfig:
         entry = access.by_kubeconfig(kubeconfig, context, namespace)
     else:
         key = api_key if api_key is not None else _read_key()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from riseml.cli import options, output, symbols, terminal
+from riseml.cli import options, output, report, symbols, terminal
 from riseml.cli.table import clean
 from riseml.client.client import Client
 
@@ -27,15 +27,17 @@ def command(
       riseml why 14.3
     """
     causes = Client().why(id)
-    if output_format in {"json", "yaml"}:
-        output.data([_record(cause) for cause in causes], output_format)
-    elif output_format == "name":
-        output.lines(cause.kind for cause in causes)
-    elif output_format == "csv":
-        output.csv(["ID", "STATE", "CAUSE", "WHAT"], _csv_rows(causes))
-    else:
+    if report.is_for_people(output_format):
         screen = terminal.stdout()
         output.write("\n".join(_text(cause, screen) for cause in causes))
+        return
+    data = report.Data(
+        records=list(map(_record, causes)),
+        names=[cause.kind for cause in causes],
+        titles=["ID", "STATE", "CAUSE", "WHAT"],
+        rows=_csv_rows(causes),
+    )
+    report.write_data(data, output_format)
 
 
 def _csv_rows(causes: "Iterable[Cause]") -> list[list[str]]:
