@@ -47,8 +47,9 @@ def amount_of(text: str) -> Decimal | None:
 def memory_text(amount: int) -> str:
     """Return bytes in the largest unit that keeps them exact; decimal units first, as in riseml.yml."""
     for unit in ("T", "G", "M", "Ti", "Gi", "Mi", "Ki"):
-        if amount and amount % _UNITS[unit] == 0:
-            return f"{amount // _UNITS[unit]}{unit}"
+        count, remainder = divmod(amount, _UNITS[unit])
+        if count and not remainder:
+            return f"{count}{unit}"
     return str(amount)
 
 

@@ -73,8 +73,7 @@ def load(
     """
     environment = os.environ if environment is None else environment
     flags = {name: value for name, value in (flags or {}).items() if value is not None}
-    home, home_origin = _home(flags, environment)
-    origins = {"home": home_origin} if home_origin else {}
+    home, origins = _home(flags, environment)
     values: dict[str, Any] = {}
     for source, layer in _layers(flags, environment, home, project):
         for name, value in layer.items():
@@ -113,14 +112,16 @@ def _uses_contexts(engine: str, source: str) -> bool:
     return bool(getattr(module, "USES_CONTEXTS", False))
 
 
-def _home(flags: Mapping[str, Any], environment: Mapping[str, str]) -> tuple[Path, str]:
-    """Return the home and the source of this setting, empty for the default."""
-    if "home" in flags:
-        return Path(flags["home"]).expanduser().absolute(), "flag"
-    if environment.get("RISEML_HOME"):
-        return Path(environment["RISEML_HOME"]).expanduser().absolute(), "RISEML_HOME"
+def _home(
+    flags: Mapping[str, Any], environment: Mapping[str, str]
+) -> tuple[Path, dict[str, str]]:
+    """Return the home, and its origin unless it is the default."""
+    sources = {"flag": flags.get("home"), "RISEML_HOME": environment.get("RISEML_HOME")}
+    for source, path in sources.items():
+        if path:
+            return Path(path).expanduser().absolute(), {"home": source}
     try:
-        return Path.home() / ".riseml", ""
+        return Path.home() / ".riseml", {}
     except RuntimeError:
         raise HomeError(
             "this user has no home directory",

@@ -95,10 +95,8 @@ def _uses(nodes: list[ScalarNode]) -> list[placeholders.Use]:
 
 
 def _warn_empty_run(values: Values, entries: Entries, doc: Document) -> None:
-    for command in values["run"]:
-        if command.strip():
-            return
-    doc.warn(entries["run"][1], "run contains no command: every job ends at once")
+    if not "".join(values["run"]).strip():
+        doc.warn(entries["run"][1], "run contains no command: every job ends at once")
 
 
 def _check_size(values: Values, entries: Entries, doc: Document) -> None:

@@ -50,9 +50,9 @@ def modernize(root: Node, doc: Document) -> Node | None:
     if not isinstance(root, MappingNode):
         return root
     pairs = list(root.value)
-    serving = _serving_key(pairs)
-    if serving is not None:
-        _refuse_serving(serving, doc)
+    serving = [key for key, _ in pairs if _name(key) in _SERVING_KEYS]
+    if serving:
+        _refuse_serving(serving[0], doc)
         if not _has(pairs, "train"):
             return None
         unsupported = (*_SERVING_KEYS, *_SERVING_OPTIONS)
@@ -60,11 +60,6 @@ def modernize(root: Node, doc: Document) -> Node | None:
     _rename(pairs, "repository", "project", doc)
     _change(pairs, "train", lambda node: _train(node, doc))
     return _mapping(pairs, root)
-
-
-def _serving_key(pairs: Pairs) -> Node | None:
-    keys = [key for key, _ in pairs if _name(key) in _SERVING_KEYS]
-    return keys[0] if keys else None
 
 
 def _refuse_serving(key: Node, doc: Document) -> None:

@@ -156,14 +156,13 @@ def warn_unused(
     doc: Document,
 ) -> None:
     """Note parameters that no command names, neither as placeholder nor as variable."""
-    replaced = {use.name for use in used}
-    unused = {name: key for name, key in parameters.items() if name not in replaced}
+    unused = dict(parameters)
+    for use in used:
+        unused.pop(use.name, None)
     if not unused:
         return
     # Variables are in upper case, so lower-case words cannot be one.
-    words: set[str] = set()
-    for command in run:
-        words.update(re.findall("[A-Z0-9_]+", command))
+    words = set(re.findall("[A-Z0-9_]+", "\n".join(run)))
     for name, key in unused.items():
         variable = variable_of(name)
         if variable not in words:

@@ -27,7 +27,8 @@ def spread(first: Decimal, last: Decimal, step: Decimal, form: str = "") -> list
 def _text(value: Decimal, form: str) -> str:
     if not form:
         return str(int(value))
-    if form == "e" and len(value.normalize(_EXACT).as_tuple().digits) <= _FLOAT_DIGITS:
+    digits = len(value.normalize(_EXACT).as_tuple().digits)
+    if form == "e" and digits <= _FLOAT_DIGITS:
         return repr(float(value))
     integer, _, fraction = f"{value:f}".partition(".")
     return f"{integer}.{fraction.rstrip('0') or '0'}"

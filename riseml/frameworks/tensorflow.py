@@ -231,9 +231,9 @@ def _addresses(job: Job) -> list[str]:
 
 
 def _uses_gpus(options: Options, resources: Resources) -> bool:
-    all_resources = [resources]
+    gpus = resources.gpus
     if options.distributed:
         roles = options.distributed
         for role in (roles.ps, roles.worker, roles.master):
-            all_resources.append(role.resources or resources)
-    return any(job_resources.gpus > 0 for job_resources in all_resources)
+            gpus += (role.resources or resources).gpus
+    return gpus > 0

@@ -19,6 +19,7 @@ _INT = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+").fullmatch
 _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 ).fullmatch
+_BASES = {"0x": 16, "0o": 8}
 # Longer or larger numbers are mistakes, and would take long to compute with.
 _MAX_DIGITS = 40
 _MAX_EXPONENT = 300
@@ -61,15 +62,13 @@ def decimal_of(text: str) -> Decimal | None:
     """
     if len(text) > _MAX_DIGITS:
         return None
-    if text.isdecimal() and text.isascii():
-        return Decimal(text)
     kind = kind_of(text)
-    if kind not in (INT, FLOAT):
-        return None
-    if kind == INT and text[:2] in ("0x", "0o"):
-        return Decimal(int(text, 0))
+    if kind == INT:
+        # Python reads `010` as an octal number only in its own source, YAML never does.
+        base = _BASES.get(text[:2], 10)
+        return Decimal(int(text, base))
     # Infinity and not-a-number are the only floats that end in a letter.
-    if text[-1] in "fFnN":
-        return None
-    number = Decimal(text)
-    return number if abs(number.adjusted()) <= _MAX_EXPONENT else None
+    if kind == FLOAT and text[-1] not in "fFnN":
+        number = Decimal(text)
+        return number if abs(number.adjusted()) <= _MAX_EXPONENT else None
+    return None
