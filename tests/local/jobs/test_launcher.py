@@ -307,7 +307,7 @@ def test_the_main_command_starts_after_the_last_init_step(home: Home) -> None:
     assert early is not None
     assert started is not None
     assert started >= early
-    processes.sweep(job.key, since=pid)
+    processes.sweep(job.key, supervisor=pid)
     assert home.end(job).status in (137, 143)
 
 
@@ -322,7 +322,7 @@ def test_before_and_while_a_job_runs_there_is_no_end_to_read(
     found = launcher.read_pid(Path(job.directory))
     assert found == (pid, processes.start_time(pid), processes.boot_id())
     assert launcher.read_exit(Path(job.directory)) is None
-    processes.sweep(job.key, since=pid)
+    processes.sweep(job.key, supervisor=pid)
     home.end(job)
 
 

@@ -237,7 +237,7 @@ def test_nothing_leaks_to_the_host(place: Path) -> None:
     assert "riseml-mounts" not in table
     assert "riseml-old-root" not in table
     assert [Path(target).exists() for target in ("/code", "/data", "/output")] == before
-    assert not Path(os.fsdecode(mounts._OLD)).exists()
+    assert not Path(os.fsdecode(mounts._OLD_ROOT)).exists()
 
 
 def test_a_working_directory_that_a_mount_hides_can_still_be_written(
@@ -357,7 +357,7 @@ def test_a_template_is_made_again_when_the_root_changes(
     for _ in range(3):
         templates.get(usual(place), b"/")
     assert len(made) == 1
-    templates._root -= 1
+    templates._root_time -= 1
     templates.get(usual(place), b"/")
     assert len(made) == 2
 
@@ -373,6 +373,7 @@ def test_other_systems_have_no_mounts(
 
 def test_a_refused_probe_means_no_mounts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mounts, "_probed", [])
-    monkeypatch.setattr(mounts, "_NEWNS", -1)  # not a namespace that there is
+    # No kind of namespace has this number.
+    monkeypatch.setattr(mounts, "_CLONE_NEWNS", -1)
     assert mounts.supported() is False
     assert subprocess.run(["true"], check=True).returncode == 0

@@ -87,7 +87,7 @@ def test_a_job_that_ignores_term_is_swept_with_all_it_has_started(
     assert processes.terminate(pid, job.key)
     until(lambda: len(children(pid)) >= 2)  # the daemon has come to its reaper
     family = children(pid)
-    assert processes.sweep(job.key, {pid}, since=pid) >= 4
+    assert processes.sweep(job.key, {pid}, supervisor=pid) >= 4
     ended = home.end(job)
     assert (ended.status, ended.step) == (
         137,
@@ -163,7 +163,7 @@ def test_a_job_that_stops_its_own_group_can_be_killed(home: Home) -> None:
     job = home.job("echo ready; kill -STOP 0")
     pid = home.start(job)
     home.says("ready")
-    processes.sweep(job.key, since=pid)
+    processes.sweep(job.key, supervisor=pid)
     assert home.end(job).status == 137
 
 
@@ -172,7 +172,7 @@ def test_a_chain_of_fleeing_processes_is_swept(home: Home) -> None:
     job = home.job(home.step(sys.executable, "-S", "-c", text))
     pid = home.start(job)
     home.says("ready")
-    processes.sweep(job.key, since=pid, limit=PATIENCE)
+    processes.sweep(job.key, supervisor=pid, limit=PATIENCE)
     assert home.end(job).status == 137
 
 
@@ -317,7 +317,7 @@ for number in range(30):
     (home / str(number)).mkdir()
     step = Step(("sleep", "1000"), {"PATH": os.environ["PATH"]}, "/", None)
     launch = ProcessSpec(f"{home}:{number}", str(home / str(number)), step)
-    launcher._asked = lambda request: os.write(launcher._requests, request) and b"1"
+    launcher._send = lambda request: os.write(launcher._requests, request) and b"1"
     launcher.start(launch)
 print("sent", flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
@@ -338,7 +338,7 @@ def test_who_gets_the_lock_knows_of_every_job_that_runs(tmp_path: Path) -> None:
     for number, record in found.items():
         assert record is not None
         assert processes.alive(*record)
-        processes.sweep(f"{tmp_path}:{number}", since=record[0])
+        processes.sweep(f"{tmp_path}:{number}", supervisor=record[0])
         gone(record[0])
     os.close(lock)
 

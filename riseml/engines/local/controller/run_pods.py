@@ -273,7 +273,7 @@ class RunPods:
 
     def _kill(self, pod: Pod) -> None:
         if pod.key in self._pods:
-            processes.sweep(pod.key, {pod.pid}, since=pod.pid)
+            processes.sweep(pod.key, {pod.pid}, supervisor=pod.pid)
 
     # Record
 

@@ -1,14 +1,15 @@
-"""The process that starts jobs: so small that a fork of it costs little, and alive only as long as it is needed.
+"""Process that starts jobs: small, so that its forks cost little, and short-lived.
 
     controller ── marshalled requests ──▶ forkserver ── fork ──▶ child ── exec ──▶ sh (supervise.sh)
         ◀───────────── `<number> <pid>` or `<number> 0 <reason>` ────────┘
 
-It runs with the standard library alone (bare.py), and imports little of that. A child says its pid only after its pid
-file is written. The home's lock is inherited by all of them up to exec: so who gets the lock later knows that every
-job that was ever started has its pid file.
+It uses only the standard library (bare.py), and imports little of that. A child reports
+its pid only after it has written its pid file. All of these processes inherit the
+home's lock up to exec, so a later holder of the lock finds the pid file of every job
+that was ever started.
 
-When the controller is gone, it gives up the lock and stays until its last job has ended: the end of a job starts a
-controller again where there is none.
+When the controller is gone, the forkserver releases the lock and stays until its last
+job has ended: the end of a job starts a controller if none runs.
 """
 
 import fcntl
@@ -23,156 +24,173 @@ from io import BufferedReader
 
 from riseml.engines.local.jobs import mounts, processes
 
+# Both types are plain tuples, because `marshal` writes no others.
 Settings = tuple[bytes, str, tuple[str, ...], bytes, bytes]
-"""Home, boot id, the command that starts a controller, what comes before and after the steps of a job."""
+"""Home, boot id, command that starts a controller, and shell text before and after the
+steps of a job."""
 Request = tuple[int, str, bytes, bytes, tuple[bytes, ...], tuple[mounts.Mount, ...]]
-"""Number, key, directory, the steps as shell text, paths of logs (the first is the main command's), mounts."""
+"""Number, key, directory, steps as shell text, paths of logs (that of the main command
+first), and mounts."""
 
 LOCK, LOG = b"controller.lock", b"controller.log"
 NEVER = b"/dev/null"
-# Seconds: a controller that died so soon after a job's end may not have heard of it
-_RECENT = 2.0
-_RELEASE, _LOOKS = (
-    0.1,
-    10,
-)  # seconds in which a dying controller lets go of its lock, looks in that time
-# Descriptors below are for the job
-_ABOVE = 32
+# A controller that dies so soon after a job's end may not know of the end.
+_RECENT_SECONDS = 2.0
+# A dying controller releases its lock within this time.
+_RELEASE_SECONDS = 0.1
+_LOCK_CHECKS = 10
+# The job itself uses the descriptors below.
+_FIRST_OWN_DESCRIPTOR = 32
+# Of prctl(2).
 _SET_CHILD_SUBREAPER = 36
 
 
 def main() -> None:
-    """Serve one controller; arguments are the descriptor of the home's lock, and the home for people to see."""
+    """Serve one controller.
+
+    The arguments are the descriptor of the home's lock, and the home, which is only
+    there to be seen in a list of processes.
+    """
     os.setsid()
-    lock, replies = _moved(int(sys.argv[1])), _moved(1)
+    lock = _move(int(sys.argv[1]))
+    replies = _move(1)
     os.set_blocking(replies, False)
-    requests = os.fdopen(_moved(0), "rb")
-    null = _moved(os.open(NEVER, os.O_RDWR))
+    requests = os.fdopen(_move(0), "rb")
+    null = _move(os.open(NEVER, os.O_RDWR))
     os.dup2(null, 0)
     os.dup2(null, 1)
-    # Loaded once, not in each child
+    # It is loaded here once, and not in every child.
     mounts.libc()
-    # Our own controller wrote it
+    # The data is safe to load, because the controller of this home wrote it.
     settings: Settings = marshal.load(requests)  # noqa: S302
     server = Server(replies, settings)
     _reset_signals(server.reap)
-    # Nothing here makes cycles, and a collection would write to pages that forks share
+    # There are no cycles to collect, and a collection would write to pages that forks
+    # share.
     gc.disable()
     in_order = server.serve(requests)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.close(replies)
     os.close(lock)
-    _guard(
-        settings, missed=not in_order and time.monotonic() - server.last_end < _RECENT
-    )
+    is_recent = time.monotonic() - server.last_end < _RECENT_SECONDS
+    _guard(settings, missed=is_recent and not in_order)
 
 
 class Server:
-    """Starts jobs for one controller."""
+    """Starter of jobs for one controller.
+
+    `last_end` is when a job last ended, by the monotonic clock.
+    """
 
     def __init__(self, replies: int, settings: Settings) -> None:
-        self._replies, self._settings = replies, settings
+        self._replies = replies
+        _, self._boot, _, self._prologue, self._epilogue = settings
         self._templates = mounts.Templates()
         self._pid = os.getpid()
-        # Pid ──▶ number
-        self._jobs: dict[int, int] = {}
+        self._numbers: dict[int, int] = {}
         self._newest = 0
-        # Of a job, by the monotonic clock
-        self.last_end = -_RECENT
+        self.last_end = -_RECENT_SECONDS
 
     def serve(self, requests: BufferedReader) -> bool:
-        """Start what the controller asks for until it is gone; return whether it left in order."""
+        """Start jobs until the controller is gone; return whether it exited in order."""
         while True:
             try:
                 request: Request | None = marshal.load(requests)  # noqa: S302
-            except (
-                EOFError,
-                ValueError,
-                TypeError,
-            ):  # gone, perhaps in the middle of a request
+            except (EOFError, ValueError, TypeError):
+                # The controller has died, perhaps in the middle of a request.
                 return False
             if request is None:
                 return True
             self._start(request)
 
     def reap(self, *_: object) -> None:
-        """Take note of ended jobs. One that was killed may not have come to its answer: a second one does no harm."""
+        """Reap ended jobs, and report those that were killed.
+
+        Such a job may not have sent its reply. A second reply does no harm.
+        """
         try:
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG)
                 if not pid:
                     return
-                number = self._jobs.pop(
-                    pid, self._newest
-                )  # or it ended before its pid was on record
+                # A job may end before `_start` has recorded its pid.
+                number = self._numbers.pop(pid, self._newest)
                 self.last_end = time.monotonic()
                 if os.WIFSIGNALED(status):
-                    self._say(b"%d 0 it was killed as it started" % number)
+                    self._reply(b"%d 0 it was killed as it started" % number)
         except ChildProcessError:
             return
 
     def _start(self, request: Request) -> None:
-        """Fork a job. What can be done before is: a child's every step costs copies of the pages it touches."""
-        number, _, directory, steps, logs, private = request
+        """Fork a job.
+
+        As much as possible happens before the fork, because a child has to copy every
+        page that it changes.
+        """
+        number, _, directory, steps, logs, job_mounts = request
         files: list[int] = []
         try:
-            files.append(
-                _text(self._settings[3] + steps + self._settings[4], directory)
-            )
-            files.extend(_log(path) for path in logs)
-            template = self._templates.get(private, directory) if private else ()
+            text = self._prologue + steps + self._epilogue
+            files.append(_unnamed_file(text, directory))
+            for path in logs:
+                files.append(_open_log(path))
+            template: tuple[int, ...] = ()
+            if job_mounts:
+                template = self._templates.get(job_mounts, directory)
             self._newest = number
             pid = os.fork()
             if not pid:
                 self._become(request, files, template)
-            self._jobs[pid] = number
+            self._numbers[pid] = number
         except OSError as error:
-            self._say(b"%d 0 %s" % (number, _reason(error)))
+            self._reply(b"%d 0 %s" % (number, _reason(error)))
         for file in files:
             os.close(file)
 
     def _become(
         self, request: Request, files: list[int], template: tuple[int, ...]
     ) -> None:
-        """Turn this process into the supervisor of a job; never returns. Its output goes nowhere."""
+        """Turn this process into the supervisor of a job; never return."""
         try:
-            number, key, directory, _, _, private = request
-            record = -1
+            number, key, directory, _, _, job_mounts = request
+            pid_file = -1
             os.setsid()
             os.chdir(directory)
-            if private:
-                mounts.enter(private, template)
+            if job_mounts:
+                mounts.enter(job_mounts, template)
             if processes.LINUX:
                 mounts.libc().prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-            record = _write_pid(self._settings[1])
-            self._say(b"%d %d" % (number, os.getpid()))
-            for place, file in enumerate((files[0], 1, 1, *files[1:])):
-                os.dup2(file, place)
+            pid_file = _write_pid(self._boot)
+            self._reply(b"%d %d" % (number, os.getpid()))
+            # Standard input is the shell text. Output of the supervisor is discarded.
+            for descriptor, file in enumerate((files[0], 1, 1, *files[1:])):
+                os.dup2(file, descriptor)
             words = ("sh", "-s", key, directory, str(self._pid))
             os.execve("/bin/sh", words, _environment(key))  # noqa: S606
         except BaseException as error:  # noqa: BLE001
-            # Whatever it was: somebody hears of it
-            if record < 0:
-                self._say(b"%d 0 %s" % (number, _reason(error)))
+            # Any error must reach the controller or the job's log.
+            if pid_file < 0:
+                self._reply(b"%d 0 %s" % (number, _reason(error)))
             else:
-                os.write(
-                    files[1],
-                    b"riseml: the job could not be started: %s\n" % _reason(error),
-                )
-                os.write(record, b"126 -1\n")
+                message = b"riseml: the job could not be started: %s\n"
+                os.write(files[1], message % _reason(error))
+                os.write(pid_file, b"126 -1\n")
         finally:
             os._exit(1)
 
-    def _say(self, line: bytes) -> None:
+    def _reply(self, line: bytes) -> None:
         try:
             os.write(self._replies, line + b"\n")
         except OSError:
-            # The controller is gone; the pid file tells the next one
+            # The controller is gone. The next one reads the pid file.
             return
 
 
 def _guard(settings: Settings, *, missed: bool) -> None:
-    """Wait for the jobs to end, and start a controller where there is none when one does."""
+    """Wait for the jobs to end, and start a controller after an end if none runs.
+
+    `missed` is whether a job has just ended and the controller may not know it.
+    """
     while True:
         if missed:
             _restart(settings)
@@ -185,10 +203,10 @@ def _guard(settings: Settings, *, missed: bool) -> None:
 
 def _restart(settings: Settings) -> None:
     home, _, command, _, _ = settings
-    for _ in range(_LOOKS):
-        if _absent(home):
+    for _ in range(_LOCK_CHECKS):
+        if _is_absent(home):
             break
-        time.sleep(_RELEASE / _LOOKS)
+        time.sleep(_RELEASE_SECONDS / _LOCK_CHECKS)
     else:
         return
     child = os.fork()
@@ -199,24 +217,22 @@ def _restart(settings: Settings) -> None:
         os.setsid()
         if os.fork():
             os._exit(0)
-        log = os.open(
-            os.path.join(home, LOG), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600
-        )
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        log = os.open(os.path.join(home, LOG), flags, 0o600)
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.chdir(home)
-        if (
-            processes.KEY in os.environ
-        ):  # it was started from inside a job, and belongs to none
+        if processes.KEY in os.environ:
+            # The first controller was started from inside a job. It and this one
+            # must not be taken for processes of that job.
             os.environ[processes.KEY] = ""
-        # No shell is wanted
         os.execv(command[0], command)  # noqa: S606
     finally:
         os._exit(1)
 
 
-def _absent(home: bytes) -> bool:
-    """Whether nobody holds the lock of this home; where the home itself is gone, nobody is missed."""
+def _is_absent(home: bytes) -> bool:
+    """Return whether the home exists and no controller holds its lock."""
     try:
         lock = os.open(os.path.join(home, LOCK), os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -231,37 +247,41 @@ def _absent(home: bytes) -> bool:
 
 
 def _reset_signals(reap: Callable[..., None]) -> None:
-    """Give jobs the dispositions of a fresh process, whatever this one's ancestors ignored: exec resets a handler."""
+    """Give jobs the signal dispositions of a fresh process.
+
+    An ancestor of this process may have ignored signals. Those that are caught here are
+    reset by exec.
+    """
     for number in range(1, signal.NSIG):
         if number not in (signal.SIGKILL, signal.SIGSTOP):
             try:
                 signal.signal(number, signal.SIG_DFL)
             except (OSError, ValueError):
-                # Kept by the C library
+                # The C library uses this signal itself.
                 continue
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     signal.signal(signal.SIGCHLD, reap)
-    signal.signal(signal.SIGPIPE, _ignore)
-    signal.signal(signal.SIGXFSZ, _ignore)
+    # Writes to a closed pipe, or beyond the limit of a file's size, then raise errors.
+    signal.signal(signal.SIGPIPE, _do_nothing)
+    signal.signal(signal.SIGXFSZ, _do_nothing)
 
 
-def _ignore(*_: object) -> None:
-    """Do nothing: a write to nobody, or beyond the limit of a file's size, fails with an error of its own."""
+def _do_nothing(*_: object) -> None:
+    """Do nothing."""
 
 
 def _write_pid(boot: str) -> int:
-    """Write `<pid> <start time> <boot id> <time>`, complete with its line break, and return the open file.
+    """Write the line `<pid> <start time> <boot id> <time>`; return the open file.
 
     Raises:
-        OSError: there is such a file: this job was started before.
+        OSError: there is such a file, so this job was started before.
     """
     pid = os.getpid()
     start = processes.start_time(pid) if processes.LINUX else None
     file = os.open(b"pid", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        now = os.fstat(
-            file
-        ).st_mtime  # by the clock of file times, as the time of its end will be
+        # The time of the job's end is a file time as well, and of the same clock.
+        now = os.fstat(file).st_mtime
         _write(file, b"%d %d %s %.6f\n" % (pid, start or now, boot.encode(), now))
     except OSError:
         os.unlink(b"pid")
@@ -269,23 +289,17 @@ def _write_pid(boot: str) -> int:
     return file
 
 
-def _log(path: bytes) -> int:
-    """Open a log; not what would block, like a pipe nobody reads."""
-    flags = (
-        os.O_WRONLY
-        | os.O_CREAT
-        | os.O_APPEND
-        | os.O_NONBLOCK
-        | os.O_NOCTTY
-        | os.O_CLOEXEC
-    )
-    log = _moved(os.open(path, flags, 0o666))
+def _open_log(path: bytes) -> int:
+    """Open a log; fail rather than block, for instance on a pipe without a reader."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    flags |= os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    log = _move(os.open(path, flags, 0o666))
     os.set_blocking(log, True)
     return log
 
 
-def _text(text: bytes, directory: bytes) -> int:
-    """Return a descriptor to read `text` from, which has no name any more."""
+def _unnamed_file(text: bytes, directory: bytes) -> int:
+    """Return a descriptor of a file without a name that contains `text`."""
     if hasattr(os, "memfd_create"):
         file = os.memfd_create("job")
     else:
@@ -294,16 +308,16 @@ def _text(text: bytes, directory: bytes) -> int:
         os.unlink(path)
     _write(file, text)
     os.lseek(file, 0, os.SEEK_SET)
-    return _moved(file)
+    return _move(file)
 
 
 def _environment(key: str) -> dict[str, str]:
-    # To find `sleep`, and a Python that needs it
-    kept = ("PATH", "LD_LIBRARY_PATH")
-    return {
-        processes.KEY: key,
-        **{name: os.environ[name] for name in kept if name in os.environ},
-    }
+    environment = {processes.KEY: key}
+    # The supervisor needs them to find `sleep`, and to run its Python.
+    for name in ("PATH", "LD_LIBRARY_PATH"):
+        if name in os.environ:
+            environment[name] = os.environ[name]
+    return environment
 
 
 def _write(file: int, data: bytes) -> None:
@@ -312,9 +326,9 @@ def _write(file: int, data: bytes) -> None:
         view = view[os.write(file, view) :]
 
 
-def _moved(descriptor: int) -> int:
-    """Move a descriptor out of the way, to one that exec closes."""
-    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _ABOVE)
+def _move(descriptor: int) -> int:
+    """Move a descriptor above those of the job, to one that exec closes."""
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_OWN_DESCRIPTOR)
     os.close(descriptor)
     return moved
 

@@ -1,9 +1,9 @@
-"""Start jobs so that they outlive terminal, command and controller.
+"""Launcher of jobs that outlive the terminal, the command and the controller.
 
     Launcher.start(ProcessSpec) ──▶ forkserver ──▶ supervisor (sh) ──▶ init steps, sidecars, main command
                                                   └── <directory>/pid, exit ──▶ read_pid, read_exit
 
-The job's directory tells everything that a later controller must know.
+A later controller finds everything about a job in the job's directory.
 """
 
 import marshal
@@ -18,10 +18,11 @@ from typing import NamedTuple
 from riseml.engines.local.jobs import forkserver, processes, supervise
 from riseml.errors import RiseMLError
 
-# Seconds between TERM and KILL, Kubernetes' default
 GRACE = 30.0
+"""Seconds between TERM and KILL: the default of Kubernetes."""
 MAIN = -1
-_NEVER = os.fsdecode(forkserver.NEVER)
+"""Number of the main command among the steps of a job."""
+_NO_LOG = os.fsdecode(forkserver.NEVER)
 
 
 class Mount(NamedTuple):
@@ -34,7 +35,11 @@ class Mount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command of a job: its environment is exactly `env`, and PWD; `log` gets its output, None drops it."""
+    """One command of a job.
+
+    Its environment is exactly `env`, and PWD. Its output goes to `log`, or is discarded
+    if that is None.
+    """
 
     argv: tuple[str, ...]
     env: Mapping[str, str]
@@ -44,10 +49,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class ProcessSpec:
-    """A job: init steps one after the other, then `main` with the sidecars beside it.
+    """A job: init steps one after the other, then `main` together with the sidecars.
 
-    `directory` exists and is the job's alone. `deadline` is in seconds of the main command's running time; `grace` lies
-    between TERM and KILL.
+    `directory` exists and belongs to this job alone. `deadline` is the longest running
+    time of the main command in seconds, and `grace` the seconds between TERM and KILL.
     """
 
     key: str
@@ -61,9 +66,11 @@ class ProcessSpec:
 
 
 class Exit(NamedTuple):
-    """How a job ended: `step` is MAIN or the index of the init step that failed, `status` 128 + n after signal n.
+    """How a job ended, and when, in seconds since 1970.
 
-    `deadline`: it ran longer than it may. `swept`: no process of it is left; False needs a `processes.sweep`.
+    `step` is MAIN or the index of the init step that failed; `status` is 128 + n after
+    signal n. `deadline` is whether the job reached its deadline, and `swept` whether no
+    process of it is left: if not, it needs a `processes.sweep`.
     """
 
     status: int
@@ -74,30 +81,38 @@ class Exit(NamedTuple):
 
 
 class Launcher:
-    """Starts the jobs of a home. The descriptor `lock` holds the home's lock; `restart` starts a controller."""
+    """Launcher of a home's jobs.
+
+    The descriptor `lock` holds the home's lock. The command `restart` starts a
+    controller.
+    """
 
     def __init__(self, home: Path, lock: int, restart: Sequence[str]) -> None:
-        self._home, self._lock, self._restart = home, lock, tuple(restart)
-        self._count, self._said = 0, b""
+        self._home = home
+        self._lock = lock
+        self._restart = tuple(restart)
+        self._count = 0
+        self._received = b""
         self._spawn()
 
     def start(self, job: ProcessSpec) -> int:
-        """Start a job and return its supervisor's pid; the job's pid file is written by then.
+        """Start a job and return its supervisor's pid, which is in its pid file by then.
 
         Raises:
-            RiseMLError: it could not be started, and nothing of it runs.
+            RiseMLError: the job could not be started, and no process of it runs.
         """
         self._count += 1
         request = marshal.dumps(
-            (self._count, job.key, os.fsencode(job.directory), *_written(job))
+            (self._count, job.key, os.fsencode(job.directory), *_request(job))
         )
         for _ in range(2):
-            if reply := self._asked(request):
+            reply = self._send(request)
+            if reply:
                 break
-            if found := read_pid(
-                Path(job.directory)
-            ):  # the launcher was killed, but did this before
-                return found[0]
+            record = read_pid(Path(job.directory))
+            if record:
+                # The forkserver was killed, but had started the job before.
+                return record[0]
             self._respawn()
         else:
             raise RiseMLError(
@@ -109,49 +124,50 @@ class Launcher:
         return int(pid)
 
     def close(self) -> None:
-        """Let the launcher go; jobs go on, and where one ends later and nobody holds the lock, a controller starts."""
+        """Let the forkserver exit once no job runs.
+
+        Until then it starts a controller if a job ends and nobody holds the lock.
+        """
         with suppress(BrokenPipeError):
             os.write(self._requests, marshal.dumps(None))
         os.close(self._requests)
         os.close(self._replies)
 
-    def _asked(self, request: bytes) -> bytes:
-        """Return the answer to a request, empty when the launcher is gone."""
-        view, reply = memoryview(request), b""
+    def _send(self, request: bytes) -> bytes:
+        """Return the reply to a request, empty if the forkserver is gone."""
+        view = memoryview(request)
         try:
             while view:
                 view = view[os.write(self._requests, view) :]
         except BrokenPipeError:
             return b""
-        wanted = b"%d " % self._count
-        while not reply.startswith(
-            wanted
-        ):  # others are late news of jobs that were killed
-            reply = self._line()
-            if not reply:
-                return b""
-        return reply.removeprefix(wanted)
+        prefix = b"%d " % self._count
+        # Other lines are late reports of earlier jobs that were killed.
+        line = self._line()
+        while line and not line.startswith(prefix):
+            line = self._line()
+        return line.removeprefix(prefix)
 
     def _line(self) -> bytes:
-        """Return the next line of answers, empty when the launcher is gone."""
-        while b"\n" not in self._said:
+        """Return the next line of replies, empty if the forkserver is gone."""
+        while b"\n" not in self._received:
             data = os.read(self._replies, 4096)
             if not data:
                 return b""
-            self._said += data
-        line, _, self._said = self._said.partition(b"\n")
+            self._received += data
+        line, _, self._received = self._received.partition(b"\n")
         return line
 
     def _respawn(self) -> None:
         self.close()
-        self._said = b""
+        self._received = b""
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
         self._spawn()
 
     def _spawn(self) -> None:
-        there, self._requests = os.pipe()
-        self._replies, here = os.pipe()
+        requests_end, self._requests = os.pipe()
+        self._replies, replies_end = os.pipe()
         os.set_inheritable(self._lock, True)
         try:
             self.pid = os.posix_spawn(
@@ -159,40 +175,41 @@ class Launcher:
                 [*_bare(), "forkserver", str(self._lock), str(self._home)],
                 os.environ,
                 file_actions=[
-                    (os.POSIX_SPAWN_DUP2, there, 0),
-                    (os.POSIX_SPAWN_DUP2, here, 1),
+                    (os.POSIX_SPAWN_DUP2, requests_end, 0),
+                    (os.POSIX_SPAWN_DUP2, replies_end, 1),
                 ],
             )
         finally:
             os.set_inheritable(self._lock, False)
-            os.close(there)
-            os.close(here)
+            os.close(requests_end)
+            os.close(replies_end)
         os.write(self._requests, marshal.dumps(self._settings()))
 
     def _settings(self) -> forkserver.Settings:
-        own = (
-            {**os.environ, processes.KEY: ""}
-            if processes.KEY in os.environ
-            else os.environ
+        environment = dict(os.environ)
+        if processes.KEY in environment:
+            # A controller that was started from inside a job is not part of that job.
+            environment[processes.KEY] = ""
+        restart = supervise.command(self._restart, environment, str(self._home))
+        log = str(self._home / os.fsdecode(forkserver.LOG))
+        python, *options, bare = _bare()
+        prologue = supervise.prologue(
+            python=python, options=" ".join(options), bare=bare
         )
-        restart = supervise.command(self._restart, own, str(self._home))
-        python, *options = _bare()
         return (
             os.fsencode(self._home),
             processes.boot_id(),
             self._restart,
-            supervise.prologue(
-                python=python, options=" ".join(options[:-1]), bare=options[-1]
-            ),
-            supervise.epilogue(
-                restart,
-                os.path.join(self._home, os.fsdecode(forkserver.LOG)),  # noqa: PTH118
-            ),
+            prologue,
+            supervise.epilogue(restart, log),
         )
 
 
 def read_pid(directory: Path) -> tuple[int, int, str] | None:
-    """Return pid, start time and boot id of the supervisor that was started in `directory`, None if there was none."""
+    """Return pid, start time and boot id of the supervisor of a job's directory.
+
+    It is None if no job was started there.
+    """
     lines, _ = _record(directory)
     if not lines:
         return None
@@ -201,18 +218,29 @@ def read_pid(directory: Path) -> tuple[int, int, str] | None:
 
 
 def read_exit(directory: Path) -> Exit | None:
-    """Return how the job of `directory` ended, None while it has not, or when its supervisor was killed."""
+    """Return how the job of a directory ended.
+
+    It is None while the job runs, and if its supervisor was killed.
+    """
     lines, ended = _record(directory)
-    # The first is the launcher's
+    # The first line is the launcher's.
     if len(lines) < 2:  # noqa: PLR2004
         return None
     status, step, *alone = lines[1].split()
-    swept = bool(alone) or (directory / "swept").exists()
-    return Exit(int(status), int(step), ended, (directory / "deadline").exists(), swept)
+    return Exit(
+        int(status),
+        int(step),
+        ended,
+        deadline=(directory / "deadline").exists(),
+        swept=bool(alone) or (directory / "swept").exists(),
+    )
 
 
 def read_started(directory: Path) -> float | None:
-    """Return when the main command of the job in `directory` started, None if it has not; seconds since 1970."""
+    """Return when the main command of a job started, in seconds since 1970.
+
+    It is None if the job was not started.
+    """
     try:
         return (directory / "main").stat().st_mtime
     except OSError:
@@ -229,44 +257,40 @@ def _record(directory: Path) -> tuple[list[bytes], float]:
         return [], 0.0
 
 
-def _written(
+def _request(
     job: ProcessSpec,
 ) -> tuple[bytes, tuple[bytes, ...], tuple[tuple[bytes, bytes, bool], ...]]:
-    """Return what the launcher needs: steps as shell text, paths of logs, mounts."""
-    steps = (job.main, *job.init, *job.sidecars)
-    logs = {
-        log: index
-        for index, log in enumerate(dict.fromkeys(step.log or _NEVER for step in steps))
-    }
+    """Return a job's steps as shell text, the paths of its logs, and its mounts."""
+    logs: dict[str, int] = {}
+    for step in (job.main, *job.init, *job.sidecars):
+        logs.setdefault(step.log or _NO_LOG, len(logs))
     supervise.check_logs(len(logs))
+    text = [supervise.assign(grace=supervise.seconds(job.grace))]
+    for index, step in enumerate(job.init):
+        command, log = _command(step, job.key, logs)
+        text.append(supervise.init(index, command, log, len(logs)))
+    sidecars = [_command(step, job.key, logs) for step in job.sidecars]
+    main, _ = _command(job.main, job.key, logs)
+    mark = bool(job.init)
+    text.append(supervise.main(main, len(logs), sidecars, job.deadline, mark=mark))
+    mounts = []
+    for mount in job.mounts:
+        source, target = os.fsencode(mount.source), os.fsencode(mount.target)
+        mounts.append((source, target, mount.read_only))
+    return b"".join(text), tuple(map(os.fsencode, logs)), tuple(mounts)
 
-    def text(step: Step) -> tuple[bytes, int]:
-        return supervise.command(
-            step.argv, {**step.env, processes.KEY: job.key}, step.cwd
-        ), logs[step.log or _NEVER]
 
-    parts = [supervise.assign(grace=supervise.seconds(job.grace))]
-    parts += [
-        supervise.init(index, *text(step), len(logs))
-        for index, step in enumerate(job.init)
-    ]
-    sidecars = [text(step) for step in job.sidecars]
-    main, _ = text(job.main)
-    parts.append(
-        supervise.main(main, len(logs), sidecars, job.deadline, mark=bool(job.init))
-    )
-    mounts = tuple(
-        (os.fsencode(mount.source), os.fsencode(mount.target), mount.read_only)
-        for mount in job.mounts
-    )
-    return b"".join(parts), tuple(map(os.fsencode, logs)), mounts
+def _command(step: Step, key: str, logs: Mapping[str, int]) -> tuple[bytes, int]:
+    """Return a step as shell text, and the number of its log."""
+    env = {**step.env, processes.KEY: key}
+    text = supervise.command(step.argv, env, step.cwd)
+    return text, logs[step.log or _NO_LOG]
 
 
 def _bare() -> tuple[str, ...]:
-    """Return the command that runs a module of this package in a small process; elsewhere than on Linux with psutil."""
+    """Return the command that runs a module of this package in a small process."""
     file = str(Path(__file__).with_name("bare.py"))
-    return (
-        (sys.executable, "-I", "-S", file)
-        if processes.LINUX
-        else (sys.executable, "-I", file)
-    )
+    if processes.LINUX:
+        return (sys.executable, "-I", "-S", file)
+    # Other systems need psutil, which is among the installed packages.
+    return (sys.executable, "-I", file)

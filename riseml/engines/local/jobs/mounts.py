@@ -1,9 +1,11 @@
-"""Private mounts for one job: `/code`, `/data`, `/output` as on the cluster; the host's root is not touched.
+"""Private mounts of one job: `/code`, `/data`, `/output`, as on the cluster.
 
-    unshare ──▶ new root (tmpfs) ──▶ bind every entry of / ──▶ bind the job's own ──▶ forget the old root
+    unshare ──▶ new root (tmpfs) ──▶ bind every entry of / ──▶ bind the job's own ──▶ detach the old root
 
-The process keeps its user, and sees the same files everywhere else. What the host mounts later appears inside; nothing
-goes the other way. It is gone with its last process. Used in a forked child: there is no way back.
+The host's root does not change. The process keeps its user, and sees the host's files
+at all other paths. Mounts that the host makes later appear inside; mounts made inside
+never appear outside. The namespace disappears with its last process. All of this
+happens in a forked child, because a process cannot leave its namespace again.
 """
 
 import ctypes
@@ -18,164 +20,187 @@ from collections.abc import Collection, Sequence
 Mount = tuple[bytes, bytes, bool]
 """Source, target, whether it is read-only; both absolute."""
 
-_OLD = b"/.riseml-old-root"
-_NEWNS, _NEWUSER = 0x20000, 0x10000000
-_RDONLY, _NOSUID, _NODEV, _REMOUNT, _BIND, _REC, _SLAVE = (
-    1,
-    2,
-    4,
-    32,
-    4096,
-    16384,
-    1 << 19,
-)
-_DETACH = 2
-_KEPT = {
-    2: _NOSUID,
-    4: _NODEV,
+_OLD_ROOT = b"/.riseml-old-root"
+
+# Of clone(2), mount(2), umount(2) and mount_setattr(2).
+_CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000
+_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT = 1, 2, 4, 32
+_MS_BIND, _MS_REC, _MS_SLAVE = 4096, 16384, 1 << 19
+_MNT_DETACH = 2
+_SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE = 442, -100, 0x8000
+# Flags of statvfs, and the flags of mount that mean the same.
+_STATVFS_TO_MOUNT = {
+    2: _MS_NOSUID,
+    4: _MS_NODEV,
     8: 8,
     1024: 1024,
     2048: 2048,
     4096: 1 << 21,
-}  # statvfs' bits ──▶ those of mount
-_SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE = 442, -100, 0x8000
+}
+
+# Both contain at most one item.
 _probed: list[bool] = []
 _loaded: list[ctypes.CDLL] = []
 
 
 def supported() -> bool:
-    """Whether this machine lets this user have private mounts; found out once, in a child."""
+    """Return whether this machine allows this user private mounts.
+
+    The first call tries it in a child; later calls return the same result.
+    """
     if not _probed:
         _probed.append(_probe())
     return _probed[0]
 
 
 def enter(mounts: Sequence[Mount], template: Sequence[int] = ()) -> None:
-    """Move this process into a mount namespace of its own, with `mounts`; the working directory stays.
+    """Move this process into a mount namespace of its own, with `mounts`.
+
+    The working directory stays the same. `template` are namespaces of `Templates.get`.
 
     Raises:
-        OSError: the machine does not allow it, a source does not exist, or a target cannot be made.
+        OSError: the machine does not allow it, a source does not exist, or a target
+            cannot be made.
     """
-    here = os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    path, status = os.getcwdb(), os.fstat(here)
+    directory = os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    path, status = os.getcwdb(), os.fstat(directory)
     if not template or not _join(mounts, template, path):
         _build(mounts, path)
-    _return(path, status, here)
+    _restore_directory(path, status, directory)
 
 
 class Templates:
-    """Namespaces where only the sources of a job are missing: a job that enters a copy of one has a third of the work.
+    """Namespaces in which only the sources of a job's mounts are missing.
 
-    There is one for each set of targets. They are made anew when the host's mounts or the entries of its root change.
+    A job that enters a copy of one has a third of the work. There is one template for
+    each set of targets. They are discarded when the host's mounts or the entries of its
+    root change.
     """
 
     def __init__(self) -> None:
-        self._made: dict[frozenset[bytes], tuple[int, ...]] = {}
-        self._root = 0
-        self._table = select.poll()
-        # Where a change of the table is an event
+        self._templates: dict[frozenset[bytes], tuple[int, ...]] = {}
+        self._root_time = 0
+        self._mount_table = select.poll()
         if sys.platform == "linux":
-            self._table.register(
-                os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC),
-                select.POLLPRI,
-            )
+            # A change of this file is an event for poll(2).
+            table = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+            self._mount_table.register(table, select.POLLPRI)
 
     def get(self, mounts: Sequence[Mount], scratch: bytes) -> tuple[int, ...]:
-        """Return the namespaces of a template for `enter`; () where there can be none."""
-        root = os.stat(b"/").st_mtime_ns
-        if self._table.poll(0) or root != self._root:
-            self._root = root
-            for descriptor in sum(self._made.values(), ()):
-                os.close(descriptor)
-            self._made.clear()
+        """Return the namespaces of a template for `enter`; empty if none is possible.
+
+        `scratch` is any directory.
+        """
+        root_time = os.stat(b"/").st_mtime_ns
+        if self._mount_table.poll(0) or root_time != self._root_time:
+            self._root_time = root_time
+            self._discard()
         targets = frozenset(target for _, target, _ in mounts)
-        if targets not in self._made:
-            simple = all(
-                target.count(b"/") == 1 and target[:1] == b"/" != target
-                for target in targets
-            )
-            self._made[targets] = _template(targets, scratch) if simple else ()
-        return self._made[targets]
+        if targets not in self._templates:
+            template: tuple[int, ...] = ()
+            if all(map(_is_root_entry, targets)):
+                template = _template(targets, scratch)
+            self._templates[targets] = template
+        return self._templates[targets]
+
+    def _discard(self) -> None:
+        for descriptors in self._templates.values():
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._templates.clear()
+
+
+def _is_root_entry(target: bytes) -> bool:
+    return target.count(b"/") == 1 and target.startswith(b"/") and target != b"/"
 
 
 def _build(mounts: Sequence[Mount], scratch: bytes) -> None:
-    """Enter a new root with everything that belongs there; `scratch` is any directory."""
+    """Enter a new root with the host's entries and the job's mounts."""
     for _, target, _ in mounts:
         if target == b"/" or not target.startswith(b"/"):
             raise OSError(
                 errno.EINVAL, "a job cannot have a mount there", os.fsdecode(target)
             )
     _unshare()
-    wanted = [
-        (_opened(source), os.path.normpath(target), ro) for source, target, ro in mounts
-    ]
-    hidden = {target for _, target, _ in wanted if target.count(b"/") == 1}
+    # A path below the old root may be hidden later, but an open file stays usable.
+    opened = []
+    for source, target, read_only in mounts:
+        opened.append((_open_path(source), os.path.normpath(target), read_only))
+    opened.sort(key=lambda mount: mount[1].count(b"/"))
+    hidden = {target for _, target, _ in opened if target.count(b"/") == 1}
     _pivot(scratch)
     _populate(hidden)
-    for source, target, read_only in sorted(
-        wanted, key=lambda mount: mount[1].count(b"/")
-    ):
+    for source_file, target, read_only in opened:
         top = _top(target)
-        _bind(source, target, ours=top in hidden or not os.path.lexists(_OLD + top))
+        is_own = top in hidden or not os.path.lexists(_OLD_ROOT + top)
+        _bind(source_file, target, make_target=is_own)
         if read_only:
             _protect(target)
-        os.close(source)
-    _forget()
+        os.close(source_file)
+    _detach_old_root()
 
 
 def _join(mounts: Sequence[Mount], template: Sequence[int], directory: bytes) -> bool:
-    """Enter a copy of a template; False, with nothing done, if the targets hide a source or the directory."""
-    hidden = {target for _, target, _ in mounts}
+    """Enter a copy of a template.
+
+    Return False, without an effect, if a target hides a source or the directory.
+    """
     sources = [_canonical(source) for source, _, _ in mounts]
-    if any(_top(path) in hidden or path == b"/" for path in (*sources, directory)):
+    hidden = {b"/", *(target for _, target, _ in mounts)}
+    if not hidden.isdisjoint(map(_top, (*sources, directory))):
         return False
     for namespace in template:
         _check(libc().setns(namespace, 0), "setns", b"")
-    _check(libc().unshare(_NEWNS), "unshare", b"")
+    _check(libc().unshare(_CLONE_NEWNS), "unshare", b"")
     for source, (_, target, read_only) in zip(sources, mounts, strict=True):
-        _mount(source, target, None, _BIND | _REC)
+        _mount(source, target, None, _MS_BIND | _MS_REC)
         if read_only:
             _protect(target)
     return True
 
 
 def _template(targets: frozenset[bytes], scratch: bytes) -> tuple[int, ...]:
-    """Let a child make namespaces, and keep them after it; () if it could not."""
-    (ready, done), (wait, go) = os.pipe(), os.pipe()
+    """Return namespaces that a child makes, empty if it cannot make them."""
+    ready_reader, ready_writer = os.pipe()
+    exit_reader, exit_writer = os.pipe()
     pid = os.fork()
     if not pid:
         try:
-            os.close(go)
+            os.close(exit_writer)
             _unshare()
             _pivot(scratch)
             _populate(targets)
             for target in targets:
                 os.mkdir(target)
-            _forget()
-            os.write(done, b"1")
-            os.read(wait, 1)
+            _detach_old_root()
+            os.write(ready_writer, b"1")
+            # The namespaces exist as long as the child runs or a descriptor is open.
+            os.read(exit_reader, 1)
         finally:
             os._exit(0)
-    os.close(done)
-    os.close(wait)
+    os.close(ready_writer)
+    os.close(exit_reader)
     try:
-        return _namespaces(pid) if os.read(ready, 1) else ()
+        return _namespaces(pid) if os.read(ready_reader, 1) else ()
     finally:
-        os.close(ready)
-        os.close(go)
+        os.close(ready_reader)
+        os.close(exit_writer)
+        # `contextlib` is slow to load.
         try:  # noqa: SIM105
-            # Contextlib is slow to load
             os.waitpid(pid, 0)
         except ChildProcessError:
-            # Reaped by a handler
+            # A signal handler has reaped it.
             pass
 
 
 def _namespaces(pid: int) -> tuple[int, ...]:
     """Open the namespaces in which a process differs from this one."""
-    user, mnt = (f"/proc/{pid}/ns/{kind}" for kind in ("user", "mnt"))
-    wanted = [mnt] if os.path.samefile(user, "/proc/self/ns/user") else [user, mnt]
-    return tuple(os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in wanted)
+    user, mnt = f"/proc/{pid}/ns/user", f"/proc/{pid}/ns/mnt"
+    paths = [mnt]
+    if not os.path.samefile(user, "/proc/self/ns/user"):
+        # The user namespace has to be entered first.
+        paths.insert(0, user)
+    return tuple(os.open(path, os.O_RDONLY | os.O_CLOEXEC) for path in paths)
 
 
 def _probe() -> bool:
@@ -191,22 +216,22 @@ def _probe() -> bool:
                 os.chdir(folder)
                 break
         enter([(os.getcwdb(), b"/riseml-probe", True)])
-        os._exit(
-            0
-            if os.path.isdir("/riseml-probe")
-            and not os.access("/riseml-probe", os.W_OK)
-            else 1
-        )
+        is_mounted = os.path.isdir("/riseml-probe")
+        is_writable = os.access("/riseml-probe", os.W_OK)
+        os._exit(int(is_writable or not is_mounted))
     finally:
         os._exit(1)
 
 
 def _unshare() -> None:
-    """Get a mount namespace; a user without the right to one gets it with a user namespace, as the same user."""
+    """Enter a new mount namespace, within a user namespace if necessary.
+
+    The user stays the same in such a user namespace.
+    """
     uid, gid = os.geteuid(), os.getegid()
-    if libc().unshare(_NEWNS) == 0:
+    if libc().unshare(_CLONE_NEWNS) == 0:
         return
-    _check(libc().unshare(_NEWNS | _NEWUSER), "unshare", b"")
+    _check(libc().unshare(_CLONE_NEWNS | _CLONE_NEWUSER), "unshare", b"")
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{uid} {uid} 1"),
@@ -218,45 +243,46 @@ def _unshare() -> None:
 
 
 def _pivot(scratch: bytes) -> None:
-    """Make an empty file system the root, with the old one below it. It comes to lie on `scratch` for a moment."""
-    _mount(None, b"/", None, _SLAVE | _REC)
-    _mount(b"tmpfs", scratch, b"tmpfs", _NOSUID | _NODEV, b"mode=755")
+    """Make an empty file system the root, with the old root below it.
+
+    `scratch` is any directory; the new root is mounted there for a moment.
+    """
+    _mount(None, b"/", None, _MS_SLAVE | _MS_REC)
+    _mount(b"tmpfs", scratch, b"tmpfs", _MS_NOSUID | _MS_NODEV, b"mode=755")
     os.chdir(scratch)
-    os.mkdir(_OLD[1:])
-    _check(libc().pivot_root(b".", _OLD[1:]), "pivot_root", scratch)
+    os.mkdir(_OLD_ROOT[1:])
+    _check(libc().pivot_root(b".", _OLD_ROOT[1:]), "pivot_root", scratch)
     os.chdir(b"/")
 
 
 def _populate(hidden: Collection[bytes]) -> None:
-    """Show what the old root holds, but for entries that the job's own mounts hide."""
-    for entry in os.scandir(_OLD):
-        place = b"/" + entry.name
-        if place in hidden:
+    """Bind the entries of the old root, except those that the job's mounts hide."""
+    for entry in os.scandir(_OLD_ROOT):
+        path = b"/" + entry.name
+        if path in hidden:
             continue
         if entry.is_symlink():
-            os.symlink(os.readlink(entry.path), place)
+            os.symlink(os.readlink(entry.path), path)
             continue
         if entry.is_dir():
-            os.mkdir(place)
+            os.mkdir(path)
         else:
-            os.close(os.open(place, os.O_WRONLY | os.O_CREAT))
-        _mount(entry.path, place, None, _BIND | _REC)
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
+        _mount(entry.path, path, None, _MS_BIND | _MS_REC)
 
 
-def _forget() -> None:
-    """Take the old root away."""
-    _check(libc().umount2(_OLD, _DETACH), "umount", _OLD)
-    os.rmdir(_OLD)
+def _detach_old_root() -> None:
+    _check(libc().umount2(_OLD_ROOT, _MNT_DETACH), "umount", _OLD_ROOT)
+    os.rmdir(_OLD_ROOT)
 
 
-def _opened(source: bytes) -> int:
-    """Open a source before its path can be hidden."""
+def _open_path(source: bytes) -> int:
     return os.open(source, os.O_PATH | os.O_CLOEXEC)
 
 
 def _canonical(source: bytes) -> bytes:
     """Return a path without symbolic links."""
-    file = _opened(source)
+    file = _open_path(source)
     try:
         return os.readlink(b"/proc/self/fd/%d" % file)
     finally:
@@ -264,68 +290,73 @@ def _canonical(source: bytes) -> bytes:
 
 
 def _top(path: bytes) -> bytes:
+    """Return the entry of the root that a path begins with."""
     return b"/" + path.split(b"/", 2)[1]
 
 
-def _bind(source: int, target: bytes, *, ours: bool) -> None:
-    """Mount an open source; where the place is the job's own and not the host's, its mount point is made first."""
-    if ours and stat.S_ISDIR(os.fstat(source).st_mode):
+def _bind(source: int, target: bytes, *, make_target: bool) -> None:
+    """Mount an open source; a target that is not the host's is made first."""
+    if make_target and stat.S_ISDIR(os.fstat(source).st_mode):
         os.makedirs(target, exist_ok=True)
-    elif ours:
+    elif make_target:
         os.makedirs(os.path.dirname(target), exist_ok=True)
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT))
-    _mount(b"/proc/self/fd/%d" % source, target, None, _BIND | _REC)
+    _mount(b"/proc/self/fd/%d" % source, target, None, _MS_BIND | _MS_REC)
 
 
 def _protect(target: bytes) -> None:
-    """Make a mount read-only, with what is mounted below it."""
-    attributes = struct.pack("QQQQ", _RDONLY, 0, 0, 0)
-    if (
-        libc().syscall(
-            _SYS_MOUNT_SETATTR,
-            _AT_FDCWD,
-            target,
-            _AT_RECURSIVE,
-            attributes,
-            len(attributes),
-        )
-        == 0
-    ):
+    """Make a mount, and those below it, read-only."""
+    attributes = struct.pack("QQQQ", _MS_RDONLY, 0, 0, 0)
+    result = libc().syscall(
+        _SYS_MOUNT_SETATTR,
+        _AT_FDCWD,
+        target,
+        _AT_RECURSIVE,
+        attributes,
+        len(attributes),
+    )
+    if result == 0:
         return
-    if (
-        ctypes.get_errno() != errno.ENOSYS
-    ):  # Linux before 5.12 has it not: one mount after the other
+    if ctypes.get_errno() != errno.ENOSYS:
         _check(-1, "mount_setattr", target)
-    for place in _below(target):
-        flags = os.statvfs(
-            place
-        ).f_flag  # without what it has already the kernel refuses
-        kept = sum(mount for bit, mount in _KEPT.items() if flags & bit)
-        _mount(None, place, None, _REMOUNT | _BIND | _RDONLY | kept)
+    # Linux before 5.12 does not have this call, and changes one mount at a time.
+    for mount_point in _below(target):
+        current_flags = os.statvfs(mount_point).f_flag
+        flags = _MS_REMOUNT | _MS_BIND | _MS_RDONLY
+        # The kernel refuses to change a mount without the flags that it has already.
+        for statvfs_flag, mount_flag in _STATVFS_TO_MOUNT.items():
+            if current_flags & statvfs_flag:
+                flags |= mount_flag
+        _mount(None, mount_point, None, flags)
 
 
 def _below(target: bytes) -> list[bytes]:
     """Return the mount points at and below `target`."""
+    mount_points = []
     with open("/proc/self/mountinfo", "rb") as file:
-        places = [_unescaped(line.split()[4]) for line in file]
-    return [
-        place for place in places if place == target or place.startswith(target + b"/")
-    ]
+        for line in file:
+            path = _unescape(line.split()[4])
+            if path == target or path.startswith(target + b"/"):
+                mount_points.append(path)
+    return mount_points
 
 
-def _unescaped(field: bytes) -> bytes:
-    """Read a path of mountinfo: white space and backslashes are written as three octal digits."""
-    first, *others = field.split(b"\\")
-    return first + b"".join(bytes([int(part[:3], 8)]) + part[3:] for part in others)
+def _unescape(field: bytes) -> bytes:
+    """Return a path of mountinfo, where backslash and space are three octal digits."""
+    start, *escaped = field.split(b"\\")
+    decoded = [bytes([int(text[:3], 8)]) + text[3:] for text in escaped]
+    return start + b"".join(decoded)
 
 
-def _return(path: bytes, status: os.stat_result, directory: int) -> None:
-    """Go back to where the process was; by its open descriptor where the path is hidden or not writable now."""
+def _restore_directory(path: bytes, status: os.stat_result, directory: int) -> None:
+    """Return to the working directory.
+
+    Its open descriptor serves if the path is hidden or not writable now.
+    """
     try:
-        now = os.stat(path)
-        if (now.st_dev, now.st_ino) == (status.st_dev, status.st_ino) and os.access(
-            path, os.W_OK
-        ):
+        current = os.stat(path)
+        is_same = (current.st_dev, current.st_ino) == (status.st_dev, status.st_ino)
+        if is_same and os.access(path, os.W_OK):
             os.chdir(path)
             return
     except OSError:

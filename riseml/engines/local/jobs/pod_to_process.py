@@ -68,8 +68,8 @@ def resources(template: Mapping[str, Any]) -> Resources:
         if name.endswith("/gpu"):
             gpus += int(value)
     return Resources(
-        cpus=cores_of(requests["cpu"]) if "cpu" in requests else Decimal(0),
-        mem=bytes_of(requests["memory"]) if "memory" in requests else 0,
+        cpus=cores_of(requests.get("cpu", "0")),
+        mem=bytes_of(requests.get("memory", "0")),
         gpus=gpus,
     )
 
@@ -152,7 +152,8 @@ class PodPreparer:
         log = self._log(pod, mounts)
         steps = self._step_maker(key, gpus, directory, mounts, begun=begun)
         container = template["container"]
-        init = [steps.step(part, log) for part in template.get("initContainers", ())]
+        init_containers = template.get("initContainers", ())
+        init = [steps.step(init_container, log) for init_container in init_containers]
         main = steps.step(container, log)
         if _label(template, labels.TYPE) == "build":
             main = steps.build_step(container, main)
@@ -161,9 +162,9 @@ class PodPreparer:
         if environment is not None:
             engine_init.append(_copy_step(environment, directory, main))
         sidecars = []
-        for part in template.get("sidecars", ()):
-            sidecar_log = log.with_name(f"{part['name']}.{pod.attempt}.log")
-            sidecars.append(steps.step(part, sidecar_log))
+        for sidecar in template.get("sidecars", ()):
+            sidecar_log = log.with_name(f"{sidecar['name']}.{pod.attempt}.log")
+            sidecars.append(steps.step(sidecar, sidecar_log))
         spec = ProcessSpec(
             key=key,
             directory=str(directory),

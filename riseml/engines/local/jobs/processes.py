@@ -1,69 +1,80 @@
-"""The processes of jobs: told apart by a key in their environment, found again after a restart, ended for good.
+"""Processes of jobs: how they are identified, found after a restart, and killed.
 
-Every process of a job carries `RISEML_JOB_KEY=<key>`. On Linux its supervising shell is also the reaper of all its
-descendants: what a daemon does to get away (fork, setsid, fork again) makes it a child of that shell. So while the
-shell lives, its children are all there is, whatever they did to their environment, and nobody has to search.
+Every process of a job has `RISEML_JOB_KEY=<key>` in its environment. On Linux its
+supervising shell is also the reaper of all its descendants: a daemon that detaches
+itself (fork, setsid, fork again) becomes a child of that shell. While the shell lives,
+its children are therefore all processes of the job, even if they changed their
+environment, and no search is necessary.
 """
 
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
-# What type checkers know as true; typing itself is slow to load
+# Type checkers take this name as true. Loading `typing` itself would be slow.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import psutil
 
 KEY = "RISEML_JOB_KEY"
 LINUX = sys.platform == "linux"
-# That find nothing, before it is believed: a supervisor may be about to start a step
-_LOOKS = 3
-# Seconds between looks
-_PAUSE = 0.001
-# Seconds that a process may take from fork to exec
-_EXEC = 0.5
-# Seconds that a supervisor may take from its pid file to its first step
-_START = 1.0
-# Looks at processes that show no environment
-_PATIENCE = 50
+
+# A sweep ends only after several rounds without a process, because a supervisor may be
+# about to start a step.
+_IDLE_ROUNDS = 3
+_PAUSE_SECONDS = 0.001
+# A process may take so long from fork to exec, and a supervisor from its pid file to
+# its first step.
+_EXEC_SECONDS = 0.5
+_START_SECONDS = 1.0
+# How often the environment of a process in the middle of exec is read again.
+_READ_ATTEMPTS = 50
 _KERNEL_THREAD = 0x00200000
 
 
 def boot_id() -> str:
-    """Return what changes with each start of the machine."""
+    """Return a text that differs after each start of the machine."""
     if not LINUX:
         return _boot_session()
     return _read("/proc/sys/kernel/random/boot_id").decode().strip()
 
 
 def start_time(pid: int) -> int | None:
-    """Return when a process started: ticks since boot, elsewhere seconds since 1970; None when there is none."""
+    """Return when a process started, None if it does not run.
+
+    The unit is ticks since boot on Linux, and seconds since 1970 elsewhere.
+    """
     if not LINUX:
         process = _psutil(pid)
         return None if process is None else round(process.create_time())
     stat = _stat(pid)
-    return None if stat is None or stat[0] in b"ZX" else int(stat[19])
+    if stat is None or stat[0] in b"ZX":
+        return None
+    return int(stat[19])
 
 
 def alive(pid: int, start: int, boot: str) -> bool:
-    """Whether the process that had this pid, start time and boot id still runs."""
-    now = start_time(pid)
-    return (
-        now is not None
-        and abs(now - start) <= (0 if LINUX else 2)
-        and boot == boot_id()
-    )
+    """Return whether the process with this pid, start time and boot id still runs."""
+    current_start = start_time(pid)
+    if current_start is None or boot != boot_id():
+        return False
+    # Without /proc, the start time is computed from a clock that may be adjusted.
+    tolerance = 0 if LINUX else 2
+    return abs(current_start - start) <= tolerance
 
 
 def exists(pid: int) -> bool:
-    """Whether a process runs; one that only waits for its parent does not."""
+    """Return whether a process runs; a zombie does not."""
     return start_time(pid) is not None
 
 
 def pidfd(pid: int) -> int | None:
-    """Return a descriptor that becomes readable when the process ends; None where there is no such process or call."""
+    """Return a descriptor that becomes readable when the process ends.
+
+    It is None if there is no such process, or the system does not have the call.
+    """
     try:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):
@@ -71,145 +82,170 @@ def pidfd(pid: int) -> int | None:
 
 
 def members(key: str) -> set[int]:
-    """Return the processes whose environment holds exactly this key; those of other users cannot be seen."""
+    """Return the processes whose environment contains exactly this key.
+
+    Processes of other users cannot be seen.
+    """
     if not LINUX:
         return _psutil_members(key)
     entry = f"\0{KEY}={key}\0".encode(errors="surrogateescape")
-    found: set[int] = set()
-    unsure = {int(name) for name in os.listdir("/proc") if name.isdigit()}
-    for _ in range(_PATIENCE):
-        seen = {pid: _environment(pid) for pid in unsure}
-        found |= {
-            pid
-            for pid, environment in seen.items()
-            if environment and entry in environment
-        }
-        unsure = {
-            pid
-            for pid, environment in seen.items()
-            if environment == b"" and _in_exec(pid)
-        }
-        if not unsure:
+    matches: set[int] = set()
+    unread: Iterable[int] = map(int, filter(str.isdigit, os.listdir("/proc")))
+    for _ in range(_READ_ATTEMPTS):
+        unread = _add_matches(unread, entry, matches)
+        if not unread:
             break
-        time.sleep(_PAUSE)
-    return found
+        time.sleep(_PAUSE_SECONDS)
+    return matches
+
+
+def _add_matches(pids: Iterable[int], entry: bytes, matches: set[int]) -> list[int]:
+    """Add the pids whose environment contains an entry; return those in exec."""
+    in_exec = []
+    for pid in pids:
+        environment = _environment(pid)
+        if environment:
+            if entry in environment:
+                matches.add(pid)
+        elif environment is not None and _in_exec(pid):
+            in_exec.append(pid)
+    return in_exec
 
 
 def sweep(
     key: str,
     spare: Collection[int] = (),
     *,
-    since: int | None = None,
+    supervisor: int | None = None,
     limit: float = 1.0,
 ) -> int:
-    """Kill the processes of a job until none is left, but for `spare`; return how many were killed.
+    """Kill the processes of a job until none is left, and return how many there were.
 
-    `since` is the job's supervisor: it is spared too, and while it lives the sweep is cheap and complete. It gets a
-    TERM, so that it starts nothing more. What cannot die (a hung network disk) is left after `limit` seconds.
+    Processes in `spare` are not killed. While the `supervisor` lives, the sweep is
+    cheap and complete; it is spared, and gets a TERM so that it starts no further step.
+    Processes that cannot die, for instance because of a hung network disk, are left
+    after `limit` seconds.
     """
-    spared, killed = {*spare, os.getpid()}, set[int]()
-    began = time.monotonic()
-    if since is not None:
-        spared.add(since)
-        if _ready(since, key):
-            _mark(since)
-            # To start no further step
-            _signal(os.kill, since, signal.SIGTERM)
-            _signal(
-                os.kill, since, signal.SIGCONT
-            )  # where the job has stopped its whole process group
-    looks = 0
-    while looks < _LOOKS:
-        remaining = _remaining(key, since) - spared
-        lasted = time.monotonic() - began
-        unsure = (
-            {pid for pid in remaining if _in_between(pid, since)}
-            if lasted < _EXEC
-            else set()
-        )
-        victims = {
-            pid
-            for pid in remaining - unsure
-            if key_of(pid) in (key, None) and _kill(pid)
-        }
+    spared = {*spare, os.getpid()}
+    killed = set[int]()
+    start = time.monotonic()
+    if supervisor is not None:
+        spared.add(supervisor)
+        if _ready(supervisor, key):
+            _mark_stopped(supervisor)
+            _signal(os.kill, supervisor, signal.SIGTERM)
+            # The job may have stopped its whole process group.
+            _signal(os.kill, supervisor, signal.SIGCONT)
+    idle_rounds = 0
+    while idle_rounds < _IDLE_ROUNDS:
+        remaining = _remaining(key, supervisor) - spared
+        elapsed = time.monotonic() - start
+        starting = set[int]()
+        if elapsed < _EXEC_SECONDS:
+            starting = _before_exec(remaining, supervisor)
+        victims = _kill_all(remaining - starting, key)
         killed |= victims
-        if lasted > limit:
+        if elapsed > limit:
             break
-        looks = 0 if victims or unsure else looks + 1
-        time.sleep(_PAUSE if victims or unsure else _PAUSE / 4)
+        if victims or starting:
+            idle_rounds = 0
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            idle_rounds += 1
+            time.sleep(_PAUSE_SECONDS / 4)
     return len(killed)
 
 
 def terminate(pid: int, key: str) -> bool:
-    """Send TERM to what a job's supervisor runs: all of its process group, as on the cluster; False if it is gone.
+    """Send TERM to the process group of a job, as on the cluster.
 
-    The supervisor itself only takes note.
+    The supervisor `pid` only records the signal. Return False if it is gone.
     """
     if not _ready(pid, key):
         return False
-    _mark(pid)
+    _mark_stopped(pid)
     _signal(os.killpg, pid, signal.SIGTERM)
     return True
 
 
 def _ready(pid: int, key: str) -> bool:
-    """Whether a process is the supervisor of this job; one that was just forked is given the time to become it."""
-    end = time.monotonic() + _START
-    while (
-        exists(pid) and (found := key_of(pid)) in (key, None) and time.monotonic() < end
-    ):
-        if found == key and _handles_term(pid, b"SigCgt"):
-            # Before that, TERM would end it with no record
+    """Return whether a process is the supervisor of a job.
+
+    A process that has just been forked gets the time to become the supervisor.
+    """
+    end = time.monotonic() + _START_SECONDS
+    while exists(pid) and time.monotonic() < end:
+        current_key = key_of(pid)
+        if current_key not in (key, None):
+            return False
+        # Before it handles TERM, the signal would end it without a record.
+        if current_key == key and _handles_term(pid, b"SigCgt"):
             return True
-        time.sleep(_PAUSE)
+        time.sleep(_PAUSE_SECONDS)
     return False
 
 
-def _mark(supervisor: int) -> None:
-    """Leave the note of supervise.sh that a step which misses TERM will see."""
+def _mark_stopped(supervisor: int) -> None:
+    """Make the file for a step that misses TERM (see supervise.sh)."""
     try:
-        directory = (
-            f"/proc/{supervisor}/cwd" if LINUX else _psutil_directory(supervisor)
-        )
+        if LINUX:
+            directory = f"/proc/{supervisor}/cwd"
+        else:
+            directory = _psutil_directory(supervisor)
         os.close(os.open(f"{directory}/stop", os.O_WRONLY | os.O_CREAT, 0o600))
     except OSError:
-        # A full disk: only a step that begins at this moment will miss it
+        # The disk is full: only a step that starts at this moment misses the signal.
         return
 
 
 def _remaining(key: str, supervisor: int | None) -> set[int]:
-    """Return what is left of a job; descendants that carry another job's key are not of it."""
+    """Return the processes of a job; descendants with another job's key are excluded."""
     if supervisor is None or not _reaps(supervisor, key):
         return members(key)
+    pids = set()
+    for pid in _children(supervisor):
+        if key_of(pid) in (key, None) and exists(pid):
+            pids.add(pid)
+    return pids
+
+
+def _before_exec(pids: Iterable[int], supervisor: int | None) -> set[int]:
+    if supervisor is None or not LINUX:
+        return set()
+    return {pid for pid in pids if _is_before_exec(pid, supervisor)}
+
+
+def _is_before_exec(pid: int, supervisor: int) -> bool:
+    """Return whether a process is between fork and exec.
+
+    It may become a step, but also the supervisor's own sweep. Until then it is a copy
+    of the supervisor. The supervisor's timers are copies too, but ignore TERM. A
+    process without a command line is in the middle of exec.
+    """
+    try:
+        command = _read(f"/proc/{pid}/cmdline")
+        is_copy = command == _read(f"/proc/{supervisor}/cmdline")
+    except OSError:
+        return False
+    if not command:
+        return True
+    return is_copy and not _handles_term(pid, b"SigIgn")
+
+
+def _kill_all(pids: Iterable[int], key: str) -> set[int]:
+    """Kill processes of a job, and return those that got the signal."""
+    # A pid may belong to another process by now, so its key is read right before.
     return {
         pid
-        for pid in _children(supervisor)
-        if key_of(pid) in (key, None) and exists(pid)
+        for pid in pids
+        if key_of(pid) in (key, None) and _signal(os.kill, pid, signal.SIGKILL)
     }
 
 
-def _in_between(pid: int, supervisor: int | None) -> bool:
-    """Whether a process is on its way from fork to exec: it may be a step, but also the supervisor's own sweep.
-
-    A copy of the supervisor is, but for its timers, which ignore TERM; what shows no command is in the middle of exec.
-    """
-    if supervisor is None or not LINUX:
-        return False
-    try:
-        command = _read(f"/proc/{pid}/cmdline")
-        same = command == _read(f"/proc/{supervisor}/cmdline")
-    except OSError:
-        return False
-    return not command or (same and not _handles_term(pid, b"SigIgn"))
-
-
 def _reaps(pid: int, key: str) -> bool:
-    return (
-        LINUX
-        and key_of(pid) == key
-        and os.path.exists(_children_file(pid))
-        and exists(pid)
-    )
+    if not LINUX or key_of(pid) != key:
+        return False
+    return os.path.exists(_children_file(pid)) and exists(pid)
 
 
 def _children(pid: int) -> Iterator[int]:
@@ -223,12 +259,8 @@ def _children_file(pid: int) -> str:
     return f"/proc/{pid}/task/{pid}/children"
 
 
-def _kill(pid: int) -> bool:
-    return _signal(os.kill, pid, signal.SIGKILL)
-
-
 def _signal(send: Callable[[int, int], None], pid: int, number: int) -> bool:
-    """Send a signal to what may end at this very moment; return whether it got it."""
+    """Send a signal to a process, which may just end; return whether it got it."""
     try:
         send(pid, number)
     except (ProcessLookupError, PermissionError):
@@ -237,15 +269,24 @@ def _signal(send: Callable[[int, int], None], pid: int, number: int) -> bool:
 
 
 def key_of(pid: int) -> str | None:
-    """Return the key in a process's environment, None where it has none or it cannot be seen."""
+    """Return the key in a process's environment.
+
+    It is None if the environment has no key or cannot be read.
+    """
     if not LINUX:
         return _psutil_key(pid)
-    _, found, rest = (_environment(pid) or b"").partition(f"\0{KEY}=".encode())
-    return os.fsdecode(rest.partition(b"\0")[0]) if found else None
+    environment = _environment(pid) or b""
+    _, prefix, tail = environment.partition(f"\0{KEY}=".encode())
+    if not prefix:
+        return None
+    return os.fsdecode(tail.partition(b"\0")[0])
 
 
 def _environment(pid: int) -> bytes | None:
-    """Return a process's environment, NUL before and after each entry; None where it cannot be seen."""
+    """Return a process's environment with NUL before and after each entry.
+
+    It is None if the environment cannot be read, and empty in the middle of exec.
+    """
     try:
         environment = _read(f"/proc/{pid}/environ")
     except OSError:
@@ -254,47 +295,48 @@ def _environment(pid: int) -> bytes | None:
 
 
 def _in_exec(pid: int) -> bool:
-    """Whether a process that shows no environment will have one."""
+    """Return whether a process with an empty environment is going to have one."""
     stat = _stat(pid)
-    return (
-        stat is not None and stat[0] not in b"ZX" and not int(stat[6]) & _KERNEL_THREAD
-    )
+    if stat is None or stat[0] in b"ZX":
+        return False
+    return not int(stat[6]) & _KERNEL_THREAD
 
 
 def _stat(pid: int) -> list[bytes] | None:
-    """Return the fields of /proc/PID/stat from the third, the state, on."""
+    """Return the fields of /proc/PID/stat, beginning with the third one, the state."""
     try:
         return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     except OSError:
         return None
 
 
-def _handles_term(pid: int, how: bytes) -> bool:
-    """Whether a process catches (`SigCgt`) or ignores (`SigIgn`) TERM."""
+def _handles_term(pid: int, mask_name: bytes) -> bool:
+    """Return whether a process catches (`SigCgt`) or ignores (`SigIgn`) TERM."""
     if not LINUX:
         return True
     try:
-        mask = _read(f"/proc/{pid}/status").partition(b"\n%s:" % how)[2].split(None, 1)
+        status = _read(f"/proc/{pid}/status")
     except OSError:
         return False
+    mask = status.partition(b"\n%s:" % mask_name)[2].split(None, 1)
     return bool(mask) and bool(int(mask[0], 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def _read(path: str) -> bytes:
-    """Read a file of /proc; three times as fast as `open` does it."""
+    """Read a file of /proc; this takes a third of the time that `open` takes."""
     file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        data = piece = os.read(file, 1 << 16)
-        while piece and len(piece) % 4096 == 0:
-            piece = os.read(file, 1 << 16)
-            data += piece
+        data = block = os.read(file, 1 << 16)
+        while block and len(block) % 4096 == 0:
+            block = os.read(file, 1 << 16)
+            data += block
     finally:
         os.close(file)
     return data
 
 
 def _boot_session() -> str:
-    """Return macOS' name for this start of the machine; its boot time moves when the clock is set."""
+    """Return macOS's name of this boot; its boot time changes with the clock."""
     import ctypes  # noqa: PLC0415
 
     text, size = ctypes.create_string_buffer(64), ctypes.c_size_t(64)
@@ -305,7 +347,7 @@ def _boot_session() -> str:
 
 
 def _psutil(pid: int) -> "psutil.Process | None":
-    """Return a running process where there is no /proc."""
+    """Return a running process on a system without /proc."""
     import psutil  # noqa: PLC0415
 
     try:
@@ -341,7 +383,10 @@ def _psutil_members(key: str) -> set[int]:
 
 
 def main() -> None:
-    """Sweep for a supervisor: arguments are its job's key and its pid. The exit status is 1 when something is left."""
+    """Sweep for a supervisor: the arguments are its job's key and its pid.
+
+    The exit status is 1 if a process is left.
+    """
     key, supervisor = sys.argv[1], int(sys.argv[2])
-    sweep(key, since=supervisor, limit=10.0)
+    sweep(key, supervisor=supervisor, limit=10.0)
     raise SystemExit(bool(_remaining(key, supervisor) - {os.getpid(), supervisor}))

@@ -1,7 +1,9 @@
-"""The text that one job's supervising shell runs: supervise.sh, then the job's steps with every word quoted.
+"""Text for the shell that supervises one job: supervise.sh, then the job's steps.
 
-The launcher hands it over in an unnamed file. So any bytes are safe in it, environments may hold secrets (arguments of
-a process are public, files stay on disk), and nothing of it depends on what the job's mounts hide.
+Every word of a step is quoted. The launcher passes the text in an unnamed file.
+Therefore any bytes are safe in it; environments may contain secrets, which arguments of
+a process would make public and a named file would leave on disk; and the text does not
+depend on files that the job's mounts may hide.
 """
 
 import os
@@ -12,47 +14,44 @@ from riseml.errors import UnsupportedError
 
 _ENV = b"/usr/bin/env"
 _FIRST_LOG = 3
-# Dash knows descriptors of one digit only
+# Dash accepts descriptors of one digit only.
 _LAST_LOG = 9
-# Variables that some shell keeps for itself: set by `env`, on the way to the command
-_SHELL_OWN = frozenset(
-    b"BASHOPTS BASHPID BASH_VERSINFO EUID FUNCNAME GROUPS HISTCMD IFS LINENO OPTARG OPTIND PPID RANDOM SECONDS"
-    b" SHELLOPTS UID".split()
+# Some shell reserves these variables, so `env` sets them, right before the command.
+_RESERVED_BY_SHELLS = frozenset(
+    b"BASHOPTS BASHPID BASH_VERSINFO EUID FUNCNAME GROUPS HISTCMD IFS LINENO OPTARG"
+    b" OPTIND PPID RANDOM SECONDS SHELLOPTS UID".split()
 )
-_DROPPED = frozenset(
-    (b"PWD", b"OLDPWD", b"_")
-)  # said anew: where the step is, and by a shell what it calls
-_SUPERVISORS = (
-    b"PATH",
-    b"LD_LIBRARY_PATH",
-    b"SHLVL",
-)  # what the supervising shell has of its own
+# `enter` sets the first two for the step's directory, and a shell sets the last one.
+_DROPPED = frozenset((b"PWD", b"OLDPWD", b"_"))
+# The supervising shell has these variables in its own environment.
+_SUPERVISOR_VARIABLES = (b"PATH", b"LD_LIBRARY_PATH", b"SHLVL")
 
 
 def prologue(**values: str) -> bytes:
-    """Return assignments of what supervise.sh needs, and its text without comments."""
-    lines = (
-        Path(__file__).with_name("supervise.sh").read_bytes().splitlines(keepends=True)
-    )
-    return assign(**values) + b"".join(
-        line for line in lines if not line.startswith(b"#")
-    )
+    """Return the assignments that supervise.sh needs, and its text without comments."""
+    script = Path(__file__).with_name("supervise.sh").read_bytes()
+    lines = [assign(**values)]
+    for line in script.splitlines(keepends=True):
+        if not line.startswith(b"#"):
+            lines.append(line)
+    return b"".join(lines)
 
 
 def assign(**values: str) -> bytes:
     """Return assignments of shell variables."""
-    return b"".join(
-        b"%s=%s\n" % (name.encode(), quote(os.fsencode(value)))
-        for name, value in values.items()
-    )
+    lines = []
+    for name, value in values.items():
+        lines.append(b"%s=%s\n" % (name.encode(), quote(os.fsencode(value))))
+    return b"".join(lines)
 
 
 def init(index: int, command: bytes, log: int, logs: int) -> bytes:
-    """Return an init step: the following ones run only when it succeeds."""
-    return b"proceed && {\n%s\ninit %d $?\n}\n" % (
-        _redirected(command, log, logs),
-        index,
-    )
+    """Return an init step; the following steps run only if it succeeds.
+
+    `log` is the number of its log among the job's `logs`.
+    """
+    redirected = _redirected(command, log, logs)
+    return b"proceed && {\n%s\ninit %d $?\n}\n" % (redirected, index)
 
 
 def main(
@@ -63,86 +62,100 @@ def main(
     *,
     mark: bool,
 ) -> bytes:
-    """Return the main command with what runs beside it; its log is the first, `mark` notes when it starts."""
-    parts = [b"true > main"] if mark else []
-    parts += [
-        b'%s &\nsidecars="$sidecars $!"' % _redirected(sidecar, log, logs)
-        for sidecar, log in sidecars
-    ]
+    """Return the main command and its sidecars, pairs of a command and a log number.
+
+    The main command writes to the first log. `mark` records when it starts.
+    """
+    lines = []
+    if mark:
+        lines.append(b"true > main")
+    for sidecar, log in sidecars:
+        redirected = _redirected(sidecar, log, logs)
+        lines.append(b'%s &\nsidecars="$sidecars $!"' % redirected)
     if deadline is not None:
-        parts.append(b"watch %s" % _seconds(deadline))
-    parts += [_redirected(command, 0, logs), b"finish $?"]
-    return b"proceed && {\n%s\n}\n" % b"\n".join(parts)
+        lines.append(b"watch %s" % seconds(deadline).encode())
+    lines.append(_redirected(command, 0, logs))
+    lines.append(b"finish $?")
+    return b"proceed && {\n%s\n}\n" % b"\n".join(lines)
 
 
 def epilogue(restart: bytes, log: str) -> bytes:
-    """Return the end: once the job is gone, a controller is started where the launcher is not there to do so."""
+    """Return the end: without the launcher, the shell starts a controller itself."""
     start = b"%s </dev/null >>%s 2>&1 &\n" % (restart, quote(os.fsencode(log)))
     return b'clean\nkill -0 "$launcher" && exit\n' + start
 
 
 def seconds(value: float) -> str:
-    """Write a duration as `sleep` reads it."""
-    return _seconds(value).decode()
+    """Return a duration as `sleep` reads it."""
+    return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
 def command(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> bytes:
-    """Return a subshell that becomes a command with exactly this environment, and `PWD`.
+    """Return a subshell that becomes a command with exactly this environment, and PWD.
 
     Raises:
-        UnsupportedError: a word holds a NUL byte, which no process can be given.
+        UnsupportedError: a word contains a NUL byte, which no process can be given.
     """
-    plain, odd = [], []
-    names = set()
+    exported, for_env = _assignments(env)
+    lines = [b"enter " + quote(os.fsencode(cwd))]
+    names = set(map(os.fsencode, env))
+    inherited = [name for name in _SUPERVISOR_VARIABLES if name not in names]
+    if inherited:
+        lines.append(b"unset " + b" ".join(inherited))
+    if exported:
+        lines.append(b"export " + b" ".join(exported))
+    words = [quote(os.fsencode(word)) for word in argv]
+    if for_env:
+        words = [_ENV, b"--", *for_env, *words]
+    lines.append(b"exec " + b" ".join(words))
+    return b"(\n%s\n)" % b"\n".join(lines)
+
+
+def _assignments(env: Mapping[str, str]) -> tuple[list[bytes], list[bytes]]:
+    """Return assignments for the shell's `export`, and the others for `env`."""
+    exported: list[bytes] = []
+    for_env: list[bytes] = []
     for name, value in env.items():
         key = os.fsencode(name)
-        names.add(key)
         if key in _DROPPED:
             continue
-        if name.isascii() and name.isidentifier() and key not in _SHELL_OWN:
-            plain.append(key + b"=" + quote(os.fsencode(value)))
+        is_identifier = name.isascii() and name.isidentifier()
+        if is_identifier and key not in _RESERVED_BY_SHELLS:
+            exported.append(key + b"=" + quote(os.fsencode(value)))
         else:
-            # No shell can export it; it is public for the moment that `env` takes
-            odd.append(quote(key + b"=" + os.fsencode(value)))
-    lines = [b"enter " + quote(os.fsencode(cwd))]
-    if foreign := [name for name in _SUPERVISORS if name not in names]:
-        lines.append(b"unset " + b" ".join(foreign))
-    if plain:
-        lines.append(b"export " + b" ".join(plain))
-    words = b" ".join(quote(os.fsencode(word)) for word in argv)
-    lines.append(b"exec " + (b" ".join((_ENV, b"--", *odd, words)) if odd else words))
-    return b"(\n%s\n)" % b"\n".join(lines)
+            # It is public as an argument, but only while `env` runs.
+            for_env.append(quote(key + b"=" + os.fsencode(value)))
+    return exported, for_env
 
 
 def quote(word: bytes) -> bytes:
     """Quote one word for a POSIX shell.
 
     Raises:
-        UnsupportedError: it holds a NUL byte.
+        UnsupportedError: the word contains a NUL byte.
     """
     if b"\0" in word:
         raise UnsupportedError(
-            f"a command or its environment holds a NUL byte: {os.fsdecode(word[:60])!r}"
+            "a command or its environment contains a NUL byte: "
+            f"{os.fsdecode(word[:60])!r}"
         )
     return b"'" + word.replace(b"'", b"'\\''") + b"'"
 
 
 def check_logs(logs: int) -> None:
-    """Make sure that so many different logs can be told apart.
+    """Check that a job does not have too many different logs.
 
     Raises:
-        UnsupportedError: they cannot.
+        UnsupportedError: there are more logs than descriptors for them.
     """
-    if logs > _LAST_LOG - _FIRST_LOG + 1:
+    limit = _LAST_LOG - _FIRST_LOG + 1
+    if logs > limit:
         raise UnsupportedError(
-            f"one job cannot have {logs} logs", f"At most {_LAST_LOG - _FIRST_LOG + 1}."
+            f"one job cannot have {logs} logs", f"Use at most {limit}."
         )
 
 
 def _redirected(text: bytes, log: int, logs: int) -> bytes:
+    """Return a command that writes to its log and has no descriptor of the others."""
     closed = b"".join(b" %d>&-" % (_FIRST_LOG + index) for index in range(logs))
     return b"%s </dev/null >&%d 2>&1%s" % (text, _FIRST_LOG + log, closed)
-
-
-def _seconds(value: float) -> bytes:
-    return (b"%.3f" % value).rstrip(b"0").rstrip(b".")
