@@ -1,4 +1,4 @@
-"""The client's verbs on an engine in memory."""
+"""Methods of Client on an engine in memory."""
 
 import threading
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_train_hands_over_the_plan_and_the_code(
+def test_train_submits_the_plan_and_the_code(
     client: Client, engine: FakeEngine, project: Path
 ) -> None:
     engine.notes = ("memory is not limited",)
@@ -101,7 +101,7 @@ def test_check_of_a_good_file_has_no_errors(client: Client, project: Path) -> No
     ]
 
 
-def test_measure_counts_what_would_travel(client: Client, project: Path) -> None:
+def test_measure_counts_the_files_of_a_snapshot(client: Client, project: Path) -> None:
     (project / "fit.py").write_text("x" * 100)
     (project / "big.bin").write_text("x" * 1000)
     (project / ".gitignore").write_text("*.bin\n")
@@ -110,7 +110,7 @@ def test_measure_counts_what_would_travel(client: Client, project: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("name", "kind", "found"),
+    ("name", "kind", "expected"),
     [
         (None, SetStatus, "16"),
         ("15", SetStatus, "15"),
@@ -120,12 +120,12 @@ def test_measure_counts_what_would_travel(client: Client, project: Path) -> None
         ("16.train", JobStatus, "16.train"),
     ],
 )
-def test_status_of_what_an_id_names(
-    name: str | None, kind: type, found: str, client: Client
+def test_status_returns_what_an_id_names(
+    name: str | None, kind: type, expected: str, client: Client
 ) -> None:
     status = client.status(name)
     assert isinstance(status, kind)
-    assert status.id == found
+    assert status.id == expected
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_status_of_what_an_id_names(
         ("1..2", InvalidInputError, "Ids look like"),
     ],
 )
-def test_status_of_nothing(
+def test_status_of_an_unknown_id_is_an_error(
     name: str, error: type[RiseMLError], advice: str, client: Client
 ) -> None:
     with pytest.raises(error) as caught:
@@ -168,9 +168,11 @@ def test_logs_asks_the_engine(client: Client, engine: FakeEngine) -> None:
     assert engine.calls == [("logs", LogQuery(ids.parse("16"), follow=False, tail=5))]
 
 
-def test_kill_tells_what_stopped(client: Client, engine: FakeEngine) -> None:
+def test_kill_returns_what_it_stopped(client: Client, engine: FakeEngine) -> None:
     killed = client.kill("15", "14", "15.2", force=True)
-    assert [(each.id, each.is_set, each.stopped, each.state) for each in killed] == [
+    assert [
+        (result.id, result.is_set, result.stopped, result.state) for result in killed
+    ] == [
         ("15", True, True, State.RUNNING),
         ("14", False, False, State.FAILED),
         ("15.2", False, True, State.RUNNING),
@@ -186,7 +188,7 @@ def test_kill_tells_what_stopped(client: Client, engine: FakeEngine) -> None:
     "names",
     [("15", "15.2.train"), ("15", ".paul"), ("15", "99"), ("15", "15.9"), ("15", "?")],
 )
-def test_kill_stops_nothing_where_one_id_is_wrong(
+def test_kill_stops_nothing_if_one_id_is_wrong(
     names: tuple[str, ...], client: Client, engine: FakeEngine
 ) -> None:
     with pytest.raises(RiseMLError):
@@ -194,8 +196,10 @@ def test_kill_stops_nothing_where_one_id_is_wrong(
     assert engine.calls == []
 
 
-def test_kill_without_ids_means_the_newest(client: Client, engine: FakeEngine) -> None:
-    assert [each.id for each in client.kill()] == ["16"]
+def test_kill_without_ids_stops_the_newest_run(
+    client: Client, engine: FakeEngine
+) -> None:
+    assert [result.id for result in client.kill()] == ["16"]
     engine.runs = engine.runs[2:]
     with pytest.raises(NotFoundError, match="no experiments to kill"):
         client.kill()
@@ -206,16 +210,16 @@ def test_kill_without_ids_means_the_newest(client: Client, engine: FakeEngine) -
 
 def test_wait_returns_how_all_ended(client: Client, engine: FakeEngine) -> None:
     engine.later = [single(16, State.FINISHED)]
-    assert [each.state for each in client.wait("14", "16")] == [
+    assert [result.state for result in client.wait("14", "16")] == [
         State.FAILED,
         State.FINISHED,
     ]
     assert [
-        each.state for each in client.wait("15.1", timeout=timedelta(seconds=60))
+        result.state for result in client.wait("15.1", timeout=timedelta(seconds=60))
     ] == [State.FINISHED]
 
 
-def test_wait_gives_up_in_time(
+def test_wait_times_out(
     client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     over = threading.Event()
@@ -233,12 +237,12 @@ def test_wait_gives_up_in_time(
     assert TimedOutError.exit_status == 124
 
 
-def test_wait_wants_experiments(client: Client) -> None:
+def test_wait_refuses_jobs(client: Client) -> None:
     with pytest.raises(InvalidInputError, match="can only wait for experiments"):
         client.wait("16.train")
 
 
-def test_ticking_says_when_nothing_comes_and_passes_errors_on() -> None:
+def test_ticking_yields_none_while_waiting_and_raises_errors() -> None:
     go = threading.Event()
 
     def items() -> Iterator[int]:
@@ -256,7 +260,7 @@ def test_ticking_says_when_nothing_comes_and_passes_errors_on() -> None:
         next(item for item in ticks if item)
 
 
-def test_results_are_of_whole_runs(client: Client) -> None:
+def test_results_refuse_ids_of_experiments_and_jobs(client: Client) -> None:
     assert client.results("15").best == "15.1"
     assert client.results(None).rows[0].id == "16"
     for name in ("15.1", "15.1.train"):
@@ -264,7 +268,7 @@ def test_results_are_of_whole_runs(client: Client) -> None:
             client.results(name)
 
 
-def test_delete_checks_all_before_it_begins(client: Client, engine: FakeEngine) -> None:
+def test_delete_checks_all_ids_first(client: Client, engine: FakeEngine) -> None:
     for names in (["14", "16"], ["14", "15.1"], ["14", "99"], ["14", "14.train"]):
         with pytest.raises(RiseMLError):
             client.delete(*names)
@@ -273,7 +277,9 @@ def test_delete_checks_all_before_it_begins(client: Client, engine: FakeEngine) 
     assert engine.calls == [("delete", "14")]
 
 
-def test_prune_takes_what_ended_long_ago(client: Client, engine: FakeEngine) -> None:
+def test_prune_deletes_runs_that_ended_long_ago(
+    client: Client, engine: FakeEngine
+) -> None:
     now = datetime.now(UTC)
     young = SetStatus(
         "20",
@@ -310,17 +316,17 @@ def test_changes_with_a_tick(
         go.wait(60)
 
     monkeypatch.setattr(engine, "changes", changes)
-    seen = []
+    statuses = []
     for status in client.changes("16", tick=0.01):
-        seen.append(status)
+        statuses.append(status)
         if status is None:
             go.set()
-    assert isinstance(seen[0], SetStatus)
-    assert set(seen[1:]) == {None}
-    assert [each.id for each in client.changes("16") if each] == ["16"]
+    assert isinstance(statuses[0], SetStatus)
+    assert set(statuses[1:]) == {None}
+    assert [result.id for result in client.changes("16") if result] == ["16"]
 
 
-def test_a_client_opens_nothing_before_it_must(tmp_path: Path) -> None:
+def test_a_client_opens_nothing_before_it_is_needed(tmp_path: Path) -> None:
     client = Client(tmp_path / "home")
     assert client.settings.home == tmp_path / "home"
     assert not (tmp_path / "home").exists()

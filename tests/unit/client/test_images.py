@@ -81,9 +81,9 @@ def test_build_submits_one_job_that_does_nothing(file: Path) -> None:
 
 def test_build_keeps_all_that_the_image_depends_on(file: Path) -> None:
     submission = built(file)
-    whole = planner.plan(config.load(file))
+    plan = planner.plan(config.load(file))
     for name in ("project", "image", "install", "build_files"):
-        assert getattr(submission.plan, name) == getattr(whole, name)
+        assert getattr(submission.plan, name) == getattr(plan, name)
     assert submission.revision == "0" * 40
     assert submission.environment == dict(os.environ)
 
@@ -109,7 +109,7 @@ def test_explain_finds_nothing_changed_after_a_build(file: Path) -> None:
     assert explanation.previous_run == "14"
 
 
-def test_explain_tells_what_changed_since_the_last_run(file: Path) -> None:
+def test_explain_shows_what_changed_since_the_last_run(file: Path) -> None:
     old = CONFIG.replace("torch", "jax")
     run = replace(single(14), config=old, base_image="python:3.12")
     changes = explained(file, BuildingEngine(runs=[run]))

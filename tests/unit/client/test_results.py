@@ -38,7 +38,7 @@ NAN, INF = float("nan"), float("inf")
         ([[1], {"a": 1}, 10**400], "acc", None, [1, 2, 3], None),
     ],
 )
-def test_order(
+def test_rows_are_sorted_by_a_metric_or_parameter(
     values: list[Any],
     sort: str,
     largest: bool | None,
@@ -54,14 +54,14 @@ def test_order(
     assert found.best == (f"7.{best}" if best else None)
 
 
-def test_without_sort_rows_stay_and_the_first_metric_finds_the_best() -> None:
+def test_without_sort_the_first_metric_decides_which_row_is_best() -> None:
     found = tabulate(run({"acc": 0.1, "z": 5}, {"acc": 0.9}, None))
     assert [row.sub for row in found.rows] == [1, 2, 3]
     assert (found.metric, found.best, found.largest) == ("acc", "7.2", True)
     assert (found.parameters, found.metrics) == (("lr",), ("acc", "z"))
 
 
-def test_a_parameter_orders_but_has_no_best() -> None:
+def test_sorting_by_a_parameter_marks_no_row_as_best() -> None:
     found = tabulate(run({"acc": 1}, {"acc": 2}), sort="lr")
     assert ([row.sub for row in found.rows], found.best) == ([2, 1], None)
     assert [
@@ -70,12 +70,12 @@ def test_a_parameter_orders_but_has_no_best() -> None:
     ] == [1, 2]
 
 
-def test_a_result_may_be_named_as_a_parameter() -> None:
+def test_a_metric_hides_a_parameter_of_the_same_name() -> None:
     found = tabulate(run({"lr": 2}, {"lr": 9}), sort="lr")
     assert [row.sub for row in found.rows] == [2, 1]
 
 
-def test_top_keeps_the_first_and_still_knows_the_best_of_all() -> None:
+def test_top_keeps_the_first_rows_and_the_best_of_all() -> None:
     found = tabulate(run({"acc": 1}, {"acc": 3}, {"acc": 2}), top=1)
     assert ([row.sub for row in found.rows], found.best) == ([1], "7.2")
     with pytest.raises(InvalidInputError):
@@ -90,7 +90,7 @@ def test_top_keeps_the_first_and_still_knows_the_best_of_all() -> None:
         ((), "Nothing has been reported yet."),
     ],
 )
-def test_an_unknown_metric_lists_those_seen(
+def test_an_unknown_metric_lists_the_known_ones(
     results: tuple[Any, ...], advice: str
 ) -> None:
     with pytest.raises(
@@ -100,6 +100,6 @@ def test_an_unknown_metric_lists_those_seen(
     assert caught.value.advice == advice
 
 
-def test_numbers() -> None:
+def test_numbers_are_recognized() -> None:
     assert number(" 1e-3 ") == 0.001
     assert number(None) is number("") is number(NAN) is number([]) is None

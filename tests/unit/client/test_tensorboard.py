@@ -1,4 +1,4 @@
-"""A TensorBoard of this machine: found, started, and gone without a trace."""
+"""TensorBoards of this machine: which one is started, and what is left of it."""
 
 from pathlib import Path
 from typing import cast
@@ -18,11 +18,11 @@ HAS_ONE = "#!/bin/sh\nexit 0\n"
 
 
 def silent(text: str) -> None:
-    """Hear of nothing."""
+    """Drop a note."""
 
 
 @pytest.mark.parametrize(
-    ("programs", "found"),
+    ("programs", "expected"),
     [
         ({"tensorboard": "", "python3": HAS_ONE}, ["tensorboard"]),
         ({"python3": HAS_ONE}, ["python3", "-m", "tensorboard.main"]),
@@ -34,19 +34,19 @@ def silent(text: str) -> None:
     ],
     ids=["on the PATH", "in python3", "in python", "in this one"],
 )
-def test_the_users_own(
+def test_the_users_tensorboard_is_preferred(
     programs: dict[str, str],
-    found: list[str],
+    expected: list[str],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     tensorboards.path_with(tmp_path / "bin", mine=HAS_ONE, **programs)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setattr("sys.executable", str(tmp_path / "bin/mine"))
-    assert tensorboard.command() == [str(tmp_path / "bin" / found[0]), *found[1:]]
+    assert tensorboard.command() == [str(tmp_path / "bin" / expected[0]), *expected[1:]]
 
 
-def test_a_folder_of_that_name_is_none(
+def test_a_folder_named_tensorboard_is_not_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "tensorboard").mkdir()
@@ -62,7 +62,7 @@ def test_a_folder_of_that_name_is_none(
     [tensorboards.SERVES, tensorboards.STUBBORN],
     ids=["serves", "ignores TERM"],
 )
-def test_it_is_gone_afterwards(
+def test_closing_ends_all_processes(
     program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     child = program.replace(
@@ -73,35 +73,37 @@ def test_it_is_gone_afterwards(
         "PATH", tensorboards.path_with(tmp_path / "bin", tensorboard=child)
     )
     monkeypatch.setattr(tensorboard, "_GRACE_SECONDS", 0.2)
-    with tensorboard.serve(tmp_path, 0, silent) as board:
-        assert tensorboard.answers(board.url)
-        assert not board.is_own
+    with tensorboard.serve(tmp_path, 0, silent) as opened:
+        assert tensorboard.answers(opened.url)
+        assert not opened.is_own
         parent = next(
-            each
-            for each in psutil.Process().children()
-            if "sleep" in str(each.children())
+            process
+            for process in psutil.Process().children()
+            if "sleep" in str(process.children())
         )
         processes = [parent, *parent.children()]
     assert len(processes) == 2
     assert psutil.wait_procs(processes, timeout=60)[1] == []
-    assert not tensorboard.answers(board.url)
+    assert not tensorboard.answers(opened.url)
 
 
-def test_its_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_in_use_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(
         "PATH",
         tensorboards.path_with(tmp_path / "bin", tensorboard=tensorboards.SERVES),
     )
     port = tensorboard._free_port(0)
-    with tensorboard.serve(tmp_path, port, silent) as board:
-        assert board.url == f"http://127.0.0.1:{port}"
+    with tensorboard.serve(tmp_path, port, silent) as opened:
+        assert opened.url == f"http://127.0.0.1:{port}"
         with pytest.raises(
             RiseMLError, match=f"port {port} cannot be used: Address already in use"
         ):
             tensorboard.serve(tmp_path, port, silent)
 
 
-def test_one_that_ends_by_itself(
+def test_a_failure_quotes_the_last_lines(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = tensorboards.SERVES.replace(
@@ -112,23 +114,23 @@ def test_one_that_ends_by_itself(
         "PATH", tensorboards.path_with(tmp_path / "bin", tensorboard=program)
     )
     with (
-        tensorboard.serve(tmp_path, 0, silent) as board,
+        tensorboard.serve(tmp_path, 0, silent) as opened,
         pytest.raises(RiseMLError) as caught,
     ):
-        board.wait()
+        opened.wait()
     assert (str(caught.value), caught.value.advice) == (
         "tensorboard has ended with status 3",
         "it serves\nenough",
     )
 
 
-def test_a_runs_own_is_left_alone() -> None:
-    with tensorboard.TensorBoard("http://127.0.0.1:1") as board:
-        assert board.is_own
-        board.wait()
+def test_closing_leaves_a_runs_own_tensorboard_alone() -> None:
+    with tensorboard.TensorBoard("http://127.0.0.1:1") as opened:
+        assert opened.is_own
+        opened.wait()
 
 
-class Elsewhere:
+class RemoteEngine:
     """An engine whose outputs and TensorBoards cannot be reached from here."""
 
     name, user = "far", "paul"
@@ -137,8 +139,8 @@ class Elsewhere:
         return single(14, State.FINISHED)
 
 
-def test_what_only_some_engines_can_do(tmp_path: Path) -> None:
-    client = Client(engine=cast(Engine, Elsewhere()))
+def test_an_engine_without_local_output_is_named_in_the_error(tmp_path: Path) -> None:
+    client = Client(engine=cast(Engine, RemoteEngine()))
     for act in (client.output, client.tensorboard):
         with pytest.raises(
             UnsupportedError,

@@ -88,7 +88,7 @@ def test_risemlignore(tmp_path: Path, text: str, kept: str) -> None:
 @pytest.mark.parametrize(
     "text", [text for name, (text, _) in CASES.items() if not name.startswith("rsync")]
 )
-def test_gitignore_reads_the_same_lines_alike(tmp_path: Path, text: str) -> None:
+def test_both_kinds_of_ignore_file_read_lines_alike(tmp_path: Path, text: str) -> None:
     for folder, name in (("own", ".risemlignore"), ("git", ".gitignore")):
         write(
             tmp_path / folder,
@@ -115,7 +115,7 @@ def test_risemlignore_decides_before_gitignore(tmp_path: Path) -> None:
     assert left(tmp_path) == "lib/a lib/small.bin"
 
 
-def test_nested_gitignores_decide_for_what_lies_below(tmp_path: Path) -> None:
+def test_a_nested_gitignore_decides_for_its_folder(tmp_path: Path) -> None:
     write(tmp_path, {".gitignore": "*.x\n", "lib/.gitignore": "!b.x\n/a\nin/c\n"})
     write(
         tmp_path,
@@ -163,7 +163,7 @@ def test_working_trees_beside_a_repository_share_its_excludes(tmp_path: Path) ->
     assert left(write(tmp_path / "second", {"b": "", "c": ""})) == "a c"
 
 
-def test_what_is_no_ignore_file_says_nothing(tmp_path: Path) -> None:
+def test_only_regular_ignore_files_count(tmp_path: Path) -> None:
     write(
         tmp_path,
         {"rules": "*\n", "lib/.gitignore/x": "", ".risemlignore/y": "", "a": ""},

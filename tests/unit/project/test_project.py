@@ -82,7 +82,7 @@ def open_project() -> Iterator[Project]:
             os.chmod(path, 0o777)
 
 
-def test_a_revision_keeps_what_lay_there_when_it_was_taken(project: Project) -> None:
+def test_a_revision_holds_the_content_of_its_time(project: Project) -> None:
     write(
         project.folder,
         {
@@ -128,7 +128,7 @@ def test_the_same_content_has_the_same_revision(
 @pytest.mark.parametrize(
     "change", ["chmod", "empty folder", "mode of a folder", "link"]
 )
-def test_what_a_tree_of_git_cannot_hold_makes_a_revision(
+def test_changes_that_a_git_tree_cannot_hold_change_the_revision(
     project: Project, change: str
 ) -> None:
     write(project.folder, {"a": "x", "lib/b": "y", "lib/c": "y"})
@@ -146,7 +146,7 @@ def test_what_a_tree_of_git_cannot_hold_makes_a_revision(
     assert listing(project.restored(second)) == listing(project.folder)
 
 
-def test_git_is_left_out_at_any_depth_and_what_it_holds_is_not(
+def test_git_folders_are_excluded_but_nested_repositories_are_not(
     project: Project,
 ) -> None:
     git("init", "-q", "clone", at=project.folder)
@@ -166,7 +166,7 @@ def test_git_is_left_out_at_any_depth_and_what_it_holds_is_not(
     assert listing(project.folder / ".git") == private
 
 
-def test_configurations_are_left_out_at_any_depth(project: Project) -> None:
+def test_configurations_are_excluded_at_any_depth(project: Project) -> None:
     write(
         project.folder,
         {
@@ -190,7 +190,7 @@ def test_a_file_that_is_ignored_later_is_gone(project: Project) -> None:
     assert project.paths() == {"train.py", ".risemlignore"}
 
 
-def test_gitignore_counts_unless_it_is_told_not_to(project: Project) -> None:
+def test_gitignore_counts_unless_it_is_turned_off(project: Project) -> None:
     write(
         project.folder,
         {
@@ -212,7 +212,7 @@ def test_gitignore_counts_unless_it_is_told_not_to(project: Project) -> None:
     }
 
 
-def test_neither_the_users_git_nor_its_environment_counts(
+def test_git_settings_of_the_user_do_not_count(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hooks = write(
@@ -245,7 +245,7 @@ def test_neither_the_users_git_nor_its_environment_counts(
     assert listing(project.restored()) == listing(project.folder)
 
 
-def test_special_files_are_left_out_with_a_warning(
+def test_special_files_are_excluded_with_a_warning(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(project.folder, {"a": "", "lib/b": ""})
@@ -259,7 +259,9 @@ def test_special_files_are_left_out_with_a_warning(
 
 
 @pytest.mark.parametrize("name", ["data", "data/set.csv"])
-def test_what_cannot_be_read_is_named(open_project: Project, name: str) -> None:
+def test_an_unreadable_file_is_named_in_the_error(
+    open_project: Project, name: str
+) -> None:
     path = open_project.folder / name
     path.chmod(0)
     with (
@@ -325,7 +327,7 @@ def test_an_empty_project_has_a_revision(project: Project) -> None:
     )
 
 
-def test_the_home_inside_a_project_is_no_part_of_it(project: Project) -> None:
+def test_a_home_inside_the_project_does_not_belong_to_it(project: Project) -> None:
     write(project.folder, {"a": "", ".riseml/riseml.db": "state", ".riseml/other": "x"})
     store = project.folder / ".riseml/repos/mnist.git"
     taken = [
@@ -338,7 +340,7 @@ def test_the_home_inside_a_project_is_no_part_of_it(project: Project) -> None:
     assert (taken[0].files, taken[0]) == (1, taken[1])
 
 
-def test_large_projects_are_told_what_makes_them_so(
+def test_the_warning_about_a_large_project_names_the_largest_folders(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(
@@ -365,7 +367,7 @@ def test_large_projects_are_told_what_makes_them_so(
     assert project.take().warnings == ()
 
 
-def test_an_edit_that_hides_its_time_is_seen(
+def test_an_edit_with_a_restored_time_is_noticed(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(content, "_COARSE_NANOSECONDS", 0)
@@ -392,7 +394,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-def test_what_changed_just_before_is_read_again(
+def test_a_file_that_changed_just_before_is_read_again(
     project: Project, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(project.folder, {"config": "lr: 0.1"})
@@ -404,7 +406,7 @@ def test_what_changed_just_before_is_read_again(
     assert read == ["config", "config", "config"]
 
 
-def test_only_what_may_have_changed_is_read(
+def test_only_files_that_may_have_changed_are_read(
     project: Project, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(content, "_COARSE_NANOSECONDS", -(10**18))
@@ -436,7 +438,7 @@ def test_a_file_that_changes_while_it_is_read_is_read_again(
     assert (project.restored() / "log").read_text() == "3"
 
 
-def test_a_file_that_never_rests_is_kept_as_far_as_it_was(
+def test_a_file_that_keeps_changing_is_stored_as_it_was(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write(project.folder, {"log": "."}) / "log"
@@ -457,7 +459,7 @@ def test_a_file_that_never_rests_is_kept_as_far_as_it_was(
 
 
 @pytest.mark.parametrize("becomes", ["nothing", "folder", "link", "pipe"])
-def test_what_goes_away_meanwhile_is_not_there(
+def test_a_file_deleted_during_the_snapshot_is_skipped(
     project: Project, monkeypatch: pytest.MonkeyPatch, becomes: str
 ) -> None:
     path = write(project.folder, {"a": "a", "b": "b", "lib/c": "c"}) / "b"
@@ -479,7 +481,7 @@ def test_what_goes_away_meanwhile_is_not_there(
     assert restored.get(b"b") == ((stat.S_IFLNK, b"a") if becomes == "link" else None)
 
 
-def test_folders_that_go_away_meanwhile_are_empty(
+def test_a_folder_deleted_during_the_snapshot_is_empty(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(project.folder, {"a": "", "lib/c": "c"})

@@ -60,7 +60,9 @@ def run(
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_every_shell_gives_the_same(tmp_path: Path, store: Path, shell: str) -> None:
+def test_every_shell_gives_the_same_checkout(
+    tmp_path: Path, store: Path, shell: str
+) -> None:
     folder = write(
         tmp_path / "project",
         {"a": "1", "lib/run.sh": "x", "lib/ odd\n-name\\ ": "y", "lib/.GIT/.Git": "z"},
@@ -79,7 +81,7 @@ def test_every_shell_gives_the_same(tmp_path: Path, store: Path, shell: str) -> 
     assert listing(tmp_path / "code") == listing(folder)
 
 
-def test_what_follows_the_script_runs_as_if_it_were_not_there(
+def test_the_script_does_not_affect_the_command_after_it(
     tmp_path: Path, store: Path
 ) -> None:
     folder = write(tmp_path / "project", {"a": "", "b/": ""})
@@ -95,7 +97,7 @@ def test_what_follows_the_script_runs_as_if_it_were_not_there(
     assert run(store, revision, tmp_path / "code", after=follows) == wanted.stdout
 
 
-def test_a_store_that_belongs_to_somebody_else_and_is_set_up_strangely(
+def test_a_store_of_another_user_with_unusual_settings(
     tmp_path: Path, store: Path
 ) -> None:
     folder = write(
@@ -127,7 +129,7 @@ def test_a_store_that_belongs_to_somebody_else_and_is_set_up_strangely(
     assert listing(tmp_path / "code") == listing(folder)
 
 
-def test_a_revision_that_was_pushed_elsewhere(tmp_path: Path, store: Path) -> None:
+def test_a_revision_pushed_to_another_store(tmp_path: Path, store: Path) -> None:
     folder = write(tmp_path / "project", {"a": "x", "b/": ""})
     revisions = [
         snapshot(folder, store).revision,
@@ -146,7 +148,7 @@ def test_a_revision_that_was_pushed_elsewhere(tmp_path: Path, store: Path) -> No
     assert listing(tmp_path / "code") == listing(folder)
 
 
-def test_a_try_that_was_cut_short_is_taken_up(tmp_path: Path, store: Path) -> None:
+def test_an_interrupted_checkout_is_repeated(tmp_path: Path, store: Path) -> None:
     folder = write(tmp_path / "project", {"a": "whole", "b/c": "d"})
     revision = snapshot(folder, store).revision
     code = write(
@@ -174,7 +176,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize(("message", "changes"), FAULTS.values(), ids=FAULTS)
-def test_faults_are_said_and_harm_nothing(
+def test_errors_are_reported_and_change_nothing(
     tmp_path: Path, store: Path, message: str, changes: dict[str, str]
 ) -> None:
     project = write(tmp_path / "project", {"a": ""})

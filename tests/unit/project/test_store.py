@@ -45,7 +45,7 @@ def program(text: str, *arguments: str | Path) -> str:
 
 
 @pytest.mark.parametrize("few", [-1, 1000], ids=["pack", "loose"])
-def test_git_finds_nothing_wrong(
+def test_git_fsck_finds_no_error(
     folder: Path, store: Path, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(objects, "_FEW_FILES", few)
@@ -71,7 +71,7 @@ def test_git_finds_nothing_wrong(
     assert ("\ncount: 0" if few < 0 else "\npacks: 0") in f"\n{counts}"
 
 
-def test_a_second_pack_holds_only_what_is_new(
+def test_a_second_pack_holds_only_new_objects(
     folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(objects, "_FEW_FILES", -1)
@@ -87,7 +87,7 @@ def test_a_second_pack_holds_only_what_is_new(
     assert (same(store, first, folder), same(store, second, copy)) == (True, True)
 
 
-def test_far_places_in_a_pack_are_as_git_reads_them(tmp_path: Path) -> None:
+def test_git_reads_large_offsets_of_a_pack(tmp_path: Path) -> None:
     names = [bytes([number]) * 20 for number in (7, 0, 255)]
     places = dict(zip(names, (12, 1 << 33, (1 << 31) + 5), strict=True))
     index = objects._index(
@@ -103,7 +103,7 @@ def test_far_places_in_a_pack_are_as_git_reads_them(tmp_path: Path) -> None:
     } == places
 
 
-def test_the_branch_keeps_every_revision_and_says_what_it_was_for(
+def test_the_branch_keeps_every_revision_with_its_message(
     folder: Path, store: Path
 ) -> None:
     taken = []
@@ -123,7 +123,7 @@ def test_the_branch_keeps_every_revision_and_says_what_it_was_for(
     assert git("fsck", "--strict", at=store) == ""
 
 
-def test_prune_keeps_what_is_asked_for(folder: Path, store: Path) -> None:
+def test_prune_keeps_the_given_revisions(folder: Path, store: Path) -> None:
     taken = []
     for number in range(4):
         write(folder, {"train.py": f"{number}"})
@@ -142,7 +142,7 @@ def test_prune_keeps_what_is_asked_for(folder: Path, store: Path) -> None:
     assert git("fsck", "--strict", at=store) == ""
 
 
-def test_what_was_seen_may_be_lost_or_broken(folder: Path, store: Path) -> None:
+def test_the_stat_cache_may_be_lost_or_broken(folder: Path, store: Path) -> None:
     first = snapshot(folder, store)
     (place,) = store.glob("riseml/seen-*")
     for text in (
@@ -156,7 +156,7 @@ def test_what_was_seen_may_be_lost_or_broken(folder: Path, store: Path) -> None:
         assert snapshot(folder, store) == first
 
 
-def test_folders_of_one_project_are_remembered_apart_and_not_for_ever(
+def test_each_folder_of_a_project_has_its_own_stat_cache(
     folder: Path, store: Path
 ) -> None:
     others = [
@@ -170,7 +170,7 @@ def test_folders_of_one_project_are_remembered_apart_and_not_for_ever(
 
 
 @pytest.mark.parametrize("seconds", [0, 1], ids=["in a second", "later"])
-def test_what_a_power_cut_emptied_is_written_again(
+def test_objects_emptied_by_a_power_cut_are_written_again(
     folder: Path, store: Path, seconds: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The branch's commit contains the time, so a later one replaces the emptied one."""
@@ -228,9 +228,7 @@ KILLED = """
 
 
 @pytest.mark.parametrize("few", [-1, 1000], ids=["pack", "loose"])
-def test_a_kill_at_any_moment_loses_nothing(
-    folder: Path, store: Path, few: int
-) -> None:
+def test_a_kill_at_any_time_loses_nothing(folder: Path, store: Path, few: int) -> None:
     taken = dict(
         line.split() for line in program(KILLED, folder, store, str(few)).splitlines()
     )
@@ -271,7 +269,7 @@ CROWD = """
 """
 
 
-def test_twenty_at_once_all_succeed(folder: Path, store: Path) -> None:
+def test_twenty_snapshots_at_once_succeed(folder: Path, store: Path) -> None:
     others = [
         write(folder.parent / f"copy{number}", {"a": f"{number}", "b": "b"})
         for number in range(4)
@@ -303,7 +301,7 @@ def test_the_lock_ends_with_its_holder(folder: Path, store: Path) -> None:
     assert same(store, snapshot(folder, store).revision, folder)
 
 
-def test_writing_in_a_store_costs_no_process(
+def test_a_snapshot_starts_no_process(
     folder: Path, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")

@@ -23,20 +23,20 @@ from tests.unit.recordings import NAMES, document
 def test_a_document_that_no_engine_has_seen() -> None:
     run = made(items=2)
     del run["status"]
-    found = status.read(run)
-    assert (found.id, found.state, found.counts) == (
+    run_status = status.read(run)
+    assert (run_status.id, run_status.state, run_status.counts) == (
         "14",
         State.CREATED,
         {State.CREATED: 2},
     )
-    assert [(e.id, e.sub, e.parameters, e.reason) for e in found.experiments] == [
+    assert [(e.id, e.sub, e.parameters, e.reason) for e in run_status.experiments] == [
         ("14.1", 1, {"lr": "1e-0"}, ""),
         ("14.2", 2, {"lr": "1e-1"}, ""),
     ]
-    assert [job.id for job in found.experiments[1].jobs] == ["14.2.train"]
+    assert [job.id for job in run_status.experiments[1].jobs] == ["14.2.train"]
 
 
-def test_what_a_run_is_made_of() -> None:
+def test_a_run_has_the_values_of_its_document() -> None:
     container = {
         "image": "python:3",
         "args": [
@@ -50,19 +50,26 @@ def test_what_a_run_is_made_of() -> None:
             "limits": {"nvidia.com/gpu": "2"},
         },
     }
-    found = status.read(made({"phase": "Running"}, template={"container": container}))
-    assert (found.user, found.project, found.number, found.name) == (
+    run_status = status.read(
+        made({"phase": "Running"}, template={"container": container})
+    )
+    assert (
+        run_status.user,
+        run_status.project,
+        run_status.number,
+        run_status.name,
+    ) == (
         "me",
         "net",
         14,
         "net-14",
     )
-    assert (found.concurrency, found.image, found.run) == (
+    assert (run_status.concurrency, run_status.image, run_status.run) == (
         2,
         "python:3",
         ("fit --lr {{lr}}", "echo $(date)"),
     )
-    assert found.experiments[0].jobs[0].resources == Resources(
+    assert run_status.experiments[0].jobs[0].resources == Resources(
         Decimal("0.5"), 4 * 2**30, 2
     )
 
@@ -75,15 +82,20 @@ def test_a_single_experiment_has_no_number_in_its_set() -> None:
         }
     )
     run["metadata"]["labels"]["riseml.io/kind"] = "experiment"
-    found = status.read(run)
-    (experiment,) = found.experiments
-    assert (found.is_set, experiment.id, experiment.sub, experiment.jobs[0].id) == (
+    run_status = status.read(run)
+    (experiment,) = run_status.experiments
+    assert (
+        run_status.is_set,
+        experiment.id,
+        experiment.sub,
+        experiment.jobs[0].id,
+    ) == (
         False,
         "14",
         None,
         "14.train",
     )
-    assert found.result == {"a": 1}
+    assert run_status.result == {"a": 1}
 
 
 def test_a_document_without_a_number_is_called_by_its_name() -> None:
@@ -110,7 +122,9 @@ def test_compressed_nodes_are_read() -> None:
     ("phase", "state"),
     [("Succeeded", State.FINISHED), ("Failed", State.FAILED), ("Error", State.FAILED)],
 )
-def test_offloaded_nodes_leave_what_the_run_says(phase: str, state: State) -> None:
+def test_a_run_with_offloaded_nodes_has_the_state_of_its_document(
+    phase: str, state: State
+) -> None:
     run = made(items=2, phase=phase, message="why")
     run["status"]["nodes"] = {}
     assert [experiment.state for experiment in status.read(run).experiments] == [
@@ -119,7 +133,7 @@ def test_offloaded_nodes_leave_what_the_run_says(phase: str, state: State) -> No
     ]
 
 
-def test_a_run_that_ended_around_a_job_says_so() -> None:
+def test_a_job_that_was_running_at_the_end_of_its_run_has_failed() -> None:
     run = made({"phase": "Running"}, phase="Error", message="controller lost its mind")
     experiment = first(run)
     assert (experiment.state, experiment.reason) == (State.FAILED, "PLATFORM")
@@ -152,8 +166,8 @@ def test_a_broken_document_never_fails(name: str) -> None:
         broken = copy.deepcopy(document(name))
         for _ in range(chance.randint(1, 6)):
             _break(broken, chance)
-        found = status.read(broken)
-        assert found.state in State
+        run_status = status.read(broken)
+        assert run_status.state in State
 
 
 def _break(value: Any, chance: random.Random) -> None:
@@ -176,13 +190,13 @@ def _break(value: Any, chance: random.Random) -> None:
 @pytest.mark.parametrize(
     "value", [None, [], "x", 3, {}, {"metadata": 1, "spec": [], "status": ""}]
 )
-def test_no_document_at_all(value: Any) -> None:
+def test_other_data_reads_as_an_empty_document(value: Any) -> None:
     assert status.read(value).state in State
 
 
-def test_reading_needs_nothing_heavy() -> None:
+def test_reading_imports_no_large_package() -> None:
     code = "import sys, riseml.status; print(*sys.modules)"
-    found = subprocess.run(
+    run_status = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     heavy = {
@@ -198,7 +212,7 @@ def test_reading_needs_nothing_heavy() -> None:
         "gzip",
         "logging",
     }
-    assert not heavy & set(found.stdout.split())
+    assert not heavy & set(run_status.stdout.split())
 
 
 def test_statuses_are_values() -> None:

@@ -30,27 +30,27 @@ PLAYED = [name for name in NAMES if name not in NOT_LOCAL]
 
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_outcome_is_the_same(name: str) -> None:
-    wanted, found = load(name)["expect"], told(play(name))
+    expected, outcome = load(name)["expect"], told(play(name))
     # Of a daemon that is killed Argo keeps no exit code.
-    assert [line.removesuffix(" 143") for line in found.pop("members", ())] == [
-        line.removesuffix(" 143") for line in wanted.pop("members", ())
+    assert [line.removesuffix(" 143") for line in outcome.pop("members", ())] == [
+        line.removesuffix(" 143") for line in expected.pop("members", ())
     ]
-    assert found == wanted
+    assert outcome == expected
 
 
 @pytest.mark.parametrize(
     "name", [name for name in PLAYED if len(load(name)["phases"]) >= 5]
 )
 def test_phases_are_the_same_where_argo_agrees_with_itself(name: str) -> None:
-    seen = load(name)["phases"]
-    agreed = {
+    recordings = load(name)["phases"]
+    agreeing = {
         node: phase
-        for node, phase in seen[0].items()
-        if all(other.get(node) == phase for other in seen)
+        for node, phase in recordings[0].items()
+        if all(other.get(node) == phase for other in recordings)
     }
-    found = phases(play(name))
-    assert {node: found.get(node) for node in agreed} == agreed
-    assert set(found) == set().union(*seen)
+    outcome = phases(play(name))
+    assert {node: outcome.get(node) for node in agreeing} == agreeing
+    assert set(outcome) == set().union(*recordings)
 
 
 def phases(document: dict[str, Any]) -> dict[str, str]:
@@ -65,7 +65,7 @@ def phases(document: dict[str, Any]) -> dict[str, str]:
 def play(name: str) -> dict[str, Any]:
     """Run the recorded document with the recorded ends of its pods, and what was done to it."""
     recorded = document(name)
-    again, entries = _as_submitted(recorded)
+    submitted, entries = _as_submitted(recorded)
     nodes = recorded["status"]["nodes"].values()
     pods = {
         n["name"]: n
@@ -77,7 +77,7 @@ def play(name: str) -> dict[str, Any]:
         pod: _end(node, stopped=pod in stopped or name in DELETED)
         for pod, node in pods.items()
     }
-    simulator = Simulator(again, lambda job: ends.get(job.name, HOOK))
+    simulator = Simulator(submitted, lambda job: ends.get(job.name, HOOK))
     simulator._act(simulator.run.start(simulator.now))
     acted = not (entries or name in DELETED)
     while True:
@@ -92,15 +92,15 @@ def play(name: str) -> dict[str, Any]:
 
 def _as_submitted(recorded: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Return the document as it was submitted, and the kills that were written into it later."""
-    again = {
+    submitted = {
         key: copy.deepcopy(value) for key, value in recorded.items() if key != "status"
     }
-    again["spec"].pop("shutdown", None)
-    entries = again["metadata"]["annotations"][labels.KILLED]
-    if entries.rpartition("=")[2] < again["metadata"]["creationTimestamp"]:
-        return again, ""
-    again["metadata"]["annotations"][labels.KILLED] = ""
-    return again, entries
+    submitted["spec"].pop("shutdown", None)
+    entries = submitted["metadata"]["annotations"][labels.KILLED]
+    if entries.rpartition("=")[2] < submitted["metadata"]["creationTimestamp"]:
+        return submitted, ""
+    submitted["metadata"]["annotations"][labels.KILLED] = ""
+    return submitted, entries
 
 
 def _stopped(recorded: dict[str, Any]) -> Iterator[str]:
@@ -130,7 +130,7 @@ def _end(node: dict[str, Any], *, stopped: bool) -> End:
             stopped=143 if began and code is None else code,
             pending=0.25 if began else 1e9,
         )
-    given = {
+    parameters = {
         p["name"]: p["value"] for p in outputs.get("parameters", ()) if p.get("value")
     }
     seconds = max(
@@ -140,8 +140,10 @@ def _end(node: dict[str, Any], *, stopped: bool) -> End:
     if message == "timeout":  # it never began
         return End(pending=1e9)
     if node["phase"] == "Succeeded" or message == f"main: Error (exit code {code})":
-        return End(code, after=seconds, outputs=given)
-    return End(code, after=seconds, message=message, phase=node["phase"], outputs=given)
+        return End(code, after=seconds, outputs=parameters)
+    return End(
+        code, after=seconds, message=message, phase=node["phase"], outputs=parameters
+    )
 
 
 def _time(text: str) -> datetime:

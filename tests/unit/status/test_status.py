@@ -1,4 +1,4 @@
-"""What a document says in RiseML's words: recorded from a real Argo, and made up for what no cluster does on demand."""
+"""Status of documents: recorded from a real Argo, and made up where no cluster does it on demand."""
 
 from datetime import UTC, datetime
 
@@ -19,19 +19,23 @@ MOMENTS = [
 @pytest.mark.parametrize(
     ("then", "expect"), [m[1:] for m in MOMENTS], ids=[m[0] for m in MOMENTS]
 )
-def test_recorded(then: Document, expect: Document) -> None:
+def test_recorded_documents_have_the_recorded_status(
+    then: Document, expect: Document
+) -> None:
     assert told(then) == expect
 
 
 @pytest.mark.parametrize("then", [m[1] for m in MOMENTS], ids=[m[0] for m in MOMENTS])
-def test_one_cell_alone_reads_as_in_the_whole(then: Document) -> None:
-    whole = status.read(then)
+def test_an_experiment_reads_the_same_alone_and_in_its_run(then: Document) -> None:
+    run = status.read(then)
     outline = status.read_outline(then)
     nodes = list(then.get("status", {}).get("nodes", {}).values())
-    for position, experiment in enumerate(whole.experiments):
-        own = [node for node in nodes if outline.position(node) == position]
-        assert status.read_experiment(outline, position, own) == experiment
-    assert status.assemble(outline, whole.experiments) == whole
+    for position, experiment in enumerate(run.experiments):
+        experiment_nodes = [
+            node for node in nodes if outline.position(node) == position
+        ]
+        assert status.read_experiment(outline, position, experiment_nodes) == experiment
+    assert status.assemble(outline, run.experiments) == run
 
 
 ENDED = {"phase": "Failed", "message": "main: Error (exit code 143)", "code": 143}
@@ -59,13 +63,13 @@ KILLS = {  # entries, the job's end, what it counts as
 
 
 @pytest.mark.parametrize(("entries", "fields", "state"), KILLS.values(), ids=KILLS)
-def test_a_kill_counts_from_its_time_on(
+def test_a_kill_affects_jobs_that_end_after_it(
     entries: str, fields: Document, state: State
 ) -> None:
     assert first(killed(made({**ENDED, **fields}), entries)).state == state
 
 
-def test_terminated_without_an_annotation_is_told_by_how_it_ended() -> None:
+def test_a_kill_without_an_annotation_is_recognized_by_how_jobs_ended() -> None:
     run = killed(
         made(ENDED, {"phase": "Failed", "code": 3}, items=3, phase="Failed"),
         "",
@@ -84,9 +88,7 @@ def jobs(document: Document) -> dict[str, str]:
     }
 
 
-def test_what_argo_says_it_shut_down_was_killed_even_where_nothing_else_says_so() -> (
-    None
-):
+def test_a_shutdown_by_argo_counts_as_a_kill() -> None:
     message = "workflow shutdown with strategy:  Terminate"
     run = made(
         {"phase": "Succeeded", "message": message, "code": 0},
@@ -98,9 +100,7 @@ def test_what_argo_says_it_shut_down_was_killed_even_where_nothing_else_says_so(
     ]
 
 
-def test_who_was_deleted_is_not_guilty_even_where_it_seems_to_have_ended_first() -> (
-    None
-):
+def test_a_deleted_job_is_not_guilty_even_if_it_ended_first() -> None:
     run = document("worker-fails")
     for n in run["status"]["nodes"].values():
         if n["name"].endswith(".worker-1"):
@@ -112,7 +112,7 @@ def test_who_was_deleted_is_not_guilty_even_where_it_seems_to_have_ended_first()
     ("name", "expected"),
     [("worker-fails", "KILLED PEER"), ("gang-killed", "KILLED KILLED")],
 )
-def test_a_daemon_that_still_exits_is_not_shown_running_in_an_ended_experiment(
+def test_a_daemon_of_an_ended_experiment_is_not_running_while_it_exits(
     name: str, expected: str
 ) -> None:
     run = document(name)
@@ -128,29 +128,29 @@ def test_a_run_that_waits_for_its_own_lock_is_pending() -> None:
     message = "Waiting for ns/Mutex/x lock. Lock status: 0/1"
     run = made(items=2, phase="Pending", message=message)
     run["status"]["nodes"] = {}
-    found = status.read(run)
-    assert {(e.state, e.reason, e.message) for e in found.experiments} == {
+    run_status = status.read(run)
+    assert {(e.state, e.reason, e.message) for e in run_status.experiments} == {
         (State.PENDING, "LOCK", message)
     }
 
 
-def test_a_build_that_was_killed_before_it_began_never_will() -> None:
+def test_a_build_killed_before_its_start_never_starts() -> None:
     run = document("build")
     run["metadata"]["annotations"]["riseml.io/killed"] = "*=2026-01-01T00:00:00Z"
     del run["status"]
-    found = status.read(run)
-    assert [job.state for job in found.jobs] == [State.KILLED]
-    assert {experiment.state for experiment in found.experiments} == {State.KILLED}
+    run_status = status.read(run)
+    assert [job.state for job in run_status.jobs] == [State.KILLED]
+    assert {experiment.state for experiment in run_status.experiments} == {State.KILLED}
 
 
-def test_of_a_gang_that_is_tried_again_the_last_attempt_counts() -> None:
+def test_the_last_attempt_of_a_retried_gang_counts() -> None:
     run = made({"phase": "Running"})
-    cell = next(
+    root = next(
         n
         for n in run["status"]["nodes"].values()
         if n["name"].endswith("riseml-sub:1)")
     )
-    name = cell["name"]
+    name = root["name"]
     attempts = [("Failed", 4), ("Succeeded", 0)]
     nodes = [node(name, "Retry", "Succeeded")]
     for i, (phase, code) in enumerate(attempts):
@@ -184,13 +184,13 @@ def test_a_gang_between_two_attempts_has_not_ended() -> None:
     assert first(run).state is State.FAILED
 
 
-def test_whoever_failed_first_is_guilty_and_the_others_were_ended() -> None:
+def test_the_first_failed_job_is_guilty_and_its_peers_were_ended() -> None:
     peers = dict.fromkeys(("master", "worker.1", "worker.2", "ps"), "KILLED PEER")
     assert jobs(document("worker-fails")) == {**peers, "worker.2": "FAILED ERROR"}
     assert jobs(document("ps-fails")) == {**peers, "ps": "FAILED ERROR"}
 
 
-def test_who_waited_in_vain_says_for_whom() -> None:
+def test_a_job_that_waited_in_vain_names_the_missing_job() -> None:
     experiment = first(document("gang-released"))
     assert experiment.message == "there was no sign of ps"
     assert jobs(document("gang-released"))["ps"] == "FAILED UNSCHEDULED"
@@ -213,7 +213,7 @@ def test_a_peer_that_failed_by_itself_keeps_its_own_failure() -> None:
     assert (first(run).guilty or "").endswith(".worker.2")
 
 
-def test_a_ps_ends_with_the_others() -> None:
+def test_a_ps_ends_with_its_experiment() -> None:
     run = document("gang")
     experiment = first(run)
     ps = experiment.jobs[-1]
@@ -234,7 +234,7 @@ def test_a_ps_ends_with_the_others() -> None:
     assert jobs(run)["ps"] == "FINISHED STOPPED"
 
 
-def test_a_ps_that_was_ready_long_before_a_kill_is_killed_with_the_others() -> None:
+def test_a_kill_includes_a_ps_that_was_ready_long_before() -> None:
     run = document("gang-killed")
     for n in run["status"]["nodes"].values():
         if n["name"].endswith(".ps"):
@@ -242,15 +242,18 @@ def test_a_ps_that_was_ready_long_before_a_kill_is_killed_with_the_others() -> N
     assert set(jobs(run).values()) == {"KILLED KILLED"}
 
 
-def test_a_build_tells_the_base_image_and_what_is_installed() -> None:
-    found = status.read(document("build"))
-    assert (found.image, found.install) == ("localhost/base:1", ("pip install x",))
-    assert [job.id for job in found.jobs] == [f"{found.id}.build"]
+def test_a_build_holds_the_base_image_and_the_install_steps() -> None:
+    run_status = status.read(document("build"))
+    assert (run_status.image, run_status.install) == (
+        "localhost/base:1",
+        ("pip install x",),
+    )
+    assert [job.id for job in run_status.jobs] == [f"{run_status.id}.build"]
     failed = status.read(document("build-fails"))
     assert failed.experiments[1].message == f"{failed.id}.build failed: exit code 7"
 
 
-def test_a_result_is_read_from_what_argo_took_over() -> None:
+def test_a_result_is_read_from_the_output_of_a_job() -> None:
     assert status.read(document("success")).result == {"accuracy": 0.9}
 
 
@@ -332,22 +335,22 @@ REASONS = {  # phase, message and exit code of the job's node; state, word, and 
 
 
 @pytest.mark.parametrize(
-    ("phase", "message", "code", "line", "told"), REASONS.values(), ids=REASONS
+    ("phase", "message", "code", "line", "expected"), REASONS.values(), ids=REASONS
 )
-def test_a_job_says_why(
-    phase: str, message: str, code: int | None, line: str, told: str | None
+def test_a_job_has_a_reason_and_a_message(
+    phase: str, message: str, code: int | None, line: str, expected: str | None
 ) -> None:
-    cell = {
+    root = {
         "phase": phase,
         "message": message,
         **({} if code is None else {"code": code}),
     }
-    (job,) = first(made(cell)).jobs
+    (job,) = first(made(root)).jobs
     assert f"{job.state.value} {job.reason}".strip() == line
-    assert job.message == (message if told is None else told)
+    assert job.message == (message if expected is None else expected)
 
 
-def test_between_attempts_a_job_waits_and_tells_the_last_failure() -> None:
+def test_a_job_between_attempts_waits_and_quotes_the_last_failure() -> None:
     strategy = {"retryStrategy": {"limit": "2"}}
     experiment = first(
         made(
@@ -367,50 +370,54 @@ def test_between_attempts_a_job_waits_and_tells_the_last_failure() -> None:
 
 
 @pytest.mark.parametrize(("attempts", "state"), [(1, State.KILLED), (3, State.FAILED)])
-def test_a_kill_between_attempts_ends_what_could_have_gone_on(
+def test_a_kill_between_attempts_counts_if_another_one_could_follow(
     attempts: int, state: State
 ) -> None:
-    cell = {
+    root = {
         "phase": "Failed",
         "attempts": [("Failed", 4)] * attempts,
         "finishedAt": "2026-01-01T00:02:00Z",
     }
     run = killed(
-        made(cell, template={"retryStrategy": {"limit": "2"}}), "1=2026-01-01T00:01:30Z"
+        made(root, template={"retryStrategy": {"limit": "2"}}), "1=2026-01-01T00:01:30Z"
     )
     assert first(run).state == state
 
 
-def test_an_experiment_started_with_its_first_attempt() -> None:
+def test_an_experiment_starts_with_its_first_attempt() -> None:
     run = made({"phase": "Running", "attempts": [("Failed", 4), ("Running", 0)]})
-    cells = [n for n in run["status"]["nodes"].values() if n["name"].endswith("(1)")]
-    cells[0]["startedAt"] = "2026-01-01T00:05:00Z"
+    attempt_nodes = [
+        n for n in run["status"]["nodes"].values() if n["name"].endswith("(1)")
+    ]
+    attempt_nodes[0]["startedAt"] = "2026-01-01T00:05:00Z"
     experiment = first(run)
     assert experiment.started == datetime(2026, 1, 1, 0, 0, 10, tzinfo=UTC)
     assert experiment.jobs[0].started == datetime(2026, 1, 1, 0, 5, tzinfo=UTC)
 
 
-def test_when_a_container_began_is_believed_where_an_engine_says_it() -> None:
+def test_the_start_of_a_container_is_used_if_the_engine_records_it() -> None:
     assert first(
         made({"phase": "Running", "runningAt": "2026-01-01T00:00:30.5Z"})
     ).started == datetime(2026, 1, 1, 0, 0, 30, 500_000, UTC)
 
 
 @pytest.mark.parametrize(
-    ("said", "result"),
+    ("value", "result"),
     [('{"a": 1}', {"a": 1}), ("0.5", {"result": 0.5}), ("", None), ("{", None), ("null", None), ("[" * 9999, None)],
 )  # fmt: skip
-def test_results_are_what_the_job_reported_last(said: str, result: object) -> None:
-    outputs = {"parameters": [{"name": "result", "value": said}]}
+def test_a_result_is_the_last_value_that_a_job_reported(
+    value: str, result: object
+) -> None:
+    outputs = {"parameters": [{"name": "result", "value": value}]}
     assert first(made({"phase": "Succeeded", "outputs": outputs})).result == result
 
 
 @pytest.mark.parametrize(
-    ("said", "progress"),
+    ("value", "progress"),
     [("3/10", (3, 10)), ("0/1", None), ("1/1", None), ("x/y", None), ("", None)],
 )
-def test_progress_is_what_the_job_wrote(said: str, progress: object) -> None:
-    assert first(made({"phase": "Running", "progress": said})).progress == progress
+def test_progress_is_what_a_job_wrote(value: str, progress: object) -> None:
+    assert first(made({"phase": "Running", "progress": value})).progress == progress
 
 
 COUNTS = {
@@ -420,7 +427,7 @@ COUNTS = {
     "one pending": ({"CREATED": 3, "PENDING": 1}, "PENDING"),
     "one starting": ({"CREATED": 3, "PENDING": 1, "STARTING": 1}, "STARTING"),
     "one running": ({"PENDING": 3, "RUNNING": 1}, "RUNNING"),
-    "between cells": ({"CREATED": 3, "FAILED": 1}, "RUNNING"),
+    "between experiments": ({"CREATED": 3, "FAILED": 1}, "RUNNING"),
     "all finished": ({"FINISHED": 3}, "FINISHED"),
     "one failed": ({"FINISHED": 3, "KILLED": 1, "FAILED": 1}, "FAILED"),
     "one killed": ({"FINISHED": 3, "KILLED": 1}, "KILLED"),
@@ -429,5 +436,5 @@ COUNTS = {
 
 
 @pytest.mark.parametrize(("counts", "state"), COUNTS.values(), ids=COUNTS)
-def test_the_state_of_a_set(counts: dict[State, int], state: str) -> None:
+def test_state_of_a_set(counts: dict[State, int], state: str) -> None:
     assert status.set_state(counts) == State(state)

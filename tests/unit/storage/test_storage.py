@@ -1,4 +1,4 @@
-"""Files of volumes: what a user names, what is copied, and that a copy can be cut off anywhere."""
+"""Files of volumes: locations, plans of copies, and copies that are interrupted anywhere."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -54,9 +54,9 @@ def root(tmp_path: Path) -> Path:
 
 def files(root: Path) -> dict[str, bytes]:
     return {
-        str(each.relative_to(root)): each.read_bytes()
-        for each in root.rglob("*")
-        if each.is_file()
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file()
     }
 
 
@@ -70,7 +70,7 @@ def copy(source: Volume, target: Volume, *sources: str, to: str) -> CopyReport:
     """Copy between two volumes, `data` and `output`."""
     report = CopyReport()
     volumes = {"data": source, "output": target}
-    places = [Location("data", each) for each in sources]
+    places = [Location("data", path) for path in sources]
     for batch in copy_plan.plan(
         volumes.__getitem__,
         places,
@@ -80,11 +80,11 @@ def copy(source: Volume, target: Volume, *sources: str, to: str) -> CopyReport:
     return report
 
 
-# What a user names
+# Locations
 
 
 @pytest.mark.parametrize(
-    ("text", "place"),
+    ("text", "folder"),
     [
         ("data://", Location("data", "")),
         ("data://a//b/./c", Location("data", "a/b/c")),
@@ -97,74 +97,74 @@ def copy(source: Volume, target: Volume, *sources: str, to: str) -> CopyReport:
         ("C:/x", Location("", "C:/x")),
     ],
 )
-def test_uris(text: str, place: Location) -> None:
-    assert parse(text, lambda: "paul/mnist") == place
+def test_a_uri_is_a_location(text: str, folder: Location) -> None:
+    assert parse(text, lambda: "paul/mnist") == folder
 
 
 @pytest.mark.parametrize(
     "text", ["s3://bucket", "output://../x", "data://a/../../b", "output://~/.."]
 )
-def test_uris_that_lead_nowhere(text: str) -> None:
+def test_a_uri_outside_of_a_volume_is_refused(text: str) -> None:
     with pytest.raises(InvalidInputError):
         parse(text, lambda: "paul/mnist")
 
 
-# Both kinds of volume do the same
+# Both kinds of volume behave alike
 
 
-def test_names_of_all_kinds_come_back_as_they_were(
+def test_unusual_names_survive_a_copy_and_back(
     volume: Volume, root: Path, tmp_path: Path
 ) -> None:
-    before = {
+    content = {
         "/".join(both): os.urandom(size)
         for size, both in enumerate(product(NAMES, NAMES))
     }
-    write(tmp_path / "mine", before)
+    write(tmp_path / "mine", content)
     mine, back = Folder(tmp_path / "mine"), open_volume("folder", tmp_path / "back")
     report = copy(mine, volume, "", to="there")
-    assert report.files == len(before)
-    assert report.bytes == sum(map(len, before.values()))
-    assert files(root / "there") == before
+    assert report.files == len(content)
+    assert report.bytes == sum(map(len, content.values()))
+    assert files(root / "there") == content
     assert sorted(entry.name for entry in volume.inside("there")) == sorted(NAMES)
     assert {entry.path for entry in volume.walk("there")} == {
-        f"there/{name}" for name in before
+        f"there/{name}" for name in content
     }
     copy(volume, back, "there", to="again")
-    assert files(tmp_path / "back/again") == before
+    assert files(tmp_path / "back/again") == content
 
 
-def test_what_is_there(volume: Volume, root: Path) -> None:
+def test_entries_have_size_time_and_mode(volume: Volume, root: Path) -> None:
     write(root, {"a/b": b"12345"})
     os.utime(root / "a/b", (1_000_000, 1_000_000))
     (root / "a/b").chmod(0o755)
-    found = volume.resolve("a/b")
-    assert found == Entry("a/b", 5, 1_000_000.0, 0o100755)
+    entry = volume.resolve("a/b")
+    assert entry == Entry("a/b", 5, 1_000_000.0, 0o100755)
     assert volume.resolve("a/c") is None
     assert volume.resolve("a/b/c") is None
-    whole = volume.resolve("")
-    assert whole is not None
-    assert whole.is_folder
-    assert volume.stat(["a", "nothing", "a/b"])[1:] == [None, found]
+    volume_entry = volume.resolve("")
+    assert volume_entry is not None
+    assert volume_entry.is_folder
+    assert volume.stat(["a", "nothing", "a/b"])[1:] == [None, entry]
     assert volume.digests([("nothing", -1), ("a", -1)]) == ["", ""]
     assert volume.digests([("a/b", 2)]) != volume.digests([("a/b", -1)])
     with pytest.raises(NotFoundError):
         volume.inside("nothing")
 
 
-def test_times_and_programs_stay_what_they_are(
+def test_a_copy_keeps_times_and_executables(
     volume: Volume, root: Path, tmp_path: Path
 ) -> None:
     write(tmp_path, {"mine/program": b"#!/bin/sh\n", "mine/text": b""})
     (tmp_path / "mine/program").chmod(0o744)
     os.utime(tmp_path / "mine/program", (1_000_000, 1_000_000))
     copy(Folder(tmp_path / "mine"), volume, "", to="there")
-    found = (root / "there/program").stat()
-    assert found.st_mtime == 1_000_000
-    assert found.st_mode & 0o111 == 0o111
+    entry = (root / "there/program").stat()
+    assert entry.st_mtime == 1_000_000
+    assert entry.st_mode & 0o111 == 0o111
     assert (root / "there/text").stat().st_mode & 0o111 == 0
 
 
-def test_links_are_left_out_and_lead_nowhere(
+def test_links_are_skipped_and_cannot_leave_the_volume(
     volume: Volume, root: Path, tmp_path: Path
 ) -> None:
     write(tmp_path, {"secret/key": b"secret"})
@@ -187,14 +187,14 @@ def test_links_are_left_out_and_lead_nowhere(
     assert files(tmp_path / "secret") == {"key": b"secret"}
 
 
-def test_removing(volume: Volume, root: Path) -> None:
+def test_remove_deletes_files_and_folders(volume: Volume, root: Path) -> None:
     write(root, {"a/b/c": b"1", "a/ d\n": b"2", "e": b"3"})
     volume.remove("a")
     volume.remove("e")
     assert list(root.iterdir()) == []
 
 
-# What is copied where
+# Plans
 
 
 @pytest.mark.parametrize(
@@ -211,7 +211,7 @@ def test_removing(volume: Volume, root: Path) -> None:
         (["run/.riseml/logs"], "new", {"u/new"}),
     ],
 )
-def test_where_files_go(
+def test_a_copy_puts_files_at_the_expected_paths(
     volume: Volume, tmp_path: Path, sources: list[str], to: str, expected: set[str]
 ) -> None:
     root = tmp_path / "volume"
@@ -242,7 +242,7 @@ def test_where_files_go(
         (["nothing"], "u/new", "path data://nothing does not exist"),
     ],
 )
-def test_what_cannot_be_meant_copies_nothing(
+def test_an_impossible_copy_copies_nothing(
     volume: Volume, tmp_path: Path, sources: list[str], to: str, words: str
 ) -> None:
     root = tmp_path / "volume"
@@ -263,15 +263,15 @@ def test_a_file_is_not_copied_onto_itself(volume: Volume, root: Path) -> None:
         )
 
 
-# Cut off
+# Interruptions
 
 
 class CutError(Exception):
-    """The connection breaks."""
+    """A broken connection."""
 
 
 class Breaking(Folder):
-    """A volume that breaks after so many bytes."""
+    """A volume whose connection breaks after some bytes."""
 
     def __init__(self, root: Path, after: int) -> None:
         super().__init__(root)
@@ -288,11 +288,11 @@ class Breaking(Folder):
 
 
 class Counting(Folder):
-    """A volume that counts what is read of it."""
+    """A volume that counts the bytes that are read."""
 
-    def __init__(self, root: Path, passed: list[int]) -> None:
+    def __init__(self, root: Path, byte_counts: list[int]) -> None:
         super().__init__(root)
-        self._passed = passed
+        self._passed = byte_counts
 
     def read(self, pieces: Sequence[Piece]) -> Iterator[bytes]:
         """Count, and read."""
@@ -323,33 +323,33 @@ class Changing(Folder):
     sizes=st.lists(st.integers(0, 90), min_size=1, max_size=5),
     after=st.integers(0, 200),
 )
-def test_a_copy_that_was_cut_off_goes_on(
+def test_an_interrupted_copy_continues(
     tmp_path_factory: pytest.TempPathFactory, sizes: list[int], after: int
 ) -> None:
-    place = tmp_path_factory.mktemp("copy")
-    before = {f"f{number}": os.urandom(size) for number, size in enumerate(sizes)}
-    write(place / "mine", before)
-    target = open_volume("folder", place / "volume")
+    folder = tmp_path_factory.mktemp("copy")
+    content = {f"f{number}": os.urandom(size) for number, size in enumerate(sizes)}
+    write(folder / "mine", content)
+    target = open_volume("folder", folder / "volume")
     for tries in count(1):
         assert tries < 100
-        source = Breaking(place / "mine", after + 20 * tries)
+        source = Breaking(folder / "mine", after + 20 * tries)
         try:
             copy(source, target, "", to="u/")
         except CutError:
-            done = {
+            finished = {
                 name: data
-                for name, data in files(place / "volume/u").items()
+                for name, data in files(folder / "volume/u").items()
                 if "part" not in name
             }
             assert (
-                done.items() <= before.items()
+                finished.items() <= content.items()
             )  # nothing has its name before it is whole
             continue
         break
-    assert files(place / "volume/u") == before
+    assert files(folder / "volume/u") == content
 
 
-def test_a_part_goes_on_and_a_wrong_one_does_not(
+def test_only_a_right_partial_file_is_continued(
     volume: Volume, root: Path, tmp_path: Path
 ) -> None:
     data = {
@@ -357,7 +357,7 @@ def test_a_part_goes_on_and_a_wrong_one_does_not(
         for name in ("right", "wrong", "long", "whole", "empty")
     }
     write(tmp_path / "mine", data)
-    parts = {
+    partials = {
         "right": data["right"][:60_000],
         "wrong": b"x" * 50_000,
         "long": data["long"] + b"!",
@@ -366,32 +366,30 @@ def test_a_part_goes_on_and_a_wrong_one_does_not(
     write(
         root / "u",
         {
-            partial_path(name): part
-            for name, part in {**parts, "whole": data["whole"]}.items()
+            partial_path(name): partial
+            for name, partial in {**partials, "whole": data["whole"]}.items()
         },
     )
-    passed = list[int]()
-    report = copy(Counting(tmp_path / "mine", passed), volume, "", to="u/")
+    byte_counts = list[int]()
+    report = copy(Counting(tmp_path / "mine", byte_counts), volume, "", to="u/")
     assert files(root / "u") == data
     assert report.files == 5
-    assert sum(passed) == 40_000 + 3 * 100_000
+    assert sum(byte_counts) == 40_000 + 3 * 100_000
 
 
-def test_what_is_there_already_is_left_alone(
-    volume: Volume, root: Path, tmp_path: Path
-) -> None:
+def test_an_equal_file_is_skipped(volume: Volume, root: Path, tmp_path: Path) -> None:
     write(tmp_path / "mine", {"same": b"12345", "other": b"12345", "longer": b"123456"})
     write(root, {"u/same": b"12345", "u/other": b"54321", "u/longer": b"12345"})
-    before = (root / "u/same").stat().st_mtime_ns
+    content = (root / "u/same").stat().st_mtime_ns
     report = copy(Folder(tmp_path / "mine"), volume, "", to="u/")
     assert [item.target for item in report.unchanged] == ["u/same"]
     assert report.files == 2
-    assert (root / "u/same").stat().st_mtime_ns == before
+    assert (root / "u/same").stat().st_mtime_ns == content
     assert files(root / "u") == files(tmp_path / "mine")
 
 
 @pytest.mark.parametrize("change", [b"1", b"1234567890"])
-def test_a_file_that_changes_meanwhile_is_not_taken_for_whole(
+def test_a_file_that_changes_during_the_copy_gets_no_name(
     volume: Volume, root: Path, tmp_path: Path, change: bytes
 ) -> None:
     write(tmp_path / "mine", {"a": b"12345", "b": b"steady"})
@@ -403,11 +401,11 @@ def test_a_file_that_changes_meanwhile_is_not_taken_for_whole(
     assert files(root / "u") == {"a": change, "b": b"steady"}
 
 
-def test_what_bars_are_told_adds_up(volume: Volume, tmp_path: Path) -> None:
+def test_reported_bytes_add_up_to_the_total(volume: Volume, tmp_path: Path) -> None:
     write(tmp_path / "mine", {"a": b"1" * 100, "b": b"", "c": b"3" * 1000})
-    told, passed = list[str](), list[int]()
+    reported, byte_counts = list[str](), list[int]()
     report = CopyReport(
-        on_file=lambda item: told.append(item.name), on_bytes=passed.append
+        on_file=lambda item: reported.append(item.name), on_bytes=byte_counts.append
     )
     mine = {"data": Folder(tmp_path / "mine"), "output": volume}
     (batch,) = copy_plan.plan(
@@ -416,13 +414,13 @@ def test_what_bars_are_told_adds_up(volume: Volume, tmp_path: Path) -> None:
         Location("output", "u", is_folder=True),
     )
     transfer.copy(mine["data"], volume, batch.items, report)
-    assert told == [f"data://{name} to output://u/{name}" for name in "abc"]
-    assert sum(passed) == 1100
+    assert reported == [f"data://{name} to output://u/{name}" for name in "abc"]
+    assert sum(byte_counts) == 1100
     transfer.copy(mine["data"], volume, batch.items, report)
-    assert sum(passed) == 2200
+    assert sum(byte_counts) == 2200
 
 
-def test_a_volume_for_reading_only_says_so(
+def test_a_read_only_volume_is_named_in_the_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     volume = open_volume("store", tmp_path / "volume")
