@@ -76,6 +76,9 @@ def start(
             f"the set is too large for one Workflow, so it has {len(documents)}"
         )
     for document in documents:
+        # The archive sets it once `run.json` is written: until then, Argo must not
+        # delete the only record of the run.
+        document["spec"].pop("ttlStrategy", None)
         create(namespace, document)
     return Submitted(
         number,

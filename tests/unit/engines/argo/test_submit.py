@@ -4,6 +4,8 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -11,6 +13,7 @@ import pytest
 from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
 from riseml.cluster.user_namespace import UserNamespace
+from riseml.engines import Submission
 from riseml.engines.argo import submit
 from riseml.errors import (
     InvalidInputError,
@@ -19,6 +22,7 @@ from riseml.errors import (
     UnreachableError,
     UnsupportedError,
 )
+from riseml.plan import Origin, Target
 from tests.unit.plans import compiled, grid
 
 NAMESPACE = "riseml-paul"
@@ -145,3 +149,22 @@ def test_a_server_that_does_not_answer(served: list[Server]) -> None:
             compiled(grid({"lr": "1e-6"}, {"lr": "0.10"})),
         )
     assert "argo-server" in caught.value.advice
+
+
+def test_argo_deletes_no_run_before_it_is_archived(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    plan = grid()
+    created: list[Any] = []
+    origin = Origin("me", 3)
+    monkeypatch.setattr(submit, "_number", lambda *_: (origin, [compiled(plan)]))
+    monkeypatch.setattr(submit, "make_folders", lambda *_: None)
+    monkeypatch.setattr(submit, "create", lambda _, document: created.append(document))
+    namespace: Any = SimpleNamespace(node="", number=3, target=Target())
+    store: Any = None
+    submit.start(
+        Submission(plan, "0" * 40), namespace, store, home=tmp_path, user="me", known=[]
+    )
+    (document,) = created
+    assert "ttlStrategy" in compiled(plan)["spec"]
+    assert "ttlStrategy" not in document["spec"]
