@@ -23,7 +23,7 @@ class Data:
 
 
 def is_for_people(output_format: str) -> bool:
-    """Return whether a format may change between versions, because programs have others."""
+    """Return whether a format is for people; the others are stable, for programs."""
     return output_format in {"table", "wide"}
 
 
