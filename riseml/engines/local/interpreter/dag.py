@@ -160,8 +160,12 @@ def _create_node(
 
 def _has_slot(graph: Graph, frame: DagFrame) -> bool:
     limit = frame.template.parallelism
+    if limit is None:
+        return True
     # What a shutdown ends needs no slot.
-    return limit is None or bool(graph.shutdown) or frame.active < limit
+    if graph.shutdown:
+        return True
+    return frame.active < limit
 
 
 def _skip(graph: Graph, site: CallSite, task: Task, phase: str, message: str) -> Node:
@@ -239,11 +243,11 @@ def _start_item(graph: Graph, frame: DagFrame, group: GroupFrame) -> bool:
         group.variables_version = graph.variables_version
     lookup = lookup_in(item_values(item), graph.variables)
 
+    def item_value(value: str | None) -> str | None:
+        return None if value is None else resolve(value, lookup)
+
     def item_arguments() -> Arguments:
-        filled: list[tuple[str, str | None]] = []
-        for name, value in group.arguments:
-            filled.append((name, None if value is None else resolve(value, lookup)))
-        return tuple(filled)
+        return tuple((name, item_value(value)) for name, value in group.arguments)
 
     name = f"{frame.node.name}.{item_name(task.name, group.next_index, item)}"
     site = CallSite(name, frame, group, (group.node.id,))

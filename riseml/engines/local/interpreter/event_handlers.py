@@ -147,7 +147,7 @@ def _annotated(graph: Graph, event: Annotated) -> None:
 
 def shut_down(graph: Graph, strategy: str) -> None:
     """End the run: pods are stopped, waiting tasks do not run, and every DAG fails."""
-    root = graph.nodes.get(graph.name)
+    root = graph.root
     if root is None or root.fulfilled or root.stopped_by:
         return
     graph.shutdown = strategy
@@ -186,14 +186,20 @@ def _timers_due(graph: Graph, event: Tick) -> None:  # noqa: ARG001
     """Start attempts whose backoff is over; fail pods that were pending too long."""
     while graph.timers and graph.timers[0][0] <= graph.now:
         _, key = heapq.heappop(graph.timers)
-        node = graph.nodes[key]
-        if node.type == RETRY and not node.waiting and key in graph.frames:
-            graph.wake(graph.frames[key])
-        elif node.phase == PENDING:
-            set_phase(graph, node, FAILED, "timeout")
-            if key in graph.live:
-                graph.stop_pod(node, "timeout")
-            graph.settle(node)
+        _timer_due(graph, graph.nodes[key])
+
+
+def _timer_due(graph: Graph, node: Node) -> None:
+    is_retry_group = node.type == RETRY and node.id in graph.frames
+    if is_retry_group and not node.waiting:
+        graph.wake(graph.frames[node.id])
+        return
+    if node.phase != PENDING:
+        return
+    set_phase(graph, node, FAILED, "timeout")
+    if node.id in graph.live:
+        graph.stop_pod(node, "timeout")
+    graph.settle(node)
 
 
 def needs_timer(node: Node) -> bool:

@@ -207,7 +207,9 @@ class _ConditionGrammar(Grammar):
             return literal
         if word[0] == ".":
             return _constant(_number(self, word))
-        if word[0].isalpha() and "." not in word and word.lower() != "in":
+        is_single_word = word[0].isalpha() and "." not in word
+        # Argo's `in` takes a list, which this language does not have here.
+        if is_single_word and word.lower() != "in":
             return _constant(word)
         raise self.error(
             f"cannot use {word!r} here (text other than single words needs quotes)"
@@ -222,7 +224,9 @@ _DATE: Final = re.compile(
 def _quoted(word: str) -> Operand:
     text = re.sub(r"\\(.)", r"\1", word[1:-1], flags=re.DOTALL)
     unix_time = _parse_date(text)
-    return _constant(text if unix_time is None else unix_time)
+    if unix_time is not None:
+        return _constant(unix_time)
+    return _constant(text)
 
 
 def _parse_date(text: str) -> float | None:
@@ -373,7 +377,9 @@ class _DependencyGrammar(Grammar):
         task, _, result = word.partition(".")
         if result and result not in RESULTS:
             raise self.error(f"{result} is not a result of a task")
-        results = (result,) if result else _GOOD_RESULTS
+        results: tuple[str, ...] = _GOOD_RESULTS
+        if result:
+            results = (result,)
         paths = [f"{task}.{result}" for result in results]
         self.names.update(paths)
         return Operand(lambda scope: any(scope[path] for path in paths), bool)

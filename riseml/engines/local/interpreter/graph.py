@@ -75,6 +75,17 @@ class Graph:
         self.woken: deque[Frame] = deque()
         self._advance_functions = advance_functions
 
+    @property
+    def root(self) -> Node | None:
+        """The node of the entrypoint, None before the run starts."""
+        return self.nodes.get(self.name)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the Workflow is complete; daemons may still be stopping."""
+        root = self.root
+        return root is not None and root.ended_at is not None
+
     def find(self, name: str) -> Node | None:
         """Return the node with this name, None if there is none."""
         return self.nodes.get(self._id_of(name))
@@ -161,6 +172,7 @@ class Graph:
         if dag is None or phase == previous:
             return None
         if was_active and not node.active and node.occupies_slot:
+            # A task that waits for a slot may start.
             dag.active -= 1
             self.wake(dag)
         if node.counts_as_failure:
@@ -213,7 +225,9 @@ class Graph:
     def dag_of(self, node: Node) -> DagFrame | None:
         """Return the DAG that a node belongs to, None if it is not in progress."""
         frame = self.frames.get(node.boundary)
-        return frame if isinstance(frame, DagFrame) else None
+        if isinstance(frame, DagFrame):
+            return frame
+        return None
 
     def node_variables(self, node: Node) -> dict[str, str]:
         """Return the values of the tags that belong to a node."""

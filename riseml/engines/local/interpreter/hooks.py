@@ -45,7 +45,11 @@ def set_phase(graph: Graph, node: Node, phase: str, message: str | None = None) 
 
 def run_hooks(graph: Graph, node: Node, dag: DagFrame) -> None:
     """Run the hooks of a task whose expressions have become true, each hook once."""
-    if node.hooked or node.retried or node.phase == PENDING:
+    # Only tasks have hooks: a hook itself and an attempt have none.
+    if node.hooked or node.retried:
+        return
+    # Argo evaluates hooks when the pod exists.
+    if node.phase == PENDING:
         return
     task = dag.task_of(node)
     if task is None:

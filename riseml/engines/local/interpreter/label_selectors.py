@@ -57,7 +57,9 @@ def deletion_of_flags(flags: Sequence[str]) -> Deletion:
         name, equals, value = flag.partition("=")
         if name in _SELECTOR_FLAGS:
             # The selector is the next argument unless it follows an equals sign.
-            selectors.append(value if equals else next(remaining, ""))
+            if not equals:
+                value = next(remaining, "")
+            selectors.append(value)
         elif name == "--grace-period" and value.isdecimal():
             graces.append(float(value))
         elif name not in _FLAGS_WITHOUT_EFFECT:

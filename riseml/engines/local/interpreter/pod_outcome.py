@@ -38,7 +38,9 @@ def verdict(node: Node, event: PodEnded, template: Template) -> tuple[str, str]:
         return ERROR, "pod deleted"
     # The shell knows better: a deadline, or a fault of the machine.
     if event.phase is not None or event.message:
-        return event.phase or FAILED, event.message or _container_message(event)
+        phase = event.phase or FAILED
+        message = event.message or _container_message(event)
+        return phase, message
     if event.exit_code is None:
         return (
             FAILED,

@@ -31,7 +31,7 @@ def restore(graph: Graph, nodes: Iterable[Node]) -> None:
         if isinstance(frame, DagFrame):
             _restore_outcomes(graph, frame)
     # A root that is a pod may have been deleted; then no shutdown took place.
-    root = graph.find(graph.name)
+    root = graph.root
     if root is not None and root.stopped_by != DELETION:
         graph.shutdown = root.stopped_by
 
@@ -60,9 +60,12 @@ def _owner(graph: Graph, node: Node) -> Frame | None:
     """Return the frame that waits for a node, which was restored before it."""
     if node.hooked:
         return None
-    parent = graph.frames.get(node.parents[0]) if node.parents else None
-    if node.retried or isinstance(parent, GroupFrame):
-        return parent
+    if node.parents:
+        # An attempt belongs to its retry group, an item to its group; the parent of a
+        # task is a node before it.
+        parent = graph.frames.get(node.parents[0])
+        if node.retried or isinstance(parent, GroupFrame):
+            return parent
     return graph.frames.get(node.boundary)
 
 

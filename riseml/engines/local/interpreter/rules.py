@@ -154,12 +154,15 @@ def _apply_backoff(
     if now > latest:
         return GroupEnded(last.phase, "Max duration limit exceeded")
     wait = _backoff_seconds(backoff, attempts)
-    ended_at = last.started_at if last.finished_at is None else last.finished_at
+    ended_at = last.finished_at
+    if ended_at is None:
+        ended_at = last.started_at
     due = ended_at + wait
     if due > latest:
         return GroupEnded(last.phase, "Backoff would exceed max duration limit")
     # Argo waits only if the rule has a limit.
-    if now < due and rule.limit is not None and attempts <= rule.limit:
+    may_wait = rule.limit is not None and attempts <= rule.limit
+    if may_wait and now < due:
         return RetryLater(due, f"Backoff for {format_duration(wait)}")
     return None
 

@@ -85,13 +85,12 @@ class WorkflowRun:
     @property
     def root(self) -> Node | None:
         """The node of the entrypoint, once the run has started."""
-        return self.graph.nodes.get(self.graph.name)
+        return self.graph.root
 
     @property
     def ended(self) -> bool:
         """Whether the Workflow is complete; daemons may still be stopping."""
-        root = self.root
-        return root is not None and root.fulfilled and root.ended_at is not None
+        return self.graph.ended
 
     def start(self, now: float) -> list[Action]:
         """Call the entrypoint with the Workflow's arguments."""
@@ -169,20 +168,27 @@ class WorkflowRun:
         """Do everything that an event has made possible, and return the actions."""
         graph = self.graph
         graph.advance_woken()
-        root = self.root
-        if root is not None and root.fulfilled and root.ended_at is None:
-            self._end_if_complete(root)
+        if self._is_complete():
+            self._end()
         # The shell keeps the list, so the next event gets a new one.
         actions = graph.actions
         graph.actions = []
         return actions
 
-    def _end_if_complete(self, root: Node) -> None:
+    def _is_complete(self) -> bool:
+        """Tell whether everything has ended that the end of the Workflow must wait for."""
         graph = self.graph
-        for key in graph.live:
-            # Daemons that were released are Succeeded while they stop. As in Argo, the
-            # run waits for them only at a shutdown.
-            if graph.shutdown or graph.nodes[key].phase != SUCCEEDED:
-                return
-        root.ended_at = graph.now
-        graph.dirty.add(root.id)
+        root = graph.root
+        if root is None or not root.fulfilled:
+            return False
+        if graph.shutdown:
+            return not graph.live
+        # Daemons that were released are Succeeded while they stop. As in Argo, the run
+        # waits for them only at a shutdown.
+        return all(graph.nodes[key].phase == SUCCEEDED for key in graph.live)
+
+    def _end(self) -> None:
+        root = self.graph.nodes[self.graph.name]
+        if root.ended_at is None:
+            root.ended_at = self.graph.now
+            self.graph.dirty.add(root.id)

@@ -35,10 +35,9 @@ _WORKFLOW_PHASES: Final = {SKIPPED: SUCCEEDED, OMITTED: SUCCEEDED}
 
 def status(graph: Graph) -> dict[str, Any]:
     """Return the `.status` of a run; empty before it starts."""
-    root = graph.find(graph.name)
+    root = graph.root
     if root is None:
         return {}
-    is_over = root.fulfilled and root.ended_at is not None
     is_running = any(graph.nodes[pod].phase == RUNNING for pod in graph.live)
     conditions = [{"type": "PodRunning", "status": str(is_running)}]
     data: dict[str, Any] = {
@@ -49,7 +48,7 @@ def status(graph: Graph) -> dict[str, Any]:
         "nodes": _nodes_status(graph),
         "conditions": conditions,
     }
-    if is_over:
+    if graph.ended:
         data["phase"] = _WORKFLOW_PHASES.get(root.phase, root.phase)
         data["finishedAt"] = format_time(root.ended_at)
         message = root.message

@@ -39,7 +39,8 @@ def faults(document: Data) -> Iterator[str]:
     """Yield the references that lead nowhere, each with its path."""
     metadata = document["metadata"]
     spec = document["spec"]
-    if not isinstance(metadata.get("name"), str) or not metadata["name"]:
+    name = metadata.get("name")
+    if not isinstance(name, str) or not name:
         yield "metadata.name: the local engine runs named Workflows only"
         return
     templates = {template["name"]: template for template in spec["templates"]}
@@ -145,36 +146,42 @@ def _template_tags(template: Data) -> set[str]:
 
 
 # Argo ignores most of these in templates of another kind.
-_FIELDS_OF_KIND: Final = {
-    "container": (
-        "initContainers",
-        "sidecars",
-        "volumes",
-        "daemon",
-        "activeDeadlineSeconds",
-        "timeout",
-        "pendingTimeout",
-        "synchronization",
-        "outputs",
-        "podSpecPatch",
-    ),
-    "dag": ("parallelism", "failFast"),
+_KIND_OF_FIELD: Final = {
+    "initContainers": "container",
+    "sidecars": "container",
+    "volumes": "container",
+    "daemon": "container",
+    "activeDeadlineSeconds": "container",
+    "timeout": "container",
+    "pendingTimeout": "container",
+    "synchronization": "container",
+    "outputs": "container",
+    "podSpecPatch": "container",
+    "parallelism": "dag",
+    "failFast": "dag",
 }
 
 
 def _combination_faults(path: str, template: Data, kind: str) -> Iterator[str]:
     """Yield fields that are valid alone, but not together."""
-    for supported_kind, fields in _FIELDS_OF_KIND.items():
-        if kind == supported_kind:
-            continue
-        for field in fields:
-            if template.get(field):
-                yield f"{path}.{field}: the local engine supports it in {supported_kind} templates only"
-    if template.get("inputs", {}).get("artifacts") and kind != "container":
-        yield f"{path}.inputs.artifacts: the local engine supports them in container templates only"
+    for field, field_kind in _KIND_OF_FIELD.items():
+        if template.get(field) and kind != field_kind:
+            yield (
+                f"{path}.{field}: the local engine supports it "
+                f"in {field_kind} templates only"
+            )
+    artifacts = template.get("inputs", {}).get("artifacts")
+    if artifacts and kind != "container":
+        yield (
+            f"{path}.inputs.artifacts: the local engine supports them "
+            "in container templates only"
+        )
     yield from _retry_faults(path, template, kind)
     if not _names_host_only(template.get("podSpecPatch") or "{}"):
-        yield f"{path}.podSpecPatch: the local engine supports a JSON map of hostname and subdomain only"
+        yield (
+            f"{path}.podSpecPatch: the local engine supports "
+            "a JSON map of hostname and subdomain only"
+        )
 
 
 def _retry_faults(path: str, template: Data, kind: str) -> Iterator[str]:
@@ -185,9 +192,14 @@ def _retry_faults(path: str, template: Data, kind: str) -> Iterator[str]:
         if template.get(field):
             yield f"{path}.{field}: Argo ignores it together with a retryStrategy"
     if kind == "resource":
+        # It cannot fail.
         yield f"{path}.retryStrategy: a deletion is not retried"
-    if retry.get("backoff", {}).get("maxDuration") and kind == "dag":
-        yield f"{path}.retryStrategy.backoff.maxDuration: the local engine supports it for containers only"
+    max_duration = retry.get("backoff", {}).get("maxDuration")
+    if max_duration and kind == "dag":
+        yield (
+            f"{path}.retryStrategy.backoff.maxDuration: the local engine supports it "
+            "for containers only"
+        )
 
 
 def _names_host_only(patch: str) -> bool:

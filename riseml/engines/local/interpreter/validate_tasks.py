@@ -129,7 +129,9 @@ def _task_faults(path: str, task: Data, dag: _Dag) -> Iterator[str]:
     # Only tasks that end before this one have values when it starts.
     ancestors = dag.ancestors(task["name"])
     fields = {key: task[key] for key in ("arguments", "when") if key in task}
-    tags = dag.tags | _item_tags(items) if items else dag.tags
+    tags = dag.tags
+    if items:
+        tags |= _item_tags(items)
     yield from tag_faults(
         path, fields, tags, lambda tag: dag.is_task_tag(tag, ancestors)
     )

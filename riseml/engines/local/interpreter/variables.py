@@ -101,7 +101,9 @@ def retry_variables(last: Node) -> dict[str, str]:
     duration = 0.0
     if last.finished_at is not None:
         duration = last.finished_at - last.started_at
-    exit_code = "-1" if last.exit_code is None else str(last.exit_code)
+    exit_code = "-1"
+    if last.exit_code is not None:
+        exit_code = str(last.exit_code)
     values = (exit_code, last.phase, f"{duration:g}", last.message)
     return dict(zip(LAST_RETRY, values, strict=True))
 
