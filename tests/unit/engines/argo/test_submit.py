@@ -154,7 +154,7 @@ def test_a_server_that_does_not_answer(served: list[Server]) -> None:
 def test_argo_deletes_no_run_before_it_is_archived(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    plan = grid()
+    plan = grid({"lr": "0.1"})
     created: list[Any] = []
     origin = Origin("me", 3)
     monkeypatch.setattr(submit, "_number", lambda *_: (origin, [compiled(plan)]))
