@@ -55,9 +55,10 @@ def _experiments(train: TrainConfig) -> tuple[Experiment, ...]:
         return (Experiment(1, {}),)
     strategy = search.find(train.search.strategy)
     trials = strategy.trials(train.parameters, train.search.options)
+    names = train.parameters.keys()
     for trial in trials:
         # A missing value would surface only as a placeholder left in a job's command.
-        if trial.keys() != train.parameters.keys():
+        if trial.keys() != names:
             raise RiseMLError(
                 f"the search strategy '{train.search.strategy}' does not give every parameter a value",
                 "Report this to its authors, or choose another strategy.",

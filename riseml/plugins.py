@@ -33,13 +33,12 @@ _CONTRACT = {"engines": "riseml.engines.open", "commands": "riseml.cli"}
 
 def names(kind: str) -> tuple[str, ...]:
     """Return the names of all plug-ins of a kind, sorted."""
-    installed = {entry.name for entry in _installed(kind)}
-    return tuple(sorted(_built_in(kind) | installed))
+    return tuple(sorted({*_built_in(kind), *_installed(kind)}))
 
 
 def exists(kind: str, name: str) -> bool:
     """Return whether a plug-in of this kind has this name."""
-    return name in _built_in(kind) or _entry(kind, name) is not None
+    return name in _built_in(kind) or name in _installed(kind)
 
 
 def load(kind: str, name: str, required: Sequence[str] = ()) -> ModuleType:
@@ -77,10 +76,10 @@ def unknown(kind: str, name: str) -> InvalidInputError:
 def _import(kind: str, name: str) -> ModuleType:
     if name in _built_in(kind):
         return import_module(f"riseml.{kind}.{name}")
-    entry = _entry(kind, name)
-    if entry is None:
+    installed = _installed(kind)
+    if name not in installed:
         raise unknown(kind, name)
-    return _import_entry(entry)
+    return _import_entry(installed[name])
 
 
 def _import_entry(entry: "EntryPoint") -> ModuleType:
@@ -99,13 +98,6 @@ def _import_entry(entry: "EntryPoint") -> ModuleType:
             "Report this to the authors of the package, or uninstall it.",
         )
     return module
-
-
-def _entry(kind: str, name: str) -> "EntryPoint | None":
-    for entry in _installed(kind):
-        if entry.name == name:
-            return entry
-    return None
 
 
 @cache
@@ -132,8 +124,9 @@ def _built_in(kind: str) -> frozenset[str]:
 
 
 @cache
-def _installed(kind: str) -> "tuple[EntryPoint, ...]":
+def _installed(kind: str) -> "dict[str, EntryPoint]":
+    """Return the entry points of a kind by name."""
     # Loading importlib.metadata takes as long as starting an interpreter.
     from importlib.metadata import entry_points  # noqa: PLC0415
 
-    return tuple(entry_points(group=f"riseml.{kind}"))
+    return {entry.name: entry for entry in entry_points(group=f"riseml.{kind}")}

@@ -171,8 +171,6 @@ def _user_file(environment: Mapping[str, str], home: Path) -> Path:
 
 def _current_context(file: Path) -> str:
     """Return the chosen context of the user's file, or "" if it has none or one of 2018."""
-    if not file.exists():
-        return ""
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

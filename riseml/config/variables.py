@@ -14,8 +14,9 @@ _SYSTEM = frozenset({
 _SYSTEM_PREFIXES = (
     "LD_", "DYLD_", "PYTHON", "BASH", "SHELLOPTS", "KUBERNETES_", "NVIDIA_"
 )  # fmt: skip
-# TensorFlow reads it whether or not the file names a framework.
-_TENSORFLOW = "TF_CONFIG"
+# TensorFlow reads TF_CONFIG whether or not the file names a framework.
+_RESERVED = OURS | _SYSTEM | {"TF_CONFIG"}
+_RESERVED_PREFIXES = (*OUR_PREFIXES, *_SYSTEM_PREFIXES)
 # Shells overwrite these with values of their own.
 _SHELL_SETS = frozenset({
     "RANDOM", "SRANDOM", "LINENO", "SECONDS", "OPTIND", "OPTERR", "HISTCMD", "PPID", "UID",
@@ -33,12 +34,7 @@ def is_ours(variable: str) -> bool:
 
 def is_reserved(variable: str) -> bool:
     """Return whether a parameter in this variable would break the job."""
-    return (
-        is_ours(variable)
-        or variable in _SYSTEM
-        or variable == _TENSORFLOW
-        or variable.startswith(_SYSTEM_PREFIXES)
-    )
+    return variable in _RESERVED or variable.startswith(_RESERVED_PREFIXES)
 
 
 def warning_about(variable: str, parameter: str) -> str | None:
