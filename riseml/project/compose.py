@@ -44,23 +44,26 @@ def _has_same_trees(folder: Folder) -> bool:
 
 
 def _write_tree(folder: Folder, objects: Objects) -> bytes:
-    entries = []
+    lines = []
+    for name, mode, id_ in _entries(folder):
+        stored_name = _stored_name(name, mode)
+        line = b"%b %b\0%b" % (_git_mode(mode), stored_name, id_)
+        # Git sorts folders as if their names ended with a slash.
+        slash = b"/" if mode == stat.S_IFDIR else b""
+        lines.append((stored_name + slash, line))
+    if folder.path and not lines:
+        return b""
+    lines.sort()
+    return objects.add(b"tree", b"".join([line for _, line in lines]))
+
+
+def _entries(folder: Folder) -> Iterator[tuple[bytes, int, bytes]]:
+    """Yield name, mode and id of what a folder's tree holds."""
     for name, (key, blob) in folder.files.items():
-        mode = key[MODE]
-        entries.append((_stored_name(name, mode), _git_mode(mode), blob))
+        yield name, key[MODE], blob
     for name, child in folder.folders.items():
         if child.tree:
-            # Git sorts folders as if their names ended with a slash.
-            stored_name = _stored_name(name, stat.S_IFDIR) + b"/"
-            entries.append((stored_name, b"40000", child.tree))
-    if folder.path and not entries:
-        return b""
-    entries.sort()
-    content = [
-        b"%b %b\0%b" % (git_mode, name.removesuffix(b"/"), id_)
-        for name, git_mode, id_ in entries
-    ]
-    return objects.add(b"tree", b"".join(content))
+            yield name, stat.S_IFDIR, child.tree
 
 
 def _stored_name(name: bytes, mode: int) -> bytes:
@@ -68,6 +71,8 @@ def _stored_name(name: bytes, mode: int) -> bytes:
 
 
 def _git_mode(mode: int) -> bytes:
+    if mode == stat.S_IFDIR:
+        return b"40000"
     if stat.S_ISLNK(mode):
         return b"120000"
     return b"100755" if mode & stat.S_IXUSR else b"100644"
@@ -139,14 +144,8 @@ def _count_modes(tree: Tree) -> Counter[int]:
 
 def _moves(folder: Folder) -> Iterator[str]:
     """Yield a line for each name that Git refuses and that is stored under another one."""
-    suspects = []
-    for name, (key, _) in folder.files.items():
-        if name[:4] in names.SUSPECT:
-            suspects.append((name, key[MODE]))
-    for name, child in folder.folders.items():
-        if name[:4] in names.SUSPECT and child.tree:
-            suspects.append((name, stat.S_IFDIR))
-    for name, mode in sorted(suspects):
+    suspects = [entry for entry in _entries(folder) if entry[0][:4] in names.SUSPECT]
+    for name, mode, _ in sorted(suspects):
         stored_name = names.stored(name, mode)
         if stored_name != name:
             yield f"move {stored_name.decode()} {_escaped(folder.path + name)}"

@@ -70,12 +70,12 @@ def _simple(pattern: bytes, index: int) -> tuple[bytes, int] | None:
 
 
 def _stars(pattern: bytes, index: int) -> tuple[bytes, int]:
-    end = index
-    while pattern[end : end + 1] == b"*":
-        end += 1
+    stars = len(pattern) - index - len(pattern[index:].lstrip(b"*"))
+    end = index + stars
     after_slash = index == 0 or pattern[index - 1] == _SLASH
     before_slash = end == len(pattern) or pattern[end] == _SLASH
-    if end - index == 1 or not (after_slash and before_slash):
+    is_double = stars > 1 and after_slash and before_slash
+    if not is_double:
         return b"[^/]*", end
     if end == len(pattern):
         return b".*", end

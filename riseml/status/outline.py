@@ -10,11 +10,13 @@ from riseml import labels
 from riseml.plan import Resources
 from riseml.status import document as doc
 from riseml.status.document import Node
-from riseml.status.values import JobStatus
+from riseml.status.values import JobStatus, State
 
 _TAG = re.compile(r"\{\{inputs\.parameters\.([\w-]+)\}\}")
 
 ENDED = frozenset({"Succeeded", "Failed", "Error"})
+
+_NO_BUILD = JobStatus("", "build", state=State.FINISHED)
 
 
 @dataclass(frozen=True)
@@ -90,12 +92,12 @@ class Outline:
         return doc.time(doc.inner(self.document, "status").get("finishedAt"))
 
     @property
-    def build(self) -> JobStatus | None:
-        """The job that builds the image, None if the plan has none."""
+    def build(self) -> JobStatus:
+        """The job that builds the image; a plan without one has a finished build."""
         for job in self.jobs:
             if job.type == "build":
                 return job
-        return None
+        return _NO_BUILD
 
     def sub(self, position: int) -> str:
         """Return the number of the experiment at `position` (from 0), as annotations and labels write it."""

@@ -17,9 +17,8 @@ def read(
     """Return the status of an experiment whose root node was skipped or does not exist."""
     if root is not None and doc.text(root.get("phase")) not in SKIPPED:
         return _not_created(blank, root)
-    build = outline.build
-    if build is not None and build.state == State.FAILED:
-        return _without_image(blank, build)
+    if outline.build.state == State.FAILED:
+        return _without_image(blank, outline.build)
     if root is not None or _was_killed(outline, sub):
         killed = outline.kills.time(sub) or outline.finished
         return replace(blank, state=State.KILLED, reason="KILLED", finished=killed)
@@ -46,9 +45,7 @@ def jobs(
 
 
 def _was_killed(outline: Outline, sub: str) -> bool:
-    build = outline.build
-    build_was_killed = build is not None and build.state == State.KILLED
-    return build_was_killed or outline.kills.includes(sub)
+    return outline.build.state == State.KILLED or outline.kills.includes(sub)
 
 
 def _not_created(blank: ExperimentStatus, root: Node) -> ExperimentStatus:
@@ -96,7 +93,7 @@ def _without_nodes(outline: Outline, blank: ExperimentStatus) -> ExperimentStatu
 def _waiting(outline: Outline, blank: ExperimentStatus) -> ExperimentStatus:
     """Return an experiment that waits, with what it waits for."""
     build = outline.build
-    if build is not None and build.state != State.FINISHED:
+    if build.state != State.FINISHED:
         if not build.node_id:
             return blank
         return replace(

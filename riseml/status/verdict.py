@@ -37,7 +37,7 @@ def judge(
     A daemon decides only if it failed and thereby ended the other jobs.
     """
     daemons = _daemons(outline, jobs)
-    if outline.ended or doc.text(root.get("phase")) in FINAL:
+    if _has_ended(outline, root):
         jobs = [_at_end(outline, job, sub, is_daemon=job.id in daemons) for job in jobs]
     # An experiment that has only daemons is decided by them.
     deciding = [job for job in jobs if job.id not in daemons] or jobs
@@ -60,7 +60,7 @@ def between_attempts(
     """Return an experiment as waiting if its last attempt failed and another one follows."""
     if experiment.state is not State.FAILED or root.get("type") != "Retry":
         return experiment
-    if outline.ended or doc.text(root.get("phase")) in FINAL:
+    if _has_ended(outline, root):
         return experiment
     failure = experiment.message or experiment.reason
     return replace(
@@ -70,6 +70,10 @@ def between_attempts(
         message=f"attempt {attempt + 1} failed: {experiment.guilty}: {failure}",
         finished=None,
     )
+
+
+def _has_ended(outline: Outline, root: Node) -> bool:
+    return outline.ended or doc.text(root.get("phase")) in FINAL
 
 
 def _at_end(

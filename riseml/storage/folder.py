@@ -27,7 +27,7 @@ class Folder:
 
     def stat(self, paths: Sequence[str]) -> list[Entry | None]:
         """Return the files or folders at these paths, None where there is none."""
-        return [self.resolve(path) for path in paths]
+        return list(map(self.resolve, paths))
 
     def inside(self, folder: str) -> list[Entry]:
         """Return the files and folders directly in a folder."""
@@ -93,7 +93,7 @@ class Folder:
 
     def finish(self, files: Sequence[Written]) -> list[bool]:
         """Rename each partial file with the right digest; delete the others."""
-        return [self._finish(file) for file in files]
+        return list(map(self._finish, files))
 
     def remove(self, path: str) -> None:
         """Delete a file, or a folder recursively."""
