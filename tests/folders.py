@@ -1,4 +1,4 @@
-"""Folders to take snapshots of, and what lies in one."""
+"""Folders for snapshots, and their contents."""
 
 import os
 import stat
@@ -9,24 +9,25 @@ Content = dict[bytes, tuple[int, bytes]]
 
 
 def listing(folder: Path | bytes) -> Content:
-    """Return kind and mode, and text or target, of everything below a folder by its path."""
-    top, found = os.fsencode(folder), {}
-    for place, folders, files in os.walk(top):
+    """Return the entries below a folder by path: mode, and content or link target."""
+    top = os.fsencode(folder)
+    entries: Content = {}
+    for directory, folders, files in os.walk(top):
         for name in folders + files:
-            path = os.path.join(place, name)
+            path = os.path.join(directory, name)
             mode = os.lstat(path).st_mode
             if stat.S_ISLNK(mode):
-                found[os.path.relpath(path, top)] = (stat.S_IFLNK, os.readlink(path))
+                entry = (stat.S_IFLNK, os.readlink(path))
+            elif name in files:
+                entry = (mode, Path(os.fsdecode(path)).read_bytes())
             else:
-                found[os.path.relpath(path, top)] = (
-                    mode,
-                    Path(os.fsdecode(path)).read_bytes() if name in files else b"",
-                )
-    return found
+                entry = (mode, b"")
+            entries[os.path.relpath(path, top)] = entry
+    return entries
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> Path:
-    """Make files with their folders; a path that ends with a slash is a folder."""
+    """Write files and make their folders; a path that ends with a slash is a folder."""
     for name, text in files.items():
         path = folder / name
         if name.endswith("/"):
@@ -38,7 +39,7 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
 
 
 def git(*arguments: str | Path, at: Path) -> str:
-    """Run Git as its author would, without anybody's settings, and return what it says."""
+    """Run Git without any user's settings, and return its output."""
     environment = {
         "PATH": os.environ["PATH"],
         "GIT_CONFIG_NOSYSTEM": "1",

@@ -1,4 +1,4 @@
-"""What tests need who run as root: to be somebody who may not read everything."""
+"""Loss of privileges for tests that run as root, which may read every file."""
 
 import os
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ _NOBODY = 65534
 
 @contextmanager
 def nobody() -> Iterator[None]:
-    """Give up root's rights over files for a while; for anybody else there is nothing to give up."""
+    """Drop root's rights over files within the block; other users keep theirs."""
     if os.geteuid() != 0:
         yield
         return

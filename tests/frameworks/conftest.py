@@ -1,4 +1,4 @@
-"""A home with an engine for each test, and the environment of a framework, made when it is first wanted."""
+"""Fixtures of the framework tests: those of the local engine."""
 
 from tests.local.conftest import lab
 

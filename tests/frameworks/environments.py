@@ -1,10 +1,12 @@
-"""Virtual environments that hold real frameworks, for tests: made once, then kept.
+"""Virtual environments with real frameworks for tests, made once and then reused.
 
     python tests/frameworks/environments.py [tensorflow jax torch mpi horovod]
 
-makes those that are named (without names all but horovod, which takes minutes to compile) and prints their folders.
-They lie in $RISEML_FRAMEWORKS_CACHE, by default in ~/.cache/riseml-frameworks, each under a name that tells what it was
-made of, so a change in requirements/ makes a new one. What cannot be made is an error, and nothing is left of it.
+makes the named environments and prints their folders. Without names it makes all of
+them except horovod, which takes minutes to compile. They are in
+$RISEML_FRAMEWORKS_CACHE, by default in ~/.cache/riseml-frameworks. The name of a folder
+depends on what it is made of, so a change in requirements/ makes a new one. If an
+environment cannot be made, an error says why, and its folder is removed.
 """
 
 import fcntl
@@ -23,7 +25,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 REQUIREMENTS = Path(__file__).parent / "requirements"
-TRIALS = {  # what must run in each before anybody may have it
+# Each must run in its environment before a test uses it.
+TRIALS = {
     "tensorflow": "import tensorflow, tensorboard; tensorflow.distribute.ParameterServerStrategy",
     "jax": "import jax; jax.numpy.ones(2).sum()",
     "torch": "import torch.distributed as dist; assert dist.is_gloo_available()",
@@ -31,14 +34,17 @@ TRIALS = {  # what must run in each before anybody may have it
     "horovod": "import horovod.tensorflow as hvd; hvd.init(); assert hvd.mpi_built()",
 }
 USUAL = tuple(name for name in TRIALS if name != "horovod")
-WANTED_PYTHON = {
+# Debian 12's PyTorch, and the last TensorFlow before Keras 3, need this version.
+REQUIRED_PYTHON = {
     "torch": "3.11",
     "horovod": "3.11",
-}  # by Debian 12's PyTorch and by the last TensorFlow before Keras 3
-DOWNLOAD = re.compile(  # as pip and apt-get say it
+}
+# Lines of pip and apt-get.
+DOWNLOAD = re.compile(
     r"(?:Downloading|Using cached) (\S+ \(.+\))|Need to get (.+) of archives"
 )
-HOROVOD = {  # what setup.py compiles
+# Horovod's setup.py reads them.
+HOROVOD = {
     "HOROVOD_WITH_TENSORFLOW": "1",
     "HOROVOD_WITHOUT_PYTORCH": "1",
     "HOROVOD_WITHOUT_MXNET": "1",
@@ -49,14 +55,16 @@ HOROVOD = {  # what setup.py compiles
 
 
 class CannotMakeError(Exception):
-    """Something that an environment needs is not to be had here; the text says what."""
+    """Something that an environment needs is not available; the text says what."""
 
 
 def prepare(name: str) -> Path:
-    """Return the folder of an environment, made now unless it is there. Others who want the same one wait.
+    """Return the folder of an environment, and make it first if necessary.
+
+    Other processes that need the same one wait.
 
     Raises:
-        CannotMakeError: nothing is left of it then.
+        CannotMakeError: it could not be made, and its folder is removed.
     """
     python = _python(name)
     folder = _cache() / f"{name}-{_key(name, python)}"
@@ -65,17 +73,17 @@ def prepare(name: str) -> Path:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with folder.with_suffix(".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            os.set_inheritable(
-                lock.fileno(), True
-            )  # whoever is killed keeps it until what it has started is gone, too
+            # If this process is killed, the commands that it has started keep the lock.
+            os.set_inheritable(lock.fileno(), True)
             if not ready.exists():
-                _make_whole(name, python, folder)
+                _make_or_remove(name, python, folder)
                 ready.touch()
     return folder
 
 
-def _make_whole(name: str, python: str, folder: Path) -> None:
-    if folder.exists():  # left by one that was killed
+def _make_or_remove(name: str, python: str, folder: Path) -> None:
+    # A process that was killed may have left it.
+    if folder.exists():
         shutil.rmtree(folder)
     started = time.monotonic()
     _say(f"{name}: making {folder}")
@@ -111,7 +119,7 @@ def _make(name: str, python: str, folder: Path) -> None:
     )
 
 
-def _install(folder: Path, what: Sequence[str], **environment: str) -> None:
+def _install(folder: Path, arguments: Sequence[str], **environment: str) -> None:
     pip = [
         str(folder / "bin" / "python"),
         "-m",
@@ -122,16 +130,21 @@ def _install(folder: Path, what: Sequence[str], **environment: str) -> None:
         "off",
     ]
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    _run([*pip, *what], "pip could not install all of it", PATH=path, **environment)
+    _run(
+        [*pip, *arguments], "pip could not install everything", PATH=path, **environment
+    )
 
 
 def _add_debian(folder: Path, packages: Sequence[str]) -> None:
-    """Unpack packages, and those they need that the system lacks, into the environment. The system stays as it is."""
+    """Unpack packages, and missing dependencies, into the environment.
+
+    The system does not change.
+    """
     _need("apt-get", "dpkg-deb")
     root = folder / "debian"
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
-        for place in ("lists/partial", "cache/archives/partial"):
-            Path(temporary, place).mkdir(parents=True)
+        for subfolder in ("lists/partial", "cache/archives/partial"):
+            Path(temporary, subfolder).mkdir(parents=True)
         apt = ["apt-get", "-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=root"]
         apt += [
             "-o",
@@ -141,17 +154,17 @@ def _add_debian(folder: Path, packages: Sequence[str]) -> None:
         ]
         _say(f"  {' '.join(packages)} of Debian")
         _run([*apt, "update"], "apt-get could not read its lists")
-        wanted = [
+        install = [
             "install",
             "--yes",
             "--no-install-recommends",
             "--download-only",
             *packages,
         ]
-        _run([*apt, *wanted], f"only Debian 12 has {' '.join(packages)}")
+        _run([*apt, *install], f"only Debian 12 has {' '.join(packages)}")
         if not any(Path(temporary).glob("cache/archives/*.deb")):
             raise CannotMakeError(
-                f"{' '.join(packages)} is installed already: apt-get remove it, the tests unpack their own"
+                f"{' '.join(packages)} is already installed: remove it with apt-get, since the tests unpack their own"
             )
         for archive in sorted(Path(temporary).glob("cache/archives/*.deb")):
             _run(
@@ -178,13 +191,13 @@ def _add_debian(folder: Path, packages: Sequence[str]) -> None:
             paths,
             str(module),
         ]
-        _run(patch, f"{module} cannot be told where its libraries are")
+        _run(patch, f"the path of its libraries cannot be set in {module}")
     for site in folder.glob("lib/python*/site-packages"):
         (site / "debian.pth").write_text(f"{modules}\n")
 
 
 def _need(*tools: str) -> None:
-    """Have tools that Debian packages are named after, installing them where we may."""
+    """Ensure that tools exist, and install the Debian packages of the same name as root."""
     missing = [tool for tool in tools if not shutil.which(tool)]
     if missing and os.geteuid() == 0 and shutil.which("apt-get"):
         _run(["apt-get", "update"], "apt-get could not read its lists")
@@ -200,7 +213,7 @@ def _need(*tools: str) -> None:
 
 
 def _run(command: Sequence[str], trouble: str, **environment: str) -> None:
-    """Run a command and say what it downloads; the end of its output explains an error."""
+    """Run a command and print what it downloads; an error contains the end of its output."""
     added = {"DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", **environment}
     last: deque[str] = deque(maxlen=30)
     with subprocess.Popen(
@@ -213,15 +226,15 @@ def _run(command: Sequence[str], trouble: str, **environment: str) -> None:
     ) as process:
         for line in process.stdout or ():
             last.append(line)
-            if found := DOWNLOAD.search(line):
-                _say(f"  {found[1] or found[2]}")
+            if match := DOWNLOAD.search(line):
+                _say(f"  {match[1] or match[2]}")
     if process.returncode:
         raise CannotMakeError(f"{trouble}\n$ {shlex.join(command)}\n{''.join(last)}")
 
 
 def _python(name: str) -> str:
-    """Return the Python that the environment is made with: this one, unless it has to be another."""
-    version = WANTED_PYTHON.get(name)
+    """Return the Python for an environment: this one, unless it needs another version."""
+    version = REQUIRED_PYTHON.get(name)
     if version in {None, f"{sys.version_info[0]}.{sys.version_info[1]}"}:
         return sys.executable
     for path in (shutil.which(f"python{version}"), f"/usr/bin/python{version}"):
@@ -239,7 +252,7 @@ def _python(name: str) -> str:
 
 
 def _key(name: str, python: str) -> str:
-    told = subprocess.run(
+    identity = subprocess.run(
         [
             python,
             "-c",
@@ -249,7 +262,7 @@ def _key(name: str, python: str) -> str:
         check=True,
     ).stdout
     parts = [
-        told,
+        identity,
         *(path.read_bytes() for path in sorted(REQUIREMENTS.glob(f"{name}.*txt"))),
     ]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:12]

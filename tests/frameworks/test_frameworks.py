@@ -1,4 +1,4 @@
-"""Each framework for real, on the local engine: `make test-frameworks`."""
+"""Real frameworks on the local engine: `make test-frameworks`."""
 
 import os
 import re
@@ -25,7 +25,7 @@ DEBIAN_MPIRUN, DEBIAN_MPI = (
 
 
 class Case(NamedTuple):
-    """A program, what is written about it in riseml.yml, the jobs that it has, and what it must report."""
+    """A program with its part of riseml.yml, its jobs, and the result it must report."""
 
     environment: str
     train: str
@@ -82,7 +82,7 @@ CASES = {
 
 
 def path_of(environment: str) -> str:
-    """Return a PATH on which the environment comes first."""
+    """Return a PATH that begins with the environment."""
     return f"{prepare(environment) / 'bin'}{os.pathsep}{os.environ['PATH']}"
 
 
@@ -103,8 +103,8 @@ def test_a_framework_for_real(name: str, lab: Lab) -> None:
     copied(lab, *(PROGRAMS / f"{program}.py" for program in case.programs))
     lines = ", ".join(f"python {program}.py" for program in case.programs)
     text = "\n".join(case.train.replace(", ", "\n", 1).splitlines())
-    whole = lab.run(f"{text}\nrun: [{lines}]", PATH=path_of(case.environment))
-    (experiment,) = whole.experiments
+    run = lab.run(f"{text}\nrun: [{lines}]", PATH=path_of(case.environment))
+    (experiment,) = run.experiments
     assert experiment.state is State.FINISHED, lab.log(1)
     assert jobs_of(experiment) == case.jobs
     assert {
@@ -114,7 +114,7 @@ def test_a_framework_for_real(name: str, lab: Lab) -> None:
     } == case.result
 
 
-def test_the_ranks_of_debians_open_mpi(lab: Lab, tmp_path: Path) -> None:
+def test_debians_open_mpi_numbers_the_ranks(lab: Lab, tmp_path: Path) -> None:
     assert Path(DEBIAN_MPIRUN).exists(), (
         "Debian's Open MPI is needed: apt-get install openmpi-bin"
     )
@@ -123,25 +123,26 @@ def test_the_ranks_of_debians_open_mpi(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "bin" / "mpirun").write_text(f'#!/bin/sh\nexec {DEBIAN_MPIRUN} "$@"\n')
     (tmp_path / "bin" / "mpirun").chmod(0o755)
     text = "framework: mpi\nmpi: {workers: {count: 2, processes: 2}}\nrun: [python mpi_sum.py, python mpi_barrier.py]"
-    whole = lab.run(
+    run = lab.run(
         text, PATH=f"{tmp_path / 'bin'}:{path_of('mpi')}", MPI4PY_LIBMPI=DEBIAN_MPI
     )
-    (experiment,) = whole.experiments
+    (experiment,) = run.experiments
     assert experiment.state is State.FINISHED, lab.log(1)
     result = dict(experiment.result or {})
     assert (result["sum"], result["ended"]) == (10, 4)
     assert "Open MPI v4" in result["library"]
+    # Every rank writes to the log of its own worker.
     for worker, ranks in (
         ("worker.1", {0, 1}),
         ("worker.2", {2, 3}),
-    ):  # each writes to the log of its own worker
+    ):
         text = lab.log(Id(number=1, type="worker", index=int(worker[-1])))
         assert {
             int(rank) for rank in re.findall(r"process (\d) of 4: sum", text)
         } == ranks
 
 
-def test_the_rank_that_fails_is_told(lab: Lab) -> None:
+def test_the_log_names_the_rank_that_fails(lab: Lab) -> None:
     text = """
     framework: mpi
     mpi: {workers: {count: 2, processes: 2}}
@@ -158,17 +159,17 @@ def test_the_rank_that_fails_is_told(lab: Lab) -> None:
     assert not (lab.output(1) / "never").exists()
 
 
-TOLD = """
+VARIABLES = """
 import json, os, sys
 names = json.loads(sys.argv[1])
-path = os.path.join(os.environ.get("OUTPUT_DIR", "."), "told." + os.environ["RANK"])
+path = os.path.join(os.environ.get("OUTPUT_DIR", "."), "variables." + os.environ["RANK"])
 with open(path, "w") as file:
     json.dump({name: os.environ.get(name) for name in names}, file)
 """
 
 
 TORCHRUN = """
-# torchrun, but that its processes are started here: in PyTorch 1.13 their redirection does not know Python 3.11.
+# Like torchrun, but it starts the processes itself: the redirection in PyTorch 1.13 does not work with Python 3.11.
 import os, subprocess, sys
 import torch.distributed.elastic.agent.server.local_elastic_agent as agent
 from torch.distributed.run import main
@@ -194,9 +195,9 @@ main()
 """
 
 
-def test_the_variables_are_those_of_torchrun(lab: Lab, tmp_path: Path) -> None:
-    """What torchrun itself sets for two nodes of two processes, but for what only its own agent needs."""
-    lab.write({"told.py": TOLD, "torchrun.py": TORCHRUN})
+def test_processes_get_the_variables_of_torchrun(lab: Lab, tmp_path: Path) -> None:
+    """Compare with the variables that torchrun sets for two nodes of two processes, except those of its own agent."""
+    lab.write({"variables.py": VARIABLES, "torchrun.py": TORCHRUN})
     names = [
         "RANK",
         "WORLD_SIZE",
@@ -225,7 +226,7 @@ def test_the_variables_are_those_of_torchrun(lab: Lab, tmp_path: Path) -> None:
                 *arguments,
                 "--node_rank",
                 str(node),
-                "told.py",
+                "variables.py",
                 listed,
             ],
             cwd=lab.folder,
@@ -235,11 +236,11 @@ def test_the_variables_are_those_of_torchrun(lab: Lab, tmp_path: Path) -> None:
         for node in (0, 1)
     ]
     assert [agent.wait(120) for agent in agents] == [0, 0]
-    lab.write({"line.sh": f"python told.py '{listed}'\n"})
+    lab.write({"line.sh": f"python variables.py '{listed}'\n"})
     text = "framework: pytorch\npytorch: {workers: {count: 2, processes: 2}}\nrun: . ./line.sh"
     assert lab.run(text, PATH=path).state is State.FINISHED, lab.log(1)
     for rank in range(4):
-        name = f"told.{rank}"
+        name = f"variables.{rank}"
         assert (lab.output(1) / name).read_text() == (tmp_path / name).read_text()
 
 
@@ -262,6 +263,6 @@ def test_an_example_runs(example: str, environment: str, lab: Lab) -> None:
         for line in config.splitlines()
         if not line.startswith(("  install:", "  image:"))
     ]
-    whole = lab.run("\n".join(kept), PATH=path_of(environment))
-    assert whole.state is State.FINISHED, lab.log(1)
-    assert whole.result
+    run = lab.run("\n".join(kept), PATH=path_of(environment))
+    assert run.state is State.FINISHED, lab.log(1)
+    assert run.result

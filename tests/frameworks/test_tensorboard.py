@@ -1,4 +1,4 @@
-"""A real TensorBoard over a set: while it runs, and afterwards over what it has left."""
+"""A real TensorBoard for a set: while the set runs, and afterwards."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ RUN = Id(number=1)
 
 
 def data(url: str, path: str) -> Any:
-    """Ask TensorBoard's scalars; None where it does not answer yet, or does not know."""
+    """Return TensorBoard's scalars; None if it does not answer yet, or has no such run."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=60)
     try:
@@ -37,7 +37,7 @@ def data(url: str, path: str) -> Any:
 
 
 def scalars(url: str, run: str) -> list[tuple[int, float]]:
-    """Return steps and values that TensorBoard shows of a run."""
+    """Return the steps and values that TensorBoard shows for a run."""
     return [
         (step, value)
         for _, step, value in data(url, f"scalars?run={run}&tag=loss") or ()
@@ -45,7 +45,7 @@ def scalars(url: str, run: str) -> list[tuple[int, float]]:
 
 
 def falling(first: float) -> list[tuple[int, Any]]:
-    """Return what the program writes, as exactly as TensorBoard keeps it."""
+    """Return the values that the program writes, with the precision of TensorBoard."""
     return [(step, pytest.approx(first / (step + 1))) for step in range(3)]
 
 
@@ -56,38 +56,42 @@ def _path(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
-def test_scalars_of_a_set(lab: Lab, tmp_path: Path) -> None:
+def test_tensorboard_shows_the_scalars_of_a_set(lab: Lab, tmp_path: Path) -> None:
     shutil.copy(PROGRAM, lab.folder)
     lab.train(TEXT, GO=str(tmp_path / "go"))
     client = Client(engine=lab.engine)
-    with client.tensorboard("1") as board:
-        assert board.is_own
-        assert board.url == client.read("1").tensorboard_url
+    with client.tensorboard("1") as tensorboard:
+        assert tensorboard.is_own
+        assert tensorboard.url == client.read("1").tensorboard_url
         lab.until(
-            lambda: set(data(board.url, "tags") or ()) == {"1", "2"},
+            lambda: set(data(tensorboard.url, "tags") or ()) == {"1", "2"},
             "the scalars of both",
         )
-        lab.until(lambda: scalars(board.url, "1") == falling(4), "all of the first")
-        lab.until(lambda: scalars(board.url, "2") == falling(8), "all of the second")
+        lab.until(
+            lambda: scalars(tensorboard.url, "1") == falling(4), "all of the first"
+        )
+        lab.until(
+            lambda: scalars(tensorboard.url, "2") == falling(8), "all of the second"
+        )
     (tmp_path / "go").touch()
     assert lab.wait(1).state is State.FINISHED
     assert client.read("1").tensorboard_url is None
-    with client.tensorboard("1") as board:
-        assert not board.is_own
+    with client.tensorboard("1") as tensorboard:
+        assert not tensorboard.is_own
         lab.until(
-            lambda: set(data(board.url, "tags") or ()) == {"1", "2"},
+            lambda: set(data(tensorboard.url, "tags") or ()) == {"1", "2"},
             "the scalars of both afterwards",
         )
-        assert (scalars(board.url, "1"), scalars(board.url, "2")) == (
+        assert (scalars(tensorboard.url, "1"), scalars(tensorboard.url, "2")) == (
             falling(4),
             falling(8),
         )
-    with client.tensorboard("1.2") as board:
+    with client.tensorboard("1.2") as tensorboard:
         lab.until(
-            lambda: set(data(board.url, "tags") or ()) == {"."},
+            lambda: set(data(tensorboard.url, "tags") or ()) == {"."},
             "the scalars of the second alone",
         )
-        assert scalars(board.url, ".") == falling(8)
-    assert data(board.url, "tags") is None
+        assert scalars(tensorboard.url, ".") == falling(8)
+    assert data(tensorboard.url, "tags") is None
     (job,) = client.read("1").jobs
     assert (job.state, client.read("1").counts) == (State.KILLED, {State.FINISHED: 2})

@@ -1,4 +1,4 @@
-"""A home with a launcher, and jobs to start in it, for tests of both."""
+"""Home with a launcher and jobs, for tests of both."""
 
 import fcntl
 import os
@@ -13,22 +13,25 @@ from typing import Any
 from riseml.engines.local.jobs import launcher, processes
 from riseml.engines.local.jobs.launcher import Exit, Launcher, ProcessSpec, Step
 
-PATIENCE = 60.0  # seconds; only a hang takes so long
+# In seconds. Only a hang takes so long.
+PATIENCE = 60.0
 ANY_BYTES = os.fsdecode(bytes(range(1, 256)))
 CHAIN = """import os, time
-end = time.time() + 60  # whatever happens, it does not go on for ever
+# Even if the test fails, the chain ends.
+end = time.time() + 60
 while time.time() < end:
     if os.fork():
         os._exit(0)
     os.setsid()
     time.sleep(0.02)
 """
-DAEMON = "(setsid setsid env -i sleep 1000 &);"  # two sessions away, and without its job's key
+# It is two sessions away from the job, and does not have the job's key.
+DAEMON = "(setsid setsid env -i sleep 1000 &);"
 
 
 @dataclass
 class Home:
-    """A home with a launcher, and the keys of all jobs that were started in it."""
+    """A home with a launcher, and the keys of its jobs."""
 
     folder: Path
     lock: int
@@ -51,7 +54,7 @@ class Home:
         return self.step("sh", "-c", text, log=log)
 
     def job(self, main: Step | str, **options: Any) -> ProcessSpec:
-        """Describe a job that nobody has started yet."""
+        """Return a job that has not been started yet."""
         self.keys.append(f"test:{os.getpid()}:{self.folder}:{len(self.keys)}")
         directory = self.folder / f"job {len(self.keys)}"
         directory.mkdir()
@@ -64,21 +67,21 @@ class Home:
 
     def start(self, job: ProcessSpec) -> int:
         pid = self.launcher.start(job)
-        found = launcher.read_pid(Path(job.directory))
-        assert found is not None
-        assert found[0] == pid
+        record = launcher.read_pid(Path(job.directory))
+        assert record is not None
+        assert record[0] == pid
         return pid
 
     def run(self, main: Step | str, **options: Any) -> Exit:
-        """Start a job, wait for the end of its supervisor, and return how it ended: nothing is left of it then."""
+        """Start a job, wait until no process of it is left, and return how it ended."""
         job = self.job(main, **options)
         self.start(job)
         return self.end(job)
 
     def end(self, job: ProcessSpec) -> Exit:
-        found = launcher.read_pid(Path(job.directory))
-        assert found is not None
-        gone(found[0])
+        record = launcher.read_pid(Path(job.directory))
+        assert record is not None
+        gone(record[0])
         ended = launcher.read_exit(Path(job.directory))
         assert ended is not None
         assert ended.swept
@@ -100,7 +103,7 @@ def until(happened: Callable[[], bool]) -> None:
 
 
 def gone(pid: int) -> None:
-    """Wait for the end of a process that is not a child of ours."""
+    """Wait for the end of a process that is not a child of this one."""
     descriptor = processes.pidfd(pid)
     if descriptor is not None:
         assert select.select([descriptor], [], [], PATIENCE)[0]
@@ -123,7 +126,7 @@ def opened(folder: Path) -> Home:
 
 @contextmanager
 def a_home(folder: Path) -> Iterator[Home]:
-    """Yield a home, and leave nothing of it: no job, no launcher."""
+    """Yield a home, and end its jobs and its launcher afterwards."""
     home = opened(folder)
     try:
         yield home
@@ -134,7 +137,8 @@ def a_home(folder: Path) -> Iterator[Home]:
         os.close(home.lock)
         try:
             os.waitpid(home.launcher.pid, 0)
-        except ChildProcessError:  # a test has waited for it
+        except ChildProcessError:
+            # The test has already waited for it.
             assert not processes.exists(home.launcher.pid)
 
 

@@ -1,4 +1,4 @@
-"""What a checkout gives is what lay in the folder; what an ignore file leaves out is what Git would."""
+"""A checkout equals the folder, and ignore files exclude the same paths as in Git."""
 
 import os
 import shutil
@@ -133,18 +133,20 @@ def _kept(content: Content) -> Content:
         }
     ]
 )
-def test_every_revision_is_what_lay_there(place: Path, states: list[Tree]) -> None:
+def test_every_revision_is_what_the_folder_contained(
+    place: Path, states: list[Tree]
+) -> None:
     folder, store = place / "project", _clear(place / "store.git")
-    taken: list[tuple[str, Content]] = []
+    snapshots: list[tuple[str, Content]] = []
     for state in states:
         _build(os.fsencode(_clear(folder)), state)
-        taken.append(
+        snapshots.append(
             (snapshot(folder, store, gitignore=False).revision, _kept(listing(folder)))
         )
-    for revision, content in taken:
+    for revision, content in snapshots:
         checkout(store, revision, _clear(place / "code"))
         assert listing(place / "code") == content
-        assert {revision} == {other for other, same in taken if same == content}
+        assert {revision} == {other for other, same in snapshots if same == content}
     odd = (
         "hasDotgit",
         "gitmodulesParse",
@@ -162,7 +164,7 @@ def test_every_revision_is_what_lay_there(place: Path, states: list[Tree]) -> No
 
 @pytest.fixture(scope="module")
 def clone(place: Path) -> Path:
-    """A Git repository with many paths of few letters."""
+    """A Git repository with many short paths."""
     folder = place / "clone"
     git("init", "-q", folder, at=place)
     words = ("a", "b", "ab", "a.x", "b.y.x", " a", "[", "!a", "#b", "a\\", "é")
@@ -192,14 +194,14 @@ lines = st.lists(st.lists(pieces, min_size=1, max_size=6).map("".join), max_size
     below=[],
     excluded=[],
 )
-def test_gitignore_leaves_out_what_git_does(
+def test_gitignore_excludes_what_git_excludes(
     clone: Path, top: list[str], below: list[str], excluded: list[str]
 ) -> None:
     (clone / ".gitignore").write_text("\n".join(top))
     (clone / "d/.gitignore").write_text("\n".join(below))
     (clone / ".git/info/exclude").write_text("\n".join(excluded))
     tree = walk(os.fsencode(clone), {}, gitignore=True)
-    found = {folder.path + name for folder, name, _ in tree.pending}
+    included = {folder.path + name for folder, name, _ in tree.pending}
     listed = git(
         "-c",
         "core.excludesFile=",
@@ -209,4 +211,4 @@ def test_gitignore_leaves_out_what_git_does(
         "--exclude-standard",
         at=clone,
     ).split("\0")
-    assert found == {os.fsencode(path) for path in listed if path}
+    assert included == {os.fsencode(path) for path in listed if path}

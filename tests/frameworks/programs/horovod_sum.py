@@ -1,6 +1,6 @@
 # ruff: noqa: T201
 # mypy: ignore-errors
-"""Horovod: an all-reduce of TensorFlow's."""
+"""Horovod: an all-reduce of TensorFlow tensors."""
 
 import horovod.tensorflow as hvd
 import tensorflow as tf

@@ -1,6 +1,6 @@
 # ruff: noqa: T201
 # mypy: ignore-errors
-"""JAX: a sum over arrays of which each process has a part."""
+"""JAX: a sum over arrays that are distributed over the processes."""
 
 import os
 

@@ -1,6 +1,6 @@
 # ruff: noqa: T201
 # mypy: ignore-errors
-"""TensorFlow's MultiWorkerMirroredStrategy: each worker has a part of the data, and all end with the same weights."""
+"""TensorFlow's MultiWorkerMirroredStrategy: the data is split between workers, and all get the same weights."""
 
 import json
 import os
@@ -11,11 +11,13 @@ import riseml
 config = json.loads(os.environ["TF_CONFIG"])
 role, index = config["task"]["type"], config["task"]["index"]
 if role == "ps":
-    signal.pause()  # this strategy has no use for one: it is ended with the others
-config["cluster"].pop("ps", None)  # or all would wait for its part in the strategy
+    # This strategy does not use a ps, which ends with the other jobs.
+    signal.pause()
+# Otherwise all workers would wait until the ps takes part in the strategy.
+config["cluster"].pop("ps", None)
 os.environ["TF_CONFIG"] = json.dumps(config)
 
-import tensorflow as tf  # noqa: E402 - now that TF_CONFIG is as it needs it
+import tensorflow as tf  # noqa: E402 - it reads TF_CONFIG when it is imported
 
 strategy = tf.distribute.MultiWorkerMirroredStrategy()
 workers = sum(map(len, config["cluster"].values()))

@@ -1,6 +1,6 @@
 # ruff: noqa: T201
 # mypy: ignore-errors
-"""MPI: the run line after mpi_sum.py's. No process of it begins before all of that line have ended."""
+"""MPI: the run line after that of mpi_sum.py. Its processes start after all processes of that line have exited."""
 
 import os
 import time

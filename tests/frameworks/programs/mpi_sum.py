@@ -1,6 +1,6 @@
 # ruff: noqa: T201
 # mypy: ignore-errors
-"""MPI: an all-reduce; then each process leaves a file, the last one two seconds after the first."""
+"""MPI: an all-reduce; then every process writes a file, the last one two seconds after the first."""
 
 import os
 import time

@@ -1,6 +1,6 @@
 # ruff: noqa: T201
 # mypy: ignore-errors
-"""TensorFlow's ParameterServerStrategy: the weights lie on the ps, the workers compute, the chief tells them what."""
+"""TensorFlow's ParameterServerStrategy: the ps stores the weights, the chief assigns steps to the workers."""
 
 import os
 import time

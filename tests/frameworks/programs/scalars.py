@@ -1,5 +1,5 @@
 # mypy: ignore-errors
-"""Scalars as TensorBoard reads them, from a job that goes on until the file $GO is there."""
+"""Scalars for TensorBoard, from a job that runs until the file $GO exists."""
 
 import os
 import time

@@ -1,6 +1,6 @@
 # ruff: noqa: T201
 # mypy: ignore-errors
-"""PyTorch: an all-reduce by gloo, and what torchrun's variables say."""
+"""PyTorch: an all-reduce with gloo, and the variables that torchrun sets."""
 
 import os
 
@@ -11,20 +11,21 @@ import riseml
 
 dist.init_process_group("gloo")
 rank, size = dist.get_rank(), dist.get_world_size()
-told = {
+variables = {
     name: int(os.environ[name])
     for name in ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "GROUP_RANK")
 }
-assert (told["RANK"], told["WORLD_SIZE"]) == (rank, size)
+assert (variables["RANK"], variables["WORLD_SIZE"]) == (rank, size)
 assert (
-    told["RANK"] == told["GROUP_RANK"] * told["LOCAL_WORLD_SIZE"] + told["LOCAL_RANK"]
+    variables["RANK"]
+    == variables["GROUP_RANK"] * variables["LOCAL_WORLD_SIZE"] + variables["LOCAL_RANK"]
 )
 
 total = torch.tensor([rank + 1.0])
 dist.all_reduce(total)
 everybody: list[dict[str, int] | None] = [None] * size
-dist.all_gather_object(everybody, told)
-print(f"process {rank} of {size}: sum {total.item()}, {told}")
+dist.all_gather_object(everybody, variables)
+print(f"process {rank} of {size}: sum {total.item()}, {variables}")
 assert total.item() == size * (size + 1) / 2
 assert [each["RANK"] for each in everybody if each] == list(range(size))
 if rank == 0:

@@ -1,4 +1,4 @@
-"""Jobs as real processes: what they see, how they end, and what cannot be started."""
+"""Jobs as real processes: their environment, their end, and failures to start."""
 
 import os
 import resource
@@ -25,11 +25,11 @@ def home(tmp_path: Path) -> Iterator[Home]:
         yield home
 
 
-# What a job sees
+# Environment of a job
 
 
 def seen(home: Home, step: Step) -> Any:
-    """What a Python program in the job writes as a literal."""
+    """Return what a Python program in the job prints as a literal."""
     assert home.run(step).status == 0
     return eval(home.log())
 
@@ -81,24 +81,24 @@ def python(
     ],
     ids=lambda env: " ".join(list(env)[:4]),
 )
-def test_the_environment_is_exactly_what_was_given(
+def test_a_job_has_exactly_the_given_environment(
     home: Home, env: Mapping[str, str]
 ) -> None:
-    wanted = {"PATH": os.environ["PATH"], **env, "PWD": str(home.folder)}
-    entries = [os.fsencode(f"{name}={value}") for name, value in wanted.items()]
-    found = seen(
+    expected = {"PATH": os.environ["PATH"], **env, "PWD": str(home.folder)}
+    entries = [os.fsencode(f"{name}={value}") for name, value in expected.items()]
+    reported = seen(
         home,
         python(
             home, "open('/proc/self/environ', 'rb').read().split(b'\\0')[:-1]", env=env
         ),
     )
-    assert sorted(found) == sorted(
+    assert sorted(reported) == sorted(
         [*entries, f"{processes.KEY}={home.keys[0]}".encode()]
     )
 
 
-def test_variables_of_the_callers_place_are_said_anew(home: Home) -> None:
-    found = seen(
+def test_variables_about_the_callers_directory_are_replaced(home: Home) -> None:
+    reported = seen(
         home,
         python(
             home,
@@ -106,12 +106,12 @@ def test_variables_of_the_callers_place_are_said_anew(home: Home) -> None:
             env={"PWD": "/elsewhere", "OLDPWD": "/before", "_": "/bin/caller"},
         ),
     )
-    assert found["PWD"] == str(home.folder)
-    assert "OLDPWD" not in found
-    assert found.get("_") != "/bin/caller"
+    assert reported["PWD"] == str(home.folder)
+    assert "OLDPWD" not in reported
+    assert reported.get("_") != "/bin/caller"
 
 
-def test_arguments_arrive_whatever_bytes_they_hold(home: Home) -> None:
+def test_arguments_may_contain_any_bytes(home: Home) -> None:
     argv = (
         ANY_BYTES,
         "",
@@ -124,10 +124,10 @@ def test_arguments_arrive_whatever_bytes_they_hold(home: Home) -> None:
         "caf\udce9",
         "x" * 100_000,
     )
-    found = seen(
+    reported = seen(
         home, python(home, "[os.fsencode(word) for word in sys.argv[1:]]", *argv)
     )
-    assert found == [os.fsencode(word) for word in argv]
+    assert reported == [os.fsencode(word) for word in argv]
 
 
 def test_a_job_starts_as_a_fresh_process(home: Home, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_a_job_sees_its_mounts(home: Home) -> None:
     assert not (home.folder / "data" / "new").exists()
 
 
-# How a job ends
+# End of a job
 
 
 @pytest.mark.parametrize(
@@ -242,12 +242,14 @@ def test_a_job_sees_its_mounts(home: Home) -> None:
         ("kill -SEGV $$", 139),
     ],
 )
-def test_the_status_is_the_main_commands(home: Home, text: str, status: int) -> None:
+def test_the_status_is_that_of_the_main_command(
+    home: Home, text: str, status: int
+) -> None:
     before = time.time()
     ended = home.run(text)
     assert (ended.status, ended.step, ended.deadline) == (status, launcher.MAIN, False)
     assert before - 1 < ended.time < time.time() + 1
-    assert home.log() == ""  # no word of ours
+    assert home.log() == ""
 
 
 @pytest.mark.parametrize(
@@ -265,7 +267,7 @@ def test_the_status_is_the_main_commands(home: Home, text: str, status: int) -> 
         (("true", "x" * 200_000), None, 126, "Argument list too long"),
     ],
 )
-def test_what_cannot_be_run_says_why_in_the_log(
+def test_the_log_explains_why_a_command_cannot_run(
     home: Home, argv: tuple[str, ...], cwd: Path, status: int, words: str
 ) -> None:
     ended = home.run(home.step(*argv, cwd=cwd))
@@ -311,22 +313,20 @@ def test_the_main_command_starts_after_the_last_init_step(home: Home) -> None:
     assert home.end(job).status in (137, 143)
 
 
-def test_before_and_while_a_job_runs_there_is_no_end_to_read(
-    home: Home, tmp_path: Path
-) -> None:
+def test_there_is_no_exit_before_a_job_ends(home: Home, tmp_path: Path) -> None:
     assert launcher.read_pid(tmp_path) is None
     assert launcher.read_exit(tmp_path) is None
     assert launcher.read_started(tmp_path) is None
     job = home.job("sleep 1000")
     pid = home.start(job)
-    found = launcher.read_pid(Path(job.directory))
-    assert found == (pid, processes.start_time(pid), processes.boot_id())
+    record = launcher.read_pid(Path(job.directory))
+    assert record == (pid, processes.start_time(pid), processes.boot_id())
     assert launcher.read_exit(Path(job.directory)) is None
     processes.sweep(job.key, supervisor=pid)
     home.end(job)
 
 
-def test_a_record_cut_short_is_none(tmp_path: Path) -> None:
+def test_an_incomplete_record_is_ignored(tmp_path: Path) -> None:
     (tmp_path / "pid").write_text("1 2 boot")
     assert launcher.read_pid(tmp_path) is None
     (tmp_path / "pid").write_text("1 2 boot 3.5\n0 -1")
@@ -335,10 +335,10 @@ def test_a_record_cut_short_is_none(tmp_path: Path) -> None:
     assert launcher.read_exit(tmp_path) is None
 
 
-# What cannot be started
+# Failures to start
 
 
-def test_reasons_come_as_errors_and_nothing_runs(home: Home) -> None:
+def test_a_job_that_cannot_start_raises_an_error_with_the_reason(home: Home) -> None:
     missing, plain = home.folder / "missing", home.folder / "plain"
     plain.touch()
     fine = home.sh("true")
@@ -378,7 +378,7 @@ def test_reasons_come_as_errors_and_nothing_runs(home: Home) -> None:
     assert home.run("exit 9").status == 9
 
 
-def test_a_full_disk_is_an_error_and_no_job(tmp_path: Path) -> None:
+def test_a_full_disk_is_an_error_and_starts_no_job(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1, limits[1]))
     try:
@@ -394,7 +394,7 @@ def test_a_full_disk_is_an_error_and_no_job(tmp_path: Path) -> None:
     os.close(home.lock)
 
 
-def test_another_launcher_that_dies_at_once_is_an_error(
+def test_a_new_launcher_that_dies_at_once_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = opened(tmp_path / "home")
@@ -408,7 +408,7 @@ def test_another_launcher_that_dies_at_once_is_an_error(
     os.close(home.lock)
 
 
-def test_a_job_killed_before_it_can_answer_is_an_error(
+def test_a_job_killed_before_its_reply_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     killed = f"""
@@ -426,8 +426,8 @@ forkserver.main()
                 home.launcher.start(home.job("true"))
 
 
-def test_news_of_earlier_jobs_are_no_answer(home: Home) -> None:
-    """A supervisor that is killed later is told again, to whoever starts the next job."""
+def test_reports_of_earlier_jobs_are_not_taken_for_a_reply(home: Home) -> None:
+    """The end of a supervisor that is killed is reported once more, before the next reply."""
     for status in (3, 4):
         job = home.job(f"echo ready {status}; exec sleep 1000")
         pid = home.start(job)
@@ -439,8 +439,8 @@ def test_news_of_earlier_jobs_are_no_answer(home: Home) -> None:
         assert home.run(f"exit {status}").status == status
 
 
-def test_the_shell_text_is_understood_by_the_shells_there_are(home: Home) -> None:
-    """supervise.sh keeps to POSIX: whatever /bin/sh is, it can be read."""
+def test_every_installed_shell_can_parse_the_script(home: Home) -> None:
+    """supervise.sh is POSIX shell, since /bin/sh may be any such shell."""
     text = (Path(launcher.__file__).parent / "supervise.sh").read_text()
     for shell in (["sh"], ["dash"], ["bash", "--posix"], ["busybox", "sh"]):
         try:

@@ -1,3 +1,5 @@
+"""Private mounts of jobs, with and without root's rights."""
+
 import errno
 import marshal
 import os
@@ -13,15 +15,15 @@ import pytest
 from riseml.engines.local.jobs import mounts
 
 NOBODY = 65534
-UNSHARE = ["unshare", "--user", "--mount"]  # what the system's own tool says
-USERS = (
-    [None, NOBODY] if os.geteuid() == 0 else [None]
-)  # root reaches the way through a user namespace so, too
+# The system's own tool shows whether the machine allows mounts.
+UNSHARE = ["unshare", "--user", "--mount"]
+# As root, another user tests mounts in a user namespace as well.
+USERS = [None, NOBODY] if os.geteuid() == 0 else [None]
 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
-    """A directory that any user may read: pytest's own are closed to others."""
+    """A directory that every user may read, unlike those of pytest."""
     folder = Path(tempfile.mkdtemp(prefix="riseml-mounts "))
     folder.chmod(0o777)
     for name in ("code", "data", "output", "job"):
@@ -35,7 +37,10 @@ def place() -> Iterator[Path]:
 
 
 def inside(act: Callable[[], Any], user: int | None, directory: Path) -> Any:
-    """What `act` returns in a child, as this user, in this directory; an error's number and text where it raises."""
+    """Return what `act` returns in a child, with this user and directory.
+
+    If it raises an OSError, return its number and text.
+    """
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
@@ -45,9 +50,8 @@ def inside(act: Callable[[], Any], user: int | None, directory: Path) -> Any:
                 os.setgroups([])
                 os.setgid(user)
                 os.setuid(user)
-                mounts.libc().prctl(
-                    4, 1, 0, 0, 0
-                )  # dumpable again, as a process that never was another user's
+                # PR_SET_DUMPABLE: a change of user has cleared this flag.
+                mounts.libc().prctl(4, 1, 0, 0, 0)
                 mounts._probed.clear()
             try:
                 result = act()
@@ -75,12 +79,12 @@ def usual(place: Path) -> list[mounts.Mount]:
     ]
 
 
-def template(wanted: list[mounts.Mount], place: Path) -> tuple[int, ...]:
-    return mounts.Templates().get(wanted, os.fsencode(place / "job"))
+def template(job_mounts: list[mounts.Mount], place: Path) -> tuple[int, ...]:
+    return mounts.Templates().get(job_mounts, os.fsencode(place / "job"))
 
 
 def refused(place: Path, user: int | None) -> bool:
-    """Whether this machine does not let this user have mounts; then `enter` must say so."""
+    """Return whether this machine refuses mounts to this user; check `enter` then."""
     answer = inside(mounts.supported, user, place)
     if shutil.which("unshare"):
         tool = inside(
@@ -107,7 +111,7 @@ def refused(place: Path, user: int | None) -> bool:
 
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("ready", [False, True], ids=["built", "from a template"])
-def test_a_job_sees_its_mounts_and_all_else_as_before(
+def test_a_job_sees_its_mounts_and_the_hosts_other_files(
     place: Path, user: int | None, ready: bool
 ) -> None:
     if refused(place, user):
@@ -164,7 +168,7 @@ def test_a_job_sees_its_mounts_and_all_else_as_before(
 
 @pytest.mark.parametrize("user", USERS)
 @pytest.mark.parametrize("ready", [False, True], ids=["built", "from a template"])
-def test_data_is_read_only_with_what_is_mounted_below_it(
+def test_data_and_mounts_below_it_are_read_only(
     place: Path, user: int | None, ready: bool
 ) -> None:
     if refused(place, user):
@@ -172,21 +176,21 @@ def test_data_is_read_only_with_what_is_mounted_below_it(
 
     def act() -> list[int | None]:
         mounts.enter(usual(place), template(usual(place), place) if ready else ())
-        found: list[int | None] = []
+        codes: list[int | None] = []
         for path in ("/data/new", "/data/file"):
             try:
                 Path(path).write_text("changed")
-                found.append(None)
+                codes.append(None)
             except OSError as error:
-                found.append(error.errno)
-        return found
+                codes.append(error.errno)
+        return codes
 
     assert inside(act, user, place / "job") == [errno.EROFS, errno.EROFS]
     assert (place / "data" / "file").read_text() == "kept"
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_submounts_of_a_source_come_along_and_are_read_only(
+def test_mounts_below_a_source_appear_and_are_read_only(
     place: Path, user: int | None
 ) -> None:
     if refused(place, user):
@@ -208,12 +212,12 @@ def test_submounts_of_a_source_come_along_and_are_read_only(
 
 
 @pytest.mark.parametrize("user", USERS)
-def test_a_kernel_without_mount_setattr_protects_one_mount_after_the_other(
+def test_a_kernel_without_mount_setattr_protects_mounts_one_by_one(
     place: Path, user: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if refused(place, user):
         return
-    monkeypatch.setattr(mounts, "_SYS_MOUNT_SETATTR", 100_000)  # no such call
+    monkeypatch.setattr(mounts, "_SYS_MOUNT_SETATTR", 100_000)
 
     def act() -> Any:
         mounts.enter([(b"/dev", b"/data", True), *usual(place)[2:]])
@@ -240,7 +244,7 @@ def test_nothing_leaks_to_the_host(place: Path) -> None:
     assert not Path(os.fsdecode(mounts._OLD_ROOT)).exists()
 
 
-def test_a_working_directory_that_a_mount_hides_can_still_be_written(
+def test_a_working_directory_hidden_by_a_mount_stays_writable(
     place: Path,
 ) -> None:
     if refused(place, None):
@@ -248,10 +252,10 @@ def test_a_working_directory_that_a_mount_hides_can_still_be_written(
     top = Path("/", *place.parts[1:2])  # /tmp: where the job's own directory lies
 
     def act() -> Any:
-        wanted: list[mounts.Mount] = [
+        job_mounts: list[mounts.Mount] = [
             (os.fsencode(place / "data"), os.fsencode(top), True)
         ]
-        mounts.enter(wanted, template(wanted, place))
+        mounts.enter(job_mounts, template(job_mounts, place))
         Path("status").write_text("0")
         return names(top)
 
@@ -259,7 +263,7 @@ def test_a_working_directory_that_a_mount_hides_can_still_be_written(
     assert (place / "job" / "status").read_text() == "0"
 
 
-def test_a_source_reached_through_links_is_found_although_targets_hide_them(
+def test_a_source_behind_links_that_targets_hide_is_mounted(
     place: Path,
 ) -> None:
     if refused(place, None):
@@ -268,16 +272,16 @@ def test_a_source_reached_through_links_is_found_although_targets_hide_them(
     (place / "link").symlink_to(place / "data")
 
     def act() -> Any:
-        wanted: list[mounts.Mount] = [
+        job_mounts: list[mounts.Mount] = [
             (os.fsencode(place / "link"), os.fsencode(top), False)
         ]
-        mounts.enter(wanted, template(wanted, place))
+        mounts.enter(job_mounts, template(job_mounts, place))
         return names(top)
 
     assert inside(act, None, place / "job") == ["file"]
 
 
-def test_targets_below_the_root(place: Path) -> None:
+def test_a_target_may_be_below_another_folder(place: Path) -> None:
     if refused(place, None):
         return
     (place / "data" / "cache").mkdir()
@@ -294,10 +298,10 @@ def test_targets_below_the_root(place: Path) -> None:
             ]
         )
         Path("/data/cache/written").write_text("")
-        here = names(place / "here")
+        entries = names(place / "here")
         return [
             names("/scratch/of/mine"),
-            here,
+            entries,
             Path("/single").read_text(),
             names("/data"),
         ]
@@ -322,15 +326,15 @@ def test_targets_below_the_root(place: Path) -> None:
     ],
 )
 @pytest.mark.parametrize("ready", [False, True], ids=["built", "from a template"])
-def test_what_cannot_be_mounted_is_said(
+def test_a_mount_that_fails_raises_an_error_with_the_path(
     place: Path, source: bytes, target: bytes, code: int, ready: bool
 ) -> None:
     if refused(place, None):
         return
-    wanted: list[mounts.Mount] = [(source, target, False)]
+    job_mounts: list[mounts.Mount] = [(source, target, False)]
 
     def act() -> Any:
-        return mounts.enter(wanted, template(wanted, place) if ready else ())
+        return mounts.enter(job_mounts, template(job_mounts, place) if ready else ())
 
     answer = inside(act, None, place / "job")
     assert answer[0] == code

@@ -1,4 +1,4 @@
-"""Processes told apart, found and ended; and the same where there is neither /proc nor pidfd."""
+"""Identification, search and end of processes, with /proc and without."""
 
 import os
 import select
@@ -17,7 +17,7 @@ from tests.local.launcher_home import CHAIN, children, gone, until
 
 
 class Family:
-    """Starts processes that end with the test."""
+    """Starter of processes that end with the test."""
 
     def __init__(self) -> None:
         self.key = f"test:{os.getpid()}:{time.monotonic_ns()}"
@@ -41,7 +41,7 @@ class Family:
         return self.start("sleep", "1000", key=key, **env).pid
 
     def wait(self, pid: int) -> int:
-        """Return how a process ended."""
+        """Wait for a process and return its exit status."""
         return next(process for process in self._all if process.pid == pid).wait(
             timeout=60
         )
@@ -66,7 +66,7 @@ def family() -> Iterator[Family]:
 
 @pytest.fixture(params=["proc", "psutil"])
 def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Both ways to ask: /proc, and psutil where there is none."""
+    """Both sources of information: /proc, and psutil for systems without it."""
     if request.param == "psutil":
         monkeypatch.setattr(processes, "LINUX", False)
         monkeypatch.setattr(processes, "_boot_session", lambda: "boot")
@@ -74,7 +74,9 @@ def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> s
     return str(request.param)
 
 
-def test_a_process_is_known_by_pid_start_and_boot(system: str, family: Family) -> None:
+def test_a_process_is_identified_by_pid_start_and_boot(
+    system: str, family: Family
+) -> None:
     pid = family.sleeper()
     start, boot = processes.start_time(pid), processes.boot_id()
     assert start is not None
@@ -83,13 +85,14 @@ def test_a_process_is_known_by_pid_start_and_boot(system: str, family: Family) -
     assert not processes.alive(pid, start - 100, boot)
     assert not processes.alive(pid, start, "another boot")
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not processes.exists(pid))  # a zombie does not count
+    # It is a zombie until its parent waits for it.
+    until(lambda: not processes.exists(pid))
     assert not processes.alive(pid, start, boot)
     family.wait(pid)
     assert processes.start_time(pid) is None
 
 
-def test_a_pidfd_tells_of_the_end(family: Family) -> None:
+def test_a_pidfd_becomes_readable_when_the_process_ends(family: Family) -> None:
     pid = family.sleeper()
     descriptor = processes.pidfd(pid)
     if descriptor is None:
@@ -103,19 +106,19 @@ def test_a_pidfd_tells_of_the_end(family: Family) -> None:
     assert processes.pidfd(pid) is None
 
 
-def test_without_pidfd_there_is_none(system: str, family: Family) -> None:
+def test_without_the_system_call_there_is_no_pidfd(system: str, family: Family) -> None:
     pid = family.sleeper()
     assert (processes.pidfd(pid) is None) == (system == "psutil")
 
 
 def started(family: Family, pid: int) -> Callable[[], bool]:
-    """Whether a child has come through exec: only then its environment is its own."""
+    """Return a check whether a child has called exec; before, it has our environment."""
     return lambda: Path(f"/proc/{pid}/comm").read_text() == "sleep\n"
 
 
 def test_members_have_exactly_the_key(system: str, family: Family) -> None:
     key = family.key
-    wanted = {family.sleeper(key), family.sleeper(key, A="x" * 100_000)}
+    expected = {family.sleeper(key), family.sleeper(key, A="x" * 100_000)}
     others = [
         family.sleeper(f"{key}0"),
         family.sleeper(key[:-1]),
@@ -125,16 +128,16 @@ def test_members_have_exactly_the_key(system: str, family: Family) -> None:
         family.sleeper(None, **{f"X{processes.KEY}": key}),
         family.sleeper(None, LINES=f"a\n{processes.KEY}={key}\nb"),
     ]
-    for pid in (*wanted, *others):
+    for pid in (*expected, *others):
         until(started(family, pid))
-    assert processes.members(key) == wanted
-    assert processes.sweep(key) == len(wanted)
+    assert processes.members(key) == expected
+    assert processes.sweep(key) == len(expected)
     assert processes.members(key) == set()
     assert all(processes.exists(pid) for pid in others)
-    assert [family.wait(pid) for pid in wanted] == [-signal.SIGKILL] * 2
+    assert [family.wait(pid) for pid in expected] == [-signal.SIGKILL] * 2
 
 
-def test_a_key_may_hold_any_character(family: Family) -> None:
+def test_a_key_may_contain_any_character(family: Family) -> None:
     key = f"{family.key} λ\udce9=\n'"
     pid = family.sleeper(key)
     until(started(family, pid))
@@ -168,8 +171,8 @@ def programs(key: str) -> list[str]:
     return names
 
 
-def test_a_sweep_catches_what_flees(family: Family) -> None:
-    """Each process of the chain lives for a moment only, in a session of its own."""
+def test_a_sweep_catches_processes_that_flee(family: Family) -> None:
+    """Every process of the chain is short-lived and has its own session."""
     for _ in range(3):
         family.start(sys.executable, "-I", "-S", "-c", CHAIN, key=family.key)
     limit = time.monotonic() + 60
@@ -196,20 +199,19 @@ def test_a_process_that_may_not_be_killed_is_left(
     assert processes.exists(pid)
 
 
-def test_what_cannot_die_is_left_after_the_limit(
+def test_a_process_that_cannot_die_is_left_after_the_limit(
     family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pid = family.sleeper(family.key)
     until(started(family, pid))
     with monkeypatch.context() as patch:
-        patch.setattr(
-            os, "kill", lambda pid, number: None
-        )  # as to a process that hangs in the kernel
+        # A process that hangs in the kernel does not react to signals.
+        patch.setattr(os, "kill", lambda pid, number: None)
         assert processes.sweep(family.key, limit=0.05) == 1
     assert processes.exists(pid)
 
 
-def test_an_environment_that_cannot_be_seen_is_no_member(
+def test_a_process_with_an_unreadable_environment_is_not_a_member(
     family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pid = family.sleeper(family.key)
@@ -222,7 +224,7 @@ def test_an_environment_that_cannot_be_seen_is_no_member(
     assert processes.exists(pid)
 
 
-def test_a_process_in_the_middle_of_exec_is_looked_at_again(
+def test_a_process_in_the_middle_of_exec_is_read_again(
     family: Family, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pid = family.sleeper(family.key)
@@ -250,7 +252,7 @@ def test_a_kernel_thread_or_zombie_is_not_waited_for(family: Family) -> None:
     assert processes.members(family.key) == set()
 
 
-def test_terminating_what_is_gone_or_somebody_elses_does_nothing(
+def test_terminating_a_job_that_is_gone_or_another_job_does_nothing(
     system: str, family: Family
 ) -> None:
     other = family.sleeper("another:job")
@@ -263,7 +265,7 @@ def test_terminating_what_is_gone_or_somebody_elses_does_nothing(
     assert not processes.terminate(ended, family.key)
 
 
-def test_terminating_reaches_the_whole_process_group(
+def test_terminating_reaches_all_of_the_process_group(
     system: str, family: Family, tmp_path: Path
 ) -> None:
     text = "trap 'ended=1' TERM; echo ready; sleep 1000; exit 3"
@@ -284,7 +286,7 @@ def test_terminating_reaches_the_whole_process_group(
 
 
 def test_the_sweep_of_a_supervisor_is_a_program(family: Family) -> None:
-    """What supervise.sh calls: its status tells whether something is left."""
+    """supervise.sh calls it; the exit status is 0 if no process is left."""
     pid = family.sleeper(family.key)
     until(started(family, pid))
     bare = Path(processes.__file__).with_name("bare.py")
@@ -296,8 +298,8 @@ def test_the_sweep_of_a_supervisor_is_a_program(family: Family) -> None:
     assert family.wait(pid) == -signal.SIGKILL
 
 
-def test_the_small_processes_load_little(tmp_path: Path) -> None:
-    """A fork of the launcher costs what it has loaded; `riseml` itself or psutil would be much."""
+def test_the_small_processes_load_few_modules(tmp_path: Path) -> None:
+    """The forkserver's forks are the slower, the more modules it has loaded."""
     text = (
         "import sys\nsys.argv = ['bare.py', 'processes', 'no such key', '999999999']\n"
         "try:\n    exec(open(sys.argv[0]).read())\nexcept SystemExit:\n    pass\n"

@@ -1,4 +1,4 @@
-"""Jobs and time: signals, deadlines, sidecars, and who outlives whom."""
+"""Supervision of jobs: signals, deadlines, sidecars, and a controller that dies."""
 
 import fcntl
 import os
@@ -47,7 +47,7 @@ while True: time.sleep(0.02)'
 """
 
 
-def test_a_terminated_job_gets_the_time_to_save_and_its_last_words_are_kept(
+def test_a_terminated_job_may_save_and_log_its_last_output(
     home: Home,
 ) -> None:
     job = home.job(SAVES)
@@ -61,7 +61,7 @@ def test_a_terminated_job_gets_the_time_to_save_and_its_last_words_are_kept(
 @pytest.mark.parametrize(
     "name", ["HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "PIPE", "ALRM"]
 )
-def test_a_signal_to_the_whole_group_leaves_the_supervisor(
+def test_a_signal_to_the_group_does_not_end_the_supervisor(
     home: Home, name: str
 ) -> None:
     number = signal.Signals[f"SIG{name}"]
@@ -73,7 +73,7 @@ def test_a_signal_to_the_whole_group_leaves_the_supervisor(
 
 
 @pytest.mark.parametrize("while_in", ["init", "main"])
-def test_a_job_that_ignores_term_is_swept_with_all_it_has_started(
+def test_a_job_that_ignores_term_is_killed_with_its_descendants(
     home: Home, while_in: str
 ) -> None:
     stubborn = f"trap '' TERM; {DAEMON} sleep 1001 & (sleep 1002 &); echo ready; while :; do sleep 0.05; done"
@@ -85,7 +85,8 @@ def test_a_job_that_ignores_term_is_swept_with_all_it_has_started(
     pid = home.start(job)
     home.says("ready")
     assert processes.terminate(pid, job.key)
-    until(lambda: len(children(pid)) >= 2)  # the daemon has come to its reaper
+    # The supervisor becomes the parent of the daemon.
+    until(lambda: len(children(pid)) >= 2)
     family = children(pid)
     assert processes.sweep(job.key, {pid}, supervisor=pid) >= 4
     ended = home.end(job)
@@ -97,7 +98,7 @@ def test_a_job_that_ignores_term_is_swept_with_all_it_has_started(
     assert "main" not in home.log().split()
 
 
-def test_a_job_terminated_as_it_starts_runs_nothing_more(home: Home) -> None:
+def test_a_job_terminated_as_it_starts_runs_no_further_step(home: Home) -> None:
     job = home.job(
         "touch ran; sleep 1000", init=(home.sh("trap '' TERM; echo ready; sleep 0.3"),)
     )
@@ -115,7 +116,7 @@ def test_terminating_right_after_the_start_is_never_lost(home: Home) -> None:
         assert home.end(job).status == 143
 
 
-def test_at_its_deadline_a_job_may_save_and_its_last_words_are_kept(home: Home) -> None:
+def test_at_its_deadline_a_job_may_save_and_log_its_last_output(home: Home) -> None:
     ended = home.run(SAVES, deadline=0.3, grace=30.0)
     assert (ended.status, ended.deadline) == (7, True)
     assert (
@@ -124,14 +125,14 @@ def test_at_its_deadline_a_job_may_save_and_its_last_words_are_kept(home: Home) 
     )
 
 
-def test_after_the_grace_period_all_of_a_job_is_killed(home: Home) -> None:
+def test_after_the_grace_period_every_process_is_killed(home: Home) -> None:
     ended = home.run(
         f"trap '' TERM; {DAEMON} while :; do sleep 0.05; done", deadline=0.2, grace=0.2
     )
     assert (ended.status, ended.deadline) == (137, True)
 
 
-def test_the_deadline_is_the_main_commands_and_costs_nothing_when_met(
+def test_the_deadline_applies_to_the_main_command(
     home: Home,
 ) -> None:
     ended = home.run("exit 4", init=(home.sh("sleep 0.5"),), deadline=0.4)
@@ -139,7 +140,7 @@ def test_the_deadline_is_the_main_commands_and_costs_nothing_when_met(
     assert home.run("true", deadline=86400.0).status == 0
 
 
-def test_what_a_job_leaves_behind_ends_with_it(home: Home) -> None:
+def test_processes_that_a_job_leaves_behind_end_with_it(home: Home) -> None:
     job = home.job(f"sleep 1000 & {DAEMON} exit 3")
     home.start(job)
     assert home.end(job).status == 3
@@ -210,7 +211,7 @@ def test_a_sidecar_that_fails_does_not_matter(home: Home) -> None:
     assert "not found" in home.log("sidecar")
 
 
-# Who outlives whom
+# Deaths of the launcher and the controller
 
 
 def test_jobs_survive_a_killed_launcher_and_bring_the_controller_back(
@@ -223,7 +224,8 @@ def test_jobs_survive_a_killed_launcher_and_bring_the_controller_back(
     (home.folder / "go").touch()
     assert home.end(job).status == 6
     until((home.folder / "restarted").exists)
-    assert home.run("exit 1").status == 1  # by a new launcher
+    # This starts a new launcher.
+    assert home.run("exit 1").status == 1
 
 
 def test_a_launcher_killed_between_two_jobs_is_replaced(home: Home) -> None:
@@ -233,7 +235,7 @@ def test_a_launcher_killed_between_two_jobs_is_replaced(home: Home) -> None:
 
 
 def let_go(home: Home) -> None:
-    """What happens to the launcher when its controller is killed."""
+    """Close what the kernel closes when a controller is killed."""
     os.close(home.launcher._requests)
     os.close(home.lock)
     os.close(home.launcher._replies)
@@ -261,12 +263,13 @@ def test_a_controller_killed_right_after_a_jobs_end_is_brought_back(home: Home) 
     until((home.folder / "restarted").exists)
 
 
-def test_a_controller_that_is_there_is_not_started_again(home: Home) -> None:
+def test_a_running_controller_is_not_started_again(home: Home) -> None:
     job = home.job("until [ -e go ]; do sleep 0.01; done")
     home.start(job)
     let_go(home)
     other = os.open(home.folder / "controller.lock", os.O_RDWR)
-    until(lambda: taken(other))  # the launcher gives it up
+    # The launcher releases the lock.
+    until(lambda: is_held(other))
     (home.folder / "go").touch()
     home.end(job)
     os.waitpid(home.launcher.pid, 0)
@@ -274,7 +277,7 @@ def test_a_controller_that_is_there_is_not_started_again(home: Home) -> None:
     assert not (home.folder / "restarted").exists()
 
 
-def taken(lock: int) -> bool:
+def is_held(lock: int) -> bool:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -282,7 +285,7 @@ def taken(lock: int) -> bool:
     return True
 
 
-def test_a_launcher_without_jobs_goes_with_its_controller(home: Home) -> None:
+def test_a_launcher_without_jobs_exits_with_its_controller(home: Home) -> None:
     home.run("true")
     home.launcher.close()
     os.waitpid(home.launcher.pid, 0)
@@ -290,7 +293,7 @@ def test_a_launcher_without_jobs_goes_with_its_controller(home: Home) -> None:
     home.launcher._spawn()
 
 
-def test_a_controller_started_from_inside_a_job_belongs_to_none(
+def test_a_controller_started_from_inside_a_job_is_not_part_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(processes.KEY, "outer")
@@ -324,8 +327,8 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
-def test_who_gets_the_lock_knows_of_every_job_that_runs(tmp_path: Path) -> None:
-    """A controller is killed with launches under way: the next one finds a pid file for each, or it never runs."""
+def test_the_next_holder_of_the_lock_finds_every_running_job(tmp_path: Path) -> None:
+    """A controller is killed while jobs start: every job that runs has a pid file."""
     subprocess.run(
         [sys.executable, "-c", KILLED_CONTROLLER, str(tmp_path)],
         stdout=subprocess.PIPE,
@@ -333,9 +336,11 @@ def test_who_gets_the_lock_knows_of_every_job_that_runs(tmp_path: Path) -> None:
     )
     lock = os.open(tmp_path / "controller.lock", os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
-    found = {number: launcher.read_pid(tmp_path / str(number)) for number in range(30)}
-    assert all(found.values())
-    for number, record in found.items():
+    records = {
+        number: launcher.read_pid(tmp_path / str(number)) for number in range(30)
+    }
+    assert all(records.values())
+    for number, record in records.items():
         assert record is not None
         assert processes.alive(*record)
         processes.sweep(f"{tmp_path}:{number}", supervisor=record[0])
@@ -343,7 +348,7 @@ def test_who_gets_the_lock_knows_of_every_job_that_runs(tmp_path: Path) -> None:
     os.close(lock)
 
 
-def test_the_launcher_keeps_no_zombies(home: Home) -> None:
+def test_the_launcher_reaps_its_jobs(home: Home) -> None:
     for _ in range(5):
         home.run("true")
     until(lambda: children(home.launcher.pid) == [])

@@ -1,4 +1,4 @@
-"""Jobs where the system allows no mounts: paths come through the environment alone."""
+"""Jobs on a system that allows no mounts: environment variables contain all paths."""
 
 from pathlib import Path
 
@@ -15,13 +15,11 @@ def _unmounted(lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Non
     monkeypatch.setenv("RISEML_DATA", str(tmp_path / "data"))
 
 
-def test_code_data_output_results_and_library_are_there(
-    lab: Lab, tmp_path: Path
-) -> None:
+def test_a_job_finds_code_data_output_and_the_library(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     (tmp_path / "data/set").write_text("data")
     lab.write({"code.txt": "code\n"})
-    whole = lab.run(
+    run = lab.run(
         """
         run:
           - cat code.txt
@@ -29,10 +27,10 @@ def test_code_data_output_results_and_library_are_there(
           - python3 -c "import riseml; riseml.report_result(score=1); riseml.report_progress(1, 2)"
         """
     )
-    assert whole.state is State.FINISHED
+    assert run.state is State.FINISHED
     assert lab.log(1) == "code\n"
     assert (lab.output(1) / "copy").read_text() == "data"
-    assert whole.result == {"score": 1}
+    assert run.result == {"score": 1}
 
 
 def test_experiments_of_a_set_do_not_share_their_output(lab: Lab) -> None:
@@ -59,5 +57,5 @@ def test_a_line_that_names_a_mount_is_refused_with_advice(lab: Lab, line: str) -
     "line",
     ["ls ./data/set", "echo /database", "echo my/output", "echo https://x.org/data"],
 )
-def test_other_paths_are_not_meant(lab: Lab, line: str) -> None:
+def test_paths_that_only_resemble_mounts_are_allowed(lab: Lab, line: str) -> None:
     assert lab.train(f"run: '{line}'").number == 1

@@ -1,4 +1,4 @@
-"""How the jobs of one experiment begin together, in the shells that images have."""
+"""Start barrier for the jobs of an experiment, in the shells that images have."""
 
 import os
 import signal
@@ -20,8 +20,8 @@ class Member:
         self, folder: Path, name: str, gang: str = TWO, timeout: str = "30"
     ) -> None:
         self.output, self.own = folder / "output", folder / name
-        for each in (self.output, self.own):
-            each.mkdir(exist_ok=True)
+        for folder in (self.output, self.own):
+            folder.mkdir(exist_ok=True)
         self.meeting = self.output / ".riseml/gang/uid.0"
         self.env = {
             **{
@@ -52,13 +52,13 @@ class Member:
 
 
 def end(process: "subprocess.Popen[str]") -> tuple[int, str]:
-    """Return the exit status and what was written."""
+    """Wait for a job, and return its exit status and output."""
     text = process.communicate(timeout=60)[0]
     return process.returncode, text
 
 
 @shells
-def test_nobody_begins_before_all_have_met(shell: str, tmp_path: Path) -> None:
+def test_no_job_starts_before_all_have_met(shell: str, tmp_path: Path) -> None:
     first, second = (Member(tmp_path, f"worker.{index}") for index in (1, 2))
     marker = tmp_path / "second is there"
     waiting = first.start(shell, f"test -e '{marker}' && echo begun")
@@ -72,7 +72,7 @@ def test_nobody_begins_before_all_have_met(shell: str, tmp_path: Path) -> None:
 
 
 @shells
-def test_who_waits_in_vain_says_for_whom(shell: str, tmp_path: Path) -> None:
+def test_a_job_that_waits_in_vain_names_the_missing_jobs(shell: str, tmp_path: Path) -> None:
     member = Member(tmp_path, "worker.1", f"{TWO} ps=127.0.0.1:3", timeout="0")
     with member.start(shell, "echo never") as process:
         code, text = end(process)
@@ -85,7 +85,7 @@ def test_who_waits_in_vain_says_for_whom(shell: str, tmp_path: Path) -> None:
 
 
 @shells
-def test_a_host_that_nobody_knows_is_a_reason_to_end(
+def test_a_job_exits_if_a_host_cannot_be_resolved(
     shell: str, tmp_path: Path
 ) -> None:
     member = Member(
@@ -98,7 +98,7 @@ def test_a_host_that_nobody_knows_is_a_reason_to_end(
 
 
 @shells
-def test_who_comes_when_it_is_over_ends_at_once(shell: str, tmp_path: Path) -> None:
+def test_a_job_that_comes_after_a_failure_exits_at_once(shell: str, tmp_path: Path) -> None:
     early, late = (
         Member(tmp_path, "worker.1", "worker.1=127.0.0.1:1"),
         Member(tmp_path, "worker.2", f"{TWO} ps=x:1"),
@@ -116,7 +116,7 @@ def test_who_comes_when_it_is_over_ends_at_once(shell: str, tmp_path: Path) -> N
 
 @shells
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_who_waits_can_be_ended(
+def test_a_waiting_job_can_be_stopped(
     shell: str, number: signal.Signals, tmp_path: Path
 ) -> None:
     member = Member(tmp_path, "worker.1")

@@ -1,4 +1,4 @@
-"""The files below templates/init: each valid as it stands, and each for the framework that it is named after."""
+"""Files below templates/init: every one is valid, and named after its framework."""
 
 import pytest
 
@@ -9,13 +9,13 @@ from riseml.search import grid
 FILES = sorted(path.stem for path in (templating.folder() / "init").iterdir())
 
 
-def test_init_offers_all_of_them() -> None:
+def test_init_offers_every_template() -> None:
     assert sorted(scaffold.TEMPLATES) == FILES
     assert set(frameworks.names()) < set(FILES)
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_valid_as_it_stands(name: str) -> None:
+def test_an_unchanged_template_is_valid(name: str) -> None:
     loaded = load_text(templating.read(f"init/{name}.yml"))
     assert loaded.train
     assert not loaded.warnings

@@ -1,4 +1,4 @@
-"""What jobs import: one file, for old and new Pythons, that never fails."""
+"""Library for jobs: one file, for old and new versions of Python, that never raises."""
 
 import ast
 import json
@@ -18,7 +18,7 @@ PATH = templating.folder() / "riseml.py"
 
 
 class Scalar:
-    """A number of numpy's, torch's or jax's."""
+    """A number of numpy, torch or jax."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
@@ -38,7 +38,7 @@ class Array:
 
 
 class Endless:
-    """A mock: it has every attribute, and each gives another one."""
+    """A mock, which has every attribute; an attribute is a mock as well."""
 
     def __getattr__(self, name: str) -> "Endless":
         return self
@@ -52,7 +52,7 @@ class Endless:
 
 @pytest.fixture
 def library() -> ModuleType:
-    """Load the file anew, as another process does."""
+    """Load the file again, as another process does."""
     module = ModuleType("riseml")
     exec(compile(PATH.read_bytes(), str(PATH), "exec"), module.__dict__)
     return module
@@ -102,7 +102,7 @@ def test_results_join_those_of_other_processes(
 
 
 @pytest.mark.parametrize("before", ["no json\n", "[1]\n", "\xff\n", '{"torn": ', ""])
-def test_what_others_wrote_wrongly_does_no_harm(
+def test_malformed_lines_of_others_do_no_harm(
     library: ModuleType, results: Path, before: str
 ) -> None:
     results.parent.mkdir(parents=True)
@@ -137,21 +137,21 @@ def test_what_others_wrote_wrongly_does_no_harm(
         (Path("/a"), "/a"),
     ],
 )
-def test_values_become_what_json_can_say(
+def test_values_become_json(
     library: ModuleType, results: Path, value: Any, plain: Any
 ) -> None:
     library.report_result(value=value)
     text = results.read_text()
     assert json.loads(
-        text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON")
+        text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON")
     ) == {"value": plain}
 
 
-def test_numpy_and_its_like_are_plain_numbers(
+def test_numbers_of_numpy_become_plain_numbers(
     library: ModuleType, results: Path
 ) -> None:
     class Scalar:
-        """As numpy, torch and their like make them: no number, but it says which one it is."""
+        """A scalar like those of numpy and torch: not a number, but convertible to one."""
 
         def __init__(self, value: object) -> None:
             self.value = value
@@ -170,7 +170,7 @@ def test_numpy_and_its_like_are_plain_numbers(
     assert _lines(results) == [{"a": 0.5, "b": 3, "c": [1, 2], "d": True}]
 
 
-def test_outside_of_a_job_there_is_a_note(
+def test_outside_of_a_job_a_report_is_printed(
     library: ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:
     library.report_result(loss=1, accuracy=0.5)
@@ -184,7 +184,7 @@ def test_outside_of_a_job_there_is_a_note(
     assert library.experiment_id() is None
 
 
-def test_nothing_raises(
+def test_reports_never_raise(
     library: ModuleType, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     endless: list[Any] = []
@@ -199,7 +199,7 @@ def test_nothing_raises(
     assert capsys.readouterr().err.count("could not be reported") == 4
 
 
-def test_progress(
+def test_progress_is_written_as_argo_reads_it(
     library: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "progress"
@@ -215,18 +215,18 @@ def test_progress(
         assert path.read_text() == written + "\n"
 
 
-def test_without_a_progress_file_a_job_says_nothing(
+def test_without_a_progress_file_nothing_is_printed(
     library: ModuleType, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     library.report_progress(1, 2)
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_experiment_is_known(library: ModuleType, results: Path) -> None:
+def test_the_id_of_the_experiment_is_that_of_the_environment(library: ModuleType, results: Path) -> None:
     assert library.experiment_id() == "14.3"
 
 
-def test_jobs_that_share_the_file_do_not_tear_each_others_lines(results: Path) -> None:
+def test_jobs_that_share_a_file_write_complete_lines(results: Path) -> None:
     report = (
         "riseml.report_result(**{'name-%d' % __import__('os').getpid(): 'x' * 500})"
     )
@@ -238,10 +238,11 @@ def test_jobs_that_share_the_file_do_not_tear_each_others_lines(results: Path) -
     assert [process.wait(60) for process in processes] == [0] * 4
     lines = _lines(results)
     assert len(lines) == 200
-    assert len(lines[-1]) == 4  # and what others have reported is not lost
+    # The last line includes the values of the other processes.
+    assert len(lines[-1]) == 4
 
 
-def test_the_installed_package_offers_the_same(results: Path) -> None:
+def test_the_installed_package_has_the_same_functions(results: Path) -> None:
     riseml.report_result(loss=1)
     assert _lines(results) == [{"loss": 1}]
     assert riseml.experiment_id() == "14.3"
@@ -250,15 +251,15 @@ def test_the_installed_package_offers_the_same(results: Path) -> None:
         riseml.report_results  # noqa: B018
 
 
-def test_importing_the_package_loads_nothing_else() -> None:
+def test_importing_the_package_loads_no_other_module() -> None:
     code = "import sys; before = set(sys.modules); import riseml; print(*sorted(set(sys.modules) - before))"
-    said = subprocess.run(
+    loaded = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     ).stdout
-    assert said.split() == ["riseml"]
+    assert loaded.split() == ["riseml"]
 
 
-def test_the_file_is_python_2_as_well() -> None:
+def test_the_file_is_valid_python_2() -> None:
     tree = ast.parse(PATH.read_text("utf-8"), feature_version=(3, 4))
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):

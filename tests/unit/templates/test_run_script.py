@@ -1,4 +1,4 @@
-"""The script that runs a job's lines, in the shells that images have."""
+"""Script that runs a job's lines, in the shells that images have."""
 
 import os
 import shutil
@@ -36,14 +36,14 @@ while True:
 
 
 class Job:
-    """One job: its folders, and how it is run."""
+    """A job with its folders and environment."""
 
     def __init__(self, folder: Path) -> None:
         self.code, self.output, self.own = (
             folder / name for name in ("code", "output", "riseml")
         )
-        for each in (self.code, self.output, self.own):
-            each.mkdir()
+        for folder in (self.code, self.output, self.own):
+            folder.mkdir()
         self.results = self.output / ".riseml/results.jsonl"
         self.log = self.output / ".riseml/logs/train.0.log"
         self.env = {
@@ -63,7 +63,7 @@ class Job:
     def start(
         self, *lines: str, shell: str | None = None, user: int | None = None
     ) -> "subprocess.Popen[str]":
-        """Start the lines: in this shell, or as a container does, which takes bash where there is one."""
+        """Start the lines in a shell; by default as a container does, preferably in bash."""
         script = (
             [*SHELLS[shell], "-c", pod.script(), "riseml"] if shell else ["sh", "-c"]
         )
@@ -82,7 +82,7 @@ class Job:
     def run(
         self, *lines: str, shell: str | None = None, user: int | None = None
     ) -> tuple[int, str]:
-        """Run the lines; return the exit status and what they wrote."""
+        """Run the lines, and return the exit status and the output."""
         with self.start(*lines, shell=shell, user=user) as process:
             return process.wait(30), process.communicate()[0]
 
@@ -94,7 +94,7 @@ def job(tmp_path: Path) -> Job:
 
 @pytest.fixture
 def poor_job() -> Iterator[Job]:
-    """A job whose user may not write to the working directory."""
+    """A job whose user cannot write to the working directory."""
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     try:
@@ -148,15 +148,15 @@ def test_lines_follow_each_other_in_one_shell(
 def test_the_first_failing_line_ends_the_job_with_its_status(
     job: Job, shell: str, line: str, status: int | None
 ) -> None:
-    ended, said = job.run("echo before", line, "echo never", shell=shell)
-    assert said.startswith("before\n")
-    assert "never" not in said
+    ended, output = job.run("echo before", line, "echo never", shell=shell)
+    assert output.startswith("before\n")
+    assert "never" not in output
     assert ended == status if status is not None else ended != 0
 
 
 @shells
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "output"),
     [
         ("echo a \\", "a\n"),
         ('echo a # a comment, it\'s "one"', "a\n"),
@@ -177,18 +177,18 @@ def test_the_first_failing_line_ends_the_job_with_its_status(
         ("env | grep -c ^riseml_ || echo none", "0\nnone\n"),
     ],
 )
-def test_a_line_means_what_it_means_in_a_script(
-    job: Job, shell: str, line: str, said: str
+def test_a_line_has_the_same_effect_as_in_a_script(
+    job: Job, shell: str, line: str, output: str
 ) -> None:
-    assert job.run(line, "echo end", shell=shell) == (0, said + "end\n")
+    assert job.run(line, "echo end", shell=shell) == (0, output + "end\n")
 
 
 @shells
-def test_exit_0_ends_the_job_early_and_well(job: Job, shell: str) -> None:
+def test_exit_0_ends_the_job_early_with_success(job: Job, shell: str) -> None:
     assert job.run("echo one", "exit 0", "echo two", shell=shell) == (0, "one\n")
 
 
-def test_lines_run_in_bash_where_there_is_one(job: Job) -> None:
+def test_lines_run_in_bash_if_it_is_installed(job: Job) -> None:
     if not shutil.which("bash"):
         pytest.skip("no bash")
     assert job.run(
@@ -200,7 +200,7 @@ def test_lines_run_in_bash_where_there_is_one(job: Job) -> None:
     )
 
 
-def test_lines_run_in_sh_where_there_is_no_bash(job: Job, tmp_path: Path) -> None:
+def test_lines_run_in_sh_if_there_is_no_bash(job: Job, tmp_path: Path) -> None:
     tools = tmp_path / "bin"
     tools.mkdir()
     for name in (
@@ -216,8 +216,8 @@ def test_lines_run_in_sh_where_there_is_no_bash(job: Job, tmp_path: Path) -> Non
         "id",
         "setsid",
     ):
-        if found := shutil.which(name):
-            (tools / name).symlink_to(found)
+        if path := shutil.which(name):
+            (tools / name).symlink_to(path)
     job.env["PATH"] = str(tools)
     assert job.run('echo "<${BASH_VERSION-}>"', "(exit 7)") == (
         7,
@@ -233,22 +233,22 @@ def _plain_sh() -> bool:
 def test_the_configuration_is_recorded_before_anything_runs(
     job: Job, shell: str
 ) -> None:
-    status, said = job.run(
+    status, output = job.run(
         'cat "$OUTPUT_DIR/riseml-configuration.yml"', "false", shell=shell
     )
-    assert (status, said) == (1, "project: mnist\nrun: it's\n")
+    assert (status, output) == (1, "project: mnist\nrun: it's\n")
 
 
 @shells
-def test_what_is_written_is_kept_in_the_output_folder(job: Job, shell: str) -> None:
-    status, said = job.run("echo out", "echo err >&2", "(exit 3)", shell=shell)
-    assert (status, said) == (3, "out\nerr\n")
-    assert job.log.read_text() == said
+def test_output_is_copied_to_the_output_folder(job: Job, shell: str) -> None:
+    status, output = job.run("echo out", "echo err >&2", "(exit 3)", shell=shell)
+    assert (status, output) == (3, "out\nerr\n")
+    assert job.log.read_text() == output
     times = [
         line.split()
         for line in job.log.with_name("train.0.log.times").read_text().splitlines()
     ]
-    assert times[-1][1] == str(len(said))
+    assert times[-1][1] == str(len(output))
     assert all(int(time) > 1_700_000_000 for time, _ in times)
 
 
@@ -262,7 +262,7 @@ def test_another_attempt_has_a_log_of_its_own(job: Job, shell: str) -> None:
 
 
 @shells
-def test_who_keeps_the_log_needs_no_copy(job: Job, shell: str) -> None:
+def test_an_engine_that_writes_the_log_needs_no_copy(job: Job, shell: str) -> None:
     job.env["RISEML_LOGGED"] = "1"
     assert job.run("echo out", shell=shell) == (0, "out\n")
     assert not job.log.exists()
@@ -270,7 +270,7 @@ def test_who_keeps_the_log_needs_no_copy(job: Job, shell: str) -> None:
 
 @shells
 @pytest.mark.parametrize("end", ["true", "(exit 4)"])
-def test_the_last_result_is_handed_over(job: Job, shell: str, end: str) -> None:
+def test_the_last_result_becomes_the_output_parameter(job: Job, shell: str, end: str) -> None:
     last = '{"loss": 1, "\u00e4": "%s\\n"}'
     job.run(
         f"printf '%s\\n' '{{\"loss\": 2}}' '{last}' >> $RESULT_FILE", end, shell=shell
@@ -285,7 +285,7 @@ def test_a_result_that_is_too_long_for_argo_is_not_cut(job: Job, shell: str) -> 
 
 
 @shells
-def test_without_a_result_there_is_none(job: Job, shell: str) -> None:
+def test_without_a_result_there_is_no_output_parameter(job: Job, shell: str) -> None:
     assert job.run("true", shell=shell) == (0, "")
     assert not (job.own / "result").exists()
 
@@ -295,7 +295,7 @@ def test_without_a_result_there_is_none(job: Job, shell: str) -> None:
 @pytest.mark.parametrize(
     "send", [os.kill, os.killpg], ids=["to the script", "to its group"]
 )
-def test_a_trainer_ends_in_its_own_time(
+def test_a_trainer_may_save_before_it_exits(
     job: Job, shell: str, logged: bool, send: Callable[..., None]
 ) -> None:
     if logged:
@@ -337,7 +337,7 @@ def test_a_signal_while_the_lines_start_is_sent_to_them_once(
 
 
 @shells
-def test_a_signal_reaches_what_runs_in_the_background(job: Job, shell: str) -> None:
+def test_a_signal_reaches_background_processes(job: Job, shell: str) -> None:
     line = "(trap 'sleep 0.2; echo saved; exit' TERM; echo up; while :; do sleep 0.05; done) & wait"
     process = job.start(line, "echo never", shell=shell)
     assert process.stdout
@@ -351,7 +351,7 @@ def test_a_signal_reaches_what_runs_in_the_background(job: Job, shell: str) -> N
 
 @shells
 @everywhere
-def test_what_a_line_leaves_running_ends_with_the_job(
+def test_background_processes_end_with_the_job(
     job: Job, shell: str, logged: bool
 ) -> None:
     if logged:
@@ -367,28 +367,28 @@ def test_an_output_folder_that_cannot_be_written_is_named(
     job: Job, tmp_path: Path, shell: str
 ) -> None:
     job.env["OUTPUT_DIR"] = str(tmp_path / "nowhere")
-    status, said = job.run("echo never", shell=shell)
+    status, output = job.run("echo never", shell=shell)
     assert status == 73
     assert (
         f"riseml: cannot write to the output directory {tmp_path}/nowhere (as user {os.getuid()})"
-        in said
+        in output
     )
-    assert "never" not in said
+    assert "never" not in output
 
 
 @shells
-def test_a_log_that_cannot_be_kept_is_no_reason_to_fail(job: Job, shell: str) -> None:
+def test_a_log_that_cannot_be_copied_does_not_fail_the_job(job: Job, shell: str) -> None:
     (job.output / ".riseml").mkdir()
     (job.output / ".riseml/logs").write_text("a file where the folder should be")
-    status, said = job.run("echo on it goes", shell=shell)
+    status, output = job.run("echo on it goes", shell=shell)
     assert status == 0
-    assert said.endswith(
+    assert output.endswith(
         f"riseml: this log is not copied to {job.log.parent}\non it goes\n"
     )
 
 
 @shells
-def test_the_code_comes_over_what_install_steps_have_left(job: Job, shell: str) -> None:
+def test_the_code_replaces_files_of_install_steps(job: Job, shell: str) -> None:
     (job.code / "built").write_text("by a step")
     (job.code / "fit.py").write_text("as it was when the image was built")
     (job.own / "code/sub").mkdir(parents=True)
@@ -401,15 +401,15 @@ def test_the_code_comes_over_what_install_steps_have_left(job: Job, shell: str) 
 
 
 @shells
-def test_code_runs_where_it_is_if_its_place_cannot_be_written(
+def test_the_code_runs_elsewhere_if_its_folder_is_not_writable(
     poor_job: Job, shell: str
 ) -> None:
     user = NOBODY if os.getuid() == 0 else None
     (poor_job.own / "code").mkdir()
     (poor_job.own / "code/fit.py").write_text("new")
-    status, said = poor_job.run("cat fit.py; pwd", shell=shell, user=user)
+    status, output = poor_job.run("cat fit.py; pwd", shell=shell, user=user)
     assert status == 0
-    note, rest = said.split("\n", 1)
+    note, rest = output.split("\n", 1)
     assert note.endswith(
         f"cannot write to {poor_job.code}, so the code runs in {poor_job.own}/code"
     )
@@ -420,7 +420,7 @@ def test_code_runs_where_it_is_if_its_place_cannot_be_written(
 @pytest.mark.parametrize(
     ("before", "after"), [(None, "{}/lib"), ("/a:/b", "{}/lib:/a:/b")]
 )
-def test_the_library_is_found_first(
+def test_the_library_is_first_on_the_python_path(
     job: Job, shell: str, before: str | None, after: str
 ) -> None:
     if before:

@@ -1,4 +1,4 @@
-"""The script around TensorBoard, in the shells that images have."""
+"""Script that runs TensorBoard, in the shells that images have."""
 
 import contextlib
 import os
@@ -20,15 +20,15 @@ TELLS = '#!/bin/sh\necho "$@"\nps -o ni= -p $$\n'
 
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Start]:
-    """Start the script with these programs before all others; nothing is left of it."""
+    """Start the script with programs that come first on PATH, and end it afterwards."""
     started: list[subprocess.Popen[str]] = []
 
     def begin(shell: str, path: str = "", **programs: str) -> "subprocess.Popen[str]":
-        here = tensorboards.path_with(tmp_path / "bin", **programs)
+        default_path = tensorboards.path_with(tmp_path / "bin", **programs)
         process = subprocess.Popen(
             [*SHELLS[shell], "-c", templating.read("tensorboard.sh"), "tensorboard"],
             env={
-                "PATH": path or here,
+                "PATH": path or default_path,
                 "OUTPUT_DIR": "/out put",
                 "TENSORBOARD_ADDRESS": "127.0.0.1:6006",
             },
@@ -60,18 +60,18 @@ def end(process: "subprocess.Popen[str]") -> int:
 
 
 @shells
-def test_what_it_runs(shell: str, start: Start) -> None:
+def test_tensorboard_runs_with_folder_and_address(shell: str, start: Start) -> None:
     process = start(shell, tensorboard=TELLS)
-    told, nice, ended, again = lines(process, 4)
-    assert told == "--logdir /out put --host 127.0.0.1 --port 6006"
+    printed, nice, exited, restarts = lines(process, 4)
+    assert printed == "--logdir /out put --host 127.0.0.1 --port 6006"
     assert int(nice) > os.getpriority(os.PRIO_PROCESS, 0)
-    assert ended == "riseml: tensorboard exited with status 0; the experiments continue"
-    assert again == "riseml: it restarts in 5 seconds"
+    assert exited == "riseml: tensorboard exited with status 0; the experiments continue"
+    assert restarts == "riseml: it restarts in 5 seconds"
     assert end(process) == 0
 
 
 @shells
-def test_a_python_that_has_one(shell: str, start: Start) -> None:
+def test_tensorboard_runs_as_a_module_of_python(shell: str, start: Start) -> None:
     process = start(
         shell,
         python3=tensorboards.WORTHLESS,
@@ -84,7 +84,7 @@ def test_a_python_that_has_one(shell: str, start: Start) -> None:
 
 
 @shells
-def test_none(shell: str, start: Start) -> None:
+def test_without_tensorboard_the_script_waits(shell: str, start: Start) -> None:
     process = start(shell, python3=tensorboards.WORTHLESS, python=tensorboards.WORTHLESS)
     assert lines(process, 1) == [
         "riseml: no working tensorboard is installed; the experiments continue without it."
@@ -93,29 +93,29 @@ def test_none(shell: str, start: Start) -> None:
 
 
 @shells
-def test_the_last_of_several_failures(
+def test_after_several_failures_the_script_waits(
     shell: str, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text = templating.read("tensorboard.sh").replace("in 5 30 120 ''", "in 0 0 0 ''")
     monkeypatch.setattr(templating, "read", lambda name: text)
     process = start(shell, tensorboard=tensorboards.DIES)
-    told: list[str] = []
-    while not told or "too often" not in told[-1]:
-        told += lines(process, 1)
+    printed: list[str] = []
+    while not printed or "too often" not in printed[-1]:
+        printed += lines(process, 1)
     assert (
         sum(
             "status 137 (killed, most likely because memory ran out); the experiments continue"
             in line
-            for line in told
+            for line in printed
         )
         == 4
     )
-    assert told.count("riseml: it restarts in 0 seconds") == 3
+    assert printed.count("riseml: it restarts in 0 seconds") == 3
     assert end(process) == 0
 
 
 @shells
-def test_a_server_ends_with_it(shell: str, start: Start) -> None:
+def test_tensorboard_ends_with_the_script(shell: str, start: Start) -> None:
     process = start(
         shell,
         tensorboard="#!/bin/sh\ntrap 'echo told; exit' TERM\necho up\nsleep 1000 & wait\n",
@@ -125,8 +125,9 @@ def test_a_server_ends_with_it(shell: str, start: Start) -> None:
     assert lines(process, 1) == ["told"]
 
 
-@pytest.mark.parametrize("shell", ["bash", "dash"])  # busybox has a sleep of its own
-def test_without_sleep_it_is_not_busy(shell: str, tmp_path: Path) -> None:
+# busybox has a built-in `sleep`.
+@pytest.mark.parametrize("shell", ["bash", "dash"])
+def test_without_sleep_the_script_exits(shell: str, tmp_path: Path) -> None:
     program = shutil.which(shell)
     if program is None:
         pytest.skip("not installed")

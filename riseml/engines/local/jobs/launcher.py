@@ -126,7 +126,7 @@ class Launcher:
     def close(self) -> None:
         """Let the forkserver exit once no job runs.
 
-        Until then it starts a controller if a job ends and nobody holds the lock.
+        Until then it starts a controller if a job ends and no process holds the lock.
         """
         with suppress(BrokenPipeError):
             os.write(self._requests, marshal.dumps(None))

@@ -14,7 +14,7 @@ _OUTPUT_LIMIT_BYTES = 2048
 
 @dataclass(slots=True)
 class Pod:
-    """A pod from its launch, or its wait for resources, to its last process's end.
+    """A pod, from its start or its wait for resources until its last process exits.
 
     `containers` are the names of the init containers and the name of the main one.
     `experiment` is empty for a run's own jobs. `engine_steps` counts the init steps
