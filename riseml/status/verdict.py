@@ -180,13 +180,8 @@ def _first_killed(jobs: Sequence[JobStatus]) -> JobStatus | None:
 
 def _looks_ended(job: JobStatus) -> bool:
     """Return whether a job seems to have been ended from outside."""
-    if _was_deleted(job):
-        return True
-    return reasons.from_outside(job.reason, job.exit_code)
-
-
-def _was_deleted(job: JobStatus) -> bool:
-    return "pod deleted" in job.message
+    was_deleted = "pod deleted" in job.message
+    return was_deleted or reasons.from_outside(job.reason, job.exit_code)
 
 
 def _after_end(job: JobStatus, end: _End, *, is_daemon: bool) -> JobStatus:
@@ -196,8 +191,7 @@ def _after_end(job: JobStatus, end: _End, *, is_daemon: bool) -> JobStatus:
     if is_daemon and _ended_with_others(job, end):
         return _stopped_daemon(job, end)
     # A peer that failed by itself keeps its own failure.
-    was_ended = _looks_ended(job) if job.state == State.FAILED else _was_deleted(job)
-    if end.is_failure and was_ended:
+    if end.is_failure and _looks_ended(job):
         return replace(job, state=State.KILLED, reason="PEER", message="")
     return job
 

@@ -35,7 +35,7 @@ train:
 
 
 class BuildingEngine(FakeEngine):
-    """An engine that builds images: the key of one is made of its install steps and its base."""
+    """An engine whose image keys are made of the install steps and the base image."""
 
     def image_key(
         self,

@@ -1,4 +1,4 @@
-"""The table over a set: order, the best, what is missing."""
+"""Table of a set's results: order, the best row, missing values."""
 
 from typing import Any
 

@@ -24,7 +24,7 @@ train:
 
 
 class RecordingEngine(FakeEngine):
-    """An engine whose calls go to the record of the other steps, too."""
+    """An engine that records its calls among the other steps."""
 
     def __init__(self, steps: list[str]) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class RecordingEngine(FakeEngine):
 
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The steps of the code path, as they are entered."""
+    """Return the list of steps, in the order in which they are taken."""
     steps: list[str] = []
     load_text, plan = config.load_text, planner.plan
 

@@ -1,4 +1,4 @@
-"""Which paths ignore files leave out; `tests/properties/test_snapshot.py` compares with Git."""
+"""Paths that ignore files exclude; `tests/properties/test_snapshot.py` compares with Git."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.folders import git, write
 
 
 def left(folder: Path, *, gitignore: bool = True) -> str:
-    """Return the files and empty folders that are part of a project, ignore files not counted."""
+    """Return the files and empty folders of a project, without its ignore files."""
     tree = walk(os.fsencode(folder), {}, gitignore=gitignore)
     files = [
         os.fsdecode(at.path + name)
@@ -149,7 +149,7 @@ def test_a_working_tree_that_ignores_the_project_does_not_count(tmp_path: Path) 
     git("init", "-q", at=tmp_path)
     write(
         tmp_path, {".gitignore": "*\n!.gitignore\n"}
-    )  # as for settings kept in one's home
+    )  # As for settings in a home folder.
     assert left(write(tmp_path / "sheds/mnist", {"a": "", "b/c": ""})) == "a b/c"
 
 
@@ -168,7 +168,7 @@ def test_only_regular_ignore_files_count(tmp_path: Path) -> None:
         tmp_path,
         {"rules": "*\n", "lib/.gitignore/x": "", ".risemlignore/y": "", "a": ""},
     )
-    (tmp_path / ".gitignore").symlink_to("rules")  # which Git does not follow either
+    (tmp_path / ".gitignore").symlink_to("rules")  # Git does not follow it either.
     os.mkfifo(tmp_path / "lib/pipe")
     assert left(tmp_path) == ".risemlignore/y a lib/.gitignore/x rules"
 

@@ -1,4 +1,4 @@
-"""What is part of a snapshot, what it says, and when it has a new revision."""
+"""Snapshots: their content, their warnings, and when their revision changes."""
 
 import os
 import resource
@@ -18,7 +18,7 @@ from tests.folders import git, listing, write
 
 
 class Project:
-    """A folder, a store, and what comes out of it."""
+    """A project's folder, its store, and its checkouts."""
 
     def __init__(self, place: Path) -> None:
         self.place = place
@@ -34,7 +34,7 @@ class Project:
         return folder
 
     def paths(self, *, gitignore: bool = True) -> set[str]:
-        """Return what is part of the project's snapshot: files, links and empty folders."""
+        """Return the files, links and empty folders of the project's snapshot."""
         found = listing(self.restored(self.take(gitignore=gitignore).revision))
         inner = {os.path.dirname(path) for path in found}
         return {os.fsdecode(path) for path in found if path not in inner}
@@ -47,7 +47,7 @@ def project(tmp_path: Path) -> Project:
 
 @contextmanager
 def as_nobody(*owned: Path) -> Iterator[None]:
-    """Lose the rights of root, which nothing is refused, and give these paths away."""
+    """Give up root's rights, which include reading everything, and give these paths away."""
     if os.geteuid():
         yield
         return
@@ -62,7 +62,7 @@ def as_nobody(*owned: Path) -> Iterator[None]:
 
 @pytest.fixture
 def open_project() -> Iterator[Project]:
-    """A project that every user of the machine could have."""
+    """A project in a folder that every user of the machine can read."""
     with tempfile.TemporaryDirectory() as place:
         os.chmod(place, 0o777)
         project = Project(Path(place))
@@ -70,7 +70,7 @@ def open_project() -> Iterator[Project]:
         write(project.folder, {"train.py": "x", "data/set.csv": "1"})
         snapshot(
             project.folder, project.place / "other.git"
-        )  # loads all code, which another user may not read
+        )  # Load all code first: another user may not read it.
         for path in (project.folder, project.store.parent):
             os.chmod(path, 0o777)
         yield project
@@ -374,7 +374,7 @@ def test_an_edit_with_a_restored_time_is_noticed(
     path = write(project.folder, {"config": "lr: 0.1"}) / "config"
     os.utime(path, ns=(10**18, 10**18))
     first = project.take().revision
-    with path.open("r+") as file:  # as `cp -p` of a file of the same size and age does
+    with path.open("r+") as file:  # As `cp -p` of a file of the same size and age does.
         file.write("lr: 0.2")
     os.utime(path, ns=(10**18, 10**18))
     assert project.take().revision != first
@@ -382,7 +382,7 @@ def test_an_edit_with_a_restored_time_is_noticed(
 
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """The names of the files that snapshots read from now on."""
+    """Return the list of names of files that snapshots read from now on."""
     found: list[str] = []
     original = content._read
 

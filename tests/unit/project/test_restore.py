@@ -1,4 +1,4 @@
-"""The script that writes a revision into a folder, in a pod or on a laptop."""
+"""Script that checks out a revision, in a pod or on a laptop."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ def run(
     after: str = "",
     **told: str,
 ) -> str:
-    """Run the script as a pod's init container does; return what it and what follows it print."""
+    """Run the script as a pod's init container does; return its output and that of the next command."""
     environment = {
         "PATH": os.environ["PATH"],
         "REPOSITORY": str(store),

@@ -1,4 +1,4 @@
-"""The repository behind snapshots: what Git makes of it, and what survives crashes, crowds and time."""
+"""Repository of snapshots: how Git reads it, and how it survives crashes, parallel use and time."""
 
 import os
 import signal
@@ -30,14 +30,14 @@ def store(tmp_path: Path) -> Path:
 
 
 def same(store: Path, revision: str, folder: Path) -> bool:
-    """Return whether a revision is what lies in a folder now."""
+    """Return whether a revision equals the current content of a folder."""
     code = store.parent / f"code-{revision}-{len(os.listdir(store.parent))}"
     checkout(store, revision, code)
     return listing(code) == listing(folder)
 
 
 def program(text: str, *arguments: str | Path) -> str:
-    """Run a Python program of its own, so that it may fork and be killed."""
+    """Run a Python program in its own process, which may fork and be killed."""
     command = [sys.executable, "-c", dedent(text), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -240,7 +240,7 @@ def test_a_kill_at_any_time_loses_nothing(folder: Path, store: Path, few: int) -
         )
     assert (
         git("fsck", "--strict", "--no-dangling", at=store) == ""
-    )  # a commit that no branch took up is no harm
+    )  # A commit that no branch names does no harm.
     assert len(git("rev-list", "--first-parent", "riseml", at=store).split()) >= len(
         taken
     )
@@ -297,7 +297,7 @@ def test_the_lock_ends_with_its_holder(folder: Path, store: Path) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "held\n"
         process.send_signal(signal.SIGKILL)
-    (store / "index.lock").write_text("")  # Git's own locks mean nothing here
+    (store / "index.lock").write_text("")  # RiseML ignores Git's own locks.
     assert same(store, snapshot(folder, store).revision, folder)
 
 

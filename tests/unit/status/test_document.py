@@ -1,4 +1,4 @@
-"""What status reads from documents of every kind: new, single, big, broken, or none at all."""
+"""Status of unusual documents: new, single, large, broken, or not a document at all."""
 
 import base64
 import copy
@@ -171,7 +171,7 @@ def test_a_broken_document_never_fails(name: str) -> None:
 
 
 def _break(value: Any, chance: random.Random) -> None:
-    """Replace or remove something somewhere inside."""
+    """Return a copy with one value replaced or removed at a random position."""
     while True:
         keys = list(value) if isinstance(value, dict) else list(range(len(value)))
         if not keys:

@@ -1,4 +1,4 @@
-"""The interpreter against a real Argo: with the ends that were recorded, it comes to the same outcome and phases."""
+"""Interpreter compared with a real Argo: recorded ends of pods lead to the recorded outcome and phases."""
 
 import copy
 from collections.abc import Iterator
@@ -24,14 +24,14 @@ NOT_LOCAL = {
     "gang-experiment-killed": "its jobs are signalled one by one while the first one's hook deletes the rest",
     "gang-released": "here a gang starts as a whole, so no part of one waits for the rest",
 }
-DELETED = {"pod-deleted", "evicted"}  # somebody deleted the pod
+DELETED = {"pod-deleted", "evicted"}  # Someone deleted the pod.
 PLAYED = [name for name in NAMES if name not in NOT_LOCAL]
 
 
 @pytest.mark.parametrize("name", PLAYED)
 def test_the_outcome_is_the_same(name: str) -> None:
     expected, outcome = load(name)["expect"], told(play(name))
-    # Of a daemon that is killed Argo keeps no exit code.
+    # Argo keeps no exit code of a daemon that is killed.
     assert [line.removesuffix(" 143") for line in outcome.pop("members", ())] == [
         line.removesuffix(" 143") for line in expected.pop("members", ())
     ]
@@ -63,7 +63,7 @@ def phases(document: dict[str, Any]) -> dict[str, str]:
 
 
 def play(name: str) -> dict[str, Any]:
-    """Run the recorded document with the recorded ends of its pods, and what was done to it."""
+    """Run a recorded document with the recorded ends of its pods, kills and deletions."""
     recorded = document(name)
     submitted, entries = _as_submitted(recorded)
     nodes = recorded["status"]["nodes"].values()
@@ -91,7 +91,7 @@ def play(name: str) -> dict[str, Any]:
 
 
 def _as_submitted(recorded: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Return the document as it was submitted, and the kills that were written into it later."""
+    """Return the document as it was submitted, and the kills that were added later."""
     submitted = {
         key: copy.deepcopy(value) for key, value in recorded.items() if key != "status"
     }
@@ -118,12 +118,10 @@ def _stopped(recorded: dict[str, Any]) -> Iterator[str]:
 
 
 def _end(node: dict[str, Any], *, stopped: bool) -> End:
-    """Return how a pod is to end."""
+    """Return the end of a pod for the simulator."""
     outputs = node.get("outputs", {})
     code = int(outputs["exitCode"]) if "exitCode" in outputs else None
-    if (
-        stopped
-    ):  # a daemon's exit code is not always recorded; a pod that never began has none
+    if stopped:  # A daemon's exit code is not always recorded, and a pod that never started has none.
         began = code is not None or node["phase"] == "Succeeded"
         return End(
             after=None,
@@ -137,7 +135,7 @@ def _end(node: dict[str, Any], *, stopped: bool) -> End:
         (_time(node["finishedAt"]) - _time(node["startedAt"])).total_seconds(), 0.5
     )
     message = node.get("message", "")
-    if message == "timeout":  # it never began
+    if message == "timeout":  # It never started.
         return End(pending=1e9)
     if node["phase"] == "Succeeded" or message == f"main: Error (exit code {code})":
         return End(code, after=seconds, outputs=parameters)
@@ -151,7 +149,7 @@ def _time(text: str) -> datetime:
 
 
 def _quiet(simulator: Simulator, ends: dict[str, End]) -> bool:
-    """Tell whether every pod that ends by itself before has ended, and the others have come as far as they did."""
+    """Return whether every pod has reached the state that it had before the intervention."""
     nodes = {node.name: node for node in simulator.run.nodes.values()}
     for name, end in ends.items():
         node = nodes.get(name)
@@ -165,7 +163,7 @@ def _quiet(simulator: Simulator, ends: dict[str, End]) -> bool:
 def _intervene(
     simulator: Simulator, recorded: dict[str, Any], entries: str, ends: dict[str, End]
 ) -> None:
-    """Do to the run what was done to the recorded one."""
+    """Kill, shut down or delete as in the recording."""
     now = datetime.fromtimestamp(simulator.now, UTC).isoformat()
     subs = [entry.partition("=")[0] for entry in entries.split(",") if entry]
     if not subs:

@@ -40,7 +40,7 @@ def test_an_experiment_reads_the_same_alone_and_in_its_run(then: Document) -> No
 
 ENDED = {"phase": "Failed", "message": "main: Error (exit code 143)", "code": 143}
 PRECISE = {"finishedAt": "2026-01-01T00:01:00.000002Z"}
-KILLS = {  # entries, the job's end, what it counts as
+KILLS = {  # Entries of the annotation, the end of the job, its state.
     "before it ended": ("1=2026-01-01T00:00:59Z", {}, State.KILLED),
     "after it had ended": ("1=2026-01-01T00:01:01Z", {}, State.FAILED),
     "in the second in which it ended": ("1=2026-01-01T00:01:00.9Z", {}, State.KILLED),
@@ -257,7 +257,7 @@ def test_a_result_is_read_from_the_output_of_a_job() -> None:
     assert status.read(document("success")).result == {"accuracy": 0.9}
 
 
-REASONS = {  # phase, message and exit code of the job's node; state, word, and message where it is another one
+REASONS = {  # Phase, message and exit code of the node; state and reason, and the message if it is another one.
     "created": ("Pending", "", None, "PENDING", ""),
     "no place": (
         "Pending",

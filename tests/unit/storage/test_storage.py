@@ -278,7 +278,7 @@ class Breaking(Folder):
         self._left = after
 
     def read(self, pieces: Sequence[Piece]) -> Iterator[bytes]:
-        """Yield a few bytes at a time, so that it may break anywhere."""
+        """Yield a few bytes at a time, so that the connection may break anywhere."""
         for piece in super().read(pieces):
             for position in range(0, len(piece), 7):
                 if self._left <= 0:
@@ -295,7 +295,7 @@ class Counting(Folder):
         self._passed = byte_counts
 
     def read(self, pieces: Sequence[Piece]) -> Iterator[bytes]:
-        """Count, and read."""
+        """Count the bytes, then read them."""
         self._passed += [piece.size for piece in pieces]
         return super().read(pieces)
 
@@ -308,7 +308,7 @@ class Changing(Folder):
         self._change: bytes | None = change
 
     def read(self, pieces: Sequence[Piece]) -> Iterator[bytes]:
-        """Change, and read."""
+        """Change the file, then read it."""
         if self._change is not None and self.root:
             (self.root / "a").write_bytes(self._change)
             self._change = None
@@ -343,7 +343,7 @@ def test_an_interrupted_copy_continues(
             }
             assert (
                 finished.items() <= content.items()
-            )  # nothing has its name before it is whole
+            )  # A file gets its name only once it is complete.
             continue
         break
     assert files(folder / "volume/u") == content
