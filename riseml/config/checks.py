@@ -54,9 +54,10 @@ def check(
 
 def options_of(values: Values) -> Any:
     """Return the framework's options, or its defaults where the file has no section for it."""
-    name = values.get("framework")
-    options = values.get(name) if name else None
-    return options if options is not None else frameworks.find(name).SECTION.make()
+    name: str | None = values.get("framework")
+    if name and values.get(name) is not None:
+        return values[name]
+    return frameworks.find(name).SECTION.make()
 
 
 def _warn_sections(
@@ -104,9 +105,7 @@ def _check_size(values: Values, entries: Entries, doc: Document) -> None:
     parameters = values.get("parameters")
     if not parameters or _is_faulty(values, entries, "search"):
         return
-    config: SearchConfig | None = values.get("search")
-    if config is None:
-        config = SearchConfig.default()
+    config: SearchConfig = values.get("search") or SearchConfig.default()
     size = search.find(config.strategy).size(parameters, config.options)
     # Parameters with errors may have lost all their values.
     if size < 1 and not doc.errors:
@@ -241,9 +240,10 @@ def _with_braces(nodes: list[ScalarNode]) -> list[ScalarNode]:
 
 def _texts(entries: Entries, key: str) -> list[ScalarNode]:
     """Return the texts of a key that takes one text or a list of texts."""
-    if key not in entries:
+    node = _value_node(entries, key)
+    if node is None:
         return []
-    return [node for node in items_of(entries[key][1]) if is_scalar(node, STR)]
+    return [item for item in items_of(node) if is_scalar(item, STR)]
 
 
 def _env_texts(entries: Entries, doc: Document) -> list[ScalarNode]:
@@ -258,5 +258,10 @@ def _keys(entries: Entries, key: str, doc: Document) -> dict[str, ScalarNode]:
 
 def _inner_entries(entries: Entries, key: str, doc: Document) -> Entries:
     """Return the entries of a key's mapping; none if the value is not a mapping."""
-    node = entries[key][1] if key in entries else None
+    node = _value_node(entries, key)
     return doc.entries(node, key) if isinstance(node, MappingNode) else {}
+
+
+def _value_node(entries: Entries, key: str) -> Node | None:
+    _, node = entries.get(key, (None, None))
+    return node

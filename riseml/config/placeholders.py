@@ -71,7 +71,7 @@ def _fault(
     if tag not in declared and re.match(_ARGO, tag):
         return (
             f"Argo would replace '{{{{{excerpt(tag)}}}}}' before the shell sees it",
-            "Argo has no escape for it; riseml sets $RISEML_EXPERIMENT, $EXPERIMENT_ID and $RISEML_ATTEMPT.",
+            "Argo has no escape for it; RiseML sets $RISEML_EXPERIMENT, $EXPERIMENT_ID and $RISEML_ATTEMPT.",
         )
     if text.startswith("{", start + 2) and tag.lstrip("{ ") in declared:
         return (

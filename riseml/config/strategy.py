@@ -68,7 +68,7 @@ class Search(Value[SearchConfig]):
         """Return the strategy with its options; a bare name stands for a mapping of `strategy` alone."""
         if doc.is_mapping(node):
             entries = doc.entries(node, name, underscored)
-            strategy_node = entries[_KEY][1] if _KEY in entries else None
+            _, strategy_node = entries.get(_KEY, (None, None))
             strategy_name = f"{name}.{_KEY}"
         else:
             strategy_node = node

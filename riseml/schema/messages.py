@@ -8,6 +8,7 @@ from riseml.schema.texts import excerpt
 from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, NULL, STR, decimal_of, kind_of
 from riseml.schema.yaml_parser import QUOTE_BRACES
 
+_NOUNS: dict[type[Node], str] = {MappingNode: "a mapping", SequenceNode: "a list"}
 # YAML 1.1 read these words as truth values.
 _YES_NO = {
     "yes": "true",
@@ -25,10 +26,8 @@ _MAX_SPELLED_OUT = 10**15
 
 def describe(node: Node) -> str:
     """Return a noun for a node: `the number 3`."""
-    if isinstance(node, MappingNode):
-        return "a mapping"
-    if isinstance(node, SequenceNode):
-        return "a list"
+    if not isinstance(node, ScalarNode):
+        return _NOUNS[type(node)]
     text = excerpt(node.value)
     if node.tag in (NULL, BOOL):
         return text or "nothing"
