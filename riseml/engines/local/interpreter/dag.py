@@ -6,8 +6,8 @@ Nothing here examines more than an event concerns, so the cost of an event does 
 depend on the number of nodes.
 """
 
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from riseml.engines.local.interpreter import edges, variables
 from riseml.engines.local.interpreter.expressions import condition
@@ -112,7 +112,7 @@ def _release_daemon(graph: Graph, daemon: Node) -> None:
 def _start_task(graph: Graph, frame: DagFrame, task: Task) -> bool:
     """Start a task whose needs are done; False if it, or an item of it, has no slot."""
     if task.items is not None:
-        return _start_items(graph, frame, task)
+        return _start_items(graph, frame, task, task.items)
     node = _create_node(
         graph,
         _task_site(graph, frame, task),
@@ -192,13 +192,15 @@ def _task_arguments(graph: Graph, frame: DagFrame, task: Task) -> Arguments:
 # Items of one task
 
 
-def _start_items(graph: Graph, frame: DagFrame, task: Task) -> bool:
+def _start_items(
+    graph: Graph, frame: DagFrame, task: Task, items: Sequence[Any]
+) -> bool:
     if task.name in frame.tasks:
         group = graph.frames[frame.tasks[task.name].id]
         # A task with items has no node of another type while it is ready.
         assert isinstance(group, GroupFrame)  # noqa: S101
     else:
-        created = _create_group(graph, frame, task)
+        created = _create_group(graph, frame, task, items)
         if created is None:
             return True
         group = created
@@ -208,7 +210,9 @@ def _start_items(graph: Graph, frame: DagFrame, task: Task) -> bool:
     return True
 
 
-def _create_group(graph: Graph, frame: DagFrame, task: Task) -> GroupFrame | None:
+def _create_group(
+    graph: Graph, frame: DagFrame, task: Task, items: Sequence[Any]
+) -> GroupFrame | None:
     """Create the group of a task; None if it is omitted or its texts are faulty."""
     site = _task_site(graph, frame, task)
     # A fault that all items share fails the task once instead of every item.
@@ -223,7 +227,7 @@ def _create_group(graph: Graph, frame: DagFrame, task: Task) -> GroupFrame | Non
         return None
     node = graph.create(site, TASK_GROUP, task.template, RUNNING)
     template = graph.program.templates[task.template]
-    group = GroupFrame(node, template, frame, task)
+    group = GroupFrame(node, template, frame, task, items)
     group.when = when
     group.arguments = arguments
     group.variables_version = graph.variables_version

@@ -6,12 +6,12 @@ RetryFrame   the attempts of a template with a retryStrategy
 """
 
 from bisect import insort
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from riseml.engines.local.interpreter.node import FAILED, SUCCEEDED, UNSUCCESSFUL, Node
 from riseml.engines.local.interpreter.rules import Outcome
-from riseml.engines.local.interpreter.templates import Dag, Task, Template
+from riseml.engines.local.interpreter.templates import Dag, RetryRule, Task, Template
 
 Arguments = tuple[tuple[str, str | None], ...]
 """Names and values of arguments; None for the output of a task that did not run."""
@@ -162,6 +162,7 @@ class GroupFrame(Frame):
         "all_failed",
         "any_succeeded",
         "arguments",
+        "items",
         "last_failure",
         "next_index",
         "task",
@@ -171,10 +172,16 @@ class GroupFrame(Frame):
     )
 
     def __init__(
-        self, node: Node, template: Template, dag: DagFrame | None, task: Task
+        self,
+        node: Node,
+        template: Template,
+        dag: DagFrame | None,
+        task: Task,
+        items: Sequence[Any],
     ) -> None:
         super().__init__(node, template, dag)
         self.task = task
+        self.items = items
         self.next_index = 0
         self.unsettled = 0
         self.any_succeeded = False
@@ -187,16 +194,12 @@ class GroupFrame(Frame):
     @property
     def exhausted(self) -> bool:
         """Whether every item has its node."""
-        # Only tasks with items have a group.
-        assert self.task.items is not None  # noqa: S101
-        return self.next_index == len(self.task.items)
+        return self.next_index == len(self.items)
 
     @property
     def next_item(self) -> Any:
         """The first item that has no node."""
-        # Only tasks with items have a group.
-        assert self.task.items is not None  # noqa: S101
-        return self.task.items[self.next_index]
+        return self.items[self.next_index]
 
     @property
     def outcome(self) -> Outcome:
@@ -229,11 +232,17 @@ class GroupFrame(Frame):
 class RetryFrame(Frame):
     """A retry group in progress, with the nodes of its attempts."""
 
-    __slots__ = ("attempts", "dag")
+    __slots__ = ("attempts", "dag", "rule")
 
     def __init__(
-        self, node: Node, template: Template, dag: DagFrame | None, owner: Frame | None
+        self,
+        node: Node,
+        template: Template,
+        rule: RetryRule,
+        dag: DagFrame | None,
+        owner: Frame | None,
     ) -> None:
         super().__init__(node, template, owner)
+        self.rule = rule
         self.dag = dag
         self.attempts: list[Node] = []

@@ -88,13 +88,14 @@ def _count_item(group: GroupFrame, node: Node) -> None:
 def _create_frame(graph: Graph, node: Node, owner: Frame | None) -> Frame | None:
     template = graph.template_of(node)
     dag = graph.dag_of(node)
-    if node.type == RETRY:
-        return RetryFrame(node, template, dag, owner)
+    if node.type == RETRY and template.retry is not None:
+        return RetryFrame(node, template, template.retry, dag, owner)
     if node.type == DAG and template.dag is not None:
         variables = graph.node_variables(node)
         return DagFrame(node, template, template.dag, owner, variables)
     if node.type == TASK_GROUP:
-        return GroupFrame(node, template, dag, _task_of_group(graph, node))
+        task = _task_of_group(graph, node)
+        return GroupFrame(node, template, dag, task, task.items or ())
     return None
 
 

@@ -44,7 +44,7 @@ from riseml.engines.local.interpreter.rules import (
     decide_retry,
 )
 from riseml.engines.local.interpreter.tags import fill
-from riseml.engines.local.interpreter.templates import DELETE_KIND, RetryRule, Template
+from riseml.engines.local.interpreter.templates import DELETE_KIND, Template
 from riseml.engines.local.interpreter.variables import lookup_in, resolve
 
 
@@ -62,7 +62,7 @@ def call(
         return _attempt(graph, site, template, inputs)
     phase = PENDING if template.mutexes else RUNNING
     node = graph.create(site, RETRY, template.name, phase, inputs=inputs)
-    frame = RetryFrame(node, template, site.dag, site.owner)
+    frame = RetryFrame(node, template, template.retry, site.dag, site.owner)
     graph.frames[node.id] = frame
     if not template.mutexes:
         _start_frame(graph, frame)
@@ -130,14 +130,11 @@ def _attempt(
 def advance(graph: Graph, frame: RetryFrame) -> None:
     """Start the next attempts of a retry group, as far as its rule permits."""
     node = frame.node
-    rule = frame.template.retry
-    # Only templates with a retryStrategy have a retry group.
-    assert rule is not None  # noqa: S101
     while not node.waiting:
         if frame.attempts:
             if not frame.attempts[-1].fulfilled:
                 return
-            if not _may_continue(graph, frame, rule):
+            if not _may_continue(graph, frame):
                 return
         name = f"{node.name}({len(frame.attempts)})"
         site = CallSite(name, frame.dag, frame, (node.id,))
@@ -146,13 +143,13 @@ def advance(graph: Graph, frame: RetryFrame) -> None:
         graph.settle(attempt)
 
 
-def _may_continue(graph: Graph, frame: RetryFrame, rule: RetryRule) -> bool:
+def _may_continue(graph: Graph, frame: RetryFrame) -> bool:
     """Tell whether an attempt starts now; otherwise schedule it or end the group."""
     node = frame.node
     last = frame.attempts[-1]
-    match _decide(graph, frame, rule):
+    match _decide(graph, frame):
         case RetryNow():
-            if rule.backoff:
+            if frame.rule.backoff:
                 # The message announced the wait, which is over.
                 set_phase(graph, node, node.phase, "")
             return True
@@ -167,9 +164,10 @@ def _may_continue(graph: Graph, frame: RetryFrame, rule: RetryRule) -> bool:
     return False
 
 
-def _decide(graph: Graph, frame: RetryFrame, rule: RetryRule) -> RetryDecision:
+def _decide(graph: Graph, frame: RetryFrame) -> RetryDecision:
     if graph.shutdown:
         return GroupEnded(FAILED, stopped_message(graph))
+    rule = frame.rule
     last = frame.attempts[-1]
 
     def evaluate_expression() -> bool:
