@@ -60,6 +60,7 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     if workers is None:
         return (job,)
     job_type = workers.job_type(job.type)
+    # The first worker is the leader, so its position is also the rank of its node.
     env = {
         "RISEML_EACH": " ".join(
             f"{name}={value}" for name, value in _PROCESS_ENV.items()

@@ -47,6 +47,7 @@ def ranks(job: Job, workers: Workers | None) -> tuple[Job, ...]:
     if workers is None:
         return (job,)
     job_type = workers.job_type(job.type)
+    # templates/mpi.sh starts mpirun in the first worker, and waits for it in the others.
     env = {"RISEML_PROCESSES": str(workers.processes_with(job.resources))}
     worker = replace(
         job, type=job_type, count=workers.count, runner="mpi", framework_env=env

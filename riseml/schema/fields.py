@@ -73,7 +73,7 @@ class OneOrMany(Value[tuple[T, ...]]):
     def __init__(self, value: Value[T], *, unique: bool = False) -> None:
         self.value = value
         self.unique = unique
-        self.expected = f"{value.expected}, or a list of such"
+        self.expected = f"{value.expected}, or a list of them"
         self.kinds = value.kinds
 
     def read(self, node: Node, name: str, doc: Document) -> tuple[T, ...] | None:
@@ -106,7 +106,9 @@ class OneOrMany(Value[tuple[T, ...]]):
         for node in nodes:
             if isinstance(node, ScalarNode) and node.value in texts:
                 doc.error(
-                    node, f"'{excerpt(node.value)}' is twice in {name}", "Remove one."
+                    node,
+                    f"'{excerpt(node.value)}' appears twice in {name}",
+                    "Remove one.",
                 )
             texts.add(str(node.value))
 

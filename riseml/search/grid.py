@@ -23,6 +23,7 @@ SECTION = Record(Options, {})
 
 def size(parameters: Mapping[str, Sequence[str]], _options: Options) -> int:
     """Return the number of combinations."""
+    # Making the combinations to count them could take all memory.
     return prod(map(len, parameters.values()))
 
 

@@ -385,7 +385,7 @@ TEXT = [
         yml(run="run: {{lr}}"),
         ERROR,
         "5:8",
-        "must be text, or a list of such, not a mapping",
+        "must be text, or a list of them, not a mapping",
     ),
     Case(
         "unknown tag",
