@@ -1,5 +1,6 @@
 """Methods of `riseml.Client` that start runs, wait for them and kill them."""
 
+import math
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from riseml.config import Loaded
     from riseml.plan import ExperimentSet
     from riseml.project import Snapshot
+
+# A deadline that never comes.
+_FOREVER = math.inf
 
 
 def submit(
@@ -68,9 +72,8 @@ def wait(
     ]
     if not experiments:
         experiments = [context.find_id(None)]
-    deadline = None
-    if timeout is not None:
-        deadline = time.monotonic() + timeout.total_seconds()
+    seconds = _FOREVER if timeout is None else timeout.total_seconds()
+    deadline = time.monotonic() + seconds
     return [_wait(context, experiment, deadline) for experiment in experiments]
 
 
@@ -106,14 +109,15 @@ def _newest_unfinished(context: ClientContext) -> Id:
 
 
 def _wait(
-    context: ClientContext, id: Id, deadline: float | None
+    context: ClientContext, id: Id, deadline: float
 ) -> SetStatus | ExperimentStatus:
     last: SetStatus | ExperimentStatus | None = None
     for status in _changes_until(context, id, deadline):
         # None comes at the deadline, and between two changes.
         last = status or last
+        is_late = time.monotonic() >= deadline
         has_ended = last is not None and last.state.is_terminal
-        if deadline is not None and time.monotonic() >= deadline and not has_ended:
+        if is_late and not has_ended:
             state = last.state if last else "unknown"
             raise TimedOutError(
                 f"timed out waiting for {id} (still {state})", "It keeps running."
@@ -124,10 +128,10 @@ def _wait(
 
 
 def _changes_until(
-    context: ClientContext, id: Id, deadline: float | None
+    context: ClientContext, id: Id, deadline: float
 ) -> Iterator[SetStatus | ExperimentStatus | None]:
     """Yield statuses, and None at the deadline, even while nothing changes."""
-    if deadline is None:
+    if deadline == _FOREVER:
         return context.engine.changes(id)
     # A thread reads the changes, since an engine blocks until the next one.
     statuses = context.engine_for_thread().changes(id)

@@ -218,14 +218,9 @@ def _index(entries: dict[bytes, tuple[int, int]], pack: bytes) -> bytes:
     checksums = [entries[name][0] for name in names]
     positions = [entries[name][1] for name in names]
     large = [position for position in positions if position >= _LARGE_OFFSET]
-    ranks = {position: rank for rank, position in enumerate(large)}
-    offsets = []
-    for position in positions:
-        if position in ranks:
-            # The highest bit marks an index into the table of large offsets.
-            offsets.append(_LARGE_OFFSET | ranks[position])
-        else:
-            offsets.append(position)
+    # The highest bit marks an index into the table of large offsets.
+    marks = {position: _LARGE_OFFSET | rank for rank, position in enumerate(large)}
+    offsets = [marks.get(position, position) for position in positions]
     content = b"".join(
         (
             b"\377tOc",

@@ -1,10 +1,11 @@
 """Warnings about a snapshot: files that it cannot hold, no files, or a lot of them."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from operator import itemgetter
 from typing import NamedTuple
 
-from riseml.project.walk import SIZE, Folder, Tree
+from riseml.project.walk import SIZE, Folder, Key, Tree
 
 _LARGE_BYTES = 50 << 20
 _MANY_FILES = 1000
@@ -15,8 +16,15 @@ _MAIN_SHARE = 0.9
 _LEAST_SHARE = 0.05
 
 
+class _Unit(NamedTuple):
+    """What makes a project large: the bytes of its files, or their number."""
+
+    amount: Callable[[Key], int]
+    text: Callable[[int], str]
+
+
 class _Share(NamedTuple):
-    """A folder or file, and how much of the project it is: bytes, or files."""
+    """A folder or file, and its amount of bytes or files."""
 
     amount: int
     path: bytes
@@ -34,10 +42,10 @@ def describe(tree: Tree, files: int, size: int) -> tuple[str, ...]:
             cause = f"; .gitignore leaves out {tree.ignored} files and folders"
         warnings.append(f"The project has no files{cause}.")
     if size >= _LARGE_BYTES:
-        advice = _advice(tree, by_size=True)
+        advice = _advice(tree, _BYTES)
         warnings.append(f"The project is large ({_megabytes(size)}): {advice}")
     elif files >= _MANY_FILES:
-        advice = _advice(tree, by_size=False)
+        advice = _advice(tree, _FILES)
         warnings.append(f"The project has many files ({files}): {advice}")
     return tuple(warnings)
 
@@ -49,51 +57,47 @@ def _special(paths: list[bytes]) -> str:
     return f"Left out, since a snapshot holds only files, folders and links: {names}"
 
 
-def _advice(tree: Tree, *, by_size: bool) -> str:
+def _advice(tree: Tree, unit: _Unit) -> str:
     """Return advice that names the largest folders and files."""
-    totals = _totals(tree, by_size=by_size)
-    shares = list(_shares(tree.folders[0], totals, by_size=by_size))
+    totals = _totals(tree, unit)
+    shares = list(_shares(tree.folders[0], totals, unit))
     shares.sort(reverse=True, key=lambda share: share.amount)
     names = []
     for share in shares[:_MAX_NAMES]:
         if share.amount >= _LEAST_SHARE * totals[b""]:
-            share = _narrowed(share, totals, by_size=by_size)  # noqa: PLW2901
-            amount = _megabytes(share.amount) if by_size else share.amount
-            names.append(f"{os.fsdecode(share.path)} ({amount})")
+            largest = _narrowed(share, totals, unit)
+            amount = unit.text(largest.amount)
+            names.append(f"{os.fsdecode(largest.path)} ({amount})")
     return (
         "name what jobs do not need in .risemlignore. "
         f"The largest are: {', '.join(names)}"
     )
 
 
-def _totals(tree: Tree, *, by_size: bool) -> dict[bytes, int]:
-    """Return the bytes, or the number of files, below each folder."""
+def _totals(tree: Tree, unit: _Unit) -> dict[bytes, int]:
+    """Return the amount below each folder."""
     totals: dict[bytes, int] = {}
     # The total of a folder contains those of the folders below it, which come later.
     for folder in reversed(tree.folders):
-        total = len(folder.files)
-        if by_size:
-            total = sum([key[SIZE] for key, _ in folder.files.values()])
+        total = sum(unit.amount(key) for key, _ in folder.files.values())
         for child in folder.folders.values():
             total += totals[child.path]
         totals[folder.path] = total
     return totals
 
 
-def _shares(
-    folder: Folder, totals: dict[bytes, int], *, by_size: bool
-) -> Iterator[_Share]:
+def _shares(folder: Folder, totals: dict[bytes, int], unit: _Unit) -> Iterator[_Share]:
     """Yield what lies directly in a folder."""
     for name, (key, _) in folder.files.items():
-        yield _Share(key[SIZE] if by_size else 1, folder.path + name, None)
+        yield _Share(unit.amount(key), folder.path + name, None)
     for child in folder.folders.values():
         yield _Share(totals[child.path], child.path, child)
 
 
-def _narrowed(share: _Share, totals: dict[bytes, int], *, by_size: bool) -> _Share:
+def _narrowed(share: _Share, totals: dict[bytes, int], unit: _Unit) -> _Share:
     """Return the deepest folder or file that holds most of a folder."""
     while share.folder:
-        shares = _shares(share.folder, totals, by_size=by_size)
+        shares = _shares(share.folder, totals, unit)
         largest = max(shares, default=None, key=lambda inner: inner.amount)
         if largest is None or largest.amount < _MAIN_SHARE * share.amount:
             break
@@ -103,3 +107,7 @@ def _narrowed(share: _Share, totals: dict[bytes, int], *, by_size: bool) -> _Sha
 
 def _megabytes(count: int) -> str:
     return f"{count / (1 << 20):.1f} MB"
+
+
+_BYTES = _Unit(itemgetter(SIZE), _megabytes)
+_FILES = _Unit(lambda _key: 1, str)

@@ -171,7 +171,7 @@ def test_a_broken_document_never_fails(name: str) -> None:
 
 
 def _break(value: Any, chance: random.Random) -> None:
-    """Return a copy with one value replaced or removed at a random position."""
+    """Replace or remove one value at a random position."""
     while True:
         keys = list(value) if isinstance(value, dict) else list(range(len(value)))
         if not keys:
