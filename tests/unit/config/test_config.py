@@ -671,7 +671,7 @@ TRAIN = [
         "Argo would replace",
     ),
     Case("secrets", yml("secrets: [WANDB_API_KEY]"), OK),
-    Case("secrets twice", yml("secrets: [A, A]"), ERROR, "6:16", "'A' is twice"),
+    Case("secrets twice", yml("secrets: [A, A]"), ERROR, "6:16", "'A' appears twice"),
     Case(
         "secret in env",
         yml("env: {A: x}", "secrets: [A]"),
