@@ -1,8 +1,7 @@
 """Commands of other packages."""
 
 import sys
-from collections.abc import Callable
-from importlib.metadata import EntryPoint
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,24 +43,27 @@ COMMANDS = {"feed": feed}
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Install:
-    """Install modules, each under the name of its command."""
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install]:
+    """Install a package with modules, each under the name of its command."""
 
     def put(**modules: str) -> None:
-        entries = []
+        lines = ["[riseml.commands]"]
         for name, code in modules.items():
             module = f"their_{name}"
             (tmp_path / f"{module}.py").write_text(code)
             monkeypatch.delitem(sys.modules, module, raising=False)
-            entries.append(EntryPoint(name, module, "riseml.commands"))
-        monkeypatch.setattr(
-            plugins,
-            "_installed",
-            lambda kind: tuple(entries) if kind == "commands" else (),
+            lines.append(f"{name} = {module}")
+        metadata = tmp_path / "their_package-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text(
+            "Metadata-Version: 2.1\nName: their-package\nVersion: 1.0\n"
         )
+        (metadata / "entry_points.txt").write_text("\n".join(lines) + "\n")
+        plugins._installed.cache_clear()
 
     monkeypatch.syspath_prepend(str(tmp_path))
-    return put
+    yield put
+    plugins._installed.cache_clear()
 
 
 def test_a_command_of_another_package(install: Install, riseml: Riseml) -> None:
