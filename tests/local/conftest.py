@@ -1,4 +1,4 @@
-"""A RiseML home of its own for each test, with an engine over it, and nothing left of it afterwards."""
+"""A RiseML home for each test, with an engine; no process may be left at its end."""
 
 import os
 import time
@@ -18,7 +18,8 @@ from riseml.engines.local.engine import LocalEngine
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
 
-PATIENCE = 60.0  # seconds; far beyond what anything here takes, so only a hang meets it
+# Far longer than any step of a test takes, so that only a hang reaches it.
+PATIENCE = 60.0
 
 
 @dataclass
@@ -36,12 +37,12 @@ class Lab:
 
     def train(self, text: str, **environment: str) -> Submitted:
         """Start a riseml.yml given as text below `train:`."""
-        whole = "project: lab\ntrain:\n  image: busybox\n" + "".join(
+        config_text = "project: lab\ntrain:\n  image: busybox\n" + "".join(
             f"  {line}\n" for line in dedent(text).strip().splitlines()
         )
-        if "resources:" not in whole:
-            whole += "  resources: {cpus: 0.01, mem: 1}\n"
-        plan = planner.plan(config.load_text(whole))
+        if "resources:" not in config_text:
+            config_text += "  resources: {cpus: 0.01, mem: 1}\n"
+        plan = planner.plan(config.load_text(config_text))
         revision = self.engine.snapshot("lab", self.folder).revision
         return self.engine.start(
             Submission(plan, revision, {**os.environ, **environment})
@@ -49,21 +50,21 @@ class Lab:
 
     def wait(self, run: Id | int) -> SetStatus | ExperimentStatus:
         """Wait until a run or an experiment has ended."""
-        wanted = Id(number=run) if isinstance(run, int) else run
-        for status in self.engine.changes(wanted):
+        run_id = Id(number=run) if isinstance(run, int) else run
+        for status in self.engine.changes(run_id):
             last = status
         return last
 
     def run(self, text: str, **environment: str) -> SetStatus:
-        """Run to the end and return all of it."""
+        """Run to the end, and return the run in full."""
         number = self.train(text, **environment).number
         self.wait(number)
         return self.engine.read(Id(number=number))
 
     def log(self, run: int | Id) -> str:
-        """Return all lines of a run."""
-        wanted = Id(number=run) if isinstance(run, int) else run
-        events = self.engine.logs(LogQuery(wanted, follow=False))
+        """Return all lines of a run's logs."""
+        run_id = Id(number=run) if isinstance(run, int) else run
+        events = self.engine.logs(LogQuery(run_id, follow=False))
         return b"".join(
             event.data for event in events if isinstance(event, Chunk)
         ).decode()
@@ -90,25 +91,27 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Lab]:
     yield lab
     if (home / "riseml.db").exists():
         try:
-            for number in lab.engine.store().unfinished():
+            for number in lab.engine.reader.store().unfinished():
                 lab.engine.stop(Id(number=number), force=True)
         finally:
             protocol.stop_controller(home)
     limit = time.monotonic() + PATIENCE / 4
-    while (left := processes_of(home)) and time.monotonic() < limit:
+    while (remaining := processes_of(home)) and time.monotonic() < limit:
         protocol.stop_controller(
             home
         )  # the end of a job may have started another controller
         time.sleep(0.02)
-    shown = [process.as_dict(["pid", "ppid", "cmdline", "status"]) for process in left]
-    for process in left:
+    descriptions = [
+        process.as_dict(["pid", "ppid", "cmdline", "status"]) for process in remaining
+    ]
+    for process in remaining:
         process.kill()
-    assert not left, f"left behind: {shown}"
+    assert not remaining, f"left behind: {descriptions}"
 
 
 def processes_of(home: Path) -> list[psutil.Process]:
     """Return the processes that belong to a home: its controller, its launcher, its jobs."""
-    found = []
+    processes = []
     for process in psutil.process_iter():
         try:
             words = [
@@ -116,10 +119,10 @@ def processes_of(home: Path) -> list[psutil.Process]:
                 process.environ().get("ARGO_PROGRESS_FILE", ""),
             ]
             if process.pid != os.getpid() and any(str(home) in word for word in words):
-                found.append(process)
+                processes.append(process)
         except psutil.Error:
             continue
-    return found
+    return processes
 
 
 def commands_of(home: Path) -> list[str]:

@@ -20,7 +20,7 @@ train:
   run:
     - |
       echo '{"acc": 0.{{n}}}' >> $RESULT_FILE
-    - echo "cell {{n}}"
+    - echo "experiment {{n}}"
     - test {{n}} != 2
 """
 SLOW = "project: lab\ntrain: {image: busybox, resources: {cpus: 0.01, mem: 64}, run: [echo up, sleep 600]}\n"
@@ -45,7 +45,7 @@ def test_a_set_from_train_to_delete(riseml: Command) -> None:
     Path("riseml.yml").write_text(CONFIG)
     status, out, err = riseml("train -l")
     assert status == 100
-    assert {f"1.{n}.train | cell {n}" for n in (1, 2, 3)} <= set(out.splitlines())
+    assert {f"1.{n}.train | experiment {n}" for n in (1, 2, 3)} <= set(out.splitlines())
     assert err.splitlines()[-1].startswith("Set 1 FAILED after ")
     assert err.splitlines()[-1].endswith(": 2 finished, 1 failed (1.2).")
     assert riseml("wait 1.1 1.3")[0] == 0
@@ -55,10 +55,10 @@ def test_a_set_from_train_to_delete(riseml: Command) -> None:
         "1.3",
         ["1.3", "1.2", "1.1"],
     )
-    assert riseml("logs 1.2.train -f")[1].splitlines()[0] == "cell 2"
-    assert riseml("logs 1 --grep 3$ --no-follow")[1] == "1.3.train | cell 3\n"
-    shown = json.loads(riseml("status 1 -o json")[1])
-    assert (shown["state"], shown["counts"]) == ("FAILED", {"FINISHED": 2, "FAILED": 1})
+    assert riseml("logs 1.2.train -f")[1].splitlines()[0] == "experiment 2"
+    assert riseml("logs 1 --grep 3$ --no-follow")[1] == "1.3.train | experiment 3\n"
+    run = json.loads(riseml("status 1 -o json")[1])
+    assert (run["state"], run["counts"]) == ("FAILED", {"FINISHED": 2, "FAILED": 1})
     assert riseml("status -a -o name")[1] == "1\n"
     assert riseml("delete 1 -y")[:2] == (0, "deleted 1\n")
     assert riseml("status 1")[0] == 4

@@ -1,4 +1,4 @@
-"""The local engine from a riseml.yml to its status, with real processes."""
+"""The local engine with real processes, from a riseml.yml to its status."""
 
 import json
 from pathlib import Path
@@ -12,48 +12,48 @@ from riseml.status import SetStatus, State
 from tests.local.conftest import Lab
 
 
-def states(whole: SetStatus) -> list[State]:
-    return [experiment.state for experiment in whole.experiments]
+def states(run: SetStatus) -> list[State]:
+    return [experiment.state for experiment in run.experiments]
 
 
 def test_one_experiment_from_file_to_status(lab: Lab) -> None:
     lab.write({"hello.txt": "from the project\n"})
-    whole = lab.run("run: [cat hello.txt, 'echo $OUTPUT_DIR > $OUTPUT_DIR/where']")
-    assert whole.state is State.FINISHED
+    run = lab.run("run: [cat hello.txt, 'echo $OUTPUT_DIR > $OUTPUT_DIR/where']")
+    assert run.state is State.FINISHED
     assert lab.log(1) == "from the project\n"
     assert (lab.output(1) / "where").exists()
-    (job,) = whole.experiments[0].jobs
+    (job,) = run.experiments[0].jobs
     assert (job.id, job.state, job.exit_code) == ("1.train", State.FINISHED, 0)
 
 
 def test_a_failing_line_ends_the_job_with_its_status(lab: Lab) -> None:
-    whole = lab.run("run: [echo one, exit 3, echo two]")
-    assert (whole.state, whole.experiments[0].exit_code) == (State.FAILED, 3)
-    assert whole.experiments[0].guilty == "1.train"
+    run = lab.run("run: [echo one, exit 3, echo two]")
+    assert (run.state, run.experiments[0].exit_code) == (State.FAILED, 3)
+    assert run.experiments[0].guilty == "1.train"
     assert lab.log(1) == "one\n"
 
 
-def test_a_grid_goes_on_when_one_cell_fails(lab: Lab) -> None:
-    whole = lab.run(
+def test_a_grid_continues_when_one_experiment_fails(lab: Lab) -> None:
+    run = lab.run(
         """
         parameters: {n: [1, 2, 3, 4]}
         concurrency: 2
         run: test {{n}} != 2
         """
     )
-    assert whole.state is State.FAILED
-    assert states(whole) == [
+    assert run.state is State.FAILED
+    assert states(run) == [
         State.FINISHED,
         State.FAILED,
         State.FINISHED,
         State.FINISHED,
     ]
-    assert [e.parameters for e in whole.experiments] == [
+    assert [e.parameters for e in run.experiments] == [
         {"n": str(n)} for n in (1, 2, 3, 4)
     ]
 
 
-def test_concurrency_is_kept(lab: Lab, tmp_path: Path) -> None:
+def test_concurrency_limits_running_experiments(lab: Lab, tmp_path: Path) -> None:
     lab.run(
         f"""
         parameters: {{n: [1, 2, 3, 4, 5, 6]}}
@@ -71,13 +71,13 @@ def test_concurrency_is_kept(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_parameters_reach_the_job_as_written(lab: Lab) -> None:
-    whole = lab.run(
+    run = lab.run(
         """
         parameters: {lr: [1e-6], text: ["a 'b' $(c) \\"d\\""]}
         run: python3 -c "import os, json; print(json.dumps([os.environ['LR'], os.environ['TEXT']]))"
         """
     )
-    assert whole.state is State.FINISHED
+    assert run.state is State.FINISHED
     assert json.loads(lab.log(1)) == ["1e-6", "a 'b' $(c) \"d\""]
 
 
@@ -91,20 +91,21 @@ def test_each_run_sees_the_snapshot_of_its_start(lab: Lab) -> None:
 
 
 def test_results_and_progress_are_reported(lab: Lab) -> None:
-    whole = lab.run(
+    run = lab.run(
         """
         parameters: {n: [1, 2]}
         run: python3 -c "import riseml; riseml.report_progress(3, 10); riseml.report_result(score={{n}} / 2, name='x')"
         """
     )
-    assert [e.result for e in whole.experiments] == [
+    assert [e.result for e in run.experiments] == [
         {"score": 0.5, "name": "x"},
         {"score": 1.0, "name": "x"},
     ]
-    assert whole.experiments[0].progress == (
+    # Argo sets the progress of a job that has succeeded to all of it.
+    assert run.experiments[0].progress == (
         10,
         10,
-    )  # as Argo counts what has succeeded
+    )
 
 
 def test_the_configuration_is_recorded_beside_the_output(lab: Lab) -> None:
@@ -117,22 +118,22 @@ def test_the_configuration_is_recorded_beside_the_output(lab: Lab) -> None:
     assert archive["experiments"][0]["exit_code"] == 0
 
 
-def test_timeout_ends_a_job_and_says_so(lab: Lab) -> None:
-    whole = lab.run("timeout: 1s\nrun: sleep 60")
-    assert whole.state is State.FAILED
-    assert "deadline" in whole.experiments[0].message
+def test_timeout_stops_a_job_and_explains_its_end(lab: Lab) -> None:
+    run = lab.run("timeout: 1s\nrun: sleep 60")
+    assert run.state is State.FAILED
+    assert "deadline" in run.experiments[0].message
 
 
 def test_retries_until_it_succeeds(lab: Lab, tmp_path: Path) -> None:
-    whole = lab.run(
+    run = lab.run(
         f"retries: 2\nrun: 'echo attempt $RISEML_ATTEMPT; echo x >> {tmp_path}/n; test $(wc -l < {tmp_path}/n) = 3'"
     )
-    assert whole.state is State.FINISHED
-    assert whole.experiments[0].jobs[0].attempt == 2
+    assert run.state is State.FINISHED
+    assert run.experiments[0].jobs[0].attempt == 2
     assert lab.log(1) == "attempt 0\nattempt 1\nattempt 2\n"
 
 
-def test_kill_of_a_run_and_the_checkpoint_it_still_writes(lab: Lab) -> None:
+def test_a_killed_run_may_still_write_its_checkpoint(lab: Lab) -> None:
     number = lab.train(
         "run: |\n  trap 'sleep 0.5; echo saved; exit 0' TERM\n  echo ready\n  sleep 60 & wait"
     ).number
@@ -143,7 +144,7 @@ def test_kill_of_a_run_and_the_checkpoint_it_still_writes(lab: Lab) -> None:
     assert not lab.engine.stop(Id(number=number))
 
 
-def test_kill_of_one_cell_leaves_the_others(lab: Lab, tmp_path: Path) -> None:
+def test_killing_one_experiment_leaves_the_others(lab: Lab, tmp_path: Path) -> None:
     number = lab.train(
         f"""
         parameters: {{n: [1, 2, 3]}}
@@ -166,13 +167,13 @@ def test_kill_of_one_cell_leaves_the_others(lab: Lab, tmp_path: Path) -> None:
     ]
 
 
-def test_what_can_never_fit_is_refused_before_it_starts(lab: Lab) -> None:
+def test_a_run_that_can_never_fit_is_refused_before_it_starts(lab: Lab) -> None:
     with pytest.raises(RiseMLError, match="cpus: 99 requested, this machine has 4"):
         lab.train("resources: {cpus: 99, mem: 1}\nrun: 'true'")
     assert lab.train("run: 'true'").number == 1
 
 
-def test_a_missing_secret_is_refused_and_a_set_one_is_masked(lab: Lab) -> None:
+def test_a_missing_secret_is_refused_and_an_existing_one_is_masked(lab: Lab) -> None:
     with pytest.raises(InvalidInputError, match="TOKEN"):
         lab.train("secrets: [TOKEN]\nrun: echo $TOKEN")
     (lab.engine.home / "secrets").write_text('{"TOKEN": "s3cr3t"}')
@@ -181,7 +182,7 @@ def test_a_missing_secret_is_refused_and_a_set_one_is_masked(lab: Lab) -> None:
     assert "s3cr3t" not in json.dumps(lab.engine.get(Id(number=1)))
 
 
-def test_delete_forgets_a_run_and_never_its_number(lab: Lab) -> None:
+def test_a_deleted_run_is_gone_and_its_number_is_not_reused(lab: Lab) -> None:
     lab.run("run: 'true'")
     lab.engine.delete(Id(number=1))
     assert not (lab.engine.home / "output/me/lab/1").exists()
@@ -190,11 +191,11 @@ def test_delete_forgets_a_run_and_never_its_number(lab: Lab) -> None:
     assert lab.train("run: 'true'").number == 2
 
 
-def test_a_checkpoint_is_saved_when_time_is_over(lab: Lab) -> None:
-    whole = lab.run(
+def test_a_job_that_times_out_may_save_a_checkpoint(lab: Lab) -> None:
+    run = lab.run(
         "timeout: 1s\nrun: |\n  trap 'sleep 2; echo saved; exit 0' TERM\n  echo ready\n  sleep 60 & wait"
     )
-    assert (whole.state, whole.experiments[0].reason) == (State.FAILED, "TIMEOUT")
+    assert (run.state, run.experiments[0].reason) == (State.FAILED, "TIMEOUT")
     assert [
         line for line in lab.log(1).splitlines() if not line.startswith("riseml:")
     ] == ["ready", "saved"]
@@ -274,16 +275,16 @@ def test_shell_characters_in_a_value_reach_the_program_as_data(
     lab: Lab, tmp_path: Path
 ) -> None:
     value = f"; touch {tmp_path}/pwned; $(touch {tmp_path}/pwned) `touch {tmp_path}/pwned` * ~ | & < >"
-    whole = lab.run(f"parameters: {{text: ['{value}']}}\nrun: printf '%s\\n' \"$TEXT\"")
-    assert whole.state is State.FINISHED
+    run = lab.run(f"parameters: {{text: ['{value}']}}\nrun: printf '%s\\n' \"$TEXT\"")
+    assert run.state is State.FINISHED
     assert lab.log(1) == f"{value}\n"
     assert not (tmp_path / "pwned").exists()
 
 
-def test_a_job_that_waited_for_room_has_lasted_only_since_it_began(lab: Lab) -> None:
-    whole = "resources: {cpus: 4, mem: 1}\n"
-    first = lab.train(whole + "run: sleep 1").number
-    second = lab.train(whole + "run: 'true'").number
+def test_the_duration_of_a_job_excludes_its_wait(lab: Lab) -> None:
+    resources = "resources: {cpus: 4, mem: 1}\n"
+    first = lab.train(resources + "run: sleep 1").number
+    second = lab.train(resources + "run: 'true'").number
     waiting = lab.engine.read(Id(number=second))
     assert waiting.state is State.PENDING
     assert "cpus: 4 requested, 0 free" in waiting.experiments[0].message

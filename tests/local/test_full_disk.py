@@ -1,4 +1,4 @@
-"""A disk that is full: said clearly, nothing lost, and all goes on when there is room again."""
+"""A full disk: it is reported, nothing is lost, and runs continue when there is space again."""
 
 import os
 import subprocess
@@ -57,9 +57,9 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         "after train 0",
         "after status 0",
     ]
-    said = (out / "train.full").read_text()
-    assert "Traceback" not in said
-    assert "space" in said
+    output = (out / "train.full").read_text()
+    assert "Traceback" not in output
+    assert "space" in output
     assert "FINISHED" in (out / "status.full").read_text()
     assert "it works" in (out / "train.after").read_text()
     assert (out / "status.after").read_text().count("FINISHED") == 2

@@ -1,4 +1,4 @@
-"""Which lines of a log are told: by number, by time, in pieces, masked."""
+"""Lines of a log: selected by number and time, in chunks, with secrets masked."""
 
 import os
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from tests.local.conftest import Lab
 
 
 @given(st.text(st.sampled_from("ab\n"), max_size=40), st.integers(0, 12))
-def test_the_last_lines(
+def test_tail_returns_the_last_lines(
     tmp_path_factory: pytest.TempPathFactory, text: str, count: int
 ) -> None:
     path = tmp_path_factory.getbasetemp() / "log"
@@ -29,13 +29,14 @@ def test_the_last_lines(
     ("since", "offset"),
     [(50, 0), (100, 0), (101, 10), (150.5, 10), (201, 30), (999, 30)],
 )
-def test_lines_not_older_than_a_moment(
+def test_since_returns_lines_from_a_time_on(
     tmp_path: Path, since: float, offset: int
 ) -> None:
     (tmp_path / "log").write_bytes(b"x" * 30)
     (tmp_path / "log.times").write_text(
+        # The last line is being written.
         "100 10\n200 30\n210"
-    )  # the last look was cut short
+    )
     assert offset_since(tmp_path / "log", datetime.fromtimestamp(since, UTC)) == offset
 
 
@@ -46,14 +47,14 @@ def test_a_log_without_an_index_is_as_old_as_its_file(tmp_path: Path) -> None:
     assert offset_since(tmp_path / "log", datetime.fromtimestamp(600, UTC)) == 30
 
 
-def test_tail_of_each_job_and_one_jobs_log(lab: Lab) -> None:
+def test_tail_applies_to_every_job_and_to_the_log_of_one_job(lab: Lab) -> None:
     lab.run("parameters: {n: [1, 2]}\nrun: seq {{n}}00 {{n}}04")
-    told = [
+    chunks = [
         e
         for e in lab.engine.logs(LogQuery(Id(number=1), follow=False, tail=2))
         if isinstance(e, Chunk)
     ]
-    assert {event.job: event.data for event in told} == {
+    assert {event.job: event.data for event in chunks} == {
         "1.1.train": b"103\n104\n",
         "1.2.train": b"203\n204\n",
     }
@@ -65,16 +66,16 @@ def test_tail_of_each_job_and_one_jobs_log(lab: Lab) -> None:
     assert only.job == "1.2.train"
 
 
-def test_a_million_lines_come_in_few_pieces(lab: Lab) -> None:
+def test_a_million_lines_arrive_in_few_chunks(lab: Lab) -> None:
     lab.run("run: seq 1000000")
-    told = [
+    chunks = [
         event.data
         for event in lab.engine.logs(LogQuery(Id(number=1)))
         if isinstance(event, Chunk)
     ]
-    assert b"".join(told) == b"".join(b"%d\n" % n for n in range(1, 1_000_001))
-    assert len(told) < 100
-    assert all(data.endswith(b"\n") for data in told)
+    assert b"".join(chunks) == b"".join(b"%d\n" % n for n in range(1, 1_000_001))
+    assert len(chunks) < 100
+    assert all(data.endswith(b"\n") for data in chunks)
 
 
 def test_a_line_without_its_end_is_shown_after_a_while(lab: Lab) -> None:

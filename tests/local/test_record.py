@@ -50,7 +50,7 @@ def test_a_killed_run_is_recorded_as_it_is_replayed(lab: Lab) -> None:
     lab.train("parameters: {n: [1, 2]}\nrun: sleep 1000")
     lab.engine.stop(Id(number=1))
     lab.wait(1)
-    lab.until(lambda: not lab.engine.store().unfinished(), "the end of the run")
+    lab.until(lambda: not lab.engine.reader.store().unfinished(), "the end of the run")
     assert lab.engine.read(Id(number=1)) == replayed(lab.engine, 1)
 
 

@@ -1,3 +1,5 @@
+"""SQLite store of a home."""
+
 import contextlib
 import sqlite3
 from pathlib import Path
@@ -42,7 +44,7 @@ def test_numbers_are_consecutive_and_a_failed_submission_leaves_no_gap(
         assert store.next_number() == 2
 
 
-def test_a_number_is_never_given_out_again(tmp_path: Path) -> None:
+def test_a_number_is_never_reused(tmp_path: Path) -> None:
     store = Store.create(tmp_path, COLUMNS)
     with store.transaction():
         number = store.next_number()
@@ -52,7 +54,7 @@ def test_a_number_is_never_given_out_again(tmp_path: Path) -> None:
         assert store.next_number() == number + 1
 
 
-def test_nodes_come_back_as_they_were(tmp_path: Path) -> None:
+def test_nodes_are_read_as_they_were_written(tmp_path: Path) -> None:
     store = Store.create(tmp_path, COLUMNS)
     node = Node(
         id="mnist-1-7",
@@ -69,7 +71,7 @@ def test_nodes_come_back_as_they_were(tmp_path: Path) -> None:
     assert Node.from_row(row).to_row() == node.to_row()
 
 
-def test_lists_are_newest_first_and_leave_out_what_has_ended(tmp_path: Path) -> None:
+def test_lists_are_newest_first_and_omit_ended_runs(tmp_path: Path) -> None:
     store = Store.create(tmp_path, COLUMNS)
     for number in range(1, 6):
         add(
@@ -87,7 +89,7 @@ def test_lists_are_newest_first_and_leave_out_what_has_ended(tmp_path: Path) -> 
     assert store.latest("c") is None
 
 
-def test_a_reader_of_a_home_without_runs_sees_none_and_makes_no_file(
+def test_reading_a_home_without_runs_returns_none_and_creates_no_file(
     tmp_path: Path,
 ) -> None:
     assert Store(tmp_path).runs(ended=True) == []
@@ -112,7 +114,7 @@ def test_a_home_of_another_schema_is_refused_by_readers_and_the_writer(
         assert "RISEML_HOME" in caught.value.advice
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "riseml.db").write_bytes(
         b"not a database, certainly not one of the right length" * 99
     )
@@ -129,7 +131,9 @@ def test_a_damaged_row_is_named_with_its_run(tmp_path: Path) -> None:
     assert "riseml delete 3" in caught.value.advice
 
 
-def test_a_full_disk_is_said_and_nothing_half_written_stays(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_nothing_half_written_remains(
+    tmp_path: Path,
+) -> None:
     store = Store.create(tmp_path, COLUMNS)
     pages = store._db.execute("PRAGMA page_count").fetchone()[0]
     store._db.execute(f"PRAGMA max_page_count = {pages + 2}")

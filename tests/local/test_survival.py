@@ -1,4 +1,4 @@
-"""What the home survives: killed controllers, restarted machines, many commands at once, full and foreign homes."""
+"""Failures that a home survives: killed controllers, restarts of the machine, damaged records, invalid requests."""
 
 import contextlib
 import json
@@ -29,7 +29,7 @@ def controller(home: Path) -> int:
 
 
 def kill_controller(home: Path) -> None:
-    """Kill the controller without a warning, and wait until it is gone."""
+    """Kill the controller with SIGKILL, and wait until it is gone."""
     pid = controller(home)
     try:
         os.kill(pid, signal.SIGKILL)
@@ -42,10 +42,10 @@ def kill_controller(home: Path) -> None:
         time.sleep(0.001)
 
 
-def test_a_set_ends_truly_however_often_its_controller_is_killed(
+def test_a_set_ends_correctly_however_often_its_controller_is_killed(
     lab: Lab, tmp_path: Path
 ) -> None:
-    """Twenty kills at random moments: every cell runs exactly once, and ends with its true state and result."""
+    """After twenty kills at random times, every experiment has run once and has its true state and result."""
     seed = random.Random(20)
     number = lab.train(
         f"""
@@ -61,19 +61,18 @@ def test_a_set_ends_truly_however_often_its_controller_is_killed(
     for _ in range(20):
         time.sleep(seed.uniform(0, 0.12))
         kill_controller(lab.engine.home)
-        whole = lab.engine.read(
-            Id(number=number)
-        )  # brings a new one up, and must not tell tales
-        for experiment in whole.experiments:
+        # This starts a new controller, and must not show an outdated state.
+        run = lab.engine.read(Id(number=number))
+        for experiment in run.experiments:
             mark = tmp_path / f"ran-{experiment.sub}"
             if experiment.state in (State.FINISHED, State.FAILED):
                 assert mark.exists()
                 assert (experiment.state is State.FAILED) == (experiment.sub % 5 == 0)  # type: ignore[operator]
     lab.wait(number)
-    whole = lab.engine.read(Id(number=number))
-    wanted = [State.FAILED if n % 5 == 0 else State.FINISHED for n in range(1, 41)]
-    assert [e.state for e in whole.experiments] == wanted
-    assert [e.result for e in whole.experiments] == [{"value": n} for n in range(1, 41)]
+    run = lab.engine.read(Id(number=number))
+    expected = [State.FAILED if n % 5 == 0 else State.FINISHED for n in range(1, 41)]
+    assert [e.state for e in run.experiments] == expected
+    assert [e.result for e in run.experiments] == [{"value": n} for n in range(1, 41)]
     assert {
         n: (tmp_path / f"ran-{n}").read_text() for n in range(1, 41)
     } == dict.fromkeys(range(1, 41), "begun\n")
@@ -105,13 +104,12 @@ def test_the_machine_restarts_in_the_middle_of_a_set(lab: Lab, tmp_path: Path) -
     ).number
     lab.until((tmp_path / "on").exists)
     home = lab.engine.home
-    while left := processes_of(home):
-        for process in left:
+    while processes := processes_of(home):
+        for process in processes:
             with contextlib.suppress(psutil.Error):
                 process.kill()
-    for pid in home.glob(
-        "runs/*/*/pid"
-    ):  # as if written before the machine's last start
+    for pid in home.glob("runs/*/*/pid"):
+        # As if it had been written before the machine's last start.
         pid.write_text(pid.read_text().replace(boot_id(), "0" * len(boot_id())))
     lab.wait(number)
     first, *others = lab.engine.read(Id(number=number)).experiments
@@ -143,7 +141,7 @@ def test_twenty_starts_at_once_have_twenty_consecutive_numbers(lab: Lab) -> None
         assert lab.log(number) == f"{number}\n"
 
 
-def test_a_home_that_cannot_be_written_is_said(lab: Lab, tmp_path: Path) -> None:
+def test_a_home_that_is_not_writable_is_reported(lab: Lab, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     engine = LocalEngine(tmp_path / "file" / "home", "me")
     with pytest.raises(HomeError) as caught:
@@ -166,7 +164,7 @@ def test_a_home_of_another_schema_is_refused(lab: Lab) -> None:
         db.execute("PRAGMA user_version = 1")
 
 
-def test_a_damaged_run_harms_no_other(lab: Lab, tmp_path: Path) -> None:
+def test_a_damaged_run_does_not_affect_others(lab: Lab, tmp_path: Path) -> None:
     bad = lab.train("run: sleep 600").number
     good = lab.train(f"run: 'until test -e {tmp_path}/go; do sleep 0.05; done'").number
     kill_controller(lab.engine.home)
@@ -184,7 +182,7 @@ def test_a_damaged_run_harms_no_other(lab: Lab, tmp_path: Path) -> None:
     )
 
 
-def test_the_controller_leaves_when_idle_and_comes_back(
+def test_an_idle_controller_exits_and_is_started_again(
     lab: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RISEML_IDLE", "0.2")
@@ -193,10 +191,8 @@ def test_the_controller_leaves_when_idle_and_comes_back(
     assert lab.run("run: 'true'").state is State.FINISHED
 
 
-def test_a_job_taken_up_keeps_its_state_times_and_control(
-    lab: Lab, tmp_path: Path
-) -> None:
-    """Its secret is gone, its controller was killed: it is followed all the same, and its times are its own."""
+def test_an_adopted_job_has_its_true_state_and_times(lab: Lab, tmp_path: Path) -> None:
+    """That holds even if its secret is gone and its controller was killed."""
     secrets.change(lab.engine.home, "TOKEN", "s3cr3t")
     number = lab.train(
         f"secrets: [TOKEN]\nrun: 'touch {tmp_path}/on; sleep 1; date +%s.%N > {tmp_path}/end'"
@@ -214,7 +210,9 @@ def test_a_job_taken_up_keeps_its_state_times_and_control(
     assert abs(job.finished.timestamp() - float((tmp_path / "end").read_text())) < 1
 
 
-def test_a_log_that_cannot_be_indexed_stops_nobody(lab: Lab, tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_indexed_does_not_stop_its_run(
+    lab: Lab, tmp_path: Path
+) -> None:
     number = lab.train(
         f"""
         run:
@@ -231,7 +229,7 @@ def test_a_log_that_cannot_be_indexed_stops_nobody(lab: Lab, tmp_path: Path) -> 
     assert controller(lab.engine.home) == first
 
 
-def test_nonsense_on_the_socket_harms_nobody(lab: Lab) -> None:
+def test_invalid_requests_do_not_affect_runs(lab: Lab) -> None:
     number = lab.train("run: sleep 0.5").number
     for nonsense in (
         b"[1]\n",
@@ -246,7 +244,7 @@ def test_nonsense_on_the_socket_harms_nobody(lab: Lab) -> None:
     assert lab.wait(number).state is State.FINISHED
 
 
-def test_the_home_is_its_owners_alone(lab: Lab) -> None:
+def test_only_its_owner_can_read_a_home(lab: Lab) -> None:
     lab.engine.home.mkdir(mode=0o755)
     lab.run("run: 'true'")
     assert lab.engine.home.stat().st_mode & 0o077 == 0

@@ -1,4 +1,4 @@
-"""TensorBoard beside a run: it can be opened, and whatever becomes of it, the experiments never notice."""
+"""TensorBoard beside a run: it can be opened, and its failures never affect the experiments."""
 
 import http.client
 import os
@@ -30,13 +30,13 @@ SET = f"{UNTIL_GO}parameters: {{lr: [1, 2]}}\nconcurrency: 2\n"
 
 
 class Show:
-    """A lab whose runs go on until `go`, with a stand-in for TensorBoard."""
+    """A lab whose runs continue until `go`, with a substitute for TensorBoard."""
 
     def __init__(self, lab: Lab, folder: Path) -> None:
         self.lab, self.engine, self.folder = lab, lab.engine, folder
 
-    def train(self, text: str = UNTIL_GO, board: str = tensorboards.SERVES) -> None:
-        path = tensorboards.path_with(self.folder / "bin", tensorboard=board)
+    def train(self, text: str = UNTIL_GO, program: str = tensorboards.SERVES) -> None:
+        path = tensorboards.path_with(self.folder / "bin", tensorboard=program)
         self.lab.train(text, PATH=path, GO=str(self.folder / "go"))
 
     def go(self) -> None:
@@ -60,13 +60,14 @@ class Show:
 
     def processes(self) -> list[psutil.Process]:
         """Return the processes of the TensorBoard job, its supervisor first."""
-        program = next(
-            each
-            for each in processes_of(self.engine.home)
-            if "--logdir" in each.cmdline()
-        )
-        supervisor = psutil.Process(os.getsid(program.pid))
-        return [supervisor, *supervisor.children(recursive=True)]
+        for process in processes_of(self.engine.home):
+            # Other processes of the home may end while they are examined.
+            with suppress(psutil.Error):
+                if "--logdir" in process.cmdline():
+                    supervisor = psutil.Process(os.getsid(process.pid))
+                    return [supervisor, *supervisor.children(recursive=True)]
+        log = protocol.log_file(self.engine.home).read_text()
+        raise AssertionError(f"no TensorBoard is running:\n{log}")
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def show(lab: Lab, tmp_path: Path) -> Show:
 
 
 def get(url: str | None) -> str:
-    """Ask an address of this machine."""
+    """Return what a server of this machine answers."""
     parts = urlsplit(url or "")
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=30)
     try:
@@ -85,7 +86,7 @@ def get(url: str | None) -> str:
         connection.close()
 
 
-def test_one_for_all_experiments_while_they_run(show: Show) -> None:
+def test_one_tensorboard_serves_all_experiments_while_they_run(show: Show) -> None:
     assert isinstance(show.engine, ServesTensorBoard)
     assert isinstance(show.engine, HasLocalOutput)
     show.train(SET)
@@ -104,8 +105,8 @@ def test_one_for_all_experiments_while_they_run(show: Show) -> None:
     assert show.lab.wait(1).state is State.FINISHED
     show.lab.until(lambda: show.job.state.is_terminal, "its end")
     assert (show.job.state, show.job.reason) == (State.KILLED, "KILLED")
-    whole = show.engine.read(RUN)
-    assert (whole.state, whole.counts, whole.tensorboard_url) == (
+    run = show.engine.read(RUN)
+    assert (run.state, run.counts, run.tensorboard_url) == (
         State.FINISHED,
         {State.FINISHED: 2},
         None,
@@ -113,7 +114,7 @@ def test_one_for_all_experiments_while_they_run(show: Show) -> None:
     assert show.engine.tensorboard_url(RUN) is None
 
 
-def test_an_engine_knows_of_no_other_boards(show: Show) -> None:
+def test_a_run_without_a_tensorboard_has_no_url(show: Show) -> None:
     show.lab.run("run: 'true'")
     assert show.engine.tensorboard_url(RUN) is None
     assert show.engine.folder(Id(number=1, sub=1)) == show.engine.folder(RUN)
@@ -121,9 +122,7 @@ def test_an_engine_knows_of_no_other_boards(show: Show) -> None:
         show.engine.tensorboard_url(Id(number=2))
 
 
-def test_a_train_knows_its_address_at_once(
-    show: Show, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_train_returns_the_url(show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     text = (
         "project: lab\ntrain:\n  image: busybox\n  resources: {cpus: 0.01, mem: 1}"
         + UNTIL_GO.replace("\n", "\n  ")
@@ -140,7 +139,7 @@ def test_a_train_knows_its_address_at_once(
     show.go()
 
 
-def test_it_begins_with_its_run_and_takes_no_room_from_it(show: Show) -> None:
+def test_it_starts_with_its_run_and_uses_none_of_its_resources(show: Show) -> None:
     show.train(UNTIL_GO + "resources: {cpus: 4, mem: 1}")
     show.says("it serves")
     show.lab.train(
@@ -161,31 +160,33 @@ def test_it_begins_with_its_run_and_takes_no_room_from_it(show: Show) -> None:
     assert show.lab.wait(2).state is State.FINISHED
 
 
-def test_a_set_whose_experiments_were_killed_while_they_waited(show: Show) -> None:
+def test_it_ends_with_a_set_whose_experiments_were_killed_while_waiting(
+    show: Show,
+) -> None:
     show.train("run: sleep 1000\nresources: {cpus: 4, mem: 1}")
     show.lab.train(SET, GO=str(show.folder / "go"))
     for sub in (1, 2):
         show.engine.stop(Id(number=2, sub=sub))
     assert show.lab.wait(2).state is State.KILLED
-    show.lab.until(lambda: show.engine.store().unfinished() == [1], "its end")
+    show.lab.until(lambda: show.engine.reader.store().unfinished() == [1], "its end")
     (job,) = show.engine.read(Id(number=2)).jobs
     assert job.state is State.KILLED
 
 
-def test_it_outlives_its_controller_at_the_same_address(show: Show) -> None:
+def test_it_keeps_its_address_when_the_controller_restarts(show: Show) -> None:
     show.train()
     show.says("it serves")
-    before = show.engine.tensorboard_url(RUN)
+    url = show.engine.tensorboard_url(RUN)
     protocol.stop_controller(show.engine.home)
     protocol.ensure(show.engine.home)
-    assert show.engine.tensorboard_url(RUN) == before
-    assert get(before)
+    assert show.engine.tensorboard_url(RUN) == url
+    assert get(url)
     show.go()
     assert show.lab.wait(1).state is State.FINISHED
 
 
 @pytest.mark.parametrize(
-    ("board", "said"),
+    ("program", "message"),
     [
         (
             tensorboards.FAILS,
@@ -204,25 +205,25 @@ def test_it_outlives_its_controller_at_the_same_address(show: Show) -> None:
     ids=["fails", "killed", "cannot run", "ignores TERM"],
 )
 @pytest.mark.parametrize("text", [UNTIL_GO, SET], ids=["one", "set"])
-def test_whatever_it_does_harms_nobody(
-    text: str, board: str, said: str, show: Show
+def test_its_failures_do_not_affect_experiments(
+    text: str, program: str, message: str, show: Show
 ) -> None:
-    show.train(text, board)
-    show.says(said)
+    show.train(text, program)
+    show.says(message)
     assert (show.job.state, show.engine.read(RUN).state) == (
         State.RUNNING,
         State.RUNNING,
     )
     show.go()
     assert show.lab.wait(1).state is State.FINISHED
-    show.lab.until(lambda: not show.engine.store().unfinished(), "its end")
+    show.lab.until(lambda: not show.engine.reader.store().unfinished(), "its end")
     assert show.job.state is State.KILLED
-    assert {each.state for each in show.engine.read(RUN).experiments} == {
+    assert {experiment.state for experiment in show.engine.read(RUN).experiments} == {
         State.FINISHED
     }
 
 
-def test_it_is_told_where_none_is(show: Show) -> None:
+def test_the_log_explains_a_missing_tensorboard(show: Show) -> None:
     python = {"python3": tensorboards.WORTHLESS, "python": tensorboards.WORTHLESS}
     path = tensorboards.path_with(show.folder / "bin", **python)
     show.lab.train(UNTIL_GO, PATH=path, GO=str(show.folder / "go"))
@@ -233,7 +234,7 @@ def test_it_is_told_where_none_is(show: Show) -> None:
     assert show.lab.wait(1).state is State.FINISHED
 
 
-def test_a_killed_one_begins_again(show: Show) -> None:
+def test_a_killed_tensorboard_restarts(show: Show) -> None:
     show.train()
     show.says("it serves")
     show.processes()[-1].kill()
@@ -244,7 +245,7 @@ def test_a_killed_one_begins_again(show: Show) -> None:
     assert show.lab.wait(1).state is State.FINISHED
 
 
-def test_one_that_is_killed_with_its_supervisor(show: Show) -> None:
+def test_a_tensorboard_killed_with_its_supervisor_fails_alone(show: Show) -> None:
     show.train()
     show.says("it serves")
     show.processes()[0].kill()
@@ -256,7 +257,7 @@ def test_one_that_is_killed_with_its_supervisor(show: Show) -> None:
     assert show.engine.read(RUN).counts == {State.FINISHED: 1}
 
 
-def test_one_that_can_never_start(show: Show) -> None:
+def test_a_tensorboard_that_cannot_start_fails_alone(show: Show) -> None:
     (show.engine.home / "output/me/lab/1/.riseml/logs/tensorboard.0.log").mkdir(
         parents=True
     )
@@ -268,13 +269,13 @@ def test_one_that_can_never_start(show: Show) -> None:
     assert show.engine.read(RUN).counts == {State.FINISHED: 1}
 
 
-def test_killing_the_run_ends_it(show: Show) -> None:
+def test_it_is_killed_with_its_run(show: Show) -> None:
     show.train()
     show.says("it serves")
     url = show.engine.tensorboard_url(RUN)
     show.engine.stop(RUN)
     assert show.lab.wait(1).state is State.KILLED
-    show.lab.until(lambda: not show.engine.store().unfinished(), "its end")
+    show.lab.until(lambda: not show.engine.reader.store().unfinished(), "its end")
     assert show.job.state is State.KILLED
     with pytest.raises(ConnectionError):
         get(url)
@@ -282,24 +283,37 @@ def test_killing_the_run_ends_it(show: Show) -> None:
 
 @contextmanager
 def frozen(show: Show) -> Iterator[list[psutil.Process]]:
-    """Let the TensorBoard job hear of nothing."""
+    """Keep the TensorBoard job from receiving signals."""
     processes = show.processes()
-    for each in processes:
-        each.send_signal(signal.SIGSTOP)
+    for process in processes:
+        # The job's shell runs short-lived programs, too.
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGSTOP)
+    # A process that has not been scheduled yet would see a later SIGTERM first: the kernel
+    # delivers the signal with the smaller number.
+    show.lab.until(lambda: all(map(is_stopped, processes)), "the freeze")
     try:
         yield processes
     finally:
         thaw(processes)
 
 
+def is_stopped(process: psutil.Process) -> bool:
+    """Return whether a process is stopped, or gone."""
+    try:
+        return bool(process.status() == psutil.STATUS_STOPPED)
+    except psutil.NoSuchProcess:
+        return True
+
+
 def thaw(processes: list[psutil.Process]) -> None:
-    for each in reversed(processes):
+    for process in reversed(processes):
         with suppress(psutil.NoSuchProcess):
-            each.send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGCONT)
 
 
 @pytest.mark.parametrize("text", [UNTIL_GO, SET], ids=["one", "set"])
-def test_nobody_waits_for_it_but_who_deletes_the_run(text: str, show: Show) -> None:
+def test_only_deleting_the_run_waits_for_its_end(text: str, show: Show) -> None:
     show.train(text)
     show.says("it serves")
     with frozen(show):
@@ -312,7 +326,7 @@ def test_nobody_waits_for_it_but_who_deletes_the_run(text: str, show: Show) -> N
         show.engine.read(RUN)
 
 
-def test_a_deletion_waits_for_its_end(show: Show) -> None:
+def test_deleting_the_run_waits_until_it_has_ended(show: Show) -> None:
     show.train()
     show.says("it serves")
     with frozen(show) as processes:

@@ -1,4 +1,4 @@
-"""`riseml tensorboard` of a run that has ended, as a process of its own that somebody ends."""
+"""`riseml tensorboard` for an ended run, in a process that receives signals."""
 
 import os
 import signal
@@ -19,7 +19,7 @@ from tests.local.conftest import Lab
     [(signal.SIGINT, 0), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
     ids=["INT", "TERM", "HUP"],
 )
-def test_nothing_is_left_when_it_is_ended(
+def test_stopping_the_command_leaves_no_process(
     sent: signal.Signals, status: int, lab: Lab, tmp_path: Path
 ) -> None:
     lab.run("run: 'true'\nparameters: {n: [1, 2]}")
@@ -37,7 +37,7 @@ def test_nothing_is_left_when_it_is_ended(
         (child,) = psutil.Process(process.pid).children()
         assert child.cmdline()[-5:-3] == [str(lab.output(1, 2)), "--host"]
         process.send_signal(sent)
-        rest = process.communicate(timeout=60)
-    assert process.returncode == status, rest
+        output = process.communicate(timeout=60)
+    assert process.returncode == status, output
     assert not child.is_running()
     assert not tensorboard.answers(url)

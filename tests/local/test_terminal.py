@@ -1,4 +1,4 @@
-"""Following a run from a terminal that goes away, or whose user has seen enough."""
+"""Following a run from a terminal that is closed, or where the user presses Ctrl-C."""
 
 import os
 import pty
@@ -19,7 +19,7 @@ Followed = tuple[subprocess.Popen[bytes], int]
 
 @pytest.fixture
 def followed(lab: Lab, tmp_path: Path) -> Iterator[Followed]:
-    """`riseml train -l` on a terminal of its own, at a moment when the job has spoken."""
+    """`riseml train -l` on a terminal, once the job has written its first line."""
     (lab.folder / "riseml.yml").write_text(
         "project: lab\ntrain:\n  image: busybox\n  resources: {cpus: 0.01, mem: 1}\n"
         f"  run: 'echo I am here; until test -e {tmp_path}/go; do sleep 0.05; done; echo and done'\n"
@@ -50,8 +50,8 @@ sys.exit(main(["train", "-l"]))
 """
 
 
-def rest(terminal: int) -> str:
-    """Return what is still written to a terminal until its process ends."""
+def read_to_end(terminal: int) -> str:
+    """Return everything that is written to a terminal until its process ends."""
     screen = b""
     while True:
         try:
@@ -63,33 +63,34 @@ def rest(terminal: int) -> str:
         screen += data
 
 
-def test_the_run_goes_on_when_its_terminal_is_closed(
+def test_a_run_continues_when_its_terminal_is_closed(
     lab: Lab, tmp_path: Path, followed: Followed
 ) -> None:
     process, terminal = followed
-    os.close(terminal)  # the kernel sends SIGHUP to the session
+    # The kernel then sends SIGHUP to the session.
+    os.close(terminal)
     process.wait()
     (tmp_path / "go").touch()
     assert lab.wait(1).state is State.FINISHED
     assert lab.log(1) == "I am here\nand done\n"
 
 
-def test_ctrl_c_detaches_and_says_how_to_return(
+def test_ctrl_c_detaches_and_shows_how_to_return(
     lab: Lab, tmp_path: Path, followed: Followed
 ) -> None:
     process, terminal = followed
     os.write(terminal, b"\x03")
-    said = rest(terminal)
+    screen = read_to_end(terminal)
     assert process.wait() == 0
     os.close(terminal)
-    assert "riseml logs 1" in said
-    assert "riseml kill 1" in said
+    assert "riseml logs 1" in screen
+    assert "riseml kill 1" in screen
     assert lab.engine.read(Id(number=1)).state is State.RUNNING
     (tmp_path / "go").touch()
     assert lab.wait(1).state is State.FINISHED
 
 
-def test_the_jobs_do_not_belong_to_the_terminals_session(
+def test_jobs_do_not_belong_to_the_session_of_the_terminal(
     lab: Lab, followed: Followed
 ) -> None:
     process, terminal = followed

@@ -1,4 +1,4 @@
-"""What an image depends on, and building it ahead of time, on the local engine."""
+"""Inputs of an environment, and building it ahead of time, on the local engine."""
 
 from pathlib import Path
 
@@ -32,7 +32,9 @@ def changes(client: Client) -> dict[str, str]:
     return {part.name: part.change for part in client.explain("riseml.yml").parts}
 
 
-def test_what_changed_since_the_last_run(lab: Lab, client: Client) -> None:
+def test_explain_lists_what_changed_since_the_last_run(
+    lab: Lab, client: Client
+) -> None:
     first = client.explain("riseml.yml")
     assert (first.previous_run, first.image) == ("", None)
     assert {part.change for part in first.parts} == {NEW}
@@ -45,8 +47,8 @@ def test_what_changed_since_the_last_run(lab: Lab, client: Client) -> None:
     ]
 
     number = client.build("riseml.yml").number
-    whole = client.wait(str(number))[0]
-    assert whole.state is State.FINISHED
+    run = client.wait(str(number))[0]
+    assert run.state is State.FINISHED
     assert [job.id for job in lab.engine.read(Id(number=number)).jobs] == [
         f"{number}.build"
     ]
@@ -70,7 +72,9 @@ def test_what_changed_since_the_last_run(lab: Lab, client: Client) -> None:
     assert changes(client)["requirements.txt"] == GONE
 
 
-def test_nothing_to_build(lab: Lab, client: Client) -> None:
+def test_a_file_without_install_steps_has_nothing_to_build(
+    lab: Lab, client: Client
+) -> None:
     Path("riseml.yml").write_text(
         FILE.replace("  install: [echo one, cat requirements.txt]\n", ""), "utf-8"
     )
@@ -86,6 +90,6 @@ def test_a_run_after_a_build_builds_nothing(lab: Lab, client: Client) -> None:
     assert lab.engine.read(Id(number=int(run.id))).jobs == ()
 
 
-def test_there_are_no_nodes_to_choose_from(client: Client) -> None:
+def test_a_local_run_cannot_choose_a_node(client: Client) -> None:
     with pytest.raises(UnsupportedError, match="no nodes"):
         client.train("riseml.yml", node="gpu-3")

@@ -66,15 +66,15 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _write(path: Path, values: dict[str, str]) -> None:
-    part = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The mode must be right before the first byte is written.
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        descriptor = os.open(part, flags, 0o600)
+        descriptor = os.open(temporary, flags, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(values, file)
-        part.replace(path)
+        temporary.replace(path)
     except OSError as error:
         raise HomeError(
             f"{path} cannot be written: {error.strerror}",

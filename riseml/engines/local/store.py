@@ -50,7 +50,7 @@ class Store:
         self.path = home / "riseml.db"
         self.exists = node_columns is not None or self.path.exists()
         with self._naming_errors("opened"):
-            self._db = self._connect(self.path if self.exists else ":memory:")
+            self._db = _connect(self.path if self.exists else ":memory:")
             if not self.exists:
                 self._db.executescript(_TABLES)
                 return
@@ -70,14 +70,6 @@ class Store:
             HomeError: the database cannot be used.
         """
         return cls(home, node_columns)
-
-    @staticmethod
-    def _connect(path: Path | str) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            path, isolation_level=None, timeout=_LOCK_TIMEOUT_SECONDS
-        )
-        connection.row_factory = sqlite3.Row
-        return connection
 
     def _prepare_to_write(self, node_columns: Mapping[str, str]) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -298,6 +290,14 @@ class Store:
     def _all(self, query: str, *values: Any) -> list[sqlite3.Row]:
         with self._naming_errors("read"):
             return self._db.execute(query, values).fetchall()
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, isolation_level=None, timeout=_LOCK_TIMEOUT_SECONDS
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
 
 
 def _advice(error: str) -> str:

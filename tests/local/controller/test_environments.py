@@ -1,4 +1,4 @@
-"""Install steps on this machine: once per key, in an environment of their own, with what they leave behind."""
+"""Install steps on this machine: they run once per key, and jobs use the environment and files they create."""
 
 import os
 import subprocess
@@ -36,26 +36,26 @@ def test_a_build_runs_once_per_key_and_jobs_run_in_what_it_made(lab: Lab) -> Non
 
     lab.write({"code.py": "2\n"})
     assert lab.run(INSTALL + run).state is State.FINISHED
-    assert kinds(lab, 2) == []  # an edit of the code builds nothing
+    # An edit of the code builds nothing.
+    assert kinds(lab, 2) == []
 
     lab.write({"requirements.txt": "something else\n"})
     assert lab.run(INSTALL + run).state is State.FINISHED
     assert kinds(lab, 3) == ["build"]
 
 
-def test_a_failing_step_fails_the_experiments_and_is_told(lab: Lab) -> None:
-    whole = lab.run(
+def test_a_failing_install_step_fails_the_experiments_and_is_named(lab: Lab) -> None:
+    run = lab.run(
         "install: [echo one, 'echo two; exit 7', echo three]\nparameters: {n: [1, 2]}\nrun: 'true'"
     )
-    assert whole.state is State.FAILED
-    assert [(e.state, e.guilty, e.exit_code) for e in whole.experiments] == [
+    assert run.state is State.FAILED
+    assert [(e.state, e.guilty, e.exit_code) for e in run.experiments] == [
         (State.FAILED, "1.build", 7)
     ] * 2
     log = lab.log(Id(number=1, type="build"))
     assert "install step failed with exit code 7: echo two; exit 7" in log
     assert (
-        whole.jobs[0].message
-        == "install step failed with exit code 7: echo two; exit 7"
+        run.jobs[0].message == "install step failed with exit code 7: echo two; exit 7"
     )
     assert "three" not in log.splitlines()
     assert (
@@ -73,7 +73,7 @@ def test_two_runs_of_one_key_build_once(lab: Lab, tmp_path: Path) -> None:
     assert (tmp_path / "built").read_text() == "x\n"
 
 
-def test_a_build_can_be_killed_and_begins_anew(lab: Lab, tmp_path: Path) -> None:
+def test_a_killed_build_starts_from_scratch(lab: Lab, tmp_path: Path) -> None:
     text = f"install: 'touch {tmp_path}/on; test -e {tmp_path}/go || sleep 600'\nrun: echo ran"
     number = lab.train(text).number
     lab.until((tmp_path / "on").exists)
@@ -84,7 +84,7 @@ def test_a_build_can_be_killed_and_begins_anew(lab: Lab, tmp_path: Path) -> None
     assert lab.run(text).state is State.FINISHED
 
 
-def test_what_nothing_uses_any_more_is_tidied(lab: Lab) -> None:
+def test_unused_environments_are_removed(lab: Lab) -> None:
     lab.run("install: 'true'\nrun: 'true'")
     lab.run("install: 'false'\nrun: 'true'")
     envs = lab.engine.home / "envs"
@@ -95,7 +95,7 @@ def test_what_nothing_uses_any_more_is_tidied(lab: Lab) -> None:
     assert lab.run("install: 'true'\nrun: 'true'").state is State.FINISHED
 
 
-def test_code_that_no_run_refers_to_is_dropped_and_the_rest_kept(lab: Lab) -> None:
+def test_only_code_without_runs_is_removed(lab: Lab) -> None:
     revisions = []
     for text in ("one", "two"):
         lab.write({"code.txt": text})
@@ -104,13 +104,13 @@ def test_code_that_no_run_refers_to_is_dropped_and_the_rest_kept(lab: Lab) -> No
     repository = lab.engine.home / "store/repos/lab.git"
     os.utime(repository / "refs/heads/riseml", (1, 1))
     lab.engine.prune_unused(0)
-    known = [
+    exists = [
         subprocess.run(
             ["git", f"--git-dir={repository}", "cat-file", "-e", revision], check=False
         ).returncode
         == 0
         for revision in revisions
     ]
-    assert known == [False, True]
+    assert exists == [False, True]
     lab.write({"code.txt": "one"})
     assert lab.run("run: cat code.txt").state is State.FINISHED

@@ -1,4 +1,4 @@
-"""Experiments of several jobs on one machine, with real processes that talk to each other."""
+"""Experiments of several jobs on one machine, with real processes that connect to each other."""
 
 import json
 import os
@@ -38,7 +38,7 @@ print("all reached", task["type"], task["index"], flush=True)
 reached = os.path.join(os.environ["RISEML_MEETING"], "reached")
 os.makedirs(reached, exist_ok=True)
 open(os.path.join(reached, os.environ["RISEML_JOB"]), "w").close()
-while len(os.listdir(reached)) < len(sum(config["cluster"].values(), [])):  # others may still have to reach this one
+while len(os.listdir(reached)) < len(sum(config["cluster"].values(), [])):  # others may not have reached this one yet
     time.sleep(0.02)
 if task["type"] == "ps":
     time.sleep(1000)
@@ -50,9 +50,9 @@ tensorflow: {tensorboard: false, distributed: {worker: 3, ps: 1}}
 ALL = ("1.master", "1.worker.1", "1.worker.2", "1.ps")
 
 
-def by_id(whole: SetStatus) -> dict[str, str]:
-    """Return what became of each job of the first experiment."""
-    return {job.id: f"{job.state} {job.reason}" for job in whole.experiments[0].jobs}
+def by_id(run: SetStatus) -> dict[str, str]:
+    """Return state and reason of each job of the first experiment."""
+    return {job.id: f"{job.state} {job.reason}" for job in run.experiments[0].jobs}
 
 
 def meeting(then: str = "true") -> str:
@@ -66,7 +66,7 @@ def gang(lab: Lab) -> Lab:
 
 
 def program(lab: Lab, job: str) -> psutil.Process:
-    """Return the program that a job of run 1 runs, once it has reached the others."""
+    """Return the program of a job of run 1, once all jobs have reached each other."""
     lab.until(lambda: lab.log(1).count("all reached") == len(ALL), "the meeting")
 
     processes: list[psutil.Process] = []
@@ -85,16 +85,16 @@ def program(lab: Lab, job: str) -> psutil.Process:
     return processes[0]
 
 
-def test_all_jobs_reach_each_other_and_the_servers_end_with_the_rest(gang: Lab) -> None:
-    whole = gang.run(meeting())
-    assert whole.state is State.FINISHED
-    assert by_id(whole) == dict.fromkeys(ALL, "FINISHED COMPLETED") | {
+def test_all_jobs_reach_each_other_and_servers_end_with_the_workers(gang: Lab) -> None:
+    run = gang.run(meeting())
+    assert run.state is State.FINISHED
+    assert by_id(run) == dict.fromkeys(ALL, "FINISHED COMPLETED") | {
         "1.ps": "FINISHED STOPPED"
     }
     assert Counter(re.findall("all reached (.*)", gang.log(1))) == Counter(
         ["chief 0", "worker 0", "worker 1", "ps 0"]
     )
-    # a run has ended with its last worker; its servers' processes, which have no part in that, follow
+    # A run ends with its last worker; the processes of its servers follow.
     gang.until(
         lambda: not list((gang.engine.home / "runs").glob("*/addresses*")),
         "the ports to be given back",
@@ -103,8 +103,8 @@ def test_all_jobs_reach_each_other_and_the_servers_end_with_the_rest(gang: Lab) 
 
 def test_a_gang_beside_another_has_its_own_addresses(gang: Lab) -> None:
     text = f"{FRAMEWORK}\nparameters: {{n: [1, 2]}}\nconcurrency: 2\nrun: ['echo \"$TF_CONFIG\"', python3 connect.py]"
-    whole = gang.run(text, RISEML_CPUS="4")
-    assert [each.state for each in whole.experiments] == [State.FINISHED] * 2
+    run = gang.run(text, RISEML_CPUS="4")
+    assert [experiment.state for experiment in run.experiments] == [State.FINISHED] * 2
     configs = [
         json.loads(line) for line in gang.log(1).splitlines() if line.startswith("{")
     ]
@@ -119,17 +119,19 @@ def test_a_gang_beside_another_has_its_own_addresses(gang: Lab) -> None:
 
 
 @pytest.mark.parametrize(("job", "code"), [("master", 3), ("worker.2", 4), ("ps", 5)])
-def test_who_fails_ends_the_others_and_is_named(gang: Lab, job: str, code: int) -> None:
+def test_a_failing_job_stops_its_gang_and_is_named(
+    gang: Lab, job: str, code: int
+) -> None:
     gang.write({"connect.py": CONNECT.replace("time.sleep(1000)", "pass")})
     cases = f'case "$RISEML_JOB" in {job}) exit {code};; *) sleep 1000;; esac'
-    whole = gang.run(f"{FRAMEWORK}\nrun: [python3 connect.py, 'sleep 0.5; {cases}']")
-    (experiment,) = whole.experiments
+    run = gang.run(f"{FRAMEWORK}\nrun: [python3 connect.py, 'sleep 0.5; {cases}']")
+    (experiment,) = run.experiments
     assert (experiment.state, experiment.guilty, experiment.exit_code) == (
         State.FAILED,
         f"1.{job}",
         code,
     )
-    assert by_id(whole) == dict.fromkeys(ALL, "KILLED PEER") | {
+    assert by_id(run) == dict.fromkeys(ALL, "KILLED PEER") | {
         f"1.{job}": "FAILED ERROR"
     }
 
@@ -178,13 +180,11 @@ def test_concurrency_counts_experiments(gang: Lab, tmp_path: Path) -> None:
     assert (tmp_path / "seen").read_text().split() == ["1"] * 3
 
 
-def test_a_gang_is_tried_again_as_a_whole(gang: Lab) -> None:
+def test_a_gang_is_retried_as_a_unit(gang: Lab) -> None:
     cases = 'case "$RISEML_JOB $RISEML_ATTEMPT" in "worker.1 0") exit 4;; *0) sleep 1000;; esac'
-    gang.write({"again.sh": cases})
-    whole = gang.run(
-        f"{FRAMEWORK}\nretries: 1\nrun: [python3 connect.py, . ./again.sh]"
-    )
-    (experiment,) = whole.experiments
+    gang.write({"retry.sh": cases})
+    run = gang.run(f"{FRAMEWORK}\nretries: 1\nrun: [python3 connect.py, . ./retry.sh]")
+    (experiment,) = run.experiments
     assert experiment.state is State.FINISHED
     assert {job.id: job.attempt for job in experiment.jobs} == dict.fromkeys(ALL, 1)
     assert gang.log(1).count("all reached") == 2 * len(ALL)
@@ -215,7 +215,7 @@ def test_a_gang_that_never_fits_is_refused(gang: Lab) -> None:
         gang.train(f"{FRAMEWORK}\nresources: {{cpus: 2, mem: 1}}\nrun: x")
 
 
-def test_a_gang_is_killed_as_a_whole(gang: Lab) -> None:
+def test_killing_a_run_kills_all_jobs_of_its_gang(gang: Lab) -> None:
     gang.train(meeting("exec sleep 1000"))
     program(gang, "master")
     assert gang.engine.stop(Id(number=1))
@@ -224,7 +224,7 @@ def test_a_gang_is_killed_as_a_whole(gang: Lab) -> None:
     assert {state.split()[0] for state in states.values()} == {"KILLED"}
 
 
-def test_one_gang_of_a_grid_is_killed(gang: Lab) -> None:
+def test_killing_one_experiment_of_a_grid_kills_only_its_gang(gang: Lab) -> None:
     gang.train(
         f"{FRAMEWORK}\nparameters: {{n: [1, 2]}}\nconcurrency: 2\n"
         "run: [python3 connect.py, 'case {{n}} in 1) exec sleep 1000;; esac']"
@@ -251,44 +251,44 @@ def test_a_gang_outlives_its_controller(gang: Lab) -> None:
     gang.until(lambda: len(list(output.glob("[mw]*"))) == 3, "the jobs")
     protocol.stop_controller(gang.engine.home)
     (output / "go").touch()
-    whole = gang.wait(1)
-    assert whole.state is State.FINISHED
+    run = gang.wait(1)
+    assert run.state is State.FINISHED
     assert by_id(gang.engine.read(Id(number=1)))["1.ps"] == "FINISHED STOPPED"
 
 
 def _addresses(lab: Lab) -> dict[str, str]:
     files = (lab.engine.home / "runs" / "1").glob("addresses.1.0.json")
-    found: dict[str, str] = next(
+    addresses: dict[str, str] = next(
         (json.loads(file.read_text() or "{}") for file in files), {}
     )
-    return found
+    return addresses
 
 
-def _occupy(lab: Lab, word: str, before: str = "") -> socket.socket:
-    """Listen at the port that a gang was given for a word, once that is another one than before."""
-    lab.until(lambda: _addresses(lab).get(word, before) != before, "addresses")
+def _occupy(lab: Lab, address: str, earlier: str = "") -> socket.socket:
+    """Listen at the port chosen for an address, once that differs from an earlier one."""
+    lab.until(lambda: _addresses(lab).get(address, earlier) != earlier, "addresses")
     return socket.create_server(
-        ("127.0.0.1", int(_addresses(lab)[word].rpartition(":")[2]))
+        ("127.0.0.1", int(_addresses(lab)[address].rpartition(":")[2]))
     )
 
 
-WORD = "lab-1-1-worker-2.riseml:2222"
+ADDRESS = "lab-1-1-worker-2.riseml:2222"
 
 
-def test_a_port_that_is_lost_gives_the_gang_other_ones(gang: Lab) -> None:
+def test_a_gang_that_loses_a_port_restarts_with_others(gang: Lab) -> None:
     gang.train(meeting(), SLOW="worker.2")
-    with _occupy(gang, WORD):
-        whole = gang.wait(1)
-    assert whole.state is State.FINISHED
+    with _occupy(gang, ADDRESS):
+        run = gang.wait(1)
+    assert run.state is State.FINISHED
     assert gang.log(1).count("Address already in use") == 1
     assert gang.log(1).count("all reached worker 1") == 1
 
 
-def test_a_port_that_is_lost_twice_fails_the_gang(gang: Lab) -> None:
+def test_a_gang_that_loses_a_port_twice_fails(gang: Lab) -> None:
     gang.train(meeting(), SLOW="worker.2")
-    with _occupy(gang, WORD) as first:
+    with _occupy(gang, ADDRESS) as first:
         port = first.getsockname()[1]
-        with _occupy(gang, WORD, f"127.0.0.1:{port}"):
+        with _occupy(gang, ADDRESS, f"127.0.0.1:{port}"):
             gang.wait(1)
     (experiment,) = gang.engine.read(Id(number=1)).experiments
     assert (experiment.state, experiment.guilty, experiment.exit_code) == (
@@ -298,7 +298,7 @@ def test_a_port_that_is_lost_twice_fails_the_gang(gang: Lab) -> None:
     )
     assert (
         experiment.message
-        == f"another program uses the port chosen for {WORD}, for the second time"
+        == f"another program uses the port chosen for {ADDRESS}, for the second time"
     )
 
 
@@ -309,16 +309,16 @@ print("rank", *(os.environ[name] for name in names), flush=True)
 """
 
 
-def test_processes_of_pytorch_know_who_they_are(lab: Lab) -> None:
+def test_pytorch_processes_get_their_ranks(lab: Lab) -> None:
     lab.write({"ranks.py": RANKS})
-    whole = lab.run(
+    run = lab.run(
         """
         framework: pytorch
         pytorch: {workers: {count: 2, processes: 2}}
         run: [mkdir -p $RANK, cd $RANK, python3 ../ranks.py, 'echo $MASTER_PORT $MASTER_ADDR']
         """
     )
-    assert whole.state is State.FINISHED
+    assert run.state is State.FINISHED
     assert sorted(re.findall("rank (.*)", lab.log(1))) == [
         "0 4 0 2 0 127.0.0.1",
         "1 4 1 2 0 127.0.0.1",
@@ -334,32 +334,33 @@ def test_processes_of_pytorch_know_who_they_are(lab: Lab) -> None:
     )
 
 
-def test_the_first_process_that_fails_ends_the_job(lab: Lab) -> None:
-    whole = lab.run(
+def test_the_first_process_that_fails_stops_the_job(lab: Lab) -> None:
+    run = lab.run(
         """
         framework: pytorch
         pytorch: {workers: {count: 1, processes: 3}}
         run: '[ $LOCAL_RANK = 1 ] && exit 6; sleep 1000'
         """
     )
-    experiment = whole.experiments[0]
+    experiment = run.experiments[0]
     assert isinstance(experiment, ExperimentStatus)
     assert (experiment.state, experiment.exit_code) == (State.FAILED, 6)
     assert "process 1 of train failed with exit status 6" in lab.log(1)
 
 
-def test_processes_of_jax_know_their_coordinator(lab: Lab) -> None:
-    whole = lab.run(
+def test_jax_processes_get_their_coordinator(lab: Lab) -> None:
+    run = lab.run(
         """
         framework: jax
         jax: {workers: 2}
         run: echo at $JAX_COORDINATOR_ADDRESS, $JAX_PROCESS_ID of $JAX_NUM_PROCESSES
         """
     )
-    assert [job.id for job in whole.experiments[0].jobs] == ["1.worker.1", "1.worker.2"]
-    told = sorted(
-        re.findall(r"at 127.0.0.1:(\d+), (.*)", lab.log(1)), key=lambda each: each[1]
+    assert [job.id for job in run.experiments[0].jobs] == ["1.worker.1", "1.worker.2"]
+    processes = sorted(
+        re.findall(r"at 127.0.0.1:(\d+), (.*)", lab.log(1)),
+        key=lambda process: process[1],
     )
-    assert [who for _, who in told] == ["0 of 2", "1 of 2"]
-    assert len({port for port, _ in told}) == 1
+    assert [ranks for _, ranks in processes] == ["0 of 2", "1 of 2"]
+    assert len({port for port, _ in processes}) == 1
     assert os.environ.get("JAX_COORDINATOR_ADDRESS") is None

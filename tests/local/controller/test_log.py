@@ -12,7 +12,7 @@ from riseml.errors import RiseMLError
 from riseml.ids import Id
 from tests.local.conftest import Lab
 
-LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (DEBUG|INFO|WARNING|ERROR) .+")
+LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} (INFO|WARNING|ERROR) .+")
 _FILL = """
 import os, subprocess, sys
 from pathlib import Path
@@ -35,9 +35,8 @@ def log_of(lab: Lab) -> list[str]:
 
 
 def test_events_of_a_run_have_time_level_and_run_id(
-    lab: Lab, monkeypatch: pytest.MonkeyPatch
+    lab: Lab,
 ) -> None:
-    monkeypatch.setenv("RISEML_LOG_LEVEL", "DEBUG")
     lab.run("run: exit 3")
     lab.train("run: sleep 1000")
     lab.engine.stop(Id(number=2), force=True)
@@ -51,8 +50,8 @@ def test_events_of_a_run_have_time_level_and_run_id(
     text = "\n".join(line.split(" ", 2)[2] for line in lines)
     assert re.search(r"^INFO controller \d+ serves ", text, re.MULTILINE)
     assert "INFO run 1: submitted as lab-1, experiments: 1\n" in text
-    assert re.search(r"^DEBUG run 1: pod \S+ started, pid \d+$", text, re.MULTILINE)
-    assert re.search(r"^DEBUG run 1: pod \S+ ended, status 3$", text, re.MULTILINE)
+    assert re.search(r"^INFO run 1: pod \S+ started, pid \d+$", text, re.MULTILINE)
+    assert re.search(r"^INFO run 1: pod \S+ ended, status 3$", text, re.MULTILINE)
     assert "INFO run 1: ended as FAILED\n" in text
     assert "INFO run 2: kill *, force: True\n" in text
     assert "INFO run 2: ended as KILLED\n" in text

@@ -1,3 +1,5 @@
+"""Queue for the resources of a machine."""
+
 import random
 from decimal import Decimal
 
@@ -27,7 +29,7 @@ def admitted(queue: MachineQueue) -> list[str]:
     return [admission.key for admission in queue.admit()]
 
 
-def test_first_come_first_served_while_there_is_room() -> None:
+def test_pods_start_in_order_while_resources_last() -> None:
     queue = MachineQueue(MACHINE)
     for key in "abcde":
         queue.add(key, request())
@@ -36,7 +38,7 @@ def test_first_come_first_served_while_there_is_room() -> None:
     assert admitted(queue) == ["e"]
 
 
-def test_a_large_job_is_not_starved_by_small_ones() -> None:
+def test_small_pods_do_not_starve_a_large_one() -> None:
     queue = MachineQueue(MACHINE)
     queue.add_running("running", request("2"), ())
     queue.add("large", request("4"))
@@ -46,7 +48,7 @@ def test_a_large_job_is_not_starved_by_small_ones() -> None:
     assert admitted(queue) == ["large"]
 
 
-def test_a_job_that_waits_for_gpus_lets_others_pass() -> None:
+def test_a_pod_that_waits_for_gpus_does_not_block_others() -> None:
     queue = MachineQueue(MACHINE)
     queue.add_running("trainer", request("1", gpus=2), ("0", "1"))
     queue.add("gpu", request("1", gpus=1))
@@ -55,7 +57,7 @@ def test_a_job_that_waits_for_gpus_lets_others_pass() -> None:
     assert queue.reason("gpu") == "Unschedulable: gpus: 1 requested, 0 free"
 
 
-def test_what_asks_for_nothing_starts_with_its_run() -> None:
+def test_a_pod_that_requests_nothing_starts_with_its_run() -> None:
     nothing = request("0", mem=0)
     queue = MachineQueue(MACHINE)
     queue.add("1:board", nothing, run_prefix="1:")
@@ -75,7 +77,7 @@ def test_what_asks_for_nothing_starts_with_its_run() -> None:
     assert admitted(queue) == ["1:b"]
 
 
-def test_a_gang_gets_its_places_together_or_not_at_all() -> None:
+def test_a_gang_starts_together_or_not_at_all() -> None:
     queue = MachineQueue(MACHINE)
     queue.add_running("running", request("2.5"), ())
     for key in ("worker", "ps"):
@@ -87,14 +89,14 @@ def test_a_gang_gets_its_places_together_or_not_at_all() -> None:
     assert admitted(queue) == ["worker", "ps", "later"]
 
 
-def test_the_jobs_of_a_gang_share_the_gpus() -> None:
+def test_pods_of_a_gang_get_different_gpus() -> None:
     queue = MachineQueue(MACHINE)
     for key in ("a", "b"):
         queue.add(key, request(gpus=1), "gang")
     assert gpus_by_key(queue) == {"a": ("0",), "b": ("1",)}
 
 
-def test_who_leaves_a_gang_does_not_hold_up_the_others() -> None:
+def test_a_pod_removed_from_a_gang_does_not_block_the_others() -> None:
     queue = MachineQueue(MACHINE)
     for key in ("a", "b"):
         queue.add(key, request("3"), "gang")
@@ -103,7 +105,7 @@ def test_who_leaves_a_gang_does_not_hold_up_the_others() -> None:
     assert admitted(queue) == ["b"]
 
 
-def test_gpus_are_never_given_twice() -> None:
+def test_a_gpu_is_never_assigned_twice() -> None:
     queue = MachineQueue(MACHINE)
     for key in "abc":
         queue.add(key, request(gpus=1))
@@ -121,11 +123,13 @@ def test_gpus_are_never_given_twice() -> None:
         (request(gpus=3), "gpus: 3 requested, this machine has 2"),
     ],
 )
-def test_what_can_never_fit_is_said(request_: Resources, lacks: str) -> None:
+def test_a_request_that_can_never_fit_is_explained(
+    request_: Resources, lacks: str
+) -> None:
     assert MACHINE.lacks(request_) == lacks
 
 
-def test_the_environment_overrules_what_the_machine_says() -> None:
+def test_settings_override_the_measured_machine() -> None:
     assert measure_machine(
         {"RISEML_CPUS": "2.5", "RISEML_MEM": "1000", "RISEML_GPUS": "3,5"}
     ) == Capacity(Decimal("2.5"), 1_000_000_000, ("3", "5"))
@@ -145,11 +149,11 @@ jobs = st.lists(
 
 
 @given(jobs, st.randoms(use_true_random=False))
-def test_never_more_than_the_machine_has_and_all_runs_in_the_end(
-    wanted: list[Resources], chance: random.Random
+def test_pods_never_exceed_the_machine_and_all_start_in_the_end(
+    requests: list[Resources], chance: random.Random
 ) -> None:
     queue = MachineQueue(MACHINE)
-    for number, request in enumerate(wanted):
+    for number, request in enumerate(requests):
         queue.add(str(number), request)
     done = 0
     while queue.waiting or queue.running:
@@ -161,4 +165,4 @@ def test_never_more_than_the_machine_has_and_all_runs_in_the_end(
         assert len(gpus) == len(set(gpus)) == sum(request.gpus for request in running)
         queue.remove(chance.choice(sorted(queue.running)))
         done += 1
-    assert done == len(wanted)
+    assert done == len(requests)

@@ -1,7 +1,9 @@
+"""Mutexes over all runs of a home."""
+
 from riseml.engines.local.controller.mutexes import Mutexes
 
 
-def test_one_holder_at_a_time_and_the_queue_in_order() -> None:
+def test_a_mutex_has_one_holder_and_an_ordered_queue() -> None:
     mutexes = Mutexes()
     assert mutexes.acquire("a", ("x",))
     assert not mutexes.acquire("b", ("x",))
@@ -12,7 +14,7 @@ def test_one_holder_at_a_time_and_the_queue_in_order() -> None:
     assert mutexes.acquire("d", ("x",))
 
 
-def test_all_mutexes_or_none() -> None:
+def test_a_pod_gets_all_of_its_mutexes_or_none() -> None:
     mutexes = Mutexes()
     assert mutexes.acquire("a", ("x",))
     assert not mutexes.acquire("b", ("x", "y"))
@@ -21,7 +23,7 @@ def test_all_mutexes_or_none() -> None:
     assert list(mutexes.release("c")) == ["b"]
 
 
-def test_who_stops_waiting_gets_nothing() -> None:
+def test_a_pod_that_stops_waiting_gets_no_mutex() -> None:
     mutexes = Mutexes()
     mutexes.acquire("a", ("x",))
     mutexes.acquire("b", ("x",))
@@ -29,7 +31,7 @@ def test_who_stops_waiting_gets_nothing() -> None:
     assert list(mutexes.release("a")) == []
 
 
-def test_a_lock_held_before_a_restart_is_held_again() -> None:
+def test_a_mutex_held_before_a_restart_stays_held() -> None:
     mutexes = Mutexes()
     assert mutexes.acquire("a", ("x",), held=True)
     assert not mutexes.acquire("b", ("x",))

@@ -1,4 +1,4 @@
-"""The addresses that stand on this machine for those of the document."""
+"""Addresses of this machine for those of a document."""
 
 import json
 import socket
@@ -27,28 +27,30 @@ def template(
     return {"container": container, **({"podSpecPatch": patch} if patch else {})}
 
 
-def test_all_of_a_gang_read_the_same(tmp_path: Path) -> None:
+def test_all_jobs_of_a_gang_get_the_same_addresses(tmp_path: Path) -> None:
     ports, file = Ports(), tmp_path / "run" / "addresses.json"
     config = '{"worker": ["mnist-1-1-worker-1.riseml:2222"], "ps": ["mnist-1-1-ps.riseml:2222"]}'
     first = GangAddresses(file, ports)
     first.cover(template(config))
-    found = json.loads(first.localize(config, template()))
-    assert found["worker"] != found["ps"]
+    localized = json.loads(first.localize(config, template()))
+    assert localized["worker"] != localized["ps"]
     assert all(
-        word.startswith(f"{LOCALHOST}:") for words in found.values() for word in words
+        word.startswith(f"{LOCALHOST}:")
+        for words in localized.values()
+        for word in words
     )
-    again = GangAddresses(file, ports)
-    again.cover(template(config))
-    assert json.loads(again.localize(config, template())) == found
-    assert read_addresses(file) == again.local_by_document
+    reread = GangAddresses(file, ports)
+    reread.cover(template(config))
+    assert json.loads(reread.localize(config, template())) == localized
+    assert read_addresses(file) == reread.local_by_document
 
 
-def test_a_host_alone_is_this_machine(tmp_path: Path) -> None:
+def test_a_host_without_a_port_becomes_localhost(tmp_path: Path) -> None:
     addresses = GangAddresses(tmp_path / "addresses.json", Ports())
     assert addresses.localize("mnist-1-1-master.riseml", template()) == LOCALHOST
 
 
-def test_other_words_stay(tmp_path: Path) -> None:
+def test_other_text_is_unchanged(tmp_path: Path) -> None:
     addresses = GangAddresses(tmp_path / "addresses.json", Ports())
     for text in (
         "http://host:80",
@@ -63,28 +65,28 @@ def test_other_words_stay(tmp_path: Path) -> None:
     assert not (tmp_path / "addresses.json").exists()
 
 
-def test_only_where_a_container_listens_its_own_port_is_mapped(tmp_path: Path) -> None:
+def test_a_port_is_mapped_only_if_its_container_listens_there(tmp_path: Path) -> None:
     addresses = GangAddresses(tmp_path / "addresses.json", Ports())
-    board = template("0.0.0.0:6006", "0.0.0.0:6007", patch=None, listens=6006)
-    addresses.cover(board)
+    tensorboard = template("0.0.0.0:6006", "0.0.0.0:6007", patch=None, listens=6006)
+    addresses.cover(tensorboard)
     assert list(addresses.local_by_document) == ["0.0.0.0:6006"]
-    assert addresses.localize("0.0.0.0:6007", board) == "0.0.0.0:6007"
+    assert addresses.localize("0.0.0.0:6007", tensorboard) == "0.0.0.0:6007"
 
 
-def test_ports_are_given_once_until_they_are_given_back(tmp_path: Path) -> None:
+def test_a_port_is_reserved_once_until_it_is_released(tmp_path: Path) -> None:
     ports = Ports()
-    taken = ports.reserve(200)
-    assert len(set(taken)) == 200
-    assert not set(taken) & set(ports.reserve(200))
+    reserved = ports.reserve(200)
+    assert len(set(reserved)) == 200
+    assert not set(reserved) & set(ports.reserve(200))
     addresses = GangAddresses(tmp_path / "addresses.json", ports)
     addresses.cover(template("a.riseml:1"))
-    before = addresses.local_by_document
+    previous = addresses.local_by_document
     addresses.release()
     assert not (tmp_path / "addresses.json").exists()
     addresses.cover(template("a.riseml:1"))
-    assert addresses.local_by_document.keys() == before.keys()
+    assert addresses.local_by_document.keys() == previous.keys()
 
 
-def test_a_port_at_which_somebody_listens_is_not_free() -> None:
+def test_a_port_with_a_listener_is_not_free() -> None:
     with socket.create_server((LOCALHOST, 0)) as server:
         assert not is_free(server.getsockname()[1])

@@ -48,16 +48,16 @@ def complete(key: ImageKey, home: Path) -> str | None:
     return ENVIRONMENT + key.text
 
 
-def tidy(home: Path, before: float) -> int:
-    """Remove environments unused since `before`, and broken ones; return their number.
+def tidy(home: Path, unused_since: float) -> int:
+    """Remove environments unused since a time, and broken ones; return their number.
 
-    `before` is in seconds since 1970.
+    `unused_since` is in seconds since 1970.
     """
     removed = 0
     for folder in (home / "envs").glob("*"):
         stamp = folder / COMPLETE
         last_use = (stamp if stamp.exists() else folder).stat().st_mtime
-        if last_use < before:
+        if last_use < unused_since:
             shutil.rmtree(folder, ignore_errors=True)
             removed += 1
     return removed

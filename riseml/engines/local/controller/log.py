@@ -1,7 +1,7 @@
 """Log of the controller: one line per event in <home>/controller.log, rotated.
 
     2026-11-27 22:40:12,345 INFO run 14: submitted as mnist-14, experiments: 8
-    2026-11-27 22:40:12,391 DEBUG run 14: pod mnist-14-2912 started, pid 4711
+    2026-11-27 22:40:12,391 INFO run 14: pod mnist-14-2912 started, pid 4711
 
 Messages about a run begin with its id. The output of the controller's child processes
 goes to the same file, without time and level.
@@ -41,7 +41,7 @@ def start_log(home: Path) -> None:
     """
     # Logging reports its own failures to standard error, which is the same full disk.
     logging.raiseExceptions = False
-    logger.setLevel(os.environ.get("RISEML_LOG_LEVEL", "INFO"))
+    logger.setLevel(logging.INFO)
     logger.propagate = False
     try:
         handler = _OutputLog(

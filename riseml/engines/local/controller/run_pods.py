@@ -60,17 +60,7 @@ class RunPods:
         """Adopt a pod that has started before; else queue it for the machine."""
         key = self._services.pod_key(self._number, action.node)
         directory = self._services.layout.job(self._number, action.node)
-        pod = Pod(
-            key,
-            action.node,
-            experiment_number(action.template),
-            container_names(action.template),
-            {},
-            directory,
-            directory / "log",
-            action,
-            gang_of(action.template, action.attempt),
-        )
+        pod = _waiting_pod(key, directory, action)
         self._pods[key] = pod
         record = launcher.read_pid(directory)
         if record is not None:
@@ -97,7 +87,7 @@ class RunPods:
             self._remove(pod)
             self._report(pod_exit.not_started(pod, error))
             return
-        logger.debug("run %d: pod %s started, pid %d", self._number, pod.node, pod.pid)
+        logger.info("run %d: pod %s started, pid %d", self._number, pod.node, pod.pid)
         self._report(events.PodStarted(pod.node))
         self._watch(pod)
 
@@ -165,7 +155,7 @@ class RunPods:
         if pod.restarting:
             self._await_gang(pod)
             return
-        logger.debug(
+        logger.info(
             "run %d: pod %s ended, status %s", self._number, pod.node, event.exit_code
         )
         self._remove(pod)
@@ -292,3 +282,17 @@ class RunPods:
         if self._obsolete_folders:
             self._services.remover.discard(self._obsolete_folders)
             self._obsolete_folders = []
+
+
+def _waiting_pod(key: str, directory: Path, action: events.StartPod) -> Pod:
+    return Pod(
+        key,
+        action.node,
+        experiment_number(action.template),
+        container_names(action.template),
+        {},
+        directory,
+        directory / "log",
+        action,
+        gang_of(action.template, action.attempt),
+    )

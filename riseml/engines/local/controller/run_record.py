@@ -39,10 +39,10 @@ class RunRecord:
         self.folder = layout.output(self.user, self.project, number)
         self.killed = self.shutdown = ""
         self.dirty = True
-        self.experiments, self.concurrency = _shape(document)
+        self.experiment_count, self.concurrency = _shape(document)
         self._nodes: dict[int, list[str]] = {}
         self._recorded: set[str] = set()
-        self._states: list[State | None] = [None] * self.experiments
+        self._states: list[State | None] = [None] * self.experiment_count
         self._counts: Counter[State] = Counter()
         self._started: float | None = None
         # None makes the next `write` read the outline and all experiments again.
@@ -157,12 +157,12 @@ class RunRecord:
     def _archive(self, final: Mapping[str, Any]) -> None:
         """Write the outcome beside the outputs, where it outlives the database."""
         archive = self.folder / "run.json"
-        part = self.folder / "run.json.part"
+        temporary = self.folder / "run.json.part"
         text = json.dumps(final, default=encode, indent=1)
         try:
-            part.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(text, encoding="utf-8")
-            part.replace(archive)
+            temporary.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_text(text, encoding="utf-8")
+            temporary.replace(archive)
         except OSError as error:
             # A full disk must not keep the run from ending: the database has it all.
             logger.error("run %d: %s: %s", self.number, archive, error)

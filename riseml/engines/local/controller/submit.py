@@ -89,7 +89,7 @@ class Submitter:
             "run %d: submitted as %s, experiments: %d",
             run.number,
             run.run.name,
-            run.record.experiments,
+            run.record.experiment_count,
         )
         self._runs.begin(run)
 
@@ -118,7 +118,7 @@ class Submitter:
             is_set=int(tags.get(labels.KIND) == "set"),
             concurrency=record.concurrency,
             state="CREATED",
-            counts=json.dumps({"CREATED": record.experiments}),
+            counts=json.dumps({"CREATED": record.experiment_count}),
             created=time.time(),
             document=json.dumps(document),
             environment=json.dumps(dict(environment)),

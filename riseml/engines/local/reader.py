@@ -1,0 +1,236 @@
+"""Reader of a home's database: runs as commands show them.
+
+read ──▶ ended ──────▶ the status recorded at its end
+    └──▶ not ended ──▶ nodes ──▶ interpreter ──▶ status
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from riseml import status
+from riseml.engines import Query
+from riseml.engines.local import home, protocol
+from riseml.engines.local.serialize import experiment_from_data, last_result
+from riseml.engines.local.store import Store
+from riseml.errors import HomeError, NotFoundError
+from riseml.ids import Id
+from riseml.status import SetStatus, State
+
+
+class HomeReader:
+    """The runs of a user's home, read from its database and output folders."""
+
+    def __init__(self, home: Path, user: str) -> None:
+        self.home, self.user = home, user
+        self._store: Store | None = None
+
+    def store(self, *, check_controller: bool = False) -> Store:
+        """Return the home's database.
+
+        A controller runs if a run has not ended; otherwise the database could be
+        outdated. It is checked at the first call, and with `check_controller`.
+
+        Raises:
+            HomeError: the home cannot be read.
+        """
+        if self._store is None or not self._store.exists:
+            if not self.home.exists():
+                return Store(self.home)
+            if not os.access(self.home, os.R_OK | os.X_OK):
+                raise HomeError(
+                    f"the RiseML home {self.home} cannot be read",
+                    "Choose another one with RISEML_HOME.",
+                )
+            self._store, check_controller = Store(self.home), True
+        if check_controller and self._store.unfinished():
+            protocol.ensure(self.home)
+        return self._store
+
+    def get(self, run: Id) -> dict[str, Any]:
+        """Return the Workflow with its status, as the interpreter computes it."""
+        # Lists and ended runs do not need the interpreter.
+        from riseml.engines.local.controller import stored_run  # noqa: PLC0415
+
+        number = self.number(run)
+        store = self.store()
+        row = store.run(number)
+        if row is None:
+            raise _no_run(number)
+        document = stored_run.stored_document(store, row)
+        if row["shutdown"]:
+            document["spec"]["shutdown"] = row["shutdown"]
+        replayed = stored_run.replay(store, number, document)
+        document["status"] = replayed.status()
+        return document
+
+    def read(self, run: Id) -> SetStatus:
+        """Return one run in full; that of an ended run comes from its record."""
+        number = self.number(run)
+        final = self.store().final_status(number)
+        if final is not None:
+            return self._recorded(number, final)
+        current = self._with_results(status.read(self.get(run)))
+        if not current.has_tensorboard:
+            return current
+        return replace(current, tensorboard_url=self.tensorboard_url(run))
+
+    def read_to_follow(self, run: Id) -> SetStatus:
+        """Return a run for a view that follows it.
+
+        The jobs of a set are left out, unless the id names an experiment or a job: a set
+        may have thousands.
+        """
+        store = self.store()
+        row = self.summary_row(self.number(run))
+        if not row["is_set"] or run.sub is not None or run.type is not None:
+            return self.read(run)
+        return replace(
+            self._summary(store, row, experiments=True),
+            tensorboard_url=self.tensorboard_url(run),
+        )
+
+    def list(self, query: Query) -> list[SetStatus]:
+        """Return runs, newest first."""
+        if query.user not in (None, self.user):
+            raise NotFoundError(
+                f"there is no user {query.user} here",
+                f"This home belongs to {self.user}. `riseml status --project {query.user}` lists a project's runs.",
+            )
+        store = self.store()
+        rows = store.runs(ended=query.all, project=query.project, last=query.last)
+        return [
+            self._summary(store, row, experiments=query.experiments) for row in rows
+        ]
+
+    def latest(self, project: str | None = None) -> Id:
+        """Return the newest run."""
+        number = self.store().latest(project)
+        if number is None:
+            raise NotFoundError(
+                "there are no experiments yet", "`riseml train` starts one."
+            )
+        return Id(number=number)
+
+    def tensorboard_url(self, run: Id) -> str | None:
+        """Return the URL of a run's TensorBoard, None if none is running."""
+        number = self.number(run)
+        row = self.summary_row(number)
+        if row["ended"]:
+            # It may still be exiting, but belongs to the past.
+            return None
+        # Few runs have a TensorBoard.
+        from riseml.engines.local.controller import gangs, ports  # noqa: PLC0415
+        from riseml.engines.local.interpreter.node import (  # noqa: PLC0415
+            RUNNING,
+            node_id,
+        )
+
+        node = node_id(row["name"], f"{row['name']}.tensorboard")
+        if self.store().node_phase(number, node) != RUNNING:
+            return None
+        folder = home.run_folder(self.home, number)
+        file = gangs.addresses_file(folder, gangs.RUN_GANG)
+        # Among the run's own jobs, only the TensorBoard listens.
+        for address in ports.read_addresses(file).values():
+            return f"http://{address}"
+        return None
+
+    def folder(self, run: Id) -> Path:
+        """Return the output folder of a run, or with `run.sub` of an experiment."""
+        row = self.summary_row(self.number(run))
+        folder = self.run_folder(row)
+        if run.sub is not None and row["is_set"]:
+            return folder / str(run.sub)
+        return folder
+
+    def run_folder(self, row: Any) -> Path:
+        """Return the output folder of a run, given its row."""
+        outputs = home.output_folder(self.home)
+        return outputs.joinpath(row["user"], row["project"], str(row["number"]))
+
+    def summary_row(self, number: int) -> Any:
+        """Return the row of a run without its document.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        row = self.store().summary(number)
+        if row is None:
+            raise _no_run(number)
+        return row
+
+    def number(self, run: Id) -> int:
+        """Return the number of a run of this home's user.
+
+        Raises:
+            NotFoundError: the id belongs to another user.
+        """
+        if run.user not in (None, self.user) or run.number is None:
+            raise NotFoundError(
+                f"there is no run {run} here",
+                "The local engine has only your own runs.",
+            )
+        return run.number
+
+    def _recorded(self, number: int, data: Mapping[str, Any]) -> SetStatus:
+        # Lists have a shorter record.
+        from riseml.status.data import from_data  # noqa: PLC0415
+
+        try:
+            return from_data(data)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise self.store().damaged(number, f"the status ({error!r})") from error
+
+    def _with_results(self, run: SetStatus) -> SetStatus:
+        """Return a run with the results that its running experiments reported so far."""
+        folder = (
+            home.output_folder(self.home) / run.user / run.project / str(run.number)
+        )
+        experiments = []
+        for experiment in run.experiments:
+            if experiment.state is State.RUNNING:
+                output = folder / str(experiment.sub) if run.is_set else folder
+                experiments.append(replace(experiment, result=last_result(output)))
+            else:
+                experiments.append(experiment)
+        return replace(run, experiments=tuple(experiments))
+
+    def _summary(self, store: Store, row: Any, *, experiments: bool) -> SetStatus:
+        number = row["number"]
+        recorded = store.experiments(number) if experiments else ()
+        return SetStatus(
+            id=str(number),
+            name=row["name"],
+            user=row["user"],
+            project=row["project"],
+            number=number,
+            is_set=bool(row["is_set"]),
+            state=State(row["state"]),
+            created=_time(row["created"]),
+            started=_time(row["started"]),
+            finished=_time(row["finished"]),
+            counts=_counts(row["counts"]),
+            concurrency=row["concurrency"] or None,
+            experiments=tuple(map(experiment_from_data, recorded)),
+        )
+
+
+def _no_run(number: int) -> NotFoundError:
+    return NotFoundError(
+        f"there is no run {number}", "`riseml status -a` lists all runs."
+    )
+
+
+def _counts(text: str) -> dict[State, int]:
+    """Return how many experiments are in each state; states without any are left out."""
+    counts = json.loads(text)
+    return {State(name): count for name, count in counts.items() if count}
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
