@@ -54,14 +54,14 @@ class Grammar:
     def next(self) -> str:
         """Read the next word, and return the one before it."""
         previous = self.word or ""
-        while self.position < len(self.text) and self.text[self.position].isspace():
-            self.position += 1
-        if self.position == len(self.text):
+        remaining = self.text[self.position :].lstrip()
+        self.position = len(self.text) - len(remaining)
+        if not remaining:
             self.word = None
             return previous
         match = self.tokens.match(self.text, self.position)
         if match is None:
-            raise self.error(f"cannot read {self.text[self.position :][:20]!r}")
+            raise self.error(f"cannot read {remaining[:20]!r}")
         self.position = match.end()
         self.word = self.aliases.get(match[0], match[0])
         return previous

@@ -334,11 +334,15 @@ _STEP: Final = re.compile(r"""(?:^|\.)(\w+)|\[\s*["']([^"']*)["']\s*\]""")
 
 
 def _to_integer(value: object) -> float:
-    return float(int(value)) if isinstance(value, str | float) else float("nan")
+    if isinstance(value, str | float):
+        return float(int(value))
+    return float("nan")
 
 
 def _to_text(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:g}"
+    return str(value)
 
 
 _FUNCTIONS: Final[Mapping[str, tuple[Callable[[Any], Any], type]]] = {

@@ -243,7 +243,9 @@ def _deadline(graph: Graph, node: Node, template: Template) -> float | None:
         first = graph.find(f"{group_name}(0)") or node
         ends_at = min(ends_at, first.started_at + backoff.max_duration)
     seconds = min(template.deadline, max(0.0, ends_at - graph.now))
-    return None if seconds == inf else seconds
+    if seconds == inf:
+        return None
+    return seconds
 
 
 def wait_for_locks(graph: Graph, node: Node) -> None:

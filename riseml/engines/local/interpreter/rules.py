@@ -72,7 +72,10 @@ def dag_phase(dag: Dag, phases: Mapping[str, str]) -> str:
     failures = _failures(branch_phases, dag.targets)
     if not failures:
         return SUCCEEDED
-    return failures[0] if dag.fail_fast else failures[-1]
+    # With failFast, Argo stops at the first failed target.
+    if dag.fail_fast:
+        return failures[0]
+    return failures[-1]
 
 
 def _failures(phases: Mapping[str, str], tasks: Iterable[str]) -> list[str]:
@@ -195,4 +198,6 @@ def format_duration(duration: float) -> str:
 
 
 def _count(number: int, unit: str) -> str:
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+    if number == 1:
+        return f"{number} {unit}"
+    return f"{number} {unit}s"

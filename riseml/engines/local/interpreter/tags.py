@@ -46,7 +46,9 @@ def replace(text: str, lookup: Lookup) -> str:
     if _is_single_tag(text):
         value = _value(text[2:-2].strip(), lookup)
         # The value is not copied, because many nodes share it.
-        return text if value is None else value
+        if value is None:
+            return text
+        return value
     return "".join(_pieces(text, lookup))
 
 
@@ -160,7 +162,9 @@ def item_values(item: Any) -> dict[str, str]:
             item, separators=(",", ":"), sort_keys=True, ensure_ascii=False
         )
         return values
-    return {"item": item if isinstance(item, str) else to_json(item)}
+    if isinstance(item, str):
+        return {"item": item}
+    return {"item": to_json(item)}
 
 
 def item_name(task: str, index: int, item: Any) -> str:

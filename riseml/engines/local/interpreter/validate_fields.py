@@ -107,7 +107,6 @@ _VALUE: Final = _Is((str, int, float, bool), "a value")
 _FLAG: Final = _Is((bool,), "true or false")
 _INTEGER: Final = _Is((int,), "a whole number")
 _ITEM: Final = _Is((str, int), "text or a map")
-_ITEM_VALUE: Final = _Is((str, int), "text")
 
 
 # Rules for lists and maps
@@ -127,6 +126,9 @@ class _Map:
             yield from self.rule(f"{path}[{key}]", item)
 
 
+_ITEM_MAP: Final = _Map(_Is((str, int), "text"))
+
+
 class _List:
     """The value is a list, and `rule` holds for each of its items."""
 
@@ -138,7 +140,9 @@ class _List:
             yield f"{path}: {value!r} is not a list"
             return
         for index, item in enumerate(value):
-            name = item.get("name") if isinstance(item, Mapping) else None
+            name = None
+            if isinstance(item, Mapping):
+                name = item.get("name")
             yield from self.rule(f"{path}[{name or index}]", item)
 
 
@@ -183,8 +187,11 @@ def _items(path: str, value: Any) -> Iterator[str]:
         yield f"{path}: {value!r} is not a list of items"
         return
     for index, item in enumerate(value):
-        rule = _Map(_ITEM_VALUE) if isinstance(item, Mapping) else _ITEM
-        yield from rule(f"{path}[{index}]", item)
+        item_path = f"{path}[{index}]"
+        if isinstance(item, Mapping):
+            yield from _ITEM_MAP(item_path, item)
+        else:
+            yield from _ITEM(item_path, item)
 
 
 # The fields, innermost first

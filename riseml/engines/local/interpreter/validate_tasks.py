@@ -148,8 +148,10 @@ def _item_tags(items: Iterable[Any]) -> set[str]:
     # Items may have different keys; a tag must have a value for every one.
     tags_of_items: list[set[str]] = []
     for item in items:
-        keys = item if isinstance(item, Mapping) else ()
-        tags_of_items.append({f"item.{key}" for key in keys})
+        tags: set[str] = set()
+        if isinstance(item, Mapping):
+            tags.update(f"item.{key}" for key in item)
+        tags_of_items.append(tags)
     return {"item", *set.intersection(*tags_of_items)}
 
 
