@@ -1,4 +1,4 @@
-"""Process that starts jobs: small, so that its forks cost little, and short-lived.
+"""Process that starts jobs: small, so that its forks cost little.
 
     controller ── marshalled requests ──▶ forkserver ── fork ──▶ child ── exec ──▶ sh (supervise.sh)
         ◀───────────── `<number> <pid>` or `<number> 0 <reason>` ────────┘
