@@ -168,7 +168,7 @@ class Client:
         project: str | None = None,
         experiments: bool = False,
     ) -> list[SetStatus]:
-        """Return unfinished runs, or with `all` the `last` runs (0: no limit), newest first.
+        """Return unfinished runs, or with `all` the `last` ones (0: no limit), newest first.
 
         Raises:
             NotAllowedError: you may not see other users' runs.
@@ -285,7 +285,7 @@ class Client:
         port: int = 0,
         on_note: Callable[[str], None] | None = None,
     ) -> "TensorBoard":
-        """Return a TensorBoard once it answers: the run's own, or a local one over its output.
+        """Return a TensorBoard once it answers: the run's own, or one over its output.
 
         A `with` statement ends a local one. `port` is for a local one (0: any free one).
         `on_note` is called with what this call waits for.
@@ -322,11 +322,11 @@ class Client:
         return cleanup.deletable(self._context, names)
 
     def prune(self, older_than: timedelta, *, dry_run: bool = False) -> list[SetStatus]:
-        """Delete runs that ended longer ago than `older_than`; `dry_run` only returns them."""
+        """Delete runs that ended before `older_than` ago; `dry_run` only returns them."""
         return cleanup.prune(self._context, older_than, dry_run=dry_run)
 
     def prune_unused(self, unused_for: timedelta) -> int:
-        """Delete build environments that no run has used for so long; return their number."""
+        """Delete build environments unused for that long; return their number."""
         return cleanup.prune_unused(self._context, unused_for)
 
     # Volumes

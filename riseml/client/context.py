@@ -64,7 +64,10 @@ class ClientContext:
         )
 
     def uses_gitignore(self, gitignore: bool | None) -> bool:
-        """Return whether .gitignore files count; None stands for what the settings say."""
+        """Return whether .gitignore files count.
+
+        None follows the settings.
+        """
         if gitignore is None:
             return self.settings.gitignore
         return gitignore

@@ -41,7 +41,10 @@ def is_plain(pattern: bytes) -> bool:
 
 
 def translate(pattern: bytes) -> bytes | None:
-    """Return the regular expression of a pattern that is relative to its folder; None for one that never matches."""
+    """Return the regular expression of a pattern that is relative to its folder.
+
+    It is None for a pattern that never matches.
+    """
     expressions = []
     index = 0
     while index < len(pattern):
@@ -107,7 +110,10 @@ def _bracket(pattern: bytes, index: int) -> tuple[bytes, int] | None:
 def _member(
     pattern: bytes, index: int, previous: int, members: set[int]
 ) -> tuple[int, int] | None:
-    """Add one member of a class; return the byte from which a following `-` counts, and the next index."""
+    """Add one member of a class.
+
+    Return the byte from which a following `-` counts, and the next index.
+    """
     if pattern[index : index + 2] == b"[:":
         return _named_class(pattern, index, members)
     is_range = previous and _is_range_sign(pattern, index)

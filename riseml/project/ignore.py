@@ -48,7 +48,10 @@ class Rules:
                 self._others.append((number, line))
 
     def verdict(self, path: bytes, name: bytes, is_folder: bool) -> bool | None:
-        """Return whether a path, relative to the file's folder, is excluded; None if no line matches."""
+        """Return whether a path, relative to the file's folder, is excluded.
+
+        It is None if no line matches.
+        """
         best = -1
         ending = name[name.rfind(b".") :]
         for numbers in (self._names.get(name), self._endings.get(ending)):

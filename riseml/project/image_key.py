@@ -57,7 +57,10 @@ def image_key(
 
 
 def _needed(plan: ExperimentSet, files: Mapping[str, str]) -> list[str]:
-    """Return the files that the build needs; one that several words name occurs several times."""
+    """Return the files that the build needs.
+
+    A file that several words name occurs several times.
+    """
     needed = [path for path in files if fnmatchcase(path, "requirements*.txt")]
     words = set(plan.build_files)
     for step in plan.install:

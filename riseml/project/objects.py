@@ -42,7 +42,10 @@ class Objects(Protocol):
         """Store an object and return its id."""
 
     def add_file(self, read: Read, size: int) -> bytes | None:
-        """Store the next `size` bytes as a blob and return its id; None if there are fewer."""
+        """Store the next `size` bytes as a blob and return its id.
+
+        It returns None, and stores nothing, if there are fewer.
+        """
 
 
 @contextmanager
@@ -91,7 +94,10 @@ class Loose:
         return name
 
     def add_file(self, read: Read, size: int) -> bytes | None:
-        """Store the next `size` bytes as a blob and return its id; None if there are fewer."""
+        """Store the next `size` bytes as a blob and return its id.
+
+        It returns None, and stores nothing, if there are fewer.
+        """
         data = read(size)
         return self.add(b"blob", data) if len(data) == size else None
 
@@ -127,7 +133,10 @@ class Pack:
         return name
 
     def add_file(self, read: Read, size: int) -> bytes | None:
-        """Store the next `size` bytes as a blob and return its id; None if there are fewer."""
+        """Store the next `size` bytes as a blob and return its id.
+
+        It returns None, and stores nothing, if there are fewer.
+        """
         if size > IN_MEMORY:
             return self._add_stream(read, size)
         data = read(size)
@@ -170,7 +179,10 @@ class Pack:
         self._end += length
 
     def finish(self) -> None:
-        """Complete the pack and its index, and give both their names; they survive a power cut."""
+        """Complete the pack and its index, and give both their names.
+
+        They survive a power cut.
+        """
         if not self._entries:
             self.discard()
             return

@@ -62,7 +62,10 @@ class Store:
             self.write(name, text.encode())
 
     def unfinished(self, kind: str) -> str:
-        """Return a path for a file that gets its own name later; no file exists there."""
+        """Return a path for a file that gets its own name later.
+
+        No file exists there.
+        """
         path = os.path.join(self.private, f"unfinished-{kind}")
         with suppress(FileNotFoundError):
             os.unlink(path)
@@ -73,7 +76,10 @@ class Store:
         self.rename(self.make(data, mode), name)
 
     def make(self, data: bytes, mode: int, *, lasting: bool = False) -> str:
-        """Write an unfinished file and return its path; a `lasting` one survives a power cut."""
+        """Write an unfinished file and return its path.
+
+        A `lasting` one survives a power cut.
+        """
         path = self.unfinished("file")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         descriptor = os.open(path, flags, mode)

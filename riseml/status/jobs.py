@@ -49,7 +49,10 @@ class Outcome(NamedTuple):
 
 
 def by_task(prefix: str, nodes: Sequence[Node]) -> dict[str, TaskNodes]:
-    """Group nodes whose names begin with `prefix` by task; skip hooks and deeper nodes."""
+    """Group nodes whose names begin with `prefix` by task.
+
+    Hooks and deeper nodes are skipped.
+    """
     tasks: dict[str, TaskNodes] = {}
     for node in nodes:
         name = doc.text(node.get("name"))
@@ -79,7 +82,10 @@ def read_job(
     kills: Kills,
     sub: str,
 ) -> JobStatus:
-    """Return the status of one job; `experiment` is the id that its own id begins with."""
+    """Return the status of one job.
+
+    The id of the job begins with `experiment`.
+    """
     name = f"{experiment}.{planned.type}"
     if planned.index is not None:
         name = f"{name}.{planned.index}"
@@ -114,7 +120,10 @@ def started(nodes: TaskNodes) -> datetime | None:
 
 
 def result(nodes: TaskNodes) -> Mapping[str, Any] | None:
-    """Return the last result that a job reported; a JSON value that is not a mapping is called `result`."""
+    """Return the last result that a job reported.
+
+    A JSON value that is not a mapping is called `result`.
+    """
     _, node = nodes.last
     value = doc.json_value(doc.parameters(node.get("outputs")).get("result", ""))
     if value is None:
@@ -159,7 +168,10 @@ def _outcome(nodes: TaskNodes, max_attempts: int, kills: Kills, sub: str) -> Out
 
 
 def _unfinished(phase: str, message: str) -> Outcome:
-    """Return the outcome of a node without a final phase; an unknown phase means waiting."""
+    """Return the outcome of a node without a final phase.
+
+    An unknown phase means waiting.
+    """
     if phase == "Running":
         return Outcome(State.RUNNING, message=message)
     word, is_starting = reasons.waiting(message)

@@ -240,7 +240,10 @@ def _first_template(templates: Mapping[str, Node], tasks: list[Node]) -> Node | 
 
 
 def _kills(spec: Mapping[str, Any], notes: Mapping[str, Any]) -> Kills:
-    """Read the entries `<sub or *>=<time>` of the annotation; the first entry of a sub counts."""
+    """Read the entries `<sub or *>=<time>` of the annotation.
+
+    The first entry of a sub counts.
+    """
     entries: dict[str, datetime | None] = {}
     for entry in doc.text(notes.get(labels.KILLED)).split(","):
         sub, equals, time = entry.partition("=")

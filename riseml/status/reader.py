@@ -110,7 +110,10 @@ def _with_jobs(outline: Outline, run_nodes: list[Node]) -> Outline:
 
 
 def _at_end_of_run(outline: Outline, job: JobStatus, *, is_daemon: bool) -> JobStatus:
-    """Return a job of the run itself; one that has not ended by itself ends with the run."""
+    """Return a job of the run itself.
+
+    A job that has not ended by itself ends with the run.
+    """
     if outline.ended and is_daemon and job.node_id and not _failed_by_itself(job):
         # Argo stops a daemon when the run ends, and reports that as a failure.
         return replace(

@@ -30,7 +30,10 @@ def read(
 def jobs(
     outline: Outline, experiment: ExperimentStatus, sub: str
 ) -> Iterator[JobStatus]:
-    """Yield the planned jobs of an experiment that has none; they end with it, or never start."""
+    """Yield the planned jobs of an experiment that has none.
+
+    They end with it, or never start.
+    """
     # The jobs never ran, so they neither failed nor are they being built.
     state = experiment.state
     if state == State.FAILED:

@@ -79,7 +79,10 @@ def _has_ended(outline: Outline, root: Node) -> bool:
 def _at_end(
     outline: Outline, job: JobStatus, sub: str, *, is_daemon: bool
 ) -> JobStatus:
-    """Return a job whose experiment has ended; the document may show it as unfinished."""
+    """Return a job whose experiment has ended.
+
+    The document may show it as unfinished.
+    """
     is_stopping = job.reason == reasons.STOPPING and not outline.ended
     if job.state.is_terminal or is_stopping:
         return job

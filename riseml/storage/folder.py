@@ -16,7 +16,10 @@ _EXECUTABLE = 0o111
 
 
 class Folder:
-    """The files below `root`; without a root, paths are relative to the current folder."""
+    """The files below `root`.
+
+    Without a root, paths are relative to the current folder.
+    """
 
     def __init__(self, root: Path | None = None) -> None:
         self.root = root

@@ -26,7 +26,10 @@ _MAX_NAMES = 3
 
 
 class Item(NamedTuple):
-    """A file of the source, and its path in the target; `name` shows both to the user."""
+    """A file of the source, and its path in the target.
+
+    `name` shows both to the user.
+    """
 
     source: Entry
     target: str
