@@ -1,6 +1,7 @@
 """SQLite store of a home."""
 
 import contextlib
+import gc
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -141,3 +142,13 @@ def test_a_full_disk_is_reported_and_nothing_half_written_remains(
         add(store, 1, document="x" * 100_000)
     assert "space" in caught.value.advice
     assert store.runs(ended=True) == []
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_store_that_is_given_up_closes_its_file(tmp_path: Path) -> None:
+    store = Store.create(tmp_path, COLUMNS)
+    connection = store._db
+    del store
+    gc.collect()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")

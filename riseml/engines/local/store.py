@@ -13,7 +13,7 @@ killed. After a power cut the last changes may be missing, but never torn.
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +112,12 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+
+    def __del__(self) -> None:
+        # Commands leave their database to the end of the process, which Python reports
+        # as a leak from 3.13 on. A connection of another thread cannot be closed here.
+        with suppress(AttributeError, sqlite3.ProgrammingError):
+            self._db.close()
 
     def version(self) -> int:
         """Return a number that changes when another process commits.
