@@ -287,8 +287,7 @@ class Client:
     ) -> "TensorBoard":
         """Return a TensorBoard once it answers: the run's own, or one over its output.
 
-        A `with` statement ends a local one. `port` is for a local one (0: any free one).
-        `on_note` is called with what this call waits for.
+        A `with` statement ends a local one, at `port` (0: any). `on_note` gets progress.
 
         Raises:
             NotFoundError: nothing has this id, or it has no output.

@@ -25,6 +25,7 @@ def read_experiment(
     outline: Outline, position: int, nodes: Iterable[Node]
 ) -> ExperimentStatus:
     """Read the experiment at `position` (from 0), given only its nodes: its root and all below it."""
+    # Only its name says where a node belongs.
     nodes = [node for node in nodes if doc.text(node.get("name"))]
     sub = outline.sub(position)
     blank = _blank(outline, position, sub)
@@ -51,6 +52,7 @@ def _blank(outline: Outline, position: int, sub: str) -> ExperimentStatus:
     """Return an experiment before its nodes are read: its id and parameters."""
     parameters = {}
     for name, value in outline.item(position).items():
+        # RiseML's own parameters stand among the user's.
         if isinstance(name, str) and not name.startswith(labels.OWN):
             parameters[name] = doc.text(value)
     return ExperimentStatus(

@@ -130,6 +130,7 @@ def _unfinished(
     experiment = replace(blank, state=state, jobs=tuple(jobs))
     if state == State.RUNNING:
         return experiment
+    # It waits for the same reason as its most advanced job.
     for job in deciding:
         if job.state == state:
             return replace(experiment, reason=job.reason, message=job.message)

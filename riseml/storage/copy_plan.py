@@ -124,6 +124,7 @@ def _files(volume: Volume, location: Location) -> list[tuple[Entry, str]]:
         return [(entry, entry.name)]
     folder = location.path.rstrip("/")
     files = []
+    # The user may name an internal folder itself, so only the names below it count.
     for file in volume.walk(location.path):
         name = file.path[len(folder) :].lstrip("/") if folder else file.path
         if not _is_internal(name):

@@ -153,6 +153,7 @@ def _continue(
     source: Volume, target: Volume, item: Item, start: int, report: CopyReport
 ) -> None:
     """Append to a partial file what follows its first `start` bytes."""
+    # Bytes that exist already count, so that a bar starts where the last copy stopped.
     report.on_file(item)
     report.on_bytes(start)
     remaining = item.source.size - start
