@@ -72,7 +72,7 @@ def load(
         HomeError: a settings file cannot be read.
     """
     environment = os.environ if environment is None else environment
-    flags = {name: value for name, value in (flags or {}).items() if value is not None}
+    flags = flags or {}
     home, origins = _home(flags, environment)
     values: dict[str, Any] = {}
     for source, layer in _layers(flags, environment, home, project):
@@ -94,21 +94,22 @@ def _engine_and_context(
 ) -> tuple[str, str]:
     """Return `engine` and `context`, whose defaults depend on each other."""
     context = values.get("context", "")
-    if "engine" not in values:
-        # The usual case imports no engine: most commands need only the settings.
-        context = context or _current_context(file)
-        return _CLUSTER_ENGINE if context else _DEFAULT_ENGINE, context
-    engine = values["engine"]
-    if not context and _uses_contexts(engine, origins["engine"]):
+    if not context and _uses_contexts(values, origins):
         context = _current_context(file)
-    return engine, context
+    default = _CLUSTER_ENGINE if context else _DEFAULT_ENGINE
+    return values.get("engine", default), context
 
 
-def _uses_contexts(engine: str, source: str) -> bool:
+def _uses_contexts(values: Mapping[str, Any], origins: Mapping[str, str]) -> bool:
+    """Return whether the chosen engine, or the choice of one, depends on the context."""
+    # The usual case imports no engine: most commands need only the settings.
+    if "engine" not in values:
+        return True
     try:
-        module = plugins.load("engines", engine)
+        module = plugins.load("engines", values["engine"])
     except RiseMLError as error:
-        raise type(error)(f"engine in {source}: {error}", error.advice) from error
+        position = f"engine in {origins['engine']}"
+        raise type(error)(f"{position}: {error}", error.advice) from error
     return bool(getattr(module, "USES_CONTEXTS", False))
 
 
@@ -154,8 +155,7 @@ def _layers(
     project: Path | None,
 ) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield each source of settings with its unparsed values, the nearest first."""
-    from_flags = {name: value for name, value in flags.items() if name in _PARSERS}
-    yield "the command line", from_flags
+    yield "the command line", _set_values(flags)
     for name in _PARSERS:
         variable = f"RISEML_{name.upper()}"
         if environment.get(variable):
@@ -231,15 +231,17 @@ def _parse_yaml(text: str, path: Path) -> dict[Any, Any]:
 
 
 def _known_settings(content: Mapping[Any, Any], path: Path) -> dict[str, Any]:
-    """Return the settings among the entries of a file; an entry without a value is not set."""
-    settings = {}
-    for name, value in content.items():
-        if name in _PARSERS:
-            if value is not None:
-                settings[name] = value
-        elif name not in _CONTEXT_KEYS:
+    """Return the settings among the entries of a file."""
+    known = {*_PARSERS, *_CONTEXT_KEYS}
+    for name in content:
+        if name not in known:
             raise _unknown_setting(str(name), path)
-    return settings
+    return _set_values(content)
+
+
+def _set_values(values: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return the settings among these values; a setting that is None is not set."""
+    return {name: values[name] for name in _PARSERS if values.get(name) is not None}
 
 
 def _unknown_setting(name: str, path: Path) -> InvalidInputError:
@@ -265,7 +267,8 @@ def _word(value: Any, _position: str) -> str:
 
 
 def _truth(value: Any, position: str) -> bool:
-    truth = value if isinstance(value, bool) else _TRUTH.get(str(value).lower())
+    # YAML's own truth values read like the words.
+    truth = _TRUTH.get(str(value).lower())
     if truth is None:
         raise InvalidInputError(
             f"{position}: '{value}' is neither true nor false", "Write true or false."

@@ -3,6 +3,7 @@
 Each line of output is `WORD`, or `WORD<TAB>DESCRIPTION`.
 """
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import get_args, get_origin
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
 from riseml import cli
-from riseml.cli import app, extensions
+from riseml.cli import app, extensions, overview
 from riseml.client.client import Client
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
@@ -43,12 +44,13 @@ def complete(words: list[str]) -> int:
 
 
 def _completions(words: list[str]) -> Iterator[Completion]:
-    if len(words) <= 1:
+    first = words[0]
+    if len(words) == 1:
         yield from _commands()
         yield from (("--help", ""), ("--version", ""), ("help", "Explain a command."))
-    elif words[0] == "help":
+    elif first == "help":
         yield from _commands()
-    elif words[0] in cli.COMMANDS or extensions.exists(words[0]):
+    elif first in cli.COMMANDS or extensions.exists(first):
         yield from _arguments(words)
 
 
@@ -58,73 +60,55 @@ def _commands() -> Iterator[Completion]:
     yield from extensions.summaries().items()
 
 
-def _arguments(words: list[str]) -> Iterator[Completion]:
-    """Yield the completions after the name of a command."""
-    name, *arguments = words
+def _arguments(words: list[str]) -> Iterable[Completion]:
+    """Return the completions after the name of a command."""
+    name, first_argument, *further = words
     module = cli.load(name)
     group = getattr(module, "COMMANDS", None)
     if group is None:
-        function = module.command
-    elif len(arguments) == 1:
-        for word, subcommand in group.items():
-            yield word, (subcommand.__doc__ or "").partition("\n")[0]
+        return _of_command(app.build(name, module.command), words)
+    if further:
+        return _of_command(app.build(name, group[first_argument]), words)
+    return overview.summaries_of(group).items()
+
+
+def _of_command(command: TyperCommand, words: list[str]) -> Iterator[Completion]:
+    """Yield the completions of the last word, which may be the value of an option."""
+    name, previous, unfinished = words[0], words[-2], words[-1]
+    options = [item for item in command.params if isinstance(item, TyperOption)]
+    for option in options:
+        # `--output <TAB>`
+        if previous in option.opts and not option.is_flag:
+            yield from _values(option, unfinished)
+            return
+    if unfinished.startswith("-"):
+        yield from _spellings(options)
         return
-    else:
-        function = group[arguments[0]]
-    previous = arguments[-2] if len(arguments) > 1 else ""
-    yield from _of_command(name, app.build(name, function), previous, arguments[-1])
-
-
-def _of_command(
-    name: str, command: TyperCommand, previous: str, unfinished: str
-) -> Iterator[Completion]:
-    option = _option_with_value(command, previous)
-    # `--output <TAB>`
-    if option is not None:
-        kind = option.type_descriptor.annotation
-        yield from _values(kind, option.metavar or "", unfinished)
-    elif unfinished.startswith("-"):
-        yield from _options(command)
-    else:
-        yield from _argument_values(name, command, unfinished)
-
-
-def _argument_values(
-    name: str, command: TyperCommand, unfinished: str
-) -> Iterator[Completion]:
     for parameter in command.params:
         if isinstance(parameter, TyperArgument):
-            kind = parameter.type_descriptor.annotation
-            yield from _values(kind, parameter.metavar or "", unfinished, name)
+            yield from _values(parameter, unfinished, name)
 
 
-def _option_with_value(command: TyperCommand, word: str) -> TyperOption | None:
-    """Return the option that `word` names if a value follows it."""
-    for parameter in command.params:
-        if isinstance(parameter, TyperOption) and word in parameter.opts:
-            return None if parameter.is_flag else parameter
-    return None
-
-
-def _options(command: TyperCommand) -> Iterator[Completion]:
-    for parameter in command.params:
-        if isinstance(parameter, TyperOption):
-            for spelling in (*parameter.opts, *parameter.secondary_opts):
-                yield spelling, parameter.help or ""
+def _spellings(options: list[TyperOption]) -> Iterator[Completion]:
+    for option in options:
+        for spelling in (*option.opts, *option.secondary_opts):
+            yield spelling, option.help or ""
     yield from (("--help", ""), ("--debug", ""), ("--no-color", ""))
 
 
 def _values(
-    kind: object, metavar: str, unfinished: str, command: str = ""
+    parameter: TyperOption | TyperArgument, unfinished: str, command: str = ""
 ) -> Iterator[Completion]:
     # The type and the placeholder in the help say what a value is.
+    kind: object = parameter.type_descriptor.annotation
+    placeholder = parameter.metavar or ""
     element = get_args(kind)[0] if get_origin(kind) is list else kind
-    if choices := get_args(element):
-        for choice in choices:
-            yield str(choice), ""
-    elif "FILE" in metavar or "SRC" in metavar:
+    choices = get_args(element)
+    if choices:
+        yield from ((str(choice), "") for choice in choices)
+    elif re.search("FILE|SRC", placeholder):
         yield from _paths(unfinished)
-    elif "ID" in metavar:
+    elif "ID" in placeholder:
         yield from _ids(unfinished, command)
 
 
@@ -139,17 +123,17 @@ def _paths(unfinished: str) -> Iterator[Completion]:
 
 def _ids(unfinished: str, command: str) -> Iterable[Completion]:
     # A leading dot belongs to `.USER.14`.
-    words = unfinished.lstrip(".").split(".")
-    if len(words) > 1 and command in _TAKES_EXPERIMENT:
-        return _ids_in_run(words[0], jobs=command in _TAKES_JOB)
+    number, dot, _ = unfinished.lstrip(".").partition(".")
+    if dot and command in _TAKES_EXPERIMENT:
+        return _ids_in_run(number, jobs=command in _TAKES_JOB)
     return _run_ids(command)
 
 
 def _run_ids(command: str) -> Iterator[Completion]:
+    accepts = _ACCEPTED_RUNS.get(command, _is_any)
     # Ids are looked up in ended runs, too: `status`, `logs` and `results` show them.
-    for run in Client().runs(all=True, last=_NEWEST_RUNS):
-        if _accepts(command, run):
-            yield run.id, f"{run.project} {run.state}"
+    for run in filter(accepts, Client().runs(all=True, last=_NEWEST_RUNS)):
+        yield run.id, f"{run.project} {run.state}"
 
 
 def _ids_in_run(number: str, *, jobs: bool) -> Iterator[Completion]:
@@ -163,9 +147,26 @@ def _ids_in_run(number: str, *, jobs: bool) -> Iterator[Completion]:
         yield part.id, str(part.state)
 
 
-def _accepts(command: str, run: SetStatus) -> bool:
-    if command in {"kill", "wait"}:
-        return not run.state.is_terminal
-    if command == "delete":
-        return run.state.is_terminal
-    return command != "results" or run.is_set
+def _has_ended(run: SetStatus) -> bool:
+    return run.state.is_terminal
+
+
+def _is_unfinished(run: SetStatus) -> bool:
+    return not run.state.is_terminal
+
+
+def _is_set(run: SetStatus) -> bool:
+    return run.is_set
+
+
+def _is_any(_run: SetStatus) -> bool:
+    return True
+
+
+# The runs that a command accepts; other commands accept every run.
+_ACCEPTED_RUNS = {
+    "kill": _is_unfinished,
+    "wait": _is_unfinished,
+    "delete": _has_ended,
+    "results": _is_set,
+}

@@ -59,12 +59,17 @@ def _rows(summaries: Mapping[str, str], width: int) -> str:
     )
 
 
-def group(name: str, docstring: str, commands: Mapping[str, Callable[..., Any]]) -> str:
-    """Return the help of a group of commands, such as `riseml user`."""
-    summaries = {
+def summaries_of(commands: Mapping[str, Callable[..., Any]]) -> dict[str, str]:
+    """Return the summary of each command of a group: the first line of its docstring."""
+    return {
         word: (function.__doc__ or "").partition("\n")[0]
         for word, function in commands.items()
     }
+
+
+def group(name: str, docstring: str, commands: Mapping[str, Callable[..., Any]]) -> str:
+    """Return the help of a group of commands, such as `riseml user`."""
+    summaries = summaries_of(commands)
     width = max(map(len, summaries)) + 2
     return (
         f"{docstring.strip()}\n\nUsage: riseml {name} COMMAND [ARGUMENTS]\n\n"

@@ -35,30 +35,20 @@ def render(
     headers: bool = True,
 ) -> list[str]:
     """Return the lines of a table."""
-    cells = _cells_of_columns(columns, rows)
-    content = []
-    for column, texts in zip(columns, cells, strict=True):
-        width = max(map(cells_wide, texts), default=0)
-        content.append(max(width, cells_wide(column.title)) if headers else width)
+    # The titles are the first row, so that a table without rows has columns too.
+    titles = [column.title if headers else "" for column in columns]
+    cells = [list(map(clean, texts)) for texts in zip(titles, *rows, strict=True)]
+    content = [max(map(cells_wide, texts)) for texts in cells]
     widths = fit(columns, content, terminal.width)
-    titles, padded = [], []
+    padded = []
     for column, texts, width in zip(columns, cells, widths, strict=True):
         if width:
-            titles.append(_pad(column.title, width, terminal, right=column.right))
             padded.append(_pad_column(column, texts, width, terminal))
     lines = [" ".join(row).rstrip() for row in zip(*padded, strict=True)]
-    if headers:
-        lines.insert(0, terminal.paint(" ".join(titles).rstrip(), "bold"))
-    return lines
-
-
-def _cells_of_columns(
-    columns: Sequence[Column], rows: Sequence[Sequence[str]]
-) -> list[list[str]]:
-    # zip would return no columns at all.
-    if not rows:
-        return [[] for _ in columns]
-    return [list(map(clean, texts)) for texts in zip(*rows, strict=True)]
+    if not headers:
+        return lines[1:]
+    header = "".join(lines[:1])
+    return [terminal.paint(header, "bold"), *lines[1:]]
 
 
 def fit(
@@ -163,7 +153,7 @@ def _pad_column(
     column: Column, texts: Sequence[str], width: int, terminal: Terminal
 ) -> Iterable[str]:
     padded = [_pad(text, width, terminal, right=column.right) for text in texts]
-    if not terminal.colour or not column.styles:
+    if not column.styles:
         return padded
     # Escape sequences take no cells, so they are added after padding.
     styles = [column.styles.get(text, "") for text in texts]
@@ -171,9 +161,9 @@ def _pad_column(
 
 
 def _pad(text: str, width: int, terminal: Terminal, *, right: bool) -> str:
-    if len(text) <= width and text.isascii():
-        return text.rjust(width) if right else text.ljust(width)
-    # Some characters take two cells, so len() does not count here.
-    text = shorten(text, width, unicode=terminal.unicode)
-    blanks = " " * (width - cells_wide(text))
-    return blanks + text if right else text + blanks
+    # Most cells are short and plain, and need neither.
+    if not text.isascii() or len(text) > width:
+        text = shorten(text, width, unicode=terminal.unicode)
+        # Python counts characters, of which some take two cells and others none.
+        width -= cells_wide(text) - len(text)
+    return text.rjust(width) if right else text.ljust(width)

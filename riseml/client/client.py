@@ -293,7 +293,7 @@ class Client:
             NotFoundError: nothing has this id, or it has no output.
             RiseMLError: TensorBoard is not installed, or it failed.
         """
-        return explain.tensorboard(self._context, id, port, on_note or _ignore)
+        return explain.tensorboard(self._context, id, port, on_note)
 
     def output(self, id: str | Id | None = None) -> Path:
         """Return the folder on this machine with the output of a run or experiment.
@@ -305,9 +305,7 @@ class Client:
         return explain.output(self._context, id)
 
     def delete(self, *names: str | Id) -> list[str]:
-        """Delete ended runs with their logs and output; return their ids.
-
-        After an error nothing was deleted.
+        """Delete ended runs with logs and output, all or none; return their ids.
 
         Raises:
             InvalidInputError: an id is not a run's.
@@ -354,10 +352,7 @@ class Client:
         return files.cp(self._context, sources, target, report)
 
     def removable(self, *uris: str) -> "Iterator[tuple[Location, Entry, int, int]]":
-        """Yield what `rm` would delete: location, entry, number of files and of bytes.
-
-        It raises the same errors.
-        """
+        """Yield what `rm` would delete, with its files and bytes; raise the same errors."""
         return files.removable(self._context, uris)
 
     def rm(self, *uris: str) -> None:
@@ -394,7 +389,3 @@ class Client:
             NotFoundError: the settings name a context that does not exist.
         """
         return explain.doctor(self._context)
-
-
-def _ignore(_note: str) -> None:
-    """Drop a note."""

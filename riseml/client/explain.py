@@ -60,11 +60,12 @@ def tensorboard(
     context: ClientContext,
     id: str | Id | None,
     port: int,
-    on_note: Callable[[str], None],
+    on_note: Callable[[str], None] | None,
 ) -> "TensorBoard":
     """Return the TensorBoard of a run once it answers; see `Client.tensorboard`."""
     from riseml.client import tensorboard
 
+    on_note = on_note or _ignore
     subject = context.find_id(id)
     # An experiment or job that does not exist is an error, even if its run exists.
     pick(context.read(subject), subject)
@@ -100,6 +101,10 @@ def tensorboard_url(engine: Engine, run: Id) -> str | None:
     if not isinstance(engine, ServesTensorBoard):
         return None
     return engine.tensorboard_url(run)
+
+
+def _ignore(_note: str) -> None:
+    """Drop a note."""
 
 
 def _local_output(engine: Engine, id: Id) -> Path:

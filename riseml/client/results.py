@@ -80,26 +80,26 @@ def tabulate(
     if top is not None and top < 1:
         raise InvalidInputError(f"cannot show the top {top}", "Ask for 1 or more.")
     parameters = _names(experiment.parameters for experiment in run.experiments)
-    metrics = _names(experiment.result or {} for experiment in run.experiments)
+    metrics = _names(map(_reported, run.experiments))
     _check_name(sort, metrics, parameters)
-    metric = sort or next(iter(metrics), None)
+    metric = sort or next(iter(metrics), "")
     # Parameters are chosen, not measured, so none of their values is the best.
     is_measured = metric in metrics
     if largest is None:
         largest = is_measured and _is_larger_better(metric)
     rows = run.experiments
+    ranked = _sorted(rows, metric, largest=largest)
+    best = _best(ranked, metric) if is_measured else None
     if sort is not None:
-        rows = _sorted(rows, sort, largest=largest)
-    best = _best(run.experiments, metric, largest=largest) if is_measured else None
-    return Results(run.id, parameters, metrics, rows[:top], metric, largest, best)
+        rows = ranked
+    shown_metric = metric or None
+    return Results(run.id, parameters, metrics, rows[:top], shown_metric, largest, best)
 
 
 def number(value: Any) -> float | None:
     """Return a reported value as a number to compare, None where it is not one, such as NaN."""
-    # Programs may report success as true or false.
-    if isinstance(value, bool):
-        return float(value)
     try:
+        # Programs may report success as true or false, which count as 1 and 0.
         result = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
@@ -109,7 +109,7 @@ def number(value: Any) -> float | None:
 def _check_name(
     name: str | None, metrics: tuple[str, ...], parameters: tuple[str, ...]
 ) -> None:
-    if name is None or name in metrics or name in parameters:
+    if name in {None, *metrics, *parameters}:
         return
     advice = "Nothing has been reported yet."
     if metrics:
@@ -132,22 +132,21 @@ def _sorted(
     return tuple(sorted(rows, key=lambda row: _rank(row, name, largest=largest)))
 
 
-def _best(
-    rows: Iterable[ExperimentStatus], metric: str | None, *, largest: bool
-) -> str | None:
-    """Return the id of the row with the best number, None if no row has one."""
-    if metric is None:
-        return None
-    first = next(iter(_sorted(rows, metric, largest=largest)), None)
-    if first is None or number(_value(first, metric)) is None:
-        return None
-    return first.id
+def _best(ranked: Iterable[ExperimentStatus], metric: str) -> str | None:
+    """Return the id of the first row that has a number, None if no row has one."""
+    for row in ranked:
+        if number(_value(row, metric)) is not None:
+            return row.id
+    return None
 
 
 def _value(row: ExperimentStatus, name: str) -> Any:
     """Return the value of a column; a metric hides a parameter of the same name."""
-    result = row.result or {}
-    return result[name] if name in result else row.parameters.get(name)
+    return _reported(row).get(name, row.parameters.get(name))
+
+
+def _reported(row: ExperimentStatus) -> Mapping[str, Any]:
+    return row.result or {}
 
 
 def _rank(row: ExperimentStatus, name: str, *, largest: bool) -> tuple[int, float, int]:
@@ -159,6 +158,6 @@ def _rank(row: ExperimentStatus, name: str, *, largest: bool) -> tuple[int, floa
     return (0, -value if largest else value, sub)
 
 
-def _is_larger_better(metric: str | None) -> bool:
-    words = (metric or "").lower().replace("-", "_").split("_")
+def _is_larger_better(metric: str) -> bool:
+    words = metric.lower().replace("-", "_").split("_")
     return _SMALLER_IS_BETTER.isdisjoint(words)
