@@ -139,11 +139,14 @@ class Node:
             ValueError: the row does not have as many values as there are columns, or
                 one cannot be decoded.
         """
+        values: list[object] = list(row)
+        if len(values) != len(COLUMNS):
+            raise ValueError(f"{len(values)} values for {len(COLUMNS)} columns")
+        for position, decode in _DECODERS:
+            values[position] = decode(values[position])
         node = cls.__new__(cls)
-        for name, value in zip(COLUMNS, row, strict=True):
+        for name, value in zip(COLUMNS, values, strict=True):
             setattr(node, name, value)
-        for name, decode in _DECODERS:
-            setattr(node, name, decode(getattr(node, name)))
         return node
 
     def __repr__(self) -> str:
@@ -196,8 +199,8 @@ _ENCODERS: Final = tuple(
     if column.encode is not None
 )
 _DECODERS: Final = tuple(
-    (name, column.decode)
-    for name, column in _NODE_COLUMNS.items()
+    (position, column.decode)
+    for position, column in enumerate(_NODE_COLUMNS.values())
     if column.decode is not None
 )
 

@@ -100,9 +100,7 @@ def node_status(graph: Graph, node: Node) -> dict[str, Any]:
                 "message": node.message,
                 "children": list(graph.children.get(node.id, ())),
                 "daemoned": node.daemoned,
-                "nodeFlag": _without_empty(
-                    {"hooked": node.hooked, "retried": node.retried}
-                ),
+                "nodeFlag": _node_flag(node),
                 "inputs": _inputs(graph, node),
                 "outputs": _outputs(graph, node),
             }
@@ -115,6 +113,14 @@ def node_status(graph: Graph, node: Node) -> dict[str, Any]:
         first_lock = node.waiting.partition("\n")[0]
         data["synchronizationStatus"] = {"waiting": first_lock}
     return data
+
+
+def _node_flag(node: Node) -> dict[str, bool]:
+    if node.hooked:
+        return {"hooked": True}
+    if node.retried:
+        return {"retried": True}
+    return {}
 
 
 def _without_empty(data: dict[str, Any]) -> dict[str, Any]:
@@ -161,7 +167,7 @@ def _inputs(graph: Graph, node: Node) -> dict[str, Any]:
     if node.type in (TASK_GROUP, SKIPPED_TYPE):
         return {}
     template = graph.template_of(node)
-    parameters = []
+    parameters: list[dict[str, str]] = []
     for name, value in node.inputs:
         parameter = {"name": name, "value": value}
         _set_default(parameter, template.inputs[name])
