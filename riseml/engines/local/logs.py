@@ -20,10 +20,10 @@ from riseml.errors import NotFoundError
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
 POLL_SECONDS = 0.03
-"""Time between looks at the files."""
+"""Time between reads of the files."""
 
 _READ_BYTES = 1 << 18
-# `tail` looks no further back for lines: a log without line breaks could be huge.
+# `tail` searches no further back for lines: a log without line breaks could be huge.
 _TAIL_LIMIT_BYTES = 1 << 24
 # A line without its end is shown after this time: a prompt, or a progress bar.
 _PARTIAL_LINE_SECONDS = 0.3

@@ -66,7 +66,7 @@ class RunPods:
         if record is not None:
             self._adopt(pod, *record)
         elif action.started:
-            # It may not run twice, and nothing tells how it ended.
+            # It may not run twice, and how it ended is unknown.
             self._remove(pod)
             self._report(pod_exit.vanished(pod))
         else:

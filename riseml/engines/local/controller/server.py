@@ -83,7 +83,7 @@ class Server:
         while not self._is_finished():
             self._services.loop.run_once(self._idle_from)
             protect(self._settle)
-        # Sockets close last: whoever waits for that finds the database complete.
+        # Sockets close last, so that a command which waits for that finds all changes.
         self._services.store.close()
         self._services.launcher.close()
         logger.info("controller %d exits", os.getpid())
