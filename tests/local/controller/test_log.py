@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from riseml import settings
 from riseml.engines.local import protocol
+from riseml.engines.local.checks import engine_checks
 from riseml.errors import RiseMLError
 from riseml.ids import Id
 from tests.local.conftest import Lab
@@ -95,3 +97,11 @@ def test_a_full_disk_drops_messages(tmp_path: Path) -> None:
 
 def test_commands_do_not_load_logging(lab: Lab) -> None:
     subprocess.run([sys.executable, "-c", _IMPORTS], check=True)
+
+
+def test_doctor_names_the_log(lab: Lab) -> None:
+    protocol.ensure(lab.engine.home)
+    check = engine_checks(settings.load())[0]
+    finding = check.run()
+    assert finding.title == "The local controller"
+    assert finding.detail.endswith(f"(log: {protocol.log_file(lab.engine.home)})")
