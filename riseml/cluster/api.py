@@ -376,3 +376,10 @@ def _chunks(response: Any) -> Iterator[bytes]:
         ) from None
     finally:
         response.close()
+
+
+def data_of(api: Api, url_path: str) -> dict[str, str]:
+    """Return the data of a ConfigMap or Secret, none if it does not exist."""
+    body = api.find(url_path) or {}
+    # Data may be null after its last key was removed.
+    return body.get("data") or {}

@@ -12,13 +12,14 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 import yaml
 
 from riseml import labels
 from riseml.cluster import SYSTEM, certificates, namespace_objects, shipped_files
-from riseml.cluster.api import Api, Object, path, path_of
+from riseml.cluster.api import Api, Object, data_of, path, path_of
 from riseml.cluster.values import Values, config_map
 from riseml.errors import InvalidInputError, NotFoundError
 
@@ -26,6 +27,8 @@ PART_OF = "app.kubernetes.io/part-of"
 _FILES = ("namespace.yaml", "rights.yaml", "buildkit.yaml", "registry.yaml")
 # Sections of the values whose `deploy` says whether a file is applied.
 _OPTIONAL_FILES = {"buildkit.yaml": "buildkit", "registry.yaml": "registry"}
+# Sections of the values, and of `nodeSelectors`, for each Deployment.
+_DEPLOYMENTS = {"buildkitd": ("buildkit", "build"), "registry": ("registry", "system")}
 # The API server changes these fields by itself.
 _SERVER_FIELDS = frozenset({
     "managedFields", "resourceVersion", "generation", "creationTimestamp", "uid", "status",
@@ -48,8 +51,8 @@ class Step:
     def name(self) -> str:
         """The kind, namespace and name, for people."""
         metadata = self.body["metadata"]
-        prefix = f"{metadata['namespace']}/" if metadata.get("namespace") else ""
-        return f"{self.body['kind']} {prefix}{metadata['name']}"
+        names = filter(None, (metadata.get("namespace"), metadata["name"]))
+        return f"{self.body['kind']} {'/'.join(names)}"
 
 
 def objects(values: Values) -> list[Object]:
@@ -89,8 +92,8 @@ def plan(api: Api, values: Values, now: datetime) -> list[Step]:
     bodies = objects(values)
     steps = [_step(api, body) for body in bodies]
     if values["buildkit"]["deploy"] and certificates.are_due(api, now):
-        for name in (certificates.SERVER, certificates.CLIENT):
-            steps.append(_certificate_step(api, name))
+        steps.append(_certificate_step(api, certificates.SERVER))
+        steps.append(_certificate_step(api, certificates.CLIENT))
     return [*steps, *_removals(api, bodies)]
 
 
@@ -153,24 +156,19 @@ def remove(api: Api, bodies: Sequence[Object]) -> None:
 
 def differences(current: Any, desired: Any, prefix: str = "") -> Iterator[str]:
     """Yield the fields in which two objects differ, such as `spec.replicas`."""
-    if isinstance(current, dict) and isinstance(desired, dict):
-        for key in sorted({*current, *desired}):
-            if prefix in {"", "metadata."} and key in _SERVER_FIELDS:
-                continue
-            yield from differences(
-                current.get(key), desired.get(key), f"{prefix}{key}."
-            )
-    elif _are_similar_lists(current, desired):
-        for index, (old, new) in enumerate(zip(current, desired, strict=True)):
-            yield from differences(old, new, f"{prefix}{index}.")
-    elif current != desired:
-        yield prefix.removesuffix(".")
-
-
-def _are_similar_lists(current: Any, desired: Any) -> bool:
-    if not isinstance(current, list) or not isinstance(desired, list):
-        return False
-    return len(current) == len(desired)
+    if current == desired:
+        return
+    match current, desired:
+        case dict(), dict():
+            ignored = _SERVER_FIELDS if prefix in {"", "metadata."} else frozenset()
+            for key in sorted({*current, *desired} - ignored):
+                old, new = current.get(key), desired.get(key)
+                yield from differences(old, new, f"{prefix}{key}.")
+        case list(), list() if len(current) == len(desired):
+            for index, (old, new) in enumerate(zip(current, desired, strict=True)):
+                yield from differences(old, new, f"{prefix}{index}.")
+        case _:
+            yield prefix.removesuffix(".")
 
 
 def _read(file: str) -> list[Object]:
@@ -179,9 +177,8 @@ def _read(file: str) -> list[Object]:
 
 def _labeled(body: Object) -> Object:
     """Return an object with the label by which an upgrade recognizes RiseML's own."""
-    metadata = body["metadata"]
-    all_labels = {**metadata.get("labels", {}), PART_OF: "riseml"}
-    return {**body, "metadata": {**metadata, "labels": all_labels}}
+    all_labels = {**_labels(body), PART_OF: "riseml"}
+    return {**body, "metadata": {**body["metadata"], "labels": all_labels}}
 
 
 def _adapted(body: Object, values: Values) -> Object:
@@ -202,29 +199,30 @@ def _adapted(body: Object, values: Values) -> Object:
 
 
 def _adapt_deployment(body: Object, values: Values) -> None:
+    name = body["metadata"]["name"]
+    section, selector = _DEPLOYMENTS[name]
     template = body["spec"]["template"]
     pod = template["spec"]
-    is_buildkit = body["metadata"]["name"] == "buildkitd"
-    section = values["buildkit" if is_buildkit else "registry"]
-    selector = values["nodeSelectors"]["build" if is_buildkit else "system"]
-    pod["containers"][0]["image"] = section["image"]
-    if selector:
-        pod["nodeSelector"] = selector
-    if values["tolerations"]:
-        pod["tolerations"] = values["tolerations"]
-    if values["imagePullSecrets"]:
-        secrets = [{"name": name} for name in values["imagePullSecrets"]]
-        pod["imagePullSecrets"] = secrets
-    if is_buildkit:
-        _adapt_buildkit(pod, section)
-        # A changed annotation restarts the pod, which reads its configuration only once.
-        configuration = _buildkit_configuration(values).encode()
-        digest = hashlib.sha256(configuration).hexdigest()[:16]
-        template["metadata"]["annotations"][_CONFIGURATION] = digest
+    pod["containers"][0]["image"] = values[section]["image"]
+    optional_fields = {
+        "nodeSelector": values["nodeSelectors"][selector],
+        "tolerations": values["tolerations"],
+        "imagePullSecrets": [{"name": name} for name in values["imagePullSecrets"]],
+    }
+    for field, value in optional_fields.items():
+        if value:
+            pod[field] = value
+    if name == "buildkitd":
+        _adapt_buildkit(template, values)
 
 
-def _adapt_buildkit(pod: Object, section: Mapping[str, Any]) -> None:
-    (container,) = pod["containers"]
+def _adapt_buildkit(template: Object, values: Values) -> None:
+    # A changed annotation restarts the pod, which reads its configuration only once.
+    configuration = _buildkit_configuration(values).encode()
+    digest = hashlib.sha256(configuration).hexdigest()[:16]
+    template["metadata"]["annotations"][_CONFIGURATION] = digest
+    section = values["buildkit"]
+    (container,) = template["spec"]["containers"]
     if not section["rootless"]:
         container["securityContext"] = {"privileged": True}
         container["args"].remove("--oci-worker-no-process-sandbox")
@@ -248,9 +246,8 @@ def _check_argo(api: Api, values: Values) -> None:
     if not argo["configure"]:
         return
     name, namespace = argo["configMap"], argo["namespace"]
-    body = api.find(path("configmaps", namespace, name))
     # Argo ignores all other keys if this one exists.
-    if body and "config" in body.get("data", {}):
+    if "config" in data_of(api, path("configmaps", namespace, name)):
         raise InvalidInputError(
             f"the ConfigMap {name} of the namespace {namespace} contains its settings under `config`",
             "Add RiseML's settings there by hand (argo/system/README.md), and set argo.configure to false.",
@@ -291,18 +288,22 @@ def _removals(api: Api, bodies: Sequence[Object]) -> list[Step]:
 
     Claims remain, with the files in them.
     """
-    needed = {path_of(body) for body in bodies}
+    needed = set(map(path_of, bodies))
+    optional = chain.from_iterable(map(_read, _OPTIONAL_FILES))
     steps = []
-    for file in _OPTIONAL_FILES:
-        for body in _read(file):
-            if body["kind"] == "PersistentVolumeClaim" or path_of(body) in needed:
-                continue
-            existing = api.find(path_of(body))
-            if existing and _is_ours(existing):
-                steps.append(Step(body, "removed"))
+    for body in optional:
+        url_path = path_of(body)
+        if body["kind"] == "PersistentVolumeClaim" or url_path in needed:
+            continue
+        # An administrator may have created a registry of the same name.
+        if _labels(api.find(url_path)).get(PART_OF) == "riseml":
+            steps.append(Step(body, "removed"))
     return steps
 
 
-def _is_ours(body: Object) -> bool:
-    # An administrator may have created a registry of the same name.
-    return bool(body["metadata"].get("labels", {}).get(PART_OF) == "riseml")
+def _labels(body: Object | None) -> Mapping[str, str]:
+    """Return the labels of an object, none if it does not exist."""
+    if body is None:
+        return {}
+    labels_of_body: Mapping[str, str] = body["metadata"].get("labels", {})
+    return labels_of_body

@@ -23,7 +23,7 @@ from riseml.cluster import (
     namespace_objects,
     namespace_of,
 )
-from riseml.cluster.api import Api, Object, path
+from riseml.cluster.api import Api, Object, data_of, path
 from riseml.cluster.connection import Connection
 from riseml.cluster.namespace_objects import EMAIL, ENABLED, QUOTA, Offer
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError, TimedOutError
@@ -265,8 +265,8 @@ class Users:
             time.sleep(_POLL_SECONDS)
 
     def _key(self, user: User) -> str:
-        secret = self.api.find(path("secrets", user.namespace, TOKEN)) or {}
-        token = base64.b64decode(secret.get("data", {}).get("token", "")).decode()
+        data = data_of(self.api, path("secrets", user.namespace, TOKEN))
+        token = base64.b64decode(data.get("token", "")).decode()
         if not token:
             return ""
         connection = Connection(

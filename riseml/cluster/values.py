@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from riseml.cluster import SYSTEM, shipped_files
-from riseml.cluster.api import Api, path
+from riseml.cluster.api import Api, data_of, path
 from riseml.cluster.namespace_objects import Offer
 from riseml.errors import InvalidInputError
 from riseml.plan import Target
@@ -150,8 +150,7 @@ def load(file: str | Path) -> Values:
 
 def read_values(api: Api) -> Values:
     """Return the values in the cluster, the defaults if RiseML is not installed there."""
-    body = api.find(path("configmaps", SYSTEM, VALUES)) or {}
-    text = body.get("data", {}).get(_FILE, "")
+    text = data_of(api, path("configmaps", SYSTEM, VALUES)).get(_FILE, "")
     # A newer version of RiseML may have written it.
     return parse(text, f"the ConfigMap {VALUES}", lenient=True)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riseml import labels
-from riseml.cluster.api import Api, path, path_of
+from riseml.cluster.api import Api, data_of, path, path_of
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
 from riseml.cluster.user_namespace import UserNamespace
@@ -206,8 +206,7 @@ class ArgoEngine:
 
     def secrets(self) -> Iterable[str]:
         """Return the names of the user's secrets."""
-        secret = self.api.find(self._secrets_path) or {}
-        return [*(secret.get("data") or ())]
+        return [*data_of(self.api, self._secrets_path)]
 
     def set_secret(self, name: str, value: str | None) -> bool:
         """Set a secret, or remove it if `value` is None; return whether it existed."""

@@ -12,15 +12,14 @@ and no image is built again just because the question failed.
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from riseml import labels
 from riseml.cluster import registry
-from riseml.cluster.api import Api, Object, path
+from riseml.cluster.api import Api, Object, data_of, path
 from riseml.cluster.store import StorePod
 from riseml.plan import Build, ExperimentSet, Target
 from riseml.project.image_key import BASE, ImageKey, image_key
@@ -64,12 +63,11 @@ class Images:
         """Return the build for a key, with its image if the registry still has that."""
         record = self._records.get(key.text, "")
         image = record.partition(" ")[0] or self._built(key.text)
-        if image and not self._exists(image):
-            image = None
-        if image:
-            new_record = f"{image} {datetime.now(UTC).date()}"
-            if new_record != record:
-                self._write(key.text, new_record)
+        if not self._exists(image):
+            return Build(key.text, key.files, None, key.parts[BASE])
+        new_record = f"{image} {datetime.now(UTC).date()}"
+        if new_record != record:
+            self._write(key.text, new_record)
         return Build(key.text, key.files, image, key.parts[BASE])
 
     def prune_unused(self, before: float) -> int:
@@ -105,17 +103,17 @@ class Images:
         if "@" in image:
             return image
         key = f"{_BASE}{hashlib.sha256(image.encode()).hexdigest()[:24]}"
-        record: Mapping[str, str] = json.loads(self._records.get(key) or "{}")
+        record: Mapping[str, str] = json.loads(self._records.get(key, "{}"))
         digest = record.get("digest", "")
         now = datetime.now(UTC)
         if _is_due(record, now):
             answer = self._ask_for_digest(image)
-            digest = answer or digest
-            new_record = {"image": image, "digest": digest}
+            new_record = {"image": image, "digest": answer}
             if not answer:
-                new_record["silent"] = now.isoformat()
+                new_record.update(digest=digest, silent=now.isoformat())
             if new_record != record:
                 self._write(key, json.dumps(new_record))
+            digest = new_record["digest"]
         return f"{image}@{digest}" if digest else image
 
     def _ask_for_digest(self, image: str) -> str:
@@ -128,18 +126,15 @@ class Images:
         digest = "" if is_in_cluster else registry.digest_from_here(address)
         return digest or registry.ask(self._store, address).digest
 
-    def _built(self, key: str) -> str | None:
-        """Return the image of a build that has ended but is not recorded yet."""
+    def _built(self, key: str) -> str:
+        """Return the image of a build that has ended but is not recorded, or ""."""
         workflows = self._api.items(
             path("workflows", self._namespace),
             labelSelector=f"{labels.IMAGE_KEY}={key}",
             limit=5,
         )
-        for workflow in workflows:
-            for parameter in _build_outputs(workflow):
-                if parameter["name"] == "image" and parameter.get("value"):
-                    return str(parameter["value"])
-        return None
+        images = map(_built_image, workflows)
+        return next(filter(None, images), "")
 
     def _exists(self, image: str) -> bool:
         """Return whether the registry has an image; if it cannot be asked, assume so."""
@@ -161,7 +156,7 @@ class Images:
 
     @cached_property
     def _records(self) -> Mapping[str, str]:
-        return (self._api.find(self._path) or {}).get("data") or {}
+        return data_of(self._api, self._path)
 
     def _write(self, key: str, value: str) -> None:
         self._api.patch(self._path, {"data": {key: value}})
@@ -176,8 +171,13 @@ def _is_due(record: Mapping[str, str], now: datetime) -> bool:
     return now - datetime.fromisoformat(silent_since) > pause
 
 
-def _build_outputs(workflow: Object) -> Iterator[dict[str, Any]]:
-    """Yield the output parameters of a Workflow's successful build steps."""
-    for node in (workflow.get("status", {}).get("nodes") or {}).values():
-        if node.get("templateName") == "build" and node.get("phase") == "Succeeded":
-            yield from node.get("outputs", {}).get("parameters", ())
+def _built_image(workflow: Object) -> str:
+    """Return the image of a Workflow's successful build step, empty if there is none."""
+    nodes = workflow.get("status", {}).get("nodes") or {}
+    for node in nodes.values():
+        if (node.get("templateName"), node.get("phase")) != ("build", "Succeeded"):
+            continue
+        for parameter in node.get("outputs", {}).get("parameters", ()):
+            if parameter["name"] == "image":
+                return str(parameter.get("value", ""))
+    return ""

@@ -9,12 +9,12 @@ Lines come from the pods while these exist, else from the copies in the output v
 
 import base64
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from queue import Empty, SimpleQueue
 from threading import Thread
 
 from riseml import labels
-from riseml.cluster.api import Api, Object, path
+from riseml.cluster.api import Api, Object, data_of, path
 from riseml.engines import Change, Chunk, LogQuery
 from riseml.engines.argo import log_copy
 from riseml.engines.argo.pod_log import PodLog
@@ -173,17 +173,15 @@ class _Follower:
         lines = log.lines(data)
         if log.tail is not None:
             log.collect(lines)
-        elif lines:
-            yield Chunk(log.job, self._mask(lines))
+        else:
+            yield from self._chunks(log.job, lines)
 
     def _partial_lines(self) -> Iterator[Chunk]:
         """Yield lines that have had no end for a while."""
         for log in self._readers.logs.values():
             age = time.monotonic() - log.received_at
-            if log.partial_line and age > _PARTIAL_LINE_SECONDS:
-                line = log.unfinished()
-                if line:
-                    yield Chunk(log.job, self._mask(line), partial=True)
+            if age > _PARTIAL_LINE_SECONDS:
+                yield from self._chunks(log.job, log.unfinished(), partial=True)
 
     def _log_end(self, end: LogEnd) -> Iterator[Chunk | Change]:
         """Yield the rest of a pod's log, and what its end makes known."""
@@ -191,11 +189,8 @@ class _Follower:
         if error and not self._is_over and self._readers.will_retry(log, error):
             return
         log.is_open = False
-        if log.last_lines:
-            yield Chunk(log.job, self._mask(b"".join(log.last_lines)))
-        line = log.unfinished()
-        if line:
-            yield Chunk(log.job, self._mask(line))
+        yield from self._chunks(log.job, b"".join(log.last_lines))
+        yield from self._chunks(log.job, log.unfinished())
         if error:
             yield from self._missing(log)
         yield from self._changes()
@@ -215,13 +210,16 @@ class _Follower:
         self._delivered.add(job.id)
         store = self._reader.store_of(self._query.id)
         data = log_copy.read(store, self._run, job, self._query, start)
-        if data:
-            yield Chunk(job.id, self._mask(data), source="copy")
+        yield from self._chunks(job.id, data, source="copy")
 
-    def _mask(self, data: bytes) -> bytes:
+    def _chunks(
+        self, job: str, data: bytes, *, partial: bool = False, source: str = "live"
+    ) -> Iterator[Chunk]:
+        """Yield data without the user's secrets, nothing if it is empty."""
         for secret in self._secrets:
             data = data.replace(secret, b"***")
-        return data
+        if data:
+            yield Chunk(job, data, partial=partial, source=source)
 
 
 def _secret_values(api: Api, namespace: str) -> list[bytes]:
@@ -229,21 +227,22 @@ def _secret_values(api: Api, namespace: str) -> list[bytes]:
 
     A secret may contain another one, whose masking would leave the remainder visible.
     """
-    secret = api.find(path("secrets", namespace, "riseml-secrets")) or {}
-    values = map(base64.b64decode, (secret.get("data") or {}).values())
+    data = data_of(api, path("secrets", namespace, "riseml-secrets"))
+    values = map(base64.b64decode, data.values())
     return sorted(filter(None, values), key=len, reverse=True)
 
 
 def _is_over(run: SetStatus, selected: Id) -> bool:
     """Return whether what was asked for has ended; a TensorBoard is not waited for."""
     if selected.type is not None:
-        have_ended = all(job.state.is_terminal for job in parts(run, selected))
-        return have_ended or run.state.is_terminal
+        return run.state.is_terminal or _have_ended(parts(run, selected))
     if selected.sub is not None:
-        return all(
-            experiment.state.is_terminal for experiment in experiments(run, selected)
-        )
+        return _have_ended(experiments(run, selected))
     return run.state.is_terminal
+
+
+def _have_ended(statuses: Iterable[SetStatus | ExperimentStatus | JobStatus]) -> bool:
+    return all(status.state.is_terminal for status in statuses)
 
 
 def _label_values(
