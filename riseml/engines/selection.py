@@ -15,42 +15,46 @@ def parts(
 
     The order is that in which states change: the build comes first, the run last.
     """
-    includes_run = selected.sub is None or not run.is_set
+    if selected.type is not None:
+        for _, job in jobs(run, selected):
+            yield job
+        return
+    includes_run = _includes_run(run, selected)
     if includes_run:
-        yield from _selected(run.jobs, selected)
+        yield from run.jobs
     for experiment in experiments(run, selected):
-        yield from _selected(experiment.jobs, selected)
-        if selected.type is None and run.is_set:
+        yield from experiment.jobs
+        if run.is_set:
             yield experiment
-    if includes_run and selected.type is None:
+    if includes_run:
         yield run
 
 
-def _selected(jobs: Iterable[JobStatus], selected: Id) -> Iterator[JobStatus]:
-    for job in jobs:
-        if is_meant(job, selected):
-            yield job
+def _includes_run(run: SetStatus, selected: Id) -> bool:
+    """Return whether the id selects more than one experiment of a set."""
+    return selected.sub is None or not run.is_set
 
 
 def experiments(run: SetStatus, selected: Id) -> Iterable[ExperimentStatus]:
     """Return the experiments that the id selects."""
-    return (
-        experiment
-        for experiment in run.experiments
-        if selected.sub is None or experiment.sub in (None, selected.sub)
-    )
+    if selected.sub is None:
+        return run.experiments
+    subs = (None, selected.sub)
+    return [experiment for experiment in run.experiments if experiment.sub in subs]
 
 
 def jobs(
     run: SetStatus, selected: Id
 ) -> Iterator[tuple[ExperimentStatus | None, JobStatus]]:
     """Yield the jobs that the id selects, with their experiment; None for the run's own."""
-    if selected.sub is None or not run.is_set:
-        for job in _selected(run.jobs, selected):
-            yield None, job
-    for experiment in experiments(run, selected):
-        for job in _selected(experiment.jobs, selected):
-            yield experiment, job
+    owners: list[SetStatus | ExperimentStatus] = [*experiments(run, selected)]
+    if _includes_run(run, selected):
+        owners.insert(0, run)
+    for owner in owners:
+        experiment = owner if isinstance(owner, ExperimentStatus) else None
+        for job in owner.jobs:
+            if is_meant(job, selected):
+                yield experiment, job
 
 
 def is_meant(job: JobStatus, selected: Id) -> bool:

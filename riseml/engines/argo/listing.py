@@ -59,7 +59,7 @@ class Listing:
         number = max(map(number_of, workflows), default=None)
         if number is None:
             archived = self._archived(Query(project=project))
-            number = max((run.number or 0 for run in archived), default=0)
+            number = max(map(_number, archived), default=0)
         if not number:
             raise NotFoundError(
                 "there are no experiments yet", "`riseml train` starts one."
@@ -71,23 +71,22 @@ class Listing:
         for namespace in user_namespaces(self._workflows.api):
             runs += self._runs_in(namespace, query)
         runs.sort(key=_created, reverse=True)
-        return runs[: query.last] if query.last else runs
+        return runs[: query.last or None]
 
     def _runs_in(self, namespace: str, query: Query) -> list[SetStatus]:
         workflows = self._workflows.metadata(namespace, _selector(query.project))
-        completed, active = [], []
+        completed, runs = [], []
         for shards_of_run in _by_number(workflows):
             if all(map(_is_completed, shards_of_run)):
                 completed.append(shards_of_run)
-            else:
-                active.append(shards_of_run)
-        runs = [self._read(shards_of_run, query) for shards_of_run in active]
+                continue
+            run = self._read(shards_of_run, query)
+            if query.all or not run.state.is_terminal:
+                runs.append(run)
         if query.all:
             runs += self._ended(namespace, completed, query)
-        else:
-            runs = [run for run in runs if not run.state.is_terminal]
-        runs.sort(key=lambda run: run.number or 0, reverse=True)
-        return runs[: query.last] if query.last else runs
+        runs.sort(key=_number, reverse=True)
+        return runs[: query.last or None]
 
     def _ended(
         self, namespace: str, completed: list[list[Object]], query: Query
@@ -98,11 +97,12 @@ class Listing:
             yield self._ended_run(shards_of_run, query)
         has_enough = 0 < query.last <= len(completed)
         # Other users' stores cannot be read, so their archives are left out.
-        if not has_enough and namespace == self._workflows.namespace:
-            numbers = set(map(_number_of_run, completed))
-            yield from (
-                run for run in self._archived(query) if run.number not in numbers
-            )
+        if has_enough or namespace != self._workflows.namespace:
+            return
+        numbers = set(map(_number_of_run, completed))
+        for run in self._archived(query):
+            if run.number not in numbers:
+                yield run
 
     def _ended_run(self, shards_of_run: list[Object], query: Query) -> SetStatus:
         run = None
@@ -138,6 +138,10 @@ def user_namespaces(api: Api) -> list[str]:
 
 def _selector(project: str | None) -> str:
     return f"{labels.NUMBER},{labels.PROJECT}={project}" if project else labels.NUMBER
+
+
+def _number(run: SetStatus) -> int:
+    return run.number or 0
 
 
 def _created(run: SetStatus) -> float:

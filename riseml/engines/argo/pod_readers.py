@@ -120,10 +120,9 @@ class PodReaders:
 
     def retry(self) -> None:
         """Read logs again whose connection broke a moment ago."""
+        latest = time.monotonic() - _RETRY_SECONDS
         for log in self.logs.values():
-            if log.broken_at is None:
-                continue
-            if time.monotonic() - log.broken_at > _RETRY_SECONDS:
+            if log.broken_at is not None and log.broken_at < latest:
                 log.restart()
                 self._start(log)
 

@@ -58,17 +58,16 @@ def explained(
     first = documents[0]
     if not first.get("status", {}).get("phase"):
         return _without_controller(run, first, now)
-    active = {}
-    for job in _jobs(run):
-        if job.node_id and job.state in _ACTIVE:
-            active[job.node_id] = job
+    active = {job.node_id: job for job in _jobs(run) if job.state in _ACTIVE}
+    # Jobs have no node before Argo has created one.
+    active.pop("", None)
     if not active:
         return run
     try:
         explanations = dict(_explanations(api, namespace, documents, active, now))
     except RiseMLError:
         return run
-    return _with(run, explanations) if explanations else run
+    return _with(run, explanations)
 
 
 def _without_controller(run: SetStatus, document: Object, now: datetime) -> SetStatus:
@@ -119,17 +118,15 @@ def _warnings(api: Api, namespace: str) -> dict[str, Object]:
     events = api.items(
         path("events", namespace), fieldSelector="type=Warning,involvedObject.kind=Pod"
     )
-    return {
-        event["involvedObject"]["name"]: event
-        for event in sorted(events, key=_event_time)
-    }
+    warnings = {}
+    for event in sorted(events, key=_event_time):
+        warnings[event["involvedObject"]["name"]] = event
+    return warnings
 
 
 def _event_time(event: Object) -> str:
-    for field in ("lastTimestamp", "eventTime", "firstTimestamp"):
-        if event.get(field):
-            return str(event[field])
-    return ""
+    times = map(event.get, ("lastTimestamp", "eventTime", "firstTimestamp"))
+    return str(next(filter(None, times), ""))
 
 
 def _from_warning(job: JobStatus, event: Object) -> Explanation:
@@ -189,29 +186,30 @@ def _is_ready(status: Object) -> bool:
 
 
 def _with(run: SetStatus, explanations: Mapping[str, Explanation]) -> SetStatus:
-    return replace(
-        run,
-        experiments=tuple(
-            _explain_experiment(experiment, explanations)
-            for experiment in run.experiments
-        ),
-        jobs=tuple(_explain_job(job, explanations) for job in run.jobs),
-    )
+    experiments = []
+    for experiment in run.experiments:
+        experiments.append(_explain_experiment(experiment, explanations))
+    jobs = _explain_jobs(run.jobs, explanations)
+    return replace(run, experiments=tuple(experiments), jobs=jobs)
 
 
 def _explain_experiment(
     experiment: ExperimentStatus, explanations: Mapping[str, Explanation]
 ) -> ExperimentStatus:
-    explained_jobs = [job for job in experiment.jobs if job.node_id in explanations]
-    if not explained_jobs:
-        return experiment
-    reason, message = explanations[explained_jobs[0].node_id]
-    jobs = tuple(_explain_job(job, explanations) for job in experiment.jobs)
-    return replace(experiment, jobs=jobs, reason=reason, message=message)
+    for job in experiment.jobs:
+        # The first explained job also explains its experiment.
+        if job.node_id in explanations:
+            reason, message = explanations[job.node_id]
+            jobs = _explain_jobs(experiment.jobs, explanations)
+            return replace(experiment, jobs=jobs, reason=reason, message=message)
+    return experiment
 
 
-def _explain_job(job: JobStatus, explanations: Mapping[str, Explanation]) -> JobStatus:
-    explanation = explanations.get(job.node_id)
-    if explanation is None:
-        return job
-    return replace(job, reason=explanation.reason, message=explanation.message)
+def _explain_jobs(
+    jobs: Sequence[JobStatus], explanations: Mapping[str, Explanation]
+) -> tuple[JobStatus, ...]:
+    explained_jobs = []
+    for job in jobs:
+        reason, message = explanations.get(job.node_id, (job.reason, job.message))
+        explained_jobs.append(replace(job, reason=reason, message=message))
+    return tuple(explained_jobs)

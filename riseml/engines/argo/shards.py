@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from riseml import labels
 from riseml.cluster.api import Object
@@ -53,10 +54,11 @@ def split(
         return [(plan, None)]
     size = math.ceil(total / count)
     groups = [plan.experiments[start : start + size] for start in range(0, total, size)]
-    return [
-        (replace(plan, experiments=experiments), Shard(index, len(groups)))
-        for index, experiments in enumerate(groups, start=1)
-    ]
+    shards: list[tuple[ExperimentSet, Shard | None]] = []
+    for index, experiments in enumerate(groups, start=1):
+        shard = Shard(index, len(groups))
+        shards.append((replace(plan, experiments=experiments), shard))
+    return shards
 
 
 def order(document: Object) -> int:
@@ -69,21 +71,22 @@ def merged(shards: Sequence[SetStatus]) -> SetStatus:
     if len(shards) == 1:
         return shards[0]
     counts: Counter[State] = Counter()
+    experiments: list[ExperimentStatus] = []
+    started: set[datetime | None] = set()
+    finished: set[datetime | None] = set()
     for shard in shards:
         counts.update(shard.counts)
-    state = set_state(counts)
-    started = [shard.started for shard in shards if shard.started]
-    finished = [shard.finished for shard in shards if shard.finished]
-    # A shard may end long before the set does.
-    end = max(finished, default=None) if state.is_terminal else None
-    experiments: list[ExperimentStatus] = []
-    for shard in shards:
         experiments += shard.experiments
+        started.add(shard.started)
+        finished.add(shard.finished)
+    state = set_state(counts)
+    # A shard may end long before the set does.
+    end = max(filter(None, finished), default=None) if state.is_terminal else None
     return replace(
         shards[0],
         state=state,
         counts=dict(counts),
-        started=min(started, default=None),
+        started=min(filter(None, started), default=None),
         finished=end,
         experiments=tuple(experiments),
         jobs=_jobs(shards),
