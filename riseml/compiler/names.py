@@ -8,12 +8,14 @@ from functools import cached_property
 from riseml import labels
 from riseml.compiler import quotes
 from riseml.compiler.text import reference, safe_reference
-from riseml.plan import ExperimentSet, Origin, Target
+from riseml.plan import Build, ExperimentSet, Origin, Target
 
 # Kubernetes limits host names and values of labels to this length.
 _MAX_LENGTH = 63
 # Kubernetes appends this many characters to generateName.
 _GENERATED_LENGTH = 5
+# It stands for the build of a plan that has none, so that its fields need no checks.
+_NO_BUILD = Build(key="")
 
 
 @dataclass(frozen=True)
@@ -32,18 +34,18 @@ class Names:
     @property
     def builds(self) -> bool:
         """Whether install steps have to run because no image has their results."""
-        return bool(self.plan.install) and self._built_image is None
+        return bool(self.plan.install) and not self._build.image
 
     @property
     def image(self) -> str:
         """The image of the user's jobs."""
         if self.builds:
             return reference(labels.IMAGE_PARAMETER)
-        return self._built_image or self.plan.image
+        return self._build.image or self.plan.image
 
     @property
-    def _built_image(self) -> str | None:
-        return (self.origin.build and self.origin.build.image) or None
+    def _build(self) -> Build:
+        return self.origin.build or _NO_BUILD
 
     @cached_property
     def handed_down(self) -> tuple[str, ...]:
@@ -96,7 +98,7 @@ class Names:
     @property
     def base(self) -> str:
         """The image that install steps start from, with its digest if that is known."""
-        return (self.origin.build.base if self.origin.build else "") or self.plan.image
+        return self._build.base or self.plan.image
 
     @property
     def is_gang(self) -> bool:
@@ -121,18 +123,18 @@ class Names:
         if self.is_gang:
             return True
         for job in self.plan.jobs:
-            if any("{{host." in text for text in job.framework_env.values()):
+            if "{{host." in "\n".join(job.framework_env.values()):
                 return True
         return False
 
     @cached_property
     def stem(self) -> str:
         """The project as part of names, short enough for the longest host name."""
-        number = self.origin.number
-        number_text = "x" * _GENERATED_LENGTH if number is None else str(number)
+        generated = "x" * _GENERATED_LENGTH
+        number = generated if self.origin.number is None else self.origin.number
         sub = max(experiment.sub for experiment in self.plan.experiments)
         attempt = f"-{self.plan.retries.count}" if self.retries_gang else ""
-        prefix = f"-{number_text}{self._shard}-{sub}{attempt}-"
+        prefix = f"-{number}{self._shard}-{sub}{attempt}-"
         # The last job of a type has the most digits.
         job_length = max(len(job.names[-1]) for job in self.plan.jobs)
         stem = re.sub("[^a-z0-9]+", "-", self.plan.project.lower())

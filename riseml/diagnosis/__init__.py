@@ -22,6 +22,13 @@ _EXPLANATIONS: Mapping[str, Explain] = {
     **not_started.EXPLANATIONS,
     **ended.EXPLANATIONS,
 }
+# States of jobs that decide an experiment's state, the most decisive one first.
+_DECISIVE_STATES: Mapping[State, tuple[State, ...]] = {
+    State.BUILDING: (State.BUILDING, State.PENDING, State.STARTING),
+    State.PENDING: (State.PENDING, State.STARTING),
+    State.STARTING: (State.STARTING, State.PENDING),
+    State.RUNNING: (State.RUNNING,),
+}
 
 
 def explain(evidence: Evidence) -> list[Cause]:
@@ -77,23 +84,8 @@ def _decisive_job(run: SetStatus, experiment: ExperimentStatus) -> JobStatus | N
     for job in (*experiment.jobs, *run.jobs):
         if job.id == experiment.guilty:
             return job
-    match experiment.state:
-        case State.BUILDING:
-            states = (State.BUILDING, State.PENDING, State.STARTING)
-            return _first_with_reason(run.jobs, states)
-        case State.PENDING | State.STARTING:
-            states = (experiment.state, State.PENDING, State.STARTING)
-            return _first_with_reason(experiment.jobs, states)
-        case State.RUNNING:
-            return _first_with_reason(experiment.jobs, (State.RUNNING,))
-        case _:
-            return None
-
-
-def _first_with_reason(
-    jobs: Iterable[JobStatus], states: Iterable[State]
-) -> JobStatus | None:
-    for state in states:
+    jobs = run.jobs if experiment.state is State.BUILDING else experiment.jobs
+    for state in _DECISIVE_STATES.get(experiment.state, ()):
         for job in jobs:
             if job.state is state and job.reason:
                 return job
@@ -108,12 +100,10 @@ def _experiment_of(run: SetStatus, job: JobStatus) -> ExperimentStatus | None:
 
 
 def _explain(evidence: Evidence, subject: Subject) -> Cause:
-    function = _EXPLANATIONS.get(subject.reason)
+    has_ended = subject.state.is_terminal
     # A newer Argo may report reasons that have no explanation yet.
-    if function is None and subject.state.is_terminal:
-        function = ended.unknown_reason
-    elif function is None:
-        function = not_started.not_blocked
+    default = ended.unknown_reason if has_ended else not_started.not_blocked
+    function = _EXPLANATIONS.get(subject.reason, default)
     return function(evidence, subject)
 
 

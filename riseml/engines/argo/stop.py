@@ -36,14 +36,13 @@ def stop(workflows: Workflows, run_id: Id, *, force: bool) -> bool:
         return False
     names_run = run_id.sub is None or not run.is_set
     sub = _ALL if names_run else str(run_id.sub)
-    had_pods = False
+    has_stopped = not has_ended
     for document in documents:
         workflow = _Workflow(workflows.api, document["metadata"])
         if not has_ended:
             workflow.mark_killed(sub)
-        if workflow.stop(sub, force=force):
-            had_pods = True
-    return had_pods or not has_ended
+        has_stopped |= workflow.stop(sub, force=force)
+    return has_stopped
 
 
 class _Workflow:
@@ -99,7 +98,7 @@ class _Workflow:
 
 def _with_kill(document: Object, entry: str) -> Object:
     kills = document["metadata"].get("annotations", {}).get(labels.KILLED, "")
-    entries = f"{kills},{entry}" if kills else entry
+    entries = ",".join(filter(None, (kills, entry)))
     return {"metadata": {"annotations": {labels.KILLED: entries}}}
 
 
