@@ -94,10 +94,7 @@ def load_text(text: str, name: str = "riseml.yml") -> Loaded:
         raise file.refused(
             name, "the file is empty", "`riseml init` writes a first one."
         )
-    values = None
-    current = modernize(root, doc)
-    if current is not None:
-        values = FILE.read(current, "", doc)
+    values = FILE.read(modernize(root, doc), "", doc)
     if values is None or doc.errors:
         raise ConfigError(doc.faults)
     return Loaded(values["project"], text, values.get("train"), doc.faults)
@@ -138,5 +135,5 @@ def _next_level(level: list[tuple[str, Record[Any]]]) -> list[tuple[str, Record[
 def _record(value: Value[Any] | None) -> Record[Any] | None:
     """Return the mapping that a kind of value accepts, beneath its shorthands."""
     while isinstance(value, Nullable | Shorthand):
-        value = value.value if isinstance(value, Nullable) else value.full
+        value = value.value
     return value if isinstance(value, Record) else None

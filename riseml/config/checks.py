@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from yaml.nodes import MappingNode, Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml import frameworks, search
 from riseml.config import placeholders
@@ -13,9 +13,12 @@ from riseml.plan import Resources, variable_of
 from riseml.schema.messages import number_text
 from riseml.schema.texts import excerpt
 from riseml.schema.yaml_document import Document, Entries
-from riseml.schema.yaml_kinds import STR, is_scalar, items_of
+from riseml.schema.yaml_kinds import NULL, SEQ, STR, is_scalar, items_of
 
 Values = Mapping[str, Any]
+
+# An absent key is checked like one that lists nothing.
+_ABSENT = (ScalarNode(NULL, ""), SequenceNode(SEQ, []))
 
 # Images without GPU libraries that users start from.
 _CPU_IMAGES = ("alpine", "busybox")
@@ -54,10 +57,11 @@ def check(
 
 def options_of(values: Values) -> Any:
     """Return the framework's options, or its defaults where the file has no section for it."""
-    name: str | None = values.get("framework")
-    if name and values.get(name) is not None:
-        return values[name]
-    return frameworks.find(name).SECTION.make()
+    name: Any = values.get("framework")
+    options = values.get(name)
+    if options is None:
+        options = frameworks.find(name).SECTION.make()
+    return options
 
 
 def _warn_sections(
@@ -240,9 +244,7 @@ def _with_braces(nodes: list[ScalarNode]) -> list[ScalarNode]:
 
 def _texts(entries: Entries, key: str) -> list[ScalarNode]:
     """Return the texts of a key that takes one text or a list of texts."""
-    node = _value_node(entries, key)
-    if node is None:
-        return []
+    _, node = entries.get(key, _ABSENT)
     return [item for item in items_of(node) if is_scalar(item, STR)]
 
 
@@ -258,10 +260,5 @@ def _keys(entries: Entries, key: str, doc: Document) -> dict[str, ScalarNode]:
 
 def _inner_entries(entries: Entries, key: str, doc: Document) -> Entries:
     """Return the entries of a key's mapping; none if the value is not a mapping."""
-    node = _value_node(entries, key)
+    _, node = entries.get(key, _ABSENT)
     return doc.entries(node, key) if isinstance(node, MappingNode) else {}
-
-
-def _value_node(entries: Entries, key: str) -> Node | None:
-    _, node = entries.get(key, (None, None))
-    return node

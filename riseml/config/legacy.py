@@ -16,9 +16,10 @@ from collections.abc import Callable
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
+from riseml.errors import ConfigError
 from riseml.schema.fields import underscored
 from riseml.schema.yaml_document import Document
-from riseml.schema.yaml_kinds import BOOL, INT, MAP, STR, decimal_of, is_scalar
+from riseml.schema.yaml_kinds import BOOL, INT, MAP, STR, decimal_of, is_scalar, text_of
 
 Pair = tuple[Node, Node]
 Pairs = list[Pair]
@@ -42,10 +43,11 @@ _CONCURRENCY_KEYS = (
 _NO_PATHS = ("", "yes", "no", "on", "off", "true", "false", "y", "n")
 
 
-def modernize(root: Node, doc: Document) -> Node | None:
-    """Return the file in today's dialect, or None if its dialect never trained.
+def modernize(root: Node, doc: Document) -> Node:
+    """Return the file in today's dialect; rewritten nodes keep their positions.
 
-    Rewritten nodes keep their positions in the file.
+    Raises:
+        ConfigError: the file is in a dialect that never trained.
     """
     if not isinstance(root, MappingNode):
         return root
@@ -54,7 +56,7 @@ def modernize(root: Node, doc: Document) -> Node | None:
     if serving:
         _refuse_serving(serving[0], doc)
         if not _has(pairs, "train"):
-            return None
+            raise ConfigError(doc.faults)
         unsupported = (*_SERVING_KEYS, *_SERVING_OPTIONS)
         pairs = [pair for pair in pairs if _name(pair[0]) not in unsupported]
     _rename(pairs, "repository", "project", doc)
@@ -158,9 +160,8 @@ def _fold_gpus(pairs: Pairs, doc: Document) -> None:
 
 
 def _drop_basic_framework(pairs: Pairs, doc: Document) -> None:
-    framework = _value(pairs, "framework")
-    if isinstance(framework, ScalarNode) and framework.value == "riseml_basic":
-        _pop(pairs, "framework")
+    if text_of(_value(pairs, "framework")) == "riseml_basic":
+        _, framework = _pop(pairs, "framework")
         doc.deprecate(
             framework,
             "'framework: riseml_basic' is no longer needed",
@@ -255,8 +256,10 @@ def _role_mapping(counts: dict[str, Pair], roles: Pairs, section: Node) -> Node:
 
 def _with_master(count: Node) -> Node:
     """Return an old number of workers plus the master."""
-    workers = decimal_of(count.value) if is_scalar(count, INT) else None
-    return _scalar(count, INT, str(int(workers) + 1)) if workers else count
+    workers = decimal_of(text_of(count))
+    if count.tag == INT and workers:
+        return _scalar(count, INT, str(int(workers) + 1))
+    return count
 
 
 def _wrap_resources(role: Pair) -> Pair:

@@ -151,26 +151,41 @@ def _check_value(node: ScalarNode, name: str, doc: Document) -> None:
 
 
 class _Number(Value[tuple[Decimal, str]]):
-    """A finite number with its text; with `positive` a number above 0."""
+    """A finite number with its text."""
 
+    expected = "a number"
     kinds = _NUMBERS
-
-    def __init__(self, *, positive: bool = False) -> None:
-        self.positive = positive
-        self.expected = "a number above 0" if positive else "a number"
 
     def read(self, node: Node, name: str, doc: Document) -> tuple[Decimal, str] | None:
         """Return the number and its text."""
         if is_scalar(node, *_NUMBERS):
             number = decimal_of(node.value)
-            if number is not None and (number > 0 or not self.positive):
+            if number is not None and self.allows(number):
                 return number, node.value
         self.refuse(node, name, doc, _RANGE_EXAMPLE)
         return None
 
     def schema(self) -> Schema:
         """Return JSON's number."""
-        return {"type": "number", **({"exclusiveMinimum": 0} if self.positive else {})}
+        return {"type": "number"}
+
+    def allows(self, _number: Decimal) -> bool:
+        """Return whether the number is in the bounds of this kind: here, any is."""
+        return True
+
+
+class _PositiveNumber(_Number):
+    """A number above 0."""
+
+    expected = "a number above 0"
+
+    def schema(self) -> Schema:
+        """Return JSON's number with a bound."""
+        return {"type": "number", "exclusiveMinimum": 0}
+
+    def allows(self, number: Decimal) -> bool:
+        """Return whether the number is above 0."""
+        return number > 0
 
 
 class _Lenient(Record[T]):
@@ -232,7 +247,7 @@ def _form(*texts: str) -> str:
 
 _BOUNDS = _Lenient(
     _spread,
-    {"min": _Number(), "max": _Number(), "step": _Number(positive=True)},
+    {"min": _Number(), "max": _Number(), "step": _PositiveNumber()},
     required=dict.fromkeys(_RANGE_KEYS, _RANGE_EXAMPLE),
     check=_check_range,
 )

@@ -8,6 +8,7 @@ here: `run: x` is read as `("x",)`.
 """
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -40,6 +41,8 @@ __all__ = [
 
 Check = Callable[[Mapping[str, Any], Entries, MappingNode, str, Document], None]
 """Checks the values of a Record together: values, entries, node, name of the mapping, document."""
+
+_NO_ADVICE: Mapping[str, str] = MappingProxyType({})
 
 # Keys that are more alike than this are misspelt rather than misplaced.
 _MISSPELT = 0.8
@@ -120,7 +123,7 @@ class Shorthand(Value[T]):
         self, short: Value[S], expand: Callable[[S], T], full: Value[T]
     ) -> None:
         self.short = short
-        self.full = full
+        self.value = full
         self.expand = expand
         self.expected = f"{short.expected}, or a mapping"
         self.kinds = short.kinds
@@ -128,7 +131,7 @@ class Shorthand(Value[T]):
     def read(self, node: Node, name: str, doc: Document) -> T | None:
         """Return the value of either form."""
         if doc.is_mapping(node):
-            return self.full.read(node, name, doc)
+            return self.value.read(node, name, doc)
         if not is_scalar(node, *self.kinds):
             self.refuse(node, name, doc)
             return None
@@ -137,7 +140,7 @@ class Shorthand(Value[T]):
 
     def schema(self) -> Schema:
         """Return both forms."""
-        return {"anyOf": [self.short.schema(), self.full.schema()]}
+        return {"anyOf": [self.short.schema(), self.value.schema()]}
 
 
 class Mapped(Value[dict[str, T]]):
@@ -185,14 +188,14 @@ class Record(Value[T]):
         make: Callable[..., T],
         keys: Mapping[str, Value[Any]],
         *,
-        required: Mapping[str, str] | None = None,
-        hints: Mapping[str, str] | None = None,
+        required: Mapping[str, str] = _NO_ADVICE,
+        hints: Mapping[str, str] = _NO_ADVICE,
         check: Check | None = None,
     ) -> None:
         self.make = make
         self.keys = keys
-        self.required = required or {}
-        self.hints = hints or {}
+        self.required = required
+        self.hints = hints
         self.check = check
 
     def names(self) -> tuple[str, ...]:

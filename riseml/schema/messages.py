@@ -9,6 +9,14 @@ from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, NULL, STR, decimal_of, ki
 from riseml.schema.yaml_parser import QUOTE_BRACES
 
 _NOUNS: dict[type[Node], str] = {MappingNode: "a mapping", SequenceNode: "a list"}
+# By the kind of a scalar; the braces stand for its text.
+_SCALAR_NOUNS = {
+    NULL: "{}",
+    BOOL: "{}",
+    INT: "the number {}",
+    FLOAT: "the number {}",
+    STR: "'{}'",
+}
 # YAML 1.1 read these words as truth values.
 _YES_NO = {
     "yes": "true",
@@ -28,14 +36,10 @@ def describe(node: Node) -> str:
     """Return a noun for a node: `the number 3`."""
     if not isinstance(node, ScalarNode):
         return _NOUNS[type(node)]
-    text = excerpt(node.value)
-    if node.tag in (NULL, BOOL):
-        return text or "nothing"
-    if node.tag in (INT, FLOAT):
-        return f"the number {text}"
-    if node.tag == STR:
-        return f"'{text}'"
-    return f"a value with the tag {excerpt(node.tag)}"
+    if node.tag not in _SCALAR_NOUNS:
+        return f"a value with the tag {excerpt(node.tag)}"
+    noun = _SCALAR_NOUNS[node.tag].format(excerpt(node.value))
+    return noun or "nothing"
 
 
 def remedy(node: Node, kinds: Sequence[str], *, braces: bool = False) -> str:
@@ -60,7 +64,7 @@ def _unquoted(text: str, kinds: Sequence[str]) -> str:
     bare = text.replace("_", "").strip().lower()
     if BOOL in kinds and bare in _YES_NO:
         return f"Write {_YES_NO[bare]}."
-    if bare and kind_of(bare) in kinds:
+    if kind_of(bare) in kinds:
         return f"Write it without quotes: {bare}."
     return ""
 

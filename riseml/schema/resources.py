@@ -41,7 +41,7 @@ class Cores(Value[Decimal]):
 
     def read(self, node: Node, name: str, doc: Document) -> Decimal | None:
         """Return the number of cores."""
-        cores = _number(node)
+        cores = _number(node, *self.kinds)
         text = _text(node)
         if re.fullmatch(_CORES, text):
             cores = cores_of(text)
@@ -64,7 +64,7 @@ class Memory(Value[int]):
 
     def read(self, node: Node, name: str, doc: Document) -> int | None:
         """Return bytes, rounded up."""
-        number = _number(node)
+        number = _number(node, *self.kinds)
         text = _text(node)
         amount = 0
         if number is not None:
@@ -104,8 +104,9 @@ def _memory_advice(text: str) -> str:
     )
 
 
-def _number(node: Node) -> Decimal | None:
-    return decimal_of(node.value) if is_scalar(node, INT, FLOAT) else None
+def _number(node: Node, *kinds: str) -> Decimal | None:
+    """Return the value of a number of these kinds, None for everything else."""
+    return decimal_of(node.value) if is_scalar(node, *kinds) else None
 
 
 def _text(node: Node) -> str:
@@ -121,8 +122,7 @@ class Duration(Value[int]):
 
     def read(self, node: Node, name: str, doc: Document) -> int | None:
         """Return seconds."""
-        number = _number(node) if node.tag == INT else None
-        seconds = int(number) if number is not None else 0
+        seconds = int(_number(node, *self.kinds) or 0)
         match = re.fullmatch(_DURATION, _text(node))
         if match:
             for amount in filter(None, match.groups()):

@@ -30,8 +30,8 @@ def is_scalar(node: Node | None, *kinds: str) -> TypeGuard[ScalarNode]:
     return isinstance(node, ScalarNode) and node.tag in kinds
 
 
-def text_of(node: Node) -> str:
-    """Return the text of a scalar of any kind; "" for a list or mapping."""
+def text_of(node: Node | None) -> str:
+    """Return the text of a scalar of any kind; "" for a list, a mapping or no node."""
     return node.value if isinstance(node, ScalarNode) else ""
 
 

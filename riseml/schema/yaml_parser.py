@@ -31,6 +31,8 @@ _BAD_START = "cannot start any token"
 _NO_TABS = "YAML allows only spaces for indentation."
 # By words of our messages.
 _ADVICE: Mapping[str, str] = {
+    "a tab indents": _NO_TABS,
+    "a value cannot begin": "Put the value in quotes.",
     "key: value": "Is the indentation right? A list's lines begin with '- '.",
     "second document": "Remove the line '---' and what does not belong in the file.",
     "mapping values": "Is the indentation right? A value that contains ': ' must be in quotes.",
@@ -81,8 +83,6 @@ def explain(
     message = _message(error, character, is_unclosed=is_unclosed)
     if re.search(_BRACES_FIRST, line):
         return message, QUOTE_BRACES
-    if _BAD_START in str(error.problem):
-        return message, _NO_TABS if character == "\t" else "Put the value in quotes."
     for words, advice in _ADVICE.items():
         if words in message:
             return message, advice
