@@ -86,21 +86,18 @@ def plan(
 
 def _goes_into_folder(target: Location, existing: Entry | None, count: int) -> bool:
     """Return whether `count` files go below the target, instead of to its own path."""
+    needs_folder = target.is_folder or count != 1
     if existing is None:
-        return target.is_folder or count != 1
-    if existing.is_folder:
-        return True
-    if target.is_folder or count != 1:
+        return needs_folder
+    if needs_folder and not existing.is_folder:
         raise InvalidInputError(f"{target} is a file", "Several files need a folder.")
-    return False
+    return existing.is_folder
 
 
 def _check_target(target: Location, *, into_folder: bool) -> None:
     """Refuse files at the top of a volume, which is for folders of users and data sets."""
-    if not target.volume:
-        return
-    is_at_top = not into_folder and "/" not in target.path
-    if not target.path or is_at_top:
+    folder = target.path if into_folder else target.path.rpartition("/")[0]
+    if target.volume and not folder:
         raise InvalidInputError(
             f"{target} does not name a folder",
             f"Copy to a folder of the volume: {target.volume}://FOLDER/…",

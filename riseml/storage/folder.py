@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.storage.volume import WHOLE_FILE, Entry, Piece, Written, join, partial_path
@@ -37,9 +38,13 @@ class Folder:
         directory = self._file(folder)
         with _naming(directory):
             children = list(directory.iterdir())
-        entries = [_entry(child, join(folder, child.name)) for child in children]
-        # A link may lead nowhere, and a file may be deleted meanwhile.
-        return [entry for entry in entries if entry is not None]
+        entries = []
+        for child in children:
+            entry = _entry(child, join(folder, child.name))
+            # A link may lead nowhere, and a file may be deleted meanwhile.
+            if entry is not None:
+                entries.append(entry)
+        return entries
 
     def walk(self, folder: str) -> list[Entry]:
         """Return all files below a folder, without links."""
@@ -67,10 +72,7 @@ class Folder:
             remaining = piece.size
             with _naming(file), file.open("rb") as stream:
                 stream.seek(piece.start)
-                while remaining:
-                    data = stream.read(min(remaining, _PIECE_BYTES))
-                    if not data:
-                        break
+                for data in _next_bytes(stream, piece.size):
                     remaining -= len(data)
                     yield data
             if remaining:
@@ -172,14 +174,18 @@ def _digest(file: Path, size: int) -> str:
         if size == WHOLE_FILE:
             return hashlib.file_digest(stream, "sha256").hexdigest()
         digest = hashlib.sha256()
-        remaining = size
-        while remaining:
-            data = stream.read(min(remaining, _PIECE_BYTES))
-            if not data:
-                break
+        for data in _next_bytes(stream, size):
             digest.update(data)
-            remaining -= len(data)
         return digest.hexdigest()
+
+
+def _next_bytes(stream: BinaryIO, size: int) -> Iterator[bytes]:
+    """Yield the next `size` bytes of a file in pieces, fewer at its end."""
+    remaining = size
+    # Reading 0 bytes returns none, as the end of the file does.
+    while data := stream.read(min(remaining, _PIECE_BYTES)):
+        remaining -= len(data)
+        yield data
 
 
 def _umask() -> int:

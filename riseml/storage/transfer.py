@@ -96,9 +96,8 @@ def _missing(
     source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
 ) -> list[Item]:
     """Return the items that the target does not have yet, byte for byte."""
-    paths = [item.target for item in items]
     candidates = _Pairs()
-    for item, entry in _existing(target, items, paths):
+    for item, entry in _existing(target, items):
         # Digests need all bytes of a file, so only files of the right size get one.
         if entry.size == item.source.size:
             candidates.append((item, entry))
@@ -117,9 +116,8 @@ def _partial_files(
     source: Volume, target: Volume, items: Sequence[Item]
 ) -> dict[Item, Entry]:
     """Return the items of which the target has a partial file that can be continued."""
-    paths = [partial_path(item.target) for item in items]
     candidates = _Pairs()
-    for item, partial in _existing(target, items, paths):
+    for item, partial in _existing(target, items, partial_path):
         # An empty partial file is as good as none.
         if 0 < partial.size <= item.source.size:
             candidates.append((item, partial))
@@ -127,9 +125,10 @@ def _partial_files(
 
 
 def _existing(
-    target: Volume, items: Sequence[Item], paths: Sequence[str]
+    target: Volume, items: Sequence[Item], locate: Callable[[str], str] = str
 ) -> Iterator[tuple[Item, Entry]]:
-    """Yield the items for which the target has a file at its path in `paths`."""
+    """Yield the items with a file where `locate` puts their path in the target."""
+    paths = [locate(item.target) for item in items]
     for item, entry in zip(items, target.stat(paths), strict=True):
         if entry and not entry.is_folder:
             yield item, entry

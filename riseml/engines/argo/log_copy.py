@@ -8,7 +8,7 @@ from riseml.cluster.store import StorePod
 from riseml.engines import LogQuery
 from riseml.engines.argo import live_results
 from riseml.errors import RiseMLError
-from riseml.status import ExperimentStatus, JobStatus, SetStatus
+from riseml.status import JobStatus, SetStatus
 
 # Prints the copies `$1/.riseml/logs/$2.<attempt>.log`: the last $4 lines from byte $3 on, none older than $5.
 _PRINT = r"""
@@ -32,11 +32,7 @@ def read(
 
     The result is empty if there is no copy or the store cannot be reached.
     """
-    experiment = _experiment_of(run, job)
-    if experiment is None:
-        folder = live_results.run_folder(run)
-    else:
-        folder = live_results.folder(run, experiment)
+    folder = _folder(run, job)
     name = f"{job.type}.{job.index}" if job.index else job.type
     tail = "" if query.tail is None else str(query.tail)
     since = "" if query.since is None else str(int(query.since.timestamp()))
@@ -47,8 +43,9 @@ def read(
         return b""
 
 
-def _experiment_of(run: SetStatus, job: JobStatus) -> ExperimentStatus | None:
+def _folder(run: SetStatus, job: JobStatus) -> str:
+    """Return the output folder of a job's experiment, or of the run for its own jobs."""
     for experiment in run.experiments:
         if job in experiment.jobs:
-            return experiment
-    return None
+            return live_results.folder(run, experiment)
+    return live_results.run_folder(run)

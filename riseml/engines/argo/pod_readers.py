@@ -71,22 +71,23 @@ class PodReaders:
     @property
     def is_reading(self) -> bool:
         """Whether a log has not ended."""
-        return any(log.is_open for log in self.logs.values())
+        return bool(self._open_jobs())
+
+    def _open_jobs(self) -> set[str]:
+        """Return the ids of the jobs with a log that has not ended."""
+        return {log.job for log in self.logs.values() if log.is_open}
 
     def reads_below(self, id: str) -> bool:  # noqa: A002
         """Return whether a log of a job, or of a job below an experiment, is open."""
         prefix = f"{id}."
-        return any(
-            log.is_open and f"{log.job}.".startswith(prefix)
-            for log in self.logs.values()
-        )
+        return any(f"{job}.".startswith(prefix) for job in self._open_jobs())
 
     def open(
         self, ids: dict[tuple[str, str, str], str], pods: list[Object]
     ) -> list[str]:
         """Start reading the logs of pods that have begun; return the ids of their jobs."""
         opened = []
-        open_jobs = {log.job for log in self.logs.values() if log.is_open}
+        open_jobs = self._open_jobs()
         for pod in sorted(pods, key=_created):
             job = ids.get(job_key(pod))
             # The attempts of a job are read one after the other.

@@ -107,11 +107,13 @@ class Workflows:
             NotFoundError: a Workflow was deleted.
             UnreachableError: the connection broke.
         """
-        by_name = {document["metadata"]["name"]: document for document in documents}
+        by_name = {}
+        versions = []
+        for document in documents:
+            metadata = document["metadata"]
+            by_name[metadata["name"]] = document
+            versions.append(int(metadata["resourceVersion"]))
         first = documents[0]["metadata"]
-        versions = [
-            int(document["metadata"]["resourceVersion"]) for document in documents
-        ]
         events = self.api.watch(
             path("workflows", first["namespace"]),
             version=str(max(versions)),
