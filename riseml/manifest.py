@@ -18,7 +18,11 @@ _OTHER_TYPE = re.compile(r"(?i:y|n|t|f|yes|no|on|off|true|false|null|nan|inf|inf
 _NEEDS_ESCAPE = re.compile(
     "[^\n -~\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
+# On one line, a single quote and a line break need them as well.
+_NEEDS_DOUBLE_QUOTES = re.compile(rf"['\n]|{_NEEDS_ESCAPE.pattern}")
 _ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
+# Keys that come first, before short values (1) and long ones (2).
+_KEY_RANKS = dict.fromkeys(("apiVersion", "kind", "name"), 0)
 # PyYAML folds longer lines.
 _MAX_LINE = 1 << 30
 
@@ -57,10 +61,9 @@ def scalar(text: str) -> str:
     """Return one line of YAML that reads back to this text."""
     if _is_plain(text):
         return text
-    fits_single_quotes = "'" not in text and "\n" not in text
-    if fits_single_quotes and not _NEEDS_ESCAPE.search(text):
-        return f"'{text}'"
-    return quoted(text)
+    if _NEEDS_DOUBLE_QUOTES.search(text):
+        return quoted(text)
+    return f"'{text}'"
 
 
 def quoted(text: str) -> str:
@@ -93,6 +96,5 @@ def _ordered(value: Any) -> Any:
 
 def _rank(entry: tuple[str, Any]) -> int:
     key, value = entry
-    if key in ("apiVersion", "kind", "name"):
-        return 0
-    return 2 if isinstance(value, list | tuple | Mapping) else 1
+    is_long = isinstance(value, list | tuple | Mapping)
+    return _KEY_RANKS.get(key, 1 + is_long)

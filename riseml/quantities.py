@@ -1,6 +1,7 @@
 """Amounts as Kubernetes writes them: `500m` cores, `512M` and `4Gi` bytes."""
 
 import re
+from collections.abc import Collection
 from contextlib import suppress
 from decimal import Decimal
 from math import ceil
@@ -9,6 +10,8 @@ _UNITS = {
     "": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50,
 }  # fmt: skip
+# How many of a unit make one core.
+_PARTS_OF_CORES = {"": 1, "m": 1000}
 _AMOUNT = re.compile(r"(\d+(?:\.\d*)?|\.\d+)([A-Za-z]*)")
 
 
@@ -18,9 +21,7 @@ def bytes_of(text: str) -> int:
     Raises:
         ValueError: the text is not an amount of memory.
     """
-    number, unit = _split(text)
-    if unit not in _UNITS:
-        raise ValueError(text)
+    number, unit = _split(text, _UNITS)
     return ceil(number * _UNITS[unit])
 
 
@@ -30,10 +31,8 @@ def cores_of(text: str) -> Decimal:
     Raises:
         ValueError: the text is not an amount of cores.
     """
-    number, unit = _split(text)
-    if unit not in ("", "m"):
-        raise ValueError(text)
-    return number / 1000 if unit else number
+    number, unit = _split(text, _PARTS_OF_CORES)
+    return number / _PARTS_OF_CORES[unit]
 
 
 def amount_of(text: str) -> Decimal | None:
@@ -61,8 +60,8 @@ def cores_text(amount: Decimal) -> str:
     return f"{ceil(amount * 1000)}m"
 
 
-def _split(text: str) -> tuple[Decimal, str]:
+def _split(text: str, units: Collection[str]) -> tuple[Decimal, str]:
     match = _AMOUNT.fullmatch(str(text).strip())
-    if not match:
+    if not match or match[2] not in units:
         raise ValueError(text)
     return Decimal(match[1]), match[2]

@@ -15,9 +15,7 @@ from riseml.status import SetStatus
 def delete(context: ClientContext, names: Sequence[str | Id]) -> list[str]:
     """Delete ended runs; see `Client.delete`."""
     runs = deletable(context, names)
-    for run in runs:
-        context.engine.delete(ids.parse(run.id))
-    return [run.id for run in runs]
+    return _delete(context, runs)
 
 
 def deletable(context: ClientContext, names: Sequence[str | Id]) -> list[SetStatus]:
@@ -46,14 +44,21 @@ def prune(
     # Engines list the newest run first. An interruption should leave the newest runs.
     runs.reverse()
     if not dry_run:
-        for run in runs:
-            context.engine.delete(ids.parse(run.id))
+        _delete(context, runs)
     return runs
 
 
 def prune_unused(context: ClientContext, unused_for: timedelta) -> int:
     """Delete unused build environments; see `Client.prune_unused`."""
     return context.engine.prune_unused(time.time() - unused_for.total_seconds())
+
+
+def _delete(context: ClientContext, runs: Sequence[SetStatus]) -> list[str]:
+    """Delete runs in their order; return their ids."""
+    deleted = [run.id for run in runs]
+    for run_id in deleted:
+        context.engine.delete(ids.parse(run_id))
+    return deleted
 
 
 def _run_id(name: str | Id) -> Id:

@@ -84,19 +84,12 @@ def _warn_placeholders(
     parameters: Mapping[str, ScalarNode],
     doc: Document,
 ) -> None:
-    used_in_run = _uses(in_run)
-    used = [*used_in_run, *_uses(in_env)]
+    used_in_run = list(placeholders.uses(in_run))
+    used = [*used_in_run, *placeholders.uses(in_env)]
     placeholders.warn_undeclared(used, parameters, doc)
     # Only commands are read by a shell.
     placeholders.warn_values(values.get("parameters", {}), used_in_run, doc)
     placeholders.warn_unused(parameters, used, values["run"], doc)
-
-
-def _uses(nodes: list[ScalarNode]) -> list[placeholders.Use]:
-    used: list[placeholders.Use] = []
-    for node in nodes:
-        used.extend(placeholders.uses(node))
-    return used
 
 
 def _warn_empty_run(values: Values, entries: Entries, doc: Document) -> None:

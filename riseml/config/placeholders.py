@@ -81,8 +81,13 @@ def _fault(
     return None
 
 
-def uses(node: ScalarNode) -> Iterator[Use]:
-    """Yield the placeholders of a text, whether a parameter declares them or not."""
+def uses(nodes: Iterable[ScalarNode]) -> Iterator[Use]:
+    """Yield the placeholders of texts, whether a parameter declares them or not."""
+    for node in nodes:
+        yield from _uses_in(node)
+
+
+def _uses_in(node: ScalarNode) -> Iterator[Use]:
     text = node.value
     for match in _PLACEHOLDER.finditer(text):
         start, end = match.span()
@@ -174,8 +179,7 @@ def warn_install(
     nodes: Iterable[ScalarNode], declared: Collection[str], doc: Document
 ) -> None:
     """Note placeholders in install steps, which make one image for the set."""
-    for node in nodes:
-        for use in uses(node):
-            if use.name in declared:
-                message = f"'{use.text}' is not replaced in install"
-                doc.warn(use.node, message, "It is in run and env.", substring=use.text)
+    for use in uses(nodes):
+        if use.name in declared:
+            message = f"'{use.text}' is not replaced in install"
+            doc.warn(use.node, message, "It is in run and env.", substring=use.text)

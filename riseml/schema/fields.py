@@ -243,8 +243,9 @@ class Record(Value[T]):
         properties = {}
         for key in self.names():
             value = self.find(key)
-            for spelling in dict.fromkeys((key, key.replace("_", "-"))):
-                properties[spelling] = value.described() if value else {}
+            described = value.described() if value else {}
+            properties[key] = described
+            properties[key.replace("_", "-")] = described
         required = {"required": list(self.required)} if self.required else {}
         return {
             "type": "object",
