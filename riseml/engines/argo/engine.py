@@ -198,9 +198,8 @@ class ArgoEngine:
         for workflow in self.workflows.metadata(self.namespace):
             annotations = workflow["metadata"].get("annotations", {})
             # A Workflow that was submitted as it is has no code.
-            if revision := annotations.get(labels.REVISION):
-                revisions.add(str(revision))
-        return revisions
+            revisions.add(annotations.get(labels.REVISION, ""))
+        return revisions - {""}
 
     # Secrets and files
 

@@ -39,7 +39,7 @@ class Listing:
         """
         if query.everyone:
             return self._runs_of_everyone(query)
-        if query.user is None or query.user == self._workflows.user:
+        if query.user in (None, self._workflows.user):
             return self._runs_in(self._workflows.namespace, query)
         try:
             return self._runs_in(namespace_of(query.user), query)
@@ -132,8 +132,12 @@ def user_namespaces(api: Api) -> list[str]:
         )
     except NotAllowedError:
         raise no_access("other users' experiments") from None
-    names = [namespace["metadata"]["name"] for namespace in namespaces]
-    return [name for name in names if name.startswith(PREFIX)]
+    names = []
+    for namespace in namespaces:
+        name = namespace["metadata"]["name"]
+        if name.startswith(PREFIX):
+            names.append(name)
+    return names
 
 
 def _selector(project: str | None) -> str:

@@ -47,13 +47,11 @@ def with_results(store: StorePod, run: SetStatus) -> SetStatus:
         # The store may be unavailable; the rest of the status does not need it.
         return run
     results = _parse(lines, ids)
-    experiments = tuple(
-        replace(experiment, result=results[experiment.id])
-        if experiment.id in results
-        else experiment
-        for experiment in run.experiments
-    )
-    return replace(run, experiments=experiments)
+    experiments = []
+    for experiment in run.experiments:
+        result = results.get(experiment.id, experiment.result)
+        experiments.append(replace(experiment, result=result))
+    return replace(run, experiments=tuple(experiments))
 
 
 def _lacks_result(experiment: ExperimentStatus) -> bool:

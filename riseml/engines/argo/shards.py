@@ -98,8 +98,7 @@ def _jobs(shards: Sequence[SetStatus]) -> tuple[JobStatus, ...]:
     jobs: dict[str, JobStatus] = {}
     for shard in shards:
         for job in shard.jobs:
-            if job.id not in jobs or _priority(job) < _priority(jobs[job.id]):
-                jobs[job.id] = job
+            jobs[job.id] = min(jobs.get(job.id, job), job, key=_priority)
     return tuple(jobs.values())
 
 

@@ -174,8 +174,9 @@ def _encode_lines(lines: Sequence[tuple[int, int | str, str]]) -> bytes:
 
 def _encode_line(first: int, second: int | str, path: str) -> bytes:
     name = b"./" + path.encode(errors="surrogateescape")
-    kind = b"p" if _PLAIN.fullmatch(name) else b"e"
-    if kind == b"e":
+    kind = b"p"
+    if not _PLAIN.fullmatch(name):
+        kind = b"e"
         name = b"".join(b"\\0%03o" % byte for byte in name)
     return b"%d %s %s %s\n" % (first, str(second).encode(), kind, name)
 
