@@ -56,7 +56,7 @@ class Folder:
             for name in sorted(names):
                 file = Path(directory, name)
                 path = join(folder, os.path.relpath(file, top))
-                entry = None if file.is_symlink() else _entry(file, path)
+                entry = _entry(file, path, follow_links=False)
                 if entry is not None and stat.S_ISREG(entry.mode):
                     entries.append(entry)
         return entries
@@ -156,9 +156,9 @@ class ByteStream:
             yield piece
 
 
-def _entry(file: Path, path: str) -> Entry | None:
+def _entry(file: Path, path: str, *, follow_links: bool = True) -> Entry | None:
     try:
-        status = file.stat()
+        status = file.stat(follow_symlinks=follow_links)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:

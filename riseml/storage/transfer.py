@@ -138,8 +138,10 @@ def _with_equal_bytes(
     source: Volume, target: Volume, candidates: _Pairs
 ) -> dict[Item, Entry]:
     """Return the items whose source begins with all bytes of the target's file."""
-    beginnings = [(item.source.path, entry.size) for item, entry in candidates]
-    files = [(entry.path, WHOLE_FILE) for _, entry in candidates]
+    beginnings, files = [], []
+    for item, entry in candidates:
+        beginnings.append((item.source.path, entry.size))
+        files.append((entry.path, WHOLE_FILE))
     digests = zip(source.digests(beginnings), target.digests(files), strict=True)
     equal = {}
     for (item, entry), (expected, digest) in zip(candidates, digests, strict=True):
@@ -164,8 +166,10 @@ def _write(
     source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
 ) -> None:
     """Write partial files from the beginning."""
-    pieces = [Piece(item.source.path, 0, item.source.size) for item in items]
-    entries = [item.source._replace(path=item.target) for item in items]
+    pieces, entries = [], []
+    for item in items:
+        pieces.append(Piece(item.source.path, 0, item.source.size))
+        entries.append(item.source._replace(path=item.target))
     data = _counted(source.read(pieces), report)
     target.write(entries, _announced(data, items, report))
 
