@@ -99,7 +99,8 @@ def _narrow(widths: list[int], least: Mapping[int, int], room: int) -> None:
             return
         flexible.sort(key=lambda index: -widths[index])
         widest = flexible[0]
-        second_width = widths[flexible[1]] if len(flexible) > 1 else 0
+        # Zero stands for the second column where only one can yield.
+        second_width = [*map(widths.__getitem__, flexible), 0][1]
         next_step = min(second_width, widths[widest] - 1)
         floor = max(least[widest], 1, next_step)
         widths[widest] = max(floor, widths[widest] - excess)

@@ -48,6 +48,16 @@ _NO_ADVICE: Mapping[str, str] = MappingProxyType({})
 _MISSPELT = 0.8
 
 
+def _accept(
+    _values: Mapping[str, Any],
+    _entries: Entries,
+    _node: MappingNode,
+    _name: str,
+    _doc: Document,
+) -> None:
+    """Check nothing, for a Record whose keys do not depend on each other."""
+
+
 class Nullable(Value[T]):
     """A value that may be absent as `null`; with `empty` also as an empty mapping."""
 
@@ -190,7 +200,7 @@ class Record(Value[T]):
         *,
         required: Mapping[str, str] = _NO_ADVICE,
         hints: Mapping[str, str] = _NO_ADVICE,
-        check: Check | None = None,
+        check: Check = _accept,
     ) -> None:
         self.make = make
         self.keys = keys
@@ -217,8 +227,7 @@ class Record(Value[T]):
         earlier_errors = doc.errors
         entries = doc.entries(node, name, underscored)
         values = self._read_entries(entries, node, name, doc)
-        if self.check:
-            self.check(values, entries, node, name, doc)
+        self.check(values, entries, node, name, doc)
         return None if doc.errors > earlier_errors else self.make(**values)
 
     def unknown(self, key_node: ScalarNode, name: str, doc: Document) -> str | None:
