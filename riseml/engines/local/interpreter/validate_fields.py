@@ -6,7 +6,7 @@ the value. Some fields only decide where, or how long, something may exist on a 
 accepted.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from riseml.engines.local.interpreter.rules import POLICIES
@@ -63,19 +63,46 @@ def _accept(path: str, value: Any) -> Iterator[str]:  # noqa: ARG001
 
 
 class _Is:
-    """The value has one of the types; `description` completes "is not …"."""
+    """The value passes a test; `description` completes "is not …"."""
 
-    def __init__(self, types: tuple[type, ...], description: str) -> None:
-        self.types = types
+    def __init__(self, test: Callable[[Any], bool], description: str) -> None:
+        self.test = test
         self.description = description
 
     def __call__(self, path: str, value: Any) -> Iterator[str]:
-        is_accepted = isinstance(value, self.types)
+        if not self.test(value):
+            yield f"{path}: {value!r} is not {self.description}"
+
+
+def _has_type(*types: type) -> Callable[[Any], bool]:
+    """Return a test whether a value has one of the types."""
+
+    def test(value: Any) -> bool:
         # In Python a truth value is a number, in JSON it is not.
         if isinstance(value, bool):
-            is_accepted = bool in self.types
-        if not is_accepted:
-            yield f"{path}: {value!r} is not {self.description}"
+            return bool in types
+        return isinstance(value, types)
+
+    return test
+
+
+_is_text: Final = _has_type(str)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+def _is_filled_list(value: Any) -> bool:
+    return _is_list(value) and len(value) > 0
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return _is_list(value) and all(map(_is_text, value))
+
+
+def _is_digits(value: Any) -> bool:
+    return str(value).isdecimal()
 
 
 class _OneOf:
@@ -97,53 +124,68 @@ def _duration(path: str, value: Any) -> Iterator[str]:
         yield f"{path}: {error}"
 
 
-def _integer_or_digits(path: str, value: Any) -> Iterator[str]:
-    if not str(value).isdecimal():
-        yield f"{path}: {value!r} is not a whole number"
-
-
-_TEXT: Final = _Is((str,), "text")
-_VALUE: Final = _Is((str, int, float, bool), "a value")
-_FLAG: Final = _Is((bool,), "true or false")
-_INTEGER: Final = _Is((int,), "a whole number")
-_ITEM: Final = _Is((str, int), "text or a map")
+_TEXT: Final = _Is(_is_text, "text")
+_VALUE: Final = _Is(_has_type(str, int, float, bool), "a value")
+_FLAG: Final = _Is(_has_type(bool), "true or false")
+_INTEGER: Final = _Is(_has_type(int), "a whole number")
+_INTEGER_OR_DIGITS: Final = _Is(_is_digits, "a whole number")
+_TEXTS: Final = _Is(_is_list_of_texts, "a list of texts")
 
 
 # Rules for lists and maps
 
 
-class _Map:
-    """The value is a map, and `rule` holds for each of its values."""
+class _Collection:
+    """The value is a collection, and `rule` holds for each of its items."""
+
+    test: Callable[[Any], bool]
+    # Completes "is not …".
+    description: str
 
     def __init__(self, rule: Rule) -> None:
         self.rule = rule
 
     def __call__(self, path: str, value: Any) -> Iterator[str]:
-        if not isinstance(value, Mapping):
-            yield f"{path}: {value!r} is not a map"
+        if not self.test(value):
+            yield f"{path}: {value!r} is not {self.description}"
             return
-        for key, item in value.items():
+        for key, item in self.entries(value):
             yield from self.rule(f"{path}[{key}]", item)
 
+    def entries(self, value: Any) -> Iterable[tuple[object, Any]]:
+        """Return the items, each with its key in a path."""
+        return enumerate(value)
 
-_ITEM_MAP: Final = _Map(_Is((str, int), "text"))
+
+class _Map(_Collection):
+    """A map, whose keys are free."""
+
+    test = staticmethod(_has_type(Mapping))
+    description = "a map"
+
+    def entries(self, value: Any) -> Iterable[tuple[object, Any]]:
+        yield from value.items()
 
 
-class _List:
-    """The value is a list, and `rule` holds for each of its items."""
+class _Items(_Collection):
+    """The items of a task, of which there is at least one."""
 
-    def __init__(self, rule: Rule) -> None:
-        self.rule = rule
+    test = staticmethod(_is_filled_list)
+    description = "a list of items"
 
-    def __call__(self, path: str, value: Any) -> Iterator[str]:
-        if not _is_list(value):
-            yield f"{path}: {value!r} is not a list"
-            return
+
+class _List(_Collection):
+    """A list, whose items have names if they are maps."""
+
+    test = staticmethod(_is_list)
+    description = "a list"
+
+    def entries(self, value: Any) -> Iterable[tuple[object, Any]]:
         for index, item in enumerate(value):
-            name = None
             if isinstance(item, Mapping):
-                name = item.get("name")
-            yield from self.rule(f"{path}[{name or index}]", item)
+                yield item.get("name") or index, item
+            else:
+                yield index, item
 
 
 class _Fields:
@@ -173,25 +215,13 @@ class _Fields:
             yield f"{path}: the local engine {reason}"
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
+_ITEM_TEXT: Final = _Is(_has_type(str, int), "text or a map")
+_ITEM_MAP: Final = _Map(_Is(_has_type(str, int), "text"))
 
 
-def _texts(path: str, value: Any) -> Iterator[str]:
-    if not _is_list(value) or not all(isinstance(item, str) for item in value):
-        yield f"{path}: {value!r} is not a list of texts"
-
-
-def _items(path: str, value: Any) -> Iterator[str]:
-    if not _is_list(value) or not value:
-        yield f"{path}: {value!r} is not a list of items"
-        return
-    for index, item in enumerate(value):
-        item_path = f"{path}[{index}]"
-        if isinstance(item, Mapping):
-            yield from _ITEM_MAP(item_path, item)
-        else:
-            yield from _ITEM(item_path, item)
+def _item(path: str, value: Any) -> Iterator[str]:
+    rule: Rule = _ITEM_MAP if isinstance(value, Mapping) else _ITEM_TEXT
+    yield from rule(path, value)
 
 
 # The fields, innermost first
@@ -244,8 +274,8 @@ _CONTAINER_RULES: Final[Mapping[str, Rule]] = {
     "name": _TEXT,
     "image": _TEXT,
     "imagePullPolicy": _TEXT,
-    "command": _texts,
-    "args": _texts,
+    "command": _TEXTS,
+    "args": _TEXTS,
     "workingDir": _TEXT,
     "env": _List(_ENV),
     # A local process opens its ports itself.
@@ -282,13 +312,13 @@ _OUTPUT: Final = _Fields(
 )
 _RETRY: Final = _Fields(
     {
-        "limit": _integer_or_digits,
+        "limit": _INTEGER_OR_DIGITS,
         "retryPolicy": _OneOf(*sorted(POLICIES)),
         "expression": _TEXT,
         "backoff": _Fields(
             {
                 "duration": _duration,
-                "factor": _integer_or_digits,
+                "factor": _INTEGER_OR_DIGITS,
                 "maxDuration": _duration,
                 "cap": _duration,
             },
@@ -306,9 +336,9 @@ _TASK: Final = _Fields(
         "template": _TEXT,
         "arguments": _ARGUMENTS,
         "depends": _TEXT,
-        "dependencies": _texts,
+        "dependencies": _TEXTS,
         "when": _TEXT,
-        "withItems": _items,
+        "withItems": _Items(_item),
         "hooks": _Map(_HOOK),
     },
     required=("name", "template"),
@@ -339,7 +369,7 @@ _TEMPLATE: Final = _Fields(
         "dag": _Fields({"tasks": _List(_TASK), "failFast": _FLAG}, required=("tasks",)),
         "container": _CONTAINER,
         "resource": _Fields(
-            {"action": _OneOf("delete"), "flags": _texts},
+            {"action": _OneOf("delete"), "flags": _TEXTS},
             required=("action", "flags"),
         ),
         "initContainers": _List(_OTHER_CONTAINER),
@@ -349,7 +379,7 @@ _TEMPLATE: Final = _Fields(
         "parallelism": _INTEGER,
         "failFast": _FLAG,
         "retryStrategy": _RETRY,
-        "activeDeadlineSeconds": _integer_or_digits,
+        "activeDeadlineSeconds": _INTEGER_OR_DIGITS,
         "timeout": _duration,
         "pendingTimeout": _duration,
         "synchronization": _Fields(

@@ -1,7 +1,7 @@
 """Names in a Workflow: they are unique, match the inputs, and form no cycle."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 Data = Mapping[str, Any]
@@ -12,6 +12,17 @@ def names_of(items: Iterable[Data]) -> list[str]:
     return [item["name"] for item in items]
 
 
+def prefixed(prefix: str, names: Iterable[str], suffix: str = "") -> set[str]:
+    """Return the tags that consist of a prefix, one of the names, and a suffix."""
+    return {f"{prefix}{name}{suffix}" for name in names}
+
+
+def parameters_of(body: Data, field: str) -> Sequence[Data]:
+    """Return the parameters in a field such as `inputs`, which may be missing."""
+    parameters: Sequence[Data] = body.get(field, {}).get("parameters", ())
+    return parameters
+
+
 def duplicate_faults(path: str, names: Iterable[str]) -> Iterator[str]:
     """Yield the names that appear more than once."""
     for name, count in Counter(names).items():
@@ -19,16 +30,17 @@ def duplicate_faults(path: str, names: Iterable[str]) -> Iterator[str]:
             yield f"{path}[{name}]: the name appears {count} times"
 
 
-def argument_faults(path: str, arguments: Data, template: Data) -> Iterator[str]:
-    """Yield what is wrong with the arguments of a call of a template."""
-    parameters = arguments.get("parameters", ())
+def argument_faults(path: str, call: Data, template: Data) -> Iterator[str]:
+    """Yield what is wrong with the arguments with which a template is called."""
+    path = f"{path}.arguments"
+    parameters = parameters_of(call, "arguments")
     given_names = names_of(parameters)
     yield from duplicate_faults(f"{path}.parameters", given_names)
     # A null passes the check of fields, which accepts empty values everywhere.
     for parameter in parameters:
         if parameter.get("value") is None:
             yield f"{path}.parameters[{parameter['name']}]: value is missing"
-    for parameter in template.get("inputs", {}).get("parameters", ()):
+    for parameter in parameters_of(template, "inputs"):
         default = parameter.get("value", parameter.get("default"))
         if parameter["name"] not in given_names and default is None:
             yield f"{path}: template {template['name']!r} needs {parameter['name']!r}"

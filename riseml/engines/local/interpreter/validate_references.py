@@ -6,8 +6,8 @@
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, Final, NamedTuple
 
 from riseml.engines.local.interpreter import label_selectors
 from riseml.engines.local.interpreter.tags import replace
@@ -17,6 +17,8 @@ from riseml.engines.local.interpreter.validate_names import (
     duplicate_faults,
     find_cycle,
     names_of,
+    parameters_of,
+    prefixed,
 )
 from riseml.engines.local.interpreter.validate_tags import (
     expression_faults,
@@ -55,21 +57,18 @@ def faults(document: Data) -> Iterator[str]:
     for name, template in templates.items():
         path = f"spec.templates[{name}]"
         yield from _template_faults(path, template, templates, workflow_tags)
-    arguments = spec.get("arguments", {})
-    yield from argument_faults("spec.arguments", arguments, templates[entrypoint])
+    yield from argument_faults("spec", spec, templates[entrypoint])
     yield from _recursion_faults(templates, entrypoint)
 
 
 def _workflow_tags(document: Data) -> frozenset[str]:
     """Return the tags that have a value everywhere in the Workflow."""
     metadata = document["metadata"]
-    parameters = document["spec"].get("arguments", {}).get("parameters", ())
-    tags = {f"workflow.{name}" for name in _WORKFLOW_TAGS}
-    tags.update(f"workflow.labels.{name}" for name in metadata.get("labels") or ())
-    tags.update(
-        f"workflow.annotations.{name}" for name in metadata.get("annotations") or ()
-    )
-    tags.update(f"workflow.parameters.{name}" for name in names_of(parameters))
+    parameters = parameters_of(document["spec"], "arguments")
+    tags = prefixed("workflow.", _WORKFLOW_TAGS)
+    tags |= prefixed("workflow.labels.", metadata.get("labels") or ())
+    tags |= prefixed("workflow.annotations.", metadata.get("annotations") or ())
+    tags |= prefixed("workflow.parameters.", names_of(parameters))
     return frozenset(tags)
 
 
@@ -104,13 +103,11 @@ def _template_faults(
     kind = kinds[0]
     yield from _combination_faults(path, template, kind)
     yield from _parameter_faults(path, template)
-    retry = template.get("retryStrategy")
-    if retry:
-        yield from expression_faults(
-            f"{path}.retryStrategy.expression",
-            retry.get("expression", ""),
-            {*LAST_RETRY, "retries"},
-        )
+    yield from expression_faults(
+        f"{path}.retryStrategy.expression",
+        _value_at(template, "retryStrategy.expression") or "",
+        {*LAST_RETRY, "retries"},
+    )
     tags = workflow_tags | _template_tags(template)
     if kind == "dag":
         # The tasks have tags of their own.
@@ -127,56 +124,72 @@ def _template_faults(
 
 def _parameter_faults(path: str, template: Data) -> Iterator[str]:
     for field in ("inputs", "outputs"):
-        parameters = template.get(field, {}).get("parameters", ())
+        parameters = parameters_of(template, field)
         yield from duplicate_faults(f"{path}.{field}.parameters", names_of(parameters))
 
 
 def _template_tags(template: Data) -> set[str]:
     """Return the tags that have a value in this template only."""
-    inputs = template.get("inputs", {})
-    outputs = template.get("outputs", {})
-    tags = {"node.name", "pod.name"}
-    for name in names_of(inputs.get("parameters", ())):
-        tags.add(f"inputs.parameters.{name}")
-    for name in names_of(inputs.get("artifacts", ())):
-        tags.add(f"inputs.artifacts.{name}.path")
-    for name in names_of(outputs.get("parameters", ())):
-        tags.add(f"outputs.parameters.{name}.path")
-    return tags
+    inputs = names_of(parameters_of(template, "inputs"))
+    artifacts = names_of(template.get("inputs", {}).get("artifacts", ()))
+    outputs = names_of(parameters_of(template, "outputs"))
+    return {
+        "node.name",
+        "pod.name",
+        *prefixed("inputs.parameters.", inputs),
+        *prefixed("inputs.artifacts.", artifacts, ".path"),
+        *prefixed("outputs.parameters.", outputs, ".path"),
+    }
 
+
+class _Restriction(NamedTuple):
+    """A field that only templates of some kinds may have, and the reason."""
+
+    kinds: Collection[str]
+    reason: str
+
+
+_CONTAINERS_ONLY: Final = _Restriction(
+    ("container",), "the local engine supports it in container templates only"
+)
+_DAGS_ONLY: Final = _Restriction(
+    ("dag",), "the local engine supports it in dag templates only"
+)
 
 # Argo ignores most of these in templates of another kind.
-_KIND_OF_FIELD: Final = {
-    "initContainers": "container",
-    "sidecars": "container",
-    "volumes": "container",
-    "daemon": "container",
-    "activeDeadlineSeconds": "container",
-    "timeout": "container",
-    "pendingTimeout": "container",
-    "synchronization": "container",
-    "outputs": "container",
-    "podSpecPatch": "container",
-    "parallelism": "dag",
-    "failFast": "dag",
+_RESTRICTIONS: Final = {
+    "initContainers": _CONTAINERS_ONLY,
+    "sidecars": _CONTAINERS_ONLY,
+    "volumes": _CONTAINERS_ONLY,
+    "daemon": _CONTAINERS_ONLY,
+    "activeDeadlineSeconds": _CONTAINERS_ONLY,
+    "timeout": _CONTAINERS_ONLY,
+    "pendingTimeout": _CONTAINERS_ONLY,
+    "synchronization": _CONTAINERS_ONLY,
+    "outputs": _CONTAINERS_ONLY,
+    "podSpecPatch": _CONTAINERS_ONLY,
+    "parallelism": _DAGS_ONLY,
+    "failFast": _DAGS_ONLY,
+    "inputs.artifacts": _Restriction(
+        ("container",), "the local engine supports them in container templates only"
+    ),
+    # A deletion cannot fail.
+    "retryStrategy": _Restriction(("container", "dag"), "a deletion is not retried"),
+    "retryStrategy.backoff.maxDuration": _Restriction(
+        ("container", "resource"), "the local engine supports it for containers only"
+    ),
 }
+_IGNORED_WITH_RETRIES: Final = ("daemon", "pendingTimeout")
 
 
 def _combination_faults(path: str, template: Data, kind: str) -> Iterator[str]:
     """Yield fields that are valid alone, but not together."""
-    for field, field_kind in _KIND_OF_FIELD.items():
-        if template.get(field) and kind != field_kind:
-            yield (
-                f"{path}.{field}: the local engine supports it "
-                f"in {field_kind} templates only"
-            )
-    artifacts = template.get("inputs", {}).get("artifacts")
-    if artifacts and kind != "container":
-        yield (
-            f"{path}.inputs.artifacts: the local engine supports them "
-            "in container templates only"
-        )
-    yield from _retry_faults(path, template, kind)
+    for field, restriction in _RESTRICTIONS.items():
+        if kind not in restriction.kinds and _value_at(template, field):
+            yield f"{path}.{field}: {restriction.reason}"
+    if template.get("retryStrategy"):
+        for field in filter(template.get, _IGNORED_WITH_RETRIES):
+            yield f"{path}.{field}: Argo ignores it together with a retryStrategy"
     if not _names_host_only(template.get("podSpecPatch") or "{}"):
         yield (
             f"{path}.podSpecPatch: the local engine supports "
@@ -184,22 +197,13 @@ def _combination_faults(path: str, template: Data, kind: str) -> Iterator[str]:
         )
 
 
-def _retry_faults(path: str, template: Data, kind: str) -> Iterator[str]:
-    retry = template.get("retryStrategy")
-    if not retry:
-        return
-    for field in ("daemon", "pendingTimeout"):
-        if template.get(field):
-            yield f"{path}.{field}: Argo ignores it together with a retryStrategy"
-    if kind == "resource":
-        # It cannot fail.
-        yield f"{path}.retryStrategy: a deletion is not retried"
-    max_duration = retry.get("backoff", {}).get("maxDuration")
-    if max_duration and kind == "dag":
-        yield (
-            f"{path}.retryStrategy.backoff.maxDuration: the local engine supports it "
-            "for containers only"
-        )
+def _value_at(template: Data, field: str) -> Any:
+    """Return the value of a field in the form `inputs.artifacts`, None without one."""
+    *parents, name = field.split(".")
+    body = template
+    for parent in parents:
+        body = body.get(parent) or {}
+    return body.get(name)
 
 
 def _names_host_only(patch: str) -> bool:

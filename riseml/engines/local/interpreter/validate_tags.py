@@ -4,7 +4,7 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any, Final
 
 from riseml.engines.local.interpreter import expressions
-from riseml.engines.local.interpreter.expressions import ExpressionError
+from riseml.engines.local.interpreter.expressions import Expression, ExpressionError
 from riseml.engines.local.interpreter.tags import inner, replace, tags
 
 # Tags with these prefixes are Argo's; any other tag is text of the user and stays
@@ -44,29 +44,33 @@ def tag_faults(
 
 
 def expression_faults(path: str, text: str, names: Iterable[str]) -> Iterator[str]:
-    """Yield what is wrong with the expression of a hook or a retryStrategy.
+    """Yield what is wrong with the expression of a hook or of a retryStrategy.
 
-    `names` are the names that have values.
+    `names` are the names that have values. An empty text is no expression, so it has
+    no faults.
     """
-    if not text:
-        return
     try:
-        parsed = expressions.expression(_replace_tags(text))
+        unknown_names = _parse(expressions.expression, text).difference(names)
     except ExpressionError as error:
         yield f"{path}: {error}"
         return
-    for name in sorted(parsed.names - set(names)):
+    for name in sorted(unknown_names):
         yield f"{path}: {name!r} has no value here"
 
 
 def when_faults(path: str, text: str) -> Iterator[str]:
-    """Yield what is wrong with a `when`."""
-    if not text:
-        return
+    """Yield what is wrong with a `when`; an empty text has no faults."""
     try:
-        expressions.condition(_replace_tags(text))
+        _parse(expressions.condition, text)
     except ExpressionError as error:
         yield f"{path}: {error}"
+
+
+def _parse(parser: Callable[[str], Expression], text: str) -> frozenset[str]:
+    """Return the names that a text reads, whose tags may have any values."""
+    if not text:
+        return frozenset()
+    return parser(_replace_tags(text)).names
 
 
 def _replace_tags(text: str) -> str:

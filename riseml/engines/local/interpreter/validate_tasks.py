@@ -13,6 +13,8 @@ from riseml.engines.local.interpreter.validate_names import (
     duplicate_faults,
     find_cycle,
     names_of,
+    parameters_of,
+    prefixed,
 )
 from riseml.engines.local.interpreter.validate_tags import (
     expression_faults,
@@ -60,7 +62,7 @@ class _Dag(NamedTuple):
         # The outputs of items have no single value.
         if attribute.startswith(_OUTPUT_PREFIX) and "withItems" not in task:
             template = self.templates.get(task["template"], {})
-            outputs = names_of(template.get("outputs", {}).get("parameters", ()))
+            outputs = names_of(parameters_of(template, "outputs"))
             return attribute.removeprefix(_OUTPUT_PREFIX) in outputs
         return attribute in _TASK_ATTRIBUTES
 
@@ -117,15 +119,11 @@ def _read_needs(
 
 
 def _task_faults(path: str, task: Data, dag: _Dag) -> Iterator[str]:
+    yield from _call_faults(path, task, dag)
     items = task.get("withItems")
-    template = dag.templates.get(task["template"])
-    if template is None:
-        yield f"{path}.template: there is no template {task['template']!r}"
-    else:
-        arguments = task.get("arguments", {})
-        yield from argument_faults(f"{path}.arguments", arguments, template)
-        if items and template.get("daemon"):
-            yield f"{path}.withItems: the local engine runs daemons of single tasks only"
+    called_template = dag.templates.get(task["template"], {})
+    if items and called_template.get("daemon"):
+        yield f"{path}.withItems: the local engine runs daemons of single tasks only"
     # Only tasks that end before this one have values when it starts.
     ancestors = dag.ancestors(task["name"])
     fields = {key: task[key] for key in ("arguments", "when") if key in task}
@@ -143,16 +141,24 @@ def _task_faults(path: str, task: Data, dag: _Dag) -> Iterator[str]:
         yield from _hook_faults(hook_path, hook, task, dag)
 
 
+def _call_faults(path: str, call: Data, dag: _Dag) -> Iterator[str]:
+    """Yield what is wrong with the template and the arguments of a task or a hook."""
+    template = dag.templates.get(call["template"])
+    if template is None:
+        yield f"{path}.template: there is no template {call['template']!r}"
+    else:
+        yield from argument_faults(path, call, template)
+
+
 def _item_tags(items: Iterable[Any]) -> set[str]:
     """Return the tags that have a value for every item."""
     # Items may have different keys; a tag must have a value for every one.
-    tags_of_items: list[set[str]] = []
-    for item in items:
-        tags: set[str] = set()
-        if isinstance(item, Mapping):
-            tags.update(f"item.{key}" for key in item)
-        tags_of_items.append(tags)
-    return {"item", *set.intersection(*tags_of_items)}
+    common_keys = set.intersection(*map(_keys_of_item, items))
+    return {"item", *prefixed("item.", common_keys)}
+
+
+def _keys_of_item(item: Any) -> set[str]:
+    return set(item) if isinstance(item, Mapping) else set()
 
 
 def _hook_faults(path: str, hook: Data, task: Data, dag: _Dag) -> Iterator[str]:
@@ -161,18 +167,16 @@ def _hook_faults(path: str, hook: Data, task: Data, dag: _Dag) -> Iterator[str]:
     # A hook runs when its own task has a phase, so it may refer to that as well.
     tasks = {task["name"], *dag.ancestors(task["name"])}
     yield from tag_faults(path, hook, dag.tags, lambda tag: dag.is_task_tag(tag, tasks))
-    names = set(dag.tags)
-    for name in tasks:
-        names.update((f"tasks.{name}.status", f"tasks.{name}.exitCode"))
+    names = {
+        *dag.tags,
+        *prefixed("tasks.", tasks, ".status"),
+        *prefixed("tasks.", tasks, ".exitCode"),
+    }
     yield from expression_faults(f"{path}.expression", hook["expression"], names)
-    template = dag.templates.get(hook["template"])
-    if template is None:
-        yield f"{path}.template: there is no template {hook['template']!r}"
-        return
-    if not template.get("resource"):
+    yield from _call_faults(path, hook, dag)
+    called_template = dag.templates.get(hook["template"])
+    if called_template and not called_template.get("resource"):
         yield f"{path}.template: the local engine runs only deletions of pods as hooks"
-    arguments = hook.get("arguments", {})
-    yield from argument_faults(f"{path}.arguments", arguments, template)
 
 
 def _fail_fast_faults(
