@@ -38,10 +38,7 @@ def outbound(graph: Graph, node: Node) -> Iterator[str]:
 
 
 def _outbound_of_dag(graph: Graph, node: Node) -> Iterator[str]:
-    dag = graph.template_of(node).dag
-    # A node of this type is created for templates with a `dag` only.
-    assert dag is not None  # noqa: S101
-    for target in dag.targets:
+    for target in graph.tasks_of(node).targets:
         last = graph.find(f"{node.name}.{target}")
         if last is not None:
             yield from outbound(graph, last)

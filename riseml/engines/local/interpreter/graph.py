@@ -20,7 +20,7 @@ from riseml.engines.local.interpreter.node import (
 )
 from riseml.engines.local.interpreter.progress import CallSite, DagFrame, Frame
 from riseml.engines.local.interpreter.tags import Lookup
-from riseml.engines.local.interpreter.templates import Program, Template
+from riseml.engines.local.interpreter.templates import Dag, Program, Template
 from riseml.engines.local.interpreter.variables import (
     attempt_of,
     lookup_in,
@@ -221,6 +221,13 @@ class Graph:
     def template_of(self, node: Node) -> Template:
         """Return the template of a node."""
         return self.program.templates[node.template]
+
+    def tasks_of(self, node: Node) -> Dag:
+        """Return the tasks of a DAG node."""
+        dag = self.template_of(node).dag
+        # A node of this type is created for templates with a `dag` only.
+        assert dag is not None  # noqa: S101
+        return dag
 
     def dag_of(self, node: Node) -> DagFrame | None:
         """Return the DAG that a node belongs to, None if it is not in progress."""

@@ -31,6 +31,9 @@ class Frame:
     def child_settled(self, child: Node, child_frame: "Frame | None") -> None:
         """Record that `child` is fulfilled; `child_frame` is the child's own frame."""
 
+    def child_restored(self, child: Node) -> None:
+        """Count a child that was created before a restart."""
+
     @property
     def outcome(self) -> Outcome:
         """The outcome of its node."""
@@ -215,12 +218,18 @@ class GroupFrame(Frame):
         self.unsettled -= 1
         self.count(child)
 
+    def child_restored(self, child: Node) -> None:
+        """Count an item that has its node already."""
+        self.next_index += 1
+        if child.fulfilled:
+            self.count(child)
+        else:
+            self.unsettled += 1
+
     def count(self, child: Node) -> None:
         """Include an item that is done in the outcome of the group."""
-        if child.phase == SUCCEEDED:
-            self.any_succeeded = True
-        if child.phase != FAILED:
-            self.all_failed = False
+        self.any_succeeded |= child.phase == SUCCEEDED
+        self.all_failed &= child.phase == FAILED
         if child.phase in UNSUCCESSFUL:
             self.last_failure = max(self.last_failure, (self.index(child), child.phase))
 
@@ -246,3 +255,7 @@ class RetryFrame(Frame):
         self.rule = rule
         self.dag = dag
         self.attempts: list[Node] = []
+
+    def child_restored(self, child: Node) -> None:
+        """Add an attempt."""
+        self.attempts.append(child)

@@ -44,10 +44,8 @@ def _restore_node(graph: Graph, node: Node) -> None:
     if dag is not None:
         _enter(dag, node)
     owner = _owner(graph, node)
-    if isinstance(owner, RetryFrame):
-        owner.attempts.append(node)
-    elif isinstance(owner, GroupFrame):
-        _count_item(owner, node)
+    if owner is not None:
+        owner.child_restored(node)
     if node.fulfilled or node.hooked:
         return
     graph.owners[node.id] = owner
@@ -77,22 +75,14 @@ def _enter(dag: DagFrame, node: Node) -> None:
         dag.daemons.add(node.id)
 
 
-def _count_item(group: GroupFrame, node: Node) -> None:
-    group.next_index += 1
-    if node.fulfilled:
-        group.count(node)
-    else:
-        group.unsettled += 1
-
-
 def _create_frame(graph: Graph, node: Node, owner: Frame | None) -> Frame | None:
     template = graph.template_of(node)
     dag = graph.dag_of(node)
     if node.type == RETRY and template.retry is not None:
         return RetryFrame(node, template, template.retry, dag, owner)
-    if node.type == DAG and template.dag is not None:
+    if node.type == DAG:
         variables = graph.node_variables(node)
-        return DagFrame(node, template, template.dag, owner, variables)
+        return DagFrame(node, template, graph.tasks_of(node), owner, variables)
     if node.type == TASK_GROUP:
         task = _task_of_group(graph, node)
         return GroupFrame(node, template, dag, task, task.items or ())
@@ -102,10 +92,7 @@ def _create_frame(graph: Graph, node: Node, owner: Frame | None) -> Frame | None
 def _task_of_group(graph: Graph, group: Node) -> Task:
     # The DAG may have failed before the group has ended, so it may have no frame.
     boundary = graph.nodes[group.boundary]
-    dag = graph.template_of(boundary).dag
-    # Only DAGs contain groups.
-    assert dag is not None  # noqa: S101
-    return dag.tasks[group.name[len(boundary.name) + 1 :]]
+    return graph.tasks_of(boundary).tasks[group.name[len(boundary.name) + 1 :]]
 
 
 def _restore_outcomes(graph: Graph, frame: DagFrame) -> None:

@@ -79,7 +79,11 @@ def node_status(graph: Graph, node: Node) -> dict[str, Any]:
     The progress of a node that is not a pod is left out, because it depends on all
     nodes below it.
     """
-    is_ending = _is_ending(graph, node)
+    phase = node.phase
+    finished_at = node.finished_at
+    if _is_ending(graph, node):
+        phase = RUNNING
+        finished_at = None
     data: dict[str, Any] = {
         "id": node.id,
         "name": node.name,
@@ -87,9 +91,9 @@ def node_status(graph: Graph, node: Node) -> dict[str, Any]:
         "type": node.type,
         "templateName": node.template,
         "templateScope": f"local/{graph.name}",
-        "phase": RUNNING if is_ending else node.phase,
+        "phase": phase,
         "startedAt": format_time(node.started_at),
-        "finishedAt": None if is_ending else format_time(node.finished_at),
+        "finishedAt": format_time(finished_at),
     }
     data.update(
         _without_empty(

@@ -137,18 +137,16 @@ class Program(NamedTuple):
         templates = map(_template, spec["templates"])
         return cls(
             entrypoint=spec["entrypoint"],
-            arguments=_parameters(spec.get("arguments")),
+            arguments=_arguments(spec),
             templates={template.name: template for template in templates},
             volumes=spec.get("volumes", ()),
             pod_labels=spec.get("podMetadata", {}).get("labels", {}),
         )
 
 
-def _parameters(arguments: Mapping[str, Any] | None) -> tuple[tuple[str, str], ...]:
-    """Return names and values of `arguments`, values as text."""
-    if arguments is None:
-        return ()
-    parameters = arguments.get("parameters", ())
+def _arguments(call: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return names and values of the arguments of a call, values as text."""
+    parameters = call.get("arguments", {}).get("parameters", ())
     return tuple(
         (parameter["name"], text(parameter["value"])) for parameter in parameters
     )
@@ -324,7 +322,7 @@ def _task(
         depends=depends,
         when=body.get("when", ""),
         items=body.get("withItems"),
-        arguments=_parameters(body.get("arguments")),
+        arguments=_arguments(body),
         hooks=tuple(hooks),
         position=position,
     )
@@ -335,5 +333,5 @@ def _hook(name: str, body: Mapping[str, Any]) -> Hook:
         name=name,
         expression=body["expression"],
         template=body["template"],
-        arguments=_parameters(body.get("arguments")),
+        arguments=_arguments(body),
     )
