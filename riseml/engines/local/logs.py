@@ -85,7 +85,8 @@ class _Follower:
         self._query, self._folder = query, folder
         self._hidden_values = [value.encode() for value in hidden_values]
         self._logs: dict[Path, _Log] = {}
-        self._closed: set[Path] = set()
+        # Logs that were closed stay in this set, so they are not read twice.
+        self._opened: set[Path] = set()
         self._states: dict[str, State] = {}
 
     def update(self, run: SetStatus) -> Iterator[Chunk | Change]:
@@ -121,7 +122,6 @@ class _Follower:
         for chunk in log.read(final=final):
             yield self._masked(chunk)
         if final:
-            self._closed.add(log.path)
             del self._logs[log.path]
 
     def _open_logs(self, run: SetStatus) -> None:
@@ -138,9 +138,10 @@ class _Follower:
         """Open the logs in a folder that the query selects; `owner` is their prefix."""
         for path in sorted((folder / ".riseml" / "logs").glob("*.log")):
             match = _FILE_NAME.fullmatch(path.name)
-            if match is None or path in self._logs or path in self._closed:
+            if match is None or path in self._opened:
                 continue
             if self._selects(match["job"]):
+                self._opened.add(path)
                 log = _Log(f"{owner}.{match['job']}", path)
                 log.skip(self._query)
                 self._logs[path] = log

@@ -128,35 +128,48 @@ def _constant(value: str | float | bool) -> Operand:
     return Operand(lambda _: value, type(value), value)
 
 
-def _literal(grammar: Grammar, word: str) -> Operand | None:
-    """Parse a truth value, a number or a tag that begins with `word`, else None."""
-    if word in _TRUTH_VALUES:
-        return _constant(_TRUTH_VALUES[word])
-    if word == TAG:
-        return _TAG_OPERAND
-    following = grammar.word or ""
-    if word == "-" and following[:1].isdigit():
-        return _constant(-_number(grammar, grammar.next()))
-    if word[0].isdigit():
-        return _constant(_number(grammar, word))
-    return None
+class _ValueGrammar(Grammar):
+    """A language with text in quotes, truth values, numbers and tags."""
 
+    def parse_value(self, word: str) -> Operand:
+        if word[0] in "'\"":
+            return self.parse_quoted(word[1:-1])
+        if word in _WORD_OPERANDS:
+            return _WORD_OPERANDS[word]
+        following = self.word or ""
+        if word == "-" and following[:1].isdigit():
+            return _constant(-self.number(self.next()))
+        if word[0].isdigit():
+            return _constant(self.number(word))
+        return self.parse_word(word)
 
-def _number(grammar: Grammar, word: str) -> float:
-    try:
-        if word.startswith("0x"):
-            return float(int(word, 16))
-        return float(word)
-    except ValueError:
-        raise grammar.error(f"{word!r} is not a number") from None
+    def number(self, word: str) -> float:
+        """Return the number that a word means."""
+        try:
+            if word.startswith("0x"):
+                return float(int(word, 16))
+            return float(word)
+        except ValueError:
+            raise self.error(f"{word!r} is not a number") from None
+
+    def parse_quoted(self, text: str) -> Operand:
+        """Parse text that stood in quotes."""
+        raise NotImplementedError
+
+    def parse_word(self, word: str) -> Operand:
+        """Parse a value that begins with a word of this language only."""
+        raise NotImplementedError
 
 
 def _fail_for_tag(_: Scope) -> Any:
     raise ExpressionError("a tag was not replaced")
 
 
-_TAG_OPERAND: Final = Operand(_fail_for_tag)
-_TRUTH_VALUES: Final = {"true": True, "false": False}
+_WORD_OPERANDS: Final = {
+    "true": _constant(True),
+    "false": _constant(False),
+    TAG: Operand(_fail_for_tag),
+}
 
 
 # `when`
@@ -175,7 +188,7 @@ def _does_not_match(text: str, pattern: str) -> bool:
     return not search(text, pattern)
 
 
-class _ConditionGrammar(Grammar):
+class _ConditionGrammar(_ValueGrammar):
     """Govaluate's language, in which Argo turns every variable into text."""
 
     # Any quote ends any string, and a backslash before any character stands for that
@@ -199,14 +212,16 @@ class _ConditionGrammar(Grammar):
             raise self.error("Argo cannot read two ! in a row")
         return super().parse_not()
 
-    def parse_value(self, word: str) -> Operand:
-        if word[0] in "'\"":
-            return _quoted(word)
-        literal = _literal(self, word)
-        if literal is not None:
-            return literal
+    def parse_quoted(self, text: str) -> Operand:
+        text = re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
+        unix_time = _parse_date(text)
+        if unix_time is not None:
+            return _constant(unix_time)
+        return _constant(text)
+
+    def parse_word(self, word: str) -> Operand:
         if word[0] == ".":
-            return _constant(_number(self, word))
+            return _constant(self.number(word))
         is_single_word = word[0].isalpha() and "." not in word
         # Argo's `in` takes a list, which this language does not have here.
         if is_single_word and word.lower() != "in":
@@ -219,14 +234,6 @@ class _ConditionGrammar(Grammar):
 _DATE: Final = re.compile(
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:?\d\d)?)?"
 )
-
-
-def _quoted(word: str) -> Operand:
-    text = re.sub(r"\\(.)", r"\1", word[1:-1], flags=re.DOTALL)
-    unix_time = _parse_date(text)
-    if unix_time is not None:
-        return _constant(unix_time)
-    return _constant(text)
 
 
 def _parse_date(text: str) -> float | None:
@@ -249,7 +256,7 @@ def _is_in(value: Any, values: list[Any]) -> bool:
     return value in values
 
 
-class _ExpressionGrammar(Grammar):
+class _ExpressionGrammar(_ValueGrammar):
     """The part of the expr language that Argo's documents use; variables are text."""
 
     tokens = re.compile(
@@ -270,12 +277,10 @@ class _ExpressionGrammar(Grammar):
         **ORDER_COMPARISONS,
     }
 
-    def parse_value(self, word: str) -> Operand:
-        if word[0] in "'\"":
-            return _constant(_unescape(self, word[1:-1]))
-        literal = _literal(self, word)
-        if literal is not None:
-            return literal
+    def parse_quoted(self, text: str) -> Operand:
+        return _constant(_unescape(self, text))
+
+    def parse_word(self, word: str) -> Operand:
         if word == "[":
             return self._parse_list()
         is_name = word[0].isalpha() or word[0] == "_"

@@ -8,6 +8,7 @@ node first, then with its inputs.
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 Lookup = Callable[[str], str | None]
@@ -142,9 +143,7 @@ def tags(value: Any) -> Iterator[str]:
             tag = value[start + 2 : end]
             yield tag.rpartition("{{")[2].strip()
     elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from tags(key)
-            yield from tags(item)
+        yield from tags(list(chain.from_iterable(value.items())))
     elif isinstance(value, list):
         for item in value:
             yield from tags(item)

@@ -154,8 +154,6 @@ def _arguments(call: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def text(value: Any) -> str:
     """Return the value of a parameter as text; numbers and booleans need no quotes."""
-    if isinstance(value, str):
-        return value
     if isinstance(value, bool):
         return str(value).lower()
     return str(value)

@@ -50,7 +50,7 @@ def start_time(pid: int) -> int | None:
         process = _psutil(pid)
         return None if process is None else round(process.create_time())
     stat = _stat(pid)
-    if stat is None or stat[0] in b"ZX":
+    if stat is None:
         return None
     return int(stat[19])
 
@@ -297,17 +297,21 @@ def _environment(pid: int) -> bytes | None:
 def _in_exec(pid: int) -> bool:
     """Return whether a process with an empty environment is going to have one."""
     stat = _stat(pid)
-    if stat is None or stat[0] in b"ZX":
+    if stat is None:
         return False
     return not int(stat[6]) & _KERNEL_THREAD
 
 
 def _stat(pid: int) -> list[bytes] | None:
-    """Return the fields of /proc/PID/stat, beginning with the third one, the state."""
+    """Return the fields of /proc/PID/stat, beginning with the third one, the state.
+
+    It is None if the process does not exist or is dead.
+    """
     try:
-        return _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
     except OSError:
         return None
+    return None if fields[0] in b"ZX" else fields
 
 
 def _handles_term(pid: int, mask_name: bytes) -> bool:
