@@ -150,18 +150,18 @@ class MachineQueue:
                 yield Admission(key, ())
 
     def _awaits_others(self, prefix: str) -> bool:
-        return any(
-            key.startswith(prefix) for key in self.waiting if key not in self.companions
-        )
+        return any(key.startswith(prefix) for key in self._jobs())
+
+    def _jobs(self) -> list[str]:
+        """Return the waiting pods that are not companions, in order."""
+        return [key for key in self.waiting if key not in self.companions]
 
     def _units(self) -> list[list[str]]:
         """Return the waiting pods in order, the pods of a gang as one unit."""
         if not self.gangs:
-            return [[key] for key in self.waiting if key not in self.companions]
+            return [[key] for key in self._jobs()]
         units: dict[tuple[str, str], list[str]] = {}
-        for key in self.waiting:
-            if key in self.companions:
-                continue
+        for key in self._jobs():
             gang = self.gangs.get(key)
             unit = ("pod", key) if gang is None else ("gang", gang)
             units.setdefault(unit, []).append(key)

@@ -159,13 +159,10 @@ def _create_node(
 
 
 def _has_slot(graph: Graph, frame: DagFrame) -> bool:
-    limit = frame.template.parallelism
-    if limit is None:
-        return True
     # What a shutdown ends needs no slot.
     if graph.shutdown:
         return True
-    return frame.active < limit
+    return frame.active < frame.template.parallelism
 
 
 def _skip(graph: Graph, site: CallSite, task: Task, phase: str, message: str) -> Node:

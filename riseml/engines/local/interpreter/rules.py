@@ -1,6 +1,7 @@
 """Rules of Argo as pure functions: omission of tasks, phase of a DAG, retries."""
 
 from collections.abc import Callable, Iterable, Mapping
+from math import inf
 from typing import Final, NamedTuple
 
 from riseml.engines.local.interpreter.node import (
@@ -128,7 +129,7 @@ def decide_retry(
             return decision
     if last.phase not in _RETRIED_PHASES[rule.policy]:
         return GroupEnded(last.phase, last.message)
-    if rule.limit is not None and attempts > rule.limit:
+    if attempts > rule.limit:
         return GroupEnded(last.phase, "No more retries left")
     if rule.expression and not evaluate_expression():
         return GroupEnded(last.phase, "retryStrategy.expression evaluated to false")
@@ -164,7 +165,7 @@ def _apply_backoff(
     if due > latest:
         return GroupEnded(last.phase, "Backoff would exceed max duration limit")
     # Argo waits only if the rule has a limit.
-    may_wait = rule.limit is not None and attempts <= rule.limit
+    may_wait = attempts <= rule.limit < inf
     if may_wait and now < due:
         return RetryLater(due, f"Backoff for {format_duration(wait)}")
     return None

@@ -80,10 +80,10 @@ class Backoff(NamedTuple):
 class RetryRule(NamedTuple):
     """A retryStrategy. `expression` still contains its tags.
 
-    `limit` is the number of further attempts, None for no limit.
+    `limit` is the number of further attempts, infinite without a limit.
     """
 
-    limit: int | None
+    limit: float
     policy: str
     expression: str
     backoff: Backoff | None
@@ -98,7 +98,7 @@ class Output(NamedTuple):
 
 
 class Template(NamedTuple):
-    """One template; durations are seconds, infinite without a limit.
+    """One template; durations are seconds. Numbers without a limit are infinite.
 
     Attributes:
         body: The JSON data of the template.
@@ -114,7 +114,7 @@ class Template(NamedTuple):
     dag: Dag | None = None
     retry: RetryRule | None = None
     daemon: bool = False
-    parallelism: int | None = None
+    parallelism: float = inf
     fail_fast: bool = False
     deadline: float = inf
     timeout: float = inf
@@ -201,7 +201,7 @@ def _template(body: Mapping[str, Any]) -> Template:
         retry=_retry_rule(body.get("retryStrategy")),
         daemon=bool(body.get("daemon")),
         # Argo treats 0 like a missing limit.
-        parallelism=body.get("parallelism") or None,
+        parallelism=body.get("parallelism") or inf,
         fail_fast=bool(body.get("failFast")),
         deadline=_limit(body.get("activeDeadlineSeconds")),
         timeout=_limit(body.get("timeout")),
@@ -231,7 +231,7 @@ def _retry_rule(strategy: Mapping[str, Any] | None) -> RetryRule | None:
     # As in Argo, an expression decides alone unless the document names a policy.
     default_policy = "Always" if expression else "OnFailure"
     return RetryRule(
-        limit=None if limit is None else int(limit),
+        limit=inf if limit is None else int(limit),
         policy=strategy.get("retryPolicy") or default_policy,
         expression=expression,
         backoff=_backoff(strategy.get("backoff")),
