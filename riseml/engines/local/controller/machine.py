@@ -242,8 +242,8 @@ def _gpus(settings: Mapping[str, str]) -> tuple[str, ...]:
     """Return the GPUs of the driver, limited to CUDA_VISIBLE_DEVICES if that is set."""
     visible = settings.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        return tuple(name for name in visible.split(",") if name and name != "-1")
+        return tuple(name for name in visible.split(",") if name not in ("", "-1"))
     if not _NVIDIA_CARDS.is_dir():
         return ()
     count = len(list(_NVIDIA_CARDS.iterdir()))
-    return tuple(str(index) for index in range(count))
+    return tuple(map(str, range(count)))

@@ -22,6 +22,7 @@ from riseml.engines.local.interpreter.node import (
     complete_progress,
 )
 from riseml.engines.local.interpreter.tags import fill
+from riseml.engines.local.interpreter.templates import optional_text
 from riseml.engines.local.interpreter.variables import lookup_in
 
 PROGRESS: Final = re.compile(r"\d{1,18}/\d{1,18}")
@@ -193,8 +194,9 @@ def _outputs(graph: Graph, node: Node) -> dict[str, Any]:
         source = {"path": outputs[name].path}
         _set_default(source, outputs[name].default)
         parameters.append({"name": name, "value": value, "valueFrom": source})
-    exit_code = "" if node.exit_code is None else str(node.exit_code)
-    return _without_empty({"parameters": parameters, "exitCode": exit_code})
+    return _without_empty(
+        {"parameters": parameters, "exitCode": optional_text(node.exit_code)}
+    )
 
 
 def _set_default(data: dict[str, str], default: str | None) -> None:

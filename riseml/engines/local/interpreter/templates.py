@@ -159,7 +159,8 @@ def text(value: Any) -> str:
     return str(value)
 
 
-def _optional_text(value: Any) -> str | None:
+def optional_text(value: Any) -> str | None:
+    """Return a value as text, None without a value."""
     return None if value is None else text(value)
 
 
@@ -211,7 +212,7 @@ def _template(body: Mapping[str, Any]) -> Template:
 
 
 def _default(parameter: Mapping[str, Any]) -> str | None:
-    return _optional_text(parameter.get("value", parameter.get("default")))
+    return optional_text(parameter.get("value", parameter.get("default")))
 
 
 def _output(parameter: Mapping[str, Any]) -> Output:
@@ -219,7 +220,7 @@ def _output(parameter: Mapping[str, Any]) -> Output:
     return Output(
         name=parameter["name"],
         path=source["path"],
-        default=_optional_text(source.get("default")),
+        default=optional_text(source.get("default")),
     )
 
 

@@ -12,7 +12,12 @@ from riseml.engines.local.interpreter.node import (
 )
 from riseml.engines.local.interpreter.progress import DagFrame
 from riseml.engines.local.interpreter.tags import Lookup, replace
-from riseml.engines.local.interpreter.templates import Output, Template, text
+from riseml.engines.local.interpreter.templates import (
+    Output,
+    Template,
+    optional_text,
+    text,
+)
 
 LAST_RETRY: Final = (
     "lastRetry.exitCode",
@@ -101,9 +106,7 @@ def retry_variables(last: Node) -> dict[str, str]:
     duration = 0.0
     if last.finished_at is not None:
         duration = last.finished_at - last.started_at
-    exit_code = "-1"
-    if last.exit_code is not None:
-        exit_code = str(last.exit_code)
+    exit_code = optional_text(last.exit_code) or "-1"
     values = (exit_code, last.phase, f"{duration:g}", last.message)
     return dict(zip(LAST_RETRY, values, strict=True))
 
@@ -133,20 +136,21 @@ def task_value(
 
 
 def _node_attribute(node: Node, attribute: str) -> str | None:
-    # The exit code is missing until the task has ended, and if its pod was deleted.
-    values = {"status": node.phase, "id": node.id}
-    if node.exit_code is not None:
-        values["exitCode"] = str(node.exit_code)
+    values = {
+        "status": node.phase,
+        "id": node.id,
+        # It is missing until the task has ended, and if its pod was deleted.
+        "exitCode": optional_text(node.exit_code),
+    }
     return values.get(attribute)
 
 
 def _output_value(node: Node, name: str, outputs: Iterable[Output]) -> str | None:
     # Argo uses the defaults of the outputs for a task that did not run.
-    values = dict(node.outputs)
-    if name not in values and did_not_run(node):
+    if did_not_run(node):
         defaults = {output.name: output.default for output in outputs}
         return defaults.get(name)
-    return values.get(name)
+    return dict(node.outputs).get(name)
 
 
 def did_not_run(node: Node) -> bool:
