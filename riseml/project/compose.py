@@ -25,6 +25,15 @@ _AUTHOR = "RiseML <riseml@localhost>"
 _UNESCAPED = (
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+,@%=:~"
 )
+_ESCAPES = {byte: f"\\0{byte:03o}" for byte in range(256) if byte not in _UNESCAPED}
+# Git knows five modes. It distinguishes files only by the owner's right to execute them.
+_GIT_MODES = {
+    stat.S_IFDIR: b"40000",
+    stat.S_IFLNK: b"120000",
+    stat.S_IFLNK | stat.S_IXUSR: b"120000",
+    stat.S_IFREG: b"100644",
+    stat.S_IFREG | stat.S_IXUSR: b"100755",
+}
 _USUAL_MASKS = (0o022, 0o002, 0o027, 0o007, 0o077)
 
 
@@ -71,11 +80,7 @@ def _stored_name(name: bytes, mode: int) -> bytes:
 
 
 def _git_mode(mode: int) -> bytes:
-    if mode == stat.S_IFDIR:
-        return b"40000"
-    if stat.S_ISLNK(mode):
-        return b"120000"
-    return b"100755" if mode & stat.S_IXUSR else b"100644"
+    return _GIT_MODES[stat.S_IFMT(mode) | mode & stat.S_IXUSR]
 
 
 def commit(tree: Tree, objects: Objects) -> str:
@@ -173,7 +178,7 @@ def _masks_of(modes: Iterable[int]) -> list[int]:
     for mode in modes:
         if stat.S_ISLNK(mode):
             continue
-        mask = ~mode & (0o777 if mode & stat.S_IXUSR else 0o666)
+        mask = ~mode & _created_mode(mode)
         # Under a umask that forbids the owner anything, a checkout could not work.
         if not mask & stat.S_IRWXU:
             masks.append(mask)
@@ -188,14 +193,15 @@ def _is_usual(mode: int, mask: int) -> bool:
     """Return whether a checkout under `mask` gives an entry its mode."""
     if stat.S_ISLNK(mode):
         return True
+    return stat.S_IMODE(mode) == _created_mode(mode) & ~mask
+
+
+def _created_mode(mode: int) -> int:
+    """Return the permissions that a program asks for when it creates such an entry."""
     is_executable = mode & stat.S_IXUSR or stat.S_ISDIR(mode)
-    created_mode = 0o777 if is_executable else 0o666
-    return stat.S_IMODE(mode) == created_mode & ~mask
+    return 0o777 if is_executable else 0o666
 
 
 def _escaped(path: bytes) -> str:
-    if not path.translate(None, _UNESCAPED):
-        return path.decode()
-    return "".join(
-        chr(byte) if byte in _UNESCAPED else f"\\0{byte:03o}" for byte in path
-    )
+    # Latin-1 decodes each byte to the character of the same number.
+    return path.decode("latin-1").translate(_ESCAPES)

@@ -62,15 +62,16 @@ def take(tree: Tree, objects: Objects) -> None:
 
 def _is_untouched(previous: Key, current: Key) -> bool:
     """Return whether the content of a file is the same although its key is not."""
-    if stat.S_IFMT(previous[MODE]) != stat.S_IFMT(current[MODE]):
-        return False
-    if previous[INODE] != current[INODE]:
-        return False
-    if previous[SIZE : MTIME + 1] != current[SIZE : MTIME + 1]:
+    if _written(previous) != _written(current):
         return False
     # A write changes the status time, too. So does a changed mode, owner or link, which
     # the fields before the size show.
     return previous[CTIME] == current[CTIME] or previous[:SIZE] != current[:SIZE]
+
+
+def _written(key: Key) -> tuple[int, int, int, int]:
+    """Return the fields of a file that a change of its content changes, except the status time."""
+    return stat.S_IFMT(key[MODE]), key[INODE], key[SIZE], key[MTIME]
 
 
 def _unsure(key: Key) -> Key:

@@ -14,8 +14,9 @@ what they read with the index of the next element; None if the pattern is broken
 """
 
 import re
+from collections.abc import Callable
 
-SPECIAL = b"*?[\\"
+_SPECIAL = frozenset(b"*?[\\")
 
 _CLASSES = {
     b"alnum": rb"[0-9A-Za-z]",
@@ -32,12 +33,14 @@ _CLASSES = {
     b"xdigit": rb"[0-9A-Fa-f]",
 }
 _SLASH = ord("/")
+# A pattern's beginning and end, where a slice is empty, limit a `**` as slashes do.
+_BORDERS = frozenset({b"", b"/"})
 _ALL_BYTES = frozenset(range(256))
 
 
 def is_plain(pattern: bytes) -> bool:
     """Return whether a pattern has no special character, and so matches only itself."""
-    return not any(byte in pattern for byte in SPECIAL)
+    return _SPECIAL.isdisjoint(pattern)
 
 
 def translate(pattern: bytes) -> bytes | None:
@@ -48,10 +51,8 @@ def translate(pattern: bytes) -> bytes | None:
     expressions = []
     index = 0
     while index < len(pattern):
-        if pattern[index] == ord("["):
-            step = _bracket(pattern, index)
-        else:
-            step = _simple(pattern, index)
+        read = _READERS.get(pattern[index], _literal)
+        step = read(pattern, index)
         if step is None:
             return None
         expression, index = step
@@ -59,15 +60,15 @@ def translate(pattern: bytes) -> bytes | None:
     return b"".join(expressions)
 
 
-def _simple(pattern: bytes, index: int) -> tuple[bytes, int] | None:
-    """Read one element that is not a bracket."""
-    byte = pattern[index : index + 1]
-    if byte == b"*":
-        return _stars(pattern, index)
-    if byte == b"?":
-        return b"[^/]", index + 1
-    if byte != b"\\":
-        return re.escape(byte), index + 1
+def _literal(pattern: bytes, index: int) -> tuple[bytes, int]:
+    return re.escape(pattern[index : index + 1]), index + 1
+
+
+def _question_mark(_pattern: bytes, index: int) -> tuple[bytes, int]:
+    return b"[^/]", index + 1
+
+
+def _backslash(pattern: bytes, index: int) -> tuple[bytes, int] | None:
     escaped = pattern[index + 1 : index + 2]
     return (re.escape(escaped), index + 2) if escaped else None
 
@@ -75,8 +76,8 @@ def _simple(pattern: bytes, index: int) -> tuple[bytes, int] | None:
 def _stars(pattern: bytes, index: int) -> tuple[bytes, int]:
     stars = len(pattern) - index - len(pattern[index:].lstrip(b"*"))
     end = index + stars
-    after_slash = index == 0 or pattern[index - 1] == _SLASH
-    before_slash = end == len(pattern) or pattern[end] == _SLASH
+    after_slash = pattern[index - 1 : index] in _BORDERS
+    before_slash = pattern[end : end + 1] in _BORDERS
     is_double = stars > 1 and after_slash and before_slash
     if not is_double:
         return b"[^/]*", end
@@ -152,3 +153,12 @@ def _named_class(
     matches = re.findall(expression, bytes(sorted(_ALL_BYTES)))
     members.update(match[0] for match in matches)
     return 0, end + 1
+
+
+_READERS: dict[int, Callable[[bytes, int], tuple[bytes, int] | None]] = {
+    ord("*"): _stars,
+    ord("?"): _question_mark,
+    ord("["): _bracket,
+    ord("\\"): _backslash,
+}
+"""The functions that read an element, by its first byte; all other bytes are literals."""

@@ -151,13 +151,18 @@ def of_project(folder: bytes) -> Chain:
     if any(line.startswith(_RSYNC) for line in lines):
         # Rsync's first match decides, and here the last one.
         lines = list(_from_rsync(lines))[::-1]
-    return ((Rules(lines, is_git=False), 0, b""),) if lines else ()
+    return _chain(Rules(lines, is_git=False))
 
 
 def below(folder: bytes, path: bytes) -> Chain:
     """Return the rules of the .gitignore in the folder `path` of the project."""
     lines = _lines(os.path.join(folder, path, b".gitignore"), os.O_NOFOLLOW)
-    return ((Rules(lines), len(path), b""),) if lines else ()
+    return _chain(Rules(lines), len(path))
+
+
+def _chain(rules: Rules, cut: int = 0) -> Chain:
+    """Return rules as a chain, which is empty if they have no lines."""
+    return ((rules, cut, b""),) if rules.lines else ()
 
 
 def enclosing(folder: bytes) -> Chain:
@@ -166,32 +171,17 @@ def enclosing(folder: bytes) -> Chain:
     top = _working_tree(folder)
     if top is None:
         return ()
-    steps = os.path.relpath(folder, top).split(b"/") if folder != top else []
     exclude = os.path.join(_git_folder(top), b"info", b"exclude")
-    # The rules, each with the number of steps from the top to their folder.
-    rules_by_depth = [(0, Rules(_lines(exclude)))]
-    for depth, step in enumerate(steps):
-        gitignore = os.path.join(top, *steps[:depth], b".gitignore")
-        rules_by_depth.append((depth, Rules(_lines(gitignore, os.O_NOFOLLOW))))
-        if _ignores(rules_by_depth, steps[: depth + 1], step):
+    # Up to the return, paths are relative to the working tree and not to the project.
+    chain = _chain(Rules(_lines(exclude)))
+    path = b""
+    for name in filter(None, folder.removeprefix(top).split(b"/")):
+        chain += below(top, path)
+        path += name
+        if excluded_by(chain, path, name, True):
             return ()
-    chain = []
-    for depth, rules in rules_by_depth:
-        if rules.lines:
-            prefix = b"".join(step + b"/" for step in steps[depth:])
-            chain.append((rules, 0, prefix))
-    return tuple(chain)
-
-
-def _ignores(
-    rules_by_depth: list[tuple[int, Rules]], steps: list[bytes], name: bytes
-) -> bool:
-    """Return whether the rules exclude the folder at these steps from the top."""
-    for depth, rules in reversed(rules_by_depth):
-        verdict = rules.verdict(b"/".join(steps[depth:]), name, True)
-        if verdict is not None:
-            return verdict
-    return False
+        path += b"/"
+    return tuple((rules, 0, path[cut:]) for rules, cut, _ in chain)
 
 
 def _working_tree(folder: bytes) -> bytes | None:
@@ -229,7 +219,7 @@ def _lines(path: bytes, flags: int = 0) -> list[bytes]:
             f"cannot read {os.fsdecode(path)}: {error.strerror}",
             "Make it readable: it says which files a snapshot excludes.",
         ) from error
-    return text.removeprefix(b"\xef\xbb\xbf").split(b"\n") if text else []
+    return text.removeprefix(b"\xef\xbb\xbf").split(b"\n")
 
 
 def _trimmed(line: bytes) -> bytes:

@@ -109,20 +109,20 @@ class Store:
 
         An empty file does not count: a power cut leaves one.
         """
-        try:
-            return os.stat(self.loose(name)).st_size > 0
-        except FileNotFoundError:
-            return False
+        return self._loose_size(name, absent=0) > 0
 
     def is_complete(self, name: bytes) -> bool:
         """Return whether an object that was written still exists.
 
         A power cut may empty its file. An object without a file is in a pack, which survives.
         """
+        return self._loose_size(name, absent=1) > 0
+
+    def _loose_size(self, name: bytes, *, absent: int) -> int:
         try:
-            return os.stat(self.loose(name)).st_size > 0
+            return os.stat(self.loose(name)).st_size
         except FileNotFoundError:
-            return True
+            return absent
 
     def loose(self, name: bytes) -> str:
         """Return the path of an object's own file."""
