@@ -23,11 +23,14 @@ def mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else _EMPTY
 
 
+def items(value: Any) -> list[Any]:
+    """Return a list as it is, anything else as an empty one."""
+    return value if isinstance(value, list) else []
+
+
 def mappings(value: Any) -> list[Mapping[str, Any]]:
     """Return the mappings of a list, none of anything else."""
-    if not isinstance(value, list):
-        return []
-    return [item for item in value if isinstance(item, Mapping)]
+    return [item for item in items(value) if isinstance(item, Mapping)]
 
 
 def inner(value: Any, *path: str) -> Mapping[str, Any]:
@@ -66,20 +69,19 @@ def time(value: Any) -> datetime | None:
 
 def texts(value: Any) -> tuple[str, ...]:
     """Return the texts of a JSON list."""
-    items = json_value(value)
-    return tuple(map(text, items)) if isinstance(items, list) else ()
+    return tuple(map(text, items(json_value(value))))
 
 
 def json_value(value: Any) -> Any:
     """Return the value of a JSON text, None where the text is not JSON."""
-    if not isinstance(value, str) or not value:
+    if not value:
         return None
     # Lists of runs read many documents, and few of these hold JSON text.
     import json  # noqa: PLC0415
 
     try:
         return json.loads(value)
-    except (ValueError, RecursionError):
+    except (TypeError, ValueError, RecursionError):
         return None
 
 
@@ -110,7 +112,7 @@ def nodes(document: Mapping[str, Any]) -> Iterable[Node]:
 
 
 def _decompressed(value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, str) or not value:
+    if not value:
         return _EMPTY
     # Only Workflows of many nodes are compressed.
     import base64  # noqa: PLC0415
@@ -119,7 +121,7 @@ def _decompressed(value: Any) -> Mapping[str, Any]:
 
     try:
         data = gzip.decompress(base64.b64decode(value))
-    except (ValueError, OSError, EOFError, zlib.error):
+    except (TypeError, ValueError, OSError, EOFError, zlib.error):
         return _EMPTY
     return mapping(json_value(data.decode(errors="replace")))
 

@@ -55,11 +55,11 @@ def _blank(outline: Outline, position: int, sub: str) -> ExperimentStatus:
         # RiseML's own parameters stand among the user's.
         if isinstance(name, str) and not name.startswith(labels.OWN):
             parameters[name] = doc.text(value)
+    experiment_id, number = outline.id, None
+    if outline.is_set:
+        experiment_id, number = f"{outline.id}.{sub}", doc.integer(sub)
     return ExperimentStatus(
-        id=f"{outline.id}.{sub}" if outline.is_set else outline.id,
-        sub=doc.integer(sub) if outline.is_set else None,
-        parameters=parameters,
-        created=outline.created,
+        id=experiment_id, sub=number, parameters=parameters, created=outline.created
     )
 
 

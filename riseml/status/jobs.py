@@ -33,6 +33,11 @@ class TaskNodes:
         return number, self.attempts.get(number, self.node)
 
     @property
+    def first(self) -> Node:
+        """The node of the first attempt."""
+        return self.attempts.get(min(self.attempts, default=0), self.node)
+
+    @property
     def is_retried(self) -> bool:
         """Whether the task's own node is a group of attempts."""
         return self.node.get("type") == "Retry" or bool(self.attempts)
@@ -114,9 +119,7 @@ def read_job(
 
 def started(nodes: TaskNodes) -> datetime | None:
     """Return when the first attempt of a job started."""
-    if not nodes.attempts:
-        return _started(nodes.node)
-    return _started(nodes.attempts[min(nodes.attempts)])
+    return _started(nodes.first)
 
 
 def result(nodes: TaskNodes) -> Mapping[str, Any] | None:

@@ -126,12 +126,9 @@ def sketch(document: Mapping[str, Any]) -> Outline:
     templates = doc.named(spec.get("templates"))
     main = _tasks(templates.get(doc.text(spec.get("entrypoint"))))
     set_task, set_template, experiment = _experiment_task(main, templates)
-    items = experiment.get("withItems")
     tasks = _tasks(templates.get(doc.text(experiment.get("template"))))
     run_tasks = [task for task in main if doc.text(task.get("name")) != set_task]
     image, install = _image(templates, tasks)
-    # A document that RiseML did not compile may have no items: it is one experiment.
-    items = items if isinstance(items, list) and items else [{}]
     return Outline(
         document=document,
         id=_id(metadata, tags),
@@ -140,7 +137,8 @@ def sketch(document: Mapping[str, Any]) -> Outline:
         created=doc.time(metadata.get("creationTimestamp")),
         phase=doc.text(status.get("phase")),
         message=doc.text(status.get("message")),
-        items=items,
+        # A document that RiseML did not compile may have no items: it is one experiment.
+        items=doc.items(experiment.get("withItems")) or [{}],
         concurrency=doc.integer(set_template.get("parallelism")),
         marker=f".{set_task}.{doc.text(experiment.get('name'))}(",
         planned=_planned(tasks, templates),
@@ -223,11 +221,9 @@ def _image(
 
 def _run(templates: Mapping[str, Node], tasks: list[Node]) -> tuple[str, ...]:
     """Return the user's commands: the arguments of the first job after the script and its name."""
-    arguments = doc.inner(_first_template(templates, tasks), "container").get("args")
-    if not isinstance(arguments, list):
-        return ()
+    container = doc.inner(_first_template(templates, tasks), "container")
     commands = []
-    for argument in arguments[2:]:
+    for argument in doc.items(container.get("args"))[2:]:
         if isinstance(argument, str):
             # Kubernetes reads `$$` as `$`.
             command = _TAG.sub(r"{{\1}}", argument).replace("$$", "$")

@@ -25,16 +25,12 @@ def read(document: Mapping[str, Any]) -> SetStatus:
     """Read a complete document; missing fields are no error."""
     document = doc.mapping(document)
     outline = sketch(document)
-    run_nodes: list[Node] = []
-    nodes_by_position: dict[int, list[Node]] = {}
+    nodes_by_position: dict[int | None, list[Node]] = {}
     # One pass for all experiments: a large set has many thousands of nodes.
     for node in doc.nodes(document):
-        position = outline.position(node)
-        if position is None:
-            run_nodes.append(node)
-        else:
-            nodes_by_position.setdefault(position, []).append(node)
-    outline = _with_jobs(outline, run_nodes)
+        nodes_by_position.setdefault(outline.position(node), []).append(node)
+    # Nodes without a position belong to the run itself.
+    outline = _with_jobs(outline, nodes_by_position.get(None, []))
     experiments = [
         read_experiment(outline, position, nodes_by_position.get(position, ()))
         for position in range(len(outline.items))

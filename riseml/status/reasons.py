@@ -92,8 +92,10 @@ _ENDED = (
 _EXIT_CODE = re.compile(r"(?:main: )?\w+ \(exit code (\d{1,9})\)")
 _MAIN = re.compile(r"^main: (?:Error|Completed|Unknown) \(exit code \d+\)(?:: )?")
 _SIDECAR = re.compile(r"^(?!main: |wait: |init: )[\w-]+: .*\(exit code \d+\)")
-_COMMAND = {126: "command not executable", 127: "command not found"}
-_SIGNALS = {
+_COMMAND = frozenset({126, 127})
+_MEANINGS = {
+    126: "command not executable",
+    127: "command not found",
     130: "interrupted",
     134: "aborted",
     137: "SIGKILL, often for want of memory",
@@ -127,7 +129,7 @@ def failure(phase: str, message: str, code: int | None) -> tuple[str, str]:
     sentence = _MAIN.sub("", message).strip()
     if not sentence and code is not None:
         sentence = f"exit code {code}"
-        meaning = _COMMAND.get(code) or _SIGNALS.get(code)
+        meaning = _MEANINGS.get(code)
         if meaning:
             sentence = f"{sentence} ({meaning})"
     return _failure_word(phase, message, code), sentence

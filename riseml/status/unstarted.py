@@ -10,6 +10,9 @@ from riseml.status.jobs import SKIPPED, read_job
 from riseml.status.outline import Outline
 from riseml.status.values import ExperimentStatus, JobStatus, State
 
+# Jobs that never ran have neither failed nor are they being built.
+_JOB_STATES = {State.FAILED: State.KILLED, State.BUILDING: State.CREATED}
+
 
 def read(
     outline: Outline, blank: ExperimentStatus, root: Node | None, sub: str
@@ -34,12 +37,7 @@ def jobs(
 
     They end with it, or never start.
     """
-    # The jobs never ran, so they neither failed nor are they being built.
-    state = experiment.state
-    if state == State.FAILED:
-        state = State.KILLED
-    elif state == State.BUILDING:
-        state = State.CREATED
+    state = _JOB_STATES.get(experiment.state, experiment.state)
     for planned in outline.planned:
         job = read_job(planned, experiment.id, None, outline.kills, sub)
         yield replace(

@@ -159,9 +159,9 @@ def _first_present(
     return None
 
 
-def count(experiments: Iterable[ExperimentStatus]) -> dict[State, int]:
-    """Return the number of experiments in each state that occurs."""
+def count(statuses: Iterable[ExperimentStatus | JobStatus]) -> dict[State, int]:
+    """Return the number of experiments or jobs in each state that occurs."""
     counts: dict[State, int] = {}
-    for experiment in experiments:
-        counts[experiment.state] = counts.get(experiment.state, 0) + 1
+    for status in statuses:
+        counts[status.state] = counts.get(status.state, 0) + 1
     return counts

@@ -1,7 +1,6 @@
 """Verdict on an experiment, from the states of its jobs."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -11,9 +10,21 @@ from riseml.status import reasons
 from riseml.status.document import Node
 from riseml.status.jobs import FINAL, TaskNodes, read_job
 from riseml.status.outline import Outline, PlannedJob
-from riseml.status.values import ExperimentStatus, JobStatus, State, set_state
+from riseml.status.values import (
+    ExperimentStatus,
+    JobStatus,
+    State,
+    count,
+    set_state,
+)
 
 _LATEST = datetime.max.replace(tzinfo=UTC)
+# The state and reason of a daemon that ended with its experiment, by the outcome of that.
+_DAEMON_ENDS = {
+    State.FINISHED: (State.FINISHED, "STOPPED"),
+    State.FAILED: (State.KILLED, "PEER"),
+    State.KILLED: (State.KILLED, "KILLED"),
+}
 
 
 @dataclass(frozen=True)
@@ -21,7 +32,6 @@ class _End:
     """The end of an experiment: when it was, and the job that decided its outcome."""
 
     decisive: JobStatus
-    is_failure: bool
     finished: datetime | None
 
 
@@ -43,9 +53,20 @@ def judge(
     deciding = [job for job in jobs if job.id not in daemons] or jobs
     if not deciding:
         return _by_root(outline, blank, root, sub)
-    if not all(job.state.is_terminal for job in deciding):
-        return _unfinished(blank, deciding, jobs)
-    return _ended(blank, deciding, jobs, daemons)
+    state = set_state(count(deciding))
+    if state.is_terminal:
+        return _ended(blank, state, deciding, jobs, daemons)
+    if state == State.RUNNING:
+        return replace(blank, state=state, jobs=tuple(jobs))
+    # It waits for the same reason as its most advanced job.
+    leading = _in_state(deciding, state)[0]
+    return replace(
+        blank,
+        state=state,
+        reason=leading.reason,
+        message=leading.message,
+        jobs=tuple(jobs),
+    )
 
 
 def _daemons(outline: Outline, jobs: Sequence[JobStatus]) -> frozenset[str]:
@@ -122,64 +143,42 @@ def _by_root(
     )
 
 
-def _unfinished(
-    blank: ExperimentStatus, deciding: list[JobStatus], jobs: list[JobStatus]
-) -> ExperimentStatus:
-    """Return an experiment that runs or waits, with the reason of a waiting job."""
-    state = set_state(Counter(job.state for job in deciding))
-    experiment = replace(blank, state=state, jobs=tuple(jobs))
-    if state == State.RUNNING:
-        return experiment
-    # It waits for the same reason as its most advanced job.
-    for job in deciding:
-        if job.state == state:
-            return replace(experiment, reason=job.reason, message=job.message)
-    return experiment
-
-
 def _ended(
     blank: ExperimentStatus,
+    state: State,
     deciding: list[JobStatus],
     jobs: list[JobStatus],
     daemons: frozenset[str],
 ) -> ExperimentStatus:
-    """Return an experiment whose deciding jobs have all ended."""
-    guilty = _guilty(deciding, jobs)
-    decisive = guilty or _first_killed(deciding) or deciding[0]
-    finished = [job.finished for job in deciding if job.finished]
-    end = _End(decisive, guilty is not None, max(finished, default=None))
+    """Return an experiment whose deciding jobs have all ended, in `state` together."""
+    decisive = _in_state(deciding, state)[0]
+    guilty = None
+    if state == State.FAILED:
+        # A daemon may have failed before them, and ended them.
+        decisive = min(_in_state(jobs, state), key=_guilt)
+        guilty = decisive.id
+    finished = (job.finished for job in deciding)
+    end = _End(decisive, max(filter(None, finished), default=None))
+    jobs = [_after_end(job, end, is_daemon=job.id in daemons) for job in jobs]
     return replace(
         blank,
-        state=decisive.state,
+        state=state,
         reason=decisive.reason,
         message=decisive.message,
         exit_code=decisive.exit_code,
-        guilty=guilty.id if guilty else None,
+        guilty=guilty,
         finished=end.finished,
-        jobs=tuple(_after_end(job, end, is_daemon=job.id in daemons) for job in jobs),
+        jobs=tuple(jobs),
     )
 
 
-def _guilty(
-    deciding: Sequence[JobStatus], jobs: Sequence[JobStatus]
-) -> JobStatus | None:
-    """Return the job that failed the experiment, None if no deciding job failed."""
-    if all(job.state != State.FAILED for job in deciding):
-        return None
-    failed = [job for job in jobs if job.state == State.FAILED]
-    return min(failed, key=_guilt)
+def _in_state(jobs: Iterable[JobStatus], state: State) -> list[JobStatus]:
+    return [job for job in jobs if job.state == state]
 
 
 def _guilt(job: JobStatus) -> tuple[bool, datetime]:
     """Return a sort key: the first failure first, but failures that other jobs caused last."""
     return _looks_ended(job), job.finished or _LATEST
-
-
-def _first_killed(jobs: Sequence[JobStatus]) -> JobStatus | None:
-    for job in jobs:
-        if job.state == State.KILLED:
-            return job
-    return None
 
 
 def _looks_ended(job: JobStatus) -> bool:
@@ -195,27 +194,23 @@ def _after_end(job: JobStatus, end: _End, *, is_daemon: bool) -> JobStatus:
     if is_daemon and _ended_with_others(job, end):
         return _stopped_daemon(job, end)
     # A peer that failed by itself keeps its own failure.
-    if end.is_failure and _looks_ended(job):
+    if end.decisive.state == State.FAILED and _looks_ended(job):
         return replace(job, state=State.KILLED, reason="PEER", message="")
     return job
 
 
 def _ended_with_others(daemon: JobStatus, end: _End) -> bool:
     """Return whether a daemon ended because the experiment did, and not by itself."""
-    if not daemon.state.is_terminal:
-        # Its processes may outlive the experiment by seconds. They decide nothing, so an
-        # experiment that has ended does not show them as running.
-        return True
-    if daemon.state == State.FINISHED or _looks_ended(daemon):
+    # Its processes may outlive the experiment by seconds. They decide nothing, so an
+    # experiment that has ended does not show them as running.
+    if daemon.state not in {State.FAILED, State.KILLED} or _looks_ended(daemon):
         return True
     # Argo reports a daemon that ends some time after its experiment as Failed.
-    return end.decisive.exit_code == 0 and daemon.exit_code == 0
+    return end.decisive.exit_code == daemon.exit_code == 0
 
 
 def _stopped_daemon(daemon: JobStatus, end: _End) -> JobStatus:
-    state, reason = State.KILLED, "PEER" if end.is_failure else "KILLED"
-    if end.decisive.state == State.FINISHED:
-        state, reason = State.FINISHED, "STOPPED"
+    state, reason = _DAEMON_ENDS[end.decisive.state]
     # Argo's finishedAt of a daemon is the time when it became ready.
     return replace(
         daemon,
