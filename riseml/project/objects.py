@@ -98,8 +98,7 @@ class Loose:
 
         It returns None, and stores nothing, if there are fewer.
         """
-        data = read(size)
-        return self.add(b"blob", data) if len(data) == size else None
+        return _add_read(self, read, size)
 
     def finish(self) -> None:
         """Do nothing."""
@@ -139,8 +138,7 @@ class Pack:
         """
         if size > IN_MEMORY:
             return self._add_stream(read, size)
-        data = read(size)
-        return self.add(b"blob", data) if len(data) == size else None
+        return _add_read(self, read, size)
 
     def _add_stream(self, read: Read, size: int) -> bytes | None:
         digest = sha1(header(b"blob", size), usedforsecurity=False)
@@ -209,6 +207,12 @@ class Pack:
         with suppress(OSError):
             self._file.close()
         self._store.unfinished("pack")
+
+
+def _add_read(writer: Objects, read: Read, size: int) -> bytes | None:
+    """Store the next `size` bytes, read at once; see `Objects.add_file`."""
+    data = read(size)
+    return writer.add(b"blob", data) if len(data) == size else None
 
 
 def _entry(kind: bytes, size: int) -> bytes:

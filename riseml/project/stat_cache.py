@@ -75,22 +75,24 @@ class StatCache:
 
     def _delete_oldest(self) -> None:
         """Delete the caches of folders that have not been used for the longest time."""
-        caches = []
-        with os.scandir(self._store.private) as entries:
-            for entry in entries:
-                if entry.name.startswith(_PREFIX):
-                    caches.append((entry.stat().st_mtime_ns, entry.path))
-        caches.sort()
-        for _, path in caches[:-_MAX_FOLDERS]:
+        for path in _caches(self._store)[:-_MAX_FOLDERS]:
             os.unlink(path)
 
 
 def delete_caches(store: Store) -> None:
     """Delete all caches of a repository: they name objects that it may lose now."""
+    for path in _caches(store):
+        os.unlink(path)
+
+
+def _caches(store: Store) -> list[str]:
+    """Return the paths of a repository's caches, the one not used for the longest time first."""
+    caches = []
     with os.scandir(store.private) as entries:
         for entry in entries:
             if entry.name.startswith(_PREFIX):
-                os.unlink(entry.path)
+                caches.append((entry.stat().st_mtime_ns, entry.path))
+    return [path for _, path in sorted(caches)]
 
 
 def _boot() -> bytes:

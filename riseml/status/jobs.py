@@ -224,16 +224,14 @@ def _failed(node: Node, exit_code: int | None, finished: datetime | None) -> Out
     # RiseML's scripts write these outputs where Argo's message would say too little.
     outputs = doc.parameters(node.get("outputs"))
     missing_jobs = outputs.get(labels.MISSING)
-    failed_step = outputs.get(labels.FAILED_STEP)
     if missing_jobs:
-        word, sentence = "GANG", missing_jobs
-    elif failed_step:
-        sentence = failed_step
+        return Outcome(State.FAILED, "GANG", missing_jobs, exit_code, finished)
+    sentence = outputs.get(labels.FAILED_STEP, "") or sentence
     return Outcome(State.FAILED, word, sentence, exit_code, finished)
 
 
 def _exit_code(node: Node) -> int | None:
-    code = doc.integer(doc.mapping(node.get("outputs")).get("exitCode"))
+    code = doc.integer(doc.inner(node, "outputs").get("exitCode"))
     if code is None:
         return reasons.exit_code(doc.text(node.get("message")))
     return code
