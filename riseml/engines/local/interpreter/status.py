@@ -121,11 +121,7 @@ def node_status(graph: Graph, node: Node) -> dict[str, Any]:
 
 
 def _node_flag(node: Node) -> dict[str, bool]:
-    if node.hooked:
-        return {"hooked": True}
-    if node.retried:
-        return {"retried": True}
-    return {}
+    return _without_empty({"hooked": node.hooked, "retried": node.retried})
 
 
 def _without_empty(data: dict[str, Any]) -> dict[str, Any]:

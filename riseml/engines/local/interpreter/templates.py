@@ -253,7 +253,7 @@ def _backoff(backoff: Mapping[str, Any] | None) -> Backoff | None:
 def read_dag(body: Mapping[str, Any]) -> Dag:
     """Read a `dag` whose tasks do not depend on each other in a circle."""
     bodies = {task["name"]: task for task in body["tasks"]}
-    depends = {name: _depends(task) for name, task in bodies.items()}
+    depends = {name: depends_of(task) for name, task in bodies.items()}
     needs = {name: needs_of(expression) for name, expression in depends.items()}
     needed = set[str]().union(*needs.values())
     # Argo visits the targets by name, and starts what each of them needs before it.
@@ -282,7 +282,12 @@ def needs_of(depends: Expression | None) -> tuple[str, ...]:
     return tuple(sorted(tasks))
 
 
-def _depends(task: Mapping[str, Any]) -> Expression | None:
+def depends_of(task: Mapping[str, Any]) -> Expression | None:
+    """Parse the `depends` of a task, or what its `dependencies` mean.
+
+    Raises:
+        ExpressionError: it cannot be parsed.
+    """
     depends_text = task.get("depends") or " && ".join(task.get("dependencies", ()))
     return dependency(depends_text) if depends_text else None
 

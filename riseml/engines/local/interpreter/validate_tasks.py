@@ -4,9 +4,8 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from riseml.engines.local.interpreter import expressions
 from riseml.engines.local.interpreter.expressions import ExpressionError
-from riseml.engines.local.interpreter.templates import needs_of
+from riseml.engines.local.interpreter.templates import depends_of, needs_of
 from riseml.engines.local.interpreter.validate_names import (
     Data,
     argument_faults,
@@ -100,18 +99,14 @@ def _read_needs(
     messages = []
     if not _NAME.fullmatch(task["name"]):
         messages.append(": a task's name consists of letters, digits and hyphens")
-    depends = task.get("depends")
-    dependencies = task.get("dependencies", ())
-    if depends and dependencies:
+    if task.get("depends") and task.get("dependencies"):
         messages.append(".depends: a task has either `depends` or `dependencies`")
         return (), messages
     needs: tuple[str, ...] = ()
-    text = depends or " && ".join(dependencies)
-    if text:
-        try:
-            needs = needs_of(expressions.dependency(text))
-        except ExpressionError as error:
-            messages.append(f".depends: {error}")
+    try:
+        needs = needs_of(depends_of(task))
+    except ExpressionError as error:
+        messages.append(f".depends: {error}")
     for need in needs:
         if need not in tasks:
             messages.append(f".depends: there is no task {need!r}")
