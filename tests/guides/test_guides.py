@@ -130,3 +130,38 @@ def test_there_is_a_guide_for_each_extension_point() -> None:
         "add-a-search-strategy",
         "add-an-engine",
     }
+
+
+def test_the_code_for_debugging_works(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    text = (ROOT / "docs/contributing/debug-a-local-run.md").read_text("utf-8")
+    blocks = [
+        block["text"] for block in _BLOCK.finditer(text) if block["kind"] == "python"
+    ]
+    simulated, replayed = blocks
+    (tmp_path / "riseml.yml").write_text(
+        "project: ab\ntrain: {image: busybox, resources: {cpus: 0.1, mem: 100}, run: 'true'}\n"
+    )
+    # The guide's run 14 of the usual home is the first run of this one.
+    replayed = replayed.replace("14", "1")
+    replayed = replayed.replace("~/.riseml", environment["RISEML_HOME"])
+    train = [sys.executable, "-m", "riseml", "train", "-l"]
+    printed = []
+    for command in (
+        train,
+        [sys.executable, "-c", simulated],
+        [sys.executable, "-c", replayed],
+    ):
+        result = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert result.returncode == 0, result.stderr
+        printed.append(result.stdout)
+    assert "Succeeded" in printed[1]
+    assert "'phase': 'Succeeded'" in printed[2]
