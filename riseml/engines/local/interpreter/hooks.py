@@ -91,23 +91,22 @@ def _is_due(graph: Graph, dag: DagFrame, hook: Hook) -> bool:
 
 def delete(graph: Graph, site: CallSite, template: Template, inputs: Pairs) -> Node:
     """Run a template that deletes pods, at once. Without an owner it is a hook."""
-    phase = SUCCEEDED
-    message = ""
+    is_hook = site.owner is None and site.dag is not None
     if graph.shutdown:
-        phase = FAILED
+        # A shutdown stops all pods itself.
         message = f"workflow shutdown with strategy: {graph.shutdown}"
+        return graph.create(
+            site,
+            POD,
+            template.name,
+            FAILED,
+            message=message,
+            inputs=inputs,
+            hooked=is_hook,
+        )
     node = graph.create(
-        site,
-        POD,
-        template.name,
-        phase,
-        message=message,
-        inputs=inputs,
-        hooked=site.owner is None and site.dag is not None,
+        site, POD, template.name, SUCCEEDED, inputs=inputs, hooked=is_hook
     )
-    # A shutdown stops all pods itself.
-    if graph.shutdown:
-        return node
     node.exit_code = 0
     lookup = pod_lookup(graph, node)
     flags = [resolve(flag, lookup) for flag in template.body["resource"]["flags"]]
