@@ -139,12 +139,17 @@ def _lines(tree: Tree) -> Iterator[str]:
 
 
 def _count_modes(tree: Tree) -> Counter[int]:
+    """Return the number of files and folders with each mode."""
     modes = []
     for folder in tree.folders:
         modes += [key[MODE] for key, _ in folder.files.values()]
     for folder in tree.folders[1:]:
         modes.append(stat.S_IFDIR | folder.mode)
-    return Counter(modes)
+    counts = Counter(modes)
+    # The permissions of a link mean nothing, and a checkout cannot set them.
+    for mode in list(filter(stat.S_ISLNK, counts)):
+        del counts[mode]
+    return counts
 
 
 def _moves(folder: Folder) -> Iterator[str]:
@@ -176,8 +181,6 @@ def _masks_of(modes: Iterable[int]) -> list[int]:
     """Return the umasks under which files of these modes were made, sorted."""
     masks = []
     for mode in modes:
-        if stat.S_ISLNK(mode):
-            continue
         mask = ~mode & _created_mode(mode)
         # Under a umask that forbids the owner anything, a checkout could not work.
         if not mask & stat.S_IRWXU:
@@ -191,8 +194,6 @@ def _count_usual(counts: Counter[int], mask: int) -> int:
 
 def _is_usual(mode: int, mask: int) -> bool:
     """Return whether a checkout under `mask` gives an entry its mode."""
-    if stat.S_ISLNK(mode):
-        return True
     return stat.S_IMODE(mode) == _created_mode(mode) & ~mask
 
 

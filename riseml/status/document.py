@@ -10,8 +10,8 @@ from riseml.plan import Resources
 Node = Mapping[str, Any]
 
 _EMPTY: Mapping[str, Any] = {}
-# No machine has a quantity with more digits. Larger ones would take long to multiply.
-_MAX_DIGITS = 30
+# No machine has a larger quantity. Those would take long to multiply.
+_QUANTITY_LIMIT = 10**30
 _UNITS: dict[str, Decimal | int] = {
     "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60,
@@ -156,7 +156,8 @@ def quantity(value: Any) -> Decimal:
             break
     try:
         number = Decimal(digits) * factor
+        # The comparison raises for a NaN.
+        is_sane = abs(number) < _QUANTITY_LIMIT
     except ArithmeticError:
         return Decimal(0)
-    is_sane = number.is_finite() and number.adjusted() < _MAX_DIGITS
     return number if is_sane else Decimal(0)
