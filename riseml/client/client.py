@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riseml.client import cleanup, config_file, explain, files, images, lifecycle
+from riseml.client import cleanup, config_file, explain, files, lifecycle
 from riseml.client import secrets as secrets_
 from riseml.client.context import CONFIG_FILE, ClientContext
 from riseml.client.types import Killed, RunHandle
@@ -145,6 +145,8 @@ class Client:
             ConfigError: the file has faults.
             InvalidInputError: it has no install steps.
         """
+        from riseml.client import images
+
         return images.explain(self._context, path)
 
     def build(self, path: str | Path) -> Submitted:
@@ -154,6 +156,8 @@ class Client:
             ConfigError: the file has faults.
             InvalidInputError: it has no install steps.
         """
+        from riseml.client import images
+
         return images.build(self._context, path)
 
     # Runs

@@ -17,13 +17,15 @@ An engine whose runs go to the context in use also sets USES_CONTEXTS = True.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from riseml import plugins
-from riseml.doctor.findings import Check
 from riseml.engines import Engine
 from riseml.errors import RiseMLError
 from riseml.settings import Settings
+
+if TYPE_CHECKING:
+    from riseml.doctor.findings import Check
 
 
 def open_engine(settings: Settings) -> Engine:
@@ -38,7 +40,7 @@ def open_engine(settings: Settings) -> Engine:
     return engine
 
 
-def engine_checks(settings: Settings) -> list[Check]:
+def engine_checks(settings: Settings) -> "list[Check]":
     """Return the checks of `riseml doctor` for the engine that the settings name.
 
     Raises:
