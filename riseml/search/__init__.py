@@ -2,8 +2,8 @@
 
 Each strategy is one module, named as `train.search` in riseml.yml names it:
 
-    search: random                                ──▶  riseml/search/random.py, or the module that
-    search: {strategy: random, trials: 20}             the entry point group `riseml.search` names
+    search: grid                                  ──▶  riseml/search/grid.py, or the module that
+    search: {strategy: grid}                           the entry point group `riseml.search` names
 
 The module defines what `Strategy` declares and needs no change anywhere else. `grid.py` is
 the default and the simplest example.
@@ -32,9 +32,10 @@ _REQUIRED = ("SECTION", "size", "trials")
 class Strategy(Protocol):
     """The contract of a search strategy's module.
 
-    `parameters` maps each name to its values as the user wrote them, ranges expanded. There
-    is at least one: a riseml.yml without parameters is a single experiment. `options` is what
-    SECTION makes.
+    `parameters` maps each name to its values as the user wrote them, ranges expanded. It is
+    never empty: a riseml.yml without parameters is a single experiment, and no strategy is
+    asked. A list of values is empty only for `size`, and only if the file has errors.
+    `options` is what SECTION makes.
     """
 
     SECTION: Record[Any]

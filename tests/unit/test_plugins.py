@@ -12,9 +12,11 @@ from riseml.config import json_schema, load_text
 from riseml.errors import ConfigError, InvalidInputError, RiseMLError
 from riseml.plan import Origin, Target
 from riseml.planner import plan
+from riseml.schema.messages import one_of
+from tests.unit.built_ins import built_in
 
-CAFFE = '''
-"""Caffe: several solvers."""
+FRAMEWORK = '''
+"""A framework with several solvers."""
 
 from dataclasses import dataclass, replace
 from riseml.schema.fields import Integer, Record
@@ -25,13 +27,13 @@ class Options:
 
 SECTION = Record(Options, {"solvers": Integer(1)})
 
-def variables(options): return frozenset({"CAFFE_SOLVER"})
-def image(options, resources): return "bvlc/caffe:cpu"
-def warnings(options, image): return ("caffe is old",)
+def variables(options): return frozenset({"THEIR_SOLVER"})
+def image(options, resources): return "their/image:cpu"
+def warnings(options, image): return ("their_framework is old",)
 def distribute(job, options, image): return (replace(job, type="solver", count=options.solvers),)
 '''
 
-SAMPLE = '''
+STRATEGY = '''
 """Random search: trials drawn from the parameters' values."""
 
 import random
@@ -68,7 +70,7 @@ from riseml.project import Snapshot
 from riseml.status import SetStatus, State
 
 class EchoEngine:
-    name = "echo"
+    name = "their-engine"
 
     def __init__(self, settings):
         self.user = settings.user
@@ -119,7 +121,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     modules = []
 
     def package(kind: str, name: str, code: str) -> None:
-        module = f"their_{name}"
+        module = f"package_of_{name}".replace("-", "_")
         info = tmp_path / f"{module}-1.0.dist-info"
         info.mkdir()
         (info / "METADATA").write_text(
@@ -150,99 +152,124 @@ def faults(text: str) -> list[str]:
 
 
 def test_a_framework_compiles(install: Install) -> None:
-    install("frameworks", "caffe", CAFFE)
-    text = "project: ab\ntrain: {framework: caffe, caffe: {solvers: 3}, resources: {}, run: x}\n"
+    install("frameworks", "their_framework", FRAMEWORK)
+    text = "project: ab\ntrain: {framework: their_framework, their_framework: {solvers: 3}, resources: {}, run: x}\n"
     loaded = load_text(text)
-    assert [fault.message for fault in loaded.warnings] == ["caffe is old"]
+    assert [fault.message for fault in loaded.warnings] == ["their_framework is old"]
     planned = plan(loaded)
-    assert planned.image == "bvlc/caffe:cpu"
+    assert planned.image == "their/image:cpu"
     assert [(job.type, job.count) for job in planned.jobs] == [("solver", 3)]
     document = compiler.compile_workflow(planned, Origin("paul", 1), Target())
     assert "solver" in json.dumps(document)
     train = json_schema()["properties"]["train"]["properties"]
-    assert train["caffe"]["properties"]["solvers"]["minimum"] == 1
+    assert train["their_framework"]["properties"]["solvers"]["minimum"] == 1
 
 
 def test_faults_in_the_section_of_a_framework_have_positions(install: Install) -> None:
-    install("frameworks", "caffe", CAFFE)
-    text = (
-        "project: ab\ntrain: {framework: caffe, caffe: {%s}, resources: {}, run: x%s}\n"
-    )
+    install("frameworks", "their_framework", FRAMEWORK)
+    text = "project: ab\ntrain: {framework: their_framework, their_framework: {%s}, resources: {}, run: x%s}\n"
     assert faults(text % ("solver: 3", "")) == [
-        "2:35 unknown key 'solver' in train.caffe / Did you mean 'solvers'?"
+        "2:55 unknown key 'solver' in train.their_framework / Did you mean 'solvers'?"
     ]
-    assert faults(text % ("", ", parameters: {caffe-solver: 1}")) == [
-        "2:74 'caffe-solver' cannot be a parameter: caffe sets $CAFFE_SOLVER / Rename it."
+    assert faults(text % ("", ", parameters: {their-solver: 1}")) == [
+        "2:94 'their-solver' cannot be a parameter: their_framework sets $THEIR_SOLVER / Rename it."
     ]
-    with pytest.raises(ConfigError, match="must be caffe, horovod"):
-        load_text((text % ("", "")).replace("framework: caffe", "framework: torch"))
+    choices = one_of(sorted([*built_in("frameworks"), "their_framework"]))
+    misspelt = (text % ("", "")).replace("framework: their_f", "framework: thier_f")
+    assert (
+        f"2:20 train.framework must be {choices}, not 'thier_framework' / "
+        "Did you mean 'their_framework'?"
+    ) in faults(misspelt)
 
 
 def test_a_search_strategy_plans(install: Install) -> None:
-    install("search", "sample", SAMPLE)
+    install("search", "their-strategy", STRATEGY)
     text = FILE.replace(
         "run: x",
         "run: 'x {{a}}', parameters: {a: [1, 2, 3], b: {range: {min: 1, max: 9999, step: 1}}}, search: SEARCH",
     )
-    sampled = plan(load_text(text.replace("SEARCH", "{strategy: sample, trials: 20}")))
+    sampled = plan(
+        load_text(text.replace("SEARCH", "{strategy: their-strategy, trials: 20}"))
+    )
     assert len(sampled.experiments) == 20
     assert {tuple(trial.parameters) for trial in sampled.experiments} == {("a", "b")}
-    seeded = text.replace("SEARCH", "{strategy: sample, trials: 20, seed: 1}")
+    seeded = text.replace("SEARCH", "{strategy: their-strategy, trials: 20, seed: 1}")
     assert plan(load_text(seeded)).experiments != sampled.experiments
     assert plan(load_text(seeded)) == plan(load_text(seeded))
     assert len(plan(load_text(text.replace("SEARCH", "grid"))).experiments) == 29_997
 
 
 def test_faults_in_a_search_have_positions(install: Install) -> None:
-    install("search", "sample", SAMPLE)
+    install("search", "their-strategy", STRATEGY)
     text = "project: ab\ntrain:\n  image: x\n  resources: {}\n  run: x\n  parameters: {a: 1}\n"
-    assert faults(f"{text}  search: {{strategy: sample, trials: 0, sed: 1}}\n") == [
-        "7:38 train.search.trials must be a whole number of at least 1, not the number 0 / ",
-        "7:41 unknown key 'sed' in train.search / Did you mean 'seed'?",
+    assert faults(
+        f"{text}  search: {{strategy: their-strategy, trials: 0, sed: 1}}\n"
+    ) == [
+        "7:46 train.search.trials must be a whole number of at least 1, not the number 0 / ",
+        "7:49 unknown key 'sed' in train.search / Did you mean 'seed'?",
     ]
-    assert faults(f"{text}  search: sample\n") == [
+    assert faults(f"{text}  search: their-strategy\n") == [
         "7:11 'trials' is missing in train.search / Write for example trials: 20."
     ]
-    assert faults(f"{text}  search: {{strategy: sampel, trials: 1}}\n") == [
-        "7:22 train.search.strategy must be grid or sample, not 'sampel' / Did you mean 'sample'?"
+    choices = one_of(sorted([*built_in("search"), "their-strategy"]))
+    assert faults(f"{text}  search: {{strategy: their-stratgy, trials: 1}}\n") == [
+        f"7:22 train.search.strategy must be {choices}, not 'their-stratgy' / Did you mean 'their-strategy'?"
     ]
-    assert faults(f"{text}  search: {{strategy: sample, trials: 100001}}\n") == [
+    assert faults(
+        f"{text}  search: {{strategy: their-strategy, trials: 100001}}\n"
+    ) == [
         "6:15 the parameters make 100,001 experiments; a set has at most 100,000 / Use fewer values, or several files."
     ]
 
 
 def test_a_search_without_experiments_is_an_error(install: Install) -> None:
-    install("search", "none", SAMPLE.replace("return options.trials", "return 0"))
+    install(
+        "search",
+        "without-experiments",
+        STRATEGY.replace("return options.trials", "return 0"),
+    )
     text = "project: ab\ntrain:\n  image: x\n  resources: {}\n  run: x\n  parameters: {a: 1}\n"
-    assert faults(f"{text}  search: {{strategy: none, trials: 1}}\n") == [
+    assert faults(
+        f"{text}  search: {{strategy: without-experiments, trials: 1}}\n"
+    ) == [
         "7:11 the search makes no experiments from these parameters / Use more values, or other options."
     ]
 
 
 def test_a_single_experiment_needs_no_search(install: Install) -> None:
-    install("search", "sample", SAMPLE)
-    text = FILE.replace("run: x", "run: x, search: {strategy: sample, trials: 20}")
+    install("search", "their-strategy", STRATEGY)
+    text = FILE.replace(
+        "run: x", "run: x, search: {strategy: their-strategy, trials: 20}"
+    )
     planned = plan(load_text(text))
     assert [trial.parameters for trial in planned.experiments] == [{}]
 
 
 def test_the_schema_contains_each_strategy(install: Install) -> None:
-    install("search", "sample", SAMPLE)
+    install("search", "their-strategy", STRATEGY)
     forms = json_schema()["properties"]["train"]["properties"]["search"]["anyOf"]
-    assert forms[0] == {"enum": ["grid", "sample"]}
-    grid, sample = forms[1:]
-    assert list(grid["properties"]) == ["strategy"]
-    assert list(sample["properties"]) == ["strategy", "trials", "seed"]
-    assert sample["properties"]["strategy"]["enum"] == ["sample"]
-    assert sample["required"] == ["strategy", "trials"]
+    names = sorted([*built_in("search"), "their-strategy"])
+    assert forms[0] == {"enum": names}
+    by_name = dict(zip(names, forms[1:], strict=True))
+    for name, form in by_name.items():
+        assert form["properties"]["strategy"]["enum"] == [name]
+    assert list(by_name["grid"]["properties"]) == ["strategy"]
+    theirs = by_name["their-strategy"]
+    assert list(theirs["properties"]) == ["strategy", "trials", "seed"]
+    assert theirs["required"] == ["strategy", "trials"]
 
 
 def test_a_strategy_that_leaves_out_a_parameter_is_named(install: Install) -> None:
-    install("search", "broken", SAMPLE.replace("in parameters.items()", "in ()"))
-    text = FILE.replace(
-        "run: x", "run: x, parameters: {a: 1}, search: {strategy: broken, trials: 1}"
+    install(
+        "search", "their-broken", STRATEGY.replace("in parameters.items()", "in ()")
     )
-    with pytest.raises(RiseMLError, match="'broken' does not give every parameter"):
+    text = FILE.replace(
+        "run: x",
+        "run: x, parameters: {a: 1}, search: {strategy: their-broken, trials: 1}",
+    )
+    with pytest.raises(
+        RiseMLError, match="'their-broken' does not give every parameter"
+    ):
         plan(load_text(text))
 
 
@@ -252,11 +279,11 @@ def test_an_engine_trains_and_reports(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    install("engines", "echo", ECHO)
+    install("engines", "their-engine", ECHO)
     (tmp_path / "project").mkdir()
     (tmp_path / "project" / "riseml.yml").write_text(FILE)
     monkeypatch.chdir(tmp_path / "project")
-    monkeypatch.setenv("RISEML_ENGINE", "echo")
+    monkeypatch.setenv("RISEML_ENGINE", "their-engine")
     assert cli.main(["train"]) == 0
     assert cli.main(["status", "-a", "-o", "name"]) == 0
     printed = capsys.readouterr()
@@ -269,23 +296,27 @@ def test_an_engine_trains_and_reports(
 def test_an_engine_chosen_in_a_file_is_named_with_the_file(
     install: Install, tmp_path: Path
 ) -> None:
-    install("engines", "echo", "1 / 0")
+    install("engines", "their-engine", "1 / 0")
     (tmp_path / "home").mkdir()
     file = tmp_path / "home" / "config"
-    file.write_text("engine: echo\n")
-    with pytest.raises(RiseMLError, match=f"engine in {file}: 'echo' of the package"):
+    file.write_text("engine: their-engine\n")
+    with pytest.raises(
+        RiseMLError, match=f"engine in {file}: 'their-engine' of the package"
+    ):
         settings.load()
-    file.write_text("engine: ecko\n")
-    with pytest.raises(InvalidInputError, match="there is no engine 'ecko'") as caught:
+    file.write_text("engine: their-enigne\n")
+    with pytest.raises(
+        InvalidInputError, match="there is no engine 'their-enigne'"
+    ) as caught:
         settings.load()
     assert str(file) in str(caught.value)
-    assert caught.value.advice.startswith("Did you mean 'echo'?")
+    assert caught.value.advice.startswith("Did you mean 'their-engine'?")
 
 
 def test_a_command_runs(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
-    install("commands", "hello", HELLO)
-    assert plugins.names("commands") == ("hello",)
-    assert cli.main(["hello", "--name", "Paul"]) == 0
+    install("commands", "their-greeting", HELLO)
+    assert plugins.names("commands") == ("their-greeting",)
+    assert cli.main(["their-greeting", "--name", "Paul"]) == 0
     assert capsys.readouterr().out == "hello Paul\n"
     assert cli.main(["--help"]) == 0
     assert "Greet somebody." in capsys.readouterr().out
@@ -296,40 +327,47 @@ def test_a_command_runs(install: Install, capsys: pytest.CaptureFixture[str]) ->
     [
         (
             "import nothing_of_this_name",
-            "package their_caffe cannot be loaded: ModuleNotFoundError",
+            "package package_of_their_framework cannot be loaded: ModuleNotFoundError",
         ),
         ("1 / 0", "cannot be loaded: ZeroDivisionError"),
         ("SECTION = None", "lacks variables, image, warnings, distribute"),
     ],
 )
 def test_a_broken_package_is_named(install: Install, code: str, words: str) -> None:
-    install("frameworks", "caffe", code)
+    install("frameworks", "their_framework", code)
     with pytest.raises(RiseMLError, match=words):
-        load_text(FILE.replace("run: x", "run: x, framework: caffe"))
+        load_text(FILE.replace("run: x", "run: x, framework: their_framework"))
 
 
 def test_an_entry_point_must_name_a_module(install: Install) -> None:
-    install("frameworks", "caffe", "class Caffe: pass")
-    info = Path(sys.path[0], "their_caffe-1.0.dist-info")
-    entry = "[riseml.frameworks]\ncaffe = their_caffe:Caffe\n"
+    install("frameworks", "their_framework", "class Theirs: pass")
+    info = Path(sys.path[0], "package_of_their_framework-1.0.dist-info")
+    entry = "[riseml.frameworks]\ntheir_framework = package_of_their_framework:Theirs\n"
     (info / "entry_points.txt").write_text(entry)
-    with pytest.raises(RiseMLError, match="package their_caffe is not a module"):
-        plugins.load("frameworks", "caffe")
+    with pytest.raises(
+        RiseMLError, match="package package_of_their_framework is not a module"
+    ):
+        plugins.load("frameworks", "their_framework")
 
 
 def test_names_of_built_in_plugins() -> None:
-    assert frameworks.names() == ("horovod", "jax", "mpi", "pytorch", "tensorflow")
-    assert search.names() == ("grid",)
-    assert plugins.names("engines") == ("argo", "local")
+    assert frameworks.names() == built_in("frameworks")
+    assert {"horovod", "jax", "mpi", "pytorch", "tensorflow"} <= set(frameworks.names())
+    assert search.names() == built_in("search")
+    assert "grid" in search.names()
+    # Two modules of this package are not engines.
+    engines = set(plugins.names("engines"))
+    assert engines >= {"argo", "local"}
+    assert not engines & {"open", "selection"}
     assert plugins.names("commands") == ()
 
 
 def test_an_unknown_name_is_an_error_with_all_names() -> None:
     with pytest.raises(InvalidInputError, match="no search strategy 'gird'") as caught:
         plugins.load("search", "gird")
-    assert (
-        caught.value.advice == "Did you mean 'grid'? Installed search strategies: grid."
-    )
+    names = ", ".join(built_in("search"))
+    advice = f"Did you mean 'grid'? Installed search strategies: {names}."
+    assert caught.value.advice == advice
     with pytest.raises(InvalidInputError, match="no command 'x'") as caught:
         plugins.load("commands", "x")
     assert caught.value.advice == "Installed commands: none."

@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 import pytest
 
+from riseml.schema.messages import one_of
 from tests.riseml_yml import load_with_faults
+from tests.unit.built_ins import built_in
 
 OK, NOTE, WARNING, ERROR = "accepted", "note", "warning", "error"
 
@@ -48,6 +50,8 @@ def tensorflow(*lines: str, **parts: str) -> str:
 
 
 PLACEHOLDER = "parameters: {lr: [0.1, 0.2]}"
+FRAMEWORKS = one_of(built_in("frameworks"))
+STRATEGIES = one_of(built_in("search"))
 
 CHECKLIST = [
     # Must be accepted
@@ -331,10 +335,10 @@ CHECKLIST = [
     ),
     Case(
         "other framework",
-        yml("framework: caffe"),
+        yml("framework: no-framework"),
         ERROR,
         "6:14",
-        "must be horovod, jax, mpi, pytorch or tensorflow",
+        f"must be {FRAMEWORKS}, not 'no-framework'",
     ),
     Case(
         "workers: 0", tensorflow("horovod: {workers: 0}"), ERROR, "8:24", "at least 1"
@@ -453,7 +457,7 @@ TRAIN = [
         yml("search: gird"),
         ERROR,
         "6:11",
-        "train.search must be grid, not 'gird'",
+        f"train.search must be {STRATEGIES}, not 'gird'",
     ),
     Case(
         "search without strategy",
@@ -469,7 +473,13 @@ TRAIN = [
         "6:28",
         "unknown key 'trials' in train.search",
     ),
-    Case("search: null", yml("search:"), ERROR, "6:10", "must be grid, not nothing"),
+    Case(
+        "search: null",
+        yml("search:"),
+        ERROR,
+        "6:10",
+        f"must be {STRATEGIES}, not nothing",
+    ),
     Case("project alone", "project: ab\n", OK),
     Case(
         "project of 64 characters",
