@@ -166,3 +166,9 @@ def test_pods_never_exceed_the_machine_and_all_start_in_the_end(
         queue.remove(chance.choice(sorted(queue.running)))
         done += 1
     assert done == len(requests)
+
+
+def test_a_request_of_one_byte_too_many_is_refused() -> None:
+    request_ = Resources(Decimal(1), MACHINE.mem + 1)
+    assert MACHINE.lacks(request_) == "mem: 8001 requested, this machine has 8000"
+    assert not MACHINE.fits(request_)

@@ -5,6 +5,7 @@ half a gang would hold resources for nothing. A TensorBoard requests nothing, so
 delays other pods; it starts with the first other pod of its run, not hours earlier.
 """
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,9 +38,10 @@ class Capacity:
         """Explain why a request can never fit; return an empty text if it can."""
         if request.cpus > self.cpus:
             return f"cpus: {request.cpus} requested, this machine has {self.cpus}"
-        requested_mb = request.mem // _BYTES_PER_MB
-        installed_mb = self.mem // _BYTES_PER_MB
-        if requested_mb > installed_mb:
+        if request.mem > self.mem:
+            # Rounded apart, so that the numbers differ however close they are.
+            requested_mb = math.ceil(request.mem / _BYTES_PER_MB)
+            installed_mb = self.mem // _BYTES_PER_MB
             return f"mem: {requested_mb} requested, this machine has {installed_mb}"
         if request.gpus > len(self.gpus):
             return f"gpus: {request.gpus} requested, this machine has {len(self.gpus)}"
