@@ -1,0 +1,220 @@
+"""`riseml user` on a cluster in memory."""
+
+import base64
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from riseml.cluster import keys
+from riseml.cluster.api import Api, path_of
+from riseml.cluster.api_errors import ConflictError
+from riseml.cluster.connection import Connection
+from riseml.cluster.users import TOKEN
+from riseml.errors import NotFoundError
+from tests.cli.conftest import Riseml
+
+SERVER = "https://lab.example.com:6443"
+CREATE_PAUL = ("user", "create", "--username", "paul", "--email", "paul@example.com")
+
+
+class FakeApi(Api):
+    """API server that keeps objects by their paths, and gives every account a token."""
+
+    def __init__(self) -> None:
+        super().__init__(Connection(SERVER, authority="CERTIFICATE"))
+        self.objects: dict[str, dict[str, Any]] = {}
+        self.tokens = 0
+
+    def get(self, url_path: str, **query: Any) -> dict[str, Any]:
+        if url_path not in self.objects:
+            raise NotFoundError(f"there is no {url_path}")
+        return copy.deepcopy(self.objects[url_path])
+
+    def items(
+        self, url_path: str, *, metadata: bool = False, **query: Any
+    ) -> Iterator[dict[str, Any]]:
+        plural = url_path.rpartition("/")[2]
+        label = query.get("labelSelector")
+        for object_path, body in sorted(self.objects.items()):
+            is_selected = not label or label in body["metadata"].get("labels", {})
+            if object_path.split("/")[-2] == plural and is_selected:
+                yield copy.deepcopy(body)
+
+    def create(
+        self, url_path: str, body: Mapping[str, Any], **query: Any
+    ) -> dict[str, Any]:
+        object_path = f"{url_path}/{body['metadata']['name']}"
+        if object_path in self.objects:
+            raise ConflictError("it exists already")
+        self.objects[object_path] = copy.deepcopy(dict(body))
+        return self.get(object_path)
+
+    def apply(
+        self,
+        body: Mapping[str, Any],
+        namespace: str | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> dict[str, Any]:
+        object_path = path_of(body, namespace)
+        stored = copy.deepcopy(dict(body))
+        if namespace and body["kind"] != "Namespace":
+            stored["metadata"]["namespace"] = namespace
+        if body["metadata"]["name"] == TOKEN:
+            stored["data"] = self.objects.get(object_path, {}).get(
+                "data", self._new_token()
+            )
+        self.objects[object_path] = stored
+        return self.get(object_path)
+
+    def patch(self, url_path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        self.get(url_path)
+        _merge(self.objects[url_path], body)
+        return self.get(url_path)
+
+    def delete(
+        self, url_path: str, *, query: Mapping[str, Any] | None = None, **options: Any
+    ) -> bool:
+        return self.objects.pop(url_path, None) is not None
+
+    def _new_token(self) -> dict[str, str]:
+        self.tokens += 1
+        token = f"token-{self.tokens}".encode()
+        return {"token": base64.b64encode(token).decode()}
+
+
+def _merge(body: dict[str, Any], change: Mapping[str, Any]) -> None:
+    for name, value in change.items():
+        if isinstance(value, Mapping):
+            _merge(body.setdefault(name, {}), value)
+        else:
+            body[name] = value
+
+
+@pytest.fixture
+def api(monkeypatch: pytest.MonkeyPatch) -> FakeApi:
+    """Return the cluster of every command in the test."""
+    fake = FakeApi()
+    monkeypatch.setattr("riseml.cli.user.connect", lambda kubeconfig: fake)
+    return fake
+
+
+def printed_key(out: str) -> Connection:
+    """Return the content of the API key that a command printed."""
+    (line,) = [line for line in out.splitlines() if line.startswith("API key: ")]
+    return keys.decode(line.removeprefix("API key: "))
+
+
+def test_create_prints_the_user_and_a_key(api: FakeApi, riseml: Riseml) -> None:
+    result = riseml(*CREATE_PAUL, "--gpus", "4", "--mem", "64Gi")
+    assert result.status == 0, result.err
+    assert result.out.startswith("Username: paul\nEmail: paul@example.com\nAPI key: ")
+    assert result.out.endswith("\nQuota: memory 0/64Gi, nvidia.com/gpu 0/4\n")
+    assert "paul logs in with `riseml user login" in result.err
+    assert printed_key(result.out) == Connection(
+        SERVER, "CERTIFICATE", "token-1", namespace="riseml-paul", user="paul"
+    )
+    assert "/api/v1/namespaces/riseml-paul" in api.objects
+
+
+def test_the_key_contains_the_address_for_users(api: FakeApi, riseml: Riseml) -> None:
+    result = riseml(*CREATE_PAUL, "--api-host", "https://gate.example.com")
+    assert printed_key(result.out).server == "https://gate.example.com"
+
+
+def test_create_refuses_an_existing_user(api: FakeApi, riseml: Riseml) -> None:
+    assert riseml(*CREATE_PAUL).status == 0
+    result = riseml(*CREATE_PAUL)
+    assert (result.status, result.out) == (2, "")
+    assert "the user paul exists already" in result.err
+    assert "riseml user update --username paul" in result.err
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--username", "x", "--email", "x@example.com"), "cannot be a user's name"),
+        (("--username", "ida", "--email", "ida"), "'ida' is not an e-mail address"),
+    ],
+)
+def test_create_refuses_invalid_options(
+    options: tuple[str, ...], words: str, api: FakeApi, riseml: Riseml
+) -> None:
+    result = riseml("user", "create", *options)
+    assert result.status == 2
+    assert words in result.err
+    assert not api.objects
+
+
+def test_list_has_one_row_for_each_user(api: FakeApi, riseml: Riseml) -> None:
+    assert riseml("user", "list", "-o", "name").out == ""
+    riseml(*CREATE_PAUL, "--cpus", "8")
+    riseml("user", "create", "--username", "ida", "--email", "ida@example.com")
+    assert riseml("user", "list", "-o", "name").out == "ida\npaul\n"
+    table = [line.split() for line in riseml("user", "list").out.splitlines()]
+    assert table == [
+        ["Username", "Email", "Enabled"],
+        ["ida", "ida@example.com", "True"],
+        ["paul", "paul@example.com", "True"],
+    ]
+    wide = riseml("user", "list", "-o", "wide", "--no-headers").out.splitlines()
+    assert wide[1].split() == [
+        *("paul", "paul@example.com", "True", "riseml-paul"),
+        *("cpu", "0/8"),
+    ]
+
+
+def test_list_as_data_contains_no_keys(api: FakeApi, riseml: Riseml) -> None:
+    riseml(*CREATE_PAUL, "--cpus", "8")
+    assert json.loads(riseml("user", "list", "-o", "json").out) == [
+        {
+            "username": "paul",
+            "email": "paul@example.com",
+            "enabled": True,
+            "namespace": "riseml-paul",
+            "limits": {"requests.cpu": "8"},
+            "used": {},
+        }
+    ]
+
+
+def test_display_prints_the_key_again(api: FakeApi, riseml: Riseml) -> None:
+    created = riseml(*CREATE_PAUL)
+    assert riseml("user", "display", "paul").out == created.out
+    record = json.loads(riseml("user", "display", "Paul", "-o", "json").out)
+    assert record["username"] == "paul"
+    assert keys.decode(record["api_key"]).token == "token-1"
+    result = riseml("user", "display", "ida")
+    assert result.status == 4
+    assert "there is no user ida" in result.err
+
+
+def test_a_disabled_user_gets_a_new_key_with_update(
+    api: FakeApi, riseml: Riseml
+) -> None:
+    riseml(*CREATE_PAUL)
+    assert riseml("user", "disable", "paul", "--yes").out == "User paul disabled\n"
+    displayed = riseml("user", "display", "paul").out
+    assert "API key: none, the user is disabled" in displayed
+    record = json.loads(riseml("user", "display", "paul", "-o", "json").out)
+    assert (record["enabled"], record["api_key"]) == (False, None)
+    updated = riseml("user", "update", "--username", "paul")
+    assert printed_key(updated.out).token == "token-2"
+
+
+def test_update_prints_no_key_that_is_still_valid(api: FakeApi, riseml: Riseml) -> None:
+    riseml(*CREATE_PAUL, "--gpus", "4", "--cpus", "8")
+    result = riseml(
+        "user", "update", "--username", "paul", "--email", "p@b.org", "--gpus", "none"
+    )
+    assert (result.status, result.out) == (0, "Username: paul\nEmail: p@b.org\n")
+    assert "Quota: cpu 0/8\n" in riseml("user", "display", "paul").out
+
+
+def test_login_takes_a_key_or_a_kubeconfig(riseml: Riseml) -> None:
+    result = riseml("user", "login", "--api-key", "x", "--context", "lab")
+    assert result.status == 2
+    assert "an API key and a kubeconfig exclude each other" in result.err
