@@ -152,11 +152,9 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _help(words: list[str]) -> int:
+    if words and not words[0].startswith("-"):
+        return run(words[0], ["--help"])
     from riseml.cli import extensions, overview
-
-    name = words[0] if words else ""
-    if name in COMMANDS or extensions.exists(name):
-        return run(name, ["--help"])
 
     sys.stdout.write(overview.text(COMMANDS, extensions.summaries()))
     return 0

@@ -130,3 +130,10 @@ def test_a_built_in_command_cannot_be_replaced(
 ) -> None:
     install(whoami=GREET)
     assert riseml("whoami").out == "you are: paul\n"
+
+
+def test_help_about_an_unknown_command_is_an_error(riseml: Riseml) -> None:
+    result = riseml("help", "stattus")
+    assert result.status == 2
+    assert "no command 'stattus'" in result.err
+    assert "status" in result.err
