@@ -14,7 +14,7 @@ _MAX_NAMES = 5
 def exit_status(statuses: Sequence[SetStatus | ExperimentStatus]) -> int:
     """Return 100 if any failed, else 103 if any was killed, else 0."""
     states = {status.state for status in statuses}
-    # A failure matters more than an experiment that somebody has stopped.
+    # A failure matters more than an experiment that was killed.
     for state in (State.FAILED, State.KILLED):
         if state in states:
             return _EXIT_STATUS[state]

@@ -117,7 +117,7 @@ def _parse_cores(words: str) -> float:
         raise InvalidInputError(f"'{words}' is not a number of cores") from None
 
 
-# The cache has no image for a step that nobody has used before.
+# The step is unique, so no image of it can be in the cache.
 def _unique_install_step() -> str:
     import uuid
 

@@ -165,6 +165,6 @@ def _pad(text: str, width: int, terminal: Terminal, *, right: bool) -> str:
     # Most cells are short and plain, and need neither.
     if not text.isascii() or len(text) > width:
         text = shorten(text, width, unicode=terminal.unicode)
-        # Python counts characters, of which some take two cells and others none.
+        # Python counts characters, but a character may take two cells, or none.
         width -= cells_wide(text) - len(text)
     return text.rjust(width) if right else text.ljust(width)

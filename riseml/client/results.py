@@ -97,7 +97,7 @@ def tabulate(
 
 
 def number(value: Any) -> float | None:
-    """Return a reported value as a number to compare, None where it is not one, such as NaN."""
+    """Return a reported value as a comparable number; None for NaN and other values."""
     try:
         # Programs may report success as true or false, which count as 1 and 0.
         result = float(value)

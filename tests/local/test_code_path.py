@@ -4,10 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from riseml import config, planner
 from riseml.client.client import Client
-from riseml.config import Loaded
-from riseml.plan import ExperimentSet
+from tests.code_path import recorded_steps
 from tests.local.conftest import Lab
 
 CONFIG = """\
@@ -31,19 +29,7 @@ def client(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Client:
 def test_the_command_loads_and_plans_once(
     lab: Lab, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    steps: list[str] = []
-    load_text, plan = config.load_text, planner.plan
-
-    def counted_load(text: str, file: str = "riseml.yml") -> Loaded:
-        steps.append("load")
-        return load_text(text, file)
-
-    def counted_plan(loaded: config.ExperimentConfig) -> ExperimentSet:
-        steps.append("plan")
-        return plan(loaded)
-
-    monkeypatch.setattr(config, "load_text", counted_load)
-    monkeypatch.setattr(planner, "plan", counted_plan)
+    steps = recorded_steps(monkeypatch)
     run = client.train(lab.folder / "riseml.yml")
     assert run.experiments == 2
     assert steps == ["load", "plan"]

@@ -8,10 +8,9 @@ import pytest
 
 from riseml import config, planner
 from riseml.client.client import Client
-from riseml.config import Loaded
 from riseml.engines import Submission
-from riseml.plan import ExperimentSet
 from tests.cli.fake_engine import FakeEngine
+from tests.code_path import recorded_steps
 
 CONFIG = """\
 project: toaster-net
@@ -42,20 +41,7 @@ class RecordingEngine(FakeEngine):
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Return the list of steps, in the order in which they are taken."""
-    steps: list[str] = []
-    load_text, plan = config.load_text, planner.plan
-
-    def recorded_load(text: str, file: str = "riseml.yml") -> Loaded:
-        steps.append("load")
-        return load_text(text, file)
-
-    def recorded_plan(loaded: config.ExperimentConfig) -> ExperimentSet:
-        steps.append("plan")
-        return plan(loaded)
-
-    monkeypatch.setattr(config, "load_text", recorded_load)
-    monkeypatch.setattr(planner, "plan", recorded_plan)
-    return steps
+    return recorded_steps(monkeypatch)
 
 
 @pytest.fixture
