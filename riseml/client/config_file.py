@@ -10,6 +10,7 @@ from riseml.errors import ConfigError, Fault, UnsupportedError
 if TYPE_CHECKING:
     from riseml.config import Loaded
     from riseml.plan import ExperimentSet
+    from riseml.project import Survey
 
 
 def load(path: str | Path) -> "Loaded":
@@ -49,14 +50,16 @@ def check(path: str | Path) -> tuple[Fault, ...]:
     return tuple(loaded.warnings)
 
 
-def measure(path: str | Path, *, gitignore: bool) -> tuple[int, int]:
-    """Return the number of files, and of bytes, in a snapshot of a riseml.yml's folder."""
+def survey(path: str | Path, *, gitignore: bool) -> "Survey":
+    """Return what a snapshot of a riseml.yml's folder would hold and leave out."""
+    from riseml.project import Survey, excluded
     from riseml.project.walk import SIZE, walk
 
     folder = os.fsencode(Path(path).absolute().parent)
     # Without an earlier snapshot the content of every file is pending.
     tree = walk(folder, {}, gitignore=gitignore)
-    return len(tree.pending), sum(key[SIZE] for _, _, key in tree.pending)
+    size = sum(key[SIZE] for _, _, key in tree.pending)
+    return Survey(len(tree.pending), size, excluded.describe(tree))
 
 
 def compile_workflow(
