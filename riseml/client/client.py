@@ -108,24 +108,15 @@ class Client:
     def measure(
         self, path: str | Path = CONFIG_FILE, *, gitignore: bool | None = None
     ) -> tuple[int, int]:
-        """Return the number of files, and of bytes, that `train` would store as code.
-
-        Raises:
-            ProjectError: a folder cannot be read.
-        """
+        """Return the number of files, and of bytes, that `survey` returns."""
         code = self.survey(path, gitignore=gitignore)
         return code.files, code.size
 
     def survey(
         self, path: str | Path = CONFIG_FILE, *, gitignore: bool | None = None
     ) -> "Survey":
-        """Return what `train` would store as code, and what it would leave out.
-
-        Raises:
-            ProjectError: a folder cannot be read.
-        """
-        uses_gitignore = self._context.uses_gitignore(gitignore)
-        return config_file.survey(path, gitignore=uses_gitignore)
+        """Return what `train` would store as code, and what it would leave out."""
+        return config_file.survey(self._context, path, gitignore)
 
     def compile(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from riseml.errors import ConfigError, Fault, UnsupportedError
 
 if TYPE_CHECKING:
+    from riseml.client.context import ClientContext
     from riseml.config import Loaded
     from riseml.plan import ExperimentSet
     from riseml.project import Survey
@@ -50,14 +51,22 @@ def check(path: str | Path) -> tuple[Fault, ...]:
     return tuple(loaded.warnings)
 
 
-def survey(path: str | Path, *, gitignore: bool) -> "Survey":
-    """Return what a snapshot of a riseml.yml's folder would hold and leave out."""
+def survey(
+    context: "ClientContext", path: str | Path, gitignore: bool | None
+) -> "Survey":
+    """Return what a snapshot of a riseml.yml's folder would hold and leave out.
+
+    `gitignore` None follows the settings.
+
+    Raises:
+        ProjectError: a folder cannot be read.
+    """
     from riseml.project import Survey, excluded
     from riseml.project.walk import SIZE, walk
 
     folder = os.fsencode(Path(path).absolute().parent)
     # Without an earlier snapshot the content of every file is pending.
-    tree = walk(folder, {}, gitignore=gitignore)
+    tree = walk(folder, {}, gitignore=context.uses_gitignore(gitignore))
     size = sum(key[SIZE] for _, _, key in tree.pending)
     return Survey(len(tree.pending), size, excluded.describe(tree))
 
