@@ -137,8 +137,7 @@ class Origin:
     """Origin of a run: its user, number and code, which a compiled document contains beside the plan.
 
     `number` is None if no engine has assigned one (`riseml compile`). The code is `revision`
-    of the store's repository `<project>.git`, or of the Git remote `git_url`. `excluded` are
-    the paths that each ignore file left out of it.
+    of the store's repository `<project>.git`, or of the Git remote `git_url`.
     """
 
     user: str
@@ -147,7 +146,6 @@ class Origin:
     git_url: str | None = None
     build: Build | None = None
     shard: Shard | None = None
-    excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

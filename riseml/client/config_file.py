@@ -8,10 +8,8 @@ from typing import TYPE_CHECKING, Any
 from riseml.errors import ConfigError, Fault, UnsupportedError
 
 if TYPE_CHECKING:
-    from riseml.client.context import ClientContext
     from riseml.config import Loaded
     from riseml.plan import ExperimentSet
-    from riseml.project import Survey
 
 
 def load(path: str | Path) -> "Loaded":
@@ -51,24 +49,14 @@ def check(path: str | Path) -> tuple[Fault, ...]:
     return tuple(loaded.warnings)
 
 
-def survey(
-    context: "ClientContext", path: str | Path, gitignore: bool | None
-) -> "Survey":
-    """Return what a snapshot of a riseml.yml's folder would hold and leave out.
-
-    `gitignore` None follows the settings.
-
-    Raises:
-        ProjectError: a folder cannot be read.
-    """
-    from riseml.project import Survey, excluded
+def measure(path: str | Path, *, gitignore: bool) -> tuple[int, int]:
+    """Return the number of files, and of bytes, in a snapshot of a riseml.yml's folder."""
     from riseml.project.walk import SIZE, walk
 
     folder = os.fsencode(Path(path).absolute().parent)
     # Without an earlier snapshot the content of every file is pending.
-    tree = walk(folder, {}, gitignore=context.uses_gitignore(gitignore))
-    size = sum(key[SIZE] for _, _, key in tree.pending)
-    return Survey(len(tree.pending), size, excluded.describe(tree))
+    tree = walk(folder, {}, gitignore=gitignore)
+    return len(tree.pending), sum(key[SIZE] for _, _, key in tree.pending)
 
 
 def compile_workflow(

@@ -35,11 +35,7 @@ def submit(
 ) -> RunHandle:
     """Start a plan with the code of a snapshot; see `Client.train`."""
     # Jobs of the local engine run in the environment of the command that starts them.
-    from riseml.project.excluded import named
-
-    submission = Submission(
-        plan, snapshot.revision, dict(os.environ), node, named(snapshot.excluded)
-    )
+    submission = Submission(plan, snapshot.revision, dict(os.environ), node)
     submitted = context.engine.start(submission)
     tensorboard = None
     if plan.tensorboard:
