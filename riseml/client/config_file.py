@@ -1,11 +1,14 @@
 """A riseml.yml before any engine: loaded, planned, checked, measured and compiled."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riseml.errors import ConfigError, Fault, UnsupportedError
+
+# A program is a text of a few kilobytes; other files that a line names are not read.
+_MAX_PROGRAM_BYTES = 1_000_000
 
 if TYPE_CHECKING:
     from riseml.config import Loaded
@@ -46,7 +49,45 @@ def check(path: str | Path) -> tuple[Fault, ...]:
         # The file itself is valid, so this is a warning.
         unsupported = Fault(str(path), 0, 0, str(error), "warning", advice=error.advice)
         return (*loaded.warnings, unsupported)
-    return tuple(loaded.warnings)
+    return (*loaded.warnings, *_code_warnings(loaded, Path(path)))
+
+
+def _code_warnings(loaded: "Loaded", path: Path) -> tuple[Fault, ...]:
+    """Return what the framework warns of in the programs that `run` names."""
+    from riseml import frameworks
+
+    train = loaded.train
+    if train is None:
+        return ()
+    faults = []
+    for program in _programs(train.run):
+        code = _read_program(path.absolute().parent / program)
+        warnings = frameworks.code_warnings(
+            train.framework, train.options, train.image, code
+        )
+        for warning in warnings:
+            faults.append(Fault(str(path), 0, 0, f"{program}: {warning}", "warning"))
+    return tuple(faults)
+
+
+def _programs(lines: Iterable[str]) -> list[str]:
+    """Return the Python files that lines of `run` name, each once."""
+    programs: dict[str, None] = {}
+    for line in lines:
+        for word in line.split():
+            if word.endswith(".py"):
+                programs[word] = None
+    return list(programs)
+
+
+def _read_program(path: Path) -> str:
+    """Return the text of a program; empty if it cannot be read."""
+    try:
+        if not path.is_file() or path.stat().st_size > _MAX_PROGRAM_BYTES:
+            return ""
+        return path.read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
+        return ""
 
 
 def measure(path: str | Path, *, gitignore: bool) -> tuple[int, int]:

@@ -41,6 +41,9 @@ class Framework(Protocol):
     def warnings(self, options: Any, image: str) -> tuple[str, ...]:
         """Return warnings for the user about these options with this image."""
 
+    # A module may also define `code_warnings(options, image, code)`, which returns warnings
+    # about a program that a line of `run` names; see `code_warnings` below.
+
     def distribute(self, job: Job, options: Any, image: str) -> tuple[Job, ...]:
         """Return the jobs of an experiment; `job` is the only one that it has without a framework."""
 
@@ -63,3 +66,16 @@ def find(name: str | None) -> Framework:
         RiseMLError: another package's module is broken.
     """
     return cast("Framework", plugins.load(_KIND, name or PLAIN, _REQUIRED))
+
+
+def code_warnings(
+    name: str | None, options: Any, image: str, code: str
+) -> tuple[str, ...]:
+    """Return what a framework warns of in the text of a program; most have nothing to say.
+
+    Raises:
+        InvalidInputError: there is no such framework.
+        RiseMLError: another package's module is broken.
+    """
+    warn = getattr(find(name), "code_warnings", None)
+    return () if warn is None else tuple(warn(options, image, code))

@@ -1,6 +1,7 @@
 """TensorFlow: one job; or a master, workers and parameter servers that know each other by TF_CONFIG; or Horovod.
 
 tensorflow: {version: 1.5.0, distributed: {worker: 3, ps: 1}}   ──▶   master, worker.1, worker.2, ps.1
+tensorflow: {distributed: {worker: 3}}                          ──▶   master, worker.1, worker.2
 """
 
 import json
@@ -28,6 +29,9 @@ _FIRST_WITH_TENSORBOARD = (1, 4)
 _RELEASE = r"tensorflow/tensorflow:(\d+)\.(\d+)"
 # The port in TensorFlow's guides.
 _PORT = 2222
+# Names of strategies in a program's text.
+_WITH_SERVERS = re.compile(r"\bParameterServerStrategy")
+_WITHOUT_SERVERS = re.compile(r"\b(?:MultiWorkerMirrored|CollectiveAllReduce)Strategy")
 # The major version in the name of an image: `…/tensorflow:1.5.0`, `…-tf1-py3`.
 _MAJOR = re.compile(r"(?:tf|tensorflow[:_-]?v?)([12])(?![0-9])")
 
@@ -44,10 +48,11 @@ class Role:
 class Distributed:
     """The roles of a distributed experiment; `worker` counts the master.
 
-    `chief` is the master's key in TF_CONFIG; None means the one of the version.
+    `chief` is the master's key in TF_CONFIG; None means the one of the version. `ps` None
+    means as many as the version needs: one in TensorFlow 1, none since 2.
     """
 
-    ps: Role = Role()
+    ps: Role | None = None
     worker: Role = Role()
     master: Role = Role()
     chief: str | None = None
@@ -94,11 +99,16 @@ _MASTER = Record(
 _COUNTED = Record(
     Role, {"count": Integer(1).says("How many; 1 by default."), "resources": RESOURCES}
 )
+_SERVERS = Record(
+    Role, {"count": Integer(0).says("How many; 1 by default."), "resources": RESOURCES}
+)
 _ROLE = Shorthand(Integer(1), Role, _COUNTED)
 _DISTRIBUTED = Record(
     Distributed,
     {
-        "ps": _ROLE.says("Parameter servers."),
+        "ps": Shorthand(Integer(0), Role, _SERVERS).says(
+            "Parameter servers; none by default, and 1 in TensorFlow 1."
+        ),
         "worker": _ROLE.says("Workers, including the master."),
         "master": _MASTER,
         "chief": Nullable(Choice("master", "chief")).says(
@@ -175,6 +185,27 @@ def warnings(options: Options, image: str) -> tuple[str, ...]:
     return tuple(messages)
 
 
+def code_warnings(options: Options, image: str, code: str) -> tuple[str, ...]:
+    """Return a warning about a strategy that does not fit the parameter servers."""
+    if options.distributed is None:
+        return ()
+    is_version_1 = _is_version_1(options.version, image)
+    servers = _servers(options.distributed, is_version_1=is_version_1)
+    with_servers = bool(_WITH_SERVERS.search(code))
+    # A program may have a choice of both kinds.
+    if is_version_1 or with_servers == bool(_WITHOUT_SERVERS.search(code)):
+        return ()
+    if with_servers and servers.count == 0:
+        return (
+            "ParameterServerStrategy needs a parameter server; write distributed: {ps: 1}",
+        )
+    if not with_servers and servers.count > 0:
+        return (
+            "MultiWorkerMirroredStrategy waits forever for a parameter server; write distributed: {ps: 0}",
+        )
+    return ()
+
+
 def distribute(job: Job, options: Options, image: str) -> tuple[Job, ...]:
     """Return the job, or the master, workers and parameter servers."""
     if options.horovod:
@@ -186,10 +217,14 @@ def distribute(job: Job, options: Options, image: str) -> tuple[Job, ...]:
     # The master is one of the workers.
     if roles.worker.count > 1:
         jobs.append(_with_role(job, "worker", roles.worker, roles.worker.count - 1))
-    servers = _with_role(job, "ps", roles.ps, roles.ps.count)
-    # Parameter servers never end by themselves.
-    jobs.append(replace(servers, daemon=True))
-    master_key = roles.chief or _master_key(options.version, image)
+    is_version_1 = _is_version_1(options.version, image)
+    servers = _servers(roles, is_version_1=is_version_1)
+    if servers.count > 0:
+        server = _with_role(job, "ps", servers, servers.count)
+        # Parameter servers never end by themselves.
+        jobs.append(replace(server, daemon=True))
+    # `chief` is the name since TensorFlow 2.
+    master_key = roles.chief or ("master" if is_version_1 else "chief")
     connected = []
     for role_job in jobs:
         config = _tf_config(role_job, jobs, master_key)
@@ -202,13 +237,19 @@ def _with_role(job: Job, job_type: str, role: Role, count: int) -> Job:
     return replace(job, type=job_type, count=count, resources=resources)
 
 
-def _master_key(version: str | None, image: str) -> str:
-    """Return the master's key in TF_CONFIG: `master` in TensorFlow 1, `chief` since 2."""
+def _servers(roles: Distributed, *, is_version_1: bool) -> Role:
+    """Return the role of the parameter servers, whose count may be 0."""
+    if roles.ps is not None:
+        return roles.ps
+    # Workers of TensorFlow 2 need a ps only for ParameterServerStrategy. With the others,
+    # they wait for it forever.
+    return Role(count=1 if is_version_1 else 0)
+
+
+def _is_version_1(version: str | None, image: str) -> bool:
+    """Return whether this is TensorFlow 1; images whose name has no version are mostly new."""
     major = re.match(r"(\d+)", version or "") or _MAJOR.search(image)
-    if major and major[1] == "1":
-        return "master"
-    # Images whose name has no version are mostly new.
-    return "chief"
+    return major is not None and major[1] == "1"
 
 
 def _tf_config(job: Job, jobs: Sequence[Job], master_key: str) -> str:
@@ -234,6 +275,6 @@ def _uses_gpus(options: Options, resources: Resources) -> bool:
     gpus = resources.gpus
     if options.distributed:
         roles = options.distributed
-        for role in (roles.ps, roles.worker, roles.master):
+        for role in (roles.ps or Role(), roles.worker, roles.master):
             gpus += (role.resources or resources).gpus
     return gpus > 0

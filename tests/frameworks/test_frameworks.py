@@ -38,9 +38,9 @@ DONE, STOPPED = "FINISHED COMPLETED", "FINISHED STOPPED"
 CASES = {
     "TensorFlow mirrors weights over 2 workers": Case(
         "tensorflow",
-        "framework: tensorflow, tensorflow: {tensorboard: false, distributed: {worker: 2, ps: 1}}",
+        "framework: tensorflow, tensorflow: {tensorboard: false, distributed: {worker: 2}}",
         ("mirrored",),
-        {"master": DONE, "worker": DONE, "ps": STOPPED},
+        {"master": DONE, "worker": DONE},
         {"sum": 3.0, "workers": 2},
     ),
     "TensorFlow keeps weights on a parameter server": Case(

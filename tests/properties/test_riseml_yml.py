@@ -209,7 +209,11 @@ WORKERS = COUNT | record({"count": COUNT}, processes=COUNT | st.none())
 ROLE = COUNT | record({}, count=COUNT, resources=RESOURCES)
 CHIEF = st.sampled_from(["master", "chief", None])
 DISTRIBUTED = record(
-    {}, ps=ROLE, worker=ROLE, master=record({}, resources=RESOURCES), chief=CHIEF
+    {},
+    ps=st.just(0) | ROLE,
+    worker=ROLE,
+    master=record({}, resources=RESOURCES),
+    chief=CHIEF,
 )
 TENSORFLOW = record(
     {},

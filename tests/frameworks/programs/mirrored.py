@@ -4,21 +4,13 @@
 
 import json
 import os
-import signal
+
+import tensorflow as tf
 
 import riseml
 
 config = json.loads(os.environ["TF_CONFIG"])
 role, index = config["task"]["type"], config["task"]["index"]
-if role == "ps":
-    # This strategy does not use a ps, which ends with the other jobs.
-    signal.pause()
-# Otherwise all workers would wait until the ps takes part in the strategy.
-config["cluster"].pop("ps", None)
-os.environ["TF_CONFIG"] = json.dumps(config)
-
-import tensorflow as tf  # noqa: E402 - it reads TF_CONFIG when it is imported
-
 strategy = tf.distribute.MultiWorkerMirroredStrategy()
 workers = sum(map(len, config["cluster"].values()))
 rank = 0 if role == "chief" else index + 1

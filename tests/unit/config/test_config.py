@@ -755,7 +755,11 @@ TRAIN = [
     ),
     Case("version: null", tensorflow("version: null"), OK),
     Case("distributed: {}", tensorflow("distributed: {}", "horovod: {}"), OK),
-    Case("ps: 0", tensorflow("distributed: {ps: 0}"), ERROR, "8:23", "at least 1"),
+    Case("ps: 0", tensorflow("distributed: {ps: 0}"), OK),
+    Case("ps: -1", tensorflow("distributed: {ps: -1}"), ERROR, "8:23", "at least 0"),
+    Case(
+        "no worker", tensorflow("distributed: {worker: 0}"), ERROR, "8:27", "at least 1"
+    ),
     Case(
         "master with count",
         tensorflow("distributed: {master: {count: 1}}"),

@@ -1,9 +1,11 @@
 """TensorFlow: master, workers and parameter servers."""
 
 import json
+from pathlib import Path
 
 import pytest
 
+from riseml.client import config_file
 from tests.riseml_yml import jobs_of
 
 
@@ -77,8 +79,73 @@ def test_the_leading_task_has_the_name_of_the_release(
         f"framework: tensorflow, tensorflow: {{{section}}}"
         + (f", image: '{image}'" if image else "")
     )
-    assert list(json.loads(planned["ps"].framework_env["TF_CONFIG"])["cluster"]) == [
-        leader,
-        "worker",
-        "ps",
+    cluster = json.loads(planned["worker"].framework_env["TF_CONFIG"])["cluster"]
+    assert list(cluster)[:2] == [leader, "worker"]
+
+
+@pytest.mark.parametrize(
+    ("options", "servers"),
+    [
+        ("version: 1.15.5, distributed: {worker: 2}", 1),
+        ("version: 1.15.5, distributed: {worker: 2, ps: 0}", 0),
+        ("version: 2.16.1, distributed: {worker: 2}", 0),
+        ("distributed: {worker: 2}", 0),
+        ("distributed: {worker: 2, ps: 1}", 1),
+        ("distributed: {worker: 2, ps: {count: 0}}", 0),
+        ("distributed: {worker: 2, ps: {resources: {cpus: 1}}}", 1),
+        # As before there was a default by version.
+        ("distributed: true, worker_count: 1", 1),
+    ],
+)
+def test_the_default_number_of_parameter_servers_is_that_of_the_release(
+    options: str, servers: int
+) -> None:
+    planned = jobs_of(f"framework: tensorflow, tensorflow: {{{options}}}")
+    types = ["master", "worker", "ps"] if servers else ["master", "worker"]
+    assert list(planned) == types
+    for job in planned.values():
+        config = json.loads(job.framework_env["TF_CONFIG"])
+        assert len(config["cluster"].get("ps", ())) == servers
+        assert ("ps" in config["cluster"]) == bool(servers)
+
+
+MIRRORED = "strategy = tf.distribute.MultiWorkerMirroredStrategy()"
+SERVED = "strategy = tf.distribute.ParameterServerStrategy(cluster)"
+
+
+@pytest.mark.parametrize(
+    ("distributed", "code", "warnings"),
+    [
+        ("{worker: 2}", MIRRORED, ()),
+        ("{worker: 2, ps: 1}", SERVED, ()),
+        ("{worker: 2, ps: 1}", f"{MIRRORED}\n{SERVED}", ()),
+        (
+            "{worker: 2, ps: 1}",
+            MIRRORED,
+            (
+                "MultiWorkerMirroredStrategy waits forever for a parameter server; write distributed: {ps: 0}",
+            ),
+        ),
+        (
+            "{worker: 2}",
+            SERVED,
+            (
+                "ParameterServerStrategy needs a parameter server; write distributed: {ps: 1}",
+            ),
+        ),
+    ],
+)
+def test_a_strategy_that_does_not_fit_the_parameter_servers_is_a_warning(
+    distributed: str, code: str, warnings: tuple[str, ...], tmp_path: Path
+) -> None:
+    (tmp_path / "train.py").write_text(code)
+    config = tmp_path / "riseml.yml"
+    config.write_text(
+        "project: ab\ntrain: {resources: {}, run: python train.py, framework: tensorflow,"
+        f" tensorflow: {{distributed: {distributed}}}}}\n"
+    )
+    faults = config_file.check(config)
+    assert [fault.message for fault in faults] == [
+        f"train.py: {warning}" for warning in warnings
     ]
+    assert {fault.severity for fault in faults} <= {"warning"}
