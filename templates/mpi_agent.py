@@ -41,7 +41,12 @@ riseml_code=0
 cd "$RISEML_MPI_CWD" 2> /dev/null
 [ ! -w "$RISEML_MPI_OUT" ] || exec >> "$RISEML_MPI_OUT"
 [ ! -w "$RISEML_MPI_ERR" ] || exec 2>> "$RISEML_MPI_ERR"
-if command -v bash > /dev/null; then bash -ec "$1"; else sh -ec "$1"; fi || riseml_code=$?
+if command -v bash > /dev/null; then
+  bash -o pipefail -ec "$1"
+else
+  sh -ec "command set -o pipefail 2> /dev/null || :
+$1"
+fi || riseml_code=$?
 [ "$riseml_code" = 0 ] ||
   echo "${OMPI_COMM_WORLD_RANK-${PMI_RANK-?}} $riseml_code" >> "$RISEML_DIR/mpi/failed"
 exit "$riseml_code"

@@ -112,6 +112,24 @@ riseml_sweep() {
   done
 }
 
+# Output appears at once, and a kill loses none of it. Libraries start no more threads than the job has CPUs. Variables
+# that the user, the image or the user's shell has set stay as they are.
+riseml_set_defaults() {
+  : "${PYTHONUNBUFFERED=1}"
+  export PYTHONUNBUFFERED
+  [ -n "${RISEML_THREADS-}" ] || return 0
+  riseml_threads=$((RISEML_THREADS / ${RISEML_PROCESSES:-1}))
+  [ "$riseml_threads" -gt 0 ] || riseml_threads=1
+  : "${LOKY_MAX_CPU_COUNT=$riseml_threads}" "${OMP_NUM_THREADS=$riseml_threads}"
+  # Without variables of their own, these libraries obey the user's OMP_NUM_THREADS, which may be a list.
+  riseml_threads=${OMP_NUM_THREADS%%,*}
+  : "${riseml_threads:=1}" "${OPENBLAS_NUM_THREADS=$riseml_threads}" "${MKL_NUM_THREADS=$riseml_threads}"
+  : "${NUMEXPR_NUM_THREADS=$riseml_threads}" "${NUMEXPR_MAX_THREADS=$riseml_threads}"
+  : "${VECLIB_MAXIMUM_THREADS=$riseml_threads}"
+  export LOKY_MAX_CPU_COUNT OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS
+  export NUMEXPR_NUM_THREADS NUMEXPR_MAX_THREADS VECLIB_MAXIMUM_THREADS
+}
+
 riseml_hand_over_result() {
   riseml_result=$(tail -n 1 "$RESULT_FILE")
   [ "${#riseml_result}" -gt 2048 ] || printf '%s' "$riseml_result" > "$RISEML_DIR/result"
@@ -121,6 +139,7 @@ riseml_hand_over_result() {
 [ "${RISEML_LOGGED-}" = 1 ] || riseml_open_log
 [ ! -d "$RISEML_DIR/code" ] || riseml_place_code
 export PYTHONPATH="$RISEML_DIR/lib${PYTHONPATH:+:$PYTHONPATH}"
+riseml_set_defaults
 for riseml_name in TERM INT HUP; do trap "riseml_forward $riseml_name" "$riseml_name"; done
 [ -z "${RISEML_GANG-}" ] || riseml_meet
 if [ -n "${BASH_VERSION-}" ]; then

@@ -104,6 +104,7 @@ def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
         "RISEML_EXPERIMENT": names.experiment,
         "EXPERIMENT_ID": names.experiment,
         "RISEML_JOB": gang.name(job),
+        "RISEML_THREADS": str(max(1, int(job.resources.cpus))),
         "RISEML_ATTEMPT": names.attempt,
         "RISEML_CONFIGURATION": record.configuration(names),
     }

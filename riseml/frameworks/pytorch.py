@@ -102,13 +102,9 @@ def _framework_env(
 ) -> dict[str, str]:
     """Return the variables for templates/processes.sh that all jobs share."""
     processes = workers.processes_with(resources)
-    process_env = dict(_PROCESS_ENV)
-    # As torchrun does: several processes with all threads each would compete for the cores.
-    if processes > 1:
-        process_env["OMP_NUM_THREADS"] = "${OMP_NUM_THREADS:-1}"
     return {
         "RISEML_EACH": " ".join(
-            f"{name}={value}" for name, value in process_env.items()
+            f"{name}={value}" for name, value in _PROCESS_ENV.items()
         ),
         "RISEML_LEADER": f"{host(master_type)}:{_PORT}",
         "RISEML_NODES": str(workers.count),

@@ -87,6 +87,19 @@ class Job:
             return process.wait(30), process.communicate()[0]
 
 
+def without_note(output: str) -> str:
+    """Remove what a shell without pipefail says about itself."""
+    lines = output.splitlines(keepends=True)
+    return "".join(line for line in lines if "riseml: sh has no pipefail" not in line)
+
+
+def variables_of(job: Job, shell: str) -> dict[str, str]:
+    """Return the environment of a job's programs."""
+    assert job.run("env > variables", shell=shell) == (0, "")
+    lines = (job.code / "variables").read_text().splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
 @pytest.fixture
 def job(tmp_path: Path) -> Job:
     return Job(tmp_path)
@@ -180,7 +193,8 @@ def test_the_first_failing_line_ends_the_job_with_its_status(
 def test_a_line_has_the_same_effect_as_in_a_script(
     job: Job, shell: str, line: str, output: str
 ) -> None:
-    assert job.run(line, "echo end", shell=shell) == (0, output + "end\n")
+    status, printed = job.run(line, "echo end", shell=shell)
+    assert (status, without_note(printed)) == (0, output + "end\n")
 
 
 @shells
@@ -429,3 +443,115 @@ def test_the_library_is_first_on_the_python_path(
         0,
         after.format(job.own) + "\n",
     )
+
+
+@shells
+@pytest.mark.parametrize(
+    ("given", "seen"), [(None, "1"), ("", ""), ("0", "0")], ids=["unset", "empty", "0"]
+)
+def test_python_prints_at_once_unless_the_user_decided(
+    job: Job, shell: str, given: str | None, seen: str
+) -> None:
+    if given is not None:
+        job.env["PYTHONUNBUFFERED"] = given
+    assert variables_of(job, shell)["PYTHONUNBUFFERED"] == seen
+
+
+@shells
+@everywhere
+def test_output_survives_a_kill_without_a_flush(
+    job: Job, shell: str, logged: bool
+) -> None:
+    if logged:
+        job.env["RISEML_LOGGED"] = "1"
+    (job.code / "fit.py").write_text(
+        "import os, signal\nfor n in range(12):\n    print('epoch', n)\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    status, output = job.run(f"exec {sys.executable} fit.py", shell=shell)
+    assert status == 137
+    assert output.splitlines()[:12] == [f"epoch {n}" for n in range(12)]
+
+
+_THREADS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "NUMEXPR_MAX_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "LOKY_MAX_CPU_COUNT",
+)
+
+
+def threads_of(job: Job, shell: str) -> dict[str, str]:
+    for name in _THREADS:
+        job.env.setdefault(name, "")
+        if not job.env[name]:
+            del job.env[name]
+    variables = variables_of(job, shell)
+    return {name: variables[name] for name in _THREADS}
+
+
+@shells
+@pytest.mark.parametrize(
+    ("cpus", "processes", "threads"),
+    [("4", None, "4"), ("1", None, "1"), ("5", "2", "2"), ("1", "4", "1")],
+)
+def test_libraries_start_a_thread_for_each_granted_cpu(
+    job: Job, shell: str, cpus: str, processes: str | None, threads: str
+) -> None:
+    job.env["RISEML_THREADS"] = cpus
+    if processes:
+        job.env["RISEML_PROCESSES"] = processes
+    assert set(threads_of(job, shell).values()) == {threads}
+
+
+@shells
+def test_threads_that_the_user_set_stay(job: Job, shell: str) -> None:
+    job.env |= {"RISEML_THREADS": "4", "OMP_NUM_THREADS": "3,2"}
+    job.env["MKL_NUM_THREADS"] = "7"
+    threads = threads_of(job, shell)
+    assert threads["OMP_NUM_THREADS"] == "3,2"
+    assert threads["MKL_NUM_THREADS"] == "7"
+    # It would obey the user's OMP_NUM_THREADS if it had no variable of its own.
+    assert threads["OPENBLAS_NUM_THREADS"] == "3"
+    assert threads["LOKY_MAX_CPU_COUNT"] == "4"
+
+
+PIPE_SHELLS = pytest.mark.parametrize(
+    "shell", [name for name in FOUND if name in ("bash", "busybox")]
+)
+
+
+@PIPE_SHELLS
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("sh -c 'exit 5' 2>&1 | cat", 5),
+        ("sh -c 'exit 5' | cat | sh -c 'cat; exit 0'", 5),
+        ("( set -- a; sh -c 'exit 6' | cat )", 6),
+    ],
+)
+def test_a_pipe_hides_no_failure(
+    job: Job, shell: str, line: str, status: int
+) -> None:
+    assert job.run(line, "echo never", shell=shell) == (status, "")
+
+
+def _lacks_pipefail(shell: str) -> bool:
+    command = [*SHELLS[shell], "-c", "command set -o pipefail"]
+    return subprocess.run(command, check=False, capture_output=True).returncode != 0
+
+
+@shells
+def test_a_shell_without_pipefail_says_so_once_where_it_matters(
+    job: Job, shell: str
+) -> None:
+    status, output = job.run(
+        "false || true", "echo a | cat", "echo b | cat", shell=shell
+    )
+    assert status == 0
+    notes = [line for line in output.splitlines() if "pipefail" in line]
+    assert len(notes) == int(_lacks_pipefail(shell))
+    assert output.endswith("a\nb\n")

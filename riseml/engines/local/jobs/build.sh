@@ -31,10 +31,11 @@ done
 cp -RPp "$RISEML_DIR/context/." "$ENV_DIR/code/"
 cd "$ENV_DIR/code"
 export VIRTUAL_ENV="$ENV_DIR" PATH="$ENV_DIR/shims:$ENV_DIR/bin:$PATH" PIP_DISABLE_PIP_VERSION_CHECK=1
-shell=$(command -v bash || echo sh)
+# As in the job itself, a failure anywhere in a pipeline counts.
+if command -v bash > /dev/null; then shell="bash -o pipefail"; else shell=sh; fi
 for step; do
     printf '==> %s\n' "$step"
-    "$shell" -ec "$step" || {
+    $shell -ec "$step" || {
         status=$?
         printf 'install step failed with exit code %s: %s' "$status" "$step" | tr '\n' ' ' > "$RISEML_DIR/failed"
         cat "$RISEML_DIR/failed"
