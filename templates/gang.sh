@@ -59,6 +59,15 @@ riseml_leave() {
 }
 
 # Informs jobs that arrive later that this one has failed: Argo creates a pod again if it was deleted before it started.
+# A job that fails after another one has probably failed because of it, and waits to be ended with its peers. So the first
+# failure is also the first that is recorded.
 riseml_part() {
-  [ "$riseml_code" = 0 ] || echo "$RISEML_JOB exited with status $riseml_code" > "$RISEML_MEETING/over"
+  [ "$riseml_code" != 0 ] || return 0
+  (set -C; echo "$RISEML_JOB exited with status $riseml_code" > "$RISEML_MEETING/over") 2> /dev/null && return
+  case $(cat "$RISEML_MEETING/over") in "$RISEML_JOB "*) return ;; esac
+  riseml_pauses=0
+  while [ -z "${riseml_signal-}" ] && [ "$riseml_pauses" -lt 30 ]; do
+    riseml_pauses=$((riseml_pauses + 1))
+    sleep 1
+  done
 }

@@ -12,6 +12,12 @@ riseml_begin() {
   eval "export $RISEML_EACH"
 }
 
+# Reports the exit status of a process. With riseml_delay, a failure of rank 0, which others depend on, comes first.
+riseml_report() {
+  [ "$2" = 0 ] || [ -z "${riseml_delay-}" ] || [ "$RISEML_NODE.$1" = 0.0 ] || sleep "$riseml_delay" 2> /dev/null || sleep 1
+  echo "$1 $2" >&9
+}
+
 riseml_ends=$RISEML_DIR/ends
 rm -f "$riseml_ends"
 mkfifo "$riseml_ends"
@@ -27,7 +33,7 @@ while [ "$riseml_started" -lt "$RISEML_PROCESSES" ]; do
       riseml_begin "$riseml_started"
       eval "$riseml_lines"
     )
-    echo "$riseml_started $?" >&9
+    riseml_report "$riseml_started" "$?"
   ) &
   riseml_started=$((riseml_started + 1))
 done

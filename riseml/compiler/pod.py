@@ -54,6 +54,11 @@ printf %s "$1" > "$RISEML_DIR/lib/riseml.py"
 _HELPERS = {
     "processes": {"riseml_lines": "session.sh"},
     "mpi": {"riseml_agent": "mpi_agent.py"},
+    "jax": {
+        "riseml_lines": "session.sh",
+        "riseml_processes": "processes.sh",
+        "riseml_hook": "jax_hook.py",
+    },
 }
 # The lines run in bash if the image has it. `$0` is the run script, which `sh` has only read as an argument.
 _BASH = """\

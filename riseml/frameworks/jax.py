@@ -1,6 +1,8 @@
 """JAX: one job, or workers whose processes meet at the coordinator in the first worker.
 
 jax: {workers: 2}   ──▶   worker.1, worker.2 with JAX_COORDINATOR_ADDRESS, JAX_NUM_PROCESSES and JAX_PROCESS_ID
+
+templates/jax_hook.py lets `jax.distributed.initialize()` read them.
 """
 
 from dataclasses import dataclass, replace
@@ -16,6 +18,10 @@ _PROCESS_ENV = {
     "JAX_COORDINATOR_ADDRESS": "$leader",
     "JAX_NUM_PROCESSES": "$size",
     "JAX_PROCESS_ID": "$rank",
+    # keras.distribution.initialize() reads its own.
+    "KERAS_DISTRIBUTION_JOB_ADDRESSES": "$leader",
+    "KERAS_DISTRIBUTION_NUM_PROCESSES": "$size",
+    "KERAS_DISTRIBUTION_PROCESS_ID": "$rank",
 }
 
 
@@ -58,19 +64,32 @@ def distribute(job: Job, options: Options, _image: str) -> tuple[Job, ...]:
     """Return the job, or the workers."""
     workers = options.workers
     if workers is None:
-        return (job,)
+        return (replace(job, runner="jax"),)
     job_type = workers.job_type(job.type)
+    processes = workers.processes_with(job.resources)
+    process_env = dict(_PROCESS_ENV)
+    devices = _devices(job.resources.gpus // processes)
+    if processes > 1 and devices:
+        process_env["JAX_LOCAL_DEVICE_IDS"] = f"${{JAX_LOCAL_DEVICE_IDS:-{devices}}}"
     # The first worker is the leader, so its position is also the rank of its node.
     env = {
         "RISEML_EACH": " ".join(
-            f"{name}={value}" for name, value in _PROCESS_ENV.items()
+            f"{name}={value}" for name, value in process_env.items()
         ),
         "RISEML_LEADER": f"{host(job_type)}:{_PORT}",
         "RISEML_NODES": str(workers.count),
         "RISEML_NODE": POSITION,
-        "RISEML_PROCESSES": str(workers.processes_with(job.resources)),
+        "RISEML_PROCESSES": str(processes),
     }
     worker = replace(
-        job, type=job_type, count=workers.count, runner="processes", framework_env=env
+        job, type=job_type, count=workers.count, runner="jax", framework_env=env
     )
     return (worker,)
+
+
+def _devices(share: int) -> str:
+    """Return the numbers of a process's GPUs among those of its worker, for templates/processes.sh."""
+    if share == 1:
+        return "$local_rank"
+    numbers = (f"$((local_rank*{share}+{device}))" for device in range(share))
+    return ",".join(numbers)

@@ -125,3 +125,33 @@ def test_a_waiting_job_can_be_stopped(
             assert process.poll() is None
         process.send_signal(number)
         assert end(process) == (143, "")
+
+
+@shells
+def test_a_job_that_fails_because_of_another_one_waits_to_be_ended(
+    shell: str, tmp_path: Path
+) -> None:
+    """The engine takes the job that ends first for the one that failed first."""
+    first, second = (Member(tmp_path, name) for name in ("worker.1", "worker.2"))
+    failed = tmp_path / "failed"
+    waiting = second.start(
+        shell, f"while [ ! -e {failed} ]; do sleep 0.1; done; exit 6"
+    )
+    assert end(first.start(shell, "exit 5"))[0] == 5
+    failed.touch()
+    with pytest.raises(subprocess.TimeoutExpired):
+        waiting.wait(1.5)
+    waiting.send_signal(signal.SIGTERM)
+    assert end(waiting)[0] == 6
+    assert (first.meeting / "over").read_text() == "worker.1 exited with status 5\n"
+
+
+@shells
+def test_a_job_that_has_announced_its_failure_ends_at_once(
+    shell: str, tmp_path: Path
+) -> None:
+    member = Member(tmp_path, "worker.1", gang="worker.1=127.0.0.1:1")
+    line = 'echo "worker.1 has failed" > "$RISEML_MEETING/over"; exit 5'
+    process = member.start(shell, line)
+    assert process.wait(20) == 5
+    end(process)

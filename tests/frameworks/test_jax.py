@@ -1,0 +1,51 @@
+"""JAX on the local engine: processes that fail, are killed, and find each other."""
+
+from pathlib import Path
+
+import pytest
+
+from riseml.ids import parse
+from riseml.status import State
+from tests.frameworks.test_frameworks import PROGRAMS, copied, path_of
+from tests.local.conftest import Lab
+
+pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(150)]
+# What README promises for the peers of a job that has failed.
+HALF_A_MINUTE = 30
+EXIT_CODES = {"raise": 1, "exit": 3, "_exit": 4, "kill": 137}
+
+
+@pytest.mark.parametrize(
+    ("workers", "ends"),
+    [("2", tuple(EXIT_CODES)), ("{count: 1, processes: 2}", ("raise", "kill"))],
+)
+def test_a_process_that_fails_ends_the_experiment_at_once(
+    workers: str, ends: tuple[str, ...], lab: Lab
+) -> None:
+    """JAX itself lets a process that raises an exception wait for its peers at exit."""
+    copied(lab, PROGRAMS / "jax_end.py")
+    text = f"""
+    framework: jax
+    jax: {{workers: {workers}}}
+    parameters: {{end: [{", ".join(ends)}], rank: [0, 1]}}
+    concurrency: 3
+    run: python jax_end.py {{{{end}}}} {{{{rank}}}}
+    """
+    run = lab.run(text, PATH=path_of("jax"))
+    assert len(run.experiments) == 2 * len(ends)
+    for experiment in run.experiments:
+        end, rank = experiment.parameters["end"], int(experiment.parameters["rank"])
+        log = lab.log(parse(experiment.id))
+        job = f"worker.{rank + 1}" if workers == "2" else "train"
+        assert (experiment.state, experiment.guilty, experiment.exit_code) == (
+            State.FAILED,
+            f"{experiment.id}.{job}",
+            EXIT_CODES[end],
+        ), (end, rank, log)
+        if end == "raise":
+            assert "ValueError: no such layer" in log
+        if workers != "2":
+            assert f"process {rank} of {job} failed with exit status" in log
+        ended = float(Path(lab.output(1, experiment.sub), "ended").read_text())
+        assert experiment.finished is not None
+        assert experiment.finished.timestamp() - ended < HALF_A_MINUTE
