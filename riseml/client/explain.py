@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 
 # Reading a log may take a second on a cluster, and a few failed jobs usually fail alike.
 _MAX_LOGS = 5
-_LAST_LINES = 20
+# Launchers add their own tracebacks behind that of a program.
+_LAST_LINES = 100
 
 
 def why(context: ClientContext, id: str | Id | None) -> "list[Cause]":
     """Explain the state of a run, experiment or job; see `Client.why`."""
+    from riseml.client import surroundings
     from riseml.diagnosis import Evidence, explain, guilty
 
     subject = context.find_id(id)
@@ -42,7 +44,8 @@ def why(context: ClientContext, id: str | Id | None) -> "list[Cause]":
     # The log of a failed job usually ends with the error message of its program.
     jobs = guilty(evidence.subject)[:_MAX_LOGS]
     logs = {job: last_lines(context.engine, job) for job in jobs}
-    return explain(replace(evidence, logs=logs))
+    evidence = replace(evidence, logs=logs)
+    return explain(replace(evidence, surroundings=surroundings.look(context, evidence)))
 
 
 def doctor(context: ClientContext) -> "Iterator[Finding]":

@@ -4,7 +4,8 @@
                                               Kubernetes or of the log, the fix
 
 A status names its reason with one word (`riseml/status/reasons.py`). This package has
-one function for each of these words, which searches the evidence for the cause. The
+one function for each of these words, which searches the evidence for the cause. Logs of
+failed programs have modules of their own: missing_files, missing_modules, used_ports. The
 functions are pure: evidence is plain data, and nothing is requested from a cluster.
 """
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from riseml.diagnosis import missing_files, missing_modules, used_ports
 from riseml.diagnosis.evidence import (
     Cause,
     Evidence,
@@ -41,6 +42,9 @@ _SIGNALS = {
 
 def error(evidence: Evidence, subject: Subject) -> Cause:
     """Explain ERROR: a line of `run`, or the build of the image, failed."""
+    precise = _precise(evidence, subject)
+    if precise is not None:
+        return precise
     message = subject.message
     # The explanation already says "exit code 1".
     lines = [] if message.startswith("exit code ") else [message]
@@ -64,6 +68,10 @@ def error(evidence: Evidence, subject: Subject) -> Cause:
 
 def command(evidence: Evidence, subject: Subject) -> Cause:
     """Explain COMMAND: a command was not found or is not executable."""
+    # A script of the project may have been left out of the snapshot.
+    missing = missing_files.missing_file(evidence, subject)
+    if missing is not None:
+        return missing
     explanation = "a command of `run` is not there"
     if subject.exit_code == _NOT_EXECUTABLE:
         explanation = "a command of `run` is not executable"
@@ -188,6 +196,18 @@ def unknown_reason(evidence: Evidence, subject: Subject) -> Cause:
         return platform(evidence, subject)
     reason = "KILLED" if subject.state is State.KILLED else "COMPLETED"
     return EXPLANATIONS[reason](evidence, subject)
+
+
+def _precise(evidence: Evidence, subject: Subject) -> Cause | None:
+    """Return a cause that the log of a failed job names, None if it names none."""
+    # The build of an image has other files and another network.
+    if subject.id.endswith(".build"):
+        return None
+    return (
+        missing_modules.module_conflict(evidence, subject)
+        or missing_files.missing_file(evidence, subject)
+        or used_ports.port_conflict(evidence, subject)
+    )
 
 
 def _last_lines(evidence: Evidence, subject: Subject) -> tuple[str, ...]:

@@ -15,6 +15,44 @@ _NODE_ID = "workflows.argoproj.io/node-id"
 
 
 @dataclass(frozen=True)
+class Interpreter:
+    """The Python that a job's commands find: its path, and its version such as 3.12.1."""
+
+    path: str
+    version: str
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that listens at a port, and the experiment that it belongs to, if any."""
+
+    port: int
+    experiment: str = ""
+    command: str = ""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Facts about what the log of a failed job complains about.
+
+    `data_files` and `outside_files` map missing paths to files that exist: in the data
+    volume, and in folders above the project's. `new_files` are missing paths that the
+    project's folder has now. `code` holds the files of the run's revision, and `own_code`
+    the folders with Python code that the snapshot left out. `holders` maps jobs to who
+    held their port. `neighbors` ran on the same machine when the job failed.
+    """
+
+    data_files: Mapping[str, str] = field(default_factory=dict)
+    outside_files: Mapping[str, str] = field(default_factory=dict)
+    new_files: frozenset[str] = frozenset()
+    code: frozenset[str] = frozenset()
+    own_code: frozenset[str] = frozenset()
+    python: Interpreter | None = None
+    holders: Mapping[str, Holder] = field(default_factory=dict)
+    neighbors: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Evidence:
     """A run, the part of it to explain, and what its engine can see around it.
 
@@ -22,7 +60,7 @@ class Evidence:
     Kubernetes' own data: the run's Workflows and pods, the events about them, and the
     claims of the namespace. It lacks what the user may not read. On other engines jobs
     are processes of this machine, and these fields are empty. `logs` maps the ids of
-    jobs to the last lines that they wrote.
+    jobs to the last lines that they wrote. `surroundings` answers what these lines ask.
     """
 
     run: SetStatus
@@ -33,6 +71,7 @@ class Evidence:
     events: Sequence[Object] = ()
     claims: Sequence[Object] = ()
     logs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
     @property
     def recreate_advice(self) -> str:
@@ -119,7 +158,7 @@ class Cause:
     """Explanation in one sentence, the lines that prove it, and suggested fixes.
 
     `kind` is a word of `riseml/status/reasons.py`, or a more precise one: RIGHTS,
-    POLICY, CLAIM, SECRET. `ids` names all experiments or jobs that it applies to.
+    POLICY, CLAIM, SECRET, EXCLUDED, FILE, MODULE, PORT. `ids` names all experiments or jobs that it applies to.
     """
 
     kind: str

@@ -20,7 +20,7 @@ from riseml.status import ExperimentStatus, SetStatus
 
 # Few commands need these, and each takes time to load.
 if TYPE_CHECKING:
-    from riseml.diagnosis.evidence import Evidence
+    from riseml.diagnosis.evidence import Evidence, Holder, Interpreter
     from riseml.plan import ExperimentSet
     from riseml.project import Snapshot
     from riseml.project.image_key import ImageKey
@@ -284,6 +284,34 @@ class ProvidesEvidence(Protocol):
 
         Raises:
             NotFoundError: nothing has this id.
+        """
+
+
+@runtime_checkable
+class SharesItsMachine(Protocol):
+    """Provided by engines whose jobs share the user's environment and network."""
+
+    def python(self, job: Id) -> "Interpreter | None":
+        """Return the Python that a failed job's commands found, None if it is not known.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+
+    def port_holder(self, job: Id, port: int | None) -> "Holder | None":
+        """Return who held the port that a failed job needed, None if nobody knows.
+
+        `port` is None if the job did not say which one.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+
+    def neighbors(self, experiment: Id) -> "tuple[str, ...]":
+        """Return the ids of the experiments that ran when an experiment ended.
+
+        Raises:
+            NotFoundError: there is no such experiment.
         """
 
 

@@ -21,6 +21,7 @@ from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
 
 if TYPE_CHECKING:
+    from riseml.diagnosis.evidence import Holder, Interpreter
     from riseml.plan import ExperimentSet
     from riseml.project import Snapshot
     from riseml.project.image_key import ImageKey
@@ -210,6 +211,26 @@ class LocalEngine:
         )
         folder = self.reader.folder(Id(query.id.user, query.id.number))
         return logs.follow(query, observations, folder, secrets.hidden(self.home))
+
+    # Evidence for `why`, whose modules nothing else needs
+
+    def python(self, job: Id) -> "Interpreter | None":
+        """Return the Python that a failed job's commands found, None if it is not known."""
+        from riseml.engines.local import evidence  # noqa: PLC0415
+
+        return evidence.python(self.reader, job)
+
+    def port_holder(self, job: Id, port: int | None) -> "Holder | None":
+        """Return who held the port that a failed job needed, None if nobody knows."""
+        from riseml.engines.local import evidence  # noqa: PLC0415
+
+        return evidence.port_holder(self.reader, job, port)
+
+    def neighbors(self, experiment: Id) -> tuple[str, ...]:
+        """Return the ids of the experiments that ran when an experiment ended."""
+        from riseml.engines.local import evidence  # noqa: PLC0415
+
+        return evidence.neighbors(self.reader, experiment)
 
     def _ask(self, act: str, **arguments: Any) -> Any:
         return protocol.call(self.home, act, **arguments)

@@ -11,10 +11,10 @@ only if its folder shows that it has not started before.
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from riseml.engines.local.controller import pod_exit, pod_samples
+from riseml.engines.local.controller import failure_records, pod_exit, pod_samples
 from riseml.engines.local.controller.gangs import Gangs, gang_of
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.services import Services
@@ -169,10 +169,16 @@ class RunPods:
         # Only a job's own program can fail for a port, and only if nothing stopped it.
         has_failed = exit_.status != 0 and exit_.step == launcher.MAIN
         if has_failed and pod.experiment and not (pod.stopping or pod.restarting):
+            failure_records.record(pod, lambda: self._environment(pod))
             port_loss = self._handle_port_loss(pod)
             if port_loss:
                 return pod_exit.lost_port(pod, exit_, port_loss)
         return pod_exit.exited(pod, exit_)
+
+    def _environment(self, pod: Pod) -> Mapping[str, str]:
+        """Return the environment of a pod's main command, without secrets."""
+        prepared = self._preparer.prepare(pod.action, pod.key, (), begun=True)
+        return prepared.spec.main.env
 
     def _remove(self, pod: Pod) -> None:
         self._release(pod)

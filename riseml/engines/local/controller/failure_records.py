@@ -1,0 +1,90 @@
+"""Records of what surrounded a pod that failed, for `riseml why`.
+
+    <log>.port   JSON with the fields of a `Holder`: who held the port that the pod needed
+    <log>.path   the PATH of a pod whose Python lacked a module
+
+Both are gone soon: the holder ends, and a run's environment is dropped at its end. So they
+are recorded when the pod fails, and not when a user asks.
+"""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from riseml.engines.local.controller.log import logger
+from riseml.engines.local.jobs import listeners
+from riseml.engines.local.jobs.pod import Pod
+
+_TAIL_BYTES = 1 << 14
+# Most pods fail for other reasons, and words are quicker to find than a cause.
+_WORDS = (b"No module named", b" in use", b"EADDRINUSE", b"bind", b"listen", b"rrno")
+
+
+def record(pod: Pod, environment: Callable[[], Mapping[str, str]]) -> None:
+    """Record what the log of a failed pod asks for; `environment` is that of the pod."""
+    text = _tail(pod.log)
+    if not any(word in text for word in _WORDS):
+        return
+    # Few failures need these.
+    from riseml.diagnosis import missing_modules, used_ports  # noqa: PLC0415
+
+    lines = text.decode(errors="replace").splitlines()
+    try:
+        if missing_modules.missing_module(lines):
+            path = environment().get("PATH", "")
+            path_file(pod.log).write_bytes(os.fsencode(path))
+        if used_ports.complaints(lines):
+            _record_holder(pod, used_ports.used_port(lines))
+    except OSError as error:
+        # The pod has failed anyway, and the record only explains it.
+        logger.warning("cannot record why %s failed: %s", pod.node, error)
+
+
+def port_file(log: Path) -> Path:
+    """Return the file that describes the holder of a port beside a pod's log."""
+    return log.with_name(f"{log.name}.port")
+
+
+def path_file(log: Path) -> Path:
+    """Return the file with the PATH of a pod beside its log."""
+    return log.with_name(f"{log.name}.path")
+
+
+def _record_holder(pod: Pod, port: int | None) -> None:
+    holder = _holder(pod, port)
+    if holder is None:
+        return
+    fields = {
+        "port": holder.port,
+        "experiment": _experiment(pod, holder),
+        "command": holder.command,
+    }
+    port_file(pod.log).write_text(json.dumps(fields), encoding="ascii")
+
+
+def _holder(pod: Pod, port: int | None) -> listeners.Listener | None:
+    """Return the process that listens at a port, or at an unknown one if only one can be."""
+    candidates = listeners.listeners(port)
+    if port is None:
+        # Any program may listen somewhere, but the ports of jobs are few.
+        candidates = [holder for holder in candidates if _experiment(pod, holder)]
+        if len({holder.port for holder in candidates}) > 1:
+            return None
+    return candidates[0] if candidates else None
+
+
+def _experiment(pod: Pod, holder: listeners.Listener) -> str:
+    """Return the experiment of a listener, empty if it is not one of this home."""
+    home, _, _ = pod.key.partition(":")
+    return holder.experiment if holder.key.partition(":")[0] == home else ""
+
+
+def _tail(log: Path) -> bytes:
+    try:
+        with log.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_BYTES))
+            return file.read()
+    except OSError:
+        return b""
