@@ -48,6 +48,8 @@ PHASE = "workflows.argoproj.io/phase"
 CONFIG = "riseml.io/config"
 # The commit of the snapshot.
 REVISION = "riseml.io/revision"
+# What ignore files left out of the snapshot: JSON, a list of paths for each file.
+EXCLUDED = "riseml.io/excluded"
 # The image that install steps start from, with its digest; absent if it is not known.
 BASE_IMAGE = "riseml.io/base-image"
 # `<number of the experiment or *>=<RFC 3339 time>` entries joined by commas; empty at first.

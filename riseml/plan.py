@@ -137,7 +137,8 @@ class Origin:
     """Origin of a run: its user, number and code, which a compiled document contains beside the plan.
 
     `number` is None if no engine has assigned one (`riseml compile`). The code is `revision`
-    of the store's repository `<project>.git`, or of the Git remote `git_url`.
+    of the store's repository `<project>.git`, or of the Git remote `git_url`. `excluded` are
+    the paths that each ignore file left out of it.
     """
 
     user: str
@@ -146,6 +147,7 @@ class Origin:
     git_url: str | None = None
     build: Build | None = None
     shard: Shard | None = None
+    excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

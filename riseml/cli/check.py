@@ -25,15 +25,27 @@ def command(
       riseml check
       riseml check -f riseml_big.yml -o json
     """
-    faults = Client().check(config_file)
+    client = Client()
+    faults = client.check(config_file)
     errors = [fault.severity for fault in faults].count("error")
     if output_format != "table":
         output.data([_record(fault) for fault in faults], output_format)
     else:
         output.lines(map(str, faults))
         output.note(_summary(config_file, errors, len(faults) - errors))
+        if not errors:
+            _note_exclusions(client, config_file)
     # Warnings alone must not stop a pipeline.
     return 2 if errors else 0
+
+
+def _note_exclusions(client: Client, config_file: str) -> None:
+    """Say what a run of the file would not get."""
+    from riseml.cli import exclusions
+
+    phrases = exclusions.phrases(client.survey(config_file).excluded)
+    if phrases:
+        output.note(f"Its code is its folder; {'; '.join(phrases)}.")
 
 
 def _summary(file: str, errors: int, warnings: int) -> str:

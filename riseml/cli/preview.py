@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from riseml.cli import output, records, terminal, text
+from riseml.cli import exclusions, output, records, terminal, text
 from riseml.cli.table import Column, render
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
 from riseml.plan import ExperimentSet, Job
+from riseml.project import Survey
 
 # `-o json` lists all.
 _MAX_EXPERIMENTS = 20
@@ -25,14 +26,14 @@ def show(
         output.write(to_yaml(document))
         return 0
     plan = client.plan(file)
-    files, size = client.measure(file, gitignore=gitignore)
+    code = client.survey(file, gitignore=gitignore)
     if output_format == "json":
-        output.data(_record(plan, files, size), "json")
+        output.data(_record(plan, code), "json")
     elif output_format == "name":
         output.say(plan.project)
     else:
         screen = terminal.stdout()
-        output.lines(_summary(plan, files, size))
+        output.lines(_summary(plan, code))
         output.lines(["", *_jobs(plan, screen)])
         if plan.is_set:
             output.lines(["", *_experiments(plan, screen)])
@@ -40,7 +41,7 @@ def show(
     return 0
 
 
-def _summary(plan: ExperimentSet, files: int, size: int) -> list[str]:
+def _summary(plan: ExperimentSet, code: Survey) -> list[str]:
     if plan.is_set:
         experiments = text.plural(len(plan.experiments), "experiment")
         run = f"a set of {experiments}, {plan.concurrency} at a time"
@@ -50,7 +51,9 @@ def _summary(plan: ExperimentSet, files: int, size: int) -> list[str]:
     if plan.install:
         steps = text.plural(len(plan.install), "step")
         lines.append(f"Install: {steps}, before anything runs")
-    lines.append(f"Code: {text.size(size)}, {text.plural(files, 'file')}")
+    contents = f"{text.size(code.size)}, {text.plural(code.files, 'file')}"
+    details = [contents, *exclusions.phrases(code.excluded)]
+    lines.append(f"Code: {'; '.join(details)}")
     return lines
 
 
@@ -98,15 +101,16 @@ def _experiments(plan: ExperimentSet, screen: Terminal) -> list[str]:
     return lines
 
 
-def _record(plan: ExperimentSet, files: int, size: int) -> dict[str, Any]:
+def _record(plan: ExperimentSet, code: Survey) -> dict[str, Any]:
     return {
         "project": plan.project,
         "type": "set" if plan.is_set else "experiment",
         "image": plan.image,
         "install": list(plan.install),
         "concurrency": plan.concurrency,
-        "files": files,
-        "bytes": size,
+        "files": code.files,
+        "bytes": code.size,
+        "excluded": [exclusion._asdict() for exclusion in code.excluded],
         "jobs": [_job_record(job) for job in plan.jobs],
         "experiments": [
             {"sub": experiment.sub, "parameters": dict(experiment.parameters)}

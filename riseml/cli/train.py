@@ -95,10 +95,11 @@ def _train(client: Client, file: str, gitignore: bool | None) -> RunHandle:
 
 
 def _announce_snapshot(snapshot: "Snapshot") -> None:
-    details = [text.size(snapshot.size), text.plural(snapshot.files, "file")]
-    if snapshot.ignored:
-        details.append(f"{snapshot.ignored} excluded by .gitignore")
-    output.note(f"Syncing project ({', '.join(details)})...done")
+    from riseml.cli import exclusions
+
+    contents = f"{text.size(snapshot.size)}, {text.plural(snapshot.files, 'file')}"
+    details = [contents, *exclusions.phrases(snapshot.excluded)]
+    output.note(f"Syncing project ({'; '.join(details)})...done")
     for warning in snapshot.warnings:
         output.note(warning)
 

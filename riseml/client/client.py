@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from riseml.diagnosis import Cause
     from riseml.doctor import Finding
     from riseml.plan import ExperimentSet
-    from riseml.project import Snapshot
+    from riseml.project import Snapshot, Survey
     from riseml.storage.transfer import CopyReport
     from riseml.storage.uris import Location
     from riseml.storage.volume import Entry
@@ -108,13 +108,15 @@ class Client:
     def measure(
         self, path: str | Path = CONFIG_FILE, *, gitignore: bool | None = None
     ) -> tuple[int, int]:
-        """Return the number of files, and of bytes, that `train` would store as code.
+        """Return the number of files, and of bytes, that `survey` returns."""
+        code = self.survey(path, gitignore=gitignore)
+        return code.files, code.size
 
-        Raises:
-            ProjectError: a folder cannot be read.
-        """
-        uses_gitignore = self._context.uses_gitignore(gitignore)
-        return config_file.measure(path, gitignore=uses_gitignore)
+    def survey(
+        self, path: str | Path = CONFIG_FILE, *, gitignore: bool | None = None
+    ) -> "Survey":
+        """Return what `train` would store as code, and what it would leave out."""
+        return config_file.survey(self._context, path, gitignore)
 
     def compile(
         self,

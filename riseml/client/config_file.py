@@ -11,8 +11,10 @@ from riseml.errors import ConfigError, Fault, UnsupportedError
 _MAX_PROGRAM_BYTES = 1_000_000
 
 if TYPE_CHECKING:
+    from riseml.client.context import ClientContext
     from riseml.config import Loaded
     from riseml.plan import ExperimentSet
+    from riseml.project import Survey
 
 
 def load(path: str | Path) -> "Loaded":
@@ -90,14 +92,24 @@ def _read_program(path: Path) -> str:
         return ""
 
 
-def measure(path: str | Path, *, gitignore: bool) -> tuple[int, int]:
-    """Return the number of files, and of bytes, in a snapshot of a riseml.yml's folder."""
+def survey(
+    context: "ClientContext", path: str | Path, gitignore: bool | None
+) -> "Survey":
+    """Return what a snapshot of a riseml.yml's folder would hold and leave out.
+
+    `gitignore` None follows the settings.
+
+    Raises:
+        ProjectError: a folder cannot be read.
+    """
+    from riseml.project import Survey, excluded
     from riseml.project.walk import SIZE, walk
 
     folder = os.fsencode(Path(path).absolute().parent)
     # Without an earlier snapshot the content of every file is pending.
-    tree = walk(folder, {}, gitignore=gitignore)
-    return len(tree.pending), sum(key[SIZE] for _, _, key in tree.pending)
+    tree = walk(folder, {}, gitignore=context.uses_gitignore(gitignore))
+    size = sum(key[SIZE] for _, _, key in tree.pending)
+    return Survey(len(tree.pending), size, excluded.describe(tree))
 
 
 def compile_workflow(

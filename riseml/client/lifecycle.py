@@ -35,7 +35,11 @@ def submit(
 ) -> RunHandle:
     """Start a plan with the code of a snapshot; see `Client.train`."""
     # Jobs of the local engine run in the environment of the command that starts them.
-    submission = Submission(plan, snapshot.revision, dict(os.environ), node)
+    from riseml.project.excluded import named
+
+    submission = Submission(
+        plan, snapshot.revision, dict(os.environ), node, named(snapshot.excluded)
+    )
     submitted = context.engine.start(submission)
     tensorboard = None
     if plan.tensorboard:

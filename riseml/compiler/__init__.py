@@ -10,6 +10,7 @@ Hyperparameters travel as Argo parameters: `{{lr}}` in riseml.yml becomes `{{inp
 `riseml status` reads the values back. Compiling is pure: the same plan, origin and target give the same document.
 """
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -242,6 +243,8 @@ def _annotations(names: Names) -> dict[str, str]:
         # Expressions of the document refer to it, so it exists from the start.
         labels.KILLED: "",
     }
+    if names.origin.excluded:
+        values[labels.EXCLUDED] = json.dumps(names.origin.excluded)
     if names.base != plan.image:
         values[labels.BASE_IMAGE] = names.base
     if description := describe(plan):

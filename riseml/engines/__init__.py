@@ -36,7 +36,8 @@ class Submission:
 
     `revision` is that of a snapshot which this engine took of the plan's project.
     `environment` is that of the submitting process: jobs of the local engine run in the
-    user's environment. `node` is the host name of the only node on which jobs may run,
+    user's environment. `excluded` are the paths that each ignore file left out of the
+    code. `node` is the host name of the only node on which jobs may run,
     empty for any.
     """
 
@@ -44,6 +45,7 @@ class Submission:
     revision: str
     environment: Mapping[str, str] = field(default_factory=dict)
     node: str = ""
+    excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

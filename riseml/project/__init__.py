@@ -21,11 +21,26 @@ if TYPE_CHECKING:
 AnyPath = str | PathLike[str]
 
 
+class Exclusion(NamedTuple):
+    """A path that a snapshot leaves out, or a pattern for many of one folder.
+
+    `source` is the ignore file that names it, relative to the project. `size` is the
+    number of its bytes, at least that if it is not `complete`, and None if not known.
+    Folders end with a slash.
+    """
+
+    path: str
+    source: str
+    size: int | None
+    complete: bool = True
+
+
 class Snapshot(NamedTuple):
     """A revision of a project's code.
 
     `size` is the number of bytes in its `files`. `ignored` counts the files and folders that
-    a .gitignore excludes.
+    a .gitignore excludes. `excluded` is what any ignore file excludes, the largest first and
+    without well-known junk.
     """
 
     revision: str
@@ -33,6 +48,15 @@ class Snapshot(NamedTuple):
     size: int
     ignored: int
     warnings: tuple[str, ...]
+    excluded: tuple[Exclusion, ...] = ()
+
+
+class Survey(NamedTuple):
+    """What a snapshot of a folder would hold, and what it would leave out."""
+
+    files: int
+    size: int
+    excluded: tuple[Exclusion, ...]
 
 
 def snapshot(

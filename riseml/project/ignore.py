@@ -16,6 +16,7 @@ import errno
 import os
 import re
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from riseml.errors import ProjectError
 from riseml.project import globs
@@ -25,14 +26,27 @@ _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP}
 _RSYNC = (b"+ ", b"- ")
 
 
+class Excluder(Protocol):
+    """Something that excludes paths of a project; `name` is what a user knows it by."""
+
+    name: bytes
+    is_git: bool
+
+    def verdict(self, path: bytes, name: bytes, is_folder: bool) -> bool | None:
+        """Return whether a path is excluded, None if nothing is known about it."""
+
+
 class Rules:
-    """The lines of one ignore file.
+    """The lines of one ignore file, whose `name` is its path relative to the project.
 
     Most lines are plain names or endings. A dictionary finds these without trying every
     line; the others are compiled into regular expressions when they are first needed.
     """
 
-    def __init__(self, lines: Iterable[bytes], *, is_git: bool = True) -> None:
+    def __init__(
+        self, lines: Iterable[bytes], name: bytes, *, is_git: bool = True
+    ) -> None:
+        self.name = name
         self.is_git = is_git
         self.lines = [line for line in map(_Line, lines) if line.pattern]
         self._names: dict[bytes, list[int]] = {}
@@ -126,7 +140,7 @@ class _Group:
         return self.numbers[match.lastindex - 1]
 
 
-Chain = tuple[tuple[Rules, int, bytes], ...]
+Chain = tuple[tuple[Excluder, int, bytes], ...]
 """Rules, of which the last ones decide first.
 
 A number and a prefix make a path of the project relative to the folder of each: the number of
@@ -136,7 +150,7 @@ bytes to cut at its beginning, and what to put in their place.
 
 def excluded_by(
     chain: Chain, path: bytes, name: bytes, is_folder: bool
-) -> Rules | None:
+) -> Excluder | None:
     """Return the ignore file that excludes a path of the project, or None."""
     for rules, cut, prefix in reversed(chain):
         verdict = rules.verdict(prefix + path[cut:], name, is_folder)
@@ -147,17 +161,22 @@ def excluded_by(
 
 def of_project(folder: bytes) -> Chain:
     """Return the rules of the project's .risemlignore."""
-    lines = _lines(os.path.join(folder, b".risemlignore"))
+    name = b".risemlignore"
+    lines = _lines(os.path.join(folder, name))
     if any(line.startswith(_RSYNC) for line in lines):
         # Rsync's first match decides, and here the last one.
         lines = list(_from_rsync(lines))[::-1]
-    return _chain(Rules(lines, is_git=False))
+    return _chain(Rules(lines, name, is_git=False))
 
 
-def below(folder: bytes, path: bytes) -> Chain:
-    """Return the rules of the .gitignore in the folder `path` of the project."""
-    lines = _lines(os.path.join(folder, path, b".gitignore"), os.O_NOFOLLOW)
-    return _chain(Rules(lines), len(path))
+def below(folder: bytes, path: bytes, name: bytes = b"") -> Chain:
+    """Return the rules of the .gitignore in the folder `path` of the project.
+
+    `name` is the file's path for users, if it is another one.
+    """
+    file = os.path.join(path, b".gitignore")
+    lines = _lines(os.path.join(folder, file), os.O_NOFOLLOW)
+    return _chain(Rules(lines, name or file), len(path))
 
 
 def _chain(rules: Rules, cut: int = 0) -> Chain:
@@ -173,10 +192,12 @@ def enclosing(folder: bytes) -> Chain:
         return ()
     exclude = os.path.join(_git_folder(top), b"info", b"exclude")
     # Up to the return, paths are relative to the working tree and not to the project.
-    chain = _chain(Rules(_lines(exclude)))
+    chain = _chain(Rules(_lines(exclude), b".git/info/exclude"))
     path = b""
-    for name in filter(None, folder.removeprefix(top).split(b"/")):
-        chain += below(top, path)
+    names = [*filter(None, folder.removeprefix(top).split(b"/"))]
+    for depth, name in enumerate(names):
+        shown = b"../" * (len(names) - depth) + b".gitignore"
+        chain += below(top, path, shown)
         path += name
         if excluded_by(chain, path, name, True):
             return ()

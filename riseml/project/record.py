@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 
 from riseml.errors import ProjectError
-from riseml.project import AnyPath, Snapshot
+from riseml.project import AnyPath, Snapshot, excluded
 from riseml.project.stat_cache import StatCache
 from riseml.project.store import Store, unusable
 from riseml.project.walk import SIZE, Tree, walk
@@ -59,7 +59,9 @@ def _record(
         files += len(folder.files)
         size += sum([key[SIZE] for key, _ in folder.files.values()])
     warnings = describe(tree, files, size)
-    return Snapshot(revision, files, size, tree.ignored, warnings)
+    return Snapshot(
+        revision, files, size, tree.ignored, warnings, excluded.describe(tree)
+    )
 
 
 def _write(store: Store, tree: Tree, previous_revision: str, message: str) -> str:

@@ -22,6 +22,12 @@ File = tuple[Key, bytes]
 KnownFolder = tuple[int, dict[bytes, File], list[bytes], bytes]
 """A folder at the last snapshot: mode, files, names of its folders, and its tree (empty if it held nothing)."""
 
+Excluded = tuple[bytes, os.stat_result, ignore.Excluder]
+"""A path that is left out, its lstat, and what excludes it."""
+
+# A data set may consist of millions of files that one line excludes.
+_MAX_EXCLUDED = 10_000
+
 FILES = frozenset({stat.S_IFREG, stat.S_IFLNK})
 
 UNKNOWN: KnownFolder = (0, {}, [], b"")
@@ -49,7 +55,7 @@ class Tree:
 
     `folders` has parents first. `pending` are the files whose content is not known.
     `special` are the paths of sockets and the like. `ignored` counts the files and folders
-    that a .gitignore excludes.
+    that a .gitignore excludes. `excluded` are the first ones that something excludes.
     """
 
     def __init__(self, top: bytes, previous: dict[bytes, KnownFolder]) -> None:
@@ -59,6 +65,7 @@ class Tree:
         self.pending: list[tuple[Folder, bytes, Key]] = []
         self.special: list[bytes] = []
         self.ignored = 0
+        self.excluded: list[Excluded] = []
 
     def is_same(self) -> bool:
         """Return whether nothing at all has changed since the last snapshot."""
@@ -135,6 +142,8 @@ def _visit(
             excluding = ignore.excluded_by(rules, path + name, name, is_folder)
             if excluding is not None:
                 tree.ignored += excluding.is_git
+                if len(tree.excluded) < _MAX_EXCLUDED:
+                    tree.excluded.append((path + name, status, excluding))
                 continue
         if kind not in FILES:
             _add_other(tree, folder, name, status, without)

@@ -29,6 +29,8 @@ def from_data(data: Mapping[str, Any]) -> SetStatus:
     values["counts"] = {State(name): count for name, count in data["counts"].items()}
     values["experiments"] = tuple(map(_experiment, data["experiments"]))
     values["jobs"] = tuple(map(_job, data["jobs"]))
+    excluded = data.get("excluded", {})
+    values["excluded"] = {source: tuple(paths) for source, paths in excluded.items()}
     values["run"], values["install"] = tuple(data["run"]), tuple(data["install"])
     return SetStatus(**values)
 

@@ -88,10 +88,19 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
         run=outline.run,
         install=outline.install,
         revision=doc.text(notes.get(labels.REVISION)),
+        excluded=_excluded(notes.get(labels.EXCLUDED)),
         config=doc.text(notes.get(labels.CONFIG)),
         experiments=experiments,
         jobs=outline.jobs,
     )
+
+
+def _excluded(annotation: object) -> dict[str, tuple[str, ...]]:
+    """Return what each ignore file left out of the code."""
+    paths = {}
+    for source, names in doc.mapping(doc.json_value(annotation)).items():
+        paths[source] = tuple(map(doc.text, doc.items(names)))
+    return paths
 
 
 def _with_jobs(outline: Outline, run_nodes: list[Node]) -> Outline:

@@ -80,6 +80,7 @@ class SetStatus:
     `number` is None for a document that no engine has numbered. `jobs` belong to the run
     itself: build, tensorboard. `concurrency` is None where nothing limits it. `base_image`
     is the image that install steps start from, with its digest, empty if it is not known.
+    `excluded` are the paths that each ignore file left out of the run's code.
     The engine adds two addresses that no document holds: `tensorboard_url`, where its
     TensorBoard can be opened now, and `page`, its page in Argo's UI.
     """
@@ -104,6 +105,7 @@ class SetStatus:
     run: tuple[str, ...] = ()
     install: tuple[str, ...] = ()
     revision: str = ""
+    excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     config: str = ""
     experiments: tuple[ExperimentStatus, ...] = ()
     jobs: tuple[JobStatus, ...] = ()

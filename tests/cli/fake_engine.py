@@ -11,7 +11,7 @@ from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
 from riseml.errors import NotFoundError
 from riseml.ids import Id
 from riseml.plan import Resources
-from riseml.project import Snapshot
+from riseml.project import Exclusion, Snapshot
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, set_state
 from riseml.storage.folder import Folder
 
@@ -117,7 +117,7 @@ class FakeEngine:
     # The run that `start` adds; None adds an active one
     started_run: SetStatus | None = None
     notes: tuple[str, ...] = ()
-    ignored: int = 0
+    excluded: tuple[Exclusion, ...] = ()
     # How many builds `prune_unused` removes
     unused: int = 0
     warnings: tuple[str, ...] = ()
@@ -138,7 +138,12 @@ class FakeEngine:
     ) -> Snapshot:
         self.calls.append(("snapshot", project, folder, gitignore))
         return Snapshot(
-            "0" * 40, files=3, size=2048, ignored=self.ignored, warnings=self.warnings
+            "0" * 40,
+            files=3,
+            size=2048,
+            ignored=len(self.excluded),
+            warnings=self.warnings,
+            excluded=self.excluded,
         )
 
     def start(self, submission: Submission) -> Submitted:

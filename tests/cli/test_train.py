@@ -9,6 +9,7 @@ import yaml
 
 from riseml.cli import output
 from riseml.engines import Change, Chunk
+from riseml.project import Exclusion
 from riseml.status import State
 from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine, grid, single
@@ -28,19 +29,49 @@ def _project() -> None:
 
 
 def test_train_in_background(engine: FakeEngine, riseml: Riseml) -> None:
-    engine.ignored, engine.warnings, engine.notes = (
-        2,
-        ("big tree",),
-        ("no limits here",),
-    )
+    engine.excluded = (Exclusion("data/", ".gitignore", 1_200_000),)
+    engine.warnings, engine.notes = ("big tree",), ("no limits here",)
     result = riseml("train")
     assert (result.status, result.out) == (
         0,
         "Experiment 14 started in the background.\n",
     )
     assert result.err == (
-        "Syncing project (2.0 KB, 3 files, 2 excluded by .gitignore)...done\nbig tree\nno limits here\n"
+        "Syncing project (2.0 KB, 3 files; left out by .gitignore: data/ 1.1 MB; `--no-gitignore` brings it)...done\n"
+        "big tree\nno limits here\n"
         "`riseml logs 14` shows its log, `riseml status 14` its state.\n"
+    )
+
+
+def test_train_names_what_each_ignore_file_leaves_out(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
+    engine.excluded = (
+        Exclusion("big/", ".gitignore", 5 << 30, complete=False),
+        Exclusion("notes", ".risemlignore", 10),
+        Exclusion("sub/a.key", "sub/.gitignore", 5),
+        Exclusion("mnt/", ".gitignore", None, complete=False),
+        *(Exclusion(f"{number}.pt", ".gitignore", 1) for number in range(3)),
+    )
+    assert riseml("train").err.splitlines()[0] == (
+        "Syncing project (2.0 KB, 3 files; left out by .gitignore: big/ more than 5.0 GB, mnt/, 0.pt 1 B, "
+        "1.pt 1 B and 1 more; left out by sub/.gitignore: sub/a.key 5 B; `--no-gitignore` brings it; "
+        "left out by .risemlignore: notes 10 B)...done"
+    )
+
+
+def test_check_and_dry_run_name_what_is_left_out(riseml: Riseml) -> None:
+    Path(".gitignore").write_text("data/\n")
+    Path("data").mkdir()
+    Path("data/train.csv").write_text("x" * 2048)
+    left_out = "left out by .gitignore: data/ 2.0 KB; `--no-gitignore` brings it"
+    assert f"Code: 6 B, 1 file; {left_out}" in riseml("train", "--dry-run").out
+    record = json.loads(riseml("train", "--dry-run", "-o", "json").out)
+    assert record["excluded"] == [
+        {"path": "data/", "source": ".gitignore", "size": 2048, "complete": True}
+    ]
+    assert riseml("check").err.splitlines()[-1] == (
+        f"Its code is its folder; {left_out}."
     )
 
 

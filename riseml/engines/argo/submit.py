@@ -66,7 +66,7 @@ def start(
         # The volume may hold runs of an earlier user of this name, and no number is
         # used twice.
         namespace.begin_after(archive.last_number(store, user))
-    origin, documents = _number(plan, submission.revision, build, namespace, user)
+    origin, documents = _number(submission, build, namespace, user)
     make_folders(store, plan, origin, namespace.target)
     number = origin.number or 0
     notes = []
@@ -99,15 +99,21 @@ def _check_secrets(plan: ExperimentSet, names: list[str]) -> None:
 
 
 def _number(
-    plan: ExperimentSet,
-    revision: str,
+    submission: Submission,
     build: Build | None,
     namespace: UserNamespace,
     user: str,
 ) -> tuple[Origin, list[dict[str, Any]]]:
     """Take a number and return the Workflows of the plan that have it."""
+    plan = submission.plan
     while True:
-        origin = Origin(user, namespace.number, revision, build=build)
+        origin = Origin(
+            user,
+            namespace.number,
+            submission.revision,
+            build=build,
+            excluded=submission.excluded,
+        )
         target = namespace.target
         document = compile_workflow(plan, origin, target)
         limits.check_annotations(document)

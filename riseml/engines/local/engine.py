@@ -71,6 +71,7 @@ class LocalEngine:
             revision=submission.revision,
             environment=dict(submission.environment),
             user=self.user,
+            excluded=dict(submission.excluded),
         )
         return Submitted(**{**answer, "notes": tuple(answer["notes"])})
 

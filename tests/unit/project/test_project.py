@@ -12,7 +12,16 @@ from pathlib import Path
 import pytest
 
 from riseml.errors import HomeError, ProjectError
-from riseml.project import Snapshot, checkout, content, snapshot, walk, warnings
+from riseml.project import (
+    Exclusion,
+    Snapshot,
+    checkout,
+    content,
+    snapshot,
+    walk,
+    warnings,
+)
+from riseml.project import excluded as exclusions
 from riseml.project.objects import Objects
 from tests.folders import git, listing, write
 
@@ -497,3 +506,113 @@ def test_a_folder_deleted_during_the_snapshot_is_empty(
 
     monkeypatch.setattr(walk, "_entries", late)
     assert project.paths() <= {"a", "lib"}
+
+
+def excluded(
+    project: Project, *, gitignore: bool = True
+) -> dict[str, tuple[str, int | None]]:
+    """Return source and size of what a snapshot leaves out, in its order."""
+    taken = project.take(gitignore=gitignore)
+    assert all(exclusion.complete for exclusion in taken.excluded)
+    return {
+        exclusion.path: (exclusion.source, exclusion.size)
+        for exclusion in taken.excluded
+    }
+
+
+def test_a_snapshot_names_what_each_ignore_file_leaves_out(project: Project) -> None:
+    write(
+        project.folder,
+        {
+            ".gitignore": "data/\n/out/\nlocal.txt\n",
+            ".risemlignore": "notes\n!local.txt\n",
+            "data/train.csv": "x" * 100,
+            "data/deep/test.csv": "x" * 11,
+            "out/m.pt": "x" * 2000,
+            "local.txt": "kept",
+            "notes": "x",
+            "sub/.gitignore": "*.key\n",
+            "sub/a.key": "x" * 5,
+        },
+    )
+    found = excluded(project)
+    assert found == {
+        "out/": (".gitignore", 2000),
+        "data/": (".gitignore", 111),
+        "sub/a.key": ("sub/.gitignore", 5),
+        "notes": (".risemlignore", 1),
+    }
+    assert list(found) == ["out/", "data/", "sub/a.key", "notes"]
+    assert list(excluded(project, gitignore=False)) == ["notes"]
+
+
+def test_a_gitignore_above_the_project_is_named(project: Project) -> None:
+    folder = project.folder / "deep" / "project"
+    write(
+        project.folder,
+        {".gitignore": "data/\n", "deep/project/data/x": "123", ".git/HEAD": ""},
+    )
+    project.folder = folder
+    assert excluded(project) == {"data/": ("../../.gitignore", 3)}
+
+
+def test_well_known_junk_is_left_out_without_a_word(project: Project) -> None:
+    write(
+        project.folder,
+        {
+            ".gitignore": "__pycache__/\n*.pyc\n.venv\nnode_modules\n*.egg-info\n",
+            "__pycache__/a.pyc": "",
+            "b.pyc": "",
+            ".venv/bin/python": "",
+            "web/node_modules/x/y.js": "",
+            "lab.egg-info/PKG-INFO": "",
+        },
+    )
+    taken = project.take()
+    assert (taken.excluded, taken.ignored) == ((), 5)
+
+
+def test_many_excluded_files_of_a_folder_have_one_name(project: Project) -> None:
+    files = {f"ckpt/{number}.pt": "x" * 10 for number in range(20)}
+    folders = {f"runs/{number}/log": "x" for number in range(4)}
+    write(
+        project.folder,
+        {".gitignore": "*.pt\nruns/*\n", **files, **folders, "other/1.pt": "x"},
+    )
+    assert excluded(project) == {
+        "ckpt/*.pt": (".gitignore", 200),
+        "runs/*/": (".gitignore", 4),
+        "other/1.pt": (".gitignore", 1),
+    }
+
+
+def test_a_huge_excluded_folder_is_measured_only_in_part(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exclusions, "_MAX_ENTRIES", 10)
+    files = {f"data/{number}": "x" for number in range(30)}
+    write(project.folder, {".gitignore": "data\nlater\n", **files, "later/x": "x"})
+    first, second = project.take().excluded
+    assert (first.path, first.complete) == ("data/", False)
+    assert first.size is not None
+    assert 0 < first.size < 30
+    assert second == ("later/", ".gitignore", None, False)
+
+
+def test_a_slow_excluded_folder_does_not_delay_a_snapshot(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exclusions, "_MAX_SECONDS", -1.0)
+    files = {f"data/{number}": "x" for number in range(200)}
+    write(project.folder, {".gitignore": "data\n", **files})
+    (exclusion,) = project.take().excluded
+    assert not exclusion.complete
+    assert exclusion.size is not None
+    assert exclusion.size < exclusions._ENTRIES_PER_CHECK
+
+
+def test_few_excluded_paths_are_kept_with_a_run() -> None:
+    items = [Exclusion(f"{number:0100}/", ".gitignore", 1) for number in range(100)]
+    kept = exclusions.named([Exclusion("a/", "b/.gitignore", 2), *items])
+    assert kept["b/.gitignore"] == ("a/",)
+    assert kept[".gitignore"] == tuple(item.path for item in items[:39])

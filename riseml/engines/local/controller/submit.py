@@ -43,6 +43,7 @@ class Submitter:
         revision: str,
         user: str,
         environment: Mapping[str, str],
+        excluded: Mapping[str, tuple[str, ...]],
     ) -> dict[str, Any]:
         """Run a plan, as `plan_to_data` writes it; return the fields of `Submitted`.
 
@@ -59,7 +60,7 @@ class Submitter:
             )
         with self._services.store.transaction():
             number = self._services.store.next_number()
-            origin = Origin(user, number, revision, build=build)
+            origin = Origin(user, number, revision, build=build, excluded=excluded)
             run = self._record(number, _compile(planned, origin), environment)
             notes = self._notes(planned)
         self._begin(run)

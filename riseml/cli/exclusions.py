@@ -1,0 +1,40 @@
+"""What ignore files leave out of a run's code, in words."""
+
+from collections.abc import Iterable
+
+from riseml.cli import text
+from riseml.cli.table import clean
+from riseml.project import Exclusion
+
+# More names would hide the rest of the line.
+_MAX_NAMES = 4
+
+
+def phrases(exclusions: Iterable[Exclusion]) -> list[str]:
+    """Return a phrase for each ignore file: what it leaves out, and what brings it."""
+    by_source: dict[str, list[Exclusion]] = {}
+    for exclusion in exclusions:
+        by_source.setdefault(exclusion.source, []).append(exclusion)
+    # What .risemlignore names stays out in any case.
+    own = by_source.pop(".risemlignore", None)
+    lines = [_phrase(source, items) for source, items in by_source.items()]
+    if lines:
+        lines[-1] += "; `--no-gitignore` brings it"
+    if own:
+        lines.append(_phrase(".risemlignore", own))
+    return lines
+
+
+def _phrase(source: str, items: list[Exclusion]) -> str:
+    names = ", ".join(map(_named, items[:_MAX_NAMES]))
+    if len(items) > _MAX_NAMES:
+        names += f" and {len(items) - _MAX_NAMES} more"
+    return f"left out by {clean(source)}: {names}"
+
+
+def _named(exclusion: Exclusion) -> str:
+    name = clean(exclusion.path)
+    if exclusion.size is None:
+        return name
+    amount = text.size(exclusion.size)
+    return f"{name} {amount}" if exclusion.complete else f"{name} more than {amount}"
