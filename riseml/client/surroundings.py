@@ -4,19 +4,20 @@ Nothing is looked up unless a log asks for it, and whatever cannot be read is le
 """
 
 import os
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riseml import ids
 from riseml.client import config_file
 from riseml.client.context import CONFIG_FILE, ClientContext
-from riseml.diagnosis.evidence import Evidence, Holder, Interpreter, Surroundings
+from riseml.diagnosis.evidence import Evidence, Surroundings
 from riseml.diagnosis.missing_files import excluded_match, missing_paths
 from riseml.diagnosis.missing_modules import missing_module
-from riseml.diagnosis.used_ports import complaints, used_port
 from riseml.engines import HasVolumes, SharesItsMachine
 from riseml.errors import RiseMLError
 
@@ -25,52 +26,59 @@ if TYPE_CHECKING:
 
 # A log may mention many paths, and each takes a moment on a cluster.
 _MAX_PATHS = 20
+# Words of a message, such as `data`, are not paths.
+_RELATIVE = re.compile(r"[^/].*[/.].*")
+_IN_PROJECT = re.compile(r"(?!\.\./|/).*[/.].*")
+# Nothing exists below a file.
+_NOWHERE = Path(os.devnull, "nowhere")
 
 
 def look(context: ClientContext, evidence: Evidence) -> Surroundings:
     """Return the facts that the logs of evidence ask for."""
-    paths = _unexplained_paths(evidence)
-    lacks_modules = any(map(missing_module, evidence.logs.values()))
-    folder = None
-    if paths or lacks_modules:
-        folder = _project_folder(evidence)
-    code: frozenset[str] = frozenset()
-    if lacks_modules or (paths and folder is not None):
-        code = _code(context, evidence)
-    engine = context.engine
-    surroundings = Surroundings(
-        data_files=_data_files(engine, paths),
+    lines = [line for log in evidence.logs.values() for line in log]
+    paths = _unexplained_paths(evidence, lines)
+    module = missing_module(lines)
+    surroundings = _recorded(context.engine, evidence)
+    if not paths and not module:
+        return surroundings
+    folder = _project_folder(evidence)
+    code = _code(context, evidence)
+    return replace(
+        surroundings,
+        data_files=_data_files(context.engine, paths),
         outside_files=_outside_files(folder, paths),
         new_files=_new_files(folder, code, paths),
         code=code,
         own_code=_own_code(folder, evidence),
     )
-    if not isinstance(engine, SharesItsMachine):
-        return surroundings
-    return replace(
-        surroundings,
-        python=_python(engine, evidence),
-        holders=_holders(engine, evidence),
-        neighbors=_neighbors(engine, evidence),
-    )
 
 
-def _unexplained_paths(evidence: Evidence) -> tuple[str, ...]:
-    """Return missing paths, none of a job for which an ignore file is the explanation."""
-    unexplained: dict[str, None] = {}
-    for lines in evidence.logs.values():
-        paths = missing_paths(lines)
-        if excluded_match(evidence.run.excluded, paths) is None:
-            unexplained.update(dict.fromkeys(paths))
-    return tuple(unexplained)[:_MAX_PATHS]
+def _recorded(engine: "Engine", evidence: Evidence) -> Surroundings:
+    """Return what an engine recorded when jobs failed."""
+    python = None
+    holders = {}
+    if isinstance(engine, SharesItsMachine):
+        for name in evidence.logs:
+            job = ids.parse(name)
+            python = python or engine.python(job)
+            holders[name] = engine.port_holder(job)
+    return Surroundings(python=python, holders=holders)
 
 
-def _project_folder(evidence: Evidence) -> Path | None:
-    """Return the folder of the run's project if it is the current one."""
+def _unexplained_paths(evidence: Evidence, lines: list[str]) -> tuple[str, ...]:
+    """Return missing paths, none if an ignore file is the explanation."""
+    paths = missing_paths(lines)
+    if excluded_match(evidence.run.excluded, paths):
+        return ()
+    return paths[:_MAX_PATHS]
+
+
+def _project_folder(evidence: Evidence) -> Path:
+    """Return the folder of the run's project if it is the current one, else an empty one."""
     with suppress(RiseMLError, OSError):
         if config_file.load(CONFIG_FILE).project == evidence.run.project:
             return Path.cwd()
-    return None
+    return _NOWHERE
 
 
 def _code(context: ClientContext, evidence: Evidence) -> frozenset[str]:
@@ -87,102 +95,55 @@ def _code(context: ClientContext, evidence: Evidence) -> frozenset[str]:
 def _data_files(engine: "Engine", paths: Iterable[str]) -> dict[str, str]:
     """Return the file of the data volume for each missing path."""
     candidates: dict[str, str] = {}
-    for path in paths:
-        # The word `data` of a message is not a path.
-        if path.startswith(("/", "..")) or not ("/" in path or "." in path):
-            continue
-        shorter = path.partition("/")[2]
-        if shorter:
-            candidates[shorter] = path
+    for path in filter(_IN_PROJECT.fullmatch, paths):
+        # The volume may hold `train.csv` of the missing `data/train.csv`.
+        candidates[path.partition("/")[2] or path] = path
         candidates[path] = path
-    if not candidates or not isinstance(engine, HasVolumes):
-        return {}
     existing: dict[str, str] = {}
-    with suppress(RiseMLError, OSError):
-        names = list(candidates)
-        entries = engine.volume("data").stat(names)
-        for name, entry in zip(names, entries, strict=True):
-            if entry is not None:
-                existing[candidates[name]] = name
+    if candidates and isinstance(engine, HasVolumes):
+        with suppress(RiseMLError, OSError):
+            for entry in filter(None, engine.volume("data").stat([*candidates])):
+                existing[candidates[entry.path]] = entry.path
     return existing
 
 
-def _outside_files(folder: Path | None, paths: Iterable[str]) -> dict[str, str]:
+def _outside_files(folder: Path, paths: Iterable[str]) -> dict[str, str]:
     """Return the file above the project's folder for each missing path."""
-    if folder is None:
-        return {}
     outside = {}
-    for path in paths:
-        for above in _folders_above(folder):
-            file = (above / path.removeprefix("../")).resolve()
-            if not path.startswith("/") and file.exists():
-                if not file.is_relative_to(folder.resolve()):
-                    outside[path] = os.path.relpath(file, folder)
-                    break
+    for path in filter(_RELATIVE.fullmatch, paths):
+        files = [above / path.removeprefix("../") for above in _folders_above(folder)]
+        existing = filter(Path.exists, map(Path.resolve, files))
+        file = next(existing, folder.resolve())
+        if not file.is_relative_to(folder.resolve()):
+            outside[path] = os.path.relpath(file, folder)
     return outside
 
 
 def _folders_above(folder: Path) -> list[Path]:
     """Return the folders above a project in its Git working tree; else its parent."""
-    for count, above in enumerate(folder.parents, 1):
+    count = 1
+    for depth, above in enumerate(folder.parents, 1):
         if (above / ".git").exists():
-            return list(folder.parents[:count])
-    return list(folder.parents[:1])
+            count = depth
+            break
+    return list(folder.parents[:count])
 
 
 def _new_files(
-    folder: Path | None, code: frozenset[str], paths: Iterable[str]
+    folder: Path, code: frozenset[str], paths: Iterable[str]
 ) -> frozenset[str]:
     """Return the missing paths that the project's folder has, but not the run's code."""
-    new = set()
-    for path in paths:
-        if folder is None or not code or path.startswith(("/", "..")):
-            continue
-        is_in_code = any(f"{name}/".startswith(f"{path}/") for name in code)
-        if (folder / path).is_file() and not is_in_code:
-            new.add(path)
-    return frozenset(new)
-
-
-def _own_code(folder: Path | None, evidence: Evidence) -> frozenset[str]:
-    """Return the excluded folders that hold Python files."""
-    if folder is None:
+    if not code:
         return frozenset()
-    folders = set()
-    for entries in evidence.run.excluded.values():
-        for entry in entries:
-            if "*" not in entry and any((folder / entry).glob("*.py")):
-                folders.add(entry)
-    return frozenset(folders)
+    files = {path for path in paths if (folder / path).is_file()}
+    return frozenset(filter(_IN_PROJECT.fullmatch, files - code))
 
 
-def _python(engine: SharesItsMachine, evidence: Evidence) -> Interpreter | None:
-    """Return the Python of the first job that lacked a module."""
-    for job, lines in evidence.logs.items():
-        if missing_module(lines):
-            with suppress(RiseMLError, OSError):
-                return engine.python(ids.parse(job))
-    return None
+def _own_code(folder: Path, evidence: Evidence) -> frozenset[str]:
+    """Return the excluded folders that hold Python files."""
+    entries = chain.from_iterable(evidence.run.excluded.values())
+    return frozenset(entry for entry in entries if _holds_python(folder, entry))
 
 
-def _holders(engine: SharesItsMachine, evidence: Evidence) -> dict[str, Holder]:
-    """Return who held the port of each job that found its port in use."""
-    holders = {}
-    for job, lines in evidence.logs.items():
-        if complaints(lines):
-            with suppress(RiseMLError, OSError):
-                holder = engine.port_holder(ids.parse(job), used_port(lines))
-                if holder is not None:
-                    holders[job] = holder
-    return holders
-
-
-def _neighbors(engine: SharesItsMachine, evidence: Evidence) -> tuple[str, ...]:
-    """Return the experiments that ran beside those whose port was in use."""
-    names: dict[str, None] = {}
-    for job, lines in evidence.logs.items():
-        if complaints(lines):
-            with suppress(RiseMLError, OSError):
-                experiment = ids.parse(job).experiment
-                names.update(dict.fromkeys(engine.neighbors(experiment)))
-    return tuple(names)
+def _holds_python(folder: Path, entry: str) -> bool:
+    return "*" not in entry and any((folder / entry).glob("*.py"))

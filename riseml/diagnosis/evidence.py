@@ -39,7 +39,7 @@ class Surroundings:
     volume, and in folders above the project's. `new_files` are missing paths that the
     project's folder has now. `code` holds the files of the run's revision, and `own_code`
     the folders with Python code that the snapshot left out. `holders` maps jobs to who
-    held their port. `neighbors` ran on the same machine when the job failed.
+    held their port.
     """
 
     data_files: Mapping[str, str] = field(default_factory=dict)
@@ -48,8 +48,7 @@ class Surroundings:
     code: frozenset[str] = frozenset()
     own_code: frozenset[str] = frozenset()
     python: Interpreter | None = None
-    holders: Mapping[str, Holder] = field(default_factory=dict)
-    neighbors: tuple[str, ...] = ()
+    holders: Mapping[str, Holder | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,7 @@ _PACKAGES = MappingProxyType(
         "faiss": "faiss-cpu",
         "fitz": "PyMuPDF",
         "git": "GitPython",
-        "google.cloud.storage": "google-cloud-storage",
-        "google.protobuf": "protobuf",
+        "google": "protobuf",
         "hydra": "hydra-core",
         "igraph": "python-igraph",
         "jwt": "PyJWT",
@@ -71,10 +70,8 @@ def missing_module(lines: Sequence[str]) -> str:
 
 def package_of(module: str) -> str:
     """Return the package on PyPI that has a module, as far as is known."""
-    for name in (module, module.partition(".")[0]):
-        if name in _PACKAGES:
-            return _PACKAGES[name]
-    return module.partition(".")[0].replace("_", "-")
+    top = module.partition(".")[0]
+    return _PACKAGES.get(top, top.replace("_", "-"))
 
 
 def module_conflict(evidence: Evidence, subject: Subject) -> Cause | None:
@@ -107,20 +104,14 @@ def module_conflict(evidence: Evidence, subject: Subject) -> Cause | None:
     )
 
 
-def _paths_of(module: str) -> tuple[str, str]:
-    """Return the paths that a module may have: of a file, and of a folder."""
-    path = module.replace(".", "/")
-    return f"{path}.py", f"{path}/"
-
-
 def _left_out(evidence: Evidence, module: str) -> tuple[str, str] | None:
     """Return the excluded path of a module, and what excludes it."""
-    names = {*_paths_of(module), *_paths_of(module.partition(".")[0])}
+    names = f"{module.replace('.', '/')}|{module.partition('.')[0]}"
+    pattern = re.compile(rf"(?:.*/)?(?:{names})(?:\.py|/)")
     for source, entries in evidence.run.excluded.items():
-        for entry in entries:
+        for entry in filter(pattern.fullmatch, entries):
             # A folder `wandb/` holds logs, and is not the package.
-            is_code = entry.endswith(".py") or entry in evidence.surroundings.own_code
-            if is_code and any(f"/{entry}".endswith(f"/{name}") for name in names):
+            if entry.endswith(".py") or entry in evidence.surroundings.own_code:
                 return entry, source
     return None
 
@@ -133,10 +124,10 @@ def _own_module(evidence: Evidence, module: str) -> tuple[str, str] | None:
     if folder is None:
         return None
     if rest and _folder_of(code, module) is None:
-        path, package = _paths_of(module)
+        path = module.replace(".", "/")
         return (
             f"the project's package {top} has no module {module}",
-            f"The code of the run has neither {path} nor {package}: add it, then train again.",
+            f"The code of the run has neither {path}.py nor {path}/: add it, then train again.",
         )
     path = f"/code/{folder}".rstrip("/")
     return (
@@ -147,15 +138,11 @@ def _own_module(evidence: Evidence, module: str) -> tuple[str, str] | None:
 
 def _folder_of(code: frozenset[str], module: str) -> str | None:
     """Return the folder of the project that holds a module, the highest one, or None."""
-    file, folder = _paths_of(module)
-    holders = []
-    for path in code:
-        if path.endswith(".py"):
-            start, separator, _ = f"/{path}".partition(f"/{folder}")
-            if separator or f"/{path}".endswith(f"/{file}"):
-                holder = start if separator else f"/{path}"[: -len(file) - 1]
-                holders.append(holder.strip("/"))
-    return min(holders, key=lambda holder: (holder.count("/"), holder), default=None)
+    path = module.replace(".", "/")
+    pattern = re.compile(rf"(.*/|){path}(?:\.py|/.*\.py)")
+    matches = filter(None, map(pattern.fullmatch, sorted(code)))
+    folders = [match[1].rstrip("/") for match in matches]
+    return min(folders, key=lambda folder: folder.count("/"), default=None)
 
 
 def _interpreter(evidence: Evidence) -> str:

@@ -300,20 +300,11 @@ class SharesItsMachine(Protocol):
             NotFoundError: there is no such run.
         """
 
-    def port_holder(self, job: Id, port: int | None) -> "Holder | None":
-        """Return who held the port that a failed job needed, None if nobody knows.
-
-        `port` is None if the job did not say which one.
+    def port_holder(self, job: Id) -> "Holder | None":
+        """Return who held the port that a failed job needed, None if it is not known.
 
         Raises:
             NotFoundError: there is no such run.
-        """
-
-    def neighbors(self, experiment: Id) -> "tuple[str, ...]":
-        """Return the ids of the experiments that ran when an experiment ended.
-
-        Raises:
-            NotFoundError: there is no such experiment.
         """
 
 

@@ -7,19 +7,22 @@ a fixed number of entries and a short time allow, and never beyond its file syst
 """
 
 import os
+import re
 import stat
 import time
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from riseml.project import Exclusion, ignore, walk
 
 # Nobody misses these in a job.
-_JUNK = frozenset(
-    b".DS_Store .cache .direnv .eggs .git .hg .idea .ipynb_checkpoints .mypy_cache"
-    b" .nox .pytest_cache .riseml .ruff_cache .svn .tox .venv .vscode Thumbs.db"
-    b" __pycache__ node_modules venv".split()
+_JUNK = re.compile(
+    rb"__pycache__|node_modules|venv|Thumbs\.db|\.DS_Store|.*\.(?:pyc|pyo|swp|egg-info)|.*~"
+    rb"|\.(?:cache|direnv|eggs|git|hg|idea|ipynb_checkpoints|mypy_cache|nox|pytest_cache"
+    rb"|riseml|ruff_cache|svn|tox|venv|vscode)",
+    re.DOTALL,
 )
-_JUNK_ENDINGS = (b".pyc", b".pyo", b".swp", b"~", b".egg-info")
 # More entries of one folder with the same ending are named by one pattern.
 _MAX_SIBLINGS = 3
 # Measuring this many entries takes about 10 ms.
@@ -28,7 +31,7 @@ _MAX_SECONDS = 0.05
 # Looking at the clock takes as long as looking at a file.
 _ENTRIES_PER_CHECK = 64
 _MAX_NAMED = 50
-_MAX_NAMED_BYTES = 4000
+_MAX_NAMED_BYTES = 200
 
 _Group = list[walk.Excluded]
 
@@ -48,51 +51,43 @@ def describe(tree: walk.Tree) -> tuple[Exclusion, ...]:
 def named(exclusions: Iterable[Exclusion]) -> dict[str, tuple[str, ...]]:
     """Return the paths by what excludes them, few enough to keep them with a run."""
     paths: dict[str, tuple[str, ...]] = {}
-    size = 0
-    for number, exclusion in enumerate(exclusions):
-        size += len(os.fsencode(exclusion.path))
-        if number == _MAX_NAMED or size > _MAX_NAMED_BYTES:
-            break
+    for exclusion in islice(exclusions, _MAX_NAMED):
         # A document is text, so other bytes of a name are replaced.
-        path = os.fsencode(exclusion.path).decode("utf-8", "replace")
-        paths[exclusion.source] = (*paths.get(exclusion.source, ()), path)
+        name = os.fsencode(exclusion.path)[:_MAX_NAMED_BYTES]
+        earlier = paths.get(exclusion.source, ())
+        paths[exclusion.source] = (*earlier, name.decode("utf-8", "replace"))
     return paths
 
 
 def _groups(excluded: Iterable[walk.Excluded]) -> Iterator[tuple[bytes, _Group]]:
     """Yield paths or patterns, each with the entries that it stands for."""
-    siblings: dict[tuple[bytes, bytes, ignore.Excluder], _Group] = {}
-    for entry in excluded:
-        path, status, excluder = entry
-        folder, _, name = path.rpartition(b"/")
-        if name in _JUNK or name.endswith(_JUNK_ENDINGS):
+    siblings: defaultdict[tuple[bytes, bytes, ignore.Excluder], _Group]
+    siblings = defaultdict(list)
+    for path, status, excluder in excluded:
+        folder, name = os.path.split(path)
+        if _JUNK.fullmatch(name):
             continue
-        ending = b"/" if stat.S_ISDIR(status.st_mode) else os.path.splitext(name)[1]
-        siblings.setdefault((folder, ending, excluder), []).append(entry)
+        slash = b"/" * stat.S_ISDIR(status.st_mode)
+        ending = slash or os.path.splitext(name)[1]
+        siblings[folder, ending, excluder].append((path + slash, status, excluder))
     for (folder, ending, _), group in siblings.items():
         if len(group) > _MAX_SIBLINGS:
             yield os.path.join(folder, b"*" + ending), group
             continue
         for entry in group:
-            slash = b"/" if ending == b"/" else b""
-            yield entry[0] + slash, [entry]
+            yield entry[0], [entry]
 
 
 def _measured(top: bytes, path: bytes, group: _Group, budget: "_Budget") -> Exclusion:
     size = 0
     is_complete = True
-    is_known = False
     for entry_path, status, _ in group:
-        if not stat.S_ISDIR(status.st_mode):
-            size += status.st_size
-            is_known = True
-            continue
-        folder_size, folder_complete = budget.measure(top + entry_path, status.st_dev)
-        size += folder_size
-        is_complete = is_complete and folder_complete
+        entry_size, entry_complete = budget.measure(top + entry_path, status)
+        size += entry_size
+        is_complete &= entry_complete
     source = os.fsdecode(group[0][2].name)
-    is_known = is_known or size > 0 or is_complete
-    return Exclusion(os.fsdecode(path), source, size if is_known else None, is_complete)
+    known_size = size if size or is_complete else None
+    return Exclusion(os.fsdecode(path), source, known_size, is_complete)
 
 
 class _Budget:
@@ -102,29 +97,41 @@ class _Budget:
         self._entries = _MAX_ENTRIES
         self._deadline = time.monotonic() + _MAX_SECONDS
 
-    def measure(self, folder: bytes, device: int) -> tuple[int, bool]:
-        """Return the bytes below a folder, and whether all of it was measured."""
+    def measure(self, path: bytes, status: os.stat_result) -> tuple[int, bool]:
+        """Return the bytes of a file or folder, and whether all of it was measured."""
+        if not stat.S_ISDIR(status.st_mode):
+            return status.st_size, True
         size = 0
-        folders = [folder]
         is_complete = True
+        folders = [path]
         while folders:
-            path = folders.pop()
-            try:
-                with os.scandir(path) as entries:
-                    for entry in entries:
-                        if not self._take():
-                            return size, False
-                        status = entry.stat(follow_symlinks=False)
-                        if not stat.S_ISDIR(status.st_mode):
-                            size += status.st_size
-                        elif status.st_dev == device:
-                            folders.append(entry.path)
-                        else:
-                            # A network disk may need seconds for each folder.
-                            is_complete = False
-            except OSError:
-                is_complete = False
+            entries = self._stats(folders.pop())
+            for entry_path, entry_status in entries:
+                if entry_status is None:
+                    is_complete = False
+                elif not stat.S_ISDIR(entry_status.st_mode):
+                    size += entry_status.st_size
+                elif entry_status.st_dev == status.st_dev:
+                    folders.append(entry_path)
+                else:
+                    # A network disk may need seconds for each folder.
+                    is_complete = False
         return size, is_complete
+
+    def _stats(self, folder: bytes) -> Iterator[tuple[bytes, os.stat_result | None]]:
+        """Yield what a folder holds; None if it cannot be read, or if nothing is left."""
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    if not self._take():
+                        break
+                    yield entry.path, entry.stat(follow_symlinks=False)
+                else:
+                    return
+        except OSError:
+            # It is as unknown as what comes after the last entry that was taken.
+            pass
+        yield folder, None
 
     def _take(self) -> bool:
         """Count one entry; return False if no entries or no time are left."""

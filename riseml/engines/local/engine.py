@@ -221,17 +221,11 @@ class LocalEngine:
 
         return evidence.python(self.reader, job)
 
-    def port_holder(self, job: Id, port: int | None) -> "Holder | None":
-        """Return who held the port that a failed job needed, None if nobody knows."""
+    def port_holder(self, job: Id) -> "Holder | None":
+        """Return who held the port that a failed job needed, None if it is not known."""
         from riseml.engines.local import evidence  # noqa: PLC0415
 
-        return evidence.port_holder(self.reader, job, port)
-
-    def neighbors(self, experiment: Id) -> tuple[str, ...]:
-        """Return the ids of the experiments that ran when an experiment ended."""
-        from riseml.engines.local import evidence  # noqa: PLC0415
-
-        return evidence.neighbors(self.reader, experiment)
+        return evidence.port_holder(self.reader, job)
 
     def _ask(self, act: str, **arguments: Any) -> Any:
         return protocol.call(self.home, act, **arguments)

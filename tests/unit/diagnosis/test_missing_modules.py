@@ -36,7 +36,7 @@ def test_a_module_that_a_program_can_do_without_is_no_cause() -> None:
         ("sklearn.linear_model", "scikit-learn"),
         ("PIL", "pillow"),
         ("yaml", "pyyaml"),
-        ("google.protobuf.text", "google"),
+        ("google.protobuf.text", "protobuf"),
         ("torch", "torch"),
         ("tensorflow_datasets", "tensorflow-datasets"),
     ],

@@ -51,27 +51,18 @@ def path_file(log: Path) -> Path:
     return log.with_name(f"{log.name}.path")
 
 
-def _record_holder(pod: Pod, port: int | None) -> None:
-    holder = _holder(pod, port)
-    if holder is None:
-        return
-    fields = {
-        "port": holder.port,
-        "experiment": _experiment(pod, holder),
-        "command": holder.command,
-    }
-    port_file(pod.log).write_text(json.dumps(fields), encoding="ascii")
+def _record_holder(pod: Pod, port: int) -> None:
+    from riseml.diagnosis.evidence import Holder  # noqa: PLC0415
 
-
-def _holder(pod: Pod, port: int | None) -> listeners.Listener | None:
-    """Return the process that listens at a port, or at an unknown one if only one can be."""
-    candidates = listeners.listeners(port)
-    if port is None:
-        # Any program may listen somewhere, but the ports of jobs are few.
-        candidates = [holder for holder in candidates if _experiment(pod, holder)]
-        if len({holder.port for holder in candidates}) > 1:
-            return None
-    return candidates[0] if candidates else None
+    candidates = []
+    for listener in listeners.listeners(port):
+        experiment = _experiment(pod, listener)
+        # Any program may listen at an unknown port, but the ports of jobs are few.
+        if port or experiment:
+            candidates.append(Holder(listener.port, experiment, listener.command))
+    if len({holder.port for holder in candidates}) == 1:
+        record = json.dumps(vars(candidates[0]))
+        port_file(pod.log).write_text(record, encoding="ascii")
 
 
 def _experiment(pod: Pod, holder: listeners.Listener) -> str:

@@ -1,20 +1,10 @@
-"""Processes that listen at TCP ports of this machine, from /proc.
+"""Processes that listen at TCP ports of this machine, and the jobs that they belong to."""
 
-    /proc/net/tcp: port, inode ──▶ /proc/PID/fd: socket:[inode] ──▶ PID ──▶ its environment
-
-Only processes of the same user can be seen. On systems without /proc there are none.
-"""
-
-import os
-from collections.abc import Iterator
-from pathlib import Path
+from contextlib import suppress
 from typing import NamedTuple
 
 from riseml.engines.local.jobs import processes
 
-_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
-_LISTEN = "0A"
-_STATE, _INODE = 3, 9
 _MAX_COMMAND = 100
 
 
@@ -22,66 +12,38 @@ class Listener(NamedTuple):
     """A process that listens; key and experiment are empty if no job started it."""
 
     port: int
-    pid: int
     key: str
     experiment: str
     command: str
 
 
-def listeners(port: int | None = None) -> list[Listener]:
-    """Return the processes that listen at a port, or at any port if it is None."""
-    ports = dict(_sockets(port))
-    if not ports:
-        return []
+def listeners(port: int = 0) -> list[Listener]:
+    """Return the processes that listen at a port, or at any port if it is 0.
+
+    Processes of other users cannot be seen.
+    """
+    # psutil is slow to load, and needed only after certain failures.
+    import psutil  # noqa: PLC0415
+
     results = []
-    for pid, inode in _owners():
-        if inode in ports:
-            variables = processes.variables(pid)
-            listener = Listener(
-                ports[inode],
-                pid,
-                variables.get(processes.KEY, ""),
-                variables.get("RISEML_EXPERIMENT", ""),
-                _command(pid),
-            )
-            results.append(listener)
+    with suppress(psutil.Error):
+        for connection in psutil.net_connections("tcp"):
+            is_listening = connection.status == psutil.CONN_LISTEN
+            if is_listening and port in (0, connection.laddr.port):
+                results.append(_listener(connection.laddr.port, connection.pid or 0))
     return results
 
 
-def _sockets(port: int | None) -> Iterator[tuple[str, int]]:
-    """Yield inode and port of the listening sockets."""
-    for table in _TABLES:
-        try:
-            lines = Path(table).read_text(encoding="ascii").splitlines()
-        except OSError:
-            continue
-        for line in lines[1:]:
-            fields = line.split()
-            local_port = int(fields[1].rpartition(":")[2], 16)
-            if fields[_STATE] == _LISTEN and port in (None, local_port):
-                yield fields[_INODE], local_port
+def _listener(port: int, pid: int) -> Listener:
+    import psutil  # noqa: PLC0415
 
-
-def _owners() -> Iterator[tuple[int, str]]:
-    """Yield the processes that have sockets, with the inode of each."""
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            descriptors = list((process / "fd").iterdir())
-        except OSError:
-            continue
-        for descriptor in descriptors:
-            try:
-                target = str(descriptor.readlink())
-            except OSError:
-                continue
-            if target.startswith("socket:["):
-                yield int(process.name), target[len("socket:[") : -1]
-
-
-def _command(pid: int) -> str:
-    """Return the beginning of a process's command line."""
-    try:
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except OSError:
-        return ""
-    return os.fsdecode(b" ".join(words)).strip()[:_MAX_COMMAND]
+    environment: dict[str, str] = {}
+    words: list[str] = []
+    # It may belong to another user, or end right now.
+    with suppress(psutil.Error, OSError):
+        process = psutil.Process(pid)
+        words = process.cmdline()
+        environment = process.environ()
+    key = environment.get(processes.KEY, "")
+    experiment = environment.get("RISEML_EXPERIMENT", "")
+    return Listener(port, key, experiment, " ".join(words)[:_MAX_COMMAND])

@@ -282,16 +282,6 @@ def key_of(pid: int) -> str | None:
     return os.fsdecode(tail.partition(b"\0")[0])
 
 
-def variables(pid: int) -> dict[str, str]:
-    """Return the environment of a process, empty if it cannot be read; Linux only."""
-    values = {}
-    for entry in (_environment(pid) or b"").split(b"\0"):
-        name, separator, value = os.fsdecode(entry).partition("=")
-        if separator:
-            values[name] = value
-    return values
-
-
 def _environment(pid: int) -> bytes | None:
     """Return a process's environment with NUL before and after each entry.
 
