@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,7 +36,7 @@ _NOWHERE = Path(os.devnull, "nowhere")
 
 def look(context: ClientContext, evidence: Evidence) -> Surroundings:
     """Return the facts that the logs of evidence ask for."""
-    lines = [line for log in evidence.logs.values() for line in log]
+    lines = [*chain.from_iterable(evidence.logs.values())]
     paths = _unexplained_paths(evidence, lines)
     module = missing_module(lines)
     surroundings = _recorded(context.engine, evidence)
@@ -142,7 +143,7 @@ def _new_files(
 def _own_code(folder: Path, evidence: Evidence) -> frozenset[str]:
     """Return the excluded folders that hold Python files."""
     entries = chain.from_iterable(evidence.run.excluded.values())
-    return frozenset(entry for entry in entries if _holds_python(folder, entry))
+    return frozenset(filter(partial(_holds_python, folder), entries))
 
 
 def _holds_python(folder: Path, entry: str) -> bool:

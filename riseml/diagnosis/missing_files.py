@@ -8,6 +8,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import NamedTuple
 
 from riseml.diagnosis import log_errors
@@ -17,13 +18,13 @@ COPIED = "riseml cp"
 """What excludes a file that `riseml cp` wrote into the project."""
 
 _LOG_LINES = 6
+# The dynamic linker misses libraries, and Python modules, which are not files of a project.
 _COMPLAINT = re.compile(
-    r"no such file|not found|notfound|does not exist|doesn't exist|couldn't find"
-    r"|(?:can't|cannot|could not|unable to|failed to) (?:open|find|read|load|cd|access)",
+    r"^(?!.*(?:shared object file|No module named)).*"
+    r"(?:no such file|not found|notfound|does not exist|doesn't exist|couldn't find"
+    r"|(?:can't|cannot|could not|unable to|failed to) (?:open|find|read|load|cd|access))",
     re.IGNORECASE,
 )
-# The dynamic linker misses a library, which is never in the project.
-_LIBRARY = re.compile(r"shared object file|No module named")
 _QUOTES = r"'\"`\u2018\u2019\u201c\u201d"
 _QUOTED = re.compile(rf"[{_QUOTES}]([^{_QUOTES}]+)[{_QUOTES}]")
 # `cat: my data/a.csv: No such file or directory`
@@ -46,15 +47,9 @@ def missing_paths(lines: Sequence[str]) -> tuple[str, ...]:
 
     Those in the checkout are relative to it. Some may be other words of the lines.
     """
-    paths: dict[str, None] = {}
-    for line in log_errors.matching(lines, _COMPLAINT):
-        if _LIBRARY.search(line):
-            continue
-        for text in _candidates(line):
-            path = _relative(text)
-            if path:
-                paths[path] = None
-    return tuple(paths)
+    complaints = log_errors.matching(lines, _COMPLAINT)
+    texts = chain.from_iterable(map(_candidates, complaints))
+    return tuple(dict.fromkeys(filter(None, map(_relative, texts))))
 
 
 def excluded_match(
@@ -77,15 +72,16 @@ def missing_file(evidence: Evidence, subject: Subject) -> Cause | None:
     quoted = lines[-_LOG_LINES:]
     if match is not None:
         return _excluded(evidence, subject, match, quoted)
-    surroundings = evidence.surroundings
-    for path in paths:
-        if path in surroundings.new_files:
-            return _new(subject, path, quoted)
-        if path in surroundings.data_files:
-            return _in_data(subject, path, surroundings.data_files[path], quoted)
-        if path in surroundings.outside_files:
-            outside = surroundings.outside_files[path]
-            return _outside(evidence, subject, path, outside, quoted)
+    facts = evidence.surroundings
+    new = next(filter(facts.new_files.__contains__, paths), "")
+    if new:
+        return _new(subject, new, quoted)
+    in_data = next(filter(facts.data_files.__contains__, paths), "")
+    if in_data:
+        return _in_data(subject, in_data, facts.data_files[in_data], quoted)
+    path = next(filter(facts.outside_files.__contains__, paths), "")
+    if path:
+        return _outside(evidence, subject, path, facts.outside_files[path], quoted)
     return None
 
 

@@ -78,8 +78,7 @@ def _owner(holder: Holder, own: str) -> str:
         return "another process of the same experiment"
     if holder.experiment:
         return f"experiment {holder.experiment}, which ran on the same machine"
-    command = f": {holder.command}" if holder.command else ""
-    return f"another program on this machine{command}"
+    return f"another program on this machine: {holder.command}".removesuffix(": ")
 
 
 def _apart(other: str, own: str) -> list[str]:

@@ -12,7 +12,8 @@ import stat
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from itertools import islice
+from contextlib import suppress
+from itertools import islice, takewhile
 
 from riseml.project import Exclusion, ignore, walk
 
@@ -95,46 +96,40 @@ class _Budget:
 
     def __init__(self) -> None:
         self._entries = _MAX_ENTRIES
+        self._is_complete = True
         self._deadline = time.monotonic() + _MAX_SECONDS
 
     def measure(self, path: bytes, status: os.stat_result) -> tuple[int, bool]:
         """Return the bytes of a file or folder, and whether all of it was measured."""
         if not stat.S_ISDIR(status.st_mode):
             return status.st_size, True
+        self._is_complete = True
         size = 0
-        is_complete = True
         folders = [path]
         while folders:
-            entries = self._stats(folders.pop())
-            for entry_path, entry_status in entries:
-                if entry_status is None:
-                    is_complete = False
-                elif not stat.S_ISDIR(entry_status.st_mode):
-                    size += entry_status.st_size
-                elif entry_status.st_dev == status.st_dev:
-                    folders.append(entry_path)
+            size += self._measure_files(folders.pop(), status.st_dev, folders)
+        return size, self._is_complete
+
+    def _measure_files(self, folder: bytes, device: int, folders: list[bytes]) -> int:
+        """Return the bytes of the files of a folder; add its folders to `folders`."""
+        size = 0
+        is_read = False
+        with suppress(OSError), os.scandir(folder) as entries:
+            for entry in takewhile(self._take, entries):
+                status = entry.stat(follow_symlinks=False)
+                if not stat.S_ISDIR(status.st_mode):
+                    size += status.st_size
+                elif status.st_dev == device:
+                    folders.append(entry.path)
                 else:
                     # A network disk may need seconds for each folder.
-                    is_complete = False
-        return size, is_complete
+                    self._is_complete = False
+            is_read = self._entries > 0
+        self._is_complete &= is_read
+        return size
 
-    def _stats(self, folder: bytes) -> Iterator[tuple[bytes, os.stat_result | None]]:
-        """Yield what a folder holds; None if it cannot be read, or if nothing is left."""
-        try:
-            with os.scandir(folder) as entries:
-                for entry in entries:
-                    if not self._take():
-                        break
-                    yield entry.path, entry.stat(follow_symlinks=False)
-                else:
-                    return
-        except OSError:
-            # It is as unknown as what comes after the last entry that was taken.
-            pass
-        yield folder, None
-
-    def _take(self) -> bool:
-        """Count one entry; return False if no entries or no time are left."""
+    def _take(self, _entry: object) -> bool:
+        """Count an entry; return False if no entries or no time are left."""
         self._entries -= 1
         if self._entries % _ENTRIES_PER_CHECK == 0:
             if time.monotonic() > self._deadline:

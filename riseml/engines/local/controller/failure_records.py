@@ -9,6 +9,7 @@ are recorded when the pod fails, and not when a user asks.
 
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -18,13 +19,13 @@ from riseml.engines.local.jobs.pod import Pod
 
 _TAIL_BYTES = 1 << 14
 # Most pods fail for other reasons, and words are quicker to find than a cause.
-_WORDS = (b"No module named", b" in use", b"EADDRINUSE", b"bind", b"listen", b"rrno")
+_WORDS = re.compile(rb"No module named| in use|EADDRINUSE|bind|listen|[Ee]rrno")
 
 
 def record(pod: Pod, environment: Callable[[], Mapping[str, str]]) -> None:
     """Record what the log of a failed pod asks for; `environment` is that of the pod."""
     text = _tail(pod.log)
-    if not any(word in text for word in _WORDS):
+    if not _WORDS.search(text):
         return
     # Few failures need these.
     from riseml.diagnosis import missing_modules, used_ports  # noqa: PLC0415

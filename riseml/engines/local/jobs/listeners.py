@@ -28,10 +28,10 @@ def listeners(port: int = 0) -> list[Listener]:
     results = []
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            is_listening = connection.status == psutil.CONN_LISTEN
-            if is_listening and port in (0, connection.laddr.port):
-                results.append(_listener(connection.laddr.port, connection.pid or 0))
-    return results
+            address = connection.laddr
+            if address and connection.status == psutil.CONN_LISTEN:
+                results.append(_listener(address.port, connection.pid or 0))
+    return [listener for listener in results if port in (0, listener.port)]
 
 
 def _listener(port: int, pid: int) -> Listener:
