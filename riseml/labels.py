@@ -77,6 +77,8 @@ ATTEMPT_PARAMETER = "riseml-attempt"
 FAILED_STEP = "failed"
 # Of a job that waited in vain at the start barrier: the jobs that did not arrive.
 MISSING = "missing"
+# What a job left in its working directory, in words.
+WORKDIR = "workdir"
 
 # The port on which TensorBoard listens in its pod.
 TENSORBOARD_PORT = 6006

@@ -85,7 +85,8 @@ class ExperimentSet:
     """Experiments with the same jobs and different parameters.
 
     A single experiment is a set of one with `is_set` False. `config` is the text of the
-    riseml.yml; `timeout` and `gang_timeout` are seconds.
+    riseml.yml; `timeout` and `gang_timeout` are seconds. Each job keeps at most `workdir_limit`
+    bytes of the files that it leaves in its working directory.
     """
 
     project: str
@@ -103,6 +104,7 @@ class ExperimentSet:
     timeout: int | None = None
     retries: Retries = Retries()
     gang_timeout: int = 600
+    workdir_limit: int = 10_000_000_000
 
     @property
     def is_gang(self) -> bool:

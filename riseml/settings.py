@@ -55,6 +55,8 @@ class Settings:
     # The user's file, which contains the contexts.
     file: Path = Path()
     gitignore: bool = True
+    # Bytes that a job may keep of what it leaves in its working directory.
+    workdir_limit: int = 10_000_000_000
     origins: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -276,8 +278,23 @@ def _truth(value: Any, position: str) -> bool:
     return truth
 
 
+def _bytes(value: Any, position: str) -> int:
+    """Return a size such as `10 GB`."""
+    # Few users set it, and loading `decimal` takes time.
+    from riseml import quantities  # noqa: PLC0415
+
+    amount = str(value).replace(" ", "").removesuffix("B")
+    try:
+        return quantities.bytes_of(amount)
+    except ValueError:
+        raise InvalidInputError(
+            f"{position}: '{value}' is not a size", "Write a size like 10 GB or 500 MB."
+        ) from None
+
+
 _PARSERS: dict[str, Callable[[Any, str], Any]] = {
     "engine": _engine,
     "gitignore": _truth,
     "context": _word,
+    "workdir_limit": _bytes,
 }

@@ -138,6 +138,7 @@ riseml_hand_over_result() {
 [ -z "${RISEML_CONFIGURATION+x}" ] || riseml_write_record
 [ "${RISEML_LOGGED-}" = 1 ] || riseml_open_log
 [ ! -d "$RISEML_DIR/code" ] || riseml_place_code
+riseml_mark_workdir
 export PYTHONPATH="$RISEML_DIR/lib${PYTHONPATH:+:$PYTHONPATH}"
 riseml_set_defaults
 for riseml_name in TERM INT HUP; do trap "riseml_forward $riseml_name" "$riseml_name"; done
@@ -161,5 +162,6 @@ riseml_wait 2>/dev/null
 riseml_sweep 2>/dev/null
 [ -z "${RISEML_GANG-}" ] || riseml_part
 [ ! -s "${RESULT_FILE-}" ] || riseml_hand_over_result
+riseml_keep_workdir
 [ -z "${riseml_tee-}" ] || riseml_close_log
 exit "$riseml_code"

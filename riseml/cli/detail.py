@@ -74,6 +74,7 @@ def _experiment_fields(
         ("Concurrency", None if run.is_set else _number(run.concurrency)),
         ("Parameters", text.pairs(experiment.parameters)),
         ("Result", text.pairs(experiment.result)),
+        ("Workdir", experiment.workdir),
     ]
 
 
@@ -158,6 +159,7 @@ def _job(
             ("Message", job.message),
             ("Exit Code", _number(job.exit_code)),
             *_requested(job),
+            ("Workdir", job.workdir),
             ("Run Commands", _commands(run) if runs_commands else None),
         ]
     )

@@ -81,6 +81,7 @@ def _experiment(experiment: ExperimentStatus) -> dict[str, Any]:
         "reason": experiment.reason,
         "message": experiment.message,
         "exit_code": experiment.exit_code,
+        "workdir": experiment.workdir,
         "jobs": [_job(job) for job in experiment.jobs],
     }
 
@@ -95,6 +96,7 @@ def _job(job: JobStatus) -> dict[str, Any]:
         "reason": job.reason,
         "message": job.message,
         "exit_code": job.exit_code,
+        "workdir": job.workdir,
         "resources": resources(job.resources) if job.resources else None,
     }
 

@@ -4,6 +4,7 @@ import math
 import os
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ def submit(
     # Jobs of the local engine run in the environment of the command that starts them.
     from riseml.project.excluded import named
 
+    plan = replace(plan, workdir_limit=context.settings.workdir_limit)
     submission = Submission(
         plan, snapshot.revision, dict(os.environ), node, named(snapshot.excluded)
     )

@@ -13,6 +13,7 @@ from riseml.plan import Job, variable_of
 
 RESULT = f"{pod.RISEML}/result"
 MISSING = f"{pod.RISEML}/missing"
+WORKDIR = f"{pod.RISEML}/workdir"
 # The kernel accepts no argument of 128 KiB.
 _MAX_LINE_BYTES = 128_000
 _SHOWN_CHARACTERS = 60
@@ -74,6 +75,7 @@ def _labels(job: Job, names: Names) -> dict[str, str]:
 
 def _outputs(names: Names) -> Iterator[Parameter]:
     yield Parameter(name="result", value_from=ValueFrom(path=RESULT, default=""))
+    yield Parameter(name=labels.WORKDIR, value_from=ValueFrom(path=WORKDIR, default=""))
     if names.is_gang:
         yield Parameter(
             name=labels.MISSING, value_from=ValueFrom(path=MISSING, default="")
@@ -92,6 +94,7 @@ def _line(line: str, names: Names) -> str:
 
 
 def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
+    plan = names.plan
     # Later variables replace earlier ones: a user cannot change RiseML's own.
     values = {
         **{variable_of(name): tag for name, tag in names.tags.items()},
@@ -106,6 +109,7 @@ def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
         "RISEML_JOB": gang.name(job),
         "RISEML_THREADS": str(max(1, int(job.resources.cpus))),
         "RISEML_ATTEMPT": names.attempt,
+        "RISEML_WORKDIR_LIMIT": str(plan.workdir_limit),
         "RISEML_CONFIGURATION": record.configuration(names),
     }
     secret = names.target.secret
@@ -113,7 +117,7 @@ def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
         *pod.variables(values),
         *(
             SecretEnv(name=name, secret_name=secret, secret_key=name)
-            for name in names.plan.secrets
+            for name in plan.secrets
         ),
     ]
 

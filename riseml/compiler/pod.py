@@ -49,6 +49,7 @@ _MAX_WEIGHT = 100
 _WRITE_LIBRARY = """
 mkdir -p "$RISEML_DIR/lib"
 printf %s "$1" > "$RISEML_DIR/lib/riseml.py"
+: > "$RISEML_DIR/started"
 """
 # Scripts that a runner needs, by the shell variable that holds each of them.
 _HELPERS = {
@@ -118,7 +119,8 @@ def script(runner: str = "session", *, gang: bool = False) -> str:
     )
     session = _assigned("riseml_session", helpers + templating.read(f"{runner}.sh"))
     meeting = templating.read("gang.sh") if gang else ""
-    return meeting + session + templating.read("run.sh")
+    workdir = templating.read("workdir.sh")
+    return meeting + session + workdir + templating.read("run.sh")
 
 
 def _assigned(variable: str, text: str) -> str:

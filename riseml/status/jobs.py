@@ -114,6 +114,7 @@ def read_job(
         attempt=attempt,
         resources=planned.resources,
         node_id=doc.text(node.get("id")),
+        workdir=doc.parameters(node.get("outputs")).get(labels.WORKDIR, ""),
     )
 
 

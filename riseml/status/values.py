@@ -32,7 +32,10 @@ TERMINAL = frozenset({State.FINISHED, State.FAILED, State.KILLED})
 
 @dataclass(frozen=True)
 class JobStatus:
-    """One job: its last attempt (`attempt` counts from 0), or its plan before it starts."""
+    """One job: its last attempt (`attempt` counts from 0), or its plan before it starts.
+
+    `workdir` says in words which files of its working directory were kept.
+    """
 
     id: str
     type: str
@@ -47,6 +50,7 @@ class JobStatus:
     attempt: int = 0
     resources: Resources | None = None
     node_id: str = ""
+    workdir: str = ""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class ExperimentStatus:
     """One experiment.
 
     `sub` is its number in its set, None for a single experiment. `guilty` is the id of the
-    job that failed it.
+    job that failed it. `workdir` says what was kept of the working directories of its jobs.
     """
 
     id: str
@@ -70,6 +74,7 @@ class ExperimentStatus:
     message: str = ""
     exit_code: int | None = None
     guilty: str | None = None
+    workdir: str = ""
     jobs: tuple[JobStatus, ...] = ()
 
 

@@ -4,7 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -28,6 +28,7 @@ class Lab:
 
     folder: Path
     engine: LocalEngine
+    limit: int = 10_000_000_000
 
     def write(self, files: dict[str, str]) -> None:
         for name, text in files.items():
@@ -43,6 +44,7 @@ class Lab:
         if "resources:" not in config_text:
             config_text += "  resources: {cpus: 0.01, mem: 1}\n"
         plan = planner.plan(config.load_text(config_text))
+        plan = replace(plan, workdir_limit=self.limit)
         revision = self.engine.snapshot("lab", self.folder).revision
         return self.engine.start(
             Submission(plan, revision, {**os.environ, **environment})

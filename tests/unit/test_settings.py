@@ -111,7 +111,16 @@ def test_files_without_settings(text: str, folders: tuple[Path, Path]) -> None:
     ("text", "message", "advice"),
     [
         ("gitignor: true", "unknown setting 'gitignor'", "Did you mean gitignore?"),
-        ("7: true", "unknown setting '7'", "Settings are engine, gitignore, context."),
+        (
+            "7: true",
+            "unknown setting '7'",
+            "Settings are engine, gitignore, context, workdir_limit.",
+        ),
+        (
+            "workdir_limit: much",
+            "'much' is not a size",
+            "Write a size like 10 GB or 500 MB.",
+        ),
         (
             "gitignore: maybe",
             "'maybe' is neither true nor false",
@@ -189,3 +198,14 @@ def test_without_variables_the_user_database_names_the_user(
 def test_all_errors_are_for_users() -> None:
     assert issubclass(HomeError, RiseMLError)
     assert issubclass(InvalidInputError, RiseMLError)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("10 GB", 10**10), ("500M", 5 * 10**8), ("1Gi", 2**30), ("0", 0)],
+)
+def test_a_limit_in_the_units_of_riseml_yml(
+    text: str, size: int, folders: tuple[Path, Path]
+) -> None:
+    environment = {"RISEML_HOME": str(folders[0]), "RISEML_WORKDIR_LIMIT": text}
+    assert load(environment=environment).workdir_limit == size

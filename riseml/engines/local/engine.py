@@ -65,6 +65,7 @@ class LocalEngine:
                 "this machine has no nodes to choose from",
                 "`riseml config use` names a cluster.",
             )
+        self._share_checkout(submission)
         answer = self._ask(
             "start",
             plan=plan_to_data(submission.plan),
@@ -121,6 +122,7 @@ class LocalEngine:
             # An active run may be about to use what seems unused.
             return 0
         tidy(self.home)
+        self._discard_checkouts()
         return environments.tidy(self.home, before)
 
     def set_secret(self, name: str, value: str | None) -> bool:
@@ -226,6 +228,24 @@ class LocalEngine:
         from riseml.engines.local import evidence  # noqa: PLC0415
 
         return evidence.port_holder(self.reader, job)
+
+    def _discard_checkouts(self) -> None:
+        # Only `prune` needs them.
+        import shutil  # noqa: PLC0415
+
+        from riseml.engines.local import checkouts  # noqa: PLC0415
+
+        for folder in checkouts.take_unused(self.home, ()):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _share_checkout(self, submission: Submission) -> None:
+        # Only `train` needs it.
+        from riseml.engines.local import checkouts  # noqa: PLC0415
+
+        if not home.checkouts(self.home).is_dir():
+            # The controller finds out whether jobs can share one.
+            protocol.ensure(self.home)
+        checkouts.ensure(self.home, submission.plan.project, submission.revision)
 
     def _ask(self, act: str, **arguments: Any) -> Any:
         return protocol.call(self.home, act, **arguments)

@@ -4,6 +4,7 @@ riseml.db  controller.log  secrets      files of the home itself
 runs/<number>/<node>/                   a pod's processes, while its run has not ended
 output/<user>/<project>/<number>/       outputs, logs and run.json of a run
 envs/<key>/  store/repos/               environments of install steps, snapshots of code
+checkouts/<project>/<revision>/         code that the working copies of jobs share
 """
 
 import os
@@ -41,13 +42,22 @@ def run_folder(home: Path, number: int) -> Path:
     return home / "runs" / str(number)
 
 
+def checkouts(home: Path) -> Path:
+    """Return the folder of shared checkouts; it exists where jobs can use them."""
+    return home / "checkouts"
+
+
 @dataclass(frozen=True)
 class HomeLayout:
-    """The folders of a home, and whether jobs get real mounts on this machine."""
+    """The folders of a home, and whether jobs get real mounts on this machine.
+
+    `overlay` holds the options with which overlays work here; empty if they do not.
+    """
 
     home: Path
     data: Path
     mounts: bool
+    overlay: str = ""
 
     def claim(self, name: str) -> Path:
         """Return the folder of a persistent volume claim.
@@ -78,6 +88,10 @@ class HomeLayout:
     def job(self, number: int, node: str) -> Path:
         """Return the folder of one pod's processes: their pid, exit status, checkout."""
         return self.run(number) / node
+
+    def checkout(self, project: str, revision: str) -> Path:
+        """Return the folder of the code that working copies of a revision share."""
+        return checkouts(self.home) / project / revision
 
     def environment(self, image: str) -> Path | None:
         """Return the virtual environment of an image name, None for any other image."""

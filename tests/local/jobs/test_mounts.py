@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from riseml.engines.local.jobs import mounts
+from riseml.engines.local.jobs import mount_calls, mounts
 
 NOBODY = 65534
 # The system's own tool shows whether the machine allows mounts.
@@ -51,7 +51,7 @@ def inside(act: Callable[[], Any], user: int | None, directory: Path) -> Any:
                 os.setgid(user)
                 os.setuid(user)
                 # PR_SET_DUMPABLE: a change of user has cleared this flag.
-                mounts.libc().prctl(4, 1, 0, 0, 0)
+                mount_calls.libc().prctl(4, 1, 0, 0, 0)
                 mounts._probed.clear()
             try:
                 result = act()
@@ -378,6 +378,6 @@ def test_other_systems_have_no_mounts(
 def test_a_refused_probe_means_no_mounts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mounts, "_probed", [])
     # No kind of namespace has this number.
-    monkeypatch.setattr(mounts, "_CLONE_NEWNS", -1)
+    monkeypatch.setattr(mounts, "CLONE_NEWNS", -1)
     assert mounts.supported() is False
     assert subprocess.run(["true"], check=True).returncode == 0

@@ -403,6 +403,7 @@ def test_a_job_sees_its_folders_and_its_configuration() -> None:
         "EXPERIMENT_ID": "14.{{inputs.parameters.riseml-sub}}",
         "RISEML_JOB": "train",
         "RISEML_ATTEMPT": "0",
+        "RISEML_WORKDIR_LIMIT": "10000000000",
     }
     assert train["workingDir"] == "/code"
     assert {

@@ -14,7 +14,13 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from riseml.engines.local.controller import failure_records, pod_exit, pod_samples
+from riseml import labels
+from riseml.engines.local.controller import (
+    failure_records,
+    pod_exit,
+    pod_samples,
+    workdirs,
+)
 from riseml.engines.local.controller.gangs import Gangs, gang_of
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.services import Services
@@ -47,6 +53,7 @@ class RunPods:
         self._preparer, self._report = preparer, report
         self._folder = services.layout.run(number)
         self._gangs = Gangs(self._folder, services.ports)
+        self._workdirs = workdirs.WorkdirKeeper(services.loop)
         self._pods: dict[str, Pod] = {}
         # Folders that may go once the database records the end of their pods.
         self._obsolete_folders: list[Path] = []
@@ -80,7 +87,7 @@ class RunPods:
             action = pod.action._replace(template=template)
             prepared = self._preparer.prepare(action, key, gpus)
             self._set_prepared(pod, prepared)
-            make_folders(prepared, gpus)
+            make_folders(prepared, gpus, action.attempt)
             pod.pid = self._services.launcher.start(prepared.spec)
         except (RiseMLError, OSError) as error:
             logger.warning("run %d: pod %s: %s", self._number, pod.node, error)
@@ -127,6 +134,7 @@ class RunPods:
     def _set_prepared(self, pod: Pod, prepared: PreparedPod) -> None:
         pod.outputs, pod.log = prepared.outputs, prepared.log
         pod.engine_steps = prepared.engine_steps
+        pod.workdir = prepared.workdir
 
     def _watch(self, pod: Pod) -> None:
         """Wait for the end of a pod's supervisor."""
@@ -158,6 +166,14 @@ class RunPods:
         logger.info(
             "run %d: pod %s ended, status %s", self._number, pod.node, event.exit_code
         )
+        self._unwatch(pod)
+        pod.keeps_workdir = True
+        self._workdirs.keep(pod, lambda: self._report_end(pod, event))
+
+    def _report_end(self, pod: Pod, event: events.PodEnded) -> None:
+        text = workdirs.note(pod)
+        if text:
+            event = event._replace(outputs={**event.outputs, labels.WORKDIR: text})
         self._remove(pod)
         self._report(event)
 
@@ -189,12 +205,15 @@ class RunPods:
 
     def _release(self, pod: Pod) -> None:
         """Stop watching a pod, and free its resources."""
+        self._unwatch(pod)
+        self._sample(pod)
+        self._services.machine.remove(pod.key)
+
+    def _unwatch(self, pod: Pod) -> None:
         if pod.pidfd >= 0:
             self._services.loop.ignore(pod.pidfd)
             os.close(pod.pidfd)
             pod.pidfd = -1
-        self._sample(pod)
-        self._services.machine.remove(pod.key)
 
     # Ports that another program took first
 
@@ -221,6 +240,7 @@ class RunPods:
     def _await_gang(self, pod: Pod) -> None:
         """Clean up after a stopped pod; queue its gang once all of its pods are gone."""
         self._release(pod)
+        workdirs.discard(pod)
         # The next start of the pod needs the folder's name.
         obsolete = pod.directory.with_name(f"{pod.directory.name}.gone")
         pod.directory.rename(obsolete)
@@ -243,7 +263,7 @@ class RunPods:
     def stop(self, node: str, grace_seconds: float = launcher.GRACE) -> None:
         """Stop the pod of a node, if there is one; 0 seconds of grace kill it at once."""
         pod = self._pods.get(self._services.pod_key(self._number, node))
-        if pod is None:
+        if pod is None or pod.keeps_workdir:
             return
         if not pod.pid:
             self._remove(pod)
@@ -268,7 +288,7 @@ class RunPods:
         self._obsolete_folders.clear()
 
     def _kill(self, pod: Pod) -> None:
-        if pod.key in self._pods:
+        if pod.key in self._pods and not pod.keeps_workdir:
             processes.sweep(pod.key, {pod.pid}, supervisor=pod.pid)
 
     # Record

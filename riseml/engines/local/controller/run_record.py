@@ -71,6 +71,12 @@ class RunRecord:
         return state is not None and state.is_terminal
 
     @property
+    def code(self) -> tuple[str, str]:
+        """The project and the revision of the code that the jobs run."""
+        annotations = self.document["metadata"].get("annotations", {})
+        return self.project, annotations.get(labels.REVISION, "")
+
+    @property
     def state(self) -> State:
         """The state of the run, as last written."""
         return set_state(self._counts)

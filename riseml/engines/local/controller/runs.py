@@ -2,6 +2,7 @@
 
 import time
 
+from riseml.engines.local import checkouts
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.services import Services, run_number
@@ -28,6 +29,7 @@ class ActiveRuns:
         """Continue all runs that earlier controllers left, and begin to sample jobs."""
         for number in self._services.store.unfinished():
             self._restore(number)
+        self._discard_checkouts()
         self._services.loop.after(_SAMPLE_SECONDS, self._sample)
 
     def begin(self, run: ActiveRun) -> None:
@@ -48,8 +50,11 @@ class ActiveRuns:
             # The timer wakes the loop, which then settles again.
             self._services.loop.after(_COMMIT_RETRY_SECONDS, lambda: None)
             return False
-        for run in [run for run in self._runs.values() if run.is_complete]:
+        complete = [run for run in self._runs.values() if run.is_complete]
+        for run in complete:
             del self._runs[run.number]
+        if complete:
+            self._discard_checkouts()
         return True
 
     def stop(self, number: int, sub: int | None = None, *, force: bool = False) -> bool:
@@ -116,6 +121,16 @@ class ActiveRuns:
                 run.record.write(self._services.store, run.run)
         for run in changed:
             run.after_commit()
+
+    def _discard_checkouts(self) -> None:
+        """Remove shared checkouts that no run uses any more."""
+        unfinished = self._services.store.unfinished()
+        if not self._runs.keys() >= set(unfinished):
+            # A run that is not restored yet may use any of them.
+            return
+        used = [run.record.code for run in self._runs.values()]
+        home = self._services.layout.home
+        self._services.remover.discard(checkouts.take_unused(home, used))
 
     def _restore(self, number: int) -> None:
         """Continue a run; give up a damaged one, and retry one that fails otherwise."""

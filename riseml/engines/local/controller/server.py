@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from riseml import __version__
-from riseml.engines.local import protocol
+from riseml.engines.local import checkouts, protocol
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.log import logger, start_log
 from riseml.engines.local.controller.loop import EventLoop, FolderRemover, protect
@@ -206,8 +206,9 @@ def _open_services(home: Path, lock: int, runs: dict[int, ActiveRun]) -> Service
         home.chmod(0o700)
     store = Store.create(home, COLUMNS)
     layout = HomeLayout(home, data_folder(home), mounts=_can_mount(home))
-    for folder in (layout.data, home / "store", home / "output"):
+    for folder in (layout.data, home / "store", home / "output", home / "runs"):
         folder.mkdir(parents=True, exist_ok=True)
+    layout = checkouts.prepare(layout)
     launcher = Launcher(home, lock, [*protocol.CONTROLLER, str(home)])
     # The launcher runs by now, so jobs keep the usual limit.
     _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)

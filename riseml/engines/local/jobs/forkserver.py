@@ -22,15 +22,23 @@ import time
 from collections.abc import Callable
 from io import BufferedReader
 
-from riseml.engines.local.jobs import mounts, processes
+from riseml.engines.local.jobs import mount_calls, mounts, processes
 
 # Both types are plain tuples, because `marshal` writes no others.
 Settings = tuple[bytes, str, tuple[str, ...], bytes, bytes]
 """Home, boot id, command that starts a controller, and shell text before and after the
 steps of a job."""
-Request = tuple[int, str, bytes, bytes, tuple[bytes, ...], tuple[mounts.Mount, ...]]
+Request = tuple[
+    int,
+    str,
+    bytes,
+    bytes,
+    tuple[bytes, ...],
+    tuple[mounts.Mount, ...],
+    dict[bytes, mount_calls.Layers],
+]
 """Number, key, directory, steps as shell text, paths of logs (that of the main command
-first), and mounts."""
+first), mounts, and the layers of overlays by target."""
 
 LOCK, LOG = b"controller.lock", b"controller.log"
 NEVER = b"/dev/null"
@@ -60,7 +68,7 @@ def main() -> None:
     os.dup2(null, 0)
     os.dup2(null, 1)
     # It is loaded here once, and not in every child.
-    mounts.libc()
+    mount_calls.libc()
     # The data is safe to load, because the controller of this home wrote it.
     settings: Settings = marshal.load(requests)  # noqa: S302
     server = Server(replies, settings)
@@ -127,7 +135,7 @@ class Server:
         As much as possible happens before the fork, because a child has to copy every
         page that it changes.
         """
-        number, _, directory, steps, logs, job_mounts = request
+        number, _, directory, steps, logs, job_mounts, _ = request
         files: list[int] = []
         try:
             text = self._prologue + steps + self._epilogue
@@ -152,14 +160,14 @@ class Server:
     ) -> None:
         """Turn this process into the supervisor of a job; never return."""
         try:
-            number, key, directory, _, _, job_mounts = request
+            number, key, directory, _, _, job_mounts, layers = request
             pid_file = -1
             os.setsid()
             os.chdir(directory)
             if job_mounts:
-                mounts.enter(job_mounts, template)
+                mounts.enter(job_mounts, template, layers)
             if processes.LINUX:
-                mounts.libc().prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+                mount_calls.libc().prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
             pid_file = _write_pid(self._boot)
             self._reply(b"%d %d" % (number, os.getpid()))
             # Standard input is the shell text. Output of the supervisor is discarded.

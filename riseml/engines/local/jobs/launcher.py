@@ -26,11 +26,16 @@ _NO_LOG = os.fsdecode(forkserver.NEVER)
 
 
 class Mount(NamedTuple):
-    """A directory or file that a job sees at `target`."""
+    """A directory or file that a job sees at `target`.
+
+    With `layers` (options, work directory, lower directories), `source` receives what
+    the job changes in the files of the lower ones.
+    """
 
     source: str
     target: str
     read_only: bool = False
+    layers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +264,13 @@ def _record(directory: Path) -> tuple[list[bytes], float]:
 
 def _request(
     job: ProcessSpec,
-) -> tuple[bytes, tuple[bytes, ...], tuple[tuple[bytes, bytes, bool], ...]]:
-    """Return a job's steps as shell text, the paths of its logs, and its mounts."""
+) -> tuple[
+    bytes,
+    tuple[bytes, ...],
+    tuple[tuple[bytes, bytes, bool], ...],
+    dict[bytes, tuple[bytes, ...]],
+]:
+    """Return a job's steps as shell text, paths of its logs, mounts, and overlays."""
     logs: dict[str, int] = {}
     for step in (job.main, *job.init, *job.sidecars):
         logs.setdefault(step.log or _NO_LOG, len(logs))
@@ -274,10 +284,14 @@ def _request(
     mark = bool(job.init)
     text.append(supervise.main(main, len(logs), sidecars, job.deadline, mark=mark))
     mounts = []
+    overlays = {}
     for mount in job.mounts:
         source, target = os.fsencode(mount.source), os.fsencode(mount.target)
         mounts.append((source, target, mount.read_only))
-    return b"".join(text), tuple(map(os.fsencode, logs)), tuple(mounts)
+        if mount.layers:
+            overlays[target] = tuple(map(os.fsencode, mount.layers))
+    paths = tuple(map(os.fsencode, logs))
+    return b"".join(text), paths, tuple(mounts), overlays
 
 
 def _command(step: Step, key: str, logs: Mapping[str, int]) -> tuple[bytes, int]:

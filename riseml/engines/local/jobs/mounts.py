@@ -15,32 +15,49 @@ import select
 import stat
 import struct
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+
+from riseml.engines.local.jobs.mount_calls import (
+    CLONE_NEWNS,
+    CLONE_NEWUSER,
+    MS_BIND,
+    MS_NODEV,
+    MS_NOSUID,
+    MS_RDONLY,
+    MS_REC,
+    MS_REMOUNT,
+    MS_SLAVE,
+    Layers,
+    attach,
+    canonical,
+    check,
+    libc,
+    mount,
+    open_layers,
+    open_path,
+)
 
 Mount = tuple[bytes, bytes, bool]
 """Source, target, whether it is read-only; both absolute."""
 
 _OLD_ROOT = b"/.riseml-old-root"
+_NO_OVERLAYS: Mapping[bytes, Layers] = {}
 
-# Of clone(2), mount(2), umount(2) and mount_setattr(2).
-_CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000
-_MS_RDONLY, _MS_NOSUID, _MS_NODEV, _MS_REMOUNT = 1, 2, 4, 32
-_MS_BIND, _MS_REC, _MS_SLAVE = 4096, 16384, 1 << 19
+# Of umount(2) and mount_setattr(2).
 _MNT_DETACH = 2
 _SYS_MOUNT_SETATTR, _AT_FDCWD, _AT_RECURSIVE = 442, -100, 0x8000
 # Flags of statvfs, and the flags of mount that mean the same.
 _STATVFS_TO_MOUNT = {
-    2: _MS_NOSUID,
-    4: _MS_NODEV,
+    2: MS_NOSUID,
+    4: MS_NODEV,
     8: 8,
     1024: 1024,
     2048: 2048,
     4096: 1 << 21,
 }
 
-# Both contain at most one item.
+# It contains at most one item.
 _probed: list[bool] = []
-_loaded: list[ctypes.CDLL] = []
 
 
 def supported() -> bool:
@@ -53,10 +70,15 @@ def supported() -> bool:
     return _probed[0]
 
 
-def enter(mounts: Sequence[Mount], template: Sequence[int] = ()) -> None:
+def enter(
+    mounts: Sequence[Mount],
+    template: Sequence[int] = (),
+    overlays: Mapping[bytes, Layers] = _NO_OVERLAYS,
+) -> None:
     """Move this process into a mount namespace of its own, with `mounts`.
 
     The working directory stays the same. `template` are namespaces of `Templates.get`.
+    `overlays` are layers by target: the source of such a mount receives all changes.
 
     Raises:
         OSError: the machine does not allow it, a source does not exist, or a target
@@ -64,8 +86,8 @@ def enter(mounts: Sequence[Mount], template: Sequence[int] = ()) -> None:
     """
     directory = os.open(b".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     path, status = os.getcwdb(), os.fstat(directory)
-    if not template or not _join(mounts, template, path):
-        _build(mounts, path)
+    if not template or not _join(mounts, overlays, template, path):
+        _build(mounts, overlays, path)
     _restore_directory(path, status, directory)
 
 
@@ -114,7 +136,9 @@ def _is_root_entry(target: bytes) -> bool:
     return target.count(b"/") == 1 and target.startswith(b"/") and target != b"/"
 
 
-def _build(mounts: Sequence[Mount], scratch: bytes) -> None:
+def _build(
+    mounts: Sequence[Mount], overlays: Mapping[bytes, Layers], scratch: bytes
+) -> None:
     """Enter a new root with the host's entries and the job's mounts."""
     for _, target, _ in mounts:
         if target == b"/" or not target.startswith(b"/"):
@@ -125,35 +149,56 @@ def _build(mounts: Sequence[Mount], scratch: bytes) -> None:
     # A path below the old root may be hidden later, but an open file stays usable.
     opened = []
     for source, target, read_only in mounts:
-        opened.append((_open_path(source), os.path.normpath(target), read_only))
+        layers = open_layers(overlays.get(target, ()))
+        path = os.path.normpath(target)
+        opened.append((open_path(source), path, read_only, layers))
     opened.sort(key=lambda mount: mount[1].count(b"/"))
-    hidden = {target for _, target, _ in opened if target.count(b"/") == 1}
+    hidden = {target for _, target, _, _ in opened if target.count(b"/") == 1}
     _pivot(scratch)
     _populate(hidden)
-    for source_file, target, read_only in opened:
+    for source_file, target, read_only, layers in opened:
         top = _top(target)
         is_own = top in hidden or not os.path.lexists(_OLD_ROOT + top)
-        _bind(source_file, target, make_target=is_own)
+        if is_own:
+            _make_target(source_file, target)
+        attach(source_file, target, layers)
         if read_only:
             _protect(target)
         os.close(source_file)
     _detach_old_root()
 
 
-def _join(mounts: Sequence[Mount], template: Sequence[int], directory: bytes) -> bool:
+def _join(
+    mounts: Sequence[Mount],
+    overlays: Mapping[bytes, Layers],
+    template: Sequence[int],
+    directory: bytes,
+) -> bool:
     """Enter a copy of a template.
 
     Return False, without an effect, if a target hides a source or the directory.
     """
-    sources = [_canonical(source) for source, _, _ in mounts]
+    sources = [canonical(source) for source, _, _ in mounts]
+    outside = [*sources, directory]
+    layers: dict[bytes, Layers] = {}
+    for target, (options, *directories) in overlays.items():
+        paths = [canonical(path) for path in directories]
+        layers[target] = (options, *paths)
+        outside += paths
     hidden = {b"/", *(target for _, target, _ in mounts)}
-    if not hidden.isdisjoint(map(_top, (*sources, directory))):
+    if not hidden.isdisjoint(map(_top, outside)):
         return False
     for namespace in template:
-        _check(libc().setns(namespace, 0), "setns", b"")
-    _check(libc().unshare(_CLONE_NEWNS), "unshare", b"")
+        check(libc().setns(namespace, 0), "setns", b"")
+    check(libc().unshare(CLONE_NEWNS), "unshare", b"")
     for source, (_, target, read_only) in zip(sources, mounts, strict=True):
-        _mount(source, target, None, _MS_BIND | _MS_REC)
+        if target in layers:
+            opened = open_layers(layers[target])
+            source_file = open_path(source)
+            attach(source_file, target, opened)
+            os.close(source_file)
+        else:
+            mount(source, target, None, MS_BIND | MS_REC)
         if read_only:
             _protect(target)
     return True
@@ -229,9 +274,9 @@ def _unshare() -> None:
     The user stays the same in such a user namespace.
     """
     uid, gid = os.geteuid(), os.getegid()
-    if libc().unshare(_CLONE_NEWNS) == 0:
+    if libc().unshare(CLONE_NEWNS) == 0:
         return
-    _check(libc().unshare(_CLONE_NEWNS | _CLONE_NEWUSER), "unshare", b"")
+    check(libc().unshare(CLONE_NEWNS | CLONE_NEWUSER), "unshare", b"")
     for name, text in (
         ("setgroups", "deny"),
         ("uid_map", f"{uid} {uid} 1"),
@@ -247,11 +292,11 @@ def _pivot(scratch: bytes) -> None:
 
     `scratch` is any directory; the new root is mounted there for a moment.
     """
-    _mount(None, b"/", None, _MS_SLAVE | _MS_REC)
-    _mount(b"tmpfs", scratch, b"tmpfs", _MS_NOSUID | _MS_NODEV, b"mode=755")
+    mount(None, b"/", None, MS_SLAVE | MS_REC)
+    mount(b"tmpfs", scratch, b"tmpfs", MS_NOSUID | MS_NODEV, b"mode=755")
     os.chdir(scratch)
     os.mkdir(_OLD_ROOT[1:])
-    _check(libc().pivot_root(b".", _OLD_ROOT[1:]), "pivot_root", scratch)
+    check(libc().pivot_root(b".", _OLD_ROOT[1:]), "pivot_root", scratch)
     os.chdir(b"/")
 
 
@@ -268,25 +313,12 @@ def _populate(hidden: Collection[bytes]) -> None:
             os.mkdir(path)
         else:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT))
-        _mount(entry.path, path, None, _MS_BIND | _MS_REC)
+        mount(entry.path, path, None, MS_BIND | MS_REC)
 
 
 def _detach_old_root() -> None:
-    _check(libc().umount2(_OLD_ROOT, _MNT_DETACH), "umount", _OLD_ROOT)
+    check(libc().umount2(_OLD_ROOT, _MNT_DETACH), "umount", _OLD_ROOT)
     os.rmdir(_OLD_ROOT)
-
-
-def _open_path(source: bytes) -> int:
-    return os.open(source, os.O_PATH | os.O_CLOEXEC)
-
-
-def _canonical(source: bytes) -> bytes:
-    """Return a path without symbolic links."""
-    file = _open_path(source)
-    try:
-        return os.readlink(b"/proc/self/fd/%d" % file)
-    finally:
-        os.close(file)
 
 
 def _top(path: bytes) -> bytes:
@@ -294,19 +326,18 @@ def _top(path: bytes) -> bytes:
     return b"/" + path.split(b"/", 2)[1]
 
 
-def _bind(source: int, target: bytes, *, make_target: bool) -> None:
-    """Mount an open source; a target that is not the host's is made first."""
-    if make_target and stat.S_ISDIR(os.fstat(source).st_mode):
+def _make_target(source: int, target: bytes) -> None:
+    """Make what an open source can be mounted on."""
+    if stat.S_ISDIR(os.fstat(source).st_mode):
         os.makedirs(target, exist_ok=True)
-    elif make_target:
-        os.makedirs(os.path.dirname(target), exist_ok=True)
-        os.close(os.open(target, os.O_WRONLY | os.O_CREAT))
-    _mount(b"/proc/self/fd/%d" % source, target, None, _MS_BIND | _MS_REC)
+        return
+    os.makedirs(os.path.dirname(target), exist_ok=True)
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT))
 
 
 def _protect(target: bytes) -> None:
     """Make a mount, and those below it, read-only."""
-    attributes = struct.pack("QQQQ", _MS_RDONLY, 0, 0, 0)
+    attributes = struct.pack("QQQQ", MS_RDONLY, 0, 0, 0)
     result = libc().syscall(
         _SYS_MOUNT_SETATTR,
         _AT_FDCWD,
@@ -318,16 +349,16 @@ def _protect(target: bytes) -> None:
     if result == 0:
         return
     if ctypes.get_errno() != errno.ENOSYS:
-        _check(-1, "mount_setattr", target)
+        check(-1, "mount_setattr", target)
     # Linux before 5.12 does not have this call, and changes one mount at a time.
     for mount_point in _below(target):
         current_flags = os.statvfs(mount_point).f_flag
-        flags = _MS_REMOUNT | _MS_BIND | _MS_RDONLY
+        flags = MS_REMOUNT | MS_BIND | MS_RDONLY
         # The kernel refuses to change a mount without the flags that it has already.
         for statvfs_flag, mount_flag in _STATVFS_TO_MOUNT.items():
             if current_flags & statvfs_flag:
                 flags |= mount_flag
-        _mount(None, mount_point, None, flags)
+        mount(None, mount_point, None, flags)
 
 
 def _below(target: bytes) -> list[bytes]:
@@ -362,39 +393,3 @@ def _restore_directory(path: bytes, status: os.stat_result, directory: int) -> N
     except OSError:
         pass
     os.fchdir(directory)
-
-
-def _mount(
-    source: bytes | None,
-    target: bytes,
-    kind: bytes | None,
-    flags: int,
-    data: bytes | None = None,
-) -> None:
-    _check(
-        libc().mount(source, target, kind, ctypes.c_ulong(flags), data), "mount", target
-    )
-
-
-def _check(result: int, call: str, path: bytes) -> None:
-    if result != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"{call}: {os.strerror(code)}", os.fsdecode(path))
-
-
-def libc() -> ctypes.CDLL:
-    """Return the C library, with its functions looked up before a fork."""
-    if not _loaded:
-        library = ctypes.CDLL(None, use_errno=True)
-        for name in (
-            "mount",
-            "pivot_root",
-            "prctl",
-            "setns",
-            "syscall",
-            "umount2",
-            "unshare",
-        ):
-            getattr(library, name, None)
-        _loaded.append(library)
-    return _loaded[0]

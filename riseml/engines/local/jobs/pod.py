@@ -7,6 +7,8 @@ from typing import Any
 
 from riseml.engines.local.interpreter import events
 from riseml.engines.local.jobs.pod_to_process import PreparedPod
+from riseml.engines.local.jobs.workdir import Workdir
+from riseml.engines.local.jobs.working_copy import set_aside
 
 # Argo truncates an output parameter on the cluster at the same length.
 _OUTPUT_LIMIT_BYTES = 2048
@@ -19,7 +21,8 @@ class Pod:
     `containers` are the names of the init containers and the name of the main one.
     `experiment` is empty for a run's own jobs. `engine_steps` counts the init steps
     that the engine puts before those of the template. `restarting` marks a pod that
-    was stopped in order to be started once more.
+    was stopped in order to be started once more. `keeps_workdir` marks one whose
+    processes are gone, while the files of its working copy are kept.
     """
 
     key: str
@@ -39,6 +42,8 @@ class Pod:
     progress: str = ""
     pidfd: int = -1
     engine_steps: int = 0
+    workdir: Workdir | None = None
+    keeps_workdir: bool = False
 
 
 def container_names(template: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
@@ -49,10 +54,17 @@ def container_names(template: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     return init_names, template["container"].get("name") or "main"
 
 
-def make_folders(pod: PreparedPod, gpus: tuple[str, ...]) -> None:
+def make_folders(pod: PreparedPod, gpus: tuple[str, ...], attempt: int) -> None:
     """Make the folders of a pod, and record its GPUs there for a later controller."""
+    if pod.workdir:
+        set_aside(pod.workdir, attempt)
     for folder in pod.folders:
         folder.mkdir(parents=True, exist_ok=True)
+    if pod.workdir and pod.workdir.work:
+        Path(pod.workdir.work).mkdir()
+    for file, content in pod.files:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(content, encoding="utf-8")
     if gpus:
         gpu_file = Path(pod.spec.directory) / "gpus"
         gpu_file.write_text(",".join(gpus), encoding="utf-8")

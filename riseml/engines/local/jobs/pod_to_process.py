@@ -25,11 +25,12 @@ from riseml.engines.local.jobs.pod_mounts import (
     translate,
     volume_folders,
 )
+from riseml.engines.local.jobs.workdir import Workdir
+from riseml.engines.local.jobs.working_copy import CODE, working_copy
 from riseml.errors import InvalidInputError, RiseMLError
 from riseml.plan import Resources
 from riseml.quantities import bytes_of, cores_of
 
-CODE = "/code"
 MOUNTED = (CODE, "/data", "/output", "/riseml", "/store")
 """Paths at which a job with mounts sees other files than the machine has there."""
 
@@ -44,7 +45,8 @@ _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 class PreparedPod:
     """A pod that is ready to start: its processes, its log, outputs and folders.
 
-    `engine_steps` counts the init steps before those of the template.
+    `engine_steps` counts the init steps before those of the template. `files` are
+    written before the start.
     """
 
     spec: ProcessSpec
@@ -52,6 +54,8 @@ class PreparedPod:
     outputs: Mapping[str, tuple[Path, str | None]]
     folders: tuple[Path, ...]
     engine_steps: int = 0
+    workdir: Workdir | None = None
+    files: tuple[tuple[Path, str], ...] = ()
 
 
 def resources(template: Mapping[str, Any]) -> Resources:
@@ -153,12 +157,18 @@ class PodPreparer:
         steps = self._step_maker(key, gpus, directory, mounts, begun=begun)
         container = template["container"]
         init_containers = template.get("initContainers", ())
+        environment = self._layout.environment(container.get("image", ""))
+        copy = working_copy(template, self._layout, directory, mounts, begun=begun)
+        overlay = copy.overlay if copy else None
+        if overlay:
+            init_containers, environment = (), None
+            mounts = [mount for mount in mounts if mount.target != CODE]
+            mounts.append(overlay)
         init = [steps.step(init_container, log) for init_container in init_containers]
         main = steps.step(container, log)
         if _label(template, labels.TYPE) == "build":
             main = steps.build_step(container, main)
         engine_init = []
-        environment = self._layout.environment(container.get("image", ""))
         if environment is not None:
             engine_init.append(_copy_step(environment, directory, main))
         sidecars = []
@@ -181,6 +191,8 @@ class PodPreparer:
             dict(outputs_of(template, mounts)),
             (directory, log.parent, *_writable_folders(mounts)),
             engine_steps=len(engine_init),
+            workdir=copy.workdir if copy else None,
+            files=copy.files if copy else (),
         )
 
     def _mounts(self, pod: StartPod, directory: Path) -> list[Mount]:

@@ -1,0 +1,102 @@
+"""Checkouts that the working copies of jobs share: one per revision, made by the command that starts a run.
+
+    train ──ensure──▶ <home>/checkouts/<project>/<revision> ──lower layer──▶ /code of each job
+                                   └── `unused` ──▶ removed once no run needs it
+
+The folder `checkouts` exists only where overlays work. Where a checkout is missing, jobs
+make their own.
+"""
+
+import os
+import tempfile
+import time
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from riseml.engines.local import home as home_
+from riseml.engines.local.home import HomeLayout
+
+# The run of a younger checkout may not be recorded yet.
+_FRESH_SECONDS = 600.0
+_PARTIAL = ".part-"
+
+
+def prepare(layout: HomeLayout) -> HomeLayout:
+    """Return a layout that says whether jobs of this home can use overlays."""
+    # Only the controller needs it.
+    from riseml.engines.local.jobs import overlays  # noqa: PLC0415
+
+    options = ""
+    if layout.mounts and os.environ.get("RISEML_MOUNTS") != "no-overlay":
+        output = home_.output_folder(layout.home)
+        options = overlays.find_options(output, layout.home / "runs").decode()
+    folder = home_.checkouts(layout.home)
+    if options:
+        folder.mkdir(exist_ok=True)
+    elif folder.is_dir():
+        # Commands make no checkouts if nothing can use them.
+        folder.rename(folder.with_name(f"{folder.name}.unused-{time.time_ns()}"))
+    return replace(layout, overlay=options)
+
+
+def ensure(home: Path, project: str, revision: str) -> None:
+    """Make the shared checkout of a revision if jobs of this home can use it.
+
+    Raises:
+        HomeError: the code cannot be checked out.
+    """
+    folder = home_.checkouts(home)
+    if not folder.is_dir():
+        return
+    target = folder / project / revision
+    if _touch(target):
+        return
+    # Only a new revision needs it.
+    from riseml.project import checkout, repository_of  # noqa: PLC0415
+
+    target.parent.mkdir(exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=target.parent))
+    checkout(repository_of(project, home), revision, partial)
+    partial.chmod(0o755)
+    try:
+        partial.rename(target)
+    except OSError:
+        # Another command was faster.
+        discard = partial
+    else:
+        return
+    # Only a lost race needs it.
+    import shutil  # noqa: PLC0415
+
+    shutil.rmtree(discard, ignore_errors=True)
+
+
+def take_unused(home: Path, used: Collection[tuple[str, str]]) -> list[Path]:
+    """Return folders of checkouts that no run uses, renamed so that none will.
+
+    `used` are the projects and revisions of the runs that have not ended.
+    """
+    limit = time.time() - _FRESH_SECONDS
+    unused = []
+    for path in home_.checkouts(home).glob("*/*"):
+        is_used = (path.parent.name, path.name) in used
+        try:
+            if is_used or path.stat().st_mtime > limit:
+                continue
+            target = path.with_name(f"{_PARTIAL}{path.name}-{time.time_ns()}")
+            path.rename(target)
+        except OSError:
+            # Another process removes it.
+            continue
+        unused.append(target)
+    return unused
+
+
+def _touch(folder: Path) -> bool:
+    """Mark a checkout as used just now; return whether it exists."""
+    try:
+        os.utime(folder)
+    except FileNotFoundError:
+        return False
+    return True
