@@ -11,10 +11,21 @@ riseml_mark_workdir() {
   fi
   [ -e "$RISEML_DIR/started" ] || : > "$RISEML_DIR/started"
   # On one machine, the engine does the rest.
-  [ "${RISEML_LOGGED-}" != 1 ] && [ -e "$riseml_kept" ] || return 0
+  [ "${RISEML_LOGGED-}" != 1 ] || return 0
+  riseml_newer=-cnewer
+  find "$RISEML_DIR/started" -cnewer "$RISEML_DIR/started" > /dev/null 2>&1 || riseml_await_second
+  [ -e "$riseml_kept" ] || return 0
   # An earlier attempt has left it.
   riseml_earlier=$OUTPUT_DIR/workdir.${RISEML_ATTEMPT:-0}${riseml_kept#"$OUTPUT_DIR/workdir"}
   mkdir -p "${riseml_earlier%/*}" && mv "$riseml_kept" "$riseml_earlier"
+}
+
+# Waits until files of the lines are younger for the find of busybox, which compares whole seconds of the mtime.
+riseml_await_second() {
+  riseml_newer=-newer
+  while [ "$(date +%s)" = "$(date -r "$RISEML_DIR/started" +%s 2> /dev/null)" ]; do
+    sleep 0.1 2> /dev/null || sleep 1
+  done
 }
 
 # Lists the changed files, and appends them to the command in the arguments.
@@ -47,9 +58,8 @@ exit "$riseml_status"
 # the size of the smallest file that is left out, or empty.
 riseml_describe='
 function text(bytes, unit) {
-  for (unit = 4; unit > 0 && bytes < 1000 ^ unit; unit--) {}
-  if (!unit) return bytes " bytes"
-  return sprintf("%.3g %s", bytes / 1000 ^ unit, substr("kBMBGBTB", 2 * unit - 1, 2))
+  for (unit = 0; unit < 4 && bytes >= 1000; unit++) bytes /= 1000
+  return unit ? sprintf("%.3g %s", bytes, substr("kBMBGBTB", 2 * unit - 1, 2)) : bytes " bytes"
 }
 !/^[0-9]+ / { next }
 { name = substr($0, length($1) + 2); sub(/^\.\//, "", name); total++; size[total] = $1 + 0; names[total] = name }
@@ -77,8 +87,7 @@ riseml_keep_workdir() {
 }
 
 riseml_keep_changed() {
-  riseml_newer=-cnewer riseml_below= riseml_note=
-  find "$RISEML_DIR/started" -cnewer "$RISEML_DIR/started" > /dev/null 2>&1 || riseml_newer=-newer
+  riseml_below= riseml_note=
   riseml_sizes=$(riseml_each_changed stat -c '%s %n' 2> /dev/null | sort -n |
     awk -v limit="${RISEML_WORKDIR_LIMIT:-10000000000}" -v title="$riseml_title" "$riseml_describe")
   # The first line is the bound.
