@@ -193,11 +193,11 @@ def test_the_jobs_of_a_gang_have_their_own_copies(lab: Lab, copies: str) -> None
     assert run.state is State.FINISHED, lab.log(1)
     kept = tree(lab.output(1) / "workdir")
     assert kept == {
-        "worker.1/model.pt": "worker.1",
-        "worker.2/model.pt": "worker.2",
+        "master/model.pt": "master",
+        "worker/model.pt": "worker",
     }
     assert note(lab, 1) == (
-        "1 file, 8 bytes, in workdir/worker.1/; 1 file, 8 bytes, in workdir/worker.2/"
+        "1 file, 6 bytes, in workdir/master/; 1 file, 6 bytes, in workdir/worker/"
     )
 
 

@@ -67,9 +67,9 @@ def is_small(workdir: Workdir) -> bool:
     tree = Tree(os.fsencode(workdir.changes))
     entries = list(islice(tree.walk(), _SMALL_ENTRIES + 1))
     tree.restore_modes()
-    if len(entries) > _SMALL_ENTRIES or tree.errors:
+    if len(entries) > _SMALL_ENTRIES:
         return False
-    size = sum(entry.status.st_size for entry in entries if entry.is_file)
+    size = sum(entry.status.st_size for entry in entries)
     is_rename = bool(workdir.lower) or _same_device(workdir.changes, workdir.kept)
     return is_rename and size <= workdir.limit
 
@@ -146,17 +146,15 @@ class _Task:
             size = _size(self.size)
             parts.append(f"{self.count} {noun}, {size}, in {self.workdir.title}")
         if left_out:
-            largest = [
-                f"{_name(file.path)} ({_size(file.size)})"
-                for file in reversed(left_out)
-            ]
             limit = f"workdir_limit of {_size(self.workdir.limit)}"
-            parts.append(f"not kept, over the {limit}: {_listed(largest)}")
+            largest = left_out[: -_NAMED_FILES - 1 : -1]
+            names = [f"{_name(path)} ({_size(size)})" for path, size in largest]
+            named = _listed(names, len(left_out))
+            parts.append(f"not kept, over the {limit}: {named}")
         if self.errors:
-            problems = []
-            for path, reason in self.errors.items():
-                problems.append(f"{_name(path)} ({reason})")
-            parts.append(f"could not be kept: {_listed(problems)}")
+            first = list(self.errors.items())[:_NAMED_FILES]
+            names = [f"{_name(path)} ({reason})" for path, reason in first]
+            parts.append(f"could not be kept: {_listed(names, len(self.errors))}")
         return "; ".join(parts)
 
     def _write(self, text: str) -> None:
@@ -193,7 +191,8 @@ class _OverlayTask(_Task):
         return True
 
     def finish(self, left_out: list[_File]) -> None:
-        for path in (*self._rejected, *(file.path for file in left_out)):
+        self._rejected += [file.path for file in left_out]
+        for path in self._rejected:
             try:
                 remove(os.path.join(self.changes, path))
             except OSError as error:
@@ -260,14 +259,11 @@ def _equal(changed: bytes, original: bytes, status: os.stat_result) -> bool:
 
 
 def _same_content(first: bytes, second: bytes) -> bool:
+    # Few jobs open a file of the project for writing and leave it as it was.
+    import filecmp  # noqa: PLC0415
+
     try:
-        with open(first, "rb") as file, open(second, "rb") as other:
-            while True:
-                block = file.read(1 << 20)
-                if block != other.read(1 << 20):
-                    return False
-                if not block:
-                    return True
+        return filecmp.cmp(first, second, shallow=False)
     except OSError:
         return False
 
@@ -328,10 +324,10 @@ def _same_device(first: str, second: str) -> bool:
         return False
 
 
-def _listed(texts: list[str]) -> str:
-    more = len(texts) - _NAMED_FILES
-    text = ", ".join(texts[:_NAMED_FILES])
-    return f"{text} and {more} more" if more > 0 else text
+def _listed(names: list[str], count: int) -> str:
+    text = ", ".join(names)
+    more = count - len(names)
+    return f"{text} and {more} more" if more else text
 
 
 def _name(path: bytes) -> str:

@@ -50,23 +50,24 @@ def working_copy(
     variables = _variables(template["container"])
     output = folders.get(variables.get("OUTPUT_DIR", ""))
     steps = template.get("initContainers", ())
-    checkouts = [step for step in steps if step["name"] == _CHECKOUT]
-    if output is None or not checkouts or "RISEML_JOB" not in variables:
+    names = [step["name"] for step in steps]
+    # Other init steps would need the code before the job has it.
+    if output is None or names != [_CHECKOUT]:
         return None
+    (checkout,) = steps
     private = Path(folders[_RISEML])
     workdir = _own_checkout(variables, Path(output), folders[CODE], private)
     overlay = directory / "overlay"
-    lower = _layers(template, layout, checkouts[0])
+    lower = _layers(template, layout, checkout)
     is_usable = overlay.is_dir() if begun else _is_usable(layout, workdir, lower)
-    # Other init steps would need the code before the job has it.
-    if not is_usable or len(steps) > 1:
+    if not is_usable:
         return WorkingCopy(workdir)
     changes = workdir.kept
     workdir = workdir._replace(
         changes=changes, lower=lower, stamp="", work=str(overlay)
     )
     layers = (layout.overlay, str(overlay), *lower)
-    *_, library = checkouts[0]["args"]
+    *_, library = checkout["args"]
     file = private / "lib" / "riseml.py"
     return WorkingCopy(
         workdir, Mount(changes, CODE, layers=layers), files=((file, library),)
