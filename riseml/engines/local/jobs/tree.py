@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 _OWNER = stat.S_IRWXU
+_FILES = (stat.S_IFREG, stat.S_IFLNK)
 
 
 class Entry(NamedTuple):
@@ -22,13 +23,9 @@ class Entry(NamedTuple):
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a regular file."""
-        return stat.S_ISREG(self.status.st_mode)
-
-    @property
-    def is_link(self) -> bool:
-        """Whether it is a symbolic link."""
-        return stat.S_ISLNK(self.status.st_mode)
+        """Whether it is a regular file or a symbolic link."""
+        kind = stat.S_IFMT(self.status.st_mode)
+        return kind in _FILES
 
 
 class Tree:

@@ -11,6 +11,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
@@ -158,12 +159,9 @@ class _Task:
         return "; ".join(parts)
 
     def _write(self, text: str) -> None:
-        try:
-            with open(self.workdir.note, "w", encoding="utf-8") as file:
-                file.write(text)
-        except OSError:
-            # The files themselves matter more than the note about them.
-            return
+        # The files themselves matter more than the note about them.
+        with suppress(OSError), open(self.workdir.note, "w", encoding="utf-8") as file:
+            file.write(text)
 
 
 class _OverlayTask(_Task):
@@ -180,7 +178,8 @@ class _OverlayTask(_Task):
         for entry in self.tree.walk(IGNORED):
             if entry.is_folder:
                 self._folders.append(entry.path)
-            elif not (entry.is_file or entry.is_link) or self._is_unchanged(entry):
+                continue
+            if not entry.is_file or self._is_unchanged(entry):
                 self._rejected.append(entry.path)
             else:
                 yield _File(entry.path, _disk_size(entry.status, self._inodes))
@@ -229,8 +228,7 @@ class _CheckoutTask(_Task):
             return
         inodes: set[int] = set()
         for entry in self.tree.walk(IGNORED):
-            is_content = entry.is_file or entry.is_link
-            if is_content and entry.status.st_ctime_ns > start:
+            if entry.is_file and entry.status.st_ctime_ns > start:
                 yield _File(entry.path, _disk_size(entry.status, inodes))
 
     def keep_file(self, path: bytes) -> bool:
@@ -270,13 +268,11 @@ def _same_content(first: bytes, second: bytes) -> bool:
 
 def _strip(path: bytes) -> None:
     """Remove the attributes that an overlay has added to a file."""
-    try:
+    # They do no harm to a reader of the file.
+    with suppress(OSError):
         for name in os.listxattr(path, follow_symlinks=False):
             if name.startswith(_OVERLAY_ATTRIBUTES):
                 _remove_attribute(path, name)
-    except OSError:
-        # They do no harm to a reader of the file.
-        return
 
 
 def _remove_attribute(path: bytes, name: str) -> None:
