@@ -8,6 +8,7 @@ from hera.workflows.models import ValueFrom, VolumeMount
 from riseml import labels
 from riseml.compiler import gang, pod, record, retries, text
 from riseml.compiler.names import Names
+from riseml.config.variables import is_exported
 from riseml.errors import InvalidInputError
 from riseml.plan import Job, variable_of
 
@@ -96,8 +97,9 @@ def _line(line: str, names: Names) -> str:
 def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
     plan = names.plan
     # Later variables replace earlier ones: a user cannot change RiseML's own.
+    tags = {variable_of(name): tag for name, tag in names.tags.items()}
     values = {
-        **{variable_of(name): tag for name, tag in names.tags.items()},
+        **{variable: tag for variable, tag in tags.items() if is_exported(variable)},
         **{name: text.bind(value, names.tags) for name, value in job.env.items()},
         **gang.environment(job, names),
         "OUTPUT_DIR": pod.OUTPUT,

@@ -8,7 +8,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from riseml import frameworks, search
 from riseml.config import placeholders
 from riseml.config.strategy import SearchConfig
-from riseml.config.variables import is_ours
+from riseml.config.variables import is_exported, is_ours
 from riseml.plan import Resources, variable_of
 from riseml.schema.messages import number_text
 from riseml.schema.texts import excerpt
@@ -127,9 +127,10 @@ def _check_variables(
 ) -> None:
     """Note variables that two of parameters, env, secrets, the framework and RiseML would set."""
     # The first owner of a variable is named in the fault about the second.
-    owners = {
-        variable_of(name): f"the parameter '{excerpt(name)}'" for name in parameters
-    }
+    owners = {}
+    for name in parameters:
+        if is_exported(variable_of(name)):
+            owners[variable_of(name)] = f"the parameter '{excerpt(name)}'"
     framework = values.get("framework")
     if framework and not _is_faulty(values, entries, framework):
         variables = frameworks.find(framework).variables(options_of(values))
@@ -160,10 +161,11 @@ def _check_framework_variables(
     doc: Document,
 ) -> None:
     for name, node in parameters.items():
-        if variable_of(name) in variables:
+        variable = variable_of(name)
+        if variable in variables and is_exported(variable):
             doc.error(
                 node,
-                f"'{name}' cannot be a parameter: {framework} sets ${variable_of(name)}",
+                f"'{name}' cannot be a parameter: {framework} sets ${variable}",
                 "Rename it.",
             )
 

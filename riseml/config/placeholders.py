@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from yaml.nodes import ScalarNode
 
+from riseml.config.variables import is_exported
 from riseml.plan import variable_of
 from riseml.schema.messages import did_you_mean
 from riseml.schema.texts import excerpt
@@ -32,13 +33,22 @@ _MAX_SUGGESTIONS = 20
 _TAG_CHARACTERS = 24
 
 
+# `--momentum ` before a placeholder.
+_OPTION = re.compile(r"""(?:^|\s)(-{1,2}[A-Za-z][\w.-]*)[ \t]+["']?$""")
+_OPTION_CHARACTERS = 100
+
+
 class Use(NamedTuple):
-    """One placeholder; `quote` is the quote on both sides of it, or a `$` before it."""
+    """One placeholder; `quote` is the quote on both sides of it, or a `$` before it.
+
+    `option` is the option whose value it is, as a word of its own, or empty.
+    """
 
     name: str
     node: ScalarNode
     text: str
     quote: str
+    option: str
 
 
 def check_text(node: ScalarNode, declared: Collection[str], doc: Document) -> None:
@@ -93,7 +103,14 @@ def _uses_in(node: ScalarNode) -> Iterator[Use]:
         start, end = match.span()
         sign = text[start - 1 : start]
         quoted = sign == "$" or (sign in ("'", '"') and text.startswith(sign, end))
-        yield Use(match[2], node, match[0], sign if quoted else "")
+        option = _OPTION.search(text, max(0, start - _OPTION_CHARACTERS), start)
+        yield Use(
+            match[2],
+            node,
+            match[0],
+            sign if quoted else "",
+            option[1] if option else "",
+        )
 
 
 def warn_undeclared(
@@ -134,6 +151,7 @@ def warn_values(
             advice = f'Write {use.text} or "${variable}".'
             doc.warn(use.node, message, advice, substring=f"${use.text}")
             continue
+        _warn_dash(parameters[use.name], use, doc)
         value = _special_value(parameters[use.name], use.quote)
         if value is not None:
             message = (
@@ -142,6 +160,23 @@ def warn_values(
             )
             advice = f'Write "${variable}" in place of {use.text}.'
             doc.warn(use.node, message, advice, substring=use.text)
+
+
+def _warn_dash(values: Sequence[str], use: Use, doc: Document) -> None:
+    """Note a value that a program would read as an option of its own."""
+    value = next((value for value in values if value.startswith("-")), None)
+    if value is None or not use.option:
+        return
+    message = (
+        f"many programs would read the value '{excerpt(value)}' of '{use.name}' as an"
+        f" option, not as the value of {use.option}"
+    )
+    option = use.option
+    # Only long options have this form.
+    separator = "=" if option.startswith("--") else ""
+    quoted = f"{use.quote}{use.text}{use.quote}"
+    advice = f"Write {option}{separator}{quoted}."
+    doc.warn(use.node, message, advice, substring=use.text)
 
 
 def _special_value(values: Sequence[str], quote: str) -> str | None:
@@ -170,9 +205,12 @@ def warn_unused(
     words = set(re.findall("[A-Z0-9_]+", "\n".join(run)))
     for name, key in unused.items():
         variable = variable_of(name)
-        if variable not in words:
+        advice = f"Write {{{{{name}}}}} in run."
+        if is_exported(variable):
+            if variable in words:
+                continue
             advice = f"Correct if the program itself reads ${variable}; otherwise write {{{{{name}}}}} in run."
-            doc.warn(key, f"no command uses the parameter '{name}'", advice)
+        doc.warn(key, f"no command uses the parameter '{name}'", advice)
 
 
 def warn_install(

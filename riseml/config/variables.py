@@ -25,6 +25,17 @@ _SHELL_SETS = frozenset({
 _READ_BY_OTHERS = frozenset({
     "LANG", "LANGUAGE", "TZ", "TERM", "USER", "LOGNAME", "COLUMNS", "LINES", "DISPLAY"
 })  # fmt: skip
+# PyTorch, Lightning, accelerate, transformers and mpi4py take a process in which one of
+# these is set for one of several. With RANK=8, Lightning logs nothing.
+_PROCESS_POSITION = frozenset({
+    "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK",
+    "GROUP_WORLD_SIZE", "ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME", "MASTER_ADDR",
+    "MASTER_PORT", "MPI_LOCALRANKID", "MPI_LOCALNRANKS",
+})  # fmt: skip
+_PROCESS_POSITION_PREFIXES = (
+    "TORCHELASTIC_", "SLURM_", "JSM_NAMESPACE_", "OMPI_", "PMI_", "PMIX_", "MV2_COMM_WORLD_",
+    "KERAS_DISTRIBUTION_",
+)  # fmt: skip
 
 
 def is_ours(variable: str) -> bool:
@@ -37,8 +48,22 @@ def is_reserved(variable: str) -> bool:
     return variable in _RESERVED or variable.startswith(_RESERVED_PREFIXES)
 
 
+def is_exported(variable: str) -> bool:
+    """Return whether a parameter is set as this variable in its jobs.
+
+    It is not if libraries would take it for the position of a process among others.
+    """
+    is_position = variable in _PROCESS_POSITION
+    return not is_position and not variable.startswith(_PROCESS_POSITION_PREFIXES)
+
+
 def warning_about(variable: str, parameter: str) -> str | None:
-    """Return why a parameter is unreliable in this variable, or None."""
+    """Return why a parameter is not, or not reliably, in this variable, or None."""
+    if not is_exported(variable):
+        return (
+            f"the parameter '{parameter}' is not set as ${variable}, which libraries"
+            " for distributed training read"
+        )
     if variable in _SHELL_SETS:
         return f"the shell overwrites ${variable}, the variable of '{parameter}'"
     if variable in _READ_BY_OTHERS or variable.startswith("LC_"):

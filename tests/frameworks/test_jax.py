@@ -1,10 +1,11 @@
 """JAX on the local engine: processes that fail, are killed, and find each other."""
 
+import time
 from pathlib import Path
 
 import pytest
 
-from riseml.ids import parse
+from riseml.ids import Id, parse
 from riseml.status import State
 from tests.frameworks.test_frameworks import PROGRAMS, copied, path_of
 from tests.local.conftest import Lab
@@ -49,3 +50,33 @@ def test_a_process_that_fails_ends_the_experiment_at_once(
         ended = float(Path(lab.output(1, experiment.sub), "ended").read_text())
         assert experiment.finished is not None
         assert experiment.finished.timestamp() - ended < HALF_A_MINUTE
+
+
+@pytest.mark.parametrize(
+    ("section", "way", "processes"),
+    [
+        ("workers: 2", "handler", 2),
+        ("workers: 2", "service", 2),
+        ("", "handler", 1),
+    ],
+)
+def test_a_killed_program_saves(
+    section: str, way: str, processes: int, lab: Lab
+) -> None:
+    """JAX itself takes over SIGTERM, so that no handler is called and no process stops."""
+    copied(lab, PROGRAMS / "jax_save.py")
+    text = f"framework: jax\njax: {{{section}}}\nrun: python jax_save.py {way}"
+    number = lab.train(text, PATH=path_of("jax")).number
+    output = lab.output(number)
+    lab.until(lambda: len([*output.glob("ready.*")]) == processes, lab.log(number))
+    killed = time.monotonic()
+    lab.engine.stop(Id(number=number))
+    status = lab.wait(number)
+    seconds = time.monotonic() - killed
+    assert status.state is State.KILLED
+    saved = {path.name: path.read_text() for path in output.glob("saved.*")}
+    assert saved == {f"saved.{rank}": "all of it" for rank in range(processes)}, (
+        lab.log(number)
+    )
+    # The processes were not killed after the grace period.
+    assert seconds < HALF_A_MINUTE / 2, lab.log(number)

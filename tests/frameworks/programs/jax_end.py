@@ -19,7 +19,7 @@ split = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("all"))
 total = jax.jit(jnp.sum)
 
 
-def step():
+def step() -> float:
     part = jnp.ones(jax.local_device_count())
     return float(total(jax.make_array_from_process_local_data(split, part)))
 

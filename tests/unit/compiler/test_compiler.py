@@ -423,6 +423,20 @@ def test_a_job_sees_its_folders_and_its_configuration() -> None:
     }
 
 
+def test_a_parameter_named_rank_is_only_a_placeholder() -> None:
+    """Libraries would take $RANK for the position of the process among others."""
+    plan = grid(
+        {"rank": "8", "lr": "1"},
+        run=("fit --rank {{rank}}",),
+        job_env={"MASTER_PORT": "{{rank}}"},
+    )
+    train = template(compiled(plan), "train")["container"]
+    variables = env(train)
+    assert "RANK" not in variables
+    assert {"LR", "MASTER_PORT"} <= set(variables)
+    assert "--rank {{inputs.parameters.rank}}" in train["args"][-1]
+
+
 def test_a_single_experiment_has_no_extra_number() -> None:
     train = template(compiled(single()), "train")["container"]
     assert env(train)["RISEML_EXPERIMENT"] == "14"

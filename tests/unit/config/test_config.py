@@ -879,8 +879,8 @@ PARAMETERS = [
     Case(
         "reserved names",
         yml(
-            "parameters: {sub: 1, index: 1, image: 1, experiment: 1, rank: 1, retries: 2, item: x}",
-            run="run: x {{sub}} {{index}} {{image}} {{experiment}} {{rank}} {{retries}} {{item}}",
+            "parameters: {sub: 1, index: 1, image: 1, experiment: 1, retries: 2, item: x}",
+            run="run: x {{sub}} {{index}} {{image}} {{experiment}} {{retries}} {{item}}",
         ),
         OK,
     ),
@@ -900,11 +900,53 @@ PARAMETERS = [
         "riseml-sub", yml("parameters: {riseml-sub: 1}"), ERROR, "6:16", "$RISEML_SUB"
     ),
     Case(
-        "rank of torchrun",
-        yml("framework: pytorch", "pytorch: {workers: 2}", "parameters: {rank: 1}"),
+        "rank of LoRA",
+        yml("parameters: {rank: 8}", run="run: x {{rank}}"),
+        WARNING,
+        "6:16",
+        "the parameter 'rank' is not set as $RANK",
+    ),
+    Case(
+        "rank beside torchrun's",
+        yml(
+            "framework: pytorch",
+            "pytorch: {workers: 2}",
+            "parameters: {rank: 1}",
+            run="run: x {{rank}}",
+        ),
+        WARNING,
+        "8:16",
+        "is not set as $RANK",
+    ),
+    Case(
+        "rank in env",
+        yml(
+            "parameters: {rank: 8}",
+            "env: {RANK: '{{rank}}'}",
+            run="run: x {{rank}}",
+        ),
+        WARNING,
+        "6:16",
+        "is not set as $RANK",
+    ),
+    Case(
+        "variable of jax",
+        yml("framework: jax", "jax: {workers: 2}", "parameters: {jax-process-id: 1}"),
         ERROR,
         "8:16",
-        "pytorch sets $RANK",
+        "jax sets $JAX_PROCESS_ID",
+    ),
+    Case(
+        "value like an option",
+        yml("parameters: {a: [1, -1e-3]}", run="run: fit --a {{a}}"),
+        WARNING,
+        "5:16",
+        "the value '-1e-3' of 'a' as an option, not as the value of --a",
+    ),
+    Case(
+        "value like an option after =",
+        yml("parameters: {a: [1, -1e-3]}", run="run: fit --a={{a}}"),
+        OK,
     ),
     Case(
         "random",
