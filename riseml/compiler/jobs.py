@@ -8,9 +8,9 @@ from hera.workflows.models import ValueFrom, VolumeMount
 from riseml import labels
 from riseml.compiler import gang, pod, record, retries, text
 from riseml.compiler.names import Names
-from riseml.config.variables import is_exported
+from riseml.config.variables import exported
 from riseml.errors import InvalidInputError
-from riseml.plan import Job, variable_of
+from riseml.plan import Job
 
 RESULT = f"{pod.RISEML}/result"
 MISSING = f"{pod.RISEML}/missing"
@@ -97,9 +97,9 @@ def _line(line: str, names: Names) -> str:
 def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
     plan = names.plan
     # Later variables replace earlier ones: a user cannot change RiseML's own.
-    tags = {variable_of(name): tag for name, tag in names.tags.items()}
+    parameters = exported(names.tags)
     values = {
-        **{variable: tag for variable, tag in tags.items() if is_exported(variable)},
+        **{variable: names.tags[name] for variable, name in parameters.items()},
         **{name: text.bind(value, names.tags) for name, value in job.env.items()},
         **gang.environment(job, names),
         "OUTPUT_DIR": pod.OUTPUT,

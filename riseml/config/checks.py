@@ -8,8 +8,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from riseml import frameworks, search
 from riseml.config import placeholders
 from riseml.config.strategy import SearchConfig
-from riseml.config.variables import is_exported, is_ours
-from riseml.plan import Resources, variable_of
+from riseml.config.variables import exported, is_ours
+from riseml.plan import Resources
 from riseml.schema.messages import number_text
 from riseml.schema.texts import excerpt
 from riseml.schema.yaml_document import Document, Entries
@@ -127,10 +127,10 @@ def _check_variables(
 ) -> None:
     """Note variables that two of parameters, env, secrets, the framework and RiseML would set."""
     # The first owner of a variable is named in the fault about the second.
-    owners = {}
-    for name in parameters:
-        if is_exported(variable_of(name)):
-            owners[variable_of(name)] = f"the parameter '{excerpt(name)}'"
+    owners = {
+        variable: f"the parameter '{excerpt(name)}'"
+        for variable, name in exported(parameters).items()
+    }
     framework = values.get("framework")
     if framework and not _is_faulty(values, entries, framework):
         variables = frameworks.find(framework).variables(options_of(values))
@@ -160,11 +160,10 @@ def _check_framework_variables(
     parameters: Mapping[str, ScalarNode],
     doc: Document,
 ) -> None:
-    for name, node in parameters.items():
-        variable = variable_of(name)
-        if variable in variables and is_exported(variable):
+    for variable, name in exported(parameters).items():
+        if variable in variables:
             doc.error(
-                node,
+                parameters[name],
                 f"'{name}' cannot be a parameter: {framework} sets ${variable}",
                 "Rename it.",
             )

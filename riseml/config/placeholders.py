@@ -34,8 +34,9 @@ _TAG_CHARACTERS = 24
 
 
 # `--momentum ` before a placeholder.
-_OPTION = re.compile(r"""(?:^|\s)(-{1,2}[A-Za-z][\w.-]*)[ \t]+["']?$""")
+_OPTION = re.compile(r"""(?:^|\s)(--[A-Za-z][\w.-]*)[ \t]+["']?$""")
 _OPTION_CHARACTERS = 100
+_DASHED = re.compile("^-.*", re.MULTILINE)
 
 
 class Use(NamedTuple):
@@ -103,14 +104,9 @@ def _uses_in(node: ScalarNode) -> Iterator[Use]:
         start, end = match.span()
         sign = text[start - 1 : start]
         quoted = sign == "$" or (sign in ("'", '"') and text.startswith(sign, end))
-        option = _OPTION.search(text, max(0, start - _OPTION_CHARACTERS), start)
-        yield Use(
-            match[2],
-            node,
-            match[0],
-            sign if quoted else "",
-            option[1] if option else "",
-        )
+        options = _OPTION.findall(text, max(0, start - _OPTION_CHARACTERS), start)
+        quote = sign if quoted else ""
+        yield Use(match[2], node, match[0], quote, "".join(options))
 
 
 def warn_undeclared(
@@ -164,19 +160,14 @@ def warn_values(
 
 def _warn_dash(values: Sequence[str], use: Use, doc: Document) -> None:
     """Note a value that a program would read as an option of its own."""
-    value = next((value for value in values if value.startswith("-")), None)
-    if value is None or not use.option:
-        return
-    message = (
-        f"many programs would read the value '{excerpt(value)}' of '{use.name}' as an"
-        f" option, not as the value of {use.option}"
-    )
-    option = use.option
-    # Only long options have this form.
-    separator = "=" if option.startswith("--") else ""
-    quoted = f"{use.quote}{use.text}{use.quote}"
-    advice = f"Write {option}{separator}{quoted}."
-    doc.warn(use.node, message, advice, substring=use.text)
+    dashed = _DASHED.search("\n".join(values))
+    if dashed and use.option:
+        message = (
+            f"many programs would read the value '{excerpt(dashed[0])}' of '{use.name}'"
+            f" as an option, not as the value of {use.option}"
+        )
+        advice = f"Write {use.option}={use.quote}{use.text}{use.quote}."
+        doc.warn(use.node, message, advice, substring=use.text)
 
 
 def _special_value(values: Sequence[str], quote: str) -> str | None:

@@ -1,5 +1,9 @@
 """Environment variables: names that parameters cannot have, and names that are unreliable."""
 
+from collections.abc import Iterable
+
+from riseml.plan import variable_of
+
 OURS = frozenset(
     {"OUTPUT_DIR", "DATA_DIR", "RESULT_FILE", "EXPERIMENT_ID", "CUDA_VISIBLE_DEVICES"}
 )
@@ -55,6 +59,16 @@ def is_exported(variable: str) -> bool:
     """
     is_position = variable in _PROCESS_POSITION
     return not is_position and not variable.startswith(_PROCESS_POSITION_PREFIXES)
+
+
+def exported(parameters: Iterable[str]) -> dict[str, str]:
+    """Return the parameters that are set as variables in jobs, by variable."""
+    by_variable = {variable_of(name): name for name in parameters}
+    return {
+        variable: name
+        for variable, name in by_variable.items()
+        if is_exported(variable)
+    }
 
 
 def warning_about(variable: str, parameter: str) -> str | None:

@@ -41,7 +41,6 @@ train:
     [
         ("fit --x {{x}}", "Write --x={{x}}."),
         ("""'fit --x "{{x}}" y'""", 'Write --x="{{x}}".'),
-        ("fit -x {{x}}", "Write -x{{x}}."),
         ("fit --learning-rate   {{x}}", "Write --learning-rate={{x}}."),
     ],
 )
@@ -49,7 +48,7 @@ def test_advice_for_a_value_like_an_option(run: str, expected: str) -> None:
     assert advice(run, "{x: [1e-3, -1]}") == [expected]
 
 
-@pytest.mark.parametrize("run", ["fit --x={{x}}", "fit {{x}}", "fit a-x {{x}}"])
+@pytest.mark.parametrize("run", ["fit --x={{x}}", "fit {{x}}", "fit a--x {{x}}"])
 def test_a_value_like_an_option_elsewhere_is_no_fault(run: str) -> None:
     assert advice(run, "{x: [1e-3, -1]}") == []
 
