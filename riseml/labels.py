@@ -50,6 +50,8 @@ CONFIG = "riseml.io/config"
 REVISION = "riseml.io/revision"
 # What ignore files left out of the snapshot: JSON, a list of paths for each file.
 EXCLUDED = "riseml.io/excluded"
+# The metrics that riseml.yml names under `results`, as JSON; absent if it names none.
+METRICS = "riseml.io/metrics"
 # The image that install steps start from, with its digest; absent if it is not known.
 BASE_IMAGE = "riseml.io/base-image"
 # `<number of the experiment or *>=<RFC 3339 time>` entries joined by commas; empty at first.

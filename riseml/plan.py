@@ -25,6 +25,19 @@ class Retries:
     on: tuple[str, ...] = ("error", "oom", "preempted", "node-lost")
 
 
+@dataclass(frozen=True)
+class Metric:
+    """A metric that riseml.yml names: it is read from the logs and files of a program.
+
+    `mode` says which value is best, "min" or "max"; empty means that only the last value
+    counts. `pattern` is a regular expression for log lines whose only group is the value.
+    """
+
+    name: str
+    mode: str = ""
+    pattern: str = ""
+
+
 INDEX = "{{index}}"
 """Placeholder in a framework's variables: the job's index among jobs of its type, from 1."""
 
@@ -105,6 +118,7 @@ class ExperimentSet:
     retries: Retries = Retries()
     gang_timeout: int = 600
     workdir_limit: int = 10_000_000_000
+    metrics: tuple[Metric, ...] = ()
 
     @property
     def is_gang(self) -> bool:

@@ -38,6 +38,7 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
         timeout=train.timeout,
         retries=train.retries,
         gang_timeout=train.gang_timeout,
+        metrics=train.results,
     )
     _check_retries(planned)
     return planned

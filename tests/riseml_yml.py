@@ -38,6 +38,9 @@ BEYOND_SCHEMA = (
     "cores of at least 0.01",  # as text: 5m
     "a number of megabytes of at least 0.01",  # as text: 1k
     "a duration of at least 1s",  # 0s, and 1.0
+    "is not a regular expression",
+    " has no group for the value",
+    " groups, and the value can only be in one",
 )
 
 

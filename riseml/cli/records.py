@@ -70,6 +70,8 @@ def _run(run: SetStatus) -> dict[str, Any]:
 
 
 def _experiment(experiment: ExperimentStatus) -> dict[str, Any]:
+    # Only runs whose riseml.yml names metrics have these.
+    measured = {"measured": dict(experiment.measured)} if experiment.measured else {}
     return {
         "id": experiment.id,
         "type": "experiment",
@@ -77,6 +79,7 @@ def _experiment(experiment: ExperimentStatus) -> dict[str, Any]:
         **_times(experiment),
         "parameters": dict(experiment.parameters),
         "result": _values(experiment.result),
+        **measured,
         "progress": list(experiment.progress) if experiment.progress else None,
         "reason": experiment.reason,
         "message": experiment.message,

@@ -9,7 +9,7 @@ from riseml.cli import options, output, report, symbols, terminal, text
 from riseml.cli.table import Column, render
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
-from riseml.client.results import Results
+from riseml.client.results import Results, is_larger_better
 from riseml.status import ExperimentStatus
 
 Sort = Annotated[
@@ -51,9 +51,10 @@ def command(
 ) -> None:
     """Compare the parameters and results of a set's experiments.
 
-    The best experiment is marked. Small values of a result such as loss or error are
-    best, and large values of all others, unless --min or --max is given. Experiments
-    that have not reported a number come last.
+    The best experiment is marked: by --sort, else by the first metric under `results` in
+    riseml.yml that has a mode. With --sort, small values of a result such as loss or
+    error are best, and large values of all others, unless riseml.yml, --min or --max
+    says otherwise. Experiments without a number come last.
 
     Examples:
       riseml results 14 --sort accuracy --top 5
@@ -79,7 +80,7 @@ def _data(results: Results) -> report.Data:
     return report.Data(
         records=_record(results),
         names=[row.id for row in results.rows],
-        titles=["id", "state", *results.parameters, *results.metrics],
+        titles=["id", "state", *_titles(results)],
         rows=rows,
     )
 
@@ -89,8 +90,23 @@ def _explanation(results: Results, screen: Terminal) -> str:
     if results.best is not None:
         direction = "larger" if results.largest else "smaller"
         return f"{_mark(screen)} best by {results.metric}: {direction} is better."
+    if results.suggested:
+        first = results.suggested[0]
+        example = f"{{{first}: {'max' if is_larger_better(first) else 'min'}}}"
+        names = ", ".join(results.suggested)
+        return (
+            f"Seen in the logs: {names}; write `results: {example}` below `train` to compare"
+            " them from the next run on."
+        )
     if not results.metrics:
-        return "No results yet. Jobs report them with `riseml.report_result(accuracy=0.9)`."
+        return (
+            "No results yet. Name metrics under `results` in riseml.yml, or report them with"
+            " `riseml.report_result(accuracy=0.9)`."
+        )
+    if results.metric is None:
+        return (
+            f"`riseml results {results.id} --sort {results.metrics[0]}` marks the best."
+        )
     return ""
 
 
@@ -101,11 +117,13 @@ def _lines(results: Results, screen: Terminal, *, headers: bool) -> list[str]:
         Column("EXP ID", 6),
         Column("STATE", 10, styles=symbols.styles(screen), drop=1),
     ]
-    for name in results.parameters:
-        columns.append(Column(name, shortest=6))
-    for name in results.metrics:
+    parameter_count = len(results.parameters)
+    titles = _titles(results)
+    for title in titles[:parameter_count]:
+        columns.append(Column(title, shortest=6))
+    for title in titles[parameter_count:]:
         # Digits of the same weight stand below each other.
-        columns.append(Column(name, shortest=6, right=True))
+        columns.append(Column(title, shortest=6, right=True))
     rows = []
     for row in results.rows:
         state = symbols.state(row.state, screen)
@@ -113,6 +131,21 @@ def _lines(results: Results, screen: Terminal, *, headers: bool) -> list[str]:
         values = _values(row, results, text.value, missing="-")
         rows.append([row_mark, row.id, state, *values])
     return render(columns, rows, screen, headers=headers)
+
+
+def _titles(results: Results) -> list[str]:
+    """Return the titles of parameters and metrics: their names, unless two would be equal."""
+    taken = {"id", "state", ""}
+    clashes = taken | set(results.parameters) & set(results.metrics)
+    titles: list[str] = []
+    for kind, names in (("param", results.parameters), ("result", results.metrics)):
+        for name in names:
+            title = f"{kind}.{name}" if name in clashes else name
+            while title in taken:
+                title += "_"
+            taken.add(title)
+            titles.append(title)
+    return titles
 
 
 def _mark(screen: Terminal) -> str:
@@ -142,14 +175,19 @@ def _record(results: Results) -> dict[str, object]:
         "best": results.best,
         "parameters": list(results.parameters),
         "metrics": list(results.metrics),
-        "experiments": [
-            {
-                "id": row.id,
-                "state": str(row.state),
-                "parameters": dict(row.parameters),
-                "result": dict(row.result or {}),
-                "best": row.id == results.best,
-            }
-            for row in results.rows
-        ],
+        "experiments": [_experiment_record(row, results) for row in results.rows],
     }
+
+
+def _experiment_record(row: ExperimentStatus, results: Results) -> dict[str, object]:
+    fields: dict[str, object] = {
+        "id": row.id,
+        "state": str(row.state),
+        "parameters": dict(row.parameters),
+        "result": dict(row.result or {}),
+        "best": row.id == results.best,
+    }
+    # Only runs whose riseml.yml names metrics have these.
+    if row.measured:
+        fields["measured"] = dict(row.measured)
+    return fields

@@ -33,7 +33,8 @@ class Results:
 
     `parameters` and `metrics` are the names that occur, in the order of columns. `best`
     is the id of the best experiment by `metric`, None where there is nothing to compare.
-    `largest` says whether the largest value is the best.
+    `largest` says whether the largest value is the best. `suggested` are names that occur
+    in logs and files, where neither riseml.yml names a metric nor a job reported one.
     """
 
     id: str
@@ -43,6 +44,7 @@ class Results:
     metric: str | None = None
     largest: bool = True
     best: str | None = None
+    suggested: tuple[str, ...] = ()
 
 
 def set_id(id: Id) -> Id:
@@ -70,9 +72,10 @@ def tabulate(
 
     Rows are sorted by `sort`, a metric or a parameter, the best first; without `sort`
     they stay in the order of the set. `largest` says whether the largest value is the
-    best; None decides by the name of the metric (`loss` and the like are better when
-    small). Experiments without a number come last; NaN is not a number. `top` keeps the
-    first rows. Without `sort`, the first metric decides which experiment is the best.
+    best; None decides by the mode in riseml.yml, else by the name of the metric (`loss`
+    and the like are better when small). Experiments without a finite number come last.
+    `top` keeps the first rows. Without `sort`, the first metric that has a mode in
+    riseml.yml decides which experiment is the best; if none has one, none is the best.
 
     Raises:
         InvalidInputError: nothing is called `sort`, or `top` is not positive.
@@ -80,30 +83,36 @@ def tabulate(
     if top is not None and top < 1:
         raise InvalidInputError(f"cannot show the top {top}", "Ask for 1 or more.")
     parameters = _names(experiment.parameters for experiment in run.experiments)
-    metrics = _names(map(_reported, run.experiments))
+    metrics = _in_order(run, _names(map(_reported, run.experiments)))
     _check_name(sort, metrics, parameters)
-    metric = sort or next(iter(metrics), "")
+    modes = {metric.name: metric.mode for metric in run.metrics if metric.mode}
+    metric = sort or next(iter(modes), "")
     # Parameters are chosen, not measured, so none of their values is the best.
     is_measured = metric in metrics
     if largest is None:
-        largest = is_measured and _is_larger_better(metric)
-    rows = run.experiments
-    ranked = _sorted(rows, metric, largest=largest)
+        guess = is_measured and is_larger_better(metric)
+        largest = modes[metric] == "max" if metric in modes else guess
+    ranked = _sorted(run.experiments, metric, largest=largest)
+    rows = ranked if sort else run.experiments
     best = _best(ranked, metric) if is_measured else None
-    if sort is not None:
-        rows = ranked
     shown_metric = metric or None
     return Results(run.id, parameters, metrics, rows[:top], shown_metric, largest, best)
 
 
 def number(value: Any) -> float | None:
-    """Return a reported value as a comparable number; None for NaN and other values."""
+    """Return a reported value as a comparable number; None for NaN, infinities and other values."""
     try:
         # Programs may report success as true or false, which count as 1 and 0.
         result = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return None if math.isnan(result) else result
+    return result if math.isfinite(result) else None
+
+
+def _in_order(run: SetStatus, metrics: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the names of results: those of riseml.yml first, as they stand there."""
+    named = [metric.name for metric in run.metrics if metric.name in metrics]
+    return tuple(dict.fromkeys((*named, *metrics)))
 
 
 def _check_name(
@@ -158,6 +167,7 @@ def _rank(row: ExperimentStatus, name: str, *, largest: bool) -> tuple[int, floa
     return (0, -value if largest else value, sub)
 
 
-def _is_larger_better(metric: str) -> bool:
+def is_larger_better(metric: str) -> bool:
+    """Guess from the name of a metric whether large values of it are better."""
     words = metric.lower().replace("-", "_").split("_")
     return _SMALLER_IS_BETTER.isdisjoint(words)

@@ -247,6 +247,8 @@ def _annotations(names: Names) -> dict[str, str]:
         values[labels.EXCLUDED] = json.dumps(names.origin.excluded)
     if names.base != plan.image:
         values[labels.BASE_IMAGE] = names.base
+    if plan.metrics:
+        values[labels.METRICS] = json.dumps([vars(metric) for metric in plan.metrics])
     if description := describe(plan):
         values[labels.DESCRIPTION] = description
     return values

@@ -9,8 +9,9 @@ from yaml.nodes import MappingNode, Node
 from riseml import frameworks
 from riseml.config import checks
 from riseml.config.parameters import Parameters
+from riseml.config.results import Results
 from riseml.config.strategy import Search, SearchConfig
-from riseml.plan import Resources, Retries
+from riseml.plan import Metric, Resources, Retries
 from riseml.schema.fields import (
     Choice,
     Integer,
@@ -62,6 +63,7 @@ class TrainConfig:
     retries: Retries = field(default_factory=Retries)
     gang_timeout: int = _GANG_TIMEOUT_SECONDS
     build_files: tuple[str, ...] = ()
+    results: tuple[Metric, ...] = ()
 
 
 class _AsText(Text):
@@ -147,6 +149,9 @@ _KEYS: dict[str, Value[Any]] = {
     "build_files": OneOrMany(_PATH, unique=True).says(
         "Files that install steps need but do not name."
     ),
+    "results": Results().says(
+        "Metrics to read from logs and files, such as {val_loss: min, acc: max}."
+    ),
 }
 # Keys of other tools, and of RiseML's own older dialects.
 _HINTS = {
@@ -155,6 +160,7 @@ _HINTS = {
     **dict.fromkeys(
         ("parallelism", "parallel", "max_parallel"), "Did you mean 'concurrency'?"
     ),
+    **dict.fromkeys(("metrics", "metric", "result"), "Did you mean 'results'?"),
     "requirements": "Write install: pip install -r requirements.txt.",
     "preemption": "Write retries: {count: 3, on: preempted}.",
 }

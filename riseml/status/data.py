@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from riseml.plan import Resources
+from riseml.plan import Metric, Resources
 from riseml.status.values import ExperimentStatus, JobStatus, SetStatus, State
 
 
@@ -16,6 +16,7 @@ def to_data(run: SetStatus) -> dict[str, Any]:
         for experiment in run.experiments
     ]
     data["jobs"] = _jobs_to_data(run.jobs)
+    data["metrics"] = [vars(metric) for metric in run.metrics]
     return data
 
 
@@ -32,6 +33,8 @@ def from_data(data: Mapping[str, Any]) -> SetStatus:
     excluded = data.get("excluded", {})
     values["excluded"] = {source: tuple(paths) for source, paths in excluded.items()}
     values["run"], values["install"] = tuple(data["run"]), tuple(data["install"])
+    # Older records have none.
+    values["metrics"] = tuple(Metric(**metric) for metric in data.get("metrics", ()))
     return SetStatus(**values)
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from riseml import labels
+from riseml.plan import Metric
 from riseml.status import document as doc
 from riseml.status import reasons
 from riseml.status.document import Node
@@ -90,6 +91,7 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
         revision=doc.text(notes.get(labels.REVISION)),
         excluded=_excluded(notes.get(labels.EXCLUDED)),
         config=doc.text(notes.get(labels.CONFIG)),
+        metrics=metrics(notes.get(labels.METRICS)),
         experiments=experiments,
         jobs=outline.jobs,
     )
@@ -101,6 +103,17 @@ def _excluded(annotation: object) -> dict[str, tuple[str, ...]]:
     for source, names in doc.mapping(doc.json_value(annotation)).items():
         paths[source] = tuple(map(doc.text, doc.items(names)))
     return paths
+
+
+def metrics(value: object) -> tuple[Metric, ...]:
+    """Return the metrics of the annotation METRICS, none where it is absent or damaged."""
+    named = []
+    for item in doc.mappings(doc.json_value(value)):
+        name = doc.text(item.get("name"))
+        mode = doc.text(item.get("mode"))
+        pattern = doc.text(item.get("pattern"))
+        named.append(Metric(name, mode, pattern))
+    return tuple(named)
 
 
 def _with_jobs(outline: Outline, run_nodes: list[Node]) -> Outline:

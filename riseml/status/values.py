@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from riseml.plan import Resources
+from riseml.plan import Metric, Resources
 
 
 class State(StrEnum):
@@ -59,6 +59,9 @@ class ExperimentStatus:
 
     `sub` is its number in its set, None for a single experiment. `guilty` is the id of the
     job that failed it. `workdir` says what was kept of the working directories of its jobs.
+    job that failed it. `result` has the values that it reported and those of the metrics
+    that riseml.yml names. `measured` says more about the latter: by name, the values `best`
+    and `last`, their steps where they are known, and the `source`.
     """
 
     id: str
@@ -66,6 +69,7 @@ class ExperimentStatus:
     state: State = State.CREATED
     parameters: Mapping[str, str] = field(default_factory=dict)
     result: Mapping[str, Any] | None = None
+    measured: Mapping[str, Mapping[str, Any]] | None = None
     created: datetime | None = None
     started: datetime | None = None
     finished: datetime | None = None
@@ -86,6 +90,7 @@ class SetStatus:
     itself: build, tensorboard. `concurrency` is None where nothing limits it. `base_image`
     is the image that install steps start from, with its digest, empty if it is not known.
     `excluded` are the paths that each ignore file left out of the run's code.
+    `metrics` are those that riseml.yml names under `results`.
     The engine adds two addresses that no document holds: `tensorboard_url`, where its
     TensorBoard can be opened now, and `page`, its page in Argo's UI.
     """
@@ -112,6 +117,7 @@ class SetStatus:
     revision: str = ""
     excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     config: str = ""
+    metrics: tuple[Metric, ...] = ()
     experiments: tuple[ExperimentStatus, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
     tensorboard_url: str | None = None

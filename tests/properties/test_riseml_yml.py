@@ -257,6 +257,13 @@ TRAIN = record(
     | record({"count": COUNT}, on=st.sampled_from(["oom", ["error", "oom"], []])),
     gang_timeout=st.just("5m"),
     build_files=st.sampled_from(["setup.py", ["a", "b/c"]]),
+    results=st.sampled_from(["loss", ["a", "b c"], {}])
+    | st.dictionaries(
+        NAMES,
+        st.sampled_from(["min", "max"])
+        | record({}, mode=st.just("min"), pattern=st.just(r"loss (\S+)")),
+        max_size=2,
+    ),
 )
 FILE = record({"project": st.sampled_from(["ab", "a_b-c", "12"]), "train": TRAIN})
 

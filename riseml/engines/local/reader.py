@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from riseml import status
+from riseml import labels, status
 from riseml.engines import Query
 from riseml.engines.local import home, protocol
 from riseml.engines.local.serialize import experiment_from_data, last_result
@@ -73,8 +73,8 @@ class HomeReader:
         number = self.number(run)
         final = self.store().final_status(number)
         if final is not None:
-            return self._recorded(number, final)
-        current = self._with_results(status.read(self.get(run)))
+            return self._measured(self._recorded(number, final))
+        current = self._measured(self._with_results(status.read(self.get(run))))
         if not current.has_tensorboard:
             return current
         return replace(current, tensorboard_url=self.tensorboard_url(run))
@@ -200,10 +200,20 @@ class HomeReader:
                 experiments.append(experiment)
         return replace(run, experiments=tuple(experiments))
 
+    def _measured(self, run: SetStatus) -> SetStatus:
+        """Return a run with the metrics that its riseml.yml names."""
+        if not run.metrics or run.number is None:
+            return run
+        # Few runs name metrics.
+        from riseml.engines.local.metric_files import measured  # noqa: PLC0415
+
+        outputs = home.output_folder(self.home)
+        return measured(run, outputs / run.user / run.project / str(run.number))
+
     def _summary(self, store: Store, row: Any, *, experiments: bool) -> SetStatus:
         number = row["number"]
         recorded = store.experiments(number) if experiments else ()
-        return SetStatus(
+        run = SetStatus(
             id=str(number),
             name=row["name"],
             user=row["user"],
@@ -218,6 +228,12 @@ class HomeReader:
             concurrency=row["concurrency"] or None,
             experiments=tuple(map(experiment_from_data, recorded)),
         )
+        named = store.annotation(number, labels.METRICS) if recorded else None
+        if named is None:
+            return run
+        from riseml.status.reader import metrics  # noqa: PLC0415
+
+        return self._measured(replace(run, metrics=metrics(named)))
 
 
 def _no_run(number: int) -> NotFoundError:

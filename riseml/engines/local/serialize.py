@@ -8,7 +8,14 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from riseml.plan import Experiment, ExperimentSet, Job, Resources, Retries
+from riseml.plan import (
+    Experiment,
+    ExperimentSet,
+    Job,
+    Metric,
+    Resources,
+    Retries,
+)
 from riseml.status import ExperimentStatus, State
 from riseml.status.data import encode
 
@@ -29,6 +36,7 @@ def plan_to_data(plan: ExperimentSet) -> dict[str, Any]:
         [experiment.sub, dict(experiment.parameters)] for experiment in plan.experiments
     ]
     data["retries"] = vars(plan.retries)
+    data["metrics"] = [vars(metric) for metric in plan.metrics]
     return data
 
 
@@ -41,6 +49,7 @@ def plan_from_data(data: Mapping[str, Any]) -> ExperimentSet:
     )
     retries = data["retries"]
     fields["retries"] = Retries(retries["count"], tuple(retries["on"]))
+    fields["metrics"] = tuple(Metric(**metric) for metric in data["metrics"])
     for name in ("install", "build_files", "secrets"):
         fields[name] = tuple(data[name])
     return ExperimentSet(**fields)

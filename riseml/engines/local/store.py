@@ -202,6 +202,12 @@ class Store:
         columns = f"{_SUMMARY_COLUMNS}, killed, shutdown, document, environment"
         return self._one(f"SELECT {columns} FROM runs WHERE number = ?", number)  # noqa: S608
 
+    def annotation(self, number: int, name: str) -> str | None:
+        """Return an annotation of a run's document, None if there is none."""
+        select = "SELECT json_extract(document, ?) AS value FROM runs WHERE number = ?"
+        row = self._one(select, f'$.metadata.annotations."{name}"', number)
+        return row["value"] if row else None
+
     def summary(self, number: int) -> sqlite3.Row | None:
         """Return the columns of a run that lists show."""
         select = f"SELECT {_SUMMARY_COLUMNS} FROM runs WHERE number = ?"  # noqa: S608

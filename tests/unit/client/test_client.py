@@ -261,7 +261,7 @@ def test_ticking_yields_none_while_waiting_and_raises_errors() -> None:
 
 
 def test_results_refuse_ids_of_experiments_and_jobs(client: Client) -> None:
-    assert client.results("15").best == "15.1"
+    assert client.results("15", sort="acc").best == "15.1"
     assert client.results(None).rows[0].id == "16"
     for name in ("15.1", "15.1.train"):
         with pytest.raises(InvalidInputError, match="is not a set"):

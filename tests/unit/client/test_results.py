@@ -1,11 +1,13 @@
 """Table of a set's results: order, the best row, missing values."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from riseml.client.results import number, tabulate
 from riseml.errors import InvalidInputError
+from riseml.plan import Metric
 from riseml.status import ExperimentStatus, SetStatus
 
 
@@ -31,7 +33,7 @@ NAN, INF = float("nan"), float("inf")
         ([0.5, 0.9, 0.7], "loss", True, [2, 3, 1], 2),
         ([NAN, None, 0.7, "high", 0.8], "acc", None, [5, 3, 1, 2, 4], 5),
         ([0.5, 0.5, 0.5], "acc", None, [1, 2, 3], 1),
-        ([INF, -INF, 0], "acc", None, [1, 3, 2], 1),
+        ([INF, -INF, 0], "acc", None, [3, 1, 2], 3),
         (["0.5", "0.25"], "acc", None, [1, 2], 1),
         ([True, False], "acc", False, [2, 1], 2),
         ([NAN, None, "x"], "acc", None, [1, 2, 3], None),
@@ -54,11 +56,23 @@ def test_rows_are_sorted_by_a_metric_or_parameter(
     assert found.best == (f"7.{best}" if best else None)
 
 
-def test_without_sort_the_first_metric_decides_which_row_is_best() -> None:
+def test_no_row_is_best_by_a_metric_that_nobody_chose() -> None:
     found = tabulate(run({"acc": 0.1, "z": 5}, {"acc": 0.9}, None))
     assert [row.sub for row in found.rows] == [1, 2, 3]
-    assert (found.metric, found.best, found.largest) == ("acc", "7.2", True)
+    assert (found.metric, found.best) == (None, None)
     assert (found.parameters, found.metrics) == (("lr",), ("acc", "z"))
+
+
+def test_the_first_metric_with_a_mode_in_the_file_decides_which_row_is_best() -> None:
+    results = {"acc": 0.1, "loss": 5, "z": 1}, {"acc": 0.9, "loss": 3}, None
+    named = (Metric("z"), Metric("loss", "max"), Metric("acc", "max"))
+    found = tabulate(replace(run(*results), metrics=named))
+    assert (found.metric, found.best, found.largest) == ("loss", "7.1", True)
+    assert found.metrics == ("z", "loss", "acc")
+    sorted_by_mode = tabulate(replace(run(*results), metrics=named), sort="loss")
+    assert [row.sub for row in sorted_by_mode.rows] == [1, 2, 3]
+    least = tabulate(replace(run(*results), metrics=named), sort="loss", largest=False)
+    assert least.best == "7.2"
 
 
 def test_sorting_by_a_parameter_marks_no_row_as_best() -> None:
@@ -76,8 +90,8 @@ def test_a_metric_hides_a_parameter_of_the_same_name() -> None:
 
 
 def test_top_keeps_the_first_rows_and_the_best_of_all() -> None:
-    found = tabulate(run({"acc": 1}, {"acc": 3}, {"acc": 2}), top=1)
-    assert ([row.sub for row in found.rows], found.best) == ([1], "7.2")
+    found = tabulate(run({"acc": 1}, {"acc": 3}, {"acc": 2}), sort="acc", top=1)
+    assert ([row.sub for row in found.rows], found.best) == ([2], "7.2")
     with pytest.raises(InvalidInputError):
         tabulate(run(), top=0)
 

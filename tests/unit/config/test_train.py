@@ -8,7 +8,7 @@ import pytest
 from riseml.config import TrainConfig, load_text
 from riseml.frameworks import tensorflow
 from riseml.frameworks.tensorflow import Distributed, Horovod, Role
-from riseml.plan import Resources, Retries
+from riseml.plan import Metric, Resources, Retries
 from riseml.schema.resources import Workers
 
 
@@ -65,6 +65,11 @@ def test_resources(line: str, value: Resources) -> None:
         ("gang_timeout: 2m", "gang_timeout", 120),
         ("gang-timeout: 2m", "gang_timeout", 120),
         ("build_files: [a.txt, b/]", "build_files", ("a.txt", "b/")),
+        ("results: loss", "results", (Metric("loss"),)),
+        ("results: [loss, Acc@1]", "results", (Metric("loss"), Metric("Acc@1"))),
+        ("results: {loss: min, valid_0's l2: max}", "results", (Metric("loss", "min"), Metric("valid_0's l2", "max"))),
+        ('results: {a: {pattern: "a ([\\\\d.]+)"}}', "results", (Metric("a", "", r"a ([\d.]+)"),)),
+        ("results: {a: {mode: min, pattern: 'a (.)'}, b: {}}", "results", (Metric("a", "min", "a (.)"), Metric("b"))),
         ("parameters: {a: 1, b: true, c: 'x'}", "parameters", {"a": ("1",), "b": ("true",), "c": ("x",)}),
         ("parameters: {a: [1e-6, 0.10, 010, 1_0]}", "parameters", None),
         ("parameters: {a: [1e-6, 0.10, 010, +1]}", "parameters", {"a": ("1e-6", "0.10", "010", "+1")}),

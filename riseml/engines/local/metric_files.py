@@ -1,0 +1,102 @@
+"""Metrics of a local run, read from the logs and files in its output folder.
+
+How far everything has been read is kept beside the outputs, in `.riseml/metrics.json`.
+Several commands may write that file at once: each writes a complete one.
+"""
+
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from riseml.metrics.experiment import CACHE, Reading, identity
+from riseml.metrics.files import (
+    LOGS,
+    SKIPPED_FOLDERS,
+    File,
+    kind_of,
+    of_last_attempt,
+)
+from riseml.status import ExperimentStatus, SetStatus
+from riseml.status.measured import Measured, with_measured
+
+# A walk through more folders than that would take long.
+_MAX_FOLDERS = 10_000
+
+
+def measured(run: SetStatus, folder: Path) -> SetStatus:
+    """Return a run with the metrics of its experiments; `folder` has its outputs."""
+    by_id = {}
+    for experiment in run.experiments:
+        if experiment.started is not None:
+            output = folder / str(experiment.sub) if run.is_set else folder
+            by_id[experiment.id] = _measure(run, experiment, output)
+    return with_measured(run, by_id)
+
+
+def _measure(run: SetStatus, experiment: ExperimentStatus, output: Path) -> Measured:
+    cache = output / CACHE
+    has_ended = experiment.state.is_terminal
+    cached = _load(cache)
+    is_current = cached.get("metrics") == identity(run.metrics)
+    if has_ended and is_current and cached.get("is_complete"):
+        values: Measured = cached.get("measured", {})
+        return values
+    attempt, files = of_last_attempt(_walk(output))
+    reading = Reading(run.metrics, attempt)
+    # A damaged cache is of no use, and a new one replaces it.
+    with suppress(AttributeError, KeyError, TypeError, ValueError):
+        reading.restore(cached)
+
+    def read(file: File, start: int, size: int) -> bytes:
+        return _read(output / file.path, start, size)
+
+    has_changed = reading.advance(files, read, is_end=has_ended)
+    result = reading.measured()
+    if has_changed:
+        data = {**reading.to_data(), "is_complete": has_ended, "measured": result}
+        _save(cache, data)
+    return result
+
+
+def _walk(root: Path) -> Iterator[File]:
+    """Yield the logs and the files with metrics below an output folder."""
+    folders = itertools.chain(os.walk(root), os.walk(root / LOGS.removesuffix("/")))
+    for folder, subfolders, names in itertools.islice(folders, _MAX_FOLDERS):
+        subfolders[:] = set(subfolders) - SKIPPED_FOLDERS
+        for name in names:
+            full_path = os.path.join(folder, name)  # noqa: PTH118 - for each of many files
+            path = full_path.removeprefix(f"{root}/")
+            # Earlier logs and their indexes tell when the last attempt began.
+            if kind_of(path) or path.startswith(LOGS):
+                with suppress(FileNotFoundError):
+                    status = os.lstat(full_path)
+                    yield File(path, status.st_size, status.st_mtime)
+
+
+def _read(path: Path, start: int, size: int) -> bytes:
+    try:
+        with path.open("rb") as file:
+            file.seek(start)
+            return file.read(size)
+    except OSError:
+        return b""
+
+
+def _load(path: Path) -> Mapping[str, Any]:
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _save(path: Path, data: Mapping[str, Any]) -> None:
+    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    # A full disk, or the folder of another user, must not hide the values.
+    with suppress(OSError):
+        temporary.write_text(json.dumps(data), encoding="utf-8")
+        temporary.replace(path)

@@ -1,0 +1,198 @@
+"""Log reader: values in lines such as `val_loss=0.3`, in progress bars, and by the user's patterns.
+
+A value stands behind its name: `loss=0.3`, `loss: 0.3`, `loss 0.3`, `"loss": 0.3`, `| loss | 0.3 |`,
+`loss: tensor(0.3)`. A name that is a part of another word does not count: `val_loss` is not `loss`.
+Of the ways to write a name, the first one counts that a log has:
+
+1. as it is written in riseml.yml;
+2. with other capitals and separators: `Val Loss`, `val-loss` and `validation/loss` are `val_loss`;
+3. after another word, `train loss` or `valid_0's loss`, if the log has only one such word.
+
+A carriage return or a backspace ends a state of a progress bar. Programs erase a state with
+backspaces while an epoch runs, so it can be the last value, but never the best.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from riseml.metrics import numbers
+from riseml.metrics.reader import READ_BYTES, FileReader
+from riseml.metrics.series import Series
+from riseml.plan import Metric
+
+_BREAK = re.compile(r"[\n\r\x08]")
+# Colors, and other sequences that move the cursor.
+_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
+_BEHIND_NAME = (
+    # A unit, as in `acc (%)`, after the closing quote of a key.
+    r"""["']?(?:[ ]?[(\[][^)\]\d\n\r\x08]{0,12}[)\]])?"""
+    r"(?:[ \t]*(?:=>|->|[:=|])[ \t]*|[ \t]+(?:(?:is|was|of)[ \t]+)?)"
+    # Calls, and lists of one number: `tensor(0.3)`, `np.float64(0.3)`, `[0.3]`.
+    r"""["']?(?:[A-Za-z_][\w.]{0,30}\()?(?:\[[ ]*(?=[^],\n\r\x08]*\]))?"""
+    rf"({numbers.NUMBER})"
+)
+_WORDS_BEFORE = re.compile(
+    r"((?:train|val|valid|validat|test|eval|evaluat|dev|best)(?:ing|ion)?|[\w]+'s)[ \t]+\Z",
+    re.IGNORECASE,
+)
+_WORD_AT_END = re.compile(r"[\w@]+\Z")
+_VALIDATION = "val(?:id(?:ation)?)?"
+_BEFORE_CHARACTERS = 32
+_STEP_CHARACTERS = 400
+_STEP = re.compile(
+    r"""^[ \t]*\[(\d+)\]|\b(?:global_step|step|iter|iteration|epoch)s?["']?[ \t:=]*\[?(\d+(?:\.\d+)?)""",
+    re.IGNORECASE,
+)
+_EXACT, _SIMILAR, _QUALIFIED, _PATTERN = "exact", "similar", "qualified", "pattern"
+
+
+class LogReader(FileReader):
+    """Reader of one log; `series` has a key for each name and way to write it."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        super().__init__(bool)
+        self.metrics = metrics
+
+    def consume(self, data: bytes, *, is_end: bool = False) -> int:
+        """Read the complete lines of what follows in the log; return their length in bytes.
+
+        At the end of the log, a last line without a line break is complete.
+        """
+        end = len(data)
+        if not is_end:
+            end = _end_of_lines(data)
+        text = data[:end].decode("utf-8", "replace")
+        text = _ESCAPE.sub("", text)
+        for metric in self.metrics:
+            if metric.pattern:
+                self._read_pattern(metric, text)
+            else:
+                self._read_names(metric.name, text)
+        return end
+
+    def choose(self, metric: Metric) -> Series | None:
+        """Return the values of a metric, None if the log has none."""
+        for variant in (_PATTERN, _EXACT, _SIMILAR):
+            series = self.series.get(_key(metric.name, variant))
+            if series is not None:
+                return series
+        prefix = _key(metric.name, _QUALIFIED)
+        keys = [key for key in self.series if key.startswith(prefix)]
+        if len(keys) != 1:
+            return None
+        return self.series[keys[0]]
+
+    def _read_names(self, name: str, text: str) -> None:
+        exact = _expression(re.escape(name))
+        self._add_matches(name, _EXACT, exact, text)
+        # Other spellings count only in logs that do not have this one.
+        if _key(name, _EXACT) in self.series:
+            return
+        similar = similar_names(name)
+        if similar:
+            expression = _expression(similar, re.IGNORECASE)
+            self._add_matches(name, _SIMILAR, expression, text)
+
+    def _add_matches(
+        self, name: str, variant: str, expression: re.Pattern[str], text: str
+    ) -> None:
+        for match in expression.finditer(text):
+            start = match.start()
+            before = text[max(0, start - _BEFORE_CHARACTERS) : start]
+            qualifier = _qualifier(before)
+            if qualifier is None:
+                continue
+            key = _key(name, variant)
+            if qualifier:
+                key = _key(name, _QUALIFIED, qualifier)
+            self._add(key, match[1], text, match.start(1))
+
+    def _read_pattern(self, metric: Metric, text: str) -> None:
+        expression = re.compile(metric.pattern)
+        key = _key(metric.name, _PATTERN)
+        for start, line in _lines(text):
+            for match in expression.finditer(line):
+                if match[1] is not None:
+                    self._add(key, match[1], text, start + match.start(1))
+
+    def _add(self, key: str, number: str, text: str, position: int) -> None:
+        value = numbers.parse(number)
+        if value is None:
+            return
+        start, end = _line_around(text, position)
+        is_erased = text[end : end + 1] == "\b"
+        series = self.series.setdefault(key, Series())
+        series.add(value, _step(text, start, end), is_final=not is_erased)
+
+
+def similar_names(name: str) -> str:
+    """Return a pattern of the spellings that differ in separators, empty for a name without words."""
+    words = re.findall(r"[^\W_]+", name)
+    # Words of letters and digits need no escapes.
+    spelled = r"[ _/.-]?".join(words)
+    return re.sub(
+        r"(?i)(?<![^\W_])val(?:id(?:ation)?)?(?![^\W_])", _VALIDATION, spelled
+    )
+
+
+def _end_of_lines(data: bytes) -> int:
+    line_feed, carriage_return = data.rfind(b"\n"), data.rfind(b"\r")
+    end = max(line_feed, carriage_return, data.rfind(b"\b")) + 1
+    if not end and len(data) >= READ_BYTES:
+        # A line without an end is read in pieces.
+        return len(data)
+    return end
+
+
+def _expression(name: str, flags: int = 0) -> re.Pattern[str]:
+    return re.compile(name + _BEHIND_NAME, flags)
+
+
+def _key(name: str, variant: str, qualifier: str = "") -> str:
+    return f"{variant}:{name}:{qualifier}"
+
+
+def _qualifier(before: str) -> str | None:
+    """Return the word that belongs to a name, given the text before it; empty if none does.
+
+    None means that the name is a part of another word.
+    """
+    if re.search(r"\w\Z", before):
+        return None
+    if re.search(r"[-/.]\Z", before):
+        word = _WORD_AT_END.search(before[:-1])
+        if word is None:
+            # `--loss 0.3` is an option of a command.
+            return None
+        return word[0].lower()
+    words = _WORDS_BEFORE.search(before)
+    if words is None:
+        return ""
+    return words[1].lower()
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    start = 0
+    for line_break in _BREAK.finditer(text):
+        yield start, text[start : line_break.start()]
+        start = line_break.end()
+    yield start, text[start:]
+
+
+def _line_around(text: str, position: int) -> tuple[int, int]:
+    """Return where the line at a position begins, but not far before it, and where it ends."""
+    start = max(0, position - _STEP_CHARACTERS)
+    for character in "\n\r\b":
+        start = max(start, text.rfind(character, start, position) + 1)
+    line_break = _BREAK.search(text, position)
+    if line_break is None:
+        return start, len(text)
+    return start, line_break.start()
+
+
+def _step(text: str, start: int, end: int) -> float | None:
+    """Return the step or epoch that the line of a value names."""
+    match = _STEP.search(text[start:end])
+    if match is None:
+        return None
+    return float(match[1] or match[2])

@@ -1,0 +1,37 @@
+"""Results of a run, completed by the metrics that were read from logs and files."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from riseml.metrics.experiment import shown
+from riseml.plan import Metric
+from riseml.status.values import ExperimentStatus, SetStatus
+
+Measured = Mapping[str, Mapping[str, Any]]
+"""Best and last values by the name of the metric."""
+
+
+def with_measured(run: SetStatus, by_id: Mapping[str, Measured]) -> SetStatus:
+    """Return a run whose experiments have these metrics as well, by their ids.
+
+    A value that the job reported itself takes precedence.
+    """
+    experiments = []
+    for experiment in run.experiments:
+        measured = by_id.get(experiment.id)
+        if measured:
+            experiment = _complete(run.metrics, experiment, measured)  # noqa: PLW2901
+        experiments.append(experiment)
+    return replace(run, experiments=tuple(experiments))
+
+
+def _complete(
+    metrics: tuple[Metric, ...], experiment: ExperimentStatus, measured: Measured
+) -> ExperimentStatus:
+    result = {}
+    for metric in metrics:
+        if metric.name in measured:
+            result[metric.name] = shown(measured[metric.name])
+    result.update(experiment.result or {})
+    return replace(experiment, result=result, measured=measured)
