@@ -135,17 +135,15 @@ def _lines(results: Results, screen: Terminal, *, headers: bool) -> list[str]:
 
 def _titles(results: Results) -> list[str]:
     """Return the titles of parameters and metrics: their names, unless two would be equal."""
-    taken = {"id", "state", ""}
-    clashes = taken | set(results.parameters) & set(results.metrics)
-    titles: list[str] = []
-    for kind, names in (("param", results.parameters), ("result", results.metrics)):
-        for name in names:
-            title = f"{kind}.{name}" if name in clashes else name
-            while title in taken:
-                title += "_"
-            taken.add(title)
-            titles.append(title)
-    return titles
+    clashes = {"id", "state", ""}
+    clashes |= set(results.parameters) & set(results.metrics)
+    parameters = [_title("param", name, clashes) for name in results.parameters]
+    metrics = [_title("result", name, clashes) for name in results.metrics]
+    return [*parameters, *metrics]
+
+
+def _title(kind: str, name: str, clashes: set[str]) -> str:
+    return f"{kind}.{name}" if name in clashes else name
 
 
 def _mark(screen: Terminal) -> str:

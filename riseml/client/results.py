@@ -85,18 +85,44 @@ def tabulate(
     parameters = _names(experiment.parameters for experiment in run.experiments)
     metrics = _in_order(run, _names(map(_reported, run.experiments)))
     _check_name(sort, metrics, parameters)
-    modes = {metric.name: metric.mode for metric in run.metrics if metric.mode}
+    modes = _modes(run)
     metric = sort or next(iter(modes), "")
-    # Parameters are chosen, not measured, so none of their values is the best.
-    is_measured = metric in metrics
     if largest is None:
-        guess = is_measured and is_larger_better(metric)
-        largest = modes[metric] == "max" if metric in modes else guess
+        largest = _is_largest_best(metric, metrics, modes)
     ranked = _sorted(run.experiments, metric, largest=largest)
-    rows = ranked if sort else run.experiments
-    best = _best(ranked, metric) if is_measured else None
-    shown_metric = metric or None
-    return Results(run.id, parameters, metrics, rows[:top], shown_metric, largest, best)
+    rows = run.experiments
+    if sort:
+        rows = ranked
+    best = None
+    # Parameters are chosen, not measured, so none of their values is the best.
+    if metric in metrics:
+        best = _best(ranked, metric)
+    return Results(
+        id=run.id,
+        parameters=parameters,
+        metrics=metrics,
+        rows=rows[:top],
+        metric=metric or None,
+        largest=largest,
+        best=best,
+    )
+
+
+def _modes(run: SetStatus) -> dict[str, str]:
+    """Return the modes of the metrics in riseml.yml that have one."""
+    modes = {}
+    for metric in run.metrics:
+        if metric.mode:
+            modes[metric.name] = metric.mode
+    return modes
+
+
+def _is_largest_best(
+    metric: str, metrics: tuple[str, ...], modes: Mapping[str, str]
+) -> bool:
+    if metric in modes:
+        return modes[metric] == "max"
+    return metric in metrics and is_larger_better(metric)
 
 
 def number(value: Any) -> float | None:
@@ -106,13 +132,17 @@ def number(value: Any) -> float | None:
         result = float(value)
     except (TypeError, ValueError, OverflowError):
         return None
-    return result if math.isfinite(result) else None
+    if not math.isfinite(result):
+        return None
+    return result
 
 
 def _in_order(run: SetStatus, metrics: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of results: those of riseml.yml first, as they stand there."""
-    named = [metric.name for metric in run.metrics if metric.name in metrics]
-    return tuple(dict.fromkeys((*named, *metrics)))
+    names = [metric.name for metric in run.metrics]
+    named = filter(metrics.__contains__, names)
+    ordered = dict.fromkeys((*named, *metrics))
+    return tuple(ordered)
 
 
 def _check_name(

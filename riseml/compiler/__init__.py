@@ -248,7 +248,7 @@ def _annotations(names: Names) -> dict[str, str]:
     if names.base != plan.image:
         values[labels.BASE_IMAGE] = names.base
     if plan.metrics:
-        values[labels.METRICS] = json.dumps([vars(metric) for metric in plan.metrics])
+        values[labels.METRICS] = json.dumps(list(map(vars, plan.metrics)))
     if description := describe(plan):
         values[labels.DESCRIPTION] = description
     return values

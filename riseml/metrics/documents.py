@@ -45,8 +45,9 @@ class DocumentReader(FileReader):
         history = value
         with suppress(AttributeError):
             history = value.get("log_history", value)
-        entries = history if isinstance(history, list) else [history]
-        for entry in entries:
+        if not isinstance(history, list):
+            history = [history]
+        for entry in history:
             if isinstance(entry, Mapping):
                 self._read_mapping(entry, "", _step(entry), _MAX_DEPTH)
 

@@ -35,7 +35,7 @@ def _crc_table() -> list[int]:
     for byte in range(256):
         crc = byte
         for _ in range(8):
-            crc = (crc >> 1) ^ (0x82F63B78 if crc & 1 else 0)
+            crc = (crc >> 1) ^ (0x82F63B78 * (crc & 1))
         table.append(crc)
     return table
 
@@ -127,7 +127,8 @@ def _scalar(tensor: Message) -> list[float]:
     if dtype == _BFLOAT16:
         # It is the first half of a float.
         return unpack("f", b"\0\0" + content)
-    numbers = unpack(_FORMS[dtype], content) if dtype in _FORMS else []
+    # The bytes of any other type make several numbers, or none.
+    numbers = unpack(_FORMS.get(dtype, "B"), content)
     for field_number in _INTEGERS:
         numbers += tensor.integers(field_number)
     return numbers

@@ -205,7 +205,7 @@ def shown(measured: Mapping[str, Any]) -> Any:
 
 def identity(metrics: Sequence[Metric]) -> list[Any]:
     """Return what a cache records of the metrics that it is about."""
-    return [list(vars(metric).values()) for metric in metrics]
+    return list(map(vars, metrics))
 
 
 def _identity(reading: Reading) -> dict[str, Any]:

@@ -86,8 +86,11 @@ def of_last_attempt(files: Iterable[File]) -> tuple[int, list[File]]:
 
 def _end_before(attempt: int, file: File) -> float:
     """Return when a log of an earlier attempt was written, 0 for other files."""
-    is_earlier = file.path.startswith(LOGS) and _attempt(file) < attempt
-    return file.modified if is_earlier else 0.0
+    if not file.path.startswith(LOGS):
+        return 0.0
+    if _attempt(file) >= attempt:
+        return 0.0
+    return file.modified
 
 
 def _belongs(file: File, attempt: int, began: float) -> bool:
@@ -103,7 +106,9 @@ def _attempt(file: File) -> int:
         return 0
     name = file.path.removeprefix(LOGS).removesuffix(".times")
     match = _LOG_NAME.fullmatch(name)
-    return int(match["attempt"]) if match else 0
+    if match is None:
+        return 0
+    return int(match["attempt"])
 
 
 def _order(file: File) -> tuple[bool, bool, int, str]:

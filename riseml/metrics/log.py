@@ -192,7 +192,9 @@ def _line_around(text: str, position: int) -> tuple[int, int]:
 
 def _step(text: str, start: int, end: int) -> float | None:
     """Return the step or epoch that the line of a value names."""
-    match = _STEP.search(text[start:end])
+    line = text[start:end]
+    match = _STEP.search(line)
     if match is None:
         return None
-    return float(match[1] or match[2])
+    step = match[match.lastindex or 0]
+    return float(step)

@@ -71,9 +71,11 @@ def choose(name: str, candidates: Iterable[Tagged]) -> Tagged | None:
         return None
     best = min(by_rank)
     groups = list(by_rank[best].values())
-    if best == _LAST_PART and len(groups) > 1:
+    is_ambiguous = len(groups) > 1
+    if best == _LAST_PART and is_ambiguous:
         return None
-    return _joined(min(groups, key=_order))
+    group = min(groups, key=_order)
+    return _joined(group)
 
 
 def _order(group: list[Tagged]) -> tuple[bool, int, float]:

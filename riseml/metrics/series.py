@@ -8,16 +8,20 @@ Point = tuple[float, float | None]
 """A value and its step, None where the source has no steps."""
 
 
+_NONE_YET = math.nan, None
+
+
 @dataclass(slots=True)
 class Series:
     """The least, the greatest and the last value of a name so far.
 
-    NaN and infinities count only as the last value: they are never the best.
+    NaN and infinities count only as the last value: they are never the best. The least
+    and the greatest value are infinite as long as no value was finite.
     """
 
-    least: Point | None = None
-    greatest: Point | None = None
-    last: Point | None = None
+    least: Point = (math.inf, None)
+    greatest: Point = (-math.inf, None)
+    last: Point = _NONE_YET
 
     def add(
         self, value: float, step: float | None = None, *, is_final: bool = True
@@ -26,19 +30,21 @@ class Series:
         point = (value, step)
         self.last = point
         if is_final and math.isfinite(value):
-            self.least = min(self.least or point, point, key=_value)
-            self.greatest = max(self.greatest or point, point, key=_value)
+            self.least = min(self.least, point, key=_value)
+            self.greatest = max(self.greatest, point, key=_value)
 
     def extend(self, later: Self) -> None:
         """Add all values of a series that continues this one."""
-        last = later.last or self.last
-        for point in filter(None, (later.least, later.greatest)):
+        for point in (later.least, later.greatest):
             self.add(*point)
-        self.last = last
+        self.last = later.last
 
     def best(self, mode: str) -> Point | None:
         """Return the best value by a mode, "min" or "max"; None if none was finite."""
-        return self.least if mode == "min" else self.greatest
+        best = {"min": self.least, "max": self.greatest}[mode]
+        if math.isinf(best[0]):
+            return None
+        return best
 
     def to_data(self) -> list[Any]:
         """Return the series as JSON data."""
@@ -59,8 +65,6 @@ def _value(point: Point) -> float:
     return point[0]
 
 
-def _point(data: Any) -> Point | None:
-    if data is None:
-        return None
+def _point(data: Any) -> Point:
     value, step = data
-    return float(value), None if step is None else float(step)
+    return float(value), step

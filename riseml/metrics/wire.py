@@ -6,6 +6,7 @@ _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_LENGTHS = {_FIXED64: 8, _FIXED32: 4}
 _CONTINUES = 0x80
 _MAX_VARINT_BYTES = 10
+_SIGN = 1 << 63
 
 
 class WireError(ValueError):
@@ -93,4 +94,4 @@ def _length(kind: int, data: bytes, position: int) -> tuple[int, int]:
 
 
 def _signed(value: int) -> int:
-    return value - (1 << 64) if value >= 1 << 63 else value
+    return (value ^ _SIGN) - _SIGN

@@ -16,7 +16,7 @@ def to_data(run: SetStatus) -> dict[str, Any]:
         for experiment in run.experiments
     ]
     data["jobs"] = _jobs_to_data(run.jobs)
-    data["metrics"] = [vars(metric) for metric in run.metrics]
+    data["metrics"] = list(map(vars, run.metrics))
     return data
 
 

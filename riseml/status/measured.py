@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Any
 
 from riseml.metrics.experiment import shown
-from riseml.plan import Metric
 from riseml.status.values import ExperimentStatus, SetStatus
 
 Measured = Mapping[str, Mapping[str, Any]]
@@ -19,19 +18,14 @@ def with_measured(run: SetStatus, by_id: Mapping[str, Measured]) -> SetStatus:
     """
     experiments = []
     for experiment in run.experiments:
-        measured = by_id.get(experiment.id)
-        if measured:
-            experiment = _complete(run.metrics, experiment, measured)  # noqa: PLW2901
-        experiments.append(experiment)
+        measured = by_id.get(experiment.id, {})
+        experiments.append(_complete(experiment, measured))
     return replace(run, experiments=tuple(experiments))
 
 
-def _complete(
-    metrics: tuple[Metric, ...], experiment: ExperimentStatus, measured: Measured
-) -> ExperimentStatus:
-    result = {}
-    for metric in metrics:
-        if metric.name in measured:
-            result[metric.name] = shown(measured[metric.name])
+def _complete(experiment: ExperimentStatus, measured: Measured) -> ExperimentStatus:
+    if not measured:
+        return experiment
+    result = {name: shown(values) for name, values in measured.items()}
     result.update(experiment.result or {})
     return replace(experiment, result=result, measured=measured)

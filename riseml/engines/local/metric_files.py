@@ -32,7 +32,8 @@ def measured(run: SetStatus, folder: Path) -> SetStatus:
     by_id = {}
     for experiment in run.experiments:
         if experiment.started is not None:
-            output = folder / str(experiment.sub) if run.is_set else folder
+            # A single experiment has no number.
+            output = folder / str(experiment.sub or "")
             by_id[experiment.id] = _measure(run, experiment, output)
     return with_measured(run, by_id)
 
@@ -86,12 +87,12 @@ def _read(path: Path, start: int, size: int) -> bytes:
         return b""
 
 
-def _load(path: Path) -> Mapping[str, Any]:
+def _load(path: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return dict(data)
+    except (OSError, TypeError, ValueError):
         return {}
-    return data if isinstance(data, dict) else {}
 
 
 def _save(path: Path, data: Mapping[str, Any]) -> None:

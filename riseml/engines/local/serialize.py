@@ -36,7 +36,7 @@ def plan_to_data(plan: ExperimentSet) -> dict[str, Any]:
         [experiment.sub, dict(experiment.parameters)] for experiment in plan.experiments
     ]
     data["retries"] = vars(plan.retries)
-    data["metrics"] = [vars(metric) for metric in plan.metrics]
+    data["metrics"] = list(map(vars, plan.metrics))
     return data
 
 
