@@ -11,6 +11,9 @@ writes to the output volume.
 A rank that fails by itself leaves a record at its own worker, which then exits with the rank's exit status. The first
 worker, unless one of its own ranks failed, exits later and as if it was stopped (143), so that the worker that failed
 first is the one that RiseML names.
+
+A signal to any worker, or a rank's failure, stops the ranks of all workers: each agent sends TERM to its own ones. When
+all have exited, or their time is over, the first worker ends mpirun. mpirun itself would give them a second at most.
 """
 
 import ctypes
@@ -27,30 +30,21 @@ import sys
 import threading
 import time
 
+import mpi_ranks
+
 # As after SIGTERM: another worker has failed.
 STOPPED = 143
 PORT_TAKEN = 76
 # The first worker exits so much later than the one that failed, because Argo's times are whole seconds.
 LEAD_DELAY_SECONDS = 2.5
 KILL_AFTER_SECONDS = 10.0
+# A pod has 30 seconds after TERM, and 10 if another job of the experiment has failed.
+STOP_SECONDS = 25.0
+PEER_STOP_SECONDS = 10.0
 # Of clone(2).
 NEW_UTS, NEW_USER = 0x04000000, 0x10000000
 LOOPBACK = "127.0.0.1"
-RANK_SCRIPT = r"""
-riseml_code=0
-cd "$RISEML_MPI_CWD" 2> /dev/null
-[ ! -w "$RISEML_MPI_OUT" ] || exec >> "$RISEML_MPI_OUT"
-[ ! -w "$RISEML_MPI_ERR" ] || exec 2>> "$RISEML_MPI_ERR"
-if command -v bash > /dev/null; then
-  bash -o pipefail -ec "$1"
-else
-  sh -ec "command set -o pipefail 2> /dev/null || :
-$1"
-fi || riseml_code=$?
-[ "$riseml_code" = 0 ] ||
-  echo "${OMPI_COMM_WORLD_RANK-${PMI_RANK-?}} $riseml_code" >> "$RISEML_DIR/mpi/failed"
-exit "$riseml_code"
-"""
+RANK_SCRIPT = '. "$RISEML_DIR/mpi/rank.sh"'
 
 
 class Worker(object):
@@ -72,11 +66,10 @@ class Connection(object):
 
     def __init__(self, channel):
         self.channel = channel
-        self._file = channel.makefile("rwb")
+        self._file = channel.makefile("rb")
 
     def send(self, **message):
-        self._file.write(json.dumps(message).encode("utf-8") + b"\n")
-        self._file.flush()
+        self.channel.sendall(json.dumps(message).encode("utf-8") + b"\n")
 
     def receive(self):
         """Return the next message, None if the other side is gone."""
@@ -125,6 +118,8 @@ def first_failure():
         return None
     return rank, int(status)
 
+
+RANKS = mpi_ranks.Ranks(agent_file(""))
 
 # The secret
 
@@ -176,71 +171,134 @@ def serve(worker):
         log("port {0} of {1} is used by another process ({2})".format(worker.port, worker.name, error))
         return PORT_TAKEN
     listener.listen(64)
-    secret = read_secret()
-    ended = threading.Event()
-    # Not empty once the first worker is connected; the last item is the exit status.
-    outcome = []
-
-    def accept():
-        while True:
-            channel, _ = listener.accept()
-            thread = threading.Thread(target=answer, args=(Connection(channel), secret, outcome, ended))
-            thread.daemon = True
-            thread.start()
-
-    thread = threading.Thread(target=accept)
-    thread.daemon = True
-    thread.start()
-    if not ended.wait(gang_timeout()) and not outcome:
-        log("worker.1 did not connect in time")
-        return STOPPED
-    ended.wait()
-    return outcome[-1]
+    return Follower(listener, read_secret()).wait()
 
 
 def _family():
     return socket.AF_INET6 if socket.has_ipv6 and os.path.exists("/proc/net/if_inet6") else socket.AF_INET
 
 
-def answer(connection, secret, outcome, ended):
-    """Serve one connection, and refuse a client that does not know the secret."""
-    nonce = os.urandom(16).hex()
-    connection.send(nonce=nonce)
-    request = connection.receive() or {}
-    text = request.get("order", "")
-    if not hmac.compare_digest(request.get("proof", ""), proof(secret, nonce, text)):
-        connection.close()
-        return
-    order = json.loads(text)
-    if order["do"] == "run":
-        run_daemon(connection, order["command"])
-        return
-    outcome.append("connected")
-    outcome.append(follow_lead(connection))
-    ended.set()
+class Follower(object):
+    """A worker other than the first: it runs what the first one asks for, until that ends the run."""
 
+    def __init__(self, listener, secret):
+        self._listener = listener
+        self._secret = secret
+        self._lead = None
+        self._ended = threading.Event()
+        self._status = STOPPED
+        self._stopping = threading.Lock()
+        self._signal = None
 
-def follow_lead(connection):
-    """Answer the first worker until it ends the run or is gone; return the exit status of this worker."""
-    while True:
-        message = connection.receive()
-        if message is None:
-            log("the connection to worker.1 is lost")
-            end_all()
+    def wait(self):
+        """Return the exit status of this worker."""
+        on_signals(self.on_signal)
+        start_thread(self._accept)
+        if not self._ended.wait(gang_timeout()) and self._lead is None:
+            log("worker.1 did not connect in time")
             return STOPPED
-        if message["do"] == "failed":
-            connection.send(failed=first_failure())
-            continue
+        self._ended.wait()
+        return self._status if self._signal is None else 128 + self._signal
+
+    def on_signal(self, number):
+        """Report a rank's failure, or stop the ranks, and let the first worker stop the others."""
+        if number == signal.SIGUSR1:
+            self._report(event="failed")
+            return
+        self._signal = number
+        if self._lead is None:
+            self._ended.set()
+            return
+        self._report(event="stopping")
+        limit = time.time() + STOP_SECONDS + KILL_AFTER_SECONDS / 2
+        self._stop(STOP_SECONDS)
+        # The first worker ends the run when the ranks of all workers have exited.
+        if not self._ended.wait(max(0, limit - time.time())):
+            end_all()
+            self._ended.set()
+
+    def _stop(self, seconds):
+        with self._stopping:
+            RANKS.stop(seconds)
+        self._report(event="stopped")
+
+    def _report(self, **message):
+        try:
+            self._lead.send(**message)
+        except (AttributeError, OSError):
+            pass
+
+    def _accept(self):
+        while True:
+            channel, _ = self._listener.accept()
+            start_thread(self._answer, Connection(channel))
+
+    def _answer(self, connection):
+        """Serve one connection, and refuse a client that does not know the secret."""
+        nonce = os.urandom(16).hex()
+        connection.send(nonce=nonce)
+        request = connection.receive() or {}
+        text = request.get("order", "")
+        if not hmac.compare_digest(request.get("proof", ""), proof(self._secret, nonce, text)):
+            connection.close()
+            return
+        order = json.loads(text)
+        if order["do"] == "run":
+            run_daemon(connection, order["command"])
+            return
+        self._lead = connection
+        self._status = self._follow()
+        self._ended.set()
+
+    def _follow(self):
+        """Answer the first worker until it ends the run or is gone; return the exit status of this worker."""
+        while True:
+            message = self._lead.receive()
+            if message is None:
+                log("the connection to worker.1 is lost")
+                end_all()
+                return STOPPED
+            if message["do"] == "failed":
+                self._report(failed=first_failure())
+            elif message["do"] == "stop":
+                start_thread(self._stop, message["seconds"])
+            else:
+                return self._final_status(message["status"])
+
+    @staticmethod
+    def _final_status(lead_status):
         failure = first_failure()
         if failure:
             log_failure(failure)
             return failure[1]
-        return 0 if message["status"] == 0 else STOPPED
+        return 0 if lead_status == 0 else STOPPED
 
 
 def log_failure(failure):
     rank, status = failure
     log("process {0} of {1} failed with exit status {2}".format(rank, variable("JOB"), status))
+
+
+def start_thread(function, *arguments):
+    thread = threading.Thread(target=function, args=arguments)
+    thread.daemon = True
+    thread.start()
+
+
+def on_signals(handle):
+    """Call a function for every signal, in one thread, which may wait without disturbing the others."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
+        signal.signal(number, lambda *_: None)
+
+    def watch():
+        while True:
+            for number in os.read(reader, 64):
+                handle(number)
+
+    start_thread(watch)
 
 
 # Process groups of commands.
@@ -257,9 +315,7 @@ def run_daemon(connection, command):
         if process.pid in running:
             end(process)
 
-    thread = threading.Thread(target=watch)
-    thread.daemon = True
-    thread.start()
+    start_thread(watch)
     status = process.wait()
     running.discard(process.pid)
     try:
@@ -340,28 +396,63 @@ class Lead(object):
         self.gang = gang
         self.mpirun = None
         self.lost = []
-        secret = make_secret() if gang else ""
-        self.connections = [(worker, connect(worker, secret, do="hold")) for worker in gang[1:]]
+        self.connections = []
         self.answers = {}
         self._changed = threading.Condition()
+        self._has_stopped = set()
+        self._stops = False
+        self._signal = None
+        on_signals(self.on_signal)
+        secret = make_secret() if gang else ""
+        self.connections = [(worker, connect(worker, secret, do="hold")) for worker in gang[1:]]
         for worker, connection in self.connections:
-            thread = threading.Thread(target=self._listen, args=(worker, connection))
-            thread.daemon = True
-            thread.start()
+            start_thread(self._listen, worker, connection)
 
     def run(self, lines):
         """Run the lines until one fails; return the exit status of this worker."""
         for line in lines:
             self.mpirun = subprocess.Popen(self.command(line), stdin=subprocess.DEVNULL, preexec_fn=os.setpgrp)
             running.add(self.mpirun.pid)
-            if self.lost:
+            if self._stops:
                 end(self.mpirun)
             status = self.mpirun.wait()
             running.discard(self.mpirun.pid)
-            if status != 0:
+            if self._signal is not None:
+                self.end_run(status=128 + self._signal)
+                return 128 + self._signal
+            if status != 0 or self._stops:
                 return self.failure(status if status > 0 else 128 - status)
         self.end_run(status=0)
         return 0
+
+    def on_signal(self, number):
+        """Stop all ranks, because this worker is stopped or one of its own ranks has failed."""
+        if number == signal.SIGUSR1:
+            self._stop(PEER_STOP_SECONDS)
+            return
+        self._signal = self._signal or number
+        if self.mpirun is None:
+            os._exit(128 + number)
+        self._stop(STOP_SECONDS)
+
+    def _stop(self, seconds):
+        """Stop the ranks of all workers, then end mpirun."""
+        with self._changed:
+            if self._stops:
+                return
+            self._stops = True
+        for worker, connection in self.connections:
+            self._send(worker, connection, do="stop", seconds=seconds)
+        limit = time.time() + seconds
+        RANKS.stop(seconds)
+        with self._changed:
+            while not self._all_have_stopped() and time.time() < limit:
+                self._changed.wait(0.5)
+        end(self.mpirun)
+
+    def _all_have_stopped(self):
+        gone = self._has_stopped.union(self.lost)
+        return all(worker.name in gone for worker, _ in self.connections)
 
     def command(self, line):
         processes = int(variable("PROCESSES"))
@@ -380,6 +471,8 @@ class Lead(object):
             options += ["-f" if mpich else "--hostfile", hosts]
         if mpich and self.gang:
             options += ["-launcher", "rsh", "-launcher-exec", agent_file("rsh"), "-localhost", self.gang[0].host]
+            # The environment of a rank is that of its own worker.
+            options += ["-genvnone"]
         if not mpich:
             options += ["--bind-to", "none"]
             options += [] if self.gang else ["--oversubscribe"]
@@ -392,7 +485,8 @@ class Lead(object):
             log_failure(own_failure)
             self.end_run(status=own_failure[1])
             return own_failure[1]
-        another_failed = bool(self.lost) or any(self.failures())
+        # Another worker has failed, is lost or is stopped.
+        another_failed = self._stops or bool(self.lost) or any(self.failures())
         self.end_run(status=status)
         if not another_failed:
             return status
@@ -420,19 +514,29 @@ class Lead(object):
             pass
 
     def _listen(self, worker, connection):
-        while True:
+        message = connection.receive()
+        while message is not None:
+            self._note(worker, message)
             message = connection.receive()
-            with self._changed:
-                if message is None:
-                    break
-                self.answers[worker.name] = message["failed"]
-                self._changed.notify_all()
         with self._changed:
             self.lost.append(worker.name)
             self._changed.notify_all()
         if self.mpirun is not None and self.mpirun.poll() is None:
             log("the connection to {0} is lost".format(worker.name))
-            end(self.mpirun)
+            self._stop(PEER_STOP_SECONDS)
+
+    def _note(self, worker, message):
+        event = message.get("event")
+        if event in ("failed", "stopping"):
+            seconds = PEER_STOP_SECONDS if event == "failed" else STOP_SECONDS
+            start_thread(self._stop, seconds)
+            return
+        with self._changed:
+            if event == "stopped":
+                self._has_stopped.add(worker.name)
+            else:
+                self.answers[worker.name] = message["failed"]
+            self._changed.notify_all()
 
 
 def is_hydra():
@@ -449,6 +553,7 @@ def prepare(gang):
         file.write("#!/bin/sh\nexec {0} \"$@\"\n".format(" ".join(map(shlex.quote, words))))
     os.chmod(launcher, stat.S_IRWXU)
     settings = {
+        "RISEML_MPI_AGENT": str(os.getpid()),
         "RISEML_MPI_CWD": os.getcwd(),
         "RISEML_MPI_OUT": "/proc/{0}/fd/1".format(os.getpid()),
         "RISEML_MPI_ERR": "/proc/{0}/fd/2".format(os.getpid()),
@@ -496,33 +601,12 @@ def take_host_name(name):
         return False
 
 
-def stop(number, _frame):
-    """End the commands of this worker, then exit. The daemons end the ranks."""
-    signal.signal(number, signal.SIG_IGN)
-    for group in list(running):
-        try:
-            os.killpg(group, number)
-        except OSError:
-            running.discard(group)
-    limit = time.time() + 25
-    while running and time.time() < limit:
-        for group in list(running):
-            try:
-                os.waitpid(group, os.WNOHANG)
-                os.killpg(group, 0)
-            except OSError:
-                running.discard(group)
-        time.sleep(0.05)
-    os._exit(128 + number)
-
-
 def main(words):
     if words[:1] == ["--reach"]:
         return run_remotely(words[1], words[2:])
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
     gang = workers()
     prepare(gang)
+    RANKS.prepare()
     worker = next((worker for worker in gang if worker.name == variable("JOB")), None)
     if worker is None or worker is gang[0]:
         return Lead(gang).run(words)

@@ -54,11 +54,16 @@ printf %s "$1" > "$RISEML_DIR/lib/riseml.py"
 # Scripts that a runner needs, by the shell variable that holds each of them.
 _HELPERS = {
     "processes": {"riseml_lines": "session.sh"},
-    "mpi": {"riseml_agent": "mpi_agent.py"},
     "jax": {
         "riseml_lines": "session.sh",
         "riseml_processes": "processes.sh",
         "riseml_hook": "jax_hook.py",
+    },
+    "mpi": {
+        "riseml_agent": "mpi_agent.py",
+        "riseml_ranks": "mpi_ranks.py",
+        "riseml_rank": "mpi_rank.sh",
+        "riseml_lines": "session.sh",
     },
 }
 # The lines run in bash if the image has it. `$0` is the run script, which `sh` has only read as an argument.

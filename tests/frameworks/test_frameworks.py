@@ -114,18 +114,24 @@ def test_a_framework_for_real(name: str, lab: Lab) -> None:
     } == case.result
 
 
-def test_debians_open_mpi_numbers_the_ranks(lab: Lab, tmp_path: Path) -> None:
+def debians_open_mpi(folder: Path) -> dict[str, str]:
+    """Return the variables that make `mpirun` Debian's Open MPI 4."""
     assert Path(DEBIAN_MPIRUN).exists(), (
         "Debian's Open MPI is needed: apt-get install openmpi-bin"
     )
+    (folder / "bin").mkdir()
+    (folder / "bin" / "mpirun").write_text(f'#!/bin/sh\nexec {DEBIAN_MPIRUN} "$@"\n')
+    (folder / "bin" / "mpirun").chmod(0o755)
+    return {
+        "PATH": f"{folder / 'bin'}:{path_of('mpi')}",
+        "MPI4PY_LIBMPI": DEBIAN_MPI,
+    }
+
+
+def test_debians_open_mpi_numbers_the_ranks(lab: Lab, tmp_path: Path) -> None:
     copied(lab, PROGRAMS / "mpi_sum.py", PROGRAMS / "mpi_barrier.py")
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "mpirun").write_text(f'#!/bin/sh\nexec {DEBIAN_MPIRUN} "$@"\n')
-    (tmp_path / "bin" / "mpirun").chmod(0o755)
     text = "framework: mpi\nmpi: {workers: {count: 2, processes: 2}}\nrun: [python mpi_sum.py, python mpi_barrier.py]"
-    run = lab.run(
-        text, PATH=f"{tmp_path / 'bin'}:{path_of('mpi')}", MPI4PY_LIBMPI=DEBIAN_MPI
-    )
+    run = lab.run(text, **debians_open_mpi(tmp_path))
     (experiment,) = run.experiments
     assert experiment.state is State.FINISHED, lab.log(1)
     result = dict(experiment.result or {})
@@ -157,6 +163,89 @@ def test_the_log_names_the_rank_that_fails(lab: Lab) -> None:
     assert jobs_of(experiment)["worker.1"] == "KILLED PEER"
     assert "process 3 of worker.2 failed with exit status 5" in lab.log(1)
     assert not (lab.output(1) / "never").exists()
+
+
+RANKS_THAT_SAVE = """
+framework: mpi
+mpi: {{workers: {{count: 2, processes: 2}}}}
+run: {line}
+"""
+
+
+@pytest.fixture(params=["Open MPI 4", "Open MPI 5"])
+def open_mpi(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """Return the variables that choose one of two versions of Open MPI."""
+    if request.param == "Open MPI 4":
+        return debians_open_mpi(tmp_path)
+    return {"PATH": path_of("mpi")}
+
+
+def saved(lab: Lab) -> set[str]:
+    """Return the ranks whose files are complete."""
+    files = lab.output(1).glob("saved-*")
+    return {file.name[-1] for file in files if file.read_text() == "complete"}
+
+
+def until_ready(lab: Lab) -> None:
+    lab.until(lambda: len(list(lab.output(1).glob("ready-*"))) == 4, "four ranks")
+
+
+def test_a_kill_leaves_every_rank_the_time_to_save(
+    lab: Lab, open_mpi: dict[str, str]
+) -> None:
+    copied(lab, PROGRAMS / "mpi_save.py")
+    line = "python mpi_save.py 10 | tee copy-$OMPI_COMM_WORLD_RANK"
+    lab.train(RANKS_THAT_SAVE.format(line=line), **open_mpi)
+    until_ready(lab)
+    lab.engine.stop(Id(number=1), force=False)
+    lab.wait(1)
+    (experiment,) = lab.engine.read(Id(number=1)).experiments
+    assert saved(lab) == {"0", "1", "2", "3"}
+    assert jobs_of(experiment) == {
+        "worker.1": "KILLED KILLED",
+        "worker.2": "KILLED KILLED",
+    }
+    # `tee` was not ended before the program that it reads from.
+    saved_lines = re.findall(r"rank (\d) saved in 10 seconds", lab.log(1))
+    assert sorted(saved_lines) == ["0", "1", "2", "3"]
+
+
+def test_ranks_that_do_not_handle_the_signal_leave_the_others_their_time(
+    lab: Lab, open_mpi: dict[str, str]
+) -> None:
+    copied(lab, PROGRAMS / "mpi_save.py")
+    line = "python mpi_save.py 3 0 3"
+    lab.train(RANKS_THAT_SAVE.format(line=line), **open_mpi)
+    until_ready(lab)
+    lab.engine.stop(Id(number=1), force=False)
+    lab.wait(1)
+    assert saved(lab) == {"1", "2"}
+
+
+def test_a_failing_rank_leaves_the_others_the_time_to_save(
+    lab: Lab, open_mpi: dict[str, str]
+) -> None:
+    copied(lab, PROGRAMS / "mpi_save.py")
+    line = "python mpi_save.py 5 fails-2"
+    lab.train(RANKS_THAT_SAVE.format(line=line), **open_mpi)
+    lab.wait(1)
+    (experiment,) = lab.engine.read(Id(number=1)).experiments
+    assert saved(lab) == {"0", "1", "3"}
+    assert (experiment.state, experiment.guilty, experiment.exit_code) == (
+        State.FAILED,
+        "1.worker.2",
+        7,
+    )
+    assert jobs_of(experiment)["worker.1"] == "KILLED PEER"
+
+
+def test_a_timeout_leaves_the_ranks_the_time_to_save(lab: Lab) -> None:
+    copied(lab, PROGRAMS / "mpi_save.py")
+    text = RANKS_THAT_SAVE.format(line="python mpi_save.py 5") + "timeout: 8"
+    run = lab.run(text, PATH=path_of("mpi"))
+    (experiment,) = run.experiments
+    assert saved(lab) == {"0", "1", "2", "3"}
+    assert (experiment.state, experiment.reason) == (State.FAILED, "TIMEOUT")
 
 
 VARIABLES = """
