@@ -1,7 +1,7 @@
 """Ranks of one worker, and how they are stopped: the programs first, what they have started afterwards.
 
     mpirun ──▶ rank.sh ──▶ session.sh ──▶ python train.py ──▶ DataLoader workers
-               stays       waits          1. TERM             2. TERM once train.py has exited
+               stays       1. TERM, waits  1. TERM            2. TERM once train.py has exited
 
 A rank's helpers often belong to its way of saving, and `tee` still writes what it prints. They get TERM last.
 """
@@ -148,11 +148,13 @@ class Rank(object):
         """Send TERM to those whose turn it is; return whether a process of the rank is left."""
         has_ended = self.pid not in now.by_pid or os.path.exists(self._ended_file)
         self._find_members(now, has_ended)
-        if not self._programs:
+        if not self._programs and not has_ended:
             self._programs = self._find_programs(now)
-            self._terminate(self._programs, now)
+            # session.sh reacts when its program has exited, and starts no other one.
+            sessions = set(process.key for process in now.children(self.pid))
+            self._terminate(self._programs | sessions, now)
             # It may just have started, and have no program yet.
-            return not has_ended
+            return True
         if self._programs & set(now.by_key):
             return True
         if self._helpers_due is None:
