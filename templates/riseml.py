@@ -20,7 +20,15 @@ import time
 
 __all__ = ["experiment_id", "report_progress", "report_result"]
 
+# Bytes of the longest line that is read.
+_LINE_LIMIT = 16 << 20
+# A file of more bytes is shortened to so many bytes of lines at its start, and at its end.
+_FILE_LIMIT, _KEPT = 8 << 20, 1 << 16
+
 _reported = {}
+# The last line of the file, and what identifies the file and its length after it was written.
+_merged = {}
+_written = []
 
 
 def experiment_id():
@@ -70,17 +78,89 @@ def _report(values):
     if not path:
         assignments = ["{0}={1}".format(name, json.dumps(plain[name])) for name in sorted(plain)]
         return _note("{0} (outside of an experiment: not reported)".format(", ".join(assignments)))
-    target = _open(path)
+    _reported.update(plain)
+    target, is_locked = _open_locked(path)
     try:
-        _lock(target)
-        end = _end(target)
-        merged = _last(end)
-        _reported.update(plain)
-        merged.update(_reported)
-        torn = "\n" if end and not end.endswith("\n") else ""
-        os.write(target, (torn + json.dumps(merged, sort_keys=True) + "\n").encode("utf-8"))
+        size, identity = os.lseek(target, 0, os.SEEK_END), _identity(target)
+        is_torn = False
+        if _written == [identity, size]:
+            # The last line is this process's own.
+            _merged.update(plain)
+        else:
+            merged, is_torn = _last(target, size)
+            merged.update(_reported)
+            _merged.clear()
+            _merged.update(merged)
+        line = json.dumps(_merged, sort_keys=True) + "\n"
+        data = (("\n" if is_torn else "") + line).encode("utf-8")
+        _write(target, data)
+        size += len(data)
+        _written[:] = [identity, size] if is_locked else []
+        if is_locked and size > max(_FILE_LIMIT, 4 * len(data)):
+            _shorten(target, path, size, len(data))
     finally:
         os.close(target)
+
+
+def _write(target, data):
+    while data:
+        data = data[os.write(target, data) :]
+
+
+def _read(target, start, length):
+    """Return bytes of the file, fewer if it ends before."""
+    os.lseek(target, start, os.SEEK_SET)
+    data = b""
+    while len(data) < length:
+        block = os.read(target, length - len(data))
+        if not block:
+            break
+        data += block
+    return data
+
+
+def _open_locked(path):
+    """Return the open file, and whether it is locked."""
+    for _ in range(10):
+        target = _open(path)
+        is_locked = _lock(target)
+        try:
+            if not is_locked or _identity(target) == _identity(path):
+                return target, is_locked
+        except OSError:
+            pass
+        # Another process has replaced the file, or moved it, since it was opened.
+        os.close(target)
+    return _open(path), False
+
+
+def _identity(file):
+    status = os.fstat(file) if isinstance(file, int) else os.stat(file)
+    return status.st_dev, status.st_ino
+
+
+def _shorten(target, path, size, last):
+    """Replace a long file, which is locked, by its first and last lines; the last line has all values.
+
+    Reports in an endless loop would fill the volume. A file without locks is never replaced.
+    """
+    first = _read(target, 0, _KEPT)
+    end = max(_KEPT, last)
+    lines = _read(target, size - end, end)
+    if end > last:
+        lines = lines[lines.find(b"\n") + 1 :]
+    temporary = path + ".short"
+    short = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666)
+    try:
+        os.fchmod(short, os.fstat(target).st_mode & 0o777)
+        _write(short, first[: first.rfind(b"\n") + 1] + lines)
+    finally:
+        os.close(short)
+    # A program that appends lines itself does not lock the file.
+    if os.lseek(target, 0, os.SEEK_END) == size:
+        os.rename(temporary, path)
+    else:
+        os.remove(temporary)
 
 
 def _open(path):
@@ -95,30 +175,50 @@ def _open(path):
 
 
 def _lock(target):
-    """Lock the file, which jobs share, for at most a second of waiting; some volumes do not support locks."""
+    """Lock the file, which jobs share, for at most a second of waiting; some volumes do not support locks.
+
+    Return whether it is locked.
+    """
     for _ in range(100):
         try:
-            return fcntl.flock(target, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(target, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
         except (IOError, OSError) as error:
             if error.errno not in (errno.EAGAIN, errno.EACCES):
-                return None
+                return False
             time.sleep(0.01)
-    return None
+    return False
 
 
-def _end(target):
-    size = os.lseek(target, 0, os.SEEK_END)
-    os.lseek(target, -min(size, 65536), os.SEEK_END)
-    return os.read(target, 65536).decode("utf-8", "replace")
+def _last(target, size):
+    """Return the values of the last complete line, and whether a line after it is torn.
+
+    Another process may have written the lines, or may have been killed while it wrote one.
+    """
+    length = 4096
+    while True:
+        length = min(length, size, _LINE_LIMIT)
+        lines = _read(target, size - length, length).split(b"\n")
+        is_torn = bool(lines[-1])
+        if length < size:
+            # The first line began before these bytes.
+            del lines[0]
+        for line in reversed(lines):
+            values = _values(line)
+            if values is not None:
+                return values, is_torn
+        if length in (size, _LINE_LIMIT):
+            return {}, is_torn
+        length *= 8
 
 
-def _last(text):
-    """Return the values of the last line, which another process may have written."""
+def _values(line):
+    """Return the values of a line of the file, None if it has none."""
     try:
-        last = json.loads([line for line in text.split("\n") if line.strip()][-1])
-    except (IndexError, ValueError):
-        return {}
-    return last if isinstance(last, dict) else {}
+        values = json.loads(line.decode("utf-8", "replace"))
+    except (ValueError, RuntimeError):
+        return None
+    return values if isinstance(values, dict) else None
 
 
 def _plain(value):

@@ -130,12 +130,24 @@ riseml_set_defaults() {
   export NUMEXPR_NUM_THREADS NUMEXPR_MAX_THREADS VECLIB_MAXIMUM_THREADS
 }
 
+# The jobs of an experiment share the file of results. The first one of a further attempt moves that of the attempt
+# before aside. The jobs of a gang meet afterwards, so none reports before that.
+riseml_begin_results() {
+  mkdir "${RESULT_FILE%/*}/attempt.$RISEML_ATTEMPT" 2> /dev/null || return 0
+  [ ! -e "$RESULT_FILE" ] || mv -f "$RESULT_FILE" "${RESULT_FILE%.jsonl}.$((RISEML_ATTEMPT - 1)).jsonl"
+}
+
+# A longer result is read from the file.
 riseml_hand_over_result() {
-  riseml_result=$(tail -n 1 "$RESULT_FILE")
+  # bash warns about NUL.
+  { riseml_result=$(tail -n 1 "$RESULT_FILE"); } 2> /dev/null
+  # Otherwise a shell may count characters, not bytes. Nothing else needs the locale after this.
+  LC_ALL=C
   [ "${#riseml_result}" -gt 2048 ] || printf '%s' "$riseml_result" > "$RISEML_DIR/result"
 }
 
 [ -z "${RISEML_CONFIGURATION+x}" ] || riseml_write_record
+[ "${RISEML_ATTEMPT:-0}" = 0 ] || [ -z "${RESULT_FILE-}" ] || riseml_begin_results
 [ "${RISEML_LOGGED-}" = 1 ] || riseml_open_log
 [ ! -d "$RISEML_DIR/code" ] || riseml_place_code
 riseml_mark_workdir

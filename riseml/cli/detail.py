@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from riseml.cli import symbols, text
-from riseml.cli.statuses import AnyStatus, single_experiment
+from riseml.cli.statuses import AnyStatus, limited, notes, single_experiment
 from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
@@ -75,6 +75,7 @@ def _experiment_fields(
         ("Parameters", text.pairs(experiment.parameters)),
         ("Result", text.pairs(experiment.result)),
         ("Workdir", experiment.workdir),
+        *[("Note", note) for note in experiment.notes],
     ]
 
 
@@ -125,21 +126,15 @@ def _experiment_table(
 
 
 def _messages(experiments: Sequence[ExperimentStatus]) -> list[str]:
-    """Return what experiments wait for or why they failed; no column has room for it."""
-    explained = [
-        experiment
-        for experiment in experiments
-        if experiment.message and experiment.state is not State.FINISHED
-    ]
+    """Return what experiments wait for or why they failed, and their notes; no column has room for it."""
+    explained = []
+    for experiment in experiments:
+        if experiment.message and experiment.state is not State.FINISHED:
+            explained.append(f"{experiment.id}: {clean(experiment.message)}")
+    explained += notes(experiments)
     if not explained:
         return []
-    messages = [""]
-    for experiment in explained[:_MAX_MESSAGES]:
-        messages.append(f"{experiment.id}: {clean(experiment.message)}")
-    hidden = len(explained) - _MAX_MESSAGES
-    if hidden > 0:
-        messages.append(f"and {hidden} more; `riseml status ID` shows each")
-    return messages
+    return ["", *limited(explained, _MAX_MESSAGES, "`riseml status ID` shows each")]
 
 
 def _job(

@@ -85,6 +85,7 @@ def _experiment(experiment: ExperimentStatus) -> dict[str, Any]:
         "message": experiment.message,
         "exit_code": experiment.exit_code,
         "workdir": experiment.workdir,
+        "notes": list(experiment.notes),
         "jobs": [_job(job) for job in experiment.jobs],
     }
 

@@ -1,12 +1,14 @@
 """Command `riseml results`."""
 
-from collections.abc import Callable
+import bisect
+import itertools
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from riseml.cli import options, output, report, symbols, terminal, text
-from riseml.cli.table import Column, render
+from riseml.cli import options, output, report, statuses, symbols, terminal, text
+from riseml.cli.table import Column, cells_wide, render
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
 from riseml.client.results import Results, is_larger_better
@@ -41,6 +43,11 @@ Top = Annotated[
 ]
 
 
+_MAX_NOTES = 5
+# The least width of columns of values, and the width of the columns before them.
+_SHORTEST, _FIXED_WIDTH = 6, 20
+
+
 def command(
     id: options.OneId = None,
     sort: Sort = None,
@@ -65,18 +72,29 @@ def command(
         report.write_data(_data(results), output_format)
         return
     screen = terminal.stdout()
-    output.lines(_lines(results, screen, headers=not no_headers))
+    metrics = _fitting(results, screen)
+    output.lines(_lines(results, metrics, screen, headers=not no_headers))
     explanation = _explanation(results, screen)
     if explanation:
         output.note(explanation)
+    if len(metrics) < len(results.metrics):
+        hidden = len(results.metrics) - len(metrics)
+        output.note(
+            f"{hidden} of {len(results.metrics)} results do not fit; "
+            f"`riseml results {results.id} -o csv` has all of them."
+        )
+    advice = f"`riseml status {results.id}` shows them"
+    for note in statuses.limited(statuses.notes(results.rows), _MAX_NOTES, advice):
+        output.note(note)
 
 
 def _data(results: Results) -> report.Data:
     rows = []
     for row in results.rows:
         # Programs need all digits, and an empty cell for a missing value.
-        values = _values(row, results, text.exact, missing="")
-        rows.append([row.id, str(row.state), *values])
+        parameters = [row.parameters.get(name, "") for name in results.parameters]
+        values = _values(row, results.metrics, text.exact, missing="")
+        rows.append([row.id, str(row.state), *parameters, *values])
     return report.Data(
         records=_record(results),
         names=[row.id for row in results.rows],
@@ -110,7 +128,10 @@ def _explanation(results: Results, screen: Terminal) -> str:
     return ""
 
 
-def _lines(results: Results, screen: Terminal, *, headers: bool) -> list[str]:
+def _lines(
+    results: Results, metrics: Sequence[str], screen: Terminal, *, headers: bool
+) -> list[str]:
+    """Return the lines of the table, with these of the metrics."""
     mark = _mark(screen)
     columns = [
         Column("", 1, styles={mark: "yellow"}),
@@ -120,16 +141,18 @@ def _lines(results: Results, screen: Terminal, *, headers: bool) -> list[str]:
     parameter_count = len(results.parameters)
     titles = _titles(results)
     for title in titles[:parameter_count]:
-        columns.append(Column(title, shortest=6))
-    for title in titles[parameter_count:]:
+        columns.append(Column(title, shortest=_SHORTEST))
+    metric_titles = dict(zip(results.metrics, titles[parameter_count:], strict=True))
+    for name in metrics:
         # Digits of the same weight stand below each other.
-        columns.append(Column(title, shortest=6, right=True))
+        columns.append(Column(metric_titles[name], shortest=_SHORTEST, right=True))
     rows = []
     for row in results.rows:
         state = symbols.state(row.state, screen)
         row_mark = mark if row.id == results.best else ""
-        values = _values(row, results, text.value, missing="-")
-        rows.append([row_mark, row.id, state, *values])
+        parameters = [row.parameters.get(name, "") for name in results.parameters]
+        values = _values(row, metrics, text.value, missing="-")
+        rows.append([row_mark, row.id, state, *parameters, *values])
     return render(columns, rows, screen, headers=headers)
 
 
@@ -146,23 +169,59 @@ def _title(kind: str, name: str, clashes: set[str]) -> str:
     return f"{kind}.{name}" if name in clashes else name
 
 
+def _fitting(results: Results, screen: Terminal) -> Sequence[str]:
+    """Return the metrics that have room: all, if their columns can be cut to fit.
+
+    Otherwise the columns are not cut, and the one that decides is among them.
+    """
+    metrics = results.metrics
+    if screen.width is None:
+        return metrics
+    widths = _widths(results)
+    room = screen.width - _FIXED_WIDTH - (_SHORTEST + 1) * len(results.parameters)
+    least = 0
+    for width in widths:
+        least += min(width, _SHORTEST) + 1
+    if least <= room:
+        return metrics
+    # The sort is stable, and only the metric that decides comes before its neighbors.
+    order = sorted(
+        range(len(metrics)), key=lambda index: metrics[index] != results.metric
+    )
+    ends = itertools.accumulate(widths[index] + 1 for index in order)
+    count = max(1, bisect.bisect_right(list(ends), room))
+    return [metrics[index] for index in sorted(order[:count])]
+
+
+def _widths(results: Results) -> list[int]:
+    """Return the widths of the columns of all metrics."""
+    cells = [results.metrics]
+    for row in results.rows:
+        values = _values(row, results.metrics, text.value, missing="-")
+        cells.append(tuple(values))
+    widths = []
+    for column in zip(*cells, strict=True):
+        width = max(map(cells_wide, column))
+        widths.append(width)
+    return widths
+
+
 def _mark(screen: Terminal) -> str:
     return "★" if screen.unicode else "*"
 
 
 def _values(
     row: ExperimentStatus,
-    results: Results,
+    metrics: Sequence[str],
     format_value: Callable[[Any], str],
     *,
     missing: str,
 ) -> list[str]:
-    """Return the parameters and results of an experiment, for the columns."""
+    """Return the results of an experiment, for the columns of metrics."""
     result = row.result or {}
-    values = [row.parameters.get(name, "") for name in results.parameters]
-    for name in results.metrics:
-        values.append(format_value(result[name]) if name in result else missing)
-    return values
+    return [
+        format_value(result[name]) if name in result else missing for name in metrics
+    ]
 
 
 # The names of the fields are a contract with scripts.

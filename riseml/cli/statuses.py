@@ -1,5 +1,8 @@
 """Parts of a run that commands print: runs, experiments and jobs."""
 
+from collections.abc import Iterable
+
+from riseml.cli.table import clean
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
 AnyStatus = SetStatus | ExperimentStatus | JobStatus
@@ -20,3 +23,21 @@ def single_experiment(status: AnyStatus) -> ExperimentStatus | None:
 def is_set(status: AnyStatus) -> bool:
     """Return whether this is a run with several experiments."""
     return isinstance(status, SetStatus) and status.is_set
+
+
+def notes(experiments: Iterable[ExperimentStatus]) -> list[str]:
+    """Return the notes of experiments, each after an id."""
+    lines = []
+    for experiment in experiments:
+        for note in experiment.notes:
+            line = f"{experiment.id}: {clean(note)}"
+            lines.append(line)
+    return lines
+
+
+def limited(lines: list[str], most: int, advice: str) -> list[str]:
+    """Return the first lines, and one that counts the others if there are more."""
+    hidden = len(lines) - most
+    if hidden <= 0:
+        return lines
+    return [*lines[:most], f"and {hidden} more; {advice}"]

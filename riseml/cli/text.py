@@ -1,5 +1,6 @@
 """Ages, durations, sizes and values as people read them; pure."""
 
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -60,9 +61,18 @@ def moment(time: datetime | None) -> str | None:
 
 def value(item: Any) -> str:
     """Return a reported value; numbers have five digits, as in RiseML 1."""
-    if isinstance(item, int | float) and not isinstance(item, bool):
-        return f"{item:.5G}"
-    return item if isinstance(item, str) else _json(item)
+    if isinstance(item, str):
+        return item
+    if isinstance(item, bool) or not isinstance(item, int | float):
+        return _json(item)
+    try:
+        # A whole number may be longer than any other.
+        is_finite = math.isfinite(item)
+    except OverflowError:
+        is_finite = False
+    if not is_finite:
+        return _json(item)
+    return f"{item:.5G}"
 
 
 def exact(item: Any) -> str:

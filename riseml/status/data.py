@@ -53,6 +53,8 @@ def _jobs_to_data(jobs: tuple[JobStatus, ...]) -> list[dict[str, Any]]:
 def _experiment(data: Mapping[str, Any]) -> ExperimentStatus:
     values = _common(ExperimentStatus, data)
     values["progress"] = tuple(data["progress"]) if data.get("progress") else None
+    # Older records have none.
+    values["notes"] = tuple(data.get("notes", ()))
     values["jobs"] = tuple(map(_job, data["jobs"]))
     return ExperimentStatus(**values)
 

@@ -129,10 +129,16 @@ def result(nodes: TaskNodes) -> Mapping[str, Any] | None:
     A JSON value that is not a mapping is called `result`.
     """
     _, node = nodes.last
-    value = doc.json_value(doc.parameters(node.get("outputs")).get("result", ""))
-    if value is None:
+    text = doc.parameters(node.get("outputs")).get("result", "")
+    if not text:
         return None
-    return value if isinstance(value, Mapping) else {"result": value}
+    # Lists of runs read many documents, and few of these hold a result.
+    from riseml.status import result_file  # noqa: PLC0415
+
+    try:
+        return result_file.as_result(result_file.decode(text))
+    except ValueError:
+        return None
 
 
 def progress(nodes: TaskNodes) -> tuple[int, int] | None:

@@ -59,9 +59,10 @@ class ExperimentStatus:
 
     `sub` is its number in its set, None for a single experiment. `guilty` is the id of the
     job that failed it. `workdir` says what was kept of the working directories of its jobs.
-    job that failed it. `result` has the values that it reported and those of the metrics
-    that riseml.yml names. `measured` says more about the latter: by name, the values `best`
-    and `last`, their steps where they are known, and the `source`.
+    `result` has the values that it reported and those of the metrics that riseml.yml
+    names. `measured` says more about the latter: by name, the values `best` and `last`,
+    their steps where they are known, and the `source`. `notes` say what a user
+    should know about it although it is not the reason of its state.
     """
 
     id: str
@@ -79,7 +80,13 @@ class ExperimentStatus:
     exit_code: int | None = None
     guilty: str | None = None
     workdir: str = ""
+    notes: tuple[str, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
+
+    @property
+    def attempt(self) -> int:
+        """The number of the last attempt, from 0; the jobs must have been read."""
+        return max((job.attempt for job in self.jobs), default=0)
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,9 @@ def test_what_has_not_started_has_no_age_or_duration() -> None:
         (None, "-", ""),
         ("räk", "räk", "räk"),
         ([1, {"a": "ü"}], '[1, {"a": "ü"}]', '[1, {"a": "ü"}]'),
-        (float("nan"), "NAN", "NaN"),
-        (float("-inf"), "-INF", "-Infinity"),
+        (float("nan"), "NaN", "NaN"),
+        (10**400, f"1{'0' * 400}", f"1{'0' * 400}"),
+        (float("-inf"), "-Infinity", "-Infinity"),
     ],
 )
 def test_values(value: object, expected: str, exact: str) -> None:

@@ -20,6 +20,8 @@ from riseml.status.data import encode, from_data, to_data
 
 # Annotation of a Workflow whose run is archived: when that run ended.
 ARCHIVED = "riseml.io/archived"
+# Annotation of a Workflow whose archived run has results that the Workflow lacks.
+HAS_MORE = "riseml.io/archive-has-more"
 FILE = "run.json"
 SCHEMA = 1
 _DAY_SECONDS = 86_400
@@ -52,10 +54,12 @@ def write(
     store: StorePod,
     documents: Sequence[Object],
     run: SetStatus,
+    *,
+    has_more: bool = False,
 ) -> None:
     """Archive an ended run unless it is archived.
 
-    Errors are ignored: the next reader tries again.
+    `has_more` says that its Workflows lack some of its results. Errors are ignored: the next reader tries again.
     """
     names = _not_archived(documents)
     if not names or run.number is None or not run.user:
@@ -70,8 +74,11 @@ def write(
         separators=(",", ":"),
     )
     ended = run.finished or run.created
+    annotations = {ARCHIVED: ended.isoformat() if ended else "yes"}
+    if has_more:
+        annotations[HAS_MORE] = "true"
     body: dict[str, Any] = {
-        "metadata": {"annotations": {ARCHIVED: ended.isoformat() if ended else "yes"}},
+        "metadata": {"annotations": annotations},
         "spec": {"ttlStrategy": TTL},
     }
     try:
@@ -80,6 +87,18 @@ def write(
             api.patch(path("workflows", namespace, name), body)
     except RiseMLError:
         return
+
+
+def is_complete_elsewhere(documents: Sequence[Object]) -> bool:
+    """Return whether the archive has results that a run's Workflows lack."""
+    # All Workflows of a run get the annotation.
+    annotations = documents[0]["metadata"].get("annotations", {})
+    return HAS_MORE in annotations
+
+
+def is_archived(documents: Sequence[Object]) -> bool:
+    """Return whether an ended run is in the archive."""
+    return not _not_archived(documents)
 
 
 def _not_archived(documents: Sequence[Object]) -> list[str]:

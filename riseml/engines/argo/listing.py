@@ -116,6 +116,8 @@ class Listing:
     def _read(self, shards_of_run: list[Object], query: Query) -> SetStatus:
         documents = self._workflows.in_full(shards_of_run)
         run = read_documents(sorted(documents, key=shards.order))
+        if query.experiments:
+            run = self._reader.with_archived(documents, run)
         experiments = run.experiments if query.experiments else ()
         return replace(run, jobs=(), experiments=experiments)
 

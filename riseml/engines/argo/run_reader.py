@@ -117,11 +117,39 @@ class RunReader:
     def _complete(self, documents: list[Object], run: SetStatus) -> SetStatus:
         namespace = documents[0]["metadata"]["namespace"]
         store = self._store_in(namespace)
-        run = live_results.with_results(store, run)
-        run = self._explain(documents, run)
-        if run.state.is_terminal:
-            archive.write(self.workflows.api, namespace, store, documents, run)
-        return run
+        if run.state.is_terminal and archive.is_archived(documents):
+            return self._explain(documents, self.with_archived(documents, run))
+        reported = live_results.with_results(store, run)
+        explained = self._explain(documents, reported or run)
+        # The archive must have all results, so a store that is away must be back first.
+        if run.state.is_terminal and reported is not None:
+            has_more = reported != run
+            archive.write(
+                self.workflows.api,
+                namespace,
+                store,
+                documents,
+                explained,
+                has_more=has_more,
+            )
+        return explained
+
+    def with_archived(self, documents: list[Object], run: SetStatus) -> SetStatus:
+        """Return an archived run with the results that its documents lack."""
+        if not archive.is_complete_elsewhere(documents):
+            return run
+        store = self._store_in(documents[0]["metadata"]["namespace"])
+        archived = archive.read(store, Id(run.user, run.number))
+        if archived is None:
+            return run
+        results = {experiment.id: experiment for experiment in archived.experiments}
+        experiments = []
+        for experiment in run.experiments:
+            kept = results.get(experiment.id, experiment)
+            experiments.append(
+                replace(experiment, result=kept.result, notes=kept.notes)
+            )
+        return replace(run, experiments=tuple(experiments))
 
     def _explain(self, documents: list[Object], run: SetStatus) -> SetStatus:
         namespace = documents[0]["metadata"]["namespace"]

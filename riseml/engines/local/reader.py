@@ -14,8 +14,8 @@ from typing import Any
 
 from riseml import labels, status
 from riseml.engines import Query
-from riseml.engines.local import home, protocol
-from riseml.engines.local.serialize import experiment_from_data, last_result
+from riseml.engines.local import home, protocol, reports
+from riseml.engines.local.serialize import experiment_from_data
 from riseml.engines.local.store import Store
 from riseml.errors import HomeError, NotFoundError
 from riseml.ids import Id
@@ -74,7 +74,10 @@ class HomeReader:
         final = self.store().final_status(number)
         if final is not None:
             return self._measured(self._recorded(number, final))
-        current = self._measured(self._with_results(status.read(self.get(run))))
+        current = status.read(self.get(run))
+        outputs = home.output_folder(self.home)
+        folder = outputs / current.user / current.project / str(current.number)
+        current = self._measured(reports.with_results(current, folder))
         if not current.has_tensorboard:
             return current
         return replace(current, tensorboard_url=self.tensorboard_url(run))
@@ -185,20 +188,6 @@ class HomeReader:
             return from_data(data)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise self.store().damaged(number, f"the status ({error!r})") from error
-
-    def _with_results(self, run: SetStatus) -> SetStatus:
-        """Return a run with the results that its running experiments reported so far."""
-        folder = (
-            home.output_folder(self.home) / run.user / run.project / str(run.number)
-        )
-        experiments = []
-        for experiment in run.experiments:
-            if experiment.state is State.RUNNING:
-                output = folder / str(experiment.sub) if run.is_set else folder
-                experiments.append(replace(experiment, result=last_result(output)))
-            else:
-                experiments.append(experiment)
-        return replace(run, experiments=tuple(experiments))
 
     def _measured(self, run: SetStatus) -> SetStatus:
         """Return a run with the metrics that its riseml.yml names."""

@@ -1,11 +1,9 @@
 """Plans, experiments and times as JSON: what commands send to the controller, and what the database keeps."""
 
 import json
-import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 from riseml.plan import (
@@ -18,8 +16,6 @@ from riseml.plan import (
 )
 from riseml.status import ExperimentStatus, State
 from riseml.status.data import encode
-
-_RESULT_LIMIT_BYTES = 4096
 
 
 def timestamp(seconds: float) -> str:
@@ -95,19 +91,7 @@ def experiment_from_data(data: Mapping[str, Any]) -> ExperimentStatus:
             fields[name] = datetime.fromisoformat(fields[name])
     if "progress" in fields:
         fields["progress"] = tuple(fields["progress"])
+    if "notes" in fields:
+        fields["notes"] = tuple(fields["notes"])
     fields["state"] = State(fields["state"])
     return ExperimentStatus(**fields)
-
-
-def last_result(folder: Path) -> Mapping[str, Any] | None:
-    """Return the last result that a job has reported into its output folder so far."""
-    try:
-        with (folder / ".riseml" / "results.jsonl").open("rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _RESULT_LIMIT_BYTES))
-            lines = file.read().splitlines()
-        value = json.loads(lines[-1])
-    except (OSError, ValueError, IndexError):
-        # There is none yet, or the job is writing it.
-        return None
-    return value if isinstance(value, dict) else {"result": value}

@@ -113,6 +113,71 @@ def test_malformed_lines_of_others_do_no_harm(
     }
 
 
+def test_a_result_longer_than_a_block_joins_that_of_another_process(
+    library: ModuleType, results: Path
+) -> None:
+    others = {f"name-{number}": "x" * 100 for number in range(2000)}
+    results.parent.mkdir(parents=True)
+    results.write_text(json.dumps({"old": 1}) + "\n" + json.dumps(others) + "\n")
+    library.report_result(loss=1)
+    assert _lines(results)[-1] == {**others, "loss": 1}
+
+
+def test_a_torn_line_of_another_process_loses_only_itself(
+    library: ModuleType, results: Path
+) -> None:
+    results.parent.mkdir(parents=True)
+    results.write_text('{"acc": 1}\n{"acc": 2, "lo')
+    library.report_result(loss=1)
+    lines = results.read_text().splitlines()
+    assert json.loads(lines[-1]) == {"acc": 1, "loss": 1}
+    assert lines[1] == '{"acc": 2, "lo'
+
+
+def test_a_line_of_another_program_between_two_reports_counts(
+    library: ModuleType, results: Path
+) -> None:
+    library.report_result(loss=1)
+    with results.open("a") as file:
+        file.write('{"acc": 0.5, "loss": 2}\n')
+    library.report_result(step=3)
+    assert _lines(results)[-1] == {"acc": 0.5, "loss": 1, "step": 3}
+
+
+def test_a_file_of_many_reports_stays_short(
+    library: ModuleType, results: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "_FILE_LIMIT", 20_000)
+    monkeypatch.setattr(library, "_KEPT", 2_000)
+    results.parent.mkdir(parents=True)
+    results.write_text("no json\n")
+    for step in range(1000):
+        library.report_result(step=step, text="x" * 100)
+        assert results.stat().st_size <= 20_000
+    lines = results.read_text().splitlines()
+    assert lines[0] == "no json"
+    assert json.loads(lines[1])["step"] == 0
+    assert json.loads(lines[-1])["step"] == 999
+    assert sorted(path.name for path in results.parent.iterdir()) == [results.name]
+
+
+def test_jobs_that_share_a_file_that_is_shortened_lose_nothing(results: Path) -> None:
+    code = """
+import os, riseml
+riseml.report_result.__globals__.update(_FILE_LIMIT=20000, _KEPT=2000)
+for step in range(100):
+    riseml.report_result(**{"step-%d" % os.getpid(): step, "text": "x" * 500})
+"""
+    env = {**os.environ, "PYTHONPATH": str(PATH.parent)}
+    processes = [
+        subprocess.Popen([sys.executable, "-c", code], env=env) for _ in range(3)
+    ]
+    assert [process.wait(60) for process in processes] == [0] * 3
+    steps = {f"step-{process.pid}": 99 for process in processes}
+    assert _lines(results)[-1] == {**steps, "text": "x" * 500}
+    assert results.stat().st_size < 25_000
+
+
 @pytest.mark.parametrize(
     ("value", "plain"),
     [

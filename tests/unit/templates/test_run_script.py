@@ -293,6 +293,26 @@ def test_the_last_result_becomes_the_output_parameter(job: Job, shell: str, end:
 
 
 @shells
+def test_another_attempt_has_results_of_its_own(job: Job, shell: str) -> None:
+    report = """echo '{"attempt": '$RISEML_ATTEMPT'}' >> $RESULT_FILE"""
+    job.run(report, shell=shell)
+    job.env["RISEML_ATTEMPT"] = "1"
+    assert job.run("test ! -e $RESULT_FILE", report, shell=shell)[0] == 0
+    # A job that starts later in the same attempt, such as another one of a gang.
+    job.run(report, shell=shell)
+    assert job.results.read_text() == '{"attempt": 1}\n' * 2
+    first = job.results.with_name("results.0.jsonl")
+    assert first.read_text() == '{"attempt": 0}\n'
+
+
+@shells
+def test_the_length_of_a_result_is_counted_in_bytes(job: Job, shell: str) -> None:
+    job.env["LC_ALL"] = "C.UTF-8"
+    job.run(f"echo '{'ä' * 1025}' >> $RESULT_FILE", shell=shell)
+    assert not (job.own / "result").exists()
+
+
+@shells
 def test_a_result_that_is_too_long_for_argo_is_not_cut(job: Job, shell: str) -> None:
     job.run(f"echo '{'x' * 3000}' >> $RESULT_FILE", shell=shell)
     assert not (job.own / "result").exists()

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from riseml import labels, status
+from riseml.engines.local import reports
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.run import WorkflowRun
@@ -117,6 +118,9 @@ class RunRecord:
         for position in positions:
             nodes = [run.node_status(node) for node in self._nodes.get(position, ())]
             experiment = status.read_experiment(self._outline, position, nodes)
+            if experiment.state.is_terminal:
+                folder = reports.experiment_folder(self.folder, experiment)
+                experiment = reports.with_result(experiment, folder)
             previous_state = self._states[position]
             self._states[position] = experiment.state
             if previous_state is not None:
@@ -149,7 +153,7 @@ class RunRecord:
     def _write_end(self, store: Store, run: WorkflowRun) -> None:
         now = time.time()
         document = {**self._annotated_document(), "status": run.status()}
-        final = to_data(status.read(document))
+        final = to_data(reports.with_results(status.read(document), self.folder))
         # A job of the run's own may end after it, and then this is written again.
         store.update_run(
             self.number,

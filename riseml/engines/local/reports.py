@@ -1,0 +1,81 @@
+"""Results that jobs have reported into the output folder of their experiment."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from riseml.status import ExperimentStatus, SetStatus, result_file
+from riseml.status.result_file import Reported, Tail
+
+_BLOCK_BYTES = 1 << 20
+
+
+def with_results(run: SetStatus, folder: Path) -> SetStatus:
+    """Return a run with what its experiments have reported into its output folder."""
+    experiments = []
+    for experiment in run.experiments:
+        own_folder = experiment_folder(folder, experiment)
+        reported = with_result(experiment, own_folder)
+        experiments.append(reported)
+    return replace(run, experiments=tuple(experiments))
+
+
+def experiment_folder(folder: Path, experiment: ExperimentStatus) -> Path:
+    """Return the output folder of an experiment, below that of its run if that is a set."""
+    if experiment.sub is None:
+        return folder
+    return folder / str(experiment.sub)
+
+
+def with_result(experiment: ExperimentStatus, folder: Path) -> ExperimentStatus:
+    """Return an experiment with what it has reported into its output folder.
+
+    The file has the complete result, and is newer than the output of a job that has ended.
+    """
+    if experiment.started is None:
+        return experiment
+    own_folder = folder / ".riseml"
+    attempt = experiment.attempt
+    # Until the last attempt runs its commands, the file is that of an earlier one.
+    if attempt and not (own_folder / f"attempt.{attempt}").exists():
+        return experiment
+    path = own_folder / "results.jsonl"
+    try:
+        reported = _read(path, has_ended=experiment.state.is_terminal)
+    except OSError:
+        # There is no file yet.
+        return experiment
+    return reported.add_to(experiment)
+
+
+def _read(path: Path, *, has_ended: bool) -> Reported:
+    """Return what a file reports.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not has_ended:
+        tail = _tail(path, result_file.TAIL_LIMIT)
+        reported = result_file.read(tail, has_ended=False)
+        if not result_file.lacks_result(tail, reported):
+            return reported
+    # The file of a job that has ended is read once, so all of its lines can be checked.
+    tail = _tail(path, result_file.LINE_LIMIT + 1)
+    reported = result_file.read(tail, has_ended=has_ended)
+    if result_file.lacks_result(tail, reported):
+        return result_file.with_long_line(reported)
+    return reported
+
+
+def _tail(path: Path, limit: int) -> Tail:
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        before = max(0, size - limit)
+        file.seek(0)
+        # Programs may write much more than the limit, and only one block is kept.
+        lines_before = 0
+        for start in range(0, before, _BLOCK_BYTES):
+            block = file.read(min(_BLOCK_BYTES, before - start))
+            lines_before += block.count(b"\n")
+        data = file.read(size - before)
+    return Tail(data, before, lines_before)
