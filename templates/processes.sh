@@ -38,16 +38,6 @@ while [ "$riseml_started" -lt "$RISEML_PROCESSES" ]; do
   riseml_started=$((riseml_started + 1))
 done
 
-# Sends the signal repeatedly, because a process that is just starting may miss it. run.sh ends those that do not exit.
-riseml_end_others() {
-  trap '' TERM INT
-  for riseml_try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    kill -TERM 0
-    sleep 0.5 2> /dev/null || sleep 1
-  done
-  echo over 0 >&9
-}
-
 riseml_status=0 riseml_ended=0
 while [ "$riseml_ended" -lt "$RISEML_PROCESSES" ]; do
   read -r riseml_process riseml_code <&9 || continue
@@ -57,6 +47,7 @@ while [ "$riseml_ended" -lt "$RISEML_PROCESSES" ]; do
   riseml_status=$riseml_code
   [ "$RISEML_PROCESSES" = 1 ] ||
     echo "riseml: process $riseml_process of $RISEML_JOB failed with exit status $riseml_code" >&2
-  riseml_end_others &
+  # run.sh ends the others as it ends a job, and writes `over` if they do not exit.
+  kill -USR1 "$riseml_runner"
 done
 exit "$riseml_status"

@@ -82,12 +82,24 @@ riseml_place_code() {
   fi
 }
 
+# Only the first signal counts. This returns once the lines have stopped, or the time for that is nearly over.
 riseml_forward() {
-  riseml_signal=$1
   riseml_interrupted=1
+  riseml_signal=${riseml_signal:-$1}
   # Without job control, a shell starts background commands with INT ignored.
   [ -n "${BASH_VERSION-}" ] || set -- TERM
-  [ -z "${riseml_pid-}" ] || { riseml_forwarded=1; kill "-$1" "$riseml_pid" 2>/dev/null; }
+  [ -n "${riseml_pid-}" ] && [ -z "${riseml_stopping-}" ] || return 0
+  riseml_stopping=1
+  riseml_stop "$1"
+}
+
+# processes.sh asks for this with USR1: one process has failed, and the others have to end.
+riseml_end_others() {
+  riseml_interrupted=1 riseml_failed=1 riseml_grace=$riseml_peer_grace
+  [ -n "${riseml_pid-}" ] && [ -z "${riseml_stopping-}" ] || return 0
+  riseml_stopping=1
+  riseml_stop TERM
+  echo over 0 1<> "$RISEML_DIR/ends"
 }
 
 # A signal makes `wait` return early, with a status that is not the session's.
@@ -103,7 +115,7 @@ riseml_wait() {
 
 # Ends the processes that the lines left running: after a signal they may take their time, else half a second.
 riseml_sweep() {
-  [ -n "${riseml_signal-}" ] || kill -TERM "$riseml_pid" || return
+  [ -n "${riseml_stopping-}" ] || kill -TERM "$riseml_pid" || return
   riseml_count=0
   while kill -0 "$riseml_pid"; do
     [ -n "${riseml_signal-}" ] || [ "$riseml_count" -lt 5 ] || { kill -KILL "$riseml_pid"; return; }
@@ -154,6 +166,8 @@ riseml_mark_workdir
 export PYTHONPATH="$RISEML_DIR/lib${PYTHONPATH:+:$PYTHONPATH}"
 riseml_set_defaults
 for riseml_name in TERM INT HUP; do trap "riseml_forward $riseml_name" "$riseml_name"; done
+trap riseml_end_others USR1
+riseml_runner=${$}
 [ -z "${RISEML_GANG-}" ] || riseml_meet
 if [ -n "${BASH_VERSION-}" ]; then
   set -m
@@ -162,14 +176,16 @@ if [ -n "${BASH_VERSION-}" ]; then
   riseml_pid=-$!
   set +m
 elif command -v setsid > /dev/null; then
-  setsid sh -c "$riseml_session" riseml "$@" &
+  setsid sh -c "riseml_runner=${$}
+$riseml_session" riseml "$@" &
   riseml_pid=-$!
 else
   (eval "$riseml_session") &
   riseml_pid=$!
 fi
-# A signal that came before riseml_pid was set has reached nothing yet. One that came since then must not be sent twice.
-[ -z "${riseml_signal-}" ] || [ -n "${riseml_forwarded-}" ] || riseml_forward "$riseml_signal"
+# A signal that came before riseml_pid was set has reached nothing yet.
+[ -z "${riseml_signal-}" ] || riseml_forward "$riseml_signal"
+[ -z "${riseml_failed-}" ] || riseml_end_others
 riseml_wait 2>/dev/null
 riseml_sweep 2>/dev/null
 [ -z "${RISEML_GANG-}" ] || riseml_part

@@ -1,7 +1,7 @@
 # Runs the lines, its arguments, one after the other in one shell, so that a `cd` in one line affects the next one.
 set -e
 # A failure anywhere in a pipeline counts. Older versions of dash lack this; `command` keeps them running.
-command set -o pipefail 2> /dev/null || riseml_hides=1
+command set -o pipefail 2> /dev/null || [ "${local_rank-0}" != 0 ] || riseml_hides=1
 trap 'riseml_code=$?; [ "$riseml_code" != 0 ] || riseml_code=143; exit "$riseml_code"' TERM
 trap 'riseml_code=$?; [ "$riseml_code" != 0 ] || riseml_code=130; exit "$riseml_code"' INT
 for riseml_line in "$@"; do

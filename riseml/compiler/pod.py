@@ -124,8 +124,8 @@ def script(runner: str = "session", *, gang: bool = False) -> str:
     )
     session = _assigned("riseml_session", helpers + templating.read(f"{runner}.sh"))
     meeting = templating.read("gang.sh") if gang else ""
-    workdir = templating.read("workdir.sh")
-    return meeting + session + workdir + templating.read("run.sh")
+    stop, workdir = templating.read("stop.sh"), templating.read("workdir.sh")
+    return meeting + session + stop + workdir + templating.read("run.sh")
 
 
 def _assigned(variable: str, text: str) -> str:

@@ -61,12 +61,16 @@ class Job:
         }
 
     def start(
-        self, *lines: str, shell: str | None = None, user: int | None = None
+        self,
+        *lines: str,
+        shell: str | None = None,
+        user: int | None = None,
+        runner: str = "session",
     ) -> "subprocess.Popen[str]":
         """Start the lines in a shell; by default as a container does, preferably in bash."""
-        script = (
-            [*SHELLS[shell], "-c", pod.script(), "riseml"] if shell else ["sh", "-c"]
-        )
+        script = ["sh", "-c"]
+        if shell:
+            script = [*SHELLS[shell], "-c", pod.script(runner), "riseml"]
         return subprocess.Popen(
             [*script, *(lines if shell else pod.arguments(lines))],
             cwd=self.code,
@@ -356,7 +360,7 @@ def test_a_signal_while_the_lines_start_is_sent_to_them_once(
     assert script.count(f"\n{check}") == 1
     delay = "while [ ! -e go ]; do sleep 0.05; done"
     delayed = script.replace(f"\n{check}", f"\n{delay}\n{check}")
-    monkeypatch.setattr(pod, "script", lambda: delayed)
+    monkeypatch.setattr(pod, "script", lambda _: delayed)
     job.env["RISEML_LOGGED"] = "1"
     (job.code / "fit.py").write_text(TRAINER)
     process = job.start(f"{sys.executable} fit.py 9", shell=shell)
