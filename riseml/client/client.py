@@ -274,7 +274,10 @@ class Client:
         from riseml.client import results
 
         run = self.read(results.set_id(self._context.find_id(id)))
-        return results.tabulate(run, sort=sort, largest=largest, top=top)
+        table = results.tabulate(run, sort=sort, largest=largest, top=top)
+        if table.metrics or run.metrics:
+            return table
+        return results.with_suggestions(table, self.engine)
 
     def why(self, id: str | Id | None = None) -> "list[Cause]":
         """Explain why a run, experiment or job waits or ended, and suggest fixes.

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from riseml import ids
+from riseml.engines import Chunk, Engine, LogQuery
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
@@ -25,6 +27,8 @@ _SMALLER_IS_BETTER = frozenset(
         "seconds",
     }
 )
+# Names of metrics are looked for in so many lines at the end of a log.
+_SUGGESTION_LINES = 200
 
 
 @dataclass(frozen=True)
@@ -123,6 +127,28 @@ def _is_largest_best(
     if metric in modes:
         return modes[metric] == "max"
     return metric in metrics and is_larger_better(metric)
+
+
+def with_suggestions(results: Results, engine: Engine) -> Results:
+    """Return results with names of metrics from the log of the first experiment that has any."""
+    # Only runs without results need it.
+    from riseml.metrics import suggest
+
+    started = filter(_has_started, results.rows)
+    first = next(started, None)
+    if first is None:
+        return results
+    query = LogQuery(ids.parse(first.id), follow=False, tail=_SUGGESTION_LINES)
+    log = b""
+    for event in engine.logs(query):
+        if isinstance(event, Chunk):
+            log += event.data
+    names = suggest.metric_names(log.decode("utf-8", "replace"))
+    return replace(results, suggested=names)
+
+
+def _has_started(row: ExperimentStatus) -> bool:
+    return row.started is not None
 
 
 def number(value: Any) -> float | None:

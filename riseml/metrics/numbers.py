@@ -30,7 +30,7 @@ def parse(text: str) -> float | None:
 
 def whole(step: float) -> float | str:
     """Return a step as JSON data, without a fraction if it has none."""
-    if step.is_integer():
+    if float(step).is_integer():
         return int(step)
     return plain(step)
 
