@@ -37,7 +37,8 @@ class TableReader(FileReader):
 
     def begin(self, start: int, read: Callable[[int, int], bytes]) -> int:
         """Start over if the file has another header now."""
-        if start and read(0, len(self.header)) == self.header:
+        head = read(0, len(self.header)) or self.header
+        if start and head == self.header:
             return start
         self.header, self.series = b"", {}
         return 0

@@ -49,7 +49,7 @@ class ArgoEngine:
         self.user_namespace = UserNamespace(self.api, self.namespace)
         self.store = StorePod(self.api, self.namespace)
         self.workflows = Workflows(self.api, self.user, self.user_namespace)
-        self._reader = RunReader(self.workflows, self.store)
+        self._reader = RunReader(self.workflows, self.store, home)
         self._listing = Listing(self._reader)
 
     # Code and submission

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 from riseml import status
 from riseml.cluster.api import Object
@@ -29,10 +30,16 @@ _OUTAGE_SECONDS = 60.0
 
 
 class RunReader:
-    """Reads and follows runs; `store` is the store of the user's own namespace."""
+    """Reads and follows runs.
 
-    def __init__(self, workflows: Workflows, store: StorePod) -> None:
-        self.workflows, self.store = workflows, store
+    `store` is the store of the user's own namespace. `home` keeps how far the files of
+    runs have been read for metrics.
+    """
+
+    def __init__(
+        self, workflows: Workflows, store: StorePod, home: Path = Path("/nonexistent")
+    ) -> None:
+        self.workflows, self.store, self.home = workflows, store, home
 
     def store_of(self, run: Id) -> StorePod:
         """Return the store of the user whose run it is."""
@@ -120,10 +127,13 @@ class RunReader:
         if run.state.is_terminal and archive.is_archived(documents):
             return self._explain(documents, self.with_archived(documents, run))
         reported = live_results.with_results(store, run)
-        explained = self._explain(documents, reported or run)
+        complete = reported
+        if reported is not None and run.metrics:
+            complete = self._with_metrics(store, reported)
+        explained = self._explain(documents, complete or reported or run)
         # The archive must have all results, so a store that is away must be back first.
-        if run.state.is_terminal and reported is not None:
-            has_more = reported != run
+        if run.state.is_terminal and complete is not None:
+            has_more = complete != run
             archive.write(
                 self.workflows.api,
                 namespace,
@@ -147,9 +157,24 @@ class RunReader:
         for experiment in run.experiments:
             kept = results.get(experiment.id, experiment)
             experiments.append(
-                replace(experiment, result=kept.result, notes=kept.notes)
+                replace(
+                    experiment,
+                    result=kept.result,
+                    measured=kept.measured,
+                    notes=kept.notes,
+                )
             )
         return replace(run, experiments=tuple(experiments))
+
+    def _with_metrics(self, store: StorePod, run: SetStatus) -> SetStatus | None:
+        # Few runs name metrics.
+        from riseml.engines.argo.metric_files import (  # noqa: PLC0415
+            MetricFiles,
+            cache_file,
+        )
+
+        cache = cache_file(self.home, run, store.namespace)
+        return MetricFiles(store, run, cache).read()
 
     def _explain(self, documents: list[Object], run: SetStatus) -> SetStatus:
         namespace = documents[0]["metadata"]["namespace"]
