@@ -579,3 +579,65 @@ def test_a_shell_without_pipefail_says_so_once_where_it_matters(
     notes = [line for line in output.splitlines() if "pipefail" in line]
     assert len(notes) == int(_lacks_pipefail(shell))
     assert output.endswith("a\nb\n")
+
+
+COMPILER = shutil.which("gcc") or shutil.which("cc")
+COUNT = """
+#include <stdio.h>
+#include <signal.h>
+int main(void) {
+    for (int n = 0; n < 12; n++) printf("epoch %d\\n", n);
+    return raise(SIGKILL);
+}
+"""
+needs_compiler = pytest.mark.skipif(
+    not COMPILER or not shutil.which("stdbuf"), reason="no C compiler or no stdbuf"
+)
+
+
+@needs_compiler
+@shells
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("cc count.c -o count", "./count"),
+        ("cc count.c -o count && (./count)",),
+        ("mkdir sub; cc count.c -o ./sub/count && exec ./sub/count",),
+        ("cc -fsanitize=address count.c -o count", "./count"),
+    ],
+    ids=["lines", "line", "folder", "sanitizer"],
+)
+def test_a_c_program_prints_by_line(
+    job: Job, shell: str, lines: tuple[str, ...]
+) -> None:
+    (job.code / "count.c").write_text(COUNT)
+    status, output = job.run(*lines, shell=shell)
+    assert status == 137, output
+    assert [line for line in output.splitlines() if line.startswith("epoch")] == [
+        f"epoch {n}" for n in range(12)
+    ]
+
+
+@needs_compiler
+@shells
+@pytest.mark.parametrize(
+    "line", ["seq 3 | sort", "python3 -c 'print(1)' > ./out.txt", "cat ./data", "a/x"]
+)
+def test_other_programs_keep_their_buffers(job: Job, shell: str, line: str) -> None:
+    (job.code / "data").write_text("text")
+    (job.code / "a").mkdir()
+    (job.code / "a/x").write_text("#!/bin/sh\n")
+    (job.code / "a/x").chmod(0o755)
+    job.run("env > variables", line, shell=shell)
+    assert "LD_PRELOAD" not in (job.code / "variables").read_text()
+
+
+@needs_compiler
+@shells
+@pytest.mark.parametrize("name", ["LD_PRELOAD", "_STDBUF_O", "ASAN_OPTIONS"])
+def test_a_users_own_preload_stays(job: Job, shell: str, name: str) -> None:
+    job.env[name] = ":"
+    job.run("env > variables; ./count", shell=shell)
+    variables = (job.code / "variables").read_text().splitlines()
+    assert f"{name}=:" in variables
+    assert not any(line.startswith("_STDBUF_O=L") for line in variables)
