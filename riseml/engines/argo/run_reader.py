@@ -15,7 +15,7 @@ from pathlib import Path
 from riseml import status
 from riseml.cluster.api import Object
 from riseml.cluster.store import StorePod
-from riseml.engines.argo import archive, live_results, pods, shards
+from riseml.engines.argo import archive, live_results, pods, shards, workdir_notes
 from riseml.engines.argo.workflows import Workflows
 from riseml.errors import NotFoundError, UnreachableError
 from riseml.ids import Id
@@ -130,10 +130,11 @@ class RunReader:
         complete = reported
         if reported is not None and run.metrics:
             complete = self._with_metrics(store, reported)
-        explained = self._explain(documents, complete or reported or run)
+        noted = workdir_notes.with_notes(store, complete or reported or run)
+        explained = self._explain(documents, noted)
         # The archive must have all results, so a store that is away must be back first.
         if run.state.is_terminal and complete is not None:
-            has_more = complete != run
+            has_more = noted != run
             archive.write(
                 self.workflows.api,
                 namespace,
@@ -162,6 +163,7 @@ class RunReader:
                     result=kept.result,
                     measured=kept.measured,
                     notes=kept.notes,
+                    workdir=kept.workdir,
                 )
             )
         return replace(run, experiments=tuple(experiments))
