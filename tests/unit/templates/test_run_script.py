@@ -226,6 +226,7 @@ def test_lines_run_in_sh_if_there_is_no_bash(job: Job, tmp_path: Path) -> None:
         "mkdir",
         "rm",
         "mkfifo",
+        "find",
         "tee",
         "wc",
         "date",
