@@ -118,5 +118,4 @@ def _with_reports(
         started=min(filter(None, starts), default=None),
         result=next(results, None),
         progress=next(progresses, None),
-        workdir="; ".join(job.workdir for job in jobs if job.workdir),
     )

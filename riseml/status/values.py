@@ -58,7 +58,7 @@ class ExperimentStatus:
     """One experiment.
 
     `sub` is its number in its set, None for a single experiment. `guilty` is the id of the
-    job that failed it. `workdir` says what was kept of the working directories of its jobs.
+    job that failed it.
     `result` has the values that it reported and those of the metrics that riseml.yml
     names. `measured` says more about the latter: by name, the values `best` and `last`,
     their steps where they are known, and the `source`. `notes` say what a user
@@ -79,7 +79,6 @@ class ExperimentStatus:
     message: str = ""
     exit_code: int | None = None
     guilty: str | None = None
-    workdir: str = ""
     notes: tuple[str, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
 
@@ -87,6 +86,11 @@ class ExperimentStatus:
     def attempt(self) -> int:
         """The number of the last attempt, from 0; the jobs must have been read."""
         return max((job.attempt for job in self.jobs), default=0)
+
+    @property
+    def workdir(self) -> str:
+        """What was kept of the working directories of its jobs, in words."""
+        return "; ".join(filter(None, (job.workdir for job in self.jobs)))
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ class RunReader:
                     result=kept.result,
                     measured=kept.measured,
                     notes=kept.notes,
-                    workdir=kept.workdir,
+                    jobs=kept.jobs,
                 )
             )
         return replace(run, experiments=tuple(experiments))

@@ -1,5 +1,6 @@
 """Notes about kept files, where a job was stopped: Argo may have read its outputs before the note was written."""
 
+import re
 from dataclasses import replace
 
 from riseml.cluster.store import StorePod
@@ -32,7 +33,7 @@ def with_notes(store: StorePod, run: SetStatus) -> SetStatus:
     except RiseMLError:
         # The store may be unavailable; the rest of the status does not need it.
         return run
-    notes = dict(line.split("\t", 1) for line in lines.splitlines() if "\t" in line)
+    notes = dict(re.findall(r"(.*?)\t(.*)", lines))
     experiments = [_noted(run, experiment, notes) for experiment in run.experiments]
     return replace(run, experiments=tuple(experiments))
 
@@ -49,8 +50,7 @@ def _noted(
     for job in experiment.jobs:
         note = notes.get(_file(run, experiment, job), job.workdir)
         jobs.append(replace(job, workdir=note))
-    workdir = "; ".join(job.workdir for job in jobs if job.workdir)
-    return replace(experiment, jobs=tuple(jobs), workdir=workdir)
+    return replace(experiment, jobs=tuple(jobs))
 
 
 def _file(run: SetStatus, experiment: ExperimentStatus, job: JobStatus) -> str:
