@@ -26,6 +26,11 @@ INDEX = "riseml.io/index"
 # The attempt of an experiment whose jobs are retried together.
 ATTEMPT = "riseml.io/attempt"
 
+# Annotations of pods.
+
+# "true" if the jobs of an experiment have a network of their own on a shared machine.
+ISOLATE_NETWORK = "riseml.io/isolate-network"
+
 # Labels of nodes.
 
 # "true" on nodes that experiments avoid.

@@ -39,6 +39,7 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
         retries=train.retries,
         gang_timeout=train.gang_timeout,
         metrics=train.results,
+        isolate_network=train.isolate_network,
     )
     _check_retries(planned)
     return planned

@@ -34,6 +34,7 @@ def template(job: Job, names: Names) -> Container:
         name=job.type,
         inputs=_inputs(job, names),
         labels=_labels(job, names),
+        annotations={labels.ISOLATE_NETWORK: "true"} if plan.isolate_network else None,
         daemon=job.daemon or None,
         affinity=pod.together(names) if names.is_gang else None,
         pod_spec_patch=gang.patch(job, names),

@@ -13,6 +13,7 @@ from riseml.config.results import Results
 from riseml.config.strategy import Search, SearchConfig
 from riseml.plan import Metric, Resources, Retries
 from riseml.schema.fields import (
+    Boolean,
     Choice,
     Integer,
     Mapped,
@@ -64,6 +65,7 @@ class TrainConfig:
     gang_timeout: int = _GANG_TIMEOUT_SECONDS
     build_files: tuple[str, ...] = ()
     results: tuple[Metric, ...] = ()
+    isolate_network: bool = False
 
 
 class _AsText(Text):
@@ -145,6 +147,9 @@ _KEYS: dict[str, Value[Any]] = {
     "retries": _RETRIES.says("Further attempts of a failed experiment; 0 by default."),
     "gang_timeout": Duration().says(
         "Time within which all jobs of an experiment must have started; 10m by default."
+    ),
+    "isolate_network": Boolean().says(
+        "Whether each experiment has a network of its own on a laptop, as on a cluster."
     ),
     "build_files": OneOrMany(_PATH, unique=True).says(
         "Files that install steps need but do not name."

@@ -8,6 +8,7 @@ import pytest
 
 from riseml.client.client import Client
 from riseml.diagnosis import Cause
+from riseml.engines.local.jobs import network
 from tests.local.conftest import Lab
 
 FILE = """
@@ -132,4 +133,24 @@ def test_the_experiment_that_has_the_port_is_the_cause(
     assert (cause.kind, cause.explanation) == (
         "PORT",
         f"port {port} was in use by experiment {holder}, which ran on the same machine",
+    )
+
+
+def test_an_isolated_experiment_can_only_be_in_its_own_way(
+    lab: Lab, client: Client
+) -> None:
+    if not network.supported():
+        pytest.skip("no network namespaces here")
+    lab.write(
+        {
+            "twice.py": """\
+            import socket
+            first = socket.create_server(("127.0.0.1", 29500))
+            second = socket.create_server(("127.0.0.1", 29500))
+            """
+        }
+    )
+    cause = failure(client, f"{sys.executable} twice.py", "isolate_network: true")
+    assert cause.explanation == (
+        "port 29500 was in use by another process of the same experiment"
     )

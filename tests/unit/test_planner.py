@@ -24,6 +24,7 @@ train:
   timeout: 1h
   retries: 2
   gang_timeout: 5m
+  isolate_network: true
   run: [prepare, "fit {{lr}} {{depth}}"]
 """
 
@@ -57,6 +58,7 @@ def test_everything() -> None:
         timeout=3600,
         retries=Retries(2),
         gang_timeout=300,
+        isolate_network=True,
     )
 
 

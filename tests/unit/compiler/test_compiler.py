@@ -13,7 +13,7 @@ from hera.shared import global_config
 from hera.workflows.models import Workflow
 
 from riseml import labels, status, templating
-from riseml.compiler import pod
+from riseml.compiler import compile_workflow, pod
 from riseml.compiler.text import literal
 from riseml.engines.local.interpreter.tags import inner, tags
 from riseml.plan import (
@@ -28,6 +28,7 @@ from riseml.plan import (
     Target,
     host,
 )
+from riseml.status.data import encode, from_data, to_data
 from tests.unit.plans import (
     ORIGIN,
     REVISION,
@@ -886,3 +887,33 @@ def test_builds_log_in_to_the_registry_of_a_private_base_image() -> None:
     assert "login" not in json.dumps(
         compiled(single(), target=target)["spec"]["volumes"]
     )
+
+
+def test_an_isolated_network_is_an_annotation_of_the_jobs_alone() -> None:
+    def annotated(**fields: Any) -> list[str]:
+        document = compile_workflow(
+            single(tensorboard=True, framework="tensorflow", **fields), ORIGIN, Target()
+        )
+        names = []
+        for body in document["spec"]["templates"]:
+            annotations = body.get("metadata", {}).get("annotations", {})
+            if labels.ISOLATE_NETWORK in annotations:
+                assert annotations[labels.ISOLATE_NETWORK] == "true"
+                names.append(body["name"])
+        return names
+
+    assert annotated(isolate_network=True) == ["train"]
+    assert annotated() == []
+
+
+def test_what_ignore_files_left_out_is_kept_with_the_run() -> None:
+    excluded = {".gitignore": ("data/", "out/*.pt")}
+    origin = replace(ORIGIN, excluded=excluded)
+    document = compile_workflow(single(), origin, Target())
+    annotations = document["metadata"]["annotations"]
+    assert annotations[labels.EXCLUDED] == '{".gitignore": ["data/", "out/*.pt"]}'
+    run = status.read(document)
+    assert run.excluded == excluded
+    assert from_data(json.loads(json.dumps(to_data(run), default=encode))) == run
+    document = compile_workflow(single(), ORIGIN, Target())
+    assert labels.EXCLUDED not in document["metadata"]["annotations"]

@@ -12,10 +12,15 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from riseml.engines.local.controller.log import logger
+from riseml.engines.local.controller.networks import is_isolated
 from riseml.engines.local.jobs import listeners
 from riseml.engines.local.jobs.pod import Pod
+
+if TYPE_CHECKING:
+    from riseml.diagnosis.evidence import Holder
 
 _TAIL_BYTES = 1 << 14
 # Most pods fail for other reasons, and words are quicker to find than a cause.
@@ -36,7 +41,10 @@ def record(pod: Pod, environment: Callable[[], Mapping[str, str]]) -> None:
             path = environment().get("PATH", "")
             path_file(pod.log).write_bytes(os.fsencode(path))
         if used_ports.complaints(lines):
-            _record_holder(pod, used_ports.used_port(lines))
+            holder = _holder(pod, used_ports.used_port(lines), environment)
+            if holder is not None:
+                record = json.dumps(vars(holder))
+                port_file(pod.log).write_text(record, encoding="ascii")
     except OSError as error:
         # The pod has failed anyway, and the record only explains it.
         logger.warning("cannot record why %s failed: %s", pod.node, error)
@@ -52,18 +60,22 @@ def path_file(log: Path) -> Path:
     return log.with_name(f"{log.name}.path")
 
 
-def _record_holder(pod: Pod, port: int) -> None:
+def _holder(
+    pod: Pod, port: int, environment: Callable[[], Mapping[str, str]]
+) -> "Holder | None":
+    """Return who holds a port, None if that is not certain."""
     from riseml.diagnosis.evidence import Holder  # noqa: PLC0415
 
+    if is_isolated(pod.action.template):
+        return Holder(port, environment().get("RISEML_EXPERIMENT", ""))
     candidates = []
     for listener in listeners.listeners(port):
         experiment = _experiment(pod, listener)
         # Any program may listen at an unknown port, but the ports of jobs are few.
         if port or experiment:
             candidates.append(Holder(listener.port, experiment, listener.command))
-    if len({holder.port for holder in candidates}) == 1:
-        record = json.dumps(vars(candidates[0]))
-        port_file(pod.log).write_text(record, encoding="ascii")
+    ports = {candidate.port for candidate in candidates}
+    return candidates[0] if len(ports) == 1 else None
 
 
 def _experiment(pod: Pod, holder: listeners.Listener) -> str:

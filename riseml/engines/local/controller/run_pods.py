@@ -17,6 +17,7 @@ from pathlib import Path
 from riseml import labels
 from riseml.engines.local.controller import (
     failure_records,
+    networks,
     pod_exit,
     pod_samples,
     workdirs,
@@ -88,7 +89,7 @@ class RunPods:
             prepared = self._preparer.prepare(action, key, gpus)
             self._set_prepared(pod, prepared)
             make_folders(prepared, gpus, action.attempt)
-            pod.pid = self._services.launcher.start(prepared.spec)
+            pod.pid = self._services.launcher.start(self._spec(pod, prepared))
         except (RiseMLError, OSError) as error:
             logger.warning("run %d: pod %s: %s", self._number, pod.node, error)
             self._remove(pod)
@@ -97,6 +98,11 @@ class RunPods:
         logger.info("run %d: pod %s started, pid %d", self._number, pod.node, pod.pid)
         self._report(events.PodStarted(pod.node))
         self._watch(pod)
+
+    def _spec(self, pod: Pod, prepared: PreparedPod) -> launcher.ProcessSpec:
+        if not networks.is_isolated(pod.action.template):
+            return prepared.spec
+        return networks.isolated(prepared.spec, self._folder, pod.gang)
 
     def explain_wait(self, key: str, reason: str) -> None:
         """Report why a pod has to wait."""
@@ -222,6 +228,9 @@ class RunPods:
 
         The result is empty if the pod failed for another reason, or restarts.
         """
+        if networks.is_isolated(pod.action.template):
+            # Nobody else can take a port there.
+            return ""
         gang = self._gang(pod)
         address = self._gangs.lost_address(pod.gang, [peer.key for peer in gang])
         if not address:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from riseml import labels
-from riseml.engines.local.controller import environments
+from riseml.engines.local.controller import environments, networks
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.machine import Capacity, total
@@ -53,6 +53,7 @@ class Submitter:
         planned = plan_from_data(plan)
         self._check_secrets(planned)
         self._check_mounts(planned)
+        networks.check(planned)
         build = None
         if planned.install:
             build = environments.build(
@@ -158,11 +159,15 @@ class Submitter:
 
     def _notes(self, plan: ExperimentSet) -> list[str]:
         """Return what differs from a cluster, once per image; inside a transaction."""
-        if not self._services.store.first(f"told of image {plan.image}"):
-            return []
-        return [
-            f"image {plan.image} is used on clusters only: here jobs run in your own environment"
-        ]
+        notes = []
+        if self._services.store.first(f"told of image {plan.image}"):
+            notes.append(
+                f"image {plan.image} is used on clusters only: here jobs run in your own environment"
+            )
+        lacks_gateway = plan.isolate_network and not networks.gateway()
+        if lacks_gateway and self._services.store.first("told of isolated networks"):
+            notes.append(networks.NOTE)
+        return notes
 
 
 def _compile(plan: ExperimentSet, origin: Origin) -> dict[str, Any]:

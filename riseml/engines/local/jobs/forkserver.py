@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from io import BufferedReader
 
-from riseml.engines.local.jobs import mount_calls, mounts, processes
+from riseml.engines.local.jobs import mount_calls, mounts, network, processes
 
 # Both types are plain tuples, because `marshal` writes no others.
 Settings = tuple[bytes, str, tuple[str, ...], bytes, bytes]
@@ -36,12 +36,17 @@ Request = tuple[
     tuple[bytes, ...],
     tuple[mounts.Mount, ...],
     dict[bytes, mount_calls.Layers],
+    tuple[bytes, bytes],
 ]
 """Number, key, directory, steps as shell text, paths of logs (that of the main command
-first), mounts, and the layers of overlays by target."""
+first), mounts, the layers of overlays by target, and file and gateway of the job's
+network."""
 
 LOCK, LOG = b"controller.lock", b"controller.log"
 NEVER = b"/dev/null"
+_NO_GATEWAY = (
+    b"riseml: pasta does not work here, so this job reaches only its own experiment\n"
+)
 # A controller that dies so soon after a job's end may not know of the end.
 _RECENT_SECONDS = 2.0
 # A dying controller releases its lock within this time.
@@ -135,7 +140,7 @@ class Server:
         As much as possible happens before the fork, because a child has to copy every
         page that it changes.
         """
-        number, _, directory, steps, logs, job_mounts, _ = request
+        number, _, directory, steps, logs, job_mounts, _, (job_network, _) = request
         files: list[int] = []
         try:
             text = self._prologue + steps + self._epilogue
@@ -143,7 +148,8 @@ class Server:
             for path in logs:
                 files.append(_open_log(path))
             template: tuple[int, ...] = ()
-            if job_mounts:
+            # A template's user namespace has no rights in that of a network.
+            if job_mounts and not job_network:
                 template = self._templates.get(job_mounts, directory)
             self._newest = number
             pid = os.fork()
@@ -160,10 +166,13 @@ class Server:
     ) -> None:
         """Turn this process into the supervisor of a job; never return."""
         try:
-            number, key, directory, _, _, job_mounts, layers = request
+            number, key, directory, _, _, job_mounts, layers, job_network = request
             pid_file = -1
             os.setsid()
             os.chdir(directory)
+            network_file, gateway = job_network
+            if network_file and not network.enter(network_file, gateway, key):
+                os.write(files[1], _NO_GATEWAY)
             if job_mounts:
                 mounts.enter(job_mounts, template, layers)
             if processes.LINUX:

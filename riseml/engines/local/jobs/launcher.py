@@ -58,6 +58,8 @@ class ProcessSpec:
 
     `directory` exists and belongs to this job alone. `deadline` is the longest running
     time of the main command in seconds, and `grace` the seconds between TERM and KILL.
+    `network` is the file of the job's network, and `gateway` the program that connects it
+    to others; both are empty in the machine's network.
     """
 
     key: str
@@ -68,6 +70,8 @@ class ProcessSpec:
     mounts: tuple[Mount, ...] = ()
     deadline: float | None = None
     grace: float = GRACE
+    network: str = ""
+    gateway: str = ""
 
 
 class Exit(NamedTuple):
@@ -108,7 +112,13 @@ class Launcher:
         """
         self._count += 1
         request = marshal.dumps(
-            (self._count, job.key, os.fsencode(job.directory), *_request(job))
+            (
+                self._count,
+                job.key,
+                os.fsencode(job.directory),
+                *_request(job),
+                (os.fsencode(job.network), os.fsencode(job.gateway)),
+            )
         )
         for _ in range(2):
             reply = self._send(request)
