@@ -71,5 +71,5 @@ def test_files_are_kept_however_a_pod_ends(client: Client, tmp_path: Path) -> No
         notes[end] = status.experiments[0].workdir
     assert notes == dict.fromkeys(LINES, NOTE)
     for run in runs.values():
-        entries = client.ls(f"output://~/{run}/workdir")
+        entries = client.ls(f"output://{client.whoami()}/kept/{run}/workdir")
         assert {entry.name for entry in entries} == {"runs", "old.txt"}

@@ -40,8 +40,8 @@ def find_options(changes: Path, work: Path) -> bytes:
 
 def unlock(work: str) -> None:
     """Make the work directory of an overlay removable for its owner."""
-    # The kernel leaves a folder there that not even its owner may read.
-    for name in ("work", "index"):
+    # The kernel leaves folders there that not even their owner may read.
+    for name in ("work", "work/incompat", "work/incompat/volatile", "index"):
         with suppress(OSError):
             os.chmod(os.path.join(work, name), 0o700)
 
