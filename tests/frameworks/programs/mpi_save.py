@@ -32,6 +32,7 @@ if str(RANK) not in CARELESS:
     signal.signal(signal.SIGTERM, save)
 MPI.COMM_WORLD.barrier()
 (OUTPUT / f"ready-{RANK}").touch()
+print(f"rank {RANK} is ready", flush=True)
 if f"fails-{RANK}" in CARELESS:
     # Before, the others would be in the barrier, which fails without it.
     while len(list(OUTPUT.glob("ready-*"))) < MPI.COMM_WORLD.size:
