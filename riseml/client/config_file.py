@@ -1,5 +1,6 @@
 """A riseml.yml before any engine: loaded, planned, checked, measured and compiled."""
 
+import fnmatch
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from riseml.errors import ConfigError, Fault, UnsupportedError
 
-# A program is a text of a few kilobytes; other files that a line names are not read.
+# A program is a text of a few kilobytes.
 _MAX_PROGRAM_BYTES = 1_000_000
 
 if TYPE_CHECKING:
@@ -74,21 +75,16 @@ def _code_warnings(loaded: "Loaded", path: Path) -> tuple[Fault, ...]:
 
 def _programs(lines: Iterable[str]) -> list[str]:
     """Return the Python files that lines of `run` name, each once."""
-    programs: dict[str, None] = {}
-    for line in lines:
-        for word in line.split():
-            if word.endswith(".py"):
-                programs[word] = None
-    return list(programs)
+    words = " ".join(lines).split()
+    return list(dict.fromkeys(fnmatch.filter(words, "*.py")))
 
 
 def _read_program(path: Path) -> str:
     """Return the text of a program; empty if it cannot be read."""
     try:
-        if not path.is_file() or path.stat().st_size > _MAX_PROGRAM_BYTES:
-            return ""
-        return path.read_text(encoding="utf-8", errors="replace")
-    except (OSError, ValueError):
+        with path.open("rb") as file:
+            return file.read(_MAX_PROGRAM_BYTES).decode("utf-8", "replace")
+    except OSError:
         return ""
 
 

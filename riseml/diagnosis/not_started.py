@@ -82,11 +82,28 @@ def not_blocked(evidence: Evidence, subject: Subject) -> Cause:
     progress = subject.experiment.progress if subject.experiment else None
     done = f" ({progress[0]} of {progress[1]} done)" if progress else ""
     lines = evidence.log(subject.job)[-_LAST_LINES:]
+    finished = _finished_peers(subject)
+    if finished:
+        # A framework's processes wait for each other at the start, and TensorFlow's for an hour.
+        names = ", ".join(finished)
+        return cause(
+            subject,
+            f"it runs{done}, while {names} has finished; if other jobs wait for it to join, they wait in vain",
+            [subject.message, *lines],
+            f"`riseml logs {finished[0]}` shows whether that job has done its part; `riseml kill` ends the others.",
+        )
     return cause(
         subject,
         f"it runs{done}, and nothing is blocking it",
         [subject.message, *lines],
     )
+
+
+def _finished_peers(subject: Subject) -> list[str]:
+    """Return the ids of the experiment's jobs that have finished before this one."""
+    if subject.experiment is None:
+        return []
+    return [job.id for job in subject.experiment.jobs if job.state is State.FINISHED]
 
 
 def _holders(document: Object) -> Iterator[str]:

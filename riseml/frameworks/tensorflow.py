@@ -32,6 +32,11 @@ _PORT = 2222
 # Names of strategies in a program's text.
 _WITH_SERVERS = re.compile(r"\bParameterServerStrategy")
 _WITHOUT_SERVERS = re.compile(r"\b(?:MultiWorkerMirrored|CollectiveAllReduce)Strategy")
+# By whether the strategy needs parameter servers.
+_MISFITS = {
+    True: "ParameterServerStrategy needs a parameter server; write distributed: {ps: 1}",
+    False: "MultiWorkerMirroredStrategy waits forever for a parameter server; write distributed: {ps: 0}",
+}
 # The major version in the name of an image: `…/tensorflow:1.5.0`, `…-tf1-py3`.
 _MAJOR = re.compile(r"(?:tf|tensorflow[:_-]?v?)([12])(?![0-9])")
 
@@ -189,21 +194,15 @@ def code_warnings(options: Options, image: str, code: str) -> tuple[str, ...]:
     """Return a warning about a strategy that does not fit the parameter servers."""
     if options.distributed is None:
         return ()
-    is_version_1 = _is_version_1(options.version, image)
-    servers = _servers(options.distributed, is_version_1=is_version_1)
-    with_servers = bool(_WITH_SERVERS.search(code))
+    servers = _servers(
+        options.distributed, is_version_1=_is_version_1(options.version, image)
+    )
+    needs_servers = bool(_WITH_SERVERS.search(code))
+    needs_none = bool(_WITHOUT_SERVERS.search(code))
     # A program may have a choice of both kinds.
-    if is_version_1 or with_servers == bool(_WITHOUT_SERVERS.search(code)):
+    if needs_servers == needs_none or needs_servers == (servers.count > 0):
         return ()
-    if with_servers and servers.count == 0:
-        return (
-            "ParameterServerStrategy needs a parameter server; write distributed: {ps: 1}",
-        )
-    if not with_servers and servers.count > 0:
-        return (
-            "MultiWorkerMirroredStrategy waits forever for a parameter server; write distributed: {ps: 0}",
-        )
-    return ()
+    return (_MISFITS[needs_servers],)
 
 
 def distribute(job: Job, options: Options, image: str) -> tuple[Job, ...]:

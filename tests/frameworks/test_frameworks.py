@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -246,6 +247,67 @@ def test_a_timeout_leaves_the_ranks_the_time_to_save(lab: Lab) -> None:
     (experiment,) = run.experiments
     assert saved(lab) == {"0", "1", "2", "3"}
     assert (experiment.state, experiment.reason) == (State.FAILED, "TIMEOUT")
+
+
+MIRRORED = """
+framework: tensorflow
+tensorflow: {{tensorboard: false, distributed: {{worker: 2}}}}
+run: {line}
+"""
+
+
+@pytest.mark.parametrize("way", ["handler", "checkpoint"])
+def test_a_kill_leaves_mirrored_workers_the_time_to_save(way: str, lab: Lab) -> None:
+    """Follow README's advice on SIGTERM in TensorFlow 2."""
+    copied(lab, PROGRAMS / "mirrored_kill.py")
+    text = MIRRORED.format(line=f"python mirrored_kill.py {way}")
+    lab.train(text, PATH=path_of("tensorflow"))
+    lab.until(lambda: len(list(lab.output(1).glob("ready-*"))) == 2, "the group")
+    stopped = time.monotonic()
+    lab.engine.stop(Id(number=1), force=False)
+    lab.wait(1)
+    # A program without a handler runs until it is killed after 30 seconds.
+    assert time.monotonic() - stopped < 25
+    (experiment,) = lab.engine.read(Id(number=1)).experiments
+    assert experiment.state is State.KILLED
+    if way == "checkpoint":
+        assert list((lab.output(1) / "chief").glob("ckpt-*.index"))
+        return
+    files = lab.output(1).glob("saved-*")
+    assert {file.name: file.read_text() for file in files} == {
+        "saved-chief": "complete",
+        "saved-worker": "complete",
+    }
+
+
+@pytest.mark.parametrize(
+    ("end", "code"), [("os._exit(3)", 3), ("os.kill(os.getpid(), 9)", 137)]
+)
+def test_a_worker_that_ends_before_the_group_forms_ends_the_others(
+    end: str, code: int, lab: Lab
+) -> None:
+    lab.write({"early.py": EARLY.format(end=end)})
+    text = MIRRORED.format(line="python early.py")
+    (experiment,) = lab.run(text, PATH=path_of("tensorflow")).experiments
+    assert (experiment.state, experiment.guilty, experiment.exit_code) == (
+        State.FAILED,
+        "1.worker",
+        code,
+    )
+    assert jobs_of(experiment)["master"] == "KILLED PEER"
+
+
+EARLY = """
+import json, os, pathlib, time
+started = pathlib.Path(os.environ["OUTPUT_DIR"], "started")
+if json.loads(os.environ["TF_CONFIG"])["task"]["type"] == "worker":
+    while not started.exists():
+        time.sleep(0.1)
+    {end}
+import tensorflow as tf
+started.touch()
+tf.distribute.MultiWorkerMirroredStrategy()
+"""
 
 
 VARIABLES = """

@@ -246,6 +246,18 @@ def test_a_failed_build_is_explained_once_for_all_experiments() -> None:
     assert cause.evidence == ("#5 ERROR: pip failed",)
 
 
+def test_a_job_that_may_wait_for_a_finished_peer_is_explained() -> None:
+    master = JobStatus("14.master", "master", state=State.RUNNING)
+    worker = JobStatus("14.worker", "worker", state=State.FINISHED, exit_code=0)
+    experiment = ExperimentStatus("14", state=State.RUNNING, jobs=(master, worker))
+    run = SetStatus("14", state=State.RUNNING, experiments=(experiment,))
+    (cause,) = explain(Evidence(run, run))
+    assert cause.explanation == (
+        "it runs, while 14.worker has finished; if other jobs wait for it to join, they wait in vain"
+    )
+    assert cause.fix[0].startswith("`riseml logs 14.worker` shows")
+
+
 def test_equal_causes_are_merged() -> None:
     waiting = tuple(
         ExperimentStatus(f"14.{n}", n, State.CREATED, reason="CONCURRENCY")
