@@ -194,13 +194,12 @@ def code_warnings(options: Options, image: str, code: str) -> tuple[str, ...]:
     """Return a warning about a strategy that does not fit the parameter servers."""
     if options.distributed is None:
         return ()
-    servers = _servers(
-        options.distributed, is_version_1=_is_version_1(options.version, image)
-    )
+    is_version_1 = _is_version_1(options.version, image)
+    servers = _servers(options.distributed, is_version_1=is_version_1)
     needs_servers = bool(_WITH_SERVERS.search(code))
     needs_none = bool(_WITHOUT_SERVERS.search(code))
     # A program may have a choice of both kinds.
-    if needs_servers == needs_none or needs_servers == (servers.count > 0):
+    if is_version_1 or needs_servers in (needs_none, servers.count > 0):
         return ()
     return (_MISFITS[needs_servers],)
 
