@@ -8,6 +8,8 @@ from riseml.project import Exclusion
 
 # More names would hide the rest of the line.
 _MAX_NAMES = 4
+# Not an ignore file: see `riseml.project.copied`.
+_COPIED = "riseml cp"
 
 
 def phrases(exclusions: Iterable[Exclusion]) -> list[str]:
@@ -29,6 +31,8 @@ def _phrase(source: str, items: list[Exclusion]) -> str:
     names = ", ".join(map(_named, items[:_MAX_NAMES]))
     if len(items) > _MAX_NAMES:
         names += f" and {len(items) - _MAX_NAMES} more"
+    if source == _COPIED:
+        return f"left out, since `riseml cp` wrote it: {names}"
     return f"left out by {clean(source)}: {names}"
 
 

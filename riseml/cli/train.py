@@ -32,7 +32,10 @@ DryRun = Annotated[
 ]
 NoGitignore = Annotated[
     bool,
-    typer.Option("--no-gitignore", help="Include files that .gitignore excludes."),
+    typer.Option(
+        "--no-gitignore",
+        help="Include files that .gitignore excludes or `riseml cp` wrote.",
+    ),
 ]
 
 

@@ -98,12 +98,17 @@ def survey(
     Raises:
         ProjectError: a folder cannot be read.
     """
-    from riseml.project import Survey, excluded
+    from riseml.project import Survey, copied, excluded
     from riseml.project.walk import SIZE, walk
 
     folder = os.fsencode(Path(path).absolute().parent)
     # Without an earlier snapshot the content of every file is pending.
-    tree = walk(folder, {}, gitignore=context.uses_gitignore(gitignore))
+    tree = walk(
+        folder,
+        {},
+        gitignore=context.uses_gitignore(gitignore),
+        copied=copied.rules(context.settings.home, folder),
+    )
     size = sum(key[SIZE] for _, _, key in tree.pending)
     return Survey(len(tree.pending), size, excluded.describe(tree))
 

@@ -1,6 +1,7 @@
 """Methods of `riseml.Client` about files in volumes: ls, cp, rm."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from riseml.engines import HasVolumes
 from riseml.errors import InvalidInputError, UnsupportedError
 
 if TYPE_CHECKING:
+    from riseml.storage.copy_plan import Batch
     from riseml.storage.transfer import CopyReport
     from riseml.storage.uris import Location
     from riseml.storage.volume import Entry, Volume
@@ -43,14 +45,37 @@ def cp(
     )
     # A progress bar needs the total before the first byte.
     report.begin(sum(item.source.size for batch in batches for item in batch.items))
-    for batch in batches:
-        transfer.copy(
-            _open_volume(context, batch.volume),
-            _open_volume(context, destination.volume),
-            batch.items,
-            report,
-        )
+    with _recorded(context, batches, destination):
+        for batch in batches:
+            transfer.copy(
+                _open_volume(context, batch.volume),
+                _open_volume(context, destination.volume),
+                batch.items,
+                report,
+            )
     return report
+
+
+@contextmanager
+def _recorded(
+    context: ClientContext, batches: "Sequence[Batch]", destination: "Location"
+) -> Iterator[None]:
+    """Record which files come from a volume, so that snapshots leave them out."""
+    from riseml.project.copied import CopyRecord
+
+    targets = []
+    for batch in batches:
+        # Who copies files of this machine means them to be there.
+        if batch.volume and not destination.volume:
+            targets += [item.target for item in batch.items]
+    if not targets:
+        yield
+        return
+    record = CopyRecord(context.settings.home, targets)
+    try:
+        yield
+    finally:
+        record.end()
 
 
 def removable(

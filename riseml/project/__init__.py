@@ -66,12 +66,14 @@ def snapshot(
     gitignore: bool = True,
     message: str = "",
     without: Iterable[AnyPath] = (),
+    home: AnyPath | None = None,
 ) -> Snapshot:
     """Store the files of `folder` in RiseML's own repository, which is made on first use.
 
     The same content has the same revision, wherever and whenever it is stored. `message` is
     recorded in the history of the branch. Folders in `without`, and the repository, never
-    belong to the project.
+    belong to the project. With `gitignore`, files that `riseml cp` of a `home` wrote are
+    excluded as well.
 
     Raises:
         ProjectError: a file in the folder cannot be read.
@@ -81,7 +83,12 @@ def snapshot(
     from riseml.project import record  # noqa: PLC0415
 
     return record.record(
-        folder, repository, gitignore=gitignore, message=message, without=without
+        folder,
+        repository,
+        gitignore=gitignore,
+        message=message,
+        without=without,
+        home=home,
     )
 
 

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 
 from riseml.errors import ProjectError
-from riseml.project import AnyPath, Snapshot, excluded
+from riseml.project import AnyPath, Snapshot, copied, excluded
 from riseml.project.stat_cache import StatCache
 from riseml.project.store import Store, unusable
 from riseml.project.walk import SIZE, Tree, walk
@@ -22,6 +22,7 @@ def record(
     gitignore: bool,
     message: str,
     without: Iterable[AnyPath],
+    home: AnyPath | None,
 ) -> Snapshot:
     """Take a snapshot; see `riseml.project.snapshot`."""
     top = os.fsencode(folder)
@@ -31,24 +32,24 @@ def record(
             "A project is the folder that holds its riseml.yml.",
         )
     store = Store(repository)
+    # Only few projects have copied files, and the record of a home is small.
+    copied_files = copied.rules(home, top) if home is not None else ()
     try:
         with store.locked():
-            return _record(
-                top, store, gitignore, message, _identities((*without, store.path))
+            cache = StatCache(store, top)
+            tree = walk(
+                top,
+                cache.folders,
+                gitignore=gitignore,
+                without=_identities((*without, store.path)),
+                copied=copied_files,
             )
+            return _record(store, cache, tree, message)
     except OSError as error:
         raise unusable(repository, error) from error
 
 
-def _record(
-    top: bytes,
-    store: Store,
-    gitignore: bool,
-    message: str,
-    without: frozenset[Identity],
-) -> Snapshot:
-    cache = StatCache(store, top)
-    tree = walk(top, cache.folders, gitignore=gitignore, without=without)
+def _record(store: Store, cache: StatCache, tree: Tree, message: str) -> Snapshot:
     revision = cache.revision
     if not revision or not tree.is_same():
         revision = _write(store, tree, cache.revision, message)

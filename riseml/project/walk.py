@@ -80,13 +80,17 @@ def walk(
     *,
     gitignore: bool,
     without: Collection[tuple[int, int]] = (),
+    copied: ignore.Chain = (),
 ) -> Tree:
     """Return the files and folders below `top`.
 
+    `copied` excludes files as a .gitignore does, which only .risemlignore overrides.
     `without` are the devices and inodes of folders that do not belong to the project.
     """
     tree = Tree(top, previous)
     project_rules = ignore.of_project(top)
+    if gitignore:
+        project_rules = copied + project_rules
     rules = ignore.enclosing(top) if gitignore else ()
     stack = [(Folder(b"", 0, previous.get(b"", UNKNOWN)), rules)]
     while stack:

@@ -60,6 +60,14 @@ def test_train_names_what_each_ignore_file_leaves_out(
     )
 
 
+def test_train_names_what_cp_wrote(engine: FakeEngine, riseml: Riseml) -> None:
+    engine.excluded = (Exclusion("model.pt", "riseml cp", 20 << 20),)
+    assert riseml("train").err.splitlines()[0] == (
+        "Syncing project (2.0 KB, 3 files; left out, since `riseml cp` wrote it: model.pt 20.0 MB;"
+        " `--no-gitignore` brings it)...done"
+    )
+
+
 def test_check_and_dry_run_name_what_is_left_out(riseml: Riseml) -> None:
     Path(".gitignore").write_text("data/\n")
     Path("data").mkdir()

@@ -9,6 +9,7 @@ import pytest
 from riseml.client.client import Client
 from riseml.diagnosis import Cause
 from riseml.engines.local.jobs import network
+from riseml.project import Exclusion
 from tests.local.conftest import Lab
 
 FILE = """
@@ -154,3 +155,22 @@ def test_an_isolated_experiment_can_only_be_in_its_own_way(
     assert cause.explanation == (
         "port 29500 was in use by another process of the same experiment"
     )
+
+
+def test_a_file_that_cp_wrote_is_left_out_of_the_next_run(
+    lab: Lab, client: Client
+) -> None:
+    run = start(client, "echo weights > $OUTPUT_DIR/model.pt")
+    client.wait(run)
+    client.cp([f"output://me/lab/{run}/model.pt"], ".")
+    assert Path("model.pt").read_text() == "weights\n"
+    assert client.survey().excluded == (Exclusion("model.pt", "riseml cp", 8),)
+    cause = failure(client, "cat model.pt")
+    assert cause.explanation == (
+        "model.pt is not part of the code: `riseml cp` wrote it"
+    )
+    with_it = client.train("riseml.yml", gitignore=False)
+    assert client.wait(with_it.id)[0].state == "FINISHED"
+    # A file of this machine that somebody copies within it is code.
+    client.cp(["model.pt"], "copy.pt")
+    assert [item.path for item in client.survey().excluded] == ["model.pt"]

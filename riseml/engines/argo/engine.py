@@ -66,6 +66,7 @@ class ArgoEngine:
             repository_of(project, self.home),
             gitignore=gitignore,
             without=(self.home,),
+            home=self.home,
         )
         code.push(self.store, self.home, project, recorded.revision)
         return recorded

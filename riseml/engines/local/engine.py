@@ -56,6 +56,7 @@ class LocalEngine:
             repository_of(project, self.home),
             gitignore=gitignore,
             without=(self.home,),
+            home=self.home,
         )
 
     def start(self, submission: Submission) -> Submitted:
