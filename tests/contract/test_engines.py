@@ -109,6 +109,45 @@ def test_results_are_reported(bench: Bench) -> None:
     assert run.experiments[0].result == {"accuracy": 0.5, "note": "fine"}
 
 
+def test_results_of_any_length_are_complete_and_other_lines_are_named(
+    bench: Bench,
+) -> None:
+    code = """
+        import os, riseml
+        with open(os.environ["RESULT_FILE"], "a") as file:
+            file.write("{'loss': 0.3}\\n")
+        riseml.report_result(**{"class_%04d" % n: n + 0.123456789 for n in range(3000)})
+        """
+    bench.write({"report.py": code})
+    first = bench.run("run: python3 report.py")
+    classes = {f"class_{n:04d}": n + 0.123456789 for n in range(3000)}
+    # An ended run may be read from elsewhere from now on.
+    second = bench.engine.read(Id(number=first.number))
+    for run in (first, second):
+        (experiment,) = run.experiments
+        assert (run.state, experiment.result) == (State.FINISHED, classes)
+        (note,) = experiment.notes
+        assert note.startswith("line 1 of $RESULT_FILE is not JSON: {'loss': 0.3}; ")
+
+
+@pytest.mark.parametrize("gang", ["", "framework: jax\njax: {workers: 2}\n"])
+def test_results_of_a_failed_attempt_are_not_those_of_the_next(
+    gang: str, bench: Bench
+) -> None:
+    code = """
+        import os, riseml, sys
+        attempt = int(os.environ["RISEML_ATTEMPT"])
+        riseml.report_result(attempt=attempt)
+        if attempt == 0:
+            riseml.report_result(only_first=1)
+            sys.exit(3)
+        """
+    bench.write({"report.py": code})
+    run = bench.run(f"{gang}retries: 1\nrun: python3 report.py")
+    (experiment,) = run.experiments
+    assert (run.state, experiment.result) == (State.FINISHED, {"attempt": 1})
+
+
 def test_a_result_is_visible_while_the_job_runs(bench: Bench) -> None:
     bench.write({"report.py": "import riseml\nriseml.report_result(step=1)\n"})
     number = bench.train("run: [python3 report.py, sleep 60]").number

@@ -1,6 +1,6 @@
 """Virtual environments with real frameworks for tests, made once and then reused.
 
-    python tests/frameworks/environments.py [tensorflow jax torch mpi horovod]
+    python tests/frameworks/environments.py [tensorflow jax torch mpi programs r horovod]
 
 makes the named environments and prints their folders. Without names it makes all of
 them except horovod, which takes minutes to compile. They are in
@@ -31,14 +31,19 @@ TRIALS = {
     "jax": "import jax; jax.numpy.ones(2).sum()",
     "torch": "import torch.distributed as dist; assert dist.is_gloo_available()",
     "mpi": "from mpi4py import MPI; assert MPI.COMM_WORLD.size == 1",
+    "programs": "import gymnasium, hydra, ipykernel, lightgbm, nbconvert, tensorboardX, torch",
+    "r": "import subprocess; subprocess.check_call(['Rscript', '-e', 'stats::rnorm(1)'])",
     "horovod": "import horovod.tensorflow as hvd; hvd.init(); assert hvd.mpi_built()",
 }
 USUAL = tuple(name for name in TRIALS if name != "horovod")
 # Debian 12's PyTorch, and the last TensorFlow before Keras 3, need this version.
 REQUIRED_PYTHON = {
+    "programs": "3.11",
     "torch": "3.11",
     "horovod": "3.11",
 }
+# This environment has the packages of the other one as well.
+EXTENDED = {"programs": "torch"}
 # Lines of pip and apt-get.
 DOWNLOAD = re.compile(
     r"(?:Downloading|Using cached) (\S+ \(.+\))|Need to get (.+) of archives"
@@ -68,6 +73,7 @@ def prepare(name: str) -> Path:
     """
     python = _python(name)
     folder = _cache() / f"{name}-{_key(name, python)}"
+    extended = prepare(EXTENDED[name]) if name in EXTENDED else None
     ready = folder / ".ready"
     if not ready.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -76,35 +82,41 @@ def prepare(name: str) -> Path:
             # If this process is killed, the commands that it has started keep the lock.
             os.set_inheritable(lock.fileno(), True)
             if not ready.exists():
-                _make_or_remove(name, python, folder)
+                _make_or_remove(name, python, folder, extended)
                 ready.touch()
     return folder
 
 
-def _make_or_remove(name: str, python: str, folder: Path) -> None:
+def _make_or_remove(
+    name: str, python: str, folder: Path, extended: Path | None
+) -> None:
     # A process that was killed may have left it.
     if folder.exists():
         shutil.rmtree(folder)
     started = time.monotonic()
     _say(f"{name}: making {folder}")
     try:
-        _make(name, python, folder)
+        _make(name, python, folder, extended)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     _say(f"{name}: made in {time.monotonic() - started:.0f} seconds")
 
 
-def _make(name: str, python: str, folder: Path) -> None:
+def _make(name: str, python: str, folder: Path, extended: Path | None) -> None:
     _run(
         [python, "-m", "venv", str(folder)],
         "a virtual environment is needed (Debian: apt-get install python3-venv)",
     )
+    if extended is not None:
+        _extend(folder, extended)
     _install(
         folder, ["--only-binary", ":all:", "-r", str(REQUIREMENTS / f"{name}.txt")]
     )
     if packages := _listed(f"{name}.deb.txt"):
-        _add_debian(folder, packages)
+        root = _add_debian(folder, packages)
+        if (root / "usr/lib/R").exists():
+            _add_rscript(folder, root)
     for package in _listed(f"{name}.build.txt"):
         _need("g++", "make")
         _say(f"  compiling {package}")
@@ -113,10 +125,46 @@ def _make(name: str, python: str, folder: Path) -> None:
             ["--no-cache-dir", "--no-build-isolation", "--no-binary", ":all:", package],
             **HOROVOD,
         )
+    path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     _run(
         [str(folder / "bin" / "python"), "-c", TRIALS[name]],
         f"{name} has been installed, but does not work",
+        PATH=path,
     )
+
+
+def _extend(folder: Path, extended: Path) -> None:
+    (modules,) = extended.glob("lib/python*/site-packages")
+    lines = [str(modules)]
+    for file in modules.glob("*.pth"):
+        lines += file.read_text().splitlines()
+    for site in folder.glob("lib/python*/site-packages"):
+        (site / "extended.pth").write_text("\n".join(lines) + "\n")
+
+
+def _add_rscript(folder: Path, root: Path) -> None:
+    """Make an Rscript that finds its files in the unpacked packages instead of in /usr and /etc."""
+    home = root / "usr/lib/R"
+    for file in (home / "etc").iterdir():
+        if file.is_symlink():
+            file.unlink()
+            file.symlink_to(root / "etc/R" / file.name)
+    # Installing the package would copy it.
+    shutil.copy(home / "etc/Renviron.ucf", root / "etc/R/Renviron")
+    libraries = root / "usr/lib" / str(sysconfig.get_config_var("MULTIARCH"))
+    paths = (home / "lib", libraries, libraries / "blas", libraries / "lapack")
+    script = f"""#!/bin/sh
+export R_HOME={shlex.quote(str(home))}
+export LD_LIBRARY_PATH={shlex.quote(":".join(map(str, paths)))}
+case $1 in
+  -e) set -- -e "$2" ;;
+  *) file=$1; shift; set -- --file="$file" --args "$@" ;;
+esac
+exec "$R_HOME/bin/exec/R" --no-echo --no-restore "$@"
+"""
+    program = folder / "bin" / "Rscript"
+    program.write_text(script)
+    program.chmod(0o755)
 
 
 def _install(folder: Path, arguments: Sequence[str], **environment: str) -> None:
@@ -135,8 +183,8 @@ def _install(folder: Path, arguments: Sequence[str], **environment: str) -> None
     )
 
 
-def _add_debian(folder: Path, packages: Sequence[str]) -> None:
-    """Unpack packages, and missing dependencies, into the environment.
+def _add_debian(folder: Path, packages: Sequence[str]) -> Path:
+    """Unpack packages, and missing dependencies, into the environment; return their folder.
 
     The system does not change.
     """
@@ -194,6 +242,7 @@ def _add_debian(folder: Path, packages: Sequence[str]) -> None:
         _run(patch, f"the path of its libraries cannot be set in {module}")
     for site in folder.glob("lib/python*/site-packages"):
         (site / "debian.pth").write_text(f"{modules}\n")
+    return root
 
 
 def _need(*tools: str) -> None:
