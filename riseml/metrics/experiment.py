@@ -5,7 +5,7 @@
 If several sources have a metric, event files count first, then CSV and JSON files, then logs.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -153,16 +153,29 @@ class Reading:
         self._states = states
 
     def _choose(self, metric: Metric) -> tuple[Series, str] | None:
+        logged = self._choose_log(metric)
         # A pattern is for logs alone.
-        sources = () if metric.pattern else _SOURCES
-        for kinds in sources:
-            tagged = names.choose(metric.name, self._tagged(kinds))
-            if tagged is not None:
-                return tagged.series, tagged.path
+        if metric.pattern:
+            return logged
+        close = self._choose_file(metric, names.CLOSE)
+        loose = self._choose_file(metric, names.LOOSE)
+        return close or logged or loose
+
+    def _choose_log(self, metric: Metric) -> tuple[Series, str] | None:
         for path, state in self._states.items():
             series = state.reader.choose(metric)
             if series is not None:
                 return series, path
+        return None
+
+    def _choose_file(
+        self, metric: Metric, ranks: Collection[int]
+    ) -> tuple[Series, str] | None:
+        for kinds in _SOURCES:
+            candidates = self._tagged(kinds)
+            tagged = names.choose(metric.name, candidates, ranks)
+            if tagged is not None:
+                return tagged.series, tagged.path
         return None
 
     def _tagged(self, kinds: Sequence[str]) -> list[Tagged]:

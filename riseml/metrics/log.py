@@ -6,7 +6,8 @@ Of the ways to write a name, the first one counts that a log has:
 
 1. as it is written in riseml.yml;
 2. with other capitals and separators: `Val Loss`, `val-loss` and `validation/loss` are `val_loss`;
-3. after another word, `train loss` or `valid_0's loss`, if the log has only one such word.
+3. after another word, `train loss` or `valid_0's loss`, if the log has only one such word; of data
+   sets, `valid_0's` or `validation-`, only those count that are not for training.
 
 A carriage return or a backspace ends a state of a progress bar. Programs erase a state with
 backspaces while an epoch runs, so it can be the last value, but never the best.
@@ -43,6 +44,8 @@ _STEP = re.compile(
     r"""^[ \t]*\[(\d+)\]|\b(?:global_step|step|iter|iteration|epoch)s?["']?[ \t:=]*\[?(\d+(?:\.\d+)?)""",
     re.IGNORECASE,
 )
+# `valid_0's` of LightGBM and `validation-` of XGBoost, but not `training's` and `train-`.
+_IS_HELD_OUT_SET = re.compile(r".*:(?!train)[^:]*(?:'s|-)").fullmatch
 _EXACT, _SIMILAR, _QUALIFIED, _PATTERN = "exact", "similar", "qualified", "pattern"
 
 
@@ -78,6 +81,9 @@ class LogReader(FileReader):
                 return series
         prefix = _key(metric.name, _QUALIFIED)
         keys = [key for key in self.series if key.startswith(prefix)]
+        if len(keys) > 1:
+            # Boosting prints a metric of all data sets; that of the training data is no measure.
+            keys = list(filter(_IS_HELD_OUT_SET, keys))
         if len(keys) != 1:
             return None
         return self.series[keys[0]]
@@ -164,7 +170,7 @@ def _qualifier(before: str) -> str | None:
         if word is None:
             # `--loss 0.3` is an option of a command.
             return None
-        return word[0].lower()
+        return word[0].lower() + before[-1]
     words = _WORDS_BEFORE.search(before)
     if words is None:
         return ""

@@ -6,11 +6,11 @@ that exists is the metric `val_loss`:
 0. the tag `val_loss`, or folder and tag as they are written, `validation/epoch_loss`;
 1. the same words: the tag `val/loss`, `loss` in a folder `val`, Keras's `epoch_loss` in `validation`;
 2. the same words without `train` before them or `epoch` after them: `val_loss_epoch`;
-3. the only tag whose last part has that name, `fold/val_loss`.
+3. the only tag whose last part has that name, `fold/val_loss`, unless a log has the metric.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from riseml.metrics.series import Series
@@ -20,6 +20,11 @@ _SAME_WORDS = {"valid": "val", "validation": "val"}
 # Folders of values that were not measured on training data.
 _HELD_OUT = frozenset({"val", "test", "eval", "dev"})
 _LAST_PART = 3
+CLOSE: Collection[int] = (0, 1, 2)
+"""Ranks of tags that mean the name for certain."""
+
+LOOSE: Collection[int] = (_LAST_PART,)
+"""Ranks of tags that may mean it, if nothing else does."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +64,19 @@ def _shorter(words: str) -> tuple[str, str, str]:
     )
 
 
-def choose(name: str, candidates: Iterable[Tagged]) -> Tagged | None:
+def choose(
+    name: str, candidates: Iterable[Tagged], ranks: Collection[int] = CLOSE
+) -> Tagged | None:
     """Return the series that a name means, None if there is none or several fit as well."""
-    by_rank: dict[int, dict[tuple[tuple[str, ...], str], list[Tagged]]] = {}
+    by_rank: dict[int | None, dict[tuple[tuple[str, ...], str], list[Tagged]]] = {}
     for candidate in candidates:
         fit = rank(name, candidate.folder, candidate.tag)
-        if fit is not None:
+        if fit in ranks:
             same = by_rank.setdefault(fit, {})
             same.setdefault((candidate.folder, candidate.tag), []).append(candidate)
     if not by_rank:
         return None
-    best = min(by_rank)
+    best = min(filter(by_rank.get, ranks))
     groups = list(by_rank[best].values())
     is_ambiguous = len(groups) > 1
     if best == _LAST_PART and is_ambiguous:

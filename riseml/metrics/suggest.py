@@ -7,11 +7,11 @@ from riseml.metrics import numbers
 # Words that make a name one of a metric, not of any other number in a log.
 _MEASURES = (
     "acc|accuracy|auc|auroc|bleu|bpc|cer|dice|elbo|err|error|f1|fid|iou|logloss|loss|mae|map|mape|mrr|mse|nll"
-    "|perplexity|ppl|precision|psnr|r2|recall|return|reward|rew|rmse|rouge|score|ssim|wer"
+    "|perplexity|ppl|precision|psnr|r2|recall|return|reward|rew|rmse|rouge|ssim|wer"
 )
 _HELD_OUT = r"(?:val(?:id(?:ation)?)?|test|eval|dev)"
 _NAME = (
-    rf"(?:(?:train|{_HELD_OUT})(?:ing)?[ ])?"
+    rf"(?:(?:train|{_HELD_OUT})(?:ing)?[ ]|\w+'s[ ])?"
     rf"(?:[A-Za-z][A-Za-z0-9@]*[_/.-])*(?:{_MEASURES})(?:@?\d+)?(?:[_/.-][A-Za-z0-9@]+)*"
 )
 _ASSIGNED = re.compile(
@@ -31,7 +31,9 @@ def metric_names(text: str) -> tuple[str, ...]:
 
 def _plain(name: str) -> str:
     """Return a name of several words as riseml.yml would name it."""
-    return name.replace(" ", "_").lower() if " " in name else name
+    if " " not in name or "'" in name:
+        return name
+    return name.replace(" ", "_").lower()
 
 
 def _is_of_training(name: str) -> bool:
