@@ -26,7 +26,8 @@ _DOCUMENTS = (
 # The first pattern that matches a path decides.
 _KINDS = (
     (re.compile(r"\.riseml/logs/.+\.\d+\.log"), LOG),
-    (re.compile(r"\.riseml/.*"), None),
+    # The files of earlier attempts are in folders such as workdir.1.
+    (re.compile(r"(?:\.riseml|workdir\.\d+)/.*"), None),
     (re.compile(r"(?:.*/)?[^/]*tfevents[^/]*"), EVENTS),
     (re.compile(rf"(?:.*/)?(?:{_DOCUMENTS})\.jsonl?"), DOCUMENT),
     # Keras's CSVLogger is often given the last of these names.

@@ -58,6 +58,7 @@ def events(tag: str, *values: float) -> bytes:
         (".riseml/logs/worker.1.10.log", LOG),
         (".riseml/logs/train.0.log.times", None),
         (".riseml/metrics.json", None),
+        ("workdir.1/metrics.csv", None),
         ("workdir/runs/events.out.tfevents.17.host.1.0", EVENTS),
         ("lightning_logs/version_0/metrics.csv", TABLE),
         ("workdir/training.log", TABLE),
