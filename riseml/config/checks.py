@@ -6,7 +6,7 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml import frameworks, search
-from riseml.config import placeholders
+from riseml.config import pipelines, placeholders
 from riseml.config.strategy import SearchConfig
 from riseml.config.variables import exported, is_ours
 from riseml.plan import Resources
@@ -53,6 +53,7 @@ def check(
         _warn_placeholders(values, in_run, in_env, parameters, doc)
         placeholders.warn_install(in_install, parameters, doc)
         _warn_empty_run(values, entries, doc)
+        pipelines.warn(_texts(entries, "run"), doc)
 
 
 def options_of(values: Values) -> Any:
