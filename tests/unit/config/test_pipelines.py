@@ -10,7 +10,7 @@ TEXT = """\
 project: pipes
 train:
   image: busybox
-  resources: {cpus: 1, mem: 1}
+  resources: {cpus: 1, mem: 100}
   run:
   - python train.py || true
   - python train.py | tee log
