@@ -59,7 +59,7 @@ exit "$riseml_status"
 riseml_describe='
 function text(bytes, unit) {
   for (unit = 0; unit < 4 && bytes >= 1000; unit++) bytes /= 1000
-  return unit ? sprintf("%.3g %s", bytes, substr("kBMBGBTB", 2 * unit - 1, 2)) : bytes " bytes"
+  return unit ? sprintf("%.3g %s", bytes, substr("kBMBGBTB", 2 * unit - 1, 2)) : bytes (bytes == 1 ? " byte" : " bytes")
 }
 !/^[0-9]+ / { next }
 { name = substr($0, length($1) + 2); sub(/^\.\//, "", name); total++; size[total] = $1 + 0; names[total] = name }

@@ -8,7 +8,6 @@ make their own.
 """
 
 import os
-import tempfile
 import time
 from collections.abc import Collection
 from dataclasses import replace
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from riseml.engines.local import home as home_
 from riseml.engines.local.home import HomeLayout
+from riseml.errors import HomeError
 
 # The run of a younger checkout may not be recorded yet.
 _FRESH_SECONDS = 600.0
@@ -43,8 +43,7 @@ def prepare(layout: HomeLayout) -> HomeLayout:
 def ensure(home: Path, project: str, revision: str) -> None:
     """Make the shared checkout of a revision if jobs of this home can use it.
 
-    Raises:
-        HomeError: the code cannot be checked out.
+    Jobs make their own if there is none, so a failure is not an error.
     """
     folder = home_.checkouts(home)
     if not folder.is_dir():
@@ -55,21 +54,17 @@ def ensure(home: Path, project: str, revision: str) -> None:
     # Only a new revision needs it.
     from riseml.project import checkout, repository_of  # noqa: PLC0415
 
-    target.parent.mkdir(exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=target.parent))
-    checkout(repository_of(project, home), revision, partial)
-    partial.chmod(0o755)
+    # Another command may make the same one at the same time.
+    partial = target.with_name(f"{_PARTIAL}{os.getpid()}-{time.time_ns()}")
     try:
+        partial.mkdir(parents=True)
+        checkout(repository_of(project, home), revision, partial)
         partial.rename(target)
-    except OSError:
-        # Another command was faster.
-        discard = partial
-    else:
-        return
-    # Only a lost race needs it.
-    import shutil  # noqa: PLC0415
+    except (HomeError, OSError):
+        # Another command was faster, or jobs will say what is wrong with their own.
+        import shutil  # noqa: PLC0415
 
-    shutil.rmtree(discard, ignore_errors=True)
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def take_unused(home: Path, used: Collection[tuple[str, str]]) -> list[Path]:

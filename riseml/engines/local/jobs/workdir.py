@@ -338,4 +338,4 @@ def _size(count: int) -> str:
     for unit, factor in _UNITS:
         if count >= factor:
             return f"{count / factor:.3g} {unit}"
-    return f"{count} bytes"
+    return "1 byte" if count == 1 else f"{count} bytes"
