@@ -25,6 +25,11 @@ _PROCESS_ENV = {
     "ROLE_RANK": "$rank",
     "ROLE_WORLD_SIZE": "$size",
     "ROLE_NAME": "default",
+    # Lightning and others look for these before they take the variables for torchrun's.
+    # No agent restarts the processes or has a store for them.
+    "TORCHELASTIC_RUN_ID": "$RISEML_EXPERIMENT",
+    "TORCHELASTIC_RESTART_COUNT": "$RISEML_ATTEMPT",
+    "TORCHELASTIC_USE_AGENT_STORE": "False",
 }
 
 
@@ -102,9 +107,13 @@ def _framework_env(
 ) -> dict[str, str]:
     """Return the variables for templates/processes.sh that all jobs share."""
     processes = workers.processes_with(resources)
+    process_env = dict(_PROCESS_ENV)
+    if not resources.gpus:
+        # Where there is no GPU, accelerate ignores the other processes without it.
+        process_env["ACCELERATE_USE_CPU"] = "${ACCELERATE_USE_CPU:-true}"
     return {
         "RISEML_EACH": " ".join(
-            f"{name}={value}" for name, value in _PROCESS_ENV.items()
+            f"{name}={value}" for name, value in process_env.items()
         ),
         "RISEML_LEADER": f"{host(master_type)}:{_PORT}",
         "RISEML_NODES": str(workers.count),

@@ -357,7 +357,7 @@ def test_processes_get_the_variables_of_torchrun(lab: Lab, tmp_path: Path) -> No
         "GROUP_RANK",
         "GROUP_WORLD_SIZE",
     ]
-    names += ["ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME"]
+    names += ["ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME", "TORCHELASTIC_RESTART_COUNT"]
     path, listed = path_of("torch"), str(names).replace("'", '"')
     arguments = [
         "--nnodes",
