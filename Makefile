@@ -18,7 +18,7 @@ demo: $(READY)  ## train a grid of eight models on the digits on this machine an
 test: $(READY)  ## run all tests that need neither a cluster nor a large download
 	$(BIN)/pytest $(if $(COVERAGE),--cov --cov-report= --cov-fail-under=$(COVERAGE_FLOOR))
 
-test-frameworks: $(READY)  ## run real frameworks on the local engine; downloads about 600 MB once and says what
+test-frameworks: $(READY)  ## run real frameworks on the local engine; downloads about 700 MB once and says what
 	$(BIN)/python tests/frameworks/environments.py
 	$(BIN)/pytest $(PYTEST_FRAMEWORKS)
 

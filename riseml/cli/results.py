@@ -195,7 +195,9 @@ def _fitting(results: Results, screen: Terminal) -> Sequence[str]:
 
 def _widths(results: Results) -> list[int]:
     """Return the widths of the columns of all metrics."""
-    cells = [results.metrics]
+    parameter_count = len(results.parameters)
+    titles = _titles(results)[parameter_count:]
+    cells = [tuple(titles)]
     for row in results.rows:
         values = _values(row, results.metrics, text.value, missing="-")
         cells.append(tuple(values))

@@ -99,7 +99,7 @@ def tabulate(
         rows = ranked
     best = None
     # Parameters are chosen, not measured, so none of their values is the best.
-    if metric in metrics:
+    if metric and metric in metrics:
         best = _best(ranked, metric)
     return Results(
         id=run.id,

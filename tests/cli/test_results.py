@@ -50,6 +50,16 @@ def test_a_table_of_many_results_fits_and_says_what_it_leaves_out(
     assert "…" not in table[0]
 
 
+def test_titles_that_are_not_the_names_of_results_fit_as_well(
+    engine: FakeEngine, riseml: Riseml, screen: Callable[..., None]
+) -> None:
+    engine.runs = [reported({"id": "Infinity", "state": "Infinity", "lr": 1, **MANY})]
+    screen(80, colour=False)
+    table = riseml("results", "15").out
+    assert "…" not in table
+    assert "result.state" in table
+
+
 def test_formats_for_programs_are_complete(engine: FakeEngine, riseml: Riseml) -> None:
     engine.runs = [reported(MANY, {"val/ap_class_000": "NaN"})]
     (first, second) = csv.DictReader(

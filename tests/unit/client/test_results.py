@@ -119,3 +119,8 @@ def test_an_unknown_metric_lists_the_known_ones(
 def test_numbers_are_recognized() -> None:
     assert number(" 1e-3 ") == 0.001
     assert number(None) is number("") is number(NAN) is number([]) is None
+
+
+def test_a_metric_without_a_name_is_not_the_best() -> None:
+    found = tabulate(run({"": 5, "acc": 1}, {"": 6}))
+    assert (found.metric, found.best) == (None, None)
