@@ -42,7 +42,9 @@ if TYPE_CHECKING:
     from riseml.plan import Job as Job
     from riseml.plan import Resources as Resources
     from riseml.plan import Retries as Retries
+    from riseml.project import Exclusion as Exclusion
     from riseml.project import Snapshot as Snapshot
+    from riseml.project import Survey as Survey
     from riseml.settings import Settings as Settings
     from riseml.status import ExperimentStatus as ExperimentStatus
     from riseml.status import JobStatus as JobStatus
@@ -73,6 +75,7 @@ __all__ = [
     "DamagedError",
     "Engine",
     "Entry",
+    "Exclusion",
     "Experiment",
     "ExperimentSet",
     "ExperimentStatus",
@@ -100,6 +103,7 @@ __all__ = [
     "Snapshot",
     "State",
     "Submitted",
+    "Survey",
     "TensorBoard",
     "TimedOutError",
     "UnreachableError",
@@ -142,7 +146,9 @@ _MODULES = {
     "Job": "riseml.plan",
     "Resources": "riseml.plan",
     "Retries": "riseml.plan",
+    "Exclusion": "riseml.project",
     "Snapshot": "riseml.project",
+    "Survey": "riseml.project",
     "Settings": "riseml.settings",
     "ExperimentStatus": "riseml.status",
     "JobStatus": "riseml.status",
