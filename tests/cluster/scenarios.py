@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from riseml import labels
 from riseml.compiler import compile_workflow
-from riseml.frameworks import mpi, tensorflow
+from riseml.frameworks import jax, mpi, tensorflow
 from riseml.plan import (
     Build,
     Experiment,
@@ -28,6 +28,8 @@ from tests.cluster.user_namespace import IMAGE, PROJECT, Run, WorkflowNamespace
 
 # IMAGE with openmpi-bin and python3-mpi4py.
 MPI_IMAGE = os.environ.get("RISEML_TEST_MPI_IMAGE", "localhost/mpi:1")
+# IMAGE with jax.
+JAX_IMAGE = os.environ.get("RISEML_TEST_JAX_IMAGE", "localhost/jax:1")
 Document = dict[str, Any]
 Note = Callable[[str, "Outcome"], None]
 
@@ -63,6 +65,57 @@ assert world.allreduce(world.rank) == 6 and world.size == 4 and len(hosts) == 2,
 print('sum', world.allreduce(world.rank), 'on', hosts)
 """
 TRAP = "import signal, sys, time; signal.signal(15, lambda *_: {}); print('up', flush=True); time.sleep(300)"
+
+# A trainer as people write them: TERM sets a flag, the step in progress ends, then the checkpoint is written.
+SAVE = """
+import os, signal, sys, time
+from concurrent.futures import ProcessPoolExecutor
+stopped = False
+def stop(*_):
+    global stopped
+    stopped = True
+with ProcessPoolExecutor(1) as pool:
+    pool.submit(time.sleep, 0).result()
+    signal.signal(signal.SIGTERM, stop)
+    print('ready', flush=True)
+    while not stopped:
+        pool.submit(time.sleep, 0.5).result()
+    time.sleep(2)
+    pool.submit(time.sleep, 0.5).result()
+    print('saved', flush=True)
+"""
+SLOW_SAVE = """
+import signal, sys, time
+from mpi4py import MPI
+def save(*_):
+    time.sleep(10)
+    print('saved by', MPI.COMM_WORLD.rank, flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+print('ready', flush=True)
+while True:
+    time.sleep(0.5)
+"""
+JAX_FAIL = """
+import jax, sys, time
+jax.distributed.initialize()
+print('process', jax.process_index(), 'of', jax.process_count(), flush=True)
+if jax.process_index() == 1:
+    raise SystemExit('diverged')
+time.sleep(300)
+"""
+JAX_SAVE = """
+import jax, signal, sys, time
+jax.distributed.initialize()
+def save(*_):
+    time.sleep(3)
+    print('saved', flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, save)
+print('ready', flush=True)
+while True:
+    time.sleep(0.5)
+"""
 
 
 @dataclass(frozen=True)
@@ -179,6 +232,16 @@ def ranks(*run: str) -> dict[str, Any]:
     }
 
 
+def processes(*run: str) -> dict[str, Any]:
+    """Return plan fields of two JAX workers with one process each."""
+    job = Job("train", run, Resources(Decimal("0.2"), 256_000_000))
+    return {
+        "framework": "jax",
+        "image": JAX_IMAGE,
+        "jobs": jax.distribute(job, jax.Options(workers=Workers(2, 1)), JAX_IMAGE),
+    }
+
+
 def _meeting(then: str) -> tuple[str, ...]:
     """Return lines by which every job connects to every other at the addresses of TF_CONFIG, then another line."""
     return (f'python3 -c "{CONNECT}"', then)
@@ -286,6 +349,25 @@ def _signal(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
     run.until_node(".train", "Running")
     run.mark_killed("1")
     run.signal("1")
+
+
+def _kill_ready(count: int) -> Callable[[WorkflowNamespace, Run, Note], None]:
+    """Return an action that stops a run once its pods have printed `ready` so often."""
+
+    def are_ready(namespace: WorkflowNamespace, run: Run) -> bool:
+        read = namespace.core.read_namespaced_pod_log
+        logs = ""
+        for pod in run.pods():
+            if pod.status.phase == "Running":
+                logs += read(pod.metadata.name, namespace.name, container="main")
+        return logs.count("ready\n") >= count
+
+    def act(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
+        run.until(lambda run: are_ready(namespace, run), description="to be ready")
+        run.mark_killed("*")
+        run.terminate()
+
+    return act
 
 
 def _kill_retry(namespace: WorkflowNamespace, run: Run, note: Note) -> None:
@@ -629,5 +711,39 @@ SCENARIOS: dict[str, Scenario] = {
     "gang-retry-exhausted": Scenario(
         one("FAILED ERROR 9 ps", *["KILLED PEER"] * 3, "FAILED ERROR 9"),
         plan=gang(run=_meeting(_by_job(ps="exit 9")), retries=Retries(1)),
+    ),
+    "pipe-fails": Scenario(
+        one("FAILED ERROR 3 train"), run=('sh -c "echo before; exit 3" | tee "$OUTPUT_DIR/log.txt"', "echo after")
+    ),
+    "killed-by-kernel": Scenario(
+        one("FAILED ERROR 137 train"),
+        run=('python3 -c "import os, signal; print(1); print(2); os.kill(os.getpid(), signal.SIGKILL)"',),
+    ),
+    "pipe-killed": Scenario(
+        one("KILLED KILLED 143"), run=(f'python3 -c "{SAVE}" | tee "$OUTPUT_DIR/log.txt"',), act=_kill_ready(1)
+    ),
+    "files-kept": Scenario(
+        one("FAILED ERROR 4 train"),
+        run=("mkdir -p runs && echo weights > model.pt && echo curve > runs/events && echo 2 >> hello.py", "exit 4"),
+    ),
+    "result-long": Scenario(
+        one("FINISHED COMPLETED 0"),
+        run=(_python("import riseml; riseml.report_result(best=0.5, **{f'ap_{i}': i / 7 for i in range(300)})"),),
+    ),
+    "result-of-attempts": Scenario(
+        one("FINISHED COMPLETED 0"), plan={"retries": Retries(2)},
+        run=(('python3 -c "import riseml, os; a = int(os.environ[\'RISEML_ATTEMPT\']); '
+             'riseml.report_result(**{f\'of_{a}\': a}); raise SystemExit(0 if a else 3)"'),),
+    ),
+    "mpi-killed": Scenario(
+        one("KILLED KILLED 0", *["KILLED KILLED 0"] * 2),
+        plan=ranks(f'exec python3 -c "{SLOW_SAVE}"'), act=_kill_ready(4),
+    ),
+    "jax-process-fails": Scenario(
+        one("FAILED ERROR 1 worker.2", "KILLED PEER", "FAILED ERROR 1"), plan=processes(f'exec python3 -c "{JAX_FAIL}"')
+    ),
+    "jax-killed": Scenario(
+        one("KILLED KILLED 0", *["KILLED KILLED 0"] * 2),
+        plan=processes(f'exec python3 -c "{JAX_SAVE}"'), act=_kill_ready(2),
     ),
 }  # fmt: skip
