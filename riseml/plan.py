@@ -3,7 +3,7 @@
 These values are imported by all layers and import none.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -53,6 +53,38 @@ def host(type: str, index: int = 1) -> str:  # noqa: A002
 def variable_of(parameter: str) -> str:
     """Return the variable that holds a parameter's value: `lr-decay` is in LR_DECAY."""
     return parameter.upper().replace("-", "_")
+
+
+# PyTorch, Lightning, accelerate, transformers and mpi4py take a process in which one of
+# these is set for one of several. With RANK=8, Lightning logs nothing.
+_PROCESS_POSITION = frozenset({
+    "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK",
+    "GROUP_WORLD_SIZE", "ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME", "MASTER_ADDR",
+    "MASTER_PORT", "MPI_LOCALRANKID", "MPI_LOCALNRANKS",
+})  # fmt: skip
+_PROCESS_POSITION_PREFIXES = (
+    "TORCHELASTIC_", "SLURM_", "JSM_NAMESPACE_", "OMPI_", "PMI_", "PMIX_", "MV2_COMM_WORLD_",
+    "KERAS_DISTRIBUTION_",
+)  # fmt: skip
+
+
+def is_exported(variable: str) -> bool:
+    """Return whether a parameter is set as this variable in its jobs.
+
+    It is not if libraries would take it for the position of a process among others.
+    """
+    is_position = variable in _PROCESS_POSITION
+    return not is_position and not variable.startswith(_PROCESS_POSITION_PREFIXES)
+
+
+def exported(parameters: Iterable[str]) -> dict[str, str]:
+    """Return the parameters that are set as variables in jobs, by variable."""
+    by_variable = {variable_of(name): name for name in parameters}
+    return {
+        variable: name
+        for variable, name in by_variable.items()
+        if is_exported(variable)
+    }
 
 
 @dataclass(frozen=True)

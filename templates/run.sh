@@ -149,7 +149,6 @@ riseml_begin_results() {
   [ ! -e "$RESULT_FILE" ] || mv -f "$RESULT_FILE" "${RESULT_FILE%.jsonl}.$((RISEML_ATTEMPT - 1)).jsonl"
 }
 
-# A longer result is read from the file.
 # C programs print line by line through the library of `stdbuf`, if the lines run a program of the user's own. The tools of
 # a system would become ten times slower with it, and so would the files that they write.
 riseml_print_by_line() {
@@ -187,6 +186,7 @@ riseml_load_stdbuf() {
   export LD_PRELOAD="$riseml_library" _STDBUF_O=L ASAN_OPTIONS=verify_asan_link_order=0
 }
 
+# A longer result is read from the file.
 riseml_hand_over_result() {
   # bash warns about NUL.
   { riseml_result=$(tail -n 1 "$RESULT_FILE"); } 2> /dev/null

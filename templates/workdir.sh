@@ -88,8 +88,9 @@ riseml_keep_workdir() {
 
 riseml_keep_changed() {
   riseml_below= riseml_note=
-  riseml_sizes=$(riseml_each_changed stat -c '%s %n' 2> /dev/null | sort -n |
-    awk -v limit="${RISEML_WORKDIR_LIMIT:-10000000000}" -v title="$riseml_title" "$riseml_describe")
+  # In an image without these tools, everything is copied.
+  riseml_sizes=$({ riseml_each_changed stat -c '%s %n' | sort -n |
+    awk -v limit="${RISEML_WORKDIR_LIMIT:-10000000000}" -v title="$riseml_title" "$riseml_describe"; } 2> /dev/null)
   # The first line is the bound.
   riseml_bound=${riseml_sizes%%"$riseml_line_end"*}
   riseml_note=${riseml_sizes#"$riseml_bound"}

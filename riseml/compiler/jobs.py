@@ -8,9 +8,8 @@ from hera.workflows.models import ValueFrom, VolumeMount
 from riseml import labels
 from riseml.compiler import gang, pod, record, retries, text
 from riseml.compiler.names import Names
-from riseml.config.variables import exported
 from riseml.errors import InvalidInputError
-from riseml.plan import Job
+from riseml.plan import Job, exported
 
 RESULT = f"{pod.RISEML}/result"
 MISSING = f"{pod.RISEML}/missing"

@@ -8,8 +8,8 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from riseml import frameworks, search
 from riseml.config import pipelines, placeholders
 from riseml.config.strategy import SearchConfig
-from riseml.config.variables import exported, is_ours
-from riseml.plan import Resources
+from riseml.config.variables import is_ours
+from riseml.plan import Resources, exported
 from riseml.schema.messages import number_text
 from riseml.schema.texts import excerpt
 from riseml.schema.yaml_document import Document, Entries

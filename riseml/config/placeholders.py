@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from yaml.nodes import ScalarNode
 
-from riseml.config.variables import is_exported
-from riseml.plan import variable_of
+from riseml.plan import is_exported, variable_of
 from riseml.schema.messages import did_you_mean
 from riseml.schema.texts import excerpt
 from riseml.schema.yaml_document import Document

@@ -1,8 +1,6 @@
 """Environment variables: names that parameters cannot have, and names that are unreliable."""
 
-from collections.abc import Iterable
-
-from riseml.plan import variable_of
+from riseml.plan import is_exported
 
 OURS = frozenset(
     {"OUTPUT_DIR", "DATA_DIR", "RESULT_FILE", "EXPERIMENT_ID", "CUDA_VISIBLE_DEVICES"}
@@ -29,17 +27,6 @@ _SHELL_SETS = frozenset({
 _READ_BY_OTHERS = frozenset({
     "LANG", "LANGUAGE", "TZ", "TERM", "USER", "LOGNAME", "COLUMNS", "LINES", "DISPLAY"
 })  # fmt: skip
-# PyTorch, Lightning, accelerate, transformers and mpi4py take a process in which one of
-# these is set for one of several. With RANK=8, Lightning logs nothing.
-_PROCESS_POSITION = frozenset({
-    "RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK",
-    "GROUP_WORLD_SIZE", "ROLE_RANK", "ROLE_WORLD_SIZE", "ROLE_NAME", "MASTER_ADDR",
-    "MASTER_PORT", "MPI_LOCALRANKID", "MPI_LOCALNRANKS",
-})  # fmt: skip
-_PROCESS_POSITION_PREFIXES = (
-    "TORCHELASTIC_", "SLURM_", "JSM_NAMESPACE_", "OMPI_", "PMI_", "PMIX_", "MV2_COMM_WORLD_",
-    "KERAS_DISTRIBUTION_",
-)  # fmt: skip
 
 
 def is_ours(variable: str) -> bool:
@@ -50,25 +37,6 @@ def is_ours(variable: str) -> bool:
 def is_reserved(variable: str) -> bool:
     """Return whether a parameter in this variable would break the job."""
     return variable in _RESERVED or variable.startswith(_RESERVED_PREFIXES)
-
-
-def is_exported(variable: str) -> bool:
-    """Return whether a parameter is set as this variable in its jobs.
-
-    It is not if libraries would take it for the position of a process among others.
-    """
-    is_position = variable in _PROCESS_POSITION
-    return not is_position and not variable.startswith(_PROCESS_POSITION_PREFIXES)
-
-
-def exported(parameters: Iterable[str]) -> dict[str, str]:
-    """Return the parameters that are set as variables in jobs, by variable."""
-    by_variable = {variable_of(name): name for name in parameters}
-    return {
-        variable: name
-        for variable, name in by_variable.items()
-        if is_exported(variable)
-    }
 
 
 def warning_about(variable: str, parameter: str) -> str | None:

@@ -52,7 +52,10 @@ class Snapshot(NamedTuple):
 
 
 class Survey(NamedTuple):
-    """What a snapshot of a folder would hold, and what it would leave out."""
+    """What a snapshot of a folder would hold, and what it would leave out.
+
+    `files` is the number of its files, and `size` that of their bytes.
+    """
 
     files: int
     size: int

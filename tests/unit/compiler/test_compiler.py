@@ -405,6 +405,7 @@ def test_a_job_sees_its_folders_and_its_configuration() -> None:
         "RISEML_JOB": "train",
         "RISEML_ATTEMPT": "0",
         "RISEML_WORKDIR_LIMIT": "10000000000",
+        "RISEML_THREADS": "1",
     }
     assert train["workingDir"] == "/code"
     assert {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from riseml.config.variables import is_exported
+from riseml.plan import is_exported
 from tests.riseml_yml import load_with_faults
 
 TORCHRUN = (
