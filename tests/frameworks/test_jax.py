@@ -13,6 +13,11 @@ from tests.local.conftest import Lab
 pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(150)]
 # What README promises for the peers of a job that has failed.
 HALF_A_MINUTE = 30
+NO_TOKEN = """
+class config:
+    def load_incluster_config():
+        raise Exception("Service token file does not exist.")
+"""
 EXIT_CODES = {"raise": 1, "exit": 3, "_exit": 4, "kill": 137}
 
 
@@ -63,10 +68,15 @@ def test_a_process_that_fails_ends_the_experiment_at_once(
 def test_a_killed_program_saves(
     section: str, way: str, processes: int, lab: Lab
 ) -> None:
-    """JAX itself takes over SIGTERM, so that no handler is called and no process stops."""
+    """JAX itself takes over SIGTERM, so that no handler is called and no process stops.
+
+    It also asks Kubernetes in a pod, where jobs have no token.
+    """
     copied(lab, PROGRAMS / "jax_save.py")
+    lab.write({"kubernetes.py": NO_TOKEN})
     text = f"framework: jax\njax: {{{section}}}\nrun: python jax_save.py {way}"
-    number = lab.train(text, PATH=path_of("jax")).number
+    pod = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+    number = lab.train(text, PATH=path_of("jax"), **pod).number
     output = lab.output(number)
     lab.until(lambda: len([*output.glob("ready.*")]) == processes, lab.log(number))
     killed = time.monotonic()
