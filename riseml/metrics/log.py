@@ -13,6 +13,7 @@ A carriage return or a backspace ends a state of a progress bar. Programs erase 
 backspaces while an epoch runs, so it can be the last value, but never the best.
 """
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 
@@ -39,6 +40,8 @@ _WORDS_BEFORE = re.compile(
 _WORD_AT_END = re.compile(r"[\w@]+\Z")
 _VALIDATION = "val(?:id(?:ation)?)?"
 _BEFORE_CHARACTERS = 32
+_IN_WORD = re.compile(r"\w")
+_JOINERS = frozenset("-/.")
 _STEP_CHARACTERS = 400
 _STEP = re.compile(
     r"""^[ \t]*\[(\d+)\]|\b(?:global_step|step|iter|iteration|epoch)s?["']?[ \t:=]*\[?(\d+(?:\.\d+)?)""",
@@ -47,6 +50,9 @@ _STEP = re.compile(
 # `valid_0's` of LightGBM and `validation-` of XGBoost, but not `training's` and `train-`.
 _IS_HELD_OUT_SET = re.compile(r".*:(?!train)[^:]*(?:'s|-)").fullmatch
 _EXACT, _SIMILAR, _QUALIFIED, _PATTERN = "exact", "similar", "qualified", "pattern"
+
+Points = dict[str, list[tuple[float, int]]]
+"""Values and their positions in a block of text, by the keys of series."""
 
 
 class LogReader(FileReader):
@@ -66,11 +72,15 @@ class LogReader(FileReader):
             end = _end_of_lines(data)
         text = data[:end].decode("utf-8", "replace")
         text = _ESCAPE.sub("", text)
+        points: Points = {}
         for metric in self.metrics:
             if metric.pattern:
-                self._read_pattern(metric, text)
+                _read_pattern(metric, text, points)
             else:
-                self._read_names(metric.name, text)
+                self._read_names(metric.name, text, points)
+        for key, values in points.items():
+            series = self.series.setdefault(key, Series())
+            _extend(series, values, text)
         return end
 
     def choose(self, metric: Metric) -> Series | None:
@@ -88,47 +98,69 @@ class LogReader(FileReader):
             return None
         return self.series[keys[0]]
 
-    def _read_names(self, name: str, text: str) -> None:
+    def _read_names(self, name: str, text: str, points: Points) -> None:
         exact = _expression(re.escape(name))
-        self._add_matches(name, _EXACT, exact, text)
+        _add_matches(name, _EXACT, exact.finditer(text), points)
         # Other spellings count only in logs that do not have this one.
-        if _key(name, _EXACT) in self.series:
+        key = _key(name, _EXACT)
+        if key in self.series or key in points:
             return
         similar = similar_names(name)
         if similar:
             expression = _expression(similar, re.IGNORECASE)
-            self._add_matches(name, _SIMILAR, expression, text)
+            _add_matches(name, _SIMILAR, expression.finditer(text), points)
 
-    def _add_matches(
-        self, name: str, variant: str, expression: re.Pattern[str], text: str
-    ) -> None:
-        for match in expression.finditer(text):
-            start = match.start()
-            before = text[max(0, start - _BEFORE_CHARACTERS) : start]
-            qualifier = _qualifier(before)
-            if qualifier is None:
-                continue
-            key = _key(name, variant)
-            if qualifier:
-                key = _key(name, _QUALIFIED, qualifier)
-            self._add(key, match[1], text, match.start(1))
 
-    def _read_pattern(self, metric: Metric, text: str) -> None:
-        expression = re.compile(metric.pattern)
-        key = _key(metric.name, _PATTERN)
-        for start, line in _lines(text):
-            for match in expression.finditer(line):
-                if match[1] is not None:
-                    self._add(key, match[1], text, start + match.start(1))
+def _add_matches(
+    name: str, variant: str, matches: Iterator[re.Match[str]], points: Points
+) -> None:
+    unqualified = _key(name, variant)
+    for match in matches:
+        start = match.start()
+        before = match.string[max(0, start - _BEFORE_CHARACTERS) : start]
+        qualifier = _qualifier(before)
+        if qualifier is None:
+            continue
+        key = unqualified
+        if qualifier:
+            key = _key(name, _QUALIFIED, qualifier)
+        _add(points, key, match[1], match.start(1))
 
-    def _add(self, key: str, number: str, text: str, position: int) -> None:
-        value = numbers.parse(number)
-        if value is None:
-            return
-        start, end = _line_around(text, position)
-        is_erased = text[end : end + 1] == "\b"
-        series = self.series.setdefault(key, Series())
-        series.add(value, _step(text, start, end), is_final=not is_erased)
+
+def _read_pattern(metric: Metric, text: str, points: Points) -> None:
+    expression = re.compile(metric.pattern)
+    key = _key(metric.name, _PATTERN)
+    for start, line in _lines(text):
+        for match in expression.finditer(line):
+            if match[1] is not None:
+                _add(points, key, match[1], start + match.start(1))
+
+
+def _add(points: Points, key: str, number: str, position: int) -> None:
+    value = numbers.parse(number)
+    if value is not None:
+        points.setdefault(key, []).append((value, position))
+
+
+def _extend(series: Series, values: list[tuple[float, int]], text: str) -> None:
+    """Add the values of a block; only those that are kept need their steps."""
+    final = [point for point in values if math.isfinite(point[0])]
+    if "\b" in text:
+        final = [point for point in final if not _is_erased(text, point[1])]
+    if final:
+        for value, position in (min(final), max(final, key=_value)):
+            series.add(value, _step(text, position))
+    value, position = values[-1]
+    series.last = (value, _step(text, position))
+
+
+def _value(point: tuple[float, int]) -> float:
+    return point[0]
+
+
+def _is_erased(text: str, position: int) -> bool:
+    line_break = _BREAK.search(text, position)
+    return line_break is not None and line_break[0] == "\b"
 
 
 def similar_names(name: str) -> str:
@@ -163,14 +195,15 @@ def _qualifier(before: str) -> str | None:
 
     None means that the name is a part of another word.
     """
-    if re.search(r"\w\Z", before):
+    last = before[-1:]
+    if _IN_WORD.match(last):
         return None
-    if re.search(r"[-/.]\Z", before):
+    if last in _JOINERS:
         word = _WORD_AT_END.search(before[:-1])
         if word is None:
             # `--loss 0.3` is an option of a command.
             return None
-        return word[0].lower() + before[-1]
+        return word[0].lower() + last
     words = _WORDS_BEFORE.search(before)
     if words is None:
         return ""
@@ -185,21 +218,14 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
     yield start, text[start:]
 
 
-def _line_around(text: str, position: int) -> tuple[int, int]:
-    """Return where the line at a position begins, but not far before it, and where it ends."""
+def _step(text: str, position: int) -> float | None:
+    """Return the step or epoch that the line of a value names."""
     start = max(0, position - _STEP_CHARACTERS)
     for character in "\n\r\b":
         start = max(start, text.rfind(character, start, position) + 1)
     line_break = _BREAK.search(text, position)
-    if line_break is None:
-        return start, len(text)
-    return start, line_break.start()
-
-
-def _step(text: str, start: int, end: int) -> float | None:
-    """Return the step or epoch that the line of a value names."""
-    line = text[start:end]
-    match = _STEP.search(line)
+    end = line_break.start() if line_break else len(text)
+    match = _STEP.search(text[start:end])
     if match is None:
         return None
     step = match[match.lastindex or 0]

@@ -1,6 +1,7 @@
 """Numbers in text: `0.5`, `1e-4`, `1,234.5`, `nan`; and how a result writes those that JSON lacks."""
 
 import re
+from contextlib import suppress
 
 NUMBER = (
     r"(?>[-+]?(?:[1-9]\d{0,2}(?:,\d{3})+(?:\.\d+)?(?![\d,])"
@@ -21,6 +22,8 @@ _FIRST = re.compile(NUMBER)
 
 def parse(text: str) -> float | None:
     """Return the first number in a text, None if there is none."""
+    with suppress(ValueError):
+        return float(text)
     match = _FIRST.search(text)
     if match is None:
         return None

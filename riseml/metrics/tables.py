@@ -59,8 +59,10 @@ class TableReader(FileReader):
         if names and self.needs_steps and not step_name:
             return NOTHING_TO_READ
         lines = body.decode("utf-8", "replace").splitlines()
-        for cells in csv.reader(lines, delimiter=delimiter):
-            self._read_row(dict(zip(names, cells, strict=False)), step_name)
+        # A line that is no CSV ends the table.
+        with suppress(csv.Error):
+            for cells in csv.reader(lines, delimiter=delimiter):
+                self._read_row(dict(zip(names, cells, strict=False)), step_name)
         return end
 
     def to_data(self) -> dict[str, Any]:
@@ -84,8 +86,10 @@ class TableReader(FileReader):
 
 def _cells(line: str, delimiter: str) -> list[str]:
     """Return the cells of a line, without the spaces that some writers pad them with."""
-    rows = csv.reader([line], delimiter=delimiter)
-    return [cell.strip() for cell in next(rows, [])]
+    rows = csv.reader(line.splitlines(), delimiter=delimiter)
+    with suppress(csv.Error):
+        return [cell.strip() for cell in next(rows, [])]
+    return []
 
 
 def _step_name(names: list[str]) -> str:

@@ -65,6 +65,9 @@ def varint(data: bytes, position: int) -> tuple[int, int]:
     Raises:
         WireError: it has no end.
     """
+    if position < len(data) and not data[position] & _CONTINUES:
+        # Nearly all integers have one byte.
+        return data[position], position + 1
     result = shift = 0
     end = min(position + _MAX_VARINT_BYTES, len(data))
     while position < end:

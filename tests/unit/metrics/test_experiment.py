@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from riseml.metrics.experiment import Reading, shown
 from riseml.metrics.files import (
@@ -187,3 +189,28 @@ def test_files_of_an_earlier_attempt_do_not_belong_to_the_last_one() -> None:
         ".riseml/logs/worker.2.1.log",
         ".riseml/logs/worker.10.1.log",
     ]
+
+
+PATHS = (LOG_FILE, "a.tfevents.1", "metrics.csv", "x.tsv", "metrics.json", "m.jsonl")
+PIECES = (
+    b"acc", b"=", b":", b" ", b"0.5", b"1e999", b"nan", b",", b"\n", b"\r", b"\b", b"\0",
+    b'"', b"'", b"{", b"}", b"[", b"]", b"step", b"-", b"\xff", b"\x1b[1m", b"1_0", b"9" * 400,
+    write.VERSION, write.event(1, write.simple("acc", 0.5)),
+    write.record(b"\x2a\x03\x0a\xff\xff"), write.record(write.blob(5, write.blob(1, b"\x42\x05\x08\x01"))),
+)  # fmt: skip
+
+
+@given(
+    st.sampled_from(PATHS),
+    st.lists(st.sampled_from(PIECES) | st.binary(max_size=9), max_size=30),
+)
+def test_no_content_of_a_file_is_an_error(path: str, pieces: list[bytes]) -> None:
+    disk = Disk()
+    reading = Reading((Metric("acc", "max"), Metric("p", "min", r"(.+)=")))
+    for piece in pieces:
+        disk.files[path] = disk.files.get(path, b"") + piece
+        disk.measure(reading, is_end=False)
+    measured = disk.measure(reading)
+    # The result is JSON data, and so is the state.
+    json.dumps(measured, allow_nan=False)
+    Reading(reading.metrics).restore(json.loads(json.dumps(reading.to_data())))
