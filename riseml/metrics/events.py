@@ -9,6 +9,7 @@ within a record.
 
 import struct
 from contextlib import suppress
+from functools import lru_cache
 
 from riseml.metrics.reader import FileReader
 from riseml.metrics.wire import Message, WireError, unpack
@@ -69,7 +70,7 @@ class EventReader(FileReader):
         while position + _HEADER <= len(data):
             header = data[position : position + 8]
             (checksum,) = struct.unpack_from("<I", data, position + 8)
-            if masked_crc(header) != checksum:
+            if _checksum_of_length(header) != checksum:
                 # Some file systems show zeros where the data is still to come.
                 break
             (length,) = struct.unpack("<Q", header)
@@ -132,6 +133,12 @@ def _scalar(tensor: Message) -> list[float]:
     for field_number in _INTEGERS:
         numbers += tensor.integers(field_number)
     return numbers
+
+
+@lru_cache(1024)
+def _checksum_of_length(data: bytes) -> int:
+    # Events of the same tags have the same length.
+    return masked_crc(data)
 
 
 def shortest(value: float) -> float:

@@ -33,8 +33,8 @@ _BEHIND_NAME = (
     r"""["']?(?:[A-Za-z_][\w.]{0,30}\()?(?:\[[ ]*(?=[^],\n\r\x08]*\]))?"""
     rf"({numbers.NUMBER})"
 )
-_WORDS_BEFORE = re.compile(
-    r"((?:train|val|valid|validat|test|eval|evaluat|dev|best)(?:ing|ion)?|[\w]+'s)[ \t]+\Z",
+_WORD_BEFORE = re.compile(
+    r"""[^\w']*((?:train|val|valid|validat|test|eval|evaluat|dev|best)(?:ing|ion)?|\w+'s)""",
     re.IGNORECASE,
 )
 _WORD_AT_END = re.compile(r"[\w@]+\Z")
@@ -42,6 +42,7 @@ _VALIDATION = "val(?:id(?:ation)?)?"
 _BEFORE_CHARACTERS = 32
 _IN_WORD = re.compile(r"\w")
 _JOINERS = frozenset("-/.")
+_BLANKS = frozenset(" \t")
 _STEP_CHARACTERS = 400
 _STEP = re.compile(
     r"""^[ \t]*\[(\d+)\]|\b(?:global_step|step|iter|iteration|epoch)s?["']?[ \t:=]*\[?(\d+(?:\.\d+)?)""",
@@ -204,10 +205,11 @@ def _qualifier(before: str) -> str | None:
             # `--loss 0.3` is an option of a command.
             return None
         return word[0].lower() + last
-    words = _WORDS_BEFORE.search(before)
-    if words is None:
+    words = before.rstrip(" \t").split()
+    match = _WORD_BEFORE.fullmatch(words[-1] if words else "")
+    if match is None or last not in _BLANKS:
         return ""
-    return words[1].lower()
+    return match[1].lower()
 
 
 def _lines(text: str) -> Iterator[tuple[int, str]]:
