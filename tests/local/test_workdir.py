@@ -250,7 +250,7 @@ def test_jobs_do_not_change_the_shared_checkout(lab: Lab) -> None:
     assert (checkout / "b.txt").stat().st_mode & 0o777 == 0o644
 
 
-def test_install_steps_leave_files_below_the_code(lab: Lab) -> None:
+def test_install_steps_leave_files_below_the_code(lab: Lab, copies: str) -> None:
     lab.write(
         {"train.py": "print(open('made').read(), open('mine').read())", "mine": "m"}
     )
