@@ -82,7 +82,7 @@ riseml_place_code() {
   fi
 }
 
-# Only the first signal counts. This returns once the lines have stopped, or the time for that is nearly over.
+# Only the first signal counts. `$riseml_stop_functions` is the text of stop.sh, which few jobs need. This returns once the lines have stopped, or the time for that is nearly over.
 riseml_forward() {
   riseml_interrupted=1
   riseml_signal=${riseml_signal:-$1}
@@ -90,14 +90,17 @@ riseml_forward() {
   [ -n "${BASH_VERSION-}" ] || set -- TERM
   [ -n "${riseml_pid-}" ] && [ -z "${riseml_stopping-}" ] || return 0
   riseml_stopping=1
+  eval "$riseml_stop_functions"
   riseml_stop "$1"
 }
 
 # processes.sh asks for this with USR1: one process has failed, and the others have to end.
 riseml_end_others() {
-  riseml_interrupted=1 riseml_failed=1 riseml_grace=$riseml_peer_grace
+  riseml_interrupted=1 riseml_failed=1
   [ -n "${riseml_pid-}" ] && [ -z "${riseml_stopping-}" ] || return 0
   riseml_stopping=1
+  eval "$riseml_stop_functions"
+  riseml_grace=$riseml_peer_grace
   riseml_stop TERM
   echo over 0 1<> "$RISEML_DIR/ends"
 }

@@ -124,7 +124,9 @@ def script(runner: str = "session", *, gang: bool = False) -> str:
     )
     session = _assigned("riseml_session", helpers + templating.read(f"{runner}.sh"))
     meeting = templating.read("gang.sh") if gang else ""
-    stop, workdir = templating.read("stop.sh"), templating.read("workdir.sh")
+    # A shell reads a quoted text much faster than functions, and few jobs need these.
+    stop = _assigned("riseml_stop_functions", templating.read("stop.sh"))
+    workdir = templating.read("workdir.sh")
     return meeting + session + stop + workdir + templating.read("run.sh")
 
 
