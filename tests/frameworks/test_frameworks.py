@@ -6,15 +6,17 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import psutil
 import pytest
 
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, State
 from tests.frameworks.environments import prepare
-from tests.local.conftest import Lab
+from tests.local.conftest import Lab, processes_of
 
 pytestmark = [pytest.mark.frameworks, pytest.mark.timeout(150)]
 PROGRAMS = Path(__file__).parent / "programs"
@@ -247,6 +249,44 @@ def test_a_timeout_leaves_the_ranks_the_time_to_save(lab: Lab) -> None:
     (experiment,) = run.experiments
     assert saved(lab) == {"0", "1", "2", "3"}
     assert (experiment.state, experiment.reason) == (State.FAILED, "TIMEOUT")
+
+
+def agent_of(lab: Lab, job: str) -> psutil.Process:
+    """Return the process that runs a worker's part of mpirun."""
+    for process in processes_of(lab.engine.home):
+        # A process may end while it is examined.
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            is_agent = "/agent.py" in "".join(words[1:2]) and "--reach" not in words
+            if is_agent and process.environ().get("RISEML_JOB") == job:
+                return process
+    raise AssertionError(f"{job} has no agent")
+
+
+@pytest.mark.parametrize("stopped", ["worker.1", "worker.2"])
+def test_one_worker_that_is_stopped_leaves_all_ranks_the_time_to_save(
+    stopped: str, lab: Lab
+) -> None:
+    copied(lab, PROGRAMS / "mpi_save.py")
+    line = "python mpi_save.py 5"
+    lab.train(RANKS_THAT_SAVE.format(line=line), PATH=path_of("mpi"))
+    until_ready(lab)
+    agent_of(lab, stopped).terminate()
+    lab.wait(1)
+    (experiment,) = lab.engine.read(Id(number=1)).experiments
+    assert saved(lab) == {"0", "1", "2", "3"}
+    assert experiment.state is State.FAILED
+    assert experiment.exit_code == 143
+
+
+def test_ranks_share_the_cpus_of_their_worker(lab: Lab) -> None:
+    text = (
+        RANKS_THAT_SAVE.format(line="echo $OMP_NUM_THREADS of $RISEML_JOB")
+        + "resources: {cpus: 2, mem: 1}"
+    )
+    assert lab.run(text, PATH=path_of("mpi")).state is State.FINISHED
+    lines = sorted(lab.log(1).splitlines())
+    assert lines == ["1 of worker.1"] * 2 + ["1 of worker.2"] * 2
 
 
 MIRRORED = """
