@@ -56,6 +56,12 @@ class Worker(object):
         self.port = int(port)
 
     @property
+    def address(self):
+        """A real name or address for MPICH. Workers of a local run need different ones, which all lead to this machine."""
+        number = int(self.name.rpartition(".")[2])
+        return "127.0.0.{0}".format(number) if self.host == LOOPBACK and number < 255 else self.host
+
+    @property
     def alias(self):
         """The host name for mpirun, which only this launch agent has to understand."""
         return self.name.replace(".", "-")
@@ -378,7 +384,7 @@ def connect(worker, secret, **order):
 def run_remotely(alias, words):
     """Do what rsh does: run words as one command line of a worker's shell, and return the exit status."""
     for worker in workers():
-        if alias in (worker.alias, worker.host):
+        if alias in (worker.alias, worker.address):
             break
     else:
         raise SystemExit("riseml: there is no worker {0}".format(alias))
@@ -462,7 +468,7 @@ class Lead(object):
         with open(hosts, "w") as file:
             for index, worker in enumerate(self.gang):
                 # Hydra resolves the names, so they have to be real ones.
-                name = worker.host if mpich else worker.alias
+                name = worker.address if mpich else worker.alias
                 if index == 0:
                     name = "localhost"
                 file.write("{0}{1}{2}\n".format(name, ":" if mpich else " slots=", processes))

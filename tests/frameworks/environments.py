@@ -1,6 +1,6 @@
 """Virtual environments with real frameworks for tests, made once and then reused.
 
-    python tests/frameworks/environments.py [tensorflow jax torch mpi programs r horovod]
+    python tests/frameworks/environments.py [tensorflow jax torch mpi mpich programs r horovod]
 
 makes the named environments and prints their folders. Without names it makes all of
 them except horovod, which takes minutes to compile. They are in
@@ -33,6 +33,7 @@ TRIALS = {
     "mpi": "from mpi4py import MPI; assert MPI.COMM_WORLD.size == 1",
     "programs": "import gymnasium, hydra, ipykernel, lightgbm, nbconvert, tensorboardX, torch",
     "r": "import subprocess; subprocess.check_call(['Rscript', '-e', 'stats::rnorm(1)'])",
+    "mpich": "from mpi4py import MPI; assert MPI.COMM_WORLD.size == 1",
     "horovod": "import horovod.tensorflow as hvd; hvd.init(); assert hvd.mpi_built()",
 }
 USUAL = tuple(name for name in TRIALS if name != "horovod")

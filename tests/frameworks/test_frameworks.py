@@ -74,6 +74,13 @@ CASES = {
         {"master": DONE, "worker": DONE},
         {"sum": 10.0, "processes": 4},
     ),
+    "MPICH sums over 2 processes of 2 workers": Case(
+        "mpich",
+        "framework: mpi, mpi: {workers: {count: 2, processes: 2}}",
+        ("mpi_sum",),
+        {"worker.1": DONE, "worker.2": DONE},
+        {"sum": 10, "processes": 4},
+    ),
     "MPI sums over 2 processes of 2 workers, and a line is a barrier": Case(
         "mpi",
         "framework: mpi, mpi: {workers: {count: 2, processes: 2}}",
@@ -175,12 +182,12 @@ run: {line}
 """
 
 
-@pytest.fixture(params=["Open MPI 4", "Open MPI 5"])
-def open_mpi(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
-    """Return the variables that choose one of two versions of Open MPI."""
+@pytest.fixture(params=["Open MPI 4", "Open MPI 5", "MPICH"])
+def mpi(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, str]:
+    """Return the variables that choose an implementation of MPI."""
     if request.param == "Open MPI 4":
         return debians_open_mpi(tmp_path)
-    return {"PATH": path_of("mpi")}
+    return {"PATH": path_of("mpich" if request.param == "MPICH" else "mpi")}
 
 
 def saved(lab: Lab) -> set[str]:
@@ -194,11 +201,11 @@ def until_ready(lab: Lab) -> None:
 
 
 def test_a_kill_leaves_every_rank_the_time_to_save(
-    lab: Lab, open_mpi: dict[str, str]
+    lab: Lab, mpi: dict[str, str]
 ) -> None:
     copied(lab, PROGRAMS / "mpi_save.py")
-    line = "python mpi_save.py 10 | tee copy-$OMPI_COMM_WORLD_RANK"
-    lab.train(RANKS_THAT_SAVE.format(line=line), **open_mpi)
+    line = "python mpi_save.py 10 | tee copy-${OMPI_COMM_WORLD_RANK-$PMI_RANK}"
+    lab.train(RANKS_THAT_SAVE.format(line=line), **mpi)
     until_ready(lab)
     lab.engine.stop(Id(number=1), force=False)
     lab.wait(1)
@@ -214,11 +221,11 @@ def test_a_kill_leaves_every_rank_the_time_to_save(
 
 
 def test_ranks_that_do_not_handle_the_signal_leave_the_others_their_time(
-    lab: Lab, open_mpi: dict[str, str]
+    lab: Lab, mpi: dict[str, str]
 ) -> None:
     copied(lab, PROGRAMS / "mpi_save.py")
     line = "python mpi_save.py 3 0 3"
-    lab.train(RANKS_THAT_SAVE.format(line=line), **open_mpi)
+    lab.train(RANKS_THAT_SAVE.format(line=line), **mpi)
     until_ready(lab)
     lab.engine.stop(Id(number=1), force=False)
     lab.wait(1)
@@ -226,11 +233,11 @@ def test_ranks_that_do_not_handle_the_signal_leave_the_others_their_time(
 
 
 def test_a_failing_rank_leaves_the_others_the_time_to_save(
-    lab: Lab, open_mpi: dict[str, str]
+    lab: Lab, mpi: dict[str, str]
 ) -> None:
     copied(lab, PROGRAMS / "mpi_save.py")
     line = "python mpi_save.py 5 fails-2"
-    lab.train(RANKS_THAT_SAVE.format(line=line), **open_mpi)
+    lab.train(RANKS_THAT_SAVE.format(line=line), **mpi)
     lab.wait(1)
     (experiment,) = lab.engine.read(Id(number=1)).experiments
     assert saved(lab) == {"0", "1", "3"}
