@@ -156,7 +156,6 @@ riseml_begin_results() {
 # a system would become ten times slower with it, and so would the files that they write.
 riseml_print_by_line() {
   [ -z "${LD_PRELOAD-}${_STDBUF_O-}${ASAN_OPTIONS-}" ] || return 0
-  command -v stdbuf > /dev/null || return 0
   set -f
   for riseml_line; do
     for riseml_word in $riseml_line; do
@@ -183,6 +182,7 @@ riseml_is_program() {
 }
 
 riseml_load_stdbuf() {
+  command -v stdbuf > /dev/null || return 0
   riseml_library=$(stdbuf -oL sh -c 'printf %s "$LD_PRELOAD"')
   [ -f "$riseml_library" ] || return 0
   # Programs with this sanitizer refuse to start after another library.
