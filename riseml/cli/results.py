@@ -77,6 +77,9 @@ def command(
     explanation = _explanation(results, screen)
     if explanation:
         output.note(explanation)
+    if results.missing:
+        names = ", ".join(results.missing)
+        output.note(f"No values of {names} in logs and files so far.")
     if len(metrics) < len(results.metrics):
         hidden = len(results.metrics) - len(metrics)
         output.note(

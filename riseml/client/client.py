@@ -275,7 +275,7 @@ class Client:
 
         run = self.read(results.set_id(self._context.find_id(id)))
         table = results.tabulate(run, sort=sort, largest=largest, top=top)
-        if table.metrics or run.metrics:
+        if table.metrics:
             return table
         return results.with_suggestions(table, self.engine)
 

@@ -38,7 +38,8 @@ class Results:
     `parameters` and `metrics` are the names that occur, in the order of columns. `best`
     is the id of the best experiment by `metric`, None where there is nothing to compare.
     `largest` says whether the largest value is the best. `suggested` are names that occur
-    in logs and files, where neither riseml.yml names a metric nor a job reported one.
+    in the log of a run without results. `missing` are metrics of riseml.yml that no
+    experiment has a value of.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Results:
     largest: bool = True
     best: str | None = None
     suggested: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 def set_id(id: Id) -> Id:
@@ -101,8 +103,10 @@ def tabulate(
     # Parameters are chosen, not measured, so none of their values is the best.
     if metric and metric in metrics:
         best = _best(ranked, metric)
+    missing = [item.name for item in run.metrics if item.name not in metrics]
     return Results(
         id=run.id,
+        missing=tuple(missing),
         parameters=parameters,
         metrics=metrics,
         rows=rows[:top],
