@@ -60,6 +60,13 @@ CASES = {
         {"worker.1": DONE, "worker.2": DONE},
         {"sum": 3.0, "processes": 2},
     ),
+    "Keras on JAX finds 2 processes of one worker": Case(
+        "jax",
+        "framework: jax, jax: {workers: {count: 1, processes: 2}}",
+        ("keras_jax",),
+        {"train": DONE},
+        {"processes": 2},
+    ),
     "PyTorch sums over 2 jobs": Case(
         "torch",
         "framework: pytorch, pytorch: {workers: 2}",
