@@ -47,7 +47,7 @@ def test_a_process_that_fails_ends_the_experiment_at_once(
             State.FAILED,
             f"{experiment.id}.{job}",
             EXIT_CODES[end],
-        ), (end, rank, log)
+        ), f"{end} {rank}\n{log}"
         if end == "raise":
             assert "ValueError: no such layer" in log
         if workers != "2":
