@@ -150,7 +150,7 @@ def _outside(
 def _data_advice(path: str, entry: str, project: str) -> str:
     """Return how a job reads a file from the data volume."""
     if entry.endswith("/") and "*" not in entry:
-        copy = f"riseml cp {entry[:-1]} data://{project}"
+        copy = f"riseml cp {entry[:-1]} data://{project}/"
         name = path[len(entry) :]
     else:
         copy = f"riseml cp {path} data://{project}/"

@@ -9,6 +9,7 @@ from textwrap import dedent
 from riseml import config, planner
 from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submission, Submitted
 from riseml.ids import Id
+from riseml.project.excluded import named
 from riseml.status import ExperimentStatus, SetStatus
 
 
@@ -41,8 +42,15 @@ class Bench:
         if "resources:" not in text_:
             text_ += "  resources: {cpus: 0.02, mem: 64}\n"
         plan = planner.plan(config.load_text(text_))
-        revision = self.engine.snapshot(self.project, self.folder).revision
-        return self.engine.start(Submission(plan, revision, self.environment))
+        snapshot = self.engine.snapshot(self.project, self.folder)
+        return self.engine.start(
+            Submission(
+                plan,
+                snapshot.revision,
+                self.environment,
+                excluded=named(snapshot.excluded),
+            )
+        )
 
     def wait(self, run: Id | int) -> SetStatus | ExperimentStatus:
         """Wait until a run or an experiment has ended."""

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from riseml.client.client import Client
 from riseml.engines import Change, Chunk, Query
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.ids import Id
@@ -44,6 +45,15 @@ def test_an_experiment_runs_from_file_to_status(bench: Bench) -> None:
     assert run.started is not None
     assert run.finished is not None
     assert run.created <= run.started <= run.finished
+
+
+def test_a_run_keeps_what_ignore_files_left_out(bench: Bench) -> None:
+    bench.write({".gitignore": "data/\n", "data/train.csv": "1"})
+    run = bench.run("run: cat data/train.csv")
+    assert run.state is State.FAILED
+    assert run.excluded == {".gitignore": ("data/",)}
+    (cause,) = Client(engine=bench.engine).why(run.id)
+    assert cause.explanation == "data/train.csv was left out by .gitignore"
 
 
 @pytest.mark.parametrize("code", [1, 3, 77])

@@ -74,7 +74,7 @@ def test_messages_of_many_languages_name_an_excluded_file(line: str) -> None:
 
 def test_an_excluded_file_has_two_ways_into_a_job() -> None:
     assert why(CAT, excluded=EXCLUDED).fix == (
-        "Put it into the data folder (`riseml cp data data://lab`), and read $DATA_DIR/lab/train.csv.",
+        "Put it into the data folder (`riseml cp data data://lab/`), and read $DATA_DIR/lab/train.csv.",
         "Or bring it with the code: `riseml train --no-gitignore`, or the line `!/data/` in .risemlignore.",
     )
     by_risemlignore = why(CAT, excluded={".risemlignore": ("data/train.csv",)})
