@@ -48,7 +48,8 @@ while [ "$riseml_ended" -lt "$RISEML_PROCESSES" ]; do
   [ "$RISEML_PROCESSES" = 1 ] ||
     echo "riseml: process $riseml_process of $RISEML_JOB failed with exit status $riseml_code" >&2
   # run.sh ends the others as it ends a job, and writes `over` if they do not exit.
-  # Without others, its wait must not be interrupted: it would miss the exit status.
-  [ "$riseml_ended" = "$RISEML_PROCESSES" ] || kill -USR1 "$riseml_runner"
+  [ "$riseml_ended" != "$RISEML_PROCESSES" ] || break
+  echo "$riseml_status" > "$RISEML_DIR/status"
+  kill -USR1 "$riseml_runner"
 done
 exit "$riseml_status"

@@ -113,7 +113,17 @@ riseml_wait() {
     wait "${riseml_pid#-}"
     riseml_ended=$?
     [ "$riseml_ended" = 127 ] && [ -n "$riseml_code" ] || riseml_code=$riseml_ended
+    [ -z "$riseml_interrupted" ] || ! riseml_is_forgotten || { riseml_code=143; break; }
   done
+  # processes.sh wrote it before it sent USR1.
+  [ -z "${riseml_failed-}" ] || read -r riseml_code < "$RISEML_DIR/status"
+}
+
+# bash 5.2 may lose the end of a process that exits just as a signal comes. It would wait for that process forever.
+riseml_is_forgotten() {
+  ! kill -0 "${riseml_pid#-}" && [ -n "${BASH_VERSION-}" ] || return 1
+  case " $(jobs -r -p | tr '\n' ' ') " in *" ${riseml_pid#-} "*) return 0 ;; esac
+  return 1
 }
 
 # Ends the processes that the lines left running: after a signal they may take their time, else half a second.
