@@ -248,7 +248,7 @@ def test_a_gang_outlives_its_controller(gang: Lab) -> None:
         )
     )
     output = gang.output(1)
-    gang.until(lambda: len(list(output.glob("[mw]*"))) == 3, "the jobs")
+    gang.until(lambda: len(list(output.glob("[mw]*er*"))) == 3, "the jobs")
     protocol.stop_controller(gang.engine.home)
     (output / "go").touch()
     run = gang.wait(1)
