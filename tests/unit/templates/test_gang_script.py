@@ -72,7 +72,9 @@ def test_no_job_starts_before_all_have_met(shell: str, tmp_path: Path) -> None:
 
 
 @shells
-def test_a_job_that_waits_in_vain_names_the_missing_jobs(shell: str, tmp_path: Path) -> None:
+def test_a_job_that_waits_in_vain_names_the_missing_jobs(
+    shell: str, tmp_path: Path
+) -> None:
     member = Member(tmp_path, "worker.1", f"{TWO} ps=127.0.0.1:3", timeout="0")
     with member.start(shell, "echo never") as process:
         code, text = end(process)
@@ -85,9 +87,7 @@ def test_a_job_that_waits_in_vain_names_the_missing_jobs(shell: str, tmp_path: P
 
 
 @shells
-def test_a_job_exits_if_a_host_cannot_be_resolved(
-    shell: str, tmp_path: Path
-) -> None:
+def test_a_job_exits_if_a_host_cannot_be_resolved(shell: str, tmp_path: Path) -> None:
     member = Member(
         tmp_path, "worker.1", "worker.1=no-such-host.invalid:1", timeout="0"
     )
@@ -98,7 +98,9 @@ def test_a_job_exits_if_a_host_cannot_be_resolved(
 
 
 @shells
-def test_a_job_that_comes_after_a_failure_exits_at_once(shell: str, tmp_path: Path) -> None:
+def test_a_job_that_comes_after_a_failure_exits_at_once(
+    shell: str, tmp_path: Path
+) -> None:
     early, late = (
         Member(tmp_path, "worker.1", "worker.1=127.0.0.1:1"),
         Member(tmp_path, "worker.2", f"{TWO} ps=x:1"),

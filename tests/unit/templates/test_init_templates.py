@@ -25,4 +25,6 @@ def test_an_unchanged_template_is_valid(name: str) -> None:
     assert not loaded.warnings
     assert loaded.project == "my-project"
     assert loaded.train.framework == (name if name in frameworks.names() else None)
-    assert (grid.size(loaded.train.parameters, grid.Options()) > 1) == (name in ("grid", "sklearn"))
+    assert (grid.size(loaded.train.parameters, grid.Options()) > 1) == (
+        name in ("grid", "sklearn")
+    )

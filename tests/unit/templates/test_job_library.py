@@ -287,7 +287,9 @@ def test_without_a_progress_file_nothing_is_printed(
     assert capsys.readouterr() == ("", "")
 
 
-def test_the_id_of_the_experiment_is_that_of_the_environment(library: ModuleType, results: Path) -> None:
+def test_the_id_of_the_experiment_is_that_of_the_environment(
+    library: ModuleType, results: Path
+) -> None:
     assert library.experiment_id() == "14.3"
 
 

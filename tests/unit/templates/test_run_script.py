@@ -289,7 +289,9 @@ def test_an_engine_that_writes_the_log_needs_no_copy(job: Job, shell: str) -> No
 
 @shells
 @pytest.mark.parametrize("end", ["true", "(exit 4)"])
-def test_the_last_result_becomes_the_output_parameter(job: Job, shell: str, end: str) -> None:
+def test_the_last_result_becomes_the_output_parameter(
+    job: Job, shell: str, end: str
+) -> None:
     last = '{"loss": 1, "\u00e4": "%s\\n"}'
     job.run(
         f"printf '%s\\n' '{{\"loss\": 2}}' '{last}' >> $RESULT_FILE", end, shell=shell
@@ -416,7 +418,9 @@ def test_an_output_folder_that_cannot_be_written_is_named(
 
 
 @shells
-def test_a_log_that_cannot_be_copied_does_not_fail_the_job(job: Job, shell: str) -> None:
+def test_a_log_that_cannot_be_copied_does_not_fail_the_job(
+    job: Job, shell: str
+) -> None:
     (job.output / ".riseml").mkdir()
     (job.output / ".riseml/logs").write_text("a file where the folder should be")
     status, output = job.run("echo on it goes", shell=shell)
@@ -558,9 +562,7 @@ PIPE_SHELLS = pytest.mark.parametrize(
         ("( set -- a; sh -c 'exit 6' | cat )", 6),
     ],
 )
-def test_a_pipe_hides_no_failure(
-    job: Job, shell: str, line: str, status: int
-) -> None:
+def test_a_pipe_hides_no_failure(job: Job, shell: str, line: str, status: int) -> None:
     assert job.run(line, "echo never", shell=shell) == (status, "")
 
 

@@ -65,7 +65,9 @@ def test_tensorboard_runs_with_folder_and_address(shell: str, start: Start) -> N
     printed, nice, exited, restarts = lines(process, 4)
     assert printed == "--logdir /out put --host 127.0.0.1 --port 6006"
     assert int(nice) > os.getpriority(os.PRIO_PROCESS, 0)
-    assert exited == "riseml: tensorboard exited with status 0; the experiments continue"
+    assert (
+        exited == "riseml: tensorboard exited with status 0; the experiments continue"
+    )
     assert restarts == "riseml: it restarts in 5 seconds"
     assert end(process) == 0
 
@@ -85,7 +87,9 @@ def test_tensorboard_runs_as_a_module_of_python(shell: str, start: Start) -> Non
 
 @shells
 def test_without_tensorboard_the_script_waits(shell: str, start: Start) -> None:
-    process = start(shell, python3=tensorboards.WORTHLESS, python=tensorboards.WORTHLESS)
+    process = start(
+        shell, python3=tensorboards.WORTHLESS, python=tensorboards.WORTHLESS
+    )
     assert lines(process, 1) == [
         "riseml: no working tensorboard is installed; the experiments continue without it."
     ]

@@ -62,7 +62,9 @@ def test_nothing_is_left_if_nothing_changed(job: Job, shell: str) -> None:
 
 
 def test_a_killed_job_keeps_its_files(job: Job, shell: str) -> None:
-    with job.start("echo new > made; echo up; while :; do sleep 0.1; done", shell=shell) as process:
+    with job.start(
+        "echo new > made; echo up; while :; do sleep 0.1; done", shell=shell
+    ) as process:
         assert process.stdout
         while "up" not in process.stdout.readline():
             pass
@@ -92,8 +94,7 @@ def test_an_earlier_attempt_is_set_aside(job: Job, shell: str) -> None:
     job.env["RISEML_ATTEMPT"] = "1"
     job.run("echo second > made", shell=shell)
     texts = {
-        path.name: (path / "made").read_text()
-        for path in job.output.glob("workdir*")
+        path.name: (path / "made").read_text() for path in job.output.glob("workdir*")
     }
     assert texts == {"workdir": "second\n", "workdir.1": "first\n"}
 
