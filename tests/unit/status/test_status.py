@@ -438,3 +438,23 @@ COUNTS = {
 @pytest.mark.parametrize(("counts", "state"), COUNTS.values(), ids=COUNTS)
 def test_state_of_a_set(counts: dict[State, int], state: str) -> None:
     assert status.set_state(counts) == State(state)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        # That of the first attempt, which failed, had of_0.
+        ("result-of-attempts", {"of_1": 1}),
+        # Its line has more characters than Argo is given; it is read from the volume.
+        ("result-long", None),
+    ],
+)
+def test_the_result_is_that_of_the_recorded_last_attempt(
+    name: str, expected: dict[str, int] | None
+) -> None:
+    assert status.read(document(name)).result == expected
+
+
+def test_the_recorded_job_says_which_files_were_kept() -> None:
+    (experiment,) = status.read(document("files-kept")).experiments
+    assert experiment.workdir == "3 files, 31 bytes, in workdir/"
