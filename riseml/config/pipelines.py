@@ -1,7 +1,6 @@
 """Warning about pipelines that hide a failure, where this machine's shell cannot prevent it."""
 
 import re
-import shutil
 from collections.abc import Iterable
 
 from yaml.nodes import ScalarNode
@@ -30,10 +29,12 @@ def warn(lines: Iterable[ScalarNode], doc: Document) -> None:
 
 def _has_pipefail() -> bool:
     """Return whether the shell that runs the lines here can fail for any program."""
+    # Few commands need them, and they take long to load.
+    import shutil  # noqa: PLC0415
+    import subprocess  # noqa: PLC0415
+
     if shutil.which("bash"):
         return True
-    # Few commands need it, and it takes long to load.
-    import subprocess  # noqa: PLC0415
 
     command = ["sh", "-c", "command set -o pipefail"]
     done = subprocess.run(command, check=False, capture_output=True)
