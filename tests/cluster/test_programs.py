@@ -45,6 +45,8 @@ SCENARIO = Scenario(
 @pytest.fixture
 def namespace() -> Iterator[WorkflowNamespace]:
     created = WorkflowNamespace("riseml-programs")
+    # The node may still have the output of an earlier test run.
+    created.run_in("store", "store", ["rm", "-rf", f"/output/me/{PROJECT}/{NUMBER}"])
     yield created
     created.leave()
 

@@ -8,6 +8,8 @@ A later controller finds everything about a job in the job's directory.
 
 import marshal
 import os
+import select
+import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -23,6 +25,7 @@ GRACE = 30.0
 MAIN = -1
 """Number of the main command among the steps of a job."""
 _NO_LOG = os.fsdecode(forkserver.NEVER)
+_REPLY_SECONDS = 1.0
 
 
 class Mount(NamedTuple):
@@ -166,6 +169,10 @@ class Launcher:
     def _line(self) -> bytes:
         """Return the next line of replies, empty if the forkserver is gone."""
         while b"\n" not in self._received:
+            while not select.select([self._replies], (), (), _REPLY_SECONDS)[0]:
+                # A signal that comes just before a process waits does not wake it. The
+                # forkserver may have missed the end of a job in this way.
+                os.kill(self.pid, signal.SIGCHLD)
             data = os.read(self._replies, 4096)
             if not data:
                 return b""
