@@ -61,7 +61,8 @@ def test_concurrency_limits_running_experiments(lab: Lab, tmp_path: Path) -> Non
         run: |
           mkdir {tmp_path}/on-{{{{n}}}}
           sleep 0.1
-          ls -d {tmp_path}/on-* | wc -l >> {tmp_path}/seen
+          set -- {tmp_path}/on-*
+          echo $# >> {tmp_path}/seen
           rmdir {tmp_path}/on-{{{{n}}}}
         """
     )
