@@ -20,7 +20,7 @@ _PATIENCE = 25
 
 
 class _Failure(object):
-    """Whether and how this process fails: by an exception that nothing catches, or by an exit status."""
+    """Whether and how this process fails: by an uncaught exception, or by an exit status."""
 
     def __init__(self):
         self.is_certain = False
@@ -141,7 +141,7 @@ def _patch_distributed(module):
         if has_failed:
             _quietly(_end.announce)
         over = _over()
-        # Nobody comes to the barrier either if another job has failed.
+        # If another job has failed, its processes do not come to the barrier.
         if has_failed or (over and os.path.exists(over)):
             _abandon(self)
         else:

@@ -1,4 +1,4 @@
-"""Network of one experiment: its jobs reach each other at 127.0.0.1, and nobody else.
+"""Network of one experiment: its jobs reach each other, and only each other, at 127.0.0.1.
 
     first job ──unshare──▶ network namespace, loopback up ◀──setns── other jobs
                                └── pasta, where it is installed: the way to other machines
