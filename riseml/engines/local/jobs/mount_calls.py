@@ -42,6 +42,26 @@ def check(result: int, call: str, path: bytes) -> None:
         raise OSError(code, f"{call}: {os.strerror(code)}", os.fsdecode(path))
 
 
+def unshare_user(flags: int, subject: bytes) -> None:
+    """Enter new namespaces within a new user namespace, in which the user stays the same.
+
+    `flags` are those of the other namespaces, and `subject` names them in an error.
+
+    Raises:
+        OSError: the system refuses it.
+    """
+    uid, gid = os.geteuid(), os.getegid()
+    check(libc().unshare(CLONE_NEWUSER | flags), "unshare", subject)
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{uid} {uid} 1"),
+        ("gid_map", f"{gid} {gid} 1"),
+    ):
+        file = os.open(f"/proc/self/{name}", os.O_WRONLY | os.O_CLOEXEC)
+        os.write(file, text.encode())
+        os.close(file)
+
+
 def open_layers(layers: Layers) -> tuple[bytes, ...]:
     """Return options and open directories; their paths may be hidden later."""
     if not layers:

@@ -19,7 +19,6 @@ from collections.abc import Collection, Mapping, Sequence
 
 from riseml.engines.local.jobs.mount_calls import (
     CLONE_NEWNS,
-    CLONE_NEWUSER,
     MS_BIND,
     MS_NODEV,
     MS_NOSUID,
@@ -35,6 +34,7 @@ from riseml.engines.local.jobs.mount_calls import (
     mount,
     open_layers,
     open_path,
+    unshare_user,
 )
 
 Mount = tuple[bytes, bytes, bool]
@@ -273,18 +273,8 @@ def _unshare() -> None:
 
     The user stays the same in such a user namespace.
     """
-    uid, gid = os.geteuid(), os.getegid()
-    if libc().unshare(CLONE_NEWNS) == 0:
-        return
-    check(libc().unshare(CLONE_NEWNS | CLONE_NEWUSER), "unshare", b"")
-    for name, text in (
-        ("setgroups", "deny"),
-        ("uid_map", f"{uid} {uid} 1"),
-        ("gid_map", f"{gid} {gid} 1"),
-    ):
-        file = os.open(f"/proc/self/{name}", os.O_WRONLY)
-        os.write(file, text.encode())
-        os.close(file)
+    if libc().unshare(CLONE_NEWNS) != 0:
+        unshare_user(CLONE_NEWNS, b"")
 
 
 def _pivot(scratch: bytes) -> None:

@@ -20,11 +20,12 @@ from collections.abc import Callable
 from riseml.engines.local.jobs import mount_calls, processes
 
 # Of clone(2), socket(2) and netdevice(7).
-_CLONE_NEWNET, _CLONE_NEWUSER = 0x40000000, 0x10000000
+_CLONE_NEWNET = 0x40000000
 _AF_INET, _SOCK_DGRAM = 2, 2
 _SIOCSIFFLAGS, _IFF_UP = 0x8914, 1
 _CAP_SYS_ADMIN = 21
 _MAX_FILE_BYTES = 1 << 16
+_SUBJECT = b"a network of its own"
 # An interface of pasta appears within some 50 ms.
 _GATEWAY_SECONDS = 5.0
 _PAUSE_SECONDS = 0.005
@@ -167,12 +168,8 @@ def _make_network() -> None:
 
 
 def _unshare_user() -> None:
-    """Enter a new network in a new user namespace, in which the user stays the same."""
-    uid, gid = os.geteuid(), os.getegid()
-    _check(mount_calls.libc().unshare(_CLONE_NEWUSER | _CLONE_NEWNET), "unshare")
-    _write("setgroups", b"deny")
-    _write("uid_map", b"%d %d 1" % (uid, uid))
-    _write("gid_map", b"%d %d 1" % (gid, gid))
+    """Enter a new network in a new user namespace."""
+    mount_calls.unshare_user(_CLONE_NEWNET, _SUBJECT)
 
 
 def _open_namespace(process: bytes, name: bytes) -> int:
@@ -182,14 +179,6 @@ def _open_namespace(process: bytes, name: bytes) -> int:
 def _enter_namespace(namespace: int) -> None:
     _check(mount_calls.libc().setns(namespace, 0), "setns")
     os.close(namespace)
-
-
-def _write(name: str, text: bytes) -> None:
-    file = os.open(f"/proc/self/{name}", os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(file, text)
-    finally:
-        os.close(file)
 
 
 def _fork_waiting(act: Callable[[], None]) -> tuple[int, int]:
@@ -257,6 +246,4 @@ def _probe() -> bool:
 
 
 def _check(result: int, call: str) -> None:
-    if result != 0:
-        code = ctypes.get_errno()
-        raise OSError(code, f"{call}: {os.strerror(code)}", "a network of its own")
+    mount_calls.check(result, call, _SUBJECT)
