@@ -47,33 +47,55 @@ def _print(error: BaseException, *, debug: bool) -> int:
 
 def unknown_option(option: str) -> RiseMLError:
     """Return the error for an option before any command."""
-    return InvalidInputError(
-        f"no option {option}", "`riseml --help` lists commands and options."
-    )
+    from riseml.cli import synonyms
+
+    advice = synonyms.advice(option) or "`riseml --help` lists commands and options."
+    return InvalidInputError(f"no option {option}", advice)
 
 
 def unknown_command(word: str, commands: Iterable[str]) -> RiseMLError:
     """Return the error for a first word that is not a command."""
-    advice = f"{did_you_mean(word, commands)}`riseml --help` lists all commands."
+    from riseml.cli import synonyms
+
+    advice = synonyms.advice(word)
+    if not advice:
+        advice = (
+            f"{_similar_command(word, commands)}`riseml --help` lists all commands."
+        )
     return InvalidInputError(f"no command '{word}'", advice)
 
 
 def unknown_subcommand(group: str, word: str, commands: Iterable[str]) -> RiseMLError:
     """Return the error for a second word that is not a command of the group."""
-    advice = (
-        f"{did_you_mean(word, commands)}`riseml {group} --help` lists all commands."
-    )
+    similar = _similar_command(word, commands)
+    advice = f"{similar}`riseml {group} --help` lists all commands."
     return InvalidInputError(f"no command '{group} {word}'", advice)
+
+
+def _similar_command(word: str, commands: Iterable[str]) -> str:
+    """Return `Did you mean 'X'? ` unless the closest command deletes something."""
+    from riseml.cli import synonyms
+
+    similar = _closest(word, commands)
+    return "" if synonyms.deletes(similar) else _question(similar)
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """Return `Did you mean 'X'? ` for the closest candidate, "" if none is close."""
+    return _question(_closest(word, candidates))
+
+
+def _question(candidate: str) -> str:
+    return f"Did you mean '{candidate}'? " if candidate else ""
+
+
+def _closest(word: str, candidates: Iterable[str]) -> str:
     closest, highest = "", 0.0
     for candidate in candidates:
         similarity = _similarity(word, candidate)
         if similarity > highest:
             closest, highest = candidate, similarity
-    return f"Did you mean '{closest}'? " if closest else ""
+    return closest
 
 
 def _similarity(typed: str, candidate: str) -> float:

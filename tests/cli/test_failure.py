@@ -1,8 +1,11 @@
 """Suggestions for mistyped words."""
 
+import re
+
 import pytest
 
 from riseml import cli
+from riseml.cli import synonyms
 from riseml.cli.failure import did_you_mean
 from tests.cli.conftest import Riseml
 
@@ -49,3 +52,54 @@ def test_no_command_suggests_an_option_for_engine(name: str, riseml: Riseml) -> 
     error = riseml(*first, "--engine", "argo").err
     assert "has no option --engine" in error
     assert "Did you mean" not in error
+
+
+@pytest.mark.parametrize(
+    ("word", "advice"),
+    [
+        ("run", "`riseml train` starts"),
+        ("stop", "`riseml kill ID`"),
+        ("Cancel", "`riseml kill ID`"),
+        ("ps", "`riseml status`"),
+        ("list", "`riseml status`"),
+        ("runs", "`riseml status`"),
+        ("monitor", "`riseml status -w`"),
+        ("search", "`riseml train` starts an experiment for each combination"),
+        ("resume", "`riseml train` starts a new run"),
+        ("restart", "`riseml train` starts a new run"),
+        ("compare", "`riseml results ID`"),
+        ("login", "`riseml user login`"),
+        ("server", "RiseML has no server."),
+        ("account", "RiseML has no accounts."),
+        ("-v", "`riseml config show`"),
+        ("trian", "Did you mean 'train'?"),
+        # No slip of the finger leads to a command that deletes.
+        ("delet", "`riseml --help` lists all commands."),
+        ("prun", "`riseml --help` lists all commands."),
+        ("banana", "`riseml --help` lists all commands."),
+    ],
+)
+def test_an_unknown_word_leads_to_the_command_that_does_it(
+    word: str, advice: str, riseml: Riseml
+) -> None:
+    result = riseml(word)
+    assert result.status == 2
+    first, second = result.err.splitlines()
+    kind = "option" if word.startswith("-") else "command"
+    assert first.startswith(f"riseml: error: no {kind} ")
+    assert second.startswith(advice)
+
+
+def test_advice_names_only_commands_that_exist(riseml: Riseml) -> None:
+    for word, advice in synonyms.ADVICE.items():
+        assert word not in cli.COMMANDS
+        for quoted in re.findall("`riseml ([^`]*)`", advice):
+            name, *words = quoted.split()
+            assert name == "--version" or name in cli.COMMANDS
+            group = getattr(cli.load(name), "COMMANDS", None) if words else None
+            assert group is None or words[0] == "--help" or words[0] in group
+
+
+def test_no_subcommand_that_deletes_is_suggested(riseml: Riseml) -> None:
+    assert "Did you mean" not in riseml("system", "uninstal").err
+    assert "Did you mean 'install'?" in riseml("system", "instal").err
