@@ -8,6 +8,7 @@ import typer
 from riseml.cli import output
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError, NotFoundError
+from riseml.schema.texts import excerpt
 
 Action = Annotated[
     Literal["set", "list", "delete"],
@@ -42,6 +43,8 @@ def command(action: Action, names: Names = None) -> None:
             f"riseml secret {action} needs a name",
             f"For example: riseml secret {action} WANDB_API_KEY",
         )
+    if action == "set":
+        _refuse_values(names)
     for name in names:
         if action == "set":
             client.set_secret(name, _read_value(name))
@@ -52,6 +55,21 @@ def command(action: Action, names: Names = None) -> None:
             raise NotFoundError(
                 f"there is no secret {name}", "`riseml secret list` lists all secrets."
             )
+
+
+def _refuse_values(words: list[str]) -> None:
+    """Refuse a value among the arguments, without showing it."""
+    name, equals, _ = words[0].partition("=")
+    if len(words) == 1 and not equals:
+        return
+    raise InvalidInputError(
+        "riseml secret set takes one name, and reads the value from the terminal or from"
+        " standard input: arguments are visible to all users of this machine, and the"
+        " shell records them in its history",
+        f"Run `riseml secret set {excerpt(name)}` and type the value, or `riseml secret set"
+        f" {excerpt(name)} < FILE`. If the arguments contained the value, remove them from"
+        " the history.",
+    )
 
 
 def _read_value(name: str) -> str:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from riseml import labels
 from riseml.errors import RiseMLError
 
 # Argo's own limit in bytes, which is below that of etcd.
@@ -54,15 +55,28 @@ def check_annotations(document: Document) -> None:
     Raises:
         RiseMLError: they are too long.
     """
+    # Kills and Argo itself add to them.
+    _refuse_annotations(document, int(ANNOTATIONS * _REFUSE))
+
+
+def _refuse_annotations(document: Document, limit: int) -> None:
     size = 0
     for name, value in document["metadata"].get("annotations", {}).items():
         size += len(f"{name}{value}".encode())
-    if size > ANNOTATIONS * _REFUSE:
-        raise RiseMLError(
-            "riseml.yml is too long for a cluster: "
-            f"Kubernetes keeps up to {ANNOTATIONS // 1024} KiB with a Workflow",
-            "Move long commands and lists into files of the project.",
-        )
+    if size <= limit:
+        return
+    text_size = len(document["metadata"]["annotations"][labels.CONFIG].encode())
+    fitting = text_size - (size - limit)
+    raise RiseMLError(
+        f"riseml.yml is too long for a cluster: it has {_kib(text_size)}, and Kubernetes"
+        f" keeps up to {_kib(ANNOTATIONS)} of annotations with a Workflow, which contain it",
+        f"Shorten it to {_kib(fitting)}: move long commands, lists and comments into"
+        " other files of the project. The local engine runs it as it is.",
+    )
+
+
+def _kib(size: int) -> str:
+    return f"{size // 1024} KiB"
 
 
 def check(document: Document) -> str:
@@ -72,6 +86,10 @@ def check(document: Document) -> str:
         RiseMLError: the Workflow would not fit.
     """
     check_annotations(document)
+    return _check_set(document)
+
+
+def _check_set(document: Document) -> str:
     share = share_of(document)
     count = len(_items(_templates(document)))
     if share > _REFUSE:
@@ -192,7 +210,7 @@ def check_manifest(document: Document) -> str:
 
     The text is empty if there is nothing to warn about. A cluster whose Argo offloads
     node status to a database accepts sets that `check` refuses; no cluster accepts a
-    manifest that is itself too large.
+    manifest or annotations that are themselves too large.
 
     Raises:
         RiseMLError: the manifest is larger than Kubernetes accepts.
@@ -205,7 +223,13 @@ def check_manifest(document: Document) -> str:
             "Split the set: give one parameter fewer values, "
             "and start one set for each part of them.",
         )
+    _refuse_annotations(document, ANNOTATIONS)
     try:
-        return check(document)
+        check_annotations(document)
+    except RiseMLError as error:
+        # Kubernetes accepts them, but a run adds to them.
+        return str(error)
+    try:
+        return _check_set(document)
     except RiseMLError as error:
         return f"{error}; only an Argo with node status offloading can run it"

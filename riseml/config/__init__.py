@@ -91,9 +91,13 @@ def load_text(text: str, name: str = "riseml.yml") -> Loaded:
     doc = Document(name, text.removeprefix("\ufeff"), _belongs)
     root = doc.root()
     if root is None or not root.value:
-        raise file.refused(
-            name, "the file is empty", "`riseml init` writes a first one."
+        # A file of comments is empty up to its last line.
+        doc.error(
+            doc.position(len(doc.text)),
+            "the file is empty",
+            "`riseml init` writes a first one.",
         )
+        raise ConfigError(doc.faults)
     values = FILE.read(modernize(root, doc), "", doc)
     if values is None or doc.errors:
         raise ConfigError(doc.faults)

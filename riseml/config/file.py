@@ -57,24 +57,27 @@ def _check_type(mode: int, name: str) -> None:
 def _decode(data: bytes, name: str) -> str:
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise refused(name, "the file is in UTF-16", "Save it as UTF-8.")
-    if b"\0" in data:
-        raise refused(
-            name,
-            "the file contains NUL bytes",
-            "Is it a riseml.yml? Save it as UTF-8 text.",
+    nul = data.find(b"\0")
+    if nul >= 0:
+        raise _byte_fault(
+            data, nul, name, "the file contains a NUL byte", "Is it a riseml.yml? "
         )
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        # Latin-1 decodes any byte, so the line of the fault can be shown.
-        doc = Document(name, data.decode("latin-1"))
-        valid = data[: error.start].decode()
-        doc.error(
-            doc.position(len(valid)),
-            f"the byte 0x{data[error.start]:02X} is not UTF-8",
-            "Save the file as UTF-8.",
-        )
-        raise ConfigError(doc.faults) from None
+        message = f"the byte 0x{data[error.start]:02X} is not UTF-8"
+        raise _byte_fault(data, error.start, name, message) from None
+
+
+def _byte_fault(
+    data: bytes, index: int, name: str, message: str, question: str = ""
+) -> ConfigError:
+    """Return the error about one byte of a file."""
+    # Latin-1 decodes any byte, so the line of the fault can be shown.
+    doc = Document(name, data.decode("latin-1"))
+    before = data[:index].decode("utf-8", "replace")
+    doc.error(doc.position(len(before)), message, f"{question}Save the file as UTF-8.")
+    return ConfigError(doc.faults)
 
 
 def _other_file(path: str | os.PathLike[str]) -> str:

@@ -48,6 +48,25 @@ def test_invalid_commands(
     assert text in result.err
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("TOKEN", "s3cr3t"), ("TOKEN=s3cr3t",), ("TOKEN", "=", "s3cr3t")],
+)
+def test_a_value_among_the_arguments_is_refused_and_not_shown(
+    words: tuple[str, ...],
+    engine: FakeEngine,
+    riseml: Riseml,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO("another value"))
+    result = riseml("secret", "set", *words)
+    assert result.status == 2
+    assert "takes one name, and reads the value from" in result.err
+    assert "Run `riseml secret set TOKEN` and type the value" in result.err
+    assert "s3cr3t" not in result.out + result.err
+    assert engine.stored_secrets == {}
+
+
 def test_the_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     home = tmp_path / "home"
     assert not secrets.change(home, "A", "1")

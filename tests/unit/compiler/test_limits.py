@@ -96,6 +96,26 @@ def test_a_manifest_may_need_offloading() -> None:
     assert "node status offloading" in limits.check_manifest(document)
 
 
+def test_annotations_that_no_cluster_keeps_are_refused_with_a_length_that_fits() -> (
+    None
+):
+    document = compiled(single(config="x" * 297_000))
+    with pytest.raises(
+        RiseMLError, match=r"it has 290 KiB, .* up to 256 KiB"
+    ) as caught:
+        limits.check_manifest(document)
+    assert "offloading" not in f"{caught.value}{caught.value.advice}"
+    fitting = re.match(r"Shorten it to (\d+) KiB: .* comments", caught.value.advice)
+    assert fitting
+    shorter = compiled(single(config="x" * (int(fitting[1]) << 10)))
+    assert "is too long for a cluster" in limits.check_manifest(shorter)
+
+
+def test_annotations_with_no_room_for_a_kill_cause_a_warning() -> None:
+    warning = limits.check_manifest(compiled(single(config="x" * 250_000)))
+    assert warning.startswith("riseml.yml is too long for a cluster: it has 244 KiB")
+
+
 def test_a_manifest_larger_than_a_request_is_refused() -> None:
     document = compiled(grid(*({"text": "x" * 300 + str(n)} for n in range(6_000))))
     with pytest.raises(RiseMLError, match="but Kubernetes accepts") as caught:

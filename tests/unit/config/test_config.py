@@ -356,9 +356,9 @@ CHECKLIST = [
 ]
 
 TEXT = [
-    Case("empty", "", ERROR, "0:0", "empty"),
-    Case("comment only", "# nothing\n", ERROR, "0:0", "empty"),
-    Case("null", "---\n", ERROR, "0:0", "empty"),
+    Case("empty", "", ERROR, "1:1", "empty"),
+    Case("comment only", "# nothing\n", ERROR, "2:1", "empty"),
+    Case("null", "---\n", ERROR, "2:1", "empty"),
     Case("a list", "- a\n", ERROR, "1:1", "must be a mapping, not a list"),
     Case("text", "hello\n", ERROR, "1:1", "must be a mapping, not 'hello'"),
     Case("tab", "project: ab\ntrain:\n\trun: x\n", ERROR, "3:1", "a tab indents"),

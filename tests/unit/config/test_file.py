@@ -32,11 +32,13 @@ def test_a_good_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "position", "words"),
     [
-        (b"", "0:0", "is empty"),
+        (b"", "1:1", "is empty"),
+        (b"# a\n\n# b", "3:4", "is empty"),
         (b"\xff\xfep\x00", "0:0", "in UTF-16"),
-        (GOOD.encode("utf-16-be"), "0:0", "NUL bytes"),
+        (GOOD.encode("utf-16-be"), "1:1", "NUL byte"),
+        (b"project: ab\ntra\0in:\n", "2:4", "NUL byte"),
         (b"project: ab\n# \xe9t\xe9\n", "2:3", "the byte 0xE9 is not UTF-8"),
-        (b"\x89PNG\r\n\x1a\n\x00\x00", "0:0", "NUL bytes"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00", "3:1", "NUL byte"),
         (b"#" * (MAX_BYTES + 1), "0:0", "larger than 1 MB"),
         (b"project: a\x1bb\n", "1:11", "U+001B"),
     ],
