@@ -71,6 +71,11 @@ class Lab:
             event.data for event in events if isinstance(event, Chunk)
         ).decode()
 
+    def controller_log(self) -> str:
+        """Return the log of the controller, empty before it writes one."""
+        file = protocol.log_file(self.engine.home)
+        return file.read_text() if file.exists() else ""
+
     def output(self, number: int, sub: int | None = None) -> Path:
         folder = self.engine.folder(Id(number=number))
         return folder / str(sub) if sub else folder

@@ -119,6 +119,9 @@ class LocalEngine:
         from riseml.engines.local.controller import environments  # noqa: PLC0415
         from riseml.project import tidy  # noqa: PLC0415
 
+        if not self.home.exists():
+            return 0
+        self._ask("clean")
         if self.reader.store().unfinished():
             # An active run may be about to use what seems unused.
             return 0

@@ -38,7 +38,8 @@ class HomeReader:
         Raises:
             HomeError: the home cannot be read.
         """
-        if self._store is None or not self._store.exists:
+        store = self._store
+        if store is None or not store.exists or store.is_replaced():
             if not self.home.exists():
                 return Store(self.home)
             if not os.access(self.home, os.R_OK | os.X_OK):

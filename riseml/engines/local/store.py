@@ -49,6 +49,7 @@ class Store:
     ) -> None:
         self.path = home / "riseml.db"
         self.exists = node_columns is not None or self.path.exists()
+        self._file = _file_id(self.path)
         with self._naming_errors("opened"):
             self._db = _connect(self.path if self.exists else ":memory:")
             if not self.exists:
@@ -59,6 +60,7 @@ class Store:
             else:
                 self._prepare_to_write(node_columns)
             self._check_schema()
+        self._file = _file_id(self.path)
 
     @classmethod
     def create(cls, home: Path, node_columns: Mapping[str, str]) -> "Store":
@@ -119,12 +121,19 @@ class Store:
         with suppress(AttributeError, sqlite3.ProgrammingError):
             self._db.close()
 
-    def version(self) -> int:
-        """Return a number that changes when another process commits.
+    def is_replaced(self) -> bool:
+        """Return whether another file has taken the place of the one that was opened."""
+        current = _file_id(self.path)
+        return current is not None and current != self._file
+
+    def version(self) -> tuple[object, int]:
+        """Return a value that changes when another process commits.
 
         It is cheap enough to call many times a second.
         """
-        return int(self._db.execute("PRAGMA data_version").fetchone()[0])
+        with self._naming_errors("read"):
+            row = self._db.execute("PRAGMA data_version").fetchone()
+        return self._file, int(row[0])
 
     # Write
 
@@ -152,6 +161,11 @@ class Store:
         """
         update = "UPDATE counters SET value = value + 1 WHERE name = 'number' RETURNING value"
         return int(self._db.execute(update).fetchone()[0])
+
+    def set_number(self, number: int) -> None:
+        """Make a number the last one that was assigned; inside a transaction."""
+        update = "UPDATE counters SET value = ? WHERE name = 'number'"
+        self._db.execute(update, (number,))
 
     def first(self, name: str) -> bool:
         """Return whether this home sees a name for the first time; inside a transaction."""
@@ -310,6 +324,15 @@ def _connect(path: Path | str) -> sqlite3.Connection:
     )
     connection.row_factory = sqlite3.Row
     return connection
+
+
+def _file_id(path: Path) -> tuple[int, int] | None:
+    """Return what distinguishes a file from others, None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _advice(error: str) -> str:

@@ -19,6 +19,8 @@ Action = Callable[[], None]
 _POLL_SECONDS = 0.1
 # An action that fails again immediately must not keep the machine busy.
 _FAILURE_PAUSE_SECONDS = 0.1
+# Links are not followed. What cannot be removed even so is left to the next controller.
+_OPEN_AND_REMOVE = 'chmod -R u+rwx -- "$@"; rm -rf -- "$@" || true'
 
 
 class EventLoop:
@@ -80,15 +82,41 @@ class FolderRemover:
 
     def __init__(self) -> None:
         self._discarded: list[str] = []
+        self._batch: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
 
     def discard(self, folders: Iterable[Path]) -> None:
         """Remove folders that nothing needs any more, now or with a later call."""
         self._discarded.extend(str(folder) for folder in folders)
-        is_busy = self._process is not None and self._process.poll() is None
-        if is_busy or not self._discarded:
-            return
-        batch, self._discarded = self._discarded, []
+        if not self.is_busy() and self._discarded:
+            self._start()
+
+    def is_busy(self) -> bool:
+        """Return whether a removal is going on."""
+        if self._process is None:
+            return False
+        status = self._process.poll()
+        if not status:
+            return status is None
+        self._open_closed_folders()
+        return True
+
+    def close(self) -> None:
+        """Begin to remove what is left; the process outlives the controller."""
+        if self._discarded:
+            self._start()
+
+    def _start(self) -> None:
+        self._batch, self._discarded = self._discarded, []
         self._process = subprocess.Popen(
-            ["rm", "-rf", "--", *batch], stdin=subprocess.DEVNULL
+            ["rm", "-rf", "--", *self._batch],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def _open_closed_folders(self) -> None:
+        """Remove the last batch after all, although a job has made folders unreadable."""
+        self._process = subprocess.Popen(
+            ["/bin/sh", "-c", _OPEN_AND_REMOVE, "sh", *self._batch],
+            stdin=subprocess.DEVNULL,
         )

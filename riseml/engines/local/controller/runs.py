@@ -3,6 +3,7 @@
 import time
 
 from riseml.engines.local import checkouts
+from riseml.engines.local.controller import leftovers
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.services import Services, run_number
@@ -30,7 +31,14 @@ class ActiveRuns:
         for number in self._services.store.unfinished():
             self._restore(number)
         self._discard_checkouts()
+        self.end_leftovers()
         self._services.loop.after(_SAMPLE_SECONDS, self._sample)
+
+    def end_leftovers(self) -> None:
+        """Remove what killed processes of this home have left."""
+        # A run that is not restored yet keeps its folder.
+        active = {*self._runs, *self._services.store.unfinished()}
+        leftovers.end(self._services, active)
 
     def begin(self, run: ActiveRun) -> None:
         """Start a run that is on record."""
@@ -89,6 +97,9 @@ class ActiveRuns:
         self._check_exists(number)
         with self._services.store.transaction():
             self._services.store.delete_run(number)
+        folder = self._services.layout.run(number)
+        if folder.exists():
+            self._services.remover.discard([leftovers.rename(folder)])
         logger.info("run %d: deleted", number)
         return True
 

@@ -63,6 +63,7 @@ class Server:
             "submit": submitter.submit,
             "stop": runs.stop,
             "delete": runs.delete,
+            "clean": runs.end_leftovers,
             "quit": self._quit,
         }
         self._replies: list[tuple[socket.socket, dict[str, Any]]] = []
@@ -84,6 +85,7 @@ class Server:
             self._services.loop.run_once(self._idle_from)
             protect(self._settle)
         # Sockets close last, so that a command which waits for that finds all changes.
+        self._services.remover.close()
         self._services.store.close()
         self._services.launcher.close()
         logger.info("controller %d exits", os.getpid())

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from riseml import labels
-from riseml.engines.local.controller import environments, networks
+from riseml.engines.local.controller import environments, networks, numbers
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.machine import Capacity, total
@@ -60,7 +60,7 @@ class Submitter:
                 planned, revision, self._services.layout, environment
             )
         with self._services.store.transaction():
-            number = self._services.store.next_number()
+            number = numbers.assign(self._services)
             origin = Origin(user, number, revision, build=build, excluded=excluded)
             run = self._record(number, _compile(planned, origin), environment)
             notes = self._notes(planned)
@@ -80,7 +80,7 @@ class Submitter:
             RiseMLError: this machine cannot run it faithfully; nothing was recorded.
         """
         with self._services.store.transaction():
-            number = self._services.store.next_number()
+            number = numbers.assign(self._services)
             run = self._record(number, document, environment)
         self._begin(run)
         name: str = run.run.name
