@@ -47,10 +47,11 @@ class HomeReader:
                     f"the RiseML home {self.home} cannot be read",
                     "Choose another one with RISEML_HOME.",
                 )
-            self._store, check_controller = Store(self.home), True
-        if check_controller and self._store.unfinished():
+            store = self._store = Store(self.home)
+            check_controller = True
+        if check_controller and store.unfinished():
             protocol.ensure(self.home)
-        return self._store
+        return store
 
     def get(self, run: Id) -> dict[str, Any]:
         """Return the Workflow with its status, as the interpreter computes it."""
