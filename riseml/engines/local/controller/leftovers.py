@@ -53,7 +53,18 @@ def rename(folder: Path) -> Path:
 
 
 def _kill(services: Services, active: Collection[int]) -> None:
-    for key in processes.keys(f"{services.identity}:"):
-        if run_number(key) not in active:
+    prefix = f"{services.identity}:"
+    keys = {processes.key_of(pid) for pid in _pids()}
+    for key in filter(None, keys):
+        if key.startswith(prefix) and run_number(key) not in active:
             logger.warning("processes of %s belong to no active run: killed", key)
             processes.sweep(key)
+
+
+def _pids() -> list[int]:
+    if processes.LINUX:
+        names = [path.name for path in Path("/proc").iterdir()]
+        return [int(name) for name in names if name.isdecimal()]
+    import psutil  # noqa: PLC0415
+
+    return psutil.pids()

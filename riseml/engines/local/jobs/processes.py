@@ -112,19 +112,6 @@ def _add_matches(pids: Iterable[int], entry: bytes, matches: set[int]) -> list[i
     return in_exec
 
 
-def keys(prefix: str) -> set[str]:
-    """Return the keys that begin with a prefix, of all jobs that have processes."""
-    pids = (
-        map(int, filter(str.isdigit, os.listdir("/proc"))) if LINUX else _psutil_pids()
-    )
-    matches = set()
-    for pid in pids:
-        key = key_of(pid)
-        if key is not None and key.startswith(prefix):
-            matches.add(key)
-    return matches
-
-
 def sweep(
     key: str,
     spare: Collection[int] = (),
@@ -391,12 +378,6 @@ def _psutil_directory(pid: int) -> str:
         return psutil.Process(pid).cwd()
     except psutil.Error as error:
         raise OSError(str(error)) from error
-
-
-def _psutil_pids() -> list[int]:
-    import psutil  # noqa: PLC0415
-
-    return psutil.pids()
 
 
 def _psutil_members(key: str) -> set[int]:
