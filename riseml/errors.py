@@ -8,7 +8,8 @@
     ├── NotFoundError           4   no such experiment, job, project or file
     ├── TimedOutError         124   something did not happen in the given time
     ├── HomeError               1   the RiseML home cannot be used
-    │   └── DamagedError        1   one record in it cannot be read
+    │   ├── DamagedError        1   one record in it cannot be read
+    │   └── DiskFullError       1   its disk, or the user's quota there, is full
     ├── ProjectError            1   the project's folder cannot be read
     └── UnsupportedError        1   the engine cannot run this document
 
@@ -130,6 +131,10 @@ class ProjectError(RiseMLError):
 
 class DamagedError(HomeError):
     """One record in the home cannot be read; the others are not affected."""
+
+
+class DiskFullError(HomeError):
+    """The disk of the home has no space left, or the user's quota there is used up."""
 
 
 class UnsupportedError(RiseMLError):

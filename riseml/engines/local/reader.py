@@ -17,7 +17,7 @@ from riseml.engines import Query
 from riseml.engines.local import home, protocol, reports
 from riseml.engines.local.serialize import experiment_from_data
 from riseml.engines.local.store import Store
-from riseml.errors import HomeError, NotFoundError
+from riseml.errors import HomeError, NotFoundError, RiseMLError, UnreachableError
 from riseml.ids import Id
 from riseml.status import SetStatus, State
 
@@ -28,6 +28,7 @@ class HomeReader:
     def __init__(self, home: Path, user: str) -> None:
         self.home, self.user = home, user
         self._store: Store | None = None
+        self._has_warned = False
 
     def store(self, *, check_controller: bool = False) -> Store:
         """Return the home's database.
@@ -39,7 +40,7 @@ class HomeReader:
             HomeError: the home cannot be read.
         """
         store = self._store
-        if store is None or not store.exists or store.is_replaced():
+        if store is None or self._must_open(store, check_controller):
             if not self.home.exists():
                 return Store(self.home)
             if not os.access(self.home, os.R_OK | os.X_OK):
@@ -50,8 +51,36 @@ class HomeReader:
             store = self._store = Store(self.home)
             check_controller = True
         if check_controller and store.unfinished():
-            protocol.ensure(self.home)
+            self._ensure_controller()
         return store
+
+    def _must_open(self, store: Store, check_controller: bool) -> bool:
+        if not store.exists or store.is_replaced():
+            return True
+        # A copy does not change while a controller works.
+        return store.is_copy and check_controller
+
+    def _ensure_controller(self) -> None:
+        """Start a missing controller; warn once if that fails, since reads need none."""
+        try:
+            protocol.ensure(self.home)
+        except (HomeError, UnreachableError) as error:
+            if self._has_warned and not isinstance(error, HomeError):
+                raise
+            self._warn(error)
+
+    def _warn(self, error: RiseMLError) -> None:
+        if self._has_warned:
+            return
+        self._has_warned = True
+        # Only failures need it.
+        import logging  # noqa: PLC0415
+
+        logging.getLogger("riseml").warning(
+            "riseml: warning: no controller runs, so the states of unfinished runs may be outdated: %s\n%s",
+            error,
+            error.advice,
+        )
 
     def get(self, run: Id) -> dict[str, Any]:
         """Return the Workflow with its status, as the interpreter computes it."""

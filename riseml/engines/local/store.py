@@ -12,15 +12,17 @@ killed. After a power cut the last changes may be missing, but never torn.
 
 import json
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from riseml import disk
+from riseml.engines.local.database_file import connect, connect_to_read
 from riseml.errors import DamagedError, HomeError
 
 SCHEMA = 1
-_LOCK_TIMEOUT_SECONDS = 10
 _TABLES = """
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, user TEXT NOT NULL, project TEXT NOT NULL,
@@ -35,6 +37,16 @@ INSERT INTO counters VALUES ('number', 0);
 """
 _SUMMARY_COLUMNS = "number, name, user, project, is_set, concurrency, state, counts, created, started, finished, ended"
 _NO_STATUS = "{}"
+# SQLite has one code for a full disk, and others for a full quota and for shared memory.
+_CODES_OF_FULL_DISKS = frozenset(
+    (
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR_WRITE,
+        sqlite3.SQLITE_IOERR_SHMSIZE,
+    )
+)
+_AMBIGUOUS_CODES = frozenset((sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR))
+_PRIMARY_CODE = 0xFF
 # Each table with the column that holds the number of the run.
 _TABLES_OF_RUN = (("nodes", "run"), ("experiments", "run"), ("runs", "number"))
 
@@ -50,14 +62,18 @@ class Store:
         self.path = home / "riseml.db"
         self.exists = node_columns is not None or self.path.exists()
         self._file = _file_id(self.path)
+        self._copied_at = 0
         with self._naming_errors("opened"):
-            self._db = _connect(self.path if self.exists else ":memory:")
             if not self.exists:
+                self._db = connect(":memory:")
                 self._db.executescript(_TABLES)
                 return
             if node_columns is None:
+                self._db, is_copy = connect_to_read(self.path)
+                self._copied_at = time.monotonic_ns() if is_copy else 0
                 self._db.execute("PRAGMA query_only=1")
             else:
+                self._db = connect(self.path)
                 self._prepare_to_write(node_columns)
             self._check_schema()
         self._file = _file_id(self.path)
@@ -107,9 +123,18 @@ class Store:
         try:
             yield
         except sqlite3.Error as error:
-            raise HomeError(
-                f"{self.path} cannot be {act}: {error}", _advice(str(error))
-            ) from error
+            failure = f"{self.path} cannot be {act}"
+            if self._means_full_disk(error):
+                raise disk.full(self.path, failure) from error
+            raise HomeError(f"{failure}: {error}", _advice(str(error))) from error
+
+    def _means_full_disk(self, error: sqlite3.Error) -> bool:
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
+        if code in _CODES_OF_FULL_DISKS:
+            return True
+        # A file that cannot be made has the same code as one that may not be made.
+        is_ambiguous = code & _PRIMARY_CODE in _AMBIGUOUS_CODES
+        return is_ambiguous and not disk.has_room(self.path)
 
     def close(self) -> None:
         """Close the file."""
@@ -131,9 +156,16 @@ class Store:
 
         It is cheap enough to call many times a second.
         """
+        if self._copied_at:
+            return self._file, self._copied_at
         with self._naming_errors("read"):
             row = self._db.execute("PRAGMA data_version").fetchone()
         return self._file, int(row[0])
+
+    @property
+    def is_copy(self) -> bool:
+        """Whether this is a copy, which never changes, since the file cannot be shared."""
+        return self._copied_at > 0
 
     # Write
 
@@ -318,14 +350,6 @@ class Store:
             return self._db.execute(query, values).fetchall()
 
 
-def _connect(path: Path | str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
-        path, isolation_level=None, timeout=_LOCK_TIMEOUT_SECONDS
-    )
-    connection.row_factory = sqlite3.Row
-    return connection
-
-
 def _file_id(path: Path) -> tuple[int, int] | None:
     """Return what distinguishes a file from others, None if there is none."""
     try:
@@ -336,8 +360,6 @@ def _file_id(path: Path) -> tuple[int, int] | None:
 
 
 def _advice(error: str) -> str:
-    if "full" in error:
-        return "Free some space on that disk; everything recorded before is safe."
     if "malformed" in error or "not a database" in error:
         return "Move the file away to start without it (outputs and logs stay), or restore it from a backup."
     if "unable to open" in error or "readonly" in error:

@@ -1,0 +1,73 @@
+"""Connections to the file of a home's database, on any disk.
+
+write, read ──▶ the file itself; readers share memory with the writer, in the file riseml.db-shm
+read        ──▶ a copy in memory, where that file cannot be made: full disk, read-only home
+"""
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+_LOCK_TIMEOUT_SECONDS = 10
+
+
+def connect(path: Path | str, *, uri: bool = False) -> sqlite3.Connection:
+    """Return a connection without implicit transactions."""
+    connection = sqlite3.connect(
+        path, isolation_level=None, timeout=_LOCK_TIMEOUT_SECONDS, uri=uri
+    )
+    connection.row_factory = sqlite3.Row
+    return connection
+
+
+def connect_to_read(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """Return a connection that reads, and whether it reads a copy.
+
+    A copy never changes.
+    """
+    connection = connect(path)
+    try:
+        # The first read makes the file of the shared memory.
+        connection.execute("PRAGMA user_version").fetchone()
+    except sqlite3.OperationalError:
+        connection.close()
+        return in_memory(path), True
+    return connection, False
+
+
+def in_memory(path: Path) -> sqlite3.Connection:
+    """Return a copy in memory; nothing is written beside the file."""
+    copy = connect(":memory:")
+    try:
+        with _source(path) as source:
+            source.backup(copy)
+    except BaseException:
+        copy.close()
+        raise
+    return copy
+
+
+@contextmanager
+def _source(path: Path) -> Iterator[sqlite3.Connection]:
+    """Yield a connection to a database that shares no memory with other processes."""
+    log = path.with_name(f"{path.name}-wal")
+    if not log.exists() or not log.stat().st_size:
+        # The last process to use it has moved all changes into the file.
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        with closing(connect(uri, uri=True)) as source:
+            yield source
+    elif os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        with closing(connect(path)) as source:
+            # An exclusive connection keeps the index of the log in its own memory.
+            source.execute("PRAGMA locking_mode=EXCLUSIVE")
+            yield source
+    else:
+        with tempfile.TemporaryDirectory(prefix="riseml-") as folder:
+            for file in (path, log):
+                shutil.copyfile(file, Path(folder, file.name))
+            with closing(connect(Path(folder, path.name))) as source:
+                yield source
