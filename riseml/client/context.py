@@ -41,13 +41,6 @@ class ClientContext:
         """The engine that runs the experiments."""
         return self._engine or open_engine(self.settings)
 
-    def engine_for_thread(self) -> Engine:
-        """Return an engine that another thread may use.
-
-        The local engine opens a database, which belongs to the thread that opened it.
-        """
-        return self._engine or open_engine(self.settings)
-
     def snapshot(
         self, project: str, path: str | Path, gitignore: bool | None
     ) -> "Snapshot":

@@ -65,7 +65,7 @@ def changes(
     """Yield the status of a run or experiment until it has ended; see `Client.changes`."""
     if tick is None:
         return context.engine.changes(id)
-    return ticking(context.engine_for_thread().changes(id), tick)
+    return ticking(context.engine.changes(id), tick)
 
 
 def wait(
@@ -140,5 +140,5 @@ def _changes_until(
     if deadline == _FOREVER:
         return context.engine.changes(id)
     # A thread reads the changes, since an engine blocks until the next one.
-    statuses = context.engine_for_thread().changes(id)
+    statuses = context.engine.changes(id)
     return ticking(statuses, lambda: deadline - time.monotonic())

@@ -5,6 +5,7 @@ uses.
 """
 
 import json
+import os
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
@@ -106,10 +107,11 @@ def _plural(kind: str) -> str:
 
 
 class Api:
-    """API server of a cluster, for one user. Threads may share it."""
+    """API server of a cluster, for one user. Threads may share it, and forked processes."""
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self._pools: dict[int, urllib3.PoolManager] = {}
 
     @cached_property
     def tls(self) -> ssl.SSLContext:
@@ -129,8 +131,18 @@ class Api:
             headers["Authorization"] = f"Bearer {self.connection.token}"
         return headers
 
-    @cached_property
+    @property
     def _pool(self) -> urllib3.PoolManager:
+        """The connections of this process.
+
+        On a shared one, a forked process and its parent would read each other's answers.
+        """
+        process = os.getpid()
+        if process not in self._pools:
+            self._pools[process] = self._new_pool()
+        return self._pools[process]
+
+    def _new_pool(self) -> urllib3.PoolManager:
         retries = Retry(
             total=None,
             connect=_CONNECT_RETRIES,

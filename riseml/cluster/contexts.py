@@ -14,6 +14,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import yaml
@@ -124,7 +125,7 @@ class Contexts:
             HomeError: it cannot be written.
         """
         text = yaml.safe_dump(self.content, sort_keys=False, allow_unicode=True)
-        partial = self.path.with_name(f"{self.path.name}.{os.getpid()}")
+        partial = self.path.with_name(f"{self.path.name}.{os.getpid()}-{get_ident()}")
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             # The file contains keys: it must never be readable for others.

@@ -125,7 +125,8 @@ class Engine(Protocol):
 
     All errors are RiseMLErrors. An Id without a user names a run of the user who asks.
     Methods that read may be called at any time and any number of times: they change
-    nothing that a user can see.
+    nothing that a user can see. Threads share an engine, also while one of them waits,
+    and a process that was forked goes on using it.
     """
 
     name: str

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from threading import get_ident
 
 from riseml.project import AnyPath, ignore
 
@@ -88,7 +89,7 @@ def _load(home: AnyPath) -> dict[bytes, _Version]:
 
 
 def _write(file: str, text: str) -> None:
-    unfinished = f"{file}.{os.getpid()}"
+    unfinished = f"{file}.{os.getpid()}-{get_ident()}"
     # A copy is complete, whether or not it is recorded.
     with suppress(OSError):
         os.makedirs(os.path.dirname(file), exist_ok=True)

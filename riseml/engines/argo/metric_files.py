@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import get_ident
 from typing import Any, NamedTuple
 
 from riseml.cluster.store import StorePod
@@ -147,7 +148,9 @@ class MetricFiles:
                 return
             data = {name: reading.to_data() for name, reading in self._readings.items()}
             self._cache.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._cache.with_name(f"{self._cache.name}.{os.getpid()}")
+            temporary = self._cache.with_name(
+                f"{self._cache.name}.{os.getpid()}-{get_ident()}"
+            )
             temporary.write_text(json.dumps(data), encoding="utf-8")
             temporary.replace(self._cache)
 

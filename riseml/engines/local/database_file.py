@@ -16,9 +16,13 @@ _LOCK_TIMEOUT_SECONDS = 10
 
 
 def connect(path: Path | str, *, uri: bool = False) -> sqlite3.Connection:
-    """Return a connection without implicit transactions."""
+    """Return a connection without implicit transactions; `Store` excludes other threads."""
     connection = sqlite3.connect(
-        path, isolation_level=None, timeout=_LOCK_TIMEOUT_SECONDS, uri=uri
+        path,
+        isolation_level=None,
+        timeout=_LOCK_TIMEOUT_SECONDS,
+        check_same_thread=False,
+        uri=uri,
     )
     connection.row_factory = sqlite3.Row
     return connection

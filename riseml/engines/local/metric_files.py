@@ -10,6 +10,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 from riseml.metrics.experiment import CACHE, Reading, identity
@@ -96,7 +97,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _save(path: Path, data: Mapping[str, Any]) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}")
     # A full disk, or the folder of another user, must not hide the values.
     with suppress(OSError):
         temporary.write_text(json.dumps(data), encoding="utf-8")

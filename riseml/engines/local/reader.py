@@ -39,7 +39,12 @@ class HomeReader:
         Raises:
             HomeError: the home cannot be read.
         """
+        # Another thread may replace the attribute at any time.
         store = self._store
+        if store is not None and store.is_inherited:
+            # As long as it is open, SQLite relies on locks that this process lacks.
+            store.close()
+            store = None
         if store is None or self._must_open(store, check_controller):
             if not self.home.exists():
                 return Store(self.home)

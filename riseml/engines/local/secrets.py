@@ -7,6 +7,7 @@ Logs hide earlier values, too, so a second file keeps those.
 import json
 import os
 from pathlib import Path
+from threading import get_ident
 
 from riseml.errors import HomeError
 
@@ -66,7 +67,7 @@ def _read(path: Path) -> dict[str, str]:
 
 
 def _write(path: Path, values: dict[str, str]) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         # The mode must be right before the first byte is written.

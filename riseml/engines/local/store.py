@@ -10,9 +10,11 @@ length of the history. `synchronous=NORMAL` in WAL mode loses nothing when a pro
 killed. After a power cut the last changes may be missing, but never torn.
 """
 
+import itertools
 import json
+import os
 import sqlite3
-import time
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -52,9 +54,23 @@ _TABLES_OF_RUN = (("nodes", "run"), ("experiments", "run"), ("runs", "number"))
 
 NodeRow = tuple[str | int | float | None, ...]
 
+# SQLite's own locks do not survive a fork that happens while a thread holds them.
+# Therefore threads use SQLite one after the other, and a fork waits for them.
+_LOCK = threading.RLock()
+os.register_at_fork(
+    before=_LOCK.acquire,
+    after_in_parent=_LOCK.release,
+    after_in_child=_LOCK.release,
+)
+_CONNECTIONS = itertools.count()
+
 
 class Store:
-    """The database of one home; read-only, unless `create` opened it."""
+    """The database of one home; read-only, unless `create` opened it.
+
+    Threads may share it. After a fork, the child opens another one: `is_inherited`. With
+    `is_copy` it never changes, since the file cannot be shared.
+    """
 
     def __init__(
         self, home: Path, node_columns: Mapping[str, str] | None = None
@@ -62,15 +78,16 @@ class Store:
         self.path = home / "riseml.db"
         self.exists = node_columns is not None or self.path.exists()
         self._file = _file_id(self.path)
-        self._copied_at = 0
+        self._process = os.getpid()
+        self._connection = next(_CONNECTIONS)
+        self.is_copy = False
         with self._naming_errors("opened"):
             if not self.exists:
                 self._db = connect(":memory:")
                 self._db.executescript(_TABLES)
                 return
             if node_columns is None:
-                self._db, is_copy = connect_to_read(self.path)
-                self._copied_at = time.monotonic_ns() if is_copy else 0
+                self._db, self.is_copy = connect_to_read(self.path)
                 self._db.execute("PRAGMA query_only=1")
             else:
                 self._db = connect(self.path)
@@ -119,9 +136,10 @@ class Store:
 
     @contextmanager
     def _naming_errors(self, act: str) -> Iterator[None]:
-        """Raise SQLite's errors as errors of the home, with advice."""
+        """Raise SQLite's errors as errors of the home, with advice; exclude other threads."""
         try:
-            yield
+            with _LOCK:
+                yield
         except sqlite3.Error as error:
             failure = f"{self.path} cannot be {act}"
             if self._means_full_disk(error):
@@ -136,14 +154,21 @@ class Store:
         is_ambiguous = code & _PRIMARY_CODE in _AMBIGUOUS_CODES
         return is_ambiguous and not disk.has_room(self.path)
 
+    @property
+    def is_inherited(self) -> bool:
+        """Whether a fork has copied it: file locks stay with the parent process."""
+        return self._process != os.getpid()
+
     def close(self) -> None:
         """Close the file."""
-        self._db.close()
+        with _LOCK:
+            self._db.close()
 
     def __del__(self) -> None:
         # Commands leave their database to the end of the process, which Python reports
-        # as a leak from 3.13 on. A connection of another thread cannot be closed here.
-        with suppress(AttributeError, sqlite3.ProgrammingError):
+        # as a leak from 3.13 on. The lock is not needed, since nothing else can use it,
+        # and may never become free: a daemon thread stops wherever it is at that end.
+        with suppress(AttributeError):
             self._db.close()
 
     def is_replaced(self) -> bool:
@@ -151,21 +176,13 @@ class Store:
         current = _file_id(self.path)
         return current is not None and current != self._file
 
-    def version(self) -> tuple[object, int]:
+    def version(self) -> tuple[int, int]:
         """Return a value that changes when another process commits.
 
-        It is cheap enough to call many times a second.
+        It is cheap enough to call many times a second. Values of two connections differ.
         """
-        if self._copied_at:
-            return self._file, self._copied_at
-        with self._naming_errors("read"):
-            row = self._db.execute("PRAGMA data_version").fetchone()
-        return self._file, int(row[0])
-
-    @property
-    def is_copy(self) -> bool:
-        """Whether this is a copy, which never changes, since the file cannot be shared."""
-        return self._copied_at > 0
+        row = self._one("PRAGMA data_version")
+        return self._connection, int(row[0]) if row else 0
 
     # Write
 

@@ -42,7 +42,7 @@ def observe(
 
     `read` returns the status of the run.
     """
-    version: object = None
+    version: tuple[int, int] | None = None
     next_read = 0.0
     last_check = time.monotonic()
     while True:

@@ -47,6 +47,18 @@ def test_an_object_may_name_its_namespace() -> None:
     assert path_of(body, "riseml-paul") == "/api/v1/namespaces/riseml/pods/a"
 
 
+def test_a_forked_process_has_connections_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    api = Api(Connection("http://127.0.0.1:1"))
+    parents = api._pool
+    assert api._pool is parents
+    with monkeypatch.context() as forked:
+        forked.setattr("os.getpid", lambda: -1)
+        assert api._pool is not parents
+    assert api._pool is parents
+
+
 class Recorder(HTTPServer):
     """An API server that accepts everything and keeps the requests."""
 
