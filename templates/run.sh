@@ -72,6 +72,16 @@ riseml_end_copy() {
   kill -KILL "$riseml_tee"
 }
 
+riseml_announce_attempt() {
+  riseml_failure=
+  # Argo writes 0 if it does not know the exit code, and -1 for a pod that is gone.
+  case ${RISEML_LAST_EXIT:-0} in
+    0 | -1) ;;
+    *) riseml_failure=" with exit code $RISEML_LAST_EXIT" ;;
+  esac
+  echo "riseml: attempt $RISEML_ATTEMPT failed$riseml_failure; starting attempt $((RISEML_ATTEMPT + 1)) of $RISEML_ATTEMPTS"
+}
+
 # Install steps ran in the image's own directory and may have left files there, so the code is copied over them.
 riseml_place_code() {
   if [ -w . ]; then
@@ -211,6 +221,7 @@ riseml_hand_over_result() {
 [ -z "${RISEML_CONFIGURATION+x}" ] || riseml_write_record
 [ "${RISEML_ATTEMPT:-0}" = 0 ] || [ -z "${RESULT_FILE-}" ] || riseml_begin_results
 [ "${RISEML_LOGGED-}" = 1 ] || riseml_open_log
+[ "${RISEML_ATTEMPT:-0}" = 0 ] || [ -z "${RISEML_ATTEMPTS-}" ] || riseml_announce_attempt
 [ ! -d "$RISEML_DIR/code" ] || riseml_place_code
 riseml_mark_workdir
 export PYTHONPATH="$RISEML_DIR/lib${PYTHONPATH:+:$PYTHONPATH}"

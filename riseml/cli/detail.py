@@ -15,6 +15,8 @@ Field = tuple[str, str | None]
 _MAX_MESSAGES = 10
 # RiseML 1 cut longer messages, too.
 _MESSAGE_WIDTH = 20
+# Position of the column ATTEMPT
+_ATTEMPT = 1
 _BYTES_PER_MEGABYTE = 1_000_000
 
 
@@ -29,7 +31,7 @@ def lines(
 ) -> list[str]:
     """Return the lines about a part of `run`; `wide` shows messages in full."""
     if isinstance(status, JobStatus):
-        return _job(run, status, terminal, now)
+        return _job(run, status, terminal, now, wide=wide, headers=headers)
     if isinstance(status, SetStatus) and status.is_set:
         fields = _fields(_set_fields(run, terminal, now))
         experiments = _experiment_table(run, terminal, now, headers=headers)
@@ -138,7 +140,13 @@ def _messages(experiments: Sequence[ExperimentStatus]) -> list[str]:
 
 
 def _job(
-    run: SetStatus, job: JobStatus, terminal: Terminal, now: datetime
+    run: SetStatus,
+    job: JobStatus,
+    terminal: Terminal,
+    now: datetime,
+    *,
+    wide: bool,
+    headers: bool,
 ) -> list[str]:
     # RiseML's own jobs do not run the commands of riseml.yml.
     runs_commands = job.type not in {"build", "tensorboard"}
@@ -148,8 +156,8 @@ def _job(
             ("Type", "Job"),
             ("State", symbols.coloured(job.state, terminal)),
             *_times(job, now),
-            # Attempts count from 0. The first one is not worth a line.
-            ("Attempt", str(job.attempt + 1) if job.attempt else None),
+            # The first attempt is not worth a line.
+            ("Attempt", _attempt(job) if job.attempt else None),
             ("Reason", job.reason),
             ("Message", job.message),
             ("Exit Code", _number(job.exit_code)),
@@ -158,6 +166,8 @@ def _job(
             ("Run Commands", _commands(run) if runs_commands else None),
         ]
     )
+    if job.earlier:
+        job_lines += _job_table([job], terminal, now, wide=wide, headers=headers)
     if job.state is State.FAILED and job.reason:
         job_lines.append(f"FAILED: {clean(job.reason)}")
     return job_lines
@@ -186,6 +196,7 @@ def _job_table(
         return []
     columns = [
         Column("JOB ID", 13),
+        Column("ATTEMPT", 8),
         Column("STATE", 11, styles=symbols.styles(terminal)),
         Column("STARTED", 8, drop=5),
         Column("DURATION", 9, drop=4),
@@ -196,7 +207,15 @@ def _job_table(
         Column("CPU", 6, drop=7),
         Column("MEM", 6, drop=6),
     ]
-    rows = [_job_row(job, terminal, now, wide=wide) for job in jobs]
+    rows = []
+    for job in jobs:
+        for attempt in job.attempts:
+            rows.append(_job_row(attempt, terminal, now, wide=wide))
+    if not any(job.earlier for job in jobs):
+        # A first attempt is not worth a column.
+        del columns[_ATTEMPT]
+        for row in rows:
+            del row[_ATTEMPT]
     return ["", *render(columns, rows, terminal, headers=headers)]
 
 
@@ -216,6 +235,7 @@ def _job_row(
         ]
     return [
         job.id,
+        _attempt(job),
         symbols.state(job.state, terminal),
         text.age(job.started, now),
         text.duration(job.started, job.finished, now),
@@ -224,6 +244,11 @@ def _job_row(
         _number(job.exit_code) or "",
         *resources,
     ]
+
+
+def _attempt(job: JobStatus) -> str:
+    # Attempts count from 0.
+    return f"{job.attempt + 1} of {job.max_attempts}"
 
 
 def _tensorboard(run: SetStatus) -> str | None:

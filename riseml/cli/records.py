@@ -97,11 +97,25 @@ def _job(job: JobStatus) -> dict[str, Any]:
         "state": str(job.state),
         **_times(job),
         "attempt": job.attempt,
+        "earlier_attempts": list(map(attempt, job.earlier)),
         "reason": job.reason,
         "message": job.message,
         "exit_code": job.exit_code,
         "workdir": job.workdir,
         "resources": resources(job.resources) if job.resources else None,
+    }
+
+
+def attempt(job: JobStatus) -> dict[str, Any]:
+    """Return one attempt of a job."""
+    return {
+        "attempt": job.attempt,
+        "state": str(job.state),
+        "started": moment(job.started),
+        "finished": moment(job.finished),
+        "reason": job.reason,
+        "message": job.message,
+        "exit_code": job.exit_code,
     }
 
 

@@ -3,13 +3,14 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from riseml.cli import options, output, report, symbols, terminal
+from riseml.cli import clock, options, output, records, report, symbols, terminal, text
 from riseml.cli.table import clean
 from riseml.client.client import Client
 
 if TYPE_CHECKING:
     from riseml.cli.terminal import Terminal
     from riseml.diagnosis import Cause
+    from riseml.status import JobStatus
 
 # The others have the same cause, and their ids would hide the explanation.
 _MAX_IDS = 6
@@ -57,9 +58,21 @@ def _text(cause: "Cause", screen: "Terminal") -> str:
         subject += f" and {hidden} more"
     state = symbols.coloured(cause.state, screen)
     lines = [f"{subject} {state}: {clean(cause.explanation)}"]
+    for attempt in cause.attempts:
+        lines.append(f"  {_attempt(attempt)}")
     lines += [f"  | {clean(line)}" for line in cause.evidence]
     lines += [f"  {screen.arrow} {clean(line)}" for line in cause.fix]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _attempt(job: "JobStatus") -> str:
+    state = str(job.state)
+    if job.started:
+        duration = text.duration(job.started, job.finished, clock.now())
+        state += f" after {duration}" if job.finished else f" for {duration}"
+    # Attempts count from 0.
+    line = f"attempt {job.attempt + 1} of {job.max_attempts}: {state}"
+    return clean(f"{line}: {job.message}" if job.message else line)
 
 
 # The names of the fields are a contract with scripts.
@@ -71,4 +84,5 @@ def _record(cause: "Cause") -> dict[str, object]:
         "what": cause.explanation,
         "evidence": list(cause.evidence),
         "fix": list(cause.fix),
+        "attempts": list(map(records.attempt, cause.attempts)),
     }

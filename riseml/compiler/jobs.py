@@ -110,7 +110,7 @@ def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
         "EXPERIMENT_ID": names.experiment,
         "RISEML_JOB": gang.name(job),
         "RISEML_THREADS": str(max(1, int(job.resources.cpus))),
-        "RISEML_ATTEMPT": names.attempt,
+        **_attempt(names),
         "RISEML_WORKDIR_LIMIT": str(plan.workdir_limit),
         "RISEML_CONFIGURATION": record.configuration(names),
     }
@@ -122,6 +122,18 @@ def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
             for name in plan.secrets
         ),
     ]
+
+
+def _attempt(names: Names) -> dict[str, str]:
+    """Return what run.sh reads of the attempts of a job."""
+    values = {"RISEML_ATTEMPT": names.attempt}
+    retries = names.plan.retries.count
+    if retries:
+        values["RISEML_ATTEMPTS"] = str(retries + 1)
+    if retries and not names.is_gang:
+        # Of a gang, Argo knows no exit code: its experiment failed, not one pod.
+        values["RISEML_LAST_EXIT"] = "{{lastRetry.exitCode}}"
+    return values
 
 
 def _mounts(names: Names) -> list[VolumeMount]:

@@ -101,8 +101,17 @@ class Evidence:
         return list(dict.fromkeys(texts))[:_MOST_WARNINGS]
 
     def log(self, job: str) -> tuple[str, ...]:
-        """Return the last lines that a job wrote, without blank ones."""
-        return tuple(line for line in self.logs.get(job, ()) if line.strip())
+        """Return the last lines that a job wrote, without blank ones and lines between attempts."""
+        lines = self.logs.get(job, ())
+        return tuple(
+            line
+            for line in lines
+            if line.strip() and not line.startswith(_BETWEEN_ATTEMPTS)
+        )
+
+
+# run.sh writes it.
+_BETWEEN_ATTEMPTS = "riseml: attempt "
 
 
 @dataclass(frozen=True)
@@ -118,6 +127,7 @@ class Subject:
     resources: Resources | None = None
     job: str = ""
     experiment: ExperimentStatus | None = None
+    attempts: tuple[JobStatus, ...] = ()
 
     @classmethod
     def of_job(cls, job: JobStatus, experiment: ExperimentStatus | None) -> Self:
@@ -132,6 +142,7 @@ class Subject:
             job.resources,
             job.id,
             experiment,
+            job.attempts if job.earlier else (),
         )
 
     @classmethod
@@ -158,6 +169,7 @@ class Cause:
 
     `kind` is a word of `riseml/status/reasons.py`, or a more precise one: RIGHTS,
     POLICY, CLAIM, SECRET, EXCLUDED, FILE, MODULE, PORT. `ids` names all experiments or jobs that it applies to.
+    `attempts` are those of a single job that had several.
     """
 
     kind: str
@@ -166,10 +178,11 @@ class Cause:
     explanation: str
     evidence: tuple[str, ...] = ()
     fix: tuple[str, ...] = ()
+    attempts: tuple[JobStatus, ...] = ()
 
     def extended(self, ids: tuple[str, ...]) -> Self:
         """Return the same cause, for further experiments or jobs as well."""
-        return replace(self, ids=self.ids + ids)
+        return replace(self, ids=self.ids + ids, attempts=())
 
 
 Explain = Callable[[Evidence, Subject], Cause]
@@ -196,6 +209,7 @@ def cause(
         explanation=explanation,
         evidence=tuple(lines),
         fix=fix,
+        attempts=subject.attempts,
     )
 
 

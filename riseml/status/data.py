@@ -44,10 +44,13 @@ def encode(value: object) -> str:
 
 
 def _jobs_to_data(jobs: tuple[JobStatus, ...]) -> list[dict[str, Any]]:
-    return [
-        {**vars(job), "resources": job.resources and vars(job.resources)}
-        for job in jobs
-    ]
+    jobs_data = []
+    for job in jobs:
+        data = dict(vars(job))
+        data["resources"] = job.resources and vars(job.resources)
+        data["earlier"] = _jobs_to_data(job.earlier)
+        jobs_data.append(data)
+    return jobs_data
 
 
 def _experiment(data: Mapping[str, Any]) -> ExperimentStatus:
@@ -61,6 +64,8 @@ def _experiment(data: Mapping[str, Any]) -> ExperimentStatus:
 
 def _job(data: Mapping[str, Any]) -> JobStatus:
     values = _common(JobStatus, data)
+    # Older records have none.
+    values["earlier"] = tuple(map(_job, data.get("earlier", ())))
     if resources := data.get("resources"):
         # Loading `decimal` takes time, and lists of runs have no jobs.
         from decimal import Decimal  # noqa: PLC0415

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from riseml import labels
 from riseml.status import document as doc
-from riseml.status import unstarted
+from riseml.status import gang_attempts, unstarted
 from riseml.status.document import Node
 from riseml.status.jobs import (
     SKIPPED,
@@ -42,7 +42,11 @@ def read_experiment(
     ]
     if attempt:
         # The jobs of a gang are retried together, so their number is the gang's.
-        jobs = [replace(job, attempt=attempt) for job in jobs]
+        earlier = gang_attempts.read(outline, blank, root, nodes, sub)
+        jobs = [
+            replace(job, attempt=attempt, earlier=earlier.get(job.id, ()))
+            for job in jobs
+        ]
     experiment = judge(outline, blank, root, jobs, sub)
     experiment = between_attempts(outline, experiment, root, attempt)
     return _with_reports(outline, experiment, jobs, tasks)

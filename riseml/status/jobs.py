@@ -1,7 +1,7 @@
 """Status of a job, read from the nodes of its task."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -95,12 +95,18 @@ def read_job(
     if planned.index is not None:
         name = f"{name}.{planned.index}"
     if nodes is None or not (nodes.node or nodes.attempts):
-        return JobStatus(name, planned.type, planned.index, resources=planned.resources)
+        return JobStatus(
+            name,
+            planned.type,
+            planned.index,
+            max_attempts=planned.attempts,
+            resources=planned.resources,
+        )
     attempt, node = nodes.last
     outcome = _outcome(nodes, planned.attempts, kills, sub)
     # A job that waits for its next attempt has started already, with an earlier one.
     has_started = outcome.state not in _WAITING or outcome.reason == "RETRY"
-    return JobStatus(
+    job = JobStatus(
         id=name,
         type=planned.type,
         index=planned.index,
@@ -112,10 +118,35 @@ def read_job(
         message=outcome.message,
         exit_code=outcome.exit_code,
         attempt=attempt,
+        max_attempts=planned.attempts,
         resources=planned.resources,
         node_id=doc.text(node.get("id")),
         workdir=doc.parameters(node.get("outputs")).get(labels.WORKDIR, ""),
     )
+    return replace(job, earlier=_earlier(job, nodes)) if attempt else job
+
+
+def _earlier(job: JobStatus, nodes: TaskNodes) -> tuple[JobStatus, ...]:
+    """Return the attempts before the last one, which all failed."""
+    attempts = []
+    for number, node in sorted(nodes.attempts.items()):
+        if number == job.attempt:
+            continue
+        finished = doc.time(node.get("finishedAt"))
+        outcome = _failed(node, _exit_code(node), finished)
+        attempt = replace(
+            job,
+            state=outcome.state,
+            started=_started(node),
+            finished=finished,
+            reason=outcome.reason,
+            message=outcome.message,
+            exit_code=outcome.exit_code,
+            attempt=number,
+            node_id=doc.text(node.get("id")),
+        )
+        attempts.append(attempt)
+    return tuple(attempts)
 
 
 def started(nodes: TaskNodes) -> datetime | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -126,7 +126,8 @@ def sketch(document: Mapping[str, Any]) -> Outline:
     templates = doc.named(spec.get("templates"))
     main = _tasks(templates.get(doc.text(spec.get("entrypoint"))))
     set_task, set_template, experiment = _experiment_task(main, templates)
-    tasks = _tasks(templates.get(doc.text(experiment.get("template"))))
+    experiment_template = templates.get(doc.text(experiment.get("template")), {})
+    tasks = _tasks(experiment_template)
     run_tasks = [task for task in main if doc.text(task.get("name")) != set_task]
     image, install = _image(templates, tasks)
     return Outline(
@@ -141,7 +142,7 @@ def sketch(document: Mapping[str, Any]) -> Outline:
         items=doc.items(experiment.get("withItems")) or [{}],
         concurrency=doc.integer(set_template.get("parallelism")),
         marker=f".{set_task}.{doc.text(experiment.get('name'))}(",
-        planned=_planned(tasks, templates),
+        planned=_planned(tasks, templates, _attempts(experiment_template)),
         run_planned=_planned(run_tasks, templates),
         kills=_kills(spec, notes),
         image=image,
@@ -175,14 +176,16 @@ def _experiment_task(
 
 
 def _planned(
-    tasks: list[Node], templates: Mapping[str, Node]
+    tasks: list[Node], templates: Mapping[str, Node], attempts: int = 1
 ) -> tuple[PlannedJob, ...]:
+    """Return the jobs of tasks that are retried together, in at most `attempts` attempts."""
     types = [doc.text(task.get("template")) for task in tasks]
     jobs = []
     for task, type_ in zip(tasks, types, strict=True):
         is_single = types.count(type_) == 1
         template = templates.get(type_, {})
-        jobs.append(_planned_job(task, type_, template, is_single=is_single))
+        job = _planned_job(task, type_, template, is_single=is_single)
+        jobs.append(replace(job, attempts=max(job.attempts, attempts)))
     return tuple(jobs)
 
 
@@ -194,15 +197,19 @@ def _planned_job(
     if not is_single:
         arguments = doc.parameters(task.get("arguments"))
         index = doc.integer(arguments.get(labels.INDEX_PARAMETER))
-    limit = doc.integer(doc.inner(template, "retryStrategy").get("limit"))
     return PlannedJob(
         task=doc.text(task.get("name")),
         type=type_,
         index=index,
         resources=doc.resources(doc.mapping(template.get("container"))),
         daemon=template.get("daemon") is True,
-        attempts=(limit or 0) + 1,
+        attempts=_attempts(template),
     )
+
+
+def _attempts(template: Node) -> int:
+    limit = doc.integer(doc.inner(template, "retryStrategy").get("limit"))
+    return (limit or 0) + 1
 
 
 def _image(

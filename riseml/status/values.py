@@ -1,7 +1,7 @@
 """Values that describe a run: states, and the status of sets, experiments and jobs."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -34,6 +34,8 @@ TERMINAL = frozenset({State.FINISHED, State.FAILED, State.KILLED})
 class JobStatus:
     """One job: its last attempt (`attempt` counts from 0), or its plan before it starts.
 
+    `earlier` has the attempts before the last one, each as the status that the job had at
+    its end. A job has at most `max_attempts`.
     `workdir` says in words which files of its working directory were kept.
     """
 
@@ -48,9 +50,16 @@ class JobStatus:
     message: str = ""
     exit_code: int | None = None
     attempt: int = 0
+    earlier: tuple["JobStatus", ...] = ()
+    max_attempts: int = 1
     resources: Resources | None = None
     node_id: str = ""
     workdir: str = ""
+
+    @property
+    def attempts(self) -> tuple["JobStatus", ...]:
+        """All attempts, the last one as the job itself."""
+        return (*self.earlier, replace(self, earlier=()))
 
 
 @dataclass(frozen=True)

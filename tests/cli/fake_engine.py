@@ -66,6 +66,31 @@ def single(number: int, state: State = State.RUNNING, **values: Any) -> SetStatu
     )
 
 
+def with_attempts(run: SetStatus, count: int) -> SetStatus:
+    """Return a run of one experiment whose job had attempts that failed, up to three."""
+    (experiment,) = run.experiments
+    (last,) = experiment.jobs
+    last = replace(last, attempt=count - 1, max_attempts=3, started=ago(minutes=10))
+    if last.state is State.FAILED:
+        last = replace(last, reason="ERROR", message="exit code 3", exit_code=3)
+    earlier = []
+    for number in range(count - 1):
+        earlier.append(
+            replace(
+                last,
+                attempt=number,
+                state=State.FAILED,
+                reason="ERROR",
+                message="exit code 4",
+                exit_code=4,
+                started=ago(minutes=30 - number),
+                finished=ago(minutes=29 - number),
+            )
+        )
+    jobs = (replace(last, earlier=tuple(earlier)),)
+    return replace(run, experiments=(replace(experiment, jobs=jobs),))
+
+
 def grid(
     number: int,
     states: list[State],

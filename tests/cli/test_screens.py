@@ -14,7 +14,7 @@ import pytest
 from riseml.engines import Change, Chunk
 from riseml.status import State
 from tests.cli.conftest import Riseml
-from tests.cli.fake_engine import FakeEngine, ago, grid, job, single
+from tests.cli.fake_engine import FakeEngine, ago, grid, job, single, with_attempts
 
 SCREENS = Path(__file__).parent / "screens"
 
@@ -132,6 +132,12 @@ CASES = [
     "whoami",
 ]
 
+RETRIED_RUNS = [
+    with_attempts(single(22, State.FAILED, exit_code=3, guilty="22.train"), 3),
+    with_attempts(single(21), 2),
+]
+RETRIED_CASES = ["status 22", "status 21.train", "status 22.train -o yaml", "why 22"]
+
 RUNS_WITH_TENSORBOARD = [
     replace(
         single(19),
@@ -156,6 +162,12 @@ TENSORBOARD_CASES = [
 @pytest.mark.parametrize("line", CASES)
 def test_screen(line: str, engine: FakeEngine, riseml: Riseml) -> None:
     engine.runs, engine.events = list(RUNS), list(EVENTS)
+    _compare(line, riseml)
+
+
+@pytest.mark.parametrize("line", RETRIED_CASES)
+def test_screen_of_attempts(line: str, engine: FakeEngine, riseml: Riseml) -> None:
+    engine.runs = list(RETRIED_RUNS)
     _compare(line, riseml)
 
 
@@ -230,6 +242,7 @@ def _file_name(line: str) -> str:
 
 
 def test_every_screen_file_belongs_to_a_test() -> None:
-    expected = {f"{_file_name(line)}.txt" for line in (*CASES, *TENSORBOARD_CASES)}
+    lines = (*CASES, *RETRIED_CASES, *TENSORBOARD_CASES)
+    expected = {f"{_file_name(line)}.txt" for line in lines}
     expected |= {f"terminal-{name}.txt" for name in TERMINALS}
     assert {file.name for file in SCREENS.iterdir()} == expected

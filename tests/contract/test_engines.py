@@ -206,7 +206,8 @@ def test_retries_continue_until_the_job_succeeds(bench: Bench) -> None:
         """
     )
     assert (run.state, job(run).attempt) == (State.FINISHED, 1)
-    assert bench.log(run.number or 0).endswith("attempt 1\n")
+    between = "riseml: attempt 1 failed with exit code 1; starting attempt 2 of 3\n"
+    assert bench.log(run.number or 0) == f"attempt 0\n{between}attempt 1\n"
 
 
 def test_a_job_fails_when_its_retries_are_used_up(bench: Bench) -> None:

@@ -167,6 +167,7 @@ def test_every_tag_can_be_resolved(document: Document) -> None:
             "workflow.uid",
             f"workflow.annotations.{labels.KILLED}",
             "retries",
+            "lastRetry.exitCode",
         }
         resolved |= (
             {"tasks.build.outputs.parameters.image"}

@@ -1,11 +1,13 @@
 """Status of documents: recorded from a real Argo, and made up where no cluster does it on demand."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
 
 from riseml import status
 from riseml.status import State
+from riseml.status.data import encode, from_data, to_data
 from tests.unit.documents import Document, first, killed, made, node
 from tests.unit.recordings import NAMES, document, moments, told
 
@@ -161,6 +163,51 @@ def test_the_last_attempt_of_a_retried_gang_counts() -> None:
     run["status"]["nodes"] = {n["name"]: n for n in nodes}
     (job,) = first(run).jobs
     assert (job.state, job.attempt, job.exit_code) == (State.FINISHED, 1, 0)
+
+
+def earlier(name: str) -> dict[str, list[tuple[int, str, str, int | None]]]:
+    """Return number, state, reason and exit code of all attempts but the last, by job."""
+    attempts = {}
+    for job in first(document(name)).jobs:
+        attempts[job.id.partition(".")[2]] = [
+            (attempt.attempt, str(attempt.state), attempt.reason, attempt.exit_code)
+            for attempt in job.earlier
+        ]
+        assert all(attempt.started and attempt.finished for attempt in job.earlier)
+        assert job.attempts[:-1] == job.earlier
+        assert (job.attempts[-1].attempt, job.attempts[-1].earlier) == (job.attempt, ())
+    return attempts
+
+
+def test_earlier_attempts_of_a_job_keep_their_outcome() -> None:
+    assert earlier("retry-exhausted") == {
+        "train": [(0, "FAILED", "ERROR", 4), (1, "FAILED", "ERROR", 4)]
+    }
+    assert earlier("retry-killed") == {"train": [(0, "FAILED", "ERROR", 4)]}
+    assert earlier("retry-not-this-cause") == {"train": []}
+    assert [job.max_attempts for job in first(document("retry-exhausted")).jobs] == [3]
+
+
+def test_earlier_attempts_of_a_gang_say_which_job_failed() -> None:
+    peer = [(0, "KILLED", "PEER", None)]
+    assert earlier("gang-retry-succeeds") == {
+        "master": peer,
+        "worker.1": [(0, "FAILED", "ERROR", 4)],
+        "worker.2": peer,
+        "ps": peer,
+    }
+    jobs = first(document("gang-retry-succeeds")).jobs
+    assert {job.max_attempts for job in jobs} == {3}
+
+
+def test_a_record_keeps_earlier_attempts() -> None:
+    run = status.read(document("gang-retry-exhausted"))
+    text = json.dumps(to_data(run), default=encode)
+    assert from_data(json.loads(text)) == run
+    old = json.loads(text)
+    for job in old["experiments"][0]["jobs"]:
+        del job["earlier"], job["max_attempts"]
+    assert [job.earlier for job in from_data(old).experiments[0].jobs] == [()] * 4
 
 
 def test_a_gang_between_two_attempts_has_not_ended() -> None:

@@ -281,6 +281,31 @@ def test_another_attempt_has_a_log_of_its_own(job: Job, shell: str) -> None:
 
 
 @shells
+@pytest.mark.parametrize(
+    ("exit_code", "cause"),
+    [
+        ("3", " with exit code 3"),
+        # Argo writes these if it does not know the exit code.
+        ("0", ""),
+        ("-1", ""),
+        # No variable: the attempt of a gang.
+        (None, ""),
+    ],
+)
+def test_a_line_stands_between_attempts(
+    job: Job, shell: str, exit_code: str | None, cause: str
+) -> None:
+    job.env |= {"RISEML_ATTEMPT": "0", "RISEML_ATTEMPTS": "3"}
+    if exit_code is not None:
+        job.env["RISEML_LAST_EXIT"] = exit_code
+    assert job.run("echo one", shell=shell) == (0, "one\n")
+    job.env["RISEML_ATTEMPT"] = "1"
+    line = f"riseml: attempt 1 failed{cause}; starting attempt 2 of 3\n"
+    assert job.run("echo two", shell=shell) == (0, f"{line}two\n")
+    assert job.log.with_name("train.1.log").read_text() == f"{line}two\n"
+
+
+@shells
 def test_an_engine_that_writes_the_log_needs_no_copy(job: Job, shell: str) -> None:
     job.env["RISEML_LOGGED"] = "1"
     assert job.run("echo out", shell=shell) == (0, "out\n")
