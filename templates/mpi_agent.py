@@ -388,8 +388,12 @@ def run_remotely(alias, words):
             break
     else:
         raise SystemExit("riseml: there is no worker {0}".format(alias))
+    mpirun = os.getppid()
     connection = connect(worker, read_secret(), do="run", command=" ".join(words))
     message = connection.receive()
+    if message is None and os.getppid() != mpirun:
+        # mpirun has exited before this process, and the other worker ended with the run.
+        return STOPPED
     if message is None:
         raise SystemExit("riseml: the connection to {0} is lost".format(worker.name))
     return message["exit"]

@@ -50,6 +50,12 @@ def falling(first: float) -> list[tuple[int, Any]]:
 
 
 @pytest.fixture(autouse=True)
+def _patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a loaded machine, the import of TensorFlow takes minutes.
+    monkeypatch.setattr("riseml.client.tensorboard._PATIENCE_SECONDS", 240.0)
+
+
+@pytest.fixture(autouse=True)
 def _path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(
         "PATH", f"{prepare('tensorflow') / 'bin'}{os.pathsep}{os.environ['PATH']}"

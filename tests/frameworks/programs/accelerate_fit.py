@@ -19,3 +19,5 @@ for batch in batches:
     steps += 1
 if accelerator.is_main_process:
     riseml.report_result(processes=accelerator.num_processes, steps=steps)
+# PyTorch may abort at the exit of a process that leaves its group open.
+torch.distributed.destroy_process_group()

@@ -31,3 +31,5 @@ trainer = None  # README
 trainer.fit(Model(), torch.utils.data.DataLoader(torch.randn(16, 2), batch_size=2))
 if trainer.is_global_zero:
     riseml.report_result(processes=trainer.world_size, steps=trainer.global_step)
+# PyTorch may abort at the exit of a process that leaves its group open.
+torch.distributed.destroy_process_group()

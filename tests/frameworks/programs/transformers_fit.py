@@ -32,3 +32,5 @@ if trainer.is_world_process_zero():
     riseml.report_result(
         processes=trainer.args.world_size, steps=trainer.state.global_step
     )
+# PyTorch may abort at the exit of a process that leaves its group open.
+torch.distributed.destroy_process_group()
