@@ -161,15 +161,32 @@ class ExperimentSet:
 
 
 @dataclass(frozen=True)
+class BuildStep:
+    """One install step of a build: its command, the files that it needs, the key of its result.
+
+    `files` are files and folders of the project, `.` is all of it. Paths in `without` are
+    not copied again with these folders, since earlier steps may have changed them. `key` is
+    empty if the content of the files is not known. It does not depend on all files if the
+    step `is_editable`: then images must not keep them.
+    """
+
+    command: str
+    files: tuple[str, ...] = ()
+    key: str = ""
+    without: tuple[str, ...] = ()
+    is_editable: bool = False
+
+
+@dataclass(frozen=True)
 class Build:
-    """How install steps become an image: its key, the files that they need, or the existing `image`.
+    """How install steps become an image: its key, the steps, or the existing `image`.
 
     `base` is the image that the steps start from, with its digest; empty if riseml.yml's
     image is used as it is named there.
     """
 
     key: str
-    files: tuple[str, ...] = ()
+    steps: tuple[BuildStep, ...] = ()
     image: str | None = None
     base: str = ""
 

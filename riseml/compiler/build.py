@@ -1,6 +1,8 @@
 """Build step: a client of the cluster's BuildKit turns install steps into an image."""
 
 import json
+import posixpath
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
 
@@ -10,7 +12,7 @@ from hera.workflows.models import Mutex, Synchronization, ValueFrom, VolumeMount
 from riseml import labels, templating
 from riseml.compiler import pod
 from riseml.compiler.names import Names
-from riseml.plan import Build, Resources
+from riseml.plan import Build, BuildStep, Resources
 
 CERTIFICATES = "/certificates"
 # Login for the registries of base images, which buildctl passes on.
@@ -21,19 +23,20 @@ DOCKERFILE = f"{pod.RISEML}/build/Dockerfile"
 IMAGE = f"{pod.RISEML}/image"
 FAILED = f"{pod.RISEML}/failed"
 RESOURCES = Resources(cpus=Decimal("0.5"), mem=512_000_000)
+_ALL = "."
 # A longer list of files would not fit into an argument and a variable.
 _MAX_FILES_LENGTH = 50_000
-# `riseml compile` does not determine which files the steps need.
-_ALL_FILES = Build(key="", files=(".",))
+# BuildKit reads these characters as patterns and variables.
+_SPECIAL = frozenset("[]*?\\$")
 
 
 def template(names: Names) -> Container:
     """Return the template whose output `image` is the image with the install steps."""
-    build = _sized(names.origin.build or _ALL_FILES)
+    build = _sized(_build_of(names))
     has_remote = names.origin.git_url is not None
     return Container(
         name="build",
-        inputs=_artifacts(names),
+        inputs=_artifacts(build, names),
         labels={labels.TYPE: "build"},
         affinity=pod.prefer(labels.BUILD_NODE, "In"),
         node_selector=dict(names.target.build_node_selector) or None,
@@ -54,11 +57,29 @@ def template(names: Names) -> Container:
     )
 
 
+def _build_of(names: Names) -> Build:
+    """Return the build; if nothing is known about files, the first step copies all."""
+    build = names.origin.build or Build(key="")
+    if build.steps or not names.plan.install:
+        return build
+    first, *others = map(BuildStep, names.plan.install)
+    return replace(build, steps=(replace(first, files=(_ALL,)), *others))
+
+
 def _sized(build: Build) -> Build:
-    length = sum(map(len, build.files))
+    length = 0
+    for step in build.steps:
+        length += sum(map(len, (*step.files, *step.without)))
     if length < _MAX_FILES_LENGTH:
         return build
-    return replace(build, files=_ALL_FILES.files)
+    steps = tuple(map(_with_all_files, build.steps))
+    return replace(build, steps=steps)
+
+
+def _with_all_files(step: BuildStep) -> BuildStep:
+    if not step.files:
+        return step
+    return replace(step, files=(_ALL,), without=())
 
 
 def _one_at_a_time(build: Build) -> Synchronization | None:
@@ -81,14 +102,41 @@ def _mounts(names: Names) -> list[VolumeMount]:
     return mounts
 
 
-def _artifacts(names: Names) -> list[Artifact]:
+def _artifacts(build: Build, names: Names) -> list[Artifact]:
+    has_remote = names.origin.git_url is not None
+    steps = []
+    for number, step in enumerate(build.steps, 1):
+        copies = _remote_copies(step) if has_remote else _copies(number, step)
+        steps.append({"command": step.command, "copies": copies})
     dockerfile = templating.render(
-        "Dockerfile.j2", image=names.base, install=names.plan.install
+        "Dockerfile.j2",
+        image=names.base,
+        steps=steps,
+        forgets_code=_forgets_code(build),
+        forget=templating.read("forget.sh").rstrip("\n"),
     )
     return [
         RawArtifact(name="dockerfile", path=DOCKERFILE, data=dockerfile),
         *pod.fetched(names, CONTEXT),
     ]
+
+
+def _forgets_code(build: Build) -> bool:
+    """Return whether jobs of other revisions may use the image, which must not keep the code of this one."""
+    is_shared = bool(build.key)
+    return is_shared and any(step.is_editable for step in build.steps)
+
+
+def _copies(number: int, step: BuildStep) -> list[list[str]]:
+    """Return the arguments of a step's COPY, from the folder that the context has for it."""
+    return [[f"{number}/", f"{pod.CODE}/"]] if step.files else []
+
+
+def _remote_copies(step: BuildStep) -> list[list[str]]:
+    """Return the arguments of a step's COPYs from a Git checkout."""
+    if any(not _SPECIAL.isdisjoint(path) for path in step.files):
+        return [[_ALL, f"{pod.CODE}/"]]
+    return [[path, posixpath.join(pod.CODE, path)] for path in step.files]
 
 
 def _environment(build: Build, names: Names) -> dict[str, str]:
@@ -102,7 +150,7 @@ def _environment(build: Build, names: Names) -> dict[str, str]:
         **pod.source(names),
         "RISEML_BASE_IMAGE": names.plan.image,
         "RISEML_INSTALL": json.dumps(names.plan.install, ensure_ascii=False),
-        "RISEML_BUILD_FILES": json.dumps(build.files, ensure_ascii=False),
+        "RISEML_STEP_KEYS": json.dumps([step.key for step in build.steps]),
         "IMAGE_KEY": build.key,
         "IMAGE_NAME": f"{target.registry}/{repository}:{build.key or 'latest'}",
     }
@@ -127,10 +175,20 @@ def _context(build: Build, names: Names) -> UserContainer:
         args=[
             templating.read("checkout.sh") + templating.read("context.sh"),
             "context",
-            *build.files,
+            *_context_arguments(build),
         ],
         env=pod.variables(
             {**pod.source(names), "CODE_DIR": CHECKOUT, "RISEML_DIR": pod.RISEML}
         ),
         volume_mounts=pod.store_mounts(),
     )
+
+
+def _context_arguments(build: Build) -> Iterator[str]:
+    for number, step in enumerate(build.steps, 1):
+        for path in step.files:
+            yield f"{number}/{path}"
+        for path in step.without:
+            yield f"-{number}/{path}"
+    if _forgets_code(build):
+        yield "list"

@@ -1,88 +1,105 @@
 """Key of the image that install steps make: equal keys need no second build.
 
-base image, install steps, requirements*.txt, build_files, and every project file that a step
-names (a folder: everything below it) ──key──▶ ImageKey
+    base image ──▶ step 1, files that it needs ──▶ step 2, … ──▶ ImageKey
+                        └── a key for the image after each step
 
-A change of another file of the project keeps the key.
+A change of another file of the project keeps the key. A change of a step, or of a file
+that it needs, keeps the keys of the steps before it.
 """
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from pathlib import PurePosixPath
 
-from riseml.plan import ExperimentSet
+from riseml.plan import BuildStep, ExperimentSet
+from riseml.project import install_files
+from riseml.project.install_files import StepFiles
+from riseml.project.project_files import ProjectFiles
 
 # The part of a key that names the base image.
 BASE = "image"
-_WORD = re.compile(r"[^\s'\"=;&|<>()`]+")
+_LENGTH = 24
 
 
 @dataclass(frozen=True)
 class ImageKey:
     """A key, and what it is made of.
 
-    `parts` maps what the user knows (a step, a file) to its digest. `files` are the paths
-    that the build needs.
+    `parts` maps what the user knows (a step, a file) to its digest. `steps` are the
+    install steps with the files that they need.
     """
 
     text: str
     parts: Mapping[str, str]
-    files: tuple[str, ...]
+    steps: tuple[BuildStep, ...]
 
 
 def image_key(
-    plan: ExperimentSet, files: Mapping[str, str], *, base: str = "", salt: str = ""
+    plan: ExperimentSet, project: ProjectFiles, *, base: str = "", salt: str = ""
 ) -> ImageKey:
     """Return the key of the plan's image.
 
-    `files` maps each path of the code to a digest of its mode and content. `base` is the
-    base image with its digest, if that is known. `salt` stands for what else the image
-    depends on, such as the Python of a virtual environment.
+    `base` is the base image with its digest, if that is known. `salt` stands for what
+    else the image depends on, such as the Python of a virtual environment.
     """
-    needed = tuple(sorted(_needed(plan, files)))
     parts = {BASE: base or plan.image}
-    for number, step in enumerate(plan.install, 1):
-        parts[f"install {number}"] = step
-    for path in needed:
-        parts[path] = files[path]
     if salt:
-        # The name is part of every key: another one would rebuild all environments.
         parts["place"] = salt
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
-    return ImageKey(digest[:24], parts, needed)
+    key = _digest(parts)
+    steps: list[BuildStep] = []
+    unchanged: set[str] = set()
+    for number, (command, needed) in enumerate(step_files(plan, project), 1):
+        step_parts = {f"install {number}": command, **_sorted(needed.inputs)}
+        key = _digest({"after": key, **step_parts})
+        steps.append(_build_step(command, needed, key, unchanged))
+        unchanged |= needed.exact
+        parts.update(step_parts)
+    return ImageKey(key, parts, tuple(steps))
 
 
-def _needed(plan: ExperimentSet, files: Mapping[str, str]) -> list[str]:
-    """Return the files that the build needs.
+def step_files(
+    plan: ExperimentSet, project: ProjectFiles
+) -> list[tuple[str, StepFiles]]:
+    """Return each install step of a plan with the files that it needs.
 
-    A file that several words name occurs several times.
+    Any step may need the files of `build_files`, so the first one copies them.
     """
-    needed = [path for path in files if fnmatchcase(path, "requirements*.txt")]
-    words = set(plan.build_files)
-    for step in plan.install:
-        words.update(_WORD.findall(step))
-    for word in words:
-        needed += _matching(word, files)
-    return needed
+    steps = [(step, install_files.of_step(step, project)) for step in plan.install]
+    if steps and plan.build_files:
+        named = install_files.of_paths(plan.build_files, project)
+        _, first = steps[0]
+        first.copied |= named.copied
+        first.exact |= named.exact
+        first.inputs |= named.inputs
+    return steps
 
 
-def _matching(word: str, files: Mapping[str, str]) -> Iterable[str]:
-    """Return the files that a word names: a file, or all files of a folder."""
-    path = str(PurePosixPath(word))
-    if path == ".":
-        return files
-    if path in files:
-        return (path,)
-    if path.startswith(("/", "..")):
-        return ()
-    return _below(path, files)
+def _build_step(
+    command: str, needed: StepFiles, key: str, unchanged: AbstractSet[str]
+) -> BuildStep:
+    """Return a step that copies what it needs, except for what earlier steps may have changed.
+
+    `unchanged` are paths that earlier steps have copied and that count in their keys.
+    """
+    new = needed.copied - unchanged
+    new -= install_files.below_any(new, unchanged)
+    files = install_files.outermost(new)
+    without = install_files.below_any(unchanged, files)
+    return BuildStep(
+        command,
+        files,
+        key,
+        install_files.outermost(without),
+        is_editable=not needed.copied <= needed.exact,
+    )
 
 
-def _below(folder: str, files: Mapping[str, str]) -> Iterator[str]:
-    for path in files:
-        if path.startswith(f"{folder}/"):
-            yield path
+def _sorted(inputs: Mapping[str, str]) -> dict[str, str]:
+    return dict(sorted(inputs.items()))
+
+
+def _digest(parts: Mapping[str, str]) -> str:
+    text = json.dumps(parts, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:_LENGTH]

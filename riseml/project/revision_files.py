@@ -6,6 +6,25 @@ from pathlib import Path
 
 from riseml.errors import ProjectError
 from riseml.project import repository_of
+from riseml.project.project_files import ProjectFiles
+
+
+def project_files(home: Path, project: str, revision: str) -> ProjectFiles:
+    """Return the files of a revision.
+
+    Raises:
+        ProjectError: the home does not have the revision.
+    """
+    digests = contents(home, project, revision)
+    repository = repository_of(project, home)
+
+    def read(path: str) -> str:
+        blob = digests[path].split()[1]
+        command = ["git", f"--git-dir={repository}", "cat-file", "blob", blob]
+        completed = subprocess.run(command, capture_output=True, check=False)
+        return completed.stdout.decode(errors="replace")
+
+    return ProjectFiles(digests, read)
 
 
 def contents(home: Path, project: str, revision: str) -> dict[str, str]:

@@ -15,6 +15,7 @@ from riseml.compiler import compile_workflow
 from riseml.frameworks import jax, mpi, tensorflow
 from riseml.plan import (
     Build,
+    BuildStep,
     Experiment,
     ExperimentSet,
     Job,
@@ -168,9 +169,11 @@ class Scenario:
             "concurrency": self.concurrency,
             **self.plan,
         }
-        origin = Origin(
-            "me", number, revision, build=Build(f"key-{number}", ("hello.py",))
+        steps = tuple(
+            BuildStep(step, ("hello.py",)) for step in self.plan.get("install", ())
         )
+        build = Build(f"key-{number}", steps)
+        origin = Origin("me", number, revision, build=build)
         document = compile_workflow(
             ExperimentSet(**values), origin, Target(git_image=IMAGE, build_image=IMAGE)
         )

@@ -14,6 +14,7 @@ from riseml.compiler import compile_workflow
 from riseml.compiler.limits import check
 from riseml.plan import Build, ExperimentSet, Origin, Target
 from riseml.project.image_key import image_key
+from riseml.project.project_files import ProjectFiles
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 # No snapshot with this revision is needed to compile.
@@ -38,8 +39,9 @@ def _build(plan: ExperimentSet, folder: Path) -> Build | None:
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in paths
     }
-    key = image_key(plan, files)
-    return Build(key.text, key.files) if plan.install else None
+    project = ProjectFiles(files, lambda path: (folder / path).read_text("utf-8"))
+    key = image_key(plan, project)
+    return Build(key.text, key.steps) if plan.install else None
 
 
 @examples

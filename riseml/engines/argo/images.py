@@ -23,7 +23,7 @@ from riseml.cluster.api import Api, Object, data_of, path
 from riseml.cluster.store import StorePod
 from riseml.plan import Build, ExperimentSet, Target
 from riseml.project.image_key import BASE, ImageKey, image_key
-from riseml.project.revision_files import contents
+from riseml.project.revision_files import project_files
 
 CONFIG_MAP = "riseml-images"
 _BASE = "base-"
@@ -54,7 +54,7 @@ class Images:
         Raises:
             ProjectError: the code cannot be read.
         """
-        files = contents(home, plan.project, revision)
+        files = project_files(home, plan.project, revision)
         if base is None:
             base = self.base(plan.image)
         return image_key(plan, files, base=base)
@@ -64,11 +64,11 @@ class Images:
         record = self._records.get(key.text, "")
         image = record.partition(" ")[0] or self._built(key.text)
         if not self._exists(image):
-            return Build(key.text, key.files, None, key.parts[BASE])
+            return Build(key.text, key.steps, None, key.parts[BASE])
         new_record = f"{image} {datetime.now(UTC).date()}"
         if new_record != record:
             self._write(key.text, new_record)
-        return Build(key.text, key.files, image, key.parts[BASE])
+        return Build(key.text, key.steps, image, key.parts[BASE])
 
     def prune_unused(self, before: float) -> int:
         """Delete images last used before a time (Unix seconds); return how many.

@@ -1,5 +1,6 @@
 """Install steps on this machine: they run once per key, and jobs use the environment and files they create."""
 
+import json
 import os
 import subprocess
 import time
@@ -114,3 +115,53 @@ def test_only_code_without_runs_is_removed(lab: Lab) -> None:
     assert exists == [False, True]
     lab.write({"code.txt": "one"})
     assert lab.run("run: cat code.txt").state is State.FINISHED
+
+
+def counting(folder: Path, name: str, then: str = ":") -> str:
+    """Return a step that writes a line each time it runs."""
+    return f"echo {name} >> {folder}/ran; {then}"
+
+
+def steps(*lines: str) -> str:
+    """Return the keys `install` and `run` of a riseml.yml, with steps as they are."""
+    return f"install: {json.dumps(lines)}\n"
+
+
+def test_a_change_repeats_only_what_follows_it(lab: Lab, tmp_path: Path) -> None:
+    ran = tmp_path / "ran"
+    lab.write({"a.txt": "a1\n", "b.txt": "b1\n"})
+    one = counting(tmp_path, "one", "cat a.txt > one; mkdir $VIRTUAL_ENV/etc")
+    two = counting(tmp_path, "two", "echo $VIRTUAL_ENV > $VIRTUAL_ENV/etc/home")
+    three = counting(tmp_path, "three", "cat b.txt > three")
+    run = "run: 'cat one three; cat $VIRTUAL_ENV/etc/home; echo $VIRTUAL_ENV'"
+
+    def log_of(*install: str) -> list[str]:
+        assert lab.run(steps(*install) + run).state is State.FINISHED
+        number = lab.engine.latest("lab").number
+        *_, first, second, home, folder = lab.log(Id(number=number)).split()
+        # Files that contain the path of their environment contain that of the copy.
+        assert home == folder
+        return [first, second, *ran.read_text().split()]
+
+    assert log_of(one, two, three) == ["a1", "b1", "one", "two", "three"]
+    ran.unlink()
+    lab.write({"b.txt": "b2\n"})
+    assert log_of(one, two, three) == ["a1", "b2", "three"]
+    ran.unlink()
+    # A complete environment is continued as well.
+    assert log_of(one, two, three, counting(tmp_path, "four")) == ["a1", "b2", "four"]
+    ran.unlink()
+    lab.write({"a.txt": "a2\n"})
+    assert log_of(one, two, three) == ["a2", "b2", "one", "two", "three"]
+
+
+def test_a_failing_step_is_repeated_without_those_before_it(
+    lab: Lab, tmp_path: Path
+) -> None:
+    text = steps(
+        counting(tmp_path, "one"), counting(tmp_path, "two", f"test -e {tmp_path}/go")
+    )
+    assert lab.run(text + "run: 'true'").state is State.FAILED
+    (tmp_path / "go").touch()
+    assert lab.run(text + "run: 'true'").state is State.FINISHED
+    assert (tmp_path / "ran").read_text().split() == ["one", "two", "two"]

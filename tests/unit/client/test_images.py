@@ -45,7 +45,7 @@ class BuildingEngine(FakeEngine):
         base: str | None = None,
     ) -> ImageKey:
         parts = {"base": base or plan.image, "install": "; ".join(plan.install)}
-        return ImageKey("key", parts, plan.build_files)
+        return ImageKey("key", parts, ())
 
     def image(self, key: ImageKey) -> str | None:
         return None

@@ -19,6 +19,7 @@ from riseml.engines.local.interpreter.tags import inner, tags
 from riseml.plan import (
     POSITION,
     Build,
+    BuildStep,
     Experiment,
     ExperimentSet,
     Job,
@@ -45,7 +46,13 @@ from tests.unit.plans import (
 
 ROOT = Path(__file__).parents[3]
 STEPS = ("pip install -r requirements.txt", "echo \"it's\" $HOME && touch 'a b'")
-BUILD = Build("0123456789abcdef01234567", ("requirements.txt",))
+BUILD = Build(
+    "0123456789abcdef01234567",
+    (
+        BuildStep(STEPS[0], ("requirements.txt",), "1" * 24),
+        BuildStep(STEPS[1], (), "0123456789abcdef01234567"),
+    ),
+)
 GANG = single(
     jobs=(
         Job(
@@ -499,13 +506,13 @@ def test_install_steps_become_a_build() -> None:
     build = template(document, "build")
     variables = env(build["container"])
     assert json.loads(variables["RISEML_INSTALL"]) == list(STEPS)
-    assert json.loads(variables["RISEML_BUILD_FILES"]) == ["requirements.txt"]
+    assert json.loads(variables["RISEML_STEP_KEYS"]) == ["1" * 24, BUILD.key]
     assert variables["RISEML_BASE_IMAGE"] == "python:3.12"
     assert variables["IMAGE_KEY"] == BUILD.key
     assert build["synchronization"] == {
         "mutexes": [{"name": f"riseml-build-{BUILD.key}"}]
     }
-    assert build["initContainers"][0]["args"][1:] == ["context", "requirements.txt"]
+    assert build["initContainers"][0]["args"][1:] == ["context", "1/requirements.txt"]
     (dockerfile,) = build["inputs"]["artifacts"]
     first, *_, one, two = dockerfile["raw"]["data"].splitlines()
     assert first == "FROM python:3.12"

@@ -1,25 +1,33 @@
 """Environments of install steps: one virtual environment per image key, beside the user's packages.
 
 <home>/envs/<key>/            the environment; `.complete` once all steps have succeeded
-                  code/       where the steps ran: files they created there, as in an image's /code
-                  shims/      apt-get and the like: they print "skipped" and succeed
+                  code/       files that the steps created where they ran, as in an image's /code
+<home>/envs/<key>.prefix/     the state after a step, from which other builds continue
+
+`jobs/build_environment.py` makes them.
 """
 
+import fcntl
 import hashlib
 import os
+import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
 from riseml.engines.local.home import ENVIRONMENT, HomeLayout
 from riseml.engines.local.jobs import pod_to_process
+from riseml.engines.local.jobs.build_environment import shared_lock
+from riseml.engines.local.jobs.environment_copy import COMPLETE, STATE
 from riseml.plan import Build, ExperimentSet
 from riseml.project.image_key import ImageKey, image_key
-from riseml.project.revision_files import contents
+from riseml.project.revision_files import project_files
 
-COMPLETE = ".complete"
+_KEY = re.compile("[0-9a-f]+")
 _IDENTITY = "import sys; print(sys.version, sys.base_prefix, sys.prefix)"
 
 
@@ -35,39 +43,66 @@ def build(
         RiseMLError: there is no Python that could create an environment.
     """
     key = image_key_of(plan, revision, layout.home, environment)
-    return Build(key.text, key.files, complete(key, layout.home))
+    return Build(key.text, key.steps, complete(key, layout.home))
 
 
 def complete(key: ImageKey, home: Path) -> str | None:
     """Return the image name of a key's environment, None if that is not complete."""
-    stamp = home / "envs" / key.text / COMPLETE
-    if not stamp.exists():
+    folder = home / "envs"
+    if not folder.is_dir():
         return None
-    # `tidy` removes environments by the time of their last use.
-    stamp.touch()
+    stamp = folder / key.text / COMPLETE
+    with shared_lock(str(folder)):
+        if not stamp.exists():
+            return None
+        # `tidy` removes environments by the time of their last use.
+        stamp.touch()
     return ENVIRONMENT + key.text
 
 
 def tidy(home: Path, unused_since: float) -> int:
     """Remove environments unused since a time, and broken ones; return their number.
 
-    `unused_since` is in seconds since 1970.
+    `unused_since` is in seconds since 1970. States of builds that no other build has
+    continued from since then are removed as well, and do not count.
     """
+    folder = home / "envs"
     removed = 0
-    for folder in (home / "envs").glob("*"):
-        stamp = folder / COMPLETE
-        last_use = (stamp if stamp.exists() else folder).stat().st_mtime
-        if last_use < unused_since:
-            shutil.rmtree(folder, ignore_errors=True)
+    for path in folder.glob("*"):
+        with _exclusive_lock(folder):
+            if _last_use(path) >= unused_since:
+                continue
+            # Nothing may use an environment of which a file is missing already.
+            rest = path.with_name(f".removed-{path.name}-{time.time_ns()}")
+            path.rename(rest)
+        shutil.rmtree(rest, ignore_errors=True)
+        if _KEY.fullmatch(path.name):
             removed += 1
     return removed
+
+
+def _last_use(folder: Path) -> float:
+    for stamp in (folder / COMPLETE, folder / STATE):
+        if stamp.exists():
+            return stamp.stat().st_mtime
+    return folder.stat().st_mtime
+
+
+@contextmanager
+def _exclusive_lock(folder: Path) -> Iterator[None]:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def image_key_of(
     plan: ExperimentSet, revision: str, home: Path, environment: Mapping[str, str]
 ) -> ImageKey:
     """Return the key of a plan's environment."""
-    files = contents(home, plan.project, revision)
+    files = project_files(home, plan.project, revision)
     python = pod_to_process.find_python(environment)
     modified_ns = os.stat(python).st_mtime_ns  # noqa: PTH116
     return image_key(plan, files, salt=_identity(python, modified_ns))

@@ -6,18 +6,21 @@ The volumes that a cluster would mount are bind-mounted for the job (pod_mounts)
 the machine does not allow that, environment variables name the folders instead.
 """
 
+import hashlib
 import json
 import re
 import shutil
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from riseml import labels
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.events import StartPod
+from riseml.engines.local.jobs import bare
 from riseml.engines.local.jobs.launcher import GRACE, Mount, ProcessSpec, Step
 from riseml.engines.local.jobs.pod_mounts import (
     mounts_of,
@@ -36,7 +39,8 @@ MOUNTED = (CODE, "/data", "/output", "/riseml", "/store")
 
 # The environment of the command that started the run may itself be that of a job.
 _RESERVED_PREFIXES = ("RISEML_", "ARGO_")
-_BUILD_SCRIPT = Path(__file__).with_name("build.sh")
+_BUILT = "built"
+_KEY_LENGTH = 24
 _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -113,6 +117,19 @@ def find_python(environment: Mapping[str, str]) -> str:
             "Install Python, then try again.",
         )
     return python
+
+
+def environment_of(layout: HomeLayout, container: Mapping[str, Any]) -> Path:
+    """Return the environment that the container of a build makes."""
+    variables = {}
+    for entry in container.get("env", ()):
+        variables[entry["name"]] = entry.get("value", "")
+    key = variables.get("IMAGE_KEY")
+    if not key:
+        # A document of `riseml compile` has no key. The same document is the same image.
+        text = json.dumps(container, sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:_KEY_LENGTH]
+    return layout.home / "envs" / key
 
 
 class PodPreparer:
@@ -205,6 +222,10 @@ class PodPreparer:
         ]
         folders = volume_folders(pod.volumes, self._layout, directory)
         mounts = mounts_of(containers, folders)
+        if _label(template, labels.TYPE) == "build":
+            # As in an image, steps run in /code, so what they install refers to that.
+            built = environment_of(self._layout, container) / _BUILT
+            mounts.append(Mount(str(built), CODE))
         if self._layout.environment(container.get("image", "")) is not None:
             # Like a real image, the environment has files in /code: those that its
             # install steps left there.
@@ -278,20 +299,16 @@ class _StepMaker:
 
     def build_step(self, container: Mapping[str, Any], step: Step) -> Step:
         """Return the process that makes a virtual environment instead of an image."""
-        variables = self._variables(container)
-        install_steps = json.loads(variables["RISEML_INSTALL"])
-        home = self.layout.home
-        repository = PurePosixPath(variables["REPOSITORY"]).relative_to("/store")
+        folder = environment_of(self.layout, container)
+        code = str(folder / _BUILT)
         env = {
             **step.env,
             "PYTHON": find_python(self.user_environment),
-            "ENV_DIR": str(home / "envs" / variables["IMAGE_KEY"]),
-            "RISEML_BUILD_FILES": "\n".join(
-                json.loads(variables["RISEML_BUILD_FILES"])
-            ),
-            "REPOSITORY": str(home / "store" / repository),
+            "ENV_DIR": str(folder),
+            "CODE_DIR": CODE if self.layout.mounts else code,
         }
-        return replace(step, argv=("sh", str(_BUILD_SCRIPT), *install_steps), env=env)
+        runner = (sys.executable, "-I", "-S", str(Path(bare.__file__)))
+        return replace(step, argv=(*runner, "build_environment"), env=env)
 
     def _environment(
         self, container: Mapping[str, Any], variables: Mapping[str, str]

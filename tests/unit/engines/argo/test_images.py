@@ -11,14 +11,18 @@ from riseml.cluster.api import Api
 from riseml.cluster.registry import Answer
 from riseml.cluster.store import StorePod
 from riseml.engines.argo.images import Images
-from riseml.plan import Target
+from riseml.plan import BuildStep, Target
 from riseml.project.image_key import ImageKey
 
 ONE, TWO = (f"sha256:{digit * 64}" for digit in "12")
 BUILT = f"registry.riseml:5000/me/mnist@{ONE}"
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TODAY = "2026-03-01"
-KEY = ImageKey("k", {"image": f"python:3.12@{ONE}"}, ("requirements.txt",))
+KEY = ImageKey(
+    "k",
+    {"image": f"python:3.12@{ONE}"},
+    (BuildStep("pip install x", ("requirements.txt",), "k"),),
+)
 
 
 class Clock(datetime):
@@ -193,9 +197,9 @@ def built(image: str) -> Any:
 
 def test_a_key_without_an_image(namespace: Namespace, registries: Registries) -> None:
     build = images(namespace).build(KEY)
-    assert (build.key, build.files, build.image, build.base) == (
+    assert (build.key, build.steps, build.image, build.base) == (
         KEY.text,
-        KEY.files,
+        KEY.steps,
         None,
         f"python:3.12@{ONE}",
     )
