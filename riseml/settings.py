@@ -14,10 +14,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from riseml import plugins
 from riseml.errors import HomeError, InvalidInputError, RiseMLError
+from riseml.schema import text_file
+
+if TYPE_CHECKING:
+    from riseml.schema.plain_yaml import YamlFile
 
 # The engines without and with a chosen context, where `engine` is not set.
 _DEFAULT_ENGINE = "local"
@@ -60,6 +64,15 @@ class Settings:
     origins: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Layer:
+    """One source of settings: unparsed values, and where in a file each one is."""
+
+    source: str
+    values: Mapping[str, Any]
+    positions: Mapping[str, str] = field(default_factory=dict)
+
+
 def load(
     flags: Mapping[str, Any] | None = None,
     environment: Mapping[str, str] | None = None,
@@ -77,13 +90,14 @@ def load(
     flags = flags or {}
     home, origins = _home(flags, environment)
     values: dict[str, Any] = {}
-    for source, layer in _layers(flags, environment, home, project):
-        for name, value in layer.items():
+    for layer in _layers(flags, environment, home, project):
+        for name, value in layer.values.items():
             # A nearer layer has set it already.
             if name in origins:
                 continue
-            values[name] = _PARSERS[name](value, f"{name} in {source}")
-            origins[name] = source
+            position = layer.positions.get(name, layer.source)
+            values[name] = _PARSERS[name](value, f"{name} in {position}")
+            origins[name] = layer.source
     file = _user_file(environment, home)
     values["engine"], values["context"] = _engine_and_context(values, origins, file)
     return Settings(
@@ -155,13 +169,13 @@ def _layers(
     environment: Mapping[str, str],
     home: Path,
     project: Path | None,
-) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield each source of settings with its unparsed values, the nearest first."""
-    yield "the command line", _set_values(flags)
+) -> Iterator[_Layer]:
+    """Yield each source of settings, the nearest first."""
+    yield _Layer("the command line", _set_values(flags))
     for name in _PARSERS:
         variable = f"RISEML_{name.upper()}"
         if environment.get(variable):
-            yield variable, {name: environment[variable]}
+            yield _Layer(variable, {name: environment[variable]})
     if project is not None:
         yield from _read_file(project / ".riseml" / "config")
     yield from _read_file(_user_file(environment, home))
@@ -173,22 +187,26 @@ def _user_file(environment: Mapping[str, str], home: Path) -> Path:
 
 def _current_context(file: Path) -> str:
     """Return the chosen context of the user's file, or "" if it has none or one of 2018."""
-    try:
-        text = file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""
+    text = _text(file)
     # Loading YAML takes longer than finding that there is no context.
     if "current-context" not in text:
         return ""
-    content = _parse_yaml(text, file)
+    content = _parse(text, file).content
     name = content.get("current-context")
     for list_name in ("clusters", "users"):
-        for entry in content.get(list_name) or ():
-            if isinstance(entry, dict) and entry.get("name") == name:
-                # The contexts of 2018 have neither key.
-                if not _CLUSTER_KEYS.isdisjoint(_body(entry)):
-                    return str(name)
+        for entry in _entries(content, list_name):
+            # The contexts of 2018 have neither key.
+            if entry.get("name") == name and not _CLUSTER_KEYS.isdisjoint(_body(entry)):
+                return str(name)
     return ""
+
+
+def _entries(content: Mapping[Any, Any], name: str) -> list[Mapping[Any, Any]]:
+    """Return the mappings of a list; users edit the file by hand."""
+    entries = content.get(name)
+    if not isinstance(entries, list):
+        return []
+    return [entry for entry in entries if isinstance(entry, dict)]
 
 
 def _body(entry: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -196,49 +214,31 @@ def _body(entry: Mapping[str, Any]) -> Mapping[str, Any]:
     return next((value for value in entry.values() if isinstance(value, dict)), {})
 
 
-def _read_file(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def _read_file(path: Path) -> Iterator[_Layer]:
     """Yield the settings of a file, nothing where there is none."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        return
-    except UnicodeDecodeError:
-        raise InvalidInputError(f"{path} is not text", _FORMAT) from None
-    except OSError as error:
-        raise HomeError(
-            f"cannot read {path}: {error.strerror}",
-            "Make it readable, or move it away.",
-        ) from None
+    text = _text(path)
     if text.strip():
-        yield str(path), _known_settings(_parse_yaml(text, path), path)
+        file = _parse(text, path)
+        _refuse_unknown(file)
+        yield _Layer(str(path), _set_values(file.content), file.positions)
 
 
-def _parse_yaml(text: str, path: Path) -> dict[Any, Any]:
+def _text(path: Path) -> str:
+    return text_file.read(path, _FORMAT) or ""
+
+
+def _parse(text: str, path: Path) -> "YamlFile":
     # Few users have such a file, and loading YAML takes long.
-    import yaml  # noqa: PLC0415
+    from riseml.schema import plain_yaml  # noqa: PLC0415
 
-    try:
-        # CSafeLoader is a safe loader, written in C.
-        content = yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or "not YAML"
-        raise InvalidInputError(f"{path}{line}: {problem}", _FORMAT) from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise InvalidInputError(f"{path} does not contain settings", _FORMAT)
-    return content
+    return plain_yaml.parse(text, str(path), _FORMAT)
 
 
-def _known_settings(content: Mapping[Any, Any], path: Path) -> dict[str, Any]:
-    """Return the settings among the entries of a file."""
+def _refuse_unknown(file: "YamlFile") -> None:
     known = {*_PARSERS, *_CONTEXT_KEYS}
-    for name in content:
+    for name, position in file.positions.items():
         if name not in known:
-            raise _unknown_setting(str(name), path)
-    return _set_values(content)
+            raise _unknown_setting(name, position)
 
 
 def _set_values(values: Mapping[Any, Any]) -> dict[str, Any]:
@@ -246,15 +246,17 @@ def _set_values(values: Mapping[Any, Any]) -> dict[str, Any]:
     return {name: values[name] for name in _PARSERS if values.get(name) is not None}
 
 
-def _unknown_setting(name: str, path: Path) -> InvalidInputError:
-    # Only a faulty file needs it.
+def _unknown_setting(name: str, position: str) -> InvalidInputError:
+    # Only a faulty file needs them.
     from difflib import get_close_matches  # noqa: PLC0415
+
+    from riseml.schema.texts import excerpt  # noqa: PLC0415
 
     near = get_close_matches(name, _PARSERS, n=1)
     advice = f"Settings are {', '.join(_PARSERS)}."
     if near:
         advice = f"Did you mean {near[0]}?"
-    return InvalidInputError(f"{path}: unknown setting '{name}'", advice)
+    return InvalidInputError(f"{position}: unknown setting '{excerpt(name)}'", advice)
 
 
 def _engine(value: Any, position: str) -> str:

@@ -1,11 +1,17 @@
 """Connection to a cluster: its server, and the user's credentials."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from riseml.errors import InvalidInputError, UnreachableError
+from riseml.schema import plain_yaml, text_file
+from riseml.schema.texts import excerpt
+
+_ADVICE = "Set KUBECONFIG to a kubeconfig, or log in with an API key: `riseml user login`."
+_AUTHORITY = "It must contain the certificates of the cluster's authority as PEM."
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ def from_kubeconfig(
         )
     authority, certificate = "", None
     if settings.ssl_ca_cert:
-        authority = Path(settings.ssl_ca_cert).read_text("utf-8")
+        authority = text_file.read(settings.ssl_ca_cert, _AUTHORITY) or ""
     if settings.cert_file and settings.key_file:
         certificate = (settings.cert_file, settings.key_file)
     authorization = str(settings.api_key.get("authorization") or "")
@@ -69,6 +75,7 @@ def _load(path: str | None, context: str | None) -> tuple[Any, Mapping[str, Any]
     # The import takes 0.2 s, and only kubeconfigs need it.
     from kubernetes import client, config  # noqa: PLC0415
 
+    _check_syntax(path or config.KUBE_CONFIG_DEFAULT_LOCATION)
     settings: Any = client.Configuration()
     try:
         config.load_kube_config(path, context, settings)  # type: ignore[no-untyped-call]
@@ -81,11 +88,23 @@ def _load(path: str | None, context: str | None) -> tuple[Any, Mapping[str, Any]
                 f"the kubeconfig's login command failed: {text}",
                 "Log in to the cluster again.",
             ) from None
-        raise InvalidInputError(
-            f"no usable kubeconfig: {text}",
-            "Set KUBECONFIG to a kubeconfig, or log in with an API key: `riseml user login`.",
-        ) from None
+        raise _unusable(text) from None
+    except Exception as error:  # noqa: BLE001
+        # The library checks no types, so a wrong value fails anywhere in it.
+        raise _unusable(f"a value in it is wrong ({error})") from None
     for candidate in contexts:
         if candidate["name"] == context:
             return settings, candidate
     return settings, current
+
+
+def _check_syntax(paths: str) -> None:
+    """Refuse kubeconfigs that are not YAML; the library shows a traceback for them."""
+    for path in paths.split(os.pathsep):
+        text = text_file.read(Path(path).expanduser(), _ADVICE) if path else None
+        if text:
+            plain_yaml.compose(text, path, _ADVICE)
+
+
+def _unusable(reason: str) -> InvalidInputError:
+    return InvalidInputError(f"no usable kubeconfig: {excerpt(reason)}", _ADVICE)

@@ -21,7 +21,8 @@ import yaml
 
 from riseml.cluster import PREFIX, namespace_of
 from riseml.cluster.connection import Connection, from_kubeconfig
-from riseml.errors import HomeError, InvalidInputError, NotFoundError
+from riseml.errors import HomeError, InvalidInputError, NotFoundError, RiseMLError
+from riseml.schema import plain_yaml, text_file
 
 LOCAL = "local"
 """Name by which `riseml config use` selects this machine, which needs no context."""
@@ -161,27 +162,34 @@ def load(path: Path) -> Contexts:
 
     `settings.load` reports its faults.
     """
-    # The C loader is several times faster, but PyYAML may be built without it.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        content = yaml.load(path.read_text("utf-8"), loader)  # noqa: S506 safe
-    except (OSError, ValueError, yaml.YAMLError):
-        content = None
-    return Contexts(path, content if isinstance(content, dict) else {})
+        text = text_file.read(path, "")
+        content = plain_yaml.parse(text or "", str(path), "").content
+    except RiseMLError:
+        content = {}
+    return Contexts(path, content)
 
 
 def _kubeconfig_connection(user: dict[str, Any]) -> Connection:
-    connection = from_kubeconfig(user["kubeconfig"], user.get("context"))
+    context = _text(user, "context") or None
+    connection = from_kubeconfig(_text(user, "kubeconfig"), context)
     namespace = _text(user, "namespace") or connection.namespace
     return replace(connection, namespace=namespace, user=_user_name(user, namespace))
 
 
 def _key_connection(cluster: dict[str, Any], user: dict[str, Any]) -> Connection:
-    authority = base64.b64decode(_text(cluster, "certificate-authority-data"))
+    try:
+        authority = base64.b64decode(_text(cluster, "certificate-authority-data"))
+        pem = authority.decode()
+    except ValueError:
+        raise InvalidInputError(
+            "the certificate-authority-data of the context is not Base64 of PEM text",
+            "Log in again: `riseml user login`.",
+        ) from None
     namespace = _text(user, "namespace") or namespace_of(_text(user, "name"))
     return Connection(
         server=str(cluster["server"]).rstrip("/"),
-        authority=authority.decode(),
+        authority=pem,
         token=str(user["api-key"]),
         namespace=namespace,
         user=_user_name(user, namespace),

@@ -22,12 +22,14 @@ from riseml.cluster.api import Api, data_of, path
 from riseml.cluster.namespace_objects import Offer
 from riseml.errors import InvalidInputError
 from riseml.plan import Target
+from riseml.schema import plain_yaml, text_file
 from riseml.schema.messages import nearest
 
 VALUES = "riseml-values"
 """ConfigMap of the namespace SYSTEM that contains the values."""
 
 _FILE = "values.yml"
+_FORMAT = "argo/values.yml shows all keys."
 # The keys of these mappings are Kubernetes' or Argo's, and not checked.
 _FREE_MAPPINGS = frozenset({
     "storage.volumes", "nodeSelectors.training", "nodeSelectors.build", "nodeSelectors.system", "argo.executor",
@@ -114,23 +116,14 @@ def parse(text: str, name: str = _FILE, *, lenient: bool = False) -> Values:
     Raises:
         InvalidInputError: the text has faults; the error names all of them.
     """
-    try:
-        given = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise InvalidInputError(f"{name} is not valid YAML: {error}") from None
-    if given is None:
-        given = {}
-    if not isinstance(given, dict):
-        raise InvalidInputError(
-            f"{name} must be a mapping", "argo/values.yml shows all keys."
-        )
+    given = plain_yaml.parse(text, name, _FORMAT).content
     merge = _Merge()
     settings = merge.mapping(_defaults(), given, "")
     faults = merge.faults if lenient else merge.faults + merge.unknown_keys
     if faults:
         raise InvalidInputError(
             "\n".join(f"{name}: {fault}" for fault in faults),
-            "argo/values.yml shows all keys.",
+            _FORMAT,
         )
     return Values(settings, given)
 
@@ -139,12 +132,12 @@ def load(file: str | Path) -> Values:
     """Return the values of a file.
 
     Raises:
-        InvalidInputError: the file cannot be read, or has faults.
+        InvalidInputError: the file is missing, or has faults.
+        HomeError: it cannot be read.
     """
-    try:
-        text = Path(file).read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidInputError(f"{file} cannot be read: {error}") from None
+    text = text_file.read(file, _FORMAT)
+    if text is None:
+        raise InvalidInputError(f"there is no file {file}", _FORMAT)
     return parse(text, str(file))
 
 

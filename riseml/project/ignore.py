@@ -15,6 +15,7 @@ as in 2018: the first line that matches decides, and `a/b` matches at every dept
 import errno
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -232,7 +233,9 @@ def _lines(path: bytes, flags: int = 0) -> list[bytes]:
     try:
         descriptor = os.open(path, _READING | flags)
         with open(descriptor, "rb") as file:
-            text = file.read()
+            # A device may never end.
+            is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+            text = file.read() if is_regular else b""
     except OSError as error:
         if error.errno in _ABSENT:
             return []

@@ -55,15 +55,22 @@ def change(home: Path, name: str, value: str | None) -> bool:
 
 def _read(path: Path) -> dict[str, str]:
     try:
-        secrets: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        secrets = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
-    except (OSError, ValueError) as error:
-        raise HomeError(
-            f"{path} cannot be read: {error}",
-            "Move the file away and set its secrets again: `riseml secret set NAME`.",
-        ) from error
+    except (OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+    # Values that are not text could not be hidden in logs.
+    if not isinstance(secrets, dict) or not set(map(type, secrets.values())) <= {str}:
+        raise _unreadable(path, "it does not map names to texts")
     return secrets
+
+
+def _unreadable(path: Path, reason: object) -> HomeError:
+    return HomeError(
+        f"{path} cannot be read: {reason}",
+        "Move the file away and set its secrets again: `riseml secret set NAME`.",
+    )
 
 
 def _write(path: Path, values: dict[str, str]) -> None:

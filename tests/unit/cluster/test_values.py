@@ -46,8 +46,9 @@ def test_an_empty_file_contains_the_defaults() -> None:
         ("registry: {nodePort: true}", "'registry.nodePort' must be a whole number"),
         ("registry: {address: null}", "'registry.address' must be text"),
         ("tolerations: {}", "'tolerations' must be a list"),
-        ("[1]", "must be a mapping"),
-        ("a: [", "is not valid YAML"),
+        ("[1]", "values.yml:1:1: this must be a mapping"),
+        ("a: [", "values.yml:1:4: the value that begins here is not closed"),
+        ("a: !!int x", "values.yml:1:4: 'x' is not a number"),
     ],
 )
 def test_faults_are_reported(text: str, fault: str) -> None:
