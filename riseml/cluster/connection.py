@@ -10,7 +10,9 @@ from riseml.errors import InvalidInputError, UnreachableError
 from riseml.schema import plain_yaml, text_file
 from riseml.schema.texts import excerpt
 
-_ADVICE = "Set KUBECONFIG to a kubeconfig, or log in with an API key: `riseml user login`."
+_ADVICE = (
+    "Set KUBECONFIG to a kubeconfig, or log in with an API key: `riseml user login`."
+)
 _AUTHORITY = "It must contain the certificates of the cluster's authority as PEM."
 
 

@@ -21,12 +21,20 @@ from riseml.schema.yaml_kinds import (
     NULL,
     SEQ,
     STR,
-    decimal_of,
     items_of,
+    number_of,
 )
 
-_MERGE = "<<"
-_INFINITIES = frozenset({"inf", "nan"})
+_MERGE = object()
+"""Stands for the key `<<`, which merges other mappings into its own."""
+
+_KINDS = {
+    **dict.fromkeys((STR, INT, FLOAT, BOOL, NULL), ScalarNode),
+    MAP: MappingNode,
+    SEQ: SequenceNode,
+}
+# The words of tags that have few; another word after a tag is null.
+_WORDS: dict[str, dict[str, bool]] = {BOOL: {"true": True, "false": False}, NULL: {}}
 
 
 @dataclass(frozen=True)
@@ -111,29 +119,36 @@ class _Reader:
         return value
 
     def _make(self, node: Node) -> Any:
-        if isinstance(node, ScalarNode):
-            return self._scalar(node)
-        if isinstance(node, SequenceNode) and node.tag == SEQ:
-            return [self.plain(item) for item in node.value]
-        if isinstance(node, MappingNode) and node.tag == MAP:
+        kind = _KINDS.get(node.tag)
+        # A tag may contradict what it stands before.
+        if kind is None or not isinstance(node, kind):
+            tag = excerpt(node.tag)
+            raise self.fault(node, f"the tag {tag} is not allowed")
+        if isinstance(node, MappingNode):
             return self._mapping(node)
-        raise self._wrong_tag(node)
+        if isinstance(node, SequenceNode):
+            return [self.plain(item) for item in node.value]
+        return self._scalar(node)
 
     def _mapping(self, node: MappingNode) -> dict[Any, Any]:
         values: dict[Any, Any] = {}
         merged: dict[Any, Any] = {}
         for key_node, value_node in node.value:
-            if not isinstance(key_node, ScalarNode):
-                raise self.fault(key_node, "a list or mapping cannot be a key")
-            if key_node.value == _MERGE and not key_node.style:
-                merged = self._merged(value_node)
-                continue
-            key = self.plain(key_node)
+            key = self._key(key_node)
             if key in values:
                 text = excerpt(key_node.value)
                 raise self.fault(key_node, f"duplicate key '{text}'")
-            values[key] = self.plain(value_node)
+            if key is _MERGE:
+                merged = self._merged(value_node)
+            else:
+                values[key] = self.plain(value_node)
         return {**merged, **values}
+
+    def _key(self, node: Node) -> Any:
+        if not isinstance(node, ScalarNode):
+            raise self.fault(node, "a list or mapping cannot be a key")
+        is_merge = node.value == "<<" and not node.style
+        return _MERGE if is_merge else self.plain(node)
 
     def _merged(self, node: Node) -> dict[Any, Any]:
         """Return the entries of the mappings that `<<` names; earlier ones win."""
@@ -144,24 +159,13 @@ class _Reader:
             merged = {**self.plain(item), **merged}
         return merged
 
-    def _scalar(self, node: ScalarNode) -> Any:
+    def _scalar(self, node: Node) -> Any:
+        text = node.value
         if node.tag == STR:
-            return node.value
-        if node.tag == NULL:
-            return None
-        if node.tag == BOOL and node.value.lower() in {"true", "false"}:
-            return node.value.lower() == "true"
-        if node.tag in {INT, FLOAT}:
-            return self._number(node)
-        raise self._wrong_tag(node)
-
-    def _number(self, node: ScalarNode) -> int | float:
-        if node.tag == FLOAT and node.value[-3:].lower() in _INFINITIES:
-            return float(node.value.replace(".", ""))
-        number = decimal_of(node.value) if node.value else None
+            return text
+        if node.tag in _WORDS:
+            return _WORDS[node.tag].get(text.lower())
+        number = number_of(text)
         if number is None:
-            raise self.fault(node, f"'{excerpt(node.value)}' is not a number")
-        return int(number) if node.tag == INT else float(number)
-
-    def _wrong_tag(self, node: Node) -> InvalidInputError:
-        return self.fault(node, f"the tag {excerpt(node.tag)} is not allowed")
+            raise self.fault(node, f"'{excerpt(text)}' is not a number")
+        return number

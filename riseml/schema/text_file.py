@@ -45,14 +45,20 @@ def read(path: str | os.PathLike[str], advice: str) -> str | None:
 
 def _data(name: str, advice: str) -> bytes:
     descriptor = os.open(name, _READING)
-    with os.fdopen(descriptor, "rb", closefd=True) as file:
+    try:
         status = os.fstat(descriptor)
         if stat.S_ISREG(status.st_mode):
-            return file.read(MAX_BYTES + 1)
-        null = os.stat(os.devnull)  # noqa: PTH116 pathlib takes long to load
-        if os.path.samestat(status, null):
-            return b""
+            return _content(descriptor)
+    finally:
+        os.close(descriptor)
+    if os.path.samestat(status, os.stat(os.devnull)):  # noqa: PTH116 pathlib loads slowly
+        return b""
     raise InvalidInputError(f"{name} is not a regular file", advice)
+
+
+def _content(descriptor: int) -> bytes:
+    with os.fdopen(descriptor, "rb", closefd=False) as file:
+        return file.read(MAX_BYTES + 1)
 
 
 def _decoded(data: bytes, name: str, advice: str) -> str:

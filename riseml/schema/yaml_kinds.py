@@ -72,3 +72,14 @@ def decimal_of(text: str) -> Decimal | None:
         number = Decimal(text)
         return number if abs(number.adjusted()) <= _MAX_EXPONENT else None
     return None
+
+
+def number_of(text: str) -> int | float | None:
+    """Return the value of a number as YAML writes it; None for other or absurd text."""
+    number = decimal_of(text) if text else None
+    if number is not None:
+        return int(number) if kind_of(text) == INT else float(number)
+    # Infinity and not-a-number are the only floats that end in a letter.
+    if text[-1:] in "fFnN" and _FLOAT(text):
+        return float(text.replace(".", ""))
+    return None

@@ -44,7 +44,7 @@ _ADVICE: Mapping[str, str] = {
     "not closed": "Its end is missing, or is in another line than you think.",
     "tab character": _NO_TABS,
     "expected ',' or": "A list or mapping in brackets is not closed before this, or a ',' is missing.",
-    "nesting": "A riseml.yml never needs so many.",
+    "nesting": "Such a file never needs so many.",
 }
 
 

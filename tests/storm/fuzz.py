@@ -1,7 +1,7 @@
 """Fuzzer of files that users write: every content gives a result or an error of RiseML's.
 
-    corpus ──Mutator──▶ file ──reader──▶ a value, or a RiseMLError
-                                     └── another exception, or seconds of work: a defect
+corpus ──Mutator──▶ file ──reader──▶ a value, or a RiseMLError
+                                 └── another exception, or seconds of work: a defect
 """
 
 import os
@@ -73,7 +73,10 @@ def _defect(subject: Subject, path: Path, journal: Journal) -> tuple[str, str] |
         frame = traceback.extract_tb(error.__traceback__)[-1]
         where = f"{os.path.basename(frame.filename)}:{frame.lineno}"  # noqa: PTH119
         text = f"{type(error).__name__} in {where}: {error}"
-        return where, f"{text[:_EVIDENCE_CHARACTERS]} ({time.monotonic() - begun:.1f} s)"
+        return (
+            where,
+            f"{text[:_EVIDENCE_CHARACTERS]} ({time.monotonic() - begun:.1f} s)",
+        )
     return None
 
 

@@ -81,8 +81,8 @@ def _read_ignore_file(path: Path) -> None:
     """Survey a project with this file as its .risemlignore and its .gitignore."""
     project = path.parent / "ignoring"
     (project / "folder").mkdir(parents=True, exist_ok=True)
-    for name in (b"a.py", b"b\xff.txt", b"folder/c.log"):
-        (project / os.fsdecode(name)).touch()
+    for file in (b"a.py", b"b\xff.txt", b"folder/c.log"):
+        (project / os.fsdecode(file)).touch()
     for name in (".risemlignore", ".gitignore"):
         (project / name).write_bytes(path.read_bytes())
     walk(os.fsencode(project), {}, gitignore=True)
@@ -107,13 +107,17 @@ _CONFIG_KEYS = (
 _SETTINGS = (
     b"engine: local\ngitignore: false\nworkdir_limit: 10 GB\n",
     b"# mine\ncontext: lab\nengine: argo\n",
-    b"current-context: lab\n"
-    b"contexts: [{name: lab, context: {cluster: lab, user: lab}}]\n"
-    b"clusters:\n- name: lab\n  cluster: {server: 'https://x', certificate-authority-data: aGk=}\n"
-    b"users:\n- name: lab\n  user: {name: paul, api-key: abc, namespace: riseml-paul}\n",
-    b"current-context: k\ncontexts: [{name: k, context: {cluster: k, user: k}}]\n"
-    b"clusters: [{name: k, cluster: {kubeconfig: /none}}]\n"
-    b"users: [{name: k, user: {kubeconfig: /none, context: x}}]\ngitignore: yes\n",
+    (
+        b"current-context: lab\n"
+        b"contexts: [{name: lab, context: {cluster: lab, user: lab}}]\n"
+        b"clusters:\n- name: lab\n  cluster: {server: 'https://x', certificate-authority-data: aGk=}\n"
+        b"users:\n- name: lab\n  user: {name: paul, api-key: abc, namespace: riseml-paul}\n"
+    ),
+    (
+        b"current-context: k\ncontexts: [{name: k, context: {cluster: k, user: k}}]\n"
+        b"clusters: [{name: k, cluster: {kubeconfig: /none}}]\n"
+        b"users: [{name: k, user: {kubeconfig: /none, context: x}}]\ngitignore: yes\n"
+    ),
     b"",
 )
 _SETTINGS_KEYS = (
@@ -122,10 +126,12 @@ _SETTINGS_KEYS = (
     *("kubeconfig", "api-key", "namespace", "certificate-authority-data"),
 )
 _KUBECONFIG = (
-    b"apiVersion: v1\nkind: Config\ncurrent-context: lab\npreferences: {}\n"
-    b"contexts:\n- name: lab\n  context: {cluster: lab, user: paul, namespace: x}\n"
-    b"clusters:\n- name: lab\n  cluster: {server: 'https://x', certificate-authority-data: aGk=}\n"
-    b"users:\n- name: paul\n  user: {token: abc}\n",
+    (
+        b"apiVersion: v1\nkind: Config\ncurrent-context: lab\npreferences: {}\n"
+        b"contexts:\n- name: lab\n  context: {cluster: lab, user: paul, namespace: x}\n"
+        b"clusters:\n- name: lab\n  cluster: {server: 'https://x', certificate-authority-data: aGk=}\n"
+        b"users:\n- name: paul\n  user: {token: abc}\n"
+    ),
 )
 _KUBECONFIG_KEYS = (
     *("contexts", "clusters", "users", "name", "context", "cluster", "user", "token"),

@@ -131,10 +131,26 @@ def test_files_without_settings(text: str, folders: tuple[Path, Path]) -> None:
             "there is no engine 'slurm'",
             "Installed engines: argo, local.",
         ),
-        ("- a\n- b", "does not contain settings", "`name: value` lines"),
-        ("a: b: c", "config:1: ", "`name: value` lines"),
-        ("a: [", "config:2: ", "`name: value` lines"),
-        (b"\xff\xfe", "is not text", "`name: value` lines"),
+        ("- a\n- b", "config:1:1: this must be a mapping", "`name: value` lines"),
+        ("a: b: c", "config:1:5: mapping values are not allowed", "in quotes"),
+        ("a: [", "config:1:5: the value that begins here is not closed", "Its end"),
+        (b"\xff\xfe", "config:1:1: the byte 0xFF is not UTF-8", "`name: value` lines"),
+        ("#\n  gitignor: 1", "config:2:3: unknown setting 'gitignor'", "Did you mean"),
+        (
+            "#\ngitignore: x",
+            "config:2:1: 'x' is neither true nor false",
+            "true or false",
+        ),
+        ("engine: [a]", "config:1:1: there is no engine", "Installed engines"),
+        ("workdir_limit: !!int x", "config:1:16: 'x' is not a number", "`name: value`"),
+        ("gitignore: !!timestamp 2", "config:1:12: the tag tag:yaml", "`name: value`"),
+        ("a: " + "9" * 5000, "config:1:4: '9999", "`name: value` lines"),
+        (
+            "gitignore: true\ngitignore: true",
+            "config:2:1: duplicate key",
+            "`name: value`",
+        ),
+        ("current-context: [" * 200, "config:1:", "Such a file never needs"),
     ],
 )
 def test_faults_in_a_file(
@@ -154,6 +170,33 @@ def test_a_fault_in_a_variable_names_it(tmp_path: Path) -> None:
         InvalidInputError, match="gitignore in RISEML_GITIGNORE: 'x' is neither"
     ):
         load(environment={"RISEML_HOME": str(tmp_path), "RISEML_GITIGNORE": "x"})
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "/dev/zero"])
+def test_a_settings_file_that_is_no_file(
+    kind: str, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """It is refused at once, and so is that of a project."""
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for file in (folders[0] / "config", folders[1] / ".riseml" / "config"):
+        file.symlink_to(tmp_path / kind)
+        with pytest.raises(InvalidInputError, match=f"{file} is not a regular file"):
+            load(environment={"RISEML_HOME": str(folders[0])}, project=folders[1])
+        file.unlink()
+
+
+def test_the_null_device_stands_for_no_settings(tmp_path: Path) -> None:
+    environment = {"RISEML_HOME": str(tmp_path), "RISEML_CONFIG": os.devnull}
+    assert load(environment=environment).gitignore is True
+
+
+@pytest.mark.parametrize("lists", ["clusters: 1", "clusters: {a: 1}", "users: [1, x]"])
+def test_damaged_lists_of_contexts_name_no_context(
+    lists: str, folders: tuple[Path, Path]
+) -> None:
+    (folders[0] / "config").write_text(f"current-context: lab\n{lists}\n")
+    assert load(environment={"RISEML_HOME": str(folders[0])}).context == ""
 
 
 def test_an_unreadable_file(folders: tuple[Path, Path]) -> None:

@@ -47,7 +47,7 @@ def test_an_empty_file_contains_the_defaults() -> None:
         ("registry: {address: null}", "'registry.address' must be text"),
         ("tolerations: {}", "'tolerations' must be a list"),
         ("[1]", "values.yml:1:1: this must be a mapping"),
-        ("a: [", "values.yml:1:4: the value that begins here is not closed"),
+        ("a: [", "values.yml:1:5: the value that begins here is not closed"),
         ("a: !!int x", "values.yml:1:4: 'x' is not a number"),
     ],
 )

@@ -1,5 +1,6 @@
 """State of a pod while its processes run, and the files of its folder."""
 
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,12 @@ def container_names(template: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
 
 def make_folders(pod: PreparedPod, gpus: tuple[str, ...], attempt: int) -> None:
     """Make the folders of a pod, and record its GPUs there for a later controller."""
-    if pod.workdir:
+    directory = Path(pod.spec.directory)
+    if directory.exists():
+        # A start was interrupted before any process of the pod ran. An overlay refuses
+        # a work directory that another one has used.
+        directory.rename(directory.with_name(f"{directory.name}.{time.time_ns()}"))
+    elif pod.workdir:
         set_aside(pod.workdir, attempt)
     for folder in pod.folders:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,7 +72,7 @@ def make_folders(pod: PreparedPod, gpus: tuple[str, ...], attempt: int) -> None:
         file.parent.mkdir(exist_ok=True)
         file.write_text(content, encoding="utf-8")
     if gpus:
-        gpu_file = Path(pod.spec.directory) / "gpus"
+        gpu_file = directory / "gpus"
         gpu_file.write_text(",".join(gpus), encoding="utf-8")
 
 
