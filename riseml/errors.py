@@ -9,6 +9,8 @@
     ├── TimedOutError         124   something did not happen in the given time
     ├── HomeError               1   the RiseML home cannot be used
     │   ├── DamagedError        1   one record in it cannot be read
+    │   ├── DamagedDatabaseError
+    │   │                       1   its list of runs cannot be read
     │   └── DiskFullError       1   its disk, or the user's quota there, is full
     ├── ProjectError            1   the project's folder cannot be read
     └── UnsupportedError        1   the engine cannot run this document
@@ -131,6 +133,10 @@ class ProjectError(RiseMLError):
 
 class DamagedError(HomeError):
     """One record in the home cannot be read; the others are not affected."""
+
+
+class DamagedDatabaseError(HomeError):
+    """The home's list of runs is damaged or lost; their outputs are not affected."""
 
 
 class DiskFullError(HomeError):

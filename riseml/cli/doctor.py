@@ -1,12 +1,14 @@
 """Command `riseml doctor`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from riseml.cli import options, output, report, terminal
 from riseml.cli.table import clean
 from riseml.client.client import Client
+from riseml.engines import Repairable
+from riseml.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from riseml.cli.terminal import Terminal
@@ -24,17 +26,30 @@ _TITLE_WIDTH = 44
 _CONNECTION_CHECK = "The API server answers"
 
 
-def command(output_format: options.OutputFormat = "table") -> None:
+def command(
+    output_format: options.OutputFormat = "table",
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair", help="Rebuild a damaged or lost list of runs on this machine."
+        ),
+    ] = False,
+) -> None:
     """Check this machine or the cluster for everything runs need.
 
     It checks the cluster if runs go there (`riseml config show`), and says how to fix
     what is missing. Administrators see more of the cluster. The exit status is 1 if a
-    check fails, and 3 if the cluster does not answer.
+    check fails, and 3 if the cluster does not answer. With --repair, a damaged list of
+    runs is kept aside, and a new one is made from the run.json files of the outputs.
 
     Examples:
       riseml doctor
       riseml doctor -o json
+      riseml doctor --repair
     """
+    if repair:
+        _repair()
+        return
     if report.is_for_people(output_format):
         findings = _print_findings(output_format)
     else:
@@ -43,6 +58,17 @@ def command(output_format: options.OutputFormat = "table") -> None:
     failures = _failures(findings)
     if failures:
         raise typer.Exit(3 if _CONNECTION_CHECK in failures else 1)
+
+
+def _repair() -> None:
+    engine = Client().engine
+    if not isinstance(engine, Repairable):
+        raise InvalidInputError(
+            f"the engine {engine.name} keeps no list of runs on this machine",
+            "Leave out --repair.",
+        )
+    for sentence in engine.repair() or ["Nothing is wrong with the list of runs."]:
+        output.say(sentence)
 
 
 def _failures(findings: "list[Finding]") -> list[str]:

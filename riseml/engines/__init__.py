@@ -9,7 +9,7 @@ the other protocols those that it can. One suite of contract tests (`tests/contr
 against both engines.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -339,6 +339,21 @@ class HasVolumes(Protocol):
 
     def volume(self, name: str) -> "Volume":
         """Return the volume `data` or `output`."""
+
+
+@runtime_checkable
+class Repairable(Protocol):
+    """Provided by engines that keep a list of runs on this machine."""
+
+    def repair(self) -> Sequence[str]:
+        """Repair the list of runs; return what was done, in sentences.
+
+        The result is empty if nothing is wrong. May be called twice. Nothing that cannot
+        be made again is removed.
+
+        Raises:
+            HomeError: it cannot be repaired; nothing was changed.
+        """
 
 
 @runtime_checkable

@@ -46,7 +46,7 @@ def revisions(home: Path) -> set[str]:
     except sqlite3.Error as error:
         raise HomeError(
             f"cannot read which code runs need from {path}: {error}",
-            "No code was removed. Try again, or restore the file from a backup.",
+            "No code was removed. `riseml doctor` examines the file, and `riseml doctor --repair` repairs it.",
         ) from error
     # A Workflow that was submitted as it is has no code.
     return {revision for (revision,) in rows if revision}

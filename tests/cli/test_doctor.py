@@ -76,3 +76,9 @@ def test_the_exit_status(
 ) -> None:
     monkeypatch.setattr(Client, "doctor", lambda self: iter(findings))
     assert riseml("doctor").status == status
+
+
+def test_an_engine_without_a_list_of_runs_has_nothing_to_repair(riseml: Riseml) -> None:
+    result = riseml("doctor", "--repair")
+    assert (result.out, result.status) == ("", 2)
+    assert "the engine fake keeps no list of runs on this machine" in result.err

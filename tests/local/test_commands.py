@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from riseml import cli
+from riseml.engines.local import protocol
 from tests.local.conftest import Lab
 
 Command = Callable[[str], tuple[int, str, str]]
@@ -77,3 +78,24 @@ def test_waiting_watching_and_killing(riseml: Command) -> None:
     assert riseml(f"wait {number} --timeout 60s")[0] == 103
     assert riseml("kill")[0] == 4
     assert riseml("prune --older-than 0s -y")[1] == f"deleted {number}\n"
+
+
+def test_a_lost_list_of_runs_is_named_and_repaired(riseml: Command, lab: Lab) -> None:
+    Path("riseml.yml").write_text(CONFIG)
+    assert riseml("train -l")[0] == 100
+    before = riseml("results 1 -o json")[1]
+    protocol.stop_controller(lab.engine.home)
+    for file in lab.engine.home.glob("riseml.db*"):
+        file.unlink()
+    for line in ("status", "status 1", "logs", "results 1", "kill", "delete 1 -y"):
+        status, out, err = riseml(line)
+        assert (status, out) == (1, "")
+        assert f"{lab.engine.home}/riseml.db does not exist" in err
+        assert "riseml doctor --repair" in err
+    status, out, err = riseml("doctor")
+    assert (status, "riseml doctor --repair" in out) == (1, True)
+    assert "1 failed" in err
+    status, out, err = riseml("doctor --repair")
+    assert (status, "Restored 1 run from their run.json: 1." in out) == (0, True)
+    assert riseml("results 1 -o json")[1] == before
+    assert riseml("doctor --repair")[1] == "Nothing is wrong with the list of runs.\n"

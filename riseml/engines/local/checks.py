@@ -3,18 +3,45 @@
 import os
 
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, warning
-from riseml.engines.local import home, protocol
+from riseml.engines.local import database_faults, home, protocol
 from riseml.engines.local.controller.machine import measure_machine
 from riseml.engines.local.jobs.mounts import supported
 from riseml.errors import RiseMLError
 from riseml.settings import Settings
 
+_REPAIR_RECORDS = (
+    "`riseml doctor --repair` restores them from their run.json. Other runs are not"
+    " affected."
+)
+_NAMED_FOLDERS = 3
 _BYTES_PER_MB = 1_000_000
 
 
 def engine_checks(settings: Settings) -> list[Check]:
     """Return the checks of the local engine."""
-    return checks(settings, _controller, _mounts, _capacity, _data)
+    return checks(settings, _database, _controller, _mounts, _capacity, _data)
+
+
+def _database(settings: Settings) -> Outcome:
+    """The list of runs."""
+    # It imports the interpreter.
+    from riseml.engines.local import database_check  # noqa: PLC0415
+
+    if not settings.home.is_dir():
+        return ok("there is none yet")
+    examination = database_check.examine(settings.home)
+    if examination.fault:
+        return failed(examination.fault, database_faults.REPAIR)
+    records = examination.records or {}
+    if records:
+        return failed("; ".join(records.values()), _REPAIR_RECORDS)
+    if examination.unlisted:
+        folders = ", ".join(map(str, examination.unlisted[:_NAMED_FOLDERS]))
+        return warning(
+            f"output of runs that are not listed: {len(examination.unlisted)} ({folders})",
+            "`riseml doctor --repair` lists them again, or remove the folders.",
+        )
+    return ok(f"{settings.home / database_faults.NAME}: {examination.runs} runs")
 
 
 def _controller(settings: Settings) -> Outcome:

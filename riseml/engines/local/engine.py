@@ -6,7 +6,7 @@ read, list, changes, logs   ──▶ store, output folders
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,6 +128,13 @@ class LocalEngine:
         tidy(self.home)
         self._discard_checkouts()
         return environments.tidy(self.home, before)
+
+    def repair(self) -> Sequence[str]:
+        """Repair the list of runs; return what was done, in sentences."""
+        # Only `doctor --repair` needs it.
+        from riseml.engines.local import repair  # noqa: PLC0415
+
+        return repair.repair(self.home)
 
     def set_secret(self, name: str, value: str | None) -> bool:
         """Set a secret, or remove it if `value` is None; return whether it existed."""

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+from riseml.engines.local import database_faults
 from riseml.engines.local.home import output_folder
+from riseml.errors import DamagedDatabaseError
 
 ARCHIVE = "run.json"
 """Name of the file in an output folder that says how its run ended."""
@@ -24,6 +26,31 @@ def exists(home: Path, number: int) -> bool:
 def highest_number(home: Path) -> int:
     """Return the highest number of a run with an output folder, 0 if there is none."""
     return max((int(folder.name) for folder in folders(home)), default=0)
+
+
+def describe_loss(home: Path) -> str:
+    """Return what is wrong with a home that has no database; empty if nothing is."""
+    numbers = sorted(int(folder.name) for folder in folders(home))
+    if not numbers:
+        return ""
+    path = home / database_faults.NAME
+    state = "is empty" if path.exists() else "does not exist"
+    count = "1 run" if len(numbers) == 1 else f"{len(numbers)} runs"
+    return (
+        f"the database {path} {state}, but there is output of {count}"
+        f" (the newest is {numbers[-1]})"
+    )
+
+
+def check_not_lost(home: Path) -> None:
+    """Check that a home without a database has no output of runs.
+
+    Raises:
+        DamagedDatabaseError: it has.
+    """
+    loss = describe_loss(home)
+    if loss:
+        raise DamagedDatabaseError(loss, database_faults.REPAIR)
 
 
 def is_number(name: str) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 
 from riseml import labels, status
 from riseml.engines import Query
-from riseml.engines.local import home, protocol, reports
+from riseml.engines.local import home, outputs, protocol, reports
 from riseml.engines.local.serialize import experiment_from_data
 from riseml.engines.local.store import Store
 from riseml.errors import HomeError, NotFoundError, RiseMLError, UnreachableError
@@ -54,6 +54,8 @@ class HomeReader:
                     "Choose another one with RISEML_HOME.",
                 )
             store = self._store = Store(self.home)
+            if not store.exists:
+                outputs.check_not_lost(self.home)
             check_controller = True
         if check_controller and store.unfinished():
             self._ensure_controller()
@@ -129,7 +131,7 @@ class HomeReader:
         if not row["is_set"] or run.sub is not None or run.type is not None:
             return self.read(run)
         return replace(
-            self._summary(store, row, experiments=True),
+            self._readable_summary(store, row, experiments=True),
             tensorboard_url=self.tensorboard_url(run),
         )
 
@@ -143,7 +145,8 @@ class HomeReader:
         store = self.store()
         rows = store.runs(ended=query.all, project=query.project, last=query.last)
         return [
-            self._summary(store, row, experiments=query.experiments) for row in rows
+            self._readable_summary(store, row, experiments=query.experiments)
+            for row in rows
         ]
 
     def latest(self, project: str | None = None) -> Id:
@@ -234,6 +237,19 @@ class HomeReader:
 
         outputs = home.output_folder(self.home)
         return measured(run, outputs / run.user / run.project / str(run.number))
+
+    def _readable_summary(
+        self, store: Store, row: Any, *, experiments: bool
+    ) -> SetStatus:
+        """Return the summary of a run.
+
+        Raises:
+            DamagedError: its record cannot be read.
+        """
+        try:
+            return self._summary(store, row, experiments=experiments)
+        except (LookupError, TypeError, ValueError, ArithmeticError, OSError) as error:
+            raise store.damaged(row["number"], repr(error)) from error
 
     def _summary(self, store: Store, row: Any, *, experiments: bool) -> SetStatus:
         number = row["number"]

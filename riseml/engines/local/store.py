@@ -20,9 +20,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from riseml import disk
+from riseml.engines.local import database_faults
 from riseml.engines.local.database_file import connect, connect_to_read
-from riseml.errors import DamagedError, HomeError
+from riseml.errors import DamagedDatabaseError, DamagedError, HomeError
 
 SCHEMA = 1
 _TABLES = """
@@ -38,17 +38,9 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT RO
 INSERT INTO counters VALUES ('number', 0);
 """
 _SUMMARY_COLUMNS = "number, name, user, project, is_set, concurrency, state, counts, created, started, finished, ended"
+_ALL_COLUMNS = f"{_SUMMARY_COLUMNS}, killed, shutdown, status, document, environment"
+_MAX_FAULTS = 5
 _NO_STATUS = "{}"
-# SQLite has one code for a full disk, and others for a full quota and for shared memory.
-_CODES_OF_FULL_DISKS = frozenset(
-    (
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR_WRITE,
-        sqlite3.SQLITE_IOERR_SHMSIZE,
-    )
-)
-_AMBIGUOUS_CODES = frozenset((sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR))
-_PRIMARY_CODE = 0xFF
 # Each table with the column that holds the number of the run.
 _TABLES_OF_RUN = (("nodes", "run"), ("experiments", "run"), ("runs", "number"))
 
@@ -68,31 +60,28 @@ _CONNECTIONS = itertools.count()
 class Store:
     """The database of one home; read-only, unless `create` opened it.
 
-    Threads may share it. After a fork, the child opens another one: `is_inherited`. With
-    `is_copy` it never changes, since the file cannot be shared.
+    It `exists` if its file has tables, otherwise it is empty. Threads may share it. After
+    a fork, the child opens another one: `is_inherited`. With `is_copy` it never changes,
+    since the file cannot be shared.
     """
 
     def __init__(
         self, home: Path, node_columns: Mapping[str, str] | None = None
     ) -> None:
-        self.path = home / "riseml.db"
-        self.exists = node_columns is not None or self.path.exists()
-        self._file = _file_id(self.path)
+        self.path = home / database_faults.NAME
         self._process = os.getpid()
         self._connection = next(_CONNECTIONS)
         self.is_copy = False
+        database_faults.check(self.path)
         with self._naming_errors("opened"):
-            if not self.exists:
-                self._db = connect(":memory:")
-                self._db.executescript(_TABLES)
-                return
             if node_columns is None:
-                self._db, self.is_copy = connect_to_read(self.path)
-                self._db.execute("PRAGMA query_only=1")
+                self._open_to_read()
             else:
                 self._db = connect(self.path)
                 self._prepare_to_write(node_columns)
-            self._check_schema()
+            schema = self._schema()
+        self._check_schema(schema)
+        self.exists = schema != 0
         self._file = _file_id(self.path)
 
     @classmethod
@@ -105,6 +94,17 @@ class Store:
             HomeError: the database cannot be used.
         """
         return cls(home, node_columns)
+
+    def _open_to_read(self) -> None:
+        if self.path.exists():
+            self._db, self.is_copy = connect_to_read(self.path)
+            self._db.execute("PRAGMA query_only=1")
+            if self._schema() != 0:
+                return
+            # A controller may have created the file, and not yet its tables.
+            self._db.close()
+        self._db = connect(":memory:")
+        self._db.executescript(_TABLES)
 
     def _prepare_to_write(self, node_columns: Mapping[str, str]) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -125,9 +125,7 @@ class Store:
     def _schema(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
-    def _check_schema(self) -> None:
-        schema = self._schema()
-        # A controller may have created the file, and not yet its tables.
+    def _check_schema(self, schema: int) -> None:
         if schema not in (SCHEMA, 0):
             raise HomeError(
                 f"{self.path} has schema {schema}, but this riseml uses schema {SCHEMA}",
@@ -141,18 +139,7 @@ class Store:
             with _LOCK:
                 yield
         except sqlite3.Error as error:
-            failure = f"{self.path} cannot be {act}"
-            if self._means_full_disk(error):
-                raise disk.full(self.path, failure) from error
-            raise HomeError(f"{failure}: {error}", _advice(str(error))) from error
-
-    def _means_full_disk(self, error: sqlite3.Error) -> bool:
-        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_OK)
-        if code in _CODES_OF_FULL_DISKS:
-            return True
-        # A file that cannot be made has the same code as one that may not be made.
-        is_ambiguous = code & _PRIMARY_CODE in _AMBIGUOUS_CODES
-        return is_ambiguous and not disk.has_room(self.path)
+            raise database_faults.explain(self.path, act, error) from error
 
     @property
     def is_inherited(self) -> bool:
@@ -209,12 +196,18 @@ class Store:
         Inside a transaction, so that a failed submission leaves no gap.
         """
         update = "UPDATE counters SET value = value + 1 WHERE name = 'number' RETURNING value"
-        return int(self._db.execute(update).fetchone()[0])
+        row = self._db.execute(update).fetchone()
+        if row is None:
+            raise DamagedDatabaseError(
+                f"the database {self.path} is damaged: it has lost its counter of runs",
+                database_faults.REPAIR,
+            )
+        return int(row[0])
 
     def set_number(self, number: int) -> None:
         """Make a number the last one that was assigned; inside a transaction."""
-        update = "UPDATE counters SET value = ? WHERE name = 'number'"
-        self._db.execute(update, (number,))
+        insert = "INSERT OR REPLACE INTO counters VALUES ('number', ?)"
+        self._db.execute(insert, (number,))
 
     def first(self, name: str) -> bool:
         """Return whether this home sees a name for the first time; inside a transaction."""
@@ -258,6 +251,11 @@ class Store:
             delete = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608
             self._db.execute(delete, (number,))
 
+    def discard_run(self, number: int) -> None:
+        """Delete the damaged record of a run in a transaction of its own."""
+        with self.transaction():
+            self.delete_run(number)
+
     # Read
 
     def run(self, number: int) -> sqlite3.Row | None:
@@ -267,7 +265,10 @@ class Store:
 
     def annotation(self, number: int, name: str) -> str | None:
         """Return an annotation of a run's document, None if there is none."""
-        select = "SELECT json_extract(document, ?) AS value FROM runs WHERE number = ?"
+        select = (
+            "SELECT CASE WHEN json_valid(document) THEN json_extract(document, ?) END"
+            " AS value FROM runs WHERE number = ?"
+        )
         row = self._one(select, f'$.metadata.annotations."{name}"', number)
         return row["value"] if row else None
 
@@ -357,6 +358,33 @@ class Store:
             f"Other runs are not affected; `riseml delete {number}` removes this one.",
         )
 
+    def last_number(self) -> int:
+        """Return the last number that was assigned, 0 if none was."""
+        row = self._one("SELECT value FROM counters WHERE name = 'number'")
+        return row["value"] if row else 0
+
+    def numbers(self) -> set[int]:
+        """Return the numbers of all runs."""
+        return {row["number"] for row in self._all("SELECT number FROM runs")}
+
+    def damaged_documents(self) -> list[int]:
+        """Return the numbers of the runs whose documents cannot be read."""
+        rows = self._all("SELECT number FROM runs WHERE NOT json_valid(document)")
+        return [row["number"] for row in rows]
+
+    def examine(self) -> list[str]:
+        """Return what SQLite finds wrong with the file, at most a few faults.
+
+        Raises:
+            DamagedDatabaseError: it cannot even be examined, or a table is missing.
+        """
+        self._all(f"SELECT {_ALL_COLUMNS} FROM runs LIMIT 0")  # noqa: S608
+        self._all("SELECT run, id, sequence, phase FROM nodes LIMIT 0")
+        self._all("SELECT run, sub, data FROM experiments LIMIT 0")
+        self._all("SELECT name, value FROM counters LIMIT 0")
+        faults = [row[0] for row in self._all(f"PRAGMA integrity_check({_MAX_FAULTS})")]
+        return [] if faults == ["ok"] else faults
+
     def _one(self, query: str, *values: Any) -> sqlite3.Row | None:
         with self._naming_errors("read"):
             row: sqlite3.Row | None = self._db.execute(query, values).fetchone()
@@ -374,13 +402,3 @@ def _file_id(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _advice(error: str) -> str:
-    if "malformed" in error or "not a database" in error:
-        return "Move the file away to start without it (outputs and logs stay), or restore it from a backup."
-    if "unable to open" in error or "readonly" in error:
-        return (
-            "Make the folder writable for you, or choose another one with RISEML_HOME."
-        )
-    return "Try again. If the error persists, choose another home with RISEML_HOME."

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from riseml import labels, status
-from riseml.engines.local import reports
+from riseml.engines.local import outputs, reports
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.run import WorkflowRun
@@ -166,8 +166,8 @@ class RunRecord:
 
     def _archive(self, final: Mapping[str, Any]) -> None:
         """Write the outcome beside the outputs, where it outlives the database."""
-        archive = self.folder / "run.json"
-        temporary = self.folder / "run.json.part"
+        archive = self.folder / outputs.ARCHIVE
+        temporary = self.folder / f"{outputs.ARCHIVE}.part"
         text = json.dumps(final, default=encode, indent=1)
         try:
             temporary.parent.mkdir(parents=True, exist_ok=True)

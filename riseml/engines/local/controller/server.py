@@ -25,6 +25,7 @@ from typing import Any
 
 from riseml import __version__
 from riseml.engines.local import checkouts, protocol
+from riseml.engines.local.controller import lost_database
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.log import logger, start_log
 from riseml.engines.local.controller.loop import EventLoop, FolderRemover, protect
@@ -207,6 +208,7 @@ def _open_services(home: Path, lock: int, runs: dict[int, ActiveRun]) -> Service
     with contextlib.suppress(OSError):
         home.chmod(0o700)
     store = Store.create(home, COLUMNS)
+    lost_database.rebuild_new(store, home)
     layout = HomeLayout(home, data_folder(home), mounts=_can_mount(home))
     for folder in (layout.data, home / "store", home / "output", home / "runs"):
         folder.mkdir(parents=True, exist_ok=True)
