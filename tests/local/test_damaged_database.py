@@ -16,7 +16,7 @@ import pytest
 from riseml.engines import Query
 from riseml.engines.local import checks, protocol
 from riseml.engines.local.engine import LocalEngine
-from riseml.engines.local.store import SCHEMA
+from riseml.engines.local.tables import SCHEMA
 from riseml.errors import DamagedDatabaseError, HomeError, RiseMLError
 from riseml.ids import Id
 from riseml.settings import Settings

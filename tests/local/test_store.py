@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from riseml.engines.local.interpreter.node import COLUMNS, POD, RUNNING, Node
-from riseml.engines.local.store import SCHEMA, Store
+from riseml.engines.local.store import Store
+from riseml.engines.local.tables import SCHEMA
 from riseml.errors import HomeError
 
 

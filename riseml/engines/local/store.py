@@ -20,25 +20,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from riseml.engines.local import database_faults
+from riseml.engines.local import database_faults, tables
 from riseml.engines.local.database_file import connect, connect_to_read
 from riseml.errors import DamagedDatabaseError, DamagedError, HomeError
 
-SCHEMA = 1
-_TABLES = """
-CREATE TABLE runs (
-    number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, user TEXT NOT NULL, project TEXT NOT NULL,
-    is_set INTEGER NOT NULL, concurrency INTEGER NOT NULL, state TEXT NOT NULL, counts TEXT NOT NULL,
-    created REAL NOT NULL, started REAL, finished REAL, ended INTEGER NOT NULL DEFAULT 0,
-    killed TEXT NOT NULL DEFAULT '', shutdown TEXT NOT NULL DEFAULT '', status TEXT NOT NULL DEFAULT '{}',
-    document TEXT NOT NULL, environment TEXT NOT NULL);
-CREATE INDEX unfinished ON runs (number) WHERE NOT ended;
-CREATE TABLE experiments (run INTEGER, sub INTEGER, data TEXT NOT NULL, PRIMARY KEY (run, sub)) WITHOUT ROWID;
-CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO counters VALUES ('number', 0);
-"""
-_SUMMARY_COLUMNS = "number, name, user, project, is_set, concurrency, state, counts, created, started, finished, ended"
-_ALL_COLUMNS = f"{_SUMMARY_COLUMNS}, killed, shutdown, status, document, environment"
 _MAX_FAULTS = 5
 _NO_STATUS = "{}"
 # Each table with the column that holds the number of the run.
@@ -104,7 +89,7 @@ class Store:
             # A controller may have created the file, and not yet its tables.
             self._db.close()
         self._db = connect(":memory:")
-        self._db.executescript(_TABLES)
+        self._db.executescript(tables.TABLES)
 
     def _prepare_to_write(self, node_columns: Mapping[str, str]) -> None:
         self._db.execute("PRAGMA journal_mode=WAL")
@@ -113,22 +98,15 @@ class Store:
             self._create_tables(node_columns)
 
     def _create_tables(self, node_columns: Mapping[str, str]) -> None:
-        columns = ", ".join(f"{name} {type_}" for name, type_ in node_columns.items())
-        nodes = (
-            f"CREATE TABLE nodes (run INTEGER, {columns}, PRIMARY KEY (run, id))"
-            " WITHOUT ROWID;"
-        )
-        self._db.executescript(
-            f"BEGIN IMMEDIATE;{_TABLES}{nodes}PRAGMA user_version={SCHEMA};COMMIT;"
-        )
+        self._db.executescript(tables.script(node_columns))
 
     def _schema(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
 
     def _check_schema(self, schema: int) -> None:
-        if schema not in (SCHEMA, 0):
+        if schema not in (tables.SCHEMA, 0):
             raise HomeError(
-                f"{self.path} has schema {schema}, but this riseml uses schema {SCHEMA}",
+                f"{self.path} has schema {schema}, but this riseml uses schema {tables.SCHEMA}",
                 "Use the riseml version that made this home, or another home: RISEML_HOME=~/.riseml-new.",
             )
 
@@ -260,7 +238,7 @@ class Store:
 
     def run(self, number: int) -> sqlite3.Row | None:
         """Return the row of a run, without its final status."""
-        columns = f"{_SUMMARY_COLUMNS}, killed, shutdown, document, environment"
+        columns = f"{tables.SUMMARY_COLUMNS}, killed, shutdown, document, environment"
         return self._one(f"SELECT {columns} FROM runs WHERE number = ?", number)  # noqa: S608
 
     def annotation(self, number: int, name: str) -> str | None:
@@ -274,7 +252,7 @@ class Store:
 
     def summary(self, number: int) -> sqlite3.Row | None:
         """Return the columns of a run that lists show."""
-        select = f"SELECT {_SUMMARY_COLUMNS} FROM runs WHERE number = ?"  # noqa: S608
+        select = f"SELECT {tables.SUMMARY_COLUMNS} FROM runs WHERE number = ?"  # noqa: S608
         return self._one(select, number)
 
     def named(self, name: str) -> sqlite3.Row | None:
@@ -312,7 +290,7 @@ class Store:
         """
         condition = "TRUE" if ended else "NOT ended"
         select = (
-            f"SELECT {_SUMMARY_COLUMNS} FROM runs WHERE {condition}"  # noqa: S608
+            f"SELECT {tables.SUMMARY_COLUMNS} FROM runs WHERE {condition}"  # noqa: S608
             " AND (? IS NULL OR project = ?) ORDER BY number DESC LIMIT ?"
         )
         return self._all(select, project, project, last or -1)
@@ -378,7 +356,7 @@ class Store:
         Raises:
             DamagedDatabaseError: it cannot even be examined, or a table is missing.
         """
-        self._all(f"SELECT {_ALL_COLUMNS} FROM runs LIMIT 0")  # noqa: S608
+        self._all(f"SELECT {tables.ALL_COLUMNS} FROM runs LIMIT 0")  # noqa: S608
         self._all("SELECT run, id, sequence, phase FROM nodes LIMIT 0")
         self._all("SELECT run, sub, data FROM experiments LIMIT 0")
         self._all("SELECT name, value FROM counters LIMIT 0")

@@ -1,0 +1,32 @@
+"""Tables of a home's database; the interpreter defines the columns of `nodes`."""
+
+from collections.abc import Mapping
+
+SCHEMA = 1
+TABLES = """
+CREATE TABLE runs (
+    number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, user TEXT NOT NULL, project TEXT NOT NULL,
+    is_set INTEGER NOT NULL, concurrency INTEGER NOT NULL, state TEXT NOT NULL, counts TEXT NOT NULL,
+    created REAL NOT NULL, started REAL, finished REAL, ended INTEGER NOT NULL DEFAULT 0,
+    killed TEXT NOT NULL DEFAULT '', shutdown TEXT NOT NULL DEFAULT '', status TEXT NOT NULL DEFAULT '{}',
+    document TEXT NOT NULL, environment TEXT NOT NULL);
+CREATE INDEX unfinished ON runs (number) WHERE NOT ended;
+CREATE TABLE experiments (run INTEGER, sub INTEGER, data TEXT NOT NULL, PRIMARY KEY (run, sub)) WITHOUT ROWID;
+CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+INSERT INTO counters VALUES ('number', 0);
+"""
+SUMMARY_COLUMNS = "number, name, user, project, is_set, concurrency, state, counts, created, started, finished, ended"
+ALL_COLUMNS = f"{SUMMARY_COLUMNS}, killed, shutdown, status, document, environment"
+
+
+def script(node_columns: Mapping[str, str]) -> str:
+    """Return the SQL that creates all tables, together or not at all.
+
+    `node_columns` are the names and SQLite types of a node's columns, in order.
+    """
+    columns = ", ".join(f"{name} {type_}" for name, type_ in node_columns.items())
+    nodes = (
+        f"CREATE TABLE nodes (run INTEGER, {columns}, PRIMARY KEY (run, id))"
+        " WITHOUT ROWID;"
+    )
+    return f"BEGIN IMMEDIATE;{TABLES}{nodes}PRAGMA user_version={SCHEMA};COMMIT;"
