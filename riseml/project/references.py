@@ -29,14 +29,14 @@ def revisions(home: Path) -> set[str]:
     """
     path = home / DATABASE
     if not path.exists():
-        return set()
+        return _none(home)
     try:
         with closing(sqlite3.connect(path, timeout=_TIMEOUT_SECONDS)) as database:
             database.execute("PRAGMA query_only=1")
             (version,) = database.execute("PRAGMA user_version").fetchone()
             if version == 0:
                 # The controller has created the file, but not its tables.
-                return set()
+                return _none(home)
             if version != SCHEMA:
                 raise HomeError(
                     f"{path} has schema {version}, but this riseml reads schema {SCHEMA}",
@@ -50,3 +50,13 @@ def revisions(home: Path) -> set[str]:
         ) from error
     # A Workflow that was submitted as it is has no code.
     return {revision for (revision,) in rows if revision}
+
+
+def _none(home: Path) -> set[str]:
+    """Return no revisions, unless the output of runs shows that the database is lost."""
+    if any((home / "output").glob("*/*/*/run.json")):
+        raise HomeError(
+            f"the database {home / DATABASE} is lost, so it is not known which code runs need",
+            "No code was removed. `riseml doctor --repair` rebuilds the list of runs.",
+        )
+    return set()

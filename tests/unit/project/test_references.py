@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from riseml import labels
-from riseml.engines.local import store
+from riseml.engines.local import tables
 from riseml.engines.local.interpreter.node import COLUMNS
 from riseml.engines.local.store import Store
 from riseml.errors import HomeError
@@ -52,8 +52,16 @@ def test_a_database_without_tables_has_no_revisions(tmp_path: Path) -> None:
     assert references.revisions(tmp_path) == set()
 
 
+def test_a_lost_database_removes_no_code(tmp_path: Path) -> None:
+    (tmp_path / "output/me/lab/1").mkdir(parents=True)
+    (tmp_path / "output/me/lab/1/run.json").touch()
+    with pytest.raises(HomeError, match="is lost") as caught:
+        references.revisions(tmp_path)
+    assert "riseml doctor --repair" in caught.value.advice
+
+
 def test_the_schema_is_that_of_the_local_engine(tmp_path: Path) -> None:
-    assert references.SCHEMA == store.SCHEMA
+    assert references.SCHEMA == tables.SCHEMA
     assert Store.create(tmp_path, COLUMNS).path == tmp_path / references.DATABASE
 
 
