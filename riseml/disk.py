@@ -33,9 +33,28 @@ def free_bytes(path: Path) -> int:
     return status.f_bavail * status.f_frsize
 
 
+def total_bytes(path: Path) -> int:
+    """Return the size of the disk of a path."""
+    status = os.statvfs(_existing(path))
+    return status.f_blocks * status.f_frsize
+
+
 def has_room(path: Path) -> bool:
     """Return whether small files fit on the disk of a path."""
     return free_bytes(path) >= _ROOM_BYTES
+
+
+def description(path: Path) -> str:
+    """Return a clause that names the disk of a path, and says what it lacks."""
+    path = _existing(path)
+    name = f"the disk of {_mount_point(path)}"
+    free = free_bytes(path)
+    if free >= _ROOM_BYTES:
+        return f"{name} is almost full ({free / _BYTES_PER_MB:.1f} MB are free)"
+    status = os.statvfs(path)
+    if status.f_bavail * status.f_frsize >= _ROOM_BYTES:
+        return f"{name} has no room for more files (inodes)"
+    return f"{name} is full ({total_bytes(path) // _BYTES_PER_MB} MB)"
 
 
 def full(path: Path, failure: str) -> DiskFullError:
@@ -43,19 +62,13 @@ def full(path: Path, failure: str) -> DiskFullError:
 
     `failure` says what failed: "FILE cannot be written".
     """
-    return DiskFullError(f"{failure}: {_describe(_existing(path))}", _ADVICE)
-
-
-def _describe(path: Path) -> str:
-    disk = f"the disk of {_mount_point(path)}"
     if has_room(path):
         # Nothing else shows that a quota is used up.
-        return f"{disk} takes no more data, perhaps because your quota is used up"
-    status = os.statvfs(path)
-    if status.f_bavail * status.f_frsize >= _ROOM_BYTES:
-        return f"{disk} has no room for more files (inodes)"
-    megabytes = status.f_blocks * status.f_frsize // _BYTES_PER_MB
-    return f"{disk} is full ({megabytes} MB)"
+        name = f"the disk of {_mount_point(_existing(path))}"
+        reason = f"{name} takes no more data, perhaps because your quota is used up"
+    else:
+        reason = description(path)
+    return DiskFullError(f"{failure}: {reason}", _ADVICE)
 
 
 def _mount_point(path: Path) -> Path:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from riseml import disk
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
 from riseml.errors import ConfigError
 from riseml.settings import Settings
@@ -14,6 +15,8 @@ from riseml.settings import Settings
 # Snapshots need options of `git update-index` that older versions lack.
 _OLDEST_GIT = (2, 20)
 _LEAST_FREE_BYTES = 1 << 30
+# Nothing can be started with less.
+_TOO_LITTLE_BYTES = 1 << 20
 
 
 def general(settings: Settings, destination: str) -> list[Check]:
@@ -66,12 +69,13 @@ def _home(settings: Settings) -> Outcome:
 
 def _disk_space(settings: Settings) -> Outcome:
     """Free space on the home's disk."""
-    free = shutil.disk_usage(_existing_folder(settings.home)).free
+    folder = _existing_folder(settings.home)
+    advice = "Delete old runs with `riseml prune --older-than 14d`, or set RISEML_HOME to a folder on a larger disk."
+    free = shutil.disk_usage(folder).free
+    if free < _TOO_LITTLE_BYTES or not disk.free_bytes(folder):
+        return failed(f"{free >> 20} MB are free: {disk.description(folder)}", advice)
     if free < _LEAST_FREE_BYTES:
-        return warning(
-            f"{free >> 20} MB are free",
-            "Delete old runs with `riseml prune --older-than 14d`, or set RISEML_HOME to a folder on a larger disk.",
-        )
+        return warning(f"{free >> 20} MB are free", advice)
     return ok(f"{free >> 30} GB are free")
 
 

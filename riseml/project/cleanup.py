@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from riseml import disk
 from riseml.errors import HomeError
 from riseml.project import AnyPath, compose, references, repositories
 from riseml.project.objects import Loose
@@ -80,6 +81,10 @@ def _git(store: Store, *arguments: str, stdin: str = "") -> str:
     except FileNotFoundError as error:
         raise HomeError("there is no `git` to prune with", "Install Git.") from error
     except subprocess.CalledProcessError as error:
+        repository = Path(store.path)
+        if not disk.has_room(repository):
+            failure = f"cannot remove unused code from {repository}"
+            raise disk.full(repository, failure) from error
         raise HomeError(
             f"cannot prune {store.path}: {error.stderr.strip()}",
             f"`git -C {store.path} fsck` says more.",

@@ -13,7 +13,9 @@ import fcntl
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
+from riseml import disk
 from riseml.errors import HomeError
 from riseml.project import AnyPath
 
@@ -163,14 +165,11 @@ class Store:
 
 def unusable(repository: AnyPath, error: OSError) -> HomeError:
     """Return the error about a store that cannot be written."""
-    import errno  # noqa: PLC0415
-
-    advice = "Make it a folder that you may write, or let RISEML_HOME name another one."
-    if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-        advice = (
-            "Free some space there, or let RISEML_HOME name a folder on another disk."
-        )
+    path = os.fspath(repository)
+    failure = f"cannot keep the project's code in {path}"
+    if disk.means_full(error):
+        return disk.full(Path(path), failure)
     return HomeError(
-        f"cannot keep the project's code in {os.fspath(repository)}: {error.strerror}",
-        advice,
+        f"{failure}: {error.strerror}",
+        "Make it a folder that you may write, or let RISEML_HOME name another one.",
     )

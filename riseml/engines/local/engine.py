@@ -95,7 +95,11 @@ class LocalEngine:
             RiseMLError: the run has not ended.
         """
         number = self.reader.number(run)
-        folder = self.reader.run_folder(self.reader.summary_row(number))
+        row = self.reader.summary_row(number)
+        folder = self.reader.run_folder(row)
+        if row["ended"]:
+            # On a full disk, the record can only be deleted once this has freed space.
+            _remove(folder)
         limit = time.monotonic() + _DELETE_TIMEOUT_SECONDS
         # The controller refuses as long as the run's TensorBoard is about to exit.
         while not self._ask("delete", number=number):
@@ -105,10 +109,7 @@ class LocalEngine:
                     f"Try again later. See `riseml status {number}` and {protocol.log_file(self.home)}.",
                 )
             time.sleep(_POLL_SECONDS)
-        # Only `delete` needs it.
-        import shutil  # noqa: PLC0415
-
-        shutil.rmtree(folder, ignore_errors=True)
+        _remove(folder)
 
     def prune_unused(self, before: float) -> int:
         """Remove environments unused since a time, and code that no run refers to.
@@ -125,9 +126,11 @@ class LocalEngine:
         if self.reader.store().unfinished():
             # An active run may be about to use what seems unused.
             return 0
-        tidy(self.home)
+        # Git needs space to tidy up, and the other two free it.
         self._discard_checkouts()
-        return environments.tidy(self.home, before)
+        removed = environments.tidy(self.home, before)
+        tidy(self.home)
+        return removed
 
     def repair(self) -> Sequence[str]:
         """Repair the list of runs; return what was done, in sentences."""
@@ -260,3 +263,10 @@ class LocalEngine:
 
     def _ask(self, act: str, **arguments: Any) -> Any:
         return protocol.call(self.home, act, **arguments)
+
+
+def _remove(folder: Path) -> None:
+    # Only `delete` needs it.
+    import shutil  # noqa: PLC0415
+
+    shutil.rmtree(folder, ignore_errors=True)

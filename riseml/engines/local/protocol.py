@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from riseml import __version__, errors
+from riseml import __version__, disk, errors
 from riseml.errors import HomeError, RiseMLError, UnreachableError
 
 CONTROLLER = (sys.executable, "-m", "riseml.engines.local.controller")
@@ -233,6 +233,8 @@ def _prepare_home(home: Path) -> None:
 
 
 def _unusable(home: Path, error: OSError) -> HomeError:
+    if disk.means_full(error):
+        return disk.full(home, f"the RiseML home {home} cannot be used")
     return HomeError(
         f"the RiseML home {home} cannot be used: {error.strerror or error}",
         "Make it writable for you, or choose another folder with RISEML_HOME.",
@@ -247,8 +249,7 @@ def _spawn(home: Path) -> int:
     """
     reader, writer = os.pipe()
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        output = os.open(log_file(home), flags, 0o600)
+        output = _open_log(home)
         try:
             _run_in_background(home, output, writer)
         finally:
@@ -258,6 +259,15 @@ def _spawn(home: Path) -> int:
         os.close(reader)
         raise _unusable(home, error) from error
     return reader
+
+
+def _open_log(home: Path) -> int:
+    """Open the output of a controller; a log that cannot be written stops none."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    try:
+        return os.open(log_file(home), flags, 0o600)
+    except OSError:
+        return os.open(os.devnull, os.O_WRONLY)
 
 
 def _run_in_background(home: Path, output: int, ready: int) -> None:

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from threading import get_ident
 
+from riseml import disk
 from riseml.errors import HomeError
 
 _CURRENT, _PAST = "secrets", "secrets.past"
@@ -84,6 +85,8 @@ def _write(path: Path, values: dict[str, str]) -> None:
             json.dump(values, file)
         temporary.replace(path)
     except OSError as error:
+        if disk.means_full(error):
+            raise disk.full(path, f"{path} cannot be written") from error
         raise HomeError(
             f"{path} cannot be written: {error.strerror}",
             "Make it writable for you, or choose another home with RISEML_HOME.",

@@ -476,6 +476,14 @@ def _full(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=5 << 20))
 
 
+def _full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=4096))
+
+
+def _without_inodes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("riseml.disk.free_bytes", lambda _: 0)
+
+
 def _unmounted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RISEML_MOUNTS", "off")
 
@@ -487,6 +495,16 @@ def _unmounted(monkeypatch: pytest.MonkeyPatch) -> None:
         (_old_git, "git, which stores the code of runs", (FAILED, "git version 2.7.4")),
         (_faults, "riseml.yml of the current folder", (FAILED, "faults, the first")),
         (_full, "Free space on the home's disk", (WARNING, "5 MB are free")),
+        (
+            _full_disk,
+            "Free space on the home's disk",
+            (FAILED, "0 MB are free: the disk of /"),
+        ),
+        (
+            _without_inodes,
+            "Free space on the home's disk",
+            (FAILED, "are free: the disk of /"),
+        ),
         (
             _unmounted,
             "/code, /data and /output in jobs",

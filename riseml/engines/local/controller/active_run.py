@@ -117,7 +117,7 @@ class ActiveRun:
     def after_commit(self) -> None:
         """Do what may only follow a commit: remove folders of pods, log the end."""
         self.run.dirty.clear()
-        self.record.dirty = False
+        self.record.committed()
         self.pods.discard_obsolete()
         if not self.run.ended:
             return

@@ -48,6 +48,7 @@ class RunRecord:
         self._started: float | None = None
         # None makes the next `write` read the outline and all experiments again.
         self._outline: status.Outline | None = None
+        self._is_committed = True
 
     def adopt(self, run: WorkflowRun) -> None:
         """Enter the nodes that an earlier controller recorded."""
@@ -85,8 +86,12 @@ class RunRecord:
     def write(self, store: Store, run: WorkflowRun) -> None:
         """Write the nodes that changed and all that follows from them.
 
-        Call it inside a transaction.
+        Call it inside a transaction, and `committed` after that.
         """
+        if not self._is_committed:
+            # The rows that the last call wrote are lost.
+            self._outline = None
+        self._is_committed = False
         store.put_nodes(self.number, [run.nodes[node].to_row() for node in run.dirty])
         positions = {self._enter(run, node) for node in run.dirty}
         if self._outline is None or _OUTSIDE in positions:
@@ -108,6 +113,10 @@ class RunRecord:
         )
         if run.ended:
             self._write_end(store, run)
+
+    def committed(self) -> None:
+        """Note that the database has what the last `write` wrote."""
+        self.dirty, self._is_committed = False, True
 
     def _experiment_rows(
         self, run: WorkflowRun, positions: Iterable[int]

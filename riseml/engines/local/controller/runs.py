@@ -1,8 +1,10 @@
 """Active runs of a home: restored at the start, advanced, committed, stopped and deleted."""
 
 import time
+from collections.abc import Callable
 
-from riseml.engines.local import checkouts
+from riseml import disk
+from riseml.engines.local import checkouts, reserve
 from riseml.engines.local.controller import leftovers
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.log import logger
@@ -32,6 +34,7 @@ class ActiveRuns:
             self._restore(number)
         self._discard_checkouts()
         self.end_leftovers()
+        reserve.fill(self._services.layout.home)
         self._services.loop.after(_SAMPLE_SECONDS, self._sample)
 
     def end_leftovers(self) -> None:
@@ -95,8 +98,8 @@ class ActiveRuns:
                 f"Stop it with `riseml kill {number}`, then try again.",
             )
         self._check_exists(number)
-        with self._services.store.transaction():
-            self._services.store.delete_run(number)
+        store = self._services.store
+        self._services.commit(lambda: store.delete_run(number), last=True)
         folder = self._services.layout.run(number)
         if folder.exists():
             self._services.remover.discard([leftovers.rename(folder)])
@@ -112,14 +115,22 @@ class ActiveRuns:
     def _start_pods(self) -> None:
         """Start waiting pods while the machine has room, and explain why others wait."""
         machine = self._services.machine
+        home = self._services.layout.home
+        if machine.waiting and reserve.is_needed(home):
+            # They would fail at once, one after the other.
+            self._explain_waits(lambda _: disk.description(home))
+            return
         # A pod that fails to start frees its resources for others at once.
         while admissions := list(machine.admit()):
             for admission in admissions:
                 run = self._runs[run_number(admission.key)]
                 run.pods.start(admission.key, admission.gpus)
-        for key in machine.waiting:
+        self._explain_waits(machine.reason)
+
+    def _explain_waits(self, reason: Callable[[str], str]) -> None:
+        for key in self._services.machine.waiting:
             run = self._runs[run_number(key)]
-            run.pods.explain_wait(key, machine.reason(key))
+            run.pods.explain_wait(key, reason(key))
         for run in list(self._runs.values()):
             run.work()
 
@@ -127,9 +138,14 @@ class ActiveRuns:
         changed = [run for run in self._runs.values() if run.is_dirty]
         if not changed:
             return
-        with self._services.store.transaction():
+
+        def write() -> None:
             for run in changed:
                 run.record.write(self._services.store, run.run)
+
+        # Killed jobs use no more space, and may free some.
+        is_last = any(run.record.killed for run in changed)
+        self._services.commit(write, last=is_last)
         for run in changed:
             run.after_commit()
 
@@ -165,14 +181,22 @@ class ActiveRuns:
         for pod_folder in folder.glob("*"):
             processes.sweep(self._services.pod_key(number, pod_folder.name))
         self._services.remover.discard([folder])
-        with self._services.store.transaction():
+
+        def write() -> None:
             self._services.store.update_run(
-                number, ended=1, state="FAILED", finished=time.time()
+                number,
+                ended=1,
+                state="FAILED",
+                finished=time.time(),
+                environment="{}",
             )
+
+        self._services.commit(write)
 
     def _sample(self) -> None:
         for run in self._runs.values():
             run.pods.sample()
         self._services.remover.discard(())
+        reserve.fill(self._services.layout.home)
         pause = _SAMPLE_SECONDS if self._runs else _IDLE_SAMPLE_SECONDS
         self._services.loop.after(pause, self._sample)

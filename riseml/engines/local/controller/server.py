@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from riseml import __version__
-from riseml.engines.local import checkouts, protocol
+from riseml.engines.local import checkouts, protocol, reserve
 from riseml.engines.local.controller import lost_database
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.log import logger, start_log
@@ -207,7 +207,7 @@ def _open_services(home: Path, lock: int, runs: dict[int, ActiveRun]) -> Service
     # In another user's home this fails, and the database says what is wrong.
     with contextlib.suppress(OSError):
         home.chmod(0o700)
-    store = Store.create(home, COLUMNS)
+    store = reserve.spend(home, lambda: Store.create(home, COLUMNS), last=True)
     lost_database.rebuild_new(store, home)
     layout = HomeLayout(home, data_folder(home), mounts=_can_mount(home))
     for folder in (layout.data, home / "store", home / "output", home / "runs"):
@@ -271,8 +271,10 @@ def _take_lock(home: Path) -> int | None:
             # The launcher of an earlier controller is about to release it.
             time.sleep(_LOCK_POLL_SECONDS)
         else:
-            # One write over the pid of the earlier controller, of the same length.
-            os.pwrite(lock, f"{os.getpid():<10}\n".encode(), 0)
+            # The pid is only for people, and may not fit on a full disk.
+            with contextlib.suppress(OSError):
+                # One write over the pid of the earlier controller, of the same length.
+                os.pwrite(lock, f"{os.getpid():<10}\n".encode(), 0)
             return lock
     raise HomeError(
         f"{path} is held by a process that does not answer",

@@ -5,11 +5,11 @@
 Runs meet only here, and only by the keys of their pods.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from riseml.engines.local import secrets
+from riseml.engines.local import reserve, secrets
 from riseml.engines.local.controller.loop import EventLoop, FolderRemover
 from riseml.engines.local.controller.machine import MachineQueue
 from riseml.engines.local.controller.mutexes import Mutexes
@@ -54,6 +54,22 @@ class Services:
         for granted in self.mutexes.release(key):
             run = self.runs[run_number(granted)]
             run.enqueue(events.LockGranted(granted.split(":", 2)[2]))
+
+    def commit(self, write: Callable[[], None], *, last: bool = False) -> None:
+        """Commit what `write` writes; on a full disk, use the reserve.
+
+        It may be called again after a failure. With `last`, it may use all of the
+        reserve: the change lets space become free.
+
+        Raises:
+            HomeError: nothing is changed.
+        """
+
+        def transact() -> None:
+            with self.store.transaction():
+                write()
+
+        reserve.spend(self.layout.home, transact, last=last)
 
     def secrets(self) -> dict[str, str]:
         """Return the secrets of this home: values by name."""

@@ -234,10 +234,7 @@ def _restart(settings: Settings) -> None:
         os.setsid()
         if os.fork():
             os._exit(0)
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-        log = os.open(os.path.join(home, LOG), flags, 0o600)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
+        _redirect_to_log(os.path.join(home, LOG))
         os.chdir(home)
         if processes.KEY in os.environ:
             # The first controller was started from inside a job. It and this one
@@ -246,6 +243,17 @@ def _restart(settings: Settings) -> None:
         os.execv(command[0], command)  # noqa: S606
     finally:
         os._exit(1)
+
+
+def _redirect_to_log(path: bytes) -> None:
+    """Write all output to a log; without it, what is already the output stays."""
+    try:
+        log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:
+        # A controller works without a log.
+        return
+    os.dup2(log, 1)
+    os.dup2(log, 2)
 
 
 def _is_absent(home: bytes) -> bool:

@@ -81,8 +81,10 @@ def main(
 
 def epilogue(restart: bytes, log: str) -> bytes:
     """Return the end: without the launcher, the shell starts a controller itself."""
-    start = b"%s </dev/null >>%s 2>&1 &\n" % (restart, quote(os.fsencode(log)))
-    return b'clean\nkill -0 "$launcher" && exit\n' + start
+    # The shell runs no command whose output it cannot open.
+    choice = b'log=%s\n[ -w "$log" ] || log=/dev/null\n' % quote(os.fsencode(log))
+    start = b'%s </dev/null >>"$log" 2>&1 &\n' % restart
+    return b'clean\nkill -0 "$launcher" && exit\n' + choice + start
 
 
 def seconds(value: float) -> str:
