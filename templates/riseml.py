@@ -74,7 +74,7 @@ def _flush():
 def _report(values):
     _flush()
     path = os.environ.get("RESULT_FILE")
-    plain = dict((name, _plain(value)) for name, value in values.items())
+    plain = _masked(dict((name, _plain(value)) for name, value in values.items()))
     if not path:
         assignments = ["{0}={1}".format(name, json.dumps(plain[name])) for name in sorted(plain)]
         return _note("{0} (outside of an experiment: not reported)".format(", ".join(assignments)))
@@ -219,6 +219,33 @@ def _values(line):
     except (ValueError, RuntimeError):
         return None
     return values if isinstance(values, dict) else None
+
+
+def _secrets():
+    """Return the secrets of this job, the longest first, since one may contain another."""
+    values = [os.environ.get(name, "") for name in os.environ.get("RISEML_SECRETS", "").split()]
+    return sorted(set(value.strip() for value in values if value.strip()), key=len, reverse=True)
+
+
+# They are read at once, because a program may remove the variables.
+_hidden = _secrets()
+
+
+def _masked(value):
+    """Return a plain value without secrets."""
+    if isinstance(value, dict):
+        return dict((_masked(name), _masked(item)) for name, item in value.items())
+    if isinstance(value, list):
+        return [_masked(item) for item in value]
+    if isinstance(value, (int, float)) or value is None:
+        return value
+    for secret in _hidden:
+        try:
+            value = value.replace(secret, "***")
+        except UnicodeError:
+            # Python 2 cannot compare these.
+            continue
+    return value
 
 
 def _plain(value):

@@ -38,12 +38,14 @@ riseml_open_log() {
     exec > "$riseml_pipe" 2>&1
     rm -f "$riseml_pipe"
   else
+    [ -z "${RISEML_SECRETS-}" ] || riseml_give_up "cannot write to ${riseml_log%/*}, so secrets cannot be masked"
     echo "riseml: this log is not copied to ${riseml_log%/*}" >&2
   fi
 }
 
 riseml_copy() {
   trap '' TERM INT HUP
+  [ -z "${RISEML_SECRETS-}" ] || riseml_copy_masked
   exec tee -a "$riseml_log" < "$riseml_pipe"
 }
 
@@ -211,6 +213,7 @@ riseml_load_stdbuf() {
 
 # A longer result is read from the file.
 riseml_hand_over_result() {
+  [ -z "${RISEML_SECRETS-}" ] || riseml_mask_results
   # bash warns about NUL.
   { riseml_result=$(tail -n 1 "$RESULT_FILE"); } 2> /dev/null
   # Otherwise a shell may count characters, not bytes. Nothing else needs the locale after this.

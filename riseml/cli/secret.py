@@ -24,8 +24,8 @@ def command(action: Action, names: Names = None) -> None:
     """Manage secrets that jobs receive as environment variables.
 
     A job receives the secrets that its riseml.yml lists under `secrets`. Their values
-    appear neither in files of the project nor in logs. `set` asks for the value, or
-    reads it from standard input.
+    appear neither in files of the project nor in logs and results, where `***` replaces
+    them. `set` asks for the value, or reads it from standard input.
 
     Examples:
       riseml secret set WANDB_API_KEY

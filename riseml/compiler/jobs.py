@@ -40,7 +40,9 @@ def template(job: Job, names: Names) -> Container:
         init_containers=None if has_remote else [pod.checkout(names)],
         image=names.image,
         command=["sh", "-c"],
-        args=pod.arguments(lines, job.runner, gang=names.is_gang),
+        args=pod.arguments(
+            lines, job.runner, gang=names.is_gang, masks=bool(plan.secrets)
+        ),
         working_dir=pod.CODE,
         env=_environment(job, names),
         resources=pod.requirements(job.resources, names),
@@ -114,6 +116,8 @@ def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
         "RISEML_WORKDIR_LIMIT": str(plan.workdir_limit),
         "RISEML_CONFIGURATION": record.configuration(names),
     }
+    if plan.secrets:
+        values["RISEML_SECRETS"] = " ".join(plan.secrets)
     secret = names.target.secret
     return [
         *pod.variables(values),

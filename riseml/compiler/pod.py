@@ -3,6 +3,7 @@
 import shlex
 from collections.abc import Mapping, Sequence
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from hera.workflows import (
@@ -30,7 +31,7 @@ from hera.workflows.models import (
     WeightedPodAffinityTerm,
 )
 
-from riseml import labels, quantities, templating
+from riseml import labels, masking, quantities, templating
 from riseml.compiler.names import Names
 from riseml.compiler.text import reference
 from riseml.plan import Resources
@@ -105,17 +106,22 @@ def _login_volume(secret: str) -> SecretVolume:
 
 
 def arguments(
-    lines: Sequence[str], runner: str = "session", *, gang: bool = False
+    lines: Sequence[str],
+    runner: str = "session",
+    *,
+    gang: bool = False,
+    masks: bool = False,
 ) -> list[str]:
     """Return the `args` for the command `sh -c`: the run script, then the unchanged lines."""
-    return [_BASH, script(runner, gang=gang), *lines]
+    return [_BASH, script(runner, gang=gang, masks=masks), *lines]
 
 
 @cache
-def script(runner: str = "session", *, gang: bool = False) -> str:
+def script(runner: str = "session", *, gang: bool = False, masks: bool = False) -> str:
     """Return the run script around the runner, which runs the lines.
 
-    In a gang, the jobs first wait for each other.
+    In a gang, the jobs first wait for each other. With `masks`, the output of the job
+    shows no secrets.
     """
     # The run script reads other scripts from variables, because it has no files.
     helpers = "".join(
@@ -124,10 +130,16 @@ def script(runner: str = "session", *, gang: bool = False) -> str:
     )
     session = _assigned("riseml_session", helpers + templating.read(f"{runner}.sh"))
     meeting = templating.read("gang.sh") if gang else ""
+    mask = _mask() if masks else ""
     # A shell reads a quoted text much faster than functions, and few jobs need these.
     stop = _assigned("riseml_stop_functions", templating.read("stop.sh"))
     workdir = templating.read("workdir.sh")
-    return meeting + session + stop + workdir + templating.read("run.sh")
+    return meeting + mask + session + stop + workdir + templating.read("run.sh")
+
+
+def _mask() -> str:
+    program = Path(masking.__file__).read_text("utf-8")
+    return _assigned("riseml_masking", program) + templating.read("mask.sh")
 
 
 def _assigned(variable: str, text: str) -> str:

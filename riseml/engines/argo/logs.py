@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from queue import Empty, SimpleQueue
 from threading import Thread
 
-from riseml import labels
+from riseml import labels, masking
 from riseml.cluster.api import Api, Object, data_of, path
 from riseml.engines import Change, Chunk, LogQuery
 from riseml.engines.argo import log_copy
@@ -31,6 +31,7 @@ from riseml.engines.argo.workflows import names_of, pod_selector
 from riseml.engines.selection import change, experiments, jobs, parts
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
+from riseml.masking import Masker
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
 # A line without an end, such as a prompt or a progress bar, is shown after this time.
@@ -64,7 +65,8 @@ class _Follower:
         self._namespace = reader.workflows.namespace_of(query.id)
         self._events: SimpleQueue[Event] = SimpleQueue()
         self._readers = PodReaders(self._api, self._namespace, query, self._events)
-        self._secrets = _secret_values(self._api, reader.workflows.namespace)
+        self._hidden_texts = _hidden_texts(self._api, reader.workflows.namespace)
+        self._maskers: dict[str, Masker] = {}
         # Jobs whose log is delivered, from a pod or from a copy.
         self._delivered: set[str] = set()
         self._states: dict[str, State] = {}
@@ -216,20 +218,16 @@ class _Follower:
         self, job: str, data: bytes, *, partial: bool = False, source: str = "live"
     ) -> Iterator[Chunk]:
         """Yield data without the user's secrets, nothing if it is empty."""
-        for secret in self._secrets:
-            data = data.replace(secret, b"***")
+        masker = self._maskers.setdefault(job, Masker(self._hidden_texts))
+        data = masker.feed(data) + masker.flush()
         if data:
             yield Chunk(job, data, partial=partial, source=source)
 
 
-def _secret_values(api: Api, namespace: str) -> list[bytes]:
-    """Return the values of the user's secrets that must not appear, longest first.
-
-    A secret may contain another one, whose masking would leave the remainder visible.
-    """
+def _hidden_texts(api: Api, namespace: str) -> tuple[bytes, ...]:
+    """Return what must not appear of the user's secrets."""
     data = data_of(api, path("secrets", namespace, "riseml-secrets"))
-    values = map(base64.b64decode, data.values())
-    return sorted(filter(None, values), key=len, reverse=True)
+    return masking.forms(map(base64.b64decode, data.values()))
 
 
 def _is_over(run: SetStatus, selected: Id) -> bool:

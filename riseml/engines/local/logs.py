@@ -13,10 +13,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
+from riseml import masking
 from riseml.engines import Change, Chunk, LogQuery
 from riseml.engines.local.watch import Observation
 from riseml.engines.selection import change, experiments, parts
 from riseml.errors import NotFoundError
+from riseml.masking import Masker
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
 POLL_SECONDS = 0.03
@@ -38,6 +40,7 @@ class _Log:
 
     job: str
     path: Path
+    masker: Masker
     position: int = 0
     last_read: float = field(default_factory=time.monotonic)
 
@@ -83,7 +86,7 @@ class _Follower:
         self, query: LogQuery, folder: Path, hidden_values: Iterable[str]
     ) -> None:
         self._query, self._folder = query, folder
-        self._hidden_values = [value.encode() for value in hidden_values]
+        self._hidden_texts = masking.forms(map(os.fsencode, hidden_values))
         self._logs: dict[Path, _Log] = {}
         # Logs that were closed stay in this set, so they are not read twice.
         self._opened: set[Path] = set()
@@ -119,8 +122,7 @@ class _Follower:
                 yield from self._lines_of(log, final=True)
 
     def _lines_of(self, log: _Log, *, final: bool) -> Iterator[Chunk]:
-        for chunk in log.read(final=final):
-            yield self._masked(chunk)
+        yield from _masked(log, final=final)
         if final:
             del self._logs[log.path]
 
@@ -142,7 +144,8 @@ class _Follower:
                 continue
             if self._selects(match["job"]):
                 self._opened.add(path)
-                log = _Log(f"{owner}.{match['job']}", path)
+                masker = Masker(self._hidden_texts)
+                log = _Log(f"{owner}.{match['job']}", path, masker)
                 log.skip(self._query)
                 self._logs[path] = log
 
@@ -154,11 +157,22 @@ class _Follower:
             return job == selected.type
         return job == f"{selected.type}.{selected.index}"
 
-    def _masked(self, chunk: Chunk) -> Chunk:
-        data = chunk.data
-        for value in self._hidden_values:
-            data = data.replace(value, b"***")
-        return Chunk(chunk.job, data, chunk.partial)
+
+def _masked(log: _Log, *, final: bool) -> Iterator[Chunk]:
+    """Yield new lines of a log without secrets, also those of several lines."""
+    line = b""
+    for chunk in log.read(final=final):
+        data = line + log.masker.feed(chunk.data)
+        end = len(data)
+        if chunk.data.endswith(b"\n"):
+            # The rest of the last line is held back.
+            end = data.rfind(b"\n") + 1
+        line = data[end:]
+        if end:
+            yield Chunk(log.job, data[:end], chunk.partial)
+    rest = line + log.masker.flush()
+    if rest:
+        yield Chunk(log.job, rest, partial=not (final or rest.endswith(b"\n")))
 
 
 def follow(

@@ -17,6 +17,7 @@ from pathlib import Path
 from riseml import labels
 from riseml.engines.local.controller import (
     failure_records,
+    log_drain,
     networks,
     pod_exit,
     pod_samples,
@@ -165,6 +166,13 @@ class RunPods:
         # After a restart of the machine no process can be left.
         if not is_swept and reason != pod_exit.MACHINE_RESTARTED:
             processes.sweep(pod.key)
+        self._unwatch(pod)
+        log_drain.complete(
+            pod, self._services.loop, lambda: self._finish(pod, exit_, reason)
+        )
+
+    def _finish(self, pod: Pod, exit_: launcher.Exit | None, reason: str) -> None:
+        """Report the end of a pod whose log is complete, or restart its gang."""
         event = self._end_event(pod, exit_, reason)
         if pod.restarting:
             self._await_gang(pod)
@@ -172,7 +180,6 @@ class RunPods:
         logger.info(
             "run %d: pod %s ended, status %s", self._number, pod.node, event.exit_code
         )
-        self._unwatch(pod)
         pod.keeps_workdir = True
         self._workdirs.keep(pod, lambda: self._report_end(pod, event))
 

@@ -22,7 +22,13 @@ import time
 from collections.abc import Callable
 from io import BufferedReader
 
-from riseml.engines.local.jobs import mount_calls, mounts, network, processes
+from riseml.engines.local.jobs import (
+    log_filter,
+    mount_calls,
+    mounts,
+    network,
+    processes,
+)
 
 # Both types are plain tuples, because `marshal` writes no others.
 Settings = tuple[bytes, str, tuple[str, ...], bytes, bytes]
@@ -37,10 +43,11 @@ Request = tuple[
     tuple[mounts.Mount, ...],
     dict[bytes, mount_calls.Layers],
     tuple[bytes, bytes],
+    tuple[bytes, ...],
 ]
 """Number, key, directory, steps as shell text, paths of logs (that of the main command
-first), mounts, the layers of overlays by target, and file and gateway of the job's
-network."""
+first), mounts, the layers of overlays by target, file and gateway of the job's
+network, and the secrets that its logs must not show."""
 
 LOCK, LOG = b"controller.lock", b"controller.log"
 NEVER = b"/dev/null"
@@ -140,13 +147,16 @@ class Server:
         As much as possible happens before the fork, because a child has to copy every
         page that it changes.
         """
-        number, _, directory, steps, logs, job_mounts, _, (job_network, _) = request
+        number, _, directory, steps, logs, job_mounts, _, network_, secrets = request
+        job_network, _ = network_
         files: list[int] = []
         try:
             text = self._prologue + steps + self._epilogue
             files.append(_unnamed_file(text, directory))
             for path in logs:
                 files.append(_open_log(path))
+            if secrets:
+                self._filter(files, secrets, directory)
             template: tuple[int, ...] = ()
             # A template's user namespace has no rights in that of a network.
             if job_mounts and not job_network:
@@ -161,12 +171,21 @@ class Server:
         for file in files:
             os.close(file)
 
+    def _filter(
+        self, files: list[int], secrets: tuple[bytes, ...], directory: bytes
+    ) -> None:
+        """Replace the logs by descriptors of filters; the first file is not a log."""
+        for index in range(1, len(files)):
+            pid, files[index] = log_filter.start(files[index], secrets, directory)
+            # No job has this number, so nobody waits for a report about it.
+            self._numbers[pid] = 0
+
     def _become(
         self, request: Request, files: list[int], template: tuple[int, ...]
     ) -> None:
         """Turn this process into the supervisor of a job; never return."""
         try:
-            number, key, directory, _, _, job_mounts, layers, job_network = request
+            number, key, directory, _, _, job_mounts, layers, job_network, _ = request
             pid_file = -1
             os.setsid()
             os.chdir(directory)

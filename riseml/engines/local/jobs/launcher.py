@@ -62,7 +62,8 @@ class ProcessSpec:
     `directory` exists and belongs to this job alone. `deadline` is the longest running
     time of the main command in seconds, and `grace` the seconds between TERM and KILL.
     `network` is the file of the job's network, and `gateway` the program that connects it
-    to others; both are empty in the machine's network.
+    to others; both are empty in the machine's network. `secrets` are values that the logs
+    must not show.
     """
 
     key: str
@@ -75,6 +76,7 @@ class ProcessSpec:
     grace: float = GRACE
     network: str = ""
     gateway: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 class Exit(NamedTuple):
@@ -121,6 +123,7 @@ class Launcher:
                 os.fsencode(job.directory),
                 *_request(job),
                 (os.fsencode(job.network), os.fsencode(job.gateway)),
+                tuple(map(os.fsencode, job.secrets)),
             )
         )
         for _ in range(2):

@@ -201,6 +201,7 @@ class PodPreparer:
             mounts=tuple(mounts) if self._layout.mounts else (),
             deadline=pod.deadline,
             grace=GRACE,
+            secrets=steps.secret_values(container),
         )
         return PreparedPod(
             spec,
@@ -296,6 +297,14 @@ class _StepMaker:
             cwd=translate(cwd, self.sources),
             log=str(log),
         )
+
+    def secret_values(self, container: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the secrets that a container receives."""
+        values = set()
+        for entry in container.get("env", ()):
+            if "valueFrom" in entry:
+                values.add(self._secret(entry["valueFrom"]["secretKeyRef"]["key"]))
+        return tuple(sorted(values - {""}))
 
     def build_step(self, container: Mapping[str, Any], step: Step) -> Step:
         """Return the process that makes a virtual environment instead of an image."""
