@@ -21,8 +21,8 @@ from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, NULL
 # Faults that a JSON Schema cannot express, by words of their messages.
 BEYOND_SCHEMA = (
     "a whole number of at least",  # 1.0 is an integer to JSON Schema
-    "is missing in train",  # the image, when no framework has one
     "has no image of its own",
+    "is declared",  # a placeholder that is similar to a parameter
     "cannot have both 'distributed' and 'horovod'",
     "duplicate key",  # of the same key with a dash and with an underscore
     "is more than",  # the order of a range

@@ -31,7 +31,7 @@ def check(
     sections: Sequence[str],
     doc: Document,
 ) -> None:
-    """Note errors; note warnings only if there is no error, since one error causes many warnings.
+    """Note errors, and warnings that no error has caused.
 
     `values` are those that could be read, `sections` the keys of frameworks.
     """
@@ -46,14 +46,19 @@ def check(
     _check_size(values, entries, doc)
     _check_variables(values, entries, parameters, doc)
     _check_framework(values, entries, node, doc)
-    # A value that could not be read would be missing in what follows.
-    if not doc.errors:
-        _warn_sections(values, entries, sections, doc)
+    placeholders.warn_install(in_install, parameters, doc)
+    pipelines.warn(_texts(entries, "run"), doc)
+    _warn_sections(values, entries, sections, doc)
+    if not _is_faulty(values, entries, "parameters"):
         _warn_search(values, entries, doc)
-        _warn_placeholders(values, in_run, in_env, parameters, doc)
-        placeholders.warn_install(in_install, parameters, doc)
+        used = [*placeholders.uses(in_run), *placeholders.uses(in_env)]
+        placeholders.check_undeclared(used, parameters, doc)
+        # Only commands are read by a shell.
+        in_shell = placeholders.uses(in_run)
+        placeholders.warn_values(values.get("parameters", {}), in_shell, doc)
+        _warn_unused(values, entries, parameters, used, doc)
+    if _is_all_text(entries, "run"):
         _warn_empty_run(values, entries, doc)
-        pipelines.warn(_texts(entries, "run"), doc)
 
 
 def options_of(values: Values) -> Any:
@@ -78,23 +83,20 @@ def _warn_search(values: Values, entries: Entries, doc: Document) -> None:
         doc.warn(entries["search"][0], "'search' has no effect without parameters")
 
 
-def _warn_placeholders(
+def _warn_unused(
     values: Values,
-    in_run: list[ScalarNode],
-    in_env: list[ScalarNode],
+    entries: Entries,
     parameters: Mapping[str, ScalarNode],
+    used: list[placeholders.Use],
     doc: Document,
 ) -> None:
-    used_in_run = list(placeholders.uses(in_run))
-    used = [*used_in_run, *placeholders.uses(in_env)]
-    placeholders.warn_undeclared(used, parameters, doc)
-    # Only commands are read by a shell.
-    placeholders.warn_values(values.get("parameters", {}), used_in_run, doc)
-    placeholders.warn_unused(parameters, used, values["run"], doc)
+    # A command that could not be read may use them.
+    if _is_all_text(entries, "run"):
+        placeholders.warn_unused(parameters, used, values.get("run") or (), doc)
 
 
 def _warn_empty_run(values: Values, entries: Entries, doc: Document) -> None:
-    if not "".join(values["run"]).strip():
+    if not "".join(values.get("run") or ()).strip():
         doc.warn(entries["run"][1], "run contains no command: every job ends at once")
 
 
@@ -185,7 +187,7 @@ def _variable_nodes(
 def _check_framework(
     values: Values, entries: Entries, node: MappingNode, doc: Document
 ) -> None:
-    """Note a missing image, the framework's warnings, and an image that cannot use GPUs."""
+    """Note a framework without an image, the framework's warnings, and an image that cannot use GPUs."""
     name = values.get("framework")
     for key in ("framework", "image", name):
         if _is_faulty(values, entries, key):
@@ -241,6 +243,13 @@ def _texts(entries: Entries, key: str) -> list[ScalarNode]:
     """Return the texts of a key that takes one text or a list of texts."""
     _, node = entries.get(key, _ABSENT)
     return [item for item in items_of(node) if is_scalar(item, STR)]
+
+
+def _is_all_text(entries: Entries, key: str) -> bool:
+    """Return whether a key is there and all of its entries are texts."""
+    return key in entries and len(_texts(entries, key)) == len(
+        list(items_of(entries[key][1]))
+    )
 
 
 def _env_texts(entries: Entries, doc: Document) -> list[ScalarNode]:

@@ -39,6 +39,7 @@ _CONCURRENCY_KEYS = (
     "concurrent_experiments",
     "concurrency",
 )
+_TRUTH = ("true", "false")
 # Texts that mean a truth value, or nothing, rather than a path.
 _NO_PATHS = ("", "yes", "no", "on", "off", "true", "false", "y", "n")
 
@@ -87,6 +88,9 @@ def _train(node: Node, doc: Document) -> Node:
     _unfold_hyperparams(pairs, doc)
     _fold_gpus(pairs, doc)
     _drop_basic_framework(pairs, doc)
+    if text_of(_value(pairs, "kind")) == "train":
+        key, _ = _pop(pairs, "kind")
+        doc.deprecate(key, "'kind: train' is no longer needed", "Remove the line.")
     if _has(pairs, "inputs"):
         key, _ = _pop(pairs, "inputs")
         doc.warn(
@@ -196,7 +200,11 @@ def _tensorflow(section: Node, roles: Pairs, doc: Document) -> Node:
         return section
     pairs = list(section.value)
     tensorboard = _value(pairs, "tensorboard")
-    if is_scalar(tensorboard, STR) and tensorboard.value.lower() not in _NO_PATHS:
+    if is_scalar(tensorboard, STR) and tensorboard.value.lower() in _TRUTH:
+        doc.deprecate(tensorboard, "'tensorboard' needs no quotes")
+        text = tensorboard.value.lower()
+        _change(pairs, "tensorboard", lambda node: _scalar(node, BOOL, text))
+    elif is_scalar(tensorboard, STR) and tensorboard.value.lower() not in _NO_PATHS:
         doc.deprecate(
             tensorboard,
             "'tensorboard' is now true or false: TensorBoard shows the complete output directory",

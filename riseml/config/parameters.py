@@ -26,7 +26,6 @@ from riseml.schema.yaml_kinds import (
 from riseml.search import MAX_TRIALS
 
 _NUMBERS = (INT, FLOAT)
-_LIST_ITEMS = (STR, INT, FLOAT)
 _SCALARS = (STR, INT, FLOAT, BOOL)
 _NAME = Text(
     "letters, digits, '-' and '_', beginning with a letter or '_'",
@@ -47,9 +46,7 @@ _RANGE_EXAMPLE = (
 class _Values(Value[tuple[str, ...]]):
     """One value, a list of values, or a range."""
 
-    expected = (
-        "a number, text, true or false, a list of numbers or of texts, or a range"
-    )
+    expected = "a number, text, true or false, a list of these, or a range"
     kinds = _SCALARS
 
     def read(self, node: Node, name: str, doc: Document) -> tuple[str, ...] | None:
@@ -73,51 +70,24 @@ class _Values(Value[tuple[str, ...]]):
 
     def schema(self) -> Schema:
         """Return all forms."""
-        numbers = {"type": "array", "items": {"type": "number"}, "minItems": 1}
-        texts = {"type": "array", "items": _TEXT, "minItems": 1}
-        return {
-            "anyOf": [
-                {"type": ["number", "boolean"]},
-                _TEXT,
-                numbers,
-                texts,
-                _RANGE.schema(),
-            ]
-        }
+        forms: list[Schema] = [{"type": ["number", "boolean"]}, _TEXT]
+        items = {"type": "array", "items": {"anyOf": forms}, "minItems": 1}
+        return {"anyOf": [*forms, items, _RANGE.schema()]}
 
 
 def _read_list(node: SequenceNode, name: str, doc: Document) -> tuple[str, ...] | None:
     if not node.value:
         doc.error(node, f"{name} has no values", "Give it at least one, or remove it.")
         return None
-    # Programs parse a parameter as one type, and the first item decides which.
-    first = node.value[0]
     values = []
     for item in node.value:
-        if not is_scalar(item, *_LIST_ITEMS):
-            _refuse_item(item, name, doc)
-        elif first.tag in _LIST_ITEMS and (first.tag == STR) != (item.tag == STR):
-            doc.error(
-                item,
-                f"{name} mixes numbers and texts: {describe(first)} and {describe(item)}",
-                "Put all of them in quotes, or none.",
-            )
-            return None
-        else:
+        if is_scalar(item, *_SCALARS):
             _check_value(item, name, doc)
             values.append(item.value)
+        else:
+            message = f"a value of {name} must be a number, text, true or false"
+            doc.error(item, f"{message}, not {describe(item)}")
     return tuple(values)
-
-
-def _refuse_item(item: Node, name: str, doc: Document) -> None:
-    advice = ""
-    if item.tag == BOOL:
-        advice = f'Write it as text: "{excerpt(item.value)}".'
-    doc.error(
-        item,
-        f"a value of {name} must be a number or text, not {describe(item)}",
-        advice,
-    )
 
 
 def _looks_like_list(text: str) -> bool:

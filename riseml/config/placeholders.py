@@ -2,6 +2,7 @@
 
 {{lr}}  {{ lr }}     a declared parameter: replaced by its value, as text and without quotes
 {{dropout}}          not declared: stays as it is, with a warning
+{{lrr}}              not declared, but similar to a declared one: an error
 {{workflow.name}}    Argo would replace it and has no escape for it: an error
 """
 
@@ -12,7 +13,7 @@ from typing import NamedTuple
 from yaml.nodes import ScalarNode
 
 from riseml.plan import is_exported, variable_of
-from riseml.schema.messages import did_you_mean
+from riseml.schema.messages import did_you_mean, nearest
 from riseml.schema.texts import excerpt
 from riseml.schema.yaml_document import Document
 
@@ -28,6 +29,8 @@ _SPECIAL_CHARACTERS = {
 # Finding the nearest name is slow; a file with more undeclared placeholders than this
 # does not mean parameters.
 _MAX_SUGGESTIONS = 20
+# A name that is so similar to a parameter's (0 to 1) is a slip.
+_SLIP = 0.75
 # A tag is found in the file by its first characters.
 _TAG_CHARACTERS = 24
 
@@ -108,7 +111,7 @@ def _uses_in(node: ScalarNode) -> Iterator[Use]:
         yield Use(match[2], node, match[0], quote, "".join(options))
 
 
-def warn_undeclared(
+def check_undeclared(
     used: Iterable[Use], declared: Collection[str], doc: Document
 ) -> None:
     """Note placeholders that no parameter declares, and declared ones with spaces inside, once for a name."""
@@ -117,18 +120,30 @@ def warn_undeclared(
         is_declared = use.name in declared
         if (is_declared and " " not in use.text) or use.name in noted:
             continue
+        # `check_text` has noted those that Argo would replace.
+        if not is_declared and re.match(_ARGO, use.name):
+            continue
         noted.add(use.name)
         if is_declared:
             message = f"'{use.text}' is replaced even though it contains spaces"
             advice = f"RiseML of 2018 left it as it is; {{{{{use.name}}}}} means the same in both."
+            doc.warn(use.node, message, advice, substring=use.text)
         else:
-            message = (
-                f"no parameter '{use.name}' is declared: '{use.text}' stays as it is"
-            )
-            advice = ""
-            if len(noted) < _MAX_SUGGESTIONS:
-                advice = did_you_mean(use.name, tuple(declared))
-        doc.warn(use.node, message, advice, substring=use.text)
+            choices = tuple(declared) if len(noted) < _MAX_SUGGESTIONS else ()
+            _note_undeclared(use, choices, doc)
+
+
+def _note_undeclared(use: Use, declared: Sequence[str], doc: Document) -> None:
+    message = f"no parameter '{use.name}' is declared"
+    slip = nearest(use.name, declared, _SLIP)
+    if slip:
+        # The command would run with the braces, and fail or train something else.
+        advice = f"Did you mean '{{{{{slip}}}}}'?"
+        doc.error(use.node, message, advice, substring=use.text)
+        return
+    message += f": '{use.text}' stays as it is"
+    advice = did_you_mean(use.name, declared)
+    doc.warn(use.node, message, advice, substring=use.text)
 
 
 def warn_values(

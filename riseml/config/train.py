@@ -188,9 +188,10 @@ class _Train(Record[TrainConfig]):
 def _make(**values: Any) -> TrainConfig:
     options = checks.options_of(values)
     config = {key: value for key, value in values.items() if key in _KEYS}
+    resources = config.setdefault("resources", Resources())
     if not config.get("image"):
         framework = frameworks.find(values.get("framework"))
-        config["image"] = framework.image(options, values["resources"])
+        config["image"] = framework.image(options, resources)
     return TrainConfig(**config, options=options)
 
 
@@ -210,7 +211,6 @@ TRAIN = _Train(
     _KEYS,
     required={
         "run": "Write for example run: python train.py.",
-        "resources": "Write for example resources: {cpus: 1, mem: 512}; mem is in megabytes.",
     },
     hints=_HINTS,
     check=_check,

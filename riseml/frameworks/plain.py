@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from riseml.plan import Job, Resources
 from riseml.schema.fields import Record
 
+_IMAGE = "python:3.12"
+
 
 @dataclass(frozen=True)
 class Options:
@@ -20,8 +22,8 @@ def variables(_options: Options) -> frozenset[str]:
 
 
 def image(_options: Options, _resources: Resources) -> str | None:
-    """Return None: the user names the image."""
-    return None
+    """Return Docker's image of Python."""
+    return _IMAGE
 
 
 def warnings(_options: Options, _image: str) -> tuple[str, ...]:

@@ -96,6 +96,11 @@ def _exclusive(
         )
 
 
+# 4 workers of 2 processes: both numbers are there, since one alone is easily lost.
+_HOROVOD_ADVICE = (
+    "For Horovod write tensorflow: {horovod: {workers: {count: 4, processes: 2}}}, "
+    "without distributed."
+)
 _MASTER = Record(
     Role,
     {"resources": RESOURCES.says("Instead of train.resources.")},
@@ -121,8 +126,9 @@ _DISTRIBUTED = Record(
         ),
     },
     hints={
-        "type": "For Horovod write horovod: {workers: 2} instead of distributed.",
-        "workers": "Did you mean 'worker'? With Horovod it is horovod: {workers: 2} instead of distributed.",
+        "horovod": _HOROVOD_ADVICE,
+        "type": _HOROVOD_ADVICE,
+        "workers": f"Did you mean 'worker'? {_HOROVOD_ADVICE}",
     },
 )
 _HOROVOD = Record(

@@ -225,7 +225,7 @@ class Record(Value[T]):
             self.refuse(node, name or "the file", doc, advice)
             return None
         earlier_errors = doc.errors
-        entries = doc.entries(node, name, underscored)
+        entries = dict(doc.entries(node, name, underscored))
         values = self._read_entries(entries, node, name, doc)
         self.check(values, entries, node, name, doc)
         return None if doc.errors > earlier_errors else self.make(**values)
@@ -245,7 +245,8 @@ class Record(Value[T]):
         advice = self._advice(key, near, parent)
         message = f"unknown key '{excerpt(key_node.value)}'{within(name)}"
         doc.error(key_node, message, advice)
-        return near
+        # A hint names another key than the most similar one.
+        return None if key in self.hints else near
 
     def schema(self) -> Schema:
         """Return a closed object with both spellings of each key."""
@@ -267,19 +268,30 @@ class Record(Value[T]):
         self, entries: Entries, node: MappingNode, name: str, doc: Document
     ) -> dict[str, Any]:
         """Return the values by key; note unknown and missing keys."""
+        self._resolve(entries, name, doc)
         values: dict[str, Any] = {}
-        misspelt = set()
         for key, (key_node, value_node) in entries.items():
             value = self.find(key)
-            if value is None:
-                misspelt.add(self.unknown(key_node, name, doc))
-                continue
-            values[key] = value.read(value_node, joined(name, key_node.value), doc)
+            if value is not None:
+                written = key_node.value
+                if underscored(written) != key:
+                    written = key
+                values[key] = value.read(value_node, joined(name, written), doc)
         for key, example in self.required.items():
-            # A misspelt key has been reported with this one as advice.
-            if key not in entries and key not in misspelt:
+            if key not in entries:
                 doc.error(node, f"'{key}' is missing{within(name)}", example)
         return values
+
+    def _resolve(self, entries: Entries, name: str, doc: Document) -> None:
+        """Note unknown keys; let a misspelt one count as the key that was meant.
+
+        So its value is checked as well.
+        """
+        for key, entry in list(entries.items()):
+            if self.find(key) is None:
+                meant = self.unknown(entry[0], name, doc)
+                if meant is not None:
+                    entries.setdefault(meant, entry)
 
     def _advice(self, key: str, near: str | None, parent: str | None) -> str:
         if key in self.hints:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from yaml.nodes import Node
+from yaml.nodes import MappingNode, Node
 
 from riseml.schema.messages import describe, did_you_mean, one_of
 from riseml.schema.texts import CONTROL, CONTROL_BUT_LINES, control_in, excerpt
@@ -22,6 +22,7 @@ from riseml.schema.yaml_kinds import (
 LARGEST = 2**31 - 1
 """The largest whole number: Argo and Kubernetes count with 32 bits."""
 
+_COLON = "YAML reads `: ` in it as a mapping. Put the line in quotes, or write it below `- |`."
 # A tag can call any text a truth value: `!!bool maybe`.
 _TRUTH = {"true": True, "false": False}
 
@@ -64,6 +65,8 @@ class Text(Value[str]):
 
     def refuse(self, node: Node, name: str, doc: Document, advice: str = "") -> None:
         """Note that the node is not such a text; advise quotes only where they would help."""
+        if isinstance(node, MappingNode) and not node.flow_style:
+            advice = _COLON
         if node.tag in (INT, FLOAT) and not self._matches(node.value):
             doc.error(
                 node, f"{name} must be {self.expected}, not {describe(node)}", advice

@@ -26,12 +26,21 @@ from tests.riseml_yml import faults_of
         ("xyzzy: x", "Known keys: project, train."),
         (
             "train: {tensorflow: {distributed: {workers: 1}}}",
-            "Did you mean 'worker'? With Horovod",
+            "Did you mean 'worker'? For Horovod write",
         ),
         (
             "train: {tensorflow: {distributed: {type: horovod}}}",
-            "For Horovod write horovod: {workers: 2}",
+            "For Horovod write tensorflow: {horovod: {workers: {count: 4, processes: 2}}}",
         ),
+        (
+            "train: {tensorflow: {distributed: {horovod: {processes: 4, workers: 8}}}}",
+            "For Horovod write tensorflow: {horovod: {workers: {count: 4, processes: 2}}}",
+        ),
+        (
+            'train:\n  run:\n  - python -c "for i in x: print(i)"',
+            "YAML reads `: ` in it as a mapping. Put the line in quotes",
+        ),
+        ("train:\n  run: x: y", "contains ': '"),
         ("train: {command: x}", "Did you mean 'run'?"),
         ("train: {concurrency: 1.0}", "Write 1."),
         ("train: {concurrency: '4'}", "Write it without quotes: 4."),
@@ -76,3 +85,31 @@ def test_advice(text: str, advice: str) -> None:
     assert advice in " | ".join(
         fault.advice for fault in faults_of(f"project: ab\n{text}\n")
     )
+
+
+def test_all_problems_are_found_at_once() -> None:
+    text = """project: ab
+trian:
+  image: python:3.12-cpu
+  parameters: {lr: [0.1, 0.2], unused: 1}
+  secrets: KEY
+  resources: {gpuss: 1, gpus: 1}
+  run:
+  - python a.py | tee log --lr {{lrr}}
+  - python -c "for i in x: print(i)"
+  - echo {{model}}
+"""
+    faults = [(fault.severity, fault.line, fault.message) for fault in faults_of(text)]
+    assert faults == [
+        ("error", 2, "unknown key 'trian'"),
+        ("error", 6, "unknown key 'gpuss' in train.resources"),
+        ("error", 8, "no parameter 'lrr' is declared"),
+        ("error", 9, "entry 2 of train.run must be text, not a mapping"),
+        ("warning", 10, "no parameter 'model' is declared: '{{model}}' stays as it is"),
+    ]
+
+
+def test_a_parameter_is_not_called_unused_if_a_command_is_unreadable() -> None:
+    text = "project: ab\ntrain:\n  parameters: {lr: 1}\n  run:\n  - echo: $LR\n"
+    (fault,) = faults_of(text)
+    assert fault.message == "entry 1 of train.run must be text, not a mapping"

@@ -238,19 +238,16 @@ CHECKLIST = [
         "6:20",
         "has no values",
     ),
+    Case("mixed list", yml("parameters: {lr: [1e-6, '']}", run="run: x $LR"), OK),
     Case(
-        "mixed list",
-        yml("parameters: {lr: [1, a]}"),
-        ERROR,
-        "6:24",
-        "mixes numbers and texts",
+        "list of booleans", yml("parameters: {a: [true, false]}", run="run: x $A"), OK
     ),
     Case(
-        "list of booleans",
-        yml("parameters: {lr: [true]}"),
+        "list with null",
+        yml("parameters: {lr: [1, null]}"),
         ERROR,
-        "6:21",
-        "a number or text, not true",
+        "6:24",
+        "a number, text, true or false, not null",
     ),
     Case(
         "step 0",
@@ -497,15 +494,9 @@ TRAIN = [
         "unknown key 'resorces' in train",
     ),
     Case("no run", yml(run=""), ERROR, "3:3", "'run' is missing in train"),
-    Case(
-        "no resources",
-        yml(resources=""),
-        ERROR,
-        "3:3",
-        "'resources' is missing in train",
-    ),
-    Case("no image", yml(image=""), ERROR, "3:3", "'image' is missing in train"),
-    Case("empty image", yml(image='image: ""'), ERROR, "3:3", "'image' is missing"),
+    Case("no resources", yml(resources=""), OK),
+    Case("no image", yml(image=""), OK),
+    Case("empty image", yml(image='image: ""'), OK),
     Case("empty image, framework", yml("framework: tensorflow", image='image: ""'), OK),
     Case(
         "framework without an image",
@@ -793,10 +784,12 @@ TRAIN = [
     Case(
         "tensorboard: 'true'",
         tensorflow("tensorboard: 'true'"),
-        ERROR,
+        NOTE,
         "8:18",
-        "true or false",
+        "'tensorboard' needs no quotes",
     ),
+    Case("kind: train", yml("kind: train"), NOTE, "6:3", "'kind: train' is no longer"),
+    Case("kind: other", yml("kind: other"), ERROR, "6:3", "unknown key 'kind'"),
     Case(
         "version: latest-gpu",
         tensorflow("version: latest-gpu"),
@@ -1085,7 +1078,7 @@ PARAMETERS = [
     Case(
         "almost declared",
         yml(PLACEHOLDER, run="run: x {{lr}} {{lrs}}"),
-        WARNING,
+        ERROR,
         "5:17",
         "no parameter 'lrs'",
     ),

@@ -71,7 +71,7 @@ def test_resources(line: str, value: Resources) -> None:
         ('results: {a: {pattern: "a ([\\\\d.]+)"}}', "results", (Metric("a", "", r"a ([\d.]+)"),)),
         ("results: {a: {mode: min, pattern: 'a (.)'}, b: {}}", "results", (Metric("a", "min", "a (.)"), Metric("b"))),
         ("parameters: {a: 1, b: true, c: 'x'}", "parameters", {"a": ("1",), "b": ("true",), "c": ("x",)}),
-        ("parameters: {a: [1e-6, 0.10, 010, 1_0]}", "parameters", None),
+        ("parameters: {a: [1e-6, '', True, 1_0, x]}", "parameters", {"a": ("1e-6", "", "True", "1_0", "x")}),
         ("parameters: {a: [1e-6, 0.10, 010, +1]}", "parameters", {"a": ("1e-6", "0.10", "010", "+1")}),
         ("parameters: {a: [yes, no, on]}", "parameters", {"a": ("yes", "no", "on")}),
         ("parameters: {a: [x, x]}", "parameters", {"a": ("x", "x")}),
