@@ -103,7 +103,7 @@ class Client:
 
     def check(self, path: str | Path = CONFIG_FILE) -> tuple[Fault, ...]:
         """Return every error and warning of a riseml.yml, or no error if it is valid."""
-        return config_file.check(path)
+        return config_file.check(path, self._context)
 
     def measure(
         self, path: str | Path = CONFIG_FILE, *, gitignore: bool | None = None

@@ -41,18 +41,24 @@ def plan(loaded: "Loaded") -> "ExperimentSet":
     return planner.plan(loaded)
 
 
-def check(path: str | Path) -> tuple[Fault, ...]:
+def check(path: str | Path, context: "ClientContext") -> tuple[Fault, ...]:
     """Return every error and warning of a riseml.yml."""
     try:
         loaded = load(path)
-        plan(loaded)
+        planned = plan(loaded)
     except ConfigError as error:
         return error.faults
     except UnsupportedError as error:
         # The file itself is valid, so this is a warning.
         unsupported = Fault(str(path), 0, 0, str(error), "warning", advice=error.advice)
         return (*loaded.warnings, unsupported)
-    return (*loaded.warnings, *_code_warnings(loaded, Path(path)))
+    from riseml.client import preconditions
+
+    return (
+        *loaded.warnings,
+        *_code_warnings(loaded, Path(path)),
+        *preconditions.warnings(context.engine, planned, str(path)),
+    )
 
 
 def _code_warnings(loaded: "Loaded", path: Path) -> tuple[Fault, ...]:

@@ -292,7 +292,10 @@ class ProvidesEvidence(Protocol):
 
 @runtime_checkable
 class SharesItsMachine(Protocol):
-    """Provided by engines whose jobs share the user's environment and network."""
+    """Provided by engines whose jobs share the user's machine, environment and network."""
+
+    def shortage(self, plan: "ExperimentSet") -> str:
+        """Explain why this machine can never run an experiment of a plan; "" if it can."""
 
     def python(self, job: Id) -> "Interpreter | None":
         """Return the Python that a failed job's commands found, None if it is not known.

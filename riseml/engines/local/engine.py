@@ -229,6 +229,13 @@ class LocalEngine:
         folder = self.reader.folder(Id(query.id.user, query.id.number))
         return logs.follow(query, observations, folder, secrets.hidden(self.home))
 
+    def shortage(self, plan: "ExperimentSet") -> str:
+        """Explain why this machine can never run an experiment of a plan."""
+        # Only `check` needs it.
+        from riseml.engines.local.controller import machine  # noqa: PLC0415
+
+        return machine.shortage(plan, os.environ)
+
     # Evidence for `why`, whose modules nothing else needs
 
     def python(self, job: Id) -> "Interpreter | None":

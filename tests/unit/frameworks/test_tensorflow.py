@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from riseml.client import config_file
+from riseml.client.context import ClientContext
+from tests.cli.fake_engine import FakeEngine
 from tests.riseml_yml import jobs_of
 
 
@@ -144,7 +146,7 @@ def test_a_strategy_that_does_not_fit_the_parameter_servers_is_a_warning(
         "project: ab\ntrain: {resources: {}, run: python train.py, framework: tensorflow,"
         f" tensorflow: {{distributed: {distributed}}}}}\n"
     )
-    faults = config_file.check(config)
+    faults = config_file.check(config, ClientContext(None, FakeEngine()))
     assert [fault.message for fault in faults] == [
         f"train.py: {warning}" for warning in warnings
     ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
-from riseml.plan import Resources
+from riseml.plan import ExperimentSet, Resources
 
 NOTHING = Resources(Decimal(0), 0)
 _BYTES_PER_MB = 1_000_000
@@ -210,6 +210,14 @@ def measure_machine(settings: Mapping[str, str]) -> Capacity:
     if names is None:
         return Capacity(cpus, mem, _gpus(settings))
     return Capacity(cpus, mem, tuple(filter(None, names.split(","))))
+
+
+def shortage(plan: ExperimentSet, settings: Mapping[str, str]) -> str:
+    """Explain why this machine can never run an experiment of a plan; "" if it can."""
+    requests = []
+    for job in plan.jobs:
+        requests += [job.resources] * job.count
+    return measure_machine(settings).lacks(total(requests))
 
 
 def _shortages(request: Resources, free: Capacity) -> Iterator[str]:

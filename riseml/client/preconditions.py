@@ -1,0 +1,42 @@
+"""What runs of a riseml.yml need and do not have yet: secrets, and enough of this machine."""
+
+from typing import TYPE_CHECKING
+
+from riseml.engines import Engine, SharesItsMachine
+from riseml.errors import Fault, RiseMLError
+
+if TYPE_CHECKING:
+    from riseml.plan import ExperimentSet
+
+
+def warnings(engine: Engine, plan: "ExperimentSet", path: str) -> list[Fault]:
+    """Return a warning about the file at `path` for everything that `train` would refuse."""
+    faults = []
+    for name in _missing_secrets(engine, plan):
+        message = f"the secret {name} is not set"
+        faults.append(
+            _warning(path, message, f"Set it with `riseml secret set {name}`.")
+        )
+    shortage = ""
+    if isinstance(engine, SharesItsMachine):
+        shortage = engine.shortage(plan)
+    if shortage:
+        message = f"no experiment can start on this machine: {shortage}"
+        advice = "Request less under `resources`, or run on a cluster."
+        faults.append(_warning(path, message, advice))
+    return faults
+
+
+def _missing_secrets(engine: Engine, plan: "ExperimentSet") -> list[str]:
+    if not plan.secrets:
+        return []
+    try:
+        secrets = engine.secrets()
+    except RiseMLError:
+        # A file can be checked while its cluster cannot be reached.
+        return []
+    return [name for name in plan.secrets if name not in secrets]
+
+
+def _warning(path: str, message: str, advice: str) -> Fault:
+    return Fault(path, 0, 0, message, "warning", advice=advice)
