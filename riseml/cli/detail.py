@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import partial
 
 from riseml.cli import symbols, text
 from riseml.cli.statuses import AnyStatus, limited, notes, single_experiment
@@ -207,11 +208,12 @@ def _job_table(
         Column("CPU", 6, drop=7),
         Column("MEM", 6, drop=6),
     ]
-    rows = []
+    attempts: list[JobStatus] = []
     for job in jobs:
-        for attempt in job.attempts:
-            rows.append(_job_row(attempt, terminal, now, wide=wide))
-    if not any(job.earlier for job in jobs):
+        attempts += job.attempts
+    make_row = partial(_job_row, terminal=terminal, now=now, wide=wide)
+    rows = list(map(make_row, attempts))
+    if len(attempts) == len(jobs):
         # A first attempt is not worth a column.
         del columns[_ATTEMPT]
         for row in rows:
@@ -220,7 +222,7 @@ def _job_table(
 
 
 def _job_row(
-    job: JobStatus, terminal: Terminal, now: datetime, *, wide: bool
+    job: JobStatus, *, terminal: Terminal, now: datetime, wide: bool
 ) -> list[str]:
     message = job.message
     if len(message) > _MESSAGE_WIDTH and not wide:

@@ -1,5 +1,7 @@
 """What runs of a riseml.yml need and do not have yet: secrets, and enough of this machine."""
 
+import itertools
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from riseml.engines import Engine, SharesItsMachine
@@ -30,12 +32,11 @@ def warnings(engine: Engine, plan: "ExperimentSet", path: str) -> list[Fault]:
 def _missing_secrets(engine: Engine, plan: "ExperimentSet") -> list[str]:
     if not plan.secrets:
         return []
-    try:
-        secrets = engine.secrets()
-    except RiseMLError:
-        # A file can be checked while its cluster cannot be reached.
-        return []
-    return [name for name in plan.secrets if name not in secrets]
+    # A file can be checked while its cluster cannot be reached.
+    with suppress(RiseMLError):
+        secrets = set(engine.secrets())
+        return list(itertools.filterfalse(secrets.__contains__, plan.secrets))
+    return []
 
 
 def _warning(path: str, message: str, advice: str) -> Fault:

@@ -132,10 +132,11 @@ def _attempt(names: Names) -> dict[str, str]:
     """Return what run.sh reads of the attempts of a job."""
     values = {"RISEML_ATTEMPT": names.attempt}
     retries = names.plan.retries.count
-    if retries:
-        values["RISEML_ATTEMPTS"] = str(retries + 1)
-    if retries and not names.is_gang:
-        # Of a gang, Argo knows no exit code: its experiment failed, not one pod.
+    if not retries:
+        return values
+    values["RISEML_ATTEMPTS"] = str(retries + 1)
+    # Of a gang, Argo knows no exit code: its experiment failed, not one pod.
+    if not names.is_gang:
         values["RISEML_LAST_EXIT"] = "{{lastRetry.exitCode}}"
     return values
 

@@ -52,6 +52,7 @@ def check(
     if not _is_faulty(values, entries, "parameters"):
         _warn_search(values, entries, doc)
         used = [*placeholders.uses(in_run), *placeholders.uses(in_env)]
+        placeholders.warn_spaces(used, parameters, doc)
         placeholders.check_undeclared(used, parameters, doc)
         # Only commands are read by a shell.
         in_shell = placeholders.uses(in_run)

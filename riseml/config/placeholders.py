@@ -111,26 +111,34 @@ def _uses_in(node: ScalarNode) -> Iterator[Use]:
         yield Use(match[2], node, match[0], quote, "".join(options))
 
 
+def warn_spaces(used: Iterable[Use], declared: Collection[str], doc: Document) -> None:
+    """Note placeholders of declared parameters with spaces inside, once for a name."""
+    spaced: dict[str, Use] = {}
+    for use in used:
+        if " " in use.text and use.name in declared:
+            spaced.setdefault(use.name, use)
+    for name, use in spaced.items():
+        message = f"'{use.text}' is replaced even though it contains spaces"
+        advice = (
+            f"RiseML of 2018 left it as it is; {{{{{name}}}}} means the same in both."
+        )
+        doc.warn(use.node, message, advice, substring=use.text)
+
+
 def check_undeclared(
     used: Iterable[Use], declared: Collection[str], doc: Document
 ) -> None:
-    """Note placeholders that no parameter declares, and declared ones with spaces inside, once for a name."""
-    noted: set[str] = set()
+    """Note placeholders that no parameter declares, once for a name."""
+    undeclared: dict[str, Use] = {}
     for use in used:
-        is_declared = use.name in declared
-        if (is_declared and " " not in use.text) or use.name in noted:
-            continue
-        # `check_text` has noted those that Argo would replace.
-        if not is_declared and re.match(_ARGO, use.name):
-            continue
-        noted.add(use.name)
-        if is_declared:
-            message = f"'{use.text}' is replaced even though it contains spaces"
-            advice = f"RiseML of 2018 left it as it is; {{{{{use.name}}}}} means the same in both."
-            doc.warn(use.node, message, advice, substring=use.text)
-        else:
-            choices = tuple(declared) if len(noted) < _MAX_SUGGESTIONS else ()
-            _note_undeclared(use, choices, doc)
+        # `check_text` notes those that Argo would replace.
+        if use.name not in declared and not re.match(_ARGO, use.name):
+            undeclared.setdefault(use.name, use)
+    choices = tuple(declared)
+    if len(undeclared) > _MAX_SUGGESTIONS:
+        choices = ()
+    for use in undeclared.values():
+        _note_undeclared(use, choices, doc)
 
 
 def _note_undeclared(use: Use, declared: Sequence[str], doc: Document) -> None:
