@@ -230,16 +230,23 @@ def _last_lines(client: Client, status: AnyStatus) -> Iterator[str]:
     if experiment is None or not experiment.guilty or len(experiment.jobs) <= 1:
         return
     from riseml.cli.table import clean
+
+    text = _tail(client, experiment.guilty)
+    if text:
+        yield ""
+        yield f"Last lines of {experiment.guilty}:"
+    for line in text.splitlines():
+        yield f"  {clean(line)}"
+
+
+def _tail(client: Client, job: str) -> str:
     from riseml.engines import Chunk
 
     data = b""
-    for event in client.logs(experiment.guilty, follow=False, tail=_LAST_LINES):
+    for event in client.logs(job, follow=False, tail=_LAST_LINES):
         if isinstance(event, Chunk):
             data += event.data
-    if data:
-        yield from ("", f"Last lines of {experiment.guilty}:")
-    for line in data.decode(errors="replace").splitlines():
-        yield f"  {clean(line)}"
+    return data.decode(errors="replace")
 
 
 def _poll_run(client: Client, id: Id) -> Iterator[SetStatus | None]:

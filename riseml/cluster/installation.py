@@ -99,17 +99,24 @@ def plan(api: Api, values: Values, now: datetime) -> list[Step]:
 
 def apply(api: Api, values: Values, steps: Sequence[Step], now: datetime) -> None:
     """Execute the steps of a plan."""
-    renews_certificates = any(step.body["kind"] == "Secret" for step in steps)
+    kinds = {step.body["kind"] for step in steps}
     for step in steps:
-        if step.outcome == "removed":
-            remove(api, [step.body])
-        elif step.outcome != "unchanged" and step.body["kind"] != "Secret":
-            api.apply(step.body)
+        _execute(api, step)
         # The Secrets need the namespace, and BuildKit's pod needs the Secrets.
-        if step.body["kind"] == "Namespace" and renews_certificates:
+        if step.body["kind"] == "Namespace" and "Secret" in kinds:
             _renew_certificates(api, now)
     if values["buildkit"]["deploy"]:
         certificates.distribute(api)
+
+
+def _execute(api: Api, step: Step) -> None:
+    # `_renew_certificates` applies the Secrets.
+    if step.outcome == "unchanged" or step.body["kind"] == "Secret":
+        return
+    if step.outcome == "removed":
+        remove(api, [step.body])
+    else:
+        api.apply(step.body)
 
 
 def not_ready(api: Api) -> list[str]:

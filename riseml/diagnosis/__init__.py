@@ -82,13 +82,22 @@ def _decisive(run: SetStatus, experiment: ExperimentStatus) -> Subject:
 
 def _decisive_job(run: SetStatus, experiment: ExperimentStatus) -> JobStatus | None:
     # A build is a job of the run: it may fail all experiments, or hold them up.
-    for job in (*experiment.jobs, *run.jobs):
-        if job.id == experiment.guilty:
-            return job
-    jobs = run.jobs if experiment.state is State.BUILDING else experiment.jobs
-    for state in _DECISIVE_STATES.get(experiment.state, ()):
-        for job in jobs:
-            if job.state is state and job.reason:
+    jobs = {job.id: job for job in (*experiment.jobs, *run.jobs)}
+    if experiment.guilty in jobs:
+        return jobs[experiment.guilty]
+    if experiment.state is State.BUILDING:
+        return _unfinished_job(run.jobs, experiment.state)
+    return _unfinished_job(experiment.jobs, experiment.state)
+
+
+def _unfinished_job(
+    jobs: Iterable[JobStatus], of_experiment: State
+) -> JobStatus | None:
+    """Return the job with a reason that decides the state of its experiment."""
+    waiting = [job for job in jobs if job.reason]
+    for state in _DECISIVE_STATES.get(of_experiment, ()):
+        for job in waiting:
+            if job.state is state:
                 return job
     return None
 

@@ -117,23 +117,30 @@ def commit_data(tree: str, parents: tuple[str, ...], time: int, message: str) ->
 
 def _lines(tree: Tree) -> Iterator[str]:
     """Yield the lines for `templates/checkout.sh`."""
-    subfolders = tree.folders[1:]
     counts = _count_modes(tree)
     mask = _mask(counts)
-    unusual = frozenset(mode for mode in counts if not _is_usual(mode, mask))
     yield f"umask {mask:04o}"
     for folder in tree.folders:
         yield from _moves(folder)
-    for folder in subfolders:
+    yield from _empty_folders(tree)
+    unusual = frozenset(mode for mode in counts if not _is_usual(mode, mask))
+    # Most projects end here, without another pass over their files.
+    if unusual:
+        yield from _modes(tree, unusual)
+
+
+def _empty_folders(tree: Tree) -> Iterator[str]:
+    for folder in tree.folders[1:]:
         if not folder.tree and not folder.folders:
             yield f"dir {folder.mode:04o} {_escaped(folder.path[:-1])}"
-    if not unusual:
-        # Most projects end here, without another pass over their files.
-        return
+
+
+def _modes(tree: Tree, unusual: frozenset[int]) -> Iterator[str]:
+    """Yield the lines for files and folders whose mode the mask does not give them."""
     for mode, path in _files_with_modes(tree, unusual):
         yield f"mode {mode:04o} {_escaped(path)}"
     # A folder that nobody may write comes after all that lies in it.
-    for folder in reversed(subfolders):
+    for folder in reversed(tree.folders[1:]):
         if stat.S_IFDIR | folder.mode in unusual:
             yield f"mode {folder.mode:04o} {_escaped(folder.path[:-1])}"
 

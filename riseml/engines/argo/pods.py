@@ -93,10 +93,8 @@ def _explanations(
     now: datetime,
 ) -> Iterator[tuple[str, Explanation]]:
     """Yield explanations of active jobs, each with the id of the job's node."""
-    names = ",".join(document["metadata"]["name"] for document in documents)
-    selector = f"{labels.WORKFLOW} in ({names})"
     pods = {}
-    for pod in api.items(path("pods", namespace), labelSelector=selector):
+    for pod in _pods(api, namespace, documents):
         node_id = pod["metadata"].get("annotations", {}).get(_NODE_ID, "")
         if node_id in active:
             pods[node_id] = pod
@@ -111,6 +109,16 @@ def _explanations(
         else:
             for explanation in _from_pod(pod, now):
                 yield node_id, explanation
+
+
+def _pods(api: Api, namespace: str, documents: Sequence[Object]) -> Iterator[Object]:
+    """Yield the pods of Workflows."""
+    names = []
+    for document in documents:
+        names.append(document["metadata"]["name"])
+    selector = f"{labels.WORKFLOW} in ({','.join(names)})"
+    pods = path("pods", namespace)
+    yield from api.items(pods, labelSelector=selector)
 
 
 def _warnings(api: Api, namespace: str) -> dict[str, Object]:
