@@ -136,12 +136,16 @@ class _Build:
             command.append("--system-site-packages")
         subprocess.run(command, check=True)
         venv_python = os.path.join(self._folder, "bin", "python")
+        purelib = _output([venv_python, "-c", _PURELIB]).strip()
         # That option includes the packages of the Python below an active environment, but
         # not those of the environment itself.
         if os.environ.get("VIRTUAL_ENV") and not is_isolated:
-            purelib = _output([venv_python, "-c", _PURELIB]).strip()
             parents = _output([self._python, "-c", _PARENT])
             _write(os.path.join(purelib, "zz-riseml-parent.pth"), parents)
+        if self._code == self._built:
+            hook = os.path.join(os.path.dirname(__file__), "moved_code.py")
+            shutil.copyfile(hook, os.path.join(purelib, "_riseml_code.py"))
+            _write(os.path.join(purelib, "zz-riseml-code.pth"), "import _riseml_code\n")
         self._provide_pip(venv_python)
 
     def _provide_pip(self, python: str) -> None:

@@ -332,6 +332,7 @@ class _StepMaker:
         venv = self.layout.environment(container.get("image", ""))
         if venv is not None:
             env["VIRTUAL_ENV"] = str(venv)
+            env["RISEML_CODE_DIR"] = translate(CODE, self.sources)
             env["PATH"] = f"{venv / 'bin'}:{env.get('PATH', _DEFAULT_PATH)}"
             env.pop("PYTHONHOME", None)
         return env
