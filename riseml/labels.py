@@ -30,6 +30,8 @@ ATTEMPT = "riseml.io/attempt"
 
 # "true" if the jobs of an experiment have a network of their own on a shared machine.
 ISOLATE_NETWORK = "riseml.io/isolate-network"
+# "true" if a job sees none of the Python packages that a shared machine has.
+ISOLATED = "riseml.io/isolated"
 
 # Labels of nodes.
 

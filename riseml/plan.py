@@ -132,7 +132,8 @@ class ExperimentSet:
     A single experiment is a set of one with `is_set` False. `config` is the text of the
     riseml.yml; `timeout` and `gang_timeout` are seconds. Each job keeps at most `workdir_limit`
     bytes of the files that it leaves in its working directory. `isolate_network` gives each
-    experiment a network of its own where experiments would share that of a machine.
+    experiment a network of its own where experiments would share that of a machine. `isolated`
+    hides the Python packages that a machine has besides those of `install`.
     """
 
     project: str
@@ -153,6 +154,7 @@ class ExperimentSet:
     workdir_limit: int = 10_000_000_000
     metrics: tuple[Metric, ...] = ()
     isolate_network: bool = False
+    isolated: bool = False
 
     @property
     def is_gang(self) -> bool:

@@ -40,6 +40,7 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
         gang_timeout=train.gang_timeout,
         metrics=train.results,
         isolate_network=train.isolate_network,
+        isolated=train.isolated,
     )
     _check_retries(planned)
     return planned

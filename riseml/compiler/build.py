@@ -38,6 +38,7 @@ def template(names: Names) -> Container:
         name="build",
         inputs=_artifacts(build, names),
         labels={labels.TYPE: "build"},
+        annotations={labels.ISOLATED: "true"} if names.plan.isolated else None,
         affinity=pod.prefer(labels.BUILD_NODE, "In"),
         node_selector=dict(names.target.build_node_selector) or None,
         synchronization=_one_at_a_time(build),
@@ -154,6 +155,8 @@ def _environment(build: Build, names: Names) -> dict[str, str]:
         "IMAGE_KEY": build.key,
         "IMAGE_NAME": f"{target.registry}/{repository}:{build.key or 'latest'}",
     }
+    if names.plan.isolated:
+        variables["RISEML_ISOLATED"] = "true"
     # The order of variables is part of the compiled document.
     if target.pull_registry:
         variables["IMAGE_PULL_NAME"] = f"{target.pull_registry}/{repository}"

@@ -33,7 +33,7 @@ def template(job: Job, names: Names) -> Container:
         name=job.type,
         inputs=_inputs(job, names),
         labels=_labels(job, names),
-        annotations={labels.ISOLATE_NETWORK: "true"} if plan.isolate_network else None,
+        annotations=pod.isolation(names),
         daemon=job.daemon or None,
         affinity=pod.together(names) if names.is_gang else None,
         pod_spec_patch=gang.patch(job, names),

@@ -34,7 +34,9 @@ class Names:
     @property
     def builds(self) -> bool:
         """Whether install steps have to run because no image has their results."""
-        return bool(self.plan.install) and not self._build.image
+        # Only the local engine builds something for a plan that is isolated, without steps.
+        is_needed = self.plan.install or (self.plan.isolated and self.origin.build)
+        return bool(is_needed) and not self._build.image
 
     @property
     def image(self) -> str:

@@ -180,6 +180,16 @@ def fetched(names: Names, folder: str) -> list[Artifact]:
     ]
 
 
+def isolation(names: Names) -> dict[str, str] | None:
+    """Return the annotations of a pod that may not see all of a shared machine."""
+    plan = names.plan
+    annotations = {
+        labels.ISOLATE_NETWORK: plan.isolate_network,
+        labels.ISOLATED: plan.isolated,
+    }
+    return {name: "true" for name, is_set in annotations.items() if is_set} or None
+
+
 def code_folder(names: Names) -> str:
     """Return the folder of the checkout.
 

@@ -66,6 +66,7 @@ class TrainConfig:
     build_files: tuple[str, ...] = ()
     results: tuple[Metric, ...] = ()
     isolate_network: bool = False
+    isolated: bool = False
 
 
 class _AsText(Text):
@@ -150,6 +151,9 @@ _KEYS: dict[str, Value[Any]] = {
     ),
     "isolate_network": Boolean().says(
         "Whether each experiment has a network of its own on a laptop, as on a cluster."
+    ),
+    "isolated": Boolean().says(
+        "Whether jobs on a laptop see only what install steps install, not your own packages."
     ),
     "build_files": OneOrMany(_PATH, unique=True).says(
         "Files that install steps need but do not name."

@@ -1,6 +1,9 @@
 """Packages that install steps bring, from local folders: requirements files, editable packages."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -118,3 +121,61 @@ def test_states_of_builds_are_removed_with_their_environments(lab: Lab) -> None:
     assert len(list(envs.iterdir())) == 2
     assert lab.engine.prune_unused(time.time() + 1) == 1
     assert list(envs.iterdir()) == []
+
+
+TRY = """
+import importlib
+for name in ("active", "path", "six7"):
+    try:
+        print(name, importlib.import_module(name).__name__ == name)
+    except ModuleNotFoundError:
+        print(name, False)
+"""
+
+
+UNPACK = """
+import sys, sysconfig, zipfile
+zipfile.ZipFile(sys.argv[1]).extractall(sysconfig.get_path("purelib"))
+"""
+
+
+def users_environment(folder: Path) -> dict[str, str]:
+    """Make a virtual environment and a folder with packages of the user; return the variables that name them."""
+    active = folder / "active"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", active], check=True)
+    (packages,) = active.glob("lib/python*/site-packages")
+    (packages / "active.py").touch()
+    (folder / "extra").mkdir()
+    (folder / "extra/path.py").touch()
+    tool = active / "bin/users-tool"
+    tool.write_text("#!/bin/sh\necho tool\n")
+    tool.chmod(0o755)
+    return {
+        "VIRTUAL_ENV": str(active),
+        "PATH": f"{active}/bin:{os.environ['PATH']}",
+        "PYTHONPATH": str(folder / "extra"),
+    }
+
+
+def test_packages_of_the_user_are_visible_unless_isolated(
+    lab: Lab, tmp_path: Path
+) -> None:
+    user = users_environment(tmp_path)
+    wheel(lab.folder / "wheels", "six7", "1.0")
+    lab.write({"try.py": TRY, "unpack.py": UNPACK})
+    # The environment of the user has no pip.
+    text = install("python unpack.py wheels/six7-1.0-py3-none-any.whl")
+    run = "run: python try.py; command -v users-tool || echo no tool"
+    seen = lab.run(text + run, **user)
+    hidden = lab.run(f"{text}isolated: true\n{run}", **user)
+    bare = lab.run(f"isolated: true\n{run}", **user)
+    assert {seen.state, hidden.state, bare.state} == {State.FINISHED}
+    logs = [
+        lab.log(Id(number=number, type="train")).splitlines() for number in (1, 2, 3)
+    ]
+    tool = f"{user['VIRTUAL_ENV']}/bin/users-tool"
+    assert logs == [
+        ["active True", "path True", "six7 True", tool],
+        ["active False", "path False", "six7 True", "no tool"],
+        ["active False", "path False", "six7 False", "no tool"],
+    ]

@@ -25,6 +25,7 @@ train:
   retries: 2
   gang_timeout: 5m
   isolate_network: true
+  isolated: true
   run: [prepare, "fit {{lr}} {{depth}}"]
 """
 
@@ -59,6 +60,7 @@ def test_everything() -> None:
         retries=Retries(2),
         gang_timeout=300,
         isolate_network=True,
+        isolated=True,
     )
 
 

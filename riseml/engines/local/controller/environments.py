@@ -105,7 +105,8 @@ def image_key_of(
     files = project_files(home, plan.project, revision)
     python = pod_to_process.find_python(environment)
     modified_ns = os.stat(python).st_mtime_ns  # noqa: PTH116
-    return image_key(plan, files, salt=_identity(python, modified_ns))
+    salt = _identity(python, modified_ns)
+    return image_key(plan, files, salt=f"{salt} isolated" if plan.isolated else salt)
 
 
 @cache

@@ -55,7 +55,7 @@ class Submitter:
         self._check_mounts(planned)
         networks.check(planned)
         build = None
-        if planned.install:
+        if planned.install or planned.isolated:
             build = environments.build(
                 planned, revision, self._services.layout, environment
             )

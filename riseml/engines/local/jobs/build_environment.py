@@ -33,7 +33,7 @@ _PIP = """\
 #!/bin/sh
 exec '{python}' -m pip "$@"
 """
-_PARENT = "import site; _report(*site.getsitepackages(), sep='\\n')"
+_PARENT = "import site; print(*site.getsitepackages(), sep='\\n')"
 _PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
 
 
@@ -79,6 +79,7 @@ class _Build:
         self._code = environ["CODE_DIR"]
         self._steps: list[str] = json.loads(environ["RISEML_INSTALL"])
         self._keys: list[str] = json.loads(environ["RISEML_STEP_KEYS"])
+        self._is_isolated = environ.get("RISEML_ISOLATED") == "true"
         self._built = os.path.join(self._folder, "built")
 
     def run(self) -> None:
@@ -130,16 +131,15 @@ class _Build:
         return 0
 
     def _create(self) -> None:
-        is_isolated = os.environ.get("RISEML_ISOLATED") == "true"
         command = [self._python, "-m", "venv", "--without-pip", self._folder]
-        if not is_isolated:
+        if not self._is_isolated:
             command.append("--system-site-packages")
         subprocess.run(command, check=True)
         venv_python = os.path.join(self._folder, "bin", "python")
         purelib = _output([venv_python, "-c", _PURELIB]).strip()
         # That option includes the packages of the Python below an active environment, but
         # not those of the environment itself.
-        if os.environ.get("VIRTUAL_ENV") and not is_isolated:
+        if os.environ.get("VIRTUAL_ENV") and not self._is_isolated:
             parents = _output([self._python, "-c", _PARENT])
             _write(os.path.join(purelib, "zz-riseml-parent.pth"), parents)
         if self._code == self._built:

@@ -6,8 +6,6 @@ The volumes that a cluster would mount are bind-mounted for the job (pod_mounts)
 the machine does not allow that, environment variables name the folders instead.
 """
 
-import hashlib
-import json
 import re
 import shutil
 import sys
@@ -21,6 +19,11 @@ from riseml import labels
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.events import StartPod
 from riseml.engines.local.jobs import bare
+from riseml.engines.local.jobs.build_folders import (
+    BUILT,
+    environment_of,
+    without_packages,
+)
 from riseml.engines.local.jobs.launcher import GRACE, Mount, ProcessSpec, Step
 from riseml.engines.local.jobs.pod_mounts import (
     mounts_of,
@@ -39,8 +42,6 @@ MOUNTED = (CODE, "/data", "/output", "/riseml", "/store")
 
 # The environment of the command that started the run may itself be that of a job.
 _RESERVED_PREFIXES = ("RISEML_", "ARGO_")
-_BUILT = "built"
-_KEY_LENGTH = 24
 _REFERENCE = re.compile(r"\$\$|\$\(([A-Za-z_.-][A-Za-z0-9_.-]*)\)")
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 
@@ -119,19 +120,6 @@ def find_python(environment: Mapping[str, str]) -> str:
     return python
 
 
-def environment_of(layout: HomeLayout, container: Mapping[str, Any]) -> Path:
-    """Return the environment that the container of a build makes."""
-    variables = {}
-    for entry in container.get("env", ()):
-        variables[entry["name"]] = entry.get("value", "")
-    key = variables.get("IMAGE_KEY")
-    if not key:
-        # A document of `riseml compile` has no key. The same document is the same image.
-        text = json.dumps(container, sort_keys=True)
-        key = hashlib.sha256(text.encode()).hexdigest()[:_KEY_LENGTH]
-    return layout.home / "envs" / key
-
-
 class PodPreparer:
     """Converter for the pods of one run.
 
@@ -171,7 +159,10 @@ class PodPreparer:
         directory = self._layout.job(self._number, pod.node)
         mounts = self._mounts(pod, directory)
         log = self._log(pod, mounts)
-        steps = self._step_maker(key, gpus, directory, mounts, begun=begun)
+        is_isolated = _annotation(template, labels.ISOLATED) == "true"
+        steps = self._step_maker(
+            key, gpus, directory, mounts, begun=begun, is_isolated=is_isolated
+        )
         container = template["container"]
         init_containers = template.get("initContainers", ())
         environment = self._layout.environment(container.get("image", ""))
@@ -184,7 +175,8 @@ class PodPreparer:
         init = [steps.step(init_container, log) for init_container in init_containers]
         main = steps.step(container, log)
         if _label(template, labels.TYPE) == "build":
-            main = steps.build_step(container, main)
+            python = find_python(self._user_environment)
+            main = steps.build_step(container, main, python)
         engine_init = []
         if environment is not None:
             engine_init.append(_copy_step(environment, directory, main))
@@ -225,7 +217,7 @@ class PodPreparer:
         mounts = mounts_of(containers, folders)
         if _label(template, labels.TYPE) == "build":
             # As in an image, steps run in /code, so what they install refers to that.
-            built = environment_of(self._layout, container) / _BUILT
+            built = environment_of(self._layout, container) / BUILT
             mounts.append(Mount(str(built), CODE))
         if self._layout.environment(container.get("image", "")) is not None:
             # Like a real image, the environment has files in /code: those that its
@@ -242,6 +234,7 @@ class PodPreparer:
         mounts: Sequence[Mount],
         *,
         begun: bool,
+        is_isolated: bool,
     ) -> "_StepMaker":
         job_variables = {
             "RISEML_JOB_KEY": key,
@@ -249,9 +242,12 @@ class PodPreparer:
             "ARGO_PROGRESS_FILE": str(directory / "progress"),
             "CUDA_VISIBLE_DEVICES": ",".join(gpus),
         }
+        user_environment = self._user_environment
+        if is_isolated:
+            user_environment = without_packages(user_environment)
         return _StepMaker(
             self._layout,
-            self._user_environment,
+            user_environment,
             None if begun else self._secrets,
             job_variables,
             {} if self._layout.mounts else _sources(mounts),
@@ -306,13 +302,13 @@ class _StepMaker:
                 values.add(self._secret(entry["valueFrom"]["secretKeyRef"]["key"]))
         return tuple(sorted(values - {""}))
 
-    def build_step(self, container: Mapping[str, Any], step: Step) -> Step:
-        """Return the process that makes a virtual environment instead of an image."""
+    def build_step(self, container: Mapping[str, Any], step: Step, python: str) -> Step:
+        """Return the process that makes a virtual environment of a Python instead of an image."""
         folder = environment_of(self.layout, container)
-        code = str(folder / _BUILT)
+        code = str(folder / BUILT)
         env = {
             **step.env,
-            "PYTHON": find_python(self.user_environment),
+            "PYTHON": python,
             "ENV_DIR": str(folder),
             "CODE_DIR": CODE if self.layout.mounts else code,
         }
@@ -369,6 +365,11 @@ def _copy_step(environment: Path, directory: Path, main: Step) -> Step:
 
 def _label(template: Mapping[str, Any], name: str) -> str:
     value: str = template.get("metadata", {}).get("labels", {}).get(name, "")
+    return value
+
+
+def _annotation(template: Mapping[str, Any], name: str) -> str:
+    value: str = template.get("metadata", {}).get("annotations", {}).get(name, "")
     return value
 
 

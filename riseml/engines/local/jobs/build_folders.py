@@ -1,0 +1,45 @@
+"""Where the build of an environment works on this machine, and what of the user's own packages it may see."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from riseml.engines.local.home import HomeLayout
+
+BUILT = "built"
+"""The folder of an environment in which install steps run."""
+
+_KEY_LENGTH = 24
+_DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
+_PACKAGE_VARIABLES = frozenset(
+    ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "VIRTUAL_ENV")
+)
+
+
+def without_packages(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return an environment in which no Python package of the user is found."""
+    path = environment.get("PATH", _DEFAULT_PATH).split(":")
+    active = environment.get("VIRTUAL_ENV")
+    hidden = f"{active}/bin"
+    isolated = {
+        name: value
+        for name, value in environment.items()
+        if name not in _PACKAGE_VARIABLES
+    }
+    isolated["PATH"] = ":".join(folder for folder in path if folder != hidden)
+    return isolated
+
+
+def environment_of(layout: HomeLayout, container: Mapping[str, Any]) -> Path:
+    """Return the environment that the container of a build makes."""
+    variables = {}
+    for entry in container.get("env", ()):
+        variables[entry["name"]] = entry.get("value", "")
+    key = variables.get("IMAGE_KEY")
+    if not key:
+        # A document of `riseml compile` has no key. The same document is the same image.
+        text = json.dumps(container, sort_keys=True)
+        key = hashlib.sha256(text.encode()).hexdigest()[:_KEY_LENGTH]
+    return layout.home / "envs" / key
