@@ -20,15 +20,12 @@ _PACKAGE_VARIABLES = frozenset(
 
 def without_packages(environment: Mapping[str, str]) -> dict[str, str]:
     """Return an environment in which no Python package of the user is found."""
+    isolated = dict(environment)
+    for name in _PACKAGE_VARIABLES:
+        isolated.pop(name, None)
+    hidden = f"{environment.get('VIRTUAL_ENV')}/bin"
     path = environment.get("PATH", _DEFAULT_PATH).split(":")
-    active = environment.get("VIRTUAL_ENV")
-    hidden = f"{active}/bin"
-    isolated = {
-        name: value
-        for name, value in environment.items()
-        if name not in _PACKAGE_VARIABLES
-    }
-    isolated["PATH"] = ":".join(folder for folder in path if folder != hidden)
+    isolated["PATH"] = ":".join(filter(hidden.__ne__, path))
     return isolated
 
 

@@ -112,7 +112,7 @@ def _origin_of_state(state: str) -> str:
         digest = _Links(state)
         for entry in _entries(state):
             digest.add(entry)
-    except OSError:
+    except (OSError, ValueError):
         return ""
     return str(record["environment"]) if digest.text() == record["links"] else ""
 

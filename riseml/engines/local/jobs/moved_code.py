@@ -7,6 +7,7 @@ The hook lets them refer to RISEML_CODE_DIR, where the job has the code of its o
 import os
 import sys
 from collections.abc import Callable
+from typing import Any
 
 
 def main() -> None:
@@ -27,14 +28,11 @@ def main() -> None:
             _move_packages(vars(sys.modules[name]), moved)
 
 
-def _move_packages(module: dict[str, object], moved: Callable[[str], str]) -> None:
-    packages = module.get("MAPPING")
-    if isinstance(packages, dict):
-        packages.update({name: moved(path) for name, path in packages.items()})
-    namespaces = module.get("NAMESPACES")
-    if isinstance(namespaces, dict):
-        for paths in namespaces.values():
-            paths[:] = map(moved, paths)
+def _move_packages(module: dict[str, Any], moved: Callable[[str], str]) -> None:
+    packages: dict[str, str] = module.get("MAPPING", {})
+    packages.update(zip(packages, map(moved, packages.values()), strict=True))
+    for paths in module.get("NAMESPACES", {}).values():
+        paths[:] = map(moved, paths)
 
 
 main()
