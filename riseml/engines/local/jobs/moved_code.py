@@ -4,10 +4,16 @@
 The hook lets them refer to RISEML_CODE_DIR, where the job has the code of its own revision.
 """
 
+from __future__ import annotations
+
 import os
 import sys
-from collections.abc import Callable
-from typing import Any
+
+# Every Python of the environment runs this, so it loads nothing that is not loaded anyway.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
 
 
 def main() -> None:
