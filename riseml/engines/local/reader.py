@@ -17,7 +17,13 @@ from riseml.engines import Query
 from riseml.engines.local import home, outputs, protocol, reports
 from riseml.engines.local.serialize import experiment_from_data
 from riseml.engines.local.store import Store
-from riseml.errors import HomeError, NotFoundError, RiseMLError, UnreachableError
+from riseml.errors import (
+    DamagedDatabaseError,
+    HomeError,
+    NotFoundError,
+    RiseMLError,
+    UnreachableError,
+)
 from riseml.ids import Id
 from riseml.status import SetStatus, State
 
@@ -53,12 +59,26 @@ class HomeReader:
                     f"the RiseML home {self.home} cannot be read",
                     "Choose another one with RISEML_HOME.",
                 )
-            store = self._store = Store(self.home)
-            if not store.exists:
-                outputs.check_not_lost(self.home)
+            store = self._store = self._open()
             check_controller = True
         if check_controller and store.unfinished():
             self._ensure_controller()
+        return store
+
+    def _open(self) -> Store:
+        try:
+            return self._open_undamaged()
+        except DamagedDatabaseError:
+            if not protocol.answers(self.home):
+                raise
+        # A controller that works at this moment puts back what was deleted or replaced.
+        protocol.call(self.home, "check")
+        return self._open_undamaged()
+
+    def _open_undamaged(self) -> Store:
+        store = Store(self.home)
+        if not store.exists:
+            outputs.check_not_lost(self.home)
         return store
 
     def _must_open(self, store: Store, check_controller: bool) -> bool:

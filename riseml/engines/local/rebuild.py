@@ -26,8 +26,12 @@ LOST = "its record was lost with the database"
 
 @dataclass
 class Restored:
-    """Numbers of the runs that are listed again, and why others are not, or not in full."""
+    """Numbers of the runs that are listed again, and why others are not, or not in full.
 
+    Those in `continued` have not ended.
+    """
+
+    continued: list[int] = field(default_factory=list)
     complete: list[int] = field(default_factory=list)
     incomplete: dict[int, str] = field(default_factory=dict)
     left_out: dict[Path, str] = field(default_factory=dict)

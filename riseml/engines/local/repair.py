@@ -9,33 +9,30 @@ nothing, or can be repeated.
 
 import fcntl
 import os
-import shutil
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from riseml.engines.local import (
     database_check,
-    database_faults,
     outputs,
     protocol,
     rebuild,
 )
 from riseml.engines.local.interpreter.node import COLUMNS
-from riseml.engines.local.rebuild import Restored
+from riseml.engines.local.replacement import replace_database, report
 from riseml.engines.local.store import Store
-from riseml.errors import HomeError, RiseMLError
+from riseml.errors import HomeError, RiseMLError, UnreachableError
 
-_SIDE_FILES = ("-wal", "-shm", "")
 _POLL_SECONDS = 0.05
 
 
 def repair(home: Path) -> list[str]:
     """Repair the database of a home, and return what was done, in sentences.
 
-    The controller is stopped meanwhile; jobs continue. Jobs of runs that are not listed
-    afterwards are ended.
+    A controller that is running rebuilds a damaged file itself; otherwise none may run
+    meanwhile. Jobs continue, except those of runs that are not listed afterwards.
 
     Raises:
         HomeError: nothing was changed, because another version of riseml made the
@@ -43,55 +40,22 @@ def repair(home: Path) -> list[str]:
     """
     if not home.is_dir():
         return []
+    examination = database_check.examine(home)
+    if examination.fault and protocol.answers(home):
+        # It knows its active runs, and loses none of them.
+        with suppress(UnreachableError):
+            return [f"{examination.fault}.", *protocol.call(home, "repair")]
     with _lock(home):
         examination = database_check.examine(home)
         if examination.fault:
             done = [f"{examination.fault}."]
-            done += _rebuild(home)
+            done += replace_database(home, lambda new: rebuild.restore(new, home))
         else:
             done = _repair_records(home, examination)
     if any((home / "runs").glob("*")):
         # It ends what belongs to no listed run.
         protocol.ensure(home)
     return done
-
-
-def _rebuild(home: Path) -> list[str]:
-    """Replace the database by a new one, and keep the old one aside."""
-    folder = home / f".riseml-{database_faults.NAME}"
-    try:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(mode=0o700)
-        store = Store.create(folder, COLUMNS)
-        restored = rebuild.restore(store, home)
-        next_number = store.last_number() + 1
-        store.close()
-        done = _set_aside(home)
-        (folder / database_faults.NAME).rename(home / database_faults.NAME)
-    except OSError as error:
-        raise HomeError(
-            f"{home} cannot be repaired: {error}",
-            "Make the folder writable for you, or free some space on its disk.",
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-    return [*done, *_report(restored), f"The next run will be {next_number}."]
-
-
-def _set_aside(home: Path) -> list[str]:
-    """Rename the database and its side files; return what was done."""
-    path = home / database_faults.NAME
-    suffix = time.strftime(".damaged-%Y%m%d-%H%M%S")
-    count = 1
-    while os.path.lexists(aside := path.with_name(f"{path.name}{suffix}-{count}")):
-        count += 1
-    kept = False
-    for name in _SIDE_FILES:
-        file = path.with_name(f"{path.name}{name}")
-        if os.path.lexists(file):
-            file.rename(aside.with_name(f"{aside.name}{name}"))
-            kept = True
-    return [f"The old file is kept as {aside}."] if kept else []
 
 
 def _repair_records(home: Path, examination: database_check.Examination) -> list[str]:
@@ -112,7 +76,7 @@ def _repair_records(home: Path, examination: database_check.Examination) -> list
                     f"Run {number} has no readable {outputs.ARCHIVE}, so nothing was"
                     f" changed: `riseml delete {number}` removes it."
                 )
-        return done + _report(rebuild.restore(store, home))
+        return done + report(rebuild.restore(store, home))
     finally:
         store.close()
 
@@ -125,36 +89,6 @@ def _has_archive(folder: Path | None) -> bool:
     except RiseMLError:
         return False
     return True
-
-
-def _report(restored: Restored) -> list[str]:
-    """Return what was restored, and what was not, in sentences."""
-    done = []
-    if restored.complete:
-        count = len(restored.complete)
-        noun = "run" if count == 1 else "runs"
-        numbers = _ranges(restored.complete)
-        done.append(f"Restored {count} {noun} from their run.json: {numbers}.")
-    for number, reason in restored.incomplete.items():
-        done.append(
-            f"Run {number} is listed as FAILED, with its output only: {reason}."
-        )
-    for folder, reason in restored.left_out.items():
-        done.append(f"{folder} is not listed: {reason}.")
-    return done
-
-
-def _ranges(numbers: Iterable[int]) -> str:
-    """Return numbers in ascending order as text, such as `1-4, 7`."""
-    ranges: list[list[int]] = []
-    for number in numbers:
-        if ranges and ranges[-1][1] == number - 1:
-            ranges[-1][1] = number
-        else:
-            ranges.append([number, number])
-    return ", ".join(
-        str(first) if first == last else f"{first}-{last}" for first, last in ranges
-    )
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,30 @@ class Store:
         """Return whether another file has taken the place of the one that was opened."""
         current = _file_id(self.path)
         return current is not None and current != self._file
+
+    def is_in_place(self) -> bool:
+        """Return whether the file that was opened is still at its path."""
+        return _file_id(self.path) == self._file
+
+    def reopen(self) -> None:
+        """Open the file that is at the path now, to write."""
+        with self._naming_errors("opened"):
+            # SQLite removes no side files of a file that is not at its path any more.
+            self._db.close()
+            self._db = connect(self.path)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=NORMAL")
+        self._connection = next(_CONNECTIONS)
+        self._file = _file_id(self.path)
+
+    def copy_to(self, path: Path) -> None:
+        """Replace another database by a copy, even if this file has been deleted.
+
+        Raises:
+            HomeError: it cannot be read, or the other one cannot be written.
+        """
+        with self._naming_errors("copied"), closing(connect(path)) as target:
+            self._db.backup(target)
 
     def version(self) -> tuple[int, int]:
         """Return a value that changes when another process commits.

@@ -18,6 +18,7 @@ from riseml.engines.local.controller.stored_run import replay, stored_document
 from riseml.engines.local.interpreter import events
 from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.jobs.pod_to_process import PodPreparer
+from riseml.engines.local.store import Store
 
 
 class ActiveRun:
@@ -73,6 +74,15 @@ class ActiveRun:
     def begin(self) -> None:
         """Start a run that was just submitted."""
         self._act(self.run.start(time.time()))
+
+    def record_again(self, store: Store) -> None:
+        """Write all that is known of the run into an empty database.
+
+        Call it inside a transaction.
+        """
+        self.record.insert(store, self.pods.environment)
+        self.run.dirty.update(self.run.nodes)
+        self.record.write(store, self.run)
 
     @property
     def is_complete(self) -> bool:

@@ -63,6 +63,11 @@ class RunPods:
     def __bool__(self) -> bool:
         return bool(self._pods)
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment of the command that started the run."""
+        return self._preparer.user_environment
+
     # Start
 
     def begin(self, action: events.StartPod) -> None:

@@ -11,6 +11,7 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from typing import Any
 
 from riseml import labels, status
@@ -49,6 +50,26 @@ class RunRecord:
         # None makes the next `write` read the outline and all experiments again.
         self._outline: status.Outline | None = None
         self._is_committed = True
+
+    def insert(self, store: Store, environment: Mapping[str, str]) -> None:
+        """Insert the run into the database; call it inside a transaction."""
+        metadata = self.document["metadata"]
+        created = datetime.fromisoformat(metadata["creationTimestamp"])
+        store.add_run(
+            number=self.number,
+            name=metadata["name"],
+            user=self.user,
+            project=self.project,
+            is_set=int(metadata["labels"].get(labels.KIND) == "set"),
+            concurrency=self.concurrency,
+            state=State.CREATED,
+            counts=json.dumps({State.CREATED: self.experiment_count}),
+            created=created.timestamp(),
+            document=json.dumps(self.document),
+            environment=json.dumps(dict(environment)),
+        )
+        # The next `write` reads everything again.
+        self._outline = None
 
     def adopt(self, run: WorkflowRun) -> None:
         """Enter the nodes that an earlier controller recorded."""

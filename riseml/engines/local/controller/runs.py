@@ -7,10 +7,18 @@ from riseml import disk
 from riseml.engines.local import checkouts, reserve
 from riseml.engines.local.controller import leftovers
 from riseml.engines.local.controller.active_run import ActiveRun
+from riseml.engines.local.controller.database_guard import DatabaseGuard
 from riseml.engines.local.controller.log import logger
+from riseml.engines.local.controller.loop import protect
 from riseml.engines.local.controller.services import Services, run_number
 from riseml.engines.local.jobs import processes
-from riseml.errors import DamagedError, HomeError, NotFoundError, RiseMLError
+from riseml.errors import (
+    DamagedDatabaseError,
+    DamagedError,
+    HomeError,
+    NotFoundError,
+    RiseMLError,
+)
 
 # Between samples of the logs and progress files of running jobs.
 _SAMPLE_SECONDS = 1.0
@@ -24,6 +32,7 @@ class ActiveRuns:
 
     def __init__(self, services: Services, runs: dict[int, ActiveRun]) -> None:
         self._services, self._runs = services, runs
+        self._guard = DatabaseGuard(services, runs)
 
     def __bool__(self) -> bool:
         return bool(self._runs)
@@ -53,11 +62,7 @@ class ActiveRuns:
         for run in list(self._runs.values()):
             run.work()
         self._start_pods()
-        try:
-            self._commit()
-        except HomeError as error:
-            # The disk is full: nothing may be announced before it can be recorded.
-            logger.error("commit failed: %s", error)
+        if not self._commits():
             # The timer wakes the loop, which then settles again.
             self._services.loop.after(_COMMIT_RETRY_SECONDS, lambda: None)
             return False
@@ -67,6 +72,38 @@ class ActiveRuns:
         if complete:
             self._discard_checkouts()
         return True
+
+    def _commits(self) -> bool:
+        """Commit all changes; return whether it succeeded.
+
+        If the database is damaged, it is replaced for the next attempt.
+        """
+        try:
+            self._guard.check()
+            self._commit()
+        except DamagedDatabaseError as error:
+            logger.error("commit failed: %s", error)
+            protect(self._rebuild)
+            return False
+        except HomeError as error:
+            # The disk is full: nothing may be announced before it can be recorded.
+            logger.error("commit failed: %s", error)
+            return False
+        return True
+
+    def _rebuild(self) -> None:
+        self._guard.rebuild()
+
+    def repair(self) -> list[str]:
+        """Replace a damaged database; return what was done, in sentences.
+
+        Raises:
+            HomeError: the new one cannot be written.
+        """
+        return self._guard.rebuild()
+
+    def check(self) -> None:
+        """Do nothing but what follows every request: the database is put back."""
 
     def stop(self, number: int, sub: int | None = None, *, force: bool = False) -> bool:
         """Kill a run or one of its experiments; return False if it had ended.

@@ -65,6 +65,8 @@ class Server:
             "stop": runs.stop,
             "delete": runs.delete,
             "clean": runs.end_leftovers,
+            "check": runs.check,
+            "repair": runs.repair,
             "quit": self._quit,
         }
         self._replies: list[tuple[socket.socket, dict[str, Any]]] = []

@@ -5,7 +5,6 @@ transaction that records the run, so numbers are consecutive however many comman
 submit at once.
 """
 
-import json
 import re
 import time
 import uuid
@@ -111,20 +110,7 @@ class Submitter:
         _check_capacity(document, self._services.machine.capacity)
         run = WorkflowRun(document, document["metadata"]["uid"])
         record = RunRecord(self._services.layout, document, number)
-        tags = document["metadata"]["labels"]
-        self._services.store.add_run(
-            number=number,
-            name=name,
-            user=record.user,
-            project=record.project,
-            is_set=int(tags.get(labels.KIND) == "set"),
-            concurrency=record.concurrency,
-            state="CREATED",
-            counts=json.dumps({"CREATED": record.experiment_count}),
-            created=time.time(),
-            document=json.dumps(document),
-            environment=json.dumps(dict(environment)),
-        )
+        record.insert(self._services.store, environment)
         preparer = PodPreparer(
             self._services.layout,
             number,

@@ -145,6 +145,11 @@ class PodPreparer:
             if not name.startswith(_RESERVED_PREFIXES)
         }
 
+    @property
+    def user_environment(self) -> Mapping[str, str]:
+        """The environment of the command that started the run."""
+        return self._user_environment
+
     def prepare(
         self, pod: StartPod, key: str, gpus: Sequence[str], *, begun: bool = False
     ) -> PreparedPod:

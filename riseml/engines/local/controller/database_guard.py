@@ -1,0 +1,72 @@
+"""Guard of the database while a controller uses it: it may be deleted, replaced or overwritten.
+
+    another file or none at its path ──▶ copy of the open one ─────────────┐
+    a commit fails for damage ─────────▶ run.json files, and active runs ──┴──▶ riseml.db
+
+The controller knows its active runs, so it loses none of them. A file that has taken the
+place of the database is kept aside.
+"""
+
+from collections.abc import Callable
+
+from riseml.engines.local import rebuild
+from riseml.engines.local.controller.active_run import ActiveRun
+from riseml.engines.local.controller.log import logger
+from riseml.engines.local.controller.services import Services
+from riseml.engines.local.rebuild import Restored
+from riseml.engines.local.replacement import replace_database
+from riseml.engines.local.store import Store
+from riseml.errors import DamagedDatabaseError
+
+
+class DatabaseGuard:
+    """Guard of a home's database; `runs` are the active ones by number."""
+
+    def __init__(self, services: Services, runs: dict[int, ActiveRun]) -> None:
+        self._services, self._runs = services, runs
+        self._home = services.layout.home
+
+    def check(self) -> list[str]:
+        """Put the database back if it is not at its path any more; return what was done.
+
+        Raises:
+            HomeError: it cannot be written there.
+        """
+        store = self._services.store
+        if store.is_in_place() or not self._home.exists():
+            return []
+        logger.error("%s was deleted or replaced: it is written again", store.path)
+        try:
+            return self._replace(self._copy)
+        except DamagedDatabaseError:
+            logger.exception("the open database cannot be copied")
+            return self._replace(self._restore)
+
+    def rebuild(self) -> list[str]:
+        """Replace a damaged database; return what was done, in sentences.
+
+        Raises:
+            HomeError: the new one cannot be written.
+        """
+        return self.check() or self._replace(self._restore)
+
+    def _replace(self, fill: Callable[[Store], Restored]) -> list[str]:
+        done = replace_database(self._home, fill)
+        self._services.store.reopen()
+        logger.warning(" ".join(done))
+        return done
+
+    def _copy(self, new: Store) -> Restored:
+        self._services.store.copy_to(new.path)
+        faults = new.examine()
+        if faults:
+            raise DamagedDatabaseError(f"{new.path}: {faults[0]}")
+        return Restored()
+
+    def _restore(self, new: Store) -> Restored:
+        with new.transaction():
+            for run in self._runs.values():
+                run.record_again(new)
+        restored = rebuild.restore(new, self._home)
+        restored.continued = sorted(self._runs)
+        return restored
