@@ -8,6 +8,7 @@ from typing import Any
 
 from riseml.engines.local import outputs, rebuild
 from riseml.engines.local.interpreter.node import Node
+from riseml.engines.local.replacement import faults_of_file
 from riseml.engines.local.store import Store
 from riseml.errors import DamagedDatabaseError, HomeError
 from riseml.status import State
@@ -49,7 +50,7 @@ def examine(home: Path) -> Examination:
         store = Store(home)
         if not store.exists:
             return Examination(outputs.describe_loss(home))
-        faults = store.examine()
+        faults = faults_of_file(store)
         if faults:
             text = "; ".join(" ".join(fault.split()) for fault in faults)
             return Examination(f"the database {store.path} is damaged: {text}")
@@ -63,7 +64,8 @@ def examine(home: Path) -> Examination:
 
 def _damaged_records(store: Store) -> Iterator[tuple[int, str]]:
     """Yield the numbers of runs whose record cannot be read, with the reason."""
-    damaged_documents = store.damaged_documents()
+    rows = store.rows("SELECT number FROM runs WHERE NOT json_valid(document)")
+    damaged_documents = [row["number"] for row in rows]
     for row in store.runs(ended=True):
         number = row["number"]
         if number in damaged_documents:

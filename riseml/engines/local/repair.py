@@ -70,7 +70,8 @@ def _repair_records(home: Path, examination: database_check.Examination) -> list
         for number, fault in damaged.items():
             done.append(f"{fault}.")
             if _has_archive(folders.get(number)):
-                store.discard_run(number)
+                with store.transaction():
+                    store.delete_run(number)
             else:
                 done.append(
                     f"Run {number} has no readable {outputs.ARCHIVE}, so nothing was"

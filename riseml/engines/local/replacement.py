@@ -13,12 +13,20 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from riseml import disk
-from riseml.engines.local import database_faults
+from riseml.engines.local import database_faults, tables
 from riseml.engines.local.interpreter.node import COLUMNS
 from riseml.engines.local.rebuild import Restored
 from riseml.engines.local.store import Store
 from riseml.errors import HomeError
 
+_MAX_FAULTS = 5
+# They fail if a table or a column is missing.
+_SELECTIONS = (
+    f"SELECT {tables.ALL_COLUMNS} FROM runs",
+    "SELECT run, id, sequence, phase FROM nodes",
+    "SELECT run, sub, data FROM experiments",
+    "SELECT name, value FROM counters",
+)
 _SIDE_FILES = ("-wal", "-shm", "")
 
 
@@ -71,6 +79,18 @@ def _set_aside(path: Path) -> list[str]:
             file.rename(aside.with_name(f"{aside.name}{name}"))
             is_kept = True
     return [f"The old file is kept as {aside}."] if is_kept else []
+
+
+def faults_of_file(store: Store) -> list[str]:
+    """Return what SQLite finds wrong with a database, at most a few faults.
+
+    Raises:
+        DamagedDatabaseError: it cannot even be examined, or a table is missing.
+    """
+    for select in _SELECTIONS:
+        store.rows(f"{select} LIMIT 0")
+    faults = [row[0] for row in store.rows(f"PRAGMA integrity_check({_MAX_FAULTS})")]
+    return [] if faults == ["ok"] else faults
 
 
 def report(restored: Restored) -> list[str]:

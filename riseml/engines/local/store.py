@@ -24,7 +24,6 @@ from riseml.engines.local import database_faults, tables
 from riseml.engines.local.database_file import connect, connect_to_read
 from riseml.errors import DamagedDatabaseError, DamagedError, HomeError
 
-_MAX_FAULTS = 5
 _NO_STATUS = "{}"
 # Each table with the column that holds the number of the run.
 _TABLES_OF_RUN = (("nodes", "run"), ("experiments", "run"), ("runs", "number"))
@@ -253,11 +252,6 @@ class Store:
             delete = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608
             self._db.execute(delete, (number,))
 
-    def discard_run(self, number: int) -> None:
-        """Delete the damaged record of a run in a transaction of its own."""
-        with self.transaction():
-            self.delete_run(number)
-
     # Read
 
     def run(self, number: int) -> sqlite3.Row | None:
@@ -302,7 +296,7 @@ class Store:
 
     def unfinished(self) -> list[int]:
         """Return the numbers of all runs that have not ended, oldest first."""
-        rows = self._all("SELECT number FROM runs WHERE NOT ended ORDER BY number")
+        rows = self.rows("SELECT number FROM runs WHERE NOT ended ORDER BY number")
         return [row["number"] for row in rows]
 
     def runs(
@@ -317,11 +311,11 @@ class Store:
             f"SELECT {tables.SUMMARY_COLUMNS} FROM runs WHERE {condition}"  # noqa: S608
             " AND (? IS NULL OR project = ?) ORDER BY number DESC LIMIT ?"
         )
-        return self._all(select, project, project, last or -1)
+        return self.rows(select, project, project, last or -1)
 
     def nodes(self, number: int) -> list[NodeRow]:
         """Return the nodes of a run as they were written, in the order of creation."""
-        rows = self._all("SELECT * FROM nodes WHERE run = ? ORDER BY sequence", number)
+        rows = self.rows("SELECT * FROM nodes WHERE run = ? ORDER BY sequence", number)
         return [tuple(row)[1:] for row in rows]
 
     def node_phase(self, number: int, node: str) -> str:
@@ -339,7 +333,7 @@ class Store:
         select = "SELECT sub, data FROM experiments WHERE run = ? ORDER BY sub"
         return [
             self.decode(number, row["data"], f"experiment {row['sub']}")
-            for row in self._all(select, number)
+            for row in self.rows(select, number)
         ]
 
     def decode(self, number: int, text: str, subject: str) -> Any:
@@ -367,32 +361,15 @@ class Store:
 
     def numbers(self) -> set[int]:
         """Return the numbers of all runs."""
-        return {row["number"] for row in self._all("SELECT number FROM runs")}
-
-    def damaged_documents(self) -> list[int]:
-        """Return the numbers of the runs whose documents cannot be read."""
-        rows = self._all("SELECT number FROM runs WHERE NOT json_valid(document)")
-        return [row["number"] for row in rows]
-
-    def examine(self) -> list[str]:
-        """Return what SQLite finds wrong with the file, at most a few faults.
-
-        Raises:
-            DamagedDatabaseError: it cannot even be examined, or a table is missing.
-        """
-        self._all(f"SELECT {tables.ALL_COLUMNS} FROM runs LIMIT 0")  # noqa: S608
-        self._all("SELECT run, id, sequence, phase FROM nodes LIMIT 0")
-        self._all("SELECT run, sub, data FROM experiments LIMIT 0")
-        self._all("SELECT name, value FROM counters LIMIT 0")
-        faults = [row[0] for row in self._all(f"PRAGMA integrity_check({_MAX_FAULTS})")]
-        return [] if faults == ["ok"] else faults
+        return {row["number"] for row in self.rows("SELECT number FROM runs")}
 
     def _one(self, query: str, *values: Any) -> sqlite3.Row | None:
         with self._naming_errors("read"):
             row: sqlite3.Row | None = self._db.execute(query, values).fetchone()
             return row
 
-    def _all(self, query: str, *values: Any) -> list[sqlite3.Row]:
+    def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
+        """Return the rows that a query selects."""
         with self._naming_errors("read"):
             return self._db.execute(query, values).fetchall()
 

@@ -14,7 +14,7 @@ from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.services import Services
 from riseml.engines.local.rebuild import Restored
-from riseml.engines.local.replacement import replace_database
+from riseml.engines.local.replacement import faults_of_file, replace_database
 from riseml.engines.local.store import Store
 from riseml.errors import DamagedDatabaseError
 
@@ -58,7 +58,7 @@ class DatabaseGuard:
 
     def _copy(self, new: Store) -> Restored:
         self._services.store.copy_to(new.path)
-        faults = new.examine()
+        faults = faults_of_file(new)
         if faults:
             raise DamagedDatabaseError(f"{new.path}: {faults[0]}")
         return Restored()
