@@ -22,7 +22,7 @@ from riseml.errors import HomeError
 _MAX_FAULTS = 5
 # They fail if a table or a column is missing.
 _SELECTIONS = (
-    f"SELECT {tables.ALL_COLUMNS} FROM runs",
+    f"SELECT {tables.ALL_COLUMNS} FROM runs",  # noqa: S608
     "SELECT run, id, sequence, phase FROM nodes",
     "SELECT run, sub, data FROM experiments",
     "SELECT name, value FROM counters",
