@@ -29,7 +29,7 @@ def has_new_progress(pod: Pod) -> bool:
         text = (pod.directory / "progress").read_text("ascii", errors="replace")
     except OSError:
         return False
-    progress = text.strip()[:_PROGRESS_CHARACTERS]
+    progress = text.strip().rpartition("\n")[2].strip()[:_PROGRESS_CHARACTERS]
     is_new = bool(progress) and progress != pod.progress
     pod.progress = progress
     return is_new

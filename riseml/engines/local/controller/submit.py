@@ -20,6 +20,7 @@ from riseml.engines.local.controller.run_record import RunRecord
 from riseml.engines.local.controller.runs import ActiveRuns
 from riseml.engines.local.controller.services import Services
 from riseml.engines.local.interpreter import validate
+from riseml.engines.local.interpreter.normalize import without_nulls
 from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.jobs.pod_to_process import PodPreparer, resources
 from riseml.engines.local.serialize import plan_from_data, timestamp
@@ -27,7 +28,8 @@ from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.plan import ExperimentSet, Origin, Resources, Target
 
 _MOUNT_POINT = re.compile(r"(?<![\w./-])/(?:code|data|output|riseml)(?![\w.-])")
-_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9-])?")
+_NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
+_LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9-])?")
 
 
 class Submitter:
@@ -80,7 +82,7 @@ class Submitter:
         """
         with self._services.store.transaction():
             number = numbers.assign(self._services)
-            run = self._record(number, document, environment)
+            run = self._record(number, without_nulls(document), environment)
         self._begin(run)
         name: str = run.run.name
         return name
@@ -181,14 +183,18 @@ def _check_names(metadata: Mapping[str, Any]) -> None:
 
     Names become paths of the home, so none may lead out of its folder.
     """
-    name = metadata.get("name", metadata.get("generateName", "run-"))
-    names = {**metadata.get("labels", {}), "metadata.name": name}
-    for field, value in names.items():
-        if not _NAME.fullmatch(str(value)):
+    for field, value in metadata.get("labels", {}).items():
+        if not _LABEL.fullmatch(str(value)):
             raise InvalidInputError(
                 f"{field}: {value!r} is not a valid name",
                 "Use at most 63 characters: letters, digits, '-', '_' and '.'.",
             )
+    name = metadata["name"]
+    if not _NAME.fullmatch(name):
+        raise InvalidInputError(
+            f"metadata.name: {name!r} is not a valid name",
+            "Use at most 63 characters: lower-case letters, digits, '-' and '.'.",
+        )
 
 
 def _check_capacity(document: Mapping[str, Any], capacity: Capacity) -> None:

@@ -4,7 +4,7 @@ import heapq
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from riseml.engines.local.interpreter import label_selectors, pod_outcome, status
+from riseml.engines.local.interpreter import label_selectors, pod_outcome
 from riseml.engines.local.interpreter.events import (
     Annotated,
     DeletePods,
@@ -27,6 +27,7 @@ from riseml.engines.local.interpreter.node import (
     RETRY,
     RUNNING,
     Node,
+    is_progress,
 )
 from riseml.engines.local.interpreter.progress import DagFrame
 from riseml.engines.local.interpreter.retries_and_pods import launch, stopped_message
@@ -70,7 +71,7 @@ def _pod_started(graph: Graph, node: Node, event: PodStarted) -> None:
 def _pod_progressed(graph: Graph, node: Node, event: PodProgressed) -> None:
     """Record the progress of a job, unless it is malformed."""
     is_new = event.progress != node.progress
-    if is_new and status.PROGRESS.fullmatch(event.progress):
+    if is_new and is_progress(event.progress):
         node.progress = event.progress
         graph.dirty.add(node.id)
 

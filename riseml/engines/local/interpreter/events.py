@@ -100,7 +100,8 @@ class StartPod(NamedTuple):
     Attributes:
         name: The name of the pod.
         template: The template with every tag replaced.
-        volumes: The `spec.volumes` with every tag replaced.
+        volumes: The volumes of the Workflow, then those of the template, with every
+            tag replaced.
         deadline: How many seconds the pod may run.
         started: Set only after a restart: its container had started, so the shell may
             adopt the pod but must not start it a second time.

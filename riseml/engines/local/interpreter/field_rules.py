@@ -3,7 +3,10 @@
 A rule checks a value and yields its faults, each with the path of the value.
 """
 
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import filterfalse
 from typing import Any, Final
 
 from riseml.engines.local.interpreter.templates import seconds
@@ -118,7 +121,33 @@ def duration(path: str, value: Any) -> Iterator[str]:
         yield f"{path}: {error}"
 
 
+def _has_pattern(pattern: str) -> Callable[[Any], bool]:
+    """Return a test whether a value is text that a pattern matches as a whole."""
+    compiled = re.compile(pattern, re.DOTALL)
+
+    def test(value: Any) -> bool:
+        return _is_text(value) and compiled.fullmatch(value) is not None
+
+    return test
+
+
 TEXT: Final = _Is(_is_text, "text")
+NAME: Final = _Is(
+    _has_pattern(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}"),
+    "a name of letters, digits and hyphens, at most 128",
+)
+PARAMETER_NAME: Final = _Is(
+    _has_pattern(r"[-a-zA-Z0-9_]+"),
+    "a name of letters, digits, hyphens and underscores",
+)
+# An API server writes an empty path where there is none.
+ABSOLUTE_PATH: Final = _Is(
+    _has_pattern(r"(/(?!(.*/)?[.][.](/.*)?$).*)?"),
+    "a path that starts with '/' and has no '..'",
+)
+PATH_BELOW: Final = _Is(
+    _has_pattern(r"(?!/)(?!(.*/)?[.][.](/.*)?$).*"), "a path that stays in its volume"
+)
 VALUE: Final = _Is(_has_type(str, int, float, bool), "a value")
 FLAG: Final = _Is(_has_type(bool), "true or false")
 INTEGER: Final = _Is(_has_type(int), "a whole number")
@@ -162,6 +191,21 @@ class Map(_Collection):
         yield from value.items()
 
 
+class Keys(Map):
+    """A map of values whose keys match a pattern; `reason` is why others do not."""
+
+    def __init__(self, rule: Rule, pattern: str, reason: str) -> None:
+        super().__init__(rule)
+        self.pattern = re.compile(pattern)
+        self.reason = reason
+
+    def __call__(self, path: str, value: Any) -> Iterator[str]:
+        """Yield the faults of all values, and the keys that do not match."""
+        yield from super().__call__(path, value)
+        for key in filterfalse(self.pattern.fullmatch, value):
+            yield f"{path}.{key}: the local engine {self.reason}"
+
+
 class Items(_Collection):
     """The items of a task, of which there is at least one."""
 
@@ -182,6 +226,35 @@ class List(_Collection):
                 yield item.get("name") or index, item
             else:
                 yield index, item
+
+
+class UniqueList(List):
+    """A list of maps with different names."""
+
+    key = "name"
+
+    def __call__(self, path: str, value: Any) -> Iterator[str]:
+        """Yield the faults of all items, and the names that appear more than once."""
+        faults = list(super().__call__(path, value))
+        yield from faults
+        # Without faults, all items are maps with a name.
+        if not faults:
+            counts = Counter(item[self.key] for item in value)
+            for name in filter(lambda name: counts[name] > 1, counts):
+                yield f"{path}[{name}]: the name appears {counts[name]} times"
+
+
+class Mounts(UniqueList):
+    """Mounts of a container, at different paths."""
+
+    key = "mountPath"
+
+
+class FilledList(UniqueList):
+    """A list with at least one item."""
+
+    test = staticmethod(_is_filled_list)
+    description = "a list with at least one item"
 
 
 class Fields:
@@ -205,7 +278,7 @@ class Fields:
                 yield f"{path_or_document}: {key} is missing"
 
     def _field_faults(self, path: str, key: str, value: Any) -> Iterator[str]:
-        if key in self.rules and value is not None:
+        if key in self.rules:
             yield from self.rules[key](path, value)
         elif value not in _EMPTY_VALUES:
             reason = _REASONS.get(key, _UNKNOWN_FIELD)

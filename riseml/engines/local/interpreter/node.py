@@ -6,6 +6,7 @@ remember, so a run is restored from its rows alone.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from operator import attrgetter
@@ -209,6 +210,18 @@ _DECODERS: Final = tuple(
     for position, column in enumerate(_NODE_COLUMNS.values())
     if column.decode is not None
 )
+
+
+_PROGRESS: Final = re.compile(r"(\d{1,18})/(\d{1,18})")
+
+
+def is_progress(text: str) -> bool:
+    """Tell whether a text is `n/m` with n ≤ m and m > 0, in which a job reports."""
+    match = _PROGRESS.fullmatch(text)
+    if match is None:
+        return False
+    total = int(match[2])
+    return int(match[1]) <= total and total > 0
 
 
 def complete_progress(progress: str) -> str:

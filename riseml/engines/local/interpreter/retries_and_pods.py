@@ -223,6 +223,7 @@ def start_action(graph: Graph, node: Node) -> StartPod:
         body["inputs"]["parameters"] = parameters
     workflow_lookup = lookup_in(graph.variables)
     volumes = [fill(volume, workflow_lookup) for volume in graph.program.volumes]
+    volumes += body.get("volumes", ())
     return StartPod(
         node=node.id,
         name=pod_name(graph.name, node.name, node.template),

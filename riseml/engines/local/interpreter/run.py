@@ -98,7 +98,10 @@ class WorkflowRun:
         graph.now = now
         program = graph.program
         site = CallSite(graph.name, None, None)
+        # A Workflow may be told to stop before it starts; then no pod starts.
+        graph.shutdown = graph.document["spec"].get("shutdown", "")
         root = retries_and_pods.call(graph, site, program.entrypoint, program.arguments)
+        root.stopped_by = graph.shutdown
         graph.settle(root)
         return self._take_actions()
 

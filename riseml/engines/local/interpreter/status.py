@@ -25,9 +25,6 @@ from riseml.engines.local.interpreter.tags import fill
 from riseml.engines.local.interpreter.templates import optional_text
 from riseml.engines.local.interpreter.variables import lookup_in
 
-PROGRESS: Final = re.compile(r"\d{1,18}/\d{1,18}")
-"""`n/m`, the form in which a job reports its progress."""
-
 _SEPARATOR: Final = re.compile(r"^(\[\d+\])?\.")
 
 # A Workflow has no phases of its own for these.

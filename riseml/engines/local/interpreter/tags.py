@@ -11,6 +11,12 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple
 
+# Argo fills the JSON text of a template, in which a line break or a tab is an escape
+# sequence, and strips these around the name of a tag.
+_SPACES = " \u0085\u00a0\u1680\u202f\u205f\u3000" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+
 Lookup = Callable[[str], str | None]
 """Returns the value of a tag, None for an unknown tag."""
 
@@ -45,7 +51,7 @@ def replace(text: str, lookup: Lookup) -> str:
     if "{{" not in text:
         return text
     if _is_single_tag(text):
-        value = _value(text[2:-2].strip(), lookup)
+        value = _value(text[2:-2].strip(_SPACES), lookup)
         # The value is not copied, because many nodes share it.
         if value is None:
             return text
@@ -87,7 +93,7 @@ def _tag_spans(text: str) -> Iterator[tuple[int, int]]:
 
 def _tag_text(tag: str, lookup: Lookup) -> str:
     """Return the value of a tag, or the tag itself if it is unknown."""
-    value = _value(tag.strip(), lookup)
+    value = _value(tag.strip(_SPACES), lookup)
     if value is not None:
         return value
     # The first braces may be text of the user: `{{ a {{workflow.name}} }}`.
@@ -141,7 +147,7 @@ def tags(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         for start, end in _tag_spans(value):
             tag = value[start + 2 : end]
-            yield tag.rpartition("{{")[2].strip()
+            yield tag.rpartition("{{")[2].strip(_SPACES)
     elif isinstance(value, Mapping):
         yield from tags(list(chain.from_iterable(value.items())))
     elif isinstance(value, list):

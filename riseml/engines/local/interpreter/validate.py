@@ -13,6 +13,8 @@ _MAX_FAULTS_PRINTED: Final = 20
 def check(document: Mapping[str, Any]) -> None:
     """Accept a Workflow that the local engine runs faithfully.
 
+    The document is in its normal form (`normalize`): no field is null.
+
     Raises:
         UnsupportedError: it has fields or values that the engine does not support, or
             that contradict each other; the message names each by its path.

@@ -9,18 +9,26 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from riseml.engines.local.interpreter.field_rules import (
+    ABSOLUTE_PATH,
     FLAG,
     INTEGER,
     INTEGER_OR_DIGITS,
+    NAME,
+    PARAMETER_NAME,
+    PATH_BELOW,
     TEXT,
     TEXTS,
     VALUE,
     Fields,
+    FilledList,
     Items,
+    Keys,
     List,
     Map,
+    Mounts,
     OneOf,
     Rule,
+    UniqueList,
     accept,
     duration,
     item,
@@ -33,13 +41,16 @@ def faults(document: Mapping[str, Any]) -> Iterator[str]:
     return _DOCUMENT("", document)
 
 
+CLAIMS: Final = ("riseml-data", "riseml-output", "riseml-store")
+"""The claims that a folder of the machine stands for."""
+
 # The fields, innermost first
 
 _ARGUMENTS: Final = Fields(
     {
-        "parameters": List(
+        "parameters": UniqueList(
             Fields(
-                {"name": TEXT, "value": VALUE, "description": TEXT},
+                {"name": PARAMETER_NAME, "value": TEXT, "description": TEXT},
                 required=("name",),
             )
         )
@@ -53,21 +64,22 @@ _ENV: Final = Fields(
     required=("name",),
 )
 _MOUNT: Final = Fields(
-    {"name": TEXT, "mountPath": TEXT, "subPath": TEXT, "readOnly": FLAG},
+    {
+        "name": TEXT,
+        "mountPath": ABSOLUTE_PATH,
+        "subPath": PATH_BELOW,
+        "readOnly": FLAG,
+    },
     required=("name", "mountPath"),
 )
 _VOLUME: Final = Fields(
     {
         "name": TEXT,
         "persistentVolumeClaim": Fields(
-            {"claimName": TEXT, "readOnly": FLAG}, required=("claimName",)
+            {"claimName": OneOf(*CLAIMS), "readOnly": FLAG}, required=("claimName",)
         ),
-        "emptyDir": Fields(
-            {
-                "medium": OneOf("", "Memory"),
-                "sizeLimit": VALUE,
-            }
-        ),
+        # Nothing here limits the size of a folder.
+        "emptyDir": Fields({"medium": OneOf("", "Memory")}),
         "secret": Fields(
             {
                 "secretName": TEXT,
@@ -79,18 +91,20 @@ _VOLUME: Final = Fields(
     },
     required=("name",),
 )
+_REQUESTS: Final = Keys(VALUE, "cpu|memory|.*/gpu", "has no such resource")
+_LIMITS: Final = Keys(VALUE, ".*/gpu", "limits GPUs only")
 _CONTAINER_RULES: Final[Mapping[str, Rule]] = {
     "name": TEXT,
     "image": TEXT,
     "imagePullPolicy": TEXT,
     "command": TEXTS,
     "args": TEXTS,
-    "workingDir": TEXT,
-    "env": List(_ENV),
+    "workingDir": ABSOLUTE_PATH,
+    "env": UniqueList(_ENV),
     # A local process opens its ports itself.
     "ports": accept,
-    "resources": Fields({"requests": Map(VALUE), "limits": Map(VALUE)}),
-    "volumeMounts": List(_MOUNT),
+    "resources": Fields({"requests": _REQUESTS, "limits": _LIMITS}),
+    "volumeMounts": Mounts(_MOUNT),
     "mirrorVolumeMounts": OneOf(False),
 }
 _CONTAINER: Final = Fields(_CONTAINER_RULES, required=("image", "command"))
@@ -99,7 +113,7 @@ _OTHER_CONTAINER: Final = Fields(
 )
 _METADATA: Final = Fields({"labels": Map(TEXT), "annotations": Map(TEXT)})
 _INPUT: Final = Fields(
-    {"name": TEXT, "value": VALUE, "default": VALUE, "description": TEXT},
+    {"name": PARAMETER_NAME, "value": TEXT, "default": TEXT, "description": TEXT},
     required=("name",),
 )
 _ARTIFACT: Final = Fields(
@@ -113,9 +127,9 @@ _ARTIFACT: Final = Fields(
 )
 _OUTPUT: Final = Fields(
     {
-        "name": TEXT,
+        "name": PARAMETER_NAME,
         "description": TEXT,
-        "valueFrom": Fields({"path": TEXT, "default": VALUE}, required=("path",)),
+        "valueFrom": Fields({"path": TEXT, "default": TEXT}, required=("path",)),
     },
     required=("name", "valueFrom"),
 )
@@ -141,7 +155,7 @@ _HOOK: Final = Fields(
 )
 _TASK: Final = Fields(
     {
-        "name": TEXT,
+        "name": NAME,
         "template": TEXT,
         "arguments": _ARGUMENTS,
         "depends": TEXT,
@@ -171,19 +185,23 @@ _CLUSTER_FIELDS_OF_WORKFLOW: Final = (
 )
 _TEMPLATE: Final = Fields(
     {
-        "name": TEXT,
-        "inputs": Fields({"parameters": List(_INPUT), "artifacts": List(_ARTIFACT)}),
-        "outputs": Fields({"parameters": List(_OUTPUT)}),
+        "name": NAME,
+        "inputs": Fields(
+            {"parameters": UniqueList(_INPUT), "artifacts": UniqueList(_ARTIFACT)}
+        ),
+        "outputs": Fields({"parameters": UniqueList(_OUTPUT)}),
         "metadata": _METADATA,
-        "dag": Fields({"tasks": List(_TASK), "failFast": FLAG}, required=("tasks",)),
+        "dag": Fields(
+            {"tasks": FilledList(_TASK), "failFast": FLAG}, required=("tasks",)
+        ),
         "container": _CONTAINER,
         "resource": Fields(
             {"action": OneOf("delete"), "flags": TEXTS},
             required=("action", "flags"),
         ),
-        "initContainers": List(_OTHER_CONTAINER),
-        "sidecars": List(_OTHER_CONTAINER),
-        "volumes": List(_VOLUME),
+        "initContainers": UniqueList(_OTHER_CONTAINER),
+        "sidecars": UniqueList(_OTHER_CONTAINER),
+        "volumes": UniqueList(_VOLUME),
         "daemon": FLAG,
         "parallelism": INTEGER,
         "failFast": FLAG,
@@ -210,8 +228,8 @@ _SPEC: Final = Fields(
     {
         "entrypoint": TEXT,
         "arguments": _ARGUMENTS,
-        "templates": List(_TEMPLATE),
-        "volumes": List(_VOLUME),
+        "templates": UniqueList(_TEMPLATE),
+        "volumes": UniqueList(_VOLUME),
         "podMetadata": _METADATA,
         "shutdown": OneOf("Terminate", "Stop", ""),
         **dict.fromkeys(_CLUSTER_FIELDS_OF_WORKFLOW, accept),

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 Data = Mapping[str, Any]
@@ -9,7 +10,7 @@ Data = Mapping[str, Any]
 
 def names_of(items: Iterable[Data]) -> list[str]:
     """Return the `name` of each item."""
-    return [item["name"] for item in items]
+    return list(map(itemgetter("name"), items))
 
 
 def prefixed(prefix: str, names: Iterable[str], suffix: str = "") -> set[str]:
@@ -35,10 +36,8 @@ def argument_faults(path: str, call: Data, template: Data) -> Iterator[str]:
     path = f"{path}.arguments"
     parameters = parameters_of(call, "arguments")
     given_names = names_of(parameters)
-    yield from duplicate_faults(f"{path}.parameters", given_names)
-    # A null passes the check of fields, which accepts empty values everywhere.
     for parameter in parameters:
-        if parameter.get("value") is None:
+        if "value" not in parameter:
             yield f"{path}.parameters[{parameter['name']}]: value is missing"
     for parameter in parameters_of(template, "inputs"):
         default = parameter.get("value", parameter.get("default"))

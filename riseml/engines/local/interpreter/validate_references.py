@@ -7,10 +7,12 @@
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from riseml.engines.local.interpreter import label_selectors
 from riseml.engines.local.interpreter.tags import replace
+from riseml.engines.local.interpreter.validate_containers import container_faults
 from riseml.engines.local.interpreter.validate_names import (
     Data,
     argument_faults,
@@ -46,7 +48,6 @@ def faults(document: Data) -> Iterator[str]:
         yield "metadata.name: the local engine runs named Workflows only"
         return
     templates = {template["name"]: template for template in spec["templates"]}
-    yield from duplicate_faults("spec.templates", names_of(spec["templates"]))
     entrypoint = spec["entrypoint"]
     if entrypoint not in templates:
         yield f"spec.entrypoint: there is no template {entrypoint!r}"
@@ -57,6 +58,8 @@ def faults(document: Data) -> Iterator[str]:
     for name, template in templates.items():
         path = f"spec.templates[{name}]"
         yield from _template_faults(path, template, templates, workflow_tags)
+        if "container" in template:
+            yield from container_faults(path, template, spec)
     yield from argument_faults("spec", spec, templates[entrypoint])
     yield from _recursion_faults(templates, entrypoint)
 
@@ -77,8 +80,8 @@ def _recursion_faults(templates: Mapping[str, Data], entrypoint: str) -> Iterato
     calls: dict[str, list[str]] = {}
     for name, template in templates.items():
         tasks = template.get("dag", {}).get("tasks", ())
-        called = [task["template"] for task in tasks]
-        calls[name] = [callee for callee in called if callee in templates]
+        called = map(itemgetter("template"), tasks)
+        calls[name] = list(filter(templates.__contains__, called))
     cycle = find_cycle(calls, [entrypoint, *templates])
     if cycle:
         yield f"spec.templates: {' calls '.join(cycle)}"
@@ -102,7 +105,6 @@ def _template_faults(
         return
     kind = kinds[0]
     yield from _combination_faults(path, template, kind)
-    yield from _parameter_faults(path, template)
     yield from expression_faults(
         f"{path}.retryStrategy.expression",
         _value_at(template, "retryStrategy.expression") or "",
@@ -120,12 +122,6 @@ def _template_faults(
     if kind == "resource":
         flags = template["resource"]["flags"]
         yield from _flag_faults(f"{path}.resource.flags", flags)
-
-
-def _parameter_faults(path: str, template: Data) -> Iterator[str]:
-    for field in ("inputs", "outputs"):
-        parameters = parameters_of(template, field)
-        yield from duplicate_faults(f"{path}.{field}.parameters", names_of(parameters))
 
 
 def _template_tags(template: Data) -> set[str]:

@@ -1,6 +1,5 @@
 """Tasks of a DAG template: dependencies, arguments, conditions, items and hooks."""
 
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -9,7 +8,6 @@ from riseml.engines.local.interpreter.templates import depends_of, needs_of
 from riseml.engines.local.interpreter.validate_names import (
     Data,
     argument_faults,
-    duplicate_faults,
     find_cycle,
     names_of,
     parameters_of,
@@ -21,7 +19,24 @@ from riseml.engines.local.interpreter.validate_tags import (
     when_faults,
 )
 
-_NAME: Final = re.compile(r"[a-zA-Z0-9][-a-zA-Z0-9]*")
+# Argo's parser of `depends` takes them for its own words.
+_RESERVED_NAMES: Final = frozenset(
+    [
+        "in",
+        "and",
+        "or",
+        "not",
+        "let",
+        "matches",
+        "contains",
+        "startsWith",
+        "endsWith",
+        "nil",
+        "true",
+        "false",
+        "if",
+    ]
+)
 _TASK_ATTRIBUTES: Final = ("status", "id", "exitCode")
 _OUTPUT_PREFIX: Final = "outputs.parameters."
 
@@ -72,7 +87,6 @@ def dag_faults(
     """Yield what is wrong with the tasks of a DAG template."""
     task_list = template["dag"]["tasks"]
     tasks = {task["name"]: task for task in task_list}
-    yield from duplicate_faults(f"{path}.tasks", names_of(task_list))
     needs: dict[str, tuple[str, ...]] = {}
     for name, task in tasks.items():
         needs[name], messages = _read_needs(task, tasks)
@@ -97,8 +111,6 @@ def _read_needs(
 ) -> tuple[tuple[str, ...], list[str]]:
     """Return the tasks that a task needs, and the faults relative to its path."""
     messages = []
-    if not _NAME.fullmatch(task["name"]):
-        messages.append(": a task's name consists of letters, digits and hyphens")
     if task.get("depends") and task.get("dependencies"):
         messages.append(".depends: a task has either `depends` or `dependencies`")
         return (), messages
@@ -107,9 +119,12 @@ def _read_needs(
         needs = needs_of(depends_of(task))
     except ExpressionError as error:
         messages.append(f".depends: {error}")
-    for need in needs:
-        if need not in tasks:
-            messages.append(f".depends: there is no task {need!r}")
+    if needs and task["name"][0].isdigit():
+        messages.append(": the name of a task with needs does not begin with a digit")
+    for need in sorted(set(needs).difference(tasks)):
+        messages.append(f".depends: there is no task {need!r}")
+    for need in _RESERVED_NAMES.intersection(needs):
+        messages.append(f".depends: Argo cannot read the name {need!r} here")
     return needs, messages
 
 

@@ -11,8 +11,8 @@ from riseml.engines.local.jobs.pod_to_process import PreparedPod
 from riseml.engines.local.jobs.workdir import Workdir
 from riseml.engines.local.jobs.working_copy import set_aside
 
-# Argo truncates an output parameter on the cluster at the same length.
-_OUTPUT_LIMIT_BYTES = 2048
+# The API server of a cluster refuses objects that are longer than about this.
+_OUTPUT_LIMIT_BYTES = 1 << 20
 
 
 @dataclass(slots=True)
@@ -96,4 +96,4 @@ def read_outputs(
         except OSError:
             # The interpreter uses the default of a parameter that was not written.
             continue
-        yield name, data.decode("utf-8", "replace").rstrip("\n")
+        yield name, data.decode("utf-8", "replace").removesuffix("\n")

@@ -105,7 +105,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
     if not any(
         drawn_task["template"] == "daemon" for drawn_task in body
     ):  # a daemon would keep its slot
-        fields["parallelism"] = draw(st.sampled_from([None, 1, 2, 3]))
+        fields["parallelism"] = draw(st.sampled_from([0, 1, 2, 3]))
     return workflow(dag("main", *body, **fields), *JOBS, annotations={"k": ""})
 
 

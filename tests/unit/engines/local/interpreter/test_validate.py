@@ -294,13 +294,13 @@ def test_faults_of_templates(template: dict[str, Any], message: str) -> None:
         ),
         (
             {"arguments": arguments({"p": ["x"]})},
-            "spec.arguments.parameters[p].value: ['x'] is not a value",
+            "spec.arguments.parameters[p].value: ['x'] is not text",
         ),
         ({"shutdown": "Maybe"}, "spec.shutdown: "),
         (
             {
                 "volumes": [
-                    {"name": "v", "emptyDir": {"sizeLimit": "{{workflow.labels.x}}"}}
+                    {"name": "v", "secret": {"secretName": "{{workflow.labels.x}}"}}
                 ]
             },
             "spec.volumes[v]: {{workflow.labels.x}}",

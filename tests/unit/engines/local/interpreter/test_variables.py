@@ -45,7 +45,7 @@ def test_tags_with_a_value_are_replaced() -> None:
         dag("main", task("t", arguments={"a": "{{workflow.name}}!"})),
         template,
         annotations={"x/y": "z"},
-        arguments=arguments({"p": 1}),
+        arguments=arguments({"p": "1"}),
     )
     (launch,) = launched(document)
     assert launch.template["container"]["args"] == [
@@ -171,20 +171,21 @@ def test_a_condition_can_refer_to_the_outcome_of_a_task() -> None:
     assert phases(simulate(workflow(main, job()), {".x": [1]}))["t"] == K
 
 
-def test_tags_in_raw_artifacts_and_volumes_are_replaced() -> None:
+def test_tags_in_raw_artifacts_are_replaced() -> None:
     template = job(
+        metadata={"labels": {"riseml.io/type": "build"}},
         inputs={
             "artifacts": [
                 {"name": "d", "path": "/d", "raw": {"data": "FROM {{workflow.name}}"}}
             ]
-        }
+        },
     )
     volumes = [
         {
             "name": "v",
-            "persistentVolumeClaim": {"claimName": "data-{{workflow.labels.l}}"},
+            "persistentVolumeClaim": {"claimName": "riseml-data"},
         }
     ]
     (launch,) = launched(workflow(dag("main", task("t")), template, volumes=volumes))
     assert launch.template["inputs"]["artifacts"][0]["raw"]["data"] == "FROM w"
-    assert launch.volumes[0]["persistentVolumeClaim"]["claimName"] == "data-label"
+    assert launch.volumes[0]["persistentVolumeClaim"]["claimName"] == "riseml-data"

@@ -1,0 +1,38 @@
+"""Cases on the local engine: one home runs all of them at once."""
+
+import copy
+import time
+from collections.abc import Mapping
+
+from riseml.engines.local.engine import LocalEngine
+from riseml.errors import RiseMLError
+from riseml.ids import Id
+from tests.comparison import results
+from tests.comparison.case import Data
+from tests.comparison.results import Result
+
+_PATIENCE_SECONDS = 60.0
+
+
+def run(engine: LocalEngine, documents: Mapping[str, Data]) -> dict[str, Result]:
+    """Run Workflows to their ends; return the result of each by its name."""
+    ended: dict[str, Result] = {}
+    numbers: dict[str, int] = {}
+    for name, document in documents.items():
+        body = copy.deepcopy(document)
+        if isinstance(body.get("metadata"), dict):
+            body["metadata"].setdefault("name", name)
+        try:
+            submitted = engine.submit(body)
+        except RiseMLError as error:
+            ended[name] = results.refusal(str(error))
+        else:
+            row = engine.reader.store().named(submitted)
+            assert row is not None
+            numbers[name] = row["number"]
+    limit = time.monotonic() + _PATIENCE_SECONDS
+    for name, number in numbers.items():
+        for _ in engine.changes(Id(number=number)):
+            assert time.monotonic() < limit, f"{name} does not end"
+        ended[name] = results.of_document(engine.get(Id(number=number)))
+    return {name: ended[name] for name in documents}
