@@ -69,6 +69,8 @@ class LocalEngine:
         self._share_checkout(submission)
         answer = self._ask(
             "start",
+            # It identifies the submission if the controller exits before it answers.
+            token=os.urandom(16).hex(),
             plan=plan_to_data(submission.plan),
             revision=submission.revision,
             environment=dict(submission.environment),
@@ -79,7 +81,9 @@ class LocalEngine:
 
     def submit(self, document: dict[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name."""
-        name: str = self._ask("submit", document=document, environment=dict(os.environ))
+        name: str = protocol.call(
+            self.home, "submit", document=document, environment=dict(os.environ)
+        )
         return name
 
     def stop(self, run: Id, *, force: bool = False) -> bool:
@@ -269,7 +273,7 @@ class LocalEngine:
         checkouts.ensure(self.home, submission.plan.project, submission.revision)
 
     def _ask(self, act: str, **arguments: Any) -> Any:
-        return protocol.call(self.home, act, **arguments)
+        return protocol.call_until_answered(self.home, act, **arguments)
 
 
 def _remove(folder: Path) -> None:

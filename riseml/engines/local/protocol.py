@@ -13,6 +13,7 @@ import os
 import select
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,8 +33,9 @@ _READY_FD = 3
 _ARGUMENTS_WITH_READY_FD = 3
 # The limit of macOS for the path of a socket; Linux allows 107 bytes.
 _SOCKET_PATH_LIMIT_BYTES = 103
-# A controller may exit just when a command connects.
-_CONNECT_ATTEMPTS = 5
+# A controller may exit just when a command connects, or be killed as it starts.
+_CONNECT_PAUSES_SECONDS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+_REQUEST_ATTEMPTS = 5
 # Submitting thousands of experiments takes a while.
 _REPLY_TIMEOUT_SECONDS = 600.0
 _GREETING_BYTES = 1 << 12
@@ -64,23 +66,46 @@ def failure(error: RiseMLError) -> dict[str, Any]:
 # Commands
 
 
+class AnswerLostError(UnreachableError):
+    """The controller has exited before it answered a request, which may have taken effect."""
+
+
 def call(home: Path, act: str, **arguments: Any) -> Any:
     """Send a request to the controller of a home, and return its answer.
 
     If no controller is running, this starts one.
 
     Raises:
+        AnswerLostError: the controller exited before it answered.
         RiseMLError: the controller refuses the request, or cannot be reached.
     """
-    with connection(home) as channel:
+    line = b""
+    with connection(home) as channel, suppress(ConnectionError):
         channel.sendall(encode({"act": act, **arguments}))
         line = b"".join(_until_line(channel))
     if not line.endswith(b"\n"):
-        raise UnreachableError(
+        raise AnswerLostError(
             "the local controller exited before answering",
             f"Check with `riseml status` whether the command took effect. See {log_file(home)}.",
         )
     return _answer(json.loads(line))
+
+
+def call_until_answered(home: Path, act: str, **arguments: Any) -> Any:
+    """Send a request, and repeat it with `again` if a controller exits before it answers.
+
+    Only for requests that the controller recognizes: it carries them out once.
+
+    Raises:
+        AnswerLostError: several controllers exited before they answered.
+        RiseMLError: the controller refuses the request, or cannot be reached.
+    """
+    with suppress(AnswerLostError):
+        return call(home, act, **arguments)
+    for _ in range(_REQUEST_ATTEMPTS - 2):
+        with suppress(AnswerLostError):
+            return call(home, act, **arguments, again=True)
+    return call(home, act, **arguments, again=True)
 
 
 def answers(home: Path) -> bool:
@@ -109,11 +134,14 @@ def connection(home: Path) -> Iterator[socket.socket]:
     Raises:
         RiseMLError: it cannot be started, or does not answer.
     """
-    for _ in range(_CONNECT_ATTEMPTS):
+    for pause_seconds in _CONNECT_PAUSES_SECONDS:
+        time.sleep(pause_seconds)
         channel = _connect(home)
         if channel is None:
             _prepare_home(home)
             channel = _await_start(home, _spawn(home))
+        if channel is None:
+            continue
         with channel:
             version = _greeting(channel, home)
             if version == __version__:
@@ -296,23 +324,19 @@ def _controller_environment() -> dict[str, str]:
     }
 
 
-def _await_start(home: Path, ready: int) -> socket.socket:
-    """Return a connection to a controller that was just started."""
-    advice = f"See {log_file(home)}."
+def _await_start(home: Path, ready: int) -> socket.socket | None:
+    """Return a connection to a controller that was just started; None if it is gone."""
     with os.fdopen(ready, "rb") as pipe:
         is_readable, _, _ = select.select([pipe], [], [], START_TIMEOUT_SECONDS)
         if not is_readable:
-            raise UnreachableError("the local controller does not start", advice)
+            raise UnreachableError(
+                "the local controller does not start", f"See {log_file(home)}."
+            )
         line = pipe.readline()
-    if not line:
-        raise UnreachableError("the local controller could not start", advice)
+    if not line.endswith(b"\n"):
+        return None
     _answer(json.loads(line))
-    channel = _connect(home)
-    if channel is None:
-        raise UnreachableError(
-            "the local controller exited as soon as it had started", advice
-        )
-    return channel
+    return _connect(home)
 
 
 # Start of a controller, in itself

@@ -120,8 +120,6 @@ class HomeReader:
         if row is None:
             raise _no_run(number)
         document = stored_run.stored_document(store, row)
-        if row["shutdown"]:
-            document["spec"]["shutdown"] = row["shutdown"]
         replayed = stored_run.replay(store, number, document)
         document["status"] = replayed.status()
         return document

@@ -25,6 +25,8 @@ from riseml.engines.local.database_file import connect, connect_to_read
 from riseml.errors import DamagedDatabaseError, DamagedError, HomeError
 
 _NO_STATUS = "{}"
+# A submission that is sent again was recorded shortly before, if at all.
+_RECENT_RUNS = 100
 # Each table with the column that holds the number of the run.
 _TABLES_OF_RUN = (("nodes", "run"), ("experiments", "run"), ("runs", "number"))
 
@@ -272,6 +274,15 @@ class Store:
         """Return the columns of a run that lists show."""
         select = f"SELECT {tables.SUMMARY_COLUMNS} FROM runs WHERE number = ?"  # noqa: S608
         return self._one(select, number)
+
+    def with_uid(self, uid: str) -> sqlite3.Row | None:
+        """Return number and name of a recent run whose document has this uid."""
+        recent = f"SELECT * FROM runs ORDER BY number DESC LIMIT {_RECENT_RUNS}"  # noqa: S608
+        select = (
+            f"SELECT number, name FROM ({recent})"  # noqa: S608
+            " WHERE json_extract(document, '$.metadata.uid') = ?"
+        )
+        return self._one(select, uid)
 
     def named(self, name: str) -> sqlite3.Row | None:
         """Return the number of the run whose Workflow has this name."""

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from riseml import labels
+from riseml.engines.local.controller import kills
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.run_pods import RunPods
 from riseml.engines.local.controller.run_record import RunRecord
@@ -67,8 +68,8 @@ class ActiveRun:
         except Exception:
             active.pods.abandon()
             raise
-        if record.shutdown:
-            active.enqueue(events.Shutdown(record.shutdown))
+        # An earlier controller may have been killed before it stopped them.
+        active.pods.resume_stops(kills.targets(record.killed))
         return active
 
     def begin(self) -> None:
@@ -112,7 +113,7 @@ class ActiveRun:
         """Kill the run or one of its experiments; return False if it had ended."""
         if sub is not None and self.record.has_ended(sub):
             return False
-        target = "*" if sub is None else str(sub)
+        target = kills.target_of(sub)
         logger.info("run %d: kill %s, force: %s", self.number, target, force)
         value = self.record.kill(target, time.time())
         self.enqueue(events.Annotated(labels.KILLED, value))
@@ -121,7 +122,7 @@ class ActiveRun:
             self.enqueue(events.Shutdown(self.record.shutdown))
         # The interpreter decides first, so that pods which wait are not started.
         self.work()
-        self.pods.stop_all(sub, force=force)
+        self.pods.stop_all((target,), force=force)
         return True
 
     def after_commit(self) -> None:

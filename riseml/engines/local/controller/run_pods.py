@@ -11,12 +11,14 @@ only if its folder shows that it has not started before.
 
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from riseml import labels
 from riseml.engines.local.controller import (
     failure_records,
+    kills,
     log_drain,
     networks,
     pod_exit,
@@ -57,6 +59,8 @@ class RunPods:
         self._gangs = Gangs(self._folder, services.ports)
         self._workdirs = workdirs.WorkdirKeeper(services.loop)
         self._pods: dict[str, Pod] = {}
+        # Stops that follow the next commit: each pod with its seconds of grace.
+        self._stops: deque[tuple[Pod, float]] = deque()
         # Folders that may go once the database records the end of their pods.
         self._obsolete_folders: list[Path] = []
 
@@ -282,25 +286,58 @@ class RunPods:
     # Stop
 
     def stop(self, node: str, grace_seconds: float = launcher.GRACE) -> None:
-        """Stop the pod of a node, if there is one; 0 seconds of grace kill it at once."""
+        """Stop the pod of a node, if there is one; 0 seconds of grace kill it at once.
+
+        No process gets a signal before `signal_stops`.
+        """
         pod = self._pods.get(self._services.pod_key(self._number, node))
         if pod is None or pod.keeps_workdir:
             return
         if not pod.pid:
             self._remove(pod)
             self._report(pod_exit.deleted(pod))
-        elif grace_seconds == 0:
-            self._kill(pod)
-        elif not pod.stopping:
+        elif grace_seconds == 0 or not pod.stopping:
             pod.stopping = True
-            processes.terminate(pod.pid, pod.key)
-            self._services.loop.after(grace_seconds, lambda: self._kill(pod))
+            self._stops.append((pod, grace_seconds))
 
-    def stop_all(self, sub: int | None, *, force: bool) -> None:
-        """Stop all pods of the run, or of one of its experiments."""
-        for pod in list(self._pods.values()):
-            if sub is None or pod.experiment == str(sub):
-                self.stop(pod.node, 0.0 if force else launcher.GRACE)
+    def signal_stops(self) -> None:
+        """Signal the pods that are to stop; call it after that is committed.
+
+        A controller that is killed earlier has stopped nothing. One that is killed
+        later leaves a record from which the next one stops the others.
+        """
+        while self._stops:
+            pod, grace_seconds = self._stops.popleft()
+            self._signal(pod, pod.pid, grace_seconds)
+
+    def _signal(self, pod: Pod, pid: int, grace_seconds: float) -> None:
+        if grace_seconds == 0:
+            self._kill(pod, pid)
+        elif self._runs_as(pod, pid):
+            processes.terminate(pid, pod.key)
+            self._services.loop.after(grace_seconds, lambda: self._kill(pod, pid))
+
+    def stop_all(self, targets: Collection[str], *, force: bool) -> None:
+        """Stop all pods of the killed targets, as the run's record names them."""
+        for pod in self._pods_of(targets):
+            if force:
+                pod.mark_forced()
+            self._stop_killed(pod)
+
+    def resume_stops(self, targets: Collection[str]) -> None:
+        """Stop all pods that an earlier controller was about to stop, in the same way."""
+        for pod in self._pods_of(targets):
+            pod.read_forced()
+            self._stop_killed(pod)
+
+    def _stop_killed(self, pod: Pod) -> None:
+        self.stop(pod.node, 0.0 if pod.is_forced else launcher.GRACE)
+
+    def _pods_of(self, targets: Collection[str]) -> list[Pod]:
+        pods = list(self._pods.values())
+        if kills.ALL in targets:
+            return pods
+        return [pod for pod in pods if pod.experiment in targets]
 
     def abandon(self) -> None:
         """Stop watching the pods; their processes continue, and can be adopted later."""
@@ -308,9 +345,18 @@ class RunPods:
             self._remove(pod)
         self._obsolete_folders.clear()
 
-    def _kill(self, pod: Pod) -> None:
-        if pod.key in self._pods and not pod.keeps_workdir:
-            processes.sweep(pod.key, {pod.pid}, supervisor=pod.pid)
+    def _kill(self, pod: Pod, pid: int) -> None:
+        if self._runs_as(pod, pid):
+            processes.sweep(pod.key, {pid}, supervisor=pid)
+
+    def _runs_as(self, pod: Pod, pid: int) -> bool:
+        """Return whether a pod's processes may still be those of a supervisor.
+
+        A pod of a gang that has restarted has another one, which must not get the
+        signals of the first.
+        """
+        runs = pod.key in self._pods and not pod.keeps_workdir
+        return runs and pod.pid == pid > 0
 
     # Record
 

@@ -16,10 +16,11 @@ from typing import Any
 
 from riseml import labels, status
 from riseml.engines.local import outputs, reports
+from riseml.engines.local.controller import kills
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.run import WorkflowRun
-from riseml.engines.local.serialize import experiment_to_json, timestamp
+from riseml.engines.local.serialize import experiment_to_json
 from riseml.engines.local.store import Store
 from riseml.status import State, set_state
 from riseml.status.data import encode, to_data
@@ -79,10 +80,9 @@ class RunRecord:
     def kill(self, target: str, now: float) -> str:
         """Record the kill of a target at a time; return the new value of the annotation.
 
-        `target` is the number of an experiment, or `*` for the run.
+        `target` is one of `kills`.
         """
-        entry = f"{target}={timestamp(now)}"
-        self.killed = f"{self.killed},{entry}" if self.killed else entry
+        self.killed = kills.add(self.killed, target, now)
         self.dirty, self._outline = True, None
         return self.killed
 

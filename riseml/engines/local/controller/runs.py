@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from riseml import disk
 from riseml.engines.local import checkouts, reserve
-from riseml.engines.local.controller import leftovers
+from riseml.engines.local.controller import kills, leftovers
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.database_guard import DatabaseGuard
 from riseml.engines.local.controller.log import logger
@@ -66,6 +66,8 @@ class ActiveRuns:
             # The timer wakes the loop, which then settles again.
             self._services.loop.after(_COMMIT_RETRY_SECONDS, lambda: None)
             return False
+        for run in self._runs.values():
+            run.pods.signal_stops()
         complete = [run for run in self._runs.values() if run.is_complete]
         for run in complete:
             del self._runs[run.number]
@@ -105,22 +107,32 @@ class ActiveRuns:
     def check(self) -> None:
         """Do nothing but what follows every request: the database is put back."""
 
-    def stop(self, number: int, sub: int | None = None, *, force: bool = False) -> bool:
+    def stop(
+        self,
+        number: int,
+        sub: int | None = None,
+        *,
+        force: bool = False,
+        again: bool = False,
+    ) -> bool:
         """Kill a run or one of its experiments; return False if it had ended.
+
+        With `again`, an earlier controller may have killed it before it could answer.
 
         Raises:
             NotFoundError: there is no such run.
         """
         run = self._runs.get(number)
-        if run is not None:
-            return run.stop(sub, force=force)
+        if run is not None and run.stop(sub, force=force):
+            return True
         self._check_exists(number)
-        return False
+        return again and self._was_killed(number, sub)
 
-    def delete(self, number: int) -> bool:
+    def delete(self, number: int, *, again: bool = False) -> bool:
         """Delete the record of an ended run; return False if its last processes remain.
 
-        Such processes (a TensorBoard) have no part in the run's state, and end soon.
+        Such processes (a TensorBoard) have no part in the run's state, and end soon. With
+        `again`, an earlier controller may have deleted it before it could answer.
 
         Raises:
             NotFoundError: there is no such run.
@@ -134,6 +146,8 @@ class ActiveRuns:
                 f"run {number} has not ended",
                 f"Stop it with `riseml kill {number}`, then try again.",
             )
+        if again and self._services.store.summary(number) is None:
+            return True
         self._check_exists(number)
         store = self._services.store
         self._services.commit(lambda: store.delete_run(number), last=True)
@@ -142,6 +156,10 @@ class ActiveRuns:
             self._services.remover.discard([leftovers.rename(folder)])
         logger.info("run %d: deleted", number)
         return True
+
+    def _was_killed(self, number: int, sub: int | None) -> bool:
+        row = self._services.store.run(number)
+        return row is not None and kills.target_of(sub) in kills.targets(row["killed"])
 
     def _check_exists(self, number: int) -> None:
         if self._services.store.run(number) is None:

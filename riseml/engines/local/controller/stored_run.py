@@ -23,6 +23,8 @@ def stored_document(store: Store, row: sqlite3.Row) -> dict[str, Any]:
     document: dict[str, Any] = store.decode(number, row["document"], "the document")
     annotations = document["metadata"].setdefault("annotations", {})
     annotations[labels.KILLED] = row["killed"]
+    if row["shutdown"]:
+        document["spec"]["shutdown"] = row["shutdown"]
     return document
 
 

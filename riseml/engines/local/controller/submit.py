@@ -40,18 +40,28 @@ class Submitter:
 
     def start(
         self,
+        *,
         plan: Mapping[str, Any],
         revision: str,
         user: str,
         environment: Mapping[str, str],
         excluded: Mapping[str, tuple[str, ...]],
+        token: str,
+        again: bool = False,
     ) -> dict[str, Any]:
         """Run a plan, as `plan_to_data` writes it; return the fields of `Submitted`.
+
+        `token` identifies the submission. With `again`, an earlier controller may have
+        recorded it before it could answer.
 
         Raises:
             RiseMLError: this machine cannot run the plan; nothing was recorded.
         """
         planned = plan_from_data(plan)
+        uid = str(uuid.UUID(token))
+        recorded = self._services.store.with_uid(uid) if again else None
+        if recorded is not None:
+            return _submitted(recorded["number"], recorded["name"], planned, [])
         self._check_secrets(planned)
         self._check_mounts(planned)
         networks.check(planned)
@@ -63,16 +73,11 @@ class Submitter:
         with self._services.store.transaction():
             number = numbers.assign(self._services)
             origin = Origin(user, number, revision, build=build, excluded=excluded)
-            run = self._record(number, _compile(planned, origin), environment)
+            document = _compile(planned, origin)
+            run = self._record(number, document, environment, uid)
             notes = self._notes(planned)
         self._begin(run)
-        return {
-            "number": number,
-            "name": run.run.name,
-            "is_set": planned.is_set,
-            "experiments": len(planned.experiments),
-            "notes": notes,
-        }
+        return _submitted(number, run.run.name, planned, notes)
 
     def submit(self, document: dict[str, Any], environment: Mapping[str, str]) -> str:
         """Run a compiled Workflow as it is; return its name.
@@ -82,7 +87,9 @@ class Submitter:
         """
         with self._services.store.transaction():
             number = numbers.assign(self._services)
-            run = self._record(number, without_nulls(document), environment)
+            run = self._record(
+                number, without_nulls(document), environment, str(uuid.uuid4())
+            )
         self._begin(run)
         name: str = run.run.name
         return name
@@ -97,12 +104,16 @@ class Submitter:
         self._runs.begin(run)
 
     def _record(
-        self, number: int, document: dict[str, Any], environment: Mapping[str, str]
+        self,
+        number: int,
+        document: dict[str, Any],
+        environment: Mapping[str, str],
+        uid: str,
     ) -> ActiveRun:
         """Check a document, identify it as a run, and insert it into the database."""
         validate.check(document)
         _check_names(document["metadata"])
-        _identify(document["metadata"], number)
+        _identify(document["metadata"], number, uid)
         name = document["metadata"]["name"]
         if self._services.store.named(name):
             raise InvalidInputError(
@@ -158,6 +169,19 @@ class Submitter:
         return notes
 
 
+def _submitted(
+    number: int, name: str, plan: ExperimentSet, notes: list[str]
+) -> dict[str, Any]:
+    """Return the fields of `Submitted`."""
+    return {
+        "number": number,
+        "name": name,
+        "is_set": plan.is_set,
+        "experiments": len(plan.experiments),
+        "notes": notes,
+    }
+
+
 def _compile(plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
     # The compiler loads Hera, so only a first submission pays for it.
     from riseml.compiler import compile_workflow  # noqa: PLC0415
@@ -169,9 +193,9 @@ def _compile(plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
     return document
 
 
-def _identify(metadata: dict[str, Any], number: int) -> None:
+def _identify(metadata: dict[str, Any], number: int, uid: str) -> None:
     """Give a document what Kubernetes would: uid, time and name; and its number."""
-    metadata["uid"] = str(uuid.uuid4())
+    metadata["uid"] = uid
     metadata["creationTimestamp"] = timestamp(time.time())
     metadata.setdefault("name", f"{metadata.get('generateName', 'run-')}{number}")
     metadata.setdefault("labels", {})[labels.NUMBER] = str(number)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from riseml.engines.local.jobs.working_copy import set_aside
 
 # The API server of a cluster refuses objects that are longer than about this.
 _OUTPUT_LIMIT_BYTES = 1 << 20
+_FORCED = "forced"
 
 
 @dataclass(slots=True)
@@ -20,6 +22,7 @@ class Pod:
     """A pod, from its start or its wait for resources until its last process exits.
 
     `containers` are the names of the init containers and the name of the main one.
+    `is_forced` marks one that gets no time to exit.
     `experiment` is empty for a run's own jobs. `engine_steps` counts the init steps
     that the engine puts before those of the template. `restarting` marks a pod that
     was stopped in order to be started once more. `keeps_workdir` marks one whose
@@ -45,6 +48,18 @@ class Pod:
     engine_steps: int = 0
     workdir: Workdir | None = None
     keeps_workdir: bool = False
+    is_forced: bool = False
+
+    def mark_forced(self) -> None:
+        """Record that the pod gets no time to exit, also for a later controller."""
+        self.is_forced = True
+        # Without the record, which a full disk prevents, the next one gives it time.
+        with suppress(OSError):
+            (self.directory / _FORCED).touch()
+
+    def read_forced(self) -> None:
+        """Read what `mark_forced` recorded for an earlier controller."""
+        self.is_forced = (self.directory / _FORCED).exists()
 
 
 def container_names(template: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
