@@ -21,7 +21,7 @@ riseml_checkout() {
     echo "* -text -eol -crlf -ident !filter !working-tree-encoding" > "$code/.git/info/attributes"
     message=$(riseml_git cat-file commit "$REVISION") || riseml_refuse "$REPOSITORY does not contain $REVISION"
     case $message in *"${line}umask "*) usual=${message#*"${line}umask "} && umask "${usual%%"$line"*}" ;; esac
-    riseml_git read-tree --reset -u "$REVISION"
+    riseml_git read-tree ${RISEML_VERBOSE:+-v} --reset -u "$REVISION"
     case $message in *"${line}move "* | *"${line}dir "* | *"${line}mode "*) printf '%s\n' "$message" | riseml_apply ;; esac
     rm -rf "$code/.git"
     umask "$mask"

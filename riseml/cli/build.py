@@ -32,14 +32,19 @@ def command(
       riseml build
       riseml build --explain
     """
+    from riseml.cli.sync_bar import syncing
+
     client = Client()
     if explain:
-        _explain(client.explain(config_file), output_format)
+        with syncing():
+            explanation = client.explain(config_file)
+        _explain(explanation, output_format)
         return 0
     # --explain follows no log.
     from riseml.cli import follow
 
-    run = str(client.build(config_file).number)
+    with syncing():
+        run = str(client.build(config_file).number)
     output.note(
         f"Experiment {run} started; Ctrl-C leaves it running in the background."
     )

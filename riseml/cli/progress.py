@@ -13,17 +13,20 @@ _DELAY_SECONDS = 0.3
 
 
 class Notice:
-    """Line such as `Syncing project...` on stderr during a step."""
+    """Line such as `Syncing project...` on stderr during a step.
+
+    `interactive` is whether a line can be erased; it is `visible` while it stands there.
+    """
 
     def __init__(self) -> None:
-        self._visible = False
-        self._interactive = terminal.inspect(sys.stderr).interactive
+        self.visible = False
+        self.interactive = terminal.inspect(sys.stderr).interactive
         self._timer: Timer | None = None
 
     def begin(self, text: str) -> None:
         """Show `text` soon, unless `end` is called before."""
         self.end()
-        if self._interactive:
+        if self.interactive:
             from threading import Timer
 
             self._timer = Timer(_DELAY_SECONDS, self._show, (text,))
@@ -32,17 +35,25 @@ class Notice:
 
     def end(self) -> None:
         """Erase the line."""
+        self._cancel()
+        if self.visible:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+            self.visible = False
+
+    def replace(self, text: str) -> None:
+        """Show another text in the line now."""
+        self._cancel()
+        self._show(f"\r{text}\x1b[K")
+
+    def _cancel(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             # It may be writing the line right now.
             self._timer.join()
             self._timer = None
-        if self._visible:
-            sys.stderr.write("\r\x1b[K")
-            sys.stderr.flush()
-            self._visible = False
 
     def _show(self, text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
-        self._visible = True
+        self.visible = True

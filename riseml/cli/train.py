@@ -82,6 +82,9 @@ def command(
 
 
 def _train(client: Client, file: str, gitignore: bool | None) -> RunHandle:
+    from riseml.cli.sync_bar import SyncBar
+    from riseml.project.progress import listening
+
     notice = progress.Notice()
 
     def on_sync(snapshot: "Snapshot") -> None:
@@ -91,7 +94,8 @@ def _train(client: Client, file: str, gitignore: bool | None) -> RunHandle:
 
     notice.begin("Syncing project...")
     try:
-        return client.train(file, gitignore=gitignore, on_sync=on_sync)
+        with listening(SyncBar(notice)):
+            return client.train(file, gitignore=gitignore, on_sync=on_sync)
     finally:
         # An error must not be written behind the notice.
         notice.end()

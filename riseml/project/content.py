@@ -14,6 +14,7 @@ import time
 from functools import partial
 
 from riseml.errors import ProjectError
+from riseml.project import progress
 from riseml.project.objects import Objects
 from riseml.project.walk import (
     CTIME,
@@ -137,6 +138,7 @@ def _some(path: bytes, descriptor: int, size: int) -> bytes:
             if not piece:
                 break
             data += piece
+        progress.advance(len(data))
     except IsADirectoryError:
         return b""
     except OSError as error:

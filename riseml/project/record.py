@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable
 
 from riseml.errors import ProjectError
-from riseml.project import AnyPath, Snapshot, copied, excluded
+from riseml.project import AnyPath, Snapshot, copied, excluded, progress
 from riseml.project.stat_cache import StatCache
 from riseml.project.store import Store, unusable
 from riseml.project.walk import SIZE, Tree, walk
@@ -72,6 +72,7 @@ def _write(store: Store, tree: Tree, previous_revision: str, message: str) -> st
 
     size = sum(key[SIZE] for _, _, key in tree.pending)
     tip = None
+    progress.begin("store", size)
     with objects.adding(store, len(tree.pending), size) as writer:
         content.take(tree, writer)
         compose.write_trees(tree, writer)
@@ -85,6 +86,8 @@ def _write(store: Store, tree: Tree, previous_revision: str, message: str) -> st
                 message=message,
                 now=int(time.time()),
             )
+        # What follows may have to wait for the disk.
+        progress.begin("write")
     # A branch must not name a commit before all of its objects are visible.
     if tip is not None:
         store.advance(tip)

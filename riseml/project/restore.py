@@ -1,11 +1,17 @@
 """Checkout of a revision into a folder."""
 
 import os
+import re
 import subprocess
+from collections.abc import Iterable
 
 from riseml import templating
 from riseml.errors import HomeError
-from riseml.project import AnyPath
+from riseml.project import AnyPath, progress
+
+# With these, Git reports its progress at once.
+_PROGRESS = {"RISEML_VERBOSE": "1", "GIT_PROGRESS_DELAY": "0"}
+_FILES = re.compile(r"files: +\d+% \((\d+)/(\d+)\)")
 
 
 def restore(repository: AnyPath, revision: str, folder: AnyPath) -> None:
@@ -16,16 +22,40 @@ def restore(repository: AnyPath, revision: str, folder: AnyPath) -> None:
         "REVISION": revision,
         "CODE_DIR": os.path.abspath(folder),
     }
+    if progress.is_heard():
+        environment.update(_PROGRESS)
     script = os.path.join(templating.folder(), "checkout.sh")
-    done = subprocess.run(
+    with subprocess.Popen(
         ["sh", script],
         env=environment,
         stdin=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        check=False,
-    )
-    if done.returncode:
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        messages = _messages(process.stderr or ())
+    if process.returncode:
         raise HomeError(
-            f"cannot check out {revision} of {os.fspath(repository)}: {done.stderr.decode('utf-8', 'replace').strip()}",
+            f"cannot check out {revision} of {os.fspath(repository)}: {messages.strip()}",
             "Git must be installed, and the folder must be empty and writable.",
         )
+
+
+def _messages(lines: Iterable[str]) -> str:
+    """Return what a checkout writes, and report the progress in it."""
+    messages = ""
+    has_begun = False
+    known = 0
+    # Git ends its lines about progress with a carriage return, which ends a line here too.
+    for line in lines:
+        match = _FILES.search(line)
+        if match is None:
+            messages += line
+            continue
+        done, total = int(match[1]), int(match[2])
+        if not has_begun:
+            has_begun = True
+            progress.begin("check out", total)
+        progress.advance(done - known)
+        known = done
+    return messages

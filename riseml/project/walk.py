@@ -9,7 +9,7 @@ from collections.abc import Collection
 from typing import NoReturn
 
 from riseml.errors import ProjectError
-from riseml.project import ignore, names
+from riseml.project import ignore, names, progress
 
 Key = tuple[int, ...]
 """What lstat says of a file: mode, inode, device, links, owner, group, size, and the nanoseconds of both times."""
@@ -93,6 +93,7 @@ def walk(
         project_rules = copied + project_rules
     rules = ignore.enclosing(top) if gitignore else ()
     stack = [(Folder(b"", 0, previous.get(b"", UNKNOWN)), rules)]
+    progress.begin("scan")
     while stack:
         folder, rules = stack.pop()
         entries = _entries(tree, folder)
@@ -102,6 +103,7 @@ def walk(
         _visit(tree, folder, entries, rules + project_rules, without)
         folder.is_same = pending == len(tree.pending) and _is_same(folder)
         tree.folders.append(folder)
+        progress.advance(len(entries))
         for child in folder.folders.values():
             stack.append((child, rules))
     return tree

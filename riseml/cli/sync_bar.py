@@ -1,0 +1,105 @@
+"""Bar of a slow sync on stderr; plain lines where no line can be redrawn.
+
+Syncing project [#########---------------]  38 % of 1.2 GB, 4 seconds left
+"""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from riseml.cli import output, terminal, text
+from riseml.cli.progress import Notice
+
+if TYPE_CHECKING:
+    from riseml.project.progress import Step
+
+# Faster syncs would only make the line flicker.
+_DELAY_SECONDS = 0.3
+_REDRAW_SECONDS = 0.1
+# The same where lines stay: only slow syncs get some.
+_FIRST_LINE_SECONDS = 2.0
+_NEXT_LINE_SECONDS = 10.0
+_WIDTH = 24
+# Before, the speed says little about the rest.
+_MIN_SECONDS = 1.0
+_TITLE = "Syncing project"
+
+
+@contextmanager
+def syncing() -> Iterator[None]:
+    """Show the progress of the snapshots that the block takes."""
+    from riseml.project.progress import listening
+
+    notice = Notice()
+    notice.begin(f"{_TITLE}...")
+    try:
+        with listening(SyncBar(notice)):
+            yield
+    finally:
+        notice.end()
+
+
+class SyncBar:
+    """A listener of `riseml.project.progress` that shows a bar in a notice."""
+
+    def __init__(self, notice: Notice) -> None:
+        self._notice = notice
+        self._step: Step = "scan"
+        self._done = self._total = 0
+        self._begun = time.monotonic()
+        delay = _DELAY_SECONDS if notice.interactive else _FIRST_LINE_SECONDS
+        self._due = self._begun + delay
+
+    def begin(self, step: "Step", total: int) -> None:
+        """Begin a step."""
+        self._step, self._done, self._total = step, 0, total
+        self._begun = time.monotonic()
+        # A step that waits for the disk says nothing for a while.
+        if self._notice.visible:
+            self._due = self._begun
+        self.advance(0)
+
+    def advance(self, amount: int) -> None:
+        """Show that so much more is done, unless the line is still fresh."""
+        self._done += amount
+        now = time.monotonic()
+        if now < self._due:
+            return
+        if self._notice.interactive:
+            self._due = now + _REDRAW_SECONDS
+            self._notice.replace(self._line(now))
+        else:
+            self._due = now + _NEXT_LINE_SECONDS
+            output.note(self._line(now))
+
+    def _line(self, now: float) -> str:
+        if self._step == "scan":
+            return f"{_TITLE}: {text.plural(self._done, 'file')} so far"
+        if self._step == "write":
+            return f"{_TITLE}: writing to disk..."
+        if self._step == "store":
+            return f"{_TITLE} {self._share(text.size(self._total), now)}"
+        files = text.plural(self._total, "file")
+        return f"Preparing the code {self._share(files, now)}"
+
+    def _share(self, total: str, now: float) -> str:
+        """Return the bar, the percentage, and how long the rest will take."""
+        # A file that grows is read to its new end.
+        share = min(self._done / max(self._total, 1), 1.0)
+        phrase = f"{share:.0%} of {total}"
+        seconds = now - self._begun
+        if seconds >= _MIN_SECONDS and 0 < share < 1:
+            rest = timedelta(seconds=seconds / share * (1 - share) + 1)
+            phrase += f", {text.span(rest)} left"
+        return f"{self._bar(share)}{phrase}" if self._notice.interactive else phrase
+
+    def _bar(self, share: float) -> str:
+        width = terminal.inspect(sys.stderr).width or 80
+        # A line that wraps cannot be erased.
+        if width < len(_TITLE) + _WIDTH + 40:
+            return ""
+        filled = round(share * _WIDTH)
+        return f"[{'#' * filled}{'-' * (_WIDTH - filled)}] "
