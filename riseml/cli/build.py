@@ -46,7 +46,7 @@ def command(
     with syncing():
         run = str(client.build(config_file).number)
     output.note(
-        f"Experiment {run} started; Ctrl-C leaves it running in the background."
+        f"Started experiment {run}; Ctrl-C leaves it running in the background."
     )
     return follow.until_end(client, run)
 

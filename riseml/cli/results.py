@@ -79,7 +79,8 @@ def command(
         output.note(explanation)
     if results.missing:
         names = ", ".join(results.missing)
-        output.note(f"No values of {names} in logs and files so far.")
+        ending = "" if results.has_ended else " so far"
+        output.note(f"No values of {names} in logs and files{ending}.")
     if len(metrics) < len(results.metrics):
         hidden = len(results.metrics) - len(metrics)
         output.note(
@@ -121,8 +122,8 @@ def _explanation(results: Results, screen: Terminal) -> str:
         )
     if not results.metrics:
         return (
-            "No results yet. Name metrics under `results` in riseml.yml, or report them with"
-            " `riseml.report_result(accuracy=0.9)`."
+            f"No results{'' if results.has_ended else ' yet'}. Name metrics under `results` in"
+            " riseml.yml, or report them with `riseml.report_result(accuracy=0.9)`."
         )
     if results.metric is None:
         return (

@@ -113,13 +113,13 @@ def _announce_snapshot(snapshot: "Snapshot") -> None:
 
 def _announce_followed(run: RunHandle) -> None:
     # With -l, stdout is for the log alone.
-    output.note(f"{_title(run)} started; Ctrl-C leaves it running in the background.")
+    output.note(f"Started {_title(run)}; Ctrl-C leaves it running in the background.")
     if run.tensorboard:
         output.note(f"TensorBoard: {run.tensorboard}")
 
 
 def _announce(run: RunHandle) -> None:
-    output.say(f"{_title(run)} started in the background.")
+    output.say(f"Started {_title(run)} in the background.")
     if run.tensorboard:
         output.say(f"TensorBoard: {run.tensorboard}")
     output.note(
@@ -129,8 +129,8 @@ def _announce(run: RunHandle) -> None:
 
 def _title(run: RunHandle) -> str:
     if run.is_set:
-        return f"Set {run.id} of {text.plural(run.experiments, 'experiment')}"
-    return f"Experiment {run.id}"
+        return f"set {run.id} with {text.plural(run.experiments, 'experiment')}"
+    return f"experiment {run.id}"
 
 
 def _write_data(run: RunHandle, output_format: str) -> None:

@@ -39,7 +39,7 @@ class Results:
     is the id of the best experiment by `metric`, None where there is nothing to compare.
     `largest` says whether the largest value is the best. `suggested` are names that occur
     in the log of a run without results. `missing` are metrics of riseml.yml that no
-    experiment has a value of.
+    experiment has a value of. `has_ended` says whether no value can follow.
     """
 
     id: str
@@ -51,6 +51,7 @@ class Results:
     best: str | None = None
     suggested: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    has_ended: bool = False
 
 
 def set_id(id: Id) -> Id:
@@ -90,7 +91,8 @@ def tabulate(
         raise InvalidInputError(f"cannot show the top {top}", "Ask for 1 or more.")
     parameters = _names(experiment.parameters for experiment in run.experiments)
     metrics = _in_order(run, _names(map(_reported, run.experiments)))
-    _check_name(sort, metrics, parameters)
+    if sort not in {None, *metrics, *parameters}:
+        raise _unknown_name(str(sort), run, metrics, parameters)
     modes = _modes(run)
     metric = sort or next(iter(modes), "")
     if largest is None:
@@ -113,6 +115,7 @@ def tabulate(
         metric=metric or None,
         largest=largest,
         best=best,
+        has_ended=run.state.is_terminal,
     )
 
 
@@ -175,17 +178,17 @@ def _in_order(run: SetStatus, metrics: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(ordered)
 
 
-def _check_name(
-    name: str | None, metrics: tuple[str, ...], parameters: tuple[str, ...]
-) -> None:
-    if name in {None, *metrics, *parameters}:
-        return
-    advice = "Nothing has been reported yet."
+def _unknown_name(
+    name: str, run: SetStatus, metrics: tuple[str, ...], parameters: tuple[str, ...]
+) -> InvalidInputError:
+    advice = "Nothing was reported."
+    if not run.state.is_terminal:
+        advice = "Nothing has been reported yet."
     if metrics:
-        advice = f"Reported so far: {', '.join(metrics)}."
+        advice = f"Reported: {', '.join(metrics)}."
     if parameters:
         advice += f" Parameters: {', '.join(parameters)}."
-    raise InvalidInputError(f"no result or parameter is called '{name}'", advice)
+    return InvalidInputError(f"no result or parameter is called '{name}'", advice)
 
 
 def _names(mappings: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:

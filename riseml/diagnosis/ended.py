@@ -49,7 +49,9 @@ def error(evidence: Evidence, subject: Subject) -> Cause:
     # The explanation already says "exit code 1".
     lines = [] if message.startswith("exit code ") else [message]
     if subject.id.endswith(".build"):
-        explanation = f"the image could not be built: {message}"
+        explanation = f"the environment could not be installed: {message}"
+        if evidence.has_cluster:
+            explanation = f"the image could not be built: {message}"
         lines += _build_error(evidence, subject)
     else:
         code = subject.exit_code

@@ -13,6 +13,8 @@ from riseml.status.outline import Kills, PlannedJob
 from riseml.status.values import JobStatus, State
 
 SKIPPED = frozenset({"Skipped", "Omitted"})
+# Seconds, and also the minutes of an hour
+_MINUTE = 60
 _SUCCESSFUL = SKIPPED | {"Succeeded"}
 FINAL = _SUCCESSFUL | {"Failed", "Error"}
 _WAITING = frozenset({State.CREATED, State.PENDING, State.STARTING})
@@ -103,7 +105,7 @@ def read_job(
             resources=planned.resources,
         )
     attempt, node = nodes.last
-    outcome = _outcome(nodes, planned.attempts, kills, sub)
+    outcome = _outcome(nodes, planned, kills, sub)
     # A job that waits for its next attempt has started already, with an earlier one.
     has_started = outcome.state not in _WAITING or outcome.reason == "RETRY"
     job = JobStatus(
@@ -123,17 +125,19 @@ def read_job(
         node_id=doc.text(node.get("id")),
         workdir=doc.parameters(node.get("outputs")).get(labels.WORKDIR, ""),
     )
-    return replace(job, earlier=_earlier(job, nodes)) if attempt else job
+    return replace(job, earlier=_earlier(job, planned, nodes)) if attempt else job
 
 
-def _earlier(job: JobStatus, nodes: TaskNodes) -> tuple[JobStatus, ...]:
+def _earlier(
+    job: JobStatus, planned: PlannedJob, nodes: TaskNodes
+) -> tuple[JobStatus, ...]:
     """Return the attempts before the last one, which all failed."""
     attempts = []
     for number, node in sorted(nodes.attempts.items()):
         if number == job.attempt:
             continue
         finished = doc.time(node.get("finishedAt"))
-        outcome = _failed(node, _exit_code(node), finished)
+        outcome = _failed(node, planned, _exit_code(node), finished)
         attempt = replace(
             job,
             state=outcome.state,
@@ -183,7 +187,7 @@ def progress(nodes: TaskNodes) -> tuple[int, int] | None:
     return (done, total) if total > 1 else None
 
 
-def _outcome(nodes: TaskNodes, max_attempts: int, kills: Kills, sub: str) -> Outcome:
+def _outcome(nodes: TaskNodes, planned: PlannedJob, kills: Kills, sub: str) -> Outcome:
     attempt, node = nodes.last
     phase = doc.text(node.get("phase"))
     message = doc.text(node.get("message"))
@@ -198,14 +202,14 @@ def _outcome(nodes: TaskNodes, max_attempts: int, kills: Kills, sub: str) -> Out
     if phase in SKIPPED:
         return Outcome(State.KILLED, "KILLED", "", exit_code, finished)
     given_up = finished
-    if is_failed_attempt and attempt + 1 < max_attempts:
+    if is_failed_attempt and attempt + 1 < planned.attempts:
         # Another attempt could have followed. So the job ended only when Argo gave up.
         given_up = doc.time(nodes.node.get("finishedAt")) or finished
     if _was_killed(node, given_up, kills, sub):
         return _killed(node, finished, kills, sub)
     if phase == "Succeeded":
         return Outcome(State.FINISHED, "COMPLETED", message, exit_code, finished)
-    return _failed(node, exit_code, finished)
+    return _failed(node, planned, exit_code, finished)
 
 
 def _unfinished(phase: str, message: str) -> Outcome:
@@ -256,7 +260,12 @@ def _killed(node: Node, finished: datetime | None, kills: Kills, sub: str) -> Ou
     return Outcome(State.KILLED, "KILLED", message, _exit_code(node), finished)
 
 
-def _failed(node: Node, exit_code: int | None, finished: datetime | None) -> Outcome:
+def _failed(
+    node: Node,
+    planned: PlannedJob,
+    exit_code: int | None,
+    finished: datetime | None,
+) -> Outcome:
     phase, message = doc.text(node.get("phase")), doc.text(node.get("message"))
     word, sentence = reasons.failure(phase, message, exit_code)
     # RiseML's scripts write these outputs where Argo's message would say too little.
@@ -265,7 +274,18 @@ def _failed(node: Node, exit_code: int | None, finished: datetime | None) -> Out
     if missing_jobs:
         return Outcome(State.FAILED, "GANG", missing_jobs, exit_code, finished)
     sentence = outputs.get(labels.FAILED_STEP, "") or sentence
+    if word == "TIMEOUT" and planned.timeout:
+        sentence = f"timed out after {_time(planned.timeout)} (`timeout`)"
     return Outcome(State.FAILED, word, sentence, exit_code, finished)
+
+
+def _time(seconds: int) -> str:
+    """Return a time as `1 h 30 min` or `90 s`, without units that are 0."""
+    if seconds % _MINUTE:
+        return f"{seconds} s"
+    hours, minutes = divmod(seconds // _MINUTE, _MINUTE)
+    amounts = {"h": hours, "min": minutes}
+    return " ".join(f"{amount} {unit}" for unit, amount in amounts.items() if amount)
 
 
 def _exit_code(node: Node) -> int | None:

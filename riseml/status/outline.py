@@ -42,7 +42,7 @@ class Kills:
 
 @dataclass(frozen=True)
 class PlannedJob:
-    """One task of a template; it may run `attempts` times."""
+    """One task of a template; it may run `attempts` times, each for `timeout` seconds."""
 
     task: str
     type: str
@@ -50,6 +50,7 @@ class PlannedJob:
     resources: Resources
     daemon: bool
     attempts: int
+    timeout: int | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +205,7 @@ def _planned_job(
         resources=doc.resources(doc.mapping(template.get("container"))),
         daemon=template.get("daemon") is True,
         attempts=_attempts(template),
+        timeout=doc.integer(template.get("activeDeadlineSeconds")),
     )
 
 

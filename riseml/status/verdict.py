@@ -57,7 +57,7 @@ def judge(
     if state.is_terminal:
         return _ended(blank, state, deciding, jobs, daemons)
     if state == State.RUNNING:
-        return replace(blank, state=state, jobs=tuple(jobs))
+        return replace(blank, state=state, jobs=_with_peers(jobs))
     # It waits for the same reason as its most advanced job.
     leading = _in_state(deciding, state)[0]
     return replace(
@@ -67,6 +67,16 @@ def judge(
         message=leading.message,
         jobs=tuple(jobs),
     )
+
+
+def _with_peers(jobs: Sequence[JobStatus]) -> tuple[JobStatus, ...]:
+    """Return the jobs of a running experiment; those that a failure ended are its peers."""
+    failed = _in_state(jobs, State.FAILED)
+    ended = list(filter(_looks_ended, failed))
+    if len(ended) == len(failed):
+        return tuple(jobs)
+    peers = {job.id: _as_peer(job) for job in ended}
+    return tuple(peers.get(job.id, job) for job in jobs)
 
 
 def _daemons(outline: Outline, jobs: Sequence[JobStatus]) -> frozenset[str]:
@@ -195,8 +205,12 @@ def _after_end(job: JobStatus, end: _End, *, is_daemon: bool) -> JobStatus:
         return _stopped_daemon(job, end)
     # A peer that failed by itself keeps its own failure.
     if end.decisive.state == State.FAILED and _looks_ended(job):
-        return replace(job, state=State.KILLED, reason="PEER", message="")
+        return _as_peer(job)
     return job
+
+
+def _as_peer(job: JobStatus) -> JobStatus:
+    return replace(job, state=State.KILLED, reason="PEER", message="")
 
 
 def _ended_with_others(daemon: JobStatus, end: _End) -> bool:

@@ -30,7 +30,7 @@ def test_the_first_metric_of_the_file_marks_the_best(
     assert "val_loss epoch" in result.out
     assert result.err.splitlines() == [
         "★ best by val_loss: smaller is better.",
-        "No values of nothing in logs and files so far.",
+        "No values of nothing in logs and files.",
     ]
 
 

@@ -34,7 +34,7 @@ def test_train_in_background(engine: FakeEngine, riseml: Riseml) -> None:
     result = riseml("train")
     assert (result.status, result.out) == (
         0,
-        "Experiment 14 started in the background.\n",
+        "Started experiment 14 in the background.\n",
     )
     assert result.err == (
         "Syncing project (2.0 KB, 3 files; left out by .gitignore: data/ 1.1 MB; `--no-gitignore` brings it)...done\n"
@@ -91,7 +91,7 @@ def test_train_prints_the_address_of_its_tensorboard(
         single(14, State.FINISHED), tensorboard_url="http://127.0.0.1:24010"
     )
     line = "TensorBoard: http://127.0.0.1:24010\n"
-    assert riseml("train").out == f"Experiment 14 started in the background.\n{line}"
+    assert riseml("train").out == f"Started experiment 14 in the background.\n{line}"
     assert (
         json.loads(riseml("train", "-o", "json").out)["tensorboard"]
         == "http://127.0.0.1:24010"
@@ -162,7 +162,7 @@ def test_train_with_logs_exits_with_the_outcome(
     assert result.out == f"14.train | epoch 1\n14.train | --> {state}\n"
     assert (
         result.err
-        == f"{SYNC}Experiment 14 started; Ctrl-C leaves it running in the background.\n{sentence}\n"
+        == f"{SYNC}Started experiment 14; Ctrl-C leaves it running in the background.\n{sentence}\n"
     )
 
 

@@ -101,7 +101,7 @@ def test_top_keeps_the_first_rows_and_the_best_of_all() -> None:
 @pytest.mark.parametrize(
     ("results", "advice"),
     [
-        (({"acc": 1, "loss": 2}, None), "Reported so far: acc, loss. Parameters: lr."),
+        (({"acc": 1, "loss": 2}, None), "Reported: acc, loss. Parameters: lr."),
         ((None,), "Nothing has been reported yet. Parameters: lr."),
         ((), "Nothing has been reported yet."),
     ],

@@ -241,7 +241,10 @@ def test_a_failed_build_is_explained_once_for_all_experiments() -> None:
         "14", is_set=True, state=State.FAILED, experiments=experiments, jobs=(build,)
     )
     assert guilty(run) == ["14.build"]
-    (cause,) = explain(Evidence(run, run, logs={"14.build": ["#5 ERROR: pip failed"]}))
+    logs = {"14.build": ["#5 ERROR: pip failed"]}
+    (cause,) = explain(Evidence(run, run, logs=logs))
+    assert cause.explanation == "the environment could not be installed: exit code 1"
+    (cause,) = explain(Evidence(run, run, logs=logs, has_cluster=True))
     assert cause.explanation == "the image could not be built: exit code 1"
     assert cause.evidence == ("#5 ERROR: pip failed",)
 

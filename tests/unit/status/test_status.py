@@ -237,6 +237,43 @@ def test_the_first_failed_job_is_guilty_and_its_peers_were_ended() -> None:
     assert jobs(document("ps-fails")) == {**peers, "ps": "FAILED ERROR"}
 
 
+def test_peers_are_named_while_others_still_run() -> None:
+    run = document("worker-fails")
+    run["status"]["phase"] = "Running"
+    for n in run["status"]["nodes"].values():
+        is_master = n["name"].endswith(".master")
+        if is_master or (n["name"].count(".") < 3 and n["type"] != "Pod"):
+            n["phase"] = "Running"
+            del n["finishedAt"]
+    states = jobs(run)
+    assert states.pop("master").strip() == "RUNNING"
+    # A ps has no outcome of its own before the experiment has one.
+    del states["ps"]
+    assert states == {"worker.1": "KILLED PEER", "worker.2": "FAILED ERROR"}
+    assert first(run).state is State.RUNNING
+
+
+@pytest.mark.parametrize(
+    ("seconds", "time"),
+    [
+        (7200, "2 h"),
+        ("5400", "1 h 30 min"),
+        (600, "10 min"),
+        (90, "90 s"),
+        (86_400, "24 h"),
+    ],
+)
+def test_a_timeout_names_its_length(seconds: object, time: str) -> None:
+    message = "Pod was active on the node longer than the specified deadline"
+    run = made(
+        {"phase": "Failed", "message": message, "code": 143},
+        template={"activeDeadlineSeconds": seconds},
+    )
+    experiment = first(run)
+    assert experiment.reason == "TIMEOUT"
+    assert experiment.message == f"timed out after {time} (`timeout`)"
+
+
 def test_a_job_that_waited_in_vain_names_the_missing_job() -> None:
     experiment = first(document("gang-released"))
     assert experiment.message == "there was no sign of ps"
