@@ -52,11 +52,12 @@ def check(path: str | Path, context: "ClientContext") -> tuple[Fault, ...]:
         # The file itself is valid, so this is a warning.
         unsupported = Fault(str(path), 0, 0, str(error), "warning", advice=error.advice)
         return (*loaded.warnings, unsupported)
-    from riseml.client import preconditions
+    from riseml.client import install_files, preconditions
 
     return (
         *loaded.warnings,
         *_code_warnings(loaded, Path(path)),
+        *install_files.warnings(planned, Path(path)),
         *preconditions.warnings(context.engine, planned, str(path)),
     )
 
@@ -121,19 +122,27 @@ def survey(
 
 def compile_workflow(
     plan: "ExperimentSet",
+    path: Path,
     *,
     git: str | None,
     number: int | None,
     user: str,
     on_warning: Callable[[str], None] | None,
 ) -> dict[str, Any]:
-    """Return the Argo Workflow of a plan as plain data; see `Client.compile`."""
+    """Return the Argo Workflow of the plan of a file as plain data; see `Client.compile`."""
     from riseml import compiler
+    from riseml.client import install_files
     from riseml.compiler import limits
     from riseml.plan import Origin, Target
 
     url, _, revision = (git or "").partition("#")
-    origin = Origin(user=user, number=number, git_url=url or None, revision=revision)
+    origin = Origin(
+        user=user,
+        number=number,
+        git_url=url or None,
+        revision=revision,
+        build=install_files.build_of(plan, path),
+    )
     document = compiler.compile_workflow(plan, origin, Target())
     warning = limits.check_manifest(document)
     if warning and on_warning:

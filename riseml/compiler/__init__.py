@@ -227,7 +227,7 @@ def _labels(names: Names) -> dict[str, str]:
         values[labels.GANG] = "true"
     if origin.shard:
         values[labels.SHARD] = str(origin.shard.index)
-    if names.builds and origin.build:
+    if names.builds and origin.build and origin.build.key:
         values[labels.IMAGE_KEY] = origin.build.key
     if names.target.instance:
         values[labels.INSTANCE] = names.target.instance

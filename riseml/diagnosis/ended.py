@@ -3,7 +3,12 @@
 import re
 from collections.abc import Mapping
 
-from riseml.diagnosis import missing_files, missing_modules, used_ports
+from riseml.diagnosis import (
+    missing_build_files,
+    missing_files,
+    missing_modules,
+    used_ports,
+)
 from riseml.diagnosis.evidence import (
     Cause,
     Evidence,
@@ -204,7 +209,7 @@ def _precise(evidence: Evidence, subject: Subject) -> Cause | None:
     """Return a cause that the log of a failed job names, None if it names none."""
     # The build of an image has other files and another network.
     if subject.id.endswith(".build"):
-        return None
+        return missing_build_files.missing_build_file(evidence, subject)
     return (
         missing_modules.module_conflict(evidence, subject)
         or missing_files.missing_file(evidence, subject)

@@ -32,13 +32,15 @@ class StepFiles:
 
     `copied` are files and folders that it may see, and `exact` those of which every file
     counts. `inputs` maps what its result depends on, files and layouts of packages, to a
-    digest. `questions` are texts about files that cannot be determined.
+    digest. `questions` are texts about files that cannot be determined, `missing` are
+    paths that the project does not have.
     """
 
     copied: set[str] = field(default_factory=set)
     exact: set[str] = field(default_factory=set)
     inputs: dict[str, str] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
 
 
 def of_step(step: str, project: ProjectFiles) -> StepFiles:
@@ -141,7 +143,7 @@ class _Search:
         if existing:
             return
         if candidates:
-            self._ask(f"where {reference.path} is: the project does not have it")
+            self.result.missing.append(reference.path)
         elif not reference.path.startswith("/"):
             self._ask(f"what {reference.path} has: it is outside of the project")
 

@@ -181,12 +181,18 @@ def test_a_package_brings_those_that_it_names() -> None:
     ("step", "question"),
     [
         ("pip install -r $FILE", "which file `$FILE` is"),
-        ("pip install -r none.txt", "where none.txt is: the project does not have it"),
         ("pip install ../lib", "what ../lib has: it is outside of the project"),
         ("pip install -r https://example.org/requirements.txt", None),
         ("pip install -r /opt/requirements.txt", None),
     ],
 )
 def test_what_only_a_shell_knows_is_a_question(step: str, question: str | None) -> None:
-    questions = of_step(step, project({"a.txt": ""})).questions
-    assert questions == ([question] if question else [])
+    needed = of_step(step, project({"a.txt": ""}))
+    assert needed.questions == ([question] if question else [])
+    assert needed.missing == []
+
+
+def test_files_that_the_project_lacks_are_named() -> None:
+    files = {"requirements.txt": "-r more.txt\n./pkg\n"}
+    needed = of_step("pip install -r requirements.txt -c none.txt", project(files))
+    assert sorted(needed.missing) == ["./pkg", "more.txt", "none.txt"]
