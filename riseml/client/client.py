@@ -137,12 +137,7 @@ class Client:
             RiseMLError: the Workflow would be too large for Kubernetes.
         """
         return config_file.compile_workflow(
-            self.plan(path),
-            Path(path),
-            git=git,
-            number=number,
-            user=user,
-            on_warning=on_warning,
+            path, git=git, number=number, user=user, on_warning=on_warning
         )
 
     def explain(self, path: str | Path) -> "Explanation":

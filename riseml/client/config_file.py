@@ -121,29 +121,29 @@ def survey(
 
 
 def compile_workflow(
-    plan: "ExperimentSet",
-    path: Path,
+    path: str | Path,
     *,
     git: str | None,
     number: int | None,
     user: str,
     on_warning: Callable[[str], None] | None,
 ) -> dict[str, Any]:
-    """Return the Argo Workflow of the plan of a file as plain data; see `Client.compile`."""
+    """Return the Argo Workflow of a riseml.yml as plain data; see `Client.compile`."""
     from riseml import compiler
     from riseml.client import install_files
     from riseml.compiler import limits
     from riseml.plan import Origin, Target
 
+    planned = plan(load(path))
     url, _, revision = (git or "").partition("#")
     origin = Origin(
         user=user,
         number=number,
         git_url=url or None,
         revision=revision,
-        build=install_files.build_of(plan, path),
+        build=install_files.build_of(planned, Path(path)),
     )
-    document = compiler.compile_workflow(plan, origin, Target())
+    document = compiler.compile_workflow(planned, origin, Target())
     warning = limits.check_manifest(document)
     if warning and on_warning:
         on_warning(warning)
