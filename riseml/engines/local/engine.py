@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
 from riseml.engines.local import home, protocol, secrets
+from riseml.engines.local.jobs import attributes
 from riseml.engines.local.reader import HomeReader
-from riseml.engines.local.serialize import (
-    plan_to_data,
-)
+from riseml.engines.local.serialize import Inherited, plan_to_data
 from riseml.errors import RiseMLError, UnsupportedError
 from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
@@ -71,9 +70,9 @@ class LocalEngine:
             "start",
             # It identifies the submission if the controller exits before it answers.
             token=os.urandom(16).hex(),
+            inherited=self._inherited(submission.environment),
             plan=plan_to_data(submission.plan),
             revision=submission.revision,
-            environment=dict(submission.environment),
             user=self.user,
             excluded=dict(submission.excluded),
         )
@@ -82,7 +81,10 @@ class LocalEngine:
     def submit(self, document: dict[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name."""
         name: str = protocol.call(
-            self.home, "submit", document=document, environment=dict(os.environ)
+            self.home,
+            "submit",
+            document=document,
+            inherited=self._inherited(os.environ),
         )
         return name
 
@@ -271,6 +273,16 @@ class LocalEngine:
             # The controller finds out whether jobs can share one.
             protocol.ensure(self.home)
         checkouts.ensure(self.home, submission.plan.project, submission.revision)
+
+    def _inherited(self, environment: Mapping[str, str]) -> dict[str, Any]:
+        """Return what jobs get from this process, and find a controller that may grant it."""
+        inherited = Inherited(dict(environment), attributes.current())
+
+        def suits(greeting: protocol.Greeting) -> bool:
+            return not attributes.exceeding(inherited.attributes, greeting["bounds"])
+
+        protocol.ensure(self.home, suits)
+        return vars(inherited)
 
     def _ask(self, act: str, **arguments: Any) -> Any:
         return protocol.call_until_answered(self.home, act, **arguments)

@@ -14,7 +14,7 @@ import select
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,12 @@ _REQUEST_ATTEMPTS = 5
 # Submitting thousands of experiments takes a while.
 _REPLY_TIMEOUT_SECONDS = 600.0
 _GREETING_BYTES = 1 << 12
+_CONTROLLER_VARIABLES = frozenset({
+    "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES", "RISEML_CPUS", "RISEML_MEM", "RISEML_GPUS", "RISEML_MOUNTS", "RISEML_DATA", "RISEML_IDLE",
+})  # fmt: skip
+# The first are settings of the Python that runs the controller.
+_CONTROLLER_PREFIXES = ("PYTHON", "LC_")
 _REPLY_BYTES = 1 << 16
 
 
@@ -68,6 +74,14 @@ def failure(error: RiseMLError) -> dict[str, Any]:
 
 class AnswerLostError(UnreachableError):
     """The controller has exited before it answered a request, which may have taken effect."""
+
+
+Greeting = Mapping[str, Any]
+"""What a controller says first: its version, and bounds as of `jobs/attributes.py`."""
+
+
+def _suits(_: Greeting) -> bool:
+    return True
 
 
 def call(home: Path, act: str, **arguments: Any) -> Any:
@@ -117,19 +131,26 @@ def answers(home: Path) -> bool:
     return True
 
 
-def ensure(home: Path) -> None:
+def ensure(home: Path, suits: Callable[[Greeting], bool] = _suits) -> None:
     """Start a controller if none is running; on return it has restored all runs.
+
+    One that does not suit is replaced.
 
     Raises:
         RiseMLError: it cannot be started.
     """
-    with connection(home):
+    with connection(home, suits):
         pass
 
 
 @contextmanager
-def connection(home: Path) -> Iterator[socket.socket]:
+def connection(
+    home: Path, suits: Callable[[Greeting], bool] = _suits
+) -> Iterator[socket.socket]:
     """Yield a connection to a controller of this version of riseml, started if necessary.
+
+    One that does not suit is replaced as well, since the new one is a child of this
+    process. It is used if another command has started the new one.
 
     Raises:
         RiseMLError: it cannot be started, or does not answer.
@@ -143,12 +164,15 @@ def connection(home: Path) -> Iterator[socket.socket]:
         if channel is None:
             continue
         with channel:
-            version = _greeting(channel, home)
-            if version == __version__:
+            greeting = _greeting(channel, home)
+            is_current = greeting.get("version") == __version__
+            if is_current and suits(greeting):
                 channel.settimeout(_REPLY_TIMEOUT_SECONDS)
                 yield channel
                 return
-            if version:
+            if is_current:
+                suits = _suits
+            if greeting:
                 # Its jobs continue, and the next controller adopts them.
                 with suppress(OSError):
                     channel.sendall(encode({"act": "quit"}))
@@ -182,8 +206,8 @@ def _answer(reply: dict[str, Any]) -> Any:
     raise kind(error["message"], error["advice"])
 
 
-def _greeting(channel: socket.socket, home: Path) -> str:
-    """Return the version of the controller; empty if it has exited meanwhile."""
+def _greeting(channel: socket.socket, home: Path) -> Greeting:
+    """Return what the controller says first; empty if it has exited meanwhile."""
     channel.settimeout(START_TIMEOUT_SECONDS)
     data = b""
     while not data.endswith(b"\n"):
@@ -196,12 +220,12 @@ def _greeting(channel: socket.socket, home: Path) -> str:
                 f"another. See {log_file(home)}.",
             ) from None
         except OSError:
-            return ""
+            return {}
         if not piece:
-            return ""
+            return {}
         data += piece
-    version: str = json.loads(data)["version"]
-    return version
+    greeting: Greeting = json.loads(data)
+    return greeting
 
 
 @contextmanager
@@ -314,14 +338,22 @@ def _run_in_background(home: Path, output: int, ready: int) -> None:
         ],
         setsid=True,
     )
-    os.waitpid(pid, 0)
+    with suppress(ChildProcessError):
+        # A program that ignores the end of its children has no such child.
+        os.waitpid(pid, 0)
 
 
 def _controller_environment() -> dict[str, str]:
-    # A controller that a job starts (`riseml train` in a run) does not belong to the job.
-    return {
-        name: value for name, value in os.environ.items() if name != "RISEML_JOB_KEY"
-    }
+    """Return the part of this environment that a controller gets.
+
+    Other variables may be secrets, or mean this command: those of a job, of Git's hooks,
+    or of `faketime`. Jobs have the environment of the command that submits them.
+    """
+    environment = {}
+    for name, value in os.environ.items():
+        if name in _CONTROLLER_VARIABLES or name.startswith(_CONTROLLER_PREFIXES):
+            environment[name] = value
+    return environment
 
 
 def _await_start(home: Path, ready: int) -> socket.socket | None:
@@ -342,6 +374,11 @@ def _await_start(home: Path, ready: int) -> socket.socket | None:
 # Start of a controller, in itself
 
 
+def ready_descriptors() -> tuple[int, ...]:
+    """Return the descriptor of `report_start`, if there is one."""
+    return (int(sys.argv[-1]),) if is_awaited() else ()
+
+
 def is_awaited() -> bool:
     """Return whether a command waits for this controller.
 
@@ -352,8 +389,8 @@ def is_awaited() -> bool:
 
 def keep_report_private() -> None:
     """Keep the pipe of `report_start` from child processes, which could hold it open."""
-    if is_awaited():
-        os.set_inheritable(int(sys.argv[-1]), False)
+    for descriptor in ready_descriptors():
+        os.set_inheritable(descriptor, False)
 
 
 def report_start(reply: dict[str, Any]) -> None:

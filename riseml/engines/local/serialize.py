@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -16,6 +17,28 @@ from riseml.plan import (
 )
 from riseml.status import ExperimentStatus, State
 from riseml.status.data import encode
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """What the jobs of a run inherit from the command that submitted it.
+
+    `attributes` are those of `jobs/attributes.py`; none were recorded before 2.1.
+    """
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, list[int]] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Return the text that the database keeps until the run has ended."""
+        return json.dumps(vars(self))
+
+    @classmethod
+    def from_data(cls, data: Mapping[str, Any]) -> "Inherited":
+        """Return what `to_json` wrote; it used to be the environment alone."""
+        if isinstance(data.get("environment"), dict):
+            return cls(**data)
+        return cls(data)
 
 
 def timestamp(seconds: float) -> str:

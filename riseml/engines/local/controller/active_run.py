@@ -19,6 +19,7 @@ from riseml.engines.local.controller.stored_run import replay, stored_document
 from riseml.engines.local.interpreter import events
 from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.jobs.pod_to_process import PodPreparer
+from riseml.engines.local.serialize import Inherited
 from riseml.engines.local.store import Store
 
 
@@ -58,10 +59,9 @@ class ActiveRun:
         except (KeyError, TypeError, ValueError, IndexError) as error:
             raise store.damaged(number, repr(error)) from error
         record.killed, record.shutdown = row["killed"], row["shutdown"]
-        environment = store.decode(number, row["environment"], "the environment")
-        preparer = PodPreparer(
-            services.layout, number, record.folder, environment, services.secrets
-        )
+        data = store.decode(number, row["environment"], "the environment")
+        inherited = Inherited.from_data(data)
+        preparer = services.preparer(number, record.folder, inherited)
         active = cls(services, run, record, preparer)
         try:
             active._act(run.resume(time.time()))
@@ -81,7 +81,7 @@ class ActiveRun:
 
         Call it inside a transaction.
         """
-        self.record.insert(store, self.pods.environment)
+        self.record.insert(store, self.pods.inherited)
         self.run.dirty.update(self.run.nodes)
         self.record.write(store, self.run)
 

@@ -8,12 +8,13 @@ delays other pods; it starts with the first other pod of its run, not hours earl
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
 from riseml.plan import ExperimentSet, Resources
 
+CpuSet = frozenset[int]
 NOTHING = Resources(Decimal(0), 0)
 _BYTES_PER_MB = 1_000_000
 _CGROUP_MEMORY_LIMITS = (
@@ -27,17 +28,19 @@ _NVIDIA_CARDS = Path("/proc/driver/nvidia/gpus")
 class Capacity:
     """The resources that all pods share: cores, bytes, and the names of the GPUs.
 
-    GPU names are those that CUDA_VISIBLE_DEVICES accepts.
+    GPU names are those that CUDA_VISIBLE_DEVICES accepts. `bound` is the phrase that
+    precedes the number of cores in messages.
     """
 
     cpus: Decimal
     mem: int
     gpus: tuple[str, ...] = ()
+    bound: str = "this machine has"
 
     def lacks(self, request: Resources) -> str:
         """Explain why a request can never fit; return an empty text if it can."""
         if request.cpus > self.cpus:
-            return f"cpus: {request.cpus} requested, this machine has {self.cpus}"
+            return f"cpus: {request.cpus} requested, {self.bound} {self.cpus}"
         if request.mem > self.mem:
             # Rounded apart, so that the numbers differ however close they are.
             requested_mb = math.ceil(request.mem / _BYTES_PER_MB)
@@ -62,6 +65,29 @@ class Capacity:
         )
 
 
+class ReservedCores:
+    """Cores that restricted pods request, by the CPUs that they may use."""
+
+    def __init__(self) -> None:
+        self._cores: dict[CpuSet, Decimal] = {}
+
+    def free(self, cpus: CpuSet) -> Decimal:
+        """Return how many cores of some CPUs no pod requests that is restricted to them."""
+        cores = Decimal(len(cpus))
+        for other, reserved in self._cores.items():
+            if other <= cpus:
+                cores -= reserved
+        return cores
+
+    def take(self, cpus: CpuSet, cores: Decimal) -> bool:
+        """Reserve cores; return whether they are free, or any CPUs may be used."""
+        if not cpus:
+            return True
+        is_free = cores <= self.free(cpus)
+        self._cores[cpus] = self._cores.get(cpus, Decimal(0)) + cores
+        return is_free
+
+
 @dataclass(frozen=True)
 class Admission:
     """A pod that may start now, and the GPUs that it gets."""
@@ -75,7 +101,8 @@ class MachineQueue:
     """The pods that wait for this machine and those that run on it: first come, first served.
 
     A pod never overtakes another one that it would delay. `companions` are waiting pods
-    that request nothing; each maps to the prefix that the keys of its run share.
+    that request nothing; each maps to the prefix that the keys of its run share. `cpus`
+    are those of pods whose command may not use all CPUs of the machine.
     """
 
     capacity: Capacity
@@ -83,20 +110,45 @@ class MachineQueue:
     gangs: dict[str, str] = field(default_factory=dict)
     companions: dict[str, str] = field(default_factory=dict)
     running: dict[str, tuple[Resources, tuple[str, ...]]] = field(default_factory=dict)
+    cpus: dict[str, CpuSet] = field(default_factory=dict)
+
+    def capacity_for(self, cpus: CpuSet) -> Capacity:
+        """Return what pods may use that are restricted to some CPUs, or to none."""
+        if not cpus:
+            return self.capacity
+        if len(cpus) >= self.capacity.cpus:
+            return self.capacity
+        bound = "the CPU affinity of this command allows"
+        return replace(self.capacity, cpus=Decimal(len(cpus)), bound=bound)
 
     def add(
-        self, key: str, request: Resources, gang: str = "", run_prefix: str = ""
+        self,
+        key: str,
+        request: Resources,
+        gang: str = "",
+        run_prefix: str = "",
+        cpus: CpuSet = frozenset(),
     ) -> None:
         """Queue a pod; all pods with the same `gang` start together."""
         self.waiting[key] = request
+        if cpus:
+            self.cpus[key] = cpus
         if gang:
             self.gangs[key] = gang
         elif run_prefix and request == NOTHING:
             self.companions[key] = run_prefix
 
-    def add_running(self, key: str, request: Resources, gpus: tuple[str, ...]) -> None:
+    def add_running(
+        self,
+        key: str,
+        request: Resources,
+        gpus: tuple[str, ...],
+        cpus: CpuSet = frozenset(),
+    ) -> None:
         """Count a pod that an earlier controller has started."""
         self.running[key] = (request, gpus)
+        if cpus:
+            self.cpus[key] = cpus
 
     def remove(self, key: str) -> None:
         """Forget a pod, waiting or running, and free its resources."""
@@ -104,6 +156,7 @@ class MachineQueue:
         self.gangs.pop(key, None)
         self.companions.pop(key, None)
         self.running.pop(key, None)
+        self.cpus.pop(key, None)
 
     def admit(self) -> Iterator[Admission]:
         """Yield the pods that may start now, and count them as running.
@@ -119,13 +172,22 @@ class MachineQueue:
         if key in self.companions:
             return "Unschedulable: it starts with the first job of its run"
         request = total(self.waiting[peer] for peer in self._peers(key))
-        shortages = ", ".join(_shortages(request, self._free()))
+        cpus = self.cpus.get(key, frozenset())
+        free = self._free()
+        if cpus:
+            free = replace(free, cpus=min(free.cpus, self._reserved().free(cpus)))
+        shortages = ", ".join(_shortages(request, free))
         return f"Unschedulable: {shortages or 'earlier jobs come first'}"
 
     def _admit_units(self) -> Iterator[Admission]:
         free = self._free()
+        reserved = self._reserved()
         for keys in self._units():
             request = total(self.waiting[key] for key in keys)
+            cpus = self.cpus.get(keys[0], frozenset())
+            # Otherwise it waits only for pods on the same CPUs, and delays no others.
+            if not reserved.take(cpus, request.cpus):
+                continue
             if free.fits(request):
                 yield from self._start(keys, free.gpus)
             free = free.minus(request)
@@ -175,6 +237,14 @@ class MachineQueue:
         if gang is None:
             return (key,)
         return [peer for peer, peer_gang in self.gangs.items() if peer_gang == gang]
+
+    def _reserved(self) -> "ReservedCores":
+        reserved = ReservedCores()
+        for key, cpus in self.cpus.items():
+            if key in self.running:
+                request, _ = self.running[key]
+                reserved.take(cpus, request.cpus)
+        return reserved
 
     def _free(self) -> Capacity:
         cpus, mem = self.capacity.cpus, self.capacity.mem

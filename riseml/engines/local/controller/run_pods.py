@@ -37,6 +37,7 @@ from riseml.engines.local.jobs.pod_to_process import (
     experiment_number,
     resources,
 )
+from riseml.engines.local.serialize import Inherited
 from riseml.errors import RiseMLError
 
 # Time to exit for the healthy pods of a gang that restarts.
@@ -68,9 +69,9 @@ class RunPods:
         return bool(self._pods)
 
     @property
-    def environment(self) -> Mapping[str, str]:
-        """The environment of the command that started the run."""
-        return self._preparer.user_environment
+    def inherited(self) -> Inherited:
+        """What jobs inherit from the command that started the run."""
+        return self._preparer.inherited
 
     # Start
 
@@ -128,6 +129,7 @@ class RunPods:
             resources(pod.action.template),
             gang=f"{self._number}.{pod.gang}" if pod.experiment else "",
             run_prefix=self._services.pod_key(self._number, ""),
+            cpus=self._preparer.cpus,
         )
 
     def _adopt(self, pod: Pod, pid: int, start_time: int, boot: str) -> None:
@@ -136,7 +138,10 @@ class RunPods:
         prepared = self._preparer.prepare(pod.action, pod.key, (), begun=True)
         self._set_prepared(pod, prepared)
         self._services.machine.add_running(
-            pod.key, resources(pod.action.template), gpus_of(pod.directory)
+            pod.key,
+            resources(pod.action.template),
+            gpus_of(pod.directory),
+            self._preparer.cpus,
         )
         pod.pid = pid
         self._report(events.PodStarted(pod.node, launcher.read_started(pod.directory)))

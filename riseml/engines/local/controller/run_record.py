@@ -20,7 +20,7 @@ from riseml.engines.local.controller import kills
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.run import WorkflowRun
-from riseml.engines.local.serialize import experiment_to_json
+from riseml.engines.local.serialize import Inherited, experiment_to_json
 from riseml.engines.local.store import Store
 from riseml.status import State, set_state
 from riseml.status.data import encode, to_data
@@ -52,7 +52,7 @@ class RunRecord:
         self._outline: status.Outline | None = None
         self._is_committed = True
 
-    def insert(self, store: Store, environment: Mapping[str, str]) -> None:
+    def insert(self, store: Store, inherited: Inherited) -> None:
         """Insert the run into the database; call it inside a transaction."""
         metadata = self.document["metadata"]
         created = datetime.fromisoformat(metadata["creationTimestamp"])
@@ -67,7 +67,7 @@ class RunRecord:
             counts=json.dumps({State.CREATED: self.experiment_count}),
             created=created.timestamp(),
             document=json.dumps(self.document),
-            environment=json.dumps(dict(environment)),
+            environment=inherited.to_json(),
         )
         # The next `write` reads everything again.
         self._outline = None

@@ -14,7 +14,6 @@ import fcntl
 import hashlib
 import json
 import os
-import resource
 import signal
 import socket
 import sys
@@ -37,6 +36,7 @@ from riseml.engines.local.controller.services import Services
 from riseml.engines.local.controller.submit import Submitter
 from riseml.engines.local.home import HomeLayout, data_folder
 from riseml.engines.local.interpreter.node import COLUMNS
+from riseml.engines.local.jobs import attributes
 from riseml.engines.local.jobs.launcher import Launcher
 from riseml.engines.local.jobs.mounts import supported
 from riseml.engines.local.jobs.pod_to_process import MOUNTED
@@ -49,6 +49,14 @@ IDLE_SECONDS = 600.0
 _REQUEST_TIMEOUT_SECONDS = 10.0
 _LOCK_POLL_SECONDS = 0.01
 _BACKLOG = 128
+# Writes to closed sockets and beyond the limit of a file's size raise errors instead.
+_IGNORED_SIGNALS = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGPIPE,
+    signal.SIGXFSZ,
+)
 _READ_BYTES = 1 << 20
 
 
@@ -58,6 +66,7 @@ class Server:
     def __init__(self, services: Services, runs: ActiveRuns) -> None:
         self._services, self._runs = services, runs
         self._home = services.layout.home
+        self._greeting = {"version": __version__, "bounds": attributes.bounds()}
         submitter = Submitter(services, runs)
         self._handlers: dict[str, Callable[..., Any]] = {
             "start": submitter.start,
@@ -143,8 +152,9 @@ class Server:
 
     def _accept(self, listener: socket.socket) -> None:
         channel, _ = listener.accept()
+        self._stay()
         channel.settimeout(_REQUEST_TIMEOUT_SECONDS)
-        _send(channel, {"version": __version__})
+        _send(channel, self._greeting)
         received = bytearray()
         self._services.loop.on_readable(
             channel.fileno(), lambda: self._receive(channel, received)
@@ -200,7 +210,9 @@ def _send(channel: socket.socket, reply: dict[str, Any]) -> None:
         return
 
 
-def _open_services(home: Path, lock: int, runs: dict[int, ActiveRun]) -> Services:
+def _open_services(
+    home: Path, lock: int, runs: dict[int, ActiveRun], starter: attributes.Attributes
+) -> Services:
     """Open everything that the runs of a home share.
 
     Raises:
@@ -216,9 +228,6 @@ def _open_services(home: Path, lock: int, runs: dict[int, ActiveRun]) -> Service
         folder.mkdir(parents=True, exist_ok=True)
     layout = checkouts.prepare(layout)
     launcher = Launcher(home, lock, [*protocol.CONTROLLER, str(home)])
-    # The launcher runs by now, so jobs keep the usual limit.
-    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     return Services(
         identity=_identity(home),
         layout=layout,
@@ -230,6 +239,8 @@ def _open_services(home: Path, lock: int, runs: dict[int, ActiveRun]) -> Service
         loop=EventLoop(),
         remover=FolderRemover(),
         runs=runs,
+        attributes=attributes.current(),
+        starter=starter,
     )
 
 
@@ -284,9 +295,26 @@ def _take_lock(home: Path) -> int | None:
     )
 
 
+def _detach() -> attributes.Attributes:
+    """Inherit nothing from the starter of this controller; return its attributes.
+
+    It may be any command, and later runs have nothing to do with it.
+    """
+    starter = attributes.current()
+    attributes.close_descriptors(protocol.ready_descriptors())
+    with contextlib.suppress(PermissionError):
+        # This process leads its session already.
+        os.setsid()
+    attributes.reset()
+    attributes.reset_signals()
+    for number in _IGNORED_SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    return starter
+
+
 def main(home: Path) -> int:
     """Serve a home; return 0 also if another controller serves it already."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    starter = _detach()
     protocol.keep_report_private()
     try:
         lock = _take_lock(home)
@@ -295,7 +323,7 @@ def main(home: Path) -> int:
             return 0
         start_log(home)
         active: dict[int, ActiveRun] = {}
-        services = _open_services(home, lock, active)
+        services = _open_services(home, lock, active, starter)
         Server(services, ActiveRuns(services, active)).serve()
     except RiseMLError as error:
         logger.error("controller %d exits: %s", os.getpid(), error)

@@ -7,6 +7,7 @@ Runs meet only here, and only by the keys of their pods.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from riseml.engines.local import reserve, secrets
@@ -16,7 +17,10 @@ from riseml.engines.local.controller.mutexes import Mutexes
 from riseml.engines.local.controller.ports import Ports
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter import events
+from riseml.engines.local.jobs.attributes import Attributes, difference
 from riseml.engines.local.jobs.launcher import Launcher
+from riseml.engines.local.jobs.pod_to_process import PodPreparer
+from riseml.engines.local.serialize import Inherited
 from riseml.engines.local.store import Store
 
 
@@ -32,6 +36,7 @@ class Services:
     """Everything of one home that a run needs; `runs` holds the active ones by number.
 
     `identity` distinguishes the processes of this home from those of other homes.
+    `attributes` are those of the launcher; runs that recorded none have those of `starter`.
     """
 
     identity: str
@@ -44,10 +49,24 @@ class Services:
     loop: EventLoop
     remover: FolderRemover
     runs: Mapping[int, EventReceiver]
+    attributes: Attributes
+    starter: Attributes
 
     def pod_key(self, number: int, node: str) -> str:
         """Return the key that every process of a pod carries in its environment."""
         return f"{self.identity}:{number}:{node}"
+
+    def preparer(self, number: int, folder: Path, inherited: Inherited) -> PodPreparer:
+        """Return the converter for the pods of a run; `folder` keeps its own logs."""
+        wanted = inherited.attributes or self.starter
+        return PodPreparer(
+            self.layout,
+            number,
+            folder,
+            inherited,
+            self.secrets,
+            attributes=difference(wanted, self.attributes),
+        )
 
     def release_mutexes(self, key: str) -> None:
         """Drop the mutexes of a pod, and let the pods continue that obtain them."""

@@ -22,8 +22,8 @@ from riseml.engines.local.controller.services import Services
 from riseml.engines.local.interpreter import validate
 from riseml.engines.local.interpreter.normalize import without_nulls
 from riseml.engines.local.interpreter.run import WorkflowRun
-from riseml.engines.local.jobs.pod_to_process import PodPreparer, resources
-from riseml.engines.local.serialize import plan_from_data, timestamp
+from riseml.engines.local.jobs.pod_to_process import resources
+from riseml.engines.local.serialize import Inherited, plan_from_data, timestamp
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.plan import ExperimentSet, Origin, Resources, Target
 
@@ -44,7 +44,7 @@ class Submitter:
         plan: Mapping[str, Any],
         revision: str,
         user: str,
-        environment: Mapping[str, str],
+        inherited: Mapping[str, Any],
         excluded: Mapping[str, tuple[str, ...]],
         token: str,
         again: bool = False,
@@ -62,11 +62,13 @@ class Submitter:
         recorded = self._services.store.with_uid(uid) if again else None
         if recorded is not None:
             return _submitted(recorded["number"], recorded["name"], planned, [])
+        from_command = Inherited(**inherited)
         self._check_secrets(planned)
         self._check_mounts(planned)
         networks.check(planned)
         build = None
         if planned.install or planned.isolated:
+            environment = from_command.environment
             build = environments.build(
                 planned, revision, self._services.layout, environment
             )
@@ -74,12 +76,12 @@ class Submitter:
             number = numbers.assign(self._services)
             origin = Origin(user, number, revision, build=build, excluded=excluded)
             document = _compile(planned, origin)
-            run = self._record(number, document, environment, uid)
+            run = self._record(number, document, from_command, uid)
             notes = self._notes(planned)
         self._begin(run)
         return _submitted(number, run.run.name, planned, notes)
 
-    def submit(self, document: dict[str, Any], environment: Mapping[str, str]) -> str:
+    def submit(self, document: dict[str, Any], inherited: Mapping[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name.
 
         Raises:
@@ -88,7 +90,10 @@ class Submitter:
         with self._services.store.transaction():
             number = numbers.assign(self._services)
             run = self._record(
-                number, without_nulls(document), environment, str(uuid.uuid4())
+                number,
+                without_nulls(document),
+                Inherited(**inherited),
+                str(uuid.uuid4()),
             )
         self._begin(run)
         name: str = run.run.name
@@ -107,7 +112,7 @@ class Submitter:
         self,
         number: int,
         document: dict[str, Any],
-        environment: Mapping[str, str],
+        inherited: Inherited,
         uid: str,
     ) -> ActiveRun:
         """Check a document, identify it as a run, and insert it into the database."""
@@ -120,17 +125,12 @@ class Submitter:
                 f"there is already a run named {name}",
                 "Give the Workflow another name.",
             )
-        _check_capacity(document, self._services.machine.capacity)
-        run = WorkflowRun(document, document["metadata"]["uid"])
         record = RunRecord(self._services.layout, document, number)
-        record.insert(self._services.store, environment)
-        preparer = PodPreparer(
-            self._services.layout,
-            number,
-            record.folder,
-            environment,
-            self._services.secrets,
-        )
+        preparer = self._services.preparer(number, record.folder, inherited)
+        capacity = self._services.machine.capacity_for(preparer.cpus)
+        _check_capacity(document, capacity)
+        run = WorkflowRun(document, document["metadata"]["uid"])
+        record.insert(self._services.store, inherited)
         return ActiveRun(self._services, run, record, preparer)
 
     def _check_secrets(self, plan: ExperimentSet) -> None:

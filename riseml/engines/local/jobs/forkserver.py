@@ -23,6 +23,7 @@ from collections.abc import Callable
 from io import BufferedReader
 
 from riseml.engines.local.jobs import (
+    attributes,
     log_filter,
     mount_calls,
     mounts,
@@ -44,10 +45,12 @@ Request = tuple[
     dict[bytes, mount_calls.Layers],
     tuple[bytes, bytes],
     tuple[bytes, ...],
+    attributes.Attributes,
 ]
 """Number, key, directory, steps as shell text, paths of logs (that of the main command
 first), mounts, the layers of overlays by target, file and gateway of the job's
-network, and the secrets that its logs must not show."""
+network, the secrets that its logs must not show, and the attributes in which the job
+differs from this process."""
 
 LOCK, LOG = b"controller.lock", b"controller.log"
 NEVER = b"/dev/null"
@@ -147,7 +150,7 @@ class Server:
         As much as possible happens before the fork, because a child has to copy every
         page that it changes.
         """
-        number, _, directory, steps, logs, job_mounts, _, network_, secrets = request
+        number, _, directory, steps, logs, job_mounts, _, network_, secrets, _ = request
         job_network, _ = network_
         files: list[int] = []
         try:
@@ -185,7 +188,9 @@ class Server:
     ) -> None:
         """Turn this process into the supervisor of a job; never return."""
         try:
-            number, key, directory, _, _, job_mounts, layers, job_network, _ = request
+            number, key, directory, _, _, job_mounts, layers, job_network, _, own = (
+                request
+            )
             pid_file = -1
             os.setsid()
             os.chdir(directory)
@@ -201,6 +206,8 @@ class Server:
             # Standard input is the shell text. Output of the supervisor is discarded.
             for descriptor, file in enumerate((files[0], 1, 1, *files[1:])):
                 os.dup2(file, descriptor)
+            # The limits come last, because they hold for this process as well.
+            attributes.apply(own)
             words = ("sh", "-s", key, directory, str(self._pid))
             os.execve("/bin/sh", words, _environment(key))  # noqa: S606
         except BaseException as error:  # noqa: BLE001
@@ -296,14 +303,7 @@ def _reset_signals(reap: Callable[..., None]) -> None:
     An ancestor of this process may have ignored signals. Those that are caught here are
     reset by exec.
     """
-    for number in range(1, signal.NSIG):
-        if number not in (signal.SIGKILL, signal.SIGSTOP):
-            try:
-                signal.signal(number, signal.SIG_DFL)
-            except (OSError, ValueError):
-                # The C library uses this signal itself.
-                continue
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    attributes.reset_signals()
     signal.signal(signal.SIGCHLD, reap)
     # Writes to a closed pipe, or beyond the limit of a file's size, then raise errors.
     signal.signal(signal.SIGPIPE, _do_nothing)

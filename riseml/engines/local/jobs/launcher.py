@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,7 +63,8 @@ class ProcessSpec:
     time of the main command in seconds, and `grace` the seconds between TERM and KILL.
     `network` is the file of the job's network, and `gateway` the program that connects it
     to others; both are empty in the machine's network. `secrets` are values that the logs
-    must not show.
+    must not show. `attributes` are those in which the job's processes differ from the
+    launcher.
     """
 
     key: str
@@ -77,6 +78,7 @@ class ProcessSpec:
     network: str = ""
     gateway: str = ""
     secrets: tuple[str, ...] = ()
+    attributes: Mapping[str, list[int]] = field(default_factory=dict)
 
 
 class Exit(NamedTuple):
@@ -124,6 +126,7 @@ class Launcher:
                 *_request(job),
                 (os.fsencode(job.network), os.fsencode(job.gateway)),
                 tuple(map(os.fsencode, job.secrets)),
+                dict(job.attributes),
             )
         )
         for _ in range(2):
@@ -212,9 +215,8 @@ class Launcher:
 
     def _settings(self) -> forkserver.Settings:
         environment = dict(os.environ)
-        if processes.KEY in environment:
-            # A controller that was started from inside a job is not part of that job.
-            environment[processes.KEY] = ""
+        # A controller that a supervisor starts is not part of the supervisor's job.
+        environment[processes.KEY] = ""
         restart = supervise.command(self._restart, environment, str(self._home))
         log = str(self._home / os.fsdecode(forkserver.LOG))
         python, *options, bare = _bare()

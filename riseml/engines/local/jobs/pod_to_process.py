@@ -33,6 +33,7 @@ from riseml.engines.local.jobs.pod_mounts import (
 )
 from riseml.engines.local.jobs.workdir import Workdir
 from riseml.engines.local.jobs.working_copy import CODE, working_copy
+from riseml.engines.local.serialize import Inherited
 from riseml.errors import InvalidInputError, RiseMLError
 from riseml.plan import Resources
 from riseml.quantities import bytes_of, cores_of
@@ -123,8 +124,9 @@ def find_python(environment: Mapping[str, str]) -> str:
 class PodPreparer:
     """Converter for the pods of one run.
 
-    `folder` holds the logs of the run's own jobs. `user_environment` is that of the
+    `folder` holds the logs of the run's own jobs. `inherited` comes from the
     command that started the run. `secrets` returns the user's secrets by name.
+    `attributes` are those in which the run's processes differ from the launcher.
     """
 
     def __init__(
@@ -132,23 +134,27 @@ class PodPreparer:
         layout: HomeLayout,
         number: int,
         folder: Path,
-        user_environment: Mapping[str, str],
+        inherited: Inherited,
         secrets: Callable[[], Mapping[str, str]],
+        *,
+        attributes: Mapping[str, list[int]],
     ) -> None:
         self._layout = layout
+        self._attributes = attributes
+        self.inherited = inherited
         self._number = number
         self._folder = folder
         self._secrets = secrets
         self._user_environment = {
             name: value
-            for name, value in user_environment.items()
+            for name, value in inherited.environment.items()
             if not name.startswith(_RESERVED_PREFIXES)
         }
 
     @property
-    def user_environment(self) -> Mapping[str, str]:
-        """The environment of the command that started the run."""
-        return self._user_environment
+    def cpus(self) -> frozenset[int]:
+        """The CPUs that the run may use; empty if it may use all."""
+        return frozenset(self._attributes.get("cpus", ()))
 
     def prepare(
         self, pod: StartPod, key: str, gpus: Sequence[str], *, begun: bool = False
@@ -199,6 +205,7 @@ class PodPreparer:
             deadline=pod.deadline,
             grace=GRACE,
             secrets=steps.secret_values(container),
+            attributes=self._attributes,
         )
         return PreparedPod(
             spec,
