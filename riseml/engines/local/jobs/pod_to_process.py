@@ -191,16 +191,12 @@ class PodPreparer:
         engine_init = []
         if environment is not None:
             engine_init.append(_copy_step(environment, directory, main))
-        sidecars = []
-        for sidecar in template.get("sidecars", ()):
-            sidecar_log = log.with_name(f"{sidecar['name']}.{pod.attempt}.log")
-            sidecars.append(steps.step(sidecar, sidecar_log))
         spec = ProcessSpec(
             key=key,
             directory=str(directory),
             init=(*engine_init, *init),
             main=main,
-            sidecars=tuple(sidecars),
+            sidecars=steps.sidecars(pod, log),
             mounts=tuple(mounts) if self._layout.mounts else (),
             deadline=pod.deadline,
             grace=GRACE,
@@ -313,6 +309,14 @@ class _StepMaker:
             if "valueFrom" in entry:
                 values.add(self._secret(entry["valueFrom"]["secretKeyRef"]["key"]))
         return tuple(sorted(values - {""}))
+
+    def sidecars(self, pod: StartPod, log: Path) -> tuple[Step, ...]:
+        """Return the processes of the sidecars, which write beside the log of the pod."""
+        made = []
+        for sidecar in pod.template.get("sidecars", ()):
+            sidecar_log = log.with_name(f"{sidecar['name']}.{pod.attempt}.log")
+            made.append(self.step(sidecar, sidecar_log))
+        return tuple(made)
 
     def build_step(self, container: Mapping[str, Any], step: Step, python: str) -> Step:
         """Return the process that makes a virtual environment of a Python instead of an image."""
