@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from riseml import __version__, disk, errors
+from riseml.engines.local import detached
 from riseml.errors import HomeError, RiseMLError, UnreachableError
 
 CONTROLLER = (sys.executable, "-m", "riseml.engines.local.controller")
@@ -28,8 +29,6 @@ CONTROLLER = (sys.executable, "-m", "riseml.engines.local.controller")
 START_TIMEOUT_SECONDS = 30.0
 """Time that a controller has to start; adopting thousands of nodes takes some seconds."""
 
-# The descriptor on which a controller reports that it is ready.
-_READY_FD = 3
 _ARGUMENTS_WITH_READY_FD = 3
 # The limit of macOS for the path of a socket; Linux allows 107 bytes.
 _SOCKET_PATH_LIMIT_BYTES = 103
@@ -39,12 +38,6 @@ _REQUEST_ATTEMPTS = 5
 # Submitting thousands of experiments takes a while.
 _REPLY_TIMEOUT_SECONDS = 600.0
 _GREETING_BYTES = 1 << 12
-_CONTROLLER_VARIABLES = frozenset({
-    "PATH", "HOME", "USER", "LOGNAME", "LANG", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
-    "CUDA_VISIBLE_DEVICES", "RISEML_CPUS", "RISEML_MEM", "RISEML_GPUS", "RISEML_MOUNTS", "RISEML_DATA", "RISEML_IDLE",
-})  # fmt: skip
-# The first are settings of the Python that runs the controller.
-_CONTROLLER_PREFIXES = ("PYTHON", "LC_")
 _REPLY_BYTES = 1 << 16
 
 
@@ -303,7 +296,7 @@ def _spawn(home: Path) -> int:
     try:
         output = _open_log(home)
         try:
-            _run_in_background(home, output, writer)
+            detached.run([*CONTROLLER, str(home)], home, output, writer)
         finally:
             os.close(output)
             os.close(writer)
@@ -320,40 +313,6 @@ def _open_log(home: Path) -> int:
         return os.open(log_file(home), flags, 0o600)
     except OSError:
         return os.open(os.devnull, os.O_WRONLY)
-
-
-def _run_in_background(home: Path, output: int, ready: int) -> None:
-    """Run a controller in a session of its own, through a shell that exits at once."""
-    script = 'cd "$1"; shift; "$@" &'
-    command = [*CONTROLLER, str(home), str(_READY_FD)]
-    pid = os.posix_spawn(
-        "/bin/sh",
-        ["/bin/sh", "-c", script, "sh", str(home), *command],
-        _controller_environment(),
-        file_actions=[
-            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-            (os.POSIX_SPAWN_DUP2, output, 1),
-            (os.POSIX_SPAWN_DUP2, output, 2),
-            (os.POSIX_SPAWN_DUP2, ready, _READY_FD),
-        ],
-        setsid=True,
-    )
-    with suppress(ChildProcessError):
-        # A program that ignores the end of its children has no such child.
-        os.waitpid(pid, 0)
-
-
-def _controller_environment() -> dict[str, str]:
-    """Return the part of this environment that a controller gets.
-
-    Other variables may be secrets, or mean this command: those of a job, of Git's hooks,
-    or of `faketime`. Jobs have the environment of the command that submits them.
-    """
-    environment = {}
-    for name, value in os.environ.items():
-        if name in _CONTROLLER_VARIABLES or name.startswith(_CONTROLLER_PREFIXES):
-            environment[name] = value
-    return environment
 
 
 def _await_start(home: Path, ready: int) -> socket.socket | None:
