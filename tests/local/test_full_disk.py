@@ -166,6 +166,27 @@ def test_runs_are_killed_and_deleted(disk: Disk) -> None:
     assert (disk.out / "outputs").read_text() == ""
 
 
+def test_a_kill_needs_no_space_at_all(disk: Disk) -> None:
+    script = """
+        step=before; run train; until_contains RUNNING 1
+        rm "$RISEML_HOME/reserve"; fill
+        step=full; run kill 1
+        # The job has exited, and its end is not in the database.
+        until_contains RUNNING 1
+        kill -9 $(cat "$RISEML_HOME/controller.lock")
+        step=after; rm "$RISEML_HOME"/filler.*; run wait 1; run status 1
+        end
+    """
+    assert disk.run(script, "sleep 1000") == [
+        "before train 0",
+        "full kill 0",
+        "after wait 103",
+        "after status 0",
+    ]
+    assert "KILLED" in disk.output("status", "after")
+    assert "FAILED" not in disk.output("status", "after")
+
+
 def test_experiments_wait_for_space(disk: Disk) -> None:
     script = """
         step=before; run train; until_contains RUNNING 1

@@ -15,6 +15,7 @@ from riseml.engines.local.jobs import processes
 from riseml.errors import (
     DamagedDatabaseError,
     DamagedError,
+    DiskFullError,
     HomeError,
     NotFoundError,
     RiseMLError,
@@ -87,11 +88,46 @@ class ActiveRuns:
             logger.error("commit failed: %s", error)
             protect(self._rebuild)
             return False
+        except DiskFullError as error:
+            logger.error("commit failed: %s", error)
+            # The timer wakes the loop, which then tries again.
+            self._services.loop.after(_COMMIT_RETRY_SECONDS, lambda: None)
+            return self._note_kills()
         except HomeError as error:
-            # The disk is full: nothing may be announced before it can be recorded.
+            # Nothing may be announced before it can be recorded.
             logger.error("commit failed: %s", error)
             return False
         return True
+
+    def _note_kills(self) -> bool:
+        """Note kills that cannot be committed; return whether that succeeded.
+
+        Jobs may then be stopped, which may be the only way to get space. A later
+        controller knows that they were killed.
+        """
+        try:
+            for number, run in self._runs.items():
+                if run.record.dirty:
+                    kills.note(self._services.layout.run(number), run.record.killed)
+        except OSError as error:
+            logger.error("kills cannot be noted: %s", error)
+            return False
+        return True
+
+    def _enter_noted_kills(self, number: int) -> None:
+        """Record the kills that an earlier controller could only note."""
+        store, folder = self._services.store, self._services.layout.run(number)
+        row = store.run(number)
+        recorded = row["killed"] if row else ""
+        killed = kills.with_notes(folder, recorded)
+        if killed == recorded:
+            return
+        is_whole_run = kills.ALL in kills.targets(killed)
+        shutdown = "Terminate" if is_whole_run else ""
+        self._services.commit(
+            lambda: store.update_run(number, killed=killed, shutdown=shutdown),
+            last=True,
+        )
 
     def _rebuild(self) -> None:
         self._guard.rebuild()
@@ -217,6 +253,7 @@ class ActiveRuns:
     def _restore(self, number: int) -> None:
         """Continue a run; give up a damaged one, and retry one that fails otherwise."""
         try:
+            self._enter_noted_kills(number)
             self._runs[number] = ActiveRun.restore(self._services, number)
         except DamagedError:
             logger.exception("run %d: damaged, it ends as FAILED", number)
