@@ -46,6 +46,36 @@ def test_folders_of_ended_and_unknown_runs_are_removed_when_a_controller_starts(
     assert lab.engine.read(Id(number=number)).state is State.RUNNING
 
 
+def test_files_that_killed_processes_had_not_finished_are_removed(lab: Lab) -> None:
+    lab.run("run: 'true'")
+    home = lab.engine.home
+    lab.engine.set_secret("KEY", "value")
+    protocol.stop_controller(home)
+    # No process has this number, and this process has the other one.
+    gone, alive = 2**22 + 1, os.getpid()
+    removed = [
+        home / f"secrets.{gone}-1",
+        home / f"secrets.past.{gone}-1",
+        home / f"checkouts/lab/.part-{gone}-1/file",
+        home / ".riseml-riseml.db/riseml.db",
+        home / "checkouts.unused-1/lab/file",
+        home / "envs/.part-ab12/file",
+        home / "envs/.removed-ab12-1/file",
+    ]
+    kept = [
+        home / f"secrets.{alive}-1",
+        home / f"checkouts/lab/.part-{alive}-1/file",
+        home / "envs/ab12/file",
+    ]
+    for path in removed + kept:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    protocol.ensure(home)
+    lab.until(lambda: not any(path.exists() for path in removed), "the removal")
+    assert all(path.exists() for path in kept)
+    assert lab.engine.secrets() == {"KEY": "value"}
+
+
 def test_delete_removes_the_folder_of_an_ended_run(lab: Lab) -> None:
     lab.run("run: 'true'")
     lab.until(lambda: remaining(lab.engine.home) == [], "the removal")

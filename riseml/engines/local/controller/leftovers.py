@@ -12,6 +12,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from riseml.engines.local.controller import unfinished_files
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.services import Services, run_number
 from riseml.engines.local.home import output_folder
@@ -26,7 +27,8 @@ def end(services: Services, active: Collection[int]) -> None:
     folders = _take(services, active)
     if folders:
         _kill(services, active)
-    services.remover.discard(folders)
+    unfinished = unfinished_files.find(services.layout.home, is_idle=not active)
+    services.remover.discard([*folders, *unfinished])
 
 
 def _take(services: Services, active: Collection[int]) -> list[Path]:
