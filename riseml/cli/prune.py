@@ -27,9 +27,9 @@ def command(
 ) -> None:
     """Delete runs that ended long ago, and unused builds.
 
-    Runs are deleted with their records, logs and output. If nothing is running, unused
-    build environments, images and code snapshots are removed as well. On a terminal,
-    the command asks first.
+    Runs are deleted with their records, logs and output. Build environments, images and
+    code that no run uses are removed as well; the command says what it keeps, and why.
+    On a terminal, it asks first.
 
     Examples:
       riseml prune --older-than 14d --dry-run
@@ -58,7 +58,9 @@ def _delete(client: Client, runs: list[SetStatus], age: timedelta) -> None:
     for name in client.delete(*(run.id for run in runs)):
         output.say(f"deleted {name}")
     # Builds of the deleted runs may be unused only now.
-    unused = client.prune_unused(age)
-    if unused:
-        builds = text.plural(unused, client.engine.build_noun)
+    pruned = client.prune_unused(age)
+    if pruned.builds:
+        builds = text.plural(pruned.builds, client.engine.build_noun)
         output.note(f"Removed {builds} that no run has used since.")
+    for note in pruned.notes:
+        output.note(note)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from riseml import ids
 from riseml.client.context import ClientContext, experiment_id, run_of
-from riseml.engines import Query
+from riseml.engines import Pruned, Query
 from riseml.errors import InvalidInputError, RiseMLError
 from riseml.ids import Id
 from riseml.status import SetStatus
@@ -48,8 +48,8 @@ def prune(
     return runs
 
 
-def prune_unused(context: ClientContext, unused_for: timedelta) -> int:
-    """Delete unused build environments; see `Client.prune_unused`."""
+def prune_unused(context: ClientContext, unused_for: timedelta) -> Pruned:
+    """Delete unused builds and code; see `Client.prune_unused`."""
     return context.engine.prune_unused(time.time() - unused_for.total_seconds())
 
 

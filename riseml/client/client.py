@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from riseml.client import cleanup, config_file, explain, files, lifecycle
 from riseml.client import secrets as secrets_
 from riseml.client.context import CONFIG_FILE, ClientContext
-from riseml.client.types import Killed, RunHandle
+from riseml.client.types import Killed, Pruned, RunHandle
 from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submitted
 from riseml.errors import Fault
 from riseml.ids import Id
@@ -331,8 +331,8 @@ class Client:
         """Delete runs that ended before `older_than` ago; `dry_run` only returns them."""
         return cleanup.prune(self._context, older_than, dry_run=dry_run)
 
-    def prune_unused(self, unused_for: timedelta) -> int:
-        """Delete build environments unused for that long; return their number."""
+    def prune_unused(self, unused_for: timedelta) -> Pruned:
+        """Delete builds unused for that long, and code that no run needs."""
         return cleanup.prune_unused(self._context, unused_for)
 
     # Volumes

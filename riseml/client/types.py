@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+# Users of the API find it among the other values.
+from riseml.engines import Pruned as Pruned  # noqa: PLC0414
 from riseml.errors import Fault
 from riseml.status import State
 

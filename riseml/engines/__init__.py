@@ -120,6 +120,14 @@ class LogQuery:
     since: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Pruned:
+    """How many builds were removed, and sentences about what else was, or why not."""
+
+    builds: int
+    notes: tuple[str, ...] = ()
+
+
 class Engine(Protocol):
     """What every engine provides.
 
@@ -244,12 +252,11 @@ class Engine(Protocol):
         May be called twice with the same value; removing an absent secret is no error.
         """
 
-    def prune_unused(self, before: float) -> int:
-        """Remove what no run has used since `before` (Unix seconds); return how much.
+    def prune_unused(self, before: float) -> Pruned:
+        """Remove what no run has used since `before` (Unix seconds); return what it was.
 
         Only what can be made again is removed: environments or images, and code without
-        runs. If a run is active, nothing is removed and the result is 0. May be called
-        twice.
+        runs. Nothing that an active run may use is removed. May be called twice.
         """
 
     def delete(self, run: Id) -> None:

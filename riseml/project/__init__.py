@@ -62,6 +62,38 @@ class Survey(NamedTuple):
     excluded: tuple[Exclusion, ...]
 
 
+class PrunedCode(NamedTuple):
+    """What a prune did to the code of a project, in numbers of revisions.
+
+    `unused` ones are needed by no run: they were removed, unless the code `is_fresh`.
+    `freed` is in bytes.
+    """
+
+    project: str
+    unused: int
+    used: int
+    freed: int
+    is_fresh: bool
+
+    def describe(self) -> str:
+        """Return what was removed and what is kept, and why, as a sentence."""
+        used = f"{_count(self.used)} of {self.project}, which runs use"
+        if not self.unused:
+            return f"Kept {used}."
+        unused = f"{_count(self.unused)} of {self.project}"
+        if self.is_fresh:
+            return (
+                f"Kept {unused}, which no run uses: code was synced within the last 10"
+                " minutes, and a run of it may be about to start."
+            )
+        removed = f"Removed {unused} ({self.freed / 1e6:.1f} MB), which no run uses"
+        return f"{removed}; kept {used}." if self.used else f"{removed}."
+
+
+def _count(revisions: int) -> str:
+    return "1 revision" if revisions == 1 else f"{revisions} revisions"
+
+
 def snapshot(
     folder: AnyPath,
     repository: AnyPath,
@@ -129,10 +161,10 @@ def repository_of(project: str, home: "Path") -> "Path":
     return repositories(home) / f"{project}.git"
 
 
-def tidy(home: "Path", keep: Iterable[str] = ()) -> None:
+def tidy(home: "Path", keep: Iterable[str] = ()) -> tuple[PrunedCode, ...]:
     """Prune all repositories of a home, except those of which a run may be starting right now.
 
-    Revisions that runs of this machine refer to stay, and those in `keep`.
+    Returns what it did to each. Revisions that runs of this machine refer to stay, and those in `keep`.
 
     Raises:
         HomeError: a repository cannot be written, the runs of this machine cannot be
@@ -140,4 +172,4 @@ def tidy(home: "Path", keep: Iterable[str] = ()) -> None:
     """
     from riseml.project import cleanup  # noqa: PLC0415
 
-    cleanup.tidy(home, keep)
+    return cleanup.tidy(home, keep)

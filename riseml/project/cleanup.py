@@ -3,12 +3,12 @@
 import os
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 from riseml import disk
 from riseml.errors import HomeError
-from riseml.project import AnyPath, compose, references, repositories
+from riseml.project import AnyPath, PrunedCode, compose, references, repositories
 from riseml.project.objects import Loose
 from riseml.project.stat_cache import delete_caches
 from riseml.project.store import Store, unusable
@@ -17,12 +17,31 @@ from riseml.project.store import Store, unusable
 _FRESH_SECONDS = 600.0
 
 
-def tidy(home: Path, keep: Iterable[str]) -> None:
+def tidy(home: Path, keep: Iterable[str]) -> tuple[PrunedCode, ...]:
     """Prune all repositories of a home; see `riseml.project.tidy`."""
     revisions = references.revisions(home).union(keep)
-    for branch in repositories(home).glob("*.git/refs/heads/riseml"):
-        if time.time() - branch.stat().st_mtime > _FRESH_SECONDS:
-            prune(branch.parents[2], revisions)
+    results = []
+    for branch in sorted(repositories(home).glob("*.git/refs/heads/riseml")):
+        results.append(_tidy(branch.parents[2], branch, revisions))
+    return tuple(results)
+
+
+def _tidy(repository: Path, branch: Path, keep: Collection[str]) -> PrunedCode:
+    store = Store(repository)
+    try:
+        with store.locked():
+            before = _revisions(store)
+            # A snapshot holds the lock, so its age does not change meanwhile.
+            is_fresh = time.time() - branch.stat().st_mtime <= _FRESH_SECONDS
+            size = _size(repository)
+            kept = before.intersection(keep)
+            if not is_fresh:
+                _prune(store, sorted(kept))
+    except OSError as error:
+        raise unusable(repository, error) from error
+    freed = size - _size(repository)
+    unused = len(before) - len(kept)
+    return PrunedCode(repository.stem, unused, len(kept), max(freed, 0), is_fresh)
 
 
 def prune(repository: AnyPath, keep: Iterable[str]) -> None:
@@ -30,22 +49,43 @@ def prune(repository: AnyPath, keep: Iterable[str]) -> None:
     store = Store(repository)
     try:
         with store.locked():
-            _prune(store, sorted(set(keep)))
+            _prune(store, _existing(store, sorted(set(keep))))
     except OSError as error:
         raise unusable(repository, error) from error
 
 
-def _prune(store: Store, keep: list[str]) -> None:
+def _prune(store: Store, keep: Sequence[str]) -> None:
     delete_caches(store)
     objects = Loose(store)
     empty_tree = objects.add(b"tree", b"").hex()
     # Git collects what the branch does not reach, so the new tip reaches what stays.
     tip = compose.commit_data(
-        empty_tree, _existing(store, keep), int(time.time()), "Keep what runs need\n"
+        empty_tree, tuple(keep), int(time.time()), "Keep what runs need\n"
     )
     store.advance(objects.add(b"commit", tip).hex())
     _git(store, "-c", "repack.writeBitmaps=false", "repack", "-a", "-d", "-q")
     _git(store, "prune", "--expire=now")
+
+
+def _revisions(store: Store) -> set[str]:
+    """Return all revisions of a repository."""
+    revisions = set()
+    options = ("--max-parents=0", "--all", "--format=%H %s")
+    for line in _git(store, "log", *options).splitlines():
+        commit, _, subject = line.partition(" ")
+        # The commit that `_prune` made is not one.
+        if subject == compose.SUBJECT:
+            revisions.add(commit)
+    return revisions
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of all files in a folder."""
+    size = 0
+    for path in folder.rglob("*"):
+        if path.is_file():
+            size += path.stat().st_size
+    return size
 
 
 def _existing(store: Store, revisions: list[str]) -> tuple[str, ...]:

@@ -21,6 +21,9 @@ from riseml.project import names
 from riseml.project.objects import Objects
 from riseml.project.walk import MODE, Folder, Tree
 
+SUBJECT = "RiseML snapshot"
+"""First line of the message of every revision."""
+
 _AUTHOR = "RiseML <riseml@localhost>"
 _UNESCAPED = (
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-./+,@%=:~"
@@ -87,7 +90,7 @@ def commit(tree: Tree, objects: Objects) -> str:
     """Store the commit of a walk; return its id, which is the revision."""
     lines = "".join(f"{line}\n" for line in _lines(tree))
     root = tree.folders[0].tree.hex()
-    data = commit_data(root, (), 0, f"RiseML snapshot\n\n{lines}")
+    data = commit_data(root, (), 0, f"{SUBJECT}\n\n{lines}")
     return objects.add(b"commit", data).hex()
 
 

@@ -54,6 +54,8 @@ def _record(store: Store, cache: StatCache, tree: Tree, message: str) -> Snapsho
     if not revision or not tree.is_same():
         revision = _write(store, tree, cache.revision, message)
         cache.save(revision, tree.folders)
+    # `prune` keeps all revisions of a store that was used a short time ago.
+    store.touch()
     files = 0
     size = 0
     for folder in tree.folders:

@@ -141,6 +141,12 @@ class Store:
                 os.unlink(self.loose(name))
         self._emptied_tips.clear()
 
+    def touch(self) -> None:
+        """Set the time of the branch: a run may be about to use what it reaches."""
+        # There is none before the first commit, nor if Git has packed it.
+        with suppress(FileNotFoundError):
+            os.utime(os.path.join(self.path, BRANCH))
+
     def tip(self) -> str:
         """Return the commit that the branch names; empty if it does not exist."""
         # Git may move the name of a branch from its own file into packed-refs.

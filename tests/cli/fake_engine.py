@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
+from riseml.engines import Change, Chunk, LogQuery, Pruned, Query, Submission, Submitted
 from riseml.errors import NotFoundError
 from riseml.ids import Id
 from riseml.plan import Resources
@@ -243,9 +243,9 @@ class FakeEngine:
             self.stored_secrets[name] = value
         return existed
 
-    def prune_unused(self, before: float) -> int:
+    def prune_unused(self, before: float) -> Pruned:
         self.calls.append(("prune_unused", before))
-        return self.unused
+        return Pruned(self.unused)
 
     def delete(self, run: Id) -> None:
         self.calls.append(("delete", str(run)))

@@ -98,14 +98,14 @@ def test_a_pruned_image_is_built_again(bench: Bench, engine: ArgoEngine) -> None
     second = bench.run(text)
     assert (builds(first), builds(second)) == (True, False)
     assert recorded_images(engine)[second.image] == datetime.now(UTC).date().isoformat()
-    assert engine.prune_unused(0) == 0
+    assert engine.prune_unused(0).builds == 0
     assert registry_has(engine, second.image)
 
     client = Client(engine=engine)
     client.delete(first.id)
     ages = "find /store/repos/lab.git -exec touch -d @1 {} +"
     engine.store.script(ages)
-    assert client.prune_unused(-timedelta(days=2)) > 0
+    assert client.prune_unused(-timedelta(days=2)).builds > 0
     assert (recorded_images(engine), registry_has(engine, second.image)) == ({}, False)
     assert [store_has_code(engine, run) for run in (first, second)] == [False, True]
 

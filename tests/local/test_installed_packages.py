@@ -117,9 +117,9 @@ def test_states_of_builds_are_removed_with_their_environments(lab: Lab) -> None:
     lab.run(install("true", "echo 2") + "run: 'true'")
     envs = lab.engine.home / "envs"
     assert sorted(path.suffix for path in envs.iterdir()) == ["", ".prefix"]
-    assert lab.engine.prune_unused(time.time() - 3600) == 0
+    assert lab.engine.prune_unused(time.time() - 3600).builds == 0
     assert len(list(envs.iterdir())) == 2
-    assert lab.engine.prune_unused(time.time() + 1) == 1
+    assert lab.engine.prune_unused(time.time() + 1).builds == 1
     assert list(envs.iterdir()) == []
 
 

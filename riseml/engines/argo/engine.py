@@ -11,7 +11,15 @@ from riseml.cluster.api import Api, data_of, path, path_of
 from riseml.cluster.connection import Connection
 from riseml.cluster.store import StorePod
 from riseml.cluster.user_namespace import UserNamespace
-from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
+from riseml.engines import (
+    Change,
+    Chunk,
+    LogQuery,
+    Pruned,
+    Query,
+    Submission,
+    Submitted,
+)
 from riseml.engines.argo import archive, live_results, stop
 from riseml.engines.argo.listing import Listing
 from riseml.engines.argo.run_reader import RunReader
@@ -176,23 +184,28 @@ class ArgoEngine:
         for document in documents:
             self.api.delete(path_of(document), propagationPolicy="Background")
 
-    def prune_unused(self, before: float) -> int:
+    def prune_unused(self, before: float) -> Pruned:
         """Remove images unused since `before` (Unix seconds), and code without runs.
 
-        Returns the number of images. Nothing is removed while a run is active, because
-        it may be about to use what looks unused.
+        Nothing is removed while a run is active, because it may be about to use what
+        looks unused.
         """
         # Other commands do not need these.
         from riseml.engines.argo import code  # noqa: PLC0415
         from riseml.project import tidy  # noqa: PLC0415
 
-        if self.list(Query()):
-            return 0
+        active = self.list(Query())
+        if active:
+            ids = ", ".join(run.id for run in reversed(active))
+            return Pruned(
+                0, (f"Kept images and code, because runs are active: {ids}.",)
+            )
         revisions = self._revisions_in_use()
         code.prune(self.store, revisions)
         # The next push would bring everything back if the home still had it.
-        tidy(self.home, revisions)
-        return self._images().prune_unused(before)
+        notes = [pruned.describe() for pruned in tidy(self.home, revisions)]
+        notes.append("Kept code in the store that was pushed within the last hour.")
+        return Pruned(self._images().prune_unused(before), tuple(notes))
 
     def _revisions_in_use(self) -> set[str]:
         revisions = archive.revisions(self.store, self.user)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riseml.engines import Change, Chunk, LogQuery, Query, Submission, Submitted
+from riseml.engines import Change, Chunk, LogQuery, Pruned, Query, Submission, Submitted
 from riseml.engines.local import home, protocol, secrets
 from riseml.engines.local.jobs import attributes
 from riseml.engines.local.reader import HomeReader
@@ -117,26 +117,32 @@ class LocalEngine:
             time.sleep(_POLL_SECONDS)
         _remove(folder)
 
-    def prune_unused(self, before: float) -> int:
+    def prune_unused(self, before: float) -> Pruned:
         """Remove environments unused since a time, and code that no run refers to.
 
-        Returns the number of environments. `before` is in seconds since 1970.
+        `before` is in seconds since 1970.
         """
         # Only `prune` needs them.
         from riseml.engines.local.controller import environments  # noqa: PLC0415
         from riseml.project import tidy  # noqa: PLC0415
 
         if not self.home.exists():
-            return 0
+            return Pruned(0)
         self._ask("clean")
-        if self.reader.store().unfinished():
-            # An active run may be about to use what seems unused.
-            return 0
-        # Git needs space to tidy up, and the other two free it.
-        self._discard_checkouts()
-        removed = environments.tidy(self.home, before)
-        tidy(self.home)
-        return removed
+        removed = 0
+        notes = []
+        active = self.reader.store().unfinished()
+        if active:
+            # Its jobs use environments, and it may be about to use one that seems unused.
+            if any((self.home / "envs").glob("*")):
+                ids = ", ".join(map(str, active))
+                notes.append(f"Kept environments, because runs have not ended: {ids}.")
+        else:
+            # Git needs space to tidy up, and these two free it.
+            self._discard_checkouts()
+            removed = environments.tidy(self.home, before)
+        notes += [pruned.describe() for pruned in tidy(self.home)]
+        return Pruned(removed, tuple(notes))
 
     def repair(self) -> Sequence[str]:
         """Repair the list of runs; return what was done, in sentences."""

@@ -90,8 +90,8 @@ def test_unused_environments_are_removed(lab: Lab) -> None:
     lab.run("install: 'false'\nrun: 'true'")
     envs = lab.engine.home / "envs"
     assert len(list(envs.iterdir())) == 2
-    assert lab.engine.prune_unused(time.time() - 3600) == 0
-    assert lab.engine.prune_unused(time.time() + 1) == 2
+    assert lab.engine.prune_unused(time.time() - 3600).builds == 0
+    assert lab.engine.prune_unused(time.time() + 1).builds == 2
     assert list(envs.iterdir()) == []
     assert lab.run("install: 'true'\nrun: 'true'").state is State.FINISHED
 
@@ -103,8 +103,12 @@ def test_only_code_without_runs_is_removed(lab: Lab) -> None:
         revisions.append(lab.run("run: cat code.txt").revision)
     lab.engine.delete(Id(number=1))
     repository = lab.engine.home / "store/repos/lab.git"
+    (note,) = lab.engine.prune_unused(0).notes
+    assert note.startswith("Kept 1 revision of lab, which no run uses: code was synced")
     os.utime(repository / "refs/heads/riseml", (1, 1))
-    lab.engine.prune_unused(0)
+    (note,) = lab.engine.prune_unused(0).notes
+    assert note.startswith("Removed 1 revision of lab (")
+    assert note.endswith("which no run uses; kept 1 revision of lab, which runs use.")
     exists = [
         subprocess.run(
             ["git", f"--git-dir={repository}", "cat-file", "-e", revision], check=False
@@ -115,6 +119,28 @@ def test_only_code_without_runs_is_removed(lab: Lab) -> None:
     assert exists == [False, True]
     lab.write({"code.txt": "one"})
     assert lab.run("run: cat code.txt").state is State.FINISHED
+    assert lab.engine.prune_unused(0).notes == (
+        "Kept 2 revisions of lab, which runs use.",
+    )
+
+
+def test_a_run_that_has_not_ended_keeps_its_code_and_all_environments(
+    lab: Lab,
+) -> None:
+    lab.write({"code.txt": "gone"})
+    lab.run("install: 'true'\nrun: 'true'")
+    lab.engine.delete(Id(number=1))
+    lab.write({"code.txt": "used"})
+    number = lab.train("run: sleep 1000").number
+    branch = lab.engine.home / "store/repos/lab.git/refs/heads/riseml"
+    os.utime(branch, (1, 1))
+    pruned = lab.engine.prune_unused(time.time() + 1)
+    assert pruned.builds == 0
+    environments, code = pruned.notes
+    assert environments == f"Kept environments, because runs have not ended: {number}."
+    assert code.startswith("Removed 1 revision of lab")
+    assert code.endswith("; kept 1 revision of lab, which runs use.")
+    assert lab.engine.read(Id(number=number)).state is State.RUNNING
 
 
 def counting(folder: Path, name: str, then: str = ":") -> str:
