@@ -22,6 +22,8 @@ of these; any other exception is a bug.
 from dataclasses import dataclass
 from typing import ClassVar
 
+from riseml.excerpts import readable
+
 
 class RiseMLError(Exception):
     """A failure with its remedy: `str(error)` says what is wrong and where, `advice` what to do."""
@@ -30,7 +32,11 @@ class RiseMLError(Exception):
 
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(message)
-        self.advice = advice
+        self.advice = readable(advice)
+
+    def __str__(self) -> str:
+        # The message may quote anything that a user has written.
+        return readable(super().__str__())
 
 
 class InvalidInputError(RiseMLError):

@@ -9,11 +9,14 @@ import re
 from dataclasses import dataclass
 
 from riseml.errors import InvalidInputError
+from riseml.excerpts import excerpt
 
 _USER = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+# A database has no numbers of more digits.
+_NUMBER = r"\d{1,18}"
 _PATTERN = re.compile(
-    rf"(?:\.?(?P<user>{_USER})\.)??(?P<number>\d+)(?:\.(?P<sub>\d+))?"
-    r"(?:\.(?P<type>[A-Za-z][A-Za-z-]*)(?:\.(?P<index>\d+))?)?"
+    rf"(?:\.?(?P<user>{_USER})\.)??(?P<number>{_NUMBER})(?:\.(?P<sub>{_NUMBER}))?"
+    rf"(?:\.(?P<type>[A-Za-z][A-Za-z-]*)(?:\.(?P<index>{_NUMBER}))?)?"
 )
 # Without the dot, a user of digits only would be a number.
 _USER_ID = re.compile(rf"\.?(?P<user>(?=.*[A-Za-z_-]){_USER}|(?<=\.){_USER})")
@@ -68,7 +71,7 @@ def parse(text: str) -> Id:
         if user:
             return Id(user["user"])
     raise InvalidInputError(
-        f"'{text}' is not an id",
+        f"'{excerpt(text)}' is not an id",
         "Ids look like 14 (an experiment or set), 14.3 (the third of a set), 14.3.train or 14.worker.2 (a job).",
     )
 

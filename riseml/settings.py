@@ -250,7 +250,7 @@ def _unknown_setting(name: str, position: str) -> InvalidInputError:
     # Only a faulty file needs them.
     from difflib import get_close_matches  # noqa: PLC0415
 
-    from riseml.schema.texts import excerpt  # noqa: PLC0415
+    from riseml.excerpts import excerpt  # noqa: PLC0415
 
     near = get_close_matches(name, _PARSERS, n=1)
     advice = f"Settings are {', '.join(_PARSERS)}."

@@ -135,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Ctrl-C and a closed pipe have exit statuses, too.
         from riseml.cli import failure
 
-        return failure.report(error, debug=debug)
+        return failure.report(error, debug=debug, arguments=words)
     return status
 
 

@@ -8,6 +8,7 @@ from riseml.cli import options, output, text
 from riseml.client.client import Client
 from riseml.client.context import CONFIG_FILE
 from riseml.errors import Fault
+from riseml.excerpts import LONGEST, excerpt
 
 
 def command(
@@ -32,7 +33,8 @@ def command(
         output.data([_record(fault) for fault in faults], output_format)
     else:
         output.lines(map(str, faults))
-        output.note(_summary(config_file, errors, len(faults) - errors))
+        file = excerpt(config_file, LONGEST)
+        output.note(_summary(file, errors, len(faults) - errors))
         if not errors:
             _note_exclusions(client, config_file)
     # Warnings alone must not stop a pipeline.

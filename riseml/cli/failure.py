@@ -2,9 +2,10 @@
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from riseml.errors import ConfigError, InvalidInputError, RiseMLError
+from riseml.excerpts import readable, with_excerpts
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -15,19 +16,20 @@ _SIMILAR = 0.75
 _SHORTEST_ABBREVIATION = 3
 
 
-def report(error: BaseException, *, debug: bool) -> int:
+def report(error: BaseException, *, debug: bool, arguments: Sequence[str] = ()) -> int:
     """Write an error to stderr and return its exit status.
 
-    An error of an unexpected type is reported as a bug.
+    An error of an unexpected type is reported as a bug. The message shows excerpts of
+    long arguments.
     """
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 1
-    status = _print(error, debug=debug)
+    status = _print(error, arguments, debug=debug)
     _discard_unread_output()
     return status
 
 
-def _print(error: BaseException, *, debug: bool) -> int:
+def _print(error: BaseException, arguments: Sequence[str], *, debug: bool) -> int:
     # The reader has left on purpose (`riseml status | head`).
     if isinstance(error, BrokenPipeError):
         return BROKEN_PIPE
@@ -38,11 +40,14 @@ def _print(error: BaseException, *, debug: bool) -> int:
         import traceback
 
         traceback.print_exception(error)
+    status, text = 1, ""
     if isinstance(error, RiseMLError):
-        _write(_describe(error))
-        return error.exit_status
-    _write(_describe_unexpected(error))
-    return 1
+        status, text = error.exit_status, _describe(error)
+    else:
+        text = _describe_unexpected(error)
+    values = [argument.partition("=")[2] for argument in arguments]
+    _write(readable(with_excerpts(text, (*arguments, *filter(None, values)))))
+    return status
 
 
 def unknown_option(option: str) -> RiseMLError:
@@ -115,7 +120,10 @@ def _similarity(typed: str, candidate: str) -> float:
 
 
 def _describe(error: RiseMLError) -> str:
-    text = str(error) if isinstance(error, ConfigError) else f"riseml: error: {error}"
+    # The message as it is, so that arguments can be recognized in it.
+    text = str(error.args[0])
+    if not isinstance(error, ConfigError):
+        text = f"riseml: error: {text}"
     return f"{text}\n{error.advice}" if error.advice else text
 
 

@@ -8,7 +8,7 @@ import typer
 from riseml.cli import output
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError, NotFoundError
-from riseml.schema.texts import excerpt
+from riseml.excerpts import excerpt
 
 Action = Annotated[
     Literal["set", "list", "delete"],
@@ -49,7 +49,7 @@ def command(action: Action, names: Names = None) -> None:
         if action == "set":
             client.set_secret(name, _read_value(name))
             output.note(
-                f"{name} is set. Jobs receive it if their riseml.yml lists it under `secrets`."
+                f"{excerpt(name)} is set. Jobs receive it if their riseml.yml lists it under `secrets`."
             )
         elif not client.delete_secret(name):
             raise NotFoundError(

@@ -6,6 +6,7 @@ import typer
 
 from riseml.cli import output, text
 from riseml.errors import InvalidInputError
+from riseml.excerpts import excerpt
 
 NodeName = Annotated[
     str | None,
@@ -103,7 +104,7 @@ def smoke_test(
     experiments = text.plural(num_jobs, "experiment")
     cores, times = text.plural(num_cpus, "core"), text.plural(rounds, "round")
     load = f"{experiments}, {cores}, {mem} MB, {times} of {_ROUND_SECONDS} s, {image}"
-    output.note(f"{load}, on {nodename}" if nodename else load)
+    output.note(f"{load}, on {excerpt(nodename)}" if nodename else load)
     output.say(run)
     output.note(f"Follow it with `riseml logs {run}`.")
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from riseml.errors import InvalidInputError, UnreachableError
+from riseml.excerpts import excerpt
 from riseml.schema import plain_yaml, text_file
-from riseml.schema.texts import excerpt
 
 _ADVICE = (
     "Set KUBECONFIG to a kubeconfig, or log in with an API key: `riseml user login`."

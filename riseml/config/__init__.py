@@ -15,8 +15,9 @@ from riseml.config.file import MAX_BYTES
 from riseml.config.legacy import modernize
 from riseml.config.train import TRAIN, TrainConfig
 from riseml.errors import ConfigError, Fault
+from riseml.excerpts import printable
 from riseml.schema.fields import Nullable, Record, Schema, Shorthand, Text, Value
-from riseml.schema.texts import joined, printable
+from riseml.schema.texts import joined
 from riseml.schema.yaml_document import Document
 
 __all__ = [

@@ -9,9 +9,9 @@ from riseml import frameworks, search
 from riseml.config import pipelines, placeholders
 from riseml.config.strategy import SearchConfig
 from riseml.config.variables import is_ours
+from riseml.excerpts import excerpt
 from riseml.plan import Resources, exported
 from riseml.schema.messages import number_text
-from riseml.schema.texts import excerpt
 from riseml.schema.yaml_document import Document, Entries
 from riseml.schema.yaml_kinds import NULL, SEQ, STR, is_scalar, items_of
 

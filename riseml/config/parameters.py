@@ -8,10 +8,11 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.config import ranges
 from riseml.config.variables import is_reserved, warning_about
+from riseml.excerpts import excerpt
 from riseml.plan import variable_of
 from riseml.schema.fields import Mapped, Record, Schema, T, Text, Value
 from riseml.schema.messages import describe, number_text
-from riseml.schema.texts import control_in, excerpt
+from riseml.schema.texts import control_in
 from riseml.schema.yaml_document import Document, Entries
 from riseml.schema.yaml_kinds import (
     BOOL,

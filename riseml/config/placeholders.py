@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from yaml.nodes import ScalarNode
 
+from riseml.excerpts import excerpt
 from riseml.plan import is_exported, variable_of
 from riseml.schema.messages import did_you_mean, nearest
-from riseml.schema.texts import excerpt
 from riseml.schema.yaml_document import Document
 
 _PLACEHOLDER = re.compile(r"\{\{( *)([A-Za-z0-9_-]+)( *)\}\}")

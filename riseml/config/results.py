@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from yaml.nodes import Node
 
+from riseml.excerpts import excerpt
 from riseml.plan import Metric
 from riseml.schema.fields import (
     Choice,
@@ -21,7 +22,6 @@ from riseml.schema.fields import (
     Text,
     Value,
 )
-from riseml.schema.texts import excerpt
 from riseml.schema.yaml_document import Document
 
 _EXAMPLE = 'Write for example pattern: "train loss ([\\\\d.]+)".'

@@ -13,9 +13,10 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from riseml.excerpts import excerpt
 from riseml.schema.messages import nearest
 from riseml.schema.scalars import LARGEST, Boolean, Choice, Integer, PluginName, Text
-from riseml.schema.texts import excerpt, joined, within
+from riseml.schema.texts import joined, within
 from riseml.schema.value import S, Schema, T, Value
 from riseml.schema.yaml_document import Document, Entries
 from riseml.schema.yaml_kinds import NULL, is_scalar

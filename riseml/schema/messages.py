@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from riseml.schema.texts import excerpt
+from riseml.excerpts import excerpt
 from riseml.schema.yaml_kinds import BOOL, FLOAT, INT, NULL, STR, decimal_of, kind_of
 from riseml.schema.yaml_parser import QUOTE_BRACES
 

@@ -11,7 +11,7 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.errors import ConfigError, InvalidInputError
-from riseml.schema.texts import excerpt
+from riseml.excerpts import excerpt
 from riseml.schema.yaml_document import Document
 from riseml.schema.yaml_kinds import (
     BOOL,

@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 from yaml.nodes import MappingNode, Node
 
+from riseml.excerpts import excerpt
 from riseml.schema.messages import describe, did_you_mean, one_of
-from riseml.schema.texts import CONTROL, CONTROL_BUT_LINES, control_in, excerpt
+from riseml.schema.texts import CONTROL, CONTROL_BUT_LINES, control_in
 from riseml.schema.value import Schema, Value
 from riseml.schema.yaml_document import Document
 from riseml.schema.yaml_kinds import (

@@ -12,8 +12,9 @@ from yaml.error import MarkedYAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from riseml.errors import ConfigError, Fault
+from riseml.excerpts import excerpt, printable
 from riseml.schema import yaml_parser
-from riseml.schema.texts import excerpt, printable, within
+from riseml.schema.texts import within
 from riseml.schema.yaml_kinds import MAP, STR, is_scalar, items_of
 
 # Line ends as YAML counts them. These patterns are not compiled: only faulty files need

@@ -14,7 +14,7 @@ from yaml.parser import Parser
 from yaml.reader import Reader
 from yaml.scanner import Scanner
 
-from riseml.schema.texts import excerpt
+from riseml.excerpts import excerpt
 from riseml.schema.yaml_kinds import MAP, SEQ, STR, kind_of
 
 # Deeper nesting is a mistake, and would overflow the stack of the parser in C.

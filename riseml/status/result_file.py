@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from riseml.schema.texts import excerpt
+from riseml.excerpts import excerpt
 from riseml.status.values import ExperimentStatus
 
 LINE_LIMIT = 16 << 20

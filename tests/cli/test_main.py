@@ -176,7 +176,7 @@ ERRORS = {
         1,
         "riseml: error: unexpected ValueError: what ever\n" + BUG,
     ),
-    "odd text": (NotFoundError("no 'r\udce4k'"), 4, "riseml: error: no 'r?k'\n"),
+    "odd text": (NotFoundError("no 'r\udce4k'"), 4, "riseml: error: no 'r\ufffdk'\n"),
     "interrupt": (KeyboardInterrupt(), 130, "\nAborted.\n"),
 }
 

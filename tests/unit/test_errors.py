@@ -6,7 +6,7 @@ import pytest
 
 from riseml.config import load_text
 from riseml.errors import ConfigError, Fault
-from riseml.schema.texts import printable
+from riseml.excerpts import printable
 from tests.riseml_yml import faults_of
 
 

@@ -1,18 +1,11 @@
-"""Control characters and excerpts of users' text."""
+"""Control characters in users' text."""
 
 import re
 
 import pytest
 
-from riseml.schema.texts import (
-    CONTROL,
-    CONTROL_BUT_LINES,
-    control_in,
-    excerpt,
-    joined,
-    printable,
-    within,
-)
+from riseml.excerpts import printable
+from riseml.schema.texts import CONTROL, CONTROL_BUT_LINES, control_in, joined, within
 
 
 @pytest.mark.parametrize("character", ["\0", "\x1b", "\x7f", "\x9f", "\u2028"])
@@ -35,12 +28,6 @@ def test_plain_text_has_no_control_characters() -> None:
 
 def test_a_lone_surrogate_cannot_be_encoded() -> None:
     assert control_in("\ud800", lines=True) == "\ud800"
-
-
-def test_an_excerpt_is_one_short_line() -> None:
-    assert excerpt("a\nb") == "a\N{REPLACEMENT CHARACTER}b"
-    assert excerpt("x" * 60) == "x" * 60
-    assert excerpt("x" * 61) == "x" * 59 + "…"
 
 
 def test_names_of_mappings() -> None:
