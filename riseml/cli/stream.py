@@ -17,8 +17,11 @@ from riseml.cli.table import cells_wide, clean, shorten
 from riseml.cli.terminal import Terminal
 from riseml.engines import Change, Chunk
 
-# A job that never ends its line must not fill the memory.
+# A job that never ends its line must not fill the memory. A longer line is broken on a
+# terminal. In a file, that of a single job is written in parts.
 _MAX_LINE_BYTES = 1 << 20
+# In a file, the lines of several jobs must not mix.
+_MAX_PREFIXED_BYTES = 16 << 20
 _DEFAULT_WIDTH = 80
 # SGR numbers, ordered so that neighbours differ well
 _PALETTE = (
@@ -59,11 +62,15 @@ _TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 @dataclass
 class _Writer:
-    """State of one job: its unfinished line, and the colour that it has set."""
+    """State of one job: its unfinished line, and the colour that it has set.
+
+    `is_begun` is whether the beginning of the line was written already.
+    """
 
     prefix: bytes
     unfinished: bytes = b""
     colour: bytes = b""
+    is_begun: bool = False
 
 
 class Stream:
@@ -101,9 +108,10 @@ class Stream:
         end = data.rfind(b"\n") + 1
         if end:
             self._write_lines(writer, data[:end])
+            writer.is_begun = False
         writer.unfinished = _collapse(data[end:])
         if len(writer.unfinished) > _MAX_LINE_BYTES:
-            self._end_line(writer)
+            self._relieve(writer)
         self._draw_bottom(writer if writer.unfinished else None)
         self._out.flush()
 
@@ -112,7 +120,7 @@ class Stream:
         writer = self._writer(change.id)
         self._erase_bottom()
         # The job will not finish its line any more.
-        if change.state in _TERMINAL_STATES:
+        if change.state in _TERMINAL_STATES or writer.is_begun:
             self._end_line(writer)
         if self._grep is None:
             for line in self._state_lines(change):
@@ -180,9 +188,20 @@ class Stream:
             writer.colour = b"" if sequence in {b"\x1b[m", _RESET} else sequence
         return initial + text + (_RESET if initial or writer.colour else b"")
 
+    def _relieve(self, writer: _Writer) -> None:
+        """Write the beginning of a long line, or break it where other lines may follow."""
+        if self._terminal.interactive or self._grep is not None:
+            self._end_line(writer)
+        elif not self._prefixed:
+            self._out.write(writer.unfinished)
+            writer.unfinished, writer.is_begun = b"", True
+        elif len(writer.unfinished) > _MAX_PREFIXED_BYTES:
+            self._end_line(writer)
+
     def _end_line(self, writer: _Writer) -> None:
-        if not writer.unfinished:
+        if not writer.unfinished and not writer.is_begun:
             return
+        writer.is_begun = False
         line, writer.unfinished = writer.unfinished, b""
         self._write_line(writer, line)
         if self._bottom is writer:

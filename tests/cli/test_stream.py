@@ -70,6 +70,32 @@ def test_lines_without_a_prefix_are_unchanged() -> None:
     assert written([("1.train", b"a\n  b\r\n")], prefixed=False) == b"a\n  b\n"
 
 
+@pytest.mark.parametrize("end", [b"\n", b"", b"end\nnext\n"])
+def test_a_line_of_megabytes_stays_one_line_in_a_file(end: bytes) -> None:
+    line = b"x" * (3 << 20)
+    chunks: Events = [("1", line[:100_000])] * 31 + [("1", line[: (3 << 20) % 100_000])]
+    chunks += [("1", end)]
+    last = end or b"\n"
+    assert written(chunks) == (b"1 | " + line + last).replace(b"\nnext", b"\n1 | next")
+    assert written(chunks, prefixed=False) == line + last
+    ended = [*chunks, Change("1", "FINISHED")]
+    assert written(ended, prefixed=False).startswith(line + last + b"--> FINISHED")
+    # A terminal shows the line in parts.
+    assert written(chunks, PLAIN, prefixed=False).count(b"x\n") >= 2
+
+
+def test_long_lines_of_jobs_do_not_mix() -> None:
+    part = b"x" * 600_000
+    chunks: Events = [
+        ("1", part),
+        ("2", b"a\n"),
+        ("1", part),
+        ("2", b"b\n"),
+        ("1", b"\n"),
+    ]
+    assert written(chunks) == b"2 | a\n2 | b\n1 | " + part + part + b"\n"
+
+
 def test_unfinished_lines_of_jobs_do_not_mix() -> None:
     events: Events = [("1", b"half"), ("2", b"whole\n"), ("1", b" and half\n")]
     assert written(events) == b"2 | whole\n1 | half and half\n"
@@ -97,9 +123,9 @@ def test_grep_matches_lines_without_colours_and_hides_states() -> None:
 
 def test_an_endless_line_is_broken() -> None:
     piece = b"x" * 70_000
-    out = written([("1", piece)] * 40)
-    assert out.replace(b"\n", b"").replace(b"1 | ", b"") == piece * 40
-    assert max(map(len, out.split(b"\n"))) < 1_200_000
+    out = written([("1", piece)] * 300)
+    assert out.replace(b"\n", b"").replace(b"1 | ", b"") == piece * 300
+    assert max(map(len, out.split(b"\n"))) < 17_000_000
 
 
 def test_on_a_terminal_a_bar_is_redrawn_below_the_lines() -> None:
