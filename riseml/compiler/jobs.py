@@ -9,6 +9,7 @@ from riseml import labels
 from riseml.compiler import gang, pod, record, retries, text
 from riseml.compiler.names import Names
 from riseml.errors import InvalidInputError
+from riseml.excerpts import excerpt
 from riseml.plan import Job, exported
 
 RESULT = f"{pod.RISEML}/result"
@@ -16,7 +17,6 @@ MISSING = f"{pod.RISEML}/missing"
 WORKDIR = f"{pod.RISEML}/workdir"
 # The kernel accepts no argument of 128 KiB.
 _MAX_LINE_BYTES = 128_000
-_SHOWN_CHARACTERS = 60
 RESULT_FILE = f"{pod.OUTPUT}/.riseml/results.jsonl"
 
 
@@ -90,7 +90,7 @@ def _line(line: str, names: Names) -> str:
     if size > _MAX_LINE_BYTES:
         raise InvalidInputError(
             f"a command has {size} bytes, but a process can be given at most "
-            f"{_MAX_LINE_BYTES}: {line[:_SHOWN_CHARACTERS]}…",
+            f"{_MAX_LINE_BYTES}: {excerpt(line)}",
             "Put it into a script of the project, and run that.",
         )
     return text.bind(line, names.tags)

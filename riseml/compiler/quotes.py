@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 from riseml import labels
 from riseml.errors import InvalidInputError
+from riseml.excerpts import excerpt
 
 _NUMBER = r"[-+]?(?:(?:0|[1-9]\d*)(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?"
 _WORD = r"true|false|(?!(?i:y|n|yes|no|on|off|true|false|null|nan|inf)$)[A-Za-z][A-Za-z0-9_./-]*"
@@ -53,7 +54,7 @@ def _check(value: str) -> None:
     for char in value:
         if _is_lost(char):
             raise InvalidInputError(
-                f"the value {value!r} of a parameter contains the character "
+                f"the value '{excerpt(value)}' of a parameter contains the character "
                 f"U+{ord(char):04X}, which Argo cannot pass on",
                 "Use a name as the value, and put the character itself into the code.",
             )

@@ -25,13 +25,24 @@ _MAX_BYTES = 100_000
 def configuration(names: Names) -> str:
     """Return the text of riseml-configuration.yml, with tags.
 
-    A text that is too long for a variable has no jobs.
+    A text that is too long for a variable has no jobs, and then no parameters.
     """
+    longest = _bytes_of_parameters(names)
     text = "".join(_lines(names, names.plan.jobs))
-    if len(text.encode()) >= _MAX_BYTES:
+    if len(text.encode()) + longest >= _MAX_BYTES:
         text = "".join(_lines(names, ()))
+    if len(text.encode()) + longest >= _MAX_BYTES:
+        text = "".join(_lines(names, (), with_parameters=False))
     tagged = _MARK.sub(lambda mark: _tag(mark[1], names), literal(text))
     return tagged.rstrip("\n")
+
+
+def _bytes_of_parameters(names: Names) -> int:
+    """Return the bytes that the longest values of all parameters take."""
+    total = 0
+    for name in names.parameters:
+        total += max(len(value.encode()) for value in names.values(name))
+    return total
 
 
 def texts(
@@ -61,7 +72,9 @@ def _tag(name: str, names: Names) -> str:
     return names.tags[name]
 
 
-def _lines(names: Names, jobs: tuple[Job, ...]) -> Iterable[str]:
+def _lines(
+    names: Names, jobs: tuple[Job, ...], *, with_parameters: bool = True
+) -> Iterable[str]:
     """Yield the lines of the record, with marks for the values of parameters."""
     plan = names.plan
     yield f"project: {manifest.scalar(plan.project)}\n"
@@ -74,17 +87,21 @@ def _lines(names: Names, jobs: tuple[Job, ...]) -> Iterable[str]:
     )
     if plan.framework:
         yield f"framework: {manifest.scalar(plan.framework)}\n"
-    if names.parameters:
+    if names.parameters and with_parameters:
         yield "params:\n"
-    for name, form in names.quoting.items():
-        # The mark of an individually quoted parameter stands for its quoted text.
-        value = (form or "{}").format(f"\0{name}\0")
-        yield f"  {manifest.scalar(name)}: {value}\n"
+        yield from _parameter_lines(names)
     if len(jobs) == 1 and jobs[0].count == 1:
         yield manifest.to_yaml(_job(jobs[0]))
     elif jobs:
         entries = {job.type: {"count": job.count, **_job(job)} for job in jobs}
         yield manifest.to_yaml({"jobs": entries})
+
+
+def _parameter_lines(names: Names) -> Iterable[str]:
+    for name, form in names.quoting.items():
+        # The mark of an individually quoted parameter stands for its quoted text.
+        value = (form or "{}").format(f"\0{name}\0")
+        yield f"  {manifest.scalar(name)}: {value}\n"
 
 
 def _job(job: Job) -> dict[str, Any]:

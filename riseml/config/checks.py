@@ -6,7 +6,7 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml import frameworks, search
-from riseml.config import pipelines, placeholders
+from riseml.config import pipelines, placeholders, sizes
 from riseml.config.strategy import SearchConfig
 from riseml.config.variables import is_ours
 from riseml.excerpts import excerpt
@@ -43,6 +43,12 @@ def check(
         placeholders.check_text(text, parameters, doc)
     for text in in_install:
         placeholders.check_text(text, (), doc)
+    sizes.check(
+        [*_texts(entries, "run"), *_texts(entries, "install")],
+        _env_items(entries, doc),
+        _parameter_values(entries, doc),
+        doc,
+    )
     _check_size(values, entries, doc)
     _check_variables(values, entries, parameters, doc)
     _check_framework(values, entries, node, doc)
@@ -254,8 +260,23 @@ def _is_all_text(entries: Entries, key: str) -> bool:
 
 
 def _env_texts(entries: Entries, doc: Document) -> list[ScalarNode]:
-    inner = _inner_entries(entries, "env", doc)
-    return [value for _, value in inner.values() if is_scalar(value, STR)]
+    return [node for _, node in _env_items(entries, doc)]
+
+
+def _env_items(entries: Entries, doc: Document) -> list[tuple[str, ScalarNode]]:
+    items = []
+    for name, (_, value) in _inner_entries(entries, "env", doc).items():
+        if is_scalar(value, STR):
+            items.append((name, value))
+    return items
+
+
+def _parameter_values(entries: Entries, doc: Document) -> dict[str, list[ScalarNode]]:
+    """Return the texts among the values of each parameter."""
+    values = {}
+    for name, (_, node) in _inner_entries(entries, "parameters", doc).items():
+        values[name] = [item for item in items_of(node) if is_scalar(item, STR)]
+    return values
 
 
 def _keys(entries: Entries, key: str, doc: Document) -> dict[str, ScalarNode]:

@@ -73,8 +73,8 @@ def test_lines_without_a_prefix_are_unchanged() -> None:
 @pytest.mark.parametrize("end", [b"\n", b"", b"end\nnext\n"])
 def test_a_line_of_megabytes_stays_one_line_in_a_file(end: bytes) -> None:
     line = b"x" * (3 << 20)
-    chunks: Events = [("1", line[:100_000])] * 31 + [("1", line[: (3 << 20) % 100_000])]
-    chunks += [("1", end)]
+    chunks: Events = [("1", line[:100_000]) for _ in range(31)]
+    chunks += [("1", line[: (3 << 20) % 100_000]), ("1", end)]
     last = end or b"\n"
     assert written(chunks) == (b"1 | " + line + last).replace(b"\nnext", b"\n1 | next")
     assert written(chunks, prefixed=False) == line + last

@@ -161,3 +161,10 @@ def test_a_record_without_a_huge_command_lets_the_job_start() -> None:
     assert "run" not in record
     assert record["project"] == "mnist"
     assert ORIGIN.revision == record["revision"]
+
+
+def test_a_record_without_huge_parameters_lets_the_job_start() -> None:
+    values = {"a": "x" * 90_000, "b": "y" * 90_000}
+    record = _record(grid(values, {**values, "b": "z"}))
+    assert "params" not in record
+    assert record["experiment"] == "14.1"
