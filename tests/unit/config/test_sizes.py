@@ -16,7 +16,8 @@ def faults(**keys: str) -> list[tuple[int, str]]:
     try:
         config.load_text(text + "".join(lines))
     except ConfigError as error:
-        return [(fault.line, fault.message) for fault in error.faults]
+        errors = [fault for fault in error.faults if fault.severity == "error"]
+        return [(fault.line, fault.message) for fault in errors]
     return []
 
 
