@@ -45,6 +45,11 @@ class Processes:
         is_controller = b"riseml.engines.local.controller" in words(pid)
         return pid if is_controller and not is_gone(pid) else None
 
+    def controllers(self) -> list[int]:
+        """Return the pid of the controller, nothing if none runs."""
+        pid = self.controller()
+        return [] if pid is None else [pid]
+
     def launchers(self) -> list[int]:
         """Return the pids of the launchers; one that has lost its controller counts."""
         pids = []
