@@ -1,8 +1,9 @@
 """Command `riseml status`."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from riseml import ids
 from riseml.cli import clock, listing, options, output, terminal
 from riseml.cli.statuses import AnyStatus, single_experiment
+from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
@@ -163,14 +165,16 @@ class _RunQuery:
 
 def _show_list(query: _RunQuery, style: _Style, *, watch: bool) -> None:
     def lines(runs: list[SetStatus]) -> list[str]:
-        return listing.lines(
+        screen, now = terminal.stdout(), clock.now()
+        listed = listing.lines(
             runs,
-            terminal.stdout(),
-            clock.now(),
+            screen,
+            now,
             long=style.long,
             users=style.users,
             headers=style.headers,
         )
+        return [*listed, *_building(query.client, runs, screen, now)]
 
     def states(runs: list[SetStatus]) -> list[str]:
         return [f"{run.id} {run.state}" for run in runs]
@@ -192,19 +196,32 @@ def _show_list(query: _RunQuery, style: _Style, *, watch: bool) -> None:
         output.note("Nothing is running. `riseml status -a` shows what has ended.")
 
 
+def _building(
+    client: Client, runs: list[SetStatus], screen: Terminal, now: datetime
+) -> Iterable[str]:
+    # Few lists contain a build, so the others do without the modules for it.
+    if not any(run.state is State.BUILDING for run in runs):
+        return ()
+    from riseml.cli import build_progress
+
+    return build_progress.of_list(client, runs, screen, now)
+
+
 def _show_one(client: Client, id: Id, style: _Style, *, watch: bool) -> None:
     # The list of runs needs neither this module nor `live`.
-    from riseml.cli import detail
+    from riseml.cli import build_progress, detail
 
     def lines(run: SetStatus) -> list[str]:
-        return detail.lines(
+        screen, now = terminal.stdout(), clock.now()
+        described = detail.lines(
             run,
             pick(run, id),
-            terminal.stdout(),
-            clock.now(),
+            screen,
+            now,
             wide=style.long,
             headers=style.headers,
         )
+        return [*described, *build_progress.of_run(client, run, screen, now)]
 
     def states(run: SetStatus) -> list[str]:
         return _states(run, pick(run, id))
@@ -230,23 +247,14 @@ def _last_lines(client: Client, status: AnyStatus) -> Iterator[str]:
     if experiment is None or not experiment.guilty or len(experiment.jobs) <= 1:
         return
     from riseml.cli.table import clean
+    from riseml.client import explain
 
-    text = _tail(client, experiment.guilty)
-    if text:
+    log = explain.last_lines(client.engine, experiment.guilty)[-_LAST_LINES:]
+    if log:
         yield ""
         yield f"Last lines of {experiment.guilty}:"
-    for line in text.splitlines():
+    for line in log:
         yield f"  {clean(line)}"
-
-
-def _tail(client: Client, job: str) -> str:
-    from riseml.engines import Chunk
-
-    data = b""
-    for event in client.logs(job, follow=False, tail=_LAST_LINES):
-        if isinstance(event, Chunk):
-            data += event.data
-    return data.decode(errors="replace")
 
 
 def _poll_run(client: Client, id: Id) -> Iterator[SetStatus | None]:

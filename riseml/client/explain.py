@@ -33,7 +33,7 @@ _LAST_LINES = 100
 def why(context: ClientContext, id: str | Id | None) -> "list[Cause]":
     """Explain the state of a run, experiment or job; see `Client.why`."""
     from riseml.client import surroundings
-    from riseml.diagnosis import Evidence, explain, guilty
+    from riseml.diagnosis import Evidence, explain, guilty, running_builds
 
     subject = context.find_id(id)
     if isinstance(context.engine, ProvidesEvidence):
@@ -43,6 +43,7 @@ def why(context: ClientContext, id: str | Id | None) -> "list[Cause]":
         evidence = Evidence(run, pick(run, subject))
     # The log of a failed job usually ends with the error message of its program.
     jobs = guilty(evidence.subject)[:_MAX_LOGS]
+    jobs += [build.id for build in running_builds(evidence.run)]
     logs = {job: last_lines(context.engine, job) for job in jobs}
     evidence = replace(evidence, logs=logs)
     return explain(replace(evidence, surroundings=surroundings.look(context, evidence)))

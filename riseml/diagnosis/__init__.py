@@ -15,7 +15,7 @@ from riseml.diagnosis import capacity, ended, not_started, preparation
 from riseml.diagnosis.evidence import Cause, Evidence, Explain, Subject
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
-__all__ = ["Cause", "Evidence", "explain", "guilty"]
+__all__ = ["Cause", "Evidence", "explain", "guilty", "running_builds"]
 
 _EXPLANATIONS: Mapping[str, Explain] = {
     **capacity.EXPLANATIONS,
@@ -59,6 +59,15 @@ def guilty(subject: SetStatus | ExperimentStatus | JobStatus) -> list[str]:
     return list(jobs.values())
 
 
+def running_builds(run: SetStatus) -> list[JobStatus]:
+    """Return the jobs that make the image or environment of a run now."""
+    running = []
+    for job in run.jobs:
+        if job.type == "build" and job.state is State.RUNNING:
+            running.append(job)
+    return running
+
+
 def _subjects(evidence: Evidence) -> list[Subject]:
     run, subject = evidence.run, evidence.subject
     if isinstance(subject, JobStatus):
@@ -86,7 +95,8 @@ def _decisive_job(run: SetStatus, experiment: ExperimentStatus) -> JobStatus | N
     if experiment.guilty in jobs:
         return jobs[experiment.guilty]
     if experiment.state is State.BUILDING:
-        return _unfinished_job(run.jobs, experiment.state)
+        builds = running_builds(run)
+        return builds[0] if builds else _unfinished_job(run.jobs, experiment.state)
     return _unfinished_job(experiment.jobs, experiment.state)
 
 
@@ -110,6 +120,8 @@ def _experiment_of(run: SetStatus, job: JobStatus) -> ExperimentStatus | None:
 
 
 def _explain(evidence: Evidence, subject: Subject) -> Cause:
+    if subject.is_running_build:
+        return not_started.building(evidence, subject)
     has_ended = subject.state.is_terminal
     # A newer Argo may report reasons that have no explanation yet.
     default = ended.unknown_reason if has_ended else not_started.not_blocked

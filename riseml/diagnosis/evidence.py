@@ -129,6 +129,11 @@ class Subject:
     experiment: ExperimentStatus | None = None
     attempts: tuple[JobStatus, ...] = ()
 
+    @property
+    def is_running_build(self) -> bool:
+        """Whether this is the job that makes the image or environment, at work."""
+        return self.job.endswith(".build") and self.state is State.RUNNING
+
     @classmethod
     def of_job(cls, job: JobStatus, experiment: ExperimentStatus | None) -> Self:
         """Return the subject for a job, which may belong to an experiment."""
@@ -182,7 +187,8 @@ class Cause:
 
     def extended(self, ids: tuple[str, ...]) -> Self:
         """Return the same cause, for further experiments or jobs as well."""
-        return replace(self, ids=self.ids + ids, attempts=())
+        distinct = dict.fromkeys(self.ids + ids)
+        return replace(self, ids=tuple(distinct), attempts=())
 
 
 Explain = Callable[[Evidence, Subject], Cause]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from riseml.diagnosis import build_log
 from riseml.diagnosis.evidence import (
     Cause,
     Evidence,
@@ -48,6 +49,24 @@ def build(evidence: Evidence, subject: Subject) -> Cause:
         f"its image is being built by {job.id} ({state})",
         [job.message],
         f"`riseml logs {job.id}` shows the progress.",
+    )
+
+
+def building(evidence: Evidence, subject: Subject) -> Cause:
+    """Explain a build that is at work."""
+    lines = evidence.log(subject.job)
+    explanation = "the environment is being installed"
+    if evidence.has_cluster:
+        explanation = "the image is being built"
+    step = build_log.current_step(lines, evidence.run.install)
+    if step:
+        explanation = f"{explanation}: {step}"
+    return cause(
+        subject,
+        explanation,
+        lines[-_LAST_LINES:],
+        f"`riseml logs {subject.job}` shows the full log.",
+        kind="BUILD",
     )
 
 

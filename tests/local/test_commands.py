@@ -99,3 +99,38 @@ def test_a_lost_list_of_runs_is_named_and_repaired(riseml: Command, lab: Lab) ->
     assert (status, "Restored 1 run from their run.json: 1." in out) == (0, True)
     assert riseml("results 1 -o json")[1] == before
     assert riseml("doctor --repair")[1] == "Nothing is wrong with the list of runs.\n"
+
+
+BUILD = """\
+project: lab
+train:
+  install:
+    - echo first
+    - echo Collecting torch; until test -e {go}; do sleep 0.05; done
+  resources: {{cpus: 0.01, mem: 64}}
+  run: 'true'
+"""
+
+
+@pytest.mark.parametrize("parameters", ["", "  parameters: {n: [1, 2]}\n"])
+def test_a_build_shows_its_step(
+    parameters: str, riseml: Command, lab: Lab, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    Path("riseml.yml").write_text(BUILD.format(go=go) + parameters)
+    assert riseml("train -o name")[1] == "1\n"
+    lab.until(lambda: "Collecting torch" in riseml("logs 1.build --no-follow")[1])
+    step = f"step 2 of 2: echo Collecting torch; until test -e {go}"[:60]
+    end = ["  | Collecting torch", "  → `riseml logs 1.build` shows the full log."]
+    for command in ("status 1", "status"):
+        lines = riseml(command)[1].splitlines()
+        assert lines[-3].startswith("1.build has run for ")
+        assert step in lines[-3]
+        assert lines[-2:] == end
+    lines = riseml("why 1")[1].splitlines()
+    assert lines[0].startswith(
+        f"1.build ● RUNNING: the environment is being installed: {step}"
+    )
+    assert lines[-2:] == end
+    go.touch()
+    assert riseml("wait 1")[0] == 0

@@ -127,14 +127,14 @@ class _Follower:
             del self._logs[log.path]
 
     def _open_logs(self, run: SetStatus) -> None:
-        if run.is_set and self._query.id.sub is None:
+        # The build of a run writes before any experiment has started.
+        if not run.is_set or self._query.id.sub is None:
             self._open(run.id, self._folder)
+        if not run.is_set:
+            return
         for experiment in experiments(run, self._query.id):
             if experiment.state not in _NOT_STARTED:
-                folder = self._folder
-                if run.is_set:
-                    folder /= str(experiment.sub)
-                self._open(experiment.id, folder)
+                self._open(experiment.id, self._folder / str(experiment.sub))
 
     def _open(self, owner: str, folder: Path) -> None:
         """Open the logs in a folder that the query selects; `owner` is their prefix."""
