@@ -58,7 +58,7 @@ def check(path: Path) -> None:
         )
 
 
-def explain(path: Path, act: str, error: sqlite3.Error) -> HomeError:
+def explain(path: Path, act: str, error: Exception) -> HomeError:
     """Return an error of SQLite as one of the home; `act` is "opened", "read" or "written"."""
     # Python's own errors, about bytes that are not text, have no code.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT)

@@ -117,7 +117,8 @@ class Store:
         try:
             with _LOCK:
                 yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            # Python also decodes names of columns, which may be damaged.
             raise database_faults.explain(self.path, act, error) from error
 
     @property
