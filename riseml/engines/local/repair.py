@@ -21,7 +21,9 @@ from riseml.engines.local import (
     rebuild,
 )
 from riseml.engines.local.interpreter.node import COLUMNS
+from riseml.engines.local.rebuild import Restored
 from riseml.engines.local.replacement import replace_database, report
+from riseml.engines.local.salvage import save_unfinished
 from riseml.engines.local.store import Store
 from riseml.errors import HomeError, RiseMLError, UnreachableError
 
@@ -49,13 +51,23 @@ def repair(home: Path) -> list[str]:
         examination = database_check.examine(home)
         if examination.fault:
             done = [f"{examination.fault}."]
-            done += replace_database(home, lambda new: rebuild.restore(new, home))
+            done += replace_database(home, lambda new: _restore(new, home))
         else:
             done = _repair_records(home, examination)
     if any((home / "runs").glob("*")):
         # It ends what belongs to no listed run.
         protocol.ensure(home)
     return done
+
+
+def _restore(new: Store, home: Path) -> Restored:
+    """Fill a new database with what the damaged one and the outputs still have."""
+    continued: list[int] = []
+    with suppress(HomeError):
+        continued = save_unfinished(Store(home), new)
+    restored = rebuild.restore(new, home)
+    restored.continued = continued
+    return restored
 
 
 def _repair_records(home: Path, examination: database_check.Examination) -> list[str]:

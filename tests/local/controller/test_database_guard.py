@@ -1,8 +1,13 @@
 """A database that is deleted, replaced or damaged while its controller runs: nothing is lost."""
 
+import os
 import shutil
+import signal
+import sqlite3
 import threading
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,7 +17,7 @@ from riseml.engines.local import database_check, protocol
 from riseml.engines.local.engine import LocalEngine
 from riseml.ids import Id
 from riseml.status import State
-from tests.local.conftest import Lab
+from tests.local.conftest import Lab, commands_of
 
 SET = """
 parameters: {{n: [1, 2, 3]}}
@@ -90,6 +95,67 @@ def test_a_running_set_survives(
     assert database_check.examine(home).fault == ""
     is_kept = any(home.glob("riseml.db.damaged-*"))
     assert is_kept or damage in (delete, delete_all)
+
+
+def kill_controller(home: Path) -> None:
+    pid = int((home / "controller.lock").read_text().split()[0])
+    os.kill(pid, signal.SIGKILL)
+    while protocol.answers(home):
+        time.sleep(0.005)
+
+
+def test_a_repair_without_a_controller_saves_the_runs_that_it_can_read(
+    lab: Lab, tmp_path: Path
+) -> None:
+    home = lab.engine.home
+    first = lab.run("run: 'true'")
+    number = lab.train(SET.format(folder=tmp_path)).number
+    lab.until((tmp_path / "ran-1").exists, "the start")
+    kill_controller(home)
+    with closing(sqlite3.connect(home / "riseml.db")) as database:
+        database.execute("DROP TABLE counters")
+    sentences = LocalEngine(home, "me").repair()
+    assert "no such table: counters" in sentences[0]
+    assert f"Runs that have not ended continue: {number}." in sentences
+    assert "Restored 1 run from their run.json: 1." in sentences
+    (tmp_path / "go").touch()
+    lab.engine = LocalEngine(home, "me")
+    assert lab.wait(number).state is State.FINISHED
+    assert lab.engine.read(Id(number=1)) == first
+    assert all((tmp_path / f"ran-{n}").read_text() == "begun\n" for n in (1, 2, 3))
+
+
+def test_a_repair_says_which_runs_cannot_continue_and_ends_their_jobs(
+    lab: Lab, tmp_path: Path
+) -> None:
+    home = lab.engine.home
+    number = lab.train(SET.format(folder=tmp_path)).number
+    lab.until((tmp_path / "ran-1").exists, "the start")
+    kill_controller(home)
+    for file in home.glob("riseml.db*"):
+        file.unlink()
+    sentences = "\n".join(LocalEngine(home, "me").repair())
+    assert f"Run {number} is listed as FAILED, with its output only" in sentences
+    lab.engine = LocalEngine(home, "me")
+    assert lab.engine.read(Id(number=number)).state is State.FAILED
+    lab.until(lambda: list((home / "runs").iterdir()) == [], "the end of its jobs")
+    assert not any("until test" in line for line in commands_of(home))
+    assert not (tmp_path / "ran-2").exists()
+
+
+def test_a_run_does_not_run_again_if_the_newest_changes_were_lost(
+    lab: Lab, tmp_path: Path
+) -> None:
+    home = lab.engine.home
+    ended = lab.run(f"run: echo begun >> {tmp_path}/ran")
+    protocol.stop_controller(home)
+    with closing(sqlite3.connect(home / "riseml.db")) as database:
+        database.executescript(
+            "UPDATE runs SET ended=0, status='{}', state='CREATED'; DELETE FROM nodes"
+        )
+    lab.engine = LocalEngine(home, "me")
+    assert lab.engine.read(Id(number=1)) == ended
+    assert (tmp_path / "ran").read_text() == "begun\n"
 
 
 def overwrite(home: Path) -> None:

@@ -1,11 +1,12 @@
-"""Database that was lost: the controller that makes a new one lists the ended runs again."""
+"""Database that was lost, or that lacks its newest changes: run.json files make up for them."""
 
 from pathlib import Path
 
 from riseml.engines.local import rebuild
 from riseml.engines.local.controller.log import logger
+from riseml.engines.local.home import output_folder, run_folder
 from riseml.engines.local.store import Store
-from riseml.errors import HomeError
+from riseml.errors import HomeError, RiseMLError
 
 
 def rebuild_new(store: Store, home: Path) -> None:
@@ -21,3 +22,27 @@ def rebuild_new(store: Store, home: Path) -> None:
     count = len(restored.complete) + len(restored.incomplete)
     if count:
         logger.warning("the database was lost: %d runs are listed again", count)
+
+
+def end_ended(store: Store, home: Path) -> None:
+    """Record the ends of runs that have ended according to their run.json.
+
+    The folder of a run's processes is removed after the end is recorded. If it is gone
+    and the end is not recorded, the newest changes of the database were lost: without
+    its file riseml.db-wal, or with an older copy. Jobs must not run a second time.
+    """
+    for number in store.unfinished():
+        row = store.summary(number)
+        if row is None or run_folder(home, number).exists():
+            continue
+        folder = output_folder(home).joinpath(row["user"], row["project"], str(number))
+        try:
+            run = rebuild.read(folder)
+        except RiseMLError:
+            continue
+        if run.name != row["name"]:
+            continue
+        logger.warning("run %d: ended as %s, which was not recorded", number, run.state)
+        with store.transaction():
+            store.delete_run(number)
+            rebuild.add(store, run)

@@ -223,6 +223,7 @@ def _open_services(
         home.chmod(0o700)
     store = reserve.spend(home, lambda: Store.create(home, COLUMNS), last=True)
     lost_database.rebuild_new(store, home)
+    lost_database.end_ended(store, home)
     layout = HomeLayout(home, data_folder(home), mounts=_can_mount(home))
     for folder in (layout.data, home / "store", home / "output", home / "runs"):
         folder.mkdir(parents=True, exist_ok=True)
