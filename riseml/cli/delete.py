@@ -18,7 +18,7 @@ def command(
     """Delete ended runs with their logs and output.
 
     An experiment of a set cannot be deleted alone. On a terminal, the command asks
-    first.
+    first. Elsewhere it needs -y.
 
     Examples:
       riseml delete 14

@@ -24,7 +24,9 @@ ManyIds = Annotated[
         metavar="ID", show_default=False, help="Runs, or experiments of sets."
     ),
 ]
-Yes = Annotated[bool, typer.Option("-y", "--yes", help="Do not ask.")]
+Yes = Annotated[
+    bool, typer.Option("-y", "--yes", help="Do not ask; needed without a terminal.")
+]
 NoHeaders = Annotated[
     bool, typer.Option("--no-headers", help="Leave out the column titles.")
 ]

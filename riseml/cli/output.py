@@ -4,6 +4,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from riseml.errors import InvalidInputError
+
 
 def say(text: str) -> None:
     """Write a line of data, or several, to stdout."""
@@ -68,8 +70,19 @@ def csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Return whether to go ahead: with `--yes`, without a terminal, or if the user agrees."""
-    return yes or not can_ask() or ask(question)
+    """Return whether to go ahead: with `--yes`, or if the user agrees.
+
+    Raises:
+        InvalidInputError: there is no terminal to ask on, and no `--yes`.
+    """
+    if yes:
+        return True
+    if not can_ask():
+        # A script, a pipe or a notebook must not delete what nobody has confirmed.
+        raise InvalidInputError(
+            f"there is no terminal to ask on: {question}", "Give -y to agree."
+        )
+    return ask(question)
 
 
 def ask(question: str) -> bool:

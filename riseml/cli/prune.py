@@ -29,7 +29,7 @@ def command(
 
     Runs are deleted with their records, logs and output. Build environments, images and
     code that no run uses are removed as well; the command says what it keeps, and why.
-    On a terminal, it asks first.
+    On a terminal, it asks first. Elsewhere it needs -y.
 
     Examples:
       riseml prune --older-than 14d --dry-run

@@ -23,6 +23,7 @@ def command(
     """Delete files that jobs see as /data and /output.
 
     Folders are deleted with everything in them. On a terminal, the command asks first.
+    Elsewhere it needs -y.
     `riseml delete` deletes a run completely, with its logs and its record.
 
     Examples:

@@ -231,18 +231,11 @@ def _values(api: "Api", file: str | None) -> "Values":
 
 
 def _agrees(question: str, *, yes: bool) -> bool:
-    """Return whether the user agrees; without a terminal, `--yes` is needed."""
-    if yes:
-        return True
-    if not output.can_ask():
-        raise InvalidInputError(
-            "this changes the cluster, and there is no terminal to ask for your agreement",
-            "Give -y to agree.",
-        )
-    if output.ask(question):
-        return True
-    output.note("Nothing was changed.")
-    return False
+    """Return whether the user agrees, and say so otherwise."""
+    agrees = output.confirm(question, yes=yes)
+    if not agrees:
+        output.note("Nothing was changed.")
+    return agrees
 
 
 COMMANDS = {

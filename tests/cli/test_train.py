@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
@@ -389,6 +390,30 @@ def test_delete_and_prune_ask_on_a_terminal(
     ]
     assert riseml("delete", "14", "-y").status == (4 if answer else 0)
     assert len(questions) == 2
+
+
+@pytest.mark.parametrize(
+    "line", ["delete 14", "prune --older-than 1d", "user disable paul"]
+)
+def test_nothing_is_deleted_unasked_without_a_terminal(
+    line: str,
+    engine: FakeEngine,
+    riseml: Riseml,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    engine.runs = [single(14, State.FAILED)]
+    users = SimpleNamespace(
+        display=lambda name: SimpleNamespace(name=name, email="p@x.org"),
+        disable=lambda _name: engine.calls.append(("disable",)),
+    )
+    monkeypatch.setattr("riseml.cli.user._users", lambda _kubeconfig: users)
+    result = riseml(*line.split())
+    assert result.status == 2
+    assert result.err.startswith("riseml: error: there is no terminal to ask on: D")
+    assert result.err.endswith("?\nGive -y to agree.\n")
+    assert not {"delete", "disable"} & {call[0] for call in engine.calls}
+    assert riseml(*line.split(), "-y").status == 0
+    assert {"delete", "disable"} & {call[0] for call in engine.calls}
 
 
 @pytest.mark.parametrize(
