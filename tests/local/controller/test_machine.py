@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from riseml.engines.local.controller import machine
 from riseml.engines.local.controller.machine import (
     Capacity,
     MachineQueue,
@@ -135,6 +136,79 @@ def test_settings_override_the_measured_machine() -> None:
     ) == Capacity(Decimal("2.5"), 1_000_000_000, ("3", "5"))
     assert measure_machine({"CUDA_VISIBLE_DEVICES": "1"}).gpus == ("1",)
     assert measure_machine({"CUDA_VISIBLE_DEVICES": "-1"}).gpus == ()
+
+
+def group_with(monkeypatch: pytest.MonkeyPatch, **files: str) -> None:
+    """Let the control group of this process seem to have some files of version 2."""
+
+    def read(path: str) -> str:
+        folder, _, name = path.rpartition("/")
+        return files.get(name.replace(".", "_"), "") if "cgroup" in folder else ""
+
+    monkeypatch.setattr(machine, "_read", read)
+
+
+def test_a_cpu_quota_below_the_number_of_cpus_counts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "_cores", lambda: Decimal(64))
+    group_with(monkeypatch, cpu_max="200000 100000", memory_max="1000000000")
+    capacity = measure_machine({})
+    assert capacity == Capacity(Decimal(2), 1_000_000_000, capacity.gpus)
+    queue = MachineQueue(capacity)
+    for key in "abc":
+        queue.add(key, request())
+    assert admitted(queue) == ["a", "b"]
+    assert queue.reason("c") == "Unschedulable: cpus: 1 requested, 0 free"
+    assert capacity.lacks(request("3")) == "cpus: 3 requested, this machine has 2"
+    assert measure_machine({"RISEML_CPUS": "8"}).cpus == 8
+
+
+def test_a_cpu_quota_above_the_number_of_cpus_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(machine, "_cores", lambda: Decimal(2))
+    group_with(monkeypatch, cpu_max="6400000 100000")
+    assert measure_machine({}).cpus == 2
+
+
+ZERO, ONE, BOTH = frozenset({0}), frozenset({1}), frozenset({0, 1})
+
+
+def test_pods_share_the_cpus_that_their_commands_may_use() -> None:
+    queue = MachineQueue(MACHINE)
+    queue.add("a", request(), cpus=ZERO)
+    queue.add("b", request(), cpus=ZERO)
+    queue.add("c", request(), cpus=ONE)
+    queue.add("d", request(), cpus=BOTH)
+    queue.add("free", request("2"))
+    # The others wait for CPUs that are in use, and delay no pod that may use others.
+    assert admitted(queue) == ["a", "c", "free"]
+    assert queue.reason("b") == "Unschedulable: cpus: 1 requested, 0 free"
+    assert queue.reason("d") == "Unschedulable: cpus: 1 requested, 0 free"
+    queue.remove("a")
+    assert admitted(queue) == ["b"]
+    queue.remove("b")
+    queue.remove("c")
+    assert admitted(queue) == ["d"]
+
+
+def test_a_small_pod_does_not_overtake_a_large_one_on_the_same_cpus() -> None:
+    queue = MachineQueue(MACHINE)
+    queue.add_running("running", request("1"), (), BOTH)
+    queue.add("large", request("2"), cpus=BOTH)
+    queue.add("small", request("1"), cpus=BOTH)
+    assert admitted(queue) == []
+    queue.remove("running")
+    assert admitted(queue) == ["large"]
+
+
+def test_a_restricted_run_may_use_no_more_than_the_machine_has() -> None:
+    queue = MachineQueue(MACHINE)
+    assert queue.capacity_for(frozenset()) == MACHINE
+    assert queue.capacity_for(frozenset(range(64))) == MACHINE
+    lack = queue.capacity_for(BOTH).lacks(request("3"))
+    assert lack == "cpus: 3 requested, the CPU affinity of this command allows 2"
 
 
 jobs = st.lists(

@@ -11,16 +11,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
+from riseml.engines.local.controller import cgroups
 from riseml.plan import ExperimentSet, Resources
 
 CpuSet = frozenset[int]
+Amount = TypeVar("Amount", Decimal, int)
 NOTHING = Resources(Decimal(0), 0)
 _BYTES_PER_MB = 1_000_000
-_CGROUP_MEMORY_LIMITS = (
-    "/sys/fs/cgroup/memory.max",
-    "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-)
 _NVIDIA_CARDS = Path("/proc/driver/nvidia/gpus")
 
 
@@ -268,14 +267,18 @@ def total(requests: Iterable[Resources]) -> Resources:
 
 
 def measure_machine(settings: Mapping[str, str]) -> Capacity:
-    """Return what this machine has, as far as the settings do not override it.
+    """Return what this machine has for this process, unless the settings override it.
 
+    That is no more than its CPU affinity and its control groups allow.
     RISEML_CPUS, RISEML_MEM (megabytes) and RISEML_GPUS (names, separated by commas)
     take precedence.
     """
-    cpus = Decimal(settings.get("RISEML_CPUS") or _cores())
+    group = cgroups.limits(_read)
+    cpus = Decimal(settings.get("RISEML_CPUS") or _lower(_cores(), group.cpus))
     mem_mb = settings.get("RISEML_MEM")
-    mem = int(float(mem_mb) * _BYTES_PER_MB) if mem_mb else _memory()
+    mem = _lower(_memory(), group.mem)
+    if mem_mb:
+        mem = int(float(mem_mb) * _BYTES_PER_MB)
     names = settings.get("RISEML_GPUS")
     if names is None:
         return Capacity(cpus, mem, _gpus(settings))
@@ -300,22 +303,25 @@ def _shortages(request: Resources, free: Capacity) -> Iterator[str]:
         yield f"gpus: {request.gpus} requested, {len(free.gpus)} free"
 
 
-def _cores() -> int:
+def _cores() -> Decimal:
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        return Decimal(len(os.sched_getaffinity(0)))
+    return Decimal(os.cpu_count() or 1)
 
 
 def _memory() -> int:
-    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    for path in _CGROUP_MEMORY_LIMITS:
-        try:
-            limit = int(Path(path).read_text(encoding="ascii"))
-        except (OSError, ValueError):
-            # There is no such file, or it says "max".
-            continue
-        return min(installed, limit)
-    return installed
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def _lower(installed: Amount, limit: Amount | None) -> Amount:
+    return installed if limit is None else min(installed, limit)
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
 
 
 def _gpus(settings: Mapping[str, str]) -> tuple[str, ...]:
