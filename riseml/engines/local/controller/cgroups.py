@@ -9,6 +9,7 @@ function that returns the content of one.
 import re
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
+from pathlib import PurePosixPath
 from typing import NamedTuple
 
 ReadFile = Callable[[str], str]
@@ -50,19 +51,40 @@ def limits(read: ReadFile) -> GroupLimits:
     """Return the lowest limits of the control groups of this process."""
     mounts = list(_mounts(read("/proc/self/mountinfo")))
     groups = _groups(read("/proc/self/cgroup"))
-    cpus, sizes = [], []
-    for folder in _folders("", mounts, groups):
-        cpus.append(_cores(*_split_pair(read(f"{folder}/cpu.max"))))
-        sizes.append(_number(read(f"{folder}/memory.max")))
-    for folder in _folders("cpu", mounts, groups):
-        quota = read(f"{folder}/cpu.cfs_quota_us")
-        cpus.append(_cores(quota, read(f"{folder}/cpu.cfs_period_us")))
-    for folder in _folders("memory", mounts, groups):
-        sizes.append(_number(read(f"{folder}/memory.limit_in_bytes")))
+    files = _Files(read)
+    unified = list(_folders("", mounts, groups))
+    cpus = [
+        *map(files.cores, unified),
+        *map(files.cores_of_version_1, _folders("cpu", mounts, groups)),
+    ]
+    sizes = [
+        *map(files.bytes, unified),
+        *map(files.bytes_of_version_1, _folders("memory", mounts, groups)),
+    ]
     return GroupLimits(
-        min((value for value in cpus if value is not None), default=None),
-        min((value for value in sizes if value is not None), default=None),
+        min(filter(None, cpus), default=None), min(filter(None, sizes), default=None)
     )
+
+
+class _Files:
+    """The files of a group's folder."""
+
+    def __init__(self, read: ReadFile) -> None:
+        self._read = read
+
+    def cores(self, folder: str) -> Decimal | None:
+        quota, _, period = self._read(f"{folder}/cpu.max").strip().partition(" ")
+        return _cores(quota, period or _DEFAULT_PERIOD)
+
+    def cores_of_version_1(self, folder: str) -> Decimal | None:
+        quota = self._read(f"{folder}/cpu.cfs_quota_us")
+        return _cores(quota, self._read(f"{folder}/cpu.cfs_period_us"))
+
+    def bytes(self, folder: str) -> int | None:
+        return _number(self._read(f"{folder}/memory.max"))
+
+    def bytes_of_version_1(self, folder: str) -> int | None:
+        return _number(self._read(f"{folder}/memory.limit_in_bytes"))
 
 
 def _mounts(mountinfo: str) -> Iterator[_Mount]:
@@ -103,20 +125,15 @@ def _folders(
 
 
 def _upwards(mount: _Mount, group: str) -> Iterator[str]:
-    root = mount.root.rstrip("/")
-    is_below = group == root or group.startswith(f"{root}/")
+    point, root = PurePosixPath(mount.point), mount.root.rstrip("/")
+    path = f"{group}/".removeprefix(f"{root}/")
     # Otherwise the mount shows a namespace whose root is this group, or one above it.
-    names = group.removeprefix(root).split("/") if is_below else []
-    if ".." in names:
-        names = []
-    names = list(filter(None, names))
-    for count in range(len(names), -1, -1):
-        yield "/".join((mount.point.rstrip("/"), *names[:count]))
-
-
-def _split_pair(text: str) -> tuple[str, str]:
-    quota, _, period = text.strip().partition(" ")
-    return quota, period or _DEFAULT_PERIOD
+    is_below = f"{group}/" != path and "/../" not in f"/{path}"
+    folder = point / path.strip("/") if is_below else point
+    yield str(folder)
+    while folder != point:
+        folder = folder.parent
+        yield str(folder)
 
 
 def _cores(quota: str, period: str) -> Decimal | None:
