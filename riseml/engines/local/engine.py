@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riseml.engines import Change, Chunk, LogQuery, Pruned, Query, Submission, Submitted
-from riseml.engines.local import home, protocol, secrets
+from riseml.engines.local import home, outputs, protocol, secrets
 from riseml.engines.local.jobs import attributes
 from riseml.engines.local.reader import HomeReader
 from riseml.engines.local.serialize import Inherited, plan_to_data
@@ -105,7 +105,7 @@ class LocalEngine:
         folder = self.reader.run_folder(row)
         if row["ended"]:
             # On a full disk, the record can only be deleted once this has freed space.
-            _remove(folder)
+            outputs.remove(folder)
         limit = time.monotonic() + _DELETE_TIMEOUT_SECONDS
         # The controller refuses as long as the run's TensorBoard is about to exit.
         while not self._ask("delete", number=number):
@@ -115,7 +115,7 @@ class LocalEngine:
                     f"Try again later. See `riseml status {number}` and {protocol.log_file(self.home)}.",
                 )
             time.sleep(_POLL_SECONDS)
-        _remove(folder)
+        outputs.remove(folder)
 
     def prune_unused(self, before: float) -> Pruned:
         """Remove environments unused since a time, and code that no run refers to.
@@ -292,10 +292,3 @@ class LocalEngine:
 
     def _ask(self, act: str, **arguments: Any) -> Any:
         return protocol.call_until_answered(self.home, act, **arguments)
-
-
-def _remove(folder: Path) -> None:
-    # Only `delete` needs it.
-    import shutil  # noqa: PLC0415
-
-    shutil.rmtree(folder, ignore_errors=True)

@@ -1,6 +1,7 @@
 """Layout of a home: the folders that jobs see as /data and /output, and those of runs and environments.
 
 riseml.db  controller.log  secrets      files of the home itself
+riseml.db.damaged-<time>-<n>            databases that were set aside
 runs/<number>/<node>/                   a pod's processes, while its run has not ended
 output/<user>/<project>/<number>/       outputs, logs and run.json of a run
 envs/<key>/  store/repos/               environments of install steps, snapshots of code

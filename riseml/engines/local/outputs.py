@@ -1,11 +1,12 @@
 """Output folders of runs: output/<user>/<project>/<number>, which outlive the database."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from riseml.engines.local import database_faults
 from riseml.engines.local.home import output_folder
-from riseml.errors import DamagedDatabaseError
+from riseml.errors import DamagedDatabaseError, HomeError
 
 ARCHIVE = "run.json"
 """Name of the file in an output folder that says how its run ended."""
@@ -56,3 +57,25 @@ def check_not_lost(home: Path) -> None:
 def is_number(name: str) -> bool:
     """Return whether a folder's name is the number of a run."""
     return name.isascii() and name.isdecimal() and not name.startswith("0")
+
+
+def remove(folder: Path) -> None:
+    """Remove the output of a run, even from folders that a job has closed.
+
+    Raises:
+        HomeError: something cannot be removed, such as files of another user.
+    """
+    # Only `delete` needs it.
+    from riseml.engines.local.jobs import tree  # noqa: PLC0415
+
+    try:
+        tree.remove(os.fsencode(folder))
+    except FileNotFoundError:
+        # It has been removed before, or another process removes it.
+        return
+    except OSError as error:
+        name = os.fsdecode(error.filename or folder)
+        raise HomeError(
+            f"{folder} cannot be removed: {error.strerror}: {name}",
+            "Remove that yourself, then delete the run again.",
+        ) from error

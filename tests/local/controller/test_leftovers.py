@@ -6,7 +6,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from riseml.engines.local import protocol
+from riseml.engines.local import outputs, protocol
 from riseml.engines.local.controller.loop import FolderRemover
 from riseml.ids import Id
 from riseml.status import State
@@ -120,6 +120,19 @@ def test_a_closed_folder_is_removed() -> None:
         while remover.is_busy() and time.monotonic() < limit:
             time.sleep(0.01)
         assert not run.exists()
+
+
+def test_delete_removes_output_from_folders_that_a_job_has_closed() -> None:
+    with nobody(), tempfile.TemporaryDirectory(dir="/tmp") as parent:
+        run = Path(parent) / "1"
+        closed = run / "workdir/closed"
+        closed.mkdir(parents=True)
+        (closed / "file").touch()
+        closed.chmod(0)
+        (run / "workdir").chmod(0o500)
+        outputs.remove(run)
+        assert not run.exists()
+        outputs.remove(run)
 
 
 def test_a_number_with_output_is_not_reused_when_the_database_is_lost(lab: Lab) -> None:
