@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from riseml import ids
 from riseml.client.context import ClientContext, experiment_id, run_of
 from riseml.engines import Pruned, Query
-from riseml.errors import InvalidInputError, RiseMLError
+from riseml.errors import DamagedError, InvalidInputError, RiseMLError
 from riseml.ids import Id
 from riseml.status import SetStatus
 
@@ -21,7 +21,7 @@ def delete(context: ClientContext, names: Sequence[str | Id]) -> list[str]:
 def deletable(context: ClientContext, names: Sequence[str | Id]) -> list[SetStatus]:
     """Return the runs that `delete` would delete; see `Client.deletable`."""
     # An id may be given twice, and a run can be deleted only once.
-    runs = [context.engine.read(_run_id(name)) for name in dict.fromkeys(names)]
+    runs = [_read(context, _run_id(name)) for name in dict.fromkeys(names)]
     for run in runs:
         if not run.state.is_terminal:
             raise RiseMLError(
@@ -29,6 +29,17 @@ def deletable(context: ClientContext, names: Sequence[str | Id]) -> list[SetStat
                 f"`riseml kill {run.id}` ends it.",
             )
     return runs
+
+
+def _read(context: ClientContext, id: Id) -> SetStatus:
+    try:
+        return context.engine.read(id)
+    except DamagedError:
+        # What is left in the list of runs is enough to delete it.
+        for run in context.engine.list(Query(all=True)):
+            if run.number == id.number:
+                return run
+        raise
 
 
 def prune(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from riseml import status
+from riseml.client.client import Client
 from riseml.engines.local import protocol
 from riseml.engines.local.engine import LocalEngine
 from riseml.errors import HomeError
@@ -85,3 +86,17 @@ def test_a_damaged_record_is_named(text: str, lab: Lab) -> None:
 def change_status(home: Path, text: str) -> None:
     with sqlite3.connect(home / "riseml.db") as database:
         database.execute("UPDATE runs SET status = ?", (text,))
+
+
+def test_a_run_with_a_damaged_record_can_be_deleted(lab: Lab) -> None:
+    lab.run("run: 'true'")
+    lab.run("run: 'true'")
+    with sqlite3.connect(lab.engine.home / "riseml.db") as db:
+        db.execute("UPDATE runs SET status = '{\"experiments\": 3}' WHERE number = 1")
+    client, folder = Client(engine=lab.engine), lab.output(2).with_name("1")
+    with pytest.raises(HomeError, match="the record of run 1 is damaged") as caught:
+        client.read("1")
+    assert "`riseml delete 1`" in caught.value.advice
+    assert client.delete("1", "2") == ["1", "2"]
+    assert client.runs(all=True) == []
+    assert not folder.exists()
