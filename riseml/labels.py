@@ -33,6 +33,9 @@ ISOLATE_NETWORK = "riseml.io/isolate-network"
 # "true" if a job sees none of the Python packages that a shared machine has.
 ISOLATED = "riseml.io/isolated"
 
+# The name of an image begins like that if it stands for an environment of a home.
+ENVIRONMENT = "riseml-env:"
+
 # Labels of nodes.
 
 # "true" on nodes that experiments avoid.

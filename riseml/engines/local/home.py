@@ -12,9 +12,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from riseml import labels
 from riseml.errors import UnsupportedError
 
-ENVIRONMENT = "riseml-env:"
+ENVIRONMENT = labels.ENVIRONMENT
 """Prefix of an image name that stands for a virtual environment of this home."""
 
 _MACHINE_DATA = Path("/data")

@@ -33,8 +33,9 @@ def container_faults(path: str, template: Data, spec: Data) -> Iterator[str]:
         yield from _source_faults(mount_path, mount, sources)
         yield from _volume_faults(mount_path, mount, by_name, template)
     folders = list(map(itemgetter("mountPath"), mounts))
-    # An environment that a build makes stands for an image with the code.
-    if any(map(is_build, spec["templates"])):
+    # An environment that a build makes, or has made, stands for an image with the code.
+    is_built = template["container"].get("image", "").startswith(labels.ENVIRONMENT)
+    if is_built or any(map(is_build, spec["templates"])):
         folders.append(_CODE)
     for container in containers:
         yield from _folder_faults(path, container, folders)
