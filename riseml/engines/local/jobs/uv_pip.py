@@ -18,6 +18,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
 _INSTALLER = "riseml"
 _UV_OPTIONS = ("--compile-bytecode", "--index-strategy", "unsafe-best-match")
@@ -80,31 +81,35 @@ def is_same_to_uv(arguments: Sequence[str]) -> bool:
 
 def is_configured(environ: Mapping[str, str], environment: str) -> bool:
     """Return whether the user has configured pip."""
-    for name in environ:
-        if name.startswith("PIP_") and not _HARMLESS_VARIABLES.fullmatch(name):
-            return True
-    lines = [line for file in _configuration(environ, environment) for line in file]
-    return not all(map(_HARMLESS_LINE.fullmatch, lines))
-
-
-def _configuration(environ: Mapping[str, str], environment: str) -> Iterator[list[str]]:
-    """Yield the lines of each file that pip reads."""
+    names = set(filter(re.compile("PIP_").match, environ))
+    if names - set(filter(_HARMLESS_VARIABLES.fullmatch, names)):
+        return True
     named = environ.get("PIP_CONFIG_FILE", "")
     if named == os.devnull:
         # pip then reads no file at all.
-        return
+        return False
     home = os.path.expanduser("~")
-    folders = (
-        os.path.join(environ.get("XDG_CONFIG_HOME", f"{home}/.config"), "pip"),
-        os.path.join(home, ".pip"),
-        "/etc",
-        "/etc/xdg/pip",
-        environment,
+    files = (
+        named,
+        os.path.join(
+            environ.get("XDG_CONFIG_HOME", f"{home}/.config"), "pip", "pip.conf"
+        ),
+        os.path.join(home, ".pip", "pip.conf"),
+        "/etc/pip.conf",
+        "/etc/xdg/pip/pip.conf",
+        os.path.join(environment, "pip.conf"),
     )
-    for path in (named, *(os.path.join(folder, "pip.conf") for folder in folders)):
-        if os.path.isfile(path):
-            with open(path, encoding="utf-8", errors="replace") as file:
-                yield file.read().splitlines()
+    lines = chain.from_iterable(map(_lines, files))
+    return not all(map(_HARMLESS_LINE.fullmatch, lines))
+
+
+def _lines(path: str) -> list[str]:
+    """Return the lines of a file, none if it cannot be read."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().splitlines()
+    except OSError:
+        return []
 
 
 @contextmanager
