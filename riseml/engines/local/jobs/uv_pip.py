@@ -82,7 +82,8 @@ def is_same_to_uv(arguments: Sequence[str]) -> bool:
 def is_configured(environ: Mapping[str, str], environment: str) -> bool:
     """Return whether the user has configured pip."""
     names = {name for name in environ if name.startswith("PIP_")}
-    if names - set(filter(_HARMLESS_VARIABLES.fullmatch, names)):
+    harmless = set(filter(_HARMLESS_VARIABLES.fullmatch, names))
+    if names - harmless:
         return True
     named = environ.get("PIP_CONFIG_FILE", "")
     if named == os.devnull:
