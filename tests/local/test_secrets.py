@@ -1,6 +1,7 @@
 """Secrets are masked when a log is written, so no file shows them."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,31 @@ def test_results_and_what_is_kept_of_a_run_show_no_value(lab: Lab) -> None:
     assert contains(kept, TOKEN) == []
     database = lab.engine.home / "riseml.db"
     assert TOKEN.encode() not in database.read_bytes()
+
+
+def test_the_record_of_who_held_a_port_shows_no_value(lab: Lab) -> None:
+    lab.engine.set_secret("TOKEN", TOKEN)
+    server = (
+        "import socket, sys; server = socket.create_server(('127.0.0.1', 0));"
+        "print(server.getsockname()[1], flush=True); sys.stdin.read()"
+    )
+    lab.write({"server.py": server})
+    with subprocess.Popen(
+        ["python3", "server.py", f"--token={TOKEN}"],
+        cwd=lab.folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        assert holder.stdout
+        port = holder.stdout.readline().strip()
+        lab.write(
+            {"client.py": f"import socket\nsocket.create_server(('127.0.0.1', {port}))"}
+        )
+        assert lab.run("run: python3 client.py").state is State.FAILED
+        holder.communicate()
+    record = json.loads(log_file(lab).with_suffix(".log.port").read_text())
+    assert record["command"].endswith("--token=***")
 
 
 def test_an_older_log_is_masked_across_pieces_when_it_is_read(lab: Lab) -> None:

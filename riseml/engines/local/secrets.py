@@ -11,6 +11,7 @@ from threading import get_ident
 
 from riseml import disk
 from riseml.errors import HomeError
+from riseml.masking import Masker, forms
 
 _CURRENT, _PAST = "secrets", "secrets.past"
 
@@ -35,6 +36,16 @@ def hidden(home: Path) -> list[str]:
     # The file of past secrets maps values to names.
     values = {*_read(home / _PAST), *read(home).values()} - {""}
     return sorted(values, key=len, reverse=True)
+
+
+def masked(home: Path, text: str) -> str:
+    """Return a text without secrets, past ones included.
+
+    Raises:
+        HomeError: a file cannot be read, or is damaged.
+    """
+    masker = Masker(forms(map(os.fsencode, hidden(home))))
+    return os.fsdecode(masker.feed(os.fsencode(text)) + masker.flush())
 
 
 def change(home: Path, name: str, value: str | None) -> bool:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.networks import is_isolated
 from riseml.engines.local.jobs import listeners
 from riseml.engines.local.jobs.pod import Pod
+from riseml.errors import HomeError
 
 if TYPE_CHECKING:
     from riseml.diagnosis.evidence import Holder
@@ -27,8 +29,15 @@ _TAIL_BYTES = 1 << 14
 _WORDS = re.compile(rb"No module named| in use|EADDRINUSE|bind|listen|[Ee]rrno")
 
 
-def record(pod: Pod, environment: Callable[[], Mapping[str, str]]) -> None:
-    """Record what the log of a failed pod asks for; `environment` is that of the pod."""
+def record(
+    pod: Pod,
+    environment: Callable[[], Mapping[str, str]],
+    mask: Callable[[str], str],
+) -> None:
+    """Record what the log of a failed pod asks for; `environment` is that of the pod.
+
+    `mask` returns a text without secrets.
+    """
     text = _tail(pod.log)
     if not _WORDS.search(text):
         return
@@ -43,9 +52,11 @@ def record(pod: Pod, environment: Callable[[], Mapping[str, str]]) -> None:
         if used_ports.complaints(lines):
             holder = _holder(pod, used_ports.used_port(lines), environment)
             if holder is not None:
+                # The command of another program can contain a secret.
+                holder = replace(holder, command=mask(holder.command))
                 record = json.dumps(vars(holder))
                 port_file(pod.log).write_text(record, encoding="ascii")
-    except OSError as error:
+    except (OSError, HomeError) as error:
         # The pod has failed anyway, and the record only explains it.
         logger.warning("cannot record why %s failed: %s", pod.node, error)
 

@@ -212,7 +212,9 @@ class RunPods:
         # Only a job's own program can fail for a port, and only if nothing stopped it.
         has_failed = exit_.status != 0 and exit_.step == launcher.MAIN
         if has_failed and pod.experiment and not (pod.stopping or pod.restarting):
-            failure_records.record(pod, lambda: self._environment(pod))
+            failure_records.record(
+                pod, lambda: self._environment(pod), self._services.masked
+            )
             port_loss = self._handle_port_loss(pod)
             if port_loss:
                 return pod_exit.lost_port(pod, exit_, port_loss)

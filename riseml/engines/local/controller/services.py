@@ -94,6 +94,10 @@ class Services:
         """Return the secrets of this home: values by name."""
         return secrets.read(self.layout.home)
 
+    def masked(self, text: str) -> str:
+        """Return a text without the secrets of this home."""
+        return secrets.masked(self.layout.home, text)
+
 
 def run_number(pod_key: str) -> int:
     """Return the number of the run that a pod belongs to."""
