@@ -135,6 +135,11 @@ def _holders(document: Object) -> Iterator[str]:
 EXPLANATIONS: Mapping[str, Explain] = {
     "LOCK": lock,
     "BUILD": build,
+    "LAUNCH": from_message(
+        "this machine has not been able to start its processes for 30 seconds",
+        "It starts by itself as soon as that is possible. `riseml doctor` checks this machine,"
+        " and controller.log in the RiseML home has the details.",
+    ),
     "RETRY": retry,
     "NODE_LOST": node_lost,
     "CONTROLLER": from_message(

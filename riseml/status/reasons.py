@@ -7,6 +7,7 @@
 | LOCK | It waits for a mutex or semaphore. | `Waiting for … lock` |
 | QUOTA | It waits for the quota of its namespace. | `exceeded quota` |
 | UNSCHEDULABLE | It waits for free resources on a node, or on this machine. | `Unschedulable: …` |
+| LAUNCH | This machine cannot start its processes now. | `NotLaunched: …` |
 | RETRY | It waits between two attempts. | the Retry node |
 | PREPARE | Its image, volumes and code are being prepared. | `ContainerCreating`, `PodInitializing` |
 | IMAGE | Its image cannot be pulled. | `ErrImagePull`, `ImagePullBackOff` |
@@ -41,6 +42,7 @@ WAITING = (
     ("LOCK", re.compile(r"Waiting for .* lock")),
     ("QUOTA", re.compile(r"exceeded quota")),
     ("UNSCHEDULABLE", re.compile(r"Unschedulable")),
+    ("LAUNCH", re.compile(r"^NotLaunched: ")),
     (
         "IMAGE",
         re.compile(

@@ -157,6 +157,11 @@ class MachineQueue:
         self.running.pop(key, None)
         self.cpus.pop(key, None)
 
+    def prefer(self, keys: Sequence[str]) -> None:
+        """Let pods that wait come before all others, in this order."""
+        first = {key: self.waiting.pop(key) for key in keys}
+        self.waiting = {**first, **self.waiting}
+
     def admit(self) -> Iterator[Admission]:
         """Yield the pods that may start now, and count them as running.
 

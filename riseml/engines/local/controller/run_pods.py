@@ -11,7 +11,7 @@ only if its folder shows that it has not started before.
 
 import os
 import shutil
-from collections import deque
+import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -28,6 +28,7 @@ from riseml.engines.local.controller import (
 from riseml.engines.local.controller.gangs import Gangs, gang_of
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.services import Services
+from riseml.engines.local.controller.stops import PodStops
 from riseml.engines.local.interpreter import events
 from riseml.engines.local.jobs import launcher, processes
 from riseml.engines.local.jobs.pod import Pod, container_names, gpus_of, make_folders
@@ -60,8 +61,7 @@ class RunPods:
         self._gangs = Gangs(self._folder, services.ports)
         self._workdirs = workdirs.WorkdirKeeper(services.loop)
         self._pods: dict[str, Pod] = {}
-        # Stops that follow the next commit: each pod with its seconds of grace.
-        self._stops: deque[tuple[Pod, float]] = deque()
+        self.stops = PodStops(self._pods, services.loop)
         # Folders that may go once the database records the end of their pods.
         self._obsolete_folders: list[Path] = []
 
@@ -92,15 +92,26 @@ class RunPods:
             self._queue(pod)
 
     def start(self, key: str, gpus: tuple[str, ...]) -> None:
-        """Start the processes of a pod for which the machine has room."""
+        """Start the processes of a pod for which the machine has room.
+
+        Raises:
+            LaunchError: the machine cannot start it now; `return_to_queue` lets it wait.
+        """
         pod = self._pods[key]
         try:
             template = self._gangs.localize(pod.gang, pod.action.template)
             action = pod.action._replace(template=template)
             prepared = self._preparer.prepare(action, key, gpus)
             self._set_prepared(pod, prepared)
+            # A controller that was killed may have made some of the folders.
+            self._vacate(pod)
             make_folders(prepared, gpus, action.attempt)
             pod.pid = self._services.launcher.start(self._spec(pod, prepared))
+        except launcher.LaunchError as error:
+            logger.warning(
+                "run %d: pod %s cannot start now: %s", self._number, pod.node, error
+            )
+            raise
         except (RiseMLError, OSError) as error:
             logger.warning("run %d: pod %s: %s", self._number, pod.node, error)
             self._remove(pod)
@@ -121,6 +132,26 @@ class RunPods:
         if pod.waits_for != reason:
             pod.waits_for = reason
             self._report(events.PodPending(pod.node, reason))
+
+    def return_to_queue(self, key: str) -> None:
+        """Let a pod wait that the machine had room for, but that was not started."""
+        pod = self._pods[key]
+        self._release(pod)
+        self._vacate(pod)
+        pod.waits_for = ""
+        self._queue(pod)
+        if any(peer.pid for peer in self._gang(pod)):
+            # Its peers have started, and wait for it.
+            self._services.machine.prefer([key])
+
+    def _vacate(self, pod: Pod) -> None:
+        """Move the folder of a pod that has not run, or runs again, out of its way."""
+        if not pod.directory.exists():
+            return
+        workdirs.discard(pod)
+        obsolete = pod.directory.with_name(f"{pod.directory.name}.{time.time_ns()}")
+        pod.directory.rename(obsolete)
+        self._obsolete_folders.append(obsolete)
 
     def _queue(self, pod: Pod) -> None:
         """Queue a pod for the machine; the jobs of an experiment start together."""
@@ -272,11 +303,7 @@ class RunPods:
     def _await_gang(self, pod: Pod) -> None:
         """Clean up after a stopped pod; queue its gang once all of its pods are gone."""
         self._release(pod)
-        workdirs.discard(pod)
-        # The next start of the pod needs the folder's name.
-        obsolete = pod.directory.with_name(f"{pod.directory.name}.gone")
-        pod.directory.rename(obsolete)
-        self._obsolete_folders.append(obsolete)
+        self._vacate(pod)
         pod.pid = 0
         gang = self._gang(pod)
         if any(peer.pid for peer in gang):
@@ -295,7 +322,7 @@ class RunPods:
     def stop(self, node: str, grace_seconds: float = launcher.GRACE) -> None:
         """Stop the pod of a node, if there is one; 0 seconds of grace kill it at once.
 
-        No process gets a signal before `signal_stops`.
+        No process gets a signal before `stops.signal`.
         """
         pod = self._pods.get(self._services.pod_key(self._number, node))
         if pod is None or pod.keeps_workdir:
@@ -304,25 +331,7 @@ class RunPods:
             self._remove(pod)
             self._report(pod_exit.deleted(pod))
         elif grace_seconds == 0 or not pod.stopping:
-            pod.stopping = True
-            self._stops.append((pod, grace_seconds))
-
-    def signal_stops(self) -> None:
-        """Signal the pods that are to stop; call it after that is committed.
-
-        A controller that is killed earlier has stopped nothing. One that is killed
-        later leaves a record from which the next one stops the others.
-        """
-        while self._stops:
-            pod, grace_seconds = self._stops.popleft()
-            self._signal(pod, pod.pid, grace_seconds)
-
-    def _signal(self, pod: Pod, pid: int, grace_seconds: float) -> None:
-        if grace_seconds == 0:
-            self._kill(pod, pid)
-        elif self._runs_as(pod, pid):
-            processes.terminate(pid, pod.key)
-            self._services.loop.after(grace_seconds, lambda: self._kill(pod, pid))
+            self.stops.add(pod, grace_seconds)
 
     def stop_all(self, targets: Collection[str], *, force: bool) -> None:
         """Stop all pods of the killed targets, as the run's record names them."""
@@ -351,19 +360,6 @@ class RunPods:
         for pod in list(self._pods.values()):
             self._remove(pod)
         self._obsolete_folders.clear()
-
-    def _kill(self, pod: Pod, pid: int) -> None:
-        if self._runs_as(pod, pid):
-            processes.sweep(pod.key, {pid}, supervisor=pid)
-
-    def _runs_as(self, pod: Pod, pid: int) -> bool:
-        """Return whether a pod's processes may still be those of a supervisor.
-
-        A pod of a gang that has restarted has another one, which must not get the
-        signals of the first.
-        """
-        runs = pod.key in self._pods and not pod.keeps_workdir
-        return runs and pod.pid == pid > 0
 
     # Record
 

@@ -1,17 +1,20 @@
 """Active runs of a home: restored at the start, advanced, committed, stopped and deleted."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from riseml import disk
 from riseml.engines.local import checkouts, reserve
 from riseml.engines.local.controller import kills, leftovers
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.database_guard import DatabaseGuard
+from riseml.engines.local.controller.launches import Launches
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.loop import protect
+from riseml.engines.local.controller.machine import Admission
 from riseml.engines.local.controller.services import Services, run_number
 from riseml.engines.local.jobs import processes
+from riseml.engines.local.jobs.launcher import LaunchError
 from riseml.errors import (
     DamagedDatabaseError,
     DamagedError,
@@ -34,6 +37,7 @@ class ActiveRuns:
     def __init__(self, services: Services, runs: dict[int, ActiveRun]) -> None:
         self._services, self._runs = services, runs
         self._guard = DatabaseGuard(services, runs)
+        self._launches = Launches()
 
     def __bool__(self) -> bool:
         return bool(self._runs)
@@ -68,7 +72,7 @@ class ActiveRuns:
             self._services.loop.after(_COMMIT_RETRY_SECONDS, lambda: None)
             return False
         for run in self._runs.values():
-            run.pods.signal_stops()
+            run.pods.stops.signal()
         complete = [run for run in self._runs.values() if run.is_complete]
         for run in complete:
             del self._runs[run.number]
@@ -212,11 +216,39 @@ class ActiveRuns:
             self._explain_waits(lambda _: disk.description(home))
             return
         # A pod that fails to start frees its resources for others at once.
-        while admissions := list(machine.admit()):
-            for admission in admissions:
-                run = self._runs[run_number(admission.key)]
+        while not self._launches.are_paused:
+            admissions = list(machine.admit())
+            if not admissions:
+                break
+            self._launch(admissions)
+        if not self._launches.are_failing:
+            self._explain_waits(machine.reason)
+        elif self._launches.reason:
+            self._explain_waits(lambda _: self._launches.reason)
+
+    def _launch(self, admissions: Sequence[Admission]) -> None:
+        """Start pods; if the machine cannot start one now, all the others wait."""
+        for position, admission in enumerate(admissions):
+            run = self._runs[run_number(admission.key)]
+            try:
                 run.pods.start(admission.key, admission.gpus)
-        self._explain_waits(machine.reason)
+            except LaunchError as error:
+                self._postpone(admissions[position:], str(error))
+                return
+            self._launches.succeed()
+
+    def _postpone(self, admissions: Sequence[Admission], reason: str) -> None:
+        """Return pods to the queue: the first, which failed, behind all others."""
+        for admission in admissions[1:]:
+            self._return_to_queue(admission.key)
+        self._services.machine.prefer([admission.key for admission in admissions[1:]])
+        self._return_to_queue(admissions[0].key)
+        seconds = self._launches.fail(reason)
+        # The timer wakes the loop, which then settles again.
+        self._services.loop.after(seconds, lambda: None)
+
+    def _return_to_queue(self, key: str) -> None:
+        self._runs[run_number(key)].pods.return_to_queue(key)
 
     def _explain_waits(self, reason: Callable[[str], str]) -> None:
         for key in self._services.machine.waiting:

@@ -1,7 +1,7 @@
 """Process that starts jobs: small, so that its forks cost little.
 
     controller ── marshalled requests ──▶ forkserver ── fork ──▶ child ── exec ──▶ sh (supervise.sh)
-        ◀───────────── `<number> <pid>` or `<number> 0 <reason>` ────────┘
+        ◀───────────── `<number> <pid>` or `<number> 0|-1 <reason>` ────────┘
 
 It uses only the standard library (bare.py), and imports little of that. A child reports
 its pid only after it has written its pid file. All of these processes inherit the
@@ -12,6 +12,7 @@ When the controller is gone, the forkserver releases the lock and stays until it
 job has ended: the end of a job starts a controller if none runs.
 """
 
+import errno
 import fcntl
 import gc
 import marshal
@@ -64,6 +65,10 @@ _RELEASE_SECONDS = 0.1
 _LOCK_CHECKS = 10
 # The job itself uses the descriptors below.
 _FIRST_OWN_DESCRIPTOR = 32
+# The machine lacks something that it may have later.
+_TEMPORARY = frozenset(
+    (errno.EAGAIN, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT)
+)
 # Of prctl(2).
 _SET_CHILD_SUBREAPER = 36
 
@@ -140,7 +145,7 @@ class Server:
                 number = self._numbers.pop(pid, self._newest)
                 self.last_end = time.monotonic()
                 if os.WIFSIGNALED(status):
-                    self._reply(b"%d 0 it was killed as it started" % number)
+                    self._reply(b"%d -1 it was killed as it started" % number)
         except ChildProcessError:
             return
 
@@ -170,7 +175,7 @@ class Server:
                 self._become(request, files, template)
             self._numbers[pid] = number
         except OSError as error:
-            self._reply(b"%d 0 %s" % (number, _reason(error)))
+            self._reply(_refusal(number, error))
         for file in files:
             os.close(file)
 
@@ -213,7 +218,7 @@ class Server:
         except BaseException as error:  # noqa: BLE001
             # Any error must reach the controller or the job's log.
             if pid_file < 0:
-                self._reply(b"%d 0 %s" % (number, _reason(error)))
+                self._reply(_refusal(number, error))
             else:
                 message = b"riseml: the job could not be started: %s\n"
                 os.write(files[1], message % _reason(error))
@@ -375,6 +380,12 @@ def _move(descriptor: int) -> int:
     moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, _FIRST_OWN_DESCRIPTOR)
     os.close(descriptor)
     return moved
+
+
+def _refusal(number: int, error: BaseException) -> bytes:
+    """Return the reply for a job that was not started, and may be later if it says -1."""
+    is_temporary = isinstance(error, OSError) and error.errno in _TEMPORARY
+    return b"%d %d %s" % (number, -is_temporary, _reason(error))
 
 
 def _reason(error: BaseException) -> bytes:

@@ -26,6 +26,8 @@ MAIN = -1
 """Number of the main command among the steps of a job."""
 _NO_LOG = os.fsdecode(forkserver.NEVER)
 _REPLY_SECONDS = 1.0
+# A job is started once more if the forkserver was killed before.
+_ATTEMPTS = 2
 
 
 class Mount(NamedTuple):
@@ -96,6 +98,10 @@ class Exit(NamedTuple):
     swept: bool
 
 
+class LaunchError(RiseMLError):
+    """The machine cannot start a job now; no process of it runs, and it may start later."""
+
+
 class Launcher:
     """Launcher of a home's jobs.
 
@@ -109,12 +115,15 @@ class Launcher:
         self._restart = tuple(restart)
         self._count = 0
         self._received = b""
+        self._requests = self._replies = -1
         self._spawn()
 
     def start(self, job: ProcessSpec) -> int:
         """Start a job and return its supervisor's pid, which is in its pid file by then.
 
         Raises:
+            LaunchError: the machine cannot start it now. Its directory may contain a pid
+                file, and needs to be replaced before another attempt.
             RiseMLError: the job could not be started, and no process of it runs.
         """
         self._count += 1
@@ -129,36 +138,35 @@ class Launcher:
                 dict(job.attributes),
             )
         )
-        for _ in range(2):
+        for _ in range(_ATTEMPTS):
             reply = self._send(request)
             if reply:
-                break
+                return _pid_of(reply)
+            # The forkserver was killed. Its unfinished forks are over as well, because
+            # they hold the pipe of replies.
             record = read_pid(Path(job.directory))
-            if record:
-                # The forkserver was killed, but had started the job before.
-                return record[0]
+            if record is not None:
+                return _running(*record)
             self._respawn()
-        else:
-            raise RiseMLError(
-                f"the job {job.key} could not be started: its launcher was killed"
-            )
-        pid, _, reason = reply.partition(b" ")
-        if pid == b"0":
-            raise RiseMLError(os.fsdecode(reason))
-        return int(pid)
+        raise LaunchError("the launcher was killed")
 
     def close(self) -> None:
         """Let the forkserver exit once no job runs.
 
         Until then it starts a controller if a job ends and no process holds the lock.
         """
+        if self._requests < 0:
+            return
         with suppress(BrokenPipeError):
             os.write(self._requests, marshal.dumps(None))
         os.close(self._requests)
         os.close(self._replies)
+        self._requests = self._replies = -1
 
     def _send(self, request: bytes) -> bytes:
         """Return the reply to a request, empty if the forkserver is gone."""
+        if self._requests < 0:
+            return b""
         view = memoryview(request)
         try:
             while view:
@@ -191,7 +199,13 @@ class Launcher:
         self._received = b""
         with suppress(ChildProcessError):
             os.waitpid(self.pid, 0)
-        self._spawn()
+        try:
+            self._spawn()
+        except OSError as error:
+            self.close()
+            raise LaunchError(
+                f"the launcher does not start: {error.strerror}"
+            ) from error
 
     def _spawn(self) -> None:
         requests_end, self._requests = os.pipe()
@@ -230,6 +244,25 @@ class Launcher:
             prologue,
             supervise.epilogue(restart, log),
         )
+
+
+def _pid_of(reply: bytes) -> int:
+    """Return the pid in a reply of the forkserver, or raise the error that it reports."""
+    number, _, reason = reply.partition(b" ")
+    pid = int(number)
+    if pid < 0:
+        raise LaunchError(os.fsdecode(reason))
+    if pid == 0:
+        raise RiseMLError(os.fsdecode(reason))
+    return pid
+
+
+def _running(pid: int, start_time: int, boot: str) -> int:
+    """Return the pid of a supervisor that has sent no reply, if it runs."""
+    if processes.alive(pid, start_time, boot):
+        return pid
+    # A supervisor replies before it starts anything.
+    raise LaunchError("it was killed as it started")
 
 
 def read_pid(directory: Path) -> tuple[int, int, str] | None:
