@@ -152,7 +152,6 @@ class Server:
 
     def _accept(self, listener: socket.socket) -> None:
         channel, _ = listener.accept()
-        self._stay()
         channel.settimeout(_REQUEST_TIMEOUT_SECONDS)
         _send(channel, self._greeting)
         received = bytearray()
