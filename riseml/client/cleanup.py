@@ -5,28 +5,40 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from riseml import ids
+from riseml.client import lifecycle
 from riseml.client.context import ClientContext, experiment_id, run_of
 from riseml.engines import Pruned, Query
 from riseml.errors import DamagedError, InvalidInputError, RiseMLError
 from riseml.ids import Id
 from riseml.status import SetStatus
 
+# A job has 30 seconds after a kill.
+_KILL_PATIENCE = timedelta(seconds=60)
 
-def delete(context: ClientContext, names: Sequence[str | Id]) -> list[str]:
-    """Delete ended runs; see `Client.delete`."""
-    runs = deletable(context, names)
+
+def delete(
+    context: ClientContext, names: Sequence[str | Id], *, kill: bool
+) -> list[str]:
+    """Delete runs; see `Client.delete`."""
+    runs = deletable(context, names, kill=kill)
+    unfinished = [run.id for run in runs if not run.state.is_terminal]
+    if unfinished:
+        lifecycle.kill(context, unfinished, force=False)
+        lifecycle.wait(context, unfinished, _KILL_PATIENCE)
     return _delete(context, runs)
 
 
-def deletable(context: ClientContext, names: Sequence[str | Id]) -> list[SetStatus]:
+def deletable(
+    context: ClientContext, names: Sequence[str | Id], *, kill: bool
+) -> list[SetStatus]:
     """Return the runs that `delete` would delete; see `Client.deletable`."""
     # An id may be given twice, and a run can be deleted only once.
     runs = [_read(context, _run_id(name)) for name in dict.fromkeys(names)]
     for run in runs:
-        if not run.state.is_terminal:
+        if not kill and not run.state.is_terminal:
             raise RiseMLError(
                 f"{run.id} has not ended (it is {run.state})",
-                f"`riseml kill {run.id}` ends it.",
+                f"`riseml kill {run.id}` ends it, or `riseml delete --kill {run.id}`.",
             )
     return runs
 

@@ -102,7 +102,7 @@ class Client:
         return config_file.plan(config_file.load(path))
 
     def check(self, path: str | Path = CONFIG_FILE) -> tuple[Fault, ...]:
-        """Return every error and warning of a riseml.yml, or no error if it is valid."""
+        """Return every error and warning of a riseml.yml."""
         return config_file.check(path, self._context)
 
     def measure(
@@ -313,19 +313,20 @@ class Client:
         """
         return explain.output(self._context, id)
 
-    def delete(self, *names: str | Id) -> list[str]:
-        """Delete ended runs with logs and output, all or none; return their ids.
+    def delete(self, *names: str | Id, kill: bool = False) -> list[str]:
+        """Delete runs with logs and output, all or none; return their ids.
+
+        `kill` kills those that have not ended, and waits for their end.
 
         Raises:
-            InvalidInputError: an id is not a run's.
-            NotFoundError: nothing has an id.
+            InvalidInputError, NotFoundError: an id is not a run's, or nothing has it.
             RiseMLError: a run has not ended.
         """
-        return cleanup.delete(self._context, names)
+        return cleanup.delete(self._context, names, kill=kill)
 
-    def deletable(self, *names: str | Id) -> list[SetStatus]:
+    def deletable(self, *names: str | Id, kill: bool = False) -> list[SetStatus]:
         """Return the runs that `delete` would delete; it raises the same errors."""
-        return cleanup.deletable(self._context, names)
+        return cleanup.deletable(self._context, names, kill=kill)
 
     def prune(self, older_than: timedelta, *, dry_run: bool = False) -> list[SetStatus]:
         """Delete runs that ended before `older_than` ago; `dry_run` only returns them."""
@@ -343,8 +344,7 @@ class Client:
         `hidden` includes the files that RiseML keeps for itself.
 
         Raises:
-            InvalidInputError: it is not the URI of a volume.
-            NotFoundError: there is no such path.
+            InvalidInputError, NotFoundError: it is not a volume's, or does not exist.
         """
         return files.ls(self._context, uri, hidden=hidden)
 

@@ -101,6 +101,19 @@ def test_a_lost_list_of_runs_is_named_and_repaired(riseml: Command, lab: Lab) ->
     assert riseml("doctor --repair")[1] == "Nothing is wrong with the list of runs.\n"
 
 
+def test_a_running_set_is_killed_and_deleted(riseml: Command, lab: Lab) -> None:
+    Path("riseml.yml").write_text(SLOW.replace("run:", "parameters: {n: [1, 2]}, run:"))
+    number = riseml("train -o name")[1].strip()
+    lab.until(lambda: "up" in riseml(f"logs {number} --no-follow")[1])
+    status, _, err = riseml(f"delete {number} -y")
+    assert (status, err.splitlines()[1]) == (
+        1,
+        f"`riseml kill {number}` ends it, or `riseml delete --kill {number}`.",
+    )
+    assert riseml(f"delete {number} --kill -y")[:2] == (0, f"deleted {number}\n")
+    assert riseml(f"status {number}")[0] == 4
+
+
 BUILD = """\
 project: lab
 train:
