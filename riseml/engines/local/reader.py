@@ -6,6 +6,7 @@ read ──▶ ended ──────▶ the status recorded at its end
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -27,6 +28,11 @@ from riseml.errors import (
 from riseml.ids import Id
 from riseml.status import SetStatus, State
 
+# Between checks that a controller serves the home.
+_CHECK_SECONDS = 2.0
+# Time without a controller after which a command stops waiting for one.
+_ABSENCE_SECONDS = 60.0
+
 
 class HomeReader:
     """The runs of a user's home, read from its database and output folders."""
@@ -35,12 +41,17 @@ class HomeReader:
         self.home, self.user = home, user
         self._store: Store | None = None
         self._has_warned = False
+        # When a controller was last looked for, and since when there is none, by the
+        # monotonic clock.
+        self._checked_at = -_CHECK_SECONDS
+        self._absent_since: float | None = None
 
     def store(self, *, check_controller: bool = False) -> Store:
         """Return the home's database.
 
         A controller runs if a run has not ended; otherwise the database could be
-        outdated. It is checked at the first call, and with `check_controller`.
+        outdated. It is checked at the first call, when some time has passed, and with
+        `check_controller`.
 
         Raises:
             HomeError: the home cannot be read.
@@ -61,7 +72,8 @@ class HomeReader:
                 )
             store = self._store = self._open()
             check_controller = True
-        if check_controller and store.unfinished():
+        is_due = time.monotonic() - self._checked_at > _CHECK_SECONDS
+        if (check_controller or is_due) and store.unfinished():
             self._ensure_controller()
         return store
 
@@ -88,13 +100,22 @@ class HomeReader:
         return store.is_copy and check_controller
 
     def _ensure_controller(self) -> None:
-        """Start a missing controller; warn once if that fails, since reads need none."""
+        """Start a missing controller; warn once if that fails, since reads need none.
+
+        Raises:
+            UnreachableError: for a long time, none could be started.
+        """
+        self._checked_at = now = time.monotonic()
         try:
             protocol.ensure(self.home)
+            self._absent_since = None
         except (HomeError, UnreachableError) as error:
-            if self._has_warned and not isinstance(error, HomeError):
-                raise
             self._warn(error)
+            self._absent_since = self._absent_since or now
+            # A command that waits outlives controllers that are killed as they start.
+            is_lasting = now - self._absent_since > _ABSENCE_SECONDS
+            if is_lasting and isinstance(error, UnreachableError):
+                raise
 
     def _warn(self, error: RiseMLError) -> None:
         if self._has_warned:
