@@ -180,6 +180,7 @@ def test_damage_is_named_and_repaired(damage: Damage, home: Path, ended: Ended) 
     assert "The next run will be 4." in sentences
     assert doctor(home) == ("ok", f"{database(home)}: 3 runs", "")
     assert shown(home) == (ended.listed, ended.read)
+    assert database(home).stat().st_mode & 0o777 == 0o600
     aside = list(home.glob("riseml.db.damaged-*"))
     assert bool(aside) == (damage is not remove)
     if aside:

@@ -38,6 +38,11 @@ class Examination:
     unlisted: tuple[Path, ...] = ()
     runs: int = 0
 
+    @property
+    def is_sound(self) -> bool:
+        """Whether nothing is wrong."""
+        return not (self.fault or self.records or self.unlisted)
+
 
 def examine(home: Path) -> Examination:
     """Examine the database of a home.

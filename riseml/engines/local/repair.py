@@ -43,6 +43,8 @@ def repair(home: Path) -> list[str]:
     if not home.is_dir():
         return []
     examination = database_check.examine(home)
+    if examination.is_sound:
+        return []
     if examination.fault and protocol.answers(home):
         # It knows its active runs, and loses none of them.
         with suppress(UnreachableError):

@@ -59,6 +59,9 @@ def replace_database(home: Path, fill: Callable[[Store], Restored]) -> list[str]
 
 
 def _fill(folder: Path, fill: Callable[[Store], Restored]) -> tuple[Restored, int]:
+    # SQLite gives its side files the mode of the database.
+    path = folder / database_faults.NAME
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     store = Store.create(folder, COLUMNS)
     try:
         return fill(store), store.last_number()
