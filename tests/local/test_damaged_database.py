@@ -4,7 +4,9 @@ import json
 import os
 import random
 import shutil
+import signal
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -21,7 +23,7 @@ from riseml.errors import DamagedDatabaseError, HomeError, RiseMLError
 from riseml.ids import Id
 from riseml.settings import Settings
 from riseml.status import SetStatus, State
-from tests.local.conftest import Lab
+from tests.local.conftest import PATIENCE, Lab
 
 Damage = Callable[[Path], None]
 EVERYTHING = Query(all=True, experiments=True)
@@ -297,6 +299,28 @@ def test_no_damage_leads_to_another_error(seed: int, home: Path, ended: Ended) -
     assert numbers >= {1, 2, 3}
     if result != "ok":
         assert [run for run in shown(home)[1] if run.number in (1, 2, 3)] == ended.read
+
+
+def test_an_interrupted_repair_loses_nothing(home: Path, ended: Ended) -> None:
+    chance = random.Random(7)
+    for _ in range(25):
+        if database(home).exists():
+            overwrite(home, 0, bytes(100))
+        pid = os.fork()
+        if not pid:
+            with suppress(BaseException):
+                LocalEngine(home, "me").repair()
+            os._exit(0)
+        time.sleep(chance.uniform(0, 0.03))
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+    LocalEngine(home, "me").repair()
+    assert shown(home) == (ended.listed, ended.read)
+    protocol.ensure(home)
+    limit = time.monotonic() + PATIENCE
+    while list(home.glob(".riseml-*")):
+        assert time.monotonic() < limit
+        time.sleep(0.02)
 
 
 def test_run_json_of_any_content_is_survived(home: Path) -> None:
