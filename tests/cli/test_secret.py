@@ -67,6 +67,28 @@ def test_a_value_among_the_arguments_is_refused_and_not_shown(
     assert engine.stored_secrets == {}
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("s3cr\0et", "the value of TOKEN contains a NUL byte"),
+        ("s3cr" * 40_000, "the value of TOKEN is too long: 160,006 bytes"),
+    ],
+)
+def test_a_value_that_no_variable_can_have_is_refused_and_not_shown(
+    value: str,
+    message: str,
+    engine: FakeEngine,
+    riseml: Riseml,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(value))
+    result = riseml("secret", "set", "TOKEN")
+    assert result.status == 2
+    assert message in result.err
+    assert "s3cr" not in result.err
+    assert engine.stored_secrets == {}
+
+
 def test_the_file_is_readable_by_its_owner_only(tmp_path: Path) -> None:
     home = tmp_path / "home"
     assert not secrets.change(home, "A", "1")
