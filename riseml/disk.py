@@ -6,7 +6,7 @@ from pathlib import Path
 
 from riseml.errors import DiskFullError
 
-_ERRORS_OF_FULL_DISKS = frozenset((errno.ENOSPC, errno.EDQUOT))
+_ERRORS_OF_FULL_DISKS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 # An empty file of the largest usual block size.
 _ROOM_BYTES = 1 << 16
 _BYTES_PER_MB = 1_000_000
@@ -65,7 +65,7 @@ def full(path: Path, failure: str) -> DiskFullError:
     if has_room(path):
         # Nothing else shows that a quota is used up.
         name = f"the disk of {_mount_point(_existing(path))}"
-        reason = f"{name} takes no more data, perhaps because your quota is used up"
+        reason = f"{name} takes no more data, perhaps because of a quota or a limit"
     else:
         reason = description(path)
     return DiskFullError(f"{failure}: {reason}", _ADVICE)

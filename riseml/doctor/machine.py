@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from riseml import disk
+from riseml import disk, home_folder
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
 from riseml.errors import ConfigError
 from riseml.settings import Settings
@@ -58,6 +58,7 @@ def _git(_: Settings) -> Outcome:
 
 def _home(settings: Settings) -> Outcome:
     """The home is writable."""
+    home_folder.check(settings.home)
     folder = _existing_folder(settings.home)
     if not os.access(folder, os.W_OK):
         return failed(

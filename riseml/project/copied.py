@@ -11,8 +11,11 @@ import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from threading import get_ident
 
+from riseml import home_folder
+from riseml.errors import HomeError
 from riseml.project import AnyPath, ignore
 
 SOURCE = b"riseml cp"
@@ -91,9 +94,10 @@ def _load(home: AnyPath) -> dict[bytes, _Version]:
 def _write(file: str, text: str) -> None:
     unfinished = f"{file}.{os.getpid()}-{get_ident()}"
     # A copy is complete, whether or not it is recorded.
-    with suppress(OSError):
-        os.makedirs(os.path.dirname(file), exist_ok=True)
-        with open(unfinished, "w", encoding="utf-8") as stream:
+    with suppress(OSError, HomeError):
+        home_folder.prepare(Path(file).parent)
+        descriptor = home_folder.open_file(unfinished, os.O_WRONLY | os.O_TRUNC)
+        with open(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)
         os.replace(unfinished, file)
 

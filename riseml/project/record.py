@@ -3,7 +3,9 @@
 import os
 import time
 from collections.abc import Iterable
+from pathlib import Path
 
+from riseml import home_folder
 from riseml.errors import ProjectError
 from riseml.project import AnyPath, Snapshot, copied, excluded, progress
 from riseml.project.stat_cache import StatCache
@@ -31,6 +33,8 @@ def record(
             f"{os.fspath(folder)} is not a folder",
             "A project is the folder that holds its riseml.yml.",
         )
+    if home is not None:
+        _make_folders(Path(home), Path(repository))
     store = Store(repository)
     # Only few projects have copied files, and the record of a home is small.
     copied_files = copied.rules(home, top) if home is not None else ()
@@ -47,6 +51,14 @@ def record(
             return _record(store, cache, tree, message)
     except OSError as error:
         raise unusable(repository, error) from error
+
+
+def _make_folders(home: Path, repository: Path) -> None:
+    """Make a home, and the folder in it that contains a repository, for this user only."""
+    home_folder.prepare(home)
+    if repository.is_relative_to(home):
+        top, *_ = repository.relative_to(home).parts
+        home_folder.make_folder(home / top)
 
 
 def _record(store: Store, cache: StatCache, tree: Tree, message: str) -> Snapshot:

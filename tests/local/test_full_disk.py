@@ -9,7 +9,7 @@ import pytest
 
 # Each command leaves its exit status in a line `<step> <command> <status>`.
 _ON_A_SMALL_DISK = """
-mount -t tmpfs -o size=$SIZE none "$RISEML_HOME" || exit 99
+mount -t tmpfs -o size=$SIZE,mode=700 none "$RISEML_HOME" || exit 99
 run() {
   "$PYTHON" -m riseml "$@" > "$OUT/$1.$step" 2>&1
   echo "$step $1 $?" >> "$OUT/statuses"

@@ -47,7 +47,7 @@ def test_errors_of_full_disks(code: int, *, is_full: bool) -> None:
     [
         (_FULL, "is full (4 MB)"),
         (_WITHOUT_INODES, "has no room for more files (inodes)"),
-        (_FREE, "takes no more data, perhaps because your quota is used up"),
+        (_FREE, "takes no more data, perhaps because of a quota or a limit"),
     ],
 )
 def test_the_error_names_the_disk(

@@ -18,9 +18,10 @@ from pathlib import Path
 from threading import get_ident
 from typing import Any, NamedTuple
 
+from riseml import home_folder
 from riseml.cluster.store import StorePod
 from riseml.engines.argo import live_results
-from riseml.errors import RiseMLError
+from riseml.errors import HomeError, RiseMLError
 from riseml.metrics.experiment import Reading
 from riseml.metrics.files import File, of_last_attempt
 from riseml.status import ExperimentStatus, SetStatus
@@ -142,12 +143,13 @@ class MetricFiles:
     def _save(self) -> None:
         """Keep the readings, unless the archive is about to have the values."""
         # A full disk must not hide the values.
-        with suppress(OSError):
+        with suppress(OSError, HomeError):
             if self._run.state.is_terminal:
                 self._cache.unlink(missing_ok=True)
                 return
             data = {name: reading.to_data() for name, reading in self._readings.items()}
-            self._cache.parent.mkdir(parents=True, exist_ok=True)
+            home_folder.prepare(self._cache.parents[1])
+            home_folder.make_folder(self._cache.parent)
             temporary = self._cache.with_name(
                 f"{self._cache.name}.{os.getpid()}-{get_ident()}"
             )

@@ -13,6 +13,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from riseml import home_folder
 from riseml.engines.local import home as home_
 from riseml.engines.local.home import HomeLayout
 from riseml.errors import HomeError
@@ -33,7 +34,7 @@ def prepare(layout: HomeLayout) -> HomeLayout:
         options = overlays.find_options(output, layout.home / "runs").decode()
     folder = home_.checkouts(layout.home)
     if options:
-        folder.mkdir(exist_ok=True)
+        home_folder.make_folder(folder)
     elif folder.is_dir():
         # Commands make no checkouts if nothing can use them.
         folder.rename(folder.with_name(f"{folder.name}.unused-{time.time_ns()}"))

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from riseml import home_folder
+
 _LOCK_TIMEOUT_SECONDS = 10
 
 
@@ -28,11 +30,46 @@ def connect(path: Path | str, *, uri: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def connect_to_write(path: Path) -> sqlite3.Connection:
+    """Return a connection to a file that it makes, for this user only.
+
+    SQLite gives the files beside it the same mode.
+    """
+    os.close(home_folder.open_file(path, os.O_RDWR))
+    connection = connect(path)
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+    # The environment of a run may contain secrets, and is deleted at its end.
+    connection.execute("PRAGMA secure_delete=ON")
+    return connection
+
+
+def empty_log(connection: sqlite3.Connection) -> bool:
+    """Erase earlier versions of what was changed; return whether none are left.
+
+    They remain in the log of SQLite, which readers may need at this moment.
+    """
+    try:
+        connection.execute("PRAGMA busy_timeout=0")
+        row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError:
+        # A full disk, for instance.
+        return False
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={_LOCK_TIMEOUT_SECONDS * 1000}")
+    is_busy = row[0]
+    return not is_busy
+
+
 def connect_to_read(path: Path) -> tuple[sqlite3.Connection, bool]:
     """Return a connection that reads, and whether it reads a copy.
 
     A copy never changes.
     """
+    shared_memory = path.with_name(f"{path.name}-shm")
+    if home_folder.is_foreign(path.parent) and not shared_memory.exists():
+        # Its owner could not use a file that this user makes.
+        return in_memory(path), True
     connection = connect(path)
     try:
         # The first read makes the file of the shared memory.
@@ -64,7 +101,7 @@ def _source(path: Path) -> Iterator[sqlite3.Connection]:
         uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         with closing(connect(uri, uri=True)) as source:
             yield source
-    elif os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+    elif _may_write(path):
         with closing(connect(path)) as source:
             # An exclusive connection keeps the index of the log in its own memory.
             source.execute("PRAGMA locking_mode=EXCLUSIVE")
@@ -75,3 +112,9 @@ def _source(path: Path) -> Iterator[sqlite3.Connection]:
                 shutil.copyfile(file, Path(folder, file.name))
             with closing(connect(Path(folder, path.name))) as source:
                 yield source
+
+
+def _may_write(path: Path) -> bool:
+    if home_folder.is_foreign(path.parent):
+        return False
+    return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)

@@ -7,9 +7,12 @@ read, list, changes, logs   ──▶ store, output folders
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from riseml import home_folder
 from riseml.engines import Change, Chunk, LogQuery, Pruned, Query, Submission, Submitted
 from riseml.engines.local import home, outputs, protocol, secrets
 from riseml.engines.local.jobs import attributes
@@ -38,6 +41,7 @@ class LocalEngine:
     build_noun = "environment"
 
     def __init__(self, home: Path, user: str) -> None:
+        home_folder.check(home)
         self.home, self.user = home, user
         self.reader = HomeReader(home, user)
 
@@ -191,7 +195,9 @@ class LocalEngine:
             folder = home.data_folder(self.home)
         else:
             folder = home.output_folder(self.home)
-        folder.mkdir(parents=True, exist_ok=True)
+        # A home that can only be read has no new folders.
+        with suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Folder(folder)
 
     def folder(self, run: Id) -> Path:
@@ -233,6 +239,8 @@ class LocalEngine:
         # Only `logs` needs it.
         from riseml.engines.local import logs, watch  # noqa: PLC0415
 
+        if not self.reader.may_change():
+            query = replace(query, follow=False)
         observations = watch.observe(
             self.reader.store,
             lambda: self.reader.read_to_follow(query.id),

@@ -19,9 +19,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from riseml import __version__, disk, errors
+from riseml import __version__, errors, home_folder
 from riseml.engines.local import detached
-from riseml.errors import HomeError, RiseMLError, UnreachableError
+from riseml.errors import RiseMLError, UnreachableError
 
 CONTROLLER = (sys.executable, "-m", "riseml.engines.local.controller")
 """The command of a controller, before the arguments HOME and READY_FD."""
@@ -152,7 +152,7 @@ def connection(
         time.sleep(pause_seconds)
         channel = _connect(home)
         if channel is None:
-            _prepare_home(home)
+            home_folder.prepare(home)
             channel = _await_start(home, _spawn(home))
         if channel is None:
             continue
@@ -268,24 +268,6 @@ def _until_closed(channel: socket.socket) -> None:
 # Start of a controller, by the command
 
 
-def _prepare_home(home: Path) -> None:
-    try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise _unusable(home, error) from error
-    if not os.access(home, os.W_OK | os.X_OK):
-        raise _unusable(home, PermissionError("not writable"))
-
-
-def _unusable(home: Path, error: OSError) -> HomeError:
-    if disk.means_full(error):
-        return disk.full(home, f"the RiseML home {home} cannot be used")
-    return HomeError(
-        f"the RiseML home {home} cannot be used: {error.strerror or error}",
-        "Make it writable for you, or choose another folder with RISEML_HOME.",
-    )
-
-
 def _spawn(home: Path) -> int:
     """Start a controller that is not a child of this process.
 
@@ -302,15 +284,14 @@ def _spawn(home: Path) -> int:
             os.close(writer)
     except OSError as error:
         os.close(reader)
-        raise _unusable(home, error) from error
+        raise home_folder.unusable(home, error) from error
     return reader
 
 
 def _open_log(home: Path) -> int:
     """Open the output of a controller; a log that cannot be written stops none."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     try:
-        return os.open(log_file(home), flags, 0o600)
+        return home_folder.open_file(log_file(home), os.O_WRONLY | os.O_APPEND)
     except OSError:
         return os.open(os.devnull, os.O_WRONLY)
 

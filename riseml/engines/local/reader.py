@@ -130,6 +130,10 @@ class HomeReader:
             error.advice,
         )
 
+    def may_change(self) -> bool:
+        """Return whether the states of runs may still change: a controller can work."""
+        return os.access(self.home, os.W_OK) or protocol.answers(self.home)
+
     def get(self, run: Id) -> dict[str, Any]:
         """Return the Workflow with its status, as the interpreter computes it."""
         # Lists and ended runs do not need the interpreter.

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from threading import get_ident
 
-from riseml import disk
+from riseml import disk, home_folder
 from riseml.errors import HomeError
 from riseml.masking import Masker, forms
 
@@ -88,10 +88,9 @@ def _unreadable(path: Path, reason: object) -> HomeError:
 def _write(path: Path, values: dict[str, str]) -> None:
     temporary = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        home_folder.prepare(path.parent)
         # The mode must be right before the first byte is written.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        descriptor = os.open(temporary, flags, 0o600)
+        descriptor = home_folder.open_file(temporary, os.O_WRONLY | os.O_TRUNC)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(values, file)
         temporary.replace(path)

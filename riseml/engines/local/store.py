@@ -21,7 +21,12 @@ from pathlib import Path
 from typing import Any
 
 from riseml.engines.local import database_faults, tables
-from riseml.engines.local.database_file import connect, connect_to_read
+from riseml.engines.local.database_file import (
+    connect,
+    connect_to_read,
+    connect_to_write,
+    empty_log,
+)
 from riseml.errors import DamagedDatabaseError, DamagedError, HomeError
 
 _NO_STATUS = "{}"
@@ -63,8 +68,9 @@ class Store:
             if node_columns is None:
                 self._open_to_read()
             else:
-                self._db = connect(self.path)
-                self._prepare_to_write(node_columns)
+                self._db = connect_to_write(self.path)
+                if self._schema() == 0:
+                    self._db.executescript(tables.script(node_columns))
             schema = self._schema()
         self._check_schema(schema)
         self.exists = schema != 0
@@ -91,15 +97,6 @@ class Store:
             self._db.close()
         self._db = connect(":memory:")
         self._db.executescript(tables.TABLES)
-
-    def _prepare_to_write(self, node_columns: Mapping[str, str]) -> None:
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=NORMAL")
-        if self._schema() == 0:
-            self._create_tables(node_columns)
-
-    def _create_tables(self, node_columns: Mapping[str, str]) -> None:
-        self._db.executescript(tables.script(node_columns))
 
     def _schema(self) -> int:
         return int(self._db.execute("PRAGMA user_version").fetchone()[0])
@@ -176,6 +173,10 @@ class Store:
         return self._connection, int(row[0]) if row else 0
 
     # Write
+
+    def empty_log(self) -> bool:
+        """Erase what was changed or deleted from the log; see `database_file`."""
+        return empty_log(self._db)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

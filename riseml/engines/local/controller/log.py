@@ -13,6 +13,7 @@ from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from riseml import home_folder
 from riseml.engines.local.protocol import log_file
 
 logger = logging.getLogger("riseml.controller")
@@ -27,7 +28,9 @@ class _OutputLog(RotatingFileHandler):
     """Rotated log file that is also the standard output and error of this process."""
 
     def _open(self) -> TextIOWrapper:
-        stream = super()._open()
+        flags = os.O_WRONLY | os.O_APPEND
+        descriptor = home_folder.open_file(self.baseFilename, flags)
+        stream = os.fdopen(descriptor, "a", encoding=self.encoding)
         # Otherwise children would go on writing to the file that was just renamed.
         os.dup2(stream.fileno(), 1)
         os.dup2(stream.fileno(), 2)

@@ -36,6 +36,8 @@ class ActiveRuns:
 
     def __init__(self, services: Services, runs: dict[int, ActiveRun]) -> None:
         self._services, self._runs = services, runs
+        # Whether the log of the database may contain environments of ended runs.
+        self._keeps_environments = True
         self._guard = DatabaseGuard(services, runs)
         self._launches = Launches()
 
@@ -78,6 +80,7 @@ class ActiveRuns:
             del self._runs[run.number]
         if complete:
             self._discard_checkouts()
+            self._keeps_environments = True
         return True
 
     def _commits(self) -> bool:
@@ -322,5 +325,8 @@ class ActiveRuns:
             run.pods.sample()
         self._services.remover.discard(())
         reserve.fill(self._services.layout.home)
-        pause = _SAMPLE_SECONDS if self._runs else _IDLE_SAMPLE_SECONDS
+        if self._keeps_environments:
+            self._keeps_environments = not self._services.store.empty_log()
+        is_idle = not self._runs and not self._keeps_environments
+        pause = _IDLE_SAMPLE_SECONDS if is_idle else _SAMPLE_SECONDS
         self._services.loop.after(pause, self._sample)

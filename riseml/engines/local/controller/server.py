@@ -22,7 +22,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from riseml import __version__
+from riseml import __version__, home_folder
 from riseml.engines.local import checkouts, protocol, reserve
 from riseml.engines.local.controller import lost_database
 from riseml.engines.local.controller.active_run import ActiveRun
@@ -217,15 +217,13 @@ def _open_services(
     Raises:
         HomeError: the database cannot be used.
     """
-    # In another user's home this fails, and the database says what is wrong.
-    with contextlib.suppress(OSError):
-        home.chmod(0o700)
     store = reserve.spend(home, lambda: Store.create(home, COLUMNS), last=True)
     lost_database.rebuild_new(store, home)
     lost_database.end_ended(store, home)
     layout = HomeLayout(home, data_folder(home), mounts=_can_mount(home))
-    for folder in (layout.data, home / "store", home / "output", home / "runs"):
-        folder.mkdir(parents=True, exist_ok=True)
+    layout.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in ("store", "output", "runs", "envs"):
+        home_folder.make_folder(home / name)
     layout = checkouts.prepare(layout)
     launcher = Launcher(home, lock, [*protocol.CONTROLLER, str(home)])
     return Services(
@@ -317,6 +315,8 @@ def main(home: Path) -> int:
     starter = _detach()
     protocol.keep_report_private()
     try:
+        # The home may have changed since an earlier controller served it.
+        home_folder.prepare(home)
         lock = _take_lock(home)
         if lock is None:
             protocol.report_start({})
