@@ -29,7 +29,17 @@ if sys.argv[1] == "forkserver":
                 write_pid(boot)
             os.kill(os.getpid(), 9)
         return write_pid(boot)
-    if way != "launcher":
+    become = os.execve
+    def die_as_supervisor(*words):
+        deaths = Path(folder, "broken")
+        if deaths.exists():
+            left = int(deaths.read_text())
+            deaths.write_text(str(left - 1)) if left > 1 else deaths.unlink()
+            os.kill(os.getpid(), 9)
+        become(*words)
+    if way == "supervisor":
+        os.execve = die_as_supervisor
+    elif way != "launcher":
         forkserver._write_pid = die
 sys.argv[0] = bare
 runpy.run_path(bare, run_name="__main__")
@@ -89,6 +99,27 @@ def test_an_experiment_waits_until_it_can_be_launched(
     assert lab.wait(number).state is State.FINISHED
     ran = sorted((tmp_path / "ran").read_text().splitlines())
     assert ran == ["run 1", "run 2", "run 3"]
+
+
+@pytest.mark.parametrize(("deaths", "state"), [(3, State.FINISHED), (6, State.FAILED)])
+def test_a_supervisor_that_dies_before_its_first_step_is_replaced(
+    lab: Lab,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deaths: int,
+    state: State,
+) -> None:
+    """The job has not run, unless that happens again and again."""
+    broken = break_launches(monkeypatch, tmp_path, "supervisor", patience=600)
+    broken.write_text(str(deaths))
+    number = lab.train(f"run: echo run >> {tmp_path}/ran").number
+    assert lab.wait(number).state is state
+    experiment = first_experiment(lab)
+    if state is State.FINISHED:
+        assert (tmp_path / "ran").read_text() == "run\n"
+    else:
+        assert experiment.message == "the job's supervisor was killed"
+        assert not (tmp_path / "ran").exists()
 
 
 def test_a_run_shows_why_it_cannot_be_launched(

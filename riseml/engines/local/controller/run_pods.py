@@ -11,7 +11,6 @@ only if its folder shows that it has not started before.
 
 import os
 import shutil
-import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from riseml.engines.local.controller import (
     networks,
     pod_exit,
     pod_samples,
+    returns,
     workdirs,
 )
 from riseml.engines.local.controller.gangs import Gangs, gang_of
@@ -84,12 +84,15 @@ class RunPods:
         record = launcher.read_pid(directory)
         if record is not None:
             self._adopt(pod, *record)
-        elif action.started:
+        elif not action.started:
+            self._queue(pod)
+        elif returns.is_vacated(directory):
+            self._report(events.PodReturned(pod.node))
+            self._queue(pod)
+        else:
             # It may not run twice, and how it ended is unknown.
             self._remove(pod)
             self._report(pod_exit.vanished(pod))
-        else:
-            self._queue(pod)
 
     def start(self, key: str, gpus: tuple[str, ...]) -> None:
         """Start the processes of a pod for which the machine has room.
@@ -104,7 +107,7 @@ class RunPods:
             prepared = self._preparer.prepare(action, key, gpus)
             self._set_prepared(pod, prepared)
             # A controller that was killed may have made some of the folders.
-            self._vacate(pod)
+            self._obsolete_folders += returns.vacate(pod)
             make_folders(prepared, gpus, action.attempt)
             pod.pid = self._services.launcher.start(self._spec(pod, prepared))
         except launcher.LaunchError as error:
@@ -137,21 +140,12 @@ class RunPods:
         """Let a pod wait that the machine had room for, but that was not started."""
         pod = self._pods[key]
         self._release(pod)
-        self._vacate(pod)
+        self._obsolete_folders += returns.vacate(pod)
         pod.waits_for = ""
         self._queue(pod)
         if any(peer.pid for peer in self._gang(pod)):
             # Its peers have started, and wait for it.
             self._services.machine.prefer([key])
-
-    def _vacate(self, pod: Pod) -> None:
-        """Move the folder of a pod that has not run, or runs again, out of its way."""
-        if not pod.directory.exists():
-            return
-        workdirs.discard(pod)
-        obsolete = pod.directory.with_name(f"{pod.directory.name}.{time.time_ns()}")
-        pod.directory.rename(obsolete)
-        self._obsolete_folders.append(obsolete)
 
     def _queue(self, pod: Pod) -> None:
         """Queue a pod for the machine; the jobs of an experiment start together."""
@@ -217,7 +211,10 @@ class RunPods:
         )
 
     def _finish(self, pod: Pod, exit_: launcher.Exit | None, reason: str) -> None:
-        """Report the end of a pod whose log is complete, or restart its gang."""
+        """Report the end of a pod whose log is complete, or restart it or its gang."""
+        if exit_ is None and returns.is_possible(pod, reason):
+            self._return(pod)
+            return
         event = self._end_event(pod, exit_, reason)
         if pod.restarting:
             self._await_gang(pod)
@@ -227,6 +224,13 @@ class RunPods:
         )
         pod.keeps_workdir = True
         self._workdirs.keep(pod, lambda: self._report_end(pod, event))
+
+    def _return(self, pod: Pod) -> None:
+        logger.warning("run %d: pod %s has not begun", self._number, pod.node)
+        pod.returns += 1
+        pod.pid = 0
+        self._report(events.PodReturned(pod.node))
+        self.return_to_queue(pod.key)
 
     def _report_end(self, pod: Pod, event: events.PodEnded) -> None:
         text = workdirs.note(pod)
@@ -303,7 +307,7 @@ class RunPods:
     def _await_gang(self, pod: Pod) -> None:
         """Clean up after a stopped pod; queue its gang once all of its pods are gone."""
         self._release(pod)
-        self._vacate(pod)
+        self._obsolete_folders += returns.vacate(pod)
         pod.pid = 0
         gang = self._gang(pod)
         if any(peer.pid for peer in gang):

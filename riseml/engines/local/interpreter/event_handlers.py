@@ -14,6 +14,7 @@ from riseml.engines.local.interpreter.events import (
     PodEvent,
     PodPending,
     PodProgressed,
+    PodReturned,
     PodStarted,
     Shutdown,
     Tick,
@@ -66,6 +67,13 @@ def _pod_started(graph: Graph, node: Node, event: PodStarted) -> None:
         if dag is not None:
             dag.daemons.add(node.id)
         graph.settle(node)
+
+
+def _pod_returned(graph: Graph, node: Node, event: PodReturned) -> None:  # noqa: ARG001
+    """Mark a pod as pending again; others may rely on a daemon, which stays ready."""
+    if node.phase == RUNNING and not node.daemoned:
+        node.running_at = None
+        set_phase(graph, node, PENDING, "")
 
 
 def _pod_progressed(graph: Graph, node: Node, event: PodProgressed) -> None:
@@ -215,6 +223,7 @@ def needs_timer(node: Node) -> bool:
 _POD_HANDLERS: Final[Mapping[type[PodEvent], Callable[..., None]]] = {
     PodPending: _pod_pending,
     PodStarted: _pod_started,
+    PodReturned: _pod_returned,
     PodProgressed: _pod_progressed,
     PodEnded: _pod_ended,
 }

@@ -31,6 +31,12 @@ class PodStarted(NamedTuple):
     at: float | None = None
 
 
+class PodReturned(NamedTuple):
+    """The pod had no chance to run anything, and is pending again."""
+
+    node: str
+
+
 class PodProgressed(NamedTuple):
     """The job has written `n/m` to its progress file."""
 
@@ -90,7 +96,7 @@ class Tick(NamedTuple):
     """The time that `WorkflowRun.next_tick` returned has come."""
 
 
-PodEvent = PodPending | PodStarted | PodProgressed | PodEnded
+PodEvent = PodPending | PodStarted | PodReturned | PodProgressed | PodEnded
 Event = PodEvent | LockGranted | Annotated | Shutdown | DeletePods | Tick
 
 

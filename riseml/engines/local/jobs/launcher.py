@@ -25,6 +25,7 @@ GRACE = 30.0
 MAIN = -1
 """Number of the main command among the steps of a job."""
 _NO_LOG = os.fsdecode(forkserver.NEVER)
+_BEGUN = b"begun"
 _REPLY_SECONDS = 1.0
 # A job is started once more if the forkserver was killed before.
 _ATTEMPTS = 2
@@ -284,9 +285,10 @@ def read_exit(directory: Path) -> Exit | None:
     """
     lines, ended = _record(directory)
     # The first line is the launcher's.
-    if len(lines) < 2:  # noqa: PLR2004
+    ends = [line for line in lines[1:] if line != _BEGUN]
+    if not ends:
         return None
-    status, step, *alone = lines[1].split()
+    status, step, *alone = ends[0].split()
     return Exit(
         int(status),
         int(step),
@@ -294,6 +296,12 @@ def read_exit(directory: Path) -> Exit | None:
         deadline=(directory / "deadline").exists(),
         swept=bool(alone) or (directory / "swept").exists(),
     )
+
+
+def has_begun(directory: Path) -> bool:
+    """Return whether a step of a job may have run; without one, it may start again."""
+    lines, _ = _record(directory)
+    return len(lines) != 1
 
 
 def read_started(directory: Path) -> float | None:

@@ -22,7 +22,8 @@ class Pod:
     """A pod, from its start or its wait for resources until its last process exits.
 
     `containers` are the names of the init containers and the name of the main one.
-    `is_forced` marks one that gets no time to exit.
+    `is_forced` marks one that gets no time to exit. `returns` counts the starts before
+    which it was killed.
     `experiment` is empty for a run's own jobs. `engine_steps` counts the init steps
     that the engine puts before those of the template. `restarting` marks a pod that
     was stopped in order to be started once more. `keeps_workdir` marks one whose
@@ -49,6 +50,7 @@ class Pod:
     workdir: Workdir | None = None
     keeps_workdir: bool = False
     is_forced: bool = False
+    returns: int = 0
 
     def mark_forced(self) -> None:
         """Record that the pod gets no time to exit, also for a later controller."""

@@ -3,9 +3,10 @@
 # processes that a step leaves behind become its children. Its standard output is discarded; descriptors from 3 on are the
 # logs of the steps. Files in the job's directory:
 #
-#   pid        the launcher's line `<pid> <start time> <boot id> <time>`, and at the end `<status> <step>[ alone]`. Step -1
-#              is the main command, others count the init steps; `alone` means that no process of the job was left. Both
-#              are in one file, because a few more bytes fit on a full disk, and one more file costs most of a fork.
+#   pid        the launcher's line `<pid> <start time> <boot id> <time>`, then `begun`, and at the end
+#              `<status> <step>[ alone]`. Step -1 is the main command, others count the init steps; `alone` means that no
+#              process of the job was left. All are in one file, because a few more bytes fit on a full disk, and one
+#              more file costs most of a fork.
 #   main       made when the main command starts after init steps; its time is the start
 #   deadline   made when the main command has reached its deadline
 #   stop       made by a process that stops the job, before it sends TERM
@@ -13,7 +14,7 @@
 
 # $2, the directory, only makes the job recognizable in a list of processes.
 key=$1 launcher=$3
-over= stopped= gone= sidecars= watchdog=
+begun= over= stopped= gone= sidecars= watchdog=
 children=/proc/$$/task/$$/children
 
 # The traps are handlers and not '', because the job would inherit ignored signals. A step runs in the foreground, where
@@ -41,12 +42,16 @@ record() {
   echo "$*" >> pid
 }
 
-# proceed: succeeds if every step so far has succeeded and no signal has come.
+# proceed: succeeds if every step so far has succeeded and no signal has come. The line `begun` precedes the first step. If it
+# cannot be written, no step runs, because a job without it may be started again.
 proceed() {
   [ -z "$over" ] || return 1
-  [ -n "$stopped" ] || return 0
-  record "$stopped" -1
-  return 1
+  if [ -n "$stopped" ]; then
+    record "$stopped" -1
+    return 1
+  fi
+  [ -n "$begun" ] || echo begun >> pid || { over=1; return 1; }
+  begun=1
 }
 
 # init INDEX STATUS: records an init step that failed.
