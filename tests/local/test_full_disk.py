@@ -1,5 +1,6 @@
 """A full disk: it is reported, nothing is lost, and runs continue when there is space again."""
 
+import json
 import os
 import subprocess
 import sys
@@ -140,10 +141,11 @@ def test_runs_are_killed_and_deleted(disk: Disk) -> None:
     script = """
         step=before; run train; run train; until_contains RUNNING 2
         step=first; fill; run kill 1; until_contains KILLED 1; run status 1
+        cat "$RISEML_HOME"/output/*/lab/1/run.json > "$OUT/run.json"
         step=second; fill; kill -9 $(cat "$RISEML_HOME/controller.lock")
         run kill 2; until_contains KILLED 2; run status 2
         kill -9 $(cat "$RISEML_HOME/controller.lock"); fill
-        step=third; run status -a; run delete 1; run prune --older-than 0s; run status -a
+        step=third; run status -a; run delete 1 -y; run prune --older-than 0s -y; run status -a
         ls "$RISEML_HOME/output/$(ls "$RISEML_HOME/output")/lab" > "$OUT/outputs"
         end
     """
@@ -161,6 +163,7 @@ def test_runs_are_killed_and_deleted(disk: Disk) -> None:
     ]
     assert "FAILED" not in disk.output("status", "first")
     assert "FAILED" not in disk.output("status", "second")
+    assert json.loads((disk.out / "run.json").read_text())["state"] == "KILLED"
     assert disk.output("prune", "third").splitlines()[0] == "deleted 2"
     assert disk.output("status", "third") == "No experiments.\n"
     assert (disk.out / "outputs").read_text() == ""

@@ -1,6 +1,7 @@
 """Layout of a home: the folders that jobs see as /data and /output, and those of runs and environments.
 
 riseml.db  controller.log  secrets      files of the home itself
+reserve                                 space that is given up when the disk is full
 riseml.db.damaged-<time>-<n>            databases that were set aside
 runs/<number>/<node>/                   a pod's processes, while its run has not ended
 output/<user>/<project>/<number>/       outputs, logs and run.json of a run

@@ -14,14 +14,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from riseml import labels, status
-from riseml.engines.local import outputs, reports
+from riseml import disk, labels, status
+from riseml.engines.local import outputs, reports, reserve
 from riseml.engines.local.controller import kills
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.serialize import Inherited, experiment_to_json
 from riseml.engines.local.store import Store
+from riseml.errors import DiskFullError
 from riseml.status import State, set_state
 from riseml.status.data import encode, to_data
 
@@ -39,6 +40,7 @@ class RunRecord:
     ) -> None:
         self.document, self.number = document, number
         self.user, self.project = owner_of(document)
+        self._home = layout.home
         self.folder = layout.output(self.user, self.project, number)
         self.killed = self.shutdown = ""
         self.dirty = True
@@ -196,16 +198,24 @@ class RunRecord:
 
     def _archive(self, final: Mapping[str, Any]) -> None:
         """Write the outcome beside the outputs, where it outlives the database."""
+        text = json.dumps(final, default=encode, indent=1)
+        try:
+            reserve.spend(self._home, lambda: self._write_archive(text), last=False)
+        except (DiskFullError, OSError) as error:
+            # A full disk must not keep the run from ending: the database has it all.
+            logger.error("run %d: run.json: %s", self.number, error)
+
+    def _write_archive(self, text: str) -> None:
         archive = self.folder / outputs.ARCHIVE
         temporary = self.folder / f"{outputs.ARCHIVE}.part"
-        text = json.dumps(final, default=encode, indent=1)
         try:
             temporary.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_text(text, encoding="utf-8")
             temporary.replace(archive)
         except OSError as error:
-            # A full disk must not keep the run from ending: the database has it all.
-            logger.error("run %d: %s: %s", self.number, archive, error)
+            if disk.means_full(error):
+                raise disk.full(archive, f"{archive} cannot be written") from error
+            raise
 
 
 def owner_of(document: Mapping[str, Any]) -> tuple[str, str]:
