@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from riseml.engines.local import outputs, protocol
-from riseml.engines.local.controller.loop import FolderRemover
+from riseml.engines.local.controller.loop import EventLoop, FolderRemover
 from riseml.ids import Id
 from riseml.status import State
 from tests.local.conftest import PATIENCE, Lab, commands_of
@@ -114,11 +114,12 @@ def test_a_closed_folder_is_removed() -> None:
         closed = run / "node/overlay/work"
         (closed / "incompat").mkdir(parents=True)
         closed.chmod(0)
-        remover = FolderRemover()
+        loop = EventLoop()
+        remover = FolderRemover(loop)
         remover.discard([run])
         limit = time.monotonic() + PATIENCE
         while remover.is_busy() and time.monotonic() < limit:
-            time.sleep(0.01)
+            loop.run_once(time.monotonic() + 0.01)
         assert not run.exists()
 
 

@@ -19,6 +19,7 @@ Action = Callable[[], None]
 _POLL_SECONDS = 0.1
 # An action that fails again immediately must not keep the machine busy.
 _FAILURE_PAUSE_SECONDS = 0.1
+_REMOVAL_CHECK_SECONDS = 0.5
 # Links are not followed. What cannot be removed even so is left to the next controller.
 _OPEN_AND_REMOVE = 'chmod -R u+rwx -- "$@"; rm -rf -- "$@" || true'
 
@@ -80,26 +81,37 @@ def protect(action: Action) -> None:
 class FolderRemover:
     """Removes folders in a process beside the controller, many at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, loop: EventLoop) -> None:
+        self._loop = loop
+        self._is_checking = False
         self._discarded: list[str] = []
         self._batch: list[str] = []
         self._process: subprocess.Popen[bytes] | None = None
 
     def discard(self, folders: Iterable[Path]) -> None:
-        """Remove folders that nothing needs any more, now or with a later call."""
+        """Remove folders that nothing needs any more, now or after others."""
         self._discarded.extend(str(folder) for folder in folders)
         if not self.is_busy() and self._discarded:
             self._start()
+        if self._process is not None and not self._is_checking:
+            self._is_checking = True
+            self._loop.after(_REMOVAL_CHECK_SECONDS, self._check)
+
+    def _check(self) -> None:
+        self._is_checking = False
+        self.discard(())
 
     def is_busy(self) -> bool:
         """Return whether a removal is going on."""
         if self._process is None:
             return False
         status = self._process.poll()
-        if not status:
-            return status is None
-        self._open_closed_folders()
-        return True
+        if status is None:
+            return True
+        self._process = None
+        if status != 0:
+            self._open_closed_folders()
+        return status != 0
 
     def close(self) -> None:
         """Begin to remove what is left; the process outlives the controller."""

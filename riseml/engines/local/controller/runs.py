@@ -323,7 +323,6 @@ class ActiveRuns:
     def _sample(self) -> None:
         for run in self._runs.values():
             run.pods.sample()
-        self._services.remover.discard(())
         reserve.fill(self._services.layout.home)
         if self._keeps_environments:
             self._keeps_environments = not self._services.store.empty_log()

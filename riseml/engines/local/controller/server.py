@@ -226,6 +226,7 @@ def _open_services(
         home_folder.make_folder(home / name)
     layout = checkouts.prepare(layout)
     launcher = Launcher(home, lock, [*protocol.CONTROLLER, str(home)])
+    loop = EventLoop()
     return Services(
         identity=_identity(home),
         layout=layout,
@@ -234,8 +235,8 @@ def _open_services(
         machine=MachineQueue(measure_machine(os.environ)),
         ports=Ports(),
         mutexes=Mutexes(),
-        loop=EventLoop(),
-        remover=FolderRemover(),
+        loop=loop,
+        remover=FolderRemover(loop),
         runs=runs,
         attributes=attributes.current(),
         starter=starter,
