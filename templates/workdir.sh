@@ -78,6 +78,8 @@ END {
 
 riseml_keep_workdir() {
   [ "${RISEML_LOGGED-}" != 1 ] || return 0
+  # A build has no code. In its directory, /proc alone would fill the output volume.
+  [ "$riseml_code_dir" != / ] || return 0
   if ! command -v find > /dev/null; then
     echo "riseml: there is no find in this image, so files in $riseml_code_dir are not kept; write to \$OUTPUT_DIR" >&2
     return

@@ -89,6 +89,56 @@ def test_runs_that_start_together_share_one_build(bench: Bench) -> None:
     )
 
 
+# The base image has no pip. As pip does, this makes a package refer to the folder of the step.
+EDITABLE = """
+install:
+  - cat first.txt; date +%s%N > /first
+  - |
+    pip() { echo "$PWD/src" > $(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/mylib.pth; }
+    mkdir -p $(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+    pip install --no-deps -e .
+    touch made.txt
+"""
+SHOW = (
+    "run: 'cat /first; python3 -c \"import mylib; print(mylib.V, mylib.__file__)\"; ls'"
+)
+
+
+def test_a_change_repeats_only_the_steps_that_follow_it(bench: Bench) -> None:
+    bench.write({
+        "first.txt": f"{os.getpid()}\n",
+        "pyproject.toml": "[project]\n",
+        "src/mylib/__init__.py": "V = 12\n",
+        "src/mylib/extra.py": "",
+        "removed.txt": "",
+    })  # fmt: skip
+    first = bench.run(EDITABLE + SHOW)
+    assert first.state is State.FINISHED
+    assert builds(first)
+    stamp, imported, *listed = bench.log(job(first.number, "train")).splitlines()
+    assert imported == "12 /code/src/mylib/__init__.py"
+    names = ["first.txt", "made.txt", "pyproject.toml", "removed.txt", "src"]
+    assert listed == names
+
+    bench.write({"src/mylib/__init__.py": "V = 13\n"})
+    (bench.folder / "src/mylib/extra.py").unlink()
+    (bench.folder / "removed.txt").unlink()
+    edited = bench.run(EDITABLE + SHOW)
+    assert not builds(edited)
+    log = bench.log(job(edited.number, "train")).splitlines()
+    names.remove("removed.txt")
+    assert log == [stamp, "13 /code/src/mylib/__init__.py", *names]
+    # The image keeps no code of the revision that it was built for.
+    gone = bench.run(EDITABLE + "run: python3 -c 'import mylib.extra'")
+    assert gone.state is State.FAILED
+
+    bench.write({"pyproject.toml": "[project]\n# changed\n"})
+    packaging = bench.run(EDITABLE + SHOW)
+    assert builds(packaging)
+    # BuildKit has the first step in its cache.
+    assert bench.log(job(packaging.number, "train")).splitlines()[0] == stamp
+
+
 def test_a_pruned_image_is_built_again(bench: Bench, engine: ArgoEngine) -> None:
     text = f"install: 'echo {os.getpid()} > /pruned'\nrun: cat /pruned train.py"
     bench.write({"train.py": "first\n"})

@@ -1,10 +1,13 @@
 """Files that a pod's lines create or change reach the output volume, in the shells that images have."""
 
+import os
 import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from riseml import templating
 from tests.unit.templates.test_run_script import FOUND, Job
 
 WRITER = """
@@ -112,3 +115,22 @@ def test_many_files_are_copied_in_few_calls(job: Job, shell: str) -> None:
     assert job.run(line, shell=shell)[0] == 0
     assert len(kept(job.output / "workdir")) == count
     assert note(job) == f"{count} files, 0 bytes, in workdir/"
+
+
+def test_a_build_keeps_nothing_of_the_root_directory(
+    tmp_path: Path, shell: str
+) -> None:
+    # If something looked for changed files there, this would tell.
+    programs, calls = tmp_path / "programs", tmp_path / "calls"
+    programs.mkdir()
+    (programs / "find").write_text(f'#!/bin/sh\necho "$*" >> {calls}\n')
+    (programs / "find").chmod(0o755)
+    script = (
+        f"PATH={programs}:$PATH\n{templating.read('workdir.sh')}\n"
+        "cd / && riseml_mark_workdir && riseml_keep_workdir\n"
+    )
+    words = [shell, "sh"] if "busybox" in shell else [shell]
+    env = {**os.environ, "OUTPUT_DIR": str(tmp_path), "RISEML_DIR": str(tmp_path)}
+    subprocess.run([*words, "-ec", script], env=env, check=True)
+    lines = calls.read_text().splitlines() if calls.exists() else []
+    assert [line for line in lines if not line.startswith(str(tmp_path))] == []
