@@ -19,7 +19,7 @@ _BYTES_PER_MB = 1_000_000
 
 def engine_checks(settings: Settings) -> list[Check]:
     """Return the checks of the local engine."""
-    return checks(settings, _database, _controller, _mounts, _capacity, _data)
+    return checks(settings, _controller, _database, _mounts, _capacity, _data)
 
 
 def _database(settings: Settings) -> Outcome:

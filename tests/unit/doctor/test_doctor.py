@@ -449,7 +449,7 @@ def test_a_healthy_machine_has_no_failures(home: Settings) -> None:
     assert FAILED not in {finding.result for finding in by_title.values()}
     assert by_title["riseml.yml of the current folder"].result == SKIPPED
     assert by_title["The local controller"].detail.startswith("it is not running")
-    assert len(by_title) == 10
+    assert len(by_title) == 11
     assert not home.home.exists()
 
 
