@@ -42,7 +42,7 @@ def current() -> Attributes:
     score = _read(_OOM_FILE)
     if score:
         attributes["oom_score_adj"] = [int(score)]
-    for name, number in _limit_numbers().items():
+    for name, number in _LIMITS.items():
         attributes[name] = list(resource.getrlimit(number))
     return attributes
 
@@ -66,7 +66,7 @@ def bounds() -> Attributes:
     if not _has_capability(_CAP_SYS_NICE):
         bounds["nice"] = [_nice(attributes)]
     if not _has_capability(_CAP_SYS_RESOURCE):
-        for name in _limit_numbers():
+        for name in _LIMITS:
             bounds[name] = [attributes[name][1]]
     return bounds
 
@@ -89,12 +89,11 @@ def exceeding(
 
 def apply(attributes: Mapping[str, list[int]]) -> None:
     """Change attributes of this process, as far as it may."""
-    for name, change in _CHANGES.items():
-        if name in attributes:
-            _attempt(change, attributes[name])
-    for name, number in _limit_numbers().items():
-        if name in attributes:
-            _set_limit(number, *attributes[name])
+    for name, values in attributes.items():
+        if name in _LIMITS:
+            _set_limit(_LIMITS[name], *values)
+        elif name in _CHANGES:
+            _attempt(_CHANGES[name], values)
 
 
 def reset() -> None:
@@ -104,9 +103,8 @@ def reset() -> None:
         attributes["scheduler"] = [os.SCHED_OTHER, 0]
         # The kernel takes those that the machine has and the control group allows.
         attributes["cpus"] = list(range(_MOST_CPUS))
-    numbers = _limit_numbers()
     for name in _OWN_LIMITS:
-        _, hard = resource.getrlimit(numbers[name])
+        _, hard = resource.getrlimit(_LIMITS[name])
         attributes[name] = [hard, hard]
     # A memory dump would contain the environments of jobs.
     _, hard = resource.getrlimit(resource.RLIMIT_CORE)
@@ -159,16 +157,6 @@ def _descriptors() -> Iterable[int]:
     return range(os.sysconf("SC_OPEN_MAX"))
 
 
-def _limit_numbers() -> dict[str, int]:
-    """Return the numbers of the limits that this system has, by name."""
-    numbers = {}
-    for name in _LIMIT_NAMES.split():
-        number = getattr(resource, f"RLIMIT_{name}", None)
-        if number is not None:
-            numbers[name] = number
-    return numbers
-
-
 def _set_limit(number: int, soft: int, hard: int) -> None:
     """Set a limit; a hard one that is too high becomes as high as it may."""
     try:
@@ -202,6 +190,17 @@ def _set_oom_score(values: list[int]) -> None:
         file.write(str(values[0]))
 
 
+def _limit_numbers() -> dict[str, int]:
+    """Return the numbers of the limits that this system has, by name."""
+    numbers = {}
+    for name in _LIMIT_NAMES.split():
+        number = getattr(resource, f"RLIMIT_{name}", None)
+        if number is not None:
+            numbers[name] = number
+    return numbers
+
+
+_LIMITS = _limit_numbers()
 _CHANGES: dict[str, Callable[[list[int]], None]] = {
     "oom_score_adj": _set_oom_score,
     "nice": _set_nice,
