@@ -22,7 +22,7 @@ of these; any other exception is a bug.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from riseml.excerpts import readable
+from riseml.excerpts import LONGEST, excerpt, readable
 
 
 class RiseMLError(Exception):
@@ -78,7 +78,9 @@ class Fault:
     advice: str = ""
 
     def __str__(self) -> str:
-        position = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        position = excerpt(self.file, LONGEST)
+        if self.line:
+            position += f":{self.line}:{self.column}"
         lines = [f"{position}: {self.severity}: {self.message}"]
         if self.source.strip():
             lines += self._excerpt()

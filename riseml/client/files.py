@@ -9,6 +9,7 @@ from riseml.client import config_file
 from riseml.client.context import CONFIG_FILE, ClientContext
 from riseml.engines import HasVolumes
 from riseml.errors import InvalidInputError, UnsupportedError
+from riseml.excerpts import LONGEST, excerpt
 
 if TYPE_CHECKING:
     from riseml.storage.copy_plan import Batch
@@ -120,7 +121,8 @@ def _in_volume(context: ClientContext, uri: str) -> "Location":
     location = _location(context, uri)
     if not location.volume:
         raise InvalidInputError(
-            f"{uri} is on this machine", "Volumes are data:// and output://."
+            f"{excerpt(str(uri), LONGEST)} is on this machine",
+            "Volumes are data:// and output://.",
         )
     return location
 

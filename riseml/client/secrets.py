@@ -2,6 +2,7 @@
 
 from riseml.engines import Engine
 from riseml.errors import InvalidInputError
+from riseml.excerpts import excerpt
 
 
 def set_secret(engine: Engine, name: str, value: str) -> None:
@@ -9,7 +10,7 @@ def set_secret(engine: Engine, name: str, value: str) -> None:
     # A job gets the secret as an environment variable.
     if not name.isidentifier() or not name.isascii():
         raise InvalidInputError(
-            f"'{name}' cannot be a variable",
+            f"'{excerpt(name)}' cannot be a variable",
             "Use letters, digits and _, no digit first.",
         )
     if not value:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from riseml.errors import InvalidInputError
+from riseml.excerpts import LONGEST, excerpt
 
 VOLUMES = ("data", "output")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
@@ -39,14 +40,15 @@ def parse(text: str, project: Callable[[], str]) -> Location:
     volume, path = match.groups()
     if volume not in VOLUMES:
         raise InvalidInputError(
-            f"cannot handle data uri {text}",
+            f"cannot handle data uri {excerpt(text)}",
             "There are data:// and output://; a path without one is on this machine.",
         )
     # The path becomes a shell argument and a dictionary key, so it has one spelling.
     names = [name for name in path.split("/") if name not in ("", ".")]
     if ".." in names:
         raise InvalidInputError(
-            f"{text} leads out of its volume", "Write the path without `..`."
+            f"{excerpt(text, LONGEST)} leads out of its volume",
+            "Write the path without `..`.",
         )
     if volume == "output" and names[:1] == ["~"]:
         names[0] = project()

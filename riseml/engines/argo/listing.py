@@ -17,6 +17,7 @@ from riseml.engines.argo import archive, shards
 from riseml.engines.argo.run_reader import RunReader, read_documents
 from riseml.engines.argo.workflows import no_access, number_of
 from riseml.errors import NotAllowedError, NotFoundError
+from riseml.excerpts import excerpt
 from riseml.ids import Id
 from riseml.status import SetStatus, State
 
@@ -44,7 +45,9 @@ class Listing:
         try:
             return self._runs_in(namespace_of(query.user), query)
         except NotFoundError:
-            raise NotFoundError(f"there is no user {query.user}") from None
+            raise NotFoundError(
+                f"there is no user {excerpt(query.user or '')}"
+            ) from None
         except NotAllowedError:
             raise no_access(f"{query.user}'s experiments") from None
 

@@ -25,6 +25,7 @@ from riseml.errors import (
     RiseMLError,
     UnreachableError,
 )
+from riseml.excerpts import excerpt
 from riseml.ids import Id
 from riseml.status import SetStatus, State
 
@@ -181,9 +182,10 @@ class HomeReader:
     def list(self, query: Query) -> list[SetStatus]:
         """Return runs, newest first."""
         if query.user not in (None, self.user):
+            user = excerpt(str(query.user))
             raise NotFoundError(
-                f"there is no user {query.user} here",
-                f"This home belongs to {self.user}. `riseml status --project {query.user}` lists a project's runs.",
+                f"there is no user {user} here",
+                f"This home belongs to {self.user}. `riseml status --project {user}` lists a project's runs.",
             )
         store = self.store()
         rows = store.runs(ended=query.all, project=query.project, last=query.last)
