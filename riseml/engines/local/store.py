@@ -26,6 +26,7 @@ from riseml.engines.local.database_file import (
     connect_to_read,
     connect_to_write,
     empty_log,
+    execute_and_erase,
 )
 from riseml.errors import DamagedDatabaseError, DamagedError, HomeError
 
@@ -232,7 +233,10 @@ class Store:
         assignments = ", ".join(f"{name} = ?" for name in columns)
         # The names come from this package, never from a user.
         update = f"UPDATE runs SET {assignments} WHERE number = ?"  # noqa: S608
-        self._db.execute(update, (*columns.values(), number))
+        # The environment may contain secrets, and is removed at the end of a run.
+        erases = "environment" in columns
+        execute = execute_and_erase if erases else sqlite3.Connection.execute
+        execute(self._db, update, (*columns.values(), number))
 
     def put_nodes(self, number: int, rows: Iterable[NodeRow]) -> None:
         """Insert or replace nodes of a run."""
