@@ -10,12 +10,12 @@ from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 
 from tests.comparison import results
-from tests.comparison.case import Data
+from tests.comparison.case import Case, Data
 from tests.comparison.results import Result
 
 _WORKFLOWS = ("argoproj.io", "v1alpha1")
-_CONCURRENCY = 24
-_PATIENCE_SECONDS = 90.0
+_CONCURRENCY = 12
+_PATIENCE_SECONDS = 240.0
 _POLL_SECONDS = 2.0
 
 
@@ -27,6 +27,8 @@ class ArgoNamespace:
         self.name = name
         self._core: Any = client.CoreV1Api()
         self._objects: Any = client.CustomObjectsApi()
+        # The cases by the names of their Workflows.
+        self._cases: dict[str, str] = {}
         self._prepare(client.RbacAuthorizationV1Api())
 
     def _prepare(self, rights: Any) -> None:
@@ -59,15 +61,16 @@ class ArgoNamespace:
         """Delete the namespace and everything in it."""
         self._core.delete_namespace(self.name)
 
-    def run(self, documents: Mapping[str, Data]) -> dict[str, Result]:
+    def run(self, cases: Mapping[str, Case]) -> dict[str, Result]:
         """Run Workflows to their ends; return the result of each by its name."""
-        remaining = dict(documents)
+        remaining = dict(cases)
+        self._to_stop = {name for name, case in cases.items() if case.stop}
         active: dict[str, float] = {}
         ended: dict[str, Result] = {}
         while remaining or active:
             while remaining and len(active) < _CONCURRENCY:
                 name = next(iter(remaining))
-                fault = self._create(name, remaining.pop(name))
+                fault = self._create(name, remaining.pop(name).document)
                 if fault:
                     ended[name] = results.refusal(fault)
                 else:
@@ -75,13 +78,13 @@ class ArgoNamespace:
             if active:
                 time.sleep(_POLL_SECONDS)
                 ended.update(self._collect(active))
-        return {name: ended[name] for name in documents}
+        return {name: ended[name] for name in cases}
 
     def _create(self, name: str, document: Data) -> str:
         """Create a Workflow; return the message with which the API server refuses it."""
         body = copy.deepcopy(document)
         if isinstance(body.get("metadata"), dict):
-            body["metadata"].setdefault("name", name)
+            self._cases[body["metadata"].setdefault("name", name)] = name
         create = self._objects.create_namespaced_custom_object
         for attempt in range(5):
             try:
@@ -104,22 +107,38 @@ class ArgoNamespace:
         ended = {}
         for document in listing["items"]:
             name = document["metadata"]["name"]
-            if name not in active:
+            case = self._cases.get(name, name)
+            if case not in active:
                 continue
-            if time.monotonic() - active[name] > _PATIENCE_SECONDS:
+            if case in self._to_stop and _runs_pod(document):
+                self._to_stop.discard(case)
+                self._stop(name)
+            if time.monotonic() - active[case] > _PATIENCE_SECONDS:
                 sys.stderr.write(f"{name} does not end\n")
                 status = document.setdefault("status", {})
                 status.setdefault("phase", "none")
                 status["finishedAt"] = "never"
             if _has_ended(document):
-                ended[name] = results.of_document(document)
-                del active[name]
+                ended[case] = results.of_document(document)
+                del active[case]
                 self._delete(name)
         return ended
+
+    def _stop(self, name: str) -> None:
+        patch = self._objects.patch_namespaced_custom_object
+        body = {"spec": {"shutdown": "Terminate"}}
+        patch(*_WORKFLOWS, self.name, "workflows", name, body)
 
     def _delete(self, name: str) -> None:
         delete = self._objects.delete_namespaced_custom_object
         delete(*_WORKFLOWS, self.name, "workflows", name)
+
+
+def _runs_pod(document: Data) -> bool:
+    nodes = (document.get("status") or {}).get("nodes") or {}
+    return any(
+        node["type"] == "Pod" and node["phase"] == "Running" for node in nodes.values()
+    )
 
 
 def _has_ended(document: Data) -> bool:

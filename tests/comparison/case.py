@@ -14,12 +14,25 @@ RESULTS = "/riseml"
 class Case:
     """A Workflow, and whether the local engine agrees with Argo.
 
-    `reason` explains a verdict other than `same`.
+    `refused` means that the local engine refuses what Argo starts. `reason` explains
+    a verdict other than `same`. With `stop`, the Workflow is told to stop once a pod
+    runs.
     """
 
     document: Data
     verdict: Verdict = "same"
     reason: str = ""
+    stop: bool = False
+
+
+def same(document: Data, *, stop: bool = False) -> Case:
+    """Return a case in which the local engine does what Argo does."""
+    return Case(document, stop=stop)
+
+
+def unsupported(document: Data, reason: str = "not supported on one machine") -> Case:
+    """Return a case that the local engine refuses by name."""
+    return Case(document, "refused", reason)
 
 
 def workflow(*templates: Data, metadata: Data | None = None, **spec: Any) -> Data:

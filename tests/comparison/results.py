@@ -21,7 +21,7 @@ def of_document(document: Mapping[str, Any]) -> Result:
     result = _filled(
         {
             "phase": status["phase"],
-            "message": message,
+            "message": _message(status),
             "progress": status.get("progress"),
             "nodes": nodes,
         }
@@ -41,7 +41,7 @@ def _node(name: str, node: Mapping[str, Any]) -> Result:
         {
             "type": node["type"],
             "phase": node["phase"],
-            "message": node.get("message"),
+            "message": _message(node),
             "exitCode": outputs.get("exitCode"),
             "progress": node.get("progress") if node["type"] == "Pod" else None,
             "inputs": _values(inputs.get("parameters")),
@@ -51,8 +51,18 @@ def _node(name: str, node: Mapping[str, Any]) -> Result:
     )
 
 
+def _message(data: Mapping[str, Any]) -> str:
+    # Argo's executor sees the files of the main container below a folder of its own.
+    message: str = data.get("message") or ""
+    return message.replace("/mainctrfs/", "/")
+
+
 def _values(parameters: list[Mapping[str, Any]] | None) -> Result:
-    return {parameter["name"]: parameter.get("value") for parameter in parameters or ()}
+    values = {}
+    for parameter in parameters or ():
+        if "value" in parameter:
+            values[parameter["name"]] = parameter["value"]
+    return values
 
 
 def _filled(data: Result) -> Result:

@@ -255,9 +255,15 @@ def test_the_status_is_that_of_the_main_command(
 @pytest.mark.parametrize(
     ("argv", "cwd", "status", "words"),
     [
-        (("no-such-command",), None, 127, "no-such-command: not found"),
-        (("/etc/passwd",), None, 126, "Permission denied"),
-        (("/",), None, 126, "/"),
+        (("no-such",), None, 64, "no-such cannot be run: executable file not found"),
+        (
+            ("/no-such",),
+            None,
+            64,
+            "/no-such cannot be run: stat /no-such: no such file",
+        ),
+        (("/etc/passwd",), None, 64, "/etc/passwd cannot be run: permission denied"),
+        (("/",), None, 64, "the command / cannot be run: permission denied"),
         (
             ("true",),
             Path("/no/such/place"),
@@ -451,3 +457,22 @@ def test_every_installed_shell_can_parse_the_script(home: Home) -> None:
             continue
         assert (read.returncode, read.stderr) == (0, ""), shell
     assert textwrap.dedent(text) == text
+
+
+@pytest.mark.parametrize(
+    ("main", "sidecars", "status", "step"),
+    [
+        ("sleep 1", ("exit 3",), 3, launcher.MAIN - 1),
+        ("sleep 1", ("true", "trap 'exit 4' TERM; sleep 60 & wait"), 4, -3),
+        ("sleep 1", ("exit 143", "exit 137", "sleep 60"), 0, launcher.MAIN),
+        ("sleep 1; exit 6", ("exit 3",), 6, launcher.MAIN),
+    ],
+)
+def test_a_sidecar_that_fails_counts_if_the_main_command_succeeds(
+    home: Home, main: str, sidecars: tuple[str, ...], status: int, step: int
+) -> None:
+    beside = tuple(home.sh(script) for script in sidecars)
+    job = home.job(main, sidecars=beside)
+    home.start(job)
+    ended = home.end(job)
+    assert (ended.status, ended.step) == (status, step)

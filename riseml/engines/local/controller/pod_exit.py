@@ -1,5 +1,7 @@
 """Ends of pods in the interpreter's terms: from what a job's folder records to a `PodEnded`."""
 
+from operator import itemgetter
+
 from riseml.engines.local.interpreter.events import DEADLINE, PodEnded
 from riseml.engines.local.interpreter.node import ERROR, FAILED
 from riseml.engines.local.jobs import launcher
@@ -14,20 +16,32 @@ _CLOCK_LAG_SECONDS = 0.005
 
 def exited(pod: Pod, exit_: launcher.Exit) -> PodEnded:
     """Return the end of a pod whose supervisor has recorded it."""
-    if exit_.step == launcher.MAIN:
-        _, container = pod.containers
+    _, main = pod.containers
+    sidecars = pod.action.template.get("sidecars", ())
+    names = [main, *map(itemgetter("name"), sidecars)]
+    if exit_.step <= launcher.MAIN:
+        container = names[launcher.MAIN - exit_.step]
     else:
         container = _init_container(pod, exit_.step)
     return PodEnded(
         pod.node,
         exit_.status,
         container=container,
-        message=DEADLINE if exit_.deadline else "",
+        message=DEADLINE if exit_.deadline else _unfound(pod, container),
         phase=FAILED if exit_.deadline else None,
         outputs=dict(read_outputs(pod.outputs)),
         # A pod that was stopped ends when the controller notices, after the kill.
         at=None if pod.stopping else exit_.time + _CLOCK_LAG_SECONDS,
     )
+
+
+def _unfound(pod: Pod, container: str) -> str:
+    """Return Argo's message for a command that cannot be run, empty if it can."""
+    try:
+        reason = (pod.directory / "unfound").read_text("utf-8", "replace")
+    except OSError:
+        return ""
+    return f"{container}: Error (exit code 64): failed to find name in PATH: {reason}"
 
 
 def lost_port(pod: Pod, exit_: launcher.Exit, reason: str) -> PodEnded:

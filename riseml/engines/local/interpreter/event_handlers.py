@@ -20,7 +20,7 @@ from riseml.engines.local.interpreter.events import (
     Tick,
 )
 from riseml.engines.local.interpreter.graph import Graph
-from riseml.engines.local.interpreter.hooks import delete_pods, set_phase
+from riseml.engines.local.interpreter.hooks import delete_pods, pod_lookup, set_phase
 from riseml.engines.local.interpreter.node import (
     FAILED,
     FINAL,
@@ -113,7 +113,7 @@ def _pod_ended(graph: Graph, node: Node, event: PodEnded) -> None:
 
 def _record_outcome(graph: Graph, node: Node, event: PodEnded) -> tuple[str, str]:
     template = graph.template_of(node)
-    pod_outcome.record(node, event, template)
+    pod_outcome.record(node, event, template, pod_lookup(graph, node))
     return pod_outcome.verdict(node, event, template)
 
 

@@ -219,7 +219,7 @@ def search(text: str, pattern: str) -> bool:
 # Lookarounds, references to groups, atomic and possessive forms, and class names that
 # Go's engine and Python's do not share.
 _NOT_PORTABLE: Final = re.compile(
-    r"\(\?[^:imsP]|\(\?P[=>]|(?<!\\)(?:\\\\)*\\[1-9Z]|[*+?}]\+|\\[pPQC]"
+    r"\[:|\(\?[^:imsP]|\(\?P[=>]|(?<!\\)(?:\\\\)*\\[1-9Z]|[*+?}]\+|\\[pPQC]"
 )
 
 

@@ -12,10 +12,10 @@ includes comparisons of a number with text, which Argo refuses as well.
 import operator
 import re
 from calendar import timegm
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, Final, NamedTuple
 
+from riseml.engines.local.interpreter.expression_functions import FUNCTIONS
 from riseml.engines.local.interpreter.expression_parser import (
     ORDER_COMPARISONS,
     SCALARS,
@@ -72,7 +72,11 @@ class Expression(NamedTuple):
         Raises:
             ExpressionError: a name has no value, or a value has the wrong type.
         """
-        result = self.evaluate(scope)
+        try:
+            result = self.evaluate(scope)
+        except TypeError:
+            message = f"'{self.text}': a value is missing"
+            raise ExpressionError(message) from None
         if not isinstance(result, bool):
             raise ExpressionError(
                 f"'{self.text}' is neither true nor false, but {result!r}"
@@ -125,7 +129,9 @@ def _parse(text: str, grammar: type[Grammar]) -> Expression:
 
 
 def _constant(value: str | float | bool) -> Operand:
-    return Operand(lambda _: value, type(value), value)
+    # Whole numbers have the type of all numbers.
+    is_whole = isinstance(value, int) and not isinstance(value, bool)
+    return Operand(lambda _: value, float if is_whole else type(value), value)
 
 
 class _ValueGrammar(Grammar):
@@ -176,8 +182,9 @@ _WORD_OPERANDS: Final = {
 
 
 def _is_equal(first: object, second: object) -> bool:
-    # Python would compare numbers with truth values, Govaluate does not.
-    return type(first) is type(second) and first == second
+    # Python would compare numbers with truth values, these languages do not.
+    are_truth_values = isinstance(first, bool), isinstance(second, bool)
+    return are_truth_values[0] is are_truth_values[1] and first == second
 
 
 def _is_unequal(first: object, second: object) -> bool:
@@ -249,11 +256,11 @@ def _parse_date(text: str) -> float | None:
 # Hooks and retryStrategy
 
 
-def _is_in(value: Any, values: list[Any]) -> bool:
-    for candidate in values:
-        if not isinstance(candidate, type(value)):
-            raise ExpressionError(f"{value!r} cannot be in {values!r}")
-    return value in values
+def _is_in(value: object, values: list[object]) -> bool:
+    types = set(map(type, values))
+    if types == {str} and not isinstance(value, str):
+        raise TypeError("Argo looks only for texts among texts")
+    return any(_is_equal(value, candidate) for candidate in values)
 
 
 class _ExpressionGrammar(_ValueGrammar):
@@ -267,8 +274,8 @@ class _ExpressionGrammar(_ValueGrammar):
     )
     aliases: ClassVar = {"and": "&&", "or": "||", "not": "!"}
     comparisons: ClassVar = {
-        "==": Comparison(operator.eq, SCALARS, SCALARS),
-        "!=": Comparison(operator.ne, SCALARS, SCALARS),
+        "==": Comparison(_is_equal, SCALARS, SCALARS),
+        "!=": Comparison(_is_unequal, SCALARS, SCALARS),
         "contains": Comparison(operator.contains, (str,), (str,)),
         "startsWith": Comparison(str.startswith, (str,), (str,)),
         "endsWith": Comparison(str.endswith, (str,), (str,)),
@@ -276,6 +283,10 @@ class _ExpressionGrammar(_ValueGrammar):
         "in": Comparison(_is_in, SCALARS, (list,), same_type=False),
         **ORDER_COMPARISONS,
     }
+
+    def number(self, word: str) -> float:
+        # Whole numbers are exact, and have a text of their own.
+        return int(word) if word.isdecimal() else super().number(word)
 
     def parse_quoted(self, text: str) -> Operand:
         return _constant(_unescape(self, text))
@@ -293,30 +304,31 @@ class _ExpressionGrammar(_ValueGrammar):
         return self._parse_name(word)
 
     def _parse_name(self, word: str) -> Operand:
+        if _DOTTED_STEP.search(word):
+            raise self.error(f"Argo finds no value for {word}, since it has a dot")
         steps = [match[1] or match[2] for match in _STEP.finditer(word)]
         path = ".".join(steps)
         self.names.add(path)
 
-        def evaluate(scope: Scope) -> str:
-            if path not in scope:
-                raise ExpressionError(f"'{self.text}': {word} has no value")
-            return str(scope[path])
+        # A value that is missing is equal to no other.
+        def evaluate(scope: Scope) -> Any:
+            return scope.get(path)
 
         return Operand(evaluate, str)
 
     def _parse_call(self, function: str) -> Operand:
-        if function not in _FUNCTIONS:
+        if function not in FUNCTIONS:
             raise self.error(f"the function {function} is not known")
         argument = self.parse_or()
         self.expect(")")
-        convert, result_type = _FUNCTIONS[function]
+        convert, result_type = FUNCTIONS[function]
         evaluate_argument = argument.evaluate
 
         def evaluate(scope: Scope) -> Any:
             value = evaluate_argument(scope)
             try:
                 return convert(value)
-            except ValueError:
+            except (TypeError, ValueError):
                 raise ExpressionError(
                     f"'{self.text}': {function} cannot take {value!r}"
                 ) from None
@@ -335,28 +347,10 @@ class _ExpressionGrammar(_ValueGrammar):
         return Operand(lambda _: values, list)
 
 
+_DOTTED_STEP: Final = re.compile(r"""\[[^\]]*\.[^\]]*\]""")
 _STEP: Final = re.compile(r"""(?:^|\.)(\w+)|\[\s*["']([^"']*)["']\s*\]""")
 
 
-def _to_integer(value: object) -> float:
-    if isinstance(value, str | float):
-        return float(int(value))
-    return float("nan")
-
-
-def _to_text(value: object) -> str:
-    if isinstance(value, float):
-        return f"{value:g}"
-    return str(value)
-
-
-_FUNCTIONS: Final[Mapping[str, tuple[Callable[[Any], Any], type]]] = {
-    "asInt": (_to_integer, float),
-    "int": (_to_integer, float),
-    "asFloat": (float, float),
-    "float": (float, float),
-    "string": (_to_text, str),
-}
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 
 

@@ -57,6 +57,11 @@ def accept(path: str, value: Any) -> Iterator[str]:  # noqa: ARG001
     yield from ()
 
 
+def unsupported(path: str, value: Any) -> Iterator[str]:  # noqa: ARG001
+    """Yield a fault for a field that means something even if it is empty."""
+    yield f"{path}: the local engine {_REASONS[path.rpartition('.')[2]]}"
+
+
 class _Is:
     """The value passes a test; `description` completes "is not …"."""
 
@@ -86,6 +91,15 @@ _is_text: Final = _has_type(str)
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str)
+
+
+_QUANTITY: Final = re.compile(
+    r"\+?([0-9]+([.][0-9]*)?|[.][0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?"
+)
+
+
+def _is_quantity(value: Any) -> bool:
+    return _QUANTITY.fullmatch(str(value)) is not None
 
 
 def _is_filled_list(value: Any) -> bool:
@@ -135,6 +149,15 @@ TEXT: Final = _Is(_is_text, "text")
 NAME: Final = _Is(
     _has_pattern(r"[a-zA-Z0-9][-a-zA-Z0-9]{0,127}"),
     "a name of letters, digits and hyphens, at most 128",
+)
+# Argo fails to insert other control characters.
+PARAMETER_VALUE: Final = _Is(
+    _has_pattern(r"[^\x00-\x07\x0b\x0e-\x1f\x7f]*"),
+    "text without control characters",
+)
+QUANTITY: Final = _Is(
+    _is_quantity,
+    "an amount such as 1, 500m or 2Gi",
 )
 PARAMETER_NAME: Final = _Is(
     _has_pattern(r"[-a-zA-Z0-9_]+"),
@@ -274,7 +297,7 @@ class Fields:
             field_path = f"{path}.{key}" if path else key
             yield from self._field_faults(field_path, key, item)
         for key in self.required:
-            if value.get(key) in (None, ""):
+            if not value.get(key):
                 yield f"{path_or_document}: {key} is missing"
 
     def _field_faults(self, path: str, key: str, value: Any) -> Iterator[str]:
@@ -283,6 +306,13 @@ class Fields:
         elif value not in _EMPTY_VALUES:
             reason = _REASONS.get(key, _UNKNOWN_FIELD)
             yield f"{path}: the local engine {reason}"
+
+
+class SomeFields(Fields):
+    """The value is a map; these keys are checked, and others have no effect here."""
+
+    def _field_faults(self, path: str, key: str, value: Any) -> Iterator[str]:
+        yield from self.rules.get(key, accept)(path, value)
 
 
 _ITEM_TEXT: Final = _Is(_has_type(str, int), "text or a map")

@@ -6,6 +6,7 @@ A hook runs when its task changes its phase and the hook's expression becomes tr
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from riseml.engines.local.interpreter import label_selectors, variables
@@ -72,7 +73,9 @@ def _run_hook(graph: Graph, node: Node, dag: DagFrame, hook: Hook) -> None:
     lookup = graph.task_lookup(dag)
     arguments = variables.task_arguments(hook.arguments, lookup, dag)
     template = graph.program.templates[hook.template]
-    inputs = variables.inputs(template, dict(arguments), lookup_in(graph.variables))
+    inputs = variables.inputs(
+        template, dict(arguments), lookup_in(graph.variables), name
+    )
     site = CallSite(name, dag, None, (node.id,))
     delete(graph, site, template, inputs)
 
@@ -80,12 +83,11 @@ def _run_hook(graph: Graph, node: Node, dag: DagFrame, hook: Hook) -> None:
 def _is_due(graph: Graph, dag: DagFrame, hook: Hook) -> bool:
     lookup = graph.task_lookup(dag)
     parsed = expression(resolve(hook.expression, lookup))
-    # A name without a value is a fault only if the expression evaluates it.
+    # As in Argo, a name without a value is equal to no value.
     values = {}
     for name in parsed.names:
-        value = lookup(name)
-        if value is not None:
-            values[name] = value
+        with suppress(UnresolvedError):
+            values[name] = lookup(name)
     return parsed(values)
 
 

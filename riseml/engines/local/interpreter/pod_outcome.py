@@ -3,15 +3,26 @@
 from typing import Final
 
 from riseml.engines.local.interpreter.events import PodEnded
-from riseml.engines.local.interpreter.node import ERROR, FAILED, SUCCEEDED, Node
+from riseml.engines.local.interpreter.node import (
+    DELETION,
+    ERROR,
+    FAILED,
+    SUCCEEDED,
+    Node,
+)
+from riseml.engines.local.interpreter.tags import Lookup
 from riseml.engines.local.interpreter.templates import Template
+from riseml.engines.local.interpreter.variables import resolve
 
 # SIGKILL and SIGTERM: Argo assumes that it has sent these itself.
 _SIGNAL_EXIT_CODES: Final = frozenset({137, 143})
 
 
-def record(node: Node, event: PodEnded, template: Template) -> None:
-    """Record the outputs of the main container, and its exit code unless deleted."""
+def record(node: Node, event: PodEnded, template: Template, lookup: Lookup) -> None:
+    """Record the outputs of the main container, and its exit code unless deleted.
+
+    `lookup` returns the values of the tags in the defaults of outputs.
+    """
     if _is_sidecar(event, template):
         # Only the sidecar has failed: the main container succeeded.
         exit_code: int | None = 0
@@ -21,20 +32,21 @@ def record(node: Node, event: PodEnded, template: Template) -> None:
         return
     if exit_code is None:
         return
-    if not node.stopped_by:
+    if node.stopped_by != DELETION:
         node.exit_code = exit_code
     # A file that is missing has its default, or no value at all.
     outputs = []
     for output in template.outputs:
-        value = event.outputs.get(output.name, output.default)
-        if value is not None:
-            outputs.append((output.name, value))
+        if output.name in event.outputs:
+            outputs.append((output.name, event.outputs[output.name]))
+        elif output.default is not None:
+            outputs.append((output.name, resolve(output.default, lookup)))
     node.outputs = tuple(outputs)
 
 
 def verdict(node: Node, event: PodEnded, template: Template) -> tuple[str, str]:
     """Return the phase and message of a node whose pod has ended."""
-    if node.stopped_by:
+    if node.stopped_by == DELETION:
         return ERROR, "pod deleted"
     # The shell knows better: a deadline, or a fault of the machine.
     if event.phase is not None or event.message:

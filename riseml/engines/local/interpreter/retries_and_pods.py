@@ -57,7 +57,9 @@ def call(
         UnresolvedError: an argument is missing.
     """
     template = graph.program.templates[template_name]
-    inputs = variables.inputs(template, dict(arguments), lookup_in(graph.variables))
+    inputs = variables.inputs(
+        template, dict(arguments), lookup_in(graph.variables), site.name
+    )
     if template.retry is None:
         return _attempt(graph, site, template, inputs)
     phase = PENDING if template.mutexes else RUNNING

@@ -50,12 +50,19 @@ def status(graph: Graph) -> dict[str, Any]:
         data["phase"] = _WORKFLOW_PHASES.get(root.phase, root.phase)
         data["finishedAt"] = format_time(root.ended_at)
         message = root.message
-        if graph.shutdown and root.phase in UNSUCCESSFUL:
-            message = f"Stopped with strategy '{graph.shutdown}'"
+        if graph.shutdown:
+            message = _shutdown_message(graph, root)
         if message:
             data["message"] = message
         conditions.append({"type": "Completed", "status": "True"})
     return data
+
+
+def _shutdown_message(graph: Graph, root: Node) -> str:
+    """Return the message of a run that was told to stop, which may have succeeded."""
+    if root.phase in UNSUCCESSFUL:
+        return f"Stopped with strategy '{graph.shutdown}'"
+    return ""
 
 
 def _nodes_status(graph: Graph) -> dict[str, Any]:

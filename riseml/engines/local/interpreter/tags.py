@@ -145,9 +145,11 @@ def fill(value: Any, lookup: Lookup) -> Any:
 def tags(value: Any) -> Iterator[str]:
     """Yield the tags in all strings of JSON data, without surrounding spaces."""
     if isinstance(value, str):
-        for start, end in _tag_spans(value):
-            tag = value[start + 2 : end]
-            yield tag.rpartition("{{")[2].strip(_SPACES)
+        # Braces that nothing closes count as well: Argo finds some behind the text.
+        for text in value.split("{{")[1:]:
+            name, closing_braces, _ = text.partition("}}")
+            name = name.strip(_SPACES)
+            yield name if closing_braces else f"{name} without an end"
     elif isinstance(value, Mapping):
         yield from tags(list(chain.from_iterable(value.items())))
     elif isinstance(value, list):

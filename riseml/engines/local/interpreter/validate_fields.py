@@ -15,10 +15,11 @@ from riseml.engines.local.interpreter.field_rules import (
     INTEGER_OR_DIGITS,
     NAME,
     PARAMETER_NAME,
+    PARAMETER_VALUE,
     PATH_BELOW,
+    QUANTITY,
     TEXT,
     TEXTS,
-    VALUE,
     Fields,
     FilledList,
     Items,
@@ -28,10 +29,12 @@ from riseml.engines.local.interpreter.field_rules import (
     Mounts,
     OneOf,
     Rule,
+    SomeFields,
     UniqueList,
     accept,
     duration,
     item,
+    unsupported,
 )
 from riseml.engines.local.interpreter.rules import POLICIES
 
@@ -50,7 +53,7 @@ _ARGUMENTS: Final = Fields(
     {
         "parameters": UniqueList(
             Fields(
-                {"name": PARAMETER_NAME, "value": TEXT, "description": TEXT},
+                {"name": PARAMETER_NAME, "value": PARAMETER_VALUE, "description": TEXT},
                 required=("name",),
             )
         )
@@ -91,8 +94,8 @@ _VOLUME: Final = Fields(
     },
     required=("name",),
 )
-_REQUESTS: Final = Keys(VALUE, "cpu|memory|.*/gpu", "has no such resource")
-_LIMITS: Final = Keys(VALUE, ".*/gpu", "limits GPUs only")
+_REQUESTS: Final = Keys(QUANTITY, "cpu|memory|.*/gpu", "has no such resource")
+_LIMITS: Final = Keys(QUANTITY, ".*/gpu", "limits GPUs only")
 _CONTAINER_RULES: Final[Mapping[str, Rule]] = {
     "name": TEXT,
     "image": TEXT,
@@ -113,7 +116,12 @@ _OTHER_CONTAINER: Final = Fields(
 )
 _METADATA: Final = Fields({"labels": Map(TEXT), "annotations": Map(TEXT)})
 _INPUT: Final = Fields(
-    {"name": PARAMETER_NAME, "value": TEXT, "default": TEXT, "description": TEXT},
+    {
+        "name": PARAMETER_NAME,
+        "value": PARAMETER_VALUE,
+        "default": PARAMETER_VALUE,
+        "description": TEXT,
+    },
     required=("name",),
 )
 _ARTIFACT: Final = Fields(
@@ -183,6 +191,7 @@ _CLUSTER_FIELDS_OF_WORKFLOW: Final = (
     "podGC",
     "ttlStrategy",
 )
+_OTHER_KINDS: Final = ("suspend", "http", "data", "containerSet", "plugin", "script")
 _TEMPLATE: Final = Fields(
     {
         "name": NAME,
@@ -199,6 +208,7 @@ _TEMPLATE: Final = Fields(
             {"action": OneOf("delete"), "flags": TEXTS},
             required=("action", "flags"),
         ),
+        **dict.fromkeys(_OTHER_KINDS, unsupported),
         "initContainers": UniqueList(_OTHER_CONTAINER),
         "sidecars": UniqueList(_OTHER_CONTAINER),
         "volumes": UniqueList(_VOLUME),
@@ -241,7 +251,7 @@ _DOCUMENT: Final = Fields(
     {
         "apiVersion": OneOf("argoproj.io/v1alpha1"),
         "kind": OneOf("Workflow"),
-        "metadata": accept,
+        "metadata": SomeFields(_METADATA.rules),
         "spec": _SPEC,
         "status": accept,
     },

@@ -2,10 +2,13 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
+from itertools import filterfalse
+from operator import itemgetter, methodcaller
 from typing import Any
 
 Data = Mapping[str, Any]
+
+_HAS_VALUE = methodcaller("__contains__", "value")
 
 
 def names_of(items: Iterable[Data]) -> list[str]:
@@ -36,9 +39,8 @@ def argument_faults(path: str, call: Data, template: Data) -> Iterator[str]:
     path = f"{path}.arguments"
     parameters = parameters_of(call, "arguments")
     given_names = names_of(parameters)
-    for parameter in parameters:
-        if "value" not in parameter:
-            yield f"{path}.parameters[{parameter['name']}]: value is missing"
+    for parameter in filterfalse(_HAS_VALUE, parameters):
+        yield f"{path}.parameters[{parameter['name']}]: value is missing"
     for parameter in parameters_of(template, "inputs"):
         default = parameter.get("value", parameter.get("default"))
         if parameter["name"] not in given_names and default is None:

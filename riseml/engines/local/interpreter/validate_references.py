@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from riseml.engines.local.interpreter import label_selectors
-from riseml.engines.local.interpreter.tags import replace
+from riseml.engines.local.interpreter.tags import replace, tags
 from riseml.engines.local.interpreter.validate_containers import container_faults
 from riseml.engines.local.interpreter.validate_names import (
     Data,
@@ -29,6 +29,7 @@ from riseml.engines.local.interpreter.validate_tags import (
 from riseml.engines.local.interpreter.validate_tasks import dag_faults
 from riseml.engines.local.interpreter.variables import LAST_RETRY
 
+_RETRY_NAMES: Final = frozenset({*LAST_RETRY, "retries"})
 _KINDS: Final = ("dag", "container", "resource")
 _WORKFLOW_TAGS: Final = (
     "name",
@@ -57,6 +58,7 @@ def faults(document: Data) -> Iterator[str]:
         yield from tag_faults(f"spec.volumes[{volume['name']}]", volume, workflow_tags)
     for name, template in templates.items():
         path = f"spec.templates[{name}]"
+        yield from _pod_name_faults(path, template)
         yield from _template_faults(path, template, templates, workflow_tags)
         if "container" in template:
             yield from container_faults(path, template, spec)
@@ -73,6 +75,13 @@ def _workflow_tags(document: Data) -> frozenset[str]:
     tags |= prefixed("workflow.annotations.", metadata.get("annotations") or ())
     tags |= prefixed("workflow.parameters.", names_of(parameters))
     return frozenset(tags)
+
+
+def _pod_name_faults(path: str, template: Data) -> Iterator[str]:
+    """Yield a fault if Kubernetes would refuse the names of a template's pods."""
+    has_capitals = template["name"] != template["name"].lower()
+    if has_capitals and "dag" not in template:
+        yield f"{path}.name: Kubernetes has no capital letters in the names of pods"
 
 
 def _recursion_faults(templates: Mapping[str, Data], entrypoint: str) -> Iterator[str]:
@@ -105,19 +114,21 @@ def _template_faults(
         return
     kind = kinds[0]
     yield from _combination_faults(path, template, kind)
+    retry_expression = _value_at(template, "retryStrategy.expression") or ""
     yield from expression_faults(
-        f"{path}.retryStrategy.expression",
-        _value_at(template, "retryStrategy.expression") or "",
-        {*LAST_RETRY, "retries"},
+        f"{path}.retryStrategy.expression", retry_expression, _RETRY_NAMES
     )
-    tags = workflow_tags | _template_tags(template)
+    # Argo inserts the values before the first attempt, when they say nothing.
+    for tag in _RETRY_NAMES.intersection(tags(retry_expression)):
+        yield f"{path}.retryStrategy.expression: {tag} has no braces here"
+    known_tags = workflow_tags | _template_tags(template)
     if kind == "dag":
         # The tasks have tags of their own.
         fields = {key: value for key, value in template.items() if key != "dag"}
-        yield from tag_faults(path, fields, tags)
-        yield from dag_faults(f"{path}.dag", template, templates, tags)
+        yield from tag_faults(path, fields, known_tags)
+        yield from dag_faults(f"{path}.dag", template, templates, known_tags)
         return
-    yield from tag_faults(path, template, tags)
+    yield from tag_faults(path, template, known_tags)
     yield from _container_name_faults(path, template)
     if kind == "resource":
         flags = template["resource"]["flags"]

@@ -1,6 +1,7 @@
 """Tasks of a DAG template: dependencies, arguments, conditions, items and hooks."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import product
 from typing import Any, Final, NamedTuple
 
 from riseml.engines.local.interpreter.expressions import ExpressionError
@@ -35,9 +36,11 @@ _RESERVED_NAMES: Final = frozenset(
         "true",
         "false",
         "if",
+        "else",
     ]
 )
-_TASK_ATTRIBUTES: Final = ("status", "id", "exitCode")
+_ITEM_RESULTS: Final = (".AnySucceeded", ".AllFailed")
+_TASK_ATTRIBUTES: Final = ("status", "id")
 _OUTPUT_PREFIX: Final = "outputs.parameters."
 
 
@@ -73,9 +76,11 @@ class _Dag(NamedTuple):
         if name not in tasks:
             return False
         task = self.tasks[name]
+        template = self.templates.get(task["template"], {})
+        if attribute == "exitCode":
+            return "dag" not in template
         # The outputs of items have no single value.
         if attribute.startswith(_OUTPUT_PREFIX) and "withItems" not in task:
-            template = self.templates.get(task["template"], {})
             outputs = names_of(parameters_of(template, "outputs"))
             return attribute.removeprefix(_OUTPUT_PREFIX) in outputs
         return attribute in _TASK_ATTRIBUTES
@@ -88,14 +93,17 @@ def dag_faults(
     task_list = template["dag"]["tasks"]
     tasks = {task["name"]: task for task in task_list}
     needs: dict[str, tuple[str, ...]] = {}
+    missing_results = _missing_results(tasks.values())
     for name, task in tasks.items():
-        needs[name], messages = _read_needs(task, tasks)
+        needs[name], messages = _read_needs(task, tasks, missing_results)
         for message in messages:
             yield f"{path}.tasks[{name}]{message}"
     # Without tasks that exist there is nothing to follow.
     needed = set[str]().union(*needs.values())
     if not needed <= tasks.keys():
         return
+    for name in filter(_starts_with_digit, tasks if needed else ()):
+        yield f"{path}.tasks[{name}]: where tasks have needs, a name starts with a letter"
     cycle = find_cycle(needs, tasks)
     if cycle:
         yield f"{path}.tasks: {' needs '.join(cycle)}"
@@ -106,21 +114,34 @@ def dag_faults(
     yield from _fail_fast_faults(path, template, templates)
 
 
+def _starts_with_digit(name: str) -> bool:
+    return name[0].isdigit()
+
+
+def _missing_results(tasks: Iterable[Data]) -> set[str]:
+    """Return the results that only tasks with items would have."""
+    single_tasks = [task["name"] for task in tasks if "withItems" not in task]
+    return set(map("".join, product(single_tasks, _ITEM_RESULTS)))
+
+
 def _read_needs(
-    task: Data, tasks: Collection[str]
+    task: Data, tasks: Collection[str], missing_results: Collection[str]
 ) -> tuple[tuple[str, ...], list[str]]:
     """Return the tasks that a task needs, and the faults relative to its path."""
     messages = []
     if task.get("depends") and task.get("dependencies"):
         messages.append(".depends: a task has either `depends` or `dependencies`")
         return (), messages
-    needs: tuple[str, ...] = ()
     try:
-        needs = needs_of(depends_of(task))
+        depends = depends_of(task)
     except ExpressionError as error:
         messages.append(f".depends: {error}")
-    if needs and task["name"][0].isdigit():
-        messages.append(": the name of a task with needs does not begin with a digit")
+        return (), messages
+    if depends is None:
+        return (), messages
+    for result in sorted(depends.names.intersection(missing_results)):
+        messages.append(f".depends: {result} needs a task with items")
+    needs = needs_of(depends)
     for need in sorted(set(needs).difference(tasks)):
         messages.append(f".depends: there is no task {need!r}")
     for need in _RESERVED_NAMES.intersection(needs):

@@ -87,6 +87,9 @@ def node_variables(
         values["retries"] = str(attempt_of(node))
         if previous_attempt is not None:
             values.update(retry_variables(previous_attempt))
+            # As a tag, an exit code that is not known is 0, in expressions it is -1.
+            exit_code = optional_text(previous_attempt.exit_code)
+            values["lastRetry.exitCode"] = exit_code or "0"
         else:
             values.update(zip(LAST_RETRY, _NO_LAST_RETRY, strict=True))
     for name, value in node.inputs:
@@ -191,9 +194,14 @@ def _is_output_of_skipped_task(template: str, frame: DagFrame) -> bool:
 
 
 def inputs(
-    template: Template, arguments: Mapping[str, str | None], lookup: Lookup
+    template: Template,
+    arguments: Mapping[str, str | None],
+    lookup: Lookup,
+    node: str,
 ) -> Pairs:
     """Return the inputs of a template that is called with these arguments.
+
+    `node` is the name of the node that calls it.
 
     Raises:
         UnresolvedError: an input without a default is not among the arguments.
@@ -204,6 +212,9 @@ def inputs(
         if value is None:
             value = default
         if value is None:
-            raise UnresolvedError(f"inputs.parameters.{name} was not supplied")
+            raise UnresolvedError(
+                f"task '{node}' errored: inputs.parameters.{name}: argument references "
+                "an absent optional (skipped/omitted node output with no default)"
+            )
         pairs.append((name, replace(value, lookup)))
     return tuple(pairs)

@@ -87,7 +87,8 @@ class ProcessSpec:
 class Exit(NamedTuple):
     """How a job ended, and when, in seconds since 1970.
 
-    `step` is MAIN or the index of the init step that failed; `status` is 128 + n after
+    `step` is MAIN or the index of the init step that failed, or MAIN - 1 - n for the
+    sidecar n that failed after the main command has succeeded; `status` is 128 + n after
     signal n. `deadline` is whether the job reached its deadline, and `swept` whether no
     process of it is left: if not, it needs a `processes.sweep`.
     """
@@ -289,6 +290,9 @@ def read_exit(directory: Path) -> Exit | None:
     if not ends:
         return None
     status, step, *alone = ends[0].split()
+    if status == b"0":
+        # A sidecar that failed counts if the main command did not.
+        status, step, *_ = ends[-1].split()
     return Exit(
         int(status),
         int(step),
@@ -340,10 +344,11 @@ def _request(
     supervise.check_logs(len(logs))
     text = [supervise.assign(grace=supervise.seconds(job.grace))]
     for index, step in enumerate(job.init):
-        command, log = _command(step, job.key, logs)
+        command, log = _command(step, job.key, logs, b"")
         text.append(supervise.init(index, command, log, len(logs)))
-    sidecars = [_command(step, job.key, logs) for step in job.sidecars]
-    main, _ = _command(job.main, job.key, logs)
+    # As in Argo, the executor runs these, and the container runtime the init steps.
+    sidecars = [_command(step, job.key, logs, b"locate") for step in job.sidecars]
+    main, _ = _command(job.main, job.key, logs, b"locate")
     mark = bool(job.init)
     text.append(supervise.main(main, len(logs), sidecars, job.deadline, mark=mark))
     mounts = []
@@ -357,10 +362,12 @@ def _request(
     return b"".join(text), paths, tuple(mounts), overlays
 
 
-def _command(step: Step, key: str, logs: Mapping[str, int]) -> tuple[bytes, int]:
+def _command(
+    step: Step, key: str, logs: Mapping[str, int], before: bytes
+) -> tuple[bytes, int]:
     """Return a step as shell text, and the number of its log."""
     env = {**step.env, processes.KEY: key}
-    text = supervise.command(step.argv, env, step.cwd)
+    text = supervise.command(step.argv, env, step.cwd, before=before)
     return text, logs[step.log or _NO_LOG]
 
 

@@ -73,6 +73,25 @@ def outputs_of(
         yield parameter["name"], (path, value_from.get("default"))
 
 
+def folders_of(
+    containers: Sequence[Mapping[str, Any]], mounts: Sequence[Mount], directory: Path
+) -> list[Path]:
+    """Return the folders that must exist when the containers of a pod start."""
+    folders = [directory]
+    sources = {}
+    for mount in mounts:
+        is_own = mount.source.startswith(f"{directory}/")
+        if is_own or not mount.read_only:
+            folders.append(Path(mount.source))
+            sources[mount.target] = mount.source
+    for container in containers:
+        working_directory = container.get("workingDir", "")
+        folder = translate(working_directory, sources)
+        if folder != working_directory:
+            folders.append(Path(folder))
+    return folders
+
+
 def translate(text: str, sources: Mapping[str, str]) -> str:
     """Replace the mount point that a path begins with by the folder behind it.
 

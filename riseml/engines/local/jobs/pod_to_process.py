@@ -26,6 +26,7 @@ from riseml.engines.local.jobs.build_folders import (
 )
 from riseml.engines.local.jobs.launcher import GRACE, Mount, ProcessSpec, Step
 from riseml.engines.local.jobs.pod_mounts import (
+    folders_of,
     mounts_of,
     outputs_of,
     translate,
@@ -207,7 +208,7 @@ class PodPreparer:
             spec,
             log,
             dict(outputs_of(template, mounts)),
-            (directory, log.parent, *_writable_folders(mounts)),
+            (log.parent, *folders_of(_containers_of(template), mounts, directory)),
             engine_steps=len(engine_init),
             workdir=copy.workdir if copy else None,
             files=copy.files if copy else (),
@@ -216,13 +217,8 @@ class PodPreparer:
     def _mounts(self, pod: StartPod, directory: Path) -> list[Mount]:
         template = pod.template
         container = template["container"]
-        containers = [
-            *template.get("initContainers", ()),
-            container,
-            *template.get("sidecars", ()),
-        ]
         folders = volume_folders(pod.volumes, self._layout, directory)
-        mounts = mounts_of(containers, folders)
+        mounts = mounts_of(_containers_of(template), folders)
         if _label(template, labels.TYPE) == "build":
             # As in an image, steps run in /code, so what they install refers to that.
             built = environment_of(self._layout, container) / BUILT
@@ -393,5 +389,6 @@ def _sources(mounts: Sequence[Mount]) -> dict[str, str]:
     return {mount.target: mount.source for mount in mounts}
 
 
-def _writable_folders(mounts: Sequence[Mount]) -> list[Path]:
-    return [Path(mount.source) for mount in mounts if not mount.read_only]
+def _containers_of(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    init_containers = template.get("initContainers", ())
+    return [*init_containers, template["container"], *template.get("sidecars", ())]

@@ -92,8 +92,12 @@ def seconds(value: float) -> str:
     return f"{value:.3f}".rstrip("0").rstrip(".")
 
 
-def command(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> bytes:
+def command(
+    argv: Sequence[str], env: Mapping[str, str], cwd: str, *, before: bytes = b""
+) -> bytes:
     """Return a subshell that becomes a command with exactly this environment, and PWD.
+
+    `before` is a function of the supervisor to which the command's name is given first.
 
     Raises:
         UnsupportedError: a word contains a NUL byte, which no process can be given.
@@ -107,6 +111,8 @@ def command(argv: Sequence[str], env: Mapping[str, str], cwd: str) -> bytes:
     if exported:
         lines.append(b"export " + b" ".join(exported))
     words = [quote(os.fsencode(word)) for word in argv]
+    if before:
+        lines.append(b"%s %s" % (before, words[0]))
     if for_env:
         words = [_ENV, b"--", *for_env, *words]
     lines.append(b"exec " + b" ".join(words))

@@ -6,7 +6,8 @@
 #   pid        the launcher's line `<pid> <start time> <boot id> <time>`, then `begun`, and at the end
 #              `<status> <step>[ alone]`. Step -1 is the main command, others count the init steps; `alone` means that no
 #              process of the job was left. All are in one file, because a few more bytes fit on a full disk, and one
-#              more file costs most of a fork.
+#              more file costs most of a fork. A line for each sidecar that failed may follow, from step -2 downwards.
+#   unfound    the reason why the main command or a sidecar cannot be run
 #   main       made when the main command starts after init steps; its time is the start
 #   deadline   made when the main command has reached its deadline
 #   stop       made by a process that stops the job, before it sends TERM
@@ -32,8 +33,27 @@ enter() {
     printf 'riseml: the working directory %s does not exist or cannot be entered\n' "$1" >&2
     exit 127
   }
+  riseml_directory=$OLDPWD
   export PWD
   unset OLDPWD
+}
+
+# locate COMMAND: ends a step whose command cannot be run as Argo does, before the shell would.
+locate() {
+  case $1 in
+    */*)
+      [ ! -f "$1" ] || [ ! -x "$1" ] || return 0
+      reason="stat $1: no such file or directory"
+      [ ! -e "$1" ] || reason='permission denied'
+      ;;
+    *)
+      command -v -- "$1" > /dev/null && return
+      reason='executable file not found in $PATH'
+      ;;
+  esac
+  printf 'riseml: the command %s cannot be run: %s\n' "$1" "$reason" >&2
+  printf 'exec: "%s": %s' "$1" "$reason" > "$riseml_directory/unfound"
+  exit 64
 }
 
 # record STATUS STEP [alone]: appends the line in one write, so that a reader sees either all of it or nothing.
@@ -83,9 +103,20 @@ sweep() {
   RISEML_JOB_KEY= "$python" $options "$bare" processes "$key" "$$"
 }
 
-# await PID: waits until a child is gone; a trapped signal makes `wait` return early.
+# await PID: waits until a child is gone, and sets ended to its status; a trapped signal makes `wait` return early.
 await() {
-  while kill -0 "$1"; do wait "$1"; done
+  wait "$1"
+  ended=$?
+  while kill -0 "$1"; do
+    wait "$1"
+    ended=$?
+  done
+}
+
+# leave STEP PID: waits for a sidecar, and records it if it failed. As in Argo, the signals that end it are no failures.
+leave() {
+  await "$2"
+  case $ended in 0 | 137 | 143) ;; *) record "$ended" "$1" ;; esac
 }
 
 # dismiss: ends the sidecars, and kills them after the grace period.
@@ -97,7 +128,11 @@ dismiss() {
     kill -KILL $sidecars
   ) &
   reaper=$!
-  for sidecar in $sidecars; do await "$sidecar"; done
+  step=-2
+  for sidecar in $sidecars; do
+    leave "$step" "$sidecar"
+    step=$((step - 1))
+  done
   kill -KILL "$reaper"
   await "$reaper"
 }

@@ -147,13 +147,18 @@ def test_an_unsupported_expression_is_refused(text: str, reason: str) -> None:
     ("text", "scope", "reason"),
     [
         ("asInt(lastRetry.message) == 3", LAST, "asInt cannot take"),
-        ("lastRetry.status == 'x'", {}, "has no value"),
+        ("lastRetry.status < 'x'", {}, "a value is missing"),
         (
             "lastRetry.message matches lastRetry.status",
             {**LAST, "lastRetry.status": "("},
             "pattern",
         ),
-        ("'3' in [1, 2]", {}, "cannot be in"),
+        ("3 in ['1', '2']", {}, "a value is missing"),
+        (
+            "asInt(lastRetry.exitCode) == 5",
+            {"lastRetry.exitCode": " 5"},
+            "asInt cannot",
+        ),
     ],
 )
 def test_some_errors_appear_only_at_evaluation(

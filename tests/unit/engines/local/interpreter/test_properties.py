@@ -25,8 +25,7 @@ RESULTS = (
     ".Failed",
     ".Skipped || {0}.Omitted",
     ".Daemoned",
-    ".AnySucceeded",
-    ".AllFailed || {0}.Errored",
+    ".Errored",
 )
 TEMPLATES = ("job", "retried", "locked", "daemon", "inner", "again")
 JOBS = (

@@ -63,7 +63,8 @@ def test_fill_replaces_tags_in_all_strings_of_a_copy() -> None:
 
 def test_tags() -> None:
     data = {"{{k}}": ["x {{ a }}{{b}}", 3, "{{ c {{d}}", {"e": "{{"}]}
-    assert list(tags(data)) == ["k", "a", "b", "d"]
+    unclosed = ["c without an end", " without an end"]
+    assert list(tags(data)) == ["k", "a", "b", unclosed[0], "d", unclosed[1]]
 
 
 @pytest.mark.parametrize(

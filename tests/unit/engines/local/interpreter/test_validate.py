@@ -88,7 +88,7 @@ CONTAINER = "spec.templates[job].container"
             job(container={"command": "sh"}),
             f"{CONTAINER}.command: 'sh' is not a list of texts",
         ),
-        (job(container={"command": []}), ""),
+        (job(container={"command": []}), f"{CONTAINER}: command is missing"),
         (
             job(container={"env": [{"name": "A", "value": 1}]}),
             f"{CONTAINER}.env[A].value: 1 is not text",

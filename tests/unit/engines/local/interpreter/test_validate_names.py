@@ -40,6 +40,7 @@ def test_names_have_at_most_128_characters() -> None:
         "true",
         "false",
         "if",
+        "else",
     ],
 )
 def test_a_task_with_a_word_of_the_language_cannot_be_needed(name: str) -> None:
@@ -54,8 +55,26 @@ def test_a_task_with_a_word_of_the_language_cannot_be_needed(name: str) -> None:
 def test_a_task_with_needs_does_not_begin_with_a_digit() -> None:
     check(workflow(dag("main", task("1a"), task("b")), job()))
     main = dag("main", task("a"), task("1b", depends="a"))
-    message = "tasks[1b]: the name of a task with needs does not begin with a digit"
+    message = "tasks[1b]: where tasks have needs, a name starts with a letter"
     assert message in faults_of(workflow(main, job()))
+    main = dag("main", task("1a"), task("b", depends="1a"))
+    assert "tasks[1a]: where tasks have needs" in faults_of(workflow(main, job()))
+
+
+@pytest.mark.parametrize("result", ["AnySucceeded", "AllFailed"])
+def test_a_result_of_items_needs_items(result: str) -> None:
+    items = dag("main", task("a", withItems=["x"]), task("b", depends=f"a.{result}"))
+    check(workflow(items, job()))
+    main = dag("main", task("a"), task("b", depends=f"a.{result}"))
+    message = f"tasks[b].depends: a.{result} needs a task with items"
+    assert message in faults_of(workflow(main, job()))
+
+
+def test_names_of_pods_have_no_capital_letters() -> None:
+    check(workflow(dag("Main", task("a")), job()))
+    message = "spec.templates[Job].name: Kubernetes has no capital letters in the names"
+    assert message in faults_of(workflow(dag("main", task("a", "Job")), job("Job")))
+    assert message in faults_of(workflow(job("Job", retryStrategy={"limit": "1"})))
 
 
 @pytest.mark.parametrize("name", ["a.b", "a b", "é"])
