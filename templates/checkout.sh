@@ -22,7 +22,7 @@ riseml_checkout() {
     message=$(riseml_git cat-file commit "$REVISION") || riseml_refuse "$REPOSITORY does not contain $REVISION"
     case $message in *"${line}umask "*) usual=${message#*"${line}umask "} && umask "${usual%%"$line"*}" ;; esac
     riseml_git read-tree ${RISEML_VERBOSE:+-v} --reset -u "$REVISION"
-    case $message in *"${line}move "* | *"${line}dir "* | *"${line}mode "*) printf '%s\n' "$message" | riseml_apply ;; esac
+    case $message in *"${line}move "* | *"${line}dir "* | *"${line}file "* | *"${line}mode "*) printf '%s\n' "$message" | riseml_apply ;; esac
     rm -rf "$code/.git"
     umask "$mask"
 }
@@ -52,6 +52,13 @@ riseml_apply() {
                 mv "./$what" "./$path"
                 continue
                 ;;
+            file)
+                # The folders before it have to exist.
+                [ $# -eq 0 ] || $act "$@"
+                set --
+                riseml_place "$REPOSITORY/riseml/files/$what" "./$path"
+                continue
+                ;;
             dir) next="mkdir -p" ;;
             mode) next="chmod $what" ;;
             *) continue ;;
@@ -64,6 +71,13 @@ riseml_apply() {
         set -- "$@" "./$path"
     done
     [ $# -eq 0 ] || $act "$@"
+}
+
+# A hard link takes neither time nor space, but only a checkout that nobody writes to may have some. `cp` shares blocks
+# where it and the file system can.
+riseml_place() {
+    [ -z "${RISEML_LINK-}" ] || ! ln "$1" "$2" 2> /dev/null || return 0
+    cp -p --reflink=auto "$1" "$2" 2> /dev/null || cp -p "$1" "$2"
 }
 
 riseml_checkout

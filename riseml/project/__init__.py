@@ -102,13 +102,15 @@ def snapshot(
     message: str = "",
     without: Iterable[AnyPath] = (),
     home: AnyPath | None = None,
+    split: bool = False,
 ) -> Snapshot:
     """Store the files of `folder` in RiseML's own repository, which is made on first use.
 
     The same content has the same revision, wherever and whenever it is stored. `message` is
     recorded in the history of the branch. Folders in `without`, and the repository, never
     belong to the project. With `gitignore`, files that `riseml cp` of a `home` wrote are
-    excluded as well.
+    excluded as well. With `split`, large files are kept beside Git, once each: only this
+    machine can check out such a revision, which differs from the usual one.
 
     Raises:
         ProjectError: a file in the folder cannot be read.
@@ -124,20 +126,24 @@ def snapshot(
         message=message,
         without=without,
         home=home,
+        split=split,
     )
 
 
-def checkout(repository: AnyPath, revision: str, folder: AnyPath) -> None:
+def checkout(
+    repository: AnyPath, revision: str, folder: AnyPath, *, link: bool = False
+) -> None:
     """Write a revision into `folder`, which is empty or does not exist yet.
 
-    It runs the same script as a pod of a cluster.
+    With `link`, large files are hard links to those of the repository where possible, so
+    nobody may ever write to them. It runs the same script as a pod of a cluster.
 
     Raises:
         HomeError: there is no such revision, the folder cannot be written, or Git is missing.
     """
     from riseml.project import restore  # noqa: PLC0415
 
-    restore.restore(repository, revision, folder)
+    restore.restore(repository, revision, folder, link=link)
 
 
 def prune(repository: AnyPath, keep: Iterable[str]) -> None:

@@ -3,12 +3,20 @@
 import os
 import subprocess
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from riseml import disk
 from riseml.errors import HomeError
-from riseml.project import AnyPath, PrunedCode, compose, references, repositories
+from riseml.project import (
+    AnyPath,
+    PrunedCode,
+    compose,
+    large_files,
+    references,
+    repositories,
+)
+from riseml.project.large_files import LargeFiles
 from riseml.project.objects import Loose
 from riseml.project.stat_cache import delete_caches
 from riseml.project.store import Store, unusable
@@ -65,6 +73,7 @@ def _prune(store: Store, keep: Sequence[str]) -> None:
     store.advance(objects.add(b"commit", tip).hex())
     _git(store, "-c", "repack.writeBitmaps=false", "repack", "-a", "-d", "-q")
     _git(store, "prune", "--expire=now")
+    LargeFiles(store).keep(_large_files(store, keep))
 
 
 def _revisions(store: Store) -> set[str]:
@@ -86,6 +95,13 @@ def _size(folder: Path) -> int:
         if path.is_file():
             size += path.stat().st_size
     return size
+
+
+def _large_files(store: Store, revisions: Iterable[str]) -> Iterator[str]:
+    """Yield the names of the large files of revisions."""
+    for revision in revisions:
+        message = _git(store, "cat-file", "commit", revision)
+        yield from large_files.in_message(message).values()
 
 
 def _existing(store: Store, revisions: list[str]) -> tuple[str, ...]:

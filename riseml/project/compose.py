@@ -5,6 +5,7 @@ r"""Trees and commit of a walk; the commit's message records what a Git tree can
                                     umask 0022                      gives most modes; the others follow
                                     move riseml~5c9f… src/.GIT      a name that Git refuses
                                     dir 0755 logs/empty             a folder without files
+                                    file 8a1f…-0644 weights.bin     a large file, kept beside Git
                                     mode 0600 secrets\0040old.txt   files, then folders, the deepest first
 
 `templates/checkout.sh` applies these lines. A path has its unusual bytes as `printf %b` reads
@@ -18,6 +19,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from riseml.project import names
+from riseml.project.large_files import name_of
 from riseml.project.objects import Objects
 from riseml.project.walk import MODE, Folder, Tree
 
@@ -48,16 +50,16 @@ def write_trees(tree: Tree, objects: Objects) -> None:
         if previous_tree and folder.is_same and _has_same_trees(folder):
             folder.tree = previous_tree
         else:
-            folder.tree = _write_tree(folder, objects)
+            folder.tree = _write_tree(tree, folder, objects)
 
 
 def _has_same_trees(folder: Folder) -> bool:
     return all(child.tree == child.previous[3] for child in folder.folders.values())
 
 
-def _write_tree(folder: Folder, objects: Objects) -> bytes:
+def _write_tree(tree: Tree, folder: Folder, objects: Objects) -> bytes:
     lines = []
-    for name, mode, id_ in _entries(folder):
+    for name, mode, id_ in _entries(tree, folder):
         stored_name = _stored_name(name, mode)
         line = b"%b %b\0%b" % (_git_mode(mode), stored_name, id_)
         # Git sorts folders as if their names ended with a slash.
@@ -69,9 +71,11 @@ def _write_tree(folder: Folder, objects: Objects) -> bytes:
     return objects.add(b"tree", b"".join([line for _, line in lines]))
 
 
-def _entries(folder: Folder) -> Iterator[tuple[bytes, int, bytes]]:
+def _entries(tree: Tree, folder: Folder) -> Iterator[tuple[bytes, int, bytes]]:
     """Yield name, mode and id of what a folder's tree holds."""
     for name, (key, blob) in folder.files.items():
+        if tree.is_beside_git(key):
+            continue
         yield name, key[MODE], blob
     for name, child in folder.folders.items():
         if child.tree:
@@ -124,8 +128,9 @@ def _lines(tree: Tree) -> Iterator[str]:
     mask = _mask(counts)
     yield f"umask {mask:04o}"
     for folder in tree.folders:
-        yield from _moves(folder)
+        yield from _moves(tree, folder)
     yield from _empty_folders(tree)
+    yield from _large_files(tree)
     unusual = frozenset(mode for mode in counts if not _is_usual(mode, mask))
     # Most projects end here, without another pass over their files.
     if unusual:
@@ -148,6 +153,17 @@ def _modes(tree: Tree, unusual: frozenset[int]) -> Iterator[str]:
             yield f"mode {folder.mode:04o} {_escaped(folder.path[:-1])}"
 
 
+def _large_files(tree: Tree) -> Iterator[str]:
+    """Yield a line for each file that is kept beside Git; its name has its mode."""
+    if not tree.splits:
+        return
+    for folder in tree.folders:
+        for name, (key, blob) in sorted(folder.files.items()):
+            if tree.is_beside_git(key):
+                path = _escaped(folder.path + name)
+                yield f"file {name_of(blob, key[MODE])} {path}"
+
+
 def _count_modes(tree: Tree) -> Counter[int]:
     """Return the number of files and folders with each mode."""
     modes = []
@@ -162,9 +178,11 @@ def _count_modes(tree: Tree) -> Counter[int]:
     return counts
 
 
-def _moves(folder: Folder) -> Iterator[str]:
+def _moves(tree: Tree, folder: Folder) -> Iterator[str]:
     """Yield a line for each name that Git refuses and that is stored under another one."""
-    suspects = [entry for entry in _entries(folder) if entry[0][:4] in names.SUSPECT]
+    suspects = [
+        entry for entry in _entries(tree, folder) if entry[0][:4] in names.SUSPECT
+    ]
     for name, mode, _ in sorted(suspects):
         stored_name = names.stored(name, mode)
         if stored_name != name:

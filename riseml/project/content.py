@@ -11,10 +11,12 @@ import errno
 import os
 import stat
 import time
+from collections.abc import Callable
 from functools import partial
 
 from riseml.errors import ProjectError
 from riseml.project import progress
+from riseml.project.large_files import LargeFiles
 from riseml.project.objects import Objects
 from riseml.project.walk import (
     CTIME,
@@ -26,6 +28,7 @@ from riseml.project.walk import (
     File,
     Key,
     Tree,
+    is_large,
     key_of,
     unreadable,
 )
@@ -33,6 +36,8 @@ from riseml.project.walk import (
 # The coarsest times of a file system in use: FAT counts in steps of two seconds.
 _COARSE_NANOSECONDS = 2_000_000_000
 _ATTEMPTS = 5
+Keep = Callable[[bytes, int, Key], bytes | None]
+"""Stores an open file; takes its path, descriptor and key, and returns its blob."""
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # Errors of a file that was deleted, or replaced by another kind of file.
 _CHANGED = {
@@ -44,15 +49,18 @@ _CHANGED = {
 }
 
 
-def take(tree: Tree, objects: Objects) -> None:
+def take(tree: Tree, objects: Objects, large: LargeFiles) -> None:
     """Store the content of all pending files, and enter them in their folders."""
+    keep: Keep = partial(_keep, objects)
+    if tree.splits:
+        keep = partial(_keep_split, objects, large)
     recent = time.time_ns() - _COARSE_NANOSECONDS
     for folder, name, key in tree.pending:
         previous = folder.previous[1].get(name)
         if previous is not None and _is_untouched(previous[0], key):
             file: File | None = (key, previous[1])
         else:
-            file = _read(tree.top + folder.path + name, key, objects)
+            file = _read(tree.top + folder.path + name, key, objects, keep)
         if file is None:
             continue
         read_key, blob = file
@@ -80,11 +88,25 @@ def _unsure(key: Key) -> Key:
     return (*key[:MTIME], -1, *key[CTIME:])
 
 
-def _read(path: bytes, key: Key, objects: Objects) -> File | None:
+def _keep(objects: Objects, path: bytes, opened: int, key: Key) -> bytes | None:
+    """Store an open file in Git; return its blob, None if it is shorter than `key` says."""
+    return objects.add_file(partial(_some, path, opened), key[SIZE])
+
+
+def _keep_split(
+    objects: Objects, large: LargeFiles, path: bytes, opened: int, key: Key
+) -> bytes | None:
+    """Store an open file in Git, or beside it if it is large."""
+    if not is_large(key):
+        return _keep(objects, path, opened, key)
+    return large.add(opened, partial(_some, path), key[MODE], key[SIZE])
+
+
+def _read(path: bytes, key: Key, objects: Objects, keep: Keep) -> File | None:
     """Store a file or link; return None if it was deleted or is neither of them now."""
     blob = None
     for _ in range(_ATTEMPTS):
-        blob, current = _attempt(path, key, objects)
+        blob, current = _attempt(path, key, objects, keep)
         if current is None or stat.S_IFMT(current[MODE]) not in FILES:
             return None
         if blob is not None and current == key:
@@ -99,7 +121,7 @@ def _read(path: bytes, key: Key, objects: Objects) -> File | None:
 
 
 def _attempt(
-    path: bytes, key: Key, objects: Objects
+    path: bytes, key: Key, objects: Objects, keep: Keep
 ) -> tuple[bytes | None, Key | None]:
     """Return the blob, and the key after reading.
 
@@ -115,7 +137,7 @@ def _attempt(
     if isinstance(opened, bytes):
         return objects.add(b"blob", opened), _key_at(path)
     try:
-        blob = objects.add_file(partial(_some, path, opened), key[SIZE])
+        blob = keep(path, opened, key)
         return blob, key_of(os.fstat(opened))
     finally:
         os.close(opened)

@@ -25,6 +25,7 @@ def record(
     message: str,
     without: Iterable[AnyPath],
     home: AnyPath | None,
+    split: bool,
 ) -> Snapshot:
     """Take a snapshot; see `riseml.project.snapshot`."""
     top = os.fsencode(folder)
@@ -40,7 +41,7 @@ def record(
     copied_files = copied.rules(home, top) if home is not None else ()
     try:
         with store.locked():
-            cache = StatCache(store, top)
+            cache = StatCache(store, top, split=split)
             tree = walk(
                 top,
                 cache.folders,
@@ -48,6 +49,7 @@ def record(
                 without=_identities((*without, store.path)),
                 copied=copied_files,
             )
+            tree.splits = split
             return _record(store, cache, tree, message)
     except OSError as error:
         raise unusable(repository, error) from error
@@ -83,12 +85,14 @@ def _write(store: Store, tree: Tree, previous_revision: str, message: str) -> st
     """Write the objects of a walk, and let the branch name its commit; return the revision."""
     # Most snapshots find nothing new, and need none of these.
     from riseml.project import compose, content, objects  # noqa: PLC0415
+    from riseml.project.large_files import LargeFiles  # noqa: PLC0415
 
     size = sum(key[SIZE] for _, _, key in tree.pending)
+    large = sum(key[SIZE] for _, _, key in tree.pending if tree.is_beside_git(key))
     tip = None
     progress.begin("store", size)
-    with objects.adding(store, len(tree.pending), size) as writer:
-        content.take(tree, writer)
+    with objects.adding(store, len(tree.pending), size - large) as writer:
+        content.take(tree, writer, LargeFiles(store))
         compose.write_trees(tree, writer)
         revision = compose.commit(tree, writer)
         if revision != previous_revision:

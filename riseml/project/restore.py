@@ -14,7 +14,7 @@ _PROGRESS = {"RISEML_VERBOSE": "1", "GIT_PROGRESS_DELAY": "0"}
 _FILES = re.compile(r"files: +\d+% \((\d+)/(\d+)\)")
 
 
-def restore(repository: AnyPath, revision: str, folder: AnyPath) -> None:
+def restore(repository: AnyPath, revision: str, folder: AnyPath, *, link: bool) -> None:
     """Check a revision out; see `riseml.project.checkout`."""
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
@@ -22,6 +22,8 @@ def restore(repository: AnyPath, revision: str, folder: AnyPath) -> None:
         "REVISION": revision,
         "CODE_DIR": os.path.abspath(folder),
     }
+    if link:
+        environment["RISEML_LINK"] = "1"
     if progress.is_heard():
         environment.update(_PROGRESS)
     script = os.path.join(templating.folder(), "checkout.sh")

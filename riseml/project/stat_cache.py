@@ -11,7 +11,7 @@ import sys
 import zlib
 
 from riseml.project.store import Store
-from riseml.project.walk import Folder, KnownFolder
+from riseml.project.walk import MODE, SIZE, File, Folder, KnownFolder, is_large
 
 _MAX_FOLDERS = 8
 _PREFIX = "seen-"
@@ -24,11 +24,15 @@ class StatCache:
     Both are empty if nothing is known.
     """
 
-    def __init__(self, store: Store, folder: bytes) -> None:
+    def __init__(self, store: Store, folder: bytes, *, split: bool = False) -> None:
         self._store = store
         self._folder = os.path.realpath(folder)
         version = f"{sys.hexversion >> 16:x}"
-        self._name = f"riseml/{_PREFIX}{zlib.crc32(self._folder):08x}-{version}"
+        # Snapshots that keep large files beside Git have other trees.
+        self._split = split
+        kind = "-split" if split else ""
+        checksum = f"{zlib.crc32(self._folder):08x}"
+        self._name = f"riseml/{_PREFIX}{checksum}-{version}{kind}"
         self.revision = ""
         self.folders: dict[bytes, KnownFolder] = {}
         self._is_new = True
@@ -53,14 +57,22 @@ class StatCache:
 
     def _forget_lost_objects(self) -> None:
         """Forget objects whose files are empty: a power cut may have emptied them."""
-        is_complete = self._store.is_complete
         for path, (mode, files, folders, tree) in self.folders.items():
             complete = {}
             for name, file in files.items():
-                if is_complete(file[1]):
+                if self._is_complete(file):
                     complete[name] = file
-            complete_tree = tree if is_complete(tree) else b""
+            complete_tree = tree if self._store.is_complete(tree) else b""
             self.folders[path] = (mode, complete, folders, complete_tree)
+
+    def _is_complete(self, file: File) -> bool:
+        key, blob = file
+        if not (self._split and is_large(key)):
+            return self._store.is_complete(blob)
+        # Only the first snapshot after a start of the machine needs it.
+        from riseml.project.large_files import LargeFiles  # noqa: PLC0415
+
+        return LargeFiles(self._store).is_complete(blob, key[MODE], key[SIZE])
 
     def save(self, revision: str, folders: list[Folder]) -> None:
         """Store what a snapshot saw."""

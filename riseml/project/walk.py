@@ -25,6 +25,9 @@ KnownFolder = tuple[int, dict[bytes, File], list[bytes], bytes]
 Excluded = tuple[bytes, os.stat_result, ignore.Excluder]
 """A path that is left out, its lstat, and what excludes it."""
 
+LARGE_BYTES = 1 << 20
+"""Size of the smallest file that may be kept beside Git."""
+
 # A data set may consist of millions of files that one line excludes.
 _MAX_EXCLUDED = 10_000
 
@@ -56,6 +59,7 @@ class Tree:
     `folders` has parents first. `pending` are the files whose content is not known.
     `special` are the paths of sockets and the like. `ignored` counts the files and folders
     that a .gitignore excludes. `excluded` are the first ones that something excludes.
+    With `splits`, large files are kept beside Git.
     """
 
     def __init__(self, top: bytes, previous: dict[bytes, KnownFolder]) -> None:
@@ -66,6 +70,11 @@ class Tree:
         self.special: list[bytes] = []
         self.ignored = 0
         self.excluded: list[Excluded] = []
+        self.splits = False
+
+    def is_beside_git(self, key: Key) -> bool:
+        """Return whether a file's content is kept beside Git."""
+        return self.splits and is_large(key)
 
     def is_same(self) -> bool:
         """Return whether nothing at all has changed since the last snapshot."""
@@ -180,6 +189,11 @@ def _add_other(
     path += b"/"
     mode = stat.S_IMODE(status.st_mode)
     folder.folders[name] = Folder(path, mode, tree.previous.get(path, UNKNOWN))
+
+
+def is_large(key: Key) -> bool:
+    """Return whether a file may be kept beside Git."""
+    return stat.S_ISREG(key[MODE]) and key[SIZE] >= LARGE_BYTES
 
 
 def key_of(status: os.stat_result) -> Key:

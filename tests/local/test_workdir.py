@@ -1,5 +1,6 @@
 """Files that jobs write next to their code are kept, however the jobs end."""
 
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -248,6 +249,30 @@ def test_jobs_do_not_change_the_shared_checkout(lab: Lab) -> None:
     (checkout,) = (lab.engine.home / "checkouts" / "lab").iterdir()
     assert tree(checkout) == tree(lab.folder)
     assert (checkout / "b.txt").stat().st_mode & 0o777 == 0o644
+
+
+def test_jobs_do_not_change_large_files_of_the_store(lab: Lab, copies: str) -> None:
+    """The store and the code that jobs share are the same file, where there are overlays."""
+    data = os.urandom(3_000_000)
+    (lab.folder / "data.bin").write_bytes(data)
+    run = lab.run(
+        """
+        parameters: {n: [1, 2]}
+        run:
+          - md5sum < data.bin
+          - printf changed | dd of=data.bin conv=notrunc
+          - chmod 600 data.bin; truncate -s 10 data.bin; mv data.bin moved.bin
+        """
+    )
+    assert run.state is State.FINISHED
+    digest = hashlib.md5(data, usedforsecurity=False).hexdigest()
+    assert lab.log(1).count(digest) == 2
+    (stored,) = lab.engine.home.glob("store/repos/lab.git/riseml/files/*")
+    assert stored.read_bytes() == data
+    assert stored.stat().st_nlink == (2 if copies == "overlay" else 1)
+    assert (lab.output(1, 1) / "workdir/moved.bin").read_bytes() == b"changed" + data[
+        7:10
+    ]
 
 
 def test_install_steps_leave_files_below_the_code(lab: Lab, copies: str) -> None:

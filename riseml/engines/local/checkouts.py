@@ -59,7 +59,7 @@ def ensure(home: Path, project: str, revision: str) -> None:
     partial = target.with_name(f"{_PARTIAL}{os.getpid()}-{time.time_ns()}")
     try:
         partial.mkdir(parents=True)
-        checkout(repository_of(project, home), revision, partial)
+        checkout(repository_of(project, home), revision, partial, link=True)
         partial.rename(target)
     except (HomeError, OSError):
         # Another command was faster, or jobs will say what is wrong with their own.

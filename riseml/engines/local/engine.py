@@ -60,6 +60,7 @@ class LocalEngine:
             gitignore=gitignore,
             without=(self.home,),
             home=self.home,
+            split=True,
         )
 
     def start(self, submission: Submission) -> Submitted:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -395,9 +396,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
     original = content._read
 
-    def noting(path: bytes, key: walk.Key, objects: Objects) -> walk.File | None:
+    def noting(path: bytes, *others: Any) -> walk.File | None:
         found.append(os.fsdecode(os.path.basename(path)))
-        return original(path, key, objects)
+        return original(path, *others)
 
     monkeypatch.setattr(content, "_read", noting)
     return found
@@ -474,7 +475,7 @@ def test_a_file_deleted_during_the_snapshot_is_skipped(
     path = write(project.folder, {"a": "a", "b": "b", "lib/c": "c"}) / "b"
     original = content.take
 
-    def late(tree: walk.Tree, objects: Objects) -> None:
+    def late(tree: walk.Tree, *others: Any) -> None:
         path.unlink()
         if becomes == "folder":
             path.mkdir()
@@ -482,7 +483,7 @@ def test_a_file_deleted_during_the_snapshot_is_skipped(
             path.symlink_to("a")
         elif becomes == "pipe":
             os.mkfifo(path)
-        original(tree, objects)
+        original(tree, *others)
 
     monkeypatch.setattr(content, "take", late)
     restored = listing(project.restored())

@@ -1,0 +1,120 @@
+"""Large files of snapshots, beside the repository's Git objects: as they are, once each.
+
+    project/weights.bin ──reflink or copy──▶ <project>.git/riseml/files/<blob id>-0644
+                                                     └── hard link ──▶ checkout that jobs share
+
+A Git object would be a second copy of another form. The commit's message names the files,
+and `templates/checkout.sh` puts them where they belong: as hard links in a checkout that
+nobody writes to, as copies in others.
+"""
+
+import fcntl
+import os
+import re
+import stat
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from hashlib import sha1
+
+from riseml.project.objects import header
+from riseml.project.store import Store
+
+_FOLDER = "riseml/files"
+_STEP_BYTES = 1 << 20
+_LINE = re.compile(r"^file (\S+) (\S+)$", re.MULTILINE)
+_ESCAPE = re.compile(r"\\0([0-7]{3})")
+# Of ioctl_ficlone(2).
+_FICLONE = 0x40049409
+
+Read = Callable[[int, int], bytes]
+"""Returns the next bytes of a descriptor, fewer than so many only at its end."""
+
+
+def name_of(blob: bytes, mode: int) -> str:
+    """Return the name of a file: the id of its content in Git, and its permissions."""
+    return f"{blob.hex()}-{stat.S_IMODE(mode):04o}"
+
+
+def in_message(message: str) -> dict[str, str]:
+    """Return the names of the large files that a commit's message lists, by their paths."""
+    names = {}
+    for name, escaped in _LINE.findall(message):
+        path = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), escaped)
+        names[os.fsdecode(path.encode("latin-1"))] = name
+    return names
+
+
+class LargeFiles:
+    """The large files of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def path(self, name: str) -> str:
+        """Return the path of a file, whether it exists or not."""
+        return os.path.join(self._store.path, _FOLDER, name)
+
+    def is_complete(self, blob: bytes, mode: int, size: int) -> bool:
+        """Return whether a file exists; a power cut may have shortened it."""
+        try:
+            return os.stat(self.path(name_of(blob, mode))).st_size == size
+        except FileNotFoundError:
+            return False
+
+    def add(self, source: int, read: Read, mode: int, size: int) -> bytes | None:
+        """Store the content of an open file; return its blob id, None if it has another size."""
+        unfinished = self._store.unfinished("large")
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        target = os.open(unfinished, flags, 0o600)
+        try:
+            digest, copied = _copy(source, target, read, size)
+            os.fchmod(target, stat.S_IMODE(mode))
+        finally:
+            os.close(target)
+        if copied != size:
+            os.unlink(unfinished)
+            return None
+        if self.is_complete(digest, mode, size):
+            os.unlink(unfinished)
+        else:
+            self._store.rename(unfinished, f"{_FOLDER}/{name_of(digest, mode)}")
+        return digest
+
+    def keep(self, names: Iterable[str]) -> None:
+        """Remove all files except these."""
+        kept = set(names)
+        folder = self.path("")
+        with suppress(FileNotFoundError):
+            for name in os.listdir(folder):
+                if name not in kept:
+                    os.unlink(os.path.join(folder, name))
+
+
+def _copy(source: int, target: int, read: Read, size: int) -> tuple[bytes, int]:
+    """Copy a file; return the id of what was copied, and its size."""
+    digest = sha1(header(b"blob", size), usedforsecurity=False)
+    # What is hashed must be what is stored, even if the source changes meanwhile.
+    is_clone = _clone(source, target)
+    descriptor = target if is_clone else source
+    copied = 0
+    while data := read(descriptor, _STEP_BYTES):
+        digest.update(data)
+        copied += len(data)
+        if not is_clone:
+            _write(target, data)
+    return digest.digest(), copied
+
+
+def _clone(source: int, target: int) -> bool:
+    """Let a file share the blocks of another one; return False where that does not work."""
+    try:
+        fcntl.ioctl(target, _FICLONE, source)
+    except OSError:
+        return False
+    return True
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
