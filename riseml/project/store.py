@@ -9,6 +9,7 @@ leaves only that file. Every file appears by a rename, and only once everything 
 exists: first the objects, then the branch.
 """
 
+import errno
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
@@ -175,7 +176,8 @@ def unusable(repository: AnyPath, error: OSError) -> HomeError:
     failure = f"cannot keep the project's code in {path}"
     if disk.means_full(error):
         return disk.full(Path(path), failure)
-    return HomeError(
-        f"{failure}: {error.strerror}",
-        "Make it a folder that you may write, or let RISEML_HOME name another one.",
-    )
+    advice = "Make it a folder that you may write, or let RISEML_HOME name another one."
+    if error.errno == errno.EFBIG:
+        # The user's limit, or that of the file system.
+        advice = "Allow larger files there (`ulimit -f`, free space), or let RISEML_HOME name another folder."
+    return HomeError(f"{failure}: {error.strerror}", advice)

@@ -23,7 +23,6 @@ from riseml.project import (
     warnings,
 )
 from riseml.project import excluded as exclusions
-from riseml.project.objects import Objects
 from tests.folders import git, listing, write
 
 
