@@ -155,8 +155,6 @@ def _modes(tree: Tree, unusual: frozenset[int]) -> Iterator[str]:
 
 def _large_files(tree: Tree) -> Iterator[str]:
     """Yield a line for each file that is kept beside Git; its name has its mode."""
-    if not tree.splits:
-        return
     for folder in tree.folders:
         for name, (key, blob) in sorted(folder.files.items()):
             if tree.is_beside_git(key):

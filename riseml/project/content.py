@@ -28,7 +28,6 @@ from riseml.project.walk import (
     File,
     Key,
     Tree,
-    is_large,
     key_of,
     unreadable,
 )
@@ -51,9 +50,7 @@ _CHANGED = {
 
 def take(tree: Tree, objects: Objects, large: LargeFiles) -> None:
     """Store the content of all pending files, and enter them in their folders."""
-    keep: Keep = partial(_keep, objects)
-    if tree.splits:
-        keep = partial(_keep_split, objects, large)
+    keep: Keep = partial(_keep, tree, objects, large)
     recent = time.time_ns() - _COARSE_NANOSECONDS
     for folder, name, key in tree.pending:
         previous = folder.previous[1].get(name)
@@ -88,18 +85,16 @@ def _unsure(key: Key) -> Key:
     return (*key[:MTIME], -1, *key[CTIME:])
 
 
-def _keep(objects: Objects, path: bytes, opened: int, key: Key) -> bytes | None:
-    """Store an open file in Git; return its blob, None if it is shorter than `key` says."""
-    return objects.add_file(partial(_some, path, opened), key[SIZE])
-
-
-def _keep_split(
-    objects: Objects, large: LargeFiles, path: bytes, opened: int, key: Key
+def _keep(
+    tree: Tree, objects: Objects, large: LargeFiles, path: bytes, opened: int, key: Key
 ) -> bytes | None:
-    """Store an open file in Git, or beside it if it is large."""
-    if not is_large(key):
-        return _keep(objects, path, opened, key)
-    return large.add(opened, partial(_some, path), key[MODE], key[SIZE])
+    """Store an open file in Git or beside it.
+
+    It returns its blob, or None if it is shorter than `key` says.
+    """
+    if tree.is_beside_git(key):
+        return large.add(opened, partial(_some, path), key[MODE], key[SIZE])
+    return objects.add_file(partial(_some, path, opened), key[SIZE])
 
 
 def _read(path: bytes, key: Key, objects: Objects, keep: Keep) -> File | None:
