@@ -57,9 +57,8 @@ class SyncBar:
         """Begin a step."""
         self._step, self._done, self._total = step, 0, total
         self._begun = time.monotonic()
-        # A step that waits for the disk says nothing for a while.
-        if self._notice.visible:
-            self._due = self._begun
+        # A step that waits for the disk says nothing for a while, so it is shown at once.
+        self._due -= _REDRAW_SECONDS
         self.advance(0)
 
     def advance(self, amount: int) -> None:

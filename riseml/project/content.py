@@ -50,7 +50,7 @@ _CHANGED = {
 
 def take(tree: Tree, objects: Objects, large: LargeFiles) -> None:
     """Store the content of all pending files, and enter them in their folders."""
-    keep: Keep = partial(_keep, tree, objects, large)
+    keep: Keep = partial(_keep, tree=tree, objects=objects, large=large)
     recent = time.time_ns() - _COARSE_NANOSECONDS
     for folder, name, key in tree.pending:
         previous = folder.previous[1].get(name)
@@ -86,7 +86,13 @@ def _unsure(key: Key) -> Key:
 
 
 def _keep(
-    tree: Tree, objects: Objects, large: LargeFiles, path: bytes, opened: int, key: Key
+    path: bytes,
+    opened: int,
+    key: Key,
+    *,
+    tree: Tree,
+    objects: Objects,
+    large: LargeFiles,
 ) -> bytes | None:
     """Store an open file in Git or beside it.
 
