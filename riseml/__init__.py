@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from riseml.engines import Change as Change
     from riseml.engines import Chunk as Chunk
     from riseml.engines import Engine as Engine
+    from riseml.engines import Pruned as Pruned
     from riseml.engines import Submitted as Submitted
     from riseml.errors import ConfigError as ConfigError
+    from riseml.errors import DamagedDatabaseError as DamagedDatabaseError
     from riseml.errors import DamagedError as DamagedError
+    from riseml.errors import DiskFullError as DiskFullError
     from riseml.errors import Fault as Fault
     from riseml.errors import HomeError as HomeError
     from riseml.errors import InvalidInputError as InvalidInputError
@@ -72,7 +75,9 @@ __all__ = [
     "Client",
     "ConfigError",
     "CopyReport",
+    "DamagedDatabaseError",
     "DamagedError",
+    "DiskFullError",
     "Engine",
     "Entry",
     "Exclusion",
@@ -93,6 +98,7 @@ __all__ = [
     "NotAllowedError",
     "NotFoundError",
     "ProjectError",
+    "Pruned",
     "Resources",
     "Results",
     "Retries",
@@ -127,9 +133,12 @@ _MODULES = {
     "Change": "riseml.engines",
     "Chunk": "riseml.engines",
     "Engine": "riseml.engines",
+    "Pruned": "riseml.engines",
     "Submitted": "riseml.engines",
     "ConfigError": "riseml.errors",
+    "DamagedDatabaseError": "riseml.errors",
     "DamagedError": "riseml.errors",
+    "DiskFullError": "riseml.errors",
     "Fault": "riseml.errors",
     "HomeError": "riseml.errors",
     "InvalidInputError": "riseml.errors",

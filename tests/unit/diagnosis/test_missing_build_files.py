@@ -58,4 +58,5 @@ def test_a_file_that_an_ignore_file_excludes_is_explained_by_that() -> None:
     ],
 )
 def test_other_failures_are_explained_as_before(line: str) -> None:
-    assert why(line).explanation == f"the image could not be built: {MESSAGE}"
+    explanation = f"the environment could not be installed: {MESSAGE}"
+    assert why(line).explanation == explanation
