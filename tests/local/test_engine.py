@@ -127,7 +127,7 @@ def test_the_configuration_is_recorded_beside_the_output(lab: Lab) -> None:
 def test_timeout_stops_a_job_and_explains_its_end(lab: Lab) -> None:
     run = lab.run("timeout: 1s\nrun: sleep 60")
     assert run.state is State.FAILED
-    assert "deadline" in run.experiments[0].message
+    assert run.experiments[0].message == "timed out after 1 s (`timeout`)"
 
 
 def test_retries_until_it_succeeds(lab: Lab, tmp_path: Path) -> None:
@@ -136,7 +136,14 @@ def test_retries_until_it_succeeds(lab: Lab, tmp_path: Path) -> None:
     )
     assert run.state is State.FINISHED
     assert run.experiments[0].jobs[0].attempt == 2
-    assert lab.log(1) == "attempt 0\nattempt 1\nattempt 2\n"
+    failed = "riseml: attempt {} failed with exit code 1; starting attempt {} of 3"
+    assert lab.log(1).splitlines() == [
+        "attempt 0",
+        failed.format(1, 2),
+        "attempt 1",
+        failed.format(2, 3),
+        "attempt 2",
+    ]
 
 
 def test_a_killed_run_may_still_write_its_checkpoint(lab: Lab) -> None:
