@@ -242,9 +242,3 @@ def test_invalid_requests_do_not_affect_runs(lab: Lab) -> None:
             channel.sendall(nonsense)
             assert b"error" in channel.recv(1 << 16)
     assert lab.wait(number).state is State.FINISHED
-
-
-def test_only_its_owner_can_read_a_home(lab: Lab) -> None:
-    lab.engine.home.mkdir(mode=0o755)
-    lab.run("run: 'true'")
-    assert lab.engine.home.stat().st_mode & 0o077 == 0

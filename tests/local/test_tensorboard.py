@@ -257,16 +257,23 @@ def test_a_tensorboard_killed_with_its_supervisor_fails_alone(show: Show) -> Non
     assert show.engine.read(RUN).counts == {State.FINISHED: 1}
 
 
-def test_a_tensorboard_that_cannot_start_fails_alone(show: Show) -> None:
-    (show.engine.home / "output/me/lab/1/.riseml/logs/tensorboard.0.log").mkdir(
-        parents=True
-    )
+def test_a_tensorboard_that_cannot_start_fails_alone(
+    show: Show, tmp_path: Path
+) -> None:
+    # The other run waits for the cores, so its log can be made impossible.
+    blocks = f"run: 'until [ -e {tmp_path}/free ]; do sleep 0.05; done'"
+    show.lab.train(f"resources: {{cpus: 4, mem: 1}}\n{blocks}")
     show.train()
-    show.lab.until(lambda: show.job.state.is_terminal, "the end of the job")
-    assert show.engine.tensorboard_url(RUN) is None
+    run, engine = Id(number=2), show.engine
+    log = show.lab.output(2) / ".riseml/logs/tensorboard.0.log"
+    log.mkdir(parents=True)
+    (tmp_path / "free").touch()
+    show.lab.until(lambda: engine.read(run).jobs[0].state.is_terminal, "its end")
+    assert engine.read(run).jobs[0].state is State.FAILED
+    assert engine.tensorboard_url(run) is None
     show.go()
-    assert show.lab.wait(1).state is State.FINISHED
-    assert show.engine.read(RUN).counts == {State.FINISHED: 1}
+    assert show.lab.wait(2).state is State.FINISHED
+    assert engine.read(run).counts == {State.FINISHED: 1}
 
 
 def test_it_is_killed_with_its_run(show: Show) -> None:

@@ -40,10 +40,10 @@ def test_explain_lists_what_changed_since_the_last_run(
     assert {part.change for part in first.parts} == {NEW}
     assert [part.name for part in first.parts] == [
         "image",
+        "place",
         "install 1",
         "install 2",
         "requirements.txt",
-        "place",
     ]
 
     number = client.build("riseml.yml").number
