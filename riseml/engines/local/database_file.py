@@ -7,7 +7,6 @@ read        ──▶ a copy in memory, where that file cannot be made: full dis
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -120,6 +119,9 @@ def _source(path: Path) -> Iterator[sqlite3.Connection]:
             source.execute("PRAGMA locking_mode=EXCLUSIVE")
             yield source
     else:
+        # Only homes that cannot be written need it, and it loads much.
+        import tempfile  # noqa: PLC0415
+
         with tempfile.TemporaryDirectory(prefix="riseml-") as folder:
             for file in (path, log):
                 shutil.copyfile(file, Path(folder, file.name))

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 from riseml import home_folder
 from riseml.engines import Change, Chunk, LogQuery, Pruned, Query, Submission, Submitted
 from riseml.engines.local import home, outputs, protocol, secrets
-from riseml.engines.local.jobs import attributes
 from riseml.engines.local.reader import HomeReader
 from riseml.engines.local.serialize import Inherited, plan_to_data
 from riseml.errors import RiseMLError, UnsupportedError
@@ -291,6 +290,9 @@ class LocalEngine:
 
     def _inherited(self, environment: Mapping[str, str]) -> dict[str, Any]:
         """Return what jobs get from this process, and find a controller that may grant it."""
+        # Only commands that start runs need it.
+        from riseml.engines.local.jobs import attributes  # noqa: PLC0415
+
         inherited = Inherited(dict(environment), attributes.current())
 
         def suits(greeting: protocol.Greeting) -> bool:

@@ -11,7 +11,6 @@ from threading import get_ident
 
 from riseml import disk, home_folder
 from riseml.errors import HomeError
-from riseml.masking import Masker, forms
 
 _CURRENT, _PAST = "secrets", "secrets.past"
 
@@ -44,6 +43,9 @@ def masked(home: Path, text: str) -> str:
     Raises:
         HomeError: a file cannot be read, or is damaged.
     """
+    # Few commands show what jobs have written.
+    from riseml.masking import Masker, forms  # noqa: PLC0415
+
     masker = Masker(forms(map(os.fsencode, hidden(home))))
     return os.fsdecode(masker.feed(os.fsencode(text)) + masker.flush())
 
