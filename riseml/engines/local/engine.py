@@ -74,7 +74,7 @@ class LocalEngine:
             "start",
             # It identifies the submission if the controller exits before it answers.
             token=os.urandom(16).hex(),
-            inherited=self._inherited(submission.environment),
+            **_inherited(submission.environment),
             plan=plan_to_data(submission.plan),
             revision=submission.revision,
             user=self.user,
@@ -88,7 +88,7 @@ class LocalEngine:
             self.home,
             "submit",
             document=document,
-            inherited=self._inherited(os.environ),
+            **_inherited(os.environ),
         )
         return name
 
@@ -288,18 +288,18 @@ class LocalEngine:
             protocol.ensure(self.home)
         checkouts.ensure(self.home, submission.plan.project, submission.revision)
 
-    def _inherited(self, environment: Mapping[str, str]) -> dict[str, Any]:
-        """Return what jobs get from this process, and find a controller that may grant it."""
-        # Only commands that start runs need it.
-        from riseml.engines.local.jobs import attributes  # noqa: PLC0415
-
-        inherited = Inherited(dict(environment), attributes.current())
-
-        def suits(greeting: protocol.Greeting) -> bool:
-            return not attributes.exceeding(inherited.attributes, greeting["bounds"])
-
-        protocol.ensure(self.home, suits)
-        return vars(inherited)
-
     def _ask(self, act: str, **arguments: Any) -> Any:
         return protocol.call_until_answered(self.home, act, **arguments)
+
+
+def _inherited(environment: Mapping[str, str]) -> dict[str, Any]:
+    """Return what jobs get from this process, and which controllers may grant it."""
+    # Only commands that start runs need it.
+    from riseml.engines.local.jobs import attributes  # noqa: PLC0415
+
+    inherited = Inherited(dict(environment), attributes.current())
+
+    def suits(greeting: protocol.Greeting) -> bool:
+        return not attributes.exceeding(inherited.attributes, greeting["bounds"])
+
+    return {"suits": suits, "inherited": vars(inherited)}

@@ -77,17 +77,23 @@ def _suits(_: Greeting) -> bool:
     return True
 
 
-def call(home: Path, act: str, **arguments: Any) -> Any:
+def call(
+    home: Path,
+    act: str,
+    *,
+    suits: Callable[[Greeting], bool] = _suits,
+    **arguments: Any,
+) -> Any:
     """Send a request to the controller of a home, and return its answer.
 
-    If no controller is running, this starts one.
+    If no controller is running, this starts one. One that does not suit is replaced.
 
     Raises:
         AnswerLostError: the controller exited before it answered.
         RiseMLError: the controller refuses the request, or cannot be reached.
     """
     line = b""
-    with connection(home) as channel, suppress(ConnectionError):
+    with connection(home, suits) as channel, suppress(ConnectionError):
         channel.sendall(encode({"act": act, **arguments}))
         line = b"".join(_until_line(channel))
     if not line.endswith(b"\n"):
@@ -101,7 +107,8 @@ def call(home: Path, act: str, **arguments: Any) -> Any:
 def call_until_answered(home: Path, act: str, **arguments: Any) -> Any:
     """Send a request, and repeat it with `again` if a controller exits before it answers.
 
-    Only for requests that the controller recognizes: it carries them out once.
+    Only for requests that the controller recognizes: it carries them out once. See
+    `call` for the arguments.
 
     Raises:
         AnswerLostError: several controllers exited before they answered.
