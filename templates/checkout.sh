@@ -73,8 +73,8 @@ riseml_apply() {
     [ $# -eq 0 ] || $act "$@"
 }
 
-# A hard link takes neither time nor space, but only a checkout that nobody writes to may have some. `cp` shares blocks
-# where it and the file system can.
+# A hard link takes neither time nor space, but is safe only in a checkout that is never written to. A copy shares its
+# blocks with the original where `cp` and the file system can do that.
 riseml_place() {
     [ -z "${RISEML_LINK-}" ] || ! ln "$1" "$2" 2> /dev/null || return 0
     cp -p --reflink=auto "$1" "$2" 2> /dev/null || cp -p "$1" "$2"

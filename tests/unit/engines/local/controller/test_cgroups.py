@@ -53,7 +53,7 @@ DOCKER_V1 = {
 
 # A virtual machine with the controllers of version 1 beside an empty version 2.
 HYBRID = {
-    "/proc/self/cgroup": "4:memory:/work/a\n3:cpuset:/\n2:cpuacct:/\n1:cpu:/work/a/b\n0::/\n",
+    "/proc/self/cgroup": "4:memory:/jobs/a\n3:cpuset:/\n2:cpuacct:/\n1:cpu:/jobs/a/b\n0::/\n",
     "/proc/self/mountinfo": (
         "31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n"
         "32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n"
@@ -119,10 +119,10 @@ def test_version_1_without_limits() -> None:
 def test_both_versions_at_once() -> None:
     cpu = "/sys/fs/cgroup/cpu"
     files = (
-        v1(f"{cpu}/work/a/b", "-1")
-        | v1(f"{cpu}/work/a", "300000")
-        | v1(f"{cpu}/work", "700000")
-        | {"/sys/fs/cgroup/memory/work/a/memory.limit_in_bytes": "5000\n"}
+        v1(f"{cpu}/jobs/a/b", "-1")
+        | v1(f"{cpu}/jobs/a", "300000")
+        | v1(f"{cpu}/jobs", "700000")
+        | {"/sys/fs/cgroup/memory/jobs/a/memory.limit_in_bytes": "5000\n"}
     )
     assert measured(HYBRID | files) == GroupLimits(Decimal(3), 5000)
 
