@@ -1,15 +1,13 @@
 """Cost of a log: a job that prints a million lines, compared with a shell redirect of the same program."""
 
-import json
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import datetime
 from pathlib import Path
 
-from measure import compare, environment, said, verdict
+from measure import compare, environment, job_seconds, said, verdict
 
 from riseml.engines.local import protocol
 
@@ -36,11 +34,7 @@ def riseml(work: Path, home: Path) -> float:
     number = said([*RISEML, "train", "-o", "name"], work / "project", home)
     said([*RISEML, "wait", number], work / "project", home)
     (record,) = home.glob(f"output/*/logs/{number}/run.json")
-    (job,) = json.loads(record.read_text())["experiments"][0]["jobs"]
-    begun, ended = (
-        datetime.fromisoformat(job[moment]) for moment in ("started", "finished")
-    )
-    return (ended - begun).total_seconds()
+    return job_seconds(record)
 
 
 def main() -> None:

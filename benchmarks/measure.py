@@ -1,9 +1,11 @@
 """Fair timing of whole processes: interleaved rounds, ratios within a round, medians of both."""
 
+import json
 import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from statistics import median
 
@@ -67,3 +69,12 @@ def said(command: Sequence[str], folder: Path, home: Path) -> str:
         text=True,
     )
     return done.stdout.strip()
+
+
+def job_seconds(record: Path) -> float:
+    """Return the duration of the only job of a run, as its run.json has it."""
+    (job,) = json.loads(record.read_text())["experiments"][0]["jobs"]
+    begun, ended = (
+        datetime.fromisoformat(job[moment]) for moment in ("started", "finished")
+    )
+    return (ended - begun).total_seconds()

@@ -10,10 +10,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import datetime
 from pathlib import Path
 
-from measure import compare, environment, said, verdict
+from measure import compare, environment, job_seconds, said, verdict
 
 from riseml.engines.local import protocol
 
@@ -62,11 +61,7 @@ def riseml(work: Path, home: Path, command: str) -> float:
     (record,) = home.glob(f"output/*/output/{number}/run.json")
     # The disk must not be busy with the logs of earlier rounds.
     next(record.parent.glob(".riseml/logs/train.0.log")).unlink()
-    (job,) = json.loads(record.read_text())["experiments"][0]["jobs"]
-    begun, ended = (
-        datetime.fromisoformat(job[moment]) for moment in ("started", "finished")
-    )
-    return (ended - begun).total_seconds()
+    return job_seconds(record)
 
 
 def main() -> None:

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
-from riseml.cluster import certificates, installation
+from riseml.client.client import Client
+from riseml.cluster import access, certificates, installation
 from riseml.cluster.api import Api, path
 from riseml.cluster.connection import from_kubeconfig
 from riseml.cluster.users import User, Users
@@ -73,3 +75,14 @@ def user(administrator: Api, values: Values) -> Iterator[User]:
     yield created
     residents.leave(administrator, NAMESPACE)
     residents.wait_until_gone(administrator, NAMESPACE)
+
+
+@pytest.fixture
+def client(user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Return a client that the user has logged in with the key."""
+    monkeypatch.setenv("RISEML_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("KUBECONFIG", raising=False)
+    (tmp_path / "home").mkdir()
+    entry = access.verified(access.by_key(user.key))
+    access.remember(tmp_path / "home" / "config", entry, "")
+    return Client(tmp_path / "home")

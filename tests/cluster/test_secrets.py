@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from riseml import Client
-from riseml.cluster import access
-from riseml.cluster.users import User
 from riseml.engines import Chunk
 from riseml.status import SetStatus
 from tests.cluster.installed import REGISTRY
@@ -40,16 +38,6 @@ train:
   secrets: [TOKEN, KEY]
   run: {run}
 """
-
-
-@pytest.fixture
-def client(user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
-    monkeypatch.setenv("RISEML_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    (tmp_path / "home").mkdir()
-    entry = access.verified(access.by_key(user.key))
-    access.remember(tmp_path / "home" / "config", entry, "")
-    return Client(tmp_path / "home")
 
 
 def log(client: Client, run: str) -> str:

@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 
 from riseml import Client
-from riseml.cluster import access
-from riseml.cluster.users import User
 from riseml.status import SetStatus
 from tests.cluster.installed import REGISTRY
 from tests.cluster.user_namespace import wait_until
@@ -37,16 +35,6 @@ train:
   resources: {{cpus: 0.1, mem: 64M}}
   run: [python3 train.py, "{line}"]
 """
-
-
-@pytest.fixture
-def client(user: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Client:
-    monkeypatch.setenv("RISEML_HOME", str(tmp_path / "home"))
-    monkeypatch.delenv("KUBECONFIG", raising=False)
-    (tmp_path / "home").mkdir()
-    entry = access.verified(access.by_key(user.key))
-    access.remember(tmp_path / "home" / "config", entry, "")
-    return Client(tmp_path / "home")
 
 
 def test_files_are_kept_however_a_pod_ends(client: Client, tmp_path: Path) -> None:

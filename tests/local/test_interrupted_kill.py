@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -37,14 +38,22 @@ _TRAINER = """
 """
 
 
-def train(lab: Lab, folder: Path) -> int:
-    """Start a set of three trainers, and wait until all of them work."""
-    number = lab.train(_TRAINER.format(folder=folder)).number
-    lab.until(lambda: all((folder / f"on-{n}").exists() for n in (1, 2, 3)))
-    return number
+Trainers = tuple[Trap, int]
+"""A trap for the controller, and the number of a run."""
 
 
-def interrupt_kill(lab: Lab, trap: Trap, call: int, **target: object) -> None:
+@pytest.fixture
+def trainers(
+    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> Trainers:
+    """Start a set of three trainers under a trap at `step`; all of them work then."""
+    trap = set_trap(monkeypatch, tmp_path, Step(step))
+    number = lab.train(_TRAINER.format(folder=tmp_path)).number
+    lab.until(lambda: all((tmp_path / f"on-{n}").exists() for n in (1, 2, 3)))
+    return trap, number
+
+
+def interrupt_kill(lab: Lab, trap: Trap, call: int, **target: Any) -> None:
     """Kill a run, while the controller is killed at the trap's step."""
     trap.arm(call)
     # Only an early death keeps the controller from its answer.
@@ -68,15 +77,10 @@ def saved(folder: Path) -> list[str]:
 
 @pytest.mark.parametrize(("step", "call"), _AFTER_COMMIT)
 def test_the_next_controller_finishes_the_kill_of_a_run(
-    lab: Lab,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    step: str,
-    call: int,
+    lab: Lab, trainers: Trainers, call: int, tmp_path: Path
 ) -> None:
     """The kill is on record before the first signal, and every trainer may save."""
-    trap = set_trap(monkeypatch, tmp_path, Step(step))
-    number = train(lab, tmp_path)
+    trap, number = trainers
     interrupt_kill(lab, trap, call, number=number)
     assert recorded_kill(lab, number) == ("*", "Terminate")
     lab.wait(number)
@@ -90,14 +94,9 @@ def test_the_next_controller_finishes_the_kill_of_a_run(
 
 @pytest.mark.parametrize(("step", "call"), _BEFORE_COMMIT)
 def test_a_kill_that_is_not_recorded_has_stopped_nothing(
-    lab: Lab,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    step: str,
-    call: int,
+    lab: Lab, trainers: Trainers, call: int, tmp_path: Path
 ) -> None:
-    trap = set_trap(monkeypatch, tmp_path, Step(step))
-    number = train(lab, tmp_path)
+    trap, number = trainers
     interrupt_kill(lab, trap, call, number=number)
     assert recorded_kill(lab, number) == ("", "")
     run = lab.engine.read(Id(number=number))
@@ -107,15 +106,10 @@ def test_a_kill_that_is_not_recorded_has_stopped_nothing(
 
 @pytest.mark.parametrize(("step", "call"), [*_BEFORE_COMMIT, *_AFTER_COMMIT[:4]])
 def test_the_command_asks_the_next_controller(
-    lab: Lab,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    step: str,
-    call: int,
+    lab: Lab, trainers: Trainers, call: int, tmp_path: Path
 ) -> None:
     """`riseml kill` says what is true, whenever the controller is killed."""
-    trap = set_trap(monkeypatch, tmp_path, Step(step))
-    number = train(lab, tmp_path)
+    trap, number = trainers
     trap.arm(call)
     assert lab.engine.stop(Id(number=number)) is True
     lab.wait(number)
@@ -127,14 +121,9 @@ def test_the_command_asks_the_next_controller(
 
 @pytest.mark.parametrize(("step", "call"), _AFTER_COMMIT[:2])
 def test_the_next_controller_finishes_the_kill_of_one_experiment(
-    lab: Lab,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    step: str,
-    call: int,
+    lab: Lab, trainers: Trainers, call: int, tmp_path: Path
 ) -> None:
-    trap = set_trap(monkeypatch, tmp_path, Step(step))
-    number = train(lab, tmp_path)
+    trap, number = trainers
     interrupt_kill(lab, trap, call, number=number, sub=2)
     lab.wait(Id(number=number, sub=2))
     run = lab.engine.read(Id(number=number))

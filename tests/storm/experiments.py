@@ -15,12 +15,18 @@ _BEGIN = "begin"
 # Every fifth experiment fails, and succeeds if there is a second attempt.
 _FAILS = 5
 
-_FILE = """\
+HEAD = """\
 project: storm
 train:
   image: busybox
   resources: {{cpus: 0.01, mem: 16M}}
   parameters: {{n: {{range: {{min: 1, max: {count}, step: 1}}}}}}
+"""
+"""The beginning of a riseml.yml with `count` experiments, for `str.format`."""
+
+_FILE = (
+    HEAD
+    + """\
   concurrency: {concurrency}
   retries: {retries}
   run: |
@@ -33,6 +39,7 @@ train:
     say "$status"
     exit "$status"
 """
+)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus, State
 from tests.storm import report, victims
 from tests.storm.clients import Clients
-from tests.storm.experiments import Ledger, Traces
+from tests.storm.experiments import HEAD, Ledger, Traces
 from tests.storm.report import Journal
 
 _SIZE = "16m"
@@ -28,12 +28,9 @@ _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 # The status of a job that could not write to its output folder.
 _NO_OUTPUT = 73
-_FILE = """\
-project: storm
-train:
-  image: busybox
-  resources: {{cpus: 0.01, mem: 16M}}
-  parameters: {{n: {{range: {{min: 1, max: {count}, step: 1}}}}}}
+_FILE = (
+    HEAD
+    + """\
   concurrency: 2
   run: |
     say() {{ echo "{token} $RISEML_EXPERIMENT 0 $1" >> {ledger}; }}
@@ -42,6 +39,7 @@ train:
     echo line || :
     say 0
 """
+)
 
 
 def command(arguments: list[str]) -> list[str]:

@@ -16,7 +16,7 @@ from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus, State
 from tests.storm import leftovers, report, victims
 from tests.storm.clients import Clients, Done
-from tests.storm.experiments import Ledger
+from tests.storm.experiments import HEAD, Ledger
 from tests.storm.report import Journal
 
 _EXPERIMENTS = 6
@@ -28,12 +28,9 @@ _QUIET_SECONDS = 4.0
 _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.05
 _VICTIMS = {victims.CONTROLLER: 70, victims.LAUNCHER: 15, victims.CLIENT: 15}
-_FILE = """\
-project: storm
-train:
-  image: busybox
-  resources: {{cpus: 0.01, mem: 16M}}
-  parameters: {{n: {{range: {{min: 1, max: {count}, step: 1}}}}}}
+_FILE = (
+    HEAD
+    + """\
   concurrency: {concurrency}
   run: |
     say() {{ echo "{token} $RISEML_EXPERIMENT 0 $1" >> {ledger}; }}
@@ -42,6 +39,7 @@ train:
     until [ -e {go} ]; do sleep 0.05; done
     say 0
 """
+)
 
 
 @dataclass(frozen=True)
