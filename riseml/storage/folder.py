@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from riseml import umask
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
 from riseml.storage.volume import WHOLE_FILE, Entry, Piece, Written, join, partial_path
 
@@ -117,7 +118,7 @@ class Folder:
                 partial.unlink(missing_ok=True)
                 return False
             if written.mode & _EXECUTABLE:
-                partial.chmod(partial.stat().st_mode | (_EXECUTABLE & ~_umask()))
+                partial.chmod(partial.stat().st_mode | (_EXECUTABLE & ~umask.current()))
             os.utime(partial, (written.modified, written.modified))
             partial.replace(file)
         return True
@@ -186,13 +187,6 @@ def _next_bytes(stream: BinaryIO, size: int) -> Iterator[bytes]:
     while data := stream.read(min(remaining, _PIECE_BYTES)):
         remaining -= len(data)
         yield data
-
-
-def _umask() -> int:
-    # No call reads the mask without setting it.
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _raise(error: OSError) -> None:

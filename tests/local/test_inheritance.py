@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from riseml import umask
 from riseml.engines.local import protocol
 from riseml.engines.local.jobs import attributes, processes
 from riseml.ids import Id
@@ -267,9 +268,9 @@ def test_threads_can_read_the_umask_while_others_create_files(tmp_path: Path) ->
 
     def read() -> None:
         while not stop.is_set():
-            attributes.umask()
+            umask.current()
 
-    usual = attributes.umask()
+    usual = umask.current()
     threads = [threading.Thread(target=read) for _ in range(2)]
     for thread in threads:
         thread.start()

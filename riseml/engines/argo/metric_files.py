@@ -7,21 +7,19 @@ Once the run has ended, the values are in its archive.
 """
 
 import gzip
-import json
-import os
 import re
 import zlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from threading import get_ident
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from riseml import home_folder
 from riseml.cluster.store import StorePod
 from riseml.engines.argo import live_results
 from riseml.errors import HomeError, RiseMLError
+from riseml.metrics import cache
 from riseml.metrics.experiment import Reading
 from riseml.metrics.files import File, of_last_attempt
 from riseml.status import ExperimentStatus, SetStatus
@@ -88,7 +86,7 @@ class MetricFiles:
 
     def _open(self, listed: Mapping[str, Sequence[File]]) -> dict[str, list[File]]:
         """Continue the readings of all experiments; return the files of each folder to read."""
-        cached = _load(self._cache)
+        cached = cache.load(self._cache)
         files = {}
         for folder, experiment in self._folders.items():
             attempt, files[folder] = of_last_attempt(listed.get(folder, ()))
@@ -150,11 +148,7 @@ class MetricFiles:
             data = {name: reading.to_data() for name, reading in self._readings.items()}
             home_folder.prepare(self._cache.parents[1])
             home_folder.make_folder(self._cache.parent)
-            temporary = self._cache.with_name(
-                f"{self._cache.name}.{os.getpid()}-{get_ident()}"
-            )
-            temporary.write_text(json.dumps(data), encoding="utf-8")
-            temporary.replace(self._cache)
+            cache.save(self._cache, data)
 
 
 def cache_file(home: Path, run: SetStatus, namespace: str) -> Path:
@@ -195,11 +189,3 @@ def _sent(store: StorePod, pieces: Sequence[_Piece]) -> list[bytes]:
         contents.append(data[position : position + piece.length])
         position += piece.length
     return contents
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_bytes())
-        return dict(data)
-    except (OSError, TypeError, ValueError):
-        return {}

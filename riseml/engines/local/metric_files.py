@@ -5,14 +5,12 @@ Several commands may write that file at once: each writes a complete one.
 """
 
 import itertools
-import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from threading import get_ident
-from typing import Any
 
+from riseml.metrics import cache
 from riseml.metrics.experiment import CACHE, Reading, identity
 from riseml.metrics.files import (
     LOGS,
@@ -40,9 +38,9 @@ def measured(run: SetStatus, folder: Path) -> SetStatus:
 
 
 def _measure(run: SetStatus, experiment: ExperimentStatus, output: Path) -> Measured:
-    cache = output / CACHE
+    cache_file = output / CACHE
     has_ended = experiment.state.is_terminal
-    cached = _load(cache)
+    cached = cache.load(cache_file)
     is_current = cached.get("metrics") == identity(run.metrics)
     if has_ended and is_current and cached.get("is_complete"):
         values: Measured = cached.get("measured", {})
@@ -60,7 +58,7 @@ def _measure(run: SetStatus, experiment: ExperimentStatus, output: Path) -> Meas
     result = reading.measured()
     if has_changed:
         data = {**reading.to_data(), "is_complete": has_ended, "measured": result}
-        _save(cache, data)
+        cache.save(cache_file, data)
     return result
 
 
@@ -86,19 +84,3 @@ def _read(path: Path, start: int, size: int) -> bytes:
             return file.read(size)
     except OSError:
         return b""
-
-
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_bytes())
-        return dict(data)
-    except (OSError, TypeError, ValueError):
-        return {}
-
-
-def _save(path: Path, data: Mapping[str, Any]) -> None:
-    temporary = path.with_name(f"{path.name}.{os.getpid()}-{get_ident()}")
-    # A full disk, or the folder of another user, must not hide the values.
-    with suppress(OSError):
-        temporary.write_text(json.dumps(data), encoding="utf-8")
-        temporary.replace(path)

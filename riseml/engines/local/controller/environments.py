@@ -7,22 +7,20 @@
 `jobs/build_environment.py` makes them.
 """
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from riseml.engines.local.home import ENVIRONMENT, HomeLayout
 from riseml.engines.local.jobs import pod_to_process
-from riseml.engines.local.jobs.build_environment import shared_lock
 from riseml.engines.local.jobs.environment_copy import COMPLETE, STATE
+from riseml.engines.local.jobs.file_locks import EXCLUSIVE, SHARED, locked
 from riseml.plan import Build, ExperimentSet
 from riseml.project.image_key import ImageKey, image_key
 from riseml.project.revision_files import project_files
@@ -52,7 +50,7 @@ def complete(key: ImageKey, home: Path) -> str | None:
     if not folder.is_dir():
         return None
     stamp = folder / key.text / COMPLETE
-    with shared_lock(str(folder)):
+    with locked(folder, SHARED):
         if not stamp.exists():
             return None
         # `tidy` removes environments by the time of their last use.
@@ -69,7 +67,7 @@ def tidy(home: Path, unused_since: float) -> int:
     folder = home / "envs"
     removed = 0
     for path in folder.glob("*"):
-        with _exclusive_lock(folder):
+        with locked(folder, EXCLUSIVE):
             if _last_use(path) >= unused_since:
                 continue
             # Nothing may use an environment of which a file is missing already.
@@ -86,16 +84,6 @@ def _last_use(folder: Path) -> float:
         if stamp.exists():
             return stamp.stat().st_mtime
     return folder.stat().st_mtime
-
-
-@contextmanager
-def _exclusive_lock(folder: Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def image_key_of(

@@ -12,6 +12,8 @@ import resource
 import signal
 from collections.abc import Callable, Iterable, Mapping
 
+from riseml import umask
+
 Attributes = dict[str, list[int]]
 """Values by the name of an attribute. Names in capitals are limits, soft and hard, such as
 NOFILE. `cpus` are sorted, and `scheduler` is a policy with its priority. The others,
@@ -34,7 +36,10 @@ _CAP_SYS_NICE, _CAP_SYS_RESOURCE = 23, 24
 
 def current() -> Attributes:
     """Return the attributes of this process."""
-    attributes = {"umask": [umask()], "nice": [os.getpriority(os.PRIO_PROCESS, 0)]}
+    attributes = {
+        "umask": [umask.current()],
+        "nice": [os.getpriority(os.PRIO_PROCESS, 0)],
+    }
     if hasattr(os, "sched_getaffinity"):
         attributes["cpus"] = sorted(os.sched_getaffinity(0))
         priority = os.sched_getparam(0).sched_priority
@@ -129,17 +134,6 @@ def reset_signals() -> None:
                 # The C library uses this signal itself.
                 continue
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-
-
-def umask() -> int:
-    """Return the umask of this process."""
-    for line in _read("/proc/self/status").splitlines():
-        if line.startswith("Umask:"):
-            return int(line.split()[1], 8)
-    # No other way reads the mask without setting it, which other threads notice.
-    mask = os.umask(_PRIVATE_UMASK)
-    os.umask(mask)
-    return mask
 
 
 def _close(descriptor: int) -> None:

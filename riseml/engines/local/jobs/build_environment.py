@@ -11,17 +11,17 @@ the folder in which the steps run, RISEML_DIR/context/<n> has the files of step 
 RISEML_INSTALL and RISEML_STEP_KEYS are JSON lists, the steps and the keys of their results.
 """
 
-import fcntl
 import json
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
 from riseml.engines.local.jobs import bare, environment_copy
 from riseml.engines.local.jobs.environment_copy import COMPLETE
+from riseml.engines.local.jobs.file_locks import SHARED, locked
 
 _COPIED = ".copied"
 _PACKAGE_TOOLS = ("apt", "apt-get", "apk", "yum", "dnf")
@@ -127,7 +127,7 @@ class _Build:
 
     def _restore(self) -> int:
         """Copy the state of the most steps that an earlier build had in common; return their number."""
-        with shared_lock(os.path.dirname(self._folder)):
+        with locked(os.path.dirname(self._folder), SHARED):
             for number in range(len(self._steps), 0, -1):
                 key = self._keys[number - 1]
                 if key and environment_copy.restore(self._folder, key):
@@ -218,17 +218,6 @@ class _Build:
         for path in _leaves(self._built):
             if os.fsencode(path) not in copied:
                 _replace(self._built, path, code)
-
-
-@contextmanager
-def shared_lock(folder: str) -> Iterator[None]:
-    """Keep `prune` from removing environments of a folder."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _leaves(top: str, folder: str = "") -> Iterator[str]:

@@ -25,6 +25,7 @@ from io import BufferedReader
 
 from riseml.engines.local.jobs import (
     attributes,
+    file_locks,
     log_filter,
     mount_calls,
     mounts,
@@ -289,17 +290,8 @@ def _redirect_to_log(path: bytes) -> None:
 
 def _is_absent(home: bytes) -> bool:
     """Return whether the home exists and no controller holds its lock."""
-    try:
-        lock = os.open(os.path.join(home, LOCK), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(lock)
-    return True
+    lock = os.path.join(home, LOCK)
+    return file_locks.is_free(lock, file_locks.SHARED) is True
 
 
 def _reset_signals(reap: Callable[..., None]) -> None:

@@ -12,11 +12,10 @@ import os
 import time
 
 from riseml import masking
+from riseml.engines.local.jobs import attributes, file_locks
 
 _FILE = "masking"
 _SUFFIX = b"/" + _FILE.encode()
-# Descriptors of the forkserver are below this.
-_DESCRIPTORS = 1 << 16
 _WRITE_SECONDS = 5.0
 _RETRY_SECONDS = 0.1
 
@@ -40,23 +39,15 @@ def start(log: int, secrets: tuple[bytes, ...], directory: bytes) -> tuple[int, 
 
 def is_running(directory: str) -> bool:
     """Return whether a filter of a job has not written everything yet."""
-    try:
-        file = os.open(os.path.join(directory, _FILE), os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return True
-    finally:
-        os.close(file)
-    return False
+    lock = os.path.join(directory, _FILE)
+    return file_locks.is_free(lock, file_locks.EXCLUSIVE) is False
 
 
 def _become(source: int, log: int, lock: int, secrets: tuple[bytes, ...]) -> None:
     """Turn this process into a filter; never return."""
     try:
-        _close_others(source, log, lock)
+        # Above all the lock of the home would stay held until the job's end.
+        attributes.close_descriptors({source, log, lock})
         # A signal to the group of the launcher must not end it.
         os.setsid()
         masker = masking.Masker(masking.forms(secrets))
@@ -64,18 +55,6 @@ def _become(source: int, log: int, lock: int, secrets: tuple[bytes, ...]) -> Non
         os._exit(0)
     finally:
         os._exit(1)
-
-
-def _close_others(*kept: int) -> None:
-    """Close what the forkserver has open, except its error output.
-
-    Above all the lock of the home, which would stay held until the job's end.
-    """
-    first = 0
-    for descriptor in sorted((2, *kept)):
-        os.closerange(first, descriptor)
-        first = descriptor + 1
-    os.closerange(first, _DESCRIPTORS)
 
 
 class _Log:
