@@ -12,33 +12,30 @@ All errors are `riseml.errors.RiseMLError`. Ids are text as on the command line 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from riseml.client import cleanup, config_file, explain, files, lifecycle
+from riseml.client import cleanup, explain, files, lifecycle
 from riseml.client import secrets as secrets_
-from riseml.client.context import CONFIG_FILE, ClientContext
-from riseml.client.types import Killed, Pruned, RunHandle
-from riseml.engines import Change, Chunk, Engine, LogQuery, Query, Submitted
-from riseml.errors import Fault
+from riseml.client.config_methods import ConfigMethods
+from riseml.client.context import ClientContext
+from riseml.client.types import Killed, Pruned
+from riseml.engines import Change, Chunk, Engine, LogQuery, Query
 from riseml.ids import Id
 from riseml.settings import Settings
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 from riseml.status.select import pick
 
 if TYPE_CHECKING:
-    from riseml.client.images import Explanation
     from riseml.client.results import Results
     from riseml.client.tensorboard import TensorBoard
     from riseml.diagnosis import Cause
     from riseml.doctor import Finding
-    from riseml.plan import ExperimentSet
-    from riseml.project import Snapshot, Survey
     from riseml.storage.transfer import CopyReport
     from riseml.storage.uris import Location
     from riseml.storage.volume import Entry
 
 
-class Client:
+class Client(ConfigMethods):
     """RiseML with one home, or with an engine of your own.
 
     `home` is the directory of the local engine (None: RISEML_HOME, or ~/.riseml). Nothing
@@ -63,104 +60,6 @@ class Client:
     def whoami(self) -> str:
         """Return the name of the current user."""
         return self.engine.user
-
-    # A riseml.yml
-
-    def train(
-        self,
-        path: str | Path = CONFIG_FILE,
-        *,
-        gitignore: bool | None = None,
-        on_sync: "Callable[[Snapshot], None] | None" = None,
-        node: str = "",
-    ) -> RunHandle:
-        """Start what a riseml.yml describes, with the code beside it.
-
-        It returns once the run is stored. `gitignore` None follows the settings. `on_sync`
-        is called between snapshot and submission. `node` is the host name of the only
-        cluster node that jobs may run on.
-
-        Raises:
-            ConfigError: the file has faults; nothing was started.
-            UnsupportedError: the engine cannot run it; nothing was started.
-            HomeError: the code or the run cannot be stored.
-        """
-        # All checks come before the snapshot, so a faulty file stores no code.
-        config = config_file.load(path)
-        plan = config_file.plan(config)
-        snapshot = self._context.snapshot(plan.project, path, gitignore)
-        if on_sync:
-            on_sync(snapshot)
-        return lifecycle.submit(self._context, config, plan, snapshot, node)
-
-    def plan(self, path: str | Path = CONFIG_FILE) -> "ExperimentSet":
-        """Return what `train` would run.
-
-        Raises:
-            ConfigError: the file has faults.
-        """
-        return config_file.plan(config_file.load(path))
-
-    def check(self, path: str | Path = CONFIG_FILE) -> tuple[Fault, ...]:
-        """Return every error and warning of a riseml.yml."""
-        return config_file.check(path, self._context)
-
-    def measure(
-        self, path: str | Path = CONFIG_FILE, *, gitignore: bool | None = None
-    ) -> tuple[int, int]:
-        """Return the number of files, and of bytes, that `survey` returns."""
-        code = self.survey(path, gitignore=gitignore)
-        return code.files, code.size
-
-    def survey(
-        self, path: str | Path = CONFIG_FILE, *, gitignore: bool | None = None
-    ) -> "Survey":
-        """Return what `train` would store as code, and what it would leave out."""
-        return config_file.survey(self._context, path, gitignore)
-
-    def compile(
-        self,
-        path: str | Path = CONFIG_FILE,
-        *,
-        git: str | None = None,
-        number: int | None = None,
-        user: str = "me",
-        on_warning: Callable[[str], None] | None = None,
-    ) -> dict[str, Any]:
-        """Return the Argo Workflow of a riseml.yml as plain data, for any cluster.
-
-        `git` is `URL` or `URL#REVISION`. `on_warning` is called with a text if not every
-        Argo can run the Workflow.
-
-        Raises:
-            ConfigError: the file has faults.
-            RiseMLError: the Workflow would be too large for Kubernetes.
-        """
-        return config_file.compile_workflow(
-            path, git=git, number=number, user=user, on_warning=on_warning
-        )
-
-    def explain(self, path: str | Path) -> "Explanation":
-        """Return what the image of a riseml.yml is made of, compared with the last run.
-
-        Raises:
-            ConfigError: the file has faults.
-            InvalidInputError: it has no install steps.
-        """
-        from riseml.client import images
-
-        return images.explain(self._context, path)
-
-    def build(self, path: str | Path) -> Submitted:
-        """Start an experiment that builds the image of a riseml.yml and does nothing else.
-
-        Raises:
-            ConfigError: the file has faults.
-            InvalidInputError: it has no install steps.
-        """
-        from riseml.client import images
-
-        return images.build(self._context, path)
 
     # Runs
 
