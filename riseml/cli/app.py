@@ -130,8 +130,9 @@ class _Command(TyperCommand):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        # \b keeps the line breaks of the examples.
+        # \b keeps the line breaks of the examples, and of a list of actions.
         help_text = self.help or ""
+        help_text = help_text.replace("\n\nActions:", "\n\n\b\nActions:")
         self.help = help_text.replace("\n\nExample", "\n\n\b\nExample")
 
     def get_params(self, ctx: Any) -> Any:

@@ -7,7 +7,7 @@ import typer
 from riseml.cli import options, output, report
 from riseml.cli.table import Column
 from riseml.client.client import Client
-from riseml.client.context import CONFIG_FILE
+from riseml.client.project_folder import CONFIG_FILE
 
 if TYPE_CHECKING:
     from riseml.client.images import Explanation

@@ -6,7 +6,7 @@ import typer
 
 from riseml.cli import options, output, text
 from riseml.client.client import Client
-from riseml.client.context import CONFIG_FILE
+from riseml.client.project_folder import CONFIG_FILE
 from riseml.errors import Fault
 from riseml.excerpts import LONGEST, excerpt
 

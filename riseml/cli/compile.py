@@ -8,7 +8,7 @@ import typer
 
 from riseml.cli import options, output
 from riseml.client.client import Client
-from riseml.client.context import CONFIG_FILE
+from riseml.client.project_folder import CONFIG_FILE
 from riseml.errors import RiseMLError
 
 Target = Annotated[

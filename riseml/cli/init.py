@@ -5,13 +5,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from riseml.cli import options, output
-from riseml.client.context import CONFIG_FILE
+from riseml.cli import output
+from riseml.client.project_folder import CONFIG_FILE
 from riseml.config import scaffold
 
 
 def command(
-    config_file: options.ConfigFile = CONFIG_FILE,
+    config_file: Annotated[
+        str,
+        typer.Option("-f", "--config-file", metavar="FILE", help="The file to write."),
+    ] = CONFIG_FILE,
     project: Annotated[
         str | None,
         typer.Option(
@@ -36,7 +39,8 @@ def command(
 ) -> None:
     """Write a first riseml.yml.
 
-    An existing file is never overwritten.
+    `run` starts the folder's program if it is obvious which one: train.py, main.py,
+    run.py, or the only Python program. An existing file is never overwritten.
 
     Examples:
       riseml init
@@ -48,6 +52,14 @@ def command(
         project, remark = scaffold.project_name(path.absolute().parent)
         if remark:
             output.note(remark)
-    scaffold.write(path, scaffold.text(template, project))
+    content = scaffold.text(template, project)
+    program = scaffold.find_program(path.absolute().parent)
+    if program and template not in scaffold.COMPLETE:
+        content = scaffold.with_program(content, program)
+        advice = f"`run` starts {program}. Try"
+    else:
+        advice = "Now fill in `run` and try"
+    scaffold.write(path, content)
+    scaffold.write_schema(path.parent)
     output.say(f"{config_file} successfully created")
-    output.note("Now fill in `run` and try `riseml check`, then `riseml train -l`.")
+    output.note(f"{advice} `riseml check`, then `riseml train -l`.")

@@ -6,12 +6,30 @@ from typing import Annotated, Literal
 
 import typer
 
+from riseml.cli import output
+from riseml.client import project_folder
 from riseml.errors import InvalidInputError
+
+
+def _find_config_file(context: typer.Context, path: str) -> str:
+    """Return the file that the user names, else that of the project around the current folder."""
+    source = context.get_parameter_source("config_file")
+    if source is not None and source.name == "COMMANDLINE":
+        return path
+    found = project_folder.config_file()
+    if found != project_folder.CONFIG_FILE:
+        output.note(f"Using {found}.")
+    return found
+
 
 ConfigFile = Annotated[
     str,
     typer.Option(
-        "-f", "--config-file", metavar="FILE", help="The configuration to use."
+        "-f",
+        "--config-file",
+        metavar="FILE",
+        help="The configuration to use.",
+        callback=_find_config_file,
     ),
 ]
 OneId = Annotated[

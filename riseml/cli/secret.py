@@ -25,7 +25,12 @@ def command(action: Action, names: Names = None) -> None:
 
     A job receives the secrets that its riseml.yml lists under `secrets`. Their values
     appear neither in files of the project nor in logs and results, where `***` replaces
-    them. `set` asks for the value, or reads it from standard input.
+    them.
+
+    Actions:
+      set NAME        Set a secret; ask for its value, or read it from standard input.
+      list            Print the names of all secrets.
+      delete NAME...  Delete secrets.
 
     Examples:
       riseml secret set WANDB_API_KEY

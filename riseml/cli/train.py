@@ -6,7 +6,7 @@ import typer
 
 from riseml.cli import options, output, progress, text
 from riseml.client.client import Client
-from riseml.client.context import CONFIG_FILE
+from riseml.client.project_folder import CONFIG_FILE
 from riseml.client.types import RunHandle
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from riseml.client import config_file, lifecycle
-from riseml.client.context import CONFIG_FILE, ClientContext
+from riseml.client.context import ClientContext
+from riseml.client.project_folder import CONFIG_FILE
 from riseml.client.types import RunHandle
 from riseml.engines import Submitted
 from riseml.errors import Fault

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riseml import ids
+from riseml.client import project_folder
 from riseml.engines import Engine
 from riseml.engines.open import open_engine
 from riseml.errors import InvalidInputError
@@ -15,8 +16,6 @@ from riseml.status import SetStatus
 
 if TYPE_CHECKING:
     from riseml.project import Snapshot
-
-CONFIG_FILE = "riseml.yml"
 
 
 class ClientContext:
@@ -33,8 +32,10 @@ class ClientContext:
     @cached_property
     def settings(self) -> Settings:
         """The settings that hold for this user in the current folder."""
-        # A project's own settings file applies to commands that run in its folder.
-        return load_settings({"home": self._home}, project=Path.cwd())
+        # A project's own settings file applies to commands that run in or below its folder.
+        current = Path.cwd()
+        folder = project_folder.find(current) or current
+        return load_settings({"home": self._home}, project=folder)
 
     @cached_property
     def engine(self) -> Engine:

@@ -5,8 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riseml.client import config_file
-from riseml.client.context import CONFIG_FILE, ClientContext
+from riseml.client import config_file, project_folder
+from riseml.client.context import ClientContext
+from riseml.client.project_folder import CONFIG_FILE
 from riseml.engines import HasVolumes
 from riseml.errors import InvalidInputError, UnsupportedError
 from riseml.excerpts import LONGEST, excerpt
@@ -143,9 +144,10 @@ def _open_volume(context: ClientContext, name: str) -> "Volume":
 
 
 def _project() -> str:
-    if not Path(CONFIG_FILE).exists():
+    path = project_folder.config_file()
+    if not Path(path).exists():
         raise InvalidInputError(
-            f"output://~ is the folder of a project, and there is no {CONFIG_FILE} here",
+            f"output://~ is the folder of a project, and there is no {CONFIG_FILE} here or above",
             "Go to the project's folder, or write output://USER/PROJECT.",
         )
-    return config_file.load(CONFIG_FILE).project
+    return config_file.load(path).project

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from riseml import ids
-from riseml.client import config_file
-from riseml.client.context import CONFIG_FILE, ClientContext
+from riseml.client import config_file, project_folder
+from riseml.client.context import ClientContext
 from riseml.diagnosis.evidence import Evidence, Surroundings
 from riseml.diagnosis.missing_files import excluded_match, missing_paths
 from riseml.diagnosis.missing_modules import missing_module
@@ -75,10 +75,11 @@ def _unexplained_paths(evidence: Evidence, lines: list[str]) -> tuple[str, ...]:
 
 
 def _project_folder(evidence: Evidence) -> Path:
-    """Return the folder of the run's project if it is the current one, else an empty one."""
+    """Return the folder of the run's project if the command runs in it, else an empty one."""
     with suppress(RiseMLError, OSError):
-        if config_file.load(CONFIG_FILE).project == evidence.run.project:
-            return Path.cwd()
+        path = project_folder.config_file()
+        if config_file.load(path).project == evidence.run.project:
+            return Path(path).absolute().parent
     return _NOWHERE
 
 

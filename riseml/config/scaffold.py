@@ -1,9 +1,10 @@
 """First riseml.yml of a project: what `riseml init` writes, and the project's name in it."""
 
+import json
 import re
 from pathlib import Path
 
-from riseml import templating
+from riseml import config, templating
 from riseml.errors import InvalidInputError, RiseMLError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*[A-Za-z0-9]")
@@ -26,6 +27,18 @@ TEMPLATES = (
     "jax",
 )
 """Names of the files below `templates/init`."""
+
+
+COMPLETE = frozenset({"grid", "sklearn"})
+"""Templates whose `run` is a program already."""
+
+SCHEMA = ".riseml/riseml.schema.json"
+"""The JSON Schema that the first line of each template names, relative to the project."""
+
+# In this order: the first one that exists starts the project.
+_PROGRAMS = ("train.py", "main.py", "run.py")
+_NOT_PROGRAMS = re.compile(r"(setup|conftest|__init__|__main__|test_.*|.*_test)\.py")
+_PLAIN_NAME = re.compile(r"[\w.-]+\.py", re.ASCII)
 
 
 def text(template: str, project: str) -> str:
@@ -67,6 +80,39 @@ def proposal(name: str) -> str:
     if len(words) == 1:
         return f"{words}-project"
     return words or _DEFAULT
+
+
+def find_program(folder: Path) -> str:
+    """Return the name of the Python program that starts a project; empty if it is not obvious."""
+    names = [path.name for path in folder.glob("*.py") if path.is_file()]
+    for name in _PROGRAMS:
+        if name in names:
+            return name
+    programs = [name for name in names if not _NOT_PROGRAMS.fullmatch(name)]
+    # Other names would need quotes in the shell and in YAML.
+    if len(programs) == 1 and _PLAIN_NAME.fullmatch(programs[0]):
+        return programs[0]
+    return ""
+
+
+def with_program(content: str, program: str) -> str:
+    """Return a riseml.yml whose `run`, its last key, starts a Python program."""
+    before, _, _ = content.partition("\n  run:\n")
+    return f"{before}\n  run:\n    - python {program}\n"
+
+
+def write_schema(folder: Path) -> None:
+    """Write the JSON Schema of riseml.yml for editors.
+
+    Raises:
+        RiseMLError: the file cannot be written.
+    """
+    path = folder / SCHEMA
+    try:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(config.json_schema(), indent=1) + "\n", "utf-8")
+    except OSError as error:
+        raise RiseMLError(f"cannot write {path}: {error.strerror}") from None
 
 
 def write(path: Path, content: str) -> None:

@@ -60,7 +60,7 @@ def plan(
     """Return the files to copy; folders are copied recursively, to below the target.
 
     A single file is copied to the target itself, unless that is a folder or ends with a
-    slash.
+    slash. The top of a volume has only folders, so a target there is made as one.
 
     Raises:
         NotFoundError: a source does not exist.
@@ -88,7 +88,8 @@ def _goes_into_folder(target: Location, existing: Entry | None, count: int) -> b
     """Return whether `count` files go below the target, instead of to its own path."""
     needs_folder = target.is_folder or count != 1
     if existing is None:
-        return needs_folder
+        is_at_top = bool(target.volume) and "/" not in target.path
+        return needs_folder or is_at_top
     if needs_folder and not existing.is_folder:
         raise InvalidInputError(f"{target} is a file", "Several files need a folder.")
     return existing.is_folder

@@ -229,6 +229,18 @@ def test_a_copy_puts_files_at_the_expected_paths(
 
 
 @pytest.mark.parametrize(
+    ("sources", "expected"),
+    [(["one/x"], {"new/x"}), (["one"], {"new/x"}), (["two"], {"new/y", "new/z"})],
+)
+def test_a_target_at_the_top_of_a_volume_becomes_a_folder(
+    volume: Volume, root: Path, tmp_path: Path, sources: list[str], expected: set[str]
+) -> None:
+    write(tmp_path / "mine", {"one/x": b"x", "two/y": b"y", "two/z": b"z"})
+    copy(Folder(tmp_path / "mine"), volume, *sources, to="new")
+    assert set(files(root)) == expected
+
+
+@pytest.mark.parametrize(
     ("sources", "to", "words"),
     [
         (
@@ -237,7 +249,6 @@ def test_a_copy_puts_files_at_the_expected_paths(
             "a/x and data://b/x would both become output://u/new/x",
         ),
         (["a", "b/x"], "u/file", "u/file is a file"),
-        (["a/x"], "new", "does not name a folder"),
         (["a"], "", "does not name a folder"),
         (["nothing"], "u/new", "path data://nothing does not exist"),
     ],
