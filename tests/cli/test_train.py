@@ -1,6 +1,7 @@
 """`riseml train`, init, check, schema, compile, delete and prune."""
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +10,7 @@ import pytest
 import yaml
 
 from riseml.cli import output
+from riseml.config import json_schema
 from riseml.engines import Change, Chunk
 from riseml.project import Exclusion
 from riseml.status import State
@@ -336,8 +338,68 @@ def test_init_writes_what_check_accepts(template: str, riseml: Riseml) -> None:
     Path("riseml.yml").unlink()
     result = riseml("init", "--template", template)
     assert (result.status, result.out) == (0, "riseml.yml successfully created\n")
-    assert Path("riseml.yml").read_text().startswith("project: toaster-net\n")
+    schema, project = Path("riseml.yml").read_text().splitlines()[:2]
+    assert project == "project: toaster-net"
     assert riseml("check").status == 0
+    # The first line tells an editor where the schema is.
+    prefix, _, path = schema.partition("=")
+    assert prefix == "# yaml-language-server: $schema"
+    assert json.loads(Path(path).read_text()) == json_schema()
+
+
+@pytest.mark.parametrize(
+    ("names", "program"),
+    [
+        (["train.py", "main.py", "model.py"], "train.py"),
+        (["main.py", "model.py"], "main.py"),
+        (["fit.py", "setup.py", "test_fit.py", "notes.txt"], "fit.py"),
+        (["fit.py", "predict.py"], ""),
+        (["my fit.py"], ""),
+        ([], ""),
+    ],
+)
+def test_init_starts_the_obvious_program(
+    names: list[str], program: str, riseml: Riseml
+) -> None:
+    Path("riseml.yml").unlink()
+    for name in names:
+        Path(name).touch()
+    result = riseml("init")
+    run = yaml.safe_load(Path("riseml.yml").read_text())["train"]["run"]
+    if program:
+        assert run == [f"python {program}"]
+        assert result.err.startswith(f"`run` starts {program}. Try `riseml check`")
+    else:
+        assert run[0].startswith("echo")
+        assert result.err.startswith("Now fill in `run`")
+
+
+def test_the_keys_that_init_proposes_are_valid(riseml: Riseml) -> None:
+    Path("riseml.yml").unlink()
+    riseml("init")
+    text = Path("riseml.yml").read_text()
+    assert "\n  # parameters:" in text
+    Path("requirements.txt").write_text("numpy\n")
+    Path("riseml.yml").write_text(re.sub("(?m)^  # ", "  ", text))
+    result = riseml("check")
+    assert result.status == 0
+    assert "the secret WANDB_API_KEY is not set" in result.out
+
+
+def test_a_project_is_found_from_its_subfolders(
+    engine: FakeEngine,
+    riseml: Riseml,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("src/deep").mkdir(parents=True)
+    monkeypatch.chdir("src/deep")
+    result = riseml("train")
+    assert result.status == 0
+    assert result.err.startswith("Using ../../riseml.yml.\n")
+    assert engine.calls[0][2].resolve() == tmp_path / "toaster-net"
+    # A file that the user names is not looked for elsewhere.
+    assert riseml("check", "-f", "riseml.yml").status == 2
 
 
 def test_init_overwrites_nothing(riseml: Riseml) -> None:
@@ -357,7 +419,7 @@ def test_init_adapts_the_name_of_the_folder(
         "'my.proj' is not a valid project name; the project is called my-proj."
         in result.err
     )
-    assert Path("riseml.yml").read_text().startswith("project: my-proj\n")
+    assert yaml.safe_load(Path("riseml.yml").read_text())["project"] == "my-proj"
     result = riseml("init", "-f", "b.yml", "-n", "x")
     assert (result.status, Path("b.yml").exists()) == (2, False)
     assert "`riseml init -n x-project`" in result.err

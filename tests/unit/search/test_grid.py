@@ -9,9 +9,10 @@ def test_last_name_varies_fastest() -> None:
     combinations = trials(
         {"lr-decay": ("0.5", "0.9"), "epochs": ("10", "20"), "lr": ("1e-6",)}, OPTIONS
     )
-    assert [list(trial) for trial in combinations] == [["epochs", "lr", "lr-decay"]] * 4
+    # The names keep the order of the file.
+    assert [list(trial) for trial in combinations] == [["lr-decay", "epochs", "lr"]] * 4
     assert [tuple(trial.values()) for trial in combinations] == [
-        ("10", "1e-6", "0.5"), ("10", "1e-6", "0.9"), ("20", "1e-6", "0.5"), ("20", "1e-6", "0.9"),
+        ("0.5", "10", "1e-6"), ("0.5", "20", "1e-6"), ("0.9", "10", "1e-6"), ("0.9", "20", "1e-6"),
     ]  # fmt: skip
 
 
