@@ -8,6 +8,7 @@ when no built-in module has the name, since reading them takes longer than `rise
 """
 
 import os
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -29,6 +30,8 @@ _SINGULAR = {
 _PLURAL = {"search": "search strategies"}
 # The modules that document what a plug-in must define, where that is not `riseml.<kind>`.
 _CONTRACT = {"engines": "riseml.engines.open", "commands": "riseml.cli"}
+
+_PUBLIC_MODULE = re.compile(r"((?!_)\w+)(?:\.py)?")
 
 
 def names(kind: str) -> tuple[str, ...]:
@@ -115,12 +118,9 @@ def _built_in(kind: str) -> frozenset[str]:
     internal: frozenset[str] = getattr(package, "NOT_PLUGINS", frozenset())
     modules: set[str] = set()
     for folder in package.__path__:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.endswith(".py") or entry.is_dir():
-                    modules.add(entry.name.removesuffix(".py"))
-    public = {name for name in modules if not name.startswith("_")}
-    return frozenset(public - internal)
+        matches = map(_PUBLIC_MODULE.fullmatch, os.listdir(folder))  # noqa: PTH208
+        modules.update(match[1] for match in filter(None, matches))
+    return frozenset(modules - internal)
 
 
 @cache

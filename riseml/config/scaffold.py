@@ -36,9 +36,11 @@ SCHEMA = ".riseml/riseml.schema.json"
 """The JSON Schema that the first line of each template names, relative to the project."""
 
 # In this order: the first one that exists starts the project.
-_PROGRAMS = ("train.py", "main.py", "run.py")
-_NOT_PROGRAMS = re.compile(r"(setup|conftest|__init__|__main__|test_.*|.*_test)\.py")
-_PLAIN_NAME = re.compile(r"[\w.-]+\.py", re.ASCII)
+_USUAL_PROGRAMS = ("train.py", "main.py", "run.py")
+# Names of other characters would need quotes in the shell and in YAML.
+_OTHER_PROGRAM = re.compile(
+    r"(?!setup\.py|conftest\.py|__|test_)[\w.-]+(?<!_test)\.py", re.ASCII
+)
 
 
 def text(template: str, project: str) -> str:
@@ -84,15 +86,12 @@ def proposal(name: str) -> str:
 
 def find_program(folder: Path) -> str:
     """Return the name of the Python program that starts a project; empty if it is not obvious."""
-    names = [path.name for path in folder.glob("*.py") if path.is_file()]
-    for name in _PROGRAMS:
-        if name in names:
-            return name
-    programs = [name for name in names if not _NOT_PROGRAMS.fullmatch(name)]
-    # Other names would need quotes in the shell and in YAML.
-    if len(programs) == 1 and _PLAIN_NAME.fullmatch(programs[0]):
-        return programs[0]
-    return ""
+    programs = {path.name for path in folder.glob("*.py")}
+    usual = list(filter(programs.__contains__, _USUAL_PROGRAMS))
+    others = list(filter(_OTHER_PROGRAM.fullmatch, programs))
+    if usual:
+        return usual[0]
+    return others[0] if len(others) == 1 else ""
 
 
 def with_program(content: str, program: str) -> str:

@@ -147,8 +147,10 @@ def _is_ending(graph: Graph, node: Node) -> bool:
     """
     if not graph.shutdown or node.phase not in UNSUCCESSFUL:
         return False
-    running = [pod for pod in graph.live if not graph.nodes[pod].fulfilled]
-    return any(_contains(graph, node, pod) for pod in running)
+    return any(
+        not graph.nodes[pod].fulfilled and _contains(graph, node, pod)
+        for pod in graph.live
+    )
 
 
 def _contains(graph: Graph, node: Node, key: str) -> bool:

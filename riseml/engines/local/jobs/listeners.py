@@ -28,9 +28,9 @@ def listeners(port: int = 0) -> list[Listener]:
     results = []
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            address = connection.laddr
-            if address and connection.status == psutil.CONN_LISTEN:
-                results.append(_listener(address.port, connection.pid or 0))
+            if connection.status == psutil.CONN_LISTEN:
+                listener = _listener(connection.laddr.port, connection.pid or 0)
+                results.append(listener)
     return [listener for listener in results if port in (0, listener.port)]
 
 
