@@ -28,10 +28,12 @@ def listeners(port: int = 0) -> list[Listener]:
     results = []
     with suppress(psutil.Error):
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN:
-                listener = _listener(connection.laddr.port, connection.pid or 0)
-                results.append(listener)
-    return [listener for listener in results if port in (0, listener.port)]
+            address = connection.laddr
+            if not address or connection.status != psutil.CONN_LISTEN:
+                continue
+            if port in (0, address.port):
+                results.append(_listener(address.port, connection.pid or 0))
+    return results
 
 
 def _listener(port: int, pid: int) -> Listener:
