@@ -59,6 +59,8 @@ class Settings:
     # The user's file, which contains the contexts.
     file: Path = Path()
     gitignore: bool = True
+    # Output for screen readers.
+    plain: bool = False
     # Bytes that a job may keep of what it leaves in its working directory.
     workdir_limit: int = 10_000_000_000
     origins: Mapping[str, str] = field(default_factory=dict)
@@ -103,6 +105,22 @@ def load(
     return Settings(
         home=home, user=_login(environment), file=file, origins=origins, **values
     )
+
+
+def is_plain() -> bool:
+    """Return whether the user wants output for screen readers.
+
+    A setting that cannot be read counts as not set: errors are also written this way,
+    and `load` reports it.
+    """
+    try:
+        home, _ = _home({}, os.environ)
+        for layer in _layers({}, os.environ, home, None):
+            if "plain" in layer.values:
+                return _truth(layer.values["plain"], layer.source)
+    except RiseMLError:
+        return False
+    return False
 
 
 def _engine_and_context(
@@ -297,6 +315,7 @@ def _bytes(value: Any, position: str) -> int:
 _PARSERS: dict[str, Callable[[Any, str], Any]] = {
     "engine": _engine,
     "gitignore": _truth,
+    "plain": _truth,
     "context": _word,
     "workdir_limit": _bytes,
 }

@@ -127,6 +127,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     debug = _remove_flag(words, "--debug") or _debug_by_environment()
     if _remove_flag(words, "--no-color"):
         os.environ["NO_COLOR"] = "1"
+    if _remove_flag(words, "--plain"):
+        os.environ["RISEML_PLAIN"] = "1"
     try:
         status = _dispatch(words)
         # A full disk must fail the command. At Python's exit it would be too late.

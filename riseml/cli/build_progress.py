@@ -46,5 +46,5 @@ def _lines(
     yield clean(f"{job.id} has run for {duration}; {step}".removesuffix("; "))
     written = [line for line in log if line.strip()]
     for line in written[-1:]:
-        yield f"  | {clean(line[:_LINE_WIDTH])}"
+        yield f"  {screen.bar} {clean(line[:_LINE_WIDTH])}"
     yield f"  {screen.arrow} `riseml logs {job.id}` shows the full log."

@@ -93,7 +93,7 @@ def _spellings(options: list[TyperOption]) -> Iterator[Completion]:
     for option in options:
         for spelling in (*option.opts, *option.secondary_opts):
             yield spelling, option.help or ""
-    yield from (("--help", ""), ("--debug", ""), ("--no-color", ""))
+    yield from (("--help", ""), ("--debug", ""), ("--no-color", ""), ("--plain", ""))
 
 
 def _values(

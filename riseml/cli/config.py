@@ -72,6 +72,7 @@ def show(output_format: options.OutputFormat = "table") -> None:
         "file": effective.file,
         "user": effective.user,
         "gitignore": effective.gitignore,
+        "plain": effective.plain,
     }
     if output_format in {"json", "yaml"}:
         # Paths are the only values that JSON and YAML do not know.

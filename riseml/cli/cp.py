@@ -1,8 +1,9 @@
 """Command `riseml cp`."""
 
 import sys
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -43,7 +44,7 @@ def command(sources: Sources, destination: Destination) -> None:
 
     report = CopyReport()
     is_interactive = terminal.inspect(sys.stderr).interactive
-    progress = _bars(report, destination) if is_interactive else _lines(report)
+    progress = _bar(report, destination) if is_interactive else _lines(report)
     with progress:
         try:
             Client().cp(sources, destination, report)
@@ -70,33 +71,21 @@ def _lines(report: "CopyReport") -> "AbstractContextManager[None]":
     return nullcontext()
 
 
-def _bars(report: "CopyReport", target: str) -> "AbstractContextManager[Any]":
+@contextmanager
+def _bar(report: "CopyReport", target: str) -> Iterator[None]:
     """Show a bar for the whole copy, with the name of the current file."""
-    # Rich takes longer to import than a small copy.
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        DownloadColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
+    from riseml.cli.copy_bar import CopyBar
+    from riseml.cli.progress import Notice
 
-    bars = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    task = bars.add_task(target, total=None)
-    report.begin = lambda size: bars.update(task, total=size)
-    report.on_file = lambda item: bars.update(task, description=_name(item))
-    report.on_bytes = lambda count: bars.advance(task, count)
-    return bars
+    notice = Notice()
+    bar = CopyBar(notice, table.clean(target))
+    report.begin = bar.begin
+    report.on_file = lambda item: bar.name(_name(item))
+    report.on_bytes = bar.advance
+    try:
+        yield
+    finally:
+        notice.end()
 
 
 def _name(item: "Item") -> str:

@@ -109,7 +109,7 @@ def _experiment_table(
     columns = [
         Column("EXP ID", 6),
         Column("STATE", 9, styles=symbols.styles(terminal)),
-        Column("STARTED", 11, drop=3),
+        Column("AGE", 11, drop=3),
         Column("DURATION", 9, drop=2),
         Column("PARAMS", 14, shortest=8, drop=1),
         Column("RESULT", 14, shortest=8),
@@ -199,7 +199,7 @@ def _job_table(
         Column("JOB ID", 13),
         Column("ATTEMPT", 8),
         Column("STATE", 11, styles=symbols.styles(terminal)),
-        Column("STARTED", 8, drop=5),
+        Column("AGE", 8, drop=5),
         Column("DURATION", 9, drop=4),
         Column("REASON", 13, shortest=8, drop=2),
         Column("MESSAGE", 20, shortest=8, drop=1),
@@ -266,8 +266,8 @@ def _times(status: AnyStatus, now: datetime) -> list[Field]:
     if status.started is None:
         return []
     return [
-        ("Started", text.moment(status.started)),
-        ("Finished", text.moment(status.finished)),
+        ("Started", text.local_time(status.started)),
+        ("Finished", text.local_time(status.finished)),
         ("Duration", text.duration(status.started, status.finished, now)),
     ]
 

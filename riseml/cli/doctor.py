@@ -11,16 +11,20 @@ from riseml.engines import Repairable
 from riseml.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from riseml.cli.terminal import Terminal
+    from riseml.cli.terminal import Mode, Terminal
     from riseml.doctor import Finding
 
-# Each with a sign for terminals without Unicode
-_SIGNS = {
-    "ok": ("✓", "+", "green"),
-    "warning": ("!", "!", "yellow"),
-    "failed": ("✗", "x", "red"),
-    "skipped": ("-", "-", "dim"),
+_SIGNS: "dict[Mode, dict[str, str]]" = {
+    "unicode": {"ok": "✓", "warning": "!", "failed": "✗", "skipped": "-"},
+    "ascii": {"ok": "+", "warning": "!", "failed": "x", "skipped": "-"},
+    "plain": {
+        "ok": "ok:",
+        "warning": "warning:",
+        "failed": "failed:",
+        "skipped": "skipped:",
+    },
 }
+_COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
 _TITLE_WIDTH = 44
 # Without it nothing on the cluster can be checked, which has a status of its own.
 _CONNECTION_CHECK = "The API server answers"
@@ -91,8 +95,8 @@ def _print_findings(output_format: str) -> "list[Finding]":
 
 def _text(finding: "Finding", screen: "Terminal") -> str:
     """Return the line of a check, and a second one with the fix if there is one."""
-    sign, ascii_sign, colour = _SIGNS[finding.result]
-    mark = screen.paint(sign if screen.unicode else ascii_sign, colour)
+    sign = _SIGNS[screen.mode][finding.result]
+    mark = screen.paint(sign, _COLOURS[finding.result])
     text = f"{mark} {finding.title.ljust(_TITLE_WIDTH)} {clean(finding.detail)}\n"
     if finding.fix:
         text += f"  {screen.arrow} {clean(finding.fix)}\n"

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 
+from riseml.cli import output
 from riseml.errors import ConfigError, InvalidInputError, RiseMLError
 from riseml.excerpts import readable, with_excerpts
 
@@ -142,13 +143,12 @@ def _describe_unexpected(error: BaseException) -> str:
 
 
 def _write(text: str) -> None:
-    encoding = sys.stderr.encoding or "utf-8"
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
         _discard_unread_output()
     try:
-        sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+        sys.stderr.write(output.shown(text, sys.stderr) + "\n")
         sys.stderr.flush()
     except (OSError, ValueError):
         # Nothing reads stderr. The exit status still reports the failure.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _VOLUMES = ["data://", "output://"]
 _TITLES = ("MODIFIED", "SIZE", "NAME")
-_COLUMNS = (Column("MODIFIED", 20), Column("SIZE", 14, right=True), Column("NAME"))
+_COLUMNS = (Column("MODIFIED", 24), Column("SIZE", 14, right=True), Column("NAME"))
 
 
 def command(
@@ -43,7 +43,8 @@ def command(
     if uri is None:
         data = _volumes()
     else:
-        data = _files(Client().ls(uri, hidden=hidden))
+        is_for_people = report.is_for_people(output_format)
+        data = _files(Client().ls(uri, hidden=hidden), is_local=is_for_people)
     report.write_table(data, _COLUMNS, output_format, no_headers=no_headers)
 
 
@@ -53,17 +54,20 @@ def _volumes() -> report.Data:
     return report.Data(_VOLUMES, _VOLUMES, _TITLES, rows)
 
 
-def _files(entries: "list[Entry]") -> report.Data:
-    rows = list(map(_row, entries))
+def _files(entries: "list[Entry]", *, is_local: bool) -> report.Data:
+    # Local time is for people, and UTC for programs.
+    format_time = text.local_time if is_local else text.moment
+    rows = [_row(entry, format_time(_modified(entry)) or "") for entry in entries]
     records = list(map(_record, entries))
     return report.Data(records, [row[-1] for row in rows], _TITLES, rows)
 
 
-def _row(entry: "Entry") -> list[str]:
-    # Local time is for people; `_record` has UTC for programs.
-    modified = datetime.fromtimestamp(entry.modified).astimezone()
+def _modified(entry: "Entry") -> datetime:
+    return datetime.fromtimestamp(entry.modified, UTC)
+
+
+def _row(entry: "Entry", time: str) -> list[str]:
     name = output.printable(entry.name)
-    time = modified.strftime("%Y-%m-%d %H:%M:%S")
     if entry.is_folder:
         return [time, "DIR", f"{name}/"]
     return [time, str(entry.size), name]
@@ -74,5 +78,5 @@ def _record(entry: "Entry") -> dict[str, object]:
         "name": output.printable(entry.name),
         "type": "folder" if entry.is_folder else "file",
         "size": None if entry.is_folder else entry.size,
-        "modified": text.moment(datetime.fromtimestamp(entry.modified, UTC)),
+        "modified": text.moment(_modified(entry)),
     }

@@ -2,9 +2,12 @@
 
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from riseml.errors import InvalidInputError
+
+# Signs of our own texts that have an equivalent in ASCII
+_ASCII_SIGNS = {"…": "...", "→": "->"}
 
 
 def say(text: str) -> None:
@@ -13,21 +16,34 @@ def say(text: str) -> None:
 
 
 def write(text: str) -> None:
-    """Write to stdout; characters outside its encoding become question marks."""
-    try:
-        sys.stdout.write(text)
-    except UnicodeEncodeError:
-        encoding = sys.stdout.encoding
-        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    """Write to stdout; characters that it cannot show become question marks."""
+    sys.stdout.write(shown(text, sys.stdout))
 
 
 def note(text: str) -> None:
     """Write a line for people to stderr."""
     # Both may be the same terminal, where the order must not change.
     sys.stdout.flush()
-    encoding = sys.stderr.encoding or "utf-8"
-    sys.stderr.write(text.encode(encoding, "replace").decode(encoding) + "\n")
+    sys.stderr.write(shown(text, sys.stderr) + "\n")
     sys.stderr.flush()
+
+
+def shown(text: str, stream: TextIO) -> str:
+    """Return `text` with question marks for the characters that a stream cannot show."""
+    # Most lines are ASCII, and every stream shows that.
+    if text.isascii():
+        return text
+    from riseml.cli import terminal
+
+    if terminal.shows_unicode(stream):
+        # Names of files may have bytes that are not UTF-8.
+        return text.encode("utf-8", "replace").decode("utf-8")
+    for sign, word in _ASCII_SIGNS.items():
+        text = text.replace(sign, word)
+    encoding = str(stream.encoding)
+    if encoding.startswith("utf"):
+        encoding = "ascii"
+    return text.encode(encoding, "replace").decode(encoding)
 
 
 def printable(name: str) -> str:
@@ -40,6 +56,20 @@ def lines(texts: Iterable[str]) -> None:
     write("".join(f"{text}\n" for text in texts))
 
 
+def names(texts: Iterable[str]) -> None:
+    """Write a line for each name, for programs."""
+    _write_exactly("".join(f"{text}\n" for text in texts))
+
+
+def _write_exactly(text: str) -> None:
+    """Write to stdout for programs, which read its encoding whatever a terminal shows."""
+    try:
+        sys.stdout.write(text)
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding
+        sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+
+
 def data(value: Any, output_format: str) -> None:
     """Write plain data as `json` or `yaml`."""
     if output_format == "json":
@@ -48,12 +78,12 @@ def data(value: Any, output_format: str) -> None:
         # Python writes NaN and Infinity, which are not JSON; here they become null.
         text = json.dumps(value, default=str)
         finite = json.loads(text, parse_constant=lambda _: None)
-        say(json.dumps(finite, indent=2, ensure_ascii=False))
+        _write_exactly(json.dumps(finite, indent=2, ensure_ascii=False) + "\n")
         return
     # Most commands print tables; importing PyYAML would slow them down.
     from riseml.manifest import to_yaml
 
-    write(to_yaml(value))
+    _write_exactly(to_yaml(value))
 
 
 def csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
@@ -66,7 +96,7 @@ def csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     writer = csv_module.writer(text, lineterminator="\n")
     writer.writerow(titles)
     writer.writerows(rows)
-    write(text.getvalue())
+    _write_exactly(text.getvalue())
 
 
 def confirm(question: str, *, yes: bool) -> bool:

@@ -18,7 +18,8 @@ _FOOT = """
 Options:
   -h, --help      also after each command
   -V, --version
-  --no-color      plain text; the variable NO_COLOR does the same
+  --no-color      no colours; the variable NO_COLOR does the same
+  --plain         for screen readers; RISEML_PLAIN=1 or the setting `plain: true`
   --debug         show tracebacks; the variable RISEML_DEBUG does the same
 
 Next: `riseml init` writes a riseml.yml, `riseml COMMAND --help` explains a command.

@@ -30,7 +30,7 @@ def is_for_people(output_format: str) -> bool:
 def write_data(data: Data, output_format: str) -> None:
     """Print a result in one of the formats for programs."""
     if output_format == "name":
-        output.lines(data.names)
+        output.names(data.names)
     elif output_format == "csv":
         output.csv(data.titles, data.rows)
     else:

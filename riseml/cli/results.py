@@ -44,6 +44,7 @@ Top = Annotated[
 
 
 _MAX_NOTES = 5
+_MARKS: dict[terminal.Mode, str] = {"unicode": "★", "ascii": "*", "plain": "best"}
 # The least width of columns of values, and the width of the columns before them.
 _SHORTEST, _FIXED_WIDTH = 6, 20
 
@@ -111,7 +112,8 @@ def _explanation(results: Results, screen: Terminal) -> str:
     """Return what the mark means, or why no experiment is marked."""
     if results.best is not None:
         direction = "larger" if results.largest else "smaller"
-        return f"{_mark(screen)} best by {results.metric}: {direction} is better."
+        sentence = f"best by {results.metric}: {direction} is better."
+        return f"{_mark(screen)} {sentence}".removeprefix("best ")
     if results.suggested:
         first = results.suggested[0]
         example = f"{{{first}: {'max' if is_larger_better(first) else 'min'}}}"
@@ -213,7 +215,7 @@ def _widths(results: Results) -> list[int]:
 
 
 def _mark(screen: Terminal) -> str:
-    return "★" if screen.unicode else "*"
+    return _MARKS[screen.mode]
 
 
 def _values(

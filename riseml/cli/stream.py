@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from riseml.cli.table import cells_wide, clean, shorten
-from riseml.cli.terminal import Terminal
+from riseml.cli.terminal import Mode, Terminal
 from riseml.engines import Change, Chunk
 
 # A job that never ends its line must not fill the memory. A longer line is broken on a
@@ -57,6 +57,8 @@ STATE_COLOURS = {
     "FAILED": "red",
     "KILLED": "red",
 }
+_PREFIXES: dict[Mode, str] = {"unicode": "{0} |", "ascii": "{0} |", "plain": "{1}:"}
+_STATE_SIGNS: dict[Mode, str] = {"unicode": "-->", "ascii": "-->", "plain": "State:"}
 _TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 
@@ -146,8 +148,8 @@ class Stream:
         if not self._prefixed:
             return b""
         colour = _PALETTE[len(self._writers) % len(_PALETTE)]
-        prefix = self._terminal.paint(f"{name:{self._width}} |", colour)
-        return f"{prefix} ".encode()
+        title = _PREFIXES[self._terminal.mode].format(name.ljust(self._width), name)
+        return f"{self._terminal.paint(title, colour)} ".encode()
 
     def _write_lines(self, writer: _Writer, data: bytes) -> None:
         if not self._is_plain(writer, data):
@@ -236,7 +238,8 @@ class Stream:
 
     def _state_lines(self, change: Change) -> list[str]:
         colour = STATE_COLOURS.get(change.state, "")
-        lines = [self._terminal.paint(f"--> {change.state}", colour)]
+        sign = _STATE_SIGNS[self._terminal.mode]
+        lines = [self._terminal.paint(f"{sign} {change.state}", colour)]
         details = {"Reason": change.reason, "Message": change.message}
         for name, text in details.items():
             if text:

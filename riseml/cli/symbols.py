@@ -1,6 +1,6 @@
 """States in tables: a symbol, the name, a colour."""
 
-from riseml.cli.terminal import Terminal
+from riseml.cli.terminal import Mode, Terminal
 from riseml.status import State
 
 SYMBOLS = {
@@ -24,11 +24,18 @@ COLOURS = {
     State.FAILED: "red",
     State.KILLED: "red",
 }
+_FORMATS: dict[Mode, str] = {"unicode": "{1} {0}", "ascii": "  {0}", "plain": "{0}"}
+# Before every experiment of a set but the last, and before the last
+_BRANCHES: dict[Mode, tuple[str, str]] = {
+    "unicode": ("├╴", "╰╴"),
+    "ascii": ("  ", "  "),
+    "plain": ("", ""),
+}
 
 
 def state(state: State, terminal: Terminal) -> str:
     """Return the text of a state, with a blank for a symbol that cannot be shown."""
-    return f"{SYMBOLS[state] if terminal.unicode else ' '} {state}"
+    return _FORMATS[terminal.mode].format(state, SYMBOLS[state])
 
 
 def coloured(value: State, terminal: Terminal) -> str:
@@ -43,6 +50,4 @@ def styles(terminal: Terminal) -> dict[str, str]:
 
 def branch(terminal: Terminal, *, last: bool) -> str:
     """Return the prefix of an experiment below its set."""
-    if not terminal.unicode:
-        return "  "
-    return "╰╴" if last else "├╴"
+    return _BRANCHES[terminal.mode][last]

@@ -7,10 +7,9 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from riseml.cli import output, terminal, text
+from riseml.cli import bar, output, terminal, text
 from riseml.cli.progress import Notice
 
 if TYPE_CHECKING:
@@ -22,9 +21,6 @@ _REDRAW_SECONDS = 0.1
 # The same where lines stay: only slow syncs get some.
 _FIRST_LINE_SECONDS = 2.0
 _NEXT_LINE_SECONDS = 10.0
-_WIDTH = 24
-# Before, the speed says little about the rest.
-_MIN_SECONDS = 1.0
 _TITLE = "Syncing project"
 
 
@@ -80,25 +76,23 @@ class SyncBar:
         if self._step == "write":
             return f"{_TITLE}: writing to disk..."
         if self._step == "store":
-            return f"{_TITLE} {self._share(text.size(self._total), now)}"
+            return self._share(_TITLE, f" of {text.size(self._total)}", now)
+        if self._step == "push":
+            return self._share("Pushing the code", "", now)
         files = text.plural(self._total, "file")
-        return f"Preparing the code {self._share(files, now)}"
+        return self._share("Preparing the code", f" of {files}", now)
 
-    def _share(self, total: str, now: float) -> str:
+    def _share(self, title: str, total: str, now: float) -> str:
         """Return the bar, the percentage, and how long the rest will take."""
         # A file that grows is read to its new end.
         share = min(self._done / max(self._total, 1), 1.0)
-        phrase = f"{share:.0%} of {total}"
-        seconds = now - self._begun
-        if seconds >= _MIN_SECONDS and 0 < share < 1:
-            rest = timedelta(seconds=seconds / share * (1 - share) + 1)
-            phrase += f", {text.span(rest)} left"
-        return f"{self._bar(share)}{phrase}" if self._notice.interactive else phrase
-
-    def _bar(self, share: float) -> str:
-        width = terminal.inspect(sys.stderr).width or 80
-        # A line that wraps cannot be erased.
-        if width < len(_TITLE) + _WIDTH + 40:
-            return ""
-        filled = round(share * _WIDTH)
-        return f"[{'#' * filled}{'-' * (_WIDTH - filled)}] "
+        details = [f"{share:.0%}{total}"]
+        left = text.time_left(share, now - self._begun)
+        if left:
+            details.append(left)
+        if not self._notice.interactive:
+            return f"{title} {', '.join(details)}"
+        screen = terminal.inspect(sys.stderr)
+        return bar.line(
+            title, share, details, screen.width or 80, unicode=screen.unicode
+        )

@@ -1,12 +1,12 @@
 """Plain fitted columns without borders; pure.
 
 One blank separates columns. Cells are shortened, and then columns are dropped, before a
-line would wrap.
+line would wrap. Plain mode has no columns: each cell follows its title.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from riseml.cli.terminal import Terminal
 
@@ -34,9 +34,11 @@ def render(
     *,
     headers: bool = True,
 ) -> list[str]:
-    """Return the lines of a table."""
-    # The titles are the first row, so that a table without rows has columns too.
+    """Return the lines of a table; in plain mode, a statement for each row."""
     titles = [column.title if headers else "" for column in columns]
+    if terminal.plain:
+        return list(map(partial(_statement, titles), rows))
+    # The titles are the first row, so that a table without rows has columns too.
     cells = [list(map(clean, texts)) for texts in zip(titles, *rows, strict=True)]
     content = [max(map(cells_wide, texts)) for texts in cells]
     widths = fit(columns, content, terminal.width)
@@ -49,6 +51,16 @@ def render(
         return lines[1:]
     header = "".join(lines[:1])
     return [terminal.paint(header, "bold"), *lines[1:]]
+
+
+def _statement(titles: Sequence[str], row: Sequence[str]) -> str:
+    """Return a row as `ID 16, STATE RUNNING`, without the cells that say nothing."""
+    phrases = []
+    for title, cell in zip(titles, row, strict=True):
+        text = clean(cell).strip()
+        if text not in {"", "-"}:
+            phrases.append(f"{title} {text}".strip())
+    return ", ".join(phrases)
 
 
 def fit(

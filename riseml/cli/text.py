@@ -8,6 +8,8 @@ from typing import Any
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 # RiseML 1 called 1024 bytes a KB.
 _SIZES = (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10))
+# Before, the speed says little about the rest.
+_MIN_SECONDS = 1.0
 
 
 def plural(count: int, noun: str) -> str:
@@ -54,8 +56,22 @@ def span(length: timedelta) -> str:
     return f"{minutes}m {seconds}s" if minutes else plural(seconds, "second")
 
 
+def time_left(share: float, seconds: float) -> str:
+    """Return `4 seconds left` for a step of which a share took so long, "" too early."""
+    if seconds < _MIN_SECONDS or not 0 < share < 1:
+        return ""
+    # Rounded up: the end is never later than announced.
+    rest = timedelta(seconds=seconds / share * (1 - share) + 1)
+    return f"{span(rest)} left"
+
+
+def local_time(time: datetime | None) -> str | None:
+    """Return an instant for people: `2018-01-31 11:20:30 CET`, in the local time zone."""
+    return None if time is None else time.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
 def moment(time: datetime | None) -> str | None:
-    """Return an instant in UTC as `2018-01-31T10:20:30Z`."""
+    """Return an instant for programs: `2018-01-31T10:20:30Z`, in UTC."""
     return None if time is None else time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

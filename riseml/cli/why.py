@@ -60,7 +60,7 @@ def _text(cause: "Cause", screen: "Terminal") -> str:
     lines = [f"{subject} {state}: {clean(cause.explanation)}"]
     for attempt in cause.attempts:
         lines.append(f"  {_attempt(attempt)}")
-    lines += [f"  | {clean(line)}" for line in cause.evidence]
+    lines += [f"  {screen.bar} {clean(line)}" for line in cause.evidence]
     lines += [f"  {screen.arrow} {clean(line)}" for line in cause.fix]
     return "".join(f"{line}\n" for line in lines)
 

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Literal, Protocol
 
-Step = Literal["scan", "store", "write", "check out"]
-"""Steps count files, except that `store` counts bytes and `write` counts nothing."""
+Step = Literal["scan", "store", "write", "check out", "push"]
+"""Steps count files, except that `store` counts bytes, `push` counts percent, and `write` counts nothing."""
 
 
 class Listener(Protocol):

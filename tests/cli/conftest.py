@@ -1,6 +1,7 @@
 """Fixtures that run commands on an engine in memory, at a fixed time."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +26,13 @@ Riseml = Callable[..., Result]
 
 
 @pytest.fixture(autouse=True)
-def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in (
         "NO_COLOR",
+        "LANG",
+        "LC_ALL",
+        "LC_CTYPE",
+        "RISEML_PLAIN",
         "COLUMNS",
         "RISEML_DEBUG",
         "RISEML_CONFIG",
@@ -41,6 +46,12 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setattr(clock, "now", lambda: NOW)
+    # Times on screens are local.
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CET-1")
+        time.tzset()
+        yield
+    time.tzset()
 
 
 @pytest.fixture
@@ -68,10 +79,20 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Return a function that gives stdout and stderr the abilities of a terminal."""
 
     def set_abilities(
-        width: int = 80, *, colour: bool = True, unicode: bool = True, height: int = 24
+        width: int | None = 80,
+        *,
+        colour: bool = True,
+        unicode: bool = True,
+        height: int = 24,
+        plain: bool = False,
     ) -> None:
         abilities = Terminal(
-            interactive=True, colour=colour, unicode=unicode, width=width, height=height
+            interactive=not plain,
+            colour=colour and not plain,
+            unicode=unicode,
+            width=None if plain else width,
+            height=height,
+            plain=plain,
         )
         monkeypatch.setattr(terminal, "inspect", lambda stream: abilities)
 

@@ -45,7 +45,15 @@ def _runs(engine: FakeEngine) -> None:
         (["tensorboard", "15."], ["15.1", "15.2"]),
         (
             ["tensorboard", "--"],
-            ["--port", "--browser", "--no-browser", "--help", "--debug", "--no-color"],
+            [
+                "--port",
+                "--browser",
+                "--no-browser",
+                "--help",
+                "--debug",
+                "--no-color",
+                "--plain",
+            ],
         ),
         (["logs", ""], ["16", "15", "9"]),
         (["kill", ""], ["16", "15"]),

@@ -36,8 +36,8 @@ def volumes(
 
 
 def test_ls(volumes: Path, riseml: Riseml) -> None:
-    rows = "MODIFIED                       SIZE NAME\n"
-    time = "2017-07-14 02:40:00 "
+    rows = "MODIFIED                           SIZE NAME\n"
+    time = "2017-07-14 03:40:00 CET "
     assert (
         riseml("ls", "output://~").out
         == f"{rows}{time}            DIR 14/\n{time}            DIR 15/\n"
@@ -59,7 +59,7 @@ def test_ls(volumes: Path, riseml: Riseml) -> None:
     )
     assert (
         riseml("ls", "output://~/14", "-o", "csv").out
-        == f"MODIFIED,SIZE,NAME\n{time.strip()},5,model.pt\n"
+        == "MODIFIED,SIZE,NAME\n2017-07-14T02:40:00Z,5,model.pt\n"
     )
     assert json.loads(riseml("ls", "output://~/14", "-o", "json").out) == [
         {

@@ -114,7 +114,7 @@ def test_files_without_settings(text: str, folders: tuple[Path, Path]) -> None:
         (
             "7: true",
             "unknown setting '7'",
-            "Settings are engine, gitignore, context, workdir_limit.",
+            "Settings are engine, gitignore, plain, context, workdir_limit.",
         ),
         (
             "workdir_limit: much",
