@@ -10,7 +10,7 @@ PYTEST_CONTROL_PLANE := -m control_plane -n 1 tests/cluster
 # Percent of lines and branches that `make test COVERAGE=1` must reach; it only rises. Subprocesses are not measured.
 COVERAGE_FLOOR := 85
 
-.PHONY: demo test test-frameworks test-control-plane check goldens lock clean
+.PHONY: demo test test-frameworks test-control-plane check goldens schemas lock clean
 
 demo: $(READY)  ## train a grid of eight models on the digits on this machine and print the results
 	@examples/demo.sh "$(CURDIR)/$(BIN)/riseml"
@@ -33,6 +33,9 @@ check: $(READY)  ## lint, check types and import directions
 
 goldens: $(READY)  ## rewrite examples/*/workflow.yaml; review the diff
 	$(BIN)/pytest tests/golden --regenerate
+
+schemas: $(READY)  ## rewrite riseml/schemas after a change of what -o json prints; review the diff
+	$(BIN)/python -m tests.golden.json_schemas
 
 lock: $(READY)  ## resolve the dependencies
 	$(BIN)/python -m pip install --quiet "uv>=0.9"

@@ -87,7 +87,9 @@ COMMANDS: dict[str, Command] = {
     ),
     "check": Command("check", "Report every error in a riseml.yml.", WRITE),
     "schema": Command(
-        "schema", "Print the JSON Schema of riseml.yml, for editors.", WRITE
+        "schema",
+        "Print a JSON Schema: of riseml.yml, or of what a command prints.",
+        WRITE,
     ),
     "compile": Command("compile", "Print the Argo Workflow of a riseml.yml.", WRITE),
     "secret": Command(

@@ -1,10 +1,11 @@
 """Command `riseml build`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
 from riseml.cli import options, output, report
+from riseml.cli.documents import Document
 from riseml.cli.table import Column
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
@@ -13,6 +14,30 @@ if TYPE_CHECKING:
     from riseml.client.images import Explanation
 
 _COLUMNS = (Column("CHANGE", 7), Column("PART", 9), Column("VALUE", 20, shortest=20))
+
+
+class ImagePartRecord(TypedDict):
+    """One thing that an image is made of: its base image, an install step or a file."""
+
+    part: str
+    value: str
+    """Its text or digest."""
+    change: str
+    """Compared with the previous run: same, changed, new or gone."""
+
+
+class ImageRecord(TypedDict):
+    """The image or environment that install steps make."""
+
+    key: str
+    image: str | None
+    """Null until it is built."""
+    before: str | None
+    """The id of the run that the parts are compared with."""
+    parts: list[ImagePartRecord]
+
+
+DOCUMENTS = {"build": Document(ImageRecord)}
 
 
 def command(
@@ -75,8 +100,7 @@ def _summary(explanation: "Explanation") -> str:
     return f"The image with key {explanation.key} {status} ({comparison})."
 
 
-# The names of the fields are a contract with scripts.
-def _record(explanation: "Explanation") -> dict[str, object]:
+def _record(explanation: "Explanation") -> ImageRecord:
     return {
         "key": explanation.key,
         "image": explanation.image,

@@ -1,14 +1,34 @@
 """Command `riseml check`."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 import typer
 
 from riseml.cli import options, output, text
+from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
 from riseml.errors import Fault
 from riseml.excerpts import LONGEST, excerpt
+
+
+class FaultRecord(TypedDict):
+    """An error, warning or note about a riseml.yml."""
+
+    file: str
+    line: int
+    """Counts from 1; 0 for a fault of the file itself."""
+    column: int
+    """Counts from 1; 0 for a fault of the file itself."""
+    severity: str
+    """error, warning or note."""
+    message: str
+    advice: str
+    source: str
+    """The text of the line."""
+
+
+DOCUMENTS = {"check": Document(list[FaultRecord])}
 
 
 def command(
@@ -63,7 +83,7 @@ def _summary(file: str, errors: int, warnings: int) -> str:
     return f"{file} is valid."
 
 
-def _record(fault: Fault) -> dict[str, object]:
+def _record(fault: Fault) -> FaultRecord:
     return {
         "file": fault.file,
         "line": fault.line,

@@ -1,12 +1,42 @@
 """Choose where runs go: this machine or a cluster."""
 
-from typing import Annotated, Any
+from typing import Annotated, TypedDict
 
 import typer
 
 from riseml import settings
 from riseml.cli import options, output, report, terminal
+from riseml.cli.documents import Document
 from riseml.cli.table import Column, render
+
+
+class ContextRecord(TypedDict):
+    """A cluster, or this machine, on which runs can be started."""
+
+    name: str
+    user: str
+    server: str
+    current: bool
+    """Whether runs go there."""
+
+
+class SettingsRecord(TypedDict):
+    """The settings in effect."""
+
+    engine: str
+    context: str
+    home: str
+    """The folder of the engine of this machine."""
+    file: str
+    """The settings file."""
+    user: str
+    gitignore: bool
+
+
+DOCUMENTS = {
+    "config-list": Document(list[ContextRecord]),
+    "config-show": Document(SettingsRecord),
+}
 
 
 def use(
@@ -47,7 +77,7 @@ def list_(
     # This machine is not in the settings file, but can be chosen like a context.
     rows = [(contexts.LOCAL, effective.user, "this machine")]
     rows += contexts.load(effective.file).rows()
-    records = [
+    records: list[ContextRecord] = [
         {"name": name, "user": user, "server": server, "current": name == current}
         for name, user, server in rows
     ]
@@ -65,18 +95,16 @@ def list_(
 def show(output_format: options.OutputFormat = "table") -> None:
     """Show the settings in effect and where each comes from; keys are never shown."""
     effective = settings.load()
-    values: dict[str, Any] = {
+    values: SettingsRecord = {
         "engine": effective.engine,
         "context": effective.context,
-        "home": effective.home,
-        "file": effective.file,
+        "home": str(effective.home),
+        "file": str(effective.file),
         "user": effective.user,
         "gitignore": effective.gitignore,
         "plain": effective.plain,
     }
     if output_format in {"json", "yaml"}:
-        # Paths are the only values that JSON and YAML do not know.
-        values["home"], values["file"] = str(effective.home), str(effective.file)
         output.data(values, output_format)
         return
     rows = []

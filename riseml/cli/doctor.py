@@ -1,10 +1,11 @@
 """Command `riseml doctor`."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 import typer
 
 from riseml.cli import options, output, report, terminal
+from riseml.cli.documents import Document
 from riseml.cli.table import clean
 from riseml.client.client import Client
 from riseml.engines import Repairable
@@ -28,6 +29,20 @@ _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim
 _TITLE_WIDTH = 44
 # Without it nothing on the cluster can be checked, which has a status of its own.
 _CONNECTION_CHECK = "The API server answers"
+
+
+class FindingRecord(TypedDict):
+    """Result of a check."""
+
+    check: str
+    """Its title."""
+    result: Literal["ok", "warning", "failed", "skipped"]
+    detail: str
+    fix: str
+    """What to do; empty if nothing is to be done."""
+
+
+DOCUMENTS = {"doctor": Document(list[FindingRecord])}
 
 
 def command(

@@ -1,11 +1,12 @@
 """Command `riseml ls`."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 import typer
 
 from riseml.cli import options, output, report, text
+from riseml.cli.documents import Document, Time
 from riseml.cli.table import Column
 from riseml.client.client import Client
 
@@ -15,6 +16,20 @@ if TYPE_CHECKING:
 _VOLUMES = ["data://", "output://"]
 _TITLES = ("MODIFIED", "SIZE", "NAME")
 _COLUMNS = (Column("MODIFIED", 24), Column("SIZE", 14, right=True), Column("NAME"))
+
+
+class FileRecord(TypedDict):
+    """A file or folder, or without an argument a volume."""
+
+    name: str
+    type: Literal["file", "folder", "volume"]
+    size: int | None
+    """In bytes; null for a folder or volume."""
+    modified: Time | None
+    """Null for a volume."""
+
+
+DOCUMENTS = {"ls": Document(list[FileRecord])}
 
 
 def command(
@@ -50,8 +65,11 @@ def command(
 
 # Without a URI there is nothing to ask the engine for.
 def _volumes() -> report.Data:
-    rows = [["", "STORAGE", name] for name in _VOLUMES]
-    return report.Data(_VOLUMES, _VOLUMES, _TITLES, rows)
+    rows, records = [], list[FileRecord]()
+    for name in _VOLUMES:
+        rows.append(["", "STORAGE", name])
+        records.append({"name": name, "type": "volume", "size": None, "modified": None})
+    return report.Data(records, _VOLUMES, _TITLES, rows)
 
 
 def _files(entries: "list[Entry]", *, is_local: bool) -> report.Data:
@@ -73,7 +91,7 @@ def _row(entry: "Entry", time: str) -> list[str]:
     return [time, str(entry.size), name]
 
 
-def _record(entry: "Entry") -> dict[str, object]:
+def _record(entry: "Entry") -> FileRecord:
     return {
         "name": output.printable(entry.name),
         "type": "folder" if entry.is_folder else "file",

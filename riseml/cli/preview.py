@@ -1,17 +1,68 @@
 """Preview of a run for `riseml train --dry-run`: its plan, and the size of its code."""
 
-from typing import Any
+from typing import Literal, TypedDict
 
 from riseml.cli import exclusions, output, records, terminal, text
+from riseml.cli.documents import Document
+from riseml.cli.records import ResourcesRecord
 from riseml.cli.table import Column, render
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
 from riseml.plan import ExperimentSet, Job
-from riseml.project import Survey
+from riseml.project import Exclusion, Survey
 
 # `-o json` lists all.
 _MAX_EXPERIMENTS = 20
 _BYTES_PER_MEGABYTE = 1_000_000
+
+
+class ExclusionRecord(TypedDict):
+    """A path, or a pattern for many, that the code of a run leaves out."""
+
+    path: str
+    source: str
+    """The ignore file that names it."""
+    size: int | None
+    """In bytes, if it is known."""
+    complete: bool
+    """Whether the size is exact; otherwise it is at least that."""
+
+
+class PlannedJobRecord(TypedDict):
+    """Jobs of one type that each experiment would have."""
+
+    type: str
+    count: int
+    run: list[str]
+    resources: ResourcesRecord
+
+
+class PlannedExperimentRecord(TypedDict):
+    """An experiment that would run."""
+
+    sub: int
+    """Its number in the set."""
+    parameters: dict[str, str]
+
+
+class PlanRecord(TypedDict):
+    """What `riseml train` would start."""
+
+    project: str
+    type: Literal["set", "experiment"]
+    image: str
+    install: list[str]
+    concurrency: int | None
+    files: int
+    """The number of files of the code."""
+    bytes: int
+    """The size of the code."""
+    excluded: list[ExclusionRecord]
+    jobs: list[PlannedJobRecord]
+    experiments: list[PlannedExperimentRecord]
+
+
+DOCUMENTS = {"train-dry-run": Document(PlanRecord)}
 
 
 def show(
@@ -101,7 +152,7 @@ def _experiments(plan: ExperimentSet, screen: Terminal) -> list[str]:
     return lines
 
 
-def _record(plan: ExperimentSet, code: Survey) -> dict[str, Any]:
+def _record(plan: ExperimentSet, code: Survey) -> PlanRecord:
     return {
         "project": plan.project,
         "type": "set" if plan.is_set else "experiment",
@@ -110,7 +161,7 @@ def _record(plan: ExperimentSet, code: Survey) -> dict[str, Any]:
         "concurrency": plan.concurrency,
         "files": code.files,
         "bytes": code.size,
-        "excluded": [exclusion._asdict() for exclusion in code.excluded],
+        "excluded": [_exclusion_record(exclusion) for exclusion in code.excluded],
         "jobs": [_job_record(job) for job in plan.jobs],
         "experiments": [
             {"sub": experiment.sub, "parameters": dict(experiment.parameters)}
@@ -119,7 +170,16 @@ def _record(plan: ExperimentSet, code: Survey) -> dict[str, Any]:
     }
 
 
-def _job_record(job: Job) -> dict[str, Any]:
+def _exclusion_record(exclusion: Exclusion) -> ExclusionRecord:
+    return {
+        "path": exclusion.path,
+        "source": exclusion.source,
+        "size": exclusion.size,
+        "complete": exclusion.complete,
+    }
+
+
+def _job_record(job: Job) -> PlannedJobRecord:
     return {
         "type": job.type,
         "count": job.count,

@@ -4,19 +4,149 @@ Names are stable, lists are always lists, and times are text in UTC.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal, NotRequired, TypedDict, cast
 
+from riseml.cli.documents import Document, StateName, Time
 from riseml.cli.statuses import AnyStatus, is_set, single_experiment
 from riseml.cli.text import moment, pairs
 from riseml.plan import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
+
+
+class ResourcesRecord(TypedDict):
+    """What a job requests."""
+
+    cpus: float
+    mem: int
+    """In bytes."""
+    gpus: int
+
+
+class TimesRecord(TypedDict):
+    """When something was submitted, started and ended; null before that."""
+
+    created: Time | None
+    started: Time | None
+    finished: Time | None
+
+
+class AttemptRecord(TypedDict):
+    """One attempt of a job."""
+
+    attempt: int
+    """Counts from 0."""
+    state: StateName
+    started: Time | None
+    finished: Time | None
+    reason: str
+    message: str
+    exit_code: int | None
+
+
+class JobRecord(TimesRecord):
+    """A job: its last attempt, or its plan before it starts."""
+
+    id: str
+    type: str
+    """The role of the job, such as train, worker or build."""
+    state: StateName
+    attempt: int
+    """Counts from 0."""
+    earlier_attempts: list[AttemptRecord]
+    reason: str
+    message: str
+    exit_code: int | None
+    workdir: str
+    """Which files of its working directory were kept, in words."""
+    resources: ResourcesRecord | None
+
+
+class MeasuredRecord(TypedDict):
+    """Values of a metric that riseml.yml names under `results`."""
+
+    source: str
+    """The file that has them."""
+    best: NotRequired[float | str | None]
+    """Only if the metric has a mode. NaN and infinities are text."""
+    best_step: NotRequired[float | str]
+    last: float | str | None
+    last_step: NotRequired[float | str]
+
+
+class ExperimentRecord(TimesRecord):
+    """An experiment."""
+
+    id: str
+    type: Literal["experiment"]
+    state: StateName
+    parameters: dict[str, str]
+    result: dict[str, object] | None
+    """Reported and measured values by name."""
+    measured: NotRequired[dict[str, MeasuredRecord]]
+    """Only if riseml.yml names metrics."""
+    progress: list[int] | None
+    """Steps that are done, and all steps."""
+    reason: str
+    message: str
+    exit_code: int | None
+    workdir: str
+    """Which files of its working directory were kept, in words."""
+    notes: list[str]
+    jobs: list[JobRecord]
+
+
+class ListedRunRecord(TimesRecord):
+    """A run in a list of runs."""
+
+    id: str
+    name: str
+    """The name of its Workflow."""
+    user: str
+    project: str
+    type: Literal["set", "experiment"]
+    state: StateName
+    counts: dict[str, int]
+    """Numbers of experiments by state."""
+    experiments: list[ExperimentRecord]
+    """Empty in a list, except with --long."""
+
+
+class RunRecord(ListedRunRecord):
+    """A run: a set, or a single experiment."""
+
+    reason: str
+    message: str
+    image: str
+    base_image: NotRequired[str]
+    """The image that install steps start from, if it is known."""
+    framework: str
+    run: list[str]
+    install: list[str]
+    concurrency: int | None
+    """Null if nothing limits it."""
+    revision: str
+    """The revision of the code."""
+    result: dict[str, object] | None
+    """The result of a single experiment; null for a set."""
+    jobs: list[JobRecord]
+    """Jobs of the run itself: build, tensorboard."""
+    tensorboard: NotRequired[str | None]
+    """The address of the run's own TensorBoard; null while it is not known."""
+    page: NotRequired[str]
+    """The page of the run in Argo's user interface."""
+
+
+StatusRecord = ListedRunRecord | RunRecord | ExperimentRecord | JobRecord
+DOCUMENTS = {
+    "status": Document(list[ListedRunRecord] | RunRecord | ExperimentRecord | JobRecord)
+}
 
 # Titles and names of fields are a contract with scripts.
 _TITLES = ("id", "user", "project", "type", "state", "created", "started", "finished")
 _LONG_TITLES = ("parameters", "result")
 
 
-def record(status: AnyStatus, *, listed: bool = False) -> dict[str, Any]:
+def record(status: AnyStatus, *, listed: bool = False) -> StatusRecord:
     """Return a run, experiment or job.
 
     `listed` leaves out what a list of runs does not read from the engine.
@@ -28,13 +158,13 @@ def record(status: AnyStatus, *, listed: bool = False) -> dict[str, Any]:
     return _listed_run(status) if listed else _run(status)
 
 
-def _listed_run(run: SetStatus) -> dict[str, Any]:
+def _listed_run(run: SetStatus) -> ListedRunRecord:
     return {
         "id": run.id,
         "name": run.name,
         "user": run.user,
         "project": run.project,
-        "type": _type(run),
+        "type": "set" if run.is_set else "experiment",
         "state": str(run.state),
         **_times(run),
         "counts": {str(state): count for state, count in run.counts.items()},
@@ -42,8 +172,8 @@ def _listed_run(run: SetStatus) -> dict[str, Any]:
     }
 
 
-def _run(run: SetStatus) -> dict[str, Any]:
-    fields = {
+def _run(run: SetStatus) -> RunRecord:
+    fields: RunRecord = {
         **_listed_run(run),
         "reason": run.reason,
         "message": run.message,
@@ -57,7 +187,7 @@ def _run(run: SetStatus) -> dict[str, Any]:
         "result": _values(run.result),
         "jobs": [_job(job) for job in run.jobs],
         "tensorboard": run.tensorboard_url,
-        "page": run.page,
+        "page": run.page or "",
     }
     # These fields exist only for runs that have them.
     if not run.base_image:
@@ -69,17 +199,15 @@ def _run(run: SetStatus) -> dict[str, Any]:
     return fields
 
 
-def _experiment(experiment: ExperimentStatus) -> dict[str, Any]:
-    # Only runs whose riseml.yml names metrics have these.
-    measured = {"measured": dict(experiment.measured)} if experiment.measured else {}
-    return {
+def _experiment(experiment: ExperimentStatus) -> ExperimentRecord:
+    fields: ExperimentRecord = {
         "id": experiment.id,
         "type": "experiment",
         "state": str(experiment.state),
         **_times(experiment),
         "parameters": dict(experiment.parameters),
         "result": _values(experiment.result),
-        **measured,
+        "measured": measured(experiment.measured or {}),
         "progress": list(experiment.progress) if experiment.progress else None,
         "reason": experiment.reason,
         "message": experiment.message,
@@ -88,9 +216,19 @@ def _experiment(experiment: ExperimentStatus) -> dict[str, Any]:
         "notes": list(experiment.notes),
         "jobs": [_job(job) for job in experiment.jobs],
     }
+    # Only runs whose riseml.yml names metrics have these.
+    if not experiment.measured:
+        del fields["measured"]
+    return fields
 
 
-def _job(job: JobStatus) -> dict[str, Any]:
+def measured(values: Mapping[str, Mapping[str, Any]]) -> dict[str, MeasuredRecord]:
+    """Return the values of the metrics that riseml.yml names."""
+    # `riseml.metrics` makes them as JSON data.
+    return cast("dict[str, MeasuredRecord]", dict(values))
+
+
+def _job(job: JobStatus) -> JobRecord:
     return {
         "id": job.id,
         "type": job.type,
@@ -106,7 +244,7 @@ def _job(job: JobStatus) -> dict[str, Any]:
     }
 
 
-def attempt(job: JobStatus) -> dict[str, Any]:
+def attempt(job: JobStatus) -> AttemptRecord:
     """Return one attempt of a job."""
     return {
         "attempt": job.attempt,
@@ -119,7 +257,7 @@ def attempt(job: JobStatus) -> dict[str, Any]:
     }
 
 
-def resources(requested: Resources) -> dict[str, float | int]:
+def resources(requested: Resources) -> ResourcesRecord:
     """Return the resources of a job; memory is in bytes."""
     return {
         "cpus": float(requested.cpus),
@@ -128,7 +266,7 @@ def resources(requested: Resources) -> dict[str, float | int]:
     }
 
 
-def _times(status: AnyStatus) -> dict[str, str | None]:
+def _times(status: AnyStatus) -> TimesRecord:
     return {
         "created": moment(status.created),
         "started": moment(status.started),
@@ -157,7 +295,9 @@ def csv_rows(run: SetStatus, status: AnyStatus, *, long: bool) -> list[list[str]
         run.project,
         _type(status),
         str(status.state),
-        *(time or "" for time in _times(status).values()),
+        moment(status.created) or "",
+        moment(status.started) or "",
+        moment(status.finished) or "",
     ]
     if not long:
         return [row]

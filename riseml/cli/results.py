@@ -3,11 +3,22 @@
 import bisect
 import itertools
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 import typer
 
-from riseml.cli import options, output, report, statuses, symbols, terminal, text
+from riseml.cli import (
+    options,
+    output,
+    records,
+    report,
+    statuses,
+    symbols,
+    terminal,
+    text,
+)
+from riseml.cli.documents import Document, StateName
+from riseml.cli.records import MeasuredRecord
 from riseml.cli.table import Column, cells_wide, render
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
@@ -43,6 +54,36 @@ Top = Annotated[
 ]
 
 
+class RowRecord(TypedDict):
+    """Parameters and results of an experiment."""
+
+    id: str
+    state: StateName
+    parameters: dict[str, str]
+    result: dict[str, object]
+    """Reported and measured values by name."""
+    best: bool
+    """Whether it is the best experiment."""
+    measured: NotRequired[dict[str, MeasuredRecord]]
+    """Only if riseml.yml names metrics."""
+
+
+class ResultsRecord(TypedDict):
+    """The results of a run."""
+
+    id: str
+    metric: str | None
+    """The result that decides which experiment is the best."""
+    best: str | None
+    """The id of the best experiment."""
+    parameters: list[str]
+    """Names of parameters that occur."""
+    metrics: list[str]
+    """Names of results that occur."""
+    experiments: list[RowRecord]
+
+
+DOCUMENTS = {"results": Document(ResultsRecord)}
 _MAX_NOTES = 5
 _MARKS: dict[terminal.Mode, str] = {"unicode": "★", "ascii": "*", "plain": "best"}
 # The least width of columns of values, and the width of the columns before them.
@@ -232,8 +273,7 @@ def _values(
     ]
 
 
-# The names of the fields are a contract with scripts.
-def _record(results: Results) -> dict[str, object]:
+def _record(results: Results) -> ResultsRecord:
     return {
         "id": results.id,
         "metric": results.metric,
@@ -244,8 +284,8 @@ def _record(results: Results) -> dict[str, object]:
     }
 
 
-def _experiment_record(row: ExperimentStatus, results: Results) -> dict[str, object]:
-    fields: dict[str, object] = {
+def _experiment_record(row: ExperimentStatus, results: Results) -> RowRecord:
+    fields: RowRecord = {
         "id": row.id,
         "state": str(row.state),
         "parameters": dict(row.parameters),
@@ -254,5 +294,5 @@ def _experiment_record(row: ExperimentStatus, results: Results) -> dict[str, obj
     }
     # Only runs whose riseml.yml names metrics have these.
     if row.measured:
-        fields["measured"] = dict(row.measured)
+        fields["measured"] = records.measured(row.measured)
     return fields

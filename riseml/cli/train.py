@@ -1,10 +1,11 @@
 """Command `riseml train`, also `riseml submit`."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict
 
 import typer
 
 from riseml.cli import options, output, progress, text
+from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
 from riseml.client.types import RunHandle
@@ -37,6 +38,29 @@ NoGitignore = Annotated[
         help="Include files that .gitignore excludes or `riseml cp` wrote.",
     ),
 ]
+
+
+class StartedRecord(TypedDict):
+    """A run that was started."""
+
+    id: str
+    name: str
+    """The name of its Workflow."""
+    project: str
+    type: Literal["set", "experiment"]
+    experiments: int
+    """The number of experiments."""
+    revision: str
+    """The revision of the code."""
+    files: int
+    """The number of files of the code."""
+    bytes: int
+    """The size of the code."""
+    tensorboard: NotRequired[str]
+    """The address of the run's own TensorBoard, if it is known."""
+
+
+DOCUMENTS = {"train": Document(StartedRecord)}
 
 
 def command(
@@ -140,9 +164,8 @@ def _write_data(run: RunHandle, output_format: str) -> None:
         output.data(_record(run), output_format)
 
 
-# The names of the fields are a contract with scripts.
-def _record(run: RunHandle) -> dict[str, object]:
-    fields: dict[str, object] = {
+def _record(run: RunHandle) -> StartedRecord:
+    fields: StartedRecord = {
         "id": run.id,
         "name": run.name,
         "project": run.project,

@@ -3,13 +3,14 @@
 A user is a namespace with a key. All commands except `login` are for administrators.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
 from riseml import settings
 from riseml.cli import options, output, report
 from riseml.cli.cluster_options import Kubeconfig, connect
+from riseml.cli.documents import Document
 from riseml.cli.table import Column
 from riseml.errors import InvalidInputError
 
@@ -92,6 +93,32 @@ ApiHost = Annotated[
 ]
 
 _NO_LIMIT = "none"
+
+
+class UserRecord(TypedDict):
+    """A user of a cluster."""
+
+    username: str
+    email: str
+    enabled: bool
+    namespace: str
+    limits: dict[str, str]
+    """Quotas by Kubernetes' names of resources."""
+    used: dict[str, str]
+    """What running jobs request, by the same names."""
+
+
+class UserWithKeyRecord(UserRecord):
+    """A user of a cluster, with the key for `riseml user login`."""
+
+    api_key: str | None
+    """Null if the user is disabled."""
+
+
+DOCUMENTS = {
+    "user-list": Document(list[UserRecord]),
+    "user-display": Document(UserWithKeyRecord),
+}
 
 
 def create(
@@ -199,7 +226,8 @@ def display(
     """Show a user with the key."""
     user = _users(kubeconfig, api_host).display(name)
     if output_format in {"json", "yaml"}:
-        output.data({**_record(user), "api_key": user.key or None}, output_format)
+        record: UserWithKeyRecord = {**_record(user), "api_key": user.key or None}
+        output.data(record, output_format)
         return
     _show(user)
 
@@ -303,8 +331,8 @@ def _quota(user: "User") -> str:
     return ", ".join(amounts)
 
 
-# The names of the fields are a contract with scripts. The key is not among them.
-def _record(user: "User") -> dict[str, Any]:
+# The key is not among the fields.
+def _record(user: "User") -> UserRecord:
     return {
         "username": user.name,
         "email": user.email,

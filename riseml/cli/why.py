@@ -1,9 +1,11 @@
 """Command `riseml why`."""
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from riseml.cli import clock, options, output, records, report, symbols, terminal, text
+from riseml.cli.documents import Document, StateName
+from riseml.cli.records import AttemptRecord
 from riseml.cli.table import clean
 from riseml.client.client import Client
 
@@ -14,6 +16,26 @@ if TYPE_CHECKING:
 
 # The others have the same cause, and their ids would hide the explanation.
 _MAX_IDS = 6
+
+
+class CauseRecord(TypedDict):
+    """Why runs, experiments or jobs wait or ended as they did."""
+
+    ids: list[str]
+    """All that share the cause."""
+    state: StateName
+    cause: str
+    """One word, such as OOM."""
+    what: str
+    """The explanation."""
+    evidence: list[str]
+    """Lines of Kubernetes or of a log."""
+    fix: list[str]
+    """What to do about it."""
+    attempts: list[AttemptRecord]
+
+
+DOCUMENTS = {"why": Document(list[CauseRecord])}
 
 
 def command(
@@ -75,8 +97,7 @@ def _attempt(job: "JobStatus") -> str:
     return clean(f"{line}: {job.message}" if job.message else line)
 
 
-# The names of the fields are a contract with scripts.
-def _record(cause: "Cause") -> dict[str, object]:
+def _record(cause: "Cause") -> CauseRecord:
     return {
         "ids": list(cause.ids),
         "state": str(cause.state),
