@@ -31,6 +31,8 @@ class SettingsRecord(TypedDict):
     """The settings file."""
     user: str
     gitignore: bool
+    plain: bool
+    """Whether screens are for screen readers."""
 
 
 DOCUMENTS = {
