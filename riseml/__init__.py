@@ -66,6 +66,9 @@ if TYPE_CHECKING:
     def experiment_id() -> str | None:
         """Return the id of the experiment that this process belongs to, None outside of one."""
 
+    def should_stop() -> bool:
+        """Return whether a search stops this experiment, since others are better."""
+
 
 __version__ = "2.0.0"
 __all__ = [
@@ -118,6 +121,7 @@ __all__ = [
     "experiment_id",
     "report_progress",
     "report_result",
+    "should_stop",
 ]
 
 _MODULES = {
@@ -168,7 +172,9 @@ _MODULES = {
     "Entry": "riseml.storage.volume",
 }
 # These come from the file that jobs import as `riseml`.
-_IN_JOBS = frozenset({"experiment_id", "report_progress", "report_result"})
+_IN_JOBS = frozenset(
+    {"experiment_id", "report_progress", "report_result", "should_stop"}
+)
 
 
 def __getattr__(name: str) -> object:

@@ -82,6 +82,8 @@ INDEX_PARAMETER = "riseml-index"
 POSITION_PARAMETER = "riseml-place"
 # The attempt of an experiment whose jobs are retried together, from 0.
 ATTEMPT_PARAMETER = "riseml-attempt"
+# The bracket of an experiment in a search with several.
+BRACKET_PARAMETER = "riseml-bracket"
 
 # Output parameters.
 
@@ -91,6 +93,8 @@ FAILED_STEP = "failed"
 MISSING = "missing"
 # What a job left in its working directory, in words.
 WORKDIR = "workdir"
+# Of a job that its search stopped: the step, and the metric that decided.
+EARLY = "early"
 
 # The port on which TensorBoard listens in its pod.
 TENSORBOARD_PORT = 6006

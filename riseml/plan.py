@@ -38,6 +38,23 @@ class Metric:
     pattern: str = ""
 
 
+@dataclass(frozen=True)
+class EarlyStop:
+    """Rule by which a search stops experiments early.
+
+    `rungs` are the steps at which the values of `metric` are compared: of those that have
+    reached one, the best in `1 / reduction` continue. One that reaches the step
+    `max_resource` is complete. With several `brackets`, the experiments of each compete
+    only with each other, and the first rung of bracket `n` is `rungs[n]`.
+    """
+
+    rungs: tuple[int, ...]
+    max_resource: int
+    reduction: int = 3
+    brackets: int = 1
+    metric: Metric = Metric("")
+
+
 INDEX = "{{index}}"
 """Placeholder in a framework's variables: the job's index among jobs of its type, from 1."""
 
@@ -118,11 +135,13 @@ class Job:
 class Experiment:
     """One assignment of parameters; values are text as the user wrote it.
 
-    `sub` counts from 1 in the order of the search strategy.
+    `sub` counts from 1 in the order of the search strategy. `bracket` is the group of
+    experiments with which it competes if the search stops experiments early, from 0.
     """
 
     sub: int
     parameters: Mapping[str, str]
+    bracket: int = 0
 
 
 @dataclass(frozen=True)
@@ -155,6 +174,7 @@ class ExperimentSet:
     metrics: tuple[Metric, ...] = ()
     isolate_network: bool = False
     isolated: bool = False
+    early_stop: EarlyStop | None = None
 
     @property
     def is_gang(self) -> bool:

@@ -4,6 +4,7 @@
     riseml.report_result(accuracy=0.93, loss=0.21)
     riseml.report_progress(3, 10)
     riseml.experiment_id()  # "14.3", or None outside of an experiment
+    riseml.should_stop()  # whether a search that compares experiments early stops this one
 
 It is one file for Python 2.7 and 3.4 or newer that needs only the standard library, and is on every job's PYTHONPATH.
 """
@@ -18,7 +19,7 @@ import os
 import sys
 import time
 
-__all__ = ["experiment_id", "report_progress", "report_result"]
+__all__ = ["experiment_id", "report_progress", "report_result", "should_stop"]
 
 # Bytes of the longest line that is read.
 _LINE_LIMIT = 16 << 20
@@ -29,6 +30,8 @@ _reported = {}
 # The last line of the file, and what identifies the file and its length after it was written.
 _merged = {}
 _written = []
+# The rungs of this experiment, and the number of reports so far.
+_early = {}
 
 
 def experiment_id():
@@ -46,6 +49,36 @@ def report_result(**values):
         _report(values)
     except Exception as error:  # noqa: BLE001 - a report must never end a training
         _note("the result could not be reported: {0}".format(error))
+
+
+def should_stop():
+    """Return whether this experiment should save and end now, since others of its search are better.
+
+    It decides by the last report, whose `step` says how far the experiment is. A program that calls this once is not
+    stopped in any other way.
+    """
+    try:
+        return bool(os.environ.get("RISEML_RUNGS")) and _should_stop()
+    except Exception as error:  # noqa: BLE001
+        _note("whether to stop could not be decided: {0}".format(error))
+        return False
+
+
+def _should_stop():
+    if "rungs" not in _early:
+        # A module of this name on PYTHONPATH could hide one of the program's own.
+        module = {"__name__": "rungs"}
+        with open(os.path.join(os.environ["RISEML_DIR"], "rungs.py")) as file:
+            exec(compile(file.read(), file.name, "exec"), module)
+        _early["module"], _early["rungs"] = module, module["Rungs"](os.environ)
+        _early["rungs"].ask()
+    rungs, module = _early["rungs"], _early["module"]
+    if rungs.metric in _reported:
+        step = module["step_of"](_reported, _early.get("reports", 0))
+        reason = rungs.report(step, module["number"](_reported[rungs.metric]))
+        if reason and not rungs.is_stopped():
+            rungs.stop(reason)
+    return rungs.is_stopped()
 
 
 def report_progress(done, total):
@@ -79,6 +112,7 @@ def _report(values):
         assignments = ["{0}={1}".format(name, json.dumps(plain[name])) for name in sorted(plain)]
         return _note("{0} (outside of an experiment: not reported)".format(", ".join(assignments)))
     _reported.update(plain)
+    _early["reports"] = _early.get("reports", 0) + 1
     target, is_locked = _open_locked(path)
     try:
         size, identity = os.lseek(target, 0, os.SEEK_END), _identity(target)

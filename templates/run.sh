@@ -233,6 +233,7 @@ riseml_print_by_line "$@"
 for riseml_name in TERM INT HUP; do trap "riseml_forward $riseml_name" "$riseml_name"; done
 trap riseml_end_others USR1
 riseml_runner=${$}
+[ -z "${RISEML_RUNGS-}" ] || riseml_begin_early
 [ -z "${RISEML_GANG-}" ] || riseml_meet
 if [ -n "${BASH_VERSION-}" ]; then
   set -m
@@ -253,6 +254,7 @@ fi
 [ -z "${riseml_failed-}" ] || riseml_end_others
 riseml_wait 2>/dev/null
 riseml_sweep 2>/dev/null
+[ -z "${RISEML_RUNGS-}" ] || riseml_end_early
 [ -z "${RISEML_GANG-}" ] || riseml_part
 [ ! -s "${RESULT_FILE-}" ] || riseml_hand_over_result
 riseml_keep_workdir

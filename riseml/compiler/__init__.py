@@ -138,7 +138,7 @@ def _main(names: Names) -> DAG:
 
 def _set(names: Names) -> DAG:
     items = [
-        _item(experiment, names.individually_quoted)
+        _item(experiment, names.individually_quoted, has_brackets=names.has_brackets)
         for experiment in names.plan.experiments
     ]
     arguments = []
@@ -166,13 +166,19 @@ def _set(names: Names) -> DAG:
     )
 
 
-def _item(experiment: Experiment, individually_quoted: Iterable[str]) -> dict[str, str]:
+def _item(
+    experiment: Experiment, individually_quoted: Iterable[str], *, has_brackets: bool
+) -> dict[str, str]:
     quoted = {
         quotes.companion(name): manifest.quoted(experiment.parameters[name])
         for name in individually_quoted
     }
+    bracket = {}
+    if has_brackets:
+        bracket[labels.BRACKET_PARAMETER] = str(experiment.bracket)
     return {
         labels.SUB_PARAMETER: str(experiment.sub),
+        **bracket,
         **experiment.parameters,
         **quoted,
     }

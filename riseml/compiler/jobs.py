@@ -1,5 +1,6 @@
 """Template of a job: one container with its mounts, environment and outputs."""
 
+import json
 from collections.abc import Iterator
 
 from hera.workflows import Artifact, Container, Env, Parameter, SecretEnv
@@ -15,6 +16,7 @@ from riseml.plan import Job, exported
 RESULT = f"{pod.RISEML}/result"
 MISSING = f"{pod.RISEML}/missing"
 WORKDIR = f"{pod.RISEML}/workdir"
+EARLY = f"{pod.RISEML}/early"
 # The kernel accepts no argument of 128 KiB.
 _MAX_LINE_BYTES = 128_000
 RESULT_FILE = f"{pod.OUTPUT}/.riseml/results.jsonl"
@@ -41,7 +43,11 @@ def template(job: Job, names: Names) -> Container:
         image=names.image,
         command=["sh", "-c"],
         args=pod.arguments(
-            lines, job.runner, gang=names.is_gang, masks=bool(plan.secrets)
+            lines,
+            job.runner,
+            gang=names.is_gang,
+            masks=bool(plan.secrets),
+            stops_early=bool(plan.early_stop),
         ),
         working_dir=pod.CODE,
         env=_environment(job, names),
@@ -83,6 +89,8 @@ def _outputs(names: Names) -> Iterator[Parameter]:
         yield Parameter(
             name=labels.MISSING, value_from=ValueFrom(path=MISSING, default="")
         )
+    if names.plan.early_stop:
+        yield Parameter(name=labels.EARLY, value_from=ValueFrom(path=EARLY, default=""))
 
 
 def _line(line: str, names: Names) -> str:
@@ -113,6 +121,7 @@ def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
         "RISEML_JOB": gang.name(job),
         "RISEML_THREADS": str(max(1, int(job.resources.cpus))),
         **_attempt(names),
+        **_early_stop(names),
         "RISEML_WORKDIR_LIMIT": str(plan.workdir_limit),
         "RISEML_CONFIGURATION": record.configuration(names),
     }
@@ -141,6 +150,28 @@ def _attempt(names: Names) -> dict[str, str]:
     return values
 
 
+def _early_stop(names: Names) -> dict[str, str]:
+    """Return what rungs.py reads, nothing for a search that stops no experiment."""
+    early_stop = names.plan.early_stop
+    if early_stop is None:
+        return {}
+    metric = early_stop.metric
+    settings = {
+        "metric": metric.name,
+        "mode": metric.mode,
+        "pattern": metric.pattern,
+        "rungs": early_stop.rungs,
+        "reduction": early_stop.reduction,
+        "max_resource": early_stop.max_resource,
+    }
+    # A pattern may contain what Argo takes for a tag.
+    written = text.literal(json.dumps(settings).replace("{{", "{\\u007b"))
+    values = {"RISEML_RUNGS": pod.RUNGS, "RISEML_EARLY_STOP": written}
+    if names.has_brackets:
+        values["RISEML_BRACKET"] = text.reference(labels.BRACKET_PARAMETER)
+    return values
+
+
 def _mounts(names: Names) -> list[VolumeMount]:
     mounts = [
         VolumeMount(name="data", mount_path=pod.DATA, read_only=True),
@@ -148,6 +179,10 @@ def _mounts(names: Names) -> list[VolumeMount]:
         VolumeMount(name="riseml", mount_path=pod.RISEML),
         VolumeMount(name="shm", mount_path=pod.SHM),
     ]
+    if names.plan.early_stop:
+        mounts.append(
+            VolumeMount(name="output", mount_path=pod.RUNGS, sub_path=names.rungs_path)
+        )
     if pod.has_code_volume(names):
         mounts.insert(0, VolumeMount(name="code", mount_path=pod.CODE))
     return mounts

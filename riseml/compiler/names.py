@@ -10,6 +10,7 @@ from riseml.compiler import quotes
 from riseml.compiler.text import reference, safe_reference
 from riseml.plan import Build, ExperimentSet, Origin, Target
 
+RUNGS = "rungs"
 # Kubernetes limits host names and values of labels to this length.
 _MAX_LENGTH = 63
 # Kubernetes appends this many characters to generateName.
@@ -78,12 +79,20 @@ class Names:
     @cached_property
     def inputs(self) -> tuple[str, ...]:
         """The parameters of an experiment and its jobs."""
+        bracket = (labels.BRACKET_PARAMETER,) if self.has_brackets else ()
         return (
             labels.SUB_PARAMETER,
+            *bracket,
             *self.handed_down,
             *self.parameters,
             *map(quotes.companion, self.individually_quoted),
         )
+
+    @property
+    def has_brackets(self) -> bool:
+        """Whether experiments compete in several brackets."""
+        early_stop = self.plan.early_stop
+        return early_stop is not None and early_stop.brackets > 1
 
     def host(self, job: str) -> str:
         """The host name of a job such as `worker.1`, and of its pod."""
@@ -172,6 +181,11 @@ class Names:
         """The folder of the run in the output volume."""
         parts = (self.origin.user, self.plan.project, self.number)
         return "/".join(filter(None, parts))
+
+    @property
+    def rungs_path(self) -> str:
+        """The folder in the output volume through which the experiments of a set compete."""
+        return f"{self.run_path}/{RUNGS}"
 
     @property
     def output_path(self) -> str:

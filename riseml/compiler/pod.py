@@ -36,12 +36,13 @@ from riseml.compiler.names import Names
 from riseml.compiler.text import reference
 from riseml.plan import Resources
 
-CODE, DATA, OUTPUT, RISEML, STORE, SHM = (
+CODE, DATA, OUTPUT, RISEML, STORE, RUNGS, SHM = (
     "/code",
     "/data",
     "/output",
     "/riseml",
     "/store",
+    "/rungs",
     "/dev/shm",  # noqa: S108
 )
 LIBRARY = f"{RISEML}/lib/riseml.py"
@@ -111,17 +112,25 @@ def arguments(
     *,
     gang: bool = False,
     masks: bool = False,
+    stops_early: bool = False,
 ) -> list[str]:
     """Return the `args` for the command `sh -c`: the run script, then the unchanged lines."""
-    return [_BASH, script(runner, gang=gang, masks=masks), *lines]
+    text = script(runner, gang=gang, masks=masks, stops_early=stops_early)
+    return [_BASH, text, *lines]
 
 
 @cache
-def script(runner: str = "session", *, gang: bool = False, masks: bool = False) -> str:
+def script(
+    runner: str = "session",
+    *,
+    gang: bool = False,
+    masks: bool = False,
+    stops_early: bool = False,
+) -> str:
     """Return the run script around the runner, which runs the lines.
 
     In a gang, the jobs first wait for each other. With `masks`, the output of the job
-    shows no secrets.
+    shows no secrets. With `stops_early`, a search may stop the lines.
     """
     # The run script reads other scripts from variables, because it has no files.
     helpers = "".join(
@@ -131,15 +140,23 @@ def script(runner: str = "session", *, gang: bool = False, masks: bool = False) 
     session = _assigned("riseml_session", helpers + templating.read(f"{runner}.sh"))
     meeting = templating.read("gang.sh") if gang else ""
     mask = _mask() if masks else ""
+    early = _early() if stops_early else ""
     # A shell reads a quoted text much faster than functions, and few jobs need these.
     stop = _assigned("riseml_stop_functions", templating.read("stop.sh"))
     workdir = templating.read("workdir.sh")
-    return meeting + mask + session + stop + workdir + templating.read("run.sh")
+    run = templating.read("run.sh")
+    return meeting + mask + session + stop + workdir + early + run
 
 
 def _mask() -> str:
     program = Path(masking.__file__).read_text("utf-8")
     return _assigned("riseml_masking", program) + templating.read("mask.sh")
+
+
+def _early() -> str:
+    rungs = _assigned("riseml_rungs", templating.read("rungs.py"))
+    watcher = _assigned("riseml_early_stop", templating.read("early_stop.py"))
+    return rungs + watcher + templating.read("early.sh")
 
 
 def _assigned(variable: str, text: str) -> str:

@@ -208,8 +208,17 @@ def _outcome(nodes: TaskNodes, planned: PlannedJob, kills: Kills, sub: str) -> O
     if _was_killed(node, given_up, kills, sub):
         return _killed(node, finished, kills, sub)
     if phase == "Succeeded":
-        return Outcome(State.FINISHED, "COMPLETED", message, exit_code, finished)
+        return _succeeded(node, message, exit_code, finished)
     return _failed(node, planned, exit_code, finished)
+
+
+def _succeeded(
+    node: Node, message: str, exit_code: int | None, finished: datetime | None
+) -> Outcome:
+    early = doc.parameters(node.get("outputs")).get(labels.EARLY)
+    if early:
+        return Outcome(State.FINISHED, reasons.EARLY, early, exit_code, finished)
+    return Outcome(State.FINISHED, "COMPLETED", message, exit_code, finished)
 
 
 def _unfinished(phase: str, message: str) -> Outcome:

@@ -15,6 +15,7 @@
 | CONTROLLER | Argo's controller does not process it. | no status for long, or only the pod has ended |
 | STOPPING | It is ending, and may be saving a checkpoint. | a final phase without its time |
 | COMPLETED | It ended with exit code 0. | |
+| EARLY | Its search stopped it, since others were better. | the output `early` |
 | ERROR | It ended with another exit code. | `main: Error (exit code 3)` |
 | COMMAND | Its command does not exist or is not executable. | exit codes 126 and 127, `StartError` |
 | OOM | It used more memory than it may. | `OOMKilled` |
@@ -35,6 +36,7 @@ import re
 from collections.abc import Iterable
 
 STOPPING = "STOPPING"
+EARLY = "EARLY"
 CONTROLLER = "CONTROLLER"
 
 # The first pattern that matches decides, so the more specific ones come first.

@@ -19,6 +19,7 @@ from riseml.cluster.api_errors import ConflictError, RefusedError
 from riseml.cluster.store import StorePod
 from riseml.cluster.user_namespace import UserNamespace
 from riseml.compiler import compile_workflow, limits, record
+from riseml.compiler.names import RUNGS
 from riseml.engines import Submission, Submitted
 from riseml.engines.argo import archive, shards
 from riseml.engines.argo.images import Images
@@ -136,7 +137,10 @@ def make_folders(
     folders = list(record.texts(plan, origin, target))
     first, _ = folders[0]
     run_folder = str(Path(first).parent) if plan.is_set else first
-    store.script(_UNPACK, run_folder, stdin=_archive(folders))
+    made = [run_folder]
+    if plan.early_stop:
+        made.append(f"{run_folder}/{RUNGS}")
+    store.script(_UNPACK, *made, stdin=_archive(folders))
 
 
 def _archive(folders: list[tuple[str, str]]) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from riseml.plan import (
+    EarlyStop,
     Experiment,
     ExperimentSet,
     Job,
@@ -52,10 +53,14 @@ def plan_to_data(plan: ExperimentSet) -> dict[str, Any]:
     data["jobs"] = [_job_to_data(job) for job in plan.jobs]
     # A set may have thousands of experiments, so each is as short as it can be.
     data["experiments"] = [
-        [experiment.sub, dict(experiment.parameters)] for experiment in plan.experiments
+        [experiment.sub, dict(experiment.parameters), experiment.bracket]
+        for experiment in plan.experiments
     ]
     data["retries"] = vars(plan.retries)
     data["metrics"] = list(map(vars, plan.metrics))
+    if plan.early_stop:
+        metric = vars(plan.early_stop.metric)
+        data["early_stop"] = {**vars(plan.early_stop), "metric": metric}
     return data
 
 
@@ -64,14 +69,24 @@ def plan_from_data(data: Mapping[str, Any]) -> ExperimentSet:
     fields = dict(data)
     fields["jobs"] = tuple(_job_from_data(job) for job in data["jobs"])
     fields["experiments"] = tuple(
-        Experiment(sub, parameters) for sub, parameters in data["experiments"]
+        Experiment(*experiment) for experiment in data["experiments"]
     )
     retries = data["retries"]
     fields["retries"] = Retries(retries["count"], tuple(retries["on"]))
     fields["metrics"] = tuple(Metric(**metric) for metric in data["metrics"])
     for name in ("install", "build_files", "secrets"):
         fields[name] = tuple(data[name])
+    fields["early_stop"] = _early_stop(data.get("early_stop"))
     return ExperimentSet(**fields)
+
+
+def _early_stop(data: Mapping[str, Any] | None) -> EarlyStop | None:
+    if data is None:
+        return None
+    fields = dict(data)
+    fields["metric"] = Metric(**data["metric"])
+    fields["rungs"] = tuple(data["rungs"])
+    return EarlyStop(**fields)
 
 
 def _job_to_data(job: Job) -> dict[str, Any]:
