@@ -76,9 +76,15 @@ COMMANDS: dict[str, Command] = {
     "tensorboard": Command(
         "tensorboard", "Open the TensorBoard of a run, also after it has ended.", RUN
     ),
-    "ls": Command("ls", "List files that jobs see as /data and /output.", RUN),
+    "ls": Command(
+        "ls",
+        "List what jobs see as /data and /output, and the code of runs.",
+        RUN,
+    ),
     "cp": Command(
-        "cp", "Copy files to and from what jobs see as /data and /output.", RUN
+        "cp",
+        "Copy files to and from /data and /output, and the code of runs.",
+        RUN,
     ),
     "rm": Command("rm", "Delete files that jobs see as /data and /output.", RUN),
     "init": Command("init", "Write a first riseml.yml.", WRITE),

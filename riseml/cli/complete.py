@@ -106,6 +106,8 @@ def _values(
     choices = get_args(element)
     if choices:
         yield from ((str(choice), "") for choice in choices)
+    elif re.search("SRC|URI", placeholder) and unfinished.startswith("c"):
+        yield from _code(unfinished)
     elif re.search("FILE|SRC", placeholder):
         yield from _paths(unfinished)
     elif "ID" in placeholder:
@@ -119,6 +121,14 @@ def _paths(unfinished: str) -> Iterator[Completion]:
     for path in sorted(Path(prefix or ".").iterdir()):
         suffix = "/" if path.is_dir() else ""
         yield f"{prefix}{path.name}{suffix}", ""
+
+
+def _code(unfinished: str) -> Iterator[Completion]:
+    """Yield the code of the newest runs, and paths on this machine that begin alike."""
+    for run_id, description in _run_ids(""):
+        yield f"code://{run_id}/", description
+    if not unfinished.startswith("code:"):
+        yield from _paths(unfinished)
 
 
 def _ids(unfinished: str, command: str) -> Iterable[Completion]:

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 Sources = Annotated[
     list[str],
     typer.Argument(
-        metavar="SRC", show_default=False, help="Paths, data://… or output://…."
+        metavar="SRC",
+        show_default=False,
+        help="Paths, data://…, output://… or code://ID/….",
     ),
 ]
 Destination = Annotated[
@@ -28,17 +30,19 @@ Destination = Annotated[
 
 
 def command(sources: Sources, destination: Destination) -> None:
-    """Copy files to and from what jobs see as /data and /output.
+    """Copy files to and from /data and /output, and the code of runs.
 
     Folders are copied recursively. A single file is copied to DEST, or into it if DEST
     is a folder. Identical files are not copied again, and the same command resumes an
-    interrupted copy. Links are skipped, and so are RiseML's own files in .riseml unless
-    you name that folder.
+    interrupted copy. Links are skipped, except those of code, and so are RiseML's own
+    files in .riseml unless you name that folder. `code://14` is the code that run 14 was
+    started with; it can only be read.
 
     Examples:
       riseml cp images.zip data://images/
       riseml cp output://~/14/3/model.pt .
       riseml cp output://~/14 results/14
+      riseml cp code://14/train.py .
     """
     from riseml.storage.transfer import CopyReport
 

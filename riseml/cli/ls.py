@@ -13,7 +13,7 @@ from riseml.client.client import Client
 if TYPE_CHECKING:
     from riseml.storage.volume import Entry
 
-_VOLUMES = ["data://", "output://"]
+_VOLUMES = ["data://", "output://", "code://"]
 _TITLES = ("MODIFIED", "SIZE", "NAME")
 _COLUMNS = (Column("MODIFIED", 24), Column("SIZE", 14, right=True), Column("NAME"))
 
@@ -36,7 +36,9 @@ def command(
     uri: Annotated[
         str | None,
         typer.Argument(
-            metavar="URI", show_default=False, help="data://… or output://…"
+            metavar="URI",
+            show_default=False,
+            help="data://…, output://… or code://ID/…",
         ),
     ] = None,
     hidden: Annotated[
@@ -46,14 +48,16 @@ def command(
     output_format: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:
-    """List files that jobs see as /data and /output.
+    """List what jobs see as /data and /output, and the code of runs.
 
     `output://~` is the folder of the project in the current directory. It contains a
-    folder for each run, named by the run's number.
+    folder for each run, named by the run's number. `code://14` is the code that run 14
+    was started with.
 
     Examples:
       riseml ls data://
       riseml ls output://~/14/3
+      riseml ls code://14
     """
     if uri is None:
         data = _volumes()

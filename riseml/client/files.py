@@ -1,7 +1,8 @@
 """Methods of `riseml.Client` about files in volumes: ls, cp, rm."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from riseml.storage.copy_plan import Batch
     from riseml.storage.transfer import CopyReport
     from riseml.storage.uris import Location
-    from riseml.storage.volume import Entry, Volume
+    from riseml.storage.volume import Entry, ReadableVolume, Volume
 
 
 def ls(context: ClientContext, uri: str, *, hidden: bool) -> "list[Entry]":
@@ -24,7 +25,7 @@ def ls(context: ClientContext, uri: str, *, hidden: bool) -> "list[Entry]":
     from riseml.storage import copy_plan
 
     location = _in_volume(context, uri)
-    volume = _open_volume(context, location.volume)
+    volume = _open_readable(context, location.volume)
     return copy_plan.listing(volume, location, hidden=hidden)
 
 
@@ -40,22 +41,47 @@ def cp(
     if report is None:
         report = transfer.CopyReport()
     destination = _location(context, target)
-    batches = copy_plan.plan(
-        lambda name: _open_volume(context, name),
-        [_location(context, source) for source in sources],
-        destination,
-    )
+    _check_writable(destination)
+    open_volume = cache(partial(_open_readable, context))
+    locations = [_location(context, source) for source in sources]
+    batches = copy_plan.plan(open_volume, locations, destination)
     # A progress bar needs the total before the first byte.
     report.begin(sum(item.source.size for batch in batches for item in batch.items))
     with _recorded(context, batches, destination):
         for batch in batches:
             transfer.copy(
-                _open_volume(context, batch.volume),
+                open_volume(batch.volume),
                 _open_volume(context, destination.volume),
                 batch.items,
                 report,
             )
+    _complete_code(open_volume, locations, destination)
     return report
+
+
+def _complete_code(
+    open_volume: "Callable[[str], ReadableVolume]",
+    sources: "Sequence[Location]",
+    destination: "Location",
+) -> None:
+    """Make the links and empty folders of copied code; volumes of data have none."""
+    folders = [source for source in sources if source.volume == "code"]
+    if not folders or destination.volume or not Path(destination.path).is_dir():
+        return
+    from riseml.client import code
+    from riseml.storage.code import CodeVolume
+
+    volume = open_volume("code")
+    if isinstance(volume, CodeVolume):
+        code.complete_copy(volume, folders, Path(destination.path))
+
+
+def _check_writable(location: "Location") -> None:
+    """Refuse to change the code of runs."""
+    if location.volume == "code":
+        from riseml.storage.code import read_only
+
+        raise read_only()
 
 
 @contextmanager
@@ -67,8 +93,8 @@ def _recorded(
 
     targets = []
     for batch in batches:
-        # Who copies files of this machine means them to be there.
-        if batch.volume and not destination.volume:
+        # Who copies files of this machine means them to be there, as with code.
+        if batch.volume not in {"", "code"} and not destination.volume:
             targets += [item.target for item in batch.items]
     if not targets:
         yield
@@ -104,6 +130,7 @@ def _to_remove(context: ClientContext, uri: str) -> "tuple[Location, Entry]":
     from riseml.storage import copy_plan
 
     location = _in_volume(context, uri)
+    _check_writable(location)
     if not location.path:
         raise InvalidInputError(
             f"{location} is an entire volume", "You need to add a path."
@@ -123,9 +150,18 @@ def _in_volume(context: ClientContext, uri: str) -> "Location":
     if not location.volume:
         raise InvalidInputError(
             f"{excerpt(str(uri), LONGEST)} is on this machine",
-            "Volumes are data:// and output://.",
+            "Volumes are data:// and output://; code://ID is the code of a run.",
         )
     return location
+
+
+def _open_readable(context: ClientContext, name: str) -> "ReadableVolume":
+    """Return a volume that may be the code of runs."""
+    if name != "code":
+        return _open_volume(context, name)
+    from riseml.client import code
+
+    return code.open_volume(context)
 
 
 def _open_volume(context: ClientContext, name: str) -> "Volume":

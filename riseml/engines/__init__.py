@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from riseml.project.image_key import ImageKey
     from riseml.storage.volume import Volume
 
-NOT_PLUGINS = frozenset({"open", "selection"})
+NOT_PLUGINS = frozenset({"code", "open", "selection"})
 """Modules of this package that are not engines."""
 
 

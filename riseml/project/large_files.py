@@ -39,9 +39,14 @@ def in_message(message: str) -> dict[str, str]:
     """Return the names of the large files that a commit's message lists, by their paths."""
     names = {}
     for name, escaped in _LINE.findall(message):
-        path = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), escaped)
-        names[os.fsdecode(path.encode("latin-1"))] = name
+        names[unescaped(escaped)] = name
     return names
+
+
+def unescaped(escaped: str) -> str:
+    """Return a path that a commit's message contains."""
+    path = _ESCAPE.sub(lambda match: chr(int(match[1], 8)), escaped)
+    return os.fsdecode(path.encode("latin-1"))
 
 
 class LargeFiles:

@@ -29,7 +29,7 @@ def project_files(home: Path, project: str, revision: str) -> ProjectFiles:
             file = Path(LargeFiles(Store(repository)).path(large[path]))
             return file.read_text("utf-8", "replace")
         blob = digests[path].split()[1]
-        return _git(repository, "cat-file", "blob", blob)
+        return run_git(repository, "cat-file", "blob", blob)
 
     return ProjectFiles(digests, read)
 
@@ -52,7 +52,7 @@ def contents(home: Path, project: str, revision: str) -> dict[str, str]:
 
 def _in_git(repository: Path, revision: str) -> Iterator[tuple[str, str]]:
     """Yield path and digest of the files in Git's tree."""
-    listed = _git(repository, "ls-tree", "-r", "-z", revision)
+    listed = run_git(repository, "ls-tree", "-r", "-z", revision)
     # Each record is `<mode> <type> <id>`, a tab and the path.
     for record in filter(None, listed.split("\0")):
         fields, _, path = record.partition("\t")
@@ -61,13 +61,25 @@ def _in_git(repository: Path, revision: str) -> Iterator[tuple[str, str]]:
 
 
 def _large_files(repository: Path, revision: str) -> dict[str, str]:
-    message = _git(repository, "cat-file", "commit", revision)
+    message = run_git(repository, "cat-file", "commit", revision)
     return large_files.in_message(message)
 
 
-def _git(repository: Path, *arguments: str) -> str:
+def run_git(repository: Path, *arguments: str) -> str:
+    """Return what a command of Git prints about a repository of RiseML.
+
+    The last argument is the revision.
+
+    Raises:
+        ProjectError: it failed.
+    """
     command = ["git", f"--git-dir={repository}", *arguments]
-    completed = subprocess.run(command, capture_output=True, check=False)
+    try:
+        completed = subprocess.run(command, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise ProjectError(
+            "cannot read the code of a run without `git`", "Install Git."
+        ) from None
     if completed.returncode:
         detail = completed.stderr.decode(errors="replace").strip()
         raise ProjectError(

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from riseml.errors import InvalidInputError, NotFoundError
 from riseml.storage.transfer import Item
-from riseml.storage.uris import Location
-from riseml.storage.volume import HIDDEN, PARTIAL, Entry, Volume, join
+from riseml.storage.uris import CODE, Location
+from riseml.storage.volume import HIDDEN, PARTIAL, Entry, ReadableVolume, join
 
 _PARTIAL_SUFFIX = PARTIAL.partition("{name}")[2]
 
-Open = Callable[[str], Volume]
+Open = Callable[[str], ReadableVolume]
 """Returns the volume of a name, this machine's files for the empty name."""
 
 
@@ -28,8 +28,14 @@ class _Source(NamedTuple):
     location: Location
     files: list[tuple[Entry, str]]
 
+    @property
+    def is_code_folder(self) -> bool:
+        """Whether the location is a folder of the code of a run."""
+        paths = [entry.path for entry, _ in self.files]
+        return self.location.volume == CODE and paths != [self.location.path]
 
-def find_entry(volume: Volume, location: Location) -> Entry:
+
+def find_entry(volume: ReadableVolume, location: Location) -> Entry:
     """Return the file or folder that a user names.
 
     Raises:
@@ -45,7 +51,9 @@ def find_entry(volume: Volume, location: Location) -> Entry:
     raise NotFoundError(f"path {location} does not exist", advice)
 
 
-def listing(volume: Volume, location: Location, *, hidden: bool = False) -> list[Entry]:
+def listing(
+    volume: ReadableVolume, location: Location, *, hidden: bool = False
+) -> list[Entry]:
     """Return the contents of a folder, folders first, or the file itself."""
     entry = find_entry(volume, location)
     entries = volume.inside(location.path) if entry.is_folder else [entry]
@@ -74,7 +82,9 @@ def plan(
         count += len(files)
     # An empty path is the volume itself, or the current folder of this machine.
     existing = open_volume(target.volume).resolve(target.path or ".")
-    into_folder = _goes_into_folder(target, existing, count)
+    # A folder of code stays one even if it has a single file.
+    has_folder = any(source.is_code_folder for source in read_sources)
+    into_folder = _goes_into_folder(target, existing, 0 if has_folder else count)
     _check_target(target, into_folder=into_folder)
     batches = []
     for source in read_sources:
@@ -115,7 +125,7 @@ def _items(source: _Source, target: Location, *, into_folder: bool) -> list[Item
     return items
 
 
-def _files(volume: Volume, location: Location) -> list[tuple[Entry, str]]:
+def _files(volume: ReadableVolume, location: Location) -> list[tuple[Entry, str]]:
     """Return files, each with its path below the target."""
     entry = find_entry(volume, location)
     if not entry.is_folder:

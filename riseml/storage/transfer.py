@@ -14,6 +14,7 @@ from riseml.storage.volume import (
     WHOLE_FILE,
     Entry,
     Piece,
+    ReadableVolume,
     Volume,
     Written,
     partial_path,
@@ -58,7 +59,7 @@ class CopyReport:
 
 
 def copy(
-    source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
+    source: ReadableVolume, target: Volume, items: Sequence[Item], report: CopyReport
 ) -> None:
     """Copy files and update `report` while doing so.
 
@@ -93,7 +94,7 @@ def _batches(items: Sequence[Item]) -> Iterator[list[Item]]:
 
 
 def _missing(
-    source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
+    source: ReadableVolume, target: Volume, items: Sequence[Item], report: CopyReport
 ) -> list[Item]:
     """Return the items that the target does not have yet, byte for byte."""
     candidates = _Pairs()
@@ -113,7 +114,7 @@ def _missing(
 
 
 def _partial_files(
-    source: Volume, target: Volume, items: Sequence[Item]
+    source: ReadableVolume, target: Volume, items: Sequence[Item]
 ) -> dict[Item, Entry]:
     """Return the items of which the target has a partial file that can be continued."""
     candidates = _Pairs()
@@ -135,7 +136,7 @@ def _existing(
 
 
 def _with_equal_bytes(
-    source: Volume, target: Volume, candidates: _Pairs
+    source: ReadableVolume, target: Volume, candidates: _Pairs
 ) -> dict[Item, Entry]:
     """Return the items whose source begins with all bytes of the target's file."""
     beginnings, files = [], []
@@ -151,7 +152,7 @@ def _with_equal_bytes(
 
 
 def _continue(
-    source: Volume, target: Volume, item: Item, start: int, report: CopyReport
+    source: ReadableVolume, target: Volume, item: Item, start: int, report: CopyReport
 ) -> None:
     """Append to a partial file what follows its first `start` bytes."""
     # Bytes that exist already count, so that a bar starts where the last copy stopped.
@@ -163,7 +164,7 @@ def _continue(
 
 
 def _write(
-    source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
+    source: ReadableVolume, target: Volume, items: Sequence[Item], report: CopyReport
 ) -> None:
     """Write partial files from the beginning."""
     pieces, entries = [], []
@@ -175,7 +176,7 @@ def _write(
 
 
 def _finish(
-    source: Volume, target: Volume, items: Sequence[Item], report: CopyReport
+    source: ReadableVolume, target: Volume, items: Sequence[Item], report: CopyReport
 ) -> None:
     # The source is read once more: it may have changed since its bytes were copied.
     digests = source.digests([(item.source.path, WHOLE_FILE) for item in items])

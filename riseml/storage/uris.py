@@ -1,4 +1,4 @@
-"""Locations of files: `data://…` and `output://…` in volumes, anything else on this machine."""
+"""Locations of files: `data://…`, `output://…` and `code://…` in volumes, anything else on this machine."""
 
 import re
 from collections.abc import Callable
@@ -7,12 +7,15 @@ from typing import NamedTuple
 from riseml.errors import InvalidInputError
 from riseml.excerpts import LONGEST, excerpt
 
-VOLUMES = ("data", "output")
+CODE = "code"
+"""Volume of the code of all runs, which can only be read; its paths begin with an id."""
+
+VOLUMES = ("data", "output", CODE)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 
 
 class Location(NamedTuple):
-    """A path in a volume: `data`, `output`, or the empty name for this machine.
+    """A path in a volume: `data`, `output`, `code`, or the empty name for this machine.
 
     The empty path is the entire volume. `is_folder` says that it was written with a slash
     at its end.
@@ -41,7 +44,7 @@ def parse(text: str, project: Callable[[], str]) -> Location:
     if volume not in VOLUMES:
         raise InvalidInputError(
             f"cannot handle data uri {excerpt(text)}",
-            "There are data:// and output://; a path without one is on this machine.",
+            "There are data://, output:// and code://; a path without one is on this machine.",
         )
     # The path becomes a shell argument and a dictionary key, so it has one spelling.
     names = [name for name in path.split("/") if name not in ("", ".")]

@@ -63,7 +63,7 @@ def partial_path(path: str) -> str:
     return f"{folder}{slash}{PARTIAL.format(name=name)}"
 
 
-class Volume(Protocol):
+class ReadableVolume(Protocol):
     """A set of files. Methods that take several paths answer in their order."""
 
     def resolve(self, path: str) -> Entry | None:
@@ -95,6 +95,10 @@ class Volume(Protocol):
 
         A piece of a file that has become shorter is filled with any bytes.
         """
+
+
+class Volume(ReadableVolume, Protocol):
+    """A set of files that can be changed."""
 
     def write(self, entries: Sequence[Entry], data: Iterator[bytes]) -> None:
         """Write new partial files for the final paths of `entries`; create their folders.

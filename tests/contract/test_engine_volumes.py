@@ -84,3 +84,25 @@ def test_paths_cannot_leave_a_volume(bench: Bench, client: Client) -> None:
     for uri in ("data://", "output://"):
         with pytest.raises(InvalidInputError, match="is an entire volume"):
             client.rm(uri)
+
+
+def test_the_code_of_a_run_is_listed_and_copied(
+    bench: Bench, client: Client, tmp_path: Path
+) -> None:
+    bench.write({"train.py": "print('first')\n", "src/model.py": "pass\n"})
+    (bench.folder / "link").symlink_to("src/model.py")
+    number = bench.run("run: python3 train.py || true").number
+    bench.write({"train.py": "print('second')\n"})
+    names = [entry.name for entry in client.ls(f"code://{number}")]
+    assert names == ["src", "link", "train.py"]
+    assert [entry.name for entry in client.ls(f"code://{number}/src")] == ["model.py"]
+    copy = tmp_path / "copy"
+    assert client.cp([f"code://{number}"], str(copy)).files == 2
+    assert (copy / "train.py").read_text() == "print('first')\n"
+    assert (copy / "link").readlink() == Path("src/model.py")
+    client.cp([f"code://{number}/train.py"], "train.py")
+    assert Path("train.py").read_text() == "print('first')\n"
+    with pytest.raises(InvalidInputError, match="can only be read"):
+        client.rm(f"code://{number}/train.py")
+    with pytest.raises(InvalidInputError, match="can only be read"):
+        client.cp(["train.py"], f"code://{number}/train.py")

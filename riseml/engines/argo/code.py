@@ -1,4 +1,4 @@
-"""Transfer of code to a user's store: `git push` through the API server's exec.
+"""Transfer of code to and from a user's store: `git push` and `git fetch` through the API server's exec.
 
 Git sends only what the store lacks. Every revision that is used is stamped there, so
 that pruning spares code whose run is just being started.
@@ -17,6 +17,7 @@ from riseml.cluster.pod_exec import CommandError
 from riseml.cluster.store import CONTAINER, REPOSITORIES, StorePod
 from riseml.errors import RiseMLError, UnreachableError
 from riseml.project import repository_of
+from riseml.project.store import Store
 
 # The caller is about to start a run of the revision: `prune` relies on the stamp.
 _HAS = """
@@ -48,6 +49,8 @@ _RECEIVE = (
     'test -e "$1/HEAD" || git init -q --bare "$1"; '
     'exec git -c receive.denyDeletes=false -c gc.auto=0 -c receive.autogc=false receive-pack "$1"'
 )
+# A revision has no name of its own in the store, and no name here may change.
+_SEND = 'exec git -c uploadpack.allowAnySHA1InWant=true upload-pack "$1"'
 # Two simultaneous pushes to one repository can make each other fail.
 _ATTEMPTS = 3
 
@@ -71,6 +74,48 @@ def push(store: StorePod, home: Path, project: str, revision: str) -> None:
         f"the code could not be pushed to the cluster: {message}",
         "`riseml doctor` may say more.",
     )
+
+
+def fetch(store: StorePod, home: Path, project: str, revision: str) -> Path:
+    """Ensure that the home's repository has a revision; return the repository.
+
+    Raises:
+        UnreachableError: neither the home nor the store has it.
+    """
+    repository = repository_of(project, home)
+    if _is_in(repository, revision):
+        return repository
+    with Store(repository).locked():
+        result = _run_git(
+            store,
+            repository,
+            "fetch",
+            "--quiet",
+            "--no-tags",
+            "--no-write-fetch-head",
+            _remote(store, f"{REPOSITORIES}/{project}.git", _SEND),
+            revision,
+        )
+    if result.returncode:
+        raise UnreachableError(
+            f"the code {revision[:12]} cannot be fetched from the cluster: {result.stderr.strip()}",
+            "It may have been removed with the last run that used it.",
+        )
+    return repository
+
+
+def _is_in(repository: Path, revision: str) -> bool:
+    command = [
+        "git",
+        f"--git-dir={repository}",
+        "cat-file",
+        "-e",
+        f"{revision}^{{commit}}",
+    ]
+    try:
+        return not subprocess.run(command, capture_output=True, check=False).returncode
+    except FileNotFoundError:
+        raise _no_git() from None
 
 
 def prune(store: StorePod, revisions: Iterable[str]) -> None:
@@ -98,33 +143,41 @@ def _push(store: StorePod, repository: Path, target: str) -> str:
     """
     machine = f"{platform.node()}:{repository}".encode()
     branch = hashlib.sha256(machine).hexdigest()[:16]
-    command = [
-        "git",
-        f"--git-dir={repository}",
-        "-c",
-        "protocol.ext.allow=always",
+    result = _run_git(
+        store,
+        repository,
         "push",
         "--quiet",
-        _remote(store, target),
+        _remote(store, target, _RECEIVE),
         f"+refs/heads/riseml:refs/heads/{branch}",
-    ]
+    )
+    return result.stderr.strip()
+
+
+def _run_git(
+    store: StorePod, repository: Path, *arguments: str
+) -> "subprocess.CompletedProcess[str]":
+    command = ["git", f"--git-dir={repository}", "-c", "protocol.ext.allow=always"]
     try:
-        result = subprocess.run(
-            command,
+        return subprocess.run(
+            [*command, *arguments],
             env=_environment(store),
             capture_output=True,
             text=True,
             check=False,
         )
     except FileNotFoundError:
-        raise RiseMLError(
-            "cannot push the code to the cluster without `git`", "Install Git."
-        ) from None
-    return result.stderr.strip()
+        raise _no_git() from None
 
 
-def _remote(store: StorePod, target: str) -> str:
-    """Return the address that lets Git run `receive-pack` in the store's pod."""
+def _no_git() -> RiseMLError:
+    return RiseMLError(
+        "code cannot be sent to or from the cluster without `git`", "Install Git."
+    )
+
+
+def _remote(store: StorePod, target: str, script: str) -> str:
+    """Return the address that lets Git run a script in the store's pod."""
     words = [
         sys.executable,
         "-m",
@@ -134,7 +187,7 @@ def _remote(store: StorePod, target: str) -> str:
         CONTAINER,
         "sh",
         "-ec",
-        _RECEIVE,
+        script,
         "riseml",
         target,
     ]

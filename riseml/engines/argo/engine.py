@@ -67,17 +67,31 @@ class ArgoEngine:
     ) -> "Snapshot":
         """Record the code of `folder` in the home, and push it to the user's store."""
         from riseml.engines.argo import code  # noqa: PLC0415
+
+        recorded = self.record(project, folder, gitignore=gitignore)
+        code.push(self.store, self.home, project, recorded.revision)
+        return recorded
+
+    def record(
+        self, project: str, folder: Path, *, gitignore: bool = True
+    ) -> "Snapshot":
+        """Record the code of `folder` in the home alone."""
         from riseml.project import repository_of, snapshot  # noqa: PLC0415
 
-        recorded = snapshot(
+        return snapshot(
             folder,
             repository_of(project, self.home),
             gitignore=gitignore,
             without=(self.home,),
             home=self.home,
         )
-        code.push(self.store, self.home, project, recorded.revision)
-        return recorded
+
+    def repository(self, run: SetStatus) -> Path:
+        """Return the home's repository, after it has fetched the run's revision from the store."""
+        from riseml.engines.argo import code  # noqa: PLC0415
+
+        store = self._reader.store_of(Id(run.user or None, run.number))
+        return code.fetch(store, self.home, run.project, run.revision)
 
     def start(self, submission: Submission) -> Submitted:
         """Compile, number and submit a plan; the cluster has it afterwards."""

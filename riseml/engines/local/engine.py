@@ -62,6 +62,19 @@ class LocalEngine:
             split=True,
         )
 
+    def record(
+        self, project: str, folder: Path, *, gitignore: bool = True
+    ) -> "Snapshot":
+        """Store the code of a folder, as `snapshot` does."""
+        return self.snapshot(project, folder, gitignore=gitignore)
+
+    def repository(self, run: SetStatus) -> Path:
+        """Return the repository of a run's project."""
+        # Only commands that read code need it.
+        from riseml.project import repository_of  # noqa: PLC0415
+
+        return repository_of(run.project, self.home)
+
     def start(self, submission: Submission) -> Submitted:
         """Send a plan to the controller; it is recorded when this returns."""
         if submission.node:

@@ -1,0 +1,33 @@
+"""Code of runs, for engines that can bring it to this machine."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from riseml.status import SetStatus
+
+if TYPE_CHECKING:
+    from riseml.project import Snapshot
+
+
+@runtime_checkable
+class KeepsCode(Protocol):
+    """Provided by engines that can return the code of a run."""
+
+    def repository(self, run: SetStatus) -> Path:
+        """Return a repository on this machine that has the revision of a run.
+
+        Raises:
+            RiseMLError: the code does not exist any more, or cannot be reached.
+        """
+
+    def record(
+        self, project: str, folder: Path, *, gitignore: bool = True
+    ) -> "Snapshot":
+        """Store the code of a folder on this machine alone.
+
+        It has the same revision as a snapshot of the engine.
+
+        Raises:
+            ProjectError: something in the folder cannot be read.
+            HomeError: the home cannot be written.
+        """
