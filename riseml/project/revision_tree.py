@@ -10,9 +10,10 @@ import os
 import re
 import stat
 import subprocess
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple, cast
 
 from riseml.errors import ProjectError
 from riseml.project import large_files
@@ -20,9 +21,10 @@ from riseml.project.large_files import LargeFiles
 from riseml.project.revision_files import run_git
 from riseml.project.store import Store
 
+_Pipes = tuple[IO[bytes], IO[bytes]]
 _STEP_BYTES = 1 << 20
 _LINE = re.compile(r"^(umask|move|dir|mode) (\S+)(?: (\S+))?$", re.MULTILINE)
-_USUAL_MASK = 0o022
+_USUAL_MASK = "0022"
 
 
 class TreeEntry(NamedTuple):
@@ -51,21 +53,21 @@ class RevisionTree:
 
     def inside(self, folder: str) -> list[TreeEntry]:
         """Return the entries directly in a folder."""
-        return [self.entries[path] for path in self._names.get(folder, ())]
+        return list(map(self.entries.__getitem__, self._names.get(folder, ())))
 
     def below(self, folder: str) -> list[TreeEntry]:
         """Return all entries below a folder, without itself."""
-        prefix = f"{folder}/" if folder else ""
-        entries = [
+        if not folder:
+            return list(self.entries.values())[1:]
+        prefix = f"{folder}/"
+        return [
             entry for path, entry in self.entries.items() if path.startswith(prefix)
         ]
-        return [entry for entry in entries if entry.path]
 
     def target(self, link: TreeEntry) -> str:
         """Return what a link points to."""
-        for pieces in self.content([link]):
-            return os.fsdecode(b"".join(pieces))
-        return ""
+        pieces = next(self.content([link]))
+        return os.fsdecode(b"".join(pieces))
 
     def content(self, entries: Iterable[TreeEntry]) -> Iterator[Iterator[bytes]]:
         """Yield the content of each file or link in pieces, which must be read in this order.
@@ -84,17 +86,15 @@ class RevisionTree:
                 pieces = _from_git(process, entry)
                 yield pieces
                 # The next content follows the last byte of this one.
-                for _ in pieces:
-                    pass
+                deque(pieces, maxlen=0)
 
     def _add(self, entry: TreeEntry) -> None:
         path = entry.path
-        is_new = path not in self.entries
-        self.entries[path] = entry
-        if not is_new:
+        if path in self.entries:
+            self.entries[path] = entry
             return
-        if stat.S_ISDIR(entry.mode):
-            self._names.setdefault(path, [])
+        self.entries[path] = entry
+        self._names[path] = []
         folder = path.rpartition("/")[0]
         if folder not in self.entries:
             # Git knows no folder that has only files beside Git.
@@ -118,29 +118,20 @@ def read(repository: Path, revision: str) -> RevisionTree:
         ProjectError: the repository does not have it.
     """
     message = run_git(repository, "cat-file", "commit", revision)
-    mask = _USUAL_MASK
-    folders = []
-    modes = []
-    moves = []
+    lines: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for kind, word, escaped in _LINE.findall(message):
-        path = large_files.unescaped(escaped)
-        if kind == "umask":
-            mask = int(word, 8)
-        elif kind == "dir":
-            folders.append(TreeEntry(path, stat.S_IFDIR | int(word, 8), 0))
-        elif kind == "mode":
-            modes.append((path, int(word, 8)))
-        else:
-            moves.append((word, path))
-    entries = list(_in_git(repository, revision, mask))
-    for stored_name, path in moves:
+        lines[kind].append((word, large_files.unescaped(escaped)))
+    mask, _ = next(iter(lines["umask"]), (_USUAL_MASK, ""))
+    entries = list(_in_git(repository, revision, int(mask, 8)))
+    for stored_name, path in lines["move"]:
         entries = [_moved(entry, stored_name, path) for entry in entries]
-    entries += folders
+    for permissions, path in lines["dir"]:
+        entries.append(TreeEntry(path, stat.S_IFDIR | int(permissions, 8), 0))
     entries += _large_files(repository, message)
     tree = RevisionTree(repository, entries)
-    for path, permissions in modes:
+    for permissions, path in lines["mode"]:
         entry = tree.entries[path]
-        mode = stat.S_IFMT(entry.mode) | permissions
+        mode = stat.S_IFMT(entry.mode) | int(permissions, 8)
         tree.entries[path] = entry._replace(mode=mode)
     return tree
 
@@ -185,19 +176,15 @@ def _moved(entry: TreeEntry, stored_name: str, path: str) -> TreeEntry:
 
 def _from_git(process: "subprocess.Popen[bytes]", entry: TreeEntry) -> Iterator[bytes]:
     """Yield the content of a blob; Git prints `<id> blob <size>`, the bytes and a line break."""
-    source, answers = process.stdin, process.stdout
-    if source is None or answers is None:
-        return
+    source, answers = cast("_Pipes", (process.stdin, process.stdout))
     source.write(f"{entry.blob}\n".encode())
     source.flush()
     header = answers.readline().split()
-    if header[1:2] != [b"blob"]:
-        raise ProjectError(f"Git cannot read the content of {entry.path}")
-    remaining = int(header[2])
-    while remaining:
+    remaining = int(header[-1]) if header[1:2] == [b"blob"] else -1
+    while remaining > 0:
         data = answers.read(min(remaining, _STEP_BYTES))
-        if not data:
-            raise ProjectError(f"Git cannot read the content of {entry.path}")
-        remaining -= len(data)
+        remaining -= len(data) or remaining + 1
         yield data
+    if remaining:
+        raise ProjectError(f"Git cannot read the content of {entry.path}")
     answers.readline()

@@ -4,6 +4,7 @@ import hashlib
 import posixpath
 import stat
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -31,8 +32,7 @@ class CodeVolume:
     """The code of runs, each below its id."""
 
     def __init__(self, open_run: OpenRun) -> None:
-        self._open_run = open_run
-        self._runs: dict[str, RunCode] = {}
+        self._open_run = cache(open_run)
 
     def resolve(self, path: str) -> Entry | None:
         """Return the file or folder at a path, None where there is none; links are followed."""
@@ -46,10 +46,8 @@ class CodeVolume:
 
     def inside(self, folder: str) -> list[Entry]:
         """Return the files and folders directly in a folder, and its links."""
-        name, code, inner_path = self._locate(folder)
-        top = _followed(code.tree, inner_path)
-        if top is None:
-            raise NotFoundError(f"{folder} does not exist")
+        name, code, _ = self._locate(folder)
+        top = self._existing(folder)
         return [_entry(name, code, entry) for entry in code.tree.inside(top.path)]
 
     def walk(self, folder: str) -> list[Entry]:
@@ -77,10 +75,8 @@ class CodeVolume:
 
     def _below(self, folder: str) -> Iterator[tuple[str, TreeEntry]]:
         """Yield the entries below a folder with their paths from there."""
-        _, code, inner_path = self._locate(folder)
-        top = _followed(code.tree, inner_path)
-        if top is None:
-            return
+        _, code, _ = self._locate(folder)
+        top = self._existing(folder)
         for entry in sorted(code.tree.below(top.path)):
             yield entry.path[len(top.path) :].lstrip("/"), entry
 
@@ -107,25 +103,29 @@ class CodeVolume:
 
     def _contents(self, pieces: Sequence[Piece]) -> Iterator[Iterator[bytes]]:
         """Yield the bytes of each piece, which must be read in this order."""
-        for _, pieces_of_run in groupby(pieces, _id_of):
+        for name, pieces_of_run in groupby(pieces, _id_of):
             group = list(pieces_of_run)
-            entries = []
-            for piece in group:
-                _, code, inner_path = self._locate(piece.path)
-                entry = _followed(code.tree, inner_path)
-                if entry is None:
-                    raise NotFoundError(f"{piece.path} does not exist")
-                entries.append(entry)
-            contents = code.tree.content(entries)
+            entries = [self._existing(piece.path) for piece in group]
+            contents = self._open_run(name).tree.content(entries)
             for piece, content in zip(group, contents, strict=True):
                 yield _range(content, piece.start, piece.size)
+
+    def _existing(self, path: str) -> TreeEntry:
+        """Return the entry at a path; links are followed.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        _, code, inner_path = self._locate(path)
+        entry = _followed(code.tree, inner_path)
+        if entry is None:
+            raise NotFoundError(f"{path} does not exist")
+        return entry
 
     def _locate(self, path: str) -> tuple[str, RunCode, str]:
         """Return the id at the start of a path, the code of that run, and the rest."""
         name, _, inner_path = path.partition("/")
-        if name not in self._runs:
-            self._runs[name] = self._open_run(name)
-        return name, self._runs[name], inner_path.rstrip("/")
+        return name, self._open_run(name), inner_path.rstrip("/")
 
 
 def read_only() -> InvalidInputError:
@@ -155,9 +155,9 @@ def _followed(tree: RevisionTree, path: str) -> TreeEntry | None:
         folder = link.path.rpartition("/")[0]
         rest = path[len(link.path) :]
         joined = posixpath.join(folder, target)
+        # The project's folder itself has the empty path.
         path = posixpath.normpath(joined + rest)
-        if path == ".":
-            path = ""
+        path = "" if path == "." else path
     return None
 
 
