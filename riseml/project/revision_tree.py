@@ -11,7 +11,8 @@ import re
 import stat
 import subprocess
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -66,10 +67,12 @@ class RevisionTree:
 
     def target(self, link: TreeEntry) -> str:
         """Return what a link points to."""
-        pieces = next(self.content([link]))
-        return os.fsdecode(b"".join(pieces))
+        contents = self.content([link])
+        # Git runs until the generator is closed.
+        with closing(contents):
+            return os.fsdecode(b"".join(next(contents)))
 
-    def content(self, entries: Iterable[TreeEntry]) -> Iterator[Iterator[bytes]]:
+    def content(self, entries: Iterable[TreeEntry]) -> Generator[Iterator[bytes]]:
         """Yield the content of each file or link in pieces, which must be read in this order.
 
         Raises:
