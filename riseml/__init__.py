@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from riseml.client.results import Results as Results
     from riseml.client.tensorboard import TensorBoard as TensorBoard
     from riseml.client.types import Killed as Killed
+    from riseml.client.types import Overrides as Overrides
     from riseml.client.types import RunHandle as RunHandle
     from riseml.diagnosis import Cause as Cause
     from riseml.doctor import Finding as Finding
@@ -100,6 +101,7 @@ __all__ = [
     "Location",
     "NotAllowedError",
     "NotFoundError",
+    "Overrides",
     "ProjectError",
     "Pruned",
     "Resources",
@@ -131,6 +133,7 @@ _MODULES = {
     "Results": "riseml.client.results",
     "TensorBoard": "riseml.client.tensorboard",
     "Killed": "riseml.client.types",
+    "Overrides": "riseml.client.types",
     "RunHandle": "riseml.client.types",
     "Cause": "riseml.diagnosis",
     "Finding": "riseml.doctor",

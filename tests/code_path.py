@@ -1,5 +1,7 @@
 """Record of the code path: which steps of planning a command takes, and in which order."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from riseml import config, planner
@@ -12,9 +14,11 @@ def recorded_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     steps: list[str] = []
     load_text, plan = config.load_text, planner.plan
 
-    def recorded_load(text: str, file: str = "riseml.yml") -> Loaded:
+    def recorded_load(
+        text: str, file: str = "riseml.yml", **changes: Sequence[str]
+    ) -> Loaded:
         steps.append("load")
-        return load_text(text, file)
+        return load_text(text, file, **changes)
 
     def recorded_plan(loaded: config.ExperimentConfig) -> ExperimentSet:
         steps.append("plan")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
-from riseml.cli import options, output, report
+from riseml.cli import arguments, options, output, report
 from riseml.cli.documents import Document
 from riseml.cli.table import Column
 from riseml.client.client import Client
@@ -41,7 +41,9 @@ DOCUMENTS = {"build": Document(ImageRecord)}
 
 
 def command(
+    words: arguments.Words = None,
     config_file: options.ConfigFile = CONFIG_FILE,
+    settings: arguments.Settings = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Only show what the image depends on.")
     ] = False,
@@ -60,16 +62,17 @@ def command(
     from riseml.cli.sync_bar import syncing
 
     client = Client()
+    file, overrides = arguments.read(config_file, words, settings)
     if explain:
         with syncing():
-            explanation = client.explain(config_file)
+            explanation = client.explain(file, overrides=overrides)
         _explain(explanation, output_format)
         return 0
     # --explain follows no log.
     from riseml.cli import follow
 
     with syncing():
-        run = str(client.build(config_file).number)
+        run = str(client.build(file, overrides=overrides).number)
     output.note(
         f"Started experiment {run}; Ctrl-C leaves it running in the background."
     )

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypedDict
 
 import typer
 
-from riseml.cli import options, output, text
+from riseml.cli import arguments, options, output, text
 from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
@@ -32,7 +32,9 @@ DOCUMENTS = {"check": Document(list[FaultRecord])}
 
 
 def command(
+    words: arguments.Words = None,
     config_file: options.ConfigFile = CONFIG_FILE,
+    settings: arguments.Settings = None,
     output_format: Annotated[
         Literal["table", "json", "yaml"],
         typer.Option("-o", "--output", metavar="FORMAT", help="table, json or yaml."),
@@ -40,6 +42,7 @@ def command(
 ) -> int:
     """Report every error in a riseml.yml.
 
+    Values and options are those of `riseml train`.
     The exit status is 2 if there are errors, and 0 if there are none or only warnings.
 
     Examples:
@@ -47,7 +50,8 @@ def command(
       riseml check -f riseml_big.yml -o json
     """
     client = Client()
-    faults = client.check(config_file)
+    config_file, overrides = arguments.read(config_file, words, settings)
+    faults = client.check(config_file, overrides=overrides)
     errors = [fault.severity for fault in faults].count("error")
     if output_format != "table":
         output.data([_record(fault) for fault in faults], output_format)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from riseml.cli import options, output
+from riseml.cli import arguments, options, output
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
 from riseml.errors import RiseMLError
@@ -44,7 +44,9 @@ User = Annotated[str, typer.Option("--user", metavar="NAME", help="Owner of the 
 
 
 def command(
+    words: arguments.Words = None,
     config_file: options.ConfigFile = CONFIG_FILE,
+    settings: arguments.Settings = None,
     target: Target = None,
     git: Git = None,
     number: Number = None,
@@ -61,8 +63,14 @@ def command(
     """
     from riseml import manifest
 
+    file, overrides = arguments.read(config_file, words, settings)
     document = Client().compile(
-        config_file, git=git, number=number, user=user, on_warning=output.note
+        file,
+        git=git,
+        number=number,
+        user=user,
+        on_warning=output.note,
+        overrides=overrides,
     )
     extension = (target or "yaml").rpartition(".")[2]
     to_text = manifest.to_json if extension == "json" else manifest.to_yaml

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from riseml.cli import output
+from riseml.cli import arguments, output
 from riseml.client import project_folder
 from riseml.errors import InvalidInputError
 
@@ -15,6 +15,9 @@ def _find_config_file(context: typer.Context, path: str) -> str:
     """Return the file that the user names, else that of the project around the current folder."""
     source = context.get_parameter_source("config_file")
     if source is not None and source.name == "COMMANDLINE":
+        return path
+    # The arguments of some commands name the file.
+    if arguments.names_file(context.params.get("words")):
         return path
     found = project_folder.config_file()
     if found != project_folder.CONFIG_FILE:

@@ -8,6 +8,7 @@ from riseml.cli.records import ResourcesRecord
 from riseml.cli.table import Column, render
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
+from riseml.client.types import Overrides
 from riseml.plan import ExperimentSet, Job
 from riseml.project import Exclusion, Survey
 
@@ -66,17 +67,24 @@ DOCUMENTS = {"train-dry-run": Document(PlanRecord)}
 
 
 def show(
-    client: Client, file: str, output_format: str, *, gitignore: bool | None
+    client: Client,
+    file: str,
+    output_format: str,
+    *,
+    gitignore: bool | None,
+    overrides: Overrides,
 ) -> int:
     """Print what would run, start nothing, and return the exit status."""
     if output_format == "yaml":
         from riseml.manifest import to_yaml
 
         # The number that the run would get is not known before it starts.
-        document = client.compile(file, number=1, user=client.settings.user)
+        document = client.compile(
+            file, number=1, user=client.settings.user, overrides=overrides
+        )
         output.write(to_yaml(document))
         return 0
-    plan = client.plan(file)
+    plan = client.plan(file, overrides=overrides)
     code = client.survey(file, gitignore=gitignore)
     if output_format == "json":
         output.data(_record(plan, code), "json")

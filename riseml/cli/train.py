@@ -4,11 +4,11 @@ from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict
 
 import typer
 
-from riseml.cli import options, output, progress, text
+from riseml.cli import arguments, options, output, progress, text
 from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
-from riseml.client.types import RunHandle
+from riseml.client.types import Overrides, RunHandle
 
 if TYPE_CHECKING:
     from riseml.project import Snapshot
@@ -64,7 +64,9 @@ DOCUMENTS = {"train": Document(StartedRecord)}
 
 
 def command(
+    words: arguments.Words = None,
     config_file: options.ConfigFile = CONFIG_FILE,
+    settings: arguments.Settings = None,
     logs: Logs = False,
     output_format: OutputFormat = "table",
     dry_run: DryRun = False,
@@ -78,16 +80,20 @@ def command(
 
     Examples:
       riseml train -l
+      riseml train lr=0.1 hidden=16,64 --set train.resources.gpus=1
       riseml train -f riseml_big.yml --dry-run
     """
     client = Client()
+    file, overrides = arguments.read(config_file, words, settings)
     # None leaves the decision to the settings.
     gitignore = False if no_gitignore else None
     if dry_run:
         from riseml.cli import preview
 
-        return preview.show(client, config_file, output_format, gitignore=gitignore)
-    run = _train(client, config_file, gitignore)
+        return preview.show(
+            client, file, output_format, gitignore=gitignore, overrides=overrides
+        )
+    run = _train(client, file, gitignore, overrides)
     for warning in run.warnings:
         output.note(str(warning))
     for note in run.notes:
@@ -105,7 +111,9 @@ def command(
     return follow.until_end(client, run.id)
 
 
-def _train(client: Client, file: str, gitignore: bool | None) -> RunHandle:
+def _train(
+    client: Client, file: str, gitignore: bool | None, overrides: Overrides
+) -> RunHandle:
     from riseml.cli.sync_bar import SyncBar
     from riseml.project.progress import listening
 
@@ -119,7 +127,9 @@ def _train(client: Client, file: str, gitignore: bool | None) -> RunHandle:
     notice.begin("Syncing project...")
     try:
         with listening(SyncBar(notice)):
-            return client.train(file, gitignore=gitignore, on_sync=on_sync)
+            return client.train(
+                file, gitignore=gitignore, on_sync=on_sync, overrides=overrides
+            )
     finally:
         # An error must not be written behind the notice.
         notice.end()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from riseml.client.types import NO_OVERRIDES, Overrides
 from riseml.errors import ConfigError, Fault, UnsupportedError
 
 # A program is a text of a few kilobytes.
@@ -18,15 +19,17 @@ if TYPE_CHECKING:
     from riseml.project import Survey
 
 
-def load(path: str | Path) -> "Loaded":
-    """Read and check a riseml.yml.
+def load(path: str | Path, overrides: Overrides = NO_OVERRIDES) -> "Loaded":
+    """Read and check a riseml.yml with the changes of a command line.
 
     Raises:
-        ConfigError: the file has faults.
+        ConfigError: the file or the changes have faults.
     """
     from riseml import config
 
-    return config.load(Path(path))
+    return config.load(
+        Path(path), parameters=overrides.parameters, settings=overrides.settings
+    )
 
 
 def plan(loaded: "Loaded") -> "ExperimentSet":
@@ -41,10 +44,12 @@ def plan(loaded: "Loaded") -> "ExperimentSet":
     return planner.plan(loaded)
 
 
-def check(path: str | Path, context: "ClientContext") -> tuple[Fault, ...]:
+def check(
+    path: str | Path, context: "ClientContext", overrides: Overrides = NO_OVERRIDES
+) -> tuple[Fault, ...]:
     """Return every error and warning of a riseml.yml."""
     try:
-        loaded = load(path)
+        loaded = load(path, overrides)
         planned = plan(loaded)
     except ConfigError as error:
         return error.faults
@@ -127,6 +132,7 @@ def compile_workflow(
     number: int | None,
     user: str,
     on_warning: Callable[[str], None] | None,
+    overrides: Overrides = NO_OVERRIDES,
 ) -> dict[str, Any]:
     """Return the Argo Workflow of a riseml.yml as plain data; see `Client.compile`."""
     from riseml import compiler
@@ -134,7 +140,7 @@ def compile_workflow(
     from riseml.compiler import limits
     from riseml.plan import Origin, Target
 
-    planned = plan(load(path))
+    planned = plan(load(path, overrides))
     url, _, revision = (git or "").partition("#")
     origin = Origin(
         user=user,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from riseml.client import config_file, lifecycle
 from riseml.client.context import ClientContext
 from riseml.client.project_folder import CONFIG_FILE
-from riseml.client.types import RunHandle
+from riseml.client.types import NO_OVERRIDES, Overrides, RunHandle
 from riseml.engines import Submitted
 from riseml.errors import Fault
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 
 class ConfigMethods:
-    """The part of a client whose methods take a riseml.yml."""
+    """The part of a client whose methods take a riseml.yml.
+
+    `overrides` change its values before it is checked; the run records the result.
+    """
 
     _context: ClientContext
 
@@ -29,12 +32,13 @@ class ConfigMethods:
         gitignore: bool | None = None,
         on_sync: "Callable[[Snapshot], None] | None" = None,
         node: str = "",
+        overrides: Overrides = NO_OVERRIDES,
     ) -> RunHandle:
         """Start what a riseml.yml describes, with the code beside it.
 
         It returns once the run is stored. `gitignore` None follows the settings. `on_sync`
         is called between snapshot and submission. `node` is the host name of the only
-        cluster node that jobs may run on.
+        cluster node that jobs may run on. `overrides` change values of the file.
 
         Raises:
             ConfigError: the file has faults; nothing was started.
@@ -42,24 +46,28 @@ class ConfigMethods:
             HomeError: the code or the run cannot be stored.
         """
         # All checks come before the snapshot, so a faulty file stores no code.
-        config = config_file.load(path)
+        config = config_file.load(path, overrides)
         plan = config_file.plan(config)
         snapshot = self._context.snapshot(plan.project, path, gitignore)
         if on_sync:
             on_sync(snapshot)
         return lifecycle.submit(self._context, config, plan, snapshot, node)
 
-    def plan(self, path: str | Path = CONFIG_FILE) -> "ExperimentSet":
+    def plan(
+        self, path: str | Path = CONFIG_FILE, *, overrides: Overrides = NO_OVERRIDES
+    ) -> "ExperimentSet":
         """Return what `train` would run.
 
         Raises:
             ConfigError: the file has faults.
         """
-        return config_file.plan(config_file.load(path))
+        return config_file.plan(config_file.load(path, overrides))
 
-    def check(self, path: str | Path = CONFIG_FILE) -> tuple[Fault, ...]:
+    def check(
+        self, path: str | Path = CONFIG_FILE, *, overrides: Overrides = NO_OVERRIDES
+    ) -> tuple[Fault, ...]:
         """Return every error and warning of a riseml.yml."""
-        return config_file.check(path, self._context)
+        return config_file.check(path, self._context, overrides)
 
     def measure(
         self, path: str | Path = CONFIG_FILE, *, gitignore: bool | None = None
@@ -82,6 +90,7 @@ class ConfigMethods:
         number: int | None = None,
         user: str = "me",
         on_warning: Callable[[str], None] | None = None,
+        overrides: Overrides = NO_OVERRIDES,
     ) -> dict[str, Any]:
         """Return the Argo Workflow of a riseml.yml as plain data, for any cluster.
 
@@ -93,10 +102,17 @@ class ConfigMethods:
             RiseMLError: the Workflow would be too large for Kubernetes.
         """
         return config_file.compile_workflow(
-            path, git=git, number=number, user=user, on_warning=on_warning
+            path,
+            git=git,
+            number=number,
+            user=user,
+            on_warning=on_warning,
+            overrides=overrides,
         )
 
-    def explain(self, path: str | Path) -> "Explanation":
+    def explain(
+        self, path: str | Path, *, overrides: Overrides = NO_OVERRIDES
+    ) -> "Explanation":
         """Return what the image of a riseml.yml is made of, compared with the last run.
 
         Raises:
@@ -105,9 +121,11 @@ class ConfigMethods:
         """
         from riseml.client import images
 
-        return images.explain(self._context, path)
+        return images.explain(self._context, path, overrides)
 
-    def build(self, path: str | Path) -> Submitted:
+    def build(
+        self, path: str | Path, *, overrides: Overrides = NO_OVERRIDES
+    ) -> Submitted:
         """Start an experiment that builds the image of a riseml.yml and does nothing else.
 
         Raises:
@@ -116,4 +134,4 @@ class ConfigMethods:
         """
         from riseml.client import images
 
-        return images.build(self._context, path)
+        return images.build(self._context, path, overrides)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from riseml.client import config_file
 from riseml.client.context import ClientContext
+from riseml.client.types import Overrides
 from riseml.engines import BuildsImages, Engine, Submission, Submitted
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 
@@ -48,9 +49,11 @@ class Explanation:
     previous_run: str
 
 
-def explain(context: ClientContext, path: str | Path) -> Explanation:
+def explain(
+    context: ClientContext, path: str | Path, overrides: Overrides
+) -> Explanation:
     """Compare the image of a riseml.yml with the previous run's; see `Client.explain`."""
-    config = config_file.load(path)
+    config = config_file.load(path, overrides)
     plan = _plan_with_install_steps(config)
     engine = _image_builder(context.engine)
     # The key depends on files of the code, so even an explanation needs a snapshot.
@@ -67,9 +70,9 @@ def explain(context: ClientContext, path: str | Path) -> Explanation:
     return Explanation(key.text, tuple(parts), engine.image(key), previous_run)
 
 
-def build(context: ClientContext, path: str | Path) -> Submitted:
+def build(context: ClientContext, path: str | Path, overrides: Overrides) -> Submitted:
     """Start an experiment that has only an image built; see `Client.build`."""
-    config = config_file.load(path)
+    config = config_file.load(path, overrides)
     plan = _without_jobs(_plan_with_install_steps(config))
     snapshot = context.snapshot(config.project, path, None)
     return context.engine.start(Submission(plan, snapshot.revision, dict(os.environ)))

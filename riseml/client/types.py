@@ -13,6 +13,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Overrides:
+    """Changes of a riseml.yml, as on the command line.
+
+    `parameters` are texts such as `lr=0.1`, `hidden=16,64` (several values) or
+    `epochs=5..20..5` (a range), `settings` texts such as `train.timeout=1h`.
+    """
+
+    parameters: tuple[str, ...] = ()
+    settings: tuple[str, ...] = ()
+
+
+NO_OVERRIDES = Overrides()
+
+
+@dataclass(frozen=True)
 class RunHandle:
     """A run that `train` started.
 

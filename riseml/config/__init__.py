@@ -7,8 +7,11 @@ All faults are reported at once: a `ConfigError` holds a `Fault` with its positi
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from yaml.nodes import Node
 
 from riseml.config import file
 from riseml.config.file import MAX_BYTES
@@ -72,18 +75,35 @@ FILE = Record(
 )
 
 
-def load(path: str | os.PathLike[str]) -> Loaded:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    parameters: Sequence[str] = (),
+    settings: Sequence[str] = (),
+) -> Loaded:
     """Read and check a riseml.yml.
+
+    `parameters` (`lr=0.1`) and `settings` (`train.timeout=1h`) replace values of the file;
+    `overrides.py` describes their form.
 
     Raises:
         ConfigError: it cannot be read, or has errors.
     """
     name = printable(os.fsencode(path).decode("utf-8", "replace"))
-    return load_text(file.read(path, name), name)
+    text = file.read(path, name)
+    return load_text(text, name, parameters=parameters, settings=settings)
 
 
-def load_text(text: str, name: str = "riseml.yml") -> Loaded:
+def load_text(
+    text: str,
+    name: str = "riseml.yml",
+    *,
+    parameters: Sequence[str] = (),
+    settings: Sequence[str] = (),
+) -> Loaded:
     """Check the text of a riseml.yml; `name` is the file that faults print.
+
+    The text of the result contains the changes that `parameters` and `settings` make.
 
     Raises:
         ConfigError: it has errors.
@@ -99,10 +119,30 @@ def load_text(text: str, name: str = "riseml.yml") -> Loaded:
             "`riseml init` writes a first one.",
         )
         raise ConfigError(doc.faults)
-    values = FILE.read(modernize(root, doc), "", doc)
+    changed = root
+    if parameters or settings:
+        changed = _override(root, parameters, settings, doc)
+    values = FILE.read(modernize(changed, doc), "", doc)
     if values is None or doc.errors:
         raise ConfigError(doc.faults)
+    if changed is not root:
+        # Most commands change nothing.
+        from riseml.config.edited_text import edited  # noqa: PLC0415
+
+        text = edited(doc.text, root, changed)
     return Loaded(values["project"], text, values.get("train"), doc.faults)
+
+
+def _override(
+    root: Node, parameters: Sequence[str], settings: Sequence[str], doc: Document
+) -> Node:
+    """Return the nodes of a file with the changes of a command line."""
+    # Most commands change nothing.
+    from riseml.config import overrides  # noqa: PLC0415
+
+    changes = overrides.parse(parameters, settings)
+    # A file that is not a mapping has another error.
+    return overrides.apply(root, changes, doc) if doc.is_mapping(root) else root
 
 
 def json_schema() -> Schema:

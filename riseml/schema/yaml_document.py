@@ -14,6 +14,7 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from riseml.errors import ConfigError, Fault
 from riseml.excerpts import excerpt, printable
 from riseml.schema import yaml_parser
+from riseml.schema.foreign_nodes import ForeignMark
 from riseml.schema.texts import within
 from riseml.schema.yaml_kinds import MAP, STR, is_scalar, items_of
 
@@ -243,6 +244,10 @@ class Document:
         if self._counts[severity] > _MAX_FAULTS:
             return
         if isinstance(position, Node):
+            mark = position.start_mark
+            if isinstance(mark, ForeignMark):
+                self._note_foreign(severity, mark, message, advice)
+                return
             position = self._position_in(position, substring)
         # libyaml may report a line after the last one.
         if position.line and position.line >= len(self._all_lines()):
@@ -256,6 +261,13 @@ class Document:
             self._line(position.line),
             advice,
         )
+        self._faults[fault] = None
+
+    def _note_foreign(
+        self, severity: str, mark: ForeignMark, message: str, advice: str
+    ) -> None:
+        line, column = mark.line + 1, mark.column + 1
+        fault = Fault(mark.name, line, column, message, severity, mark.source, advice)
         self._faults[fault] = None
 
     def _position_in(self, node: Node, substring: str) -> Position:

@@ -500,3 +500,56 @@ def test_prune_names_unused_builds_as_the_engine_does(
         == "Nothing ended more than 1d ago.\n"
     )
     assert {call[0] for call in engine.calls} == {"list"}
+
+
+def test_values_of_a_command_line_are_what_runs(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
+    Path("riseml.yml").write_text(GRID)
+    result = riseml("train", "lr=0.5", "opt=adam", "--set", "train.timeout=1h")
+    assert result.status == 0
+    ((_, submission),) = [call for call in engine.calls if call[0] == "start"]
+    plan = submission.plan
+    assert [dict(experiment.parameters) for experiment in plan.experiments] == [
+        {"lr": "0.5", "opt": "adam"}
+    ]
+    assert plan.timeout == 3600
+    # The run records the configuration with the changes.
+    assert "parameters: {lr: 0.5, opt: adam}" in plan.config
+    assert "timeout: 1h" in plan.config
+
+
+def test_values_of_a_command_line_hold_for_check_compile_and_a_preview(
+    riseml: Riseml,
+) -> None:
+    Path("other.yml").write_text(GRID)
+    wrong = riseml("check", "other.yml", "lrr=0.5", "--set", "train.timeout=soon")
+    assert wrong.status == 2
+    assert wrong.out.splitlines()[:2] == [
+        "lrr=0.5: error: riseml.yml declares no parameter 'lrr'",
+        "    Did you mean 'lr'?",
+    ]
+    assert "--set train.timeout=soon: error: train.timeout must be" in wrong.out
+    preview = riseml("train", "other.yml", "lr=1..3..1", "--dry-run", "-o", "json")
+    experiments = json.loads(preview.out)["experiments"]
+    assert [experiment["parameters"]["lr"] for experiment in experiments] == [
+        "1", "1", "2", "2", "3", "3",
+    ]  # fmt: skip
+    compiled = riseml("compile", "-f", "other.yml", "lr=0.7", "-o", "json")
+    assert '"lr":"0.7"' in compiled.out.replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("lr",), "'lr' is neither NAME=VALUE nor a file FILE.yml"),
+        (("a.yml", "b.yml"), "only one file can be used"),
+        (("a.yml", "-f", "b.yml"), "only one file can be used"),
+    ],
+)
+def test_arguments_that_are_neither_file_nor_value(
+    riseml: Riseml, words: tuple[str, ...], message: str
+) -> None:
+    result = riseml("train", *words)
+    assert result.status == 2
+    assert message in result.err

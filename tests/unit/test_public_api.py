@@ -42,6 +42,7 @@ PUBLIC = [
     "Location",
     "NotAllowedError",
     "NotFoundError",
+    "Overrides",
     "ProjectError",
     "Pruned",
     "Resources",

@@ -1,0 +1,85 @@
+"""Nodes that do not come from the text of a riseml.yml: values of a command line, rows of a table.
+
+--set train.timeout=1h  ──▶  ScalarNode("1h"), whose mark names the argument in place of FILE:LINE:COLUMN
+"""
+
+import sys
+
+from yaml.error import Mark, MarkedYAMLError
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from riseml.errors import ConfigError, Fault
+from riseml.schema import yaml_parser
+from riseml.schema.yaml_kinds import MAP, STR, kind_of
+
+# Text that begins with one of these is read as YAML, all other text as it is.
+_YAML_STARTS = ("[", "{", '"', "'")
+# No text of a document is so long.
+_BEYOND = sys.maxsize
+
+
+class ForeignMark(Mark):
+    """Position of a node outside the document; `name` is its argument or file.
+
+    `line` and `column` count from 0. They are -1 for an argument, which is its own
+    position. `source` is the text of the line.
+    """
+
+    def __init__(
+        self, name: str, line: int = -1, column: int = -1, source: str = ""
+    ) -> None:
+        super().__init__(name, _BEYOND, line, column, None, 0)
+        self.source = source
+
+
+def scalar(text: str, mark: ForeignMark) -> ScalarNode:
+    """Return the node of a plain scalar: a number, truth value, null or text."""
+    return ScalarNode(kind_of(text), text, mark, mark)
+
+
+def key(text: str, mark: ForeignMark) -> ScalarNode:
+    """Return the node of a key."""
+    return ScalarNode(STR, text, mark, mark)
+
+
+def mapping(pairs: list[tuple[ScalarNode, Node]], mark: ForeignMark) -> MappingNode:
+    """Return the node of a mapping."""
+    return MappingNode(MAP, pairs, mark, mark, flow_style=True)
+
+
+def parse(text: str, mark: ForeignMark) -> Node:
+    """Return the node of a value: YAML in brackets, braces or quotes, or a plain scalar.
+
+    Raises:
+        ConfigError: the brackets, braces or quotes are not YAML.
+    """
+    is_placeholder = text.startswith("{{")
+    if is_placeholder or not text.startswith(_YAML_STARTS):
+        return scalar(text, mark)
+    try:
+        node = yaml_parser.parse(text)
+    except MarkedYAMLError as error:
+        position = yaml_parser.mark_of(error, text)
+        column = position.column if position else 0
+        message, advice = yaml_parser.explain(error, text, column, is_unclosed=False)
+        fault = Fault(mark.name, mark.line + 1, mark.column + 1, message, advice=advice)
+        raise ConfigError((fault,)) from None
+    if node is None:
+        return scalar("", mark)
+    _move(node, mark)
+    return node
+
+
+def _move(node: Node, mark: ForeignMark) -> None:
+    """Give a node and all nodes below it another position."""
+    if node.start_mark is mark:
+        # An alias was moved already, and may be inside itself.
+        return
+    node.start_mark = node.end_mark = mark
+    if isinstance(node, SequenceNode):
+        for item in node.value:
+            _move(item, mark)
+    elif isinstance(node, MappingNode):
+        for key_node, value in node.value:
+            _move(key_node, mark)
+            _move(value, mark)
