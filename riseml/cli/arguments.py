@@ -16,9 +16,9 @@ from riseml.excerpts import excerpt
 Words = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[FILE] [NAME=VALUE]",
+        metavar="NAME=VALUE",
         show_default=False,
-        help="Values of parameters: lr=0.1, hidden=16,64 or epochs=5..20..5.",
+        help="A value of a parameter (lr=0.1, hidden=16,64 or epochs=5..20..5), or the file.",
     ),
 ]
 Settings = Annotated[
