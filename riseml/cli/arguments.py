@@ -4,6 +4,8 @@ riseml train FILE.yml lr=0.1 hidden=16,64 --set train.timeout=1h
              a word without `=` that ends in .yml or .yaml names the file
 """
 
+import re
+from itertools import filterfalse
 from typing import Annotated
 
 import typer
@@ -11,7 +13,6 @@ import typer
 from riseml.client.project_folder import CONFIG_FILE
 from riseml.client.types import Overrides
 from riseml.errors import InvalidInputError
-from riseml.excerpts import excerpt
 
 Words = Annotated[
     list[str] | None,
@@ -30,7 +31,7 @@ Settings = Annotated[
     ),
 ]
 
-_ENDINGS = (".yml", ".yaml")
+_is_file = re.compile(r"[^=]+\.ya?ml").fullmatch
 
 
 def names_file(words: list[str] | None) -> bool:
@@ -43,27 +44,21 @@ def read(
 ) -> tuple[str, Overrides]:
     """Return the riseml.yml that arguments name, and the changes of its values.
 
-    `config_file` is the value of `-f`.
+    `config_file` is the value of `-f`. Whether the changes make sense is checked when the
+    file is.
 
     Raises:
-        InvalidInputError: a word is neither a file nor NAME=VALUE, or there are two files.
+        InvalidInputError: there are two files.
     """
-    files, parameters = [], []
-    for word in words or ():
-        if "=" in word:
-            parameters.append(word)
-        elif _is_file(word):
-            files.append(word)
-        else:
-            raise InvalidInputError(
-                f"'{excerpt(word)}' is neither NAME=VALUE nor a file FILE.yml",
-                "Write for example lr=0.1, or hidden=16,64 for several values.",
-            )
-    if len(files) > 1 or (files and config_file != CONFIG_FILE):
-        raise InvalidInputError("only one file can be used", "Name it once.")
-    overrides = Overrides(tuple(parameters), tuple(settings or ()))
-    return files[0] if files else config_file, overrides
-
-
-def _is_file(word: str) -> bool:
-    return "=" not in word and word.endswith(_ENDINGS)
+    words = words or []
+    files = list(filter(_is_file, words))
+    if config_file != CONFIG_FILE:
+        files.append(config_file)
+    if len(files) > 1:
+        raise InvalidInputError(
+            f"{files[0]} and {files[1]} cannot be used together",
+            "Name one configuration, as an argument or with -f.",
+        )
+    file = files[0] if files else CONFIG_FILE
+    parameters = tuple(filterfalse(_is_file, words))
+    return file, Overrides(parameters, tuple(settings or ()))

@@ -7,22 +7,28 @@ records shows the changes alone. Where this is not possible (an alias or a merge
 contains the value), the whole file is written anew.
 """
 
-import json
 import re
-from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
 
-from yaml.error import MarkedYAMLError
+import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml.schema import yaml_parser
-from riseml.schema.yaml_kinds import NULL, STR, kind_of
 
-_PLAIN_TEXT = re.compile(r"[\w./][\w./+@%-]*", re.ASCII)
-# Mappings down to this level are written over several lines.
-_BLOCK_LEVELS = 3
+# The mark at the end of a block is at the next token: behind empty lines and comments.
+_TRAILING = re.compile(r"\s*(?:\n\s*#.*)*\s*\Z")
+# The end of a document that is a single word.
+_DOCUMENT_END = "...\n"
+# No line is folded.
+_WIDTH = 1 << 30
 
 _Edit = tuple[int, int, str]
 """Start and end of a piece of the text, and what replaces it."""
+
+
+class _Dumper(yaml_parser.Resolver, yaml.SafeDumper):
+    """PyYAML's emitter with our notion of what needs quotes."""
 
 
 def edited(text: str, before: Node, after: Node) -> str:
@@ -33,31 +39,36 @@ def edited(text: str, before: Node, after: Node) -> str:
     # From the end, so that earlier positions stay valid.
     for start, end, replacement in sorted(edits, reverse=True):
         result = result[:start] + replacement + result[end:]
-    try:
-        if _equal(yaml_parser.parse(result), after):
-            return result
-    except MarkedYAMLError:
-        pass
-    return f"{_block(after, 0)}\n"
+    parsed = None
+    with suppress(yaml.error.MarkedYAMLError):
+        parsed = yaml_parser.parse(result)
+    is_faithful = parsed is not None and _data(parsed) == _data(after)
+    return result if is_faithful else _written(after)
 
 
 def _compare(before: Node, after: Node, text: str, edits: list[_Edit]) -> None:
     """Collect the edits that turn a mapping of the text into another one."""
     old = {id(key): value for key, value in before.value}
-    added = []
+    first = before.value[0][0].start_mark
+    # New keys are written above the first one, in its column.
+    separator = "\n" + " " * first.column
+    added = ""
     for key, value in after.value:
         previous = old.get(id(key))
         if previous is None:
-            added.append((key, value))
-        elif previous is value:
-            continue
-        # A mapping in which something changed is a copy at the same position.
-        elif value.start_mark is previous.start_mark:
+            added += f"{_inline(key)}: {_inline(value)}{separator}"
+        elif _is_changed_block(previous, value):
             _compare(previous, value, text, edits)
-        else:
+        elif previous is not value:
             edits.append(_replacement(key, previous, value, text))
-    if added:
-        edits.append(_addition(before, added))
+    edits.append((first.index, first.index, added))
+
+
+def _is_changed_block(before: Node, after: Node) -> bool:
+    """Return whether a mapping in lines has entries that changed: `after` is a copy at its position."""
+    is_block = isinstance(before, MappingNode) and not before.flow_style
+    is_copy = before is not after and before.start_mark is after.start_mark
+    return is_block and is_copy and bool(before.value)
 
 
 def _replacement(key: Node, previous: Node, value: Node, text: str) -> _Edit:
@@ -65,84 +76,27 @@ def _replacement(key: Node, previous: Node, value: Node, text: str) -> _Edit:
     start = key.end_mark.index
     # An empty value ends where its key does, before the colon.
     colon = text.find(":", start) + 1
-    # The mark of a text in several lines is in the line below it.
-    end = len(text[: max(start, colon, _end(previous))].rstrip())
-    return (start, end, f": {_flow(value)}")
+    end = max(start, colon, previous.end_mark.index)
+    trailing = _TRAILING.search(text, colon, end)
+    if trailing is not None:
+        end = max(start, colon, trailing.start())
+    return (start, end, f": {_inline(value)}")
 
 
-def _addition(node: Node, pairs: Iterable[tuple[Node, Node]]) -> _Edit:
-    entries = [f"{_flow(key)}: {_flow(value)}" for key, value in pairs]
-    if not node.value:
-        text = "{" + ", ".join(entries) + "}"
-        return (node.start_mark.index, node.end_mark.index, text)
-    first = node.value[0][0].start_mark
-    is_flow = isinstance(node, MappingNode) and node.flow_style
-    separator = ", " if is_flow else "\n" + " " * first.column
-    return (first.index, first.index, "".join(entry + separator for entry in entries))
+def _inline(node: Node) -> str:
+    """Return the text of a value of the command line, which is on one line."""
+    return _written(node).removesuffix(_DOCUMENT_END).rstrip("\n")
 
 
-def _end(node: Node) -> int:
-    """Return where the text of a node ends: a mark in a block is at the next token."""
-    end = int(node.end_mark.index)
-    if isinstance(node, SequenceNode) and node.value and not node.flow_style:
-        return _end(node.value[-1])
-    if isinstance(node, MappingNode) and node.value and not node.flow_style:
-        return _end(node.value[-1][1])
-    return end
+def _written(node: Node) -> str:
+    text: str = yaml.serialize(node, Dumper=_Dumper, width=_WIDTH, allow_unicode=True)
+    return text
 
 
-def _equal(first: Node | None, second: Node | None) -> bool:
-    """Return whether two nodes stand for the same data."""
-    if first is second:
-        return True
-    if first is None or second is None or first.tag != second.tag:
-        return False
-    if isinstance(first, ScalarNode) or isinstance(second, ScalarNode):
-        return bool(first.value == second.value)
-    if len(first.value) != len(second.value):
-        return False
-    if isinstance(first, SequenceNode):
-        return all(map(_equal, first.value, second.value))
-    return _by_key(first).keys() == _by_key(second).keys() and all(
-        _equal(value, _by_key(second)[key]) for key, value in _by_key(first).items()
-    )
-
-
-def _by_key(node: Node) -> dict[str, Node]:
-    return {str(key.value): value for key, value in node.value}
-
-
-def _block(node: Node, level: int) -> str:
-    """Return a node in lines, its deeper levels in brackets and braces."""
-    if not isinstance(node, MappingNode) or level >= _BLOCK_LEVELS or not node.value:
-        return _flow(node)
-    lines = []
-    for key, value in node.value:
-        text = _block(value, level + 1)
-        is_inner = isinstance(value, MappingNode) and "\n" in text
-        separator = "\n" + "  " * (level + 1) if is_inner else " "
-        lines.append(f"{_flow(key)}:{separator}{text}")
-    return ("\n" + "  " * level).join(lines)
-
-
-def _flow(node: Node) -> str:
-    """Return a node on one line."""
+def _data(node: Node) -> Any:
+    """Return what a node stands for, with the tags and texts of its scalars."""
+    if isinstance(node, ScalarNode):
+        return node.tag, node.value
     if isinstance(node, SequenceNode):
-        return f"[{', '.join(map(_flow, node.value))}]"
-    if isinstance(node, MappingNode):
-        entries = [f"{_flow(key)}: {_flow(value)}" for key, value in node.value]
-        return "{" + ", ".join(entries) + "}"
-    text = str(node.value)
-    if node.tag == NULL:
-        return "null"
-    if node.tag != STR or _is_plain(node):
-        return text
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _is_plain(node: Node) -> bool:
-    """Return whether a text needs no quotes; `<<` merges only without them."""
-    text = str(node.value)
-    if text == "<<" and isinstance(node, ScalarNode) and not node.style:
-        return True
-    return _PLAIN_TEXT.fullmatch(text) is not None and kind_of(text) == STR
+        return list(map(_data, node.value))
+    return {_data(key): _data(value) for key, value in node.value}

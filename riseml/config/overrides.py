@@ -9,7 +9,9 @@ The nodes of the new values replace those of the file, so the same checks read b
 name the argument in place of FILE:LINE:COLUMN.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -24,14 +26,17 @@ from riseml.schema.texts import joined
 from riseml.schema.yaml_document import Document
 from riseml.schema.yaml_kinds import NULL, SEQ, decimal_of
 
-_TRAIN = "train"
-_PARAMETERS = "parameters"
-# Names of the section in files of 2016 and 2017.
-_SPELLINGS = (_PARAMETERS, "params")
+_PARAMETERS = ("train", "parameters")
+# The same in files of 2016 and 2017.
+_OLD_PARAMETERS = ("train", "params")
+_NOTHING = (ScalarNode(NULL, ""), ScalarNode(NULL, ""))
 # Mappings whose keys users choose, with dashes and underscores.
 _FREE_KEYS = ("train.parameters", "train.params", "train.env")
 _RANGE_KEYS = ("min", "max", "step")
-_OPENING, _CLOSING, _QUOTES = "[{", "]}", "\"'"
+_DEPTHS = {"[": 1, "{": 1, "]": -1, "}": -1}
+_PIECES = re.compile(
+    r"""(?<![^,:\s[{])(?:"(?:\\.|[^"\\])*"|'[^']*')|[^,[\]{}"']+|.""", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -53,23 +58,30 @@ def parse(parameters: Sequence[str], settings: Sequence[str]) -> tuple[Override,
     Raises:
         ConfigError: some are not like this, or set something twice.
     """
-    overrides: dict[tuple[str, ...], Override] = {}
     faults: list[Fault] = []
-    sources = [(argument, True) for argument in parameters]
-    sources += [(setting, False) for setting in settings]
-    for text, is_parameter in sources:
-        try:
-            override = _parameter(text) if is_parameter else _setting(text)
-        except ConfigError as error:
-            faults += error.faults
-            continue
-        if override.path in overrides:
-            name = excerpt(".".join(override.path).removeprefix("train.parameters."))
+    overrides = [
+        *_parsed(_parameter, parameters, faults),
+        *_parsed(_setting, settings, faults),
+    ]
+    paths = Counter(override.path for override in overrides)
+    for override in overrides:
+        if paths[override.path] > 1:
+            name = excerpt(override.path[-1])
             faults.append(_fault(override.mark, f"{name} is set twice", "Remove one."))
-        overrides[override.path] = override
     if faults:
         raise ConfigError(tuple(faults))
-    return tuple(overrides.values())
+    return tuple(overrides)
+
+
+def _parsed(
+    parser: Callable[[str], Override], texts: Sequence[str], faults: list[Fault]
+) -> Iterator[Override]:
+    """Yield what texts stand for; collect the faults of those that stand for nothing."""
+    for text in texts:
+        try:
+            yield parser(text)
+        except ConfigError as error:
+            faults += error.faults
 
 
 def apply(root: Node, overrides: Iterable[Override], doc: Document) -> Node:
@@ -78,9 +90,7 @@ def apply(root: Node, overrides: Iterable[Override], doc: Document) -> Node:
     Nodes of the file are copied where they change, since the file may use them twice.
     """
     for override in overrides:
-        path = override.path
-        if override.is_parameter:
-            path = _declared(root, override, doc)
+        path = _path(root, override, doc)
         if path:
             root = _replaced(root, path, override, "", doc)
     return root
@@ -88,27 +98,28 @@ def apply(root: Node, overrides: Iterable[Override], doc: Document) -> Node:
 
 def _parameter(text: str) -> Override:
     mark = ForeignMark(text)
-    name, equals, value = text.partition("=")
-    if not equals or not name:
+    match = re.fullmatch("([^=]+)=(.*)", text, re.DOTALL)
+    if match is None:
         message = "this is not NAME=VALUE"
         advice = "Write for example lr=0.1, or hidden=16,64 for several values."
         raise ConfigError((_fault(mark, message, advice),))
-    node = _values(value, mark)
-    return Override((_TRAIN, _PARAMETERS, name), node, mark, is_parameter=True)
+    name, value = match.groups()
+    path = (*_PARAMETERS, name)
+    return Override(path, _values(value, mark), mark, is_parameter=True)
 
 
 def _setting(text: str) -> Override:
     mark = ForeignMark(f"--set {text}")
-    name, equals, value = text.partition("=")
-    keys = name.split(".")
-    if not equals or not all(keys):
+    match = re.fullmatch(r"([^.=]+(?:\.[^.=]+)*)=(.*)", text, re.DOTALL)
+    if match is None:
         message = "this is not KEY=VALUE"
         advice = "Write for example --set train.resources.gpus=1."
         raise ConfigError((_fault(mark, message, advice),))
+    keys, value = match.groups()
     # The name of a parameter may contain dots.
-    if keys[:2] == [_TRAIN, _PARAMETERS] and keys[2:]:
-        keys = [_TRAIN, _PARAMETERS, ".".join(keys[2:])]
-    return Override(tuple(keys), foreign_nodes.parse(value, mark), mark)
+    section, prefix, name = keys.partition("train.parameters.")
+    path = (*_PARAMETERS, name) if prefix and not section else tuple(keys.split("."))
+    return Override(path, foreign_nodes.parse(value, mark), mark)
 
 
 def _values(text: str, mark: ForeignMark) -> Node:
@@ -146,52 +157,46 @@ def _split(text: str) -> list[str]:
     """Split a text at the commas outside of brackets, braces and quotes."""
     items = [""]
     depth = 0
-    quote = ""
-    for character in text:
-        if quote:
-            quote = "" if character == quote else quote
-        elif character in _QUOTES and (depth or not items[-1]):
-            # A quote within a word is an apostrophe.
-            quote = character
-        elif character in _OPENING:
-            depth += 1
-        elif character in _CLOSING:
-            depth -= 1
-        if character == "," and not quote and depth <= 0:
+    # Texts in quotes are single pieces. A quote within a word is an apostrophe.
+    for piece in _PIECES.findall(text):
+        depth += _DEPTHS.get(piece, 0)
+        if piece == "," and depth <= 0:
             items.append("")
         else:
-            items[-1] += character
+            items[-1] += piece
     return items
 
 
-def _declared(root: Node, override: Override, doc: Document) -> tuple[str, ...]:
-    """Return the path to a parameter of the file; an empty one after noting that it declares none."""
+def _path(root: Node, override: Override, doc: Document) -> tuple[str, ...]:
+    """Return the keys that lead to the value; none after noting that the parameter is not declared."""
+    if not override.is_parameter:
+        return override.path
     name = override.path[-1]
     names: list[str] = []
-    train = _value(root, _TRAIN, doc)
-    for spelling in _SPELLINGS:
-        section = _value(train, spelling, doc)
-        if isinstance(section, MappingNode):
-            names += doc.entries(section, f"{_TRAIN}.{spelling}")
-            if name in names:
-                return (_TRAIN, spelling, name)
+    for section in (_PARAMETERS, _OLD_PARAMETERS):
+        declared = _names(root, section, doc)
+        if name in declared:
+            return (*section, name)
+        names += declared
     message = f"riseml.yml declares no parameter '{excerpt(name)}'"
-    otherwise = f"To add it, write --set train.parameters.{excerpt(name)}=VALUE."
+    advice = f"To add it, write --set train.parameters.{excerpt(name)}=VALUE."
     if names:
-        otherwise = f"Its parameters are {', '.join(names)}. {otherwise}"
-    doc.error(override.node, message, did_you_mean(name, names, otherwise))
+        advice = f"Its parameters are {', '.join(names)}. {advice}"
+    doc.error(override.node, message, did_you_mean(name, names, advice))
     return ()
 
 
-def _value(node: Node | None, key: str, doc: Document) -> Node | None:
-    if not isinstance(node, MappingNode):
-        return None
-    _, value = doc.entries(node, "", underscored).get(key, (None, None))
-    return value
+def _names(root: Node, path: tuple[str, ...], doc: Document) -> list[str]:
+    """Return the keys of the mapping at a path, none where there is no mapping."""
+    node = root
+    for key in path:
+        entries = doc.entries(node, "", underscored) if doc.is_mapping(node) else {}
+        _, node = entries.get(key, _NOTHING)
+    return list(doc.entries(node, "")) if doc.is_mapping(node) else []
 
 
 def _replaced(
-    node: Node | None,
+    node: Node,
     path: tuple[str, ...],
     override: Override,
     name: str,
@@ -202,7 +207,7 @@ def _replaced(
         return override.node
     key = path[0]
     mark = override.mark
-    if node is None or node.tag == NULL:
+    if node.tag == NULL:
         node = foreign_nodes.mapping([], mark)
     if not doc.is_mapping(node):
         message = f"{name} is {describe(node)}, not a mapping"
@@ -210,30 +215,17 @@ def _replaced(
         doc.error(override.node, message, advice)
         return node
     spelling = str if name in _FREE_KEYS else underscored
-    pairs = list(node.value)
-    index = _index(pairs, spelling(key), spelling)
-    if index is None:
-        index = len(pairs)
-        # The mapping may be merged from others, which have the key.
-        _, old = doc.entries(node, name, spelling).get(spelling(key), (None, None))
-        pairs.append((foreign_nodes.key(key, mark), override.node))
-    else:
-        old = pairs[index][1]
+    # The mapping may have the key from others that are merged into it.
+    entries = doc.entries(node, name, spelling)
+    new_key = foreign_nodes.key(key, mark)
+    key_node, old = entries.get(spelling(key), (new_key, _NOTHING[0]))
     value = _replaced(old, path[1:], override, joined(name, key), doc)
-    pairs[index] = (pairs[index][0], value)
+    pairs = [(key_node, value) if pair[0] is key_node else pair for pair in node.value]
+    if (key_node, value) not in pairs:
+        pairs.append((new_key, value))
     return MappingNode(
         node.tag, pairs, node.start_mark, node.end_mark, flow_style=node.flow_style
     )
-
-
-def _index(
-    pairs: list[tuple[Node, Node]], key: str, spelling: Callable[[str], str]
-) -> int | None:
-    """Return the position of a key, whose spellings `spelling` maps to one."""
-    for index, (key_node, _) in enumerate(pairs):
-        if isinstance(key_node, ScalarNode) and spelling(key_node.value) == key:
-            return index
-    return None
 
 
 def _fault(mark: ForeignMark, message: str, advice: str) -> Fault:

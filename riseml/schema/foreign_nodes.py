@@ -3,6 +3,7 @@
 --set train.timeout=1h  ──▶  ScalarNode("1h"), whose mark names the argument in place of FILE:LINE:COLUMN
 """
 
+import re
 import sys
 
 from yaml.error import Mark, MarkedYAMLError
@@ -12,8 +13,8 @@ from riseml.errors import ConfigError, Fault
 from riseml.schema import yaml_parser
 from riseml.schema.yaml_kinds import MAP, STR, kind_of
 
-# Text that begins with one of these is read as YAML, all other text as it is.
-_YAML_STARTS = ("[", "{", '"', "'")
+# Text in brackets, braces or quotes is read as YAML, all other text as it is.
+_IS_YAML = re.compile("""["'[]|[{](?![{])""").match
 # No text of a document is so long.
 _BEYOND = sys.maxsize
 
@@ -53,19 +54,16 @@ def parse(text: str, mark: ForeignMark) -> Node:
     Raises:
         ConfigError: the brackets, braces or quotes are not YAML.
     """
-    is_placeholder = text.startswith("{{")
-    if is_placeholder or not text.startswith(_YAML_STARTS):
+    if not _IS_YAML(text):
         return scalar(text, mark)
     try:
         node = yaml_parser.parse(text)
     except MarkedYAMLError as error:
-        position = yaml_parser.mark_of(error, text)
-        column = position.column if position else 0
-        message, advice = yaml_parser.explain(error, text, column, is_unclosed=False)
+        message, advice = yaml_parser.explain(error, text, 0, is_unclosed=False)
         fault = Fault(mark.name, mark.line + 1, mark.column + 1, message, advice=advice)
         raise ConfigError((fault,)) from None
-    if node is None:
-        return scalar("", mark)
+    # Text in brackets, braces or quotes is never empty.
+    assert node is not None  # noqa: S101
     _move(node, mark)
     return node
 
@@ -76,10 +74,8 @@ def _move(node: Node, mark: ForeignMark) -> None:
         # An alias was moved already, and may be inside itself.
         return
     node.start_mark = node.end_mark = mark
-    if isinstance(node, SequenceNode):
+    if isinstance(node, SequenceNode | MappingNode):
+        # The items of a mapping are pairs.
         for item in node.value:
-            _move(item, mark)
-    elif isinstance(node, MappingNode):
-        for key_node, value in node.value:
-            _move(key_node, mark)
-            _move(value, mark)
+            for inner in item if isinstance(item, tuple) else (item,):
+                _move(inner, mark)

@@ -109,17 +109,19 @@ def _message(error: MarkedYAMLError, character: str, *, is_unclosed: bool) -> st
     return message
 
 
-class _Resolver:
-    """The methods that both of PyYAML's parsers call while they compose nodes."""
+class Resolver:
+    """The methods that PyYAML's parsers and serializer call for the tags of nodes."""
 
     depth = 0
 
     def resolve(self, kind: type[Node], value: str, implicit: tuple[bool, bool]) -> str:
+        """Return the tag of a node that has none; `implicit` starts with whether it is plain."""
         if kind is ScalarNode:
             return kind_of(value) if implicit[0] else STR
         return SEQ if kind is SequenceNode else MAP
 
     def descend_resolver(self, parent: Node | None, _index: Any) -> None:
+        """Begin a level; raise an error if there are too many."""
         self.depth += 1
         if self.depth > MAX_DEPTH and parent is not None:
             raise MarkedYAMLError(
@@ -128,10 +130,11 @@ class _Resolver:
             )
 
     def ascend_resolver(self) -> None:
+        """End a level."""
         self.depth -= 1
 
 
-class _PureLoader(_Resolver, Reader, Scanner, Parser, Composer):
+class _PureLoader(Resolver, Reader, Scanner, Parser, Composer):
     """Parser in Python, for a PyYAML that was built without libyaml."""
 
     def __init__(self, text: str) -> None:
@@ -147,4 +150,4 @@ def _loader() -> Callable[[str], Any]:
         from yaml._yaml import CParser  # noqa: PLC0415
     except ImportError:
         return _PureLoader
-    return type("_Loader", (_Resolver, CParser), {})
+    return type("_Loader", (Resolver, CParser), {})

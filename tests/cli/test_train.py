@@ -542,9 +542,9 @@ def test_values_of_a_command_line_hold_for_check_compile_and_a_preview(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("lr",), "'lr' is neither NAME=VALUE nor a file FILE.yml"),
-        (("a.yml", "b.yml"), "only one file can be used"),
-        (("a.yml", "-f", "b.yml"), "only one file can be used"),
+        (("lr",), "lr: error: this is not NAME=VALUE"),
+        (("a.yml", "b.yml"), "a.yml and b.yml cannot be used together"),
+        (("a.yml", "-f", "b.yml"), "a.yml and b.yml cannot be used together"),
     ],
 )
 def test_arguments_that_are_neither_file_nor_value(
