@@ -32,6 +32,8 @@ _merged = {}
 _written = []
 # The rungs of this experiment, and the number of reports so far.
 _early = {}
+# When the last line of the index of times was written.
+_timed = [0.0]
 
 
 def experiment_id():
@@ -129,11 +131,21 @@ def _report(values):
         data = (("\n" if is_torn else "") + line).encode("utf-8")
         _write(target, data)
         size += len(data)
+        _write_time(path, size)
         _written[:] = [identity, size] if is_locked else []
         if is_locked and size > max(_FILE_LIMIT, 4 * len(data)):
             _shorten(target, path, size, len(data))
     finally:
         os.close(target)
+
+
+def _write_time(path, size):
+    """Append when the file of results had this size, at most once a second: so curves can be shown over time."""
+    now = time.time()
+    if now - _timed[0] >= 1:
+        _timed[0] = now
+        with open(path + ".times", "a") as index:
+            index.write("{0:.3f} {1}\n".format(now, size))
 
 
 def _write(target, data):

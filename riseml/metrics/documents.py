@@ -16,7 +16,9 @@ from riseml.metrics.reader import FileReader
 MAX_BYTES = 1 << 24
 """A JSON file is read at once; a larger one is data."""
 
-_STEPS = ("step", "global_step", "_step", "iteration", "epoch")
+STEPS = ("step", "global_step", "_step", "iteration", "epoch")
+"""Names of values that say how far a training is."""
+
 _MAX_DEPTH = 4
 
 
@@ -91,5 +93,5 @@ def _is_number(value: Any) -> bool:
 
 
 def _step(values: Mapping[str, Any]) -> float | None:
-    steps = map(values.get, _STEPS)
+    steps = map(values.get, STEPS)
     return next(filter(_is_number, steps), None)

@@ -52,8 +52,11 @@ _STEP = re.compile(
 _IS_HELD_OUT_SET = re.compile(r".*:(?!train)[^:]*(?:'s|-)").fullmatch
 _EXACT, _SIMILAR, _QUALIFIED, _PATTERN = "exact", "similar", "qualified", "pattern"
 
-Points = dict[str, list[tuple[float, int]]]
-"""Values and their positions in a block of text, by the keys of series."""
+Values = list[tuple[float, int]]
+"""Values, each with its position in a block of text."""
+
+Points = dict[str, Values]
+"""The same by the keys of series."""
 
 
 class LogReader(FileReader):
@@ -80,9 +83,20 @@ class LogReader(FileReader):
             else:
                 self._read_names(metric.name, text, points)
         for key, values in points.items():
-            series = self.series.setdefault(key, Series())
-            _extend(series, values, text)
+            series = self.series.setdefault(key, self.new_series())
+            self.extend(series, values, text)
         return end
+
+    def extend(self, series: Series, values: Values, text: str) -> None:
+        """Add the values of a block of text; only those that are kept need their steps."""
+        final = [point for point in values if math.isfinite(point[0])]
+        if "\b" in text:
+            final = [point for point in final if not is_erased(text, point[1])]
+        if final:
+            for value, position in (min(final), max(final, key=_value)):
+                series.add(value, step_at(text, position))
+        value, position = values[-1]
+        series.last = (value, step_at(text, position))
 
     def choose(self, metric: Metric) -> Series | None:
         """Return the values of a metric, None if the log has none."""
@@ -143,23 +157,12 @@ def _add(points: Points, key: str, number: str, position: int) -> None:
         points.setdefault(key, []).append((value, position))
 
 
-def _extend(series: Series, values: list[tuple[float, int]], text: str) -> None:
-    """Add the values of a block; only those that are kept need their steps."""
-    final = [point for point in values if math.isfinite(point[0])]
-    if "\b" in text:
-        final = [point for point in final if not _is_erased(text, point[1])]
-    if final:
-        for value, position in (min(final), max(final, key=_value)):
-            series.add(value, _step(text, position))
-    value, position = values[-1]
-    series.last = (value, _step(text, position))
-
-
 def _value(point: tuple[float, int]) -> float:
     return point[0]
 
 
-def _is_erased(text: str, position: int) -> bool:
+def is_erased(text: str, position: int) -> bool:
+    """Return whether a value at a position was erased by backspaces."""
     line_break = _BREAK.search(text, position)
     return line_break is not None and line_break[0] == "\b"
 
@@ -220,7 +223,7 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
     yield start, text[start:]
 
 
-def _step(text: str, position: int) -> float | None:
+def step_at(text: str, position: int) -> float | None:
     """Return the step or epoch that the line of a value names."""
     start = max(0, position - _STEP_CHARACTERS)
     for character in "\n\r\b":

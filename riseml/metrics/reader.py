@@ -16,10 +16,16 @@ _MAX_SERIES = 2000
 
 @dataclass
 class FileReader:
-    """Reader of one file; `series` has a key for each name that `is_relevant`."""
+    """Reader of one file; `series` has a key for each name that `is_relevant`.
+
+    `new_series` makes an empty series. `time` is when the values that are read now were
+    written, in seconds since 1970, where somebody needs it and knows it.
+    """
 
     is_relevant: IsRelevant
     series: dict[str, Series] = field(default_factory=dict)
+    new_series: Callable[[], Series] = field(default=Series, kw_only=True)
+    time: float | None = field(default=None, kw_only=True)
     read_bytes = READ_BYTES
 
     def consume(self, data: bytes, *, is_end: bool = False) -> int:
@@ -71,5 +77,5 @@ class FileReader:
         if series is None:
             if len(self.series) >= _MAX_SERIES or not self.is_relevant(name):
                 return
-            series = self.series[name] = Series()
+            series = self.series[name] = self.new_series()
         series.add(value, step)

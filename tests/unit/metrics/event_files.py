@@ -34,10 +34,10 @@ def tensor(tag: str, dtype: int, *fields: bytes, shape: bytes = b"") -> bytes:
     )
 
 
-def event(step: int, *values: bytes) -> bytes:
+def event(step: int, *values: bytes, time: float = 1.7e9) -> bytes:
     summary = b"".join(blob(1, value) for value in values)
-    time = varint(1 << 3 | 1) + struct.pack("<d", 1.7e9)
-    return record(time + integer(2, step) + blob(5, summary))
+    wall_time = varint(1 << 3 | 1) + struct.pack("<d", time)
+    return record(wall_time + integer(2, step) + blob(5, summary))
 
 
 def record(data: bytes) -> bytes:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -158,7 +159,8 @@ def test_a_file_of_many_reports_stays_short(
     assert lines[0] == "no json"
     assert json.loads(lines[1])["step"] == 0
     assert json.loads(lines[-1])["step"] == 999
-    assert sorted(path.name for path in results.parent.iterdir()) == [results.name]
+    index = results.with_name(f"{results.name}.times")
+    assert sorted(results.parent.iterdir()) == [results, index]
 
 
 def test_jobs_that_share_a_file_that_is_shortened_lose_nothing(results: Path) -> None:
@@ -348,3 +350,19 @@ def test_the_file_is_valid_python_2() -> None:
         if isinstance(node, ast.Raise):
             assert node.cause is None
     assert PATH.read_bytes().isascii()
+
+
+def test_an_index_says_when_results_were_reported(
+    library: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results = tmp_path / "results.jsonl"
+    monkeypatch.setenv("RESULT_FILE", str(results))
+    before = time.time()
+    for _ in range(50):
+        library.report_result(loss=1)
+    lines = (tmp_path / "results.jsonl.times").read_text().splitlines()
+    # At most one line a second is added.
+    assert 1 <= len(lines) <= 1 + time.time() - before
+    seconds, size = lines[0].split()
+    assert before - 1 <= float(seconds) <= time.time()
+    assert int(size) == len('{"loss": 1}\n')
