@@ -99,12 +99,17 @@ class _ReportReader(FileReader):
         return end
 
     def _read_report(self, report: dict[str, Any]) -> None:
-        numbers = {name: _number(value) for name, value in report.items()}
-        known = [name for name in STEPS if numbers.get(name) is not None]
-        step = numbers[known[0]] if known else float(self.lines)
-        for name, value in numbers.items():
-            if value is not None and name not in STEPS:
-                self.add(name, value, step)
+        numbers: dict[str, float] = {}
+        for name, value in report.items():
+            number = _number(value)
+            if number is not None:
+                numbers[name] = number
+        names_of_steps = list(filter(numbers.__contains__, STEPS))
+        step = float(self.lines)
+        if names_of_steps:
+            step = numbers[names_of_steps[0]]
+        for name in sorted(numbers.keys() - STEPS):
+            self.add(name, numbers[name], step)
 
 
 def read_curves(
@@ -117,36 +122,34 @@ def read_curves(
     """
     reports = _read(metrics, File(RESULTS, 0, 0.0), fetch)
     readers = {file: _read(metrics, file, fetch) for file in files}
-    curves = _by_name(reports.series)
     tagged = list(_tagged(readers))
-    shown: set[tuple[tuple[str, ...], str]] = set()
+    curves: dict[str, list[Point]] = {}
+    for item in tagged:
+        curves.setdefault(_name(item), []).extend(_points(item.series))
     for metric in metrics:
         source = _source(metric, readers, tagged)
-        if metric.name not in curves and source:
-            curves[metric.name] = _joined(source)
-        shown.update((item.folder, item.tag) for item in source)
-    for item in tagged:
-        name = "/".join((*item.folder, item.tag))
-        if (item.folder, item.tag) not in shown and name not in reports.series:
-            curves.setdefault(name, []).extend(_points(item.series))
-    return curves
+        points = list(chain.from_iterable(_points(item.series) for item in source))
+        for name in map(_name, source):
+            curves.pop(name, None)
+        curves[metric.name] = points
+    for name, series in reports.series.items():
+        curves[name] = _points(series)
+    return dict(filter(_has_points, curves.items()))
 
 
 def thinned(points: Sequence[Point], limit: int) -> list[Point]:
     """Return at most `limit` points of a curve: its ends, and the extremes between them."""
     if len(points) <= limit:
         return list(points)
-    buckets = max(limit // 2, 1)
-    size = math.ceil(len(points) / buckets)
-    kept = []
+    size = math.ceil(len(points) / max(limit // 2, 1))
+    thin: list[Point] = []
     for start in range(0, len(points), size):
-        bucket = range(start, min(start + size, len(points)))
-        values = [points[index].value for index in bucket]
-        extremes = {values.index(min(values)), values.index(max(values))}
-        kept += [points[start + index] for index in sorted(extremes)]
+        bucket = points[start : start + size]
+        extremes = {min(bucket, key=_value), max(bucket, key=_value)}
+        thin += sorted(extremes, key=bucket.index)
     # The ends say where a curve begins and what came out of it.
-    kept[0], kept[-1] = points[0], points[-1]
-    return kept
+    thin[0], thin[-1] = points[0], points[-1]
+    return thin
 
 
 def _read(metrics: Sequence[Metric], file: File, fetch: Fetch) -> FileReader:
@@ -179,11 +182,10 @@ def _reader(metrics: Sequence[Metric], file: File) -> FileReader:
 
 def _slices(file: File, size: int, fetch: Fetch) -> Iterator[tuple[float | None, int]]:
     """Yield the ends of the parts of a file of which it is known when they were written."""
-    if file.path == RESULTS or file.kind == LOG:
-        samples = _samples(fetch(f"{file.path}{TIMES}"))
-        # A part takes longer to read than the lines in it.
-        for time, length in samples[:: len(samples) // _MAX_SLICES + 1]:
-            yield time, min(length, size)
+    samples = _samples(fetch(f"{file.path}{TIMES}"))
+    # Reading a slice takes longer than the lines in it.
+    for time, length in samples[:: len(samples) // _MAX_SLICES + 1]:
+        yield time, min(length, size)
     yield file.modified or None, size
 
 
@@ -205,43 +207,50 @@ def _source(
     metric: Metric, readers: dict[File, FileReader], tagged: list[Tagged]
 ) -> list[Tagged]:
     """Return the series that a metric means: of a file, joined with those that continue it, or of a log."""
-    logged = []
-    for file, reader in readers.items():
-        series = reader.choose(metric)
-        if series is not None:
-            logged.append(Tagged((), metric.name, file.modified, series, file.path))
+    logged = [
+        Tagged((), metric.name, file.modified, series, file.path)
+        for file, reader in readers.items()
+        if (series := reader.choose(metric))
+    ]
     if metric.pattern:
         return logged[:1]
-    close = names.choose(metric.name, tagged, names.CLOSE)
-    loose = names.choose(metric.name, tagged, names.LOOSE)
-    chosen = close or (not logged and loose)
-    if not chosen:
+    # A log has the metric rather than a series whose name only resembles it.
+    ranks = names.CLOSE if logged else (*names.CLOSE, *names.LOOSE)
+    chosen = names.choose(metric.name, tagged, ranks)
+    if chosen is None:
         return logged[:1]
-    key = (chosen.folder, chosen.tag)
-    return [item for item in tagged if (item.folder, item.tag) == key]
+    name = _name(chosen)
+    return [item for item in tagged if _name(item) == name]
 
 
 def _tagged(readers: dict[File, FileReader]) -> Iterator[Tagged]:
     """Yield all series of event files, tables and documents."""
-    for file in sorted(readers, key=lambda file: file.path):
-        reader = readers[file]
-        if file.kind == LOG:
-            continue
-        for tag in sorted(reader.series.keys() - STEPS):
-            series = reader.series[tag]
-            yield Tagged(file.folder, tag, file.modified, series, file.path)
+    for file in sorted(readers, key=_path):
+        series = readers[file].series
+        # Series of logs have keys, not tags.
+        tags = sorted(series.keys() - STEPS) if file.kind != LOG else ()
+        for tag in tags:
+            yield Tagged(file.folder, tag, file.modified, series[tag], file.path)
 
 
-def _joined(items: Iterable[Tagged]) -> list[Point]:
-    return list(chain.from_iterable(_points(item.series) for item in items))
+def _name(item: Tagged) -> str:
+    return "/".join((*item.folder, item.tag))
 
 
-def _by_name(series: dict[str, Series]) -> dict[str, list[Point]]:
-    return {name: _points(curve) for name, curve in series.items()}
+def _path(file: File) -> str:
+    return file.path
 
 
 def _points(series: Series) -> list[Point]:
     return series.points if isinstance(series, _Curve) else []
+
+
+def _value(point: Point) -> float:
+    return point.value
+
+
+def _has_points(item: tuple[str, list[Point]]) -> bool:
+    return bool(item[1])
 
 
 def _number(value: Any) -> float | None:
