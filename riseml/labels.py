@@ -62,6 +62,8 @@ REVISION = "riseml.io/revision"
 EXCLUDED = "riseml.io/excluded"
 # The metrics that riseml.yml names under `results`, as JSON; absent if it names none.
 METRICS = "riseml.io/metrics"
+# How the experiments were chosen, as JSON: method, seed, metric; absent for a grid.
+SEARCH = "riseml.io/search"
 # The image that install steps start from, with its digest; absent if it is not known.
 BASE_IMAGE = "riseml.io/base-image"
 # `<number of the experiment or *>=<RFC 3339 time>` entries joined by commas; empty at first.

@@ -145,6 +145,19 @@ class Experiment:
 
 
 @dataclass(frozen=True)
+class Search:
+    """How the experiments of a set were chosen; `seed` is None where nothing is random.
+
+    `metric` and `mode` say which experiment is the best, and are empty if the file names none.
+    """
+
+    method: str = "grid"
+    seed: int | None = None
+    metric: str = ""
+    mode: str = ""
+
+
+@dataclass(frozen=True)
 class ExperimentSet:
     """Experiments with the same jobs and different parameters.
 
@@ -175,6 +188,7 @@ class ExperimentSet:
     isolate_network: bool = False
     isolated: bool = False
     early_stop: EarlyStop | None = None
+    search: Search = Search()
 
     @property
     def is_gang(self) -> bool:

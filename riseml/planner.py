@@ -3,10 +3,15 @@
 parameters ──search strategy──▶ experiments          train ──framework──▶ jobs of each experiment
 """
 
+import random
+from dataclasses import replace
+from typing import Any
+
 from riseml import frameworks, search
 from riseml.config import ExperimentConfig, TrainConfig
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
-from riseml.plan import Experiment, ExperimentSet, Job, Retries
+from riseml.plan import Experiment, ExperimentSet, Job, Retries, Search
+from riseml.schema.fields import LARGEST
 
 
 def plan(config: ExperimentConfig) -> ExperimentSet:
@@ -22,12 +27,13 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
             f"the project '{config.project}' has nothing to train: its file has no 'train'",
             "Write for example train: {image: python:3.12, resources: {cpus: 1, mem: 512}, run: python train.py}.",
         )
+    options = _with_seed(train.search.options)
     planned = ExperimentSet(
         project=config.project,
         config=config.text,
         image=train.image,
         jobs=_jobs(train),
-        experiments=_experiments(train),
+        experiments=_experiments(train, options),
         is_set=bool(train.parameters),
         install=train.install,
         build_files=train.build_files,
@@ -41,6 +47,7 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
         metrics=train.results,
         isolate_network=train.isolate_network,
         isolated=train.isolated,
+        search=_search(train, options),
     )
     _check_retries(planned)
     return planned
@@ -52,18 +59,32 @@ def _jobs(train: TrainConfig) -> tuple[Job, ...]:
     return framework.distribute(job, train.options, train.image)
 
 
-def _experiments(train: TrainConfig) -> tuple[Experiment, ...]:
+def _with_seed(options: Any) -> Any:
+    """Return the options of a search with a seed, if it has one that the file leaves open."""
+    if getattr(options, "seed", 0) is not None:
+        return options
+    # A seed only has to differ between runs; nothing is secret about it.
+    return replace(options, seed=random.randint(0, LARGEST))  # noqa: S311
+
+
+def _search(train: TrainConfig, options: Any) -> Search:
+    config = train.search
+    seed = getattr(options, "seed", None)
+    return Search(config.method, seed, config.metric, config.mode)
+
+
+def _experiments(train: TrainConfig, options: Any) -> tuple[Experiment, ...]:
     # A single experiment has nothing to search.
     if not train.parameters:
         return (Experiment(1, {}),)
-    strategy = search.find(train.search.strategy)
-    trials = strategy.trials(train.parameters, train.search.options)
+    strategy = search.find(train.search.method)
+    trials = strategy.trials(train.parameters, options)
     names = train.parameters.keys()
     for trial in trials:
         # A missing value would surface only as a placeholder left in a job's command.
         if trial.keys() != names:
             raise RiseMLError(
-                f"the search strategy '{train.search.strategy}' does not give every parameter a value",
+                f"the search strategy '{train.search.method}' does not give every parameter a value",
                 "Report this to its authors, or choose another strategy.",
             )
     return tuple(Experiment(sub, trial) for sub, trial in enumerate(trials, 1))

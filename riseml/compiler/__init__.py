@@ -40,8 +40,10 @@ from riseml.compiler import build, gang, jobs, pod, quotes, retries, tensorboard
 from riseml.compiler.description import describe
 from riseml.compiler.names import Names, label
 from riseml.compiler.text import item, reference
-from riseml.plan import Experiment, ExperimentSet, Origin, Target
+from riseml.plan import Experiment, ExperimentSet, Origin, Search, Target
 
+# All combinations: nothing about that has to be recorded.
+_GRID = Search().method
 _DAY_SECONDS = 86_400
 # The sidecar of a service mesh never ends, so no job would.
 _NO_MESH = {"sidecar.istio.io/inject": "false"}
@@ -255,6 +257,8 @@ def _annotations(names: Names) -> dict[str, str]:
         values[labels.BASE_IMAGE] = names.base
     if plan.metrics:
         values[labels.METRICS] = json.dumps(list(map(vars, plan.metrics)))
+    if plan.search.method != _GRID and plan.is_set:
+        values[labels.SEARCH] = json.dumps(vars(plan.search))
     if description := describe(plan):
         values[labels.DESCRIPTION] = description
     return values

@@ -6,7 +6,7 @@ from typing import Any
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from riseml import frameworks, search
-from riseml.config import pipelines, placeholders, sizes
+from riseml.config import objective, pipelines, placeholders, sizes
 from riseml.config.strategy import SearchConfig
 from riseml.config.variables import is_ours
 from riseml.excerpts import excerpt
@@ -49,7 +49,8 @@ def check(
         _parameter_values(entries, doc),
         doc,
     )
-    _check_size(values, entries, doc)
+    objective.check(values, entries, doc)
+    _check_search(values, entries, doc)
     _check_variables(values, entries, parameters, doc)
     _check_framework(values, entries, node, doc)
     placeholders.warn_install(in_install, parameters, doc)
@@ -107,13 +108,17 @@ def _warn_empty_run(values: Values, entries: Entries, doc: Document) -> None:
         doc.warn(entries["run"][1], "run contains no command: every job ends at once")
 
 
-def _check_size(values: Values, entries: Entries, doc: Document) -> None:
-    """Note that the search strategy makes no experiments, or more than a set may have."""
+def _check_search(values: Values, entries: Entries, doc: Document) -> None:
+    """Note that the search makes no experiments, more than a set may have, or what it finds wrong itself."""
     parameters = values.get("parameters")
     if not parameters or _is_faulty(values, entries, "search"):
         return
     config: SearchConfig = values.get("search") or SearchConfig.default()
-    size = search.find(config.strategy).size(parameters, config.options)
+    strategy = search.find(config.method)
+    if not doc.errors:
+        for fault in search.faults(strategy, parameters, config.options):
+            doc.error(_node_at(fault.key, entries, doc), fault.message, fault.advice)
+    size = strategy.size(parameters, config.options)
     # Parameters with errors may have lost all their values.
     if size < 1 and not doc.errors:
         doc.error(
@@ -127,6 +132,15 @@ def _check_size(values: Values, entries: Entries, doc: Document) -> None:
             f"the parameters make {number_text(size)} experiments; a set has at most {search.MAX_TRIALS:,}",
             "Use fewer values, or several files.",
         )
+
+
+def _node_at(path: str, entries: Entries, doc: Document) -> Node:
+    """Return the node at a path such as `search.trials`, or the innermost one above it."""
+    key, _, inner_key = path.partition(".")
+    _, node = entries[key]
+    if isinstance(node, MappingNode):
+        _, node = doc.entries(node, key).get(inner_key, (None, node))
+    return node
 
 
 def _check_variables(

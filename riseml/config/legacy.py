@@ -98,6 +98,7 @@ def _train(node: Node, doc: Document) -> Node:
             "'inputs' no longer has an effect",
             "All shared data is below /data.",
         )
+    _change(pairs, "search", lambda section: _search(section, doc))
     roles = _split_resources(pairs, doc)
     _change(pairs, "tensorflow", lambda section: _tensorflow(section, roles, doc))
     if roles and not _has(pairs, "tensorflow"):
@@ -106,6 +107,14 @@ def _train(node: Node, doc: Document) -> Node:
             "resources by job type need tensorflow.distributed",
             "Write resources: {cpus, mem, gpus}.",
         )
+    return _mapping(pairs, node)
+
+
+def _search(node: Node, doc: Document) -> Node:
+    if not isinstance(node, MappingNode):
+        return node
+    pairs = list(node.value)
+    _rename(pairs, "strategy", "method", doc)
     return _mapping(pairs, node)
 
 

@@ -1,4 +1,7 @@
-"""`parameters`: names with one value, several values or a range, kept as the texts that the user wrote."""
+"""`parameters`: names with one value, several values, a range or a distribution.
+
+Values are kept as the texts that the user wrote.
+"""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -6,8 +9,10 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from riseml.config import ranges
+from riseml.config import distributions, ranges
+from riseml.config.numbers import Number, PositiveNumber
 from riseml.config.variables import is_reserved, warning_about
+from riseml.distributions import Values
 from riseml.excerpts import excerpt
 from riseml.plan import variable_of
 from riseml.schema.fields import Mapped, Record, Schema, T, Text, Value
@@ -20,7 +25,6 @@ from riseml.schema.yaml_kinds import (
     INT,
     NULL,
     STR,
-    decimal_of,
     is_scalar,
     kind_of,
 )
@@ -44,18 +48,20 @@ _RANGE_EXAMPLE = (
 )
 
 
-class _Values(Value[tuple[str, ...]]):
-    """One value, a list of values, or a range."""
+class _Values(Value[Values]):
+    """One value, a list of values, a range, or a distribution."""
 
-    expected = "a number, text, true or false, a list of these, or a range"
+    expected = (
+        "a number, text, true or false, a list of these, a range, or a distribution"
+    )
     kinds = _SCALARS
 
-    def read(self, node: Node, name: str, doc: Document) -> tuple[str, ...] | None:
-        """Return all values as texts."""
+    def read(self, node: Node, name: str, doc: Document) -> Values | None:
+        """Return all values as texts, or their distribution."""
         if isinstance(node, SequenceNode):
             return _read_list(node, name, doc)
         if doc.is_mapping(node):
-            return _RANGE.read(node, name, doc)
+            return _read_mapping(node, name, doc)
         if not is_scalar(node, *_SCALARS):
             self.refuse(node, name, doc)
             return None
@@ -73,7 +79,12 @@ class _Values(Value[tuple[str, ...]]):
         """Return all forms."""
         forms: list[Schema] = [{"type": ["number", "boolean"]}, _TEXT]
         items = {"type": "array", "items": {"anyOf": forms}, "minItems": 1}
-        return {"anyOf": [*forms, items, _RANGE.schema()]}
+        return {"anyOf": [*forms, items, _RANGE.schema(), *distributions.schemas()]}
+
+
+def _read_mapping(node: MappingNode, name: str, doc: Document) -> Values | None:
+    form = distributions.form_of(node, name, doc)
+    return (form or _RANGE).read(node, name, doc)
 
 
 def _read_list(node: SequenceNode, name: str, doc: Document) -> tuple[str, ...] | None:
@@ -119,44 +130,6 @@ def _check_value(node: ScalarNode, name: str, doc: Document) -> None:
             f"{name} gets the text '{text}', as written",
             f'Most programs read "{plain}", in quotes.',
         )
-
-
-class _Number(Value[tuple[Decimal, str]]):
-    """A finite number with its text."""
-
-    expected = "a number"
-    kinds = _NUMBERS
-
-    def read(self, node: Node, name: str, doc: Document) -> tuple[Decimal, str] | None:
-        """Return the number and its text."""
-        if is_scalar(node, *_NUMBERS):
-            number = decimal_of(node.value)
-            if number is not None and self.allows(number):
-                return number, node.value
-        self.refuse(node, name, doc, _RANGE_EXAMPLE)
-        return None
-
-    def schema(self) -> Schema:
-        """Return JSON's number."""
-        return {"type": "number"}
-
-    def allows(self, _number: Decimal) -> bool:
-        """Return whether the number is in the bounds of this kind: here, any is."""
-        return True
-
-
-class _PositiveNumber(_Number):
-    """A number above 0."""
-
-    expected = "a number above 0"
-
-    def schema(self) -> Schema:
-        """Return JSON's number with a bound."""
-        return {"type": "number", "exclusiveMinimum": 0}
-
-    def allows(self, number: Decimal) -> bool:
-        """Return whether the number is above 0."""
-        return number > 0
 
 
 class _Lenient(Record[T]):
@@ -218,7 +191,11 @@ def _form(*texts: str) -> str:
 
 _BOUNDS = _Lenient(
     _spread,
-    {"min": _Number(), "max": _Number(), "step": _PositiveNumber()},
+    {
+        "min": Number(_RANGE_EXAMPLE),
+        "max": Number(_RANGE_EXAMPLE),
+        "step": PositiveNumber(_RANGE_EXAMPLE),
+    },
     required=dict.fromkeys(_RANGE_KEYS, _RANGE_EXAMPLE),
     check=_check_range,
 )
@@ -229,7 +206,7 @@ _RANGE = _Lenient(
 )
 
 
-class Parameters(Value[dict[str, tuple[str, ...]]]):
+class Parameters(Value[dict[str, Values]]):
     """The mapping of names to values; null, `{}` and `[]` mean no parameters."""
 
     expected = "a mapping of names to values"
@@ -237,9 +214,7 @@ class Parameters(Value[dict[str, tuple[str, ...]]]):
     def __init__(self) -> None:
         self._mapping = Mapped(_NAME, _Values())
 
-    def read(
-        self, node: Node, name: str, doc: Document
-    ) -> dict[str, tuple[str, ...]] | None:
+    def read(self, node: Node, name: str, doc: Document) -> dict[str, Values] | None:
         """Return the values by name."""
         if node.tag == NULL or (isinstance(node, SequenceNode) and not node.value):
             return {}

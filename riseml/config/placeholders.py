@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from yaml.nodes import ScalarNode
 
+from riseml.distributions import Parameters, samples
 from riseml.excerpts import excerpt
 from riseml.plan import is_exported, variable_of
 from riseml.schema.messages import did_you_mean, nearest
@@ -154,9 +155,7 @@ def _note_undeclared(use: Use, declared: Sequence[str], doc: Document) -> None:
     doc.warn(use.node, message, advice, substring=use.text)
 
 
-def warn_values(
-    parameters: Mapping[str, Sequence[str]], used: Iterable[Use], doc: Document
-) -> None:
+def warn_values(parameters: Parameters, used: Iterable[Use], doc: Document) -> None:
     """Note values that the shell would not read as one plain word where they are put into a command."""
     noted: set[tuple[str, str]] = set()
     for use in used:
@@ -169,8 +168,9 @@ def warn_values(
             advice = f'Write {use.text} or "${variable}".'
             doc.warn(use.node, message, advice, substring=f"${use.text}")
             continue
-        _warn_dash(parameters[use.name], use, doc)
-        value = _special_value(parameters[use.name], use.quote)
+        values = samples(parameters[use.name])
+        _warn_dash(values, use, doc)
+        value = _special_value(values, use.quote)
         if value is not None:
             message = (
                 f"the shell would not read the value '{excerpt(value)}' of '{use.name}'"

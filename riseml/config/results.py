@@ -25,7 +25,7 @@ from riseml.schema.fields import (
 from riseml.schema.yaml_document import Document
 
 _EXAMPLE = 'Write for example pattern: "train loss ([\\\\d.]+)".'
-_NAME = Text(
+METRIC_NAME = Text(
     "a name without spaces at its ends",
     r"[^\s\u0000-\u001f\u007f-\u009f](?:[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*[^\s\u0000-\u001f\u007f-\u009f])?",
     "Write for example val_loss.",
@@ -65,7 +65,7 @@ class _Pattern(Text):
         return text if groups == 1 else None
 
 
-_MODE = Choice("min", "max")
+MODE = Choice("min", "max")
 
 
 def _with_mode(mode: str) -> Metric:
@@ -77,12 +77,12 @@ def _metric(mode: str = "", pattern: str = "") -> Metric:
 
 
 _METRIC = Shorthand(
-    _MODE,
+    MODE,
     _with_mode,
     Record(
         _metric,
         {
-            "mode": _MODE.says("Whether the smallest or the largest value is best."),
+            "mode": MODE.says("Whether the smallest or the largest value is best."),
             "pattern": _Pattern("text", most=1000).says(
                 "Regular expression for log lines; its only group is the value."
             ),
@@ -98,8 +98,8 @@ class Results(Value[tuple[Metric, ...]]):
     expected = "a mapping such as {val_loss: min}, a name, or a list of names"
 
     def __init__(self) -> None:
-        self.by_name = Mapped(_NAME, _METRIC)
-        self.names = OneOrMany(_NAME, unique=True)
+        self.by_name = Mapped(METRIC_NAME, _METRIC)
+        self.names = OneOrMany(METRIC_NAME, unique=True)
         self.kinds = self.names.kinds
 
     def read(self, node: Node, name: str, doc: Document) -> tuple[Metric, ...] | None:

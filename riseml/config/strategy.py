@@ -1,7 +1,7 @@
 """`search`: the strategy that chooses which assignments of the parameters run, and its options.
 
 search: grid
-search: {strategy: random, trials: 20}     the keys beside `strategy` are those of the strategy's SECTION
+search: {method: random, trials: 20}     the keys beside those of all strategies are those of its SECTION
 """
 
 from dataclasses import dataclass
@@ -10,20 +10,30 @@ from typing import Any, Self
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from riseml import search
+from riseml.config.results import METRIC_NAME, MODE
 from riseml.schema.fields import Choice, PluginName, Record, Schema, Value, underscored
 from riseml.schema.yaml_document import Document
 from riseml.schema.yaml_kinds import MAP, STR
 
-_KEY = "strategy"
+_KEY = "method"
 _NAME = PluginName(search.exists, search.names)
+_COMMON_KEYS: dict[str, Value[Any]] = {
+    "metric": METRIC_NAME.says("The metric that decides which experiment is best."),
+    "mode": MODE.says("Whether its smallest or its largest value is best."),
+}
 
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """The name of a search strategy, and what its SECTION made of the options."""
+    """The name of a search strategy, what its SECTION made of the options, and the metric.
 
-    strategy: str
+    `metric` and `mode` are empty where the file has no such keys.
+    """
+
+    method: str
     options: Any
+    metric: str = ""
+    mode: str = ""
 
     @classmethod
     def default(cls) -> Self:
@@ -32,16 +42,19 @@ class SearchConfig:
 
 
 class _Section(Record[SearchConfig]):
-    """The mapping for one strategy: `strategy` beside the keys of the strategy's own section."""
+    """The mapping for one strategy: the keys of all strategies, and those of its own section."""
 
-    def __init__(self, strategy: str) -> None:
-        self.section = search.find(strategy).SECTION
+    def __init__(self, method: str) -> None:
+        self.section = search.find(method).SECTION
         # The strategy's own `find` may add keys, as that of `train` does for frameworks.
         super().__init__(
             self._make,
-            {_KEY: Choice(strategy).says("Which strategy chooses the experiments.")},
+            {
+                _KEY: Choice(method).says("Which strategy chooses the experiments."),
+                **_COMMON_KEYS,
+            },
             required={
-                _KEY: "Write for example strategy: grid.",
+                _KEY: "Write for example method: grid.",
                 **self.section.required,
             },
             hints=self.section.hints,
@@ -49,39 +62,39 @@ class _Section(Record[SearchConfig]):
         )
 
     def names(self) -> tuple[str, ...]:
-        """Return `strategy` and the strategy's own keys."""
-        return (_KEY, *self.section.names())
+        """Return the keys of all strategies and the strategy's own."""
+        return (*self.keys, *self.section.names())
 
     def find(self, key: str) -> Value[Any] | None:
         """Return the kind of value of a key."""
         return super().find(key) or self.section.find(key)
 
     def _make(self, **values: Any) -> SearchConfig:
-        strategy = values.pop(_KEY)
-        return SearchConfig(strategy, self.section.make(**values))
+        common = {name: values.pop(name) for name in self.keys if name in values}
+        return SearchConfig(options=self.section.make(**values), **common)
 
 
 class Search(Value[SearchConfig]):
-    """The name of a strategy, or a mapping of `strategy` and the strategy's own keys."""
+    """The name of a strategy, or a mapping of `method` and other keys."""
 
     def read(self, node: Node, name: str, doc: Document) -> SearchConfig | None:
-        """Return the strategy with its options; a bare name stands for a mapping of `strategy` alone."""
+        """Return the strategy with its options; a bare name stands for a mapping of `method` alone."""
         if doc.is_mapping(node):
             entries = doc.entries(node, name, underscored)
-            _, strategy_node = entries.get(_KEY, (None, None))
-            strategy_name = f"{name}.{_KEY}"
+            _, method_node = entries.get(_KEY, (None, None))
+            method_name = f"{name}.{_KEY}"
         else:
-            strategy_node = node
-            strategy_name = name
+            method_node = node
+            method_name = name
             key = ScalarNode(STR, _KEY, node.start_mark, node.end_mark)
             node = MappingNode(MAP, [(key, node)], node.start_mark, node.end_mark)
-        if strategy_node is None:
+        if method_node is None:
             # The default strategy's section reports the missing key, and unknown ones.
             return _Section(search.DEFAULT).read(node, name, doc)
-        strategy = _NAME.read(strategy_node, strategy_name, doc)
-        return _Section(strategy).read(node, name, doc) if strategy else None
+        method = _NAME.read(method_node, method_name, doc)
+        return _Section(method).read(node, name, doc) if method else None
 
     def schema(self) -> Schema:
         """Return the names, and one form of the mapping for each strategy."""
-        sections = [_Section(strategy).schema() for strategy in search.names()]
+        sections = [_Section(method).schema() for method in search.names()]
         return {"anyOf": [_NAME.schema(), *sections]}

@@ -7,10 +7,11 @@ from typing import Any
 from yaml.nodes import MappingNode, Node
 
 from riseml import frameworks
-from riseml.config import checks
+from riseml.config import checks, objective
 from riseml.config.parameters import Parameters
 from riseml.config.results import Results
 from riseml.config.strategy import Search, SearchConfig
+from riseml.distributions import Values
 from riseml.plan import Metric, Resources, Retries
 from riseml.schema.fields import (
     Boolean,
@@ -45,8 +46,8 @@ class TrainConfig:
     """The section `train`, complete: lists for shorthands, sizes in bytes, times in seconds, always an image.
 
     `options` are those of the framework (of `frameworks/plain.py` without one). Values of
-    parameters are texts as written, ranges expanded; without parameters there is a single
-    experiment.
+    parameters are texts as written, ranges expanded, or a distribution; without parameters
+    there is a single experiment. A metric of the search is the first one of `results`.
     """
 
     run: tuple[str, ...]
@@ -55,7 +56,7 @@ class TrainConfig:
     options: Any
     framework: str | None = None
     install: tuple[str, ...] = ()
-    parameters: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parameters: Mapping[str, Values] = field(default_factory=dict)
     search: SearchConfig = field(default_factory=SearchConfig.default)
     concurrency: int = 1
     env: Mapping[str, str] = field(default_factory=dict)
@@ -128,7 +129,7 @@ _KEYS: dict[str, Value[Any]] = {
     ),
     "framework": _FRAMEWORK.says("Framework that connects the jobs of an experiment."),
     "parameters": Parameters().says(
-        "Values, lists or ranges by name; all combinations are run by default."
+        "Values, lists, ranges or distributions by name; all combinations are run by default."
     ),
     "search": Search().says(
         "Strategy that chooses which combinations are run; grid (all) by default."
@@ -196,7 +197,9 @@ def _make(**values: Any) -> TrainConfig:
     if not config.get("image"):
         framework = frameworks.find(values.get("framework"))
         config["image"] = framework.image(options, resources)
-    return TrainConfig(**config, options=options)
+    chosen = config.pop("search", None) or SearchConfig.default()
+    chosen, results = objective.complete(chosen, config.pop("results", ()))
+    return TrainConfig(**config, options=options, search=chosen, results=results)
 
 
 def _check(

@@ -3,20 +3,29 @@
 Each strategy is one module, named as `train.search` in riseml.yml names it:
 
     search: grid                                  ──▶  riseml/search/grid.py, or the module that
-    search: {strategy: grid}                           the entry point group `riseml.search` names
+    search: {method: grid}                             the entry point group `riseml.search` names
 
 The module defines what `Strategy` declares and needs no change anywhere else. `grid.py` is
-the default and the simplest example.
+the default and the simplest example. What only some strategies have is optional:
+
+    DRAWS = True                     the strategy accepts distributions, not only lists of values
+    MEASURES = True                  it compares experiments, so the file has to name a metric
+    faults(parameters, options)      what is wrong with a file besides the options themselves
+
+Keys that all strategies have are read here: `method`, and the `metric` and `mode` that decide
+which experiment is the best. Options with a field `seed` get one from the planner if the
+file has none.
 
 A plan may be made more than once for one run, on different machines. So a strategy returns
 the same trials for the same arguments: one that draws random numbers takes its seed from
 its options.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol, cast
 
 from riseml import plugins
+from riseml.distributions import Distribution, Parameters
 from riseml.schema.fields import Record
 
 DEFAULT = "grid"
@@ -29,23 +38,34 @@ _KIND = "search"
 _REQUIRED = ("SECTION", "size", "trials")
 
 
+class Fault(NamedTuple):
+    """What a strategy finds wrong with a file.
+
+    `key` is the path below `train` of what is wrong, such as `search.trials`.
+    """
+
+    key: str
+    message: str
+    advice: str = ""
+
+
 class Strategy(Protocol):
     """The contract of a search strategy's module.
 
-    `parameters` maps each name to its values as the user wrote them, ranges expanded. It is
-    never empty: a riseml.yml without parameters is a single experiment, and no strategy is
-    asked. A list of values is empty only for `size`, and only if the file has errors.
-    `options` is what SECTION makes.
+    `parameters` maps each name to its values as the user wrote them, ranges expanded, or to a
+    `Distribution` if the strategy `DRAWS`. It is never empty: a riseml.yml without parameters
+    is a single experiment, and no strategy is asked. A list of values is empty only for
+    `size`, and only if the file has errors. `options` is what SECTION makes.
     """
 
     SECTION: Record[Any]
-    """The keys of `train.search` beside `strategy`; made without arguments where the file has none."""
+    """The keys of `train.search` beside those of all strategies; made without arguments where the file has none."""
 
-    def size(self, parameters: Mapping[str, Sequence[str]], options: Any) -> int:
+    def size(self, parameters: Parameters, options: Any) -> int:
         """Return the number of trials without making them; less than 1 and more than MAX_TRIALS are refused."""
 
     def trials(
-        self, parameters: Mapping[str, Sequence[str]], options: Any
+        self, parameters: Parameters, options: Any
     ) -> Sequence[Mapping[str, str]]:
         """Return the trials in the order in which they are numbered.
 
@@ -71,3 +91,26 @@ def find(name: str) -> Strategy:
         RiseMLError: another package's module is broken.
     """
     return cast("Strategy", plugins.load(_KIND, name, _REQUIRED))
+
+
+def measures(strategy: Strategy) -> bool:
+    """Return whether a strategy compares experiments by a metric."""
+    return bool(getattr(strategy, "MEASURES", False))
+
+
+def faults(strategy: Strategy, parameters: Parameters, options: Any) -> Iterator[Fault]:
+    """Yield what a strategy finds wrong with a file."""
+    if not getattr(strategy, "DRAWS", False):
+        yield from _undrawn(parameters)
+    if hasattr(strategy, "faults"):
+        yield from strategy.faults(parameters, options)
+
+
+def _undrawn(parameters: Parameters) -> Iterator[Fault]:
+    for name, values in parameters.items():
+        if isinstance(values, Distribution):
+            yield Fault(
+                f"parameters.{name}",
+                f"the search draws no values, so '{name}' cannot have a distribution",
+                "List its values, or write for example search: {method: random, trials: 20}.",
+            )

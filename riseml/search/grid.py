@@ -5,11 +5,11 @@
 Names keep their order in the file, and the last one varies fastest. Values are texts, as the user wrote them.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import prod
 
+from riseml.distributions import Parameters, samples
 from riseml.schema.fields import Record
 
 
@@ -21,15 +21,14 @@ class Options:
 SECTION = Record(Options, {})
 
 
-def size(parameters: Mapping[str, Sequence[str]], _options: Options) -> int:
+def size(parameters: Parameters, _options: Options) -> int:
     """Return the number of combinations."""
     # Making the combinations to count them could take all memory.
-    return prod(map(len, parameters.values()))
+    return prod(map(len, map(samples, parameters.values())))
 
 
-def trials(
-    parameters: Mapping[str, Sequence[str]], _options: Options
-) -> list[dict[str, str]]:
+def trials(parameters: Parameters, _options: Options) -> list[dict[str, str]]:
     """Return all combinations, each as name → value."""
-    combinations = product(*parameters.values())
+    # A grid has no distributions, so these are all values.
+    combinations = product(*map(samples, parameters.values()))
     return [dict(zip(parameters, values, strict=True)) for values in combinations]

@@ -1,7 +1,7 @@
 """Any riseml.yml is either loaded or refused with position and reason, and the schema agrees."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
@@ -312,13 +312,13 @@ def test_schema_and_loader_agree(slips: int, draws: st.DataObject) -> None:
 @given(
     st.dictionaries(
         st.text("abc-", min_size=1),
-        st.lists(st.text(max_size=2), min_size=1, max_size=3),
+        st.lists(st.text(max_size=2), min_size=1, max_size=3).map(tuple),
         max_size=4,
     )
 )
 @settings(QUICK, max_examples=200)
 def test_a_grid_contains_every_combination_once_and_in_order(
-    parameters: dict[str, list[str]],
+    parameters: dict[str, tuple[str, ...]],
 ) -> None:
     trials = grid.trials(parameters, grid.Options())
     assert len(trials) == grid.size(parameters, grid.Options())
@@ -336,6 +336,6 @@ def test_a_grid_contains_every_combination_once_and_in_order(
     assert positions == sorted(positions)
 
 
-def position_of(value: object, values: list[str]) -> int:
+def position_of(value: object, values: Iterable[str]) -> int:
     """Return the index of the same object in a list."""
     return next(index for index, other in enumerate(values) if other is value)

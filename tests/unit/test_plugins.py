@@ -189,11 +189,11 @@ def test_a_search_strategy_plans(install: Install) -> None:
         "run: 'x {{a}}', parameters: {a: [1, 2, 3], b: {range: {min: 1, max: 9999, step: 1}}}, search: SEARCH",
     )
     sampled = plan(
-        load_text(text.replace("SEARCH", "{strategy: their-strategy, trials: 20}"))
+        load_text(text.replace("SEARCH", "{method: their-strategy, trials: 20}"))
     )
     assert len(sampled.experiments) == 20
     assert {tuple(trial.parameters) for trial in sampled.experiments} == {("a", "b")}
-    seeded = text.replace("SEARCH", "{strategy: their-strategy, trials: 20, seed: 1}")
+    seeded = text.replace("SEARCH", "{method: their-strategy, trials: 20, seed: 1}")
     assert plan(load_text(seeded)).experiments != sampled.experiments
     assert plan(load_text(seeded)) == plan(load_text(seeded))
     assert len(plan(load_text(text.replace("SEARCH", "grid"))).experiments) == 29_997
@@ -203,21 +203,19 @@ def test_faults_in_a_search_have_positions(install: Install) -> None:
     install("search", "their-strategy", STRATEGY)
     text = "project: ab\ntrain:\n  image: x\n  resources: {}\n  run: x\n  parameters: {a: 1}\n"
     assert faults(
-        f"{text}  search: {{strategy: their-strategy, trials: 0, sed: 1}}\n"
+        f"{text}  search: {{method: their-strategy, trials: 0, sed: 1}}\n"
     ) == [
-        "7:46 train.search.trials must be a whole number of at least 1, not the number 0 / ",
-        "7:49 unknown key 'sed' in train.search / Did you mean 'seed'?",
+        "7:44 train.search.trials must be a whole number of at least 1, not the number 0 / ",
+        "7:47 unknown key 'sed' in train.search / Did you mean 'seed'?",
     ]
     assert faults(f"{text}  search: their-strategy\n") == [
         "7:11 'trials' is missing in train.search / Write for example trials: 20."
     ]
     choices = one_of(sorted([*built_in("search"), "their-strategy"]))
-    assert faults(f"{text}  search: {{strategy: their-stratgy, trials: 1}}\n") == [
-        f"7:22 train.search.strategy must be {choices}, not 'their-stratgy' / Did you mean 'their-strategy'?"
+    assert faults(f"{text}  search: {{method: their-stratgy, trials: 1}}\n") == [
+        f"7:20 train.search.method must be {choices}, not 'their-stratgy' / Did you mean 'their-strategy'?"
     ]
-    assert faults(
-        f"{text}  search: {{strategy: their-strategy, trials: 100001}}\n"
-    ) == [
+    assert faults(f"{text}  search: {{method: their-strategy, trials: 100001}}\n") == [
         "6:15 the parameters make 100,001 experiments; a set has at most 100,000 / Use fewer values, or several files."
     ]
 
@@ -229,9 +227,7 @@ def test_a_search_without_experiments_is_an_error(install: Install) -> None:
         STRATEGY.replace("return options.trials", "return 0"),
     )
     text = "project: ab\ntrain:\n  image: x\n  resources: {}\n  run: x\n  parameters: {a: 1}\n"
-    assert faults(
-        f"{text}  search: {{strategy: without-experiments, trials: 1}}\n"
-    ) == [
+    assert faults(f"{text}  search: {{method: without-experiments, trials: 1}}\n") == [
         "7:11 the search makes no experiments from these parameters / Use more values, or other options."
     ]
 
@@ -239,7 +235,7 @@ def test_a_search_without_experiments_is_an_error(install: Install) -> None:
 def test_a_single_experiment_needs_no_search(install: Install) -> None:
     install("search", "their-strategy", STRATEGY)
     text = FILE.replace(
-        "run: x", "run: x, search: {strategy: their-strategy, trials: 20}"
+        "run: x", "run: x, search: {method: their-strategy, trials: 20}"
     )
     planned = plan(load_text(text))
     assert [trial.parameters for trial in planned.experiments] == [{}]
@@ -252,11 +248,11 @@ def test_the_schema_contains_each_strategy(install: Install) -> None:
     assert forms[0] == {"enum": names}
     by_name = dict(zip(names, forms[1:], strict=True))
     for name, form in by_name.items():
-        assert form["properties"]["strategy"]["enum"] == [name]
-    assert list(by_name["grid"]["properties"]) == ["strategy"]
+        assert form["properties"]["method"]["enum"] == [name]
+    assert list(by_name["grid"]["properties"]) == ["method", "metric", "mode"]
     theirs = by_name["their-strategy"]
-    assert list(theirs["properties"]) == ["strategy", "trials", "seed"]
-    assert theirs["required"] == ["strategy", "trials"]
+    assert list(theirs["properties"]) == ["method", "metric", "mode", "trials", "seed"]
+    assert theirs["required"] == ["method", "trials"]
 
 
 def test_a_strategy_that_leaves_out_a_parameter_is_named(install: Install) -> None:
@@ -265,7 +261,7 @@ def test_a_strategy_that_leaves_out_a_parameter_is_named(install: Install) -> No
     )
     text = FILE.replace(
         "run: x",
-        "run: x, parameters: {a: 1}, search: {strategy: their-broken, trials: 1}",
+        "run: x, parameters: {a: 1}, search: {method: their-broken, trials: 1}",
     )
     with pytest.raises(
         RiseMLError, match="'their-broken' does not give every parameter"

@@ -15,6 +15,7 @@ from riseml.plan import (
     Metric,
     Resources,
     Retries,
+    Search,
 )
 from riseml.status import ExperimentStatus, State
 from riseml.status.data import encode
@@ -61,6 +62,7 @@ def plan_to_data(plan: ExperimentSet) -> dict[str, Any]:
     if plan.early_stop:
         metric = vars(plan.early_stop.metric)
         data["early_stop"] = {**vars(plan.early_stop), "metric": metric}
+    data["search"] = vars(plan.search)
     return data
 
 
@@ -74,6 +76,7 @@ def plan_from_data(data: Mapping[str, Any]) -> ExperimentSet:
     retries = data["retries"]
     fields["retries"] = Retries(retries["count"], tuple(retries["on"]))
     fields["metrics"] = tuple(Metric(**metric) for metric in data["metrics"])
+    fields["search"] = Search(**data["search"])
     for name in ("install", "build_files", "secrets"):
         fields[name] = tuple(data[name])
     fields["early_stop"] = _early_stop(data.get("early_stop"))

@@ -439,7 +439,7 @@ TRAIN = [
     Case("search by name", yml("search: grid", PLACEHOLDER, run="run: x {{lr}}"), OK),
     Case(
         "search as mapping",
-        yml("search: {strategy: grid}", PLACEHOLDER, run="run: x {{lr}}"),
+        yml("search: {method: grid}", PLACEHOLDER, run="run: x {{lr}}"),
         OK,
     ),
     Case(
@@ -457,17 +457,17 @@ TRAIN = [
         f"train.search must be {STRATEGIES}, not 'gird'",
     ),
     Case(
-        "search without strategy",
+        "search without method",
         yml("search: {}"),
         ERROR,
         "6:11",
-        "'strategy' is missing in train.search",
+        "'method' is missing in train.search",
     ),
     Case(
         "unknown option of a search",
-        yml("search: {strategy: grid, trials: 3}"),
+        yml("search: {method: grid, trials: 3}"),
         ERROR,
-        "6:28",
+        "6:26",
         "unknown key 'trials' in train.search",
     ),
     Case(
