@@ -2,9 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import islice
 
-from riseml.cli import text
-from riseml.cli.table import clean
+from riseml.cli import clock, output, terminal, text
+from riseml.cli.follow import detach
+from riseml.cli.live import Screen
+from riseml.cli.table import clean, shorten
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
 from riseml.status import JobStatus, SetStatus, State
@@ -13,14 +16,15 @@ from riseml.status import JobStatus, SetStatus, State
 _LINE_WIDTH = 200
 # Each needs its status and its log, and a list is redrawn once a second.
 _MAX_BUILDS = 3
+_TICK_SECONDS = 1.0
 
 
 def of_list(
     client: Client, runs: Iterable[SetStatus], screen: Terminal, now: datetime
 ) -> Iterator[str]:
     """Yield the lines about the builds of listed runs, at most three."""
-    building = [run for run in runs if run.state is State.BUILDING]
-    for run in building[:_MAX_BUILDS]:
+    building = filter(lambda run: run.state is State.BUILDING, runs)
+    for run in islice(building, _MAX_BUILDS):
         yield from of_run(client, client.read(run.id), screen, now)
 
 
@@ -28,9 +32,68 @@ def of_run(
     client: Client, run: SetStatus, screen: Terminal, now: datetime
 ) -> Iterator[str]:
     """Yield the lines about the build of a run, none if it is not at work."""
-    for job in run.jobs:
-        if job.type == "build" and job.state is State.RUNNING:
-            yield from _lines(client, run, job, screen, now)
+    for job in filter(lambda job: job.state is State.RUNNING, _builds(run)):
+        yield from _lines(client, run, job, screen, now)
+
+
+def follow(client: Client, id: str) -> None:
+    """Show the build of a run until it has ended, or Ctrl-C.
+
+    The lines are redrawn in place, from the first second on: builds that exist already
+    end earlier. Where no line can be redrawn, one says where the log is.
+    """
+    if not terminal.stdout().interactive:
+        output.note(
+            f"Its install steps run first; `riseml logs {id}.build` shows them."
+        )
+        return
+    screen = Screen()
+    try:
+        _redraw(client, id, screen)
+    except KeyboardInterrupt:
+        detach(id)
+
+
+def _redraw(client: Client, id: str, screen: Screen) -> None:
+    run: SetStatus | None = None
+    is_shown = False
+    for change in client.changes(id, tick=_TICK_SECONDS):
+        if isinstance(change, SetStatus):
+            run = change
+            if not _unfinished_builds(run):
+                break
+        elif run is not None:
+            screen.show(_view(client, run))
+            is_shown = True
+    if is_shown:
+        screen.show(list(map(_outcome, _builds(client.read(id)))))
+
+
+def _view(client: Client, run: SetStatus) -> list[str]:
+    lines = list(of_run(client, run, terminal.stdout(), clock.now()))
+    # Otherwise it waits: for the machine, for a node, or for the same build elsewhere.
+    return lines or list(map(_waiting, _unfinished_builds(run)))
+
+
+def _builds(run: SetStatus) -> list[JobStatus]:
+    return list(filter(lambda job: job.type == "build", run.jobs))
+
+
+def _unfinished_builds(run: SetStatus) -> list[JobStatus]:
+    return list(filter(lambda job: not job.state.is_terminal, _builds(run)))
+
+
+def _waiting(job: JobStatus) -> str:
+    return f"{job.id} is {job.state}; `riseml why {job.id}` explains it."
+
+
+def _outcome(job: JobStatus) -> str:
+    """Return what stays on the screen when a build has ended."""
+    duration = text.duration(job.started, job.finished, clock.now())
+    sentence = f"{job.id} {job.state} after {duration}"
+    if job.state is State.FINISHED:
+        return f"{sentence}."
+    return f"{sentence}; `riseml why {job.id}` explains it."
 
 
 def _lines(
@@ -43,8 +106,11 @@ def _lines(
     step = build_log.current_step(log, run.install)
     duration = text.duration(job.started, job.finished, now)
     yield ""
-    yield clean(f"{job.id} has run for {duration}; {step}".removesuffix("; "))
-    written = [line for line in log if line.strip()]
-    for line in written[-1:]:
-        yield f"  {screen.bar} {clean(line[:_LINE_WIDTH])}"
-    yield f"  {screen.arrow} `riseml logs {job.id}` shows the full log."
+    lines = [f"{job.id} has run for {duration}; {step}".removesuffix("; ")]
+    for line in list(filter(str.strip, log))[-1:]:
+        lines.append(f"  {screen.bar} {line}")
+    lines.append(f"  {screen.arrow} `riseml logs {job.id}` shows the full log.")
+    # A line that wraps cannot be redrawn in place.
+    width = screen.width or _LINE_WIDTH
+    for line in lines:
+        yield shorten(clean(line), width - 1, unicode=screen.unicode)

@@ -75,6 +75,8 @@ class SyncBar:
             return f"{_TITLE}: {text.plural(self._done, 'file')} so far"
         if self._step == "write":
             return f"{_TITLE}: writing to disk..."
+        if not self._total:
+            return f"{_TITLE}..."
         if self._step == "store":
             return self._share(_TITLE, f" of {text.size(self._total)}", now)
         if self._step == "push":

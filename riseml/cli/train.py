@@ -75,8 +75,9 @@ def command(
     """Start an experiment or an experiment set in the background.
 
     The code is the folder of the configuration, without what .risemlignore and
-    .gitignore exclude. With -l the exit status is 0, 100 (failed) or 103 (killed), and
-    Ctrl-C leaves the run alone.
+    .gitignore exclude. On a terminal, this command shows install steps until they are
+    done. With -l the exit status is 0, 100 (failed) or 103 (killed). Ctrl-C leaves the
+    run alone.
 
     Examples:
       riseml train -l
@@ -105,6 +106,7 @@ def command(
     else:
         _announce(run)
     if not logs:
+        _show_build(client, run, output_format)
         return 0
     from riseml.cli import follow
 
@@ -143,6 +145,14 @@ def _announce_snapshot(snapshot: "Snapshot") -> None:
     output.note(f"Syncing project ({'; '.join(details)})...done")
     for warning in snapshot.warnings:
         output.note(warning)
+
+
+def _show_build(client: Client, run: RunHandle, output_format: str) -> None:
+    if run.installs and output_format == "table":
+        # Most runs do without this module and those behind it.
+        from riseml.cli import build_progress
+
+        build_progress.follow(client, run.id)
 
 
 def _announce_followed(run: RunHandle) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _MAX_LOGS = 5
 # Launchers add their own tracebacks behind that of a program.
 _LAST_LINES = 100
+# The line that names the current step of a build may be far above.
+_BUILD_LINES = 1000
 
 
 def why(context: ClientContext, id: str | Id | None) -> "list[Cause]":
@@ -92,12 +94,14 @@ def output(context: ClientContext, id: str | Id | None) -> Path:
 
 
 def last_lines(engine: Engine, job: str) -> list[str]:
-    """Return the last lines that a job wrote."""
-    query = LogQuery(id=ids.parse(job), follow=False, tail=_LAST_LINES)
+    """Return the last lines that a job wrote; more of a build, whose steps write many."""
+    parsed = ids.parse(job)
+    count = _BUILD_LINES if parsed.type == "build" else _LAST_LINES
+    query = LogQuery(id=parsed, follow=False, tail=count)
     chunks = [event for event in engine.logs(query) if isinstance(event, Chunk)]
     text = b"".join(chunk.data for chunk in chunks).decode(errors="replace")
     # Engines may return a few lines more than the query asks for.
-    return text.splitlines()[-_LAST_LINES:]
+    return text.splitlines()[-count:]
 
 
 def tensorboard_url(engine: Engine, run: Id) -> str | None:

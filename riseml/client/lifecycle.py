@@ -56,6 +56,7 @@ def submit(
         notes=submitted.notes,
         warnings=config.warnings,
         tensorboard=tensorboard,
+        installs=bool(plan.install),
     )
 
 

@@ -33,6 +33,7 @@ class RunHandle:
 
     Other methods take its `id`. `notes` are for the user, once each. `tensorboard` is
     the address of its TensorBoard, None where the run has none or it is not known yet.
+    With `installs`, install steps run before its jobs, unless that has happened before.
     """
 
     id: str
@@ -44,6 +45,7 @@ class RunHandle:
     notes: tuple[str, ...] = ()
     warnings: tuple[Fault, ...] = ()
     tensorboard: str | None = None
+    installs: bool = False
 
 
 @dataclass(frozen=True)

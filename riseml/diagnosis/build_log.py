@@ -1,16 +1,23 @@
-"""The step that a build is at, read from its log.
+"""The install step that a build is at, read from its log.
 
-==> pip install torch                  this machine writes the step
-#8 [3/5] RUN pip install torch         BuildKit numbers the instructions of its Dockerfile
+==> pip install torch                                        this machine writes the step
+#8 [3/5] RUN ["sh", "-c", "… "$0"", "pip install torch"]     BuildKit numbers instructions
+
+A Dockerfile has more instructions than there are install steps, so a step is recognized
+by its text. BuildKit drops some backslashes from it, which therefore do not count.
 """
 
+import json
 import re
 from collections.abc import Sequence
 
 _LOCAL_STEP = re.compile(r"==> (?P<step>.+)")
-_IMAGE_STEP = re.compile(
-    r"#\d+ \[(?:\S+ )?(?P<number>\d+)/(?P<total>\d+)\] (?:RUN )?(?P<step>.+)"
+# Each step has a folder of the context, which is named by its number.
+_INSTRUCTION = re.compile(
+    r"#\d+ \[(?:\S+ )?\d+/\d+\] (?:COPY \[(?P<copied>\d+)/,"
+    r'|RUN \["sh", "-c", ".*\$0"+, "(?P<step>.*)"\])'
 )
+_IGNORED = re.compile(r'[\s"\\]+')
 # A step may be a script.
 _MAX_CHARACTERS = 100
 
@@ -21,15 +28,44 @@ def current_step(lines: Sequence[str], install: Sequence[str]) -> str:
     `install` are the steps of riseml.yml.
     """
     for line in reversed(lines):
-        numbered = _IMAGE_STEP.match(line)
-        if numbered:
-            number, total = numbered["number"], numbered["total"]
-            return f"step {number} of {total}: {_short(numbered['step'])}"
-        local = _LOCAL_STEP.match(line)
-        if local and local["step"] in install:
-            number = str(install.index(local["step"]) + 1)
-            return f"step {number} of {len(install)}: {_short(local['step'])}"
+        step = _local_step(line, install) or _image_step(line, install)
+        if step:
+            return step
     return ""
+
+
+def _local_step(line: str, install: Sequence[str]) -> str:
+    match = _LOCAL_STEP.match(line)
+    # A program may write such arrows, too.
+    if match is None or match["step"] not in install:
+        return ""
+    return _numbered(install.index(match["step"]) + 1, match["step"], install)
+
+
+def _image_step(line: str, install: Sequence[str]) -> str:
+    match = _INSTRUCTION.match(line)
+    if match is None:
+        return ""
+    if match["copied"]:
+        return _numbered(int(match["copied"]), "copying its files", install)
+    return _install_step(match["step"], install)
+
+
+def _install_step(text: str, install: Sequence[str]) -> str:
+    keys = [_key(json.dumps(step, ensure_ascii=False)) for step in install]
+    # BuildKit puts the values of variables in their place.
+    if _key(text) not in keys:
+        return _short(text)
+    position = keys.index(_key(text))
+    return _numbered(position + 1, install[position], install)
+
+
+def _key(text: str) -> str:
+    return _IGNORED.sub("", text)
+
+
+def _numbered(number: int, text: str, install: Sequence[str]) -> str:
+    return f"step {number} of {len(install)}: {_short(text)}"
 
 
 def _short(step: str) -> str:

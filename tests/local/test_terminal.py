@@ -99,3 +99,36 @@ def test_jobs_do_not_belong_to_the_session_of_the_terminal(
     assert lab.engine.read(Id(number=1)).state is State.RUNNING
     assert lab.engine.stop(Id(number=1))
     assert lab.wait(1).state is State.KILLED
+
+
+def test_train_shows_the_build_until_it_has_ended(lab: Lab, tmp_path: Path) -> None:
+    (lab.folder / "riseml.yml").write_text(
+        "project: lab\ntrain:\n  image: busybox\n  resources: {cpus: 0.01, mem: 1}\n"
+        f"  install: 'echo collecting it; until test -e {tmp_path}/go; do sleep 0.05; done'\n"
+        "  run: 'true'\n"
+    )
+    ours, theirs = pty.openpty()
+    code = "import sys; from riseml.cli import main; sys.exit(main(['train']))"
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=lab.folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "60"},
+        start_new_session=True,
+    )
+    os.close(theirs)
+    screen = b""
+    while b"collecting it\r\n" not in screen:
+        screen += os.read(ours, 4096)
+    (tmp_path / "go").touch()
+    text = screen.decode() + read_to_end(ours)
+    assert process.wait() == 0
+    os.close(ours)
+    assert "1.build has run for " in text
+    assert "; step 1 of 1: echo " in text
+    assert "\r\n  | collecting it\r\n" in text
+    assert "`riseml logs 1.build` shows the full log." in text
+    assert "1.build FINISHED after " in text
+    assert lab.wait(1).state is State.FINISHED
