@@ -64,6 +64,7 @@ PUBLIC = [
     "experiment_id",
     "report_progress",
     "report_result",
+    "should_stop",
 ]
 
 # Names in the annotations of `Client` that are not RiseML's.
