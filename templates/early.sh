@@ -19,6 +19,7 @@ riseml_skip_lines() {
   echo "riseml: an earlier attempt was stopped early, so this one does not start" >&2
   riseml_code=0 riseml_watcher=
   riseml_end_early
+  [ -z "${riseml_session_success-}" ] || riseml_end_session
   [ ! -s "${RESULT_FILE-}" ] || riseml_hand_over_result
   [ -z "${riseml_tee-}" ] || riseml_close_log
   exit 0

@@ -226,6 +226,7 @@ riseml_hand_over_result() {
 [ "${RISEML_LOGGED-}" = 1 ] || riseml_open_log
 [ "${RISEML_ATTEMPT:-0}" = 0 ] || [ -z "${RISEML_ATTEMPTS-}" ] || riseml_announce_attempt
 [ ! -d "$RISEML_DIR/code" ] || riseml_place_code
+[ -z "${riseml_session_success-}" ] || riseml_begin_session
 riseml_mark_workdir
 export PYTHONPATH="$RISEML_DIR/lib${PYTHONPATH:+:$PYTHONPATH}"
 riseml_set_defaults
@@ -256,6 +257,7 @@ riseml_wait 2>/dev/null
 riseml_sweep 2>/dev/null
 [ -z "${RISEML_RUNGS-}" ] || riseml_end_early
 [ -z "${RISEML_GANG-}" ] || riseml_part
+[ -z "${riseml_session_success-}" ] || riseml_end_session
 [ ! -s "${RESULT_FILE-}" ] || riseml_hand_over_result
 riseml_keep_workdir
 [ -z "${riseml_tee-}" ] || riseml_close_log

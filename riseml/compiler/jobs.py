@@ -48,6 +48,7 @@ def template(job: Job, names: Names) -> Container:
             gang=names.is_gang,
             masks=bool(plan.secrets),
             stops_early=bool(plan.early_stop),
+            has_parameters=plan.is_set and job is plan.jobs[0],
         ),
         working_dir=pod.CODE,
         env=_environment(job, names),

@@ -34,6 +34,7 @@ from hera.workflows.models import (
 from riseml import labels, masking, quantities, templating
 from riseml.compiler.names import Names
 from riseml.compiler.text import reference
+from riseml.metrics import hparams
 from riseml.plan import Resources
 
 CODE, DATA, OUTPUT, RISEML, STORE, RUNGS, SHM = (
@@ -113,9 +114,16 @@ def arguments(
     gang: bool = False,
     masks: bool = False,
     stops_early: bool = False,
+    has_parameters: bool = False,
 ) -> list[str]:
     """Return the `args` for the command `sh -c`: the run script, then the unchanged lines."""
-    text = script(runner, gang=gang, masks=masks, stops_early=stops_early)
+    text = script(
+        runner,
+        gang=gang,
+        masks=masks,
+        stops_early=stops_early,
+        has_parameters=has_parameters,
+    )
     return [_BASH, text, *lines]
 
 
@@ -126,11 +134,13 @@ def script(
     gang: bool = False,
     masks: bool = False,
     stops_early: bool = False,
+    has_parameters: bool = False,
 ) -> str:
     """Return the run script around the runner, which runs the lines.
 
     In a gang, the jobs first wait for each other. With `masks`, the output of the job
-    shows no secrets. With `stops_early`, a search may stop the lines.
+    shows no secrets. With `stops_early`, a search may stop the lines. A job
+    that `has_parameters` records its end for TensorBoard's HPARAMS tab.
     """
     # The run script reads other scripts from variables, because it has no files.
     helpers = "".join(
@@ -141,11 +151,12 @@ def script(
     meeting = templating.read("gang.sh") if gang else ""
     mask = _mask() if masks else ""
     early = _early() if stops_early else ""
+    session_end = _session_end() if has_parameters else ""
     # A shell reads a quoted text much faster than functions, and few jobs need these.
     stop = _assigned("riseml_stop_functions", templating.read("stop.sh"))
     workdir = templating.read("workdir.sh")
     run = templating.read("run.sh")
-    return meeting + mask + session + stop + workdir + early + run
+    return meeting + mask + session + stop + workdir + early + session_end + run
 
 
 def _mask() -> str:
@@ -157,6 +168,15 @@ def _early() -> str:
     rungs = _assigned("riseml_rungs", templating.read("rungs.py"))
     watcher = _assigned("riseml_early_stop", templating.read("early_stop.py"))
     return rungs + watcher + templating.read("early.sh")
+
+
+def _session_end() -> str:
+    success = hparams.octal(hparams.end(is_success=True))
+    failure = hparams.octal(hparams.end(is_success=False))
+    formats = _assigned("riseml_session_success", success) + _assigned(
+        "riseml_session_failure", failure
+    )
+    return formats + templating.read("hparams.sh")
 
 
 def _assigned(variable: str, text: str) -> str:

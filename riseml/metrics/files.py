@@ -28,6 +28,8 @@ _KINDS = (
     (re.compile(r"\.riseml/logs/.+\.\d+\.log"), LOG),
     # The files of earlier attempts are in folders such as workdir.1.
     (re.compile(r"(?:\.riseml|workdir\.\d+)/.*"), None),
+    # RiseML's own records of parameters, see hparams.py.
+    (re.compile(r"events\.out\.tfevents\.\d+\.riseml(?:\.end)?"), None),
     (re.compile(r"(?:.*/)?[^/]*tfevents[^/]*"), EVENTS),
     (re.compile(rf"(?:.*/)?(?:{_DOCUMENTS})\.jsonl?"), DOCUMENT),
     # Keras's CSVLogger is often given the last of these names.

@@ -29,6 +29,7 @@ from riseml.errors import (
     UnreachableError,
     UnsupportedError,
 )
+from riseml.metrics import hparams
 from riseml.plan import Build, ExperimentSet, Origin, Target
 
 RECORD = "riseml-configuration.yml"
@@ -134,7 +135,7 @@ def make_folders(
     store: StorePod, plan: ExperimentSet, origin: Origin, target: Target
 ) -> None:
     """Make the output folders of a run, each with the record of its configuration."""
-    folders = list(record.texts(plan, origin, target))
+    folders = list(_folders(plan, origin, target))
     first, _ = folders[0]
     run_folder = str(Path(first).parent) if plan.is_set else first
     made = [run_folder]
@@ -143,16 +144,31 @@ def make_folders(
     store.script(_UNPACK, *made, stdin=_archive(folders))
 
 
-def _archive(folders: list[tuple[str, str]]) -> Iterator[bytes]:
-    """Yield a tar archive of folders and records."""
+def _folders(
+    plan: ExperimentSet, origin: Origin, target: Target
+) -> Iterator[tuple[str, dict[str, bytes]]]:
+    """Yield each experiment's output folder, and its files by name."""
+    now = time.time()
+    texts = record.texts(plan, origin, target)
+    for experiment, (folder, text) in zip(plan.experiments, texts, strict=True):
+        files = {RECORD: text.encode()}
+        if experiment.parameters:
+            name = f"{origin.number}.{experiment.sub}"
+            session = hparams.start(name, experiment.parameters, now)
+            files[hparams.START_FILE] = session
+        yield folder, files
+
+
+def _archive(folders: list[tuple[str, dict[str, bytes]]]) -> Iterator[bytes]:
+    """Yield a tar archive of folders and their files."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as tar:
-        for folder, text in folders:
+        for folder, files in folders:
             for name in (folder, f"{folder}/.riseml", f"{folder}/.riseml/logs"):
                 tar.addfile(_entry(name, 0o777, tarfile.DIRTYPE))
-            data = text.encode()
-            entry = _entry(f"{folder}/{RECORD}", 0o666, size=len(data))
-            tar.addfile(entry, io.BytesIO(data))
+            for name, data in files.items():
+                entry = _entry(f"{folder}/{name}", 0o666, size=len(data))
+                tar.addfile(entry, io.BytesIO(data))
     yield buffer.getvalue()
 
 

@@ -1,5 +1,6 @@
 """TensorBoard of a run on a cluster: a connection to its own, or a copy of its event files."""
 
+import posixpath
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from riseml.cluster.store import StorePod
 from riseml.engines.argo.run_reader import RunReader
 from riseml.engines.argo.workflows import names_of, pod_selector
 from riseml.ids import Id
+from riseml.metrics import hparams
 from riseml.status import SetStatus, State
 
 # Events of most runs fit into memory; larger ones are buffered in a file.
@@ -85,7 +87,7 @@ def _forward(
 def fetch(store: StorePod, source: str, copy: Path) -> bool:
     """Copy what was added to the event files below `source` of the output volume.
 
-    Returns whether there are any event files.
+    Returns whether a trainer has written any event files.
     """
     sizes = _event_files(store, source)
     pieces = []
@@ -95,7 +97,8 @@ def fetch(store: StorePod, source: str, copy: Path) -> bool:
             pieces.append(piece)
     if pieces:
         _fetch_pieces(store, source, copy, pieces)
-    return bool(sizes)
+    names = {posixpath.basename(name) for name in sizes}
+    return not all(map(hparams.is_own, names))
 
 
 def _event_files(store: StorePod, source: str) -> dict[str, int]:

@@ -15,6 +15,7 @@ from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.run_pods import RunPods
 from riseml.engines.local.controller.run_record import RunRecord
 from riseml.engines.local.controller.services import Services
+from riseml.engines.local.controller.session_records import SessionRecords
 from riseml.engines.local.controller.stored_run import replay, stored_document
 from riseml.engines.local.interpreter import events
 from riseml.engines.local.interpreter.run import WorkflowRun
@@ -35,7 +36,8 @@ class ActiveRun:
     ) -> None:
         self._services = services
         self.number, self.run, self.record = record.number, run, record
-        self.pods = RunPods(services, record.number, preparer, self.enqueue)
+        sessions = SessionRecords(record.document, record.number)
+        self.pods = RunPods(services, record.number, preparer, self.enqueue, sessions)
         self._queue: deque[events.Event] = deque()
         self._next_tick: float | None = None
         self._end_is_logged = False

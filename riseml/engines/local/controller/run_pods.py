@@ -28,6 +28,7 @@ from riseml.engines.local.controller import (
 from riseml.engines.local.controller.gangs import Gangs, gang_of
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.services import Services
+from riseml.engines.local.controller.session_records import SessionRecords
 from riseml.engines.local.controller.stops import PodStops
 from riseml.engines.local.interpreter import events
 from riseml.engines.local.jobs import launcher, processes
@@ -54,9 +55,11 @@ class RunPods:
         number: int,
         preparer: PodPreparer,
         report: Callable[[events.Event], None],
+        sessions: SessionRecords,
     ) -> None:
         self._services, self._number = services, number
         self._preparer, self._report = preparer, report
+        self._sessions = sessions
         self._folder = services.layout.run(number)
         self._gangs = Gangs(self._folder, services.ports)
         self._workdirs = workdirs.WorkdirKeeper(services.loop)
@@ -109,6 +112,7 @@ class RunPods:
             # A controller that was killed may have made some of the folders.
             self._obsolete_folders += returns.vacate(pod)
             make_folders(prepared, gpus, action.attempt)
+            self._sessions.write(pod)
             pod.pid = self._services.launcher.start(self._spec(pod, prepared))
         except launcher.LaunchError as error:
             logger.warning(
