@@ -5,8 +5,7 @@
                      └──── port lost ◀─────┘   the whole gang restarts once, with other ports
 
 A pod's folder is named after its node, and its `pid` and `exit` files are written before
-anything learns of them. What has happened is therefore always on disk, and a pod starts
-only if its folder shows that it has not started before.
+anything learns of them. So what has happened is always on disk, and no pod starts twice.
 """
 
 import os
@@ -58,8 +57,7 @@ class RunPods:
         sessions: SessionRecords,
     ) -> None:
         self._services, self._number = services, number
-        self._preparer, self._report = preparer, report
-        self._sessions = sessions
+        self._preparer, self._report, self._sessions = preparer, report, sessions
         self._folder = services.layout.run(number)
         self._gangs = Gangs(self._folder, services.ports)
         self._workdirs = workdirs.WorkdirKeeper(services.loop)
