@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
 
-from riseml.cli import symbols, text
+from riseml.cli import run_progress, symbols, text
 from riseml.cli.statuses import AnyStatus, limited, notes, single_experiment
 from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
@@ -34,19 +34,19 @@ def lines(
     if isinstance(status, JobStatus):
         return _job(run, status, terminal, now, wide=wide, headers=headers)
     if isinstance(status, SetStatus) and status.is_set:
-        fields = _fields(_set_fields(run, terminal, now))
+        described = fields(_set_fields(run, terminal, now))
         experiments = _experiment_table(run, terminal, now, headers=headers)
         messages = _messages(run.experiments)
         jobs = _job_table(run.jobs, terminal, now, wide=wide, headers=headers)
-        return [*fields, "", *experiments, *messages, *jobs]
+        return [*described, "", *experiments, *messages, *jobs]
     # A run may have been submitted a moment ago, without any experiment in its status.
     experiment = single_experiment(status) or ExperimentStatus(run.id)
-    fields = _fields(_experiment_fields(run, status, experiment, terminal, now))
+    described = fields(_experiment_fields(run, status, experiment, terminal, now))
     listed = list(experiment.jobs)
     if isinstance(status, SetStatus):
         listed = [*run.jobs, *listed]
     return [
-        *fields,
+        *described,
         *_job_table(listed, terminal, now, wide=wide, headers=headers),
     ]
 
@@ -58,20 +58,20 @@ def _experiment_fields(
     terminal: Terminal,
     now: datetime,
 ) -> list[Field]:
-    progress = experiment.progress
+    progress = run_progress.of_experiment(experiment, terminal, now, exact=True)
     return [
         ("ID", status.id),
         ("Type", "Experiment"),
         ("Project", run.project),
         ("State", symbols.coloured(status.state, terminal)),
         *_times(status, now),
-        ("Progress", f"{progress[0]}/{progress[1]}" if progress else None),
+        ("Progress", progress),
         # A run without a reason of its own has that of its experiment.
         ("Reason", status.reason or experiment.reason),
         ("Message", status.message or experiment.message),
         ("Image", run.image),
         ("Framework", run.framework),
-        ("Tensorboard", _tensorboard(run)),
+        ("Tensorboard", tensorboard(run)),
         ("Argo", run.page),
         ("Run Commands", _commands(run)),
         ("Concurrency", None if run.is_set else _number(run.concurrency)),
@@ -97,7 +97,7 @@ def _set_fields(run: SetStatus, terminal: Terminal, now: datetime) -> list[Field
         ("Message", run.message),
         ("Experiments", experiments),
         ("Concurrency", _number(run.concurrency)),
-        ("Tensorboard", _tensorboard(run)),
+        ("Tensorboard", tensorboard(run)),
         ("Argo", run.page),
     ]
 
@@ -151,7 +151,7 @@ def _job(
 ) -> list[str]:
     # RiseML's own jobs do not run the commands of riseml.yml.
     runs_commands = job.type not in {"build", "tensorboard"}
-    job_lines = _fields(
+    job_lines = fields(
         [
             ("ID", job.id),
             ("Type", "Job"),
@@ -253,7 +253,8 @@ def _attempt(job: JobStatus) -> str:
     return f"{job.attempt + 1} of {job.max_attempts}"
 
 
-def _tensorboard(run: SetStatus) -> str | None:
+def tensorboard(run: SetStatus) -> str | None:
+    """Return where the TensorBoard of a run can be opened, None if it has none."""
     if run.tensorboard_url or not run.has_tensorboard:
         return run.tensorboard_url
     # On a cluster it has no address before `riseml tensorboard` connects to it.
@@ -280,9 +281,10 @@ def _number(value: int | None) -> str | None:
     return None if value is None else str(value)
 
 
-def _fields(fields: Iterable[Field]) -> list[str]:
+def fields(items: Iterable[Field]) -> list[str]:
+    """Return a line for each field that has a text."""
     field_lines = []
-    for name, value in fields:
+    for name, value in items:
         if value:
             # Only the state may contain control characters: those of its colour.
             field_lines.append(f"{name}: {value if name == 'State' else clean(value)}")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from riseml.cli import symbols, text
+from riseml.cli import run_progress, symbols, text
 from riseml.cli.statuses import single_experiment
 from riseml.cli.table import Column, render
 from riseml.cli.terminal import Terminal
@@ -18,11 +18,31 @@ def lines(
     long: bool = False,
     users: bool = False,
     headers: bool = True,
+    progress: bool = False,
 ) -> list[str]:
-    """Return the lines of the table."""
+    """Return the lines of the table; `progress` adds how far runs are."""
     table = rows(runs, terminal, now, long=long, users=users)
     titles = columns(terminal, long=long, users=users)
+    if progress:
+        titles.append(Column("PROGRESS", shortest=12))
+        cells = _progress(runs, terminal, now, long=long)
+        for row, cell in zip(table, cells, strict=True):
+            row.append(cell)
     return render(titles, table, terminal, headers=headers)
+
+
+def _progress(
+    runs: Sequence[SetStatus], terminal: Terminal, now: datetime, *, long: bool
+) -> list[str]:
+    """Return the cells of the column PROGRESS, in the order of the rows."""
+    cells = []
+    for run in runs:
+        cells.append(run_progress.of_run(run, terminal, now))
+        listed = run.experiments if long and run.is_set else ()
+        for experiment in listed:
+            cell = run_progress.of_experiment(experiment, terminal, now, exact=False)
+            cells.append(cell)
+    return cells
 
 
 def columns(

@@ -1,72 +1,165 @@
-"""Views that change: a block redrawn in place on a terminal, appended lines elsewhere."""
+"""Views that change: a screen that is redrawn on a terminal, appended lines elsewhere."""
 
+import os
+import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from types import FrameType
 from typing import TypeVar
 
 from riseml.cli import output, terminal
 
 T = TypeVar("T")
 
+# Ages and durations are shown in seconds.
+TICK_SECONDS = 1.0
+# A view takes at most this share of a core, however large a set is.
+_SHARE = 0.012
+# A slow cluster is asked less often, too.
+_READ_SHARE = 0.25
+# How soon a screen fits a terminal that was resized.
+_SIZE_CHECK_SECONDS = 0.1
+
+# The alternate screen, without a cursor. Long lines are cut at its edge, and do not wrap.
+_ENTER, _LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l", "\x1b[?7h\x1b[?25h\x1b[?1049l"
+_HOME, _ERASE_LINE, _ERASE_BELOW = "\x1b[H", "\x1b[K", "\x1b[J"
+# The last screen stays above the prompt, with the sentence about how to return.
+_LINES_BELOW = 2
+
 
 def watch(
-    views: Iterable[T | None],
+    read: Callable[[], T],
     lines: Callable[[T], Sequence[str]],
-    changes: Callable[[T], Sequence[str]],
+    changes: Callable[[T], Mapping[str, str]],
+    is_last: Callable[[T], bool],
+    *,
+    farewell: str,
 ) -> None:
-    """Show every view as it arrives; None means that only time has passed.
+    """Show what `read` returns, until a view is the last one or the user presses Ctrl-C.
 
-    On a terminal, the `lines` of the last view are redrawn in place. Elsewhere, those
-    of its `changes` that are new are appended. The end of `views` and Ctrl-C end this.
+    On a terminal, a screen shows the `lines` of the last view. Elsewhere, those of its
+    `changes` that are new are appended: a text by the id of what it is about.
+    `farewell` says after Ctrl-C how to return.
     """
-    if terminal.stdout().interactive:
-        show = _redraw(lines)
-    else:
-        show = _append(changes)
-    # Ages and durations change with time, so the latest view is shown again.
-    latest: T | None = None
+    is_interactive = terminal.stdout().interactive
+    display = _redrawn(lines) if is_interactive else _appended(changes)
     try:
-        for view in views:
-            if view is not None:
-                latest = view
-            if latest is not None:
-                show(latest)
+        with display as draw:
+            _follow(read, draw, is_last)
     except KeyboardInterrupt:
-        output.write("\n")
+        output.note(farewell)
 
 
-def _redraw(lines: Callable[[T], Sequence[str]]) -> Callable[[T], None]:
-    screen = Screen()
-    return lambda view: screen.show(lines(view))
+def room() -> int:
+    """Return how many lines a screen may have."""
+    return max(terminal.stdout().height - _LINES_BELOW, 1)
 
 
-def _append(changes: Callable[[T], Sequence[str]]) -> Callable[[T], None]:
-    printed: set[str] = set()
+def _follow(
+    read: Callable[[], T], draw: Callable[[T], None], is_last: Callable[[T], bool]
+) -> None:
+    while True:
+        begun, used = time.monotonic(), time.process_time()
+        view = read()
+        draw(view)
+        if is_last(view):
+            return
+        spent = time.process_time() - used
+        elapsed = time.monotonic() - begun
+        pause = max(TICK_SECONDS, spent / _SHARE, elapsed / _READ_SHARE)
+        _sleep(pause - elapsed, partial(draw, view))
 
-    def show(view: T) -> None:
-        new = [line for line in changes(view) if line not in printed]
-        printed.update(new)
+
+def _sleep(seconds: float, redraw: Callable[[], None]) -> None:
+    """Wait, and redraw whenever the terminal has got another size."""
+    size = terminal.stdout()
+    end = time.monotonic() + seconds
+    while (remaining := end - time.monotonic()) > 0:
+        time.sleep(min(remaining, _SIZE_CHECK_SECONDS))
+        if terminal.stdout() != size:
+            size = terminal.stdout()
+            redraw()
+
+
+@contextmanager
+def _appended(
+    changes: Callable[[T], Mapping[str, str]],
+) -> Iterator[Callable[[T], None]]:
+    printed: dict[str, str] = {}
+
+    def draw(view: T) -> None:
+        new = []
+        for subject, line in changes(view).items():
+            if printed.get(subject) != line:
+                printed[subject] = line
+                new.append(line)
         output.lines(new)
         sys.stdout.flush()
 
-    return show
+    yield draw
+
+
+@contextmanager
+def _redrawn(lines: Callable[[T], Sequence[str]]) -> Iterator[Callable[[T], None]]:
+    screen = Screen()
+
+    def draw(view: T) -> None:
+        screen.show(lines(view))
+
+    screen.enter()
+    previous = signal.signal(signal.SIGTSTP, screen.suspend)
+    try:
+        yield draw
+    finally:
+        signal.signal(signal.SIGTSTP, previous)
+        screen.leave()
 
 
 class Screen:
-    """Block of lines on a terminal, replaced by the next block."""
+    """The alternate screen of a terminal: what was on the terminal stays as it was.
+
+    Each block is written over the one before, line by line, so nothing flickers.
+    """
 
     def __init__(self) -> None:
-        self._height = 0
+        self._block: list[str] = []
+
+    def enter(self) -> None:
+        """Switch to the alternate screen."""
+        self._write(_ENTER)
 
     def show(self, lines: Sequence[str]) -> None:
         """Replace the block; lines beyond the height of the terminal are counted."""
-        # The cursor stands below the block, and the count takes a line.
-        room = max(terminal.stdout().height - 2, 1)
-        block = list(lines)
-        hidden = len(block) - room
+        self._block = list(lines)
+        hidden = len(self._block) - room()
         if hidden > 0:
-            block = [*block[:room], f"... {hidden} more lines"]
-        erase = f"\x1b[{self._height}A\r\x1b[J" if self._height else ""
-        output.write(erase + "".join(f"{line}\n" for line in block))
+            del self._block[-hidden - 1 :]
+            self._block.append(f"... {hidden + 1} more lines")
+        self._draw()
+
+    def leave(self) -> None:
+        """Switch back, and leave the last block there."""
+        self._write(_LEAVE)
+        output.lines(self._block)
         sys.stdout.flush()
-        self._height = len(block)
+
+    def suspend(self, _number: int, _frame: FrameType | None) -> None:
+        """Leave the terminal to the shell, as Ctrl-Z asks, until the process continues."""
+        self._write(_LEAVE)
+        handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        # The process is stopped here, and goes on when the user brings it back.
+        signal.signal(signal.SIGTSTP, handler)
+        self.enter()
+        self._draw()
+
+    def _draw(self) -> None:
+        lines = [f"{line}{_ERASE_LINE}" for line in self._block]
+        self._write(_HOME + "\r\n".join(lines) + _ERASE_BELOW)
+
+    def _write(self, codes: str) -> None:
+        output.write(codes)
+        sys.stdout.flush()

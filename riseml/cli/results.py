@@ -85,7 +85,6 @@ class ResultsRecord(TypedDict):
 
 DOCUMENTS = {"results": Document(ResultsRecord)}
 _MAX_NOTES = 5
-_MARKS: dict[terminal.Mode, str] = {"unicode": "★", "ascii": "*", "plain": "best"}
 # The least width of columns of values, and the width of the columns before them.
 _SHORTEST, _FIXED_WIDTH = 6, 20
 
@@ -154,7 +153,7 @@ def _explanation(results: Results, screen: Terminal) -> str:
     if results.best is not None:
         direction = "larger" if results.largest else "smaller"
         sentence = f"best by {results.metric}: {direction} is better."
-        return f"{_mark(screen)} {sentence}".removeprefix("best ")
+        return f"{symbols.best(screen)} {sentence}".removeprefix("best ")
     if results.suggested:
         first = results.suggested[0]
         example = f"{{{first}: {'max' if is_larger_better(first) else 'min'}}}"
@@ -179,7 +178,7 @@ def _lines(
     results: Results, metrics: Sequence[str], screen: Terminal, *, headers: bool
 ) -> list[str]:
     """Return the lines of the table, with these of the metrics."""
-    mark = _mark(screen)
+    mark = symbols.best(screen)
     columns = [
         Column("", 1, styles={mark: "yellow"}),
         Column("EXP ID", 6),
@@ -253,10 +252,6 @@ def _widths(results: Results) -> list[int]:
         width = max(map(cells_wide, column))
         widths.append(width)
     return widths
-
-
-def _mark(screen: Terminal) -> str:
-    return _MARKS[screen.mode]
 
 
 def _values(

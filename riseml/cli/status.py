@@ -1,8 +1,7 @@
 """Command `riseml status`."""
 
-import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Annotated
 
@@ -15,7 +14,7 @@ from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
-from riseml.status import TERMINAL, ExperimentStatus, JobStatus, SetStatus, State
+from riseml.status import TERMINAL, SetStatus, State
 from riseml.status.select import pick
 
 AnyId = Annotated[
@@ -66,8 +65,6 @@ Project = Annotated[
 ]
 
 _LAST_LINES = 10
-# Ages and durations are shown in seconds.
-_TICK_SECONDS = 1.0
 
 
 def command(
@@ -157,11 +154,6 @@ class _RunQuery:
             runs = [run for run in runs if run.state in self.states]
         return runs[:last] if last else runs
 
-    def poll(self) -> Iterator[list[SetStatus]]:
-        while True:
-            yield self.read()
-            time.sleep(_TICK_SECONDS)
-
 
 def _show_list(query: _RunQuery, style: _Style, *, watch: bool) -> None:
     def lines(runs: list[SetStatus]) -> list[str]:
@@ -176,14 +168,19 @@ def _show_list(query: _RunQuery, style: _Style, *, watch: bool) -> None:
         )
         return [*listed, *_building(query.client, runs, screen, now)]
 
-    def states(runs: list[SetStatus]) -> list[str]:
-        return [f"{run.id} {run.state}" for run in runs]
-
     # For programs, `-w` has no meaning: they get one document.
     if watch and style.is_for_people:
-        from riseml.cli import live
+        from riseml.cli import watch as watched
 
-        live.watch(query.poll(), lines, states)
+        # Progress belongs to experiments.
+        detailed = replace(query, experiments=True)
+        watched.many(
+            query.client,
+            detailed.read,
+            long=style.long,
+            users=style.users,
+            headers=style.headers,
+        )
         return
     runs = query.read()
     if not style.is_for_people:
@@ -223,13 +220,10 @@ def _show_one(client: Client, id: Id, style: _Style, *, watch: bool) -> None:
         )
         return [*described, *build_progress.of_run(client, run, screen, now)]
 
-    def states(run: SetStatus) -> list[str]:
-        return _states(run, pick(run, id))
-
     if watch and style.is_for_people:
-        from riseml.cli import live
+        from riseml.cli import watch as watched
 
-        live.watch(_poll_run(client, id), lines, states)
+        watched.one(client, id, wide=style.long, headers=style.headers)
         return
     run = client.read(id)
     if style.is_for_people:
@@ -255,28 +249,6 @@ def _last_lines(client: Client, status: AnyStatus) -> Iterator[str]:
         yield f"Last lines of {experiment.guilty}:"
     for line in log:
         yield f"  {clean(line)}"
-
-
-def _poll_run(client: Client, id: Id) -> Iterator[SetStatus | None]:
-    """Yield the run whenever the part with this id changes, None once a second."""
-    for change in client.changes(id, tick=_TICK_SECONDS):
-        if change is None or isinstance(change, SetStatus):
-            yield change
-        else:
-            yield client.read(id)
-
-
-def _states(run: SetStatus, status: AnyStatus) -> list[str]:
-    """Return a line `ID STATE` for a part of the run, and for each part below it."""
-    below: list[ExperimentStatus | JobStatus] = []
-    experiment = single_experiment(status)
-    if isinstance(status, SetStatus) and status.is_set:
-        below += status.experiments
-    elif experiment is not None:
-        below += [*run.jobs, *experiment.jobs]
-    elif isinstance(status, SetStatus):
-        below += run.jobs
-    return [f"{part.id} {part.state}" for part in (status, *below)]
 
 
 def _write_data(

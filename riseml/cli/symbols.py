@@ -31,6 +31,7 @@ _BRANCHES: dict[Mode, tuple[str, str]] = {
     "ascii": ("  ", "  "),
     "plain": ("", ""),
 }
+_MARKS: dict[Mode, str] = {"unicode": "★", "ascii": "*", "plain": "best"}
 
 
 def state(state: State, terminal: Terminal) -> str:
@@ -51,3 +52,8 @@ def styles(terminal: Terminal) -> dict[str, str]:
 def branch(terminal: Terminal, *, last: bool) -> str:
     """Return the prefix of an experiment below its set."""
     return _BRANCHES[terminal.mode][last]
+
+
+def best(terminal: Terminal) -> str:
+    """Return the mark of the best experiment."""
+    return _MARKS[terminal.mode]

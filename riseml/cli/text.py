@@ -6,6 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+# Seconds of a minute, and minutes of an hour
+_MINUTE = 60
+_ROUGH_DAY_HOURS = 48
 # RiseML 1 called 1024 bytes a KB.
 _SIZES = (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10))
 # Before, the speed says little about the rest.
@@ -68,6 +71,20 @@ def time_left(share: float, seconds: float) -> str:
 def local_time(time: datetime | None) -> str | None:
     """Return an instant for people: `2018-01-31 11:20:30 CET`, in the local time zone."""
     return None if time is None else time.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def rough(length: timedelta) -> str:
+    """Return a length of time that is only known roughly: `40 s`, `5 min`, `1 h 20 min`, `2 days`."""
+    seconds = max(1, int(length.total_seconds()))
+    if seconds < _MINUTE:
+        return f"{seconds} s"
+    minutes = round(seconds / _MINUTE)
+    hours, minutes_of_hour = divmod(minutes, _MINUTE)
+    if hours >= _ROUGH_DAY_HOURS:
+        return f"{round(hours / 24)} days"
+    if not hours:
+        return f"{minutes} min"
+    return f"{hours} h {minutes_of_hour} min" if minutes_of_hour else f"{hours} h"
 
 
 def moment(time: datetime | None) -> str | None:

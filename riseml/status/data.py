@@ -7,6 +7,8 @@ from typing import Any
 from riseml.plan import Metric, Resources
 from riseml.status.values import ExperimentStatus, JobStatus, SetStatus, State
 
+_TIMES = frozenset({"created", "started", "finished", "progressed"})
+
 
 def to_data(run: SetStatus) -> dict[str, Any]:
     """Return a run as data that `from_data` reads; `encode` writes its times and numbers."""
@@ -82,7 +84,7 @@ def _common(
     """Return the fields of a status that this version has, times and state decoded."""
     names = kind.__dataclass_fields__
     values = {name: value for name, value in data.items() if name in names}
-    for name in ("created", "started", "finished"):
+    for name in _TIMES & names.keys():
         text = values.get(name)
         values[name] = datetime.fromisoformat(text) if text else None
     values["state"] = State(values["state"])

@@ -70,7 +70,8 @@ class ExperimentStatus:
     job that failed it.
     `result` has the values that it reported and those of the metrics that riseml.yml
     names. `measured` says more about the latter: by name, the values `best` and `last`,
-    their steps where they are known, and the `source`. `notes` say what a user
+    their steps where they are known, and the `source`. `progressed` is when the progress
+    was reported, None where that is not known. `notes` say what a user
     should know about it although it is not the reason of its state.
     """
 
@@ -84,6 +85,7 @@ class ExperimentStatus:
     started: datetime | None = None
     finished: datetime | None = None
     progress: tuple[int, int] | None = None
+    progressed: datetime | None = None
     reason: str = ""
     message: str = ""
     exit_code: int | None = None

@@ -1,5 +1,6 @@
 """Fixtures that run commands on an engine in memory, at a fixed time."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from riseml import cli
-from riseml.cli import clock, terminal
+from riseml.cli import clock, live, terminal
 from riseml.cli.terminal import Terminal
 from tests.cli.fake_engine import NOW, FakeEngine
 
@@ -46,6 +47,10 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setattr(clock, "now", lambda: NOW)
+    # Views are redrawn at once.
+    monkeypatch.setattr(live, "TICK_SECONDS", 0.0)
+    monkeypatch.setattr(live, "_SHARE", math.inf)
+    monkeypatch.setattr(live, "_READ_SHARE", math.inf)
     # Times on screens are local.
     with monkeypatch.context() as patch:
         patch.setenv("TZ", "CET-1")

@@ -148,6 +148,8 @@ class FakeEngine:
     warnings: tuple[str, ...] = ()
     # Whether Ctrl-C follows the events of the log
     interrupt: bool = False
+    # Whether Ctrl-C follows the last status of a view
+    interrupted_views: bool = False
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     stored_secrets: dict[str, str] = field(default_factory=dict)
     # Folder with an output folder for each run
@@ -221,6 +223,9 @@ class FakeEngine:
             if status.state.is_terminal:
                 return
 
+    def view(self, run: Id) -> "FakeView":
+        return FakeView(self, run)
+
     def stop(self, run: Id, *, force: bool = False) -> bool:
         self.calls.append(("stop", str(run), force))
         return not self.read(run).state.is_terminal
@@ -250,3 +255,24 @@ class FakeEngine:
     def delete(self, run: Id) -> None:
         self.calls.append(("delete", str(run)))
         self.runs = [status for status in self.runs if status.number != run.number]
+
+
+class FakeView:
+    """View that shows the run as it is, then each status of `later`."""
+
+    def __init__(self, engine: FakeEngine, run: Id) -> None:
+        self._engine = engine
+        self._statuses = engine.changes(Id(number=run.number))
+        self._latest = engine.read(run)
+
+    def read(self) -> SetStatus:
+        status = next(self._statuses, None)
+        if status is None and self._engine.interrupted_views:
+            raise KeyboardInterrupt
+        status = status or self._latest
+        assert isinstance(status, SetStatus)
+        self._latest = status
+        return status
+
+    def close(self) -> None:
+        self._engine.calls.append(("close",))

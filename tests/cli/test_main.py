@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -14,7 +14,7 @@ from types import ModuleType
 import pytest
 
 from riseml import cli
-from riseml.cli import app, live, progress
+from riseml.cli import app, progress
 from riseml.engines import Change, Chunk
 from riseml.errors import (
     ConfigError,
@@ -322,26 +322,6 @@ def test_watch_appends_changes_without_a_terminal(
         for name in ("16", "16.train")
     ]
     assert (result.status, result.out.splitlines()) == (0, expected)
-
-
-def test_watch_redraws_a_block_in_place(
-    capfd: pytest.CaptureFixture[str], screen: Callable[..., None]
-) -> None:
-    screen(height=5, colour=False)
-    views: Iterator[list[str] | None] = iter([["a", "b"], None, ["c"], list("defgh")])
-    live.watch(views, lambda view: view, lambda view: view)
-    back = "\x1b[2A\r\x1b[J"
-    expected = f"a\nb\n{back}a\nb\n{back}c\n\x1b[1A\r\x1b[Jd\ne\nf\n... 2 more lines\n"
-    assert capfd.readouterr().out == expected
-
-
-def test_ctrl_c_ends_watch(capfd: pytest.CaptureFixture[str]) -> None:
-    def views() -> Iterator[list[str]]:
-        yield ["a"]
-        raise KeyboardInterrupt
-
-    live.watch(views(), lambda view: view, lambda view: view)
-    assert capfd.readouterr().out == "a\n\n"
 
 
 ASCII = """

@@ -186,7 +186,6 @@ TERMINALS: dict[str, tuple[str, dict[str, object]]] = {
     "job-table-narrow": ("status 14", {"width": 60, "colour": False}),
     "results-colour": ("results 15", {"width": 60}),
     "logs-colour": ("logs 16", {"width": 60}),
-    "watch": ("status 12 -w", {"width": 80, "colour": False}),
 }
 
 

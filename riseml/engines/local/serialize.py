@@ -127,7 +127,7 @@ def experiment_to_json(experiment: ExperimentStatus) -> str:
 def experiment_from_data(data: Mapping[str, Any]) -> ExperimentStatus:
     """Return the experiment that `experiment_to_json` wrote."""
     fields = dict(data)
-    for name in ("created", "started", "finished"):
+    for name in ("created", "started", "finished", "progressed"):
         if name in fields:
             fields[name] = datetime.fromisoformat(fields[name])
     if "progress" in fields:

@@ -1,0 +1,59 @@
+"""Progress of experiments and runs as text: a bar, a share, and how long the rest may take."""
+
+from datetime import datetime, timedelta
+
+from riseml.cli import text
+from riseml.cli.terminal import Terminal
+from riseml.status import TERMINAL, ExperimentStatus, SetStatus, State, estimate
+
+_BAR_CELLS = 8
+_SET_BAR_CELLS = 20
+# On narrower terminals, a bar would take the room of parameters and results.
+_LEAST_WIDTH_WITH_BAR = 80
+
+
+def of_experiment(
+    experiment: ExperimentStatus, screen: Terminal, now: datetime, *, exact: bool
+) -> str:
+    """Return `[###-----] 40%, 2 min left`; `exact` writes `4/10` for the share."""
+    done = estimate.share(experiment.progress)
+    if experiment.progress is None or done is None:
+        return ""
+    phrase = f"{done:.0%}"
+    if exact:
+        phrase = "{}/{}".format(*experiment.progress)
+    if experiment.state is not State.RUNNING:
+        return phrase
+    time_left = _time_left(estimate.of_experiment(experiment, now))
+    return f"{_bar(done, _BAR_CELLS, screen)}{phrase}{time_left}"
+
+
+def of_set(run: SetStatus, screen: Terminal, now: datetime) -> str:
+    """Return `[##########----------] 30 of 60 ended, 14 min left`."""
+    total = sum(run.counts.values())
+    ended = sum(map(run.counts.__getitem__, TERMINAL & run.counts.keys()))
+    phrase = f"{ended} of {total} ended"
+    if run.state.is_terminal:
+        return phrase
+    time_left = _time_left(estimate.of_set(run, now))
+    return f"{_bar(ended / max(total, 1), _SET_BAR_CELLS, screen)}{phrase}{time_left}"
+
+
+def of_run(run: SetStatus, screen: Terminal, now: datetime) -> str:
+    """Return the progress of a listed run, "" where it is not known."""
+    if run.is_set:
+        return of_set(run, screen, now)
+    (experiment, *_) = (*run.experiments, ExperimentStatus(run.id))
+    return of_experiment(experiment, screen, now, exact=False)
+
+
+def _time_left(remaining: timedelta | None) -> str:
+    return "" if remaining is None else f", {text.rough(remaining)} left"
+
+
+def _bar(share: float, cells: int, screen: Terminal) -> str:
+    has_room = (screen.width or 0) >= _LEAST_WIDTH_WITH_BAR
+    if not screen.interactive or not has_room:
+        return ""
+    filled = int(share * cells)
+    return f"[{'#' * filled}{'-' * (cells - filled)}] "

@@ -1,0 +1,168 @@
+"""`riseml status -w`: one run, or the list of runs, as long as something changes."""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+
+from riseml.cli import (
+    build_progress,
+    clock,
+    detail,
+    listing,
+    live,
+    output,
+    set_screen,
+    terminal,
+    text,
+)
+from riseml.cli.statuses import AnyStatus, single_experiment
+from riseml.client.client import Client
+from riseml.client.views import open_view
+from riseml.errors import NotFoundError
+from riseml.ids import Id
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
+from riseml.status.estimate import share
+from riseml.status.select import pick
+
+# Elsewhere than on a terminal, so many lines tell the progress of an experiment.
+_PROGRESS_LINES = 10
+_IDLE = "Nothing is running. A run that starts appears here; Ctrl-C ends this view."
+
+
+def one(client: Client, id: Id, *, wide: bool, headers: bool) -> None:
+    """Show a run, experiment or job until it has ended."""
+
+    def lines(run: SetStatus) -> Sequence[str]:
+        screen, now = terminal.stdout(), clock.now()
+        status = pick(run, id)
+        building = list(build_progress.of_run(client, run, screen, now))
+        if isinstance(status, SetStatus) and status.is_set:
+            room = live.room()
+            return set_screen.lines(
+                run, screen, now, room=room, extra=building, headers=headers
+            )
+        described = detail.lines(run, status, screen, now, wide=wide, headers=headers)
+        return [*described, *building]
+
+    def has_ended(run: SetStatus) -> bool:
+        return pick(run, id).state.is_terminal
+
+    farewell = (
+        f"\n{id} continues in the background: `riseml status {id} -w` shows it again, "
+        f"`riseml kill {id}` stops it."
+    )
+    with closing(open_view(client.engine, id)) as view:
+        live.watch(
+            view.read,
+            lines,
+            lambda run: _changes(run, pick(run, id)),
+            has_ended,
+            farewell=farewell,
+        )
+
+
+def _changes(run: SetStatus, status: AnyStatus) -> dict[str, str]:
+    """Return a line about each part of a status, by its id."""
+    below: list[ExperimentStatus | JobStatus] = []
+    experiment = single_experiment(status)
+    if isinstance(status, SetStatus) and status.is_set:
+        below += [*run.jobs, *status.experiments]
+    elif experiment is not None:
+        below += [*run.jobs, *experiment.jobs]
+    elif isinstance(status, SetStatus):
+        below += run.jobs
+    changes = {status.id: _line(status, experiment)}
+    for part in below:
+        changes[part.id] = _line(part, single_experiment(part))
+    return changes
+
+
+def _line(status: AnyStatus, experiment: ExperimentStatus | None) -> str:
+    words = [status.id, status.state]
+    if experiment is None:
+        return " ".join(words)
+    done = share(experiment.progress)
+    if experiment.state is State.RUNNING and done is not None:
+        tenth = int(done * _PROGRESS_LINES) / _PROGRESS_LINES
+        words.append(f"{tenth:.0%}")
+    if experiment.state.is_terminal:
+        words.append(text.pairs(experiment.result))
+    return " ".join(filter(None, words))
+
+
+class RunList:
+    """Runs that `query` selects, and those that have ended since the view began."""
+
+    def __init__(
+        self, client: Client, query: Callable[[], Sequence[SetStatus]]
+    ) -> None:
+        self._client, self._query = client, query
+        self._active: dict[str, SetStatus] = {}
+        self._ended: dict[str, SetStatus] = {}
+        self._newest: SetStatus | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is running."""
+        return not self._active
+
+    def read(self) -> list[SetStatus]:
+        """Return the runs as they are now; if there is none, the newest one that has ended."""
+        selected = self._query()
+        for run_id in self._active.keys() - {run.id for run in selected}:
+            self._end(run_id)
+        self._active = {run.id: run for run in selected if not run.state.is_terminal}
+        listed = {run.id: run for run in selected} | self._ended
+        if not listed:
+            return self._read_newest()
+        return list(listed.values())
+
+    def _end(self, run_id: str) -> None:
+        # It may have been deleted.
+        with suppress(NotFoundError):
+            run = self._client.read(run_id)
+            if run.state.is_terminal:
+                self._ended[run_id] = run
+
+    def _read_newest(self) -> list[SetStatus]:
+        if self._newest is None:
+            with suppress(NotFoundError):
+                self._newest = self._client.read()
+        return [self._newest] if self._newest else []
+
+
+def many(
+    client: Client,
+    query: Callable[[], Sequence[SetStatus]],
+    *,
+    long: bool,
+    users: bool,
+    headers: bool,
+) -> None:
+    """Show runs: on a terminal until Ctrl-C, elsewhere until nothing is running."""
+    runs = RunList(client, query)
+
+    def lines(listed: Sequence[SetStatus]) -> Sequence[str]:
+        screen, now = terminal.stdout(), clock.now()
+        table = listing.lines(
+            listed,
+            screen,
+            now,
+            long=long,
+            users=users,
+            headers=headers,
+            progress=True,
+        )
+        if runs.is_idle:
+            return [_IDLE, "", *(table if listed else ())]
+        return [*table, *build_progress.of_list(client, listed, screen, now)]
+
+    def changes(listed: Sequence[SetStatus]) -> dict[str, str]:
+        return {run.id: _line(run, single_experiment(run)) for run in listed}
+
+    def is_last(_listed: Sequence[SetStatus]) -> bool:
+        return runs.is_idle and not terminal.stdout().interactive
+
+    farewell = "\n`riseml status -w` shows this again; runs continue in the background."
+    live.watch(runs.read, lines, changes, is_last, farewell=farewell)
+    if runs.is_idle:
+        output.note("Nothing is running.")
