@@ -1,5 +1,6 @@
 """Command `riseml build`."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
@@ -9,6 +10,7 @@ from riseml.cli.documents import Document
 from riseml.cli.table import Column
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
+from riseml.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from riseml.client.images import Explanation
@@ -61,6 +63,10 @@ def command(
     """
     from riseml.cli.sync_bar import syncing
 
+    if not explain and output_format != "table":
+        raise InvalidInputError(
+            f"-o {output_format} needs --explain", "Give both options or neither."
+        )
     client = Client()
     file, overrides = arguments.read(config_file, words, settings)
     if explain:
@@ -80,13 +86,11 @@ def command(
 
 
 def _explain(explanation: "Explanation", output_format: str) -> None:
-    data = report.Data(
-        records=_record(explanation),
-        names=[explanation.key],
-        titles=[column.title for column in _COLUMNS],
-        rows=[[part.change, part.name, part.value] for part in explanation.parts],
-    )
-    report.write_table(data, _COLUMNS, output_format)
+    record = _record(explanation)
+    parts = report.of_records(record["parts"], ImagePartRecord, "part")
+    data = replace(parts, records=record, names=[explanation.key])
+    rows = [[part.change, part.name, part.value] for part in explanation.parts]
+    report.write_table(data, _COLUMNS, output_format, rows=rows)
     if report.is_for_people(output_format):
         output.note(_summary(explanation))
 

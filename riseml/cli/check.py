@@ -1,32 +1,14 @@
 """Command `riseml check`."""
 
-from typing import Annotated, Literal, TypedDict
+from dataclasses import replace
 
-import typer
-
-from riseml.cli import arguments, options, output, text
+from riseml.cli import arguments, error_records, options, output, report, text
 from riseml.cli.documents import Document
+from riseml.cli.error_records import FaultRecord
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
 from riseml.errors import Fault
 from riseml.excerpts import LONGEST, excerpt
-
-
-class FaultRecord(TypedDict):
-    """An error, warning or note about a riseml.yml."""
-
-    file: str
-    line: int
-    """Counts from 1; 0 for a fault of the file itself."""
-    column: int
-    """Counts from 1; 0 for a fault of the file itself."""
-    severity: str
-    """error, warning or note."""
-    message: str
-    advice: str
-    source: str
-    """The text of the line."""
-
 
 DOCUMENTS = {"check": Document(list[FaultRecord])}
 
@@ -35,10 +17,7 @@ def command(
     words: arguments.Words = None,
     config_file: options.ConfigFile = CONFIG_FILE,
     settings: arguments.Settings = None,
-    output_format: Annotated[
-        Literal["table", "json", "yaml"],
-        typer.Option("-o", "--output", metavar="FORMAT", help="table, json or yaml."),
-    ] = "table",
+    output_format: options.OutputFormat = "table",
 ) -> int:
     """Report every error in a riseml.yml.
 
@@ -53,8 +32,11 @@ def command(
     config_file, overrides = arguments.read(config_file, words, settings)
     faults = client.check(config_file, overrides=overrides)
     errors = [fault.severity for fault in faults].count("error")
-    if output_format != "table":
-        output.data([_record(fault) for fault in faults], output_format)
+    if not report.is_for_people(output_format):
+        records = list(map(error_records.fault_record, faults))
+        data = report.of_records(records, FaultRecord, "message")
+        names = list(map(_position, faults))
+        report.write_data(replace(data, names=names), output_format)
     else:
         output.lines(map(str, faults))
         file = excerpt(config_file, LONGEST)
@@ -87,13 +69,6 @@ def _summary(file: str, errors: int, warnings: int) -> str:
     return f"{file} is valid."
 
 
-def _record(fault: Fault) -> FaultRecord:
-    return {
-        "file": fault.file,
-        "line": fault.line,
-        "column": fault.column,
-        "severity": fault.severity,
-        "message": fault.message,
-        "advice": fault.advice,
-        "source": fault.source,
-    }
+def _position(fault: Fault) -> str:
+    """Return where a fault is, in the form that editors jump to."""
+    return f"{fault.file}:{fault.line}:{fault.column}"

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
-from riseml.cli import output, table, terminal
+from riseml.cli import options, output, report, table, terminal
 from riseml.cli.cluster_options import Context, Kubeconfig, connect
+from riseml.cli.documents import Document
 
 if TYPE_CHECKING:
     from riseml.cluster.api import Api
@@ -20,6 +21,42 @@ _AMOUNTS = ("CPU", "MEM", "GPU", "GPU MEM")
 _NODE_VERSIONS = ("NVIDIA DRIVER", "KUBELET VERSION", "RUNTIME VERSION")
 
 
+class NodeRecord(TypedDict):
+    """A node that runs jobs, with what its jobs can use together."""
+
+    name: str
+    cpus: float
+    mem: int
+    """In bytes."""
+    gpus: int
+    gpu_name: str
+    """Empty if nothing labels the node with it, as with the other texts."""
+    gpu_mem: int
+    """Memory of all GPUs in bytes; 0 if it is not known."""
+    driver: str
+    """The version of NVIDIA's driver."""
+    kubelet: str
+    runtime: str
+
+
+class ClusterRecord(TypedDict):
+    """A cluster: its versions, and its nodes."""
+
+    server: str
+    cluster: str
+    """The id of the cluster."""
+    riseml: str
+    """The version of this RiseML."""
+    kubernetes: str
+    built: str
+    """The date of the Kubernetes build."""
+    argo: str
+    nodes: list[NodeRecord]
+
+
+DOCUMENTS = {"system-info": Document(ClusterRecord)}
+
+
 def info(
     long: Annotated[
         bool,
@@ -28,6 +65,7 @@ def info(
     gpus: Annotated[
         bool, typer.Option("-g", "--gpus", help="Only the GPUs of the nodes.")
     ] = False,
+    output_format: options.OutputFormat = "table",
     kubeconfig: Kubeconfig = None,
     context: Context = None,
 ) -> None:
@@ -41,12 +79,48 @@ def info(
 
     api = connect(kubeconfig, context)
     nodes = overview.nodes(api, read_values(api)["gpuResource"])
+    if not report.is_for_people(output_format):
+        _write_data(api, nodes, output_format)
+        return
     if gpus and not long:
         output.lines(_gpu_table(nodes))
         return
     if not long:
         output.lines(_versions(api))
-    output.lines(_node_table(nodes, long=long))
+    is_wide = long or output_format == "wide"
+    output.lines(_node_table(nodes, long=is_wide))
+
+
+def _write_data(api: "Api", nodes: "Sequence[Node]", output_format: str) -> None:
+    import riseml
+    from riseml.cluster import overview
+
+    versions = overview.versions(api)
+    record: ClusterRecord = {
+        "server": api.connection.server,
+        "cluster": versions.cluster,
+        "riseml": riseml.__version__,
+        "kubernetes": versions.kubernetes,
+        "built": versions.built,
+        "argo": versions.argo,
+        "nodes": list(map(_record, nodes)),
+    }
+    data = report.of_records(record["nodes"], NodeRecord, "name")
+    report.write_data(replace(data, records=record), output_format)
+
+
+def _record(node: "Node") -> NodeRecord:
+    return {
+        "name": node.name,
+        "cpus": float(node.cpus),
+        "mem": node.mem,
+        "gpus": node.gpus,
+        "gpu_name": node.gpu_name,
+        "gpu_mem": node.gpu_mem,
+        "driver": node.driver,
+        "kubelet": node.kubelet,
+        "runtime": node.runtime,
+    }
 
 
 def _versions(api: "Api") -> list[str]:

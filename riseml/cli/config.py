@@ -5,9 +5,9 @@ from typing import Annotated, TypedDict
 import typer
 
 from riseml import settings
-from riseml.cli import options, output, report, terminal
+from riseml.cli import options, output, report
 from riseml.cli.documents import Document
-from riseml.cli.table import Column, render
+from riseml.cli.table import Column
 
 
 class ContextRecord(TypedDict):
@@ -83,15 +83,11 @@ def list_(
         {"name": name, "user": user, "server": server, "current": name == current}
         for name, user, server in rows
     ]
-    data = report.Data(
-        records=records,
-        names=[row[0] for row in rows],
-        titles=["CURRENT", "NAME", "USER", "CLUSTER"],
-        rows=[["*" if row[0] == current else "", *row] for row in rows],
-    )
+    data = report.of_records(records, ContextRecord, "name")
+    table = [["*" if row[0] == current else "", *row] for row in rows]
     # The star needs no title.
     columns = [Column(""), Column("NAME"), Column("USER"), Column("CLUSTER")]
-    report.write_table(data, columns, output_format, no_headers=no_headers)
+    report.write_table(data, columns, output_format, rows=table, no_headers=no_headers)
 
 
 def show(output_format: options.OutputFormat = "table") -> None:
@@ -106,14 +102,14 @@ def show(output_format: options.OutputFormat = "table") -> None:
         "gitignore": effective.gitignore,
         "plain": effective.plain,
     }
-    if output_format in {"json", "yaml"}:
-        output.data(values, output_format)
-        return
     rows = []
     for name, value in values.items():
         rows.append([name, str(value), effective.origins.get(name, "")])
-    columns = [Column(title) for title in ("NAME", "VALUE", "FROM")]
-    output.lines(render(columns, rows, terminal.stdout()))
+    data = report.Data(
+        records=values, names=list(values), titles=["name", "value", "from"], rows=rows
+    )
+    columns = [Column(title.upper()) for title in data.titles]
+    report.write_table(data, columns, output_format)
 
 
 COMMANDS = {"use": use, "list": list_, "show": show}

@@ -1,6 +1,7 @@
 """Command `riseml doctor`."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
@@ -36,7 +37,8 @@ class FindingRecord(TypedDict):
 
     check: str
     """Its title."""
-    result: Literal["ok", "warning", "failed", "skipped"]
+    result: str
+    """ok, warning, failed or skipped."""
     detail: str
     fix: str
     """What to do; empty if nothing is to be done."""
@@ -129,15 +131,16 @@ def _summary(findings: "list[Finding]", output_format: str) -> str:
 
 
 def _write_data(findings: "list[Finding]", output_format: str) -> None:
-    titles = ("check", "result", "detail", "fix")
-    rows = [
-        (finding.title, finding.result, finding.detail, finding.fix)
-        for finding in findings
-    ]
-    data = report.Data(
-        records=[dict(zip(titles, row, strict=True)) for row in rows],
-        names=_failures(findings),
-        titles=list(map(str.upper, titles)),
-        rows=rows,
-    )
+    data = report.of_records(list(map(_record, findings)), FindingRecord, "check")
+    # The failed checks are what a script wants to name.
+    data = replace(data, names=_failures(findings))
     report.write_data(data, output_format)
+
+
+def _record(finding: "Finding") -> FindingRecord:
+    return {
+        "check": finding.title,
+        "result": finding.result,
+        "detail": finding.detail,
+        "fix": finding.fix,
+    }

@@ -1,6 +1,7 @@
 """Reports of failed commands: one line, advice, and the exit status."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +14,9 @@ BROKEN_PIPE = 141
 
 # difflib's ratio; words below it have common letters by chance.
 _SIMILAR = 0.75
+# `-o json`, `-lo json`, `-ojson`, `--output json` or `--output=json`; a zero byte
+# separates words.
+_JSON_OPTION = re.compile(r"(?:^|\0)(?:-[A-Za-z]*o\0?|--output[=\0])json(?:$|\0)")
 # Fewer letters begin too many words to be an abbreviation.
 _SHORTEST_ABBREVIATION = 3
 
@@ -41,14 +45,25 @@ def _print(error: BaseException, arguments: Sequence[str], *, debug: bool) -> in
         import traceback
 
         traceback.print_exception(error)
-    status, text = 1, ""
-    if isinstance(error, RiseMLError):
-        status, text = error.exit_status, _describe(error)
-    else:
-        text = _describe_unexpected(error)
+    if not isinstance(error, RiseMLError):
+        error = _unexpected(error)
     values = [argument.partition("=")[2] for argument in arguments]
-    _write(readable(with_excerpts(text, (*arguments, *filter(None, values)))))
-    return status
+    quoted = (*arguments, *filter(None, values))
+    if _wants_json(arguments):
+        from riseml.cli import error_records
+
+        _write(error_records.to_line(error, quoted))
+    else:
+        _write(readable(with_excerpts(_describe(error), quoted)))
+    return error.exit_status
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    """Return whether a command line asks for JSON; it may have any other mistake."""
+    words = list(arguments)
+    if "--" in words:
+        del words[words.index("--") :]
+    return bool(_JSON_OPTION.search("\0".join(words)))
 
 
 def unknown_option(option: str) -> RiseMLError:
@@ -128,17 +143,18 @@ def _describe(error: RiseMLError) -> str:
     return f"{text}\n{error.advice}" if error.advice else text
 
 
-def _describe_unexpected(error: BaseException) -> str:
+def _unexpected(error: BaseException) -> RiseMLError:
+    """Return the report of an error that no command raises on purpose."""
     if isinstance(error, OSError) and error.strerror:
         file = f"{error.filename}: " if error.filename else ""
-        return f"riseml: error: {file}{error.strerror}"
+        return RiseMLError(f"{file}{error.strerror}")
     summary = type(error).__name__
     text = " ".join(str(error).split())
     if text:
         summary += f": {text}"
-    return (
-        f"riseml: error: unexpected {summary}\n"
-        "This is a bug in RiseML. Run the command again with --debug to see where."
+    return RiseMLError(
+        f"unexpected {summary}",
+        "This is a bug in RiseML. Run the command again with --debug to see where.",
     )
 
 

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from riseml.storage.volume import Entry
 
 _VOLUMES = ["data://", "output://", "code://"]
-_TITLES = ("MODIFIED", "SIZE", "NAME")
 _COLUMNS = (Column("MODIFIED", 24), Column("SIZE", 14, right=True), Column("NAME"))
 
 
@@ -60,35 +59,28 @@ def command(
       riseml ls code://14
     """
     if uri is None:
-        data = _volumes()
+        # There is nothing to ask the engine for.
+        records = list(map(_volume_record, _VOLUMES))
+        rows = [["", "STORAGE", name] for name in _VOLUMES]
     else:
-        is_for_people = report.is_for_people(output_format)
-        data = _files(Client().ls(uri, hidden=hidden), is_local=is_for_people)
-    report.write_table(data, _COLUMNS, output_format, no_headers=no_headers)
+        entries = Client().ls(uri, hidden=hidden)
+        records = list(map(_record, entries))
+        rows = list(map(_row, entries))
+    data = report.of_records(records, FileRecord, "name")
+    report.write_table(data, _COLUMNS, output_format, rows=rows, no_headers=no_headers)
 
 
-# Without a URI there is nothing to ask the engine for.
-def _volumes() -> report.Data:
-    rows, records = [], list[FileRecord]()
-    for name in _VOLUMES:
-        rows.append(["", "STORAGE", name])
-        records.append({"name": name, "type": "volume", "size": None, "modified": None})
-    return report.Data(records, _VOLUMES, _TITLES, rows)
-
-
-def _files(entries: "list[Entry]", *, is_local: bool) -> report.Data:
-    # Local time is for people, and UTC for programs.
-    format_time = text.local_time if is_local else text.moment
-    rows = [_row(entry, format_time(_modified(entry)) or "") for entry in entries]
-    records = list(map(_record, entries))
-    return report.Data(records, [row[-1] for row in rows], _TITLES, rows)
+def _volume_record(name: str) -> FileRecord:
+    return {"name": name, "type": "volume", "size": None, "modified": None}
 
 
 def _modified(entry: "Entry") -> datetime:
     return datetime.fromtimestamp(entry.modified, UTC)
 
 
-def _row(entry: "Entry", time: str) -> list[str]:
+def _row(entry: "Entry") -> list[str]:
+    # Local time is for people, and UTC for programs.
+    time = text.local_time(_modified(entry)) or ""
     name = output.printable(entry.name)
     if entry.is_folder:
         return [time, "DIR", f"{name}/"]

@@ -21,6 +21,14 @@ def exit_status(statuses: Sequence[SetStatus | ExperimentStatus]) -> int:
     return 0
 
 
+def failed(status: SetStatus | ExperimentStatus) -> list[str]:
+    """Return the ids of the experiments that failed."""
+    experiments = status.experiments if isinstance(status, SetStatus) else (status,)
+    return [
+        experiment.id for experiment in experiments if experiment.state is State.FAILED
+    ]
+
+
 def describe(status: SetStatus | ExperimentStatus) -> str:
     """Return one sentence, with the cause of a failure."""
     sentence = f"Set {status.id}" if is_set(status) else f"Experiment {status.id}"
@@ -37,15 +45,11 @@ def _counts(status: SetStatus) -> str:
     counts = text.counts(status.counts)
     if not counts:
         return ""
-    failed = [
-        experiment.id
-        for experiment in status.experiments
-        if experiment.state is State.FAILED
-    ]
-    if not failed:
+    failures = failed(status)
+    if not failures:
         return f": {counts}"
-    names = ", ".join(failed[:_MAX_NAMES])
-    if len(failed) > _MAX_NAMES:
+    names = ", ".join(failures[:_MAX_NAMES])
+    if len(failures) > _MAX_NAMES:
         names += ", ..."
     return f": {counts} ({names})"
 

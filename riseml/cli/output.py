@@ -71,19 +71,19 @@ def _write_exactly(text: str) -> None:
 
 
 def data(value: Any, output_format: str) -> None:
-    """Write plain data as `json` or `yaml`."""
-    if output_format == "json":
-        import json
+    """Write plain data as `json` or `yaml`, which read back to the same data."""
+    import json
 
-        # Python writes NaN and Infinity, which are not JSON; here they become null.
-        text = json.dumps(value, default=str)
-        finite = json.loads(text, parse_constant=lambda _: None)
+    # Python writes NaN and Infinity, which are not JSON; here they become null.
+    text = json.dumps(value, default=str)
+    finite = json.loads(text, parse_constant=lambda _: None)
+    if output_format == "json":
         _write_exactly(json.dumps(finite, indent=2, ensure_ascii=False) + "\n")
         return
     # Most commands print tables; importing PyYAML would slow them down.
     from riseml.manifest import to_yaml
 
-    _write_exactly(to_yaml(value))
+    _write_exactly(to_yaml(finite))
 
 
 def csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

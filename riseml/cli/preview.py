@@ -1,15 +1,16 @@
 """Preview of a run for `riseml train --dry-run`: its plan, and the size of its code."""
 
+from collections.abc import Iterable
 from typing import Literal, TypedDict
 
-from riseml.cli import exclusions, output, records, terminal, text
+from riseml.cli import exclusions, output, records, report, terminal, text
 from riseml.cli.documents import Document
 from riseml.cli.records import ResourcesRecord
 from riseml.cli.table import Column, render
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
 from riseml.client.types import Overrides
-from riseml.plan import ExperimentSet, Job
+from riseml.plan import Experiment, ExperimentSet, Job
 from riseml.project import Exclusion, Survey
 
 # `-o json` lists all.
@@ -75,21 +76,10 @@ def show(
     overrides: Overrides,
 ) -> int:
     """Print what would run, start nothing, and return the exit status."""
-    if output_format == "yaml":
-        from riseml.manifest import to_yaml
-
-        # The number that the run would get is not known before it starts.
-        document = client.compile(
-            file, number=1, user=client.settings.user, overrides=overrides
-        )
-        output.write(to_yaml(document))
-        return 0
     plan = client.plan(file, overrides=overrides)
     code = client.survey(file, gitignore=gitignore)
-    if output_format == "json":
-        output.data(_record(plan, code), "json")
-    elif output_format == "name":
-        output.say(plan.project)
+    if not report.is_for_people(output_format):
+        report.write_data(_data(plan, code), output_format)
     else:
         screen = terminal.stdout()
         output.lines(_summary(plan, code))
@@ -140,19 +130,38 @@ def _job_row(job: Job) -> list[str]:
     ]
 
 
-def _experiments(plan: ExperimentSet, screen: Terminal) -> list[str]:
+def _data(plan: ExperimentSet, code: Survey) -> report.Data:
+    parameters = _parameters(plan)
+    titles = ["sub"]
+    for name in parameters:
+        # A parameter may have the name of the first column.
+        titles.append("param.sub" if name == "sub" else name)
+    rows = _rows(plan.experiments, parameters)
+    return report.Data(_record(plan, code), [plan.project], titles, rows)
+
+
+def _parameters(plan: ExperimentSet) -> list[str]:
     # Experiments of other search strategies than the grid may differ in parameters.
     parameters: set[str] = set()
     for experiment in plan.experiments:
         parameters.update(experiment.parameters)
-    names = sorted(parameters)
+    return sorted(parameters)
+
+
+def _rows(experiments: Iterable[Experiment], parameters: list[str]) -> list[list[str]]:
+    rows = []
+    for experiment in experiments:
+        values = [experiment.parameters.get(name, "") for name in parameters]
+        rows.append([str(experiment.sub), *values])
+    return rows
+
+
+def _experiments(plan: ExperimentSet, screen: Terminal) -> list[str]:
+    names = _parameters(plan)
     columns = [Column("SUB", 6)]
     for name in names:
         columns.append(Column(name, 6, shortest=6))
-    rows = []
-    for experiment in plan.experiments[:_MAX_EXPERIMENTS]:
-        values = [experiment.parameters.get(name, "") for name in names]
-        rows.append([str(experiment.sub), *values])
+    rows = _rows(plan.experiments[:_MAX_EXPERIMENTS], names)
     lines = render(columns, rows, screen)
     hidden = len(plan.experiments) - len(rows)
     if hidden:

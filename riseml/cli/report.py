@@ -1,10 +1,10 @@
 """Output of a result in every format of `-o`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from riseml.cli import output, terminal
+from riseml.cli import output, terminal, text
 from riseml.cli.table import Column, render
 
 
@@ -20,6 +20,25 @@ class Data:
     names: Sequence[str]
     titles: Sequence[str]
     rows: Sequence[Sequence[str]]
+
+
+def of_records(records: Sequence[Mapping[str, Any]], kind: type, name: str) -> Data:
+    """Return the data of records of one TypedDict, whose fields are the CSV columns.
+
+    Lists and mappings are JSON there. `name` is the field that `-o name` prints.
+    """
+    titles = list(kind.__annotations__)
+    names, rows = [], []
+    for record in records:
+        names.append(str(record[name]))
+        # A field may be missing.
+        rows.append([text.exact(record.get(title)) for title in titles])
+    return Data(records, names, titles, rows)
+
+
+def of_record(record: Mapping[str, Any], kind: type, name: str) -> Data:
+    """Return the data of a single record of a TypedDict; see `of_records`."""
+    return replace(of_records([record], kind, name), records=record)
 
 
 def is_for_people(output_format: str) -> bool:
@@ -42,11 +61,16 @@ def write_table(
     columns: Sequence[Column],
     output_format: str,
     *,
+    rows: Sequence[Sequence[str]] | None = None,
     no_headers: bool = False,
 ) -> None:
-    """Print the rows of a result as a table, or the result in a format for programs."""
+    """Print a result as a table, or in a format for programs.
+
+    `rows` are those of the table; None stands for those of the CSV file.
+    """
     if is_for_people(output_format):
+        table = data.rows if rows is None else rows
         screen = terminal.stdout()
-        output.lines(render(columns, data.rows, screen, headers=not no_headers))
+        output.lines(render(columns, table, screen, headers=not no_headers))
     else:
         write_data(data, output_format)

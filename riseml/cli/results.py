@@ -206,6 +206,10 @@ def _titles(results: Results) -> list[str]:
     """Return the titles of parameters and metrics: their names, unless two would be equal."""
     clashes = {"id", "state", ""}
     clashes |= set(results.parameters) & set(results.metrics)
+    names = {*results.parameters, *results.metrics}
+    if any(name.startswith(("param.", "result.")) for name in names):
+        # Such a name could be that of a column already.
+        clashes |= names
     parameters = [_title("param", name, clashes) for name in results.parameters]
     metrics = [_title("result", name, clashes) for name in results.metrics]
     return [*parameters, *metrics]

@@ -1,11 +1,12 @@
 """Command `riseml secret`."""
 
 import sys
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 import typer
 
-from riseml.cli import output
+from riseml.cli import options, output, report
+from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError, NotFoundError
 from riseml.excerpts import excerpt
@@ -20,7 +21,20 @@ Names = Annotated[
 ]
 
 
-def command(action: Action, names: Names = None) -> None:
+class SecretRecord(TypedDict):
+    """A secret that is set; its value is never printed."""
+
+    name: str
+
+
+DOCUMENTS = {"secret": Document(list[SecretRecord])}
+
+
+def command(
+    action: Action,
+    names: Names = None,
+    output_format: options.OutputFormat = "table",
+) -> None:
     """Manage secrets that jobs receive as environment variables.
 
     A job receives the secrets that its riseml.yml lists under `secrets`. Their values
@@ -40,9 +54,12 @@ def command(action: Action, names: Names = None) -> None:
     client = Client()
     # Values are never printed: whoever can see the screen could read them.
     if action == "list":
-        for name in client.secrets():
-            output.say(name)
+        _list(client, output_format)
         return
+    if output_format != "table":
+        raise InvalidInputError(
+            f"riseml secret {action} prints nothing", "Only `list` takes -o."
+        )
     if not names:
         raise InvalidInputError(
             f"riseml secret {action} needs a name",
@@ -60,6 +77,16 @@ def command(action: Action, names: Names = None) -> None:
             raise NotFoundError(
                 f"there is no secret {name}", "`riseml secret list` lists all secrets."
             )
+
+
+def _list(client: Client, output_format: str) -> None:
+    names = client.secrets()
+    if report.is_for_people(output_format):
+        output.lines(names)
+        return
+    records: list[SecretRecord] = [{"name": name} for name in names]
+    data = report.of_records(records, SecretRecord, "name")
+    report.write_data(data, output_format)
 
 
 def _refuse_values(words: list[str]) -> None:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict
 
 import typer
 
-from riseml.cli import arguments, options, output, progress, text
+from riseml.cli import arguments, options, output, progress, report, text
 from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
@@ -17,15 +17,6 @@ Logs = Annotated[
     bool,
     typer.Option(
         "-l", "--logs", help="Follow the log; the exit status is the outcome."
-    ),
-]
-OutputFormat = Annotated[
-    Literal["table", "json", "yaml", "name"],
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FORMAT",
-        help="table, json or name; with --dry-run also yaml.",
     ),
 ]
 DryRun = Annotated[
@@ -68,7 +59,7 @@ def command(
     config_file: options.ConfigFile = CONFIG_FILE,
     settings: arguments.Settings = None,
     logs: Logs = False,
-    output_format: OutputFormat = "table",
+    output_format: options.OutputFormat = "table",
     dry_run: DryRun = False,
     no_gitignore: NoGitignore = False,
 ) -> int:
@@ -99,8 +90,9 @@ def command(
         output.note(str(warning))
     for note in run.notes:
         output.note(note)
-    if output_format != "table":
-        _write_data(run, output_format)
+    if not report.is_for_people(output_format):
+        data = report.of_record(_record(run), StartedRecord, "id")
+        report.write_data(data, output_format)
     elif logs:
         _announce_followed(run)
     else:
@@ -175,13 +167,6 @@ def _title(run: RunHandle) -> str:
     if run.is_set:
         return f"set {run.id} with {text.plural(run.experiments, 'experiment')}"
     return f"experiment {run.id}"
-
-
-def _write_data(run: RunHandle, output_format: str) -> None:
-    if output_format == "name":
-        output.say(run.id)
-    else:
-        output.data(_record(run), output_format)
 
 
 def _record(run: RunHandle) -> StartedRecord:

@@ -207,14 +207,9 @@ def list_(
         titles += ["Namespace", "Quota"]
         for row, user in zip(rows, users, strict=True):
             row += [user.namespace, _quota(user)]
-    data = report.Data(
-        records=list(map(_record, users)),
-        names=[user.name for user in users],
-        titles=titles,
-        rows=rows,
-    )
+    data = report.of_records(list(map(_record, users)), UserRecord, "username")
     columns = list(map(Column, titles))
-    report.write_table(data, columns, output_format, no_headers=no_headers)
+    report.write_table(data, columns, output_format, rows=rows, no_headers=no_headers)
 
 
 def display(
@@ -225,11 +220,12 @@ def display(
 ) -> None:
     """Show a user with the key."""
     user = _users(kubeconfig, api_host).display(name)
-    if output_format in {"json", "yaml"}:
-        record: UserWithKeyRecord = {**_record(user), "api_key": user.key or None}
-        output.data(record, output_format)
+    if report.is_for_people(output_format):
+        _show(user)
         return
-    _show(user)
+    record: UserWithKeyRecord = {**_record(user), "api_key": user.key or None}
+    data = report.of_record(record, UserWithKeyRecord, "username")
+    report.write_data(data, output_format)
 
 
 def login(

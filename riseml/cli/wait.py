@@ -1,11 +1,33 @@
 """Command `riseml wait`."""
 
-from typing import Annotated
+from typing import Annotated, Literal, TypedDict
 
 import typer
 
-from riseml.cli import options, outcome, output
+from riseml.cli import options, outcome, output, report, text
+from riseml.cli.documents import Document, StateName, Time
+from riseml.cli.statuses import is_set, single_experiment
 from riseml.client.client import Client
+from riseml.status import ExperimentStatus, SetStatus
+
+
+class OutcomeRecord(TypedDict):
+    """How a run or experiment ended."""
+
+    id: str
+    type: Literal["set", "experiment"]
+    state: StateName
+    started: Time | None
+    finished: Time | None
+    reason: str
+    message: str
+    exit_code: int | None
+    """Of the job that failed an experiment; null for a set."""
+    failed: list[str]
+    """The ids of failed experiments."""
+
+
+DOCUMENTS = {"wait": Document(list[OutcomeRecord])}
 
 
 def command(
@@ -19,6 +41,7 @@ def command(
             show_default=False,
         ),
     ] = None,
+    output_format: options.OutputFormat = "table",
 ) -> int:
     """Wait until runs have ended; the exit status is their outcome.
 
@@ -32,6 +55,25 @@ def command(
     limit = options.parse_duration(timeout) if timeout is not None else None
     statuses = Client().wait(*(ids or ()), timeout=limit)
     # All have ended by now; the order is that of the ids.
-    for status in statuses:
-        output.say(outcome.describe(status))
+    if report.is_for_people(output_format):
+        output.lines(map(outcome.describe, statuses))
+    else:
+        records = list(map(_record, statuses))
+        data = report.of_records(records, OutcomeRecord, "id")
+        report.write_data(data, output_format)
     return outcome.exit_status(statuses)
+
+
+def _record(status: SetStatus | ExperimentStatus) -> OutcomeRecord:
+    experiment = single_experiment(status) or ExperimentStatus(status.id)
+    return {
+        "id": status.id,
+        "type": "set" if is_set(status) else "experiment",
+        "state": str(status.state),
+        "started": text.moment(status.started),
+        "finished": text.moment(status.finished),
+        "reason": experiment.reason or status.reason,
+        "message": experiment.message or status.message,
+        "exit_code": experiment.exit_code,
+        "failed": outcome.failed(status),
+    }

@@ -1,5 +1,6 @@
 """Command `riseml why`."""
 
+import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypedDict
 
@@ -56,8 +57,8 @@ def command(
         return
     data = report.Data(
         records=list(map(_record, causes)),
-        names=[cause.kind for cause in causes],
-        titles=["ID", "STATE", "CAUSE", "WHAT"],
+        names=list(itertools.chain.from_iterable(cause.ids for cause in causes)),
+        titles=["id", "state", "cause", "what", "fix"],
         rows=_csv_rows(causes),
     )
     report.write_data(data, output_format)
@@ -68,7 +69,9 @@ def _csv_rows(causes: "Iterable[Cause]") -> list[list[str]]:
     for cause in causes:
         # Experiments with the same cause share an explanation, but not a row.
         for subject in cause.ids:
-            rows.append([subject, str(cause.state), cause.kind, cause.explanation])
+            fix = "\n".join(cause.fix)
+            row = [subject, str(cause.state), cause.kind, cause.explanation, fix]
+            rows.append(row)
     return rows
 
 

@@ -8,6 +8,7 @@ from riseml import cli
 from riseml.cli import synonyms
 from riseml.cli.failure import did_you_mean
 from tests.cli.conftest import Riseml
+from tests.cli.test_schemas import validate
 
 
 @pytest.mark.parametrize(
@@ -103,3 +104,49 @@ def test_advice_names_only_commands_that_exist(riseml: Riseml) -> None:
 def test_no_subcommand_that_deletes_is_suggested(riseml: Riseml) -> None:
     assert "Did you mean" not in riseml("system", "uninstal").err
     assert "Did you mean 'install'?" in riseml("system", "instal").err
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "message"),
+    [
+        ("status 99 -o json", 4, "no experiment 99"),
+        ("status --output json 99", 4, "no experiment 99"),
+        ("status --output=json 99", 4, "no experiment 99"),
+        ("status -lo json 99", 4, "no experiment 99"),
+        ("status -ojson 99", 4, "no experiment 99"),
+        ("status -o json --foo", 2, "`riseml status` has no option --foo"),
+        ("stats -o json", 2, "no command 'stats'"),
+        ("train -f none.yml -o json", 2, "none.yml: error: "),
+    ],
+)
+def test_an_error_is_one_line_of_json_if_json_was_asked_for(
+    line: str, status: int, message: str, riseml: Riseml
+) -> None:
+    result = riseml(*line.split())
+    assert (result.status, result.out) == (status, "")
+    error = validate("error", result.err)["error"]
+    assert result.err.count("\n") == 1
+    assert error["message"].startswith(message)
+    assert error["exit_status"] == status
+    assert bool(error["faults"]) == line.startswith("train")
+
+
+def test_other_errors_are_for_people(riseml: Riseml) -> None:
+    for line in ["status 99", "status 99 -o yaml", "status 99 -o name"]:
+        assert riseml(*line.split()).err.startswith("riseml: error: no experiment 99\n")
+
+
+def test_an_unexpected_error_is_json_as_well(
+    riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_arguments: object, **_values: object) -> None:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setattr("riseml.client.client.Client.runs", fail)
+    result = riseml("status", "-o", "json")
+    assert validate("error", result.err)["error"] == {
+        "message": "unexpected ZeroDivisionError: by zero",
+        "advice": "This is a bug in RiseML. Run the command again with --debug to see where.",
+        "exit_status": 1,
+        "faults": [],
+    }

@@ -259,12 +259,14 @@ def test_a_dry_run_as_json_lists_all_experiments(
     assert engine.calls == []
 
 
-def test_a_dry_run_as_yaml_is_the_workflow(engine: FakeEngine, riseml: Riseml) -> None:
-    document = yaml.safe_load(riseml("train", "--dry-run", "-o", "yaml").out)
-    assert (document["kind"], document["metadata"]["name"]) == (
-        "Workflow",
-        "toaster-net-1",
-    )
+def test_a_dry_run_for_scripts_is_the_plan(engine: FakeEngine, riseml: Riseml) -> None:
+    Path("riseml.yml").write_text(GRID.replace("lr", "sub"))
+    plan = json.loads(riseml("train", "--dry-run", "-o", "json").out)
+    assert yaml.safe_load(riseml("train", "--dry-run", "-o", "yaml").out) == plan
+    rows = riseml("train", "--dry-run", "-o", "csv").out.splitlines()
+    assert rows[0] == "sub,opt,param.sub"
+    assert len(rows) == 1 + len(plan["experiments"])
+    assert rows[1] == "1,adam,1e-6"
     assert engine.calls == []
 
 

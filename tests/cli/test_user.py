@@ -2,11 +2,14 @@
 
 import base64
 import copy
+import csv
+import io
 import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+import yaml
 
 from riseml.cluster import keys
 from riseml.cluster.api import Api, path_of
@@ -15,6 +18,7 @@ from riseml.cluster.connection import Connection
 from riseml.cluster.users import TOKEN
 from riseml.errors import NotFoundError
 from tests.cli.conftest import Riseml
+from tests.cli.test_schemas import validate
 
 SERVER = "https://lab.example.com:6443"
 CREATE_PAUL = ("user", "create", "--username", "paul", "--email", "paul@example.com")
@@ -218,3 +222,18 @@ def test_login_takes_a_key_or_a_kubeconfig(riseml: Riseml) -> None:
     result = riseml("user", "login", "--api-key", "x", "--context", "lab")
     assert result.status == 2
     assert "an API key and a kubeconfig exclude each other" in result.err
+
+
+@pytest.mark.parametrize("words", [("list",), ("display", "paul")])
+def test_users_in_all_formats(
+    words: tuple[str, ...], api: FakeApi, riseml: Riseml
+) -> None:
+    riseml(*CREATE_PAUL, "--cpus", "8")
+    command = ("user", *words)
+    data = validate(f"user-{words[0]}", riseml(*command, "-o", "json").out)
+    assert yaml.safe_load(riseml(*command, "-o", "yaml").out) == data
+    (row,) = csv.DictReader(io.StringIO(riseml(*command, "-o", "csv").out))
+    assert (row["username"], row["enabled"]) == ("paul", "true")
+    assert json.loads(row["limits"]) == {"requests.cpu": "8"}
+    assert ("api_key" in row) == (words[0] == "display")
+    assert riseml(*command, "-o", "name").out == "paul\n"

@@ -59,7 +59,7 @@ def test_ls(volumes: Path, riseml: Riseml) -> None:
     )
     assert (
         riseml("ls", "output://~/14", "-o", "csv").out
-        == "MODIFIED,SIZE,NAME\n2017-07-14T02:40:00Z,5,model.pt\n"
+        == "name,type,size,modified\nmodel.pt,file,5,2017-07-14T02:40:00Z\n"
     )
     assert json.loads(riseml("ls", "output://~/14", "-o", "json").out) == [
         {
