@@ -20,7 +20,8 @@ PARTS = (
 def _explanation(monkeypatch: pytest.MonkeyPatch) -> None:
     explanation = Explanation("k1", PARTS, None, "13")
     monkeypatch.setattr(
-        "riseml.client.images.explain", lambda _context, _path: explanation
+        "riseml.client.client.Client.explain",
+        lambda *_arguments, **_options: explanation,
     )
 
 
