@@ -10,7 +10,7 @@ from typing import Any
 from riseml import frameworks, search
 from riseml.config import ExperimentConfig, TrainConfig
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
-from riseml.plan import Experiment, ExperimentSet, Job, Retries, Search
+from riseml.plan import EarlyStop, Experiment, ExperimentSet, Job, Retries, Search
 from riseml.schema.fields import LARGEST
 
 
@@ -48,6 +48,7 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
         isolate_network=train.isolate_network,
         isolated=train.isolated,
         search=_search(train, options),
+        early_stop=_early_stop(train, options),
     )
     _check_retries(planned)
     return planned
@@ -87,7 +88,19 @@ def _experiments(train: TrainConfig, options: Any) -> tuple[Experiment, ...]:
                 f"the search strategy '{train.search.method}' does not give every parameter a value",
                 "Report this to its authors, or choose another strategy.",
             )
-    return tuple(Experiment(sub, trial) for sub, trial in enumerate(trials, 1))
+    experiments = []
+    brackets = search.brackets(strategy, len(trials), options)
+    for sub, (trial, bracket) in enumerate(zip(trials, brackets, strict=True), 1):
+        experiments.append(Experiment(sub, trial, bracket))
+    return tuple(experiments)
+
+
+def _early_stop(train: TrainConfig, options: Any) -> EarlyStop | None:
+    rule = search.early_stop(search.find(train.search.method), options)
+    if rule is None or not train.parameters:
+        return None
+    # The metric of the search is the first one.
+    return replace(rule, metric=train.results[0])
 
 
 def _check_retries(planned: ExperimentSet) -> None:

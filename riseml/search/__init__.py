@@ -11,6 +11,8 @@ the default and the simplest example. What only some strategies have is optional
     DRAWS = True                     the strategy accepts distributions, not only lists of values
     MEASURES = True                  it compares experiments, so the file has to name a metric
     faults(parameters, options)      what is wrong with a file besides the options themselves
+    early_stop(options)              the rule by which experiments stop early, a `riseml.plan.EarlyStop`
+    brackets(count, options)         the bracket of each trial, if that rule has several
 
 Keys that all strategies have are read here: `method`, and the `metric` and `mode` that decide
 which experiment is the best. Options with a field `seed` get one from the planner if the
@@ -26,6 +28,7 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from riseml import plugins
 from riseml.distributions import Distribution, Parameters
+from riseml.plan import EarlyStop
 from riseml.schema.fields import Record
 
 DEFAULT = "grid"
@@ -114,3 +117,17 @@ def _undrawn(parameters: Parameters) -> Iterator[Fault]:
                 f"the search draws no values, so '{name}' cannot have a distribution",
                 "List its values, or write for example search: {method: random, trials: 20}.",
             )
+
+
+def early_stop(strategy: Strategy, options: Any) -> EarlyStop | None:
+    """Return the rule by which a strategy stops experiments early, None if it never does."""
+    if not hasattr(strategy, "early_stop"):
+        return None
+    return cast("EarlyStop", strategy.early_stop(options))
+
+
+def brackets(strategy: Strategy, count: int, options: Any) -> Sequence[int]:
+    """Return the bracket of each trial, from 0."""
+    if not hasattr(strategy, "brackets"):
+        return [0] * count
+    return cast("Sequence[int]", strategy.brackets(count, options))
