@@ -86,7 +86,9 @@ def _set_fields(run: SetStatus, terminal: Terminal, now: datetime) -> list[Field
     counts = text.counts(run.counts)
     experiments = str(len(run.experiments))
     if counts:
-        experiments += f" ({counts})"
+        early = sum(experiment.is_early for experiment in run.experiments)
+        stopped = f", {early} of them EARLY" if early else ""
+        experiments += f" ({counts}{stopped})"
     return [
         ("ID", run.id),
         ("Type", "Set"),
@@ -117,7 +119,7 @@ def _experiment_table(
     rows = [
         [
             experiment.id,
-            symbols.state(experiment.state, terminal),
+            symbols.experiment(experiment, terminal),
             text.age(experiment.started, now),
             text.duration(experiment.started, experiment.finished, now),
             text.pairs(experiment.parameters),

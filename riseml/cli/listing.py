@@ -121,7 +121,7 @@ def _experiment(
     return [
         f"{branch}{experiment.id}",
         run.project,
-        symbols.state(experiment.state, terminal),
+        symbols.experiment(experiment, terminal),
         text.age(experiment.created or run.created, now),
         f"{branch}Experiment",
         text.pairs(experiment.parameters),

@@ -194,7 +194,7 @@ def _lines(
         columns.append(Column(metric_titles[name], shortest=_SHORTEST, right=True))
     rows = []
     for row in results.rows:
-        state = symbols.state(row.state, screen)
+        state = symbols.experiment(row, screen)
         row_mark = mark if row.id == results.best else ""
         parameters = [row.parameters.get(name, "") for name in results.parameters]
         values = _values(row, metrics, text.value, missing="-")

@@ -178,7 +178,7 @@ def _table(
         (Column("EXP ID", 6), attrgetter("id")),
         (
             Column("STATE", 10, styles=symbols.styles(screen)),
-            lambda row: symbols.state(row.state, screen),
+            lambda row: symbols.experiment(row, screen),
         ),
         (
             Column("DURATION", 8, drop=_DROP_DURATION),

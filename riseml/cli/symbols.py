@@ -1,7 +1,7 @@
 """States in tables: a symbol, the name, a colour."""
 
 from riseml.cli.terminal import Mode, Terminal
-from riseml.status import State
+from riseml.status import ExperimentStatus, State
 
 SYMBOLS = {
     State.CREATED: "○",
@@ -39,6 +39,17 @@ def state(state: State, terminal: Terminal) -> str:
     return _FORMATS[terminal.mode].format(state, SYMBOLS[state])
 
 
+def experiment(experiment: ExperimentStatus, terminal: Terminal) -> str:
+    """Return the text of an experiment's state: EARLY if its search has stopped it."""
+    if experiment.is_early:
+        return _early(terminal)
+    return state(experiment.state, terminal)
+
+
+def _early(terminal: Terminal) -> str:
+    return _FORMATS[terminal.mode].format("EARLY", SYMBOLS[State.FINISHED])
+
+
 def coloured(value: State, terminal: Terminal) -> str:
     """Return the text of a state in its colour, outside of a table."""
     return terminal.paint(state(value, terminal).strip(), COLOURS[value])
@@ -46,7 +57,8 @@ def coloured(value: State, terminal: Terminal) -> str:
 
 def styles(terminal: Terminal) -> dict[str, str]:
     """Return the colour for the text of each state."""
-    return {state(value, terminal): colour for value, colour in COLOURS.items()}
+    colours = {state(value, terminal): colour for value, colour in COLOURS.items()}
+    return {**colours, _early(terminal): COLOURS[State.FINISHED]}
 
 
 def branch(terminal: Terminal, *, last: bool) -> str:

@@ -94,6 +94,11 @@ class ExperimentStatus:
     jobs: tuple[JobStatus, ...] = ()
 
     @property
+    def is_early(self) -> bool:
+        """Whether its search has stopped it, since others were better."""
+        return self.state is State.FINISHED and self.reason == "EARLY"
+
+    @property
     def attempt(self) -> int:
         """The number of the last attempt, from 0; the jobs must have been read."""
         return max((job.attempt for job in self.jobs), default=0)
