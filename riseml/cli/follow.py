@@ -4,7 +4,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 
-from riseml.cli import output, terminal
+from riseml.cli import output, reader_exit, terminal
 from riseml.cli.stream import Stream
 from riseml.client.client import Client
 from riseml.engines import Change, Chunk
@@ -29,11 +29,12 @@ def show(
         sys.stdout.buffer, terminal.stdout(), names, prefixed=only is None, grep=grep
     )
     try:
-        for event in events:
-            if isinstance(event, Chunk):
-                stream.chunk(event)
-            elif only in {None, event.id}:
-                stream.change(event)
+        with reader_exit.watched():
+            for event in events:
+                if isinstance(event, Chunk):
+                    stream.chunk(event)
+                elif only in {None, event.id}:
+                    stream.change(event)
     finally:
         # After Ctrl-C, the unfinished line of a job is still output.
         stream.close()

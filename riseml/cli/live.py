@@ -10,7 +10,7 @@ from functools import partial
 from types import FrameType
 from typing import TypeVar
 
-from riseml.cli import output, terminal
+from riseml.cli import output, reader_exit, terminal
 
 T = TypeVar("T")
 
@@ -47,7 +47,7 @@ def watch(
     is_interactive = terminal.stdout().interactive
     display = _redrawn(lines) if is_interactive else _appended(changes)
     try:
-        with display as draw:
+        with reader_exit.watched(), display as draw:
             _follow(read, draw, is_last)
     except KeyboardInterrupt:
         output.note(farewell)

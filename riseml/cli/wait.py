@@ -4,7 +4,7 @@ from typing import Annotated, Literal, TypedDict
 
 import typer
 
-from riseml.cli import options, outcome, output, report, text
+from riseml.cli import options, outcome, output, reader_exit, report, text
 from riseml.cli.documents import Document, StateName, Time
 from riseml.cli.statuses import is_set, single_experiment
 from riseml.client.client import Client
@@ -53,7 +53,8 @@ def command(
       riseml wait 14 15 --timeout 2h
     """
     limit = options.parse_duration(timeout) if timeout is not None else None
-    statuses = Client().wait(*(ids or ()), timeout=limit)
+    with reader_exit.watched():
+        statuses = Client().wait(*(ids or ()), timeout=limit)
     # All have ended by now; the order is that of the ids.
     if report.is_for_people(output_format):
         output.lines(map(outcome.describe, statuses))
