@@ -60,6 +60,8 @@ CONFIG = "riseml.io/config"
 REVISION = "riseml.io/revision"
 # What ignore files left out of the snapshot: JSON, a list of paths for each file.
 EXCLUDED = "riseml.io/excluded"
+# The user's own Git repository at submission, as JSON; absent if there was none.
+GIT = "riseml.io/git"
 # The metrics that riseml.yml names under `results`, as JSON; absent if it names none.
 METRICS = "riseml.io/metrics"
 # How the experiments were chosen, as JSON: method, seed, metric; absent for a grid.

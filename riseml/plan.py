@@ -236,12 +236,25 @@ class Shard:
 
 
 @dataclass(frozen=True)
+class GitState:
+    """The user's own Git repository when a run was started.
+
+    `branch` is empty if HEAD is detached. `dirty` says whether tracked files of the project
+    differed from the commit, None if that is not known.
+    """
+
+    commit: str
+    branch: str = ""
+    dirty: bool | None = None
+
+
+@dataclass(frozen=True)
 class Origin:
     """Origin of a run: its user, number and code, which a compiled document contains beside the plan.
 
     `number` is None if no engine has assigned one (`riseml compile`). The code is `revision`
     of the store's repository `<project>.git`, or of the Git remote `git_url`. `excluded` are
-    the paths that each ignore file left out of it.
+    the paths that each ignore file left out of it. `git` is the user's own repository.
     """
 
     user: str
@@ -251,6 +264,7 @@ class Origin:
     build: Build | None = None
     shard: Shard | None = None
     excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    git: GitState | None = None
 
 
 @dataclass(frozen=True)

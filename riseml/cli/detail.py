@@ -14,6 +14,7 @@ Field = tuple[str, str | None]
 """A name and its text; a field without text is not shown."""
 
 _MAX_MESSAGES = 10
+_ID_LENGTH = 12
 # RiseML 1 cut longer messages, too.
 _MESSAGE_WIDTH = 20
 # Position of the column ATTEMPT
@@ -69,6 +70,8 @@ def _experiment_fields(
         # A run without a reason of its own has that of its experiment.
         ("Reason", status.reason or experiment.reason),
         ("Message", status.message or experiment.message),
+        ("Revision", run.revision[:_ID_LENGTH]),
+        ("Git", _git(run)),
         ("Image", run.image),
         ("Framework", run.framework),
         ("Tensorboard", tensorboard(run)),
@@ -99,6 +102,8 @@ def _set_fields(run: SetStatus, terminal: Terminal, now: datetime) -> list[Field
         ("Message", run.message),
         ("Experiments", experiments),
         ("Concurrency", _number(run.concurrency)),
+        ("Revision", run.revision[:_ID_LENGTH]),
+        ("Git", _git(run)),
         ("Tensorboard", tensorboard(run)),
         ("Argo", run.page),
     ]
@@ -273,6 +278,15 @@ def _times(status: AnyStatus, now: datetime) -> list[Field]:
         ("Finished", text.local_time(status.finished)),
         ("Duration", text.duration(status.started, status.finished, now)),
     ]
+
+
+def _git(run: SetStatus) -> str | None:
+    """Return branch and commit of the user's own repository."""
+    if run.git is None:
+        return None
+    changes = {True: ", with changes", False: "", None: ", changes not known"}
+    branch = run.git.branch or "(no branch)"
+    return f"{branch} {run.git.commit[:_ID_LENGTH]}{changes[run.git.dirty]}"
 
 
 def _commands(run: SetStatus) -> str:

@@ -111,6 +111,16 @@ class ListedRunRecord(TimesRecord):
     """Empty in a list, except with --long."""
 
 
+class GitRecord(TypedDict):
+    """The user's own Git repository when a run was started."""
+
+    commit: str
+    branch: str
+    """Empty if HEAD was detached."""
+    dirty: bool | None
+    """Whether tracked files of the project differed from the commit; null if not known."""
+
+
 class RunRecord(ListedRunRecord):
     """A run: a set, or a single experiment."""
 
@@ -126,6 +136,10 @@ class RunRecord(ListedRunRecord):
     """Null if nothing limits it."""
     revision: str
     """The revision of the code."""
+    git: NotRequired[GitRecord]
+    """The user's own repository, if there was one when the run was started."""
+    image_key: NotRequired[str]
+    """The key of the image or environment that install steps made."""
     result: dict[str, object] | None
     """The result of a single experiment; null for a set."""
     jobs: list[JobRecord]
@@ -184,12 +198,18 @@ def _run(run: SetStatus) -> RunRecord:
         "install": list(run.install),
         "concurrency": run.concurrency,
         "revision": run.revision,
+        "git": cast("GitRecord", run.git and vars(run.git)),
+        "image_key": run.image_key,
         "result": _values(run.result),
         "jobs": [_job(job) for job in run.jobs],
         "tensorboard": run.tensorboard_url,
         "page": run.page or "",
     }
     # These fields exist only for runs that have them.
+    if not run.git:
+        del fields["git"]
+    if not run.image_key:
+        del fields["image_key"]
     if not run.base_image:
         del fields["base_image"]
     if not run.has_tensorboard:

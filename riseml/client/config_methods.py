@@ -51,7 +51,13 @@ class ConfigMethods:
         snapshot = self._context.snapshot(plan.project, path, gitignore)
         if on_sync:
             on_sync(snapshot)
-        return lifecycle.submit(self._context, config, plan, snapshot, node)
+        # Only commands that start runs need it.
+        from riseml.project import user_git
+
+        git = user_git.read(Path(path).absolute().parent)
+        return lifecycle.submit(
+            self._context, config, plan, snapshot, node=node, git=git
+        )
 
     def plan(
         self, path: str | Path = CONFIG_FILE, *, overrides: Overrides = NO_OVERRIDES

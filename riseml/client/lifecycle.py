@@ -20,7 +20,7 @@ from riseml.status.select import pick
 
 if TYPE_CHECKING:
     from riseml.config import Loaded
-    from riseml.plan import ExperimentSet
+    from riseml.plan import ExperimentSet, GitState
     from riseml.project import Snapshot
 
 # A deadline that never comes.
@@ -32,7 +32,9 @@ def submit(
     config: "Loaded",
     plan: "ExperimentSet",
     snapshot: "Snapshot",
+    *,
     node: str,
+    git: "GitState | None" = None,
 ) -> RunHandle:
     """Start a plan with the code of a snapshot; see `Client.train`."""
     # Jobs of the local engine run in the environment of the command that starts them.
@@ -40,7 +42,7 @@ def submit(
 
     plan = replace(plan, workdir_limit=context.settings.workdir_limit)
     submission = Submission(
-        plan, snapshot.revision, dict(os.environ), node, named(snapshot.excluded)
+        plan, snapshot.revision, dict(os.environ), node, named(snapshot.excluded), git
     )
     submitted = context.engine.start(submission)
     tensorboard = None

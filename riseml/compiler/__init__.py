@@ -253,6 +253,8 @@ def _annotations(names: Names) -> dict[str, str]:
     }
     if names.origin.excluded:
         values[labels.EXCLUDED] = json.dumps(names.origin.excluded)
+    if names.origin.git:
+        values[labels.GIT] = json.dumps(vars(names.origin.git))
     if names.base != plan.image:
         values[labels.BASE_IMAGE] = names.base
     if plan.metrics:

@@ -21,7 +21,7 @@ from riseml.status import ExperimentStatus, SetStatus
 # Few commands need these, and each takes time to load.
 if TYPE_CHECKING:
     from riseml.diagnosis.evidence import Evidence, Holder, Interpreter
-    from riseml.plan import ExperimentSet
+    from riseml.plan import ExperimentSet, GitState
     from riseml.project import Snapshot
     from riseml.project.image_key import ImageKey
     from riseml.storage.volume import Volume
@@ -37,7 +37,7 @@ class Submission:
     `revision` is that of a snapshot which this engine took of the plan's project.
     `environment` is that of the submitting process: jobs of the local engine run in the
     user's environment. `excluded` are the paths that each ignore file left out of the
-    code. `node` is the host name of the only node on which jobs may run,
+    code, `git` is the user's own repository. `node` is the host name of the only node on which jobs may run,
     empty for any.
     """
 
@@ -46,6 +46,7 @@ class Submission:
     environment: Mapping[str, str] = field(default_factory=dict)
     node: str = ""
     excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    git: "GitState | None" = None
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from riseml.plan import Metric, Resources
+from riseml.plan import GitState, Metric, Resources
 from riseml.status.values import ExperimentStatus, JobStatus, SetStatus, State
 
 _TIMES = frozenset({"created", "started", "finished", "progressed"})
@@ -19,6 +19,7 @@ def to_data(run: SetStatus) -> dict[str, Any]:
     ]
     data["jobs"] = _jobs_to_data(run.jobs)
     data["metrics"] = list(map(vars, run.metrics))
+    data["git"] = run.git and vars(run.git)
     return data
 
 
@@ -37,6 +38,8 @@ def from_data(data: Mapping[str, Any]) -> SetStatus:
     values["run"], values["install"] = tuple(data["run"]), tuple(data["install"])
     # Older records have none.
     values["metrics"] = tuple(Metric(**metric) for metric in data.get("metrics", ()))
+    git = data.get("git")
+    values["git"] = GitState(**git) if git else None
     return SetStatus(**values)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from riseml import labels
-from riseml.plan import Metric
+from riseml.plan import GitState, Metric
 from riseml.status import document as doc
 from riseml.status import reasons
 from riseml.status.document import Node
@@ -90,6 +90,8 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
         install=outline.install,
         revision=doc.text(notes.get(labels.REVISION)),
         excluded=_excluded(notes.get(labels.EXCLUDED)),
+        git=_git(notes.get(labels.GIT)),
+        image_key=doc.text(tags.get(labels.IMAGE_KEY)),
         config=doc.text(notes.get(labels.CONFIG)),
         metrics=metrics(notes.get(labels.METRICS)),
         experiments=experiments,
@@ -103,6 +105,20 @@ def _excluded(annotation: object) -> dict[str, tuple[str, ...]]:
     for source, names in doc.mapping(doc.json_value(annotation)).items():
         paths[source] = tuple(map(doc.text, doc.items(names)))
     return paths
+
+
+def _git(annotation: object) -> GitState | None:
+    """Return the user's own repository, None where it is not recorded."""
+    fields = doc.mapping(doc.json_value(annotation))
+    commit = doc.text(fields.get("commit"))
+    if not commit:
+        return None
+    dirty = fields.get("dirty")
+    return GitState(
+        commit,
+        doc.text(fields.get("branch")),
+        dirty if isinstance(dirty, bool) else None,
+    )
 
 
 def metrics(value: object) -> tuple[Metric, ...]:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from riseml.plan import Metric, Resources
+from riseml.plan import GitState, Metric, Resources
 
 
 class State(StrEnum):
@@ -116,7 +116,9 @@ class SetStatus:
     `number` is None for a document that no engine has numbered. `jobs` belong to the run
     itself: build, tensorboard. `concurrency` is None where nothing limits it. `base_image`
     is the image that install steps start from, with its digest, empty if it is not known.
-    `excluded` are the paths that each ignore file left out of the run's code.
+    `excluded` are the paths that each ignore file left out of the run's code. `git` is the
+    user's own repository when the run was started, None if there was none. `image_key` is
+    the key of the image that install steps made, empty without them.
     `metrics` are those that riseml.yml names under `results`.
     The engine adds two addresses that no document holds: `tensorboard_url`, where its
     TensorBoard can be opened now, and `page`, its page in Argo's UI.
@@ -143,6 +145,8 @@ class SetStatus:
     install: tuple[str, ...] = ()
     revision: str = ""
     excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    git: GitState | None = None
+    image_key: str = ""
     config: str = ""
     metrics: tuple[Metric, ...] = ()
     experiments: tuple[ExperimentStatus, ...] = ()

@@ -8,9 +8,11 @@ import pytest
 
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError, NotFoundError
+from riseml.plan import GitState
 from riseml.status import State
 from riseml.storage.transfer import CopyReport
 from tests.contract.bench import Bench
+from tests.folders import git
 
 
 @pytest.fixture
@@ -106,3 +108,18 @@ def test_the_code_of_a_run_is_listed_and_copied(
         client.rm(f"code://{number}/train.py")
     with pytest.raises(InvalidInputError, match="can only be read"):
         client.cp(["train.py"], f"code://{number}/train.py")
+
+
+def test_the_users_commit_is_recorded(bench: Bench, client: Client) -> None:
+    git("init", "-q", "-b", "topic", at=bench.folder)
+    config = f"project: {bench.project}\ntrain: {{image: {bench.image}, run: 'true'}}\n"
+    bench.write({"riseml.yml": config, "train.py": "pass\n"})
+    git("add", ".", at=bench.folder)
+    git("commit", "-q", "-m", "first", at=bench.folder)
+    commit = git("rev-parse", "HEAD", at=bench.folder).strip()
+    first = client.train(gitignore=True)
+    bench.write({"train.py": "changed\n"})
+    second = client.train(gitignore=True)
+    client.wait(first.id, second.id)
+    assert client.read(first.id).git == GitState(commit, "topic", dirty=False)
+    assert client.read(second.id).git == GitState(commit, "topic", dirty=True)

@@ -115,6 +115,7 @@ def _number(
             submission.revision,
             build=build,
             excluded=submission.excluded,
+            git=submission.git,
         )
         target = namespace.target
         document = compile_workflow(plan, origin, target)

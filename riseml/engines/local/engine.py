@@ -92,6 +92,7 @@ class LocalEngine:
             revision=submission.revision,
             user=self.user,
             excluded=dict(submission.excluded),
+            git=submission.git and vars(submission.git),
         )
         return Submitted(**{**answer, "notes": tuple(answer["notes"])})
 

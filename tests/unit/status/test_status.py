@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from riseml import status
-from riseml.status import State
+from riseml import labels, status
+from riseml.plan import GitState
+from riseml.status import SetStatus, State
 from riseml.status.data import encode, from_data, to_data
 from tests.unit.documents import Document, first, killed, made, node
 from tests.unit.recordings import NAMES, document, moments, told
@@ -542,3 +543,37 @@ def test_the_result_is_that_of_the_recorded_last_attempt(
 def test_the_recorded_job_says_which_files_were_kept() -> None:
     (experiment,) = status.read(document("files-kept")).experiments
     assert experiment.workdir == "3 files, 31 bytes, in workdir/"
+
+
+def test_the_record_of_a_run_has_the_users_repository() -> None:
+    run = SetStatus("14", git=GitState("abc", "main", dirty=None), image_key="k")
+    data = json.loads(json.dumps(to_data(run), default=encode))
+    assert data["git"] == {"commit": "abc", "branch": "main", "dirty": None}
+    assert from_data(data) == run
+
+
+def test_records_of_earlier_versions_have_no_repository() -> None:
+    data = to_data(SetStatus("14"))
+    del data["git"]
+    assert from_data(data).git is None
+
+
+@pytest.mark.parametrize(
+    ("text", "git"),
+    [
+        (
+            '{"commit": "a", "branch": "b", "dirty": true}',
+            GitState("a", "b", dirty=True),
+        ),
+        ('{"commit": "a", "dirty": []}', GitState("a")),
+        ('{"branch": "b"}', None),
+        ("[]", None),
+        ("{", None),
+        (None, None),
+    ],
+)
+def test_the_annotation_of_the_users_repository(
+    text: str | None, git: GitState | None
+) -> None:
+    document = {"metadata": {"annotations": {labels.GIT: text}}}
+    assert status.read(document).git == git

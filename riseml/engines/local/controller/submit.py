@@ -25,7 +25,7 @@ from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.jobs.pod_to_process import resources
 from riseml.engines.local.serialize import Inherited, plan_from_data, timestamp
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
-from riseml.plan import ExperimentSet, Origin, Resources, Target
+from riseml.plan import ExperimentSet, GitState, Origin, Resources, Target
 
 _MOUNT_POINT = re.compile(r"(?<![\w./-])/(?:code|data|output|riseml)(?![\w.-])")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
@@ -46,6 +46,7 @@ class Submitter:
         user: str,
         inherited: Mapping[str, Any],
         excluded: Mapping[str, tuple[str, ...]],
+        git: Mapping[str, Any] | None = None,
         token: str,
         again: bool = False,
     ) -> dict[str, Any]:
@@ -74,7 +75,14 @@ class Submitter:
             )
         with self._services.store.transaction():
             number = numbers.assign(self._services)
-            origin = Origin(user, number, revision, build=build, excluded=excluded)
+            origin = Origin(
+                user,
+                number,
+                revision,
+                build=build,
+                excluded=excluded,
+                git=GitState(**git) if git else None,
+            )
             document = _compile(planned, origin)
             run = self._record(number, document, from_command, uid)
             notes = self._notes(planned)
