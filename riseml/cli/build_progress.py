@@ -6,7 +6,7 @@ from itertools import islice
 
 from riseml.cli import clock, output, terminal, text
 from riseml.cli.follow import detach
-from riseml.cli.live import Screen
+from riseml.cli.progress import Block
 from riseml.cli.table import clean, shorten
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
@@ -47,14 +47,14 @@ def follow(client: Client, id: str) -> None:
             f"Its install steps run first; `riseml logs {id}.build` shows them."
         )
         return
-    screen = Screen()
+    block = Block()
     try:
-        _redraw(client, id, screen)
+        _redraw(client, id, block)
     except KeyboardInterrupt:
         detach(id)
 
 
-def _redraw(client: Client, id: str, screen: Screen) -> None:
+def _redraw(client: Client, id: str, block: Block) -> None:
     run: SetStatus | None = None
     is_shown = False
     for change in client.changes(id, tick=_TICK_SECONDS):
@@ -63,10 +63,10 @@ def _redraw(client: Client, id: str, screen: Screen) -> None:
             if not _unfinished_builds(run):
                 break
         elif run is not None:
-            screen.show(_view(client, run))
+            block.show(_view(client, run))
             is_shown = True
     if is_shown:
-        screen.show(list(map(_outcome, _builds(client.read(id)))))
+        block.show(list(map(_outcome, _builds(client.read(id)))))
 
 
 def _view(client: Client, run: SetStatus) -> list[str]:

@@ -1,8 +1,10 @@
 """One run, experiment or job in detail, for `riseml status ID`."""
 
+import socket
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import partial
+from urllib.parse import urlsplit
 
 from riseml.cli import run_progress, symbols, text
 from riseml.cli.statuses import AnyStatus, limited, notes, single_experiment
@@ -19,6 +21,7 @@ _ID_LENGTH = 12
 _MESSAGE_WIDTH = 20
 # Position of the column ATTEMPT
 _ATTEMPT = 1
+_CONNECT_SECONDS = 0.2
 _BYTES_PER_MEGABYTE = 1_000_000
 
 
@@ -261,13 +264,27 @@ def _attempt(job: JobStatus) -> str:
 
 
 def tensorboard(run: SetStatus) -> str | None:
-    """Return where the TensorBoard of a run can be opened, None if it has none."""
-    if run.tensorboard_url or not run.has_tensorboard:
-        return run.tensorboard_url
+    """Return how the TensorBoard of a run can be opened, None if it has none."""
+    if not run.has_tensorboard:
+        return None
+    if run.tensorboard_url:
+        return run.tensorboard_url if listens(run.tensorboard_url) else "STARTING"
     # On a cluster it has no address before `riseml tensorboard` connects to it.
     states = {job.type: job.state for job in run.jobs}
     is_running = states["tensorboard"] is State.RUNNING
     return f"`riseml tensorboard {run.id}` opens it" if is_running else "OFFLINE"
+
+
+def listens(url: str) -> bool:
+    """Return whether something answers at an address of this machine."""
+    parts = urlsplit(url)
+    address = (parts.hostname or "", parts.port or 0)
+    try:
+        # TensorBoard listens when it is ready. The views that change ask once a second.
+        socket.create_connection(address, _CONNECT_SECONDS).close()
+    except OSError:
+        return False
+    return True
 
 
 def _times(status: AnyStatus, now: datetime) -> list[Field]:

@@ -1,9 +1,10 @@
-"""Notice of a slow step, on a terminal only and erased afterwards."""
+"""Notice of a slow step on a terminal, erased afterwards, and a block that is redrawn."""
 
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from riseml.cli import terminal
+from riseml.cli import output, terminal
 
 if TYPE_CHECKING:
     from threading import Timer
@@ -57,3 +58,16 @@ class Notice:
         sys.stderr.write(text)
         sys.stderr.flush()
         self.visible = True
+
+
+class Block:
+    """Lines at the end of a terminal, which the next ones replace."""
+
+    def __init__(self) -> None:
+        self._erase = ""
+
+    def show(self, lines: Sequence[str]) -> None:
+        """Replace the lines; each has to be shorter than the terminal."""
+        output.write(self._erase + "".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()
+        self._erase = f"\x1b[{len(lines)}A\r\x1b[J"

@@ -228,6 +228,8 @@ def _show_one(client: Client, id: Id, style: _Style, *, watch: bool) -> None:
     run = client.read(id)
     if style.is_for_people:
         output.lines([*lines(run), *_last_lines(client, pick(run, id))])
+        if run.has_tensorboard:
+            output.lines(_missing_tensorboard(client, run))
     else:
         _write_data(style, [(run, pick(run, id))], listed=False)
 
@@ -249,6 +251,20 @@ def _last_lines(client: Client, status: AnyStatus) -> Iterator[str]:
         yield f"Last lines of {experiment.guilty}:"
     for line in log:
         yield f"  {clean(line)}"
+
+
+def _missing_tensorboard(client: Client, run: SetStatus) -> list[str]:
+    """Return a line if the TensorBoard of an active run is not installed."""
+    from riseml.client import explain, tensorboard_program
+
+    job = f"{run.id}.tensorboard"
+    states = {job.id: job.state for job in run.jobs}
+    if states[job] is not State.RUNNING:
+        return []
+    log = explain.last_lines(client.engine, job)
+    if not tensorboard_program.is_missing(log):
+        return []
+    return ["", tensorboard_program.MISSING.format(run=run.id)]
 
 
 def _write_data(

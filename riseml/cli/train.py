@@ -150,17 +150,21 @@ def _show_build(client: Client, run: RunHandle, output_format: str) -> None:
 def _announce_followed(run: RunHandle) -> None:
     # With -l, stdout is for the log alone.
     output.note(f"Started {_title(run)}; Ctrl-C leaves it running in the background.")
-    if run.tensorboard:
-        output.note(f"TensorBoard: {run.tensorboard}")
+    _announce_tensorboard(run)
 
 
 def _announce(run: RunHandle) -> None:
     output.say(f"Started {_title(run)} in the background.")
-    if run.tensorboard:
-        output.say(f"TensorBoard: {run.tensorboard}")
+    _announce_tensorboard(run)
     output.note(
         f"`riseml logs {run.id}` shows its log, `riseml status {run.id}` its state."
     )
+
+
+def _announce_tensorboard(run: RunHandle) -> None:
+    # Its address would lead nowhere for some more seconds.
+    if run.has_tensorboard:
+        output.note(f"`riseml tensorboard {run.id}` opens its TensorBoard.")
 
 
 def _title(run: RunHandle) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,21 +70,31 @@ def tensorboard(
     on_note: Callable[[str], None] | None,
 ) -> "TensorBoard":
     """Return the TensorBoard of a run once it answers; see `Client.tensorboard`."""
-    from riseml.client import tensorboard
+    from riseml.client import tensorboard, tensorboard_program
 
     on_note = on_note or _ignore
+    engine = context.engine
     subject = context.find_id(id)
     # An experiment or job that does not exist is an error, even if its run exists.
     pick(context.read(subject), subject)
-    if isinstance(context.engine, tensorboard.HasRemoteOutput):
-        return tensorboard.open_remote(context.engine, subject, port, on_note)
+    run = run_of(subject)
+    log_of = partial(last_lines, engine, f"{run}.tensorboard")
+
+    def is_missing() -> bool:
+        return tensorboard_program.is_missing(log_of())
+
+    if isinstance(engine, tensorboard.HasRemoteOutput):
+        return tensorboard.open_remote(engine, subject, port, on_note, is_missing)
     # A run's own TensorBoard shows the events of jobs while they are running.
-    own = tensorboard.of_run(
-        lambda: tensorboard_url(context.engine, subject), str(run_of(subject)), on_note
-    )
+    find_url = partial(tensorboard_url, engine, subject)
+    own = tensorboard.of_run(find_url, str(run), on_note, is_missing)
     if own is not None:
         return own
-    return tensorboard.serve(_local_output(context.engine, subject), port, on_note)
+    environment = None
+    if isinstance(engine, tensorboard.HasEnvironments):
+        environment = engine.environment(run)
+    folder = _local_output(engine, subject)
+    return tensorboard.serve(folder, port, on_note, environment=environment)
 
 
 def output(context: ClientContext, id: str | Id | None) -> Path:

@@ -45,8 +45,13 @@ def submit(
         plan, snapshot.revision, dict(os.environ), node, named(snapshot.excluded), git
     )
     submitted = context.engine.start(submission)
+    notes = submitted.notes
     tensorboard = None
     if plan.tensorboard:
+        from riseml.client import preconditions
+
+        if preconditions.lacks_tensorboard(context.engine, plan):
+            notes += (preconditions.NO_TENSORBOARD,)
         tensorboard = tensorboard_url(context.engine, Id(number=submitted.number))
     return RunHandle(
         id=str(submitted.number),
@@ -55,10 +60,11 @@ def submit(
         is_set=submitted.is_set,
         experiments=submitted.experiments,
         snapshot=snapshot,
-        notes=submitted.notes,
+        notes=notes,
         warnings=config.warnings,
         tensorboard=tensorboard,
         installs=bool(plan.install),
+        has_tensorboard=plan.tensorboard,
     )
 
 

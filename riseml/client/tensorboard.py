@@ -6,11 +6,8 @@ with client.tensorboard("14") as tensorboard:  # It answers by now.
 
 import http.client
 import os
-import shutil
 import signal
-import socket
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -21,23 +18,21 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self, runtime_checkable
 from urllib.parse import urlsplit
 
+from riseml.client import tensorboard_program
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
 
 # A run's TensorBoard may import TensorFlow first, which takes long on a busy node.
 _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.1
+# Whether a TensorBoard is missing is in its log, which takes a request on a cluster.
+_PAUSE_SECONDS = 1.0
+_SILENT = "The TensorBoard of the run does not answer."
 # TensorBoard itself reloads its files every 5 seconds, and each look at a cluster costs a
 # few requests.
 _REFRESH_SECONDS = 10.0
 # The time that a process has between TERM and KILL.
 _GRACE_SECONDS = 5.0
-_HOST = "127.0.0.1"
-_LOG_LINES = 10
-_LOG_BYTES = 4096
-_HAS_TENSORBOARD = (
-    "import importlib.util as i, sys; sys.exit(i.find_spec('tensorboard.main') is None)"
-)
 
 
 class Server(Protocol):
@@ -83,6 +78,20 @@ class HasRemoteOutput(Protocol):
 
         It may be called many times and copies only what is new. It returns False where
         there are no event files.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+
+
+@runtime_checkable
+class HasEnvironments(Protocol):
+    """The ability of engines to name the virtual environment of a run."""
+
+    def environment(self, run: Id, /) -> Path | None:
+        """Return the environment that a run's install steps made, None without one.
+
+        It may have been removed since.
 
         Raises:
             NotFoundError: there is no such run.
@@ -161,7 +170,7 @@ class _Process:
     def _failure(self) -> RiseMLError:
         return RiseMLError(
             f"tensorboard has ended with status {self._process.returncode}",
-            _last_lines(self._log),
+            tensorboard_program.last_lines(self._log),
         )
 
     def _signal(self, number: int) -> None:
@@ -205,11 +214,15 @@ class _Mirror:
 
 
 def of_run(
-    find_url: Callable[[], str | None], run: str, on_note: Callable[[str], None]
+    find_url: Callable[[], str | None],
+    run: str,
+    on_note: Callable[[str], None],
+    is_missing: Callable[[], bool] = lambda: False,
 ) -> TensorBoard | None:
     """Return the TensorBoard that belongs to a run once it answers, None where none does.
 
-    `find_url` returns its address, or None where none is running.
+    `find_url` returns its address, or None where none is running. `is_missing` tells
+    whether none is installed where the run's is started; the wait ends then.
     """
     url = find_url()
     if url is None:
@@ -217,17 +230,43 @@ def of_run(
     if answers(url):
         return TensorBoard(url)
     on_note(f"Waiting for TensorBoard to start at {url} ...")
-    if await_answer(url, lambda: find_url() == url, _PATIENCE_SECONDS):
+    missing = _Occasionally(is_missing)
+
+    def may_start() -> bool:
+        return not missing() and find_url() == url
+
+    if await_answer(url, may_start, _PATIENCE_SECONDS):
         return TensorBoard(url)
-    if find_url() == url:
+    if missing.answer:
+        on_note(tensorboard_program.MISSING.format(run=run))
+    elif find_url() == url:
         on_note(f"It does not answer; `riseml logs {run}.tensorboard` says why.")
     else:
         on_note("It has ended.")
     return None
 
 
+class _Occasionally:
+    """A question that is asked again once a second until the answer is yes."""
+
+    def __init__(self, ask: Callable[[], bool]) -> None:
+        self.answer = False
+        self._ask = ask
+        self._due = time.monotonic()
+
+    def __call__(self) -> bool:
+        if not self.answer and time.monotonic() >= self._due:
+            self.answer = self._ask()
+            self._due = time.monotonic() + _PAUSE_SECONDS
+        return self.answer
+
+
 def open_remote(
-    engine: HasRemoteOutput, run: Id, port: int, on_note: Callable[[str], None]
+    engine: HasRemoteOutput,
+    run: Id,
+    port: int,
+    on_note: Callable[[str], None],
+    is_missing: Callable[[], bool] = lambda: False,
 ) -> TensorBoard:
     """Return the TensorBoard of a run on other machines.
 
@@ -239,10 +278,17 @@ def open_remote(
     """
     tunnel = engine.open_tensorboard(run, port, on_note)
     if tunnel is not None:
-        if await_answer(tunnel.url, tunnel.is_open, _PATIENCE_SECONDS):
+        missing = _Occasionally(is_missing)
+
+        def may_start() -> bool:
+            return not missing() and tunnel.is_open()
+
+        if await_answer(tunnel.url, may_start, _PATIENCE_SECONDS):
             return TensorBoard(tunnel.url, tunnel)
         tunnel.close()
-        on_note("The TensorBoard of the run does not answer.")
+        on_note(
+            tensorboard_program.MISSING.format(run=run) if missing.answer else _SILENT
+        )
     folder = tempfile.TemporaryDirectory(prefix="riseml-events-")
     try:
         fetch = engine.events(run, Path(folder.name))
@@ -265,11 +311,17 @@ def _fetch_first(fetch: Callable[[], bool], run: Id) -> None:
 
 
 def serve(
-    folder: Path, port: int, on_note: Callable[[str], None], title: str = ""
+    folder: Path,
+    port: int,
+    on_note: Callable[[str], None],
+    title: str = "",
+    environment: Path | None = None,
 ) -> TensorBoard:
-    """Start the user's TensorBoard over a folder, and return it once it answers.
+    """Start a TensorBoard over a folder, and return it once it answers.
 
-    `port` 0 picks a free one. `title` names the folder in notes, instead of its path.
+    It is that of a virtual environment, if there is one with a TensorBoard, else the
+    user's. `port` 0 picks a free one. `title` names the folder in notes, instead of its
+    path.
 
     Raises:
         NotFoundError: there is no such folder.
@@ -277,14 +329,22 @@ def serve(
     """
     if not folder.is_dir():
         raise NotFoundError(f"there is no output: {folder} does not exist")
-    program = command()
-    port = _free_port(port)
+    program = tensorboard_program.command(environment)
+    port = tensorboard_program.free_port(port)
     on_note(f"Starting TensorBoard over {title or folder} ...")
-    url = f"http://{_HOST}:{port}"
+    url = f"http://{tensorboard_program.HOST}:{port}"
     # The process closes the log, which it needs until it ends.
     log = tempfile.TemporaryFile()  # noqa: SIM115
     process = subprocess.Popen(
-        [*program, "--logdir", str(folder), "--host", _HOST, "--port", str(port)],
+        [
+            *program,
+            "--logdir",
+            str(folder),
+            "--host",
+            tensorboard_program.HOST,
+            "--port",
+            str(port),
+        ],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,
@@ -331,51 +391,3 @@ def await_answer(
             return False
         time.sleep(_POLL_SECONDS)
     return True
-
-
-def command() -> list[str]:
-    """Return the command that starts TensorBoard in the user's environment.
-
-    Raises:
-        RiseMLError: TensorBoard is not installed.
-    """
-    program = shutil.which("tensorboard")
-    if program:
-        return [program]
-    for python in _pythons():
-        check = subprocess.run(
-            [python, "-c", _HAS_TENSORBOARD], capture_output=True, check=False
-        )
-        if check.returncode == 0:
-            return [python, "-m", "tensorboard.main"]
-    raise RiseMLError(
-        "there is no tensorboard in your environment",
-        "Install it with `pip install tensorboard`, or put an installed one on your PATH.",
-    )
-
-
-def _pythons() -> list[str]:
-    """Return the interpreters to search for TensorBoard, the user's before RiseML's."""
-    pythons = [shutil.which("python3"), shutil.which("python"), sys.executable]
-    return [python for python in dict.fromkeys(pythons) if python]
-
-
-def _free_port(port: int) -> int:
-    """Return a port that nothing listens to, so that only the new server can answer there."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((_HOST, port))
-        except OSError as error:
-            raise RiseMLError(
-                f"port {port} cannot be used: {error.strerror}",
-                "Without a port, a free one is taken.",
-            ) from None
-        return int(probe.getsockname()[1])
-
-
-def _last_lines(log: BinaryIO) -> str:
-    size = log.seek(0, os.SEEK_END)
-    log.seek(max(size - _LOG_BYTES, 0))
-    lines = log.read().decode(errors="replace").splitlines()
-    return "\n".join(line for line in lines[-_LOG_LINES:] if line.strip())

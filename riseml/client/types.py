@@ -32,7 +32,8 @@ class RunHandle:
     """A run that `train` started.
 
     Other methods take its `id`. `notes` are for the user, once each. `tensorboard` is
-    the address of its TensorBoard, None where the run has none or it is not known yet.
+    the address of its TensorBoard, None where the run has none (`has_tensorboard`) or it
+    is not known yet. It may need some seconds before it answers.
     With `installs`, install steps run before its jobs, unless that has happened before.
     """
 
@@ -46,6 +47,7 @@ class RunHandle:
     warnings: tuple[Fault, ...] = ()
     tensorboard: str | None = None
     installs: bool = False
+    has_tensorboard: bool = False
 
 
 @dataclass(frozen=True)

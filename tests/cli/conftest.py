@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from riseml import cli
-from riseml.cli import clock, live, terminal
+from riseml.cli import clock, detail, live, terminal
 from riseml.cli.terminal import Terminal
 from tests.cli.fake_engine import NOW, FakeEngine
 
@@ -47,6 +47,8 @@ def _environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     folder.mkdir()
     monkeypatch.chdir(folder)
     monkeypatch.setattr(clock, "now", lambda: NOW)
+    # The addresses of TensorBoards in these tests are made up.
+    monkeypatch.setattr(detail, "listens", lambda url: True)
     # Views are redrawn at once.
     monkeypatch.setattr(live, "TICK_SECONDS", 0.0)
     monkeypatch.setattr(live, "_SHARE", math.inf)

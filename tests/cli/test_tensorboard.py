@@ -14,10 +14,14 @@ from pathlib import Path
 import pytest
 
 from riseml.client import tensorboard
+from riseml.engines import Chunk
 from riseml.status import State
 from tests.cli.conftest import Riseml
-from tests.cli.fake_engine import FakeEngine, grid, single
+from tests.cli.fake_engine import FakeEngine, grid, job, single
 from tests.local import tensorboards
+
+# The line that templates/tensorboard.sh begins with
+MISSING = b"riseml: no working tensorboard is installed; the experiments continue without it.\n"
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -241,3 +245,56 @@ def test_a_browser_is_opened_only_on_a_desktop(  # noqa: PLR0917 (fixtures)
         engine.runs = [replace(single(16), tensorboard_url=url)]
         assert riseml("tensorboard", *words).status == 0
     assert opened_urls == ([url] if opened else [])
+
+
+def test_status_shows_an_address_that_responds(
+    engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr("riseml.client.context.open_engine", lambda settings: engine)
+    with serving() as url:
+        board = job("19.tensorboard")
+        run = replace(single(19), jobs=(board,), tensorboard_url=url)
+        engine.runs = [run]
+        assert f"Tensorboard: {url}\n" in riseml("status", "19").out
+    assert "Tensorboard: STARTING\n" in riseml("status", "19").out
+    assert "No tensorboard" not in riseml("status", "19").out
+
+
+def test_status_says_that_none_is_installed(engine: FakeEngine, riseml: Riseml) -> None:
+    board = job("19.tensorboard")
+    engine.runs = [replace(single(19), jobs=(board,))]
+    engine.events = [Chunk("19.tensorboard", MISSING)]
+    assert riseml("status", "19").out.endswith(
+        "\n\nNo tensorboard is installed where run 19 runs: add `pip install tensorboard` to"
+        " `install` in riseml.yml, or to its image.\n"
+    )
+
+
+def test_a_missing_tensorboard_is_reported_at_once(
+    engine: FakeEngine,
+    riseml: Riseml,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(tensorboard, "_PATIENCE_SECONDS", 10_000.0)
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    engine.outputs = tmp_path
+    (tmp_path / "19").mkdir()
+    board = job("19.tensorboard")
+    # Nothing listens there.
+    url = "http://127.0.0.1:1"
+    engine.runs = [replace(single(19), jobs=(board,), tensorboard_url=url)]
+    engine.events = [Chunk("19.tensorboard", MISSING)]
+    result = riseml("tensorboard", "19")
+    assert (result.status, result.out) == (1, "")
+    assert result.err.splitlines() == [
+        "Waiting for TensorBoard to start at http://127.0.0.1:1 ...",
+        (
+            "No tensorboard is installed where run 19 runs: add `pip install tensorboard` to"
+            " `install` in riseml.yml, or to its image."
+        ),
+        "riseml: error: there is no tensorboard in your environment",
+        "Install it with `pip install tensorboard`, or put an installed one on your PATH.",
+    ]

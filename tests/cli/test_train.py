@@ -86,24 +86,27 @@ def test_check_and_dry_run_name_what_is_left_out(riseml: Riseml) -> None:
     )
 
 
-def test_train_prints_the_address_of_its_tensorboard(
+def test_train_says_how_its_tensorboard_is_opened(
     engine: FakeEngine, riseml: Riseml
 ) -> None:
     Path("riseml.yml").write_text(PLAIN + "  framework: tensorflow\n")
     engine.started_run = replace(
         single(14, State.FINISHED), tensorboard_url="http://127.0.0.1:24010"
     )
-    line = "TensorBoard: http://127.0.0.1:24010\n"
-    assert riseml("train").out == f"Started experiment 14 in the background.\n{line}"
+    # It does not answer yet.
+    line = "`riseml tensorboard 14` opens its TensorBoard.\n"
+    result = riseml("train")
+    assert result.out == "Started experiment 14 in the background.\n"
+    assert line in result.err
     assert (
         json.loads(riseml("train", "-o", "json").out)["tensorboard"]
         == "http://127.0.0.1:24010"
     )
     result = riseml("train", "-l")
-    assert line not in result.out
     assert line in result.err
-    engine.started_run = single(14)
-    assert "TensorBoard" not in riseml("train").out
+    assert "24010" not in result.out + result.err
+    Path("riseml.yml").write_text(PLAIN)
+    assert "TensorBoard" not in riseml("train").err
 
 
 @pytest.mark.parametrize(

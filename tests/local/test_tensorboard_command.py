@@ -10,6 +10,8 @@ import psutil
 import pytest
 
 from riseml.client import tensorboard
+from riseml.client.client import Client
+from riseml.ids import Id
 from tests.local import tensorboards
 from tests.local.conftest import Lab
 
@@ -41,3 +43,25 @@ def test_stopping_the_command_leaves_no_process(
     assert process.returncode == status, output
     assert not child.is_running()
     assert not tensorboard.answers(url)
+
+
+def test_an_ended_run_uses_the_tensorboard_of_its_own_environment(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    lab.write({"tensorboard/main.py": tensorboards.SERVES})
+    lab.run(
+        "install: cp -r tensorboard $VIRTUAL_ENV/lib/python3*/site-packages\n"
+        "build_files: [tensorboard]\n"
+        "run: 'true'"
+    )
+    environment = lab.engine.environment(Id(number=1))
+    assert environment is not None
+    # The user has none.
+    monkeypatch.setenv("PATH", tensorboards.path_without())
+    with Client(engine=lab.engine).tensorboard("1") as board:
+        assert tensorboard.answers(board.url)
+        children = psutil.Process().children()
+        commands = [child.cmdline()[:3] for child in children]
+    assert [f"{environment}/bin/python", "-m", "tensorboard.main"] in commands
+    lab.run("run: 'true'")
+    assert lab.engine.environment(Id(number=2)) is None

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from riseml import home_folder
+from riseml import home_folder, labels
 from riseml.engines import Change, Chunk, LogQuery, Pruned, Query, Submission, Submitted
 from riseml.engines.local import home, outputs, protocol, secrets
 from riseml.engines.local.reader import HomeReader
@@ -237,6 +237,13 @@ class LocalEngine:
     def tensorboard_url(self, run: Id) -> str | None:
         """Return the URL of a run's TensorBoard, None if none is running."""
         return self.reader.tensorboard_url(run)
+
+    def environment(self, run: Id) -> Path | None:
+        """Return the environment that a run's install steps made, None without one."""
+        image_key = self.reader.get(run)["metadata"]["labels"].get(labels.IMAGE_KEY)
+        if image_key is None:
+            return None
+        return home.environment_folder(self.home, image_key)
 
     def changes(self, run: Id) -> Iterator[SetStatus | ExperimentStatus]:
         """Yield the status of a run or experiment with every change until it has ended."""

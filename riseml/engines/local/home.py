@@ -50,6 +50,11 @@ def checkouts(home: Path) -> Path:
     return home / "checkouts"
 
 
+def environment_folder(home: Path, key: str) -> Path:
+    """Return the virtual environment of the install steps with this key."""
+    return home / "envs" / key
+
+
 @dataclass(frozen=True)
 class HomeLayout:
     """The folders of a home, and whether jobs get real mounts on this machine.
@@ -100,4 +105,4 @@ class HomeLayout:
         """Return the virtual environment of an image name, None for any other image."""
         if not image.startswith(ENVIRONMENT):
             return None
-        return self.home / "envs" / image.removeprefix(ENVIRONMENT)
+        return environment_folder(self.home, image.removeprefix(ENVIRONMENT))

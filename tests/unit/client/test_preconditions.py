@@ -67,3 +67,19 @@ class _Unreachable(FakeEngine):
 
 def test_a_file_is_checked_without_its_cluster(tmp_path: Path) -> None:
     assert warnings(Client(engine=_Unreachable()), tmp_path, "secrets: KEY") == []
+
+
+def test_a_missing_tensorboard_is_named(
+    client: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    wants_one = "framework: pytorch, image: x, pytorch: {tensorboard: true}"
+    missing = (
+        "the run has no TensorBoard: none is installed in your environment",
+        "Run `pip install tensorboard`, or add it to `install` in riseml.yml.",
+    )
+    assert warnings(client, tmp_path, wants_one) == [missing]
+    # The install steps may install one.
+    assert warnings(client, tmp_path, f"{wants_one}, install: make") == []
+    assert warnings(client, tmp_path, "env: {A: b}") == []

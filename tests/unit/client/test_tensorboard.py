@@ -1,12 +1,13 @@
 """TensorBoards of this machine: which one is started, and what is left of it."""
 
+import re
 from pathlib import Path
 from typing import cast
 
 import psutil
 import pytest
 
-from riseml.client import tensorboard
+from riseml.client import tensorboard, tensorboard_program
 from riseml.client.client import Client
 from riseml.engines import Engine
 from riseml.errors import RiseMLError, UnsupportedError
@@ -43,7 +44,10 @@ def test_the_users_tensorboard_is_preferred(
     tensorboards.path_with(tmp_path / "bin", mine=HAS_ONE, **programs)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setattr("sys.executable", str(tmp_path / "bin/mine"))
-    assert tensorboard.command() == [str(tmp_path / "bin" / expected[0]), *expected[1:]]
+    assert tensorboard_program.command() == [
+        str(tmp_path / "bin" / expected[0]),
+        *expected[1:],
+    ]
 
 
 def test_a_folder_named_tensorboard_is_not_one(
@@ -54,7 +58,7 @@ def test_a_folder_named_tensorboard_is_not_one(
     monkeypatch.setenv("PATH", "")
     monkeypatch.setattr("sys.path", ["", *__import__("sys").path])
     with pytest.raises(RiseMLError, match="there is no tensorboard"):
-        tensorboard.command()
+        tensorboard_program.command()
 
 
 @pytest.mark.parametrize(
@@ -94,7 +98,7 @@ def test_a_port_in_use_is_an_error(
         "PATH",
         tensorboards.path_with(tmp_path / "bin", tensorboard=tensorboards.SERVES),
     )
-    port = tensorboard._free_port(0)
+    port = tensorboard_program.free_port(0)
     with tensorboard.serve(tmp_path, port, silent) as opened:
         assert opened.url == f"http://127.0.0.1:{port}"
         with pytest.raises(
@@ -149,3 +153,29 @@ def test_an_engine_without_local_output_is_named_in_the_error(tmp_path: Path) ->
             act("14")
     near = FakeEngine(runs=[single(14)], outputs=tmp_path)
     assert Client(engine=near).output("14") == tmp_path / "14"
+
+
+def test_the_environment_of_the_run_comes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tensorboards.path_with(tmp_path / "bin", tensorboard=tensorboards.SERVES)
+    monkeypatch.setenv("PATH", path)
+    users = [str(tmp_path / "bin/tensorboard")]
+    environment = tmp_path / "environment"
+    # `riseml prune` has removed it.
+    assert tensorboard_program.command(environment) == users
+    (environment / "bin").mkdir(parents=True)
+    python = environment / "bin/python"
+    python.write_text(tensorboards.WORTHLESS)
+    python.chmod(0o755)
+    assert tensorboard_program.command(environment) == users
+    python.write_text(HAS_ONE)
+    own = [str(python), "-m", "tensorboard.main"]
+    assert tensorboard_program.command(environment) == own
+
+
+def test_the_log_says_that_none_is_installed() -> None:
+    script = Path(__file__).parents[3] / "templates/tensorboard.sh"
+    (message,) = re.findall("'(no working .*?)'", script.read_text())
+    assert tensorboard_program.is_missing(["first", f"riseml: {message}"])
+    assert not tensorboard_program.is_missing(["TensorBoard 2.20.0 at http://x:1/"])

@@ -136,6 +136,24 @@ def test_a_copy_is_shown_and_updated(
     assert not tensorboard.answers(board.url)
 
 
+def test_a_missing_tensorboard_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", path_with(tmp_path / "bin", tensorboard=SERVES))
+    monkeypatch.setattr(tensorboard, "_PATIENCE_SECONDS", 10_000.0)
+    door, messages = Door(), list[str]()
+    monkeypatch.setattr(door, "is_open", lambda: True)
+    cluster = Cluster(b"one", door)
+    answers = iter([False, True])
+    monkeypatch.setattr(tensorboard, "_PAUSE_SECONDS", 0.0)
+    with tensorboard.open_remote(
+        cluster, RUN, 0, messages.append, answers.__next__
+    ) as board:
+        assert read(board)
+    assert door.closed
+    assert messages[0].startswith("No tensorboard is installed where run 14 runs: ")
+
+
 def test_a_run_without_events_has_nothing_to_show() -> None:
     cluster = Cluster()
     with pytest.raises(NotFoundError, match="14 has written nothing for TensorBoard"):
