@@ -13,6 +13,8 @@
     │   │                       1   its list of runs cannot be read
     │   └── DiskFullError       1   its disk, or the user's quota there, is full
     ├── ProjectError            1   the project's folder cannot be read
+    ├── OtherCodeError          1   experiments of a set would not run what the others do
+    ├── ChangedMeanwhileError   1   another command has changed the run
     └── UnsupportedError        1   the engine cannot run this document
 
 The number is the exit status of the command line. Every error that a user can cause is one
@@ -153,3 +155,11 @@ class DiskFullError(HomeError):
 
 class UnsupportedError(RiseMLError):
     """The engine cannot run this document faithfully, and has started nothing."""
+
+
+class OtherCodeError(RiseMLError):
+    """Experiments of a set would run other code or another configuration than the set."""
+
+
+class ChangedMeanwhileError(RiseMLError):
+    """Another command has repeated or added experiments of the same run."""

@@ -7,8 +7,10 @@ PROJECT = "riseml.io/project"
 NUMBER = "riseml.io/number"
 # "experiment" or "set".
 KIND = "riseml.io/kind"
-# "2" on the second Workflow of a set that is too large for one; all have the same number.
+# "2" on the second Workflow of a set that has several; all have the same number.
 SHARD = "riseml.io/shard"
+# "true" on a Workflow whose set had others before: it repeats or adds experiments.
+ADDED = "riseml.io/added"
 # The framework, as riseml.yml names it; absent if it names none.
 FRAMEWORK = "riseml.io/framework"
 # The key of the image that the Workflow's install steps build.
@@ -78,6 +80,10 @@ DESCRIPTION = "workflows.argoproj.io/description"
 OWN = "riseml-"
 # The number of the experiment in its set, "1" for a single one.
 SUB_PARAMETER = "riseml-sub"
+# The number of earlier attempts of an experiment that its set runs again.
+EARLIER_PARAMETER = "riseml-earlier"
+# The folder in the output volume of the experiment that one continues.
+RESUME_PARAMETER = "riseml-resume"
 # The image that the build step built.
 IMAGE_PARAMETER = "riseml-image"
 # The index of a job whose type has several, from 1.

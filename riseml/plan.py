@@ -137,11 +137,16 @@ class Experiment:
 
     `sub` counts from 1 in the order of the search strategy. `bracket` is the group of
     experiments with which it competes if the search stops experiments early, from 0.
+    `attempts` is the number of its earlier attempts, if a set runs it again. `resume` is
+    the folder in the output volume of the experiment that it continues: None without one,
+    empty if that is missing.
     """
 
     sub: int
     parameters: Mapping[str, str]
     bracket: int = 0
+    attempts: int = 0
+    resume: str | None = None
 
 
 @dataclass(frozen=True)
@@ -229,10 +234,19 @@ class Build:
 
 @dataclass(frozen=True)
 class Shard:
-    """One of the `count` Workflows of a set that is too large for one; `index` counts from 1."""
+    """One of the Workflows of a set; `index` counts from 1.
+
+    A set that is too large for one Workflow has `count` of them from the start. A shard
+    that was added later has the experiments that a set repeats or gets.
+    """
 
     index: int
     count: int
+
+    @property
+    def is_added(self) -> bool:
+        """Whether the set had Workflows before."""
+        return self.count == 0
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,12 @@ riseml_end_copy() {
   kill -KILL "$riseml_tee"
 }
 
+# An experiment that its set runs again counts on from its earlier attempts.
+riseml_count_on() {
+  RISEML_ATTEMPT=$((${RISEML_ATTEMPT:-0} + RISEML_EARLIER_ATTEMPTS))
+  [ -z "${RISEML_ATTEMPTS-}" ] || RISEML_ATTEMPTS=$((RISEML_ATTEMPTS + RISEML_EARLIER_ATTEMPTS))
+}
+
 riseml_announce_attempt() {
   riseml_failure=
   # Argo writes 0 if it does not know the exit code, and -1 for a pod that is gone.
@@ -221,10 +227,11 @@ riseml_hand_over_result() {
   [ "${#riseml_result}" -gt 2048 ] || printf '%s' "$riseml_result" > "$RISEML_DIR/result"
 }
 
+[ -z "${RISEML_EARLIER_ATTEMPTS-}" ] || riseml_count_on
 [ -z "${RISEML_CONFIGURATION+x}" ] || riseml_write_record
 [ "${RISEML_ATTEMPT:-0}" = 0 ] || [ -z "${RESULT_FILE-}" ] || riseml_begin_results
 [ "${RISEML_LOGGED-}" = 1 ] || riseml_open_log
-[ "${RISEML_ATTEMPT:-0}" = 0 ] || [ -z "${RISEML_ATTEMPTS-}" ] || riseml_announce_attempt
+[ "${RISEML_ATTEMPT:-0}" = "${RISEML_EARLIER_ATTEMPTS:-0}" ] || [ -z "${RISEML_ATTEMPTS-}" ] || riseml_announce_attempt
 [ ! -d "$RISEML_DIR/code" ] || riseml_place_code
 [ -z "${riseml_session_success-}" ] || riseml_begin_session
 riseml_mark_workdir

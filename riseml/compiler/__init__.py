@@ -139,10 +139,7 @@ def _main(names: Names) -> DAG:
 
 
 def _set(names: Names) -> DAG:
-    items = [
-        _item(experiment, names.individually_quoted, has_brackets=names.has_brackets)
-        for experiment in names.plan.experiments
-    ]
+    items = [_item(experiment, names) for experiment in names.plan.experiments]
     arguments = []
     for name in names.inputs:
         if name in names.handed_down:
@@ -168,19 +165,22 @@ def _set(names: Names) -> DAG:
     )
 
 
-def _item(
-    experiment: Experiment, individually_quoted: Iterable[str], *, has_brackets: bool
-) -> dict[str, str]:
+def _item(experiment: Experiment, names: Names) -> dict[str, str]:
     quoted = {
         quotes.companion(name): manifest.quoted(experiment.parameters[name])
-        for name in individually_quoted
+        for name in names.individually_quoted
+    }
+    continued = {
+        labels.EARLIER_PARAMETER: str(experiment.attempts),
+        labels.RESUME_PARAMETER: names.resume_path(experiment),
     }
     bracket = {}
-    if has_brackets:
+    if names.has_brackets:
         bracket[labels.BRACKET_PARAMETER] = str(experiment.bracket)
     return {
         labels.SUB_PARAMETER: str(experiment.sub),
         **bracket,
+        **{name: continued[name] for name in names.continued},
         **experiment.parameters,
         **quoted,
     }
@@ -235,6 +235,8 @@ def _labels(names: Names) -> dict[str, str]:
         values[labels.GANG] = "true"
     if origin.shard:
         values[labels.SHARD] = str(origin.shard.index)
+        if origin.shard.is_added:
+            values[labels.ADDED] = "true"
     if names.builds and origin.build and origin.build.key:
         values[labels.IMAGE_KEY] = origin.build.key
     if names.target.instance:

@@ -123,6 +123,7 @@ def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
         "RISEML_THREADS": str(max(1, int(job.resources.cpus))),
         **_attempt(names),
         **_early_stop(names),
+        **_continued(names),
         "RISEML_WORKDIR_LIMIT": str(plan.workdir_limit),
         "RISEML_CONFIGURATION": record.configuration(names),
     }
@@ -173,6 +174,17 @@ def _early_stop(names: Names) -> dict[str, str]:
     return values
 
 
+def _continued(names: Names) -> dict[str, str]:
+    """Return the variables of experiments that continue others, or run again."""
+    values = {}
+    if labels.EARLIER_PARAMETER in names.continued:
+        earlier = text.reference(labels.EARLIER_PARAMETER)
+        values["RISEML_EARLIER_ATTEMPTS"] = earlier
+    if names.resumes:
+        values["RESUME_DIR"] = pod.RESUME
+    return values
+
+
 def _mounts(names: Names) -> list[VolumeMount]:
     mounts = [
         VolumeMount(name="data", mount_path=pod.DATA, read_only=True),
@@ -183,6 +195,13 @@ def _mounts(names: Names) -> list[VolumeMount]:
     if names.plan.early_stop:
         mounts.append(
             VolumeMount(name="output", mount_path=pod.RUNGS, sub_path=names.rungs_path)
+        )
+    if names.resumes:
+        folder = text.reference(labels.RESUME_PARAMETER)
+        mounts.append(
+            VolumeMount(
+                name="output", mount_path=pod.RESUME, sub_path=folder, read_only=True
+            )
         )
     if pod.has_code_volume(names):
         mounts.insert(0, VolumeMount(name="code", mount_path=pod.CODE))

@@ -8,13 +8,16 @@ from functools import cached_property
 from riseml import labels
 from riseml.compiler import quotes
 from riseml.compiler.text import reference, safe_reference
-from riseml.plan import Build, ExperimentSet, Origin, Target
+from riseml.plan import Build, Experiment, ExperimentSet, Origin, Target
 
 RUNGS = "rungs"
 # Kubernetes limits host names and values of labels to this length.
 _MAX_LENGTH = 63
 # Kubernetes appends this many characters to generateName.
 _GENERATED_LENGTH = 5
+EMPTY_FOLDER = ".riseml/resume"
+"""The folder, in the output of an experiment, that stands for a missing one at /resume."""
+_LARGEST_SUB = 999_999
 # It stands for the build of a plan that has none, so that its fields need no checks.
 _NO_BUILD = Build(key="")
 
@@ -83,6 +86,7 @@ class Names:
         return (
             labels.SUB_PARAMETER,
             *bracket,
+            *self.continued,
             *self.handed_down,
             *self.parameters,
             *map(quotes.companion, self.individually_quoted),
@@ -93,6 +97,21 @@ class Names:
         """Whether experiments compete in several brackets."""
         early_stop = self.plan.early_stop
         return early_stop is not None and early_stop.brackets > 1
+
+    @cached_property
+    def continued(self) -> tuple[str, ...]:
+        """RiseML's parameters of experiments that continue others, or run again."""
+        parameters = []
+        if any(experiment.attempts for experiment in self.plan.experiments):
+            parameters.append(labels.EARLIER_PARAMETER)
+        if self.resumes:
+            parameters.append(labels.RESUME_PARAMETER)
+        return tuple(parameters)
+
+    @cached_property
+    def resumes(self) -> bool:
+        """Whether experiments find the output of others at /resume."""
+        return self.plan.experiments[0].resume is not None
 
     def host(self, job: str) -> str:
         """The host name of a job such as `worker.1`, and of its pod."""
@@ -144,6 +163,10 @@ class Names:
         generated = "x" * _GENERATED_LENGTH
         number = generated if self.origin.number is None else self.origin.number
         sub = max(experiment.sub for experiment in self.plan.experiments)
+        if self.origin.shard and self.origin.shard.is_added:
+            # Two commands that add a shard with different experiments give it the same
+            # name, so that only one of them succeeds.
+            sub = _LARGEST_SUB
         attempt = f"-{self.plan.retries.count}" if self.retries_gang else ""
         prefix = f"-{number}{self._shard}-{sub}{attempt}-"
         # The last job of a type has the most digits.
@@ -190,9 +213,17 @@ class Names:
     @property
     def output_path(self) -> str:
         """The folder of an experiment in the output volume."""
-        if not self.plan.is_set:
-            return self.run_path
-        return f"{self.run_path}/{reference(labels.SUB_PARAMETER)}"
+        return self._output_path(reference(labels.SUB_PARAMETER))
+
+    def resume_path(self, experiment: Experiment) -> str:
+        """Return the folder in the output volume that an experiment finds at /resume."""
+        if experiment.resume:
+            return experiment.resume
+        # Nothing is written there.
+        return f"{self._output_path(str(experiment.sub))}/{EMPTY_FOLDER}"
+
+    def _output_path(self, sub: str) -> str:
+        return f"{self.run_path}/{sub}" if self.plan.is_set else self.run_path
 
 
 def label(text: str) -> str:

@@ -37,10 +37,11 @@ from riseml.compiler.text import reference
 from riseml.metrics import hparams
 from riseml.plan import Resources
 
-CODE, DATA, OUTPUT, RISEML, STORE, RUNGS, SHM = (
+CODE, DATA, OUTPUT, RESUME, RISEML, STORE, RUNGS, SHM = (
     "/code",
     "/data",
     "/output",
+    "/resume",
     "/riseml",
     "/store",
     "/rungs",

@@ -31,14 +31,28 @@ NOT_PLUGINS = frozenset({"code", "open", "selection"})
 
 
 @dataclass(frozen=True)
+class Growth:
+    """The run that gets the experiments of a submission, instead of a new one.
+
+    They become its Workflow number `shard`, the one after the last that the submitter
+    knows. So of two commands that repeat the same experiment at once, one is refused.
+    """
+
+    number: int
+    shard: int
+
+
+@dataclass(frozen=True)
 class Submission:
     """One `riseml train`: what to run, and the code that it runs.
 
     `revision` is that of a snapshot which this engine took of the plan's project.
     `environment` is that of the submitting process: jobs of the local engine run in the
     user's environment. `excluded` are the paths that each ignore file left out of the
-    code, `git` is the user's own repository. `node` is the host name of the only node on which jobs may run,
-    empty for any.
+    code, `git` is the user's own repository. `node` is the host name of the only node on
+    which jobs may run, empty for any. `into` is the run that gets the experiments, None
+    for a new one. `base` is the image that install steps start from, empty for what the
+    plan's image is now.
     """
 
     plan: "ExperimentSet"
@@ -47,6 +61,8 @@ class Submission:
     node: str = ""
     excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     git: "GitState | None" = None
+    into: Growth | None = None
+    base: str = ""
 
 
 @dataclass(frozen=True)
@@ -166,6 +182,7 @@ class Engine(Protocol):
         twice. If the plan is refused, no number is used.
 
         Raises:
+            ChangedMeanwhileError: the run that gets the experiments has changed.
             InvalidInputError: a secret is not set, or a value cannot be passed on.
             UnsupportedError: the engine cannot run the plan faithfully.
         """

@@ -46,6 +46,7 @@ from riseml.status.values import (
     ExperimentStatus,
     JobStatus,
     SetStatus,
+    ShardStatus,
     State,
     set_state,
 )
@@ -61,6 +62,7 @@ __all__ = [
     "JobStatus",
     "Outline",
     "SetStatus",
+    "ShardStatus",
     "State",
     "assemble",
     "read",

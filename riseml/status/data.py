@@ -5,7 +5,13 @@ from datetime import datetime
 from typing import Any
 
 from riseml.plan import GitState, Metric, Resources
-from riseml.status.values import ExperimentStatus, JobStatus, SetStatus, State
+from riseml.status.values import (
+    ExperimentStatus,
+    JobStatus,
+    SetStatus,
+    ShardStatus,
+    State,
+)
 
 _TIMES = frozenset({"created", "started", "finished", "progressed"})
 
@@ -20,6 +26,7 @@ def to_data(run: SetStatus) -> dict[str, Any]:
     data["jobs"] = _jobs_to_data(run.jobs)
     data["metrics"] = list(map(vars, run.metrics))
     data["git"] = run.git and vars(run.git)
+    data["shards"] = list(map(vars, run.shards))
     return data
 
 
@@ -40,6 +47,7 @@ def from_data(data: Mapping[str, Any]) -> SetStatus:
     values["metrics"] = tuple(Metric(**metric) for metric in data.get("metrics", ()))
     git = data.get("git")
     values["git"] = GitState(**git) if git else None
+    values["shards"] = tuple(ShardStatus(**shard) for shard in data.get("shards", ()))
     return SetStatus(**values)
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from riseml import labels
 from riseml.status import document as doc
 from riseml.status import gang_attempts, unstarted
+from riseml.status.attempts import numbered_from
 from riseml.status.document import Node
 from riseml.status.jobs import (
     SKIPPED,
@@ -30,10 +31,11 @@ def read_experiment(
     sub = outline.sub(position)
     blank = _blank(outline, position, sub)
     root = _root(nodes)
+    counted_on = outline.earlier_attempts(position)
     if root is None or _was_skipped(root):
         experiment = unstarted.read(outline, blank, root, sub)
-        planned_jobs = unstarted.jobs(outline, experiment, sub)
-        return replace(experiment, jobs=tuple(planned_jobs))
+        planned_jobs = list(unstarted.jobs(outline, experiment, sub))
+        return replace(experiment, jobs=numbered_from(counted_on, planned_jobs))
     name, attempt = _last_attempt(root, nodes)
     tasks = by_task(f"{name}.", nodes)
     jobs = [
@@ -49,7 +51,8 @@ def read_experiment(
         ]
     experiment = judge(outline, blank, root, jobs, sub)
     experiment = between_attempts(outline, experiment, root, attempt)
-    return _with_reports(outline, experiment, jobs, tasks)
+    experiment = _with_reports(outline, experiment, jobs, tasks)
+    return replace(experiment, jobs=numbered_from(counted_on, experiment.jobs))
 
 
 def _blank(outline: Outline, position: int, sub: str) -> ExperimentStatus:
@@ -63,7 +66,11 @@ def _blank(outline: Outline, position: int, sub: str) -> ExperimentStatus:
     if outline.is_set:
         experiment_id, number = f"{outline.id}.{sub}", doc.integer(sub)
     return ExperimentStatus(
-        id=experiment_id, sub=number, parameters=parameters, created=outline.created
+        id=experiment_id,
+        sub=number,
+        parameters=parameters,
+        created=outline.created,
+        shard=outline.shard,
     )
 
 

@@ -67,6 +67,7 @@ class Outline:
     id: str
     name: str
     is_set: bool
+    shard: int
     created: datetime | None
     phase: str
     message: str
@@ -105,6 +106,10 @@ class Outline:
         sub = doc.text(self.item(position).get(labels.SUB_PARAMETER))
         return sub or str(position + 1)
 
+    def earlier_attempts(self, position: int) -> int:
+        """Return how many attempts an experiment had in earlier Workflows of its set."""
+        return doc.integer(self.item(position).get(labels.EARLIER_PARAMETER)) or 0
+
     def item(self, position: int) -> Mapping[str, Any]:
         """Return the parameters of the experiment at `position`, the user's and RiseML's."""
         if not 0 <= position < len(self.items):
@@ -136,6 +141,7 @@ def sketch(document: Mapping[str, Any]) -> Outline:
         id=_id(metadata, tags),
         name=doc.text(metadata.get("name")),
         is_set=tags.get(labels.KIND) == "set",
+        shard=doc.integer(tags.get(labels.SHARD)) or 1,
         created=doc.time(metadata.get("creationTimestamp")),
         phase=doc.text(status.get("phase")),
         message=doc.text(status.get("message")),

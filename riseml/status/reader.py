@@ -16,6 +16,7 @@ from riseml.status.values import (
     ExperimentStatus,
     JobStatus,
     SetStatus,
+    ShardStatus,
     State,
     count,
     set_state,
@@ -94,9 +95,27 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
         image_key=doc.text(tags.get(labels.IMAGE_KEY)),
         config=doc.text(notes.get(labels.CONFIG)),
         metrics=metrics(notes.get(labels.METRICS)),
+        shards=_shards(outline, tags, notes),
         experiments=experiments,
         jobs=outline.jobs,
     )
+
+
+def _shards(
+    outline: Outline, tags: Mapping[str, Any], notes: Mapping[str, Any]
+) -> tuple[ShardStatus, ...]:
+    """Return the Workflow if it is one of several."""
+    if labels.SHARD not in tags:
+        return ()
+    shard = ShardStatus(
+        outline.shard,
+        outline.name,
+        doc.text(notes.get(labels.REVISION)),
+        doc.text(notes.get(labels.CONFIG)),
+        doc.text(notes.get(labels.BASE_IMAGE)),
+        tags.get(labels.ADDED) == "true",
+    )
+    return (shard,)
 
 
 def _excluded(annotation: object) -> dict[str, tuple[str, ...]]:

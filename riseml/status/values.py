@@ -69,7 +69,8 @@ class ExperimentStatus:
     `sub` is its number in its set, None for a single experiment. `guilty` is the id of the
     job that failed it.
     `result` has the values that it reported and those of the metrics that riseml.yml
-    names. `measured` says more about the latter: by name, the values `best` and `last`,
+    names. `shard` is the index of the Workflow that runs it, or ran it last.
+    `measured` says more about the latter: by name, the values `best` and `last`,
     their steps where they are known, and the `source`. `progressed` is when the progress
     was reported, None where that is not known. `notes` say what a user
     should know about it although it is not the reason of its state.
@@ -92,6 +93,7 @@ class ExperimentStatus:
     guilty: str | None = None
     notes: tuple[str, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
+    shard: int = 1
 
     @property
     def is_early(self) -> bool:
@@ -110,6 +112,21 @@ class ExperimentStatus:
 
 
 @dataclass(frozen=True)
+class ShardStatus:
+    """One Workflow of a run, and what its experiments run; `index` counts from 1.
+
+    `is_added` means that the set had Workflows before.
+    """
+
+    index: int
+    name: str
+    revision: str = ""
+    config: str = ""
+    base_image: str = ""
+    is_added: bool = False
+
+
+@dataclass(frozen=True)
 class SetStatus:
     """One run: a set, or a single experiment (`is_set` is False, `experiments` holds one).
 
@@ -120,6 +137,7 @@ class SetStatus:
     user's own repository when the run was started, None if there was none. `image_key` is
     the key of the image that install steps made, empty without them.
     `metrics` are those that riseml.yml names under `results`.
+    `shards` are its Workflows, in their order; none where it is not known to have several.
     The engine adds two addresses that no document holds: `tensorboard_url`, where its
     TensorBoard can be opened now, and `page`, its page in Argo's UI.
     """
@@ -149,10 +167,17 @@ class SetStatus:
     image_key: str = ""
     config: str = ""
     metrics: tuple[Metric, ...] = ()
+    shards: tuple[ShardStatus, ...] = ()
     experiments: tuple[ExperimentStatus, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
     tensorboard_url: str | None = None
     page: str | None = None
+
+    @property
+    def workflows(self) -> tuple[ShardStatus, ...]:
+        """The Workflows of the run, at least one."""
+        first = ShardStatus(1, self.name, self.revision, self.config, self.base_image)
+        return self.shards or (first,)
 
     @property
     def has_tensorboard(self) -> bool:

@@ -15,11 +15,12 @@ from pathlib import Path
 from riseml import status
 from riseml.cluster.api import Object
 from riseml.cluster.store import StorePod
-from riseml.engines.argo import archive, live_results, pods, shards, workdir_notes
+from riseml.engines.argo import archive, live_results, pods, workdir_notes
 from riseml.engines.argo.workflows import Workflows
 from riseml.errors import NotFoundError, UnreachableError
 from riseml.ids import Id
 from riseml.status import SetStatus, State
+from riseml.status.shards import merged
 
 _WATCH_SECONDS = 240
 # A waiting run is read more often: no change of its Workflow says what delays a job.
@@ -186,4 +187,4 @@ class RunReader:
 
 def read_documents(documents: list[Object]) -> SetStatus:
     """Return what the Workflows of a run say about it."""
-    return shards.merged([status.read(document) for document in documents])
+    return merged([status.read(document) for document in documents])

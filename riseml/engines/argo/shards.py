@@ -6,32 +6,17 @@ the set's `concurrency` through a semaphore, whose size is in the user's ConfigM
 """
 
 import math
-from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from riseml import labels
 from riseml.cluster.api import Object
 from riseml.errors import RiseMLError
 from riseml.plan import ExperimentSet, Shard
-from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, set_state
 
 # The estimated size is not exact, so a Workflow is filled to this share of the limit only.
 FILL = 0.8
 MOST = 32
 """The largest number of shards of a set."""
-# A shared job, such as the build, is shown in the first of these states that a shard reports.
-_JOB_STATES = (
-    State.FAILED,
-    State.RUNNING,
-    State.STARTING,
-    State.PENDING,
-    State.BUILDING,
-    State.CREATED,
-    State.KILLED,
-    State.FINISHED,
-)
 
 
 def split(
@@ -64,43 +49,3 @@ def split(
 def order(document: Object) -> int:
     """Return the index of a Workflow among those of its set, 0 if it is the only one."""
     return int(document["metadata"].get("labels", {}).get(labels.SHARD, 0))
-
-
-def merged(shards: Sequence[SetStatus]) -> SetStatus:
-    """Return the run whose shards were read, in their order."""
-    if len(shards) == 1:
-        return shards[0]
-    counts: Counter[State] = Counter()
-    experiments: list[ExperimentStatus] = []
-    started: set[datetime | None] = set()
-    finished: set[datetime | None] = set()
-    for shard in shards:
-        counts.update(shard.counts)
-        experiments += shard.experiments
-        started.add(shard.started)
-        finished.add(shard.finished)
-    state = set_state(counts)
-    # A shard may end long before the set does.
-    end = max(filter(None, finished), default=None) if state.is_terminal else None
-    return replace(
-        shards[0],
-        state=state,
-        counts=dict(counts),
-        started=min(filter(None, started), default=None),
-        finished=end,
-        experiments=tuple(experiments),
-        jobs=_jobs(shards),
-    )
-
-
-def _jobs(shards: Sequence[SetStatus]) -> tuple[JobStatus, ...]:
-    """Return the run's own jobs, each as the shard reports it that says most."""
-    jobs: dict[str, JobStatus] = {}
-    for shard in shards:
-        for job in shard.jobs:
-            jobs[job.id] = min(jobs.get(job.id, job), job, key=_priority)
-    return tuple(jobs.values())
-
-
-def _priority(job: JobStatus) -> int:
-    return _JOB_STATES.index(job.state)

@@ -78,6 +78,8 @@ def _damaged_records(store: Store) -> Iterator[tuple[int, str]]:
             continue
         try:
             _check_record(store, row)
+            for key in store.shards(number):
+                _check_workflow(store, key)
         except _FAULTS_OF_RECORDS as error:
             text = str(error)
             if not isinstance(error, HomeError):
@@ -93,14 +95,22 @@ def _check_record(store: Store, row: Any) -> None:
     for name in ("created", "started", "finished"):
         float(row[name] or 0)
     store.experiments(number)
-    final = store.final_status(number)
+    final = _check_workflow(store, number)
     if final is None:
-        _check_document(store, number)
         return
-    from_data(final)
     for name in ("number", "name", "project", "is_set"):
         if final[name] != row[name]:
             raise ValueError(f"its {name} is recorded in two ways")
+
+
+def _check_workflow(store: Store, key: int) -> Any:
+    """Check the record of one Workflow of a run; return its final status, if it has one."""
+    final = store.final_status(key)
+    if final is None:
+        _check_document(store, key)
+    else:
+        from_data(final)
+    return final
 
 
 def _check_document(store: Store, number: int) -> None:

@@ -93,6 +93,7 @@ class LocalEngine:
             user=self.user,
             excluded=dict(submission.excluded),
             git=submission.git and vars(submission.git),
+            into=submission.into and vars(submission.into),
         )
         return Submitted(**{**answer, "notes": tuple(answer["notes"])})
 

@@ -7,15 +7,14 @@ read ──▶ ended ──────▶ the status recorded at its end
 import json
 import os
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from riseml import labels, status
+from riseml import labels
 from riseml.engines import Query
-from riseml.engines.local import home, outputs, protocol, reports
+from riseml.engines.local import home, outputs, protocol, recorded_status, reports
 from riseml.engines.local.serialize import experiment_from_data
 from riseml.engines.local.store import Store
 from riseml.errors import (
@@ -153,12 +152,12 @@ class HomeReader:
     def read(self, run: Id) -> SetStatus:
         """Return one run in full; that of an ended run comes from its record."""
         number = self.number(run)
-        final = self.store().final_status(number)
-        if final is not None:
-            return self._measured(self._recorded(number, final))
-        current = status.read(self.get(run))
-        outputs = home.output_folder(self.home)
-        folder = outputs / current.user / current.project / str(current.number)
+        store = self.store()
+        row = self.summary_row(number)
+        current = recorded_status.read(store, (number, *store.shards(number)))
+        if row["ended"]:
+            return self._measured(current)
+        folder = self.run_folder(row)
         current = self._measured(reports.with_results(current, folder))
         if not current.has_tensorboard:
             return current
@@ -210,6 +209,14 @@ class HomeReader:
         if row["ended"]:
             # It may still be exiting, but belongs to the past.
             return None
+        store = self.store()
+        for key in (*store.shards(number), number):
+            url = self._tensorboard_url(store, key)
+            if url:
+                return url
+        return None
+
+    def _tensorboard_url(self, store: Store, key: int) -> str | None:
         # Few runs have a TensorBoard.
         from riseml.engines.local.controller import gangs, ports  # noqa: PLC0415
         from riseml.engines.local.interpreter.node import (  # noqa: PLC0415
@@ -217,10 +224,13 @@ class HomeReader:
             node_id,
         )
 
-        node = node_id(row["name"], f"{row['name']}.tensorboard")
-        if self.store().node_phase(number, node) != RUNNING:
+        row = store.summary(key)
+        if row is None:
             return None
-        folder = home.run_folder(self.home, number)
+        node = node_id(row["name"], f"{row['name']}.tensorboard")
+        if store.node_phase(key, node) != RUNNING:
+            return None
+        folder = home.run_folder(self.home, key)
         file = gangs.addresses_file(folder, gangs.RUN_GANG)
         # Among the run's own jobs, only the TensorBoard listens.
         for address in ports.read_addresses(file).values():
@@ -263,15 +273,6 @@ class HomeReader:
                 "The local engine has only your own runs.",
             )
         return run.number
-
-    def _recorded(self, number: int, data: Mapping[str, Any]) -> SetStatus:
-        # Lists have a shorter record.
-        from riseml.status.data import from_data  # noqa: PLC0415
-
-        try:
-            return from_data(data)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise self.store().damaged(number, f"the status ({error!r})") from error
 
     def _measured(self, run: SetStatus) -> SetStatus:
         """Return a run with the metrics that its riseml.yml names."""

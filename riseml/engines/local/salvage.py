@@ -1,6 +1,6 @@
 """Runs that have not ended, saved from a damaged database: their jobs may be running."""
 
-from riseml.engines.local import tables
+from riseml.engines.local import shard_keys, tables
 from riseml.engines.local.controller.stored_run import replay, stored_document
 from riseml.engines.local.store import Store
 from riseml.errors import HomeError
@@ -16,26 +16,26 @@ def save_unfinished(old: Store, new: Store) -> list[int]:
         HomeError: the new database cannot be written.
     """
     saved = []
-    for number in _unfinished(old):
+    for key in _unfinished(old):
         try:
-            (row,) = old.rows(_SELECT, number)
-            nodes = old.nodes(number)
-            replay(old, number, stored_document(old, row))
-            rows = old.rows("SELECT sub, data FROM experiments WHERE run = ?", number)
+            (row,) = old.rows(_SELECT, key)
+            nodes = old.nodes(key)
+            replay(old, key, stored_document(old, row))
+            rows = old.rows("SELECT sub, data FROM experiments WHERE run = ?", key)
             experiments = [(row["sub"], row["data"]) for row in rows]
         except _FAULTS:
             # Its output is listed even so.
             continue
         with new.transaction():
             new.add_run(**dict(row))
-            new.put_nodes(number, nodes)
-            new.put_experiments(number, experiments)
-        saved.append(number)
-    return saved
+            new.put_nodes(key, nodes)
+            new.put_experiments(key, experiments)
+        saved.append(shard_keys.number_of(key))
+    return sorted(set(saved))
 
 
 def _unfinished(old: Store) -> list[int]:
     try:
-        return old.unfinished()
+        return old.unfinished_keys()
     except HomeError:
         return []

@@ -53,10 +53,7 @@ def plan_to_data(plan: ExperimentSet) -> dict[str, Any]:
     data = dict(vars(plan))
     data["jobs"] = [_job_to_data(job) for job in plan.jobs]
     # A set may have thousands of experiments, so each is as short as it can be.
-    data["experiments"] = [
-        [experiment.sub, dict(experiment.parameters), experiment.bracket]
-        for experiment in plan.experiments
-    ]
+    data["experiments"] = list(map(_experiment_to_data, plan.experiments))
     data["retries"] = vars(plan.retries)
     data["metrics"] = list(map(vars, plan.metrics))
     if plan.early_stop:
@@ -70,9 +67,7 @@ def plan_from_data(data: Mapping[str, Any]) -> ExperimentSet:
     """Return the plan that `plan_to_data` wrote, or that JSON made of it."""
     fields = dict(data)
     fields["jobs"] = tuple(_job_from_data(job) for job in data["jobs"])
-    fields["experiments"] = tuple(
-        Experiment(*experiment) for experiment in data["experiments"]
-    )
+    fields["experiments"] = tuple(Experiment(*values) for values in data["experiments"])
     retries = data["retries"]
     fields["retries"] = Retries(retries["count"], tuple(retries["on"]))
     fields["metrics"] = tuple(Metric(**metric) for metric in data["metrics"])
@@ -90,6 +85,13 @@ def _early_stop(data: Mapping[str, Any] | None) -> EarlyStop | None:
     fields["metric"] = Metric(**data["metric"])
     fields["rungs"] = tuple(data["rungs"])
     return EarlyStop(**fields)
+
+
+def _experiment_to_data(experiment: Experiment) -> list[Any]:
+    values = [experiment.sub, dict(experiment.parameters), experiment.bracket]
+    if experiment.attempts or experiment.resume is not None:
+        values += [experiment.attempts, experiment.resume]
+    return values
 
 
 def _job_to_data(job: Job) -> dict[str, Any]:

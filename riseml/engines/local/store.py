@@ -1,8 +1,10 @@
 """SQLite store of a home: the runs that were submitted, and how far each node has come.
 
-    runs         one row per run: its document as submitted, its state, and at the end its full status
+    runs         one row per Workflow: its document as submitted, its state, and at the end its full status
     nodes        one row per node of a Workflow; the interpreter defines the columns
     experiments  one row per experiment: its status without jobs, so that lists need no nodes
+
+A run is the row of its first Workflow; further ones have the keys of `shard_keys.py`.
 
 Only the controller writes; commands read. All changes of one event are one transaction,
 so a reader never sees half of them, and the cost depends on what changed, not on the
@@ -11,7 +13,6 @@ killed. After a power cut the last changes may be missing, but never torn.
 """
 
 import itertools
-import json
 import os
 import sqlite3
 import threading
@@ -28,15 +29,11 @@ from riseml.engines.local.database_file import (
     empty_log,
     execute_and_erase,
 )
-from riseml.errors import DamagedDatabaseError, DamagedError, HomeError
+from riseml.engines.local.queries import NodeRow, Queries
+from riseml.errors import DamagedDatabaseError, HomeError
 
-_NO_STATUS = "{}"
-# A submission that is sent again was recorded shortly before, if at all.
-_RECENT_RUNS = 100
 # Each table with the column that holds the number of the run.
 _TABLES_OF_RUN = (("nodes", "run"), ("experiments", "run"), ("runs", "number"))
-
-NodeRow = tuple[str | int | float | None, ...]
 
 # SQLite's own locks do not survive a fork that happens while a thread holds them.
 # Therefore threads use SQLite one after the other, and a fork waits for them.
@@ -49,7 +46,7 @@ os.register_at_fork(
 _CONNECTIONS = itertools.count()
 
 
-class Store:
+class Store(Queries):
     """The database of one home; read-only, unless `create` opened it.
 
     It `exists` if its file has tables, otherwise it is empty. Threads may share it. After
@@ -170,7 +167,7 @@ class Store:
 
         It is cheap enough to call many times a second. Values of two connections differ.
         """
-        row = self._one("PRAGMA data_version")
+        row = self.one("PRAGMA data_version")
         return self._connection, int(row[0]) if row else 0
 
     # Write
@@ -255,135 +252,15 @@ class Store:
         )
 
     def delete_run(self, number: int) -> None:
-        """Delete a run; its number is not assigned again."""
+        """Delete a run with all its Workflows; its number is not assigned again."""
+        for key in (number, *self.shards(number)):
+            self.delete_workflow(key)
+
+    def delete_workflow(self, key: int) -> None:
+        """Delete one Workflow of a run."""
         for table, column in _TABLES_OF_RUN:
             delete = f"DELETE FROM {table} WHERE {column} = ?"  # noqa: S608
-            self._db.execute(delete, (number,))
-
-    # Read
-
-    def run(self, number: int) -> sqlite3.Row | None:
-        """Return the row of a run, without its final status."""
-        columns = f"{tables.SUMMARY_COLUMNS}, killed, shutdown, document, environment"
-        return self._one(f"SELECT {columns} FROM runs WHERE number = ?", number)  # noqa: S608
-
-    def annotation(self, number: int, name: str) -> str | None:
-        """Return an annotation of a run's document, None if there is none."""
-        select = (
-            "SELECT CASE WHEN json_valid(document) THEN json_extract(document, ?) END"
-            " AS value FROM runs WHERE number = ?"
-        )
-        row = self._one(select, f'$.metadata.annotations."{name}"', number)
-        return row["value"] if row else None
-
-    def summary(self, number: int) -> sqlite3.Row | None:
-        """Return the columns of a run that lists show."""
-        select = f"SELECT {tables.SUMMARY_COLUMNS} FROM runs WHERE number = ?"  # noqa: S608
-        return self._one(select, number)
-
-    def with_uid(self, uid: str) -> sqlite3.Row | None:
-        """Return number and name of a recent run whose document has this uid."""
-        recent = f"SELECT * FROM runs ORDER BY number DESC LIMIT {_RECENT_RUNS}"  # noqa: S608
-        select = (
-            f"SELECT number, name FROM ({recent})"  # noqa: S608
-            " WHERE json_extract(document, '$.metadata.uid') = ?"
-        )
-        return self._one(select, uid)
-
-    def named(self, name: str) -> sqlite3.Row | None:
-        """Return the number of the run whose Workflow has this name."""
-        return self._one("SELECT number FROM runs WHERE name = ?", name)
-
-    def final_status(self, number: int) -> Any:
-        """Return the status of an ended run as data; None if there is none.
-
-        Raises:
-            DamagedError: the text is damaged.
-        """
-        row = self._one("SELECT status FROM runs WHERE number = ? AND ended", number)
-        if row is None or row["status"] == _NO_STATUS:
-            return None
-        return self.decode(number, row["status"], "the status")
-
-    def latest(self, project: str | None = None) -> int | None:
-        """Return the number of the newest run."""
-        select = "SELECT max(number) FROM runs WHERE ? IS NULL OR project = ?"
-        row = self._one(select, project, project)
-        return row[0] if row else None
-
-    def unfinished(self) -> list[int]:
-        """Return the numbers of all runs that have not ended, oldest first."""
-        rows = self.rows("SELECT number FROM runs WHERE NOT ended ORDER BY number")
-        return [row["number"] for row in rows]
-
-    def runs(
-        self, *, ended: bool, project: str | None = None, last: int = 0
-    ) -> list[sqlite3.Row]:
-        """Return runs without their documents, newest first.
-
-        `ended` includes runs that have ended; `last` limits their number, 0 does not.
-        """
-        condition = "TRUE" if ended else "NOT ended"
-        select = (
-            f"SELECT {tables.SUMMARY_COLUMNS} FROM runs WHERE {condition}"  # noqa: S608
-            " AND (? IS NULL OR project = ?) ORDER BY number DESC LIMIT ?"
-        )
-        return self.rows(select, project, project, last or -1)
-
-    def nodes(self, number: int) -> list[NodeRow]:
-        """Return the nodes of a run as they were written, in the order of creation."""
-        rows = self.rows("SELECT * FROM nodes WHERE run = ? ORDER BY sequence", number)
-        return [tuple(row)[1:] for row in rows]
-
-    def node_phase(self, number: int, node: str) -> str:
-        """Return the phase of a run's node; empty if it does not exist yet."""
-        select = "SELECT phase FROM nodes WHERE run = ? AND id = ?"
-        row = self._one(select, number, node)
-        return row["phase"] if row else ""
-
-    def experiments(self, number: int) -> list[Any]:
-        """Return the experiments of a run in order, as they were written.
-
-        Raises:
-            DamagedError: the text of one is damaged.
-        """
-        select = "SELECT sub, data FROM experiments WHERE run = ? ORDER BY sub"
-        return [
-            self.decode(number, row["data"], f"experiment {row['sub']}")
-            for row in self.rows(select, number)
-        ]
-
-    def decode(self, number: int, text: str, subject: str) -> Any:
-        """Return the value of a JSON column of a run; `subject` names it in the error.
-
-        Raises:
-            DamagedError: the text is damaged.
-        """
-        try:
-            return json.loads(text)
-        except (ValueError, TypeError) as error:
-            raise self.damaged(number, f"{subject} ({error})") from error
-
-    def damaged(self, number: int, detail: str) -> DamagedError:
-        """Return the error that the record of a run cannot be read."""
-        return DamagedError(
-            f"{self.path}: the record of run {number} is damaged: {detail}",
-            f"Other runs are not affected; `riseml delete {number}` removes this one.",
-        )
-
-    def last_number(self) -> int:
-        """Return the last number that was assigned, 0 if none was."""
-        row = self._one("SELECT value FROM counters WHERE name = 'number'")
-        return row["value"] if row else 0
-
-    def numbers(self) -> set[int]:
-        """Return the numbers of all runs."""
-        return {row["number"] for row in self.rows("SELECT number FROM runs")}
-
-    def _one(self, query: str, *values: Any) -> sqlite3.Row | None:
-        with self._naming_errors("read"):
-            row: sqlite3.Row | None = self._db.execute(query, values).fetchone()
-            return row
+            self._db.execute(delete, (key,))
 
     def rows(self, query: str, *values: Any) -> list[sqlite3.Row]:
         """Return the rows that a query selects."""

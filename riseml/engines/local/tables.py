@@ -16,6 +16,11 @@ CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT RO
 INSERT INTO counters VALUES ('number', 0);
 """
 SUMMARY_COLUMNS = "number, name, user, project, is_set, concurrency, state, counts, created, started, finished, ended"
+# A run has ended when its last Workflow has; see `shard_keys.py`.
+_HAS_ENDED = """ended AND NOT EXISTS (
+    SELECT 1 FROM runs AS shard WHERE NOT shard.ended
+    AND shard.number BETWEEN -(runs.number + 1) * 1048576 AND -runs.number * 1048576)"""
+SUMMARY = f"{SUMMARY_COLUMNS.removesuffix(', ended')}, {_HAS_ENDED} AS ended"
 ALL_COLUMNS = f"{SUMMARY_COLUMNS}, killed, shutdown, status, document, environment"
 
 

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from riseml import labels
+from riseml.engines.local import shard_keys
 from riseml.engines.local.controller import kills
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.run_pods import RunPods
@@ -35,35 +36,37 @@ class ActiveRun:
         preparer: PodPreparer,
     ) -> None:
         self._services = services
-        self.number, self.run, self.record = record.number, run, record
+        self.key, self.run, self.record = record.key, run, record
+        self.title = shard_keys.describe(record.key)
         sessions = SessionRecords(record.document, record.number)
-        self.pods = RunPods(services, record.number, preparer, self.enqueue, sessions)
+        self.pods = RunPods(services, record.key, preparer, self.enqueue, sessions)
         self._queue: deque[events.Event] = deque()
         self._next_tick: float | None = None
         self._end_is_logged = False
 
     @classmethod
-    def restore(cls, services: Services, number: int) -> "ActiveRun":
+    def restore(cls, services: Services, key: int) -> "ActiveRun":
         """Continue a run of an earlier controller.
 
         Raises:
             DamagedError: its record cannot be read.
         """
         store = services.store
-        row = store.run(number)
-        # The store has just listed this number.
+        row = store.run(key)
+        # The store has just listed this key.
         assert row is not None  # noqa: S101
         try:
             document = stored_document(store, row)
-            run = replay(store, number, document)
-            record = RunRecord(services.layout, document, number)
+            run = replay(store, key, document)
+            record = RunRecord(services.layout, document, key)
             record.adopt(run)
         except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise store.damaged(number, repr(error)) from error
+            raise store.damaged(key, repr(error)) from error
+        record.is_shared |= bool(store.shards(record.number))
         record.killed, record.shutdown = row["killed"], row["shutdown"]
-        data = store.decode(number, row["environment"], "the environment")
+        data = store.decode(key, row["environment"], "the environment")
         inherited = Inherited.from_data(data)
-        preparer = services.preparer(number, record.folder, inherited)
+        preparer = services.preparer(key, record.folder, inherited)
         active = cls(services, run, record, preparer)
         try:
             active._act(run.resume(time.time()))
@@ -111,12 +114,16 @@ class ActiveRun:
             self._next_tick = due
             self._services.loop.after(max(0.0, due - time.time()), self._tick)
 
+    def has(self, sub: int | None) -> bool:
+        """Return whether the Workflow has an experiment; None stands for all of them."""
+        return sub is None or sub in self.record.subs
+
     def stop(self, sub: int | None, *, force: bool) -> bool:
         """Kill the run or one of its experiments; return False if it had ended."""
         if sub is not None and self.record.has_ended(sub):
             return False
         target = kills.target_of(sub)
-        logger.info("run %d: kill %s, force: %s", self.number, target, force)
+        logger.info("run %s: kill %s, force: %s", self.title, target, force)
         value = self.record.kill(target, time.time())
         self.enqueue(events.Annotated(labels.KILLED, value))
         if sub is None:
@@ -136,9 +143,9 @@ class ActiveRun:
             return
         if not self._end_is_logged:
             self._end_is_logged = True
-            logger.info("run %d: ended as %s", self.number, self.record.state)
+            logger.info("run %s: ended as %s", self.title, self.record.state)
         if not self.pods:
-            self._services.remover.discard([self._services.layout.run(self.number)])
+            self._services.remover.discard([self._services.layout.run(self.key)])
 
     def _tick(self) -> None:
         self._next_tick = None
@@ -162,4 +169,4 @@ class ActiveRun:
             self.enqueue(events.LockGranted(action.node))
 
     def _key(self, node: str) -> str:
-        return self._services.pod_key(self.number, node)
+        return self._services.pod_key(self.key, node)

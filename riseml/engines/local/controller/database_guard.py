@@ -7,9 +7,9 @@ The controller knows its active runs, so it loses none of them. A file that has 
 place of the database is kept aside.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from riseml.engines.local import rebuild
+from riseml.engines.local import rebuild, shard_keys
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.services import Services
@@ -20,7 +20,7 @@ from riseml.errors import DamagedDatabaseError
 
 
 class DatabaseGuard:
-    """Guard of a home's database; `runs` are the active ones by number."""
+    """Guard of a home's database; `runs` are the active ones by key."""
 
     def __init__(self, services: Services, runs: dict[int, ActiveRun]) -> None:
         self._services, self._runs = services, runs
@@ -64,9 +64,16 @@ class DatabaseGuard:
         return Restored()
 
     def _restore(self, new: Store) -> Restored:
-        with new.transaction():
-            for run in self._runs.values():
-                run.record_again(new)
+        # A further Workflow of a run needs the row of that, which may come from its run.json.
+        first = [run for key, run in self._runs.items() if key > 0]
+        further = [run for key, run in self._runs.items() if key < 0]
+        self._record(new, first)
         restored = rebuild.restore(new, self._home)
-        restored.continued = sorted(self._runs)
+        self._record(new, further)
+        restored.continued = sorted(set(map(shard_keys.number_of, self._runs)))
         return restored
+
+    def _record(self, new: Store, runs: Iterable[ActiveRun]) -> None:
+        with new.transaction():
+            for run in runs:
+                run.record_again(new)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from riseml.engines.local.controller import unfinished_files
 from riseml.engines.local.controller.log import logger
-from riseml.engines.local.controller.services import Services, run_number
+from riseml.engines.local.controller.services import Services, workflow_key
 from riseml.engines.local.home import output_folder
 from riseml.engines.local.jobs import processes
 
@@ -58,7 +58,7 @@ def _kill(services: Services, active: Collection[int]) -> None:
     prefix = f"{services.identity}:"
     keys = {processes.key_of(pid) for pid in _pids()}
     for key in filter(None, keys):
-        if key.startswith(prefix) and run_number(key) not in active:
+        if key.startswith(prefix) and workflow_key(key) not in active:
             logger.warning("processes of %s belong to no active run: killed", key)
             processes.sweep(key)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from riseml.engines.local import rebuild
+from riseml.engines.local import rebuild, shard_keys
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.home import output_folder, run_folder
 from riseml.engines.local.store import Store
@@ -31,16 +31,17 @@ def end_ended(store: Store, home: Path) -> None:
     and the end is not recorded, the newest changes of the database were lost: without
     its file riseml.db-wal, or with an older copy. Jobs must not run a second time.
     """
-    for number in store.unfinished():
-        row = store.summary(number)
-        if row is None or run_folder(home, number).exists():
+    for key in store.unfinished_keys():
+        row = store.summary(key)
+        if row is None or run_folder(home, key).exists():
             continue
+        number = shard_keys.number_of(key)
         folder = output_folder(home).joinpath(row["user"], row["project"], str(number))
         try:
             run = rebuild.read(folder)
         except RiseMLError:
             continue
-        if run.name != row["name"]:
+        if row["name"] not in [shard.name for shard in run.workflows]:
             continue
         logger.warning("run %d: ended as %s, which was not recorded", number, run.state)
         with store.transaction():

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from riseml import labels
+from riseml.engines.local import shard_keys
 from riseml.engines.local.controller import (
     failure_records,
     kills,
@@ -51,14 +52,15 @@ class RunPods:
     def __init__(
         self,
         services: Services,
-        number: int,
+        key: int,
         preparer: PodPreparer,
         report: Callable[[events.Event], None],
         sessions: SessionRecords,
     ) -> None:
-        self._services, self._number = services, number
+        self._services, self._key = services, key
+        self._title = shard_keys.describe(key)
         self._preparer, self._report, self._sessions = preparer, report, sessions
-        self._folder = services.layout.run(number)
+        self._folder = services.layout.run(key)
         self._gangs = Gangs(self._folder, services.ports)
         self._workdirs = workdirs.WorkdirKeeper(services.loop)
         self._pods: dict[str, Pod] = {}
@@ -78,8 +80,8 @@ class RunPods:
 
     def begin(self, action: events.StartPod) -> None:
         """Adopt a pod that has started before; else queue it for the machine."""
-        key = self._services.pod_key(self._number, action.node)
-        directory = self._services.layout.job(self._number, action.node)
+        key = self._services.pod_key(self._key, action.node)
+        directory = self._services.layout.job(self._key, action.node)
         pod = _waiting_pod(key, directory, action)
         self._pods[key] = pod
         record = launcher.read_pid(directory)
@@ -114,15 +116,15 @@ class RunPods:
             pod.pid = self._services.launcher.start(self._spec(pod, prepared))
         except launcher.LaunchError as error:
             logger.warning(
-                "run %d: pod %s cannot start now: %s", self._number, pod.node, error
+                "run %s: pod %s cannot start now: %s", self._title, pod.node, error
             )
             raise
         except (RiseMLError, OSError) as error:
-            logger.warning("run %d: pod %s: %s", self._number, pod.node, error)
+            logger.warning("run %s: pod %s: %s", self._title, pod.node, error)
             self._remove(pod)
             self._report(pod_exit.not_started(pod, error))
             return
-        logger.info("run %d: pod %s started, pid %d", self._number, pod.node, pod.pid)
+        logger.info("run %s: pod %s started, pid %d", self._title, pod.node, pod.pid)
         self._report(events.PodStarted(pod.node))
         self._watch(pod)
 
@@ -154,8 +156,8 @@ class RunPods:
         self._services.machine.add(
             pod.key,
             resources(pod.action.template),
-            gang=f"{self._number}.{pod.gang}" if pod.experiment else "",
-            run_prefix=self._services.pod_key(self._number, ""),
+            gang=f"{self._key}.{pod.gang}" if pod.experiment else "",
+            run_prefix=self._services.pod_key(self._key, ""),
             cpus=self._preparer.cpus,
         )
 
@@ -222,13 +224,13 @@ class RunPods:
             self._await_gang(pod)
             return
         logger.info(
-            "run %d: pod %s ended, status %s", self._number, pod.node, event.exit_code
+            "run %s: pod %s ended, status %s", self._title, pod.node, event.exit_code
         )
         pod.keeps_workdir = True
         self._workdirs.keep(pod, lambda: self._report_end(pod, event))
 
     def _return(self, pod: Pod) -> None:
-        logger.warning("run %d: pod %s has not begun", self._number, pod.node)
+        logger.warning("run %s: pod %s has not begun", self._title, pod.node)
         pod.returns += 1
         pod.pid = 0
         self._report(events.PodReturned(pod.node))
@@ -298,7 +300,7 @@ class RunPods:
         if not self._gangs.renew(pod.gang):
             return f"another program uses the port chosen for {address}, for the second time"
         logger.warning(
-            "run %d: the port for %s is lost, the gang restarts", self._number, address
+            "run %s: the port for %s is lost, the gang restarts", self._title, address
         )
         for peer in gang:
             peer.restarting = True
@@ -330,7 +332,7 @@ class RunPods:
 
         No process gets a signal before `stops.signal`.
         """
-        pod = self._pods.get(self._services.pod_key(self._number, node))
+        pod = self._pods.get(self._services.pod_key(self._key, node))
         if pod is None or pod.keeps_workdir:
             return
         if not pod.pid:

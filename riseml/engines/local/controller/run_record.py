@@ -15,15 +15,21 @@ from datetime import datetime
 from typing import Any
 
 from riseml import disk, labels, status
-from riseml.engines.local import outputs, reports, reserve
-from riseml.engines.local.controller import kills
+from riseml.engines.local import (
+    outputs,
+    recorded_status,
+    reports,
+    reserve,
+    shard_keys,
+)
+from riseml.engines.local.controller import kills, shared_rows
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.serialize import Inherited, experiment_to_json
 from riseml.engines.local.store import Store
 from riseml.errors import DiskFullError
-from riseml.status import State, set_state
+from riseml.status import ExperimentStatus, SetStatus, State, set_state
 from riseml.status.data import encode, to_data
 
 # The names of all nodes of an experiment contain its position in the grid.
@@ -33,18 +39,25 @@ _OUTSIDE = -1
 
 
 class RunRecord:
-    """The record of one run; experiments are addressed by their position, from 0."""
+    """The record of one Workflow; experiments are addressed by their position, from 0.
+
+    `is_shared` means that the run has other Workflows: they share the row of the run and
+    those of its experiments (`shared_rows.py`).
+    """
 
     def __init__(
-        self, layout: HomeLayout, document: Mapping[str, Any], number: int
+        self, layout: HomeLayout, document: Mapping[str, Any], key: int
     ) -> None:
-        self.document, self.number = document, number
+        self.document, self.key = document, key
+        self.number = shard_keys.number_of(key)
         self.user, self.project = owner_of(document)
         self._home = layout.home
-        self.folder = layout.output(self.user, self.project, number)
+        self.folder = layout.output(self.user, self.project, self.number)
         self.killed = self.shutdown = ""
         self.dirty = True
-        self.experiment_count, self.concurrency = _shape(document)
+        self.is_shared = key != self.number
+        self.subs, self.concurrency = _shape(document)
+        self.experiment_count = len(self.subs)
         self._nodes: dict[int, list[str]] = {}
         self._recorded: set[str] = set()
         self._states: list[State | None] = [None] * self.experiment_count
@@ -59,7 +72,7 @@ class RunRecord:
         metadata = self.document["metadata"]
         created = datetime.fromisoformat(metadata["creationTimestamp"])
         store.add_run(
-            number=self.number,
+            number=self.key,
             name=metadata["name"],
             user=self.user,
             project=self.project,
@@ -90,9 +103,9 @@ class RunRecord:
 
     def has_ended(self, sub: int) -> bool:
         """Return whether an experiment has ended."""
-        if not 0 < sub <= len(self._states):
+        if sub not in self.subs:
             return False
-        state = self._states[sub - 1]
+        state = self._states[self.subs.index(sub)]
         return state is not None and state.is_terminal
 
     @property
@@ -115,7 +128,7 @@ class RunRecord:
             # The rows that the last call wrote are lost.
             self._outline = None
         self._is_committed = False
-        store.put_nodes(self.number, [run.nodes[node].to_row() for node in run.dirty])
+        store.put_nodes(self.key, [run.nodes[node].to_row() for node in run.dirty])
         positions = {self._enter(run, node) for node in run.dirty}
         if self._outline is None or _OUTSIDE in positions:
             outside = [run.node_status(node) for node in self._nodes.get(_OUTSIDE, ())]
@@ -124,16 +137,19 @@ class RunRecord:
                 # Experiments depend on the outline, for example on a failed build.
                 self._outline = outline
                 positions = set(range(len(self._states)))
-        rows = self._experiment_rows(run, positions - {_OUTSIDE})
-        store.put_experiments(self.number, rows)
-        store.update_run(
-            self.number,
-            state=self.state,
-            counts=json.dumps(self._counts),
-            started=self._started,
-            killed=self.killed,
-            shutdown=self.shutdown,
-        )
+        experiments = self._experiments(run, positions - {_OUTSIDE})
+        if self.is_shared:
+            shared_rows.put(store, self.number, list(experiments))
+        else:
+            rows = map(_row, experiments)
+            store.put_experiments(self.number, rows)
+            store.update_run(
+                self.number,
+                state=self.state,
+                counts=json.dumps(self._counts),
+                started=self._started,
+            )
+        store.update_run(self.key, killed=self.killed, shutdown=self.shutdown)
         if run.ended:
             self._write_end(store, run)
 
@@ -141,10 +157,10 @@ class RunRecord:
         """Note that the database has what the last `write` wrote."""
         self.dirty, self._is_committed = False, True
 
-    def _experiment_rows(
+    def _experiments(
         self, run: WorkflowRun, positions: Iterable[int]
-    ) -> Iterator[tuple[int, str]]:
-        """Yield number and JSON of experiments as they are now, and count their states."""
+    ) -> Iterator[ExperimentStatus]:
+        """Yield experiments as they are now, and count their states."""
         # `write` has read the outline just before.
         assert self._outline is not None  # noqa: S101
         for position in positions:
@@ -160,7 +176,7 @@ class RunRecord:
             self._counts[experiment.state] += 1
             if experiment.started and self._started is None:
                 self._started = experiment.started.timestamp()
-            yield position + 1, experiment_to_json(experiment)
+            yield experiment
 
     def _enter(self, run: WorkflowRun, node: str) -> int:
         """Assign a node to the position of its experiment, and return that."""
@@ -185,20 +201,34 @@ class RunRecord:
     def _write_end(self, store: Store, run: WorkflowRun) -> None:
         now = time.time()
         document = {**self._annotated_document(), "status": run.status()}
-        final = to_data(reports.with_results(status.read(document), self.folder))
+        final = reports.with_results(status.read(document), self.folder)
         # A job of the run's own may end after it, and then this is written again.
         store.update_run(
-            self.number,
+            self.key,
             ended=1,
             finished=now,
             environment="{}",
-            status=json.dumps(final, default=encode),
+            status=json.dumps(to_data(final), default=encode),
         )
-        self._archive(final)
+        if self.is_shared:
+            self._write_shared_end(store, now)
+        else:
+            self._archive(final)
 
-    def _archive(self, final: Mapping[str, Any]) -> None:
+    def _write_shared_end(self, store: Store, now: float) -> None:
+        unfinished = set(store.unfinished_keys())
+        keys = (self.number, *store.shards(self.number))
+        if self.number in unfinished:
+            # The record of a run begins with its first Workflow.
+            return
+        if unfinished.isdisjoint(keys):
+            store.update_run(self.number, finished=now)
+        ended = [key for key in keys if key not in unfinished]
+        self._archive(recorded_status.read(store, ended))
+
+    def _archive(self, final: SetStatus) -> None:
         """Write the outcome beside the outputs, where it outlives the database."""
-        text = json.dumps(final, default=encode, indent=1)
+        text = json.dumps(to_data(final), default=encode, indent=1)
         try:
             reserve.spend(self._home, lambda: self._write_archive(text), last=False)
         except (DiskFullError, OSError) as error:
@@ -225,14 +255,26 @@ def owner_of(document: Mapping[str, Any]) -> tuple[str, str]:
     return tags.get(labels.USER, "me"), tags.get(labels.PROJECT, metadata["name"])
 
 
-def _shape(document: Mapping[str, Any]) -> tuple[int, int]:
-    """Return how many experiments a document has, and how many may run at once.
+def _row(experiment: ExperimentStatus) -> tuple[int, str]:
+    """Return the number and the JSON of an experiment."""
+    return experiment.sub or 1, experiment_to_json(experiment)
+
+
+def _shape(document: Mapping[str, Any]) -> tuple[list[int], int]:
+    """Return the numbers of a document's experiments, and how many may run at once.
 
     0 means that nothing limits them.
     """
     for template in document["spec"]["templates"]:
         for task in template.get("dag", {}).get("tasks", ()):
             if task["name"] == "experiment":
-                items = task.get("withItems", [None])
-                return len(items), template.get("parallelism", 0)
-    return 1, 0
+                items = task.get("withItems", [{}])
+                return list(_subs(items)), template.get("parallelism", 0)
+    return [1], 0
+
+
+def _subs(items: Iterable[Any]) -> Iterator[int]:
+    for position, item in enumerate(items, start=1):
+        # A document that RiseML did not compile may have other items.
+        named = item.get(labels.SUB_PARAMETER) if isinstance(item, dict) else None
+        yield int(named or position)

@@ -4,15 +4,15 @@ import time
 from collections.abc import Callable, Sequence
 
 from riseml import disk
-from riseml.engines.local import checkouts, reserve
-from riseml.engines.local.controller import kills, leftovers
+from riseml.engines.local import checkouts, reserve, shard_keys
+from riseml.engines.local.controller import kills, leftovers, shared_rows
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.database_guard import DatabaseGuard
 from riseml.engines.local.controller.launches import Launches
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.loop import protect
 from riseml.engines.local.controller.machine import Admission
-from riseml.engines.local.controller.services import Services, run_number
+from riseml.engines.local.controller.services import Services, workflow_key
 from riseml.engines.local.jobs import processes
 from riseml.engines.local.jobs.launcher import LaunchError
 from riseml.errors import (
@@ -32,7 +32,7 @@ _RESTORE_RETRY_SECONDS = 30.0
 
 
 class ActiveRuns:
-    """The runs that have not ended; `runs` is the mapping that `services` shares."""
+    """The Workflows that have not ended, by key; `runs` is the mapping that `services` shares."""
 
     def __init__(self, services: Services, runs: dict[int, ActiveRun]) -> None:
         self._services, self._runs = services, runs
@@ -46,8 +46,8 @@ class ActiveRuns:
 
     def restore(self) -> None:
         """Continue all runs that earlier controllers left, and begin to sample jobs."""
-        for number in self._services.store.unfinished():
-            self._restore(number)
+        for key in self._services.store.unfinished_keys():
+            self._restore(key)
         self._discard_checkouts()
         self.end_leftovers()
         reserve.fill(self._services.layout.home)
@@ -56,12 +56,15 @@ class ActiveRuns:
     def end_leftovers(self) -> None:
         """Remove what killed processes of this home have left."""
         # A run that is not restored yet keeps its folder.
-        active = {*self._runs, *self._services.store.unfinished()}
+        active = {*self._runs, *self._services.store.unfinished_keys()}
         leftovers.end(self._services, active)
 
     def begin(self, run: ActiveRun) -> None:
-        """Start a run that is on record."""
-        self._runs[run.number] = run
+        """Start a Workflow that is on record."""
+        first = self._runs.get(run.record.number)
+        if first is not None and first is not run:
+            first.record.is_shared = True
+        self._runs[run.key] = run
         run.begin()
 
     def settle(self) -> bool:
@@ -77,7 +80,7 @@ class ActiveRuns:
             run.pods.stops.signal()
         complete = [run for run in self._runs.values() if run.is_complete]
         for run in complete:
-            del self._runs[run.number]
+            del self._runs[run.key]
         if complete:
             self._discard_checkouts()
             self._keeps_environments = True
@@ -113,18 +116,18 @@ class ActiveRuns:
         controller knows that they were killed.
         """
         try:
-            for number, run in self._runs.items():
+            for key, run in self._runs.items():
                 if run.record.dirty:
-                    kills.note(self._services.layout.run(number), run.record.killed)
+                    kills.note(self._services.layout.run(key), run.record.killed)
         except OSError as error:
             logger.error("kills cannot be noted: %s", error)
             return False
         return True
 
-    def _enter_noted_kills(self, number: int) -> None:
+    def _enter_noted_kills(self, key: int) -> None:
         """Record the kills that an earlier controller could only note."""
-        store, folder = self._services.store, self._services.layout.run(number)
-        row = store.run(number)
+        store, folder = self._services.store, self._services.layout.run(key)
+        row = store.run(key)
         recorded = row["killed"] if row else ""
         killed = kills.with_notes(folder, recorded)
         if killed == recorded:
@@ -132,7 +135,7 @@ class ActiveRuns:
         is_whole_run = kills.ALL in kills.targets(killed)
         shutdown = "Terminate" if is_whole_run else ""
         self._services.commit(
-            lambda: store.update_run(number, killed=killed, shutdown=shutdown),
+            lambda: store.update_run(key, killed=killed, shutdown=shutdown),
             last=True,
         )
 
@@ -165,8 +168,9 @@ class ActiveRuns:
         Raises:
             NotFoundError: there is no such run.
         """
-        run = self._runs.get(number)
-        if run is not None and run.stop(sub, force=force):
+        active = self._workflows_of(number)
+        stopped = [run.stop(sub, force=force) for run in active if run.has(sub)]
+        if any(stopped):
             return True
         self._check_exists(number)
         return again and self._was_killed(number, sub)
@@ -181,28 +185,36 @@ class ActiveRuns:
             NotFoundError: there is no such run.
             RiseMLError: the run has not ended.
         """
-        run = self._runs.get(number)
-        if run is not None:
-            if run.run.ended:
-                return False
+        active = self._workflows_of(number)
+        if not all(run.run.ended for run in active):
             raise RiseMLError(
                 f"run {number} has not ended",
                 f"Stop it with `riseml kill {number}`, then try again.",
             )
+        if active:
+            return False
         if again and self._services.store.summary(number) is None:
             return True
         self._check_exists(number)
         store = self._services.store
+        keys = (number, *store.shards(number))
         self._services.commit(lambda: store.delete_run(number), last=True)
-        folder = self._services.layout.run(number)
-        if folder.exists():
-            self._services.remover.discard([leftovers.rename(folder)])
+        for folder in map(self._services.layout.run, keys):
+            if folder.exists():
+                self._services.remover.discard([leftovers.rename(folder)])
         logger.info("run %d: deleted", number)
         return True
 
+    def _workflows_of(self, number: int) -> list[ActiveRun]:
+        """Return the Workflows of a run that have not ended."""
+        active = self._runs.values()
+        return [run for run in active if run.record.number == number]
+
     def _was_killed(self, number: int, sub: int | None) -> bool:
-        row = self._services.store.run(number)
-        return row is not None and kills.target_of(sub) in kills.targets(row["killed"])
+        store = self._services.store
+        rows = map(store.run, (number, *store.shards(number)))
+        killed = ",".join(row["killed"] for row in rows if row is not None)
+        return kills.target_of(sub) in kills.targets(killed)
 
     def _check_exists(self, number: int) -> None:
         if self._services.store.run(number) is None:
@@ -232,7 +244,7 @@ class ActiveRuns:
     def _launch(self, admissions: Sequence[Admission]) -> None:
         """Start pods; if the machine cannot start one now, all the others wait."""
         for position, admission in enumerate(admissions):
-            run = self._runs[run_number(admission.key)]
+            run = self._runs[workflow_key(admission.key)]
             try:
                 run.pods.start(admission.key, admission.gpus)
             except LaunchError as error:
@@ -251,11 +263,11 @@ class ActiveRuns:
         self._services.loop.after(seconds, lambda: None)
 
     def _return_to_queue(self, key: str) -> None:
-        self._runs[run_number(key)].pods.return_to_queue(key)
+        self._runs[workflow_key(key)].pods.return_to_queue(key)
 
     def _explain_waits(self, reason: Callable[[str], str]) -> None:
         for key in self._services.machine.waiting:
-            run = self._runs[run_number(key)]
+            run = self._runs[workflow_key(key)]
             run.pods.explain_wait(key, reason(key))
         for run in list(self._runs.values()):
             run.work()
@@ -277,7 +289,7 @@ class ActiveRuns:
 
     def _discard_checkouts(self) -> None:
         """Remove shared checkouts that no run uses any more."""
-        unfinished = self._services.store.unfinished()
+        unfinished = self._services.store.unfinished_keys()
         if not self._runs.keys() >= set(unfinished):
             # A run that is not restored yet may use any of them.
             return
@@ -285,33 +297,42 @@ class ActiveRuns:
         home = self._services.layout.home
         self._services.remover.discard(checkouts.take_unused(home, used))
 
-    def _restore(self, number: int) -> None:
+    def _restore(self, key: int) -> None:
         """Continue a run; give up a damaged one, and retry one that fails otherwise."""
         try:
-            self._enter_noted_kills(number)
-            self._runs[number] = ActiveRun.restore(self._services, number)
+            self._enter_noted_kills(key)
+            self._runs[key] = ActiveRun.restore(self._services, key)
         except DamagedError:
-            logger.exception("run %d: damaged, it ends as FAILED", number)
-            self._give_up(number)
+            logger.exception(
+                "run %s: damaged, it ends as FAILED", shard_keys.describe(key)
+            )
+            self._give_up(key)
         except Exception:  # noqa: BLE001
             # Other runs must continue.
-            logger.exception("run %d: cannot be restored yet", number)
+            logger.exception("run %s: cannot be restored yet", shard_keys.describe(key))
             self._services.loop.after(
-                _RESTORE_RETRY_SECONDS, lambda: self._restore(number)
+                _RESTORE_RETRY_SECONDS, lambda: self._restore(key)
             )
         else:
-            logger.info("run %d: restored", number)
+            logger.info("run %s: restored", shard_keys.describe(key))
 
-    def _give_up(self, number: int) -> None:
+    def _give_up(self, key: int) -> None:
         """End the processes of a damaged run, and record it as failed."""
-        folder = self._services.layout.run(number)
+        folder = self._services.layout.run(key)
         for pod_folder in folder.glob("*"):
-            processes.sweep(self._services.pod_key(number, pod_folder.name))
+            processes.sweep(self._services.pod_key(key, pod_folder.name))
         self._services.remover.discard([folder])
 
+        store, number = self._services.store, shard_keys.number_of(key)
+
         def write() -> None:
-            self._services.store.update_run(
-                number,
+            if key != number:
+                # Its experiments are again as they were before.
+                store.delete_workflow(key)
+                shared_rows.write_again(store, number)
+                return
+            store.update_run(
+                key,
                 ended=1,
                 state="FAILED",
                 finished=time.time(),

@@ -33,7 +33,7 @@ class EventReceiver(Protocol):
 
 @dataclass(frozen=True)
 class Services:
-    """Everything of one home that a run needs; `runs` holds the active ones by number.
+    """Everything of one home that a run needs; `runs` holds the active ones by their key.
 
     `identity` distinguishes the processes of this home from those of other homes.
     `attributes` are those of the launcher; runs that recorded none have those of `starter`.
@@ -52,16 +52,16 @@ class Services:
     attributes: Attributes
     starter: Attributes
 
-    def pod_key(self, number: int, node: str) -> str:
-        """Return the key that every process of a pod carries in its environment."""
-        return f"{self.identity}:{number}:{node}"
+    def pod_key(self, key: int, node: str) -> str:
+        """Return the key that every process of a pod of a Workflow has in its environment."""
+        return f"{self.identity}:{key}:{node}"
 
-    def preparer(self, number: int, folder: Path, inherited: Inherited) -> PodPreparer:
+    def preparer(self, key: int, folder: Path, inherited: Inherited) -> PodPreparer:
         """Return the converter for the pods of a run; `folder` keeps its own logs."""
         wanted = inherited.attributes or self.starter
         return PodPreparer(
             self.layout,
-            number,
+            key,
             folder,
             inherited,
             self.secrets,
@@ -71,7 +71,7 @@ class Services:
     def release_mutexes(self, key: str) -> None:
         """Drop the mutexes of a pod, and let the pods continue that obtain them."""
         for granted in self.mutexes.release(key):
-            run = self.runs[run_number(granted)]
+            run = self.runs[workflow_key(granted)]
             run.enqueue(events.LockGranted(granted.split(":", 2)[2]))
 
     def commit(self, write: Callable[[], None], *, last: bool = False) -> None:
@@ -99,6 +99,6 @@ class Services:
         return secrets.masked(self.layout.home, text)
 
 
-def run_number(pod_key: str) -> int:
-    """Return the number of the run that a pod belongs to."""
+def workflow_key(pod_key: str) -> int:
+    """Return the key of the Workflow that a pod belongs to."""
     return int(pod_key.split(":", 2)[1])

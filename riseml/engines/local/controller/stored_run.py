@@ -10,10 +10,10 @@ from typing import Any
 from riseml import labels
 from riseml.engines.local.interpreter.node import Node
 from riseml.engines.local.interpreter.run import WorkflowRun
-from riseml.engines.local.store import Store
+from riseml.engines.local.queries import Queries
 
 
-def stored_document(store: Store, row: sqlite3.Row) -> dict[str, Any]:
+def stored_document(store: Queries, row: sqlite3.Row) -> dict[str, Any]:
     """Return the document of a run as it is now, with its kills and its shutdown.
 
     Raises:
@@ -28,7 +28,7 @@ def stored_document(store: Store, row: sqlite3.Row) -> dict[str, Any]:
     return document
 
 
-def replay(store: Store, number: int, document: dict[str, Any]) -> WorkflowRun:
+def replay(store: Queries, number: int, document: dict[str, Any]) -> WorkflowRun:
     """Return the run of a document, as far as its recorded nodes have come.
 
     Raises:

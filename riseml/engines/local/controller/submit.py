@@ -12,7 +12,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from riseml import labels
-from riseml.engines.local.controller import environments, networks, numbers
+from riseml.engines import Growth
+from riseml.engines.local import shard_keys
+from riseml.engines.local.controller import environments, growth, networks, numbers
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.controller.machine import Capacity, total
@@ -25,7 +27,7 @@ from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.jobs.pod_to_process import resources
 from riseml.engines.local.serialize import Inherited, plan_from_data, timestamp
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
-from riseml.plan import ExperimentSet, GitState, Origin, Resources, Target
+from riseml.plan import ExperimentSet, GitState, Origin, Resources, Shard, Target
 
 _MOUNT_POINT = re.compile(r"(?<![\w./-])/(?:code|data|output|riseml)(?![\w.-])")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
@@ -48,21 +50,24 @@ class Submitter:
         excluded: Mapping[str, tuple[str, ...]],
         git: Mapping[str, Any] | None = None,
         token: str,
+        into: Mapping[str, int] | None = None,
         again: bool = False,
     ) -> dict[str, Any]:
         """Run a plan, as `plan_to_data` writes it; return the fields of `Submitted`.
 
         `token` identifies the submission. With `again`, an earlier controller may have
-        recorded it before it could answer.
+        recorded it before it could answer. `into` has the fields of a `Growth`.
 
         Raises:
             RiseMLError: this machine cannot run the plan; nothing was recorded.
+            ChangedMeanwhileError: the run has the Workflow of `into` already.
         """
         planned = plan_from_data(plan)
         uid = str(uuid.UUID(token))
         recorded = self._services.store.with_uid(uid) if again else None
         if recorded is not None:
-            return _submitted(recorded["number"], recorded["name"], planned, [])
+            number = shard_keys.number_of(recorded["number"])
+            return _submitted(number, recorded["name"], planned, [])
         from_command = Inherited(**inherited)
         self._check_secrets(planned)
         self._check_mounts(planned)
@@ -74,17 +79,23 @@ class Submitter:
                 planned, revision, self._services.layout, environment
             )
         with self._services.store.transaction():
-            number = numbers.assign(self._services)
+            if into is None:
+                key, shard = numbers.assign(self._services), None
+            else:
+                key = growth.key(self._services.store, planned, Growth(**into))
+                shard = Shard(shard_keys.shard_of(key), 0)
+            number = shard_keys.number_of(key)
             origin = Origin(
                 user,
                 number,
                 revision,
                 build=build,
+                shard=shard,
                 excluded=excluded,
                 git=GitState(**git) if git else None,
             )
             document = _compile(planned, origin)
-            run = self._record(number, document, from_command, uid)
+            run = self._record(key, document, from_command, uid)
             notes = self._notes(planned)
         self._begin(run)
         return _submitted(number, run.run.name, planned, notes)
@@ -109,8 +120,8 @@ class Submitter:
 
     def _begin(self, run: ActiveRun) -> None:
         logger.info(
-            "run %d: submitted as %s, experiments: %d",
-            run.number,
+            "run %s: submitted as %s, experiments: %d",
+            run.title,
             run.run.name,
             run.record.experiment_count,
         )
@@ -118,7 +129,7 @@ class Submitter:
 
     def _record(
         self,
-        number: int,
+        key: int,
         document: dict[str, Any],
         inherited: Inherited,
         uid: str,
@@ -126,15 +137,15 @@ class Submitter:
         """Check a document, identify it as a run, and insert it into the database."""
         validate.check(document)
         _check_names(document["metadata"])
-        _identify(document["metadata"], number, uid)
+        _identify(document["metadata"], shard_keys.number_of(key), uid)
         name = document["metadata"]["name"]
         if self._services.store.named(name):
             raise InvalidInputError(
                 f"there is already a run named {name}",
                 "Give the Workflow another name.",
             )
-        record = RunRecord(self._services.layout, document, number)
-        preparer = self._services.preparer(number, record.folder, inherited)
+        record = RunRecord(self._services.layout, document, key)
+        preparer = self._services.preparer(key, record.folder, inherited)
         capacity = self._services.machine.capacity_for(preparer.cpus)
         _check_capacity(document, capacity)
         run = WorkflowRun(document, document["metadata"]["uid"])
@@ -198,6 +209,9 @@ def _compile(plan: ExperimentSet, origin: Origin) -> dict[str, Any]:
     for template in document["spec"]["templates"]:
         # On one machine, resources become free when earlier runs end, whenever that is.
         template.pop("pendingTimeout", None)
+        # One machine has no semaphores, with which shards share the `concurrency` of a set.
+        if "semaphores" in template.get("synchronization", {}):
+            del template["synchronization"]
     return document
 
 

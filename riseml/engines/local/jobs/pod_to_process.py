@@ -264,7 +264,8 @@ class PodPreparer:
         for entry in pod.template["container"].get("env", ()):
             variables[entry["name"]] = entry.get("value", "")
         job = variables.get("RISEML_JOB") or pod.template["name"]
-        attempt = variables.get("RISEML_ATTEMPT") or pod.attempt
+        earlier = int(variables.get("RISEML_EARLIER_ATTEMPTS") or 0)
+        attempt = int(variables.get("RISEML_ATTEMPT") or pod.attempt) + earlier
         output = _sources(mounts).get(variables.get("OUTPUT_DIR", ""))
         folder = self._folder if output is None else Path(output)
         return folder / ".riseml" / "logs" / f"{job}.{attempt}.log"

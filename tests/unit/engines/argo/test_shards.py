@@ -14,6 +14,7 @@ from riseml.engines.argo import shards
 from riseml.errors import RiseMLError
 from riseml.plan import Build, ExperimentSet, Shard
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, set_state
+from riseml.status.shards import merged
 from tests.unit.plans import ORIGIN, Document, compiled, grid, template
 
 
@@ -92,22 +93,24 @@ def test_shards_share_their_concurrency_and_have_different_names() -> None:
 
 def test_shards_are_read_as_one_workflow_would_be() -> None:
     set_plan = plan(7)
-    read = shards.merged(
-        [status.read(document) for document in workflows(set_plan, 2.0)]
-    )
+    read = merged([status.read(document) for document in workflows(set_plan, 2.0)])
     one = status.read(compiled(set_plan))
     assert [experiment.id for experiment in read.experiments] == [
         f"14.{n}" for n in range(1, 8)
     ]
-    assert replace(read, name="", concurrency=None) == replace(
-        one, name="", concurrency=None
-    )
+    assert [shard.index for shard in read.shards] == [1, 2, 3]
+    numbered = [replace(experiment, shard=1) for experiment in read.experiments]
+    assert replace(
+        read, name="", concurrency=None, shards=(), experiments=tuple(numbered)
+    ) == replace(one, name="", concurrency=None)
 
 
-def shard_status(*states: State, jobs: tuple[JobStatus, ...] = ()) -> SetStatus:
+def shard_status(
+    first: int, *states: State, jobs: tuple[JobStatus, ...] = ()
+) -> SetStatus:
     experiments = tuple(
         ExperimentStatus(id=f"14.{n}", sub=n, state=state)
-        for n, state in enumerate(states, 1)
+        for n, state in enumerate(states, first)
     )
     counts = {state: states.count(state) for state in states}
     return SetStatus(
@@ -132,9 +135,9 @@ def shard_status(*states: State, jobs: tuple[JobStatus, ...] = ()) -> SetStatus:
 def test_the_state_is_that_of_all_experiments(
     first: list[State], second: list[State], state: State
 ) -> None:
-    merged = shards.merged([shard_status(*first), shard_status(*second)])
-    assert merged.state is state
-    assert sum(merged.counts.values()) == len(first) + len(second)
+    run = merged([shard_status(1, *first), shard_status(len(first) + 1, *second)])
+    assert run.state is state
+    assert sum(run.counts.values()) == len(first) + len(second)
 
 
 @pytest.mark.parametrize(
@@ -152,6 +155,7 @@ def test_a_job_of_several_shards_has_the_state_that_says_most(
 ) -> None:
     parts = [
         shard_status(
+            n,
             State.PENDING,
             jobs=(
                 JobStatus(id="14.build", type="build", state=state, message=f"of {n}"),
@@ -159,7 +163,7 @@ def test_a_job_of_several_shards_has_the_state_that_says_most(
         )
         for n, state in enumerate(states)
     ]
-    (job,) = shards.merged(parts).jobs
+    (job,) = merged(parts).jobs
     assert (job.state, job.message) == (state, f"of {states.index(state)}")
 
 
@@ -173,6 +177,5 @@ def test_shards_build_their_image_once() -> None:
     mutexes = [template(document, "build")["synchronization"] for document in documents]
     assert mutexes == [{"mutexes": [{"name": f"riseml-build-{'k' * 24}"}]}] * 2
     assert [
-        job.id
-        for job in shards.merged([status.read(document) for document in documents]).jobs
+        job.id for job in merged([status.read(document) for document in documents]).jobs
     ] == ["14.build"]
