@@ -84,6 +84,8 @@ SUB_PARAMETER = "riseml-sub"
 EARLIER_PARAMETER = "riseml-earlier"
 # The folder in the output volume of the experiment that one continues.
 RESUME_PARAMETER = "riseml-resume"
+# The folder in an experiment's output that stands for it if that is missing.
+EMPTY_FOLDER = ".riseml/resume"
 # The image that the build step built.
 IMAGE_PARAMETER = "riseml-image"
 # The index of a job whose type has several, from 1.

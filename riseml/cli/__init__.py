@@ -69,6 +69,14 @@ COMMANDS: dict[str, Command] = {
         "wait", "Wait until runs have ended; the exit status is their outcome.", RUN
     ),
     "kill": Command("kill", "Stop runs or experiments.", RUN),
+    "retry": Command(
+        "retry",
+        "Repeat experiments that have ended without finishing, as part of their set.",
+        RUN,
+    ),
+    "rerun": Command(
+        "rerun", "Run what an earlier run ran once more, as a new run.", RUN
+    ),
     "results": Command(
         "results", "Compare the parameters and results of a set's experiments.", RUN
     ),

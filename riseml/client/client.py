@@ -18,6 +18,7 @@ from riseml.client import cleanup, explain, files, lifecycle
 from riseml.client import secrets as secrets_
 from riseml.client.config_methods import ConfigMethods
 from riseml.client.context import ClientContext
+from riseml.client.repeat_methods import RepeatMethods
 from riseml.client.types import Killed, Pruned
 from riseml.engines import Change, Chunk, Engine, LogQuery, Query
 from riseml.ids import Id
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from riseml.storage.volume import Entry
 
 
-class Client(ConfigMethods):
+class Client(ConfigMethods, RepeatMethods):
     """RiseML with one home, or with an engine of your own.
 
     `home` is the directory of the local engine (None: RISEML_HOME, or ~/.riseml). Nothing

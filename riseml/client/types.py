@@ -61,3 +61,36 @@ class Killed:
     is_set: bool
     stopped: bool
     state: State
+
+
+@dataclass(frozen=True)
+class Repetition:
+    """A run that `rerun` started; other methods take its `id`.
+
+    It runs the code of `revision`. `notes` and `tensorboard` are as in `RunHandle`.
+    """
+
+    id: str
+    name: str
+    project: str
+    is_set: bool
+    experiments: int
+    revision: str
+    notes: tuple[str, ...] = ()
+    tensorboard: str | None = None
+
+
+@dataclass(frozen=True)
+class Grown:
+    """A run that `retry` or `extend` gave experiments; `experiments` are their ids.
+
+    There are none if there was nothing to do. `notes` and `tensorboard` are as in
+    `RunHandle`.
+    """
+
+    id: str
+    project: str
+    is_set: bool
+    experiments: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    tensorboard: str | None = None

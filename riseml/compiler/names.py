@@ -15,8 +15,6 @@ RUNGS = "rungs"
 _MAX_LENGTH = 63
 # Kubernetes appends this many characters to generateName.
 _GENERATED_LENGTH = 5
-EMPTY_FOLDER = ".riseml/resume"
-"""The folder, in the output of an experiment, that stands for a missing one at /resume."""
 _LARGEST_SUB = 999_999
 # It stands for the build of a plan that has none, so that its fields need no checks.
 _NO_BUILD = Build(key="")
@@ -220,7 +218,7 @@ class Names:
         if experiment.resume:
             return experiment.resume
         # Nothing is written there.
-        return f"{self._output_path(str(experiment.sub))}/{EMPTY_FOLDER}"
+        return f"{self._output_path(str(experiment.sub))}/{labels.EMPTY_FOLDER}"
 
     def _output_path(self, sub: str) -> str:
         return f"{self.run_path}/{sub}" if self.plan.is_set else self.run_path

@@ -71,6 +71,7 @@ def _blank(outline: Outline, position: int, sub: str) -> ExperimentStatus:
         parameters=parameters,
         created=outline.created,
         shard=outline.shard,
+        resume=outline.resume(position),
     )
 
 

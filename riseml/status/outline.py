@@ -110,6 +110,14 @@ class Outline:
         """Return how many attempts an experiment had in earlier Workflows of its set."""
         return doc.integer(self.item(position).get(labels.EARLIER_PARAMETER)) or 0
 
+    def resume(self, position: int) -> str | None:
+        """Return the folder in the output volume that an experiment continues."""
+        path = self.item(position).get(labels.RESUME_PARAMETER)
+        if path is None:
+            return None
+        folder = doc.text(path)
+        return "" if folder.endswith(f"/{labels.EMPTY_FOLDER}") else folder
+
     def item(self, position: int) -> Mapping[str, Any]:
         """Return the parameters of the experiment at `position`, the user's and RiseML's."""
         if not 0 <= position < len(self.items):

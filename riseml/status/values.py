@@ -69,7 +69,9 @@ class ExperimentStatus:
     `sub` is its number in its set, None for a single experiment. `guilty` is the id of the
     job that failed it.
     `result` has the values that it reported and those of the metrics that riseml.yml
-    names. `shard` is the index of the Workflow that runs it, or ran it last.
+    names. `shard` is the index of the Workflow that runs it, or ran it last. `resume` is
+    the folder in the output volume that it continues: None without one, empty if that is
+    missing.
     `measured` says more about the latter: by name, the values `best` and `last`,
     their steps where they are known, and the `source`. `progressed` is when the progress
     was reported, None where that is not known. `notes` say what a user
@@ -94,6 +96,7 @@ class ExperimentStatus:
     notes: tuple[str, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
     shard: int = 1
+    resume: str | None = None
 
     @property
     def is_early(self) -> bool:

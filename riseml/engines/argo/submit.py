@@ -58,6 +58,8 @@ def start(
         UnsupportedError: the cluster refuses the Workflow.
     """
     plan = submission.plan
+    if submission.into:
+        raise UnsupportedError("experiments of a cluster cannot be repeated yet")
     _check_secrets(plan, known)
     namespace.node = submission.node
     build = None

@@ -133,12 +133,15 @@ class _Follower:
         if not run.is_set:
             return
         for experiment in experiments(run, self._query.id):
-            if experiment.state not in _NOT_STARTED:
+            # A repeated experiment has logs of earlier attempts.
+            is_repeated = experiment.shard > 1
+            if is_repeated or experiment.state not in _NOT_STARTED:
                 self._open(experiment.id, self._folder / str(experiment.sub))
 
     def _open(self, owner: str, folder: Path) -> None:
         """Open the logs in a folder that the query selects; `owner` is their prefix."""
-        for path in sorted((folder / ".riseml" / "logs").glob("*.log")):
+        logs = folder / ".riseml" / "logs"
+        for path in sorted(logs.glob("*.log"), key=_job_and_attempt):
             match = _FILE_NAME.fullmatch(path.name)
             if match is None or path in self._opened:
                 continue
@@ -156,6 +159,12 @@ class _Follower:
         if not selected.index:
             return job == selected.type
         return job == f"{selected.type}.{selected.index}"
+
+
+def _job_and_attempt(path: Path) -> tuple[str, int]:
+    """Return a sort key: the attempts of a job follow each other."""
+    match = _FILE_NAME.fullmatch(path.name)
+    return (match["job"], int(match["attempt"])) if match else (path.name, 0)
 
 
 def _masked(log: _Log, *, final: bool) -> Iterator[Chunk]:

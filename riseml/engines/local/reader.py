@@ -14,7 +14,8 @@ from typing import Any
 
 from riseml import labels
 from riseml.engines import Query
-from riseml.engines.local import home, outputs, protocol, recorded_status, reports
+from riseml.engines.local import home, outputs, protocol, reports
+from riseml.engines.local.controller import recorded_status
 from riseml.engines.local.serialize import experiment_from_data
 from riseml.engines.local.store import Store
 from riseml.errors import (

@@ -17,12 +17,11 @@ from typing import Any
 from riseml import disk, labels, status
 from riseml.engines.local import (
     outputs,
-    recorded_status,
     reports,
     reserve,
     shard_keys,
 )
-from riseml.engines.local.controller import kills, shared_rows
+from riseml.engines.local.controller import kills, recorded_status, shared_rows
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.run import WorkflowRun

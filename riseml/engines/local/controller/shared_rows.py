@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from riseml.engines.local import recorded_status
+from riseml.engines.local.controller import recorded_status
 from riseml.engines.local.serialize import experiment_from_data, experiment_to_json
 from riseml.engines.local.store import Store
 from riseml.status import ExperimentStatus, State, set_state

@@ -1,0 +1,59 @@
+"""Output of commands that give a run further experiments, or further attempts of some."""
+
+from typing import NotRequired, TypedDict
+
+from riseml.cli import output, report, text
+from riseml.cli.documents import Document
+from riseml.client.types import Grown
+
+# A line has room for so many ids.
+_MAX_IDS = 8
+
+
+class GrowthRecord(TypedDict):
+    """A run that got experiments, or further attempts of some."""
+
+    id: str
+    project: str
+    experiments: list[str]
+    """The ids of the experiments that were started; none if there was nothing to do."""
+    tensorboard: NotRequired[str]
+    """The address of the run's own TensorBoard, if it is known."""
+
+
+DOCUMENTS = {"retry": Document(GrowthRecord)}
+
+
+def write(grown: Grown, output_format: str, verb: str) -> None:
+    """Print what was started in a run; `verb` says how, as in "Repeating"."""
+    for note in grown.notes:
+        output.note(note)
+    if not report.is_for_people(output_format):
+        data = report.of_record(_record(grown), GrowthRecord, "id")
+        report.write_data(data, output_format)
+    elif grown.experiments:
+        output.say(f"{verb} {_title(grown)} in the background.")
+        if grown.tensorboard:
+            output.say(f"TensorBoard: {grown.tensorboard}")
+    else:
+        output.note(f"There is nothing to do in {grown.id}.")
+
+
+def _title(grown: Grown) -> str:
+    if not grown.is_set:
+        return f"experiment {grown.id}"
+    listed = grown.experiments[:_MAX_IDS]
+    ids = ", ".join(listed)
+    if len(listed) < len(grown.experiments):
+        ids += ", ..."
+    count = text.plural(len(grown.experiments), "experiment")
+    return f"{count} of set {grown.id} ({ids})"
+
+
+def _record(grown: Grown) -> GrowthRecord:
+    record = GrowthRecord(
+        id=grown.id, project=grown.project, experiments=list(grown.experiments)
+    )
+    if grown.tensorboard:
+        record["tensorboard"] = grown.tensorboard
+    return record

@@ -1,0 +1,70 @@
+"""Identity of experiments: a digest of everything that decides what one of them computes.
+
+    parameters ─┐
+    configuration of its jobs ─┼──▶ digest, equal for experiments that do the same
+    revision, image ─┘
+
+What only decides when, where, how often or for how long jobs run is no part of it: memory,
+`timeout`, `retries`, `concurrency`, TensorBoard, and how results are read. So an
+experiment that had too little memory is the same one with more of it.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from riseml.plan import ExperimentSet, Job
+
+
+def digest(
+    parameters: Mapping[str, str], plan: ExperimentSet, revision: str, base: str = ""
+) -> str:
+    """Return the identity of an experiment with the jobs of a plan.
+
+    `base` is the image that install steps start from, with its digest; empty if it is
+    not known.
+    """
+    content = {
+        "parameters": dict(parameters),
+        "configuration": configuration(plan),
+        "revision": revision,
+        "image": base or plan.image,
+    }
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def configuration(plan: ExperimentSet) -> dict[str, Any]:
+    """Return what a plan says about the jobs of each experiment, by the key of riseml.yml."""
+    return {
+        "image": plan.image,
+        "install": list(plan.install),
+        "build_files": list(plan.build_files),
+        "secrets": sorted(plan.secrets),
+        "framework": plan.framework,
+        "isolated": plan.isolated,
+        "run": {job.type: [job.runner, *job.run] for job in plan.jobs},
+        "env": {job.type: _variables(job) for job in plan.jobs},
+        "resources": {job.type: _resources(job) for job in plan.jobs},
+    }
+
+
+def changes(old: ExperimentSet, new: ExperimentSet) -> list[str]:
+    """Return the keys of riseml.yml in which the jobs of two plans differ."""
+    before = configuration(old)
+    after = configuration(new)
+    return [key for key in before if before[key] != after[key]]
+
+
+def _variables(job: Job) -> dict[str, str]:
+    return {**job.env, **job.framework_env}
+
+
+def _resources(job: Job) -> dict[str, Any]:
+    # Libraries start as many threads as a job has CPUs.
+    return {
+        "count": job.count,
+        "cpus": str(job.resources.cpus),
+        "gpus": job.resources.gpus,
+    }

@@ -1,0 +1,44 @@
+"""Methods of `riseml.Client` that run experiments again, or add some to a set."""
+
+from riseml.client.context import ClientContext
+from riseml.client.types import Grown, Repetition
+from riseml.ids import Id
+
+
+class RepeatMethods:
+    """The part of a client whose methods continue from an earlier run."""
+
+    _context: ClientContext
+
+    def rerun(self, id: str | Id) -> Repetition:
+        """Start a new run with the code, the configuration and the experiments of another.
+
+        `id` is a run, or one experiment of a set.
+
+        Raises:
+            NotFoundError: nothing has this id.
+            RiseMLError: what it ran is not known any more.
+        """
+        from riseml.client import repeats
+
+        return repeats.rerun(self._context, id)
+
+    def retry(
+        self, *names: str | Id, failed: bool = False, missing: bool = False
+    ) -> Grown:
+        """Repeat experiments as part of their set, with the code that they ran.
+
+        `names` are a run (default: the newest) or some experiments of one. Of a run,
+        all experiments that have ended without finishing are repeated, with `failed`
+        only those that failed, with `missing` only those that were killed, also before
+        they started. They keep their numbers, and earlier attempts stay visible. It may
+        be called while the run goes on, and by several processes at once.
+
+        Raises:
+            InvalidInputError: a named experiment has finished, or has not ended.
+            NotFoundError: nothing has an id.
+            RiseMLError: what they ran is not known any more.
+        """
+        from riseml.client import repeats
+
+        return repeats.retry(self._context, names, failed=failed, missing=missing)
