@@ -14,7 +14,6 @@ from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from riseml import labels
-from riseml.engines.local import shard_keys
 from riseml.engines.local.controller import (
     failure_records,
     kills,
@@ -40,6 +39,7 @@ from riseml.engines.local.jobs.pod_to_process import (
     resources,
 )
 from riseml.engines.local.serialize import Inherited
+from riseml.engines.local.shard_keys import describe
 from riseml.errors import RiseMLError
 
 # Time to exit for the healthy pods of a gang that restarts.
@@ -57,8 +57,7 @@ class RunPods:
         report: Callable[[events.Event], None],
         sessions: SessionRecords,
     ) -> None:
-        self._services, self._key = services, key
-        self._title = shard_keys.describe(key)
+        self._services, self._key, self._id = services, key, describe(key)
         self._preparer, self._report, self._sessions = preparer, report, sessions
         self._folder = services.layout.run(key)
         self._gangs = Gangs(self._folder, services.ports)
@@ -115,16 +114,14 @@ class RunPods:
             self._sessions.write(pod)
             pod.pid = self._services.launcher.start(self._spec(pod, prepared))
         except launcher.LaunchError as error:
-            logger.warning(
-                "run %s: pod %s cannot start now: %s", self._title, pod.node, error
-            )
+            logger.warning("run %s: %s cannot start now: %s", self._id, pod.node, error)
             raise
         except (RiseMLError, OSError) as error:
-            logger.warning("run %s: pod %s: %s", self._title, pod.node, error)
+            logger.warning("run %s: pod %s: %s", self._id, pod.node, error)
             self._remove(pod)
             self._report(pod_exit.not_started(pod, error))
             return
-        logger.info("run %s: pod %s started, pid %d", self._title, pod.node, pod.pid)
+        logger.info("run %s: pod %s started, pid %d", self._id, pod.node, pod.pid)
         self._report(events.PodStarted(pod.node))
         self._watch(pod)
 
@@ -224,13 +221,13 @@ class RunPods:
             self._await_gang(pod)
             return
         logger.info(
-            "run %s: pod %s ended, status %s", self._title, pod.node, event.exit_code
+            "run %s: pod %s ended, status %s", self._id, pod.node, event.exit_code
         )
         pod.keeps_workdir = True
         self._workdirs.keep(pod, lambda: self._report_end(pod, event))
 
     def _return(self, pod: Pod) -> None:
-        logger.warning("run %s: pod %s has not begun", self._title, pod.node)
+        logger.warning("run %s: pod %s has not begun", self._id, pod.node)
         pod.returns += 1
         pod.pid = 0
         self._report(events.PodReturned(pod.node))
@@ -300,7 +297,7 @@ class RunPods:
         if not self._gangs.renew(pod.gang):
             return f"another program uses the port chosen for {address}, for the second time"
         logger.warning(
-            "run %s: the port for %s is lost, the gang restarts", self._title, address
+            "run %s: the port for %s is lost, the gang restarts", self._id, address
         )
         for peer in gang:
             peer.restarting = True
