@@ -25,7 +25,7 @@ from riseml.errors import (
     RiseMLError,
 )
 from riseml.ids import Id
-from riseml.plan import Experiment, ExperimentSet
+from riseml.plan import Experiment, ExperimentSet, GitState
 from riseml.status import ExperimentStatus, SetStatus, ShardStatus, State
 from riseml.status import attempts as attempts_
 from riseml.status.shards import shard_of
@@ -44,6 +44,7 @@ class Code:
     plan: ExperimentSet
     revision: str
     excluded: Mapping[str, tuple[str, ...]]
+    git: GitState | None = None
     base: str = ""
     node: str = ""
 
@@ -255,7 +256,7 @@ def code_of(run: SetStatus, shard: ShardStatus) -> Code:
             "Use the version that started it.",
         ) from error
     plan = replace(plan, tensorboard=plan.tensorboard and not _serves_tensorboard(run))
-    return Code(plan, shard.revision, run.excluded, shard.base_image)
+    return Code(plan, shard.revision, run.excluded, run.git, shard.base_image)
 
 
 def _serves_tensorboard(run: SetStatus) -> bool:
@@ -297,8 +298,9 @@ def _start(
         dict(os.environ),
         code.node,
         code.excluded,
-        growth,
-        code.base,
+        git=code.git,
+        into=growth,
+        base=code.base,
     )
     return context.engine.start(submission)
 
