@@ -63,7 +63,12 @@ class Distribution:
     @property
     def samples(self) -> tuple[str, ...]:
         """Texts that together have all forms of its values."""
-        return self.choices or _SAMPLES[self.kind]
+        if self.choices:
+            return self.choices
+        texts = _SAMPLES[self.kind]
+        if float(self.low) < 0:
+            return texts
+        return tuple(text for text in texts if not text.startswith("-"))
 
     def value(self, share: float) -> str:
         """Return the value below which the `share` of all values lies, from 0 up to 1."""

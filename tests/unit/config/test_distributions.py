@@ -199,3 +199,17 @@ def test_more_trials_than_combinations() -> None:
         "5:36 4 trials are more than the parameters' 3 combinations / "
         "Write method: grid to run all of them, or fewer trials."
     )
+
+
+def test_values_without_a_sign_are_not_taken_for_options() -> None:
+    text = """\
+project: lab
+train:
+  image: busybox
+  resources: {cpus: 1, mem: 100}
+  parameters: {lr: {loguniform: [1e-5, 0.1]}, shift: {uniform: [-1, 1]}}
+  search: {method: random, trials: 3}
+  run: train --lr {{lr}} --shift {{shift}}
+"""
+    (warning,) = load_text(text).warnings
+    assert "'shift'" in warning.message

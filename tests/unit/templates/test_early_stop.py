@@ -214,7 +214,8 @@ def search(
     pace = {number: paces.uniform(0.8, 1.2) for number in losses}
     due = [(pace[number], number, 1) for number in losses]
     heapq.heapify(due)
-    used, best = 0, {}
+    used = 0
+    best: dict[int, float] = {}
     while due:
         now, number, epoch = heapq.heappop(due)
         used += 1
