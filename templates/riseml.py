@@ -30,6 +30,8 @@ _reported = {}
 # The last line of the file, and what identifies the file and its length after it was written.
 _merged = {}
 _written = []
+# When the progress was last written to the volume.
+_published = []
 # The rungs of this experiment, and the number of reports so far.
 _early = {}
 # When the last line of the index of times was written.
@@ -90,12 +92,27 @@ def report_progress(done, total):
         path = os.environ.get("ARGO_PROGRESS_FILE")
         if path:
             total = max(int(total), 1)
+            progress = "{0}/{1}".format(min(max(int(done), 0), total), total)
             with open(path, "w") as file:
-                file.write("{0}/{1}\n".format(min(max(int(done), 0), total), total))
+                file.write(progress + "\n")
+            _publish_progress(progress, int(done) >= total)
         elif not experiment_id():
             _note("{0} of {1} done (outside of an experiment: not reported)".format(done, total))
     except Exception as error:  # noqa: BLE001
         _note("the progress could not be reported: {0}".format(error))
+
+
+def _publish_progress(progress, is_last):
+    """Write the progress beside the results as well, for people who watch: Argo reads the other file once a minute.
+
+    The volume may be slow, so a loop with many steps writes to it once a second.
+    """
+    results, now = os.environ.get("RESULT_FILE"), time.time()
+    if not results or (not is_last and _published and 0 <= now - _published[0] < 1):
+        return
+    _published[:] = [now]
+    with open(os.path.join(os.path.dirname(results), "progress"), "w") as file:
+        file.write("{0} {1}\n".format(progress, os.environ.get("RISEML_ATTEMPT") or 0))
 
 
 def _flush():

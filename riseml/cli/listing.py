@@ -24,8 +24,9 @@ def lines(
     table = rows(runs, terminal, now, long=long, users=users)
     titles = columns(terminal, long=long, users=users)
     if progress:
-        titles.append(Column("PROGRESS", shortest=12))
         cells = _progress(runs, terminal, now, long=long)
+        # Other columns yield first.
+        titles.append(Column("PROGRESS", max(map(len, cells), default=0)))
         for row, cell in zip(table, cells, strict=True):
             row.append(cell)
     return render(titles, table, terminal, headers=headers)

@@ -17,7 +17,9 @@ T = TypeVar("T")
 # Ages and durations are shown in seconds.
 TICK_SECONDS = 1.0
 # A view takes at most this share of a core, however large a set is.
-_SHARE = 0.012
+_SHARE = 0.01
+# How much the last redraw counts for the mean.
+_WEIGHT = 0.3
 # A slow cluster is asked less often, too.
 _READ_SHARE = 0.25
 # How soon a screen fits a terminal that was resized.
@@ -61,16 +63,37 @@ def room() -> int:
 def _follow(
     read: Callable[[], T], draw: Callable[[T], None], is_last: Callable[[T], bool]
 ) -> None:
+    pace = _Pace()
     while True:
-        begun, used = time.monotonic(), time.process_time()
-        view = read()
-        draw(view)
+        with pace:
+            view = read()
+            draw(view)
         if is_last(view):
             return
-        spent = time.process_time() - used
-        elapsed = time.monotonic() - begun
-        pause = max(TICK_SECONDS, spent / _SHARE, elapsed / _READ_SHARE)
-        _sleep(pause - elapsed, partial(draw, view))
+        _sleep(pace.pause, partial(draw, view))
+
+
+class _Pace:
+    """How long to wait between two redraws, so that all together take a small share of a core."""
+
+    def __init__(self) -> None:
+        self.pause = TICK_SECONDS
+        self._begun = self._used = 0.0
+        # CPU time of a redraw. The first one imports modules, and does not count.
+        self._redraws = 0
+        self._mean = 0.0
+
+    def __enter__(self) -> None:
+        self._begun, self._used = time.monotonic(), time.process_time()
+
+    def __exit__(self, *_error: object) -> None:
+        elapsed = time.monotonic() - self._begun
+        used = (time.process_time() - self._used) * min(self._redraws, 1)
+        self._redraws += 1
+        # A single slow redraw must not stop the view for long.
+        self._mean += (used - self._mean) * _WEIGHT
+        pauses = (TICK_SECONDS - elapsed, self._mean / _SHARE, elapsed / _READ_SHARE)
+        self.pause = max(pauses)
 
 
 def _sleep(seconds: float, redraw: Callable[[], None]) -> None:

@@ -30,21 +30,28 @@ def of_experiment(
 
 def of_set(run: SetStatus, screen: Terminal, now: datetime) -> str:
     """Return `[##########----------] 30 of 60 ended, 14 min left`."""
-    total = sum(run.counts.values())
-    ended = sum(map(run.counts.__getitem__, TERMINAL & run.counts.keys()))
+    ended, total = _ended(run)
     phrase = f"{ended} of {total} ended"
     if run.state.is_terminal:
         return phrase
     time_left = _time_left(estimate.of_set(run, now))
-    return f"{_bar(ended / max(total, 1), _SET_BAR_CELLS, screen)}{phrase}{time_left}"
+    return f"{_bar(ended / total, _SET_BAR_CELLS, screen)}{phrase}{time_left}"
 
 
 def of_run(run: SetStatus, screen: Terminal, now: datetime) -> str:
     """Return the progress of a listed run, "" where it is not known."""
     if run.is_set:
-        return of_set(run, screen, now)
+        ended, total = _ended(run)
+        time_left = _time_left(estimate.of_set(run, now))
+        return f"{_bar(ended / total, _BAR_CELLS, screen)}{ended} of {total}{time_left}"
     (experiment, *_) = (*run.experiments, ExperimentStatus(run.id))
     return of_experiment(experiment, screen, now, exact=False)
+
+
+def _ended(run: SetStatus) -> tuple[int, int]:
+    """Return how many experiments have ended, of how many."""
+    ended = sum(map(run.counts.__getitem__, TERMINAL & run.counts.keys()))
+    return ended, max(sum(run.counts.values()), 1)
 
 
 def _time_left(remaining: timedelta | None) -> str:

@@ -25,7 +25,8 @@ from riseml.status.select import pick
 
 # Elsewhere than on a terminal, so many lines tell the progress of an experiment.
 _PROGRESS_LINES = 10
-_IDLE = "Nothing is running. A run that starts appears here; Ctrl-C ends this view."
+_IDLE = "Nothing is running."
+_IDLE_ADVICE = "A run that starts appears here; Ctrl-C ends this view."
 
 
 def one(client: Client, id: Id, *, wide: bool, headers: bool) -> None:
@@ -71,8 +72,8 @@ def _changes(run: SetStatus, status: AnyStatus) -> dict[str, str]:
     elif isinstance(status, SetStatus):
         below += run.jobs
     changes = {status.id: _line(status, experiment)}
-    for part in below:
-        changes[part.id] = _line(part, single_experiment(part))
+    for item in below:
+        changes[item.id] = _line(item, single_experiment(item))
     return changes
 
 
@@ -153,7 +154,7 @@ def many(
             progress=True,
         )
         if runs.is_idle:
-            return [_IDLE, "", *(table if listed else ())]
+            return [_IDLE, _IDLE_ADVICE, "", *(table if listed else ())]
         return [*table, *build_progress.of_list(client, listed, screen, now)]
 
     def changes(listed: Sequence[SetStatus]) -> dict[str, str]:
@@ -164,5 +165,5 @@ def many(
 
     farewell = "\n`riseml status -w` shows this again; runs continue in the background."
     live.watch(runs.read, lines, changes, is_last, farewell=farewell)
-    if runs.is_idle:
-        output.note("Nothing is running.")
+    if is_last(()):
+        output.note(_IDLE)

@@ -73,9 +73,9 @@ def of_set(run: SetStatus, now: datetime) -> timedelta | None:
 def _remaining(
     experiment: ExperimentStatus, mean: timedelta | None, now: datetime
 ) -> timedelta | None:
-    own = of_experiment(experiment, now)
-    if own is not None or mean is None:
-        return own
+    by_progress = of_experiment(experiment, now)
+    if by_progress is not None or mean is None:
+        return by_progress
     elapsed = now - (running_since(experiment) or now)
     return max(mean - elapsed, _NOTHING)
 

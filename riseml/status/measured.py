@@ -19,11 +19,12 @@ def with_measured(run: SetStatus, by_id: Mapping[str, Measured]) -> SetStatus:
     experiments = []
     for experiment in run.experiments:
         measured = by_id.get(experiment.id, {})
-        experiments.append(_complete(experiment, measured))
+        experiments.append(complete(experiment, measured))
     return replace(run, experiments=tuple(experiments))
 
 
-def _complete(experiment: ExperimentStatus, measured: Measured) -> ExperimentStatus:
+def complete(experiment: ExperimentStatus, measured: Measured) -> ExperimentStatus:
+    """Return an experiment with these metrics as well; see `with_measured`."""
     if not measured:
         return experiment
     result = {name: shown(values) for name, values in measured.items()}

@@ -150,6 +150,8 @@ class FakeEngine:
     interrupt: bool = False
     # Whether Ctrl-C follows the last status of a view
     interrupted_views: bool = False
+    # After so many lists comes Ctrl-C; None: never
+    interrupted_lists: int | None = None
     calls: list[tuple[Any, ...]] = field(default_factory=list)
     stored_secrets: dict[str, str] = field(default_factory=dict)
     # Folder with an output folder for each run
@@ -188,6 +190,9 @@ class FakeEngine:
 
     def list(self, query: Query) -> list[SetStatus]:
         self.calls.append(("list", query))
+        lists = [call for call in self.calls if call[0] == "list"]
+        if self.interrupted_lists is not None and len(lists) > self.interrupted_lists:
+            raise KeyboardInterrupt
         runs = [run for run in self.runs if query.all or not run.state.is_terminal]
         runs = [run for run in runs if query.project in {None, run.project}]
         if not query.experiments:

@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from riseml.cli import live
+from riseml.cli.watch import RunList
+from riseml.client.client import Client
 from riseml.engines import Chunk
 from riseml.plan import Metric
 from riseml.status import ExperimentStatus, SetStatus, State, set_state
@@ -165,6 +167,46 @@ def _compare(name: str, text: str, err: str) -> None:
     assert text == file.read_text()
 
 
+LISTED = {
+    "list": [with_progress(single(17)), RUNS["set-of-60"], single(16, State.PENDING)],
+    "idle-list": [single(14, State.FAILED, exit_code=3), single(13, State.KILLED)],
+}
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("name", LISTED)
+def test_screen_of_a_list(
+    name: str, width: int, engine: FakeEngine, riseml: Riseml, screen: Screen
+) -> None:
+    engine.runs, engine.interrupted_lists = LISTED[name], 1
+    screen(width=width, colour=False)
+    result = riseml("status", "-w")
+    shown = last_screen(result.out, width)
+    assert [line for line in shown if len(line) > width] == []
+    _compare(f"{name}-{width}", "\n".join(shown), result.err)
+
+
+def test_runs_that_end_stay_in_the_list(engine: FakeEngine) -> None:
+    client = Client(engine=engine)
+    engine.runs = [single(16), single(15)]
+    runs = RunList(client, client.runs)
+    assert [run.id for run in runs.read()] == ["16", "15"]
+    engine.runs = [single(17), single(16, State.FAILED)]
+    listed = [(run.id, run.state) for run in runs.read()]
+    # 15 was deleted.
+    assert listed == [("17", State.RUNNING), ("16", State.FAILED)]
+    assert not runs.is_idle
+    engine.runs = [single(17, State.FINISHED), single(16, State.FAILED)]
+    listed = [(run.id, run.state) for run in runs.read()]
+    assert listed == [("16", State.FAILED), ("17", State.FINISHED)]
+    assert runs.is_idle
+
+
+def test_without_any_run_a_list_is_idle(engine: FakeEngine, riseml: Riseml) -> None:
+    result = riseml("status", "-w")
+    assert (result.status, result.out, result.err) == (0, "", "Nothing is running.\n")
+
+
 @pytest.fixture
 def terminal(screen: Screen) -> VirtualTerminal:
     screen(width=80, height=7, colour=False)
@@ -257,5 +299,6 @@ def test_elsewhere_a_line_is_printed_when_it_changes(
 
 
 def test_every_file_belongs_to_a_test() -> None:
-    expected = {f"{name}-{width}.txt" for name in RUNS for width in WIDTHS}
+    names = [*RUNS, *LISTED]
+    expected = {f"{name}-{width}.txt" for name in names for width in WIDTHS}
     assert {file.name for file in SCREENS.iterdir()} == expected

@@ -23,6 +23,7 @@ from riseml.status import ExperimentStatus, SetStatus
 
 if TYPE_CHECKING:
     from riseml.diagnosis.evidence import Holder, Interpreter
+    from riseml.engines.local.live import LiveRun
     from riseml.plan import ExperimentSet
     from riseml.project import Snapshot
     from riseml.project.image_key import ImageKey
@@ -255,6 +256,13 @@ class LocalEngine:
             self.reader.store, lambda: self.reader.read_to_follow(run), _POLL_SECONDS
         )
         return watch.changes(observations, run)
+
+    def view(self, run: Id) -> "LiveRun":
+        """Return a view of a run that reads only what has changed."""
+        # Only `status -w` needs it.
+        from riseml.engines.local.live import LiveRun  # noqa: PLC0415
+
+        return LiveRun(self.reader, run)
 
     def logs(self, query: LogQuery) -> Iterator[Chunk | Change]:
         """Replay and follow what jobs wrote."""

@@ -33,11 +33,12 @@ def measured(run: SetStatus, folder: Path) -> SetStatus:
         if experiment.started is not None:
             # A single experiment has no number.
             output = folder / str(experiment.sub or "")
-            by_id[experiment.id] = _measure(run, experiment, output)
+            by_id[experiment.id] = measure(run, experiment, output)
     return with_measured(run, by_id)
 
 
-def _measure(run: SetStatus, experiment: ExperimentStatus, output: Path) -> Measured:
+def measure(run: SetStatus, experiment: ExperimentStatus, output: Path) -> Measured:
+    """Return the metrics of an experiment of a run; `output` is its own folder."""
     cache_file = output / CACHE
     has_ended = experiment.state.is_terminal
     cached = cache.load(cache_file)

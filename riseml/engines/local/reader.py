@@ -175,7 +175,7 @@ class HomeReader:
         if not row["is_set"] or run.sub is not None or run.type is not None:
             return self.read(run)
         return replace(
-            self._readable_summary(store, row, experiments=True),
+            self.summary(store, row, experiments=True),
             tensorboard_url=self.tensorboard_url(run),
         )
 
@@ -189,10 +189,7 @@ class HomeReader:
             )
         store = self.store()
         rows = store.runs(ended=query.all, project=query.project, last=query.last)
-        return [
-            self._readable_summary(store, row, experiments=query.experiments)
-            for row in rows
-        ]
+        return [self.summary(store, row, experiments=query.experiments) for row in rows]
 
     def latest(self, project: str | None = None) -> Id:
         """Return the newest run."""
@@ -285,9 +282,7 @@ class HomeReader:
         outputs = home.output_folder(self.home)
         return measured(run, outputs / run.user / run.project / str(run.number))
 
-    def _readable_summary(
-        self, store: Store, row: Any, *, experiments: bool
-    ) -> SetStatus:
+    def summary(self, store: Store, row: Any, *, experiments: bool) -> SetStatus:
         """Return the summary of a run.
 
         Raises:

@@ -1,13 +1,24 @@
-"""Results that jobs have reported into the output folder of their experiment."""
+"""Results and progress that jobs have reported into the output folder of their experiment."""
 
 import os
 from dataclasses import replace
 from pathlib import Path
 
-from riseml.status import ExperimentStatus, SetStatus, result_file
+from riseml.status import (
+    ExperimentStatus,
+    SetStatus,
+    State,
+    progress_file,
+    result_file,
+)
+from riseml.status.progress_file import Progress
 from riseml.status.result_file import Reported, Tail
 
+RESULTS, PROGRESS = ".riseml/results.jsonl", ".riseml/progress"
+"""Files in the output folder of an experiment that its jobs report into."""
+
 _BLOCK_BYTES = 1 << 20
+_PROGRESS_LIMIT = 256
 
 
 def with_results(run: SetStatus, folder: Path) -> SetStatus:
@@ -28,24 +39,40 @@ def experiment_folder(folder: Path, experiment: ExperimentStatus) -> Path:
 
 
 def with_result(experiment: ExperimentStatus, folder: Path) -> ExperimentStatus:
-    """Return an experiment with what it has reported into its output folder.
+    """Return an experiment with what it has reported into its output folder."""
+    reported = read_result(experiment, folder).add_to(experiment)
+    return read_progress(experiment, folder).add_to(reported)
+
+
+def read_result(experiment: ExperimentStatus, folder: Path) -> Reported:
+    """Return the result that an experiment has reported into its output folder.
 
     The file has the complete result, and is newer than the output of a job that has ended.
     """
     if experiment.started is None:
-        return experiment
+        return Reported()
     own_folder = folder / ".riseml"
     attempt = experiment.attempt
     # Until the last attempt runs its commands, the file is that of an earlier one.
     if attempt and not (own_folder / f"attempt.{attempt}").exists():
-        return experiment
-    path = own_folder / "results.jsonl"
+        return Reported()
     try:
-        reported = _read(path, has_ended=experiment.state.is_terminal)
+        return _read(folder / RESULTS, has_ended=experiment.state.is_terminal)
     except OSError:
         # There is no file yet.
-        return experiment
-    return reported.add_to(experiment)
+        return Reported()
+
+
+def read_progress(experiment: ExperimentStatus, folder: Path) -> Progress:
+    """Return the progress that a running experiment has reported into its output folder."""
+    if experiment.state is not State.RUNNING:
+        return Progress()
+    try:
+        with (folder / PROGRESS).open(encoding="ascii", errors="replace") as file:
+            modified = os.fstat(file.fileno()).st_mtime
+            return progress_file.read(file.read(_PROGRESS_LIMIT), modified)
+    except OSError:
+        return Progress()
 
 
 def _read(path: Path, *, has_ended: bool) -> Reported:

@@ -282,6 +282,24 @@ def test_progress_is_written_as_argo_reads_it(
         assert path.read_text() == written + "\n"
 
 
+def test_progress_is_written_to_the_volume_at_most_once_a_second(
+    library: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ARGO_PROGRESS_FILE", str(tmp_path / "argo"))
+    monkeypatch.setenv("RESULT_FILE", str(tmp_path / "results.jsonl"))
+    monkeypatch.setenv("RISEML_ATTEMPT", "2")
+    now = 1000.0
+    monkeypatch.setattr(time, "time", lambda: now)
+    published = []
+    for seconds, done in ((0, 1), (0.5, 2), (0.6, 3), (0.1, 4), (0.2, 10)):
+        now += seconds
+        library.report_progress(done, 10)
+        assert (tmp_path / "argo").read_text() == f"{done}/10\n"
+        published.append((tmp_path / "progress").read_text())
+    # The last step is never left out.
+    assert published == ["1/10 2\n"] * 2 + ["3/10 2\n"] * 2 + ["10/10 2\n"]
+
+
 def test_without_a_progress_file_nothing_is_printed(
     library: ModuleType, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,0 +1,226 @@
+"""View of a local run for a screen that is redrawn every second: it reads only what has changed.
+
+database version changed ──▶ rows of experiments that changed ─┐
+files of running experiments, in turns ──▶ results, progress ──┴─▶ SetStatus
+"""
+
+import os
+import re
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from riseml import status
+from riseml.engines.local import metric_files, reports
+from riseml.engines.local.reader import HomeReader
+from riseml.engines.local.serialize import experiment_from_data
+from riseml.engines.local.store import Store
+from riseml.ids import Id
+from riseml.status import ExperimentStatus, SetStatus, State
+from riseml.status.measured import Measured, complete
+from riseml.status.progress_file import Progress
+from riseml.status.result_file import Reported
+
+# CPU time of one read for the files of experiments; the next read goes on with the others.
+_FILES_SECONDS = 0.008
+_FIRST_FILES_SECONDS = 2.0
+_EXPERIMENTS = "SELECT sub, data FROM experiments WHERE run = ? ORDER BY sub"
+# The nodes of the run itself: build, TensorBoard
+_RUN_NODES = (
+    "SELECT name, phase, message FROM nodes"
+    " WHERE run = ? AND instr(name, '.experiment(') = 0"
+)
+_RUNNING_PODS = (
+    "SELECT name, template, running_at FROM nodes"
+    " WHERE run = ? AND type = 'Pod' AND phase = 'Running'"
+)
+_POD_NAME = re.compile(r"\.experiment\((\d+):.*?\)(?:\((\d+)\))?\.[\w-]+(?:\((\d+)\))?")
+_Signature = tuple[object, ...]
+
+
+@dataclass
+class _Files:
+    """What the files of an experiment reported when they were last read."""
+
+    signature: _Signature = ()
+    reported: Reported = field(default_factory=Reported)
+    progress: Progress = field(default_factory=Progress)
+    measured: Measured = field(default_factory=dict)
+
+    def update(
+        self, run: SetStatus, experiment: ExperimentStatus, folder: Path
+    ) -> None:
+        """Read the files that have changed; `folder` is the experiment's own."""
+        signature = (
+            experiment.state,
+            experiment.attempt,
+            _stamp(f"{folder}/{reports.RESULTS}"),
+            _stamp(f"{folder}/{reports.PROGRESS}"),
+        )
+        if experiment.state.is_terminal:
+            # Its row has the result.
+            self.reported, self.progress = Reported(), Progress()
+        elif signature != self.signature:
+            self.signature = signature
+            self.reported = reports.read_result(experiment, folder)
+            self.progress = reports.read_progress(experiment, folder)
+        if run.metrics and experiment.started is not None:
+            self.measured = metric_files.measure(run, experiment, folder)
+
+    def add_to(self, experiment: ExperimentStatus) -> ExperimentStatus:
+        """Return an experiment with what its files reported."""
+        with_result = self.reported.add_to(experiment)
+        with_progress = self.progress.add_to(with_result)
+        return complete(with_progress, self.measured)
+
+
+class LiveRun:
+    """View of one run; see `riseml.engines.views.RunView`."""
+
+    def __init__(self, reader: HomeReader, run: Id) -> None:
+        self._reader, self._run = reader, run
+        self._number = reader.number(run)
+        row = reader.summary_row(self._number)
+        self._folder = reader.run_folder(row)
+        self._rows = _Rows(self._number)
+        self._files: dict[int, _Files] = {}
+        # Numbers of the experiments whose files are read again, the next one first.
+        self._turns: deque[int] = deque()
+        self._version: tuple[int, int] | None = None
+        # The run as it was when its own nodes last changed, or the experiment in the id.
+        self._base: SetStatus | None = None
+        self._base_key: object = None
+
+    def read(self) -> SetStatus:
+        """Return the run as it is now."""
+        row = self._reader.summary_row(self._number)
+        if row["ended"] or not row["is_set"]:
+            return self._reader.read(self._run)
+        store = self._reader.store()
+        budget = _FILES_SECONDS if self._version else _FIRST_FILES_SECONDS
+        version = store.version()
+        if self._base is None or version != self._version:
+            self._version = version
+            self._base = self._read_rows(store)
+        self._read_files(self._base, budget)
+        now = self._reader.summary(store, row, experiments=False)
+        return replace(
+            self._base,
+            state=now.state,
+            started=now.started,
+            finished=now.finished,
+            counts=now.counts,
+            experiments=tuple(self._completed()),
+            tensorboard_url=self._reader.tensorboard_url(self._run),
+        )
+
+    def close(self) -> None:
+        """Do nothing: the reader keeps its connection."""
+
+    def _read_rows(self, store: Store) -> SetStatus:
+        """Read what has changed in the database; return the run without it."""
+        base = self._base
+        changed = self._rows.update(store)
+        key = (self._rows.text_of(self._run.sub), _run_nodes(store, self._number))
+        self._turns.extend(changed - set(self._turns))
+        if base is None or key != self._base_key:
+            self._base_key = key
+            base = status.read(self._reader.get(self._run))
+        self._rows.add_jobs(store, base, self._run.sub)
+        return base
+
+    def _read_files(self, base: SetStatus, budget: float) -> None:
+        """Read files of experiments in turns, within some CPU time."""
+        begun = time.process_time()
+        for _ in range(len(self._turns)):
+            position = self._turns.popleft()
+            experiment = self._rows.experiments[position]
+            files = self._files.setdefault(position, _Files())
+            folder = self._folder / str(experiment.sub or "")
+            files.update(base, experiment, folder)
+            # Nothing will be added to those of an experiment that has ended.
+            if not experiment.state.is_terminal:
+                self._turns.append(position)
+            if time.process_time() - begun > budget:
+                return
+
+    def _completed(self) -> Iterator[ExperimentStatus]:
+        for position, experiment in self._rows.experiments.items():
+            files = self._files.get(position)
+            yield files.add_to(experiment) if files else experiment
+
+
+class _Rows:
+    """The experiments of a set as the database has them, by their position from 1."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self.texts: dict[int, str] = {}
+        self.experiments: dict[int, ExperimentStatus] = {}
+
+    def update(self, store: Store) -> set[int]:
+        """Read the rows that have changed; return the positions of experiments that have started."""
+        changed = set()
+        for position, text in store.rows(_EXPERIMENTS, self._number):
+            if self.texts.get(position) == text:
+                continue
+            data = store.decode(self._number, text, f"experiment {position}")
+            self.texts[position] = text
+            self.experiments[position] = experiment_from_data(data)
+            if "started" in data:
+                changed.add(position)
+        return changed
+
+    def text_of(self, sub: int | None) -> str:
+        """Return the row of the experiment with this number, "" if there is none."""
+        for position, experiment in self.experiments.items():
+            if experiment.sub == sub:
+                return self.texts[position]
+        return ""
+
+    def add_jobs(self, store: Store, base: SetStatus, sub: int | None) -> None:
+        """Add the jobs that are running, and all jobs of the experiment `sub`.
+
+        The rows have none, but the jobs tell which attempt it is and when it started.
+        """
+        for name, template, running_at in store.rows(_RUNNING_PODS, self._number):
+            match = _POD_NAME.search(name)
+            # A node of a run's own hooks and builds has no position.
+            if match is None:
+                continue
+            position = int(match[1]) + 1
+            experiment = self.experiments[position]
+            planned = base.experiments[position - 1].jobs[0]
+            job = replace(
+                planned,
+                type=template,
+                state=State.RUNNING,
+                attempt=int(match[2] or match[3] or 0),
+                started=_time(running_at),
+            )
+            self.experiments[position] = replace(experiment, jobs=(job,))
+        for position, experiment in enumerate(base.experiments, 1):
+            if experiment.sub == sub:
+                self.experiments[position] = experiment
+
+
+def _run_nodes(store: Store, number: int) -> list[tuple[Any, ...]]:
+    return list(map(tuple, store.rows(_RUN_NODES, number)))
+
+
+def _time(seconds: float | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _stamp(path: str) -> tuple[int, int]:
+    """Return what changes when a file is written; zeros if there is none."""
+    try:
+        # `os.stat` takes half the time of `Path.stat`, and runs for each experiment.
+        found = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_size
