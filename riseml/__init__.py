@@ -12,6 +12,7 @@ Public names are loaded when they are first used: a command pays only for what i
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from riseml.client.client import Client as Client
+    from riseml.client.diff import Difference as Difference
     from riseml.client.images import Explanation as Explanation
     from riseml.client.images import ImagePart as ImagePart
     from riseml.client.results import Results as Results
@@ -81,6 +82,7 @@ __all__ = [
     "CopyReport",
     "DamagedDatabaseError",
     "DamagedError",
+    "Difference",
     "DiskFullError",
     "Engine",
     "Entry",
@@ -128,6 +130,7 @@ __all__ = [
 
 _MODULES = {
     "Client": "riseml.client.client",
+    "Difference": "riseml.client.diff",
     "Explanation": "riseml.client.images",
     "ImagePart": "riseml.client.images",
     "Results": "riseml.client.results",

@@ -80,6 +80,11 @@ COMMANDS: dict[str, Command] = {
     "results": Command(
         "results", "Compare the parameters and results of a set's experiments.", RUN
     ),
+    "diff": Command(
+        "diff",
+        "Compare two runs or experiments: code, configuration, parameters, results.",
+        RUN,
+    ),
     "why": Command("why", "Explain why a run is waiting or failed.", RUN),
     "tensorboard": Command(
         "tensorboard", "Open the TensorBoard of a run, also after it has ended.", RUN

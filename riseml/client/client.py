@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riseml.client import cleanup, explain, files, lifecycle
+from riseml.client import cleanup, explain, files, lifecycle, project_folder
 from riseml.client import secrets as secrets_
 from riseml.client.config_methods import ConfigMethods
 from riseml.client.context import ClientContext
@@ -27,6 +27,7 @@ from riseml.status import ExperimentStatus, JobStatus, SetStatus
 from riseml.status.select import pick
 
 if TYPE_CHECKING:
+    from riseml.client.diff import Difference
     from riseml.client.results import Results
     from riseml.client.tensorboard import TensorBoard
     from riseml.diagnosis import Cause
@@ -178,6 +179,29 @@ class Client(ConfigMethods, RepeatMethods):
         if table.metrics:
             return table
         return results.with_suggestions(table, self.engine)
+
+    def diff(
+        self,
+        old: str | Id,
+        new: str | Id | None = None,
+        *,
+        path: str | Path | None = None,
+        gitignore: bool | None = None,
+    ) -> "Difference":
+        """Return what differs between two runs or experiments.
+
+        Without `new`, `old` is compared with the project's folder as it is now: that of
+        the riseml.yml at `path`, None for the nearest one. `gitignore` None follows the
+        settings.
+
+        Raises:
+            InvalidInputError, NotFoundError: an id is not a run's or an experiment's.
+            ProjectError, HomeError: the folder cannot be read or stored.
+        """
+        from riseml.client import diff
+
+        file = path or project_folder.config_file()
+        return diff.difference(self._context, old, new, file, gitignore=gitignore)
 
     def why(self, id: str | Id | None = None) -> "list[Cause]":
         """Explain why a run, experiment or job waits or ended, and suggest fixes.

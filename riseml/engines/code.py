@@ -1,4 +1,4 @@
-"""Code of runs, for engines that can bring it to this machine."""
+"""Code and packages of runs, for engines that can bring them to this machine."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -31,3 +31,11 @@ class KeepsCode(Protocol):
             ProjectError: something in the folder cannot be read.
             HomeError: the home cannot be written.
         """
+
+
+@runtime_checkable
+class KnowsPackages(Protocol):
+    """Provided by engines that can list the Python packages of a run's environment."""
+
+    def packages(self, run: SetStatus) -> dict[str, str] | None:
+        """Return the versions of packages by name, None if they are not known."""

@@ -11,7 +11,7 @@ from riseml.engines import Change, Chunk, LogQuery, Pruned, Query, Submission, S
 from riseml.errors import NotFoundError
 from riseml.ids import Id
 from riseml.plan import Resources
-from riseml.project import Exclusion, Snapshot
+from riseml.project import Exclusion, Snapshot, snapshot
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, set_state
 from riseml.storage.folder import Folder
 
@@ -158,6 +158,9 @@ class FakeEngine:
     outputs: Path = Path("/nowhere")
     # Folder with a volume under each name
     volumes: Path = Path("/nowhere")
+    # Repository of the code of all runs
+    code: Path = Path("/nowhere")
+    packages_by_key: dict[str, dict[str, str]] = field(default_factory=dict)
     name: str = "fake"
     build_noun: str = "environment"
     user: str = "paul"
@@ -174,6 +177,16 @@ class FakeEngine:
             warnings=self.warnings,
             excluded=self.excluded,
         )
+
+    def record(self, project: str, folder: Path, *, gitignore: bool = True) -> Snapshot:
+        self.calls.append(("record", project, folder, gitignore))
+        return snapshot(folder, self.code, gitignore=gitignore, split=True)
+
+    def repository(self, run: SetStatus) -> Path:
+        return self.code
+
+    def packages(self, run: SetStatus) -> dict[str, str] | None:
+        return self.packages_by_key.get(run.image_key)
 
     def start(self, submission: Submission) -> Submitted:
         self.calls.append(("start", submission))

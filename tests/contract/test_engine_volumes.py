@@ -123,3 +123,20 @@ def test_the_users_commit_is_recorded(bench: Bench, client: Client) -> None:
     client.wait(first.id, second.id)
     assert client.read(first.id).git == GitState(commit, "topic", dirty=False)
     assert client.read(second.id).git == GitState(commit, "topic", dirty=True)
+
+
+def test_runs_are_compared(bench: Bench, client: Client) -> None:
+    bench.write({"train.py": "first\n"})
+    old = bench.run("run: sh -c 'echo acc=0.5'\nresults: acc").number
+    bench.write({"train.py": "second\n"})
+    new = bench.run("run: sh -c 'echo acc=0.75'\nresults: acc").number
+    difference = client.diff(str(old), str(new))
+    assert difference.code is not None
+    assert "-first\n+second\n" in difference.code.patch
+    assert "+  run: sh -c 'echo acc=0.75'" in difference.configuration
+    (pair,) = difference.pairs
+    assert pair.results["acc"] == (0.5, 0.75)
+    bench.write({"train.py": "third\n"})
+    current = client.diff(str(new), gitignore=True)
+    assert current.code is not None
+    assert "-second\n+third\n" in current.code.patch

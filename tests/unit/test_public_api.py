@@ -22,6 +22,7 @@ PUBLIC = [
     "CopyReport",
     "DamagedDatabaseError",
     "DamagedError",
+    "Difference",
     "DiskFullError",
     "Engine",
     "Entry",

@@ -76,6 +76,22 @@ class LocalEngine:
 
         return repository_of(run.project, self.home)
 
+    def packages(self, run: SetStatus) -> dict[str, str] | None:
+        """Return the packages that the install steps of a run installed."""
+        # Only `diff` needs it.
+        from importlib.metadata import distributions  # noqa: PLC0415
+
+        folders = (self.home / "envs" / run.image_key).glob(
+            "lib/python3*/site-packages"
+        )
+        folder = next(folders, None)
+        if not run.image_key or folder is None:
+            return None
+        packages = {}
+        for distribution in distributions(path=[str(folder)]):
+            packages[distribution.name.lower()] = distribution.version
+        return packages
+
     def start(self, submission: Submission) -> Submitted:
         """Send a plan to the controller; it is recorded when this returns."""
         if submission.node:

@@ -1,0 +1,119 @@
+"""Difference of two revisions: the files that changed, and the patch, as Git writes it.
+
+Revisions of different repositories can be compared. Nothing is checked out.
+"""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from riseml.errors import ProjectError
+from riseml.project import large_files
+from riseml.project.revision_files import run_git
+
+_ISOLATED = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "LC_ALL": "C",
+}
+_OPTIONS = ("-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
+_EMPTY_FIELDS = 3
+
+
+class StoredRevision(NamedTuple):
+    """A revision and the repository that has it."""
+
+    repository: Path
+    revision: str
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """A file that differs; `added` and `deleted` count lines, None for a binary file.
+
+    `old_path` is the former path of a file that was renamed, empty for others.
+    """
+
+    path: str
+    added: int | None
+    deleted: int | None
+    old_path: str = ""
+
+
+@dataclass(frozen=True)
+class CodeDifference:
+    """The files that differ between two revisions, and the patch from the first to the second."""
+
+    old: str
+    new: str
+    files: tuple[FileChange, ...] = ()
+    patch: str = ""
+
+
+def compare(old: StoredRevision, new: StoredRevision) -> CodeDifference:
+    """Return the difference between two revisions.
+
+    Raises:
+        ProjectError: a repository does not have its revision.
+    """
+    if old.revision == new.revision:
+        return CodeDifference(old.revision, new.revision)
+    files = list(_changes(_diff(old, new, "--numstat", "-z")))
+    patch = _diff(old, new, "-p")
+    for path in _large_changes(old, new):
+        files.append(FileChange(path, None, None))
+        patch += f"Binary files a/{path} and b/{path} differ\n"
+    files.sort(key=lambda change: change.path)
+    return CodeDifference(old.revision, new.revision, tuple(files), patch)
+
+
+def _diff(old: StoredRevision, new: StoredRevision, *options: str) -> str:
+    command = ["git", f"--git-dir={old.repository}", "-c", "core.quotePath=false"]
+    command += ["diff-tree", *_OPTIONS, *options, old.revision, new.revision]
+    environment = {
+        "PATH": os.environ.get("PATH", os.defpath),
+        **_ISOLATED,
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(new.repository / "objects"),
+    }
+    completed = subprocess.run(
+        command, env=environment, capture_output=True, check=False
+    )
+    if completed.returncode:
+        detail = completed.stderr.decode(errors="replace").strip()
+        raise ProjectError(f"the code cannot be compared: {detail}")
+    return completed.stdout.decode("utf-8", "replace")
+
+
+def _changes(numbers: str) -> Iterator[FileChange]:
+    """Yield the files of `--numstat -z`: `<added> <deleted> <path>`, separated by tabs.
+
+    A renamed file has an empty path there, and its old and new path follow.
+    """
+    fields = iter(numbers.split("\0"))
+    for field in filter(None, fields):
+        added, deleted, path = field.split("\t", _EMPTY_FIELDS - 1)
+        old_path = ""
+        if not path:
+            old_path, path = next(fields), next(fields)
+        yield FileChange(path, _count(added), _count(deleted), old_path)
+
+
+def _count(digits: str) -> int | None:
+    # Git writes a dash for binary files.
+    return int(digits) if digits.isdecimal() else None
+
+
+def _large_changes(old: StoredRevision, new: StoredRevision) -> list[str]:
+    """Return the paths of files beside Git that differ."""
+    before, after = _large_files(old), _large_files(new)
+    paths = sorted(before.keys() | after.keys())
+    return [path for path in paths if before.get(path) != after.get(path)]
+
+
+def _large_files(stored: StoredRevision) -> dict[str, str]:
+    message = run_git(stored.repository, "cat-file", "commit", stored.revision)
+    return large_files.in_message(message)
