@@ -12,6 +12,7 @@ from riseml.cluster.api import Api, Object, path
 from riseml.cluster.pod_exec import CommandError
 from riseml.cluster.store import StorePod
 from riseml.engines import Query
+from riseml.engines.argo import shards
 from riseml.engines.argo.live_results import run_folder
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError
 from riseml.ids import Id
@@ -75,6 +76,8 @@ def write(
     )
     ended = run.finished or run.created
     annotations = {ARCHIVED: ended.isoformat() if ended else "yes"}
+    if run.shards:
+        annotations[shards.LAST] = str(run.shards[-1].index)
     if has_more:
         annotations[HAS_MORE] = "true"
     body: dict[str, Any] = {
@@ -110,6 +113,20 @@ def _not_archived(documents: Sequence[Object]) -> list[str]:
     return names
 
 
+def reopen(api: Api, workflows: Sequence[Object], last_shard: int) -> None:
+    """Note in the Workflows of a run that it gets another one, given their metadata.
+
+    Argo must not delete them before the run is archived again.
+    """
+    body: dict[str, Any] = {
+        "metadata": {"annotations": {ARCHIVED: None, shards.LAST: str(last_shard)}},
+        "spec": {"ttlStrategy": None},
+    }
+    for workflow in workflows:
+        metadata = workflow["metadata"]
+        api.patch(path("workflows", metadata["namespace"], metadata["name"]), body)
+
+
 def read(store: StorePod, run: Id) -> SetStatus | None:
     """Return an archived run, None if it is not in the archive."""
     user = run.user or store.namespace.removeprefix("riseml-")
@@ -129,7 +146,10 @@ def revisions(store: StorePod, user: str) -> set[str]:
     Raises:
         RiseMLError: the archive cannot be read.
     """
-    return {run.revision for run in _parsed(store.script(_FIND, user))} - {""}
+    revisions = {""}
+    for run in _parsed(store.script(_FIND, user)):
+        revisions.update(shard.revision for shard in run.workflows)
+    return revisions - {""}
 
 
 def last_number(store: StorePod, user: str) -> int:

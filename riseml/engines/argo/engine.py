@@ -184,7 +184,7 @@ class ArgoEngine:
 
     def stop(self, run: Id, *, force: bool = False) -> bool:
         """Kill a run or one of its experiments; return False if it had already ended."""
-        return stop.stop(self.workflows, run, force=force)
+        return stop.stop(self._reader, run, force=force)
 
     def delete(self, run: Id) -> None:
         """Remove an ended run: its Workflow, its logs, its output."""

@@ -14,7 +14,7 @@ from riseml.cluster import PREFIX, namespace_of
 from riseml.cluster.api import Api, Object, path
 from riseml.engines import Query
 from riseml.engines.argo import archive, shards
-from riseml.engines.argo.run_reader import RunReader, read_documents
+from riseml.engines.argo.run_reader import RunReader
 from riseml.engines.argo.workflows import no_access, number_of
 from riseml.errors import NotAllowedError, NotFoundError
 from riseml.excerpts import excerpt
@@ -109,7 +109,8 @@ class Listing:
 
     def _ended_run(self, shards_of_run: list[Object], query: Query) -> SetStatus:
         run = None
-        if len(shards_of_run) == 1 and not query.experiments:
+        is_single = len(shards_of_run) == 1 and shards.are_complete(shards_of_run)
+        if is_single and not query.experiments:
             run = _from_metadata(shards_of_run[0])
         return run or self._read(shards_of_run, query)
 
@@ -118,7 +119,7 @@ class Listing:
 
     def _read(self, shards_of_run: list[Object], query: Query) -> SetStatus:
         documents = self._workflows.in_full(shards_of_run)
-        run = read_documents(sorted(documents, key=shards.order))
+        run = self._reader.combined(sorted(documents, key=shards.order))
         if query.experiments:
             run = self._reader.with_archived(documents, run)
         experiments = run.experiments if query.experiments else ()

@@ -10,11 +10,13 @@ from riseml.engines.argo import live_results
 from riseml.errors import RiseMLError
 from riseml.status import JobStatus, SetStatus
 
-# Prints the copies `$1/.riseml/logs/$2.<attempt>.log`: the last $4 lines from byte $3 on, none older than $5.
+# Prints the copies `$1/.riseml/logs/$2.<attempt>.log`: the last $4 lines from byte $3 on, none older than $5. With $6,
+# only those of attempts before that one.
 _PRINT = r"""
 cd /output
 for file in "$1/.riseml/logs/$2".[0-9]*.log; do
-  [ -f "$file" ] || continue
+  attempt=${file%.log} attempt=${attempt##*.}
+  [ -f "$file" ] && [ "$attempt" -lt "${6:-$((attempt + 1))}" ] || continue
   from=$3
   if [ -n "$5" ] && [ -f "$file.times" ]; then
     old=$(while read -r at length; do [ "${at%.*}" -ge "$5" ] || echo "$length"; done < "$file.times" | tail -n 1)
@@ -26,9 +28,17 @@ done
 
 
 def read(
-    store: StorePod, run: SetStatus, job: JobStatus, query: LogQuery, start: int = 0
+    store: StorePod,
+    run: SetStatus,
+    job: JobStatus,
+    query: LogQuery,
+    start: int = 0,
+    *,
+    before: int | None = None,
 ) -> bytes:
     """Return what the output volume has of a job's log from byte `start` on.
+
+    `before` limits it to the attempts with smaller numbers.
 
     The result is empty if there is no copy or the store cannot be reached.
     """
@@ -36,8 +46,9 @@ def read(
     name = f"{job.type}.{job.index}" if job.index else job.type
     tail = "" if query.tail is None else str(query.tail)
     since = "" if query.since is None else str(int(query.since.timestamp()))
+    limit = "" if before is None else str(before)
     try:
-        return store.script(_PRINT, folder, name, str(start), tail, since)
+        return store.script(_PRINT, folder, name, str(start), tail, since, limit)
     except RiseMLError:
         # The log is missing then, but all other lines and changes still arrive.
         return b""

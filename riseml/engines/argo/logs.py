@@ -9,7 +9,7 @@ Lines come from the pods while these exist, else from the copies in the output v
 
 import base64
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from queue import Empty, SimpleQueue
 from threading import Thread
 
@@ -17,7 +17,7 @@ from riseml import labels, masking
 from riseml.cluster.api import Api, Object, data_of, path
 from riseml.engines import Change, Chunk, LogQuery
 from riseml.engines.argo import log_copy
-from riseml.engines.argo.pod_log import PodLog
+from riseml.engines.argo.pod_log import PodLog, attempt_of, job_key
 from riseml.engines.argo.pod_readers import (
     Event,
     FollowFailure,
@@ -157,6 +157,7 @@ class _Follower:
         ids = {}
         for experiment, job in jobs(self._run, self._query.id):
             ids[_label_values(experiment, job)] = job.id
+        yield from self._attempts_without_pods(ids)
         self._delivered.update(self._readers.open(ids, self._pods))
         for status in parts(self._run, self._query.id):
             if self._states.get(status.id) == status.state:
@@ -169,6 +170,24 @@ class _Follower:
             self._states[status.id] = status.state
             if status.state is not State.CREATED:
                 yield change(status)
+
+    def _attempts_without_pods(
+        self, ids: Mapping[tuple[str, str, str], str]
+    ) -> Iterator[Chunk]:
+        """Yield the logs of attempts that are older than the first pod of their job.
+
+        Pods are gone with the Workflow that made them.
+        """
+        first_attempts: dict[str, int] = {}
+        for pod in self._pods:
+            job = ids.get(job_key(pod))
+            if job is not None and job not in self._delivered:
+                attempt = attempt_of(pod)
+                first_attempts[job] = min(attempt, first_attempts.get(job, attempt))
+        for _, status in jobs(self._run, self._query.id):
+            first = first_attempts.get(status.id, 0)
+            if first:
+                yield from self._copy(status, before=first)
 
     def _lines(self, log: PodLog, data: bytes) -> Iterator[Chunk]:
         """Yield the lines that are complete with what a pod wrote."""
@@ -207,11 +226,13 @@ class _Follower:
                 yield from self._copy(job, log.delivered)
                 return
 
-    def _copy(self, job: JobStatus, start: int = 0) -> Iterator[Chunk]:
-        """Yield what the output volume has of a job's log."""
+    def _copy(
+        self, job: JobStatus, start: int = 0, before: int | None = None
+    ) -> Iterator[Chunk]:
+        """Yield what the output volume has of a job's log, of attempts before one."""
         self._delivered.add(job.id)
         store = self._reader.store_of(self._query.id)
-        data = log_copy.read(store, self._run, job, self._query, start)
+        data = log_copy.read(store, self._run, job, self._query, start, before=before)
         yield from self._chunks(job.id, data, source="copy")
 
     def _chunks(

@@ -92,6 +92,20 @@ def job_key(pod: Object) -> tuple[str, str, str]:
     )
 
 
+def attempt_of(pod: Object) -> int:
+    """Return the number of the attempt that a pod runs, over all Workflows of its run."""
+    variables = {}
+    for container in pod.get("spec", {}).get("containers", ()):
+        if container["name"] == "main":
+            for entry in container.get("env", ()):
+                variables[entry["name"]] = entry.get("value", "")
+    attempt = 0
+    for name in ("RISEML_ATTEMPT", "RISEML_EARLIER_ATTEMPTS"):
+        value = variables.get(name, "")
+        attempt += int(value) if value.isdecimal() else 0
+    return attempt
+
+
 def has_ended(pod: Object) -> bool:
     """Return whether a pod's job has ended."""
     return "terminated" in main_state(pod)

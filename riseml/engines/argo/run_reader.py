@@ -15,7 +15,7 @@ from pathlib import Path
 from riseml import status
 from riseml.cluster.api import Object
 from riseml.cluster.store import StorePod
-from riseml.engines.argo import archive, live_results, pods, workdir_notes
+from riseml.engines.argo import archive, live_results, pods, shards, workdir_notes
 from riseml.engines.argo.workflows import Workflows
 from riseml.errors import NotFoundError, UnreachableError
 from riseml.ids import Id
@@ -73,9 +73,25 @@ class RunReader:
             if archived is None:
                 raise
             return archived, []
-        run = self._complete(documents, read_documents(documents))
+        run = self._complete(documents, self.combined(documents))
         page = self._page(documents[0]["metadata"])
         return replace(run, page=page), documents
+
+    def combined(self, documents: list[Object]) -> SetStatus:
+        """Return what Workflows say about their run, and its archive about those that are gone."""
+        run = read_documents(documents)
+        if shards.are_complete(documents):
+            return run
+        store = self._store_in(documents[0]["metadata"]["namespace"])
+        archived = archive.read(store, Id(run.user, run.number))
+        if archived is None:
+            return run
+        covered = [shard.index for shard in archived.workflows]
+        later = []
+        for document in documents:
+            if (shards.order(document) or 1) not in covered:
+                later.append(status.read(document))
+        return merged([archived, *later])
 
     def _page(self, metadata: Object) -> str | None:
         """Return the address of a Workflow for browsers, None without an Argo Server."""
@@ -109,13 +125,15 @@ class RunReader:
                     raise
                 time.sleep(_RETRY_SECONDS)
             except NotFoundError:
-                # The run has ended and its Workflow is gone: the archive has it.
-                yield self.read(run_id)
-                return
+                # A Workflow is gone, with others of its run or not: the archive has it.
+                run = self.read(run_id)
+                yield run
+                if run.state.is_terminal:
+                    return
 
     def _followed(self, documents: list[Object]) -> SetStatus:
         """Return the status for a follower: live results are read only at the end."""
-        run = read_documents(documents)
+        run = self.combined(documents)
         if run.state.is_terminal:
             return self._complete(documents, run)
         if run.state is State.RUNNING:

@@ -1,11 +1,14 @@
-"""Shards of a set: several Workflows with one number, for a set that is too large for one.
+"""Shards of a set: several Workflows with one number.
 
 Argo keeps a Workflow and the status of all its nodes in one object, whose size is
-limited (`compiler/limits.py`). Each shard holds consecutive experiments. The shards share
-the set's `concurrency` through a semaphore, whose size is in the user's ConfigMap.
+limited (`compiler/limits.py`). So a set that is too large for one has several from the
+start, each with consecutive experiments. Experiments that are repeated or added later
+have a shard of their own, since a Workflow that has ended gets no more tasks. The shards
+share the set's `concurrency` through a semaphore, whose size is in the user's ConfigMap.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from riseml import labels
@@ -15,6 +18,8 @@ from riseml.plan import ExperimentSet, Shard
 
 # The estimated size is not exact, so a Workflow is filled to this share of the limit only.
 FILL = 0.8
+# Annotation of a Workflow whose run has several: the index of the last one.
+LAST = "riseml.io/last-shard"
 MOST = 32
 """The largest number of shards of a set."""
 
@@ -44,6 +49,22 @@ def split(
         shard = Shard(index, len(groups))
         shards.append((replace(plan, experiments=experiments), shard))
     return shards
+
+
+def are_complete(documents: Sequence[Object]) -> bool:
+    """Return whether all Workflows of a run are among these.
+
+    Each Workflow knows the shards that there were when the last one was added, so that
+    none can be missed after Argo has deleted it.
+    """
+    present = set()
+    last = 1
+    for document in documents:
+        index = order(document) or 1
+        present.add(index)
+        annotations = document["metadata"].get("annotations", {})
+        last = max(last, index, int(annotations.get(LAST, 0)))
+    return len(present) >= last
 
 
 def order(document: Object) -> int:

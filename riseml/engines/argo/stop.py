@@ -11,26 +11,27 @@ from riseml import labels
 from riseml.cluster import pod_exec
 from riseml.cluster.api import Api, Object, path
 from riseml.engines.argo.pod_log import main_state
-from riseml.engines.argo.run_reader import read_documents
-from riseml.engines.argo.workflows import Workflows, pod_selector
+from riseml.engines.argo.run_reader import RunReader
+from riseml.engines.argo.workflows import pod_selector
 from riseml.engines.selection import run_or_experiment
 from riseml.errors import NotFoundError, RiseMLError, UnreachableError
 from riseml.ids import Id
 
 _MAIN = "main"
 _ALL = "*"
+_ENDED = frozenset({"Succeeded", "Failed", "Error"})
 _TERMINAL_PHASES = frozenset({"Succeeded", "Failed"})
 _TERMINATE = ["/var/run/argo/argoexec", "kill", "15", "1"]
 
 
-def stop(workflows: Workflows, run_id: Id, *, force: bool) -> bool:
+def stop(reader: RunReader, run_id: Id, *, force: bool) -> bool:
     """Kill a run or one of its experiments; return False if it had already ended.
 
     With `force`, pods are deleted without a grace period. Pods that an ended run has
     left behind are then deleted too, and count as something that was stopped.
     """
-    documents = workflows.documents(run_id)
-    run = read_documents(documents)
+    documents = reader.workflows.documents(run_id)
+    run = reader.combined(documents)
     has_ended = run_or_experiment(run, run_id).state.is_terminal
     if has_ended and not force:
         return False
@@ -38,8 +39,11 @@ def stop(workflows: Workflows, run_id: Id, *, force: bool) -> bool:
     sub = _ALL if names_run else str(run_id.sub)
     has_stopped = not has_ended
     for document in documents:
-        workflow = _Workflow(workflows.api, document["metadata"])
-        if not has_ended:
+        is_active = document.get("status", {}).get("phase") not in _ENDED
+        if not (is_active or force):
+            continue
+        workflow = _Workflow(reader.workflows.api, document["metadata"])
+        if is_active and not has_ended:
             workflow.mark_killed(sub)
         has_stopped |= workflow.stop(sub, force=force)
     return has_stopped

@@ -9,28 +9,30 @@ import io
 import json
 import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from riseml import labels
 from riseml.cluster.api import Object, path
 from riseml.cluster.api_errors import ConflictError, RefusedError
 from riseml.cluster.store import StorePod
 from riseml.cluster.user_namespace import UserNamespace
 from riseml.compiler import compile_workflow, limits, record
 from riseml.compiler.names import RUNGS
-from riseml.engines import Submission, Submitted
+from riseml.engines import Growth, Submission, Submitted
 from riseml.engines.argo import archive, shards
 from riseml.engines.argo.images import Images
 from riseml.errors import (
+    ChangedMeanwhileError,
     InvalidInputError,
     NotAllowedError,
     UnreachableError,
     UnsupportedError,
 )
 from riseml.metrics import hparams
-from riseml.plan import Build, ExperimentSet, Origin, Target
+from riseml.plan import Build, ExperimentSet, Origin, Shard, Target
 
 RECORD = "riseml-configuration.yml"
 _AUTH_ADVICE = "Run it with `--auth-mode client`, so that it accepts users' own tokens."
@@ -58,32 +60,37 @@ def start(
         UnsupportedError: the cluster refuses the Workflow.
     """
     plan = submission.plan
-    if submission.into:
-        raise UnsupportedError("experiments of a cluster cannot be repeated yet")
     _check_secrets(plan, known)
     namespace.node = submission.node
     build = None
     if plan.install:
         images = Images(namespace.api, namespace.namespace, store, namespace.target)
-        build = images.build(images.key(plan, home, submission.revision))
-    if namespace.number == 1:
-        # The volume may hold runs of an earlier user of this name, and no number is
-        # used twice.
-        namespace.begin_after(archive.last_number(store, user))
-    origin, documents = _number(submission, build, namespace, user)
+        base = submission.base or None
+        build = images.build(images.key(plan, home, submission.revision, base))
+    if submission.into:
+        origin, documents = _further(
+            submission, submission.into, build, namespace, user
+        )
+    else:
+        if namespace.number == 1:
+            # The volume may hold runs of an earlier user of this name, and no number
+            # is used twice.
+            namespace.begin_after(archive.last_number(store, user))
+        origin, documents = _number(submission, build, namespace, user)
     make_folders(store, plan, origin, namespace.target)
     number = origin.number or 0
     notes = []
-    if len(documents) > 1:
+    if len(documents) > 1 or submission.into:
         namespace.set_slots(number, plan.concurrency)
+    if len(documents) > 1 and not submission.into:
         notes.append(
             f"the set is too large for one Workflow, so it has {len(documents)}"
         )
-    for document in documents:
-        # The archive sets it once `run.json` is written: until then, Argo must not
-        # delete the only record of the run.
-        document["spec"].pop("ttlStrategy", None)
-        create(namespace, document)
+    if submission.into:
+        _add(namespace, submission.into, documents)
+    else:
+        for document in documents:
+            _create(namespace, document)
     return Submitted(
         number,
         documents[0]["metadata"]["name"],
@@ -102,23 +109,79 @@ def _check_secrets(plan: ExperimentSet, names: list[str]) -> None:
         )
 
 
-def _number(
+def _create(namespace: UserNamespace, document: dict[str, Any]) -> None:
+    """Submit a Workflow of a run."""
+    # The archive sets it once `run.json` is written: until then, Argo must not delete
+    # the only record of the run.
+    document["spec"].pop("ttlStrategy", None)
+    create(namespace, document)
+
+
+def _add(
+    namespace: UserNamespace, growth: Growth, documents: Sequence[dict[str, Any]]
+) -> None:
+    """Add Workflows to a run.
+
+    Raises:
+        ChangedMeanwhileError: another command has added one.
+    """
+    selector = f"{labels.NUMBER}={growth.number}"
+    workflows = path("workflows", namespace.namespace)
+    earlier = namespace.api.items(workflows, metadata=True, labelSelector=selector)
+    last_shard = growth.shard + len(documents) - 1
+    archive.reopen(namespace.api, list(earlier), last_shard)
+    try:
+        for document in documents:
+            _create(namespace, document)
+    except InvalidInputError:
+        # There is a Workflow of this name.
+        raise ChangedMeanwhileError(
+            f"another command has repeated or added experiments of {growth.number}",
+            f"`riseml status {growth.number}` shows what has not finished.",
+        ) from None
+
+
+def _origin(
+    submission: Submission, build: Build | None, number: int, user: str
+) -> Origin:
+    return Origin(
+        user,
+        number,
+        submission.revision,
+        build=build,
+        excluded=submission.excluded,
+        git=submission.git,
+    )
+
+
+def _further(
     submission: Submission,
+    growth: Growth,
     build: Build | None,
     namespace: UserNamespace,
     user: str,
 ) -> tuple[Origin, list[dict[str, Any]]]:
+    """Return the Workflows that are added to a run."""
+    plan, target = submission.plan, namespace.target
+    origin = _origin(submission, build, growth.number, user)
+    origin = replace(origin, shard=Shard(growth.shard, 0))
+    document = compile_workflow(plan, origin, target)
+    limits.check_annotations(document)
+    parts = shards.split(plan, limits.share_of(document))
+    documents = []
+    for index, (experiments, _) in enumerate(parts, start=growth.shard):
+        shard_origin = replace(origin, shard=Shard(index, 0))
+        documents.append(compile_workflow(experiments, shard_origin, target))
+    return origin, documents
+
+
+def _number(
+    submission: Submission, build: Build | None, namespace: UserNamespace, user: str
+) -> tuple[Origin, list[dict[str, Any]]]:
     """Take a number and return the Workflows of the plan that have it."""
     plan = submission.plan
     while True:
-        origin = Origin(
-            user,
-            namespace.number,
-            submission.revision,
-            build=build,
-            excluded=submission.excluded,
-            git=submission.git,
-        )
+        origin = _origin(submission, build, namespace.number, user)
         target = namespace.target
         document = compile_workflow(plan, origin, target)
         limits.check_annotations(document)

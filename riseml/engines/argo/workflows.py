@@ -138,14 +138,8 @@ def number_of(workflow: Object) -> int:
 
 
 def names_of(run: SetStatus) -> list[str]:
-    """Return the names of all Workflows of a run."""
-    stem = run.name.removesuffix("-s1")
-    if stem == run.name:
-        return [run.name]
-    # The status does not say how many shards there are. Names that do not exist
-    # match no pod.
-    count = min(max(len(run.experiments), 1), shards.MOST)
-    return [f"{stem}-s{index}" for index in range(1, count + 1)]
+    """Return the names of all Workflows of a run, as far as they are known."""
+    return [shard.name for shard in run.workflows]
 
 
 def pod_selector(names: Iterable[str], *more_labels: str) -> str:

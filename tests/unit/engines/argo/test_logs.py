@@ -90,7 +90,7 @@ def test_a_job_without_a_pod_has_its_copy() -> None:
         "14.1.train (copy): from the copy\n",
         "14.1.train FINISHED",
     ]
-    _, folder, job, start, tail, since = store.scripts[-1]
+    _, folder, job, start, tail, since, _ = store.scripts[-1]
     assert (folder, job, start, tail, since) == ("me/net/14/1", "train", "0", "", "")
 
 

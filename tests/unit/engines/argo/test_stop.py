@@ -24,7 +24,7 @@ def signals(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def kill(cluster: FakeCluster, run: Id, *, force: bool = False) -> bool:
-    return stop(reader(cluster).workflows, run, force=force)
+    return stop(reader(cluster), run, force=force)
 
 
 def test_a_run_is_shut_down_by_argo(signals: list[str]) -> None:
