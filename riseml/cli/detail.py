@@ -6,8 +6,8 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
-from riseml.cli import run_progress, symbols, text
-from riseml.cli.statuses import AnyStatus, limited, notes, single_experiment
+from riseml.cli import commands, run_progress, symbols, text
+from riseml.cli.statuses import AnyStatus, limited, message, notes, single_experiment
 from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
@@ -72,14 +72,14 @@ def _experiment_fields(
         ("Progress", progress),
         # A run without a reason of its own has that of its experiment.
         ("Reason", status.reason or experiment.reason),
-        ("Message", status.message or experiment.message),
+        ("Message", message(status) or message(experiment)),
         ("Revision", run.revision[:_ID_LENGTH]),
         ("Git", _git(run)),
         ("Image", run.image),
         ("Framework", run.framework),
         ("Tensorboard", tensorboard(run)),
         ("Argo", run.page),
-        ("Run Commands", _commands(run)),
+        ("Run Commands", commands.of_experiment(run, experiment)),
         ("Concurrency", None if run.is_set else _number(run.concurrency)),
         ("Parameters", text.pairs(experiment.parameters)),
         ("Result", text.pairs(experiment.result)),
@@ -102,13 +102,15 @@ def _set_fields(run: SetStatus, terminal: Terminal, now: datetime) -> list[Field
         ("State", symbols.coloured(run.state, terminal)),
         *_times(run, now),
         ("Reason", run.reason),
-        ("Message", run.message),
+        ("Message", message(run)),
         ("Experiments", experiments),
         ("Concurrency", _number(run.concurrency)),
         ("Revision", run.revision[:_ID_LENGTH]),
         ("Git", _git(run)),
         ("Tensorboard", tensorboard(run)),
         ("Argo", run.page),
+        ("Run Commands", commands.of_set(run)),
+        ("Values", commands.values(run)),
     ]
 
 
@@ -170,11 +172,11 @@ def _job(
             # The first attempt is not worth a line.
             ("Attempt", _attempt(job) if job.attempt else None),
             ("Reason", job.reason),
-            ("Message", job.message),
+            ("Message", message(job)),
             ("Exit Code", _number(job.exit_code)),
             *_requested(job),
             ("Workdir", job.workdir),
-            ("Run Commands", _commands(run) if runs_commands else None),
+            ("Run Commands", commands.of_job(run, job) if runs_commands else None),
         ]
     )
     if job.earlier:
@@ -234,9 +236,9 @@ def _job_table(
 def _job_row(
     job: JobStatus, *, terminal: Terminal, now: datetime, wide: bool
 ) -> list[str]:
-    message = job.message
-    if len(message) > _MESSAGE_WIDTH and not wide:
-        message = message[: _MESSAGE_WIDTH - 3] + "..."
+    sentence = job.message
+    if len(sentence) > _MESSAGE_WIDTH and not wide:
+        sentence = sentence[: _MESSAGE_WIDTH - 3] + "..."
     resources = ["", "", ""]
     if job.resources is not None:
         megabytes = job.resources.mem // _BYTES_PER_MEGABYTE
@@ -252,7 +254,7 @@ def _job_row(
         text.age(job.started, now),
         text.duration(job.started, job.finished, now),
         job.reason,
-        message,
+        sentence,
         _number(job.exit_code) or "",
         *resources,
     ]
@@ -304,10 +306,6 @@ def _git(run: SetStatus) -> str | None:
     changes = {True: ", with changes", False: "", None: ", changes not known"}
     branch = run.git.branch or "(no branch)"
     return f"{branch} {run.git.commit[:_ID_LENGTH]}{changes[run.git.dirty]}"
-
-
-def _commands(run: SetStatus) -> str:
-    return "".join(f"  {command}" for command in run.run).removeprefix(" ")
 
 
 def _number(value: int | None) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from riseml.cli import clock, text
-from riseml.cli.statuses import is_set, single_experiment
+from riseml.cli.statuses import is_set, message, single_experiment
 from riseml.status import ExperimentStatus, SetStatus, State
 
 # Distinct from the statuses of errors (1 to 4), and from those of signals (above 128)
@@ -55,14 +55,17 @@ def _counts(status: SetStatus) -> str:
 
 
 def _cause(status: SetStatus | ExperimentStatus) -> str:
+    experiment = single_experiment(status) or ExperimentStatus(status.id)
+    killed = message(status) or message(experiment)
+    if status.state is State.KILLED and killed:
+        return f" ({killed})"
     if status.state is not State.FAILED:
         return ""
-    experiment = single_experiment(status) or ExperimentStatus(status.id)
     details = [experiment.guilty]
     if experiment.exit_code is not None:
         details.append(f"exit code {experiment.exit_code}")
-    message = experiment.message or status.message or status.reason
-    details.append(message.rstrip("."))
+    sentence = experiment.message or status.message or status.reason
+    details.append(sentence.rstrip("."))
     # The message may only repeat the exit code.
     distinct = dict.fromkeys(filter(None, details))
     return f" ({', '.join(distinct)})" if distinct else ""

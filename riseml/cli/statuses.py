@@ -3,7 +3,11 @@
 from collections.abc import Iterable
 
 from riseml.cli.table import clean
+from riseml.engines import Change
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
+
+STOPPED = "stopped by `riseml kill`"
+"""The message of what a user has killed."""
 
 AnyStatus = SetStatus | ExperimentStatus | JobStatus
 
@@ -18,6 +22,13 @@ def single_experiment(status: AnyStatus) -> ExperimentStatus | None:
     if isinstance(status, JobStatus) or status.is_set:
         return None
     return status.experiments[0] if status.experiments else None
+
+
+def message(status: AnyStatus | Change) -> str:
+    """Return the message of a part of a run; a killed one says what stopped it."""
+    # A TensorBoard is stopped when its run ends.
+    is_killed = status.reason == "KILLED" and not status.id.endswith(".tensorboard")
+    return status.message or (STOPPED if is_killed else "")
 
 
 def is_set(status: AnyStatus) -> bool:

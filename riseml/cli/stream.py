@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from riseml.cli import statuses
 from riseml.cli.table import cells_wide, clean, shorten
 from riseml.cli.terminal import Mode, Terminal
 from riseml.engines import Change, Chunk
@@ -240,7 +241,8 @@ class Stream:
         colour = STATE_COLOURS.get(change.state, "")
         sign = _STATE_SIGNS[self._terminal.mode]
         lines = [self._terminal.paint(f"{sign} {change.state}", colour)]
-        details = {"Reason": change.reason, "Message": change.message}
+        message = statuses.message(change)
+        details = {"Reason": change.reason, "Message": message}
         for name, text in details.items():
             if text:
                 lines.append(f"{name}: {clean(text)}")

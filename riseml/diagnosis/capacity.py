@@ -123,13 +123,10 @@ def concurrency(evidence: Evidence, subject: Subject) -> Cause:
 
 
 def _machine_full(subject: Subject, text: str) -> Cause:
-    explanation = "this machine has no room now"
-    if subject.resources is not None:
-        explanation = f"this machine has no room for {_request(subject.resources)} now"
     return cause(
         subject,
-        explanation,
-        [text],
+        text,
+        [],
         "It starts by itself when other jobs end; `riseml status` lists them.",
     )
 

@@ -6,7 +6,7 @@
 | BUILD | It waits for its image, or the image could not be built. | the node `build` |
 | LOCK | It waits for a mutex or semaphore. | `Waiting for … lock` |
 | QUOTA | It waits for the quota of its namespace. | `exceeded quota` |
-| UNSCHEDULABLE | It waits for free resources on a node, or on this machine. | `Unschedulable: …` |
+| UNSCHEDULABLE | It waits for free resources on a node, or on this machine. | `Unschedulable: …`, `waiting: …` |
 | LAUNCH | This machine cannot start its processes now. | `NotLaunched: …` |
 | RETRY | It waits between two attempts. | the Retry node |
 | PREPARE | Its image, volumes and code are being prepared. | `ContainerCreating`, `PodInitializing` |
@@ -43,7 +43,7 @@ CONTROLLER = "CONTROLLER"
 WAITING = (
     ("LOCK", re.compile(r"Waiting for .* lock")),
     ("QUOTA", re.compile(r"exceeded quota")),
-    ("UNSCHEDULABLE", re.compile(r"Unschedulable")),
+    ("UNSCHEDULABLE", re.compile(r"Unschedulable|^waiting: ")),
     ("LAUNCH", re.compile(r"^NotLaunched: ")),
     (
         "IMAGE",

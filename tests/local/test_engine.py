@@ -293,7 +293,7 @@ def test_the_duration_of_a_job_excludes_its_wait(lab: Lab) -> None:
     second = lab.train(resources + "run: 'true'").number
     waiting = lab.engine.read(Id(number=second))
     assert waiting.state is State.PENDING
-    assert "cpus: 4 requested, 0 free" in waiting.experiments[0].message
+    assert waiting.experiments[0].message == "waiting: 4 cpus needed, 0 free"
     lab.wait(second)
     before, after = (
         lab.engine.read(Id(number=number)).experiments[0].jobs[0]

@@ -253,7 +253,7 @@ train:
     lab.until(lambda: State.RUNNING in states())
     second = lab.engine.read(Id(number=number)).experiments[1]
     assert states() == [State.RUNNING, State.PENDING]
-    assert second.message == "Unschedulable: cpus: 1 requested, 0 free"
+    assert second.message == "waiting: 1 cpu needed, 0 free"
     gate.touch()
     assert lab.wait(number).state is State.FINISHED
     lab.write({"riseml.yml": config % (2, gate)})

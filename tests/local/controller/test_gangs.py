@@ -202,7 +202,7 @@ def test_a_gang_starts_together_or_not_at_all(gang: Lab) -> None:
     )
     (experiment,) = gang.engine.read(second).experiments
     assert {job.state for job in experiment.jobs} == {State.PENDING}
-    assert experiment.message == "Unschedulable: cpus: 2.0 requested, 1.5 free"
+    assert experiment.message == "waiting: 2 cpus needed, 1.5 free"
     gang.engine.stop(Id(number=1))
     assert gang.wait(2).state is State.FINISHED
 

@@ -55,7 +55,7 @@ def test_a_pod_that_waits_for_gpus_does_not_block_others() -> None:
     queue.add("gpu", request("1", gpus=1))
     queue.add("cpu", request("1"))
     assert admitted(queue) == ["cpu"]
-    assert queue.reason("gpu") == "Unschedulable: gpus: 1 requested, 0 free"
+    assert queue.reason("gpu") == "waiting: 1 gpu needed, 0 free"
 
 
 def test_a_pod_that_requests_nothing_starts_with_its_run() -> None:
@@ -67,11 +67,8 @@ def test_a_pod_that_requests_nothing_starts_with_its_run() -> None:
     queue.add("2:board", nothing, run_prefix="2:")
     queue.add("2:a", request("4"), run_prefix="2:")
     assert admitted(queue) == ["1:a", "1:board"]
-    assert (
-        queue.reason("2:board")
-        == "Unschedulable: it starts with the first job of its run"
-    )
-    assert queue.reason("1:b") == "Unschedulable: cpus: 4 requested, 0 free"
+    assert queue.reason("2:board") == "waiting: it starts with the first job of its run"
+    assert queue.reason("1:b") == "waiting: 4 cpus needed, 0 free"
     queue.remove("2:a")
     assert admitted(queue) == ["2:board"]
     queue.remove("1:a")
@@ -85,7 +82,7 @@ def test_a_gang_starts_together_or_not_at_all() -> None:
         queue.add(key, request("1"), "gang")
     queue.add("later", request("0.5"))
     assert admitted(queue) == []
-    assert queue.reason("ps") == "Unschedulable: cpus: 2 requested, 1.5 free"
+    assert queue.reason("ps") == "waiting: 2 cpus needed, 1.5 free"
     queue.remove("running")
     assert admitted(queue) == ["worker", "ps", "later"]
 
@@ -159,7 +156,7 @@ def test_a_cpu_quota_below_the_number_of_cpus_counts(
     for key in "abc":
         queue.add(key, request())
     assert admitted(queue) == ["a", "b"]
-    assert queue.reason("c") == "Unschedulable: cpus: 1 requested, 0 free"
+    assert queue.reason("c") == "waiting: 1 cpu needed, 0 free"
     assert capacity.lacks(request("3")) == "cpus: 3 requested, this machine has 2"
     assert measure_machine({"RISEML_CPUS": "8"}).cpus == 8
 
@@ -184,8 +181,8 @@ def test_pods_share_the_cpus_that_their_commands_may_use() -> None:
     queue.add("free", request("2"))
     # The others wait for CPUs that are in use, and delay no pod that may use others.
     assert admitted(queue) == ["a", "c", "free"]
-    assert queue.reason("b") == "Unschedulable: cpus: 1 requested, 0 free"
-    assert queue.reason("d") == "Unschedulable: cpus: 1 requested, 0 free"
+    assert queue.reason("b") == "waiting: 1 cpu needed, 0 free"
+    assert queue.reason("d") == "waiting: 1 cpu needed, 0 free"
     queue.remove("a")
     assert admitted(queue) == ["b"]
     queue.remove("b")

@@ -284,8 +284,8 @@ def test_equal_causes_are_merged() -> None:
     ("job", "words"),
     [
         (
-            job("UNSCHEDULABLE", "Unschedulable: cpus: 2 asked for, 0 free"),
-            "this machine has no room",
+            job("UNSCHEDULABLE", "waiting: 2 cpus needed, 0 free"),
+            "waiting: 2 cpus needed, 0 free",
         ),
         (
             job("NODE_LOST", "machine restarted", State.FAILED),

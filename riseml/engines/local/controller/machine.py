@@ -172,16 +172,16 @@ class MachineQueue:
         yield from self._admit_companions()
 
     def reason(self, key: str) -> str:
-        """Explain what a waiting pod lacks, in the words of Kubernetes' scheduler."""
+        """Explain what a waiting pod lacks."""
         if key in self.companions:
-            return "Unschedulable: it starts with the first job of its run"
+            return "waiting: it starts with the first job of its run"
         request = total(self.waiting[peer] for peer in self._peers(key))
         cpus = self.cpus.get(key, frozenset())
         free = self._free()
         if cpus:
             free = replace(free, cpus=min(free.cpus, self._reserved().free(cpus)))
-        shortages = ", ".join(_shortages(request, free))
-        return f"Unschedulable: {shortages or 'earlier jobs come first'}"
+        shortages = "; ".join(_shortages(request, free))
+        return f"waiting: {shortages or 'earlier jobs come first'}"
 
     def _admit_units(self) -> Iterator[Admission]:
         free = self._free()
@@ -300,12 +300,22 @@ def shortage(plan: ExperimentSet, settings: Mapping[str, str]) -> str:
 
 def _shortages(request: Resources, free: Capacity) -> Iterator[str]:
     if request.cpus > free.cpus:
-        yield f"cpus: {request.cpus} requested, {max(free.cpus, Decimal(0))} free"
+        free_cores = max(free.cpus, Decimal(0))
+        yield f"{_counted(request.cpus, 'cpu')} needed, {_plain(free_cores)} free"
     if request.mem > free.mem:
         free_mb = max(free.mem, 0) // _BYTES_PER_MB
-        yield f"mem: {request.mem // _BYTES_PER_MB} requested, {free_mb} free"
+        yield f"{math.ceil(request.mem / _BYTES_PER_MB)} MB needed, {free_mb} MB free"
     if request.gpus > len(free.gpus):
-        yield f"gpus: {request.gpus} requested, {len(free.gpus)} free"
+        yield f"{_counted(Decimal(request.gpus), 'gpu')} needed, {len(free.gpus)} free"
+
+
+def _counted(amount: Decimal, noun: str) -> str:
+    return f"{_plain(amount)} {noun}{'' if amount == 1 else 's'}"
+
+
+def _plain(amount: Decimal) -> str:
+    """Return a number without zeros at its end: `2`, not `2.0`."""
+    return f"{amount.normalize():f}"
 
 
 def _cores() -> Decimal:

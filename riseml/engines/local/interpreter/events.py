@@ -18,7 +18,7 @@ DEADLINE: Final = "Pod was active on the node longer than the specified deadline
 
 
 class PodPending(NamedTuple):
-    """The pod is pending for `message`: `Unschedulable: …`, `PodInitializing` or ""."""
+    """The pod is pending for `message`: `waiting: …`, `PodInitializing` or ""."""
 
     node: str
     message: str = ""
