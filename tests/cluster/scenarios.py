@@ -16,9 +16,11 @@ from riseml.frameworks import jax, mpi, tensorflow
 from riseml.plan import (
     Build,
     BuildStep,
+    EarlyStop,
     Experiment,
     ExperimentSet,
     Job,
+    Metric,
     Origin,
     Resources,
     Retries,
@@ -56,6 +58,14 @@ os.makedirs(reached, exist_ok=True)
 open(os.path.join(reached, os.environ['RISEML_JOB']), 'w').close()
 while len(os.listdir(reached)) < len(sum(config['cluster'].values(), [])):  # others may still have to reach this one
     time.sleep(0.2)
+"""
+# The second experiment, with the smaller rate, is the worse one.
+EPOCHS = """
+import os, time
+rate = float(os.environ['LR'])
+for epoch in range(1, 10):
+    print('epoch', epoch, 'loss', 1 / rate, flush=True)
+    time.sleep(0.2 if epoch < 4 or rate > 0.05 else 300)
 """
 RANK_SUM = """
 import socket
@@ -749,5 +759,9 @@ SCENARIOS: dict[str, Scenario] = {
     "jax-killed": Scenario(
         one("KILLED KILLED 0", *["KILLED KILLED 0"] * 2),
         plan=processes(f'exec python3 -c "{JAX_SAVE}"'), act=_kill_ready(2),
+    ),
+    "early-stop": Scenario(
+        Outcome("FINISHED", ("FINISHED COMPLETED 0", "FINISHED EARLY 0")), run=(_python(EPOCHS),), experiments=2,
+        plan={"early_stop": EarlyStop((3,), 9, metric=Metric("loss", "min"))},
     ),
 }  # fmt: skip
