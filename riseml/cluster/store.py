@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Protocol
 
 from riseml.cluster import STORE, pod_exec
 from riseml.cluster.api import Api, path
@@ -20,6 +20,19 @@ REPOSITORIES = "/store/repos"
 _PATIENCE_SECONDS, _POLL_SECONDS = 90.0, 0.5
 # An older pod that is not ready has a problem that waiting does not solve.
 _STARTUP = timedelta(minutes=3)
+
+
+class RunsScripts(Protocol):
+    """What runs shell scripts in a store: its pod, or a shell in that."""
+
+    def script(
+        self,
+        text: str,
+        *arguments: str,
+        stdin: Iterable[bytes] | None = None,
+        on_output: Callable[[bytes], None] | None = None,
+    ) -> bytes:
+        """Run a shell script, with arguments `$1` and so on; return its output."""
 
 
 class StorePod:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from riseml.cluster.port_forward import Forwarding
     from riseml.diagnosis.evidence import Evidence
     from riseml.engines.argo.images import Images
+    from riseml.engines.argo.live import LiveRun
     from riseml.engines.argo.volume import StoreVolume
     from riseml.plan import ExperimentSet
     from riseml.project import Snapshot
@@ -164,6 +165,13 @@ class ArgoEngine:
                 yield status
             if status.state.is_terminal:
                 return
+
+    def view(self, run: Id) -> "LiveRun":
+        """Return a view of a run that follows its Workflow and its files."""
+        # Only `status -w` needs it.
+        from riseml.engines.argo.live import LiveRun  # noqa: PLC0415
+
+        return LiveRun(self._reader, run)
 
     def logs(self, query: LogQuery) -> Iterator[Chunk | Change]:
         """Replay and follow what jobs wrote."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from riseml.cluster.store import StorePod
+from riseml.cluster.store import RunsScripts
 from riseml.errors import RiseMLError
 from riseml.status import ExperimentStatus, SetStatus, result_file
 from riseml.status.result_file import Reported, Tail
@@ -40,7 +40,7 @@ def run_folder(run: SetStatus) -> str:
     return f"{run.user}/{run.project}/{run.number}"
 
 
-def with_results(store: StorePod, run: SetStatus) -> SetStatus | None:
+def with_results(store: RunsScripts, run: SetStatus) -> SetStatus | None:
     """Return a run with the results that its experiments have reported so far.
 
     A document has only short results, and those of a gang only as they were when its first
@@ -51,7 +51,7 @@ def with_results(store: StorePod, run: SetStatus) -> SetStatus | None:
         if experiment.started is not None:
             started[folder(run, experiment)] = experiment
     try:
-        reports = _read(store, started)
+        reports = read(store, started)
     except RiseMLError:
         return None
     experiments = []
@@ -61,8 +61,8 @@ def with_results(store: StorePod, run: SetStatus) -> SetStatus | None:
     return replace(run, experiments=tuple(experiments))
 
 
-def _read(
-    store: StorePod, started: Mapping[str, ExperimentStatus]
+def read(
+    store: RunsScripts, started: Mapping[str, ExperimentStatus]
 ) -> dict[str, Reported]:
     """Return what the files of experiments report, by their folders."""
     reports = {}
@@ -83,7 +83,9 @@ def _read(
     return reports
 
 
-def _tails(store: StorePod, attempts: Mapping[str, int], size: int) -> dict[str, Tail]:
+def _tails(
+    store: RunsScripts, attempts: Mapping[str, int], size: int
+) -> dict[str, Tail]:
     """Return at most `size` bytes of the end of the file of each folder that has one."""
     if not attempts:
         return {}

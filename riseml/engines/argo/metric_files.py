@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from riseml import home_folder
-from riseml.cluster.store import StorePod
+from riseml.cluster.store import RunsScripts
 from riseml.engines.argo import live_results
 from riseml.errors import HomeError, RiseMLError
 from riseml.metrics import cache
@@ -63,7 +63,7 @@ class _Piece(NamedTuple):
 class MetricFiles:
     """Reader of the metrics of one run; `cache` is the file that keeps what it has read."""
 
-    def __init__(self, store: StorePod, run: SetStatus, cache: Path) -> None:
+    def __init__(self, store: RunsScripts, run: SetStatus, cache: Path) -> None:
         self._store, self._run, self._cache = store, run, cache
         self._folders: dict[str, ExperimentStatus] = {}
         for experiment in run.experiments:
@@ -157,7 +157,7 @@ def cache_file(home: Path, run: SetStatus, namespace: str) -> Path:
     return home / "metrics" / f"{namespace}.{run.name}.{int(created)}.json"
 
 
-def _listed(store: StorePod, folders: Sequence[str]) -> dict[str, list[File]]:
+def _listed(store: RunsScripts, folders: Sequence[str]) -> dict[str, list[File]]:
     """Return the files of each folder that may have metrics."""
     # The empty line is the end of the input: some servers cannot report that.
     lines = [*folders, "", ""]
@@ -176,7 +176,7 @@ def _listed(store: StorePod, folders: Sequence[str]) -> dict[str, list[File]]:
     return files
 
 
-def _sent(store: StorePod, pieces: Sequence[_Piece]) -> list[bytes]:
+def _sent(store: RunsScripts, pieces: Sequence[_Piece]) -> list[bytes]:
     """Return the bytes of all pieces."""
     lines = []
     for piece in pieces:

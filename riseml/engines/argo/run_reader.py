@@ -7,10 +7,11 @@ The first reader of an ended run also archives it.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 from riseml import status
 from riseml.cluster.api import Object
@@ -21,6 +22,8 @@ from riseml.errors import NotFoundError, UnreachableError
 from riseml.ids import Id
 from riseml.status import SetStatus, State
 from riseml.status.shards import merged
+
+T = TypeVar("T")
 
 _WATCH_SECONDS = 240
 # A waiting run is read more often: no change of its Workflow says what delays a job.
@@ -107,23 +110,9 @@ class RunReader:
             NotFoundError: there is no such run.
             UnreachableError: the cluster has not answered for a minute.
         """
-        outage_began: float | None = None
         while True:
             try:
-                documents = self.workflows.documents(run_id)
-                outage_began = None
-                run = self._followed(documents)
-                yield run
-                is_running = run.state is State.RUNNING
-                seconds = _WATCH_SECONDS if is_running else _WAITING_WATCH_SECONDS
-                for changed in self.workflows.watch(documents, seconds):
-                    yield self._followed(changed)
-            except UnreachableError:
-                now = time.monotonic()
-                outage_began = now if outage_began is None else outage_began
-                if now - outage_began > _OUTAGE_SECONDS:
-                    raise
-                time.sleep(_RETRY_SECONDS)
+                yield from self.follow_documents(run_id, self.followed)
             except NotFoundError:
                 # A Workflow is gone, with others of its run or not: the archive has it.
                 run = self.read(run_id)
@@ -131,7 +120,33 @@ class RunReader:
                 if run.state.is_terminal:
                     return
 
-    def _followed(self, documents: list[Object]) -> SetStatus:
+    def follow_documents(
+        self, run_id: Id, convert: Callable[[list[Object]], T]
+    ) -> Iterator[T]:
+        """Yield what `convert` makes of a run's Workflows now and after every change.
+
+        Raises:
+            NotFoundError: a Workflow is gone, or there is no such run.
+            UnreachableError: the cluster has not answered for a minute.
+        """
+        outage_began: float | None = None
+        while True:
+            try:
+                documents = self.workflows.documents(run_id)
+                outage_began = None
+                yield convert(documents)
+                is_running = read_documents(documents).state is State.RUNNING
+                seconds = _WATCH_SECONDS if is_running else _WAITING_WATCH_SECONDS
+                for changed in self.workflows.watch(documents, seconds):
+                    yield convert(changed)
+            except UnreachableError:
+                now = time.monotonic()
+                outage_began = now if outage_began is None else outage_began
+                if now - outage_began > _OUTAGE_SECONDS:
+                    raise
+                time.sleep(_RETRY_SECONDS)
+
+    def followed(self, documents: list[Object]) -> SetStatus:
         """Return the status for a follower: live results are read only at the end."""
         run = self.combined(documents)
         if run.state.is_terminal:
