@@ -267,7 +267,9 @@ EXPLANATIONS: Mapping[str, Explain] = {
         _RETRY_ADVICE,
     ),
     "PLATFORM": platform,
-    "KILLED": from_message("stopped by `riseml kill`"),
+    "KILLED": from_message(
+        "stopped by `riseml kill`: you, or somebody with your key, killed it"
+    ),
     "PEER": peer,
     "STOPPED": from_message("it serves the other jobs, and stopped when they ended"),
     "COMPLETED": from_message("all its commands ended with exit code 0"),

@@ -44,4 +44,5 @@ def test_a_killed_run_says_what_stopped_it(engine: FakeEngine, riseml: Riseml) -
     assert riseml("wait", "15.1").out.endswith(
         "Experiment 15.1 KILLED after 1h 0m 0s (stopped by `riseml kill`).\n"
     )
-    assert riseml("why", "15.1").out == "15.1 ✗ KILLED: stopped by `riseml kill`\n"
+    explanation = "stopped by `riseml kill`: you, or somebody with your key, killed it"
+    assert riseml("why", "15.1").out == f"15.1 ✗ KILLED: {explanation}\n"

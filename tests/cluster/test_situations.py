@@ -296,7 +296,7 @@ SITUATIONS = {
     ),
     "evicted": Situation("EVICTED", "taken off its node", then=evict),
     "deleted": Situation("DELETED", "somebody deleted its pod", then=delete_pod),
-    "killed": Situation("KILLED", "stopped by `riseml kill`", then=kill),
+    "killed": Situation("KILLED", "killed it", then=kill),
     "worker-fails": Situation("ERROR", "ended with exit code 4", text=DISTRIBUTED),
     "peer": Situation(
         "PEER",
