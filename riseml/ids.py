@@ -52,6 +52,11 @@ class Id:
         return ".".join(components)
 
 
+def is_word(text: str) -> bool:
+    """Return whether a text may be the name of a run: a user's id without its dot."""
+    return not text.startswith(".") and _USER_ID.fullmatch(text) is not None
+
+
 def parse(text: str) -> Id:
     """Return the id that a text stands for.
 

@@ -13,6 +13,10 @@ SHARD = "riseml.io/shard"
 ADDED = "riseml.io/added"
 # The framework, as riseml.yml names it; absent if it names none.
 FRAMEWORK = "riseml.io/framework"
+# The name that the user gave to the run; absent if none.
+NAME = "riseml.io/name"
+# Each tag of a run is a label that begins like that, with the value "true".
+TAG_PREFIX = "tags.riseml.io/"
 # The key of the image that the Workflow's install steps build.
 IMAGE_KEY = "riseml.io/image-key"
 # "true" on pods that others reach by their host name, through the Service SUBDOMAIN, and
@@ -64,6 +68,8 @@ REVISION = "riseml.io/revision"
 EXCLUDED = "riseml.io/excluded"
 # The user's own Git repository at submission, as JSON; absent if there was none.
 GIT = "riseml.io/git"
+# The note of the user about the run; absent if there is none.
+NOTE = "riseml.io/note"
 # The metrics that riseml.yml names under `results`, as JSON; absent if it names none.
 METRICS = "riseml.io/metrics"
 # How the experiments were chosen, as JSON: method, seed, metric; absent for a grid.

@@ -263,6 +263,21 @@ class GitState:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What a user calls and says of a run; it can change at any time.
+
+    `tags` are sorted and distinct. An empty `name` or `note` means none.
+    """
+
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+
+
+NO_MARKS = Marks()
+
+
+@dataclass(frozen=True)
 class Origin:
     """Origin of a run: its user, number and code, which a compiled document contains beside the plan.
 
@@ -279,6 +294,7 @@ class Origin:
     shard: Shard | None = None
     excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     git: GitState | None = None
+    marks: Marks = NO_MARKS
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,16 @@ COMMANDS: dict[str, Command] = {
     "rerun": Command(
         "rerun", "Run what an earlier run ran once more, as a new run.", RUN
     ),
+    "tag": Command(
+        "tag",
+        "Tag and name runs, also ended ones; without options, show their tags.",
+        RUN,
+    ),
+    "note": Command(
+        "note",
+        "Write a note about a run, also an ended one; without TEXT, show it.",
+        RUN,
+    ),
     "results": Command(
         "results", "Compare the parameters and results of a set's experiments.", RUN
     ),

@@ -66,6 +66,7 @@ def _experiment_fields(
     return [
         ("ID", status.id),
         ("Type", "Experiment"),
+        *_marks(run),
         ("Project", run.project),
         ("State", symbols.coloured(status.state, terminal)),
         *_times(status, now),
@@ -98,6 +99,7 @@ def _set_fields(run: SetStatus, terminal: Terminal, now: datetime) -> list[Field
     return [
         ("ID", run.id),
         ("Type", "Set"),
+        *_marks(run),
         ("Project", run.project),
         ("State", symbols.coloured(run.state, terminal)),
         *_times(run, now),
@@ -263,6 +265,14 @@ def _job_row(
 def _attempt(job: JobStatus) -> str:
     # Attempts count from 0.
     return f"{job.attempt + 1} of {job.max_attempts}"
+
+
+def _marks(run: SetStatus) -> list[Field]:
+    return [
+        ("Name", run.marks.name),
+        ("Tags", ", ".join(run.marks.tags)),
+        ("Note", run.marks.note),
+    ]
 
 
 def tensorboard(run: SetStatus) -> str | None:

@@ -1,12 +1,13 @@
 """Table of runs for `riseml status`; `long` adds the experiments of sets."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
 from riseml.cli import run_progress, symbols, text
 from riseml.cli.statuses import single_experiment
 from riseml.cli.table import Column, render
 from riseml.cli.terminal import Terminal
+from riseml.plan import NO_MARKS
 from riseml.status import ExperimentStatus, SetStatus
 
 
@@ -23,6 +24,10 @@ def lines(
     """Return the lines of the table; `progress` adds how far runs are."""
     table = rows(runs, terminal, now, long=long, users=users)
     titles = columns(terminal, long=long, users=users)
+    if any(run.marks != NO_MARKS for run in runs):
+        titles.insert(1, Column("NAME", 8, shortest=8, drop=6))
+        for row, cell in zip(table, _marks(runs, long=long), strict=True):
+            row.insert(1, cell)
     if progress:
         cells = _progress(runs, terminal, now, long=long)
         # Other columns yield first.
@@ -30,6 +35,14 @@ def lines(
         for row, cell in zip(table, cells, strict=True):
             row.append(cell)
     return render(titles, table, terminal, headers=headers)
+
+
+def _marks(runs: Sequence[SetStatus], *, long: bool) -> Iterator[str]:
+    """Yield the names and tags of runs, and nothing for their experiments."""
+    for run in runs:
+        yield text.named(run.marks)
+        listed = run.experiments if long and run.is_set else ()
+        yield from [""] * len(listed)
 
 
 def _progress(

@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from riseml import ids
 from riseml.cli import clock, follow, options
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError
@@ -67,7 +66,7 @@ def command(
       riseml logs 14.worker.2 --grep loss --no-follow
     """
     client = Client()
-    parsed_id = ids.parse(id) if id is not None else client.engine.latest()
+    parsed_id = client.find_id(id)
     # Mistyped values are reported before anything is read from the engine.
     pattern = _pattern(grep)
     oldest = options.parse_instant(since, clock.now()) if since else None

@@ -95,12 +95,21 @@ class ExperimentRecord(TimesRecord):
     jobs: list[JobRecord]
 
 
+class MarksRecord(TypedDict):
+    """What the user calls a run and says of it; empty where there is nothing."""
+
+    name: str
+    tags: list[str]
+    note: str
+
+
 class ListedRunRecord(TimesRecord):
     """A run in a list of runs."""
 
     id: str
     name: str
     """The name of its Workflow."""
+    marks: MarksRecord
     user: str
     project: str
     type: Literal["set", "experiment"]
@@ -176,6 +185,11 @@ def _listed_run(run: SetStatus) -> ListedRunRecord:
     return {
         "id": run.id,
         "name": run.name,
+        "marks": {
+            "name": run.marks.name,
+            "tags": list(run.marks.tags),
+            "note": run.marks.note,
+        },
         "user": run.user,
         "project": run.project,
         "type": "set" if run.is_set else "experiment",

@@ -64,6 +64,11 @@ Project = Annotated[
     ),
 ]
 
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", help="Only runs with all these tags."),
+]
+
 _LAST_LINES = 10
 
 
@@ -76,6 +81,7 @@ def command(
     watch: Watch = False,
     states: States = None,
     project: Project = None,
+    tags: Tags = None,
     output_format: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:
@@ -85,19 +91,21 @@ def command(
       riseml status -a -n 20 -l     the newest 20 with parameters and results
       riseml status 14 -w           one run, redrawn when it changes
       riseml status -a --state FAILED -o json
+      riseml status -a --tag paper
     """
+    client = Client()
     # An empty id stands for the user, as `.USER` does for another one.
-    parsed_id = ids.parse(id) if id is not None else Id()
+    parsed_id = (client.named(id) or ids.parse(id)) if id is not None else Id()
     # `wide` of other commands adds columns, as `-l` does here.
     style = _Style(
         output_format, long or output_format == "wide", all_users, not no_headers
     )
     if parsed_id.kind != "user":
-        _show_one(Client(), parsed_id, style, watch=watch)
+        _show_one(client, parsed_id, style, watch=watch)
         return
     selected_states = frozenset(_parse_state(word) for word in states or ())
     query = _RunQuery(
-        Client(),
+        client,
         # `--state FAILED` alone would never list a run.
         all=all_states or bool(selected_states & TERMINAL),
         last=last,
@@ -106,6 +114,7 @@ def command(
         project=project,
         experiments=style.long,
         states=selected_states,
+        tags=tuple(tags or ()),
     )
     _show_list(query, style, watch=watch)
 
@@ -136,6 +145,7 @@ class _RunQuery:
     project: str | None
     experiments: bool
     states: frozenset[State]
+    tags: tuple[str, ...]
 
     def read(self) -> list[SetStatus]:
         # `-n` is for `-a`: active runs are always all listed.
@@ -149,6 +159,7 @@ class _RunQuery:
             everyone=self.all_users,
             project=self.project,
             experiments=self.experiments,
+            tags=self.tags,
         )
         if self.states:
             runs = [run for run in runs if run.state in self.states]

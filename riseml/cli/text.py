@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from riseml.plan import Marks
+
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 # Seconds of a minute, and minutes of an hour
 _MINUTE = 60
@@ -136,3 +138,11 @@ def _json(item: Any) -> str:
     import json
 
     return json.dumps(item, ensure_ascii=False, default=str)
+
+
+def named(marked: Marks) -> str:
+    """Return the name and tags of a run on one line: `baseline (paper, good)`."""
+    tags = ", ".join(marked.tags)
+    if marked.name and tags:
+        return f"{marked.name} ({tags})"
+    return marked.name or tags

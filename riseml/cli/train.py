@@ -4,11 +4,13 @@ from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict
 
 import typer
 
+from riseml import marks
 from riseml.cli import arguments, options, output, progress, report, text
 from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
 from riseml.client.types import Overrides, RunHandle
+from riseml.plan import Marks
 
 if TYPE_CHECKING:
     from riseml.project import Snapshot
@@ -54,6 +56,24 @@ class StartedRecord(TypedDict):
 DOCUMENTS = {"train": Document(StartedRecord)}
 
 
+Name = Annotated[
+    str,
+    typer.Option(
+        "--name", metavar="NAME", show_default=False, help="Name the run; see `tag`."
+    ),
+]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", help="Tag the run; can be repeated."),
+]
+Note = Annotated[
+    str,
+    typer.Option(
+        "--note", metavar="TEXT", show_default=False, help="A note about the run."
+    ),
+]
+
+
 def command(
     words: arguments.Words = None,
     config_file: options.ConfigFile = CONFIG_FILE,
@@ -62,6 +82,9 @@ def command(
     output_format: options.OutputFormat = "table",
     dry_run: DryRun = False,
     no_gitignore: NoGitignore = False,
+    name: Name = "",
+    tags: Tags = None,
+    note: Note = "",
 ) -> int:
     """Start an experiment or an experiment set in the background.
 
@@ -73,6 +96,7 @@ def command(
     Examples:
       riseml train -l
       riseml train lr=0.1 hidden=16,64 --set train.resources.gpus=1
+      riseml train --name baseline --tag paper --note "before the new augmentation"
       riseml train -f riseml_big.yml --dry-run
     """
     client = Client()
@@ -85,11 +109,13 @@ def command(
         return preview.show(
             client, file, output_format, gitignore=gitignore, overrides=overrides
         )
-    run = _train(client, file, gitignore, overrides)
+    # A name that is not valid is reported before the code is read.
+    marked = marks.checked(name, tags or (), note)
+    run = _train(client, file, gitignore, overrides, marked)
     for warning in run.warnings:
         output.note(str(warning))
-    for note in run.notes:
-        output.note(note)
+    for difference in run.notes:
+        output.note(difference)
     if not report.is_for_people(output_format):
         data = report.of_record(_record(run), StartedRecord, "id")
         report.write_data(data, output_format)
@@ -106,7 +132,11 @@ def command(
 
 
 def _train(
-    client: Client, file: str, gitignore: bool | None, overrides: Overrides
+    client: Client,
+    file: str,
+    gitignore: bool | None,
+    overrides: Overrides,
+    marked: Marks,
 ) -> RunHandle:
     from riseml.cli.sync_bar import SyncBar
     from riseml.project.progress import listening
@@ -122,7 +152,11 @@ def _train(
     try:
         with listening(SyncBar(notice)):
             return client.train(
-                file, gitignore=gitignore, on_sync=on_sync, overrides=overrides
+                file,
+                gitignore=gitignore,
+                on_sync=on_sync,
+                overrides=overrides,
+                marks=marked,
             )
     finally:
         # An error must not be written behind the notice.

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from riseml import ids
 from riseml.client import lifecycle
-from riseml.client.context import ClientContext, experiment_id, run_of
+from riseml.client.context import ClientContext, run_of
 from riseml.engines import Pruned, Query
 from riseml.errors import DamagedError, InvalidInputError, RiseMLError
 from riseml.ids import Id
@@ -33,7 +33,7 @@ def deletable(
 ) -> list[SetStatus]:
     """Return the runs that `delete` would delete; see `Client.deletable`."""
     # An id may be given twice, and a run can be deleted only once.
-    runs = [_read(context, _run_id(name)) for name in dict.fromkeys(names)]
+    runs = [_read(context, _run_id(context, name)) for name in dict.fromkeys(names)]
     for run in runs:
         if not kill and not run.state.is_terminal:
             raise RiseMLError(
@@ -84,8 +84,8 @@ def _delete(context: ClientContext, runs: Sequence[SetStatus]) -> list[str]:
     return deleted
 
 
-def _run_id(name: str | Id) -> Id:
-    experiment = experiment_id(name, "can only delete whole runs")
+def _run_id(context: ClientContext, name: str | Id) -> Id:
+    experiment = context.experiment_id(name, "can only delete whole runs")
     if experiment.sub is not None:
         raise InvalidInputError(
             "can only delete whole runs",

@@ -9,19 +9,27 @@ All errors are `riseml.errors.RiseMLError`. Ids are text as on the command line 
 `14.3`, `14.3.train`); None stands for the user's newest run.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riseml.client import cleanup, explain, files, lifecycle, project_folder
+from riseml.client import (
+    cleanup,
+    explain,
+    files,
+    lifecycle,
+    project_folder,
+    run_marks,
+)
 from riseml.client import secrets as secrets_
 from riseml.client.config_methods import ConfigMethods
 from riseml.client.context import ClientContext
 from riseml.client.repeat_methods import RepeatMethods
 from riseml.client.types import Killed, Pruned
 from riseml.engines import Change, Chunk, Engine, LogQuery, Query
-from riseml.ids import Id
+from riseml.ids import Id, is_word
+from riseml.plan import Marks
 from riseml.settings import Settings
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 from riseml.status.select import pick
@@ -74,13 +82,19 @@ class Client(ConfigMethods, RepeatMethods):
         everyone: bool = False,
         project: str | None = None,
         experiments: bool = False,
+        tags: Iterable[str] = (),
+        name: str | None = None,
     ) -> list[SetStatus]:
         """Return unfinished runs, or with `all` the `last` ones (0: no limit), newest first.
+
+        They have all `tags`, and the `name` that `train` or `mark` gave them.
 
         Raises:
             NotAllowedError: you may not see other users' runs.
         """
-        query = Query(all, last, user, everyone, project, experiments)
+        query = Query(
+            all, last, user, everyone, project, experiments, tuple(tags), name
+        )
         return self.engine.list(query)
 
     def read(self, id: str | Id | None = None) -> SetStatus:
@@ -90,6 +104,23 @@ class Client(ConfigMethods, RepeatMethods):
             NotFoundError: there is no such run.
         """
         return self._context.read(id)
+
+    def find_id(self, id: str | None = None) -> Id:
+        """Return what an id or the name of a run stands for; None is the newest run.
+
+        Raises:
+            InvalidInputError: the text is neither, or is the id of a user.
+            NotFoundError: the user has no run.
+        """
+        return self._context.find_id(id)
+
+    def named(self, name: str) -> Id | None:
+        """Return the id of the user's run of this name, None if there is none.
+
+        Raises:
+            InvalidInputError: several runs have the name.
+        """
+        return self._context.named(name) if is_word(name) else None
 
     def status(
         self, id: str | Id | None = None
@@ -145,6 +176,26 @@ class Client(ConfigMethods, RepeatMethods):
             NotFoundError: nothing has an id, or nothing is running; nothing was killed.
         """
         return lifecycle.kill(self._context, names, force=force)
+
+    def mark(
+        self,
+        *names: str | Id,
+        name: str | None = None,
+        add: Iterable[str] = (),
+        remove: Iterable[str] = (),
+        note: str | None = None,
+    ) -> dict[str, Marks]:
+        """Change names, tags or notes of runs, also of ended ones; return all, by id.
+
+        None leaves the name or note as it is, and "" removes it.
+
+        Raises:
+            InvalidInputError: it is not the id of a run, or a name or tag is not valid.
+            NotFoundError: nothing has this id.
+        """
+        return run_marks.change(
+            self._context, names, name=name, add=add, remove=remove, note=note
+        )
 
     def wait(
         self, *names: str | Id, timeout: timedelta | None = None

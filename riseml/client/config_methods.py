@@ -10,6 +10,7 @@ from riseml.client.project_folder import CONFIG_FILE
 from riseml.client.types import NO_OVERRIDES, Overrides, RunHandle
 from riseml.engines import Submitted
 from riseml.errors import Fault
+from riseml.plan import NO_MARKS, Marks
 
 if TYPE_CHECKING:
     from riseml.client.images import Explanation
@@ -33,12 +34,14 @@ class ConfigMethods:
         on_sync: "Callable[[Snapshot], None] | None" = None,
         node: str = "",
         overrides: Overrides = NO_OVERRIDES,
+        marks: Marks = NO_MARKS,
     ) -> RunHandle:
         """Start what a riseml.yml describes, with the code beside it.
 
         It returns once the run is stored. `gitignore` None follows the settings. `on_sync`
         is called between snapshot and submission. `node` is the host name of the only
         cluster node that jobs may run on. `overrides` change values of the file.
+        `marks` are the run's name, tags and note.
 
         Raises:
             ConfigError: the file has faults; nothing was started.
@@ -56,7 +59,7 @@ class ConfigMethods:
 
         git = user_git.read(Path(path).absolute().parent)
         return lifecycle.submit(
-            self._context, config, plan, snapshot, node=node, git=git
+            self._context, config, plan, snapshot, node=node, git=git, marks=marks
         )
 
     def plan(

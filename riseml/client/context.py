@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from riseml import ids
 from riseml.client import project_folder
-from riseml.engines import Engine
+from riseml.engines import Engine, Query
 from riseml.engines.open import open_engine
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
@@ -82,16 +82,45 @@ class ClientContext:
             NotFoundError: the user has no run.
         """
         parsed = self.engine.latest() if id is None else _parse(id)
-        if parsed.kind == "user":
+        if parsed.kind != "user":
+            return parsed
+        run = self.named(str(id))
+        if run is None:
             raise InvalidInputError(
                 f"'{parsed}' does not identify any experiment or job",
-                "Ids look like 14 or 14.3.",
+                "Ids look like 14 or 14.3; `riseml tag ID --name NAME` names a run.",
             )
-        return parsed
+        return run
+
+    def named(self, name: str) -> Id | None:
+        """Return the user's run of this name, None if there is none.
+
+        Raises:
+            InvalidInputError: several runs have the name.
+        """
+        # `.paul` is a user in any case.
+        if name.startswith("."):
+            return None
+        runs = self.engine.list(Query(all=True, name=name))
+        if len(runs) > 1:
+            ids_of_runs = ", ".join(run.id for run in runs)
+            raise InvalidInputError(
+                f"several runs have the name {name}: {ids_of_runs}", "Use an id."
+            )
+        return ids.parse(runs[0].id) if runs else None
+
+    def experiment_id(self, id: str | Id, complaint: str) -> Id:
+        """Return the id of a run or experiment.
+
+        Raises:
+            InvalidInputError: `complaint`, since it is the id of a user or job.
+        """
+        run = self.named(id) if isinstance(id, str) and ids.is_word(id) else None
+        return run or experiment_id(id, complaint)
 
 
 def experiment_id(id: str | Id, complaint: str) -> Id:
-    """Return the id of a run or experiment.
+    """Return the id of a run or experiment, which no name stands for.
 
     Raises:
         InvalidInputError: `complaint`, since it is the id of a user or job.

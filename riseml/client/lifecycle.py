@@ -8,13 +8,14 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from riseml.client.context import ClientContext, experiment_id
+from riseml.client.context import ClientContext
 from riseml.client.explain import tensorboard_url
 from riseml.client.timeouts import ticking
 from riseml.client.types import Killed, RunHandle
 from riseml.engines import Submission
 from riseml.errors import NotFoundError, TimedOutError
 from riseml.ids import Id
+from riseml.plan import NO_MARKS, Marks
 from riseml.status import ExperimentStatus, SetStatus
 from riseml.status.select import pick
 
@@ -35,6 +36,7 @@ def submit(
     *,
     node: str,
     git: "GitState | None" = None,
+    marks: Marks = NO_MARKS,
 ) -> RunHandle:
     """Start a plan with the code of a snapshot; see `Client.train`."""
     # Jobs of the local engine run in the environment of the command that starts them.
@@ -42,7 +44,13 @@ def submit(
 
     plan = replace(plan, workdir_limit=context.settings.workdir_limit)
     submission = Submission(
-        plan, snapshot.revision, dict(os.environ), node, named(snapshot.excluded), git
+        plan,
+        snapshot.revision,
+        dict(os.environ),
+        node,
+        named(snapshot.excluded),
+        git,
+        marks=marks,
     )
     submitted = context.engine.start(submission)
     notes = submitted.notes
@@ -83,7 +91,7 @@ def wait(
     """Return how runs or experiments ended; see `Client.wait`."""
     # All ids are checked before the wait begins, so that a wrong one fails at once.
     experiments = [
-        experiment_id(name, "can only wait for experiments") for name in names
+        context.experiment_id(name, "can only wait for experiments") for name in names
     ]
     if not experiments:
         experiments = [context.find_id(None)]
@@ -96,7 +104,9 @@ def kill(
     context: ClientContext, names: Sequence[str | Id], *, force: bool
 ) -> list[Killed]:
     """Stop runs or experiments; see `Client.kill`."""
-    experiments = [experiment_id(name, "can only kill experiments") for name in names]
+    experiments = [
+        context.experiment_id(name, "can only kill experiments") for name in names
+    ]
     if not experiments:
         experiments = [_newest_unfinished(context)]
     # All ids are read before the first one is killed, so that a wrong id kills nothing.

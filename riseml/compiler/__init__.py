@@ -35,7 +35,7 @@ from hera.workflows.models import (
     TTLStrategy,
 )
 
-from riseml import labels, manifest
+from riseml import labels, manifest, marks
 from riseml.compiler import build, gang, jobs, pod, quotes, retries, tensorboard
 from riseml.compiler.description import describe
 from riseml.compiler.names import Names, label
@@ -239,6 +239,7 @@ def _labels(names: Names) -> dict[str, str]:
             values[labels.ADDED] = "true"
     if names.builds and origin.build and origin.build.key:
         values[labels.IMAGE_KEY] = origin.build.key
+    values.update(marks.labels_of(origin.marks))
     if names.target.instance:
         values[labels.INSTANCE] = names.target.instance
     return values
@@ -263,6 +264,7 @@ def _annotations(names: Names) -> dict[str, str]:
         values[labels.METRICS] = json.dumps(list(map(vars, plan.metrics)))
     if plan.search.method != _GRID and plan.is_set:
         values[labels.SEARCH] = json.dumps(vars(plan.search))
+    values.update(marks.annotations_of(names.origin.marks))
     if description := describe(plan):
         values[labels.DESCRIPTION] = description
     return values

@@ -15,7 +15,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from riseml.engines.queries import LogQuery as LogQuery
+from riseml.engines.queries import Query as Query
 from riseml.ids import Id
+from riseml.plan import NO_MARKS, Marks
 from riseml.status import ExperimentStatus, SetStatus
 
 # Few commands need these, and each takes time to load.
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from riseml.project.image_key import ImageKey
     from riseml.storage.volume import Volume
 
-NOT_PLUGINS = frozenset({"code", "open", "selection"})
+NOT_PLUGINS = frozenset({"code", "open", "queries", "selection"})
 """Modules of this package that are not engines."""
 
 
@@ -49,10 +52,10 @@ class Submission:
     `revision` is that of a snapshot which this engine took of the plan's project.
     `environment` is that of the submitting process: jobs of the local engine run in the
     user's environment. `excluded` are the paths that each ignore file left out of the
-    code, `git` is the user's own repository. `node` is the host name of the only node on
-    which jobs may run, empty for any. `into` is the run that gets the experiments, None
-    for a new one. `base` is the image that install steps start from, empty for what the
-    plan's image is now.
+    code, `git` is the user's own repository. `marks` are those of a new run. `node` is
+    the host name of the only node on which jobs may run, empty for any. `into` is the run
+    that gets the experiments, None for a new one. `base` is the image that install steps
+    start from, empty for what the plan's image is now.
     """
 
     plan: "ExperimentSet"
@@ -63,6 +66,7 @@ class Submission:
     git: "GitState | None" = None
     into: Growth | None = None
     base: str = ""
+    marks: Marks = NO_MARKS
 
 
 @dataclass(frozen=True)
@@ -77,22 +81,6 @@ class Submitted:
     is_set: bool
     experiments: int
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Query:
-    """Choice of the runs to list: unfinished runs, or with `all` runs of any state.
-
-    `last` limits them to the newest (0: no limit). `user` None stands for the user who
-    asks, and `everyone` for all users. `experiments` adds the experiments of each run.
-    """
-
-    all: bool = False
-    last: int = 0
-    user: str | None = None
-    everyone: bool = False
-    project: str | None = None
-    experiments: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,19 +110,6 @@ class Change:
     reason: str = ""
     message: str = ""
     exit_code: int | None = None
-
-
-@dataclass(frozen=True)
-class LogQuery:
-    """Choice of lines: those of `id` and everything below it.
-
-    `tail` limits them to the last lines of each job, `since` to lines that are not older.
-    """
-
-    id: Id
-    follow: bool = True
-    tail: int | None = None
-    since: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -367,6 +342,20 @@ class HasVolumes(Protocol):
 
     def volume(self, name: str) -> "Volume":
         """Return the volume `data` or `output`."""
+
+
+@runtime_checkable
+class KeepsMarks(Protocol):
+    """Provided by engines in which the name, tags and note of a run can change."""
+
+    def mark(self, run: Id, marks: Marks) -> None:
+        """Replace the name, tags and note of a run, whether or not it has ended.
+
+        May be called twice.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
 
 
 @runtime_checkable

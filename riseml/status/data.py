@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from riseml import marks
 from riseml.plan import GitState, Metric, Resources
 from riseml.status.values import (
     ExperimentStatus,
@@ -27,6 +28,7 @@ def to_data(run: SetStatus) -> dict[str, Any]:
     data["metrics"] = list(map(vars, run.metrics))
     data["git"] = run.git and vars(run.git)
     data["shards"] = list(map(vars, run.shards))
+    data["marks"] = marks.to_data(run.marks)
     return data
 
 
@@ -48,6 +50,7 @@ def from_data(data: Mapping[str, Any]) -> SetStatus:
     git = data.get("git")
     values["git"] = GitState(**git) if git else None
     values["shards"] = tuple(ShardStatus(**shard) for shard in data.get("shards", ()))
+    values["marks"] = marks.from_data(data.get("marks"))
     return SetStatus(**values)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from riseml import labels
+from riseml import labels, marks
 from riseml.plan import GitState, Metric
 from riseml.status import document as doc
 from riseml.status import reasons
@@ -96,6 +96,7 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
         config=doc.text(notes.get(labels.CONFIG)),
         metrics=metrics(notes.get(labels.METRICS)),
         shards=_shards(outline, tags, notes),
+        marks=marks.read(metadata),
         experiments=experiments,
         jobs=outline.jobs,
     )

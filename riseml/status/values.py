@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from riseml.plan import GitState, Metric, Resources
+from riseml.plan import NO_MARKS, GitState, Marks, Metric, Resources
 
 
 class State(StrEnum):
@@ -139,7 +139,8 @@ class SetStatus:
     `excluded` are the paths that each ignore file left out of the run's code. `git` is the
     user's own repository when the run was started, None if there was none. `image_key` is
     the key of the image that install steps made, empty without them.
-    `metrics` are those that riseml.yml names under `results`.
+    `metrics` are those that riseml.yml names under `results`, `marks` what the user calls
+    it and says of it.
     `shards` are its Workflows, in their order; none where it is not known to have several.
     The engine adds two addresses that no document holds: `tensorboard_url`, where its
     TensorBoard can be opened now, and `page`, its page in Argo's UI.
@@ -171,6 +172,7 @@ class SetStatus:
     config: str = ""
     metrics: tuple[Metric, ...] = ()
     shards: tuple[ShardStatus, ...] = ()
+    marks: Marks = NO_MARKS
     experiments: tuple[ExperimentStatus, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
     tensorboard_url: str | None = None

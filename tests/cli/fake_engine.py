@@ -10,7 +10,7 @@ from typing import Any
 from riseml.engines import Change, Chunk, LogQuery, Pruned, Query, Submission, Submitted
 from riseml.errors import NotFoundError
 from riseml.ids import Id
-from riseml.plan import Resources
+from riseml.plan import Marks, Resources
 from riseml.project import Exclusion, Snapshot, snapshot
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, set_state
 from riseml.storage.folder import Folder
@@ -207,7 +207,7 @@ class FakeEngine:
         if self.interrupted_lists is not None and len(lists) > self.interrupted_lists:
             raise KeyboardInterrupt
         runs = [run for run in self.runs if query.all or not run.state.is_terminal]
-        runs = [run for run in runs if query.project in {None, run.project}]
+        runs = list(filter(query.selects, runs))
         if not query.experiments:
             runs = [replace(run, experiments=()) for run in runs]
         return runs[: query.last or None]
@@ -269,6 +269,13 @@ class FakeEngine:
     def prune_unused(self, before: float) -> Pruned:
         self.calls.append(("prune_unused", before))
         return Pruned(self.unused)
+
+    def mark(self, run: Id, marks: Marks) -> None:
+        self.calls.append(("mark", str(run), marks))
+        self.runs = [
+            replace(status, marks=marks) if status.number == run.number else status
+            for status in self.runs
+        ]
 
     def delete(self, run: Id) -> None:
         self.calls.append(("delete", str(run)))

@@ -68,12 +68,6 @@ def write(
     if not all(document.get("status", {}).get("finishedAt") for document in documents):
         # Argo has not written its last status yet.
         return
-    data = json.dumps(
-        {"schema": SCHEMA, **to_data(run)},
-        default=encode,
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
     ended = run.finished or run.created
     annotations = {ARCHIVED: ended.isoformat() if ended else "yes"}
     if run.shards:
@@ -85,11 +79,26 @@ def write(
         "spec": {"ttlStrategy": TTL},
     }
     try:
-        store.script(_WRITE, run_folder(run), stdin=[data.encode()])
+        rewrite(store, run)
         for name in names:
             api.patch(path("workflows", namespace, name), body)
     except RiseMLError:
         return
+
+
+def rewrite(store: StorePod, run: SetStatus) -> None:
+    """Write the record of an ended run.
+
+    Raises:
+        RiseMLError: the store cannot be reached.
+    """
+    data = json.dumps(
+        {"schema": SCHEMA, **to_data(run)},
+        default=encode,
+        ensure_ascii=False,
+        separators=(",", ":"),
+    )
+    store.script(_WRITE, run_folder(run), stdin=[data.encode()])
 
 
 def is_complete_elsewhere(documents: Sequence[Object]) -> bool:
@@ -134,10 +143,8 @@ def read(store: StorePod, run: Id) -> SetStatus | None:
 
 
 def runs(store: StorePod, user: str, query: Query) -> Iterator[SetStatus]:
-    """Yield a user's archived runs, those of the query's project if it names one."""
-    for run in _records(store, _FIND, user):
-        if query.project in (None, run.project):
-            yield run
+    """Yield a user's archived runs that a query selects."""
+    return filter(query.selects, _records(store, _FIND, user))
 
 
 def revisions(store: StorePod, user: str) -> set[str]:

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from riseml.engines.argo.images import Images
     from riseml.engines.argo.live import LiveRun
     from riseml.engines.argo.volume import StoreVolume
-    from riseml.plan import ExperimentSet
+    from riseml.plan import ExperimentSet, Marks
     from riseml.project import Snapshot
     from riseml.project.image_key import ImageKey
 
@@ -193,6 +193,12 @@ class ArgoEngine:
     def stop(self, run: Id, *, force: bool = False) -> bool:
         """Kill a run or one of its experiments; return False if it had already ended."""
         return stop.stop(self._reader, run, force=force)
+
+    def mark(self, run: Id, marks: "Marks") -> None:
+        """Replace the name, tags and note of a run."""
+        from riseml.engines.argo import marks as marks_of_runs  # noqa: PLC0415
+
+        marks_of_runs.change(self._reader, run, marks)
 
     def delete(self, run: Id) -> None:
         """Remove an ended run: its Workflow, its logs, its output."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 
-from riseml import labels
+from riseml import labels, marks
 from riseml.cluster import PREFIX, namespace_of
 from riseml.cluster.api import Api, Object, path
 from riseml.engines import Query
@@ -57,7 +57,7 @@ class Listing:
         Raises:
             NotFoundError: there are no runs.
         """
-        selector = _selector(project)
+        selector = _selector(Query(project=project))
         workflows = self._workflows.metadata(self._workflows.namespace, selector)
         number = max(map(number_of, workflows), default=None)
         if number is None:
@@ -77,7 +77,7 @@ class Listing:
         return runs[: query.last or None]
 
     def _runs_in(self, namespace: str, query: Query) -> list[SetStatus]:
-        workflows = self._workflows.metadata(namespace, _selector(query.project))
+        workflows = self._workflows.metadata(namespace, _selector(query))
         completed, runs = [], []
         for shards_of_run in _by_number(workflows):
             if all(map(_is_completed, shards_of_run)):
@@ -146,8 +146,14 @@ def user_namespaces(api: Api) -> list[str]:
     return names
 
 
-def _selector(project: str | None) -> str:
-    return f"{labels.NUMBER},{labels.PROJECT}={project}" if project else labels.NUMBER
+def _selector(query: Query) -> str:
+    """Return the label selector of the runs that a query asks for."""
+    selected = [labels.NUMBER, *map(marks.tag_label, query.tags)]
+    if query.project:
+        selected.append(f"{labels.PROJECT}={query.project}")
+    if query.name:
+        selected.append(f"{labels.NAME}={query.name}")
+    return ",".join(selected)
 
 
 def _number(run: SetStatus) -> int:
@@ -193,4 +199,5 @@ def _from_metadata(workflow: Object) -> SetStatus | None:
         is_set=tags.get(labels.KIND) == "set",
         state=state,
         created=datetime.fromisoformat(metadata["creationTimestamp"]),
+        marks=marks.read(metadata),
     )

@@ -151,6 +151,7 @@ def _origin(
         build=build,
         excluded=submission.excluded,
         git=submission.git,
+        marks=submission.marks,
     )
 
 

@@ -133,3 +133,12 @@ def _may_write(path: Path) -> bool:
     if home_folder.is_foreign(path.parent):
         return False
     return os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)
+
+
+def file_id(path: Path) -> tuple[int, int] | None:
+    """Return what distinguishes a file from others, None if there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

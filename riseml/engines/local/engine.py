@@ -19,12 +19,13 @@ from riseml.engines.local.reader import HomeReader
 from riseml.engines.local.serialize import Inherited, plan_to_data
 from riseml.errors import RiseMLError, UnsupportedError
 from riseml.ids import Id
+from riseml.marks import to_data
 from riseml.status import ExperimentStatus, SetStatus
 
 if TYPE_CHECKING:
     from riseml.diagnosis.evidence import Holder, Interpreter
     from riseml.engines.local.live import LiveRun
-    from riseml.plan import ExperimentSet
+    from riseml.plan import ExperimentSet, Marks
     from riseml.project import Snapshot
     from riseml.project.image_key import ImageKey
     from riseml.storage.folder import Folder
@@ -111,6 +112,7 @@ class LocalEngine:
             excluded=dict(submission.excluded),
             git=submission.git and vars(submission.git),
             into=submission.into and vars(submission.into),
+            marked=to_data(submission.marks),
         )
         return Submitted(**{**answer, "notes": tuple(answer["notes"])})
 
@@ -128,6 +130,11 @@ class LocalEngine:
         """Kill a run or one of its experiments; return False if it had ended."""
         number = self.reader.number(run)
         return bool(self._ask("stop", number=number, sub=run.sub, force=force))
+
+    def mark(self, run: Id, marks: "Marks") -> None:
+        """Replace the name, tags and note of a run."""
+        number = self.reader.number(run)
+        self._ask("mark", number=number, marked=to_data(marks))
 
     def delete(self, run: Id) -> None:
         """Delete an ended run: its record, its logs, its output.

@@ -14,7 +14,7 @@ from typing import Any
 
 from riseml import labels
 from riseml.engines import Query
-from riseml.engines.local import home, outputs, protocol, reports
+from riseml.engines.local import home, marks, outputs, protocol, reports
 from riseml.engines.local.controller import recorded_status
 from riseml.engines.local.serialize import experiment_from_data
 from riseml.engines.local.store import Store
@@ -188,8 +188,15 @@ class HomeReader:
                 f"This home belongs to {self.user}. `riseml status --project {user}` lists a project's runs.",
             )
         store = self.store()
-        rows = store.runs(ended=query.all, project=query.project, last=query.last)
-        return [self.summary(store, row, experiments=query.experiments) for row in rows]
+        # Marks are not columns of the table.
+        by_marks = bool(query.tags or query.name)
+        last = 0 if by_marks else query.last
+        rows = store.runs(ended=query.all, project=query.project, last=last)
+        runs = marks.added(
+            store,
+            (self.summary(store, row, experiments=query.experiments) for row in rows),
+        )
+        return list(filter(query.selects, runs))[: query.last or None]
 
     def latest(self, project: str | None = None) -> Id:
         """Return the newest run."""

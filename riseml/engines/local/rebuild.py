@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from riseml import labels
+from riseml import labels, marks
 from riseml.engines.local import outputs
 from riseml.engines.local.serialize import experiment_to_json
 from riseml.engines.local.store import Store
 from riseml.errors import RiseMLError
+from riseml.plan import NO_MARKS
 from riseml.status import SetStatus, State
 from riseml.status.data import encode, from_data, to_data
 
@@ -164,6 +165,8 @@ def add(store: Store, run: SetStatus) -> None:
         environment="{}",
     )
     store.put_experiments(run.number, _experiments(run))
+    if run.marks != NO_MARKS:
+        store.put_marks(run.number, marks.to_data(run.marks))
 
 
 def _experiments(run: SetStatus) -> Iterator[tuple[int, str]]:

@@ -13,6 +13,7 @@ killed. After a power cut the last changes may be missing, but never torn.
 """
 
 import itertools
+import json
 import os
 import sqlite3
 import threading
@@ -28,12 +29,18 @@ from riseml.engines.local.database_file import (
     connect_to_write,
     empty_log,
     execute_and_erase,
+    file_id,
 )
 from riseml.engines.local.queries import NodeRow, Queries
 from riseml.errors import DamagedDatabaseError, HomeError
 
 # Each table with the column that holds the number of the run.
-_TABLES_OF_RUN = (("nodes", "run"), ("experiments", "run"), ("runs", "number"))
+_TABLES_OF_RUN = (
+    ("nodes", "run"),
+    ("experiments", "run"),
+    ("marks", "run"),
+    ("runs", "number"),
+)
 
 # SQLite's own locks do not survive a fork that happens while a thread holds them.
 # Therefore threads use SQLite one after the other, and a fork waits for them.
@@ -69,10 +76,11 @@ class Store(Queries):
                 self._db = connect_to_write(self.path)
                 if self._schema() == 0:
                     self._db.executescript(tables.script(node_columns))
+                self._db.execute(tables.MARKS)
             schema = self._schema()
         self._check_schema(schema)
         self.exists = schema != 0
-        self._file = _file_id(self.path)
+        self._file = file_id(self.path)
 
     @classmethod
     def create(cls, home: Path, node_columns: Mapping[str, str]) -> "Store":
@@ -135,12 +143,12 @@ class Store(Queries):
 
     def is_replaced(self) -> bool:
         """Return whether another file has taken the place of the one that was opened."""
-        current = _file_id(self.path)
+        current = file_id(self.path)
         return current is not None and current != self._file
 
     def is_in_place(self) -> bool:
         """Return whether the file that was opened is still at its path."""
-        return _file_id(self.path) == self._file
+        return file_id(self.path) == self._file
 
     def reopen(self) -> None:
         """Open the file that is at the path now, to write."""
@@ -150,8 +158,9 @@ class Store(Queries):
             self._db = connect(self.path)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
+            self._db.execute(tables.MARKS)
         self._connection = next(_CONNECTIONS)
-        self._file = _file_id(self.path)
+        self._file = file_id(self.path)
 
     def copy_to(self, path: Path) -> None:
         """Replace another database by a copy, even if this file has been deleted.
@@ -251,6 +260,11 @@ class Store(Queries):
             ((number, sub, data) for sub, data in rows),
         )
 
+    def put_marks(self, number: int, data: Mapping[str, Any]) -> None:
+        """Insert or replace the marks of a run, as JSON data."""
+        insert = "INSERT OR REPLACE INTO marks VALUES (?, ?)"
+        self._db.execute(insert, (number, json.dumps(data)))
+
     def delete_run(self, number: int) -> None:
         """Delete a run with all its Workflows; its number is not assigned again."""
         for key in (number, *self.shards(number)):
@@ -266,12 +280,3 @@ class Store(Queries):
         """Return the rows that a query selects."""
         with self._naming_errors("read"):
             return self._db.execute(query, values).fetchall()
-
-
-def _file_id(path: Path) -> tuple[int, int] | None:
-    """Return what distinguishes a file from others, None if there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

@@ -21,6 +21,8 @@ _HAS_ENDED = """ended AND NOT EXISTS (
     SELECT 1 FROM runs AS shard WHERE NOT shard.ended
     AND shard.number BETWEEN -(runs.number + 1) * 1048576 AND -runs.number * 1048576)"""
 SUMMARY = f"{SUMMARY_COLUMNS.removesuffix(', ended')}, {_HAS_ENDED} AS ended"
+# Homes of earlier versions lack this table.
+MARKS = "CREATE TABLE IF NOT EXISTS marks (run INTEGER PRIMARY KEY, data TEXT NOT NULL)"
 ALL_COLUMNS = f"{SUMMARY_COLUMNS}, killed, shutdown, status, document, environment"
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from riseml.engines.local import marks
 from riseml.engines.local.queries import Queries
 from riseml.status import SetStatus
 from riseml.status.shards import merged
@@ -13,7 +14,9 @@ def read(store: Queries, keys: Sequence[int]) -> SetStatus:
     Raises:
         DamagedError: a record cannot be read.
     """
-    return merged([_read(store, key) for key in keys])
+    run = merged([_read(store, key) for key in keys])
+    (marked,) = marks.added(store, [run], run.number)
+    return marked
 
 
 def _read(store: Queries, key: int) -> SetStatus:

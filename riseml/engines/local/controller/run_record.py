@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from riseml import disk, labels, status
+from riseml import disk, labels, marks, status
+from riseml.engines.local import marks as stored_marks
 from riseml.engines.local import (
     outputs,
     reports,
@@ -28,6 +29,7 @@ from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.serialize import Inherited, experiment_to_json
 from riseml.engines.local.store import Store
 from riseml.errors import DiskFullError
+from riseml.plan import NO_MARKS
 from riseml.status import ExperimentStatus, SetStatus, State, set_state
 from riseml.status.data import encode, to_data
 
@@ -83,6 +85,9 @@ class RunRecord:
             document=json.dumps(self.document),
             environment=inherited.to_json(),
         )
+        marked = marks.read(metadata)
+        if marked != NO_MARKS:
+            store.put_marks(self.number, marks.to_data(marked))
         # The next `write` reads everything again.
         self._outline = None
 
@@ -200,7 +205,8 @@ class RunRecord:
     def _write_end(self, store: Store, run: WorkflowRun) -> None:
         now = time.time()
         document = {**self._annotated_document(), "status": run.status()}
-        final = reports.with_results(status.read(document), self.folder)
+        ended = reports.with_results(status.read(document), self.folder)
+        (final,) = stored_marks.added(store, [ended], self.number)
         # A job of the run's own may end after it, and then this is written again.
         store.update_run(
             self.key,

@@ -1,10 +1,11 @@
 """Active runs of a home: restored at the start, advanced, committed, stopped and deleted."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from riseml import disk
-from riseml.engines.local import checkouts, reserve, shard_keys
+from riseml.engines.local import checkouts, marks, outputs, reserve, shard_keys
 from riseml.engines.local.controller import kills, leftovers, shared_rows
 from riseml.engines.local.controller.active_run import ActiveRun
 from riseml.engines.local.controller.database_guard import DatabaseGuard
@@ -209,6 +210,30 @@ class ActiveRuns:
         """Return the Workflows of a run that have not ended."""
         active = self._runs.values()
         return [run for run in active if run.record.number == number]
+
+    def mark(
+        self, number: int, marked: Mapping[str, Any], *, again: bool = False
+    ) -> None:
+        """Replace the marks of a run, also in its run.json if it has ended.
+
+        To do it `again` changes nothing.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """
+        del again
+        self._check_exists(number)
+        store, layout = self._services.store, self._services.layout
+        self._services.commit(lambda: store.put_marks(number, marked), last=True)
+        row = store.summary(number)
+        if row is None or not row["ended"]:
+            return
+        folder = layout.output(row["user"], row["project"], number)
+        try:
+            marks.write_to_archive(folder / outputs.ARCHIVE, marked)
+        except (OSError, ValueError) as error:
+            # The database has the marks.
+            logger.error("run %d: run.json: %s", number, error)
 
     def _was_killed(self, number: int, sub: int | None) -> bool:
         store = self._services.store

@@ -73,6 +73,7 @@ class Server:
             "submit": submitter.submit,
             "stop": runs.stop,
             "delete": runs.delete,
+            "mark": runs.mark,
             "clean": runs.end_leftovers,
             "check": runs.check,
             "repair": runs.repair,

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from riseml import labels
+from riseml import labels, marks
 from riseml.engines import Growth
 from riseml.engines.local import shard_keys
 from riseml.engines.local.controller import environments, growth, networks, numbers
@@ -51,6 +51,7 @@ class Submitter:
         git: Mapping[str, Any] | None = None,
         token: str,
         into: Mapping[str, int] | None = None,
+        marked: Mapping[str, Any] | None = None,
         again: bool = False,
     ) -> dict[str, Any]:
         """Run a plan, as `plan_to_data` writes it; return the fields of `Submitted`.
@@ -93,6 +94,7 @@ class Submitter:
                 shard=shard,
                 excluded=excluded,
                 git=GitState(**git) if git else None,
+                marks=marks.from_data(marked),
             )
             document = _compile(planned, origin)
             run = self._record(key, document, from_command, uid)

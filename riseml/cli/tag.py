@@ -1,0 +1,46 @@
+"""Command `riseml tag`."""
+
+from typing import Annotated
+
+import typer
+
+from riseml.cli import output, text
+from riseml.client.client import Client
+
+RunIds = Annotated[
+    list[str], typer.Argument(metavar="ID", show_default=False, help="Runs.")
+]
+Added = Annotated[
+    list[str] | None,
+    typer.Option("-a", "--add", metavar="TAG", help="Add a tag; can be repeated."),
+]
+Removed = Annotated[
+    list[str] | None,
+    typer.Option("-r", "--remove", metavar="TAG", help="Remove a tag."),
+]
+Name = Annotated[
+    str | None,
+    typer.Option(
+        "--name", metavar="NAME", show_default=False, help='Name the run; "": no name.'
+    ),
+]
+
+
+def command(
+    ids: RunIds,
+    add: Added = None,
+    remove: Removed = None,
+    name: Name = None,
+) -> None:
+    """Tag and name runs, also ended ones; without options, show their tags.
+
+    Commands that take the id of a run also take its name.
+
+    Examples:
+      riseml tag 14 15 --add paper --remove draft
+      riseml tag 14 --name baseline
+      riseml status -a --tag paper
+    """
+    changed = Client().mark(*ids, name=name, add=add or (), remove=remove or ())
+    for run, marked in changed.items():
+        output.say(f"{run}: {text.named(marked) or 'no tags'}")

@@ -1,0 +1,43 @@
+"""Marks of the runs of a home: kept in a table of their own, since they change after the end of a run."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from riseml import marks
+from riseml.engines.local.queries import Queries
+from riseml.status import SetStatus
+
+_EXISTS = "SELECT 1 FROM sqlite_master WHERE name = 'marks'"
+_SELECT = "SELECT run, data FROM marks WHERE ? IS NULL OR run = ?"
+
+
+def added(
+    store: Queries, runs: Iterable[SetStatus], number: int | None = None
+) -> list[SetStatus]:
+    """Return runs with their marks; `number` says that there is only that one."""
+    # A home that an earlier version made has no marks before a controller writes to it.
+    rows = store.rows(_SELECT, number, number) if store.rows(_EXISTS) else []
+    by_number = {row["run"]: row["data"] for row in rows}
+    marked = []
+    for run in runs:
+        text = by_number.get(run.number)
+        data = store.decode(run.number or 0, text, "its marks") if text else None
+        current = marks.from_data(data) if data else run.marks
+        marked.append(replace(run, marks=current))
+    return marked
+
+
+def write_to_archive(archive: Path, data: Mapping[str, Any]) -> None:
+    """Replace the marks in the run.json of an ended run.
+
+    Raises:
+        OSError, ValueError: it does not exist, or cannot be read or written.
+    """
+    record = json.loads(archive.read_bytes())
+    record["marks"] = dict(data)
+    temporary = archive.with_name(f"{archive.name}.part")
+    temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    temporary.replace(archive)
