@@ -40,3 +40,16 @@ def render(name: str, **values: Any) -> str:
     )
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False)
     return environment.from_string(read(name)).render(values)
+
+
+def render_page(name: str, **values: Any) -> str:
+    """Render a Jinja template of an HTML page, in which values are escaped."""
+    import jinja2  # noqa: PLC0415
+
+    environment = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        autoescape=True,
+    )
+    return environment.from_string(read(name)).render(values)

@@ -1,0 +1,91 @@
+"""Command `riseml report`."""
+
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from riseml.cli import options, output, text
+from riseml.client.client import Client
+from riseml.errors import RiseMLError
+
+File = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        show_default=False,
+        help="Where to write the page; default: report-ID.html.",
+    ),
+]
+Metric = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--metric",
+        metavar="NAME",
+        show_default=False,
+        help="The result that compares experiments; default: the first in riseml.yml.",
+    ),
+]
+Open = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
+
+# A page names its generator near its start.
+_HEAD_BYTES = 1000
+
+
+def command(
+    ids: options.ManyIds = None,
+    file: File = None,
+    metric: Metric = None,
+    open_page: Open = False,
+) -> None:
+    """Write an HTML page about runs: results, curves, parameters, code.
+
+    The page is one file that needs no network: send it to somebody, or keep it with a
+    paper. An existing file is replaced only if it is a report.
+
+    Examples:
+      riseml report 14
+      riseml report 14 15 -o comparison.html --open
+    """
+    client = Client()
+    names = ids or [str(client.engine.latest())]
+    path = Path(file or f"report-{'-'.join(names)}.html")
+    _check_replaceable(path)
+    page = client.report(*names, metric=metric)
+    _write(path, page)
+    output.say(str(path))
+    output.note(f"Wrote {text.size(len(page.encode()))}.")
+    if open_page and not webbrowser.open(path.absolute().as_uri()):
+        output.note("There is no browser here; open the file in one.")
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse to replace a file that is not a report."""
+    from riseml.report.page import MARK
+
+    try:
+        with path.open("rb") as existing:
+            head = existing.read(_HEAD_BYTES)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RiseMLError(f"cannot write {path}: {error.strerror}") from None
+    if MARK.encode() not in head:
+        raise RiseMLError(
+            f"{path} exists and is not a report", "Choose another file with -o."
+        )
+
+
+def _write(path: Path, page: str) -> None:
+    """Write a page; an earlier one is complete until this one is."""
+    unfinished = path.with_name(f".{path.name}.riseml-part")
+    try:
+        unfinished.write_text(page, "utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise RiseMLError(f"cannot write {path}: {error.strerror}") from None

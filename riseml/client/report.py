@@ -1,0 +1,165 @@
+"""Method of `riseml.Client` that writes a report: one HTML page about runs."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from riseml.client.context import ClientContext, run_of
+from riseml.client.results import is_larger_better
+from riseml.engines import Engine, HasVolumes
+from riseml.errors import InvalidInputError
+from riseml.ids import Id
+from riseml.metrics.curves import RESULTS, TIMES, Point, read_curves, thinned
+from riseml.metrics.files import File, of_last_attempt
+from riseml.report import content, page
+from riseml.report.content import Choice, ExperimentCurves
+from riseml.status import ExperimentStatus, SetStatus
+from riseml.status.select import pick
+from riseml.storage.volume import Piece, Volume
+
+# More of a file is not read, and so much is read at once.
+_FILE_BYTES = 32 << 20
+_BATCH_BYTES = 64 << 20
+# A page draws no more points of a curve.
+_CURVE_POINTS = 1000
+
+
+class _Folder(NamedTuple):
+    """An experiment with its files by path in its output folder."""
+
+    experiment: ExperimentStatus
+    files: dict[str, File]
+
+
+def report(
+    context: ClientContext, names: Sequence[str | Id], metric: str | None
+) -> str:
+    """Return an HTML page about runs; see `Client.report`."""
+    runs = [_run(context, name) for name in names or (None,)]
+    choice = _choice(runs, metric)
+    curves: dict[str, ExperimentCurves] = {}
+    for run in runs:
+        curves.update(read(context.engine, run))
+    now = datetime.now(UTC)
+    return page.render(content.build(runs, curves, choice, now), now)
+
+
+def read(engine: Engine, run: SetStatus) -> dict[str, ExperimentCurves]:
+    """Return the curves of the experiments of a run, by their ids."""
+    if not isinstance(engine, HasVolumes):
+        return {}
+    volume = engine.volume("output")
+    root = f"{run.user}/{run.project}/{run.number}"
+    if volume.resolve(root) is None:
+        return {}
+    curves: dict[str, ExperimentCurves] = {}
+    for batch in _batches(_folders(volume, root, run)):
+        for folder, contents in _contents(volume, root, run, batch):
+            curves[folder.experiment.id] = _curves(run, folder, contents)
+    return curves
+
+
+def _run(context: ClientContext, name: str | Id | None) -> SetStatus:
+    """Return a run, with only one of its experiments if the id says so."""
+    id = context.find_id(name)
+    run = context.read(run_of(id))
+    subject = pick(run, id.experiment)
+    if isinstance(subject, ExperimentStatus):
+        return replace(run, experiments=(subject,))
+    return run
+
+
+def _choice(runs: Sequence[SetStatus], name: str | None) -> Choice:
+    """Return the metric that the user names, else the first of riseml.yml that has a mode."""
+    modes: dict[str, str] = {}
+    for run in runs:
+        for metric in run.metrics:
+            if metric.mode:
+                modes.setdefault(metric.name, metric.mode)
+    reported = _reported(runs)
+    if name is not None and name not in reported:
+        advice = f"Results: {', '.join(reported)}." if reported else "There are none."
+        raise InvalidInputError(f"no result is called '{name}'", advice)
+    metric_name = name or next(iter(modes), None)
+    if metric_name is None:
+        return Choice()
+    largest = is_larger_better(metric_name)
+    if metric_name in modes:
+        largest = modes[metric_name] == "max"
+    return Choice(metric_name, largest, is_certain=True)
+
+
+def _reported(runs: Sequence[SetStatus]) -> list[str]:
+    names: set[str] = set()
+    for run in runs:
+        for experiment in run.experiments:
+            names.update(experiment.result or {})
+    return sorted(names)
+
+
+def _folders(volume: Volume, root: str, run: SetStatus) -> Iterator[_Folder]:
+    """Yield the files of each experiment that are needed for its curves."""
+    listed: dict[str, dict[str, File]] = {}
+    for entry in volume.walk(root):
+        path = entry.path.removeprefix(f"{root}/")
+        sub, slash, rest = path.partition("/")
+        if not run.is_set:
+            sub, rest = "", path
+        file = File(rest, entry.size, entry.modified)
+        listed.setdefault(sub, {})[rest] = file
+    for experiment in run.experiments:
+        yield _Folder(experiment, listed.get(str(experiment.sub or ""), {}))
+
+
+def _batches(folders: Iterator[_Folder]) -> Iterator[list[_Folder]]:
+    """Yield groups of experiments whose files are read with one request."""
+    batch: list[_Folder] = []
+    size = 0
+    for folder in folders:
+        batch.append(folder)
+        size += sum(_length(file) for file in _needed(folder))
+        if size > _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    yield batch
+
+
+def _needed(folder: _Folder) -> list[File]:
+    """Return the files with metrics of the last attempt, and the indexes of their times."""
+    _, files = of_last_attempt(folder.files.values())
+    paths = [RESULTS, *(file.path for file in files)]
+    indexes = [f"{path}{TIMES}" for path in paths]
+    return [folder.files[path] for path in (*paths, *indexes) if path in folder.files]
+
+
+def _length(file: File) -> int:
+    return min(file.size, _FILE_BYTES)
+
+
+def _contents(
+    volume: Volume, root: str, run: SetStatus, batch: Sequence[_Folder]
+) -> Iterator[tuple[_Folder, dict[str, bytes]]]:
+    """Yield the content of the needed files of each experiment."""
+    pieces = []
+    for folder in batch:
+        parent = f"{root}/{folder.experiment.sub}" if run.is_set else root
+        for file in _needed(folder):
+            pieces.append(Piece(f"{parent}/{file.path}", 0, _length(file)))
+    data = b"".join(volume.read(pieces))
+    position = 0
+    for folder in batch:
+        contents = {}
+        for file in _needed(folder):
+            end = position + _length(file)
+            contents[file.path] = data[position:end]
+            position = end
+        yield folder, contents
+
+
+def _curves(
+    run: SetStatus, folder: _Folder, contents: Mapping[str, bytes]
+) -> dict[str, list[Point]]:
+    _, files = of_last_attempt(folder.files.values())
+    curves = read_curves(run.metrics, files, lambda path: contents.get(path, b""))
+    return {name: thinned(points, _CURVE_POINTS) for name, points in curves.items()}

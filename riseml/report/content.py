@@ -1,0 +1,355 @@
+"""What a report says: its tables, facts and figures, from runs and the curves of their experiments."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+
+from riseml.metrics.curves import Point
+from riseml.quantities import cores_text, memory_text
+from riseml.report import figures
+from riseml.report.axes import MISSING, Axis, axis, number, short, text
+from riseml.report.figures import Curve, Figure
+from riseml.report.importance import LEAST_EXPERIMENTS, importances
+from riseml.status import ExperimentStatus, SetStatus
+
+ExperimentCurves = Mapping[str, Sequence[Point]]
+"""The curves of one experiment by metric."""
+
+_MAX_PARAMETERS = 12
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The metric that colors and compares experiments, None if there is none.
+
+    `largest` says whether its largest value is the best. `is_certain` says that the user
+    chose it, so that one experiment may be called the best.
+    """
+
+    metric: str | None = None
+    largest: bool = True
+    is_certain: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """Text of a cell in a table, and the number by which it is sorted, if it has one."""
+
+    text: str
+    order: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """Row of the table of results."""
+
+    state: str
+    is_best: bool
+    cells: tuple[Cell, ...]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Facts about a run, its configuration, and how its code differs from the user's commit."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    config: str
+    difference: str = ""
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that a page shows.
+
+    `figures` are by the name of their place in the page. `notes` say what is not shown, and why.
+    """
+
+    title: str
+    titles: tuple[str, ...]
+    rows: tuple[Row, ...]
+    runs: tuple[Run, ...]
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    curves: tuple[Figure, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Columns:
+    """The experiments with their parameters and metrics; `main` is the metric that compares them."""
+
+    experiments: Sequence[ExperimentStatus]
+    parameters: Sequence[Axis]
+    metrics: Sequence[Axis]
+    main: Axis | None
+    choice: Choice
+
+
+def build(
+    runs: Sequence[SetStatus],
+    curves: Mapping[str, ExperimentCurves],
+    choice: Choice,
+    now: datetime,
+    differences: Mapping[str, str] | None = None,
+) -> Content:
+    """Return the content of a report.
+
+    `curves` are by the id of an experiment, `differences` by the id of a run.
+    """
+    columns = _columns(runs, choice)
+    notes: list[str] = []
+    names = [experiment.id for experiment in columns.experiments]
+    colors = figures.line_colors(columns.main, names)
+    facts = []
+    for run in runs:
+        facts.append(_run(run, now, (differences or {}).get(run.id, "")))
+    return Content(
+        title=_title(runs),
+        titles=_titles(columns),
+        rows=_rows(columns, now),
+        runs=tuple(facts),
+        figures=_figures(columns, notes),
+        curves=_curves(runs, curves, colors, notes),
+        notes=tuple(notes),
+    )
+
+
+# Columns
+
+
+def _columns(runs: Sequence[SetStatus], choice: Choice) -> _Columns:
+    experiments = list(chain.from_iterable(run.experiments for run in runs))
+    parameters = _axes(_parameter_names(experiments), experiments, _parameter)
+    metrics = _axes(_metric_names(runs, experiments), experiments, _result)
+    main = _main(metrics, choice)
+    return _Columns(experiments, parameters, metrics, main, choice)
+
+
+def _parameter_names(experiments: Iterable[ExperimentStatus]) -> list[str]:
+    names = chain.from_iterable(experiment.parameters for experiment in experiments)
+    return list(dict.fromkeys(names))
+
+
+def _metric_names(
+    runs: Iterable[SetStatus], experiments: Iterable[ExperimentStatus]
+) -> list[str]:
+    """Return the names of results: those of riseml.yml first."""
+    named = [metric.name for run in runs for metric in run.metrics]
+    reported = set(chain.from_iterable(item.result or {} for item in experiments))
+    ordered = dict.fromkeys((*named, *sorted(reported)))
+    return [name for name in ordered if name in reported]
+
+
+def _axes(
+    names: Iterable[str], experiments: Sequence[ExperimentStatus], read: Any
+) -> list[Axis]:
+    axes = []
+    for name in names:
+        values = [read(experiment, name) for experiment in experiments]
+        axes.append(axis(name, values))
+    return axes
+
+
+def _parameter(experiment: ExperimentStatus, name: str) -> Any:
+    return experiment.parameters.get(name)
+
+
+def _result(experiment: ExperimentStatus, name: str) -> Any:
+    return (experiment.result or {}).get(name)
+
+
+def _main(metrics: Iterable[Axis], choice: Choice) -> Axis | None:
+    for metric in metrics:
+        if metric.is_numeric and choice.metric in (None, metric.name):
+            return metric
+    return None
+
+
+# Figures
+
+
+def _figures(columns: _Columns, notes: list[str]) -> dict[str, Figure]:
+    main = columns.main
+    varying = [parameter for parameter in columns.parameters if parameter.varies]
+    if main is None or not varying:
+        return {}
+    visible = varying[:_MAX_PARAMETERS]
+    _note_omissions(columns, main, varying, notes)
+    others = [metric for metric in columns.metrics if metric.varies and metric != main]
+    between = [*visible, *others][:_MAX_PARAMETERS]
+    drawn = {"parallel": figures.parallel_coordinates(between, main)}
+    names = [experiment.id for experiment in columns.experiments]
+    for index, parameter in enumerate(visible):
+        drawn[f"scatter-{index}"] = figures.scatter(parameter, main, names)
+    shares = _importances(varying, main, columns.choice, notes)
+    if shares:
+        drawn["importance"] = figures.importance(shares)
+    return drawn
+
+
+def _note_omissions(
+    columns: _Columns, main: Axis, varying: Sequence[Axis], notes: list[str]
+) -> None:
+    hidden = [parameter.name for parameter in varying[_MAX_PARAMETERS:]]
+    if hidden:
+        notes.append(f"Figures leave out the parameters {', '.join(hidden)}.")
+    missing = main.numbers.count(None)
+    if missing:
+        notes.append(
+            f"{missing} of {len(columns.experiments)} experiments have no finite value"
+            f" of {main.name}. Their lines are gray and end at {MISSING}."
+        )
+
+
+def _importances(
+    parameters: Sequence[Axis], metric: Axis, choice: Choice, notes: list[str]
+) -> dict[str, float]:
+    try:
+        shares = importances(parameters, metric, largest=choice.largest)
+    except ImportError:
+        notes.append(
+            "The importance of parameters needs Optuna: pip install 'riseml[search]'."
+        )
+        return {}
+    if not shares:
+        notes.append(
+            "The importance of parameters needs at least"
+            f" {LEAST_EXPERIMENTS} experiments with a result."
+        )
+    return shares
+
+
+def _curves(
+    runs: Sequence[SetStatus],
+    curves: Mapping[str, ExperimentCurves],
+    colors: Mapping[str, str],
+    notes: list[str],
+) -> tuple[Figure, ...]:
+    """Return the curves of each metric that some experiment has two or more values of."""
+    lines: dict[str, list[Curve]] = {}
+    for experiment in chain.from_iterable(run.experiments for run in runs):
+        start = experiment.started.timestamp() if experiment.started else None
+        for name, points in curves.get(experiment.id, {}).items():
+            lines.setdefault(name, []).append(Curve(experiment.id, points, start))
+    drawable = {name: group for name, group in lines.items() if _has_curve(group)}
+    named = [metric.name for run in runs for metric in run.metrics]
+    ordered = list(dict.fromkeys((*filter(drawable.get, named), *drawable)))
+    visible = ordered[: figures.MAX_METRICS]
+    if len(ordered) > len(visible):
+        notes.append(
+            f"Of {len(ordered)} metrics with curves, the first {len(visible)} are shown."
+        )
+    limit = figures.limit_of(sum(len(drawable[name]) for name in visible))
+    return tuple(
+        figures.curves(name, drawable[name], colors, limit) for name in visible
+    )
+
+
+def _has_curve(group: Iterable[Curve]) -> bool:
+    return any(len(curve.points) > 1 for curve in group)
+
+
+# Tables
+
+
+def _titles(columns: _Columns) -> tuple[str, ...]:
+    names = [axis.name for axis in (*columns.parameters, *columns.metrics)]
+    return ("ID", "STATE", *names, "DURATION", "ATTEMPTS")
+
+
+def _rows(columns: _Columns, now: datetime) -> tuple[Row, ...]:
+    best = _best(columns.main, columns.choice)
+    rows = []
+    for index, experiment in enumerate(columns.experiments):
+        cells = [Cell(experiment.id, float(index)), Cell(str(experiment.state))]
+        for parameter in columns.parameters:
+            cells.append(_cell(_parameter(experiment, parameter.name)))
+        for metric in columns.metrics:
+            cells.append(_cell(_result(experiment, metric.name)))
+        seconds = _seconds(experiment, now)
+        cells.append(Cell(duration(seconds), seconds))
+        attempts = experiment.attempt + 1
+        cells.append(Cell(str(attempts), float(attempts)))
+        rows.append(Row(str(experiment.state), index == best, tuple(cells)))
+    return tuple(rows)
+
+
+def _best(main: Axis | None, choice: Choice) -> int | None:
+    """Return the position of the best experiment; None unless the user chose the metric."""
+    if main is None or not choice.is_certain:
+        return None
+    values = [value for value in main.numbers if value is not None]
+    best = max(values) if choice.largest else min(values)
+    return main.numbers.index(best)
+
+
+def _cell(value: Any) -> Cell:
+    order = number(value)
+    # A parameter is shown as the user wrote it.
+    if isinstance(value, float) and order is not None:
+        return Cell(short(value), order)
+    return Cell(text(value), order)
+
+
+# Facts
+
+
+def _title(runs: Sequence[SetStatus]) -> str:
+    projects = ", ".join(dict.fromkeys(run.project for run in runs))
+    ids = ", ".join(run.id for run in runs)
+    return f"{projects} {ids}"
+
+
+def _run(run: SetStatus, now: datetime, difference: str) -> Run:
+    states = Counter(str(item.state) for item in run.experiments)
+    counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    facts = {
+        "State": str(run.state),
+        "Experiments": counts,
+        "Started": _moment(run.started),
+        "Ended": _moment(run.finished),
+        "Duration": duration(_seconds(run, now)),
+        "Image": run.image,
+        "Framework": run.framework,
+        "Resources": _resources(run.experiments),
+        "Commands": "\n".join(run.run),
+        "Install": "\n".join(run.install),
+        "Revision": run.revision,
+    }
+    present = tuple((label, value) for label, value in facts.items() if value)
+    kind = "Set" if run.is_set else "Experiment"
+    return Run(f"{kind} {run.id} of {run.project}", present, run.config, difference)
+
+
+def _resources(experiments: Iterable[ExperimentStatus]) -> str:
+    """Return what each type of job of an experiment asks for."""
+    lines = {}
+    for experiment in experiments:
+        for job in experiment.jobs:
+            if job.resources and job.type not in lines:
+                asked = job.resources
+                lines[job.type] = (
+                    f"{job.type}: {cores_text(asked.cpus)} CPUs,"
+                    f" {memory_text(asked.mem)}, {asked.gpus} GPUs"
+                )
+    return "\n".join(lines.values())
+
+
+def _seconds(status: SetStatus | ExperimentStatus, now: datetime) -> float | None:
+    if status.started is None:
+        return None
+    length = (status.finished or now) - status.started
+    return max(length.total_seconds(), 0.0)
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration as hours, minutes and seconds."""
+    return MISSING if seconds is None else str(timedelta(seconds=round(seconds)))
+
+
+def _moment(time: datetime | None) -> str:
+    """Return an instant in the local time zone."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if time else ""
