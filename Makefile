@@ -10,7 +10,7 @@ PYTEST_CONTROL_PLANE := -m control_plane -n 1 tests/cluster
 # Percent of lines and branches that `make test COVERAGE=1` must reach; it only rises. Subprocesses are not measured.
 COVERAGE_FLOOR := 85
 
-.PHONY: demo test test-frameworks test-control-plane check goldens schemas lock clean
+.PHONY: demo test test-frameworks test-browser test-control-plane check goldens schemas lock clean
 
 demo: $(READY)  ## train a grid of eight models on the digits on this machine and print the results
 	@examples/demo.sh "$(CURDIR)/$(BIN)/riseml"
@@ -21,6 +21,9 @@ test: $(READY)  ## run all tests that need neither a cluster nor a large downloa
 test-frameworks: $(READY)  ## run real frameworks on the local engine; downloads about 700 MB once and says what
 	$(BIN)/python tests/frameworks/environments.py
 	$(BIN)/pytest $(PYTEST_FRAMEWORKS)
+
+test-browser: $(READY)  ## test the pages of reports in Chromium, from Debian's packages chromium and chromium-driver
+	$(BIN)/pytest -m browser -n 0 tests/browser
 
 test-control-plane: $(READY)  ## test the isolation of users on a real Kubernetes API server; needs Go, builds it once in about 7 minutes
 	$(BIN)/python tests/cluster/control_plane.py $(BIN)/pytest $(PYTEST_CONTROL_PLANE)

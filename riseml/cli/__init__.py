@@ -95,6 +95,11 @@ COMMANDS: dict[str, Command] = {
         "Compare two runs or experiments: code, configuration, parameters, results.",
         RUN,
     ),
+    "report": Command(
+        "report_page",
+        "Write an HTML page about runs: results, curves, parameters, code.",
+        RUN,
+    ),
     "why": Command("why", "Explain why a run is waiting or failed.", RUN),
     "tensorboard": Command(
         "tensorboard", "Open the TensorBoard of a run, also after it has ended.", RUN

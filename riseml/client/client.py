@@ -254,6 +254,21 @@ class Client(ConfigMethods, RepeatMethods):
         file = path or project_folder.config_file()
         return diff.difference(self._context, old, new, file, gitignore=gitignore)
 
+    def report(self, *names: str | Id, metric: str | None = None) -> str:
+        """Return an HTML page about runs or experiments (default: the newest run).
+
+        `metric` is the result that compares experiments; None stands for the first one
+        that has a mode in riseml.yml.
+
+        Raises:
+            InvalidInputError: no result is called `metric`.
+            NotFoundError: nothing has an id.
+            RiseMLError: Plotly is not installed.
+        """
+        from riseml.client import report
+
+        return report.report(self._context, names, metric)
+
     def why(self, id: str | Id | None = None) -> "list[Cause]":
         """Explain why a run, experiment or job waits or ended, and suggest fixes.
 

@@ -62,9 +62,9 @@ def read(engine: Engine, run: SetStatus) -> dict[str, ExperimentCurves]:
 
 def _run(context: ClientContext, name: str | Id | None) -> SetStatus:
     """Return a run, with only one of its experiments if the id says so."""
-    id = context.find_id(name)
-    run = context.read(run_of(id))
-    subject = pick(run, id.experiment)
+    subject_id = context.find_id(name)
+    run = context.read(run_of(subject_id))
+    subject = pick(run, subject_id.experiment)
     if isinstance(subject, ExperimentStatus):
         return replace(run, experiments=(subject,))
     return run
@@ -103,7 +103,7 @@ def _folders(volume: Volume, root: str, run: SetStatus) -> Iterator[_Folder]:
     listed: dict[str, dict[str, File]] = {}
     for entry in volume.walk(root):
         path = entry.path.removeprefix(f"{root}/")
-        sub, slash, rest = path.partition("/")
+        sub, _, rest = path.partition("/")
         if not run.is_set:
             sub, rest = "", path
         file = File(rest, entry.size, entry.modified)
@@ -161,5 +161,8 @@ def _curves(
     run: SetStatus, folder: _Folder, contents: Mapping[str, bytes]
 ) -> dict[str, list[Point]]:
     _, files = of_last_attempt(folder.files.values())
-    curves = read_curves(run.metrics, files, lambda path: contents.get(path, b""))
+    reported = folder.files.get(RESULTS, File(RESULTS, 0, 0.0))
+    curves = read_curves(
+        run.metrics, files, lambda path: contents.get(path, b""), reported
+    )
     return {name: thinned(points, _CURVE_POINTS) for name, points in curves.items()}

@@ -12,13 +12,13 @@ import struct
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, groupby
 from typing import Any, NamedTuple
 
 from riseml.metrics import names
 from riseml.metrics.documents import STEPS, DocumentReader
 from riseml.metrics.events import EventReader
-from riseml.metrics.files import DOCUMENT, LOG, TABLE, File, is_certain_table
+from riseml.metrics.files import DOCUMENT, EVENTS, LOG, TABLE, File, is_certain_table
 from riseml.metrics.log import LogReader, Values, is_erased, step_at
 from riseml.metrics.names import Tagged
 from riseml.metrics.reader import FileReader
@@ -36,6 +36,7 @@ TIMES = ".times"
 Fetch = Callable[[str], bytes]
 """Returns the content of a file, given its path in the output folder; empty if there is none."""
 
+_NO_RESULTS = File(RESULTS, 0, 0.0)
 # The field of an event with its time.
 _WALL_TIME = 1
 _MAX_SLICES = 500
@@ -113,14 +114,17 @@ class _ReportReader(FileReader):
 
 
 def read_curves(
-    metrics: Sequence[Metric], files: Iterable[File], fetch: Fetch
+    metrics: Sequence[Metric],
+    files: Iterable[File],
+    fetch: Fetch,
+    reported: File = _NO_RESULTS,
 ) -> dict[str, list[Point]]:
     """Return the points of each series by name.
 
-    `files` are those of the last attempt (`files.of_last_attempt`), without the file of
-    results.
+    `files` are those of the last attempt (`files.of_last_attempt`). `reported` is the
+    file of results.
     """
-    reports = _read(metrics, File(RESULTS, 0, 0.0), fetch)
+    reports = _read(metrics, reported, fetch)
     readers = {file: _read(metrics, file, fetch) for file in files}
     tagged = list(_tagged(readers))
     curves: dict[str, list[Point]] = {}
@@ -165,6 +169,9 @@ def _read(metrics: Sequence[Metric], file: File, fetch: Fetch) -> FileReader:
         while offset < end and consumed:
             consumed = reader.consume(data[offset:end], is_end=is_end)
             offset += consumed
+    if file.kind != EVENTS:
+        for series in reader.series.values():
+            _spread(_points(series))
     return reader
 
 
@@ -178,6 +185,22 @@ def _reader(metrics: Sequence[Metric], file: File) -> FileReader:
     if file.kind == DOCUMENT:
         return DocumentReader(bool)
     return _TimedEvents(bool)
+
+
+def _spread(points: list[Point]) -> None:
+    """Spread the points of each slice, which have its time, evenly since the slice before it."""
+    previous: float | None = None
+    position = 0
+    for time, group in groupby(list(points), key=_time):
+        count = len(list(group))
+        if time is not None and previous is not None:
+            for index in range(count):
+                spread = previous + (time - previous) * (index + 1) / count
+                points[position + index] = points[position + index]._replace(
+                    time=spread
+                )
+        position += count
+        previous = time
 
 
 def _slices(file: File, size: int, fetch: Fetch) -> Iterator[tuple[float | None, int]]:
@@ -247,6 +270,10 @@ def _points(series: Series) -> list[Point]:
 
 def _value(point: Point) -> float:
     return point.value
+
+
+def _time(point: Point) -> float | None:
+    return point.time
 
 
 def _has_points(item: tuple[str, list[Point]]) -> bool:

@@ -35,6 +35,14 @@ class Choice:
 
 
 @dataclass(frozen=True)
+class Heading:
+    """Heading of a column, which holds numbers or texts."""
+
+    text: str
+    is_number: bool = False
+
+
+@dataclass(frozen=True)
 class Cell:
     """Text of a cell in a table, and the number by which it is sorted, if it has one."""
 
@@ -69,7 +77,7 @@ class Content:
     """
 
     title: str
-    titles: tuple[str, ...]
+    headings: tuple[Heading, ...]
     rows: tuple[Row, ...]
     runs: tuple[Run, ...]
     figures: Mapping[str, Figure] = field(default_factory=dict)
@@ -108,7 +116,7 @@ def build(
         facts.append(_run(run, now, (differences or {}).get(run.id, "")))
     return Content(
         title=_title(runs),
-        titles=_titles(columns),
+        headings=_headings(columns),
         rows=_rows(columns, now),
         runs=tuple(facts),
         figures=_figures(columns, notes),
@@ -255,9 +263,15 @@ def _has_curve(group: Iterable[Curve]) -> bool:
 # Tables
 
 
-def _titles(columns: _Columns) -> tuple[str, ...]:
-    names = [axis.name for axis in (*columns.parameters, *columns.metrics)]
-    return ("ID", "STATE", *names, "DURATION", "ATTEMPTS")
+def _headings(columns: _Columns) -> tuple[Heading, ...]:
+    headings = [Heading("ID"), Heading("STATE")]
+    for column in (*columns.parameters, *columns.metrics):
+        headings.append(Heading(column.name, column.is_numeric))
+    headings += [
+        Heading("DURATION", is_number=True),
+        Heading("ATTEMPTS", is_number=True),
+    ]
+    return tuple(headings)
 
 
 def _rows(columns: _Columns, now: datetime) -> tuple[Row, ...]:

@@ -44,7 +44,8 @@ def parallel_coordinates(axes: Sequence[Axis], metric: Axis) -> Figure:
                 "label": _label(axis.name),
                 "values": arrays.floats(axis.positions),
                 "tickvals": list(positions),
-                "ticktext": list(map(_label, texts)),
+                # Unlike those of other plots, these texts are no HTML.
+                "ticktext": list(texts),
                 # An axis of one value would have no length.
                 "range": _range(axis.positions, 0.02 * margin),
             }
@@ -194,7 +195,7 @@ def _color(share: float) -> str:
 
 def _steps(points: Sequence[Point]) -> list[float]:
     """Return the steps of points, or their numbers if any has no step."""
-    steps = [point.step for point in points if point.step is not None]
+    steps = [float(point.step) for point in points if point.step is not None]
     if len(steps) == len(points):
         return steps
     return [float(index) for index in range(1, len(points) + 1)]

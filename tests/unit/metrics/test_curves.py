@@ -118,6 +118,15 @@ def test_a_report_counts_more_than_a_file() -> None:
     assert curves(files, Metric("loss"))["loss"] == [Point(1, None, 1)]
 
 
+def test_values_between_two_times_are_spread_evenly() -> None:
+    lines = [reported({"loss": value}) for value in (4, 3, 2, 1)]
+    index = f"100 {len(lines[0])}\n".encode()
+    results = File(RESULTS, 0, modified=130.0)
+    files = {RESULTS: b"".join(lines), f"{RESULTS}.times": index}
+    (points,) = read_curves((), (), lambda path: files.get(path, b""), results).values()
+    assert [point.time for point in points] == [100, 110, 120, 130]
+
+
 @pytest.mark.parametrize("limit", [2, 10, 99])
 def test_a_thinned_curve_keeps_its_ends_and_extremes(limit: int) -> None:
     points = [Point(step, None, step % 7) for step in range(1000)]
