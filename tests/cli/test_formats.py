@@ -32,6 +32,7 @@ NOT_READING = {
     "kill": "stops",
     "note": "changes a run; `status -o json` shows the note",
     "prune": "deletes",
+    "report": "writes an HTML page; -o names its file",
     "rm": "deletes",
     "tag": "changes runs; `status -o json` shows the tags",
     "schema": "writes a JSON Schema",
