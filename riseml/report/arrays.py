@@ -22,9 +22,10 @@ def steps(values: Sequence[float]) -> dict[str, Any]:
     """Return the steps of a curve, as the keys of a trace that describe its horizontal axis."""
     first = values[0]
     distance = values[1] - first if len(values) > 1 else 1.0
-    if all(value == first + index * distance for index, value in enumerate(values)):
+    if list(values) == [first + index * distance for index in range(len(values))]:
         return {"x0": first, "dx": distance}
-    if all(value.is_integer() and abs(value) <= _LARGEST_INT32 for value in values):
+    largest = max(map(abs, values))
+    if largest <= _LARGEST_INT32 and all(map(float.is_integer, values)):
         return {"x": _encoded("i", "i4", list(map(int, values)))}
     return {"x": _encoded("d", "f8", values)}
 

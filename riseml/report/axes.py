@@ -95,9 +95,10 @@ def _numeric(name: str, numbers: Sequence[float | None]) -> Axis:
     positions = []
     for value in numbers:
         positions.append(missing if value is None else transform(value))
-    ticks = [(transform(value), short(value)) for value in sorted(set(finite))]
-    if len(ticks) > _MAX_TICKS:
+    if len(set(finite)) > _MAX_TICKS:
         ticks = _even_ticks(least, greatest, is_logarithmic=is_logarithmic)
+    else:
+        ticks = [(transform(value), short(value)) for value in sorted(set(finite))]
     has_missing = len(finite) < len(numbers)
     if has_missing:
         ticks.insert(0, (missing, MISSING))

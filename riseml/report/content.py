@@ -95,6 +95,11 @@ class _Columns:
     main: Axis | None
     choice: Choice
 
+    @property
+    def ids(self) -> list[str]:
+        """The ids of the experiments."""
+        return [experiment.id for experiment in self.experiments]
+
 
 def build(
     runs: Sequence[SetStatus],
@@ -109,8 +114,7 @@ def build(
     """
     columns = _columns(runs, choice)
     notes: list[str] = []
-    names = [experiment.id for experiment in columns.experiments]
-    colors = figures.line_colors(columns.main, names)
+    colors = figures.line_colors(columns.main, columns.ids)
     facts = []
     for run in runs:
         facts.append(_run(run, now, (differences or {}).get(run.id, "")))
@@ -145,10 +149,17 @@ def _metric_names(
     runs: Iterable[SetStatus], experiments: Iterable[ExperimentStatus]
 ) -> list[str]:
     """Return the names of results: those of riseml.yml first."""
-    named = [metric.name for run in runs for metric in run.metrics]
-    reported = set(chain.from_iterable(item.result or {} for item in experiments))
-    ordered = dict.fromkeys((*named, *sorted(reported)))
-    return [name for name in ordered if name in reported]
+    reported: set[str] = set()
+    for experiment in experiments:
+        reported.update(experiment.result or {})
+    named = filter(reported.__contains__, _named(runs))
+    return list(dict.fromkeys((*named, *sorted(reported))))
+
+
+def _named(runs: Iterable[SetStatus]) -> list[str]:
+    """Return the names of metrics in riseml.yml."""
+    metrics = chain.from_iterable(run.metrics for run in runs)
+    return [metric.name for metric in metrics]
 
 
 def _axes(
@@ -181,21 +192,24 @@ def _main(metrics: Iterable[Axis], choice: Choice) -> Axis | None:
 
 def _figures(columns: _Columns, notes: list[str]) -> dict[str, Figure]:
     main = columns.main
-    varying = [parameter for parameter in columns.parameters if parameter.varies]
+    varying = list(filter(_varies, columns.parameters))
     if main is None or not varying:
         return {}
     visible = varying[:_MAX_PARAMETERS]
     _note_omissions(columns, main, varying, notes)
-    others = [metric for metric in columns.metrics if metric.varies and metric != main]
-    between = [*visible, *others][:_MAX_PARAMETERS]
+    others = list(filter(_varies, columns.metrics))
+    between = [*visible, *filter(main.__ne__, others)][:_MAX_PARAMETERS]
     drawn = {"parallel": figures.parallel_coordinates(between, main)}
-    names = [experiment.id for experiment in columns.experiments]
     for index, parameter in enumerate(visible):
-        drawn[f"scatter-{index}"] = figures.scatter(parameter, main, names)
+        drawn[f"scatter-{index}"] = figures.scatter(parameter, main, columns.ids)
     shares = _importances(varying, main, columns.choice, notes)
     if shares:
         drawn["importance"] = figures.importance(shares)
     return drawn
+
+
+def _varies(column: Axis) -> bool:
+    return column.varies
 
 
 def _note_omissions(
@@ -237,27 +251,35 @@ def _curves(
     notes: list[str],
 ) -> tuple[Figure, ...]:
     """Return the curves of each metric that some experiment has two or more values of."""
+    lines = _lines(runs, curves)
+    named = filter(lines.__contains__, _named(runs))
+    names = list(dict.fromkeys((*named, *lines)))
+    visible = names[: figures.MAX_METRICS]
+    if len(names) > len(visible):
+        notes.append(
+            f"Of {len(names)} metrics with curves, the first {len(visible)} are shown."
+        )
+    limit = figures.limit_of(sum(len(lines[name]) for name in visible))
+    drawn = []
+    for name in visible:
+        drawn.append(figures.curves(name, lines[name], colors, limit))
+    return tuple(drawn)
+
+
+def _lines(
+    runs: Iterable[SetStatus], curves: Mapping[str, ExperimentCurves]
+) -> dict[str, list[Curve]]:
+    """Return the curves of all experiments by metric, without metrics of single values."""
     lines: dict[str, list[Curve]] = {}
     for experiment in chain.from_iterable(run.experiments for run in runs):
         start = experiment.started.timestamp() if experiment.started else None
         for name, points in curves.get(experiment.id, {}).items():
             lines.setdefault(name, []).append(Curve(experiment.id, points, start))
-    drawable = {name: group for name, group in lines.items() if _has_curve(group)}
-    named = [metric.name for run in runs for metric in run.metrics]
-    ordered = list(dict.fromkeys((*filter(drawable.get, named), *drawable)))
-    visible = ordered[: figures.MAX_METRICS]
-    if len(ordered) > len(visible):
-        notes.append(
-            f"Of {len(ordered)} metrics with curves, the first {len(visible)} are shown."
-        )
-    limit = figures.limit_of(sum(len(drawable[name]) for name in visible))
-    return tuple(
-        figures.curves(name, drawable[name], colors, limit) for name in visible
-    )
+    return dict(filter(_has_curve, lines.items()))
 
 
-def _has_curve(group: Iterable[Curve]) -> bool:
-    return any(len(curve.points) > 1 for curve in group)
+def _has_curve(item: tuple[str, list[Curve]]) -> bool:
+    return max(len(curve.points) for curve in item[1]) > 1
 
 
 # Tables

@@ -207,7 +207,7 @@ def _times(points: Sequence[Point], start: float | None) -> list[float]:
     if len(times) < len(points):
         return []
     # Clocks of machines differ.
-    first = min(times) if start is None else min(start, *times)
+    first = min(*times, start or times[0])
     return [time - first for time in times]
 
 
