@@ -21,7 +21,7 @@ _SHARE = 0.01
 # How much the last redraw counts for the mean.
 _WEIGHT = 0.3
 # A slow cluster is asked less often, too.
-_READ_SHARE = 0.25
+_READ_SHARE, _LONGEST_PAUSE_SECONDS = 0.25, 3.0
 # How soon a screen fits a terminal that was resized.
 _SIZE_CHECK_SECONDS = 0.1
 
@@ -92,8 +92,8 @@ class _Pace:
         self._redraws += 1
         # A single slow redraw must not stop the view for long.
         self._mean += (used - self._mean) * _WEIGHT
-        pauses = (TICK_SECONDS - elapsed, self._mean / _SHARE, elapsed / _READ_SHARE)
-        self.pause = max(pauses)
+        slow = min(elapsed / _READ_SHARE, _LONGEST_PAUSE_SECONDS)
+        self.pause = max(TICK_SECONDS - elapsed, self._mean / _SHARE, slow)
 
 
 def _sleep(seconds: float, redraw: Callable[[], None]) -> None:

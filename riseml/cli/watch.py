@@ -1,6 +1,7 @@
 """`riseml status -w`: one run, or the list of runs, as long as something changes."""
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 
 from riseml.cli import (
@@ -25,17 +26,34 @@ from riseml.status.select import pick
 
 # Elsewhere than on a terminal, so many lines tell the progress of an experiment.
 _PROGRESS_LINES = 10
+_BUILD_SECONDS = 2.0
 _IDLE = "Nothing is running."
 _IDLE_ADVICE = "A run that starts appears here; Ctrl-C ends this view."
 
 
+class _Builds:
+    """Lines about builds. Each needs the log of a job, so they are not made at every redraw."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = []
+        self._due = 0.0
+
+    def lines(self, make: Callable[[], Iterable[str]]) -> list[str]:
+        """Return the lines that `make` returns, or returned a moment ago."""
+        if time.monotonic() >= self._due:
+            self._lines = list(make())
+            self._due = time.monotonic() + _BUILD_SECONDS
+        return self._lines
+
+
 def one(client: Client, id: Id, *, wide: bool, headers: bool) -> None:
     """Show a run, experiment or job until it has ended."""
+    builds = _Builds()
 
     def lines(run: SetStatus) -> Sequence[str]:
         screen, now = terminal.stdout(), clock.now()
         status = pick(run, id)
-        building = list(build_progress.of_run(client, run, screen, now))
+        building = builds.lines(lambda: build_progress.of_run(client, run, screen, now))
         if isinstance(status, SetStatus) and status.is_set:
             room = live.room()
             return set_screen.lines(
@@ -140,7 +158,7 @@ def many(
     headers: bool,
 ) -> None:
     """Show runs: on a terminal until Ctrl-C, elsewhere until nothing is running."""
-    runs = RunList(client, query)
+    runs, builds = RunList(client, query), _Builds()
 
     def lines(listed: Sequence[SetStatus]) -> Sequence[str]:
         screen, now = terminal.stdout(), clock.now()
@@ -155,7 +173,10 @@ def many(
         )
         if runs.is_idle:
             return [_IDLE, _IDLE_ADVICE, "", *(table if listed else ())]
-        return [*table, *build_progress.of_list(client, listed, screen, now)]
+        building = builds.lines(
+            lambda: build_progress.of_list(client, listed, screen, now)
+        )
+        return [*table, *building]
 
     def changes(listed: Sequence[SetStatus]) -> dict[str, str]:
         return {run.id: _line(run, single_experiment(run)) for run in listed}

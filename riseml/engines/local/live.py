@@ -125,7 +125,7 @@ class LiveRun:
         """Read what has changed in the database; return the run without it."""
         base = self._base
         changed = self._rows.update(store)
-        key = (self._rows.text_of(self._run.sub), _run_nodes(store, self._number))
+        key = (self._rows.state_of(self._run.sub), _run_nodes(store, self._number))
         self._turns.extend(changed - set(self._turns))
         if base is None or key != self._base_key:
             self._base_key = key
@@ -175,12 +175,12 @@ class _Rows:
                 changed.add(position)
         return changed
 
-    def text_of(self, sub: int | None) -> str:
-        """Return the row of the experiment with this number, "" if there is none."""
-        for position, experiment in self.experiments.items():
+    def state_of(self, sub: int | None) -> tuple[object, ...]:
+        """Return what changes with the jobs of the experiment with this number."""
+        for experiment in self.experiments.values():
             if experiment.sub == sub:
-                return self.texts[position]
-        return ""
+                return experiment.state, experiment.reason, experiment.message
+        return ()
 
     def add_jobs(self, store: Store, base: SetStatus, sub: int | None) -> None:
         """Add the jobs that are running, and all jobs of the experiment `sub`.
@@ -205,7 +205,8 @@ class _Rows:
             self.experiments[position] = replace(experiment, jobs=(job,))
         for position, experiment in enumerate(base.experiments, 1):
             if experiment.sub == sub:
-                self.experiments[position] = experiment
+                row = self.experiments[position]
+                self.experiments[position] = replace(row, jobs=experiment.jobs)
 
 
 def _run_nodes(store: Store, number: int) -> list[tuple[Any, ...]]:
