@@ -9,16 +9,20 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from riseml.cluster import pipe
 from riseml.cluster.pod_exec import CommandError
 from riseml.cluster.store import CONTAINER, REPOSITORIES, StorePod
+from riseml.engines.argo import push_progress
 from riseml.errors import RiseMLError, UnreachableError
 from riseml.project import repository_of
 from riseml.project.store import Store
 
+_Runner = Callable[
+    [Sequence[str], Mapping[str, str]], "subprocess.CompletedProcess[str]"
+]
 # The caller is about to start a run of the revision: `prune` relies on the stamp.
 _HAS = """
 git --git-dir="$1" cat-file -e "$2^{commit}" 2> /dev/null
@@ -147,25 +151,28 @@ def _push(store: StorePod, repository: Path, target: str) -> str:
         store,
         repository,
         "push",
-        "--quiet",
+        "--progress",
         _remote(store, target, _RECEIVE),
         f"+refs/heads/riseml:refs/heads/{branch}",
+        run=push_progress.run,
     )
     return result.stderr.strip()
 
 
+def _run(
+    command: Sequence[str], environment: Mapping[str, str]
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False
+    )
+
+
 def _run_git(
-    store: StorePod, repository: Path, *arguments: str
+    store: StorePod, repository: Path, *arguments: str, run: _Runner = _run
 ) -> "subprocess.CompletedProcess[str]":
     command = ["git", f"--git-dir={repository}", "-c", "protocol.ext.allow=always"]
     try:
-        return subprocess.run(
-            [*command, *arguments],
-            env=_environment(store),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        return run([*command, *arguments], _environment(store))
     except FileNotFoundError:
         raise _no_git() from None
 
