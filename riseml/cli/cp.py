@@ -84,7 +84,8 @@ def _bar(report: "CopyReport", target: str) -> Iterator[None]:
     notice = Notice()
     bar = CopyBar(notice, table.clean(target))
     report.begin = bar.begin
-    report.on_file = lambda item: bar.name(_name(item))
+    # The end of a path tells files apart, and a narrow terminal has no room for more.
+    report.on_file = lambda item: bar.name(_name(item).rpartition("/")[2])
     report.on_bytes = bar.advance
     try:
         yield
