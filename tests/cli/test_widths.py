@@ -83,9 +83,10 @@ def _killed() -> SetStatus:
 
 def _waiting() -> SetStatus:
     run = single(17, State.PENDING)
-    reason = {"reason": "UNSCHEDULABLE", "message": "waiting: 1 cpu needed, 0 free"}
-    jobs = (job("17.train", State.PENDING, **reason),)
-    return replace(run, experiments=(replace(run.experiments[0], jobs=jobs, **reason),))
+    reason, message = "UNSCHEDULABLE", "waiting: 1 cpu needed, 0 free"
+    jobs = (job("17.train", State.PENDING, reason=reason, message=message),)
+    experiment = replace(run.experiments[0], jobs=jobs, reason=reason, message=message)
+    return replace(run, experiments=(experiment,))
 
 
 RUNS = [_gang(), _waiting(), single(16), _set(), _killed(), single(12, State.FINISHED)]
