@@ -17,8 +17,9 @@ def show(
     *,
     only: str | None = None,
     grep: re.Pattern[bytes] | None = None,
+    timed: bool = False,
 ) -> None:
-    """Print chunks and changes as they arrive.
+    """Print chunks and changes as they arrive, with `timed` after their times.
 
     `names` are the ids of the expected jobs, for the width of the prefixes. With `only`,
     the id of a job, its lines have no prefix and changes of others are left out.
@@ -26,7 +27,12 @@ def show(
     # The stream writes below the text layer, whose lines come first.
     sys.stdout.flush()
     stream = Stream(
-        sys.stdout.buffer, terminal.stdout(), names, prefixed=only is None, grep=grep
+        sys.stdout.buffer,
+        terminal.stdout(),
+        names,
+        prefixed=only is None,
+        timed=timed,
+        grep=grep,
     )
     try:
         with reader_exit.watched():
@@ -74,3 +80,14 @@ def job_names(status: SetStatus | ExperimentStatus | JobStatus) -> Iterator[str]
     if isinstance(status, SetStatus):
         for experiment in status.experiments:
             yield from job_names(experiment)
+
+
+def jobs(status: SetStatus | ExperimentStatus | JobStatus) -> Iterator[str]:
+    """Yield the ids of the jobs of a run or experiment, or of a job itself."""
+    if isinstance(status, JobStatus):
+        yield status.id
+        return
+    yield from (job.id for job in status.jobs)
+    if isinstance(status, SetStatus):
+        for experiment in status.experiments:
+            yield from jobs(experiment)

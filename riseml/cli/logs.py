@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from riseml.cli import clock, follow, options
+from riseml.cli import clock, follow, options, output, report
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError
 
@@ -48,22 +48,34 @@ Grep = Annotated[
 ]
 
 
+Timestamps = Annotated[
+    bool,
+    typer.Option(
+        "-t", "--timestamps", help="Begin each line with the time it was written."
+    ),
+]
+
+
 def command(
     id: options.OneId = None,
     follow_: Follow = True,
     tail: Tail = None,
     since: Since = None,
     grep: Grep = None,
+    timestamps: Timestamps = False,
+    output_format: options.OutputFormat = "table",
 ) -> None:
     """Print and follow the logs of jobs.
 
     ID is a run, an experiment of a set, or a job. The lines of a single job have no
-    prefix. Ctrl-C ends the view, never the run.
+    prefix. Ctrl-C ends the view, never the run. `-o json` prints an object a line, and
+    `-o name` the ids of the jobs.
 
     Examples:
       riseml logs                       the newest run
       riseml logs 14.3 --tail 20        an experiment of a set
       riseml logs 14.worker.2 --grep loss --no-follow
+      riseml logs 14 --timestamps --since 10m
     """
     client = Client()
     parsed_id = client.find_id(id)
@@ -71,11 +83,24 @@ def command(
     pattern = _pattern(grep)
     oldest = options.parse_instant(since, clock.now()) if since else None
     # With the ids of all jobs, every prefix has the same width from the first line on.
-    names = list(follow.job_names(client.status(parsed_id)))
-    job = names[0] if parsed_id.kind == "job" else None
+    status = client.status(parsed_id)
+    if output_format == "name":
+        output.names(follow.jobs(status))
+        return
+    # `wide` of other commands adds columns, too.
+    timed = timestamps or output_format != "table"
+    events = client.logs(
+        parsed_id, follow=follow_, tail=tail, since=oldest, times=timed
+    )
     try:
-        events = client.logs(parsed_id, follow=follow_, tail=tail, since=oldest)
-        follow.show(events, names, only=job, grep=pattern)
+        if report.is_for_people(output_format):
+            names = list(follow.job_names(status))
+            job = names[0] if parsed_id.kind == "job" else None
+            follow.show(events, names, only=job, grep=pattern, timed=timed)
+        else:
+            from riseml.cli import log_records
+
+            log_records.show(events, output_format, pattern)
     except KeyboardInterrupt:
         follow.detach(str(parsed_id.experiment))
 

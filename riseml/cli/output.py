@@ -58,10 +58,10 @@ def lines(texts: Iterable[str]) -> None:
 
 def names(texts: Iterable[str]) -> None:
     """Write a line for each name, for programs."""
-    _write_exactly("".join(f"{text}\n" for text in texts))
+    write_exactly("".join(f"{text}\n" for text in texts))
 
 
-def _write_exactly(text: str) -> None:
+def write_exactly(text: str) -> None:
     """Write to stdout for programs, which read its encoding whatever a terminal shows."""
     try:
         sys.stdout.write(text)
@@ -78,25 +78,29 @@ def data(value: Any, output_format: str) -> None:
     text = json.dumps(value, default=str)
     finite = json.loads(text, parse_constant=lambda _: None)
     if output_format == "json":
-        _write_exactly(json.dumps(finite, indent=2, ensure_ascii=False) + "\n")
+        write_exactly(json.dumps(finite, indent=2, ensure_ascii=False) + "\n")
         return
     # Most commands print tables; importing PyYAML would slow them down.
     from riseml.manifest import to_yaml
 
-    _write_exactly(to_yaml(finite))
+    write_exactly(to_yaml(finite))
 
 
 def csv(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Write rows as CSV below a line of titles."""
+    write_exactly(csv_text([titles, *rows]))
+
+
+def csv_text(rows: Iterable[Sequence[str]]) -> str:
+    """Return rows as CSV."""
     # Values may contain commas, quotes and line ends.
     import csv as csv_module
     import io
 
     text = io.StringIO()
     writer = csv_module.writer(text, lineterminator="\n")
-    writer.writerow(titles)
     writer.writerows(rows)
-    _write_exactly(text.getvalue())
+    return text.getvalue()
 
 
 def confirm(question: str, *, yes: bool) -> bool:

@@ -11,11 +11,13 @@ Elsewhere it is written when it ends.
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import BinaryIO
 
 from riseml.cli import statuses
 from riseml.cli.table import cells_wide, clean, shorten
 from riseml.cli.terminal import Mode, Terminal
+from riseml.cli.text import local_time
 from riseml.engines import Change, Chunk
 
 # A job that never ends its line must not fill the memory. A longer line is broken on a
@@ -67,9 +69,11 @@ _TERMINAL_STATES = frozenset({"FINISHED", "FAILED", "KILLED"})
 class _Writer:
     """State of one job: its unfinished line, and the colour that it has set.
 
-    `is_begun` is whether the beginning of the line was written already.
+    `is_begun` is whether the beginning of the line was written already. `owner` is the
+    prefix without a time.
     """
 
+    owner: bytes
     prefix: bytes
     unfinished: bytes = b""
     colour: bytes = b""
@@ -80,8 +84,8 @@ class Stream:
     """Writer of chunks and changes to `out`.
 
     `names` are the ids of the expected jobs, for the width of the prefix. Without
-    `prefixed`, the lines of a single job are written as they are. With `grep`, only
-    matching lines are written, and no states.
+    `prefixed`, the lines of a single job are written as they are. With `timed`, each line
+    begins with its time. With `grep`, only matching lines are written, and no states.
     """
 
     def __init__(
@@ -91,11 +95,12 @@ class Stream:
         names: Iterable[str] = (),
         *,
         prefixed: bool = True,
+        timed: bool = False,
         grep: re.Pattern[bytes] | None = None,
     ) -> None:
         self._out = out
         self._terminal = terminal
-        self._prefixed = prefixed
+        self._prefixed, self._timed = prefixed, timed
         self._grep = grep
         self._width = max(map(len, names), default=0)
         self._writers: dict[str, _Writer] = {}
@@ -104,7 +109,7 @@ class Stream:
 
     def chunk(self, chunk: Chunk) -> None:
         """Write what a job has written."""
-        writer = self._writer(chunk.job)
+        writer = self._writer(chunk.job, chunk.time)
         self._erase_bottom()
         # Python copies nothing if the first part is empty.
         data = writer.unfinished + chunk.data
@@ -112,7 +117,7 @@ class Stream:
         if end:
             self._write_lines(writer, data[:end])
             writer.is_begun = False
-        writer.unfinished = _collapse(data[end:])
+        writer.unfinished = without_overwritten(data[end:])
         if len(writer.unfinished) > _MAX_LINE_BYTES:
             self._relieve(writer)
         self._draw_bottom(writer if writer.unfinished else None)
@@ -120,7 +125,7 @@ class Stream:
 
     def change(self, change: Change) -> None:
         """Write that a job or experiment has entered a state."""
-        writer = self._writer(change.id)
+        writer = self._writer(change.id, change.time)
         self._erase_bottom()
         # The job will not finish its line any more.
         if change.state in _TERMINAL_STATES or writer.is_begun:
@@ -138,10 +143,14 @@ class Stream:
             self._end_line(writer)
         self._out.flush()
 
-    def _writer(self, name: str) -> _Writer:
+    def _writer(self, name: str, time: datetime | None) -> _Writer:
         writer = self._writers.get(name)
         if writer is None:
-            writer = self._writers[name] = _Writer(self._next_prefix(name))
+            owner = self._next_prefix(name)
+            writer = self._writers[name] = _Writer(owner, owner)
+        if self._timed:
+            stamp = self._terminal.paint(local_time(time) or "-", "dim")
+            writer.prefix = f"{writer.owner.decode()}{stamp} ".encode()
         return writer
 
     def _next_prefix(self, name: str) -> bytes:
@@ -171,9 +180,9 @@ class Stream:
         return b"\x1b" not in data or not self._terminal.interactive
 
     def _write_line(self, writer: _Writer, line: bytes) -> None:
-        text = _collapse(line).removesuffix(b"\r")
+        text = without_overwritten(line).removesuffix(b"\r")
         # A pattern matches what people see, which has no colours.
-        if self._grep is not None and not self._grep.search(_ESCAPE.sub(b"", text)):
+        if self._grep is not None and not self._grep.search(without_escapes(text)):
             return
         if self._terminal.interactive and self._terminal.colour:
             text = self._continue_colour(writer, text)
@@ -195,7 +204,7 @@ class Stream:
         """Write the beginning of a long line, or break it where other lines may follow."""
         if self._terminal.interactive or self._grep is not None:
             self._end_line(writer)
-        elif not self._prefixed:
+        elif not writer.prefix:
             self._out.write(writer.unfinished)
             writer.unfinished, writer.is_begun = b"", True
         elif len(writer.unfinished) > _MAX_PREFIXED_BYTES:
@@ -226,8 +235,8 @@ class Stream:
         if self._bottom is None or not self._bottom.unfinished:
             self._bottom = None
             return
-        line = _ESCAPE.sub(b"", self._bottom.unfinished.removesuffix(b"\r"))
-        prefix_width = cells_wide(_ESCAPE.sub(b"", self._bottom.prefix).decode())
+        line = without_escapes(self._bottom.unfinished.removesuffix(b"\r"))
+        prefix_width = cells_wide(without_escapes(self._bottom.prefix).decode())
         # A full line would move the cursor to the next one, which cannot be erased.
         room = (self._terminal.width or _DEFAULT_WIDTH) - 1 - prefix_width
         text = shorten(
@@ -251,7 +260,12 @@ class Stream:
         return lines
 
 
-def _collapse(line: bytes) -> bytes:
+def without_escapes(text: bytes) -> bytes:
+    """Return text without colours and other escape sequences."""
+    return _ESCAPE.sub(b"", text)
+
+
+def without_overwritten(line: bytes) -> bytes:
     """Return what is visible of a line after its carriage returns.
 
     A final one stays, because the rest of the line may still follow.

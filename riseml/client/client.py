@@ -154,16 +154,18 @@ class Client(ConfigMethods, RepeatMethods):
         follow: bool = True,
         tail: int | None = None,
         since: datetime | None = None,
+        times: bool = False,
     ) -> Iterator[Chunk | Change]:
         """Yield the output of the jobs of an id, and their changes of state.
 
         `tail` limits each job to its last lines, `since` to lines that are not older.
+        With `times`, each chunk has the time at which its lines were written.
 
         Raises:
             NotFoundError: nothing has this id.
         """
         subject = self._context.find_id(id)
-        query = LogQuery(id=subject, follow=follow, tail=tail, since=since)
+        query = LogQuery(subject, follow, tail, since, times)
         yield from self.engine.logs(query)
 
     def kill(self, *names: str | Id, force: bool = False) -> list[Killed]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from riseml.project.image_key import ImageKey
     from riseml.storage.volume import Volume
 
-NOT_PLUGINS = frozenset({"code", "open", "queries", "selection"})
+NOT_PLUGINS = frozenset({"code", "log_index", "open", "queries", "selection"})
 """Modules of this package that are not engines."""
 
 
@@ -85,15 +85,19 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Chunk:
-    """Bytes that a job wrote: complete lines, or with `partial` the start of one.
+    """Bytes that an attempt of a job wrote: complete lines, or with `partial` the start of one.
 
-    `source` is `live`, `copy` or `archive`.
+    `source` is `live`, `copy` or `archive`, and `attempt` counts from 0. `time` is when
+    the lines were written, as exactly as the engine knows it; None if it does not, or
+    if the query did not ask for times.
     """
 
     job: str
     data: bytes
     partial: bool = False
     source: str = "live"
+    attempt: int = 0
+    time: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -209,8 +213,8 @@ class Engine(Protocol):
 
         Changes of state come between the lines as they happened; on replay the last known
         changes come first. It works before a job starts, while it runs and after it is
-        gone. A chunk holds many lines: an engine must not yield each line separately. The
-        caller may stop at any time by closing the iterator.
+        gone. A chunk holds many lines: unless the query asks for times, an engine must not
+        yield each line separately. The caller may stop at any time by closing the iterator.
 
         Raises:
             NotFoundError: nothing has the query's id.

@@ -39,9 +39,11 @@ class LogQuery:
     """Choice of lines: those of `id` and everything below it.
 
     `tail` limits them to the last lines of each job, `since` to lines that are not older.
+    With `times`, chunks have times.
     """
 
     id: Id
     follow: bool = True
     tail: int | None = None
     since: datetime | None = None
+    times: bool = False

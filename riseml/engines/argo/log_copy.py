@@ -4,8 +4,11 @@ Each attempt of a job leaves `<job>.<attempt>.log` in the experiment's output fo
 Beside it, lines `<seconds since 1970> <bytes>` in `….times` say how long it was when.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from riseml.cluster.store import StorePod
-from riseml.engines import LogQuery
+from riseml.engines import LogQuery, log_index
 from riseml.engines.argo import live_results
 from riseml.errors import RiseMLError
 from riseml.status import JobStatus, SetStatus
@@ -26,6 +29,63 @@ for file in "$1/.riseml/logs/$2".[0-9]*.log; do
 done
 """
 
+# Prints each of the copies that the script above prints as a line `<attempt> <from> <to> <bytes>`,
+# so many bytes of its index, and the bytes of this range.
+_PRINT_WITH_TIMES = r"""
+cd /output
+for file in "$1/.riseml/logs/$2".[0-9]*.log; do
+  attempt=${file%.log} attempt=${attempt##*.}
+  [ -f "$file" ] && [ "$attempt" -lt "${6:-$((attempt + 1))}" ] || continue
+  from=$3 size=$(wc -c < "$file") index=0
+  if [ -n "$5" ] && [ -f "$file.times" ]; then
+    old=$(while read -r at length; do [ "${at%.*}" -ge "$5" ] || echo "$length"; done < "$file.times" | tail -n 1)
+    [ "${old:-0}" -le "$from" ] || from=$old
+  fi
+  [ "$from" -le "$size" ] || from=$size
+  length=$((size - from))
+  if [ -n "$4" ]; then length=$(tail -c "+$((from + 1))" "$file" | head -c "$length" | tail -n "$4" | wc -c); fi
+  [ ! -f "$file.times" ] || index=$(wc -c < "$file.times")
+  echo "$attempt $((size - length)) $((size)) $((index))"
+  [ ! -f "$file.times" ] || head -c "$index" "$file.times"
+  tail -c "+$((size - length + 1))" "$file" | head -c "$length"
+done
+"""
+
+
+class Copy(NamedTuple):
+    """A part of the copy of an attempt's log, with the index of the log.
+
+    `start` is the position of the part, and `times` the index.
+    """
+
+    attempt: int
+    start: int
+    data: bytes
+    times: list[log_index.Entry]
+
+
+def read_with_times(
+    store: StorePod,
+    run: SetStatus,
+    job: JobStatus,
+    query: LogQuery,
+    start: int = 0,
+    *,
+    before: int | None = None,
+) -> list[Copy]:
+    """Return what `read` returns, for each attempt with the index of its log."""
+    arguments = _arguments(run, job, query, start, before)
+    text = _print(store, _PRINT_WITH_TIMES, arguments)
+    copies = []
+    while text:
+        header, _, text = text.partition(b"\n")
+        attempt, first, size, index_size = map(int, header.split())
+        end = index_size + size - first
+        index = log_index.parse(text[:index_size].decode("ascii", "replace"))
+        copies.append(Copy(attempt, first, text[index_size:end], index))
+        text = text[end:]
+    return copies
+
 
 def read(
     store: StorePod,
@@ -42,16 +102,26 @@ def read(
 
     The result is empty if there is no copy or the store cannot be reached.
     """
-    folder = _folder(run, job)
+    return _print(store, _PRINT, _arguments(run, job, query, start, before))
+
+
+def _print(store: StorePod, script: str, arguments: Sequence[str]) -> bytes:
+    try:
+        return store.script(script, *arguments)
+    except RiseMLError:
+        # The log is missing then, but all other lines and changes still arrive.
+        return b""
+
+
+def _arguments(
+    run: SetStatus, job: JobStatus, query: LogQuery, start: int, before: int | None
+) -> Sequence[str]:
+    """Return the arguments of the scripts, from $1 on."""
     name = f"{job.type}.{job.index}" if job.index else job.type
     tail = "" if query.tail is None else str(query.tail)
     since = "" if query.since is None else str(int(query.since.timestamp()))
     limit = "" if before is None else str(before)
-    try:
-        return store.script(_PRINT, folder, name, str(start), tail, since, limit)
-    except RiseMLError:
-        # The log is missing then, but all other lines and changes still arrive.
-        return b""
+    return (_folder(run, job), name, str(start), tail, since, limit)
 
 
 def _folder(run: SetStatus, job: JobStatus) -> str:

@@ -10,14 +10,17 @@ Lines come from the pods while these exist, else from the copies in the output v
 import base64
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
 from queue import Empty, SimpleQueue
 from threading import Thread
 
 from riseml import labels, masking
 from riseml.cluster.api import Api, Object, data_of, path
-from riseml.engines import Change, Chunk, LogQuery
+from riseml.engines import Change, Chunk, LogQuery, log_index
 from riseml.engines.argo import log_copy
-from riseml.engines.argo.pod_log import PodLog, attempt_of, job_key
+from riseml.engines.argo.log_copy import Copy
+from riseml.engines.argo.pod_log import Lines, PodLog, attempt_of, job_key
 from riseml.engines.argo.pod_readers import (
     Event,
     FollowFailure,
@@ -195,14 +198,17 @@ class _Follower:
         if log.tail is not None:
             log.collect(lines)
         else:
-            yield from self._chunks(log.job, lines)
+            yield from self._chunks(log, lines)
 
     def _partial_lines(self) -> Iterator[Chunk]:
         """Yield lines that have had no end for a while."""
+        if self._query.times:
+            # A line has one time.
+            return
         for log in self._readers.logs.values():
             age = time.monotonic() - log.received_at
             if age > _PARTIAL_LINE_SECONDS:
-                yield from self._chunks(log.job, log.unfinished(), partial=True)
+                yield from self._chunks(log, [log.unfinished()], partial=True)
 
     def _log_end(self, end: LogEnd) -> Iterator[Chunk | Change]:
         """Yield the rest of a pod's log, and what its end makes known."""
@@ -210,8 +216,11 @@ class _Follower:
         if error and not self._is_over and self._readers.will_retry(log, error):
             return
         log.is_open = False
-        yield from self._chunks(log.job, b"".join(log.last_lines))
-        yield from self._chunks(log.job, log.unfinished())
+        last_lines = log.last_lines
+        if not self._query.times:
+            last_lines = [Lines(b"".join(line.data for line in last_lines))]
+        yield from self._chunks(log, last_lines)
+        yield from self._chunks(log, [log.unfinished()])
         if error:
             yield from self._missing(log)
         yield from self._changes()
@@ -232,17 +241,47 @@ class _Follower:
         """Yield what the output volume has of a job's log, of attempts before one."""
         self._delivered.add(job.id)
         store = self._reader.store_of(self._query.id)
-        data = log_copy.read(store, self._run, job, self._query, start, before=before)
-        yield from self._chunks(job.id, data, source="copy")
+        query = self._query
+        if not query.times:
+            data = log_copy.read(store, self._run, job, query, start, before=before)
+            sample = Chunk(job.id, b"", source="copy", attempt=job.attempt)
+            yield from self._masked(sample, [Lines(data)])
+            return
+        copies = log_copy.read_with_times(
+            store, self._run, job, query, start, before=before
+        )
+        for copy in copies:
+            sample = Chunk(job.id, b"", source="copy", attempt=copy.attempt)
+            yield from self._masked(sample, _timed(copy))
 
     def _chunks(
-        self, job: str, data: bytes, *, partial: bool = False, source: str = "live"
+        self, log: PodLog, lines: Iterable[Lines], *, partial: bool = False
     ) -> Iterator[Chunk]:
-        """Yield data without the user's secrets, nothing if it is empty."""
-        masker = self._maskers.setdefault(job, Masker(self._hidden_texts))
-        data = masker.feed(data) + masker.flush()
-        if data:
-            yield Chunk(job, data, partial=partial, source=source)
+        sample = Chunk(log.job, b"", partial=partial, attempt=log.attempt)
+        yield from self._masked(sample, lines)
+
+    def _masked(self, sample: Chunk, lines: Iterable[Lines]) -> Iterator[Chunk]:
+        """Yield lines without the user's secrets, in chunks like the sample."""
+        masker = self._maskers.setdefault(sample.job, Masker(self._hidden_texts))
+        masked = [Lines(masker.feed(data), written) for data, written in lines]
+        if masked:
+            # What looked like the beginning of a secret was held back.
+            data, written = masked[-1]
+            masked[-1] = Lines(data + masker.flush(), written)
+        for data, written in masked:
+            if data:
+                yield replace(sample, data=data, time=written)
+
+
+def _timed(copy: Copy) -> Iterator[Lines]:
+    """Yield the lines of a copy with their times."""
+    # Without an index, nothing is known about their times.
+    if not copy.times:
+        yield Lines(copy.data)
+        return
+    latest, _ = copy.times[-1]
+    for seconds, data in log_index.timed(copy.data, copy.start, copy.times, latest):
+        yield Lines(data, datetime.fromtimestamp(seconds, UTC))
 
 
 def _hidden_texts(api: Api, namespace: str) -> tuple[bytes, ...]:

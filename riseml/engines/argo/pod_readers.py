@@ -11,7 +11,13 @@ from typing import Any
 
 from riseml.cluster.api import Api, Object, path
 from riseml.engines import LogQuery
-from riseml.engines.argo.pod_log import PodLog, has_begun, has_ended, job_key
+from riseml.engines.argo.pod_log import (
+    PodLog,
+    attempt_of,
+    has_begun,
+    has_ended,
+    job_key,
+)
 from riseml.errors import NotFoundError
 from riseml.status import SetStatus
 
@@ -96,7 +102,13 @@ class PodReaders:
             if len(open_jobs) >= _MAX_READERS:
                 break
             name = pod["metadata"]["name"]
-            log = PodLog(job, name, self._query.tail if has_ended(pod) else None)
+            log = PodLog(
+                job,
+                name,
+                self._query.tail if has_ended(pod) else None,
+                attempt=attempt_of(pod),
+                is_timed=self._query.times,
+            )
             self.logs[name] = log
             open_jobs.add(job)
             opened.append(job)
@@ -156,6 +168,8 @@ class PodReaders:
             options["tailLines"] = query.tail + extra
         if query.since is not None:
             options["sinceTime"] = query.since.strftime("%Y-%m-%dT%H:%M:%SZ")
+        if query.times:
+            options["timestamps"] = "true"
         return options
 
 

@@ -9,12 +9,12 @@ import os
 import re
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from riseml import masking
-from riseml.engines import Change, Chunk, LogQuery
+from riseml.engines import Change, Chunk, LogQuery, log_index
 from riseml.engines.local.watch import Observation
 from riseml.engines.selection import change, experiments, parts
 from riseml.errors import NotFoundError
@@ -41,7 +41,10 @@ class _Log:
     job: str
     path: Path
     masker: Masker
+    attempt: int = 0
+    is_timed: bool = False
     position: int = 0
+    index: list[log_index.Entry] | None = None
     last_read: float = field(default_factory=time.monotonic)
 
     def read(self, *, final: bool) -> Iterator[Chunk]:
@@ -53,7 +56,7 @@ class _Log:
                     is_last = len(data) < _READ_BYTES
                     end = _end_of_lines(data, is_last=is_last)
                     if end:
-                        yield self._chunk(data[:end])
+                        yield from self._chunks(data[:end])
                     if is_last:
                         yield from self._partial_line(data[end:], final=final)
                         return
@@ -64,12 +67,22 @@ class _Log:
     def _partial_line(self, line: bytes, *, final: bool) -> Iterator[Chunk]:
         waited = time.monotonic() - self.last_read
         if line and (final or waited > _PARTIAL_LINE_SECONDS):
-            yield self._chunk(line, partial=not final)
+            yield from self._chunks(line, partial=not final)
 
-    def _chunk(self, data: bytes, *, partial: bool = False) -> Chunk:
+    def _chunks(self, data: bytes, *, partial: bool = False) -> Iterator[Chunk]:
+        start = self.position
         self.position += len(data)
         self.last_read = time.monotonic()
-        return Chunk(self.job, data, partial)
+        if not self.is_timed:
+            yield Chunk(self.job, data, partial, attempt=self.attempt)
+            return
+        if self.index is None:
+            # What is written later is read at once, so the index need not be read again.
+            self.index = _read_index(self.path)
+        latest = self.path.stat().st_mtime
+        for seconds, lines in log_index.timed(data, start, self.index, latest):
+            written = datetime.fromtimestamp(seconds, UTC)
+            yield Chunk(self.job, lines, partial, attempt=self.attempt, time=written)
 
     def skip(self, query: LogQuery) -> None:
         """Move to where the query's `since` and `tail` begin."""
@@ -148,7 +161,13 @@ class _Follower:
             if self._selects(match["job"]):
                 self._opened.add(path)
                 masker = Masker(self._hidden_texts)
-                log = _Log(f"{owner}.{match['job']}", path, masker)
+                log = _Log(
+                    f"{owner}.{match['job']}",
+                    path,
+                    masker,
+                    attempt=int(match["attempt"]),
+                    is_timed=self._query.times,
+                )
                 log.skip(self._query)
                 self._logs[path] = log
 
@@ -170,6 +189,7 @@ def _job_and_attempt(path: Path) -> tuple[str, int]:
 def _masked(log: _Log, *, final: bool) -> Iterator[Chunk]:
     """Yield new lines of a log without secrets, also those of several lines."""
     line = b""
+    chunk = Chunk(log.job, b"", attempt=log.attempt)
     for chunk in log.read(final=final):
         data = line + log.masker.feed(chunk.data)
         end = len(data)
@@ -178,10 +198,11 @@ def _masked(log: _Log, *, final: bool) -> Iterator[Chunk]:
             end = data.rfind(b"\n") + 1
         line = data[end:]
         if end:
-            yield Chunk(log.job, data[:end], chunk.partial)
+            yield replace(chunk, data=data[:end])
     rest = line + log.masker.flush()
     if rest:
-        yield Chunk(log.job, rest, partial=not (final or rest.endswith(b"\n")))
+        is_partial = not (final or rest.endswith(b"\n"))
+        yield replace(chunk, data=rest, partial=is_partial)
 
 
 def follow(
@@ -247,19 +268,12 @@ def offset_since(path: Path, since: datetime) -> int:
     return max((length for written, length in index if written < start), default=0)
 
 
-def _read_index(path: Path) -> list[tuple[float, int]]:
-    """Return times, in seconds since 1970, and the length of the log at each."""
+def _read_index(path: Path) -> list[log_index.Entry]:
+    """Return the index of a log, empty if it has none."""
     try:
-        text = path.with_name(f"{path.name}.times").read_text("ascii")
+        return log_index.parse(path.with_name(f"{path.name}.times").read_text("ascii"))
     except FileNotFoundError:
         return []
-    index = []
-    for line in text.splitlines():
-        seconds, _, length = line.partition(" ")
-        # The controller may be writing the last line.
-        if length:
-            index.append((float(seconds), int(length)))
-    return index
 
 
 def offset_of_tail(path: Path, lines: int) -> int:

@@ -19,7 +19,7 @@ def index_log(pod: Pod) -> None:
         size = os.stat(pod.log).st_size  # noqa: PTH116
         if 0 <= pod.logged < size:
             with open(f"{pod.log}.times", "a", encoding="ascii") as index:  # noqa: PTH123
-                index.write(f"{time.time():.0f} {size}\n")
+                index.write(f"{time.time():.1f} {size}\n")
         pod.logged = size
 
 

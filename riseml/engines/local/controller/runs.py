@@ -41,6 +41,8 @@ class ActiveRuns:
         self._keeps_environments = True
         self._guard = DatabaseGuard(services, runs)
         self._launches = Launches()
+        # The number of the sample that comes next
+        self._next_sample = 0
 
     def __bool__(self) -> bool:
         return bool(self._runs)
@@ -52,7 +54,7 @@ class ActiveRuns:
         self._discard_checkouts()
         self.end_leftovers()
         reserve.fill(self._services.layout.home)
-        self._services.loop.after(_SAMPLE_SECONDS, self._sample)
+        self._sample_after(_SAMPLE_SECONDS)
 
     def end_leftovers(self) -> None:
         """Remove what killed processes of this home have left."""
@@ -62,6 +64,9 @@ class ActiveRuns:
 
     def begin(self, run: ActiveRun) -> None:
         """Start a Workflow that is on record."""
+        if not self._runs:
+            # An idle controller would not look at its logs for a minute.
+            self._sample_after(_SAMPLE_SECONDS)
         first = self._runs.get(run.record.number)
         if first is not None and first is not run:
             first.record.is_shared = True
@@ -366,7 +371,15 @@ class ActiveRuns:
 
         self._services.commit(write)
 
-    def _sample(self) -> None:
+    def _sample_after(self, seconds: float) -> None:
+        """Sample after some seconds, instead of when it was planned before."""
+        self._next_sample += 1
+        number = self._next_sample
+        self._services.loop.after(seconds, lambda: self._sample(number))
+
+    def _sample(self, number: int) -> None:
+        if number != self._next_sample:
+            return
         for run in self._runs.values():
             run.pods.sample()
         reserve.fill(self._services.layout.home)
@@ -374,4 +387,4 @@ class ActiveRuns:
             self._keeps_environments = not self._services.store.empty_log()
         is_idle = not self._runs and not self._keeps_environments
         pause = _IDLE_SAMPLE_SECONDS if is_idle else _SAMPLE_SECONDS
-        self._services.loop.after(pause, self._sample)
+        self._sample_after(pause)
