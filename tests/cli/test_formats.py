@@ -28,7 +28,6 @@ NOT_READING = {
     "cp": "copies",
     "delete": "deletes",
     "init": "writes riseml.yml",
-    "logs": "prints lines",
     "kill": "stops",
     "note": "changes a run; `status -o json` shows the note",
     "prune": "deletes",

@@ -1,6 +1,8 @@
 """Lines of a log: selected by number and time, in chunks, with secrets masked."""
 
 import os
+import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -85,3 +87,52 @@ def test_a_line_without_its_end_is_shown_after_a_while(lab: Lab) -> None:
             assert (event.data, event.partial) == (b"no end", True)
             break
     lab.engine.stop(Id(number=number), force=True)
+
+
+def test_lines_have_the_times_at_which_they_were_written(lab: Lab) -> None:
+    """A line is written once the index has the one before, so their times differ."""
+    code = """
+    import os, pathlib, sys, time
+    logs = pathlib.Path(os.environ["OUTPUT_DIR"], ".riseml/logs")
+    log, index = logs / f"train.{sys.argv[1]}.log", logs / f"train.{sys.argv[1]}.log.times"
+    def is_indexed():
+        return index.exists() and index.read_text().endswith(f" {log.stat().st_size}\\n")
+    for number in range(2):
+        print(time.time(), flush=True)
+        while not is_indexed():
+            time.sleep(0.02)
+    raise SystemExit(sys.argv[1] == "0")
+    """
+    lab.write({"fit.py": code})
+    lab.run("retries: 1\nrun: python fit.py $RISEML_ATTEMPT")
+    live = LogQuery(Id(number=1), times=True)
+    for query in (live, replace(live, tail=2), replace(live, follow=False)):
+        attempts, printed, written = [], [], []
+        for chunk in lab.engine.logs(query):
+            if not isinstance(chunk, Chunk):
+                continue
+            assert chunk.time
+            for line in chunk.data.splitlines():
+                # RiseML itself writes a line between attempts.
+                if line[:1].isdigit():
+                    attempts.append(chunk.attempt)
+                    printed.append(float(line))
+                    written.append(chunk.time.timestamp())
+        assert attempts == [0, 0, 1, 1]
+        # The kernel's clock for files is some milliseconds behind.
+        for number, seconds in enumerate(written):
+            assert seconds >= printed[number] - 0.1
+        assert written[0] <= printed[1]
+        assert written[2] <= printed[3]
+
+
+def test_a_run_of_an_idle_controller_is_sampled_at_once(lab: Lab) -> None:
+    """An idle controller samples once a minute, which would make all times wrong."""
+    lab.run("run: 'true'")
+    # The controller has planned its next sample by now, for a minute later.
+    time.sleep(1.5)
+    number = lab.train("run: echo here; sleep 60").number
+    index = lab.output(number) / ".riseml/logs/train.0.log.times"
+    begun = time.monotonic()
+    lab.until(lambda: index.exists() and index.read_text())
+    assert time.monotonic() - begun < 30

@@ -12,7 +12,7 @@ from riseml.status import State
 from tests.local.conftest import Lab
 
 
-@pytest.mark.parametrize("line", ["logs 1", "status 1 -w", "wait 1"])
+@pytest.mark.parametrize("line", ["logs 1", "logs 1 -o json", "status 1 -w", "wait 1"])
 def test_a_command_ends_with_its_reader(line: str, lab: Lab, tmp_path: Path) -> None:
     lab.train(f"run: 'echo here; until test -e {tmp_path}/go; do sleep 0.05; done'")
     lab.until(lambda: lab.engine.read(Id(number=1)).state is State.RUNNING)

@@ -1,7 +1,6 @@
 """Samples of running pods: how long a job's log is at which time, and its progress."""
 
 import os
-import time
 from contextlib import suppress
 
 from riseml.engines.local.jobs.pod import Pod
@@ -16,11 +15,12 @@ def index_log(pod: Pod) -> None:
     """
     with suppress(OSError):
         # `os.stat` takes half the time of `Path.stat`, and runs for every job.
-        size = os.stat(pod.log).st_size  # noqa: PTH116
-        if 0 <= pod.logged < size:
+        status = os.stat(pod.log)  # noqa: PTH116
+        if pod.logged < status.st_size:
             with open(f"{pod.log}.times", "a", encoding="ascii") as index:  # noqa: PTH123
-                index.write(f"{time.time():.1f} {size}\n")
-        pod.logged = size
+                # The log has had this length since its last change.
+                index.write(f"{status.st_mtime:.3f} {status.st_size}\n")
+        pod.logged = status.st_size
 
 
 def has_new_progress(pod: Pod) -> bool:

@@ -43,7 +43,7 @@ class Pod:
     stopping: bool = False
     restarting: bool = False
     waits_for: str = ""
-    logged: int = -1
+    logged: int = 0
     progress: str = ""
     pidfd: int = -1
     engine_steps: int = 0

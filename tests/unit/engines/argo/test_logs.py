@@ -1,7 +1,9 @@
 """Logs of a run on a cluster: from its pods, else from the copies in the output volume."""
 
 import base64
-from typing import Any
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -18,6 +20,7 @@ from tests.unit.engines.argo.fake_cluster import (
     reader,
     workflow,
 )
+from tests.unit.shell_store import Shell
 
 # A word of the script that prints copies.
 COPY = ".times"
@@ -177,3 +180,92 @@ def test_a_failure_to_follow_the_run_is_raised(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(run_reader, "follow", fail)
     with pytest.raises(UnreachableError, match="the cluster is away"):
         list(logs.follow(run_reader, LogQuery(Id(number=14))))
+
+
+def timed(cluster: FakeCluster, store: FakeStore | Shell, **query: Any) -> list[Chunk]:
+    """Return the chunks of the run, which have times."""
+    log_query = LogQuery(Id(number=14), times=True, **query)
+    events = logs.follow(reader(cluster, cast(FakeStore, store)), log_query)
+    return [event for event in events if isinstance(event, Chunk)]
+
+
+def at(second: int) -> datetime:
+    return datetime(2026, 1, 1, 0, 0, second, tzinfo=UTC)
+
+
+def test_times_of_pods_are_those_of_kubernetes() -> None:
+    text = b"".join(
+        b"2026-01-01T00:00:%02d.000000000Z line %d\n" % (number, number)
+        for number in range(3)
+    )
+    attempts = [("Failed", 1), ("Succeeded", 0)]
+    retried = {"phase": "Succeeded", "attempts": attempts}
+    earlier, last = pod(1, state="terminated", name="a"), pod(1, state="terminated")
+    for document, number in ((earlier, 0), (last, 1)):
+        node = f"net-14.set.experiment(0:lr:1e-0,riseml-sub:1).train({number})"
+        document["metadata"]["annotations"] = {"workflows.argoproj.io/node-id": node}
+    for tail, lines in ((None, [0, 1, 2]), (1, [2])):
+        cluster = FakeCluster(
+            [ended(retried)],
+            [earlier, last],
+            logs={"a": [FakeLog([text])], "pod-1": [FakeLog([text])]},
+        )
+        chunks = timed(cluster, FakeStore(), tail=tail)
+        assert [(chunk.attempt, chunk.data, chunk.time) for chunk in chunks] == [
+            (attempt, b"line %d\n" % number, at(number))
+            for attempt in (0, 1)
+            for number in lines
+        ]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, [(0, b"a\n", 1), (0, b"b\n", 2), (1, b"\nc\n", 3), (1, b"d\n", None)]),
+        ({"tail": 1}, [(0, b"b\n", 2), (1, b"d\n", None)]),
+        ({"since": at(2)}, [(0, b"b\n", 2), (1, b"\nc\n", 3), (1, b"d\n", None)]),
+        ({"since": at(20)}, [(1, b"d\n", None)]),
+    ],
+)
+def test_times_of_copies_are_those_of_their_index(
+    query: dict[str, Any],
+    expected: list[tuple[int, bytes, int | None]],
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "me/net/14/1/.riseml/logs"
+    folder.mkdir(parents=True)
+    start = int(at(0).timestamp())
+    (folder / "train.0.log").write_bytes(b"a\nb\n")
+    (folder / "train.0.log.times").write_text(f"{start + 1} 2\n{start + 2} 4\n")
+    (folder / "train.1.log").write_bytes(b"\nc\nd\n")
+    # The last entry is being written.
+    (folder / "train.1.log.times").write_text(f"{start + 3} 3\n{start + 9}")
+    chunks = timed(FakeCluster([ended(FINISHED)]), Shell(tmp_path), **query)
+    assert [(chunk.attempt, chunk.data, chunk.time) for chunk in chunks] == [
+        (attempt, data, at(3 if second is None else second))
+        for attempt, data, second in expected
+    ]
+    assert {chunk.source for chunk in chunks} <= {"copy"}
+
+
+def test_a_copy_without_an_index_has_no_times(tmp_path: Path) -> None:
+    folder = tmp_path / "me/net/14/1/.riseml/logs"
+    folder.mkdir(parents=True)
+    (folder / "train.0.log").write_bytes(b"a\nb\n")
+    (chunk,) = timed(FakeCluster([ended(FINISHED)]), Shell(tmp_path))
+    assert (chunk.data, chunk.time) == (b"a\nb\n", None)
+
+
+def test_secrets_are_masked_in_lines_with_times() -> None:
+    text = b"2026-01-01T00:00:01.000000000Z x abc\n2026-01-01T00:00:02.000000000Z ab\n"
+    cluster = FakeCluster(
+        [ended(FINISHED)],
+        [pod(1, state="terminated")],
+        secrets={"A": base64.b64encode(b"abc").decode()},
+        logs={"pod-1": [FakeLog([text])]},
+    )
+    chunks = timed(cluster, FakeStore())
+    assert [(chunk.data, chunk.time) for chunk in chunks] == [
+        (b"x ***\n", at(1)),
+        (b"ab\n", at(2)),
+    ]
