@@ -202,8 +202,8 @@ def test_times_of_pods_are_those_of_kubernetes() -> None:
     retried = {"phase": "Succeeded", "attempts": attempts}
     earlier, last = pod(1, state="terminated", name="a"), pod(1, state="terminated")
     for document, number in ((earlier, 0), (last, 1)):
-        node = f"net-14.set.experiment(0:lr:1e-0,riseml-sub:1).train({number})"
-        document["metadata"]["annotations"] = {"workflows.argoproj.io/node-id": node}
+        variables = [{"name": "RISEML_ATTEMPT", "value": str(number)}]
+        document["spec"]["containers"] = [{"name": "main", "env": variables}]
     for tail, lines in ((None, [0, 1, 2]), (1, [2])):
         cluster = FakeCluster(
             [ended(retried)],
