@@ -70,7 +70,7 @@ def tensorboard(
     on_note: Callable[[str], None] | None,
 ) -> "TensorBoard":
     """Return the TensorBoard of a run once it answers; see `Client.tensorboard`."""
-    from riseml.client import tensorboard, tensorboard_program
+    from riseml.client import hparams_columns, tensorboard, tensorboard_program
 
     on_note = on_note or _ignore
     engine = context.engine
@@ -85,6 +85,8 @@ def tensorboard(
 
     if isinstance(engine, tensorboard.HasRemoteOutput):
         return tensorboard.open_remote(engine, subject, port, on_note, is_missing)
+    folder = _local_output(engine, subject)
+    hparams_columns.explain(folder, str(run), on_note)
     # A run's own TensorBoard shows the events of jobs while they are running.
     find_url = partial(tensorboard_url, engine, subject)
     own = tensorboard.of_run(find_url, str(run), on_note, is_missing)
@@ -93,7 +95,6 @@ def tensorboard(
     environment = None
     if isinstance(engine, tensorboard.HasEnvironments):
         environment = engine.environment(run)
-    folder = _local_output(engine, subject)
     return tensorboard.serve(folder, port, on_note, environment=environment)
 
 

@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self, runtime_checkable
 from urllib.parse import urlsplit
 
-from riseml.client import tensorboard_program
+from riseml.client import hparams_columns, tensorboard_program
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
 
@@ -293,6 +293,7 @@ def open_remote(
     try:
         fetch = engine.events(run, Path(folder.name))
         _fetch_first(fetch, run)
+        hparams_columns.explain(Path(folder.name), str(run), on_note)
         title = f"a copy of what {run} has written"
         tensorboard = serve(Path(folder.name), port, on_note, title)
     except BaseException:
