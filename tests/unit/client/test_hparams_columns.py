@@ -17,10 +17,11 @@ def test_a_trainer_that_describes_its_parameters_is_named(tmp_path: Path) -> Non
     folder.mkdir(parents=True)
     events = folder / "events.out.tfevents.1764316800.host.1.0"
     events.write_bytes(b"\x00" * 1000 + b"\x0a\x14_hparams_/experiment")
-    assert notes(tmp_path) == [
+    (note,) = notes(tmp_path)
+    assert note == (
         "The HPARAMS tab has the columns that the trainer in 2/lightning_logs/version_0 describes,"
         " for all experiments; `riseml results 14` has all parameters."
-    ]
+    )
 
 
 def test_otherwise_nothing_is_said(tmp_path: Path) -> None:
