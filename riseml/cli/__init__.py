@@ -88,7 +88,9 @@ COMMANDS: dict[str, Command] = {
         RUN,
     ),
     "results": Command(
-        "results", "Compare the parameters and results of a set's experiments.", RUN
+        "results",
+        "Compare the parameters and results of experiments, of one run or of several.",
+        RUN,
     ),
     "diff": Command(
         "diff",

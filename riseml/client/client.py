@@ -213,22 +213,29 @@ class Client(ConfigMethods, RepeatMethods):
 
     def results(
         self,
-        id: str | Id | None = None,
-        *,
+        *names: str | Id | None,
+        project: str | None = None,
+        where: str | None = None,
+        columns: Sequence[str] = (),
         sort: str | None = None,
         largest: bool | None = None,
         top: int | None = None,
     ) -> "Results":
-        """Return the table of a set's results; see `riseml.client.results.tabulate`.
+        """Return the table of the results of runs; see `riseml.client.results.tabulate`.
+
+        Without ids it has the newest run, or with `project` all runs of that project.
 
         Raises:
-            InvalidInputError: the id is not a run's, or nothing is called `sort`.
-            NotFoundError: nothing has this id.
+            InvalidInputError: an id is not a run's, a name is unknown, or `where` is not
+                a filter.
+            NotFoundError: nothing has an id, or the project has no runs.
         """
-        from riseml.client import results
+        from riseml.client import result_runs, results
 
-        run = self.read(results.set_id(self._context.find_id(id)))
-        table = results.tabulate(run, sort=sort, largest=largest, top=top)
+        runs = result_runs.read(self._context, names, project=project)
+        table = results.tabulate(
+            runs, sort=sort, largest=largest, top=top, where=where, columns=columns
+        )
         if table.metrics:
             return table
         return results.with_suggestions(table, self.engine)

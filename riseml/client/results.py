@@ -1,14 +1,19 @@
-"""Table of a set's results: parameters and reported values of its experiments, sorted, the best one marked."""
+"""Table of results: parameters and reported values of experiments, sorted, the best one marked."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from itertools import chain, filterfalse
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from riseml import ids
+from riseml.client import result_filter
+from riseml.client.result_fields import ResultColumn, ResultColumns, Row
 from riseml.engines import Chunk, Engine, LogQuery
 from riseml.errors import InvalidInputError
-from riseml.ids import Id
 from riseml.status import ExperimentStatus, SetStatus
 
 # A metric whose name has one of these words is better when it is small.
@@ -33,19 +38,23 @@ _SUGGESTION_LINES = 200
 
 @dataclass(frozen=True)
 class Results:
-    """The experiments of a run as sorted rows.
+    """The experiments of runs as sorted rows.
 
-    `parameters` and `metrics` are the names that occur, in the order of columns. `best`
-    is the id of the best experiment by `metric`, None where there is nothing to compare.
-    `largest` says whether the largest value is the best. `suggested` are names that occur
-    in the log of a run without results. `missing` are metrics of riseml.yml that no
-    experiment has a value of. `has_ended` says whether no value can follow.
+    `ids` are those of the runs, and `runs` has the run of each row. `parameters` and
+    `metrics` are the names that occur, in the order
+    of columns, and `columns` are those of a table. `best` is the id of the best experiment
+    by `metric`, None where there is nothing to compare. `largest` says whether the largest
+    value is the best. `suggested` are names that occur in the log of a run without results.
+    `missing` are metrics of riseml.yml that no experiment has a value of. `has_ended` says
+    whether no value can follow.
     """
 
-    id: str
+    ids: tuple[str, ...]
     parameters: tuple[str, ...]
     metrics: tuple[str, ...]
     rows: tuple[ExperimentStatus, ...]
+    columns: tuple[ResultColumn, ...] = ()
+    runs: tuple[SetStatus, ...] = ()
     metric: str | None = None
     largest: bool = True
     best: str | None = None
@@ -53,87 +62,143 @@ class Results:
     missing: tuple[str, ...] = ()
     has_ended: bool = False
 
+    @property
+    def id(self) -> str:
+        """The ids of all runs, separated by spaces."""
+        return " ".join(self.ids)
 
-def set_id(id: Id) -> Id:
-    """Return the id of a run.
+    def values(self, column: ResultColumn) -> list[Any]:
+        """Return the values of a column, None where an experiment has none."""
+        return list(map(column.value, zip(self.rows, self.runs, strict=True)))
 
-    Raises:
-        InvalidInputError: it is the id of an experiment of a set, or of a job.
-    """
-    if id.kind != "experiment" or id.sub is not None:
-        raise InvalidInputError(
-            f"{id} is not a set",
-            "Results compare the experiments of a set, such as 14.",
-        )
-    return id
+    # pandas has no types, and is no dependency.
+    def to_pandas(self) -> Any:
+        """Return the columns as a data frame, with numbers and times as such.
+
+        Raises:
+            RiseMLError: pandas is not installed.
+        """
+        from riseml.client import result_frame
+
+        return result_frame.to_pandas(self)
+
+    def _repr_html_(self) -> str:
+        """Return the rows as a table for notebooks."""
+        from riseml.client import result_frame
+
+        return result_frame.to_html(self)
 
 
 def tabulate(
-    run: SetStatus,
+    runs: SetStatus | Sequence[SetStatus],
     *,
     sort: str | None = None,
     largest: bool | None = None,
     top: int | None = None,
+    where: str | None = None,
+    columns: Sequence[str] = (),
 ) -> Results:
-    """Return the results of a run.
+    """Return the results of a run, or of several.
 
-    Rows are sorted by `sort`, a metric or a parameter, the best first; without `sort`
-    they stay in the order of the set. `largest` says whether the largest value is the
+    Rows are sorted by `sort`, a result, a parameter or a field, the best first; without
+    `sort` they stay in their order. `largest` says whether the largest value is the
     best; None decides by the mode in riseml.yml, else by the name of the metric (`loss`
     and the like are better when small). Experiments without a finite number come last.
-    `top` keeps the first rows. Without `sort`, the first metric that has a mode in
-    riseml.yml decides which experiment is the best; if none has one, none is the best.
+    `where` is a filter (`accuracy > 0.9 and lr < 0.1`), and `top` keeps the first rows.
+    `columns` are the names of the columns of a table; without any it has id, state,
+    parameters and results. Without `sort`, the first metric that has a mode in riseml.yml
+    decides which experiment is the best; if none has one, none is the best.
 
     Raises:
-        InvalidInputError: nothing is called `sort`, or `top` is not positive.
+        InvalidInputError: a name is unknown, `where` is not a filter, or `top` is not
+            positive.
     """
     if top is not None and top < 1:
         raise InvalidInputError(f"cannot show the top {top}", "Ask for 1 or more.")
-    parameters = _names(experiment.parameters for experiment in run.experiments)
-    metrics = _in_order(run, _names(map(_reported, run.experiments)))
-    if sort not in {None, *metrics, *parameters}:
-        raise _unknown_name(str(sort), run, metrics, parameters)
-    modes = _modes(run)
-    metric = sort or next(iter(modes), "")
-    if largest is None:
-        largest = _is_largest_best(metric, metrics, modes)
-    ranked = _sorted(run.experiments, metric, largest=largest)
-    rows = run.experiments
+    if isinstance(runs, SetStatus):
+        runs = (runs,)
+    by_id = _runs_by_experiment(runs)
+    experiments = list(map(itemgetter(0), by_id.values()))
+    parameters = _names(map(attrgetter("parameters"), experiments))
+    metrics = _in_order(runs, _names(map(_reported, experiments)))
+    all_columns = ResultColumns(parameters, metrics)
+    chosen = tuple(_find(name, all_columns, runs) for name in columns)
+    modes = _modes(runs)
+    metric = sort or next(iter(modes), None)
+    column = None
     if sort:
-        rows = ranked
+        column = _find(sort, all_columns, runs)
+    elif metric:
+        column = all_columns.find(metric)
+    if largest is None:
+        largest = _is_largest_best(column, modes)
+    rows = list(by_id.values())
+    if where is not None:
+        rows = list(filter(result_filter.parse(where, all_columns), rows))
     best = None
-    # Parameters are chosen, not measured, so none of their values is the best.
-    if metric and metric in metrics:
-        best = _best(ranked, metric)
-    missing = [item.name for item in run.metrics if item.name not in metrics]
+    if column is not None:
+        ranked = _sorted(rows, column, largest=largest)
+        rows = ranked if sort else rows
+        # Parameters are chosen, not measured, so none of their values is the best.
+        best = _best(ranked, column) if column.kind == "result" else None
     return Results(
-        id=run.id,
-        missing=tuple(missing),
+        ids=tuple(map(attrgetter("id"), runs)),
+        missing=_missing(runs, metrics),
         parameters=parameters,
         metrics=metrics,
-        rows=rows[:top],
-        metric=metric or None,
+        rows=tuple(map(itemgetter(0), rows[:top])),
+        columns=chosen or all_columns.usual,
+        runs=tuple(map(itemgetter(1), rows[:top])),
+        metric=metric,
         largest=largest,
         best=best,
-        has_ended=run.state.is_terminal,
+        has_ended=all(run.state.is_terminal for run in runs),
     )
 
 
-def _modes(run: SetStatus) -> dict[str, str]:
-    """Return the modes of the metrics in riseml.yml that have one."""
-    modes = {}
-    for metric in run.metrics:
+def _runs_by_experiment(runs: Iterable[SetStatus]) -> dict[str, Row]:
+    """Return all experiments with their runs by id; a run that occurs twice counts once."""
+    rows: dict[str, Row] = {}
+    for run in runs:
+        summary = replace(run, experiments=(), jobs=())
+        for experiment in run.experiments:
+            rows[experiment.id] = experiment, summary
+    return rows
+
+
+def _find(name: str, columns: ResultColumns, runs: Sequence[SetStatus]) -> ResultColumn:
+    column = columns.find(name)
+    if column is None:
+        raise _unknown_name(name, columns, runs)
+    return column
+
+
+def _missing(runs: Iterable[SetStatus], metrics: Collection[str]) -> tuple[str, ...]:
+    """Return the metrics of riseml.yml without any value."""
+    return tuple(filterfalse(metrics.__contains__, dict.fromkeys(_named(runs))))
+
+
+def _named(runs: Iterable[SetStatus]) -> Iterator[str]:
+    """Yield the names of the metrics in riseml.yml."""
+    metrics = chain.from_iterable(map(attrgetter("metrics"), runs))
+    return map(attrgetter("name"), metrics)
+
+
+def _modes(runs: Iterable[SetStatus]) -> dict[str, str]:
+    """Return the modes of the metrics in riseml.yml that have one, the same in all runs."""
+    modes: dict[str, set[str]] = {}
+    for metric in chain.from_iterable(map(attrgetter("metrics"), runs)):
         if metric.mode:
-            modes[metric.name] = metric.mode
-    return modes
+            modes.setdefault(metric.name, set()).add(metric.mode)
+    return {name: min(words) for name, words in modes.items() if len(words) == 1}
 
 
-def _is_largest_best(
-    metric: str, metrics: tuple[str, ...], modes: Mapping[str, str]
-) -> bool:
-    if metric in modes:
-        return modes[metric] == "max"
-    return metric in metrics and is_larger_better(metric)
+def _is_largest_best(column: ResultColumn | None, modes: Mapping[str, str]) -> bool:
+    if column is None or column.kind != "result":
+        return False
+    if column.name in modes:
+        return modes[column.name] == "max"
+    return is_larger_better(column.name)
 
 
 def with_suggestions(results: Results, engine: Engine) -> Results:
@@ -170,24 +235,24 @@ def number(value: Any) -> float | None:
     return result
 
 
-def _in_order(run: SetStatus, metrics: tuple[str, ...]) -> tuple[str, ...]:
+def _in_order(runs: Iterable[SetStatus], metrics: tuple[str, ...]) -> tuple[str, ...]:
     """Return the names of results: those of riseml.yml first, as they stand there."""
-    names = [metric.name for metric in run.metrics]
-    named = filter(metrics.__contains__, names)
-    ordered = dict.fromkeys((*named, *metrics))
-    return tuple(ordered)
+    named = filter(metrics.__contains__, _named(runs))
+    return tuple(dict.fromkeys((*named, *metrics)))
 
 
 def _unknown_name(
-    name: str, run: SetStatus, metrics: tuple[str, ...], parameters: tuple[str, ...]
+    name: str, columns: ResultColumns, runs: Sequence[SetStatus]
 ) -> InvalidInputError:
     advice = "Nothing was reported."
-    if not run.state.is_terminal:
+    if not all(run.state.is_terminal for run in runs):
         advice = "Nothing has been reported yet."
-    if metrics:
-        advice = f"Reported: {', '.join(metrics)}."
-    if parameters:
-        advice += f" Parameters: {', '.join(parameters)}."
+    if columns.results:
+        names = map(attrgetter("name"), columns.results)
+        advice = f"Reported: {', '.join(names)}."
+    if columns.parameters:
+        names = map(attrgetter("name"), columns.parameters)
+        advice += f" Parameters: {', '.join(names)}."
     return InvalidInputError(f"no result or parameter is called '{name}'", advice)
 
 
@@ -198,36 +263,30 @@ def _names(mappings: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _sorted(
-    rows: Iterable[ExperimentStatus], name: str, *, largest: bool
-) -> tuple[ExperimentStatus, ...]:
-    return tuple(sorted(rows, key=lambda row: _rank(row, name, largest=largest)))
+def _sorted(rows: Iterable[Row], column: ResultColumn, *, largest: bool) -> list[Row]:
+    return sorted(rows, key=partial(_rank, column=column, largest=largest))
 
 
-def _best(ranked: Iterable[ExperimentStatus], metric: str) -> str | None:
+def _best(ranked: Sequence[Row], column: ResultColumn) -> str | None:
     """Return the id of the first row that has a number, None if no row has one."""
-    for row in ranked:
-        if number(_value(row, metric)) is not None:
-            return row.id
-    return None
-
-
-def _value(row: ExperimentStatus, name: str) -> Any:
-    """Return the value of a column; a metric hides a parameter of the same name."""
-    return _reported(row).get(name, row.parameters.get(name))
+    if not ranked or number(column.value(ranked[0])) is None:
+        return None
+    return ranked[0][0].id
 
 
 def _reported(row: ExperimentStatus) -> Mapping[str, Any]:
     return row.result or {}
 
 
-def _rank(row: ExperimentStatus, name: str, *, largest: bool) -> tuple[int, float, int]:
-    """Return a sort key: rows with numbers first, the best of them first, equal ones by sub."""
-    value = number(_value(row, name))
-    sub = row.sub or 0
+def _rank(row: Row, *, column: ResultColumn, largest: bool) -> tuple[int, float]:
+    """Return a sort key: rows with numbers first, and the best of them first."""
+    value = column.value(row)
+    if isinstance(value, datetime):
+        value = value.timestamp()
+    value = number(value)
     if value is None:
-        return (1, 0.0, sub)
-    return (0, -value if largest else value, sub)
+        return 1, 0.0
+    return 0, -value if largest else value
 
 
 def is_larger_better(metric: str) -> bool:

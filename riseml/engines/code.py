@@ -1,8 +1,9 @@
-"""Code and packages of runs, for engines that can bring them to this machine."""
+"""What some engines provide beside running experiments: code and packages of runs, and short reads."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
+from riseml.ids import Id
 from riseml.status import SetStatus
 
 if TYPE_CHECKING:
@@ -39,3 +40,15 @@ class KnowsPackages(Protocol):
 
     def packages(self, run: SetStatus) -> dict[str, str] | None:
         """Return the versions of packages by name, None if they are not known."""
+
+
+@runtime_checkable
+class SummarizesRuns(Protocol):
+    """Provided by engines that read the results of an experiment set without its jobs."""
+
+    def with_experiments(self, run: Id) -> SetStatus:
+        """Return a run with its experiments and their results, without jobs.
+
+        Raises:
+            NotFoundError: there is no such run.
+        """

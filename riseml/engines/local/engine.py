@@ -251,6 +251,10 @@ class LocalEngine:
         """Return one run in full; that of an ended run comes from its record."""
         return self.reader.read(run)
 
+    def with_experiments(self, run: Id) -> SetStatus:
+        """Return a run with its experiments, without jobs."""
+        return self.reader.with_experiments(run)
+
     def list(self, query: Query) -> list[SetStatus]:
         """Return runs, newest first."""
         return self.reader.list(query)

@@ -8,6 +8,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from operator import attrgetter
 from pathlib import Path
 
 from riseml.metrics import cache
@@ -22,19 +23,44 @@ from riseml.metrics.files import (
 from riseml.status import ExperimentStatus, SetStatus
 from riseml.status.measured import Measured, with_measured
 
+_SET_CACHE = ".riseml/set-metrics.json"
 # A walk through more folders than that would take long.
 _MAX_FOLDERS = 10_000
 
 
 def measured(run: SetStatus, folder: Path) -> SetStatus:
-    """Return a run with the metrics of its experiments; `folder` has its outputs."""
+    """Return a run with the metrics of its experiments; `folder` has its outputs.
+
+    One file has those of a set that has ended, since a thousand files take long to read.
+    """
+    if not (run.is_set and run.state.is_terminal):
+        return with_measured(run, _measure_all(run, folder))
+    # A set that is continued ends again, at another time.
+    ends = filter(None, map(attrgetter("finished"), run.experiments))
+    identities = {
+        "metrics": identity(run.metrics),
+        "ended": str(max(ends, default="")),
+        "count": len(run.experiments),
+    }
+    file = folder / _SET_CACHE
+    cached = cache.load(file)
+    by_id = cached.pop("experiments", {})
+    if cached != identities:
+        by_id = _measure_all(run, folder)
+        with suppress(OSError):
+            file.parent.mkdir(exist_ok=True)
+            cache.save(file, {**identities, "experiments": by_id})
+    return with_measured(run, by_id)
+
+
+def _measure_all(run: SetStatus, folder: Path) -> dict[str, Measured]:
     by_id = {}
     for experiment in run.experiments:
         if experiment.started is not None:
             # A single experiment has no number.
             output = folder / str(experiment.sub or "")
             by_id[experiment.id] = measure(run, experiment, output)
-    return with_measured(run, by_id)
+    return by_id
 
 
 def measure(run: SetStatus, experiment: ExperimentStatus, output: Path) -> Measured:

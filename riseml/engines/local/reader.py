@@ -179,6 +179,13 @@ class HomeReader:
             tensorboard_url=self.tensorboard_url(run),
         )
 
+    def with_experiments(self, run: Id) -> SetStatus:
+        """Return a run with its experiments; only one that has not ended is read in full."""
+        row = self.summary_row(self.number(run))
+        if not row["ended"]:
+            return self.read(run)
+        return self.summary(self.store(), row, experiments=True)
+
     def list(self, query: Query) -> list[SetStatus]:
         """Return runs, newest first."""
         if query.user not in (None, self.user):

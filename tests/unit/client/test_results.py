@@ -1,6 +1,7 @@
 """Table of a set's results: order, the best row, missing values."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -124,3 +125,58 @@ def test_numbers_are_recognized() -> None:
 def test_a_metric_without_a_name_is_not_the_best() -> None:
     found = tabulate(run({"": 5, "acc": 1}, {"": 6}))
     assert (found.metric, found.best) == (None, None)
+
+
+def _two_runs(first_mode: str = "", second_mode: str = "") -> list[SetStatus]:
+    old = replace(run({"acc": 0.5}, {"acc": 0.9}), metrics=(Metric("acc", first_mode),))
+    (single,) = run({"acc": 0.7, "loss": 1}).experiments
+    single = replace(single, id="8", sub=None, parameters={"depth": "2"})
+    new = SetStatus(
+        "8", number=8, experiments=(single,), metrics=(Metric("acc", second_mode),)
+    )
+    return [old, new]
+
+
+def test_several_runs_are_one_table() -> None:
+    table = tabulate(_two_runs("max", "max"), sort="acc")
+    assert [row.id for row in table.rows] == ["7.2", "8", "7.1"]
+    assert [run.id for run in table.runs] == ["7", "8", "7"]
+    assert (table.id, table.ids, table.best) == ("7 8", ("7", "8"), "7.2")
+    assert (table.parameters, table.metrics) == (("depth", "lr"), ("acc", "loss"))
+    (depth,) = (column for column in table.columns if column.name == "depth")
+    assert table.values(depth) == [None, "2", None]
+    # A run that is named twice counts once.
+    assert len(tabulate([*_two_runs(), *_two_runs()]).rows) == 3
+
+
+def test_runs_that_disagree_about_a_mode_have_no_best_row() -> None:
+    table = tabulate(_two_runs("max", "min"))
+    assert (table.metric, table.best) == (None, None)
+    assert tabulate(_two_runs("max", "")).best == "7.2"
+    assert tabulate(_two_runs("", "min")).best == "7.1"
+
+
+def test_a_filter_chooses_rows_and_the_best_of_them() -> None:
+    table = tabulate(_two_runs("max", "max"), where="acc < 0.9")
+    assert [row.id for row in table.rows] == ["7.1", "8"]
+    assert table.best == "8"
+    nothing = tabulate(_two_runs("max", "max"), where="acc > 9")
+    assert (nothing.rows, nothing.best) == ((), None)
+
+
+def test_columns_are_chosen_by_name() -> None:
+    table = tabulate(_two_runs(), columns=["acc", "id", "run", "param.lr"])
+    assert [column.title for column in table.columns] == ["acc", "id", "run", "lr"]
+    with pytest.raises(
+        InvalidInputError, match="no result or parameter is called 'f1'"
+    ):
+        tabulate(_two_runs(), columns=["f1"])
+
+
+def test_rows_are_sorted_by_a_field() -> None:
+    times = [datetime(2018, 1, day, tzinfo=UTC) for day in (2, 1)]
+    experiments = []
+    for row, time in zip(run({}, {}).experiments, times, strict=True):
+        experiments.append(replace(row, started=time))
+    table = tabulate(SetStatus("7", experiments=tuple(experiments)), sort="started")
+    assert [row.sub for row in table.rows] == [2, 1]
