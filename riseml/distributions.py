@@ -49,7 +49,8 @@ class Distribution:
 
     def to_data(self) -> dict[str, Any]:
         """Return the fields as JSON data, without empty ones."""
-        return {name: value for name, value in vars(self).items() if value}
+        filled = {name: value for name, value in vars(self).items() if value}
+        return {"kind": self.kind, **filled}
 
     @property
     def count(self) -> int | None:

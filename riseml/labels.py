@@ -19,6 +19,8 @@ NAME = "riseml.io/name"
 TAG_PREFIX = "tags.riseml.io/"
 # The key of the image that the Workflow's install steps build.
 IMAGE_KEY = "riseml.io/image-key"
+# The same for the job that chooses the parameters of a search.
+SEARCH_IMAGE_KEY = "riseml.io/search-image-key"
 # "true" on pods that others reach by their host name, through the Service SUBDOMAIN, and
 # on Workflows that have such pods.
 GANG = "riseml.io/gang"
@@ -28,6 +30,8 @@ GANG = "riseml.io/gang"
 # The number of the experiment in its set, "1" for a single one.
 EXPERIMENT = "riseml.io/experiment"
 TYPE = "riseml.io/type"
+# The types of jobs that build an image: for the user's jobs, and for the search.
+BUILD_TYPES = ("build", "build-search")
 INDEX = "riseml.io/index"
 # The attempt of an experiment whose jobs are retried together.
 ATTEMPT = "riseml.io/attempt"
@@ -94,6 +98,9 @@ RESUME_PARAMETER = "riseml-resume"
 EMPTY_FOLDER = ".riseml/resume"
 # The image that the build step built.
 IMAGE_PARAMETER = "riseml-image"
+# The image of the job that chooses the parameters of a round, and the round, from 1.
+SEARCH_IMAGE_PARAMETER = "riseml-search-image"
+ROUND_PARAMETER = "riseml-round"
 # The index of a job whose type has several, from 1.
 INDEX_PARAMETER = "riseml-index"
 # The same, from 0.

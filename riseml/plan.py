@@ -1,11 +1,17 @@
 """Plan: the experiments and jobs that will run, independent of the engine.
 
-These values are imported by all layers and import none.
+These values are imported by all layers and import none but their own parts.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
+
+from riseml.distributions import Distribution
+from riseml.metric import Metric as Metric  # noqa: PLC0414 - part of a plan
+
+Setting = str | int | float | None
+"""The value of an option of a search strategy."""
 
 
 @dataclass(frozen=True)
@@ -26,19 +32,6 @@ class Retries:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A metric that riseml.yml names: it is read from the logs and files of a program.
-
-    `mode` says which value is best, "min" or "max"; empty means that only the last value
-    counts. `pattern` is a regular expression for log lines whose only group is the value.
-    """
-
-    name: str
-    mode: str = ""
-    pattern: str = ""
-
-
-@dataclass(frozen=True)
 class EarlyStop:
     """Rule by which a search stops experiments early.
 
@@ -52,7 +45,7 @@ class EarlyStop:
     max_resource: int
     reduction: int = 3
     brackets: int = 1
-    metric: Metric = Metric("")
+    metric: Metric = field(default_factory=lambda: Metric(""))
 
 
 INDEX = "{{index}}"
@@ -163,6 +156,23 @@ class Search:
 
 
 @dataclass(frozen=True)
+class Rounds:
+    """A search that chooses the parameters of `batch` experiments at a time.
+
+    A job does so between the rounds. It runs `program`, the source text of the strategy's
+    function `suggest`, in `image` with the install steps `install`. `settings` are the
+    options of the strategy, and `space` has the distribution of each parameter.
+    """
+
+    batch: int
+    space: Mapping[str, Distribution]
+    program: str
+    image: str
+    install: tuple[str, ...] = ()
+    settings: Mapping[str, Setting] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class ExperimentSet:
     """Experiments with the same jobs and different parameters.
 
@@ -194,6 +204,23 @@ class ExperimentSet:
     isolated: bool = False
     early_stop: EarlyStop | None = None
     search: Search = Search()
+    rounds: Rounds | None = None
+
+    @property
+    def for_search(self) -> "ExperimentSet":
+        """The same plan with the image and install steps of the job that chooses parameters.
+
+        It has none if nothing is chosen in rounds.
+        """
+        if self.rounds is None:
+            return replace(self, install=(), build_files=(), isolated=False)
+        return replace(
+            self,
+            image=self.rounds.image,
+            install=self.rounds.install,
+            build_files=(),
+            isolated=False,
+        )
 
     @property
     def is_gang(self) -> bool:
@@ -284,6 +311,7 @@ class Origin:
     `number` is None if no engine has assigned one (`riseml compile`). The code is `revision`
     of the store's repository `<project>.git`, or of the Git remote `git_url`. `excluded` are
     the paths that each ignore file left out of it. `git` is the user's own repository.
+    `search_build` is the build of `ExperimentSet.for_search`.
     """
 
     user: str
@@ -291,6 +319,7 @@ class Origin:
     revision: str = ""
     git_url: str | None = None
     build: Build | None = None
+    search_build: Build | None = None
     shard: Shard | None = None
     excluded: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     git: GitState | None = None

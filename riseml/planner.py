@@ -10,7 +10,15 @@ from typing import Any
 from riseml import frameworks, search
 from riseml.config import ExperimentConfig, TrainConfig
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
-from riseml.plan import EarlyStop, Experiment, ExperimentSet, Job, Retries, Search
+from riseml.plan import (
+    EarlyStop,
+    Experiment,
+    ExperimentSet,
+    Job,
+    Retries,
+    Rounds,
+    Search,
+)
 from riseml.schema.fields import LARGEST
 
 
@@ -49,6 +57,7 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
         isolated=train.isolated,
         search=_search(train, options),
         early_stop=_early_stop(train, options),
+        rounds=_rounds(train, options),
     )
     _check_retries(planned)
     return planned
@@ -79,6 +88,9 @@ def _experiments(train: TrainConfig, options: Any) -> tuple[Experiment, ...]:
     if not train.parameters:
         return (Experiment(1, {}),)
     strategy = search.find(train.search.method)
+    if search.has_rounds(strategy):
+        subs = range(1, strategy.size(train.parameters, options) + 1)
+        return tuple(Experiment(sub, {}) for sub in subs)
     trials = strategy.trials(train.parameters, options)
     names = train.parameters.keys()
     for trial in trials:
@@ -93,6 +105,13 @@ def _experiments(train: TrainConfig, options: Any) -> tuple[Experiment, ...]:
     for sub, (trial, bracket) in enumerate(zip(trials, brackets, strict=True), 1):
         experiments.append(Experiment(sub, trial, bracket))
     return tuple(experiments)
+
+
+def _rounds(train: TrainConfig, options: Any) -> Rounds | None:
+    strategy = search.find(train.search.method)
+    if not search.has_rounds(strategy) or not train.parameters:
+        return None
+    return search.rounds(strategy, train.parameters, options, train.concurrency)
 
 
 def _early_stop(train: TrainConfig, options: Any) -> EarlyStop | None:

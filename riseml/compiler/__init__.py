@@ -36,7 +36,16 @@ from hera.workflows.models import (
 )
 
 from riseml import labels, manifest, marks
-from riseml.compiler import build, gang, jobs, pod, quotes, retries, tensorboard
+from riseml.compiler import (
+    build,
+    gang,
+    jobs,
+    pod,
+    quotes,
+    retries,
+    rounds,
+    tensorboard,
+)
 from riseml.compiler.description import describe
 from riseml.compiler.names import Names, label
 from riseml.compiler.text import item, reference
@@ -112,6 +121,10 @@ def _templates(names: Names) -> Iterable[DAG | Container | Resource]:
         yield gang.ending(names)
     if names.builds:
         yield build.template(names)
+    if names.plan.rounds:
+        yield rounds.template(names)
+        if names.search_inputs:
+            yield rounds.build_template(names)
     if names.plan.tensorboard:
         yield tensorboard.daemon(names)
 
@@ -121,9 +134,9 @@ def _main(names: Names) -> DAG:
     arguments = [Parameter(name=name, value=image) for name in names.handed_down]
     # The other tasks need the image.
     build_task = "build" if names.builds else None
-    tasks: list[Any] = [
-        Task(name="set", template="set", arguments=arguments, depends=build_task)
-    ]
+    tasks: list[Any] = [_set_task(names, arguments, build_task)]
+    if names.search_inputs:
+        tasks.insert(0, Task(name=rounds.BUILD, template=rounds.BUILD))
     if names.builds:
         tasks.insert(0, Task(name="build", template="build"))
     if names.plan.tensorboard:
@@ -138,8 +151,21 @@ def _main(names: Names) -> DAG:
     return DAG(name="main", fail_fast=False, tasks=tasks)
 
 
+def _set_task(names: Names, arguments: list[Parameter], build_task: str | None) -> Task:
+    needs = [build_task]
+    for name in names.search_inputs:
+        image = f"{{{{tasks.{rounds.BUILD}.outputs.parameters.image}}}}"
+        arguments = [*arguments, Parameter(name=name, value=image)]
+        needs.append(rounds.BUILD)
+    depends = " && ".join(filter(None, needs)) or None
+    return Task(name="set", template="set", arguments=arguments, depends=depends)
+
+
 def _set(names: Names) -> DAG:
-    items = [_item(experiment, names) for experiment in names.plan.experiments]
+    experiments = names.plan.experiments
+    if names.plan.rounds:
+        experiments = tuple(rounds.samples(names))
+    items = [_item(experiment, names) for experiment in experiments]
     arguments = []
     for name in names.inputs:
         if name in names.handed_down:
@@ -149,20 +175,29 @@ def _set(names: Names) -> DAG:
         arguments.append(Parameter(name=name, value=value))
     return DAG(
         name="set",
-        inputs=[Parameter(name=name) for name in names.handed_down],
+        inputs=[
+            Parameter(name=name) for name in (*names.handed_down, *names.search_inputs)
+        ],
         parallelism=names.plan.concurrency,
         # A failed experiment says nothing about the others.
         fail_fast=False,
-        tasks=[
-            Task(
-                name="experiment",
-                template="experiment",
-                arguments=arguments,
-                with_items=items,
-                when=_ALIVE,
-            )
-        ],
+        tasks=list(_experiment_tasks(names, arguments, items)),
     )
+
+
+def _experiment_tasks(
+    names: Names, arguments: list[Parameter], items: list[dict[str, str]]
+) -> Iterable[Task]:
+    if names.plan.rounds:
+        return rounds.tasks(names, arguments, _ALIVE)
+    task = Task(
+        name="experiment",
+        template="experiment",
+        arguments=arguments,
+        with_items=items,
+        when=_ALIVE,
+    )
+    return (task,)
 
 
 def _item(experiment: Experiment, names: Names) -> dict[str, str]:
@@ -239,6 +274,8 @@ def _labels(names: Names) -> dict[str, str]:
             values[labels.ADDED] = "true"
     if names.builds and origin.build and origin.build.key:
         values[labels.IMAGE_KEY] = origin.build.key
+    if names.search_inputs and origin.search_build:
+        values[labels.SEARCH_IMAGE_KEY] = origin.search_build.key
     values.update(marks.labels_of(origin.marks))
     if names.target.instance:
         values[labels.INSTANCE] = names.target.instance
@@ -263,11 +300,21 @@ def _annotations(names: Names) -> dict[str, str]:
     if plan.metrics:
         values[labels.METRICS] = json.dumps(list(map(vars, plan.metrics)))
     if plan.search.method != _GRID and plan.is_set:
-        values[labels.SEARCH] = json.dumps(vars(plan.search))
+        values[labels.SEARCH] = json.dumps(_search(plan))
     values.update(marks.annotations_of(names.origin.marks))
     if description := describe(plan):
         values[labels.DESCRIPTION] = description
     return values
+
+
+def _search(plan: ExperimentSet) -> dict[str, Any]:
+    """Return what the document says about its search."""
+    data = dict(vars(plan.search))
+    if plan.rounds:
+        data["first"] = plan.experiments[0].sub
+        data["last"] = plan.experiments[-1].sub
+        data["batch"] = plan.rounds.batch
+    return data
 
 
 def _completed(document: dict[str, Any], names: Names) -> dict[str, Any]:

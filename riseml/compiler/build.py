@@ -30,14 +30,14 @@ _MAX_FILES_LENGTH = 50_000
 _SPECIAL = frozenset("[]*?\\$")
 
 
-def template(names: Names) -> Container:
-    """Return the template whose output `image` is the image with the install steps."""
+def template(names: Names, name: str = "build") -> Container:
+    """Return the template `name`, whose output `image` is the image with the install steps."""
     build = _sized(_build_of(names))
     has_remote = names.origin.git_url is not None
     return Container(
-        name="build",
+        name=name,
         inputs=_artifacts(build, names),
-        labels={labels.TYPE: "build"},
+        labels={labels.TYPE: name},
         annotations={labels.ISOLATED: "true"} if names.plan.isolated else None,
         affinity=pod.prefer(labels.BUILD_NODE, "In"),
         node_selector=dict(names.target.build_node_selector) or None,
@@ -46,7 +46,7 @@ def template(names: Names) -> Container:
         image=names.target.build_image,
         command=["sh", "-c"],
         args=pod.arguments([templating.read("build.sh")]),
-        env=pod.variables(_environment(build, names)),
+        env=pod.variables({**_environment(build, names), "RISEML_JOB": name}),
         resources=pod.requirements(RESOURCES, names),
         volume_mounts=_mounts(names),
         outputs=[

@@ -124,6 +124,7 @@ def _environment(job: Job, names: Names) -> list[Env | SecretEnv]:
         **_attempt(names),
         **_early_stop(names),
         **_continued(names),
+        **_exit_file(job, names),
         "RISEML_WORKDIR_LIMIT": str(plan.workdir_limit),
         "RISEML_CONFIGURATION": record.configuration(names),
     }
@@ -150,6 +151,14 @@ def _attempt(names: Names) -> dict[str, str]:
     if not names.is_gang:
         values["RISEML_LAST_EXIT"] = "{{lastRetry.exitCode}}"
     return values
+
+
+def _exit_file(job: Job, names: Names) -> dict[str, str]:
+    """Return where the run script writes the exit status for the search."""
+    if names.plan.rounds is None:
+        return {}
+    file = f"exit.{gang.name(job)}.{names.attempt}"
+    return {"RISEML_EXIT_FILE": f"{pod.OUTPUT}/.riseml/{file}"}
 
 
 def _early_stop(names: Names) -> dict[str, str]:

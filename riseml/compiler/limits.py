@@ -27,6 +27,8 @@ _WARN, _REFUSE = 0.5, 0.9
 _SAMPLE_SIZE = 400
 # Characters of a reported result that no other experiment reports.
 _RESULT_LENGTH = 60
+# Characters of a value that a search chooses.
+_VALUE_LENGTH = 10
 
 Document = Mapping[str, Any]
 
@@ -34,7 +36,7 @@ Document = Mapping[str, Any]
 def estimate(document: Document) -> int:
     """Return how many bytes Argo will have to keep when all experiments have ended."""
     templates = _templates(document)
-    items = _items(templates)
+    items = _items(document)
     sample = items[:: max(1, len(items) // _SAMPLE_SIZE)]
     nodes: list[dict[str, Any]] = []
     for item in sample:
@@ -91,7 +93,7 @@ def check(document: Document) -> str:
 
 def _check_set(document: Document) -> str:
     share = share_of(document)
-    count = len(_items(_templates(document)))
+    count = len(_items(document))
     if share > _REFUSE:
         fitting = _fitting(document, share)
         raise RiseMLError(
@@ -110,7 +112,7 @@ def _check_set(document: Document) -> str:
 
 def _fitting(document: Document, share: float) -> int:
     """Return how many experiments of a set would fit, in hundreds."""
-    items = _items(_templates(document))
+    items = _items(document)
     # The scripts and other texts of the document do not become shorter with the set.
     fixed_share = (len(_json(document)) - len(_json(items))) / LIMIT
     share_of_experiment = (share - fixed_share) / len(items)
@@ -121,14 +123,27 @@ def _templates(document: Document) -> dict[str, Any]:
     return {template["name"]: template for template in document["spec"]["templates"]}
 
 
-def _items(templates: Mapping[str, Any]) -> list[Any]:
+def _items(document: Document) -> list[Any]:
     """Return the items of the set, one per experiment."""
-    for template in templates.values():
+    for template in document["spec"]["templates"]:
         for task in template.get("dag", {}).get("tasks", ()):
             if task.get("withItems"):
                 items: list[Any] = task["withItems"]
                 return items
+            if task.get("withParam"):
+                return _items_of_rounds(document, task)
     return [{}]
+
+
+def _items_of_rounds(document: Document, task: Document) -> list[dict[str, str]]:
+    """Return made-up items of a search in rounds, one per experiment; `task` is that of a round."""
+    search = json.loads(document["metadata"]["annotations"][labels.SEARCH])
+    names = [argument["name"] for argument in task["arguments"]["parameters"]]
+    items = []
+    for sub in range(search["first"], search["last"] + 1):
+        item = {name: _noise(f"{name}{sub}", _VALUE_LENGTH) for name in names}
+        items.append({**item, labels.SUB_PARAMETER: str(sub)})
+    return items
 
 
 def _nodes(

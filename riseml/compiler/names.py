@@ -1,14 +1,14 @@
 """Names within one document, each derived once from plan, origin and target."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from riseml import labels
 from riseml.compiler import quotes
 from riseml.compiler.text import reference, safe_reference
-from riseml.plan import Build, Experiment, ExperimentSet, Origin, Target
+from riseml.plan import Build, BuildStep, Experiment, ExperimentSet, Origin, Target
 
 RUNGS = "rungs"
 # Kubernetes limits host names and values of labels to this length.
@@ -31,6 +31,8 @@ class Names:
     @cached_property
     def parameters(self) -> tuple[str, ...]:
         """The user's parameters, in their order."""
+        if self.plan.rounds:
+            return tuple(self.plan.rounds.space)
         return tuple(self.plan.experiments[0].parameters)
 
     @property
@@ -57,6 +59,26 @@ class Names:
         return (labels.IMAGE_PARAMETER,) if self.builds else ()
 
     @cached_property
+    def for_search(self) -> "Names":
+        """The names of a plan that builds the image of the job that chooses parameters."""
+        plan = self.plan.for_search
+        steps = tuple(map(BuildStep, plan.install))
+        build = self.origin.search_build or Build(key="", steps=steps)
+        return Names(plan, replace(self.origin, build=build), self.target)
+
+    @property
+    def search_inputs(self) -> tuple[str, ...]:
+        """The parameters that the set passes unchanged to the job that chooses parameters."""
+        return (labels.SEARCH_IMAGE_PARAMETER,) if self.for_search.builds else ()
+
+    @property
+    def search_image(self) -> str:
+        """The image of the job that chooses parameters."""
+        if self.for_search.builds:
+            return reference(labels.SEARCH_IMAGE_PARAMETER)
+        return self.for_search.image
+
+    @cached_property
     def quoting(self) -> dict[str, str | None]:
         """How each parameter is quoted in YAML; None if each item brings quoted text."""
         return {name: quotes.form(self.values(name)) for name in self.parameters}
@@ -68,8 +90,10 @@ class Names:
             name: safe_reference(name, self.values(name)) for name in self.parameters
         }
 
-    def values(self, name: str) -> Iterator[str]:
-        """Yield the values of a parameter."""
+    def values(self, name: str) -> Iterable[str]:
+        """Yield the values of a parameter, or texts of the same forms if a job will choose them."""
+        if self.plan.rounds:
+            return self.plan.rounds.space[name].samples
         return (experiment.parameters[name] for experiment in self.plan.experiments)
 
     @cached_property

@@ -56,7 +56,7 @@ printf %s "$1" > "$RISEML_DIR/lib/riseml.py"
 : > "$RISEML_DIR/started"
 """
 # Scripts that a runner needs, by the shell variable that holds each of them.
-_HELPERS = {
+_HELPERS: Mapping[str, Mapping[str, str]] = {
     "processes": {"riseml_lines": "session.sh"},
     "jax": {
         "riseml_lines": "session.sh",
@@ -90,7 +90,7 @@ def volumes(names: Names) -> list[Any]:
         result.append(EmptyDirVolume(name="code"))
     result.append(EmptyDirVolume(name="riseml"))
     result.append(EmptyDirVolume(name="shm", medium="Memory"))
-    if names.builds:
+    if names.builds or names.search_inputs:
         secret = target.buildkit_secret
         result.append(SecretVolume(name="certificates", secret_name=secret))
         if target.pull_secrets:

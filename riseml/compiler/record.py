@@ -50,7 +50,9 @@ def texts(
 ) -> Iterator[tuple[str, str]]:
     """Yield each experiment's folder in the output volume and the text of its record."""
     names = Names(plan, origin, target)
-    template = "".join(_lines(names, plan.jobs)).rstrip("\n")
+    # The jobs complete it with parameters that are chosen later.
+    lines = _lines(names, plan.jobs, with_parameters=plan.rounds is None)
+    template = "".join(lines).rstrip("\n")
     sub_tag = reference(labels.SUB_PARAMETER)
     for experiment in plan.experiments:
         values = {

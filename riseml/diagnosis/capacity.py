@@ -211,8 +211,27 @@ def _request(resources: Resources) -> str:
     return request
 
 
+def search(evidence: Evidence, subject: Subject) -> Cause:
+    """Explain SEARCH: its parameters follow from results that are not there yet."""
+    if subject.state.is_terminal:
+        return cause(
+            subject,
+            "the search could not choose its parameters",
+            [subject.message, *evidence.log(subject.job)],
+            f"`riseml logs {subject.job}` shows the full log.",
+        )
+    running = [job for job in evidence.run.jobs if job.state is State.RUNNING]
+    return cause(
+        subject,
+        "the search chooses its parameters from the results of the experiments before it",
+        [f"{job.id} runs" for job in running],
+        "It continues by itself when these have ended.",
+    )
+
+
 EXPLANATIONS: Mapping[str, Explain] = {
     "QUOTA": quota,
     "UNSCHEDULABLE": unschedulable,
     "CONCURRENCY": concurrency,
+    "SEARCH": search,
 }

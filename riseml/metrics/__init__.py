@@ -9,7 +9,9 @@
     names.py       which series a name of riseml.yml means
     files.py       which files have metrics, and how far each has been read
     experiment.py  all files of one experiment, and what they say together
+    result_file.py     the file into which programs report results themselves
+    folder_files.py    the files of an output folder on this machine
 
-Everything is pure: the engines find the files and pass on their bytes. Readers keep how far
+Everything else is pure: the engines find the files and pass on their bytes. Readers keep how far
 they have come in a state that is plain JSON data, so that no byte of a log is read twice.
 """

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import Any, NamedTuple
 
+from riseml.metric import Metric
 from riseml.metrics import names
 from riseml.metrics.documents import STEPS, DocumentReader
 from riseml.metrics.events import EventReader
@@ -25,7 +26,6 @@ from riseml.metrics.reader import FileReader
 from riseml.metrics.series import Series
 from riseml.metrics.tables import TableReader
 from riseml.metrics.wire import Message
-from riseml.plan import Metric
 
 RESULTS = ".riseml/results.jsonl"
 """File of reported results in an experiment's output folder."""

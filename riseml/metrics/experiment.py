@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from riseml.metric import Metric
 from riseml.metrics import names, numbers
 from riseml.metrics.documents import DocumentReader
 from riseml.metrics.events import EventReader
@@ -26,7 +27,6 @@ from riseml.metrics.names import Tagged
 from riseml.metrics.reader import FileReader
 from riseml.metrics.series import Point, Series
 from riseml.metrics.tables import TableReader
-from riseml.plan import Metric
 
 Read = Callable[[File, int, int], bytes]
 """Returns bytes of a file, given where they start and how many to read at most."""

@@ -17,10 +17,10 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 
+from riseml.metric import Metric
 from riseml.metrics import numbers
 from riseml.metrics.reader import READ_BYTES, FileReader
 from riseml.metrics.series import Series
-from riseml.plan import Metric
 
 _BREAK = re.compile(r"[\n\r\x08]")
 # Colors, and other sequences that move the cursor.

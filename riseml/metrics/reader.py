@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from riseml.metric import Metric
 from riseml.metrics.series import Series
-from riseml.plan import Metric
 
 IsRelevant = Callable[[str], bool]
 """Whether a series of this name is kept."""

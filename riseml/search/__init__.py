@@ -11,8 +11,15 @@ the default and the simplest example. What only some strategies have is optional
     DRAWS = True                     the strategy accepts distributions, not only lists of values
     MEASURES = True                  it compares experiments, so the file has to name a metric
     faults(parameters, options)      what is wrong with a file besides the options themselves
+    suggest(request)                 instead of `trials`: the parameters of the next round, given
+                                     the results of all rounds before (`riseml.rounds`)
+    INSTALL = ("pip install x",)     the install steps of the job in which `suggest` runs
     early_stop(options)              the rule by which experiments stop early, a `riseml.plan.EarlyStop`
     brackets(count, options)         the bracket of each trial, if that rule has several
+
+`suggest` runs without its module. So it imports all that it uses, from the standard library,
+from what INSTALL installs, or from `riseml.rounds` and `riseml.distributions`. The options of
+such a strategy have `batch` (0: as many experiments as run at the same time) and `image`.
 
 Keys that all strategies have are read here: `method`, and the `metric` and `mode` that decide
 which experiment is the best. Options with a field `seed` get one from the planner if the
@@ -27,8 +34,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 from riseml import plugins
-from riseml.distributions import Distribution, Parameters
-from riseml.plan import EarlyStop
+from riseml.distributions import Distribution, Parameters, distribution
+from riseml.plan import EarlyStop, Rounds
 from riseml.schema.fields import Record
 
 DEFAULT = "grid"
@@ -38,7 +45,7 @@ MAX_TRIALS = 100_000
 """Experiments that one set may have."""
 
 _KIND = "search"
-_REQUIRED = ("SECTION", "size", "trials")
+_REQUIRED = ("SECTION", "size")
 
 
 class Fault(NamedTuple):
@@ -93,7 +100,10 @@ def find(name: str) -> Strategy:
         InvalidInputError: there is no such strategy.
         RiseMLError: another package's module is broken.
     """
-    return cast("Strategy", plugins.load(_KIND, name, _REQUIRED))
+    strategy = plugins.load(_KIND, name, _REQUIRED)
+    if not has_rounds(strategy):
+        plugins.load(_KIND, name, ("trials",))
+    return cast("Strategy", strategy)
 
 
 def measures(strategy: Strategy) -> bool:
@@ -131,3 +141,26 @@ def brackets(strategy: Strategy, count: int, options: Any) -> Sequence[int]:
     if not hasattr(strategy, "brackets"):
         return [0] * count
     return cast("Sequence[int]", strategy.brackets(count, options))
+
+
+def has_rounds(strategy: object) -> bool:
+    """Return whether a strategy chooses parameters from the results of earlier rounds."""
+    return hasattr(strategy, "suggest")
+
+
+def rounds(
+    strategy: Any, parameters: Parameters, options: Any, concurrency: int
+) -> Rounds:
+    """Return how a strategy with rounds chooses parameters."""
+    # It takes long to load, and few runs need it.
+    import inspect  # noqa: PLC0415
+
+    space = {name: distribution(values) for name, values in parameters.items()}
+    return Rounds(
+        batch=options.batch or concurrency,
+        space=space,
+        program=inspect.getsource(strategy.suggest),
+        image=options.image,
+        install=tuple(strategy.INSTALL),
+        settings=dict(vars(options)),
+    )

@@ -1,7 +1,8 @@
 """Status of an experiment, read from its nodes."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from riseml import labels
 from riseml.status import document as doc
@@ -33,9 +34,11 @@ def read_experiment(
     root = _root(nodes)
     counted_on = outline.earlier_attempts(position)
     if root is None or _was_skipped(root):
-        experiment = unstarted.read(outline, blank, root, sub)
+        experiment = unstarted.read(outline, blank, root, position)
         planned_jobs = list(unstarted.jobs(outline, experiment, sub))
         return replace(experiment, jobs=numbered_from(counted_on, planned_jobs))
+    if outline.rounds:
+        blank = replace(blank, parameters=_users(doc.parameters(root.get("inputs"))))
     name, attempt = _last_attempt(root, nodes)
     tasks = by_task(f"{name}.", nodes)
     jobs = [
@@ -57,11 +60,7 @@ def read_experiment(
 
 def _blank(outline: Outline, position: int, sub: str) -> ExperimentStatus:
     """Return an experiment before its nodes are read: its id and parameters."""
-    parameters = {}
-    for name, value in outline.item(position).items():
-        # RiseML's own parameters stand among the user's.
-        if isinstance(name, str) and not name.startswith(labels.OWN):
-            parameters[name] = doc.text(value)
+    parameters = _users(outline.item(position))
     experiment_id, number = outline.id, None
     if outline.is_set:
         experiment_id, number = f"{outline.id}.{sub}", doc.integer(sub)
@@ -73,6 +72,15 @@ def _blank(outline: Outline, position: int, sub: str) -> ExperimentStatus:
         shard=outline.shard,
         resume=outline.resume(position),
     )
+
+
+def _users(item: Mapping[str, Any]) -> dict[str, str]:
+    """Return the user's parameters of an item; RiseML's own stand among them."""
+    parameters = {}
+    for name, value in item.items():
+        if isinstance(name, str) and not name.startswith(labels.OWN):
+            parameters[name] = doc.text(value)
+    return parameters
 
 
 def _root(nodes: Sequence[Node]) -> Node | None:

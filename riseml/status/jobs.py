@@ -168,7 +168,7 @@ def result(nodes: TaskNodes) -> Mapping[str, Any] | None:
     if not text:
         return None
     # Lists of runs read many documents, and few of these hold a result.
-    from riseml.status import result_file  # noqa: PLC0415
+    from riseml.metrics import result_file  # noqa: PLC0415
 
     try:
         return result_file.as_result(result_file.decode(text))

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from riseml.metrics.experiment import shown
+from riseml.metrics.result_file import Reported
 from riseml.status.values import ExperimentStatus, SetStatus
 
 Measured = Mapping[str, Mapping[str, Any]]
@@ -21,6 +22,13 @@ def with_measured(run: SetStatus, by_id: Mapping[str, Measured]) -> SetStatus:
         measured = by_id.get(experiment.id, {})
         experiments.append(complete(experiment, measured))
     return replace(run, experiments=tuple(experiments))
+
+
+def with_reported(experiment: ExperimentStatus, reported: Reported) -> ExperimentStatus:
+    """Return an experiment with what its file reports; its own result remains if that has none."""
+    result = experiment.result if reported.result is None else reported.result
+    notes = experiment.notes + reported.notes
+    return replace(experiment, result=result, notes=notes)
 
 
 def complete(experiment: ExperimentStatus, measured: Measured) -> ExperimentStatus:

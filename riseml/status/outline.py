@@ -10,9 +10,13 @@ from riseml import labels
 from riseml.plan import Resources
 from riseml.status import document as doc
 from riseml.status.document import Node
+from riseml.status.positions import Positions, Rounds, rounds_of
 from riseml.status.values import JobStatus, State
 
 _TAG = re.compile(r"\{\{inputs\.parameters\.([\w-]+)\}\}")
+
+SEARCH = "search"
+"""The type of jobs that choose the parameters of a round."""
 
 ENDED = frozenset({"Succeeded", "Failed", "Error"})
 
@@ -58,9 +62,9 @@ class Outline:
     """The part of a document that all its experiments share.
 
     `planned` are the jobs of each experiment, `run_planned` those of the run itself, whose
-    status is in `jobs`. `items` distinguish the experiments. `marker` precedes an
-    experiment's position in the names of its nodes. `has_nodes` is True once the run has
-    nodes of its own.
+    status is in `jobs`; `set_planned` are those of them that are tasks of `set_name`.
+    `items` distinguish the experiments. `rounds` is None unless a search chooses their
+    parameters while the run goes on. `has_nodes` is True once the run has nodes of its own.
     """
 
     document: Mapping[str, Any]
@@ -73,13 +77,16 @@ class Outline:
     message: str
     items: Sequence[Any]
     concurrency: int | None
-    marker: str
+    positions: Positions
     planned: tuple[PlannedJob, ...]
     run_planned: tuple[PlannedJob, ...]
     kills: Kills
     image: str
     run: tuple[str, ...]
     install: tuple[str, ...]
+    set_name: str = "set"
+    set_planned: tuple[PlannedJob, ...] = ()
+    rounds: Rounds | None = None
     has_nodes: bool = False
     jobs: tuple[JobStatus, ...] = ()
 
@@ -95,11 +102,27 @@ class Outline:
 
     @property
     def build(self) -> JobStatus:
-        """The job that builds the image; a plan without one has a finished build."""
+        """The job that builds an image, the one that has not finished if there are several.
+
+        A plan without one has a finished build.
+        """
+        builds = [job for job in self.jobs if job.type in labels.BUILD_TYPES]
+        unfinished = [job for job in builds if job.state != State.FINISHED]
+        return next(iter([*unfinished, *builds]), _NO_BUILD)
+
+    def search(self, position: int) -> JobStatus | None:
+        """The job that chooses the parameters of an experiment, or that failed before it could.
+
+        None means that there is no such job yet.
+        """
+        if self.rounds is None:
+            return None
+        last = self.rounds.round_of(position)
         for job in self.jobs:
-            if job.type == "build":
+            is_decisive = job.index == last or job.state == State.FAILED
+            if job.type == SEARCH and is_decisive and (job.index or 0) <= last:
                 return job
-        return _NO_BUILD
+        return None
 
     def sub(self, position: int) -> str:
         """Return the number of the experiment at `position` (from 0), as annotations and labels write it."""
@@ -126,8 +149,7 @@ class Outline:
 
     def position(self, node: Node) -> int | None:
         """Return the position of the experiment that a node belongs to, None for the run's own nodes."""
-        _, marker, suffix = doc.text(node.get("name")).partition(self.marker)
-        return doc.integer(suffix[: suffix.find(":")]) if marker else None
+        return self.positions.of(doc.text(node.get("name")))
 
 
 def sketch(document: Mapping[str, Any]) -> Outline:
@@ -143,6 +165,11 @@ def sketch(document: Mapping[str, Any]) -> Outline:
     experiment_template = templates.get(doc.text(experiment.get("template")), {})
     tasks = _tasks(experiment_template)
     run_tasks = [task for task in main if doc.text(task.get("name")) != set_task]
+    search_tasks = list(filter(_is_search, _tasks(set_template)))
+    rounds = rounds_of(notes)
+    marker = f".{set_task}.{doc.text(experiment.get('name'))}("
+    if rounds:
+        marker = f".{set_task}."
     image, install = _image(templates, tasks)
     return Outline(
         document=document,
@@ -153,17 +180,33 @@ def sketch(document: Mapping[str, Any]) -> Outline:
         created=doc.time(metadata.get("creationTimestamp")),
         phase=doc.text(status.get("phase")),
         message=doc.text(status.get("message")),
-        # A document that RiseML did not compile may have no items: it is one experiment.
-        items=doc.items(experiment.get("withItems")) or [{}],
+        items=_items(experiment, rounds),
         concurrency=doc.integer(set_template.get("parallelism")),
-        marker=f".{set_task}.{doc.text(experiment.get('name'))}(",
+        positions=Positions(marker, rounds.batch if rounds else 0),
         planned=_planned(tasks, templates, _attempts(experiment_template)),
         run_planned=_planned(run_tasks, templates),
         kills=_kills(spec, notes),
         image=image,
         run=_run(templates, tasks),
         install=install,
+        set_name=set_task,
+        set_planned=_planned(search_tasks, templates),
+        rounds=rounds,
     )
+
+
+def _items(experiment: Node, rounds: Rounds | None) -> list[Any]:
+    """Return what distinguishes the experiments."""
+    if rounds:
+        return list(rounds.items())
+    # A document that RiseML did not compile may have no items: it is one experiment.
+    return doc.items(experiment.get("withItems")) or [{}]
+
+
+def _is_search(task: Node) -> bool:
+    """Return whether a task chooses the parameters of a round."""
+    name = doc.text(task.get("name"))
+    return task.get("template") == SEARCH and name.startswith(f"{SEARCH}-")
 
 
 def _id(metadata: Mapping[str, Any], tags: Mapping[str, Any]) -> str:
@@ -185,7 +228,8 @@ def _experiment_task(
     for task in main:
         template = templates.get(doc.text(task.get("template")), {})
         for inner_task in _tasks(template):
-            if isinstance(inner_task.get("withItems"), list):
+            has_items = isinstance(inner_task.get("withItems"), list)
+            if has_items or doc.text(inner_task.get("withParam")):
                 return doc.text(task.get("name")), template, inner_task
     return "set", {}, {"name": "experiment"}
 
@@ -209,8 +253,10 @@ def _planned_job(
 ) -> PlannedJob:
     # Jobs of one type share a template, so their index is an argument.
     index = None
-    if not is_single:
-        arguments = doc.parameters(task.get("arguments"))
+    arguments = doc.parameters(task.get("arguments"))
+    if type_ == SEARCH:
+        index = doc.integer(arguments.get(labels.ROUND_PARAMETER))
+    elif not is_single:
         index = doc.integer(arguments.get(labels.INDEX_PARAMETER))
     return PlannedJob(
         task=doc.text(task.get("name")),

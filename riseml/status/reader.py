@@ -1,6 +1,6 @@
 """Status of a run, read from its document: first the outline, then each experiment."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +10,7 @@ from riseml.status import document as doc
 from riseml.status import reasons
 from riseml.status.document import Node
 from riseml.status.experiments import read_experiment
-from riseml.status.jobs import by_task, read_job
+from riseml.status.jobs import SKIPPED, by_task, read_job
 from riseml.status.outline import Outline, sketch
 from riseml.status.values import (
     ExperimentStatus,
@@ -160,7 +160,21 @@ def _with_jobs(outline: Outline, run_nodes: list[Node]) -> Outline:
         nodes = tasks.get(planned.task)
         job = read_job(planned, outline.id, nodes, outline.kills, "*")
         jobs.append(_at_end_of_run(outline, job, is_daemon=planned.daemon))
+    jobs += _search_jobs(outline, run_nodes)
     return replace(outline, jobs=tuple(jobs), has_nodes=bool(run_nodes))
+
+
+def _search_jobs(outline: Outline, run_nodes: list[Node]) -> Iterator[JobStatus]:
+    """Yield the jobs that choose parameters, those of later rounds only when they start."""
+    if not outline.set_planned:
+        return
+    tasks = by_task(f"{outline.name}.{outline.set_name}.", run_nodes)
+    for planned in outline.set_planned:
+        nodes = tasks.get(planned.task)
+        if nodes is None or doc.text(nodes.node.get("phase")) in SKIPPED:
+            continue
+        job = read_job(planned, outline.id, nodes, outline.kills, "*")
+        yield _at_end_of_run(outline, job, is_daemon=False)
 
 
 def _at_end_of_run(outline: Outline, job: JobStatus, *, is_daemon: bool) -> JobStatus:

@@ -3,6 +3,7 @@
 | word | meaning | read from |
 |---|---|---|
 | CONCURRENCY | The experiment waits for a slot of its set. | no node yet |
+| SEARCH | The search has not chosen its parameters yet, or failed to. | no node yet |
 | BUILD | It waits for its image, or the image could not be built. | the node `build` |
 | LOCK | It waits for a mutex or semaphore. | `Waiting for … lock` |
 | QUOTA | It waits for the quota of its namespace. | `exceeded quota` |

@@ -15,19 +15,23 @@ _JOB_STATES = {State.FAILED: State.KILLED, State.BUILDING: State.CREATED}
 
 
 def read(
-    outline: Outline, blank: ExperimentStatus, root: Node | None, sub: str
+    outline: Outline, blank: ExperimentStatus, root: Node | None, position: int
 ) -> ExperimentStatus:
     """Return the status of an experiment whose root node was skipped or does not exist."""
+    sub = outline.sub(position)
+    search = outline.search(position)
     if root is not None and doc.text(root.get("phase")) not in SKIPPED:
         return _not_created(blank, root)
     if outline.build.state == State.FAILED:
         return _without_image(blank, outline.build)
+    if search is not None and search.state == State.FAILED:
+        return _without_parameters(blank, search)
     if root is not None or _was_killed(outline, sub):
         killed = outline.kills.time(sub) or outline.finished
         return replace(blank, state=State.KILLED, reason="KILLED", finished=killed)
     if outline.ended:
         return _without_nodes(outline, blank)
-    return _waiting(outline, blank)
+    return _waiting(outline, blank, search)
 
 
 def jobs(
@@ -73,6 +77,19 @@ def _without_image(blank: ExperimentStatus, build: JobStatus) -> ExperimentStatu
     )
 
 
+def _without_parameters(blank: ExperimentStatus, search: JobStatus) -> ExperimentStatus:
+    """Return an experiment whose parameters could not be chosen."""
+    return replace(
+        blank,
+        state=State.FAILED,
+        reason="SEARCH",
+        message=f"{search.id} failed: {search.message or search.reason}",
+        finished=search.finished,
+        exit_code=search.exit_code,
+        guilty=search.id,
+    )
+
+
 def _without_nodes(outline: Outline, blank: ExperimentStatus) -> ExperimentStatus:
     """Return an experiment without nodes in a run that has ended.
 
@@ -91,8 +108,10 @@ def _without_nodes(outline: Outline, blank: ExperimentStatus) -> ExperimentStatu
     )
 
 
-def _waiting(outline: Outline, blank: ExperimentStatus) -> ExperimentStatus:
-    """Return an experiment that waits, with what it waits for."""
+def _waiting(
+    outline: Outline, blank: ExperimentStatus, search: JobStatus | None
+) -> ExperimentStatus:
+    """Return an experiment that waits, with what it waits for; `search` chooses its parameters."""
     build = outline.build
     if build.state != State.FINISHED:
         if not build.node_id:
@@ -103,5 +122,10 @@ def _waiting(outline: Outline, blank: ExperimentStatus) -> ExperimentStatus:
     if outline.phase == "Pending" and outline.message:
         word, _ = reasons.waiting(outline.message)
         return replace(blank, state=State.PENDING, reason=word, message=outline.message)
+    if not outline.has_nodes:
+        return blank
+    is_asked = search is not None and search.state == State.FINISHED
+    if outline.rounds and not is_asked:
+        return replace(blank, reason="SEARCH")
     # The run has started, so only `concurrency` can hold the experiment back.
-    return replace(blank, reason="CONCURRENCY" if outline.has_nodes else "")
+    return replace(blank, reason="CONCURRENCY")

@@ -14,7 +14,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 
 from riseml import labels
@@ -28,6 +28,8 @@ from riseml.project.revision_files import project_files
 CONFIG_MAP = "riseml-images"
 _BASE = "base-"
 _BUILT_IMAGE = re.compile(r"[^/]+/.+@sha256:[0-9a-f]{64}")
+# The label of Workflows that has the key of the image that a template builds.
+_KEY_LABELS = {"build": labels.IMAGE_KEY, "build-search": labels.SEARCH_IMAGE_KEY}
 _HTTP_NOT_FOUND = 404
 # A question that fails takes seconds. A registry that has never answered is asked less often than one that has.
 _PAUSE_IF_NEVER_ANSWERED, _PAUSE_IF_ANSWERED = timedelta(hours=1), timedelta(minutes=5)
@@ -128,13 +130,17 @@ class Images:
 
     def _built(self, key: str) -> str:
         """Return the image of a build that has ended but is not recorded, or ""."""
-        workflows = self._api.items(
-            path("workflows", self._namespace),
-            labelSelector=f"{labels.IMAGE_KEY}={key}",
-            limit=5,
-        )
-        images = map(_built_image, workflows)
-        return next(filter(None, images), "")
+        for template, label in _KEY_LABELS.items():
+            workflows = self._api.items(
+                path("workflows", self._namespace),
+                labelSelector=f"{label}={key}",
+                limit=5,
+            )
+            images = map(partial(_built_image, template=template), workflows)
+            image = next(filter(None, images), "")
+            if image:
+                return image
+        return ""
 
     def _exists(self, image: str) -> bool:
         """Return whether the registry has an image; if it cannot be asked, assume so."""
@@ -171,11 +177,11 @@ def _is_due(record: Mapping[str, str], now: datetime) -> bool:
     return now - datetime.fromisoformat(silent_since) > pause
 
 
-def _built_image(workflow: Object) -> str:
-    """Return the image of a Workflow's successful build step, empty if there is none."""
+def _built_image(workflow: Object, template: str) -> str:
+    """Return the image that a template of a Workflow has built, empty if there is none."""
     nodes = workflow.get("status", {}).get("nodes") or {}
     for node in nodes.values():
-        if (node.get("templateName"), node.get("phase")) != ("build", "Succeeded"):
+        if (node.get("templateName"), node.get("phase")) != (template, "Succeeded"):
             continue
         for parameter in node.get("outputs", {}).get("parameters", ()):
             if parameter["name"] == "image":

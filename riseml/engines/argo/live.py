@@ -21,10 +21,10 @@ from riseml.engines.argo.metric_files import MetricFiles, cache_file
 from riseml.engines.argo.run_reader import RunReader
 from riseml.errors import NotFoundError, RiseMLError
 from riseml.ids import Id
+from riseml.metrics.result_file import Reported
 from riseml.status import ExperimentStatus, SetStatus, State, progress_file
-from riseml.status.measured import Measured, complete
+from riseml.status.measured import Measured, complete, with_reported
 from riseml.status.progress_file import Progress
-from riseml.status.result_file import Reported
 
 # Between two looks at the files of a run. Both take a small share of the time.
 _REPORTS_SECONDS, _METRICS_SECONDS = 1.0, 5.0
@@ -62,7 +62,9 @@ class _Reports:
     measured: Mapping[str, Measured] = field(default_factory=dict)
 
     def add_to(self, experiment: ExperimentStatus) -> ExperimentStatus:
-        reported = self.results.get(experiment.id, Reported()).add_to(experiment)
+        reported = with_reported(
+            experiment, self.results.get(experiment.id, Reported())
+        )
         progress = self.progress.get(experiment.id, Progress())
         if experiment.state is State.RUNNING:
             reported = progress.add_to(reported)

@@ -6,8 +6,10 @@ from dataclasses import replace
 
 from riseml.cluster.store import RunsScripts
 from riseml.errors import RiseMLError
-from riseml.status import ExperimentStatus, SetStatus, result_file
-from riseml.status.result_file import Reported, Tail
+from riseml.metrics import result_file
+from riseml.metrics.result_file import Reported, Tail
+from riseml.status import ExperimentStatus, SetStatus
+from riseml.status.measured import with_reported
 
 # Reads lines `<attempt> <folder>` up to an empty one. Prints a line about the file of each
 # folder below /output, and the end of that file: at most $1 bytes. Until an attempt runs its
@@ -57,7 +59,7 @@ def with_results(store: RunsScripts, run: SetStatus) -> SetStatus | None:
     experiments = []
     for experiment in run.experiments:
         reported = reports.get(folder(run, experiment), Reported())
-        experiments.append(reported.add_to(experiment))
+        experiments.append(with_reported(experiment, reported))
     return replace(run, experiments=tuple(experiments))
 
 

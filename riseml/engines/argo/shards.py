@@ -40,6 +40,11 @@ def split(
             f"A set can have up to {MOST}. Give one parameter fewer values, "
             "and start one set for each part of them.",
         )
+    if count > 1 and plan.rounds:
+        raise RiseMLError(
+            f"{total} experiments in rounds of {plan.rounds.batch} are too many for one Workflow",
+            f"Write fewer trials, or a larger batch than {plan.rounds.batch}.",
+        )
     if count == 1:
         return [(plan, None)]
     size = math.ceil(total / count)

@@ -34,6 +34,9 @@ from riseml.errors import (
 from riseml.metrics import hparams
 from riseml.plan import Build, ExperimentSet, Origin, Shard, Target
 
+Builds = Sequence[Build | None]
+"""The builds of a plan, and of the job that chooses its parameters."""
+
 RECORD = "riseml-configuration.yml"
 _AUTH_ADVICE = "Run it with `--auth-mode client`, so that it accepts users' own tokens."
 _UNREACHABLE_ADVICE = (
@@ -62,21 +65,17 @@ def start(
     plan = submission.plan
     _check_secrets(plan, known)
     namespace.node = submission.node
-    build = None
-    if plan.install:
-        images = Images(namespace.api, namespace.namespace, store, namespace.target)
-        base = submission.base or None
-        build = images.build(images.key(plan, home, submission.revision, base))
+    builds = list(_builds(submission, namespace, store, home))
     if submission.into:
         origin, documents = _further(
-            submission, submission.into, build, namespace, user
+            submission, submission.into, builds, namespace, user
         )
     else:
         if namespace.number == 1:
             # The volume may hold runs of an earlier user of this name, and no number
             # is used twice.
             namespace.begin_after(archive.last_number(store, user))
-        origin, documents = _number(submission, build, namespace, user)
+        origin, documents = _number(submission, builds, namespace, user)
     make_folders(store, plan, origin, namespace.target)
     number = origin.number or 0
     notes = []
@@ -98,6 +97,21 @@ def start(
         len(plan.experiments),
         tuple(notes),
     )
+
+
+def _builds(
+    submission: Submission, namespace: UserNamespace, store: StorePod, home: Path
+) -> Iterator[Build | None]:
+    """Yield the builds of a plan and of the job that chooses its parameters, None if it needs none."""
+    for plan in (submission.plan, submission.plan.for_search):
+        if not plan.install:
+            yield None
+            continue
+        images = Images(namespace.api, namespace.namespace, store, namespace.target)
+        # The plan of the search has a base image of its own.
+        base = submission.base if plan is submission.plan else ""
+        key = images.key(plan, home, submission.revision, base or None)
+        yield images.build(key)
 
 
 def _check_secrets(plan: ExperimentSet, names: list[str]) -> None:
@@ -141,14 +155,14 @@ def _add(
         ) from None
 
 
-def _origin(
-    submission: Submission, build: Build | None, number: int, user: str
-) -> Origin:
+def _origin(submission: Submission, builds: Builds, number: int, user: str) -> Origin:
+    build, search_build = builds
     return Origin(
         user,
         number,
         submission.revision,
         build=build,
+        search_build=search_build,
         excluded=submission.excluded,
         git=submission.git,
         marks=submission.marks,
@@ -158,13 +172,13 @@ def _origin(
 def _further(
     submission: Submission,
     growth: Growth,
-    build: Build | None,
+    builds: Builds,
     namespace: UserNamespace,
     user: str,
 ) -> tuple[Origin, list[dict[str, Any]]]:
     """Return the Workflows that are added to a run."""
     plan, target = submission.plan, namespace.target
-    origin = _origin(submission, build, growth.number, user)
+    origin = _origin(submission, builds, growth.number, user)
     origin = replace(origin, shard=Shard(growth.shard, 0))
     document = compile_workflow(plan, origin, target)
     limits.check_annotations(document)
@@ -177,12 +191,12 @@ def _further(
 
 
 def _number(
-    submission: Submission, build: Build | None, namespace: UserNamespace, user: str
+    submission: Submission, builds: Builds, namespace: UserNamespace, user: str
 ) -> tuple[Origin, list[dict[str, Any]]]:
     """Take a number and return the Workflows of the plan that have it."""
     plan = submission.plan
     while True:
-        origin = _origin(submission, build, namespace.number, user)
+        origin = _origin(submission, builds, namespace.number, user)
         target = namespace.target
         document = compile_workflow(plan, origin, target)
         limits.check_annotations(document)

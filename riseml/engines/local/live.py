@@ -20,10 +20,10 @@ from riseml.engines.local.reader import HomeReader
 from riseml.engines.local.serialize import experiment_from_data
 from riseml.engines.local.store import Store
 from riseml.ids import Id
+from riseml.metrics.result_file import Reported
 from riseml.status import ExperimentStatus, SetStatus, State
-from riseml.status.measured import Measured, complete
+from riseml.status.measured import Measured, complete, with_reported
 from riseml.status.progress_file import Progress
-from riseml.status.result_file import Reported
 
 # CPU time of one read for the files of experiments; the next read goes on with the others.
 _FILES_SECONDS = 0.008
@@ -33,6 +33,7 @@ _EXPERIMENTS = "SELECT sub, data FROM experiments WHERE run = ? ORDER BY sub"
 _RUN_NODES = (
     "SELECT name, phase, message FROM nodes"
     " WHERE run = ? AND instr(name, '.experiment(') = 0"
+    " AND name NOT GLOB '*.set.round-[0-9]*(*'"
 )
 _RUNNING_PODS = (
     "SELECT name, template, running_at FROM nodes"
@@ -73,7 +74,7 @@ class _Files:
 
     def add_to(self, experiment: ExperimentStatus) -> ExperimentStatus:
         """Return an experiment with what its files reported."""
-        with_result = self.reported.add_to(experiment)
+        with_result = with_reported(experiment, self.reported)
         with_progress = self.progress.add_to(with_result)
         return complete(with_progress, self.measured)
 

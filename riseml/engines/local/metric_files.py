@@ -4,28 +4,17 @@ How far everything has been read is kept beside the outputs, in `.riseml/metrics
 Several commands may write that file at once: each writes a complete one.
 """
 
-import itertools
-import os
-from collections.abc import Iterator
 from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 
-from riseml.metrics import cache
+from riseml.metrics import cache, folder_files
 from riseml.metrics.experiment import CACHE, Reading, identity
-from riseml.metrics.files import (
-    LOGS,
-    SKIPPED_FOLDERS,
-    File,
-    kind_of,
-    of_last_attempt,
-)
+from riseml.metrics.files import File, of_last_attempt
 from riseml.status import ExperimentStatus, SetStatus
 from riseml.status.measured import Measured, with_measured
 
 _SET_CACHE = ".riseml/set-metrics.json"
-# A walk through more folders than that would take long.
-_MAX_FOLDERS = 10_000
 
 
 def measured(run: SetStatus, folder: Path) -> SetStatus:
@@ -72,14 +61,14 @@ def measure(run: SetStatus, experiment: ExperimentStatus, output: Path) -> Measu
     if has_ended and is_current and cached.get("is_complete"):
         values: Measured = cached.get("measured", {})
         return values
-    attempt, files = of_last_attempt(_walk(output))
+    attempt, files = of_last_attempt(folder_files.walk(output))
     reading = Reading(run.metrics, attempt)
     # A damaged cache is of no use, and a new one replaces it.
     with suppress(AttributeError, KeyError, TypeError, ValueError):
         reading.restore(cached)
 
     def read(file: File, start: int, size: int) -> bytes:
-        return _read(output / file.path, start, size)
+        return folder_files.read(output / file.path, start, size)
 
     has_changed = reading.advance(files, read, is_end=has_ended)
     result = reading.measured()
@@ -87,27 +76,3 @@ def measure(run: SetStatus, experiment: ExperimentStatus, output: Path) -> Measu
         data = {**reading.to_data(), "is_complete": has_ended, "measured": result}
         cache.save(cache_file, data)
     return result
-
-
-def _walk(root: Path) -> Iterator[File]:
-    """Yield the logs and the files with metrics below an output folder."""
-    folders = itertools.chain(os.walk(root), os.walk(root / LOGS.removesuffix("/")))
-    for folder, subfolders, names in itertools.islice(folders, _MAX_FOLDERS):
-        subfolders[:] = set(subfolders) - SKIPPED_FOLDERS
-        for name in names:
-            full_path = os.path.join(folder, name)  # noqa: PTH118 - for each of many files
-            path = full_path.removeprefix(f"{root}/")
-            # Earlier logs and their indexes tell when the last attempt began.
-            if kind_of(path) or path.startswith(LOGS):
-                with suppress(FileNotFoundError):
-                    status = os.lstat(full_path)
-                    yield File(path, status.st_size, status.st_mtime)
-
-
-def _read(path: Path, start: int, size: int) -> bytes:
-    try:
-        with path.open("rb") as file:
-            file.seek(start)
-            return file.read(size)
-    except OSError:
-        return b""

@@ -4,15 +4,11 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from riseml.status import (
-    ExperimentStatus,
-    SetStatus,
-    State,
-    progress_file,
-    result_file,
-)
+from riseml.metrics import result_file
+from riseml.metrics.result_file import Reported, Tail
+from riseml.status import ExperimentStatus, SetStatus, State, progress_file
+from riseml.status.measured import with_reported
 from riseml.status.progress_file import Progress
-from riseml.status.result_file import Reported, Tail
 
 RESULTS, PROGRESS = ".riseml/results.jsonl", ".riseml/progress"
 """Files in the output folder of an experiment that its jobs report into."""
@@ -40,7 +36,7 @@ def experiment_folder(folder: Path, experiment: ExperimentStatus) -> Path:
 
 def with_result(experiment: ExperimentStatus, folder: Path) -> ExperimentStatus:
     """Return an experiment with what it has reported into its output folder."""
-    reported = read_result(experiment, folder).add_to(experiment)
+    reported = with_reported(experiment, read_result(experiment, folder))
     return read_progress(experiment, folder).add_to(reported)
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from riseml.distributions import Distribution
 from riseml.plan import (
     EarlyStop,
     Experiment,
@@ -15,6 +16,7 @@ from riseml.plan import (
     Metric,
     Resources,
     Retries,
+    Rounds,
     Search,
 )
 from riseml.status import ExperimentStatus, State
@@ -60,6 +62,7 @@ def plan_to_data(plan: ExperimentSet) -> dict[str, Any]:
         metric = vars(plan.early_stop.metric)
         data["early_stop"] = {**vars(plan.early_stop), "metric": metric}
     data["search"] = vars(plan.search)
+    data["rounds"] = plan.rounds and _rounds_to_data(plan.rounds)
     return data
 
 
@@ -72,10 +75,28 @@ def plan_from_data(data: Mapping[str, Any]) -> ExperimentSet:
     fields["retries"] = Retries(retries["count"], tuple(retries["on"]))
     fields["metrics"] = tuple(Metric(**metric) for metric in data["metrics"])
     fields["search"] = Search(**data["search"])
+    fields["rounds"] = _rounds(data["rounds"])
     for name in ("install", "build_files", "secrets"):
         fields[name] = tuple(data[name])
     fields["early_stop"] = _early_stop(data.get("early_stop"))
     return ExperimentSet(**fields)
+
+
+def _rounds(data: Mapping[str, Any] | None) -> Rounds | None:
+    if data is None:
+        return None
+    space = data["space"].items()
+    fields = {
+        **data,
+        "install": tuple(data["install"]),
+        "space": {name: Distribution.from_data(item) for name, item in space},
+    }
+    return Rounds(**fields)
+
+
+def _rounds_to_data(rounds: Rounds) -> dict[str, Any]:
+    space = {name: source.to_data() for name, source in rounds.space.items()}
+    return {**vars(rounds), "space": space, "settings": dict(rounds.settings)}
 
 
 def _early_stop(data: Mapping[str, Any] | None) -> EarlyStop | None:

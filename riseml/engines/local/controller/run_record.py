@@ -7,7 +7,6 @@ grow with the set.
 """
 
 import json
-import re
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,9 +31,8 @@ from riseml.errors import DiskFullError
 from riseml.plan import NO_MARKS
 from riseml.status import ExperimentStatus, SetStatus, State, set_state
 from riseml.status.data import encode, to_data
+from riseml.status.outline import sketch
 
-# The names of all nodes of an experiment contain its position in the grid.
-_POSITION = re.compile(r"\.experiment\((\d+):")
 _OUTSIDE = -1
 """Stands for the position of nodes that belong to no experiment."""
 
@@ -57,8 +55,13 @@ class RunRecord:
         self.killed = self.shutdown = ""
         self.dirty = True
         self.is_shared = key != self.number
-        self.subs, self.concurrency = _shape(document)
+        outline = sketch(document)
+        self.subs = list(_subs(outline.items))
         self.experiment_count = len(self.subs)
+        # 0 means that nothing limits how many run at once.
+        self.concurrency = outline.concurrency or 0
+        # The names of all nodes of an experiment contain its position.
+        self._positions = outline.positions
         self._nodes: dict[int, list[str]] = {}
         self._recorded: set[str] = set()
         self._states: list[State | None] = [None] * self.experiment_count
@@ -184,8 +187,9 @@ class RunRecord:
 
     def _enter(self, run: WorkflowRun, node: str) -> int:
         """Assign a node to the position of its experiment, and return that."""
-        match = _POSITION.search(run.nodes[node].name)
-        position = int(match[1]) if match else _OUTSIDE
+        position = self._positions.of(run.nodes[node].name)
+        if position is None:
+            position = _OUTSIDE
         if node not in self._recorded:
             self._recorded.add(node)
             self._nodes.setdefault(position, []).append(node)
@@ -263,19 +267,6 @@ def owner_of(document: Mapping[str, Any]) -> tuple[str, str]:
 def _row(experiment: ExperimentStatus) -> tuple[int, str]:
     """Return the number and the JSON of an experiment."""
     return experiment.sub or 1, experiment_to_json(experiment)
-
-
-def _shape(document: Mapping[str, Any]) -> tuple[list[int], int]:
-    """Return the numbers of a document's experiments, and how many may run at once.
-
-    0 means that nothing limits them.
-    """
-    for template in document["spec"]["templates"]:
-        for task in template.get("dag", {}).get("tasks", ()):
-            if task["name"] == "experiment":
-                items = task.get("withItems", [{}])
-                return list(_subs(items)), template.get("parallelism", 0)
-    return [1], 0
 
 
 def _subs(items: Iterable[Any]) -> Iterator[int]:

@@ -27,7 +27,15 @@ from riseml.engines.local.interpreter.run import WorkflowRun
 from riseml.engines.local.jobs.pod_to_process import resources
 from riseml.engines.local.serialize import Inherited, plan_from_data, timestamp
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
-from riseml.plan import ExperimentSet, GitState, Origin, Resources, Shard, Target
+from riseml.plan import (
+    Build,
+    ExperimentSet,
+    GitState,
+    Origin,
+    Resources,
+    Shard,
+    Target,
+)
 
 _MOUNT_POINT = re.compile(r"(?<![\w./-])/(?:code|data|output|riseml)(?![\w.-])")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
@@ -73,12 +81,8 @@ class Submitter:
         self._check_secrets(planned)
         self._check_mounts(planned)
         networks.check(planned)
-        build = None
-        if planned.install or planned.isolated:
-            environment = from_command.environment
-            build = environments.build(
-                planned, revision, self._services.layout, environment
-            )
+        build = self._build(planned, revision, from_command)
+        search_build = self._build(planned.for_search, revision, from_command)
         with self._services.store.transaction():
             if into is None:
                 key, shard = numbers.assign(self._services), None
@@ -91,6 +95,7 @@ class Submitter:
                 number,
                 revision,
                 build=build,
+                search_build=search_build,
                 shard=shard,
                 excluded=excluded,
                 git=GitState(**git) if git else None,
@@ -101,6 +106,15 @@ class Submitter:
             notes = self._notes(planned)
         self._begin(run)
         return _submitted(number, run.run.name, planned, notes)
+
+    def _build(
+        self, plan: ExperimentSet, revision: str, inherited: Inherited
+    ) -> Build | None:
+        """Return the build of a plan's environment, None if it needs none."""
+        if not plan.install and not plan.isolated:
+            return None
+        environment = inherited.environment
+        return environments.build(plan, revision, self._services.layout, environment)
 
     def submit(self, document: dict[str, Any], inherited: Mapping[str, Any]) -> str:
         """Run a compiled Workflow as it is; return its name.

@@ -6,8 +6,8 @@ Nothing here examines more than an event concerns, so the cost of an event does 
 depend on the number of nodes.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Final
 
 from riseml.engines.local.interpreter import edges, variables
 from riseml.engines.local.interpreter.expressions import condition
@@ -111,8 +111,8 @@ def _release_daemon(graph: Graph, daemon: Node) -> None:
 
 def _start_task(graph: Graph, frame: DagFrame, task: Task) -> bool:
     """Start a task whose needs are done; False if it, or an item of it, has no slot."""
-    if task.items is not None:
-        return _start_items(graph, frame, task, task.items)
+    if task.is_group:
+        return _start_items(graph, frame, task)
     node = _create_node(
         graph,
         _task_site(graph, frame, task),
@@ -189,15 +189,13 @@ def _task_arguments(graph: Graph, frame: DagFrame, task: Task) -> Arguments:
 # Items of one task
 
 
-def _start_items(
-    graph: Graph, frame: DagFrame, task: Task, items: Sequence[Any]
-) -> bool:
+def _start_items(graph: Graph, frame: DagFrame, task: Task) -> bool:
     if task.name in frame.tasks:
         group = graph.frames[frame.tasks[task.name].id]
         # A task with items has no node of another type while it is ready.
         assert isinstance(group, GroupFrame)  # noqa: S101
     else:
-        created = _create_group(graph, frame, task, items)
+        created = _create_group(graph, frame, task)
         if created is None:
             return True
         group = created
@@ -207,10 +205,8 @@ def _start_items(
     return True
 
 
-def _create_group(
-    graph: Graph, frame: DagFrame, task: Task, items: Sequence[Any]
-) -> GroupFrame | None:
-    """Create the group of a task; None if it is omitted or its texts are faulty."""
+def _create_group(graph: Graph, frame: DagFrame, task: Task) -> GroupFrame | None:
+    """Create the group of a task; None if it is omitted, has no items, or its texts are faulty."""
     site = _task_site(graph, frame, task)
     # A fault that all items share fails the task once instead of every item.
     try:
@@ -219,8 +215,12 @@ def _create_group(
             return None
         when = _task_when(graph, frame, task)
         arguments = _task_arguments(graph, frame, task)
+        items = variables.items(task, graph.task_lookup(frame))
     except FAULTS as fault:
         graph.settle(_skip(graph, site, task, ERROR, str(fault)))
+        return None
+    if task.param and not items:
+        graph.settle(_skip(graph, site, task, SKIPPED, "Skipped, empty params"))
         return None
     node = graph.create(site, TASK_GROUP, task.template, RUNNING)
     template = graph.program.templates[task.template]

@@ -1,7 +1,7 @@
 """Frames: the state of unfinished nodes, rebuilt from the nodes after a restart.
 
 DagFrame     the tasks of one DAG node: which are done, which may start
-GroupFrame   the items of a withItems task: how many have been started
+GroupFrame   the items of a withItems or withParam task: how many have been started
 RetryFrame   the attempts of a template with a retryStrategy
 """
 
@@ -150,7 +150,7 @@ class DagFrame(Frame):
 
 
 class GroupFrame(Frame):
-    """A withItems task in progress.
+    """A withItems or withParam task in progress.
 
     Attributes:
         next_index: The index of the first item that has no node.

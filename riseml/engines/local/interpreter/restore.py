@@ -1,7 +1,9 @@
 """Restoration of a run from its saved nodes, which determine every frame."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
+from riseml.engines.local.interpreter import variables
 from riseml.engines.local.interpreter.graph import Graph
 from riseml.engines.local.interpreter.node import (
     DAG,
@@ -85,8 +87,16 @@ def _create_frame(graph: Graph, node: Node, owner: Frame | None) -> Frame | None
         return DagFrame(node, template, graph.tasks_of(node), owner, variables)
     if node.type == TASK_GROUP:
         task = _task_of_group(graph, node)
-        return GroupFrame(node, template, dag, task, task.items or ())
+        return GroupFrame(node, template, dag, task, _items(graph, dag, task))
     return None
+
+
+def _items(graph: Graph, dag: DagFrame | None, task: Task) -> Sequence[Any]:
+    """Return the items of a group, as they were when it was created."""
+    # Without its DAG, the group starts no more items.
+    if dag is None:
+        return task.items or ()
+    return variables.items(task, graph.task_lookup(dag))
 
 
 def _task_of_group(graph: Graph, group: Node) -> Task:

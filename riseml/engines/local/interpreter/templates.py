@@ -39,7 +39,10 @@ class Hook(NamedTuple):
 
 
 class Task(NamedTuple):
-    """One task of a DAG; `position` is its index in the order of starting."""
+    """One task of a DAG; `position` is its index in the order of starting.
+
+    A task with `items`, or whose `param` is JSON text of a list of them, is a group.
+    """
 
     name: str
     template: str
@@ -47,9 +50,15 @@ class Task(NamedTuple):
     depends: Expression | None
     when: str
     items: Sequence[Any] | None
+    param: str
     arguments: tuple[tuple[str, str], ...]
     hooks: tuple[Hook, ...]
     position: int
+
+    @property
+    def is_group(self) -> bool:
+        """Whether the task has a node for each of several items."""
+        return self.items is not None or bool(self.param)
 
 
 class Dag(NamedTuple):
@@ -326,6 +335,7 @@ def _task(
         depends=depends,
         when=body.get("when", ""),
         items=body.get("withItems"),
+        param=body.get("withParam", ""),
         arguments=_arguments(body),
         hooks=tuple(hooks),
         position=position,

@@ -50,7 +50,7 @@ def is_build(template: Data) -> bool:
     It needs no Dockerfile and no key to a registry, so these are never written.
     """
     tags = template.get("metadata", {}).get("labels", {})
-    return bool(tags.get(labels.TYPE) == "build")
+    return bool(tags.get(labels.TYPE) in labels.BUILD_TYPES)
 
 
 def _containers_of(template: Data) -> list[Data]:

@@ -170,6 +170,7 @@ _TASK: Final = Fields(
         "dependencies": TEXTS,
         "when": TEXT,
         "withItems": Items(item),
+        "withParam": TEXT,
         "hooks": Map(_HOOK),
     },
     required=("name", "template"),

@@ -1,10 +1,13 @@
 """Tasks of a DAG template: dependencies, arguments, conditions, items and hooks."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import product
+from functools import partial
+from itertools import filterfalse, product
 from typing import Any, Final, NamedTuple
 
 from riseml.engines.local.interpreter.expressions import ExpressionError
+from riseml.engines.local.interpreter.tags import inner, tags
 from riseml.engines.local.interpreter.templates import depends_of, needs_of
 from riseml.engines.local.interpreter.validate_names import (
     Data,
@@ -42,6 +45,7 @@ _RESERVED_NAMES: Final = frozenset(
 _ITEM_RESULTS: Final = (".AnySucceeded", ".AllFailed")
 _TASK_ATTRIBUTES: Final = ("status", "id")
 _OUTPUT_PREFIX: Final = "outputs.parameters."
+_ITEM: Final = re.compile(r"item(?:\.|$)")
 
 
 class _Dag(NamedTuple):
@@ -80,7 +84,7 @@ class _Dag(NamedTuple):
         if attribute == "exitCode":
             return "dag" not in template
         # The outputs of items have no single value.
-        if attribute.startswith(_OUTPUT_PREFIX) and "withItems" not in task:
+        if attribute.startswith(_OUTPUT_PREFIX) and not _is_group(task):
             outputs = names_of(parameters_of(template, "outputs"))
             return attribute.removeprefix(_OUTPUT_PREFIX) in outputs
         return attribute in _TASK_ATTRIBUTES
@@ -120,7 +124,7 @@ def _starts_with_digit(name: str) -> bool:
 
 def _missing_results(tasks: Iterable[Data]) -> set[str]:
     """Return the results that only tasks with items would have."""
-    single_tasks = [task["name"] for task in tasks if "withItems" not in task]
+    single_tasks = names_of(filterfalse(_is_group, tasks))
     return set(map("".join, product(single_tasks, _ITEM_RESULTS)))
 
 
@@ -151,19 +155,20 @@ def _read_needs(
 
 def _task_faults(path: str, task: Data, dag: _Dag) -> Iterator[str]:
     yield from _call_faults(path, task, dag)
-    items = task.get("withItems")
     called_template = dag.templates.get(task["template"], {})
-    if items and called_template.get("daemon"):
-        yield f"{path}.withItems: the local engine runs daemons of single tasks only"
+    if _is_group(task) and called_template.get("daemon"):
+        yield f"{path}: the local engine runs daemons of single tasks only"
+    if task.get("withParam") and "withItems" in task:
+        yield f"{path}.withParam: a task has either withItems or withParam"
     # Only tasks that end before this one have values when it starts.
     ancestors = dag.ancestors(task["name"])
     fields = {key: task[key] for key in ("arguments", "when") if key in task}
-    tags = dag.tags
-    if items:
-        tags |= _item_tags(items)
+    is_task_tag = partial(dag.is_task_tag, tasks=ancestors)
     yield from tag_faults(
-        path, fields, tags, lambda tag: dag.is_task_tag(tag, ancestors)
+        path, fields, dag.tags | _item_tags(task, fields), is_task_tag
     )
+    param = task.get("withParam", "")
+    yield from tag_faults(f"{path}.withParam", param, dag.tags, is_task_tag)
     yield from when_faults(f"{path}.when", task.get("when", ""))
     for name, hook in task.get("hooks", {}).items():
         hook_path = f"{path}.hooks[{name}]"
@@ -181,8 +186,18 @@ def _call_faults(path: str, call: Data, dag: _Dag) -> Iterator[str]:
         yield from argument_faults(path, call, template)
 
 
-def _item_tags(items: Iterable[Any]) -> set[str]:
-    """Return the tags that have a value for every item."""
+def _is_group(task: Data) -> bool:
+    """Return whether a task has a node for each of several items."""
+    return "withItems" in task or bool(task.get("withParam"))
+
+
+def _item_tags(task: Data, fields: Data) -> set[str]:
+    """Return the tags that have a value for every item of a task."""
+    items = task.get("withItems")
+    if not items:
+        # The items of a withParam are known only while it runs.
+        used = map(inner, tags(fields)) if task.get("withParam") else ()
+        return set(filter(_ITEM.match, used))
     # Items may have different keys; a tag must have a value for every one.
     common_keys = set.intersection(*map(_keys_of_item, items))
     return {"item", *prefixed("item.", common_keys)}
@@ -193,7 +208,7 @@ def _keys_of_item(item: Any) -> set[str]:
 
 
 def _hook_faults(path: str, hook: Data, task: Data, dag: _Dag) -> Iterator[str]:
-    if "withItems" in task:
+    if _is_group(task):
         yield f"{path}: the local engine supports hooks of single tasks only"
     # A hook runs when its own task has a phase, so it may refer to that as well.
     tasks = {task["name"], *dag.ancestors(task["name"])}

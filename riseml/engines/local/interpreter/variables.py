@@ -1,6 +1,7 @@
 """Values of the tags and names that a running Workflow uses, in each of its parts."""
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from riseml.engines.local.interpreter.node import (
@@ -14,6 +15,7 @@ from riseml.engines.local.interpreter.progress import DagFrame
 from riseml.engines.local.interpreter.tags import Lookup, replace
 from riseml.engines.local.interpreter.templates import (
     Output,
+    Task,
     Template,
     optional_text,
     text,
@@ -159,6 +161,26 @@ def _output_value(node: Node, name: str, outputs: Iterable[Output]) -> str | Non
 def did_not_run(node: Node) -> bool:
     """Tell whether a node has no outputs because its task did not run."""
     return node.phase in (SKIPPED, OMITTED)
+
+
+def items(task: Task, lookup: Lookup) -> Sequence[Any]:
+    """Return the items of a task; those of a `param` are JSON text once its tags are replaced.
+
+    Raises:
+        UnresolvedError: a tag has no value, or the text is not a list.
+    """
+    if task.items is not None:
+        return task.items
+    param = resolve(task.param, lookup)
+    try:
+        values = json.loads(param)
+    except ValueError:
+        values = None
+    if not isinstance(values, list):
+        raise UnresolvedError(
+            f"withParam value could not be parsed as a JSON list: {param}"
+        )
+    return values
 
 
 def task_arguments(

@@ -186,7 +186,7 @@ class PodPreparer:
             mounts.append(overlay)
         init = [steps.step(init_container, log) for init_container in init_containers]
         main = steps.step(container, log)
-        if _label(template, labels.TYPE) == "build":
+        if _label(template, labels.TYPE) in labels.BUILD_TYPES:
             python = find_python(self._user_environment)
             main = steps.build_step(container, main, python)
         engine_init = []
@@ -219,7 +219,7 @@ class PodPreparer:
         container = template["container"]
         folders = volume_folders(pod.volumes, self._layout, directory)
         mounts = mounts_of(_containers_of(template), folders)
-        if _label(template, labels.TYPE) == "build":
+        if _label(template, labels.TYPE) in labels.BUILD_TYPES:
             # As in an image, steps run in /code, so what they install refers to that.
             built = environment_of(self._layout, container) / BUILT
             mounts.append(Mount(str(built), CODE))

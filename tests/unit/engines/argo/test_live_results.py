@@ -12,7 +12,8 @@ from riseml.engines.argo import archive, live_results
 from riseml.engines.argo.run_reader import RunReader
 from riseml.errors import UnreachableError
 from riseml.ids import Id
-from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, result_file
+from riseml.metrics import result_file
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 from tests.unit.engines.argo.fake_cluster import (
     NAMESPACE,
     FakeCluster,

@@ -86,11 +86,23 @@ from tests.unit.workflows import dag, deletion, gang, job, task, workflow
         ([task("a", withItems=[{"x": 1e-6}])], "withItems[0][x]: 1e-06 is not text"),
         (
             [task("a", "daemon", withItems=["x"])],
-            "tasks[a].withItems: the local engine runs daemons of single tasks only",
+            "tasks[a]: the local engine runs daemons of single tasks only",
         ),
         (
-            [task("a", withParam="[]")],
-            "tasks[a].withParam: the local engine expands withItems only",
+            [task("a", withSequence={"count": "3"})],
+            "tasks[a].withSequence: the local engine expands withItems and withParam only",
+        ),
+        (
+            [task("a", withParam="{{tasks.b.outputs.parameters.p}}"), task("b")],
+            "tasks[a].withParam: {{tasks.b.outputs.parameters.p}} has no value here",
+        ),
+        (
+            [task("a", withParam="[]", withItems=["x"])],
+            "tasks[a].withParam: a task has either withItems or withParam",
+        ),
+        (
+            [task("a", "taker", withParam="[]", arguments={"p": "{{item.x}}"})],
+            "",
         ),
         ([task("a", continueOn={"failed": True})], "tasks[a].continueOn: "),
         (

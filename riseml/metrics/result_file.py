@@ -8,11 +8,10 @@ Pure: the engines read the bytes, from a folder or through the store.
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from riseml.excerpts import excerpt
-from riseml.status.values import ExperimentStatus
 
 LINE_LIMIT = 16 << 20
 """Bytes of the longest line that is read."""
@@ -30,11 +29,6 @@ class Reported:
 
     result: Mapping[str, Any] | None = None
     notes: tuple[str, ...] = ()
-
-    def add_to(self, experiment: ExperimentStatus) -> ExperimentStatus:
-        """Return an experiment with this; a result of its own remains if there is none here."""
-        result = experiment.result if self.result is None else self.result
-        return replace(experiment, result=result, notes=experiment.notes + self.notes)
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from riseml.status import ExperimentStatus, result_file
-from riseml.status.result_file import Reported, Tail
+from riseml.metrics import result_file
+from riseml.metrics.result_file import Reported, Tail
+from riseml.status import ExperimentStatus
+from riseml.status.measured import with_reported
 
 ADVICE = "; write lines with json.dumps or riseml.report_result"
 
@@ -85,6 +87,6 @@ def test_only_more_bytes_can_tell_a_longer_line() -> None:
 
 def test_a_report_without_a_result_keeps_that_of_the_document() -> None:
     experiment = ExperimentStatus("1", result={"a": 1}, notes=("old",))
-    added = Reported(None, ("new",)).add_to(experiment)
+    added = with_reported(experiment, Reported(None, ("new",)))
     assert (added.result, added.notes) == ({"a": 1}, ("old", "new"))
-    assert Reported({"b": 2}).add_to(experiment).result == {"b": 2}
+    assert with_reported(experiment, Reported({"b": 2})).result == {"b": 2}
