@@ -14,7 +14,7 @@ from functools import partial
 from operator import attrgetter
 
 from riseml.cli import detail, run_progress, symbols, text
-from riseml.cli.statuses import limited, notes
+from riseml.cli.statuses import limited, message, notes
 from riseml.cli.table import Column, clean, render, shorten
 from riseml.cli.terminal import Terminal
 from riseml.client.results import Results, number, tabulate
@@ -90,8 +90,9 @@ def _head(run: SetStatus, screen: Terminal, now: datetime) -> list[str]:
         progress += f"; at most {run.concurrency} at once"
     head = [title, progress, text.counts(_in_order(run.counts))]
     fields = {
+        "Name": run.marks.name,
         "Reason": run.reason,
-        "Message": run.message,
+        "Message": message(run),
         "Tensorboard": detail.tensorboard(run),
         "Argo": run.page,
     }
@@ -103,9 +104,9 @@ def _messages(run: SetStatus) -> list[str]:
     waiting: dict[str, int] = {}
     for experiment in run.experiments:
         if experiment.state is State.PENDING and experiment.message:
-            message = clean(experiment.message)
-            waiting[message] = waiting.get(message, 0) + 1
-    messages = [f"{amount} pending: {message}" for message, amount in waiting.items()]
+            cause = clean(experiment.message)
+            waiting[cause] = waiting.get(cause, 0) + 1
+    messages = [f"{amount} pending: {cause}" for cause, amount in waiting.items()]
     messages += notes(run.experiments)
     return limited(messages, _MAX_MESSAGES, f"`riseml status {run.id}` shows them")
 
