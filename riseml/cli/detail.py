@@ -11,6 +11,7 @@ from riseml.cli.statuses import AnyStatus, limited, message, notes, single_exper
 from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
+from riseml.status.shards import seen_from
 
 Field = tuple[str, str | None]
 """A name and its text; a field without text is not shown."""
@@ -45,7 +46,8 @@ def lines(
         return [*described, "", *experiments, *messages, *jobs]
     # A run may have been submitted a moment ago, without any experiment in its status.
     experiment = single_experiment(status) or ExperimentStatus(run.id)
-    described = fields(_experiment_fields(run, status, experiment, terminal, now))
+    ran = seen_from(run, experiment)
+    described = fields(_experiment_fields(ran, status, experiment, terminal, now))
     listed = list(experiment.jobs)
     if isinstance(status, SetStatus):
         listed = [*run.jobs, *listed]

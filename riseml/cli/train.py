@@ -1,19 +1,17 @@
 """Command `riseml train`, also `riseml submit`."""
 
-from typing import TYPE_CHECKING, Annotated, Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict
 
 import typer
 
 from riseml import marks
-from riseml.cli import arguments, options, output, progress, report, text
+from riseml.cli import arguments, options, output, report, sync_notice, text
 from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
-from riseml.client.types import Overrides, RunHandle
+from riseml.client.types import FolderCode, Overrides, RunHandle
+from riseml.errors import InvalidInputError
 from riseml.plan import Marks
-
-if TYPE_CHECKING:
-    from riseml.project import Snapshot
 
 Logs = Annotated[
     bool,
@@ -29,6 +27,26 @@ NoGitignore = Annotated[
     typer.Option(
         "--no-gitignore",
         help="Include files that .gitignore excludes or `riseml cp` wrote.",
+    ),
+]
+Extend = Annotated[
+    str | None,
+    typer.Option(
+        "--extend", metavar="SET", help="Add the experiments that a set lacks to it."
+    ),
+]
+Resume = Annotated[
+    str | None,
+    typer.Option(
+        "--resume",
+        metavar="ID",
+        help="Continue experiments: their output is at /resume.",
+    ),
+]
+InPlace = Annotated[
+    bool,
+    typer.Option(
+        "--in-place", help="With --resume: as their next attempts, in the same folders."
     ),
 ]
 
@@ -85,6 +103,10 @@ def command(
     name: Name = "",
     tags: Tags = None,
     note: Note = "",
+    extend: Extend = None,
+    resume: Resume = None,
+    in_place: InPlace = False,
+    yes: options.Yes = False,
 ) -> int:
     """Start an experiment or an experiment set in the background.
 
@@ -98,20 +120,39 @@ def command(
       riseml train lr=0.1 hidden=16,64 --set train.resources.gpus=1
       riseml train --name baseline --tag paper --note "before the new augmentation"
       riseml train -f riseml_big.yml --dry-run
+      riseml train lr=0.1,0.2,0.3 --extend 14      what set 14 lacks of this grid
+      riseml train --resume 14.3                   from the output of 14.3
     """
     client = Client()
     file, overrides = arguments.read(config_file, words, settings)
     # None leaves the decision to the settings.
     gitignore = False if no_gitignore else None
+    if dry_run and (extend or resume):
+        raise InvalidInputError(
+            "--dry-run shows what a new run would be",
+            "Leave it out, or leave --extend and --resume out.",
+        )
     if dry_run:
         from riseml.cli import preview
 
         return preview.show(
             client, file, output_format, gitignore=gitignore, overrides=overrides
         )
+    if extend or in_place:
+        from riseml.cli import growth
+
+        folder = FolderCode(file, overrides, gitignore)
+        return growth.train(
+            client,
+            folder,
+            growth.Target(extend, resume, in_place=in_place),
+            output_format,
+            yes=yes,
+            logs=logs,
+        )
     # A name that is not valid is reported before the code is read.
     marked = marks.checked(name, tags or (), note)
-    run = _train(client, file, gitignore, overrides, marked)
+    run = _train(client, file, gitignore, overrides, marked, resume)
     for warning in run.warnings:
         output.note(str(warning))
     for difference in run.notes:
@@ -137,40 +178,17 @@ def _train(
     gitignore: bool | None,
     overrides: Overrides,
     marked: Marks,
+    resume: str | None,
 ) -> RunHandle:
-    from riseml.cli.sync_bar import SyncBar
-    from riseml.project.progress import listening
-
-    notice = progress.Notice()
-
-    def on_sync(snapshot: "Snapshot") -> None:
-        notice.end()
-        _announce_snapshot(snapshot)
-        notice.begin("Starting...")
-
-    notice.begin("Syncing project...")
-    try:
-        with listening(SyncBar(notice)):
-            return client.train(
-                file,
-                gitignore=gitignore,
-                on_sync=on_sync,
-                overrides=overrides,
-                marks=marked,
-            )
-    finally:
-        # An error must not be written behind the notice.
-        notice.end()
-
-
-def _announce_snapshot(snapshot: "Snapshot") -> None:
-    from riseml.cli import exclusions
-
-    contents = f"{text.size(snapshot.size)}, {text.plural(snapshot.files, 'file')}"
-    details = [contents, *exclusions.phrases(snapshot.excluded)]
-    output.note(f"Syncing project ({'; '.join(details)})...done")
-    for warning in snapshot.warnings:
-        output.note(warning)
+    with sync_notice.shown() as on_sync:
+        return client.train(
+            file,
+            gitignore=gitignore,
+            on_sync=on_sync,
+            overrides=overrides,
+            marks=marked,
+            resume=resume,
+        )
 
 
 def _show_build(client: Client, run: RunHandle, output_format: str) -> None:

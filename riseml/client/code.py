@@ -10,8 +10,10 @@ from riseml.client.context import ClientContext
 from riseml.engines.code import KeepsCode
 from riseml.errors import InvalidInputError, RiseMLError, UnsupportedError
 from riseml.excerpts import excerpt
-from riseml.status import SetStatus
+from riseml.ids import Id
+from riseml.status import ExperimentStatus, SetStatus
 from riseml.status.select import pick
+from riseml.status.shards import seen_from
 
 if TYPE_CHECKING:
     from riseml.storage.code import CodeVolume
@@ -95,6 +97,9 @@ def _run(context: ClientContext, name: str) -> SetStatus:
             f"code://{excerpt(name)} does not begin with the id of a run", _EXAMPLE
         )
     run = context.read(run_id)
-    # An experiment that does not exist is an error, although all have the same code.
+    # Experiments that were added to a set may have other code than the others.
+    picked = pick(run, Id(run_id.user, run_id.number, run_id.sub))
+    if isinstance(picked, ExperimentStatus):
+        return seen_from(run, picked)
     pick(run, run_id)
     return run

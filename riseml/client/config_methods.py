@@ -1,6 +1,7 @@
 """Methods of `riseml.Client` about a riseml.yml: what it starts, and what it stands for."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from riseml.client.project_folder import CONFIG_FILE
 from riseml.client.types import NO_OVERRIDES, Overrides, RunHandle
 from riseml.engines import Submitted
 from riseml.errors import Fault
+from riseml.ids import Id
 from riseml.plan import NO_MARKS, Marks
 
 if TYPE_CHECKING:
@@ -35,22 +37,31 @@ class ConfigMethods:
         node: str = "",
         overrides: Overrides = NO_OVERRIDES,
         marks: Marks = NO_MARKS,
+        resume: str | Id | None = None,
     ) -> RunHandle:
         """Start what a riseml.yml describes, with the code beside it.
 
         It returns once the run is stored. `gitignore` None follows the settings. `on_sync`
         is called between snapshot and submission. `node` is the host name of the only
         cluster node that jobs may run on. `overrides` change values of the file.
-        `marks` are the run's name, tags and note.
+        `marks` are the run's name, tags and note. Each experiment finds at /resume the
+        output of the one that it continues: `resume` itself, or the experiment of that
+        set which has the same parameters.
 
         Raises:
             ConfigError: the file has faults; nothing was started.
+            InvalidInputError: no experiment of `resume` can be continued.
             UnsupportedError: the engine cannot run it; nothing was started.
             HomeError: the code or the run cannot be stored.
         """
         # All checks come before the snapshot, so a faulty file stores no code.
         config = config_file.load(path, overrides)
         plan = config_file.plan(config)
+        notes: tuple[str, ...] = ()
+        if resume is not None:
+            from riseml.client import continuations
+
+            plan, notes = continuations.resumed(self._context, resume, plan)
         snapshot = self._context.snapshot(plan.project, path, gitignore)
         if on_sync:
             on_sync(snapshot)
@@ -58,9 +69,10 @@ class ConfigMethods:
         from riseml.project import user_git
 
         git = user_git.read(Path(path).absolute().parent)
-        return lifecycle.submit(
+        run = lifecycle.submit(
             self._context, config, plan, snapshot, node=node, git=git, marks=marks
         )
+        return replace(run, notes=(*notes, *run.notes))
 
     def plan(
         self, path: str | Path = CONFIG_FILE, *, overrides: Overrides = NO_OVERRIDES

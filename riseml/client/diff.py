@@ -15,6 +15,7 @@ from riseml.ids import Id
 from riseml.project.revision_diff import CodeDifference, StoredRevision, compare
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 from riseml.status.select import pick
+from riseml.status.shards import seen_from
 
 if TYPE_CHECKING:
     from riseml.plan import ExperimentSet
@@ -138,6 +139,7 @@ def _stored(context: ClientContext, id: str | Id) -> _Side:
     experiments = run.experiments
     if isinstance(status, ExperimentStatus):
         experiments = (status,)
+        run = seen_from(run, status)
     packages = None
     if isinstance(context.engine, KnowsPackages):
         packages = context.engine.packages(run)

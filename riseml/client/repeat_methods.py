@@ -1,7 +1,7 @@
 """Methods of `riseml.Client` that run experiments again, or add some to a set."""
 
 from riseml.client.context import ClientContext
-from riseml.client.types import Grown, Repetition
+from riseml.client.types import FolderCode, Grown, Repetition
 from riseml.ids import Id
 
 
@@ -24,7 +24,13 @@ class RepeatMethods:
         return repeats.rerun(self._context, id)
 
     def retry(
-        self, *names: str | Id, failed: bool = False, missing: bool = False
+        self,
+        *names: str | Id,
+        failed: bool = False,
+        missing: bool = False,
+        folder: FolderCode | None = None,
+        resume: bool = False,
+        other_code: bool = False,
     ) -> Grown:
         """Repeat experiments as part of their set, with the code that they ran.
 
@@ -34,11 +40,47 @@ class RepeatMethods:
         they started. They keep their numbers, and earlier attempts stay visible. It may
         be called while the run goes on, and by several processes at once.
 
+        With a `folder`, they run its code and configuration; if that is not what they
+        ran, only with `other_code`. With `resume`, they find their own output at
+        /resume as well.
+
         Raises:
             InvalidInputError: a named experiment has finished, or has not ended.
             NotFoundError: nothing has an id.
+            OtherCodeError: they would run other code; nothing was started.
             RiseMLError: what they ran is not known any more.
         """
         from riseml.client import repeats
 
-        return repeats.retry(self._context, names, failed=failed, missing=missing)
+        return repeats.retry(
+            self._context,
+            names,
+            failed=failed,
+            missing=missing,
+            folder=folder,
+            resume=resume,
+            other_code=other_code,
+        )
+
+    def extend(
+        self,
+        id: str | Id,
+        folder: FolderCode | None = None,
+        *,
+        other_code: bool = False,
+    ) -> Grown:
+        """Start those experiments of a riseml.yml that a set does not have yet.
+
+        Their numbers follow the last one. If the code or the configuration is not what
+        the set ran last, they start only with `other_code`.
+
+        Raises:
+            ConfigError: the file has faults; nothing was started.
+            InvalidInputError: it is no set, or one of another project.
+            OtherCodeError: they would run other code; nothing was started.
+        """
+        from riseml.client import continuations
+
+        return continuations.extend(
+            self._context, id, folder or FolderCode(), other_code=other_code
+        )

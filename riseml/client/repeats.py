@@ -9,44 +9,23 @@ be added to a run: of two commands that repeat the same experiment, one is refus
 the run again, and finds nothing left to repeat.
 """
 
-import os
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
-from riseml.client.context import ClientContext, experiment_id, run_of
-from riseml.client.explain import tensorboard_url
-from riseml.client.types import Grown, Repetition
-from riseml.engines import Growth, Submission, Submitted
-from riseml.errors import (
-    ChangedMeanwhileError,
-    ConfigError,
-    InvalidInputError,
-    RiseMLError,
-)
+from riseml.client import run_code, submissions
+from riseml.client.context import ClientContext, experiment_id
+from riseml.client.run_code import Code
+from riseml.client.selected import Selection, numbered
+from riseml.client.types import FolderCode, Grown, Repetition
+from riseml.engines import Growth
+from riseml.errors import InvalidInputError
 from riseml.ids import Id
-from riseml.plan import Experiment, ExperimentSet, GitState
-from riseml.status import ExperimentStatus, SetStatus, ShardStatus, State
-from riseml.status import attempts as attempts_
+from riseml.plan import Experiment, ExperimentSet
+from riseml.status import ExperimentStatus, SetStatus, attempts
 from riseml.status.shards import shard_of
 
-if TYPE_CHECKING:
-    pass
-
-# Other commands may change the same run so often before this one gives up.
-_TRIES = 10
-
-
-@dataclass(frozen=True)
-class Code:
-    """What experiments run: the plan of their jobs, and where their code and image come from."""
-
-    plan: ExperimentSet
-    revision: str
-    excluded: Mapping[str, tuple[str, ...]]
-    git: GitState | None = None
-    base: str = ""
-    node: str = ""
+Group = tuple[Code, list[Experiment]]
+"""Experiments that run the same code."""
 
 
 def rerun(context: ClientContext, name: str | Id) -> Repetition:
@@ -55,23 +34,34 @@ def rerun(context: ClientContext, name: str | Id) -> Repetition:
     run = context.read(subject)
     chosen = list(run.experiments)
     if subject.sub is not None and run.is_set:
-        chosen = [_numbered(run, subject.sub)]
-    groups = _by_code(run, chosen, are_attempts=False)
-    (code, experiments), *further = groups
-    submitted = _start(context, code, experiments, None)
-    for shard, (code, experiments) in enumerate(further, start=2):
+        chosen = [numbered(run, subject.sub)]
+    (code, experiments), *further = _as_new(_by_code(run, chosen), chosen)
+    submitted = submissions.start(context, code, experiments)
+    for shard, (other_code, others) in enumerate(further, start=2):
         growth = Growth(submitted.number, shard)
-        _start(context, code, experiments, growth)
+        submissions.start(context, other_code, others, growth)
     return Repetition(
         id=str(submitted.number),
         name=submitted.name,
         project=run.project,
         is_set=submitted.is_set,
         experiments=len(chosen),
-        revision=run.revision,
+        revision=code.revision,
         notes=submitted.notes,
-        tensorboard=_tensorboard(context, submitted, code.plan),
+        tensorboard=submissions.tensorboard(context, submitted, code.plan),
     )
+
+
+def _as_new(groups: list[Group], chosen: Sequence[ExperimentStatus]) -> list[Group]:
+    """Return groups without attempts; a single experiment has the number 1."""
+    fresh = []
+    for code, experiments in groups:
+        first_attempts = []
+        for experiment in experiments:
+            sub = experiment.sub if len(chosen) > 1 else 1
+            first_attempts.append(replace(experiment, sub=sub, attempts=0))
+        fresh.append((code, first_attempts))
+    return fresh
 
 
 def retry(
@@ -80,234 +70,110 @@ def retry(
     *,
     failed: bool,
     missing: bool,
+    folder: FolderCode | None,
+    resume: bool,
+    other_code: bool,
 ) -> Grown:
     """Repeat experiments in their set; see `Client.retry`."""
     selection = Selection.of(context, names, failed=failed, missing=missing)
-    started: dict[int, ExperimentStatus] = {}
-    for _ in range(_TRIES):
-        run = context.read(selection.run)
+    code = run_code.current(context, folder) if folder else None
+    started: dict[int, str] = {}
+
+    def repeat(run: SetStatus) -> Grown:
         chosen = selection.choose(run, started)
-        try:
-            return _repeat(context, run, chosen, started)
-        except ChangedMeanwhileError as error:
-            refused = error
-    raise refused
+        if code is None:
+            groups = _by_code(run, chosen)
+        else:
+            groups = _with_code(context, run, chosen, code, other_code=other_code)
+        if resume:
+            groups = [(each, _in_place(run, items)) for each, items in groups]
+        return _repeat(context, run, groups, started)
+
+    return submissions.until_unchanged(context, selection.run, repeat)
 
 
 def _repeat(
     context: ClientContext,
     run: SetStatus,
-    chosen: Sequence[ExperimentStatus],
-    started: dict[int, ExperimentStatus],
+    groups: Iterable[Group],
+    started: dict[int, str],
 ) -> Grown:
     """Start Workflows with further attempts; enter in `started` what has been started."""
-    shard = _last_shard(run)
+    shard = run.workflows[-1].index
     notes: list[str] = []
     url = None
-    for code, experiments in _by_code(run, chosen, are_attempts=True):
+    for code, experiments in groups:
         shard += 1
+        plan = code.plan
+        if submissions.serves_tensorboard(run):
+            plan = replace(plan, tensorboard=False)
         growth = Growth(run.number or 0, shard)
-        submitted = _start(context, code, experiments, growth)
+        own_code = replace(code, plan=plan)
+        submitted = submissions.start(context, own_code, experiments, growth)
         notes += submitted.notes
-        url = url or _tensorboard(context, submitted, code.plan)
+        url = url or submissions.tensorboard(context, submitted, plan)
         for experiment in experiments:
-            started[experiment.sub] = _numbered(run, experiment.sub)
-    ids = [started[sub].id for sub in sorted(started)]
-    return Grown(run.id, run.project, run.is_set, tuple(ids), tuple(notes), url)
+            started[experiment.sub] = numbered(run, experiment.sub).id
+    ids = [started[sub] for sub in sorted(started)]
+    return Grown(run.id, run.project, run.is_set, tuple(ids), tuple(notes), (), url)
 
 
-@dataclass(frozen=True)
-class Selection:
-    """Experiments of one run to repeat: those named by `subs`, or all that qualify."""
-
-    run: Id
-    subs: tuple[int, ...]
-    failed: bool
-    missing: bool
-
-    @classmethod
-    def of(
-        cls,
-        context: ClientContext,
-        names: Sequence[str | Id],
-        *,
-        failed: bool,
-        missing: bool,
-    ) -> "Selection":
-        """Return the selection of a command's ids.
-
-        Raises:
-            InvalidInputError: they do not belong to one run of the user.
-        """
-        ids = [experiment_id(name, "can only repeat experiments") for name in names]
-        ids = ids or [context.find_id(None)]
-        runs = set(map(run_of, ids))
-        if len(runs) > 1:
-            raise InvalidInputError(
-                "the experiments belong to different runs",
-                "Repeat those of one run at a time.",
-            )
-        run = runs.pop()
-        if run.user not in (None, context.engine.user):
-            raise InvalidInputError(
-                f"{run} belongs to another user", "You can repeat your own experiments."
-            )
-        subs = [named.sub for named in ids if named.sub is not None]
-        if subs and (failed or missing or len(subs) < len(ids)):
-            raise InvalidInputError(
-                "name either a set or some of its experiments",
-                f"Write for example `riseml retry {run.number} --failed`"
-                f" or `riseml retry {run.number}.3 {run.number}.5`.",
-            )
-        return cls(run, tuple(dict.fromkeys(subs)), failed, missing)
-
-    def choose(
-        self, run: SetStatus, started: Mapping[int, ExperimentStatus]
-    ) -> list[ExperimentStatus]:
-        """Return the experiments to repeat, without those that this command has started.
-
-        Raises:
-            InvalidInputError: a named experiment has finished, or has not ended.
-        """
-        if not self.subs:
-            return list(filter(self._qualifies, run.experiments))
-        named = [sub for sub in self.subs if sub not in started]
-        return [_repeatable(_numbered(run, sub)) for sub in named]
-
-    def _qualifies(self, experiment: ExperimentStatus) -> bool:
-        states = set()
-        if self.failed or not self.missing:
-            states.add(State.FAILED)
-        if self.missing or not self.failed:
-            states.add(State.KILLED)
-        return experiment.state in states
-
-
-def _repeatable(experiment: ExperimentStatus) -> ExperimentStatus:
-    if experiment.state is State.FINISHED:
-        raise InvalidInputError(
-            f"{experiment.id} has finished, so its set does not repeat it",
-            f"`riseml rerun {experiment.id}` runs it once more, as a new run.",
-        )
-    if not experiment.state.is_terminal:
-        raise InvalidInputError(
-            f"{experiment.id} has not ended (it is {experiment.state})",
-            f"`riseml kill {experiment.id}` ends it.",
-        )
-    return experiment
-
-
-def _numbered(run: SetStatus, sub: int) -> ExperimentStatus:
-    """Return the experiment of a number.
-
-    Raises:
-        NotFoundError: there is none.
-    """
-    from riseml.engines.selection import run_or_experiment
-
-    selected = run_or_experiment(run, Id(number=run.number, sub=sub))
-    # The id has a number of an experiment.
-    assert isinstance(selected, ExperimentStatus)  # noqa: S101
-    return selected
-
-
-def _last_shard(run: SetStatus) -> int:
-    return max(shard.index for shard in run.workflows)
-
-
-def _by_code(
-    run: SetStatus,
-    experiments: Iterable[ExperimentStatus],
-    *,
-    are_attempts: bool,
-) -> list[tuple[Code, list[Experiment]]]:
+def _by_code(run: SetStatus, experiments: Iterable[ExperimentStatus]) -> list[Group]:
     """Return experiments in groups that ran the same, each with what it ran."""
-    groups: list[tuple[Code, list[Experiment]]] = []
-    by_shard: dict[tuple[str, str, str], int] = {}
+    groups: list[Group] = []
+    positions: dict[tuple[str, str, str], int] = {}
     for experiment in experiments:
         shard = shard_of(run, experiment.shard)
         key = (shard.revision, shard.config, shard.base_image)
-        if key not in by_shard:
-            by_shard[key] = len(groups)
-            groups.append((code_of(run, shard), []))
-        code, group = groups[by_shard[key]]
-        group.append(_planned(code.plan, experiment, is_attempt=are_attempts))
+        if key not in positions:
+            positions[key] = len(groups)
+            groups.append((run_code.recorded(run, shard), []))
+        code, group = groups[positions[key]]
+        group.append(_planned(code.plan, experiment))
     return groups
 
 
-def code_of(run: SetStatus, shard: ShardStatus) -> Code:
-    """Return what the experiments of one Workflow of a run ran.
-
-    Raises:
-        RiseMLError: nothing says that any more, or this version cannot read it.
-    """
-    if not (shard.config and shard.revision):
-        raise RiseMLError(
-            f"what {run.id} ran is not recorded, so it cannot be repeated",
-            "Only runs that `riseml train` has started can.",
-        )
-    from riseml import config, planner
-
-    try:
-        plan = planner.plan(config.load_text(shard.config, f"riseml.yml of {run.id}"))
-    except ConfigError as error:
-        raise RiseMLError(
-            f"this version of riseml cannot read the riseml.yml of {run.id}: {error}",
-            "Use the version that started it.",
-        ) from error
-    plan = replace(plan, tensorboard=plan.tensorboard and not _serves_tensorboard(run))
-    return Code(plan, shard.revision, run.excluded, run.git, shard.base_image)
-
-
-def _serves_tensorboard(run: SetStatus) -> bool:
-    """Return whether the TensorBoard of a run still serves it."""
-    for job in run.jobs:
-        if job.type == "tensorboard" and not job.state.is_terminal:
-            return not run.state.is_terminal
-    return False
-
-
-def _planned(
-    plan: ExperimentSet, experiment: ExperimentStatus, *, is_attempt: bool
-) -> Experiment:
-    """Return the experiment of a plan that has run before."""
+def _planned(plan: ExperimentSet, experiment: ExperimentStatus) -> Experiment:
+    """Return the next attempt of an experiment."""
     sub = experiment.sub or 1
     planned = Experiment(sub, experiment.parameters)
     for candidate in plan.experiments[sub - 1 : sub]:
         # The search strategy may have said more about it.
         if candidate.parameters == experiment.parameters:
             planned = candidate
-    earlier = attempts_.count(experiment) if is_attempt else 0
+    earlier = attempts.count(experiment)
     return replace(planned, attempts=earlier, resume=experiment.resume)
 
 
-def _start(
+def _with_code(
     context: ClientContext,
+    run: SetStatus,
+    chosen: Sequence[ExperimentStatus],
     code: Code,
-    experiments: Sequence[Experiment],
-    growth: Growth | None,
-) -> Submitted:
-    plan = replace(
-        code.plan,
-        experiments=tuple(experiments),
-        workdir_limit=context.settings.workdir_limit,
-    )
-    submission = Submission(
-        plan,
-        code.revision,
-        dict(os.environ),
-        code.node,
-        code.excluded,
-        git=code.git,
-        into=growth,
-        base=code.base,
-    )
-    return context.engine.start(submission)
+    *,
+    other_code: bool,
+) -> list[Group]:
+    """Return experiments with the code of a folder, once it may be other code than theirs."""
+    if not chosen:
+        return []
+    names = set(code.plan.experiments[0].parameters)
+    for experiment in chosen:
+        if set(experiment.parameters) != names:
+            raise InvalidInputError(
+                f"{experiment.id} has other parameters than riseml.yml declares",
+                "Declare the same ones, or start a new run.",
+            )
+    for index in sorted({experiment.shard for experiment in chosen}):
+        run_code.check_same(
+            context, run, shard_of(run, index), code, other_code=other_code
+        )
+    return [(code, [_planned(code.plan, experiment) for experiment in chosen])]
 
 
-def _tensorboard(
-    context: ClientContext, submitted: Submitted, plan: ExperimentSet
-) -> str | None:
-    if not plan.tensorboard:
-        return None
-    return tensorboard_url(context.engine, Id(number=submitted.number))
+def _in_place(run: SetStatus, experiments: Iterable[Experiment]) -> list[Experiment]:
+    """Return experiments that find their own output at /resume."""
+    continued = []
+    for experiment in experiments:
+        folder = submissions.output_path(run, experiment.sub)
+        continued.append(replace(experiment, resume=folder))
+    return continued

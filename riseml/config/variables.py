@@ -3,7 +3,14 @@
 from riseml.plan import is_exported
 
 OURS = frozenset(
-    {"OUTPUT_DIR", "DATA_DIR", "RESULT_FILE", "EXPERIMENT_ID", "CUDA_VISIBLE_DEVICES"}
+    {
+        "OUTPUT_DIR",
+        "DATA_DIR",
+        "RESUME_DIR",
+        "RESULT_FILE",
+        "EXPERIMENT_ID",
+        "CUDA_VISIBLE_DEVICES",
+    }
 )
 """Variables that RiseML sets in every job, beside those with OUR_PREFIXES."""
 

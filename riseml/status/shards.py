@@ -46,6 +46,20 @@ def shard_of(run: SetStatus, index: int) -> ShardStatus:
     return run.workflows[0]
 
 
+def seen_from(run: SetStatus, experiment: ExperimentStatus) -> SetStatus:
+    """Return a run with the code and the configuration that one of its experiments ran."""
+    shard = shard_of(run, experiment.shard)
+    # What Git said belongs to the revision of the run.
+    git = run.git if shard.revision == run.revision else None
+    return replace(
+        run,
+        revision=shard.revision,
+        config=shard.config,
+        base_image=shard.base_image,
+        git=git,
+    )
+
+
 def merged(runs: Sequence[SetStatus]) -> SetStatus:
     """Return the run whose Workflows were read, in their order.
 

@@ -222,6 +222,10 @@ def make_folders(
     made = [run_folder]
     if plan.early_stop:
         made.append(f"{run_folder}/{RUNGS}")
+    for experiment, (folder, _) in zip(plan.experiments, folders, strict=True):
+        if experiment.resume == "":
+            # Kubernetes itself would make it, for root only.
+            made.append(f"{folder}/{labels.EMPTY_FOLDER}")
     store.script(_UNPACK, *made, stdin=_archive(folders))
 
 

@@ -37,7 +37,7 @@ from riseml.plan import (
     Target,
 )
 
-_MOUNT_POINT = re.compile(r"(?<![\w./-])/(?:code|data|output|riseml)(?![\w.-])")
+_MOUNT_POINT = re.compile(r"(?<![\w./-])/(?:code|data|output|resume|riseml)(?![\w.-])")
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.-]{0,61}[A-Za-z0-9-])?")
 
@@ -188,7 +188,8 @@ class Submitter:
                 if match:
                     raise UnsupportedError(
                         f"this machine allows no mounts, and a run line names {match[0]}: {line}",
-                        "Use $OUTPUT_DIR, $DATA_DIR or a relative path instead; they work on a cluster, too.",
+                        "Use $OUTPUT_DIR, $DATA_DIR, $RESUME_DIR or a relative path instead;"
+                        " they work on a cluster, too.",
                     )
 
     def _notes(self, plan: ExperimentSet) -> list[str]:

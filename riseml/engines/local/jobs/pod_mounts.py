@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from riseml import labels
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.jobs.launcher import Mount
 from riseml.errors import UnsupportedError
@@ -80,7 +81,10 @@ def folders_of(
     folders = [directory]
     sources = {}
     for mount in mounts:
-        is_own = mount.source.startswith(f"{directory}/")
+        # An empty one stands for the output of a predecessor that does not exist.
+        is_own = mount.source.startswith(f"{directory}/") or mount.source.endswith(
+            f"/{labels.EMPTY_FOLDER}"
+        )
         if is_own or not mount.read_only:
             folders.append(Path(mount.source))
             sources[mount.target] = mount.source

@@ -39,7 +39,7 @@ from riseml.errors import InvalidInputError, RiseMLError
 from riseml.plan import Resources
 from riseml.quantities import bytes_of, cores_of
 
-MOUNTED = (CODE, "/data", "/output", "/riseml", "/rungs", "/store")
+MOUNTED = (CODE, "/data", "/output", "/resume", "/riseml", "/rungs", "/store")
 """Paths at which a job with mounts sees other files than the machine has there."""
 
 # The environment of the command that started the run may itself be that of a job.
