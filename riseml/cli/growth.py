@@ -1,14 +1,12 @@
 """Output of commands that give a run further experiments, or further attempts of some."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NotRequired, TypedDict
 
-from riseml.cli import output, report, sync_notice, text
+from riseml.cli import output, report, text
 from riseml.cli.documents import Document
-from riseml.client.client import Client
-from riseml.client.types import FolderCode, Grown
-from riseml.errors import InvalidInputError, OtherCodeError
+from riseml.client.types import Grown
+from riseml.errors import OtherCodeError
 
 # A line has room for so many ids.
 _MAX_IDS = 8
@@ -26,66 +24,6 @@ class GrowthRecord(TypedDict):
 
 
 DOCUMENTS = {"retry": Document(GrowthRecord), "train-extend": Document(GrowthRecord)}
-
-
-class Target(NamedTuple):
-    """Experiments of an earlier run that `train` adds to, or continues in their place."""
-
-    extend: str | None
-    resume: str | None
-    in_place: bool
-
-
-def train(
-    client: Client,
-    folder: FolderCode,
-    target: Target,
-    output_format: str,
-    *,
-    yes: bool,
-    logs: bool,
-) -> int:
-    """Start what a folder contains in an earlier run; return the exit status."""
-    if target.in_place and not target.resume:
-        raise InvalidInputError(
-            "--in-place needs the experiments to continue",
-            "Write for example `riseml train --resume 14 --in-place`.",
-        )
-    if target.extend and target.resume:
-        raise InvalidInputError(
-            "--extend and --resume do not work together",
-            "Extend the set first, or continue it with --resume.",
-        )
-
-    def start(other_code: bool) -> Grown:
-        if other_code:
-            return _start(client, folder, target, other_code=True)
-        with sync_notice.shown() as on_sync:
-            synced = replace(folder, on_sync=on_sync)
-            return _start(client, synced, target, other_code=False)
-
-    grown = confirmed(start, yes=yes)
-    if grown is None:
-        output.note("Nothing was started.")
-        return 1
-    for warning in grown.warnings:
-        output.note(str(warning))
-    write(grown, output_format, "Adding" if target.extend else "Continuing")
-    if not (logs and grown.experiments):
-        return 0
-    from riseml.cli import follow
-
-    return follow.until_end(client, grown.id)
-
-
-def _start(
-    client: Client, folder: FolderCode, target: Target, *, other_code: bool
-) -> Grown:
-    if target.extend:
-        return client.extend(target.extend, folder, other_code=other_code)
-    return client.retry(
-        target.resume or "", folder=folder, resume=True, other_code=other_code
-    )
 
 
 def confirmed(start: Callable[[bool], Grown], *, yes: bool) -> Grown | None:

@@ -5,12 +5,19 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 import typer
 
 from riseml import marks
-from riseml.cli import arguments, options, output, report, sync_notice, text
+from riseml.cli import (
+    arguments,
+    continuation,
+    options,
+    output,
+    report,
+    sync_notice,
+    text,
+)
 from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
-from riseml.client.types import FolderCode, Overrides, RunHandle
-from riseml.errors import InvalidInputError
+from riseml.client.types import FolderCode, RunHandle
 from riseml.plan import Marks
 
 Logs = Annotated[
@@ -127,43 +134,23 @@ def command(
     file, overrides = arguments.read(config_file, words, settings)
     # None leaves the decision to the settings.
     gitignore = False if no_gitignore else None
-    if dry_run and (extend or resume):
-        raise InvalidInputError(
-            "--dry-run shows what a new run would be",
-            "Leave it out, or leave --extend and --resume out.",
-        )
+    folder = FolderCode(file, overrides, gitignore)
+    target = continuation.Target(extend, resume, in_place=in_place, dry_run=dry_run)
+    target.check()
     if dry_run:
         from riseml.cli import preview
 
         return preview.show(
             client, file, output_format, gitignore=gitignore, overrides=overrides
         )
-    if extend or in_place:
-        from riseml.cli import growth
-
-        folder = FolderCode(file, overrides, gitignore)
-        return growth.train(
-            client,
-            folder,
-            growth.Target(extend, resume, in_place=in_place),
-            output_format,
-            yes=yes,
-            logs=logs,
+    if target.is_earlier_run:
+        return continuation.train(
+            client, folder, target, output_format, yes=yes, logs=logs
         )
     # A name that is not valid is reported before the code is read.
     marked = marks.checked(name, tags or (), note)
-    run = _train(client, file, gitignore, overrides, marked, resume)
-    for warning in run.warnings:
-        output.note(str(warning))
-    for difference in run.notes:
-        output.note(difference)
-    if not report.is_for_people(output_format):
-        data = report.of_record(_record(run), StartedRecord, "id")
-        report.write_data(data, output_format)
-    elif logs:
-        _announce_followed(run)
-    else:
-        _announce(run)
+    run = _train(client, folder, marked, resume)
+    _write(run, output_format, logs=logs)
     if not logs:
         _show_build(client, run, output_format)
         return 0
@@ -172,20 +159,27 @@ def command(
     return follow.until_end(client, run.id)
 
 
+def _write(run: RunHandle, output_format: str, *, logs: bool) -> None:
+    for text_of_note in (*map(str, run.warnings), *run.notes):
+        output.note(text_of_note)
+    if not report.is_for_people(output_format):
+        data = report.of_record(_record(run), StartedRecord, "id")
+        report.write_data(data, output_format)
+    elif logs:
+        _announce_followed(run)
+    else:
+        _announce(run)
+
+
 def _train(
-    client: Client,
-    file: str,
-    gitignore: bool | None,
-    overrides: Overrides,
-    marked: Marks,
-    resume: str | None,
+    client: Client, folder: FolderCode, marked: Marks, resume: str | None
 ) -> RunHandle:
     with sync_notice.shown() as on_sync:
         return client.train(
-            file,
-            gitignore=gitignore,
+            folder.path,
+            gitignore=folder.gitignore,
             on_sync=on_sync,
-            overrides=overrides,
+            overrides=folder.overrides,
             marks=marked,
             resume=resume,
         )
