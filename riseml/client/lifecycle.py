@@ -55,11 +55,13 @@ def submit(
     submitted = context.engine.start(submission)
     notes = submitted.notes
     tensorboard = None
-    if plan.tensorboard:
+    has_tensorboard = plan.tensorboard
+    if has_tensorboard:
         from riseml.client import preconditions
 
         if preconditions.lacks_tensorboard(context.engine, plan):
             notes += (preconditions.NO_TENSORBOARD,)
+            has_tensorboard = False
         tensorboard = tensorboard_url(context.engine, Id(number=submitted.number))
     return RunHandle(
         id=str(submitted.number),
@@ -72,7 +74,7 @@ def submit(
         warnings=config.warnings,
         tensorboard=tensorboard,
         installs=bool(plan.install),
-        has_tensorboard=plan.tensorboard,
+        has_tensorboard=has_tensorboard,
     )
 
 
