@@ -14,14 +14,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from riseml import status
+from riseml import labels
 from riseml.engines.local import metric_files, reports
+from riseml.engines.local.controller import recorded_status
 from riseml.engines.local.reader import HomeReader
 from riseml.engines.local.serialize import experiment_from_data
 from riseml.engines.local.store import Store
 from riseml.ids import Id
 from riseml.metrics.result_file import Reported
-from riseml.status import ExperimentStatus, SetStatus, State
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 from riseml.status.measured import Measured, complete, with_reported
 from riseml.status.progress_file import Progress
 
@@ -39,7 +40,9 @@ _RUNNING_PODS = (
     "SELECT name, template, running_at FROM nodes"
     " WHERE run = ? AND type = 'Pod' AND phase = 'Running'"
 )
-_POD_NAME = re.compile(r"\.experiment\((\d+):.*?\)(?:\((\d+)\))?\.[\w-]+(?:\((\d+)\))?")
+_POD_NAME = re.compile(
+    rf"\b{labels.SUB_PARAMETER}:(\d+)[^()]*\)(?:\((\d+)\))?\.[\w-]+(?:\((\d+)\))?$"
+)
 _Signature = tuple[object, ...]
 
 
@@ -87,7 +90,7 @@ class LiveRun:
         self._number = reader.number(run)
         row = reader.summary_row(self._number)
         self._folder = reader.run_folder(row)
-        self._rows = _Rows(self._number)
+        self._rows = _Rows()
         self._files: dict[int, _Files] = {}
         # Numbers of the experiments whose files are read again, the next one first.
         self._turns: deque[int] = deque()
@@ -125,89 +128,98 @@ class LiveRun:
     def _read_rows(self, store: Store) -> SetStatus:
         """Read what has changed in the database; return the run without it."""
         base = self._base
-        changed = self._rows.update(store)
-        key = (self._rows.state_of(self._run.sub), _run_nodes(store, self._number))
+        numbers = self._number, *store.shards(self._number)
+        changed = self._rows.update(store, self._number)
         self._turns.extend(changed - set(self._turns))
+        key = (self._rows.state_of(self._run.sub), _run_nodes(store, self._number))
         if base is None or key != self._base_key:
             self._base_key = key
-            base = status.read(self._reader.get(self._run))
-        self._rows.add_jobs(store, base, self._run.sub)
+            base = recorded_status.read(store, numbers)
+        for number in numbers:
+            self._rows.add_jobs(store, number, base)
+        self._rows.add_all_jobs(base, self._run.sub)
         return base
 
     def _read_files(self, base: SetStatus, budget: float) -> None:
         """Read files of experiments in turns, within some CPU time."""
         begun = time.process_time()
         for _ in range(len(self._turns)):
-            position = self._turns.popleft()
-            experiment = self._rows.experiments[position]
-            files = self._files.setdefault(position, _Files())
+            key = self._turns.popleft()
+            experiment = self._rows.experiments[key]
+            files = self._files.setdefault(key, _Files())
             folder = self._folder / str(experiment.sub or "")
             files.update(base, experiment, folder)
             # Nothing will be added to those of an experiment that has ended.
             if not experiment.state.is_terminal:
-                self._turns.append(position)
+                self._turns.append(key)
             if time.process_time() - begun > budget:
                 return
 
     def _completed(self) -> Iterator[ExperimentStatus]:
-        for position, experiment in self._rows.experiments.items():
-            files = self._files.get(position)
+        for key, experiment in self._rows.experiments.items():
+            files = self._files.get(key)
             yield files.add_to(experiment) if files else experiment
 
 
 class _Rows:
-    """The experiments of a set as the database has them, by their position from 1."""
+    """The experiments of a set as the database has them.
 
-    def __init__(self, number: int) -> None:
-        self._number = number
+    The rows of a run have what the last of its Workflows says of each, by its number.
+    """
+
+    def __init__(self) -> None:
         self.texts: dict[int, str] = {}
         self.experiments: dict[int, ExperimentStatus] = {}
 
-    def update(self, store: Store) -> set[int]:
-        """Read the rows that have changed; return the positions of experiments that have started."""
+    def update(self, store: Store, number: int) -> set[int]:
+        """Read the rows that have changed; return the numbers of experiments that have started."""
         changed = set()
-        for position, text in store.rows(_EXPERIMENTS, self._number):
-            if self.texts.get(position) == text:
+        for sub, text in store.rows(_EXPERIMENTS, number):
+            if self.texts.get(sub) == text:
                 continue
-            data = store.decode(self._number, text, f"experiment {position}")
-            self.texts[position] = text
-            self.experiments[position] = experiment_from_data(data)
+            data = store.decode(number, text, f"experiment {sub}")
+            self.texts[sub] = text
+            self.experiments[sub] = experiment_from_data(data)
             if "started" in data:
-                changed.add(position)
+                changed.add(sub)
         return changed
 
     def state_of(self, sub: int | None) -> tuple[object, ...]:
-        """Return what changes with the jobs of the experiment with this number."""
+        """Return what changes with the jobs of the experiment with this number, or with new experiments."""
         for experiment in self.experiments.values():
             if experiment.sub == sub:
                 return experiment.state, experiment.reason, experiment.message
-        return ()
+        return (len(self.experiments),)
 
-    def add_jobs(self, store: Store, base: SetStatus, sub: int | None) -> None:
-        """Add the jobs that are running, and all jobs of the experiment `sub`.
+    def add_jobs(self, store: Store, number: int, base: SetStatus) -> None:
+        """Add the jobs of a Workflow that are running.
 
         The rows have none, but the jobs tell which attempt it is and when it started.
         """
-        for name, template, running_at in store.rows(_RUNNING_PODS, self._number):
+        planned = {experiment.id: experiment.jobs for experiment in base.experiments}
+        for name, template, running_at in store.rows(_RUNNING_PODS, number):
             match = _POD_NAME.search(name)
-            # A node of a run's own hooks and builds has no position.
-            if match is None:
+            # A node of the run's own build has no number.
+            if match is None or int(match[1]) not in self.experiments:
                 continue
-            position = int(match[1]) + 1
-            experiment = self.experiments[position]
-            planned = base.experiments[position - 1].jobs[0]
+            sub = int(match[1])
+            experiment = self.experiments[sub]
+            jobs = planned.get(experiment.id) or (JobStatus(experiment.id, template),)
             job = replace(
-                planned,
+                jobs[0],
                 type=template,
                 state=State.RUNNING,
                 attempt=int(match[2] or match[3] or 0),
                 started=_time(running_at),
             )
-            self.experiments[position] = replace(experiment, jobs=(job,))
-        for position, experiment in enumerate(base.experiments, 1):
-            if experiment.sub == sub:
-                row = self.experiments[position]
-                self.experiments[position] = replace(row, jobs=experiment.jobs)
+            self.experiments[sub] = replace(experiment, jobs=(job,))
+
+    def add_all_jobs(self, base: SetStatus, sub: int | None) -> None:
+        """Add all jobs of the experiment `sub`."""
+        planned = {experiment.sub: experiment.jobs for experiment in base.experiments}
+        for key, experiment in self.experiments.items():
+            if experiment.sub == sub and sub in planned:
+                self.experiments[key] = replace(experiment, jobs=planned[sub])
 
 
 def _run_nodes(store: Store, number: int) -> list[tuple[Any, ...]]:
