@@ -1,8 +1,11 @@
 """Submission to an Argo Server: what it receives, and what its answers mean."""
 
+import io
 import json
+import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +15,7 @@ import pytest
 
 from riseml.cluster.api import Api
 from riseml.cluster.connection import Connection
+from riseml.cluster.store import StorePod
 from riseml.cluster.user_namespace import UserNamespace
 from riseml.engines import Submission
 from riseml.engines.argo import submit
@@ -22,7 +26,8 @@ from riseml.errors import (
     UnreachableError,
     UnsupportedError,
 )
-from riseml.plan import Origin, Target
+from riseml.metrics import hparams
+from riseml.plan import EarlyStop, Origin, Target
 from tests.unit.plans import compiled, grid
 
 NAMESPACE = "riseml-paul"
@@ -168,3 +173,36 @@ def test_argo_deletes_no_run_before_it_is_archived(
     (document,) = created
     assert "ttlStrategy" in compiled(plan)["spec"]
     assert "ttlStrategy" not in document["spec"]
+
+
+class RecordingStore:
+    """A store that keeps what it is asked to unpack."""
+
+    def __init__(self) -> None:
+        self.folders: tuple[str, ...] = ()
+        self.files: dict[str, bytes] = {}
+
+    def script(self, _text: str, *folders: str, stdin: Iterable[bytes]) -> None:
+        self.folders = folders
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stdin))) as archive:
+            for entry in archive:
+                content = archive.extractfile(entry)
+                if content:
+                    self.files[entry.name] = content.read()
+
+
+@pytest.mark.parametrize("rule", [None, EarlyStop((3, 9), 27)])
+def test_each_experiment_gets_a_folder_with_its_record_and_its_parameters(
+    rule: EarlyStop | None,
+) -> None:
+    store = RecordingStore()
+    plan = replace(grid({"lr": "0.1"}, {"lr": "0.2"}), early_stop=rule)
+    submit.make_folders(cast("StorePod", store), plan, Origin("me", 14), Target())
+    folder = f"me/{plan.project}/14"
+    # The experiments of a search that stops some of them share one more folder.
+    assert store.folders == ((folder, f"{folder}/rungs") if rule else (folder,))
+    names = (submit.RECORD, hparams.START_FILE)
+    assert set(store.files) == {
+        f"{folder}/{n}/{name}" for n in (1, 2) for name in names
+    }
+    assert b"14.2" in store.files[f"{folder}/2/{hparams.START_FILE}"]
