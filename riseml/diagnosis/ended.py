@@ -272,5 +272,9 @@ EXPLANATIONS: Mapping[str, Explain] = {
     ),
     "PEER": peer,
     "STOPPED": from_message("it serves the other jobs, and stopped when they ended"),
+    "EARLY": from_message(
+        "its search stopped it early, since other experiments were better",
+        "A larger min_resource under search gives experiments more time.",
+    ),
     "COMPLETED": from_message("all its commands ended with exit code 0"),
 }

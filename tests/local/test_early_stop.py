@@ -2,6 +2,7 @@
 
 import pytest
 
+from riseml.client.client import Client
 from riseml.ids import Id
 from riseml.search import asha, hyperband
 from riseml.status import ExperimentStatus, SetStatus, State
@@ -137,6 +138,9 @@ def test_programs_that_ask_stop_at_the_rung(lab: Lab) -> None:
         last == "at step 3: loss=6 is number 6 of 6 at step 3, and the best 2 continue"
     )
     assert lab.log(int(run.id)).count("stops at 3\n") == 5
+    (cause,) = Client(engine=lab.engine).why(f"{run.id}.6")
+    assert cause.kind == "EARLY"
+    assert last in cause.evidence
 
 
 def test_experiments_compete_only_in_their_bracket(lab: Lab) -> None:
@@ -152,3 +156,29 @@ def test_experiments_compete_only_in_their_bracket(lab: Lab) -> None:
     assert reasons == [completed, completed, stopped, completed, stopped, stopped]
     steps = [experiment.message.partition(":")[0] for experiment in early(run)]
     assert steps == ["at step 3", "at step 3", "at step 9"]
+
+
+# Only the master reports; a worker waits for it without an end.
+GANG = """
+import os, time
+for epoch in range(1, 28):
+    if os.environ["RISEML_JOB"] == "master":
+        print("epoch", epoch, "loss", float(os.environ["LR"]), flush=True)
+    elif os.environ["LR"] == "2":
+        time.sleep(1000)
+    time.sleep(0.1)
+"""
+
+
+def test_all_jobs_of_an_experiment_stop(lab: Lab) -> None:
+    lab.write({"gang.py": GANG})
+    text = TRAIN.replace("[1, 2, 3, 4, 5, 6]", "[1, 2]").replace("train.py", "gang.py")
+    text = text.replace("concurrency: 6", "concurrency: 1")
+    run = lab.run(f"{text}framework: pytorch\npytorch: {{workers: {{count: 2}}}}")
+    best, worse = run.experiments
+    assert best.reason == "COMPLETED"
+    assert worse.is_early
+    assert [(job.type, job.reason) for job in worse.jobs] == [
+        ("master", "EARLY"),
+        ("worker", "EARLY"),
+    ]
