@@ -61,8 +61,8 @@ def host(type: str, index: int = 1) -> str:  # noqa: A002
 
 
 def variable_of(parameter: str) -> str:
-    """Return the variable that holds a parameter's value: `lr-decay` is in LR_DECAY."""
-    return parameter.upper().replace("-", "_")
+    """Return the variable that holds a parameter's value: `model.lr-decay` is in MODEL_LR_DECAY."""
+    return parameter.upper().replace("-", "_").replace(".", "_")
 
 
 # PyTorch, Lightning, accelerate, transformers and mpi4py take a process in which one of

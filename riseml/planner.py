@@ -87,6 +87,8 @@ def _experiments(train: TrainConfig, options: Any) -> tuple[Experiment, ...]:
     # A single experiment has nothing to search.
     if not train.parameters:
         return (Experiment(1, {}),)
+    if train.experiments:
+        return _listed(train)
     strategy = search.find(train.search.method)
     if search.has_rounds(strategy):
         subs = range(1, strategy.size(train.parameters, options) + 1)
@@ -112,6 +114,21 @@ def _rounds(train: TrainConfig, options: Any) -> Rounds | None:
     if not search.has_rounds(strategy) or not train.parameters:
         return None
     return search.rounds(strategy, train.parameters, options, train.concurrency)
+
+
+def _listed(train: TrainConfig) -> tuple[Experiment, ...]:
+    """Return experiments that are listed: each parameter has one value for each."""
+    names = train.parameters.keys()
+    columns = []
+    for values in train.parameters.values():
+        # A list of values is never a distribution.
+        assert isinstance(values, tuple)  # noqa: S101
+        columns.append(values)
+    rows = zip(*columns, strict=True)
+    return tuple(
+        Experiment(sub, dict(zip(names, row, strict=True)))
+        for sub, row in enumerate(rows, 1)
+    )
 
 
 def _early_stop(train: TrainConfig, options: Any) -> EarlyStop | None:

@@ -1,6 +1,6 @@
 """Record of the code path: which steps of planning a command takes, and in which order."""
 
-from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -14,9 +14,7 @@ def recorded_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     steps: list[str] = []
     load_text, plan = config.load_text, planner.plan
 
-    def recorded_load(
-        text: str, file: str = "riseml.yml", **changes: Sequence[str]
-    ) -> Loaded:
+    def recorded_load(text: str, file: str = "riseml.yml", **changes: Any) -> Loaded:
         steps.append("load")
         return load_text(text, file, **changes)
 

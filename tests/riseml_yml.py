@@ -41,6 +41,10 @@ BEYOND_SCHEMA = (
     "is not a regular expression",
     " has no group for the value",
     " groups, and the value can only be in one",
+    " is empty",  # a value that was left out, which is null as data
+    "has no JSON form",  # infinities in a list
+    "contains '{{'",  # deep in a list
+    "experiment",  # experiments that differ in their parameters
 )
 
 

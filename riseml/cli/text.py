@@ -141,8 +141,6 @@ def _json(item: Any) -> str:
 
 
 def named(marked: Marks) -> str:
-    """Return the name and tags of a run on one line: `baseline (paper, good)`."""
-    tags = ", ".join(marked.tags)
-    if marked.name and tags:
-        return f"{marked.name} ({tags})"
-    return marked.name or tags
+    """Return the name and the tags of a run on one line: `baseline #good #paper`."""
+    tags = map("#{}".format, marked.tags)
+    return " ".join(filter(None, (marked.name, *tags)))

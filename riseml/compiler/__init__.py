@@ -48,7 +48,7 @@ from riseml.compiler import (
 )
 from riseml.compiler.description import describe
 from riseml.compiler.names import Names, label
-from riseml.compiler.text import item, reference
+from riseml.compiler.text import item, parameter, reference
 from riseml.plan import Experiment, ExperimentSet, Origin, Search, Target
 
 # All combinations: nothing about that has to be recorded.
@@ -172,7 +172,7 @@ def _set(names: Names) -> DAG:
             value = reference(name)
         else:
             value = item(name, (values[name] for values in items))
-        arguments.append(Parameter(name=name, value=value))
+        arguments.append(Parameter(name=parameter(name), value=value))
     return DAG(
         name="set",
         inputs=[
@@ -231,7 +231,7 @@ def _experiment(names: Names) -> DAG:
         tasks += gang.tasks(job, names)
     return DAG(
         name="experiment",
-        inputs=[Parameter(name=name) for name in names.inputs],
+        inputs=[Parameter(name=parameter(name)) for name in names.inputs],
         # A hook ends the other jobs of a gang, so Argo need not wait for them.
         fail_fast=False if names.is_gang else None,
         retry_strategy=retries.strategy(names.plan.retries) if names.is_gang else None,

@@ -19,7 +19,7 @@ from hera.workflows.models import LifecycleHook
 from riseml import labels, plan
 from riseml.compiler import pod
 from riseml.compiler.names import Names
-from riseml.compiler.text import reference
+from riseml.compiler.text import parameter, reference
 from riseml.plan import Job
 
 # The launch agent of MPI listens here.
@@ -71,7 +71,9 @@ def patch(job: Job, names: Names) -> str | None:
 
 def shared(names: Names) -> list[Parameter]:
     """Return what an experiment passes to all its jobs: its inputs and the attempt."""
-    parameters = [Parameter(name=name, value=reference(name)) for name in names.inputs]
+    parameters = [
+        Parameter(name=parameter(name), value=reference(name)) for name in names.inputs
+    ]
     if names.retries_gang:
         attempt = Parameter(name=labels.ATTEMPT_PARAMETER, value="{{retries}}")
         parameters.append(attempt)

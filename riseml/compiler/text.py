@@ -11,13 +11,22 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 
-_PLACEHOLDER = re.compile(r"\{\{ *([\w-]+) *\}\}")
+_PLACEHOLDER = re.compile(r"\{\{ *([\w.-]+) *\}\}")
 _EXPANDED = re.compile(r"\$\$+|\$(?=\([A-Z_][A-Z0-9_]*\))")
+
+
+def parameter(name: str) -> str:
+    """Return the name of Argo's parameter for a parameter of the user.
+
+    Argo allows no dots. Two parameters never get the same name, since their variables
+    differ.
+    """
+    return name.replace(".", "_")
 
 
 def reference(name: str) -> str:
     """Return Argo's tag for an input parameter."""
-    return f"{{{{inputs.parameters.{name}}}}}"
+    return f"{{{{inputs.parameters.{parameter(name)}}}}}"
 
 
 def bind(text: str, tags: Mapping[str, str]) -> str:
@@ -28,7 +37,7 @@ def bind(text: str, tags: Mapping[str, str]) -> str:
 def safe_reference(name: str, values: Iterable[str]) -> str:
     """Return the tag for an input parameter whose values the kubelet must not expand."""
     if any(_EXPANDED.search(value) for value in values):
-        return f"{{{{=replace(inputs.parameters['{name}'], '$', '$$')}}}}"
+        return f"{{{{=replace(inputs.parameters['{parameter(name)}'], '$', '$$')}}}}"
     return reference(name)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from yaml.nodes import Node
 
-from riseml.config import file
+from riseml.config import experiments, file
 from riseml.config.file import MAX_BYTES
 from riseml.config.legacy import modernize
 from riseml.config.train import TRAIN, TrainConfig
@@ -91,7 +91,15 @@ def load(
     """
     name = printable(os.fsencode(path).decode("utf-8", "replace"))
     text = file.read(path, name)
-    return load_text(text, name, parameters=parameters, settings=settings)
+    # Tables are beside the file, wherever the command runs.
+    folder = os.path.dirname(os.path.abspath(path))  # noqa: PTH100, PTH120
+    return load_text(
+        text,
+        name,
+        parameters=parameters,
+        settings=settings,
+        folder=os.fsdecode(folder),
+    )
 
 
 def load_text(
@@ -100,10 +108,12 @@ def load_text(
     *,
     parameters: Sequence[str] = (),
     settings: Sequence[str] = (),
+    folder: str | None = None,
 ) -> Loaded:
     """Check the text of a riseml.yml; `name` is the file that faults print.
 
-    The text of the result contains the changes that `parameters` and `settings` make.
+    `folder` has the tables that it names, None if it names none. The text of the result
+    contains the rows of tables, and the changes that `parameters` and `settings` make.
 
     Raises:
         ConfigError: it has errors.
@@ -119,10 +129,11 @@ def load_text(
             "`riseml init` writes a first one.",
         )
         raise ConfigError(doc.faults)
-    changed = root
+    changed = experiments.with_table(root, folder, doc)
     if parameters or settings:
-        changed = _override(root, parameters, settings, doc)
-    values = FILE.read(modernize(changed, doc), "", doc)
+        changed = _override(changed, parameters, settings, doc)
+    complete = experiments.with_columns(modernize(changed, doc), doc)
+    values = FILE.read(complete, "", doc)
     if values is None or doc.errors:
         raise ConfigError(doc.faults)
     if changed is not root:

@@ -113,6 +113,9 @@ def _check_search(values: Values, entries: Entries, doc: Document) -> None:
     parameters = values.get("parameters")
     if not parameters or _is_faulty(values, entries, "search"):
         return
+    if values.get("experiments"):
+        # These are no grid.
+        return
     config: SearchConfig = values.get("search") or SearchConfig.default()
     strategy = search.find(config.method)
     if not doc.errors:

@@ -264,6 +264,10 @@ _FORMS: dict[str, Record[Distribution]] = {
 }
 
 
+WORDS = tuple(_FORMS)
+"""The words that begin a distribution."""
+
+
 def form_of(node: MappingNode, name: str, doc: Document) -> Record[Distribution] | None:
     """Return how to read a mapping that is a distribution, None for another mapping."""
     entries = doc.entries(node, name)

@@ -48,20 +48,27 @@ def edited(text: str, before: Node, after: Node) -> str:
 
 def _compare(before: Node, after: Node, text: str, edits: list[_Edit]) -> None:
     """Collect the edits that turn a mapping of the text into another one."""
-    old = {id(key): value for key, value in before.value}
+    # New entries follow the old ones, and are written above the first one, in its column.
+    count = len(before.value)
     first = before.value[0][0].start_mark
-    # New keys are written above the first one, in its column.
-    separator = "\n" + " " * first.column
     added = ""
-    for key, value in after.value:
-        previous = old.get(id(key))
-        if previous is None:
-            added += f"{_inline(key)}: {_inline(value)}{separator}"
-        elif _is_changed_block(previous, value):
+    for key, value in after.value[count:]:
+        added += f"{_entry(key, value, first.column)}\n{' ' * first.column}"
+    edits.append((first.index, first.index, added))
+    for (old_key, previous), (key, value) in zip(
+        before.value, after.value, strict=False
+    ):
+        if _is_changed_block(previous, value):
             _compare(previous, value, text, edits)
         elif previous is not value:
-            edits.append(_replacement(key, previous, value, text))
-    edits.append((first.index, first.index, added))
+            edits.append(
+                _replacement(
+                    old_key,
+                    previous,
+                    _entry(key, value, old_key.start_mark.column),
+                    text,
+                )
+            )
 
 
 def _is_changed_block(before: Node, after: Node) -> bool:
@@ -71,16 +78,25 @@ def _is_changed_block(before: Node, after: Node) -> bool:
     return is_block and is_copy and bool(before.value)
 
 
-def _replacement(key: Node, previous: Node, value: Node, text: str) -> _Edit:
-    """Return the edit that writes a value directly after its key."""
-    start = key.end_mark.index
+def _replacement(key: Node, previous: Node, entry: str, text: str) -> _Edit:
+    """Return the edit that writes another entry in place of one."""
     # An empty value ends where its key does, before the colon.
-    colon = text.find(":", start) + 1
-    end = max(start, colon, previous.end_mark.index)
+    colon = text.find(":", key.end_mark.index) + 1
+    end = max(key.end_mark.index, colon, previous.end_mark.index)
     trailing = _TRAILING.search(text, colon, end)
     if trailing is not None:
-        end = max(start, colon, trailing.start())
-    return (start, end, f": {_inline(value)}")
+        end = max(key.end_mark.index, colon, trailing.start())
+    return (key.start_mark.index, end, entry)
+
+
+def _entry(key: Node, value: Node, column: int) -> str:
+    """Return an entry that begins in a column; a list of experiments has a line for each."""
+    text = _inline(value)
+    if "\n" in text:
+        text = f"\n{text}".replace("\n", f"\n{' ' * (column + 2)}")
+    else:
+        text = f" {text}"
+    return f"{_inline(key)}:{text}"
 
 
 def _inline(node: Node) -> str:

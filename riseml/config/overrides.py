@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from riseml.config import experiments
 from riseml.errors import ConfigError, Fault
 from riseml.excerpts import excerpt
 from riseml.schema import foreign_nodes
@@ -90,10 +91,22 @@ def apply(root: Node, overrides: Iterable[Override], doc: Document) -> Node:
     Nodes of the file are copied where they change, since the file may use them twice.
     """
     for override in overrides:
+        if override.is_parameter and override.path[-1] in experiments.names(root):
+            root = _in_experiments(root, override, doc)
+            continue
         path = _path(root, override, doc)
         if path:
             root = _replaced(root, path, override, "", doc)
     return root
+
+
+def _in_experiments(root: Node, override: Override, doc: Document) -> Node:
+    """Return the nodes of a file in which all listed experiments have one value."""
+    name = override.path[-1]
+    if not isinstance(override.node, ScalarNode):
+        message = f"the experiments are listed, so {excerpt(name)} needs a single value"
+        doc.error(override.node, message, f"Write for example {excerpt(name)}=1.")
+    return experiments.with_value(root, name, override.node)
 
 
 def _parameter(text: str) -> Override:
@@ -117,8 +130,8 @@ def _setting(text: str) -> Override:
         raise ConfigError((_fault(mark, message, advice),))
     keys, value = match.groups()
     # The name of a parameter may contain dots.
-    section, prefix, name = keys.partition("train.parameters.")
-    path = (*_PARAMETERS, name) if prefix and not section else tuple(keys.split("."))
+    named = re.fullmatch(r"train\.parameters\.(.+)", keys)
+    path = (*_PARAMETERS, named[1]) if named else tuple(keys.split("."))
     return Override(path, foreign_nodes.parse(value, mark), mark)
 
 
@@ -172,7 +185,7 @@ def _path(root: Node, override: Override, doc: Document) -> tuple[str, ...]:
     if not override.is_parameter:
         return override.path
     name = override.path[-1]
-    names: list[str] = []
+    names = experiments.names(root)
     for section in (_PARAMETERS, _OLD_PARAMETERS):
         declared = _names(root, section, doc)
         if name in declared:

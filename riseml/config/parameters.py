@@ -9,14 +9,14 @@ from typing import Any
 
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from riseml.config import distributions, ranges
+from riseml.config import distributions, json_values, ranges
 from riseml.config.numbers import Number, PositiveNumber
 from riseml.config.variables import is_reserved, warning_about
 from riseml.distributions import Values
 from riseml.excerpts import excerpt
 from riseml.plan import variable_of
 from riseml.schema.fields import Mapped, Record, Schema, T, Text, Value
-from riseml.schema.messages import describe, number_text
+from riseml.schema.messages import describe, nearest, number_text
 from riseml.schema.texts import control_in
 from riseml.schema.yaml_document import Document, Entries
 from riseml.schema.yaml_kinds import (
@@ -33,8 +33,8 @@ from riseml.search import MAX_TRIALS
 _NUMBERS = (INT, FLOAT)
 _SCALARS = (STR, INT, FLOAT, BOOL)
 _NAME = Text(
-    "letters, digits, '-' and '_', beginning with a letter or '_'",
-    "[A-Za-z_][A-Za-z0-9_-]*",
+    "letters, digits, '-', '_' and single dots between them, beginning with a letter or '_'",
+    r"[A-Za-z_][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]+)*",
     "It becomes an environment variable, and {{name}} in commands.",
 )
 # The schema of a text without the braces and control characters that `_check_value` refuses.
@@ -42,6 +42,18 @@ _TEXT = {
     "type": "string",
     "pattern": r"^(?!.*\{\{)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$",
 }
+_FORMS: list[Schema] = [{"type": ["number", "boolean", "null"]}, _TEXT]
+_ITEM: Schema = {"anyOf": [*_FORMS, json_values.SCHEMA]}
+LISTED: Schema = {
+    "type": "object",
+    "propertyNames": _NAME.schema(),
+    "additionalProperties": _ITEM,
+    "minProperties": 1,
+}
+"""JSON Schema of one experiment in a list of experiments."""
+# A word that is so similar to that of a distribution (0 to 1) is a slip.
+_MISSPELT = 0.8
+_RANGE_KEY = "range"
 _RANGE_KEYS = ("min", "max", "step")
 _RANGE_EXAMPLE = (
     "Write for example {range: {min: 1, max: 5, step: 1}}; max is the last value."
@@ -51,9 +63,7 @@ _RANGE_EXAMPLE = (
 class _Values(Value[Values]):
     """One value, a list of values, a range, or a distribution."""
 
-    expected = (
-        "a number, text, true or false, a list of these, a range, or a distribution"
-    )
+    expected = "a number, text, true, false or null, a list of these, a range, or a distribution"
     kinds = _SCALARS
 
     def read(self, node: Node, name: str, doc: Document) -> Values | None:
@@ -62,6 +72,8 @@ class _Values(Value[Values]):
             return _read_list(node, name, doc)
         if doc.is_mapping(node):
             return _read_mapping(node, name, doc)
+        if is_scalar(node, NULL):
+            return _read_null(node, name, doc)
         if not is_scalar(node, *_SCALARS):
             self.refuse(node, name, doc)
             return None
@@ -77,13 +89,29 @@ class _Values(Value[Values]):
 
     def schema(self) -> Schema:
         """Return all forms."""
-        forms: list[Schema] = [{"type": ["number", "boolean"]}, _TEXT]
-        items = {"type": "array", "items": {"anyOf": forms}, "minItems": 1}
-        return {"anyOf": [*forms, items, _RANGE.schema(), *distributions.schemas()]}
+        items = {"type": "array", "items": _ITEM, "minItems": 1}
+        return {"anyOf": [*_FORMS, items, _RANGE.schema(), *distributions.schemas()]}
+
+
+def _read_null(node: ScalarNode, name: str, doc: Document) -> tuple[str, ...] | None:
+    if not node.value:
+        # It is likelier that a value was forgotten.
+        advice = "Write null to pass on JSON's null, or remove the name."
+        doc.error(node, f"{name} is empty", advice)
+        return None
+    return ("null",)
 
 
 def _read_mapping(node: MappingNode, name: str, doc: Document) -> Values | None:
     form = distributions.form_of(node, name, doc)
+    keys = list(doc.entries(node, name))
+    if form is None and keys and _RANGE_KEY not in keys:
+        # A misspelt word must not become a value.
+        message = f"{name} is a mapping, but neither a range nor a distribution"
+        advice = f"{_RANGE_EXAMPLE} For one value that is a mapping, write [{{…}}]."
+        near = nearest(keys[0], (_RANGE_KEY, *distributions.WORDS), _MISSPELT)
+        doc.error(node, message, f"Did you mean '{near}'?" if near else advice)
+        return None
     return (form or _RANGE).read(node, name, doc)
 
 
@@ -91,15 +119,20 @@ def _read_list(node: SequenceNode, name: str, doc: Document) -> tuple[str, ...] 
     if not node.value:
         doc.error(node, f"{name} has no values", "Give it at least one, or remove it.")
         return None
-    values = []
-    for item in node.value:
-        if is_scalar(item, *_SCALARS):
-            _check_value(item, name, doc)
-            values.append(item.value)
-        else:
-            message = f"a value of {name} must be a number, text, true or false"
-            doc.error(item, f"{message}, not {describe(item)}")
-    return tuple(values)
+    return tuple(_read_item(item, name, doc) for item in node.value)
+
+
+def _read_item(node: Node, name: str, doc: Document) -> str:
+    """Return the text of one value in a list; "" after noting what is wrong with it."""
+    if is_scalar(node, *_SCALARS):
+        _check_value(node, name, doc)
+        return str(node.value)
+    is_collection = isinstance(node, SequenceNode) or doc.is_mapping(node)
+    if is_collection or (is_scalar(node, NULL) and node.value):
+        return json_values.read(node, name, doc)
+    message = f"a value of {name} must be a number, text, true, false, null, a list or a mapping"
+    doc.error(node, f"{message}, not {describe(node)}")
+    return ""
 
 
 def _looks_like_list(text: str) -> bool:

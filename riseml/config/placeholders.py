@@ -18,7 +18,7 @@ from riseml.plan import is_exported, variable_of
 from riseml.schema.messages import did_you_mean, nearest
 from riseml.schema.yaml_document import Document
 
-_PLACEHOLDER = re.compile(r"\{\{( *)([A-Za-z0-9_-]+)( *)\}\}")
+_PLACEHOLDER = re.compile(r"\{\{( *)([A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*)( *)\}\}")
 # Tags that Argo replaces in any text, and expressions (`=…`).
 _ARGO = r"(?:item|retries)$|(?:item|workflow|inputs|outputs|steps|tasks|pod|node|lastRetry|cronworkflow)\.|="
 # By the quotes around a placeholder: the characters that a shell interprets between them.
@@ -149,6 +149,9 @@ def _note_undeclared(use: Use, declared: Sequence[str], doc: Document) -> None:
         # The command would run with the braces, and fail or train something else.
         advice = f"Did you mean '{{{{{slip}}}}}'?"
         doc.error(use.node, message, advice, substring=use.text)
+        return
+    if "." in use.name:
+        # Programs have such texts of their own, as `${{ matrix.os }}`.
         return
     message += f": '{use.text}' stays as it is"
     advice = did_you_mean(use.name, declared)

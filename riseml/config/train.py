@@ -8,7 +8,8 @@ from yaml.nodes import MappingNode, Node
 
 from riseml import frameworks
 from riseml.config import checks, objective
-from riseml.config.parameters import Parameters
+from riseml.config.experiments import Experiments
+from riseml.config.parameters import LISTED, Parameters
 from riseml.config.results import Results
 from riseml.config.strategy import Search, SearchConfig
 from riseml.distributions import Values
@@ -48,6 +49,7 @@ class TrainConfig:
     `options` are those of the framework (of `frameworks/plain.py` without one). Values of
     parameters are texts as written, ranges expanded, or a distribution; without parameters
     there is a single experiment. A metric of the search is the first one of `results`.
+    Listed `experiments` are that many, and each parameter has their values in their order.
     """
 
     run: tuple[str, ...]
@@ -57,6 +59,7 @@ class TrainConfig:
     framework: str | None = None
     install: tuple[str, ...] = ()
     parameters: Mapping[str, Values] = field(default_factory=dict)
+    experiments: int = 0
     search: SearchConfig = field(default_factory=SearchConfig.default)
     concurrency: int = 1
     env: Mapping[str, str] = field(default_factory=dict)
@@ -130,6 +133,9 @@ _KEYS: dict[str, Value[Any]] = {
     "framework": _FRAMEWORK.says("Framework that connects the jobs of an experiment."),
     "parameters": Parameters().says(
         "Values, lists, ranges or distributions by name; all combinations are run by default."
+    ),
+    "experiments": Experiments(LISTED).says(
+        "Values of each experiment, where they are no grid; parameters: {file: x.csv} reads them from a table."
     ),
     "search": Search().says(
         "Strategy that chooses which combinations are run; grid (all) by default."

@@ -60,7 +60,8 @@ def parse(text: str, mark: ForeignMark) -> Node:
         node = yaml_parser.parse(text)
     except MarkedYAMLError as error:
         message, advice = yaml_parser.explain(error, text, 0, is_unclosed=False)
-        fault = Fault(mark.name, mark.line + 1, mark.column + 1, message, advice=advice)
+        line, column = mark.line + 1, mark.column + 1
+        fault = Fault(mark.name, line, column, message, "error", mark.source, advice)
         raise ConfigError((fault,)) from None
     # Text in brackets, braces or quotes is never empty.
     assert node is not None  # noqa: S101

@@ -171,6 +171,7 @@ def sketch(document: Mapping[str, Any]) -> Outline:
     if rounds:
         marker = f".{set_task}."
     image, install = _image(templates, tasks)
+    items = _items(experiment, rounds)
     return Outline(
         document=document,
         id=_id(metadata, tags),
@@ -180,14 +181,14 @@ def sketch(document: Mapping[str, Any]) -> Outline:
         created=doc.time(metadata.get("creationTimestamp")),
         phase=doc.text(status.get("phase")),
         message=doc.text(status.get("message")),
-        items=_items(experiment, rounds),
+        items=items,
         concurrency=doc.integer(set_template.get("parallelism")),
         positions=Positions(marker, rounds.batch if rounds else 0),
         planned=_planned(tasks, templates, _attempts(experiment_template)),
         run_planned=_planned(run_tasks, templates),
         kills=_kills(spec, notes),
         image=image,
-        run=_run(templates, tasks),
+        run=_run(templates, tasks, items),
         install=install,
         set_name=set_task,
         set_planned=_planned(search_tasks, templates),
@@ -288,15 +289,21 @@ def _image(
     return doc.text(container.get("image")), ()
 
 
-def _run(templates: Mapping[str, Node], tasks: list[Node]) -> tuple[str, ...]:
+def _run(
+    templates: Mapping[str, Node], tasks: list[Node], items: Sequence[Any]
+) -> tuple[str, ...]:
     """Return the user's commands: the arguments of the first job after the script and its name."""
+    # Argo's parameters have no dots in their names.
+    names = {str(key).replace(".", "_"): key for key in doc.mapping(items[0])}
     container = doc.inner(_first_template(templates, tasks), "container")
     commands = []
     for argument in doc.items(container.get("args"))[2:]:
         if isinstance(argument, str):
             # Kubernetes reads `$$` as `$`.
-            command = _TAG.sub(r"{{\1}}", argument).replace("$$", "$")
-            commands.append(command)
+            command = _TAG.sub(
+                lambda match: f"{{{{{names.get(match[1], match[1])}}}}}", argument
+            )
+            commands.append(command.replace("$$", "$"))
     return tuple(commands)
 
 

@@ -26,7 +26,7 @@ def _runs(engine: FakeEngine) -> None:
 
 def test_tags_are_added_and_removed(engine: FakeEngine, riseml: Riseml) -> None:
     result = riseml("tag", "14", "15", "--add", "good", "--remove", "draft")
-    assert result.out == "14: baseline (good, paper)\n15: good\n"
+    assert result.out == "14: baseline #good #paper\n15: #good\n"
     assert engine.runs[1].marks == replace(BASELINE, tags=("good", "paper"))
     assert engine.runs[0].marks == Marks(tags=("good",))
 
@@ -38,7 +38,7 @@ def test_a_run_is_named_and_loses_its_name(engine: FakeEngine, riseml: Riseml) -
 
 
 def test_tags_are_shown_without_a_change(engine: FakeEngine, riseml: Riseml) -> None:
-    assert riseml("tag", "14").out == "14: baseline (draft, paper)\n"
+    assert riseml("tag", "14").out == "14: baseline #draft #paper\n"
     assert not [call for call in engine.calls if call[0] == "mark"]
 
 
@@ -94,7 +94,7 @@ def test_a_name_stands_for_an_id(engine: FakeEngine, riseml: Riseml) -> None:
 def test_lists_show_and_filter_marks(riseml: Riseml) -> None:
     listed = riseml("status", "-a").out.splitlines()
     assert listed[0].split() == ["ID", "NAME", "PROJECT", "STATE", "AGE", "TYPE"]
-    assert listed[2].startswith("14     baseline (draft, paper) toaster-net")
+    assert listed[2].startswith("14     baseline #draft #paper toaster-net")
     filtered = riseml("status", "-a", "--tag", "paper", "--tag", "draft", "-o", "json")
     (record,) = json.loads(filtered.out)
     assert (record["id"], record["marks"]) == (

@@ -83,9 +83,9 @@ def check(text: str) -> None:
     ):
         # Jobs of several processes need support by their framework.
         with suppress(UnsupportedError):
-            assert len(plan(loaded).experiments) == grid.size(
-                loaded.train.parameters, grid.Options()
-            )
+            size = grid.size(loaded.train.parameters, grid.Options())
+            expected = loaded.train.experiments or size
+            assert len(plan(loaded).experiments) == expected
     assert list(faults) == sorted(faults, key=lambda fault: (fault.line, fault.column))
     for fault in faults:
         check_fault(fault, text.removeprefix("\ufeff"))
@@ -225,14 +225,22 @@ TENSORFLOW = record(
     | record({"workers": WORKERS}, version=st.just("0.11.3")),
 )
 RANGE = record({"min": NUMBERS, "max": NUMBERS, "step": NUMBERS}, log=st.booleans())
+NESTED = st.recursive(
+    st.none() | st.booleans() | NUMBERS | WORDS,
+    lambda values: (
+        st.lists(values, max_size=2) | st.dictionaries(WORDS, values, max_size=2)
+    ),
+    max_leaves=4,
+)
 VALUES = (
     WORDS
     | NUMBERS
     | st.lists(NUMBERS, min_size=1, max_size=3)
     | st.lists(st.just("x"), min_size=1)
     | record({"range": RANGE})
+    | st.lists(NESTED, min_size=1, max_size=3)
 )
-NAMES = st.sampled_from(["a", "b-c", "b_c", "sub", "path"])
+NAMES = st.sampled_from(["a", "b-c", "b_c", "sub", "path", "a.b"])
 TRAIN = record(
     {
         "image": st.sampled_from(["python", "python:3.12", "a/b@sha256:" + "0" * 64]),
@@ -247,6 +255,9 @@ TRAIN = record(
     ),
     mpi=record({}, workers=WORKERS),
     parameters=st.none() | st.dictionaries(NAMES, VALUES, max_size=3),
+    experiments=st.lists(
+        st.fixed_dictionaries({"a": NESTED, "b-c": NESTED}), min_size=1, max_size=3
+    ),
     concurrency=COUNT,
     env=st.dictionaries(
         st.sampled_from(["A", "B_C"]), WORDS | NUMBERS | st.booleans(), max_size=2
