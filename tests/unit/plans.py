@@ -4,9 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 from riseml.compiler import compile_workflow
+from riseml.distributions import CHOICE, FLOAT, Distribution
 from riseml.engines.local.interpreter.tags import item_values, replace
 from riseml.engines.local.jobs.pod_to_process import expand
-from riseml.plan import Experiment, ExperimentSet, Job, Origin, Resources, Target
+from riseml.plan import (
+    Experiment,
+    ExperimentSet,
+    Job,
+    Metric,
+    Origin,
+    Resources,
+    Rounds,
+    Search,
+    Target,
+)
 
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 ORIGIN = Origin("me", 14, REVISION)
@@ -92,3 +103,26 @@ def lines(document: Document, position: int = 0) -> list[str]:
         received(document, position, arg)
         for arg in template(document, "train")["container"]["args"][2:]
     ]
+
+
+def rounds(trials: int, batch: int, **changes: Any) -> ExperimentSet:
+    """Return the plan of a set whose parameters a job chooses, `batch` at a time."""
+    fields: dict[str, Any] = {
+        "is_set": True,
+        "experiments": tuple(Experiment(sub, {}) for sub in range(1, trials + 1)),
+        "concurrency": batch,
+        "metrics": (Metric("loss", "min"),),
+        "search": Search("tpe", 3, "loss", "min"),
+        "rounds": Rounds(
+            batch,
+            {
+                "lr": Distribution(FLOAT, "0", "1"),
+                "opt": Distribution(CHOICE, choices=("adam", "it's", 'a "b"')),
+            },
+            "def suggest(request):\n    return []\n",
+            "python:3.12-slim",
+            ("pip install optuna",),
+            {"startup": 10},
+        ),
+    }
+    return single(("fit {{lr}} {{opt}}",), **{**fields, **changes})

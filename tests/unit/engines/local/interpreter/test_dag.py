@@ -332,3 +332,64 @@ def test_a_daemon_that_is_pending_too_long_fails() -> None:
     )
     assert phases(done)["a"] == S
     assert [stop.reason for stop in simulator.stops] == ["timeout"]
+
+
+def _giving(text: str) -> dict[str, list[int | End]]:
+    """Return a script in which the task `a` ends with this output."""
+    return {"a": [End(outputs={"list": text})]}
+
+
+def _document(**fields: Any) -> dict[str, Any]:
+    giver = job(
+        "giver",
+        outputs={"parameters": [{"name": "list", "valueFrom": {"path": "/list"}}]},
+    )
+    main = dag(
+        "main",
+        task("a", "giver"),
+        task(
+            "t",
+            "taker",
+            depends="a.Succeeded",
+            withParam="{{tasks.a.outputs.parameters.list}}",
+            arguments={"p": "{{item.x}}"},
+        ),
+        task("after", depends="t.AnySucceeded"),
+        fail_fast=False,
+        **fields,
+    )
+    return workflow(main, giver, job("taker", inputs=["p"]), job())
+
+
+ITEMS = '[{"x": "1"}, {"x": "it\'s"}, {"x": "3"}]'
+
+
+@pytest.mark.parametrize("restarts", [(), range(1, 40)])
+def test_items_may_come_from_an_output(restarts: Any) -> None:
+    simulator = Simulator(_document(parallelism=1), _giving(ITEMS), restarts=restarts)
+    simulator.finish()
+    done = simulator.result()
+    names = ["t(0:x:1)", "t(1:x:it's)", "t(2:x:3)"]
+    values = [by_name(done, name)["inputs"]["parameters"][0]["value"] for name in names]
+    assert values == ["1", "it's", "3"]
+    assert phases(done).items() >= {"t": S, "after": S, "": S}.items()
+    assert simulator.most_active == 1
+
+
+def test_an_output_that_is_no_list_fails_its_task() -> None:
+    done = simulate(_document(), _giving("none"))
+    assert by_name(done, "t")["message"] == (
+        "withParam value could not be parsed as a JSON list: none"
+    )
+    assert phases(done).items() >= {"t": E, "after": X, "": E}.items()
+
+
+def test_an_empty_list_skips_its_task() -> None:
+    done = simulate(_document(), _giving("[]"))
+    assert by_name(done, "t")["message"] == "Skipped, empty params"
+    assert phases(done).items() >= {"t": K, "after": X, "": S}.items()
+
+
+def test_no_items_without_the_output() -> None:
+    done = simulate(_document(), {"a": [1]})
+    assert phases(done).items() >= {"a": F, "t": X, "after": X, "": F}.items()
