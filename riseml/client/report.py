@@ -1,17 +1,22 @@
 """Method of `riseml.Client` that writes a report: one HTML page about runs."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
+from riseml.client import code, config_file, project_folder
 from riseml.client.context import ClientContext, run_of
 from riseml.client.results import is_larger_better
 from riseml.engines import Engine, HasVolumes
-from riseml.errors import InvalidInputError
+from riseml.errors import InvalidInputError, RiseMLError
 from riseml.ids import Id
 from riseml.metrics.curves import RESULTS, TIMES, Point, read_curves, thinned
 from riseml.metrics.files import File, of_last_attempt
+from riseml.project import user_git
+from riseml.project.revision_diff import StoredRevision, patch_since
 from riseml.report import content, page
 from riseml.report.content import Choice, ExperimentCurves
 from riseml.status import ExperimentStatus, SetStatus
@@ -21,6 +26,7 @@ from riseml.storage.volume import Piece, Volume
 # More of a file is not read, and so much is read at once.
 _FILE_BYTES = 32 << 20
 _BATCH_BYTES = 64 << 20
+_PATCH_CHARACTERS = 200_000
 # A page draws no more points of a curve.
 _CURVE_POINTS = 1000
 
@@ -41,8 +47,9 @@ def report(
     curves: dict[str, ExperimentCurves] = {}
     for run in runs:
         curves.update(read(context.engine, run))
+    differences = {run.id: _difference(context, run) for run in runs}
     now = datetime.now(UTC)
-    return page.render(content.build(runs, curves, choice, now), now)
+    return page.render(content.build(runs, curves, choice, now, differences), now)
 
 
 def read(engine: Engine, run: SetStatus) -> dict[str, ExperimentCurves]:
@@ -68,6 +75,27 @@ def _run(context: ClientContext, name: str | Id | None) -> SetStatus:
     if isinstance(subject, ExperimentStatus):
         return replace(run, experiments=(subject,))
     return run
+
+
+def _difference(context: ClientContext, run: SetStatus) -> str:
+    """Return the patch from the user's commit to the code of a run, empty if it is not known.
+
+    The commit is known in the project's folder only.
+    """
+    file = Path(project_folder.config_file())
+    if run.git is None:
+        return ""
+    with suppress(RiseMLError, OSError):
+        if config_file.load(file).project != run.project:
+            return ""
+        folder = user_git.committed(file.absolute().parent, run.git.commit)
+        if folder is not None:
+            stored = StoredRevision(code.repository(context, run), run.revision)
+            patch = patch_since(folder, stored)
+            omitted = len(patch) - _PATCH_CHARACTERS
+            rest = f"\n... {omitted} characters more\n" if omitted > 0 else ""
+            return patch[:_PATCH_CHARACTERS] + rest
+    return ""
 
 
 def _choice(runs: Sequence[SetStatus], name: str | None) -> Choice:

@@ -5,7 +5,7 @@ Revisions of different repositories can be compared. Nothing is checked out.
 
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from riseml.errors import ProjectError
 from riseml.project import large_files
 from riseml.project.revision_files import run_git
+from riseml.project.user_git import CommittedFolder
 
 _ISOLATED = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -22,6 +23,7 @@ _ISOLATED = {
 }
 _OPTIONS = ("-r", "-M", "--no-ext-diff", "--no-textconv", "--no-color")
 _EMPTY_FIELDS = 3
+_NEVER_STORED = (":(exclude,glob)**/riseml*.yml", ":(exclude,glob)**/.risemlignore")
 
 
 class StoredRevision(NamedTuple):
@@ -71,13 +73,34 @@ def compare(old: StoredRevision, new: StoredRevision) -> CodeDifference:
     return CodeDifference(old.revision, new.revision, tuple(files), patch)
 
 
+def patch_since(committed: CommittedFolder, new: StoredRevision) -> str:
+    """Return the patch from a folder of the user's own commit to a revision.
+
+    Files that no revision has are left out, such as riseml.yml. Files of 1 MB and more may be
+    kept beside Git; they are left out, too.
+
+    Raises:
+        ProjectError: the user's repository does not have the commit, or the other one the revision.
+    """
+    paths = ("--", ".", *_NEVER_STORED)
+    arguments = ["-p", committed.tree, new.revision, *paths]
+    return _diff_tree(new.repository, committed.objects, arguments)
+
+
 def _diff(old: StoredRevision, new: StoredRevision, *options: str) -> str:
-    command = ["git", f"--git-dir={old.repository}", "-c", "core.quotePath=false"]
-    command += ["diff-tree", *_OPTIONS, *options, old.revision, new.revision]
+    objects = str(new.repository / "objects")
+    arguments = [*options, old.revision, new.revision]
+    return _diff_tree(old.repository, objects, arguments)
+
+
+def _diff_tree(repository: Path, objects: str, arguments: Sequence[str]) -> str:
+    """Return what Git prints about two trees, which are in a repository or in further objects."""
+    command = ["git", f"--git-dir={repository}", "-c", "core.quotePath=false"]
+    command += ["diff-tree", *_OPTIONS, *arguments]
     environment = {
         "PATH": os.environ.get("PATH", os.defpath),
         **_ISOLATED,
-        "GIT_ALTERNATE_OBJECT_DIRECTORIES": str(new.repository / "objects"),
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES": objects,
     }
     completed = subprocess.run(
         command, env=environment, capture_output=True, check=False

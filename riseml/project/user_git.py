@@ -61,6 +61,32 @@ def read(folder: AnyPath) -> GitState | None:
         return None
 
 
+class CommittedFolder(NamedTuple):
+    """A folder in a commit: where Git's objects are, and the folder's tree as Git names it."""
+
+    objects: str
+    tree: str
+
+
+def committed(folder: AnyPath, commit: str) -> CommittedFolder | None:
+    """Return `folder` as it is in a commit of its repository; None if it is in none.
+
+    Whether the repository has the commit is not checked.
+    """
+    path = os.path.realpath(os.fsdecode(folder))
+    try:
+        repository = _find(path)
+        if repository is None or not _is_trusted(repository):
+            return None
+    except (OSError, ValueError):
+        return None
+    prefix = os.path.relpath(path, repository.top)
+    inner = "" if prefix == "." else prefix
+    return CommittedFolder(
+        os.path.join(repository.shared, "objects"), f"{commit}:{inner}"
+    )
+
+
 def _read(folder: str) -> GitState | None:
     repository = _find(folder)
     if repository is None or not _is_trusted(repository):

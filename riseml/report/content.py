@@ -343,6 +343,9 @@ def _run(run: SetStatus, now: datetime, difference: str) -> Run:
     states = Counter(str(item.state) for item in run.experiments)
     counts = ", ".join(f"{count} {state}" for state, count in states.items())
     facts = {
+        "Name": run.marks.name,
+        "Tags": ", ".join(run.marks.tags),
+        "Note": run.marks.note,
         "State": str(run.state),
         "Experiments": counts,
         "Started": _moment(run.started),
@@ -354,10 +357,20 @@ def _run(run: SetStatus, now: datetime, difference: str) -> Run:
         "Commands": "\n".join(run.run),
         "Install": "\n".join(run.install),
         "Revision": run.revision,
+        "Commit": _commit(run),
     }
     present = tuple((label, value) for label, value in facts.items() if value)
     kind = "Set" if run.is_set else "Experiment"
     return Run(f"{kind} {run.id} of {run.project}", present, run.config, difference)
+
+
+def _commit(run: SetStatus) -> str:
+    """Return what the user's own repository was at."""
+    if run.git is None:
+        return ""
+    changes = {True: ", with changes", False: "", None: ", changes not known"}
+    commit = f"{run.git.branch} {run.git.commit}".strip()
+    return f"{commit}{changes[run.git.dirty]}"
 
 
 def _resources(experiments: Iterable[ExperimentStatus]) -> str:

@@ -2,12 +2,15 @@
 
 import json
 import re
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from riseml.plan import GitState
 from riseml.report import page
 from riseml.status import State
 from tests.cli.conftest import Riseml
@@ -119,3 +122,25 @@ def test_open_shows_the_page_in_a_browser(
     result = riseml("report", "15", "--open")
     assert opened == [Path("report-15.html").absolute().as_uri()]
     assert "There is no browser here" in result.err
+
+
+def test_the_code_is_compared_with_the_commit_of_the_user(
+    engine: FakeEngine, riseml: Riseml, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("riseml.yml").write_text("project: toaster-net\n")
+    committed = SimpleNamespace(objects="objects", tree="f00:")
+    monkeypatch.setattr("riseml.project.user_git.committed", lambda *_: committed)
+    monkeypatch.setattr("riseml.client.code.repository", lambda *_: Path("store"))
+    patches = ["-old\n+<new>\n" + "x" * 300_000]
+    monkeypatch.setattr("riseml.client.report.patch_since", lambda *_: patches[0])
+    run = replace(engine.runs[0], git=GitState("f00"), revision="abc")
+    engine.runs = [run]
+    riseml("report", "15")
+    text = Path("report-15.html").read_text("utf-8")
+    assert "<summary>Changes since the commit</summary>" in text
+    assert "-old\n+&lt;new&gt;\nxxx" in text
+    assert "... 100012 characters more" in text
+    # In the folder of another project, its commit is not known.
+    Path("riseml.yml").write_text("project: other-net\n")
+    riseml("report", "15")
+    assert "Changes since" not in Path("report-15.html").read_text("utf-8")

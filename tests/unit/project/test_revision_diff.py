@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 
 from riseml.errors import ProjectError
-from riseml.project import checkout, repository_of, snapshot
-from riseml.project.revision_diff import FileChange, StoredRevision, compare
+from riseml.project import checkout, repository_of, snapshot, user_git
+from riseml.project.revision_diff import (
+    FileChange,
+    StoredRevision,
+    compare,
+    patch_since,
+)
 from riseml.project.walk import LARGE_BYTES
 from tests.folders import git, write
 
@@ -93,3 +98,40 @@ def test_a_removed_revision_is_an_error(folder: Path, tmp_path: Path) -> None:
     old = _stored(folder, tmp_path / "home")
     with pytest.raises(ProjectError):
         compare(old, StoredRevision(old.repository, "0" * 40))
+
+
+def test_a_patch_since_the_users_commit(tmp_path: Path) -> None:
+    top = write(
+        tmp_path / "tree",
+        {
+            "other/a.py": "a\n",
+            "lab/train.py": "one\ntwo\n",
+            "lab/riseml.yml": "project: lab\n",
+            "lab/gone.txt": "gone\n",
+        },
+    )
+    git("init", "-q", "-b", "main", at=top)
+    git("add", ".", at=top)
+    git("commit", "-q", "-m", "first", at=top)
+    commit = git("rev-parse", "HEAD", at=top).strip()
+    before = sorted(path for path in (top / ".git").rglob("*"))
+    write(top, {"lab/train.py": "one\n2\n", "lab/new.py": "n\n", "other/a.py": "b\n"})
+    (top / "lab/gone.txt").unlink()
+    committed = user_git.committed(top / "lab", commit)
+    assert committed is not None
+    stored = _stored(top / "lab", tmp_path / "home")
+    patch = patch_since(committed, stored)
+    changed = [line for line in patch.splitlines() if line.startswith("diff")]
+    assert changed == [
+        "diff --git a/gone.txt b/gone.txt",
+        "diff --git a/new.py b/new.py",
+        "diff --git a/train.py b/train.py",
+    ]
+    assert "-two\n+2\n" in patch
+    # Nothing was written to the user's repository.
+    assert sorted(path for path in (top / ".git").rglob("*")) == before
+    unknown = user_git.committed(top / "lab", "0" * 40)
+    assert unknown is not None
+    with pytest.raises(ProjectError, match="the code cannot be compared"):
+        patch_since(unknown, stored)
+    assert user_git.committed(tmp_path, commit) is None

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from riseml.metrics.curves import Point
-from riseml.plan import Metric, Resources
+from riseml.plan import GitState, Marks, Metric, Resources
 from riseml.report import page
 from riseml.report.content import Cell, Choice, Content, build
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
@@ -54,6 +54,8 @@ RUN = SetStatus(
     run=("python fit.py",),
     revision="abc123",
     config="project: toaster\n",
+    git=GitState("f00", "main", dirty=True),
+    marks=Marks("baseline", ("paper", "v2"), "with dropout"),
     metrics=(Metric("accuracy", "max"), Metric("loss", "min")),
     experiments=EXPERIMENTS,
 )
@@ -131,6 +133,12 @@ def test_facts_of_a_run() -> None:
     assert facts["Duration"] == "0:04:00"
     assert facts["Resources"] == "train: 2 CPUs, 1G, 1 GPUs"
     assert facts["Commands"] == "python fit.py"
+    assert facts["Commit"] == "main f00, with changes"
+    assert (facts["Name"], facts["Tags"], facts["Note"]) == (
+        "baseline",
+        "paper, v2",
+        "with dropout",
+    )
     assert "Framework" not in facts
     assert run.config == "project: toaster\n"
 
