@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 
 from riseml import labels
+from riseml.compiler.text import parameter
 from riseml.errors import InvalidInputError
 from riseml.excerpts import excerpt
 
@@ -42,7 +43,7 @@ def form(values: Iterable[str]) -> str | None:
 
 def companion(name: str) -> str:
     """Return the name of the parameter that carries the quoted text of another one."""
-    return f"{labels.OWN}quoted-{name}"
+    return f"{labels.OWN}quoted-{parameter(name)}"
 
 
 def _check(value: str) -> None:

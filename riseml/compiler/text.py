@@ -47,7 +47,9 @@ def item(name: str, values: Iterable[str]) -> str:
     Argo inserts the value as JSON writes it, so one that JSON escapes is decoded.
     """
     if any(json.dumps(value, ensure_ascii=False) != f'"{value}"' for value in values):
-        return f"{{{{=fromJSON('\"' + item['{name}'] + '\"')}}}}"
+        # In expressions, Argo makes a mapping of names with dots.
+        path = name.replace(".", "']['")
+        return f"{{{{=fromJSON('\"' + item['{path}'] + '\"')}}}}"
     return f"{{{{item.{name}}}}}"
 
 

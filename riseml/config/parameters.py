@@ -277,6 +277,7 @@ def _check_names(keys: Mapping[str, ScalarNode], doc: Document) -> None:
         name = excerpt(key)
         other = names.setdefault(variable, key)
         warning = warning_about(variable, name)
+        prefixes = [outer for outer in keys if key.startswith(f"{outer}.")]
         if is_reserved(variable):
             doc.error(
                 node,
@@ -288,6 +289,12 @@ def _check_names(keys: Mapping[str, ScalarNode], doc: Document) -> None:
                 node,
                 f"'{excerpt(other)}' and '{name}' would both be ${variable}",
                 "Rename one of them.",
+            )
+        elif prefixes:
+            doc.error(
+                node,
+                f"'{excerpt(prefixes[0])}' and '{name}' cannot be used together",
+                f"Argo would take one for the other; rename '{excerpt(prefixes[0])}'.",
             )
         elif warning:
             doc.warn(node, warning, f"Use {{{{{name}}}}} in commands.")

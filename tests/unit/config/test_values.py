@@ -216,3 +216,10 @@ def test_names_with_dots_are_variables_and_placeholders() -> None:
     assert not loaded.warnings
     with pytest.raises(ConfigError, match=r"'m.lr' and 'm-lr' would both be \$M_LR"):
         config.load_text(f"{text}  parameters: {{m.lr: 1, m-lr: 2}}\n")
+
+
+def test_a_name_is_no_part_of_another_one() -> None:
+    assert faults("  parameters: {lr: 1, hidden: 1, model: 1, model.lr: 2}\n") == [
+        "5:44: 'model' and 'model.lr' cannot be used together"
+        + " | Argo would take one for the other; rename 'model'."
+    ]

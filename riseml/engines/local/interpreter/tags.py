@@ -34,7 +34,7 @@ class _TagExpression(NamedTuple):
 # it.
 _TAG_EXPRESSIONS = (
     _TagExpression(
-        re.compile(r"""=fromJSON\('"' \+ item\['([^']+)'\] \+ '"'\)"""),
+        re.compile(r"""=fromJSON\('"' \+ item\['([^']+(?:'\]\['[^']+)*)'\] \+ '"'\)"""),
         "item.",
         lambda value: str(json.loads(f'"{value}"')),
     ),
@@ -121,7 +121,9 @@ def inner(tag: str) -> str:
     expression = _find_expression(tag)
     if expression is None:
         return tag
-    return expression.pattern.sub(rf"{expression.prefix}\1", tag)
+    name = expression.pattern.sub(r"\1", tag)
+    # A name with dots is a path in an expression.
+    return expression.prefix + name.replace("']['", ".")
 
 
 def _find_expression(tag: str) -> _TagExpression | None:
