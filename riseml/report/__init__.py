@@ -6,7 +6,8 @@
     axes.py        the values of a parameter or metric as positions on an axis
     figures.py     parallel coordinates, metrics against parameters, importance, curves
     importance.py  which parameters matter, by Optuna
-    content.py     what the page says besides: tables and facts
+    content.py     what the page says besides, such as the table of results
+    facts.py       facts about each run
     page.py        the page
 
 Figures are plain dictionaries. Plotly's Python classes are not needed, only its bundle.

@@ -1,16 +1,15 @@
 """What a report says: its tables, facts and figures, from runs and the curves of their experiments."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import chain
 from typing import Any
 
 from riseml.metrics.curves import Point
-from riseml.quantities import cores_text, memory_text
 from riseml.report import figures
 from riseml.report.axes import MISSING, Axis, axis, number, short, text
+from riseml.report.facts import Run, describe, duration, seconds_of, title
 from riseml.report.figures import Curve, Figure
 from riseml.report.importance import LEAST_EXPERIMENTS, importances
 from riseml.status import ExperimentStatus, SetStatus
@@ -57,16 +56,6 @@ class Row:
     state: str
     is_best: bool
     cells: tuple[Cell, ...]
-
-
-@dataclass(frozen=True)
-class Run:
-    """Facts about a run, its configuration, and how its code differs from the user's commit."""
-
-    title: str
-    facts: tuple[tuple[str, str], ...]
-    config: str
-    difference: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,9 +106,9 @@ def build(
     colors = figures.line_colors(columns.main, columns.ids)
     facts = []
     for run in runs:
-        facts.append(_run(run, now, (differences or {}).get(run.id, "")))
+        facts.append(describe(run, now, (differences or {}).get(run.id, "")))
     return Content(
-        title=_title(runs),
+        title=title(runs),
         headings=_headings(columns),
         rows=_rows(columns, now),
         runs=tuple(facts),
@@ -305,7 +294,7 @@ def _rows(columns: _Columns, now: datetime) -> tuple[Row, ...]:
             cells.append(_cell(_parameter(experiment, parameter.name)))
         for metric in columns.metrics:
             cells.append(_cell(_result(experiment, metric.name)))
-        seconds = _seconds(experiment, now)
+        seconds = seconds_of(experiment, now)
         cells.append(Cell(duration(seconds), seconds))
         attempts = experiment.attempt + 1
         cells.append(Cell(str(attempts), float(attempts)))
@@ -328,77 +317,3 @@ def _cell(value: Any) -> Cell:
     if isinstance(value, float) and order is not None:
         return Cell(short(value), order)
     return Cell(text(value), order)
-
-
-# Facts
-
-
-def _title(runs: Sequence[SetStatus]) -> str:
-    projects = ", ".join(dict.fromkeys(run.project for run in runs))
-    ids = ", ".join(run.id for run in runs)
-    return f"{projects} {ids}"
-
-
-def _run(run: SetStatus, now: datetime, difference: str) -> Run:
-    states = Counter(str(item.state) for item in run.experiments)
-    counts = ", ".join(f"{count} {state}" for state, count in states.items())
-    facts = {
-        "Name": run.marks.name,
-        "Tags": ", ".join(run.marks.tags),
-        "Note": run.marks.note,
-        "State": str(run.state),
-        "Experiments": counts,
-        "Started": _moment(run.started),
-        "Ended": _moment(run.finished),
-        "Duration": duration(_seconds(run, now)),
-        "Image": run.image,
-        "Framework": run.framework,
-        "Resources": _resources(run.experiments),
-        "Commands": "\n".join(run.run),
-        "Install": "\n".join(run.install),
-        "Revision": run.revision,
-        "Commit": _commit(run),
-    }
-    present = tuple((label, value) for label, value in facts.items() if value)
-    kind = "Set" if run.is_set else "Experiment"
-    return Run(f"{kind} {run.id} of {run.project}", present, run.config, difference)
-
-
-def _commit(run: SetStatus) -> str:
-    """Return what the user's own repository was at."""
-    if run.git is None:
-        return ""
-    changes = {True: ", with changes", False: "", None: ", changes not known"}
-    commit = f"{run.git.branch} {run.git.commit}".strip()
-    return f"{commit}{changes[run.git.dirty]}"
-
-
-def _resources(experiments: Iterable[ExperimentStatus]) -> str:
-    """Return what each type of job of an experiment asks for."""
-    lines = {}
-    for experiment in experiments:
-        for job in experiment.jobs:
-            if job.resources and job.type not in lines:
-                asked = job.resources
-                lines[job.type] = (
-                    f"{job.type}: {cores_text(asked.cpus)} CPUs,"
-                    f" {memory_text(asked.mem)}, {asked.gpus} GPUs"
-                )
-    return "\n".join(lines.values())
-
-
-def _seconds(status: SetStatus | ExperimentStatus, now: datetime) -> float | None:
-    if status.started is None:
-        return None
-    length = (status.finished or now) - status.started
-    return max(length.total_seconds(), 0.0)
-
-
-def duration(seconds: float | None) -> str:
-    """Return a duration as hours, minutes and seconds."""
-    return MISSING if seconds is None else str(timedelta(seconds=round(seconds)))
-
-
-def _moment(time: datetime | None) -> str:
-    """Return an instant in the local time zone."""
-    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if time else ""

@@ -1,0 +1,94 @@
+"""Facts about a run that a report shows: states, times, resources, commands, code."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from riseml.quantities import cores_text, memory_text
+from riseml.report.axes import MISSING
+from riseml.status import ExperimentStatus, SetStatus
+
+
+@dataclass(frozen=True)
+class Run:
+    """Facts about a run, its configuration, and how its code differs from the user's commit."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    config: str
+    difference: str = ""
+
+
+def title(runs: Sequence[SetStatus]) -> str:
+    """Return what a report is about: projects and ids."""
+    projects = ", ".join(dict.fromkeys(run.project for run in runs))
+    ids = ", ".join(run.id for run in runs)
+    return f"{projects} {ids}"
+
+
+def describe(run: SetStatus, now: datetime, difference: str) -> Run:
+    """Return the facts of a run; `difference` is a patch from the user's commit."""
+    states = Counter(str(item.state) for item in run.experiments)
+    counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    facts = {
+        "Name": run.marks.name,
+        "Tags": ", ".join(run.marks.tags),
+        "Note": run.marks.note,
+        "State": str(run.state),
+        "Experiments": counts,
+        "Started": _moment(run.started),
+        "Ended": _moment(run.finished),
+        "Duration": duration(seconds_of(run, now)),
+        "Image": run.image,
+        "Framework": run.framework,
+        "Resources": _resources(run.experiments),
+        "Commands": "\n".join(run.run),
+        "Install": "\n".join(run.install),
+        "Revision": run.revision,
+        "Commit": _commit(run),
+    }
+    present = tuple((label, value) for label, value in facts.items() if value)
+    kind = "Set" if run.is_set else "Experiment"
+    return Run(f"{kind} {run.id} of {run.project}", present, run.config, difference)
+
+
+def _commit(run: SetStatus) -> str:
+    """Return what the user's own repository was at."""
+    if run.git is None:
+        return ""
+    changes = {True: ", with changes", False: "", None: ", changes not known"}
+    commit = f"{run.git.branch} {run.git.commit}".strip()
+    return f"{commit}{changes[run.git.dirty]}"
+
+
+def _resources(experiments: Iterable[ExperimentStatus]) -> str:
+    """Return what each type of job of an experiment asks for."""
+    lines = {}
+    for experiment in experiments:
+        for job in experiment.jobs:
+            if job.resources and job.type not in lines:
+                asked = job.resources
+                lines[job.type] = (
+                    f"{job.type}: {cores_text(asked.cpus)} CPUs,"
+                    f" {memory_text(asked.mem)}, {asked.gpus} GPUs"
+                )
+    return "\n".join(lines.values())
+
+
+def seconds_of(status: SetStatus | ExperimentStatus, now: datetime) -> float | None:
+    """Return how long something ran, or has been running; None before it starts."""
+    if status.started is None:
+        return None
+    length = (status.finished or now) - status.started
+    return max(length.total_seconds(), 0.0)
+
+
+def duration(seconds: float | None) -> str:
+    """Return a duration as hours, minutes and seconds."""
+    return MISSING if seconds is None else str(timedelta(seconds=round(seconds)))
+
+
+def _moment(time: datetime | None) -> str:
+    """Return an instant in the local time zone."""
+    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if time else ""
