@@ -21,7 +21,9 @@ Completion = tuple[str, str]
 
 # A longer list would scroll the line that is being typed off the screen.
 _NEWEST_RUNS = 50
-_TAKES_EXPERIMENT = frozenset({"status", "logs", "wait", "kill", "tensorboard", "why"})
+_TAKES_EXPERIMENT = frozenset(
+    {"status", "logs", "wait", "kill", "tensorboard", "why", "diff"}
+)
 _TAKES_JOB = frozenset({"status", "logs", "why"})
 
 
@@ -32,7 +34,8 @@ def complete(words: list[str]) -> int:
     """
     try:
         unfinished = words[-1]
-        completions = list(_completions(words))
+        # Several arguments of a command may be ids.
+        completions = list(dict.fromkeys(_completions(words)))
     except Exception:  # noqa: BLE001
         # The command itself will report what is wrong.
         return 0
@@ -178,5 +181,4 @@ _ACCEPTED_RUNS = {
     "kill": _is_unfinished,
     "wait": _is_unfinished,
     "delete": _has_ended,
-    "results": _is_set,
 }

@@ -67,8 +67,12 @@ Project = Annotated[
         "--project",
         metavar="NAME",
         show_default=False,
-        help="All runs of this project, or those of the ids.",
+        help="All runs of this project; with ids, only these.",
     ),
+]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", help="Only runs with all these tags."),
 ]
 Where = Annotated[
     str | None,
@@ -131,6 +135,7 @@ _MAX_NOTES = 5
 def command(
     ids: Ids = None,
     project: Project = None,
+    tags: Tags = None,
     where: Where = None,
     columns: Columns = None,
     sort: Sort = None,
@@ -146,10 +151,11 @@ def command(
     error are best, and large values of all others, unless riseml.yml, --min or --max
     says otherwise. Experiments without a number come last.
 
-    A filter compares parameters, results and id, state, run, project, user, reason,
-    created, started, finished or duration (seconds) by < <= > >= = != or ~ (contains),
-    with and, or, not and parentheses. A name alone asks for any value. If a result and
-    another column have the same name, it is result.NAME, and a parameter param.NAME.
+    A filter compares parameters, results and id, state, run, project, user, name, tags,
+    note, reason, created, started, finished or duration (seconds) by < <= > >= = != or ~
+    (contains), with and, or, not and parentheses. A name alone asks for any value. If a
+    result and another column have the same name, it is result.NAME, and a parameter
+    param.NAME.
 
     Examples:
       riseml results 14 --sort accuracy --top 5
@@ -160,6 +166,7 @@ def command(
     results = Client().results(
         *(ids or ()),
         project=project,
+        tags=tags or (),
         where=where,
         columns=_names(columns or ()),
         sort=sort,
@@ -173,9 +180,11 @@ def command(
     # Columns that the user chose are all shown.
     fitting = results.columns if columns else result_table.fitting(results, screen)
     output.lines(result_table.lines(results, fitting, screen, headers=not no_headers))
-    selection = " ".join(["riseml results", *(ids or ())])
+    words = ["riseml results", *(ids or ())]
     if project:
-        selection += f" --project {project}"
+        words.append(f"--project {project}")
+    words += map("--tag {}".format, tags or ())
+    selection = " ".join(words)
     for note in _notes(results, selection, screen):
         output.note(note)
     hidden = len(results.columns) - len(fitting)

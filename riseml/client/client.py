@@ -215,6 +215,7 @@ class Client(ConfigMethods, RepeatMethods):
         self,
         *names: str | Id | None,
         project: str | None = None,
+        tags: Iterable[str] = (),
         where: str | None = None,
         columns: Sequence[str] = (),
         sort: str | None = None,
@@ -223,16 +224,17 @@ class Client(ConfigMethods, RepeatMethods):
     ) -> "Results":
         """Return the table of the results of runs; see `riseml.client.results.tabulate`.
 
-        Without ids it has the newest run, or with `project` all runs of that project.
+        Without ids it has the newest run, or all runs of a `project` that have all `tags`.
 
         Raises:
             InvalidInputError: an id is not a run's, a name is unknown, or `where` is not
                 a filter.
-            NotFoundError: nothing has an id, or the project has no runs.
+            NotFoundError: nothing has an id, or no run has the project and the tags.
         """
         from riseml.client import result_runs, results
 
-        runs = result_runs.read(self._context, names, project=project)
+        query = Query(all=True, project=project, tags=tuple(tags))
+        runs = result_runs.read(self._context, names, query)
         table = results.tabulate(
             runs, sort=sort, largest=largest, top=top, where=where, columns=columns
         )

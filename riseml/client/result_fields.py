@@ -43,6 +43,9 @@ FIELDS: dict[str, Callable[[Row], Any]] = {
     "run": lambda row: row[1].id,
     "project": lambda row: row[1].project,
     "user": lambda row: row[1].user,
+    "name": lambda row: row[1].marks.name,
+    "tags": lambda row: " ".join(row[1].marks.tags),
+    "note": lambda row: row[1].marks.note,
     "reason": lambda row: row[0].reason,
     "created": lambda row: row[0].created,
     "started": lambda row: row[0].started,
@@ -86,7 +89,7 @@ class ResultColumns:
     """All columns of some results, with unique titles."""
 
     def __init__(self, parameters: Sequence[str], results: Sequence[str]) -> None:
-        clashes = {*ALWAYS, ""} | (set(parameters) & set(results))
+        clashes = {*FIELDS, ""} | (set(parameters) & set(results))
         names = {*parameters, *results}
         if any(name.startswith((PARAMETER, RESULT)) for name in names):
             # Such a name could be that of a column already.

@@ -17,29 +17,36 @@ _THREADS = 8
 
 
 def read(
-    context: ClientContext, names: Sequence[str | Id | None], *, project: str | None
+    context: ClientContext, names: Sequence[str | Id | None], query: Query
 ) -> list[SetStatus]:
     """Return the runs with their experiments, in the order of `names`, else the newest first.
 
+    `query` has a project or tags that the runs must have.
+
     Raises:
         InvalidInputError: an id is of an experiment of a set, or of a job.
-        NotFoundError: nothing has an id, or the project has no runs.
+        NotFoundError: nothing has an id, or no run has the project or the tags.
     """
     if names:
         # An id that is given twice counts once.
         ids = list(dict.fromkeys(map(partial(_run_id, context), names)))
-    elif project:
-        ids = _of_project(context.engine, project)
+    elif query.project or query.tags:
+        runs = context.engine.list(query)
+        ids = [Id(number=run.number) for run in runs]
     else:
         ids = [context.find_id(None)]
-    runs = _read_all(context.engine, ids)
-    if project:
-        runs = [run for run in runs if run.project == project]
+    runs = list(filter(partial(_fits, query), _read_all(context.engine, ids)))
     if not runs:
+        selection = " ".join(filter(None, (query.project, *query.tags)))
         raise NotFoundError(
-            f"no run of the project {project}", "`riseml status -a` lists all runs."
+            f"no run belongs to {selection}", "`riseml status -a` lists all runs."
         )
     return runs
+
+
+def _fits(query: Query, run: SetStatus) -> bool:
+    has_project = query.project in (None, run.project)
+    return has_project and set(query.tags) <= set(run.marks.tags)
 
 
 def _run_id(context: ClientContext, name: str | Id | None) -> Id:
@@ -50,11 +57,6 @@ def _run_id(context: ClientContext, name: str | Id | None) -> Id:
             "Results compare the experiments of a set, such as 14.",
         )
     return run
-
-
-def _of_project(engine: Engine, project: str) -> list[Id]:
-    runs = engine.list(Query(all=True, project=project))
-    return [Id(number=run.number) for run in runs]
 
 
 def _read_all(engine: Engine, ids: Sequence[Id]) -> list[SetStatus]:

@@ -61,7 +61,7 @@ def _runs(engine: FakeEngine) -> None:
         (["kill", "15."], ["15.1", "15.2"]),
         (["wait", ""], ["16", "15"]),
         (["delete", ""], ["9"]),
-        (["results", ""], ["15"]),
+        (["diff", "15."], ["15.1", "15.2"]),
         (["status", "--no"], ["--no-headers", "--no-color"]),
         (["logs", "--f"], ["--follow"]),
         (["status", "-o", ""], ["table", "wide", "json", "yaml", "csv", "name"]),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from riseml.engines import Chunk
-from riseml.plan import Metric
+from riseml.plan import Marks, Metric
 from riseml.status import State
 from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine, grid
@@ -66,3 +66,54 @@ def test_names_in_the_log_are_suggested(
         "Seen in the logs: val_loss, loss; write `results: {val_loss: min}`"
         in result.err
     )
+
+
+def test_several_runs_by_project_and_tag(riseml: Riseml, engine: FakeEngine) -> None:
+    other = replace(grid(31, STATES, RESULTS), project="other")
+    tagged = replace(grid(32, STATES, RESULTS), marks=Marks(tags=("good",)))
+    engine.runs = [tagged, other, grid(30, STATES, RESULTS)]
+    ids = ("-o", "name")
+    assert riseml("results", "30", "31", *ids).out.split() == [
+        "30.1",
+        "30.2",
+        "31.1",
+        "31.2",
+    ]
+    assert riseml("results", "--project", "other", *ids).out.split() == ["31.1", "31.2"]
+    assert riseml("results", "--tag", "good", *ids).out.split() == ["32.1", "32.2"]
+    project = ("--project", "toaster-net")
+    words = riseml("results", *project, "--tag", "good", *ids).out.split()
+    assert words == ["32.1", "32.2"]
+    both = riseml("results", "30", "31", *project, *ids).out.split()
+    assert both == ["30.1", "30.2"]
+    for words in (["--project", "none"], ["--tag", "bad"], ["30", "--tag", "good"]):
+        result = riseml("results", *words)
+        assert result.err.startswith("riseml: error: no run belongs to ")
+    hint = riseml("results", "--tag", "good", *project).err
+    assert "`riseml results --project toaster-net --tag good --sort epoch`" in hint
+
+
+def test_filter_columns_and_order(riseml: Riseml, engine: FakeEngine) -> None:
+    engine.runs = [grid(30, STATES, RESULTS)]
+    words = ["--columns", "id, val_loss", "--columns", "duration,state"]
+    where = ["--where", "val_loss < 0.4 or epoch = 10", "--sort", "epoch"]
+    assert riseml("results", "30", *words, *where).out == (
+        "  EXP ID val_loss DURATION STATE\n"
+        "★ 30.2       0.25 1h 0m 0s ✓ FINISHED\n"
+        "  30.1        0.5 1h 0m 0s ✓ FINISHED\n"
+    )
+    rows = riseml("results", "30", *words, *where, "-o", "csv").out
+    assert (
+        rows
+        == "id,val_loss,duration,state\n30.2,0.25,3600.0,FINISHED\n30.1,0.5,3600.0,FINISHED\n"
+    )
+    nothing = riseml("results", "30", "--where", "epoch > 99")
+    assert nothing.err == "No experiment fulfils the filter.\n"
+    wrong = riseml("results", "30", "--where", "epoch > 1 and accuracy")
+    assert wrong.status == 2
+    assert wrong.err.splitlines()[1:3] == [
+        "  epoch > 1 and accuracy",
+        "                ^^^^^^^^",
+    ]
+    unknown = riseml("results", "30", "--columns", "accuracy")
+    assert "no result or parameter is called 'accuracy'" in unknown.err

@@ -184,7 +184,10 @@ class HomeReader:
         row = self.summary_row(self.number(run))
         if not row["ended"]:
             return self.read(run)
-        return self.summary(self.store(), row, experiments=True)
+        store = self.store()
+        summary = self.summary(store, row, experiments=True)
+        (marked,) = marks.added(store, [summary], summary.number)
+        return marked
 
     def list(self, query: Query) -> list[SetStatus]:
         """Return runs, newest first."""

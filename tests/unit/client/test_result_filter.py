@@ -8,6 +8,7 @@ import pytest
 from riseml.client.result_fields import FIELDS, ResultColumns, Row
 from riseml.client.result_filter import parse
 from riseml.errors import InvalidInputError
+from riseml.plan import Marks
 from riseml.status import ExperimentStatus, SetStatus, State
 
 START = datetime(2018, 1, 31, 10, tzinfo=UTC)
@@ -27,7 +28,9 @@ def _row(**result: Any) -> Row:
         finished=START + timedelta(seconds=90),
         reason="OOM",
     )
-    return experiment, SetStatus("7", project="digits", user="paul")
+    return experiment, SetStatus(
+        "7", project="digits", user="paul", marks=Marks("best", ("a", "b"), "note it")
+    )
 
 
 ROW = _row(
@@ -92,7 +95,8 @@ ROW = _row(
         ("finished < 2018-01-31T10:01:00Z", False),
         ("acc", True),
         ("not acc", False),
-        ("note", False),
+        ("result.note", False),
+        ("tags ~ b and note ~ it and name = best", True),
         ("acc and opt", True),
     ],
 )
@@ -171,6 +175,9 @@ def test_all_fields_have_a_value_or_none() -> None:
         "run": "7",
         "project": "digits",
         "user": "paul",
+        "name": "best",
+        "tags": "a b",
+        "note": "note it",
         "reason": "OOM",
         "created": None,
         "started": START,
@@ -181,9 +188,11 @@ def test_all_fields_have_a_value_or_none() -> None:
 
 def test_titles_are_unique() -> None:
     columns = ResultColumns(
-        ["a", "id", "param.b", "result.c", "b"], ["a", "b", "c", "param.a", "state", ""]
+        ["a", "param.b", "result.c", "b", *FIELDS],
+        ["a", "b", "c", "param.a", *FIELDS, ""],
     )
-    titles = [column.title for column in columns.usual]
-    assert len(set(titles)) == len(titles) == 13
-    for column in columns.usual:
+    everything = (*columns.fields, *columns.parameters, *columns.results)
+    titles = [column.title for column in everything]
+    assert len(set(titles)) == len(titles) == 9 + 3 * len(FIELDS)
+    for column in everything:
         assert columns.find(column.title) == column
