@@ -1,6 +1,8 @@
 """Command `riseml diff`."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
 from typing import Annotated, Any, TypedDict, cast
 
 import typer
@@ -10,7 +12,7 @@ from riseml.cli.documents import Document
 from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
 from riseml.client.client import Client
-from riseml.client.diff import NOW, Difference, ExperimentPair, Pair, numbers
+from riseml.client.diff import NOW, Difference, ExperimentPair, Pair
 from riseml.project.revision_diff import CodeDifference, FileChange
 
 _OPTIONAL_ID = Annotated[
@@ -28,6 +30,7 @@ _Stat = Annotated[
     bool, typer.Option("--stat", help="Names of changed files instead of their lines.")
 ]
 _ID_LENGTH = 12
+_LONG_ID = re.compile(r"\b([0-9a-f]{12})[0-9a-f]+\b")
 # A set may have thousands of experiments.
 _MAX_PAIRS = 20
 _STYLES = {"+++": "bold", "---": "bold", "+": "green", "-": "red", "@": "cyan"}
@@ -198,11 +201,7 @@ def _properties(difference: Difference, screen: Terminal) -> Iterator[str]:
 
 
 def _short(value: str | None) -> str:
-    words = []
-    for word in (value or "none").split():
-        is_id = len(word) > _ID_LENGTH and word.isalnum()
-        words.append(word[:_ID_LENGTH] if is_id else word)
-    return clean(" ".join(words))
+    return clean(_LONG_ID.sub(r"\1", value or "none"))
 
 
 def _table(
@@ -217,7 +216,7 @@ def _table(
 
 def _results(difference: Difference, screen: Terminal) -> Iterator[str]:
     rows: list[list[str]] = []
-    differing = [pair for pair in difference.pairs if pair.results]
+    differing = list(filter(attrgetter("results"), difference.pairs))
     for pair in differing[:_MAX_PAIRS]:
         rows += _result_rows(pair)
     if rows:
@@ -247,10 +246,12 @@ def _result_rows(pair: ExperimentPair) -> Iterator[list[str]]:
 
 
 def _change(pair: Pair) -> str:
-    values = list(numbers(pair))
-    if len(values) < len(pair):
+    old, new = pair
+    try:
+        return f"{new - old:+.5G}"
+    except TypeError:
+        # One of them is missing or a text.
         return ""
-    return f"{values[1] - values[0]:+.5G}"
 
 
 def _value(value: Any) -> str:

@@ -24,7 +24,7 @@ def fitting(results: Results, screen: Terminal) -> Sequence[ResultColumn]:
     Otherwise the columns are not cut, and the one that decides is among them.
     """
     metrics = [column for column in results.columns if column.kind == "result"]
-    if screen.width is None or not metrics:
+    if screen.width is None:
         return results.columns
     widths = [_width(results, column) for column in metrics]
     others = len(results.columns) - len(metrics)

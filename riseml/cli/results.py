@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from itertools import chain
 from operator import attrgetter
 from typing import Annotated, Any, NotRequired, TypedDict
 
@@ -163,10 +164,12 @@ def command(
       riseml results --project digits --columns id,lr,accuracy,duration
       riseml results -o csv > results.csv
     """
+    ids = ids or []
+    tags = tags or []
     results = Client().results(
-        *(ids or ()),
+        *ids,
         project=project,
-        tags=tags or (),
+        tags=tags,
         where=where,
         columns=_names(columns or ()),
         sort=sort,
@@ -180,10 +183,10 @@ def command(
     # Columns that the user chose are all shown.
     fitting = results.columns if columns else result_table.fitting(results, screen)
     output.lines(result_table.lines(results, fitting, screen, headers=not no_headers))
-    words = ["riseml results", *(ids or ())]
+    words = ["riseml results", *ids]
     if project:
         words.append(f"--project {project}")
-    words += map("--tag {}".format, tags or ())
+    words += map("--tag {}".format, tags)
     selection = " ".join(words)
     for note in _notes(results, selection, screen):
         output.note(note)
@@ -200,10 +203,8 @@ def command(
 
 def _names(lists: Iterable[str]) -> list[str]:
     """Return the names in lists that are separated by commas; a name with commas is quoted."""
-    names: list[str] = []
-    for row in csv.reader(lists, skipinitialspace=True):
-        names += row
-    return [name for name in names if name]
+    rows = csv.reader(lists, skipinitialspace=True)
+    return list(filter(None, chain.from_iterable(rows)))
 
 
 def _notes(results: Results, selection: str, screen: Terminal) -> Iterator[str]:

@@ -227,8 +227,7 @@ class Client(ConfigMethods, RepeatMethods):
         Without ids it has the newest run, or all runs of a `project` that have all `tags`.
 
         Raises:
-            InvalidInputError: an id is not a run's, a name is unknown, or `where` is not
-                a filter.
+            InvalidInputError: an id is not a run's, a name unknown, or `where` no filter.
             NotFoundError: nothing has an id, or no run has the project and the tags.
         """
         from riseml.client import result_runs, results
@@ -252,9 +251,8 @@ class Client(ConfigMethods, RepeatMethods):
     ) -> "Difference":
         """Return what differs between two runs or experiments.
 
-        Without `new`, `old` is compared with the project's folder as it is now: that of
-        the riseml.yml at `path`, None for the nearest one. `gitignore` None follows the
-        settings.
+        Without `new`, `old` is compared with the project's folder as it is now: that of the
+        riseml.yml at `path` (None: the nearest). `gitignore` None follows the settings.
 
         Raises:
             InvalidInputError, NotFoundError: an id is not a run's or an experiment's.

@@ -1,7 +1,7 @@
 """Difference of two runs or experiments, or of one and the project's folder as it is now."""
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -276,10 +276,3 @@ def _pair(old: ExperimentStatus, new: ExperimentStatus) -> ExperimentPair:
 
 def _results(experiment: ExperimentStatus) -> dict[str, Any]:
     return {"state": str(experiment.state), **(experiment.result or {})}
-
-
-def numbers(pair: Pair) -> Iterator[float]:
-    """Yield the values of a pair that are numbers."""
-    for value in pair:
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            yield value

@@ -14,6 +14,7 @@ import operator
 import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from riseml.client.result_fields import ResultColumn, ResultColumns, Row
@@ -177,33 +178,39 @@ def _compare(
 ) -> Predicate:
     """Return a comparison: of numbers or times if both are, else of texts."""
     if column.is_time:
-        return _compare_times(column, compare, _time(value.text))
+        return partial(_is_time, column, compare, _time(value.text))
     number = None if value.is_quoted else _number(value.text)
     text = value.text.upper() if column.title == "state" else value.text
+    return partial(_is_fulfilled, column, compare, number, text)
+
+
+def _is_fulfilled(
+    column: ResultColumn,
+    compare: Callable[[Any, Any], bool],
+    number: float | None,
+    text: str,
+    row: Row,
+) -> bool:
+    actual = column.value(row)
+    actual_number = _number(actual)
+    has_number = actual_number is not None
+    if number is not None and has_number:
+        return compare(actual_number, number)
+    # Numbers and texts have no order.
     is_ordered = compare not in {operator.eq, operator.ne}
-
-    def is_fulfilled(row: Row) -> bool:
-        actual = column.value(row)
-        actual_number = _number(actual)
-        if number is not None and actual_number is not None:
-            return compare(actual_number, number)
-        # Numbers and texts have no order.
-        are_texts = number is None and actual_number is None
-        if actual is None or (is_ordered and not are_texts):
-            return False
-        return compare(_text(actual), text)
-
-    return is_fulfilled
+    if actual is None or (is_ordered and has_number is (number is None)):
+        return False
+    return compare(_text(actual), text)
 
 
-def _compare_times(
-    column: ResultColumn, compare: Callable[[Any, Any], bool], time: datetime
-) -> Predicate:
-    def is_fulfilled(row: Row) -> bool:
-        actual = column.value(row)
-        return actual is not None and compare(actual, time)
-
-    return is_fulfilled
+def _is_time(
+    column: ResultColumn,
+    compare: Callable[[Any, Any], bool],
+    time: datetime,
+    row: Row,
+) -> bool:
+    actual = column.value(row)
+    return actual is not None and compare(actual, time)
 
 
 def _number(value: Any) -> float | None:

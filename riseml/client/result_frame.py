@@ -1,6 +1,7 @@
 """Results in notebooks: as a data frame of pandas, and as an HTML table."""
 
 import html
+import math
 from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -33,14 +34,14 @@ def to_pandas(results: "Results") -> Any:
 
 
 def _series(pandas: Any, column: ResultColumn, values: list[Any]) -> Any:
-    series = pandas.Series(values, dtype="object")
     if column.is_time:
-        return pandas.to_datetime(series, utc=True)
+        return pandas.to_datetime(pandas.Series(values, dtype="object"), utc=True)
     # Text that is a number for all experiments becomes one; other text stays.
     if column.has_numbers:
+        numbers = [math.nan if value == "NaN" else value for value in values]
         with suppress(TypeError, ValueError):
-            return pandas.to_numeric(series)
-    return series
+            return pandas.to_numeric(pandas.Series(numbers, dtype="object"))
+    return pandas.Series(values)
 
 
 def to_html(results: "Results") -> str:

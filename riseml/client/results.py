@@ -122,12 +122,13 @@ def tabulate(
     parameters = _names(map(attrgetter("parameters"), experiments))
     metrics = _in_order(runs, _names(map(_reported, experiments)))
     all_columns = ResultColumns(parameters, metrics)
-    chosen = tuple(_find(name, all_columns, runs) for name in columns)
+    find = partial(_find, columns=all_columns, runs=runs)
+    chosen = tuple(map(find, columns))
     modes = _modes(runs)
     metric = sort or next(iter(modes), None)
     column = None
     if sort:
-        column = _find(sort, all_columns, runs)
+        column = find(sort)
     elif metric:
         column = all_columns.find(metric)
     if largest is None:
@@ -152,7 +153,7 @@ def tabulate(
         metric=metric,
         largest=largest,
         best=best,
-        has_ended=all(run.state.is_terminal for run in runs),
+        has_ended=_have_ended(runs),
     )
 
 
@@ -171,6 +172,10 @@ def _find(name: str, columns: ResultColumns, runs: Sequence[SetStatus]) -> Resul
     if column is None:
         raise _unknown_name(name, columns, runs)
     return column
+
+
+def _have_ended(runs: Iterable[SetStatus]) -> bool:
+    return all(map(attrgetter("state.is_terminal"), runs))
 
 
 def _missing(runs: Iterable[SetStatus], metrics: Collection[str]) -> tuple[str, ...]:
@@ -245,7 +250,7 @@ def _unknown_name(
     name: str, columns: ResultColumns, runs: Sequence[SetStatus]
 ) -> InvalidInputError:
     advice = "Nothing was reported."
-    if not all(run.state.is_terminal for run in runs):
+    if not _have_ended(runs):
         advice = "Nothing has been reported yet."
     if columns.results:
         names = map(attrgetter("name"), columns.results)

@@ -128,9 +128,9 @@ def _find(folder: str) -> _Repository | None:
 def _is_trusted(repository: _Repository) -> bool:
     """Return whether Git would use a repository: it is the user's, or `safe.directory` names it."""
     owners = {os.stat(path).st_uid for path in repository}
-    return owners == {os.geteuid()} or bool(
-        _ask_git(repository, "rev-parse", "--git-dir")
-    )
+    if owners == {os.geteuid()}:
+        return True
+    return bool(_ask_git(repository, "rev-parse", "--git-dir"))
 
 
 def _head(repository: _Repository) -> tuple[str, str]:

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from itertools import groupby
+from operator import attrgetter
 from typing import NamedTuple
 
 from riseml.errors import InvalidInputError, NotFoundError
@@ -86,7 +87,7 @@ class CodeVolume:
         for path, size in beginnings:
             entry = self.resolve(path)
             if entry is not None and not entry.is_folder:
-                length = entry.size if size == WHOLE_FILE else size
+                length = {WHOLE_FILE: entry.size}.get(size, size)
                 existing.append(Piece(path, 0, length))
         digests = {}
         for piece, content in zip(existing, self._contents(existing), strict=True):
@@ -105,7 +106,7 @@ class CodeVolume:
         """Yield the bytes of each piece, which must be read in this order."""
         for name, pieces_of_run in groupby(pieces, _id_of):
             group = list(pieces_of_run)
-            entries = [self._existing(piece.path) for piece in group]
+            entries = map(self._existing, map(attrgetter("path"), group))
             contents = self._open_run(name).tree.content(entries)
             for piece, content in zip(group, contents, strict=True):
                 yield _range(content, piece.start, piece.size)
