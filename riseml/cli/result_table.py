@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
 from typing import Any
 
 from riseml.cli import symbols, text
@@ -23,14 +24,14 @@ def fitting(results: Results, screen: Terminal) -> Sequence[ResultColumn]:
 
     Otherwise the columns are not cut, and the one that decides is among them.
     """
-    metrics = [column for column in results.columns if column.kind == "result"]
+    metrics = list(filter(attrgetter("is_result"), results.columns))
     if screen.width is None:
         return results.columns
-    widths = [_width(results, column) for column in metrics]
+    widths = list(map(partial(_width, results), metrics))
     others = len(results.columns) - len(metrics)
     # Two columns, id and state, are in the fixed width.
     room = screen.width - _FIXED_WIDTH - (_SHORTEST + 1) * (others - 2)
-    least = sum(min(width, _SHORTEST) + 1 for width in widths)
+    least = len(widths) + sum(map(partial(min, _SHORTEST), widths))
     if least <= room:
         return results.columns
     # The sort is stable, and only the metric that decides comes before its neighbors.

@@ -65,7 +65,7 @@ def _complete_code(
     destination: "Location",
 ) -> None:
     """Make the links and empty folders of copied code; volumes of data have none."""
-    folders = [source for source in sources if source.volume == "code"]
+    folders = list(filter(_is_code, sources))
     if not folders or destination.volume or not Path(destination.path).is_dir():
         return
     from riseml.client import code
@@ -76,9 +76,13 @@ def _complete_code(
         code.complete_copy(volume, folders, Path(destination.path))
 
 
+def _is_code(location: "Location") -> bool:
+    return location.volume == "code"
+
+
 def _check_writable(location: "Location") -> None:
     """Refuse to change the code of runs."""
-    if location.volume == "code":
+    if _is_code(location):
         from riseml.storage.code import read_only
 
         raise read_only()

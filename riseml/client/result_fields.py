@@ -72,6 +72,11 @@ class ResultColumn:
         return self.kind == "field" and self.name in _TIMES
 
     @property
+    def is_result(self) -> bool:
+        """Whether its values are results."""
+        return self.kind == "result"
+
+    @property
     def has_numbers(self) -> bool:
         """Whether its values may be numbers."""
         return self.kind != "field" or self.name == "duration"

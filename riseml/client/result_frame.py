@@ -38,9 +38,9 @@ def _series(pandas: Any, column: ResultColumn, values: list[Any]) -> Any:
         return pandas.to_datetime(pandas.Series(values, dtype="object"), utc=True)
     # Text that is a number for all experiments becomes one; other text stays.
     if column.has_numbers:
-        numbers = [math.nan if value == "NaN" else value for value in values]
+        series = pandas.Series(values, dtype="object").replace("NaN", math.nan)
         with suppress(TypeError, ValueError):
-            return pandas.to_numeric(pandas.Series(numbers, dtype="object"))
+            return pandas.to_numeric(series)
     return pandas.Series(values)
 
 

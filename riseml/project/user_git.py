@@ -267,7 +267,7 @@ class _Comparison:
         # Packed objects are hard to read, and an index need not know its tree.
         arguments = ("diff-index", "--cached", "--quiet", "HEAD", "--")
         status = _run_git(
-            self._repository, *arguments, os.fsdecode(self._prefix or b".")
+            self._repository, *arguments, ":/" + os.fsdecode(self._prefix)
         )[0]
         if status not in (0, 1):
             raise _UnknownError

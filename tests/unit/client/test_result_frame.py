@@ -51,6 +51,9 @@ class _Series:
     def __init__(self, values: list[Any], dtype: str = "") -> None:
         self.values, self.dtype = values, dtype
 
+    def replace(self, old: str, new: float) -> "_Series":
+        return _Series([new if value == old else value for value in self.values])
+
 
 def _to_numeric(series: _Series) -> list[float]:
     return [float("nan") if value is None else float(value) for value in series.values]
