@@ -39,7 +39,8 @@ class Rungs(object):
         own = os.path.join(environment["OUTPUT_DIR"], ".riseml")
         self._stopped, self._asked = os.path.join(own, "early"), os.path.join(own, "early-asked")
         self._recorded = 0
-        self._values = dict((step, {}) for step in self._steps)
+        # The sort key of each experiment at each rung, by name. A file never changes, so it is read once.
+        self._keys = dict((step, {}) for step in self._steps)
 
     def report(self, step, value):
         """Record a value of the metric; return why the experiment has to stop, None if it may continue."""
@@ -75,28 +76,27 @@ class Rungs(object):
             _write(path, "{0!r}\n".format(float(value)))
 
     def _judge(self, rung, step):
-        values = self._values[rung]
+        keys = self._keys[rung]
         folder = os.path.join(self._folder, str(rung))
         for name in os.listdir(folder):
-            if name not in values and not name.startswith("."):
-                values[name] = _read(os.path.join(folder, name))
-        own = self._key(self._experiment, values)
-        rank = sum(self._key(name, values) < own for name in values)
-        best = max(len(values) // self._reduction, 1)
+            if name not in keys and not name.startswith("."):
+                keys[name] = self._key(name, _read(os.path.join(folder, name)))
+        own = keys[self._experiment]
+        rank = sum(key < own for key in keys.values())
+        best = max(len(keys) // self._reduction, 1)
         if rank < best:
             return None
-        value = "{0:.6g}".format(values[self._experiment])
-        place = "{0} of {1}".format(rank + 1, len(values))
+        value = "{0:.6g}".format(own[-1])
+        place = "{0} of {1}".format(rank + 1, len(keys))
         return "at step {0}: {1}={2} is number {3} at step {4}, and the best {5} continue".format(
             _plain(step), self.metric, value, place, rung, best
         )
 
-    def _key(self, name, values):
+    def _key(self, name, value):
         """Return the sort key of an experiment at a rung: the best first, equal ones by their numbers."""
-        value = values[name]
         # A loss of minus infinity is a mistake, not the best.
         is_bad = math.isnan(value) or math.isinf(value)
-        return is_bad, 0 if is_bad else self._sign * value, int(name) if name.isdigit() else 0
+        return is_bad, 0 if is_bad else self._sign * value, int(name) if name.isdigit() else 0, value
 
 
 def number(value):
