@@ -158,6 +158,36 @@ def test_experiments_compete_only_in_their_bracket(lab: Lab) -> None:
     assert steps == ["at step 3", "at step 3", "at step 9"]
 
 
+# The third experiment fails the first time.
+FAILS_FIRST = """
+import os, sys
+again = os.path.join(os.environ["OUTPUT_DIR"], "again")
+if os.environ["LR"] == "3" and not os.path.exists(again):
+    open(again, "w").close()
+    sys.exit(5)
+"""
+
+
+def test_a_repeated_experiment_competes_with_those_of_its_set(lab: Lab) -> None:
+    lab.write({"ask.py": FAILS_FIRST + ASKS})
+    text = TRAIN.replace("[1, 2, 3, 4, 5, 6]", "[1, 2, 3]")
+    text = text.replace("concurrency: 6", "concurrency: 1")
+    run = lab.run(text.replace("train.py", "ask.py"))
+    reasons = ["COMPLETED", "EARLY", "ERROR"]
+    assert [experiment.reason for experiment in run.experiments] == reasons
+    Client(engine=lab.engine).retry(run.id)
+    lab.wait(int(run.id))
+    run = lab.engine.read(Id(number=int(run.id)))
+    assert [experiment.reason for experiment in run.experiments] == [
+        "COMPLETED",
+        "EARLY",
+        "EARLY",
+    ]
+    # One that was stopped early is not repeated: it has finished.
+    assert [experiment.attempt for experiment in run.experiments] == [0, 0, 1]
+    assert "number 3 of 3 at step 3" in run.experiments[2].message
+
+
 # Only the master reports; a worker waits for it without an end.
 GANG = """
 import os, time
