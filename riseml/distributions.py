@@ -129,6 +129,16 @@ Values = tuple[str, ...] | Distribution
 Parameters = Mapping[str, Values]
 
 
+def space_from_data(data: Mapping[str, Mapping[str, Any]]) -> dict[str, Distribution]:
+    """Return distributions by name from the JSON data of their fields."""
+    return {name: Distribution.from_data(fields) for name, fields in data.items()}
+
+
+def space_to_data(space: Mapping[str, Distribution]) -> dict[str, dict[str, Any]]:
+    """Return the data that `space_from_data` reads."""
+    return {name: distribution.to_data() for name, distribution in space.items()}
+
+
 def distribution(values: Values) -> Distribution:
     """Return a distribution; a list of values is one of equally likely choices."""
     if isinstance(values, Distribution):

@@ -67,8 +67,7 @@ def train(
     if grown is None:
         output.note("Nothing was started.")
         return 1
-    for warning in grown.warnings:
-        output.note(str(warning))
+    output.notes(map(str, grown.warnings))
     growth.write(grown, output_format, "Adding" if target.extend else "Continuing")
     if not (logs and grown.experiments):
         return 0

@@ -126,8 +126,7 @@ def command(
         return
     screen = terminal.stdout()
     output.lines(_lines(difference, screen, stat=stat))
-    for note in difference.notes:
-        output.note(note)
+    output.notes(difference.notes)
 
 
 def _lines(difference: Difference, screen: Terminal, *, stat: bool) -> Iterator[str]:

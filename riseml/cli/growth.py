@@ -40,8 +40,7 @@ def confirmed(start: Callable[[bool], Grown], *, yes: bool) -> Grown | None:
 
 def write(grown: Grown, output_format: str, verb: str) -> None:
     """Print what was started in a run; `verb` says how, as in "Repeating"."""
-    for note in grown.notes:
-        output.note(note)
+    output.notes(grown.notes)
     if not report.is_for_people(output_format):
         data = report.of_record(_record(grown), GrowthRecord, "id")
         report.write_data(data, output_format)

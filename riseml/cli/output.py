@@ -28,6 +28,12 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def notes(texts: Iterable[str]) -> None:
+    """Write lines for people to stderr."""
+    for text in texts:
+        note(text)
+
+
 def shown(text: str, stream: TextIO) -> str:
     """Return `text` with question marks for the characters that a stream cannot show."""
     # Most lines are ASCII, and every stream shows that.

@@ -62,5 +62,4 @@ def _delete(client: Client, runs: list[SetStatus], age: timedelta) -> None:
     if pruned.builds:
         builds = text.plural(pruned.builds, client.engine.build_noun)
         output.note(f"Removed {builds} that no run has used since.")
-    for note in pruned.notes:
-        output.note(note)
+    output.notes(pruned.notes)

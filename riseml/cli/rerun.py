@@ -48,8 +48,7 @@ def command(
       riseml rerun 14.3       one experiment of a set
     """
     run = Client().rerun(id)
-    for note in run.notes:
-        output.note(note)
+    output.notes(run.notes)
     if not report.is_for_people(output_format):
         data = report.of_record(_record(run), RerunRecord, "id")
         report.write_data(data, output_format)

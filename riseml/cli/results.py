@@ -188,8 +188,7 @@ def command(
         words.append(f"--project {project}")
     words += map("--tag {}".format, tags)
     selection = " ".join(words)
-    for note in _notes(results, selection, screen):
-        output.note(note)
+    output.notes(_notes(results, selection, screen))
     hidden = len(results.columns) - len(fitting)
     if hidden:
         output.note(
@@ -197,8 +196,8 @@ def command(
             f"`{selection} -o csv` has all of them."
         )
     advice = f"`riseml status {results.ids[0]}` shows them"
-    for note in statuses.limited(statuses.notes(results.rows), _MAX_NOTES, advice):
-        output.note(note)
+    notes_of_rows = statuses.notes(results.rows)
+    output.notes(statuses.limited(notes_of_rows, _MAX_NOTES, advice))
 
 
 def _names(lists: Iterable[str]) -> list[str]:
@@ -286,7 +285,7 @@ def _experiment_record(
         "project": run.project,
         "state": str(row.state),
         "parameters": dict(row.parameters),
-        "result": dict(row.result or {}),
+        "result": dict(row.results),
         "best": row.id == results.best,
     }
     # Only runs whose riseml.yml names metrics have these.

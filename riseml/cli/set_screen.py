@@ -143,7 +143,7 @@ def _best_first(run: SetStatus, results: Results) -> list[ExperimentStatus]:
 
 
 def _has_number(metric: str, experiment: ExperimentStatus) -> bool:
-    return number((experiment.result or {}).get(metric)) is not None
+    return number(experiment.results.get(metric)) is not None
 
 
 def _is_active(experiment: ExperimentStatus) -> bool:
@@ -228,8 +228,7 @@ def _metric_columns(run: SetStatus, results: Results) -> Iterator[_Content]:
 
 
 def _metric(name: str, row: ExperimentStatus) -> str:
-    result = row.result or {}
-    return text.value(result[name]) if name in result else ""
+    return text.value(row.results[name]) if name in row.results else ""
 
 
 def _progress_column(

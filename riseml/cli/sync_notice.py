@@ -38,5 +38,4 @@ def _announce_snapshot(snapshot: "Snapshot") -> None:
     contents = f"{text.size(snapshot.size)}, {text.plural(snapshot.files, 'file')}"
     details = [contents, *exclusions.phrases(snapshot.excluded)]
     output.note(f"Syncing project ({'; '.join(details)})...done")
-    for warning in snapshot.warnings:
-        output.note(warning)
+    output.notes(snapshot.warnings)

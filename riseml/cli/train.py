@@ -160,8 +160,8 @@ def command(
 
 
 def _write(run: RunHandle, output_format: str, *, logs: bool) -> None:
-    for text_of_note in (*map(str, run.warnings), *run.notes):
-        output.note(text_of_note)
+    output.notes(map(str, run.warnings))
+    output.notes(run.notes)
     if not report.is_for_people(output_format):
         data = report.of_record(_record(run), StartedRecord, "id")
         report.write_data(data, output_format)

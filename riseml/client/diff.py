@@ -275,4 +275,4 @@ def _pair(old: ExperimentStatus, new: ExperimentStatus) -> ExperimentPair:
 
 
 def _results(experiment: ExperimentStatus) -> dict[str, Any]:
-    return {"state": str(experiment.state), **(experiment.result or {})}
+    return {"state": str(experiment.state), **experiment.results}

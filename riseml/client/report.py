@@ -122,7 +122,7 @@ def _reported(runs: Sequence[SetStatus]) -> list[str]:
     names: set[str] = set()
     for run in runs:
         for experiment in run.experiments:
-            names.update(experiment.result or {})
+            names.update(experiment.results)
     return sorted(names)
 
 

@@ -34,7 +34,7 @@ def _parameters(row: Row) -> Mapping[str, Any]:
 
 
 def _results(row: Row) -> Mapping[str, Any]:
-    return row[0].result or {}
+    return row[0].results
 
 
 FIELDS: dict[str, Callable[[Row], Any]] = {

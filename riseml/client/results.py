@@ -280,7 +280,7 @@ def _best(ranked: Sequence[Row], column: ResultColumn) -> str | None:
 
 
 def _reported(row: ExperimentStatus) -> Mapping[str, Any]:
-    return row.result or {}
+    return row.results
 
 
 def _rank(row: Row, *, column: ResultColumn, largest: bool) -> tuple[int, float]:

@@ -22,6 +22,7 @@ from riseml import labels, manifest
 from riseml.compiler import build, pod
 from riseml.compiler.names import Names
 from riseml.compiler.text import literal, reference
+from riseml.distributions import space_to_data
 from riseml.plan import Experiment, Resources, Rounds
 
 JOB = "search"
@@ -185,7 +186,7 @@ def _description(names: Names) -> dict[str, Any]:
         "mode": plan.search.mode,
         "metrics": list(map(vars, plan.metrics)),
         "jobs": jobs,
-        "space": {name: item.to_data() for name, item in rounds.space.items()},
+        "space": space_to_data(rounds.space),
         "settings": rounds.settings,
         "quoted": quoted,
         "first": plan.experiments[0].sub,

@@ -1,18 +1,35 @@
 """Context of the checks of a cluster: its API and a user's namespace."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, wraps
 from typing import Any
 
 from riseml.cluster import STORE
 from riseml.cluster.api import Api, Object, path
 from riseml.cluster.store import StorePod, is_ready
 from riseml.cluster.user_namespace import UserNamespace
-from riseml.errors import RiseMLError
+from riseml.doctor.findings import Outcome, skipped
+from riseml.errors import NotAllowedError, RiseMLError
 from riseml.plan import Target
 
 # Users may read nothing outside their namespace, and not all of that.
-ADMIN_ONLY = "only administrators may read this"
+_ADMIN_ONLY = "only administrators may read this"
+
+
+def for_administrators(
+    check: Callable[["CheckContext"], Outcome],
+) -> Callable[["CheckContext"], Outcome]:
+    """Return a check that is skipped where the user may not read what it examines."""
+
+    @wraps(check)
+    def checked(context: "CheckContext") -> Outcome:
+        try:
+            return check(context)
+        except NotAllowedError:
+            return skipped(_ADMIN_ONLY)
+
+    return checked
 
 
 class CheckContext(UserNamespace):

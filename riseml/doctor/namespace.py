@@ -2,15 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from riseml import labels
 from riseml.cluster import JOB_ACCOUNT, SETTINGS, STORE, registry
 from riseml.cluster.api import Object, path
 from riseml.cluster.store import StorePod, is_ready
-from riseml.doctor.check_context import ADMIN_ONLY, CheckContext
+from riseml.doctor.check_context import CheckContext, for_administrators
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
-from riseml.errors import NotAllowedError
 from riseml.quantities import amount_of
 
 # A healthy controller writes a Workflow's phase much sooner.
@@ -147,6 +147,7 @@ def _argo_server(context: CheckContext) -> Outcome:
     return ok(url)
 
 
+@for_administrators
 def _executor(context: CheckContext) -> Outcome:
     """The rights of Argo's executor."""
     body = {
@@ -162,12 +163,9 @@ def _executor(context: CheckContext) -> Outcome:
             },
         },
     }
-    try:
-        review = context.api.create(
-            "/apis/authorization.k8s.io/v1/subjectaccessreviews", body
-        )
-    except NotAllowedError:
-        return skipped(ADMIN_ONLY)
+    review = context.api.create(
+        "/apis/authorization.k8s.io/v1/subjectaccessreviews", body
+    )
     if not review["status"].get("allowed"):
         return failed(
             f"{JOB_ACCOUNT} may not create workflowtaskresults", context.recreate_advice
@@ -175,12 +173,10 @@ def _executor(context: CheckContext) -> Outcome:
     return ok(f"{JOB_ACCOUNT} may create workflowtaskresults")
 
 
+@for_administrators
 def _security(context: CheckContext) -> Outcome:
     """Pod Security of the namespace."""
-    try:
-        namespace = context.api.get(path("namespaces", None, context.namespace))
-    except NotAllowedError:
-        return skipped(ADMIN_ONLY)
+    namespace = context.api.get(path("namespaces", None, context.namespace))
     level = namespace["metadata"].get("labels", {}).get(_POD_SECURITY)
     # The policies for users' pods rely on the rules of this level.
     if level not in {"baseline", "restricted"}:
@@ -190,16 +186,14 @@ def _security(context: CheckContext) -> Outcome:
     return ok(f"the enforced level is {level}")
 
 
+@for_administrators
 def _pull_secrets(context: CheckContext) -> Outcome:
     """Secrets for private registries."""
     # Users may read no Secret except `riseml-secrets`.
     missing = []
     names = context.target.pull_secrets
     for name in names:
-        try:
-            secret = context.api.find(path("secrets", context.namespace, name))
-        except NotAllowedError:
-            return skipped(ADMIN_ONLY)
+        secret = context.api.find(path("secrets", context.namespace, name))
         if secret is None:
             missing.append(name)
     if missing:
@@ -322,13 +316,11 @@ def _secrets(context: CheckContext) -> Outcome:
 def _quota(context: CheckContext) -> Outcome:
     """Room in the quota."""
     usage, full = [], []
-    for quota in context.items("resourcequotas"):
-        status = quota.get("status", {})
-        for name, limit in status.get("hard", {}).items():
-            used = status.get("used", {}).get(name, "0")
-            usage.append(f"{name} {used} of {limit}")
-            if (amount_of(used) or 0) >= (amount_of(limit) or 0):
-                full.append(usage[-1])
+    for name, used, limit in _limits(context):
+        detail = f"{name} {used} of {limit}"
+        usage.append(detail)
+        if _amount(used) >= _amount(limit):
+            full.append(detail)
     if full:
         return warning(
             f"used up: {', '.join(full)}",
@@ -336,6 +328,20 @@ def _quota(context: CheckContext) -> Outcome:
             f" `riseml user update --username {context.user}`.",
         )
     return ok(", ".join(usage) or "there is none")
+
+
+def _limits(context: CheckContext) -> Iterator[tuple[str, str, str]]:
+    """Yield each limited resource with what is used of it, and its limit."""
+    for quota in context.items("resourcequotas"):
+        status = quota.get("status", {})
+        used = status.get("used", {})
+        for name, limit in status.get("hard", {}).items():
+            yield name, used.get(name, "0"), limit
+
+
+def _amount(text: str) -> Decimal:
+    """Return a quantity as a number, 0 if it is none."""
+    return amount_of(text) or Decimal(0)
 
 
 def _registry(context: CheckContext) -> Outcome:

@@ -2,9 +2,9 @@
 
 from riseml.cluster import SYSTEM, installation, namespace_objects
 from riseml.cluster.api import Object, path, path_of
-from riseml.doctor.check_context import ADMIN_ONLY, CheckContext
+from riseml.doctor.check_context import CheckContext, for_administrators
 from riseml.doctor.findings import Check, Outcome, checks, failed, ok, skipped, warning
-from riseml.errors import NotAllowedError, NotFoundError
+from riseml.errors import NotFoundError
 
 _OLDEST_ARGO = (4, 0)
 
@@ -14,18 +14,16 @@ def all_checks(context: CheckContext) -> list[Check]:
     return checks(context, _system, _policies, _nodes, _version, _argo, gates=[_argo])
 
 
+@for_administrators
 def _system(context: CheckContext) -> Outcome:
     """The Deployments of RiseML."""
-    try:
-        namespace = context.api.find(path("namespaces", None, SYSTEM))
-        if namespace is None:
-            return failed(
-                f"there is no namespace {SYSTEM}",
-                "An administrator runs `riseml system install`.",
-            )
-        late = installation.not_ready(context.api)
-    except NotAllowedError:
-        return skipped(ADMIN_ONLY)
+    namespace = context.api.find(path("namespaces", None, SYSTEM))
+    if namespace is None:
+        return failed(
+            f"there is no namespace {SYSTEM}",
+            "An administrator runs `riseml system install`.",
+        )
+    late = installation.not_ready(context.api)
     if late:
         return failed(
             f"not ready: {', '.join(late)}",
@@ -34,6 +32,7 @@ def _system(context: CheckContext) -> Outcome:
     return ok(f"the Deployments of {SYSTEM} are ready")
 
 
+@for_administrators
 def _policies(context: CheckContext) -> Outcome:
     """The policies for users' pods and Workflows."""
     missing, different, total = [], [], 0
@@ -41,10 +40,7 @@ def _policies(context: CheckContext) -> Outcome:
         if policy["kind"] != "ValidatingAdmissionPolicy":
             continue
         total += 1
-        try:
-            installed = context.api.find(path_of(policy))
-        except NotAllowedError:
-            return skipped(ADMIN_ONLY)
+        installed = context.api.find(path_of(policy))
         if installed is None:
             missing.append(policy["metadata"]["name"])
         elif _rules(installed) != _rules(policy):
@@ -68,13 +64,11 @@ def _rules(policy: Object) -> list[str]:
     return [str(rule["expression"]) for rule in rules]
 
 
+@for_administrators
 def _nodes(context: CheckContext) -> Outcome:
     """Nodes and their GPUs."""
     resource = context.target_or_default.gpu_resource
-    try:
-        nodes = list(context.api.items(path("nodes")))
-    except NotAllowedError:
-        return skipped(ADMIN_ONLY)
+    nodes = list(context.api.items(path("nodes")))
     ready = [node for node in nodes if _takes_pods(node)]
     if not ready:
         return failed("no node is ready", "`kubectl get nodes` lists them.")
@@ -96,14 +90,12 @@ def _takes_pods(node: Object) -> bool:
     return False
 
 
+@for_administrators
 def _version(context: CheckContext) -> Outcome:
     """The version of Argo."""
     from riseml.cluster.overview import versions  # noqa: PLC0415
 
-    try:
-        version = versions(context.api).argo
-    except NotAllowedError:
-        return skipped(ADMIN_ONLY)
+    version = versions(context.api).argo
     # Some installations run the controller from an image without a version tag.
     if not version:
         return skipped("no Deployment names the controller's version")

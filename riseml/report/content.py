@@ -140,7 +140,7 @@ def _metric_names(
     """Return the names of results: those of riseml.yml first."""
     reported: set[str] = set()
     for experiment in experiments:
-        reported.update(experiment.result or {})
+        reported.update(experiment.results)
     named = filter(reported.__contains__, _named(runs))
     return list(dict.fromkeys((*named, *sorted(reported))))
 
@@ -166,7 +166,7 @@ def _parameter(experiment: ExperimentStatus, name: str) -> Any:
 
 
 def _result(experiment: ExperimentStatus, name: str) -> Any:
-    return (experiment.result or {}).get(name)
+    return experiment.results.get(name)
 
 
 def _main(metrics: Iterable[Axis], choice: Choice) -> Axis | None:

@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from riseml.distributions import Distribution
+from riseml.distributions import space_from_data
 from riseml.metric import Metric
 from riseml.rounds import measure, trials
 from riseml.rounds.trials import ASKED, COMPLETE, FAIL, Request, Space, Trial
@@ -53,8 +53,7 @@ class Search:
         data = json.loads(text)
         data["metrics"] = tuple(Metric(**metric) for metric in data["metrics"])
         data["jobs"] = tuple(data["jobs"])
-        space = data["space"].items()
-        data["space"] = {name: Distribution.from_data(item) for name, item in space}
+        data["space"] = space_from_data(data["space"])
         return cls(**data)
 
     def numbers(self, round_: int) -> range:

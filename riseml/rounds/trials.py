@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from riseml.distributions import Distribution
+from riseml.distributions import Distribution, space_from_data, space_to_data
 
 FILE = ".riseml/search/trials.jsonl"
 """The file, in the output folder of a run."""
@@ -40,7 +40,7 @@ class Trial:
 
     def to_line(self) -> str:
         """Return the line of the file."""
-        space = {name: source.to_data() for name, source in self.space.items()}
+        space = space_to_data(self.space)
         return json.dumps({**vars(self), "space": space})
 
     @classmethod
@@ -51,8 +51,7 @@ class Trial:
             KeyError, TypeError, ValueError: the line is damaged.
         """
         data = json.loads(line)
-        space = data["space"].items()
-        data["space"] = {name: Distribution.from_data(item) for name, item in space}
+        data["space"] = space_from_data(data["space"])
         return cls(**data)
 
 

@@ -36,5 +36,5 @@ def complete(experiment: ExperimentStatus, measured: Measured) -> ExperimentStat
     if not measured:
         return experiment
     result = {name: shown(values) for name, values in measured.items()}
-    result.update(experiment.result or {})
+    result.update(experiment.results)
     return replace(experiment, result=result, measured=measured)

@@ -99,6 +99,11 @@ class ExperimentStatus:
     resume: str | None = None
 
     @property
+    def results(self) -> Mapping[str, Any]:
+        """The values of its result, empty without one."""
+        return self.result or {}
+
+    @property
     def is_early(self) -> bool:
         """Whether its search has stopped it, since others were better."""
         return self.state is State.FINISHED and self.reason == "EARLY"

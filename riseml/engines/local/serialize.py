@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from riseml.distributions import Distribution
+from riseml.distributions import space_from_data, space_to_data
 from riseml.plan import (
     EarlyStop,
     Experiment,
@@ -85,17 +85,14 @@ def plan_from_data(data: Mapping[str, Any]) -> ExperimentSet:
 def _rounds(data: Mapping[str, Any] | None) -> Rounds | None:
     if data is None:
         return None
-    space = data["space"].items()
-    fields = {
-        **data,
-        "install": tuple(data["install"]),
-        "space": {name: Distribution.from_data(item) for name, item in space},
-    }
+    fields = dict(data)
+    fields["install"] = tuple(data["install"])
+    fields["space"] = space_from_data(data["space"])
     return Rounds(**fields)
 
 
 def _rounds_to_data(rounds: Rounds) -> dict[str, Any]:
-    space = {name: source.to_data() for name, source in rounds.space.items()}
+    space = space_to_data(rounds.space)
     return {**vars(rounds), "space": space, "settings": dict(rounds.settings)}
 
 
