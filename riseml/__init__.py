@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from riseml.client.images import ImagePart as ImagePart
     from riseml.client.results import Results as Results
     from riseml.client.tensorboard import TensorBoard as TensorBoard
+    from riseml.client.types import FolderCode as FolderCode
+    from riseml.client.types import Grown as Grown
     from riseml.client.types import Killed as Killed
     from riseml.client.types import Overrides as Overrides
+    from riseml.client.types import Repetition as Repetition
     from riseml.client.types import RunHandle as RunHandle
     from riseml.diagnosis import Cause as Cause
     from riseml.doctor import Finding as Finding
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from riseml.engines import Engine as Engine
     from riseml.engines import Pruned as Pruned
     from riseml.engines import Submitted as Submitted
+    from riseml.errors import ChangedMeanwhileError as ChangedMeanwhileError
     from riseml.errors import ConfigError as ConfigError
     from riseml.errors import DamagedDatabaseError as DamagedDatabaseError
     from riseml.errors import DamagedError as DamagedError
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from riseml.errors import InvalidInputError as InvalidInputError
     from riseml.errors import NotAllowedError as NotAllowedError
     from riseml.errors import NotFoundError as NotFoundError
+    from riseml.errors import OtherCodeError as OtherCodeError
     from riseml.errors import ProjectError as ProjectError
     from riseml.errors import RiseMLError as RiseMLError
     from riseml.errors import TimedOutError as TimedOutError
@@ -54,6 +59,7 @@ if TYPE_CHECKING:
     from riseml.status import ExperimentStatus as ExperimentStatus
     from riseml.status import JobStatus as JobStatus
     from riseml.status import SetStatus as SetStatus
+    from riseml.status import ShardStatus as ShardStatus
     from riseml.status import State as State
     from riseml.storage.transfer import CopyReport as CopyReport
     from riseml.storage.uris import Location as Location
@@ -76,6 +82,7 @@ __version__ = "2.0.0"
 __all__ = [
     "Cause",
     "Change",
+    "ChangedMeanwhileError",
     "Chunk",
     "Client",
     "ConfigError",
@@ -93,6 +100,8 @@ __all__ = [
     "Explanation",
     "Fault",
     "Finding",
+    "FolderCode",
+    "Grown",
     "HomeError",
     "Id",
     "ImagePart",
@@ -103,9 +112,11 @@ __all__ = [
     "Location",
     "NotAllowedError",
     "NotFoundError",
+    "OtherCodeError",
     "Overrides",
     "ProjectError",
     "Pruned",
+    "Repetition",
     "Resources",
     "Results",
     "Retries",
@@ -113,6 +124,7 @@ __all__ = [
     "RunHandle",
     "SetStatus",
     "Settings",
+    "ShardStatus",
     "Snapshot",
     "State",
     "Submitted",
@@ -136,6 +148,9 @@ _MODULES = {
     "Results": "riseml.client.results",
     "TensorBoard": "riseml.client.tensorboard",
     "Killed": "riseml.client.types",
+    "Repetition": "riseml.client.types",
+    "Grown": "riseml.client.types",
+    "FolderCode": "riseml.client.types",
     "Overrides": "riseml.client.types",
     "RunHandle": "riseml.client.types",
     "Cause": "riseml.diagnosis",
@@ -149,6 +164,8 @@ _MODULES = {
     "DamagedDatabaseError": "riseml.errors",
     "DamagedError": "riseml.errors",
     "DiskFullError": "riseml.errors",
+    "OtherCodeError": "riseml.errors",
+    "ChangedMeanwhileError": "riseml.errors",
     "Fault": "riseml.errors",
     "HomeError": "riseml.errors",
     "InvalidInputError": "riseml.errors",
@@ -172,6 +189,7 @@ _MODULES = {
     "ExperimentStatus": "riseml.status",
     "JobStatus": "riseml.status",
     "SetStatus": "riseml.status",
+    "ShardStatus": "riseml.status",
     "State": "riseml.status",
     "CopyReport": "riseml.storage.transfer",
     "Location": "riseml.storage.uris",

@@ -68,7 +68,8 @@ def train(
         output.note("Nothing was started.")
         return 1
     output.notes(map(str, grown.warnings))
-    growth.write(grown, output_format, "Adding" if target.extend else "Continuing")
+    title = "Adding {} to set" if target.extend else "Continuing {} of set"
+    growth.write(grown, output_format, title, is_note=logs)
     if not (logs and grown.experiments):
         return 0
     from riseml.cli import follow

@@ -38,29 +38,35 @@ def confirmed(start: Callable[[bool], Grown], *, yes: bool) -> Grown | None:
     return start(True)
 
 
-def write(grown: Grown, output_format: str, verb: str) -> None:
-    """Print what was started in a run; `verb` says how, as in "Repeating"."""
+def write(
+    grown: Grown, output_format: str, title: str, *, is_note: bool = False
+) -> None:
+    """Print what was started in a run, after `title`: "Repeating {} of set".
+
+    It is a note if standard output belongs to a log.
+    """
     output.notes(grown.notes)
     if not report.is_for_people(output_format):
         data = report.of_record(_record(grown), GrowthRecord, "id")
         report.write_data(data, output_format)
     elif grown.experiments:
-        output.say(f"{verb} {_title(grown)} in the background.")
+        print_line = output.note if is_note else output.say
+        print_line(f"{_title(grown, title)} in the background.")
         if grown.tensorboard:
-            output.say(f"TensorBoard: {grown.tensorboard}")
+            print_line(f"TensorBoard: {grown.tensorboard}")
     else:
         output.note(f"Nothing to start: {grown.id} has it all.")
 
 
-def _title(grown: Grown) -> str:
+def _title(grown: Grown, title: str) -> str:
     if not grown.is_set:
-        return f"experiment {grown.id}"
+        return f"{title.split(maxsplit=1)[0]} experiment {grown.id}"
     listed = grown.experiments[:_MAX_IDS]
     ids = ", ".join(listed)
     if len(listed) < len(grown.experiments):
         ids += ", ..."
     count = text.plural(len(grown.experiments), "experiment")
-    return f"{count} of set {grown.id} ({ids})"
+    return f"{title.format(count)} {grown.id} ({ids})"
 
 
 def _record(grown: Grown) -> GrowthRecord:

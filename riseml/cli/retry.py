@@ -67,5 +67,5 @@ def command(
     if grown is None:
         output.note("Nothing was started.")
         return 1
-    growth.write(grown, output_format, "Repeating")
+    growth.write(grown, output_format, "Repeating {} of set")
     return 0

@@ -12,8 +12,8 @@ _SEARCH = (
     "`parameters` in riseml.yml."
 )
 _AGAIN = (
-    "`riseml train` starts a new run. With `retries` in riseml.yml, jobs that fail are "
-    "started again by themselves."
+    "`riseml retry ID` repeats what has not finished, `riseml rerun ID` all of a run, and "
+    "`riseml train --resume ID` continues it."
 )
 _RESULTS = "`riseml results ID` compares the experiments of a set."
 _LOGIN = "`riseml user login` logs in to a cluster."
@@ -36,7 +36,7 @@ ADVICE: dict[str, str] = {
     **dict.fromkeys(("show", "describe", "get", "info", "history", "queue"), _STATUS),
     **dict.fromkeys(("monitor", "watch", "top"), _WATCH),
     **dict.fromkeys(("search", "sweep", "tune", "grid", "optimize"), _SEARCH),
-    **dict.fromkeys(("resume", "restart", "retry", "rerun", "repeat"), _AGAIN),
+    **dict.fromkeys(("resume", "restart", "repeat", "continue"), _AGAIN),
     **dict.fromkeys(("compare", "metrics", "best", "leaderboard"), _RESULTS),
     "login": _LOGIN,
     "logout": "`riseml config use local` runs on this machine from now on.",
