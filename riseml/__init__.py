@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from riseml.plan import Experiment as Experiment
     from riseml.plan import ExperimentSet as ExperimentSet
     from riseml.plan import Job as Job
+    from riseml.plan import Marks as Marks
     from riseml.plan import Resources as Resources
     from riseml.plan import Retries as Retries
     from riseml.project import Exclusion as Exclusion
@@ -110,6 +111,7 @@ __all__ = [
     "JobStatus",
     "Killed",
     "Location",
+    "Marks",
     "NotAllowedError",
     "NotFoundError",
     "OtherCodeError",
@@ -180,6 +182,7 @@ _MODULES = {
     "Experiment": "riseml.plan",
     "ExperimentSet": "riseml.plan",
     "Job": "riseml.plan",
+    "Marks": "riseml.plan",
     "Resources": "riseml.plan",
     "Retries": "riseml.plan",
     "Exclusion": "riseml.project",

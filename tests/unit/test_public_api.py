@@ -44,6 +44,7 @@ PUBLIC = [
     "JobStatus",
     "Killed",
     "Location",
+    "Marks",
     "NotAllowedError",
     "NotFoundError",
     "OtherCodeError",
