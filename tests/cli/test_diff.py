@@ -7,7 +7,7 @@ import pytest
 
 from riseml.plan import GitState
 from riseml.project import snapshot
-from riseml.status import ExperimentStatus, SetStatus, State
+from riseml.status import ExperimentStatus, SetStatus, ShardStatus, State
 from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine, grid, single
 from tests.cli.test_schemas import validate
@@ -223,3 +223,22 @@ def test_data_for_scripts(runs: FakeEngine, riseml: Riseml) -> None:
     rows = riseml("diff", "14", "15", "-o", "csv").out.splitlines()
     assert rows[0] == "kind,name,old,new"
     assert "result,15.1 acc,0.5,0.75" in rows
+
+
+def test_a_set_that_was_continued_with_other_code(
+    runs: FakeEngine, riseml: Riseml
+) -> None:
+    new, old = runs.runs[1], runs.runs[2]
+    config = CONFIG.replace("fit.py", "run.py")
+    shards = (
+        ShardStatus(1, "a", old.revision, CONFIG),
+        ShardStatus(2, "b", new.revision, config, is_added=True),
+    )
+    first, second = old.experiments
+    experiments = (first, replace(second, shard=2))
+    runs.runs[2] = replace(old, shards=shards, experiments=experiments)
+    lines = riseml("diff", "14.1", "14.2", "--stat").out.splitlines()
+    assert lines[1:3] == [" fit.py +1 -1", " new.py +1 -0"]
+    assert "+  run: python run.py" in lines
+    assert riseml("ls", "code://14.1", "-o", "name").out == "fit.py\n"
+    assert riseml("ls", "code://14.2", "-o", "name").out == "fit.py\nnew.py\n"
