@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from riseml.client import run_code, submissions
-from riseml.client.context import ClientContext, experiment_id, run_of
+from riseml.client.context import ClientContext, run_of
 from riseml.client.selected import numbered
 from riseml.client.types import FolderCode, Grown
 from riseml.engines import Growth
@@ -22,7 +22,7 @@ def extend(
     context: ClientContext, name: str | Id, folder: FolderCode, *, other_code: bool
 ) -> Grown:
     """Start the experiments of a folder that a set lacks; see `Client.extend`."""
-    subject = experiment_id(name, "can only extend sets")
+    subject = context.experiment_id(name, "can only extend sets")
     if subject.sub is not None:
         raise InvalidInputError(
             "can only extend sets", f"{subject} is part of set {run_of(subject)}."
@@ -101,7 +101,9 @@ def resumed(
         InvalidInputError: an experiment has not ended, or none has the parameters of
             one in the plan.
     """
-    subject = context.find_id(experiment_id(name, "can only continue experiments"))
+    subject = context.find_id(
+        context.experiment_id(name, "can only continue experiments")
+    )
     if subject.user not in {None, context.engine.user}:
         raise InvalidInputError(
             f"{subject} belongs to another user", "You can continue your own runs."

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from riseml.client import run_code, submissions
-from riseml.client.context import ClientContext, experiment_id
+from riseml.client.context import ClientContext
 from riseml.client.run_code import Code
 from riseml.client.selected import Selection, numbered
 from riseml.client.types import FolderCode, Grown, Repetition
@@ -30,7 +30,9 @@ Group = tuple[Code, list[Experiment]]
 
 def rerun(context: ClientContext, name: str | Id) -> Repetition:
     """Start a run with what another one ran; see `Client.rerun`."""
-    subject = context.find_id(experiment_id(name, "can only run experiments again"))
+    subject = context.find_id(
+        context.experiment_id(name, "can only run experiments again")
+    )
     run = context.read(subject)
     chosen = list(run.experiments)
     if subject.sub is not None and run.is_set:

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from riseml.client.context import ClientContext, experiment_id, run_of
+from riseml.client.context import ClientContext, run_of
 from riseml.engines.selection import run_or_experiment
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
@@ -33,7 +33,9 @@ class Selection:
         Raises:
             InvalidInputError: they do not belong to one run of the user.
         """
-        ids = [experiment_id(name, "can only repeat experiments") for name in names]
+        ids = [
+            context.experiment_id(name, "can only repeat experiments") for name in names
+        ]
         ids = ids or [context.find_id(None)]
         runs = set(map(run_of, ids))
         if len(runs) > 1:
