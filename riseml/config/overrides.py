@@ -25,7 +25,7 @@ from riseml.schema.foreign_nodes import ForeignMark
 from riseml.schema.messages import describe, did_you_mean
 from riseml.schema.texts import joined
 from riseml.schema.yaml_document import Document
-from riseml.schema.yaml_kinds import NULL, SEQ, decimal_of
+from riseml.schema.yaml_kinds import NULL, SEQ
 
 _PARAMETERS = ("train", "parameters")
 # The same in files of 2016 and 2017.
@@ -34,6 +34,9 @@ _NOTHING = (ScalarNode(NULL, ""), ScalarNode(NULL, ""))
 # Mappings whose keys users choose, with dashes and underscores.
 _FREE_KEYS = ("train.parameters", "train.params", "train.env")
 _RANGE_KEYS = ("min", "max", "step")
+# Two numbers with `..` between them, and perhaps a step.
+_NUMBER = r"[-+]?\.?\d[\w.+-]*?"
+_RANGE = re.compile(rf"{_NUMBER}\.\.{_NUMBER}(?:\.\.[^.].*)?", re.ASCII)
 _DEPTHS = {"[": 1, "{": 1, "]": -1, "}": -1}
 _PIECES = re.compile(
     r"""(?<![^,:\s[{])(?:"(?:\\.|[^"\\])*"|'[^']*')|[^,[\]{}"']+|.""", re.DOTALL
@@ -65,10 +68,10 @@ def parse(parameters: Sequence[str], settings: Sequence[str]) -> tuple[Override,
         *_parsed(_setting, settings, faults),
     ]
     paths = Counter(override.path for override in overrides)
-    for override in overrides:
-        if paths[override.path] > 1:
-            name = excerpt(override.path[-1])
-            faults.append(_fault(override.mark, f"{name} is set twice", "Remove one."))
+    repeated = [override for override in overrides if paths[override.path] > 1]
+    for override in repeated:
+        message = f"{excerpt(override.path[-1])} is set twice"
+        faults.append(_fault(override.mark, message, "Remove one."))
     if faults:
         raise ConfigError(tuple(faults))
     return tuple(overrides)
@@ -139,15 +142,14 @@ def _values(text: str, mark: ForeignMark) -> Node:
     """Return the node of one value, a list of values or a range."""
     items = _split(text)
     if "" in items:
-        message = "a value is missing" if text else "the value is missing"
         advice = "Write NAME='\"\"' for an empty text."
-        raise ConfigError((_fault(mark, message, advice),))
+        raise ConfigError((_fault(mark, "a value is missing", advice),))
     if len(items) > 1:
         nodes = [foreign_nodes.parse(item, mark) for item in items]
         return SequenceNode(SEQ, nodes, mark, mark, flow_style=True)
-    bounds = text.split("..")
-    if not _is_range(bounds):
+    if _RANGE.fullmatch(text) is None:
         return foreign_nodes.parse(text, mark)
+    bounds = text.split("..")
     if len(bounds) != len(_RANGE_KEYS):
         message = "this is not a range: its step is missing"
         advice = f"Write {text}..STEP; put a text that contains '..' in quotes."
@@ -157,13 +159,6 @@ def _values(text: str, mark: ForeignMark) -> Node:
         pairs.append((foreign_nodes.key(name, mark), foreign_nodes.scalar(bound, mark)))
     inner = foreign_nodes.mapping(pairs, mark)
     return foreign_nodes.mapping([(foreign_nodes.key("range", mark), inner)], mark)
-
-
-def _is_range(bounds: list[str]) -> bool:
-    """Return whether texts between `..` are bounds, the first two of them numbers."""
-    if not 1 < len(bounds) <= len(_RANGE_KEYS):
-        return False
-    return decimal_of(bounds[0]) is not None and decimal_of(bounds[1]) is not None
 
 
 def _split(text: str) -> list[str]:

@@ -181,7 +181,7 @@ def test_values_are_checked_like_those_of_the_file() -> None:
     [
         ("lr", "lr: error: this is not NAME=VALUE"),
         ("=1", "=1: error: this is not NAME=VALUE"),
-        ("lr=", "lr=: error: the value is missing"),
+        ("lr=", "lr=: error: a value is missing"),
         ("lr=1,,2", "lr=1,,2: error: a value is missing"),
         ("lr=1..2", "lr=1..2: error: this is not a range: its step is missing"),
         ("lr=[1", "lr=[1: error: did not find expected ',' or ']'"),
