@@ -147,12 +147,15 @@ class Search:
     """How the experiments of a set were chosen; `seed` is None where nothing is random.
 
     `metric` and `mode` say which experiment is the best, and are empty if the file names none.
+    A search in rounds chooses the parameters of `batch` experiments at a time; 0 means that
+    all were chosen at the start.
     """
 
     method: str = "grid"
     seed: int | None = None
     metric: str = ""
     mode: str = ""
+    batch: int = 0
 
 
 @dataclass(frozen=True)
@@ -205,6 +208,13 @@ class ExperimentSet:
     early_stop: EarlyStop | None = None
     search: Search = Search()
     rounds: Rounds | None = None
+
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters, in their order."""
+        if self.rounds:
+            return tuple(self.rounds.space)
+        return tuple(self.experiments[0].parameters)
 
     @property
     def for_search(self) -> "ExperimentSet":

@@ -80,7 +80,9 @@ def _with_seed(options: Any) -> Any:
 def _search(train: TrainConfig, options: Any) -> Search:
     config = train.search
     seed = getattr(options, "seed", None)
-    return Search(config.method, seed, config.metric, config.mode)
+    rounds = _rounds(train, options)
+    batch = rounds.batch if rounds else 0
+    return Search(config.method, seed, config.metric, config.mode, batch)
 
 
 def _experiments(train: TrainConfig, options: Any) -> tuple[Experiment, ...]:

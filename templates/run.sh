@@ -267,6 +267,6 @@ riseml_sweep 2>/dev/null
 [ -z "${riseml_session_success-}" ] || riseml_end_session
 [ ! -s "${RESULT_FILE-}" ] || riseml_hand_over_result
 riseml_keep_workdir
-[ -z "${RISEML_EXIT_FILE-}" ] || echo "$riseml_code" > "$RISEML_EXIT_FILE"
+[ -z "${RISEML_EXIT_FILE-}" ] || echo "$riseml_code" > "$RISEML_EXIT_FILE.${RISEML_ATTEMPT:-0}"
 [ -z "${riseml_tee-}" ] || riseml_close_log
 exit "$riseml_code"

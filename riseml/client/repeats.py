@@ -37,7 +37,8 @@ def rerun(context: ClientContext, name: str | Id) -> Repetition:
     chosen = list(run.experiments)
     if subject.sub is not None and run.is_set:
         chosen = [numbered(run, subject.sub)]
-    (code, experiments), *further = _as_new(_by_code(run, chosen), chosen)
+    groups = _without_search(_as_new(_by_code(run, chosen), chosen))
+    (code, experiments), *further = groups
     submitted = submissions.start(context, code, experiments)
     for shard, (other_code, others) in enumerate(further, start=2):
         growth = Growth(submitted.number, shard)
@@ -104,7 +105,7 @@ def _repeat(
     shard = run.workflows[-1].index
     notes: list[str] = []
     url = None
-    for code, experiments in groups:
+    for code, experiments in _without_search(groups):
         shard += 1
         plan = code.plan
         if submissions.serves_tensorboard(run):
@@ -118,6 +119,41 @@ def _repeat(
             started[experiment.sub] = numbered(run, experiment.sub).id
     ids = [started[sub] for sub in sorted(started)]
     return Grown(run.id, run.project, run.is_set, tuple(ids), tuple(notes), (), url)
+
+
+def _without_search(groups: Iterable[Group]) -> Iterable[Group]:
+    """Yield groups in which a search chooses either all parameters or none.
+
+    Experiments whose parameters it has chosen already keep them.
+    """
+    for code, experiments in groups:
+        known_plan = replace(code.plan, rounds=None)
+        unchosen = []
+        chosen = list(experiments)
+        if code.plan.rounds:
+            chosen = [item for item in experiments if item.parameters]
+            unchosen = _in_one_range(
+                [
+                    replace(item, attempts=0)
+                    for item in experiments
+                    if not item.parameters
+                ]
+            )
+        if chosen:
+            yield replace(code, plan=known_plan), chosen
+        if unchosen:
+            yield code, unchosen
+
+
+def _in_one_range(experiments: list[Experiment]) -> list[Experiment]:
+    """Return experiments without parameters, whose numbers must follow each other."""
+    subs = [experiment.sub for experiment in experiments]
+    if subs and subs != list(range(subs[0], subs[0] + len(subs))):
+        raise InvalidInputError(
+            "a search chooses the parameters of all its missing experiments in order",
+            "Repeat all of them: name the set.",
+        )
+    return experiments
 
 
 def _by_code(run: SetStatus, experiments: Iterable[ExperimentStatus]) -> list[Group]:
@@ -158,9 +194,9 @@ def _with_code(
     """Return experiments with the code of a folder, once it may be other code than theirs."""
     if not chosen:
         return []
-    names = set(code.plan.experiments[0].parameters)
+    names = set(code.plan.parameters)
     for experiment in chosen:
-        if set(experiment.parameters) != names:
+        if experiment.parameters and set(experiment.parameters) != names:
             raise InvalidInputError(
                 f"{experiment.id} has other parameters than riseml.yml declares",
                 "Declare the same ones, or start a new run.",

@@ -313,7 +313,6 @@ def _search(plan: ExperimentSet) -> dict[str, Any]:
     if plan.rounds:
         data["first"] = plan.experiments[0].sub
         data["last"] = plan.experiments[-1].sub
-        data["batch"] = plan.rounds.batch
     return data
 
 

@@ -154,11 +154,10 @@ def _attempt(names: Names) -> dict[str, str]:
 
 
 def _exit_file(job: Job, names: Names) -> dict[str, str]:
-    """Return where the run script writes the exit status for the search."""
-    if names.plan.rounds is None:
+    """Return where the run script writes the exit status of each attempt, for the search."""
+    if not names.plan.search.batch:
         return {}
-    file = f"exit.{gang.name(job)}.{names.attempt}"
-    return {"RISEML_EXIT_FILE": f"{pod.OUTPUT}/.riseml/{file}"}
+    return {"RISEML_EXIT_FILE": f"{pod.OUTPUT}/.riseml/exit.{gang.name(job)}"}
 
 
 def _early_stop(names: Names) -> dict[str, str]:

@@ -31,9 +31,7 @@ class Names:
     @cached_property
     def parameters(self) -> tuple[str, ...]:
         """The user's parameters, in their order."""
-        if self.plan.rounds:
-            return tuple(self.plan.rounds.space)
-        return tuple(self.plan.experiments[0].parameters)
+        return self.plan.parameters
 
     @property
     def builds(self) -> bool:

@@ -24,6 +24,7 @@ from riseml.compiler.names import Names
 from riseml.compiler.text import literal, reference
 from riseml.distributions import space_to_data
 from riseml.plan import Experiment, Resources, Rounds
+from riseml.rounds.numbers import rounds_before
 
 JOB = "search"
 BUILD = "build-search"
@@ -49,6 +50,7 @@ _MODULES = (
     "metrics/tables.py",
     "metrics/wire.py",
     "rounds/measure.py",
+    "rounds/numbers.py",
     "rounds/optuna_space.py",
     "rounds/step.py",
     "rounds/trials.py",
@@ -74,10 +76,11 @@ def samples(names: Names) -> list[Experiment]:
 
 def tasks(names: Names, arguments: list[Parameter], when: str) -> Iterator[Task]:
     """Yield the tasks of the set; `arguments` and `when` are those of an experiment."""
-    last = count(names)
-    for round_ in range(1, last + 1):
+    offset = rounds_before(names.plan.experiments[0].sub, _rounds(names).batch)
+    numbers = range(offset + 1, offset + count(names) + 1)
+    for round_ in numbers:
         condition = None
-        if round_ > 1:
+        if round_ > numbers.start:
             condition = _any_end(f"round-{round_ - 1}")
         yield _search_task(f"{JOB}-{round_}", round_, names, condition)
         yield Task(
@@ -89,7 +92,7 @@ def tasks(names: Names, arguments: list[Parameter], when: str) -> Iterator[Task]
             when=when,
         )
     # No round is a daemon, so this is omitted, and passes on what it depends on.
-    rounds = (f"round-{round_}.Daemoned" for round_ in range(1, last + 1))
+    rounds = (f"round-{round_}.Daemoned" for round_ in numbers)
     yield _search_task("end", 0, names, " || ".join(rounds))
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from riseml.distributions import space_from_data
 from riseml.metric import Metric
 from riseml.rounds import measure, trials
+from riseml.rounds.numbers import rounds_before
 from riseml.rounds.trials import ASKED, COMPLETE, FAIL, Request, Space, Trial
 
 Suggest = Callable[[Request], list[dict[str, str]]]
@@ -58,7 +59,8 @@ class Search:
 
     def numbers(self, round_: int) -> range:
         """Return the numbers of the trials of a round, which count from 1."""
-        first = self.first + (round_ - 1) * self.batch
+        index = round_ - 1 - rounds_before(self.first, self.batch)
+        first = self.first + index * self.batch
         return range(first, min(first + self.batch, self.last + 1))
 
 
@@ -68,7 +70,8 @@ def run(
     """Return the trials of a round, after recording them; `folder` has the outputs of the run."""
     recorded = trials.read(folder)
     numbers = search.numbers(round_)
-    if all(number in recorded for number in numbers):
+    missing = [number for number in numbers if number not in recorded]
+    if not missing:
         _say(f"round {round_} was asked before")
         return [recorded[number] for number in numbers]
     earlier = _ended(search, folder, recorded, numbers.start, frozenset(killed))
@@ -78,18 +81,18 @@ def run(
     request = Request(
         search.space,
         usable,
-        len(numbers),
-        _seed(search.seed, numbers.start - 1),
+        len(missing),
+        _seed(search.seed, missing[0] - 1),
         search.mode,
         search.settings,
     )
-    suggested = suggest(request)
-    suggested_trials = []
-    for number, parameters in zip(numbers, suggested, strict=True):
-        suggested_trials.append(Trial(number, parameters, search.space))
+    complete = dict(recorded)
+    complete.update({trial.number: trial for trial in earlier})
+    for number, parameters in zip(missing, suggest(request), strict=True):
+        complete[number] = Trial(number, parameters, search.space)
         _say(f"{number}: {_pairs(parameters)}")
-    trials.write(folder, [*earlier, *suggested_trials])
-    return suggested_trials
+    trials.write(folder, [trial for _, trial in sorted(complete.items())])
+    return [complete[number] for number in numbers]
 
 
 def search_fits(space: Space) -> Callable[[Trial], bool]:

@@ -167,9 +167,9 @@ def sketch(document: Mapping[str, Any]) -> Outline:
     run_tasks = [task for task in main if doc.text(task.get("name")) != set_task]
     search_tasks = list(filter(_is_search, _tasks(set_template)))
     rounds = rounds_of(notes)
-    marker = f".{set_task}.{doc.text(experiment.get('name'))}("
+    positions = Positions(f".{set_task}.{doc.text(experiment.get('name'))}(")
     if rounds:
-        marker = f".{set_task}."
+        positions = Positions(f".{set_task}.", rounds.batch, rounds.offset)
     image, install = _image(templates, tasks)
     items = _items(experiment, rounds)
     return Outline(
@@ -183,7 +183,7 @@ def sketch(document: Mapping[str, Any]) -> Outline:
         message=doc.text(status.get("message")),
         items=items,
         concurrency=doc.integer(set_template.get("parallelism")),
-        positions=Positions(marker, rounds.batch if rounds else 0),
+        positions=positions,
         planned=_planned(tasks, templates, _attempts(experiment_template)),
         run_planned=_planned(run_tasks, templates),
         kills=_kills(spec, notes),

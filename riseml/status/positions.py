@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from riseml import labels
+from riseml.rounds.numbers import rounds_before
 from riseml.status import document as doc
 
 _ROUND = re.compile(r"round-(\d+)\((\d+):")
@@ -20,11 +21,12 @@ class Positions:
     """Reader of the names of a run's nodes.
 
     `marker` precedes an experiment's position. With a `batch`, that is the size of a round,
-    and only the round and the position in it stand there.
+    and only the round and the position in it stand there; `offset` rounds precede the first.
     """
 
     marker: str
     batch: int = 0
+    offset: int = 0
 
     def of(self, name: str) -> int | None:
         """Return the position of an experiment, from 0; None for a node of the run itself."""
@@ -35,7 +37,8 @@ class Positions:
         match = _ROUND.match(suffix)
         if match is None:
             return None
-        return (int(match[1]) - 1) * self.batch + int(match[2])
+        round_ = int(match[1]) - 1 - self.offset
+        return round_ * self.batch + int(match[2])
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,12 @@ class Rounds:
 
     def round_of(self, position: int) -> int:
         """Return the round of the experiment at a position; rounds count from 1."""
-        return position // self.batch + 1
+        return self.offset + position // self.batch + 1
+
+    @property
+    def offset(self) -> int:
+        """The number of rounds in earlier Workflows of the run."""
+        return rounds_before(self.first, self.batch)
 
 
 def rounds_of(annotations: Mapping[str, Any]) -> Rounds | None:

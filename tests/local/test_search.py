@@ -6,9 +6,12 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
+from riseml.client.client import Client
+from riseml.client.types import FolderCode
 from riseml.ids import Id
 from riseml.rounds import trials
 from riseml.status import State
@@ -90,6 +93,62 @@ def test_a_kill_ends_a_search(lab: Lab, tmp_path: Path) -> None:
     run = lab.engine.read(Id(number=number))
     assert {experiment.state for experiment in run.experiments} == {State.KILLED}
     assert len(recorded(lab, number)) == 3
+
+
+def test_a_search_is_repeated_and_extended(lab: Lab, tmp_path: Path) -> None:
+    """Two fail at first; repeated, they have results, which the search uses when it goes on."""
+    ready = tmp_path / "ready"
+    text = search(
+        tmp_path, 5, f"test -e {ready} || test ${{RISEML_EXPERIMENT##*.}} -gt 2; {LOSS}"
+    )
+
+    def write(count: int) -> None:
+        lines = (
+            dedent(text.replace("trials: 5", f"trials: {count}")).strip().splitlines()
+        )
+        body = "".join(f"  {line}\n" for line in lines)
+        config = f"project: lab\ntrain:\n  image: busybox\n  resources: {{cpus: 0.01, mem: 1M}}\n{body}"
+        lab.write({"riseml.yml": config})
+
+    write(5)
+    client = Client(engine=lab.engine)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", VARIABLES["PATH"])
+        client.train(lab.folder / "riseml.yml")
+        client.wait("1")
+        assert [recorded(lab, 1)[sub].state for sub in (1, 2, 3)] == [
+            "FAIL",
+            "FAIL",
+            "COMPLETE",
+        ]
+        ready.touch()
+        assert client.retry("1").experiments == ("1.1", "1.2")
+        client.wait("1")
+        before = parameters(lab, 1)
+        write(8)
+        grown = client.extend(
+            "1", FolderCode(lab.folder / "riseml.yml"), other_code=True
+        )
+        assert grown.experiments == ("1.6", "1.7", "1.8")
+        client.wait("1")
+        assert (
+            client.extend(
+                "1", FolderCode(lab.folder / "riseml.yml"), other_code=True
+            ).experiments
+            == ()
+        )
+    run = lab.engine.read(Id(number=1))
+    assert run.state is State.FINISHED
+    assert [experiment.sub for experiment in run.experiments] == list(range(1, 9))
+    assert parameters(lab, 1)[:5] == before
+    values = [
+        experiment.result["loss"] for experiment in run.experiments if experiment.result
+    ]
+    ended = recorded(lab, 1)
+    assert [ended[sub].value for sub in range(1, 6)] == values[:5]
+    assert [job.id for job in run.jobs if job.type == "search"] == [
+        "1.search.1", "1.search.2", "1.search.3",
+    ]  # fmt: skip
 
 
 def test_no_trial_is_lost_or_asked_twice_when_the_controller_is_killed(

@@ -112,7 +112,7 @@ def rounds(trials: int, batch: int, **changes: Any) -> ExperimentSet:
         "experiments": tuple(Experiment(sub, {}) for sub in range(1, trials + 1)),
         "concurrency": batch,
         "metrics": (Metric("loss", "min"),),
-        "search": Search("tpe", 3, "loss", "min"),
+        "search": Search("tpe", 3, "loss", "min", batch),
         "rounds": Rounds(
             batch,
             {

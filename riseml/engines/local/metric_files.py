@@ -57,7 +57,9 @@ def measure(run: SetStatus, experiment: ExperimentStatus, output: Path) -> Measu
     cache_file = output / CACHE
     has_ended = experiment.state.is_terminal
     cached = cache.load(cache_file)
-    is_current = cached.get("metrics") == identity(run.metrics)
+    # An experiment that was repeated has another attempt than what was read.
+    described = (cached.get("metrics"), cached.get("attempt"))
+    is_current = described == (identity(run.metrics), experiment.attempt)
     if has_ended and is_current and cached.get("is_complete"):
         values: Measured = cached.get("measured", {})
         return values

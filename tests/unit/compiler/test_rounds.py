@@ -85,7 +85,7 @@ def test_a_job_of_an_experiment_leaves_its_exit_status() -> None:
     document = plans.compiled(plans.rounds(5, 2))
     variables = plans.template(document, "train")["container"]["env"]
     values = {item["name"]: item["value"] for item in variables}
-    assert values["RISEML_EXIT_FILE"] == "/output/.riseml/exit.train.0"
+    assert values["RISEML_EXIT_FILE"] == "/output/.riseml/exit.train"
 
 
 def test_the_modules_fit_into_a_variable() -> None:
