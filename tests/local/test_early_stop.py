@@ -143,6 +143,18 @@ def test_programs_that_ask_stop_at_the_rung(lab: Lab) -> None:
     assert last in cause.evidence
 
 
+def test_a_machine_that_allows_no_mounts_has_the_rungs_too(
+    lab: Lab, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RISEML_MOUNTS", "off")
+    lab.write({"ask.py": ASKS})
+    text = TRAIN.replace("[1, 2, 3, 4, 5, 6]", "[1, 2]").replace("train.py", "ask.py")
+    run = lab.run(text.replace("concurrency: 6", "concurrency: 1"))
+    reasons = [experiment.reason for experiment in run.experiments]
+    assert reasons == ["COMPLETED", "EARLY"]
+    assert (lab.output(int(run.id)) / "rungs/3/2").read_text() == "2.0\n"
+
+
 def test_experiments_compete_only_in_their_bracket(lab: Lab) -> None:
     lab.write({"ask.py": ASKS})
     text = TRAIN.replace("concurrency: 6", "concurrency: 1").replace(
