@@ -156,7 +156,7 @@ def test_trials_of_other_choices_are_left_out(tmp_path: Path) -> None:
         ],
     )
     strategy = Strategy()
-    step.run(search(first=3), 1, tmp_path, (), strategy.suggest)
+    step.run(search(first=3), 2, tmp_path, (), strategy.suggest)
     assert [trial.number for trial in strategy.requests[0].trials] == [2]
     assert list(trials.read(tmp_path)) == [1, 2, 3, 4]
 
