@@ -1,6 +1,6 @@
 """Watcher of a job whose search stops experiments early: reads the metric of a program that knows nothing of RiseML.
 
-    results, event files, tables, the log ──read──▶ (step, value) ──rungs.py──▶ continue, or a signal to the run script
+    results, event files, tables, the log --read--> (step, value) --rungs.py--> continue, or a signal to the run script
 
 It sleeps most of the time, and reads only what is new. The first of these sources that has the metric counts. A report
 without a step has the step of the lines before it, else its own number. It needs only the standard library of Python 2.7,
