@@ -5,7 +5,7 @@ does neither move the cursor nor fill the screen.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 # Characters that move the cursor, change the direction of text or cannot be encoded. It is
 # not compiled: only faulty input needs it, and `re` caches what it compiles.
@@ -32,6 +32,12 @@ def excerpt(text: str, length: int = _EXCERPT_CHARACTERS) -> str:
     if len(text) <= length:
         return text
     return f"{text[: length - 1]}…"
+
+
+def first_of(words: Sequence[str], most: int) -> str:
+    """Return words as `a, b, ...`: at most the first `most`, and dots for the others."""
+    others = ["..."] if len(words) > most else []
+    return ", ".join([*words[:most], *others])
 
 
 def with_excerpts(message: str, texts: Iterable[str]) -> str:

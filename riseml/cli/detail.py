@@ -7,7 +7,14 @@ from functools import partial
 from urllib.parse import urlsplit
 
 from riseml.cli import commands, run_progress, symbols, text
-from riseml.cli.statuses import AnyStatus, limited, message, notes, single_experiment
+from riseml.cli.statuses import (
+    AnyStatus,
+    is_set,
+    limited,
+    message,
+    notes,
+    single_experiment,
+)
 from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
@@ -38,7 +45,7 @@ def lines(
     """Return the lines about a part of `run`; `wide` shows messages in full."""
     if isinstance(status, JobStatus):
         return _job(run, status, terminal, now, wide=wide, headers=headers)
-    if isinstance(status, SetStatus) and status.is_set:
+    if is_set(status):
         described = fields(_set_fields(run, terminal, now))
         experiments = _experiment_table(run, terminal, now, headers=headers)
         messages = _messages(run.experiments)

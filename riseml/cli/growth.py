@@ -7,6 +7,7 @@ from riseml.cli import output, report, text
 from riseml.cli.documents import Document
 from riseml.client.types import Grown
 from riseml.errors import OtherCodeError
+from riseml.excerpts import first_of
 
 # A line has room for so many ids.
 _MAX_IDS = 8
@@ -61,10 +62,7 @@ def write(
 def _title(grown: Grown, title: str) -> str:
     if not grown.is_set:
         return f"{title.split(maxsplit=1)[0]} experiment {grown.id}"
-    listed = grown.experiments[:_MAX_IDS]
-    ids = ", ".join(listed)
-    if len(listed) < len(grown.experiments):
-        ids += ", ..."
+    ids = first_of(grown.experiments, _MAX_IDS)
     count = text.plural(len(grown.experiments), "experiment")
     return f"{title.format(count)} {grown.id} ({ids})"
 

@@ -1,9 +1,10 @@
 """Outcome of a run, as a sentence and as an exit status."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from riseml.cli import clock, text
 from riseml.cli.statuses import is_set, message, single_experiment
+from riseml.excerpts import first_of
 from riseml.status import ExperimentStatus, SetStatus, State
 
 # Distinct from the statuses of errors (1 to 4), and from those of signals (above 128)
@@ -36,7 +37,7 @@ def describe(status: SetStatus | ExperimentStatus) -> str:
     duration = text.duration(status.started, status.finished, clock.now())
     if duration != "-":
         sentence += f" after {duration}"
-    if isinstance(status, SetStatus) and status.is_set:
+    if is_set(status):
         return f"{sentence}{_counts(status)}."
     return f"{sentence}{_cause(status)}."
 
@@ -48,24 +49,27 @@ def _counts(status: SetStatus) -> str:
     failures = failed(status)
     if not failures:
         return f": {counts}"
-    names = ", ".join(failures[:_MAX_NAMES])
-    if len(failures) > _MAX_NAMES:
-        names += ", ..."
-    return f": {counts} ({names})"
+    return f": {counts} ({first_of(failures, _MAX_NAMES)})"
 
 
 def _cause(status: SetStatus | ExperimentStatus) -> str:
     experiment = single_experiment(status) or ExperimentStatus(status.id)
-    killed = message(status) or message(experiment)
-    if status.state is State.KILLED and killed:
-        return f" ({killed})"
-    if status.state is not State.FAILED:
-        return ""
-    details = [experiment.guilty]
-    if experiment.exit_code is not None:
-        details.append(f"exit code {experiment.exit_code}")
-    sentence = experiment.message or status.message or status.reason
-    details.append(sentence.rstrip("."))
+    details: list[str] = []
+    if status.state is State.KILLED:
+        details.append(message(status) or message(experiment))
+    elif status.state is State.FAILED:
+        details += _details(status, experiment)
     # The message may only repeat the exit code.
-    distinct = dict.fromkeys(filter(None, details))
-    return f" ({', '.join(distinct)})" if distinct else ""
+    distinct = ", ".join(dict.fromkeys(filter(None, details)))
+    return f" ({distinct})" if distinct else ""
+
+
+def _details(
+    status: SetStatus | ExperimentStatus, experiment: ExperimentStatus
+) -> Iterator[str]:
+    """Yield what is known about a failure; texts may be empty."""
+    yield experiment.guilty or ""
+    if experiment.exit_code is not None:
+        yield f"exit code {experiment.exit_code}"
+    sentence = experiment.message or status.message or status.reason
+    yield sentence.rstrip(".")

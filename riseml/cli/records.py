@@ -339,7 +339,7 @@ def csv_rows(run: SetStatus, status: AnyStatus, *, long: bool) -> list[list[str]
     experiment = single_experiment(status) or ExperimentStatus(status.id)
     row += [pairs(experiment.parameters), pairs(experiment.result)]
     rows = [row]
-    if isinstance(status, SetStatus) and status.is_set:
+    if is_set(status):
         for experiment in status.experiments:
             rows += csv_rows(run, experiment, long=True)
     return rows

@@ -1,6 +1,7 @@
 """Parts of a run that commands print: runs, experiments and jobs."""
 
 from collections.abc import Iterable
+from typing import TypeGuard
 
 from riseml.cli.table import clean
 from riseml.engines import Change
@@ -31,7 +32,7 @@ def message(status: AnyStatus | Change) -> str:
     return status.message or (STOPPED if is_killed else "")
 
 
-def is_set(status: AnyStatus) -> bool:
+def is_set(status: AnyStatus) -> TypeGuard[SetStatus]:
     """Return whether this is a run with several experiments."""
     return isinstance(status, SetStatus) and status.is_set
 

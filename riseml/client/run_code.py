@@ -17,6 +17,7 @@ from riseml.client.context import ClientContext
 from riseml.client.types import FolderCode
 from riseml.engines.code import KeepsCode
 from riseml.errors import ConfigError, Fault, OtherCodeError, RiseMLError
+from riseml.excerpts import first_of
 from riseml.plan import ExperimentSet, GitState
 from riseml.status import SetStatus, ShardStatus
 
@@ -148,7 +149,4 @@ def _changed_files(
 
 def _listed(difference: "CodeDifference") -> str:
     paths = [change.path for change in difference.files]
-    if not paths:
-        return ""
-    listed = ", ".join(paths[:_MAX_FILES])
-    return f" ({listed}, ...)" if len(paths) > _MAX_FILES else f" ({listed})"
+    return f" ({first_of(paths, _MAX_FILES)})" if paths else ""

@@ -11,7 +11,7 @@ whether the user is enabled.
 import base64
 import re
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from riseml import labels
@@ -185,8 +185,7 @@ class Users:
         # The policies come first: no moment may pass in which a user is unprotected.
         for policy in namespace_objects.read(namespace_objects.POLICY):
             self._apply_policy(policy)
-        for body in namespace_objects.namespace(name, email):
-            self.api.apply(body, namespace)
+        self._apply_all(namespace_objects.namespace(name, email), namespace)
         for claim, volume in namespace_objects.claims(name, self.offer):
             if volume is not None:
                 self._ensure_volume(volume)
@@ -197,10 +196,13 @@ class Users:
         certificate = certificates.copy_for_user(self.api)
         if certificate is not None:
             self.api.apply(certificate, namespace)
-        for body in namespace_objects.managed(self.offer):
-            self.api.apply(body, namespace)
+        self._apply_all(namespace_objects.managed(self.offer), namespace)
         self._wait_for_token(namespace)
         return self.display(name)
+
+    def _apply_all(self, bodies: Iterable[Object], namespace: str) -> None:
+        for body in bodies:
+            self.api.apply(body, namespace)
 
     def _apply_policy(self, policy: Object) -> None:
         try:
@@ -255,8 +257,7 @@ class Users:
             if secret is None:
                 # The cluster deletes the Secrets of a deleted account with a delay, and
                 # may have deleted the new one, too.
-                for body in namespace_objects.read("accounts.yaml"):
-                    self.api.apply(body, namespace)
+                self._apply_all(namespace_objects.read("accounts.yaml"), namespace)
             if time.monotonic() > deadline:
                 raise TimedOutError(
                     f"the cluster created no token for {namespace}",

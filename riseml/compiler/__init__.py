@@ -49,7 +49,7 @@ from riseml.compiler import (
 from riseml.compiler.description import describe
 from riseml.compiler.names import Names, label
 from riseml.compiler.text import item, parameter, reference
-from riseml.plan import Experiment, ExperimentSet, Origin, Search, Target
+from riseml.plan import Experiment, ExperimentSet, Origin, Search, Shard, Target
 
 # All combinations: nothing about that has to be recorded.
 _GRID = Search().method
@@ -255,31 +255,32 @@ def _shared_slots(names: Names) -> Synchronization | None:
 
 
 def _labels(names: Names) -> dict[str, str]:
-    origin, framework = names.origin, names.plan.framework
-    values = {}
+    origin, plan = names.origin, names.plan
     # The order of labels is part of the compiled document.
-    if origin.user:
-        values[labels.USER] = label(origin.user)
-    values[labels.PROJECT] = label(names.plan.project)
-    if origin.number is not None:
-        values[labels.NUMBER] = str(origin.number)
-    values[labels.KIND] = "set" if names.plan.is_set else "experiment"
-    if framework:
-        values[labels.FRAMEWORK] = framework
-    if names.is_gang:
-        values[labels.GANG] = "true"
-    if origin.shard:
-        values[labels.SHARD] = str(origin.shard.index)
-        if origin.shard.is_added:
-            values[labels.ADDED] = "true"
-    if names.builds and origin.build and origin.build.key:
-        values[labels.IMAGE_KEY] = origin.build.key
-    if names.search_inputs and origin.search_build:
-        values[labels.SEARCH_IMAGE_KEY] = origin.search_build.key
-    values.update(marks.labels_of(origin.marks))
-    if names.target.instance:
-        values[labels.INSTANCE] = names.target.instance
-    return values
+    values = {
+        labels.USER: label(origin.user),
+        labels.PROJECT: label(plan.project),
+        labels.NUMBER: "" if origin.number is None else str(origin.number),
+        labels.KIND: "set" if plan.is_set else "experiment",
+        labels.FRAMEWORK: plan.framework or "",
+        labels.GANG: _flag(names.is_gang),
+        **_shard_labels(origin.shard),
+        labels.IMAGE_KEY: names.key_to_build,
+        labels.SEARCH_IMAGE_KEY: names.for_search.key_to_build,
+        **marks.labels_of(origin.marks),
+        labels.INSTANCE: names.target.instance,
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def _flag(is_set: bool) -> str:
+    return "true" if is_set else ""
+
+
+def _shard_labels(shard: Shard | None) -> dict[str, str]:
+    if shard is None:
+        return {}
+    return {labels.SHARD: str(shard.index), labels.ADDED: _flag(shard.is_added)}
 
 
 def _annotations(names: Names) -> dict[str, str]:

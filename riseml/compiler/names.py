@@ -48,6 +48,11 @@ class Names:
         return self._build.image or self.plan.image
 
     @property
+    def key_to_build(self) -> str:
+        """The key under which the image is kept that is built, empty if none is."""
+        return self._build.key if self.builds else ""
+
+    @property
     def _build(self) -> Build:
         return self.origin.build or _NO_BUILD
 
@@ -170,29 +175,31 @@ class Names:
     @cached_property
     def needs_host_names(self) -> bool:
         """Whether jobs of an experiment are reached by a host name."""
-        if self.is_gang:
-            return True
+        values: list[str] = []
         for job in self.plan.jobs:
-            if "{{host." in "\n".join(job.framework_env.values()):
-                return True
-        return False
+            values += job.framework_env.values()
+        return self.is_gang or "{{host." in "\n".join(values)
 
     @cached_property
     def stem(self) -> str:
         """The project as part of names, short enough for the longest host name."""
         generated = "x" * _GENERATED_LENGTH
         number = generated if self.origin.number is None else self.origin.number
-        sub = max(experiment.sub for experiment in self.plan.experiments)
-        if self.origin.shard and self.origin.shard.is_added:
-            # Two commands that add a shard with different experiments give it the same
-            # name, so that only one of them succeeds.
-            sub = _LARGEST_SUB
         attempt = f"-{self.plan.retries.count}" if self.retries_gang else ""
-        prefix = f"-{number}{self._shard}-{sub}{attempt}-"
+        prefix = f"-{number}{self._shard}-{self._largest_sub}{attempt}-"
         # The last job of a type has the most digits.
         job_length = max(len(job.names[-1]) for job in self.plan.jobs)
         stem = re.sub("[^a-z0-9]+", "-", self.plan.project.lower())
         return stem[: _MAX_LENGTH - len(prefix) - job_length].strip("-") or "riseml"
+
+    @property
+    def _largest_sub(self) -> int:
+        shard = self.origin.shard
+        if shard and shard.is_added:
+            # Two commands that add a shard with different experiments give it the same
+            # name, so that only one of them succeeds.
+            return _LARGEST_SUB
+        return max(experiment.sub for experiment in self.plan.experiments)
 
     @property
     def workflow(self) -> str | None:

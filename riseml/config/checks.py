@@ -266,6 +266,11 @@ def _with_braces(nodes: list[ScalarNode]) -> list[ScalarNode]:
 def _texts(entries: Entries, key: str) -> list[ScalarNode]:
     """Return the texts of a key that takes one text or a list of texts."""
     _, node = entries.get(key, _ABSENT)
+    return _texts_of(node)
+
+
+def _texts_of(node: Node) -> list[ScalarNode]:
+    """Return a text, or the texts of a list."""
     return [item for item in items_of(node) if is_scalar(item, STR)]
 
 
@@ -292,7 +297,7 @@ def _parameter_values(entries: Entries, doc: Document) -> dict[str, list[ScalarN
     """Return the texts among the values of each parameter."""
     values = {}
     for name, (_, node) in _inner_entries(entries, "parameters", doc).items():
-        values[name] = [item for item in items_of(node) if is_scalar(item, STR)]
+        values[name] = _texts_of(node)
     return values
 
 

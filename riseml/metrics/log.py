@@ -89,7 +89,7 @@ class LogReader(FileReader):
 
     def extend(self, series: Series, values: Values, text: str) -> None:
         """Add the values of a block of text; only those that are kept need their steps."""
-        final = [point for point in values if math.isfinite(point[0])]
+        final = list(filter(_is_finite, values))
         if "\b" in text:
             final = [point for point in final if not is_erased(text, point[1])]
         if final:
@@ -155,6 +155,10 @@ def _add(points: Points, key: str, number: str, position: int) -> None:
     value = numbers.parse(number)
     if value is not None:
         points.setdefault(key, []).append((value, position))
+
+
+def _is_finite(point: tuple[float, int]) -> bool:
+    return math.isfinite(point[0])
 
 
 def _value(point: tuple[float, int]) -> float:

@@ -17,6 +17,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Protocol
 
 from riseml.errors import ProjectError
@@ -49,7 +50,7 @@ class Rules:
     ) -> None:
         self.name = name
         self.is_git = is_git
-        self.lines = [line for line in map(_Line, lines) if line.pattern]
+        self.lines = list(filter(attrgetter("pattern"), map(_Line, lines)))
         self._names: dict[bytes, list[int]] = {}
         self._endings: dict[bytes, list[int]] = {}
         self._others: list[tuple[int, _Line]] = []
@@ -92,7 +93,7 @@ class Rules:
         if not is_folder:
             lines = [(number, line) for number, line in lines if not line.is_folder]
         groups = (_Group(lines, is_name=False), _Group(lines, is_name=True))
-        self._groups[is_folder] = [group for group in groups if group.numbers]
+        self._groups[is_folder] = list(filter(attrgetter("numbers"), groups))
         return self._groups[is_folder]
 
 

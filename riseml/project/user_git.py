@@ -14,6 +14,7 @@ import re
 import stat
 import time
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -173,18 +174,23 @@ class _Comparison:
             _UnknownError, UnreadableIndexError, OSError: it cannot be determined.
         """
         has_tracked = False
-        for count, entry in enumerate(self._index):
-            if count % _STEP == 0 and time.monotonic() > self._deadline:
-                raise _UnknownError
-            if entry.path.startswith(self._prefix):
-                has_tracked = True
-                if self._has_changed(entry):
-                    return True
+        for entry in self._tracked():
+            has_tracked = True
+            if self._has_changed(entry):
+                return True
         # It raises if the index does not have all entries.
         index_tree = self._index.tree_id().hex()
         if not has_tracked:
             raise LookupError
         return self._is_staged(index_tree)
+
+    def _tracked(self) -> Iterator[IndexEntry]:
+        """Yield the entries below `prefix`, as long as there is time."""
+        for count, entry in enumerate(self._index):
+            if count % _STEP == 0 and time.monotonic() > self._deadline:
+                raise _UnknownError
+            if entry.path.startswith(self._prefix):
+                yield entry
 
     def _has_changed(self, entry: IndexEntry) -> bool:
         """Return whether the file of an entry differs from it."""
@@ -197,9 +203,7 @@ class _Comparison:
             return False
         if entry.is_repository:
             return self._has_moved(os.fsdecode(path), entry)
-        # Git writes 0 as the size if it is not sure.
-        has_size = entry.size in (status.st_size, 0)
-        if entry.is_unsettled or not has_size or not self._has_mode(entry, status):
+        if self._has_other_status(entry, status):
             return True
         return self._has_other_content(path, entry, status)
 
@@ -210,6 +214,12 @@ class _Comparison:
         # A change in the same moment as that of the index would not show.
         is_older = entry.modified_ns < self._index_ns
         return recorded == current and is_older and not entry.is_unsettled
+
+    def _has_other_status(self, entry: IndexEntry, status: os.stat_result) -> bool:
+        # Git writes 0 as the size if it is not sure.
+        if entry.is_unsettled or entry.size not in (status.st_size, 0):
+            return True
+        return not self._has_mode(entry, status)
 
     def _has_mode(self, entry: IndexEntry, status: os.stat_result) -> bool:
         mode = status.st_mode

@@ -46,18 +46,23 @@ def remedy(node: Node, kinds: Sequence[str], *, braces: bool = False) -> str:
     """Return how to write what a node seems to mean as one of `kinds`; `braces`: it begins with `{{`."""
     if not isinstance(node, ScalarNode):
         return QUOTE_BRACES if braces else ""
-    text = node.value
     if node.tag == NULL:
         return "Give it a value, or remove the key."
-    if node.tag == STR:
-        return "" if STR in kinds else _unquoted(text, kinds)
     if STR in kinds:
-        return f'Put it in quotes: "{excerpt(text)}".'
-    if INT in kinds and node.tag == FLOAT:
-        number = decimal_of(text)
-        if number is not None and number == int(number):
-            return f"Write {int(number)}."
+        return "" if node.tag == STR else f'Put it in quotes: "{excerpt(node.value)}".'
+    if node.tag == STR:
+        return _unquoted(node.value, kinds)
+    if node.tag == FLOAT and INT in kinds:
+        return _without_fraction(node.value)
     return ""
+
+
+def _without_fraction(text: str) -> str:
+    """Return how to write a float that is a whole number."""
+    number = decimal_of(text)
+    if number is None or number != int(number):
+        return ""
+    return f"Write {int(number)}."
 
 
 def _unquoted(text: str, kinds: Sequence[str]) -> str:

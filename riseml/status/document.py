@@ -13,9 +13,10 @@ _EMPTY: Mapping[str, Any] = {}
 # No machine has a larger quantity. Those would take long to multiply.
 _QUANTITY_LIMIT = 10**30
 _UNITS: dict[str, Decimal | int] = {
-    "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18,
+    "": 1, "m": Decimal("0.001"), "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15, "E": 10**18,
     "Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50, "Ei": 2**60,
 }  # fmt: skip
+_UNIT_LETTERS = "".join(_UNITS)
 
 
 def mapping(value: Any) -> Mapping[str, Any]:
@@ -108,7 +109,7 @@ def nodes(document: Mapping[str, Any]) -> Iterable[Node]:
     by_id = mapping(status.get("nodes"))
     if not by_id:
         by_id = _decompressed(status.get("compressedNodes"))
-    return [node for node in by_id.values() if isinstance(node, Mapping)]
+    return mappings(list(by_id.values()))
 
 
 def _decompressed(value: Any) -> Mapping[str, Any]:
@@ -146,18 +147,13 @@ def resources(container: Mapping[str, Any]) -> Resources:
 
 def quantity(value: Any) -> Decimal:
     """Return a Kubernetes quantity (`500m`, `4Gi`, `1e3`) as a number, 0 if it is not one."""
-    digits = text(value).strip()
-    factor: Decimal | int = 1
-    for length in (2, 1):
-        unit = digits[-length:]
-        if unit in _UNITS:
-            digits = digits.removesuffix(unit)
-            factor = _UNITS[unit]
-            break
+    quantity_text = text(value).strip()
+    digits = quantity_text.rstrip(_UNIT_LETTERS)
+    unit = quantity_text.removeprefix(digits)
     try:
-        number = Decimal(digits) * factor
+        number = Decimal(digits) * _UNITS[unit]
         # The comparison raises for a NaN.
         is_sane = abs(number) < _QUANTITY_LIMIT
-    except ArithmeticError:
+    except (KeyError, ArithmeticError):
         return Decimal(0)
     return number if is_sane else Decimal(0)

@@ -1,5 +1,6 @@
 """Status of an experiment, read from its nodes."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,9 @@ from riseml.status.jobs import (
 from riseml.status.outline import Outline
 from riseml.status.values import ExperimentStatus, JobStatus
 from riseml.status.verdict import between_attempts, judge
+
+# What the name of an attempt has after that of its experiment.
+_ATTEMPT = re.compile(r"\((\d{1,9})\)")
 
 
 def read_experiment(
@@ -104,9 +108,9 @@ def _last_attempt(root: Node, nodes: Sequence[Node]) -> tuple[str, int]:
         return name, 0
     attempts = []
     for node in nodes:
-        suffix = doc.text(node.get("name"))[len(name) :]
-        if suffix[:1] == "(" and suffix[-1:] == ")":
-            attempts.append(doc.integer(suffix[1:-1]) or 0)
+        match = _ATTEMPT.fullmatch(doc.text(node.get("name")), len(name))
+        if match:
+            attempts.append(int(match[1]))
     if not attempts:
         return name, 0
     last = max(attempts)

@@ -21,6 +21,7 @@ SEARCH = "search"
 ENDED = frozenset({"Succeeded", "Failed", "Error"})
 
 _NO_BUILD = JobStatus("", "build", state=State.FINISHED)
+_NO_SEARCH = JobStatus("", SEARCH)
 
 
 @dataclass(frozen=True)
@@ -106,23 +107,23 @@ class Outline:
 
         A plan without one has a finished build.
         """
-        builds = [job for job in self.jobs if job.type in labels.BUILD_TYPES]
-        unfinished = [job for job in builds if job.state != State.FINISHED]
-        return next(iter([*unfinished, *builds]), _NO_BUILD)
+        builds = filter(_is_build, self.jobs)
+        return min(builds, key=_is_finished, default=_NO_BUILD)
 
-    def search(self, position: int) -> JobStatus | None:
-        """The job that chooses the parameters of an experiment, or that failed before it could.
+    def search(self, position: int) -> JobStatus:
+        """Return the job that chooses the parameters of an experiment, or that failed before it could.
 
-        None means that there is no such job yet.
+        Without such a job, it is one that was not created yet.
         """
         if self.rounds is None:
-            return None
+            return _NO_SEARCH
+        jobs = {job.index: job for job in self.jobs if job.type == SEARCH}
         last = self.rounds.round_of(position)
-        for job in self.jobs:
-            is_decisive = job.index == last or job.state == State.FAILED
-            if job.type == SEARCH and is_decisive and (job.index or 0) <= last:
+        for index in range(1, last):
+            job = jobs.get(index, _NO_SEARCH)
+            if job.state == State.FAILED:
                 return job
-        return None
+        return jobs.get(last, _NO_SEARCH)
 
     def sub(self, position: int) -> str:
         """Return the number of the experiment at `position` (from 0), as annotations and labels write it."""
@@ -150,6 +151,14 @@ class Outline:
     def position(self, node: Node) -> int | None:
         """Return the position of the experiment that a node belongs to, None for the run's own nodes."""
         return self.positions.of(doc.text(node.get("name")))
+
+
+def _is_build(job: JobStatus) -> bool:
+    return job.type in labels.BUILD_TYPES
+
+
+def _is_finished(job: JobStatus) -> bool:
+    return job.state == State.FINISHED
 
 
 def sketch(document: Mapping[str, Any]) -> Outline:

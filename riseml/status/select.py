@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from riseml.errors import NotFoundError
+from riseml.excerpts import first_of
 from riseml.ids import Id
 from riseml.status.values import ExperimentStatus, JobStatus, SetStatus
 
@@ -37,15 +38,12 @@ def _pick_experiment(run: SetStatus, experiment_id: Id) -> ExperimentStatus:
 
 
 def _pick_job(jobs: Sequence[JobStatus], job_id: Id) -> JobStatus:
+    named = (job_id.type, job_id.index)
     for job in jobs:
-        if job.type == job_id.type and job.index == job_id.index:
+        if (job.type, job.index) == named:
             return job
-    advice = ""
-    if jobs:
-        names = [job.id for job in jobs[:_MAX_NAMES]]
-        if len(jobs) > _MAX_NAMES:
-            names.append("...")
-        advice = f"Jobs are {', '.join(names)}."
+    ids = [job.id for job in jobs]
+    advice = f"Jobs are {first_of(ids, _MAX_NAMES)}." if ids else ""
     raise NotFoundError(f"there is no job {job_id}", advice)
 
 

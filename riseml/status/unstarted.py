@@ -24,7 +24,7 @@ def read(
         return _not_created(blank, root)
     if outline.build.state == State.FAILED:
         return _without_image(blank, outline.build)
-    if search is not None and search.state == State.FAILED:
+    if search.state == State.FAILED:
         return _without_parameters(blank, search)
     if root is not None or _was_killed(outline, sub):
         killed = outline.kills.time(sub) or outline.finished
@@ -109,7 +109,7 @@ def _without_nodes(outline: Outline, blank: ExperimentStatus) -> ExperimentStatu
 
 
 def _waiting(
-    outline: Outline, blank: ExperimentStatus, search: JobStatus | None
+    outline: Outline, blank: ExperimentStatus, search: JobStatus
 ) -> ExperimentStatus:
     """Return an experiment that waits, with what it waits for; `search` chooses its parameters."""
     build = outline.build
@@ -124,8 +124,7 @@ def _waiting(
         return replace(blank, state=State.PENDING, reason=word, message=outline.message)
     if not outline.has_nodes:
         return blank
-    is_asked = search is not None and search.state == State.FINISHED
-    if outline.rounds and not is_asked:
+    if outline.rounds and search.state != State.FINISHED:
         return replace(blank, reason="SEARCH")
     # The run has started, so only `concurrency` can hold the experiment back.
     return replace(blank, reason="CONCURRENCY")
