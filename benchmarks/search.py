@@ -180,7 +180,7 @@ def by_engine(problem: Problem, seed: int, work: Path) -> list[float]:
     number = riseml("train", "-o", "name").strip()
     riseml("wait", number)
     rows = json.loads(riseml("results", number, "-o", "json"))["experiments"]
-    return [row["results"]["loss"] for row in rows]
+    return [row["result"]["loss"] for row in rows]
 
 
 def compare(problem: Problem) -> dict[int, list[float]]:

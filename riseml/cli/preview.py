@@ -157,6 +157,10 @@ def _rows(experiments: Iterable[Experiment], parameters: list[str]) -> list[list
 
 
 def _experiments(plan: ExperimentSet, screen: Terminal) -> list[str]:
+    if plan.rounds:
+        chosen = ", ".join(plan.parameters)
+        rounds = f"Rounds of {plan.rounds.batch}: {plan.search.method} chooses {chosen}"
+        return [f"{rounds} from the results of the rounds before."]
     names = _parameters(plan)
     columns = [Column("SUB", 6)]
     for name in names:

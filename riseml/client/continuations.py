@@ -103,6 +103,11 @@ def resumed(
         InvalidInputError: an experiment has not ended, or none has the parameters of
             one in the plan.
     """
+    if plan.rounds:
+        raise InvalidInputError(
+            "experiments whose parameters a search chooses in rounds continue no others",
+            "Use method: random or grid with --resume, or start the search without it.",
+        )
     subject = context.find_id(
         context.experiment_id(name, "can only continue experiments")
     )

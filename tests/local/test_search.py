@@ -12,6 +12,7 @@ import pytest
 
 from riseml.client.client import Client
 from riseml.client.types import FolderCode
+from riseml.errors import InvalidInputError
 from riseml.ids import Id
 from riseml.rounds import trials
 from riseml.status import State
@@ -125,6 +126,8 @@ def test_a_search_is_repeated_and_extended(lab: Lab, tmp_path: Path) -> None:
         assert client.retry("1").experiments == ("1.1", "1.2")
         client.wait("1")
         before = parameters(lab, 1)
+        with pytest.raises(InvalidInputError, match="continue no others"):
+            client.train(lab.folder / "riseml.yml", resume="1")
         write(8)
         grown = client.extend(
             "1", FolderCode(lab.folder / "riseml.yml"), other_code=True
