@@ -22,8 +22,10 @@ from riseml.plan import (
 from riseml.schema.fields import LARGEST
 
 
-def plan(config: ExperimentConfig) -> ExperimentSet:
+def plan(config: ExperimentConfig, seed: int | None = None) -> ExperimentSet:
     """Return the experiments, numbered from 1 in the order of the search strategy, and the jobs of each.
+
+    `seed` is that of a search whose file leaves it open; None draws one.
 
     Raises:
         InvalidInputError: the file has nothing to train.
@@ -35,7 +37,7 @@ def plan(config: ExperimentConfig) -> ExperimentSet:
             f"the project '{config.project}' has nothing to train: its file has no 'train'",
             "Write for example train: {image: python:3.12, resources: {cpus: 1, mem: 512}, run: python train.py}.",
         )
-    options = _with_seed(train.search.options)
+    options = _with_seed(train.search.options, seed)
     planned = ExperimentSet(
         project=config.project,
         config=config.text,
@@ -69,12 +71,13 @@ def _jobs(train: TrainConfig) -> tuple[Job, ...]:
     return framework.distribute(job, train.options, train.image)
 
 
-def _with_seed(options: Any) -> Any:
+def _with_seed(options: Any, seed: int | None) -> Any:
     """Return the options of a search with a seed, if it has one that the file leaves open."""
     if getattr(options, "seed", 0) is not None:
         return options
     # A seed only has to differ between runs; nothing is secret about it.
-    return replace(options, seed=random.randint(0, LARGEST))  # noqa: S311
+    drawn = random.randint(0, LARGEST)  # noqa: S311
+    return replace(options, seed=drawn if seed is None else seed)
 
 
 def _search(train: TrainConfig, options: Any) -> Search:

@@ -32,8 +32,8 @@ def load(path: str | Path, overrides: Overrides = NO_OVERRIDES) -> "Loaded":
     )
 
 
-def plan(loaded: "Loaded") -> "ExperimentSet":
-    """Return the experiments and jobs that a riseml.yml stands for.
+def plan(loaded: "Loaded", seed: int | None = None) -> "ExperimentSet":
+    """Return the experiments and jobs that a riseml.yml stands for; see `planner.plan`.
 
     Raises:
         InvalidInputError: the file has nothing to train.
@@ -41,7 +41,7 @@ def plan(loaded: "Loaded") -> "ExperimentSet":
     """
     from riseml import planner
 
-    return planner.plan(loaded)
+    return planner.plan(loaded, seed)
 
 
 def check(

@@ -27,8 +27,9 @@ def extend(
         raise InvalidInputError(
             "can only extend sets", f"{subject} is part of set {run_of(subject)}."
         )
-    _check_extensible(context.read(subject))
-    code = run_code.current(context, folder)
+    extended = context.read(subject)
+    _check_extensible(extended)
+    code = run_code.current(context, folder, extended.seed)
 
     def grow(run: SetStatus) -> Grown:
         _check_project(run, code.plan)

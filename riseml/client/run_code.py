@@ -57,7 +57,8 @@ def recorded(run: SetStatus, shard: ShardStatus) -> Code:
     from riseml import config, planner
 
     try:
-        plan = planner.plan(config.load_text(shard.config, f"riseml.yml of {run.id}"))
+        loaded = config.load_text(shard.config, f"riseml.yml of {run.id}")
+        plan = planner.plan(loaded, shard.seed)
     except ConfigError as error:
         raise RiseMLError(
             f"this version of riseml cannot read the riseml.yml of {run.id}: {error}",
@@ -66,8 +67,12 @@ def recorded(run: SetStatus, shard: ShardStatus) -> Code:
     return Code(plan, shard.revision, run.excluded, run.git, shard.base_image)
 
 
-def current(context: ClientContext, folder: FolderCode) -> Code:
+def current(
+    context: ClientContext, folder: FolderCode, seed: int | None = None
+) -> Code:
     """Return what a folder contains, after a snapshot of it.
+
+    `seed` is that of a search whose riseml.yml leaves it open.
 
     Raises:
         ConfigError: its riseml.yml has faults; nothing was stored.
@@ -78,7 +83,7 @@ def current(context: ClientContext, folder: FolderCode) -> Code:
     from riseml.project.excluded import named
 
     loaded = config_file.load(folder.path, folder.overrides)
-    plan = config_file.plan(loaded)
+    plan = config_file.plan(loaded, seed)
     snapshot = context.snapshot(plan.project, folder.path, folder.gitignore)
     if folder.on_sync:
         folder.on_sync(snapshot)

@@ -14,7 +14,12 @@ from riseml.errors import HomeError
 DATABASE = "riseml.db"
 # Another schema may keep revisions elsewhere, so nothing may be concluded from it.
 SCHEMA = 1
-_QUERY = "SELECT DISTINCT json_extract(document, ?) FROM runs"
+# A record that was rebuilt names the Workflows of its run only in its status.
+_QUERY = """
+SELECT DISTINCT json_extract(document, ?) FROM runs UNION
+SELECT json_extract(shard.value, '$.revision')
+FROM runs, json_each(CASE WHEN json_valid(status) THEN status ELSE '{}' END, '$.shards')
+AS shard"""
 _REVISION = f'$.metadata.annotations."{labels.REVISION}"'
 _TIMEOUT_SECONDS = 10
 

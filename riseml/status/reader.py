@@ -96,6 +96,7 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
         config=doc.text(notes.get(labels.CONFIG)),
         metrics=metrics(notes.get(labels.METRICS)),
         shards=_shards(outline, tags, notes),
+        seed=_seed(notes),
         marks=marks.read(metadata),
         experiments=experiments,
         jobs=outline.jobs,
@@ -115,8 +116,14 @@ def _shards(
         doc.text(notes.get(labels.CONFIG)),
         doc.text(notes.get(labels.BASE_IMAGE)),
         tags.get(labels.ADDED) == "true",
+        _seed(notes),
     )
     return (shard,)
+
+
+def _seed(notes: Mapping[str, Any]) -> int | None:
+    search = doc.mapping(doc.json_value(notes.get(labels.SEARCH)))
+    return doc.integer(search.get("seed"))
 
 
 def _excluded(annotation: object) -> dict[str, tuple[str, ...]]:

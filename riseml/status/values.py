@@ -123,7 +123,7 @@ class ExperimentStatus:
 class ShardStatus:
     """One Workflow of a run, and what its experiments run; `index` counts from 1.
 
-    `is_added` means that the set had Workflows before.
+    `is_added` means that the set had Workflows before. `seed` is that of its search.
     """
 
     index: int
@@ -132,6 +132,7 @@ class ShardStatus:
     config: str = ""
     base_image: str = ""
     is_added: bool = False
+    seed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,8 @@ class SetStatus:
     the key of the image that install steps made, empty without them.
     `metrics` are those that riseml.yml names under `results`, `marks` what the user calls
     it and says of it.
-    `shards` are its Workflows, in their order; none where it is not known to have several.
+    `seed` is that of its search, None where nothing is random. `shards` are its Workflows,
+    in their order; none where it is not known to have several.
     The engine adds two addresses that no document holds: `tensorboard_url`, where its
     TensorBoard can be opened now, and `page`, its page in Argo's UI.
     """
@@ -177,6 +179,7 @@ class SetStatus:
     config: str = ""
     metrics: tuple[Metric, ...] = ()
     shards: tuple[ShardStatus, ...] = ()
+    seed: int | None = None
     marks: Marks = NO_MARKS
     experiments: tuple[ExperimentStatus, ...] = ()
     jobs: tuple[JobStatus, ...] = ()
@@ -186,7 +189,14 @@ class SetStatus:
     @property
     def workflows(self) -> tuple[ShardStatus, ...]:
         """The Workflows of the run, at least one."""
-        first = ShardStatus(1, self.name, self.revision, self.config, self.base_image)
+        first = ShardStatus(
+            1,
+            self.name,
+            self.revision,
+            self.config,
+            self.base_image,
+            seed=self.seed,
+        )
         return self.shards or (first,)
 
     @property

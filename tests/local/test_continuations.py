@@ -253,3 +253,27 @@ def test_killed_and_timed_out_experiments_continue_as_well(
     repetition = client.rerun(after)
     client.wait(repetition.id)
     assert begins(lab, repetition.id, 1) == ["1"]
+
+
+def test_a_random_search_is_extended_by_further_trials_of_its_seed(
+    lab: Lab, client: Client
+) -> None:
+    """The file leaves the seed open, so only the set knows it."""
+    random_config = _CONFIG.replace(
+        "lr: [0.1, 0.2], epochs: 5}", "lr: {uniform: [0, 1]}, epochs: 1}"
+    )
+    lab.write({"riseml.yml": random_config})
+    file = lab.folder / "riseml.yml"
+
+    def trials(count: int) -> Overrides:
+        return Overrides((), (f"train.search={{method: random, trials: {count}}}",))
+
+    run = client.train(file, overrides=trials(3)).id
+    client.wait(run)
+    first = [experiment.parameters for experiment in read(lab, run).experiments]
+    grown = client.extend(run, FolderCode(file, trials(5)))
+    assert grown.experiments == (f"{run}.4", f"{run}.5")
+    client.wait(run)
+    drawn = [experiment.parameters for experiment in read(lab, run).experiments]
+    assert drawn[:3] == first
+    assert len({parameters["lr"] for parameters in drawn}) == 5

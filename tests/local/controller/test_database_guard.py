@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from riseml.client.client import Client
 from riseml.engines import Query
 from riseml.engines.local import database_check, protocol
 from riseml.engines.local.engine import LocalEngine
@@ -190,3 +191,41 @@ def test_a_repair_during_a_run_loses_nothing(
     assert all((tmp_path / f"ran-{n}").read_text() == "begun\n" for n in (1, 2, 3))
     protocol.stop_controller(home)
     assert database_check.examine(home).fault == ""
+
+
+@pytest.mark.parametrize("damage", [delete_all, replace_by_garbage])
+def test_a_repeated_set_keeps_all_its_workflows(
+    lab: Lab, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    """The first Workflow has ended, and a further one runs when the database is lost."""
+    client = Client(engine=lab.engine)
+    number = (
+        lab.run(
+            f"""
+        parameters: {{n: [1, 2]}}
+        concurrency: 2
+        run: |
+          [ {{{{n}}}} = 2 ] || exit 0
+          [ $RISEML_ATTEMPT = 1 ] || exit 1
+          touch {tmp_path}/on
+          until test -e {tmp_path}/go; do sleep 0.05; done
+        """
+        ).number
+        or 0
+    )
+    client.retry(str(number))
+    lab.until((tmp_path / "on").exists)
+    damage(lab.engine.home)
+    run = lab.engine.read(Id(number=number))
+    assert [experiment.state for experiment in run.experiments] == [
+        State.FINISHED,
+        State.RUNNING,
+    ]
+    (tmp_path / "go").touch()
+    lab.wait(number)
+    first, second = lab.engine.read(Id(number=number)).experiments
+    assert (first.state, second.state) == (State.FINISHED, State.FINISHED)
+    assert [attempt.state for attempt in second.jobs[0].attempts] == [
+        State.FAILED,
+        State.FINISHED,
+    ]
