@@ -589,3 +589,40 @@ def test_a_refused_plan_starts_nothing(bench: Bench) -> None:
     with pytest.raises(InvalidInputError):
         bench.train("run: 'true'\nsecrets: [NEVER_SET]")
     assert bench.listed(all=True, project=bench.project) == runs
+
+
+# Further attempts
+
+
+def test_what_has_failed_is_repeated_as_part_of_its_set(bench: Bench) -> None:
+    run = bench.run(
+        """
+        parameters: {n: [1, 2]}
+        concurrency: 2
+        run: "echo {{n}} $RISEML_ATTEMPT; test {{n}} = 1 || test $RISEML_ATTEMPT = 1"
+        """
+    )
+    assert states(run) == [State.FINISHED, State.FAILED]
+    client = Client(engine=bench.engine)
+    grown = client.retry(run.id)
+    assert grown.experiments == (f"{run.id}.2",)
+    number = run.number or 0
+    bench.wait(number)
+    repeated = bench.engine.read(Id(number=number))
+    assert (repeated.state, states(repeated)) == (
+        State.FINISHED,
+        [State.FINISHED, State.FINISHED],
+    )
+    attempts = repeated.experiments[1].jobs[0].attempts
+    assert [(attempt.attempt, attempt.state) for attempt in attempts] == [
+        (0, State.FAILED),
+        (1, State.FINISHED),
+    ]
+    assert bench.log(Id(number=number, sub=2)) == "2 0\n2 1\n"
+    listed = bench.engine.list(Query(all=True, last=1, experiments=True))
+    assert [states(one) for one in listed] == [states(repeated)]
+    with pytest.raises(InvalidInputError, match="has finished, so its set does not"):
+        client.retry(f"{run.id}.1")
+    bench.engine.delete(Id(number=number))
+    with pytest.raises(NotFoundError):
+        bench.engine.read(Id(number=number))
