@@ -32,7 +32,7 @@ def of_run(
     client: Client, run: SetStatus, screen: Terminal, now: datetime
 ) -> Iterator[str]:
     """Yield the lines about the build of a run, none if it is not at work."""
-    for job in filter(lambda job: job.state is State.RUNNING, _builds(run)):
+    for job in _unfinished_builds(run):
         yield from _lines(client, run, job, screen, now)
 
 
@@ -104,10 +104,17 @@ def _lines(
 
     log = explain.last_lines(client.engine, job.id)
     step = build_log.current_step(log, run.install)
-    duration = text.duration(job.started, job.finished, now)
+    # Argo may call a job PENDING for ten seconds after it has started.
+    progress = "has started"
+    if job.state is State.RUNNING:
+        duration = text.duration(job.started, job.finished, now)
+        progress = f"has run for {duration}"
+    elif not step:
+        return
     yield ""
-    lines = [f"{job.id} has run for {duration}; {step}".removesuffix("; ")]
-    for line in list(filter(str.strip, log))[-1:]:
+    lines = [f"{job.id} {progress}; {step}".removesuffix("; ")]
+    line = build_log.last_output(log)
+    if line:
         lines.append(f"  {screen.bar} {line}")
     lines.append(f"  {screen.arrow} `riseml logs {job.id}` shows the full log.")
     # A line that wraps cannot be redrawn in place.

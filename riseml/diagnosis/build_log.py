@@ -1,7 +1,9 @@
-"""The install step that a build is at, read from its log.
+"""The install step that a build is at, and what it wrote last, read from its log.
 
 ==> pip install torch                                        this machine writes the step
 #8 [3/5] RUN ["sh", "-c", "… "$0"", "pip install torch"]     BuildKit numbers instructions
+#8 3.171 Collecting torch                                    after so many seconds
+#9 pushing layers 0.1s done                                  after the last step
 
 A Dockerfile has more instructions than there are install steps, so a step is recognized
 by its text. BuildKit drops some backslashes from it, which therefore do not count.
@@ -17,6 +19,8 @@ _INSTRUCTION = re.compile(
     r"#\d+ \[(?:\S+ )?\d+/\d+\] (?:COPY \[(?P<copied>\d+)/,"
     r'|RUN \["sh", "-c", ".*\$0"+, "(?P<step>.*)"\])'
 )
+_OUTPUT = re.compile(r"#\d+ \d+\.\d+ (?P<line>.*)")
+_EXPORT = re.compile(r"#\d+ (?P<line>(?:exporting|pushing) .*)")
 _IGNORED = re.compile(r'[\s"\\]+')
 # A step may be a script.
 _MAX_CHARACTERS = 100
@@ -28,10 +32,27 @@ def current_step(lines: Sequence[str], install: Sequence[str]) -> str:
     `install` are the steps of riseml.yml.
     """
     for line in reversed(lines):
+        if _EXPORT.match(line):
+            return "the image is being pushed"
         step = _local_step(line, install) or _image_step(line, install)
         if step:
             return step
     return ""
+
+
+def last_output(lines: Sequence[str]) -> str:
+    """Return the last line that the current step wrote, "" if it wrote none.
+
+    BuildKit's marks, and what it writes about a failed step, are left out.
+    """
+    for line in reversed(lines):
+        match = _OUTPUT.match(line) or _EXPORT.match(line)
+        if match:
+            return match["line"]
+        if _INSTRUCTION.match(line):
+            return ""
+    written = list(filter(str.strip, lines))
+    return written[-1] if written else ""
 
 
 def _local_step(line: str, install: Sequence[str]) -> str:
@@ -69,6 +90,7 @@ def _numbered(number: int, text: str, install: Sequence[str]) -> str:
 
 
 def _short(step: str) -> str:
-    if len(step) <= _MAX_CHARACTERS:
-        return step
-    return f"{step[:_MAX_CHARACTERS]}…"
+    """Return the first line of a step, and a mark if there is more of it."""
+    text = step.strip()
+    line = text.partition("\n")[0][:_MAX_CHARACTERS]
+    return line if line == text else f"{line}…"

@@ -93,10 +93,29 @@ def test_a_build_that_waits_says_so(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     screen(80)
-    _follow(engine, PENDING, None, FINISHED)
+    engine.runs = [PENDING]
+    client = _Changes(engine, [PENDING, None, FINISHED])
+    build_progress.follow(cast("Client", client), "14")
     assert capsys.readouterr().out.startswith(
         "14.build is PENDING; `riseml why 14.build` explains it.\n"
     )
+
+
+def test_a_build_that_argo_calls_pending_shows_its_step(
+    engine: FakeEngine,
+    screen: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    screen(80)
+    engine.events = [Chunk("14.build", LOG)]
+    engine.runs = [PENDING]
+    client = _Changes(engine, [PENDING, None, FINISHED])
+    build_progress.follow(cast("Client", client), "14")
+    assert capsys.readouterr().out.splitlines()[:3] == [
+        "",
+        "14.build has started; step 1 of 2: pip install -r requirements.txt",
+        "  |   Downloading torch-2.9-cp312-manylinux_x86_64.whl (888.1 MB)",
+    ]
 
 
 def test_a_build_that_exists_shows_nothing(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from riseml.diagnosis.build_log import current_step
+from riseml.diagnosis.build_log import current_step, last_output
 
 INSTALL = ("apt-get install -y git", "pip install torch", "x" * 300)
 
@@ -51,7 +51,7 @@ STEPS = (
         (["#6 [stage-1 4/9] " + RUN.format(6, STEPS[0])[9:]], "step 1 of 3: " + STEPS[0]),
         (
             [RUN.format(7, "pip install \"torch<3\" && echo 'é' \\\\n  more")],
-            f"step 2 of 3: {STEPS[1]}",
+            "step 2 of 3: pip install \"torch<3\" && echo 'é' \\…",
         ),
         (
             [RUN.format(8, "pip install --prefix /root/x .")],
@@ -59,7 +59,42 @@ STEPS = (
         ),
         ([RUN.format(6, STEPS[0]), "#6 DONE 1.0s", '#9 [9/9] RUN ["sh", "-c", "rm"]'],
          "step 1 of 3: apt-get install -y git"),
+        ([RUN.format(8, STEPS[2]), "#9 exporting to image", "#9 exporting layers 0.1s done",
+          "#9 DONE 0.2s"], "the image is being pushed"),
     ],
 )  # fmt: skip
 def test_steps_of_an_image_are_install_steps(lines: list[str], step: str) -> None:
     assert current_step(lines, STEPS) == step
+
+
+# What BuildKit wrote about a step that failed on a cluster
+FAILED = """\
+#7 [4/5] RUN ["sh", "-c", "exec sh -ec "$0"", "for i in 1 2 3; do echo "Compiling $i"; done; exit 3"]
+#7 0.161 Compiling 1
+#7 3.171 ERROR no matching distribution found for torchh
+#7 ERROR: process "sh -c exec sh -ec \\"$0\\" for i in 1 2 3" did not complete successfully: exit code: 3
+------
+ > [4/5] RUN ["sh", "-c", "exec sh -ec "$0"", "for i in 1 2 3; do echo "Compiling $i"; done; exit 3"]:
+0.161 Compiling 1
+3.171 ERROR no matching distribution found for torchh
+------
+Dockerfile:5
+--------------------
+error: failed to solve: process "sh -c exec sh" did not complete successfully: exit code: 3
+""".splitlines()
+
+
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ([], ""),
+        (["Collecting torch", "", " "], "Collecting torch"),
+        (FAILED[:2], "Compiling 1"),
+        (FAILED[:1], ""),
+        (FAILED, "ERROR no matching distribution found for torchh"),
+        (["#6 0.1 three", "#8 DONE 5.5s", "", "#9 exporting to image", "#9 pushing layers 0.1s done",
+          "#9 DONE 0.2s"], "pushing layers 0.1s done"),
+    ],
+)  # fmt: skip
+def test_the_last_line_is_that_of_a_step(lines: list[str], line: str) -> None:
+    assert last_output(lines) == line
