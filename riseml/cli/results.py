@@ -202,7 +202,9 @@ def command(
 
 def _names(lists: Iterable[str]) -> list[str]:
     """Return the names in lists that are separated by commas; a name with commas is quoted."""
-    rows = csv.reader(lists, skipinitialspace=True)
+    # A line break ends a name, too.
+    lines = chain.from_iterable(map(str.splitlines, lists))
+    rows = csv.reader(lines, skipinitialspace=True)
     return list(filter(None, chain.from_iterable(rows)))
 
 
