@@ -41,6 +41,7 @@ _MODULES = (
     "metrics/experiment.py",
     "metrics/files.py",
     "metrics/folder_files.py",
+    "metrics/hparams.py",
     "metrics/log.py",
     "metrics/names.py",
     "metrics/numbers.py",
@@ -131,6 +132,7 @@ def template(names: Names) -> Container:
         "RISEML_THREADS": "1",
         "RISEML_SEARCH": literal(json.dumps(_description(names))),
         "RISEML_ROUND": round_,
+        "RISEML_RUN": names.number,
         "RISEML_KILLED": f"{{{{workflow.annotations.{labels.KILLED}}}}}",
         "RISEML_MODULES": literal(modules(_rounds(names).program)),
     }

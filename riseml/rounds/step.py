@@ -1,15 +1,17 @@
 """Program of the step: `python -m riseml.rounds.step`.
 
 Variables: OUTPUT_DIR is the output folder of the run, RISEML_SEARCH describes the search as
-JSON, RISEML_ROUND is the round, RISEML_KILLED the record of killed experiments. The
-parameters of the round's experiments are written to RISEML_DIR/trials, as JSON.
+JSON, RISEML_ROUND is the round, RISEML_KILLED the record of killed experiments, RISEML_RUN the
+number of the run. The parameters of the round's experiments are written to RISEML_DIR/trials, as JSON.
 """
 
 import hashlib
 import json
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -17,6 +19,7 @@ from typing import Any
 
 from riseml.distributions import space_from_data
 from riseml.metric import Metric
+from riseml.metrics import hparams
 from riseml.rounds import measure, trials
 from riseml.rounds.numbers import rounds_before
 from riseml.rounds.trials import ASKED, COMPLETE, FAIL, Request, Space, Trial
@@ -160,8 +163,20 @@ def main(environment: Mapping[str, str], suggest: Suggest) -> None:
     round_ = int(environment["RISEML_ROUND"])
     folder = Path(environment["OUTPUT_DIR"])
     suggested_trials = run(search, round_, folder, killed, suggest)
+    for trial in suggested_trials:
+        _write_session(folder / str(trial.number), environment["RISEML_RUN"], trial)
     output = Path(environment["RISEML_DIR"]) / "trials"
     output.write_text(json.dumps(items(search, suggested_trials)), "utf-8")
+
+
+def _write_session(folder: Path, run: str, trial: Trial) -> None:
+    """Write what TensorBoard's HPARAMS tab shows of an experiment into its output folder."""
+    session = hparams.start(f"{run}.{trial.number}", trial.parameters, time.time())
+    # Without it, only the tab is incomplete. A further round must not change it.
+    with suppress(OSError):
+        folder.mkdir(exist_ok=True)
+        with (folder / hparams.START_FILE).open("xb") as file:
+            file.write(session)
 
 
 def _killed(record: str) -> list[int]:

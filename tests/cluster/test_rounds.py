@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from riseml.client.client import Client
+from riseml.client.types import FolderCode
 from riseml.cluster import keys
 from riseml.cluster.api import Api, path
 from riseml.cluster.users import User
@@ -19,19 +21,19 @@ from tests.contract.bench import Bench
 
 pytestmark = [
     pytest.mark.cluster,
-    pytest.mark.timeout(500),
+    pytest.mark.timeout(560),
     pytest.mark.xdist_group("system"),
 ]
 
-# The second trial fails, and the results of the others come from their logs.
+# The second trial fails at first, and the results of the others come from their logs.
 TRAIN = """
 parameters:
   x: {{uniform: [-5, 10]}}
   name: {{choice: ["it's", 'a "b"', plain]}}
 concurrency: 2
-search: {{method: tpe, trials: 5, seed: 3, metric: loss, mode: min, image: "{image}"}}
+search: {{method: tpe, trials: {count}, seed: 3, metric: loss, mode: min, image: "{image}"}}
 run: |-
-  test "${{RISEML_EXPERIMENT##*.}}" != 2
+  test "${{RISEML_EXPERIMENT##*.}}" != 2 || test -n "${{RISEML_EARLIER_ATTEMPTS-}}"
   python3 -c 'import os; print("loss=%r" % (float(os.environ["X"]) - 2) ** 2, os.environ["NAME"])'
 """
 
@@ -41,7 +43,7 @@ def test_rounds_of_tpe(user: User, api: Api, tmp_path: Path) -> None:
     folder.mkdir()
     engine = ArgoEngine(keys.decode(user.key), tmp_path / "home")
     bench = Bench(engine, folder, f"{REGISTRY}/base:1", 300.0, project="rounds")
-    run = bench.run(TRAIN.format(image=optuna_image.ensure()))
+    run = bench.run(TRAIN.format(image=optuna_image.ensure(), count=5))
     states = [experiment.state for experiment in run.experiments]
     finished = State.FINISHED
     messages = [experiment.message for experiment in run.experiments]
@@ -70,3 +72,22 @@ def test_rounds_of_tpe(user: User, api: Api, tmp_path: Path) -> None:
     if target:
         Path(target).write_text(json.dumps(documents, indent=1))
     assert {document["status"]["phase"] for document in documents} == {"Failed"}
+
+    client = Client(engine=engine)
+    assert client.retry(run.id).experiments == (f"{run.id}.2",)
+    client.wait(run.id)
+    text = TRAIN.format(image=optuna_image.ensure(), count=7)
+    body = "".join(f"  {line}\n" for line in text.strip().splitlines())
+    config = f"project: rounds\ntrain:\n  image: {REGISTRY}/base:1\n{body}  resources: {{cpus: 0.02, mem: 64}}\n"
+    bench.write({"riseml.yml": config})
+    grown = client.extend(run.id, FolderCode(folder / "riseml.yml"), other_code=True)
+    assert grown.experiments == (f"{run.id}.6", f"{run.id}.7")
+    client.wait(run.id)
+    run = engine.read(Id(number=run.number))
+    assert {experiment.state for experiment in run.experiments} == {State.FINISHED}
+    lines_after = engine.store.script(script, output).decode().splitlines()
+    ended = list(map(Trial.from_line, lines_after))
+    assert [trial.state for trial in ended] == ["COMPLETE"] * 5 + ["ASKED"] * 2
+    assert [trial.parameters for trial in ended[:5]] == [
+        trial.parameters for trial in trials
+    ]

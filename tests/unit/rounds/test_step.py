@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from riseml.distributions import CHOICE, FLOAT, Distribution
+from riseml.metrics import hparams
 from riseml.rounds import measure, step, trials
 from riseml.rounds.step import Search
 from riseml.rounds.trials import COMPLETE, FAIL, Request, Trial
@@ -166,6 +167,7 @@ def test_the_document_gets_texts_and_their_quoted_forms(tmp_path: Path) -> None:
         "OUTPUT_DIR": str(tmp_path),
         "RISEML_DIR": str(tmp_path),
         "RISEML_ROUND": "3",
+        "RISEML_RUN": "14",
         "RISEML_KILLED": "2=2026-01-01T00:00:00Z,*=2026-01-01T00:00:00Z",
         "RISEML_SEARCH": json.dumps(
             {
@@ -177,6 +179,9 @@ def test_the_document_gets_texts_and_their_quoted_forms(tmp_path: Path) -> None:
         ),
     }
     step.main(environment, Strategy().suggest)
+    session = (tmp_path / "5" / hparams.START_FILE).read_bytes()
+    assert b"14.5" in session
+    assert b"adam" in session
     assert json.loads((tmp_path / "trials").read_text()) == [
         {
             "riseml-sub": "5",
