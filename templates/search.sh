@@ -20,6 +20,7 @@ for text in os.environ["RISEML_MODULES"].split("#: riseml/")[1:]:
 '
 mkdir -p "$RISEML_DIR/search" && "$riseml_python" -c "$riseml_unpack" "$RISEML_DIR/search" || exit
 unset RISEML_MODULES
-# The library of jobs has the same name.
+# The library of jobs, and a package that somebody has installed, have the same name. The working directory comes first.
+cd "$RISEML_DIR/search" || exit
 export PYTHONPATH="$RISEML_DIR/search${PYTHONPATH:+:$PYTHONPATH}"
 exec "$riseml_python" -m riseml.rounds.step
