@@ -1,12 +1,17 @@
 """Database that was lost, or that lacks its newest changes: run.json files make up for them."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 from riseml.engines.local import rebuild, shard_keys
 from riseml.engines.local.controller.log import logger
 from riseml.engines.local.home import output_folder, run_folder
+from riseml.engines.local.serialize import experiment_to_json
 from riseml.engines.local.store import Store
 from riseml.errors import HomeError, RiseMLError
+from riseml.status import SetStatus, shards
+from riseml.status.data import encode, to_data
 
 
 def rebuild_new(store: Store, home: Path) -> None:
@@ -45,5 +50,30 @@ def end_ended(store: Store, home: Path) -> None:
             continue
         logger.warning("run %d: ended as %s, which was not recorded", number, run.state)
         with store.transaction():
+            if store.shards(number):
+                _end_workflow(store, key, run)
+                continue
             store.delete_run(number)
             rebuild.add(store, run)
+
+
+def _end_workflow(store: Store, key: int, run: SetStatus) -> None:
+    """Record the end of one of several Workflows; others of the run may go on."""
+    shard = shards.shard_of(run, shard_keys.shard_of(key))
+    experiments = []
+    for experiment in run.experiments:
+        if experiment.shard == shard.index:
+            experiments.append(experiment)
+    ended = replace(run, experiments=tuple(experiments), shards=(shard,))
+    finished = run.finished.timestamp() if run.finished else None
+    store.update_run(
+        key,
+        ended=1,
+        finished=finished,
+        environment="{}",
+        status=json.dumps(to_data(ended), default=encode),
+    )
+    store.put_experiments(
+        shard_keys.number_of(key),
+        [(one.sub or 1, experiment_to_json(one)) for one in experiments],
+    )

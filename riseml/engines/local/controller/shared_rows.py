@@ -43,11 +43,13 @@ def put(store: Store, number: int, changed: Sequence[ExperimentStatus]) -> None:
     ]
     if row["started"] is not None:
         starts.append(row["started"])
+    state = set_state(counts)
     store.update_run(
         number,
-        state=set_state(counts),
+        state=state,
         counts=json.dumps(+counts),
         started=min(starts, default=None),
+        finished=row["finished"] if state.is_terminal else None,
     )
 
 

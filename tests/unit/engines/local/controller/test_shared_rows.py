@@ -1,6 +1,7 @@
 """Rows of a run that has several Workflows, and when it may get another one."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,12 @@ import pytest
 
 from riseml.engines import Growth
 from riseml.engines.local import shard_keys
-from riseml.engines.local.controller import growth, recorded_status, shared_rows
+from riseml.engines.local.controller import (
+    growth,
+    lost_database,
+    recorded_status,
+    shared_rows,
+)
 from riseml.engines.local.interpreter.node import COLUMNS
 from riseml.engines.local.serialize import experiment_to_json
 from riseml.engines.local.store import Store
@@ -172,3 +178,29 @@ def test_the_shards_of_a_rebuilt_run_count(store: Store) -> None:
         store.delete_run(14)
         add(store, 14, run)
     assert growth.key(store, plan(1), Growth(14, 6)) == shard_keys.key_of(14, 6)
+
+
+def test_the_end_of_one_workflow_in_run_json_leaves_the_others(
+    store: Store, tmp_path: Path
+) -> None:
+    """The database has lost that the second Workflow ended; the third one still runs."""
+    second, third = shard_keys.key_of(14, 2), shard_keys.key_of(14, 3)
+    with store.transaction():
+        add(store, second, run_of(), ended=False)
+        add(store, third, run_of(), ended=False)
+    put(store, experiment(2, State.RUNNING, shard=2))
+    put(store, experiment(3, State.RUNNING, shard=3))
+    repeated = experiment(2, State.FINISHED, shard=2)
+    names = [ShardStatus(1, "net14"), ShardStatus(2, f"net{second}", is_added=True)]
+    record = run_of(experiment(1, State.FINISHED), repeated)
+    record = replace(record, shards=tuple(names))
+    folder = tmp_path / "output" / "me" / "net" / "14"
+    folder.mkdir(parents=True)
+    data = json.dumps(to_data(record), default=encode)
+    (folder / "run.json").write_text(data)
+    (tmp_path / "runs" / str(third)).mkdir(parents=True)
+    lost_database.end_ended(store, tmp_path)
+    assert store.unfinished_keys() == [third]
+    assert recorded(store) == [("FINISHED", 1), ("FINISHED", 2), ("RUNNING", 3)]
+    final = store.final_status(second)
+    assert [one["id"] for one in final["experiments"]] == ["14.2"]
