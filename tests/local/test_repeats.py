@@ -351,3 +351,34 @@ def test_a_retry_and_automatic_retries_count_attempts_together(
     assert experiment.jobs[0].max_attempts == 4
     lines = lab.log(number).splitlines()
     assert [line for line in lines if line.isdecimal()] == ["0", "1", "2", "3"]
+
+
+def test_metrics_are_those_of_the_last_attempt(
+    lab: Lab, client: Client, tmp_path: Path
+) -> None:
+    """Lists read metrics as well, and keep what they have read."""
+    number = (
+        lab.run(
+            f"""
+        parameters: {{n: [1, 2]}}
+        results: {{loss: min}}
+        run: |
+          echo "epoch 1: loss 0.{{{{n}}}}$RISEML_ATTEMPT"
+          test {{{{n}}}} = 1 || test -e {tmp_path}/may-finish
+        """
+        ).number
+        or 0
+    )
+
+    def losses() -> list[object]:
+        client.wait(str(number))
+        (listed,) = client.runs(all=True, experiments=True)
+        complete = read(lab, number)
+        values = [(one.result or {}).get("loss") for one in complete.experiments]
+        assert values == [(one.result or {}).get("loss") for one in listed.experiments]
+        return values
+
+    assert losses() == [0.1, 0.2]
+    finish_next_time(tmp_path)
+    client.retry(str(number))
+    assert losses() == [0.1, 0.21]

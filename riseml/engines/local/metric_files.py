@@ -57,9 +57,10 @@ def measure(run: SetStatus, experiment: ExperimentStatus, output: Path) -> Measu
     cache_file = output / CACHE
     has_ended = experiment.state.is_terminal
     cached = cache.load(cache_file)
-    # An experiment that was repeated has another attempt than what was read.
-    described = (cached.get("metrics"), cached.get("attempt"))
-    is_current = described == (identity(run.metrics), experiment.attempt)
+    # A Workflow that repeats an experiment adds attempts. How many there are, only the
+    # complete status says.
+    described = (cached.get("metrics"), cached.get("shard", 1))
+    is_current = described == (identity(run.metrics), experiment.shard)
     if has_ended and is_current and cached.get("is_complete"):
         values: Measured = cached.get("measured", {})
         return values
@@ -75,6 +76,11 @@ def measure(run: SetStatus, experiment: ExperimentStatus, output: Path) -> Measu
     has_changed = reading.advance(files, read, is_end=has_ended)
     result = reading.measured()
     if has_changed:
-        data = {**reading.to_data(), "is_complete": has_ended, "measured": result}
+        data = {
+            **reading.to_data(),
+            "shard": experiment.shard,
+            "is_complete": has_ended,
+            "measured": result,
+        }
         cache.save(cache_file, data)
     return result
