@@ -40,6 +40,13 @@ def first_of(words: Sequence[str], most: int) -> str:
     return ", ".join([*words[:most], *others])
 
 
+def counted(words: Sequence[str], most: int) -> str:
+    """Return words as `a, b and 3 more`: at most the first `most`, and how many others there are."""
+    others = len(words) - most
+    listed = ", ".join(words[:most])
+    return f"{listed} and {others} more" if others > 0 else listed
+
+
 def with_excerpts(message: str, texts: Iterable[str]) -> str:
     """Return a message with excerpts of users' texts instead of those that are not short and printable."""
     for text in texts:

@@ -90,7 +90,7 @@ def _ordered(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _ordered(item) for key, item in sorted(value.items(), key=_rank)}
     if isinstance(value, list | tuple):
-        return [_ordered(item) for item in value]
+        return list(map(_ordered, value))
     return value
 
 

@@ -21,11 +21,11 @@ def line(
     last details are left out, and then the bar.
     """
     room = width - 1
-    shown = list(details)
+    visible = list(details)
     least = _SHORTEST_TITLE + _SHORTEST + len("[]") + 2
-    while len(shown) > 1 and least + len(", ".join(shown)) > room:
-        del shown[-1]
-    phrase = ", ".join(shown)
+    while len(visible) > 1 and least + len(", ".join(visible)) > room:
+        del visible[-1]
+    phrase = ", ".join(visible)
     room_for_title = room - len(phrase) - _SHORTEST - len("[]") - 2
     if room_for_title < _SHORTEST_TITLE:
         return shorten(f"{phrase} {title}", room, unicode=unicode)

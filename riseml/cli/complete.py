@@ -151,13 +151,13 @@ def _run_ids(command: str) -> Iterator[Completion]:
 
 def _ids_in_run(number: str, *, jobs: bool) -> Iterator[Completion]:
     run = Client().read(number)
-    parts: list[ExperimentStatus | JobStatus] = [*run.experiments]
+    items: list[ExperimentStatus | JobStatus] = [*run.experiments]
     if jobs:
-        parts += run.jobs
+        items += run.jobs
         for experiment in run.experiments:
-            parts += experiment.jobs
-    for part in parts:
-        yield part.id, str(part.state)
+            items += experiment.jobs
+    for item in items:
+        yield item.id, str(item.state)
 
 
 def _has_ended(run: SetStatus) -> bool:

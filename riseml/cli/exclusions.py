@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from riseml.cli import text
 from riseml.cli.table import clean
+from riseml.excerpts import counted
 from riseml.project import Exclusion
 
 # More names would hide the rest of the line.
@@ -18,19 +19,17 @@ def phrases(exclusions: Iterable[Exclusion]) -> list[str]:
     for exclusion in exclusions:
         by_source.setdefault(exclusion.source, []).append(exclusion)
     # What .risemlignore names stays out in any case.
-    own = by_source.pop(".risemlignore", None)
+    excluded = by_source.pop(".risemlignore", None)
     lines = [_phrase(source, items) for source, items in by_source.items()]
     if lines:
         lines[-1] += "; `--no-gitignore` brings it"
-    if own:
-        lines.append(_phrase(".risemlignore", own))
+    if excluded:
+        lines.append(_phrase(".risemlignore", excluded))
     return lines
 
 
 def _phrase(source: str, items: list[Exclusion]) -> str:
-    names = ", ".join(map(_named, items[:_MAX_NAMES]))
-    if len(items) > _MAX_NAMES:
-        names += f" and {len(items) - _MAX_NAMES} more"
+    names = counted(list(map(_named, items)), _MAX_NAMES)
     if source == _COPIED:
         return f"left out, since `riseml cp` wrote it: {names}"
     return f"left out by {clean(source)}: {names}"

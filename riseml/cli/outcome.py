@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from riseml.cli import clock, text
-from riseml.cli.statuses import is_set, message, single_experiment
+from riseml.cli.statuses import experiment_of, is_set, message
 from riseml.excerpts import first_of
 from riseml.status import ExperimentStatus, SetStatus, State
 
@@ -53,7 +53,7 @@ def _counts(status: SetStatus) -> str:
 
 
 def _cause(status: SetStatus | ExperimentStatus) -> str:
-    experiment = single_experiment(status) or ExperimentStatus(status.id)
+    experiment = experiment_of(status)
     details: list[str] = []
     if status.state is State.KILLED:
         details.append(message(status) or message(experiment))

@@ -115,7 +115,7 @@ def _jobs(plan: ExperimentSet, screen: Terminal) -> list[str]:
         Column("MEM", 6),
         Column("RUN", shortest=10),
     ]
-    return render(columns, [_job_row(job) for job in plan.jobs], screen)
+    return render(columns, list(map(_job_row, plan.jobs)), screen)
 
 
 def _job_row(job: Job) -> list[str]:
@@ -182,8 +182,8 @@ def _record(plan: ExperimentSet, code: Survey) -> PlanRecord:
         "concurrency": plan.concurrency,
         "files": code.files,
         "bytes": code.size,
-        "excluded": [_exclusion_record(exclusion) for exclusion in code.excluded],
-        "jobs": [_job_record(job) for job in plan.jobs],
+        "excluded": list(map(_exclusion_record, code.excluded)),
+        "jobs": list(map(_job_record, plan.jobs)),
         "experiments": [
             {"sub": experiment.sub, "parameters": dict(experiment.parameters)}
             for experiment in plan.experiments

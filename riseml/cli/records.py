@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from riseml.cli.documents import Document, StateName, Time
-from riseml.cli.statuses import AnyStatus, is_set, single_experiment
-from riseml.cli.text import moment, pairs
+from riseml.cli.statuses import AnyStatus, experiment_of, is_set
+from riseml.cli.text import exact, moment, pairs
 from riseml.plan import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
@@ -196,7 +196,7 @@ def _listed_run(run: SetStatus) -> ListedRunRecord:
         "state": str(run.state),
         **_times(run),
         "counts": {str(state): count for state, count in run.counts.items()},
-        "experiments": [_experiment(experiment) for experiment in run.experiments],
+        "experiments": list(map(_experiment, run.experiments)),
     }
 
 
@@ -215,7 +215,7 @@ def _run(run: SetStatus) -> RunRecord:
         "git": cast("GitRecord", run.git and vars(run.git)),
         "image_key": run.image_key,
         "result": _values(run.result),
-        "jobs": [_job(job) for job in run.jobs],
+        "jobs": list(map(_job, run.jobs)),
         "tensorboard": run.tensorboard_url,
         "page": run.page or "",
     }
@@ -248,7 +248,7 @@ def _experiment(experiment: ExperimentStatus) -> ExperimentRecord:
         "exit_code": experiment.exit_code,
         "workdir": experiment.workdir,
         "notes": list(experiment.notes),
-        "jobs": [_job(job) for job in experiment.jobs],
+        "jobs": list(map(_job, experiment.jobs)),
     }
     # Only runs whose riseml.yml names metrics have these.
     if not experiment.measured:
@@ -329,14 +329,12 @@ def csv_rows(run: SetStatus, status: AnyStatus, *, long: bool) -> list[list[str]
         run.project,
         _type(status),
         str(status.state),
-        moment(status.created) or "",
-        moment(status.started) or "",
-        moment(status.finished) or "",
+        *map(exact, map(moment, (status.created, status.started, status.finished))),
     ]
     if not long:
         return [row]
     # Sets and jobs have neither, but every row needs all columns.
-    experiment = single_experiment(status) or ExperimentStatus(status.id)
+    experiment = experiment_of(status)
     row += [pairs(experiment.parameters), pairs(experiment.result)]
     rows = [row]
     if is_set(status):

@@ -161,9 +161,11 @@ class _RunQuery:
             experiments=self.experiments,
             tags=self.tags,
         )
-        if self.states:
-            runs = [run for run in runs if run.state in self.states]
-        return runs[:last] if last else runs
+        selected = list(filter(self._has_state, runs))
+        return selected[: last or None]
+
+    def _has_state(self, run: SetStatus) -> bool:
+        return not self.states or run.state in self.states
 
 
 def _show_list(query: _RunQuery, style: _Style, *, watch: bool) -> None:

@@ -25,6 +25,11 @@ def single_experiment(status: AnyStatus) -> ExperimentStatus | None:
     return status.experiments[0] if status.experiments else None
 
 
+def experiment_of(status: AnyStatus) -> ExperimentStatus:
+    """Return an experiment itself, or the only one of a run; an empty one for sets and jobs."""
+    return single_experiment(status) or ExperimentStatus(status.id)
+
+
 def message(status: AnyStatus | Change) -> str:
     """Return the message of a part of a run; a killed one says what stopped it."""
     # A TensorBoard is stopped when its run ends.

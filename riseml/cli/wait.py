@@ -6,7 +6,7 @@ import typer
 
 from riseml.cli import options, outcome, output, reader_exit, report, text
 from riseml.cli.documents import Document, StateName, Time
-from riseml.cli.statuses import is_set, single_experiment
+from riseml.cli.statuses import experiment_of, is_set
 from riseml.client.client import Client
 from riseml.status import ExperimentStatus, SetStatus
 
@@ -66,7 +66,7 @@ def command(
 
 
 def _record(status: SetStatus | ExperimentStatus) -> OutcomeRecord:
-    experiment = single_experiment(status) or ExperimentStatus(status.id)
+    experiment = experiment_of(status)
     return {
         "id": status.id,
         "type": "set" if is_set(status) else "experiment",

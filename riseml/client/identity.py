@@ -52,9 +52,9 @@ def configuration(plan: ExperimentSet) -> dict[str, Any]:
 
 def changes(old: ExperimentSet, new: ExperimentSet) -> list[str]:
     """Return the keys of riseml.yml in which the jobs of two plans differ."""
-    before = configuration(old)
-    after = configuration(new)
-    return [key for key in before if before[key] != after[key]]
+    old_values = configuration(old)
+    new_values = configuration(new)
+    return [key for key in old_values if old_values[key] != new_values[key]]
 
 
 def _variables(job: Job) -> dict[str, str]:

@@ -146,7 +146,7 @@ def _batches(folders: Iterator[_Folder]) -> Iterator[list[_Folder]]:
     size = 0
     for folder in folders:
         batch.append(folder)
-        size += sum(_length(file) for file in _needed(folder))
+        size += sum(map(_length, _needed(folder)))
         if size > _BATCH_BYTES:
             yield batch
             batch, size = [], 0

@@ -149,7 +149,7 @@ def _check_argo_server(url: str) -> None:
 def _default_kubeconfig() -> str:
     """Return the kubeconfig that kubectl uses: the first existing one of KUBECONFIG."""
     names = os.environ.get("KUBECONFIG", "").split(os.pathsep)
-    files = [Path(name) for name in filter(None, names)]
+    files = list(map(Path, filter(None, names)))
     files.append(Path("~/.kube/config").expanduser())
     for file in files:
         if file.exists():

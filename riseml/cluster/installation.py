@@ -143,16 +143,16 @@ def removable(api: Api, *, users: bool) -> list[Object]:
     namespaces = user_namespaces(api)
     bodies: list[Object] = []
     if users:
-        for name in namespaces:
-            metadata = {"name": name}
-            bodies.append(
-                {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
-            )
+        bodies += map(_namespace, namespaces)
     if users or not namespaces:
         bodies += namespace_objects.read(namespace_objects.POLICY)
     # Deleting the namespace deletes all objects in it; rights belong to the cluster.
     bodies += [*_read("rights.yaml"), *_read("namespace.yaml")]
     return [body for body in bodies if api.find(path_of(body)) is not None]
+
+
+def _namespace(name: str) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def remove(api: Api, bodies: Sequence[Object]) -> None:
@@ -179,7 +179,7 @@ def differences(current: Any, desired: Any, prefix: str = "") -> Iterator[str]:
 
 
 def _read(file: str) -> list[Object]:
-    return [_labeled(body) for body in shipped_files.documents(f"system/{file}")]
+    return list(map(_labeled, shipped_files.documents(f"system/{file}")))
 
 
 def _labeled(body: Object) -> Object:

@@ -105,7 +105,7 @@ def compile_workflow(
 
 
 def _tolerations(target: Target) -> list[Toleration]:
-    return [Toleration.model_validate(fields) for fields in target.tolerations]
+    return list(map(Toleration.model_validate, target.tolerations))
 
 
 def _pull_secrets(target: Target) -> list[LocalObjectReference]:

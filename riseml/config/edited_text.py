@@ -31,10 +31,10 @@ class _Dumper(yaml_parser.Resolver, yaml.SafeDumper):
     """PyYAML's emitter with our notion of what needs quotes."""
 
 
-def edited(text: str, before: Node, after: Node) -> str:
-    """Return the text whose nodes are `after`, given one whose nodes are `before`."""
+def edited(text: str, original: Node, changed: Node) -> str:
+    """Return the text whose nodes are `changed`, given one whose nodes are `original`."""
     edits: list[_Edit] = []
-    _compare(before, after, text, edits)
+    _compare(original, changed, text, edits)
     result = text
     # From the end, so that earlier positions stay valid.
     for start, end, replacement in sorted(edits, reverse=True):
@@ -42,21 +42,21 @@ def edited(text: str, before: Node, after: Node) -> str:
     parsed = None
     with suppress(yaml.error.MarkedYAMLError):
         parsed = yaml_parser.parse(result)
-    is_faithful = parsed is not None and _data(parsed) == _data(after)
-    return result if is_faithful else _written(after)
+    is_faithful = parsed is not None and _data(parsed) == _data(changed)
+    return result if is_faithful else _written(changed)
 
 
-def _compare(before: Node, after: Node, text: str, edits: list[_Edit]) -> None:
+def _compare(original: Node, changed: Node, text: str, edits: list[_Edit]) -> None:
     """Collect the edits that turn a mapping of the text into another one."""
     # New entries follow the old ones, and are written above the first one, in its column.
-    count = len(before.value)
-    first = before.value[0][0].start_mark
+    count = len(original.value)
+    first = original.value[0][0].start_mark
     added = ""
-    for key, value in after.value[count:]:
+    for key, value in changed.value[count:]:
         added += f"{_entry(key, value, first.column)}\n{' ' * first.column}"
     edits.append((first.index, first.index, added))
     for (old_key, previous), (key, value) in zip(
-        before.value, after.value, strict=False
+        original.value, changed.value, strict=False
     ):
         if _is_changed_block(previous, value):
             _compare(previous, value, text, edits)
@@ -71,11 +71,11 @@ def _compare(before: Node, after: Node, text: str, edits: list[_Edit]) -> None:
             )
 
 
-def _is_changed_block(before: Node, after: Node) -> bool:
-    """Return whether a mapping in lines has entries that changed: `after` is a copy at its position."""
-    is_block = isinstance(before, MappingNode) and not before.flow_style
-    is_copy = before is not after and before.start_mark is after.start_mark
-    return is_block and is_copy and bool(before.value)
+def _is_changed_block(original: Node, changed: Node) -> bool:
+    """Return whether a mapping in lines has entries that changed: `changed` is a copy at its position."""
+    is_block = isinstance(original, MappingNode) and not original.flow_style
+    is_copy = original is not changed and original.start_mark is changed.start_mark
+    return is_block and is_copy and bool(original.value)
 
 
 def _replacement(key: Node, previous: Node, entry: str, text: str) -> _Edit:

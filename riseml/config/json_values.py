@@ -64,18 +64,21 @@ class _Writer:
 
     def _list(self, node: SequenceNode) -> Iterator[str]:
         yield "["
-        for position, item in enumerate(node.value):
-            yield "," if position else ""
+        comma = ""
+        for item in node.value:
+            yield comma
             yield from self.pieces(item)
+            comma = ","
         yield "]"
 
     def _mapping(self, node: MappingNode) -> Iterator[str]:
         entries = self._doc.entries(node, self._name)
         yield "{"
-        for position, (key_node, value) in enumerate(entries.values()):
-            yield "," if position else ""
-            yield f"{self._scalar(key_node)}:"
+        comma = ""
+        for key_node, value in entries.values():
+            yield f"{comma}{self._scalar(key_node)}:"
             yield from self.pieces(value)
+            comma = ","
         yield "}"
 
     def _scalar(self, node: Node) -> str:

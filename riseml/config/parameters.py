@@ -217,7 +217,7 @@ def _spread(**bounds: tuple[Decimal, str]) -> tuple[str, ...]:
 
 def _form(*texts: str) -> str:
     """Return how to write the values of a range whose bounds are written like this."""
-    if {kind_of(text) for text in texts} == {INT}:
+    if set(map(kind_of, texts)) == {INT}:
         return ""
     return "e" if "e" in "".join(texts).lower() else "f"
 

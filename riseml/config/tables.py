@@ -2,6 +2,7 @@
 
 import csv
 import os
+from itertools import starmap
 
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
@@ -73,10 +74,9 @@ class _Table:
             message = f"this line has {len(cells)} values, but the table has {len(names)} names"
             fault = Fault(self._name, mark.line + 1, 1, message, source=mark.source)
             raise ConfigError((fault,))
-        pairs: list[tuple[ScalarNode, Node]] = []
-        for name, cell in zip(names, cells, strict=True):
-            pairs.append((foreign_nodes.key(*name), foreign_nodes.parse(*cell)))
-        return foreign_nodes.mapping(pairs, mark)
+        keys = starmap(foreign_nodes.key, names)
+        values = starmap(foreign_nodes.parse, cells)
+        return foreign_nodes.mapping(list(zip(keys, values, strict=True)), mark)
 
     def _cells(self, texts: list[str]) -> list[_Cell]:
         """Return the cells of the line that the reader has just read."""

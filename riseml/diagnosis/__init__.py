@@ -10,6 +10,7 @@ functions are pure: evidence is plain data, and nothing is requested from a clus
 """
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 from riseml.diagnosis import capacity, ended, not_started, preparation
 from riseml.diagnosis.evidence import Cause, Evidence, Explain, Subject
@@ -23,6 +24,8 @@ _EXPLANATIONS: Mapping[str, Explain] = {
     **not_started.EXPLANATIONS,
     **ended.EXPLANATIONS,
 }
+# Type and state of a job that makes an image or environment now.
+_RUNNING_BUILD = ("build", State.RUNNING)
 # States of jobs that decide an experiment's state, the most decisive one first.
 _DECISIVE_STATES: Mapping[State, tuple[State, ...]] = {
     State.BUILDING: (State.BUILDING, State.PENDING, State.STARTING),
@@ -61,11 +64,7 @@ def guilty(subject: SetStatus | ExperimentStatus | JobStatus) -> list[str]:
 
 def running_builds(run: SetStatus) -> list[JobStatus]:
     """Return the jobs that make the image or environment of a run now."""
-    running = []
-    for job in run.jobs:
-        if job.type == "build" and job.state is State.RUNNING:
-            running.append(job)
-    return running
+    return [job for job in run.jobs if (job.type, job.state) == _RUNNING_BUILD]
 
 
 def _subjects(evidence: Evidence) -> list[Subject]:
@@ -104,12 +103,11 @@ def _unfinished_job(
     jobs: Iterable[JobStatus], of_experiment: State
 ) -> JobStatus | None:
     """Return the job with a reason that decides the state of its experiment."""
-    waiting = [job for job in jobs if job.reason]
-    for state in _DECISIVE_STATES.get(of_experiment, ()):
-        for job in waiting:
-            if job.state is state:
-                return job
-    return None
+    first: dict[State, JobStatus] = {}
+    for job in filter(attrgetter("reason"), jobs):
+        first.setdefault(job.state, job)
+    decisive = map(first.get, _DECISIVE_STATES.get(of_experiment, ()))
+    return next(filter(None, decisive), None)
 
 
 def _experiment_of(run: SetStatus, job: JobStatus) -> ExperimentStatus | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from riseml.diagnosis.evidence import Cause, Evidence, Explain, Subject, cause
 from riseml.diagnosis.preparation import find_claim_problem
+from riseml.excerpts import counted
 from riseml.plan import Resources
 from riseml.quantities import amount_of
 from riseml.status import State
@@ -94,8 +95,8 @@ def unschedulable(evidence: Evidence, subject: Subject) -> Cause:
     explanation = "no node can run it"
     tally = _TALLY.search(text)
     if tally is not None:
-        reasons = [_node_reason(item) for item in tally["items"].split(", ")]
-        explanation = f"{explanation}: {'; '.join(reasons)}"
+        reasons = "; ".join(map(_node_reason, tally["items"].split(", ")))
+        explanation = f"{explanation}: {reasons}"
     # The scheduler's event repeats the message of the pod.
     warnings = [line for line in evidence.warnings(subject.node) if text not in line]
     return cause(subject, explanation, [text, *warnings], *_node_advice(subject, text))
@@ -111,9 +112,7 @@ def concurrency(evidence: Evidence, subject: Subject) -> Cause:
     limit = evidence.run.concurrency or 1
     explanation = f"its set runs {_counted(str(limit), 'experiments')} at a time"
     if running:
-        explanation += f", now {', '.join(running[:_MOST_NAMED])}"
-    if len(running) > _MOST_NAMED:
-        explanation += f" and {len(running) - _MOST_NAMED} more"
+        explanation += f", now {counted(running, _MOST_NAMED)}"
     return cause(
         subject,
         explanation,

@@ -162,9 +162,9 @@ def _data_advice(path: str, entry: str, project: str) -> str:
 def _candidates(line: str) -> Iterator[str]:
     quoted = [match.strip() for match in _QUOTED.findall(line)]
     yield from quoted
-    before = _BEFORE.search(line)
-    if before:
-        yield before[1]
+    preceding = _BEFORE.search(line)
+    if preceding:
+        yield preceding[1]
     # Words are less certain than what a message quotes.
     if not quoted:
         yield from filter(None, _SEPARATORS.split(line))

@@ -91,9 +91,9 @@ def module_conflict(evidence: Evidence, subject: Subject) -> Cause | None:
             bring_advice(entry, source).replace("Or bring", "Bring"),
             kind="EXCLUDED",
         )
-    own = _own_module(evidence, module)
-    if own is not None:
-        explanation, advice = own
+    local_module = _own_module(evidence, module)
+    if local_module is not None:
+        explanation, advice = local_module
         return cause(subject, explanation, quoted, advice, kind="MODULE")
     return cause(
         subject,

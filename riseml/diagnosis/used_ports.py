@@ -65,25 +65,25 @@ def port_conflict(evidence: Evidence, subject: Subject) -> Cause | None:
         )
     holder = evidence.surroundings.holders.get(subject.job) or Holder(port)
     port = port or holder.port
-    own = subject.experiment.id if subject.experiment else ""
-    explanation = f"{_named(port)} was in use by {_owner(holder, own)}"
+    experiment = subject.experiment.id if subject.experiment else ""
+    explanation = f"{_named(port)} was in use by {_owner(holder, experiment)}"
     advice = [_CHOOSE.format(port=port or _EXAMPLE_PORT)]
-    if holder.experiment not in ("", own):
-        advice += _apart(holder.experiment, own)
+    if holder.experiment not in ("", experiment):
+        advice += _apart(holder.experiment, experiment)
     return cause(subject, explanation, quoted, *advice, kind="PORT")
 
 
-def _owner(holder: Holder, own: str) -> str:
-    if holder.experiment and holder.experiment == own:
+def _owner(holder: Holder, experiment: str) -> str:
+    if holder.experiment and holder.experiment == experiment:
         return "another process of the same experiment"
     if holder.experiment:
         return f"experiment {holder.experiment}, which ran on the same machine"
     return f"another program on this machine: {holder.command}".removesuffix(": ")
 
 
-def _apart(other: str, own: str) -> list[str]:
+def _apart(other: str, experiment: str) -> list[str]:
     """Return what keeps an experiment from using the port of another one."""
-    if other.partition(".")[0] == own.partition(".")[0]:
+    if other.partition(".")[0] == experiment.partition(".")[0]:
         return [_ONE_AT_A_TIME, _ISOLATE]
     return [_ISOLATE]
 

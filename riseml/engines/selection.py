@@ -1,6 +1,7 @@
 """Selection of what an id or log query asks for in a run; every engine uses it."""
 
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 
 from riseml.engines import Change
 from riseml.errors import NotFoundError
@@ -16,8 +17,7 @@ def parts(
     The order is that in which states change: the build comes first, the run last.
     """
     if selected.type is not None:
-        for _, job in jobs(run, selected):
-            yield job
+        yield from map(itemgetter(1), jobs(run, selected))
         return
     includes_run = _includes_run(run, selected)
     if includes_run:

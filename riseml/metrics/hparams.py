@@ -85,9 +85,9 @@ def _record(event: bytes) -> bytes:
     return b"".join(_checked((length, event)))
 
 
-def _checked(parts: tuple[bytes, bytes]) -> Iterator[bytes]:
-    for part in parts:
-        yield part + struct.pack("<I", masked_crc(part))
+def _checked(pieces: tuple[bytes, bytes]) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece + struct.pack("<I", masked_crc(piece))
 
 
 def _field(number: int, data: bytes) -> bytes:

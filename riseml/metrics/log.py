@@ -132,8 +132,8 @@ def _add_matches(
     unqualified = _key(name, variant)
     for match in matches:
         start = match.start()
-        before = match.string[max(0, start - _BEFORE_CHARACTERS) : start]
-        qualifier = _qualifier(before)
+        preceding = match.string[max(0, start - _BEFORE_CHARACTERS) : start]
+        qualifier = _qualifier(preceding)
         if qualifier is None:
             continue
         key = unqualified
@@ -198,21 +198,21 @@ def _key(name: str, variant: str, qualifier: str = "") -> str:
     return f"{variant}:{name}:{qualifier}"
 
 
-def _qualifier(before: str) -> str | None:
+def _qualifier(preceding: str) -> str | None:
     """Return the word that belongs to a name, given the text before it; empty if none does.
 
     None means that the name is a part of another word.
     """
-    last = before[-1:]
+    last = preceding[-1:]
     if _IN_WORD.match(last):
         return None
     if last in _JOINERS:
-        word = _WORD_AT_END.search(before[:-1])
+        word = _WORD_AT_END.search(preceding[:-1])
         if word is None:
             # `--loss 0.3` is an option of a command.
             return None
         return word[0].lower() + last
-    words = before.rstrip(" \t").split()
+    words = preceding.rstrip(" \t").split()
     match = _WORD_BEFORE.fullmatch(words[-1] if words else "")
     if match is None or last not in _BLANKS:
         return ""

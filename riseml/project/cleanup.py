@@ -38,18 +38,18 @@ def _tidy(repository: Path, branch: Path, keep: Collection[str]) -> PrunedCode:
     store = Store(repository)
     try:
         with store.locked():
-            before = _revisions(store)
+            revisions = _revisions(store)
             # A snapshot holds the lock, so its age does not change meanwhile.
             is_fresh = time.time() - branch.stat().st_mtime <= _FRESH_SECONDS
             size = _size(repository)
-            kept = before.intersection(keep)
+            used = revisions.intersection(keep)
             if not is_fresh:
-                _prune(store, sorted(kept))
+                _prune(store, sorted(used))
     except OSError as error:
         raise unusable(repository, error) from error
     freed = size - _size(repository)
-    unused = len(before) - len(kept)
-    return PrunedCode(repository.stem, unused, len(kept), max(freed, 0), is_fresh)
+    unused = len(revisions) - len(used)
+    return PrunedCode(repository.stem, unused, len(used), max(freed, 0), is_fresh)
 
 
 def prune(repository: AnyPath, keep: Iterable[str]) -> None:

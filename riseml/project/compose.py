@@ -110,10 +110,9 @@ def chain(
 
 def commit_data(tree: str, parents: tuple[str, ...], time: int, message: str) -> bytes:
     """Return the content of a commit."""
-    lines = [f"tree {tree}"]
-    for parent in parents:
-        lines.append(f"parent {parent}")
-    lines += [
+    lines = [
+        f"tree {tree}",
+        *map("parent {}".format, parents),
         f"author {_AUTHOR} {time} +0000",
         f"committer {_AUTHOR} {time} +0000",
         "",

@@ -132,9 +132,9 @@ def _count(digits: str) -> int | None:
 
 def _large_changes(old: StoredRevision, new: StoredRevision) -> list[str]:
     """Return the paths of files beside Git that differ."""
-    before, after = _large_files(old), _large_files(new)
-    paths = sorted(before.keys() | after.keys())
-    return [path for path in paths if before.get(path) != after.get(path)]
+    old_files, new_files = _large_files(old), _large_files(new)
+    paths = sorted(old_files.keys() | new_files.keys())
+    return [path for path in paths if old_files.get(path) != new_files.get(path)]
 
 
 def _large_files(stored: StoredRevision) -> dict[str, str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import NamedTuple
 
+from riseml.excerpts import counted
 from riseml.project.walk import SIZE, Folder, Key, Tree
 
 _LARGE_BYTES = 50 << 20
@@ -51,9 +52,7 @@ def describe(tree: Tree, files: int, size: int) -> tuple[str, ...]:
 
 
 def _special(paths: list[bytes]) -> str:
-    names = ", ".join(os.fsdecode(path) for path in sorted(paths)[:_MAX_NAMES])
-    if len(paths) > _MAX_NAMES:
-        names += f" and {len(paths) - _MAX_NAMES} more"
+    names = counted(list(map(os.fsdecode, sorted(paths))), _MAX_NAMES)
     return f"Left out, since a snapshot holds only files, folders and links: {names}"
 
 

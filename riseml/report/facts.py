@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from riseml.phrases import local_time
 from riseml.quantities import cores_text, memory_text
 from riseml.report.axes import MISSING
 from riseml.status import ExperimentStatus, SetStatus
@@ -37,8 +38,8 @@ def describe(run: SetStatus, now: datetime, difference: str) -> Run:
         "Note": run.marks.note,
         "State": str(run.state),
         "Experiments": counts,
-        "Started": _moment(run.started),
-        "Ended": _moment(run.finished),
+        "Started": local_time(run.started),
+        "Ended": local_time(run.finished),
         "Duration": duration(seconds_of(run, now)),
         "Image": run.image,
         "Framework": run.framework,
@@ -68,10 +69,10 @@ def _resources(experiments: Iterable[ExperimentStatus]) -> str:
     for experiment in experiments:
         for job in experiment.jobs:
             if job.resources and job.type not in lines:
-                asked = job.resources
+                resources = job.resources
                 lines[job.type] = (
-                    f"{job.type}: {cores_text(asked.cpus)} CPUs,"
-                    f" {memory_text(asked.mem)}, {asked.gpus} GPUs"
+                    f"{job.type}: {cores_text(resources.cpus)} CPUs,"
+                    f" {memory_text(resources.mem)}, {resources.gpus} GPUs"
                 )
     return "\n".join(lines.values())
 
@@ -87,8 +88,3 @@ def seconds_of(status: SetStatus | ExperimentStatus, now: datetime) -> float | N
 def duration(seconds: float | None) -> str:
     """Return a duration as hours, minutes and seconds."""
     return MISSING if seconds is None else str(timedelta(seconds=round(seconds)))
-
-
-def _moment(time: datetime | None) -> str:
-    """Return an instant in the local time zone."""
-    return time.astimezone().strftime("%Y-%m-%d %H:%M:%S %Z") if time else ""

@@ -5,6 +5,7 @@
 
 import re
 import sys
+from itertools import chain
 
 from yaml.error import Mark, MarkedYAMLError
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
@@ -77,6 +78,6 @@ def _move(node: Node, mark: ForeignMark) -> None:
     node.start_mark = node.end_mark = mark
     if isinstance(node, SequenceNode | MappingNode):
         # The items of a mapping are pairs.
-        for item in node.value:
-            for inner in item if isinstance(item, tuple) else (item,):
-                _move(inner, mark)
+        pairs = isinstance(node, MappingNode)
+        for inner in chain.from_iterable(node.value) if pairs else node.value:
+            _move(inner, mark)

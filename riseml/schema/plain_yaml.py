@@ -127,7 +127,7 @@ class _Reader:
         if isinstance(node, MappingNode):
             return self._mapping(node)
         if isinstance(node, SequenceNode):
-            return [self.plain(item) for item in node.value]
+            return list(map(self.plain, node.value))
         return self._scalar(node)
 
     def _mapping(self, node: MappingNode) -> dict[Any, Any]:

@@ -297,5 +297,5 @@ class Document:
         # Only a fault needs the lines.
         if self._lines is None:
             lines = re.split(_LINE_BREAK, self.text)
-            self._lines = [printable(line) for line in lines]
+            self._lines = list(map(printable, lines))
         return self._lines

@@ -1,6 +1,5 @@
 """Code of runs as a volume that can only be read: the first name of a path is the id of a run."""
 
-import hashlib
 import posixpath
 import stat
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +10,7 @@ from typing import NamedTuple
 
 from riseml.errors import InvalidInputError, NotFoundError
 from riseml.project.revision_tree import RevisionTree, TreeEntry
-from riseml.storage.volume import WHOLE_FILE, Entry, Piece
+from riseml.storage.volume import WHOLE_FILE, Entry, Piece, digest_of
 
 READ_ONLY_ADVICE = "Change the files of the project, and run `riseml train` again."
 # The kernel follows no longer chain of links.
@@ -91,10 +90,7 @@ class CodeVolume:
                 existing.append(Piece(path, 0, length))
         digests = {}
         for piece, content in zip(existing, self._contents(existing), strict=True):
-            digest = hashlib.sha256()
-            for data in content:
-                digest.update(data)
-            digests[piece.path] = digest.hexdigest()
+            digests[piece.path] = digest_of(content)
         return [digests.get(path, "") for path, _ in beginnings]
 
     def read(self, pieces: Sequence[Piece]) -> Iterator[bytes]:

@@ -11,7 +11,15 @@ from typing import BinaryIO
 
 from riseml import umask
 from riseml.errors import InvalidInputError, NotFoundError, RiseMLError
-from riseml.storage.volume import WHOLE_FILE, Entry, Piece, Written, join, partial_path
+from riseml.storage.volume import (
+    WHOLE_FILE,
+    Entry,
+    Piece,
+    Written,
+    digest_of,
+    join,
+    partial_path,
+)
 
 _PIECE_BYTES = 1 << 20
 _EXECUTABLE = 0o111
@@ -174,10 +182,7 @@ def _digest(file: Path, size: int) -> str:
     with _naming(file), file.open("rb") as stream:
         if size == WHOLE_FILE:
             return hashlib.file_digest(stream, "sha256").hexdigest()
-        digest = hashlib.sha256()
-        for data in _next_bytes(stream, size):
-            digest.update(data)
-        return digest.hexdigest()
+        return digest_of(_next_bytes(stream, size))
 
 
 def _next_bytes(stream: BinaryIO, size: int) -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from riseml.errors import RiseMLError
+from riseml.excerpts import counted
 from riseml.storage.volume import (
     WHOLE_FILE,
     Entry,
@@ -193,11 +194,8 @@ def _finish(
             changed.append(item.source.path)
     # The error comes last, so that the complete files have their names already.
     if changed:
-        names = ", ".join(changed[:_MAX_NAMES])
-        if len(changed) > _MAX_NAMES:
-            names += f" and {len(changed) - _MAX_NAMES} more"
         raise RiseMLError(
-            f"{names} changed during the copy",
+            f"{counted(changed, _MAX_NAMES)} changed during the copy",
             "Copy again: files that are complete are skipped.",
         )
 

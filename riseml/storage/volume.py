@@ -1,7 +1,8 @@
 """Interface of volumes: each method takes many files at once, since a request may travel far."""
 
+import hashlib
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 PARTIAL = ".{name}.riseml-part"
@@ -55,6 +56,14 @@ def join(folder: str, name: str) -> str:
     if not folder or folder.endswith("/"):
         return f"{folder}{name}"
     return f"{folder}/{name}"
+
+
+def digest_of(content: Iterable[bytes]) -> str:
+    """Return the SHA-256 of a content in pieces, which is read."""
+    digest = hashlib.sha256()
+    for data in content:
+        digest.update(data)
+    return digest.hexdigest()
 
 
 def partial_path(path: str) -> str:

@@ -71,10 +71,10 @@ def read_with_times(
     query: LogQuery,
     start: int = 0,
     *,
-    before: int | None = None,
+    stop: int | None = None,
 ) -> list[Copy]:
     """Return what `read` returns, for each attempt with the index of its log."""
-    arguments = _arguments(run, job, query, start, before)
+    arguments = _arguments(run, job, query, start, stop)
     text = _print(store, _PRINT_WITH_TIMES, arguments)
     copies = []
     while text:
@@ -94,15 +94,15 @@ def read(
     query: LogQuery,
     start: int = 0,
     *,
-    before: int | None = None,
+    stop: int | None = None,
 ) -> bytes:
     """Return what the output volume has of a job's log from byte `start` on.
 
-    `before` limits it to the attempts with smaller numbers.
+    `stop` limits it to the attempts with smaller numbers.
 
     The result is empty if there is no copy or the store cannot be reached.
     """
-    return _print(store, _PRINT, _arguments(run, job, query, start, before))
+    return _print(store, _PRINT, _arguments(run, job, query, start, stop))
 
 
 def _print(store: StorePod, script: str, arguments: Sequence[str]) -> bytes:
@@ -114,13 +114,13 @@ def _print(store: StorePod, script: str, arguments: Sequence[str]) -> bytes:
 
 
 def _arguments(
-    run: SetStatus, job: JobStatus, query: LogQuery, start: int, before: int | None
+    run: SetStatus, job: JobStatus, query: LogQuery, start: int, stop: int | None
 ) -> Sequence[str]:
     """Return the arguments of the scripts, from $1 on."""
     name = f"{job.type}.{job.index}" if job.index else job.type
     tail = "" if query.tail is None else str(query.tail)
     since = "" if query.since is None else str(int(query.since.timestamp()))
-    limit = "" if before is None else str(before)
+    limit = "" if stop is None else str(stop)
     return (_folder(run, job), name, str(start), tail, since, limit)
 
 

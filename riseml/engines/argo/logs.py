@@ -190,7 +190,7 @@ class _Follower:
         for _, status in jobs(self._run, self._query.id):
             first = first_attempts.get(status.id, 0)
             if first:
-                yield from self._copy(status, before=first)
+                yield from self._copy(status, stop=first)
 
     def _lines(self, log: PodLog, data: bytes) -> Iterator[Chunk]:
         """Yield the lines that are complete with what a pod wrote."""
@@ -236,19 +236,19 @@ class _Follower:
                 return
 
     def _copy(
-        self, job: JobStatus, start: int = 0, before: int | None = None
+        self, job: JobStatus, start: int = 0, stop: int | None = None
     ) -> Iterator[Chunk]:
         """Yield what the output volume has of a job's log, of attempts before one."""
         self._delivered.add(job.id)
         store = self._reader.store_of(self._query.id)
         query = self._query
         if not query.times:
-            data = log_copy.read(store, self._run, job, query, start, before=before)
+            data = log_copy.read(store, self._run, job, query, start, stop=stop)
             sample = Chunk(job.id, b"", source="copy", attempt=job.attempt)
             yield from self._masked(sample, [Lines(data)])
             return
         copies = log_copy.read_with_times(
-            store, self._run, job, query, start, before=before
+            store, self._run, job, query, start, stop=stop
         )
         for copy in copies:
             sample = Chunk(job.id, b"", source="copy", attempt=copy.attempt)

@@ -220,4 +220,4 @@ class RunReader:
 
 def read_documents(documents: list[Object]) -> SetStatus:
     """Return what the Workflows of a run say about it."""
-    return merged([status.read(document) for document in documents])
+    return merged(list(map(status.read, documents)))

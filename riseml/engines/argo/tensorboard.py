@@ -97,7 +97,7 @@ def fetch(store: StorePod, source: str, copy: Path) -> bool:
             pieces.append(piece)
     if pieces:
         _fetch_pieces(store, source, copy, pieces)
-    names = {posixpath.basename(name) for name in sizes}
+    names = set(map(posixpath.basename, sizes))
     return not all(map(hparams.is_own, names))
 
 

@@ -93,12 +93,12 @@ def _read(path: Path, *, has_ended: bool) -> Reported:
 def _tail(path: Path, limit: int) -> Tail:
     with path.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
-        before = max(0, size - limit)
+        skipped = max(0, size - limit)
         file.seek(0)
         # Programs may write much more than the limit, and only one block is kept.
         lines_before = 0
-        for start in range(0, before, _BLOCK_BYTES):
-            block = file.read(min(_BLOCK_BYTES, before - start))
+        for start in range(0, skipped, _BLOCK_BYTES):
+            block = file.read(min(_BLOCK_BYTES, skipped - start))
             lines_before += block.count(b"\n")
-        data = file.read(size - before)
-    return Tail(data, before, lines_before)
+        data = file.read(size - skipped)
+    return Tail(data, skipped, lines_before)

@@ -53,7 +53,7 @@ def timestamp(seconds: float) -> str:
 def plan_to_data(plan: ExperimentSet) -> dict[str, Any]:
     """Return a plan as JSON data, of which `plan_from_data` makes an equal plan."""
     data = dict(vars(plan))
-    data["jobs"] = [_job_to_data(job) for job in plan.jobs]
+    data["jobs"] = list(map(_job_to_data, plan.jobs))
     # A set may have thousands of experiments, so each is as short as it can be.
     data["experiments"] = list(map(_experiment_to_data, plan.experiments))
     data["retries"] = vars(plan.retries)
@@ -69,7 +69,7 @@ def plan_to_data(plan: ExperimentSet) -> dict[str, Any]:
 def plan_from_data(data: Mapping[str, Any]) -> ExperimentSet:
     """Return the plan that `plan_to_data` wrote, or that JSON made of it."""
     fields = dict(data)
-    fields["jobs"] = tuple(_job_from_data(job) for job in data["jobs"])
+    fields["jobs"] = tuple(map(_job_from_data, data["jobs"]))
     fields["experiments"] = tuple(Experiment(*values) for values in data["experiments"])
     retries = data["retries"]
     fields["retries"] = Retries(retries["count"], tuple(retries["on"]))

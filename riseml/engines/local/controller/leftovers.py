@@ -33,7 +33,7 @@ def end(services: Services, active: Collection[int]) -> None:
 
 def _take(services: Services, active: Collection[int]) -> list[Path]:
     """Return the folders that belong to no active run, under names that none will use."""
-    names = {str(number) for number in active}
+    names = set(map(str, active))
     taken = list(output_folder(services.layout.home).glob(f"{TEMPORARY}*"))
     for folder in (services.layout.home / "runs").iterdir():
         if folder.name in names:
@@ -56,7 +56,7 @@ def rename(folder: Path) -> Path:
 
 def _kill(services: Services, active: Collection[int]) -> None:
     prefix = f"{services.identity}:"
-    keys = {processes.key_of(pid) for pid in _pids()}
+    keys = set(map(processes.key_of, _pids()))
     for key in filter(None, keys):
         if key.startswith(prefix) and workflow_key(key) not in active:
             logger.warning("processes of %s belong to no active run: killed", key)

@@ -106,7 +106,7 @@ class GangAddresses:
         self.local_by_document = {}
 
     def _local_ports(self) -> list[int]:
-        return [port_of(address) for address in self.local_by_document.values()]
+        return list(map(port_of, self.local_by_document.values()))
 
 
 def read_addresses(file: Path) -> dict[str, str]:

@@ -35,7 +35,7 @@ def replay(store: Queries, number: int, document: dict[str, Any]) -> WorkflowRun
         DamagedError: a node cannot be read.
     """
     try:
-        nodes = [Node.from_row(row) for row in store.nodes(number)]
+        nodes = list(map(Node.from_row, store.nodes(number)))
     except (ValueError, TypeError) as error:
         raise store.damaged(number, f"a node ({error})") from error
     return WorkflowRun.restore(document, document["metadata"]["uid"], nodes)

@@ -147,7 +147,7 @@ def _close(descriptor: int) -> None:
 def _descriptors() -> Iterable[int]:
     for folder in ("/proc/self/fd", "/dev/fd"):
         if os.path.isdir(folder):
-            return [int(name) for name in os.listdir(folder)]
+            return list(map(int, os.listdir(folder)))
     return range(os.sysconf("SC_OPEN_MAX"))
 
 

@@ -182,7 +182,7 @@ def _join(
     outside = [*sources, directory]
     layers: dict[bytes, Layers] = {}
     for target, (options, *directories) in overlays.items():
-        paths = [canonical(path) for path in directories]
+        paths = list(map(canonical, directories))
         layers[target] = (options, *paths)
         outside += paths
     hidden = {b"/", *(target for _, target, _ in mounts)}

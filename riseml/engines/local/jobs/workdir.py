@@ -169,7 +169,7 @@ class _OverlayTask(_Task):
 
     def __init__(self, workdir: Workdir) -> None:
         super().__init__(workdir)
-        self._lower = [os.fsencode(layer) for layer in workdir.lower]
+        self._lower = list(map(os.fsencode, workdir.lower))
         self._rejected: list[bytes] = []
         self._folders: list[bytes] = []
         self._inodes: set[int] = set()
