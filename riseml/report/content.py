@@ -9,7 +9,7 @@ from typing import Any
 from riseml.metrics.curves import Point
 from riseml.report import figures
 from riseml.report.axes import MISSING, Axis, axis, number, short, text
-from riseml.report.facts import Run, describe, duration, seconds_of, title
+from riseml.report.facts import Run, describe, duration, seconds_of, state, title
 from riseml.report.figures import Curve, Figure
 from riseml.report.importance import LEAST_EXPERIMENTS, importances
 from riseml.status import ExperimentStatus, SetStatus
@@ -289,7 +289,7 @@ def _rows(columns: _Columns, now: datetime) -> tuple[Row, ...]:
     best = _best(columns.main, columns.choice)
     rows = []
     for index, experiment in enumerate(columns.experiments):
-        cells = [Cell(experiment.id, float(index)), Cell(str(experiment.state))]
+        cells = [Cell(experiment.id, float(index)), Cell(state(experiment))]
         for parameter in columns.parameters:
             cells.append(_cell(_parameter(experiment, parameter.name)))
         for metric in columns.metrics:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from riseml.phrases import local_time
 from riseml.quantities import cores_text, memory_text
 from riseml.report.axes import MISSING
-from riseml.status import ExperimentStatus, SetStatus
+from riseml.status import ExperimentStatus, SetStatus, reasons
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ def title(runs: Sequence[SetStatus]) -> str:
 
 def describe(run: SetStatus, now: datetime, difference: str) -> Run:
     """Return the facts of a run; `difference` is a patch from the user's commit."""
-    states = Counter(str(item.state) for item in run.experiments)
-    counts = ", ".join(f"{count} {state}" for state, count in states.items())
+    states = Counter(map(state, run.experiments))
+    counts = ", ".join(f"{count} {word}" for word, count in states.items())
     facts = {
         "Name": run.marks.name,
         "Tags": ", ".join(run.marks.tags),
@@ -75,6 +75,11 @@ def _resources(experiments: Iterable[ExperimentStatus]) -> str:
                     f" {memory_text(resources.mem)}, {resources.gpus} GPUs"
                 )
     return "\n".join(lines.values())
+
+
+def state(experiment: ExperimentStatus) -> str:
+    """Return the state of an experiment: EARLY if its search has stopped it."""
+    return reasons.EARLY if experiment.is_early else str(experiment.state)
 
 
 def seconds_of(status: SetStatus | ExperimentStatus, now: datetime) -> float | None:

@@ -25,6 +25,7 @@ from riseml.metrics.result_file import Reported
 from riseml.status import ExperimentStatus, SetStatus, State, progress_file
 from riseml.status.measured import Measured, complete, with_reported
 from riseml.status.progress_file import Progress
+from riseml.status.values import count, set_state
 
 # Between two looks at the files of a run. Both take a small share of the time.
 _REPORTS_SECONDS, _METRICS_SECONDS = 1.0, 5.0
@@ -43,6 +44,7 @@ stat -c '%Y %y %s %n' .riseml/results.jsonl */.riseml/results.jsonl "$@" 2> /dev
 echo =
 grep -H '' "$@" /dev/null 2> /dev/null || :
 """
+_ACTIVE = (State.PENDING, State.STARTING, State.RUNNING)
 _STAMP = re.compile(r"(\d+) .* (\S+)")
 
 
@@ -66,8 +68,11 @@ class _Reports:
             experiment, self.results.get(experiment.id, Reported())
         )
         progress = self.progress.get(experiment.id, Progress())
-        if experiment.state is State.RUNNING:
+        if experiment.state in _ACTIVE:
             reported = progress.add_to(reported)
+            # Argo may call an experiment PENDING for ten seconds after it has started.
+            if reported.progress is not None:
+                reported = replace(reported, state=State.RUNNING)
         return complete(reported, self.measured.get(experiment.id, {}))
 
 
@@ -99,8 +104,9 @@ class LiveRun:
             return self._run
         self._have_reports.wait(_FIRST_SECONDS)
         self._have_reports.set()
-        experiments = map(self._reports.add_to, self._run.experiments)
-        return replace(self._run, experiments=tuple(experiments))
+        return _with_experiments(
+            self._run, tuple(map(self._reports.add_to, self._run.experiments))
+        )
 
     def close(self) -> None:
         """Close the connections."""
@@ -169,7 +175,8 @@ class _Source:
             own_folder = str(experiment.sub) if run.is_set else ""
             progress[experiment.id] = listing.progress.get(own_folder, Progress())
             stamp = f"{experiment.attempt} {listing.results.get(own_folder, '')}"
-            if stamp != self._stamps.get(experiment.id) and experiment.started:
+            may_have_results = experiment.started or own_folder in listing.results
+            if stamp != self._stamps.get(experiment.id) and may_have_results:
                 self._stamps[experiment.id] = stamp
                 changed[live_results.folder(run, experiment)] = experiment
         if changed:
@@ -193,6 +200,18 @@ class _Source:
                 self._measured[experiment.id] = experiment.measured
         elapsed = time.monotonic() - begun
         self._metrics_due = begun + max(_METRICS_SECONDS, _METRICS_SECONDS * elapsed)
+
+
+def _with_experiments(
+    run: SetStatus, experiments: tuple[ExperimentStatus, ...]
+) -> SetStatus:
+    """Return a run with its experiments, whose states may have changed."""
+    changed = replace(run, experiments=experiments)
+    counts = count(experiments)
+    # The documents of a run say more about its state than its experiments do.
+    if counts == count(run.experiments):
+        return changed
+    return replace(changed, state=set_state(counts), counts=counts)
 
 
 def list_files(store: RunsScripts, folder: str) -> _Listing:

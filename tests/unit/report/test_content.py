@@ -125,6 +125,16 @@ def test_too_many_metrics_are_counted() -> None:
     assert "Of 30 metrics with curves, the first 24 are shown." in report.notes
 
 
+def test_experiments_that_their_search_stopped_are_early() -> None:
+    stopped = replace(EXPERIMENTS[0], reason="EARLY")
+    run = replace(RUN, experiments=(stopped, *EXPERIMENTS[1:]))
+    report = build([run], {}, Choice(), NOW)
+    states = [row.cells[1].text for row in report.rows]
+    assert states == ["EARLY", "FINISHED", "FINISHED", "FAILED"]
+    facts = dict(report.runs[0].facts)
+    assert facts["Experiments"] == "1 EARLY, 2 FINISHED, 1 FAILED"
+
+
 def test_facts_of_a_run() -> None:
     (run,) = content().runs
     facts = dict(run.facts)

@@ -111,6 +111,25 @@ def test_reports_appear_and_change(store: Store, view: Open) -> None:
     until(opened, lambda run: run.experiments[1].result == {"acc": 0.75})
 
 
+def test_reports_show_that_an_experiment_has_started(store: Store, view: Open) -> None:
+    document = workflow({"phase": "Pending"}, {"phase": "Pending"})
+    document["metadata"]["labels"]["riseml.io/project"] = "net"
+    opened = view(FakeCluster([document]))
+    assert opened.read().state is State.PENDING
+    write(store, 1, "results.jsonl", '{"acc": 0.5}\n')
+    write(store, 1, "progress", "1/10 0\n")
+    # That is of another attempt.
+    write(store, 2, "progress", "1/10 1\n")
+    run = until(opened, lambda run: run.experiments[0].progress)
+    states = [experiment.state for experiment in run.experiments]
+    assert states == [State.RUNNING, State.PENDING]
+    assert (run.state, run.counts) == (
+        State.RUNNING,
+        {State.RUNNING: 1, State.PENDING: 1},
+    )
+    until(opened, lambda run: run.experiments[0].result == {"acc": 0.5})
+
+
 def test_the_view_follows_the_workflow(store: Store, view: Open) -> None:
     ended = workflow(
         {"phase": "Succeeded"},
