@@ -71,7 +71,7 @@ COMMANDS: dict[str, Command] = {
     "kill": Command("kill", "Stop runs or experiments.", RUN),
     "retry": Command(
         "retry",
-        "Repeat experiments that have ended without finishing, as part of their set.",
+        "Repeat experiments that ended without finishing, in their set.",
         RUN,
     ),
     "rerun": Command(
@@ -79,27 +79,27 @@ COMMANDS: dict[str, Command] = {
     ),
     "tag": Command(
         "tag",
-        "Tag and name runs, also ended ones; without options, show their tags.",
+        "Tag and name runs, or show their tags.",
         RUN,
     ),
     "note": Command(
         "note",
-        "Write a note about a run, also an ended one; without TEXT, show it.",
+        "Write a note about a run, or show it.",
         RUN,
     ),
     "results": Command(
         "results",
-        "Compare the parameters and results of experiments, of one run or of several.",
+        "Compare parameters and results of experiments.",
         RUN,
     ),
     "diff": Command(
         "diff",
-        "Compare two runs or experiments: code, configuration, parameters, results.",
+        "Compare the code, configuration and results of two runs.",
         RUN,
     ),
     "report": Command(
         "report_page",
-        "Write an HTML page about runs: results, curves, parameters, code.",
+        "Write an HTML page about runs: results, curves, parameters.",
         RUN,
     ),
     "why": Command("why", "Explain why a run is waiting or failed.", RUN),
@@ -124,7 +124,7 @@ COMMANDS: dict[str, Command] = {
     "check": Command("check", "Report every error in a riseml.yml.", WRITE),
     "schema": Command(
         "schema",
-        "Print a JSON Schema: of riseml.yml, or of what a command prints.",
+        "Print the JSON Schema of riseml.yml, or of a command's output.",
         WRITE,
     ),
     "compile": Command("compile", "Print the Argo Workflow of a riseml.yml.", WRITE),

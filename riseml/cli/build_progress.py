@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
+from riseml import labels
 from riseml.cli import clock, output, terminal, text
 from riseml.cli.follow import detach
 from riseml.cli.progress import Block
@@ -17,6 +18,8 @@ _LINE_WIDTH = 200
 # Each needs its status and its log, and a list is redrawn once a second.
 _MAX_BUILDS = 3
 _TICK_SECONDS = 1.0
+# What a run is until its own jobs start.
+_BEFORE_JOBS = (State.CREATED, State.PENDING, State.STARTING, State.BUILDING)
 
 
 def of_list(
@@ -55,16 +58,18 @@ def follow(client: Client, id: str) -> None:
 
 
 def _redraw(client: Client, id: str, block: Block) -> None:
-    run: SetStatus | None = None
     is_shown = False
     for change in client.changes(id, tick=_TICK_SECONDS):
-        if isinstance(change, SetStatus):
-            run = change
-            if not _unfinished_builds(run):
-                break
-        elif run is not None:
-            block.show(_view(client, run))
-            is_shown = True
+        if isinstance(change, SetStatus) and change.state not in _BEFORE_JOBS:
+            break
+        if change is not None:
+            continue
+        # The changes of a set leave out its jobs.
+        run = client.read(id)
+        if _builds(run) and not _unfinished_builds(run):
+            break
+        block.show(_view(client, run))
+        is_shown = True
     if is_shown:
         block.show(list(map(_outcome, _builds(client.read(id)))))
 
@@ -76,7 +81,7 @@ def _view(client: Client, run: SetStatus) -> list[str]:
 
 
 def _builds(run: SetStatus) -> list[JobStatus]:
-    return list(filter(lambda job: job.type == "build", run.jobs))
+    return list(filter(lambda job: job.type in labels.BUILD_TYPES, run.jobs))
 
 
 def _unfinished_builds(run: SetStatus) -> list[JobStatus]:
@@ -103,7 +108,9 @@ def _lines(
     from riseml.diagnosis import build_log
 
     log = explain.last_lines(client.engine, job.id)
-    step = build_log.current_step(log, run.install)
+    # A search has install steps of its own, which riseml.yml does not contain.
+    steps = run.install if job.type == "build" else ()
+    step = build_log.current_step(log, steps)
     # Argo may call a job PENDING for ten seconds after it has started.
     progress = "has started"
     if job.state is State.RUNNING:

@@ -109,7 +109,7 @@ def command(
     config_file: options.ConfigFile = "",
     output_format: options.OutputFormat = "table",
 ) -> None:
-    """Compare two runs or experiments: code, configuration, parameters, results.
+    """Compare the code, configuration and results of two runs.
 
     With one ID, it is compared with the project's folder as it is now. Of two experiments
     of one set, only parameters and results are compared. Experiments of two sets belong

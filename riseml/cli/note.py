@@ -18,7 +18,7 @@ Text = Annotated[
 
 
 def command(id: RunId, note: Text = None) -> None:
-    """Write a note about a run, also an ended one; without TEXT, show it.
+    """Write a note about a run, or show it.
 
     Examples:
       riseml note 14 "lr too high from epoch 3 on"

@@ -19,10 +19,10 @@ Options:
   -h, --help      also after each command
   -V, --version
   --no-color      no colours; the variable NO_COLOR does the same
-  --plain         for screen readers; RISEML_PLAIN=1 or the setting `plain: true`
+  --plain         for screen readers; so do RISEML_PLAIN=1 and `plain: true`
   --debug         show tracebacks; the variable RISEML_DEBUG does the same
 
-Next: `riseml init` writes a riseml.yml, `riseml COMMAND --help` explains a command.
+Next: `riseml init` writes a riseml.yml, `riseml COMMAND --help` explains one.
 """
 _EXTENSIONS = "From other packages"
 

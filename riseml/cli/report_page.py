@@ -42,7 +42,7 @@ def command(
     metric: Metric = None,
     open_page: Open = False,
 ) -> None:
-    """Write an HTML page about runs: results, curves, parameters, code.
+    """Write an HTML page about runs: results, curves, parameters.
 
     The page is one file that needs no network: send it to somebody, or keep it with a
     paper. An existing file is replaced only if it is a report.

@@ -38,7 +38,7 @@ def command(
     yes: options.Yes = False,
     output_format: options.OutputFormat = "table",
 ) -> int:
-    """Repeat experiments that have ended without finishing, as part of their set.
+    """Repeat experiments that ended without finishing, in their set.
 
     They keep their numbers and output folders, and run the code of the set. The
     attempts before stay visible in `riseml status ID` and `riseml logs ID`. What has

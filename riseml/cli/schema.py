@@ -24,7 +24,7 @@ _FOLDER = Path(__file__).parent.parent / "schemas"
 
 
 def command(name: Name = None, list_: List = False) -> None:
-    """Print a JSON Schema: of riseml.yml, or of what a command prints.
+    """Print the JSON Schema of riseml.yml, or of a command's output.
 
     Output of `-o json` has exactly the fields of its schema. The version is part of
     `$id`. Its second number rises with a new field, the first one with other changes.

@@ -104,7 +104,7 @@ def _messages(run: SetStatus) -> list[str]:
     waiting: dict[str, int] = {}
     for experiment in run.experiments:
         if experiment.state is State.PENDING and experiment.message:
-            cause = clean(experiment.message)
+            cause = clean(message(experiment))
             waiting[cause] = waiting.get(cause, 0) + 1
     messages = [f"{amount} pending: {cause}" for cause, amount in waiting.items()]
     messages += notes(run.experiments)

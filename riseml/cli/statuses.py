@@ -1,5 +1,6 @@
 """Parts of a run that commands print: runs, experiments and jobs."""
 
+import re
 from collections.abc import Iterable
 from typing import TypeGuard
 
@@ -9,6 +10,13 @@ from riseml.status import ExperimentStatus, JobStatus, SetStatus
 
 STOPPED = "stopped by `riseml kill`"
 """The message of what a user has killed."""
+
+SAME_BUILD = "another run is doing the same install steps"
+"""The message of what waits for a build that is at work for another run."""
+
+# As Argo puts them
+_SHUTDOWN = ("Stopped with strategy", "workflow shutdown with strategy")
+_BUILD_LOCK = re.compile(r"Waiting for \S*/riseml-build-\S+ lock")
 
 AnyStatus = SetStatus | ExperimentStatus | JobStatus
 
@@ -31,7 +39,11 @@ def experiment_of(status: AnyStatus) -> ExperimentStatus:
 
 
 def message(status: AnyStatus | Change) -> str:
-    """Return the message of a part of a run; a killed one says what stopped it."""
+    """Return the message of a part of a run, in the words of RiseML instead of Argo's."""
+    if status.message.startswith(_SHUTDOWN):
+        return STOPPED
+    if _BUILD_LOCK.match(status.message):
+        return SAME_BUILD
     # A TensorBoard is stopped when its run ends.
     is_killed = status.reason == "KILLED" and not status.id.endswith(".tensorboard")
     return status.message or (STOPPED if is_killed else "")

@@ -32,7 +32,7 @@ def command(
     remove: Removed = None,
     name: Name = None,
 ) -> None:
-    """Tag and name runs, also ended ones; without options, show their tags.
+    """Tag and name runs, or show their tags.
 
     Commands that take the id of a run also take its name.
 

@@ -85,12 +85,15 @@ class ClientContext:
         if parsed.kind != "user":
             return parsed
         run = self.named(str(id))
-        if run is None:
-            raise InvalidInputError(
-                f"'{parsed}' does not identify any experiment or job",
-                "Ids look like 14 or 14.3; `riseml tag ID --name NAME` names a run.",
-            )
-        return run
+        if run is not None:
+            return run
+        complaint = f"'{parsed}' does not identify any experiment or job"
+        if not str(id).startswith("."):
+            complaint = f"no run has the name '{id}'"
+        raise InvalidInputError(
+            complaint,
+            "Ids look like 14 or 14.3; `riseml tag ID --name NAME` names a run.",
+        )
 
     def named(self, name: str) -> Id | None:
         """Return the user's run of this name, None if there is none.

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from riseml import ids
+from riseml import ids, labels
 from riseml.client.context import ClientContext, run_of
 from riseml.engines import (
     Chunk,
@@ -108,7 +108,7 @@ def output(context: ClientContext, id: str | Id | None) -> Path:
 def last_lines(engine: Engine, job: str) -> list[str]:
     """Return the last lines that a job wrote; more of a build, whose steps write many."""
     parsed = ids.parse(job)
-    count = _BUILD_LINES if parsed.type == "build" else _LAST_LINES
+    count = _BUILD_LINES if parsed.type in labels.BUILD_TYPES else _LAST_LINES
     query = LogQuery(id=parsed, follow=False, tail=count)
     chunks = [event for event in engine.logs(query) if isinstance(event, Chunk)]
     text = b"".join(chunk.data for chunk in chunks).decode(errors="replace")

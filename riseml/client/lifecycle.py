@@ -73,7 +73,7 @@ def submit(
         notes=notes,
         warnings=config.warnings,
         tensorboard=tensorboard,
-        installs=bool(plan.install),
+        installs=bool(plan.install or plan.for_search.install),
         has_tensorboard=has_tensorboard,
     )
 

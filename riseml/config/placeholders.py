@@ -144,7 +144,7 @@ def check_undeclared(
 
 def _note_undeclared(use: Use, declared: Sequence[str], doc: Document) -> None:
     message = f"no parameter '{use.name}' is declared"
-    slip = nearest(use.name, declared, _SLIP)
+    slip = nearest(use.name, declared, _SLIP) or _same_letters(use.name, declared)
     if slip:
         # The command would run with the braces, and fail or train something else.
         advice = f"Did you mean '{{{{{slip}}}}}'?"
@@ -156,6 +156,12 @@ def _note_undeclared(use: Use, declared: Sequence[str], doc: Document) -> None:
     message += f": '{use.text}' stays as it is"
     advice = did_you_mean(use.name, declared)
     doc.warn(use.node, message, advice, substring=use.text)
+
+
+def _same_letters(name: str, declared: Iterable[str]) -> str:
+    """Return the parameter that has the letters of `name` in another order, or ""."""
+    letters = sorted(name)
+    return next((other for other in declared if sorted(other) == letters), "")
 
 
 def warn_values(parameters: Parameters, used: Iterable[Use], doc: Document) -> None:

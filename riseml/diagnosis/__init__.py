@@ -12,6 +12,7 @@ functions are pure: evidence is plain data, and nothing is requested from a clus
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 
+from riseml import labels
 from riseml.diagnosis import capacity, ended, not_started, preparation
 from riseml.diagnosis.evidence import Cause, Evidence, Explain, Subject
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
@@ -25,7 +26,7 @@ _EXPLANATIONS: Mapping[str, Explain] = {
     **ended.EXPLANATIONS,
 }
 # Type and state of a job that makes an image or environment now.
-_RUNNING_BUILD = ("build", State.RUNNING)
+_RUNNING_BUILDS = tuple((type_, State.RUNNING) for type_ in labels.BUILD_TYPES)
 # States of jobs that decide an experiment's state, the most decisive one first.
 _DECISIVE_STATES: Mapping[State, tuple[State, ...]] = {
     State.BUILDING: (State.BUILDING, State.PENDING, State.STARTING),
@@ -64,7 +65,7 @@ def guilty(subject: SetStatus | ExperimentStatus | JobStatus) -> list[str]:
 
 def running_builds(run: SetStatus) -> list[JobStatus]:
     """Return the jobs that make the image or environment of a run now."""
-    return [job for job in run.jobs if (job.type, job.state) == _RUNNING_BUILD]
+    return [job for job in run.jobs if (job.type, job.state) in _RUNNING_BUILDS]
 
 
 def _subjects(evidence: Evidence) -> list[Subject]:
@@ -136,4 +137,5 @@ def _merged(causes: Iterable[Cause]) -> list[Cause]:
             joined[key] = joined[key].extended(cause.ids)
         else:
             joined[key] = cause
-    return list(joined.values())
+    # What has gone well explains nothing: in a large set it would hide the rest.
+    return sorted(joined.values(), key=lambda cause: cause.state is State.FINISHED)

@@ -11,7 +11,8 @@ by its text. BuildKit drops some backslashes from it, which therefore do not cou
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import filterfalse
 
 _LOCAL_STEP = re.compile(r"==> (?P<step>.+)")
 # Each step has a folder of the context, which is named by its number.
@@ -21,6 +22,10 @@ _INSTRUCTION = re.compile(
 )
 _OUTPUT = re.compile(r"#\d+ \d+\.\d+ (?P<line>.*)")
 _EXPORT = re.compile(r"#\d+ (?P<line>(?:exporting|pushing) .*)")
+_OTHER_PACKAGES = re.compile(
+    r"\s+(?:Attempting uninstall: |Found existing installation: |Not uninstalling "
+    r"|Can't uninstall )"
+)
 _IGNORED = re.compile(r'[\s"\\]+')
 # A step may be a script.
 _MAX_CHARACTERS = 100
@@ -29,7 +34,7 @@ _MAX_CHARACTERS = 100
 def current_step(lines: Sequence[str], install: Sequence[str]) -> str:
     """Return `step 2 of 3: pip install torch`, "" before the first step.
 
-    `install` are the steps of riseml.yml.
+    `install` are the steps of riseml.yml. Without any, the steps have no numbers.
     """
     for line in reversed(lines):
         if _EXPORT.match(line):
@@ -51,12 +56,24 @@ def last_output(lines: Sequence[str]) -> str:
             return match["line"]
         if _INSTRUCTION.match(line):
             return ""
-    written = list(filter(str.strip, lines))
+    written = telling(lines)
     return written[-1] if written else ""
+
+
+def telling(lines: Iterable[str]) -> list[str]:
+    """Return the lines that say what a build does.
+
+    pip writes that it cannot uninstall a package when it is about to install a newer
+    one beside it, which looks like a failure for as long as the installation takes.
+    """
+    spoken = filter(str.strip, lines)
+    return list(filterfalse(_OTHER_PACKAGES.match, spoken))
 
 
 def _local_step(line: str, install: Sequence[str]) -> str:
     match = _LOCAL_STEP.match(line)
+    if match is not None and not install:
+        return _short(match["step"])
     # A program may write such arrows, too.
     if match is None or match["step"] not in install:
         return ""

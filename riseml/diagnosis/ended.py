@@ -244,6 +244,14 @@ def _memory_request(resources: Resources | None) -> str:
     return f"It requests {resources.mem // 1_000_000} MB. "
 
 
+def killed(evidence: Evidence, subject: Subject) -> Cause:
+    """Explain KILLED: a user stopped it."""
+    explanation = "stopped by `riseml kill`"
+    if evidence.has_cluster:
+        explanation += ": you, or somebody with your key, killed it"
+    return cause(subject, explanation, [subject.message])
+
+
 EXPLANATIONS: Mapping[str, Explain] = {
     "ERROR": error,
     "COMMAND": command,
@@ -267,9 +275,7 @@ EXPLANATIONS: Mapping[str, Explain] = {
         _RETRY_ADVICE,
     ),
     "PLATFORM": platform,
-    "KILLED": from_message(
-        "stopped by `riseml kill`: you, or somebody with your key, killed it"
-    ),
+    "KILLED": killed,
     "PEER": peer,
     "STOPPED": from_message("it serves the other jobs, and stopped when they ended"),
     "EARLY": from_message(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from riseml import labels
 from riseml.plan import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
 
@@ -132,7 +133,8 @@ class Subject:
     @property
     def is_running_build(self) -> bool:
         """Whether this is the job that makes the image or environment, at work."""
-        return self.job.endswith(".build") and self.state is State.RUNNING
+        job_type = self.job.rpartition(".")[2]
+        return job_type in labels.BUILD_TYPES and self.state is State.RUNNING
 
     @classmethod
     def of_job(cls, job: JobStatus, experiment: ExperimentStatus | None) -> Self:
@@ -203,11 +205,11 @@ def cause(
     kind: str = "",
 ) -> Cause:
     """Return the cause for a subject, without empty or repeated lines of evidence."""
-    lines = []
+    lines: list[str] = []
     for text in evidence:
         line = one_line(text)
-        if line and line not in lines:
-            lines.append(line)
+        if line and [line] != [last.lstrip() for last in lines[-1:]]:
+            lines.append(_indentation(text) + line)
     return Cause(
         kind=kind or subject.reason or str(subject.state),
         ids=(subject.id,),
@@ -241,6 +243,11 @@ def waiting_containers(pod: Object | None) -> Iterator[str]:
 def one_line(text: object) -> str:
     """Return a text with its whitespace collapsed, empty for None."""
     return " ".join(str(text or "").split())
+
+
+def _indentation(text: str) -> str:
+    """Return the blanks before a line, which belong to the traceback of a program."""
+    return " " * (len(text) - len(text.lstrip(" ")))
 
 
 def _event_time(event: Object) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 
+from riseml import labels
 from riseml.diagnosis import build_log
 from riseml.diagnosis.evidence import (
     Cause,
@@ -39,7 +40,7 @@ def lock(evidence: Evidence, subject: Subject) -> Cause:
 
 def build(evidence: Evidence, subject: Subject) -> Cause:
     """Explain BUILD: the image of the experiment is being built."""
-    jobs = [job for job in evidence.run.jobs if job.type == "build"]
+    jobs = [job for job in evidence.run.jobs if job.type in labels.BUILD_TYPES]
     if not jobs:
         return cause(subject, "its image is being built")
     job = jobs[0]
@@ -58,13 +59,17 @@ def building(evidence: Evidence, subject: Subject) -> Cause:
     explanation = "the environment is being installed"
     if evidence.has_cluster:
         explanation = "the image is being built"
-    step = build_log.current_step(lines, evidence.run.install)
+    steps = evidence.run.install
+    if subject.job.endswith(".build-search"):
+        explanation = f"{explanation} in which its search chooses parameters"
+        steps = ()
+    step = build_log.current_step(lines, steps)
     if step:
         explanation = f"{explanation}: {step}"
     return cause(
         subject,
         explanation,
-        lines[-_LAST_LINES:],
+        build_log.telling(lines)[-_LAST_LINES:],
         f"`riseml logs {subject.job}` shows the full log.",
         kind="BUILD",
     )

@@ -7,7 +7,7 @@ from typing import cast
 
 import pytest
 
-from riseml.cli import build_progress
+from riseml.cli import build_progress, clock, terminal
 from riseml.client.client import Client
 from riseml.engines import Chunk
 from riseml.status import JobStatus, SetStatus, State
@@ -41,14 +41,17 @@ class _Changes:
     def __init__(self, engine: FakeEngine, changes: list[SetStatus | None]) -> None:
         self.engine = engine
         self._changes = changes
-        self._last = changes[-1]
+        self._now: SetStatus | None = None
 
     def changes(self, _id: str, *, tick: float) -> Iterator[SetStatus | None]:
         assert tick <= 1
-        yield from self._changes
+        for change in self._changes:
+            self._now = change or self._now
+            # The changes of a set leave out its jobs.
+            yield change and replace(change, jobs=())
 
     def read(self, _id: str) -> SetStatus | None:
-        return self._last
+        return self._now
 
 
 def _follow(engine: FakeEngine, *changes: SetStatus | None) -> None:
@@ -73,6 +76,26 @@ def test_a_terminal_shows_step_time_last_line_and_log(
     ]
     assert max(map(len, first.splitlines())) < 60
     assert second == "14.build FINISHED after 48 seconds.\n"
+
+
+def test_a_search_shows_how_its_own_packages_are_installed(
+    engine: FakeEngine,
+    screen: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    screen(80)
+    engine.events = [Chunk("14.build-search", b"==> pip install optuna\nCollecting\n")]
+    run = _run(job("14.build-search", started=ago(seconds=41)))
+    engine.runs = [run]
+    lines = build_progress.of_run(
+        cast("Client", _Changes(engine, [run])), run, terminal.stdout(), clock.now()
+    )
+    assert list(lines) == [
+        "",
+        "14.build-search has run for 41 seconds; pip install optuna",
+        "  | Collecting",
+        "  → `riseml logs 14.build-search` shows the full log.",
+    ]
 
 
 def test_a_failed_build_says_who_explains_it(

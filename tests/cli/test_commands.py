@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from riseml.cli import commands
 from riseml.status import State
 from tests.cli.conftest import Riseml
@@ -44,5 +46,22 @@ def test_a_killed_run_says_what_stopped_it(engine: FakeEngine, riseml: Riseml) -
     assert riseml("wait", "15.1").out.endswith(
         "Experiment 15.1 KILLED after 1h 0m 0s (stopped by `riseml kill`).\n"
     )
-    explanation = "stopped by `riseml kill`: you, or somebody with your key, killed it"
-    assert riseml("why", "15.1").out == f"15.1 ✗ KILLED: {explanation}\n"
+    explanation = "15.1 ✗ KILLED: stopped by `riseml kill`\n"
+    assert riseml("why", "15.1").out == explanation
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("Stopped with strategy 'Terminate'", "stopped by `riseml kill`"),
+        (
+            "Waiting for default/Mutex/riseml-build-1a lock. Lock status: 0/1",
+            "another run is doing the same install steps",
+        ),
+    ],
+)
+def test_messages_of_argo_are_put_in_words_of_riseml(
+    engine: FakeEngine, riseml: Riseml, message: str, words: str
+) -> None:
+    engine.runs = [replace(grid(15, [State.BUILDING] * 2), message=message)]
+    assert f"Message: {words}\n" in riseml("status", "15").out

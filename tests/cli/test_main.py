@@ -47,6 +47,10 @@ def test_the_table_has_the_summary_of_each_command(name: str) -> None:
     assert cli.COMMANDS[name].summary == _summary(cli.load(name))
 
 
+def test_the_help_fits_a_terminal_of_80_columns(riseml: Riseml) -> None:
+    assert max(map(len, riseml("--help").out.splitlines())) <= 80
+
+
 def test_the_table_lists_every_module_with_a_command() -> None:
     listed = {command.module for command in cli.COMMANDS.values()}
     missing = []

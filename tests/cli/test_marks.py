@@ -61,7 +61,7 @@ def test_a_note_is_written_shown_and_removed(
         (("tag", "13", "12", "--add", "x"), "no experiment 12"),
         (("tag", "13", "14", "--name", "x"), "only one run can get a name"),
         (("tag", "13", "--add", "a b"), "'a b' cannot be a tag"),
-        (("tag", "nobody", "--add", "x"), "'.nobody' does not identify any experiment"),
+        (("tag", "nobody", "--add", "x"), "no run has the name 'nobody'"),
         (("train", "--name", "14.3"), "'14.3' cannot be the name of a run"),
     ],
 )

@@ -101,11 +101,14 @@ def test_jobs_do_not_belong_to_the_session_of_the_terminal(
     assert lab.wait(1).state is State.KILLED
 
 
-def test_train_shows_the_build_until_it_has_ended(lab: Lab, tmp_path: Path) -> None:
+@pytest.mark.parametrize("parameters", ["{}", "{lr: [1, 2]}"])
+def test_train_shows_the_build_until_it_has_ended(
+    lab: Lab, tmp_path: Path, parameters: str
+) -> None:
     (lab.folder / "riseml.yml").write_text(
         "project: lab\ntrain:\n  image: busybox\n  resources: {cpus: 0.01, mem: 1}\n"
         f"  install: 'echo collecting it; until test -e {tmp_path}/go; do sleep 0.05; done'\n"
-        "  run: 'true'\n"
+        f"  parameters: {parameters}\n  run: 'true'\n"
     )
     ours, theirs = pty.openpty()
     code = "import sys; from riseml.cli import main; sys.exit(main(['train']))"

@@ -194,8 +194,8 @@ class HomeReader:
         if query.user not in (None, self.user):
             user = excerpt(str(query.user))
             raise NotFoundError(
-                f"there is no user {user} here",
-                f"This home belongs to {self.user}. `riseml status --project {user}` lists a project's runs.",
+                f"there is neither a run nor a user {user} here",
+                f"`riseml status -a` lists all runs, `riseml status -a --project {user}` those of a project.",
             )
         store = self.store()
         # Marks are not columns of the table.

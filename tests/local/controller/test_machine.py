@@ -119,6 +119,10 @@ def test_a_gpu_is_never_assigned_twice() -> None:
         (request("4.5"), "cpus: 4.5 requested, this machine has 4"),
         (request(mem=9000), "mem: 9000 requested, this machine has 8000"),
         (request(gpus=3), "gpus: 3 requested, this machine has 2"),
+        (
+            request("4.5", gpus=3),
+            "cpus: 4.5 requested, this machine has 4; gpus: 3 requested, this machine has 2",
+        ),
     ],
 )
 def test_a_request_that_can_never_fit_is_explained(

@@ -113,3 +113,9 @@ def test_a_parameter_is_not_called_unused_if_a_command_is_unreadable() -> None:
     text = "project: ab\ntrain:\n  parameters: {lr: 1}\n  run:\n  - echo: $LR\n"
     (fault,) = faults_of(text)
     assert fault.message == "entry 1 of train.run must be text, not a mapping"
+
+
+def test_a_placeholder_with_the_letters_of_a_parameter_is_a_slip() -> None:
+    text = "project: ab\ntrain:\n  parameters: {lr: 1}\n  run: fit {{rl}} {{lr}}\n"
+    (fault,) = faults_of(text)
+    assert (fault.severity, fault.advice) == ("error", "Did you mean '{{lr}}'?")

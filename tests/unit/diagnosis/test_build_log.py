@@ -2,7 +2,7 @@
 
 import pytest
 
-from riseml.diagnosis.build_log import current_step, last_output
+from riseml.diagnosis.build_log import current_step, last_output, telling
 
 INSTALL = ("apt-get install -y git", "pip install torch", "x" * 300)
 
@@ -98,3 +98,20 @@ error: failed to solve: process "sh -c exec sh" did not complete successfully: e
 )  # fmt: skip
 def test_the_last_line_is_that_of_a_step(lines: list[str], line: str) -> None:
     assert last_output(lines) == line
+
+
+def test_steps_that_riseml_yml_does_not_have_are_not_numbered() -> None:
+    lines = ["==> pip install 'optuna>=5,<6'", "Collecting optuna"]
+    assert current_step(lines, ()) == "pip install 'optuna>=5,<6'"
+
+
+def test_packages_that_pip_leaves_alone_look_like_no_failure() -> None:
+    lines = [
+        "Installing collected packages: six, idna",
+        "  Attempting uninstall: six",
+        "    Found existing installation: six 1.15.0",
+        "    Not uninstalling six at /usr/lib, outside environment /home/me/env",
+        "    Can't uninstall 'six'. No files were found to uninstall.",
+        " ",
+    ]
+    assert telling(lines) == lines[:1]

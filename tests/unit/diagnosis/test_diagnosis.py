@@ -345,3 +345,33 @@ def test_failures_of_the_platform_are_classified(message: str, kind: str) -> Non
     assert cause.kind == kind
     assert cause.evidence == (message,)
     assert cause.fix
+
+
+def test_a_search_that_installs_its_packages_says_so() -> None:
+    job = JobStatus("14.build-search", "build-search", state=State.RUNNING)
+    experiments = (ExperimentStatus("14.1", state=State.BUILDING),)
+    run = SetStatus("14", state=State.BUILDING, experiments=experiments, jobs=(job,))
+    log = ("==> pip install optuna", "Collecting optuna")
+    (cause,) = explain(Evidence(run, run, has_cluster=False, logs={job.id: log}))
+    assert cause.ids == ("14.build-search",)
+    assert cause.explanation == (
+        "the environment is being installed in which its search chooses parameters:"
+        " pip install optuna"
+    )
+    assert cause.evidence == log
+
+
+def test_a_traceback_keeps_its_indentation() -> None:
+    job = JobStatus(
+        "14.train", "train", state=State.FAILED, reason="ERROR", exit_code=1
+    )
+    log = ("Traceback", '  File "fit.py", line 7', "    print(x)", "          ^")
+    assert why(job, logs={"14.train": log}).evidence == log
+
+
+def test_what_failed_comes_before_what_finished() -> None:
+    finished = ExperimentStatus("15.1", state=State.FINISHED, reason="COMPLETED")
+    failed = ExperimentStatus("15.2", state=State.FAILED, reason="ERROR", exit_code=1)
+    run = SetStatus("15", state=State.FAILED, experiments=(finished, failed))
+    causes = explain(Evidence(run, run))
+    assert [cause.ids for cause in causes] == [("15.2",), ("15.1",)]

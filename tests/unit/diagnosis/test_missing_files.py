@@ -69,7 +69,7 @@ def test_messages_of_many_languages_name_an_excluded_file(line: str) -> None:
     name = "../data" if "../" in line else "data"
     assert cause.kind == "EXCLUDED"
     assert cause.explanation == f"{name}/train.csv was left out by .gitignore"
-    assert cause.evidence[-1] == " ".join(line.split())
+    assert cause.evidence[-1].lstrip() == " ".join(line.split())
 
 
 def test_an_excluded_file_has_two_ways_into_a_job() -> None:

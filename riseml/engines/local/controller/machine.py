@@ -38,16 +38,18 @@ class Capacity:
 
     def lacks(self, request: Resources) -> str:
         """Explain why a request can never fit; return an empty text if it can."""
+        return "; ".join(self._lacks(request))
+
+    def _lacks(self, request: Resources) -> Iterator[str]:
         if request.cpus > self.cpus:
-            return f"cpus: {request.cpus} requested, {self.bound} {self.cpus}"
+            yield f"cpus: {request.cpus} requested, {self.bound} {self.cpus}"
         if request.mem > self.mem:
             # Rounded apart, so that the numbers differ however close they are.
             requested_mb = math.ceil(request.mem / _BYTES_PER_MB)
             installed_mb = self.mem // _BYTES_PER_MB
-            return f"mem: {requested_mb} requested, this machine has {installed_mb}"
+            yield f"mem: {requested_mb} requested, this machine has {installed_mb}"
         if request.gpus > len(self.gpus):
-            return f"gpus: {request.gpus} requested, this machine has {len(self.gpus)}"
-        return ""
+            yield f"gpus: {request.gpus} requested, this machine has {len(self.gpus)}"
 
     def fits(self, request: Resources) -> bool:
         """Return whether a request fits into these resources now."""
