@@ -27,6 +27,7 @@ BEYOND_SCHEMA = (
     "duplicate key",  # of the same key with a dash and with an underscore
     "is more than",  # the order of a range
     " has at most ",  # values of a range, experiments of a set
+    "cannot be used together",  # a parameter, and another one that looks like a key of it
     "would both be $",
     "is reserved",  # reserved variables
     "cannot be a parameter",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from riseml.project.image_key import ImageKey
     from riseml.storage.volume import Volume
 
-NOT_PLUGINS = frozenset({"code", "log_index", "open", "queries", "selection"})
+NOT_PLUGINS = frozenset({"code", "log_index", "open", "queries", "selection", "views"})
 """Modules of this package that are not engines."""
 
 
