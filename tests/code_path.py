@@ -18,9 +18,11 @@ def recorded_steps(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         steps.append("load")
         return load_text(text, file, **changes)
 
-    def recorded_plan(loaded: config.ExperimentConfig) -> ExperimentSet:
+    def recorded_plan(
+        loaded: config.ExperimentConfig, seed: int | None = None
+    ) -> ExperimentSet:
         steps.append("plan")
-        return plan(loaded)
+        return plan(loaded, seed)
 
     monkeypatch.setattr(config, "load_text", recorded_load)
     monkeypatch.setattr(planner, "plan", recorded_plan)
