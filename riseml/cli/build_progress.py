@@ -93,7 +93,9 @@ def _waiting(job: JobStatus) -> str:
 
 
 def _outcome(job: JobStatus) -> str:
-    """Return what stays on the screen when a build has ended."""
+    """Return what stays on the screen when a build has ended, or its run."""
+    if not job.state.is_terminal:
+        return f"{job.id} is being stopped."
     duration = text.duration(job.started, job.finished, clock.now())
     sentence = f"{job.id} {job.state} after {duration}"
     if job.state is State.FINISHED:

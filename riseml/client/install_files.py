@@ -10,6 +10,8 @@ from riseml.project.image_key import image_key, step_files
 
 _ADVICE = "Name the files that it needs under `build_files`: install steps see only files that are named."
 
+_MISSING_ADVICE = "Create it, or see whether .gitignore or .risemlignore leaves it out."
+
 
 def warnings(plan: ExperimentSet, path: Path) -> list[Fault]:
     """Return a warning for everything about the files of install steps that only a shell knows."""
@@ -24,13 +26,16 @@ def warnings(plan: ExperimentSet, path: Path) -> list[Fault]:
     lines = "\n".join(plan.install)
     for number, (_, needed) in enumerate(steps, 1):
         questions = [] if plan.build_files else list(needed.questions)
-        for name in needed.missing:
-            # A name that occurs twice may be that of a file which a step writes.
-            if lines.count(name) < 2:  # noqa: PLR2004
-                questions.append(f"where {name} is: the project does not have it")
         for question in questions:
             message = f"install step {number}: RiseML cannot know {question}"
             faults.append(Fault(str(path), 0, 0, message, "warning", advice=_ADVICE))
+        for name in needed.missing:
+            # A name that occurs twice may be that of a file which a step writes.
+            if lines.count(name) < 2:  # noqa: PLR2004
+                message = f"install step {number} needs {name}, which the project does not have"
+                faults.append(
+                    Fault(str(path), 0, 0, message, "warning", advice=_MISSING_ADVICE)
+                )
     return faults
 
 

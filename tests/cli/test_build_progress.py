@@ -110,6 +110,18 @@ def test_a_failed_build_says_who_explains_it(
     )
 
 
+def test_a_build_whose_run_is_killed_is_being_stopped(
+    engine: FakeEngine,
+    screen: Callable[..., None],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    screen(80)
+    _follow(engine, RUNNING, None, replace(RUNNING, state=State.KILLED))
+    assert capsys.readouterr().out.endswith(
+        "\n\x1b[4A\r\x1b[J14.build is being stopped.\n"
+    )
+
+
 def test_a_build_that_waits_says_so(
     engine: FakeEngine,
     screen: Callable[..., None],
