@@ -1,38 +1,16 @@
-"""Identity of experiments: a digest of everything that decides what one of them computes.
+"""Identity of experiments: everything that decides what one of them computes.
 
-    parameters ─┐
-    configuration of its jobs ─┼──▶ digest, equal for experiments that do the same
-    revision, image ─┘
+Two experiments are the same one if their parameters, the configuration of their jobs, the
+revision of their code, and their image are equal.
 
 What only decides when, where, how often or for how long jobs run is no part of it: memory,
 `timeout`, `retries`, `concurrency`, TensorBoard, and how results are read. So an
 experiment that had too little memory is the same one with more of it.
 """
 
-import hashlib
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from riseml.plan import ExperimentSet, Job
-
-
-def digest(
-    parameters: Mapping[str, str], plan: ExperimentSet, revision: str, base: str = ""
-) -> str:
-    """Return the identity of an experiment with the jobs of a plan.
-
-    `base` is the image that install steps start from, with its digest; empty if it is
-    not known.
-    """
-    content = {
-        "parameters": dict(parameters),
-        "configuration": configuration(plan),
-        "revision": revision,
-        "image": base or plan.image,
-    }
-    text = json.dumps(content, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def configuration(plan: ExperimentSet) -> dict[str, Any]:
