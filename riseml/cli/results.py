@@ -145,7 +145,7 @@ def command(
     output_format: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:
-    """Compare the parameters and results of experiments, of one run or of several.
+    """Compare parameters and results of experiments.
 
     The best experiment is marked: by --sort, else by the first metric under `results` in
     riseml.yml that has a mode. With --sort, small values of a result such as loss or
