@@ -27,7 +27,7 @@ _PATIENCE_SECONDS = 60.0
 _POLL_SECONDS = 0.1
 # Whether a TensorBoard is missing is in its log, which takes a request on a cluster.
 _PAUSE_SECONDS = 1.0
-_SILENT = "The TensorBoard of the run does not answer."
+_SILENT = "The TensorBoard of run {run} does not answer; `riseml logs {run}.tensorboard` says why."
 # TensorBoard itself reloads its files every 5 seconds, and each look at a cluster costs a
 # few requests.
 _REFRESH_SECONDS = 10.0
@@ -286,9 +286,8 @@ def open_remote(
         if await_answer(tunnel.url, may_start, _PATIENCE_SECONDS):
             return TensorBoard(tunnel.url, tunnel)
         tunnel.close()
-        on_note(
-            tensorboard_program.MISSING.format(run=run) if missing.answer else _SILENT
-        )
+        reason = tensorboard_program.MISSING if missing.answer else _SILENT
+        on_note(reason.format(run=Id(run.user, run.number)))
     folder = tempfile.TemporaryDirectory(prefix="riseml-events-")
     try:
         fetch = engine.events(run, Path(folder.name))

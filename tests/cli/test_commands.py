@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from riseml import status
 from riseml.cli import commands
 from riseml.status import State
 from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine, grid
+from tests.unit import recordings
 
 RUN = ("python fit.py --lr {{lr}} --opt {{opt}} --rank {{rank}}", "echo {{lr}}")
 SET = replace(grid(15, [State.RUNNING, State.CREATED]), run=RUN)
@@ -65,3 +67,12 @@ def test_messages_of_argo_are_put_in_words_of_riseml(
 ) -> None:
     engine.runs = [replace(grid(15, [State.BUILDING] * 2), message=message)]
     assert f"Message: {words}\n" in riseml("status", "15").out
+
+
+def test_a_recorded_kill_is_not_in_argos_words(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
+    run = status.read(recordings.document("kill-run"))
+    assert run.message == "Stopped with strategy 'Terminate'"
+    engine.runs = [run]
+    assert "Message: stopped by `riseml kill`\n" in riseml("status", run.id).out

@@ -125,8 +125,9 @@ def test_a_copy_is_shown_and_updated(
     cluster = Cluster(b"one", door)
     with tensorboard.open_remote(cluster, RUN, 0, messages.append) as board:
         assert door.closed
+        silent = "The TensorBoard of run 14 does not answer;"
         assert messages == [
-            "The TensorBoard of the run does not answer.",
+            f"{silent} `riseml logs 14.tensorboard` says why.",
             "Starting TensorBoard over a copy of what 14 has written ...",
         ]
         assert read(board)
