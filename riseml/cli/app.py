@@ -77,9 +77,14 @@ def _process(parameter: Any, context: typer.Context, value: Any) -> Any:
             )
         return None
     if parameter.multiple or parameter.nargs == -1:
-        element = get_args(kind)[0] if get_origin(kind) is list else kind
+        element = element_of(kind)
         return [_convert(element, parameter, context, item) for item in value]
     return _convert(kind, parameter, context, value)
+
+
+def element_of(kind: Any) -> Any:
+    """Return the type of the values in a list, or the type itself."""
+    return get_args(kind)[0] if get_origin(kind) is list else kind
 
 
 def _convert(kind: Any, parameter: Any, context: typer.Context, value: Any) -> Any:

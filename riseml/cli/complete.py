@@ -6,8 +6,10 @@ Each line of output is `WORD`, or `WORD<TAB>DESCRIPTION`.
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from itertools import filterfalse
+from operator import attrgetter
 from pathlib import Path
-from typing import get_args, get_origin
+from typing import TypeVar, get_args
 
 from typer.core import TyperArgument, TyperCommand, TyperOption
 
@@ -15,6 +17,8 @@ from riseml import cli
 from riseml.cli import app, extensions, overview
 from riseml.client.client import Client
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
+
+Parameter = TypeVar("Parameter", TyperOption, TyperArgument)
 
 Completion = tuple[str, str]
 """A word and its description, which may be empty."""
@@ -78,18 +82,22 @@ def _arguments(words: list[str]) -> Iterable[Completion]:
 def _of_command(command: TyperCommand, words: list[str]) -> Iterator[Completion]:
     """Yield the completions of the last word, which may be the value of an option."""
     name, previous, unfinished = words[0], words[-2], words[-1]
-    options = [item for item in command.params if isinstance(item, TyperOption)]
-    for option in options:
+    options = _of_kind(command, TyperOption)
+    for option in filterfalse(attrgetter("is_flag"), options):
         # `--output <TAB>`
-        if previous in option.opts and not option.is_flag:
+        if previous in option.opts:
             yield from _values(option, unfinished)
             return
     if unfinished.startswith("-"):
         yield from _spellings(options)
         return
-    for parameter in command.params:
-        if isinstance(parameter, TyperArgument):
-            yield from _values(parameter, unfinished, name)
+    for argument in _of_kind(command, TyperArgument):
+        yield from _values(argument, unfinished, name)
+
+
+def _of_kind(command: TyperCommand, kind: type[Parameter]) -> list[Parameter]:
+    """Return the options or the arguments of a command."""
+    return [item for item in command.params if isinstance(item, kind)]
 
 
 def _spellings(options: list[TyperOption]) -> Iterator[Completion]:
@@ -105,8 +113,7 @@ def _values(
     # The type and the placeholder in the help say what a value is.
     kind: object = parameter.type_descriptor.annotation
     placeholder = parameter.metavar or ""
-    element = get_args(kind)[0] if get_origin(kind) is list else kind
-    choices = get_args(element)
+    choices = get_args(app.element_of(kind))
     if choices:
         yield from ((str(choice), "") for choice in choices)
     elif re.search("SRC|URI", placeholder) and unfinished.startswith("c"):

@@ -59,12 +59,12 @@ def printable(name: str) -> str:
 
 def lines(texts: Iterable[str]) -> None:
     """Write lines of data to stdout."""
-    write("".join(f"{text}\n" for text in texts))
+    write("".join(map("{}\n".format, texts)))
 
 
 def names(texts: Iterable[str]) -> None:
     """Write a line for each name, for programs."""
-    write_exactly("".join(f"{text}\n" for text in texts))
+    write_exactly("".join(map("{}\n".format, texts)))
 
 
 def write_exactly(text: str) -> None:

@@ -68,6 +68,6 @@ class Block:
 
     def show(self, lines: Sequence[str]) -> None:
         """Replace the lines; each has to be shorter than the terminal."""
-        output.write(self._erase + "".join(f"{line}\n" for line in lines))
+        output.write(self._erase + "".join(map("{}\n".format, lines)))
         sys.stdout.flush()
         self._erase = f"\x1b[{len(lines)}A\r\x1b[J"

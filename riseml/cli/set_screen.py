@@ -160,7 +160,7 @@ def _end(experiment: ExperimentStatus) -> float:
 
 def _news(experiment: ExperimentStatus) -> tuple[int, float, int]:
     """Return a sort key: the last that ended first, and the next that will start."""
-    return (_ORDER.index(experiment.state), -_end(experiment), experiment.sub or 0)
+    return (_ORDER.index(experiment.state), -_end(experiment), experiment.number)
 
 
 def _table(

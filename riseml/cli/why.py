@@ -87,7 +87,7 @@ def _text(cause: "Cause", screen: "Terminal") -> str:
         lines.append(f"  {_attempt(attempt)}")
     lines += [f"  {screen.bar} {clean(line)}" for line in cause.evidence]
     lines += [f"  {screen.arrow} {clean(line)}" for line in cause.fix]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(map("{}\n".format, lines))
 
 
 def _attempt(job: "JobStatus") -> str:

@@ -80,7 +80,7 @@ def _check_project(run: SetStatus, plan: ExperimentSet) -> None:
 def _missing(run: SetStatus, plan: ExperimentSet) -> list[Experiment]:
     """Return the experiments of a plan whose parameters none of a run has."""
     present = {_key(experiment.parameters) for experiment in run.experiments}
-    sub = max(experiment.sub or 0 for experiment in run.experiments)
+    sub = max(experiment.number for experiment in run.experiments)
     if plan.rounds:
         return [experiment for experiment in plan.experiments if experiment.sub > sub]
     missing = []

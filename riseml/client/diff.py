@@ -206,7 +206,7 @@ def _configuration(old: _Side, new: _Side) -> str:
         f"riseml.yml ({new.name})",
         lineterm="",
     )
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(map("{}\n".format, lines))
 
 
 def _parameters(side: _Side) -> dict[str, str]:

@@ -11,6 +11,8 @@ the run again, and finds nothing left to repeat.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import filterfalse
+from operator import attrgetter
 
 from riseml.client import run_code, submissions
 from riseml.client.context import ClientContext
@@ -127,20 +129,15 @@ def _without_search(groups: Iterable[Group]) -> Iterable[Group]:
     Experiments whose parameters it has chosen already keep them.
     """
     for code, experiments in groups:
-        known_plan = replace(code.plan, rounds=None)
-        unchosen = []
-        chosen = list(experiments)
-        if code.plan.rounds:
-            chosen = [item for item in experiments if item.parameters]
-            unchosen = _in_one_range(
-                [
-                    replace(item, attempts=0)
-                    for item in experiments
-                    if not item.parameters
-                ]
-            )
+        if code.plan.rounds is None:
+            yield code, experiments
+            continue
+        has_parameters = attrgetter("parameters")
+        chosen = list(filter(has_parameters, experiments))
+        others = filterfalse(has_parameters, experiments)
+        unchosen = _in_one_range([replace(item, attempts=0) for item in others])
         if chosen:
-            yield replace(code, plan=known_plan), chosen
+            yield replace(code, plan=replace(code.plan, rounds=None)), chosen
         if unchosen:
             yield code, unchosen
 
@@ -173,7 +170,7 @@ def _by_code(run: SetStatus, experiments: Iterable[ExperimentStatus]) -> list[Gr
 
 def _planned(plan: ExperimentSet, experiment: ExperimentStatus) -> Experiment:
     """Return the next attempt of an experiment."""
-    sub = experiment.sub or 1
+    sub = experiment.number
     planned = Experiment(sub, experiment.parameters)
     for candidate in plan.experiments[sub - 1 : sub]:
         # The search strategy may have said more about it.

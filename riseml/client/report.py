@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -100,11 +102,7 @@ def _difference(context: ClientContext, run: SetStatus) -> str:
 
 def _choice(runs: Sequence[SetStatus], name: str | None) -> Choice:
     """Return the metric that the user names, else the first of riseml.yml that has a mode."""
-    modes: dict[str, str] = {}
-    for run in runs:
-        for metric in run.metrics:
-            if metric.mode:
-                modes.setdefault(metric.name, metric.mode)
+    modes = _modes(runs)
     reported = _reported(runs)
     if name is not None and name not in reported:
         advice = f"Results: {', '.join(reported)}." if reported else "There are none."
@@ -118,12 +116,18 @@ def _choice(runs: Sequence[SetStatus], name: str | None) -> Choice:
     return Choice(metric_name, largest, is_certain=True)
 
 
+def _modes(runs: Sequence[SetStatus]) -> dict[str, str]:
+    """Return the modes of the metrics in riseml.yml that have one; the first run counts."""
+    modes: dict[str, str] = {}
+    metrics = chain.from_iterable(run.metrics for run in runs)
+    for metric in filter(attrgetter("mode"), metrics):
+        modes.setdefault(metric.name, metric.mode)
+    return modes
+
+
 def _reported(runs: Sequence[SetStatus]) -> list[str]:
-    names: set[str] = set()
-    for run in runs:
-        for experiment in run.experiments:
-            names.update(experiment.results)
-    return sorted(names)
+    experiments = chain.from_iterable(run.experiments for run in runs)
+    return sorted(set().union(*map(attrgetter("results"), experiments)))
 
 
 def _folders(volume: Volume, root: str, run: SetStatus) -> Iterator[_Folder]:
@@ -137,7 +141,7 @@ def _folders(volume: Volume, root: str, run: SetStatus) -> Iterator[_Folder]:
         file = File(rest, entry.size, entry.modified)
         listed.setdefault(sub, {})[rest] = file
     for experiment in run.experiments:
-        yield _Folder(experiment, listed.get(str(experiment.sub or ""), {}))
+        yield _Folder(experiment, listed.get(experiment.folder, {}))
 
 
 def _batches(folders: Iterator[_Folder]) -> Iterator[list[_Folder]]:

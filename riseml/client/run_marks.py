@@ -29,15 +29,19 @@ def change(
         raise InvalidInputError("only one run can get a name", "Name each one alone.")
     after = {}
     for run in runs:
+        tags = {*run.marks.tags, *add} - set(remove)
         after[run.id] = marks.checked(
-            run.marks.name if name is None else name,
-            {*run.marks.tags, *add} - set(remove),
-            run.marks.note if note is None else note,
+            _changed(run.marks.name, name), tags, _changed(run.marks.note, note)
         )
     for run in runs:
         if after[run.id] != run.marks:
             engine.mark(Id(run.user or None, run.number), after[run.id])
     return after
+
+
+def _changed(old: str, new: str | None) -> str:
+    """Return the new text, or the old one if there is none."""
+    return old if new is None else new
 
 
 def _run_id(context: ClientContext, id: str | Id) -> Id:

@@ -93,10 +93,10 @@ def _controller(context: CheckContext) -> Outcome:
         age = context.now - datetime.fromisoformat(run["creationTimestamp"])
         if not _has_phase(run) and age > _CONTROLLER_DELAY:
             return _unwatched(context, run["name"], int(age.total_seconds()))
-    processed = [run["name"] for run in newest if _has_phase(run)]
+    processed = list(filter(_has_phase, newest))
     if not processed:
         return skipped("there is no run yet that could show it")
-    return ok(f"it processes {processed[-1]}")
+    return ok(f"it processes {processed[-1]['name']}")
 
 
 def _unwatched(context: CheckContext, run: str, seconds: int) -> Outcome:

@@ -25,6 +25,11 @@ class Query:
     tags: tuple[str, ...] = ()
     name: str | None = None
 
+    @property
+    def limit(self) -> int | None:
+        """How many runs there may be, None without a limit."""
+        return self.last or None
+
     def selects(self, run: SetStatus) -> bool:
         """Return whether a run has the project, the name and all the tags of the query."""
         return (

@@ -19,18 +19,18 @@ def parts(
     if selected.type is not None:
         yield from map(itemgetter(1), jobs(run, selected))
         return
-    includes_run = _includes_run(run, selected)
-    if includes_run:
+    has_run = includes_run(run, selected)
+    if has_run:
         yield from run.jobs
     for experiment in experiments(run, selected):
         yield from experiment.jobs
         if run.is_set:
             yield experiment
-    if includes_run:
+    if has_run:
         yield run
 
 
-def _includes_run(run: SetStatus, selected: Id) -> bool:
+def includes_run(run: SetStatus, selected: Id) -> bool:
     """Return whether the id selects more than one experiment of a set."""
     return selected.sub is None or not run.is_set
 
@@ -48,7 +48,7 @@ def jobs(
 ) -> Iterator[tuple[ExperimentStatus | None, JobStatus]]:
     """Yield the jobs that the id selects, with their experiment; None for the run's own."""
     owners: list[SetStatus | ExperimentStatus] = [*experiments(run, selected)]
-    if _includes_run(run, selected):
+    if includes_run(run, selected):
         owners.insert(0, run)
     for owner in owners:
         experiment = owner if isinstance(owner, ExperimentStatus) else None
@@ -74,7 +74,7 @@ def run_or_experiment(run: SetStatus, selected: Id) -> SetStatus | ExperimentSta
         return run
     for experiment in run.experiments:
         # A single experiment has no number of its own, but may be called the first.
-        if (experiment.sub or 1) == selected.sub:
+        if experiment.number == selected.sub:
             return experiment
     raise NotFoundError(
         f"there is no experiment {selected}",

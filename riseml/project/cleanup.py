@@ -106,7 +106,7 @@ def _large_files(store: Store, revisions: Iterable[str]) -> Iterator[str]:
 
 def _existing(store: Store, revisions: list[str]) -> tuple[str, ...]:
     """Return the revisions that the repository has."""
-    lines = "".join(f"{revision}\n" for revision in revisions)
+    lines = "".join(map("{}\n".format, revisions))
     check = "--batch-check=%(objectname) %(objecttype)"
     existing = []
     for line in _git(store, "cat-file", check, stdin=lines).splitlines():

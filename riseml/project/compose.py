@@ -92,7 +92,7 @@ def _git_mode(mode: int) -> bytes:
 
 def commit(tree: Tree, objects: Objects) -> str:
     """Store the commit of a walk; return its id, which is the revision."""
-    lines = "".join(f"{line}\n" for line in _lines(tree))
+    lines = "".join(map("{}\n".format, _lines(tree)))
     root = tree.folders[0].tree.hex()
     data = commit_data(root, (), 0, f"{SUBJECT}\n\n{lines}")
     return objects.add(b"commit", data).hex()

@@ -7,7 +7,7 @@ no value, NaN, infinities      a position of their own, which is called MISSING
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -67,9 +67,14 @@ def number(value: Any) -> float | None:
     return None
 
 
+def finite_of(numbers: Iterable[float | None]) -> list[float]:
+    """Return the values that exist."""
+    return [value for value in numbers if value is not None]
+
+
 def text(value: Any) -> str:
     """Return what a value is called on an axis and in tables."""
-    if value is None or value in ("NaN", "Infinity", "-Infinity"):
+    if value in (None, "NaN", "Infinity", "-Infinity"):
         return MISSING
     if isinstance(value, float) and not math.isfinite(value):
         return MISSING
@@ -86,7 +91,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _numeric(name: str, numbers: Sequence[float | None]) -> Axis:
-    finite = [value for value in numbers if value is not None]
+    finite = finite_of(numbers)
     low, high = min(finite), max(finite)
     is_logarithmic = low > 0 and high / low >= _DECADES
     transform = math.log10 if is_logarithmic else float

@@ -8,7 +8,7 @@ from typing import Any
 
 from riseml.metrics.curves import Point
 from riseml.report import figures
-from riseml.report.axes import MISSING, Axis, axis, number, short, text
+from riseml.report.axes import MISSING, Axis, axis, finite_of, number, short, text
 from riseml.report.facts import Run, describe, duration, seconds_of, state, title
 from riseml.report.figures import Curve, Figure
 from riseml.report.importance import LEAST_EXPERIMENTS, importances
@@ -306,7 +306,7 @@ def _best(main: Axis | None, choice: Choice) -> int | None:
     """Return the position of the best experiment; None unless the user chose the metric."""
     if main is None or not choice.is_certain:
         return None
-    values = [value for value in main.numbers if value is not None]
+    values = finite_of(main.numbers)
     best = max(values) if choice.largest else min(values)
     return main.numbers.index(best)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from riseml.metrics.curves import Point, thinned
 from riseml.report import arrays
-from riseml.report.axes import Axis
+from riseml.report.axes import Axis, finite_of
 
 Figure = dict[str, Any]
 
@@ -195,15 +195,15 @@ def _color(share: float) -> str:
 
 def _steps(points: Sequence[Point]) -> list[float]:
     """Return the steps of points, or their numbers if any has no step."""
-    steps = [float(point.step) for point in points if point.step is not None]
+    steps = finite_of(point.step for point in points)
     if len(steps) == len(points):
-        return steps
-    return [float(index) for index in range(1, len(points) + 1)]
+        return list(map(float, steps))
+    return list(map(float, range(1, len(points) + 1)))
 
 
 def _times(points: Sequence[Point], start: float | None) -> list[float]:
     """Return seconds since the start, nothing if they are not known."""
-    times = [point.time for point in points if point.time is not None]
+    times = finite_of(point.time for point in points)
     if len(times) < len(points):
         return []
     # Clocks of machines differ.

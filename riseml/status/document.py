@@ -94,6 +94,14 @@ def parameters(value: Any) -> dict[str, str]:
     return values
 
 
+def variables(container: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variables of a container, values by name; those from elsewhere are empty."""
+    values = {}
+    for entry in mappings(container.get("env")):
+        values[text(entry.get("name"))] = text(entry.get("value"))
+    return values
+
+
 def named(value: Any) -> dict[str, Mapping[str, Any]]:
     """Return the mappings of a list by their `name`."""
     return {text(item.get("name")): item for item in mappings(value)}

@@ -201,11 +201,10 @@ def _outcome(nodes: TaskNodes, planned: PlannedJob, kills: Kills, sub: str) -> O
     # Argo skips a task because of a kill, or because a task before it failed.
     if phase in SKIPPED:
         return Outcome(State.KILLED, "KILLED", "", exit_code, finished)
-    given_up = finished
-    if is_failed_attempt and attempt + 1 < planned.attempts:
-        # Another attempt could have followed. So the job ended only when Argo gave up.
-        given_up = doc.time(nodes.node.get("finishedAt")) or finished
-    if _was_killed(node, given_up, kills, sub):
+    has_further = is_failed_attempt and attempt + 1 < planned.attempts
+    # Another attempt could have followed. So the job ended only when Argo gave up.
+    given_up = doc.time(nodes.node.get("finishedAt")) if has_further else None
+    if _was_killed(node, given_up or finished, kills, sub):
         return _killed(node, finished, kills, sub)
     if phase == "Succeeded":
         return _succeeded(node, message, exit_code, finished)

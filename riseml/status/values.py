@@ -99,6 +99,16 @@ class ExperimentStatus:
     resume: str | None = None
 
     @property
+    def number(self) -> int:
+        """Its number in its set, 1 for a single experiment."""
+        return self.sub or 1
+
+    @property
+    def folder(self) -> str:
+        """Its folder below that of the run, empty for a single experiment."""
+        return str(self.sub or "")
+
+    @property
     def results(self) -> Mapping[str, Any]:
         """The values of its result, empty without one."""
         return self.result or {}

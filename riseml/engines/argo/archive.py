@@ -68,10 +68,7 @@ def write(
     if not all(document.get("status", {}).get("finishedAt") for document in documents):
         # Argo has not written its last status yet.
         return
-    ended = run.finished or run.created
-    annotations = {ARCHIVED: ended.isoformat() if ended else "yes"}
-    if run.shards:
-        annotations[shards.LAST] = str(run.shards[-1].index)
+    annotations = _annotations(run)
     if has_more:
         annotations[HAS_MORE] = "true"
     body: dict[str, Any] = {
@@ -84,6 +81,15 @@ def write(
             api.patch(path("workflows", namespace, name), body)
     except RiseMLError:
         return
+
+
+def _annotations(run: SetStatus) -> dict[str, str]:
+    """Return the annotations of an archived run: when it ended, and its last Workflow."""
+    ended = run.finished or run.created
+    annotations = {ARCHIVED: ended.isoformat() if ended else "yes"}
+    if run.shards:
+        annotations[shards.LAST] = str(run.shards[-1].index)
+    return annotations
 
 
 def rewrite(store: StorePod, run: SetStatus) -> None:

@@ -124,7 +124,7 @@ def _is_in(repository: Path, revision: str) -> bool:
 
 def prune(store: StorePod, revisions: Iterable[str]) -> None:
     """Remove all code from the store but these revisions and what was pushed within the last hour."""
-    lines = "".join(f"{line}\n" for line in [*revisions, "end"]).encode()
+    lines = "".join(map("{}\n".format, [*revisions, "end"])).encode()
     for project in store.script(_PROJECTS, REPOSITORIES).decode().split("\0")[:-1]:
         store.script(_PRUNE, f"{REPOSITORIES}/{project}", stdin=[lines])
 

@@ -74,7 +74,7 @@ class Listing:
         for namespace in user_namespaces(self._workflows.api):
             runs += self._runs_in(namespace, query)
         runs.sort(key=_created, reverse=True)
-        return runs[: query.last or None]
+        return runs[: query.limit]
 
     def _runs_in(self, namespace: str, query: Query) -> list[SetStatus]:
         workflows = self._workflows.metadata(namespace, _selector(query))
@@ -89,14 +89,14 @@ class Listing:
         if query.all:
             runs += self._ended(namespace, completed, query)
         runs.sort(key=_number, reverse=True)
-        return runs[: query.last or None]
+        return runs[: query.limit]
 
     def _ended(
         self, namespace: str, completed: list[list[Object]], query: Query
     ) -> Iterator[SetStatus]:
         """Yield the newest ended runs: those with Workflows, then the archived ones."""
         completed = sorted(completed, key=_number_of_run, reverse=True)
-        for shards_of_run in completed[: query.last or None]:
+        for shards_of_run in completed[: query.limit]:
             yield self._ended_run(shards_of_run, query)
         has_enough = 0 < query.last <= len(completed)
         # Other users' stores cannot be read, so their archives are left out.

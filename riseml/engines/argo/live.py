@@ -172,10 +172,10 @@ class _Source:
         changed = {}
         progress = {}
         for experiment in run.experiments:
-            own_folder = str(experiment.sub) if run.is_set else ""
-            progress[experiment.id] = listing.progress.get(own_folder, Progress())
-            stamp = f"{experiment.attempt} {listing.results.get(own_folder, '')}"
-            may_have_results = experiment.started or own_folder in listing.results
+            folder = experiment.folder
+            progress[experiment.id] = listing.progress.get(folder, Progress())
+            stamp = f"{experiment.attempt} {listing.results.get(folder, '')}"
+            may_have_results = experiment.started or folder in listing.results
             if stamp != self._stamps.get(experiment.id) and may_have_results:
                 self._stamps[experiment.id] = stamp
                 changed[live_results.folder(run, experiment)] = experiment

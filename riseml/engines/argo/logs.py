@@ -309,4 +309,4 @@ def _label_values(
     """Return what the labels of a job's pod say: experiment, type and index."""
     if experiment is None:
         return ("", job.type, "")
-    return (str(experiment.sub or 1), job.type, str(job.index or ""))
+    return (str(experiment.number), job.type, str(job.index or ""))

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from riseml import labels
 from riseml.cluster.api import Object
+from riseml.status import document as doc
 
 _EXECUTOR = re.compile(rb"time=\S+ level=\w+ msg=.*argo=true")
 # The length of `2018-01-31T10:20:30.123`
@@ -140,11 +141,8 @@ def job_key(pod: Object) -> tuple[str, str, str]:
 
 def attempt_of(pod: Object) -> int:
     """Return the number of the attempt that a pod runs, over all Workflows of its run."""
-    variables = {}
-    for container in pod.get("spec", {}).get("containers", ()):
-        if container["name"] == "main":
-            for entry in container.get("env", ()):
-                variables[entry["name"]] = entry.get("value", "")
+    containers = doc.named(pod.get("spec", {}).get("containers"))
+    variables = doc.variables(containers.get("main", {}))
     attempt = 0
     for name in ("RISEML_ATTEMPT", "RISEML_EARLIER_ATTEMPTS"):
         value = variables.get(name, "")

@@ -13,7 +13,7 @@ from riseml.cluster.api import Api, Object, path
 from riseml.engines.argo.pod_log import main_state
 from riseml.engines.argo.run_reader import RunReader
 from riseml.engines.argo.workflows import pod_selector
-from riseml.engines.selection import run_or_experiment
+from riseml.engines.selection import includes_run, run_or_experiment
 from riseml.errors import NotFoundError, RiseMLError, UnreachableError
 from riseml.ids import Id
 
@@ -35,8 +35,7 @@ def stop(reader: RunReader, run_id: Id, *, force: bool) -> bool:
     has_ended = run_or_experiment(run, run_id).state.is_terminal
     if has_ended and not force:
         return False
-    names_run = run_id.sub is None or not run.is_set
-    sub = _ALL if names_run else str(run_id.sub)
+    sub = _ALL if includes_run(run, run_id) else str(run_id.sub)
     has_stopped = not has_ended
     for document in documents:
         is_active = document.get("status", {}).get("phase") not in _ENDED

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from riseml.diagnosis.evidence import Holder, Interpreter
@@ -63,10 +64,9 @@ def _python_of(commands: Sequence[str], path: str) -> str:
         return shutil.which(match[0], path=path) or ""
     # Tools such as torchrun name their Python in the first line of their script.
     words = [line.split()[0] for line in commands]
-    programs = filter(None, (shutil.which(word, path=path) for word in words))
-    interpreters = [_shebang(program) for program in programs]
+    programs = filter(None, map(partial(shutil.which, path=path), words))
     default = shutil.which("python3", path=path) or ""
-    return next(filter(None, interpreters), default)
+    return next(filter(None, map(_shebang, programs)), default)
 
 
 def _shebang(program: str) -> str:

@@ -147,7 +147,7 @@ class LiveRun:
             key = self._turns.popleft()
             experiment = self._rows.experiments[key]
             files = self._files.setdefault(key, _Files())
-            folder = self._folder / str(experiment.sub or "")
+            folder = self._folder / experiment.folder
             files.update(base, experiment, folder)
             # Nothing will be added to those of an experiment that has ended.
             if not experiment.state.is_terminal:

@@ -16,7 +16,7 @@ from pathlib import Path
 from riseml import masking
 from riseml.engines import Change, Chunk, LogQuery, log_index
 from riseml.engines.local.watch import Observation
-from riseml.engines.selection import change, experiments, parts
+from riseml.engines.selection import change, experiments, includes_run, parts
 from riseml.errors import NotFoundError
 from riseml.masking import Masker
 from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
@@ -141,7 +141,7 @@ class _Follower:
 
     def _open_logs(self, run: SetStatus) -> None:
         # The build of a run writes before any experiment has started.
-        if not run.is_set or self._query.id.sub is None:
+        if includes_run(run, self._query.id):
             self._open(run.id, self._folder)
         if not run.is_set:
             return

@@ -47,7 +47,7 @@ def _measure_all(run: SetStatus, folder: Path) -> dict[str, Measured]:
     for experiment in run.experiments:
         if experiment.started is not None:
             # A single experiment has no number.
-            output = folder / str(experiment.sub or "")
+            output = folder / experiment.folder
             by_id[experiment.id] = measure(run, experiment, output)
     return by_id
 

@@ -206,7 +206,7 @@ class HomeReader:
             store,
             (self.summary(store, row, experiments=query.experiments) for row in rows),
         )
-        return list(filter(query.selects, runs))[: query.last or None]
+        return list(filter(query.selects, runs))[: query.limit]
 
     def latest(self, project: str | None = None) -> Id:
         """Return the newest run."""

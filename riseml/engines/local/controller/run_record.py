@@ -266,7 +266,7 @@ def owner_of(document: Mapping[str, Any]) -> tuple[str, str]:
 
 def _row(experiment: ExperimentStatus) -> tuple[int, str]:
     """Return the number and the JSON of an experiment."""
-    return experiment.sub or 1, experiment_to_json(experiment)
+    return experiment.number, experiment_to_json(experiment)
 
 
 def _subs(items: Iterable[Any]) -> Iterator[int]:

@@ -26,7 +26,7 @@ def put(store: Store, number: int, changed: Sequence[ExperimentStatus]) -> None:
     counts: Counter[State] = Counter(json.loads(row["counts"]))
     rows = []
     for experiment in changed:
-        sub = experiment.sub or 1
+        sub = experiment.number
         recorded = store.experiment(number, sub)
         current = experiment
         if recorded is not None:
@@ -57,7 +57,7 @@ def write_again(store: Store, number: int) -> None:
     """Write the rows of a run that has lost one of its Workflows."""
     run = recorded_status.read(store, (number, *store.shards(number)))
     rows = [
-        (experiment.sub or 1, experiment_to_json(experiment))
+        (experiment.number, experiment_to_json(experiment))
         for experiment in run.experiments
     ]
     store.put_experiments(number, rows)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from riseml.engines.local.home import HomeLayout
+from riseml.status import document as doc
 
 BUILT = "built"
 """The folder of an environment in which install steps run."""
@@ -31,10 +32,7 @@ def without_packages(environment: Mapping[str, str]) -> dict[str, str]:
 
 def environment_of(layout: HomeLayout, container: Mapping[str, Any]) -> Path:
     """Return the environment that the container of a build makes."""
-    variables = {}
-    for entry in container.get("env", ()):
-        variables[entry["name"]] = entry.get("value", "")
-    key = variables.get("IMAGE_KEY")
+    key = doc.variables(container).get("IMAGE_KEY")
     if not key:
         # A document of `riseml compile` has no key. The same document is the same image.
         text = json.dumps(container, sort_keys=True)

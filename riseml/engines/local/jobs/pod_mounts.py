@@ -6,7 +6,7 @@ claim riseml-store   <home>/store, read-only
 emptyDir             a folder of the job, removed with it
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -63,11 +63,16 @@ def mounts_of(
     return sorted(mounts.values(), key=lambda mount: mount.target)
 
 
+def sources_of(mounts: Iterable[Mount]) -> dict[str, str]:
+    """Return what is mounted, by the path where a job sees it."""
+    return {mount.target: mount.source for mount in mounts}
+
+
 def outputs_of(
     template: Mapping[str, Any], mounts: Sequence[Mount]
 ) -> Iterator[tuple[str, tuple[Path, str | None]]]:
     """Yield each output parameter of a template with its file and its default."""
-    sources = {mount.target: mount.source for mount in mounts}
+    sources = sources_of(mounts)
     for parameter in template.get("outputs", {}).get("parameters", ()):
         value_from = parameter["valueFrom"]
         path = Path(translate(value_from["path"], sources))

@@ -29,6 +29,7 @@ from riseml.engines.local.jobs.pod_mounts import (
     folders_of,
     mounts_of,
     outputs_of,
+    sources_of,
     translate,
     volume_folders,
 )
@@ -254,7 +255,7 @@ class PodPreparer:
             user_environment,
             None if begun else self._secrets,
             job_variables,
-            {} if self._layout.mounts else _sources(mounts),
+            {} if self._layout.mounts else sources_of(mounts),
             directory,
         )
 
@@ -266,7 +267,7 @@ class PodPreparer:
         job = variables.get("RISEML_JOB") or pod.template["name"]
         earlier = int(variables.get("RISEML_EARLIER_ATTEMPTS") or 0)
         attempt = int(variables.get("RISEML_ATTEMPT") or pod.attempt) + earlier
-        output = _sources(mounts).get(variables.get("OUTPUT_DIR", ""))
+        output = sources_of(mounts).get(variables.get("OUTPUT_DIR", ""))
         folder = self._folder if output is None else Path(output)
         return folder / ".riseml" / "logs" / f"{job}.{attempt}.log"
 
@@ -384,10 +385,6 @@ def _label(template: Mapping[str, Any], name: str) -> str:
 def _annotation(template: Mapping[str, Any], name: str) -> str:
     value: str = template.get("metadata", {}).get("annotations", {}).get(name, "")
     return value
-
-
-def _sources(mounts: Sequence[Mount]) -> dict[str, str]:
-    return {mount.target: mount.source for mount in mounts}
 
 
 def _containers_of(template: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -13,7 +13,9 @@ from typing import Any
 
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.jobs.launcher import Mount
+from riseml.engines.local.jobs.pod_mounts import sources_of
 from riseml.engines.local.jobs.workdir import Workdir
+from riseml.status import document as doc
 
 CODE = "/code"
 _RISEML = "/riseml"
@@ -46,8 +48,8 @@ def working_copy(
 
     A job that has `begun` keeps the one that it started with.
     """
-    folders = {mount.target: mount.source for mount in mounts}
-    variables = _variables(template["container"])
+    folders = sources_of(mounts)
+    variables = doc.variables(template["container"])
     output = folders.get(variables.get("OUTPUT_DIR", ""))
     steps = template.get("initContainers", ())
     names = [step["name"] for step in steps]
@@ -117,7 +119,7 @@ def _own_checkout(
 def _layers(
     template: Mapping[str, Any], layout: HomeLayout, checkout: Mapping[str, Any]
 ) -> tuple[str, ...]:
-    variables = _variables(checkout)
+    variables = doc.variables(checkout)
     project = PurePosixPath(variables["REPOSITORY"]).stem
     layers = [str(layout.checkout(project, variables["REVISION"]))]
     environment = layout.environment(template["container"].get("image", ""))
@@ -137,10 +139,3 @@ def _is_usable(layout: HomeLayout, workdir: Workdir, layers: Sequence[str]) -> b
     while not output.exists():
         output = output.parent
     return output.stat().st_dev == layout.home.stat().st_dev
-
-
-def _variables(container: Mapping[str, Any]) -> dict[str, str]:
-    variables = {}
-    for entry in container.get("env", ()):
-        variables[entry["name"]] = entry.get("value", "")
-    return variables
