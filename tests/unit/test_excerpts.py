@@ -4,7 +4,14 @@ import pytest
 
 from riseml import ids
 from riseml.errors import InvalidInputError, RiseMLError
-from riseml.excerpts import excerpt, printable, readable, with_excerpts
+from riseml.excerpts import (
+    counted,
+    excerpt,
+    first_of,
+    printable,
+    readable,
+    with_excerpts,
+)
 
 
 def test_an_excerpt_is_one_short_line() -> None:
@@ -57,3 +64,11 @@ def test_every_error_is_readable() -> None:
     assert len(str(caught.value)) < 100
     with pytest.raises(InvalidInputError, match="is not an id"):
         ids.parse("9" * 5000)
+
+
+def test_lists_of_words_are_cut() -> None:
+    words = ["a", "b", "c"]
+    assert first_of(words, 3) == counted(words, 3) == "a, b, c"
+    assert first_of(words, 2) == "a, b, ..."
+    assert counted(words, 1) == "a and 2 more"
+    assert first_of([], 2) == counted([], 2) == ""
