@@ -6,8 +6,10 @@ import pytest
 
 from riseml.client import continuations
 from riseml.client.context import ClientContext
+from riseml.client.types import FolderCode
+from riseml.distributions import FLOAT, Distribution
 from riseml.errors import InvalidInputError
-from riseml.plan import ExperimentSet
+from riseml.plan import ExperimentSet, Rounds
 from riseml.status import SetStatus, State
 from tests.cli import fake_engine
 from tests.cli.fake_engine import FakeEngine
@@ -71,7 +73,7 @@ def test_what_cannot_be_continued_is_refused(
 
 def test_only_a_set_is_extended() -> None:
     context = ClientContext(None, FakeEngine([fake_engine.single(14)]))
-    folder = continuations.FolderCode("riseml.yml")
+    folder = FolderCode("riseml.yml")
     for name, message in (
         ("14", "14 is a single experiment, so it cannot be extended"),
         ("14.2", "can only extend sets"),
@@ -81,7 +83,8 @@ def test_only_a_set_is_extended() -> None:
         assert str(caught.value) == message
 
 
-def test_a_round_of_a_search_continues_nothing() -> None:
-    rounds = replace(grid({"lr": "1"}), rounds=object())
+def test_a_search_in_rounds_continues_nothing() -> None:
+    space = {"lr": Distribution(FLOAT, "0.1", "1")}
+    rounds = Rounds(1, space, "", "python:3.12")
     with pytest.raises(InvalidInputError, match="continue no others"):
-        resumed(rounds)
+        resumed(replace(grid({"lr": "1"}), rounds=rounds))
