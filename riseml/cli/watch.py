@@ -20,7 +20,7 @@ from riseml.client.client import Client
 from riseml.client.views import open_view
 from riseml.errors import NotFoundError
 from riseml.ids import Id
-from riseml.status import ExperimentStatus, JobStatus, SetStatus, State
+from riseml.status import ExperimentStatus, JobStatus, SetStatus, State, reasons
 from riseml.status.estimate import share
 from riseml.status.select import pick
 
@@ -96,9 +96,9 @@ def _changes(run: SetStatus, status: AnyStatus) -> dict[str, str]:
 
 
 def _line(status: AnyStatus, experiment: ExperimentStatus | None) -> str:
-    words = [status.id, status.state]
     if experiment is None:
-        return " ".join(words)
+        return f"{status.id} {status.state}"
+    words = [status.id, reasons.EARLY if experiment.is_early else experiment.state]
     done = share(experiment.progress)
     if experiment.state is State.RUNNING and done is not None:
         tenth = int(done * _PROGRESS_LINES) / _PROGRESS_LINES

@@ -298,6 +298,20 @@ def test_elsewhere_a_line_is_printed_when_it_changes(
     ]
 
 
+def test_elsewhere_experiments_that_their_search_stopped_are_early(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
+    stopped = experiment(1, State.FINISHED, reason="EARLY", result={"loss": 2.5})
+    finished = experiment(2, State.FINISHED, result={"loss": 1.5})
+    run = single(15, State.FINISHED)
+    engine.runs = [replace(run, is_set=True, experiments=(stopped, finished))]
+    assert riseml("status", "15", "-w").out.splitlines() == [
+        "15 FINISHED",
+        "15.1 EARLY loss=2.5",
+        "15.2 FINISHED loss=1.5",
+    ]
+
+
 def test_every_file_belongs_to_a_test() -> None:
     names = [*RUNS, *LISTED]
     expected = {f"{name}-{width}.txt" for name in names for width in WIDTHS}
