@@ -86,12 +86,17 @@ class _Workflow:
         return path("pods", self._namespace, pod["metadata"]["name"])
 
     def _terminate(self, pod: Object) -> None:
-        """Send a job SIGTERM; delete its pod if its container does not run yet."""
+        """Send a job SIGTERM unless it has ended; delete its pod if it does not run yet."""
         name = pod["metadata"]["name"]
         try:
             pod_exec.run(self._api, self._namespace, name, _MAIN, _TERMINATE)
         except (UnreachableError, NotFoundError, pod_exec.CommandError):
-            if _is_running(pod):
+            pods = path("pods", self._namespace)
+            latest = list(self._api.items(pods, fieldSelector=f"metadata.name={name}"))
+            # It may have ended since. Its pod must live on: it still saves the log.
+            if not latest or "terminated" in main_state(latest[0]):
+                return
+            if _is_running(latest[0]):
                 raise RiseMLError(
                     f"cannot reach the job in {name} to stop it",
                     "`riseml kill --force` deletes its pod.",

@@ -78,6 +78,23 @@ def test_a_pod_whose_container_does_not_run_is_deleted(
         kill(cluster, Id(number=14, sub=2))
 
 
+def test_a_job_that_has_just_ended_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cluster = FakeCluster([workflow(RUNNING, RUNNING)], [pod(2)])
+
+    def fail(*_: Any) -> None:
+        cluster.pods[:] = [pod(2, state="terminated")]
+        raise pod_exec.CommandError(1, "container not found")
+
+    monkeypatch.setattr(pod_exec, "run", fail)
+    assert kill(cluster, Id(number=14, sub=2))
+    assert cluster.calls == ["kill net-14 2"]
+    # Kubernetes may call its pod running until the log is saved.
+    assert kill(cluster, Id(number=14, sub=2))
+    assert cluster.calls == ["kill net-14 2", "kill net-14 2"]
+
+
 def test_an_unknown_experiment_is_not_found() -> None:
     cluster = FakeCluster([workflow(RUNNING, RUNNING)])
     with pytest.raises(NotFoundError, match=r"there is no experiment 14\.9"):
