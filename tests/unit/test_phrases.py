@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from riseml import phrases
+from riseml.plan import Marks
 
 NOW = datetime(2018, 1, 31, 12, tzinfo=UTC)
 
@@ -81,3 +82,32 @@ def test_pairs_are_sorted() -> None:
 )
 def test_sizes(count: int, expected: str) -> None:
     assert phrases.size(count) == expected
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "1 s"),
+        (59, "59 s"),
+        (60, "1 min"),
+        (3599, "1 h"),
+        (4800, "1 h 20 min"),
+        (47 * 3600, "47 h"),
+        (49 * 3600, "2 days"),
+    ],
+)
+def test_rough_lengths_of_time(seconds: float, text: str) -> None:
+    assert phrases.rough(timedelta(seconds=seconds)) == text
+
+
+def test_counts_leave_out_states_of_no_experiment() -> None:
+    assert phrases.counts({"RUNNING": 1, "FAILED": 0, "KILLED": 2}) == (
+        "1 running, 2 killed"
+    )
+
+
+def test_a_run_is_named_with_its_tags() -> None:
+    assert phrases.named(Marks("baseline", ("good", "paper"))) == (
+        "baseline #good #paper"
+    )
+    assert phrases.named(Marks("", ("good",))) == "#good"
