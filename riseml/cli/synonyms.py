@@ -9,13 +9,14 @@ _STATUS = "`riseml status` lists runs, and `riseml status ID` shows one."
 _WATCH = "`riseml status -w` shows runs as they change."
 _SEARCH = (
     "`riseml train` starts an experiment for each combination of the lists under "
-    "`parameters` in riseml.yml."
+    "`parameters` in riseml.yml, or those that the method under `search` chooses."
 )
 _AGAIN = (
     "`riseml retry ID` repeats what has not finished, `riseml rerun ID` all of a run, and "
     "`riseml train --resume ID` continues it."
 )
 _RESULTS = "`riseml results ID` compares the experiments of a set."
+_COMPARE = f"{_RESULTS} `riseml diff A B` compares two runs."
 _LOGIN = "`riseml user login` logs in to a cluster."
 _SERVER = (
     "RiseML has no server. `riseml status -w` shows runs, `riseml tensorboard ID` opens "
@@ -37,7 +38,8 @@ ADVICE: dict[str, str] = {
     **dict.fromkeys(("monitor", "watch", "top"), _WATCH),
     **dict.fromkeys(("search", "sweep", "tune", "grid", "optimize"), _SEARCH),
     **dict.fromkeys(("resume", "restart", "repeat", "continue"), _AGAIN),
-    **dict.fromkeys(("compare", "metrics", "best", "leaderboard"), _RESULTS),
+    "compare": _COMPARE,
+    **dict.fromkeys(("metrics", "best", "leaderboard"), _RESULTS),
     "login": _LOGIN,
     "logout": "`riseml config use local` runs on this machine from now on.",
     **dict.fromkeys(("server", "serve", "ui", "dashboard", "web"), _SERVER),

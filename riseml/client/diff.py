@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from riseml import labels
 from riseml.client import code, config_file
 from riseml.client.context import ClientContext
 from riseml.engines.code import KnowsPackages
@@ -228,9 +229,23 @@ def _properties(old: SetStatus, new: SetStatus) -> dict[str, Pair]:
     return different
 
 
+def _planned_image(run: SetStatus) -> str:
+    """Return the image that riseml.yml names; empty if the file cannot be read any more."""
+    from riseml import config
+
+    with suppress(ConfigError):
+        train = config.load_text(run.config).train
+        return train.image if train else ""
+    return ""
+
+
 def _described(run: SetStatus) -> dict[str, str]:
+    image = run.image
+    if image.startswith(labels.ENVIRONMENT):
+        # A run whose environment existed has no build, which would name the image.
+        image = _planned_image(run)
     fields = {
-        "image": run.image,
+        "image": image,
         "base_image": run.base_image,
         "image_key": run.image_key,
         "framework": run.framework,

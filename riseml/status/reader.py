@@ -92,7 +92,7 @@ def assemble(outline: Outline, experiments: Iterable[ExperimentStatus]) -> SetSt
         revision=doc.text(notes.get(labels.REVISION)),
         excluded=_excluded(notes.get(labels.EXCLUDED)),
         git=_git(notes.get(labels.GIT)),
-        image_key=doc.text(tags.get(labels.IMAGE_KEY)),
+        image_key=_image_key(tags, outline.image),
         config=doc.text(notes.get(labels.CONFIG)),
         metrics=metrics(notes.get(labels.METRICS)),
         shards=_shards(outline, tags, notes),
@@ -124,6 +124,13 @@ def _shards(
 def _seed(notes: Mapping[str, Any]) -> int | None:
     search = doc.mapping(doc.json_value(notes.get(labels.SEARCH)))
     return doc.integer(search.get("seed"))
+
+
+def _image_key(tags: Mapping[str, Any], image: str) -> str:
+    """Return the key of the image that install steps made, for this run or an earlier one."""
+    built = doc.text(tags.get(labels.IMAGE_KEY))
+    _, _, existing = image.partition(labels.ENVIRONMENT)
+    return built or existing
 
 
 def _excluded(annotation: object) -> dict[str, tuple[str, ...]]:

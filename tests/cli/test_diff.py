@@ -65,6 +65,17 @@ def _with(run: SetStatus, revision: str, image_key: str) -> SetStatus:
     )
 
 
+def test_an_environment_that_existed_is_no_other_image(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
+    config = "project: pp\ntrain: {image: 'python:3.12', run: 'true', install: pip}\n"
+    engine.runs = [
+        replace(single(14), image="python:3.12", image_key="a", config=config),
+        replace(single(15), image="riseml-env:a", image_key="a", config=config),
+    ]
+    assert "Image" not in riseml("diff", "14", "15").out
+
+
 SETS = """\
 Code: {first} → {second}, 2 files changed
 diff --git a/fit.py b/fit.py
