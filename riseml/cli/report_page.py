@@ -9,6 +9,7 @@ import typer
 from riseml.cli import options, output, text
 from riseml.client.client import Client
 from riseml.errors import RiseMLError
+from riseml.project.copied import CopyRecord
 
 File = Annotated[
     str | None,
@@ -56,7 +57,10 @@ def command(
     path = Path(file or f"report-{'-'.join(names)}.html")
     _check_replaceable(path)
     page = client.report(*names, metric=metric)
+    # The page is no code of the next run, if it lies in a project.
+    record = CopyRecord(client.settings.home, [str(path)])
     _write(path, page)
+    record.end()
     output.say(str(path))
     output.note(f"Wrote {text.size(len(page.encode()))}.")
     if open_page and not webbrowser.open(path.absolute().as_uri()):

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from riseml.client.client import Client
 from riseml.plan import GitState
 from riseml.report import page
 from riseml.status import State
@@ -144,3 +145,13 @@ def test_the_code_is_compared_with_the_commit_of_the_user(
     Path("riseml.yml").write_text("project: other-net\n")
     riseml("report", "15")
     assert "Changes since" not in Path("report-15.html").read_text("utf-8")
+
+
+def test_a_report_is_not_part_of_the_code_of_later_runs(
+    riseml: Riseml,
+) -> None:
+    Path("riseml.yml").write_text("project: toaster-net\ntrain: {run: 'true'}\n")
+    Path("fit.py").write_text("print()")
+    for _ in range(2):
+        assert riseml("report", "15").status == 0
+        assert Client().survey("riseml.yml").files == 1
