@@ -11,6 +11,9 @@ from riseml.client.client import Client
 from riseml.errors import InvalidInputError, NotFoundError
 from riseml.excerpts import excerpt
 
+# Shorter values are likely to be parts of words.
+_SHORT = 6
+
 Action = Annotated[
     Literal["set", "list", "delete"],
     typer.Argument(metavar="set|list|delete", help="What to do.", show_default=False),
@@ -69,10 +72,16 @@ def command(
         _refuse_values(names)
     for name in names:
         if action == "set":
-            client.set_secret(name, _read_value(name))
+            value = _read_value(name)
+            client.set_secret(name, value)
             output.note(
                 f"{excerpt(name)} is set. Jobs receive it if their riseml.yml lists it under `secrets`."
             )
+            if len(value.strip()) < _SHORT:
+                output.note(
+                    "Its value is so short that other words contain it, too: `***` will"
+                    " replace parts of them in logs."
+                )
         elif not client.delete_secret(name):
             raise NotFoundError(
                 f"there is no secret {name}", "`riseml secret list` lists all secrets."

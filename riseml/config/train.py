@@ -177,6 +177,10 @@ _HINTS = {
         ("parallelism", "parallel", "max_parallel"), "Did you mean 'concurrency'?"
     ),
     **dict.fromkeys(("metrics", "metric", "result"), "Did you mean 'results'?"),
+    "tensorboard": (
+        "It belongs in the section of a framework: framework: pytorch, and"
+        " pytorch: {tensorboard: true}."
+    ),
     "requirements": "Write install: pip install -r requirements.txt.",
     "preemption": "Write retries: {count: 3, on: preempted}.",
 }

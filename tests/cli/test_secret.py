@@ -25,6 +25,19 @@ def test_a_value_is_read_from_standard_input_and_never_shown(
     assert engine.stored_secrets == {}
 
 
+@pytest.mark.parametrize(("value", "is_short"), [("hi", True), ("s3cr3t", False)])
+def test_a_short_value_is_called_likely_to_hide_other_words(
+    value: str,
+    is_short: bool,
+    riseml: Riseml,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{value}\n"))
+    result = riseml("secret", "set", "TOKEN")
+    assert result.status == 0
+    assert ("other words contain it" in result.err) == is_short
+
+
 @pytest.mark.parametrize(
     ("words", "status", "text"),
     [

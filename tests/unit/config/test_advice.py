@@ -42,6 +42,10 @@ from tests.riseml_yml import faults_of
         ),
         ("train:\n  run: x: y", "contains ': '"),
         ("train: {command: x}", "Did you mean 'run'?"),
+        (
+            "train: {tensorboard: true}",
+            "It belongs in the section of a framework: framework: pytorch",
+        ),
         ("train: {concurrency: 1.0}", "Write 1."),
         ("train: {concurrency: '4'}", "Write it without quotes: 4."),
         ("train: {concurrency: 1_000}", "Write it without quotes: 1000."),
