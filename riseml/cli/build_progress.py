@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
-from riseml import labels
-from riseml.cli import clock, output, terminal, text
+from riseml import labels, phrases
+from riseml.cli import clock, output, terminal
 from riseml.cli.follow import detach
 from riseml.cli.progress import Block
 from riseml.cli.table import clean, shorten
@@ -96,7 +96,7 @@ def _outcome(job: JobStatus) -> str:
     """Return what stays on the screen when a build has ended, or its run."""
     if not job.state.is_terminal:
         return f"{job.id} is being stopped."
-    duration = text.duration(job.started, job.finished, clock.now())
+    duration = phrases.duration(job.started, job.finished, clock.now())
     sentence = f"{job.id} {job.state} after {duration}"
     if job.state is State.FINISHED:
         return f"{sentence}."
@@ -116,7 +116,7 @@ def _lines(
     # Argo may call a job PENDING for ten seconds after it has started.
     progress = "has started"
     if job.state is State.RUNNING:
-        duration = text.duration(job.started, job.finished, now)
+        duration = phrases.duration(job.started, job.finished, now)
         progress = f"has run for {duration}"
     elif not step:
         return

@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from riseml.cli import arguments, error_records, options, output, report, text
+from riseml import phrases
+from riseml.cli import arguments, error_records, options, output, report
 from riseml.cli.documents import Document
 from riseml.cli.error_records import FaultRecord
 from riseml.client.client import Client
@@ -51,7 +52,7 @@ def _note_exclusions(client: Client, config_file: str) -> None:
     """Say what a run of the file would not get."""
     from riseml.cli import exclusions
 
-    phrases = exclusions.phrases(client.survey(config_file).excluded)
+    phrases = exclusions.sentences(client.survey(config_file).excluded)
     if phrases:
         output.note(f"Its code is its folder; {'; '.join(phrases)}.")
 
@@ -59,9 +60,9 @@ def _note_exclusions(client: Client, config_file: str) -> None:
 def _summary(file: str, errors: int, warnings: int) -> str:
     counts = []
     if errors:
-        counts.append(text.plural(errors, "error"))
+        counts.append(phrases.plural(errors, "error"))
     if warnings:
-        counts.append(text.plural(warnings, "warning"))
+        counts.append(phrases.plural(warnings, "warning"))
     if errors:
         return f"{file}: {', '.join(counts)}."
     if warnings:

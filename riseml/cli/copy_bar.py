@@ -3,7 +3,8 @@
 import sys
 import time
 
-from riseml.cli import bar, terminal, text
+from riseml import phrases
+from riseml.cli import bar, terminal
 from riseml.cli.progress import Notice
 
 # Faster copies would only make the line flicker.
@@ -43,10 +44,10 @@ class CopyBar:
 
     def _line(self, seconds: float) -> str:
         share = min(self._done / max(self._total, 1), 1.0)
-        details = [f"{share:.0%} of {text.size(self._total)}"]
-        left = text.time_left(share, seconds)
+        details = [f"{share:.0%} of {phrases.size(self._total)}"]
+        left = phrases.time_left(share, seconds)
         if left:
-            details += [left, f"{text.size(round(self._done / seconds))}/s"]
+            details += [left, f"{phrases.size(round(self._done / seconds))}/s"]
         screen = terminal.inspect(sys.stderr)
         width = screen.width or 80
         return bar.line(self._title, share, details, width, unicode=screen.unicode)

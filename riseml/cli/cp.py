@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riseml.cli import output, table, terminal, text
+from riseml import phrases
+from riseml.cli import output, table, terminal
 from riseml.client.client import Client
 
 if TYPE_CHECKING:
@@ -61,10 +62,10 @@ def command(sources: Sources, destination: Destination) -> None:
 
 
 def _summary(report: "CopyReport") -> str:
-    files = text.plural(report.files, "file")
-    summary = f"Copied {files}, {text.size(report.bytes)}"
+    files = phrases.plural(report.files, "file")
+    summary = f"Copied {files}, {phrases.size(report.bytes)}"
     if report.unchanged:
-        unchanged = text.plural(len(report.unchanged), "identical file")
+        unchanged = phrases.plural(len(report.unchanged), "identical file")
         summary += f"; skipped {unchanged}"
     return f"{summary}."
 

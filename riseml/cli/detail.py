@@ -6,7 +6,8 @@ from datetime import datetime
 from functools import partial
 from urllib.parse import urlsplit
 
-from riseml.cli import commands, run_progress, symbols, text
+from riseml import phrases
+from riseml.cli import commands, run_progress, symbols
 from riseml.cli.statuses import (
     AnyStatus,
     is_set,
@@ -91,15 +92,15 @@ def _experiment_fields(
         ("Argo", run.page),
         ("Run Commands", commands.of_experiment(run, experiment)),
         ("Concurrency", None if run.is_set else _number(run.concurrency)),
-        ("Parameters", text.pairs(experiment.parameters)),
-        ("Result", text.pairs(experiment.result)),
+        ("Parameters", phrases.pairs(experiment.parameters)),
+        ("Result", phrases.pairs(experiment.result)),
         ("Workdir", experiment.workdir),
         *[("Note", note) for note in experiment.notes],
     ]
 
 
 def _set_fields(run: SetStatus, terminal: Terminal, now: datetime) -> list[Field]:
-    counts = text.counts(run.counts)
+    counts = phrases.counts(run.counts)
     experiments = str(len(run.experiments))
     if counts:
         early = sum(experiment.is_early for experiment in run.experiments)
@@ -141,10 +142,10 @@ def _experiment_table(
         [
             experiment.id,
             symbols.experiment(experiment, terminal),
-            text.age(experiment.started, now),
-            text.duration(experiment.started, experiment.finished, now),
-            text.pairs(experiment.parameters),
-            text.pairs(experiment.result),
+            phrases.age(experiment.started, now),
+            phrases.duration(experiment.started, experiment.finished, now),
+            phrases.pairs(experiment.parameters),
+            phrases.pairs(experiment.result),
         ]
         for experiment in run.experiments
     ]
@@ -262,8 +263,8 @@ def _job_row(
         job.id,
         _attempt(job),
         symbols.state(job.state, terminal),
-        text.age(job.started, now),
-        text.duration(job.started, job.finished, now),
+        phrases.age(job.started, now),
+        phrases.duration(job.started, job.finished, now),
         job.reason,
         sentence,
         _number(job.exit_code) or "",
@@ -312,9 +313,9 @@ def _times(status: AnyStatus, now: datetime) -> list[Field]:
     if status.started is None:
         return []
     return [
-        ("Started", text.local_time(status.started)),
-        ("Finished", text.local_time(status.finished)),
-        ("Duration", text.duration(status.started, status.finished, now)),
+        ("Started", phrases.local_time(status.started)),
+        ("Finished", phrases.local_time(status.finished)),
+        ("Duration", phrases.duration(status.started, status.finished, now)),
     ]
 
 

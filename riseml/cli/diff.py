@@ -7,7 +7,8 @@ from typing import Annotated, Any, TypedDict, cast
 
 import typer
 
-from riseml.cli import options, output, report, terminal, text
+from riseml import phrases
+from riseml.cli import options, output, report, terminal
 from riseml.cli.documents import Document
 from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
@@ -158,7 +159,7 @@ def _code(
     if code.old == code.new:
         yield f"Code: the same ({code.old[:_ID_LENGTH]})"
         return
-    files = text.plural(len(code.files), "file")
+    files = phrases.plural(len(code.files), "file")
     revisions = f"{code.old[:_ID_LENGTH]} {_to(screen)} {code.new[:_ID_LENGTH]}"
     yield f"Code: {revisions}, {files} changed"
     if stat:
@@ -227,17 +228,17 @@ def _results(difference: Difference, screen: Terminal) -> Iterator[str]:
         yield "Results: the same"
     hidden = len(differing) - _MAX_PAIRS
     if hidden > 0:
-        yield f"{text.plural(hidden, 'further experiment')} differ; -o json has all of them."
+        yield f"{phrases.plural(hidden, 'further experiment')} differ; -o json has all of them."
     for name, count in (
         (difference.old, difference.only_old),
         (difference.new, difference.only_new),
     ):
         if count:
-            yield f"Only in {name}: {text.plural(count, 'experiment')}"
+            yield f"Only in {name}: {phrases.plural(count, 'experiment')}"
 
 
 def _result_rows(pair: ExperimentPair) -> Iterator[list[str]]:
-    parameters = text.pairs(pair.parameters)
+    parameters = phrases.pairs(pair.parameters)
     for name, values in pair.results.items():
         old, new = map(_value, values)
         yield [name, pair.old, pair.new, old, new, _change(values), parameters]
@@ -254,7 +255,7 @@ def _change(pair: Pair) -> str:
 
 
 def _value(value: Any) -> str:
-    return "-" if value is None else text.value(value)
+    return "-" if value is None else phrases.value(value)
 
 
 def _to(screen: Terminal) -> str:
@@ -265,7 +266,7 @@ def _data(difference: Difference) -> report.Data:
     rows: list[Sequence[str]] = []
     for kind, pairs in _sections(difference):
         for name, (old, new) in pairs.items():
-            rows.append([kind, name, text.exact(old), text.exact(new)])
+            rows.append([kind, name, phrases.exact(old), phrases.exact(new)])
     return report.Data(
         records=_record(difference),
         names=[row[1] for row in rows],

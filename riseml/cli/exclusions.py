@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from riseml.cli import text
+from riseml import phrases
 from riseml.cli.table import clean
 from riseml.excerpts import counted
 from riseml.project import Exclusion
@@ -13,7 +13,7 @@ _MAX_NAMES = 4
 _COPIED = "riseml cp"
 
 
-def phrases(exclusions: Iterable[Exclusion]) -> list[str]:
+def sentences(exclusions: Iterable[Exclusion]) -> list[str]:
     """Return a phrase for each ignore file: what it leaves out, and what brings it."""
     by_source: dict[str, list[Exclusion]] = {}
     for exclusion in exclusions:
@@ -39,5 +39,5 @@ def _named(exclusion: Exclusion) -> str:
     name = clean(exclusion.path)
     if exclusion.size is None:
         return name
-    amount = text.size(exclusion.size)
+    amount = phrases.size(exclusion.size)
     return f"{name} {amount}" if exclusion.complete else f"{name} more than {amount}"

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from typing import NotRequired, TypedDict
 
-from riseml.cli import output, report, text
+from riseml import phrases
+from riseml.cli import output, report
 from riseml.cli.documents import Document
 from riseml.client.types import Grown
 from riseml.errors import OtherCodeError
@@ -63,7 +64,7 @@ def _title(grown: Grown, title: str) -> str:
     if not grown.is_set:
         return f"{title.split(maxsplit=1)[0]} experiment {grown.id}"
     ids = first_of(grown.experiments, _MAX_IDS)
-    count = text.plural(len(grown.experiments), "experiment")
+    count = phrases.plural(len(grown.experiments), "experiment")
     return f"{title.format(count)} {grown.id} ({ids})"
 
 

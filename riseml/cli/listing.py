@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from riseml.cli import run_progress, symbols, text
+from riseml import phrases
+from riseml.cli import run_progress, symbols
 from riseml.cli.statuses import single_experiment
 from riseml.cli.table import Column, render
 from riseml.cli.terminal import Terminal
@@ -40,7 +41,7 @@ def lines(
 def _marks(runs: Sequence[SetStatus], *, long: bool) -> Iterator[str]:
     """Yield the names and tags of runs, and nothing for their experiments."""
     for run in runs:
-        yield text.named(run.marks)
+        yield phrases.named(run.marks)
         listed = run.experiments if long and run.is_set else ()
         yield from [""] * len(listed)
 
@@ -94,7 +95,7 @@ def rows(
             run.id,
             run.project,
             symbols.state(run.state, terminal),
-            text.age(run.created, now),
+            phrases.age(run.created, now),
             "Set" if run.is_set else "Experiment",
         ]
         if users:
@@ -102,8 +103,8 @@ def rows(
         # A set has parameters and results only through its experiments, listed below.
         if long:
             experiment = single_experiment(run)
-            row.append(text.pairs(experiment.parameters) if experiment else "")
-            row.append(text.pairs(run.result))
+            row.append(phrases.pairs(experiment.parameters) if experiment else "")
+            row.append(phrases.pairs(run.result))
         table.append(row)
         if long and run.is_set:
             table += _experiments(run, terminal, now, users=users)
@@ -136,8 +137,8 @@ def _experiment(
         f"{branch}{experiment.id}",
         run.project,
         symbols.experiment(experiment, terminal),
-        text.age(experiment.created or run.created, now),
+        phrases.age(experiment.created or run.created, now),
         f"{branch}Experiment",
-        text.pairs(experiment.parameters),
-        text.pairs(experiment.result),
+        phrases.pairs(experiment.parameters),
+        phrases.pairs(experiment.result),
     ]

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 
 import typer
 
-from riseml.cli import options, output, report, text
+from riseml import phrases
+from riseml.cli import options, output, report
 from riseml.cli.documents import Document, Time
 from riseml.cli.table import Column
 from riseml.client.client import Client
@@ -80,7 +81,7 @@ def _modified(entry: "Entry") -> datetime:
 
 def _row(entry: "Entry") -> list[str]:
     # Local time is for people, and UTC for programs.
-    time = text.local_time(_modified(entry)) or ""
+    time = phrases.local_time(_modified(entry)) or ""
     name = output.printable(entry.name)
     if entry.is_folder:
         return [time, "DIR", f"{name}/"]
@@ -92,5 +93,5 @@ def _record(entry: "Entry") -> FileRecord:
         "name": output.printable(entry.name),
         "type": "folder" if entry.is_folder else "file",
         "size": None if entry.is_folder else entry.size,
-        "modified": text.moment(_modified(entry)),
+        "modified": phrases.moment(_modified(entry)),
     }

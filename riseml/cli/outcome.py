@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from riseml.cli import clock, text
+from riseml import phrases
+from riseml.cli import clock
 from riseml.cli.statuses import experiment_of, is_set, message
 from riseml.excerpts import first_of
 from riseml.status import ExperimentStatus, SetStatus, State
@@ -34,7 +35,7 @@ def describe(status: SetStatus | ExperimentStatus) -> str:
     """Return one sentence, with the cause of a failure."""
     sentence = f"Set {status.id}" if is_set(status) else f"Experiment {status.id}"
     sentence += f" {status.state}"
-    duration = text.duration(status.started, status.finished, clock.now())
+    duration = phrases.duration(status.started, status.finished, clock.now())
     if duration != "-":
         sentence += f" after {duration}"
     if is_set(status):
@@ -43,7 +44,7 @@ def describe(status: SetStatus | ExperimentStatus) -> str:
 
 
 def _counts(status: SetStatus) -> str:
-    counts = text.counts(status.counts)
+    counts = phrases.counts(status.counts)
     if not counts:
         return ""
     failures = failed(status)

@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Literal, TypedDict
 
-from riseml.cli import exclusions, output, records, report, terminal, text
+from riseml import phrases
+from riseml.cli import exclusions, output, records, report, terminal
 from riseml.cli.documents import Document
 from riseml.cli.records import ResourcesRecord
 from riseml.cli.table import Column, render
@@ -92,16 +93,16 @@ def show(
 
 def _summary(plan: ExperimentSet, code: Survey) -> list[str]:
     if plan.is_set:
-        experiments = text.plural(len(plan.experiments), "experiment")
+        experiments = phrases.plural(len(plan.experiments), "experiment")
         run = f"a set of {experiments}, {plan.concurrency} at a time"
     else:
         run = "an experiment"
     lines = [f"Project: {plan.project}", f"Would start: {run}", f"Image: {plan.image}"]
     if plan.install:
-        steps = text.plural(len(plan.install), "step")
+        steps = phrases.plural(len(plan.install), "step")
         lines.append(f"Install: {steps}, before anything runs")
-    contents = f"{text.size(code.size)}, {text.plural(code.files, 'file')}"
-    details = [contents, *exclusions.phrases(code.excluded)]
+    contents = f"{phrases.size(code.size)}, {phrases.plural(code.files, 'file')}"
+    details = [contents, *exclusions.sentences(code.excluded)]
     lines.append(f"Code: {'; '.join(details)}")
     return lines
 

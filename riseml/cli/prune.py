@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from riseml.cli import clock, listing, options, output, terminal, text
+from riseml import phrases
+from riseml.cli import clock, listing, options, output, terminal
 from riseml.client.client import Client
 from riseml.status import SetStatus
 
@@ -47,7 +48,7 @@ def command(
     if dry_run:
         return
     if runs:
-        question = f"Delete {text.plural(len(runs), 'run')} with logs and output?"
+        question = f"Delete {phrases.plural(len(runs), 'run')} with logs and output?"
         if not output.confirm(question, yes=yes):
             output.note("Nothing was deleted.")
             return
@@ -60,6 +61,6 @@ def _delete(client: Client, runs: list[SetStatus], age: timedelta) -> None:
     # Builds of the deleted runs may be unused only now.
     pruned = client.prune_unused(age)
     if pruned.builds:
-        builds = text.plural(pruned.builds, client.engine.build_noun)
+        builds = phrases.plural(pruned.builds, client.engine.build_noun)
         output.note(f"Removed {builds} that no run has used since.")
     output.notes(pruned.notes)

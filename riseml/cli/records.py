@@ -8,7 +8,7 @@ from typing import Any, Literal, NotRequired, TypedDict, cast
 
 from riseml.cli.documents import Document, StateName, Time
 from riseml.cli.statuses import AnyStatus, experiment_of, is_set
-from riseml.cli.text import exact, moment, pairs
+from riseml.phrases import exact, moment, pairs
 from riseml.plan import Resources
 from riseml.status import ExperimentStatus, JobStatus, SetStatus
 

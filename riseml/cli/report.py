@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from riseml.cli import output, terminal, text
+from riseml import phrases
+from riseml.cli import output, terminal
 from riseml.cli.table import Column, render
 
 
@@ -32,7 +33,7 @@ def of_records(records: Sequence[Mapping[str, Any]], kind: type, name: str) -> D
     for record in records:
         names.append(str(record[name]))
         # A field may be missing.
-        rows.append([text.exact(record.get(title)) for title in titles])
+        rows.append([phrases.exact(record.get(title)) for title in titles])
     return Data(records, names, titles, rows)
 
 

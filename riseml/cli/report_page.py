@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from riseml.cli import options, output, text
+from riseml import phrases
+from riseml.cli import options, output
 from riseml.client.client import Client
 from riseml.errors import RiseMLError
 from riseml.project.copied import CopyRecord
@@ -62,7 +63,7 @@ def command(
     _write(path, page)
     record.end()
     output.say(str(path))
-    output.note(f"Wrote {text.size(len(page.encode()))}.")
+    output.note(f"Wrote {phrases.size(len(page.encode()))}.")
     if open_page and not webbrowser.open(path.absolute().as_uri()):
         output.note("There is no browser here; open the file in one.")
 

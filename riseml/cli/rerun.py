@@ -4,7 +4,8 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 
 import typer
 
-from riseml.cli import options, output, report, text
+from riseml import phrases
+from riseml.cli import options, output, report
 from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.client.types import Repetition
@@ -55,7 +56,7 @@ def command(
         return
     title = f"experiment {run.id}"
     if run.is_set:
-        title = f"set {run.id} with {text.plural(run.experiments, 'experiment')}"
+        title = f"set {run.id} with {phrases.plural(run.experiments, 'experiment')}"
     output.say(f"Started {title} in the background, with the code of {id}.")
     if run.tensorboard:
         output.say(f"TensorBoard: {run.tensorboard}")

@@ -8,7 +8,8 @@ from functools import partial
 from operator import attrgetter
 from typing import Any
 
-from riseml.cli import symbols, text
+from riseml import phrases
+from riseml.cli import symbols
 from riseml.cli.table import Column, cells_wide, render
 from riseml.cli.terminal import Terminal
 from riseml.client.result_fields import ResultColumn
@@ -86,8 +87,8 @@ def _text(column: ResultColumn, value: Any) -> str:
     if isinstance(value, datetime):
         return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
     if column.title == "duration":
-        return text.span(timedelta(seconds=value))
-    return text.value(value)
+        return phrases.span(timedelta(seconds=value))
+    return phrases.value(value)
 
 
 def _width(results: Results, column: ResultColumn) -> int:

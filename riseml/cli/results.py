@@ -9,6 +9,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 import typer
 
+from riseml import phrases
 from riseml.cli import (
     options,
     output,
@@ -18,7 +19,6 @@ from riseml.cli import (
     statuses,
     symbols,
     terminal,
-    text,
 )
 from riseml.cli.documents import Document, StateName
 from riseml.cli.records import MeasuredRecord
@@ -235,8 +235,8 @@ def _data(results: Results) -> report.Data:
 
 def _exact(value: Any) -> str:
     if isinstance(value, datetime):
-        return text.moment(value) or ""
-    return text.exact(value)
+        return phrases.moment(value) or ""
+    return phrases.exact(value)
 
 
 def _explanation(results: Results, selection: str, screen: Terminal) -> str:

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from riseml.cli import options, output, table, text
+from riseml import phrases
+from riseml.cli import options, output, table
 from riseml.client.client import Client
 
 if TYPE_CHECKING:
@@ -47,4 +48,4 @@ def _describe(address: str, entry: "Entry", files: int, size: int) -> str:
     name = table.clean(output.printable(address))
     if not entry.is_folder:
         return name
-    return f"{name} ({text.plural(files, 'file')}, {text.size(size)})"
+    return f"{name} ({phrases.plural(files, 'file')}, {phrases.size(size)})"

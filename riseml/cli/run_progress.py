@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from riseml.cli import text
+from riseml import phrases
 from riseml.cli.terminal import Terminal
 from riseml.status import TERMINAL, ExperimentStatus, SetStatus, State, estimate
 
@@ -55,7 +55,7 @@ def _ended(run: SetStatus) -> tuple[int, int]:
 
 
 def _time_left(remaining: timedelta | None) -> str:
-    return "" if remaining is None else f", {text.rough(remaining)} left"
+    return "" if remaining is None else f", {phrases.rough(remaining)} left"
 
 
 def _bar(share: float, cells: int, screen: Terminal) -> str:

@@ -13,7 +13,8 @@ from datetime import datetime
 from functools import partial
 from operator import attrgetter
 
-from riseml.cli import detail, run_progress, symbols, text
+from riseml import phrases
+from riseml.cli import detail, run_progress, symbols
 from riseml.cli.statuses import limited, message, notes
 from riseml.cli.table import Column, clean, render, shorten
 from riseml.cli.terminal import Terminal
@@ -83,12 +84,12 @@ def _head(run: SetStatus, screen: Terminal, now: datetime) -> list[str]:
     state = symbols.coloured(run.state, screen)
     title = f"Set {run.id} of {clean(run.project)}: {state}"
     if run.started is not None:
-        duration = text.duration(run.started, run.finished, now)
+        duration = phrases.duration(run.started, run.finished, now)
         title += f"{' after' if run.finished else ' for'} {duration}"
     progress = run_progress.of_set(run, screen, now)
     if run.concurrency and not run.state.is_terminal:
         progress += f"; at most {run.concurrency} at once"
-    head = [title, progress, text.counts(_in_order(run.counts))]
+    head = [title, progress, phrases.counts(_in_order(run.counts))]
     fields = {
         "Name": run.marks.name,
         "Reason": run.reason,
@@ -183,7 +184,7 @@ def _table(
         ),
         (
             Column("DURATION", 8, drop=_DROP_DURATION),
-            lambda row: text.duration(row.started, row.finished, now),
+            lambda row: phrases.duration(row.started, row.finished, now),
         ),
         (Column("ATTEMPT", drop=_DROP_ATTEMPT), _attempt),
         *_parameter_columns(run),
@@ -228,7 +229,7 @@ def _metric_columns(run: SetStatus, results: Results) -> Iterator[_Content]:
 
 
 def _metric(name: str, row: ExperimentStatus) -> str:
-    return text.value(row.results[name]) if name in row.results else ""
+    return phrases.value(row.results[name]) if name in row.results else ""
 
 
 def _progress_column(
@@ -280,7 +281,7 @@ def _rest(
 ) -> list[str]:
     if not others:
         return []
-    line = f"and {len(others)} more: {text.counts(_in_order(count(others)))}"
+    line = f"and {len(others)} more: {phrases.counts(_in_order(count(others)))}"
     advice = f"; `riseml status {run.id}` lists all"
     has_room = screen.width is None or len(line + advice) <= screen.width
     return [line + advice if has_room else line]

@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from riseml.cli import output, text
+from riseml import phrases
+from riseml.cli import output
 from riseml.errors import InvalidInputError
 from riseml.excerpts import excerpt
 
@@ -101,8 +102,8 @@ def smoke_test(
     if force_build_steps:
         train["install"] = _unique_install_step()
     run = _train(train, nodename or "")
-    experiments = text.plural(num_jobs, "experiment")
-    cores, times = text.plural(num_cpus, "core"), text.plural(rounds, "round")
+    experiments = phrases.plural(num_jobs, "experiment")
+    cores, times = phrases.plural(num_cpus, "core"), phrases.plural(rounds, "round")
     load = f"{experiments}, {cores}, {mem} MB, {times} of {_ROUND_SECONDS} s, {image}"
     output.note(f"{load}, on {excerpt(nodename)}" if nodename else load)
     output.say(run)

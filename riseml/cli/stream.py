@@ -17,8 +17,8 @@ from typing import BinaryIO
 from riseml.cli import statuses
 from riseml.cli.table import cells_wide, clean, shorten
 from riseml.cli.terminal import Mode, Terminal
-from riseml.cli.text import local_time
 from riseml.engines import Change, Chunk
+from riseml.phrases import local_time
 
 # A job that never ends its line must not fill the memory. A longer line is broken on a
 # terminal. In a file, that of a single job is written in parts.

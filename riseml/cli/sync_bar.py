@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from riseml.cli import bar, output, terminal, text
+from riseml import phrases
+from riseml.cli import bar, output, terminal
 from riseml.cli.progress import Notice
 
 if TYPE_CHECKING:
@@ -72,16 +73,16 @@ class SyncBar:
 
     def _line(self, now: float) -> str:
         if self._step == "scan":
-            return f"{_TITLE}: {text.plural(self._done, 'file')} so far"
+            return f"{_TITLE}: {phrases.plural(self._done, 'file')} so far"
         if self._step == "write":
             return f"{_TITLE}: writing to disk..."
         if not self._total:
             return f"{_TITLE}..."
         if self._step == "store":
-            return self._share(_TITLE, f" of {text.size(self._total)}", now)
+            return self._share(_TITLE, f" of {phrases.size(self._total)}", now)
         if self._step == "push":
             return self._share("Pushing the code", "", now)
-        files = text.plural(self._total, "file")
+        files = phrases.plural(self._total, "file")
         return self._share("Preparing the code", f" of {files}", now)
 
     def _share(self, title: str, total: str, now: float) -> str:
@@ -89,7 +90,7 @@ class SyncBar:
         # A file that grows is read to its new end.
         share = min(self._done / max(self._total, 1), 1.0)
         details = [f"{share:.0%}{total}"]
-        left = text.time_left(share, now - self._begun)
+        left = phrases.time_left(share, now - self._begun)
         if left:
             details.append(left)
         if not self._notice.interactive:

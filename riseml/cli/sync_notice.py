@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from riseml.cli import output, progress, text
+from riseml import phrases
+from riseml.cli import output, progress
 
 if TYPE_CHECKING:
     from riseml.project import Snapshot
@@ -35,7 +36,9 @@ def shown() -> "Iterator[Callable[[Snapshot], None]]":
 def _announce_snapshot(snapshot: "Snapshot") -> None:
     from riseml.cli import exclusions
 
-    contents = f"{text.size(snapshot.size)}, {text.plural(snapshot.files, 'file')}"
-    details = [contents, *exclusions.phrases(snapshot.excluded)]
+    contents = (
+        f"{phrases.size(snapshot.size)}, {phrases.plural(snapshot.files, 'file')}"
+    )
+    details = [contents, *exclusions.sentences(snapshot.excluded)]
     output.note(f"Syncing project ({'; '.join(details)})...done")
     output.notes(snapshot.warnings)

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from riseml.cli import output, text
+from riseml import phrases
+from riseml.cli import output
 from riseml.client.client import Client
 
 RunIds = Annotated[
@@ -43,4 +44,4 @@ def command(
     """
     changed = Client().mark(*ids, name=name, add=add or (), remove=remove or ())
     for run, marked in changed.items():
-        output.say(f"{run}: {text.named(marked) or 'no tags'}")
+        output.say(f"{run}: {phrases.named(marked) or 'no tags'}")

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 
 import typer
 
-from riseml import marks
+from riseml import marks, phrases
 from riseml.cli import (
     arguments,
     continuation,
@@ -12,7 +12,6 @@ from riseml.cli import (
     output,
     report,
     sync_notice,
-    text,
 )
 from riseml.cli.documents import Document
 from riseml.client.client import Client
@@ -215,7 +214,7 @@ def _announce_tensorboard(run: RunHandle) -> None:
 
 def _title(run: RunHandle) -> str:
     if run.is_set:
-        return f"set {run.id} with {text.plural(run.experiments, 'experiment')}"
+        return f"set {run.id} with {phrases.plural(run.experiments, 'experiment')}"
     return f"experiment {run.id}"
 
 

@@ -4,7 +4,8 @@ from typing import Annotated, Literal, TypedDict
 
 import typer
 
-from riseml.cli import options, outcome, output, reader_exit, report, text
+from riseml import phrases
+from riseml.cli import options, outcome, output, reader_exit, report
 from riseml.cli.documents import Document, StateName, Time
 from riseml.cli.statuses import experiment_of, is_set
 from riseml.client.client import Client
@@ -71,8 +72,8 @@ def _record(status: SetStatus | ExperimentStatus) -> OutcomeRecord:
         "id": status.id,
         "type": "set" if is_set(status) else "experiment",
         "state": str(status.state),
-        "started": text.moment(status.started),
-        "finished": text.moment(status.finished),
+        "started": phrases.moment(status.started),
+        "finished": phrases.moment(status.finished),
         "reason": experiment.reason or status.reason,
         "message": experiment.message or status.message,
         "exit_code": experiment.exit_code,

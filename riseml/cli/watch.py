@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing, suppress
 
+from riseml import phrases
 from riseml.cli import (
     build_progress,
     clock,
@@ -13,7 +14,6 @@ from riseml.cli import (
     output,
     set_screen,
     terminal,
-    text,
 )
 from riseml.cli.statuses import AnyStatus, single_experiment
 from riseml.client.client import Client
@@ -104,7 +104,7 @@ def _line(status: AnyStatus, experiment: ExperimentStatus | None) -> str:
         tenth = int(done * _PROGRESS_LINES) / _PROGRESS_LINES
         words.append(f"{tenth:.0%}")
     if experiment.state.is_terminal:
-        words.append(text.pairs(experiment.result))
+        words.append(phrases.pairs(experiment.result))
     return " ".join(filter(None, words))
 
 

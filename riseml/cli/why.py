@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypedDict
 
-from riseml.cli import clock, options, output, records, report, symbols, terminal, text
+from riseml import phrases
+from riseml.cli import clock, options, output, records, report, symbols, terminal
 from riseml.cli.documents import Document, StateName
 from riseml.cli.records import AttemptRecord
 from riseml.cli.table import clean
@@ -93,7 +94,7 @@ def _text(cause: "Cause", screen: "Terminal") -> str:
 def _attempt(job: "JobStatus") -> str:
     state = str(job.state)
     if job.started:
-        duration = text.duration(job.started, job.finished, clock.now())
+        duration = phrases.duration(job.started, job.finished, clock.now())
         state += f" after {duration}" if job.finished else f" for {duration}"
     # Attempts count from 0.
     line = f"attempt {job.attempt + 1} of {job.max_attempts}: {state}"

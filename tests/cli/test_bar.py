@@ -2,7 +2,8 @@
 
 import pytest
 
-from riseml.cli import bar, terminal, text
+from riseml import phrases
+from riseml.cli import bar, terminal
 from riseml.cli.copy_bar import CopyBar
 from riseml.cli.progress import Notice
 from riseml.cli.table import cells_wide
@@ -41,9 +42,9 @@ def test_long_titles_are_cut(title: str, width: int) -> None:
 
 
 def test_time_left_is_not_guessed_too_early() -> None:
-    assert text.time_left(0.5, 0.9) == ""
-    assert text.time_left(0.25, 3) == "10 seconds left"
-    assert text.time_left(0, 3) == ""
+    assert phrases.time_left(0.5, 0.9) == ""
+    assert phrases.time_left(0.25, 3) == "10 seconds left"
+    assert phrases.time_left(0, 3) == ""
 
 
 def test_a_copy_shows_its_bar_after_a_third_of_a_second(
