@@ -8,7 +8,7 @@ import os
 import re
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +41,9 @@ _RUNNING_PODS = (
     " WHERE run = ? AND type = 'Pod' AND phase = 'Running'"
 )
 _POD_NAME = re.compile(
-    rf"\b{labels.SUB_PARAMETER}:(\d+)[^()]*\)(?:\((\d+)\))?\.[\w-]+(?:\((\d+)\))?$"
+    rf"(?:\b{labels.EARLIER_PARAMETER}:(?P<earlier>\d+),.*)?"
+    rf"\b{labels.SUB_PARAMETER}:(?P<sub>\d+)[^()]*\)"
+    r"(?:\((?P<gang>\d+)\))?\.[\w-]+(?:\((?P<job>\d+)\))?$"
 )
 _Signature = tuple[object, ...]
 
@@ -131,7 +133,11 @@ class LiveRun:
         numbers = self._number, *store.shards(self._number)
         changed = self._rows.update(store, self._number)
         self._turns.extend(changed - set(self._turns))
-        key = (self._rows.state_of(self._run.sub), _run_nodes(store, self._number))
+        key = (
+            self._rows.state_of(self._run.sub),
+            _run_nodes(store, self._number),
+            _pods_of(store, numbers, self._run.sub),
+        )
         if base is None or key != self._base_key:
             self._base_key = key
             base = recorded_status.read(store, numbers)
@@ -200,16 +206,18 @@ class _Rows:
         for name, template, running_at in store.rows(_RUNNING_PODS, number):
             match = _POD_NAME.search(name)
             # A node of the run's own build has no number.
-            if match is None or int(match[1]) not in self.experiments:
+            if match is None or int(match["sub"]) not in self.experiments:
                 continue
-            sub = int(match[1])
+            sub = int(match["sub"])
             experiment = self.experiments[sub]
             jobs = planned.get(experiment.id) or (JobStatus(experiment.id, template),)
+            attempt = int(match["gang"] or match["job"] or 0)
             job = replace(
                 jobs[0],
                 type=template,
                 state=State.RUNNING,
-                attempt=int(match[2] or match[3] or 0),
+                # Attempts of a repeated experiment are counted on.
+                attempt=int(match["earlier"] or 0) + attempt,
                 started=_time(running_at),
             )
             self.experiments[sub] = replace(experiment, jobs=(job,))
@@ -220,6 +228,19 @@ class _Rows:
         for key, experiment in self.experiments.items():
             if experiment.sub == sub and sub in planned:
                 self.experiments[key] = replace(experiment, jobs=planned[sub])
+
+
+def _pods_of(store: Store, numbers: Iterable[int], sub: int | None) -> list[str]:
+    """Return the running pods of the experiment `sub`: a further attempt has other ones."""
+    if sub is None:
+        return []
+    pods = []
+    for number in numbers:
+        for name, *_ in store.rows(_RUNNING_PODS, number):
+            match = _POD_NAME.search(name)
+            if match is not None and int(match["sub"]) == sub:
+                pods.append(name)
+    return pods
 
 
 def _run_nodes(store: Store, number: int) -> list[tuple[Any, ...]]:
