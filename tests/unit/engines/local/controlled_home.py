@@ -86,6 +86,9 @@ class Jobs:
         self.started.append(job)
         return job.pid
 
+    def close(self) -> None:
+        """Do nothing: jobs outlive their controller."""
+
     def pidfd(self, pid: int) -> int:
         """Return what is readable once a job has ended."""
         return os.dup(self.started[pid - _FIRST_PID].end_of_pipe)
@@ -118,6 +121,9 @@ class Remover:
         """Remove folders."""
         for folder in folders:
             shutil.rmtree(folder, ignore_errors=True)
+
+    def close(self) -> None:
+        """Do nothing: no folder is left."""
 
 
 class ControlledHome:
