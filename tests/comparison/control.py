@@ -282,7 +282,7 @@ CASES: dict[str, Case] = {
         )
     ),
     "items-when": same(_leaves(_leaf("a", withItems=["x", "y"], when="{{item}} == x"))),
-    "with-param": unsupported(_leaves(_leaf("a", withParam='["x", "y"]'))),
+    "with-param": same(_leaves(_leaf("a", withParam='["x", "y"]'))),
     "with-sequence": unsupported(_leaves(_leaf("a", withSequence={"count": "2"}))),
     "shutdown-terminate": same(
         workflow(dag(task("a"), task("b", depends="a")), pod(), shutdown="Terminate")

@@ -44,7 +44,7 @@ def test_secrets_that_are_not_set_are_named(client: Client, tmp_path: Path) -> N
         # All jobs of an experiment start together.
         (
             "framework: pytorch, image: x, pytorch: {workers: 3}",
-            "cpus: 3 requested, this machine has 2",
+            "cpus: 3 requested, this machine has 2; mem: 1536 requested, this machine has 1000",
         ),
         ("parameters: {a: [1, 2, 3]}, env: {B: '{{a}}'}", ""),
     ],
