@@ -11,7 +11,7 @@ from tests.local.conftest import Lab
 pytestmark = pytest.mark.timeout(400)
 
 COUNTS = {
-    "control": {"same": 90, "refused": 29, "different": 0},
+    "control": {"same": 91, "refused": 28, "different": 0},
     "parameters": {"same": 76, "refused": 9, "different": 0},
     "pods": {"same": 69, "refused": 18, "different": 4},
     "refusals": {"same": 11, "refused": 33, "different": 0},
