@@ -29,7 +29,7 @@ from riseml.engines.local.controller.services import Services
 from riseml.engines.local.controller.submit import Submitter
 from riseml.engines.local.home import HomeLayout
 from riseml.engines.local.interpreter.node import COLUMNS
-from riseml.engines.local.jobs import processes
+from riseml.engines.local.jobs import processes, workdir
 from riseml.engines.local.jobs.launcher import Launcher, LaunchError, ProcessSpec
 from riseml.engines.local.reader import HomeReader
 from riseml.engines.local.serialize import plan_to_data
@@ -134,6 +134,8 @@ class ControlledHome:
         for name in ("pidfd", "alive", "terminate", "sweep"):
             monkeypatch.setattr(processes, name, getattr(self.jobs, name))
         monkeypatch.setattr(processes, "boot_id", lambda: "boot")
+        # What jobs leave is kept at once, and not by a process beside the controller.
+        monkeypatch.setattr(workdir, "is_small", lambda _: True)
         # Commands find that a controller runs.
         monkeypatch.setattr(protocol, "ensure", lambda _: None)
         for folder in ("store", "output", "runs", "envs"):
@@ -173,7 +175,8 @@ class ControlledHome:
     def close(self) -> None:
         """Close the files of the controller."""
         for run in self.active.values():
-            run.pods.abandon()
+            for pod in run.pods._pods.values():
+                run.pods._unwatch(pod)
         self.loop.selector.close()
         self.store.close()
 
