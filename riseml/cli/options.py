@@ -45,6 +45,10 @@ ManyIds = Annotated[
         metavar="ID", show_default=False, help="Runs, or experiments of sets."
     ),
 ]
+Tags = Annotated[
+    list[str] | None,
+    typer.Option("--tag", metavar="TAG", help="Only runs with all these tags."),
+]
 Yes = Annotated[
     bool, typer.Option("-y", "--yes", help="Do not ask; needed without a terminal.")
 ]

@@ -71,10 +71,6 @@ Project = Annotated[
         help="All runs of this project; with ids, only these.",
     ),
 ]
-Tags = Annotated[
-    list[str] | None,
-    typer.Option("--tag", metavar="TAG", help="Only runs with all these tags."),
-]
 Where = Annotated[
     str | None,
     typer.Option(
@@ -136,7 +132,7 @@ _MAX_NOTES = 5
 def command(
     ids: Ids = None,
     project: Project = None,
-    tags: Tags = None,
+    tags: options.Tags = None,
     where: Where = None,
     columns: Columns = None,
     sort: Sort = None,

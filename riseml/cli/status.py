@@ -64,10 +64,6 @@ Project = Annotated[
     ),
 ]
 
-Tags = Annotated[
-    list[str] | None,
-    typer.Option("--tag", metavar="TAG", help="Only runs with all these tags."),
-]
 
 _LAST_LINES = 10
 
@@ -81,7 +77,7 @@ def command(
     watch: Watch = False,
     states: States = None,
     project: Project = None,
-    tags: Tags = None,
+    tags: options.Tags = None,
     output_format: options.OutputFormat = "table",
     no_headers: options.NoHeaders = False,
 ) -> None:

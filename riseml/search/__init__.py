@@ -34,7 +34,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol, cast
 
 from riseml import plugins
-from riseml.distributions import Distribution, Parameters, distribution
+from riseml.distributions import (
+    Distribution,
+    Parameters,
+    combinations,
+    distribution,
+)
 from riseml.plan import EarlyStop, Rounds
 from riseml.schema.fields import Record
 
@@ -57,6 +62,19 @@ class Fault(NamedTuple):
     key: str
     message: str
     advice: str = ""
+
+
+def too_many_trials(parameters: Parameters, trials: int) -> tuple[Fault, ...]:
+    """Return a fault if there are fewer assignments than trials that each need one."""
+    possible = combinations(parameters)
+    if possible is None or possible >= trials:
+        return ()
+    fault = Fault(
+        "search.trials",
+        f"{trials} trials are more than the parameters' {possible} combinations",
+        "Write method: grid to run all of them, or fewer trials.",
+    )
+    return (fault,)
 
 
 class Strategy(Protocol):

@@ -8,12 +8,12 @@ values of the others. No assignment is made twice.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from riseml.distributions import Distribution, Parameters, combinations, distribution
+from riseml.distributions import Distribution, Parameters, distribution
 from riseml.schema.fields import Integer, Record
-from riseml.search import Fault
+from riseml.search import Fault, too_many_trials
 
 DRAWS = True
 
@@ -43,15 +43,9 @@ def size(_parameters: Parameters, options: Options) -> int:
     return options.trials
 
 
-def faults(parameters: Parameters, options: Options) -> Iterator[Fault]:
-    """Yield a fault if there are fewer assignments than trials."""
-    possible = combinations(parameters)
-    if possible is not None and possible < options.trials:
-        yield Fault(
-            "search.trials",
-            f"{options.trials} trials are more than the parameters' {possible} combinations",
-            "Write method: grid to run all of them, or fewer trials.",
-        )
+def faults(parameters: Parameters, options: Options) -> Sequence[Fault]:
+    """Return a fault if there are fewer assignments than trials."""
+    return too_many_trials(parameters, options.trials)
 
 
 def trials(parameters: Parameters, options: Options) -> list[dict[str, str]]:

@@ -6,13 +6,13 @@ Each round has `batch` experiments, which run at the same time. Its parameters f
 the results of all rounds before it. Equal results with an equal seed give equal parameters.
 """
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from riseml.distributions import Parameters, combinations
+from riseml.distributions import Parameters
 from riseml.schema.fields import Integer, Record, Text
-from riseml.search import Fault
+from riseml.search import Fault, too_many_trials
 
 if TYPE_CHECKING:
     from riseml.rounds.trials import Request
@@ -64,15 +64,9 @@ def size(_parameters: Parameters, options: Options) -> int:
     return options.trials
 
 
-def faults(parameters: Parameters, options: Options) -> Iterator[Fault]:
-    """Yield a fault if there are fewer assignments than trials."""
-    possible = combinations(parameters)
-    if possible is not None and possible < options.trials:
-        yield Fault(
-            "search.trials",
-            f"{options.trials} trials are more than the parameters' {possible} combinations",
-            "Write method: grid to run all of them, or fewer trials.",
-        )
+def faults(parameters: Parameters, options: Options) -> Sequence[Fault]:
+    """Return a fault if there are fewer assignments than trials."""
+    return too_many_trials(parameters, options.trials)
 
 
 def suggest(request: "Request") -> list[dict[str, str]]:

@@ -23,9 +23,9 @@ def read(
     if root is not None and doc.text(root.get("phase")) not in SKIPPED:
         return _not_created(blank, root)
     if outline.build.state == State.FAILED:
-        return _without_image(blank, outline.build)
+        return _failed_with(blank, outline.build, "BUILD")
     if search.state == State.FAILED:
-        return _without_parameters(blank, search)
+        return _failed_with(blank, search, "SEARCH")
     if root is not None or _was_killed(outline, sub):
         killed = outline.kills.time(sub) or outline.finished
         return replace(blank, state=State.KILLED, reason="KILLED", finished=killed)
@@ -64,29 +64,18 @@ def _not_created(blank: ExperimentStatus, root: Node) -> ExperimentStatus:
     )
 
 
-def _without_image(blank: ExperimentStatus, build: JobStatus) -> ExperimentStatus:
-    """Return an experiment whose image could not be built."""
+def _failed_with(
+    blank: ExperimentStatus, job: JobStatus, reason: str
+) -> ExperimentStatus:
+    """Return an experiment that needed what a job of the run should have made."""
     return replace(
         blank,
         state=State.FAILED,
-        reason="BUILD",
-        message=f"{build.id} failed: {build.message or build.reason}",
-        finished=build.finished,
-        exit_code=build.exit_code,
-        guilty=build.id,
-    )
-
-
-def _without_parameters(blank: ExperimentStatus, search: JobStatus) -> ExperimentStatus:
-    """Return an experiment whose parameters could not be chosen."""
-    return replace(
-        blank,
-        state=State.FAILED,
-        reason="SEARCH",
-        message=f"{search.id} failed: {search.message or search.reason}",
-        finished=search.finished,
-        exit_code=search.exit_code,
-        guilty=search.id,
+        reason=reason,
+        message=f"{job.id} failed: {job.message or job.reason}",
+        finished=job.finished,
+        exit_code=job.exit_code,
+        guilty=job.id,
     )
 
 
