@@ -185,12 +185,13 @@ class ControlledHome:
         plan: ExperimentSet,
         into: Growth | None = None,
         token: str = "",
+        revision: str = REVISION,
         **options: Any,
     ) -> dict[str, Any]:
         """Submit a plan, and start the jobs that may start."""
         submitted = self.submitter.start(
             plan=plan_to_data(plan),
-            revision=REVISION,
+            revision=revision,
             user="me",
             inherited={"environment": dict(os.environ), "attributes": {}},
             excluded={},
