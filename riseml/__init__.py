@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from riseml.client.diff import Difference as Difference
     from riseml.client.images import Explanation as Explanation
     from riseml.client.images import ImagePart as ImagePart
+    from riseml.client.repeat_types import FolderCode as FolderCode
+    from riseml.client.repeat_types import Grown as Grown
+    from riseml.client.repeat_types import Repetition as Repetition
     from riseml.client.results import Results as Results
     from riseml.client.tensorboard import TensorBoard as TensorBoard
-    from riseml.client.types import FolderCode as FolderCode
-    from riseml.client.types import Grown as Grown
     from riseml.client.types import Killed as Killed
     from riseml.client.types import Overrides as Overrides
-    from riseml.client.types import Repetition as Repetition
     from riseml.client.types import RunHandle as RunHandle
     from riseml.diagnosis import Cause as Cause
     from riseml.doctor import Finding as Finding
@@ -150,9 +150,9 @@ _MODULES = {
     "Results": "riseml.client.results",
     "TensorBoard": "riseml.client.tensorboard",
     "Killed": "riseml.client.types",
-    "Repetition": "riseml.client.types",
-    "Grown": "riseml.client.types",
-    "FolderCode": "riseml.client.types",
+    "Repetition": "riseml.client.repeat_types",
+    "Grown": "riseml.client.repeat_types",
+    "FolderCode": "riseml.client.repeat_types",
     "Overrides": "riseml.client.types",
     "RunHandle": "riseml.client.types",
     "Cause": "riseml.diagnosis",

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from riseml.cli import growth, output, sync_notice
 from riseml.client.client import Client
-from riseml.client.types import FolderCode, Grown
+from riseml.client.repeat_types import FolderCode, Grown
 from riseml.errors import InvalidInputError
 
 

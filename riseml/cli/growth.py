@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 from riseml import phrases
 from riseml.cli import output, report
 from riseml.cli.documents import Document
-from riseml.client.types import Grown
+from riseml.client.repeat_types import Grown
 from riseml.errors import OtherCodeError
 from riseml.excerpts import first_of
 

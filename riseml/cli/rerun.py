@@ -8,7 +8,7 @@ from riseml import phrases
 from riseml.cli import options, output, report
 from riseml.cli.documents import Document
 from riseml.client.client import Client
-from riseml.client.types import Repetition
+from riseml.client.repeat_types import Repetition
 
 
 class RerunRecord(TypedDict):

@@ -7,7 +7,7 @@ import typer
 from riseml.cli import growth, options, output
 from riseml.client import project_folder
 from riseml.client.client import Client
-from riseml.client.types import FolderCode, Grown
+from riseml.client.repeat_types import FolderCode, Grown
 
 
 def command(

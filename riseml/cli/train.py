@@ -16,7 +16,8 @@ from riseml.cli import (
 from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.client.project_folder import CONFIG_FILE
-from riseml.client.types import FolderCode, RunHandle
+from riseml.client.repeat_types import FolderCode
+from riseml.client.types import RunHandle
 from riseml.plan import Marks
 
 Logs = Annotated[

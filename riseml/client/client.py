@@ -20,7 +20,6 @@ from riseml.client import (
     files,
     lifecycle,
     project_folder,
-    run_marks,
 )
 from riseml.client import secrets as secrets_
 from riseml.client.config_methods import ConfigMethods
@@ -195,6 +194,8 @@ class Client(ConfigMethods, RepeatMethods):
             InvalidInputError: it is not the id of a run, or a name or tag is not valid.
             NotFoundError: nothing has this id.
         """
+        from riseml.client import run_marks
+
         return run_marks.change(
             self._context, names, name=name, add=add, remove=remove, note=note
         )

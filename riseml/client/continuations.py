@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from riseml.client import run_code, submissions
 from riseml.client.context import ClientContext, run_of
+from riseml.client.repeat_types import FolderCode, Grown
 from riseml.client.selected import numbered
-from riseml.client.types import FolderCode, Grown
 from riseml.engines import Growth
 from riseml.errors import InvalidInputError
 from riseml.ids import Id

@@ -1,8 +1,12 @@
 """Methods of `riseml.Client` that run experiments again, or add some to a set."""
 
+from typing import TYPE_CHECKING
+
 from riseml.client.context import ClientContext
-from riseml.client.types import FolderCode, Grown, Repetition
 from riseml.ids import Id
+
+if TYPE_CHECKING:
+    from riseml.client.repeat_types import FolderCode, Grown, Repetition
 
 
 class RepeatMethods:
@@ -10,7 +14,7 @@ class RepeatMethods:
 
     _context: ClientContext
 
-    def rerun(self, id: str | Id) -> Repetition:
+    def rerun(self, id: str | Id) -> "Repetition":
         """Start a new run with the code, the configuration and the experiments of another.
 
         `id` is a run, or one experiment of a set.
@@ -28,10 +32,10 @@ class RepeatMethods:
         *names: str | Id,
         failed: bool = False,
         missing: bool = False,
-        folder: FolderCode | None = None,
+        folder: "FolderCode | None" = None,
         resume: bool = False,
         other_code: bool = False,
-    ) -> Grown:
+    ) -> "Grown":
         """Repeat experiments as part of their set, with the code that they ran.
 
         `names` are a run (default: the newest) or some experiments of one. Of a run,
@@ -65,10 +69,10 @@ class RepeatMethods:
     def extend(
         self,
         id: str | Id,
-        folder: FolderCode | None = None,
+        folder: "FolderCode | None" = None,
         *,
         other_code: bool = False,
-    ) -> Grown:
+    ) -> "Grown":
         """Start those experiments of a riseml.yml that a set does not have yet.
 
         Their numbers follow the last one. If the code or the configuration is not what
@@ -80,6 +84,7 @@ class RepeatMethods:
             OtherCodeError: they would run other code; nothing was started.
         """
         from riseml.client import continuations
+        from riseml.client.repeat_types import FolderCode
 
         return continuations.extend(
             self._context, id, folder or FolderCode(), other_code=other_code

@@ -16,9 +16,9 @@ from operator import attrgetter
 
 from riseml.client import run_code, submissions
 from riseml.client.context import ClientContext
+from riseml.client.repeat_types import FolderCode, Grown, Repetition
 from riseml.client.run_code import Code
 from riseml.client.selected import Selection, numbered
-from riseml.client.types import FolderCode, Grown, Repetition
 from riseml.engines import Growth
 from riseml.errors import InvalidInputError
 from riseml.ids import Id

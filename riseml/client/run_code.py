@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from riseml.client import identity
 from riseml.client.context import ClientContext
-from riseml.client.types import FolderCode
+from riseml.client.repeat_types import FolderCode
 from riseml.engines.code import KeepsCode
 from riseml.errors import ConfigError, Fault, OtherCodeError, RiseMLError
 from riseml.excerpts import first_of

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from riseml.client.context import ClientContext
 from riseml.client.explain import tensorboard_url
+from riseml.client.repeat_types import Grown
 from riseml.client.run_code import Code
-from riseml.client.types import Grown
 from riseml.engines import Growth, Submission, Submitted
 from riseml.errors import ChangedMeanwhileError
 from riseml.ids import Id

@@ -3,17 +3,12 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from riseml.client.project_folder import CONFIG_FILE
-
 # Users of the API find it among the other values.
 from riseml.engines import Pruned as Pruned  # noqa: PLC0414
 from riseml.errors import Fault
 from riseml.status import State
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
     from riseml.project import Snapshot
 
 
@@ -30,20 +25,6 @@ class Overrides:
 
 
 NO_OVERRIDES = Overrides()
-
-
-@dataclass(frozen=True)
-class FolderCode:
-    """The code and the configuration in a folder as they are now: a riseml.yml and what is beside it.
-
-    The fields are as in `Client.train`.
-    """
-
-    path: "str | Path" = CONFIG_FILE
-    overrides: Overrides = NO_OVERRIDES
-    gitignore: bool | None = None
-    node: str = ""
-    on_sync: "Callable[[Snapshot], None] | None" = None
 
 
 @dataclass(frozen=True)
@@ -80,37 +61,3 @@ class Killed:
     is_set: bool
     stopped: bool
     state: State
-
-
-@dataclass(frozen=True)
-class Repetition:
-    """A run that `rerun` started; other methods take its `id`.
-
-    It runs the code of `revision`. `notes` and `tensorboard` are as in `RunHandle`.
-    """
-
-    id: str
-    name: str
-    project: str
-    is_set: bool
-    experiments: int
-    revision: str
-    notes: tuple[str, ...] = ()
-    tensorboard: str | None = None
-
-
-@dataclass(frozen=True)
-class Grown:
-    """A run that `retry` or `extend` gave experiments; `experiments` are their ids.
-
-    There are none if there was nothing to do. `notes`, `warnings` and `tensorboard` are as
-    in `RunHandle`.
-    """
-
-    id: str
-    project: str
-    is_set: bool
-    experiments: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    warnings: tuple[Fault, ...] = ()
-    tensorboard: str | None = None

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from riseml.metrics.experiment import shown
 from riseml.metrics.result_file import Reported
 from riseml.status.values import ExperimentStatus, SetStatus
 
@@ -35,6 +34,9 @@ def complete(experiment: ExperimentStatus, measured: Measured) -> ExperimentStat
     """Return an experiment with these metrics as well; see `with_measured`."""
     if not measured:
         return experiment
+    # Few runs have metrics, and what reads them takes long to load.
+    from riseml.metrics.experiment import shown  # noqa: PLC0415
+
     result = {name: shown(values) for name, values in measured.items()}
     result.update(experiment.results)
     return replace(experiment, result=result, measured=measured)

@@ -10,7 +10,7 @@ import pytest
 
 from riseml.cli import output
 from riseml.client.client import Client
-from riseml.client.types import FolderCode, Grown, Repetition
+from riseml.client.repeat_types import FolderCode, Grown, Repetition
 from riseml.errors import OtherCodeError
 from tests.cli.conftest import Riseml
 from tests.cli.fake_engine import FakeEngine

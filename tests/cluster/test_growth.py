@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from riseml import Client
-from riseml.client.types import FolderCode, Overrides
+from riseml.client.repeat_types import FolderCode
+from riseml.client.types import Overrides
 from riseml.cluster.api import Api, path
 from riseml.engines import Chunk
 from riseml.status import SetStatus, State

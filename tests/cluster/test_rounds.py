@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from riseml.client.client import Client
-from riseml.client.types import FolderCode
+from riseml.client.repeat_types import FolderCode
 from riseml.cluster import keys
 from riseml.cluster.api import Api, path
 from riseml.cluster.users import User

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from riseml.client.client import Client
-from riseml.client.types import Grown
+from riseml.client.repeat_types import Grown
 from riseml.engines import Query
 from riseml.engines.local import protocol, shard_keys
 from riseml.errors import InvalidInputError, NotFoundError

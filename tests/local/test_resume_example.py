@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from riseml.client.client import Client
-from riseml.client.types import FolderCode, Overrides
+from riseml.client.repeat_types import FolderCode
+from riseml.client.types import Overrides
 from riseml.ids import Id
 from riseml.status import State
 from tests.local.conftest import Lab

@@ -11,7 +11,7 @@ from textwrap import dedent
 import pytest
 
 from riseml.client.client import Client
-from riseml.client.types import FolderCode
+from riseml.client.repeat_types import FolderCode
 from riseml.errors import InvalidInputError
 from riseml.ids import Id
 from riseml.rounds import trials

@@ -14,7 +14,7 @@ from typing import Any
 
 from riseml import labels
 from riseml.engines import Query
-from riseml.engines.local import home, marks, outputs, protocol, reports
+from riseml.engines.local import home, marks, outputs, protocol
 from riseml.engines.local.controller import recorded_status
 from riseml.engines.local.serialize import experiment_from_data
 from riseml.engines.local.store import Store
@@ -159,6 +159,9 @@ class HomeReader:
         if row["ended"]:
             return self._measured(current)
         folder = self.run_folder(row)
+        # Lists of runs have no need of it.
+        from riseml.engines.local import reports  # noqa: PLC0415
+
         current = self._measured(reports.with_results(current, folder))
         if not current.has_tensorboard:
             return current

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from riseml.distributions import space_from_data, space_to_data
 from riseml.plan import (
     EarlyStop,
     Experiment,
@@ -87,11 +86,16 @@ def _rounds(data: Mapping[str, Any] | None) -> Rounds | None:
         return None
     fields = dict(data)
     fields["install"] = tuple(data["install"])
+    # Quick commands load this module, and few runs are searches in rounds.
+    from riseml.distributions import space_from_data  # noqa: PLC0415
+
     fields["space"] = space_from_data(data["space"])
     return Rounds(**fields)
 
 
 def _rounds_to_data(rounds: Rounds) -> dict[str, Any]:
+    from riseml.distributions import space_to_data  # noqa: PLC0415
+
     space = space_to_data(rounds.space)
     return {**vars(rounds), "space": space, "settings": dict(rounds.settings)}
 

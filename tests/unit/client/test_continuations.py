@@ -7,7 +7,7 @@ import pytest
 
 from riseml.client import continuations
 from riseml.client.context import ClientContext
-from riseml.client.types import FolderCode, Grown
+from riseml.client.repeat_types import FolderCode, Grown
 from riseml.distributions import FLOAT, Distribution
 from riseml.engines import Growth
 from riseml.errors import InvalidInputError, OtherCodeError

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from riseml.client import repeats
-from riseml.client.types import FolderCode, Grown, Overrides
+from riseml.client.repeat_types import FolderCode, Grown
+from riseml.client.types import Overrides
 from riseml.engines import Growth, Submission
 from riseml.errors import ChangedMeanwhileError, InvalidInputError, OtherCodeError
 from riseml.status import SetStatus, ShardStatus, State

@@ -7,8 +7,8 @@ import pytest
 
 from riseml.client import run_code
 from riseml.client.context import ClientContext
+from riseml.client.repeat_types import FolderCode
 from riseml.client.run_code import Code
-from riseml.client.types import FolderCode
 from riseml.errors import ConfigError, OtherCodeError, RiseMLError
 from riseml.project import repository_of, snapshot
 from riseml.status import State
