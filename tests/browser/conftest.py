@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.remote.remote_connection import RemoteConnection
 from selenium.webdriver.support.wait import WebDriverWait
 
 _ARGUMENTS = (
     "--headless=new",
     "--no-sandbox",
+    # Containers may have little shared memory.
+    "--disable-dev-shm-usage",
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",
@@ -24,6 +27,9 @@ _ARGUMENTS = (
     # No name resolves, so nothing can be fetched.
     "--host-resolver-rules=MAP * ~NOTFOUND",
 )
+
+
+_TIMEOUT_SECONDS = 500
 
 
 class Page:
@@ -39,7 +45,7 @@ class Page:
 
     def wait(self, script: str, expected: Any) -> None:
         """Wait until a script returns a value."""
-        wait = WebDriverWait(self._driver, 60)
+        wait = WebDriverWait(self._driver, _TIMEOUT_SECONDS)
         wait.until(lambda driver: driver.execute_script(script) == expected)
 
     def errors(self) -> list[str]:
@@ -72,5 +78,10 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    connection = driver.command_executor
+    assert isinstance(connection, RemoteConnection)
+    connection.client_config.timeout = _TIMEOUT_SECONDS
+    driver.set_page_load_timeout(_TIMEOUT_SECONDS)
+    driver.set_script_timeout(_TIMEOUT_SECONDS)
     yield driver
     driver.quit()

@@ -14,7 +14,8 @@ from riseml.report.content import Choice, build
 from riseml.status import ExperimentStatus, SetStatus, State
 from tests.browser.conftest import Page
 
-pytestmark = pytest.mark.browser
+# Without a GPU, a plot takes long on a loaded machine.
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 START = datetime(2018, 1, 31, 10, 20, 30, tzinfo=UTC)
 CHOICE = Choice("accuracy", is_certain=True)
