@@ -6,12 +6,9 @@ These values are imported by all layers and import none but their own parts.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
+from riseml.distributions import Distribution
 from riseml.metric import Metric as Metric  # noqa: PLC0414 - part of a plan
-
-if TYPE_CHECKING:
-    from riseml.distributions import Distribution
 
 Setting = str | int | float | None
 """The value of an option of a search strategy."""
@@ -171,7 +168,7 @@ class Rounds:
     """
 
     batch: int
-    space: "Mapping[str, Distribution]"
+    space: Mapping[str, Distribution]
     program: str
     image: str
     install: tuple[str, ...] = ()
