@@ -138,7 +138,7 @@ def test_a_local_tensorboard_replaces_one_that_does_not_answer(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with serving() as free:
-        pass
+        pass  # Nobody answers at this address once the server is gone.
     monkeypatch.setattr(tensorboard, "_PATIENCE_SECONDS", 0.0)
     engine.runs = [replace(engine.runs[0], tensorboard_url=free)]
     result = riseml("tensorboard", "15")
@@ -158,7 +158,7 @@ def test_a_run_that_ends_during_the_wait_is_shown_locally(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     with serving() as free:
-        pass
+        pass  # Nobody answers at this address once the server is gone.
     addresses = iter([free, free, None, None])
     monkeypatch.setattr(engine, "tensorboard_url", lambda run: next(addresses))
     assert (

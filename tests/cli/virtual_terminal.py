@@ -57,7 +57,7 @@ class VirtualTerminal:
                 self._screen[self._row] = self._screen[self._row][: self._column]
                 del self._screen[self._row + 1 :]
             case "", _, "m":
-                pass
+                pass  # Colors change no character.
             case _:
                 raise AssertionError(f"unknown code {private}{number}{letter}")
 

@@ -393,7 +393,7 @@ class Started:
     def is_failed(self):
         return any(self.return_values.values())
     def close(self, *_):
-        pass
+        pass  # The agent closes what it has started, and here nothing is open.
 
 agent.start_processes = lambda name, entrypoint, args, envs, **_: Started(args, envs)
 main()

@@ -15,7 +15,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text)
     def log_message(self, *_):
-        pass
+        pass  # Requests are no output of a TensorBoard.
 server = http.server.HTTPServer((options["--host"], int(options["--port"])), Answer)
 print("it serves", flush=True)
 server.serve_forever()
