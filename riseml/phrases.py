@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from riseml.plan import Marks
+from riseml.plan import GitState, Marks
 
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 # Seconds of a minute, and minutes of an hour
@@ -139,6 +139,12 @@ def _json(item: Any) -> str:
     import json  # noqa: PLC0415
 
     return json.dumps(item, ensure_ascii=False, default=str)
+
+
+def changes(git: GitState) -> str:
+    """Return what follows a commit: whether files of the project differed from it."""
+    words = {True: ", with changes", False: "", None: ", changes not known"}
+    return words[git.dirty]
 
 
 def named(marked: Marks) -> str:

@@ -323,9 +323,8 @@ def _git(run: SetStatus) -> str | None:
     """Return branch and commit of the user's own repository."""
     if run.git is None:
         return None
-    changes = {True: ", with changes", False: "", None: ", changes not known"}
     branch = run.git.branch or "(no branch)"
-    return f"{branch} {run.git.commit[:_ID_LENGTH]}{changes[run.git.dirty]}"
+    return f"{branch} {run.git.commit[:_ID_LENGTH]}{phrases.changes(run.git)}"
 
 
 def _number(value: int | None) -> str | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from riseml.client import code, config_file, project_folder
 from riseml.client.context import ClientContext, run_of
-from riseml.client.results import is_larger_better
+from riseml.client.results import is_larger_better, modes_of
 from riseml.engines import Engine, HasVolumes
 from riseml.errors import InvalidInputError, RiseMLError
 from riseml.ids import Id
@@ -34,10 +34,16 @@ _CURVE_POINTS = 1000
 
 
 class _Folder(NamedTuple):
-    """An experiment with its files by path in its output folder."""
+    """An experiment with the files that its curves need.
+
+    `files` are those with metrics of its last attempt, `reported` is its file of results.
+    `needed` are these and the indexes of their times, as far as they exist.
+    """
 
     experiment: ExperimentStatus
-    files: dict[str, File]
+    files: list[File]
+    reported: File
+    needed: list[File]
 
 
 def report(
@@ -59,7 +65,7 @@ def read(engine: Engine, run: SetStatus) -> dict[str, ExperimentCurves]:
     if not isinstance(engine, HasVolumes):
         return {}
     volume = engine.volume("output")
-    root = f"{run.user}/{run.project}/{run.number}"
+    root = run.folder
     if volume.resolve(root) is None:
         return {}
     curves: dict[str, ExperimentCurves] = {}
@@ -102,7 +108,7 @@ def _difference(context: ClientContext, run: SetStatus) -> str:
 
 def _choice(runs: Sequence[SetStatus], name: str | None) -> Choice:
     """Return the metric that the user names, else the first of riseml.yml that has a mode."""
-    modes = _modes(runs)
+    modes = modes_of(runs)
     reported = _reported(runs)
     if name is not None and name not in reported:
         advice = f"Results: {', '.join(reported)}." if reported else "There are none."
@@ -114,15 +120,6 @@ def _choice(runs: Sequence[SetStatus], name: str | None) -> Choice:
     if metric_name in modes:
         largest = modes[metric_name] == "max"
     return Choice(metric_name, largest, is_certain=True)
-
-
-def _modes(runs: Sequence[SetStatus]) -> dict[str, str]:
-    """Return the modes of the metrics in riseml.yml that have one; the first run counts."""
-    modes: dict[str, str] = {}
-    metrics = chain.from_iterable(run.metrics for run in runs)
-    for metric in filter(attrgetter("mode"), metrics):
-        modes.setdefault(metric.name, metric.mode)
-    return modes
 
 
 def _reported(runs: Sequence[SetStatus]) -> list[str]:
@@ -141,7 +138,16 @@ def _folders(volume: Volume, root: str, run: SetStatus) -> Iterator[_Folder]:
         file = File(rest, entry.size, entry.modified)
         listed.setdefault(sub, {})[rest] = file
     for experiment in run.experiments:
-        yield _Folder(experiment, listed.get(experiment.folder, {}))
+        yield _folder(experiment, listed.get(experiment.folder, {}))
+
+
+def _folder(experiment: ExperimentStatus, by_path: Mapping[str, File]) -> _Folder:
+    _, files = of_last_attempt(by_path.values())
+    reported = by_path.get(RESULTS, File(RESULTS, 0, 0.0))
+    paths = [RESULTS, *map(attrgetter("path"), files)]
+    indexes = [f"{path}{TIMES}" for path in paths]
+    existing = filter(by_path.__contains__, (*paths, *indexes))
+    return _Folder(experiment, files, reported, [by_path[path] for path in existing])
 
 
 def _batches(folders: Iterator[_Folder]) -> Iterator[list[_Folder]]:
@@ -150,19 +156,11 @@ def _batches(folders: Iterator[_Folder]) -> Iterator[list[_Folder]]:
     size = 0
     for folder in folders:
         batch.append(folder)
-        size += sum(map(_length, _needed(folder)))
+        size += sum(map(_length, folder.needed))
         if size > _BATCH_BYTES:
             yield batch
             batch, size = [], 0
     yield batch
-
-
-def _needed(folder: _Folder) -> list[File]:
-    """Return the files with metrics of the last attempt, and the indexes of their times."""
-    _, files = of_last_attempt(folder.files.values())
-    paths = [RESULTS, *(file.path for file in files)]
-    indexes = [f"{path}{TIMES}" for path in paths]
-    return [folder.files[path] for path in (*paths, *indexes) if path in folder.files]
 
 
 def _length(file: File) -> int:
@@ -176,13 +174,13 @@ def _contents(
     pieces = []
     for folder in batch:
         parent = f"{root}/{folder.experiment.sub}" if run.is_set else root
-        for file in _needed(folder):
+        for file in folder.needed:
             pieces.append(Piece(f"{parent}/{file.path}", 0, _length(file)))
     data = b"".join(volume.read(pieces))
     position = 0
     for folder in batch:
         contents = {}
-        for file in _needed(folder):
+        for file in folder.needed:
             end = position + _length(file)
             contents[file.path] = data[position:end]
             position = end
@@ -192,9 +190,10 @@ def _contents(
 def _curves(
     run: SetStatus, folder: _Folder, contents: Mapping[str, bytes]
 ) -> dict[str, list[Point]]:
-    _, files = of_last_attempt(folder.files.values())
-    reported = folder.files.get(RESULTS, File(RESULTS, 0, 0.0))
     curves = read_curves(
-        run.metrics, files, lambda path: contents.get(path, b""), reported
+        run.metrics,
+        folder.files,
+        lambda path: contents.get(path, b""),
+        folder.reported,
     )
     return {name: thinned(points, _CURVE_POINTS) for name, points in curves.items()}

@@ -124,7 +124,7 @@ def tabulate(
     all_columns = ResultColumns(parameters, metrics)
     find = partial(_find, columns=all_columns, runs=runs)
     chosen = tuple(map(find, columns))
-    modes = _modes(runs)
+    modes = modes_of(runs)
     metric = sort or next(iter(modes), None)
     column = None
     if sort:
@@ -189,7 +189,7 @@ def _named(runs: Iterable[SetStatus]) -> Iterator[str]:
     return map(attrgetter("name"), metrics)
 
 
-def _modes(runs: Iterable[SetStatus]) -> dict[str, str]:
+def modes_of(runs: Iterable[SetStatus]) -> dict[str, str]:
     """Return the modes of the metrics in riseml.yml that have one, the same in all runs."""
     modes: dict[str, set[str]] = {}
     for metric in chain.from_iterable(map(attrgetter("metrics"), runs)):

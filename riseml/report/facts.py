@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from riseml.phrases import local_time
+from riseml import phrases
 from riseml.quantities import cores_text, memory_text
 from riseml.report.axes import MISSING
 from riseml.status import ExperimentStatus, SetStatus, reasons
@@ -38,8 +38,8 @@ def describe(run: SetStatus, now: datetime, difference: str) -> Run:
         "Note": run.marks.note,
         "State": str(run.state),
         "Experiments": counts,
-        "Started": local_time(run.started),
-        "Ended": local_time(run.finished),
+        "Started": phrases.local_time(run.started),
+        "Ended": phrases.local_time(run.finished),
         "Duration": duration(seconds_of(run, now)),
         "Image": run.image,
         "Framework": run.framework,
@@ -58,9 +58,8 @@ def _commit(run: SetStatus) -> str:
     """Return what the user's own repository was at."""
     if run.git is None:
         return ""
-    changes = {True: ", with changes", False: "", None: ", changes not known"}
     commit = f"{run.git.branch} {run.git.commit}".strip()
-    return f"{commit}{changes[run.git.dirty]}"
+    return f"{commit}{phrases.changes(run.git)}"
 
 
 def _resources(experiments: Iterable[ExperimentStatus]) -> str:

@@ -197,6 +197,11 @@ class SetStatus:
     page: str | None = None
 
     @property
+    def folder(self) -> str:
+        """Its folder in the output volume."""
+        return f"{self.user}/{self.project}/{self.number}"
+
+    @property
     def workflows(self) -> tuple[ShardStatus, ...]:
         """The Workflows of the run, at least one."""
         first = ShardStatus(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from riseml.client.client import Client
-from riseml.plan import GitState
+from riseml.plan import GitState, Metric
 from riseml.report import page
 from riseml.status import State
 from tests.cli.conftest import Riseml
@@ -155,3 +155,18 @@ def test_a_report_is_not_part_of_the_code_of_later_runs(
     for _ in range(2):
         assert riseml("report", "15").status == 0
         assert Client().survey("riseml.yml").files == 1
+
+
+def test_runs_that_disagree_about_the_best_value_have_no_best_experiment(
+    engine: FakeEngine, riseml: Riseml
+) -> None:
+    first, second = engine.runs[0], engine.runs[1]
+    engine.runs = [
+        replace(first, metrics=(Metric("accuracy", "max"),)),
+        replace(second, metrics=(Metric("accuracy", "min"),)),
+    ]
+    # `riseml results 15 14` marks none, either.
+    assert riseml("report", "15", "14", "-o", "both.html").status == 0
+    assert "\u2605</td>" not in Path("both.html").read_text("utf-8")
+    assert riseml("report", "15", "-o", "one.html").status == 0
+    assert "\u2605</td>" in Path("one.html").read_text("utf-8")

@@ -13,7 +13,6 @@ from riseml.cluster.pod_exec import CommandError
 from riseml.cluster.store import StorePod
 from riseml.engines import Query
 from riseml.engines.argo import shards
-from riseml.engines.argo.live_results import run_folder
 from riseml.errors import NotAllowedError, NotFoundError, RiseMLError
 from riseml.ids import Id
 from riseml.status import SetStatus
@@ -104,7 +103,7 @@ def rewrite(store: StorePod, run: SetStatus) -> None:
         ensure_ascii=False,
         separators=(",", ":"),
     )
-    store.script(_WRITE, run_folder(run), stdin=[data.encode()])
+    store.script(_WRITE, run.folder, stdin=[data.encode()])
 
 
 def is_complete_elsewhere(documents: Sequence[Object]) -> bool:
@@ -179,7 +178,7 @@ def last_number(store: StorePod, user: str) -> int:
 def remove(store: StorePod, run: SetStatus) -> None:
     """Delete all output of a run."""
     if run.user and run.number is not None:
-        store.script(_REMOVE, run_folder(run))
+        store.script(_REMOVE, run.folder)
 
 
 def _records(store: StorePod, script: str, *arguments: str) -> Iterator[SetStatus]:

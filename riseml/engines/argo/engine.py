@@ -285,5 +285,5 @@ class ArgoEngine:
         if isinstance(selected, ExperimentStatus):
             source = live_results.folder(status, selected)
         else:
-            source = live_results.run_folder(status)
+            source = status.folder
         return partial(tensorboard.fetch, self._reader.store_of(run), source, folder)

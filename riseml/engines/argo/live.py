@@ -168,7 +168,7 @@ class _Source:
         Raises:
             RiseMLError: the store is unavailable.
         """
-        listing = list_files(self._shell, live_results.run_folder(run))
+        listing = list_files(self._shell, run.folder)
         changed = {}
         progress = {}
         for experiment in run.experiments:

@@ -33,13 +33,8 @@ _TOTAL_BYTES, _LEAST_BYTES = 8 << 20, 4096
 
 def folder(run: SetStatus, experiment: ExperimentStatus) -> str:
     """Return the folder of an experiment, relative to the output volume."""
-    parent = run_folder(run)
+    parent = run.folder
     return f"{parent}/{experiment.sub}" if run.is_set else parent
-
-
-def run_folder(run: SetStatus) -> str:
-    """Return the folder of a run, relative to the output volume."""
-    return f"{run.user}/{run.project}/{run.number}"
 
 
 def with_results(store: RunsScripts, run: SetStatus) -> SetStatus | None:

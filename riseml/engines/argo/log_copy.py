@@ -129,4 +129,4 @@ def _folder(run: SetStatus, job: JobStatus) -> str:
     for experiment in run.experiments:
         if job in experiment.jobs:
             return live_results.folder(run, experiment)
-    return live_results.run_folder(run)
+    return run.folder
