@@ -98,7 +98,7 @@ COMMANDS: dict[str, Command] = {
         RUN,
     ),
     "report": Command(
-        "report_page",
+        "report",
         "Write an HTML page about runs: results, curves, parameters.",
         RUN,
     ),

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
-from riseml.cli import arguments, options, output, report
+from riseml.cli import arguments, formats, options, output
 from riseml.cli.documents import Document
 from riseml.cli.table import Column
 from riseml.client.client import Client
@@ -87,11 +87,11 @@ def command(
 
 def _explain(explanation: "Explanation", output_format: str) -> None:
     record = _record(explanation)
-    parts = report.of_records(record["parts"], ImagePartRecord, "part")
+    parts = formats.of_records(record["parts"], ImagePartRecord, "part")
     data = replace(parts, records=record, names=[explanation.key])
     rows = [[part.change, part.name, part.value] for part in explanation.parts]
-    report.write_table(data, _COLUMNS, output_format, rows=rows)
-    if report.is_for_people(output_format):
+    formats.write_table(data, _COLUMNS, output_format, rows=rows)
+    if formats.is_for_people(output_format):
         output.note(_summary(explanation))
 
 

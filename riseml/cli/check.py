@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from riseml import phrases
-from riseml.cli import arguments, error_records, options, output, report
+from riseml.cli import arguments, error_records, formats, options, output
 from riseml.cli.documents import Document
 from riseml.cli.error_records import FaultRecord
 from riseml.client.client import Client
@@ -33,11 +33,11 @@ def command(
     config_file, overrides = arguments.read(config_file, words, settings)
     faults = client.check(config_file, overrides=overrides)
     errors = [fault.severity for fault in faults].count("error")
-    if not report.is_for_people(output_format):
+    if not formats.is_for_people(output_format):
         records = list(map(error_records.fault_record, faults))
-        data = report.of_records(records, FaultRecord, "message")
+        data = formats.of_records(records, FaultRecord, "message")
         names = list(map(_position, faults))
-        report.write_data(replace(data, names=names), output_format)
+        formats.write_data(replace(data, names=names), output_format)
     else:
         output.lines(map(str, faults))
         file = excerpt(config_file, LONGEST)

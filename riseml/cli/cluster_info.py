@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
-from riseml.cli import options, output, report, table, terminal
+from riseml.cli import formats, options, output, table, terminal
 from riseml.cli.cluster_options import Context, Kubeconfig, connect
 from riseml.cli.documents import Document
 
@@ -79,7 +79,7 @@ def info(
 
     api = connect(kubeconfig, context)
     nodes = overview.nodes(api, read_values(api)["gpuResource"])
-    if not report.is_for_people(output_format):
+    if not formats.is_for_people(output_format):
         _write_data(api, nodes, output_format)
         return
     if gpus and not long:
@@ -105,8 +105,8 @@ def _write_data(api: "Api", nodes: "Sequence[Node]", output_format: str) -> None
         "argo": versions.argo,
         "nodes": list(map(_record, nodes)),
     }
-    data = report.of_records(record["nodes"], NodeRecord, "name")
-    report.write_data(replace(data, records=record), output_format)
+    data = formats.of_records(record["nodes"], NodeRecord, "name")
+    formats.write_data(replace(data, records=record), output_format)
 
 
 def _record(node: "Node") -> NodeRecord:

@@ -5,7 +5,7 @@ from typing import Annotated, TypedDict
 import typer
 
 from riseml import settings
-from riseml.cli import options, output, report
+from riseml.cli import formats, options, output
 from riseml.cli.documents import Document
 from riseml.cli.table import Column
 
@@ -83,11 +83,11 @@ def list_(
         {"name": name, "user": user, "server": server, "current": name == current}
         for name, user, server in rows
     ]
-    data = report.of_records(records, ContextRecord, "name")
+    data = formats.of_records(records, ContextRecord, "name")
     table = [["*" if row[0] == current else "", *row] for row in rows]
     # The star needs no title.
     columns = [Column(""), Column("NAME"), Column("USER"), Column("CLUSTER")]
-    report.write_table(data, columns, output_format, rows=table, no_headers=no_headers)
+    formats.write_table(data, columns, output_format, rows=table, no_headers=no_headers)
 
 
 def show(output_format: options.OutputFormat = "table") -> None:
@@ -105,11 +105,11 @@ def show(output_format: options.OutputFormat = "table") -> None:
     rows = []
     for name, value in values.items():
         rows.append([name, str(value), effective.origins.get(name, "")])
-    data = report.Data(
+    data = formats.Data(
         records=values, names=list(values), titles=["name", "value", "from"], rows=rows
     )
     columns = [Column(title.upper()) for title in data.titles]
-    report.write_table(data, columns, output_format)
+    formats.write_table(data, columns, output_format)
 
 
 COMMANDS = {"use": use, "list": list_, "show": show}

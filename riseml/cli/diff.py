@@ -8,7 +8,7 @@ from typing import Annotated, Any, TypedDict, cast
 import typer
 
 from riseml import phrases
-from riseml.cli import options, output, report, terminal
+from riseml.cli import formats, options, output, terminal
 from riseml.cli.documents import Document
 from riseml.cli.table import Column, clean, render
 from riseml.cli.terminal import Terminal
@@ -122,8 +122,8 @@ def command(
       riseml diff 14 --stat     what has changed since run 14
     """
     difference = Client().diff(old, new, path=config_file or None)
-    if not report.is_for_people(output_format):
-        report.write_data(_data(difference), output_format)
+    if not formats.is_for_people(output_format):
+        formats.write_data(_data(difference), output_format)
         return
     screen = terminal.stdout()
     output.lines(_lines(difference, screen, stat=stat))
@@ -262,12 +262,12 @@ def _to(screen: Terminal) -> str:
     return "→" if screen.unicode else "->"
 
 
-def _data(difference: Difference) -> report.Data:
+def _data(difference: Difference) -> formats.Data:
     rows: list[Sequence[str]] = []
     for kind, pairs in _sections(difference):
         for name, (old, new) in pairs.items():
             rows.append([kind, name, phrases.exact(old), phrases.exact(new)])
-    return report.Data(
+    return formats.Data(
         records=_record(difference),
         names=[row[1] for row in rows],
         titles=["kind", "name", "old", "new"],

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 
 import typer
 
-from riseml.cli import options, output, report, terminal
+from riseml.cli import formats, options, output, terminal
 from riseml.cli.documents import Document
 from riseml.cli.table import clean
 from riseml.client.client import Client
@@ -71,7 +71,7 @@ def command(
     if repair:
         _repair()
         return
-    if report.is_for_people(output_format):
+    if formats.is_for_people(output_format):
         findings = _print_findings(output_format)
     else:
         findings = list(Client().doctor())
@@ -131,10 +131,10 @@ def _summary(findings: "list[Finding]", output_format: str) -> str:
 
 
 def _write_data(findings: "list[Finding]", output_format: str) -> None:
-    data = report.of_records(list(map(_record, findings)), FindingRecord, "check")
+    data = formats.of_records(list(map(_record, findings)), FindingRecord, "check")
     # The failed checks are what a script wants to name.
     data = replace(data, names=_failures(findings))
-    report.write_data(data, output_format)
+    formats.write_data(data, output_format)
 
 
 def _record(finding: "Finding") -> FindingRecord:

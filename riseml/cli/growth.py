@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NotRequired, TypedDict
 
 from riseml import phrases
-from riseml.cli import output, report
+from riseml.cli import formats, output
 from riseml.cli.documents import Document
 from riseml.client.repeat_types import Grown
 from riseml.errors import OtherCodeError
@@ -48,9 +48,9 @@ def write(
     It is a note if standard output belongs to a log.
     """
     output.notes(grown.notes)
-    if not report.is_for_people(output_format):
-        data = report.of_record(_record(grown), GrowthRecord, "id")
-        report.write_data(data, output_format)
+    if not formats.is_for_people(output_format):
+        data = formats.of_record(_record(grown), GrowthRecord, "id")
+        formats.write_data(data, output_format)
     elif grown.experiments:
         print_line = output.note if is_note else output.say
         print_line(f"{_title(grown, title)} in the background.")

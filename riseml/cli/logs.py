@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from riseml.cli import clock, follow, options, output, report
+from riseml.cli import clock, follow, formats, options, output
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError
 
@@ -93,7 +93,7 @@ def command(
         parsed_id, follow=follow_, tail=tail, since=oldest, times=timed
     )
     try:
-        if report.is_for_people(output_format):
+        if formats.is_for_people(output_format):
             names = list(follow.job_names(status))
             job = names[0] if parsed_id.kind == "job" else None
             follow.show(events, names, only=job, grep=pattern, timed=timed)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypedDict
 import typer
 
 from riseml import phrases
-from riseml.cli import options, output, report
+from riseml.cli import formats, options, output
 from riseml.cli.documents import Document, Time
 from riseml.cli.table import Column
 from riseml.client.client import Client
@@ -67,8 +67,8 @@ def command(
         entries = Client().ls(uri, hidden=hidden)
         records = list(map(_record, entries))
         rows = list(map(_row, entries))
-    data = report.of_records(records, FileRecord, "name")
-    report.write_table(data, _COLUMNS, output_format, rows=rows, no_headers=no_headers)
+    data = formats.of_records(records, FileRecord, "name")
+    formats.write_table(data, _COLUMNS, output_format, rows=rows, no_headers=no_headers)
 
 
 def _volume_record(name: str) -> FileRecord:

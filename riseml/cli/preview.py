@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Literal, TypedDict
 
 from riseml import phrases
-from riseml.cli import exclusions, output, records, report, terminal
+from riseml.cli import exclusions, formats, output, records, terminal
 from riseml.cli.documents import Document
 from riseml.cli.records import ResourcesRecord
 from riseml.cli.table import Column, render
@@ -79,8 +79,8 @@ def show(
     """Print what would run, start nothing, and return the exit status."""
     plan = client.plan(file, overrides=overrides)
     code = client.survey(file, gitignore=gitignore)
-    if not report.is_for_people(output_format):
-        report.write_data(_data(plan, code), output_format)
+    if not formats.is_for_people(output_format):
+        formats.write_data(_data(plan, code), output_format)
     else:
         screen = terminal.stdout()
         output.lines(_summary(plan, code))
@@ -131,14 +131,14 @@ def _job_row(job: Job) -> list[str]:
     ]
 
 
-def _data(plan: ExperimentSet, code: Survey) -> report.Data:
+def _data(plan: ExperimentSet, code: Survey) -> formats.Data:
     parameters = _parameters(plan)
     titles = ["sub"]
     for name in parameters:
         # A parameter may have the name of the first column.
         titles.append("param.sub" if name == "sub" else name)
     rows = _rows(plan.experiments, parameters)
-    return report.Data(_record(plan, code), [plan.project], titles, rows)
+    return formats.Data(_record(plan, code), [plan.project], titles, rows)
 
 
 def _parameters(plan: ExperimentSet) -> list[str]:

@@ -1,77 +1,96 @@
-"""Output of a result in every format of `-o`."""
+"""Command `riseml report`."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+import webbrowser
+from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from riseml import phrases
-from riseml.cli import output, terminal
-from riseml.cli.table import Column, render
+from riseml.cli import options, output
+from riseml.client.client import Client
+from riseml.errors import RiseMLError
+from riseml.project.copied import CopyRecord
+
+File = Annotated[
+    str | None,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        show_default=False,
+        help="Where to write the page; default: report-ID.html.",
+    ),
+]
+Metric = Annotated[
+    str | None,
+    typer.Option(
+        "-m",
+        "--metric",
+        metavar="NAME",
+        show_default=False,
+        help="The result that compares experiments; default: the first in riseml.yml.",
+    ),
+]
+Open = Annotated[bool, typer.Option("--open", help="Open the page in a browser.")]
+
+# A page names its generator near its start.
+_HEAD_BYTES = 1000
 
 
-@dataclass(frozen=True)
-class Data:
-    """A result in the formats for programs.
-
-    `records` is plain data for JSON and YAML, and `names` are the lines of `-o name`.
-    `titles` and `rows` make a CSV file.
-    """
-
-    records: Any
-    names: Sequence[str]
-    titles: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-def of_records(records: Sequence[Mapping[str, Any]], kind: type, name: str) -> Data:
-    """Return the data of records of one TypedDict, whose fields are the CSV columns.
-
-    Lists and mappings are JSON there. `name` is the field that `-o name` prints.
-    """
-    titles = list(kind.__annotations__)
-    names, rows = [], []
-    for record in records:
-        names.append(str(record[name]))
-        # A field may be missing.
-        rows.append([phrases.exact(record.get(title)) for title in titles])
-    return Data(records, names, titles, rows)
-
-
-def of_record(record: Mapping[str, Any], kind: type, name: str) -> Data:
-    """Return the data of a single record of a TypedDict; see `of_records`."""
-    return replace(of_records([record], kind, name), records=record)
-
-
-def is_for_people(output_format: str) -> bool:
-    """Return whether a format is for people; the others are stable, for programs."""
-    return output_format in {"table", "wide"}
-
-
-def write_data(data: Data, output_format: str) -> None:
-    """Print a result in one of the formats for programs."""
-    if output_format == "name":
-        output.names(data.names)
-    elif output_format == "csv":
-        output.csv(data.titles, data.rows)
-    else:
-        output.data(data.records, output_format)
-
-
-def write_table(
-    data: Data,
-    columns: Sequence[Column],
-    output_format: str,
-    *,
-    rows: Sequence[Sequence[str]] | None = None,
-    no_headers: bool = False,
+def command(
+    ids: options.ManyIds = None,
+    file: File = None,
+    metric: Metric = None,
+    open_page: Open = False,
 ) -> None:
-    """Print a result as a table, or in a format for programs.
+    """Write an HTML page about runs: results, curves, parameters.
 
-    `rows` are those of the table; None stands for those of the CSV file.
+    The page is one file that needs no network: send it to somebody, or keep it with a
+    paper. An existing file is replaced only if it is a report.
+
+    Examples:
+      riseml report 14
+      riseml report 14 15 -o comparison.html --open
     """
-    if is_for_people(output_format):
-        table = data.rows if rows is None else rows
-        screen = terminal.stdout()
-        output.lines(render(columns, table, screen, headers=not no_headers))
-    else:
-        write_data(data, output_format)
+    client = Client()
+    names = ids or [str(client.engine.latest())]
+    path = Path(file or f"report-{'-'.join(names)}.html")
+    _check_replaceable(path)
+    page = client.report(*names, metric=metric)
+    # The page is no code of the next run, if it lies in a project.
+    record = CopyRecord(client.settings.home, [str(path)])
+    _write(path, page)
+    record.end()
+    output.say(str(path))
+    output.note(f"Wrote {phrases.size(len(page.encode()))}.")
+    if open_page and not webbrowser.open(path.absolute().as_uri()):
+        output.note("There is no browser here; open the file in one.")
+
+
+def _check_replaceable(path: Path) -> None:
+    """Refuse to replace a file that is not a report."""
+    from riseml.report.page import MARK
+
+    try:
+        with path.open("rb") as existing:
+            head = existing.read(_HEAD_BYTES)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise RiseMLError(f"cannot write {path}: {error.strerror}") from None
+    if MARK.encode() not in head:
+        raise RiseMLError(
+            f"{path} exists and is not a report", "Choose another file with -o."
+        )
+
+
+def _write(path: Path, page: str) -> None:
+    """Write a page; an earlier one is complete until this one is."""
+    unfinished = path.with_name(f".{path.name}.riseml-part")
+    try:
+        unfinished.write_text(page, "utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise RiseMLError(f"cannot write {path}: {error.strerror}") from None

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, NotRequired, TypedDict
 import typer
 
 from riseml import phrases
-from riseml.cli import options, output, report
+from riseml.cli import formats, options, output
 from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.client.repeat_types import Repetition
@@ -50,9 +50,9 @@ def command(
     """
     run = Client().rerun(id)
     output.notes(run.notes)
-    if not report.is_for_people(output_format):
-        data = report.of_record(_record(run), RerunRecord, "id")
-        report.write_data(data, output_format)
+    if not formats.is_for_people(output_format):
+        data = formats.of_record(_record(run), RerunRecord, "id")
+        formats.write_data(data, output_format)
         return
     title = f"experiment {run.id}"
     if run.is_set:

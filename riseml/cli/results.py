@@ -11,10 +11,10 @@ import typer
 
 from riseml import phrases
 from riseml.cli import (
+    formats,
     options,
     output,
     records,
-    report,
     result_table,
     statuses,
     symbols,
@@ -172,8 +172,8 @@ def command(
         largest=largest,
         top=top,
     )
-    if not report.is_for_people(output_format):
-        report.write_data(_data(results), output_format)
+    if not formats.is_for_people(output_format):
+        formats.write_data(_data(results), output_format)
         return
     screen = terminal.stdout()
     # Columns that the user chose are all shown.
@@ -217,7 +217,7 @@ def _notes(results: Results, selection: str, screen: Terminal) -> Iterator[str]:
         yield f"No values of {names} in logs and files{ending}."
 
 
-def _data(results: Results) -> report.Data:
+def _data(results: Results) -> formats.Data:
     titles = []
     columns = []
     for column in results.columns:
@@ -226,7 +226,7 @@ def _data(results: Results) -> report.Data:
         columns.append(list(map(_exact, results.values(column))))
     names = list(map(attrgetter("id"), results.rows))
     rows = list(zip(*columns, strict=True))
-    return report.Data(_record(results), names, titles, rows)
+    return formats.Data(_record(results), names, titles, rows)
 
 
 def _exact(value: Any) -> str:

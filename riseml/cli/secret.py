@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypedDict
 
 import typer
 
-from riseml.cli import options, output, report
+from riseml.cli import formats, options, output
 from riseml.cli.documents import Document
 from riseml.client.client import Client
 from riseml.errors import InvalidInputError, NotFoundError
@@ -90,12 +90,12 @@ def command(
 
 def _list(client: Client, output_format: str) -> None:
     names = client.secrets()
-    if report.is_for_people(output_format):
+    if formats.is_for_people(output_format):
         output.lines(names)
         return
     records: list[SecretRecord] = [{"name": name} for name in names]
-    data = report.of_records(records, SecretRecord, "name")
-    report.write_data(data, output_format)
+    data = formats.of_records(records, SecretRecord, "name")
+    formats.write_data(data, output_format)
 
 
 def _refuse_values(words: list[str]) -> None:

@@ -280,7 +280,7 @@ def _write_data(
     style: _Style, statuses: list[tuple[SetStatus, AnyStatus]], *, listed: bool
 ) -> None:
     """Print statuses, each with its run, in a format for programs."""
-    from riseml.cli import records, report
+    from riseml.cli import formats, records
 
     long = style.long or not listed
     names, plain, rows = [], [], list[list[str]]()
@@ -289,8 +289,8 @@ def _write_data(
         plain.append(records.record(status, listed=listed))
         rows += records.csv_rows(run, status, long=long)
     titles = records.csv_titles(long=long)
-    data = report.Data(plain if listed else plain[0], names, titles, rows)
-    report.write_data(data, style.output_format)
+    data = formats.Data(plain if listed else plain[0], names, titles, rows)
+    formats.write_data(data, style.output_format)
 
 
 def _parse_state(word: str) -> State:

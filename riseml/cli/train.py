@@ -8,9 +8,9 @@ from riseml import marks, phrases
 from riseml.cli import (
     arguments,
     continuation,
+    formats,
     options,
     output,
-    report,
     sync_notice,
 )
 from riseml.cli.documents import Document
@@ -162,9 +162,9 @@ def command(
 def _write(run: RunHandle, output_format: str, *, logs: bool) -> None:
     output.notes(map(str, run.warnings))
     output.notes(run.notes)
-    if not report.is_for_people(output_format):
-        data = report.of_record(_record(run), StartedRecord, "id")
-        report.write_data(data, output_format)
+    if not formats.is_for_people(output_format):
+        data = formats.of_record(_record(run), StartedRecord, "id")
+        formats.write_data(data, output_format)
     elif logs:
         _announce_followed(run)
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, TypedDict
 import typer
 
 from riseml import settings
-from riseml.cli import options, output, report
+from riseml.cli import formats, options, output
 from riseml.cli.cluster_options import Kubeconfig, connect
 from riseml.cli.documents import Document
 from riseml.cli.table import Column
@@ -207,9 +207,9 @@ def list_(
         titles += ["Namespace", "Quota"]
         for row, user in zip(rows, users, strict=True):
             row += [user.namespace, _quota(user)]
-    data = report.of_records(list(map(_record, users)), UserRecord, "username")
+    data = formats.of_records(list(map(_record, users)), UserRecord, "username")
     columns = list(map(Column, titles))
-    report.write_table(data, columns, output_format, rows=rows, no_headers=no_headers)
+    formats.write_table(data, columns, output_format, rows=rows, no_headers=no_headers)
 
 
 def display(
@@ -220,12 +220,12 @@ def display(
 ) -> None:
     """Show a user with the key."""
     user = _users(kubeconfig, api_host).display(name)
-    if report.is_for_people(output_format):
+    if formats.is_for_people(output_format):
         _show(user)
         return
     record: UserWithKeyRecord = {**_record(user), "api_key": user.key or None}
-    data = report.of_record(record, UserWithKeyRecord, "username")
-    report.write_data(data, output_format)
+    data = formats.of_record(record, UserWithKeyRecord, "username")
+    formats.write_data(data, output_format)
 
 
 def login(

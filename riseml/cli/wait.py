@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypedDict
 import typer
 
 from riseml import phrases
-from riseml.cli import options, outcome, output, reader_exit, report
+from riseml.cli import formats, options, outcome, output, reader_exit
 from riseml.cli.documents import Document, StateName, Time
 from riseml.cli.statuses import experiment_of, is_set
 from riseml.client.client import Client
@@ -57,12 +57,12 @@ def command(
     with reader_exit.watched():
         statuses = Client().wait(*(ids or ()), timeout=limit)
     # All have ended by now; the order is that of the ids.
-    if report.is_for_people(output_format):
+    if formats.is_for_people(output_format):
         output.lines(map(outcome.describe, statuses))
     else:
         records = list(map(_record, statuses))
-        data = report.of_records(records, OutcomeRecord, "id")
-        report.write_data(data, output_format)
+        data = formats.of_records(records, OutcomeRecord, "id")
+        formats.write_data(data, output_format)
     return outcome.exit_status(statuses)
 
 

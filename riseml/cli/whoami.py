@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from riseml.cli import options, output, report
+from riseml.cli import formats, options, output
 from riseml.cli.documents import Document
 from riseml.client.client import Client
 
@@ -25,9 +25,9 @@ def command(output_format: options.OutputFormat = "table") -> None:
       riseml whoami -o name
     """
     client = Client()
-    if report.is_for_people(output_format):
+    if formats.is_for_people(output_format):
         output.say(f"you are: {client.whoami()}")
         return
     record: IdentityRecord = {"user": client.whoami(), "engine": client.engine.name}
-    data = report.of_record(record, IdentityRecord, "user")
-    report.write_data(data, output_format)
+    data = formats.of_record(record, IdentityRecord, "user")
+    formats.write_data(data, output_format)

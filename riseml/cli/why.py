@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypedDict
 
 from riseml import phrases
-from riseml.cli import clock, options, output, records, report, symbols, terminal
+from riseml.cli import clock, formats, options, output, records, symbols, terminal
 from riseml.cli.documents import Document, StateName
 from riseml.cli.records import AttemptRecord
 from riseml.cli.table import clean
@@ -52,17 +52,17 @@ def command(
       riseml why 14.3
     """
     causes = Client().why(id)
-    if report.is_for_people(output_format):
+    if formats.is_for_people(output_format):
         screen = terminal.stdout()
         output.write("\n".join(_text(cause, screen) for cause in causes))
         return
-    data = report.Data(
+    data = formats.Data(
         records=list(map(_record, causes)),
         names=list(itertools.chain.from_iterable(cause.ids for cause in causes)),
         titles=["id", "state", "cause", "what", "fix"],
         rows=_csv_rows(causes),
     )
-    report.write_data(data, output_format)
+    formats.write_data(data, output_format)
 
 
 def _csv_rows(causes: "Iterable[Cause]") -> list[list[str]]:
