@@ -149,6 +149,7 @@ class Screen:
 
     def __init__(self) -> None:
         self._block: list[str] = []
+        self._is_writing = self._must_suspend = False
 
     def enter(self) -> None:
         """Switch to the alternate screen."""
@@ -171,6 +172,14 @@ class Screen:
 
     def suspend(self, _number: int, _frame: FrameType | None) -> None:
         """Leave the terminal to the shell, as Ctrl-Z asks, until the process continues."""
+        if self._is_writing:
+            # A stream refuses a second write within the first one.
+            self._must_suspend = True
+        else:
+            self._suspend()
+
+    def _suspend(self) -> None:
+        self._must_suspend = False
         self._write(_LEAVE)
         handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
@@ -184,5 +193,11 @@ class Screen:
         self._write(_HOME + "\r\n".join(lines) + _ERASE_BELOW)
 
     def _write(self, codes: str) -> None:
-        output.write(codes)
-        sys.stdout.flush()
+        self._is_writing = True
+        try:
+            output.write(codes)
+            sys.stdout.flush()
+        finally:
+            self._is_writing = False
+        if self._must_suspend:
+            self._suspend()

@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from riseml.cli import live
+from riseml.cli import live, output
 from riseml.cli.watch import RunList
 from riseml.client.client import Client
 from riseml.engines import Chunk
@@ -316,3 +317,36 @@ def test_every_file_belongs_to_a_test() -> None:
     names = [*RUNS, *LISTED]
     expected = {f"{name}-{width}.txt" for name in names for width in WIDTHS}
     assert {file.name for file in SCREENS.iterdir()} == expected
+
+
+def test_ctrl_z_during_a_redraw_waits_for_its_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    screen = live.Screen()
+    events: list[str] = []
+
+    def write(codes: str) -> None:
+        is_block = "a line" in codes
+        events.append("block" if is_block else codes)
+        # The signal comes while the first block is being written.
+        if events.count("block") == 1 and is_block:
+            screen.suspend(signal.SIGTSTP, None)
+        events.append("written")
+
+    def stop(_pid: int, _signal: int) -> None:
+        events.append("stopped")
+
+    monkeypatch.setattr(output, "write", write)
+    monkeypatch.setattr(os, "kill", stop)
+    screen.show(["a line"])
+    assert events == [
+        "block",
+        "written",
+        live._LEAVE,
+        "written",
+        "stopped",
+        live._ENTER,
+        "written",
+        "block",
+        "written",
+    ]
