@@ -1,129 +1,80 @@
-"""Cost of compiling grids from riseml.yml to JSON, in a new process and in one that has Hera loaded.
-
-`import hera.workflows` is the floor of a process that compiles; the run script is what every job pays beyond `sh -c`.
-"""
+"""Compiling a riseml.yml to JSON, compared with the import of Hera; and the run script of every job."""
 
 import os
-import subprocess
 import sys
 import tempfile
-import time
-from itertools import pairwise
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
-from measure import compare, seconds, verdict
+from measure import RISEML, Command, Figure, absolute, main, sample, side_by_side
 
-from riseml import manifest, planner
-from riseml.compiler import compile_workflow, pod
-from riseml.config import load_text
-from riseml.plan import Origin, Target
+from riseml.compiler import pod
 
-PROCESS_BAR = 1.5  # seconds for 10,000 experiments, including imports
-SCRIPT_BAR = 3.0  # milliseconds over `sh -c true`
-COMPILE = """
-import sys
-from riseml import config, manifest, planner
-from riseml.compiler import compile_workflow
-from riseml.spec import Origin, Target
-plan = planner.plan(config.load(sys.argv[1]).config)
-sys.stdout.write(manifest.to_json(compile_workflow(plan, Origin("me", 1, "0" * 40), Target())))
+BASE = "python: import hera.workflows"
+SIZES = {1: ("a small file", 0.5), 1_000: ("1,000 experiments", None)}
+SIZES[10_000] = ("10,000 experiments", 1.0)
+# Milliseconds over `sh -c true`.
+SCRIPT_TARGET = 3.0
+GRID = """\
+project: grid
+train:
+  image: python:3.12
+  resources: {{cpus: 1, mem: 512}}
+  concurrency: 2
+  parameters:
+    batch-size: [16, 32]
+    lr: [1e-4, 1e-3, 1e-2, 1e-1, 1]
+    seed: {{range: {{min: 1, max: {seeds}, step: 1}}}}
+  run: python fit.py --lr {{{{lr}}}} --batch {{{{batch-size}}}} --seed {{{{seed}}}}
+"""
+SMALL = """\
+project: small
+train:
+  image: python:3.12
+  resources: {cpus: 1, mem: 512}
+  run: python fit.py
 """
 
 
-def grid(experiments: int) -> str:
-    """Return a riseml.yml with three parameters and the given number of experiments."""
-    return (
-        "project: grid\ntrain:\n  image: python:3.12\n  resources: {cpus: 1, mem: 512}\n  concurrency: 2\n"
-        "  parameters:\n    batch-size: [16, 32]\n    lr: [1e-4, 1e-3, 1e-2, 1e-1, 1]\n"
-        f"    seed: {{range: {{min: 1, max: {experiments // 10}, step: 1}}}}\n"
-        "  run: python fit.py --lr {{lr}} --batch {{batch-size}} --seed {{seed}}\n"
-    )
-
-
-def within(experiments: int) -> None:
-    """Print the parts of compiling in a process that has everything loaded."""
-    plan = planner.plan(load_text(grid(experiments)).config)
-    times = [time.perf_counter()]
-    document = compile_workflow(plan, Origin("me", 1, "0" * 40), Target())
-    times.append(time.perf_counter())
-    text = manifest.to_json(document)
-    times.append(time.perf_counter())
-    manifest.to_yaml(document)
-    times.append(time.perf_counter())
-    build, as_json, as_yaml = (
-        1000 * (after - before) for before, after in pairwise(times)
-    )
-    size = len(text) / 1000
-    print(
-        f"{experiments:>6} experiments  compile {build:8.1f} ms",
-        f"  json {as_json:6.1f}   yaml {as_yaml:7.1f}   {size:8.1f} kB",
-    )
-
-
-def script(work: Path) -> dict[str, list[str]]:
-    """Return the commands `sh -c true` and the same as the run line of a job."""
-    (work / ".riseml").mkdir()
-    results = str(work / ".riseml/results.jsonl")
-    os.environ.update(
-        OUTPUT_DIR=str(work),
-        RISEML_DIR=str(work),
-        RESULT_FILE=results,
-        RISEML_JOB="train",
-    )
-    os.environ.update(
-        RISEML_ATTEMPT="0", RISEML_LOGGED="1", RISEML_CONFIGURATION="project: grid"
-    )
-    return {
-        "sh -c true": ["sh", "-c", "true"],
-        "run script: true": ["sh", "-c", *pod.arguments(["true"])],
-    }
-
-
-def main() -> None:
-    """Print all figures."""
-    within(10)
-    for experiments in (10, 100, 1000, 10_000):
-        within(experiments)
+def measure(rounds: int | None = None) -> Iterator[Figure]:
+    """Yield a row for each size, and one for the run script."""
     with tempfile.TemporaryDirectory() as name:
         work = Path(name)
-        commands = {
-            "python -c pass": [sys.executable, "-c", "pass"],
-            "import hera.workflows": [sys.executable, "-c", "import hera.workflows"],
+        commands: dict[str, Command] = {
+            BASE: [sys.executable, "-c", "import hera.workflows"]
         }
-        for experiments in (10, 1000, 10_000):
+        for experiments, (size, _) in SIZES.items():
             file = work / f"{experiments}.yml"
-            file.write_text(grid(experiments))
-            commands[f"{experiments} experiments"] = [
-                sys.executable,
-                "-c",
-                COMPILE,
-                str(file),
-            ]
-        ratios = compare(commands, base="import hera.workflows", rounds=5)
-        print(
-            f"10,000 experiments: {ratios['10000 experiments'] / ratios['python -c pass']:.0f} times python -c pass"
-        )
-        begun = time.perf_counter()
-        subprocess.run(
-            commands["10000 experiments"], check=True, stdout=subprocess.DEVNULL
-        )
-        verdict(
-            "10,000 experiments, whole process",
-            time.perf_counter() - begun,
-            PROCESS_BAR,
-            "s",
-        )
-    with tempfile.TemporaryDirectory() as name:
-        shell, job = script(Path(name)).values()
-        compare(
-            {"sh -c true": shell, "run script: true": job},
-            base="sh -c true",
-            rounds=200,
-        )
-        more = median(seconds(job) - seconds(shell) for _ in range(200))
-        verdict("run script above sh -c true", 1000 * more, SCRIPT_BAR, "ms")
+            seeds = experiments // 10
+            file.write_text(GRID.format(seeds=seeds) if seeds else SMALL)
+            output = ["-o", str(work / "workflow.json")]
+            commands[size] = [*RISEML, "compile", "-f", str(file), *output]
+        times = side_by_side(commands, base=BASE, rounds=rounds or 9)
+        for size, target in SIZES.values():
+            yield times[size].figure(f"`compile` of {size} (JSON)", target)
+        yield _run_script(work, rounds or 100)
+
+
+def _run_script(work: Path, rounds: int) -> Figure:
+    """Return what the run line of a job takes more than a plain shell."""
+    (work / ".riseml").mkdir()
+    variables = {
+        "OUTPUT_DIR": str(work),
+        "RISEML_DIR": str(work),
+        "RESULT_FILE": str(work / ".riseml/results.jsonl"),
+        "RISEML_JOB": "train",
+        "RISEML_ATTEMPT": "0",
+        "RISEML_LOGGED": "1",
+        "RISEML_CONFIGURATION": "project: grid",
+    }
+    environment = {**os.environ, **variables}
+    shell, job = ["sh", "-c", "true"], ["sh", "-c", *pod.arguments(["true"])]
+    differences = []
+    for _ in range(rounds):
+        plain = sample(shell, env=environment).seconds
+        differences.append(1000 * (sample(job, env=environment).seconds - plain))
+    return absolute("run script above `sh -c true`", differences, "ms", SCRIPT_TARGET)
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

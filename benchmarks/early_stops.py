@@ -2,25 +2,16 @@
 
 A toy problem of 64 configurations and 81 epochs, run by the local engine. Its curves cross: early ranks mislead.
 Programs without added code are stopped by what they print, up to half a second late. The others ask at each report.
-
-    .venv/bin/python benchmarks/early_stops.py [SEED…]
 """
 
 import json
 import math
 import random
-import subprocess
-import sys
-import tempfile
-import time
-from pathlib import Path
-from statistics import median
+from collections.abc import Iterator
 
-from measure import environment, verdict
+from lab import Lab, lab
+from measure import Figure, absolute, main
 
-from riseml.engines.local import protocol
-
-RISEML = [sys.executable, "-m", "riseml"]
 EPOCHS, RATES, ENDS = 81, 8, 8
 EPOCH_SECONDS = 0.15
 PROGRAM = f"""
@@ -67,65 +58,40 @@ def curves(seed: int) -> tuple[dict[int, list[float]], list[int]]:
     return losses, sorted(ends, key=ends.__getitem__)
 
 
-def run(work: Path, method: str, report: str, seed: int) -> tuple[float, int, float]:
-    """Return the share of the grid's epochs, the true rank of the winner from 1, and the seconds."""
+def run(place: Lab, method: str, report: str, seed: int) -> tuple[float, int]:
+    """Return the share of the grid's epochs in percent, and the true rank of the winner from 1."""
     losses, order = curves(seed)
-    folder = work / "project"
-    folder.mkdir(exist_ok=True)
+    folder = place.project(f"{method}-{report}-{seed}", TRAIN.replace("METHOD", method))
     (folder / "curves.json").write_text(json.dumps(losses))
     (folder / "train.py").write_text(PROGRAM.replace("REPORT", REPORTS[report].strip()))
-    (folder / "riseml.yml").write_text(TRAIN.replace("METHOD", method))
-    env = environment(work / "home") | {"RISEML_CPUS": "4"}
-
-    def riseml(*words: str) -> str:
-        command = [*RISEML, *words]
-        return subprocess.run(
-            command, cwd=folder, env=env, check=True, capture_output=True, text=True
-        ).stdout
-
-    begun = time.perf_counter()
-    number = riseml("train", "-o", "name").strip()
-    riseml("wait", number)
-    seconds = time.perf_counter() - begun
-    rows = json.loads(riseml("results", number, "-o", "json"))["experiments"]
-    (folder_of_run,) = (work / "home").glob(f"output/*/toy/{number}")
+    number = place.train(folder)
+    place.riseml("wait", number)
+    rows = json.loads(place.riseml("results", number, "-o", "json"))["experiments"]
+    (output,) = place.home.glob(f"output/*/toy/{number}")
     used = 0
-    for log in folder_of_run.glob("*/.riseml/logs/train.0.log"):
+    for log in output.glob("*/.riseml/logs/train.0.log"):
         used += sum(line.startswith("epoch ") for line in log.read_text().splitlines())
-    for file in folder_of_run.glob("*/.riseml/results.jsonl"):
+    for file in output.glob("*/.riseml/results.jsonl"):
         used += len(file.read_text().splitlines())
     (best,) = (row for row in rows if row["best"])
-    share = used / (EPOCHS * len(losses))
-    return share, order.index(int(best["parameters"]["cell"])) + 1, seconds
+    share = 100 * used / (EPOCHS * len(losses))
+    return share, order.index(int(best["parameters"]["cell"])) + 1
 
 
-def measure(work: Path, method: str, report: str, seeds: list[int]) -> None:
-    """Run a search for each seed, and print its figures next to their limits."""
-    shares, ranks = [], []
-    for seed in seeds:
-        share, rank, seconds = run(work, method, report, seed)
-        shares.append(share)
-        ranks.append(rank)
-        print(
-            f"{method}, program {report}, seed {seed}: {share:.1%} of the epochs, "
-            f"winner is number {rank}, {seconds:.0f} s"
-        )
-    if method == "asha":
-        title = f"{method}, program {report}"
-        verdict(f"{title}: epochs", 100 * max(shares), 25, "%")
-        verdict(f"{title}: rank of the winner, median", median(ranks), 3, "")
-
-
-def main() -> None:
-    seeds = list(map(int, sys.argv[1:])) or [1, 2, 3]
-    work = Path(tempfile.mkdtemp())
-    try:
+def measure(rounds: int | None = None) -> Iterator[Figure]:
+    """Yield the epochs and the rank of the winner for each method; a round is a seed."""
+    with lab() as place:
+        place.variables["RISEML_CPUS"] = "4"
         for method in ("asha", "hyperband"):
             for report in REPORTS:
-                measure(work, method, report, seeds)
-    finally:
-        protocol.stop_controller(work / "home")
+                seeds = range(1, (rounds or 3) + 1)
+                runs = [run(place, method, report, seed) for seed in seeds]
+                shares, ranks = zip(*runs, strict=True)
+                title = f"{method}, program {report}"
+                limits = (25, 3) if method == "asha" else (None, None)
+                yield absolute(f"{title}: epochs", shares, "%", limits[0])
+                yield absolute(f"{title}: rank of the winner", ranks, "", limits[1])
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

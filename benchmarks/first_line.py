@@ -1,20 +1,28 @@
-"""Time from the command to the first line in the job's log, compared with a one-step `metaflow run`.
+"""Time from pressing Enter to the first line of a job, with and without a running controller.
 
-Metaflow is installed into a virtual environment of its own the first time (benchmarks/.metaflow).
+The job is a Python program that prints a line and then writes down the time. It is compared with the same program
+alone, and a run without a controller (the first command of the day) with a one-step flow of Metaflow.
 """
 
-import shutil
 import subprocess
 import sys
-import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from measure import compare, environment, verdict
+import peer_tools
+from lab import Lab, lab
+from measure import RISEML, Figure, environment, main, side_by_side
 
 from riseml.engines.local import protocol
 
-FLOW = """
+JOB = """\
+import time
+print("first line", flush=True)
+with open({mark!r}, "w") as file:
+    file.write(str(time.time()) + "\\n")
+"""
+FLOW = """\
 from metaflow import FlowSpec, step
 
 class One(FlowSpec):
@@ -29,77 +37,86 @@ class One(FlowSpec):
 if __name__ == "__main__":
     One()
 """
+ALONE, METAFLOW = "python job.py", "metaflow run"
 
 
-def metaflow() -> Path:
-    venv = Path(__file__).with_name(".metaflow")
-    if not (venv / "ready").exists():
-        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True)
-        subprocess.run([venv / "bin/pip", "install", "--quiet", "metaflow"], check=True)
-        (venv / "ready").touch()
-    return venv / "bin/python"
+def measure(rounds: int | None = None) -> Iterator[Figure]:
+    """Yield a row with the controller running, and one without."""
+    python = peer_tools.metaflow()
+    with lab() as place:
+        mark = place.folder / "mark"
+        project = place.one_job("first", f"{sys.executable} job.py")
+        (project / "job.py").write_text(JOB.format(mark=str(mark)))
+        (place.folder / "flow.py").write_text(FLOW)
+        alone = [sys.executable, "job.py"]
+        train = [*RISEML, "train"]
+
+        def of_train() -> float:
+            return until_mark(train, project, place)
+
+        times = side_by_side(
+            {ALONE: lambda: until_mark(alone, project, place), "train": of_train},
+            base=ALONE,
+            rounds=rounds or 11,
+        )
+        name = "Enter to first line, controller running"
+        yield times["train"].figure(name, target=4.5)
+        times = side_by_side(
+            {
+                METAFLOW: lambda: first_of_metaflow(python, place.folder),
+                "train": without_controller(place, of_train),
+            },
+            base=METAFLOW,
+            rounds=rounds or 7,
+        )
+        name = "Enter to first line, controller not running"
+        yield times["train"].figure(name, target=1.0)
 
 
-def first_of_metaflow(python: Path, work: Path) -> float:
+def without_controller(place: Lab, take: Callable[[], float]) -> Callable[[], float]:
+    """Return a function that stops the controller, and then measures."""
+
+    def stopped() -> float:
+        protocol.stop_controller(place.home)
+        return take()
+
+    return stopped
+
+
+def until_mark(command: list[str], project: Path, place: Lab) -> float:
+    """Return the time from the start of a command until the job has printed its line."""
+    mark = place.folder / "mark"
+    mark.unlink(missing_ok=True)
+    begun = time.time()
+    subprocess.run(
+        command, cwd=project, env=place.variables, check=True, capture_output=True
+    )
+    while not mark.exists() or not mark.read_text().endswith("\n"):
+        time.sleep(0.001)
+    return float(mark.read_text()) - begun
+
+
+def first_of_metaflow(python: Path, folder: Path) -> float:
+    """Return the time until Metaflow prints the line."""
+    variables = environment(folder)
+    variables |= {"METAFLOW_HOME": str(folder), "USERNAME": "me"}
     begun = time.perf_counter()
-    env = {**environment(work), "METAFLOW_HOME": str(work), "USERNAME": "me"}
     with subprocess.Popen(
-        [python, "flow.py", "run"],
-        cwd=work,
-        env=env,
+        [str(python), "flow.py", "run"],
+        cwd=folder,
+        env=variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
         assert process.stdout
+        seconds = 0.0
         for line in process.stdout:
-            if line.rstrip().endswith("first line"):
-                taken = time.perf_counter() - begun
-        process.wait()
-    return taken
-
-
-def first_of_riseml(work: Path, home: Path) -> float:
-    """Measure until the line is in the log file. The job records that time itself right after printing."""
-    mark = work / "mark"
-    mark.unlink(missing_ok=True)
-    begun = time.time()
-    train = [sys.executable, "-m", "riseml", "train"]
-    subprocess.run(
-        train,
-        cwd=work / "project",
-        env=environment(home),
-        check=True,
-        capture_output=True,
-    )
-    while not mark.exists() or not mark.read_text().strip():
-        time.sleep(0.001)
-    return float(mark.read_text()) - begun
-
-
-def main() -> None:
-    work = Path(tempfile.mkdtemp())
-    home = work / "home"
-    (work / "flow.py").write_text(FLOW)
-    (work / "project").mkdir()
-    (work / "project/riseml.yml").write_text(
-        "project: first\ntrain:\n  image: busybox\n  resources: {cpus: 0.1, mem: 1}\n"
-        f"  run: echo first line; date +%s.%N > {work}/mark\n"
-    )
-    try:
-        python = metaflow()
-        ratios = compare(
-            {
-                "metaflow run: first line": lambda: first_of_metaflow(python, work),
-                "riseml train: first line": lambda: first_of_riseml(work, home),
-            },
-            base="metaflow run: first line",
-        )
-        verdict("first line against metaflow", ratios["riseml train: first line"], 0.5)
-    finally:
-        protocol.stop_controller(home)
-        shutil.rmtree(work)
+            if not seconds and line.rstrip().endswith("first line"):
+                seconds = time.perf_counter() - begun
+    assert seconds, "the flow has printed no line"
+    return seconds
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

@@ -1,45 +1,58 @@
-"""Cost of listing a home with 10,000 runs, compared with one of 10."""
+"""A home with 10,000 runs, and a set of 2,000 experiments, compared with Python reading the same rows."""
 
-import shutil
 import sys
-import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from homes import home
-from measure import compare, environment, verdict
+from lab import lab
+from measure import RISEML, Command, Figure, environment, main, side_by_side
+
+EXPERIMENTS = 2_000
+REPORT = """'echo "{\\"accuracy\\": 0.{{n}}}" > $RESULT_FILE'"""
+READ = """
+import sqlite3, json, sys
+for data, in sqlite3.connect(sys.argv[1]).execute("SELECT data FROM experiments"):
+    json.loads(data)
+"""
 
 
-def main() -> None:
-    work = Path(tempfile.mkdtemp())
-    try:
-        few, many = (
-            home(work / "few", 10, ended=True),
-            home(work / "many", 10_000, ended=True),
-        )
-        status = [sys.executable, "-m", "riseml", "status", "-a"]
+def measure(rounds: int | None = None) -> Iterator[Figure]:
+    """Yield the rows of the set, and those of the list."""
+    with lab() as place:
+        # A set that has really run: its document and its rows are what users have.
+        number = place.train(place.grid("set", EXPERIMENTS, REPORT))
+        place.riseml("wait", number)
+        yield from _of_a_set(place.home, rounds or 9)
+        yield from _of_runs(home(place.folder / "many", 10_000), rounds or 5)
 
-        def at(folder: Path, *words: str) -> list[str]:
-            return [
-                "env",
-                *(f"{name}={value}" for name, value in environment(folder).items()),
-                *status,
-                *words,
-            ]
 
-        ratios = compare(
-            {
-                "10 runs, the newest 20": at(few, "-n", "20"),
-                "10,000 runs, the newest 20": at(many, "-n", "20"),
-                "10,000 runs, all": at(many, "-n", "0"),
-                "10,000 runs, all, with results": at(many, "-n", "0", "-l"),
-                "10,000 runs, all, as JSON": at(many, "-n", "0", "-o", "json"),
-            },
-            base="10 runs, the newest 20",
-        )
-        verdict("the newest 20 of 10,000", ratios["10,000 runs, the newest 20"], 1.5)
-    finally:
-        shutil.rmtree(work)
+def _of_a_set(folder: Path, rounds: int) -> Iterator[Figure]:
+    base = "python: import sqlite3, json; read the rows"
+    commands: dict[str, Command] = {
+        base: [sys.executable, "-c", READ, str(folder / "riseml.db")],
+        "riseml status 1": [*RISEML, "status", "1"],
+        "riseml results 1": [*RISEML, "results", "1"],
+    }
+    times = side_by_side(commands, base=base, rounds=rounds, env=environment(folder))
+    for command in ("status", "results"):
+        name = f"`{command} ID` of a set of {EXPERIMENTS:,}"
+        yield times[f"riseml {command} 1"].figure(name, target=3)
+
+
+def _of_runs(folder: Path, rounds: int) -> Iterator[Figure]:
+    status = [*RISEML, "status", "-a", "-n"]
+    commands: dict[str, Command] = {
+        "the newest 20": [*status, "20"],
+        "all": [*status, "0"],
+        "all, with results": [*status, "0", "-l"],
+        "all, as JSON": [*status, "0", "-o", "json"],
+    }
+    base = "the newest 20"
+    times = side_by_side(commands, base=base, rounds=rounds, env=environment(folder))
+    for name in list(commands)[1:]:
+        yield times[name].figure(f"`status -a` with 10,000 runs: {name}")
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

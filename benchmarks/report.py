@@ -5,23 +5,19 @@ as one that has ended, and the list of runs is rebuilt from it.
 """
 
 import json
-import os
 import random
 import resource
-import subprocess
-import sys
-import tempfile
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from measure import said, verdict
+from lab import lab
+from measure import Figure, absolute, main
 
-from riseml.engines.local import protocol
 from riseml.plan import Metric
 from riseml.status import ExperimentStatus, SetStatus, State, data
 
-RISEML = [sys.executable, "-m", "riseml"]
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -77,40 +73,25 @@ def ended_set(home: Path, count: int, reports: int) -> None:
     (folder / "run.json").write_text(json.dumps(data.to_data(run), default=data.encode))
 
 
-def measure(count: int, reports: int) -> tuple[float, float, float]:
-    """Return the seconds, the MB of memory, and the MB of the page of a report."""
-    with tempfile.TemporaryDirectory() as name:
-        home = Path(name) / "home"
-        ended_set(home, count, reports)
-        home.chmod(0o700)
-        said([*RISEML, "doctor", "--repair"], Path(name), home)
-        environment = {**os.environ, "RISEML_HOME": str(home), "USER": "me"}
-        begun = time.perf_counter()
-        subprocess.run(
-            [*RISEML, "report", "1"],
-            cwd=name,
-            env=environment,
-            check=True,
-            stdout=subprocess.DEVNULL,
-        )
-        seconds = time.perf_counter() - begun
-        memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1000
-        size = (Path(name) / "report-1.html").stat().st_size / 1e6
-        protocol.stop_controller(home)
-        return seconds, memory, size
-
-
-def main() -> None:
-    """Measure both shapes."""
+def measure(_rounds: int | None = None) -> Iterator[Figure]:
+    """Yield the seconds, the memory, and the size of the page of both shapes."""
     for count, reports in ((100, 1000), (1000, 100)):
-        seconds, memory, size = measure(count, reports)
-        print(
-            f"{count} experiments of {reports} reports: {seconds:.1f} s, {memory:.0f} MB, page {size:.2f} MB"
-        )
-        verdict("wall time", seconds, 10, "s")
-        verdict("memory", memory, 300, "MB")
-        verdict("page", size, 7, "MB")
+        with lab() as place:
+            ended_set(place.home, count, reports)
+            place.home.chmod(0o700)
+            place.riseml("doctor", "--repair")
+            place.variables["USER"] = "me"
+            begun = time.perf_counter()
+            place.riseml("report", "1")
+            seconds = time.perf_counter() - begun
+            # The largest of all commands until now, which is this one.
+            memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+            size = (place.folder / "report-1.html").stat().st_size / 1e6
+        shape = f"{count} experiments of {reports} points"
+        yield absolute(f"`report` of {shape}", [seconds], "s", 10)
+        yield absolute(f"`report` of {shape}: memory", [memory], "MB", 300)
+        yield absolute(f"`report` of {shape}: page", [size], "MB", 7)
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)

@@ -1,18 +1,15 @@
 """TPE compared with random search on two test functions, and with one continuous Optuna process.
 
 Each search has 30 trials in rounds of 5. Most are driven without an engine, by the step that a job runs
-(`riseml.rounds.step`), with all of its files. The seeds given as arguments run on the local engine, and must give the
-same parameters and values as without it.
-
-    .venv/bin/python benchmarks/search.py [SEED…]
+(`riseml.rounds.step`), with all of its files. With `--rounds N`, N seeds run on the local engine as well, and must give
+the same values as without it.
 """
 
 import json
 import math
-import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -20,14 +17,13 @@ from pathlib import Path
 from statistics import mean, median
 
 import optuna
-from measure import environment, verdict
+from lab import Lab, lab
+from measure import Figure, absolute, main
 
 from riseml.distributions import FLOAT, Distribution
-from riseml.engines.local import protocol
 from riseml.rounds import step
 from riseml.search import random, tpe
 
-RISEML = [sys.executable, "-m", "riseml"]
 TRIALS, BATCH = 30, 5
 SEEDS, CONTINUOUS_SEEDS = range(20), range(12)
 CONTINUOUS_TRIALS, CONTINUOUS_BATCH = 64, 8
@@ -143,93 +139,72 @@ def continuously(problem: Problem, seed: int, count: int, batch: int) -> list[fl
     return values
 
 
-def by_engine(problem: Problem, seed: int, work: Path) -> list[float]:
+def by_engine(place: Lab, problem: Problem, seed: int) -> list[float]:
     """Return the values of a search that the local engine runs."""
-    folder = work / f"{problem.name}-{seed}"
-    folder.mkdir()
     program = PROGRAM.replace("FUNCTION", problem.source)
     program = program.replace("NAMES", "".join(problem.space))
-    (folder / "train.py").write_text(program)
     lines = [
         f"    {name}: {{uniform: [{source.low}, {source.high}]}}"
         for name, source in problem.space.items()
     ]
-    (folder / "riseml.yml").write_text(
-        "\n".join(
-            (
-                "project: bench", "train:", "  image: busybox", "  resources: {cpus: 0.02, mem: 1}",
-                f"  concurrency: {BATCH}", "  parameters:", *lines,
-                f"  search: {{method: tpe, trials: {TRIALS}, seed: {seed}, metric: loss, mode: min}}",
-                f"  run: {sys.executable} -S train.py",
-            )
+    text = "\n".join(
+        (
+            "project: bench", "train:", "  image: busybox", "  resources: {cpus: 0.02, mem: 1}",
+            f"  concurrency: {BATCH}", "  parameters:", *lines,
+            f"  search: {{method: tpe, trials: {TRIALS}, seed: {seed}, metric: loss, mode: min}}",
+            f"  run: {sys.executable} -S train.py",
         )
     )  # fmt: skip
-    variables = environment(work / "home")
-
-    def riseml(*words: str) -> str:
-        command = [*RISEML, *words]
-        return subprocess.run(
-            command,
-            cwd=folder,
-            env=variables,
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout
-
-    number = riseml("train", "-o", "name").strip()
-    riseml("wait", number)
-    rows = json.loads(riseml("results", number, "-o", "json"))["experiments"]
+    folder = place.project(f"{problem.name}-{seed}", text)
+    (folder / "train.py").write_text(program)
+    number = place.train(folder)
+    place.riseml("wait", number)
+    rows = json.loads(place.riseml("results", number, "-o", "json"))["experiments"]
     return [row["result"]["loss"] for row in rows]
 
 
-def compare(problem: Problem) -> dict[int, list[float]]:
-    """Print the figures of a problem next to their limits; return the values of TPE by seed."""
-    by_seed = {seed: by_step(problem, seed, TRIALS, BATCH) for seed in SEEDS}
-    bests = [min(values) for values in by_seed.values()]
-    drawn = [min(at_random(problem, seed, TRIALS)) for seed in SEEDS]
-    wins = sum(ours < theirs for ours, theirs in zip(bests, drawn, strict=True))
-    print(
-        f"{problem.name}: best of {TRIALS}, median of {len(SEEDS)} seeds: "
-        f"TPE {median(bests):.4f}, random {median(drawn):.4f}; TPE is better in {wins}"
-    )
-    verdict(f"{problem.name}: TPE / random", median(bests) / median(drawn), 1.0)
+def measure(rounds: int | None = None) -> Iterator[Figure]:
+    """Yield the rows of each problem; with rounds, that many seeds run on the local engine as well."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    with lab() as place:
+        for problem in PROBLEMS:
+            # The step prints a line for each trial.
+            with redirect_stdout(StringIO()):
+                by_seed = {
+                    seed: by_step(problem, seed, TRIALS, BATCH) for seed in SEEDS
+                }
+                figures = _compare(problem, list(by_seed.values()))
+            yield from figures
+            for seed in range(rounds or 0):
+                same = by_engine(place, problem, seed) == by_seed[seed]
+                name = f"{problem.name}, seed {seed}: other values on the local engine"
+                yield absolute(name, [not same], "", 0)
+
+
+def _compare(problem: Problem, searches: list[list[float]]) -> list[Figure]:
+    """Compare the best values with random search, and with one continuous process."""
+    best = median(min(values) for values in searches)
+    drawn = median(min(at_random(problem, seed, TRIALS)) for seed in SEEDS)
     many, batch = CONTINUOUS_TRIALS, CONTINUOUS_BATCH
     rounds = [min(by_step(problem, seed, many, batch)) for seed in CONTINUOUS_SEEDS]
     one = [min(continuously(problem, seed, many, batch)) for seed in CONTINUOUS_SEEDS]
-    print(
-        f"{problem.name}: best of {many} in rounds of {batch}, mean of {len(one)} seeds: "
-        f"rounds {mean(rounds):.4f}, one process {mean(one):.4f}"
-    )
-    verdict(f"{problem.name}: rounds / one process", mean(rounds) / mean(one), 1.1)
-    return by_seed
-
-
-def main(engine_seeds: list[int]) -> None:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    work = Path(tempfile.mkdtemp())
-    try:
-        for problem in PROBLEMS:
-            with redirect_stdout(StringIO()) as printed:
-                by_seed = compare(problem)
-            # The step prints a line for each trial.
-            print(
-                *(
-                    line
-                    for line in printed.getvalue().splitlines()
-                    if problem.name in line
-                ),
-                sep="\n",
-            )
-            for seed in engine_seeds:
-                values = by_engine(problem, seed, work)
-                print(
-                    f"{problem.name}, seed {seed}, on the local engine: best {min(values):.4f}, "
-                    f"the same values: {values == by_seed[seed]}"
-                )
-    finally:
-        protocol.stop_controller(work / "home")
+    return [
+        Figure(
+            name=f"{problem.name}: best of {TRIALS} trials of TPE",
+            value=best / drawn,
+            base="random search",
+            target=1.0,
+            rounds=len(SEEDS),
+        ),
+        Figure(
+            name=f"{problem.name}: best of {many} in rounds of {batch}",
+            value=mean(rounds) / mean(one),
+            base="one process",
+            target=1.1,
+            rounds=len(CONTINUOUS_SEEDS),
+        ),
+    ]
 
 
 if __name__ == "__main__":
-    main(list(map(int, sys.argv[1:])))
+    main(measure)
